@@ -1,0 +1,12 @@
+// The reactive pipeline library: declare a graph of sources, flows and sinks, describe it, run it, test it.
+export { type CreditLimits } from './credits.ts'
+export { counts, render, type GraphDescription, type GraphFormat, type NodeDescription } from './describe.ts'
+export { Envelope, type Settle } from './envelope.ts'
+export { AlertStreamError, asError, declaredErrors, defineErrors, formatError, messageOf } from './errors.ts'
+export { createGraph, defaultCredits, Graph, GraphBuilder, type GraphOptions, type Port, type Replacements } from './graph.ts'
+export { silent, type Logger } from './log.ts'
+export { type MeterReading } from './meter.ts'
+export { type BatchSink, type DeadLetter, type DeadLetterSink, type NodeContext, type Origin, type RecordContext, type Sink, type Source, type SourceRecord } from './node.ts'
+export { defaultRetry, noRetry, type RetryPolicy } from './retry.ts'
+export { type Run, type RunOptions, type RunState } from './run.ts'
+export { graphErrors, type BatchLimits, type StepOptions } from './spec.ts'

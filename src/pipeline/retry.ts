@@ -1,0 +1,54 @@
+// Retry inside a step: exponential backoff with full jitter, only for errors that say they are retryable, ended at once by the graph's
+// abort. A record that fails for good is the runner's business (dead letter, or the graph fails).
+import { setTimeout as sleep } from 'node:timers/promises'
+import { AlertStreamError, asError } from './errors.ts'
+
+/** How often and how patiently a failed call is tried again. */
+export interface RetryPolicy {
+  /** Tries in all, 1 = no retry. */
+  readonly attempts: number
+  /** First pause, milliseconds; doubles each time. */
+  readonly baseMs: number
+  /** Longest pause, milliseconds. */
+  readonly maxMs: number
+}
+
+/** About half a minute of patience: a broker's or a store's restart. */
+export const defaultRetry: RetryPolicy = { attempts: 8, baseMs: 100, maxMs: 10_000 }
+export const noRetry: RetryPolicy = { attempts: 1, baseMs: 0, maxMs: 0 }
+
+export interface Failure {
+  readonly error: Error
+  readonly attempts: number
+}
+
+/** Whether trying the same record again can help. */
+export function isRetryable (error: unknown): boolean {
+  return error instanceof AlertStreamError && error.retryable
+}
+
+/** Pause before try `attempt + 1`, milliseconds: uniform in (0, min(max, base * 2^(attempt-1))]. */
+export function backoffMs (policy: RetryPolicy, attempt: number, random: () => number = Math.random): number {
+  return Math.min(policy.maxMs, policy.baseMs * 2 ** (attempt - 1)) * (1 - random())
+}
+
+/**
+ * Goes on after a first failure: pauses, calls again, until it succeeds or fails for good.
+ * @returns the result, or what it failed with and after how many tries
+ */
+export async function retry<R> (
+  call: (attempt: number) => R | Promise<R>, firstError: unknown, policy: RetryPolicy, signal: AbortSignal, onRetry: (error: Error) => void
+): Promise<{ readonly result: R } | Failure> {
+  let error = asError(firstError)
+  for (let attempt = 1; ; attempt++) {
+    if (!isRetryable(error) || attempt >= policy.attempts || signal.aborted) return { error, attempts: attempt }
+    onRetry(error)
+    try {
+      await sleep(backoffMs(policy, attempt), undefined, { signal })
+      return { result: await call(attempt + 1) }
+    } catch (next) {
+      if (signal.aborted) return { error, attempts: attempt }
+      error = asError(next)
+    }
+  }
+}

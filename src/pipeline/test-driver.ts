@@ -1,0 +1,180 @@
+// Runs the real graph without a broker: sources and sinks are swapped by node name for ones that the test drives. Nothing else differs, so
+// credits, retries, dead letters, drain and settlement are those of production.
+import { type Graph } from './graph.ts'
+import type { BatchSink, DeadLetter, DeadLetterSink, NodeContext, RecordContext, Sink, Source, SourceRecord } from './node.ts'
+import type { Run, RunOptions } from './run.ts'
+import { isSink } from './spec.ts'
+
+/** What became of a pushed record. */
+export interface Outcome {
+  readonly record: SourceRecord<unknown>
+  readonly failure: Error | undefined
+}
+
+/** A source that emits what the test pushes; each push tells how the record settled. */
+export class PushSource<T> implements Source<T> {
+  readonly kind = 'test source'
+  /** In the order in which they settled. */
+  readonly outcomes: Outcome[] = []
+  pulled = 0
+  flushed = 0
+  readonly #waiting = new Map<SourceRecord<T>, (outcome: Outcome) => void>()
+  readonly #queue: SourceRecord<T>[] = []
+  #wake: (() => void) | undefined
+  #ended = false
+  #position = 0
+
+  /** Resolves when the record has settled. `bytes` default 1, `position` default a counter. */
+  push (value: T, options: { readonly bytes?: number, readonly position?: string } = {}): Promise<Outcome> {
+    const record = { value, bytes: options.bytes ?? 1, position: options.position ?? `test#${this.#position++}` }
+    this.#queue.push(record)
+    this.#wake?.()
+    return new Promise(resolve => this.#waiting.set(record, resolve))
+  }
+
+  /** Ends the source, as a file ends. */
+  end (): void {
+    this.#ended = true
+    this.#wake?.()
+  }
+
+  async * records (context: NodeContext): AsyncIterable<SourceRecord<T>> {
+    while (!context.drain.aborted) {
+      const record = this.#queue.shift()
+      if (record !== undefined) {
+        this.pulled++
+        yield record
+      } else if (this.#ended) {
+        return
+      } else {
+        await new Promise<void>(resolve => {
+          this.#wake = resolve
+          context.drain.addEventListener('abort', () => resolve(), { once: true })
+        })
+      }
+    }
+  }
+
+  settled (record: SourceRecord<T>, failure?: Error): void {
+    const outcome = { record, failure }
+    this.outcomes.push(outcome)
+    this.#waiting.get(record)?.(outcome)
+    this.#waiting.delete(record)
+  }
+
+  async flush (): Promise<void> {
+    this.flushed++
+  }
+}
+
+/** A sink that keeps what is written; the test may hold writes back or make them fail. Serves as single and as batch sink. */
+export class RecordingSink<T> implements Sink<T>, BatchSink<T> {
+  readonly kind = 'test sink'
+  /** Durable values, in order. */
+  readonly values: T[] = []
+  readonly batches: (readonly T[])[] = []
+  writing = 0
+  closed = false
+  /** Called before each write: return or throw an error to make it fail. */
+  fail: (value: T, attempt: number) => Error | undefined = () => undefined
+  #held: PromiseWithResolvers<void> | undefined
+
+  /** Writes wait from now on, until `release`. */
+  hold (): void {
+    this.#held ??= Promise.withResolvers<void>()
+  }
+
+  release (): void {
+    this.#held?.resolve()
+    this.#held = undefined
+  }
+
+  async write (value: T, context: RecordContext): Promise<void> {
+    await this.#admit([value], context.attempt)
+    this.values.push(value)
+  }
+
+  async writeBatch (values: readonly T[], context: { readonly attempt: number }): Promise<void> {
+    await this.#admit(values, context.attempt)
+    this.batches.push(values)
+    this.values.push(...values)
+  }
+
+  async close (): Promise<void> {
+    this.closed = true
+  }
+
+  async #admit (values: readonly T[], attempt: number): Promise<void> {
+    this.writing++
+    try {
+      await this.#held?.promise
+      for (const value of values) {
+        const error = this.fail(value, attempt)
+        if (error !== undefined) throw error
+      }
+    } finally {
+      this.writing--
+    }
+  }
+}
+
+/** Dead letters kept in memory. */
+export class RecordingDeadLetters implements DeadLetterSink {
+  readonly kind = 'test dead letters'
+  readonly letters: DeadLetter[] = []
+  fail: () => Error | undefined = () => undefined
+
+  async bury (letter: DeadLetter): Promise<void> {
+    const error = this.fail()
+    if (error !== undefined) throw error
+    this.letters.push(letter)
+  }
+}
+
+/** A running graph in a test's hands. */
+export class TestDriver {
+  readonly run: Run
+  readonly deadLetters: RecordingDeadLetters | undefined
+  readonly #sources = new Map<string, PushSource<unknown>>()
+  readonly #sinks = new Map<string, RecordingSink<unknown>>()
+
+  constructor (graph: Graph, options: RunOptions) {
+    for (const node of graph.spec.nodes) {
+      if (node.type === 'source') this.#sources.set(node.name, new PushSource())
+      if (isSink(node)) this.#sinks.set(node.name, new RecordingSink())
+    }
+    this.deadLetters = graph.spec.deadLetters === undefined ? undefined : new RecordingDeadLetters()
+    const sinks = (type: string) => Object.fromEntries([...this.#sinks].filter(([name]) => graph.spec.nodes.some(node => node.name === name && node.type === type)))
+    this.run = graph.with({
+      sources: Object.fromEntries(this.#sources) as never,
+      sinks: sinks('sink') as never,
+      batchSinks: sinks('batch-sink') as never,
+      ...(this.deadLetters === undefined ? {} : { deadLetters: this.deadLetters })
+    }).run(options)
+  }
+
+  source<T> (name: string): PushSource<T> {
+    return found(this.#sources, name) as PushSource<T>
+  }
+
+  sink<T> (name: string): RecordingSink<T> {
+    return found(this.#sinks, name) as RecordingSink<T>
+  }
+
+  /** Ends every source and waits until the graph has stopped. */
+  async finish (): Promise<void> {
+    for (const source of this.#sources.values()) source.end()
+    await this.run.done
+  }
+}
+
+/** Swaps every source for a PushSource, every sink for a RecordingSink, the dead letters for memory, and runs the graph. */
+export function drive (graph: Graph, options: RunOptions = {}): TestDriver {
+  return new TestDriver(graph, options)
+}
+
+function found<T> (parts: ReadonlyMap<string, T>, name: string): T {
+  const part = parts.get(name)
+  if (part === undefined) throw new Error(`the graph has no such node '${name}': it has ${[...parts.keys()].join(', ')}`)
+  return part
+}
