@@ -1,0 +1,104 @@
+// Block codecs of Avro object container files (Avro spec, "Required Codecs" and "Optional Codecs"). Decompression is bounded: a block that
+// claims to be larger than allowed is refused before the memory is taken.
+import { promisify } from 'node:util'
+import * as zlib from 'node:zlib'
+import * as snappy from 'snappy'
+import { containerErrors } from './errors.ts'
+
+export interface Codec {
+  readonly name: string
+  compress (data: Buffer): Promise<Buffer>
+  /** `limit` bytes are the most that may come out. */
+  decompress (data: Buffer, limit: number): Promise<Buffer>
+}
+
+export const codecNames = ['null', 'deflate', 'snappy', 'zstandard'] as const
+export type CodecName = typeof codecNames[number]
+
+const deflateRaw = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.deflateRaw)
+const inflateRaw = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.inflateRaw)
+
+function tooLarge (size: number, limit: number): Error {
+  return containerErrors.AVRO_BLOCK_TOO_LARGE(`a block of ${size} bytes uncompressed, ${limit} are allowed`)
+}
+
+/** node:zlib reports an exceeded maxOutputLength by this code. */
+function bounded (error: unknown, limit: number): never {
+  if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limit + 1, limit)
+  throw error
+}
+
+const none: Codec = {
+  name: 'null',
+  compress: data => Promise.resolve(data),
+  decompress: data => Promise.resolve(data)
+}
+
+const deflate: Codec = {
+  name: 'deflate',
+  compress: data => deflateRaw(data, {}),
+  decompress: (data, limit) => inflateRaw(data, { maxOutputLength: limit }).catch(error => bounded(error, limit))
+}
+
+/** Raw Snappy, then the CRC-32 of the uncompressed data, big-endian. */
+const snappyCodec: Codec = {
+  name: 'snappy',
+  async compress (data) {
+    const packed = await snappy.compress(data)
+    const block = Buffer.allocUnsafe(packed.length + 4)
+    packed.copy(block)
+    block.writeUInt32BE(zlib.crc32(data), packed.length)
+    return block
+  },
+  async decompress (data, limit) {
+    if (data.length < 5) throw containerErrors.AVRO_BAD_BLOCK(`a snappy block of ${data.length} bytes is too short`)
+    const size = snappyLength(data)
+    if (size > limit) throw tooLarge(size, limit)
+    const plain = await snappy.uncompress(data.subarray(0, -4), { asBuffer: true }) as Buffer
+    const expected = data.readUInt32BE(data.length - 4)
+    const actual = zlib.crc32(plain)
+    if (actual !== expected) throw containerErrors.AVRO_CRC_MISMATCH(`the CRC-32 of the data is ${hex(actual)}, the block says ${hex(expected)}`)
+    return plain
+  }
+}
+
+function snappyLength (data: Buffer): number {
+  let size = 0
+  for (let i = 0; i < 5; i++) {
+    const byte = data[i]!
+    size += (byte & 0x7f) * 2 ** (7 * i)
+    if (byte < 0x80) return size
+  }
+  throw containerErrors.AVRO_BAD_BLOCK('the snappy block has no length')
+}
+
+const hex = (value: number): string => `0x${value.toString(16).padStart(8, '0')}`
+
+/** The first Node releases with Zstandard in node:zlib. */
+const zstdSince = '22.15'
+
+function zstandard (where?: string): Codec {
+  if (typeof zlib.zstdCompress !== 'function') {
+    throw containerErrors.AVRO_UNKNOWN_CODEC(`the codec zstandard needs Node ${zstdSince} or newer; this is ${process.versions.node}`, {
+      where, hint: `Run with Node ${zstdSince} or newer, or write the file with codec deflate.`
+    })
+  }
+  const compress = promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdCompress)
+  const decompress = promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress)
+  return {
+    name: 'zstandard',
+    compress: data => compress(data, {}),
+    decompress: (data, limit) => decompress(data, { maxOutputLength: limit }).catch(error => bounded(error, limit))
+  }
+}
+
+/** The codec by its name in a file's metadata (absent means null). Error: AVRO_UNKNOWN_CODEC. */
+export function codecByName (name: string, where?: string): Codec {
+  switch (name) {
+    case 'null': return none
+    case 'deflate': return deflate
+    case 'snappy': return snappyCodec
+    case 'zstandard': return zstandard(where)
+    default: throw containerErrors.AVRO_UNKNOWN_CODEC(`the file is compressed with ${JSON.stringify(name)}; known are ${codecNames.join(', ')}`, { where })
+  }
+}

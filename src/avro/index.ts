@@ -1,0 +1,10 @@
+// The Avro side of the program: frames, schemas, container files, resolution.
+export { encodeFrame, parseFrame, writeFrameHeader, frameHeaderLength, type Frame } from './wire-format.ts'
+export { parseSchema, type AlertSchema, type AlertValue } from './schema.ts'
+export { compactJson } from './json.ts'
+export { alertFacts, type AlertFacts } from './facts.ts'
+export { codecNames, type CodecName } from './codecs.ts'
+export { openContainer, type Container, type ContainerFailure, type ContainerOptions, type ContainerRecord } from './container.ts'
+export { createContainerWriter, type ContainerWriter, type ContainerWriterOptions } from './container-writer.ts'
+export { resolver, type ResolutionOptions, type Resolver } from './resolution.ts'
+export { surveyAliases, surveyFillIns, type FieldAliases, type FieldFillIns } from './survey-aliases.ts'
