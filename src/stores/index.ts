@@ -1,0 +1,11 @@
+// The archive and the stores below it.
+export { createArchive, schemaType, type Archive, type ArchiveOptions, type ArchiveReader } from './archive.ts'
+export { gzipType } from './conflict.ts'
+export { crc32c, crc32cKind, hex32 } from './crc32c.ts'
+export { createDeduplicator, dedupeKey, type Deduplicator } from './dedupe.ts'
+export { storeErrors } from './errors.ts'
+export { openFileStore, type FileStoreOptions } from './file-store.ts'
+export { defaultGzipLevel, gzipFrame, inflate, inflaterKind, looksLikeGzip } from './gzip.ts'
+export { alertKey, alertPrefix, defaultLayout, layouts, parseAlertId, parseSchemaId, readingOrder, schemaKey, type Layout } from './layouts.ts'
+export { type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
+export { openStore, parseStoreUrl, type OpenStoreOptions, type StoreLocation } from './open-store.ts'
