@@ -21,6 +21,7 @@ export function storeError (error: unknown, doing: string, where: string): Alert
     case 'EPERM': return storeErrors.STORE_DENIED(what, facts)
     case 'EROFS': return storeErrors.STORE_READ_ONLY(what, facts)
     case 'ENOTDIR':
+    case 'EEXIST':
     case 'EISDIR':
     case 'ELOOP': return storeErrors.STORE_PATH_BLOCKED(what, facts)
     case 'ENAMETOOLONG': return storeErrors.STORE_KEY_INVALID(what, facts)

@@ -13,14 +13,14 @@ const known: [string, Buffer, number][] = [
   ['32 descending bytes', Buffer.from(ascending).reverse(), 0x113fdb5c]
 ]
 
-t.test('both versions give the published values', async t => {
+await t.test('both versions give the published values', async t => {
   for (const [name, data, sum] of known) {
     t.equal(crc32c(data), sum, `${name}, the one in use`)
     t.equal(tableCrc32c(data), sum, `${name}, tables`)
   }
 })
 
-t.test('both versions agree at every length and alignment', async t => {
+await t.test('both versions agree at every length and alignment', async t => {
   const noise = randomBytes(4096)
   let differ = 0
   for (let start = 0; start < 9; start++) {
@@ -33,13 +33,13 @@ t.test('both versions agree at every length and alignment', async t => {
   t.equal(crc32c(noise), tableCrc32c(noise))
 })
 
-t.test('a checksum can be continued', async t => {
+await t.test('a checksum can be continued', async t => {
   const noise = randomBytes(1000)
   for (const checksum of [crc32c, tableCrc32c]) {
     t.equal(checksum(noise.subarray(333), checksum(noise.subarray(0, 333))), checksum(noise))
   }
 })
 
-t.test('hex has eight digits', async t => {
+await t.test('hex has eight digits', async t => {
   t.equal(hex32(0xab), '000000ab')
 })

@@ -11,7 +11,7 @@ function gate () {
   return { open, fail, passed }
 }
 
-t.test('a second copy is not written', async t => {
+await t.test('a second copy is not written', async t => {
   const once = createDeduplicator({ max: 10 })
   let writes = 0
   const write = async () => { writes++; return 'written' }
@@ -21,7 +21,7 @@ t.test('a second copy is not written', async t => {
   t.equal(writes, 2)
 })
 
-t.test('concurrent copies wait for the one write', async t => {
+await t.test('concurrent copies wait for the one write', async t => {
   const once = createDeduplicator({ max: 10 })
   const { open, passed } = gate()
   let writes = 0
@@ -34,7 +34,7 @@ t.test('concurrent copies wait for the one write', async t => {
   t.equal(writes, 1)
 })
 
-t.test('a failure is not remembered and those who waited try themselves, one at a time', async t => {
+await t.test('a failure is not remembered and those who waited try themselves, one at a time', async t => {
   const once = createDeduplicator({ max: 10 })
   const { fail, passed } = gate()
   let writes = 0
@@ -59,13 +59,13 @@ t.test('a failure is not remembered and those who waited try themselves, one at 
   t.equal(most, 1)
 })
 
-t.test('a write that throws at once is a rejection', async t => {
+await t.test('a write that throws at once is a rejection', async t => {
   const once = createDeduplicator({ max: 10 })
   await t.rejects(once.once('a', () => { throw new Error('now') }), { message: 'now' })
   t.equal(await once.once('a', async () => 1), 1)
 })
 
-t.test('it never remembers more than its bound', async t => {
+await t.test('it never remembers more than its bound', async t => {
   const once = createDeduplicator({ max: 3 })
   for (let i = 0; i < 100; i++) await once.once(dedupeKey(String(i), i), async () => i)
   t.equal(once.size, 3)
@@ -73,7 +73,7 @@ t.test('it never remembers more than its bound', async t => {
   t.equal(await once.once(dedupeKey('0', 0), async () => 'again'), 'again')
 })
 
-t.test('other content under the same id has another key', async t => {
+await t.test('other content under the same id has another key', async t => {
   t.not(dedupeKey('1', 23), dedupeKey('1', 24))
   t.not(dedupeKey('12', 3), dedupeKey('1', 23))
 })

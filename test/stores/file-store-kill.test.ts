@@ -1,0 +1,65 @@
+import t from 'tap'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { crc32c } from '../../src/stores/crc32c.ts'
+import { openFileStore } from '../../src/stores/file-store.ts'
+import { gzipFrame, inflate } from '../../src/stores/gzip.ts'
+
+const frameOf = (i: number) => Buffer.alloc(200_000 + i, `alert ${i} `)
+
+// Puts without end and prints the number of each object whose put has resolved.
+const writer = `
+import { writeSync } from 'node:fs'
+const [storeFile, crcFile, root, first] = process.argv.slice(1)
+const { openFileStore } = await import(storeFile)
+const { crc32c } = await import(crcFile)
+const { gzipSync } = await import('node:zlib')
+const store = await openFileStore(root)
+let next = Number(first)
+await Promise.all(Array.from({ length: 8 }, async () => {
+  for (;;) {
+    const i = next++
+    const frame = Buffer.alloc(200_000 + i, 'alert ' + i + ' ')
+    await store.put('v2/alerts/' + i % 3 + '/' + i + '.avro.gz', gzipSync(frame, { level: 0 }), { contentType: 'application/gzip', crc32c: crc32c(frame) })
+    writeSync(1, i + '\\n')
+  }
+}))`
+
+await t.test('a writer killed in the midst of its puts leaves no half object and loses none that it had put', async t => {
+  const root = t.testdir()
+  const modules = ['file-store', 'crc32c'].map(name => new URL(`../../src/stores/${name}.ts`, import.meta.url).href)
+  const acknowledged = new Set<number>()
+  let unfinished = 0
+  for (let round = 0; round < 6; round++) {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', writer, ...modules, root, String(round * 100_000)], { stdio: ['ignore', 'pipe', 'inherit'] })
+    t.teardown(() => { child.kill('SIGKILL') })
+    const exited = once(child, 'exit')
+    let lines = 0
+    for await (const line of createInterface({ input: child.stdout })) {
+      acknowledged.add(Number(line))
+      if (++lines === 15 + round) child.kill('SIGKILL')
+    }
+    t.same(await exited, [null, 'SIGKILL'])
+    unfinished += (await readdir(join(root, '.incoming'))).length
+  }
+  t.ok(unfinished > 0, `${unfinished} unfinished files were left: the kills came in the midst of puts`)
+
+  const store = await openFileStore(root)
+  t.same(await readdir(join(root, '.incoming')), [], 'the next writer removes them')
+  const visible = new Set<number>()
+  for await (const key of store.list('')) {
+    const i = Number(/([0-9]+)\.avro\.gz$/.exec(key)?.[1])
+    visible.add(i)
+    const object = await store.get(key)
+    if (object === undefined || !inflate(object.body).equals(frameOf(i))) t.fail(`${key} is not whole`)
+  }
+  t.same([...acknowledged].filter(i => !visible.has(i)), [], `all ${acknowledged.size} acknowledged objects are there, and ${visible.size} are whole`)
+
+  const [one] = acknowledged
+  const frame = frameOf(one!)
+  const outcome = await store.put(`v2/alerts/${one! % 3}/${one}.avro.gz`, await gzipFrame(frame), { contentType: 'application/gzip', crc32c: crc32c(frame) })
+  t.equal(outcome, 'identical', 'what comes again after the kill is recognised')
+})
