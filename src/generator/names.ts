@@ -1,0 +1,49 @@
+// One name for what the survey's schemas 3.0 to 11.1 have called differently (`psFlux`, `decl`, `filterName`, `gPSFluxMean`,
+// `eclipticLambda` ...), so that every rule is written once, under the newest name.
+
+const whole: Readonly<Record<string, string>> = {
+  filterName: 'band',
+  midPointTai: 'midpointMjdTai',
+  radecTai: 'radecMjdTai',
+  is_negative: 'isNegative',
+  time_processed: 'timeProcessedMjdTai',
+  time_withdrawn: 'timeWithdrawnMjdTai',
+  validityStart: 'validityStartMjdTai',
+  numObs: 'nObs',
+  firstObservationDate: 'firstObservationMjdTai',
+  medianExtendedness: 'extendednessMedian',
+  minExtendedness: 'extendednessMin',
+  maxExtendedness: 'extendednessMax',
+  eclipticLambda: 'eclLambda',
+  eclipticBeta: 'eclBeta',
+  galacticL: 'galLon',
+  galacticB: 'galLat',
+  predictedVMagnitude: 'ephVmag',
+  residualRa: 'ephOffsetRa',
+  residualDec: 'ephOffsetDec',
+  heliocentricDist: 'helioRange',
+  topocentricDist: 'topoRange',
+  mpcDesignation: 'designation',
+  mpcH: 'h',
+  incl: 'i',
+  peri: 'argperi',
+  t_p: 'peri_time',
+  M: 'mean_anomaly',
+  epoch: 'epoch_mjd'
+}
+
+/** The newest name of a field. */
+export function canonicalName (name: string): string {
+  const known = whole[name]
+  if (known !== undefined) return known
+  return name
+    .replace(/^time_processed$/, 'timeProcessedMjdTai')
+    .replace(/^([ugrizy])(PS|FP|TOT)Flux/, (_, band: string, kind: string) => `${band}_${kind === 'PS' ? 'psf' : kind === 'FP' ? 'fp' : 'science'}Flux`)
+    .replace(/^([ugrizy])(H|G1|G2|G12|Chi2|Ndata)(Err)?$/, '$1_$2$3')
+    .replace(/(^|_)decl(?=Err|_|$)/, '$1dec')
+    .replace(/Decl/g, 'Dec')
+    .replace(/(^|_)ps(?=Flux|Ra|Dec|LnL|Chi2|Ndata)/g, '$1psf')
+    .replace(/(^|_)dip(?=[A-Z])/g, '$1dipole')
+    .replace(/(^|_)totFlux/g, '$1scienceFlux')
+    .replace(/^(helio|topo)centric(V?)([XYZ])$/, (_, from: string, v: string, axis: string) => `${from}_${v.toLowerCase()}${axis.toLowerCase()}`)
+}
