@@ -1,0 +1,216 @@
+// The real servers' programs, fetched once by Maven into a cache folder: pinned versions, checked against pinned SHA-256 digests before use.
+// A folder appears in the cache by one rename, whole and checked: an interrupted or wrong download is never taken for a complete one, and
+// two programs that need the same one wait for each other.
+import { createHash, randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { devstackErrors, errnoOf, folderError } from './errors.ts'
+import { withLock } from './lock.ts'
+import { requireMaven } from './prerequisites.ts'
+import { isDiskFull, runTool, tailOf, type Environment, type Progress } from './tools.ts'
+
+export const KAFKA_VERSION = '4.4.0'
+export const REGISTRY_VERSION = '2.6.13.Final'
+
+/** Pinned SHA-256 digests. */
+export const DIGESTS = {
+  /** The broker's own jar. */
+  kafkaJar: '76d3314f873571677ff98620ab9a431e508e3687f921a3df4f70d692a970475e',
+  /** Of all jars: the lines `DIGEST  NAME`, sorted by name, as sha256sum prints them. */
+  kafkaJars: '98b52a7fc606912291aaa0d2a2b8563c1bb4f6a732ad5a4ba94bffc300884b95',
+  registryTarball: '3cda1b34aa020fb4ac4dd6a66018d757e81e437f97e20a1f92d366b70091c6ba'
+} as const
+
+export interface CacheOptions {
+  /** Kept between runs and shared by all of them, such as `~/.cache/alert-stream`. */
+  readonly cacheDir: string
+  readonly env: Environment
+  readonly progress?: Progress
+}
+
+const PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1'
+const MANIFEST = 'manifest.json'
+const QUIET = ['-q', '-B', '-ntp']
+
+interface Download {
+  readonly title: string
+  readonly folder: string
+  /** What is counted in progress lines: `jars`. */
+  readonly items: string
+  /** Fills an empty folder and checks what came; throws where it is not what was pinned. */
+  readonly fetch: (into: string, mvn: Maven) => Promise<void>
+}
+
+type Maven = (args: readonly string[], cwd: string) => Promise<void>
+
+const kafka: Download = {
+  title: `Kafka ${KAFKA_VERSION}`,
+  folder: `kafka-${KAFKA_VERSION}`,
+  items: 'jars',
+  fetch: async (into, mvn) => {
+    const pom = join(into, 'pom.xml')
+    await writeFile(pom, kafkaPom())
+    await mvn(['-f', pom, `${PLUGIN}:copy-dependencies`, '-DincludeScope=runtime', `-DoutputDirectory=${into}`], into)
+    await rm(pom)
+    const names = (await readdir(into)).sort()
+    const digests = await Promise.all(names.map(async name => [name, await sha256(join(into, name))] as const))
+    const broker = `kafka_2.13-${KAFKA_VERSION}.jar`
+    expectDigest(broker, digests.find(([name]) => name === broker)?.[1], DIGESTS.kafkaJar)
+    const list = digests.map(([name, digest]) => `${digest}  ${name}\n`).join('')
+    expectDigest(`the set of ${names.length} Kafka jars`, createHash('sha256').update(list).digest('hex'), DIGESTS.kafkaJars)
+  }
+}
+
+const registry: Download = {
+  title: `Apicurio Registry ${REGISTRY_VERSION}`,
+  folder: `apicurio-registry-${REGISTRY_VERSION}`,
+  items: 'files',
+  fetch: async (into, mvn) => {
+    await mvn([`${PLUGIN}:copy`, `-Dartifact=io.apicurio:apicurio-registry-app:${REGISTRY_VERSION}:tar.gz:all`, `-DoutputDirectory=${into}`], into)
+    const name = `apicurio-registry-app-${REGISTRY_VERSION}-all.tar.gz`
+    const tarball = join(into, name)
+    expectDigest(name, await sha256(tarball).catch(() => undefined), DIGESTS.registryTarball)
+    const { code, stderr } = await runTool('tar', ['-xzf', tarball, '-C', into], { env: { PATH: '/usr/bin:/bin:/usr/local/bin' } })
+    if (code !== 0) throw toolError(`${name} could not be unpacked`, stderr, into)
+    await rm(tarball)
+  }
+}
+
+/** Folder of Kafka's jars; fetched where the cache lacks it. Errors: DEVSTACK_PREREQUISITE (no Maven), DEVSTACK_DOWNLOAD, DEVSTACK_CHECKSUM. */
+export async function ensureKafka (options: CacheOptions): Promise<string> {
+  return await ensure(kafka, options)
+}
+
+/** Folder of the schema registry's program; fetched where the cache lacks it. Errors as `ensureKafka`. */
+export async function ensureRegistry (options: CacheOptions): Promise<string> {
+  return await ensure(registry, options)
+}
+
+/** Whether Maven will be needed: something is not in the cache yet. */
+export async function downloadsMissing (cacheDir: string, which: { readonly kafka?: boolean, readonly registry?: boolean } = {}): Promise<boolean> {
+  const wanted = [...which.kafka === false ? [] : [kafka], ...which.registry === false ? [] : [registry]]
+  const there = await Promise.all(wanted.map(async download => await cached(join(cacheDir, download.folder)) !== undefined))
+  return there.includes(false)
+}
+
+async function ensure (download: Download, options: CacheOptions): Promise<string> {
+  const { cacheDir, env, progress = () => {} } = options
+  const { title, items } = download
+  const folder = join(cacheDir, download.folder)
+  const summary = (found: Contents): string => `${title}: ${found.count} ${items}, ${Math.round(found.bytes / 1e6)} MB`
+  const before = await cached(folder)
+  if (before !== undefined) {
+    progress(`${summary(before)}, cached`)
+    return folder
+  }
+  const maven = await requireMaven(env)
+  // One lock for all downloads: Maven's own repository is not made for two at once.
+  const onWait = (holder: number): void => { progress(`${title}: waiting for process ${holder}, which is downloading`) }
+  return await withLock(join(cacheDir, 'downloads.lock'), async () => {
+    const meanwhile = await cached(folder)
+    if (meanwhile !== undefined) {
+      progress(`${summary(meanwhile)}, cached`)
+      return folder
+    }
+    const started = Date.now()
+    const seconds = (): number => Math.round((Date.now() - started) / 1000)
+    progress(`${title}: downloading with Maven`)
+    const beat = setInterval(() => { progress(`${title}: downloading, ${seconds()} s`) }, 10_000)
+    try {
+      await intoCache(cacheDir, folder, async temporary => {
+        await download.fetch(temporary, async (args, cwd) => { await runMaven(maven, args, cwd, env, title) })
+        await writeFile(join(temporary, MANIFEST), JSON.stringify(await sizes(temporary)))
+      })
+    } finally {
+      clearInterval(beat)
+    }
+    progress(`${summary(await cached(folder) ?? { count: 0, bytes: 0 })}, downloaded and checked in ${seconds()} s`)
+    return folder
+  }, { onWait })
+}
+
+/** Makes `folder` by filling a temporary one and renaming it. To be called under a lock: what an interrupted call left is removed. */
+export async function intoCache (cacheDir: string, folder: string, fill: (temporary: string) => Promise<void>): Promise<void> {
+  const prefix = `${folder}.partial-`
+  const temporary = `${prefix}${randomUUID()}`
+  try {
+    for (const entry of await readdir(cacheDir)) {
+      if (join(cacheDir, entry).startsWith(prefix)) await rm(join(cacheDir, entry), { recursive: true, force: true })
+    }
+    await mkdir(temporary, { recursive: true })
+    await fill(temporary)
+    await rm(folder, { recursive: true, force: true })
+    await rename(temporary, folder)
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    throw folderError(error, cacheDir)
+  }
+}
+
+async function runMaven (maven: string, args: readonly string[], cwd: string, env: Environment, title: string): Promise<void> {
+  const { code, stdout, stderr } = await runTool(maven, [...QUIET, ...args], { env, cwd })
+  if (code !== 0) throw toolError(`${title} could not be downloaded: Maven failed`, stdout + stderr, cwd)
+}
+
+function toolError (what: string, output: string, where: string): Error {
+  if (isDiskFull(output)) return devstackErrors.DEVSTACK_DISK_FULL('no space is left on the disk', { where })
+  const lines = output.split('\n').filter(line => /ERROR|error/.test(line)).join('\n')
+  const said = tailOf(lines === '' ? output : lines.split('\n')[0] ?? '', 1).replace(/^\[ERROR\] /, '')
+  return devstackErrors.DEVSTACK_DOWNLOAD(`${what}${said === '' ? '' : `: ${said}`}`, { where })
+}
+
+function expectDigest (what: string, found: string | undefined, pinned: string): void {
+  if (found === pinned) return
+  throw devstackErrors.DEVSTACK_CHECKSUM(`${what} is not the pinned file: SHA-256 ${found ?? '(no such file)'}, expected ${pinned}`)
+}
+
+/** SHA-256 of a file, in hex. */
+export async function sha256 (path: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path), hash)
+  return hash.digest('hex')
+}
+
+interface Contents {
+  readonly count: number
+  readonly bytes: number
+}
+
+// What is in the cache was checked by digest before it came there; a glance at names and sizes finds what was cut or lost since.
+async function cached (folder: string): Promise<Contents | undefined> {
+  try {
+    const manifest = JSON.parse(await readFile(join(folder, MANIFEST), 'utf8')) as Record<string, number>
+    const files = Object.entries(manifest)
+    const whole = await Promise.all(files.map(async ([name, bytes]) => (await stat(join(folder, name))).size === bytes))
+    return whole.includes(false) ? undefined : { count: files.length, bytes: files.reduce((sum, [, bytes]) => sum + bytes, 0) }
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR' || error instanceof SyntaxError) return undefined
+    throw folderError(error, folder)
+  }
+}
+
+async function sizes (folder: string): Promise<Record<string, number>> {
+  const found: Record<string, number> = {}
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    found[path.slice(folder.length + 1)] = (await stat(path)).size
+  }
+  return found
+}
+
+function kafkaPom (): string {
+  const dependency = (group: string, artifact: string, version: string): string =>
+    `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`
+  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>alert-stream</groupId><artifactId>kafka-broker</artifactId><version>1</version><packaging>pom</packaging>
+  <dependencies>
+    ${dependency('org.apache.kafka', 'kafka_2.13', KAFKA_VERSION)}
+    ${dependency('org.slf4j', 'slf4j-simple', '1.7.36')}
+  </dependencies>
+</project>
+`
+}

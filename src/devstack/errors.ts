@@ -1,0 +1,37 @@
+// What can go wrong when real servers are prepared, started and stopped.
+import { defineErrors } from '../pipeline/errors.ts'
+
+export const devstackErrors = defineErrors({
+  DEVSTACK_PREREQUISITE: { hint: 'Install what is missing and run the command again.' },
+  DEVSTACK_DOWNLOAD: { hint: 'Check the network and Maven\'s settings, then run the command again: it goes on from what is complete.', retryable: true },
+  DEVSTACK_CHECKSUM: { hint: 'The download was thrown away. Check which mirror Maven uses, then run the command again.' },
+  DEVSTACK_PYTHON_PACKAGES: { hint: 'Check the network and pip\'s settings, then run the command again.', retryable: true },
+  DEVSTACK_PORT_IN_USE: { hint: 'Stop what listens there, or leave the port out to get a free one.' },
+  DEVSTACK_IN_USE: { hint: 'Stop that program first, or use another state folder.' },
+  DEVSTACK_FOLDER: { hint: 'Make the folder writable for you, or choose another one.' },
+  DEVSTACK_DISK_FULL: { hint: 'Free some space, or choose a folder on another disk.' },
+  DEVSTACK_SERVER_DIED: { hint: 'The log file has the details.' },
+  DEVSTACK_SERVER_SILENT: { hint: 'The machine may be overloaded; the log file has the details.', retryable: true }
+})
+
+/** The error number of a failed system call, such as ENOSPC. */
+export function errnoOf (error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
+/** A failed write as the user should see it: a full disk, a folder that is not writable, else the error itself. */
+export function folderError (error: unknown, folder: string): unknown {
+  switch (errnoOf(error)) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return devstackErrors.DEVSTACK_DISK_FULL('no space is left on the disk', { where: folder, cause: error })
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return devstackErrors.DEVSTACK_FOLDER('the folder cannot be written', { where: folder, cause: error })
+    default:
+      return error
+  }
+}

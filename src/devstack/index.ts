@@ -1,0 +1,13 @@
+// Real servers (Kafka, a schema registry) and Python packages on the user's own machine, as the demo and the tests need them.
+export { checkPrerequisites, requireJava, requireMaven, requirePython, type Needs, type Programs } from './prerequisites.ts'
+export { downloadsMissing, ensureKafka, ensureRegistry, sha256, KAFKA_VERSION, REGISTRY_VERSION, type CacheOptions } from './downloads.ts'
+export { devstackErrors } from './errors.ts'
+export { endProcess, isAlive, processFacts, type ProcessFacts, type ProcessIdentity } from './identity.ts'
+export { startKafka, type KafkaOptions, type KafkaServer } from './kafka-server.ts'
+export { withLock } from './lock.ts'
+export { freePorts, isPortFree, LOOPBACK } from './ports.ts'
+export { endServersUnder, PID_FILE, type PidRecord, type RunningServer, type ServerExit } from './process.ts'
+export { pythonEnvironment, PYTHON_REQUIREMENTS } from './python.ts'
+export { startRegistry, type RegistryOptions, type RegistryServer } from './registry-server.ts'
+export { startStack, type Stack, type StackOptions } from './stack.ts'
+export { defaultCacheDir, findProgram, runTool, type Environment, type Progress, type ToolResult } from './tools.ts'

@@ -1,0 +1,41 @@
+// Free ports of the loopback interface, as the system gives them.
+import { createServer, type Server } from 'node:net'
+
+export const LOOPBACK = '127.0.0.1'
+
+/** `count` distinct free loopback ports. Nothing reserves them: whoever starts a server must be ready to find one taken. */
+export async function freePorts (count: number): Promise<number[]> {
+  // All are held open together, so that the system cannot give one twice.
+  const held = await Promise.all(Array.from({ length: count }, async () => await listen(0)))
+  const ports = held.map(server => portOf(server))
+  await Promise.all(held.map(close))
+  return ports
+}
+
+/** Whether a server could listen on that loopback port now. */
+export async function isPortFree (port: number): Promise<boolean> {
+  try {
+    await close(await listen(port))
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function listen (port: number): Promise<Server> {
+  return await new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen({ host: LOOPBACK, port, exclusive: true }, () => { resolve(server) })
+  })
+}
+
+async function close (server: Server): Promise<void> {
+  await new Promise<void>(resolve => { server.close(() => { resolve() }) })
+}
+
+function portOf (server: Server): number {
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('a listening server has no port')
+  return address.port
+}

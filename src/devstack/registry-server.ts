@@ -1,0 +1,89 @@
+// A real schema registry (Apicurio, by its Confluent-compatible API) on a loopback port, for the demo and the tests.
+// Schemas and their ids are kept in its data folder and survive restarts.
+import { join } from 'node:path'
+import { AlertStreamError } from '../pipeline/errors.ts'
+import { silent, type Logger } from '../pipeline/log.ts'
+import { ensureRegistry, REGISTRY_VERSION } from './downloads.ts'
+import { devstackErrors } from './errors.ts'
+import { withLock } from './lock.ts'
+import { freePorts, isPortFree, LOOPBACK } from './ports.ts'
+import { requireJava } from './prerequisites.ts'
+import { reclaimFolder, startServer, writableFolder, type RunningServer } from './process.ts'
+import type { Environment, Progress } from './tools.ts'
+
+export interface RegistryOptions {
+  readonly cacheDir: string
+  /** The registry's data; kept. */
+  readonly dataDir: string
+  /** Default: `registry.log` in `dataDir`. */
+  readonly logFile?: string
+  /** A fixed port; a free one where left out. */
+  readonly port?: number
+  /** Java heap in MiB, default 256. */
+  readonly heapMb?: number
+  readonly env: Environment
+  readonly log?: Logger
+  readonly progress?: Progress
+}
+
+export interface RegistryServer extends RunningServer {
+  /** Base of the Confluent API, without a slash at its end: `http://127.0.0.1:PORT/apis/ccompat/v7` */
+  readonly url: string
+  readonly dataDir: string
+}
+
+const ATTEMPTS = 3
+
+/** Starts the registry on `dataDir` and waits until it answers. Errors as `startKafka`. */
+export async function startRegistry (options: RegistryOptions): Promise<RegistryServer> {
+  const { dataDir, env, log = silent } = options
+  const java = await requireJava(env)
+  const home = await ensureRegistry(options)
+  await writableFolder(dataDir)
+  return await withLock(join(dataDir, 'start.lock'), async () => {
+    await reclaimFolder(dataDir, log)
+    if (options.port !== undefined && !await isPortFree(options.port)) {
+      throw devstackErrors.DEVSTACK_PORT_IN_USE('the schema registry\'s port is taken', { where: `${LOOPBACK}:${options.port}` })
+    }
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await launch(options, java, home, log)
+      } catch (error) {
+        const taken = error instanceof AlertStreamError && error.code === 'DEVSTACK_PORT_IN_USE'
+        if (!taken || options.port !== undefined || attempt === ATTEMPTS) throw error
+      }
+    }
+  })
+}
+
+async function launch (options: RegistryOptions, java: string, home: string, log: Logger): Promise<RegistryServer> {
+  const { dataDir, env, heapMb = 256 } = options
+  const port = options.port ?? (await freePorts(1))[0] ?? 0
+  const url = `http://${LOOPBACK}:${port}/apis/ccompat/v7`
+  const server = await startServer({
+    name: 'the schema registry',
+    program: java,
+    args: [
+      `-Xmx${heapMb}m`, '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC',
+      `-Dquarkus.http.host=${LOOPBACK}`, `-Dquarkus.http.port=${port}`,
+      // The registry never answers for others, so nothing is to be gained from a console full of its banner.
+      '-Dquarkus.banner.enabled=false', '-Dquarkus.log.level=WARN',
+      `-Dquarkus.datasource.jdbc.url=jdbc:h2:file:${join(dataDir, 'registry')}`,
+      '-jar', join(home, `apicurio-registry-app-${REGISTRY_VERSION}-runner.jar`)
+    ],
+    env,
+    cwd: dataDir,
+    dataDir,
+    logFile: options.logFile ?? join(dataDir, 'registry.log'),
+    ready: async signal => await answers(url, signal),
+    readyMs: 90_000,
+    log
+  })
+  return { ...server, url, dataDir }
+}
+
+async function answers (url: string, signal: AbortSignal): Promise<boolean> {
+  const response = await fetch(`${url}/subjects`, { signal })
+  await response.body?.cancel()
+  return response.ok
+}

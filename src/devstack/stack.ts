@@ -1,0 +1,59 @@
+// Kafka and the schema registry side by side, each in its own folder under one state folder.
+import { join } from 'node:path'
+import type { Logger } from '../pipeline/log.ts'
+import { downloadsMissing, ensureKafka, ensureRegistry } from './downloads.ts'
+import { startKafka, type KafkaOptions, type KafkaServer } from './kafka-server.ts'
+import { checkPrerequisites } from './prerequisites.ts'
+import { startRegistry, type RegistryServer } from './registry-server.ts'
+import type { Environment, Progress } from './tools.ts'
+
+export interface StackOptions {
+  readonly cacheDir: string
+  /** Holds `kafka/` and `registry/` (data, pid file, log); kept between starts. */
+  readonly stateDir: string
+  readonly env: Environment
+  readonly kafka?: Pick<KafkaOptions, 'port' | 'config' | 'heapMb'>
+  readonly log?: Logger
+  readonly progress?: Progress
+}
+
+export interface Stack {
+  readonly kafka: KafkaServer
+  readonly registry: RegistryServer
+  /** Stops both, side by side. */
+  stop (graceMs?: number): Promise<void>
+  kill (): Promise<void>
+  /** Lets this program end while both run on. */
+  unref (): void
+}
+
+/** Starts both servers; where one of them fails, the other is stopped again and that one's error is thrown. */
+export async function startStack (options: StackOptions): Promise<Stack> {
+  const { stateDir, kafka: kafkaOptions, ...shared } = options
+  await checkPrerequisites({ java: true, maven: await downloadsMissing(options.cacheDir) }, options.env)
+  // Both are fetched before either starts: a failed download then has nothing to stop.
+  await ensureKafka(shared)
+  await ensureRegistry(shared)
+  const { progress: _, ...quiet } = shared
+  const started = await Promise.allSettled([
+    startKafka({ ...quiet, ...kafkaOptions, dataDir: join(stateDir, 'kafka') }),
+    startRegistry({ ...quiet, dataDir: join(stateDir, 'registry') })
+  ])
+  const [kafka, registry] = started
+  if (kafka.status === 'fulfilled' && registry.status === 'fulfilled') return stackOf(kafka.value, registry.value)
+  await Promise.all(started.map(async one => { if (one.status === 'fulfilled') await one.value.kill() }))
+  throw kafka.status === 'rejected' ? kafka.reason : (registry as PromiseRejectedResult).reason
+}
+
+function stackOf (kafka: KafkaServer, registry: RegistryServer): Stack {
+  return {
+    kafka,
+    registry,
+    stop: async graceMs => { await Promise.all([kafka.stop(graceMs), registry.stop(graceMs)]) },
+    kill: async () => { await Promise.all([kafka.kill(), registry.kill()]) },
+    unref: () => {
+      kafka.unref()
+      registry.unref()
+    }
+  }
+}
