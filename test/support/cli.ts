@@ -1,0 +1,95 @@
+// The program as its users run it: `node bin/alert-stream.js ...` as a child, with an environment that holds nothing of this run's own.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { type Test } from 'tap'
+
+const BIN = join(import.meta.dirname, '..', '..', 'bin', 'alert-stream.js')
+
+export interface CliOptions {
+  /** Added to (or, where undefined, taken out of) the child's environment. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  readonly cwd?: string
+  /** Written to its stdin; stdin is closed where left out. */
+  readonly input?: string | Buffer
+}
+
+export interface CliResult {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunningCli {
+  readonly child: ChildProcess
+  readonly pid: number
+  /** What it has printed so far. */
+  readonly stdout: string
+  readonly stderr: string
+  readonly finished: Promise<CliResult>
+  /** Resolves with the match once stdout or stderr holds `pattern`; rejects with all output if the program ends first. */
+  waitFor (pattern: RegExp): Promise<RegExpExecArray>
+  /** Sends a signal (default SIGTERM) and waits for the end. */
+  stop (signal?: NodeJS.Signals): Promise<CliResult>
+}
+
+/** Runs the program to its end. */
+export async function runCli (args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  return await launch(args, options).finished
+}
+
+/** Starts a long-running mode; killed in teardown where the test has not stopped it. */
+export function startCli (t: Test, args: readonly string[], options: CliOptions = {}): RunningCli {
+  const running = launch(args, options)
+  t.teardown(async () => { await running.stop('SIGKILL') })
+  return running
+}
+
+function launch (args: readonly string[], options: CliOptions): RunningCli {
+  const child = spawn(process.execPath, [BIN, ...args], { env: cleanEnvironment(options.env), cwd: options.cwd, stdio: ['pipe', 'pipe', 'pipe'] })
+  const output = { stdout: '', stderr: '' }
+  child.stdin.on('error', () => { /* the program may end without reading it */ })
+  child.stdin.end(options.input)
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text
+      child.emit('output')
+    })
+  }
+  const finished = once(child, 'close').then(([code, signal]): CliResult => ({ code: code as number | null, signal: signal as NodeJS.Signals | null, ...output }))
+  const ended = finished.then(() => true)
+  return {
+    child,
+    pid: child.pid ?? -1,
+    get stdout () { return output.stdout },
+    get stderr () { return output.stderr },
+    finished,
+    async waitFor (pattern) {
+      for (;;) {
+        const match = pattern.exec(output.stdout) ?? pattern.exec(output.stderr)
+        if (match !== null) return match
+        if (await Promise.race([ended, once(child, 'output').then(() => false)])) {
+          const late = pattern.exec(output.stdout) ?? pattern.exec(output.stderr)
+          if (late !== null) return late
+          const { code, signal } = await finished
+          throw new Error(`the program ended (code ${code}, signal ${signal}) before it printed ${pattern}\nstdout: ${output.stdout}\nstderr: ${output.stderr}`)
+        }
+      }
+    },
+    async stop (signal = 'SIGTERM') {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal)
+      return await finished
+    }
+  }
+}
+
+// tap hooks its children by NODE_OPTIONS and variables of its own, and a developer's ALERT_STREAM_* must not change what is tested.
+function cleanEnvironment (extra: CliOptions['env'] = {}): Record<string, string> {
+  const env: Record<string, string> = {}
+  for (const [name, value] of Object.entries({ ...process.env, ...extra })) {
+    const given = name in extra
+    if (value !== undefined && (given || !/^(NODE_OPTIONS|NODE_V8_COVERAGE|TAP|TAP_.*|_TAP.*|ALERT_STREAM_.*|ALERTDB_.*)$/.test(name))) env[name] = value
+  }
+  return env
+}

@@ -1,0 +1,127 @@
+// Real servers for tests. All test files of a run share one Kafka and one schema registry, started by the first test that needs them;
+// scripts/test.ts passes the run's folder and stops whatever runs under it at the end. A file run alone starts its own and stops them.
+import { randomBytes } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import root, { type Test } from 'tap'
+import {
+  defaultCacheDir, isAlive, pythonEnvironment, startKafka, startStack, withLock, type CacheOptions, type KafkaOptions, type KafkaServer,
+  type ProcessIdentity, type Stack
+} from '../../src/devstack/index.ts'
+
+/** Set by scripts/test.ts: the folder of this run's servers and temporary files. */
+export const RUN_FOLDER = 'ALERT_STREAM_TEST_RUN'
+
+/** What tests need of the shared servers. */
+export interface TestStack {
+  /** `127.0.0.1:PORT` of Kafka. */
+  readonly kafka: string
+  /** Base URL of the Confluent API. */
+  readonly registry: string
+  readonly kafkaPid: number
+  readonly registryPid: number
+}
+
+interface SharedState extends TestStack {
+  readonly servers: readonly ProcessIdentity[]
+}
+
+// Where `npx tap` runs one file, the run's folder is the file's own; it goes when the file ends.
+const shared = process.env[RUN_FOLDER]
+let own: Promise<string> | undefined
+let stack: Promise<TestStack> | undefined
+
+/** The shared Kafka and schema registry. They hold other tests' topics and subjects too: name yours with `uniqueName`. Never stop them. */
+export async function useStack (_t: Test): Promise<TestStack> {
+  stack ??= shared === undefined ? ownStack() : sharedStack(shared)
+  return await stack
+}
+
+/** A Kafka of this test's own, to stop, kill and start again on the same `dataDir`; stopped in teardown. */
+export async function useOwnKafka (t: Test, options: Partial<KafkaOptions> = {}): Promise<KafkaServer> {
+  const dataDir = options.dataDir ?? await tempDir(t)
+  const server = await startKafka({ ...cache(), dataDir, ...options })
+  endWithThisProcess(server)
+  t.teardown(async () => { await server.kill() })
+  return server
+}
+
+/** Path of a Python that has numpy, astropy, fastavro and confluent-kafka. */
+export async function usePython (_t: Test): Promise<string> {
+  return await pythonEnvironment(cache())
+}
+
+/** A name for a topic, group or subject that no other test uses. */
+export function uniqueName (prefix: string): string {
+  return `${prefix}-${randomBytes(6).toString('hex')}`
+}
+
+/** A new folder, removed in teardown. */
+export async function tempDir (t: Test): Promise<string> {
+  const folder = await mkdtemp(join(await runFolder(), 'tmp-'))
+  t.teardown(async () => { await rm(folder, { recursive: true, force: true, maxRetries: 3 }) })
+  return folder
+}
+
+/** Where the servers' programs and the Python packages are kept, and this process's environment: the arguments of src/devstack. */
+export function cache (): CacheOptions {
+  return { cacheDir: defaultCacheDir(process.env), env: process.env }
+}
+
+async function runFolder (): Promise<string> {
+  if (shared !== undefined) return shared
+  own ??= mkdtemp(join(tmpdir(), 'alert-stream-test-')).then(folder => {
+    process.once('exit', () => { rmSync(folder, { recursive: true, force: true, maxRetries: 3 }) })
+    return folder
+  })
+  return await own
+}
+
+async function ownStack (): Promise<TestStack> {
+  const started = await startStack({ ...cache(), stateDir: join(await runFolder(), 'stack') })
+  endWithThisProcess(started.kafka)
+  endWithThisProcess(started.registry)
+  root.teardown(async () => { await started.kill() })
+  return stateOf(started)
+}
+
+async function sharedStack (folder: string): Promise<TestStack> {
+  const stateFile = join(folder, 'stack.json')
+  return await withLock(join(folder, 'stack.lock'), async () => {
+    const state = await readState(stateFile)
+    if (state !== undefined && (await Promise.all(state.servers.map(isAlive))).every(alive => alive)) return state
+    const stateDir = join(folder, uniqueName('stack'))
+    await mkdir(stateDir)
+    const servers = await startStack({ ...cache(), stateDir })
+    servers.unref()
+    const fresh = stateOf(servers)
+    await writeFile(`${stateFile}.new`, JSON.stringify(fresh))
+    await rename(`${stateFile}.new`, stateFile)
+    return fresh
+  })
+}
+
+async function readState (path: string): Promise<SharedState | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => undefined)
+  return text === undefined ? undefined : JSON.parse(text) as SharedState
+}
+
+function stateOf ({ kafka, registry }: Stack): SharedState {
+  const servers = [kafka, registry].map(({ pid, started }) => ({ pid, started }))
+  return { kafka: kafka.broker, registry: registry.url, kafkaPid: kafka.pid, registryPid: registry.pid, servers }
+}
+
+// A test file that tap ends early never gets to its teardown; the servers run in groups of their own and would outlive it.
+function endWithThisProcess (server: { readonly pid: number, readonly exited: Promise<unknown> }): void {
+  const kill = (): void => {
+    try {
+      process.kill(server.pid, 'SIGKILL')
+    } catch { /* it is gone already */ }
+  }
+  process.prependOnceListener('exit', kill)
+  void server.exited.then(() => { process.off('exit', kill) })
+}
+
+export { runCli, startCli, type CliOptions, type CliResult, type RunningCli } from './cli.ts'
