@@ -1,4 +1,4 @@
-// The Avro side of the program: frames, schemas, container files, resolution.
+// The Avro side of the program: frames, schemas, container files, resolution, the schema registry, the survey's schema packages.
 export { encodeFrame, parseFrame, writeFrameHeader, frameHeaderLength, type Frame } from './wire-format.ts'
 export { parseSchema, type AlertSchema, type AlertValue } from './schema.ts'
 export { compactJson } from './json.ts'
@@ -8,3 +8,6 @@ export { openContainer, type Container, type ContainerFailure, type ContainerOpt
 export { createContainerWriter, type ContainerWriter, type ContainerWriterOptions } from './container-writer.ts'
 export { resolver, type ResolutionOptions, type Resolver } from './resolution.ts'
 export { surveyAliases, surveyFillIns, type FieldAliases, type FieldFillIns } from './survey-aliases.ts'
+export { createRegistryClient, type CompatibilityLevel, type RegisteredSchema, type RegistryClient, type RegistryClientOptions } from './registry.ts'
+export { loadSchemaPackage, type SchemaPackage, type SchemaVersion } from './packages.ts'
+export { fetchSchemaPackage, surveyPackage, type FetchOptions } from './package-fetch.ts'
