@@ -24,17 +24,18 @@ export function countRequests (app: FastifyInstance, prefix: string): void {
   app.decorate('counts', counts)
   app.addHook('onRequest', async (request, reply) => {
     counts.inFlight++
-    // Fastify's onResponse does not come when the client goes away; 'close' always does.
-    reply.raw.once('close', () => {
-      counts.inFlight--
-      if (!reply.raw.writableFinished) {
-        counts.aborted++
-        return
-      }
+    let answered = false
+    reply.raw.once('finish', () => {
+      answered = true
       const route = request.routeOptions.url?.slice(prefix.length) ?? 'other'
       const statuses = counts.requests[route === '' ? '/' : route] ??= {}
-      statuses[reply.raw.statusCode] = (statuses[reply.raw.statusCode] ?? 0) + 1
-      if (request.method !== 'HEAD') counts.bytes += Number(reply.raw.getHeader('content-length') ?? 0)
+      statuses[reply.statusCode] = (statuses[reply.statusCode] ?? 0) + 1
+      if (request.method !== 'HEAD') counts.bytes += Number(reply.getHeader('content-length') ?? 0)
+    })
+    // The only event that also comes when the client goes away.
+    reply.raw.once('close', () => {
+      counts.inFlight--
+      if (!answered) counts.aborted++
     })
   })
 }

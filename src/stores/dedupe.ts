@@ -9,6 +9,8 @@ export interface Deduplicator {
    * Rejects as `write` does; callers that waited for a write that failed then try their own.
    */
   once<R> (key: string, write: () => Promise<R>): Promise<R | 'duplicate'>
+  /** Whether this key was written before: `once` would not write it again. */
+  has (key: string): boolean
   /** Keys remembered now. */
   readonly size: number
 }
@@ -38,6 +40,7 @@ export function createDeduplicator ({ max }: { readonly max: number }): Deduplic
 
   return {
     get size () { return written.size },
+    has: key => written.has(key),
     async once (key, write) {
       for (;;) {
         if (written.get(key) === true) return 'duplicate'

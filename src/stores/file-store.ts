@@ -14,7 +14,7 @@ import { errnoOf, storeError } from './fs-errors.ts'
 import { Incoming, incomingFolder } from './incoming.ts'
 import { type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 
-// The callback functions cost a third less CPU time per object than fs/promises with its file handles.
+// The callback functions cost up to a fifth less CPU time per object than fs/promises with its file handles: 0.2 ms at 40 KB, 32 at once.
 const openFile = promisify(open)
 const writeFile = promisify(write) as unknown as (fd: number, data: Buffer, offset: number, length: number, position: number) => Promise<{ bytesWritten: number }>
 const syncFile = promisify(fdatasync)

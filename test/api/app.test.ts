@@ -1,0 +1,280 @@
+import t, { type Test } from 'tap'
+import { randomBytes } from 'node:crypto'
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { build, type ApiOptions } from '../../src/api/app.ts'
+import { type Logger } from '../../src/pipeline/log.ts'
+import { createArchive } from '../../src/stores/archive.ts'
+import { crc32c } from '../../src/stores/crc32c.ts'
+import { openFileStore } from '../../src/stores/file-store.ts'
+import { gzipFrame } from '../../src/stores/gzip.ts'
+
+const id = '170028518906855444'
+const frame = Buffer.concat([Buffer.from([0, 0, 0, 4, 76]), randomBytes(20_000), Buffer.alloc(60_000)])
+const gz = await gzipFrame(frame)
+const schema = '{ "type": "record", "name": "alert", "doc": "kept", "fields": [] }'
+
+async function archiveAt (root: string) {
+  const archive = createArchive({ alerts: await openFileStore(join(root, 'alerts')), schemas: await openFileStore(join(root, 'schemas')), layout: 'v2' })
+  await archive.putAlert(id, gz, crc32c(frame))
+  for (const edge of ['0', '7', '9223372036854775807']) await archive.putAlert(edge, gz, crc32c(frame))
+  await archive.putSchema(1100, schema)
+  await archive.putSchema(4294967295, schema)
+  return archive
+}
+
+async function start (t: Test, options: Partial<ApiOptions> = {}) {
+  const root = t.testdir()
+  const app = build({ archive: await archiveAt(root), pressure: false, healthCacheMs: 0, ...options })
+  t.teardown(() => app.close())
+  return { app, root }
+}
+
+await t.test('an alert is served as it was in Kafka', async t => {
+  const { app } = await start(t)
+  const response = await app.inject(`/v1/alerts/${id}`)
+  t.equal(response.statusCode, 200)
+  t.ok(response.rawPayload.equals(frame))
+  t.match(response.headers, {
+    'content-type': 'application/octet-stream',
+    'content-length': String(frame.length),
+    'cache-control': /private.*immutable/,
+    vary: 'Accept-Encoding',
+    etag: /^"[^"]+"$/
+  })
+  t.notOk(response.headers['content-encoding'])
+})
+
+await t.test('the stored gzip is passed through to clients that accept it', async t => {
+  const { app } = await start(t)
+  const response = await app.inject({ url: `/v1/alerts/${id}`, headers: { 'accept-encoding': 'br, gzip' } })
+  t.ok(response.rawPayload.equals(gz))
+  t.ok(gunzipSync(response.rawPayload).equals(frame))
+  t.match(response.headers, { 'content-encoding': 'gzip', 'content-length': String(gz.length), vary: 'Accept-Encoding', 'content-type': 'application/octet-stream' })
+  const refused = await app.inject({ url: `/v1/alerts/${id}`, headers: { 'accept-encoding': 'gzip;q=0' } })
+  t.ok(refused.rawPayload.equals(frame))
+  t.notOk(refused.headers['content-encoding'])
+  const both = await app.inject({ url: `/v1/alerts/${id}`, headers: { 'accept-encoding': '*;q=0' } })
+  t.equal(both.statusCode, 406)
+  t.type(both.json().detail, 'string')
+})
+
+await t.test('HEAD tells what GET would, without the body', async t => {
+  const { app } = await start(t)
+  for (const url of [`/v1/alerts/${id}`, '/v1/schemas/1100', '/v1/health', '/v1', '/v1/alerts/5', '/v1/alerts/x']) {
+    for (const encoding of ['gzip', 'identity']) {
+      const headers = { 'accept-encoding': encoding }
+      const get = await app.inject({ url, headers })
+      const head = await app.inject({ method: 'HEAD', url, headers })
+      t.equal(head.statusCode, get.statusCode, url)
+      t.equal(head.rawPayload.length, 0)
+      const { date: _one, ...expected } = get.headers
+      const { date: _other, ...found } = head.headers
+      t.same(found, expected)
+      t.equal(found['content-length'], String(get.rawPayload.length))
+    }
+  }
+})
+
+await t.test('tags are strong, differ by coding, stay the same, and save the transfer', async t => {
+  const { app } = await start(t)
+  const url = `/v1/alerts/${id}`
+  const plain = await app.inject({ url })
+  const zipped = await app.inject({ url, headers: { 'accept-encoding': 'gzip' } })
+  t.not(plain.headers.etag, zipped.headers.etag)
+  t.equal((await app.inject({ url })).headers.etag, plain.headers.etag)
+  for (const [response, encoding] of [[plain, 'identity'], [zipped, 'gzip']] as const) {
+    const again = await app.inject({ url, headers: { 'accept-encoding': encoding, 'if-none-match': `"x", W/${response.headers.etag}` } })
+    t.equal(again.statusCode, 304)
+    t.equal(again.rawPayload.length, 0)
+    t.match(again.headers, { etag: response.headers.etag, vary: 'Accept-Encoding', 'cache-control': /immutable/ })
+    for (const name of ['content-length', 'content-type', 'content-encoding']) t.notOk(again.headers[name], name)
+  }
+  const crossed = await app.inject({ url, headers: { 'accept-encoding': 'gzip', 'if-none-match': plain.headers.etag as string } })
+  t.equal(crossed.statusCode, 200)
+  t.ok(crossed.rawPayload.equals(gz))
+  const schemaTag = (await app.inject('/v1/schemas/1100')).headers.etag as string
+  t.equal((await app.inject({ url: '/v1/schemas/1100', headers: { 'if-none-match': schemaTag } })).statusCode, 304)
+})
+
+await t.test('ids are valid up to 2^63 - 1 and nothing else is', async t => {
+  const { app } = await start(t)
+  const status = async (text: string) => (await app.inject(`/v1/alerts/${text}`)).statusCode
+  for (const known of ['0', '9223372036854775807', '7', '007', '0000000000000000007']) t.equal(await status(known), 200, known)
+  for (const unknown of ['1', '9223372036854775806', '1234567890123456789']) {
+    const response = await app.inject(`/v1/alerts/${unknown}`)
+    t.equal(response.statusCode, 404)
+    t.same(response.json(), { detail: 'alert not found' })
+    t.equal(response.headers['cache-control'], 'no-store', 'it may be archived a moment later')
+  }
+  for (const wrong of ['9223372036854775808', '9999999999999999999', '10000000000000000000', '00000000000000000007', 'abc', '-1', '+1', '1.0', '1e3', '0x1', '%20', '1%20', '1%2F2', '%D9%A1', 'x'.repeat(200)]) {
+    const response = await app.inject(`/v1/alerts/${wrong}`)
+    t.equal(response.statusCode, 400, wrong)
+    t.match(response.json(), { detail: /1 to 19 decimal digits/ })
+  }
+})
+
+await t.test('a schema is served as the registry gave it', async t => {
+  const { app } = await start(t)
+  const response = await app.inject('/v1/schemas/1100')
+  t.equal(response.statusCode, 200)
+  t.equal(response.body, schema)
+  t.match(response.headers, { 'content-type': 'application/vnd.schemaregistry.v1+json', 'cache-control': /immutable/, etag: /^"/, 'content-length': String(schema.length) })
+  t.equal((await app.inject('/v1/schemas/4294967295')).statusCode, 200)
+  const unknown = await app.inject('/v1/schemas/0')
+  t.equal(unknown.statusCode, 404)
+  t.same(unknown.json(), { detail: 'schema not found' })
+  for (const wrong of ['4294967296', '-1', 'latest', '1.5', '99999999999']) {
+    const refused = await app.inject(`/v1/schemas/${wrong}`)
+    t.equal(refused.statusCode, 400, wrong)
+    t.match(refused.json(), { detail: /4294967295/ })
+  }
+})
+
+await t.test('health follows the archive', async t => {
+  const logged: string[] = []
+  const note = (_fields: object, message: string) => { logged.push(message) }
+  const log: Logger = { debug () {}, info: note, warn: note, error: note }
+  const { app, root } = await start(t, { log })
+  const ok = await app.inject('/v1/health')
+  t.equal(ok.statusCode, 200)
+  t.equal(ok.body, 'OK')
+  t.match(ok.headers, { 'content-type': /^text\/plain/, 'cache-control': 'no-store' })
+  await rename(join(root, 'alerts'), join(root, 'away'))
+  for (let i = 0; i < 3; i++) {
+    const bad = await app.inject('/v1/health')
+    t.equal(bad.statusCode, 503)
+    t.same(bad.json(), { detail: 'the archive cannot be read (STORE_MISSING)' })
+    t.ok(bad.headers['retry-after'])
+  }
+  await rename(join(root, 'away'), join(root, 'alerts'))
+  t.equal((await app.inject('/v1/health')).statusCode, 200)
+  t.same(logged, ['the archive cannot be read', 'the archive can be read again'], 'changes are logged, probes are not')
+})
+
+await t.test('health asks the archive once for many probes', async t => {
+  let checks = 0
+  const root = t.testdir()
+  const archive = await archiveAt(root)
+  const app = build({ archive: { ...archive, check: async () => { checks++ } }, pressure: false, healthCacheMs: 3600_000 })
+  t.teardown(() => app.close())
+  const all = await Promise.all(Array.from({ length: 20 }, () => app.inject('/v1/health')))
+  t.same(new Set(all.map(({ statusCode }) => statusCode)), new Set([200]))
+  t.equal(checks, 1)
+})
+
+await t.test('an archive that cannot be read is 503 with Retry-After, and the log has the code', async t => {
+  const logged: object[] = []
+  const log: Logger = { debug () {}, info () {}, warn () {}, error: fields => { logged.push(fields) } }
+  const { app, root } = await start(t, { log })
+  await rm(join(root, 'alerts'), { recursive: true })
+  await rm(join(root, 'schemas'), { recursive: true })
+  await writeFile(join(root, 'schemas'), 'a file')
+  for (const [url, code] of [[`/v1/alerts/${id}`, 'STORE_MISSING'], ['/v1/schemas/1100', 'STORE_PATH_BLOCKED']] as const) {
+    const response = await app.inject({ url, headers: { 'accept-encoding': 'gzip' } })
+    t.equal(response.statusCode, 503)
+    t.same(response.json(), { detail: `the archive is not available (${code})` })
+    t.ok(Number(response.headers['retry-after']) > 0)
+    t.equal(response.headers['cache-control'], 'no-store')
+    t.notOk(response.body.includes(root), 'no paths to clients')
+  }
+  t.match(logged, [{ code: 'STORE_MISSING', url: `/v1/alerts/${id}` }, { code: 'STORE_PATH_BLOCKED' }])
+})
+
+await t.test('a damaged object is 500 and never wrong bytes', async t => {
+  const { app, root } = await start(t)
+  const path = join(root, 'alerts/v2/alerts/170028', `${id}.avro.gz`)
+  await writeFile(path, gz.subarray(0, gz.length - 100))
+  const cut = await app.inject(`/v1/alerts/${id}`)
+  t.equal(cut.statusCode, 500)
+  t.same(cut.json(), { detail: 'the stored object is damaged (OBJECT_CORRUPT)' })
+  for (const name of ['etag', 'content-encoding']) t.notOk(cut.headers[name])
+  await writeFile(path, 'not gzip at all, but long enough')
+  const plain = await app.inject({ url: `/v1/alerts/${id}`, headers: { 'accept-encoding': 'gzip' } })
+  t.equal(plain.statusCode, 500)
+  t.notOk(plain.headers['content-encoding'])
+})
+
+await t.test('an unexpected fault is 500 without its text', async t => {
+  const { app } = await start(t, { archive: { ...await archiveAt(t.testdir()), getAlert: () => { throw new TypeError('secret') } } })
+  const response = await app.inject(`/v1/alerts/${id}`)
+  t.equal(response.statusCode, 500)
+  t.same(response.json(), { detail: 'internal error' })
+})
+
+await t.test('other paths are 404 and other methods 405 with Allow', async t => {
+  const { app } = await start(t)
+  for (const url of ['/nothing', '/v2', '/v1/alerts', '/v1/alerts/1/2', '/V1/health']) {
+    const response = await app.inject(url)
+    t.equal(response.statusCode, 404, url)
+    t.match(response.json(), { detail: /\/v1 lists/ })
+  }
+  for (const url of ['/v1/health', `/v1/alerts/${id}`, '/v1/schemas/1', '/v1', '/']) {
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'] as const) {
+      const response = await app.inject({ method, url, payload: 'x'.repeat(5000), headers: { 'content-type': 'text/strange' } })
+      t.equal(response.statusCode, 405, `${method} ${url}`)
+      t.equal(response.headers.allow, 'GET, HEAD, OPTIONS')
+      t.type(response.json().detail, 'string')
+    }
+    const options = await app.inject({ method: 'OPTIONS', url })
+    t.equal(options.statusCode, 204)
+    t.equal(options.headers.allow, 'GET, HEAD, OPTIONS')
+  }
+})
+
+await t.test('bad escapes and endless parts are errors with detail', async t => {
+  const { app } = await start(t)
+  const escape = await app.inject('/v1/alerts/%zz')
+  t.equal(escape.statusCode, 400)
+  t.match(escape.json(), { detail: /percent-escape/ })
+  const long = await app.inject(`/v1/alerts/${'1'.repeat(2000)}`)
+  t.equal(long.statusCode, 414)
+  t.match(long.json(), { detail: /too long/ })
+})
+
+await t.test('the index names what is there, below the prefix', async t => {
+  for (const pathPrefix of ['', '/', '/alertdb', 'alertdb/', '/deep/alertdb']) {
+    const { app } = await start(t, { pathPrefix })
+    const prefix = pathPrefix.replace(/^\/?(.*?)\/?$/, '$1')
+    const base = prefix === '' ? '' : `/${prefix}`
+    for (const url of [base === '' ? '/' : base, `${base}/`, `${base}/v1`, `${base}/v1/`]) {
+      const response = await app.inject(url)
+      t.equal(response.statusCode, 200, url)
+      t.ok(response.json().endpoints[`${base}/v1/alerts/{id}`])
+    }
+    t.equal((await app.inject(`${base}/v1/alerts/${id}`)).statusCode, 200)
+    t.equal((await app.inject(`${base}/v1/health/`)).statusCode, 200)
+    if (base !== '') t.equal((await app.inject('/v1/health')).statusCode, 404)
+  }
+  for (const pathPrefix of ['/:id', '/a b', '/*', '/ä']) t.throws(() => build({ archive: {} as never, pathPrefix }), { code: 'API_PREFIX_INVALID' })
+})
+
+await t.test('under pressure requests are shed, health and index are not', async t => {
+  const { app } = await start(t, { pressure: { maxRssBytes: 1, sampleIntervalMs: 10 } })
+  await app.ready()
+  let shed = await app.inject(`/v1/alerts/${id}`)
+  while (shed.statusCode === 200) {
+    await new Promise(resolve => setTimeout(resolve, 10))
+    shed = await app.inject(`/v1/alerts/${id}`)
+  }
+  t.equal(shed.statusCode, 503)
+  t.match(shed.json(), { detail: /overloaded/ })
+  t.ok(Number(shed.headers['retry-after']) > 0)
+  t.equal((await app.inject('/v1/schemas/1100')).statusCode, 503)
+  t.equal((await app.inject('/v1/health')).statusCode, 200)
+  t.equal((await app.inject('/v1')).statusCode, 200)
+})
+
+await t.test('what it does is counted', async t => {
+  const { app } = await start(t, { pathPrefix: '/alertdb' })
+  await app.inject(`/alertdb/v1/alerts/${id}`)
+  await app.inject({ url: `/alertdb/v1/alerts/${id}`, headers: { 'accept-encoding': 'gzip' } })
+  await app.inject({ url: `/alertdb/v1/alerts/${id}`, method: 'HEAD' })
+  t.equal(app.counts.bytes, frame.length + gz.length)
+  await app.inject('/alertdb/v1/alerts/5')
+  await app.inject('/alertdb/v1/health')
+  await app.inject('/elsewhere')
+  t.same(app.counts.requests, { '/v1/alerts/:id': { 200: 3, 404: 1 }, '/v1/health': { 200: 1 }, other: { 404: 1 } })
+  t.equal(app.counts.inFlight, 0)
+})

@@ -1,0 +1,149 @@
+import t, { type Test } from 'tap'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { type ClientRequest, Agent, get, type IncomingMessage, type RequestOptions } from 'node:http'
+import { connect, type AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import { build } from '../../src/api/app.ts'
+import { closeWithin, listen } from '../../src/api/listen.ts'
+import { createArchive } from '../../src/stores/archive.ts'
+import { crc32c } from '../../src/stores/crc32c.ts'
+import { openFileStore } from '../../src/stores/file-store.ts'
+import { gzipFrame } from '../../src/stores/gzip.ts'
+
+const id = '170028518906855444'
+const frame = Buffer.concat([Buffer.from([0, 0, 0, 4, 76]), randomBytes(20_000), Buffer.alloc(60_000)])
+const gz = await gzipFrame(frame)
+
+/** A server on a free port. `hold` makes reads of alert 5 wait until it is released. */
+async function serve (t: Test) {
+  const store = await openFileStore(t.testdir())
+  const archive = createArchive({ alerts: store, schemas: store, layout: 'v2' })
+  await archive.putAlert(id, gz, crc32c(frame))
+  await archive.putAlert('5', gz, crc32c(frame))
+  let release!: () => void
+  const released = new Promise<void>(resolve => { release = resolve })
+  let arrived!: () => void
+  const waiting = new Promise<void>(resolve => { arrived = resolve })
+  const app = build({
+    archive: {
+      ...archive,
+      async getAlert (which) {
+        if (which === '5') {
+          arrived()
+          await released
+        }
+        return archive.getAlert(which)
+      }
+    },
+    pressure: false
+  })
+  t.teardown(async () => {
+    release()
+    await app.close()
+  })
+  const url = await listen(app, { host: '127.0.0.1', port: 0 })
+  return { app, url, port: (app.server.address() as AddressInfo).port, release, waiting }
+}
+
+async function answer (request: ClientRequest): Promise<IncomingMessage & { body: Buffer }> {
+  const [response] = await once(request, 'response') as [IncomingMessage]
+  return Object.assign(response, { body: await buffer(response) })
+}
+
+const ask = (port: number, path: string, options: RequestOptions = {}) => answer(get({ host: '127.0.0.1', port, path, ...options }))
+
+await t.test('over a socket the gzip is the stored object, byte for byte, and fetch undoes it', async t => {
+  const { url, port } = await serve(t)
+  const raw = await ask(port, `/v1/alerts/${id}`, { headers: { 'accept-encoding': 'gzip' } })
+  t.equal(raw.headers['content-encoding'], 'gzip')
+  t.equal(raw.headers['content-length'], String(gz.length))
+  t.ok(raw.body.equals(gz))
+  const plain = await ask(port, `/v1/alerts/${id}`)
+  t.equal(plain.headers['content-encoding'], undefined)
+  t.ok(plain.body.equals(frame))
+  const fetched = await fetch(`${url}/v1/alerts/${id}`)
+  t.equal(fetched.headers.get('content-encoding'), 'gzip')
+  t.ok(Buffer.from(await fetched.arrayBuffer()).equals(frame))
+  const head = await fetch(`${url}/v1/alerts/${id}`, { method: 'HEAD', headers: { 'accept-encoding': 'identity' } })
+  t.equal(head.headers.get('content-length'), String(frame.length))
+})
+
+await t.test('a path as it is sent is not folded', async t => {
+  const { port } = await serve(t)
+  for (const path of ['/v1/alerts/%2e%2e', '/v1/alerts/..', '/v1/alerts/%2e%2e%2f%2e%2e', '/v1/alerts/+1', '/v1/alerts/-1', '/v1/alerts/9223372036854775808', '/v1/alerts/12345678901234567890']) {
+    const response = await ask(port, path)
+    t.equal(response.statusCode, 400, path)
+    t.type(JSON.parse(response.body.toString()).detail, 'string')
+  }
+  t.equal((await ask(port, '/v1/alerts/../../etc/passwd')).statusCode, 404)
+})
+
+await t.test('what is not HTTP gets an answer with detail', async t => {
+  const { port } = await serve(t)
+  for (const [text, status] of [['nonsense\r\n\r\n', 400], [`GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`, 431]] as const) {
+    const socket = connect(port, '127.0.0.1')
+    socket.write(text)
+    const reply = (await buffer(socket)).toString()
+    t.match(reply, new RegExp(`^HTTP/1.1 ${status} `))
+    const [, body] = reply.split('\r\n\r\n')
+    t.type(JSON.parse(body!).detail, 'string')
+    t.match(reply, `Content-Length: ${body!.length}\r\n`)
+  }
+})
+
+await t.test('closing lets requests in flight finish, refuses new connections and ends open ones', async t => {
+  const { app, port, release, waiting } = await serve(t)
+  const agent = new Agent({ keepAlive: true })
+  t.teardown(() => { agent.destroy() })
+  // One idle connection and one with a request in flight.
+  const idle = connect(port, '127.0.0.1')
+  idle.write('GET /v1 HTTP/1.1\r\nHost: x\r\n\r\n')
+  await once(idle, 'data')
+  const idleEnded = once(idle, 'close')
+  const inFlight = ask(port, '/v1/alerts/5', { agent })
+  await waiting
+  t.equal(app.counts.inFlight, 1)
+  const closed = closeWithin(app, 60_000)
+  await idleEnded
+  while (app.server.listening) await new Promise(setImmediate)
+  await t.rejects(ask(port, '/v1'), { code: 'ECONNREFUSED' })
+  release()
+  const response = await inFlight
+  t.equal(response.statusCode, 200)
+  t.ok(response.body.equals(frame))
+  t.equal(response.headers.connection, 'close')
+  t.equal(await closed, true, 'all had finished')
+  t.equal(app.counts.inFlight, 0)
+})
+
+await t.test('a request that does not end is cut at the deadline', async t => {
+  const { app, port, waiting } = await serve(t)
+  const hanging = ask(port, '/v1/alerts/5')
+  await waiting
+  const cut = t.rejects(hanging, { code: 'ECONNRESET' })
+  t.equal(await closeWithin(app, 1), false)
+  await cut
+})
+
+await t.test('a client that goes away is counted and leaves nothing behind', async t => {
+  const { app, port, release, waiting } = await serve(t)
+  const request = get({ host: '127.0.0.1', port, path: '/v1/alerts/5' })
+  request.on('error', () => {})
+  await waiting
+  request.destroy()
+  while (app.counts.aborted === 0) await new Promise(setImmediate)
+  release()
+  t.match(app.counts, { inFlight: 0, aborted: 1, requests: {} })
+  t.equal((await ask(port, `/v1/alerts/${id}`)).statusCode, 200)
+})
+
+await t.test('a busy port and an address of elsewhere are clear errors', async t => {
+  const { port } = await serve(t)
+  const second = build({ archive: {} as never, pressure: false })
+  t.teardown(() => second.close())
+  await t.rejects(listen(second, { host: '127.0.0.1', port }), { code: 'API_PORT_BUSY', where: `127.0.0.1:${port}` })
+  const third = build({ archive: {} as never, pressure: false })
+  t.teardown(() => third.close())
+  await t.rejects(listen(third, { host: '192.0.2.1', port: 0 }), { code: 'API_LISTEN_FAILED', message: /EADDRNOTAVAIL/ })
+})
