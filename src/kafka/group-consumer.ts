@@ -1,0 +1,315 @@
+// Consumes topics as a member of a group, with the offsets in our own hands: membership, fetching and tracking are separate, so partitions can
+// wait one by one, a rebalance that leaves a partition here does not fetch it again, and commits are made only of what is settled and owned.
+// After each join the group's committed offsets are compared with our own: where someone else has moved them, we start again from there.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { AlertStreamError } from '../pipeline/errors.ts'
+import type { Logger } from '../pipeline/log.ts'
+import { KafkaAdmin } from './admin.ts'
+import type { KafkaConnection } from './connection.ts'
+import { hasProtocolError, isRetryable, kafkaErrors } from './errors.ts'
+import type { Feed } from './feed.ts'
+import { Fetcher } from './fetcher.ts'
+import { type CommittedOffset, GroupMember, type Membership } from './group-member.ts'
+import { GroupTopics } from './group-topics.ts'
+import { type Delivery, laneKey, OffsetTracker, type OffsetToCommit, type TopicPartition } from './offset-tracker.ts'
+import type { KafkaRecord } from './record.ts'
+
+export interface GroupConsumerOptions {
+  readonly connection: KafkaConnection
+  readonly topics: readonly string[]
+  readonly group: string
+  readonly instanceId?: string | undefined
+  readonly from: 'earliest' | 'latest'
+  readonly waitForTopic: boolean
+  readonly maxBytes: number
+  readonly maxWaitMs: number
+  readonly cap: number
+  readonly sessionTimeout: number
+  readonly rebalanceTimeout: number
+  readonly heartbeatInterval: number
+  readonly topicCheckInterval: number
+  readonly log: Logger
+  /** Something can be taken, or `error` is set. */
+  onProgress (): void
+}
+
+/** One partition that is owned now. */
+export interface GroupPartition extends TopicPartition {
+  /** Offset of the next record to hand out. */
+  readonly position: bigint
+  readonly committed: bigint | undefined
+  /** Handed out and not yet committable. */
+  readonly pending: number
+  /** End of what can be read, as of the last fetch. */
+  readonly end: bigint | undefined
+}
+
+const RETRY_MS = 500
+
+export class GroupConsumer {
+  readonly #options: GroupConsumerOptions
+  readonly #admin: KafkaAdmin
+  readonly #topics: GroupTopics
+  readonly #member: GroupMember
+  readonly #fetcher: Fetcher
+  readonly #tracker: OffsetTracker
+  readonly #feeds = new Map<string, Feed>()
+  /** Sent in a commit whose answer may have been lost. */
+  readonly #attempted = new Map<string, bigint>()
+  readonly #closing = new AbortController()
+  /** The generation whose partitions were compared with what the group has committed; none other may be committed. */
+  #reconciled: Membership | undefined
+  #committing: Promise<void> = Promise.resolve()
+  #error: AlertStreamError | undefined
+
+  constructor (options: GroupConsumerOptions) {
+    this.#options = options
+    const { connection, group, instanceId, sessionTimeout, rebalanceTimeout, heartbeatInterval, maxBytes, maxWaitMs, topics, log } = options
+    const onFatal = (error: AlertStreamError): void => { this.#fail(error) }
+    this.#admin = new KafkaAdmin(connection)
+    this.#tracker = new OffsetTracker({ cap: options.cap })
+    this.#topics = new GroupTopics({ admin: this.#admin, topics, interval: options.topicCheckInterval, log, onChange: () => { this.#subscribe().catch(() => {}) } })
+    this.#member = new GroupMember({
+      connection, group, instanceId, sessionTimeout, rebalanceTimeout, heartbeatInterval, log, onFatal,
+      onAssigned: membership => { this.#assigned(membership) },
+      onRebalance: () => { this.commit().catch(() => {}) }
+    })
+    this.#fetcher = new Fetcher({
+      connection, maxBytes, maxWaitMs, log, onFatal,
+      onProgress: () => { options.onProgress() },
+      onTopicGone: (topic, topicId) => {
+        this.#drop(feed => feed.topic === topic && feed.topicId === topicId)
+        this.#topics.hurry()
+      },
+      onOutOfRange: feed => { void this.#restart(feed) }
+    })
+  }
+
+  /** Why nothing can be consumed any more. */
+  get error (): AlertStreamError | undefined {
+    return this.#error
+  }
+
+  /** Looks for the topics and joins the group. */
+  async open (): Promise<void> {
+    await this.#topics.look()
+    const [missing] = this.#topics.missing
+    if (missing !== undefined && !this.#options.waitForTopic) {
+      throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot consume: the topic does not exist', { where: `${missing} at ${this.#options.connection.brokers}` })
+    }
+    for (const topic of this.#topics.missing) this.#options.log.warn({ topic }, 'the topic does not exist yet: waiting for it')
+    await this.#subscribe()
+    this.#topics.watch()
+  }
+
+  /** The next record that may be handed out now. */
+  take (): { record: KafkaRecord, delivery: Delivery } | undefined {
+    for (;;) {
+      const next = this.#fetcher.take(feed => this.#tracker.admit(feed.topic, feed.partition))
+      if (next === undefined) return undefined
+      const { topic, partition, offset } = next.record
+      const delivery = this.#tracker.deliver(topic, partition, offset)
+      if (delivery !== undefined) return { record: next.record, delivery }
+    }
+  }
+
+  /** The record is done with. */
+  settle (delivery: Delivery): void {
+    if (!this.#tracker.settle(delivery)) return
+    const feed = this.#feeds.get(laneKey(delivery.topic, delivery.partition))
+    if (feed?.paused === true && this.#tracker.admit(feed.topic, feed.partition)) {
+      feed.paused = false
+      this.#fetcher.kick()
+      this.#options.onProgress()
+    }
+  }
+
+  /** Commits what is settled and owned; rejects where the brokers refuse or are out of reach. One commit at a time. */
+  async commit (): Promise<void> {
+    const run = this.#committing.then(async () => { await this.#commitNow() })
+    this.#committing = run.catch(() => {})
+    await run
+  }
+
+  /** Commits, trying again for a while; what is lost to another member meanwhile is left to it. */
+  async flush (patience: number): Promise<void> {
+    const deadline = Date.now() + patience
+    for (;;) {
+      try {
+        await this.commit()
+        if (this.#uncommitted().length === 0) return
+      } catch (error) {
+        if (!isRetryable(error) && !generationOver(error)) throw error
+        if (Date.now() >= deadline) throw error
+      }
+      if (Date.now() >= deadline) {
+        this.#options.log.warn({ partitions: this.#uncommitted().length }, 'the group is being rebalanced: what is not committed will be read again')
+        return
+      }
+      await sleep(RETRY_MS)
+    }
+  }
+
+  partitions (): GroupPartition[] {
+    return [...this.#feeds.values()].flatMap(feed => {
+      const state = this.#tracker.state(feed.topic, feed.partition)
+      if (state === undefined) return []
+      return [{ topic: feed.topic, partition: feed.partition, position: feed.position, committed: state.committed, pending: state.pending, end: feed.highWatermark }]
+    })
+  }
+
+  /** Records of the owned partitions that are not committable yet, asked of the brokers. */
+  async lag (): Promise<bigint> {
+    let lag = 0n
+    for (const [topic, feeds] of Map.groupBy(this.#feeds.values(), feed => feed.topic)) {
+      const ends = await this.#admin.endOffsets(topic)
+      for (const { partition } of feeds) {
+        const behind = (ends[partition] ?? 0n) - (this.#tracker.state(topic, partition)?.committable ?? 0n)
+        if (behind > 0n) lag += behind
+      }
+    }
+    return lag
+  }
+
+  /** Commits what is settled, leaves the group and frees everything. */
+  async close (): Promise<void> {
+    if (this.#closing.signal.aborted) return
+    await this.commit().catch(() => {})
+    this.#closing.abort()
+    await this.#topics.close()
+    await this.#member.close()
+    await this.#fetcher.close()
+    await this.#admin.close()
+  }
+
+  async #subscribe (): Promise<void> {
+    // Whatever came under an id that is no longer the topic's must not be committed for the new one.
+    this.#drop(feed => feed.topicId !== this.#topics.idOf(feed.topic))
+    const present = this.#topics.present
+    if (present.length > 0) await this.#member.subscribe(present)
+  }
+
+  #assigned (membership: Membership): void {
+    const owned = new Set(membership.partitions.map(({ topic, partition }) => laneKey(topic, partition)))
+    this.#drop(feed => !owned.has(laneKey(feed.topic, feed.partition)))
+    this.#options.log.info({ group: this.#options.group, generation: membership.generation, partitions: owned.size }, 'joined the kafka group')
+    void this.#reconcile(membership)
+  }
+
+  #drop (gone: (feed: Feed) => boolean): void {
+    for (const [key, feed] of this.#feeds) {
+      if (!gone(feed)) continue
+      this.#feeds.delete(key)
+      this.#attempted.delete(key)
+      this.#tracker.revoke(feed.topic, feed.partition)
+      this.#fetcher.remove(feed)
+    }
+  }
+
+  async #reconcile (membership: Membership): Promise<void> {
+    const current = (): boolean => this.#member.membership === membership && !this.#closing.signal.aborted
+    while (current()) {
+      try {
+        const committed = await this.#member.committed(membership.partitions)
+        const starts = await this.#starts(membership.partitions, committed)
+        if (!current()) return
+        for (const { topic, partition, topicId, start, at } of starts) {
+          const key = laneKey(topic, partition)
+          const feed = this.#feeds.get(key)
+          if (feed !== undefined) this.#drop(other => other === feed)
+          this.#tracker.assign(topic, partition, start, at)
+          this.#feeds.set(key, this.#fetcher.add({ topic, topicId, partition, position: start }))
+        }
+        this.#reconciled = membership
+        return
+      } catch (error) {
+        if (!current()) return
+        if (!isRetryable(error) && (error as AlertStreamError).code !== 'KAFKA_TOPIC_MISSING') {
+          this.#fail(error as AlertStreamError)
+          return
+        }
+        this.#options.log.debug({ reason: String(error) }, 'could not read the offsets of the group')
+        await sleep(RETRY_MS, undefined, { signal: this.#closing.signal }).catch(() => {})
+      }
+    }
+  }
+
+  /** Where partitions begin that are new here, or that someone else has worked on. */
+  async #starts (partitions: readonly TopicPartition[], committed: ReadonlyMap<string, CommittedOffset>) {
+    const starts: Array<TopicPartition & { topicId: string, start: bigint, at: bigint | undefined }> = []
+    const edges = new Map<string, bigint[]>()
+    for (const { topic, partition } of partitions) {
+      const topicId = this.#topics.idOf(topic)
+      if (topicId === undefined) continue
+      const key = laneKey(topic, partition)
+      const found = committed.get(key)
+      // An offset of a topic that was recreated since means nothing in the new one.
+      const stale = found?.topicId !== undefined && found.topicId !== topicId
+      const state = this.#tracker.state(topic, partition)
+      if (state !== undefined && !stale && (found?.offset === state.committed || found?.offset === this.#attempted.get(key))) continue
+      if (found !== undefined && !stale) {
+        starts.push({ topic, partition, topicId, start: found.offset, at: found.offset })
+        continue
+      }
+      const from = stale ? 'earliest' : this.#options.from
+      let edge = edges.get(`${topic} ${from}`)
+      if (edge === undefined) {
+        edge = from === 'earliest' ? await this.#admin.startOffsets(topic) : await this.#admin.endOffsets(topic)
+        edges.set(`${topic} ${from}`, edge)
+      }
+      starts.push({ topic, partition, topicId, start: edge[partition] ?? 0n, at: found?.offset })
+    }
+    return starts
+  }
+
+  /** The log no longer holds the position (retention, an unclean election): begin again with the first record that is kept. */
+  async #restart (feed: Feed): Promise<void> {
+    try {
+      const start = (await this.#admin.startOffsets(feed.topic))[feed.partition] ?? 0n
+      const state = this.#tracker.state(feed.topic, feed.partition)
+      if (feed.removed || state === undefined) return
+      this.#options.log.warn({ topic: feed.topic, partition: feed.partition, wanted: String(feed.fetchPosition), start: String(start) },
+        'the broker does not keep the offset to be read: starting again with the first that it keeps')
+      this.#tracker.assign(feed.topic, feed.partition, start, state.committed)
+      feed.reset(start)
+    } catch {
+      // Out of reach, or the topic is gone: fetching will find out.
+    }
+    feed.paused = false
+    this.#fetcher.kick()
+  }
+
+  #uncommitted (): OffsetToCommit[] {
+    // Offsets that the log skips (transaction markers, compaction) are done with once nothing before them waits.
+    for (const feed of this.#feeds.values()) if (feed.waiting === 0) this.#tracker.skipTo(feed.topic, feed.partition, feed.position)
+    return this.#tracker.committable()
+  }
+
+  async #commitNow (): Promise<void> {
+    const membership = this.#member.membership
+    if (membership === undefined || membership !== this.#reconciled || this.#closing.signal.aborted) return
+    const offsets = this.#uncommitted()
+    if (offsets.length === 0) return
+    for (const { topic, partition, offset } of offsets) this.#attempted.set(laneKey(topic, partition), offset)
+    const ids = new Map([...this.#feeds.values()].map(feed => [feed.topic, feed.topicId]))
+    try {
+      await this.#member.commit(membership, offsets, topic => ids.get(topic))
+    } catch (error) {
+      if (hasProtocolError(error, 'FENCED_INSTANCE_ID', 'GROUP_AUTHORIZATION_FAILED')) this.#fail(error as AlertStreamError)
+      if (hasProtocolError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) this.#topics.hurry()
+      throw error
+    }
+    // A join meanwhile has compared with the brokers' own word.
+    if (this.#member.membership === membership) this.#tracker.committed(offsets)
+  }
+
+  #fail (error: AlertStreamError): void {
+    this.#error ??= error
+    this.#options.onProgress()
+  }
+}
+
+/** Whether a commit was refused because the partitions may be someone else's by now. */
+export function generationOver (error: unknown): boolean {
+  return hasProtocolError(error, 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'REBALANCE_IN_PROGRESS')
+}

@@ -1,0 +1,200 @@
+// Membership of a consumer group (classic protocol, static where an instance id is given): joining, heartbeats, rejoining for ever after
+// outages, and commits that carry the generation in which the partitions were owned. The broker refuses such a commit from a member that has
+// lost them, so a loser can never rewind the winner. (The library's own commit rejoins and sends the old offsets again under the new
+// generation, which is accepted; so it is not used.) Fetching is not done here.
+import { Admin, Consumer, FindCoordinatorKeyTypes, type GroupAssignment, offsetCommitV8, offsetFetchV8, type Connection } from '@platformatic/kafka'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { AlertStreamError } from '../pipeline/errors.ts'
+import type { Logger } from '../pipeline/log.ts'
+import type { KafkaConnection } from './connection.ts'
+import { hasProtocolError, mapKafkaError } from './errors.ts'
+import type { OffsetToCommit, TopicPartition } from './offset-tracker.ts'
+
+export interface GroupMemberOptions {
+  readonly connection: KafkaConnection
+  readonly group: string
+  /** Static membership: a restart within the session's time takes over its partitions at once. Unique per process. */
+  readonly instanceId?: string | undefined
+  /** ms without heartbeat until the broker gives the partitions away. */
+  readonly sessionTimeout: number
+  /** ms that members have to rejoin; at least the session's time. */
+  readonly rebalanceTimeout: number
+  readonly heartbeatInterval: number
+  readonly log: Logger
+  /** Called at every (re)join with what is owned from now on; what was owned and is not listed is lost. */
+  onAssigned (membership: Membership): void
+  /** The group is about to be rebalanced: what is settled should be committed now. */
+  onRebalance (): void
+  /** This member cannot be in the group any more. */
+  onFatal (error: AlertStreamError): void
+}
+
+/** One generation's ownership: a commit with it is refused as soon as another generation has begun. */
+export interface Membership {
+  readonly generation: number
+  readonly memberId: string
+  readonly partitions: readonly TopicPartition[]
+}
+
+/** What the group has committed for a partition. */
+export interface CommittedOffset {
+  readonly offset: bigint
+  /** UUID of the topic that the offset belongs to, where we committed it. */
+  readonly topicId: string | undefined
+}
+
+const REJOIN_MS = [100, 500, 1000, 2000] as const
+const TOPIC_ID_PREFIX = 'topic-id='
+
+export class GroupMember {
+  readonly #options: GroupMemberOptions
+  readonly #consumer: Consumer
+  /** Commits go over a connection of their own: on the member's, they would wait behind a pending JoinGroup. */
+  readonly #admin: Admin
+  readonly #stop = new AbortController()
+  #membership: Membership | undefined
+  #joining: Promise<void> | undefined
+  #coordinator: number | undefined
+
+  constructor (options: GroupMemberOptions) {
+    this.#options = options
+    const { connection, group, instanceId, sessionTimeout, rebalanceTimeout, heartbeatInterval } = options
+    // Without retries of the library's own: it would hide outages for ever, and rejoins are made here.
+    this.#consumer = new Consumer({
+      ...connection.options,
+      groupId: group,
+      ...(instanceId === undefined ? {} : { groupInstanceId: instanceId }),
+      sessionTimeout,
+      rebalanceTimeout: Math.max(rebalanceTimeout, sessionTimeout),
+      heartbeatInterval,
+      retries: 0
+    })
+    this.#admin = new Admin({ ...connection.options, retries: 0 })
+    this.#admin.on('error', () => {})
+    this.#consumer.on('error', (error: unknown) => {
+      // The library tried to rejoin once and gave up: no heartbeats are sent any more.
+      this.#options.log.debug({ reason: String(error) }, 'kafka group: a rejoin failed')
+      this.rejoin().catch(() => {})
+    })
+    this.#consumer.on('consumer:group:join', () => { this.#joined() })
+    this.#consumer.on('consumer:group:rebalance', () => { if (!this.#stopped) this.#options.onRebalance() })
+  }
+
+  /** The generation and partitions owned now; undefined before the first join. */
+  get membership (): Membership | undefined {
+    return this.#membership
+  }
+
+  /** Joins with these topics, or joins again where they changed; all of them must exist. Rejects only where it cannot ever succeed. */
+  async subscribe (topics: readonly string[]): Promise<void> {
+    const tracked = this.#consumer.topics.current
+    for (const topic of tracked) if (!topics.includes(topic)) while (this.#consumer.topics.has(topic)) this.#consumer.topics.untrack(topic)
+    for (const topic of topics) if (!tracked.includes(topic)) this.#consumer.topics.track(topic)
+    await this.rejoin()
+  }
+
+  /** Joins again, trying until it works; several calls share one attempt. */
+  async rejoin (): Promise<void> {
+    if (this.#stopped) return
+    this.#joining ??= this.#join().finally(() => { this.#joining = undefined })
+    await this.#joining
+  }
+
+  /** Committed offsets of these partitions; those never committed are left out. Tries once. */
+  async committed (partitions: readonly TopicPartition[]): Promise<Map<string, CommittedOffset>> {
+    const answers = await this.#coordinate('read its offsets', async connection => await offsetFetchV8.api.async(connection, [{
+      groupId: this.#options.group, memberEpoch: -1, topics: byTopic(partitions).map(([name, list]) => ({ name, partitionIndexes: list.map(({ partition }) => partition) }))
+    }], false))
+    const found = new Map<string, CommittedOffset>()
+    for (const { name, partitions: list } of answers.groups[0]?.topics ?? []) {
+      for (const { partitionIndex, committedOffset, metadata } of list) {
+        if (committedOffset < 0n) continue
+        const topicId = metadata?.startsWith(TOPIC_ID_PREFIX) ? metadata.slice(TOPIC_ID_PREFIX.length) : undefined
+        found.set(`${name}/${partitionIndex}`, { offset: committedOffset, topicId })
+      }
+    }
+    return found
+  }
+
+  /**
+   * Commits offsets as the owner in that generation; `topicId` is kept with each. Tries once. Rejects with KAFKA_REFUSED
+   * (ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS) where the generation is over.
+   */
+  async commit (membership: Membership, offsets: readonly OffsetToCommit[], topicId: (topic: string) => string | undefined): Promise<void> {
+    if (offsets.length === 0) return
+    await this.#coordinate('commit its offsets', async connection => await offsetCommitV8.api.async(
+      connection, this.#options.group, membership.generation, membership.memberId, this.#options.instanceId ?? null,
+      byTopic(offsets).map(([name, list]) => ({
+        name,
+        partitions: list.map(({ partition, offset }) => {
+          const id = topicId(name)
+          return { partitionIndex: partition, committedOffset: offset, committedLeaderEpoch: -1, committedMetadata: id === undefined ? null : TOPIC_ID_PREFIX + id }
+        })
+      }))))
+  }
+
+  /** Leaves the group, so that the partitions are given to others at once. */
+  async close (): Promise<void> {
+    this.#stop.abort()
+    await this.#consumer.close(true).catch(() => {})
+    await this.#admin.close().catch(() => {})
+  }
+
+  get #stopped (): boolean {
+    return this.#stop.signal.aborted
+  }
+
+  #joined (): void {
+    const { generationId, memberId, assignments } = this.#consumer
+    if (this.#stopped || memberId === null || assignments === null) return
+    const partitions = assignments.flatMap(({ topic, partitions }: GroupAssignment) => partitions.map(partition => ({ topic, partition })))
+    this.#membership = { generation: generationId, memberId, partitions }
+    this.#options.onAssigned(this.#membership)
+  }
+
+  async #join (): Promise<void> {
+    for (let attempt = 0; !this.#stopped; attempt++) {
+      try {
+        this.#consumer.clearMetadata()
+        await this.#consumer.joinGroup({})
+        return
+      } catch (error) {
+        if (this.#stopped) return
+        const mapped = this.#map(error, 'join')
+        const transient = mapped.retryable || mapped.code === 'KAFKA_TOPIC_MISSING' ||
+          hasProtocolError(error, 'REBALANCE_IN_PROGRESS', 'UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'MEMBER_ID_REQUIRED', 'FENCED_INSTANCE_ID')
+        if (!transient) {
+          this.#options.onFatal(mapped)
+          throw mapped
+        }
+        if (attempt === 2) this.#options.log.warn({ code: mapped.code, reason: mapped.message }, 'cannot join the kafka group yet: trying again until it works')
+        await sleep(REJOIN_MS[Math.min(attempt, REJOIN_MS.length - 1)]!, undefined, { signal: this.#stop.signal }).catch(() => {})
+      }
+    }
+  }
+
+  async #coordinate<T> (action: string, request: (connection: Connection) => Promise<T>): Promise<T> {
+    try {
+      if (this.#coordinator === undefined) {
+        const [found] = await this.#admin.findCoordinator({ keyType: FindCoordinatorKeyTypes.GROUP, keys: [this.#options.group] })
+        this.#coordinator = found!.nodeId
+      }
+      const connection = (await this.#admin.connectToBrokers([this.#coordinator])).get(this.#coordinator)
+      if (connection === undefined) throw new Error('the coordinator of the group is not known')
+      return await request(connection)
+    } catch (error) {
+      this.#coordinator = undefined
+      this.#admin.clearMetadata()
+      throw this.#map(error, action)
+    }
+  }
+
+  #map (error: unknown, action: string): AlertStreamError {
+    const { group, connection } = this.#options
+    return mapKafkaError(error, { action: action === 'join' ? `join group ${group}` : `${action} (group ${group})`, brokers: connection.brokers })
+  }
+}
+
+function byTopic<T extends TopicPartition> (list: readonly T[]): Array<[string, T[]]> {
+  return [...Map.groupBy(list, ({ topic }) => topic)]
+}
