@@ -1,0 +1,175 @@
+// Reads topics as a member of a consumer group: each record comes at least once, and an offset is committed only when that record and all
+// before it have settled. Emits records, partitions taking turns. Stops pulling a partition whose unsettled records reach the cap. Outages,
+// broker restarts, rebalances and recreated topics are lived through; a refusal (credentials, ACL, fenced instance id) ends the source.
+import type { NodeContext, Source, SourceRecord } from '../pipeline/node.ts'
+import { silent, type Logger } from '../pipeline/log.ts'
+import { messageOf } from '../pipeline/errors.ts'
+import type { KafkaConnection } from '../kafka/connection.ts'
+import { retainedBytes } from '../kafka/feed.ts'
+import { generationOver, GroupConsumer, type GroupPartition } from '../kafka/group-consumer.ts'
+import type { Delivery } from '../kafka/offset-tracker.ts'
+import { type KafkaRecord, position } from '../kafka/record.ts'
+import { Wake } from '../kafka/wake.ts'
+
+export interface KafkaGroupOptions {
+  readonly connection: KafkaConnection
+  readonly topics: readonly string[]
+  readonly group: string
+  /** Static membership: unique per process and the same after its restart. */
+  readonly instanceId?: string | undefined
+  /** Where a partition begins of which the group has committed nothing. Default `earliest`. */
+  readonly from?: 'earliest' | 'latest' | undefined
+  /** Wait for topics that do not exist, instead of failing at open. Default false. */
+  readonly waitForTopic?: boolean | undefined
+  /** When settled offsets are committed: after so many ms (default 1000) or so many settled records, whichever comes first. */
+  readonly commitInterval?: { readonly ms?: number | undefined, readonly records?: number | undefined } | undefined
+  /** Bytes of one fetch, and about what waits in memory per broker. Default 8 MiB. */
+  readonly maxBytes?: number | undefined
+  /** How long a broker may hold a fetch that finds nothing, in ms. Default 500. */
+  readonly maxWaitMs?: number | undefined
+  /** Unsettled and settled records behind an unsettled one, per partition, at which the partition waits. Default 10,000. */
+  readonly cap?: number | undefined
+  /** ms without heartbeat until the partitions are given away. Default 30,000. */
+  readonly sessionTimeout?: number | undefined
+  /** ms that members have to rejoin. Default 60,000. */
+  readonly rebalanceTimeout?: number | undefined
+  /** Default 3000 ms. */
+  readonly heartbeatInterval?: number | undefined
+  /** How often to look for topics that were recreated or grew, in ms. Default 10,000. */
+  readonly topicCheckInterval?: number | undefined
+  /** How long `flush` tries to commit, in ms. Default 10,000. */
+  readonly flushTimeout?: number | undefined
+}
+
+export interface KafkaGroupStats {
+  readonly partitions: readonly GroupPartition[]
+  /** Records not handed out yet in the owned partitions, as of the last fetches. */
+  readonly behind: bigint
+}
+
+export interface KafkaGroupSource extends Source<KafkaRecord> {
+  stats (): KafkaGroupStats
+  /** Records of the owned partitions that are not settled yet, asked of the brokers. */
+  lag (): Promise<bigint>
+}
+
+/**
+ * Errors at open: KAFKA_TOPIC_MISSING (unless `waitForTopic`), KAFKA_UNREACHABLE, KAFKA_AUTH_FAILED, KAFKA_NOT_AUTHORISED. Later:
+ * KAFKA_INSTANCE_FENCED, KAFKA_NOT_AUTHORISED, KAFKA_AUTH_FAILED.
+ */
+export function kafkaGroupSource (options: KafkaGroupOptions): KafkaGroupSource {
+  return new GroupSource(options)
+}
+
+interface GroupRecord extends SourceRecord<KafkaRecord> {
+  readonly delivery: Delivery
+}
+
+class GroupSource implements KafkaGroupSource {
+  readonly kind = 'kafka group'
+  readonly detail: string
+  readonly #options: KafkaGroupOptions
+  readonly #wake = new Wake()
+  readonly #commitRecords: number
+  #consumer: GroupConsumer | undefined
+  #timer: NodeJS.Timeout | undefined
+  #settledSince = 0
+  #committing = false
+  #log: Logger = silent
+
+  constructor (options: KafkaGroupOptions) {
+    this.#options = options
+    this.#commitRecords = options.commitInterval?.records ?? Infinity
+    this.detail = `${options.topics.join(', ')} as ${options.group}`
+  }
+
+  async open (context: NodeContext): Promise<void> {
+    const options = this.#options
+    this.#log = context.log
+    this.#consumer = new GroupConsumer({
+      connection: options.connection,
+      topics: options.topics,
+      group: options.group,
+      instanceId: options.instanceId,
+      from: options.from ?? 'earliest',
+      waitForTopic: options.waitForTopic ?? false,
+      maxBytes: options.maxBytes ?? 8 * 1024 * 1024,
+      maxWaitMs: options.maxWaitMs ?? 500,
+      cap: options.cap ?? 10_000,
+      sessionTimeout: options.sessionTimeout ?? 30_000,
+      rebalanceTimeout: options.rebalanceTimeout ?? 60_000,
+      heartbeatInterval: options.heartbeatInterval ?? 3000,
+      topicCheckInterval: options.topicCheckInterval ?? 10_000,
+      log: context.log,
+      onProgress: () => { this.#wake.wake() }
+    })
+    try {
+      await this.#consumer.open()
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+    this.#timer = setInterval(() => { this.#commit() }, options.commitInterval?.ms ?? 1000)
+  }
+
+  async * records (context: NodeContext): AsyncGenerator<SourceRecord<KafkaRecord>> {
+    const consumer = this.#open
+    const stop = (): void => { this.#wake.wake() }
+    context.drain.addEventListener('abort', stop)
+    try {
+      while (!context.drain.aborted) {
+        if (consumer.error !== undefined) throw consumer.error
+        const next = consumer.take()
+        if (next === undefined) {
+          await this.#wake.wait()
+          continue
+        }
+        const record: GroupRecord = { value: next.record, bytes: retainedBytes(next.record), position: position(next.record), delivery: next.delivery }
+        yield record
+      }
+    } finally {
+      context.drain.removeEventListener('abort', stop)
+    }
+  }
+
+  settled (record: SourceRecord<KafkaRecord>, failure?: Error): void {
+    // A record that failed for good stays unsettled: its offset, and so those after it, are not committed and come again.
+    if (failure !== undefined) return
+    this.#consumer?.settle((record as GroupRecord).delivery)
+    if (++this.#settledSince >= this.#commitRecords) this.#commit()
+  }
+
+  async flush (): Promise<void> {
+    await this.#open.flush(this.#options.flushTimeout ?? 10_000)
+  }
+
+  async close (): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#consumer?.close()
+  }
+
+  stats (): KafkaGroupStats {
+    const partitions = this.#open.partitions()
+    const behind = partitions.reduce((sum, { end, position }) => end !== undefined && end > position ? sum + (end - position) : sum, 0n)
+    return { partitions, behind }
+  }
+
+  async lag (): Promise<bigint> {
+    return await this.#open.lag()
+  }
+
+  get #open (): GroupConsumer {
+    if (this.#consumer === undefined) throw new Error('the source is not open')
+    return this.#consumer
+  }
+
+  #commit (): void {
+    this.#settledSince = 0
+    if (this.#committing) return
+    this.#committing = true
+    this.#consumer?.commit().catch((error: unknown) => {
+      const level = generationOver(error) ? 'debug' : 'warn'
+      this.#log[level]({ group: this.#options.group, reason: messageOf(error) }, 'could not commit offsets: trying again at the next interval')
+    }).finally(() => { this.#committing = false })
+  }
+}

@@ -1,0 +1,215 @@
+// Reads one topic without a group: from given offsets to the end as it was when the source opened, or on and on. Records of a partition come
+// in order; partitions take turns, or are merged by a number (a time) that grows within each. Reads by topic id: when the topic is
+// deleted or recreated meanwhile the source fails with KAFKA_TOPIC_RECREATED, and no record of the new topic ever comes. Memory is bounded
+// by about twice `maxBytes` per broker.
+import type { NodeContext, Source, SourceRecord } from '../pipeline/node.ts'
+import { silent, type Logger } from '../pipeline/log.ts'
+import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
+import type { KafkaConnection } from '../kafka/connection.ts'
+import { kafkaErrors } from '../kafka/errors.ts'
+import { type Feed, retainedBytes } from '../kafka/feed.ts'
+import { Fetcher } from '../kafka/fetcher.ts'
+import { type KafkaRecord, position } from '../kafka/record.ts'
+import { Wake } from '../kafka/wake.ts'
+
+export interface ReadTopicOptions {
+  readonly connection: KafkaConnection
+  readonly topic: string
+  /** Offsets by partition, or the first (default) or next record of each. */
+  readonly from?: readonly bigint[] | 'earliest' | 'latest' | undefined
+  /** Offsets by partition (exclusive), the end at opening (default), or never. */
+  readonly to?: readonly bigint[] | 'end' | 'follow' | undefined
+  /** UUID that the topic must have; else KAFKA_TOPIC_RECREATED at opening. */
+  readonly topicId?: string | undefined
+  /** Merges partitions: of the oldest record of each, the one with the smallest number comes first. Needs an end. */
+  readonly orderBy?: ((record: KafkaRecord) => number) | undefined
+  /** Bytes of one fetch. Default 8 MiB. */
+  readonly maxBytes?: number | undefined
+  /** How long a broker may hold a fetch that finds nothing, in ms. Default 500. */
+  readonly maxWaitMs?: number | undefined
+  /** How long an outage may last, in ms. Default 120,000. */
+  readonly giveUpAfterMs?: number | undefined
+}
+
+export interface KafkaTopicSource extends Source<KafkaRecord> {
+  /** What the topic held when the source opened. */
+  snapshot (): TopicSnapshot
+}
+
+const DEFAULT_MAX_BYTES = 8 * 1024 * 1024
+
+/**
+ * Errors at open: KAFKA_TOPIC_MISSING, KAFKA_TOPIC_RECREATED, and those of reaching Kafka. While reading: KAFKA_TOPIC_RECREATED,
+ * KAFKA_OFFSET_LOST (retention deleted what was to be read), KAFKA_UNREACHABLE (outage longer than `giveUpAfterMs`), KAFKA_NOT_AUTHORISED.
+ */
+export function readTopic (options: ReadTopicOptions): KafkaTopicSource {
+  return new TopicSource(options)
+}
+
+class TopicSource implements KafkaTopicSource {
+  readonly kind = 'kafka topic'
+  readonly detail: string
+  readonly #options: ReadTopicOptions
+  #snapshot: TopicSnapshot | undefined
+  #reader: TopicReader | undefined
+
+  constructor (options: ReadTopicOptions) {
+    if (options.orderBy !== undefined && options.to === 'follow') throw kafkaErrors.KAFKA_CONFIG('records cannot be ordered where the topic is followed')
+    this.#options = options
+    this.detail = options.topic
+  }
+
+  async open (context: NodeContext): Promise<void> {
+    const { connection, topic, topicId } = this.#options
+    const found = await topicSnapshot(connection, topic)
+    if (found === undefined) throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot read: the topic does not exist', { where: `${topic} at ${connection.brokers}` })
+    if (topicId !== undefined && found.id !== topicId) throw recreated(topic, connection.brokers)
+    this.#snapshot = found
+    this.#reader = new TopicReader(this.#options, found, context.log)
+  }
+
+  snapshot (): TopicSnapshot {
+    if (this.#snapshot === undefined) throw new Error('the source is not open')
+    return this.#snapshot
+  }
+
+  async * records (context: NodeContext): AsyncGenerator<SourceRecord<KafkaRecord>> {
+    if (this.#reader === undefined) throw new Error('the source is not open')
+    for await (const record of this.#reader.records(context.drain)) {
+      yield { value: record, bytes: retainedBytes(record), position: position(record) }
+    }
+  }
+
+  async close (): Promise<void> {
+    await this.#reader?.close()
+    this.#reader = undefined
+  }
+}
+
+class TopicReader {
+  readonly #options: ReadTopicOptions
+  readonly #fetcher: Fetcher
+  readonly #feeds: Feed[]
+  readonly #wake = new Wake()
+  #error: Error | undefined
+
+  constructor (options: ReadTopicOptions, found: TopicSnapshot, log: Logger) {
+    this.#options = options
+    const { topic, connection } = options
+    const fail = (error: Error): void => {
+      this.#error ??= error
+      this.#wake.wake()
+    }
+    this.#fetcher = new Fetcher({
+      connection,
+      maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
+      maxWaitMs: options.maxWaitMs ?? 500,
+      giveUpAfterMs: options.giveUpAfterMs ?? 120_000,
+      everyPartition: options.orderBy !== undefined,
+      log,
+      onProgress: () => { this.#wake.wake() },
+      onFatal: fail,
+      onTopicGone: () => { fail(recreated(topic, connection.brokers)) },
+      onOutOfRange: feed => {
+        const kept = feed.logStart
+        if (options.to === 'follow' && kept !== undefined && kept >= 0n) {
+          log.warn({ topic, partition: feed.partition, lost: String(kept - feed.fetchPosition) }, 'retention deleted records before they were read')
+          feed.reset(kept)
+          feed.paused = false
+          return
+        }
+        fail(kafkaErrors.KAFKA_OFFSET_LOST('the broker no longer keeps the records to be read', { where: `${topic}[${feed.partition}]@${feed.fetchPosition}` }))
+      }
+    })
+    const from = options.from ?? 'earliest'
+    const to = options.to ?? 'end'
+    this.#feeds = Array.from({ length: found.partitions }, (_, partition) => this.#fetcher.add({
+      topic,
+      topicId: found.id,
+      partition,
+      position: (from === 'earliest' ? found.start : from === 'latest' ? found.end : from)[partition] ?? found.start[partition]!,
+      end: to === 'follow' ? undefined : (to === 'end' ? found.end : to)[partition] ?? found.end[partition]!
+    }))
+  }
+
+  async * records (drain?: AbortSignal): AsyncGenerator<KafkaRecord> {
+    const stop = (): void => { this.#wake.wake() }
+    drain?.addEventListener('abort', stop)
+    try {
+      while (drain?.aborted !== true) {
+        if (this.#error !== undefined) throw this.#error
+        const record = this.#next()
+        if (record !== undefined) yield record
+        else if (this.#feeds.every(feed => feed.complete && feed.waiting === 0)) return
+        else await this.#wake.wait()
+      }
+    } finally {
+      drain?.removeEventListener('abort', stop)
+    }
+  }
+
+  async close (): Promise<void> {
+    await this.#fetcher.close()
+  }
+
+  #next (): KafkaRecord | undefined {
+    const { orderBy } = this.#options
+    if (orderBy === undefined) return this.#fetcher.take()?.record
+    let first: Feed | undefined
+    let least = Infinity
+    for (const feed of this.#feeds) {
+      const head = feed.peek()
+      if (head === undefined) {
+        if (!feed.complete) return undefined
+        continue
+      }
+      const order = orderBy(head)
+      if (first === undefined || order < least) {
+        first = feed
+        least = order
+      }
+    }
+    return first === undefined ? undefined : this.#fetcher.takeFrom(first)
+  }
+}
+
+/** Id, partitions and offsets of a topic as they are now; undefined where it does not exist. */
+export async function topicSnapshot (connection: KafkaConnection, topic: string): Promise<TopicSnapshot | undefined> {
+  const admin = new KafkaAdmin(connection)
+  try {
+    return await admin.snapshot(topic)
+  } finally {
+    await admin.close()
+  }
+}
+
+/** The last record that a partition keeps; undefined where it is empty or the topic is missing. */
+export async function lastRecord (connection: KafkaConnection, topic: string, partition: number): Promise<KafkaRecord | undefined> {
+  const found = await topicSnapshot(connection, topic)
+  const start = found?.start[partition]
+  const end = found?.end[partition]
+  if (found === undefined || start === undefined || end === undefined) return undefined
+  // The last offsets may hold no record (transaction markers, compaction): look further back each time.
+  for (let back = 1n; ; back *= 16n) {
+    const from: bigint = end - back > start ? end - back : start
+    const last = await lastBetween(connection, found, partition, from, end)
+    if (last !== undefined || from === start) return last
+  }
+}
+
+async function lastBetween (connection: KafkaConnection, found: TopicSnapshot, partition: number, from: bigint, end: bigint): Promise<KafkaRecord | undefined> {
+  if (from >= end) return undefined
+  const only = (offset: bigint): bigint[] => found.end.map((other, index) => index === partition ? offset : other)
+  const reader = new TopicReader({ connection, topic: found.topic, from: only(from), to: only(end) }, found, silent)
+  try {
+    let last: KafkaRecord | undefined
+    for await (const record of reader.records()) last = record
+    return last
+  } finally {
+    await reader.close()
+  }
+}
+
+function recreated (topic: string, brokers: string): Error {
+  return kafkaErrors.KAFKA_TOPIC_RECREATED('the topic was deleted or recreated while it was being read', { where: `${topic} at ${brokers}` })
+}

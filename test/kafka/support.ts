@@ -1,0 +1,92 @@
+// What tests of the Kafka parts share: a connection to the test's broker, a context, and a pull loop like the runner's.
+import type { Test } from 'tap'
+import { KafkaAdmin } from '../../src/kafka/admin.ts'
+import { kafkaConnection, type KafkaConnection } from '../../src/kafka/connection.ts'
+import type { KafkaRecord, OutgoingRecord } from '../../src/kafka/record.ts'
+import { silent } from '../../src/pipeline/log.ts'
+import type { NodeContext, Source, SourceRecord } from '../../src/pipeline/node.ts'
+import { kafkaSink, type KafkaSinkOptions } from '../../src/sinks/kafka.ts'
+
+export async function connect (broker: string): Promise<KafkaConnection> {
+  return await kafkaConnection({ brokers: [broker], auth: 'none', tls: false, clientId: 'test' })
+}
+
+export function adminFor (t: Test, connection: KafkaConnection): KafkaAdmin {
+  const admin = new KafkaAdmin(connection)
+  t.teardown(async () => { await admin.close() })
+  return admin
+}
+
+export function contextOf (): NodeContext & { stop (): void } {
+  const drain = new AbortController()
+  return { node: 'test', log: silent, drain: drain.signal, abort: new AbortController().signal, stop: () => { drain.abort() } }
+}
+
+/** Produces and closes. */
+export async function produce (connection: KafkaConnection, topic: string, records: readonly OutgoingRecord[], options: Partial<KafkaSinkOptions> = {}): Promise<void> {
+  const sink = kafkaSink({ connection, topic, ...options })
+  await sink.open?.(contextOf())
+  await sink.writeBatch(records, { signal: new AbortController().signal, attempt: 1 })
+  await sink.close?.()
+}
+
+export function outgoing (value: string, more: Partial<OutgoingRecord> = {}): OutgoingRecord {
+  return { key: null, value: Buffer.from(value), headers: [], ...more }
+}
+
+/** `count` records with the values `prefix-0` ..., spread over partitions. */
+export function numbered (count: number, partitions: number, prefix = 'v'): OutgoingRecord[] {
+  return Array.from({ length: count }, (_, index) => outgoing(`${prefix}-${index}`, { partition: index % partitions }))
+}
+
+export const valueOf = (record: { readonly value: KafkaRecord }): string => record.value.value?.toString() ?? 'null'
+
+export interface Pulling<T> {
+  readonly records: Array<SourceRecord<T>>
+  /** Resolves when so many came, or rejects with the source's error. */
+  until (enough: () => boolean): Promise<void>
+  /** Drains the source and resolves when its records ended. */
+  stop (): Promise<void>
+  readonly ended: Promise<void>
+}
+
+/** Pulls as the runner does: one record after the other, each given to `onRecord` (default: settled at once). */
+export function pull<T> (source: Source<T>, context: ReturnType<typeof contextOf>, onRecord?: (record: SourceRecord<T>) => unknown): Pulling<T> {
+  const records: Array<SourceRecord<T>> = []
+  const waiting: Array<{ enough: () => boolean, resolve: () => void, reject: (error: Error) => void }> = []
+  const check = (): void => {
+    for (const waiter of [...waiting]) if (waiter.enough()) { waiting.splice(waiting.indexOf(waiter), 1); waiter.resolve() }
+  }
+  const ended = (async () => {
+    try {
+      for await (const record of source.records(context)) {
+        records.push(record)
+        if (onRecord === undefined) source.settled?.(record)
+        else await onRecord(record)
+        check()
+      }
+      for (const waiter of waiting) waiter.reject(new Error(`the source ended after ${records.length} records`))
+    } catch (error) {
+      for (const waiter of waiting) waiter.reject(error as Error)
+      throw error
+    }
+  })()
+  ended.catch(() => {})
+  return {
+    records,
+    ended,
+    until: async enough => {
+      if (enough()) return
+      await new Promise<void>((resolve, reject) => { waiting.push({ enough, resolve, reject }) })
+    },
+    stop: async () => {
+      context.stop()
+      await ended
+    }
+  }
+}
+
+/** Waits until the condition holds; tap's own timeout is the limit. */
+export async function eventually (condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!await condition()) await new Promise(resolve => setTimeout(resolve, 50))
+}
