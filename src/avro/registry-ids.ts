@@ -1,6 +1,7 @@
 // Registering a schema under an id of one's own (the survey's 7.4 is 704). Confluent's registry takes ids in its IMPORT mode; Apicurio 2 has no
-// such mode but an import of archives. Neither is safe by itself (Apicurio points a version at whatever already has the id, and drops a text
-// that is known by another id without a word), so what is there is compared before anything is written, and the outcome is read back.
+// such mode but an import of archives. That is not safe by itself: Apicurio points a version at whatever already has the id, and of a text that
+// it knows by another id it makes a subject that is there and is not. So what is there is compared before anything is written, and the
+// outcome is read back.
 import { createHash } from 'node:crypto'
 import { registryErrors } from './errors.ts'
 import type { RegisteredSchema, RegistryClient } from './registry.ts'
@@ -112,9 +113,16 @@ async function byArchive (client: RegistryClient, http: RegistryHttp, subject: s
   if (info.status !== 200 || !info.json) return false
   const version = String((JSON.parse(info.text) as { version?: unknown }).version)
   if (!version.startsWith('2.')) return false
+  const hash = createHash('sha256').update(text).digest('hex')
+  const known = await http.raw('GET', `${origin}/apis/registry/v2/ids/contentHashes/${hash}`)
+  if (known.status === 200) {
+    throw registryErrors.SCHEMA_ID_NOT_HONOURED('the registry knows this schema by another id, from another subject; nothing was changed', {
+      where: `${client.url}, subject ${subject}, id ${id}`
+    })
+  }
   const existing = await client.versions(subject)
   const target = await freeVersion(client, subject, id)
-  const archive = apicurioArchive({ subject, text, id, version: target, latest: existing.every(other => other < target), registryVersion: version })
+  const archive = apicurioArchive({ subject, text, hash, id, version: target, latest: existing.every(other => other < target), registryVersion: version })
   const url = `${origin}/apis/registry/v2/admin/import`
   const answer = await http.raw('POST', url, {
     body: archive,
@@ -128,14 +136,15 @@ async function byArchive (client: RegistryClient, http: RegistryHttp, subject: s
 interface ArchiveEntry {
   readonly subject: string
   readonly text: string
+  /** SHA-256 of the text. */
+  readonly hash: string
   readonly id: number
   readonly version: number
   readonly latest: boolean
   readonly registryVersion: string
 }
 
-function apicurioArchive ({ subject, text, id, version, latest, registryVersion }: ArchiveEntry): Buffer {
-  const hash = createHash('sha256').update(text).digest('hex')
+function apicurioArchive ({ subject, text, hash, id, version, latest, registryVersion }: ArchiveEntry): Buffer {
   const now = Date.now()
   const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
   return zipStored([

@@ -1,0 +1,99 @@
+// The survey's own schemas, 3.0 ... 11.1: what resolves, what does not, and by which tables. The counts below were read off the schemas.
+import { join } from 'node:path'
+import t from 'tap'
+import { alertFacts, fetchSchemaPackage, loadSchemaPackage, openContainer, resolver, surveyFillIns, type AlertValue } from '../../src/avro/index.ts'
+import { cache } from '../support/stack.ts'
+
+const folder = await fetchSchemaPackage({ cacheDir: cache().cacheDir })
+const survey = await loadSchemaPackage(folder)
+const newest = survey.get('11.1').schema
+
+/** The survey's own sample of a version: its one record. */
+async function sample (version: string): Promise<{ datum: Buffer, value: AlertValue }> {
+  const container = await openContainer(join(folder, 'lsst/alert/packet/schema', version.replace('.', '/'), 'sample_data/fakeAlert.avro'))
+  try {
+    for await (const record of container.records()) {
+      if (record.error !== undefined) throw record.error
+      return { datum: Buffer.from(record.datum), value: record.value }
+    }
+    throw new Error('the sample is empty')
+  } finally {
+    await container.close()
+  }
+}
+
+function reasons (version: string, options: Parameters<typeof resolver>[2]): string[] {
+  try {
+    resolver(survey.get(version).schema, newest, options)
+    return []
+  } catch (error) {
+    const { message } = error as Error
+    return message.slice(message.indexOf(': ') + 2).split('; and in alerts')[0]!.split('; ').map(part => part.split(':')[0]!)
+  }
+}
+
+await t.test('every version names its id first, as alertId up to 7.x and diaSourceId from 8.0', async t => {
+  t.same(survey.versions.map(({ version }) => version), ['3.0', '4.0', '5.0', '6.0', '6.1', '7.0', '7.1', '7.2', '7.3', '7.4', '8.0', '9.0', '10.0', '11.0', '11.1'])
+  for (const { major, schema } of survey.versions) t.equal(schema.alertIdField, major < 8 ? 'alertId' : 'diaSourceId')
+})
+
+await t.test('the survey\'s sample of every version decodes, re-encodes to its own bytes and gives its facts', async t => {
+  for (const { version, schema } of survey.versions) {
+    const { datum, value } = await sample(version)
+    t.ok(schema.encode(value).equals(datum), version)
+    t.equal(schema.readAlertId(datum), alertFacts(value).id)
+    t.type(alertFacts(value).midpointMjdTai, 'number', version)
+    t.equal(alertFacts(value).history, 2)
+  }
+})
+
+await t.test('strictly, with Avro\'s own rules and no renames, nothing before 9.0 can become 11.1', async t => {
+  t.same(reasons('7.4', { aliases: {} }), ['diaSourceId', 'diaSource.timeProcessedMjdTai', 'diaSource.bboxSize'])
+  t.same(reasons('8.0', { aliases: {} }), ['diaSource.timeProcessedMjdTai'])
+  for (const version of ['9.0', '10.0', '11.0', '11.1']) t.same(reasons(version, { aliases: {} }), [], version)
+})
+
+await t.test('the survey\'s renames carry the id over; fields that are new and required are named', async t => {
+  t.same(reasons('3.0', {}), ['diaSource.visit', 'diaSource.detector', 'diaSource.timeProcessedMjdTai', 'diaSource.bboxSize'])
+  t.same(reasons('7.4', {}), ['diaSource.timeProcessedMjdTai', 'diaSource.bboxSize'])
+  const error = { code: 'RESOLUTION_IMPOSSIBLE', message: /diaObject\.validityStartMjdTai: double, no default.*diaObject\.nDiaSources/ }
+  t.throws(() => resolver(survey.get('7.4').schema, newest), error, 'what only some alerts have is named too')
+})
+
+await t.test('a null where 11.1 takes none fails for that alert, naming each field', async t => {
+  const { datum } = await sample('10.0')
+  t.throws(() => resolver(survey.get('10.0').schema, newest)(datum), { code: 'RESOLUTION_IMPOSSIBLE', message: /diaSource\.psfNdata: null cannot be read as int; .*diaObject\.y_psfFluxNdata/ })
+})
+
+await t.test('with the survey\'s fill-ins an alert of every version comes out as 11.1', async t => {
+  for (const { version, schema } of survey.versions) {
+    const { datum, value } = await sample(version)
+    const out = resolver(schema, newest, { fillIns: surveyFillIns })(datum)
+    t.same(newest.decode(newest.encode(out)), out, `${version} is a whole alert of 11.1`)
+    t.equal(alertFacts(out).id, alertFacts(value).id)
+    t.equal(alertFacts(out).midpointMjdTai, alertFacts(value).midpointMjdTai)
+    t.same(Object.keys(out), newest.fields)
+  }
+})
+
+await t.test('an alert of 7.4 comes out as 11.1 with the new fields at their defaults and the old values kept', async t => {
+  const { value, datum } = await sample('7.4')
+  const out = resolver(survey.get('7.4').schema, newest, { fillIns: surveyFillIns })(datum)
+  const [before, after] = [value['diaSource'], out['diaSource']] as [AlertValue, AlertValue]
+  for (const name of ['observation_reason', 'target_name', 'ssSource', 'mpc_orbits']) t.equal(out[name], null, name)
+  for (const name of ['glint_trail', 'reliabilityVersion', 'isDipole', 'templateFlux']) t.equal(after[name], null, name)
+  t.same([after['timeProcessedMjdTai'], after['bboxSize']], [NaN, 0])
+  const both = Object.keys(after).filter(name => name in before && !(name in surveyFillIns['diaSource']!))
+  t.ok(both.length > 60)
+  for (const name of both) t.same(after[name], before[name], name)
+})
+
+await t.test('9.0 with numbers in every required place needs no fill-in', async t => {
+  const { schema } = survey.get('9.0')
+  const { value } = await sample('9.0')
+  const whole = (entry: unknown) => ({ ...entry as AlertValue, psfNdata: 5, trailNdata: 6, dipoleNdata: 7, bboxSize: 8 })
+  const out = resolver(schema, newest)(schema.encode({
+    ...value, diaSource: whole(value['diaSource']), prvDiaSources: (value['prvDiaSources'] as unknown[]).map(whole), diaObject: null, ssSource: null
+  }))
+  t.equal((out['diaSource'] as AlertValue)['bboxSize'], 8)
+})
