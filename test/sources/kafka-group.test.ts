@@ -29,7 +29,7 @@ async function finish (source: KafkaGroupSource, pulling: { stop (): Promise<voi
   await source.close?.()
 }
 
-t.test('the committed offset never passes an unsettled record', async t => {
+await t.test('the committed offset never passes an unsettled record', async t => {
   const topic = await topicOf(1)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(20, 1))
@@ -50,7 +50,7 @@ t.test('the committed offset never passes an unsettled record', async t => {
   t.strictSame(await admin.committed(group, topic), [20n])
 })
 
-t.test('a record that failed for good is not committed, and comes again to the next member', async t => {
+await t.test('a record that failed for good is not committed, and comes again to the next member', async t => {
   const topic = await topicOf(1)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(5, 1))
@@ -65,7 +65,7 @@ t.test('a record that failed for good is not committed, and comes again to the n
   t.strictSame(again.records.map(valueOf), ['v-2', 'v-3', 'v-4'])
 })
 
-t.test('a partition waits at the cap while the others go on, and resumes when a record settles', async t => {
+await t.test('a partition waits at the cap while the others go on, and resumes when a record settles', async t => {
   const topic = await topicOf(2)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(60, 2))
@@ -87,7 +87,7 @@ t.test('a partition waits at the cap while the others go on, and resumes when a 
   t.strictSame(await admin.committed(group, topic), [30n, 30n])
 })
 
-t.test('a rebalance that leaves a partition here does not deliver its records again', async t => {
+await t.test('a rebalance that leaves a partition here does not deliver its records again', async t => {
   const topic = await topicOf(2)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(20, 2))
@@ -109,7 +109,7 @@ t.test('a rebalance that leaves a partition here does not deliver its records ag
   await source.close?.()
 })
 
-t.test('with two members each record settles at least once, and the loser never rewinds a commit', async t => {
+await t.test('with two members each record settles at least once, and the loser never rewinds a commit', async t => {
   const topic = await topicOf(4)
   const group = uniqueName('g')
   const total = 400
@@ -154,7 +154,7 @@ t.test('with two members each record settles at least once, and the loser never 
   t.strictSame(await admin.committed(group, topic), await admin.endOffsets(topic))
 })
 
-t.test('a topic that does not exist is an error, or is waited for', async t => {
+await t.test('a topic that does not exist is an error, or is waited for', async t => {
   const topic = uniqueName('later')
   const source = kafkaGroupSource({ ...fast, topics: [topic], group: uniqueName('g') })
   await t.rejects(source.open!(contextOf()), { code: 'KAFKA_TOPIC_MISSING', where: new RegExp(`${topic} at ${kafka}`) })
@@ -168,7 +168,7 @@ t.test('a topic that does not exist is an error, or is waited for', async t => {
   t.equal(pulling.records.length, 4)
 })
 
-t.test('a topic that is recreated is read from its beginning, whatever was committed for the old one', async t => {
+await t.test('a topic that is recreated is read from its beginning, whatever was committed for the old one', async t => {
   const topic = await topicOf(2)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(10, 2, 'old'))
@@ -185,7 +185,7 @@ t.test('a topic that is recreated is read from its beginning, whatever was commi
   t.strictSame(await admin.committed(group, topic), [10n, 10n, 10n])
 })
 
-t.test('an offset committed for a topic of the same name that is gone is not used after a restart', async t => {
+await t.test('an offset committed for a topic of the same name that is gone is not used after a restart', async t => {
   const topic = await topicOf(1)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(10, 1, 'old'))
@@ -204,7 +204,7 @@ t.test('an offset committed for a topic of the same name that is gone is not use
   t.equal(valueOf(pulling.records[0]!), 'new-0')
 })
 
-t.test('partitions that are added later are consumed too', async () => {
+await t.test('partitions that are added later are consumed too', async () => {
   const { Admin } = await import('@platformatic/kafka')
   const topic = await topicOf(1)
   const { source, context } = await started({ topics: [topic], group: uniqueName('g') })
@@ -218,7 +218,7 @@ t.test('partitions that are added later are consumed too', async () => {
   await finish(source, pulling)
 })
 
-t.test('from latest begins at the end, and the beginning is committed at once', async t => {
+await t.test('from latest begins at the end, and the beginning is committed at once', async t => {
   const topic = await topicOf(1)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(5, 1, 'before'))
@@ -231,7 +231,7 @@ t.test('from latest begins at the end, and the beginning is committed at once', 
   t.strictSame(pulling.records.map(valueOf), ['after-0', 'after-1'])
 })
 
-t.test('drain ends the records promptly though nothing comes', async t => {
+await t.test('drain ends the records promptly though nothing comes', async t => {
   const topic = await topicOf(1)
   const { source, context } = await started({ topics: [topic], group: uniqueName('g'), maxWaitMs: 60_000 })
   const pulling = pull(source, context)
@@ -242,7 +242,7 @@ t.test('drain ends the records promptly though nothing comes', async t => {
   t.equal(pulling.records.length, 0)
 })
 
-t.test('commits follow the number of settled records where that comes first', async t => {
+await t.test('commits follow the number of settled records where that comes first', async t => {
   const topic = await topicOf(1)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(25, 1))
@@ -255,7 +255,7 @@ t.test('commits follow the number of settled records where that comes first', as
   t.pass('committed without the timer')
 })
 
-t.test('a static member that starts again takes over at once', async t => {
+await t.test('a static member that starts again takes over at once', async t => {
   const topic = await topicOf(1)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(6, 1))
