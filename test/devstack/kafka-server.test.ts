@@ -76,7 +76,7 @@ await t.test('a server whose program was killed is stopped by the next start on 
 await t.test('a pid file that means a stranger\'s process is ignored, and the stranger lives', async t => {
   const dataDir = await tempDir(t)
   const me = await processFacts(process.pid)
-  const record: PidRecord = { pid: process.pid, started: me?.started ?? '', name: 'Kafka', owner: { pid: 1, started: 'long ago' } }
+  const record: PidRecord = { pid: process.pid, started: me?.started ?? '', name: 'Kafka', mark: dataDir, owner: { pid: 1, started: 'long ago' } }
   await writeFile(join(dataDir, PID_FILE), JSON.stringify(record))
   const server = await useOwnKafka(t, { dataDir })
   t.equal(await isAlive(server), true)

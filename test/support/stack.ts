@@ -10,9 +10,7 @@ import {
   defaultCacheDir, isAlive, pythonEnvironment, startKafka, startStack, withLock, type CacheOptions, type KafkaOptions, type KafkaServer,
   type ProcessIdentity, type Stack
 } from '../../src/devstack/index.ts'
-
-/** Set by scripts/test.ts: the folder of this run's servers and temporary files. */
-export const RUN_FOLDER = 'ALERT_STREAM_TEST_RUN'
+import { RUN_FOLDER } from './run-folder.ts'
 
 /** What tests need of the shared servers. */
 export interface TestStack {

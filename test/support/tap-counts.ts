@@ -1,0 +1,115 @@
+// True counts from the raw TAP of a run. What is counted is the named test, `t.test('sentence', ...)`, that holds no other named tests; a file
+// without any counts as one. A failure outside of such a test (at a file's top, a test that never ran, a file that was ended) counts as one more.
+import { Parser, type Result } from 'tap-parser'
+
+/** A test that failed: its path of names, and what tap knows of it (a diff, where in the source). */
+export interface Failure {
+  readonly path: readonly string[]
+  readonly diagnosis: Readonly<Record<string, unknown>>
+}
+
+export interface Counts {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+  readonly failures: readonly Failure[]
+}
+
+interface Node {
+  readonly name: string
+  readonly children: Node[]
+  /** Its own assertions; the points that close its children are not among them. */
+  readonly points: Result[]
+  closing: Result | undefined
+}
+
+export interface TapCounter {
+  write (tap: string | Buffer): void
+  /** Counts of the whole run, once all is written. */
+  end (): Counts
+}
+
+/** Counts a run while its TAP comes in; `onFile` is told of each test file as it ends. */
+export function tapCounter (onFile: (name: string, counts: Counts) => void = () => {}): TapCounter {
+  const all: Tally = { passed: 0, failed: 0, skipped: 0, failures: [] }
+  const run = node('')
+  const parser = new Parser({ name: '' })
+  const tell = (file: Node): void => {
+    const counts: Tally = { passed: 0, failed: 0, skipped: 0, failures: [] }
+    count(file, [], counts)
+    all.passed += counts.passed
+    all.failed += counts.failed
+    all.skipped += counts.skipped
+    all.failures.push(...counts.failures)
+    onFile(file.name, counts)
+  }
+  collect(parser, run, tell)
+  return {
+    write: tap => { parser.write(tap.toString()) },
+    end: () => {
+      parser.end()
+      const cut = run.children.at(-1)
+      if (cut !== undefined && cut.closing === undefined) tell(cut)
+      // tap itself reports here when it gives up (no such file).
+      for (const point of run.points) if (!point.ok) fail(all, [], point)
+      return all
+    }
+  }
+}
+
+function node (name: string): Node {
+  return { name, children: [], points: [], closing: undefined }
+}
+
+function collect (parser: Parser, into: Node, onChild: (child: Node) => void = () => {}): void {
+  let open: Node | undefined
+  parser.on('child', (child: Parser) => {
+    open = node(child.name)
+    into.children.push(open)
+    collect(child, open)
+  })
+  parser.on('assert', (result: Result) => {
+    if (open === undefined) {
+      into.points.push(result)
+    } else {
+      const child = open
+      open = undefined
+      child.closing = result
+      onChild(child)
+    }
+  })
+}
+
+type Tally = { -readonly [K in keyof Counts]: Counts[K] } & { readonly failures: Failure[] }
+
+function count (node: Node, above: readonly string[], counts: Tally): void {
+  const path = [...above, node.name]
+  const { closing, children, points } = node
+  // Cut off in the middle, a test has no closing point.
+  const ok = closing?.ok === true
+  const bad = points.filter(point => !point.ok && !isSkipped(point))
+  if (isSkipped(closing)) {
+    counts.skipped++
+  } else if (children.length === 0) {
+    if (!ok) fail(counts, path, bad[0] ?? closing)
+    else if (points.length > 0 && points.every(isSkipped)) counts.skipped++
+    else counts.passed++
+  } else {
+    const before = counts.failed
+    for (const child of children) count(child, path, counts)
+    for (const point of bad) fail(counts, path, point)
+    // A test that is skipped as a whole leaves nothing but such a point.
+    counts.skipped += points.filter(isSkipped).length
+    if (!ok && counts.failed === before) fail(counts, path, closing)
+  }
+}
+
+function isSkipped (result: Result | undefined): boolean {
+  return result !== undefined && (result.skip !== false || result.todo !== false)
+}
+
+function fail (counts: Tally, path: readonly string[], point: Result | undefined): void {
+  counts.failed++
+  const last = path.at(-1)
+  counts.failures.push({ path: point === undefined || point.name === last ? path : [...path, point.name], diagnosis: (point?.diag ?? {}) as Record<string, unknown> })
+}
