@@ -15,6 +15,8 @@ export const PID_FILE = 'server.pid.json'
 /** What a pid file holds. */
 export interface PidRecord extends ProcessIdentity {
   readonly name: string
+  /** Part of its command line. */
+  readonly mark: string
   /** The program that started the server: while it lives, the data folder is its own. */
   readonly owner: ProcessIdentity
 }
@@ -25,8 +27,10 @@ export interface ServerSpec {
   readonly program: string
   readonly args: readonly string[]
   readonly env: Environment
-  /** The server's own folder; the pid file lies here. Its path must be part of `args`. */
+  /** The server's own folder; the pid file lies here. */
   readonly dataDir: string
+  /** Something of `args` that tells it from other programs; default the path of `dataDir`. */
+  readonly mark?: string
   readonly logFile: string
   readonly cwd?: string
   /** Resolves true once the server answers; called again and again until then. */
@@ -74,7 +78,7 @@ export async function reclaimFolder (dataDir: string, log: Logger): Promise<void
   const record = await readPidFile(dataDir)
   if (record === undefined) return
   const facts = await processFacts(record.pid)
-  if (facts?.started === record.started && facts.command.includes(dataDir)) {
+  if (facts?.started === record.started && facts.command.includes(record.mark)) {
     if (await isAlive(record.owner)) {
       throw devstackErrors.DEVSTACK_IN_USE(`${record.name} (process ${record.pid}) of the running program ${record.owner.pid} uses this folder`, { where: dataDir })
     }
@@ -114,7 +118,7 @@ export async function startServer (spec: ServerSpec): Promise<RunningServer> {
     if (record?.pid === pid) await rm(join(dataDir, PID_FILE), { force: true })
   }
   try {
-    await writePidFile(dataDir, name, identity)
+    await writePidFile(dataDir, name, spec.mark ?? dataDir, identity)
     await untilReady(spec, exited)
   } catch (error) {
     await end(0)
@@ -174,9 +178,9 @@ async function freshLog (logFile: string): Promise<Awaited<ReturnType<typeof ope
   }
 }
 
-async function writePidFile (dataDir: string, name: string, identity: ProcessIdentity): Promise<void> {
+async function writePidFile (dataDir: string, name: string, mark: string, identity: ProcessIdentity): Promise<void> {
   const me = await processFacts(process.pid)
-  const record: PidRecord = { ...identity, name, owner: { pid: process.pid, started: me?.started ?? '' } }
+  const record: PidRecord = { ...identity, name, mark, owner: { pid: process.pid, started: me?.started ?? '' } }
   const path = join(dataDir, PID_FILE)
   try {
     await writeFile(`${path}.new`, JSON.stringify(record))
