@@ -1,8 +1,8 @@
-// Batching of envelopes. Emits: arrays in arrival order. Backpressures: by the credits upstream, of which a batch holds as many as it has
-// records. Settles: each record with its batch. Completes: after the last partial batch. A batch is sent on when it is full (count or
-// bytes), when it is old, or on *starvation*: the source has no credit left and no batch of this node is under way, so that nothing else
-// could ever fill it. Without the last rule, credits < count is a deadlock.
-import { Observable, type OperatorFunction } from 'rxjs'
+// Batching of envelopes. Emits: groups in arrival order. Backpressures: by the credits upstream, of which a group holds as many as it has
+// records. Settles: each record with its group, or by its own outcome. Completes: after the last partial group. A group is sent on when it
+// is full (count or bytes), when it is old, or on *starvation*: a source has no credit left and no group of this node is under way, so
+// that nothing else could ever fill it. Without the last rule, credits < count is a deadlock.
+import { map, Observable, type OperatorFunction } from 'rxjs'
 import { Envelope } from './envelope.ts'
 import type { BatchLimits } from './spec.ts'
 
@@ -13,7 +13,16 @@ export interface Starvation {
   watch (listener: () => void): () => void
 }
 
-export function batchEnvelopes<T> (limits: BatchLimits, starvation: Starvation): OperatorFunction<Envelope<T>, Envelope<readonly T[]>> {
+/** Envelopes that go on together. Whoever takes a group settles each of them and then says `finished`, once. */
+export interface Group<T> {
+  readonly envelopes: readonly Envelope<T>[]
+  finished (): void
+}
+
+/** What setTimeout takes; beyond it, it fires at once. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
+export function groupEnvelopes<T> (limits: BatchLimits, starvation: Starvation, abandon: (unsent: Envelope<T>) => void): OperatorFunction<Envelope<T>, Group<T>> {
   const maxBytes = limits.bytes ?? Infinity
   const maxAge = limits.ms ?? 20
   return input => new Observable(subscriber => {
@@ -27,31 +36,42 @@ export function batchEnvelopes<T> (limits: BatchLimits, starvation: Starvation):
       clearTimeout(timer)
       timer = undefined
       if (waiting.length === 0) return
-      const batch = waiting
+      const envelopes = waiting
       waiting = []
       bytes = 0
       underWay++
-      subscriber.next(Envelope.batch(batch, () => {
-        underWay--
-        checkSoon()
-      }))
+      subscriber.next({
+        envelopes,
+        finished: () => {
+          underWay--
+          checkSoon()
+        }
+      })
     }
     // Later, not now: records that are just on their way through the nodes before this one may still join.
     const checkSoon = (): void => {
+      if (waiting.length === 0) return
       check ??= setImmediate(() => {
         check = undefined
         if (starvation.starved && underWay === 0) flush()
       })
     }
     const unwatch = starvation.watch(checkSoon)
-    const subscription = input.subscribe({
+    subscriber.add(() => {
+      unwatch()
+      clearTimeout(timer)
+      clearImmediate(check)
+      for (const envelope of waiting) abandon(envelope)
+      waiting = []
+    })
+    subscriber.add(input.subscribe({
       next: envelope => {
         waiting.push(envelope)
-        bytes += envelope.root.record.bytes
+        bytes += envelope.bytes
         if (waiting.length >= limits.count || bytes >= maxBytes) flush()
         else {
-          timer ??= setTimeout(flush, maxAge)
-          if (starvation.starved) checkSoon()
+          if (maxAge <= LONGEST_TIMER) timer ??= setTimeout(flush, maxAge)
+          if (underWay === 0 && starvation.starved) checkSoon()
         }
       },
       error: (error: unknown) => subscriber.error(error),
@@ -59,12 +79,11 @@ export function batchEnvelopes<T> (limits: BatchLimits, starvation: Starvation):
         flush()
         subscriber.complete()
       }
-    })
-    return () => {
-      subscription.unsubscribe()
-      unwatch()
-      clearTimeout(timer)
-      clearImmediate(check)
-    }
+    }))
   })
+}
+
+/** Groups as envelopes of arrays: whatever settles the array settles each of its records so. */
+export function batchEnvelopes<T> (limits: BatchLimits, starvation: Starvation, abandon: (unsent: Envelope<T>) => void): OperatorFunction<Envelope<T>, Envelope<readonly T[]>> {
+  return input => input.pipe(groupEnvelopes(limits, starvation, abandon), map(({ envelopes, finished }) => Envelope.batch(envelopes, finished)))
 }

@@ -36,7 +36,9 @@ export class Credits {
     return this.#records === 0 || (this.#records < this.limits.records && this.#bytes < this.limits.bytes)
   }
 
+  /** Errors: RangeError for bytes that are no size, which would switch the limit off. */
   take (bytes: number): void {
+    if (!(bytes >= 0 && bytes < Infinity)) throw new RangeError(`a source gave a record of ${bytes} bytes`)
     this.#records++
     this.#bytes += bytes
   }

@@ -95,12 +95,14 @@ function mermaid (description: GraphDescription, readings: readonly MeterReading
     source: ['([', '])'], sink: ['[(', ')]'], 'batch-sink': ['[(', ')]'], 'dead-letters': ['[(', ')]'], merge: ['((', '))'],
     step: ['[', ']'], flow: ['[', ']'], batch: ['[[', ']]']
   }
+  // Words of Mermaid's own grammar cannot be identifiers; the box still shows the name as it is.
+  const id = (name: string): string => /^(end|graph|subgraph|flowchart|style|class|classdef|linkstyle|click|call|href|default|direction|interpolate)(-|$)/.test(name) ? `${name}_` : name
   const out = ['flowchart LR']
   for (const node of description.nodes) {
     const [open, close] = boxes[node.type]
-    out.push(`  ${node.name}${open}"${lines(node, readings).map(escape).join('<br/>')}"${close}`)
+    out.push(`  ${id(node.name)}${open}"${lines(node, readings).map(escape).join('<br/>')}"${close}`)
   }
-  for (const edge of description.edges) out.push(`  ${edge.from} ${edge.type === 'data' ? '-->' : '-.->'} ${edge.to}`)
+  for (const edge of description.edges) out.push(`  ${id(edge.from)} ${edge.type === 'data' ? '-->' : '-.->'} ${id(edge.to)}`)
   return out.join('\n') + '\n'
 }
 

@@ -19,37 +19,68 @@ export interface Root {
 /** A value on its way. Envelopes that descend by `map` share one settlement; `split` and `fork` make children. */
 export class Envelope<T> {
   readonly value: T
+  /** Of a batch: its first record. */
   readonly root: Root
+  /** Its share of the source's bytes: a child of a split has its part, a batch the sum. */
+  readonly bytes: number
   readonly #settlement: Settlement
+  readonly #roots: readonly Root[] | undefined
 
-  constructor (value: T, root: Root, settlement: Settlement) {
+  constructor (value: T, root: Root, settlement: Settlement, bytes: number, roots?: readonly Root[]) {
     this.value = value
     this.root = root
+    this.bytes = bytes
     this.#settlement = settlement
+    this.#roots = roots
+  }
+
+  /** Every source record that settles with this envelope: one, or those of a batch. */
+  get roots (): readonly Root[] {
+    return this.#roots ?? [this.root]
   }
 
   /** The envelope that a source's record starts with. */
   static of<T> (record: SourceRecord<T>, origin: Origin, settle: Settle): Envelope<T> {
-    return new Envelope(record.value, { record, origin }, new Settlement(settle))
+    return new Envelope(record.value, { record, origin }, new Settlement(settle), record.bytes)
   }
 
   /** One envelope for many: settles each of them with its own outcome. */
   static batch<T> (envelopes: readonly Envelope<T>[], settled?: () => void): Envelope<readonly T[]> {
     const first = envelopes[0]
     if (first === undefined) throw new RangeError('a batch holds at least one envelope')
-    return new Envelope(envelopes.map(envelope => envelope.value), first.root, new Settlement(failure => {
+    const settlement = new Settlement(failure => {
       for (const envelope of envelopes) envelope.settle(failure)
       settled?.()
-    }))
+    })
+    // Children of one record name it once.
+    const roots = new Set(envelopes.flatMap(envelope => envelope.roots))
+    const bytes = envelopes.reduce((sum, envelope) => sum + envelope.bytes, 0)
+    return new Envelope(envelopes.map(envelope => envelope.value), first.root, settlement, bytes, [...roots])
   }
 
   /** Another value with the same settlement. */
   map<U> (value: U): Envelope<U> {
-    return new Envelope(value, this.root, this.#settlement)
+    return new Envelope(value, this.root, this.#settlement, this.bytes, this.#roots)
   }
 
   /** One child per value; this envelope settles when all children have, with the first failure if there was one. No values: at once. */
   split<U> (values: readonly U[]): Envelope<U>[] {
+    return this.#children(values, this.bytes / values.length)
+  }
+
+  /** `count` children with the same value, one for each branch of a fan-out. */
+  fork (count: number): Envelope<T>[] {
+    return this.#children(new Array<T>(count).fill(this.value), this.bytes)
+  }
+
+  /** Tells the outcome. A second call throws PIPELINE_SETTLED_TWICE. */
+  settle (failure?: Error): void {
+    if (!this.#settlement.settle(failure)) {
+      throw envelopeErrors.PIPELINE_SETTLED_TWICE('a record was settled twice', { where: this.root.origin.position })
+    }
+  }
+
+  #children<U> (values: readonly U[], bytes: number): Envelope<U>[] {
     if (values.length === 0) {
       this.settle()
       return []
@@ -60,19 +91,7 @@ export class Envelope<T> {
       firstFailure ??= failure
       if (--open === 0) this.settle(firstFailure)
     }
-    return values.map(value => new Envelope(value, this.root, new Settlement(childSettled)))
-  }
-
-  /** `count` children with the same value, one for each branch of a fan-out. */
-  fork (count: number): Envelope<T>[] {
-    return this.split(new Array<T>(count).fill(this.value))
-  }
-
-  /** Tells the outcome. A second call throws PIPELINE_SETTLED_TWICE. */
-  settle (failure?: Error): void {
-    if (!this.#settlement.settle(failure)) {
-      throw envelopeErrors.PIPELINE_SETTLED_TWICE('a record was settled twice', { where: this.root.origin.position })
-    }
+    return values.map(value => new Envelope(value, this.root, new Settlement(childSettled), bytes, this.#roots))
   }
 }
 

@@ -1,17 +1,19 @@
 // Runs one record (or one batch) through one part: meters it, retries what is retryable, sends what is not to the dead letters, and fails
 // the graph where neither helps. A record whose error is retryable is never dead-lettered: the record is fine, a server is not.
-import { Observable, of, type ObservableInput } from 'rxjs'
+// Once the graph has given up, no part is called any more: what had not begun settles with the reason.
 import { asError } from './errors.ts'
-import type { Envelope } from './envelope.ts'
+import type { Group } from './batch.ts'
+import type { Envelope, Root } from './envelope.ts'
 import type { Meter } from './meter.ts'
-import type { BatchSink, DeadLetterSink, RecordContext, Sink } from './node.ts'
+import type { BatchSink, DeadLetterSink, Origin, RecordContext, Sink } from './node.ts'
 import { isRetryable, retry, type Failure, type RetryPolicy } from './retry.ts'
 import type { StepSpec } from './spec.ts'
+import type { Handler } from './work.ts'
 
 /** What the runner lends to its nodes. */
 export interface Runtime {
   readonly signal: AbortSignal
-  readonly deadLetters: { readonly part: DeadLetterSink, readonly meter: Meter, readonly retry: RetryPolicy } | undefined
+  readonly deadLetters: { readonly name: string, readonly part: DeadLetterSink, readonly meter: Meter, readonly retry: RetryPolicy } | undefined
   /** Ends the graph with a failure; later ones are ignored. */
   fail (node: string, error: Error): void
   /** A try failed and will be repeated. */
@@ -19,9 +21,17 @@ export interface Runtime {
   buried (node: string, error: Error, origin: string): void
 }
 
-/** One node's work on one record, as an RxJS projection: emits what goes on, completes when the node is done with the record. */
-export function stepProjection (spec: StepSpec, meter: Meter, runtime: Runtime): (envelope: Envelope<unknown>) => ObservableInput<Envelope<unknown>> {
-  const emit = (envelope: Envelope<unknown>, result: unknown): Envelope<unknown>[] => {
+type Any = Envelope<unknown>
+const NOTHING: readonly never[] = []
+
+/** Settles a record that no node will take any more, with what the graph failed with. */
+export function abandon (envelope: Any, signal: AbortSignal): void {
+  envelope.settle(asError(signal.reason))
+}
+
+/** One node's work on one record: gives what goes on. */
+export function stepHandler (spec: StepSpec, meter: Meter, runtime: Runtime): Handler<Any, Any> {
+  const emit = (envelope: Any, result: unknown): readonly Any[] => {
     switch (spec.emits) {
       case 'map': return [envelope.map(result)]
       case 'split': return envelope.split(result as readonly unknown[])
@@ -29,83 +39,91 @@ export function stepProjection (spec: StepSpec, meter: Meter, runtime: Runtime):
         if (result === true) return [envelope]
         meter.dropped++
         envelope.settle()
-        return []
+        return NOTHING
     }
   }
-  const done = (envelope: Envelope<unknown>, result: unknown, start: number): Envelope<unknown>[] => {
+  const done = (envelope: Any, result: unknown, start: number): readonly Any[] => {
     meter.leave(performance.now() - start)
     const emitted = emit(envelope, result)
     meter.out += emitted.length
     return emitted
   }
   return envelope => {
+    if (runtime.signal.aborted) {
+      abandon(envelope, runtime.signal)
+      return NOTHING
+    }
     const start = performance.now()
     meter.enter()
     const context: RecordContext = { origin: envelope.root.origin, signal: runtime.signal, attempt: 1 }
-    const recover = async (error: unknown): Promise<Envelope<unknown>[]> => {
-      const outcome = await tryAgain(spec.name, meter, runtime, spec.retry, envelope, error, attempt => spec.call(envelope.value, { ...context, attempt }))
+    const recover = async (error: unknown): Promise<readonly Any[]> => {
+      const outcome = await tryAgain(spec.name, meter, runtime, spec.retry, envelope.root.origin, error, attempt => spec.call(envelope.value, { ...context, attempt }))
       if ('result' in outcome) return done(envelope, outcome.result, start)
       meter.leave(performance.now() - start)
       await giveUp(spec.name, meter, runtime, envelope, outcome)
-      return []
+      return NOTHING
     }
     let result: unknown
     try {
       result = spec.call(envelope.value, context)
     } catch (error) {
-      return later(recover(error))
+      return recover(error)
     }
-    if (result instanceof Promise) return later(result.then(value => done(envelope, value, start), recover))
-    const emitted = done(envelope, result, start)
-    return emitted.length === 1 ? of(emitted[0] as Envelope<unknown>) : emitted
+    return isThenable(result) ? Promise.resolve(result).then(value => done(envelope, value, start), recover) : done(envelope, result, start)
   }
 }
 
 /** A sink's write of one record; the envelope settles when it is durable. */
-export function sinkProjection (name: string, part: Sink<unknown>, policy: RetryPolicy, meter: Meter, runtime: Runtime) {
-  return (envelope: Envelope<unknown>): Observable<never> => {
+export function sinkHandler (name: string, part: Sink<unknown>, policy: RetryPolicy, meter: Meter, runtime: Runtime): Handler<Any, never> {
+  return async envelope => {
+    if (runtime.signal.aborted) {
+      abandon(envelope, runtime.signal)
+      return NOTHING
+    }
     const start = performance.now()
     meter.enter()
     const context: RecordContext = { origin: envelope.root.origin, signal: runtime.signal, attempt: 1 }
-    const write = async (): Promise<never[]> => {
-      try {
-        await part.write(envelope.value, context)
-      } catch (error) {
-        const outcome = await tryAgain(name, meter, runtime, policy, envelope, error, attempt => part.write(envelope.value, { ...context, attempt }))
-        if ('error' in outcome) {
-          meter.leave(performance.now() - start)
-          await giveUp(name, meter, runtime, envelope, outcome)
-          return []
-        }
+    try {
+      await part.write(envelope.value, context)
+    } catch (error) {
+      const outcome = await tryAgain(name, meter, runtime, policy, envelope.root.origin, error, attempt => part.write(envelope.value, { ...context, attempt }))
+      if ('error' in outcome) {
+        meter.leave(performance.now() - start)
+        await giveUp(name, meter, runtime, envelope, outcome)
+        return NOTHING
       }
-      meter.leave(performance.now() - start)
-      meter.out++
-      envelope.settle()
-      return []
     }
-    return later(write())
+    meter.leave(performance.now() - start)
+    meter.out++
+    envelope.settle()
+    return NOTHING
   }
 }
 
 /** A sink's write of a batch; where the batch fails for good, each record is tried alone so that one bad record cannot take others along. */
-export function batchSinkProjection (name: string, part: BatchSink<unknown>, policy: RetryPolicy, meter: Meter, runtime: Runtime) {
-  const attemptWrite = async (envelopes: readonly Envelope<unknown>[], attempt: number): Promise<void> =>
+export function batchSinkHandler (name: string, part: BatchSink<unknown>, policy: RetryPolicy, meter: Meter, runtime: Runtime): Handler<Group<unknown>, never> {
+  const attemptWrite = async (envelopes: readonly Any[], attempt: number): Promise<void> =>
     part.writeBatch(envelopes.map(envelope => envelope.value), { signal: runtime.signal, attempt })
 
-  const write = async (envelopes: readonly Envelope<unknown>[]): Promise<void> => {
+  const write = async (envelopes: readonly Any[]): Promise<void> => {
+    if (runtime.signal.aborted) {
+      for (const envelope of envelopes) abandon(envelope, runtime.signal)
+      return
+    }
     const start = performance.now()
-    const first = envelopes[0] as Envelope<unknown>
+    const first = envelopes[0] as Any
     for (const _ of envelopes) meter.enter()
     const leave = (): void => { for (const _ of envelopes) meter.leave(performance.now() - start) }
     try {
       await attemptWrite(envelopes, 1)
     } catch (error) {
-      const outcome = await tryAgain(name, meter, runtime, policy, first, error, attempt => attemptWrite(envelopes, attempt))
+      const outcome = await tryAgain(name, meter, runtime, policy, first.root.origin, error, attempt => attemptWrite(envelopes, attempt))
       if ('error' in outcome) {
         leave()
         if (envelopes.length === 1 || isRetryable(outcome.error)) {
           for (const envelope of envelopes) await giveUp(name, meter, runtime, envelope, outcome)
         } else {
+          // They enter once more, one by one.
           meter.in -= envelopes.length
           for (const envelope of envelopes) await write([envelope])
         }
@@ -116,56 +134,73 @@ export function batchSinkProjection (name: string, part: BatchSink<unknown>, pol
     meter.out += envelopes.length
     for (const envelope of envelopes) envelope.settle()
   }
-  return (envelopes: readonly Envelope<unknown>[]): Observable<never> => later(write(envelopes).then(() => []))
+  return async group => {
+    try {
+      await write(group.envelopes)
+    } finally {
+      group.finished()
+    }
+    return NOTHING
+  }
 }
 
 async function tryAgain<R> (
-  node: string, meter: Meter, runtime: Runtime, policy: RetryPolicy, envelope: Envelope<unknown>, error: unknown, call: (attempt: number) => R | Promise<R>
+  node: string, meter: Meter, runtime: Runtime, policy: RetryPolicy, origin: Origin, error: unknown, call: (attempt: number) => R | Promise<R>
 ): Promise<{ readonly result: R } | Failure> {
   meter.failed++
-  return retry(attempt => {
+  return retry(async attempt => {
     meter.retried++
-    return call(attempt)
-  }, error, policy, runtime.signal, failure => runtime.retrying(node, failure, envelope.root.origin.position))
-}
-
-async function giveUp (node: string, meter: Meter, runtime: Runtime, envelope: Envelope<unknown>, failure: Failure): Promise<void> {
-  const { deadLetters } = runtime
-  const fail = (error: Error): void => {
-    envelope.settle(error)
-    runtime.fail(node, error)
-  }
-  if (runtime.signal.aborted || deadLetters === undefined || isRetryable(failure.error)) return fail(failure.error)
-  const letter = { record: envelope.root.record, origin: envelope.root.origin, node, error: failure.error, attempts: failure.attempts }
-  const start = performance.now()
-  deadLetters.meter.enter()
-  try {
     try {
-      await deadLetters.part.bury(letter)
-    } catch (error) {
-      const outcome = await retry(() => deadLetters.part.bury(letter), error, deadLetters.retry, runtime.signal, () => { deadLetters.meter.retried++ })
-      if ('error' in outcome) throw outcome.error
+      return await call(attempt)
+    } catch (next) {
+      meter.failed++
+      throw next
     }
-  } catch (error) {
-    deadLetters.meter.failed++
-    deadLetters.meter.leave(performance.now() - start)
-    return fail(asError(error))
+  }, error, policy, runtime.signal, failure => runtime.retrying(node, failure, origin.position))
+}
+
+// Every source record that would settle with the envelope is buried: one, or all of a batch that a step works on as a whole.
+async function giveUp (node: string, meter: Meter, runtime: Runtime, envelope: Any, failure: Failure): Promise<void> {
+  let { error } = failure
+  let culprit = node
+  if (runtime.deadLetters !== undefined && !isRetryable(error)) {
+    try {
+      for (const root of envelope.roots) {
+        await bury(node, runtime.deadLetters, runtime, root, failure)
+        meter.deadLettered++
+      }
+      envelope.settle()
+      return
+    } catch (unburied) {
+      error = asError(unburied)
+      culprit = runtime.deadLetters.name
+    }
   }
-  deadLetters.meter.leave(performance.now() - start)
-  deadLetters.meter.out++
-  meter.deadLettered++
-  runtime.buried(node, failure.error, envelope.root.origin.position)
-  envelope.settle()
+  // The graph first: the source that hears of the settlement, and gets credit for it, must not go on.
+  runtime.fail(culprit, error)
+  envelope.settle(error)
 }
 
-// mergeMap counts an inner observable as busy until it completes; RxJS would turn a promise into one itself, but emit the array as a value.
-function later<T> (promise: Promise<readonly T[]>): Observable<T> {
-  return new Observable<T>(subscriber => {
-    promise.then(values => {
-      for (const value of values) subscriber.next(value)
-      subscriber.complete()
-    }, (error: unknown) => subscriber.error(error))
-  })
+async function bury (node: string, letters: NonNullable<Runtime['deadLetters']>, runtime: Runtime, { record, origin }: Root, failure: Failure): Promise<void> {
+  if (runtime.signal.aborted) throw failure.error
+  const { name, part, meter } = letters
+  const letter = { record, origin, node, error: failure.error, attempts: failure.attempts }
+  const start = performance.now()
+  meter.enter()
+  try {
+    await part.bury(letter)
+  } catch (error) {
+    const outcome = await tryAgain(name, meter, runtime, letters.retry, origin, error, () => part.bury(letter))
+    if ('error' in outcome) {
+      meter.leave(performance.now() - start)
+      throw outcome.error
+    }
+  }
+  meter.leave(performance.now() - start)
+  meter.out++
+  runtime.buried(node, failure.error, origin.position)
 }
 
-
+function isThenable (value: unknown): value is PromiseLike<unknown> {
+  return value instanceof Promise || (typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function')
+}

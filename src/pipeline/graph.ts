@@ -18,7 +18,7 @@ export interface GraphOptions {
   readonly deadLetters?: DeadLetterSink
   /** Name of the dead-letter node, default `dead-letters`. */
   readonly deadLettersName?: string
-  /** For every node that gives none of its own. */
+  /** For every node that gives none of its own, and for the dead letters. Default `defaultRetry`. */
   readonly retry?: RetryPolicy
 }
 
@@ -34,9 +34,15 @@ export interface Port<T> {
   filter (name: string, keep: (value: T, context: RecordContext) => boolean | Promise<boolean>, options?: StepOptions): Port<T>
   /** Emits every value that `call` gives for one. The parent settles when all have; at once when there are none. */
   split<U> (name: string, call: (value: T, context: RecordContext) => readonly U[] | Promise<readonly U[]>, options?: StepOptions): Port<U>
-  /** Emits arrays, at the limits, or as soon as the source has no credit and nothing of this node is unsettled. Settles each with its batch. */
+  /**
+   * Emits arrays, at the limits, or as soon as a source has no credit and nothing of this node is unsettled. Settles each record with its
+   * batch: a step or sink that fails on the array sends every record of it to the dead letters (`toBatches` tries each alone first).
+   */
   batch (name: string, limits: BatchLimits): Port<readonly T[]>
-  /** Emits what an RxJS operator on envelopes emits. The operator must map or settle every envelope it takes: lossy ones are banned by lint. */
+  /**
+   * Emits what an RxJS operator on envelopes emits. The operator must map or settle every envelope it takes: lossy ones are banned by lint,
+   * and one that completes before its input fails the graph with GRAPH_FLOW_ENDED.
+   */
   through<U> (name: string, operator: OperatorFunction<Envelope<T>, Envelope<U>>, shown?: { readonly kind?: string, readonly detail?: string }): Port<U>
   /** Ends in a sink. Settles each record when its write is durable. */
   to (name: string, sink: Sink<T>, options?: { readonly concurrency?: number, readonly retry?: RetryPolicy }): void
@@ -79,15 +85,15 @@ export class Graph {
   with (replacements: Replacements): Graph {
     const rest = new Set([replacements.sources, replacements.sinks, replacements.batchSinks].flatMap(part => Object.keys(part ?? {})))
     const nodes = this.spec.nodes.map((node): NodeSpec => {
-      const part = { source: replacements.sources, sink: replacements.sinks, 'batch-sink': replacements.batchSinks }[node.type as 'source']?.[node.name]
-      if (part === undefined) return node
+      const parts = { source: replacements.sources, sink: replacements.sinks, 'batch-sink': replacements.batchSinks }[node.type as 'source']
+      if (parts === undefined || !Object.hasOwn(parts, node.name)) return node
       rest.delete(node.name)
-      return { ...node, part } as NodeSpec
+      return { ...node, part: parts[node.name] } as NodeSpec
     })
     if (rest.size > 0) throw graphErrors.GRAPH_INVALID(`no node '${[...rest].join("', '")}' of that type to replace`, { where: `graph ${this.name}` })
     const deadLetters = replacements.deadLetters === undefined
       ? this.spec.deadLetters
-      : { name: this.spec.deadLetters?.name ?? 'dead-letters', part: replacements.deadLetters }
+      : { name: 'dead-letters', retry: defaultRetry, ...this.spec.deadLetters, part: replacements.deadLetters }
     return new Graph({ ...this.spec, nodes, deadLetters })
   }
 }
@@ -95,13 +101,16 @@ export class Graph {
 export class GraphBuilder {
   readonly name: string
   readonly #nodes: NodeSpec[] = []
+  readonly #ports = new WeakSet<Port<never>>()
   readonly #deadLetters: DeadLetterSpec | undefined
   readonly #retry: RetryPolicy
 
   constructor (name: string, options: GraphOptions = {}) {
     this.name = name
     this.#retry = options.retry ?? defaultRetry
-    this.#deadLetters = options.deadLetters === undefined ? undefined : { name: options.deadLettersName ?? 'dead-letters', part: options.deadLetters }
+    this.#deadLetters = options.deadLetters === undefined
+      ? undefined
+      : { name: options.deadLettersName ?? 'dead-letters', part: options.deadLetters, retry: this.#retry }
   }
 
   /** Opens a port fed by a source, pulled only while it has credits. */
@@ -109,8 +118,10 @@ export class GraphBuilder {
     return this.#add({ type: 'source', name, part: source, credits: { ...defaultCredits, ...credits } })
   }
 
-  /** One port fed by several, in the order in which records arrive. */
+  /** One port fed by several, in the order in which records arrive. Errors: GRAPH_INVALID for a port of another builder. */
   merge<T> (name: string, ...ports: readonly Port<T>[]): Port<T> {
+    const foreign = ports.find(port => !this.#ports.has(port as Port<never>))
+    if (foreign !== undefined) throw graphErrors.GRAPH_INVALID(`node '${name}' reads from '${foreign.node}', which is of another graph`, { where: `graph ${this.name}` })
     return this.#add({ type: 'merge', name, inputs: ports.map(port => port.node) })
   }
 
@@ -126,7 +137,7 @@ export class GraphBuilder {
       ({ input, concurrency: options.concurrency ?? 1, retry: options.retry ?? this.#retry })
     const step = <U>(emits: 'map' | 'filter' | 'split', name: string, call: unknown, options: StepOptions = {}): Port<U> =>
       this.#add({ type: 'step', name, emits, call: call as StepCall, kind: options.kind, detail: options.detail, ...worked(options) })
-    return {
+    const port: Port<T> = {
       node: input,
       step: (name, call, options) => step('map', name, call, options),
       filter: (name, keep, options) => step('filter', name, keep, options),
@@ -138,6 +149,8 @@ export class GraphBuilder {
         this.#nodes.push({ type: 'batch-sink', name, part: sink as BatchSink<unknown>, limits, ...worked(options) })
       }
     }
+    this.#ports.add(port as Port<never>)
+    return port
   }
 }
 

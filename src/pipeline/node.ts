@@ -1,5 +1,6 @@
 // What a part of a graph is: the contracts of sources, flows, sinks and dead-letter sinks. Parts are pure: they neither count, retry nor
 // settle. The runner owns the pull loop, the credits, the retries and the metering, and calls these methods.
+// `open` is called once, sinks before sources, and may reject; `close` once for every part whose `open` was called, even where that rejected.
 import type { Logger } from './log.ts'
 
 /** Where a record came from, as a user would look for it: `alerts-simulated[3]@1042`, `visit.avro#17`. */
@@ -48,13 +49,15 @@ export interface Described {
 /**
  * Emits records when pulled. The runner pulls the next one only while the graph has credits.
  * `records` must end promptly, without error, once `context.drain` aborts; it may end by itself (a file) or never (a topic).
- * `settled` is called exactly once per record that was pulled, in any order, unless the graph aborts; it must not throw.
+ * A record that a pending `next()` still gives while the graph drains is taken. When the graph stops pulling, the iterator's `return()` is called.
+ * `settled` is called exactly once per record that was pulled, in any order; it must not throw. After a failure or abort the records that no
+ * node had begun settle with that failure; those whose work does not end within `settleMs` may not settle at all. Never after `close`.
  */
 export interface Source<T> extends Described {
   open? (context: NodeContext): Promise<void>
   records (context: NodeContext): AsyncIterable<SourceRecord<T>>
   settled? (record: SourceRecord<T>, failure?: Error): void
-  /** Called at drain when all its records have settled: commit what is to be committed. */
+  /** Called when all its records have settled, or after a failure when no more will: commit what is to be committed. */
   flush? (): Promise<void>
   close? (): Promise<void>
 }

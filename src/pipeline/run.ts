@@ -1,24 +1,24 @@
-// Runs a graph. It owns the pull loops (RxJS has no backpressure of its own), the credits, the wiring of nodes as observables, and the
-// lifecycle: created -> running -> draining -> stopped | failed. `drain` stops the sources, lets everything in flight settle, flushes and
-// closes; `abort` gives up at once. Rx's error channel carries graph failures only.
-import { BehaviorSubject, map, merge, mergeMap, type Observable, share, Subject, tap, type OperatorFunction } from 'rxjs'
+// Runs a graph. It owns the pull loops (RxJS has no backpressure of its own), the credits and the lifecycle: created -> running ->
+// draining -> stopped | failed. `drain` stops the sources, lets everything in flight settle, flushes and closes; `abort` gives up at
+// once. Whatever happens, every part that was opened is closed: sources first, then sinks, then the dead letters.
+import { setMaxListeners } from 'node:events'
+import { BehaviorSubject, type Observable } from 'rxjs'
+import type { Starvation } from './batch.ts'
 import { asError, messageOf } from './errors.ts'
-import { batchEnvelopes } from './batch.ts'
 import { Credits } from './credits.ts'
-import { type Envelope } from './envelope.ts'
-import { batchSinkProjection, sinkProjection, stepProjection, type Runtime } from './execute.ts'
+import { abandon, type Runtime } from './execute.ts'
 import { silent, type Logger } from './log.ts'
 import { Meter, type MeterReading } from './meter.ts'
 import type { NodeContext } from './node.ts'
-import { pull } from './pull.ts'
-import { defaultRetry } from './retry.ts'
-import { graphErrors, inputsOf, isSink, type GraphSpec, type NodeSpec, type SourceSpec } from './spec.ts'
+import { pull, type PullHooks } from './pull.ts'
+import { graphErrors, isSink, type GraphSpec, type SourceSpec } from './spec.ts'
+import { wire, type Wiring } from './wire.ts'
 
 export type RunState = 'created' | 'running' | 'draining' | 'stopped' | 'failed'
 
 export interface RunOptions {
   readonly log?: Logger
-  /** How long work in flight may still settle after a failure before parts are closed under it, milliseconds. */
+  /** How long work in flight may still settle after a failure before parts are closed under it, milliseconds; default 2000. */
   readonly settleMs?: number
 }
 
@@ -30,13 +30,19 @@ export interface Run {
   readonly done: Promise<void>
   /** Stops pulling and lets everything settle. After `deadlineMs` it aborts with GRAPH_DRAIN_DEADLINE. Same promise as `done`. */
   drain (options?: { readonly deadlineMs?: number }): Promise<void>
-  /** Gives up at once; `done` rejects with the reason (default GRAPH_ABORTED). */
+  /**
+   * Gives up at once: calls that run may end within `settleMs`, none begins any more, what was settled is flushed, parts are closed.
+   * `done` rejects with the reason (default GRAPH_ABORTED).
+   */
   abort (reason?: Error): Promise<void>
   /** Every node's figures, in the order of declaration, dead letters last. */
   meters (): MeterReading[]
 }
 
-type Stream = Observable<Envelope<unknown>>
+interface OpenPart {
+  readonly name: string
+  readonly close: () => Promise<void> | undefined
+}
 
 export function runGraph (graph: GraphSpec, options: RunOptions): Run {
   const runner = new Runner(graph, options)
@@ -59,6 +65,8 @@ class Runner implements Run {
   #failure: Error | undefined
   #idle = Promise.withResolvers<void>()
   #deadline: NodeJS.Timeout | undefined
+  /** From here on parts hear of no settlement: they are being closed. */
+  #closing = false
 
   constructor (graph: GraphSpec, options: RunOptions) {
     this.#graph = graph
@@ -66,6 +74,8 @@ class Runner implements Run {
     this.#settleMs = options.settleMs ?? 2000
     for (const node of graph.nodes) this.#meters.set(node.name, new Meter(node.name))
     if (graph.deadLetters !== undefined) this.#meters.set(graph.deadLetters.name, new Meter(graph.deadLetters.name))
+    // Every record in flight may listen (a pause between tries, a request): that is no leak to warn of.
+    setMaxListeners(0, this.#drain.signal, this.#abort.signal)
     this.done = this.#finished.promise
     // A caller may look at `done` only after a drain: until then a failure must not end the process as an unhandled rejection.
     this.done.catch(() => {})
@@ -75,22 +85,22 @@ class Runner implements Run {
 
   start (): void {
     this.#live().then(
-      () => this.#settleState('stopped'),
-      (error: unknown) => this.#settleState('failed', asError(error))
+      () => this.#end('stopped'),
+      (error: unknown) => this.#end('failed', asError(error))
     )
   }
 
   drain (options: { readonly deadlineMs?: number } = {}): Promise<void> {
     if (this.state === 'created' || this.state === 'running') {
-      this.#to('draining')
+      this.states.next('draining')
       this.#drain.abort()
       for (const credits of this.#credits.values()) credits.wake()
     }
     if (this.state === 'draining' && options.deadlineMs !== undefined && this.#deadline === undefined) {
       const { deadlineMs } = options
       this.#deadline = setTimeout(() => {
-        const left = [...this.#credits.values()].reduce((sum, credits) => sum + credits.records, 0)
-        void this.abort(graphErrors.GRAPH_DRAIN_DEADLINE(`${left} records had not settled ${deadlineMs} ms after the stop`, { where: `graph ${this.#graph.name}` }))
+        const what = `${this.#unsettled} records had not settled ${deadlineMs} ms after the stop`
+        void this.abort(graphErrors.GRAPH_DRAIN_DEADLINE(what, { where: `graph ${this.#graph.name}` }))
       }, deadlineMs)
     }
     return this.done
@@ -106,36 +116,40 @@ class Runner implements Run {
   }
 
   async #live (): Promise<void> {
-    const opened: (() => Promise<void> | undefined)[] = []
+    const opened: OpenPart[] = []
+    let pulled = false
     try {
       await this.#open(opened)
-      this.#wire()
-      if (this.state === 'created') this.#to('running')
-      await this.#pullAll()
-      await this.#settled()
-      for (const node of this.#sources()) await node.part.flush?.()
+      if (this.state === 'created' && this.#failure === undefined) {
+        pulled = true
+        this.states.next('running')
+        await this.#pullAll(this.#wire())
+        await this.#settled()
+        if (this.#failure === undefined) for (const node of this.#sources()) await this.#patiently(node.name, node.part.flush?.())
+      }
     } catch (error) {
       this.#fail(asError(error))
     }
-    if (this.#failure !== undefined) await this.#flushAfterFailure()
-    for (const close of opened.reverse()) {
+    if (pulled && this.#failure !== undefined) await this.#salvage()
+    this.#closing = true
+    for (const { name, close } of opened.reverse()) {
       try {
-        await close()
+        await this.#patiently(name, close())
       } catch (error) {
-        this.#log.warn({ error: messageOf(error) }, 'a part did not close cleanly')
+        this.#log.warn({ node: name, error: messageOf(error) }, 'a part did not close cleanly')
       }
     }
     if (this.#failure !== undefined) throw this.#failure
   }
 
   // Sinks first: a source that is open may begin to fetch.
-  async #open (opened: (() => Promise<void> | undefined)[]): Promise<void> {
+  async #open (opened: OpenPart[]): Promise<void> {
     const { nodes, deadLetters } = this.#graph
     const parts = [...(deadLetters === undefined ? [] : [deadLetters]), ...nodes.filter(isSink), ...this.#sources()]
     for (const { name, part } of parts) {
-      if (this.#abort.signal.aborted || this.#drain.signal.aborted) return
-      opened.push(() => part.close?.())
-      await part.open?.(this.#context(name))
+      if (this.#drain.signal.aborted) return
+      opened.push({ name, close: () => part.close?.() })
+      await this.#patiently(name, part.open?.(this.#context(name)))
     }
   }
 
@@ -147,49 +161,27 @@ class Runner implements Run {
     return this.#graph.nodes.filter(node => node.type === 'source')
   }
 
-  readonly #subjects = new Map<string, Subject<Envelope<unknown>>>()
-
-  #wire (): void {
-    const { nodes } = this.#graph
-    const branches = new Map<string, Stream[]>()
-    const runtime = this.#runtime()
-    const take = (name: string): Stream => branches.get(name)?.shift() as Stream
-    const sinks: Observable<never>[] = []
-    for (const node of nodes) {
-      const out = this.#stream(node, runtime, take)
-      if (isSink(node)) sinks.push(out as Observable<never>)
-      else branches.set(node.name, fanOut(out, nodes.flatMap(inputsOf).filter(input => input === node.name).length))
-    }
-    merge(...sinks).subscribe({ error: (error: unknown) => this.#fail(asError(error)) })
+  get #unsettled (): number {
+    let sum = 0
+    for (const credits of this.#credits.values()) sum += credits.records
+    return sum
   }
 
-  #stream (node: NodeSpec, runtime: Runtime, take: (name: string) => Stream): Observable<Envelope<unknown>> {
-    const meter = this.#meters.get(node.name) as Meter
-    switch (node.type) {
-      case 'source': {
-        const subject = new Subject<Envelope<unknown>>()
-        this.#subjects.set(node.name, subject)
-        return subject
-      }
-      case 'merge': return merge(...node.inputs.map(take)).pipe(tap(() => { meter.in++; meter.out++ }))
-      case 'step': return take(node.input).pipe(mergeMap(stepProjection(node, meter, runtime), node.concurrency))
-      case 'flow': return take(node.input).pipe(tap(() => { meter.in++ }), node.operator, tap(() => { meter.out++ }))
-      case 'batch': return take(node.input).pipe(tap(() => { meter.in++ }), batchEnvelopes(node.limits, this.#starvation()), tap(() => { meter.out++ }))
-      case 'sink': return take(node.input).pipe(mergeMap(sinkProjection(node.name, node.part, node.retry, meter, runtime), node.concurrency))
-      case 'batch-sink': return take(node.input).pipe(
-        // The batch of envelopes is wanted here, not their values: each record settles by its own outcome.
-        map(envelope => envelope.map(envelope)) as OperatorFunction<Envelope<unknown>, Envelope<Envelope<unknown>>>,
-        batchEnvelopes<Envelope<unknown>>(node.limits, this.#starvation()),
-        mergeMap(batch => batchSinkProjection(node.name, node.part, node.retry, meter, runtime)(batch.value), node.concurrency)
-      )
-    }
+  #wire (): Wiring {
+    const wiring = wire(this.#graph, this.#meters, this.#starvation(), this.#runtime())
+    wiring.whole.subscribe({ error: (error: unknown) => this.#fail(asError(error)) })
+    return wiring
   }
 
-  #starvation () {
-    const { credits, starved } = { credits: this.#credits, starved: this.#starved }
+  #starvation (): Starvation {
+    const credits = this.#credits
+    const starved = this.#starved
     return {
-      get starved () { return [...credits.values()].some(each => each.starved) },
-      watch: (listener: () => void) => {
+      get starved () {
+        for (const each of credits.values()) if (each.starved) return true
+        return false
+      },
+      watch: listener => {
         starved.add(listener)
         return () => { starved.delete(listener) }
       }
@@ -200,46 +192,85 @@ class Runner implements Run {
     const { deadLetters } = this.#graph
     return {
       signal: this.#abort.signal,
-      deadLetters: deadLetters === undefined ? undefined : { part: deadLetters.part, meter: this.#meters.get(deadLetters.name) as Meter, retry: defaultRetry },
+      deadLetters: deadLetters === undefined ? undefined : { ...deadLetters, meter: this.#meters.get(deadLetters.name) as Meter },
       fail: (node, error) => this.#fail(error, node),
       retrying: (node, error, origin) => this.#log.warn({ node, record: origin, error: error.message }, 'a try failed; trying again'),
       buried: (node, error, origin) => this.#log.warn({ node, record: origin, error: error.message }, 'a record went to the dead letters')
     }
   }
 
-  async #pullAll (): Promise<void> {
-    await Promise.all(this.#sources().map(async node => {
-      const meter = this.#meters.get(node.name) as Meter
-      const credits = new Credits(node.credits, () => { for (const listener of this.#starved) listener() }, () => this.#idle.resolve())
-      this.#credits.set(node.name, credits)
-      const subject = this.#subjects.get(node.name) as Subject<Envelope<unknown>>
+  async #pullAll ({ entries }: Wiring): Promise<void> {
+    const sources = this.#sources()
+    for (const node of sources) {
+      this.#credits.set(node.name, new Credits(node.credits, () => { for (const listener of this.#starved) listener() }, () => {
+        if (this.#unsettled === 0) this.#idle.resolve()
+      }))
+    }
+    await Promise.all(sources.map(async node => {
+      const entry = entries.get(node.name)
+      const hooks: PullHooks = {
+        emit: envelope => {
+          if (this.#abort.signal.aborted) abandon(envelope, this.#abort.signal)
+          else entry?.next(envelope)
+        },
+        settled: (record, failure) => {
+          if (this.#closing) return
+          try {
+            node.part.settled?.(record, failure)
+          } catch (error) {
+            this.#fail(asError(error), node.name)
+          }
+        }
+      }
       try {
-        await pull(node, this.#context(node.name), credits, meter, envelope => subject.next(envelope))
+        await pull(node, this.#context(node.name), this.#credits.get(node.name) as Credits, this.#meters.get(node.name) as Meter, hooks)
       } catch (error) {
         this.#fail(asError(error), node.name)
       }
-      subject.complete()
+      entry?.complete()
     }))
   }
 
+  // All sources have ended: resolves when nothing is unsettled, or when the graph gives up.
   async #settled (): Promise<void> {
-    while ([...this.#credits.values()].some(credits => credits.records > 0)) {
-      this.#idle = Promise.withResolvers<void>()
-      await Promise.race([this.#idle.promise, aborted(this.#abort.signal)])
-      if (this.#abort.signal.aborted) return
-    }
+    this.#idle = Promise.withResolvers<void>()
+    if (this.#unsettled === 0 || this.#abort.signal.aborted) return
+    this.#abort.signal.addEventListener('abort', () => this.#idle.resolve(), { once: true })
+    await this.#idle.promise
   }
 
   // What has settled may be committed even when the graph fails: a tracker never goes past a record that has not.
-  async #flushAfterFailure (): Promise<void> {
-    const give = Date.now() + this.#settleMs
-    while (Date.now() < give && [...this.#credits.values()].some(credits => credits.records > 0)) await new Promise(resolve => setTimeout(resolve, 20))
-    for (const node of this.#sources()) {
+  async #salvage (): Promise<void> {
+    this.#idle = Promise.withResolvers<void>()
+    if (this.#unsettled > 0) await this.#patiently('in flight', this.#idle.promise)
+    for (const { name, part } of this.#sources()) {
       try {
-        await node.part.flush?.()
+        await this.#patiently(name, part.flush?.())
       } catch (error) {
-        this.#log.warn({ node: node.name, error: messageOf(error) }, 'what had settled could not be committed')
+        this.#log.warn({ node: name, error: messageOf(error) }, 'what had settled could not be committed')
       }
+    }
+  }
+
+  // Waits for a part; once the graph has given up, no longer than `settleMs`: one that hangs must not keep the others from being closed.
+  async #patiently (node: string, waitFor: Promise<void> | undefined): Promise<void> {
+    if (waitFor === undefined) return
+    const { signal } = this.#abort
+    const patience = Promise.withResolvers<void>()
+    let timer: NodeJS.Timeout | undefined
+    const gaveUp = (): void => {
+      timer = setTimeout(() => {
+        this.#log.warn({ node, ms: this.#settleMs }, 'gave up waiting for a part')
+        patience.resolve()
+      }, this.#settleMs)
+    }
+    if (signal.aborted) gaveUp()
+    else signal.addEventListener('abort', gaveUp, { once: true })
+    try {
+      await Promise.race([waitFor, patience.promise])
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', gaveUp)
     }
   }
 
@@ -252,29 +283,11 @@ class Runner implements Run {
     for (const credits of this.#credits.values()) credits.wake()
   }
 
-  #to (state: RunState): void {
-    this.states.next(state)
-  }
-
-  #settleState (state: 'stopped' | 'failed', error?: Error): void {
+  #end (state: 'stopped' | 'failed', error?: Error): void {
     clearTimeout(this.#deadline)
-    this.#to(state)
+    this.states.next(state)
     this.states.complete()
     if (error === undefined) this.#finished.resolve()
     else this.#finished.reject(error)
   }
-}
-
-function aborted (signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-}
-
-// One stream per reader; with several, each record is forked so that it settles when every branch has.
-function fanOut (stream: Stream, count: number): Stream[] {
-  if (count === 1) return [stream]
-  const forks = stream.pipe(map(envelope => envelope.fork(count)), share())
-  return Array.from({ length: count }, (_, branch) => forks.pipe(map(children => children[branch] as Envelope<unknown>)))
 }

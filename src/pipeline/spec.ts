@@ -11,15 +11,16 @@ export const graphErrors = defineErrors({
   GRAPH_INVALID: { hint: 'Correct the declaration of the graph: every node has a unique name, every port leads somewhere, every limit is at least 1.' },
   GRAPH_REUSED: { hint: 'A graph runs once: declare a new one for the next run.' },
   GRAPH_DRAIN_DEADLINE: { hint: 'Records in flight were given up and will be delivered again; raise the deadline if this happens at every stop.' },
+  GRAPH_FLOW_ENDED: { hint: 'A flow must go on until its input ends: one that stops early loses the records after it. This is a fault of the program, report it.' },
   GRAPH_ABORTED: { hint: 'Records in flight were given up and will be delivered again.' }
 })
 
 /** When a batch is sent on: at so many records, so many bytes, after so long, and always when the source has no credit left. */
 export interface BatchLimits {
   readonly count: number
-  /** Sum of the records' `bytes`, default no limit. */
+  /** Sum of the records' `bytes` as their source gave them (a child of a split has its share), default no limit. */
   readonly bytes?: number
-  /** Milliseconds since the first record of the batch, default 20. */
+  /** Milliseconds since the first record of the batch, default 20; Infinity: never for age. */
   readonly ms?: number
 }
 
@@ -57,7 +58,7 @@ export interface BatchSinkSpec extends Worked { readonly type: 'batch-sink', rea
 
 export type NodeSpec = SourceSpec | StepSpec | BatchSpec | FlowSpec | MergeSpec | SinkSpec | BatchSinkSpec
 
-export interface DeadLetterSpec { readonly name: string, readonly part: DeadLetterSink }
+export interface DeadLetterSpec { readonly name: string, readonly part: DeadLetterSink, readonly retry: RetryPolicy }
 
 export interface GraphSpec {
   readonly name: string
@@ -92,7 +93,13 @@ export function validate (graph: GraphSpec): void {
     if (!isSink(node) && !used.has(node.name)) fail(`nothing reads from node '${node.name}': lead it to a sink`)
     if ('concurrency' in node && !(node.concurrency >= 1)) fail(`node '${node.name}' has concurrency ${node.concurrency}`)
     if ('retry' in node && !(node.retry.attempts >= 1)) fail(`node '${node.name}' has ${node.retry.attempts} attempts`)
-    if ('limits' in node && !(node.limits.count >= 1)) fail(`node '${node.name}' batches ${node.limits.count} records`)
+    if (node.type === 'merge' && node.inputs.length === 0) fail(`merge '${node.name}' has no inputs`)
+    if ('limits' in node) {
+      const { count, bytes = 1, ms = 0 } = node.limits
+      if (!(count >= 1)) fail(`node '${node.name}' batches ${count} records`)
+      if (!(bytes >= 1)) fail(`node '${node.name}' batches ${bytes} bytes`)
+      if (!(ms >= 0)) fail(`node '${node.name}' batches for ${ms} ms`)
+    }
     if (node.type === 'source' && !(node.credits.records >= 1 && node.credits.bytes >= 1)) fail(`source '${node.name}' has no credits`)
   }
   if (!graph.nodes.some(node => node.type === 'source')) fail('there is no source')

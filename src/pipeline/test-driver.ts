@@ -1,5 +1,6 @@
 // Runs the real graph without a broker: sources and sinks are swapped by node name for ones that the test drives. Nothing else differs, so
 // credits, retries, dead letters, drain and settlement are those of production.
+import { asError } from './errors.ts'
 import { type Graph } from './graph.ts'
 import type { BatchSink, DeadLetter, DeadLetterSink, NodeContext, RecordContext, Sink, Source, SourceRecord } from './node.ts'
 import type { Run, RunOptions } from './run.ts'
@@ -39,6 +40,7 @@ export class PushSource<T> implements Source<T> {
   }
 
   async * records (context: NodeContext): AsyncIterable<SourceRecord<T>> {
+    context.drain.addEventListener('abort', () => this.#wake?.(), { once: true })
     while (!context.drain.aborted) {
       const record = this.#queue.shift()
       if (record !== undefined) {
@@ -47,10 +49,7 @@ export class PushSource<T> implements Source<T> {
       } else if (this.#ended) {
         return
       } else {
-        await new Promise<void>(resolve => {
-          this.#wake = resolve
-          context.drain.addEventListener('abort', () => resolve(), { once: true })
-        })
+        await new Promise<void>(resolve => { this.#wake = resolve })
       }
     }
   }
@@ -67,7 +66,9 @@ export class PushSource<T> implements Source<T> {
   }
 }
 
-/** A sink that keeps what is written; the test may hold writes back or make them fail. Serves as single and as batch sink. */
+interface TryContext { readonly attempt: number, readonly signal: AbortSignal }
+
+/** A sink that keeps what is written; the test may hold writes back (an abort ends them) or make them fail. Serves as single and as batch sink. */
 export class RecordingSink<T> implements Sink<T>, BatchSink<T> {
   readonly kind = 'test sink'
   /** Durable values, in order. */
@@ -90,12 +91,12 @@ export class RecordingSink<T> implements Sink<T>, BatchSink<T> {
   }
 
   async write (value: T, context: RecordContext): Promise<void> {
-    await this.#admit([value], context.attempt)
+    await this.#admit([value], context)
     this.values.push(value)
   }
 
-  async writeBatch (values: readonly T[], context: { readonly attempt: number }): Promise<void> {
-    await this.#admit(values, context.attempt)
+  async writeBatch (values: readonly T[], context: TryContext): Promise<void> {
+    await this.#admit(values, context)
     this.batches.push(values)
     this.values.push(...values)
   }
@@ -104,10 +105,10 @@ export class RecordingSink<T> implements Sink<T>, BatchSink<T> {
     this.closed = true
   }
 
-  async #admit (values: readonly T[], attempt: number): Promise<void> {
+  async #admit (values: readonly T[], { attempt, signal }: TryContext): Promise<void> {
     this.writing++
     try {
-      await this.#held?.promise
+      if (this.#held !== undefined) await Promise.race([this.#held.promise, aborted(signal)])
       for (const value of values) {
         const error = this.fail(value, attempt)
         if (error !== undefined) throw error
@@ -171,6 +172,14 @@ export class TestDriver {
 /** Swaps every source for a PushSource, every sink for a RecordingSink, the dead letters for memory, and runs the graph. */
 export function drive (graph: Graph, options: RunOptions = {}): TestDriver {
   return new TestDriver(graph, options)
+}
+
+function aborted (signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const stop = (): void => reject(asError(signal.reason))
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
 }
 
 function found<T> (parts: ReadonlyMap<string, T>, name: string): T {
