@@ -6,14 +6,10 @@ import { type Card, writeFits } from './fits.ts'
 import { type Profile, addProfile, profileOf } from './psf.ts'
 import { Random } from './random.ts'
 import { type SkyPosition } from './sky.ts'
-import { type Source } from './source.ts'
+import { type Source, FLUX_PER_ELECTRON, TEMPLATE_NOISE } from './source.ts'
 
 export const STAMP_SIDE = 30
 const PIXELS = STAMP_SIDE * STAMP_SIDE
-/** Template noise relative to the science image's: the coadd of many visits. */
-const TEMPLATE_NOISE = 0.35
-/** nJy of one detected electron in a pixel: its shot noise adds to the background's. */
-const FLUX_PER_ELECTRON = 18
 
 /** Sides of PSFIMAGE in the three cutouts; a cutout is 23,040 bytes at 17, 25,920 at 25, 34,560 at 41, 69,120 at 77. */
 export interface StampSizes {
@@ -23,14 +19,17 @@ export interface StampSizes {
 }
 
 /**
- * Nine alerts of ten carry small PSF images, one of ten those of the alerts of 2025 (139 KB): with the light curves the
- * mean Avro datum is ~82 KB, the survey's design figure, and gzip's ratio ~0.48, that of the real alerts.
+ * Eleven alerts of twelve carry small PSF images, one of twelve those of the alerts of 2025 (139 KB): with the light
+ * curves, the mean Avro datum is ~82 KB, the survey's design figure, with a tail beyond 200 KB.
  */
 export const CUTOUT_MIX = {
-  period: 10,
-  usual: { difference: 17, science: 17, template: 25 },
+  period: 12,
+  usual: { difference: 17, science: 25, template: 25 },
   large: { difference: 41, science: 41, template: 77 }
 } as const satisfies { period: number, usual: StampSizes, large: StampSizes }
+
+/** Wider PSF images (of a coadd) hold widened float32 values, whose low bits are zero: without them large alerts would hardly compress. */
+const WIDEST_DOUBLE = 41
 
 export interface Cutouts {
   readonly difference: Buffer
@@ -77,9 +76,9 @@ export function createCutoutRenderer (seed: number): (random: Random, source: So
       const seen = science[i] = now + nowNoise * random.gaussian()
       const known = template[i] = before + beforeNoise * random.gaussian()
       difference[i] = science[i]! - template[i]!
-      // As in the survey, variances are estimated from the noisy pixels themselves.
-      const nowVariance = background + Math.max(0, seen) * FLUX_PER_ELECTRON
-      const beforeVariance = coadd + Math.max(0, known) * FLUX_PER_ELECTRON * TEMPLATE_NOISE * TEMPLATE_NOISE
+      // As in the survey, variances are estimated from the counts themselves, sky and noise included.
+      const nowVariance = Math.max(background * 0.5, background + seen * FLUX_PER_ELECTRON)
+      const beforeVariance = Math.max(coadd * 0.5, coadd + known * FLUX_PER_ELECTRON * TEMPLATE_NOISE * TEMPLATE_NOISE)
       scienceError[i] = Math.sqrt(nowVariance)
       templateError[i] = Math.sqrt(beforeVariance)
       differenceError[i] = Math.sqrt(nowVariance + beforeVariance)
@@ -113,7 +112,7 @@ function psfImage (profile: Profile, side: number, source: Source): Float64Array
   addProfile(image, side, profile, middle + source.x - Math.round(source.x), middle + source.y - Math.round(source.y), 1)
   let sum = 0
   for (let i = 0; i < image.length; i++) sum += image[i]!
-  for (let i = 0; i < image.length; i++) image[i]! /= sum
+  for (let i = 0; i < image.length; i++) image[i] = side <= WIDEST_DOUBLE ? image[i]! / sum : Math.fround(image[i]! / sum)
   return image
 }
 

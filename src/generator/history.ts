@@ -7,9 +7,9 @@ import { type Source, type Target, measure } from './source.ts'
 import { earlierShare } from './target.ts'
 import { DETECTORS, VISITS_PER_DAY, type Visit, historyId, midpointAt, visitOf } from './visits.ts'
 
-/** Median and spread of the number of earlier detections; the mean is near 5, the longest are cut. */
-export const HISTORY_MEDIAN = 1.6
-export const HISTORY_SIGMA = 1.5
+/** Median and spread of the number of earlier detections; the mean is near 4, the longest are cut. */
+export const HISTORY_MEDIAN = 1.25
+export const HISTORY_SIGMA = 1.6
 export const HISTORY_LIMIT = 400
 const DAYS = 365
 /** Visits of one night around the same clock time. */

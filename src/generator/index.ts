@@ -83,7 +83,7 @@ export function createAlertGenerator ({ schema, schemaVersion, seed }: AlertGene
       const target = drawTarget(random, kind, sky, flux, visit.band, {
         // The survey names an object after its first detection.
         objectId: moving ? null : oldest === undefined ? id : historyId(oldest, random.below(DETECTORS), random.below(1 << 20)),
-        ssObjectId: moving ? 20_000_000_000_000_000n + BigInt(random.below(2 ** 31)) * 1_000_003n : null
+        ssObjectId: moving ? 20_000_000_000_000_000n + BigInt(random.below(2_147_483_648)) * 1_000_003n : null
       })
       const measured = measure(random, { id, visit, detector, target, x, y, flux })
       // Above the survey's threshold whatever the errors came out as, and exactly where the WCS says.
@@ -111,7 +111,7 @@ function check (visit: number, index: number, alertsInVisit: number): void {
   }
 }
 
-// One alert of each group of ten is large, so that even a small file has the mean size of a large one.
+// One alert of each group is large, so that even a small file has the mean size of a large one.
 function stampSizes (seed: number, visit: number, index: number): StampSizes {
   const group = Math.floor(index / CUTOUT_MIX.period)
   const large = new Random(seed, 'stamps', visit, group).below(CUTOUT_MIX.period)

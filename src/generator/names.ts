@@ -37,7 +37,6 @@ export function canonicalName (name: string): string {
   const known = whole[name]
   if (known !== undefined) return known
   return name
-    .replace(/^time_processed$/, 'timeProcessedMjdTai')
     .replace(/^([ugrizy])(PS|FP|TOT)Flux/, (_, band: string, kind: string) => `${band}_${kind === 'PS' ? 'psf' : kind === 'FP' ? 'fp' : 'science'}Flux`)
     .replace(/^([ugrizy])(H|G1|G2|G12|Chi2|Ndata)(Err)?$/, '$1_$2$3')
     .replace(/(^|_)decl(?=Err|_|$)/, '$1dec')

@@ -24,6 +24,12 @@ export function profileOf (width: number, e1 = 0, e2 = 0): Profile {
   return { a, b, c, peak: (BETA - 1) / Math.PI * Math.sqrt(a * c - b * b) }
 }
 
+/** Over how many pixels an optimal photometer of a point source sums the noise: 1 / sum(psf^2). */
+export function noiseArea (width: number): number {
+  const alpha = width * WIDTH_TO_ALPHA
+  return Math.PI * alpha * alpha * (2 * BETA - 1) / ((BETA - 1) * (BETA - 1))
+}
+
 /** Adds `flux` of the profile, centred at (x, y) counted from the first pixel's centre, to a square image. */
 export function addProfile (image: Float64Array, side: number, profile: Profile, x: number, y: number, flux: number): void {
   const { a, b, c } = profile

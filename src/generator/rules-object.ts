@@ -75,7 +75,7 @@ function statistics (points: readonly Point[]): FluxStatistics | null {
   const mean = weighted / weights
   let squares = 0
   let chi2 = 0
-  let maxSlope = 0
+  let maxSlope = -Infinity
   points.forEach(({ time, flux, error }, i) => {
     squares += (flux - mean) * (flux - mean)
     chi2 += (flux - mean) * (flux - mean) / (error * error)
@@ -123,8 +123,6 @@ function bandRule (name: string): Rule<ObjectView> | undefined {
   }
 }
 
-const MAS_YEAR = 1
-
 const rules: Rules<ObjectView> = {
   diaObjectId: view => view.target.objectId,
   ra: view => view.target.ra,
@@ -137,8 +135,8 @@ const rules: Rules<ObjectView> = {
   firstDiaSourceMjdTai: view => view.first,
   lastDiaSourceMjdTai: view => view.today.midpoint,
   nDiaSources: view => view.detections,
-  pmRa: (view, random) => view.detections < 5 ? null : 10 * MAS_YEAR * random.gaussian(),
-  pmDec: (view, random) => view.detections < 5 ? null : 10 * MAS_YEAR * random.gaussian(),
+  pmRa: (view, random) => view.detections < 5 ? null : 10 * random.gaussian(),
+  pmDec: (view, random) => view.detections < 5 ? null : 10 * random.gaussian(),
   parallax: (view, random) => view.detections < 5 ? null : random.lognormal(0.6, 1),
   pmParallaxNdata: view => view.detections < 5 ? 0 : view.detections,
   flags: () => 0

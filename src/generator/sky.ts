@@ -38,7 +38,7 @@ export function skyOf (pointing: Pointing, detector: number, x: number, y: numbe
   const turn = atan2(xi, depth)
   const dec = atan2(sin0 + eta * cos0, Math.sqrt(xi * xi + depth * depth))
   // Meridians converge towards the pole: north turns by this much between the pointing and here.
-  const north = pointing.rotation - turn * sin(dec)
+  const north = pointing.rotation + turn * sin(dec)
   const cn = cos(north) * PIXEL_SCALE
   const sn = sin(north) * PIXEL_SCALE
   return { ra: wrap(pointing.ra + turn / DEGREE), dec: dec / DEGREE, cd: [-cn, sn, sn, cn] }

@@ -1,6 +1,7 @@
 // The physics of one detection: where, when, how bright, against which background. Everything that fields and cutouts
 // show is derived from this one record, so that they agree: psfFlux with apFlux, science with template + difference,
 // x and y with ra and dec, errors with the noise of the image.
+import { noiseArea } from './psf.ts'
 import { type Random } from './random.ts'
 import { PIXEL_SCALE } from './sky.ts'
 import { type Visit, midpointAt } from './visits.ts'
@@ -62,9 +63,13 @@ export interface Source {
   readonly dipole: boolean
 }
 
+/** nJy of one detected electron: zero point 31.9 mag for 30 s. Shot noise follows from it. */
+export const FLUX_PER_ELECTRON = 0.6
+/** Calibration error relative to the flux. */
+const CALIBRATION = 0.001
 const APERTURE_PIXELS = 12 * 12 * Math.PI
-/** Pixels in which an optimal photometer effectively counts the noise: 4 pi sigma^2 with sigma = width / 2.355. */
-const NOISE_AREA = 4 * Math.PI / (2.3548 * 2.3548)
+/** The template's noise relative to the science image's: it is the coadd of many visits. */
+export const TEMPLATE_NOISE = 0.35
 
 export interface Measurement {
   readonly id: bigint
@@ -80,9 +85,10 @@ export interface Measurement {
 export function measure (random: Random, { id, visit, detector, target, x, y, flux }: Measurement): Source {
   const width = visit.seeing / (PIXEL_SCALE * 3600)
   const templateFlux = target.template[visit.band]!
-  // 0.003 of the template's flux stands for the shot noise and the calibration of bright stars.
-  const fluxError = Math.sqrt(visit.fluxError * visit.fluxError + 9e-6 * templateFlux * templateFlux + 1e-4 * flux * flux) * random.between(0.95, 1.05)
-  const pixelNoise = visit.fluxError / Math.sqrt(NOISE_AREA * width * width)
+  const electrons = FLUX_PER_ELECTRON * (templateFlux + Math.abs(flux))
+  const calibration = CALIBRATION * flux
+  const fluxError = Math.sqrt(visit.fluxError * visit.fluxError + electrons + calibration * calibration) * random.between(0.95, 1.05)
+  const pixelNoise = visit.fluxError / Math.sqrt(noiseArea(width) * (1 + TEMPLATE_NOISE * TEMPLATE_NOISE))
   const apFluxError = pixelNoise * Math.sqrt(APERTURE_PIXELS)
   const snr = Math.abs(flux) / fluxError
   const positionError = 0.67 * width * PIXEL_SCALE / snr + 3e-6

@@ -2,8 +2,7 @@
 // flux has differed from the template before.
 import { power } from './exact.ts'
 import { type Random } from './random.ts'
-import { type Kind } from './source.ts'
-import { type Host, type Target } from './source.ts'
+import { type Host, type Kind, type Target } from './source.ts'
 
 /** Shares of the kinds of alert, cumulative: most are variable stars; a few per cent are solar-system objects. */
 const KINDS: readonly (readonly [number, Kind])[] = [[0.58, 'variable'], [0.74, 'transient'], [0.86, 'nucleus'], [0.9, 'moving'], [1, 'artefact']]
@@ -33,7 +32,7 @@ export function drawTarget (random: Random, kind: Kind, where: { ra: number, dec
   const size = Math.abs(flux)
   const inR = kind === 'variable'
     ? size / random.between(0.15, 0.9) / colours[band]!
-    : kind === 'nucleus' ? size * random.between(1, 4) / colours[band]! : 0
+    : kind === 'nucleus' || kind === 'artefact' ? size * random.between(1, 4) / colours[band]! : 0
   return {
     kind,
     ...where,

@@ -15,14 +15,14 @@ export const VISITS_PER_DAY = 2335
 
 const FIRST_DAY = Date.UTC(2026, 10, 23) / 86_400_000
 const FIRST_SEQUENCE = 123
-const ID_EPOCH = Date.UTC(2010, 0, 1) / 86_400_000
+const ID_EPOCH = Date.UTC(2005, 0, 1) / 86_400_000
 const VISITS_PER_BAND = 27
 const UNIX_EPOCH_MJD = 40587
 
 /** Ids made of alerts count from 1, those of earlier detections from here, so that they never meet. */
 const HISTORY_COUNTER = 1 << 21
 
-/** Relative 1-sigma noise of a point source's flux in each band, nJy at 0.8 arcsec seeing. */
+/** 1-sigma error of a faint point source's flux in each band, nJy at 0.8 arcsec seeing. */
 const BAND_NOISE = [230, 95, 130, 200, 380, 850] as const
 /** How often a block of visits is taken in each band, cumulative. */
 const BAND_SHARES = [0.07, 0.16, 0.38, 0.61, 0.8, 1] as const
