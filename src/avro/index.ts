@@ -10,4 +10,4 @@ export { resolver, type ResolutionOptions, type Resolver } from './resolution.ts
 export { surveyAliases, surveyFillIns, type FieldAliases, type FieldFillIns } from './survey-aliases.ts'
 export { createRegistryClient, type CompatibilityLevel, type RegisteredSchema, type RegistryClient, type RegistryClientOptions } from './registry.ts'
 export { loadSchemaPackage, type SchemaPackage, type SchemaVersion } from './packages.ts'
-export { fetchSchemaPackage, surveyPackage, type FetchOptions } from './package-fetch.ts'
+export { fetchSchemaPackage, schemaPackageCached, surveyPackage, type FetchOptions } from './package-fetch.ts'

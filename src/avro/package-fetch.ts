@@ -60,6 +60,11 @@ export async function fetchSchemaPackage (options: FetchOptions): Promise<string
   }
 }
 
+/** Whether `fetchSchemaPackage` would need neither Python nor network. */
+export async function schemaPackageCached (cacheDir: string): Promise<boolean> {
+  return await exists(join(cacheDir, `${surveyPackage.name}-${surveyPackage.version}`))
+}
+
 async function pip (python: string, work: string, signal: AbortSignal | undefined): Promise<void> {
   const args = ['-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-input', '--no-deps', '--only-binary=:all:',
     '--dest', work, `${surveyPackage.name}==${surveyPackage.version}`]

@@ -8,6 +8,8 @@ import { storeErrors } from './errors.ts'
 /** The part of zlib-sync that is used: it is optional, so its types may be absent. */
 interface ZlibSync {
   readonly Z_STREAM_END: number
+  /** Only in the build that scripts/native.mjs makes. */
+  readonly RELEASES_STATE?: number
   readonly Inflate: new (options: { windowBits: number, chunkSize: number }) => {
     push (data: Buffer, flush: boolean): void
     readonly err: number
@@ -80,7 +82,9 @@ function inflateAll (gz: Buffer, where: string | undefined): Buffer {
 
 function loadZlibSync (): ZlibSync | undefined {
   try {
-    return createRequire(import.meta.url)('zlib-sync') as ZlibSync
+    const loaded = createRequire(import.meta.url)('zlib-sync') as ZlibSync
+    // As published it leaks about 40 KB per object and aborts the process on Node 24: see scripts/native.mjs.
+    return loaded.RELEASES_STATE === 1 ? loaded : undefined
   } catch {
     return undefined
   }

@@ -1,0 +1,77 @@
+// The process as a mode sees it: stdout, progress line, stop signal. The first SIGINT or SIGTERM asks for a clean stop; a second one, at
+// least a second later (a terminal's Ctrl-C can arrive twice through npm), ends the process at once.
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { Environment } from '../config/parse.ts'
+import type { Host } from '../modes/mode.ts'
+import type { Logger } from '../pipeline/log.ts'
+import { startAdmin } from './admin.ts'
+
+const SECOND_SIGNAL_MS = 1000
+
+export interface ProcessHost extends Host {
+  /** The signal that asked for the stop, if one did. */
+  readonly signal: NodeJS.Signals | undefined
+  dispose (): void
+}
+
+export function createHost (log: Logger, environment: Environment, cacheDir: string | undefined, self: readonly string[]): ProcessHost {
+  const stop = new AbortController()
+  let signal: NodeJS.Signals | undefined
+  let signalledAt = 0
+  let progressShown = false
+
+  const onSignal = (name: NodeJS.Signals): void => {
+    const now = Date.now()
+    if (signal === undefined) {
+      signal = name
+      signalledAt = now
+      log.info({ signal: name }, 'stopping: finishing what is in hand (a second signal ends at once)')
+      stop.abort()
+    } else if (now - signalledAt > SECOND_SIGNAL_MS) {
+      process.exit(name === 'SIGINT' ? 130 : 143)
+    }
+  }
+  const onPipeError = (error: NodeJS.ErrnoException): void => {
+    if (error.code === 'EPIPE') stop.abort()
+    else throw error
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  process.stdout.on('error', onPipeError)
+
+  const clearProgress = (): void => {
+    if (progressShown) process.stderr.write('\r\x1b[2K')
+    progressShown = false
+  }
+  const isTerminal = process.stderr.isTTY === true
+  return {
+    log,
+    stop: stop.signal,
+    requestStop: () => stop.abort(),
+    expose: async (status, admin) => admin.adminPort === undefined ? undefined : startAdmin(status, admin.adminPort, admin.adminHost, log),
+    environment,
+    cacheDir: cacheDir ?? join(environment['XDG_CACHE_HOME'] ?? join(environment['HOME'] ?? homedir(), '.cache'), 'alert-stream'),
+    self,
+    cwd: process.cwd(),
+    isTerminal,
+    get signal () { return signal },
+    print: async text => {
+      clearProgress()
+      if (stop.signal.aborted && process.stdout.destroyed) return
+      if (!process.stdout.write(text)) await new Promise<void>(resolve => { process.stdout.once('drain', resolve).once('close', resolve) })
+    },
+    progress: line => {
+      if (!isTerminal) return
+      clearProgress()
+      if (line === undefined) return
+      process.stderr.write(line.slice(0, (process.stderr.columns ?? 120) - 1))
+      progressShown = true
+    },
+    dispose: () => {
+      clearProgress()
+      process.off('SIGINT', onSignal)
+      process.off('SIGTERM', onSignal)
+    }
+  }
+}

@@ -1,0 +1,11 @@
+// Logs go to stderr, so that stdout holds results only: lines for people on a terminal, JSON lines elsewhere.
+import pino from 'pino'
+import pretty from 'pino-pretty'
+import type { Logger } from '../pipeline/log.ts'
+
+export function createLogger (level: string, mode: string, isTerminal: boolean): Logger {
+  const stream = isTerminal
+    ? pretty({ destination: 2, sync: true, colorize: true, ignore: 'pid,hostname,mode', translateTime: 'SYS:HH:MM:ss' })
+    : pino.destination({ dest: 2, sync: true })
+  return pino({ level, base: { mode }, timestamp: pino.stdTimeFunctions.isoTime }, stream)
+}

@@ -1,0 +1,78 @@
+// The program's entry: `alert-stream MODE [flags]`. The only place that reads argv, the environment and signals, and that turns errors into
+// lines and exit codes: 0 done (also after a clean drain on a signal), 1 failed, 2 wrong usage.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { modeHelp } from '../config/help.ts'
+import { usageErrors } from '../config/errors.ts'
+import { nearest, parseCommandLine } from '../config/parse.ts'
+import type { Flags } from '../config/flags.ts'
+import { logFlags } from '../config/common.ts'
+import type { Mode } from '../modes/mode.ts'
+import { AlertStreamError, formatError } from '../pipeline/index.ts'
+import { createHost } from './host.ts'
+import { createLogger } from './logger.ts'
+import { modes } from './modes.ts'
+
+export async function main (argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv
+  let debug = argv.includes('--debug')
+  try {
+    if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+      process.stdout.write(name === 'help' && rest[0] !== undefined ? modeHelp(withLogFlags(await findMode(rest[0]))) : overview())
+      return name === undefined ? 2 : 0
+    }
+    if (name === '--version') {
+      const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string }
+      process.stdout.write(`${manifest.version}\n`)
+      return 0
+    }
+    const mode = withLogFlags(await findMode(name))
+    const { config, positionals, help } = parseCommandLine(mode, rest, process.env)
+    if (help) {
+      process.stdout.write(modeHelp(mode))
+      return 0
+    }
+    const common = config as unknown as { readonly debug: boolean, readonly logLevel: string, readonly cacheDir?: string }
+    debug = common.debug
+    const log = createLogger(debug ? 'debug' : common.logLevel, mode.mode, process.stderr.isTTY === true)
+    const host = createHost(log, process.env, common.cacheDir, [process.execPath, fileURLToPath(new URL('../../bin/alert-stream.js', import.meta.url))])
+    try {
+      await mode.run(config, positionals, host)
+    } finally {
+      host.dispose()
+    }
+    return 0
+  } catch (error) {
+    process.stderr.write(`${formatError(error)}\n`)
+    if (debug && error instanceof Error) process.stderr.write(`${stackOf(error)}\n`)
+    return error instanceof AlertStreamError && error.code.startsWith('USAGE_') ? 2 : 1
+  }
+}
+
+async function findMode (name: string): Promise<Mode> {
+  const load = modes[name]?.load
+  if (load === undefined) {
+    const near = nearest(name, Object.keys(modes))
+    throw usageErrors.USAGE_UNKNOWN_MODE(`'${name}' is not a mode${near === undefined ? '' : `: did you mean ${near}?`}`)
+  }
+  return load()
+}
+
+function withLogFlags (mode: Mode): Mode<Flags> {
+  return { ...mode, flags: { ...mode.flags, ...logFlags } }
+}
+
+function overview (): string {
+  const width = Math.max(...Object.keys(modes).map(name => name.length))
+  return [
+    'Usage: alert-stream MODE [flags]', '',
+    'Distributes astronomical alerts: from Avro files through Kafka into an archive that is served over HTTP.', '',
+    'Modes:', ...Object.entries(modes).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`), '',
+    'alert-stream MODE --help explains a mode and its flags. "npm start" runs "demo": all of it on this machine.'
+  ].join('\n') + '\n'
+}
+
+function stackOf (error: Error): string {
+  const cause = error.cause instanceof Error ? `\ncaused by ${stackOf(error.cause)}` : ''
+  return (error.stack ?? error.message) + cause
+}

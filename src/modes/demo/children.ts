@@ -1,0 +1,57 @@
+// The long-running modes of the demo, each a process of its own as in production: this same program, started detached (a terminal's Ctrl-C
+// must not reach them before the demo drains them), with its log in the state folder and an admin port that the demo asks for counts.
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { freePorts, lastWords, reclaimFolder, startServer, type RunningServer } from '../../devstack/index.ts'
+import type { MeterReading } from '../../pipeline/index.ts'
+import { modeErrors } from '../errors.ts'
+import type { Host } from '../mode.ts'
+
+/** What /status of an admin port says. */
+export interface ModeStatus<Facts> {
+  readonly state?: string
+  readonly nodes: readonly MeterReading[]
+  readonly facts: Facts
+}
+
+export interface ModeProcess<Facts> extends RunningServer {
+  readonly mode: string
+  status (): Promise<ModeStatus<Facts>>
+}
+
+/** Starts a mode and waits until its admin port answers at `path`. Error: DEVSTACK_SERVER_DIED with the last words of its log. */
+export async function startMode<Facts> (
+  mode: string, args: readonly string[], stateDir: string, host: Host, path: '/livez' | '/readyz'
+): Promise<ModeProcess<Facts>> {
+  const dataDir = join(stateDir, 'modes', mode)
+  await mkdir(dataDir, { recursive: true })
+  await reclaimFolder(dataDir, host.log)
+  const [port = 0] = await freePorts(1)
+  const [program = '', ...first] = host.self
+  const url = `http://127.0.0.1:${port}`
+  const server = await startServer({
+    name: mode,
+    program,
+    args: [...first, mode, ...args, '--admin-port', String(port)],
+    env: host.environment,
+    dataDir,
+    mark: `--admin-port ${port}`,
+    logFile: join(dataDir, 'log'),
+    ready: async signal => (await fetch(url + path, { signal })).ok,
+    readyMs: 60_000,
+    log: host.log
+  })
+  return {
+    ...server,
+    mode,
+    status: async () => await (await fetch(`${url}/status`, { signal: AbortSignal.timeout(10_000) })).json() as ModeStatus<Facts>
+  }
+}
+
+/** Rejects when a mode ends although nobody stopped it. Error: DEMO_PART_FAILED. */
+export async function whenItDies (server: ModeProcess<unknown>, stopping: () => boolean): Promise<never> {
+  const { code, signal } = await server.exited
+  if (stopping()) return await new Promise<never>(() => {})
+  const said = lastWords(await readFile(server.logFile, 'utf8').catch(() => ''))
+  throw modeErrors.DEMO_PART_FAILED(`${server.mode} ended with ${signal === null ? `exit code ${code}` : `signal ${signal}`}${said}`, { where: server.logFile })
+}

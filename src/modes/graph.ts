@@ -1,0 +1,38 @@
+// graph: prints the graph that a mode runs, from the same declaration that the mode runs, without connecting to anything.
+import { parseCommandLine } from '../config/parse.ts'
+import { flags } from '../config/flags.ts'
+import { render } from '../pipeline/index.ts'
+import { modeErrors } from './errors.ts'
+import { mode, type Mode } from './mode.ts'
+
+const described: Readonly<Record<string, () => Promise<{ readonly default: unknown }>>> = {
+  generate: () => import('./generate.ts'),
+  'sync-schema': () => import('./sync-schema.ts'),
+  'create-stream': () => import('./create-stream.ts'),
+  'play-stream': () => import('./play-stream.ts'),
+  'print-stream': () => import('./print-stream.ts'),
+  ingest: () => import('./ingest.ts'),
+  serve: () => import('./serve.ts')
+}
+
+export default mode({
+  mode: 'graph',
+  summary: 'Prints the graph that a mode runs, as Mermaid, DOT or JSON.',
+  about: 'The graph is the declaration that the mode itself runs, with the mode\'s defaults and what its environment variables say.',
+  examples: ['alert-stream graph ingest', 'alert-stream graph play-stream --format dot | dot -Tsvg > play-stream.svg'],
+  positionals: [{ name: 'MODE', description: `one of ${Object.keys(described).join(', ')}` }],
+  flags: flags({
+    format: { type: 'choice', choices: ['mermaid', 'dot', 'json'], default: 'mermaid', description: 'What to print.' }
+  }),
+  async run (config, [name = ''], host) {
+    const load = described[name]
+    if (load === undefined) throw modeErrors.NOT_A_GRAPH(`${name} runs no graph of its own: ${Object.keys(described).join(', ')} do`)
+    const target = (await load()).default as Mode
+    // Positional arguments are named, not read: a description opens nothing.
+    const named = (target.positionals ?? []).map(each => each.name)
+    const { config: its } = parseCommandLine(target, named, host.environment)
+    const description = await target.describe?.(its, named)
+    if (description === undefined) throw modeErrors.NOT_A_GRAPH(`${name} does not describe a graph`)
+    await host.print(render(description, config.format))
+  }
+})

@@ -1,0 +1,122 @@
+// ingest: archives every alert of Kafka topics, and every schema before the first alert that needs it. An offset is committed only after its
+// alert is durable or in the dead letters, so whatever dies, nothing is lost; what is delivered again is found to be there already.
+import { createRegistryClient, parseFrame } from '../avro/index.ts'
+import { adminFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
+import { flags, type ConfigOf } from '../config/flags.ts'
+import type { KafkaConnection } from '../kafka/connection.ts'
+import type { KafkaRecord } from '../kafka/record.ts'
+import { createGraph, type Source } from '../pipeline/index.ts'
+import { kafkaGroupSource } from '../sources/kafka-group.ts'
+import { archiveSink, type ArchivableAlert } from '../sinks/archive.ts'
+import { kafkaDeadLetters } from '../sinks/kafka-dead-letters.ts'
+import { schemaCapture } from '../sinks/schema-capture.ts'
+import { crc32c, createDeduplicator, dedupeKey, gzipFrame, type Archive } from '../stores/index.ts'
+import { mode, runToEnd, type AdminServer } from './mode.ts'
+import { archiveOf, connectionOf, deadLetterTopic, describedConnection, storeUrls } from './parts.ts'
+
+const ingestFlags = flags({
+  ...kafkaFlags,
+  topic: { type: 'list', default: ['alerts-simulated'], aliases: ['kafka-topic', 'kafka-topics'], placeholder: 'TOPIC,...', description: 'Topics to archive; may be given more than once.' },
+  group: { type: 'text', default: 'alertdb-ingester', aliases: ['kafka-group'], description: 'Consumer group; offsets are committed to it.' },
+  'group-instance-id': { type: 'text', description: 'Static membership: a restart under the same id takes its partitions back at once. Unique for each process of the group.' },
+  'auto-offset-reset': { type: 'choice', choices: ['earliest', 'latest'], default: 'earliest', description: 'Where a group without committed offsets begins.' },
+  'wait-for-topic': { type: 'switch', description: 'Wait for topics that do not exist yet, instead of failing.' },
+  'commit-interval': { type: 'integer', min: 1, default: 100, description: 'Commit offsets after so many settled alerts, and at least once a second.' },
+  'batch-size': { type: 'integer', min: 1, max: 1000, default: 20, description: 'Objects written at once.' },
+  limit: { type: 'integer', min: -1, default: -1, description: 'Stop after so many records (-1: never).' },
+  'gzip-level': { type: 'integer', min: 1, max: 9, default: 6, description: 'Compression of the objects: 1 is twice as fast as 6 and a few per cent larger.' },
+  'gzip-threads': { type: 'integer', min: 1, max: 64, default: 4, description: 'Alerts compressed at once.' },
+  'max-in-flight-mib': { type: 'integer', min: 1, default: 32, description: 'Unsettled alerts in memory, MiB of framed bytes, at which reading pauses.' },
+  ...registryFlags,
+  ...storeFlags,
+  ...deadLetterFlags,
+  ...adminFlags
+})
+type Config = ConfigOf<typeof ingestFlags>
+
+interface Framed { readonly frame: Buffer, readonly schemaId: number, readonly datum: Buffer }
+
+function unframe (record: KafkaRecord): Framed {
+  const frame = record.value ?? Buffer.alloc(0)
+  return { frame, ...parseFrame(frame) }
+}
+
+/** Ends after so many records, which then all settle and are committed. */
+function limited<T> (source: Source<T>, limit: number): Source<T> {
+  if (limit < 0) return source
+  return {
+    kind: source.kind,
+    detail: source.detail,
+    open: async context => source.open?.(context),
+    settled: (record, failure) => source.settled?.(record, failure),
+    flush: async () => source.flush?.(),
+    close: async () => source.close?.(),
+    async * records (context) {
+      let count = 0
+      if (count === limit) return
+      for await (const record of source.records(context)) {
+        yield record
+        if (++count === limit) return
+      }
+    }
+  }
+}
+
+function declare (config: Config, connection: KafkaConnection, archive: () => Archive, storeUrl: string) {
+  const source = kafkaGroupSource({
+    connection, topics: config.topic, group: config.group, instanceId: config.groupInstanceId, from: config.autoOffsetReset,
+    waitForTopic: config.waitForTopic,
+    commitInterval: { records: config.commitInterval }
+  })
+  const dedupe = createDeduplicator({ max: 100_000 })
+  const capture = schemaCapture(createRegistryClient({ url: config.schemaRegistryUrl }), archive)
+  const sink = archiveSink(archive, dedupe, `${storeUrl}, layout ${config.layout}`, config.gzipLevel)
+  const graph = createGraph('ingest', { deadLetters: kafkaDeadLetters({ connection, topic: config.deadLetterTopic, createTopic: deadLetterTopic }) })
+  graph.source('kafka', limited(source, config.limit), { records: 2000, bytes: config.maxInFlightMib * 1024 * 1024 })
+    .step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
+    .step('capture-schema', async ({ frame, schemaId, datum }): Promise<Omit<ArchivableAlert, 'gz'>> => {
+      const schema = await capture(schemaId)
+      return { id: schema.readAlertId(datum).toString(), frame, crc32c: crc32c(frame) }
+    }, { concurrency: config.batchSize, kind: 'schema and id', detail: config.schemaRegistryUrl })
+    .step('gzip', async (alert): Promise<ArchivableAlert> =>
+      ({ ...alert, gz: dedupe.has(dedupeKey(alert.id, alert.crc32c)) ? undefined : await gzipFrame(alert.frame, config.gzipLevel) }),
+    { concurrency: config.gzipThreads, kind: 'gzip', detail: `level ${config.gzipLevel}` })
+    .to('archive', sink, { concurrency: config.batchSize })
+  return { graph: graph.build(), source, sink }
+}
+
+export default mode({
+  mode: 'ingest',
+  summary: 'Archives every alert and schema of Kafka topics.',
+  about: 'Each alert becomes one object: the gzip of the message exactly as it was sent. Its schema is stored whole before it. Records that are no alerts go to the dead letters with the reason in their headers. Offsets are committed only after that.',
+  examples: ['alert-stream ingest --alert-store file:///var/alerts', 'alert-stream ingest --topic alerts-simulated,alerts-test --layout v1 --alert-store file:///var/alerts'],
+  flags: ingestFlags,
+  describe: config => {
+    const given = config.alertStore ?? config.gcpBucketAlerts ?? config.localFileRoot
+    return declare(config, describedConnection(config), () => { throw new Error('a description opens no store') }, given === undefined ? '--alert-store' : storeUrls(config).alerts).graph.describe()
+  },
+  async run (config, _positionals, host) {
+    const archive = await archiveOf(config, 'write')
+    const connection = await connectionOf(config, 'alert-stream-ingest')
+    const { graph, source, sink } = declare(config, connection, () => archive, archive.alerts.url)
+    let admin: AdminServer | undefined
+    try {
+      const run = await runToEnd(graph, host, {
+        drainSeconds: config.drainSeconds,
+        onRun: async run => {
+          admin = await host.expose({
+            run,
+            description: graph.describe(),
+            ready: async () => archive.check().then(() => undefined, (error: unknown) => String(error)),
+            facts: async () => ({ ...sink.stats, lag: Number(await source.lag()) })
+          }, config)
+        }
+      })
+      const dead = run.meters().at(-1)?.out ?? 0
+      await host.print(`archived ${sink.stats.written + sink.stats.identical} alerts: ${sink.stats.written} written, ${sink.stats.identical} there already, ${dead} dead letters\n`)
+    } finally {
+      await admin?.close()
+      await archive.close()
+    }
+  }
+})

@@ -1,0 +1,70 @@
+// From configuration to parts: what several modes build in the same way.
+import { readFile } from 'node:fs/promises'
+import { pathToFileURL } from 'node:url'
+import { fetchSchemaPackage, loadSchemaPackage, type SchemaPackage } from '../avro/index.ts'
+import type { KafkaFlagsConfig, SchemaPackageConfig, StoreFlagsConfig } from '../config/common.ts'
+import type { TopicSpec } from '../kafka/admin.ts'
+import { kafkaConnection, type KafkaConfig, type KafkaConnection } from '../kafka/connection.ts'
+import { createArchive, openStore, type Archive } from '../stores/index.ts'
+import { modeErrors } from './errors.ts'
+import type { Host } from './mode.ts'
+
+/** What the Kafka flags say, without reading any file: enough to describe a graph. */
+export function kafkaConfig (config: KafkaFlagsConfig, clientId: string, password = config.kafkaPassword): KafkaConfig {
+  return {
+    brokers: config.broker,
+    auth: config.kafkaAuthMechanism,
+    tls: config.kafkaTls,
+    username: config.kafkaUsername,
+    password,
+    clientKey: config.tlsClientKeyLocation,
+    clientCert: config.tlsClientCrtLocation,
+    serverCa: config.tlsServerCaCrtLocation,
+    clientId
+  }
+}
+
+/** The Kafka connection that the flags describe. Errors: PASSWORD_FILE, KAFKA_CONFIG, KAFKA_FILE. */
+export async function connectionOf (config: KafkaFlagsConfig, clientId: string): Promise<KafkaConnection> {
+  return kafkaConnection(kafkaConfig(config, clientId, config.kafkaPassword ?? await passwordFrom(config.kafkaPasswordFile)))
+}
+
+/** A connection that only describes: nothing is read, nothing can connect. */
+export function describedConnection (config: KafkaFlagsConfig): KafkaConnection {
+  const described = kafkaConfig(config, 'alert-stream')
+  return { config: described, brokers: described.brokers.join(','), options: { clientId: described.clientId, bootstrapBrokers: [...described.brokers] } }
+}
+
+/** How a missing dead-letter topic is created: kept for ever, large enough for any alert. */
+export const deadLetterTopic: TopicSpec = { partitions: 1, replicas: -1, configs: { 'retention.ms': '-1', 'max.message.bytes': String(20 * 1024 * 1024) } }
+
+async function passwordFrom (path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined
+  try {
+    return (await readFile(path, 'utf8')).split(/\r?\n/, 1)[0]
+  } catch (error) {
+    throw modeErrors.PASSWORD_FILE('the password file cannot be read', { where: path, cause: error })
+  }
+}
+
+/** The two stores' URLs, from the flags or the original's aliases. Error: STORE_NOT_GIVEN. */
+export function storeUrls (config: StoreFlagsConfig): { readonly alerts: string, readonly schemas: string } {
+  const bucket = (name: string | undefined): string | undefined => name === undefined ? undefined : `gs://${name}`
+  const local = config.backend === 'google-cloud' || config.localFileRoot === undefined ? undefined : pathToFileURL(config.localFileRoot).href
+  const alerts = config.alertStore ?? local ?? bucket(config.gcpBucketAlerts)
+  if (alerts === undefined) throw modeErrors.STORE_NOT_GIVEN('no alert store is given')
+  return { alerts, schemas: config.schemaStore ?? local ?? bucket(config.gcpBucketSchemas) ?? alerts }
+}
+
+/** Opens both stores; for `read` nothing is created or cleaned. Errors: STORE_*. */
+export async function archiveOf (config: StoreFlagsConfig, access: 'read' | 'write'): Promise<Archive> {
+  const { alerts, schemas } = storeUrls(config)
+  const alertStore = await openStore(alerts, { access })
+  const schemaStore = schemas === alerts ? alertStore : await openStore(schemas, { access })
+  return createArchive({ alerts: alertStore, schemas: schemaStore, layout: config.layout })
+}
+
+/** The alert schemas: a given package, or the survey's, fetched once into the cache. */
+export async function schemaPackageOf (config: SchemaPackageConfig, host: Host): Promise<SchemaPackage> {
+  return loadSchemaPackage(config.schemaPackage ?? await fetchSchemaPackage({ cacheDir: host.cacheDir, log: host.log }))
+}

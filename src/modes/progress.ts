@@ -1,0 +1,37 @@
+// Progress of a job with a known end: a bar on a terminal, a log line every ten seconds elsewhere.
+import type { Host } from './mode.ts'
+
+const WIDTH = 24
+const LOG_EVERY_MS = 10_000
+const SHOW_EVERY_MS = 200
+
+export interface ProgressBar {
+  /** Asks `done` for the count until `end`. */
+  follow (done: () => number): void
+  end (): void
+}
+
+export function progressBar (host: Pick<Host, 'progress' | 'log' | 'isTerminal'>, what: string, total: number): ProgressBar {
+  const start = Date.now()
+  let timer: NodeJS.Timeout | undefined
+  return {
+    follow: done => {
+      timer = setInterval(() => {
+        const count = done()
+        const rate = Math.round(count / Math.max(0.001, (Date.now() - start) / 1000))
+        if (host.isTerminal) host.progress(`${what} ${bar(count, total)} ${count}/${total} alerts, ${rate}/s`)
+        else host.log.info({ done: count, total, perSecond: rate }, what)
+      }, host.isTerminal ? SHOW_EVERY_MS : LOG_EVERY_MS)
+    },
+    end: () => {
+      clearInterval(timer)
+      host.progress(undefined)
+    }
+  }
+}
+
+/** `[######------]`, full at the end. */
+export function bar (count: number, total: number): string {
+  const filled = Math.min(WIDTH, Math.floor(WIDTH * count / Math.max(1, total)))
+  return `[${'#'.repeat(filled)}${'-'.repeat(WIDTH - filled)}]`
+}

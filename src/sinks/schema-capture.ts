@@ -1,0 +1,45 @@
+// Captures the schema of an alert into the archive, whole, before the first alert that needs it goes on: once per id and process, concurrent
+// alerts wait for the one capture. A capture that failed is not remembered: the next alert tries again.
+import { parseSchema, type AlertSchema, type RegistryClient } from '../avro/index.ts'
+import { AlertStreamError, defineErrors } from '../pipeline/index.ts'
+import type { Archive } from '../stores/index.ts'
+
+export const captureErrors = defineErrors({
+  // Retryable, because no alert is at fault: the graph fails, and nothing goes to the dead letters.
+  SCHEMA_ID_REUSED: {
+    hint: 'The registry is not the one that this archive was filled from: use the right --schema-registry-url, or another archive.',
+    retryable: true
+  }
+})
+
+/** Resolves with the parsed schema when its text is durable in the archive. Errors: UNKNOWN_SCHEMA, REGISTRY_*, SCHEMA_INVALID, SCHEMA_ID_REUSED, STORE_*. */
+export type SchemaCapture = (schemaId: number, signal?: AbortSignal) => AlertSchema | Promise<AlertSchema>
+
+export function schemaCapture (registry: Pick<RegistryClient, 'schemaById' | 'url'>, archive: () => Pick<Archive, 'putSchema'>): SchemaCapture {
+  const captured = new Map<number, AlertSchema>()
+  const pending = new Map<number, Promise<AlertSchema>>()
+
+  async function capture (schemaId: number): Promise<AlertSchema> {
+    const text = await registry.schemaById(schemaId)
+    const schema = parseSchema(text, `schema ${schemaId} of ${registry.url}`)
+    try {
+      await archive().putSchema(schemaId, text)
+    } catch (error) {
+      if (!(error instanceof AlertStreamError) || error.code !== 'ARCHIVE_CONFLICT') throw error
+      throw captureErrors.SCHEMA_ID_REUSED(`the archive has another schema under id ${schemaId} than the registry`, { where: registry.url, cause: error })
+    }
+    captured.set(schemaId, schema)
+    return schema
+  }
+
+  return schemaId => {
+    const known = captured.get(schemaId)
+    if (known !== undefined) return known
+    let work = pending.get(schemaId)
+    if (work === undefined) {
+      work = capture(schemaId).finally(() => pending.delete(schemaId))
+      pending.set(schemaId, work)
+    }
+    return work
+  }
+}
