@@ -127,9 +127,11 @@ function bytesOf (value: unknown): Buffer {
       if (inner instanceof Uint8Array) return Buffer.from(inner.buffer, inner.byteOffset, inner.byteLength)
     }
   }
-  const json = JSON.stringify(value, (_, inner: unknown) => {
+  const json = JSON.stringify(value, function (this: Record<string, unknown>, name, inner: unknown) {
     if (typeof inner === 'bigint') return inner.toString()
-    return inner instanceof Uint8Array ? Buffer.from(inner).toString('base64') : inner
+    // A Buffer arrives here as its own toJSON: look at what it was.
+    const was = this[name]
+    return was instanceof Uint8Array ? Buffer.from(was.buffer, was.byteOffset, was.byteLength).toString('base64') : inner
   }) as string | undefined
   return Buffer.from(json ?? 'null')
 }

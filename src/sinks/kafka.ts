@@ -47,11 +47,14 @@ const MAX_SEND_BYTES = 8 * 1024 * 1024
 const RETRY_DELAY_MS = 500
 const MISSING_TOPIC_MS = 5000
 const ALL_IN_SYNC = -1
+/** The library encodes the time between records of one batch wrongly from 2^30 ms (12 days) on: such records go in batches of their own. */
+const MAX_BATCH_SPAN_MS = 2n ** 30n - 1n
 
 interface Addressed {
   readonly topic: string
   readonly partition: number
   readonly size: number
+  readonly timestamp: bigint
   readonly record: OutgoingRecord
 }
 
@@ -118,6 +121,7 @@ class ProducingSink implements KafkaSink {
   async #address (values: readonly OutgoingRecord[], deadline: number, signal: AbortSignal): Promise<Addressed[][][]> {
     const counts = new Map<string, number>()
     const lanes = new Map<string, { chunks: Addressed[][], bytes: number, limit: number }>()
+    const now = BigInt(Date.now())
     const turn = this.#turn++
     for (const record of values) {
       const topic = record.topic ?? this.#options.topic
@@ -140,12 +144,14 @@ class ProducingSink implements KafkaSink {
         lane = { chunks: [[]], bytes: BATCH_OVERHEAD, limit: this.#options.maxBatchBytes ?? limit.bytes }
         lanes.set(key, lane)
       }
-      if (lane.bytes + size > lane.limit && lane.chunks.at(-1)!.length > 0) {
+      const timestamp = record.timestamp ?? now
+      const first = lane.chunks.at(-1)![0]
+      if (first !== undefined && (lane.bytes + size > lane.limit || spanOf(timestamp, first.timestamp) > MAX_BATCH_SPAN_MS)) {
         lane.chunks.push([])
         lane.bytes = BATCH_OVERHEAD
       }
       lane.bytes += size
-      lane.chunks.at(-1)!.push({ topic, partition, size, record })
+      lane.chunks.at(-1)!.push({ topic, partition, size, timestamp, record })
     }
     return [...lanes.values()].map(lane => lane.chunks)
   }
@@ -177,14 +183,14 @@ class ProducingSink implements KafkaSink {
     const { compression } = this.#options
     const options: SendOptions<Buffer, Buffer, Buffer, Buffer> = {
       acks: ALL_IN_SYNC,
-      messages: records.map(({ topic, partition, record }) => ({
+      messages: records.map(({ topic, partition, timestamp, record }) => ({
         topic,
         partition,
         // The library writes null as null; only its types do not say so. A Map keyed by Buffer objects keeps duplicates and order.
         ...(record.key === null ? {} : { key: record.key }),
         value: record.value as Buffer,
         headers: new Map(record.headers.map(([name, value]) => [name, value as Buffer])),
-        ...(record.timestamp === undefined ? {} : { timestamp: record.timestamp })
+        timestamp
       }))
     }
     if (compression !== undefined) options.compression = compression
@@ -275,6 +281,10 @@ class ProducingSink implements KafkaSink {
   #map (error: unknown, topic: string): AlertStreamError {
     return mapKafkaError(error, { action: `write to ${topic}`, topic, brokers: this.#options.connection.brokers })
   }
+}
+
+function spanOf (a: bigint, b: bigint): bigint {
+  return a < b ? b - a : a - b
 }
 
 /** The next chunk of each partition in one send, while the whole stays small. */
