@@ -1,0 +1,136 @@
+// What must hold of the end of a run: prompt, complete, and with nothing left behind.
+import t from 'tap'
+import { spawnSync } from 'node:child_process'
+import { createGraph, type NodeContext, type Source, type SourceRecord } from '../../src/pipeline/index.ts'
+import { drive, RecordingSink } from '../../src/pipeline/test-driver.ts'
+import { failureOf, Numbers, testErrors, turns, until } from '../support/pipeline.ts'
+
+await t.test('a drain while the source is idle ends promptly and calls return()', async t => {
+  let returned = 0
+  const source: Source<number> = {
+    kind: 'idle',
+    records: () => ({
+      [Symbol.asyncIterator]: () => ({
+        next: () => new Promise<IteratorResult<SourceRecord<number>>>(() => {}),
+        return: async () => { returned++; return { done: true as const, value: undefined } }
+      })
+    })
+  }
+  const builder = createGraph('g')
+  builder.source('idle', source).to('sink', new RecordingSink<number>())
+  const run = builder.build().run()
+  await until(() => run.state === 'running')
+  await turns()
+  await run.drain()
+  t.equal(returned, 1)
+  t.equal(run.state, 'stopped')
+})
+
+await t.test('a drain while the source waits for credit ends as soon as what is in flight has settled', async t => {
+  const builder = createGraph('g')
+  builder.source<number>('numbers', { kind: 'none', async * records () {} }, { records: 2 }).to('sink', new RecordingSink<number>())
+  const driver = drive(builder.build())
+  const source = driver.source<number>('numbers')
+  driver.sink('sink').hold()
+  for (let n = 0; n < 5; n++) void source.push(n)
+  await until(() => source.pulled === 2)
+  await turns()
+  const drained = driver.run.drain()
+  driver.sink('sink').release()
+  await drained
+  t.same(driver.sink('sink').values, [0, 1])
+  t.equal(source.outcomes.length, 2)
+})
+
+await t.test('what is committed at the end is flushed after the last settlement and before the source closes', async t => {
+  const calls: string[] = []
+  const builder = createGraph('g')
+  builder.source<number>('numbers', {
+    kind: 'noted',
+    async * records (_: NodeContext) { for (let n = 0; n < 3; n++) yield { value: n, bytes: 1, position: String(n) } },
+    settled: ({ position }) => calls.push(`settled ${position}`),
+    flush: async () => { calls.push('flush') },
+    close: async () => { calls.push('close source') }
+  }).to('sink', { kind: 'noted', write: () => turns(1), close: async () => { calls.push('close sink') } })
+  await builder.build().run().done
+  t.same(calls, ['settled 0', 'settled 1', 'settled 2', 'flush', 'close source', 'close sink'])
+})
+
+await t.test('after a failure no part is called for a record that had not begun', async t => {
+  const begun: number[] = []
+  const numbers = new Numbers(100)
+  const builder = createGraph('g')
+  builder.source('numbers', numbers).step('one-by-one', async n => { begun.push(n); await turns(1); if (n === 3) throw testErrors.TEST_BAD_RECORD('bad'); return n }).to('sink', new RecordingSink<number>())
+  await failureOf(builder.build().run().done)
+  t.same(begun, [0, 1, 2, 3])
+  t.equal(numbers.settlements.size, numbers.pulled)
+})
+
+await t.test('no rejection of a run is left unhandled, though nobody looks at it', async t => {
+  const unhandled: unknown[] = []
+  const note = (reason: unknown): void => { unhandled.push(reason) }
+  process.on('unhandledRejection', note)
+  const fail = async (): Promise<never> => { await turns(1); throw testErrors.TEST_SERVER_DOWN('down') }
+  const declare = (does: { open?: boolean, records?: boolean, step?: boolean, write?: boolean, bury?: boolean, flush?: boolean, close?: boolean }) => {
+    const builder = createGraph('g', { deadLetters: { kind: 'letters', bury: does.bury === true ? fail : async () => {} }, retry: { attempts: 2, baseMs: 0, maxMs: 0 } })
+    builder.source('numbers', {
+      kind: 'numbers',
+      async * records () { for (let n = 0; n < 20; n++) yield { value: n, bytes: 1, position: '' }; if (does.records === true) await fail() },
+      ...(does.open === true ? { open: fail } : {}), ...(does.flush === true ? { flush: fail } : {}), ...(does.close === true ? { close: fail } : {})
+    }).step('step', async n => { if (does.step === true) await fail(); if (does.bury === true) throw testErrors.TEST_BAD_RECORD('bad'); return n }, { concurrency: 5 })
+      .to('sink', { kind: 'sink', write: async () => { await turns(1); if (does.write === true) await fail() } }, { concurrency: 5 })
+    return builder.build()
+  }
+  for (const where of ['open', 'records', 'step', 'write', 'bury', 'flush', 'close']) {
+    const run = declare({ [where]: true }).run()
+    await until(() => run.state === 'failed' || run.state === 'stopped')
+    t.equal(run.state, where === 'close' ? 'stopped' : 'failed', where)
+  }
+  const aborted = declare({}).run()
+  void aborted.drain({ deadlineMs: 1e6 })
+  void aborted.abort()
+  await until(() => aborted.state === 'failed')
+  await turns()
+  process.off('unhandledRejection', note)
+  t.same(unhandled, [])
+})
+
+// Each program must end by itself, with all parts closed: no timer, listener or promise may hold it, nor may it end before.
+const library = new URL('../../src/pipeline/index.ts', import.meta.url).href
+const programs: Record<string, string> = {
+  'a run that ends': 'await start().done; say("end")',
+  'a drain of an idle run with a far deadline': 'idle = true; const run = start(); await later(); await run.drain({ deadlineMs: 1e8 }); say("end")',
+  'a failure while others wait for their next try': 'fails = true; await start().done.catch(error => say(error.code)); say("end")',
+  'an abort of an idle run': 'idle = true; const run = start(); await later(); await run.abort().catch(error => say(error.code)); say("end")',
+  'a source that ignores the drain': 'stubborn = true; const run = start(); await later(); await run.drain(); say("end")'
+}
+for (const [name, body] of Object.entries(programs)) {
+  await t.test(`the process ends by itself, with everything closed, after ${name}`, async t => {
+    const program = `
+      import { createGraph, defineErrors } from ${JSON.stringify(library)}
+      const errors = defineErrors({ DOWN: { hint: '', retryable: true }, BAD: { hint: '' } })
+      const say = text => process.stdout.write(text + '\\n')
+      const later = () => new Promise(resolve => setTimeout(resolve, 20))
+      let idle = false, fails = false, stubborn = false
+      function start () {
+        const builder = createGraph('g', { retry: { attempts: 9, baseMs: 1e8, maxMs: 1e8 } })
+        builder.source('numbers', {
+          kind: 'n', close: async () => say('source closed'),
+          async * records ({ drain }) {
+            for (let n = 0; n < 5; n++) yield { value: n, bytes: 1, position: '' }
+            if (idle) await new Promise(resolve => drain.addEventListener('abort', resolve))
+            if (stubborn) await new Promise(() => {})
+          }
+        }).batch('batches', { count: 2, ms: 1e8 }).to('sink', {
+          kind: 's', close: async () => say('sink closed'),
+          async write (batch) { if (fails) throw batch[0] === 4 ? errors.BAD('bad') : errors.DOWN('down') }
+        }, { concurrency: 9 })
+        return builder.build().run()
+      }
+      ${body}`
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8', timeout: 60_000 })
+    t.equal(status, 0, stderr)
+    t.match(stdout, 'source closed\nsink closed\n')
+    t.match(stdout, /end\n$/)
+  })
+}

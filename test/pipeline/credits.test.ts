@@ -1,0 +1,59 @@
+import t from 'tap'
+import { Credits } from '../../src/pipeline/credits.ts'
+
+const nothing = (): void => {}
+
+await t.test('credit is there below both limits only', async t => {
+  const credits = new Credits({ records: 3, bytes: 100 }, nothing, nothing)
+  t.equal(credits.available, true)
+  credits.take(40)
+  credits.take(40)
+  t.equal(credits.available, true, 'two records, 80 bytes')
+  credits.take(10)
+  t.equal(credits.available, false, 'three records')
+  credits.give(10)
+  credits.take(20)
+  credits.give(40)
+  t.equal(credits.available, true)
+  credits.take(60)
+  t.equal(credits.bytes, 120)
+  t.equal(credits.available, false, '120 bytes')
+})
+
+await t.test('one record is admitted, however large, and nothing beside it', async t => {
+  const credits = new Credits({ records: 10, bytes: 100 }, nothing, nothing)
+  credits.take(1e9)
+  t.equal(credits.available, false)
+  credits.give(1e9)
+  t.equal(credits.available, true)
+})
+
+await t.test('bytes that are no size are refused, since they would switch the limit off', async t => {
+  const credits = new Credits({ records: 10, bytes: 100 }, nothing, nothing)
+  for (const bytes of [NaN, -1, Infinity]) t.throws(() => credits.take(bytes), RangeError)
+  t.equal(credits.records, 0)
+})
+
+await t.test('a wait says that it starves, ends when credit comes back, and the last settlement says idle', async t => {
+  const said: string[] = []
+  const credits = new Credits({ records: 1, bytes: 100 }, () => said.push('starved'), () => said.push('idle'))
+  await credits.wait()
+  t.same(said, [], 'no wait where there is credit')
+  credits.take(1)
+  const wait = credits.wait()
+  t.equal(credits.starved, true)
+  credits.give(1)
+  await wait
+  t.equal(credits.starved, false)
+  t.same(said, ['starved', 'idle'])
+  t.ok(credits.starvedMs >= 0)
+})
+
+await t.test('a wait can be ended without credit', async t => {
+  const credits = new Credits({ records: 1, bytes: 100 }, nothing, nothing)
+  credits.take(1)
+  const wait = credits.wait()
+  credits.wake()
+  await wait
+  t.equal(credits.available, false)
+})

@@ -1,0 +1,38 @@
+import t from 'tap'
+import { Meter } from '../../src/pipeline/meter.ts'
+
+await t.test('a fresh meter reads nought everywhere', async t => {
+  t.same(new Meter('n').read(), {
+    node: 'n', in: 0, out: 0, dropped: 0, failed: 0, retried: 0, deadLettered: 0, inFlight: 0, bytes: 0, starvedMs: 0,
+    latency: { mean: 0, p50: 0, p99: 0, max: 0 }
+  })
+})
+
+await t.test('what entered and has not left is in flight', async t => {
+  const meter = new Meter('n')
+  meter.enter()
+  meter.enter()
+  meter.leave(1)
+  t.match(meter.read(), { in: 2, inFlight: 1 })
+})
+
+await t.test('quantiles are upper bounds within a factor of two, and never above the maximum', async t => {
+  const meter = new Meter('n')
+  for (let ms = 1; ms <= 1000; ms++) {
+    meter.enter()
+    meter.leave(ms)
+  }
+  const { latency } = meter.read()
+  t.equal(latency.mean, 500.5)
+  t.equal(latency.max, 1000)
+  t.ok(latency.p50 >= 500 && latency.p50 <= 1050, `${latency.p50}`)
+  t.ok(latency.p99 >= 990 && latency.p99 <= 1000, `${latency.p99}`)
+})
+
+await t.test('latencies beyond every bucket are kept', async t => {
+  const meter = new Meter('n')
+  meter.enter()
+  meter.leave(1e12)
+  t.equal(meter.read().latency.max, 1e12)
+  t.ok(meter.read().latency.p50 > 0)
+})

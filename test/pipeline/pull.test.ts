@@ -1,0 +1,145 @@
+import t from 'tap'
+import { createGraph, type Envelope, type NodeContext, type Source, type SourceRecord } from '../../src/pipeline/index.ts'
+import { Credits } from '../../src/pipeline/credits.ts'
+import { silent } from '../../src/pipeline/log.ts'
+import { Meter } from '../../src/pipeline/meter.ts'
+import { pull } from '../../src/pipeline/pull.ts'
+import type { SourceSpec } from '../../src/pipeline/spec.ts'
+import { failureOf, Numbers, turns, until } from '../support/pipeline.ts'
+
+function begin (part: Source<unknown>, limits = { records: 1000, bytes: 1e9 }) {
+  const drain = new AbortController()
+  const credits = new Credits(limits, () => {}, () => {})
+  drain.signal.addEventListener('abort', () => credits.wake())
+  const context: NodeContext = { node: 's', log: silent, drain: drain.signal, abort: new AbortController().signal }
+  const out: Envelope<unknown>[] = []
+  const settled: SourceRecord<unknown>[] = []
+  const meter = new Meter('s')
+  const spec: SourceSpec = { type: 'source', name: 's', part, credits: limits }
+  const done = pull(spec, context, credits, meter, { emit: envelope => out.push(envelope), settled: record => settled.push(record) })
+  return { drain, credits, out, settled, meter, done }
+}
+
+await t.test('it pulls to the source\'s end, and does not call return() on an iterator that has ended', async t => {
+  let returns = 0
+  let n = 0
+  const { out, done, meter } = begin({
+    kind: 'three',
+    records: () => ({
+      [Symbol.asyncIterator]: () => ({
+        next: async () => n < 3 ? { done: false as const, value: { value: n++, bytes: 2, position: '' } } : { done: true as const, value: undefined },
+        return: async () => { returns++; return { done: true as const, value: undefined } }
+      })
+    })
+  })
+  await done
+  t.same(out.map(envelope => envelope.value), [0, 1, 2])
+  t.match(meter.read(), { in: 3, bytes: 6, inFlight: 3 })
+  t.equal(returns, 0)
+})
+
+await t.test('settling meters the record, tells the source, and gives the credit back', async t => {
+  const { out, settled, credits, done, meter } = begin(new Numbers(2))
+  await done
+  t.equal(credits.records, 2)
+  out[0]?.settle()
+  out[1]?.settle(new Error('bad'))
+  t.same(settled.map(record => record.value), [0, 1])
+  t.equal(credits.records, 0)
+  t.match(meter.read(), { out: 1, failed: 1, inFlight: 0 })
+})
+
+await t.test('without credit it does not pull, and a drain ends the wait', async t => {
+  const numbers = new Numbers(100)
+  const { drain, done, out } = begin(numbers, { records: 3, bytes: 1e9 })
+  await until(() => out.length === 3)
+  await turns()
+  t.equal(numbers.pulled, 3)
+  drain.abort()
+  await done
+  t.equal(numbers.pulled, 3)
+  t.equal(numbers.returned, true)
+})
+
+await t.test('a drain ends a pending next() through return(), as iterators of events need it', async t => {
+  let end: (() => void) | undefined
+  const { drain, done } = begin({
+    kind: 'events',
+    records: () => ({
+      [Symbol.asyncIterator]: () => ({
+        next: () => new Promise<IteratorResult<SourceRecord<unknown>>>(resolve => { end = () => resolve({ done: true, value: undefined }) }),
+        return: async () => { end?.(); return { done: true as const, value: undefined } }
+      })
+    })
+  })
+  await turns()
+  drain.abort()
+  await done
+  t.pass('ended')
+})
+
+await t.test('a record that a pending next() still gives during the drain is taken, since the source has counted it as delivered', async t => {
+  const given = Promise.withResolvers<void>()
+  const { drain, done, out } = begin({
+    kind: 'late',
+    async * records () {
+      await given.promise
+      yield { value: 'late', bytes: 1, position: '' }
+      t.fail('nobody asks for more')
+    }
+  })
+  await turns()
+  drain.abort()
+  given.resolve()
+  await done
+  t.same(out.map(envelope => envelope.value), ['late'])
+})
+
+await t.test('a source that ends its last call with an error when told to drain does not fail', async t => {
+  const { drain, done } = begin({
+    kind: 'aborts',
+    async * records ({ drain }) {
+      await new Promise((_, reject) => { drain.addEventListener('abort', () => reject(drain.reason as Error)) })
+      yield { value: 1, bytes: 1, position: '' }
+    }
+  })
+  await turns()
+  drain.abort()
+  t.equal(await failureOf(done), undefined)
+})
+
+await t.test('a source that ignores the drain for ever is left behind', async t => {
+  const { drain, done } = begin({
+    kind: 'stubborn',
+    async * records () {
+      await new Promise(() => {})
+      yield { value: 1, bytes: 1, position: '' }
+    }
+  })
+  await turns()
+  drain.abort()
+  await done
+  t.pass('ended')
+})
+
+await t.test('a source that throws fails the pull: at once, in the middle, or for a record without a size', async t => {
+  t.match(await failureOf(begin({ kind: 'at once', records: () => { throw new Error('no such file') } }).done), { message: 'no such file' })
+  const middle = begin({ kind: 'truncated', async * records () { yield { value: 1, bytes: 1, position: '' }; throw new Error('truncated') } })
+  t.match(await failureOf(middle.done), { message: 'truncated' })
+  t.equal(middle.out.length, 1)
+  const sizeless = begin({ kind: 'sizeless', async * records () { yield { value: 1, bytes: undefined as never, position: '' } } })
+  t.match(await failureOf(sizeless.done), { message: 'a source gave a record of undefined bytes' })
+})
+
+await t.test('a source in memory leaves timers and sockets their turn', async t => {
+  let turnsTaken = 0
+  let pulled = 0
+  const builder = createGraph('busy')
+  builder.source('numbers', { kind: 'busy', async * records () { for (; pulled < 10_000; pulled++) yield { value: pulled, bytes: 1, position: '' } } })
+    .to('sink', { kind: 'memory', async write () {} })
+  const { done } = builder.build().run()
+  const tick = (): void => { turnsTaken++; if (pulled < 10_000) setImmediate(tick) }
+  setImmediate(tick)
+  await done
+  t.ok(turnsTaken > 10, `${turnsTaken} turns`)
+})

@@ -1,0 +1,85 @@
+// Small parts for pipeline tests: sources of numbers, errors of both kinds, and ways to wait for a condition without looking at a clock.
+import { defineErrors, type NodeContext, type RetryPolicy, type Source, type SourceRecord } from '../../src/pipeline/index.ts'
+
+export const testErrors = defineErrors({
+  TEST_SERVER_DOWN: { hint: 'Try again.', retryable: true },
+  TEST_BAD_RECORD: { hint: 'Correct the record.' }
+})
+
+/** Retries at once. */
+export const quick: RetryPolicy = { attempts: 3, baseMs: 0, maxMs: 0 }
+
+/** A finite source that remembers what was asked of it. */
+export class Numbers implements Source<number> {
+  readonly kind = 'numbers'
+  readonly count: number
+  readonly bytes: number
+  pulled = 0
+  maxUnsettled = 0
+  maxUnsettledBytes = 0
+  unsettled = 0
+  returned = false
+  readonly calls: string[] = []
+  /** How often each position settled, and with what. */
+  readonly settlements = new Map<string, (Error | undefined)[]>()
+
+  constructor (count: number, bytes = 1) {
+    this.count = count
+    this.bytes = bytes
+  }
+
+  async open (_context: NodeContext): Promise<void> { this.calls.push('open') }
+
+  async * records (_context: NodeContext): AsyncIterable<SourceRecord<number>> {
+    try {
+      for (let value = 0; value < this.count; value++) {
+        this.pulled++
+        this.unsettled++
+        this.maxUnsettled = Math.max(this.maxUnsettled, this.unsettled)
+        this.maxUnsettledBytes = Math.max(this.maxUnsettledBytes, this.unsettled * this.bytes)
+        yield { value, bytes: this.bytes, position: String(value) }
+      }
+    } finally {
+      this.returned = true
+    }
+  }
+
+  settled ({ position }: SourceRecord<number>, failure?: Error): void {
+    this.unsettled--
+    this.settlements.set(position, [...(this.settlements.get(position) ?? []), failure])
+  }
+
+  async flush (): Promise<void> { this.calls.push('flush') }
+  async close (): Promise<void> { this.calls.push('close') }
+}
+
+/** Lets I/O, timers and settled promises have their turn until the condition holds; the test's own limit ends a wait in vain. */
+export async function until (condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise(resolve => setImmediate(resolve))
+}
+
+/** Enough turns for everything that can happen without outside help to have happened. */
+export async function turns (count = 50): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise(resolve => setImmediate(resolve))
+}
+
+/** What a promise rejects with; undefined where it resolves. */
+export async function failureOf (promise: Promise<unknown>): Promise<(Error & { code?: string }) | undefined> {
+  try {
+    await promise
+    return undefined
+  } catch (error) {
+    return error as Error
+  }
+}
+
+/** A seeded generator of numbers in [0, 1) (mulberry32), so that a failing case can be run again. */
+export function seeded (seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6D2B79F5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+}
