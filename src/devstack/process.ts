@@ -1,7 +1,7 @@
 // Servers as child processes. Each runs detached, in a process group of its own, so that a terminal's Ctrl-C reaches the program only and
 // the servers are stopped after it has drained; a pid file beside the data lets a later run find and stop what a killed run left behind.
 import { spawn } from 'node:child_process'
-import { access, constants, mkdir, open, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, open, readFile, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../pipeline/log.ts'
@@ -145,8 +145,8 @@ async function untilReady (spec: ServerSpec, exited: Promise<ServerExit>): Promi
   for (const deadline = Date.now() + spec.readyMs; Date.now() < deadline;) {
     if (exit === undefined && await spec.ready(AbortSignal.any([trying.signal, AbortSignal.timeout(5_000)])).catch(() => false)) return
     const text = exit !== undefined || spec.hopeless !== undefined ? await readFile(logFile, 'utf8').catch(() => '') : ''
-    if (exit !== undefined) throw diedError(spec, `ended with ${described(exit)} before it answered`, text)
-    if (spec.hopeless?.test(text) === true) throw diedError(spec, 'cannot start', text)
+    if (exit !== undefined) throw await diedError(spec, `ended with ${described(exit)} before it answered`, text)
+    if (spec.hopeless?.test(text) === true) throw await diedError(spec, 'cannot start', text)
     await sleep(50)
   }
   const said = lastWords(await readFile(logFile, 'utf8').catch(() => ''))
@@ -157,8 +157,10 @@ function described ({ code, signal }: ServerExit): string {
   return signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`
 }
 
-function diedError ({ name, dataDir, logFile }: ServerSpec, how: string, text: string): Error {
-  if (isDiskFull(text)) return devstackErrors.DEVSTACK_DISK_FULL(`${name} ${how}: no space is left on the disk`, { where: dataDir })
+async function diedError ({ name, dataDir, logFile }: ServerSpec, how: string, text: string): Promise<Error> {
+  // On a full disk the log itself may have got no room.
+  const room = await statfs(dataDir).then(({ bavail, bsize }) => bavail * bsize, () => Infinity)
+  if (isDiskFull(text) || room < 1024 * 1024) return devstackErrors.DEVSTACK_DISK_FULL(`${name} ${how}: no space is left on the disk`, { where: dataDir })
   // The launcher tells this one by its code: with a port of its own choice, it tries another.
   if (isPortTaken(text)) return devstackErrors.DEVSTACK_PORT_IN_USE(`${name} ${how}: its port is taken${lastWords(text)}`, { where: logFile })
   return devstackErrors.DEVSTACK_SERVER_DIED(`${name} ${how}${lastWords(text)}`, { where: logFile })

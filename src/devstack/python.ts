@@ -13,7 +13,7 @@ import { isDiskFull, runTool, tailOf, type Environment } from './tools.ts'
 /** Pinned; older Pythons get the last versions that were made for them. */
 export const PYTHON_REQUIREMENTS: readonly string[] = [
   'numpy==2.4.6; python_version >= "3.11"',
-  'numpy==2.0.2; python_version < "3.11"',
+  'numpy==1.26.4; python_version < "3.11"',
   'astropy==8.0.2; python_version >= "3.11"',
   'astropy==6.0.1; python_version < "3.11"',
   'fastavro==1.13.1; python_version >= "3.11"',
