@@ -32,9 +32,11 @@ export function createHost (log: Logger, environment: Environment, cacheDir: str
       process.exit(name === 'SIGINT' ? 130 : 143)
     }
   }
+  let readerGone = false
   const onPipeError = (error: NodeJS.ErrnoException): void => {
-    if (error.code === 'EPIPE') stop.abort()
-    else throw error
+    if (error.code !== 'EPIPE') return
+    readerGone = true
+    stop.abort()
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
@@ -51,15 +53,15 @@ export function createHost (log: Logger, environment: Environment, cacheDir: str
     requestStop: () => stop.abort(),
     expose: async (status, admin) => admin.adminPort === undefined ? undefined : startAdmin(status, admin.adminPort, admin.adminHost, log),
     environment,
-    cacheDir: cacheDir ?? join(environment['XDG_CACHE_HOME'] ?? join(environment['HOME'] ?? homedir(), '.cache'), 'alert-stream'),
+    cacheDir: cacheDir ?? join(environment['XDG_CACHE_HOME'] || join(environment['HOME'] || homedir(), '.cache'), 'alert-stream'),
     self,
     cwd: process.cwd(),
     isTerminal,
     get signal () { return signal },
     print: async text => {
       clearProgress()
-      if (stop.signal.aborted && process.stdout.destroyed) return
-      if (!process.stdout.write(text)) await new Promise<void>(resolve => { process.stdout.once('drain', resolve).once('close', resolve) })
+      if (readerGone) return
+      await new Promise<void>(resolve => { process.stdout.write(text, () => resolve()) })
     },
     progress: line => {
       if (!isTerminal) return

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { modeHelp } from '../config/help.ts'
 import { usageErrors } from '../config/errors.ts'
-import { nearest, parseCommandLine } from '../config/parse.ts'
+import { nearest, parseCommandLine, type Environment } from '../config/parse.ts'
 import type { Flags } from '../config/flags.ts'
 import { logFlags } from '../config/common.ts'
 import type { Mode } from '../modes/mode.ts'
@@ -13,39 +13,66 @@ import { createHost } from './host.ts'
 import { createLogger } from './logger.ts'
 import { modes } from './modes.ts'
 
+/** What a mode leaves behind when it fails (a request that a client library goes on repeating) must not keep the process. */
+const LINGER_MS = 3000
+
 export async function main (argv: readonly string[]): Promise<number> {
-  const [name, ...rest] = argv
   let debug = argv.includes('--debug')
+  guardPipes()
+  process.on('uncaughtException', error => {
+    complain(error, debug)
+    process.exit(1)
+  })
   try {
-    if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-      process.stdout.write(name === 'help' && rest[0] !== undefined ? modeHelp(withLogFlags(await findMode(rest[0]))) : overview())
-      return name === undefined ? 2 : 0
-    }
-    if (name === '--version') {
-      const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string }
-      process.stdout.write(`${manifest.version}\n`)
-      return 0
-    }
-    const mode = withLogFlags(await findMode(name))
-    const { config, positionals, help } = parseCommandLine(mode, rest, process.env)
-    if (help) {
-      process.stdout.write(modeHelp(mode))
-      return 0
-    }
-    const common = config as unknown as { readonly debug: boolean, readonly logLevel: string, readonly cacheDir?: string }
-    debug = common.debug
-    const log = createLogger(debug ? 'debug' : common.logLevel, mode.mode, process.stderr.isTTY === true)
-    const host = createHost(log, process.env, common.cacheDir, [process.execPath, fileURLToPath(new URL('../../bin/alert-stream.js', import.meta.url))])
-    try {
-      await mode.run(config, positionals, host)
-    } finally {
-      host.dispose()
-    }
+    await perform(argv, process.env, on => { debug = on })
     return 0
   } catch (error) {
-    process.stderr.write(`${formatError(error)}\n`)
-    if (debug && error instanceof Error) process.stderr.write(`${stackOf(error)}\n`)
+    complain(error, debug)
     return error instanceof AlertStreamError && error.code.startsWith('USAGE_') ? 2 : 1
+  } finally {
+    setTimeout(() => process.exit(), LINGER_MS).unref()
+  }
+}
+
+async function perform (argv: readonly string[], environment: Environment, onDebug: (on: boolean) => void): Promise<void> {
+  const [name, ...rest] = argv
+  if (name === undefined) throw usageErrors.USAGE_MISSING('no mode is given', { hint: `It is one of ${Object.keys(modes).join(', ')}; run "alert-stream --help" for what they do.` })
+  if (name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(name === 'help' && rest[0] !== undefined ? modeHelp(withLogFlags(await findMode(rest[0]))) : overview())
+    return
+  }
+  if (name === '--version') {
+    const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string }
+    process.stdout.write(`${manifest.version}\n`)
+    return
+  }
+  const mode = withLogFlags(await findMode(name))
+  const { config, positionals, help } = parseCommandLine(mode, rest, environment)
+  if (help) {
+    process.stdout.write(modeHelp(mode))
+    return
+  }
+  const common = config as unknown as { readonly debug: boolean, readonly logLevel: string, readonly cacheDir?: string }
+  onDebug(common.debug)
+  const log = createLogger(common.debug ? 'debug' : common.logLevel, mode.mode, process.stderr.isTTY === true)
+  const host = createHost(log, environment, common.cacheDir, [process.execPath, fileURLToPath(new URL('../../bin/alert-stream.js', import.meta.url))])
+  try {
+    await mode.run(config, positionals, host)
+  } finally {
+    host.dispose()
+  }
+}
+
+/** One line for the user; where the program went wrong only for who asks. */
+function complain (error: unknown, debug: boolean): void {
+  process.stderr.write(`${formatError(error).replace(/\s*\n\s*/g, ' ')}\n`)
+  if (debug && error instanceof Error) process.stderr.write(`${stackOf(error)}\n`)
+}
+
+/** A reader that went away (`| head -1`) is no error; a mode that runs hears of it from its host. */
+function guardPipes (): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => { if (error.code !== 'EPIPE') throw error })
   }
 }
 

@@ -21,13 +21,12 @@ export const kafkaFlags = flags({
   'tls-server-ca-crt-location': { type: 'text', placeholder: 'PATH', description: 'PEM file of the certificate authority that signed the brokers\' certificates.' }
 })
 
-const registryFlag = {
-  type: 'text', placeholder: 'URL', aliases: ['schema-registry-address'],
-  description: 'Schema registry (Confluent API); /schemas/ids/N is appended.', example: 'http://localhost:8081'
-} as const
-export const registryFlags = flags({ 'schema-registry-url': { ...registryFlag, default: 'http://localhost:8081' } })
-/** For modes that work without a registry too. */
-export const optionalRegistryFlags = flags({ 'schema-registry-url': registryFlag })
+export const registryFlags = flags({
+  'schema-registry-url': {
+    type: 'text', default: 'http://localhost:8081', placeholder: 'URL', aliases: ['schema-registry-address'],
+    description: 'Schema registry (Confluent API); /schemas/ids/N is appended.'
+  }
+})
 
 export const storeFlags = flags({
   'alert-store': { type: 'text', placeholder: 'URL', description: 'Where alerts are kept: file:///dir or gs://bucket[/prefix].' },

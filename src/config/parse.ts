@@ -48,8 +48,14 @@ export function parseCommandLine<F extends Flags> (command: CommandLine<F>, argv
     if (name === undefined) throw unknownFlag(command.mode, token.rawName, names)
     const spec = command.flags[name] as FlagSpec
     if (spec.secret === true) throw usageErrors.USAGE_BAD_VALUE(`${token.rawName} cannot be given on the command line, where every user of this machine can read it`, { where: command.mode, hint: `Set ${environmentName(name)} instead.` })
+    if (negated && token.value !== undefined) throw usageErrors.USAGE_BAD_VALUE(`${token.rawName} takes no value`, { where: command.mode })
     const value = spec.type === 'switch' ? negated ? 'false' : token.value ?? 'true' : token.value
-    if (value === undefined) throw usageErrors.USAGE_MISSING(`${token.rawName} needs a value: ${placeholder(spec)}`, { where: command.mode })
+    // parseArgs takes the next word whatever it is; the next flag is no value, a negative number is one.
+    const swallowed = value !== undefined && token.inlineValue === false && /^-[^\d.]/.test(value)
+    if (value === undefined || swallowed) {
+      const hint = swallowed ? `If ${value} is meant as the value, write ${token.rawName}=${value}.` : undefined
+      throw usageErrors.USAGE_MISSING(`${token.rawName} needs a value: ${placeholder(spec)}`, { where: command.mode, hint })
+    }
     given.set(name, [...given.get(name) ?? [], value])
   }
   if (help) return { config: {} as ConfigOf<F>, positionals, help }
@@ -73,6 +79,7 @@ function convert (spec: FlagSpec, values: readonly string[], source: string, mod
   const bad = (expected: string): Error => usageErrors.USAGE_BAD_VALUE(`${source} is '${value}', but must be ${expected}`, { where: mode })
   switch (spec.type) {
     case 'text': {
+      if (value === '' && spec.default !== '') throw bad('a text that is not empty')
       const complaint = spec.check?.(value)
       if (complaint !== undefined) throw bad(complaint)
       return value
@@ -93,7 +100,7 @@ function convert (spec: FlagSpec, values: readonly string[], source: string, mod
     case 'number': {
       const number = Number(value)
       const kind = spec.type === 'integer' ? 'a whole number' : 'a number'
-      const range = spec.min !== undefined && spec.max !== undefined ? ` from ${spec.min} to ${spec.max}` : spec.min !== undefined ? ` of at least ${spec.min}` : ''
+      const range = spec.min !== undefined && spec.max !== undefined ? ` from ${spec.min} to ${spec.max}` : spec.min !== undefined ? ` of at least ${spec.min}` : spec.max !== undefined ? ` of at most ${spec.max}` : ''
       const fits = value.trim() !== '' && (spec.type === 'integer' ? Number.isSafeInteger(number) : Number.isFinite(number)) &&
         number >= (spec.min ?? -Infinity) && number <= (spec.max ?? Infinity)
       if (!fits) throw bad(kind + range)

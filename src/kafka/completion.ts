@@ -23,6 +23,12 @@ export function completionMarker (completion: Completion): KafkaHeader {
   return textHeader(completionHeader, JSON.stringify(completion))
 }
 
+/** Bytes that the marker adds to a record, at most. */
+export function markerRoom (partitions: number): number {
+  const counts = 11 * (partitions + 1)
+  return completionHeader.length + '{"load":"","alerts":,"partitions":[]}'.length + 36 + counts
+}
+
 /** The marker that a record carries; undefined where it carries none or what it carries is not a marker. */
 export function completionOf (record: Pick<KafkaRecord, 'headers'>): Completion | undefined {
   const text = headerText(record, completionHeader)

@@ -3,16 +3,16 @@
 // through once before anything is deleted or written, so that a damaged file costs no topic.
 import { randomUUID } from 'node:crypto'
 import { alertFacts, createRegistryClient, resolver, surveyFillIns, type AlertSchema } from '../avro/index.ts'
-import { deadLetterFlags, kafkaFlags, optionalRegistryFlags, schemaPackageFlags, topicFlags } from '../config/common.ts'
+import { deadLetterFlags, kafkaFlags, registryFlags, schemaPackageFlags, topicFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { KafkaAdmin, type TopicSpec } from '../kafka/admin.ts'
-import { markLast } from '../kafka/completion.ts'
+import { markerRoom, markLast } from '../kafka/completion.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import { partitionFor } from '../kafka/murmur2.ts'
 import { textHeader, type OutgoingRecord } from '../kafka/record.ts'
-import { AlertStreamError, createGraph, noRetry, type Run } from '../pipeline/index.ts'
-import { avroFileSource, scanAvroFile, type AvroFileItem } from '../sources/avro-file.ts'
+import { AlertStreamError, createGraph, defaultCredits, formatError, noRetry, type Run } from '../pipeline/index.ts'
+import { avroFileSource, scanAvroFile, type AvroFileItem, type FileScan } from '../sources/avro-file.ts'
 import { kafkaDeadLetters } from '../sinks/kafka-dead-letters.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
 import { modeErrors } from './errors.ts'
@@ -33,7 +33,7 @@ const createFlags = flags({
     description: 'Where an older alert lacks a field that the newer schema requires without default, put NaN (times, angles) or 0 (counts, ids); otherwise it goes to the dead letters, naming the field.'
   },
   ...deadLetterFlags,
-  ...optionalRegistryFlags,
+  ...registryFlags,
   ...schemaPackageFlags
 })
 type Config = ConfigOf<typeof createFlags>
@@ -48,23 +48,24 @@ interface Target {
 }
 
 const MJD_DAY_SECONDS = 86_400
-/** Key, headers and the batch's own header, at most. */
-const RECORD_ROOM = 1024
+/** Key, the time offset's header, and what Kafka adds to a record and a batch, at most. */
+const RECORD_ROOM = 256
 
-function encoder (config: Config, target: () => Target): (item: AvroFileItem) => OutgoingRecord {
+function encoder (config: Config, target: Target): (item: AvroFileItem) => OutgoingRecord {
   let first: number | undefined
   return item => {
-    if ('error' in item && item.error !== undefined) throw item.error
-    const { schema, schemaId, writer, partitions, maxMessageBytes } = target()
-    const value = resolver(writer, schema, config.fillIn ? { fillIns: surveyFillIns } : {})(item.datum as Buffer)
+    if (item.error !== undefined) throw item.error
+    const { schema, schemaId, writer, partitions, maxMessageBytes } = target
+    const value = resolver(writer, schema, config.fillIn ? { fillIns: surveyFillIns } : {})(item.data)
     const { id, midpointMjdTai } = alertFacts(value)
     first ??= midpointMjdTai
     const seconds = midpointMjdTai === undefined || first === undefined ? 0 : (midpointMjdTai - first) * MJD_DAY_SECONDS
     const key = Buffer.from(id.toString())
     const frame = schema.encodeFramed(schemaId, value)
     // Found here and not by the broker: the mark of completion counts what comes after.
-    if (frame.length + RECORD_ROOM > maxMessageBytes) {
-      throw kafkaErrors.KAFKA_MESSAGE_TOO_LARGE(`alert ${id} has ${frame.length} bytes, the topic takes batches of ${maxMessageBytes} bytes`, { where: config.dstTopic })
+    if (frame.length + RECORD_ROOM + markerRoom(partitions) > maxMessageBytes) {
+      const what = `alert ${id} is too large: ${frame.length} bytes and its headers, the topic takes ${maxMessageBytes} bytes (max.message.bytes)`
+      throw kafkaErrors.KAFKA_MESSAGE_TOO_LARGE(what, { where: config.dstTopic })
     }
     return {
       key,
@@ -75,15 +76,24 @@ function encoder (config: Config, target: () => Target): (item: AvroFileItem) =>
   }
 }
 
-function declare (config: Config, path: string, connection: KafkaConnection, target: () => Target, partitions: number) {
+interface Parts {
+  readonly connection: KafkaConnection
+  readonly encode: (item: AvroFileItem) => OutgoingRecord
+  readonly partitions: number
+  /** Bytes of the file's largest alert; 0 where nothing is read. */
+  readonly largest: number
+}
+
+function declare (config: Config, path: string, { connection, encode, partitions, largest }: Parts) {
   const source = avroFileSource(path)
   const sink = kafkaSink({ connection, topic: config.dstTopic, idempotent: true })
   const graph = createGraph('create-stream', {
     retry: noRetry,
     deadLetters: kafkaDeadLetters({ connection, topic: config.deadLetterTopic, createTopic: deadLetterTopic })
   })
-  graph.source('avro-file', source, { records: 1000 + partitions })
-    .step('re-encode', encoder(config, target), { kind: 'avro', detail: `schema ${config.schemaVersion ?? 'newest'}, framed` })
+  // One alert of each partition is held back until the end: room for these must come on top, or the last credit waits for itself.
+  graph.source('avro-file', source, { records: defaultCredits.records + partitions, bytes: defaultCredits.bytes + partitions * largest })
+    .step('re-encode', encode, { kind: 'avro', detail: `schema ${config.schemaVersion ?? 'newest'}, framed` })
     .through('mark-last', markLast(partitions, randomUUID(), () => source.atEnd), { kind: 'mark of completion', detail: 'last alert of each partition' })
     .toBatches('static-topic', sink, { count: 200, bytes: 8 * 1024 * 1024, ms: 50 })
   return { graph: graph.build(), source, sink }
@@ -128,10 +138,29 @@ async function largestMessage (admin: KafkaAdmin, topic: string): Promise<number
 
 async function schemaIdOf (config: Config, text: string, version: string, host: Host): Promise<number> {
   if (config.schemaId !== undefined) return config.schemaId
-  const url = config.schemaRegistryUrl ?? 'http://localhost:8081'
+  const url = config.schemaRegistryUrl
   const id = await createRegistryClient({ url, log: host.log }).idOf(config.subject, text)
   if (id === undefined) throw modeErrors.SCHEMA_NOT_REGISTERED(`schema ${version} is not registered under subject ${config.subject}`, { where: url })
   return id
+}
+
+/** Between the steps before the load: a stop must not cost the topic. Error: STOPPED. */
+function goOn ({ stop }: Host, path: string): void {
+  if (stop.aborted) throw modeErrors.STOPPED('stopped before the topic was touched', { where: path })
+}
+
+interface Loaded {
+  readonly published: number
+  readonly dead: number
+  readonly partitions: number
+  readonly version: string
+  readonly schemaId: number
+}
+
+/** `loaded 199 of 200 alerts into alerts-static (8 partitions, schema 11.1 with id 1), 1 dead letters` */
+function loadedLine (config: Config, scan: FileScan, { published, dead, partitions, version, schemaId }: Loaded): string {
+  const total = scan.records + scan.damaged
+  return `loaded ${published} of ${total} alerts into ${config.dstTopic} (${partitions} partitions, schema ${version} with id ${schemaId}), ${dead} dead letters\n`
 }
 
 export default mode({
@@ -142,9 +171,12 @@ export default mode({
   positionals: [{ name: 'FILE', description: 'an Avro object container file of alerts' }],
   flags: createFlags,
   describe: async (config, [path = 'FILE']) =>
-    declare(config, path, describedConnection(config), () => { throw new Error('a description encodes nothing') }, config.dstTopicPartitions).graph.describe(),
+    declare(config, path, {
+      connection: describedConnection(config), encode: () => { throw new Error('a description encodes nothing') }, partitions: config.dstTopicPartitions, largest: 0
+    }).graph.describe(),
   async run (config, [path = ''], host) {
     const scan = await scanAvroFile(path, host.stop)
+    goOn(host, path)
     if (scan.records === 0) throw modeErrors.NO_ALERTS(`the file holds no readable alert (${scan.damaged} damaged)`, { where: path })
     const schemas = await schemaPackageOf(config, host)
     const version = config.schemaVersion === undefined ? schemas.latest : schemas.get(config.schemaVersion)
@@ -152,9 +184,24 @@ export default mode({
     const connection = await connectionOf(config, 'alert-stream-create')
     const admin = new KafkaAdmin(connection)
     try {
+      goOn(host, path)
       const partitions = await prepareTopic(config, admin, host)
       const target = { schema: version.schema, schemaId, writer: scan.schema, partitions, maxMessageBytes: await largestMessage(admin, config.dstTopic) }
-      const { graph, source, sink } = declare(config, path, connection, () => target, partitions)
+      let reason: unknown
+      const encode = encoder(config, target)
+      const { graph, source, sink } = declare(config, path, {
+        connection,
+        encode: item => {
+          try {
+            return encode(item)
+          } catch (error) {
+            reason ??= error
+            throw error
+          }
+        },
+        partitions,
+        largest: scan.largest
+      })
       const bar = progressBar(host, `loading ${config.dstTopic}`, scan.records)
       let run: Run
       try {
@@ -168,8 +215,11 @@ export default mode({
       if (!source.atEnd) throw modeErrors.STREAM_INCOMPLETE(`stopped after ${published} of ${scan.records} alerts`, { where })
       const late = run.meters().find(each => each.node === 'static-topic')?.deadLettered ?? 0
       if (late > 0) throw modeErrors.STREAM_INCOMPLETE(`the brokers refused ${late} of ${scan.records} alerts, which are in ${config.deadLetterTopic}`, { where })
-      if (published === 0) throw modeErrors.NO_ALERTS(`none of ${scan.records} alerts could be re-encoded as schema ${version.version}; the reasons are in topic ${config.deadLetterTopic}`, { where: path })
-      await host.print(`loaded ${published} alerts into ${config.dstTopic} (${partitions} partitions, schema ${version.version} with id ${schemaId}), ${dead} dead letters\n`)
+      if (published === 0) {
+        const what = `none of ${scan.records} alerts could be loaded as schema ${version.version}, all are in topic ${config.deadLetterTopic}`
+        throw modeErrors.NO_ALERTS(what, { where: path, hint: `The first reason: ${formatError(reason)}` })
+      }
+      await host.print(loadedLine(config, scan, { published, dead, partitions, version: version.version, schemaId }))
     } finally {
       await admin.close()
     }

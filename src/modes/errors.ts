@@ -5,14 +5,11 @@ export const modeErrors = defineErrors({
   STORE_NOT_GIVEN: { hint: 'Give --alert-store, for example --alert-store file:///var/alerts.' },
   PASSWORD_FILE: { hint: 'Give a readable file whose first line is the password.' },
   TOPIC_NOT_EMPTY: { hint: 'Give --create-topic to delete and recreate it: appending would make every simulated visit larger (DMTN-210, 3.5.2.1).' },
-  TOPIC_NOT_COMPLETE: { hint: 'Load it with create-stream --create-topic; with --repeat-interval play-stream waits for that.' },
   STREAM_INCOMPLETE: { hint: 'Run create-stream again with --create-topic; until then play-stream does not play this topic.' },
   NO_ALERTS: { hint: 'Give an Avro object container file with at least one alert that can be re-encoded.' },
   SCHEMA_NOT_REGISTERED: { hint: 'Run sync-schema first, or give the id with --schema-id.' },
   STOPPED: { hint: 'Run it again to do the whole of it.' },
-  PORT_BUSY: { hint: 'Choose another port, or 0 for a free one.' },
   DEMO_RUNNING: { hint: 'Stop it first (Ctrl-C there), or give another --state-dir.' },
   DEMO_PART_FAILED: { hint: 'Its log file has the details.' },
-  SMOKE_FAILED: { hint: 'The logs are in the state folder, which is kept.' },
-  NOT_A_GRAPH: { hint: 'Ask for one of the modes that the message names.' }
+  SMOKE_FAILED: { hint: 'The logs are in the state folder, which is kept.' }
 })

@@ -19,7 +19,7 @@ const generateFlags = flags({
 })
 type Config = ConfigOf<typeof generateFlags>
 
-function alertSource (config: Config, version: () => SchemaVersion, done: () => void): Source<AlertValue> {
+function alertSource (config: Config, version: () => SchemaVersion): Source<AlertValue> {
   return {
     kind: 'generator',
     detail: `${config.visits} visits of ${config.alerts} alerts, schema ${config.schemaVersion ?? 'newest'}, seed ${config.seed}`,
@@ -31,16 +31,14 @@ function alertSource (config: Config, version: () => SchemaVersion, done: () => 
           yield { value: generator.alert(visit, index, config.alerts), bytes: 82_000, position: `visit ${visit} alert ${index}` }
         }
       }
-      done()
     }
   }
 }
 
 function declare (config: Config, path: string, version: () => SchemaVersion) {
-  let whole = false
   const graph = createGraph('generate', { retry: noRetry })
-  const sink = avroFileSink(path, () => version().schema, { codec: config.codec as CodecName, syncMarker: `seed ${config.seed}` }, () => whole)
-  graph.source('alerts', alertSource(config, version, () => { whole = true }), { records: 64 }).to('avro-file', sink)
+  const sink = avroFileSink(path, () => version().schema, { codec: config.codec as CodecName, syncMarker: `seed ${config.seed}` }, written => written === config.visits * config.alerts)
+  graph.source('alerts', alertSource(config, version), { records: 64 }).to('avro-file', sink)
   return { graph: graph.build() satisfies Graph, sink }
 }
 
@@ -64,6 +62,7 @@ export default mode({
       }
     })
     host.progress(undefined)
+    if (sink.failure !== undefined) throw sink.failure
     if (!sink.complete) throw modeErrors.STOPPED('the file was not written: the generator was stopped before its last alert', { where: path })
     await host.print(`generated ${run.meters().at(-1)?.out} alerts of schema ${version.version} in ${config.visits} visits: ${path}\n`)
   }

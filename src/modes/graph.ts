@@ -1,8 +1,8 @@
 // graph: prints the graph that a mode runs, from the same declaration that the mode runs, without connecting to anything.
-import { parseCommandLine } from '../config/parse.ts'
+import { usageErrors } from '../config/errors.ts'
+import { nearest, parseCommandLine } from '../config/parse.ts'
 import { flags } from '../config/flags.ts'
 import { render } from '../pipeline/index.ts'
-import { modeErrors } from './errors.ts'
 import { mode, type Mode } from './mode.ts'
 
 const described: Readonly<Record<string, () => Promise<{ readonly default: unknown }>>> = {
@@ -25,14 +25,19 @@ export default mode({
     format: { type: 'choice', choices: ['mermaid', 'dot', 'json'], default: 'mermaid', description: 'What to print.' }
   }),
   async run (config, [name = ''], host) {
-    const load = described[name]
-    if (load === undefined) throw modeErrors.NOT_A_GRAPH(`${name} runs no graph of its own: ${Object.keys(described).join(', ')} do`)
+    const load = Object.hasOwn(described, name) ? described[name] : undefined
+    if (load === undefined) {
+      const known = Object.keys(described)
+      const near = nearest(name, known)
+      throw usageErrors.USAGE_BAD_VALUE(`'${name}' runs no graph of its own${near === undefined ? '' : `: did you mean ${near}?`}`, {
+        where: 'graph', hint: `It is one of ${known.join(', ')}.`
+      })
+    }
     const target = (await load()).default as Mode
     // Positional arguments are named, not read: a description opens nothing.
     const named = (target.positionals ?? []).map(each => each.name)
     const { config: its } = parseCommandLine(target, named, host.environment)
     const description = await target.describe?.(its, named)
-    if (description === undefined) throw modeErrors.NOT_A_GRAPH(`${name} does not describe a graph`)
-    await host.print(render(description, config.format))
+    if (description !== undefined) await host.print(render(description, config.format))
   }
 })

@@ -1,12 +1,13 @@
 // play-stream: copies the static topic into the simulated one, unmodified (value, key, headers), one pass every 37 seconds.
-import { setTimeout as sleep } from 'node:timers/promises'
 import { adminFlags, kafkaFlags, topicFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
+import { kafkaErrors } from '../kafka/errors.ts'
 import type { OutgoingRecord } from '../kafka/record.ts'
-import { createGraph, noRetry, type RecordContext } from '../pipeline/index.ts'
+import { AlertStreamError, createGraph, noRetry } from '../pipeline/index.ts'
 import { replaySource, type PassReport, type ReplayRecord } from '../sources/replay.ts'
+import { sleepUntil } from '../sources/ticks.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
 import { mode, runToEnd, type AdminServer, type Host } from './mode.ts'
 import { connectionOf, describedConnection } from './parts.ts'
@@ -15,7 +16,7 @@ const playFlags = flags({
   ...kafkaFlags,
   'src-topic': { type: 'text', default: 'alerts-static', placeholder: 'TOPIC', description: 'The static topic to play.' },
   'dst-topic': { type: 'text', default: 'alerts-simulated', placeholder: 'TOPIC', description: 'The topic to publish into.' },
-  'repeat-interval': { type: 'number', default: 37, placeholder: 'SECONDS', description: 'Seconds from the beginning of one pass to the next; negative: one pass, then exit.' },
+  'repeat-interval': { type: 'number', default: 37, max: 31_536_000, placeholder: 'SECONDS', description: 'Seconds from the beginning of one pass to the next; negative: one pass, then exit.' },
   burst: { type: 'switch', description: 'Publish each pass as fast as possible, not paced by the alerts\' time offsets.' },
   'accept-unmarked': { type: 'switch', description: 'Play a topic that has no mark of a finished load (one that another program loaded).' },
   'create-dst-topic': { type: 'switch', description: 'Create the destination topic if it is missing.' },
@@ -23,12 +24,14 @@ const playFlags = flags({
   ...adminFlags
 })
 type Config = ConfigOf<typeof playFlags>
+const MIB = 1024 * 1024
 
-/** Holds a record back until it is due; with concurrency 1 the order stays. */
-function pace ({ record, dueAt }: ReplayRecord, { signal }: RecordContext): OutgoingRecord | Promise<OutgoingRecord> {
-  const outgoing = { key: record.key, value: record.value, headers: record.headers }
-  const wait = dueAt - Date.now()
-  return wait <= 0 ? outgoing : sleep(wait, outgoing, { signal })
+/** Holds a record back until it is due, or the replay ends; with concurrency 1 the order stays. */
+function pacer (ending: AbortSignal): (item: ReplayRecord) => OutgoingRecord | Promise<OutgoingRecord> {
+  return ({ record, dueAt }) => {
+    const outgoing = { key: record.key, value: record.value, headers: record.headers }
+    return dueAt <= performance.now() || ending.aborted ? outgoing : sleepUntil(dueAt, ending).then(() => outgoing)
+  }
 }
 
 function declare (config: Config, connection: KafkaConnection, onPass: (report: PassReport) => void) {
@@ -37,7 +40,7 @@ function declare (config: Config, connection: KafkaConnection, onPass: (report: 
   })
   const graph = createGraph('play-stream', { retry: noRetry })
   graph.source('static-topic', source, { records: 2000, bytes: 48 * 1024 * 1024 })
-    .step('pace', pace, { kind: config.burst ? 'burst' : 'pace', detail: config.burst ? 'as fast as possible' : 'by alertsim-time-offset' })
+    .step('pace', pacer(source.ending), { kind: config.burst ? 'burst' : 'pace', detail: config.burst ? 'as fast as possible' : 'by alertsim-time-offset' })
     // Idempotent: a retry after a lost answer must not put an alert twice into a pass.
     .toBatches('simulated-topic', kafkaSink({ connection, topic: config.dstTopic, idempotent: true }), { count: 200, bytes: 8 * 1024 * 1024, ms: 20 })
   return { graph: graph.build(), source }
@@ -45,25 +48,42 @@ function declare (config: Config, connection: KafkaConnection, onPass: (report: 
 
 /** `pass 2: 1000 alerts in 2.50 s, 400 alerts/s, 33.1 MB/s` */
 export function passLine ({ pass, alerts, bytes, seconds, interrupted }: PassReport): string {
-  const rate = `${Math.round(alerts / seconds)} alerts/s, ${(bytes / 1e6 / seconds).toFixed(1)} MB/s`
+  const time = Math.max(seconds, 0.001)
+  const rate = `${Math.round(alerts / time)} alerts/s, ${(bytes / 1e6 / time).toFixed(1)} MB/s`
   return `pass ${pass}: ${alerts} alerts in ${seconds.toFixed(2)} s, ${rate}${interrupted === undefined ? '' : `, interrupted: ${interrupted}`}\n`
 }
 
-async function createDestination (config: Config, connection: KafkaConnection, host: Host): Promise<void> {
+// Brokers delete whole segments only, and never the one being written: with segments of 1 GiB a small retention would keep all of that.
+function segmentFor (retentionBytes: number): { readonly 'segment.bytes'?: string } {
+  if (retentionBytes < 0) return {}
+  return { 'segment.bytes': String(Math.min(Math.max(Math.floor(retentionBytes / 4), 16 * MIB), 1024 * MIB)) }
+}
+
+/** Errors: KAFKA_TOPIC_MISSING, unless it is to be created; KAFKA_*. */
+async function checkDestination (config: Config, connection: KafkaConnection, host: Host): Promise<void> {
   const admin = new KafkaAdmin(connection)
   try {
     if (await admin.describeTopic(config.dstTopic) !== undefined) return
+    if (!config.createDstTopic) {
+      throw kafkaErrors.KAFKA_TOPIC_MISSING('the destination topic does not exist', {
+        where: `${config.dstTopic} at ${connection.brokers}`, hint: 'Create it, give --create-dst-topic, or correct --dst-topic.'
+      })
+    }
     const spec = {
       partitions: config.dstTopicPartitions,
       replicas: config.dstTopicReplicas,
       configs: {
         'retention.ms': String(config.dstTopicRetentionMs),
         'retention.bytes': String(config.dstTopicRetentionBytes),
-        'max.message.bytes': String(config.dstTopicMaxMessageBytes)
+        'max.message.bytes': String(config.dstTopicMaxMessageBytes),
+        ...segmentFor(config.dstTopicRetentionBytes)
       }
     }
     await admin.createTopic(config.dstTopic, spec)
     host.log.info({ topic: config.dstTopic, ...spec }, 'created the destination topic')
+  } catch (error) {
+    // Another player was quicker.
+    if (!(error instanceof AlertStreamError) || error.code !== 'KAFKA_TOPIC_EXISTS') throw error
   } finally {
     await admin.close()
   }
@@ -78,7 +98,7 @@ export default mode({
   describe: config => declare(config, describedConnection(config), () => {}).graph.describe(),
   async run (config, _positionals, host) {
     const connection = await connectionOf(config, 'alert-stream-play')
-    if (config.createDstTopic) await createDestination(config, connection, host)
+    await checkDestination(config, connection, host)
     const reports: PassReport[] = []
     const { graph, source } = declare(config, connection, report => {
       reports.splice(0, reports.length, report)

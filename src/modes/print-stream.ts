@@ -4,7 +4,7 @@ import { kafkaFlags, registryFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { position, type KafkaRecord } from '../kafka/record.ts'
-import { AlertStreamError, createGraph, silent, type Logger, type Sink } from '../pipeline/index.ts'
+import { AlertStreamError, createGraph, messageOf, silent, type Logger, type Sink } from '../pipeline/index.ts'
 import { readTopic } from '../sources/kafka-topic.ts'
 import { mode, runToEnd, type Host } from './mode.ts'
 import { connectionOf, describedConnection } from './parts.ts'
@@ -44,17 +44,23 @@ function reader (config: Config, log: Logger): (record: KafkaRecord) => Promise<
     return known
   }
   return async record => {
-    const common = { time: new Date(Number(record.timestamp)).toISOString(), position: position(record), size: record.value?.length ?? 0 }
+    const common = { time: timeOf(record), position: position(record), size: record.value?.length ?? 0 }
     try {
       const { schemaId, datum } = parseFrame(record.value ?? Buffer.alloc(0))
       const { id, history, midpointMjdTai } = alertFacts((await schemaOf(schemaId)).decode(datum))
       return { ...common, id: id.toString(), schemaId, history, midpointMjdTai }
     } catch (error) {
       // A registry that is down is not the record's fault: the step tries again, and the mode fails in the end.
-      if (error instanceof AlertStreamError && !error.retryable) return { ...common, problem: `${error.code}: ${error.message}` }
-      throw error
+      if (error instanceof AlertStreamError && error.retryable) throw error
+      return { ...common, problem: error instanceof AlertStreamError ? `${error.code}: ${error.message}` : messageOf(error) }
     }
   }
+}
+
+// A producer may write any 64-bit number; JavaScript's dates end earlier.
+function timeOf ({ timestamp }: KafkaRecord): string {
+  const date = new Date(Number(timestamp))
+  return Number.isNaN(date.getTime()) ? `${timestamp} ms` : date.toISOString()
 }
 
 function printer (config: Config, host: Pick<Host, 'print' | 'requestStop'>): Sink<Line> {

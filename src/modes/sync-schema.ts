@@ -3,6 +3,8 @@ import { createRegistryClient, type CompatibilityLevel, type RegistryClient, typ
 import { registryFlags, schemaPackageFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { createGraph, type Sink, type Source } from '../pipeline/index.ts'
+import { usageErrors } from '../config/errors.ts'
+import { modeErrors } from './errors.ts'
 import { mode, runToEnd, type Host } from './mode.ts'
 import { schemaPackageOf } from './parts.ts'
 
@@ -69,10 +71,18 @@ export default mode({
   flags: syncFlags,
   describe: config => declare(config, () => [], createRegistryClient({ url: config.schemaRegistryUrl }), () => {}).describe(),
   async run (config, _positionals, host: Host) {
+    if (config.all && config.schemaVersion !== undefined) {
+      throw usageErrors.USAGE_BAD_VALUE('--all and --schema-version exclude each other', { where: 'sync-schema' })
+    }
     const schemas = await schemaPackageOf(config, host)
     const versions = config.all ? schemas.versions : [config.schemaVersion === undefined ? schemas.latest : schemas.get(config.schemaVersion)]
     const registry = createRegistryClient({ url: config.schemaRegistryUrl, log: host.log })
     await registry.check()
-    await runToEnd(declare(config, () => versions, registry, line => { void host.print(line) }), host)
+    let done = 0
+    await runToEnd(declare(config, () => versions, registry, line => {
+      done++
+      void host.print(line)
+    }), host)
+    if (done < versions.length) throw modeErrors.STOPPED(`stopped after ${done} of ${versions.length} schemas`, { where: config.schemaRegistryUrl })
   }
 })

@@ -2,13 +2,13 @@
 // is whole, reads it by its topic id (so that a recreated topic is never mixed in), and ends when all its records have settled.
 // Emits: each record of the topic once per pass, in order of time offsets. Backpressures: by credits. Completes: after the one pass of
 // once-only mode; else only by drain. A topic that is missing, incomplete or recreated is waited for in loop mode, an error in once-only mode.
-import { setTimeout as sleep } from 'node:timers/promises'
 import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { headerText, recordBytes, type KafkaRecord } from '../kafka/record.ts'
-import { defineErrors, type NodeContext, type Source, type SourceRecord } from '../pipeline/index.ts'
+import { AlertStreamError, defineErrors, type NodeContext, type Source, type SourceRecord } from '../pipeline/index.ts'
 import { readTopic } from './kafka-topic.ts'
 import { topicChanged, wholeTopic } from './static-topic.ts'
+import { nextTick, sleepUntil } from './ticks.ts'
 
 export const replayErrors = defineErrors({
   STATIC_TOPIC_INCOMPLETE: { hint: 'Load it with create-stream --create-topic, or wait for the load that is under way; with a --repeat-interval play-stream waits for it.' }
@@ -18,7 +18,7 @@ export const replayErrors = defineErrors({
 export interface ReplayRecord {
   readonly record: KafkaRecord
   readonly pass: number
-  /** Milliseconds since 1970. */
+  /** By `performance.now()`. */
   readonly dueAt: number
 }
 
@@ -29,7 +29,7 @@ export interface PassReport {
   /** Key, value and header bytes. */
   readonly bytes: number
   readonly seconds: number
-  /** Why it ended early: the topic was recreated in the midst of it. */
+  /** Why it ended early: the topic was recreated in the midst of it, or the graph stopped. */
   readonly interrupted: string | undefined
 }
 
@@ -49,9 +49,13 @@ export interface ReplaySource extends Source<ReplayRecord> {
   readonly passes: number
   /** Why the next pass cannot begin yet, or undefined. */
   readonly waitingFor: string | undefined
+  /** Aborted when the graph drains or fails: what is in hand need not wait until it is due. */
+  readonly ending: AbortSignal
 }
 
 const POLL_MS = 1000
+/** How long an outage may last between passes; within one, the reader has the same patience. */
+const GIVE_UP_MS = 120_000
 
 /** Seconds since the first alert of the load, from the header; 0 where there is none. */
 export function timeOffset (record: KafkaRecord): number {
@@ -65,6 +69,12 @@ export function replaySource (options: ReplayOptions): ReplaySource {
 }
 
 interface Pass {
+  readonly number: number
+  readonly started: number
+  /** Records of the topic. */
+  readonly expected: number
+  pulled: number
+  /** Settled without failure: published. */
   alerts: number
   bytes: number
   open: number
@@ -77,63 +87,89 @@ class Replay implements ReplaySource {
   passes = 0
   waitingFor: string | undefined
   readonly #options: ReplayOptions
-  #pass: Pass = { alerts: 0, bytes: 0, open: 0, settled: undefined }
+  readonly #ending = new AbortController()
+  /** The one that is under way; undefined when it has been reported. */
+  #pass: Pass | undefined
 
   constructor (options: ReplayOptions) {
     this.#options = options
     this.detail = `${options.topic}, ${options.intervalMs < 0 ? 'once' : `every ${options.intervalMs / 1000} s`}`
   }
 
+  get ending (): AbortSignal { return this.#ending.signal }
+
   get #loops (): boolean { return this.#options.intervalMs >= 0 }
 
   async * records (context: NodeContext): AsyncIterable<SourceRecord<ReplayRecord>> {
-    let tick = Date.now()
-    while (!context.drain.aborted) {
-      const whole = await this.#whole(context)
-      if (whole === undefined) return
-      const started = performance.now()
-      this.#pass = { alerts: 0, bytes: 0, open: 0, settled: undefined }
-      const interrupted = yield * this.#onePass(whole, context)
-      await this.#allSettled(context)
-      const { alerts, bytes } = this.#pass
-      this.passes++
-      this.#options.onPass({ pass: this.passes, alerts, bytes, seconds: (performance.now() - started) / 1000, interrupted })
+    const { drain } = context
+    if (drain.aborted) this.#ending.abort()
+    else drain.addEventListener('abort', () => { this.#ending.abort() }, { once: true })
+    let tick: number | undefined
+    while (!drain.aborted) {
+      const found = await this.#whole(context)
+      if (found === undefined) return
+      // The time of a wait is no pass's fault: the grid begins anew.
+      if (tick === undefined || found.waited) tick = performance.now()
+      const pass = this.#pass = this.#begin(found.topic)
+      const interrupted = yield * this.#onePass(found.topic, pass, context)
+      await this.#allSettled(pass, context)
+      const took = performance.now() - pass.started
+      this.#report(pass, interrupted ?? (drain.aborted ? stoppedShort(pass) : undefined))
       if (!this.#loops) return
-      tick = await this.#nextTick(tick, (performance.now() - started) / 1000, alerts, context)
+      tick = await this.#nextPass(tick, pass, took, context)
     }
   }
 
-  settled (): void {
+  settled ({ value }: SourceRecord<ReplayRecord>, failure?: Error): void {
     const pass = this.#pass
+    if (pass === undefined) return
+    if (failure === undefined) {
+      pass.alerts++
+      pass.bytes += recordBytes(value.record)
+    }
     if (--pass.open === 0) pass.settled?.resolve()
   }
 
-  async * #onePass (whole: TopicSnapshot, context: NodeContext): AsyncGenerator<SourceRecord<ReplayRecord>, string | undefined> {
+  /** A pass that was cut short by the graph's end is reported too, now that all its records have settled. */
+  async flush (): Promise<void> {
+    if (this.#pass !== undefined) this.#report(this.#pass, stoppedShort(this.#pass))
+  }
+
+  #begin ({ start, end }: TopicSnapshot): Pass {
+    const expected = end.reduce((sum, each, partition) => sum + Number(each - (start[partition] ?? 0n)), 0)
+    return { number: this.passes + 1, started: performance.now(), expected, pulled: 0, alerts: 0, bytes: 0, open: 0, settled: undefined }
+  }
+
+  #report (pass: Pass, interrupted: string | undefined): void {
+    if (this.#pass !== pass) return
+    this.#pass = undefined
+    this.passes++
+    const { number, alerts, bytes, started } = pass
+    this.#options.onPass({ pass: number, alerts, bytes, seconds: (performance.now() - started) / 1000, interrupted })
+  }
+
+  async * #onePass (whole: TopicSnapshot, pass: Pass, context: NodeContext): AsyncGenerator<SourceRecord<ReplayRecord>, string | undefined> {
     const { connection, topic, burst } = this.#options
-    const start = Date.now()
-    const pass = this.passes + 1
     const reader = readTopic({ connection, topic, topicId: whole.id, from: whole.start, to: whole.end, ...(burst ? {} : { orderBy: timeOffset }) })
     try {
       await reader.open?.(context)
       for await (const { value: record, bytes, position } of reader.records(context)) {
-        this.#pass.alerts++
-        this.#pass.bytes += recordBytes(record)
-        this.#pass.open++
-        yield { value: { record, pass, dueAt: burst ? start : start + timeOffset(record) * 1000 }, bytes, position }
+        pass.pulled++
+        pass.open++
+        yield { value: { record, pass: pass.number, dueAt: pass.started + (burst ? 0 : timeOffset(record) * 1000) }, bytes, position }
       }
-      return context.drain.aborted ? 'stopped' : undefined
+      return undefined
     } catch (error) {
       // In loop mode the next pass begins when the topic is whole again.
       if (!this.#loops || !topicChanged(error)) throw error
-      context.log.warn({ pass, published: this.#pass.alerts, reason: error.message }, 'the pass ends early: the static topic is no longer what it was')
+      context.log.warn({ pass: pass.number, pulled: pass.pulled, reason: error.message }, 'the pass ends early: the static topic is no longer what it was')
       return error.message
     } finally {
       await reader.close?.()
     }
   }
 
-  async #allSettled (context: NodeContext): Promise<void> {
-    const pass = this.#pass
+  async #allSettled (pass: Pass, context: NodeContext): Promise<void> {
     if (pass.open === 0) return
     pass.settled = Promise.withResolvers()
     const give = (): void => pass.settled?.resolve()
@@ -143,21 +179,31 @@ class Replay implements ReplaySource {
   }
 
   /** The topic as it is, once it is whole; undefined when drained before. */
-  async #whole (context: NodeContext): Promise<TopicSnapshot | undefined> {
-    const { connection, topic, acceptUnmarked } = this.#options
+  async #whole (context: NodeContext): Promise<{ readonly topic: TopicSnapshot, readonly waited: boolean } | undefined> {
+    const { connection, topic } = this.#options
     const admin = new KafkaAdmin(connection)
+    let outage: number | undefined
     try {
-      while (!context.drain.aborted) {
-        const found = await wholeTopic(admin, connection, topic, acceptUnmarked)
+      for (let waited = false; !context.drain.aborted; waited = true) {
+        let found: TopicSnapshot | string
+        try {
+          found = await wholeTopic(admin, connection, topic, this.#options.acceptUnmarked)
+          outage = undefined
+        } catch (error) {
+          outage ??= performance.now()
+          const patient = this.#loops && error instanceof AlertStreamError && error.retryable && performance.now() - outage < GIVE_UP_MS
+          if (!patient) throw error
+          found = error.message
+        }
         if (typeof found !== 'string') {
-          if (this.waitingFor !== undefined) context.log.info({ topic }, 'the static topic is whole: playing it')
+          if (waited) context.log.info({ topic }, 'the static topic is whole: playing it')
           this.waitingFor = undefined
-          return found
+          return { topic: found, waited }
         }
         if (!this.#loops) throw replayErrors.STATIC_TOPIC_INCOMPLETE(`the static topic cannot be played: ${found}`, { where: `${topic} at ${connection.brokers}` })
         if (this.waitingFor !== found) context.log.warn({ topic, reason: found }, 'waiting for the static topic')
         this.waitingFor = found
-        await pause(POLL_MS, context.drain)
+        await sleepUntil(performance.now() + POLL_MS, context.drain)
       }
       return undefined
     } finally {
@@ -165,34 +211,23 @@ class Replay implements ReplaySource {
     }
   }
 
-  /** Waits for the next tick of the grid. Late: begins at once, says so with figures, and leaves out ticks that are wholly over. */
-  async #nextTick (tick: number, tookSeconds: number, alerts: number, context: NodeContext): Promise<number> {
+  /** Waits for the next tick of the grid; where it is over already, says so with figures. */
+  async #nextPass (tick: number, { alerts }: Pass, tookMs: number, context: NodeContext): Promise<number> {
     const { intervalMs } = this.#options
-    let next = tick + intervalMs
-    const now = Date.now()
-    if (now <= next) {
-      await pause(next - now, context.drain)
-      return next
-    }
-    const missed = intervalMs === 0 ? 0 : Math.floor((now - next) / intervalMs)
-    next += missed * intervalMs
-    if (intervalMs > 0) {
-      context.log.warn({ alerts, tookSeconds: round(tookSeconds), intervalSeconds: intervalMs / 1000, lateSeconds: round((now - next) / 1000), ticksLeftOut: missed },
+    const next = nextTick(tick, intervalMs, performance.now())
+    if (next.lateMs > 0) {
+      context.log.warn({ alerts, tookSeconds: seconds(tookMs), intervalSeconds: seconds(intervalMs), lateSeconds: seconds(next.lateMs), ticksLeftOut: next.leftOut },
         'cannot keep up: the pass took longer than the repeat interval')
     }
-    return next
+    await sleepUntil(next.tick, context.drain)
+    return next.tick
   }
 }
 
-function round (value: number): number {
-  return Math.round(value * 1000) / 1000
+function stoppedShort ({ alerts, expected }: Pass): string | undefined {
+  return alerts < expected ? 'stopped' : undefined
 }
 
-/** Sleeps until the time is over or the graph drains. */
-async function pause (ms: number, drain: AbortSignal): Promise<void> {
-  try {
-    await sleep(Math.max(0, ms), undefined, { signal: drain })
-  } catch (error) {
-    if (!drain.aborted) throw error
-  }
+function seconds (ms: number): number {
+  return Math.round(ms) / 1000
 }

@@ -2,8 +2,9 @@
 import type { KafkaAdmin, TopicSnapshot } from '../kafka/admin.ts'
 import { incompleteness } from '../kafka/completion.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
-import { AlertStreamError } from '../pipeline/index.ts'
-import { lastRecord } from './kafka-topic.ts'
+import type { KafkaRecord } from '../kafka/record.ts'
+import { AlertStreamError, silent } from '../pipeline/index.ts'
+import { readTopic } from './kafka-topic.ts'
 
 const changes = new Set(['KAFKA_TOPIC_RECREATED', 'KAFKA_TOPIC_MISSING', 'KAFKA_OFFSET_LOST', 'KAFKA_PARTITION_MISSING'])
 
@@ -23,12 +24,25 @@ export async function wholeTopic (admin: KafkaAdmin, connection: KafkaConnection
     const empty = snapshot.end.every((end, partition) => end <= (snapshot.start[partition] ?? 0n))
     if (empty) return 'it is empty'
     if (acceptUnmarked) return snapshot
-    const last = await Promise.all(snapshot.end.map((_, partition) => lastRecord(connection, topic, partition)))
-    const reason = incompleteness(snapshot, last)
-    // What was read belongs to this snapshot only if the topic is still the same.
-    return reason ?? ((await admin.describeTopic(topic))?.id === snapshot.id ? snapshot : 'it is being recreated')
+    return incompleteness(snapshot, await lastRecords(connection, snapshot)) ?? snapshot
   } catch (error) {
     if (topicChanged(error)) return 'it is being recreated'
     throw error
+  }
+}
+
+/** What stands at the last offset of each partition, read by the snapshot's topic id; undefined where there is no record (a transaction's mark). */
+async function lastRecords (connection: KafkaConnection, { topic, id, start, end }: TopicSnapshot): Promise<(KafkaRecord | undefined)[]> {
+  const from = end.map((each, partition) => each > (start[partition] ?? 0n) ? each - 1n : each)
+  const reader = readTopic({ connection, topic, topicId: id, from, to: end })
+  const never = new AbortController().signal
+  const context = { node: 'static-topic', log: silent, drain: never, abort: never }
+  const last = new Array<KafkaRecord | undefined>(end.length).fill(undefined)
+  try {
+    await reader.open?.(context)
+    for await (const { value } of reader.records(context)) last[value.partition] = value
+    return last
+  } finally {
+    await reader.close?.()
   }
 }
