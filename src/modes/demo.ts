@@ -1,13 +1,14 @@
 // demo: what `npm start` runs. The whole system on this machine: real Kafka and schema registry, a generated visit loaded and played every
 // 37 seconds, archived and served. Modes run as processes of their own. Ctrl-C drains them in order and stops the servers.
 import { rm } from 'node:fs/promises'
+import { openContainer } from '../avro/index.ts'
 import { modeErrors } from './errors.ts'
 import { mode, type Host } from './mode.ts'
-import { compare, smokeLine, type SmokeResult } from './demo/smoke.ts'
+import { compare, isWell, smokeLine, type SmokeResult } from './demo/smoke.ts'
 import { demoFlags, settingsOf, type Settings } from './demo/settings.ts'
-import { openState, removeDemoFile } from './demo/state.ts'
+import { emptySmokeFolder, readVisits, withState, writeVisits } from './demo/state.ts'
 import { startSystem, type DemoSystem } from './demo/system.ts'
-import { visitLine, visits, type VisitReport } from './demo/visits.ts'
+import { visitLine, visits } from './demo/visits.ts'
 
 function whereEverythingIs ({ file }: DemoSystem, { stateDir, intervalSeconds }: Settings): string {
   return [
@@ -22,16 +23,52 @@ function whereEverythingIs ({ file }: DemoSystem, { stateDir, intervalSeconds }:
   ].join('\n') + '\n'
 }
 
-/** Prints visit lines until the stop, or until `passes` are archived. */
-async function watch (system: DemoSystem, passes: number | undefined, host: Host, onVisit: (report: VisitReport) => Promise<void>): Promise<void> {
+/** Prints visit lines until the stop, or until `passes` are archived. Visits are numbered on from earlier starts. */
+async function watch (system: DemoSystem, { stateDir }: Settings, passes: number | undefined, host: Host): Promise<void> {
+  const earlier = await readVisits(stateDir)
   const watching = (async () => {
-    for await (const report of visits(system.play, system.ingest, host.stop)) {
-      await onVisit(report)
+    for await (const report of visits(system, host.stop)) {
+      const visit = earlier + report.pass.pass
+      await host.print(visitLine(visit, report))
+      await writeVisits(stateDir, visit)
       if (passes !== undefined && report.pass.pass >= passes) return
     }
   })()
   watching.catch(() => {})
   await Promise.race([watching, system.failed])
+}
+
+/** Starts, watches and stops the system. Resolves with the comparison of a smoke test that came to it. */
+async function runSystem (settings: Settings, host: Host): Promise<{ readonly result: SmokeResult, readonly expected: number } | undefined> {
+  const { config } = settings
+  const say = (line: string): void => { void host.print(`${line}\n`) }
+  let system: DemoSystem | undefined
+  try {
+    system = await startSystem(settings, host, say)
+    await host.print(whereEverythingIs(system, settings))
+    await watch(system, settings, config.smoke ? 1 : config.passes, host)
+    if (!config.smoke || host.stop.aborted) return undefined
+    const expected = config.file === undefined ? settings.alerts * config.visits : system.loaded
+    return { result: await Promise.race([compare(system.file), system.failed]), expected }
+  } catch (error) {
+    // A stop in the midst of the start ends like any other stop.
+    if (!host.stop.aborted) throw error
+    return undefined
+  } finally {
+    if (system !== undefined) {
+      say('stopping: simulator, ingester, API, servers')
+      await system.stop()
+      say('stopped')
+    }
+  }
+}
+
+/** Prints the smoke test's line. Error: SMOKE_FAILED. */
+async function verdict (result: SmokeResult, expected: number, settings: Settings, host: Host): Promise<void> {
+  for (const problem of result.problems) await host.print(`  ${problem}\n`)
+  await host.print(smokeLine(result))
+  if (isWell(result, expected)) return
+  throw modeErrors.SMOKE_FAILED(`${expected} alerts were to be published, archived and served alike`, { where: settings.stateDir })
 }
 
 export default mode({
@@ -42,40 +79,16 @@ export default mode({
   flags: demoFlags,
   async run (config, _positionals, host) {
     const settings = settingsOf(config, host.cwd)
-    const say = (line: string): void => { void host.print(`${line}\n`) }
-    if (config.smoke) await rm(settings.stateDir, { recursive: true, force: true })
-    await openState(settings.stateDir)
-    let system: DemoSystem | undefined
-    let result: SmokeResult | undefined
-    try {
-      system = await startSystem(settings, host, say)
-      await host.print(whereEverythingIs(system, settings))
-      await watch(system, config.smoke ? 1 : config.passes, host, async report => host.print(visitLine(report)))
-      if (config.smoke && !host.stop.aborted) result = await compare(system.file)
-    } catch (error) {
-      // A stop in the midst of the start ends like any other stop.
-      if (!host.stop.aborted) throw error
-    } finally {
-      if (system !== undefined) {
-        say('stopping: simulator, ingester, API, servers')
-        await removeDemoFile(settings.stateDir)
-        await system.stop()
-        say('stopped')
-      }
-    }
-    if (config.smoke) await verdict(result, settings, host)
+    // Before anything is downloaded or started for it.
+    if (config.file !== undefined) await (await openContainer(config.file, { decode: false })).close()
+    await withState(settings.stateDir, host.log, async () => {
+      if (config.smoke) await emptySmokeFolder(settings.stateDir)
+      const outcome = await runSystem(settings, host)
+      if (!config.smoke) return
+      if (outcome === undefined) throw modeErrors.SMOKE_FAILED('stopped before anything was compared', { where: settings.stateDir })
+      await verdict(outcome.result, outcome.expected, settings, host)
+      // The folder of a test that failed is kept.
+      await rm(settings.stateDir, { recursive: true, force: true })
+    })
   }
 })
-
-/** Prints the smoke test's line; keeps the state folder where something is wrong. Error: SMOKE_FAILED. */
-async function verdict (result: SmokeResult | undefined, settings: Settings, host: Host): Promise<void> {
-  if (result === undefined) throw modeErrors.SMOKE_FAILED('stopped before anything was compared', { where: settings.stateDir })
-  const expected = settings.alerts * settings.config.visits
-  for (const problem of result.problems) await host.print(`  ${problem}\n`)
-  await host.print(smokeLine(result))
-  const { published, archived, served, differ } = result
-  if (published !== expected || archived !== expected || served !== expected || differ > 0) {
-    throw modeErrors.SMOKE_FAILED(`${expected} alerts were to be published, archived and served alike`, { where: settings.stateDir })
-  }
-  await rm(settings.stateDir, { recursive: true, force: true })
-}

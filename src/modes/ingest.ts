@@ -5,7 +5,7 @@ import { adminFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } fr
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
-import { createGraph, type Source } from '../pipeline/index.ts'
+import { AlertStreamError, createGraph, type RetryPolicy, type Run, type Source } from '../pipeline/index.ts'
 import { kafkaGroupSource } from '../sources/kafka-group.ts'
 import { archiveSink, type ArchivableAlert } from '../sinks/archive.ts'
 import { kafkaDeadLetters } from '../sinks/kafka-dead-letters.ts'
@@ -33,6 +33,9 @@ const ingestFlags = flags({
   ...adminFlags
 })
 type Config = ConfigOf<typeof ingestFlags>
+
+/** A store's or a registry's restart: a minute or two, during which the records in flight wait. */
+const patient: RetryPolicy = { attempts: 20, baseMs: 100, maxMs: 10_000 }
 
 interface Framed { readonly frame: Buffer, readonly schemaId: number, readonly datum: Buffer }
 
@@ -62,7 +65,8 @@ function limited<T> (source: Source<T>, limit: number): Source<T> {
   }
 }
 
-function declare (config: Config, connection: KafkaConnection, archive: () => Archive, storeUrl: string) {
+/** @param giveUp called with an error that waiting cannot mend and no record is at fault of */
+export function declare (config: Config, connection: KafkaConnection, archive: () => Archive, storeUrl: string, giveUp: (error: Error) => void = () => {}) {
   const source = kafkaGroupSource({
     connection, topics: config.topic, group: config.group, instanceId: config.groupInstanceId, from: config.autoOffsetReset,
     waitForTopic: config.waitForTopic,
@@ -75,13 +79,18 @@ function declare (config: Config, connection: KafkaConnection, archive: () => Ar
   graph.source('kafka', limited(source, config.limit), { records: 2000, bytes: config.maxInFlightMib * 1024 * 1024 })
     .step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
     .step('capture-schema', async ({ frame, schemaId, datum }): Promise<Omit<ArchivableAlert, 'gz'>> => {
-      const schema = await capture(schemaId)
-      return { id: schema.readAlertId(datum).toString(), frame, crc32c: crc32c(frame) }
-    }, { concurrency: config.batchSize, kind: 'schema and id', detail: config.schemaRegistryUrl })
+      try {
+        const schema = await capture(schemaId)
+        return { id: schema.readAlertId(datum).toString(), frame, crc32c: crc32c(frame) }
+      } catch (error) {
+        if (error instanceof AlertStreamError && error.code === 'SCHEMA_ID_REUSED') giveUp(error)
+        throw error
+      }
+    }, { concurrency: config.batchSize, retry: patient, kind: 'schema and id', detail: config.schemaRegistryUrl })
     .step('gzip', async (alert): Promise<ArchivableAlert> =>
       ({ ...alert, gz: dedupe.has(dedupeKey(alert.id, alert.crc32c)) ? undefined : await gzipFrame(alert.frame, config.gzipLevel) }),
     { concurrency: config.gzipThreads, kind: 'gzip', detail: `level ${config.gzipLevel}` })
-    .to('archive', sink, { concurrency: config.batchSize })
+    .to('archive', sink, { concurrency: config.batchSize, retry: patient })
   return { graph: graph.build(), source, sink }
 }
 
@@ -98,17 +107,21 @@ export default mode({
   async run (config, _positionals, host) {
     const archive = await archiveOf(config, 'write')
     const connection = await connectionOf(config, 'alert-stream-ingest')
-    const { graph, source, sink } = declare(config, connection, () => archive, archive.alerts.url)
+    let running: Run | undefined
+    const { graph, source, sink } = declare(config, connection, () => archive, archive.alerts.url, error => { void running?.abort(error) })
+    // Not to be had before the source is open, nor while the brokers are out of reach.
+    const lag = async (): Promise<number | undefined> => source.lag().then(Number, () => undefined)
     let admin: AdminServer | undefined
     try {
       const run = await runToEnd(graph, host, {
         drainSeconds: config.drainSeconds,
         onRun: async run => {
+          running = run
           admin = await host.expose({
             run,
             description: graph.describe(),
             ready: async () => archive.check().then(() => undefined, (error: unknown) => String(error)),
-            facts: async () => ({ ...sink.stats, lag: Number(await source.lag()) })
+            facts: async () => ({ ...sink.stats, lag: await lag() })
           }, config)
         }
       })

@@ -16,8 +16,13 @@ const serveFlags = flags({
 })
 type Config = ConfigOf<typeof serveFlags>
 
+/** As the server has it, however many slashes were given. */
+function prefixOf ({ pathPrefix }: Config): string {
+  return `/${pathPrefix}/v1`.replace(/\/+/g, '/')
+}
+
 function describe (config: Config): GraphDescription {
-  const prefix = `${config.pathPrefix}/v1`
+  const prefix = prefixOf(config)
   const urls = config.alertStore === undefined && config.gcpBucketAlerts === undefined && config.localFileRoot === undefined
     ? { alerts: '--alert-store', schemas: '--schema-store' }
     : storeUrls(config)
@@ -57,9 +62,9 @@ export default mode({
       pressure: { maxEventLoopDelayMs: config.maxEventLoopDelay }
     })
     try {
-      const url = await listen(app, { host: config.listenHost, port: config.listenPort })
-      host.log.info({ url: `${url}${config.pathPrefix}/v1`, alerts: archive.alerts.url, schemas: archive.schemas.url, layout: config.layout }, 'serving')
-      await host.print(`serving ${url}${config.pathPrefix}/v1\n`)
+      const url = await listen(app, { host: config.listenHost, port: config.listenPort }) + prefixOf(config)
+      host.log.info({ url, alerts: archive.alerts.url, schemas: archive.schemas.url, layout: config.layout }, 'serving')
+      await host.print(`serving ${url}\n`)
       const admin = await host.expose({
         description: describe(config),
         ready: async () => archive.check().then(() => undefined, (error: unknown) => String(error)),

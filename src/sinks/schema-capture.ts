@@ -1,8 +1,10 @@
 // Captures the schema of an alert into the archive, whole, before the first alert that needs it goes on: once per id and process, concurrent
-// alerts wait for the one capture. A capture that failed is not remembered: the next alert tries again.
+// alerts wait for the one capture. A capture that failed is not remembered: the next alert tries again. Only a schema that the registry does
+// not have, or that is no alert's, is the alert's own fault; a registry that refuses or is none says nothing about the alert.
 import { parseSchema, type AlertSchema, type RegistryClient } from '../avro/index.ts'
 import { AlertStreamError, defineErrors } from '../pipeline/index.ts'
 import type { Archive } from '../stores/index.ts'
+import { faultsOfTheStore, retryable } from './archive.ts'
 
 export const captureErrors = defineErrors({
   // Retryable, because no alert is at fault: the graph fails, and nothing goes to the dead letters.
@@ -12,20 +14,25 @@ export const captureErrors = defineErrors({
   }
 })
 
-/** Resolves with the parsed schema when its text is durable in the archive. Errors: UNKNOWN_SCHEMA, REGISTRY_*, SCHEMA_INVALID, SCHEMA_ID_REUSED, STORE_*. */
-export type SchemaCapture = (schemaId: number, signal?: AbortSignal) => AlertSchema | Promise<AlertSchema>
+/**
+ * Resolves with the parsed schema when its text is durable in the archive. Errors: UNKNOWN_SCHEMA, SCHEMA_INVALID; retryable ones:
+ * SCHEMA_ID_REUSED, REGISTRY_*, NOT_A_REGISTRY, STORE_*.
+ */
+export type SchemaCapture = (schemaId: number) => AlertSchema | Promise<AlertSchema>
+
+const faultsOfTheRegistry = new Set(['REGISTRY_REFUSED', 'NOT_A_REGISTRY'])
 
 export function schemaCapture (registry: Pick<RegistryClient, 'schemaById' | 'url'>, archive: () => Pick<Archive, 'putSchema'>): SchemaCapture {
   const captured = new Map<number, AlertSchema>()
   const pending = new Map<number, Promise<AlertSchema>>()
 
   async function capture (schemaId: number): Promise<AlertSchema> {
-    const text = await registry.schemaById(schemaId)
+    const text = await registry.schemaById(schemaId).catch((error: unknown) => { throw retryable(error, faultsOfTheRegistry) })
     const schema = parseSchema(text, `schema ${schemaId} of ${registry.url}`)
     try {
       await archive().putSchema(schemaId, text)
     } catch (error) {
-      if (!(error instanceof AlertStreamError) || error.code !== 'ARCHIVE_CONFLICT') throw error
+      if (!(error instanceof AlertStreamError) || error.code !== 'ARCHIVE_CONFLICT') throw retryable(error, faultsOfTheStore)
       throw captureErrors.SCHEMA_ID_REUSED(`the archive has another schema under id ${schemaId} than the registry`, { where: registry.url, cause: error })
     }
     captured.set(schemaId, schema)

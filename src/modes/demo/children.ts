@@ -2,7 +2,7 @@
 // must not reach them before the demo drains them), with its log in the state folder and an admin port that the demo asks for counts.
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { freePorts, lastWords, reclaimFolder, startServer, type RunningServer } from '../../devstack/index.ts'
+import { freePorts, lastWords, reclaimFolder, startServer, type Environment, type RunningServer } from '../../devstack/index.ts'
 import type { MeterReading } from '../../pipeline/index.ts'
 import { modeErrors } from '../errors.ts'
 import type { Host } from '../mode.ts'
@@ -16,7 +16,8 @@ export interface ModeStatus<Facts> {
 
 export interface ModeProcess<Facts> extends RunningServer {
   readonly mode: string
-  status (): Promise<ModeStatus<Facts>>
+  /** Undefined while it does not answer: it is beginning, ending or busy. Never rejects. */
+  status (): Promise<ModeStatus<Facts> | undefined>
 }
 
 /** Starts a mode and waits until its admin port answers at `path`. Error: DEVSTACK_SERVER_DIED with the last words of its log. */
@@ -33,7 +34,7 @@ export async function startMode<Facts> (
     name: mode,
     program,
     args: [...first, mode, ...args, '--admin-port', String(port)],
-    env: host.environment,
+    env: environmentOf(host.environment),
     dataDir,
     mark: `--admin-port ${port}`,
     logFile: join(dataDir, 'log'),
@@ -41,17 +42,27 @@ export async function startMode<Facts> (
     readyMs: 60_000,
     log: host.log
   })
-  return {
-    ...server,
-    mode,
-    status: async () => await (await fetch(`${url}/status`, { signal: AbortSignal.timeout(10_000) })).json() as ModeStatus<Facts>
+  return { ...server, mode, status: async () => statusOf<Facts>(url) }
+}
+
+async function statusOf<Facts> (url: string): Promise<ModeStatus<Facts> | undefined> {
+  try {
+    const answer = await fetch(`${url}/status`, { signal: AbortSignal.timeout(10_000) })
+    return answer.ok ? await answer.json() as ModeStatus<Facts> : undefined
+  } catch {
+    return undefined
   }
 }
 
-/** Rejects when a mode ends although nobody stopped it. Error: DEMO_PART_FAILED. */
-export async function whenItDies (server: ModeProcess<unknown>, stopping: () => boolean): Promise<never> {
+// The demo says by flags all that its parts need: what the user has set for other runs must not change them.
+function environmentOf (environment: Environment): Environment {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => name === 'ALERT_STREAM_LOG_LEVEL' || !/^(ALERT_STREAM|ALERTDB)_/.test(name)))
+}
+
+/** Rejects when a part ends although nobody stopped it. Error: DEMO_PART_FAILED with the last words of its log. */
+export async function whenItDies (name: string, server: Pick<RunningServer, 'exited' | 'logFile'>, stopping: () => boolean): Promise<never> {
   const { code, signal } = await server.exited
   if (stopping()) return await new Promise<never>(() => {})
   const said = lastWords(await readFile(server.logFile, 'utf8').catch(() => ''))
-  throw modeErrors.DEMO_PART_FAILED(`${server.mode} ended with ${signal === null ? `exit code ${code}` : `signal ${signal}`}${said}`, { where: server.logFile })
+  throw modeErrors.DEMO_PART_FAILED(`${name} ended with ${signal === null ? `exit code ${code}` : `signal ${signal}`}${said}`, { where: server.logFile })
 }

@@ -2,10 +2,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { MeterReading } from '../../pipeline/index.ts'
 import type { PassReport } from '../../sources/replay.ts'
-import type { ModeProcess } from './children.ts'
+import type { ModeStatus } from './children.ts'
 
 export interface PlayFacts { readonly passes: number, readonly lastPass?: PassReport }
-export interface IngestFacts { readonly written: number, readonly identical: number, readonly lag: number }
+export interface IngestFacts { readonly written: number, readonly identical: number }
+
+/** Whom the watcher asks. */
+export interface Watched {
+  readonly play: { status (): Promise<ModeStatus<PlayFacts> | undefined> }
+  readonly ingest: { status (): Promise<ModeStatus<IngestFacts> | undefined> }
+  /** Records of the simulated topic that the group has not committed, by the brokers' word; undefined while they do not answer. */
+  lag (): Promise<number | undefined>
+}
 
 /** One visit, when it is archived or when the next one has been published meanwhile. */
 export interface VisitReport {
@@ -13,7 +21,7 @@ export interface VisitReport {
   /** Alerts that settled in the archive since the line before. */
   readonly archived: number
   readonly written: number
-  /** Seconds from the first to the last look at which something was archived. */
+  /** Seconds from the pass's beginning, or from the line before, to now. */
   readonly seconds: number
   readonly lag: number
   /** Since the demo began. */
@@ -23,35 +31,41 @@ export interface VisitReport {
 
 const POLL_MS = 250
 
-/** Yields a report per pass until `stop`. Rejects when a mode does not answer. */
-export async function * visits (play: ModeProcess<PlayFacts>, ingest: ModeProcess<IngestFacts>, stop: AbortSignal): AsyncGenerator<VisitReport> {
+/** Yields a report per pass until `stop`. A part that does not answer is asked again: whether it lives is watched elsewhere. */
+export async function * visits ({ play, ingest, lag }: Watched, stop: AbortSignal): AsyncGenerator<VisitReport> {
   let seen = 0
-  let before = { archived: 0, written: 0, at: performance.now() }
+  let before = { archived: 0, written: 0, at: -Infinity }
   while (!stop.aborted) {
     const published = await play.status()
-    const { lastPass, passes } = published.facts
-    if (lastPass === undefined || passes === seen) {
+    const pass = published?.facts.lastPass
+    if (published === undefined || pass === undefined || published.facts.passes === seen) {
       await pause(stop)
       continue
     }
-    seen = passes
-    const began = performance.now() - lastPass.seconds * 1000
+    seen = published.facts.passes
+    const began = performance.now() - pass.seconds * 1000
+    // The lag is the brokers' word for all partitions: an ingester that has not joined its group yet would say 0.
+    let behind = await lag()
     let archive = await ingest.status()
-    while (archive.facts.lag > 0 && !stop.aborted && (await play.status()).facts.passes === seen) {
+    while (behind !== 0 && !stop.aborted && ((await play.status())?.facts.passes ?? seen) === seen || behind === undefined || archive === undefined) {
+      if (stop.aborted) return
       await pause(stop)
+      behind = await lag()
+      // After the lag: what is committed is counted.
       archive = await ingest.status()
     }
-    const { written, identical, lag } = archive.facts
+    const { written, identical } = archive.facts
+    const now = performance.now()
     yield {
-      pass: lastPass,
+      pass,
       archived: written + identical - before.archived,
       written: written - before.written,
-      seconds: (performance.now() - Math.max(began, before.at)) / 1000,
-      lag,
+      seconds: (now - Math.max(began, before.at)) / 1000,
+      lag: behind,
       deadLetters: archive.nodes.at(-1)?.out ?? 0,
       nodes: [published.nodes, archive.nodes]
     }
-    before = { archived: written + identical, written, at: performance.now() }
+    before = { archived: written + identical, written, at: now }
   }
 }
 
@@ -60,10 +74,11 @@ async function pause (stop: AbortSignal): Promise<void> {
 }
 
 /** `visit 3: published 1000 in 2.5 s (400/s, 33.1 MB/s) · archived 1000 (0 written) in 2.9 s (345/s) · lag 0 · dead letters 0 · static-topic 3000 > ...` */
-export function visitLine ({ pass, archived, written, seconds, lag, deadLetters, nodes }: VisitReport): string {
+export function visitLine (visit: number, { pass, archived, written, seconds, lag, deadLetters, nodes }: VisitReport): string {
   const perSecond = (count: number, time: number): string => `${Math.round(count / Math.max(time, 0.001))}/s`
+  const megabytes = pass.bytes / 1e6 / Math.max(pass.seconds, 0.001)
   return [
-    `visit ${pass.pass}: published ${pass.alerts} in ${pass.seconds.toFixed(1)} s (${perSecond(pass.alerts, pass.seconds)}, ${(pass.bytes / 1e6 / pass.seconds).toFixed(1)} MB/s)`,
+    `visit ${visit}: published ${pass.alerts} in ${pass.seconds.toFixed(1)} s (${perSecond(pass.alerts, pass.seconds)}, ${megabytes.toFixed(1)} MB/s)`,
     `archived ${archived} (${written} written) in ${seconds.toFixed(1)} s (${perSecond(archived, seconds)})`,
     `lag ${lag}`,
     `dead letters ${deadLetters}`,
