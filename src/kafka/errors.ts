@@ -79,7 +79,8 @@ const phrases: Partial<Record<keyof typeof kafkaErrors, string>> = {
   KAFKA_TOPIC_MISSING: 'the topic does not exist',
   KAFKA_TOPIC_RECREATED: 'the topic was deleted or recreated meanwhile',
   KAFKA_AUTH_FAILED: 'the broker refused the credentials',
-  KAFKA_NOT_AUTHORISED: 'this user may not do that'
+  KAFKA_NOT_AUTHORISED: 'this user may not do that',
+  KAFKA_INSTANCE_FENCED: 'another process joined the group with the same instance id'
 }
 const tlsCode = /^(ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/
 const tlsMessage = /TLS handshake failed|requires TLS|secure TLS connection/

@@ -1,6 +1,6 @@
 // One partition being fetched: its position, the records that were fetched and not yet taken, and where it ends. Taking a record copies its
 // bytes out of the fetch response unless they are most of it: a record that waits long downstream would else keep megabytes of neighbours
-// alive, unseen by the byte credits. (A copy of 80 KB costs about 10 microseconds, far less than a gzip of it.)
+// alive, unseen by the byte credits. (A copy of 80 KB costs about 25 microseconds of CPU, a gzip of it a hundred times that.)
 import type { fetchV17, KafkaRecord as RawRecord, RecordsBatch } from '@platformatic/kafka'
 import { type KafkaHeader, type KafkaRecord, recordBytes } from './record.ts'
 

@@ -73,6 +73,7 @@ export class Fetcher {
   /** Starts fetching a partition. */
   add (start: FeedStart): Feed {
     const feed = new Feed(start)
+    this.#gone.delete(start.topicId)
     this.#feeds.set(feedKey(feed), feed)
     this.#order = [...this.#feeds.values()]
     this.kick()

@@ -79,7 +79,7 @@ export class GroupConsumer {
       onProgress: () => { options.onProgress() },
       onTopicGone: (topic, topicId) => {
         this.#drop(feed => feed.topic === topic && feed.topicId === topicId)
-        this.#topics.hurry()
+        this.#topics.suspect(topic, topicId)
       },
       onOutOfRange: feed => { void this.#restart(feed) }
     })
@@ -296,7 +296,7 @@ export class GroupConsumer {
       await this.#member.commit(membership, offsets, topic => ids.get(topic))
     } catch (error) {
       if (hasProtocolError(error, 'FENCED_INSTANCE_ID', 'GROUP_AUTHORIZATION_FAILED')) this.#fail(error as AlertStreamError)
-      if (hasProtocolError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) this.#topics.hurry()
+      if (hasProtocolError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) this.#topics.suspect()
       throw error
     }
     // A join meanwhile has compared with the brokers' own word.

@@ -2,7 +2,8 @@
 // outages, and commits that carry the generation in which the partitions were owned. The broker refuses such a commit from a member that has
 // lost them, so a loser can never rewind the winner. (The library's own commit rejoins and sends the old offsets again under the new
 // generation, which is accepted; so it is not used.) Fetching is not done here.
-import { Admin, Consumer, FindCoordinatorKeyTypes, type GroupAssignment, offsetCommitV8, offsetFetchV8, type Connection } from '@platformatic/kafka'
+import { Admin, Consumer, consumerHeartbeatChannel, FindCoordinatorKeyTypes, type GroupAssignment, offsetCommitV8, offsetFetchV8, type Connection } from '@platformatic/kafka'
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
@@ -55,6 +56,16 @@ export class GroupMember {
   #membership: Membership | undefined
   #joining: Promise<void> | undefined
   #coordinator: number | undefined
+  #rebalancing = false
+
+  /** Another process joined with our instance id. The library would join again with it, and the two would throw each other out. */
+  readonly #onHeartbeatError = (message: unknown): void => {
+    const { client, error } = message as { client: unknown, error: unknown }
+    if (client !== this.#consumer || this.#stopped || !hasProtocolError(error, 'FENCED_INSTANCE_ID')) return
+    // Called before the library looks at the error: out of the group, it will not join again.
+    this.#consumer.leaveGroup(true, () => {})
+    this.#options.onFatal(this.#map(error, 'stay in it'))
+  }
 
   constructor (options: GroupMemberOptions) {
     this.#options = options
@@ -77,7 +88,11 @@ export class GroupMember {
       this.rejoin().catch(() => {})
     })
     this.#consumer.on('consumer:group:join', () => { this.#joined() })
-    this.#consumer.on('consumer:group:rebalance', () => { if (!this.#stopped) this.#options.onRebalance() })
+    this.#consumer.on('consumer:group:rebalance', () => {
+      this.#rebalancing = true
+      if (!this.#stopped) this.#options.onRebalance()
+    })
+    consumerHeartbeatChannel.error.subscribe(this.#onHeartbeatError)
   }
 
   /** The generation and partitions owned now; undefined before the first join. */
@@ -90,6 +105,9 @@ export class GroupMember {
     const tracked = this.#consumer.topics.current
     for (const topic of tracked) if (!topics.includes(topic)) while (this.#consumer.topics.has(topic)) this.#consumer.topics.untrack(topic)
     for (const topic of topics) if (!tracked.includes(topic)) this.#consumer.topics.track(topic)
+    // A join under way was sent with the topics as they were: another has to follow it.
+    await this.#joining?.catch(() => {})
+    if (this.#rebalancing) await Promise.race([once(this.#consumer, 'consumer:group:join'), sleep(this.#options.rebalanceTimeout, undefined, { signal: this.#stop.signal })]).catch(() => {})
     await this.rejoin()
   }
 
@@ -136,6 +154,7 @@ export class GroupMember {
   /** Leaves the group, so that the partitions are given to others at once. */
   async close (): Promise<void> {
     this.#stop.abort()
+    consumerHeartbeatChannel.error.unsubscribe(this.#onHeartbeatError)
     await this.#consumer.close(true).catch(() => {})
     await this.#admin.close().catch(() => {})
   }
@@ -145,6 +164,7 @@ export class GroupMember {
   }
 
   #joined (): void {
+    this.#rebalancing = false
     const { generationId, memberId, assignments } = this.#consumer
     if (this.#stopped || memberId === null || assignments === null) return
     const partitions = assignments.flatMap(({ topic, partitions }: GroupAssignment) => partitions.map(partition => ({ topic, partition })))

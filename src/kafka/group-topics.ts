@@ -19,6 +19,8 @@ const MISSING_INTERVAL_MS = 1000
 export class GroupTopics {
   readonly #options: GroupTopicsOptions
   readonly #known = new Map<string, TopicDescription>()
+  /** Ids seen last, also of topics that are gone. */
+  readonly #lastIds = new Map<string, string>()
   readonly #stop = new AbortController()
   #hurry = new AbortController()
   #watching: Promise<void> | undefined
@@ -54,8 +56,10 @@ export class GroupTopics {
         continue
       }
       this.#known.set(topic, found)
-      if (before === undefined) this.#options.log.info({ topic, partitions: found.partitions }, 'the topic exists')
-      else if (before.id !== found.id) this.#options.log.warn({ topic }, 'the topic was recreated: reading the new one from its beginning')
+      const lastId = this.#lastIds.get(topic)
+      this.#lastIds.set(topic, found.id)
+      if (lastId !== undefined && lastId !== found.id) this.#options.log.warn({ topic }, 'the topic was recreated: reading the new one from its beginning')
+      else if (before === undefined) this.#options.log.info({ topic, partitions: found.partitions }, 'the topic exists')
       else this.#options.log.info({ topic, partitions: found.partitions }, 'the topic has other partitions now')
     }
     return changed
@@ -66,8 +70,9 @@ export class GroupTopics {
     this.#watching ??= this.#watch()
   }
 
-  /** Looks at once: something suggests that a topic is gone. */
-  hurry (): void {
+  /** Something says that the topic with that id is gone (or any changed): looks at once, and takes whatever it finds for news. */
+  suspect (topic?: string, id?: string): void {
+    if (topic !== undefined && this.#known.get(topic)?.id === id) this.#known.delete(topic)
     this.#hurry.abort()
   }
 

@@ -6,12 +6,13 @@ import { Producer, type ProduceResult, type SendOptions } from '@platformatic/ka
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { BatchSink, NodeContext } from '../pipeline/node.ts'
+import { KafkaAdmin } from '../kafka/admin.ts'
+import { type AddressedRecord, batchBytes, Batches } from '../kafka/batches.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
-import { isRetryable, kafkaErrors, mapKafkaError } from '../kafka/errors.ts'
+import { isRetryable, kafkaErrors, mapKafkaError, nestedErrors } from '../kafka/errors.ts'
 import { partitionFor } from '../kafka/murmur2.ts'
 import { type OutgoingRecord, recordBytes } from '../kafka/record.ts'
 import { findTopic } from '../kafka/topic-lookup.ts'
-import { KafkaAdmin } from '../kafka/admin.ts'
 
 export interface KafkaSinkOptions {
   readonly connection: KafkaConnection
@@ -39,24 +40,9 @@ export interface KafkaSink extends BatchSink<OutgoingRecord> {
 
 /** Kafka's own default of max.message.bytes. */
 const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588
-const BATCH_OVERHEAD = 61
-/** Length, attributes, deltas and counts of a record, at most; each header has two lengths more. */
-const RECORD_OVERHEAD = 36
-const HEADER_OVERHEAD = 10
-const MAX_SEND_BYTES = 8 * 1024 * 1024
 const RETRY_DELAY_MS = 500
 const MISSING_TOPIC_MS = 5000
 const ALL_IN_SYNC = -1
-/** The library encodes the time between records of one batch wrongly from 2^30 ms (12 days) on: such records go in batches of their own. */
-const MAX_BATCH_SPAN_MS = 2n ** 30n - 1n
-
-interface Addressed {
-  readonly topic: string
-  readonly partition: number
-  readonly size: number
-  readonly timestamp: bigint
-  readonly record: OutgoingRecord
-}
 
 /**
  * Errors: KAFKA_MESSAGE_TOO_LARGE (one record exceeds the topic's limit, both sizes named), KAFKA_TOPIC_MISSING, KAFKA_PARTITION_MISSING,
@@ -103,8 +89,8 @@ class ProducingSink implements KafkaSink {
   async writeBatch (values: readonly OutgoingRecord[], context: { readonly signal: AbortSignal }): Promise<void> {
     if (values.length === 0) return
     const deadline = Date.now() + this.#timeout
-    const lanes = await this.#address(values, deadline, context.signal)
-    for (const send of sendsOf(lanes)) await this.#deliver(send, deadline, context.signal)
+    const sends = await this.#address(values, deadline, context.signal)
+    for (const send of sends) await this.#deliver(send, deadline, context.signal)
   }
 
   stats (): KafkaSinkStats {
@@ -117,69 +103,64 @@ class ProducingSink implements KafkaSink {
     await producer?.close().catch(() => {})
   }
 
-  /** Chunks per partition, each small enough for one batch, in order. */
-  async #address (values: readonly OutgoingRecord[], deadline: number, signal: AbortSignal): Promise<Addressed[][][]> {
-    const counts = new Map<string, number>()
-    const lanes = new Map<string, { chunks: Addressed[][], bytes: number, limit: number }>()
+  /** Decides the partition of each record and puts them into batches; rejects before anything is sent where one cannot go. */
+  async #address (values: readonly OutgoingRecord[], deadline: number, signal: AbortSignal): Promise<AddressedRecord[][]> {
+    const topics = new Map<string, { partitions: number, limit: { bytes: number, known: boolean } }>()
+    const batches = new Batches()
     const now = BigInt(Date.now())
     const turn = this.#turn++
     for (const record of values) {
       const topic = record.topic ?? this.#options.topic
       if (topic === undefined) throw kafkaErrors.KAFKA_CONFIG('a record names no topic, and the sink has none')
-      let count = counts.get(topic)
-      if (count === undefined) {
-        count = await this.#partitions(topic, deadline, signal)
-        counts.set(topic, count)
+      let known = topics.get(topic)
+      if (known === undefined) {
+        known = { partitions: await this.#partitions(topic, deadline, signal), limit: await this.#limit(topic) }
+        topics.set(topic, known)
       }
-      const partition = record.partition ?? (record.key === null ? turn % count : partitionFor(record.key, count))
-      if (partition >= count) {
-        throw kafkaErrors.KAFKA_PARTITION_MISSING(`partition ${partition} does not exist: the topic has ${count}`, { where: topic })
+      const { partitions, limit } = known
+      const partition = record.partition ?? (record.key === null ? turn % partitions : partitionFor(record.key, partitions))
+      if (partition >= partitions) {
+        throw kafkaErrors.KAFKA_PARTITION_MISSING(`partition ${partition} does not exist: the topic has ${partitions}`, { where: topic })
       }
-      const limit = await this.#limit(topic)
-      const size = recordBytes(record) + RECORD_OVERHEAD + HEADER_OVERHEAD * record.headers.length
-      if (limit.known && size - RECORD_OVERHEAD + BATCH_OVERHEAD > limit.bytes && !this.#compresses) throw this.#tooLarge(topic, size, limit.bytes)
-      const key = `${topic}/${partition}`
-      let lane = lanes.get(key)
-      if (lane === undefined) {
-        lane = { chunks: [[]], bytes: BATCH_OVERHEAD, limit: this.#options.maxBatchBytes ?? limit.bytes }
-        lanes.set(key, lane)
-      }
-      const timestamp = record.timestamp ?? now
-      const first = lane.chunks.at(-1)![0]
-      if (first !== undefined && (lane.bytes + size > lane.limit || spanOf(timestamp, first.timestamp) > MAX_BATCH_SPAN_MS)) {
-        lane.chunks.push([])
-        lane.bytes = BATCH_OVERHEAD
-      }
-      lane.bytes += size
-      lane.chunks.at(-1)!.push({ topic, partition, size, timestamp, record })
+      const compresses = (this.#options.compression ?? 'none') !== 'none'
+      if (limit.known && !compresses && recordBytes(record) > limit.bytes) throw this.#tooLarge(topic, record)
+      batches.add({ topic, partition, timestamp: record.timestamp ?? now, record }, this.#options.maxBatchBytes ?? limit.bytes)
     }
-    return [...lanes.values()].map(lane => lane.chunks)
+    return batches.sends()
   }
 
-  async #deliver (records: readonly Addressed[], deadline: number, signal: AbortSignal): Promise<void> {
+  async #deliver (records: readonly AddressedRecord[], deadline: number, signal: AbortSignal): Promise<void> {
+    const { topic } = records[0]!
     try {
-      const result = await this.#bounded(this.#send(records), records[0]!.topic, deadline, signal)
+      const result = await this.#bounded(this.#send(records), topic, deadline, signal)
       const acknowledged = new Set((result.offsets ?? []).map(({ topic, partition }) => `${topic}/${partition}`))
-      for (const { topic, partition } of records) {
-        if (!acknowledged.has(`${topic}/${partition}`)) {
-          throw kafkaErrors.KAFKA_TIMEOUT(`no acknowledgement for partition ${partition}`, { where: topic })
-        }
-      }
-      this.#sends++
-      this.#records += records.length
-      this.#bytes += records.reduce((sum, { record }) => sum + recordBytes(record), 0)
+      const missed = records.find(({ topic, partition }) => !acknowledged.has(`${topic}/${partition}`))
+      if (missed !== undefined) throw kafkaErrors.KAFKA_TIMEOUT(`no acknowledgement for partition ${missed.partition}`, { where: missed.topic })
+      this.#count(records)
     } catch (error) {
-      const mapped = this.#map(error, records[0]!.topic)
+      const mapped = this.#map(error, topic)
       if (mapped.code !== 'KAFKA_MESSAGE_TOO_LARGE') throw mapped
-      // The limit was not to be known, or was lowered meanwhile. Halves keep the order; what came through in another partition comes again.
-      if (records.length === 1) throw this.#tooLarge(records[0]!.topic, records[0]!.size, undefined)
-      const middle = records.length >> 1
-      await this.#deliver(records.slice(0, middle), deadline, signal)
-      await this.#deliver(records.slice(middle), deadline, signal)
+      // The limit was not to be known, or was lowered meanwhile. What other partitions acknowledged is not sent again; halves keep the order.
+      const done = acknowledgedIn(error)
+      const [delivered = [], rest = []] = [true, false].map(wanted => records.filter(({ topic, partition }) => done.has(`${topic}/${partition}`) === wanted))
+      this.#count(delivered)
+      const [only] = rest
+      if (only === undefined) return
+      if (rest.length === 1) throw this.#tooLarge(only.topic, only.record)
+      const middle = rest.length >> 1
+      await this.#deliver(rest.slice(0, middle), deadline, signal)
+      await this.#deliver(rest.slice(middle), deadline, signal)
     }
   }
 
-  async #send (records: readonly Addressed[]): Promise<ProduceResult> {
+  #count (records: readonly AddressedRecord[]): void {
+    if (records.length === 0) return
+    this.#sends++
+    this.#records += records.length
+    this.#bytes += records.reduce((sum, { record }) => sum + recordBytes(record), 0)
+  }
+
+  async #send (records: readonly AddressedRecord[]): Promise<ProduceResult> {
     const { compression } = this.#options
     const options: SendOptions<Buffer, Buffer, Buffer, Buffer> = {
       acks: ALL_IN_SYNC,
@@ -253,10 +234,6 @@ class ProducingSink implements KafkaSink {
     return this.#producer
   }
 
-  get #compresses (): boolean {
-    return (this.#options.compression ?? 'none') !== 'none'
-  }
-
   #where (topic: string): string {
     return `${topic} at ${this.#options.connection.brokers}`
   }
@@ -265,9 +242,10 @@ class ProducingSink implements KafkaSink {
     return kafkaErrors.KAFKA_TOPIC_MISSING('cannot write: the topic does not exist', { where: this.#where(topic) })
   }
 
-  #tooLarge (topic: string, size: number, limit: number | undefined): AlertStreamError {
-    const against = limit === undefined ? 'more than the topic takes' : `the topic takes ${limit} bytes (max.message.bytes)`
-    return kafkaErrors.KAFKA_MESSAGE_TOO_LARGE(`a record of ${size} bytes is too large: ${against}`, { where: this.#where(topic) })
+  #tooLarge (topic: string, record: OutgoingRecord): AlertStreamError {
+    const limit = this.#limits.get(topic)
+    const against = limit?.known === true ? `the topic takes ${limit.bytes} bytes (max.message.bytes)` : 'the topic takes less'
+    return kafkaErrors.KAFKA_MESSAGE_TOO_LARGE(`a record of ${batchBytes(record)} bytes is too large: ${against}`, { where: this.#where(topic) })
   }
 
   async #mapped<T> (topic: string, work: () => Promise<T>): Promise<T> {
@@ -283,30 +261,14 @@ class ProducingSink implements KafkaSink {
   }
 }
 
-function spanOf (a: bigint, b: bigint): bigint {
-  return a < b ? b - a : a - b
-}
-
-/** The next chunk of each partition in one send, while the whole stays small. */
-function sendsOf (lanes: ReadonlyArray<ReadonlyArray<readonly Addressed[]>>): Addressed[][] {
-  const sends: Addressed[][] = []
-  const rounds = Math.max(...lanes.map(chunks => chunks.length))
-  for (let round = 0; round < rounds; round++) {
-    let send: Addressed[] = []
-    let bytes = 0
-    for (const chunks of lanes) {
-      const chunk = chunks[round]
-      if (chunk === undefined) continue
-      const size = chunk.reduce((sum, record) => sum + record.size, 0)
-      if (send.length > 0 && bytes + size > MAX_SEND_BYTES) {
-        sends.push(send)
-        send = []
-        bytes = 0
-      }
-      send.push(...chunk)
-      bytes += size
+/** Partitions that were acknowledged in a response that refuses others. */
+function acknowledgedIn (error: unknown): Set<string> {
+  const done = new Set<string>()
+  for (const inner of nestedErrors(error)) {
+    const { response } = inner as { response?: { responses?: ReadonlyArray<{ name: string, partitionResponses: ReadonlyArray<{ index: number, errorCode: number }> }> } }
+    for (const { name, partitionResponses } of response?.responses ?? []) {
+      for (const { index, errorCode } of partitionResponses) if (errorCode === 0) done.add(`${name}/${index}`)
     }
-    if (send.length > 0) sends.push(send)
   }
-  return sends
+  return done
 }

@@ -57,6 +57,7 @@ export function pull<T> (source: Source<T>, context: ReturnType<typeof contextOf
   const check = (): void => {
     for (const waiter of [...waiting]) if (waiter.enough()) { waiting.splice(waiting.indexOf(waiter), 1); waiter.resolve() }
   }
+  let over: Error | undefined
   const ended = (async () => {
     try {
       for await (const record of source.records(context)) {
@@ -65,8 +66,10 @@ export function pull<T> (source: Source<T>, context: ReturnType<typeof contextOf
         else await onRecord(record)
         check()
       }
-      for (const waiter of waiting) waiter.reject(new Error(`the source ended after ${records.length} records`))
+      over = new Error(`the source ended after ${records.length} records`)
+      for (const waiter of waiting) waiter.reject(over)
     } catch (error) {
+      over = error as Error
       for (const waiter of waiting) waiter.reject(error as Error)
       throw error
     }
@@ -77,6 +80,7 @@ export function pull<T> (source: Source<T>, context: ReturnType<typeof contextOf
     ended,
     until: async enough => {
       if (enough()) return
+      if (over !== undefined) throw over
       await new Promise<void>((resolve, reject) => { waiting.push({ enough, resolve, reject }) })
     },
     stop: async () => {

@@ -34,7 +34,8 @@ async function opened (options: Omit<KafkaSinkOptions, 'connection'>) {
 }
 
 await t.test('binary keys, values, timestamps and headers come back as they were, duplicates, order, null and empty included', async t => {
-  const topic = await topicOf(1)
+  // Without it the broker would delete records of such age whenever it looks.
+  const topic = await topicOf(1, { 'retention.ms': '-1' })
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index))
   const headers = [[Buffer.from('a'), Buffer.from('1')], [Buffer.from('b'), bytes], [Buffer.from('a'), null], [Buffer.from('a'), Buffer.alloc(0)]] as const
   const records: OutgoingRecord[] = [
@@ -95,6 +96,15 @@ await t.test('one record too large for the topic is refused with both sizes, bef
   await sink.writeBatch([outgoing('x'.repeat(49_800))], once)
   await sink.close?.()
   t.equal((await readAll(topic)).length, 1)
+})
+
+await t.test('a record just over the limit is refused by the broker with both sizes, and what other partitions took is not sent again', async t => {
+  const topic = await topicOf(2, { 'max.message.bytes': '50000' })
+  const sink = await opened({ topic })
+  const records = [outgoing('fine', { partition: 0 }), outgoing('x'.repeat(49_990), { partition: 1 }), outgoing('fine too', { partition: 0 })]
+  await t.rejects(sink.writeBatch(records, once), { code: 'KAFKA_MESSAGE_TOO_LARGE', message: /50087 bytes.*50000 bytes/ })
+  await sink.close?.()
+  t.strictSame((await readAll(topic)).map(record => record.value!.toString()), ['fine', 'fine too'])
 })
 
 await t.test('where the limit cannot be known, the batch is halved until the broker takes it', async t => {

@@ -1,0 +1,43 @@
+import t from 'tap'
+import { batchBytes, Batches } from '../../src/kafka/batches.ts'
+import type { OutgoingRecord } from '../../src/kafka/record.ts'
+
+const record = (bytes: number, headers = 0): OutgoingRecord => ({
+  key: null, value: Buffer.alloc(bytes), headers: Array.from({ length: headers }, () => [Buffer.from('h'), null])
+})
+const overhead = batchBytes({ key: null, value: null, headers: [] })
+
+await t.test('no batch exceeds its limit, order within a partition is kept, and a record larger than all goes alone', async t => {
+  const batches = new Batches()
+  const sizes = [100, 900, 300, 5000, 10, 20, 600, 399, 1]
+  sizes.forEach((size, index) => { batches.add({ topic: 't', partition: index % 2, timestamp: BigInt(index), record: record(size) }, 1200) })
+  const sends = batches.sends()
+  const seen = new Map<number, bigint[]>([[0, []], [1, []]])
+  for (const send of sends) {
+    for (const [partition, list] of Map.groupBy(send, ({ partition }) => partition)) {
+      const bytes = list.reduce((sum, { record }) => sum + batchBytes(record) - overhead, overhead)
+      t.ok(bytes <= 1200 || list.length === 1, `${bytes} bytes in ${list.length} records`)
+      seen.get(partition)!.push(...list.map(({ timestamp }) => timestamp))
+    }
+  }
+  t.strictSame([...seen.values()], [[0n, 2n, 4n, 6n, 8n], [1n, 3n, 5n, 7n]])
+})
+
+await t.test('a send of many partitions stays small', async t => {
+  const batches = new Batches()
+  for (let partition = 0; partition < 40; partition++) batches.add({ topic: 't', partition, timestamp: 0n, record: record(1_000_000) }, 2_000_000)
+  const sends = batches.sends()
+  t.equal(sends.flat().length, 40)
+  t.ok(sends.every(send => send.length <= 8))
+})
+
+await t.test('records more than 12 days apart do not share a batch', async t => {
+  const batches = new Batches()
+  for (const timestamp of [0n, 2n ** 30n - 1n, 2n ** 30n, 5n, 2n ** 30n + 5n]) batches.add({ topic: 't', partition: 0, timestamp, record: record(1) }, 1000)
+  t.strictSame(batches.sends().map(send => send.map(({ timestamp }) => timestamp)), [[0n, 2n ** 30n - 1n], [2n ** 30n, 5n, 2n ** 30n + 5n]])
+})
+
+await t.test('nothing gives no sends, and headers are counted', async t => {
+  t.strictSame(new Batches().sends(), [])
+  t.ok(batchBytes(record(10, 5)) > batchBytes(record(10)))
+})

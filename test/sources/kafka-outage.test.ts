@@ -1,0 +1,122 @@
+// A broker that stops and comes back, and a consumer that is killed: nothing is lost and nothing stops.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import t from 'tap'
+import { startKafka } from '../../src/devstack/index.ts'
+import { KafkaAdmin } from '../../src/kafka/admin.ts'
+import { kafkaSink } from '../../src/sinks/kafka.ts'
+import { kafkaGroupSource } from '../../src/sources/kafka-group.ts'
+import { readTopic } from '../../src/sources/kafka-topic.ts'
+import { adminFor, connect, contextOf, eventually, numbered, outgoing, produce, pull, valueOf } from '../kafka/support.ts'
+import { cache, uniqueName, useOwnKafka, useStack } from '../support/stack.ts'
+
+await t.test('sink, group and topic readers live through a broker restart, and every record comes', async t => {
+  const first = await useOwnKafka(t)
+  const port = Number(first.broker.split(':')[1])
+  const connection = await connect(first.broker)
+  const admin = new KafkaAdmin(connection)
+  const topic = 'restart'
+  await admin.createTopic(topic, { partitions: 2, replicas: 1 })
+
+  const sink = kafkaSink({ connection, topic })
+  const group = kafkaGroupSource({ connection, topics: [topic], group: 'g', heartbeatInterval: 300, sessionTimeout: 6000, commitInterval: { ms: 200 } })
+  const follower = readTopic({ connection, topic, to: 'follow' })
+  const [groupContext, followContext] = [contextOf(), contextOf()]
+  await sink.open?.(contextOf())
+  await group.open?.(groupContext)
+  await follower.open?.(followContext)
+  const grouped = pull(group, groupContext)
+  const followed = pull(follower, followContext)
+
+  const sent = new Set<string>()
+  let stop = false
+  const writing = (async () => {
+    for (let index = 0; !stop; index++) {
+      const values = [`${index}-a`, `${index}-b`]
+      await sink.writeBatch(values.map((value, partition) => outgoing(value, { partition })), { signal: groupContext.abort, attempt: 1 })
+      for (const value of values) sent.add(value)
+      await new Promise(resolve => setTimeout(resolve, 10))
+    }
+  })()
+  await grouped.until(() => grouped.records.length > 50)
+  await first.stop()
+  const down = sent.size
+  await new Promise(resolve => setTimeout(resolve, 2500))
+  const second = await startKafka({ ...cache(), dataDir: first.dataDir, port })
+  t.teardown(async () => { await second.kill() })
+  await eventually(() => sent.size > down + 50)
+  stop = true
+  await writing
+
+  const allSeen = (records: typeof grouped.records): boolean => {
+    const seen = new Set(records.map(valueOf))
+    return [...sent].every(value => seen.has(value))
+  }
+  await eventually(() => allSeen(grouped.records) && allSeen(followed.records))
+  await grouped.stop()
+  await group.flush?.()
+  t.strictSame(await admin.committed('g', topic), await admin.endOffsets(topic), 'all that came is committed')
+  await followed.stop()
+  for (const part of [group, follower, sink]) await part.close?.()
+  await admin.close()
+  const order = followed.records.filter(record => record.value.partition === 0).map(record => Number(valueOf(record).split('-')[0]))
+  t.strictSame(order, order.toSorted((a, b) => a - b), 'in order within the partition')
+  t.equal(new Set(followed.records.map(record => record.position)).size, followed.records.length, 'a reader without a group sees each offset once')
+})
+
+await t.test('an outage longer than allowed is an error that names the broker', async t => {
+  const server = await useOwnKafka(t)
+  const connection = await connect(server.broker)
+  await produceTo(connection, 'gone')
+  const source = readTopic({ connection, topic: 'gone', to: 'follow', giveUpAfterMs: 1000 })
+  const sink = kafkaSink({ connection, topic: 'gone', deliveryTimeoutMs: 1500 })
+  const context = contextOf()
+  await source.open?.(context)
+  await sink.open?.(context)
+  const pulling = pull(source, context)
+  await pulling.until(() => pulling.records.length === 10)
+  await server.kill()
+  await t.rejects(pulling.ended, { code: 'KAFKA_UNREACHABLE', retryable: true, where: server.broker })
+  await t.rejects(sink.writeBatch([outgoing('x')], { signal: context.abort, attempt: 1 }), { code: /^KAFKA_(UNREACHABLE|TIMEOUT)$/, retryable: true })
+  await source.close?.()
+  await sink.close?.()
+})
+
+await t.test('a consumer killed in mid-stream resumes from its commits, and nothing is missing', async t => {
+  const { kafka } = await useStack(t)
+  const connection = await connect(kafka)
+  const admin = adminFor(t, connection)
+  const [topic, group] = [uniqueName('kill'), uniqueName('g')]
+  await admin.createTopic(topic, { partitions: 2, replicas: 1 })
+  await produce(connection, topic, numbered(400, 2))
+  const settled = new Set<string>()
+  const consumer = (): ChildProcess => {
+    const child = spawn(process.execPath, [new URL('../kafka/consumer-child.ts', import.meta.url).pathname, kafka, topic, group], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let rest = ''
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n')
+      rest = lines.pop()!
+      for (const line of lines) settled.add(line)
+    })
+    t.teardown(() => { child.kill('SIGKILL') })
+    return child
+  }
+  const first = consumer()
+  await eventually(() => settled.size > 100)
+  first.kill('SIGKILL')
+  await once(first, 'close')
+  const committed = (await admin.committed(group, topic)).reduce<bigint>((sum, offset) => sum + (offset ?? 0n), 0n)
+  t.ok(committed <= BigInt(settled.size) + 2n, `${committed} committed, ${settled.size} settled`)
+  t.ok(settled.size < 400, 'it was killed before the end')
+  consumer()
+  await eventually(() => settled.size === 400)
+  await eventually(async () => (await admin.committed(group, topic)).every(offset => offset === 200n))
+  t.equal(settled.size, 400)
+})
+
+async function produceTo (connection: Awaited<ReturnType<typeof connect>>, topic: string): Promise<void> {
+  const admin = new KafkaAdmin(connection)
+  await admin.createTopic(topic, { partitions: 1, replicas: 1 })
+  await admin.close()
+  await produce(connection, topic, numbered(10, 1))
+}
