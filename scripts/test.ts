@@ -2,23 +2,17 @@
 // `N passed, N failed, N skipped`: each named test that holds no other ones counts as one, and so do the type check and the linter.
 // The run has one folder for its servers and temporary files; whatever happens, the servers are stopped and the folder is removed.
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
-import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import {
-  checkPrerequisites, defaultCacheDir, downloadsMissing, endServersUnder, ensureKafka, ensureRegistry, isAlive, processFacts, pythonEnvironment,
-  type ProcessIdentity
-} from '../src/devstack/index.ts'
+import { checkPrerequisites, defaultCacheDir, downloadsMissing, ensureKafka, ensureRegistry, pythonEnvironment } from '../src/devstack/index.ts'
 import { formatError } from '../src/pipeline/errors.ts'
-import { RUN_FOLDER } from '../test/support/run-folder.ts'
+import { makeRunFolder, removeRunFolder, RUN_FOLDER } from '../test/support/run-folder.ts'
 import { tapCounter, type Counts } from '../test/support/tap-counts.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-const PREFIX = 'alert-stream-test-run-'
 const TAP = join('tap', 'dist', 'esm', 'run.mjs')
 // What tap adds to a failure that helps nobody who reads it.
 const NOISE = new Set(['args', 'command', 'cwd', 'externalID', 'jobId', 'source', 'stdio', 'at', 'test'])
-const OWNER = 'owner.json'
 
 const counts = { passed: 0, failed: 0, skipped: 0 }
 let running: ChildProcess | undefined
@@ -114,31 +108,13 @@ function reportFile (name: string, { passed, failed, skipped, failures }: Counts
   }
 }
 
-// A run that was killed could not clean up: its servers are ended and its folder removed by the next one.
-async function sweep (): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
-    if (!name.startsWith(PREFIX)) continue
-    const folder = join(tmpdir(), name)
-    const owner = await readFile(join(folder, OWNER), 'utf8').then(text => JSON.parse(text) as ProcessIdentity, () => undefined)
-    if (owner === undefined || await isAlive(owner)) continue
-    await cleanUp(folder)
-  }
-}
-
-async function cleanUp (folder: string): Promise<void> {
-  await endServersUnder(folder, 0)
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 })
-}
-
 async function runTests (files: readonly string[], flags: readonly string[]): Promise<void> {
   if (files.length === 0) {
     fail('no test file was found')
     return
   }
-  await sweep()
-  const folder = await mkdtemp(join(tmpdir(), PREFIX))
+  const folder = await makeRunFolder()
   try {
-    await writeFile(join(folder, OWNER), JSON.stringify(await processFacts(process.pid)))
     await prepare(files)
     say(`# Tests (${files.length} files)`)
     const counter = tapCounter(reportFile)
@@ -153,7 +129,7 @@ async function runTests (files: readonly string[], flags: readonly string[]): Pr
   } catch (error) {
     fail(formatError(error))
   } finally {
-    await cleanUp(folder)
+    await removeRunFolder(folder)
   }
 }
 

@@ -1,2 +1,40 @@
-/** Environment variable by which scripts/test.ts passes the folder of this run's servers and temporary files to the test files. */
+// The folder of one test run, with its servers' data and its temporary files: made by scripts/test.ts, or by a test file that is run alone.
+// It names its owner, so that what a killed run could not clean up is found by the next run: servers are ended, then the folder is removed.
+import { rmSync } from 'node:fs'
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { endServersUnder, isAlive, processFacts, type ProcessIdentity } from '../../src/devstack/index.ts'
+
+/** Environment variable by which scripts/test.ts passes the folder to the test files. */
 export const RUN_FOLDER = 'ALERT_STREAM_TEST_RUN'
+
+const PREFIX = 'alert-stream-test-'
+const OWNER = 'owner.json'
+
+export async function makeRunFolder (): Promise<string> {
+  await sweep()
+  const folder = await mkdtemp(join(tmpdir(), PREFIX))
+  await writeFile(join(folder, OWNER), JSON.stringify(await processFacts(process.pid)))
+  return folder
+}
+
+/** Ends every server under the folder and removes it. */
+export async function removeRunFolder (folder: string): Promise<void> {
+  await endServersUnder(folder, 0)
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+}
+
+/** The same without waiting, for the last moment of a process. */
+export function removeRunFolderNow (folder: string): void {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+}
+
+async function sweep (): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(PREFIX)) continue
+    const folder = join(tmpdir(), name)
+    const owner = await readFile(join(folder, OWNER), 'utf8').then(text => JSON.parse(text) as ProcessIdentity).catch(() => undefined)
+    if (owner !== undefined && !await isAlive(owner)) await removeRunFolder(folder)
+  }
+}

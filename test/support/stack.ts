@@ -1,16 +1,14 @@
 // Real servers for tests. All test files of a run share one Kafka and one schema registry, started by the first test that needs them;
 // scripts/test.ts passes the run's folder and stops whatever runs under it at the end. A file run alone starts its own and stops them.
 import { randomBytes } from 'node:crypto'
-import { rmSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import root, { type Test } from 'tap'
 import {
   defaultCacheDir, isAlive, pythonEnvironment, startKafka, startStack, withLock, type CacheOptions, type KafkaOptions, type KafkaServer,
   type ProcessIdentity, type Stack
 } from '../../src/devstack/index.ts'
-import { RUN_FOLDER } from './run-folder.ts'
+import { makeRunFolder, removeRunFolderNow, RUN_FOLDER } from './run-folder.ts'
 
 /** What tests need of the shared servers. */
 export interface TestStack {
@@ -70,8 +68,10 @@ export function cache (): CacheOptions {
 
 async function runFolder (): Promise<string> {
   if (shared !== undefined) return shared
-  own ??= mkdtemp(join(tmpdir(), 'alert-stream-test-')).then(folder => {
-    process.once('exit', () => { rmSync(folder, { recursive: true, force: true, maxRetries: 3 }) })
+  own ??= makeRunFolder().then(folder => {
+    process.once('exit', () => { removeRunFolderNow(folder) })
+    // A signal would end this process without its 'exit'.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => { process.exit(1) })
     return folder
   })
   return await own
