@@ -66,7 +66,7 @@ export function formatError (error: unknown): string {
   const where = error.where === undefined ? '' : ` (${error.where})`
   const root = rootCause(error)
   const because = root === error || error.message.includes(messageOf(root)) ? '' : `: ${messageOf(root)}`
-  return `${error.code}: ${error.message}${where}${because}. ${error.hint}`
+  return `${error.code}: ${`${error.message}${where}${because}`.replace(/\.+$/, '')}. ${error.hint}`
 }
 
 /** The message of anything thrown. */
