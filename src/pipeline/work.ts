@@ -43,12 +43,22 @@ export function work<I, O> (concurrency: number, handle: Handler<I, O>, abandon:
       }
       if (ended && active === 0 && waiting.length === 0) subscriber.complete()
     }
+    const alone = (item: I): void => {
+      looping = true
+      try {
+        start(item)
+      } finally {
+        looping = false
+      }
+    }
     // First of all, so that it also runs when the input ends in the middle of `subscribe`.
     subscriber.add(() => { while (waiting.length > 0) abandon(waiting.take()) })
     subscriber.add(input.subscribe({
       next: item => {
-        waiting.put(item)
         try {
+          // Most find the node idle: they need not queue.
+          if (looping || active >= concurrency || waiting.length > 0) waiting.put(item)
+          else alone(item)
           loop()
         } catch (error) {
           subscriber.error(error)
