@@ -1,0 +1,26 @@
+// Generating alerts: the record alone, and with its Avro encoding, for the newest and an older schema.
+import { createAlertGenerator } from '../src/generator/index.ts'
+import { bench, type Bench } from './harness.ts'
+import { schemaVersion } from './support.ts'
+
+const row = (version: string | undefined, encode: boolean) => async ({ sizes, warmUp, measure }: Bench<typeof sizes_>) => {
+  const schema = await schemaVersion(version)
+  const generator = createAlertGenerator({ schema: JSON.parse(schema.text), schemaVersion: schema.version, seed: 1 })
+  const run = (count: number): number => {
+    let bytes = 0
+    for (let index = 0; index < count; index++) {
+      const alert = generator.alert(0, index, count)
+      bytes += encode ? schema.schema.encode(alert).length : 0
+    }
+    return bytes
+  }
+  await warmUp(() => run(50))
+  return measure(() => ({ alerts: sizes.alerts, bytes: run(sizes.alerts) }))
+}
+const sizes_ = { alerts: { full: 5000, quick: 200 } } as const
+
+await bench('generate', sizes_, {
+  'records, schema 11.1': row('11.1', false),
+  'records and Avro, schema 11.1': row('11.1', true),
+  'records and Avro, schema 7.4': row('7.4', true)
+})

@@ -1,0 +1,80 @@
+// The API over loopback HTTP, autocannon asking for random alerts of a file archive: decompressed, and the stored gzip passed through; beside
+// it a bare node:http server that inflates the same files. Figures are the serving process's own.
+import autocannon from 'autocannon'
+import { createServer } from 'node:http'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { pathToFileURL } from 'node:url'
+import { gunzipSync } from 'node:zlib'
+import { freePorts } from '../src/devstack/index.ts'
+import { alertKey, crc32c, createArchive, gzipFrame, openStore } from '../src/stores/index.ts'
+import { bench, type Bench } from './harness.ts'
+import { alertsOf, inFolder, schemaVersion, startMode } from './support.ts'
+
+const sizes_ = { alerts: { full: 20_000, quick: 500 }, objects: { full: 500, quick: 100 } } as const
+type B = Bench<typeof sizes_>
+
+if (process.env['BENCH_BARE_SERVER'] !== undefined) {
+  const [root = '', port = ''] = process.env['BENCH_BARE_SERVER'].split('|')
+  createServer((request, response) => {
+    readFile(join(root, alertKey('v2', request.url?.split('/').at(-1) ?? '')))
+      .then(gz => response.setHeader('content-type', 'application/octet-stream').end(gunzipSync(gz)), () => response.writeHead(404).end())
+  }).listen(Number(port), '127.0.0.1', () => { process.send?.('ready') })
+} else {
+  await bench('serve', sizes_, {
+    'serve, decompressed': row(false, startServe),
+    'serve, stored gzip': row(true, startServe),
+    'peer: bare node:http, decompressed': row(false, startBare)
+  })
+}
+
+interface Server { readonly pid: number, readonly url: string, stop (): Promise<void> }
+
+async function startServe (root: string): Promise<Server> {
+  const [port = 0] = await freePorts(1)
+  const mode = await startMode('serve', '--alert-store', pathToFileURL(root).href, '--listen-port', String(port))
+  return { pid: mode.pid, url: `http://127.0.0.1:${port}`, stop: mode.stop }
+}
+
+async function startBare (root: string): Promise<Server> {
+  const [port = 0] = await freePorts(1)
+  const child = fork(import.meta.filename, { env: { ...process.env, BENCH_BARE_SERVER: `${root}|${port}` } })
+  await once(child, 'message')
+  return {
+    pid: child.pid as number, url: `http://127.0.0.1:${port}`, stop: async () => {
+      child.kill()
+      await once(child, 'exit')
+    }
+  }
+}
+
+function row (gzip: boolean, start: (root: string) => Promise<Server>) {
+  return async ({ sizes, warmUp, measure }: B) => inFolder(async root => {
+    const store = await openStore(pathToFileURL(root).href)
+    const archive = createArchive({ alerts: store, schemas: store, layout: 'v2' })
+    const version = await schemaVersion()
+    const paths: string[] = []
+    for (const alert of alertsOf(version, sizes.objects)) {
+      const frame = version.schema.encodeFramed(1, alert)
+      const id = String(alert['diaSourceId'])
+      await archive.putAlert(id, await gzipFrame(frame), crc32c(frame))
+      paths.push(`/v1/alerts/${id}`)
+    }
+    const server = await start(root)
+    try {
+      const ask = async (amount: number): Promise<autocannon.Result> => autocannon({
+        url: server.url, amount, connections: 16, headers: { 'accept-encoding': gzip ? 'gzip' : 'identity' }, requests: paths.map(path => ({ path }))
+      })
+      await warmUp(() => ask(Math.min(500, sizes.alerts)))
+      return await measure(async () => {
+        const result = await ask(sizes.alerts)
+        if (result.non2xx > 0 || result.errors > 0) throw new Error(`${result.non2xx} refused, ${result.errors} failed`)
+        return { alerts: result['2xx'], bytes: result.throughput.total, figures: { 'ms median': result.latency.p50, 'ms p99': result.latency.p99 } }
+      }, { pid: server.pid })
+    } finally {
+      await server.stop()
+    }
+  })
+}
