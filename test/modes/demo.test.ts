@@ -1,0 +1,77 @@
+// The demo from its first start to a start after a kill, as at a terminal.
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import t from 'tap'
+import { isAlive } from '../../src/devstack/index.ts'
+import { runCli, tempDir } from '../support/stack.ts'
+import { archivedIn, exists, leftovers, partsOf, startDemo } from './demo-kit.ts'
+
+const stateDir = join(await tempDir(t), 'state')
+const demoFile = join(stateDir, 'demo.json')
+const flags = ['--alerts', '40', '--interval', '3']
+let visits = 0
+
+await t.test('a first start prepares all, says where everything is, and prints a line per visit; Ctrl-C, even twice, stops all of it', async t => {
+  const holder = createServer()
+  holder.listen(0, '127.0.0.1')
+  await once(holder, 'listening')
+  t.teardown(() => { holder.close() })
+  const { port } = holder.address() as AddressInfo
+  const demo = startDemo(t, stateDir, [...flags, '--port', String(port)], { ALERT_STREAM_LAYOUT: 'v1', ALERT_STREAM_LIMIT: '3' })
+  const [, taken] = await demo.waitFor(new RegExp(`^port ${port} is in use: the API takes (\\d+)$`, 'm'))
+  await demo.waitFor(/A visit is published every 3 s/)
+
+  const file = JSON.parse(await readFile(demoFile, 'utf8')) as Record<string, unknown>
+  const archive = `file://${stateDir}/archive`
+  t.match(file, { kafka: /^127\.0\.0\.1:\d+$/, registry: /^http:\/\/127\.0\.0\.1:\d+\/apis\/ccompat\/v7$/ })
+  t.strictSame({ ...file, kafka: '', registry: '' }, {
+    kafka: '', registry: '', api: `http://127.0.0.1:${taken}`, archive: { alerts: archive, schemas: archive },
+    topics: { static: 'alerts-static', simulated: 'alerts-simulated', deadLetters: 'alerts-dead-letters' }, group: 'alertdb-ingester', pid: demo.pid
+  })
+  const parts = await partsOf(stateDir)
+  t.equal(parts.size, 5)
+
+  const other = await runCli(['demo', '--state-dir', stateDir])
+  t.equal(other.code, 1)
+  t.match(other.stderr, new RegExp(`^DEMO_RUNNING: process ${demo.pid} runs a demo there.*${taken}`, 'm'))
+  t.ok(await exists(demoFile), 'the one that runs is not disturbed')
+
+  const [first] = await demo.waitFor(/^visit 1: .*$/m)
+  t.match(first, /^visit 1: published 40 in [\d.]+ s \(\d+\/s, [\d.]+ MB\/s\) · archived 40 \(40 written\) in [\d.]+ s \(\d+\/s\) · lag 0 · dead letters 0 · static-topic 40 > pace 40 > simulated-topic 40 · kafka 40 > unframe 40 > capture-schema 40 > gzip 40 > archive 40 > dead-letters 0$/)
+  const [second] = await demo.waitFor(/^visit 2: .*$/m)
+  t.match(second, /published 40 .* archived 40 \(0 written\) .* lag 0 .* static-topic 80 /)
+  t.ok(await exists(join(stateDir, 'archive/v2/schemas')), 'the user\'s own settings for other runs do not change the parts')
+
+  demo.signal('SIGINT')
+  demo.signal('SIGINT')
+  t.equal(await demo.finished, 0, demo.stderr)
+  t.match(demo.stdout, /stopping: .*\nstopped\n$/)
+  t.notOk(await exists(demoFile))
+  t.strictSame(await leftovers(stateDir, parts), [])
+  visits = [...demo.stdout.matchAll(/^visit (\d+)/gm)].map(([, visit]) => Number(visit)).at(-1)!
+})
+
+await t.test('a second start uses what is there: nothing generated, nothing loaded, the same schema id, visits counted on', async t => {
+  const demo = startDemo(t, stateDir, flags)
+  const [line, visit] = await demo.waitFor(/^visit (\d+): .*$/m)
+  t.equal(Number(visit), visits + 1)
+  t.strictSame(archivedIn(line), { archived: 40, written: 0 })
+  t.match(demo.stdout, /alerts: .*, there already\n.*\n {2}schema 11\.1: id 1, version 1 of subject alert-packet, was there\nalerts-static: loaded already\n/)
+  t.notMatch(demo.stdout, /generating|loading/)
+
+  const parts = await partsOf(stateDir)
+  demo.signal('SIGKILL')
+  t.equal(await demo.finished, null)
+  t.strictSame(await Promise.all([...parts.values()].map(isAlive)), [true, true, true, true, true], 'a killed demo leaves its parts behind')
+  t.ok(await exists(demoFile))
+
+  const third = startDemo(t, stateDir, [...flags, '--passes', '1'])
+  await third.waitFor(/A visit is published/)
+  t.strictSame(await Promise.all([...parts.values()].map(isAlive)), [false, false, false, false, false], 'the next start has ended them')
+  t.equal(await third.finished, 0, third.stderr)
+  t.match(third.stdout, /^visit \d+: published 40 .* lag 0 .*\nstopping: .*\nstopped\n$/m)
+  t.strictSame(await leftovers(stateDir, parts), [])
+  t.notOk(await exists(demoFile))
+})
