@@ -81,5 +81,6 @@ export function incompleteness (snapshot: TopicSnapshot, last: readonly (KafkaRe
   if (unmarked >= 0) return `partition ${unmarked} does not end with the mark of the load`
   const wrong = counts.findIndex((count, partition) => count !== (marker.partitions[partition] ?? 0))
   if (wrong >= 0) return `partition ${wrong} holds ${counts[wrong]} records, the load put ${marker.partitions[wrong] ?? 0} there`
+  if (marker.alerts !== total) return `the load put ${marker.alerts} records, ${total} are left`
   return undefined
 }

@@ -64,6 +64,6 @@ export default mode({
     host.progress(undefined)
     if (sink.failure !== undefined) throw sink.failure
     if (!sink.complete) throw modeErrors.STOPPED('the file was not written: the generator was stopped before its last alert', { where: path })
-    await host.print(`generated ${run.meters().at(-1)?.out} alerts of schema ${version.version} in ${config.visits} visits: ${path}\n`)
+    await host.print(`generated ${run.meters().at(-1)?.out} alerts of schema ${version.version} in ${config.visits === 1 ? '1 visit' : `${config.visits} visits`}: ${path}\n`)
   }
 })

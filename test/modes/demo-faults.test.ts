@@ -1,0 +1,77 @@
+// The demo when something is missing, dies or is stopped in the midst: a clear end, and nothing left behind.
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { runCli, tempDir } from '../support/stack.ts'
+import { exists, leftovers, partsOf, startDemo } from './demo-kit.ts'
+
+const flags = ['--alerts', '20', '--interval', '3']
+const stateDir = join(await tempDir(t), 'state')
+
+await t.test('without Java, Maven and Python it says so in one line, before any download', async t => {
+  const [cacheDir, empty] = [join(await tempDir(t), 'cache'), await tempDir(t)]
+  const { code, stdout, stderr } = await runCli(['demo', '--state-dir', join(empty, 'state'), '--cache-dir', cacheDir], { env: { PATH: empty, JAVA_HOME: undefined } })
+  t.equal(code, 1)
+  t.equal(stdout, '')
+  t.match(stderr, /^DEVSTACK_PREREQUISITE: Java 17 .*; Maven .*; Python .*\n$/)
+  t.equal(stderr.split('\n').length, 2)
+  t.notOk(await exists(cacheDir))
+  t.notOk(await exists(join(empty, 'state', 'demo.json')))
+})
+
+await t.test('a file that is none is refused before anything starts', async t => {
+  const folder = await tempDir(t)
+  const missing = await runCli(['demo', '--file', join(folder, 'no.avro'), '--state-dir', join(folder, 'state')])
+  t.match([missing.code, missing.stdout, missing.stderr], [1, '', /^AVRO_UNREADABLE: .*no\.avro/m])
+  await writeFile(join(folder, 'text.avro'), 'no container')
+  const text = await runCli(['demo', '--file', join(folder, 'text.avro'), '--state-dir', join(folder, 'state')])
+  t.match([text.code, text.stdout, text.stderr], [1, '', /^AVRO_NOT_A_CONTAINER: .*text\.avro/m])
+  t.notOk(await exists(join(folder, 'state')))
+})
+
+await t.test('a state folder that cannot be one is an error', async t => {
+  const folder = await tempDir(t)
+  await writeFile(join(folder, 'state'), 'a file')
+  const { code, stderr } = await runCli(['demo', '--state-dir', join(folder, 'state')])
+  t.match([code, stderr], [1, /^DEVSTACK_FOLDER: .*state/m])
+})
+
+await t.test('stopped while Kafka starts, and while it loads, it leaves nothing behind and the next start is whole', async t => {
+  for (const moment of [/^starting Kafka/m, /^loading alerts-static/m]) {
+    const demo = startDemo(t, stateDir, flags)
+    await demo.waitFor(moment)
+    demo.signal('SIGINT')
+    t.equal(await demo.finished, 0, demo.stderr)
+    t.notMatch(demo.stdout, /A visit is published/)
+    t.notMatch(demo.stderr, /^[A-Z]+_[A-Z_]+: /m)
+    t.notOk(await exists(join(stateDir, 'demo.json')))
+    t.strictSame(await leftovers(stateDir, await partsOf(stateDir)), [])
+  }
+})
+
+for (const [part, name] of [['modes/ingest', 'ingest'], ['kafka', 'Kafka']] as const) {
+  await t.test(`when ${name} dies, the demo says so and stops everything`, async t => {
+    const demo = startDemo(t, stateDir, flags)
+    await demo.waitFor(/^visit \d+: published 20 .* lag 0/m)
+    const parts = await partsOf(stateDir)
+    process.kill(parts.get(part)!.pid, 'SIGKILL')
+    t.equal(await demo.finished, 1)
+    t.match(demo.stderr, new RegExp(`^DEMO_PART_FAILED: ${name} ended with signal SIGKILL`, 'm'))
+    t.match(demo.stderr, new RegExp(`${stateDir}/${part}/`))
+    t.notMatch(demo.stderr, /UNEXPECTED/)
+    t.notOk(await exists(join(stateDir, 'demo.json')))
+    t.strictSame(await leftovers(stateDir, parts), [])
+  })
+}
+
+await t.test('a folder whose files were cut short by a crash is used all the same', async t => {
+  await writeFile(join(stateDir, 'demo.json'), '{"kafka": "127.')
+  await writeFile(join(stateDir, 'loaded.json'), '')
+  await writeFile(join(stateDir, 'visits.json'), '{')
+  await mkdir(join(stateDir, 'modes', 'ingest'), { recursive: true })
+  await writeFile(join(stateDir, 'modes', 'ingest', 'server.pid.json'), '{"pid":')
+  const demo = startDemo(t, stateDir, [...flags, '--passes', '1'])
+  t.equal(await demo.finished, 0, demo.stderr)
+  t.match(demo.stdout, /^visit 1: published 20 .* lag 0/m)
+  t.notOk((await readdir(stateDir)).includes('demo.json'))
+})

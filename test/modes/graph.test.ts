@@ -1,0 +1,45 @@
+import t from 'tap'
+import { modes } from '../../src/cli/modes.ts'
+import { parseCommandLine } from '../../src/config/parse.ts'
+import type { Mode } from '../../src/modes/mode.ts'
+import { render } from '../../src/pipeline/index.ts'
+import { runCli } from '../support/stack.ts'
+
+const described = ['generate', 'sync-schema', 'create-stream', 'play-stream', 'print-stream', 'ingest', 'serve']
+
+for (const name of described) {
+  await t.test(`the graph of ${name} in every format, without reaching for a server`, async t => {
+    const mode = await modes[name]!.load() as Mode
+    const named = (mode.positionals ?? []).map(each => each.name)
+    const expected = await mode.describe!(parseCommandLine(mode, named, {}).config, named)
+    t.ok(expected.nodes.length >= 2)
+    const env = { ALERT_STREAM_BROKER: '127.0.0.1:9', ALERT_STREAM_SCHEMA_REGISTRY_URL: undefined }
+    const json = await runCli(['graph', name, '--format', 'json'], { env })
+    t.match(json, { code: 0, stderr: '' })
+    t.strictSame(JSON.parse(json.stdout), JSON.parse(JSON.stringify(expected)))
+    const mermaid = await runCli(['graph', name], { env })
+    t.match(mermaid, { code: 0, stderr: '' })
+    t.equal(mermaid.stdout, render(expected, 'mermaid'))
+    const dot = await runCli(['graph', name, '--format', 'dot'], { env })
+    t.match(dot, { code: 0, stderr: '' })
+    t.equal(dot.stdout, render(expected, 'dot'))
+    for (const { name: node } of expected.nodes) {
+      t.ok(mermaid.stdout.includes(node), `${node} in Mermaid`)
+      t.ok(dot.stdout.includes(`"${node}"`), `${node} in DOT`)
+    }
+  })
+}
+
+await t.test('the graph shows what the environment configures', async t => {
+  const { stdout } = await runCli(['graph', 'play-stream'], { env: { ALERT_STREAM_SRC_TOPIC: 'my-topic', ALERT_STREAM_REPEAT_INTERVAL: '5', ALERT_STREAM_BURST: '1' } })
+  t.match(stdout, /my-topic, every 5 s/)
+  t.match(stdout, /burst/)
+})
+
+await t.test('a mode without a graph is wrong usage, and the others are named', async t => {
+  t.match(await runCli(['graph', 'demo']), { code: 2, stdout: '', stderr: /^USAGE_BAD_VALUE: 'demo' runs no graph of its own.*ingest.*\n$/ })
+  t.match(await runCli(['graph', 'ingst']), { code: 2, stderr: /did you mean ingest\?/ })
+  t.match(await runCli(['graph', 'constructor']), { code: 2, stderr: /^USAGE_BAD_VALUE/ })
+  t.match(await runCli(['graph']), { code: 2, stderr: /^USAGE_MISSING: MODE is missing/ })
+  t.match(await runCli(['graph', 'ingest', '--format', 'png']), { code: 2, stderr: /^USAGE_BAD_VALUE: --format is 'png', but must be one of mermaid, dot, json/ })
+})

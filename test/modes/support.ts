@@ -1,0 +1,86 @@
+// What tests of the modes share: small Avro files, the program run against the test's servers, and what a topic holds.
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { createContainerWriter, type AlertValue, type ContainerWriterOptions } from '../../src/avro/index.ts'
+import { kafkaConnection, type KafkaConnection } from '../../src/kafka/connection.ts'
+import type { KafkaRecord } from '../../src/kafka/record.ts'
+import { readTopic } from '../../src/sources/kafka-topic.ts'
+import { generatorOf, surveySchema } from '../generator/kit.ts'
+import { contextOf, pull } from '../kafka/support.ts'
+import { runCli, startCli, tempDir, type CliOptions, type CliResult, type RunningCli, type TestStack } from '../support/stack.ts'
+
+export interface FileOptions extends ContainerWriterOptions {
+  readonly version?: string
+  readonly visits?: number
+  /** Per visit. */
+  readonly alerts?: number
+  readonly seed?: number
+  /** Makes another alert of one. */
+  readonly change?: (alert: AlertValue, index: number) => AlertValue
+}
+
+/** Writes simulated alerts without their images, so that a file is small; gives its path. */
+export async function alertFile (t: Test, options: FileOptions = {}): Promise<string> {
+  const { version = '11.1', visits = 1, alerts = 12, seed = 1, change = alert => alert, ...rest } = options
+  const path = join(await tempDir(t), 'visit.avro')
+  const writer = await createContainerWriter(path, await surveySchema(version), rest)
+  const generator = await generatorOf(version, seed)
+  let index = 0
+  for (let visit = 0; visit < visits; visit++) {
+    for (let n = 0; n < alerts; n++) {
+      const alert = generator.alert(visit, n, alerts)
+      await writer.append(change({ ...alert, cutoutDifference: null, cutoutScience: null, cutoutTemplate: null }, index++))
+    }
+  }
+  await writer.close()
+  return path
+}
+
+/** The program with the flags of the test's servers. */
+export class Program {
+  readonly stack: TestStack
+
+  constructor (stack: TestStack) {
+    this.stack = stack
+  }
+
+  run (mode: string, args: readonly string[] = [], options?: CliOptions): Promise<CliResult> {
+    return runCli(this.#words(mode, args), options)
+  }
+
+  start (t: Test, mode: string, args: readonly string[] = [], options?: CliOptions): RunningCli {
+    return startCli(t, this.#words(mode, args), options)
+  }
+
+  #words (mode: string, args: readonly string[]): string[] {
+    const kafka = mode === 'sync-schema' ? [] : ['--broker', this.stack.kafka]
+    const registry = mode === 'play-stream' ? [] : ['--schema-registry-url', this.stack.registry]
+    return [mode, ...kafka, ...registry, '--log-level', 'warn', ...args]
+  }
+}
+
+export async function connectionTo (stack: TestStack): Promise<KafkaConnection> {
+  return await kafkaConnection({ brokers: [stack.kafka], auth: 'none', tls: false, clientId: 'test' })
+}
+
+/** Every record of a topic, partition by partition. */
+export async function everyRecord (connection: KafkaConnection, topic: string): Promise<KafkaRecord[]> {
+  const context = contextOf()
+  const source = readTopic({ connection, topic })
+  await source.open?.(context)
+  const pulling = pull(source, context)
+  await pulling.ended
+  await source.close?.()
+  return pulling.records.map(({ value }) => value).sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset))
+}
+
+/** What makes two records the same to a consumer: key, value and headers, as text. */
+export function contentOf ({ key, value, headers }: Pick<KafkaRecord, 'key' | 'value' | 'headers'>): string {
+  const hex = (bytes: Buffer | null): string => bytes?.toString('hex') ?? 'null'
+  return [hex(key), hex(value), ...headers.map(([name, content]) => `${hex(name)}=${hex(content)}`)].join(' ')
+}
+
+/** Lines of the program's output. */
+export function linesOf (text: string): string[] {
+  return text === '' ? [] : text.trimEnd().split('\n')
+}
