@@ -1,6 +1,6 @@
 // The archive's server as its users run it, over real HTTP.
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { request, type IncomingMessage } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -30,7 +30,7 @@ async function serve (t: Test, ...args: string[]): Promise<RunningCli & { readon
 async function raw (url: string, headers: Record<string, string>): Promise<{ readonly encoding: string | undefined, readonly body: Buffer }> {
   const asked = request(url, { headers })
   asked.end()
-  const [answer] = await once(asked, 'response') as [import('node:http').IncomingMessage]
+  const [answer] = await once(asked, 'response') as [IncomingMessage]
   const body = Buffer.concat(await answer.toArray() as Buffer[])
   return { encoding: answer.headers['content-encoding'], body }
 }
@@ -117,7 +117,7 @@ await t.test('SIGTERM: a request that has begun is answered whole, then the serv
   t.equal((await fetch(`http://127.0.0.1:${admin}/readyz`)).status, 200)
   const asked = request(`${running.url}/alerts/${id}`, { agent: false })
   asked.end()
-  const [answer] = await once(asked, 'response') as [import('node:http').IncomingMessage]
+  const [answer] = await once(asked, 'response') as [IncomingMessage]
   const ending = running.stop('SIGTERM')
   t.strictSame(Buffer.concat(await answer.toArray() as Buffer[]), frame)
   const { code, stderr } = await ending

@@ -29,6 +29,8 @@ export interface DemoSystem extends Watched {
 }
 
 const DRAIN_MS = 30_000
+/** Where a part has died, the others may wait for it in vain. */
+const BROKEN_MS = 5_000
 const POLL_MS = 200
 
 export async function startSystem (settings: Settings, host: Host, say: Say): Promise<DemoSystem> {
@@ -36,6 +38,7 @@ export async function startSystem (settings: Settings, host: Host, say: Say): Pr
   const undo: (() => Promise<unknown>)[] = []
   const deaths: Promise<never>[] = []
   let stopping = false
+  let broken = false
   let stopped: Promise<void> | undefined
   const stop = (): Promise<void> => {
     stopping = true
@@ -44,9 +47,10 @@ export async function startSystem (settings: Settings, host: Host, say: Say): Pr
   }
   const watch = (name: string, server: Parameters<typeof whenItDies>[1]): void => {
     const death = whenItDies(name, server, () => stopping)
-    death.catch(() => {})
+    death.catch(() => { broken = true })
     deaths.push(death)
   }
+  const grace = (): number => broken ? BROKEN_MS : DRAIN_MS
   // Between two steps: a stop that was asked for meanwhile must not start the next one; a part that died meanwhile ends it too.
   const goOn = async (): Promise<void> => {
     host.stop.throwIfAborted()
@@ -83,12 +87,12 @@ export async function startSystem (settings: Settings, host: Host, say: Say): Pr
       '--broker', broker, '--topic', topics.simulated, '--group', group, '--group-instance-id', 'demo', '--wait-for-topic',
       '--schema-registry-url', registry, '--alert-store', archive, '--dead-letter-topic', topics.deadLetters
     ], stateDir, host, '/livez')
-    undo.push(() => ingest.stop(DRAIN_MS))
+    undo.push(() => ingest.stop(grace()))
     watch('ingest', ingest)
     await goOn()
     const port = await apiPort(config.port, say)
     const serve = await startMode<object>('serve', ['--alert-store', archive, '--listen-port', String(port)], stateDir, host, '/readyz')
-    undo.push(() => serve.stop(DRAIN_MS))
+    undo.push(() => serve.stop(grace()))
     watch('serve', serve)
     await goOn()
     const play = await startMode<PlayFacts>('play-stream', [
@@ -96,8 +100,8 @@ export async function startSystem (settings: Settings, host: Host, say: Say): Pr
       '--create-dst-topic', '--dst-topic-partitions', String(partitions), '--dst-topic-retention-bytes', String(settings.simulatedBytes)
     ], stateDir, host, '/livez')
     undo.push(async () => {
-      await play.stop(DRAIN_MS)
-      await archived(lag, ingest)
+      await play.stop(grace())
+      if (!broken) await archived(lag, ingest)
     })
     watch('play-stream', play)
     await goOn()

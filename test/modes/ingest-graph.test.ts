@@ -1,0 +1,104 @@
+// The ingester's graph, run by the test driver without a broker: what each node lets through, and what it does with the rest.
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import t, { type Test } from 'tap'
+import { parseSchema } from '../../src/avro/index.ts'
+import { parseCommandLine } from '../../src/config/parse.ts'
+import type { KafkaRecord } from '../../src/kafka/record.ts'
+import ingest, { declare } from '../../src/modes/ingest.ts'
+import { describedConnection } from '../../src/modes/parts.ts'
+import { drive } from '../../src/pipeline/test-driver.ts'
+import type { ArchivableAlert } from '../../src/sinks/archive.ts'
+import { crc32c, inflate, storeErrors, type Archive } from '../../src/stores/index.ts'
+import { failureOf } from '../support/pipeline.ts'
+
+const text = '{"type":"record","name":"alert","doc":"kept","fields":[{"name":"diaSourceId","type":"long"},{"name":"note","type":"string","default":"x"}]}'
+const schema = parseSchema(text)
+const frameOf = (id: bigint): Buffer => schema.encodeFramed(7, { diaSourceId: id, note: `alert ${id}` })
+
+async function registryOf (t: Test, schemas: Readonly<Record<number, string>>): Promise<{ readonly url: string, readonly asked: string[] }> {
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '')
+    const found = schemas[Number(/\/schemas\/ids\/(\d+)/.exec(request.url ?? '')?.[1])]
+    response.writeHead(found === undefined ? 404 : 200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(found === undefined ? { error_code: 40403, message: 'Schema not found' } : { schema: found }))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => { server.close() })
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked }
+}
+
+async function driven (t: Test, putSchema: Archive['putSchema'], ...args: string[]) {
+  const registry = await registryOf(t, { 7: text, 8: '"string"' })
+  const { config } = parseCommandLine(ingest, ['--schema-registry-url', registry.url, ...args], {})
+  const gaveUp: Error[] = []
+  const { graph } = declare(config, describedConnection(config), () => ({ putSchema }) as unknown as Archive, 'a store', error => { gaveUp.push(error) })
+  return { driver: drive(graph), graph, registry, gaveUp }
+}
+
+let offset = 0n
+function record (value: Buffer | null): KafkaRecord {
+  return { topic: 'alerts', partition: 0, offset: offset++, timestamp: 0n, key: null, value, headers: [] }
+}
+
+await t.test('an alert reaches the archive with its id, its frame as it was, the checksum and the gzip of it, after its schema', async t => {
+  const order: string[] = []
+  const { driver, registry } = await driven(t, async (id, given) => { order.push(`schema ${id} ${given === text}`); return 'written' })
+  const sink = driver.sink<ArchivableAlert>('archive')
+  sink.fail = alert => { order.push(`alert ${alert.id}`); return undefined }
+  const source = driver.source<KafkaRecord>('kafka')
+  const frames = [5n, 6n, 9223372036854775807n].map(frameOf)
+  const outcomes = await Promise.all(frames.map(frame => source.push(record(frame))))
+  await driver.finish()
+  t.strictSame(outcomes.map(({ failure }) => failure), [undefined, undefined, undefined])
+  t.equal(order[0], 'schema 7 true')
+  t.strictSame(order.slice(1).sort(), ['alert 5', 'alert 6', 'alert 9223372036854775807'])
+  t.strictSame(registry.asked, ['/schemas/ids/7'])
+  for (const frame of frames) {
+    const alert = sink.values.find(each => each.frame.equals(frame))!
+    t.equal(alert.crc32c, crc32c(frame))
+    t.ok(inflate(alert.gz!).equals(frame))
+  }
+})
+
+await t.test('each kind of bad record is buried by the node that finds it, and settles; good ones go on', async t => {
+  const { driver, gaveUp } = await driven(t, async () => 'written')
+  const source = driver.source<KafkaRecord>('kafka')
+  const unknown = frameOf(1n)
+  unknown.writeUInt32BE(99, 1)
+  const noAlert = frameOf(1n)
+  noAlert.writeUInt32BE(8, 1)
+  const values = [null, Buffer.from([0, 0]), Buffer.from('text of some length'), unknown, noAlert, frameOf(1n).subarray(0, 5)]
+  const outcomes = await Promise.all(values.flatMap(value => [source.push(record(value)), source.push(record(frameOf(2n)))]))
+  await driver.finish()
+  t.ok(outcomes.every(({ failure }) => failure === undefined))
+  t.equal(driver.sink('archive').values.length, values.length)
+  const letters = driver.deadLetters!.letters.map(({ node, error, record }) => [(record.value as KafkaRecord).value, node, (error as { code?: string }).code] as const)
+  t.strictSame(values.map(value => letters.find(([buried]) => buried === value)?.slice(1)), [
+    ['unframe', 'FRAME_EMPTY'], ['unframe', 'FRAME_TOO_SHORT'], ['unframe', 'FRAME_BAD_MAGIC'],
+    ['capture-schema', 'UNKNOWN_SCHEMA'], ['capture-schema', 'SCHEMA_INVALID'], ['capture-schema', 'DATUM_INVALID']
+  ])
+  t.strictSame(gaveUp, [])
+})
+
+await t.test('a schema id that means another schema in the archive is given up at once, without a dead letter', async t => {
+  const { driver, gaveUp } = await driven(t, async () => { throw storeErrors.ARCHIVE_CONFLICT('other') })
+  const pushed = driver.source<KafkaRecord>('kafka').push(record(frameOf(1n)))
+  while (gaveUp.length === 0) await new Promise(resolve => setImmediate(resolve))
+  await t.rejects(driver.run.abort(gaveUp[0]!), { code: 'SCHEMA_ID_REUSED' })
+  t.match((await pushed).failure, { code: 'SCHEMA_ID_REUSED' })
+  t.strictSame(driver.deadLetters!.letters, [])
+  t.match(await failureOf(driver.run.done), { code: 'SCHEMA_ID_REUSED' })
+})
+
+await t.test('what is described is what runs', async t => {
+  const { graph, driver } = await driven(t, async () => 'written', '--alert-store', 'file:///there')
+  const { config } = parseCommandLine(ingest, ['--alert-store', 'file:///there'], {})
+  const described = await ingest.describe!(config, [])
+  t.strictSame(described.nodes.map(({ name }) => name), graph.describe().nodes.map(({ name }) => name))
+  t.match(described.nodes.map(({ name }) => name), ['kafka', 'unframe', 'capture-schema', 'gzip', 'archive', 'dead-letters'])
+  await driver.finish()
+})
