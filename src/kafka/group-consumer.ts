@@ -60,6 +60,7 @@ export class GroupConsumer {
   /** The generation whose partitions were compared with what the group has committed; none other may be committed. */
   #reconciled: Membership | undefined
   #committing: Promise<void> = Promise.resolve()
+  #closed: Promise<void> | undefined
   #error: AlertStreamError | undefined
 
   constructor (options: GroupConsumerOptions) {
@@ -173,13 +174,14 @@ export class GroupConsumer {
 
   /** Commits what is settled, leaves the group and frees everything. */
   async close (): Promise<void> {
-    if (this.#closing.signal.aborted) return
+    this.#closed ??= this.#close()
+    await this.#closed
+  }
+
+  async #close (): Promise<void> {
     await this.commit().catch(() => {})
     this.#closing.abort()
-    await this.#topics.close()
-    await this.#member.close()
-    await this.#fetcher.close()
-    await this.#admin.close()
+    await Promise.all([this.#topics.close(), this.#member.close(), this.#fetcher.close(), this.#admin.close()])
   }
 
   async #subscribe (): Promise<void> {

@@ -2,7 +2,7 @@
 // outages, and commits that carry the generation in which the partitions were owned. The broker refuses such a commit from a member that has
 // lost them, so a loser can never rewind the winner. (The library's own commit rejoins and sends the old offsets again under the new
 // generation, which is accepted; so it is not used.) Fetching is not done here.
-import { Admin, Consumer, consumerHeartbeatChannel, FindCoordinatorKeyTypes, type GroupAssignment, offsetCommitV8, offsetFetchV8, type Connection } from '@platformatic/kafka'
+import { Admin, Consumer, consumerHeartbeatChannel, FindCoordinatorKeyTypes, type GroupAssignment, leaveGroupV4, offsetCommitV8, offsetFetchV8, type Connection } from '@platformatic/kafka'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AlertStreamError } from '../pipeline/errors.ts'
@@ -153,9 +153,14 @@ export class GroupMember {
 
   /** Leaves the group, so that the partitions are given to others at once. */
   async close (): Promise<void> {
+    const { memberId } = this.#consumer
+    const joining = this.#joining !== undefined || this.#rebalancing
     this.#stop.abort()
     consumerHeartbeatChannel.error.unsubscribe(this.#onHeartbeatError)
-    await this.#consumer.close(true).catch(() => {})
+    const closed = this.#consumer.close(true).catch(() => {})
+    // On its own connection the member's good-bye waits behind its JoinGroup, and that for as long as a dead member's session.
+    if (joining && memberId !== null) await this.#leave(memberId).catch(() => {})
+    await closed
     await this.#admin.close().catch(() => {})
   }
 
@@ -191,6 +196,10 @@ export class GroupMember {
         await sleep(REJOIN_MS[Math.min(attempt, REJOIN_MS.length - 1)]!, undefined, { signal: this.#stop.signal }).catch(() => {})
       }
     }
+  }
+
+  async #leave (memberId: string): Promise<void> {
+    await this.#coordinate('leave it', async connection => await leaveGroupV4.api.async(connection, this.#options.group, [{ memberId }]))
   }
 
   async #coordinate<T> (action: string, request: (connection: Connection) => Promise<T>): Promise<T> {

@@ -103,12 +103,19 @@ class GroupSource implements KafkaGroupSource {
       log: context.log,
       onProgress: () => { this.#wake.wake() }
     })
+    // Joining takes as long as the group's rebalance does, for ever where the brokers are away: a stop must not wait for it.
+    const stop = (): void => { void this.#consumer?.close() }
+    context.drain.addEventListener('abort', stop, { once: true })
     try {
       await this.#consumer.open()
     } catch (error) {
       await this.close()
+      if (context.drain.aborted) return
       throw error
+    } finally {
+      context.drain.removeEventListener('abort', stop)
     }
+    if (context.drain.aborted) return
     this.#timer = setInterval(() => { this.#commit() }, options.commitInterval?.ms ?? 1000)
   }
 

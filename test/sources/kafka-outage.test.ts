@@ -1,6 +1,7 @@
 // A broker that stops and comes back, and a consumer that is killed: nothing is lost and nothing stops.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { Admin } from '@platformatic/kafka'
 import t from 'tap'
 import { startKafka } from '../../src/devstack/index.ts'
 import { KafkaAdmin } from '../../src/kafka/admin.ts'
@@ -112,6 +113,41 @@ await t.test('a consumer killed in mid-stream resumes from its commits, and noth
   await eventually(() => settled.size === 400)
   await eventually(async () => (await admin.committed(group, topic)).every(offset => offset === 200n))
   t.equal(settled.size, 400)
+})
+
+await t.test('a stop does not wait for a rebalance that a dead member holds up, neither in the group nor on the way into it', async t => {
+  const { kafka } = await useStack(t)
+  const connection = await connect(kafka)
+  const admin = adminFor(t, connection)
+  const [topic, group] = [uniqueName('held'), uniqueName('g')]
+  await admin.createTopic(topic, { partitions: 2, replicas: 1 })
+  const member = async (context: ReturnType<typeof contextOf>) => {
+    const source = kafkaGroupSource({ connection, topics: [topic], group, heartbeatInterval: 300, sessionTimeout: 60_000, rebalanceTimeout: 60_000 })
+    await source.open?.(context)
+    return source
+  }
+  const context = contextOf()
+  const first = await member(context)
+  const pulling = pull(first, context)
+  const child = spawn(process.execPath, [new URL('../kafka/consumer-child.ts', import.meta.url).pathname, kafka, topic, group], { stdio: ['ignore', 'ignore', 'inherit'] })
+  t.teardown(() => { child.kill('SIGKILL') })
+  await eventually(() => first.stats().partitions.length === 1)
+  child.kill('SIGKILL')
+  await once(child, 'close')
+  const late = contextOf()
+  const opening = member(late)
+  const client = new Admin({ clientId: 'test', bootstrapBrokers: [kafka] })
+  t.teardown(async () => { await client.close() })
+  const seen = async () => (await client.describeGroups({ groups: [group] })).get(group)!
+  await eventually(async () => (await seen()).members.size === 3)
+  late.stop()
+  const second = await opening
+  await second.close?.()
+  await pulling.stop()
+  await first.flush?.()
+  await first.close?.()
+  const left = await seen()
+  t.strictSame([...left.members.values()].map(({ groupInstanceId }) => groupInstanceId), ['child'], 'both have left, and the dead member is still waited for')
 })
 
 async function produceTo (connection: Awaited<ReturnType<typeof connect>>, topic: string): Promise<void> {
