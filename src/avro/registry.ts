@@ -157,7 +157,7 @@ class Client implements RegistryClient {
   async compatibility (subject: string): Promise<string | undefined> {
     const path = `/config/${encodeURIComponent(subject)}`
     const answer = await this.#http.call('GET', path)
-    if (answer.status === 200) return (answer.body as { compatibilityLevel?: string }).compatibilityLevel
+    if (answer.status === 200) return fieldsOf<{ compatibilityLevel: string }>(answer).compatibilityLevel
     if (this.#isMissing(answer)) return undefined
     throw this.#refused(answer, `GET ${this.url}${path}`)
   }
@@ -171,11 +171,13 @@ class Client implements RegistryClient {
     const where = `GET ${this.url}/schemas/ids/${id}`
     const answer = await this.#http.call('GET', `/schemas/ids/${id}`)
     if (answer.status === 200) {
-      const { schema, schemaType } = answer.body as { schema?: unknown, schemaType?: unknown }
+      const { schema, schemaType } = fieldsOf<{ schema: unknown, schemaType: unknown }>(answer)
       if (typeof schema !== 'string') throw notARegistry(answer, where)
       if (typeof schemaType === 'string' && schemaType !== 'AVRO') {
         throw registryErrors.UNKNOWN_SCHEMA(`schema ${id} is ${schemaType}, not Avro`, { where })
       }
+      // An answer that was cut on its way must neither be believed for ever nor be held against the alerts that name it.
+      if (!isJson(schema)) throw notARegistry(answer, where)
       this.#known.set(id, { text: schema })
       return schema
     }
@@ -193,7 +195,7 @@ class Client implements RegistryClient {
       throw registryErrors.UNKNOWN_SUBJECT(`the schema registry has no ${version === 'latest' ? '' : `version ${version} of `}subject ${subject}`, { where })
     }
     if (answer.status !== 200) throw this.#refused(answer, where)
-    const body = answer.body as { id?: number, version?: number, schema?: string }
+    const body = fieldsOf<{ id: number, version: number, schema: string }>(answer)
     if (typeof body.schema !== 'string' || typeof body.id !== 'number') throw notARegistry(answer, where)
     return { subject, version: body.version ?? 0, id: body.id, text: body.schema }
   }
@@ -240,6 +242,20 @@ class Client implements RegistryClient {
   #refused (answer: Answer, where: string): AlertStreamError {
     if (answer.status === 404) return notARegistry(answer, where)
     return registryErrors.REGISTRY_REFUSED(`the registry answered ${answer.status}: ${answer.message}`, { where })
+  }
+}
+
+/** The answer's fields; none where it is `null`, nothing at all or no object. */
+function fieldsOf<T extends object> ({ body }: Answer): Partial<T> {
+  return typeof body === 'object' && body !== null ? body : {}
+}
+
+function isJson (text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
   }
 }
 

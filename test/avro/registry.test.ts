@@ -195,6 +195,14 @@ await t.test('what is no registry says so', async t => {
   await t.rejects(createRegistryClient({ url: origin }).check(), { code: 'NOT_A_REGISTRY' })
   const page = await play(t, (_request, response) => { response.setHeader('content-type', 'text/html').end('<html>hello</html>') })
   await t.rejects(createRegistryClient({ url: page.url }).schemaById(1), { code: 'NOT_A_REGISTRY', message: /hello/ })
+  for (const body of ['', 'null', '[]', '"text"', '{"schema":{"type":"long"}}', '{"schema":"{\\"type\\":"}']) {
+    const odd = await play(t, (_request, response) => { response.end(body) })
+    const client = createRegistryClient({ url: odd.url })
+    await t.rejects(client.schemaById(1), { code: 'NOT_A_REGISTRY' }, `200 with ${body}`)
+    await t.rejects(client.latest('s'), { code: 'NOT_A_REGISTRY' }, `200 with ${body} for a version`)
+    await t.rejects(client.schemaById(1), { code: 'NOT_A_REGISTRY' }, 'it is not remembered')
+    t.equal(odd.seen.length, 3)
+  }
   const guarded = await play(t, (_request, response) => { response.writeHead(401).end('{"message":"who are you"}') })
   await t.rejects(createRegistryClient({ url: guarded.url }).schemaById(1), { code: 'REGISTRY_REFUSED', message: /401.*who are you/ })
 })
