@@ -30,7 +30,7 @@ export const deadLetterHeaders = {
   /** Of the original record, in milliseconds since 1970. */
   timestamp: 'dead-letter-timestamp',
   attempts: 'dead-letter-attempts',
-  /** Only where the value was too large for this topic and was left out: its size in bytes. */
+  /** Only where the record was too large for this topic: the size in bytes of its value, which was left out (and key and headers, if need be). */
   omitted: 'dead-letter-omitted-bytes'
 } as const
 
@@ -65,17 +65,25 @@ class KafkaDeadLetters implements DeadLetterSink {
 
   async bury (letter: DeadLetter): Promise<void> {
     const record = letterRecord(letter)
-    try {
-      await this.#write(record)
-    } catch (error) {
-      if (!(error instanceof AlertStreamError) || error.code !== 'KAFKA_MESSAGE_TOO_LARGE') throw error
-      const headers = [...record.headers, textHeader(deadLetterHeaders.omitted, String(record.value?.length ?? 0))]
-      await this.#write({ ...record, value: Buffer.alloc(0), headers })
-    }
+    if (await this.#fits(record)) return
+    const omitted = textHeader(deadLetterHeaders.omitted, String(record.value?.length ?? 0))
+    if (await this.#fits({ ...record, value: Buffer.alloc(0), headers: [...record.headers, omitted] })) return
+    // Key or headers are what is too large. Without a letter, this one record would stop the stream at every start.
+    await this.#write({ key: null, value: Buffer.alloc(0), headers: [...reportOf(letter), omitted] })
   }
 
   async close (): Promise<void> {
     await this.#sink.close?.()
+  }
+
+  async #fits (record: OutgoingRecord): Promise<boolean> {
+    try {
+      await this.#write(record)
+      return true
+    } catch (error) {
+      if (error instanceof AlertStreamError && error.code === 'KAFKA_MESSAGE_TOO_LARGE') return false
+      throw error
+    }
   }
 
   async #write (record: OutgoingRecord): Promise<void> {
@@ -97,25 +105,31 @@ class KafkaDeadLetters implements DeadLetterSink {
 }
 
 /** The letter as it is produced. */
-export function letterRecord ({ record, origin, node, error, attempts }: DeadLetter): OutgoingRecord {
-  const { value } = record
-  const text = (name: string, content: string): KafkaHeader => textHeader(name, content)
-  const headers: KafkaHeader[] = isKafkaRecord(value) ? [...value.headers] : []
-  headers.push(
-    text(deadLetterHeaders.reason, error instanceof AlertStreamError ? error.code : 'UNEXPECTED'),
-    text(deadLetterHeaders.message, messageOf(error).slice(0, MAX_MESSAGE)),
-    text(deadLetterHeaders.node, node),
-    text(deadLetterHeaders.position, origin.position),
-    text(deadLetterHeaders.attempts, String(attempts))
-  )
-  if (!isKafkaRecord(value)) return { key: null, value: bytesOf(value), headers }
-  headers.push(
-    text(deadLetterHeaders.topic, value.topic),
-    text(deadLetterHeaders.partition, String(value.partition)),
-    text(deadLetterHeaders.offset, String(value.offset)),
-    text(deadLetterHeaders.timestamp, String(value.timestamp))
-  )
-  return { key: value.key, value: value.value, headers }
+export function letterRecord (letter: DeadLetter): OutgoingRecord {
+  const { value } = letter.record
+  const report = reportOf(letter)
+  return isKafkaRecord(value)
+    ? { key: value.key, value: value.value, headers: [...value.headers, ...report] }
+    : { key: null, value: bytesOf(value), headers: report }
+}
+
+/** The headers that a letter adds. */
+function reportOf ({ record: { value }, origin, node, error, attempts }: DeadLetter): KafkaHeader[] {
+  const headers = [
+    textHeader(deadLetterHeaders.reason, error instanceof AlertStreamError ? error.code : 'UNEXPECTED'),
+    textHeader(deadLetterHeaders.message, messageOf(error).slice(0, MAX_MESSAGE)),
+    textHeader(deadLetterHeaders.node, node),
+    textHeader(deadLetterHeaders.position, origin.position),
+    textHeader(deadLetterHeaders.attempts, String(attempts))
+  ]
+  if (!isKafkaRecord(value)) return headers
+  return [
+    ...headers,
+    textHeader(deadLetterHeaders.topic, value.topic),
+    textHeader(deadLetterHeaders.partition, String(value.partition)),
+    textHeader(deadLetterHeaders.offset, String(value.offset)),
+    textHeader(deadLetterHeaders.timestamp, String(value.timestamp))
+  ]
 }
 
 /** A record's bytes where it is or has some (`bytes`, `value`, `data`), else JSON with bigints and bytes as strings. */

@@ -85,3 +85,19 @@ await t.test('a record too large for the dead-letter topic leaves a letter that 
   t.equal(headerText(letter!, 'dead-letter-omitted-bytes'), '30000')
   t.equal(headerText(letter!, 'dead-letter-offset'), '42')
 })
+
+await t.test('a key or headers too large for the dead-letter topic leave a letter too, with what says where the record is', async t => {
+  const topic = uniqueName('dead')
+  const sink = kafkaDeadLetters({ connection, topic, createTopic: { partitions: 1, replicas: 1, configs: { 'max.message.bytes': '20000' } } })
+  await sink.open?.(contextOf())
+  await sink.bury(letterOf({ ...bad, headers: [[Buffer.from('h'), Buffer.alloc(30_000)]] }, position(bad)))
+  await sink.bury(letterOf({ ...bad, key: Buffer.alloc(30_000) }, position(bad)))
+  await sink.close?.()
+  const found = await letters(topic)
+  t.equal(found.length, 2)
+  for (const letter of found) {
+    t.equal(letter.key, null)
+    t.strictSame(letter.headers.map(([name]) => name.toString()).filter(name => !name.startsWith('dead-letter-')), [])
+    t.strictSame(['reason', 'topic', 'partition', 'offset', 'omitted-bytes'].map(name => headerText(letter, `dead-letter-${name}`)), ['TEST_BAD_FRAME', 'alerts', '3', '42', '3'])
+  }
+})
