@@ -105,7 +105,7 @@ class ProducingSink implements KafkaSink {
 
   /** Decides the partition of each record and puts them into batches; rejects before anything is sent where one cannot go. */
   async #address (values: readonly OutgoingRecord[], deadline: number, signal: AbortSignal): Promise<AddressedRecord[][]> {
-    const topics = new Map<string, { partitions: number, limit: { bytes: number, known: boolean } }>()
+    const topics = new Map<string, { partitions: number, limit: { bytes: number, known: boolean }, fresh?: boolean }>()
     const batches = new Batches()
     const now = BigInt(Date.now())
     const turn = this.#turn++
@@ -117,14 +117,21 @@ class ProducingSink implements KafkaSink {
         known = { partitions: await this.#partitions(topic, deadline, signal), limit: await this.#limit(topic) }
         topics.set(topic, known)
       }
-      const { partitions, limit } = known
+      const { partitions } = known
       const partition = record.partition ?? (record.key === null ? turn % partitions : partitionFor(record.key, partitions))
       if (partition >= partitions) {
         throw kafkaErrors.KAFKA_PARTITION_MISSING(`partition ${partition} does not exist: the topic has ${partitions}`, { where: topic })
       }
       const compresses = (this.#options.compression ?? 'none') !== 'none'
-      if (limit.known && !compresses && recordBytes(record) > limit.bytes) throw this.#tooLarge(topic, record)
-      batches.add({ topic, partition, timestamp: record.timestamp ?? now, record }, this.#options.maxBatchBytes ?? limit.bytes)
+      const exceeds = ({ limit }: { readonly limit: { bytes: number, known: boolean } }): boolean => limit.known && !compresses && recordBytes(record) > limit.bytes
+      if (exceeds(known) && known.fresh !== true) {
+        // It may have been raised since it was asked for, as the error told somebody to.
+        this.#limits.delete(topic)
+        known.limit = await this.#limit(topic)
+        known.fresh = true
+      }
+      if (exceeds(known)) throw this.#tooLarge(topic, record)
+      batches.add({ topic, partition, timestamp: record.timestamp ?? now, record }, this.#options.maxBatchBytes ?? known.limit.bytes)
     }
     return batches.sends()
   }

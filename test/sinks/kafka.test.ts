@@ -1,3 +1,4 @@
+import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka'
 import t from 'tap'
 import { partitionFor } from '../../src/kafka/murmur2.ts'
 import type { KafkaRecord, OutgoingRecord } from '../../src/kafka/record.ts'
@@ -94,6 +95,19 @@ await t.test('one record too large for the topic is refused with both sizes, bef
     { code: 'KAFKA_MESSAGE_TOO_LARGE', retryable: false, message: /60\d{3} bytes.*50000 bytes \(max\.message\.bytes\)/, where: `${topic} at ${kafka}` })
   t.ok(await admin.isEmpty(topic))
   await sink.writeBatch([outgoing('x'.repeat(49_800))], once)
+  await sink.close?.()
+  t.equal((await readAll(topic)).length, 1)
+})
+
+await t.test('a limit that is raised while the sink is open is taken up', async t => {
+  const topic = await topicOf(1, { 'max.message.bytes': '50000' })
+  const sink = await opened({ topic })
+  await t.rejects(sink.writeBatch([outgoing('x'.repeat(60_000))], once), { code: 'KAFKA_MESSAGE_TOO_LARGE' })
+  const client = new Admin({ clientId: 'test', bootstrapBrokers: [kafka] })
+  const configs = [{ name: 'max.message.bytes', value: '90000', configOperation: IncrementalAlterConfigOperationTypes.SET }]
+  await client.incrementalAlterConfigs({ resources: [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configs }] })
+  await client.close()
+  await sink.writeBatch([outgoing('x'.repeat(60_000))], once)
   await sink.close?.()
   t.equal((await readAll(topic)).length, 1)
 })
