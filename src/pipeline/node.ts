@@ -1,6 +1,7 @@
 // What a part of a graph is: the contracts of sources, flows, sinks and dead-letter sinks. Parts are pure: they neither count, retry nor
 // settle. The runner owns the pull loop, the credits, the retries and the metering, and calls these methods.
-// `open` is called once, sinks before sources, and may reject; `close` once for every part whose `open` was called, even where that rejected.
+// `open` is called once, sinks before sources, and may reject; `close` once for every part whose `open` was called, even where that rejected, or
+// where a stop came meanwhile and it did not end within `settleMs`.
 import type { Logger } from './log.ts'
 
 /** Where a record came from, as a user would look for it: `alerts-simulated[3]@1042`, `visit.avro#17`. */

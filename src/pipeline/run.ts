@@ -99,7 +99,7 @@ class Runner implements Run {
     if (this.state === 'draining' && options.deadlineMs !== undefined && this.#deadline === undefined) {
       const { deadlineMs } = options
       this.#deadline = setTimeout(() => {
-        const what = `${this.#unsettled} records had not settled ${deadlineMs} ms after the stop`
+        const what = `${this.#unsettled === 0 ? 'all had settled, but the parts had not closed' : `${this.#unsettled} records had not settled`} ${deadlineMs} ms after the stop`
         void this.abort(graphErrors.GRAPH_DRAIN_DEADLINE(what, { where: `graph ${this.#graph.name}` }))
       }, deadlineMs)
     }
@@ -149,7 +149,8 @@ class Runner implements Run {
     for (const { name, part } of parts) {
       if (this.#drain.signal.aborted) return
       opened.push({ name, close: () => part.close?.() })
-      await this.#patiently(name, part.open?.(this.#context(name)))
+      // Nothing is in flight yet that a stop would have to wait for.
+      await this.#patiently(name, part.open?.(this.#context(name)), this.#drain.signal)
     }
   }
 
@@ -252,10 +253,9 @@ class Runner implements Run {
     }
   }
 
-  // Waits for a part; once the graph has given up, no longer than `settleMs`: one that hangs must not keep the others from being closed.
-  async #patiently (node: string, waitFor: Promise<void> | undefined): Promise<void> {
+  // Waits for a part; once the signal is aborted, no longer than `settleMs`: one that hangs must not keep the others from being closed.
+  async #patiently (node: string, waitFor: Promise<void> | undefined, signal = this.#abort.signal): Promise<void> {
     if (waitFor === undefined) return
-    const { signal } = this.#abort
     const patience = Promise.withResolvers<void>()
     let timer: NodeJS.Timeout | undefined
     const gaveUp = (): void => {

@@ -84,6 +84,22 @@ for (const [what, does] of [['open', { sink: { open: never } }], ['flush', { sou
   })
 }
 
+await t.test('a part whose open() hangs does not hold a drain up, which is no failure, as nothing had been pulled', async t => {
+  const { calls, states, start } = graph({ sink: { open: never } })
+  const run = start(1)
+  await until(() => calls.includes('open sink'))
+  await run.drain()
+  t.same(calls, ['open letters', 'open sink', 'close sink', 'close letters'])
+  t.same(states, ['created', 'draining', 'stopped'])
+})
+
+await t.test('a drain whose deadline passes while a part closes says that it was the closing', async t => {
+  const { calls, start } = graph({ sink: { close: never } })
+  const run = start(1)
+  await until(() => calls.includes('close sink'))
+  t.match(await failureOf(run.drain({ deadlineMs: 20 })), { code: 'GRAPH_DRAIN_DEADLINE', message: 'all had settled, but the parts had not closed 20 ms after the stop' })
+})
+
 await t.test('errors thrown in close() are not the run\'s, and the other parts are closed all the same', async t => {
   const fails = (): never => { throw new Error('stuck') }
   const { calls, start } = graph({ source: { close: fails }, sink: { close: fails }, letters: { close: fails } })
