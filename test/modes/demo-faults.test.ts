@@ -1,5 +1,5 @@
-// The demo when something is missing, dies or is stopped in the midst: a clear end, and nothing left behind.
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+// The demo when something is missing or dies: a clear end, and nothing left behind.
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { runCli, tempDir } from '../support/stack.ts'
@@ -36,19 +36,6 @@ await t.test('a state folder that cannot be one is an error', async t => {
   t.match([code, stderr], [1, /^DEVSTACK_FOLDER: .*state/m])
 })
 
-await t.test('stopped while Kafka starts, and while it loads, it leaves nothing behind and the next start is whole', async t => {
-  for (const moment of [/^starting Kafka/m, /^loading alerts-static/m]) {
-    const demo = startDemo(t, stateDir, flags)
-    await demo.waitFor(moment)
-    demo.signal('SIGINT')
-    t.equal(await demo.finished, 0, demo.stderr)
-    t.notMatch(demo.stdout, /A visit is published/)
-    t.notMatch(demo.stderr, /^[A-Z]+_[A-Z_]+: /m)
-    t.notOk(await exists(join(stateDir, 'demo.json')))
-    t.strictSame(await leftovers(stateDir, await partsOf(stateDir)), [])
-  }
-})
-
 for (const [part, name] of [['modes/ingest', 'ingest'], ['kafka', 'Kafka']] as const) {
   await t.test(`when ${name} dies, the demo says so and stops everything`, async t => {
     const demo = startDemo(t, stateDir, flags)
@@ -63,15 +50,3 @@ for (const [part, name] of [['modes/ingest', 'ingest'], ['kafka', 'Kafka']] as c
     t.strictSame(await leftovers(stateDir, parts), [])
   })
 }
-
-await t.test('a folder whose files were cut short by a crash is used all the same', async t => {
-  await writeFile(join(stateDir, 'demo.json'), '{"kafka": "127.')
-  await writeFile(join(stateDir, 'loaded.json'), '')
-  await writeFile(join(stateDir, 'visits.json'), '{')
-  await mkdir(join(stateDir, 'modes', 'ingest'), { recursive: true })
-  await writeFile(join(stateDir, 'modes', 'ingest', 'server.pid.json'), '{"pid":')
-  const demo = startDemo(t, stateDir, [...flags, '--passes', '1'])
-  t.equal(await demo.finished, 0, demo.stderr)
-  t.match(demo.stdout, /^visit 1: published 20 .* lag 0/m)
-  t.notOk((await readdir(stateDir)).includes('demo.json'))
-})
