@@ -68,7 +68,8 @@ async function launch (options: RegistryOptions, java: string, home: string, log
       `-Dquarkus.http.host=${LOOPBACK}`, `-Dquarkus.http.port=${port}`,
       // The registry never answers for others, so nothing is to be gained from a console full of its banner.
       '-Dquarkus.banner.enabled=false', '-Dquarkus.log.level=WARN',
-      `-Dquarkus.datasource.jdbc.url=jdbc:h2:file:${join(dataDir, 'registry')}`,
+      // Written through: else a registration of the last half second is lost when the registry is killed, and its id with it.
+      `-Dquarkus.datasource.jdbc.url=jdbc:h2:file:${join(dataDir, 'registry')};WRITE_DELAY=0`,
       '-jar', join(home, `apicurio-registry-app-${REGISTRY_VERSION}-runner.jar`)
     ],
     env,

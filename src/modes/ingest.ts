@@ -105,7 +105,7 @@ export default mode({
     return declare(config, describedConnection(config), () => { throw new Error('a description opens no store') }, given === undefined ? '--alert-store' : storeUrls(config).alerts).graph.describe()
   },
   async run (config, _positionals, host) {
-    const archive = await archiveOf(config, 'write')
+    const archive = await archiveOf(config, 'write', host.log)
     const connection = await connectionOf(config, 'alert-stream-ingest')
     let running: Run | undefined
     const { graph, source, sink } = declare(config, connection, () => archive, archive.alerts.url, error => { void running?.abort(error) })

@@ -5,6 +5,7 @@ import { fetchSchemaPackage, loadSchemaPackage, type SchemaPackage } from '../av
 import type { KafkaFlagsConfig, SchemaPackageConfig, StoreFlagsConfig } from '../config/common.ts'
 import type { TopicSpec } from '../kafka/admin.ts'
 import { kafkaConnection, type KafkaConfig, type KafkaConnection } from '../kafka/connection.ts'
+import type { Logger } from '../pipeline/index.ts'
 import { createArchive, openStore, type Archive } from '../stores/index.ts'
 import { modeErrors } from './errors.ts'
 import type { Host } from './mode.ts'
@@ -57,10 +58,10 @@ export function storeUrls (config: StoreFlagsConfig): { readonly alerts: string,
 }
 
 /** Opens both stores; for `read` nothing is created or cleaned. Errors: STORE_*. */
-export async function archiveOf (config: StoreFlagsConfig, access: 'read' | 'write'): Promise<Archive> {
+export async function archiveOf (config: StoreFlagsConfig, access: 'read' | 'write', log: Logger): Promise<Archive> {
   const { alerts, schemas } = storeUrls(config)
-  const alertStore = await openStore(alerts, { access })
-  const schemaStore = schemas === alerts ? alertStore : await openStore(schemas, { access })
+  const alertStore = await openStore(alerts, { access, log })
+  const schemaStore = schemas === alerts ? alertStore : await openStore(schemas, { access, log })
   return createArchive({ alerts: alertStore, schemas: schemaStore, layout: config.layout })
 }
 

@@ -56,7 +56,7 @@ export default mode({
   flags: serveFlags,
   describe,
   async run (config, _positionals, host) {
-    const archive = await archiveOf(config, 'read')
+    const archive = await archiveOf(config, 'read', host.log)
     const app = build({
       archive, log: host.log, pathPrefix: config.pathPrefix,
       pressure: { maxEventLoopDelayMs: config.maxEventLoopDelay }

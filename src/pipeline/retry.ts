@@ -13,7 +13,7 @@ export interface RetryPolicy {
   readonly maxMs: number
 }
 
-/** About half a minute of patience: a broker's or a store's restart. */
+/** 6 s of patience on average, 13 s at most: a hiccup. A node that waits for a server gives a longer one of its own. */
 export const defaultRetry: RetryPolicy = { attempts: 8, baseMs: 100, maxMs: 10_000 }
 export const noRetry: RetryPolicy = { attempts: 1, baseMs: 0, maxMs: 0 }
 

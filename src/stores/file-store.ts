@@ -92,10 +92,11 @@ class FileStore implements ObjectStore {
 
   async #create (path: string, body: Buffer): Promise<'linked' | 'taken'> {
     const folder = dirname(path)
-    await this.#folders.ensure(folder)
     const temporary = this.#incoming.next()
     try {
+      // Before any folder is made: where the store has gone, nothing of it may be made anew.
       await this.#writeDurably(temporary, body)
+      await this.#folders.ensure(folder)
       try {
         await linkFile(temporary, path)
       } catch (error) {
@@ -114,10 +115,11 @@ class FileStore implements ObjectStore {
   }
 
   async #writeDurably (path: string, body: Buffer): Promise<void> {
-    const fd = await openFile(path, 'wx').catch(async error => {
-      if (errnoOf(error) !== 'ENOENT') throw error
-      await this.#incoming.make()
-      return openFile(path, 'wx')
+    const fd = await openFile(path, 'wx').catch((error: unknown) => {
+      // The folder was there at the opening. Its absence means that the store has gone (a volume was unmounted, the root renamed): whatever
+      // stands at its path now is the wrong place, so nothing is made there and the write waits for the store to come back.
+      if (errnoOf(error) === 'ENOENT') throw storeErrors.STORE_MISSING('the store has gone since it was opened', { where: this.#root, cause: error })
+      throw error
     })
     try {
       for (let at = 0; at < body.length;) {

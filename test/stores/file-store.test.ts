@@ -1,6 +1,6 @@
 import t from 'tap'
 import { spawnSync } from 'node:child_process'
-import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -162,15 +162,30 @@ await t.test('a reader changes nothing, and says so when its root is missing', a
   await t.rejects(reader.put('b', gz, meta), { code: 'STORE_READ_ONLY' })
 })
 
-await t.test('folders and files that go while the store is open come back', async t => {
+await t.test('a folder of objects that goes while the store is open is made again', async t => {
   const root = t.testdir()
   const store = await openFileStore(root)
   await store.put('v2/a/1.gz', gz, meta)
   await rm(join(root, 'v2'), { recursive: true })
   t.equal(await store.put('v2/a/2.gz', gz, meta), 'written')
-  await rm(join(root, '.incoming'), { recursive: true })
-  t.equal(await store.put('v2/a/1.gz', gz, meta), 'written')
-  t.same(await collect(store.list('')), ['v2/a/1.gz', 'v2/a/2.gz'])
+  t.same(await collect(store.list('')), ['v2/a/2.gz'])
+})
+
+await t.test('a store whose root goes is not made anew in another place: puts fail until it is back', async t => {
+  const folder = t.testdir({ mount: {} })
+  const root = join(folder, 'mount')
+  const store = await openFileStore(root)
+  await store.put('v2/a/1.gz', gz, meta)
+  await rename(root, join(folder, 'away'))
+  await t.rejects(store.put('v2/a/2.gz', gz, meta), { code: 'STORE_MISSING', retryable: true })
+  t.same(await readdir(folder), ['away'])
+  // A mount point without its volume is an empty folder: nothing may be written there either.
+  await mkdir(root)
+  await t.rejects(store.put('v2/a/3.gz', gz, meta), { code: 'STORE_MISSING' })
+  t.same(await readdir(root), [])
+  await rm(root, { recursive: true })
+  await rename(join(folder, 'away'), root)
+  t.equal(await store.put('v2/a/2.gz', gz, meta), 'written')
 })
 
 await t.test('opening removes what dead writers left, and nothing of the living', async t => {
