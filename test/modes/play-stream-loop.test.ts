@@ -1,0 +1,123 @@
+// play-stream as it runs in production: for ever, through everything that happens to the static topic and the brokers meanwhile.
+import t from 'tap'
+import { createRegistryClient } from '../../src/avro/index.ts'
+import { surveySchema } from '../generator/kit.ts'
+import { adminFor, eventually } from '../kafka/support.ts'
+import { uniqueName, useOwnKafka, useStack } from '../support/stack.ts'
+import { alertFile, connectionTo, contentOf, everyRecord, passesOf, Program } from './support.ts'
+
+const stack = await useStack(t)
+const program = new Program(stack)
+const connection = await connectionTo(stack)
+const admin = adminFor(t, connection)
+const subject = uniqueName('alert-packet')
+await createRegistryClient({ url: stack.registry }).register(subject, (await surveySchema('11.1')).text)
+const file = await alertFile(t, { alerts: 30 })
+
+function names () {
+  const [source, destination] = [uniqueName('static'), uniqueName('simulated')]
+  return { source, destination, flags: ['--src-topic', source, '--dst-topic', destination, '--create-dst-topic', '--dst-topic-partitions', '1'] }
+}
+
+async function create (topic: string, path = file, ...flags: string[]) {
+  const result = await program.run('create-stream', [path, '--dst-topic', topic, '--dead-letter-topic', uniqueName('letters'), '--subject', subject, ...flags])
+  if (result.code !== 0) throw new Error(result.stderr)
+}
+
+await t.test('in a loop it waits for the static topic, not ready meanwhile, plays it on every tick, and a stop ends it with 0', async t => {
+  const { source, destination, flags } = names()
+  const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '1', '--burst', '--admin-port', '0', '--log-level', 'info'])
+  const [, port] = await cli.waitFor(/"port":(\d+),"msg":"admin port is open"/)
+  const get = async (path: string) => await (await fetch(`http://127.0.0.1:${port}${path}`)).text()
+  await cli.waitFor(/"reason":"it does not exist","msg":"waiting for the static topic"/)
+  const waiting = await fetch(`http://127.0.0.1:${port}/readyz`)
+  t.equal(waiting.status, 503)
+  t.strictSame(await waiting.json(), { detail: 'it does not exist' })
+  t.equal(await get('/livez'), 'OK\n')
+  await create(source)
+  await cli.waitFor(/^pass 3: .*\n/m)
+  t.equal(await get('/readyz'), 'OK\n')
+  t.match(JSON.parse(await get('/status')), {
+    state: 'running', graph: { graph: 'play-stream' }, facts: { lastPass: { alerts: 30 } }, nodes: [{ node: 'static-topic' }, { node: 'pace' }, { node: 'simulated-topic' }]
+  })
+  t.match(await get('/metrics'), /^alert_stream_records_out_total\{node="simulated-topic"\} \d+$/m)
+  t.match(await get('/metrics'), /^alert_stream_passes \d+$/m)
+  const { code, stdout } = await cli.stop()
+  t.equal(code, 0)
+  const played = passesOf(stdout)
+  for (const { pass, alerts, interrupted } of played.slice(0, -1)) t.match({ alerts, interrupted }, { alerts: 30, interrupted: undefined }, `pass ${pass}`)
+  t.equal((await everyRecord(connection, destination)).length, played.reduce((sum, { alerts }) => sum + alerts, 0), 'what it says is what is there')
+})
+
+await t.test('create-stream --create-topic again during the replay: it stays alive, no pass holds an alert twice, the next pass is whole', async t => {
+  const { source, destination, flags } = names()
+  await create(source)
+  const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '0.5', '--burst'])
+  await cli.waitFor(/^pass 2: .*\n/m)
+  const other = await alertFile(t, { alerts: 45, seed: 9 })
+  for (const path of [other, file]) {
+    await create(source, path, '--create-topic')
+    const soFar = passesOf(cli.stdout).length
+    await eventually(() => passesOf(cli.stdout).length >= soFar + 2)
+  }
+  const { code, stdout } = await cli.stop()
+  t.equal(code, 0)
+  const keys = (await everyRecord(connection, destination)).map(({ key }) => key!.toString())
+  const sets = await Promise.all([file, other].map(async path => {
+    const topic = uniqueName('reference')
+    await create(topic, path)
+    return new Set((await everyRecord(connection, topic)).map(({ key }) => key!.toString()))
+  }))
+  let at = 0
+  const played = passesOf(stdout).map(({ pass, alerts, interrupted }, index, all) => {
+    const seen = keys.slice(at, at += alerts)
+    t.equal(new Set(seen).size, alerts, `pass ${pass} holds no alert twice`)
+    const of = sets.findIndex(set => seen.every(key => set.has(key)))
+    t.ok(of >= 0, `pass ${pass} is of one load`)
+    if (interrupted === undefined) t.equal(alerts, sets[of]!.size, `pass ${pass} is whole`)
+    else t.ok(index === all.length - 1 || /recreated|exist|keeps/.test(interrupted), interrupted)
+    return { of, whole: interrupted === undefined }
+  })
+  t.equal(at, keys.length, 'every record belongs to a pass')
+  t.strictSame(played.filter(({ whole }) => whole).map(({ of }) => of).filter((of, index, all) => of !== all[index - 1]), [0, 1, 0], 'first one load, then the other, then the first again')
+})
+
+await t.test('a stop while alerts wait until they are due: those in hand go out at once, exit code 0', async t => {
+  const { source, destination, flags } = names()
+  await create(source, await alertFile(t, { visits: 3, alerts: 8 }))
+  const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '300'])
+  // The second visit is due 37 s after the first.
+  await eventually(async () => await admin.describeTopic(destination) !== undefined && (await admin.endOffsets(destination))[0] === 8n)
+  const { code, stdout, stderr } = await cli.stop()
+  t.match({ code, stderr }, { code: 0, stderr: '' })
+  const [only, ...more] = passesOf(stdout)
+  t.strictSame(more, [])
+  const records = await everyRecord(connection, destination)
+  t.equal(records.length, only?.alerts)
+  t.equal(new Set(records.map(contentOf)).size, records.length)
+})
+
+await t.test('when it cannot keep up it says so with figures, and goes on', async t => {
+  const { source, flags } = names()
+  await create(source)
+  const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '0.001', '--burst'])
+  const [line] = await cli.waitFor(/^.*cannot keep up.*\n/m)
+  t.match(JSON.parse(line), { level: 40, alerts: 30, tookSeconds: Number, intervalSeconds: 0.001, lateSeconds: Number, ticksLeftOut: Number })
+  await cli.waitFor(/^pass 3: 30 alerts/m)
+  t.equal((await cli.stop('SIGINT')).code, 0)
+})
+
+await t.test('a broker that is killed and comes back between passes does not end the loop', async t => {
+  const server = await useOwnKafka(t)
+  const own = new Program({ ...stack, kafka: server.broker })
+  const { source, flags } = names()
+  t.match(await own.run('create-stream', [file, '--dst-topic', source, '--subject', subject]), { code: 0 })
+  const cli = own.start(t, 'play-stream', [...flags, '--repeat-interval', '2', '--burst'])
+  await cli.waitFor(/^pass 1: 30 alerts/m)
+  await server.kill()
+  await cli.waitFor(/waiting for the static topic/)
+  await useOwnKafka(t, { dataDir: server.dataDir, port: Number(server.broker.split(':')[1]) })
+  const before = passesOf(cli.stdout).length
+  await cli.waitFor(new RegExp(`^pass ${before + 2}: 30 alerts.*s\n`, 'm'))
+  t.equal((await cli.stop()).code, 0)
+})

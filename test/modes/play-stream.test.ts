@@ -1,0 +1,80 @@
+import t from 'tap'
+import { createRegistryClient } from '../../src/avro/index.ts'
+import { freePorts } from '../../src/devstack/index.ts'
+import { textHeader } from '../../src/kafka/record.ts'
+import { surveySchema } from '../generator/kit.ts'
+import { adminFor, outgoing, produce } from '../kafka/support.ts'
+import { uniqueName, useStack } from '../support/stack.ts'
+import { alertFile, connectionTo, contentOf, everyRecord, passesOf, Program } from './support.ts'
+
+const stack = await useStack(t)
+const program = new Program(stack)
+const connection = await connectionTo(stack)
+const admin = adminFor(t, connection)
+const subject = uniqueName('alert-packet')
+await createRegistryClient({ url: stack.registry }).register(subject, (await surveySchema('11.1')).text)
+const file = await alertFile(t, { alerts: 30 })
+const ONCE = ['--repeat-interval', '-1', '--burst']
+
+function names () {
+  const [source, destination] = [uniqueName('static'), uniqueName('simulated')]
+  return { source, destination, flags: ['--src-topic', source, '--dst-topic', destination, '--create-dst-topic', '--dst-topic-partitions', '1'] }
+}
+
+async function create (topic: string, path = file, ...flags: string[]) {
+  const result = await program.run('create-stream', [path, '--dst-topic', topic, '--dead-letter-topic', uniqueName('letters'), '--subject', subject, ...flags])
+  if (result.code !== 0) throw new Error(result.stderr)
+}
+
+await t.test('once: value, key and headers byte for byte, one line, into a topic that is created with its retention', async t => {
+  const { source, destination } = names()
+  await create(source)
+  const { code, stdout, stderr } = await program.run('play-stream', ['--src-topic', source, '--dst-topic', destination, '--create-dst-topic', ...ONCE])
+  t.match({ code, stderr }, { code: 0, stderr: '' })
+  t.strictSame(passesOf(stdout), [{ pass: 1, alerts: 30, interrupted: undefined }])
+  const [before, after] = [await everyRecord(connection, source), await everyRecord(connection, destination)]
+  t.strictSame(after.map(contentOf).sort(), before.map(contentOf).sort())
+  t.strictSame(after.map(({ partition }) => partition).sort(), before.map(({ partition }) => partition).sort(), 'eight partitions both: the key decides')
+  t.match(await admin.describeTopic(destination), { partitions: 8, replicas: 1 })
+  t.match(await admin.topicConfigs(destination), { 'retention.ms': '604800000', 'retention.bytes': '100000000000', 'max.message.bytes': String(16 * 1024 * 1024) })
+})
+
+await t.test('what other programs put into a topic is copied too: null keys and values, repeated headers, bytes that are no text', async t => {
+  const { source, destination, flags } = names()
+  await admin.createTopic(source, { partitions: 1, replicas: 1 })
+  await produce(connection, source, [
+    outgoing('a', { headers: [textHeader('h', '1'), textHeader('h', '2'), [Buffer.from('null'), null]] }),
+    { key: Buffer.from([0xff, 0x00]), value: Buffer.from([0x80]), headers: [[Buffer.from('raw'), Buffer.from([0xfe, 0xff])]] },
+    { key: Buffer.from('tombstone'), value: null, headers: [] },
+    { key: Buffer.alloc(0), value: Buffer.alloc(0), headers: [[Buffer.from('empty'), Buffer.alloc(0)]] }
+  ])
+  t.match(await program.run('play-stream', [...flags, ...ONCE]), { code: 1, stdout: '', stderr: /^STATIC_TOPIC_INCOMPLETE: .*it holds 4 records and no mark of a finished load/m })
+  const played = await program.run('play-stream', [...flags, ...ONCE, '--accept-unmarked'])
+  t.match(played, { code: 0, stdout: /^pass 1: 4 alerts/ })
+  t.strictSame((await everyRecord(connection, destination)).map(contentOf), (await everyRecord(connection, source)).map(contentOf))
+})
+
+await t.test('paced, alerts go out in the order of their time offsets', async t => {
+  const { source, destination, flags } = names()
+  await create(source)
+  t.match(await program.run('play-stream', [...flags, '--repeat-interval', '-1']), { code: 0, stdout: /^pass 1: 30 alerts/ })
+  const offsets = (await everyRecord(connection, destination)).map(({ headers }) => Number(headers.find(([name]) => name.toString() === 'alertsim-time-offset')?.[1]?.toString()))
+  t.equal(offsets.length, 30)
+  t.strictSame(offsets, [...offsets].sort((a, b) => a - b))
+  t.ok(offsets.at(-1)! > offsets[0]!)
+})
+
+await t.test('what cannot be played or published into is an error of one line: topics that are missing, a broker that is down, an alert too large', async t => {
+  const { source, destination, flags } = names()
+  const missing = await program.run('play-stream', [...flags, ...ONCE])
+  t.match(missing, { code: 1, stdout: '', stderr: new RegExp(`^STATIC_TOPIC_INCOMPLETE: the static topic cannot be played: it does not exist \\(${source} at ${stack.kafka}\\)\\. .*create-stream.*\n$`) })
+  await create(source)
+  t.match(await program.run('play-stream', ['--src-topic', source, '--dst-topic', uniqueName('none'), ...ONCE]), {
+    code: 1, stdout: '', stderr: /^KAFKA_TOPIC_MISSING: the destination topic does not exist \(none-.*--create-dst-topic.*\n$/
+  })
+  const [port] = await freePorts(1)
+  t.match(await program.run('play-stream', [...flags, '--broker', `127.0.0.1:${port}`]), { code: 1, stdout: '', stderr: new RegExp(`^KAFKA_UNREACHABLE: .*127\\.0\\.0\\.1:${port}.*\n$`) })
+  await admin.deleteTopic(destination)
+  const small = await program.run('play-stream', [...flags, ...ONCE, '--dst-topic-max-message-bytes', '1024', '--log-level', 'error'])
+  t.match(small, { code: 1, stderr: /^KAFKA_MESSAGE_TOO_LARGE: .*max\.message\.bytes/m })
+})
