@@ -2,7 +2,7 @@
 // wait one by one, a rebalance that leaves a partition here does not fetch it again, and commits are made only of what is settled and owned.
 // After each join the group's committed offsets are compared with our own: where someone else has moved them, we start again from there.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AlertStreamError } from '../pipeline/errors.ts'
+import { type AlertStreamError, messageOf } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { KafkaAdmin } from './admin.ts'
 import type { KafkaConnection } from './connection.ts'
@@ -210,7 +210,7 @@ export class GroupConsumer {
 
   async #reconcile (membership: Membership): Promise<void> {
     const current = (): boolean => this.#member.membership === membership && !this.#closing.signal.aborted
-    while (current()) {
+    for (let attempt = 0; current(); attempt++) {
       try {
         const committed = await this.#member.committed(membership.partitions)
         const starts = await this.#starts(membership.partitions, committed)
@@ -230,7 +230,8 @@ export class GroupConsumer {
           this.#fail(error as AlertStreamError)
           return
         }
-        this.#options.log.debug({ reason: String(error) }, 'could not read the offsets of the group')
+        // Where only the group's coordinator is away, records go on coming: nothing else would tell that none of them is committed.
+        if (attempt === 2) this.#options.log.warn({ reason: messageOf(error) }, 'cannot read the offsets of the group: nothing is committed until that works')
         await sleep(RETRY_MS, undefined, { signal: this.#closing.signal }).catch(() => {})
       }
     }

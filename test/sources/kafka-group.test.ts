@@ -1,6 +1,9 @@
 import t from 'tap'
 import { kafkaGroupSource, type KafkaGroupOptions, type KafkaGroupSource } from '../../src/sources/kafka-group.ts'
+import { kafkaErrors } from '../../src/kafka/errors.ts'
+import { GroupMember } from '../../src/kafka/group-member.ts'
 import type { KafkaRecord } from '../../src/kafka/record.ts'
+import { silent } from '../../src/pipeline/log.ts'
 import type { SourceRecord } from '../../src/pipeline/node.ts'
 import { adminFor, connect, contextOf, eventually, numbered, outgoing, produce, pull, valueOf } from '../kafka/support.ts'
 import { uniqueName, useStack } from '../support/stack.ts'
@@ -288,4 +291,31 @@ await t.test('a second live process with the same instance id ends the first wit
   await again.until(() => again.records.length === 3)
   await finish(second.source, again)
   t.strictSame(await admin.committed(group, topic), [3n])
+})
+
+await t.test('while the offsets of the group cannot be read it says so, commits nothing, and goes on once they can', async t => {
+  const topic = await topicOf(1)
+  const group = uniqueName('g')
+  await produce(connection, topic, numbered(5, 1))
+  // One broker cannot show a coordinator that is away while the partitions' leaders are there.
+  const committed = GroupMember.prototype.committed
+  let away = true
+  t.teardown(() => { GroupMember.prototype.committed = committed })
+  GroupMember.prototype.committed = async function (partitions) {
+    if (away) throw kafkaErrors.KAFKA_UNREACHABLE('no coordinator')
+    return await committed.call(this, partitions)
+  }
+  const warnings: string[] = []
+  const source = kafkaGroupSource({ ...fast, topics: [topic], group })
+  const context = { ...contextOf(), log: { ...silent, warn: (_facts: object, message: string) => { warnings.push(message) } } }
+  await source.open?.(context)
+  const pulling = pull(source, context)
+  await eventually(() => warnings.length > 0)
+  t.match(warnings[0], /cannot read the offsets of the group: nothing is committed/)
+  t.strictSame(await admin.committed(group, topic), [undefined])
+  away = false
+  await pulling.until(() => pulling.records.length === 5)
+  await finish(source, pulling)
+  t.equal(warnings.length, 1)
+  t.strictSame(await admin.committed(group, topic), [5n])
 })
