@@ -67,7 +67,7 @@ export function createHost (log: Logger, environment: Environment, cacheDir: str
       if (!isTerminal) return
       clearProgress()
       if (line === undefined) return
-      process.stderr.write(line.slice(0, (process.stderr.columns ?? 120) - 1))
+      process.stderr.write(line.slice(0, (process.stderr.columns || 120) - 1))
       progressShown = true
     },
     dispose: () => {

@@ -76,6 +76,7 @@ interface Pass {
   pulled: number
   /** Settled without failure: published. */
   alerts: number
+  failed: boolean
   bytes: number
   open: number
   settled: PromiseWithResolvers<void> | undefined
@@ -126,6 +127,8 @@ class Replay implements ReplaySource {
     if (failure === undefined) {
       pass.alerts++
       pass.bytes += recordBytes(value.record)
+    } else {
+      pass.failed = true
     }
     if (--pass.open === 0) pass.settled?.resolve()
   }
@@ -137,7 +140,7 @@ class Replay implements ReplaySource {
 
   #begin ({ start, end }: TopicSnapshot): Pass {
     const expected = end.reduce((sum, each, partition) => sum + Number(each - (start[partition] ?? 0n)), 0)
-    return { number: this.passes + 1, started: performance.now(), expected, pulled: 0, alerts: 0, bytes: 0, open: 0, settled: undefined }
+    return { number: this.passes + 1, started: performance.now(), expected, pulled: 0, alerts: 0, failed: false, bytes: 0, open: 0, settled: undefined }
   }
 
   #report (pass: Pass, interrupted: string | undefined): void {
@@ -224,7 +227,8 @@ class Replay implements ReplaySource {
   }
 }
 
-function stoppedShort ({ alerts, expected }: Pass): string | undefined {
+function stoppedShort ({ alerts, expected, failed }: Pass): string | undefined {
+  if (failed) return 'failed'
   return alerts < expected ? 'stopped' : undefined
 }
 

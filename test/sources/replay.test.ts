@@ -218,7 +218,7 @@ await t.test('given up at a record it is reported when the graph flushes', async
   await iterator.return?.()
   t.strictSame(reports, [])
   await source.flush?.()
-  t.match(reports, [{ pass: 1, alerts: 3, interrupted: 'stopped' }])
+  t.match(reports, [{ pass: 1, alerts: 3, interrupted: 'failed' }])
 })
 
 await t.test('an offset that is no number counts as none', async t => {
