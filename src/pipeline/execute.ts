@@ -123,7 +123,8 @@ export function batchSinkHandler (name: string, part: BatchSink<unknown>, policy
         if (envelopes.length === 1 || isRetryable(outcome.error)) {
           for (const envelope of envelopes) await giveUp(name, meter, runtime, envelope, outcome)
         } else {
-          // They enter once more, one by one.
+          // They enter once more, one by one. Told, since what had come through already may then be there twice.
+          runtime.retrying(name, outcome.error, first.root.origin.position)
           meter.in -= envelopes.length
           for (const envelope of envelopes) await write([envelope])
         }

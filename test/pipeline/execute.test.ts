@@ -1,7 +1,7 @@
 import t from 'tap'
-import { createGraph, type GraphOptions, type Port, type RecordContext } from '../../src/pipeline/index.ts'
+import { createGraph, silent, type GraphOptions, type Port, type RecordContext } from '../../src/pipeline/index.ts'
 import { drive, RecordingDeadLetters, RecordingSink, type TestDriver } from '../../src/pipeline/test-driver.ts'
-import { failureOf, quick, testErrors } from '../support/pipeline.ts'
+import { failureOf, Numbers, quick, testErrors } from '../support/pipeline.ts'
 
 const bad = (what = 'bad'): Error => testErrors.TEST_BAD_RECORD(what)
 const down = (what = 'down'): Error => testErrors.TEST_SERVER_DOWN(what)
@@ -80,6 +80,17 @@ await t.test('a batch that fails for good is written record by record', async t 
   t.match(driver.deadLetters?.letters, [{ record: { value: 3 } }])
   t.ok(outcomes.every(outcome => outcome.failure === undefined))
   t.match(meter(driver, 'sink'), { in: 5, out: 4, inFlight: 0, deadLettered: 1 })
+})
+
+await t.test('that a batch failed is told, even where each of its records then succeeds', async t => {
+  const told: object[] = []
+  const log = { ...silent, warn: (facts: object) => { told.push(facts) } }
+  let first = true
+  const sink = { kind: 'sink', async writeBatch () { if (first) { first = false; throw bad('no batch') } } }
+  const builder = createGraph('test', { retry: quick })
+  builder.source('numbers', new Numbers(3)).toBatches('sink', sink, { count: 3 })
+  await builder.build().run({ log }).done
+  t.strictSame(told, [{ node: 'sink', record: '0', error: 'no batch' }])
 })
 
 await t.test('a batch that fails for a server\'s sake is tried again whole', async t => {
