@@ -140,7 +140,8 @@ export class GroupConsumer {
         await this.commit()
         if (this.#uncommitted().length === 0) return
       } catch (error) {
-        if (!isRetryable(error) && !generationOver(error)) throw error
+        // A topic that was just deleted is dropped as soon as that is known for sure; the others' offsets are not to be given up for it.
+        if (!isRetryable(error) && !generationOver(error) && !hasProtocolError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) throw error
         if (Date.now() >= deadline) throw error
       }
       if (Date.now() >= deadline) {

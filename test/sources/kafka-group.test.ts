@@ -188,6 +188,20 @@ await t.test('a topic that is recreated is read from its beginning, whatever was
   t.strictSame(await admin.committed(group, topic), [10n, 10n, 10n])
 })
 
+await t.test('a topic that is deleted with records in flight keeps neither the others from being committed nor the stop from being clean', async t => {
+  const [doomed, other, group] = [await topicOf(2), await topicOf(1), uniqueName('g')]
+  await produce(connection, doomed, numbered(4, 2))
+  await produce(connection, other, numbered(5, 1))
+  const { source, context } = await started({ topics: [doomed, other], group, commitInterval: { ms: 60_000 }, topicCheckInterval: 60_000 })
+  const held: Array<SourceRecord<KafkaRecord>> = []
+  const pulling = pull(source, context, record => { held.push(record) })
+  await pulling.until(() => held.length === 9)
+  await admin.deleteTopic(doomed)
+  for (const record of held) source.settled?.(record)
+  await finish(source, pulling)
+  t.strictSame(await admin.committed(group, other), [5n])
+})
+
 await t.test('an offset committed for a topic of the same name that is gone is not used after a restart', async t => {
   const topic = await topicOf(1)
   const group = uniqueName('g')
