@@ -14,18 +14,14 @@ for (const name of described) {
     const expected = await mode.describe!(parseCommandLine(mode, named, {}).config, named)
     t.ok(expected.nodes.length >= 2)
     const env = { ALERT_STREAM_BROKER: '127.0.0.1:9', ALERT_STREAM_SCHEMA_REGISTRY_URL: undefined }
-    const json = await runCli(['graph', name, '--format', 'json'], { env })
-    t.match(json, { code: 0, stderr: '' })
-    t.strictSame(JSON.parse(json.stdout), JSON.parse(JSON.stringify(expected)))
-    const mermaid = await runCli(['graph', name], { env })
-    t.match(mermaid, { code: 0, stderr: '' })
-    t.equal(mermaid.stdout, render(expected, 'mermaid'))
-    const dot = await runCli(['graph', name, '--format', 'dot'], { env })
-    t.match(dot, { code: 0, stderr: '' })
-    t.equal(dot.stdout, render(expected, 'dot'))
+    const [json, mermaid, dot] = await Promise.all((['json', 'mermaid', 'dot'] as const).map(async format => await runCli(['graph', name, '--format', format], { env })))
+    for (const printed of [json, mermaid, dot]) t.match(printed, { code: 0, stderr: '' })
+    t.strictSame(JSON.parse(json!.stdout), JSON.parse(JSON.stringify(expected)))
+    t.equal(mermaid!.stdout, render(expected, 'mermaid'))
+    t.equal(dot!.stdout, render(expected, 'dot'))
     for (const { name: node } of expected.nodes) {
-      t.ok(mermaid.stdout.includes(node), `${node} in Mermaid`)
-      t.ok(dot.stdout.includes(`"${node}"`), `${node} in DOT`)
+      t.ok(mermaid!.stdout.includes(node), `${node} in Mermaid`)
+      t.ok(dot!.stdout.includes(`"${node}"`), `${node} in DOT`)
     }
   })
 }
