@@ -268,11 +268,13 @@ export class GroupConsumer {
 
   /** The log no longer holds the position (retention, an unclean election): begin again with the first record that is kept. */
   async #restart (feed: Feed): Promise<void> {
+    const wanted = feed.fetchPosition
     try {
       const start = (await this.#admin.startOffsets(feed.topic))[feed.partition] ?? 0n
       const state = this.#tracker.state(feed.topic, feed.partition)
-      if (feed.removed || state === undefined) return
-      this.#options.log.warn({ topic: feed.topic, partition: feed.partition, wanted: String(feed.fetchPosition), start: String(start) },
+      // A settlement may have set it going again meanwhile, so that it was refused twice: a second restart would rewind what was committed since.
+      if (feed.removed || state === undefined || feed.fetchPosition !== wanted) return
+      this.#options.log.warn({ topic: feed.topic, partition: feed.partition, wanted: String(wanted), start: String(start) },
         'the broker does not keep the offset to be read: starting again with the first that it keeps')
       this.#tracker.assign(feed.topic, feed.partition, start, state.committed)
       feed.reset(start)

@@ -1,3 +1,4 @@
+import { Admin } from '@platformatic/kafka'
 import t from 'tap'
 import { kafkaGroupSource, type KafkaGroupOptions, type KafkaGroupSource } from '../../src/sources/kafka-group.ts'
 import { kafkaErrors } from '../../src/kafka/errors.ts'
@@ -233,6 +234,30 @@ await t.test('partitions that are added later are consumed too', async () => {
   await produce(connection, topic, numbered(9, 3))
   await pulling.until(() => pulling.records.length === 9)
   await finish(source, pulling)
+})
+
+await t.test('where retention has deleted what was to be read, it goes on with the first record that is kept, and says so', async t => {
+  const topic = await topicOf(1)
+  const group = uniqueName('g')
+  await produce(connection, topic, numbered(20, 1))
+  const first = await started({ topics: [topic], group })
+  const some = pull(first.source, first.context, record => { if (record.value.offset < 5n) first.source.settled?.(record) })
+  await some.until(() => some.records.length === 20)
+  await finish(first.source, some)
+  t.strictSame(await admin.committed(group, topic), [5n])
+  const client = new Admin({ clientId: 'test', bootstrapBrokers: [kafka] })
+  await client.deleteRecords({ topics: [{ name: topic, partitions: [{ partition: 0, offset: 12n }] }] })
+  await client.close()
+  const warnings: object[] = []
+  const source = kafkaGroupSource({ ...fast, topics: [topic], group })
+  const context = { ...contextOf(), log: { ...silent, warn: (facts: object) => { warnings.push(facts) } } }
+  await source.open?.(context)
+  const rest = pull(source, context)
+  await rest.until(() => rest.records.length === 8)
+  await finish(source, rest)
+  t.strictSame(rest.records.map(({ value }) => value.offset), Array.from({ length: 8 }, (_, index) => BigInt(12 + index)))
+  t.strictSame(warnings, [{ topic, partition: 0, wanted: '5', start: '12' }])
+  t.strictSame(await admin.committed(group, topic), [20n])
 })
 
 await t.test('from latest begins at the end, and the beginning is committed at once', async t => {
