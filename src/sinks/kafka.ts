@@ -81,9 +81,15 @@ class ProducingSink implements KafkaSink {
     producer.on('error', () => {})
     this.#producer = producer
     if (topic === undefined) return
-    const found = await this.#mapped(topic, async () => await findTopic(producer, topic))
-    if (found === undefined) throw this.#missing(topic)
-    await this.#limit(topic)
+    try {
+      const found = await this.#mapped(topic, async () => await findTopic(producer, topic))
+      if (found === undefined) throw this.#missing(topic)
+      await this.#limit(topic)
+    } catch (error) {
+      // A caller whose open failed need not close: the connection must not outlive it.
+      await this.close()
+      throw error
+    }
   }
 
   async writeBatch (values: readonly OutgoingRecord[], context: { readonly signal: AbortSignal }): Promise<void> {

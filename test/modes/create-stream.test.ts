@@ -2,7 +2,6 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { alertFacts, createRegistryClient, openContainer, parseFrame, type AlertValue } from '../../src/avro/index.ts'
-import { freePorts } from '../../src/devstack/index.ts'
 import { completionOf } from '../../src/kafka/completion.ts'
 import { partitionFor } from '../../src/kafka/murmur2.ts'
 import { headerText } from '../../src/kafka/record.ts'
@@ -12,7 +11,7 @@ import { silent } from '../../src/pipeline/log.ts'
 import { wholeTopic } from '../../src/sources/static-topic.ts'
 import { surveySchema } from '../generator/kit.ts'
 import { adminFor } from '../kafka/support.ts'
-import { cache, tempDir, uniqueName, useStack } from '../support/stack.ts'
+import { cache, NOBODY, tempDir, uniqueName, useStack } from '../support/stack.ts'
 import { alertFile, connectionTo, everyRecord, Program } from './support.ts'
 
 const stack = await useStack(t)
@@ -117,12 +116,11 @@ await t.test('the schema id of the frames may be given; a schema that the regist
 
 await t.test('servers that are down are clear errors, and a topic to be recreated is still whole', async t => {
   const { topic, flags, snapshot } = await loaded()
-  const [port] = await freePorts(1)
-  const registry = await program.run('create-stream', [whole, ...flags, '--create-topic', '--schema-registry-url', `http://127.0.0.1:${port}`])
-  t.match(registry, { code: 1, stdout: '', stderr: new RegExp(`^REGISTRY_UNAVAILABLE: .*127\\.0\\.0\\.1:${port}.*$`, 'm') })
+  const registry = await program.run('create-stream', [whole, ...flags, '--create-topic', '--schema-registry-url', `http://127.0.0.1:${NOBODY}`])
+  t.match(registry, { code: 1, stdout: '', stderr: new RegExp(`^REGISTRY_UNAVAILABLE: .*127\\.0\\.0\\.1:${NOBODY}.*$`, 'm') })
   t.strictSame(await admin.snapshot(topic), snapshot)
-  const broker = await program.run('create-stream', [whole, ...flags, '--create-topic', '--broker', `127.0.0.1:${port}`])
-  t.match(broker, { code: 1, stdout: '', stderr: new RegExp(`^KAFKA_UNREACHABLE: .*127\\.0\\.0\\.1:${port}.*$`, 'm') })
+  const broker = await program.run('create-stream', [whole, ...flags, '--create-topic', '--broker', `127.0.0.1:${NOBODY}`])
+  t.match(broker, { code: 1, stdout: '', stderr: new RegExp(`^KAFKA_UNREACHABLE: .*127\\.0\\.0\\.1:${NOBODY}.*$`, 'm') })
 })
 
 await t.test('a file that is truncated, empty, no Avro, of other things or without alerts costs no topic', async t => {

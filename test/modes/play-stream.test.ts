@@ -1,10 +1,9 @@
 import t from 'tap'
 import { createRegistryClient } from '../../src/avro/index.ts'
-import { freePorts } from '../../src/devstack/index.ts'
 import { textHeader } from '../../src/kafka/record.ts'
 import { surveySchema } from '../generator/kit.ts'
 import { adminFor, outgoing, produce } from '../kafka/support.ts'
-import { uniqueName, useStack } from '../support/stack.ts'
+import { NOBODY, uniqueName, useStack } from '../support/stack.ts'
 import { alertFile, connectionTo, contentOf, everyRecord, passesOf, Program } from './support.ts'
 
 const stack = await useStack(t)
@@ -72,8 +71,7 @@ await t.test('what cannot be played or published into is an error of one line: t
   t.match(await program.run('play-stream', ['--src-topic', source, '--dst-topic', uniqueName('none'), ...ONCE]), {
     code: 1, stdout: '', stderr: /^KAFKA_TOPIC_MISSING: the destination topic does not exist \(none-.*--create-dst-topic.*\n$/
   })
-  const [port] = await freePorts(1)
-  t.match(await program.run('play-stream', [...flags, '--broker', `127.0.0.1:${port}`]), { code: 1, stdout: '', stderr: new RegExp(`^KAFKA_UNREACHABLE: .*127\\.0\\.0\\.1:${port}.*\n$`) })
+  t.match(await program.run('play-stream', [...flags, '--broker', `127.0.0.1:${NOBODY}`]), { code: 1, stdout: '', stderr: new RegExp(`^KAFKA_UNREACHABLE: .*127\\.0\\.0\\.1:${NOBODY}.*\n$`) })
   await admin.deleteTopic(destination)
   const small = await program.run('play-stream', [...flags, ...ONCE, '--dst-topic-max-message-bytes', '1024', '--log-level', 'error'])
   t.match(small, { code: 1, stderr: /^KAFKA_MESSAGE_TOO_LARGE: .*max\.message\.bytes/m })

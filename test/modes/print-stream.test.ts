@@ -1,9 +1,8 @@
 import t from 'tap'
 import { alertFacts, createRegistryClient, parseFrame } from '../../src/avro/index.ts'
-import { freePorts } from '../../src/devstack/index.ts'
 import { surveySchema } from '../generator/kit.ts'
 import { adminFor, outgoing, produce } from '../kafka/support.ts'
-import { uniqueName, useStack } from '../support/stack.ts'
+import { NOBODY, uniqueName, useStack } from '../support/stack.ts'
 import { alertFile, connectionTo, everyRecord, linesOf, Program } from './support.ts'
 
 const stack = await useStack(t)
@@ -124,10 +123,9 @@ await t.test('what is no alert is shown as such, with the reason, and the others
 })
 
 await t.test('a missing topic, a broker or a registry that is down are errors of one line', async t => {
-  const [port] = await freePorts(1)
   t.match(await program.run('print-stream', ['--topic', 'no-such-topic']), { code: 1, stdout: '', stderr: /^KAFKA_TOPIC_MISSING: .*no-such-topic.*\n$/ })
-  t.match(await program.run('print-stream', ['--topic', topic, '--broker', `127.0.0.1:${port}`]), { code: 1, stdout: '', stderr: /^KAFKA_UNREACHABLE: .*\n$/ })
-  t.match(await program.run('print-stream', ['--topic', topic, '--log-level', 'error', '--schema-registry-url', `http://127.0.0.1:${port}`]), {
+  t.match(await program.run('print-stream', ['--topic', topic, '--broker', `127.0.0.1:${NOBODY}`]), { code: 1, stdout: '', stderr: /^KAFKA_UNREACHABLE: .*\n$/ })
+  t.match(await program.run('print-stream', ['--topic', topic, '--log-level', 'error', '--schema-registry-url', `http://127.0.0.1:${NOBODY}`]), {
     code: 1, stdout: '', stderr: /^REGISTRY_UNAVAILABLE: .*ECONNREFUSED.*\n$/
   })
 })

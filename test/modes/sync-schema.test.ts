@@ -4,8 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { fetchSchemaPackage, loadSchemaPackage } from '../../src/avro/index.ts'
-import { freePorts } from '../../src/devstack/index.ts'
-import { cache, runCli, startCli, tempDir, uniqueName, useStack } from '../support/stack.ts'
+import { cache, runCli, startCli, NOBODY, tempDir, uniqueName, useStack } from '../support/stack.ts'
 import { linesOf } from './support.ts'
 
 const { registry } = await useStack(t)
@@ -106,9 +105,8 @@ await t.test('the level of compatibility is set before what it would refuse, and
 })
 
 await t.test('a registry that is down, or something else at its URL, is a clear error', async t => {
-  const [port] = await freePorts(1)
-  t.match(await runCli(['sync-schema', '--schema-registry-url', `http://127.0.0.1:${port}`]), {
-    code: 1, stdout: '', stderr: new RegExp(`^REGISTRY_UNAVAILABLE: .*http://127\\.0\\.0\\.1:${port}/subjects.*ECONNREFUSED.*\n$`, 'm')
+  t.match(await runCli(['sync-schema', '--schema-registry-url', `http://127.0.0.1:${NOBODY}`]), {
+    code: 1, stdout: '', stderr: new RegExp(`^REGISTRY_UNAVAILABLE: .*http://127\\.0\\.0\\.1:${NOBODY}/subjects.*ECONNREFUSED.*\n$`, 'm')
   })
   const pages = createServer((_request, response) => { response.writeHead(200, { 'content-type': 'text/html' }).end('<html>hello</html>') })
   await new Promise<void>(resolve => { pages.listen(0, '127.0.0.1', resolve) })

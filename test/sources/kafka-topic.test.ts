@@ -24,10 +24,14 @@ async function started (options: Omit<ReadTopicOptions, 'connection'>) {
 
 async function readAll (options: Omit<ReadTopicOptions, 'connection'>) {
   const { source, context } = await started(options)
-  const pulling = pull(source, context)
-  await pulling.ended
-  await source.close?.()
-  return pulling.records
+  try {
+    const pulling = pull(source, context)
+    await pulling.ended
+    return pulling.records
+  } finally {
+    // Also where reading fails: an open connection would keep the file's process alive.
+    await source.close?.()
+  }
 }
 
 await t.test('every record up to the end at opening comes once and in order, with small fetches and empty partitions too', async t => {

@@ -49,6 +49,9 @@ export async function usePython (_t: Test): Promise<string> {
   return await pythonEnvironment(cache())
 }
 
+/** A loopback port on which nothing ever listens. A free one would not do: another test's server may take it meanwhile. */
+export const NOBODY = 2
+
 /** A name for a topic, group or subject that no other test uses. */
 export function uniqueName (prefix: string): string {
   return `${prefix}-${randomBytes(6).toString('hex')}`
