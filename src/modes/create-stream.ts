@@ -2,7 +2,7 @@
 // its time offset; the last alert of each partition carries the mark by which play-stream knows that the topic is whole. The file is read
 // through once before anything is deleted or written, so that a damaged file costs no topic.
 import { randomUUID } from 'node:crypto'
-import { alertFacts, createRegistryClient, resolver, surveyFillIns, type AlertSchema } from '../avro/index.ts'
+import { alertFacts, createRegistryClient, resolver, surveyFillIns, type AlertSchema, type ResolutionOptions } from '../avro/index.ts'
 import { deadLetterFlags, kafkaFlags, registryFlags, schemaPackageFlags, topicFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { KafkaAdmin, type TopicSpec } from '../kafka/admin.ts'
@@ -51,12 +51,27 @@ const MJD_DAY_SECONDS = 86_400
 /** Key, the time offset's header, and what Kafka adds to a record and a batch, at most. */
 const RECORD_ROOM = 256
 
+function resolution (config: Config): ResolutionOptions {
+  return config.fillIn ? { fillIns: surveyFillIns } : {}
+}
+
+/** Whether any alert of the file's schema can be read as the target's. */
+function fits (config: Config, writer: AlertSchema, reader: AlertSchema): boolean {
+  try {
+    resolver(writer, reader, resolution(config))
+    return true
+  } catch (error) {
+    if (error instanceof AlertStreamError && error.code === 'RESOLUTION_IMPOSSIBLE') return false
+    throw error
+  }
+}
+
 function encoder (config: Config, target: Target): (item: AvroFileItem) => OutgoingRecord {
   let first: number | undefined
   return item => {
     if (item.error !== undefined) throw item.error
     const { schema, schemaId, writer, partitions, maxMessageBytes } = target
-    const value = resolver(writer, schema, config.fillIn ? { fillIns: surveyFillIns } : {})(item.data)
+    const value = resolver(writer, schema, resolution(config))(item.data)
     const { id, midpointMjdTai } = alertFacts(value)
     first ??= midpointMjdTai
     const seconds = midpointMjdTai === undefined || first === undefined ? 0 : (midpointMjdTai - first) * MJD_DAY_SECONDS
@@ -185,7 +200,9 @@ export default mode({
     const admin = new KafkaAdmin(connection)
     try {
       goOn(host, path)
-      const partitions = await prepareTopic(config, admin, host)
+      // A file of which no alert can fit costs no topic either: its alerts go to the dead letters, and what the topic holds stays.
+      const kept = fits(config, scan.schema, version.schema) ? undefined : await admin.describeTopic(config.dstTopic)
+      const partitions = kept?.partitions ?? await prepareTopic(config, admin, host)
       const target = { schema: version.schema, schemaId, writer: scan.schema, partitions, maxMessageBytes: await largestMessage(admin, config.dstTopic) }
       let reason: unknown
       const encode = encoder(config, target)
@@ -215,6 +232,8 @@ export default mode({
       if (!source.atEnd) throw modeErrors.STREAM_INCOMPLETE(`stopped after ${published} of ${scan.records} alerts`, { where })
       const late = run.meters().find(each => each.node === 'static-topic')?.deadLettered ?? 0
       if (late > 0) throw modeErrors.STREAM_INCOMPLETE(`the brokers refused ${late} of ${scan.records} alerts, which are in ${config.deadLetterTopic}`, { where })
+      // A batch that was refused in part and then sent again record by record: the mark would not add up.
+      if (published > scan.records) throw modeErrors.STREAM_INCOMPLETE(`${published - scan.records} of ${scan.records} alerts were acknowledged twice`, { where })
       if (published === 0) {
         const what = `none of ${scan.records} alerts could be loaded as schema ${version.version}, all are in topic ${config.deadLetterTopic}`
         throw modeErrors.NO_ALERTS(what, { where: path, hint: `The first reason: ${formatError(reason)}` })

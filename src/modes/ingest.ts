@@ -1,5 +1,6 @@
 // ingest: archives every alert of Kafka topics, and every schema before the first alert that needs it. An offset is committed only after its
 // alert is durable or in the dead letters, so whatever dies, nothing is lost; what is delivered again is found to be there already.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createRegistryClient, parseFrame } from '../avro/index.ts'
 import { adminFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
@@ -33,6 +34,8 @@ const ingestFlags = flags({
   ...adminFlags
 })
 type Config = ConfigOf<typeof ingestFlags>
+
+const LAG_PATIENCE_MS = 2000
 
 /** A store's or a registry's restart: a minute or two, during which the records in flight wait. */
 const patient: RetryPolicy = { attempts: 20, baseMs: 100, maxMs: 10_000 }
@@ -109,8 +112,9 @@ export default mode({
     const connection = await connectionOf(config, 'alert-stream-ingest')
     let running: Run | undefined
     const { graph, source, sink } = declare(config, connection, () => archive, archive.alerts.url, error => { void running?.abort(error) })
-    // Not to be had before the source is open, nor while the brokers are out of reach.
-    const lag = async (): Promise<number | undefined> => source.lag().then(Number, () => undefined)
+    // Not to be had before the source is open, nor while the brokers are out of reach: metrics must not wait for them then.
+    const lag = async (): Promise<number | undefined> =>
+      Promise.race([source.lag().then(Number, () => undefined), sleep(LAG_PATIENCE_MS, undefined, { ref: false })])
     let admin: AdminServer | undefined
     try {
       const run = await runToEnd(graph, host, {

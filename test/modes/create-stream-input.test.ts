@@ -75,6 +75,15 @@ await t.test('alerts of 7.4 cannot become 11.1 by Avro\'s rules: dead letters th
   }
 })
 
+await t.test('a file of which no alert fits costs no topic: what --create-topic was to replace is still whole', async t => {
+  const { topic, flags } = topics()
+  t.match(await program.run('create-stream', [await alertFile(t, { alerts: 8 }), ...flags]), { code: 0 })
+  const snapshot = await admin.snapshot(topic)
+  const result = await program.run('create-stream', [await alertFile(t, { version: '7.4', alerts: 2 }), ...flags, '--create-topic'])
+  t.match(result, { code: 1, stderr: /^NO_ALERTS: none of 2 alerts/m })
+  t.strictSame(await admin.snapshot(topic), snapshot)
+})
+
 await t.test('with --fill-in an alert of 7.4 comes out as 11.1, with the new fields at their defaults', async t => {
   const path = await alertFile(t, { version: '7.4', alerts: 6 })
   const { topic, flags } = topics()
