@@ -1,34 +1,17 @@
 // The API over loopback HTTP, autocannon asking for random alerts of a file archive: decompressed, and the stored gzip passed through; beside
 // it a bare node:http server that inflates the same files. Figures are the serving process's own.
 import autocannon from 'autocannon'
-import { createServer } from 'node:http'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { pathToFileURL } from 'node:url'
-import { gunzipSync } from 'node:zlib'
 import { freePorts } from '../src/devstack/index.ts'
-import { alertKey, crc32c, createArchive, gzipFrame, openStore } from '../src/stores/index.ts'
+import { crc32c, createArchive, gzipFrame, openStore } from '../src/stores/index.ts'
 import { bench, type Bench } from './harness.ts'
 import { alertsOf, inFolder, schemaVersion, startMode } from './support.ts'
 
 const sizes_ = { alerts: { full: 20_000, quick: 500 }, objects: { full: 500, quick: 100 } } as const
 type B = Bench<typeof sizes_>
-
-if (process.env['BENCH_BARE_SERVER'] !== undefined) {
-  const [root = '', port = ''] = process.env['BENCH_BARE_SERVER'].split('|')
-  createServer((request, response) => {
-    readFile(join(root, alertKey('v2', request.url?.split('/').at(-1) ?? '')))
-      .then(gz => response.setHeader('content-type', 'application/octet-stream').end(gunzipSync(gz)), () => response.writeHead(404).end())
-  }).listen(Number(port), '127.0.0.1', () => { process.send?.('ready') })
-} else {
-  await bench('serve', sizes_, {
-    'serve, decompressed': row(false, startServe),
-    'serve, stored gzip': row(true, startServe),
-    'peer: bare node:http, decompressed': row(false, startBare)
-  })
-}
 
 interface Server { readonly pid: number, readonly url: string, stop (): Promise<void> }
 
@@ -40,7 +23,7 @@ async function startServe (root: string): Promise<Server> {
 
 async function startBare (root: string): Promise<Server> {
   const [port = 0] = await freePorts(1)
-  const child = fork(import.meta.filename, { env: { ...process.env, BENCH_BARE_SERVER: `${root}|${port}` } })
+  const child = fork(join(import.meta.dirname, 'bare-server.ts'), [root, String(port)])
   await once(child, 'message')
   return {
     pid: child.pid as number, url: `http://127.0.0.1:${port}`, stop: async () => {
@@ -78,3 +61,9 @@ function row (gzip: boolean, start: (root: string) => Promise<Server>) {
     }
   })
 }
+
+await bench('serve', sizes_, {
+  'serve, decompressed': row(false, startServe),
+  'serve, stored gzip': row(true, startServe),
+  'peer: bare node:http, decompressed': row(false, startBare)
+})

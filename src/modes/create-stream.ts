@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { alertFacts, createRegistryClient, resolver, surveyFillIns, type AlertSchema, type ResolutionOptions } from '../avro/index.ts'
 import { deadLetterFlags, kafkaFlags, registryFlags, schemaPackageFlags, topicFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
-import { KafkaAdmin, type TopicSpec } from '../kafka/admin.ts'
+import { KafkaAdmin } from '../kafka/admin.ts'
 import { markerRoom, markLast } from '../kafka/completion.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
@@ -17,7 +17,7 @@ import { kafkaDeadLetters } from '../sinks/kafka-dead-letters.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
 import { modeErrors } from './errors.ts'
 import { mode, runToEnd, type Host } from './mode.ts'
-import { connectionOf, deadLetterTopic, describedConnection, schemaPackageOf } from './parts.ts'
+import { connectionOf, deadLetterTopic, describedConnection, destinationSpec, schemaPackageOf } from './parts.ts'
 import { progressBar } from './progress.ts'
 
 const createFlags = flags({
@@ -116,16 +116,7 @@ function declare (config: Config, path: string, { connection, encode, partitions
 
 /** Creates, recreates or checks the topic; resolves with its number of partitions. Errors: TOPIC_NOT_EMPTY, KAFKA_*. */
 async function prepareTopic (config: Config, admin: KafkaAdmin, host: Host): Promise<number> {
-  const spec: TopicSpec = {
-    partitions: config.dstTopicPartitions,
-    replicas: config.dstTopicReplicas,
-    configs: {
-      'retention.ms': String(config.dstTopicRetentionMs),
-      'retention.bytes': String(config.dstTopicRetentionBytes),
-      'max.message.bytes': String(config.dstTopicMaxMessageBytes),
-      'cleanup.policy': 'delete'
-    }
-  }
+  const spec = destinationSpec(config)
   const topic = config.dstTopic
   if (config.createTopic) {
     host.log.info({ topic, ...spec }, 'recreating the topic')

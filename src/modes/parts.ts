@@ -2,13 +2,16 @@
 import { readFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import { fetchSchemaPackage, loadSchemaPackage, type SchemaPackage } from '../avro/index.ts'
-import type { KafkaFlagsConfig, SchemaPackageConfig, StoreFlagsConfig } from '../config/common.ts'
+import type { KafkaFlagsConfig, SchemaPackageConfig, StoreFlagsConfig, topicFlags } from '../config/common.ts'
+import type { ConfigOf } from '../config/flags.ts'
 import type { TopicSpec } from '../kafka/admin.ts'
 import { kafkaConnection, type KafkaConfig, type KafkaConnection } from '../kafka/connection.ts'
 import type { Logger } from '../pipeline/index.ts'
 import { createArchive, openStore, type Archive } from '../stores/index.ts'
 import { modeErrors } from './errors.ts'
 import type { Host } from './mode.ts'
+
+const MIB = 1024 * 1024
 
 /** What the Kafka flags say, without reading any file: enough to describe a graph. */
 export function kafkaConfig (config: KafkaFlagsConfig, clientId: string, password = config.kafkaPassword): KafkaConfig {
@@ -34,6 +37,27 @@ export async function connectionOf (config: KafkaFlagsConfig, clientId: string):
 export function describedConnection (config: KafkaFlagsConfig): KafkaConnection {
   const described = kafkaConfig(config, 'alert-stream')
   return { config: described, brokers: described.brokers.join(','), options: { clientId: described.clientId, bootstrapBrokers: [...described.brokers] } }
+}
+
+/** How `--dst-topic` is created, by its flags. */
+export function destinationSpec (config: ConfigOf<ReturnType<typeof topicFlags<'dst-topic'>>>): TopicSpec {
+  return {
+    partitions: config.dstTopicPartitions,
+    replicas: config.dstTopicReplicas,
+    configs: {
+      'cleanup.policy': 'delete',
+      'retention.ms': String(config.dstTopicRetentionMs),
+      'retention.bytes': String(config.dstTopicRetentionBytes),
+      'max.message.bytes': String(config.dstTopicMaxMessageBytes),
+      ...segmentFor(config.dstTopicRetentionBytes)
+    }
+  }
+}
+
+// Brokers delete whole segments only, and never the one being written: with segments of 1 GiB a small retention would keep all of that.
+function segmentFor (retentionBytes: number): { readonly 'segment.bytes'?: string } {
+  if (retentionBytes < 0) return {}
+  return { 'segment.bytes': String(Math.min(Math.max(Math.floor(retentionBytes / 4), 16 * MIB), 1024 * MIB)) }
 }
 
 /** How a missing dead-letter topic is created: kept for ever, large enough for any alert. */

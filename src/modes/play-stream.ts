@@ -10,7 +10,7 @@ import { replaySource, type PassReport, type ReplayRecord } from '../sources/rep
 import { sleepUntil } from '../sources/ticks.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
 import { mode, runToEnd, type AdminServer, type Host } from './mode.ts'
-import { connectionOf, describedConnection } from './parts.ts'
+import { connectionOf, describedConnection, destinationSpec } from './parts.ts'
 
 const playFlags = flags({
   ...kafkaFlags,
@@ -24,7 +24,6 @@ const playFlags = flags({
   ...adminFlags
 })
 type Config = ConfigOf<typeof playFlags>
-const MIB = 1024 * 1024
 
 /** Holds a record back until it is due, or the replay ends; with concurrency 1 the order stays. */
 function pacer (ending: AbortSignal): (item: ReplayRecord) => OutgoingRecord | Promise<OutgoingRecord> {
@@ -53,12 +52,6 @@ export function passLine ({ pass, alerts, bytes, seconds, interrupted }: PassRep
   return `pass ${pass}: ${alerts} alerts in ${seconds.toFixed(2)} s, ${rate}${interrupted === undefined ? '' : `, interrupted: ${interrupted}`}\n`
 }
 
-// Brokers delete whole segments only, and never the one being written: with segments of 1 GiB a small retention would keep all of that.
-function segmentFor (retentionBytes: number): { readonly 'segment.bytes'?: string } {
-  if (retentionBytes < 0) return {}
-  return { 'segment.bytes': String(Math.min(Math.max(Math.floor(retentionBytes / 4), 16 * MIB), 1024 * MIB)) }
-}
-
 /** Errors: KAFKA_TOPIC_MISSING, unless it is to be created; KAFKA_*. */
 async function checkDestination (config: Config, connection: KafkaConnection, host: Host): Promise<void> {
   const admin = new KafkaAdmin(connection)
@@ -69,16 +62,7 @@ async function checkDestination (config: Config, connection: KafkaConnection, ho
         where: `${config.dstTopic} at ${connection.brokers}`, hint: 'Create it, give --create-dst-topic, or correct --dst-topic.'
       })
     }
-    const spec = {
-      partitions: config.dstTopicPartitions,
-      replicas: config.dstTopicReplicas,
-      configs: {
-        'retention.ms': String(config.dstTopicRetentionMs),
-        'retention.bytes': String(config.dstTopicRetentionBytes),
-        'max.message.bytes': String(config.dstTopicMaxMessageBytes),
-        ...segmentFor(config.dstTopicRetentionBytes)
-      }
-    }
+    const spec = destinationSpec(config)
     await admin.createTopic(config.dstTopic, spec)
     host.log.info({ topic: config.dstTopic, ...spec }, 'created the destination topic')
   } catch (error) {

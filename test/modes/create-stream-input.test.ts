@@ -2,14 +2,14 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { alertFacts, createContainerWriter, createRegistryClient, openContainer, parseFrame, type AlertValue } from '../../src/avro/index.ts'
+import { alertFacts, createContainerWriter, createRegistryClient, parseFrame, type AlertValue } from '../../src/avro/index.ts'
 import { partitionFor } from '../../src/kafka/murmur2.ts'
 import { headerText } from '../../src/kafka/record.ts'
 import { wholeTopic } from '../../src/sources/static-topic.ts'
 import { generatorOf, surveySchema } from '../generator/kit.ts'
 import { adminFor, eventually } from '../kafka/support.ts'
 import { tempDir, uniqueName, useStack } from '../support/stack.ts'
-import { alertFile, connectionTo, everyRecord, Program } from './support.ts'
+import { alertFile, alertsOf, connectionTo, everyRecord, Program, staticTopics } from './support.ts'
 
 const stack = await useStack(t)
 const program = new Program(stack)
@@ -19,19 +19,7 @@ const newest = await surveySchema('11.1')
 const subject = uniqueName('alert-packet')
 await createRegistryClient({ url: stack.registry }).register(subject, newest.text)
 
-function topics () {
-  const topic = uniqueName('static')
-  const letters = uniqueName('letters')
-  return { topic, letters, flags: ['--dst-topic', topic, '--dead-letter-topic', letters, '--subject', subject] }
-}
-
-async function alertsOf (path: string): Promise<Map<string, AlertValue>> {
-  const alerts = new Map<string, AlertValue>()
-  const container = await openContainer(path)
-  for await (const item of container.records()) if (item.error === undefined) alerts.set(String(alertFacts(item.value).id), item.value)
-  await container.close()
-  return alerts
-}
+const topics = () => staticTopics(subject)
 
 await t.test('of a file with a damaged block the rest is loaded, and a dead letter says what was lost', async t => {
   const path = await alertFile(t, { alerts: 40, codec: 'snappy', blockBytes: 10_000 })

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { alertFacts, createRegistryClient, openContainer, parseFrame, type AlertValue } from '../../src/avro/index.ts'
+import { alertFacts, createRegistryClient, parseFrame } from '../../src/avro/index.ts'
 import { completionOf } from '../../src/kafka/completion.ts'
 import { partitionFor } from '../../src/kafka/murmur2.ts'
 import { headerText } from '../../src/kafka/record.ts'
@@ -12,7 +12,7 @@ import { wholeTopic } from '../../src/sources/static-topic.ts'
 import { surveySchema } from '../generator/kit.ts'
 import { adminFor } from '../kafka/support.ts'
 import { cache, NOBODY, tempDir, uniqueName, useStack } from '../support/stack.ts'
-import { alertFile, connectionTo, everyRecord, Program } from './support.ts'
+import { alertFile, alertsOf, connectionTo, everyRecord, Program, staticTopics } from './support.ts'
 
 const stack = await useStack(t)
 const program = new Program(stack)
@@ -23,19 +23,7 @@ const subject = uniqueName('alert-packet')
 const { id: schemaId } = await createRegistryClient({ url: stack.registry }).register(subject, newest.text)
 const whole = await alertFile(t, { alerts: 30, visits: 2 })
 
-function topics () {
-  const topic = uniqueName('static')
-  const letters = uniqueName('letters')
-  return { topic, letters, flags: ['--dst-topic', topic, '--dead-letter-topic', letters, '--subject', subject] }
-}
-
-async function alertsOf (path: string): Promise<Map<string, AlertValue>> {
-  const alerts = new Map<string, AlertValue>()
-  const container = await openContainer(path)
-  for await (const item of container.records()) if (item.error === undefined) alerts.set(String(alertFacts(item.value).id), item.value)
-  await container.close()
-  return alerts
-}
+const topics = () => staticTopics(subject)
 
 /** A loaded topic, and what tells whether it is still the same. */
 async function loaded () {

@@ -4,7 +4,7 @@ import { createRegistryClient } from '../../src/avro/index.ts'
 import { surveySchema } from '../generator/kit.ts'
 import { adminFor, eventually } from '../kafka/support.ts'
 import { uniqueName, useOwnKafka, useStack } from '../support/stack.ts'
-import { alertFile, connectionTo, contentOf, everyRecord, passesOf, Program } from './support.ts'
+import { alertFile, connectionTo, contentOf, everyRecord, passesOf, Program, load, replayTopics } from './support.ts'
 
 const stack = await useStack(t)
 const program = new Program(stack)
@@ -14,18 +14,10 @@ const subject = uniqueName('alert-packet')
 await createRegistryClient({ url: stack.registry }).register(subject, (await surveySchema('11.1')).text)
 const file = await alertFile(t, { alerts: 30 })
 
-function names () {
-  const [source, destination] = [uniqueName('static'), uniqueName('simulated')]
-  return { source, destination, flags: ['--src-topic', source, '--dst-topic', destination, '--create-dst-topic', '--dst-topic-partitions', '1'] }
-}
-
-async function create (topic: string, path = file, ...flags: string[]) {
-  const result = await program.run('create-stream', [path, '--dst-topic', topic, '--dead-letter-topic', uniqueName('letters'), '--subject', subject, ...flags])
-  if (result.code !== 0) throw new Error(result.stderr)
-}
+const create = (topic: string, path = file, ...flags: string[]) => load(program, subject, topic, path, ...flags)
 
 await t.test('in a loop it waits for the static topic, not ready meanwhile, plays it on every tick, and a stop ends it with 0', async t => {
-  const { source, destination, flags } = names()
+  const { source, destination, flags } = replayTopics()
   const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '1', '--burst', '--admin-port', '0', '--log-level', 'info'])
   const [, port] = await cli.waitFor(/"port":(\d+),"msg":"admin port is open"/)
   const get = async (path: string) => await (await fetch(`http://127.0.0.1:${port}${path}`)).text()
@@ -50,7 +42,7 @@ await t.test('in a loop it waits for the static topic, not ready meanwhile, play
 })
 
 await t.test('create-stream --create-topic again during the replay: it stays alive, no pass holds an alert twice, the next pass is whole', async t => {
-  const { source, destination, flags } = names()
+  const { source, destination, flags } = replayTopics()
   await create(source)
   const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '0.5', '--burst'])
   await cli.waitFor(/^pass 2: .*\n/m)
@@ -83,7 +75,7 @@ await t.test('create-stream --create-topic again during the replay: it stays ali
 })
 
 await t.test('a stop while alerts wait until they are due: those in hand go out at once, exit code 0', async t => {
-  const { source, destination, flags } = names()
+  const { source, destination, flags } = replayTopics()
   await create(source, await alertFile(t, { visits: 3, alerts: 8 }))
   const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '300'])
   // The second visit is due 37 s after the first.
@@ -98,7 +90,7 @@ await t.test('a stop while alerts wait until they are due: those in hand go out 
 })
 
 await t.test('when it cannot keep up it says so with figures, and goes on', async t => {
-  const { source, flags } = names()
+  const { source, flags } = replayTopics()
   await create(source)
   const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '0.001', '--burst'])
   const [line] = await cli.waitFor(/^.*cannot keep up.*\n/m)
@@ -110,7 +102,7 @@ await t.test('when it cannot keep up it says so with figures, and goes on', asyn
 await t.test('a broker that is killed and comes back between passes does not end the loop', async t => {
   const server = await useOwnKafka(t)
   const own = new Program({ ...stack, kafka: server.broker })
-  const { source, flags } = names()
+  const { source, flags } = replayTopics()
   t.match(await own.run('create-stream', [file, '--dst-topic', source, '--subject', subject]), { code: 0 })
   const cli = own.start(t, 'play-stream', [...flags, '--repeat-interval', '2', '--burst'])
   await cli.waitFor(/^pass 1: 30 alerts/m)

@@ -4,7 +4,7 @@ import { textHeader } from '../../src/kafka/record.ts'
 import { surveySchema } from '../generator/kit.ts'
 import { adminFor, outgoing, produce } from '../kafka/support.ts'
 import { NOBODY, uniqueName, useStack } from '../support/stack.ts'
-import { alertFile, connectionTo, contentOf, everyRecord, passesOf, Program } from './support.ts'
+import { alertFile, connectionTo, contentOf, everyRecord, passesOf, Program, load, replayTopics } from './support.ts'
 
 const stack = await useStack(t)
 const program = new Program(stack)
@@ -15,18 +15,10 @@ await createRegistryClient({ url: stack.registry }).register(subject, (await sur
 const file = await alertFile(t, { alerts: 30 })
 const ONCE = ['--repeat-interval', '-1', '--burst']
 
-function names () {
-  const [source, destination] = [uniqueName('static'), uniqueName('simulated')]
-  return { source, destination, flags: ['--src-topic', source, '--dst-topic', destination, '--create-dst-topic', '--dst-topic-partitions', '1'] }
-}
-
-async function create (topic: string, path = file, ...flags: string[]) {
-  const result = await program.run('create-stream', [path, '--dst-topic', topic, '--dead-letter-topic', uniqueName('letters'), '--subject', subject, ...flags])
-  if (result.code !== 0) throw new Error(result.stderr)
-}
+const create = (topic: string, path = file, ...flags: string[]) => load(program, subject, topic, path, ...flags)
 
 await t.test('once: value, key and headers byte for byte, one line, into a topic that is created with its retention', async t => {
-  const { source, destination } = names()
+  const { source, destination } = replayTopics()
   await create(source)
   const { code, stdout, stderr } = await program.run('play-stream', ['--src-topic', source, '--dst-topic', destination, '--create-dst-topic', ...ONCE])
   t.match({ code, stderr }, { code: 0, stderr: '' })
@@ -39,7 +31,7 @@ await t.test('once: value, key and headers byte for byte, one line, into a topic
 })
 
 await t.test('what other programs put into a topic is copied too: null keys and values, repeated headers, bytes that are no text', async t => {
-  const { source, destination, flags } = names()
+  const { source, destination, flags } = replayTopics()
   await admin.createTopic(source, { partitions: 1, replicas: 1 })
   await produce(connection, source, [
     outgoing('a', { headers: [textHeader('h', '1'), textHeader('h', '2'), [Buffer.from('null'), null]] }),
@@ -54,7 +46,7 @@ await t.test('what other programs put into a topic is copied too: null keys and 
 })
 
 await t.test('paced, alerts go out in the order of their time offsets', async t => {
-  const { source, destination, flags } = names()
+  const { source, destination, flags } = replayTopics()
   await create(source)
   t.match(await program.run('play-stream', [...flags, '--repeat-interval', '-1']), { code: 0, stdout: /^pass 1: 30 alerts/ })
   const offsets = (await everyRecord(connection, destination)).map(({ headers }) => Number(headers.find(([name]) => name.toString() === 'alertsim-time-offset')?.[1]?.toString()))
@@ -64,7 +56,7 @@ await t.test('paced, alerts go out in the order of their time offsets', async t 
 })
 
 await t.test('what cannot be played or published into is an error of one line: topics that are missing, a broker that is down, an alert too large', async t => {
-  const { source, destination, flags } = names()
+  const { source, destination, flags } = replayTopics()
   const missing = await program.run('play-stream', [...flags, ...ONCE])
   t.match(missing, { code: 1, stdout: '', stderr: new RegExp(`^STATIC_TOPIC_INCOMPLETE: the static topic cannot be played: it does not exist \\(${source} at ${stack.kafka}\\)\\. .*create-stream.*\n$`) })
   await create(source)

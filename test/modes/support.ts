@@ -1,13 +1,13 @@
 // What tests of the modes share: small Avro files, the program run against the test's servers, and what a topic holds.
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { createContainerWriter, type AlertValue, type ContainerWriterOptions } from '../../src/avro/index.ts'
+import { alertFacts, createContainerWriter, openContainer, type AlertValue, type ContainerWriterOptions } from '../../src/avro/index.ts'
 import { kafkaConnection, type KafkaConnection } from '../../src/kafka/connection.ts'
 import type { KafkaRecord } from '../../src/kafka/record.ts'
 import { readTopic } from '../../src/sources/kafka-topic.ts'
 import { generatorOf, surveySchema } from '../generator/kit.ts'
 import { contextOf, pull } from '../kafka/support.ts'
-import { runCli, startCli, tempDir, type CliOptions, type CliResult, type RunningCli, type TestStack } from '../support/stack.ts'
+import { runCli, startCli, tempDir, uniqueName, type CliOptions, type CliResult, type RunningCli, type TestStack } from '../support/stack.ts'
 
 export interface FileOptions extends ContainerWriterOptions {
   readonly version?: string
@@ -34,6 +34,34 @@ export async function alertFile (t: Test, options: FileOptions = {}): Promise<st
   }
   await writer.close()
   return path
+}
+
+/** The file's alerts by id. */
+export async function alertsOf (path: string): Promise<Map<string, AlertValue>> {
+  const alerts = new Map<string, AlertValue>()
+  const container = await openContainer(path)
+  for await (const item of container.records()) if (item.error === undefined) alerts.set(String(alertFacts(item.value).id), item.value)
+  await container.close()
+  return alerts
+}
+
+/** Names that no other test uses, and create-stream's flags for them. */
+export function staticTopics (subject: string) {
+  const topic = uniqueName('static')
+  const letters = uniqueName('letters')
+  return { topic, letters, flags: ['--dst-topic', topic, '--dead-letter-topic', letters, '--subject', subject] }
+}
+
+/** The same for a static and a simulated topic, with play-stream's flags. */
+export function replayTopics () {
+  const [source, destination] = [uniqueName('static'), uniqueName('simulated')]
+  return { source, destination, flags: ['--src-topic', source, '--dst-topic', destination, '--create-dst-topic', '--dst-topic-partitions', '1'] }
+}
+
+/** Loads a static topic; rejects with what the program said where it fails. */
+export async function load (program: Program, subject: string, topic: string, path: string, ...flags: string[]): Promise<void> {
+  const result = await program.run('create-stream', [path, '--dst-topic', topic, '--dead-letter-topic', uniqueName('letters'), '--subject', subject, ...flags])
+  if (result.code !== 0) throw new Error(result.stderr)
 }
 
 /** The program with the flags of the test's servers. */

@@ -1,0 +1,13 @@
+// The peer of bench/serve.ts: node:http and node:zlib over the same files, without routing, validation, caching headers or load shedding.
+// `node bench/bare-server.ts ROOT PORT`, as a child with an IPC channel.
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { alertKey } from '../src/stores/index.ts'
+
+const [root = '', port = ''] = process.argv.slice(2)
+createServer((request, response) => {
+  readFile(join(root, alertKey('v2', request.url?.split('/').at(-1) ?? '')))
+    .then(gz => response.setHeader('content-type', 'application/octet-stream').end(gunzipSync(gz)), () => response.writeHead(404).end())
+}).listen(Number(port), '127.0.0.1', () => { process.send?.('ready') })
