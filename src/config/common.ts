@@ -32,7 +32,7 @@ export const storeFlags = flags({
   'alert-store': { type: 'text', placeholder: 'URL', description: 'Where alerts are kept: file:///dir or gs://bucket[/prefix].' },
   'schema-store': { type: 'text', placeholder: 'URL', description: 'Where schemas are kept; default: the alert store.' },
   layout: { type: 'choice', choices: ['v1', 'v2'], default: 'v2', description: 'Layout of object names: v2 (folders by the first 6 digits of the id) or v1 (2022).' },
-  'gcp-project': { type: 'text', description: 'Google Cloud project of the buckets.' },
+  'gcp-project': { type: 'text', description: 'Google Cloud project of the buckets; for gs:// stores, which are not built in yet.' },
   'gcp-bucket-alerts': { type: 'text', placeholder: 'BUCKET', description: 'The same as --alert-store gs://BUCKET.' },
   'gcp-bucket-schemas': { type: 'text', placeholder: 'BUCKET', description: 'The same as --schema-store gs://BUCKET.' },
   backend: { type: 'choice', choices: ['local-files', 'google-cloud'], description: 'The original\'s choice of store; local-files needs --local-file-root.' },
