@@ -249,9 +249,4 @@ class OpenContainer implements Container {
   }
 }
 
-/** Whether bytes look like the beginning of a container file. */
-export function looksLikeContainer (start: Buffer): boolean {
-  return start.subarray(0, magic.length).equals(magic)
-}
-
 export { magic as containerMagic, syncLength }

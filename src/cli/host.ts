@@ -1,8 +1,7 @@
 // The process as a mode sees it: stdout, progress line, stop signal. The first SIGINT or SIGTERM asks for a clean stop; a second one, at
 // least a second later (a terminal's Ctrl-C can arrive twice through npm), ends the process at once.
-import { homedir } from 'node:os'
-import { join } from 'node:path'
 import type { Environment } from '../config/parse.ts'
+import { defaultCacheDir } from '../devstack/tools.ts'
 import type { Host } from '../modes/mode.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { startAdmin } from './admin.ts'
@@ -53,7 +52,7 @@ export function createHost (log: Logger, environment: Environment, cacheDir: str
     requestStop: () => stop.abort(),
     expose: async (status, admin) => admin.adminPort === undefined ? undefined : startAdmin(status, admin.adminPort, admin.adminHost, log),
     environment,
-    cacheDir: cacheDir ?? join(environment['XDG_CACHE_HOME'] || join(environment['HOME'] || homedir(), '.cache'), 'alert-stream'),
+    cacheDir: cacheDir ?? defaultCacheDir(environment),
     self,
     cwd: process.cwd(),
     isTerminal,

@@ -77,9 +77,9 @@ export function isPortTaken (output: string): boolean {
   return /Address already in use|Port \d+ seems to be used by another process/i.test(output)
 }
 
-/** Where downloads are kept: `$XDG_CACHE_HOME/alert-stream`, else `~/.cache/alert-stream`. */
+/** Where downloads are kept: `$XDG_CACHE_HOME/alert-stream`, else `~/.cache/alert-stream`. A relative or empty XDG_CACHE_HOME counts as none (XDG Base Directory). */
 export function defaultCacheDir (env: Environment): string {
   const xdg = env.XDG_CACHE_HOME
-  const base = xdg !== undefined && isAbsolute(xdg) ? xdg : join(env.HOME ?? homedir(), '.cache')
+  const base = xdg !== undefined && isAbsolute(xdg) ? xdg : join(env.HOME || homedir(), '.cache')
   return join(base, 'alert-stream')
 }

@@ -125,11 +125,6 @@ export function mapKafkaError (error: unknown, doing: KafkaDoing): AlertStreamEr
   return fail('KAFKA_UNEXPECTED', trimmed(asError(error).message))
 }
 
-/** Whether going on trying can help: the error is ours or mapped already. */
-export function isRetryable (error: unknown): boolean {
-  return error instanceof AlertStreamError && error.retryable
-}
-
 function trimmed (text: string): string {
   return text.replace(/\.$/, '')
 }
