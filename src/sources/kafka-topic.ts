@@ -3,7 +3,7 @@
 // deleted or recreated meanwhile the source fails with KAFKA_TOPIC_RECREATED, and no record of the new topic ever comes. Memory is bounded
 // by about twice `maxBytes` per broker.
 import type { NodeContext, Source, SourceRecord } from '../pipeline/node.ts'
-import { silent, type Logger } from '../pipeline/log.ts'
+import type { Logger } from '../pipeline/log.ts'
 import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
@@ -180,33 +180,6 @@ export async function topicSnapshot (connection: KafkaConnection, topic: string)
     return await admin.snapshot(topic)
   } finally {
     await admin.close()
-  }
-}
-
-/** The last record that a partition keeps; undefined where it is empty or the topic is missing. */
-export async function lastRecord (connection: KafkaConnection, topic: string, partition: number): Promise<KafkaRecord | undefined> {
-  const found = await topicSnapshot(connection, topic)
-  const start = found?.start[partition]
-  const end = found?.end[partition]
-  if (found === undefined || start === undefined || end === undefined) return undefined
-  // The last offsets may hold no record (transaction markers, compaction): look further back each time.
-  for (let back = 1n; ; back *= 16n) {
-    const from: bigint = end - back > start ? end - back : start
-    const last = await lastBetween(connection, found, partition, from, end)
-    if (last !== undefined || from === start) return last
-  }
-}
-
-async function lastBetween (connection: KafkaConnection, found: TopicSnapshot, partition: number, from: bigint, end: bigint): Promise<KafkaRecord | undefined> {
-  if (from >= end) return undefined
-  const only = (offset: bigint): bigint[] => found.end.map((other, index) => index === partition ? offset : other)
-  const reader = new TopicReader({ connection, topic: found.topic, from: only(from), to: only(end) }, found, silent)
-  try {
-    let last: KafkaRecord | undefined
-    for await (const record of reader.records()) last = record
-    return last
-  } finally {
-    await reader.close()
   }
 }
 
