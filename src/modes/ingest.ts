@@ -6,7 +6,7 @@ import { adminFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } fr
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
-import { AlertStreamError, createGraph, type RetryPolicy, type Run, type Source } from '../pipeline/index.ts'
+import { createGraph, type RetryPolicy, type Source } from '../pipeline/index.ts'
 import { kafkaGroupSource } from '../sources/kafka-group.ts'
 import { archiveSink, type ArchivableAlert } from '../sinks/archive.ts'
 import { kafkaDeadLetters } from '../sinks/kafka-dead-letters.ts'
@@ -68,8 +68,7 @@ function limited<T> (source: Source<T>, limit: number): Source<T> {
   }
 }
 
-/** @param giveUp called with an error that waiting cannot mend and no record is at fault of */
-export function declare (config: Config, connection: KafkaConnection, archive: () => Archive, storeUrl: string, giveUp: (error: Error) => void = () => {}) {
+export function declare (config: Config, connection: KafkaConnection, archive: () => Archive, storeUrl: string) {
   const source = kafkaGroupSource({
     connection, topics: config.topic, group: config.group, instanceId: config.groupInstanceId, from: config.autoOffsetReset,
     waitForTopic: config.waitForTopic,
@@ -82,13 +81,8 @@ export function declare (config: Config, connection: KafkaConnection, archive: (
   graph.source('kafka', limited(source, config.limit), { records: 2000, bytes: config.maxInFlightMib * 1024 * 1024 })
     .step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
     .step('capture-schema', async ({ frame, schemaId, datum }): Promise<Omit<ArchivableAlert, 'gz'>> => {
-      try {
-        const schema = await capture(schemaId)
-        return { id: schema.readAlertId(datum).toString(), frame, crc32c: crc32c(frame) }
-      } catch (error) {
-        if (error instanceof AlertStreamError && error.code === 'SCHEMA_ID_REUSED') giveUp(error)
-        throw error
-      }
+      const schema = await capture(schemaId)
+      return { id: schema.readAlertId(datum).toString(), frame, crc32c: crc32c(frame) }
     }, { concurrency: config.batchSize, retry: patient, kind: 'schema and id', detail: config.schemaRegistryUrl })
     .step('gzip', async (alert): Promise<ArchivableAlert> =>
       ({ ...alert, gz: dedupe.has(dedupeKey(alert.id, alert.crc32c)) ? undefined : await gzipFrame(alert.frame, config.gzipLevel) }),
@@ -110,8 +104,7 @@ export default mode({
   async run (config, _positionals, host) {
     const archive = await archiveOf(config, 'write', host.log)
     const connection = await connectionOf(config, 'alert-stream-ingest')
-    let running: Run | undefined
-    const { graph, source, sink } = declare(config, connection, () => archive, archive.alerts.url, error => { void running?.abort(error) })
+    const { graph, source, sink } = declare(config, connection, () => archive, archive.alerts.url)
     // Not to be had before the source is open, nor while the brokers are out of reach: metrics must not wait for them then.
     const lag = async (): Promise<number | undefined> =>
       Promise.race([source.lag().then(Number, () => undefined), sleep(LAG_PATIENCE_MS, undefined, { ref: false })])
@@ -120,7 +113,6 @@ export default mode({
       const run = await runToEnd(graph, host, {
         drainSeconds: config.drainSeconds,
         onRun: async run => {
-          running = run
           admin = await host.expose({
             run,
             description: graph.describe(),

@@ -1,5 +1,6 @@
 // The one error shape of the program. Every failure that a user can meet carries a stable `code`, says what was wrong,
-// where, and what to do; `retryable` tells the pipeline whether trying the same record again can help.
+// where, and what to do. It is of one of three classes, which decide what the pipeline does: `retryable` (a server is down: try again),
+// `fatal` (an operator has to act, no record is at fault: the graph fails at once), neither (this record is bad: dead letter).
 // Each module declares its codes in one table with `defineErrors`, so the codes can be listed and documented.
 
 /** What one error code means to the user and to the retry policy. */
@@ -8,6 +9,8 @@ export interface ErrorSpec {
   readonly hint: string
   /** Whether the same call may succeed later (a server that is down), default false (a bad record). */
   readonly retryable?: boolean
+  /** Whether neither waiting nor another record can help (access denied, a bucket that is not there), default false. Never with `retryable`. */
+  readonly fatal?: boolean
 }
 
 /** Facts of one occurrence. */
@@ -18,6 +21,7 @@ export interface ErrorFacts {
   /** Replaces the table's hint where the occurrence knows better. */
   readonly hint?: string | undefined
   readonly retryable?: boolean | undefined
+  readonly fatal?: boolean | undefined
 }
 
 /** An error a user can act on: `CODE: what (where). hint` */
@@ -26,6 +30,7 @@ export class AlertStreamError extends Error {
   readonly where: string | undefined
   readonly hint: string
   readonly retryable: boolean
+  readonly fatal: boolean
 
   constructor (code: string, what: string, spec: ErrorSpec, facts: ErrorFacts = {}) {
     super(what, facts.cause === undefined ? undefined : { cause: facts.cause })
@@ -33,6 +38,7 @@ export class AlertStreamError extends Error {
     this.code = code
     this.where = facts.where
     this.hint = facts.hint ?? spec.hint
+    this.fatal = facts.fatal ?? spec.fatal ?? false
     this.retryable = facts.retryable ?? spec.retryable ?? false
   }
 }

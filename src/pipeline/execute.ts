@@ -1,12 +1,12 @@
 // Runs one record (or one batch) through one part: meters it, retries what is retryable, sends what is not to the dead letters, and fails
-// the graph where neither helps. A record whose error is retryable is never dead-lettered: the record is fine, a server is not.
+// the graph where neither helps. A record whose error is retryable or fatal is never dead-lettered: the record is fine, something else is not.
 // Once the graph has given up, no part is called any more: what had not begun settles with the reason.
 import { asError } from './errors.ts'
 import type { Group } from './batch.ts'
 import type { Envelope, Root } from './envelope.ts'
 import type { Meter } from './meter.ts'
 import type { BatchSink, DeadLetterSink, Origin, RecordContext, Sink } from './node.ts'
-import { isRetryable, retry, type Failure, type RetryPolicy } from './retry.ts'
+import { isFatal, isRetryable, retry, type Failure, type RetryPolicy } from './retry.ts'
 import type { StepSpec } from './spec.ts'
 import type { Handler } from './work.ts'
 
@@ -120,7 +120,7 @@ export function batchSinkHandler (name: string, part: BatchSink<unknown>, policy
       const outcome = await tryAgain(name, meter, runtime, policy, first.root.origin, error, attempt => attemptWrite(envelopes, attempt))
       if ('error' in outcome) {
         leave()
-        if (envelopes.length === 1 || isRetryable(outcome.error)) {
+        if (envelopes.length === 1 || isRetryable(outcome.error) || isFatal(outcome.error)) {
           for (const envelope of envelopes) await giveUp(name, meter, runtime, envelope, outcome)
         } else {
           // They enter once more, one by one. Told, since what had come through already may then be there twice.
@@ -164,7 +164,7 @@ async function tryAgain<R> (
 async function giveUp (node: string, meter: Meter, runtime: Runtime, envelope: Any, failure: Failure): Promise<void> {
   let { error } = failure
   let culprit = node
-  if (runtime.deadLetters !== undefined && !isRetryable(error)) {
+  if (runtime.deadLetters !== undefined && !isRetryable(error) && !isFatal(error)) {
     try {
       for (const root of envelope.roots) {
         await bury(node, runtime.deadLetters, runtime, root, failure)

@@ -7,6 +7,6 @@ export { createGraph, defaultCredits, Graph, GraphBuilder, type GraphOptions, ty
 export { silent, type Logger } from './log.ts'
 export { type MeterReading } from './meter.ts'
 export { type BatchSink, type DeadLetter, type DeadLetterSink, type NodeContext, type Origin, type RecordContext, type Sink, type Source, type SourceRecord } from './node.ts'
-export { defaultRetry, isRetryable, noRetry, type RetryPolicy } from './retry.ts'
+export { defaultRetry, isFatal, isRetryable, noRetry, type RetryPolicy } from './retry.ts'
 export { type Run, type RunOptions, type RunState } from './run.ts'
 export { graphErrors, type BatchLimits, type StepOptions } from './spec.ts'

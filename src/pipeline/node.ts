@@ -63,7 +63,7 @@ export interface Source<T> extends Described {
   close? (): Promise<void>
 }
 
-/** Writes one value. Resolves only when the value is durable; rejects with an error whose `retryable` says whether to try again. */
+/** Writes one value. Resolves only when the value is durable; rejects with an error whose `retryable` and `fatal` say what is to be done. */
 export interface Sink<T> extends Described {
   open? (context: NodeContext): Promise<void>
   write (value: T, context: RecordContext): Promise<void>

@@ -24,7 +24,12 @@ export interface Failure {
 
 /** Whether trying the same record again can help. */
 export function isRetryable (error: unknown): boolean {
-  return error instanceof AlertStreamError && error.retryable
+  return error instanceof AlertStreamError && error.retryable && !error.fatal
+}
+
+/** Whether neither waiting nor another record can help, and no record is at fault: the graph fails with it at once. */
+export function isFatal (error: unknown): boolean {
+  return error instanceof AlertStreamError && error.fatal
 }
 
 /** Pause before try `attempt + 1`, milliseconds: uniform in (0, min(max, base * 2^(attempt-1))]. */

@@ -7,16 +7,16 @@ import type { Archive } from '../stores/index.ts'
 import { faultsOfTheStore, retryable } from './archive.ts'
 
 export const captureErrors = defineErrors({
-  // Retryable, because no alert is at fault: the graph fails, and nothing goes to the dead letters.
+  // No alert is at fault, and waiting does not mend it.
   SCHEMA_ID_REUSED: {
     hint: 'The registry is not the one that this archive was filled from: use the right --schema-registry-url, or another archive.',
-    retryable: true
+    fatal: true
   }
 })
 
 /**
- * Resolves with the parsed schema when its text is durable in the archive. Errors: UNKNOWN_SCHEMA, SCHEMA_INVALID; retryable ones:
- * SCHEMA_ID_REUSED, REGISTRY_*, NOT_A_REGISTRY, STORE_*.
+ * Resolves with the parsed schema when its text is durable in the archive. Errors: UNKNOWN_SCHEMA, SCHEMA_INVALID; fatal: SCHEMA_ID_REUSED;
+ * retryable: REGISTRY_*, NOT_A_REGISTRY; STORE_* as the store has it.
  */
 export type SchemaCapture = (schemaId: number) => AlertSchema | Promise<AlertSchema>
 

@@ -3,7 +3,8 @@ import { AlertStreamError, asError, declaredErrors, defineErrors, formatError, m
 
 const errors = defineErrors({
   TEST_FILE_SHORT: { hint: 'Fetch the file again.' },
-  TEST_STORE_DOWN: { hint: 'Start the store.', retryable: true }
+  TEST_STORE_DOWN: { hint: 'Start the store.', retryable: true },
+  TEST_STORE_SHUT: { hint: 'Ask for access.', fatal: true }
 })
 
 await t.test('an error carries code, what, where, hint and whether to try again', async t => {
@@ -12,6 +13,7 @@ await t.test('an error carries code, what, where, hint and whether to try again'
   t.match(error, { code: 'TEST_FILE_SHORT', message: 'the file ends inside block 3', where: 'visit.avro', hint: 'Fetch the file again.', retryable: false })
   t.equal(errors.TEST_STORE_DOWN('x').retryable, true)
   t.equal(errors.TEST_STORE_DOWN('x', { retryable: false, hint: 'Wait.' }).hint, 'Wait.')
+  t.match([error.fatal, errors.TEST_STORE_SHUT('x').fatal, errors.TEST_FILE_SHORT('x', { fatal: true }).fatal], [false, true, true])
 })
 
 await t.test('a code is declared once, and all can be listed', async t => {

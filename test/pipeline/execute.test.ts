@@ -4,6 +4,7 @@ import { drive, RecordingDeadLetters, RecordingSink, type TestDriver } from '../
 import { failureOf, Numbers, quick, testErrors } from '../support/pipeline.ts'
 
 const bad = (what = 'bad'): Error => testErrors.TEST_BAD_RECORD(what)
+const shut = (what = 'shut'): Error => testErrors.TEST_SHUT(what)
 const down = (what = 'down'): Error => testErrors.TEST_SERVER_DOWN(what)
 
 function start (declare: (numbers: Port<number>) => void, options: GraphOptions = { deadLetters: new RecordingDeadLetters() }): TestDriver {
@@ -69,6 +70,32 @@ await t.test('without dead letters a bad record fails the graph, and settles wit
   const [outcome] = await push(driver, 1)
   t.match(outcome?.failure, { code: 'TEST_BAD_RECORD' })
   t.match(await failureOf(driver.run.done), { code: 'TEST_BAD_RECORD' })
+})
+
+for (const [node, declare] of [
+  ['step', (port: Port<number>) => port.step('node', n => { if (n === 2) throw shut(); return n }).to('sink', new RecordingSink<number>())],
+  ['sink', (port: Port<number>) => port.to('node', new RecordingSink<number>())],
+  ['batch sink', (port: Port<number>) => port.toBatches('node', new RecordingSink<number>(), { count: 2, ms: Infinity })]
+] as const) {
+  await t.test(`a fatal error of a ${node} is not tried again and buries nothing: the graph fails with it at once`, async t => {
+    const driver = start(declare)
+    if (node !== 'step') driver.sink<number>('node').fail = n => n === 2 ? shut() : undefined
+    const outcomes = await push(driver, 1, 2)
+    t.match(await failureOf(driver.run.done), { code: 'TEST_SHUT' })
+    t.match(outcomes[1]?.failure, { code: 'TEST_SHUT' })
+    t.match(outcomes[0]?.failure, node === 'batch sink' ? { code: 'TEST_SHUT' } : undefined, 'a batch fails as a whole, and is not tried record by record')
+    t.same(driver.deadLetters?.letters, [])
+    t.match(meter(driver, 'node'), { failed: 1, retried: 0, deadLettered: 0, inFlight: 0 })
+  })
+}
+
+await t.test('dead letters that fail for ever (access denied) fail the graph with that error, not the record\'s', async t => {
+  const driver = start(port => port.step('picky', () => { throw bad() }).to('sink', new RecordingSink<never>()))
+  driver.deadLetters!.fail = () => shut()
+  const [outcome] = await push(driver, 1)
+  t.match(outcome?.failure, { code: 'TEST_SHUT' })
+  t.match(await failureOf(driver.run.done), { code: 'TEST_SHUT' })
+  t.match(meter(driver, 'dead-letters'), { failed: 1, retried: 0 })
 })
 
 await t.test('a batch that fails for good is written record by record', async t => {

@@ -62,7 +62,7 @@ await t.test('an unknown schema and one that is no record are the alert\'s fault
   t.match(await fails(registryErrors.NOT_A_REGISTRY('html'), 'text'), { code: 'NOT_A_REGISTRY', retryable: true })
   t.match(await fails(registryErrors.REGISTRY_UNAVAILABLE('down'), 'text'), { code: 'REGISTRY_UNAVAILABLE', retryable: true })
   t.match(await fails(storeErrors.STORE_PATH_BLOCKED('a file'), 'put'), { code: 'STORE_PATH_BLOCKED', retryable: true })
-  t.match(await fails(storeErrors.ARCHIVE_CONFLICT('other'), 'put'), { code: 'SCHEMA_ID_REUSED', retryable: true, message: /id 1/, where: 'http://registry' })
+  t.match(await fails(storeErrors.ARCHIVE_CONFLICT('other'), 'put'), { code: 'SCHEMA_ID_REUSED', fatal: true, retryable: false, message: /id 1/, where: 'http://registry' })
   const { capture } = parts({ text: async () => '"string"' })
   await t.rejects(Promise.resolve(capture(1)), { code: 'SCHEMA_INVALID', retryable: false, where: /schema 1 of http/ })
 })

@@ -1,9 +1,10 @@
-// Small parts for pipeline tests: sources of numbers, errors of both kinds, and ways to wait for a condition without looking at a clock.
+// Small parts for pipeline tests: sources of numbers, errors of each class, and ways to wait for a condition without looking at a clock.
 import { defineErrors, type NodeContext, type RetryPolicy, type Source, type SourceRecord } from '../../src/pipeline/index.ts'
 
 export const testErrors = defineErrors({
   TEST_SERVER_DOWN: { hint: 'Try again.', retryable: true },
-  TEST_BAD_RECORD: { hint: 'Correct the record.' }
+  TEST_BAD_RECORD: { hint: 'Correct the record.' },
+  TEST_SHUT: { hint: 'Ask for access.', fatal: true }
 })
 
 /** Retries at once. */
