@@ -1,6 +1,5 @@
 // The process as a mode sees it: stdout, progress line, stop signal. The first SIGINT or SIGTERM asks for a clean stop; a second one, at
 // least a second later (a terminal's Ctrl-C can arrive twice through npm), ends the process at once.
-import type { Environment } from '../config/parse.ts'
 import { defaultCacheDir } from '../devstack/tools.ts'
 import type { Host } from '../modes/mode.ts'
 import type { Logger } from '../pipeline/log.ts'
@@ -14,7 +13,10 @@ export interface ProcessHost extends Host {
   dispose (): void
 }
 
-export function createHost (log: Logger, environment: Environment, cacheDir: string | undefined, self: readonly string[]): ProcessHost {
+/** What the command line brings. */
+export type HostOptions = Pick<Host, 'environment' | 'configFile' | 'self'> & { readonly cacheDir: string | undefined }
+
+export function createHost (log: Logger, { environment, configFile, cacheDir, self }: HostOptions): ProcessHost {
   const stop = new AbortController()
   let signal: NodeJS.Signals | undefined
   let signalledAt = 0
@@ -52,6 +54,7 @@ export function createHost (log: Logger, environment: Environment, cacheDir: str
     requestStop: () => stop.abort(),
     expose: async (status, admin) => admin.adminPort === undefined ? undefined : startAdmin(status, admin.adminPort, admin.adminHost, log),
     environment,
+    configFile,
     cacheDir: cacheDir ?? defaultCacheDir(environment),
     self,
     cwd: process.cwd(),

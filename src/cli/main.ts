@@ -4,11 +4,14 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { modeHelp } from '../config/help.ts'
 import { usageErrors } from '../config/errors.ts'
-import { nearest, parseCommandLine, type Environment } from '../config/parse.ts'
+import { checkPositionals, readArguments, type Arguments } from '../config/argv.ts'
+import { commonFlags } from '../config/common.ts'
+import { checkKeys, parseConfigFile, type ConfigFile } from '../config/file.ts'
+import { configOf, settingOf, settle, type Environment } from '../config/parse.ts'
 import type { Flags } from '../config/flags.ts'
-import { logFlags } from '../config/common.ts'
 import type { Mode } from '../modes/mode.ts'
 import { AlertStreamError, formatError } from '../pipeline/index.ts'
+import { allModes, findMode } from './find-mode.ts'
 import { createHost } from './host.ts'
 import { createLogger } from './logger.ts'
 import { modes } from './modes.ts'
@@ -38,7 +41,7 @@ async function perform (argv: readonly string[], environment: Environment, onDeb
   const [name, ...rest] = argv
   if (name === undefined) throw usageErrors.USAGE_MISSING('no mode is given', { hint: `It is one of ${Object.keys(modes).join(', ')}; run "alert-stream --help" for what they do.` })
   if (name === '--help' || name === '-h' || name === 'help') {
-    process.stdout.write(name === 'help' && rest[0] !== undefined ? modeHelp(withLogFlags(await findMode(rest[0]))) : overview())
+    process.stdout.write(name === 'help' && rest[0] !== undefined ? modeHelp(await findMode(rest[0])) : overview())
     return
   }
   if (name === '--version') {
@@ -46,18 +49,22 @@ async function perform (argv: readonly string[], environment: Environment, onDeb
     process.stdout.write(`${manifest.version}\n`)
     return
   }
-  const mode = withLogFlags(await findMode(name))
-  const { config, positionals, help } = parseCommandLine(mode, rest, environment)
-  if (help) {
+  const mode = await findMode(name)
+  const words = readArguments(mode, rest)
+  if (words.help) {
     process.stdout.write(modeHelp(mode))
     return
   }
+  checkPositionals(mode, words.positionals)
+  const configFile = await readConfigFile(mode, words, environment)
+  const config = configOf(settle(mode, words, environment, configFile))
   const common = config as unknown as { readonly debug: boolean, readonly logLevel: string, readonly cacheDir?: string }
   onDebug(common.debug)
   const log = createLogger(common.debug ? 'debug' : common.logLevel, mode.mode, process.stderr.isTTY === true)
-  const host = createHost(log, environment, common.cacheDir, [process.execPath, fileURLToPath(new URL('../../bin/alert-stream.js', import.meta.url))])
+  const self = [process.execPath, fileURLToPath(new URL('../../bin/alert-stream.js', import.meta.url))]
+  const host = createHost(log, { environment, configFile, cacheDir: common.cacheDir, self })
   try {
-    await mode.run(config, positionals, host)
+    await mode.run(config, words.positionals, host)
   } finally {
     host.dispose()
   }
@@ -76,17 +83,20 @@ function guardPipes (): void {
   }
 }
 
-async function findMode (name: string): Promise<Mode> {
-  const load = modes[name]?.load
-  if (load === undefined) {
-    const near = nearest(name, Object.keys(modes))
-    throw usageErrors.USAGE_UNKNOWN_MODE(`'${name}' is not a mode${near === undefined ? '' : `: did you mean ${near}?`}`)
+/** The file that --config or its variable names, if one does, without a key that no mode knows. Errors: the USAGE_* codes. */
+async function readConfigFile (mode: Mode<Flags>, { given }: Arguments, environment: Environment): Promise<ConfigFile | undefined> {
+  const { value, origin } = settingOf(mode.mode, 'config', commonFlags.config, given.get('config'), environment)
+  if (value === undefined) return undefined
+  const path = String(value)
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw usageErrors.USAGE_CONFIG_FILE(`the file that ${origin.from === 'default' ? '--config' : origin.name} names cannot be read`, { where: path, cause })
   }
-  return load()
-}
-
-function withLogFlags (mode: Mode): Mode<Flags> {
-  return { ...mode, flags: { ...mode.flags, ...logFlags } }
+  const file = parseConfigFile(text, path)
+  await checkKeys(file, mode, Object.keys(modes), async () => (await allModes()).map(({ flags }) => flags))
+  return file
 }
 
 function overview (): string {

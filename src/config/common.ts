@@ -6,6 +6,12 @@ export const logFlags = flags({
   debug: { type: 'switch', description: 'Log everything and show stack traces of errors.' }
 })
 
+/** Every mode. */
+export const commonFlags = flags({
+  config: { type: 'text', placeholder: 'PATH', description: 'YAML file of flags, by name, with sections for modes; flags and environment go before it.' },
+  ...logFlags
+})
+
 export const kafkaFlags = flags({
   broker: { type: 'list', default: ['localhost:9092'], aliases: ['kafka-host'], placeholder: 'HOST:PORT,...', description: 'Kafka brokers to begin with; the others are found through them.' },
   'kafka-auth-mechanism': {

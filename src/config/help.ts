@@ -16,7 +16,7 @@ export function modeHelp (command: Documented): string {
   const out = [`Usage: ${usage}`, '', ...wrap(command.summary, 100)]
   if (command.about !== undefined) out.push('', ...wrap(command.about, 100))
   if (positionals.length > 0) out.push('', 'Arguments:', ...positionals.map(each => `  ${each.name.padEnd(12)} ${each.description}`))
-  if (Object.keys(command.flags).length > 0) out.push('', 'Flags (each is also an environment variable: --repeat-interval is ALERT_STREAM_REPEAT_INTERVAL):')
+  if (Object.keys(command.flags).length > 0) out.push('', 'Flags (each is also a key of the --config file, and an environment variable:', '--repeat-interval is ALERT_STREAM_REPEAT_INTERVAL):')
   for (const [name, spec] of Object.entries(command.flags)) out.push(...flagHelp(name, spec))
   if ((command.examples ?? []).length > 0) out.push('', 'Examples:', ...(command.examples ?? []).map(example => `  ${example}`))
   return out.join('\n') + '\n'

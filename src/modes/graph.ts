@@ -1,6 +1,8 @@
 // graph: prints the graph that a mode runs, from the same declaration that the mode runs, without connecting to anything.
+import { commonFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
-import { nearest, parseCommandLine } from '../config/parse.ts'
+import { didYouMean } from '../config/nearest.ts'
+import { parseCommandLine } from '../config/parse.ts'
 import { flags } from '../config/flags.ts'
 import { render } from '../pipeline/index.ts'
 import { mode, type Mode } from './mode.ts'
@@ -18,7 +20,7 @@ const described: Readonly<Record<string, () => Promise<{ readonly default: unkno
 export default mode({
   mode: 'graph',
   summary: 'Prints the graph that a mode runs, as Mermaid, DOT or JSON.',
-  about: 'The graph is the declaration that the mode itself runs, with the mode\'s defaults and what its environment variables say.',
+  about: 'The graph is the declaration that the mode itself runs, with the mode\'s defaults and what environment and configuration file say.',
   examples: ['alert-stream graph ingest', 'alert-stream graph play-stream --format dot | dot -Tsvg > play-stream.svg'],
   positionals: [{ name: 'MODE', description: `one of ${Object.keys(described).join(', ')}` }],
   flags: flags({
@@ -28,15 +30,14 @@ export default mode({
     const load = Object.hasOwn(described, name) ? described[name] : undefined
     if (load === undefined) {
       const known = Object.keys(described)
-      const near = nearest(name, known)
-      throw usageErrors.USAGE_BAD_VALUE(`'${name}' runs no graph of its own${near === undefined ? '' : `: did you mean ${near}?`}`, {
+      throw usageErrors.USAGE_BAD_VALUE(`'${name}' runs no graph of its own${didYouMean(name, known)}`, {
         where: 'graph', hint: `It is one of ${known.join(', ')}.`
       })
     }
     const target = (await load()).default as Mode
     // Positional arguments are named, not read: a description opens nothing.
     const named = (target.positionals ?? []).map(each => each.name)
-    const { config: its } = parseCommandLine(target, named, host.environment)
+    const { config: its } = parseCommandLine({ ...target, flags: { ...target.flags, ...commonFlags } }, named, host.environment, host.configFile)
     const description = await target.describe?.(its, named)
     if (description !== undefined) await host.print(render(description, config.format))
   }

@@ -1,5 +1,6 @@
 // What a mode is: one file that declares flags and one graph. The CLI parses, logs, handles signals and prints errors; a mode gets its
 // checked configuration and a host, and never sees argv, the environment or a signal.
+import type { ConfigFile } from '../config/file.ts'
 import type { ConfigOf, Flags } from '../config/flags.ts'
 import type { Environment, Positional } from '../config/parse.ts'
 import type { Graph, GraphDescription, Logger, Run } from '../pipeline/index.ts'
@@ -21,6 +22,8 @@ export interface Host {
   readonly cacheDir: string
   /** For programs that a mode starts (Java, Python); modes read no settings from it. */
   readonly environment: Environment
+  /** The configuration file, for modes that speak of other modes; a mode's own values are in its configuration. */
+  readonly configFile?: ConfigFile | undefined
   /** How to start this same program again: the executable and its first arguments. */
   readonly self: readonly string[]
   /** The working folder. */
@@ -55,6 +58,7 @@ export interface Mode<F extends Flags = Flags> {
   readonly examples?: readonly string[]
   readonly flags: F
   readonly positionals?: readonly Positional[]
+  readonly delegates?: boolean
   /** The graph that `run` runs, declared without touching network or disk. */
   describe? (config: ConfigOf<F>, positionals: readonly string[]): Promise<GraphDescription> | GraphDescription
   /** Resolves when done; a thrown AlertStreamError becomes the exit code. */

@@ -1,0 +1,51 @@
+// From the text of a flag, a variable or a file to the flag's type. A complaint names the source, the value and what would be right.
+import { usageErrors } from './errors.ts'
+import type { FlagSpec } from './flags.ts'
+
+/** Where a text came from, for complaints. */
+export interface TextSource {
+  /** `--count`, `ALERT_STREAM_COUNT`, `count`. */
+  readonly name: string
+  /** The mode, or the place in a file. */
+  readonly where: string
+}
+
+/** Of several texts a list takes all, anything else the last. Error: USAGE_BAD_VALUE. */
+export function convert (spec: FlagSpec, values: readonly string[], source: TextSource): unknown {
+  const value = values.at(-1) ?? ''
+  const bad = (expected: string): Error => usageErrors.USAGE_BAD_VALUE(`${source.name} is '${value}', but must be ${expected}`, { where: source.where })
+  switch (spec.type) {
+    case 'text': {
+      if (value === '' && spec.default !== '') throw bad('a text that is not empty')
+      const complaint = spec.check?.(value)
+      if (complaint !== undefined) throw bad(complaint)
+      return value
+    }
+    case 'list': {
+      const items = values.flatMap(each => each.split(',')).map(each => each.trim()).filter(each => each !== '')
+      if (items.length === 0) throw bad('a list with at least one item')
+      return items
+    }
+    case 'choice':
+      if (!spec.choices.includes(value)) throw bad(`one of ${spec.choices.join(', ')}`)
+      return value
+    case 'switch':
+      if (/^(true|on|yes|1)$/i.test(value)) return true
+      if (/^(false|off|no|0)$/i.test(value)) return false
+      throw bad('on or off')
+    case 'integer':
+    case 'number': {
+      const number = Number(value)
+      const fits = value.trim() !== '' && (spec.type === 'integer' ? Number.isSafeInteger(number) : Number.isFinite(number)) &&
+        number >= (spec.min ?? -Infinity) && number <= (spec.max ?? Infinity)
+      if (!fits) throw bad((spec.type === 'integer' ? 'a whole number' : 'a number') + range(spec))
+      return number
+    }
+  }
+}
+
+/** ` from 1 to 10`, ` of at least 1`, ` of at most 10`, or nothing. */
+export function range ({ min, max }: { readonly min?: number, readonly max?: number }): string {
+  if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`
+  return min !== undefined ? ` of at least ${min}` : max !== undefined ? ` of at most ${max}` : ''
+}
