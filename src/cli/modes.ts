@@ -18,5 +18,6 @@ export const modes: Readonly<Record<string, ModeEntry>> = {
   'print-stream': entry('Print time, id, history length and size of each alert of a topic', () => import('../modes/print-stream.ts')),
   ingest: entry('Archive every alert and schema of Kafka topics', () => import('../modes/ingest.ts')),
   serve: entry('Serve archived alerts and schemas over HTTP', () => import('../modes/serve.ts')),
-  graph: entry('Print the graph that a mode runs, as Mermaid, DOT or JSON', () => import('../modes/graph.ts'))
+  graph: entry('Print the graph that a mode runs, as Mermaid, DOT or JSON', () => import('../modes/graph.ts')),
+  config: entry('Print the values that a mode would run with, and where each came from', () => import('./config.ts'))
 }

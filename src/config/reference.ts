@@ -1,0 +1,141 @@
+// Every flag of every mode as data, made from the tables that parse them: for programs (JSON), for people (a table), for the reference
+// documentation (Markdown).
+import type { CommandLine } from './argv.ts'
+import { range } from './convert.ts'
+import { placeholder, type Flags, type FlagSpec } from './flags.ts'
+import { variablesOf } from './parse.ts'
+import { table } from './table.ts'
+
+/** What is described: a mode as its table has it. */
+export interface Described extends CommandLine<Flags> {
+  readonly summary: string
+}
+
+export interface FlagReference {
+  readonly flag: string
+  readonly type: FlagSpec['type']
+  /** Of a choice. */
+  readonly choices?: readonly string[]
+  readonly min?: number
+  readonly max?: number
+  /** Null where there is none: the flag is not set then, or the description says what holds. */
+  readonly default: unknown
+  readonly aliases: readonly string[]
+  /** In the order in which they are looked at. */
+  readonly variables: readonly string[]
+  /** Only from the environment or a file of its own. */
+  readonly secret: boolean
+  readonly description: string
+}
+
+export interface ModeReference {
+  readonly mode: string
+  readonly summary: string
+  readonly arguments: ReadonlyArray<{ readonly name: string, readonly optional: boolean, readonly description: string }>
+  readonly flags: readonly FlagReference[]
+}
+
+export function referenceOf ({ mode, summary, positionals = [], flags }: Described): ModeReference {
+  return {
+    mode,
+    summary,
+    arguments: positionals.map(({ name, optional = false, description }) => ({ name, optional, description })),
+    flags: Object.entries(flags).map(([name, spec]) => flagReference(name, spec))
+  }
+}
+
+function flagReference (flag: string, spec: FlagSpec): FlagReference {
+  return {
+    flag,
+    type: spec.type,
+    ...(spec.type === 'choice' ? { choices: spec.choices } : {}),
+    ...(spec.type === 'integer' || spec.type === 'number' ? { ...(spec.min === undefined ? {} : { min: spec.min }), ...(spec.max === undefined ? {} : { max: spec.max }) } : {}),
+    default: spec.default ?? (spec.type === 'switch' ? false : null),
+    aliases: spec.aliases ?? [],
+    variables: variablesOf(flag, spec),
+    secret: spec.secret === true,
+    description: spec.description
+  }
+}
+
+export function referenceTable (modes: readonly Described[]): string {
+  return modes.map(({ mode, flags }) => `${mode}\n${table(['FLAG', 'TAKES', 'DEFAULT', 'VARIABLES'], Object.entries(flags).map(([name, spec]) =>
+    [name, placeholder(spec), defaultText(spec), variablesOf(name, spec).join(', ')]))}`).join('\n')
+}
+
+/** Flags that several modes share stand once, with the modes that have them; then each mode with its own. */
+export function referenceMarkdown (modes: readonly Described[]): string {
+  const owners = new Map<FlagSpec, { readonly name: string, readonly modes: string[] }>()
+  for (const { mode, flags } of modes) {
+    for (const [name, spec] of Object.entries(flags)) {
+      const owner = owners.get(spec) ?? { name, modes: [] }
+      owner.modes.push(mode)
+      owners.set(spec, owner)
+    }
+  }
+  const sharedBy = (count: (modes: number) => boolean) => [...owners].filter(([, owner]) => count(owner.modes.length))
+  const everywhere = sharedBy(count => count === modes.length && modes.length > 1)
+  const several = sharedBy(count => count > 1 && count < modes.length)
+  return [
+    ...section('Every mode', everywhere.map(([spec, { name }]) => [name, spec])),
+    ...section('Several modes', several.map(([spec, { name, modes }]) => [name, spec, modes])),
+    ...modes.flatMap(({ mode, summary, positionals = [], flags }) => [
+      `### ${['alert-stream', mode, ...positionals.map(each => each.optional === true ? `[${each.name}]` : each.name)].join(' ')}`, '',
+      summary, '',
+      ...positionals.flatMap(({ name, description }) => [`- ${name}: ${description}`, '']),
+      ...markdownTable(Object.entries(flags).filter(([, spec]) => owners.get(spec)?.modes.length === 1)),
+      ...alsoTakes(Object.entries(flags).filter(([, spec]) => several.some(([each]) => each === spec)).map(([name]) => name))
+    ])
+  ].join('\n').trimEnd() + '\n'
+}
+
+type Row = readonly [name: string, spec: FlagSpec, modes?: readonly string[]]
+
+function section (title: string, rows: readonly Row[]): string[] {
+  return rows.length === 0 ? [] : [`### ${title}`, '', ...markdownTable(rows)]
+}
+
+function alsoTakes (names: readonly string[]): string[] {
+  return names.length === 0 ? [] : [`Of several modes: ${names.map(name => `\`${name}\``).join(', ')}.`, '']
+}
+
+function markdownTable (rows: readonly Row[]): string[] {
+  if (rows.length === 0) return []
+  const withModes = rows.some(([, , modes]) => modes !== undefined)
+  const cells = rows.map(([name, spec, modes]) => [
+    [...spec.secret === true ? [] : [`\`--${name}\``], ...variablesOf(name, spec).map(variable => `\`${variable}\``)].join('<br>'),
+    takes(spec),
+    code(defaultText(spec)),
+    [spec.description, ...notes(spec)].join(' '),
+    ...(withModes ? [(modes ?? []).join(', ')] : [])
+  ])
+  const line = (texts: readonly string[]): string => `| ${texts.map(text => text.replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(['flag, variables', 'takes', 'default', '', ...(withModes ? ['modes'] : [])]), `|${'---|'.repeat(withModes ? 5 : 4)}`, ...cells.map(line), '']
+}
+
+function takes (spec: FlagSpec): string {
+  switch (spec.type) {
+    case 'switch': return 'on or off'
+    case 'choice': return spec.choices.map(code).join(', ')
+    case 'integer': return `whole number${range(spec)}`
+    case 'number': return `number${range(spec)}`
+    case 'list': return 'list'
+    case 'text': return 'text'
+  }
+}
+
+function notes (spec: FlagSpec): string[] {
+  return [
+    ...(spec.aliases === undefined ? [] : [`Also ${spec.aliases.map(alias => `\`--${alias}\``).join(', ')}.`]),
+    ...(spec.example === undefined ? [] : [`For example \`${spec.example}\`.`]),
+    ...(spec.secret === true ? ['Environment only.'] : [])
+  ]
+}
+
+function defaultText (spec: FlagSpec): string {
+  return spec.default === undefined || spec.default === false ? '' : Array.isArray(spec.default) ? spec.default.join(',') : String(spec.default)
+}
+
+function code (text: string): string {
+  return text === '' ? '' : `\`${text}\``
+}
