@@ -3,11 +3,13 @@
 // Once the graph has given up, no part is called any more: what had not begun settles with the reason.
 import { asError } from './errors.ts'
 import type { Group } from './batch.ts'
-import type { Envelope, Root } from './envelope.ts'
+import type { Envelope } from './envelope.ts'
 import type { Meter } from './meter.ts'
-import type { BatchSink, DeadLetterSink, Origin, RecordContext, Sink } from './node.ts'
+import type { BatchSink, DeadLetterSink, RecordContext, Sink } from './node.ts'
+import type { RunObserver } from './observer.ts'
 import { isFatal, isRetryable, retry, type Failure, type RetryPolicy } from './retry.ts'
 import type { StepSpec } from './spec.ts'
+import { codeOf, type Troubles } from './troubles.ts'
 import type { Handler } from './work.ts'
 
 /** What the runner lends to its nodes. */
@@ -16,10 +18,16 @@ export interface Runtime {
   readonly deadLetters: { readonly name: string, readonly part: DeadLetterSink, readonly meter: Meter, readonly retry: RetryPolicy } | undefined
   /** Ends the graph with a failure; later ones are ignored. */
   fail (node: string, error: Error): void
-  /** A try failed and will be repeated. */
-  retrying (node: string, error: Error, origin: string): void
-  buried (node: string, error: Error, origin: string): void
+  readonly troubles: Troubles
+  readonly observer: RunObserver
+  /** Fields for a log line: which record it is. */
+  facts (subject: Subject): object
+  /** A batch failed for good: its records are written one by one. */
+  apart (node: string, error: Error, first: Subject): void
 }
+
+/** What a log line is about: the source's record, and what has become of it where it failed. */
+export type Subject = Pick<Envelope<unknown>, 'root' | 'value'>
 
 type Any = Envelope<unknown>
 const NOTHING: readonly never[] = []
@@ -57,7 +65,7 @@ export function stepHandler (spec: StepSpec, meter: Meter, runtime: Runtime): Ha
     meter.enter()
     const context: RecordContext = { origin: envelope.root.origin, signal: runtime.signal, attempt: 1 }
     const recover = async (error: unknown): Promise<readonly Any[]> => {
-      const outcome = await tryAgain(spec.name, meter, runtime, spec.retry, envelope.root.origin, error, attempt => spec.call(envelope.value, { ...context, attempt }))
+      const outcome = await tryAgain(spec.name, meter, runtime, spec.retry, envelope, error, attempt => spec.call(envelope.value, { ...context, attempt }))
       if ('result' in outcome) return done(envelope, outcome.result, start)
       meter.leave(performance.now() - start)
       await giveUp(spec.name, meter, runtime, envelope, outcome)
@@ -83,18 +91,21 @@ export function sinkHandler (name: string, part: Sink<unknown>, policy: RetryPol
     const start = performance.now()
     meter.enter()
     const context: RecordContext = { origin: envelope.root.origin, signal: runtime.signal, attempt: 1 }
+    let result: unknown
     try {
-      await part.write(envelope.value, context)
+      result = await part.write(envelope.value, context)
     } catch (error) {
-      const outcome = await tryAgain(name, meter, runtime, policy, envelope.root.origin, error, attempt => part.write(envelope.value, { ...context, attempt }))
+      const outcome = await tryAgain(name, meter, runtime, policy, envelope, error, attempt => part.write(envelope.value, { ...context, attempt }))
       if ('error' in outcome) {
         meter.leave(performance.now() - start)
         await giveUp(name, meter, runtime, envelope, outcome)
         return NOTHING
       }
+      result = outcome.result
     }
     meter.leave(performance.now() - start)
     meter.out++
+    runtime.observer.wrote?.(envelope.root.record, name, result)
     envelope.settle()
     return NOTHING
   }
@@ -117,14 +128,14 @@ export function batchSinkHandler (name: string, part: BatchSink<unknown>, policy
     try {
       await attemptWrite(envelopes, 1)
     } catch (error) {
-      const outcome = await tryAgain(name, meter, runtime, policy, first.root.origin, error, attempt => attemptWrite(envelopes, attempt))
+      const outcome = await tryAgain(name, meter, runtime, policy, first, error, attempt => attemptWrite(envelopes, attempt))
       if ('error' in outcome) {
         leave()
         if (envelopes.length === 1 || isRetryable(outcome.error) || isFatal(outcome.error)) {
           for (const envelope of envelopes) await giveUp(name, meter, runtime, envelope, outcome)
         } else {
           // They enter once more, one by one. Told, since what had come through already may then be there twice.
-          runtime.retrying(name, outcome.error, first.root.origin.position)
+          runtime.apart(name, outcome.error, first)
           meter.in -= envelopes.length
           for (const envelope of envelopes) await write([envelope])
         }
@@ -146,10 +157,12 @@ export function batchSinkHandler (name: string, part: BatchSink<unknown>, policy
 }
 
 async function tryAgain<R> (
-  node: string, meter: Meter, runtime: Runtime, policy: RetryPolicy, origin: Origin, error: unknown, call: (attempt: number) => R | Promise<R>
+  node: string, meter: Meter, runtime: Runtime, policy: RetryPolicy, subject: Subject, error: unknown, call: (attempt: number) => R | Promise<R>
 ): Promise<{ readonly result: R } | Failure> {
+  const { troubles } = runtime
   meter.failed++
-  return retry(async attempt => {
+  troubles.begins(node)
+  const outcome = await retry(async attempt => {
     meter.retried++
     try {
       return await call(attempt)
@@ -157,7 +170,9 @@ async function tryAgain<R> (
       meter.failed++
       throw next
     }
-  }, error, policy, runtime.signal, failure => runtime.retrying(node, failure, origin.position))
+  }, error, policy, runtime.signal, failure => { troubles.failed(node, failure, () => runtime.facts(subject)) })
+  troubles.ends(node, 'result' in outcome)
+  return outcome
 }
 
 // Every source record that would settle with the envelope is buried: one, or all of a batch that a step works on as a whole.
@@ -167,8 +182,8 @@ async function giveUp (node: string, meter: Meter, runtime: Runtime, envelope: A
   if (runtime.deadLetters !== undefined && !isRetryable(error) && !isFatal(error)) {
     try {
       for (const root of envelope.roots) {
-        await bury(node, runtime.deadLetters, runtime, root, failure)
-        meter.deadLettered++
+        await bury(node, runtime.deadLetters, runtime, envelope.roots.length === 1 ? envelope : { root, value: root.record.value }, failure)
+        meter.bury(codeOf(failure.error))
       }
       envelope.settle()
       return
@@ -182,16 +197,17 @@ async function giveUp (node: string, meter: Meter, runtime: Runtime, envelope: A
   envelope.settle(error)
 }
 
-async function bury (node: string, letters: NonNullable<Runtime['deadLetters']>, runtime: Runtime, { record, origin }: Root, failure: Failure): Promise<void> {
+async function bury (node: string, letters: NonNullable<Runtime['deadLetters']>, runtime: Runtime, subject: Subject, failure: Failure): Promise<void> {
   if (runtime.signal.aborted) throw failure.error
   const { name, part, meter } = letters
+  const { record, origin } = subject.root
   const letter = { record, origin, node, error: failure.error, attempts: failure.attempts }
   const start = performance.now()
   meter.enter()
   try {
     await part.bury(letter)
   } catch (error) {
-    const outcome = await tryAgain(name, meter, runtime, letters.retry, origin, error, () => part.bury(letter))
+    const outcome = await tryAgain(name, meter, runtime, letters.retry, subject, error, () => part.bury(letter))
     if ('error' in outcome) {
       meter.leave(performance.now() - start)
       throw outcome.error
@@ -199,7 +215,8 @@ async function bury (node: string, letters: NonNullable<Runtime['deadLetters']>,
   }
   meter.leave(performance.now() - start)
   meter.out++
-  runtime.buried(node, failure.error, origin.position)
+  runtime.observer.buried?.(record, node, failure.error)
+  runtime.troubles.buried(node, failure.error, () => runtime.facts(subject))
 }
 
 function isThenable (value: unknown): value is PromiseLike<unknown> {

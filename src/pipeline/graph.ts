@@ -7,7 +7,8 @@ import { describe, type GraphDescription } from './describe.ts'
 import type { Envelope } from './envelope.ts'
 import type { BatchSink, DeadLetterSink, RecordContext, Sink, Source } from './node.ts'
 import { defaultRetry, type RetryPolicy } from './retry.ts'
-import { runGraph, type Run, type RunOptions } from './run.ts'
+import { runGraph } from './run.ts'
+import type { Run, RunOptions } from './run-types.ts'
 import { graphErrors, validate, type BatchLimits, type DeadLetterSpec, type GraphSpec, type NodeSpec, type StepCall, type StepOptions } from './spec.ts'
 
 /** 1,000 records or 64 MiB unsettled: with 82 KB alerts the bytes decide. */

@@ -1,5 +1,6 @@
 // Counts and latencies of one node, kept by the runner so that parts never count themselves.
 // Latencies go into log2 buckets of microseconds: constant memory, a quantile within a factor of two.
+import type { HistogramReading } from './histogram.ts'
 
 /** Plain figures of one node at one moment. */
 export interface MeterReading {
@@ -14,6 +15,8 @@ export interface MeterReading {
   readonly failed: number
   readonly retried: number
   readonly deadLettered: number
+  /** The same by the code of the error: few, as codes are stable. */
+  readonly reasons: Readonly<Record<string, number>>
   /** Entered and not yet left (a source: unsettled). */
   readonly inFlight: number
   /** Payload bytes, for nodes that know them (sources). */
@@ -25,6 +28,8 @@ export interface MeterReading {
 }
 
 const BUCKETS = 40
+/** Buckets that `latencies` tells apart: 64 microseconds to 67 seconds, each four times the one before. */
+const TOLD = [6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26]
 
 export class Meter {
   readonly node: string
@@ -40,6 +45,7 @@ export class Meter {
   #max = 0
   #count = 0
   readonly #buckets = new Float64Array(BUCKETS)
+  readonly #reasons = new Map<string, number>()
 
   constructor (node: string) {
     this.node = node
@@ -60,6 +66,11 @@ export class Meter {
     this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + 1
   }
 
+  bury (code: string): void {
+    this.deadLettered++
+    this.#reasons.set(code, (this.#reasons.get(code) ?? 0) + 1)
+  }
+
   read (starvedMs = 0): MeterReading {
     return {
       node: this.node,
@@ -69,11 +80,22 @@ export class Meter {
       failed: this.failed,
       retried: this.retried,
       deadLettered: this.deadLettered,
+      reasons: Object.fromEntries(this.#reasons),
       inFlight: this.inFlight,
       bytes: this.bytes,
       starvedMs,
       latency: { mean: this.#count === 0 ? 0 : this.#sum / this.#count, p50: this.#quantile(0.5), p99: this.#quantile(0.99), max: this.#max }
     }
+  }
+
+  /** From entering to leaving, in seconds. */
+  latencies (): HistogramReading {
+    const counts = new Array<number>(TOLD.length + 1).fill(0)
+    for (let bucket = 0, told = 0; bucket < BUCKETS; bucket++) {
+      while (told < TOLD.length && bucket > TOLD[told]!) told++
+      counts[told]! += this.#buckets[bucket] ?? 0
+    }
+    return { bounds: TOLD.map(bucket => 2 ** bucket / 1e6), counts, sum: this.#sum / 1000, count: this.#count }
   }
 
   #quantile (q: number): number {

@@ -63,10 +63,13 @@ export interface Source<T> extends Described {
   close? (): Promise<void>
 }
 
-/** Writes one value. Resolves only when the value is durable; rejects with an error whose `retryable` and `fatal` say what is to be done. */
+/**
+ * Writes one value. Resolves only when the value is durable, with nothing or with what it did in one word of a few (`written`, `identical`),
+ * which the run's observer hears; rejects with an error whose `retryable` and `fatal` say what is to be done.
+ */
 export interface Sink<T> extends Described {
   open? (context: NodeContext): Promise<void>
-  write (value: T, context: RecordContext): Promise<void>
+  write (value: T, context: RecordContext): Promise<void | string>
   close? (): Promise<void>
 }
 

@@ -2,42 +2,20 @@
 // draining -> stopped | failed. `drain` stops the sources, lets everything in flight settle, flushes and closes; `abort` gives up at
 // once. Whatever happens, every part that was opened is closed: sources first, then sinks, then the dead letters.
 import { setMaxListeners } from 'node:events'
-import { BehaviorSubject, type Observable } from 'rxjs'
+import { BehaviorSubject } from 'rxjs'
 import type { Starvation } from './batch.ts'
 import { asError, messageOf } from './errors.ts'
 import { Credits } from './credits.ts'
-import { abandon, type Runtime } from './execute.ts'
+import { abandon, type Runtime, type Subject } from './execute.ts'
 import { silent, type Logger } from './log.ts'
+import type { HistogramReading } from './histogram.ts'
 import { Meter, type MeterReading } from './meter.ts'
 import type { NodeContext } from './node.ts'
 import { pull, type PullHooks } from './pull.ts'
 import { graphErrors, isSink, type GraphSpec, type SourceSpec } from './spec.ts'
+import type { CreditReading, Run, RunOptions, RunState } from './run-types.ts'
+import { Troubles } from './troubles.ts'
 import { wire, type Wiring } from './wire.ts'
-
-export type RunState = 'created' | 'running' | 'draining' | 'stopped' | 'failed'
-
-export interface RunOptions {
-  readonly log?: Logger
-  /** How long work in flight may still settle after a failure before parts are closed under it, milliseconds; default 2000. */
-  readonly settleMs?: number
-}
-
-/** A graph that runs. */
-export interface Run {
-  readonly state: RunState
-  readonly states: Observable<RunState>
-  /** Resolves when stopped: sources at their end or drained, all settled, flushed, closed. Rejects with the first failure. */
-  readonly done: Promise<void>
-  /** Stops pulling and lets everything settle. After `deadlineMs` it aborts with GRAPH_DRAIN_DEADLINE. Same promise as `done`. */
-  drain (options?: { readonly deadlineMs?: number }): Promise<void>
-  /**
-   * Gives up at once: calls that run may end within `settleMs`, none begins any more, what was settled is flushed, parts are closed.
-   * `done` rejects with the reason (default GRAPH_ABORTED).
-   */
-  abort (reason?: Error): Promise<void>
-  /** Every node's figures, in the order of declaration, dead letters last. */
-  meters (): MeterReading[]
-}
 
 interface OpenPart {
   readonly name: string
@@ -56,6 +34,8 @@ class Runner implements Run {
   readonly #graph: GraphSpec
   readonly #log: Logger
   readonly #settleMs: number
+  readonly #options: RunOptions
+  readonly #troubles: Troubles
   readonly #drain = new AbortController()
   readonly #abort = new AbortController()
   readonly #meters = new Map<string, Meter>()
@@ -72,6 +52,8 @@ class Runner implements Run {
     this.#graph = graph
     this.#log = options.log ?? silent
     this.#settleMs = options.settleMs ?? 2000
+    this.#options = options
+    this.#troubles = new Troubles(this.#log, options.troubles)
     for (const node of graph.nodes) this.#meters.set(node.name, new Meter(node.name))
     if (graph.deadLetters !== undefined) this.#meters.set(graph.deadLetters.name, new Meter(graph.deadLetters.name))
     // Every record in flight may listen (a pause between tries, a request): that is no leak to warn of.
@@ -113,6 +95,14 @@ class Runner implements Run {
 
   meters (): MeterReading[] {
     return [...this.#meters.values()].map(meter => meter.read(this.#credits.get(meter.node)?.starvedMs))
+  }
+
+  latencies (): { readonly node: string, readonly histogram: HistogramReading }[] {
+    return [...this.#meters.values()].map(meter => ({ node: meter.node, histogram: meter.latencies() }))
+  }
+
+  credits (): CreditReading[] {
+    return [...this.#credits].map(([node, { limits, records, bytes }]) => ({ node, ...limits, unsettled: { records, bytes } }))
   }
 
   async #live (): Promise<void> {
@@ -195,9 +185,15 @@ class Runner implements Run {
       signal: this.#abort.signal,
       deadLetters: deadLetters === undefined ? undefined : { ...deadLetters, meter: this.#meters.get(deadLetters.name) as Meter },
       fail: (node, error) => this.#fail(error, node),
-      retrying: (node, error, origin) => this.#log.warn({ node, record: origin, error: error.message }, 'a try failed; trying again'),
-      buried: (node, error, origin) => this.#log.warn({ node, record: origin, error: error.message }, 'a record went to the dead letters')
+      troubles: this.#troubles,
+      observer: this.#options.observer ?? {},
+      facts: subject => this.#facts(subject),
+      apart: (node, error, first) => this.#log.warn({ node, ...this.#facts(first), error: error.message }, 'a batch failed: writing its records one by one')
     }
+  }
+
+  #facts ({ root: { record, origin }, value }: Subject): object {
+    return { record: origin.position, ...this.#options.facts?.(record, value) }
   }
 
   async #pullAll ({ entries }: Wiring): Promise<void> {
@@ -211,6 +207,7 @@ class Runner implements Run {
       const entry = entries.get(node.name)
       const hooks: PullHooks = {
         emit: envelope => {
+          this.#options.observer?.pulled?.(envelope.root.record)
           if (this.#abort.signal.aborted) abandon(envelope, this.#abort.signal)
           else entry?.next(envelope)
         },
@@ -218,6 +215,7 @@ class Runner implements Run {
           if (this.#closing) return
           try {
             node.part.settled?.(record, failure)
+            this.#options.observer?.settled?.(record, failure)
           } catch (error) {
             this.#fail(asError(error), node.name)
           }
@@ -285,6 +283,7 @@ class Runner implements Run {
 
   #end (state: 'stopped' | 'failed', error?: Error): void {
     clearTimeout(this.#deadline)
+    this.#troubles.close()
     this.states.next(state)
     this.states.complete()
     if (error === undefined) this.#finished.resolve()

@@ -3,7 +3,7 @@
 import { asError } from './errors.ts'
 import { type Graph } from './graph.ts'
 import type { BatchSink, DeadLetter, DeadLetterSink, NodeContext, RecordContext, Sink, Source, SourceRecord } from './node.ts'
-import type { Run, RunOptions } from './run.ts'
+import type { Run, RunOptions } from './run-types.ts'
 import { isSink } from './spec.ts'
 
 /** What became of a pushed record. */
@@ -90,7 +90,7 @@ export class RecordingSink<T> implements Sink<T>, BatchSink<T> {
     this.#held = undefined
   }
 
-  async write (value: T, context: RecordContext): Promise<void> {
+  async write (value: T, context: RecordContext): Promise<void | string> {
     await this.#admit([value], context)
     this.values.push(value)
   }

@@ -3,7 +3,7 @@ import { Meter } from '../../src/pipeline/meter.ts'
 
 await t.test('a fresh meter reads nought everywhere', async t => {
   t.same(new Meter('n').read(), {
-    node: 'n', in: 0, out: 0, dropped: 0, failed: 0, retried: 0, deadLettered: 0, inFlight: 0, bytes: 0, starvedMs: 0,
+    node: 'n', in: 0, out: 0, dropped: 0, failed: 0, retried: 0, deadLettered: 0, reasons: {}, inFlight: 0, bytes: 0, starvedMs: 0,
     latency: { mean: 0, p50: 0, p99: 0, max: 0 }
   })
 })
@@ -35,4 +35,28 @@ await t.test('latencies beyond every bucket are kept', async t => {
   meter.leave(1e12)
   t.equal(meter.read().latency.max, 1e12)
   t.ok(meter.read().latency.p50 > 0)
+})
+
+await t.test('dead letters are counted by reason', async t => {
+  const meter = new Meter('n')
+  for (const code of ['A', 'B', 'A']) meter.bury(code)
+  t.match(meter.read(), { deadLettered: 3, reasons: { A: 2, B: 1 } })
+})
+
+await t.test('latencies in buckets of seconds hold every value at or under their bound', async t => {
+  const meter = new Meter('n')
+  const values = [0, 0.01, 0.063, 0.2, 1, 3, 16, 65, 262, 1048, 4194, 16777, 67108, 1e6]
+  for (const ms of values) {
+    meter.enter()
+    meter.leave(ms)
+  }
+  const { bounds, counts, sum, count } = meter.latencies()
+  t.equal(count, values.length)
+  t.equal(counts.reduce((total, each) => total + each, 0), values.length)
+  t.ok(Math.abs(sum - values.reduce((total, each) => total + each, 0) / 1000) < 1e-6)
+  let below = 0
+  for (const [index, bound] of bounds.entries()) {
+    below += counts[index]!
+    t.equal(below, values.filter(ms => ms / 1000 <= bound).length, `at most ${bound} s`)
+  }
 })
