@@ -1,11 +1,13 @@
 // play-stream: copies the static topic into the simulated one, unmodified (value, key, headers), one pass every 37 seconds.
 import { adminFlags, kafkaFlags, topicFlags } from '../config/common.ts'
+import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import type { OutgoingRecord } from '../kafka/record.ts'
 import { AlertStreamError, createGraph, noRetry } from '../pipeline/index.ts'
+import { burstProfile, DMTN_149, fastProfile, offsetsProfile, type Profile } from '../sources/profiles.ts'
 import { replaySource, type PassReport, type ReplayRecord } from '../sources/replay.ts'
 import { sleepUntil } from '../sources/ticks.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
@@ -17,7 +19,14 @@ const playFlags = flags({
   'src-topic': { type: 'text', default: 'alerts-static', placeholder: 'TOPIC', description: 'The static topic to play.' },
   'dst-topic': { type: 'text', default: 'alerts-simulated', placeholder: 'TOPIC', description: 'The topic to publish into.' },
   'repeat-interval': { type: 'number', default: 37, max: 31_536_000, placeholder: 'SECONDS', description: 'Seconds from the beginning of one pass to the next; negative: one pass, then exit.' },
-  burst: { type: 'switch', description: 'Publish each pass as fast as possible, not paced by the alerts\' time offsets.' },
+  profile: {
+    type: 'choice', choices: ['offsets', 'dmtn-149', 'fast'],
+    description: 'When the alerts of a pass leave: offsets, as the telescope took them (header alertsim-time-offset; the default); dmtn-149, all of them in --bursts bursts over --burst-seconds, as from so many detectors; fast, as fast as possible.'
+  },
+  burst: { type: 'switch', description: 'The same as --profile fast.' },
+  bursts: { type: 'integer', min: 1, max: 10_000, default: DMTN_149.bursts, description: 'For --profile dmtn-149: bursts of one pass. Of 10,000 alerts each has 10 to 200, of more or fewer accordingly.' },
+  'burst-seconds': { type: 'number', min: 0, max: 86_400, default: DMTN_149.seconds, placeholder: 'SECONDS', description: 'For --profile dmtn-149: the time over which the bursts of one pass are spread.' },
+  seed: { type: 'integer', min: 0, default: 1, description: 'For --profile dmtn-149: sizes and times of the bursts are the same for the same seed, pass and number of alerts.' },
   'accept-unmarked': { type: 'switch', description: 'Play a topic that has no mark of a finished load (one that another program loaded).' },
   'create-dst-topic': { type: 'switch', description: 'Create the destination topic if it is missing.' },
   ...topicFlags('dst-topic', 'the destination topic', 8, 604_800_000, 100_000_000_000),
@@ -33,23 +42,34 @@ function pacer (ending: AbortSignal): (item: ReplayRecord) => OutgoingRecord | P
   }
 }
 
+/** Error: USAGE_BAD_VALUE, where --burst says otherwise than --profile. */
+function profileOf ({ profile, burst, bursts, burstSeconds, seed }: Config): Profile {
+  if (burst && profile !== undefined && profile !== 'fast') {
+    throw usageErrors.USAGE_BAD_VALUE(`--burst and --profile ${profile} exclude each other`, { where: 'play-stream', hint: 'For the bursts of DMTN-149 give --profile dmtn-149 alone.' })
+  }
+  if (profile === 'dmtn-149') return burstProfile({ bursts, seconds: burstSeconds, seed })
+  return burst || profile === 'fast' ? fastProfile : offsetsProfile
+}
+
 function declare (config: Config, connection: KafkaConnection, onPass: (report: PassReport) => void) {
+  const profile = profileOf(config)
   const source = replaySource({
-    connection, topic: config.srcTopic, intervalMs: config.repeatInterval * 1000, acceptUnmarked: config.acceptUnmarked, burst: config.burst, onPass
+    connection, topic: config.srcTopic, intervalMs: config.repeatInterval * 1000, acceptUnmarked: config.acceptUnmarked, profile, onPass
   })
   const graph = createGraph('play-stream', { retry: noRetry })
   graph.source('static-topic', source, { records: 2000, bytes: 48 * 1024 * 1024 })
-    .step('pace', pacer(source.ending), { kind: config.burst ? 'burst' : 'pace', detail: config.burst ? 'as fast as possible' : 'by alertsim-time-offset' })
+    .step('pace', pacer(source.ending), { kind: profile.name, detail: profile.detail })
     // Idempotent: a retry after a lost answer must not put an alert twice into a pass.
     .toBatches('simulated-topic', kafkaSink({ connection, topic: config.dstTopic, idempotent: true }), { count: 200, bytes: 8 * 1024 * 1024, ms: 20 })
   return { graph: graph.build(), source }
 }
 
-/** `pass 2: 1000 alerts in 2.50 s, 400 alerts/s, 33.1 MB/s` */
-export function passLine ({ pass, alerts, bytes, seconds, interrupted }: PassReport): string {
+/** `pass 2: 1000 alerts in 2.50 s, 400 alerts/s, 33.1 MB/s, at most 0.03 s late` */
+export function passLine ({ pass, alerts, bytes, seconds, lateSeconds, interrupted }: PassReport): string {
   const time = Math.max(seconds, 0.001)
   const rate = `${Math.round(alerts / time)} alerts/s, ${(bytes / 1e6 / time).toFixed(1)} MB/s`
-  return `pass ${pass}: ${alerts} alerts in ${seconds.toFixed(2)} s, ${rate}${interrupted === undefined ? '' : `, interrupted: ${interrupted}`}\n`
+  const late = lateSeconds === undefined ? '' : `, at most ${lateSeconds.toFixed(2)} s late`
+  return `pass ${pass}: ${alerts} alerts in ${seconds.toFixed(2)} s, ${rate}${late}${interrupted === undefined ? '' : `, interrupted: ${interrupted}`}\n`
 }
 
 /** Errors: KAFKA_TOPIC_MISSING, unless it is to be created; KAFKA_*. */
@@ -77,10 +97,12 @@ export default mode({
   mode: 'play-stream',
   summary: 'Publishes the static topic into the simulated topic, again and again, every 37 seconds.',
   about: 'Values, keys and headers are copied unmodified. With a repeat interval it waits for a static topic that is missing or still being loaded, and goes on with the new one when it is recreated. One line per pass goes to stdout.',
-  examples: ['alert-stream play-stream --create-dst-topic', 'alert-stream play-stream --repeat-interval -1 --burst'],
+  examples: ['alert-stream play-stream --create-dst-topic', 'alert-stream play-stream --repeat-interval -1 --profile fast', 'alert-stream play-stream --profile dmtn-149'],
   flags: playFlags,
   describe: config => declare(config, describedConnection(config), () => {}).graph.describe(),
   async run (config, _positionals, host) {
+    // Wrong usage is told before the brokers are asked for anything.
+    profileOf(config)
     const connection = await connectionOf(config, 'alert-stream-play')
     await checkDestination(config, connection, host)
     const reports: PassReport[] = []

@@ -1,34 +1,43 @@
 // The static topic, played again and again: one pass every interval, on a grid of ticks that does not drift. A pass begins only when the topic
 // is whole, reads it by its topic id (so that a recreated topic is never mixed in), and ends when all its records have settled.
-// Emits: each record of the topic once per pass, in order of time offsets. Backpressures: by credits. Completes: after the one pass of
-// once-only mode; else only by drain. A topic that is missing, incomplete or recreated is waited for in loop mode, an error in once-only mode.
+// Emits: each record of the topic once per pass, as the profile says; for a visit of another size the first of them, or each of them several times
+// in a row. Backpressures: by credits. Completes: after the one pass of once-only mode; else only by drain. A topic that is missing, incomplete,
+// too small or recreated is waited for in loop mode, an error in once-only mode.
 import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
-import { headerText, recordBytes, type KafkaRecord } from '../kafka/record.ts'
+import { recordBytes, type KafkaRecord } from '../kafka/record.ts'
 import { AlertStreamError, defineErrors, type NodeContext, type Source, type SourceRecord } from '../pipeline/index.ts'
 import { readTopic } from './kafka-topic.ts'
-import { topicChanged, wholeTopic } from './static-topic.ts'
-import { nextTick, sleepUntil } from './ticks.ts'
+import { timeOffset, type Profile } from './profiles.ts'
+import { countOf, topicChanged, wholeTopic } from './static-topic.ts'
+import { nextTick, sleepUntil, type PassSeconds } from './ticks.ts'
 
 export const replayErrors = defineErrors({
-  STATIC_TOPIC_INCOMPLETE: { hint: 'Load it with create-stream --create-topic, or wait for the load that is under way; with a --repeat-interval play-stream waits for it.' }
+  STATIC_TOPIC_INCOMPLETE: { hint: 'Load it with create-stream --create-topic, or wait for the load that is under way; with a --repeat-interval play-stream waits for it.' },
+  STATIC_TOPIC_SMALL: { hint: 'Give --fresh-ids, so that alerts may be played more than once, or a smaller --visit-size.' }
 })
 
 /** One record and when it is due. */
 export interface ReplayRecord {
   readonly record: KafkaRecord
   readonly pass: number
+  /** The same alert of the topic has the same number in every pass: its place in the topic, partition after partition, plus the topic's size for each copy. */
+  readonly place: number
+  /** Seconds since 1970: the pass's own, where `seconds` is given; else 0. */
+  readonly second: number
   /** By `performance.now()`. */
   readonly dueAt: number
 }
 
 export interface PassReport {
   readonly pass: number
-  /** Alerts that were published; all of the topic unless it was interrupted. */
+  /** Alerts that were published; all of the visit unless it was interrupted. */
   readonly alerts: number
-  /** Key, value and header bytes. */
+  /** Key, value and header bytes, as they are in the static topic. */
   readonly bytes: number
   readonly seconds: number
+  /** How long after it was due the latest alert was acknowledged; undefined where none is due at a time of its own. */
+  readonly lateSeconds: number | undefined
   /** Why it ended early: the topic was recreated in the midst of it, or the graph stopped. */
   readonly interrupted: string | undefined
 }
@@ -40,8 +49,13 @@ export interface ReplayOptions {
   readonly intervalMs: number
   /** Take a topic without the mark of a finished load for whole (one that another program loaded). */
   readonly acceptUnmarked: boolean
-  /** Send as fast as possible instead of by time offsets. */
-  readonly burst: boolean
+  readonly profile: Profile
+  /** Alerts of one pass; default: what the topic holds. */
+  readonly visitSize?: number | undefined
+  /** Whether a visit may be larger than the topic. */
+  readonly repeats?: boolean | undefined
+  /** Gives each pass a second of its own: it begins when that has come. */
+  readonly seconds?: PassSeconds | undefined
   readonly onPass: (report: PassReport) => void
 }
 
@@ -57,13 +71,7 @@ const POLL_MS = 1000
 /** How long an outage may last between passes; within one, the reader has the same patience. */
 const GIVE_UP_MS = 120_000
 
-/** Seconds since the first alert of the load, from the header; 0 where there is none. */
-export function timeOffset (record: KafkaRecord): number {
-  const seconds = Number(headerText(record, 'alertsim-time-offset') ?? 0)
-  return Number.isFinite(seconds) ? seconds : 0
-}
-
-/** Errors: STATIC_TOPIC_INCOMPLETE (once-only mode), and those of reaching Kafka. */
+/** Errors: STATIC_TOPIC_INCOMPLETE, STATIC_TOPIC_SMALL (once-only mode), and those of reaching Kafka. */
 export function replaySource (options: ReplayOptions): ReplaySource {
   return new Replay(options)
 }
@@ -71,8 +79,12 @@ export function replaySource (options: ReplayOptions): ReplaySource {
 interface Pass {
   readonly number: number
   readonly started: number
+  readonly second: number
   /** Records of the topic. */
+  readonly held: number
+  /** Alerts of the visit. */
   readonly expected: number
+  lateMs: number
   pulled: number
   /** Settled without failure: published. */
   alerts: number
@@ -111,7 +123,9 @@ class Replay implements ReplaySource {
       if (found === undefined) return
       // The time of a wait is no pass's fault: the grid begins anew.
       if (tick === undefined || found.waited) tick = performance.now()
-      const pass = this.#pass = this.#begin(found.topic)
+      const second = await this.#options.seconds?.next(drain) ?? 0
+      if (drain.aborted) return
+      const pass = this.#pass = this.#begin(found.topic, second)
       const interrupted = yield * this.#onePass(found.topic, pass, context)
       await this.#allSettled(pass, context)
       const took = performance.now() - pass.started
@@ -126,6 +140,7 @@ class Replay implements ReplaySource {
     if (pass === undefined) return
     if (failure === undefined) {
       pass.alerts++
+      pass.lateMs = Math.max(pass.lateMs, performance.now() - value.dueAt)
       pass.bytes += recordBytes(value.record)
     } else {
       pass.failed = true
@@ -138,28 +153,43 @@ class Replay implements ReplaySource {
     if (this.#pass !== undefined) this.#report(this.#pass, stoppedShort(this.#pass))
   }
 
-  #begin ({ start, end }: TopicSnapshot): Pass {
-    const expected = end.reduce((sum, each, partition) => sum + Number(each - (start[partition] ?? 0n)), 0)
-    return { number: this.passes + 1, started: performance.now(), expected, pulled: 0, alerts: 0, failed: false, bytes: 0, open: 0, settled: undefined }
+  #begin (topic: TopicSnapshot, second: number): Pass {
+    const held = countOf(topic)
+    return {
+      number: this.passes + 1, started: performance.now(), second, held, expected: this.#options.visitSize ?? held,
+      lateMs: 0, pulled: 0, alerts: 0, failed: false, bytes: 0, open: 0, settled: undefined
+    }
   }
 
   #report (pass: Pass, interrupted: string | undefined): void {
     if (this.#pass !== pass) return
     this.#pass = undefined
     this.passes++
-    const { number, alerts, bytes, started } = pass
-    this.#options.onPass({ pass: number, alerts, bytes, seconds: (performance.now() - started) / 1000, interrupted })
+    const { number, alerts, bytes, started, lateMs } = pass
+    const lateSeconds = this.#options.profile.timed ? lateMs / 1000 : undefined
+    this.#options.onPass({ pass: number, alerts, bytes, seconds: (performance.now() - started) / 1000, lateSeconds, interrupted })
   }
 
   async * #onePass (whole: TopicSnapshot, pass: Pass, context: NodeContext): AsyncGenerator<SourceRecord<ReplayRecord>, string | undefined> {
-    const { connection, topic, burst } = this.#options
-    const reader = readTopic({ connection, topic, topicId: whole.id, from: whole.start, to: whole.end, ...(burst ? {} : { orderBy: timeOffset }) })
+    const { connection, topic, profile } = this.#options
+    const { number, started, second, held, expected } = pass
+    // Which alerts are the first is decided by their order in time.
+    const ordered = profile.ordered || expected < held
+    const reader = readTopic({ connection, topic, topicId: whole.id, from: whole.start, to: whole.end, ...(ordered ? { orderBy: timeOffset } : {}) })
+    const due = profile.schedule(number, expected)
+    const placeOf = places(whole)
     try {
       await reader.open?.(context)
       for await (const { value: record, bytes, position } of reader.records(context)) {
-        pass.pulled++
-        pass.open++
-        yield { value: { record, pass: pass.number, dueAt: pass.started + (burst ? 0 : timeOffset(record) * 1000) }, bytes, position }
+        const place = placeOf(record)
+        const times = copies(place, held, expected)
+        for (let copy = 0; copy < times; copy++) {
+          const dueAt = started + due(record, pass.pulled)
+          pass.pulled++
+          pass.open++
+          yield { value: { record, pass: number, place: place + copy * held, second, dueAt }, bytes, position }
+        }
+        if (pass.pulled === expected) break
       }
       return undefined
     } catch (error) {
@@ -198,20 +228,29 @@ class Replay implements ReplaySource {
           if (!patient) throw error
           found = error.message
         }
-        if (typeof found !== 'string') {
+        const small = typeof found === 'string' ? undefined : this.#tooSmall(found)
+        if (typeof found !== 'string' && small === undefined) {
           if (waited) context.log.info({ topic }, 'the static topic is whole: playing it')
           this.waitingFor = undefined
           return { topic: found, waited }
         }
-        if (!this.#loops) throw replayErrors.STATIC_TOPIC_INCOMPLETE(`the static topic cannot be played: ${found}`, { where: `${topic} at ${connection.brokers}` })
-        if (this.waitingFor !== found) context.log.warn({ topic, reason: found }, 'waiting for the static topic')
-        this.waitingFor = found
+        const reason = small ?? found as string
+        const fail = replayErrors[small === undefined ? 'STATIC_TOPIC_INCOMPLETE' : 'STATIC_TOPIC_SMALL']
+        if (!this.#loops) throw fail(`the static topic cannot be played: ${reason}`, { where: `${topic} at ${connection.brokers}` })
+        if (this.waitingFor !== reason) context.log.warn({ topic, reason }, 'waiting for the static topic')
+        this.waitingFor = reason
         await sleepUntil(performance.now() + POLL_MS, context.drain)
       }
       return undefined
     } finally {
       await admin.close()
     }
+  }
+
+  #tooSmall (topic: TopicSnapshot): string | undefined {
+    const { visitSize = 0, repeats } = this.#options
+    const held = countOf(topic)
+    return visitSize > held && repeats !== true ? `it holds ${held} alerts, a visit is to have ${visitSize}` : undefined
   }
 
   /** Waits for the next tick of the grid; where it is over already, says so with figures. */
@@ -225,6 +264,22 @@ class Replay implements ReplaySource {
     await sleepUntil(next.tick, context.drain)
     return next.tick
   }
+}
+
+/** The place of each record in a topic, partition after partition. */
+function places ({ start, end }: TopicSnapshot): (record: KafkaRecord) => number {
+  let before = 0
+  const bases = end.map((each, partition) => {
+    const base = before
+    before += Number(each - (start[partition] ?? 0n))
+    return base
+  })
+  return ({ partition, offset }) => (bases[partition] ?? 0) + Number(offset - (start[partition] ?? 0n))
+}
+
+/** How often an alert is played in a row: over all places, `expected` in all; once where that is no more than the topic holds. */
+function copies (place: number, held: number, expected: number): number {
+  return expected <= held ? 1 : Math.floor((place + 1) * expected / held) - Math.floor(place * expected / held)
 }
 
 function stoppedShort ({ alerts, expected, failed }: Pass): string | undefined {

@@ -31,6 +31,11 @@ export async function wholeTopic (admin: KafkaAdmin, connection: KafkaConnection
   }
 }
 
+/** Records of all partitions, by their offsets. */
+export function countOf ({ start, end }: TopicSnapshot): number {
+  return end.reduce((sum, each, partition) => sum + Number(each - (start[partition] ?? 0n)), 0)
+}
+
 /** What stands at the last offset of each partition, read by the snapshot's topic id; undefined where there is no record (a transaction's mark). */
 async function lastRecords (connection: KafkaConnection, { topic, id, start, end }: TopicSnapshot): Promise<(KafkaRecord | undefined)[]> {
   const from = end.map((each, partition) => each > (start[partition] ?? 0n) ? each - 1n : each)

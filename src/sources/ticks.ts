@@ -31,3 +31,26 @@ export async function sleepUntil (time: number, signal: AbortSignal): Promise<vo
     await sleep(Math.min(Math.ceil(left), LONGEST_SLEEP_MS), undefined, { signal }).catch(() => {})
   }
 }
+
+/**
+ * Gives each pass a second of the clock (whole seconds since 1970, UTC) that no other pass has, nor any of an earlier process that ended before
+ * this one began: what is named after that second is then unique. `next` resolves when that second has come.
+ */
+export class PassSeconds {
+  readonly #now: () => number
+  #last: number
+
+  /** `now` gives milliseconds since 1970. */
+  constructor (now: () => number = Date.now) {
+    this.#now = now
+    this.#last = Math.floor(now() / 1000)
+  }
+
+  async next (signal: AbortSignal): Promise<number> {
+    const second = this.#last = Math.max(Math.floor(this.#now() / 1000), this.#last + 1)
+    // Where somebody set the clock back, its second is far: the number is still unique, and nobody waits an hour for it.
+    const left = Math.min(second * 1000 - this.#now(), 1000)
+    await sleepUntil(performance.now() + left, signal)
+    return second
+  }
+}

@@ -27,9 +27,9 @@ for (const name of described) {
 }
 
 await t.test('the graph shows what the environment configures', async t => {
-  const { stdout } = await runCli(['graph', 'play-stream'], { env: { ALERT_STREAM_SRC_TOPIC: 'my-topic', ALERT_STREAM_REPEAT_INTERVAL: '5', ALERT_STREAM_BURST: '1' } })
+  const { stdout } = await runCli(['graph', 'play-stream'], { env: { ALERT_STREAM_SRC_TOPIC: 'my-topic', ALERT_STREAM_REPEAT_INTERVAL: '5', ALERT_STREAM_PROFILE: 'dmtn-149' } })
   t.match(stdout, /my-topic, every 5 s/)
-  t.match(stdout, /burst/)
+  t.match(stdout, /dmtn-149: 189 bursts in 3 s/)
 })
 
 await t.test('a mode without a graph is wrong usage, and the others are named', async t => {

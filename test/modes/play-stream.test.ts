@@ -55,6 +55,16 @@ await t.test('paced, alerts go out in the order of their time offsets', async t 
   t.ok(offsets.at(-1)! > offsets[0]!)
 })
 
+await t.test('in the bursts of DMTN-149 the copy is the same, and the line says how well the times were kept', async t => {
+  const { source, destination, flags } = replayTopics()
+  await create(source)
+  const { code, stdout } = await program.run('play-stream', [...flags, '--repeat-interval', '-1', '--profile', 'dmtn-149', '--bursts', '5', '--burst-seconds', '0.5', '--seed', '3'])
+  t.equal(code, 0)
+  t.match(stdout, /^pass 1: 30 alerts in \d+\.\d\d s, \d+ alerts\/s, \d+\.\d MB\/s, at most \d+\.\d\d s late\n$/)
+  t.strictSame((await everyRecord(connection, destination)).map(contentOf).sort(), (await everyRecord(connection, source)).map(contentOf).sort())
+  t.match(await program.run('play-stream', ['--burst', '--profile', 'dmtn-149']), { code: 2, stderr: /^USAGE_BAD_VALUE: --burst and --profile dmtn-149 exclude each other/ })
+})
+
 await t.test('what cannot be played or published into is an error of one line: topics that are missing, a broker that is down, an alert too large', async t => {
   const { source, destination, flags } = replayTopics()
   const missing = await program.run('play-stream', [...flags, ...ONCE])

@@ -115,12 +115,12 @@ export function linesOf (text: string): string[] {
   return text === '' ? [] : text.trimEnd().split('\n')
 }
 
-/** `pass 1: 30 alerts in 0.12 s, 250 alerts/s, 1.5 MB/s` */
-const PASS = /^pass (\d+): (\d+) alerts in (\d+\.\d\d) s, (\d+) alerts\/s, (\d+\.\d) MB\/s(?:, interrupted: (.+))?$/
+/** `pass 1: 30 alerts in 0.12 s, 250 alerts/s, 1.5 MB/s, at most 0.02 s late` */
+const PASS = /^pass (\d+): (\d+) alerts in (\d+\.\d\d) s, (\d+) alerts\/s, (\d+\.\d) MB\/s(?:, at most (\d+\.\d\d) s late)?(?:, interrupted: (.+))?$/
 /** What the lines of complete passes say. */
 export function passesOf (stdout: string): Array<{ pass: number, alerts: number, interrupted: string | undefined }> {
   return linesOf(stdout.slice(0, stdout.lastIndexOf('\n') + 1)).map(line => {
-    const [all, pass, alerts, , , , interrupted] = PASS.exec(line) ?? []
+    const [all, pass, alerts, , , , , interrupted] = PASS.exec(line) ?? []
     if (all === undefined) throw new Error(`not the line of a pass: ${line}`)
     return { pass: Number(pass), alerts: Number(alerts), interrupted }
   })

@@ -3,8 +3,10 @@ import { completionMarker } from '../../src/kafka/completion.ts'
 import { textHeader, type OutgoingRecord } from '../../src/kafka/record.ts'
 import type { Logger } from '../../src/pipeline/log.ts'
 import type { SourceRecord } from '../../src/pipeline/node.ts'
-import { replaySource, timeOffset, type PassReport, type ReplayOptions, type ReplayRecord } from '../../src/sources/replay.ts'
+import { burstProfile, fastProfile, offsetsProfile, planBursts } from '../../src/sources/profiles.ts'
+import { replaySource, type PassReport, type ReplayOptions, type ReplayRecord } from '../../src/sources/replay.ts'
 import { wholeTopic } from '../../src/sources/static-topic.ts'
+import { PassSeconds } from '../../src/sources/ticks.ts'
 import { adminFor, connect, contextOf, eventually, outgoing, produce, pull } from '../kafka/support.ts'
 import { uniqueName, useStack } from '../support/stack.ts'
 
@@ -36,7 +38,7 @@ interface Logged { readonly level: string, readonly facts: Record<string, unknow
 function play (t: Test, options: Partial<ReplayOptions> & { topic: string }, hold?: (record: ReplayRecord) => Promise<void>) {
   const reports: PassReport[] = []
   const logged: Logged[] = []
-  const source = replaySource({ connection, intervalMs: -1, acceptUnmarked: false, burst: true, onPass: report => { reports.push(report) }, ...options })
+  const source = replaySource({ connection, intervalMs: -1, acceptUnmarked: false, profile: fastProfile, onPass: report => { reports.push(report) }, ...options })
   const to = (level: string) => (facts: object, message: string) => { logged.push({ level, facts: facts as Record<string, unknown>, message }) }
   const log = { debug: to('debug'), info: to('info'), warn: to('warn'), error: to('error') } as unknown as Logger
   const context = { ...contextOf(), log }
@@ -63,7 +65,7 @@ await t.test('once: every record one time, reported with its bytes, and the sour
 
 await t.test('paced, records come in the order of their offsets, each due as long after the first as its offset says', async t => {
   const topic = await loadedTopic(60)
-  const { pulling, values } = play(t, { topic, burst: false })
+  const { pulling, values } = play(t, { topic, profile: offsetsProfile })
   await pulling.ended
   t.strictSame(values(1), load(60, 3).map(({ value }) => value!.toString()))
   const first = pulling.records[0]!.value.dueAt
@@ -79,6 +81,89 @@ await t.test('in a burst all are due at once, and each partition keeps its order
     const offsets = pulling.records.map(({ value }) => value.record).filter(record => record.partition === partition).map(({ offset }) => offset)
     t.strictSame(offsets, Array.from({ length: 20 }, (_, offset) => BigInt(offset)))
   }
+})
+
+await t.test('in bursts, alerts come in the order of their offsets, those of a burst due at one moment', async t => {
+  const topic = await loadedTopic(60)
+  const options = { bursts: 9, seconds: 0.2, seed: 5 }
+  const { pulling, values } = play(t, { topic, profile: burstProfile(options) })
+  await pulling.ended
+  t.strictSame(values(1), load(60, 3).map(({ value }) => value!.toString()))
+  const { sizes, startMs } = planBursts(60, 1, options)
+  const due = pulling.records.map(({ value }) => value.dueAt)
+  const began = due[0]! - startMs[0]!
+  for (const [index, wanted] of sizes.flatMap((size, burst) => new Array<number>(size).fill(startMs[burst]!)).entries()) {
+    t.ok(Math.abs(due[index]! - began - wanted) < 1e-6, `alert ${index}`)
+  }
+})
+
+await t.test('how late: the longest time from when an alert was due to when it settled; without times of their own none is', async t => {
+  const topic = await loadedTopic(10)
+  const late = play(t, { topic, profile: offsetsProfile }, async ({ dueAt }) => { while (performance.now() < dueAt + 30) await new Promise(resolve => setTimeout(resolve, 5)) })
+  await late.pulling.ended
+  t.ok(late.reports[0]!.lateSeconds! >= 0.03)
+  const fast = play(t, { topic })
+  await fast.pulling.ended
+  t.match(fast.reports, [{ lateSeconds: undefined }])
+})
+
+for (const [name, profile] of Object.entries({ fastProfile, offsetsProfile })) {
+  await t.test(`a smaller visit is the first alerts in the order of their offsets, in every pass (${name})`, async t => {
+    const topic = await loadedTopic(60)
+    const { pulling, values, reports } = play(t, { topic, profile, visitSize: 25, intervalMs: 0 })
+    await pulling.until(() => reports.length >= 2)
+    await pulling.stop()
+    for (const pass of [1, 2]) t.strictSame(values(pass), load(25, 3).map(({ value }) => value!.toString()))
+    t.match(reports.slice(0, 2), [{ alerts: 25, interrupted: undefined }, { alerts: 25, interrupted: undefined }])
+  })
+
+  await t.test(`a larger visit plays each alert several times in a row, evenly, exactly as many as asked for (${name})`, async t => {
+    const topic = await loadedTopic(60)
+    const { pulling, values, reports } = play(t, { topic, profile, visitSize: 150, repeats: true })
+    await pulling.ended
+    t.match(reports, [{ alerts: 150, interrupted: undefined }])
+    t.equal(pulling.records.length, 150)
+    const counts = [...Map.groupBy(values(1), value => value).values()].map(({ length }) => length)
+    t.equal(counts.length, 60)
+    t.ok(counts.every(count => count === 2 || count === 3), String(counts))
+    t.equal(new Set(values(1).filter((value, index, all) => value !== all[index - 1])).size, values(1).filter((value, index, all) => value !== all[index - 1]).length, 'copies follow each other')
+    t.equal(new Set(pulling.records.map(({ value }) => value.place)).size, 150, 'no two have the same place')
+  })
+}
+
+await t.test('an alert has the same place in every pass and profile: partition after partition', async t => {
+  const topic = await loadedTopic(20)
+  const expected = (value: ReplayRecord): number => [0, 7, 14][value.record.partition]! + Number(value.record.offset)
+  for (const profile of [fastProfile, offsetsProfile]) {
+    const { pulling } = play(t, { topic, profile })
+    await pulling.ended
+    for (const { value } of pulling.records) t.equal(value.place, expected(value))
+    t.strictSame(pulling.records.map(({ value }) => value.place).sort((a, b) => a - b), Array.from({ length: 20 }, (_, place) => place))
+  }
+})
+
+await t.test('a visit larger than the topic without repetition: once an error, in a loop waited for', async t => {
+  const topic = await loadedTopic(9)
+  await t.rejects(play(t, { topic, visitSize: 10 }).pulling.ended, {
+    code: 'STATIC_TOPIC_SMALL', message: 'the static topic cannot be played: it holds 9 alerts, a visit is to have 10', hint: /--fresh-ids/
+  })
+  const { source, pulling, reports } = play(t, { topic, visitSize: 10, intervalMs: 20 })
+  await eventually(() => source.waitingFor === 'it holds 9 alerts, a visit is to have 10')
+  await admin.recreateTopic(topic, spec(3))
+  await produce(connection, topic, load(12, 3))
+  await pulling.until(() => reports.length > 0)
+  t.match(reports[0], { alerts: 10, interrupted: undefined })
+})
+
+await t.test('passes that are given a second each have another one, the same for all their alerts', async t => {
+  const topic = await loadedTopic(6)
+  const { pulling, reports } = play(t, { topic, intervalMs: 0, seconds: new PassSeconds() })
+  await pulling.until(() => reports.length >= 2)
+  await pulling.stop()
+  const [first, second] = [1, 2].map(pass => new Set(pulling.records.filter(({ value }) => value.pass === pass).map(({ value }) => value.second)))
+  t.equal(first!.size, 1)
+  t.equal(second!.size, 1)
+  t.ok([...second!][0]! > [...first!][0]!)
 })
 
 await t.test('once: a topic that is missing, empty, unmarked or does not add up is an error that says so', async t => {
@@ -140,7 +225,7 @@ await t.test('a pass that takes longer than the interval is told of with figures
 await t.test('the next pass does not begin before every record of the one before has settled', async t => {
   const topic = await loadedTopic(6)
   const reports: PassReport[] = []
-  const source = replaySource({ connection, topic, intervalMs: 0, acceptUnmarked: false, burst: true, onPass: report => { reports.push(report) } })
+  const source = replaySource({ connection, topic, intervalMs: 0, acceptUnmarked: false, profile: fastProfile, onPass: report => { reports.push(report) } })
   const iterator = source.records(contextOf())[Symbol.asyncIterator]()
   const next = async () => (await iterator.next() as { value: SourceRecord<ReplayRecord> }).value
   const first = [await next(), await next(), await next(), await next(), await next(), await next()]
@@ -209,7 +294,7 @@ await t.test('stopped in the midst of a pass it reports what was published, as s
 await t.test('given up at a record it is reported when the graph flushes', async t => {
   const topic = await loadedTopic(30)
   const reports: PassReport[] = []
-  const source = replaySource({ connection, topic, intervalMs: -1, acceptUnmarked: false, burst: true, onPass: report => { reports.push(report) } })
+  const source = replaySource({ connection, topic, intervalMs: -1, acceptUnmarked: false, profile: fastProfile, onPass: report => { reports.push(report) } })
   const iterator = source.records(contextOf())[Symbol.asyncIterator]()
   for (let n = 0; n < 4; n++) {
     const { value } = await iterator.next() as { value: Parameters<NonNullable<typeof source.settled>>[0] }
@@ -219,10 +304,4 @@ await t.test('given up at a record it is reported when the graph flushes', async
   t.strictSame(reports, [])
   await source.flush?.()
   t.match(reports, [{ pass: 1, alerts: 3, interrupted: 'failed' }])
-})
-
-await t.test('an offset that is no number counts as none', async t => {
-  t.equal(timeOffset({ ...({} as ReplayRecord['record']), headers: [textHeader('alertsim-time-offset', '12.5')] }), 12.5)
-  for (const text of ['soon', 'Infinity', '']) t.equal(timeOffset({ ...({} as ReplayRecord['record']), headers: [textHeader('alertsim-time-offset', text)] }), 0)
-  t.equal(timeOffset({ ...({} as ReplayRecord['record']), headers: [] }), 0)
 })

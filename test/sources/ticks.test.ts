@@ -1,5 +1,5 @@
 import t from 'tap'
-import { nextTick, sleepUntil } from '../../src/sources/ticks.ts'
+import { nextTick, PassSeconds, sleepUntil } from '../../src/sources/ticks.ts'
 
 await t.test('passes that are in time never move the grid, however long they took', async t => {
   let tick = 1000
@@ -59,4 +59,27 @@ await t.test('a sleep ends not before its time; a past time, an abort, and one t
   stop.abort()
   await sleeping
   t.equal(over, true)
+})
+
+await t.test('each pass has a second of its own: after those of an earlier process, never twice, and begun when the pass begins', async t => {
+  const never = new AbortController().signal
+  const start = Math.floor(Date.now() / 1000)
+  const seconds = new PassSeconds()
+  const first = await seconds.next(never)
+  t.ok(first > start, 'whatever ended before has had an earlier one')
+  t.ok(Date.now() >= first * 1000)
+  const second = await seconds.next(never)
+  t.equal(second, first + 1, 'asked for within the same second')
+  t.ok(Date.now() >= second * 1000)
+})
+
+await t.test('a clock that is set back makes no second come again, and is not waited for; a stop ends the wait', async t => {
+  const never = new AbortController().signal
+  let now = 1_800_000_000_500
+  const seconds = new PassSeconds(() => now)
+  now += 5000
+  t.equal(await seconds.next(never), 1_800_000_005)
+  now -= 3_600_000
+  t.equal(await seconds.next(never), 1_800_000_006)
+  t.equal(await seconds.next(AbortSignal.abort()), 1_800_000_007)
 })
