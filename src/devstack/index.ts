@@ -1,8 +1,11 @@
 // Real servers (Kafka, a schema registry) and Python packages on the user's own machine, as the demo and the tests need them.
+export { bindingsOf, principalOf, readAclTable, type AclRule, type AclTable, type KafkaUser } from './acls.ts'
+export { chain, createAuthority, issueCertificate, type CertificateFolder, type Credentials } from './certificates.ts'
 export { checkPrerequisites, requireJava, requireMaven, requirePython, type Needs, type Programs } from './prerequisites.ts'
 export { downloadsMissing, ensureKafka, ensureRegistry, sha256, KAFKA_VERSION, REGISTRY_VERSION, type CacheOptions } from './downloads.ts'
 export { devstackErrors } from './errors.ts'
 export { endProcess, isAlive, processFacts, type ProcessFacts, type ProcessIdentity } from './identity.ts'
+export { type KafkaAccess, type KafkaSecurity } from './kafka-access.ts'
 export { startKafka, type KafkaOptions, type KafkaServer } from './kafka-server.ts'
 export { withLock } from './lock.ts'
 export { freePorts, isPortFree, LOOPBACK } from './ports.ts'

@@ -3,11 +3,13 @@
 import { randomBytes } from 'node:crypto'
 import { access, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Admin } from '@platformatic/kafka'
+import { Admin, type BaseOptions } from '@platformatic/kafka'
 import { AlertStreamError } from '../pipeline/errors.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { ensureKafka } from './downloads.ts'
 import { devstackErrors, folderError } from './errors.ts'
+import { adminOptions, applyAccess, ensureKeys, secureListeners, securitySettings, type KafkaAccess, type KafkaSecurity, type Keys } from './kafka-access.ts'
+import { brokerSettings, type Listener } from './kafka-settings.ts'
 import { withLock } from './lock.ts'
 import { freePorts, isPortFree, LOOPBACK } from './ports.ts'
 import { requireJava } from './prerequisites.ts'
@@ -22,6 +24,8 @@ export interface KafkaOptions {
   readonly logFile?: string
   /** A fixed port for clients; a free one where left out. */
   readonly port?: number
+  /** TLS, SCRAM and rules for each user, instead of one listener that is open to everybody on this machine. */
+  readonly security?: KafkaSecurity
   /** Broker settings that replace or extend the ones below. */
   readonly config?: Readonly<Record<string, string>>
   /** Java heap in MiB, default 512. */
@@ -32,13 +36,13 @@ export interface KafkaOptions {
 }
 
 export interface KafkaServer extends RunningServer {
-  /** `127.0.0.1:PORT` */
+  /** Where clients begin: `127.0.0.1:PORT`, with security the external listener `localhost:PORT`. */
   readonly broker: string
   readonly dataDir: string
+  /** Only with security. */
+  readonly access?: KafkaAccess
 }
 
-/** Alerts with long histories reach a few MB; a batch holds several. */
-const MESSAGE_BYTES = 16 * 1024 * 1024
 const ATTEMPTS = 3
 
 /**
@@ -50,6 +54,7 @@ export async function startKafka (options: KafkaOptions): Promise<KafkaServer> {
   const java = await requireJava(env)
   const jars = await ensureKafka(options)
   await writableFolder(dataDir)
+  const keys = options.security === undefined ? undefined : await ensureKeys(options.security)
   return await withLock(join(dataDir, 'start.lock'), async () => {
     await reclaimFolder(dataDir, log)
     if (options.port !== undefined && !await isPortFree(options.port)) {
@@ -57,24 +62,23 @@ export async function startKafka (options: KafkaOptions): Promise<KafkaServer> {
     }
     for (let attempt = 1; ; attempt++) {
       try {
-        return await launch(options, java, jars, log)
+        return await launch(options, keys, java, jars, log)
       } catch (error) {
         // Between finding a port free and Kafka's binding it, somebody else may have come first.
         const taken = error instanceof AlertStreamError && error.code === 'DEVSTACK_PORT_IN_USE'
-        const chosen = options.port !== undefined || options.config?.listeners !== undefined
+        const chosen = options.port !== undefined || options.config?.listeners !== undefined || options.security?.ports !== undefined
         if (!taken || chosen || attempt === ATTEMPTS) throw error
       }
     }
   })
 }
 
-async function launch (options: KafkaOptions, java: string, jars: string, log: Logger): Promise<KafkaServer> {
+async function launch (options: KafkaOptions, keys: Keys | undefined, java: string, jars: string, log: Logger): Promise<KafkaServer> {
   const { dataDir, env, heapMb = 512 } = options
-  const [free = 0, controller = 0] = await freePorts(2)
-  const port = options.port ?? free
   const properties = join(dataDir, 'server.properties')
   const data = join(dataDir, 'data')
-  const settings = { ...brokerSettings(port, controller, data), ...options.config }
+  const { clients, controller } = await listenersOf(options)
+  const settings = { ...brokerSettings(clients, controller, data), ...(keys === undefined ? {} : securitySettings(keys)), ...options.config }
   try {
     await writeFile(properties, Object.entries(settings).map(([key, value]) => `${key}=${value}\n`).join(''))
   } catch (error) {
@@ -83,7 +87,8 @@ async function launch (options: KafkaOptions, java: string, jars: string, log: L
   const jvm = ['-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-cp', `${jars}/*`]
   await formatOnce(java, jvm, properties, data, env)
   const cluster = await clusterOf(data)
-  const broker = `${LOOPBACK}:${port}`
+  const [first, outside = first] = clients
+  const login = keys === undefined ? {} : await adminOptions(keys)
   const server = await startServer({
     name: 'Kafka',
     program: java,
@@ -91,56 +96,35 @@ async function launch (options: KafkaOptions, java: string, jars: string, log: L
     env,
     dataDir,
     logFile: options.logFile ?? join(dataDir, 'kafka.log'),
-    ready: async () => await answers(broker, cluster),
+    ready: async () => await answers({ bootstrapBrokers: [`${first.host}:${first.port}`], ...login }, cluster),
     hopeless: /Address already in use|No space left on device|Failed to acquire lock on file/,
     readyMs: 90_000,
     log
   })
-  return { ...server, broker, dataDir }
-}
-
-function brokerSettings (port: number, controller: number, data: string): Record<string, string> {
-  return {
-    'process.roles': 'broker,controller',
-    'node.id': '1',
-    'controller.quorum.voters': `1@${LOOPBACK}:${controller}`,
-    listeners: `PLAINTEXT://${LOOPBACK}:${port},CONTROLLER://${LOOPBACK}:${controller}`,
-    'advertised.listeners': `PLAINTEXT://${LOOPBACK}:${port}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
-    'inter.broker.listener.name': 'PLAINTEXT',
-    'controller.listener.names': 'CONTROLLER',
-    'log.dirs': data,
-    'auto.create.topics.enable': 'false',
-    'num.partitions': '4',
-    // One node holds every copy there is.
-    'default.replication.factor': '1',
-    'offsets.topic.replication.factor': '1',
-    'offsets.topic.num.partitions': '4',
-    'transaction.state.log.replication.factor': '1',
-    'transaction.state.log.min.isr': '1',
-    'transaction.state.log.num.partitions': '4',
-    'share.coordinator.state.topic.replication.factor': '1',
-    'share.coordinator.state.topic.min.isr': '1',
-    // After SIGKILL a start must wait until the broker's earlier life has timed out (default 9 s).
-    'broker.session.timeout.ms': '4000',
-    'broker.heartbeat.interval.ms': '500',
-    // A group of one starts at once instead of waiting 3 s for others.
-    'group.initial.rebalance.delay.ms': '0',
-    'group.min.session.timeout.ms': '1000',
-    'message.max.bytes': String(MESSAGE_BYTES),
-    'replica.fetch.max.bytes': String(MESSAGE_BYTES),
-    // Retention of minutes (the demo's replayed topic) takes effect within seconds; small segments, as only whole ones are removed.
-    'log.retention.hours': '168',
-    'log.retention.check.interval.ms': '5000',
-    'log.initial.task.delay.ms': '1000',
-    'log.segment.delete.delay.ms': '1000',
-    'log.segment.bytes': String(128 * 1024 * 1024),
-    // The default buffer takes a quarter of this heap, for compacting a handful of offsets.
-    'log.cleaner.dedupe.buffer.size': String(8 * 1024 * 1024),
-    'num.network.threads': '2',
-    'num.io.threads': '4'
+  const started = { ...server, broker: `${outside.host}:${outside.port}`, dataDir }
+  if (keys === undefined) return started
+  try {
+    return { ...started, access: await applyAccess(keys, Object.fromEntries(clients.map(({ name, port }) => [name, port]))) }
+  } catch (error) {
+    // Without its rules it would let in nobody, or somebody that it should not.
+    await server.kill()
+    throw error
   }
 }
+
+async function listenersOf ({ port, security }: KafkaOptions): Promise<{ readonly clients: [Listener, ...Listener[]], readonly controller: Listener }> {
+  const [first, ...others] = security === undefined ? [{ name: 'PLAINTEXT', protocol: 'PLAINTEXT' as const, host: LOOPBACK }] : secureListeners(security)
+  const [own = 0, free = 0, ...frees] = await freePorts(2 + others.length)
+  const ports = security?.ports ?? {}
+  return {
+    clients: [
+      { ...first, port: port ?? ports[first.name.toLowerCase()] ?? free },
+      ...others.map((listener, index) => ({ ...listener, port: ports[listener.name.toLowerCase()] ?? frees[index] ?? 0 }))
+    ],
+    controller: { name: 'CONTROLLER', protocol: security === undefined ? 'PLAINTEXT' : 'SSL', host: LOOPBACK, port: own }
+  }
+}
+
 
 // Kafka writes meta.properties last, so a format that was interrupted is done again.
 async function formatOnce (java: string, jvm: readonly string[], properties: string, data: string, env: Environment): Promise<void> {
@@ -168,8 +152,8 @@ async function clusterOf (data: string): Promise<string | undefined> {
 
 // The port opens before the broker has joined its own cluster; only then is it listed in the metadata. The cluster's id tells it from a
 // stranger's Kafka that was faster to take the port.
-async function answers (broker: string, cluster: string | undefined): Promise<boolean> {
-  const admin = new Admin({ clientId: 'alert-stream-launcher', bootstrapBrokers: [broker], retries: 0, connectTimeout: 1_000, requestTimeout: 2_000 })
+async function answers (at: Pick<BaseOptions, 'bootstrapBrokers' | 'tls' | 'tlsServerName'>, cluster: string | undefined): Promise<boolean> {
+  const admin = new Admin({ clientId: 'alert-stream-launcher', ...at, retries: 0, connectTimeout: 1_000, requestTimeout: 2_000 })
   try {
     const metadata = await admin.metadata({ topics: [], forceUpdate: true })
     return metadata.id === cluster && metadata.brokers.size > 0

@@ -12,7 +12,7 @@ export interface StackOptions {
   /** Holds `kafka/` and `registry/` (data, pid file, log); kept between starts. */
   readonly stateDir: string
   readonly env: Environment
-  readonly kafka?: Pick<KafkaOptions, 'port' | 'config' | 'heapMb'>
+  readonly kafka?: Pick<KafkaOptions, 'port' | 'config' | 'heapMb' | 'security'>
   readonly log?: Logger
   readonly progress?: Progress
 }

@@ -2,6 +2,7 @@
 // 37 seconds, archived and served. Modes run as processes of their own. Ctrl-C drains them in order and stops the servers.
 import { rm } from 'node:fs/promises'
 import { openContainer } from '../avro/index.ts'
+import { usageErrors } from '../config/errors.ts'
 import { modeErrors } from './errors.ts'
 import { mode, type Host } from './mode.ts'
 import { compare, isWell, smokeLine, type SmokeResult } from './demo/smoke.ts'
@@ -14,6 +15,10 @@ function whereEverythingIs ({ file }: DemoSystem, { stateDir, intervalSeconds }:
   return [
     '',
     `Kafka      ${file.kafka}   topics ${file.topics.static}, ${file.topics.simulated}, ${file.topics.deadLetters}`,
+    ...(file.security === undefined ? [] : [
+      `           SCRAM-SHA-512 over TLS: passwords ${file.security.passwords}/NAME, authority ${file.security.ca}`,
+      `           inside ${file.security.internal}, mutual TLS: ${file.security.certificates}/NAME.crt, .key; who may do what: deploy/acls.json`
+    ]),
     `Registry   ${file.registry}`,
     `API        ${file.api}/v1`,
     `Archive    ${file.archive.alerts}`,
@@ -75,9 +80,12 @@ export default mode({
   mode: 'demo',
   summary: 'Runs all of it on this machine: Kafka, schema registry, simulator, ingester, archive and API.',
   about: 'Downloads what is missing once (Kafka and a schema registry by Maven, the survey\'s schemas by pip), generates a visit of alerts, publishes it every 37 s, archives and serves it. State is kept: a second start goes on where the first stopped.',
-  examples: ['npm start', 'npm start -- --alerts 10000', 'npm start -- --file latest_single_visit_sample.avro', 'npm start -- --broker localhost:9092 --schema-registry-url http://localhost:8081'],
+  examples: ['npm start', 'npm start -- --alerts 10000', 'npm start -- --secure', 'npm start -- --file latest_single_visit_sample.avro', 'npm start -- --broker localhost:9092 --schema-registry-url http://localhost:8081'],
   flags: demoFlags,
   async run (config, _positionals, host) {
+    if (config.secure && config.broker !== undefined) {
+      throw usageErrors.USAGE_BAD_VALUE('--secure locks the doors of a Kafka that the demo starts, but --broker names another', { where: 'demo', hint: 'Leave one of them out.' })
+    }
     const settings = settingsOf(config, host.cwd)
     // Before anything is downloaded or started for it.
     if (config.file !== undefined) await (await openContainer(config.file, { decode: false })).close()

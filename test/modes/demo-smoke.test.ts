@@ -108,9 +108,9 @@ await t.test('a folder that holds other things than a smoke test\'s is not empti
   t.notOk(await exists(join(folder, 'demo.lock')))
 })
 
-await t.test('npm run smoke ends with its line and 0, and leaves neither process nor folder', async t => {
+for (const [title, ...more] of [['npm run smoke'], ['npm run smoke -- --secure', '--secure']] as const) await t.test(`${title} ends with its line and 0, and leaves neither process nor folder`, async t => {
   const stateDir = join(await tempDir(t), 'smoke')
-  const smoke = launch(t, 'npm', ['run', 'smoke', '--', '--alerts', '40', '--port', '0', '--state-dir', stateDir], stateDir)
+  const smoke = launch(t, 'npm', ['run', 'smoke', '--', '--alerts', '40', '--port', '0', '--state-dir', stateDir, ...more], stateDir)
   await smoke.waitFor(/^Archive /m)
   const parts = await partsOf(stateDir)
   t.equal(parts.size, 5)

@@ -1,11 +1,12 @@
 // The demo from its first start to a start after a kill, as at a terminal.
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { isAlive } from '../../src/devstack/index.ts'
-import { runCli, tempDir } from '../support/stack.ts'
+import { scramConf, withConfluent, type PythonCase } from '../access/kit.ts'
+import { runCli, tempDir, usePython } from '../support/stack.ts'
 import { archivedIn, exists, leftovers, partsOf, startDemo } from './demo-kit.ts'
 
 const stateDir = join(await tempDir(t), 'state')
@@ -74,4 +75,48 @@ await t.test('a second start uses what is there: nothing generated, nothing load
   t.match(third.stdout, /^visit \d+: published 40 .* lag 0 .*\nstopping: .*\nstopped\n$/m)
   t.strictSame(await leftovers(stateDir, parts), [])
   t.notOk(await exists(demoFile))
+})
+
+await t.test('with --secure the same data are behind locked doors: a community broker reads what it may from outside, and nothing else', async t => {
+  const demo = startDemo(t, stateDir, [...flags, '--secure'])
+  const [line] = await demo.waitFor(/^visit \d+: .*$/m)
+  t.strictSame(archivedIn(line), { archived: 40, written: 0 })
+  t.match(demo.stdout, /alerts-static: loaded already\n/, 'what an open start loaded')
+  const file = JSON.parse(await readFile(demoFile, 'utf8')) as { kafka: string, registry: string, security: Record<string, string> }
+  const { kafka, security } = file
+  t.match(kafka, /^localhost:\d+$/)
+  t.match({ ...security }, { mechanism: 'SCRAM-SHA-512', internal: /^localhost:\d+$/, ca: join(stateDir, 'security/certificates/ca.crt') })
+  t.ok(await exists(join(security.certificates!, 'alert-database-ingester.key')))
+  const passwordFile = join(security.passwords!, 'fink-idfint')
+  t.equal((await stat(passwordFile)).mode & 0o777, 0o600)
+  for (const each of [kafka, security.internal, security.passwords, security.ca, security.certificates]) t.ok(demo.stdout.includes(each!), `it says ${each}`)
+
+  const conf = scramConf(kafka, security.ca!, 'fink-idfint', (await readFile(passwordFile, 'utf8')).trim())
+  const topic = 'alerts-simulated'
+  const cases: Array<Omit<PythonCase, 'conf' | 'id'> & { answer: string, conf?: Record<string, string> }> = [
+    { do: 'read as group', topic, group: 'fink-idfint-testing', count: 40, answer: 'ok' },
+    { do: 'read as group', topic, group: 'antares-idfint', answer: 'GROUP_AUTHORIZATION_FAILED' },
+    { do: 'read as group', topic: 'alerts-static', group: 'fink-idfint', answer: 'TOPIC_AUTHORIZATION_FAILED' },
+    { do: 'write', topic, answer: 'TOPIC_AUTHORIZATION_FAILED' },
+    { do: 'delete', topic, answer: 'TOPIC_AUTHORIZATION_FAILED' },
+    { do: 'change settings', topic, answer: 'TOPIC_AUTHORIZATION_FAILED' },
+    { do: 'create', topic: 'mine', answer: 'TOPIC_AUTHORIZATION_FAILED' },
+    { do: 'read', topic, conf: { ...conf, 'sasl.password': 'guessed' }, answer: '_AUTHENTICATION' },
+    { do: 'read', topic, conf: { ...conf, 'bootstrap.servers': security.internal!, 'security.protocol': 'SSL' }, answer: 'connection refused' }
+  ]
+  const came = await withConfluent(await usePython(t), cases.map((each, index) => ({ conf, ...each, id: String(index) })))
+  // Without a certificate: the alert, or the connection that is gone, whichever librdkafka sees first.
+  const plainly = (answer: string | undefined): string | undefined => answer === '_SSL' || answer === '_TRANSPORT' ? 'connection refused' : answer
+  for (const [index, { answer, ...each }] of cases.entries()) t.equal(plainly(came.get(String(index))), answer, `${each.do} ${each.topic} ${each.group ?? ''}`)
+
+  const parts = await partsOf(stateDir)
+  demo.signal('SIGINT')
+  t.equal(await demo.finished, 0, demo.stderr)
+  t.strictSame(await leftovers(stateDir, parts), [])
+})
+
+await t.test('--secure with somebody else\'s Kafka is refused as usage', async t => {
+  const { code, stderr } = await runCli(['demo', '--secure', '--broker', 'localhost:9092', '--state-dir', stateDir])
+  t.equal(code, 2)
+  t.match(stderr, /^USAGE_BAD_VALUE: --secure .*--broker/m)
 })

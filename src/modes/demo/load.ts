@@ -3,11 +3,11 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseCommandLine } from '../../config/parse.ts'
 import { KafkaAdmin, type TopicSnapshot } from '../../kafka/admin.ts'
-import { kafkaConnection } from '../../kafka/connection.ts'
 import { wholeTopic } from '../../sources/static-topic.ts'
 import createStream from '../create-stream.ts'
 import generate from '../generate.ts'
 import type { Host, Mode } from '../mode.ts'
+import type { Door } from './doors.ts'
 import { partitions, topics, type Settings } from './settings.ts'
 import { fingerprint, readLoaded, writeLoaded } from './state.ts'
 
@@ -35,9 +35,9 @@ export async function generatedFile ({ config, alerts, stateDir }: Settings, hos
 }
 
 /** Loads the static topic, unless it holds exactly this file's alerts from an earlier start. Resolves with the number of alerts in it. */
-export async function load (settings: Settings, broker: string, registry: string, path: string, host: Host, say: Say): Promise<number> {
+export async function load (settings: Settings, door: Door, registry: string, path: string, host: Host, say: Say): Promise<number> {
   const { config, stateDir } = settings
-  const connection = await kafkaConnection({ brokers: broker.split(','), auth: 'none', tls: false, clientId: 'alert-stream-demo' })
+  const connection = await door.connect('admin')
   const from = `${await fingerprint(path)} fill-in ${config.fillIn}`
   const admin = new KafkaAdmin(connection)
   try {
@@ -53,7 +53,7 @@ export async function load (settings: Settings, broker: string, registry: string
     say(`loading ${topics.static}`)
     try {
       await runHere(createStream, [
-        path, '--broker', broker, '--schema-registry-url', registry, '--dst-topic', topics.static, '--dst-topic-partitions', String(partitions),
+        path, ...door.flags('simulator'), '--schema-registry-url', registry, '--dst-topic', topics.static, '--dst-topic-partitions', String(partitions),
         '--dead-letter-topic', topics.deadLetters, '--cache-dir', host.cacheDir, ...(ours ? ['--create-topic'] : []), ...(config.fillIn ? ['--fill-in'] : [])
       ], host, say)
     } catch (error) {

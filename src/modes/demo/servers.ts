@@ -3,14 +3,18 @@
 import { join } from 'node:path'
 import { fetchSchemaPackage, schemaPackageCached } from '../../avro/index.ts'
 import {
-  checkPrerequisites, downloadsMissing, startKafka, startRegistry, startStack, type KafkaServer, type RegistryServer, type RunningServer
+  checkPrerequisites, downloadsMissing, readAclTable, startKafka, startRegistry, startStack, type KafkaAccess, type KafkaServer, type RegistryServer,
+  type RunningServer
 } from '../../devstack/index.ts'
 import type { Host } from '../mode.ts'
 import type { Say } from './load.ts'
 import type { Settings } from './settings.ts'
 
 export interface Servers {
+  /** For clients from outside. */
   readonly broker: string
+  /** Only with --secure. */
+  readonly access?: KafkaAccess | undefined
   readonly registry: string
   /** Those that were started here. */
   readonly running: readonly { readonly name: string, readonly server: RunningServer }[]
@@ -28,20 +32,22 @@ export async function startServers ({ config, stateDir }: Settings, host: Host, 
   }, host.environment)
   await fetchSchemaPackage({ cacheDir: host.cacheDir, log: host.log })
   const shared = { cacheDir: host.cacheDir, env: host.environment, log: host.log, progress: (line: string) => say(`  ${line}`) }
+  const security = config.secure ? { security: { folder: join(stateDir, 'security'), table: await readAclTable() } } : {}
   let kafka: KafkaServer | undefined
   let registry: RegistryServer | undefined
   if (ownKafka && ownRegistry) {
     say('starting Kafka and the schema registry')
-    ;({ kafka, registry } = await startStack({ ...shared, stateDir }))
+    ;({ kafka, registry } = await startStack({ ...shared, stateDir, kafka: security }))
   } else if (ownKafka) {
     say('starting Kafka')
-    kafka = await startKafka({ ...shared, dataDir: join(stateDir, 'kafka') })
+    kafka = await startKafka({ ...shared, ...security, dataDir: join(stateDir, 'kafka') })
   } else if (ownRegistry) {
     say('starting the schema registry')
     registry = await startRegistry({ ...shared, dataDir: join(stateDir, 'registry') })
   }
   return {
     broker: kafka?.broker ?? (broker ?? []).join(','),
+    access: kafka?.access,
     registry: registry?.url ?? schemaRegistryUrl ?? '',
     running: [
       ...kafka === undefined ? [] : [{ name: 'Kafka', server: kafka }],

@@ -15,6 +15,7 @@ export const demoFlags = flags({
   'schema-registry-url': { type: 'text', placeholder: 'URL', description: 'Use this schema registry instead of starting one.' },
   'state-dir': { type: 'text', placeholder: 'PATH', description: 'Where data of Kafka, registry and archive are kept; default .alert-stream in the working folder. Delete it to begin anew.' },
   'cache-dir': { type: 'text', placeholder: 'PATH', description: 'Where downloads are kept; default ~/.cache/alert-stream (XDG_CACHE_HOME is honoured).' },
+  secure: { type: 'switch', description: 'Lock Kafka\'s doors: mutual TLS for the parts of the demo, SCRAM-SHA-512 over TLS for others, and rules for each user (deploy/acls.json).' },
   smoke: { type: 'switch', description: 'One pass in a state folder of its own, every alert compared byte for byte between Kafka, archive and API; exit 1 if anything differs.' }
 })
 export type DemoConfig = ConfigOf<typeof demoFlags>

@@ -2,10 +2,10 @@
 // Whatever is wrong with one alert is counted and named; only Kafka out of reach ends it early.
 import { createArchive, openStore, type Archive } from '../../stores/index.ts'
 import { parseFrame, parseSchema, type AlertSchema } from '../../avro/index.ts'
-import { kafkaConnection } from '../../kafka/connection.ts'
 import { createGraph, formatError, type Source } from '../../pipeline/index.ts'
 import { readTopic } from '../../sources/kafka-topic.ts'
 import type { KafkaRecord } from '../../kafka/record.ts'
+import { connectFromOutside } from './doors.ts'
 import type { DemoFile } from './state.ts'
 
 export interface SmokeResult {
@@ -22,7 +22,7 @@ const MOST_PROBLEMS = 10
 
 /** Compares all of a demo that runs. Errors: those of reading the topic. */
 export async function compare (file: DemoFile): Promise<SmokeResult> {
-  const connection = await kafkaConnection({ brokers: file.kafka.split(','), auth: 'none', tls: false, clientId: 'alert-stream-smoke' })
+  const connection = await connectFromOutside(file, 'alert-stream-smoke')
   const store = await openStore(file.archive.alerts, { access: 'read' })
   const archive = createArchive({ alerts: store, schemas: store, layout: 'v2' })
   try {

@@ -8,6 +8,20 @@ import type { Logger } from '../../pipeline/index.ts'
 import { modeErrors } from '../errors.ts'
 import { demoErrors } from './errors.ts'
 
+/** How to come in where doors are locked. */
+export interface DemoSecurity {
+  /** Of `kafka`, over TLS. */
+  readonly mechanism: 'SCRAM-SHA-512'
+  /** PEM file of the authority that signed the servers' certificates. */
+  readonly ca: string
+  /** Folder with a file for each user, named as the user. */
+  readonly passwords: string
+  /** host:port for mutual TLS. */
+  readonly internal: string
+  /** Folder with NAME.crt and NAME.key of each user of mutual TLS. */
+  readonly certificates: string
+}
+
 /** What demo.json holds: decided, other programs read it. */
 export interface DemoFile {
   readonly kafka: string
@@ -18,6 +32,8 @@ export interface DemoFile {
   readonly topics: { readonly static: string, readonly simulated: string, readonly deadLetters: string }
   readonly group: string
   readonly pid: number
+  /** Only with --secure. */
+  readonly security?: DemoSecurity
 }
 
 const LOCK = 'demo.lock'

@@ -5,10 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { freePorts, isPortFree } from '../../devstack/index.ts'
 import { KafkaAdmin } from '../../kafka/admin.ts'
-import { kafkaConnection } from '../../kafka/connection.ts'
 import type { Host } from '../mode.ts'
 import syncSchema from '../sync-schema.ts'
 import { startMode, whenItDies, type ModeProcess } from './children.ts'
+import { lockedDoor, openDoor, securityOf } from './doors.ts'
 import { generatedFile, load, runHere, type Say } from './load.ts'
 import { keepEnough } from './retention.ts'
 import { startServers } from './servers.ts'
@@ -57,19 +57,20 @@ export async function startSystem (settings: Settings, host: Host, say: Say): Pr
     await Promise.race([...deaths, sleep(0)])
   }
   try {
-    const { broker, registry, running } = await startServers(settings, host, say)
+    const { broker, access, registry, running } = await startServers(settings, host, say)
     for (const { server } of running) undo.push(() => server.stop())
     for (const { name, server } of running) watch(name, server)
+    const door = access === undefined ? openDoor(broker) : lockedDoor(access)
     await goOn()
     const visitFile = config.file ?? await generatedFile(settings, host, say)
     await goOn()
     say('schema registry: the newest alert schema')
     await runHere(syncSchema, ['--schema-registry-url', registry, '--cache-dir', host.cacheDir], host, say)
     await goOn()
-    const loaded = await load(settings, broker, registry, visitFile, host, say)
+    const loaded = await load(settings, door, registry, visitFile, host, say)
     await goOn()
 
-    const connection = await kafkaConnection({ brokers: broker.split(','), auth: 'none', tls: false, clientId: 'alert-stream-demo' })
+    const connection = await door.connect('admin')
     const admin = new KafkaAdmin(connection)
     undo.push(() => admin.close())
     await keepEnough(admin, connection, topics.simulated, settings.simulatedBytes, host.log)
@@ -84,7 +85,7 @@ export async function startSystem (settings: Settings, host: Host, say: Say): Pr
     const archive = pathToFileURL(archiveDir).href
     await mkdir(archiveDir, { recursive: true })
     const ingest = await startMode<IngestFacts>('ingest', [
-      '--broker', broker, '--topic', topics.simulated, '--group', group, '--group-instance-id', 'demo', '--wait-for-topic',
+      ...door.flags('ingester'), '--topic', topics.simulated, '--group', group, '--group-instance-id', 'demo', '--wait-for-topic',
       '--schema-registry-url', registry, '--alert-store', archive, '--dead-letter-topic', topics.deadLetters
     ], stateDir, host, '/livez')
     undo.push(() => ingest.stop(grace()))
@@ -96,7 +97,7 @@ export async function startSystem (settings: Settings, host: Host, say: Say): Pr
     watch('serve', serve)
     await goOn()
     const play = await startMode<PlayFacts>('play-stream', [
-      '--broker', broker, '--src-topic', topics.static, '--dst-topic', topics.simulated, '--repeat-interval', String(settings.intervalSeconds < 0 ? 86_400 : settings.intervalSeconds),
+      ...door.flags('simulator'), '--src-topic', topics.static, '--dst-topic', topics.simulated, '--repeat-interval', String(settings.intervalSeconds < 0 ? 86_400 : settings.intervalSeconds),
       '--create-dst-topic', '--dst-topic-partitions', String(partitions), '--dst-topic-retention-bytes', String(settings.simulatedBytes)
     ], stateDir, host, '/livez')
     undo.push(async () => {
@@ -106,7 +107,8 @@ export async function startSystem (settings: Settings, host: Host, say: Say): Pr
     watch('play-stream', play)
     await goOn()
     const file: DemoFile = {
-      kafka: broker, registry, api: `http://127.0.0.1:${port}`, archive: { alerts: archive, schemas: archive }, topics, group, pid: process.pid
+      kafka: broker, registry, api: `http://127.0.0.1:${port}`, archive: { alerts: archive, schemas: archive }, topics, group, pid: process.pid,
+      ...(access === undefined ? {} : { security: securityOf(access) })
     }
     undo.push(() => removeDemoFile(stateDir))
     await writeDemoFile(stateDir, file)
