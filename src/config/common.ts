@@ -53,8 +53,12 @@ export const schemaPackageFlags = flags({
   'cache-dir': { type: 'text', placeholder: 'PATH', description: 'Where downloads are kept; default ~/.cache/alert-stream (XDG_CACHE_HOME is honoured).' }
 })
 
+export const defaultDeadLetterTopic = 'alerts-dead-letters'
+
 export const deadLetterFlags = flags({
-  'dead-letter-topic': { type: 'text', default: 'alerts-dead-letters', placeholder: 'TOPIC', description: 'Topic for records that cannot be processed; it is created if it is missing.' }
+  // No default in the table: together with a store, only a topic that was really asked for is a contradiction.
+  'dead-letter-topic': { type: 'text', placeholder: 'TOPIC', description: `Topic for records that cannot be processed; it is created if it is missing. Default ${defaultDeadLetterTopic}, unless --dead-letter-store is given.` },
+  'dead-letter-store': { type: 'text', placeholder: 'URL', description: 'Keep records that cannot be processed in a store instead, one JSON object each: file:///dir or gs://bucket[/prefix].' }
 })
 
 /** Every long-running mode. */
@@ -66,6 +70,7 @@ export const adminFlags = flags({
 
 export type KafkaFlagsConfig = ConfigOf<typeof kafkaFlags>
 export type StoreFlagsConfig = ConfigOf<typeof storeFlags>
+export type DeadLetterConfig = ConfigOf<typeof deadLetterFlags>
 export type SchemaPackageConfig = ConfigOf<typeof schemaPackageFlags>
 
 /** Partition counts and retention of topics that a mode creates. */

@@ -13,11 +13,10 @@ import { partitionFor } from '../kafka/murmur2.ts'
 import { textHeader, type OutgoingRecord } from '../kafka/record.ts'
 import { AlertStreamError, createGraph, defaultCredits, formatError, noRetry, type Run } from '../pipeline/index.ts'
 import { avroFileSource, scanAvroFile, type AvroFileItem, type FileScan } from '../sources/avro-file.ts'
-import { kafkaDeadLetters } from '../sinks/kafka-dead-letters.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
 import { modeErrors } from './errors.ts'
 import { mode, runToEnd, type Host } from './mode.ts'
-import { connectionOf, deadLetterTopic, describedConnection, destinationSpec, schemaPackageOf } from './parts.ts'
+import { connectionOf, deadLetterPlace, deadLettersOf, describedConnection, destinationSpec, schemaPackageOf } from './parts.ts'
 import { progressBar } from './progress.ts'
 
 const createFlags = flags({
@@ -104,7 +103,7 @@ function declare (config: Config, path: string, { connection, encode, partitions
   const sink = kafkaSink({ connection, topic: config.dstTopic, idempotent: true })
   const graph = createGraph('create-stream', {
     retry: noRetry,
-    deadLetters: kafkaDeadLetters({ connection, topic: config.deadLetterTopic, createTopic: deadLetterTopic })
+    deadLetters: deadLettersOf(config, connection)
   })
   // One alert of each partition is held back until the end: room for these must come on top, or the last credit waits for itself.
   graph.source('avro-file', source, { records: defaultCredits.records + partitions, bytes: defaultCredits.bytes + partitions * largest })
@@ -222,11 +221,11 @@ export default mode({
       const where = `${config.dstTopic} at ${config.broker.join(',')}`
       if (!source.atEnd) throw modeErrors.STREAM_INCOMPLETE(`stopped after ${published} of ${scan.records} alerts`, { where })
       const late = run.meters().find(each => each.node === 'static-topic')?.deadLettered ?? 0
-      if (late > 0) throw modeErrors.STREAM_INCOMPLETE(`the brokers refused ${late} of ${scan.records} alerts, which are in ${config.deadLetterTopic}`, { where })
+      if (late > 0) throw modeErrors.STREAM_INCOMPLETE(`the brokers refused ${late} of ${scan.records} alerts, which are in ${deadLetterPlace(config)}`, { where })
       // A batch that was refused in part and then sent again record by record: the mark would not add up.
       if (published > scan.records) throw modeErrors.STREAM_INCOMPLETE(`${published - scan.records} of ${scan.records} alerts were acknowledged twice`, { where })
       if (published === 0) {
-        const what = `none of ${scan.records} alerts could be loaded as schema ${version.version}, all are in topic ${config.deadLetterTopic}`
+        const what = `none of ${scan.records} alerts could be loaded as schema ${version.version}, all are in ${deadLetterPlace(config)}`
         throw modeErrors.NO_ALERTS(what, { where: path, hint: `The first reason: ${formatError(reason)}` })
       }
       await host.print(loadedLine(config, scan, { published, dead, partitions, version: version.version, schemaId }))

@@ -6,14 +6,14 @@ import { adminFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } fr
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
-import { createGraph, type RetryPolicy, type Source } from '../pipeline/index.ts'
+import { createGraph, silent, type Logger, type RetryPolicy, type Source } from '../pipeline/index.ts'
 import { kafkaGroupSource } from '../sources/kafka-group.ts'
 import { archiveSink, type ArchivableAlert } from '../sinks/archive.ts'
-import { kafkaDeadLetters } from '../sinks/kafka-dead-letters.ts'
 import { schemaCapture } from '../sinks/schema-capture.ts'
+import { defaultPatienceMs } from '../sinks/unknown-schemas.ts'
 import { crc32c, createDeduplicator, dedupeKey, gzipFrame, type Archive } from '../stores/index.ts'
 import { mode, runToEnd, type AdminServer } from './mode.ts'
-import { archiveOf, connectionOf, deadLetterTopic, describedConnection, storeUrls } from './parts.ts'
+import { archiveOf, connectionOf, deadLettersOf, describedConnection, storeUrls } from './parts.ts'
 
 const ingestFlags = flags({
   ...kafkaFlags,
@@ -29,6 +29,10 @@ const ingestFlags = flags({
   'gzip-threads': { type: 'integer', min: 1, max: 64, default: 4, description: 'Alerts compressed at once.' },
   'max-in-flight-mib': { type: 'integer', min: 1, default: 32, description: 'Unsettled alerts in memory, MiB of framed bytes, at which reading pauses.' },
   ...registryFlags,
+  'unknown-schema-seconds': {
+    type: 'number', min: 0, max: 60, default: defaultPatienceMs / 1000,
+    description: 'How long a schema id that the registry does not have is looked for again before its records go to the dead letters: the registry may still be loading.'
+  },
   ...storeFlags,
   ...deadLetterFlags,
   ...adminFlags
@@ -68,16 +72,17 @@ function limited<T> (source: Source<T>, limit: number): Source<T> {
   }
 }
 
-export function declare (config: Config, connection: KafkaConnection, archive: () => Archive, storeUrl: string) {
+export function declare (config: Config, connection: KafkaConnection, archive: () => Archive, storeUrl: string, log: Logger = silent) {
   const source = kafkaGroupSource({
     connection, topics: config.topic, group: config.group, instanceId: config.groupInstanceId, from: config.autoOffsetReset,
     waitForTopic: config.waitForTopic,
     commitInterval: { records: config.commitInterval }
   })
   const dedupe = createDeduplicator({ max: 100_000 })
-  const capture = schemaCapture(createRegistryClient({ url: config.schemaRegistryUrl }), archive)
+  const registry = createRegistryClient({ url: config.schemaRegistryUrl, log, unknownForMs: 0 })
+  const capture = schemaCapture(registry, archive, { patienceMs: config.unknownSchemaSeconds * 1000, log })
   const sink = archiveSink(archive, dedupe, `${storeUrl}, layout ${config.layout}`, config.gzipLevel)
-  const graph = createGraph('ingest', { deadLetters: kafkaDeadLetters({ connection, topic: config.deadLetterTopic, createTopic: deadLetterTopic }) })
+  const graph = createGraph('ingest', { deadLetters: deadLettersOf(config, connection), retry: patient })
   graph.source('kafka', limited(source, config.limit), { records: 2000, bytes: config.maxInFlightMib * 1024 * 1024 })
     .step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
     .step('capture-schema', async ({ frame, schemaId, datum }): Promise<Omit<ArchivableAlert, 'gz'>> => {
@@ -104,7 +109,7 @@ export default mode({
   async run (config, _positionals, host) {
     const archive = await archiveOf(config, 'write', host.log)
     const connection = await connectionOf(config, 'alert-stream-ingest')
-    const { graph, source, sink } = declare(config, connection, () => archive, archive.alerts.url)
+    const { graph, source, sink } = declare(config, connection, () => archive, archive.alerts.url, host.log)
     // Not to be had before the source is open, nor while the brokers are out of reach: metrics must not wait for them then.
     const lag = async (): Promise<number | undefined> =>
       Promise.race([source.lag().then(Number, () => undefined), sleep(LAG_PATIENCE_MS, undefined, { ref: false })])

@@ -2,11 +2,14 @@
 import { readFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import { fetchSchemaPackage, loadSchemaPackage, type SchemaPackage } from '../avro/index.ts'
-import type { KafkaFlagsConfig, SchemaPackageConfig, StoreFlagsConfig, topicFlags } from '../config/common.ts'
+import { defaultDeadLetterTopic, type DeadLetterConfig, type KafkaFlagsConfig, type SchemaPackageConfig, type StoreFlagsConfig, type topicFlags } from '../config/common.ts'
+import { usageErrors } from '../config/errors.ts'
 import type { ConfigOf } from '../config/flags.ts'
 import type { TopicSpec } from '../kafka/admin.ts'
 import { kafkaConnection, type KafkaConfig, type KafkaConnection } from '../kafka/connection.ts'
-import type { Logger } from '../pipeline/index.ts'
+import type { DeadLetterSink, Logger } from '../pipeline/index.ts'
+import { kafkaDeadLetters } from '../sinks/kafka-dead-letters.ts'
+import { storeDeadLetters } from '../sinks/store-dead-letters.ts'
 import { createArchive, openStore, type Archive } from '../stores/index.ts'
 import { modeErrors } from './errors.ts'
 import type { Host } from './mode.ts'
@@ -61,7 +64,20 @@ function segmentFor (retentionBytes: number): { readonly 'segment.bytes'?: strin
 }
 
 /** How a missing dead-letter topic is created: kept for ever, large enough for any alert. */
-export const deadLetterTopic: TopicSpec = { partitions: 1, replicas: -1, configs: { 'retention.ms': '-1', 'max.message.bytes': String(20 * 1024 * 1024) } }
+const deadLetterTopic: TopicSpec = { partitions: 1, replicas: -1, configs: { 'retention.ms': '-1', 'max.message.bytes': String(20 * 1024 * 1024) } }
+
+/** Where the flags say that dead letters go: one place, a store or a topic. Error: USAGE_BAD_VALUE where both are given. */
+export function deadLettersOf (config: DeadLetterConfig, connection: KafkaConnection): DeadLetterSink {
+  const { deadLetterStore: url, deadLetterTopic: topic = defaultDeadLetterTopic } = config
+  if (url === undefined) return kafkaDeadLetters({ connection, topic, createTopic: deadLetterTopic })
+  if (config.deadLetterTopic !== undefined) throw usageErrors.USAGE_BAD_VALUE(`dead letters go to one place, but both a topic (${topic}) and a store (${url}) are given`, { hint: 'Give either --dead-letter-topic or --dead-letter-store.' })
+  return storeDeadLetters({ url, open: async log => openStore(url, { access: 'write', log }) })
+}
+
+/** The same place in words: `topic alerts-dead-letters`, `store file:///letters`. */
+export function deadLetterPlace ({ deadLetterStore, deadLetterTopic = defaultDeadLetterTopic }: DeadLetterConfig): string {
+  return deadLetterStore === undefined ? `topic ${deadLetterTopic}` : `store ${deadLetterStore}`
+}
 
 async function passwordFrom (path: string | undefined): Promise<string | undefined> {
   if (path === undefined) return undefined

@@ -1,10 +1,12 @@
 // Captures the schema of an alert into the archive, whole, before the first alert that needs it goes on: once per id and process, concurrent
-// alerts wait for the one capture. A capture that failed is not remembered: the next alert tries again. Only a schema that the registry does
-// not have, or that is no alert's, is the alert's own fault; a registry that refuses or is none says nothing about the alert.
+// alerts wait for the one capture. A capture that failed is not remembered: the next alert tries again (of an unknown id, see unknown-schemas.ts).
+// Only a schema that the registry does not have, or that is no alert's, is the alert's own fault; a registry that refuses or is none says
+// nothing about the alert.
 import { parseSchema, type AlertSchema, type RegistryClient } from '../avro/index.ts'
 import { AlertStreamError, defineErrors } from '../pipeline/index.ts'
 import type { Archive } from '../stores/index.ts'
 import { faultsOfTheStore, retryable } from './archive.ts'
+import { patientLookup, type UnknownSchemaOptions } from './unknown-schemas.ts'
 
 export const captureErrors = defineErrors({
   // No alert is at fault, and waiting does not mend it.
@@ -22,12 +24,15 @@ export type SchemaCapture = (schemaId: number) => AlertSchema | Promise<AlertSch
 
 const faultsOfTheRegistry = new Set(['REGISTRY_REFUSED', 'NOT_A_REGISTRY'])
 
-export function schemaCapture (registry: Pick<RegistryClient, 'schemaById' | 'url'>, archive: () => Pick<Archive, 'putSchema'>): SchemaCapture {
+export function schemaCapture (
+  registry: Pick<RegistryClient, 'schemaById' | 'url'>, archive: () => Pick<Archive, 'putSchema'>, unknown: UnknownSchemaOptions = {}
+): SchemaCapture {
+  const lookUp = patientLookup(registry, unknown)
   const captured = new Map<number, AlertSchema>()
   const pending = new Map<number, Promise<AlertSchema>>()
 
   async function capture (schemaId: number): Promise<AlertSchema> {
-    const text = await registry.schemaById(schemaId).catch((error: unknown) => { throw retryable(error, faultsOfTheRegistry) })
+    const text = await lookUp(schemaId).catch((error: unknown) => { throw retryable(error, faultsOfTheRegistry) })
     const schema = parseSchema(text, `schema ${schemaId} of ${registry.url}`)
     try {
       await archive().putSchema(schemaId, text)

@@ -33,7 +33,7 @@ async function registryOf (t: Test, schemas: Readonly<Record<number, string>>): 
 
 async function driven (t: Test, putSchema: Archive['putSchema'], ...args: string[]) {
   const registry = await registryOf(t, { 7: text, 8: '"string"' })
-  const { config } = parseCommandLine(ingest, ['--schema-registry-url', registry.url, ...args], {})
+  const { config } = parseCommandLine(ingest, ['--schema-registry-url', registry.url, '--unknown-schema-seconds', '0', ...args], {})
   const { graph } = declare(config, describedConnection(config), () => ({ putSchema }) as unknown as Archive, 'a store')
   return { driver: drive(graph), graph, registry }
 }

@@ -21,7 +21,7 @@ function parts (options: { readonly text?: (id: number) => Promise<string>, read
       return 'written' as const
     }
   }
-  return { calls, capture: schemaCapture(registry, () => archive) }
+  return { calls, capture: schemaCapture(registry, () => archive, { patienceMs: 0 }) }
 }
 
 await t.test('the schema is given only when its text, unchanged, is durable', async t => {
