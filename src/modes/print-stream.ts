@@ -1,67 +1,32 @@
-// print-stream: one line per alert of a topic: time, id, history length, size. Records that are no alerts are shown as such, with the reason.
-import { alertFacts, createRegistryClient, parseFrame, parseSchema, type AlertSchema } from '../avro/index.ts'
+// print-stream: one line per alert of a topic: time, id, history length, size; of a dead letter, in a topic or a store, where it came from and
+// why it is there. Records that are neither are shown as such, with the reason.
 import { kafkaFlags, registryFlags } from '../config/common.ts'
+import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
-import { position, type KafkaRecord } from '../kafka/record.ts'
-import { AlertStreamError, createGraph, messageOf, silent, type Logger, type Sink } from '../pipeline/index.ts'
+import { letterPrefix } from '../kafka/letter-json.ts'
+import { createGraph, silent, type Sink } from '../pipeline/index.ts'
 import { readTopic } from '../sources/kafka-topic.ts'
+import { objectSource } from '../sources/object-store.ts'
+import { openStore } from '../stores/index.ts'
 import { mode, runToEnd, type Host } from './mode.ts'
 import { connectionOf, describedConnection } from './parts.ts'
+import { lineJson, lineReader, lineText, type Line } from './print-lines.ts'
+
+const defaultTopic = 'alerts-static'
 
 const printFlags = flags({
   ...kafkaFlags,
-  topic: { type: 'text', default: 'alerts-static', aliases: ['src-topic'], placeholder: 'TOPIC', description: 'The topic to print.' },
+  topic: { type: 'text', aliases: ['src-topic'], placeholder: 'TOPIC', description: `The topic to print: alerts, or dead letters with their reasons. Default ${defaultTopic}.` },
+  'dead-letter-store': { type: 'text', placeholder: 'URL', description: 'Print the dead letters of a store instead: file:///dir or gs://bucket[/prefix].' },
+  reason: { type: 'list', placeholder: 'CODE,...', description: 'Print dead letters with these reasons only.' },
   from: { type: 'choice', choices: ['earliest', 'latest'], default: 'earliest', description: 'earliest: all that the topic holds, then exit unless --follow; latest: what comes from now on.' },
   follow: { type: 'switch', description: 'Go on with what comes after the present end.' },
-  count: { type: 'integer', min: 1, placeholder: 'N', description: 'Exit after so many alerts.' },
-  json: { type: 'switch', description: 'One JSON object per line.' },
+  count: { type: 'integer', min: 1, placeholder: 'N', description: 'Exit after so many lines.' },
+  json: { type: 'switch', description: 'One JSON object per line; of a dead letter with all its dead-letter-* headers.' },
   ...registryFlags
 })
 type Config = ConfigOf<typeof printFlags>
-
-/** What is printed of one record. */
-interface Line {
-  /** Kafka's time of the record, ISO 8601, UTC. */
-  readonly time: string
-  readonly position: string
-  /** Framed bytes. */
-  readonly size: number
-  readonly id?: string
-  readonly schemaId?: number
-  readonly history?: number
-  readonly midpointMjdTai?: number | undefined
-  readonly problem?: string
-}
-
-function reader (config: Config, log: Logger): (record: KafkaRecord) => Promise<Line> {
-  const registry = createRegistryClient({ url: config.schemaRegistryUrl, log })
-  const schemas = new Map<number, Promise<AlertSchema>>()
-  const schemaOf = (id: number): Promise<AlertSchema> => {
-    const known = schemas.get(id) ?? registry.schemaById(id).then(text => parseSchema(text, `schema ${id}`))
-    schemas.set(id, known)
-    known.catch(() => schemas.delete(id))
-    return known
-  }
-  return async record => {
-    const common = { time: timeOf(record), position: position(record), size: record.value?.length ?? 0 }
-    try {
-      const { schemaId, datum } = parseFrame(record.value ?? Buffer.alloc(0))
-      const { id, history, midpointMjdTai } = alertFacts((await schemaOf(schemaId)).decode(datum))
-      return { ...common, id: id.toString(), schemaId, history, midpointMjdTai }
-    } catch (error) {
-      // A registry that is down is not the record's fault: the step tries again, and the mode fails in the end.
-      if (error instanceof AlertStreamError && error.retryable) throw error
-      return { ...common, problem: error instanceof AlertStreamError ? `${error.code}: ${error.message}` : messageOf(error) }
-    }
-  }
-}
-
-// A producer may write any 64-bit number; JavaScript's dates end earlier.
-function timeOf ({ timestamp }: KafkaRecord): string {
-  const date = new Date(Number(timestamp))
-  return Number.isNaN(date.getTime()) ? `${timestamp} ms` : date.toISOString()
-}
 
 function printer (config: Config, host: Pick<Host, 'print' | 'requestStop'>): Sink<Line> {
   let printed = 0
@@ -71,35 +36,51 @@ function printer (config: Config, host: Pick<Host, 'print' | 'requestStop'>): Si
     async write (line) {
       if (config.count !== undefined && printed >= config.count) return
       printed++
-      await host.print(config.json ? `${JSON.stringify(line)}\n` : text(line))
+      await host.print(config.json ? lineJson(line) : lineText(line))
       if (printed === config.count) host.requestStop()
     }
   }
 }
 
-function text (line: Line): string {
-  const size = `${line.size} bytes`
-  if (line.problem !== undefined) return `${line.time}  ${line.position}  not an alert: ${line.problem}  ${size}\n`
-  return `${line.time}  ${line.id}  history ${line.history}  ${size}\n`
+/** Error: USAGE_BAD_VALUE for flags of a topic beside a store. */
+function checkStore ({ deadLetterStore, topic, follow, from }: Config): void {
+  if (deadLetterStore === undefined) return
+  const given = [...topic === undefined ? [] : [`--topic ${topic}`], ...follow ? ['--follow'] : [], ...from === 'latest' ? ['--from latest'] : []]
+  if (given.length > 0) throw usageErrors.USAGE_BAD_VALUE(`${given.join(' and ')} and --dead-letter-store exclude each other`, { where: 'print-stream', hint: 'Print a topic or a store.' })
 }
 
-function declare (config: Config, connection: KafkaConnection, host: Pick<Host, 'print' | 'requestStop' | 'log'>) {
+function declare (config: Config, connection: KafkaConnection | undefined, host: Pick<Host, 'print' | 'requestStop' | 'log'>) {
   const graph = createGraph('print-stream')
-  const source = readTopic({ connection, topic: config.topic, from: config.from, to: config.follow || config.from === 'latest' ? 'follow' : 'end' })
-  graph.source('topic', source, { records: 100 })
-    .step('decode', reader(config, host.log), { kind: 'avro', detail: `schemas of ${config.schemaRegistryUrl}` })
-    .to('stdout', printer(config, host))
+  const { ofRecord, ofObject } = lineReader(config.schemaRegistryUrl, host.log)
+  const decode = { kind: 'avro', detail: `schemas of ${config.schemaRegistryUrl}` }
+  const url = config.deadLetterStore
+  const lines = url === undefined
+    ? graph.source('topic', readTopic({
+      connection: connection!, topic: config.topic ?? defaultTopic, from: config.from, to: config.follow || config.from === 'latest' ? 'follow' : 'end'
+    }), { records: 100 }).step('decode', ofRecord, decode)
+    : graph.source('store', objectSource({ url, open: async log => openStore(url, { access: 'read', log }), prefix: letterPrefix }), { records: 100 }).step('decode', ofObject, decode)
+  const { reason } = config
+  const chosen = reason === undefined ? lines : lines.filter('reason', ({ letter }) => letter !== undefined && reason.includes(letter.reason), { kind: 'filter', detail: reason.join(', ') })
+  chosen.to('stdout', printer(config, host))
   return graph.build()
 }
 
 export default mode({
   mode: 'print-stream',
-  summary: 'Prints time, id, history length and size of each alert of a topic.',
-  about: 'Time is Kafka\'s time of the record (UTC); history counts prior sources, forced sources and limits; size is that of the framed message.',
-  examples: ['alert-stream print-stream --topic alerts-simulated --from latest', 'alert-stream print-stream --json --count 10'],
+  summary: 'Prints time, id, history length and size of each alert of a topic; of dead letters, origin and reason.',
+  about: 'Time is Kafka\'s time of the record (UTC); history counts prior sources, forced sources and limits; size is that of the framed message. Dead letters are known by their headers, and are printed with where they came from, the node that gave up on them, reason, message, the alert\'s id where it can be read, size and how often they were sent back; for them the registry need not answer. In a store, time is that of the letter\'s record.',
+  examples: [
+    'alert-stream print-stream --topic alerts-simulated --from latest', 'alert-stream print-stream --json --count 10',
+    'alert-stream print-stream --topic alerts-dead-letters --reason UNKNOWN_SCHEMA', 'alert-stream print-stream --dead-letter-store file:///var/dead-letters --json'
+  ],
   flags: printFlags,
-  describe: config => declare(config, describedConnection(config), { print: async () => {}, requestStop: () => {}, log: silent }).describe(),
+  describe: config => {
+    checkStore(config)
+    return declare(config, describedConnection(config), { print: async () => {}, requestStop: () => {}, log: silent }).describe()
+  },
   async run (config, _positionals, host) {
-    await runToEnd(declare(config, await connectionOf(config, 'alert-stream-print'), host), host)
+    checkStore(config)
+    const connection = config.deadLetterStore === undefined ? await connectionOf(config, 'alert-stream-print') : undefined
+    await runToEnd(declare(config, connection, host), host)
   }
 })

@@ -1,0 +1,62 @@
+// The objects of a store as a source: those whose keys begin with a prefix, as they were listed when it opened, so that what is put meanwhile
+// does not come. Emits: each object whole, in order of keys; one that is gone by then is left out. Backpressures: by credits, and reads a
+// few objects ahead. Completes: after the last key.
+import type { Logger, NodeContext, Source, SourceRecord } from '../pipeline/index.ts'
+import type { ObjectStore } from '../stores/index.ts'
+
+export interface StoredObjectRecord {
+  readonly key: string
+  readonly body: Buffer
+}
+
+export interface ObjectSourceOptions {
+  /** Of the store, for descriptions. */
+  readonly url: string
+  /** Called when the graph opens; the source closes what it gives. */
+  readonly open: (log: Logger) => Promise<ObjectStore>
+  /** What the keys begin with. */
+  readonly prefix: string
+  /** Leaves objects out by their keys; asked when the source opens. */
+  readonly keep?: (store: ObjectStore) => Promise<(key: string) => boolean>
+}
+
+/** A bucket takes tens of milliseconds for each. */
+const READ_AHEAD = 8
+
+/** Errors: STORE_*. */
+export function objectSource ({ url, open, prefix, keep }: ObjectSourceOptions): Source<StoredObjectRecord> {
+  let store: ObjectStore | undefined
+  let keys: string[] = []
+  return {
+    kind: 'object store',
+    detail: `${url}: ${prefix}`,
+    async open (context: NodeContext) {
+      store = await open(context.log)
+      const wanted = await keep?.(store) ?? (() => true)
+      for await (const key of store.list(prefix)) if (wanted(key)) keys.push(key)
+      keys.sort()
+    },
+    async * records ({ drain }: NodeContext): AsyncGenerator<SourceRecord<StoredObjectRecord>> {
+      const from = store
+      if (from === undefined) throw new Error('the source is not open')
+      const ahead: Array<Promise<StoredObjectRecord | undefined>> = []
+      const read = async (key: string): Promise<StoredObjectRecord | undefined> => {
+        const object = await from.get(key)
+        return object === undefined ? undefined : { key, body: object.body }
+      }
+      for (let next = 0; !drain.aborted && (next < keys.length || ahead.length > 0);) {
+        while (ahead.length < READ_AHEAD && next < keys.length) {
+          const reading = read(keys[next++]!)
+          reading.catch(() => {})
+          ahead.push(reading)
+        }
+        const object = await ahead.shift()
+        if (object !== undefined) yield { value: object, bytes: object.body.length, position: object.key }
+      }
+    },
+    async close () {
+      keys = []
+      await store?.close()
+    }
+  }
+}
