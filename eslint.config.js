@@ -12,7 +12,7 @@ const bannedOperators = ['rxjs', 'rxjs/operators'].map(name => ({
   importNames: lossy,
   message: 'Lossy or unbounded on envelopes: a dropped envelope never settles and holds its credit for ever. Use the graph builder instead.'
 }))
-const parts = ['sources', 'sinks', 'avro', 'kafka', 'stores', 'generator', 'api', 'devstack', 'config']
+const parts = ['sources', 'sinks', 'avro', 'kafka', 'stores', 'generator', 'api', 'devstack', 'config', 'metrics']
 const noUp = above => ({
   paths: bannedOperators,
   patterns: [{ group: above.flatMap(folder => [`**/${folder}/*`, `**/${folder}`]), message: 'Imports go one way: pipeline <- parts <- modes <- cli.' }]

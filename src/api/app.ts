@@ -51,6 +51,7 @@ export function build (options: ApiOptions): FastifyInstance {
   })
 
   const schemas = new SchemaCache(archive, schemaCacheSize)
+  app.counts.schemas = schemas.lookups
   app.register(async root => {
     await root.register(indexRoute)
     await root.register(healthRoute, { archive, log, healthCacheMs })

@@ -12,6 +12,8 @@ export interface CachedSchema {
 const absentForMs = 1000
 
 export class SchemaCache {
+  /** Schemas asked for that were in memory, and others. */
+  readonly lookups = { hits: 0, misses: 0 }
   readonly #archive: Pick<ArchiveReader, 'getSchema'>
   readonly #known: LRUCache<number, CachedSchema | 'absent'>
   readonly #loading = new Map<number, Promise<CachedSchema | undefined>>()
@@ -24,7 +26,11 @@ export class SchemaCache {
 
   async get (id: number): Promise<CachedSchema | undefined> {
     const known = this.#known.get(id)
-    if (known !== undefined) return known === 'absent' ? undefined : known
+    if (known !== undefined) {
+      this.lookups.hits++
+      return known === 'absent' ? undefined : known
+    }
+    this.lookups.misses++
     let loading = this.#loading.get(id)
     if (loading === undefined) {
       loading = this.#load(id).finally(() => { this.#loading.delete(id) })

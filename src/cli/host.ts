@@ -3,7 +3,6 @@
 import { defaultCacheDir } from '../devstack/tools.ts'
 import type { Host } from '../modes/mode.ts'
 import type { Logger } from '../pipeline/log.ts'
-import { startAdmin } from './admin.ts'
 
 const SECOND_SIGNAL_MS = 1000
 
@@ -52,7 +51,11 @@ export function createHost (log: Logger, { environment, configFile, cacheDir, se
     log,
     stop: stop.signal,
     requestStop: () => stop.abort(),
-    expose: async (status, admin) => admin.adminPort === undefined ? undefined : startAdmin(status, admin.adminPort, admin.adminHost, log),
+    expose: async (status, { adminPort, adminHost }) => {
+      if (adminPort === undefined) return undefined
+      const { startAdmin } = await import('./admin.ts')
+      return startAdmin(status, adminPort, adminHost, log)
+    },
     environment,
     configFile,
     cacheDir: cacheDir ?? defaultCacheDir(environment),

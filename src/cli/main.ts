@@ -15,6 +15,7 @@ import { allModes, findMode } from './find-mode.ts'
 import { createHost } from './host.ts'
 import { createLogger } from './logger.ts'
 import { modes } from './modes.ts'
+import { version } from './version.ts'
 
 /** What a mode leaves behind when it fails (a request that a client library goes on repeating) must not keep the process. */
 const LINGER_MS = 3000
@@ -45,8 +46,7 @@ async function perform (argv: readonly string[], environment: Environment, onDeb
     return
   }
   if (name === '--version') {
-    const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string }
-    process.stdout.write(`${manifest.version}\n`)
+    process.stdout.write(`${version()}\n`)
     return
   }
   const mode = await findMode(name)

@@ -49,11 +49,14 @@ export class KafkaAdmin {
   readonly #admin: Admin
   readonly #patience: number
 
-  /** `patience`: ms to wait until the brokers agree after a change. */
-  constructor (connection: KafkaConnection, { patience = 30_000 }: { readonly patience?: number } = {}) {
+  /** `patience`: ms to wait until the brokers agree after a change. `hurryMs`: try once, for so long (a probe). */
+  constructor (connection: KafkaConnection, { patience = 30_000, hurryMs }: { readonly patience?: number, readonly hurryMs?: number } = {}) {
     this.#connection = connection
     this.#patience = patience
-    this.#admin = new Admin({ ...connection.options, retries: 3, retryDelay: 250, timeout: 20_000 })
+    const pace = hurryMs === undefined
+      ? { retries: 3, retryDelay: 250, timeout: 20_000 }
+      : { retries: 0, timeout: hurryMs, connectTimeout: hurryMs, requestTimeout: hurryMs }
+    this.#admin = new Admin({ ...connection.options, ...pace })
     this.#admin.on('error', () => {})
   }
 

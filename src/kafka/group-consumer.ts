@@ -10,6 +10,7 @@ import type { KafkaConnection } from './connection.ts'
 import { hasProtocolError, kafkaErrors } from './errors.ts'
 import type { Feed } from './feed.ts'
 import { Fetcher } from './fetcher.ts'
+import { GroupFigures } from './group-figures.ts'
 import { type CommittedOffset, GroupMember, type Membership } from './group-member.ts'
 import { GroupTopics } from './group-topics.ts'
 import { type Delivery, laneKey, OffsetTracker, type OffsetToCommit, type TopicPartition } from './offset-tracker.ts'
@@ -39,6 +40,8 @@ export interface GroupPartition extends TopicPartition {
   /** Offset of the next record to hand out. */
   readonly position: bigint
   readonly committed: bigint | undefined
+  /** Offset before which everything has settled. */
+  readonly settled: bigint
   /** Handed out and not yet committable. */
   readonly pending: number
   /** End of what can be read, as of the last fetch. */
@@ -55,6 +58,7 @@ export class GroupConsumer {
   readonly #fetcher: Fetcher
   readonly #tracker: OffsetTracker
   readonly #feeds = new Map<string, Feed>()
+  readonly #figures = new GroupFigures()
   /** Sent in a commit whose answer may have been lost. */
   readonly #attempted = new Map<string, bigint>()
   readonly #closing = new AbortController()
@@ -111,7 +115,9 @@ export class GroupConsumer {
       if (next === undefined) return undefined
       const { topic, partition, offset } = next.record
       const delivery = this.#tracker.deliver(topic, partition, offset)
-      if (delivery !== undefined) return { record: next.record, delivery }
+      if (delivery === undefined) continue
+      this.#figures.delivered()
+      return { record: next.record, delivery }
     }
   }
 
@@ -157,8 +163,28 @@ export class GroupConsumer {
     return [...this.#feeds.values()].flatMap(feed => {
       const state = this.#tracker.state(feed.topic, feed.partition)
       if (state === undefined) return []
-      return [{ topic: feed.topic, partition: feed.partition, position: feed.position, committed: state.committed, pending: state.pending, end: feed.highWatermark }]
+      return [{ topic: feed.topic, partition: feed.partition, position: feed.position, committed: state.committed, settled: state.committable, pending: state.pending, end: feed.highWatermark }]
     })
+  }
+
+  /** Counts since the beginning. */
+  get figures (): GroupFigures {
+    return this.#figures
+  }
+
+  /** Milliseconds for which something has been waiting for a commit. */
+  get commitAge (): number {
+    return this.#figures.commitAge(this.#tracker.outstanding)
+  }
+
+  /** Generation of the group; -1 before the first join. */
+  get generation (): number {
+    return this.#member.membership?.generation ?? -1
+  }
+
+  /** Topics that do not exist (any more). */
+  get missing (): readonly string[] {
+    return this.#topics.missing
   }
 
   /** Records of the owned partitions that are not committable yet, asked of the brokers. */
@@ -196,6 +222,7 @@ export class GroupConsumer {
   #assigned (membership: Membership): void {
     const owned = new Set(membership.partitions.map(({ topic, partition }) => laneKey(topic, partition)))
     this.#drop(feed => !owned.has(laneKey(feed.topic, feed.partition)))
+    this.#figures.joins++
     this.#options.log.info({ group: this.#options.group, generation: membership.generation, partitions: owned.size }, 'joined the kafka group')
     void this.#reconcile(membership)
   }
@@ -208,6 +235,8 @@ export class GroupConsumer {
       this.#tracker.revoke(feed.topic, feed.partition)
       this.#fetcher.remove(feed)
     }
+    // What went with a partition waits for no commit here.
+    this.#figures.commitAge(this.#tracker.outstanding)
   }
 
   async #reconcile (membership: Membership): Promise<void> {
@@ -275,7 +304,9 @@ export class GroupConsumer {
       const state = this.#tracker.state(feed.topic, feed.partition)
       // A settlement may have set it going again meanwhile, so that it was refused twice: a second restart would rewind what was committed since.
       if (feed.removed || state === undefined || feed.fetchPosition !== wanted) return
-      this.#options.log.warn({ topic: feed.topic, partition: feed.partition, wanted: String(wanted), start: String(start) },
+      const lost = start > wanted ? Number(start - wanted) : 0
+      this.#figures.lose(feed.topic, feed.partition, lost)
+      this.#options.log.warn({ topic: feed.topic, partition: feed.partition, wanted: String(wanted), start: String(start), lost },
         'the broker does not keep the offset to be read: starting again with the first that it keeps')
       this.#tracker.assign(feed.topic, feed.partition, start, state.committed)
       feed.reset(start)
@@ -302,12 +333,14 @@ export class GroupConsumer {
     try {
       await this.#member.commit(membership, offsets, topic => ids.get(topic))
     } catch (error) {
+      this.#figures.failedCommits++
       if (hasProtocolError(error, 'FENCED_INSTANCE_ID', 'GROUP_AUTHORIZATION_FAILED')) this.#fail(error as AlertStreamError)
       if (hasProtocolError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) this.#topics.suspect()
       throw error
     }
     // A join meanwhile has compared with the brokers' own word.
     if (this.#member.membership === membership) this.#tracker.committed(offsets)
+    this.#figures.committed(this.#tracker.outstanding)
   }
 
   #fail (error: AlertStreamError): void {

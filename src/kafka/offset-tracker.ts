@@ -129,6 +129,12 @@ export class OffsetTracker {
     return { next: lane.next, committable: lane.committable, committed: lane.committed, pending: lane.entries.length - lane.head }
   }
 
+  /** Whether anything was delivered, or is to be committed, that is not. */
+  get outstanding (): boolean {
+    for (const { next, committed } of this.#lanes.values()) if (next !== committed) return true
+    return false
+  }
+
   /** Every partition assigned now. */
   assigned (): TopicPartition[] {
     return [...this.#lanes.values()].map(({ topic, partition }) => ({ topic, partition }))

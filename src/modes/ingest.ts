@@ -1,6 +1,5 @@
 // ingest: archives every alert of Kafka topics, and every schema before the first alert that needs it. An offset is committed only after its
 // alert is durable or in the dead letters, so whatever dies, nothing is lost; what is delivered again is found to be there already.
-import { setTimeout as sleep } from 'node:timers/promises'
 import { createRegistryClient, parseFrame } from '../avro/index.ts'
 import { adminFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
@@ -11,7 +10,8 @@ import { kafkaGroupSource } from '../sources/kafka-group.ts'
 import { archiveSink, type ArchivableAlert } from '../sinks/archive.ts'
 import { schemaCapture } from '../sinks/schema-capture.ts'
 import { defaultPatienceMs } from '../sinks/unknown-schemas.ts'
-import { crc32c, createDeduplicator, dedupeKey, gzipFrame, type Archive } from '../stores/index.ts'
+import { crc32c, createDeduplicator, dedupeKey, gzipFrame, StoreFigures, type Archive } from '../stores/index.ts'
+import { ingestFace } from './ingest/face.ts'
 import { mode, runToEnd, type AdminServer } from './mode.ts'
 import { archiveOf, connectionOf, deadLettersOf, describedConnection, storeUrls } from './parts.ts'
 
@@ -28,6 +28,7 @@ const ingestFlags = flags({
   'gzip-level': { type: 'integer', min: 1, max: 9, default: 6, description: 'Compression of the objects: 1 is twice as fast as 6 and a few per cent larger.' },
   'gzip-threads': { type: 'integer', min: 1, max: 64, default: 4, description: 'Alerts compressed at once.' },
   'max-in-flight-mib': { type: 'integer', min: 1, default: 32, description: 'Unsettled alerts in memory, MiB of framed bytes, at which reading pauses.' },
+  'visit-gap': { type: 'number', min: 0.1, default: 5, placeholder: 'SECONDS', description: 'Alerts whose Kafka timestamps are further apart than this belong to two visits; each visit is summed up in one log line.' },
   ...registryFlags,
   'unknown-schema-seconds': {
     type: 'number', min: 0, max: 60, default: defaultPatienceMs / 1000,
@@ -38,8 +39,6 @@ const ingestFlags = flags({
   ...adminFlags
 })
 type Config = ConfigOf<typeof ingestFlags>
-
-const LAG_PATIENCE_MS = 2000
 
 /** A store's or a registry's restart: a minute or two, during which the records in flight wait. */
 const patient: RetryPolicy = { attempts: 20, baseMs: 100, maxMs: 10_000 }
@@ -107,28 +106,24 @@ export default mode({
     return declare(config, describedConnection(config), () => { throw new Error('a description opens no store') }, given === undefined ? '--alert-store' : storeUrls(config).alerts).graph.describe()
   },
   async run (config, _positionals, host) {
-    const archive = await archiveOf(config, 'write', host.log)
+    const stores = new StoreFigures()
+    const archive = await archiveOf(config, 'write', host.log, stores)
     const connection = await connectionOf(config, 'alert-stream-ingest')
     const { graph, source, sink } = declare(config, connection, () => archive, archive.alerts.url, host.log)
-    // Not to be had before the source is open, nor while the brokers are out of reach: metrics must not wait for them then.
-    const lag = async (): Promise<number | undefined> =>
-      Promise.race([source.lag().then(Number, () => undefined), sleep(LAG_PATIENCE_MS, undefined, { ref: false })])
+    const face = ingestFace({
+      connection, topics: config.topic, registryUrl: config.schemaRegistryUrl, visitGapSeconds: config.visitGap, archive, stores, source, sink, log: host.log
+    })
     let admin: AdminServer | undefined
     try {
       const run = await runToEnd(graph, host, {
         drainSeconds: config.drainSeconds,
-        onRun: async run => {
-          admin = await host.expose({
-            run,
-            description: graph.describe(),
-            ready: async () => archive.check().then(() => undefined, (error: unknown) => String(error)),
-            facts: async () => ({ ...sink.stats, lag: await lag() })
-          }, config)
-        }
+        observer: face.observer,
+        onRun: async run => { admin = await host.expose(face.status(run, graph.describe()), config) }
       })
       const dead = run.meters().at(-1)?.out ?? 0
       await host.print(`archived ${sink.stats.written + sink.stats.identical} alerts: ${sink.stats.written} written, ${sink.stats.identical} there already, ${dead} dead letters\n`)
     } finally {
+      await face.close()
       await admin?.close()
       await archive.close()
     }

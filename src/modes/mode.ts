@@ -3,7 +3,10 @@
 import type { ConfigFile } from '../config/file.ts'
 import type { ConfigOf, Flags } from '../config/flags.ts'
 import type { Environment, Positional } from '../config/parse.ts'
-import type { Graph, GraphDescription, Logger, Run } from '../pipeline/index.ts'
+import type { Family } from '../metrics/index.ts'
+import type { Graph, GraphDescription, Logger, Run, RunObserver, RunState } from '../pipeline/index.ts'
+import type { Checks } from './health.ts'
+import { recordFacts } from './record-facts.ts'
 
 /** What the process lends to a mode. */
 export interface Host {
@@ -33,11 +36,16 @@ export interface Host {
 
 /** A long-running mode's face to the outside: the admin port shows it. */
 export interface Status {
-  /** Why it is not ready now, or undefined. */
-  ready (): Promise<string | undefined> | string | undefined
+  /** What must answer for the mode to do its work: /readyz names each. */
+  readonly checks: Checks
   readonly run?: Run
-  readonly description?: GraphDescription
-  /** Figures of the mode itself (lag, passes), as JSON. */
+  /** Where the mode is in its life; only where no graph runs, which has a state of its own. */
+  readonly state?: () => RunState
+  /** Its graph's name is the mode's. */
+  readonly description: GraphDescription
+  /** Figures of the mode itself for /metrics, beside those of its graph and of the process. */
+  readonly metrics?: readonly Family[]
+  /** Figures of the mode itself (lag, passes) for /status, as JSON. */
   facts? (): Promise<object> | object
 }
 
@@ -73,13 +81,14 @@ export function mode<const F extends Flags> (definition: Mode<F>): Mode<F> {
 /** What a graph needs so that the CLI can drain it: see `runToEnd`. */
 export interface RunUnderHost {
   readonly drainSeconds?: number
+  readonly observer?: RunObserver
   /** Called when the graph has begun; a rejection (a busy admin port) stops it. */
   readonly onRun?: (run: Run) => void | Promise<void>
 }
 
 /** Runs a graph until it ends by itself or the host asks to stop; then drains it within the deadline. */
 export async function runToEnd (graph: Graph, host: Host, options: RunUnderHost = {}): Promise<Run> {
-  const run = graph.run({ log: host.log })
+  const run = graph.run({ log: host.log, facts: recordFacts, observer: options.observer })
   const drain = (): void => { void run.drain({ deadlineMs: (options.drainSeconds ?? 20) * 1000 }).catch(() => {}) }
   if (host.stop.aborted) drain()
   host.stop.addEventListener('abort', drain)

@@ -10,7 +10,7 @@ import { kafkaConnection, type KafkaConfig, type KafkaConnection } from '../kafk
 import type { DeadLetterSink, Logger } from '../pipeline/index.ts'
 import { kafkaDeadLetters } from '../sinks/kafka-dead-letters.ts'
 import { storeDeadLetters } from '../sinks/store-dead-letters.ts'
-import { createArchive, openStore, type Archive } from '../stores/index.ts'
+import { createArchive, metered, openStore, type Archive, type StoreFigures } from '../stores/index.ts'
 import { modeErrors } from './errors.ts'
 import type { Host } from './mode.ts'
 
@@ -97,12 +97,12 @@ export function storeUrls (config: StoreFlagsConfig): { readonly alerts: string,
   return { alerts, schemas: config.schemaStore ?? local ?? bucket(config.gcpBucketSchemas) ?? alerts }
 }
 
-/** Opens both stores; for `read` nothing is created or cleaned. Errors: STORE_*. */
-export async function archiveOf (config: StoreFlagsConfig, access: 'read' | 'write', log: Logger): Promise<Archive> {
+/** Opens both stores; for `read` nothing is created or cleaned. Their calls are counted in `figures`. Errors: STORE_*. */
+export async function archiveOf (config: StoreFlagsConfig, access: 'read' | 'write', log: Logger, figures: StoreFigures): Promise<Archive> {
   const { alerts, schemas } = storeUrls(config)
   const alertStore = await openStore(alerts, { access, log })
   const schemaStore = schemas === alerts ? alertStore : await openStore(schemas, { access, log })
-  return createArchive({ alerts: alertStore, schemas: schemaStore, layout: config.layout })
+  return createArchive({ alerts: metered(alertStore, 'alerts', figures), schemas: metered(schemaStore, 'schemas', figures), layout: config.layout })
 }
 
 /** The alert schemas: a given package, or the survey's, fetched once into the cache. */

@@ -8,11 +8,14 @@ import { kafkaErrors } from '../kafka/errors.ts'
 import type { OutgoingRecord } from '../kafka/record.ts'
 import { AlertStreamError, createGraph, noRetry } from '../pipeline/index.ts'
 import { burstProfile, DMTN_149, fastProfile, offsetsProfile, type Profile } from '../sources/profiles.ts'
-import { replaySource, type PassReport, type ReplayRecord } from '../sources/replay.ts'
+import { replayErrors, replaySource, type PassReport, type ReplayRecord } from '../sources/replay.ts'
 import { sleepUntil } from '../sources/ticks.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
+import { brokerCheck } from './checks.ts'
+import { checkLimitMs } from './health.ts'
 import { mode, runToEnd, type AdminServer, type Host } from './mode.ts'
 import { connectionOf, describedConnection, destinationSpec } from './parts.ts'
+import { PassFigures, passFamilies } from './play-stream/metrics.ts'
 
 const playFlags = flags({
   ...kafkaFlags,
@@ -105,11 +108,12 @@ export default mode({
     profileOf(config)
     const connection = await connectionOf(config, 'alert-stream-play')
     await checkDestination(config, connection, host)
-    const reports: PassReport[] = []
+    const passes = new PassFigures()
     const { graph, source } = declare(config, connection, report => {
-      reports.splice(0, reports.length, report)
+      passes.add(report)
       void host.print(passLine(report))
     })
+    const kafka = new KafkaAdmin(connection, { hurryMs: checkLimitMs })
     let admin: AdminServer | undefined
     try {
       await runToEnd(graph, host, {
@@ -118,13 +122,21 @@ export default mode({
           admin = await host.expose({
             run,
             description: graph.describe(),
-            ready: () => source.waitingFor,
-            facts: () => ({ passes: source.passes, waitingFor: source.waitingFor, lastPass: reports[0] })
+            checks: {
+              broker: brokerCheck(kafka, [config.dstTopic]),
+              'static-topic': async () => {
+                const { waitingFor, outage } = source
+                if (waitingFor !== undefined && !outage) throw replayErrors.STATIC_TOPIC_INCOMPLETE(waitingFor, { where: config.srcTopic })
+              }
+            },
+            metrics: passFamilies(passes, source),
+            facts: () => ({ passes: source.passes, waitingFor: source.waitingFor, lastPass: passes.last })
           }, config)
         }
       })
     } finally {
       await admin?.close()
+      await kafka.close()
     }
   }
 })

@@ -3,8 +3,12 @@ import { build, closeWithin, listen } from '../api/index.ts'
 import { adminFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { GraphDescription } from '../pipeline/index.ts'
-import { mode } from './mode.ts'
+import { StoreFigures } from '../stores/index.ts'
+import { storeChecks } from './checks.ts'
+import { mode, type AdminServer } from './mode.ts'
 import { archiveOf, storeUrls } from './parts.ts'
+import { httpFamilies } from './serve/metrics.ts'
+import { storeFamily } from './store-metrics.ts'
 
 const serveFlags = flags({
   'listen-host': { type: 'text', default: '127.0.0.1', description: 'Address to listen on.' },
@@ -56,25 +60,30 @@ export default mode({
   flags: serveFlags,
   describe,
   async run (config, _positionals, host) {
-    const archive = await archiveOf(config, 'read', host.log)
+    const stores = new StoreFigures()
+    const archive = await archiveOf(config, 'read', host.log, stores)
     const app = build({
       archive, log: host.log, pathPrefix: config.pathPrefix,
       pressure: { maxEventLoopDelayMs: config.maxEventLoopDelay }
     })
+    let admin: AdminServer | undefined
     try {
       const url = await listen(app, { host: config.listenHost, port: config.listenPort }) + prefixOf(config)
       host.log.info({ url, alerts: archive.alerts.url, schemas: archive.schemas.url, layout: config.layout }, 'serving')
       await host.print(`serving ${url}\n`)
-      const admin = await host.expose({
+      admin = await host.expose({
         description: describe(config),
-        ready: async () => archive.check().then(() => undefined, (error: unknown) => String(error)),
-        facts: () => ({ ...app.counts })
+        state: () => host.stop.aborted ? 'draining' : 'running',
+        checks: storeChecks(archive),
+        metrics: [...httpFamilies(app.counts), storeFamily(stores)],
+        facts: () => ({ ...app.counts, durations: undefined })
       }, config)
       if (!host.stop.aborted) await new Promise<void>(resolve => { host.stop.addEventListener('abort', () => resolve(), { once: true }) })
-      await admin?.close()
     } finally {
       const clean = await closeWithin(app, config.drainSeconds * 1000)
       if (!clean) host.log.warn({}, 'requests were still open at the deadline and were cut')
+      // Last, so that the drain can be seen.
+      await admin?.close()
       await archive.close()
     }
   }

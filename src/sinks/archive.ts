@@ -37,6 +37,7 @@ export function retryable (error: unknown, codes: ReadonlySet<string>): unknown 
 }
 
 /**
+ * Its `write` says what it did: `written` or `identical`.
  * @param archive opened with the graph; the sink does not close it. Errors: ARCHIVE_CONFLICT (another alert has this id), ALERT_ID_INVALID;
  * retryable ones: STORE_*.
  */
@@ -53,8 +54,9 @@ export function archiveSink (archive: () => Archive, dedupe: Deduplicator, detai
         if (put === 'written') stats.writtenBytes += body.length
         return put
       })
-      if (outcome === 'written') stats.written++
-      else stats.identical++
+      const done = outcome === 'written' ? 'written' : 'identical'
+      stats[done]++
+      return done
     }
   }
 }

@@ -7,6 +7,7 @@ import { messageOf } from '../pipeline/errors.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { retainedBytes } from '../kafka/feed.ts'
 import { generationOver, GroupConsumer, type GroupPartition } from '../kafka/group-consumer.ts'
+import type { LostRecords } from '../kafka/group-figures.ts'
 import type { Delivery } from '../kafka/offset-tracker.ts'
 import { type KafkaRecord, position } from '../kafka/record.ts'
 import { Wake } from '../kafka/wake.ts'
@@ -47,8 +48,23 @@ export interface KafkaGroupStats {
   readonly behind: bigint
 }
 
+/** Plain numbers for metrics; of a source that is not open yet, all is nought. */
+export interface KafkaGroupFigures {
+  readonly partitions: readonly GroupPartition[]
+  readonly generation: number
+  readonly joins: number
+  readonly commits: number
+  readonly failedCommits: number
+  /** Milliseconds since the last successful commit, or since the first record after it; 0 while nothing is uncommitted. */
+  readonly commitAgeMs: number
+  readonly lost: readonly LostRecords[]
+  /** Topics that are waited for. */
+  readonly missing: readonly string[]
+}
+
 export interface KafkaGroupSource extends Source<KafkaRecord> {
   stats (): KafkaGroupStats
+  figures (): KafkaGroupFigures
   /** Records of the owned partitions that are not settled yet, asked of the brokers. */
   lag (): Promise<bigint>
 }
@@ -159,6 +175,13 @@ class GroupSource implements KafkaGroupSource {
     const partitions = this.#open.partitions()
     const behind = partitions.reduce((sum, { end, position }) => end !== undefined && end > position ? sum + (end - position) : sum, 0n)
     return { partitions, behind }
+  }
+
+  figures (): KafkaGroupFigures {
+    const consumer = this.#consumer
+    if (consumer === undefined) return { partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: [] }
+    const { commits, failedCommits, joins, lost } = consumer.figures
+    return { partitions: consumer.partitions(), generation: consumer.generation, joins, commits, failedCommits, commitAgeMs: consumer.commitAge, lost, missing: consumer.missing }
   }
 
   async lag (): Promise<bigint> {

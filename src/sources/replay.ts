@@ -63,6 +63,10 @@ export interface ReplaySource extends Source<ReplayRecord> {
   readonly passes: number
   /** Why the next pass cannot begin yet, or undefined. */
   readonly waitingFor: string | undefined
+  /** Whether that is for the brokers to answer, and no matter of the topic. */
+  readonly outage: boolean
+  /** How late passes have begun so far, added up, and the ticks that none began at. */
+  readonly overruns: { readonly lateMs: number, readonly leftOut: number }
   /** Aborted when the graph drains or fails: what is in hand need not wait until it is due. */
   readonly ending: AbortSignal
 }
@@ -99,6 +103,8 @@ class Replay implements ReplaySource {
   readonly detail: string
   passes = 0
   waitingFor: string | undefined
+  outage = false
+  readonly overruns = { lateMs: 0, leftOut: 0 }
   readonly #options: ReplayOptions
   readonly #ending = new AbortController()
   /** The one that is under way; undefined when it has been reported. */
@@ -222,11 +228,13 @@ class Replay implements ReplaySource {
         try {
           found = await wholeTopic(admin, connection, topic, this.#options.acceptUnmarked)
           outage = undefined
+          this.outage = false
         } catch (error) {
           outage ??= performance.now()
           const patient = this.#loops && error instanceof AlertStreamError && error.retryable && performance.now() - outage < GIVE_UP_MS
           if (!patient) throw error
           found = error.message
+          this.outage = true
         }
         const small = typeof found === 'string' ? undefined : this.#tooSmall(found)
         if (typeof found !== 'string' && small === undefined) {
@@ -258,6 +266,8 @@ class Replay implements ReplaySource {
     const { intervalMs } = this.#options
     const next = nextTick(tick, intervalMs, performance.now())
     if (next.lateMs > 0) {
+      this.overruns.lateMs += next.lateMs
+      this.overruns.leftOut += next.leftOut
       context.log.warn({ alerts, tookSeconds: seconds(tookMs), intervalSeconds: seconds(intervalMs), lateSeconds: seconds(next.lateMs), ticksLeftOut: next.leftOut },
         'cannot keep up: the pass took longer than the repeat interval')
     }

@@ -120,7 +120,7 @@ await t.test('the admin port answers /livez, /readyz, /metrics and /status while
     return { status: response.status, type: response.headers.get('content-type'), text: await response.text() }
   }
   t.match(await get('/livez'), { status: 200, text: 'OK\n' })
-  t.match(await get('/readyz'), { status: 200, text: 'OK\n' })
+  t.match(await get('/readyz'), { status: 200, type: /json/, text: '{"ready":true,"checks":{"run":"ok","store":"ok"}}' })
   t.match(await get('/metrics'), { status: 200, type: /^text\/plain; version=0\.0\.4/ })
   const status = await get('/status')
   t.match(status, { status: 200, type: /json/ })

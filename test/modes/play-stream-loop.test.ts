@@ -24,16 +24,18 @@ await t.test('in a loop it waits for the static topic, not ready meanwhile, play
   await cli.waitFor(/"reason":"it does not exist","msg":"waiting for the static topic"/)
   const waiting = await fetch(`http://127.0.0.1:${port}/readyz`)
   t.equal(waiting.status, 503)
-  t.strictSame(await waiting.json(), { detail: 'it does not exist' })
+  t.strictSame(await waiting.json(), {
+    ready: false, checks: { run: 'ok', broker: 'ok', 'static-topic': `STATIC_TOPIC_INCOMPLETE: it does not exist (${source})` }
+  })
   t.equal(await get('/livez'), 'OK\n')
   await create(source)
   await cli.waitFor(/^pass 3: .*\n/m)
-  t.equal(await get('/readyz'), 'OK\n')
+  t.strictSame(JSON.parse(await get('/readyz')), { ready: true, checks: { run: 'ok', broker: 'ok', 'static-topic': 'ok' } })
   t.match(JSON.parse(await get('/status')), {
     state: 'running', graph: { graph: 'play-stream' }, facts: { lastPass: { alerts: 30 } }, nodes: [{ node: 'static-topic' }, { node: 'pace' }, { node: 'simulated-topic' }]
   })
   t.match(await get('/metrics'), /^alert_stream_records_out_total\{node="simulated-topic"\} \d+$/m)
-  t.match(await get('/metrics'), /^alert_stream_passes \d+$/m)
+  t.match(await get('/metrics'), /^alert_stream_passes_total\{outcome="whole"\} \d+$/m)
   const { code, stdout } = await cli.stop()
   t.equal(code, 0)
   const played = passesOf(stdout)

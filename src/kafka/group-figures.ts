@@ -1,0 +1,43 @@
+// What a group's consumer has done so far, as plain numbers, and for how long something has been waiting for its commit.
+import type { TopicPartition } from './offset-tracker.ts'
+
+/** Records that were removed before they were read. */
+export interface LostRecords extends TopicPartition {
+  readonly records: number
+}
+
+export class GroupFigures {
+  commits = 0
+  failedCommits = 0
+  /** How often the group has given partitions. */
+  joins = 0
+  /** Since when something is uncommitted that was delivered, or since the last commit after that. */
+  #since: number | undefined
+  readonly #lost = new Map<string, LostRecords>()
+
+  get lost (): LostRecords[] {
+    return [...this.#lost.values()]
+  }
+
+  /** A record was handed out. */
+  delivered (): void {
+    this.#since ??= performance.now()
+  }
+
+  /** A commit succeeded. */
+  committed (outstanding: boolean): void {
+    this.commits++
+    this.#since = outstanding ? performance.now() : undefined
+  }
+
+  /** Milliseconds since the last commit, or since the first record that was delivered after it; 0 where nothing is outstanding. */
+  commitAge (outstanding: boolean): number {
+    if (!outstanding) this.#since = undefined
+    return this.#since === undefined ? 0 : performance.now() - this.#since
+  }
+
+  lose (topic: string, partition: number, records: number): void {
+    const key = `${topic}/${partition}`
+    this.#lost.set(key, { topic, partition, records: (this.#lost.get(key)?.records ?? 0) + records })
+  }
+}

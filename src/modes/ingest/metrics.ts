@@ -1,0 +1,55 @@
+// The ingester's own figures for /metrics: its place in the group, what it has archived, how its stores and visits do.
+import { family, single, type Family } from '../../metrics/index.ts'
+import type { ArchiveSinkStats } from '../../sinks/archive.ts'
+import type { KafkaGroupSource } from '../../sources/kafka-group.ts'
+import { storeFamily } from '../store-metrics.ts'
+import type { StoreFigures } from '../../stores/index.ts'
+import type { PartitionLag } from './lag.ts'
+import type { IngestWatch } from './watch.ts'
+
+export interface IngestFigures {
+  readonly source: Pick<KafkaGroupSource, 'figures'>
+  readonly stats: ArchiveSinkStats
+  readonly stores: StoreFigures
+  readonly watch: Pick<IngestWatch, 'ages' | 'visits'>
+  /** Undefined where the brokers do not answer in time. */
+  readonly lags: () => Promise<readonly PartitionLag[] | undefined>
+}
+
+export function ingestFamilies ({ source, stats, stores, watch, lags }: IngestFigures): Family[] {
+  return [
+    ...groupFamilies(source),
+    family('alert_stream_kafka_up', async () => [{ value: await lags() === undefined ? 0 : 1 }]),
+    family('alert_stream_kafka_lag_records', async () =>
+      (await lags() ?? []).map(({ topic, partition, records }) => ({ labels: { topic, partition: String(partition) }, value: records }))),
+    family('alert_stream_alerts_archived_total', () => (['written', 'identical'] as const).map(outcome => ({ labels: { outcome }, value: stats[outcome] }))),
+    single('alert_stream_archived_bytes_total', () => stats.writtenBytes),
+    single('alert_stream_alert_age_seconds', () => watch.ages.read()),
+    family('alert_stream_visits_total', () => watch.visits.map(({ topic, visits: value }) => ({ labels: { topic }, value }))),
+    family('alert_stream_visit_alerts', () => watch.visits.map(({ topic, alerts: value }) => ({ labels: { topic }, value }))),
+    family('alert_stream_visit_duration_seconds', () => watch.visits.map(({ topic, durations }) => ({ labels: { topic }, value: durations.read() }))),
+    family('alert_stream_visit_overruns_total', () => watch.visits.map(({ topic, overruns: value }) => ({ labels: { topic }, value }))),
+    storeFamily(stores)
+  ]
+}
+
+function groupFamilies (source: Pick<KafkaGroupSource, 'figures'>): Family[] {
+  const at = (topic: string, partition: number) => ({ topic, partition: String(partition) })
+  return [
+    family('alert_stream_kafka_settled_offset', () =>
+      source.figures().partitions.map(({ topic, partition, settled }) => ({ labels: at(topic, partition), value: Number(settled) }))),
+    family('alert_stream_kafka_committed_offset', () => source.figures().partitions.flatMap(({ topic, partition, committed }) =>
+      committed === undefined ? [] : [{ labels: at(topic, partition), value: Number(committed) }])),
+    single('alert_stream_kafka_commit_age_seconds', () => source.figures().commitAgeMs / 1000),
+    family('alert_stream_kafka_commits_total', () => {
+      const { commits, failedCommits } = source.figures()
+      return [{ labels: { outcome: 'done' }, value: commits }, { labels: { outcome: 'failed' }, value: failedCommits }]
+    }),
+    single('alert_stream_kafka_rebalances_total', () => source.figures().joins),
+    single('alert_stream_kafka_generation', () => source.figures().generation),
+    family('alert_stream_kafka_assigned_partitions', () =>
+      [...Map.groupBy(source.figures().partitions, ({ topic }) => topic)].map(([topic, { length }]) => ({ labels: { topic }, value: length }))),
+    family('alert_stream_kafka_lost_records_total', () =>
+      source.figures().lost.map(({ topic, partition, records }) => ({ labels: at(topic, partition), value: records })))
+  ]
+}
