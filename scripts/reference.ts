@@ -1,13 +1,17 @@
-// Writes the flags of all modes into docs/configuration.md, between its two marks. A test fails where the file is not current.
+// Writes what is made from the code into the documentation, each between its two marks: the flags of all modes into docs/configuration.md,
+// the metrics into docs/metrics.md. A test fails where a file is not current.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { allModes } from '../src/cli/find-mode.ts'
 import { referenceMarkdown } from '../src/config/reference.ts'
+import { metricsMarkdown } from '../src/metrics/document.ts'
 
-const FILE = join(import.meta.dirname, '..', 'docs', 'configuration.md')
-const START = /(<!-- reference: .*-->\n)[^]*(?=<!-- end of reference -->)/
+async function put (name: string, marks: RegExp, text: string): Promise<void> {
+  const file = join(import.meta.dirname, '..', 'docs', name)
+  const before = await readFile(file, 'utf8')
+  if (!marks.test(before)) throw new Error(`${file} has no marks for it`)
+  await writeFile(file, before.replace(marks, (_, mark: string) => `${mark}\n${text}\n`))
+}
 
-const text = await readFile(FILE, 'utf8')
-if (!START.test(text)) throw new Error(`${FILE} has no marks for the reference`)
-const reference = referenceMarkdown(await allModes())
-await writeFile(FILE, text.replace(START, (_, mark: string) => `${mark}\n${reference}\n`))
+await put('configuration.md', /(<!-- reference: .*-->\n)[^]*(?=<!-- end of reference -->)/, referenceMarkdown(await allModes()))
+await put('metrics.md', /(<!-- made by .*-->\n)[^]*(?=<!-- end of what is made -->)/, await metricsMarkdown())

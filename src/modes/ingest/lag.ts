@@ -14,7 +14,7 @@ const LIMIT_MS = 2000
 
 /** Resolves with the lag of each partition that is owned; undefined where the brokers do not answer in time. Never rejects. */
 export function lagOf (
-  admin: Pick<KafkaAdmin, 'endOffsets'>, topics: readonly string[], source: Pick<KafkaGroupSource, 'figures'>
+  admin: Pick<KafkaAdmin, 'endOffsets'>, topics: readonly string[], source: Pick<KafkaGroupSource, 'figures'>, limitMs = LIMIT_MS
 ): () => Promise<readonly PartitionLag[] | undefined> {
   const ask = async (): Promise<readonly PartitionLag[]> => {
     const ends = new Map(await Promise.all(topics.map(async topic => [topic, await endsOf(admin, topic)] as const)))
@@ -23,7 +23,7 @@ export function lagOf (
       return { topic, partition, records: behind > 0n ? Number(behind) : 0 }
     })
   }
-  const shared = sharedAnswer(ask, LIMIT_MS, () => new Error('the brokers did not answer in time'))
+  const shared = sharedAnswer(ask, limitMs, () => new Error('the brokers did not answer in time'))
   return () => shared().catch(() => undefined)
 }
 
