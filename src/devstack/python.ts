@@ -1,4 +1,4 @@
-// A Python virtual environment with the independent readers that judge our output (fastavro, astropy, confluent-kafka), made once in the
+// A Python virtual environment with the independent readers that judge our output (fastavro, astropy, confluent-kafka, requests), made once in the
 // cache by pip from pinned versions. Its name carries a hash of the list and of the Python, so a change of either makes a new one; it
 // appears by one rename, so an interrupted install is never taken for a complete one.
 import { createHash } from 'node:crypto'
@@ -20,6 +20,19 @@ export const PYTHON_REQUIREMENTS: readonly string[] = [
   'fastavro==1.12.1; python_version < "3.11"',
   'confluent-kafka==2.16.1; python_version >= "3.11"',
   'confluent-kafka==2.11.1; python_version < "3.11"',
+  // What confluent-kafka's schema registry client imports: its extra names versions that not every index has.
+  'attrs==26.1.0; python_version >= "3.11"',
+  'attrs==25.4.0; python_version < "3.11"',
+  'authlib==1.9.9; python_version >= "3.11"',
+  'authlib==1.6.6; python_version < "3.11"',
+  'cachetools==8.0.1; python_version >= "3.11"',
+  'cachetools==6.2.4; python_version < "3.11"',
+  'certifi==2026.10.18',
+  'httpx2==2.16.2; python_version >= "3.11"',
+  'httpx==0.28.1; python_version < "3.11"',
+  'orjson==3.11.4; python_version < "3.11"',
+  'requests==2.34.2; python_version >= "3.11"',
+  'requests==2.32.5; python_version < "3.11"',
   'cramjam==2.14.0; python_version >= "3.11"',
   'cramjam==2.11.0; python_version < "3.11"',
   'backports.zstd==1.8.0; python_version >= "3.11" and python_version < "3.14"',

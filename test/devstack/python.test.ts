@@ -5,10 +5,11 @@ import t from 'tap'
 import { pythonEnvironment } from '../../src/devstack/index.ts'
 import { tempDir, usePython } from '../support/stack.ts'
 
-await t.test('the environment reads Avro with every codec, FITS and Kafka', async t => {
+await t.test('the environment reads Avro with every codec, FITS, Kafka, schema registries and HTTP', async t => {
   const python = await usePython(t)
   const program = `
-import io, fastavro, numpy, astropy.io.fits, confluent_kafka
+import io, fastavro, numpy, astropy.io.fits, confluent_kafka, requests
+from confluent_kafka.schema_registry.avro import AvroDeserializer
 schema = {"type": "record", "name": "a", "fields": [{"name": "x", "type": "long"}]}
 for codec in ("null", "deflate", "snappy", "zstandard"):
     out = io.BytesIO(); fastavro.writer(out, schema, [{"x": 2**62}], codec=codec); out.seek(0)

@@ -44,7 +44,7 @@ export async function useOwnKafka (t: Test, options: Partial<KafkaOptions> = {})
   return server
 }
 
-/** Path of a Python that has numpy, astropy, fastavro and confluent-kafka. */
+/** Path of a Python that has numpy, astropy, fastavro, confluent-kafka (with its registry client) and requests. */
 export async function usePython (_t: Test): Promise<string> {
   return await pythonEnvironment(cache())
 }
