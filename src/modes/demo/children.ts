@@ -27,7 +27,8 @@ export async function startMode<Facts> (
   const dataDir = join(stateDir, 'modes', mode)
   await mkdir(dataDir, { recursive: true })
   await reclaimFolder(dataDir, host.log)
-  const [port = 0] = await freePorts(1)
+  // A port that the mode is told to open is free until then.
+  const port = (await freePorts(2)).find(each => !args.includes(String(each))) ?? 0
   const [program = '', ...first] = host.self
   const url = `http://127.0.0.1:${port}`
   const server = await startServer({
