@@ -2,6 +2,7 @@
 export { encodeFrame, parseFrame, writeFrameHeader, frameHeaderLength, type Frame } from './wire-format.ts'
 export { parseSchema, type AlertSchema, type AlertValue } from './schema.ts'
 export { compactJson } from './json.ts'
+export { freshErrors, freshId, freshVisit, mjdTai, MOST_FRESH_ALERTS, refresher, type Fresh, type FoundAlert, type Refresher, type Renewal } from './fresh.ts'
 export { alertFacts, type AlertFacts } from './facts.ts'
 export { codecNames, type CodecName } from './codecs.ts'
 export { openContainer, type Container, type ContainerFailure, type ContainerOptions, type ContainerRecord } from './container.ts'

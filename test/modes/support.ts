@@ -84,8 +84,7 @@ export class Program {
     // A list that is given twice is one list: a test's own servers replace these.
     const own = (flag: string, value: string): string[] => args.includes(flag) ? [] : [flag, value]
     const kafka = mode === 'sync-schema' ? [] : own('--broker', this.stack.kafka)
-    const registry = mode === 'play-stream' ? [] : own('--schema-registry-url', this.stack.registry)
-    return [mode, ...kafka, ...registry, '--log-level', 'warn', ...args]
+    return [mode, ...kafka, ...own('--schema-registry-url', this.stack.registry), '--log-level', 'warn', ...args]
   }
 }
 
@@ -116,7 +115,7 @@ export function linesOf (text: string): string[] {
 }
 
 /** `pass 1: 30 alerts in 0.12 s, 250 alerts/s, 1.5 MB/s, at most 0.02 s late` */
-const PASS = /^pass (\d+): (\d+) alerts in (\d+\.\d\d) s, (\d+) alerts\/s, (\d+\.\d) MB\/s(?:, at most (\d+\.\d\d) s late)?(?:, interrupted: (.+))?$/
+const PASS = /^pass (\d+): (\d+) alerts in (\d+\.\d\d) s, (\d+) alerts\/s, (\d+\.\d) MB\/s(?:, at most (\d+\.\d\d) s late)?(?:, \d+ unmodified)?(?:, interrupted: (.+))?$/
 /** What the lines of complete passes say. */
 export function passesOf (stdout: string): Array<{ pass: number, alerts: number, interrupted: string | undefined }> {
   return linesOf(stdout.slice(0, stdout.lastIndexOf('\n') + 1)).map(line => {

@@ -1,0 +1,107 @@
+// A live sky: new ids and times in every pass, judged by a Python consumer; and what becomes of records that cannot be made fresh.
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { createRegistryClient, encodeFrame } from '../../src/avro/index.ts'
+import { partitionFor } from '../../src/kafka/murmur2.ts'
+import { surveySchema } from '../generator/kit.ts'
+import { adminFor, outgoing, produce } from '../kafka/support.ts'
+import { NOBODY, uniqueName, usePython, useStack } from '../support/stack.ts'
+import { registryDouble } from './archive-kit.ts'
+import { alertFile, connectionTo, contentOf, everyRecord, linesOf, passesOf, Program, load, replayTopics } from './support.ts'
+
+const stack = await useStack(t)
+const python = await usePython(t)
+const program = new Program(stack)
+const connection = await connectionTo(stack)
+const admin = adminFor(t, connection)
+const subject = uniqueName('alert-packet')
+const registry = createRegistryClient({ url: stack.registry })
+const ids: Record<string, number> = {}
+for (const version of ['7.4', '11.1']) ids[version] = (await registry.register(subject, (await surveySchema(version)).text)).id
+const FRESH = ['--fresh-ids', '--fresh-times']
+const ONCE = ['--repeat-interval', '-1', '--burst']
+
+interface Judgement { readonly alerts: number[], readonly ids: number, readonly seconds: number[] }
+
+async function judge (source: string, destination: string): Promise<Judgement> {
+  const { stdout } = await promisify(execFile)(python, [join(import.meta.dirname, 'judge_fresh.py'), stack.kafka, source, destination, stack.registry], { maxBuffer: 1 << 24 })
+  return JSON.parse(stdout) as Judgement
+}
+
+for (const version of ['7.4', '11.1']) {
+  await t.test(`alerts of ${version}: each pass, and each start, has ids and times of its own; all else is as it was`, async t => {
+    const { source, destination, flags } = replayTopics()
+    await load(program, subject, source, await alertFile(t, { version, alerts: 40 }), '--schema-version', version)
+    const begun = Date.now() / 1000
+    const cli = program.start(t, 'play-stream', [...flags, '--dst-topic-partitions', '3', ...FRESH, '--repeat-interval', '0.2', '--burst'])
+    await cli.waitFor(/^pass 2: 40 .*\n/m)
+    const looped = await cli.stop()
+    t.equal(looped.code, 0)
+    const once = await program.run('play-stream', [...flags, ...FRESH, '--repeat-interval', '-1', '--profile', 'dmtn-149', '--burst-seconds', '0.1', '--visit-size', '100'])
+    t.match(once, { code: 0, stdout: /^pass 1: 100 alerts/ }, once.stderr)
+    const counts = passesOf(looped.stdout).map(({ alerts }) => alerts).filter(alerts => alerts > 0)
+    const all = counts.reduce((sum, count) => sum + count, 100)
+    const verdict = await judge(source, destination)
+    t.match(verdict, { alerts: [...counts, 100], ids: all, visits: counts.length + 1, taken: 0, valid: true, moved: true, problems: [] })
+    t.ok(verdict.seconds.every(second => second >= Math.floor(begun) && second <= Date.now() / 1000), 'the passes have the seconds in which they began')
+    const records = await everyRecord(connection, destination)
+    t.ok(records.every(({ key, partition }) => partition === partitionFor(key!, 3)), 'in the partition of the new key')
+  })
+}
+
+await t.test('without these flags the registry is not asked, and the copy is byte for byte the same, a smaller visit too', async t => {
+  const { source, destination, flags } = replayTopics()
+  await load(program, subject, source, await alertFile(t))
+  const nowhere = ['--schema-registry-url', `http://127.0.0.1:${NOBODY}`]
+  t.match(await program.run('play-stream', [...flags, ...ONCE, ...nowhere]), { code: 0, stderr: '' })
+  const before = await everyRecord(connection, source)
+  t.strictSame((await everyRecord(connection, destination)).map(contentOf).sort(), before.map(contentOf).sort())
+  const smaller = replayTopics()
+  t.match(await program.run('play-stream', ['--src-topic', source, ...smaller.flags.slice(2), ...ONCE, ...nowhere, '--visit-size', '5']), { code: 0, stdout: /^pass 1: 5 alerts/ })
+  const offset = (record: typeof before[number]): number => Number(record.headers.find(([name]) => name.toString() === 'alertsim-time-offset')![1])
+  t.strictSame((await everyRecord(connection, smaller.destination)).map(contentOf).sort(), before.toSorted((a, b) => offset(a) - offset(b) || a.partition - b.partition).slice(0, 5).map(contentOf).sort())
+  t.match(await program.run('play-stream', [...flags, ...ONCE, '--visit-size', '13']), {
+    code: 1, stderr: /^STATIC_TOPIC_SMALL: the static topic cannot be played: it holds 12 alerts, a visit is to have 13 .*--fresh-ids/m
+  })
+})
+
+await t.test('what is no alert of a known schema is copied as it is, told of once for each kind, and counted; the alerts beside it are fresh', async t => {
+  const { source, destination, flags } = replayTopics()
+  await admin.createTopic(source, { partitions: 1, replicas: 1 })
+  const loaded = uniqueName('static')
+  await load(program, subject, loaded, await alertFile(t, { alerts: 4 }))
+  const alerts = await everyRecord(connection, loaded)
+  const cut = alerts[0]!.value!.subarray(0, 50)
+  const strange = [
+    outgoing('no frame'), outgoing('no frame either'), { key: Buffer.from('tombstone'), value: null, headers: [] },
+    { key: null, value: encodeFrame(2_000_000_000, Buffer.from([2])), headers: [] }, { key: null, value: cut, headers: [] }
+  ]
+  await produce(connection, source, [...strange, ...alerts.map(({ key, value, headers }) => ({ key, value, headers }))])
+  const { code, stdout, stderr } = await program.run('play-stream', [...flags, ...FRESH, ...ONCE, '--accept-unmarked'])
+  t.equal(code, 0)
+  t.match(stdout, /^pass 1: 9 alerts in .* MB\/s, 5 unmodified\n$/)
+  const told = linesOf(stderr).map(line => JSON.parse(line) as { code: string, position: string, pass: number })
+  t.strictSame(told.map(({ code }) => code), ['FRAME_BAD_MAGIC', 'FRAME_EMPTY', 'UNKNOWN_SCHEMA', 'DATUM_INVALID'])
+  t.match(told[0], { pass: 1, position: `${source}[0]@0` })
+  const after = await everyRecord(connection, destination)
+  t.strictSame(after.slice(0, 5).map(contentOf), strange.map(contentOf))
+  const keys = after.slice(5).map(({ key }) => BigInt(key!.toString()))
+  t.equal(new Set(keys).size, 4)
+  t.ok(keys.every(key => key >= 2n ** 62n))
+})
+
+await t.test('while the registry is away alerts wait, and none is copied stale', async t => {
+  const { source, destination, flags } = replayTopics()
+  await load(program, subject, source, await alertFile(t))
+  const double = await registryDouble(t, stack.registry)
+  double.set('down')
+  const cli = program.start(t, 'play-stream', [...flags, ...FRESH, ...ONCE, '--schema-registry-url', double.url])
+  await cli.waitFor(/"node":"refresh".*REGISTRY_UNAVAILABLE|REGISTRY_UNAVAILABLE.*"node":"refresh"/)
+  double.set('up')
+  const { code, stdout } = await cli.finished
+  t.equal(code, 0)
+  t.strictSame(passesOf(stdout), [{ pass: 1, alerts: 12, interrupted: undefined }])
+  t.ok((await everyRecord(connection, destination)).every(({ key }) => BigInt(key!.toString()) >= 2n ** 62n))
+})
