@@ -116,6 +116,14 @@ export const catalogue = table({
   },
   alert_stream_pass_duration_seconds: { type: 'histogram', labels: [], unit: 'seconds', modes: play, help: 'Time from the beginning of a pass until its last alert was published.' },
   alert_stream_pass_alerts: { type: 'gauge', labels: [], unit: 'alerts', modes: play, help: 'Alerts of the last pass.' },
+  alert_stream_pass_alert_late_seconds: {
+    type: 'gauge', labels: [], unit: 'seconds', modes: play, help: 'How long after it was due the latest alert of the last pass was published; 0 where --profile fast sets no times.',
+    alert: 'above 5: the alerts of a visit do not leave when the profile wants it.'
+  },
+  alert_stream_pass_alerts_unmodified_total: {
+    type: 'counter', labels: [], unit: 'alerts', modes: play, help: 'Alerts that --fresh-ids or --fresh-times could not change and that were copied as they are.',
+    alert: 'any increase: consumers see the same ids again; the log says why.'
+  },
   alert_stream_pass_late_seconds_total: {
     type: 'counter', labels: [], unit: 'seconds', modes: play, help: 'How late passes began, added up: the pass before took longer than the interval.',
     alert: 'any increase: the simulator cannot keep up with its interval.'

@@ -12,7 +12,7 @@ import { burstProfile, DMTN_149, fastProfile, offsetsProfile, type Profile } fro
 import { replayErrors, replaySource, type PassReport, type ReplayRecord } from '../sources/replay.ts'
 import { PassSeconds, sleepUntil } from '../sources/ticks.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
-import { brokerCheck } from './checks.ts'
+import { brokerCheck, registryCheck } from './checks.ts'
 import { checkLimitMs } from './health.ts'
 import { mode, runToEnd, type AdminServer, type Host } from './mode.ts'
 import { connectionOf, describedConnection, destinationSpec } from './parts.ts'
@@ -131,7 +131,7 @@ export default mode({
     await checkDestination(config, connection, host)
     const passes = new PassFigures()
     const { graph, source } = declare(config, connection, host.log, (report, unmodified) => {
-      passes.add(report)
+      passes.add(report, unmodified)
       void host.print(passLine(report, unmodified))
     })
     const kafka = new KafkaAdmin(connection, { hurryMs: checkLimitMs })
@@ -145,6 +145,7 @@ export default mode({
             description: graph.describe(),
             checks: {
               broker: brokerCheck(kafka, [config.dstTopic]),
+              ...(config.freshIds || config.freshTimes ? { registry: registryCheck(config.schemaRegistryUrl) } : {}),
               'static-topic': async () => {
                 const { waitingFor, outage } = source
                 if (waitingFor !== undefined && !outage) throw replayErrors.STATIC_TOPIC_INCOMPLETE(waitingFor, { where: config.srcTopic })

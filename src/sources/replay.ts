@@ -8,6 +8,7 @@ import type { KafkaConnection } from '../kafka/connection.ts'
 import { recordBytes, type KafkaRecord } from '../kafka/record.ts'
 import { AlertStreamError, defineErrors, type NodeContext, type Source, type SourceRecord } from '../pipeline/index.ts'
 import { readTopic } from './kafka-topic.ts'
+import { copies, places } from './places.ts'
 import { timeOffset, type Profile } from './profiles.ts'
 import { countOf, topicChanged, wholeTopic } from './static-topic.ts'
 import { nextTick, sleepUntil, type PassSeconds } from './ticks.ts'
@@ -274,22 +275,6 @@ class Replay implements ReplaySource {
     await sleepUntil(next.tick, context.drain)
     return next.tick
   }
-}
-
-/** The place of each record in a topic, partition after partition. */
-function places ({ start, end }: TopicSnapshot): (record: KafkaRecord) => number {
-  let before = 0
-  const bases = end.map((each, partition) => {
-    const base = before
-    before += Number(each - (start[partition] ?? 0n))
-    return base
-  })
-  return ({ partition, offset }) => (bases[partition] ?? 0) + Number(offset - (start[partition] ?? 0n))
-}
-
-/** How often an alert is played in a row: over all places, `expected` in all; once where that is no more than the topic holds. */
-function copies (place: number, held: number, expected: number): number {
-  return expected <= held ? 1 : Math.floor((place + 1) * expected / held) - Math.floor(place * expected / held)
 }
 
 function stoppedShort ({ alerts, expected, failed }: Pass): string | undefined {

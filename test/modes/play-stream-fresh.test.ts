@@ -92,16 +92,22 @@ await t.test('what is no alert of a known schema is copied as it is, told of onc
   t.ok(keys.every(key => key >= 2n ** 62n))
 })
 
-await t.test('while the registry is away alerts wait, and none is copied stale', async t => {
+await t.test('while the registry is away alerts wait, none is copied stale, and /readyz names it', async t => {
   const { source, destination, flags } = replayTopics()
   await load(program, subject, source, await alertFile(t))
   const double = await registryDouble(t, stack.registry)
   double.set('down')
-  const cli = program.start(t, 'play-stream', [...flags, ...FRESH, ...ONCE, '--schema-registry-url', double.url])
+  const cli = program.start(t, 'play-stream', [...flags, ...FRESH, '--burst', '--schema-registry-url', double.url, '--admin-port', '0', '--log-level', 'info'])
+  const [, port] = await cli.waitFor(/"port":(\d+),"msg":"admin port is open"/)
+  const get = async (path: string) => await (await fetch(`http://127.0.0.1:${port}${path}`)).text()
   await cli.waitFor(/"node":"refresh".*REGISTRY_UNAVAILABLE|REGISTRY_UNAVAILABLE.*"node":"refresh"/)
+  t.match(JSON.parse(await get('/readyz')), { ready: false, checks: { broker: 'ok', registry: /^REGISTRY_UNAVAILABLE/ } })
   double.set('up')
-  const { code, stdout } = await cli.finished
-  t.equal(code, 0)
-  t.strictSame(passesOf(stdout), [{ pass: 1, alerts: 12, interrupted: undefined }])
+  await cli.waitFor(/^pass 1: 12 alerts/m)
+  t.match(JSON.parse(await get('/readyz')), { ready: true, checks: { registry: 'ok' } })
+  const metrics = await get('/metrics')
+  t.match(metrics, /^alert_stream_pass_alerts_unmodified_total 0$/m)
+  t.match(metrics, /^alert_stream_pass_alert_late_seconds 0$/m)
+  t.equal((await cli.stop()).code, 0)
   t.ok((await everyRecord(connection, destination)).every(({ key }) => BigInt(key!.toString()) >= 2n ** 62n))
 })
