@@ -4,7 +4,7 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { checkPrerequisites, defaultCacheDir, downloadsMissing, ensureKafka, ensureRegistry, pythonEnvironment } from '../src/devstack/index.ts'
+import { checkPrerequisites, defaultCacheDir, downloadsMissing, ensureGcs, ensureKafka, ensureRegistry, pythonEnvironment } from '../src/devstack/index.ts'
 import { formatError } from '../src/pipeline/errors.ts'
 import { makeRunFolder, removeRunFolder, RUN_FOLDER } from '../test/support/run-folder.ts'
 import { tapCounter, type Counts } from '../test/support/tap-counts.ts'
@@ -89,12 +89,14 @@ async function prepare (files: readonly string[]): Promise<void> {
   const texts = await Promise.all(files.map(async file => await readFile(join(ROOT, file), 'utf8')))
   const servers = texts.some(text => /\b(useStack|useOwnKafka|startKafka|startRegistry|startStack|startCli|runCli)\b/.test(text))
   const python = texts.some(text => /\b(usePython|pythonEnvironment)\b/.test(text))
+  const gcs = texts.some(text => /\b(useGcs|startGcs|ensureGcs)\b|--store'?,? '?gs\b/.test(text))
   const cache = { cacheDir: defaultCacheDir(process.env), env: process.env, progress: say }
   await checkPrerequisites({ java: servers, maven: servers && await downloadsMissing(cache.cacheDir), python: python && 'venv' }, process.env)
   if (servers) {
     await ensureKafka(cache)
     await ensureRegistry(cache)
   }
+  if (gcs) await ensureGcs(cache)
   if (python) await pythonEnvironment(cache)
 }
 

