@@ -1,6 +1,7 @@
 import t from 'tap'
 import { pathToFileURL } from 'node:url'
 import { openStore, parseStoreUrl } from '../../src/stores/open-store.ts'
+import { useGcs } from '../support/stack.ts'
 
 await t.test('URLs of both kinds are read', async t => {
   t.same(parseStoreUrl('file:///data/alerts'), { kind: 'file', root: '/data/alerts' })
@@ -25,6 +26,13 @@ await t.test('a file store opens by URL, also where the path needs escapes', asy
   await store.close()
 })
 
-await t.test('a bucket says that it is not built in yet and what to use', async t => {
-  await t.rejects(openStore('gs://bucket/prefix'), { code: 'STORE_NOT_AVAILABLE', hint: /file:\/\//, where: 'gs://bucket/prefix' })
+await t.test('a bucket opens by URL, with and without a prefix, and names itself by it', async t => {
+  const { url: emulatorHost, bucket } = await useGcs(t)
+  const name = await bucket()
+  for (const [given, url] of [['', ''], ['/', ''], ['/some/prefix/', '/some/prefix']] as const) {
+    const store = await openStore(`gs://${name}${given}`, { emulatorHost })
+    t.equal(store.url, `gs://${name}${url}`)
+    t.equal(await store.put('x', Buffer.from('1'), { contentType: 'text/plain', crc32c: 0 }), given === '/' ? 'identical' : 'written')
+    await store.close()
+  }
 })
