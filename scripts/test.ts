@@ -14,6 +14,9 @@ const TAP = join('tap', 'dist', 'esm', 'run.mjs')
 // What tap adds to a failure that helps nobody who reads it.
 const NOISE = new Set(['args', 'command', 'cwd', 'externalID', 'jobId', 'source', 'stdio', 'at', 'test'])
 
+// Tests say themselves where Cloud Storage is.
+delete process.env.STORAGE_EMULATOR_HOST
+
 const counts = { passed: 0, failed: 0, skipped: 0 }
 let running: ChildProcess | undefined
 let stopped: NodeJS.Signals | undefined

@@ -28,7 +28,7 @@ export async function main (argv: readonly string[]): Promise<number> {
     process.exit(1)
   })
   try {
-    await perform(argv, process.env, on => { debug = on })
+    await perform(argv, ownEnvironment(), on => { debug = on })
     return 0
   } catch (error) {
     complain(error, debug)
@@ -68,6 +68,13 @@ async function perform (argv: readonly string[], environment: Environment, onDeb
   } finally {
     host.dispose()
   }
+}
+
+// The client library of Cloud Storage reads STORAGE_EMULATOR_HOST by itself and makes a wrong address of it: our store gets it from the host.
+function ownEnvironment (): Environment {
+  const environment = { ...process.env }
+  delete process.env.STORAGE_EMULATOR_HOST
+  return environment
 }
 
 /** One line for the user; where the program went wrong only for who asks. */

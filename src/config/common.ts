@@ -35,14 +35,15 @@ export const registryFlags = flags({
 })
 
 export const storeFlags = flags({
-  'alert-store': { type: 'text', placeholder: 'URL', description: 'Where alerts are kept: file:///dir or gs://bucket[/prefix].' },
+  'alert-store': { type: 'text', placeholder: 'URL', description: 'Where alerts are kept: file:///dir, or gs://bucket[/prefix] with Application Default Credentials (or STORAGE_EMULATOR_HOST).' },
   'schema-store': { type: 'text', placeholder: 'URL', description: 'Where schemas are kept; default: the alert store.' },
   layout: { type: 'choice', choices: ['v1', 'v2'], default: 'v2', description: 'Layout of object names: v2 (folders by the first 6 digits of the id) or v1 (2022).' },
-  'gcp-project': { type: 'text', description: 'Google Cloud project of the buckets; for gs:// stores, which are not built in yet.' },
+  'gcp-project': { type: 'text', description: 'Google Cloud project, for gs:// stores; default: that of the Application Default Credentials.' },
   'gcp-bucket-alerts': { type: 'text', placeholder: 'BUCKET', description: 'The same as --alert-store gs://BUCKET.' },
   'gcp-bucket-schemas': { type: 'text', placeholder: 'BUCKET', description: 'The same as --schema-store gs://BUCKET.' },
-  backend: { type: 'choice', choices: ['local-files', 'google-cloud'], description: 'The original\'s choice of store; local-files needs --local-file-root.' },
-  'local-file-root': { type: 'text', placeholder: 'PATH', description: 'The same as --alert-store file://PATH with --backend local-files.' }
+  backend: { type: 'choice', choices: ['local-files', 'google-cloud'], description: 'The original\'s choice of store; local-files needs --local-file-root, google-cloud --gcp-bucket-alerts.' },
+  'local-file-root': { type: 'text', placeholder: 'PATH', description: 'The same as --alert-store file://PATH with --backend local-files.' },
+  'store-timeout': { type: 'number', min: 0.1, default: 15, placeholder: 'SECONDS', description: 'A request to a gs:// store that is not answered in so many seconds is cut, and tried again.' }
 })
 
 export const schemaPackageFlags = flags({

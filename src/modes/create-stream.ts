@@ -96,14 +96,15 @@ interface Parts {
   readonly partitions: number
   /** Bytes of the file's largest alert; 0 where nothing is read. */
   readonly largest: number
+  readonly environment: Host['environment']
 }
 
-function declare (config: Config, path: string, { connection, encode, partitions, largest }: Parts) {
+function declare (config: Config, path: string, { connection, encode, partitions, largest, environment }: Parts) {
   const source = avroFileSource(path)
   const sink = kafkaSink({ connection, topic: config.dstTopic, idempotent: true })
   const graph = createGraph('create-stream', {
     retry: noRetry,
-    deadLetters: deadLettersOf(config, connection)
+    deadLetters: deadLettersOf(config, connection, environment)
   })
   // One alert of each partition is held back until the end: room for these must come on top, or the last credit waits for itself.
   graph.source('avro-file', source, { records: defaultCredits.records + partitions, bytes: defaultCredits.bytes + partitions * largest })
@@ -177,7 +178,8 @@ export default mode({
   flags: createFlags,
   describe: async (config, [path = 'FILE']) =>
     declare(config, path, {
-      connection: describedConnection(config), encode: () => { throw new Error('a description encodes nothing') }, partitions: config.dstTopicPartitions, largest: 0
+      connection: describedConnection(config), encode: () => { throw new Error('a description encodes nothing') }, partitions: config.dstTopicPartitions, largest: 0,
+      environment: {}
     }).graph.describe(),
   async run (config, [path = ''], host) {
     const scan = await scanAvroFile(path, host.stop)
@@ -207,7 +209,8 @@ export default mode({
           }
         },
         partitions,
-        largest: scan.largest
+        largest: scan.largest,
+        environment: host.environment
       })
       const bar = progressBar(host, `loading ${config.dstTopic}`, scan.records)
       let run: Run

@@ -5,14 +5,14 @@ import { adminFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } fr
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
-import { createGraph, silent, type Logger, type RetryPolicy, type Source } from '../pipeline/index.ts'
+import { createGraph, silent, type RetryPolicy, type Source } from '../pipeline/index.ts'
 import { kafkaGroupSource } from '../sources/kafka-group.ts'
 import { archiveSink, type ArchivableAlert } from '../sinks/archive.ts'
 import { schemaCapture } from '../sinks/schema-capture.ts'
 import { defaultPatienceMs } from '../sinks/unknown-schemas.ts'
 import { crc32c, createDeduplicator, dedupeKey, gzipFrame, StoreFigures, type Archive } from '../stores/index.ts'
 import { ingestFace } from './ingest/face.ts'
-import { mode, runToEnd, type AdminServer } from './mode.ts'
+import { mode, runToEnd, type AdminServer, type Host } from './mode.ts'
 import { archiveOf, connectionOf, deadLettersOf, describedConnection, storeUrls } from './parts.ts'
 
 const ingestFlags = flags({
@@ -71,7 +71,9 @@ function limited<T> (source: Source<T>, limit: number): Source<T> {
   }
 }
 
-export function declare (config: Config, connection: KafkaConnection, archive: () => Archive, storeUrl: string, log: Logger = silent) {
+type DeclareHost = Pick<Host, 'log' | 'environment'>
+
+export function declare (config: Config, connection: KafkaConnection, archive: () => Archive, storeUrl: string, { log, environment }: DeclareHost = { log: silent, environment: {} }) {
   const source = kafkaGroupSource({
     connection, topics: config.topic, group: config.group, instanceId: config.groupInstanceId, from: config.autoOffsetReset,
     waitForTopic: config.waitForTopic,
@@ -81,7 +83,7 @@ export function declare (config: Config, connection: KafkaConnection, archive: (
   const registry = createRegistryClient({ url: config.schemaRegistryUrl, log, unknownForMs: 0 })
   const capture = schemaCapture(registry, archive, { patienceMs: config.unknownSchemaSeconds * 1000, log })
   const sink = archiveSink(archive, dedupe, `${storeUrl}, layout ${config.layout}`, config.gzipLevel)
-  const graph = createGraph('ingest', { deadLetters: deadLettersOf(config, connection), retry: patient })
+  const graph = createGraph('ingest', { deadLetters: deadLettersOf(config, connection, environment), retry: patient })
   graph.source('kafka', limited(source, config.limit), { records: 2000, bytes: config.maxInFlightMib * 1024 * 1024 })
     .step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
     .step('capture-schema', async ({ frame, schemaId, datum }): Promise<Omit<ArchivableAlert, 'gz'>> => {
@@ -107,9 +109,9 @@ export default mode({
   },
   async run (config, _positionals, host) {
     const stores = new StoreFigures()
-    const archive = await archiveOf(config, 'write', host.log, stores)
+    const archive = await archiveOf(config, 'write', host, stores)
     const connection = await connectionOf(config, 'alert-stream-ingest')
-    const { graph, source, sink } = declare(config, connection, () => archive, archive.alerts.url, host.log)
+    const { graph, source, sink } = declare(config, connection, () => archive, archive.alerts.url, host)
     const face = ingestFace({
       connection, topics: config.topic, registryUrl: config.schemaRegistryUrl, visitGapSeconds: config.visitGap, archive, stores, source, sink, log: host.log
     })

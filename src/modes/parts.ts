@@ -5,12 +5,13 @@ import { fetchSchemaPackage, loadSchemaPackage, type SchemaPackage } from '../av
 import { defaultDeadLetterTopic, type DeadLetterConfig, type KafkaFlagsConfig, type SchemaPackageConfig, type StoreFlagsConfig, type topicFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import type { ConfigOf } from '../config/flags.ts'
+import type { Environment } from '../config/parse.ts'
 import type { TopicSpec } from '../kafka/admin.ts'
 import { kafkaConnection, type KafkaConfig, type KafkaConnection } from '../kafka/connection.ts'
-import type { DeadLetterSink, Logger } from '../pipeline/index.ts'
+import type { DeadLetterSink } from '../pipeline/index.ts'
 import { kafkaDeadLetters } from '../sinks/kafka-dead-letters.ts'
 import { storeDeadLetters } from '../sinks/store-dead-letters.ts'
-import { createArchive, metered, openStore, type Archive, type StoreFigures } from '../stores/index.ts'
+import { createArchive, metered, openStore, type Archive, type OpenStoreOptions, type StoreFigures } from '../stores/index.ts'
 import { modeErrors } from './errors.ts'
 import type { Host } from './mode.ts'
 
@@ -67,11 +68,11 @@ function segmentFor (retentionBytes: number): { readonly 'segment.bytes'?: strin
 const deadLetterTopic: TopicSpec = { partitions: 1, replicas: -1, configs: { 'retention.ms': '-1', 'max.message.bytes': String(20 * 1024 * 1024) } }
 
 /** Where the flags say that dead letters go: one place, a store or a topic. Error: USAGE_BAD_VALUE where both are given. */
-export function deadLettersOf (config: DeadLetterConfig, connection: KafkaConnection): DeadLetterSink {
+export function deadLettersOf (config: DeadLetterConfig & GoogleConfig, connection: KafkaConnection, environment: Environment): DeadLetterSink {
   const { deadLetterStore: url, deadLetterTopic: topic = defaultDeadLetterTopic } = config
   if (url === undefined) return kafkaDeadLetters({ connection, topic, createTopic: deadLetterTopic })
   if (config.deadLetterTopic !== undefined) throw usageErrors.USAGE_BAD_VALUE(`dead letters go to one place, but both a topic (${topic}) and a store (${url}) are given`, { hint: 'Give either --dead-letter-topic or --dead-letter-store.' })
-  return storeDeadLetters({ url, open: async log => openStore(url, { access: 'write', log }) })
+  return storeDeadLetters({ url, open: async log => openStore(url, { ...googleOptions(config, environment), access: 'write', log }) })
 }
 
 /** The same place in words: `topic alerts-dead-letters`, `store file:///letters`. */
@@ -97,11 +98,21 @@ export function storeUrls (config: StoreFlagsConfig): { readonly alerts: string,
   return { alerts, schemas: config.schemaStore ?? local ?? bucket(config.gcpBucketSchemas) ?? alerts }
 }
 
+type GoogleConfig = Partial<Pick<StoreFlagsConfig, 'gcpProject' | 'storeTimeout'>>
+
+/** What gs:// stores need to know beside their URL. */
+export function googleOptions ({ gcpProject, storeTimeout }: GoogleConfig, environment: Environment): OpenStoreOptions {
+  return { project: gcpProject, emulatorHost: environment['STORAGE_EMULATOR_HOST'], ...storeTimeout === undefined ? {} : { requestMs: storeTimeout * 1000 } }
+}
+
 /** Opens both stores; for `read` nothing is created or cleaned. Their calls are counted in `figures`. Errors: STORE_*. */
-export async function archiveOf (config: StoreFlagsConfig, access: 'read' | 'write', log: Logger, figures: StoreFigures): Promise<Archive> {
+export async function archiveOf (
+  config: StoreFlagsConfig, access: 'read' | 'write', { log, environment }: Pick<Host, 'log' | 'environment'>, figures: StoreFigures
+): Promise<Archive> {
   const { alerts, schemas } = storeUrls(config)
-  const alertStore = await openStore(alerts, { access, log })
-  const schemaStore = schemas === alerts ? alertStore : await openStore(schemas, { access, log })
+  const options = { ...googleOptions(config, environment), access, log }
+  const alertStore = await openStore(alerts, options)
+  const schemaStore = schemas === alerts ? alertStore : await openStore(schemas, options)
   return createArchive({ alerts: metered(alertStore, 'alerts', figures), schemas: metered(schemaStore, 'schemas', figures), layout: config.layout })
 }
 

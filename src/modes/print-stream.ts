@@ -10,7 +10,7 @@ import { readTopic } from '../sources/kafka-topic.ts'
 import { objectSource } from '../sources/object-store.ts'
 import { openStore } from '../stores/index.ts'
 import { mode, runToEnd, type Host } from './mode.ts'
-import { connectionOf, describedConnection } from './parts.ts'
+import { connectionOf, describedConnection, googleOptions } from './parts.ts'
 import { lineJson, lineReader, lineText, type Line } from './print-lines.ts'
 
 const defaultTopic = 'alerts-static'
@@ -49,7 +49,7 @@ function checkStore ({ deadLetterStore, topic, follow, from }: Config): void {
   if (given.length > 0) throw usageErrors.USAGE_BAD_VALUE(`${given.join(' and ')} and --dead-letter-store exclude each other`, { where: 'print-stream', hint: 'Print a topic or a store.' })
 }
 
-function declare (config: Config, connection: KafkaConnection | undefined, host: Pick<Host, 'print' | 'requestStop' | 'log'>) {
+function declare (config: Config, connection: KafkaConnection | undefined, host: Pick<Host, 'print' | 'requestStop' | 'log' | 'environment'>) {
   const graph = createGraph('print-stream')
   const { ofRecord, ofObject } = lineReader(config.schemaRegistryUrl, host.log)
   const decode = { kind: 'avro', detail: `schemas of ${config.schemaRegistryUrl}` }
@@ -58,7 +58,7 @@ function declare (config: Config, connection: KafkaConnection | undefined, host:
     ? graph.source('topic', readTopic({
       connection: connection!, topic: config.topic ?? defaultTopic, from: config.from, to: config.follow || config.from === 'latest' ? 'follow' : 'end'
     }), { records: 100 }).step('decode', ofRecord, decode)
-    : graph.source('store', objectSource({ url, open: async log => openStore(url, { access: 'read', log }), prefix: letterPrefix }), { records: 100 }).step('decode', ofObject, decode)
+    : graph.source('store', objectSource({ url, open: async log => openStore(url, { ...googleOptions({}, host.environment), access: 'read', log }), prefix: letterPrefix }), { records: 100 }).step('decode', ofObject, decode)
   const { reason } = config
   const chosen = reason === undefined ? lines : lines.filter('reason', ({ letter }) => letter !== undefined && reason.includes(letter.reason), { kind: 'filter', detail: reason.join(', ') })
   chosen.to('stdout', printer(config, host))
@@ -76,7 +76,7 @@ export default mode({
   flags: printFlags,
   describe: config => {
     checkStore(config)
-    return declare(config, describedConnection(config), { print: async () => {}, requestStop: () => {}, log: silent }).describe()
+    return declare(config, describedConnection(config), { print: async () => {}, requestStop: () => {}, log: silent, environment: {} }).describe()
   },
   async run (config, _positionals, host) {
     checkStore(config)

@@ -61,7 +61,7 @@ export default mode({
   describe,
   async run (config, _positionals, host) {
     const stores = new StoreFigures()
-    const archive = await archiveOf(config, 'read', host.log, stores)
+    const archive = await archiveOf(config, 'read', host, stores)
     const app = build({
       archive, log: host.log, pathPrefix: config.pathPrefix,
       pressure: { maxEventLoopDelayMs: config.maxEventLoopDelay }

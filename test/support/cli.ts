@@ -89,7 +89,7 @@ function cleanEnvironment (extra: CliOptions['env'] = {}): Record<string, string
   const env: Record<string, string> = {}
   for (const [name, value] of Object.entries({ ...process.env, ...extra })) {
     const given = name in extra
-    if (value !== undefined && (given || !/^(NODE_OPTIONS|NODE_V8_COVERAGE|TAP|TAP_.*|_TAP.*|ALERT_STREAM_.*|ALERTDB_.*)$/.test(name))) env[name] = value
+    if (value !== undefined && (given || !/^(NODE_OPTIONS|NODE_V8_COVERAGE|TAP|TAP_.*|_TAP.*|ALERT_STREAM_.*|ALERTDB_.*|STORAGE_EMULATOR_HOST)$/.test(name))) env[name] = value
   }
   return env
 }
