@@ -2,7 +2,6 @@ import t from 'tap'
 import { adminFlags, kafkaFlags, registryFlags, topicFlags } from '../../src/config/common.ts'
 import { camel, environmentName, flags } from '../../src/config/flags.ts'
 import { modeHelp } from '../../src/config/help.ts'
-import { nearest } from '../../src/config/nearest.ts'
 import { parseCommandLine, type Environment } from '../../src/config/parse.ts'
 import { AlertStreamError, formatError } from '../../src/pipeline/index.ts'
 
@@ -99,8 +98,6 @@ await t.test('an unknown flag is refused, with the nearest known one', async t =
   t.match(complaint(['--zzzzzzzzzz']), { code: 'USAGE_UNKNOWN_FLAG', message: '--zzzzzzzzzz is not a flag of try' })
   t.match(complaint(['-x']), { code: 'USAGE_UNKNOWN_FLAG' })
   t.match(complaint(['--no-src-topic']), { code: 'USAGE_UNKNOWN_FLAG' }, 'only a switch can be taken back')
-  t.equal(nearest('creat-stream', ['create-stream', 'play-stream']), 'create-stream')
-  t.equal(nearest('xyz', ['create-stream']), undefined)
 })
 
 await t.test('a bad value is refused by the name under which it was given, with what would be right', async t => {

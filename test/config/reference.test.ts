@@ -4,7 +4,7 @@ import { allModes } from '../../src/cli/find-mode.ts'
 import { environmentName, flags } from '../../src/config/flags.ts'
 import { referenceMarkdown, referenceOf, referenceTable } from '../../src/config/reference.ts'
 
-await t.test('docs/configuration.md holds the flags as they are now; else run "node scripts/reference.ts"', async t => {
+await t.test('docs/configuration.md holds the flags as they are now; else run "npm run docs"', async t => {
   const text = await readFile(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
   const [, reference] = /<!-- reference: .*-->\n\n([^]*)\n<!-- end of reference -->/.exec(text) ?? []
   t.equal(reference, referenceMarkdown(await allModes()))
