@@ -22,12 +22,12 @@ async function archiveIn (root: string): Promise<Archive> {
 await t.test('an alert is written once; copies, with or without gzip at hand, count as there already', async t => {
   const archive = await archiveIn(await tempDir(t))
   const sink = archiveSink(() => archive, createDeduplicator({ max: 10 }), 'test')
-  await sink.write(await alert('1', 'one'), context)
+  t.equal(await sink.write(await alert('1', 'one'), context), 'written', 'a write says what it did')
   await Promise.all([sink.write(await alert('1', 'one'), context), sink.write(await alert('1', 'one', false), context)])
   await sink.write(await alert('2', 'two', false), context)
   // Another process has forgotten nothing, because the store tells it.
   const other = archiveSink(() => archive, createDeduplicator({ max: 10 }), 'test')
-  await other.write(await alert('1', 'one', false), context)
+  t.equal(await other.write(await alert('1', 'one', false), context), 'identical')
   t.match(sink.stats, { written: 2, identical: 2 })
   t.match(other.stats, { written: 0, identical: 1, writtenBytes: 0 })
   t.equal(String(await archive.getAlert('1')), 'one')

@@ -236,7 +236,7 @@ await t.test('partitions that are added later are consumed too', async () => {
   await finish(source, pulling)
 })
 
-await t.test('where retention has deleted what was to be read, it goes on with the first record that is kept, and says so', async t => {
+await t.test('where retention has deleted what was to be read, it goes on with the first record that is kept, says so, and counts what is lost', async t => {
   const topic = await topicOf(1)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(20, 1))
@@ -254,9 +254,10 @@ await t.test('where retention has deleted what was to be read, it goes on with t
   await source.open?.(context)
   const rest = pull(source, context)
   await rest.until(() => rest.records.length === 8)
+  t.match(source.figures(), { lost: [{ topic, partition: 0, records: 7 }], joins: 1, partitions: [{ topic, partition: 0, settled: 20n }] })
   await finish(source, rest)
   t.strictSame(rest.records.map(({ value }) => value.offset), Array.from({ length: 8 }, (_, index) => BigInt(12 + index)))
-  t.strictSame(warnings, [{ topic, partition: 0, wanted: '5', start: '12' }])
+  t.strictSame(warnings, [{ topic, partition: 0, wanted: '5', start: '12', lost: 7 }])
   t.strictSame(await admin.committed(group, topic), [20n])
 })
 

@@ -214,11 +214,12 @@ await t.test('in a loop it waits for a topic that is missing, then incomplete, a
 
 await t.test('a pass that takes longer than the interval is told of with figures, and followed at once', async t => {
   const topic = await loadedTopic(6)
-  const { pulling, logged, reports } = play(t, { topic, intervalMs: 1 }, async () => { await new Promise(resolve => setTimeout(resolve, 2)) })
+  const { source, pulling, logged, reports } = play(t, { topic, intervalMs: 1 }, async () => { await new Promise(resolve => setTimeout(resolve, 2)) })
   await pulling.until(() => reports.length >= 3)
   const late = logged.find(({ message }) => message === 'cannot keep up: the pass took longer than the repeat interval')
   t.match(late, { level: 'warn', facts: { alerts: 6, tookSeconds: Number, intervalSeconds: 0.001, lateSeconds: Number, ticksLeftOut: Number } })
   t.ok(Number(late?.facts['tookSeconds']) >= 0.012)
+  t.ok(source.overruns.lateMs > 0 && source.overruns.leftOut >= Number(late?.facts['ticksLeftOut']), 'and it is added up')
   t.ok(reports.every(({ alerts }) => alerts === 6))
 })
 

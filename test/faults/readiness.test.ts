@@ -1,0 +1,119 @@
+// Each thing that a mode needs is stopped and started again: /readyz names that one and no other, while the program lives and answers.
+import { mkdir, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { adminFor, connect, outgoing, produce } from '../kafka/support.ts'
+import { alertRecords, archivedIds, ingestArgs, registerAlerts, registryDouble, storeUrl, whileRunning } from '../modes/archive-kit.ts'
+import { startCli, tempDir, useOwnKafka, useStack, type RunningCli } from '../support/stack.ts'
+
+const { registry } = await useStack(t)
+const kafka = await useOwnKafka(t)
+const double = await registryDouble(t, registry)
+const alerts = await registerAlerts(registry)
+const folder = await tempDir(t)
+const at = { kafka: kafka.broker, registry: double.url, topic: 'alerts', group: 'g', dead: 'dead', root: join(folder, 'alerts') }
+const schemaRoot = join(folder, 'schemas')
+const connection = await connect(kafka.broker)
+const admin = adminFor(t, connection)
+await admin.createTopic('static', { partitions: 1, replicas: 1 })
+
+interface Probe { readonly status: number, readonly checks: Readonly<Record<string, string>> }
+
+class Watched {
+  readonly cli: RunningCli
+  #url: string | undefined
+
+  constructor (cli: RunningCli) {
+    this.cli = cli
+  }
+
+  async get (path: string): Promise<Response> {
+    this.#url ??= `http://127.0.0.1:${(await this.cli.waitFor(/"port":(\d+),"msg":"admin port is open"/))[1]}`
+    return await fetch(this.#url + path)
+  }
+
+  async probe (): Promise<Probe> {
+    const response = await this.get('/readyz')
+    return { status: response.status, checks: (await response.json() as Probe).checks }
+  }
+
+  /** Waits for a probe with just these checks failing; gives it. */
+  async untilFailing (...names: string[]): Promise<Probe> {
+    let last: Probe | undefined
+    await whileRunning(this.cli, async () => {
+      last = await this.probe()
+      return failing(last).join() === names.join()
+    })
+    return last!
+  }
+}
+
+function failing ({ checks }: Probe): string[] {
+  return Object.keys(checks).filter(name => checks[name] !== 'ok')
+}
+
+const ingest = new Watched(startCli(t, ingestArgs(at, '--schema-store', storeUrl(schemaRoot), '--wait-for-topic', '--admin-port', '0')))
+
+await t.test('a topic that is waited for is named, and no longer when it is there', async t => {
+  t.match(await ingest.untilFailing('topics'), { status: 503, checks: { topics: `KAFKA_TOPIC_MISSING: waiting for alerts (${kafka.broker})` } })
+  await admin.createTopic(at.topic, { partitions: 2, replicas: 1 })
+  t.match(await ingest.untilFailing(), { status: 200 })
+  await produce(connection, at.topic, alertRecords(alerts, 10, 2))
+  await whileRunning(ingest.cli, async () => (await archivedIds(at.root)).length === 10)
+})
+
+await t.test('the registry', async t => {
+  double.set('down')
+  t.match(await ingest.untilFailing('registry'), { status: 503, checks: { registry: /^REGISTRY_UNAVAILABLE: .*\/subjects/ } })
+  double.set('hold')
+  await whileRunning(ingest.cli, async () => {
+    const probe = await ingest.probe()
+    return failing(probe).join() === 'registry' && /HEALTH_NO_ANSWER|did not answer within/.test(probe.checks.registry ?? '')
+  })
+  double.set('up')
+  t.match(await ingest.untilFailing(), { status: 200 })
+})
+
+for (const [name, root] of [['alert-store', at.root], ['schema-store', schemaRoot]] as const) {
+  await t.test(`the ${name}`, async t => {
+    await rename(root, `${root}.away`)
+    t.match(await ingest.untilFailing(name), { status: 503, checks: { [name]: /^STORE_MISSING: / } })
+    await rename(`${root}.away`, root)
+    t.match(await ingest.untilFailing(), { status: 200 })
+  })
+}
+
+await t.test('the API names its store', async t => {
+  await mkdir(join(folder, 'served'))
+  const serve = new Watched(startCli(t, ['serve', '--alert-store', storeUrl(join(folder, 'served')), '--listen-port', '0', '--admin-port', '0']))
+  await serve.untilFailing()
+  await rename(join(folder, 'served'), join(folder, 'served.away'))
+  t.match(await serve.untilFailing('store'), { status: 503 })
+  await rename(join(folder, 'served.away'), join(folder, 'served'))
+  await serve.untilFailing()
+  t.equal((await serve.cli.stop()).code, 0)
+})
+
+await t.test('the broker, for ingester and simulator alike; both live, scrapes do not wait, and both go on by themselves', async t => {
+  const play = new Watched(startCli(t, [
+    'play-stream', '--broker', kafka.broker, '--src-topic', 'static', '--dst-topic', at.topic, '--accept-unmarked', '--repeat-interval', '1', '--burst', '--admin-port', '0'
+  ]))
+  t.match(await play.untilFailing('static-topic'), { status: 503, checks: { 'static-topic': 'STATIC_TOPIC_INCOMPLETE: it is empty (static)' } })
+  await kafka.kill()
+  t.match(await ingest.untilFailing('broker'), { status: 503, checks: { broker: /^KAFKA_/ } })
+  t.match(await play.untilFailing('broker'), { status: 503 })
+  t.equal((await ingest.get('/livez')).status, 200)
+  t.equal((await play.get('/livez')).status, 200)
+  const metrics = await (await ingest.get('/metrics')).text()
+  t.match(metrics, /^alert_stream_kafka_up 0$/m)
+  t.notMatch(metrics, /^alert_stream_kafka_lag_records\{/m)
+  await useOwnKafka(t, { dataDir: kafka.dataDir, port: Number(kafka.broker.split(':')[1]) })
+  await play.untilFailing('static-topic')
+  await ingest.untilFailing()
+  await produce(await connect(kafka.broker), 'static', [outgoing('x', { value: alerts.frame(7n) })])
+  t.match(await play.untilFailing(), { status: 200 })
+  await whileRunning(ingest.cli, async () => (await archivedIds(at.root)).length === 11)
+  t.match(await (await ingest.get('/metrics')).text(), /^alert_stream_kafka_up 1$/m)
+  t.equal((await play.cli.stop()).code, 0)
+  t.equal((await ingest.cli.stop()).code, 0)
+})

@@ -1,0 +1,120 @@
+// A scrape of each mode while the system runs holds every metric that docs/metrics.md lists for it, and no other, in valid Prometheus text.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { adminFor, connect, produce } from '../kafka/support.ts'
+import { parsePrometheus, type PrometheusFamily } from '../support/prometheus.ts'
+import { startCli, tempDir, uniqueName, useStack, type RunningCli } from '../support/stack.ts'
+import { alertRecords, ingestArgs, registerAlerts, storeUrl, whileRunning } from './archive-kit.ts'
+
+interface Documented { readonly type: string, readonly labels: readonly string[], readonly help: string }
+
+/** What the document's tables say of one mode. */
+async function documented (mode: string): Promise<Map<string, Documented>> {
+  const text = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
+  const rows = (title: string): string[][] => {
+    const section = text.slice(text.indexOf(`## ${title}\n`)).split(/\n## /)[0]!
+    return section.split('\n').filter(line => line.startsWith('| `')).map(line => line.slice(2, -2).split(' | '))
+  }
+  const metrics = new Map<string, Documented>()
+  for (const [name = '', type = '', labels = '', , modes = '', help = ''] of rows('The program\'s metrics')) {
+    if (modes.split(', ').includes(mode)) metrics.set(bare(name), { type, labels: labels.split(', ').map(bare).filter(label => label !== ''), help })
+  }
+  for (const [name = '', type = '', help = ''] of rows('The process')) metrics.set(bare(name), { type, labels: [], help })
+  return metrics
+}
+
+function bare (text: string): string {
+  return text.replaceAll('`', '')
+}
+
+const { kafka, registry } = await useStack(t)
+const connection = await connect(kafka)
+const admin = adminFor(t, connection)
+const alerts = await registerAlerts(registry)
+const topics = { source: uniqueName('static'), simulated: uniqueName('simulated') }
+const root = join(await tempDir(t), 'store')
+await admin.createTopic(topics.source, { partitions: 2, replicas: 1 })
+const records = alertRecords(alerts, 20, 2)
+await produce(connection, topics.source, [...records, { key: null, value: Buffer.from('no alert'), headers: [], partition: 0 }])
+
+const play = startCli(t, [
+  'play-stream', '--broker', kafka, '--src-topic', topics.source, '--dst-topic', topics.simulated, '--create-dst-topic', '--dst-topic-partitions', '2',
+  '--accept-unmarked', '--repeat-interval', '3', '--burst', '--admin-port', '0'
+])
+await play.waitFor(/^pass 1: /m)
+const ingest = startCli(t, [
+  ...ingestArgs({ kafka, registry, topic: topics.simulated, group: uniqueName('g'), dead: uniqueName('dead'), root }), '--visit-gap', '1', '--admin-port', '0'
+])
+await ingest.waitFor(/"msg":"visit archived"/)
+const serve = startCli(t, ['serve', '--alert-store', storeUrl(root), '--listen-port', '0', '--admin-port', '0'])
+const [, api] = await serve.waitFor(/serving (http:\S+)\n/)
+for (const path of [`/alerts/${String(records[0]!.key)}`, '/alerts/1', `/schemas/${alerts.schemaId}`, `/schemas/${alerts.schemaId}`]) await (await fetch(api + path)).arrayBuffer()
+
+async function scrape (cli: RunningCli): Promise<Map<string, PrometheusFamily>> {
+  const [, port] = await cli.waitFor(/"port":(\d+),"msg":"admin port is open"/)
+  return parsePrometheus(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text())
+}
+
+/** Families that may have no series in a run in which all goes well. */
+const quiet = ['alert_stream_kafka_lost_records_total', 'nodejs_active_requests']
+
+for (const [mode, cli] of [['ingest', ingest], ['play-stream', play], ['serve', serve]] as const) {
+  await t.test(`${mode}: every metric that docs/metrics.md lists, and no other, with its type, its help and its labels`, async t => {
+    const listed = await documented(mode)
+    const scraped = await scrape(cli)
+    const ofProcess = (name: string): boolean => !name.startsWith('alert_stream_')
+    // Which figures of the process there are depends on the system.
+    const names = (all: Iterable<string>): string[] => [...all].filter(name => process.platform === 'linux' || !ofProcess(name)).sort()
+    t.strictSame(names(scraped.keys()), names(listed.keys()))
+    for (const [name, { type, help, samples }] of scraped) {
+      const { labels, ...rest } = listed.get(name)!
+      t.strictSame({ type, help }, rest, name)
+      if (ofProcess(name)) continue
+      for (const sample of samples) t.strictSame(Object.keys(sample.labels).filter(label => label !== 'le').sort(), [...labels].sort(), name)
+      if (!quiet.includes(name) && !(mode === 'play-stream' && name === 'alert_stream_dead_letters_total')) t.not(samples.length, 0, `${name} has a series`)
+    }
+  })
+}
+
+await t.test('the figures are those of what happened', async t => {
+  t.equal((await scrape(play)).get('alert_stream_pass_alerts')?.samples[0]?.value, 21)
+  t.equal((await play.stop()).code, 0)
+  await whileRunning(ingest, async () => (await sum('alert_stream_kafka_lag_records')) === 0 && (await sum('alert_stream_kafka_commit_age_seconds')) === 0)
+  const families = await scrape(ingest)
+  const one = (name: string, labels: object = {}): number | undefined =>
+    families.get(name.replace(/_(count|sum)$/, ''))?.samples.find(sample => sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value))?.value
+  t.equal(one('alert_stream_alerts_archived_total', { outcome: 'written' }), 20)
+  t.equal(one('alert_stream_store_operation_seconds_count', { store: 'alerts', operation: 'put', outcome: 'written' }), 20)
+  t.equal(one('alert_stream_store_operation_seconds_count', { store: 'schemas', operation: 'put', outcome: 'written' }), 1)
+  const dead = one('alert_stream_dead_letters_total', { node: 'unframe', reason: 'FRAME_BAD_MAGIC' })
+  t.equal(dead, one('alert_stream_records_out_total', { node: 'dead-letters' }))
+  const archived = one('alert_stream_records_out_total', { node: 'archive' })!
+  t.equal(archived, 20 * dead!, 'each pass has 20 alerts and one record that is none')
+  t.equal(one('alert_stream_alert_age_seconds_count'), archived)
+  t.ok(one('alert_stream_visits_total', { topic: topics.simulated })! >= 1)
+  t.equal(one('alert_stream_kafka_assigned_partitions', { topic: topics.simulated }), 2)
+  t.equal(one('alert_stream_kafka_rebalances_total'), 1)
+  const http = await scrape(serve)
+  t.strictSame(http.get('alert_stream_http_requests_total')?.samples.map(({ labels, value }) => [labels.route, labels.status, value]),
+    [['/v1/alerts/:id', '200', 1], ['/v1/alerts/:id', '404', 1], ['/v1/schemas/:id', '200', 2]])
+  t.strictSame(http.get('alert_stream_schema_cache_lookups_total')?.samples.map(({ value }) => value), [1, 1])
+})
+
+async function sum (name: string): Promise<number> {
+  return ((await scrape(ingest)).get(name)?.samples ?? []).reduce((total, { value }) => total + value, 0)
+}
+
+await t.test('each visit has one line, with what became of its alerts; a dead letter says where the record was', async t => {
+  for (const cli of [ingest, serve]) t.equal((await cli.stop()).code, 0)
+  const lines = ingest.stderr.trimEnd().split('\n').map(line => JSON.parse(line) as Record<string, unknown>)
+  const visits = lines.filter(({ msg }) => msg === 'visit archived')
+  t.match(visits[0], { level: 40, topic: topics.simulated, alerts: Number, written: 20, identical: Number, deadLetters: Number, bytes: Number, seconds: Number, maxAgeSeconds: Number, lag: Number, began: /^\d{4}-.*Z$/ })
+  const [, archived, letters] = /^archived (\d+) alerts: .* (\d+) dead letters$/m.exec(ingest.stdout)!
+  const total = (field: string): number => visits.reduce((all, visit) => all + Number(visit[field]), 0)
+  t.equal(total('written') + total('identical'), Number(archived))
+  t.equal(total('deadLetters'), Number(letters))
+  t.match(lines.find(({ msg }) => msg === 'a record went to the dead letters'), {
+    node: 'unframe', topic: topics.simulated, partition: Number, offset: Number, code: 'FRAME_BAD_MAGIC', record: /\[\d\]@\d+$/
+  })
+})
