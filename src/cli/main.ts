@@ -1,17 +1,12 @@
 // The program's entry: `alert-stream MODE [flags]`. The only place that reads argv, the environment and signals, and that turns errors into
 // lines and exit codes: 0 done (also after a clean drain on a signal), 1 failed, 2 wrong usage.
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { modeHelp } from '../config/help.ts'
 import { usageErrors } from '../config/errors.ts'
-import { checkPositionals, readArguments, type Arguments } from '../config/argv.ts'
-import { commonFlags } from '../config/common.ts'
-import { checkKeys, parseConfigFile, type ConfigFile } from '../config/file.ts'
-import { configOf, settingOf, settle, type Environment } from '../config/parse.ts'
-import type { Flags } from '../config/flags.ts'
-import type { Mode } from '../modes/mode.ts'
+import type { Environment } from '../config/parse.ts'
 import { AlertStreamError, formatError } from '../pipeline/index.ts'
-import { allModes, findMode } from './find-mode.ts'
+import { readCommandLine } from './command-line.ts'
+import { findMode } from './find-mode.ts'
 import { createHost } from './host.ts'
 import { createLogger } from './logger.ts'
 import { modes } from './modes.ts'
@@ -50,21 +45,19 @@ async function perform (argv: readonly string[], environment: Environment, onDeb
     return
   }
   const mode = await findMode(name)
-  const words = readArguments(mode, rest)
-  if (words.help) {
+  const line = await readCommandLine(mode, rest, environment)
+  if (line === undefined) {
     process.stdout.write(modeHelp(mode))
     return
   }
-  checkPositionals(mode, words.positionals)
-  const configFile = await readConfigFile(mode, words, environment)
-  const config = configOf(settle(mode, words, environment, configFile))
+  const { config, positionals, configFile } = line
   const common = config as unknown as { readonly debug: boolean, readonly logLevel: string, readonly cacheDir?: string }
   onDebug(common.debug)
   const log = createLogger(common.debug ? 'debug' : common.logLevel, mode.mode, process.stderr.isTTY === true)
   const self = [process.execPath, fileURLToPath(new URL('../../bin/alert-stream.js', import.meta.url))]
   const host = createHost(log, { environment, configFile, cacheDir: common.cacheDir, self })
   try {
-    await mode.run(config, words.positionals, host)
+    await mode.run(config, positionals, host)
   } finally {
     host.dispose()
   }
@@ -88,22 +81,6 @@ function guardPipes (): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => { if (error.code !== 'EPIPE') throw error })
   }
-}
-
-/** The file that --config or its variable names, if one does, without a key that no mode knows. Errors: the USAGE_* codes. */
-async function readConfigFile (mode: Mode<Flags>, { given }: Arguments, environment: Environment): Promise<ConfigFile | undefined> {
-  const { value, origin } = settingOf(mode.mode, 'config', commonFlags.config, given.get('config'), environment)
-  if (value === undefined) return undefined
-  const path = String(value)
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (cause) {
-    throw usageErrors.USAGE_CONFIG_FILE(`the file that ${origin.from === 'default' ? '--config' : origin.name} names cannot be read`, { where: path, cause })
-  }
-  const file = parseConfigFile(text, path)
-  await checkKeys(file, mode, Object.keys(modes), async () => (await allModes()).map(({ flags }) => flags))
-  return file
 }
 
 function overview (): string {

@@ -2,8 +2,12 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
+import { readCommandLine } from '../../src/cli/command-line.ts'
+import { findMode } from '../../src/cli/find-mode.ts'
 import { modes } from '../../src/cli/modes.ts'
-import { runCli, startCli, tempDir, type CliOptions } from '../support/stack.ts'
+import type { Environment } from '../../src/config/parse.ts'
+import { AlertStreamError, silent } from '../../src/pipeline/index.ts'
+import { runCli, startCli, tempDir } from '../support/stack.ts'
 
 interface Printed {
   readonly modes: ReadonlyArray<{ readonly mode: string, readonly settings: ReadonlyArray<{ readonly flag: string, readonly value: unknown, readonly from: string, readonly name?: string, readonly where?: string }> }>
@@ -17,11 +21,30 @@ async function file (name: string, text: string): Promise<string> {
   return path
 }
 
-/** What `config` prints of one mode, by flag. */
-async function settingsOf (args: readonly string[], options?: CliOptions) {
-  const { code, stdout, stderr } = await runCli(['config', ...args, '--format', 'json'], options)
-  if (code !== 0) throw new Error(stderr)
-  return new Map((JSON.parse(stdout) as Printed).modes[0]!.settings.map(({ flag, ...rest }) => [flag, rest]))
+/** What `alert-stream config ...` prints and warns of, without a process of its own: many are tried here. */
+async function config (args: readonly string[], environment: Environment = {}): Promise<{ readonly stdout: string, readonly warnings: readonly string[] }> {
+  const mode = await findMode('config')
+  const line = await readCommandLine(mode, args, environment)
+  if (line === undefined) throw new Error('help was asked for')
+  let stdout = ''
+  const warnings: string[] = []
+  await mode.run(line.config, line.positionals, {
+    log: { ...silent, warn: (_facts, message) => { warnings.push(message ?? '') } },
+    print: async text => { stdout += text },
+    stop: new AbortController().signal, environment, configFile: line.configFile, cacheDir: '', self: [], cwd: '.', isTerminal: false,
+    progress: () => {}, requestStop: () => {}, expose: async () => undefined
+  })
+  return { stdout, warnings }
+}
+
+async function settingsOf (args: readonly string[], environment?: Environment) {
+  return new Map((JSON.parse((await config([...args, '--format', 'json'], environment)).stdout) as Printed).modes[0]!.settings.map(({ flag, ...rest }) => [flag, rest]))
+}
+
+async function complaint (work: Promise<unknown>): Promise<AlertStreamError> {
+  const error = await work.then(() => new Error('it was accepted'), (error: unknown) => error)
+  if (error instanceof AlertStreamError) return error
+  throw error
 }
 
 await t.test('a mode runs with what the file says; flag and environment go before it', async t => {
@@ -67,7 +90,7 @@ await t.test('what is wrong with the file is wrong usage: one line with file, li
 
 await t.test('config prints each value and where it came from; secrets are masked and their files not read', async t => {
   const path = await file('ingest.yaml', 'broker: [a:1, b:2]\nkafka-password-file: /none/password\ningest:\n  batch-size: 7\n  kafka-topics: [x]\n')
-  const settings = await settingsOf(['ingest', '--config', path, '--kafka-group', 'g', '--log-level', 'warn', '--no-wait-for-topic'], { env: { ALERTDB_KAFKA_PASSWORD: 'hunter2', ALERT_STREAM_LAYOUT: 'v1' } })
+  const settings = await settingsOf(['ingest', '--config', path, '--kafka-group', 'g', '--log-level', 'warn', '--no-wait-for-topic'], { ALERTDB_KAFKA_PASSWORD: 'hunter2', ALERT_STREAM_LAYOUT: 'v1' })
   t.match(Object.fromEntries(settings), {
     broker: { value: ['a:1', 'b:2'], from: 'file', name: 'broker', where: `${path}:1:1` },
     'kafka-password-file': { value: '/none/password', from: 'file', where: `${path}:2:1` },
@@ -85,38 +108,32 @@ await t.test('config prints each value and where it came from; secrets are maske
 })
 
 await t.test('its YAML gives the same values again', async t => {
-  const before = await runCli(['config', 'play-stream', '--broker', 'a:1,b:2', '--repeat-interval', '-1', '--format', 'yaml'], { env: { ALERT_STREAM_SRC_TOPIC: '11.10' } })
-  t.match(before, { code: 0, stderr: '' })
+  const before = await config(['play-stream', '--broker', 'a:1,b:2', '--repeat-interval', '-1', '--format', 'yaml'], { ALERT_STREAM_SRC_TOPIC: '11.10' })
   const again = await settingsOf(['play-stream', '--config', await file('again.yaml', before.stdout)])
   t.match(Object.fromEntries(again), { broker: { value: ['a:1', 'b:2'] }, 'repeat-interval': { value: -1 }, 'src-topic': { value: '11.10', from: 'file' }, 'dst-topic': { from: 'default' } })
 })
 
 await t.test('without a mode every mode is shown, and every section checked', async t => {
-  const good = await runCli(['config', '--config', await file('all.yaml', 'broker: [a:1]\nserve: { listen-port: 5 }\n'), '--format', 'json'])
-  t.equal(good.code, 0, good.stderr)
+  const good = await config(['--config', await file('all.yaml', 'broker: [a:1]\nserve: { listen-port: 5 }\n'), '--format', 'json'])
   t.strictSame((JSON.parse(good.stdout) as Printed).modes.map(({ mode }) => mode), Object.keys(modes))
   const bad = await file('all-bad.yaml', 'ingest: { batch-size: 1 }\nserve: { listen-port: 5, nonsense: 1 }\n')
-  t.equal((await runCli(['config', 'ingest', '--config', bad])).code, 0, 'another mode\'s section is not ingest\'s business')
-  t.match(await runCli(['config', '--config', bad]), { code: 2, stderr: /^USAGE_UNKNOWN_KEY: 'nonsense' is not a flag of serve .*all-bad\.yaml:2:26/ })
+  t.match((await settingsOf(['ingest', '--config', bad])).get('batch-size'), { value: 1 }, 'another mode\'s section is not ingest\'s business')
+  t.match(await complaint(config(['--config', bad])), { code: 'USAGE_UNKNOWN_KEY', message: /^'nonsense' is not a flag of serve/, where: `${bad}:2:26` })
 })
 
 await t.test('config refuses what the mode would refuse, with the same words', async t => {
-  for (const args of [['ingest', '--bach-size', '1'], ['ingest', '--kafka-password', 'hunter2'], ['create-stream', 'a', 'b']]) {
-    const [itself, described] = [await runCli(args), await runCli(['config', ...args])]
-    t.equal(described.code, 2)
-    t.equal(described.stderr, itself.stderr)
-    t.equal(described.stdout, '')
+  for (const [name, ...args] of [['ingest', '--batch-size', '0'], ['ingest', '--bach-size', '1'], ['ingest', '--kafka-password', 'hunter2'], ['ingest', '--topic'], ['create-stream', 'a', 'b']]) {
+    const itself = await complaint(findMode(name ?? '').then(async mode => await readCommandLine(mode, args, {})))
+    t.match(await complaint(config([name ?? '', ...args])), { code: itself.code, message: itself.message, where: itself.where, hint: itself.hint })
   }
-  t.match(await runCli(['config', 'ingst']), { code: 2, stderr: /^USAGE_UNKNOWN_MODE: .*did you mean ingest\?/ })
-  t.match(await runCli(['config', '--broker', 'a:1', 'ingest']), { code: 2, stderr: /^USAGE_UNKNOWN_FLAG: --broker is not a flag of config/ }, 'the mode comes first')
-  t.equal((await runCli(['config', 'create-stream'])).code, 0, 'arguments may be left out')
+  t.match(await complaint(config(['ingst'])), { code: 'USAGE_UNKNOWN_MODE', message: /did you mean ingest\?/ })
+  t.match(await complaint(config(['--broker', 'a:1', 'ingest'])), { code: 'USAGE_UNKNOWN_FLAG', message: '--broker is not a flag of config' }, 'the mode comes first')
+  t.match(await config(['create-stream']), { stdout: /^FLAG/ }, 'arguments may be left out')
 })
 
 await t.test('a variable that no mode reads is warned of, with what was probably meant', async t => {
-  const { code, stderr } = await runCli(['config', 'serve'], { env: { ALERT_STREAM_LISTEN_PROT: '1', ALERT_STREAM_BROKER: 'a:1' } })
-  t.equal(code, 0)
-  t.match(stderr, /no mode reads ALERT_STREAM_LISTEN_PROT: did you mean ALERT_STREAM_LISTEN_PORT\?/)
-  t.notMatch(stderr, /ALERT_STREAM_BROKER/, 'another mode\'s variable is no mistake')
+  const { warnings } = await config(['serve'], { ALERT_STREAM_LISTEN_PROT: '1', ALERT_STREAM_BROKER: 'a:1', ALERT_STREAM_LISTEN_PORT: '2', OTHER: 'x' })
+  t.strictSame(warnings, ['no mode reads ALERT_STREAM_LISTEN_PROT: did you mean ALERT_STREAM_LISTEN_PORT?'], 'another mode\'s variable is no mistake')
 })
 
 await t.test('the list has every flag of every mode, for programs and for people', async t => {
@@ -128,9 +145,8 @@ await t.test('the list has every flag of every mode, for programs and for people
     const { flags: own } = await modes[mode]!.load()
     t.strictSame(flags.map(({ flag }) => flag), [...Object.keys(own), 'config', 'log-level', 'debug'], mode)
   }
-  const one = await runCli(['config', 'serve', '--list'])
-  t.match(one, { code: 0, stderr: '', stdout: /^serve\nFLAG.*\nlisten-host / })
-  t.match(await runCli(['config', '--list', '--format', 'yaml']), { code: 2, stderr: /^USAGE_BAD_VALUE: --list cannot be printed as yaml/ })
-  t.match(await runCli(['config', 'serve', '--format', 'markdown']), { code: 2, stderr: /^USAGE_BAD_VALUE: --format markdown is for --list only/ })
-  t.match(await runCli(['config', 'serve', '--list', '--listen-port', '1']), { code: 2, stderr: /^USAGE_UNKNOWN_FLAG/ }, 'a listing has no values')
+  t.match(await config(['serve', '--list']), { stdout: /^serve\nFLAG.*\nlisten-host / })
+  t.match(await complaint(config(['--list', '--format', 'yaml'])), { code: 'USAGE_BAD_VALUE', message: '--list cannot be printed as yaml' })
+  t.match(await complaint(config(['serve', '--format', 'markdown'])), { code: 'USAGE_BAD_VALUE', message: '--format markdown is for --list only' })
+  t.match(await complaint(config(['serve', '--list', '--listen-port', '1'])), { code: 'USAGE_UNKNOWN_FLAG' }, 'a listing has no values')
 })

@@ -19,7 +19,7 @@ await t.test('names, units and labels are as Prometheus wants them', async t => 
   }
 })
 
-await t.test('docs/metrics.md is as the catalogue has it; else run "node scripts/reference.ts"', { skip: process.platform === 'linux' ? false : 'the figures of the process are those of Linux' }, async t => {
+await t.test('docs/metrics.md is as the catalogue has it; else run "npm run docs"', { skip: process.platform === 'linux' ? false : 'the figures of the process are those of Linux' }, async t => {
   const text = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
   const [, made] = /<!-- made by .*-->\n\n([^]*)\n<!-- end of what is made -->/.exec(text) ?? []
   t.equal(made, await metricsMarkdown())
