@@ -5,6 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from 'node:diagnostics_channel'
 import { type ClientRequest } from 'node:http'
+import { Stream } from 'node:stream'
 import { ApiError, Storage, type StorageOptions } from '@google-cloud/storage'
 import { failureError, refusalError, type Attempt } from './gcs-errors.ts'
 import { storeErrors } from './errors.ts'
@@ -34,6 +35,8 @@ export interface GcsAnswer<B> {
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: B
 }
+
+export type GcsJson = Readonly<Record<string, unknown>>
 
 /** What the library calls a response. */
 interface Answered {
@@ -68,8 +71,11 @@ export class GcsClient {
     this.uploads = `${this.#storage.apiEndpoint}/upload/storage/v1`
   }
 
-  /** The JSON of an answer. An answer that is neither 2xx nor expected rejects, as do silence and a broken connection. */
-  async json (request: GcsRequest): Promise<GcsAnswer<Readonly<Record<string, unknown>>>> {
+  /**
+   * The JSON of an answer; empty where it is none (a login page of a proxy): the caller looks for what it needs. An answer that is neither 2xx
+   * nor expected rejects, as do silence and a broken connection.
+   */
+  async json (request: GcsRequest): Promise<GcsAnswer<GcsJson>> {
     const answer = await this.#within(request, async () => await new Promise<GcsAnswer<unknown>>((resolve, reject) => {
       this.#storage.request(optionsOf(request), (error, body: unknown, response) => {
         const answered: Partial<Answered> = response ?? {}
@@ -83,10 +89,7 @@ export class GcsClient {
       })
     }))
     const { status, headers, body } = checked(answer, request)
-    if (typeof body === 'object' && body !== null && !Buffer.isBuffer(body)) return { status, headers, body: body as Readonly<Record<string, unknown>> }
-    if (status !== 200) return { status, headers, body: {} }
-    // A login page of a proxy, an emulator that is none: never to be taken for success.
-    throw storeErrors.STORE_UNAVAILABLE(`${request.doing} failed: the answer is not one of Cloud Storage`, { where: request.where })
+    return { status, headers, body: typeof body === 'object' && body !== null && !(body instanceof Stream) ? body as GcsJson : {} }
   }
 
   /** The bytes of an answer, as they came: not decoded, whatever its Content-Encoding. */

@@ -39,6 +39,11 @@ export function refusalError (refusal: Refusal, { doing, where }: Attempt): Aler
   }
 }
 
+/** For an answer of success without what Cloud Storage would say: a proxy's login page, an emulator that is none. Never taken for success. */
+export function strangeError ({ doing, where }: Attempt): AlertStreamError {
+  return storeErrors.STORE_UNAVAILABLE(`${doing} failed: the answer is not one of Cloud Storage`, { where })
+}
+
 /** For what was thrown instead of an answer: by the network, or by the library that gets the access token. */
 export function failureError (error: unknown, { doing, where }: Attempt): AlertStreamError {
   if (error instanceof AlertStreamError) return error

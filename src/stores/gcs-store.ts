@@ -11,8 +11,8 @@ import { formatError } from '../pipeline/errors.ts'
 import { assertSameContent } from './conflict.ts'
 import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
-import { GcsClient, type GcsAnswer, type GcsRequest } from './gcs-client.ts'
-import { refusalError, wordsOf } from './gcs-errors.ts'
+import { GcsClient, type GcsJson, type GcsRequest } from './gcs-client.ts'
+import { refusalError, strangeError, wordsOf } from './gcs-errors.ts'
 import { checkPrefix, namesOf } from './keys.ts'
 import { type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 
@@ -45,6 +45,8 @@ export const frameCrc32c = 'crc32c-frame'
 const readerTries: RetryPolicy = { attempts: 3, baseMs: 200, maxMs: 2000 }
 const defaultRequestMs = 15_000
 const longestName = 1024
+/** There is an object of that name; 409: somebody is just writing one. */
+const taken: readonly number[] = [409, 412]
 /** At a close, what is under way gets so long; then it is cut: nobody waits for it any more. */
 const closeMs = 2000
 
@@ -100,9 +102,9 @@ export class GcsStore implements ObjectStore {
     const where = this.#where(name)
     const checksum = base64(crc32c(body))
     const { status, body: answer } = await this.#client.json({ ...this.#upload(name, body, meta, checksum), doing: 'writing the object', where })
-    if (status === 200) {
+    if (!taken.includes(status)) {
+      if (answer['crc32c'] !== checksum) await this.#discard(name, answer, checksum)
       this.#found = true
-      if (answer['crc32c'] !== checksum) await this.#discard(name, answer['generation'], `${String(answer['crc32c'])} instead of ${checksum}`)
       return 'written'
     }
     const existing = await this.#read(name, 'reading the object that is there already')
@@ -119,9 +121,8 @@ export class GcsStore implements ObjectStore {
     return {
       method: 'POST',
       uri: `${this.#client.uploads}/b/${this.#bucket}/o`,
-      // Only where there is no object of that name; a writer of the same name at the same moment may also be told 409.
       query: { uploadType: 'multipart', name, ifGenerationMatch: 0, fields: 'crc32c,generation' },
-      expected: [409, 412],
+      expected: taken,
       headers: { 'Content-Type': `multipart/related; boundary=${boundary}` },
       body: Buffer.concat([Buffer.from(head), body, Buffer.from(`\r\n--${boundary}--`)])
     }
@@ -129,13 +130,13 @@ export class GcsStore implements ObjectStore {
 
   // A store that has checked the announced checksum never comes here. What was stored is known to be damaged, and is ours: that very generation
   // goes, so that the next try finds the name free instead of a conflict.
-  async #discard (name: string, generation: unknown, what: string): Promise<never> {
+  async #discard (name: string, { crc32c: stored, generation }: GcsJson, checksum: string): Promise<never> {
     const where = this.#where(name)
-    if (typeof generation !== 'string') throw storeErrors.STORE_UNAVAILABLE('writing the object failed: the answer is not one of Cloud Storage', { where })
+    if (typeof generation !== 'string' || typeof stored !== 'string') throw strangeError({ doing: 'writing the object', where })
     await this.#client.json({
       method: 'DELETE', uri: this.#object(name), query: { ifGenerationMatch: generation }, expected: [404, 412], doing: 'removing the damaged object', where
     })
-    throw storeErrors.STORE_DAMAGED(`the object arrived with CRC32C ${what}, and was removed`, { where })
+    throw storeErrors.STORE_DAMAGED(`the object arrived with CRC32C ${stored} instead of ${checksum}, and was removed`, { where })
   }
 
   async get (key: string): Promise<StoredObject | undefined> {
@@ -154,7 +155,7 @@ export class GcsStore implements ObjectStore {
     })
     if (status === 404) return await this.#absent({ status, body: body.toString() }, doing, where)
     const kept = /(?:^|[\s,])crc32c=([A-Za-z0-9+/]{6}==)/.exec(headers['x-goog-hash'] ?? '')?.[1]
-    if (kept === undefined) throw storeErrors.STORE_UNAVAILABLE(`${doing} failed: the answer is not one of Cloud Storage`, { where })
+    if (kept === undefined) throw strangeError({ doing, where })
     const came = base64(crc32c(body))
     if (came !== kept) throw storeErrors.STORE_DAMAGED(`${doing} failed: ${body.length} bytes came with CRC32C ${came} instead of ${kept}`, { where })
     this.#found = true
@@ -169,9 +170,9 @@ export class GcsStore implements ObjectStore {
     const doing = 'looking for the object'
     return await this.#again(async () => {
       const { status, body } = await this.#client.json({ uri: this.#object(name), query: { fields: 'name' }, expected: [404], doing, where })
-      if (status !== 404) return true
-      await this.#absent({ status, body }, doing, where)
-      return false
+      if (status === 404) return await this.#absent({ status, body }, doing, where) ?? false
+      if (body['name'] !== name) throw strangeError({ doing, where })
+      return true
     })
   }
 
@@ -186,22 +187,23 @@ export class GcsStore implements ObjectStore {
     checkPrefix(prefix, this.url)
     let page: string | undefined
     do {
-      const { body } = await this.#again(async () => await this.#page(prefix, page))
-      for (const { name } of (body['items'] ?? []) as { readonly name: string }[]) yield name.slice(this.#prefix.length)
-      page = body['nextPageToken'] as string | undefined
+      const answer = await this.#again(async () => await this.#page(prefix, page))
+      for (const { name } of (answer['items'] ?? []) as { readonly name: string }[]) yield name.slice(this.#prefix.length)
+      page = answer['nextPageToken'] as string | undefined
     } while (page !== undefined && page !== '')
   }
 
-  async #page (prefix: string, page: string | undefined, most = 1000): Promise<GcsAnswer<Readonly<Record<string, unknown>>>> {
-    const answer = await this.#client.json({
+  async #page (prefix: string, page: string | undefined, most = 1000): Promise<GcsJson> {
+    const doing = 'listing the store'
+    const { body } = await this.#client.json({
       uri: `b/${this.#bucket}/o`,
       query: { prefix: this.#prefix + prefix, maxResults: most, fields: 'kind,items/name,nextPageToken', ...page === undefined ? {} : { pageToken: page } },
-      doing: 'listing the store',
+      doing,
       where: this.url
     })
-    if (answer.body['kind'] !== 'storage#objects') throw storeErrors.STORE_UNAVAILABLE('listing the store failed: the answer is not one of Cloud Storage', { where: this.url })
+    if (body['kind'] !== 'storage#objects') throw strangeError({ doing, where: this.url })
     this.#found = true
-    return answer
+    return body
   }
 
   /** By a listing of one object: the roles of readers (objectViewer) and of writers (objectAdmin) may list, but may not look at the bucket. */
