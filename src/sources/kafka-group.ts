@@ -91,6 +91,8 @@ class GroupSource implements KafkaGroupSource {
   #timer: NodeJS.Timeout | undefined
   #settledSince = 0
   #committing = false
+  /** Since the last that succeeded. */
+  #failedCommits = 0
   #log: Logger = silent
 
   constructor (options: KafkaGroupOptions) {
@@ -195,11 +197,22 @@ class GroupSource implements KafkaGroupSource {
 
   #commit (): void {
     this.#settledSince = 0
-    if (this.#committing) return
+    const consumer = this.#consumer
+    if (this.#committing || consumer === undefined) return
     this.#committing = true
-    this.#consumer?.commit().catch((error: unknown) => {
-      const level = generationOver(error) ? 'debug' : 'warn'
-      this.#log[level]({ group: this.#options.group, reason: messageOf(error) }, 'could not commit offsets: trying again at the next interval')
-    }).finally(() => { this.#committing = false })
+    const { commits } = consumer.figures
+    consumer.commit().then(() => {
+      if (this.#failedCommits === 0 || consumer.figures.commits === commits) return
+      this.#log.info({ group: this.#options.group, failed: this.#failedCommits }, 'offsets can be committed again')
+      this.#failedCommits = 0
+    }, (error: unknown) => { this.#notCommitted(error) }).finally(() => { this.#committing = false })
+  }
+
+  // Told once for an outage: the next interval is a second away.
+  #notCommitted (error: unknown): void {
+    const routine = generationOver(error)
+    const level = routine || this.#failedCommits > 0 ? 'debug' : 'warn'
+    if (!routine) this.#failedCommits++
+    this.#log[level]({ group: this.#options.group, reason: messageOf(error) }, 'could not commit offsets: trying again at every interval')
   }
 }

@@ -5,7 +5,7 @@ import t from 'tap'
 import { modes } from '../../src/cli/modes.ts'
 import type { Flags } from '../../src/config/flags.ts'
 import type { Mode } from '../../src/modes/mode.ts'
-import { runCli, startCli, tempDir } from '../support/stack.ts'
+import { NOBODY, runCli, startCli, tempDir } from '../support/stack.ts'
 
 /** Tries a few at a time: the machine may have two processors. */
 async function each<T> (items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
@@ -151,4 +151,15 @@ await t.test('a closed stderr is no crash either', async t => {
   const cli = startCli(t, ['create-stream', join(folder, 'x.avro')])
   cli.child.stderr?.destroy()
   t.match(await cli.finished, { code: 1, signal: null, stdout: '' })
+})
+
+await t.test('a password is in no line of the log, also not with --debug and stack traces', async t => {
+  const password = 'correct-horse-battery'
+  const { code, stdout, stderr } = await runCli(
+    ['play-stream', '--broker', `127.0.0.1:${NOBODY}`, '--kafka-auth-mechanism', 'scram', '--kafka-username', 'someone', '--debug'], { env: { ALERT_STREAM_KAFKA_PASSWORD: password } }
+  )
+  t.equal(code, 1)
+  t.match(stderr, /^KAFKA_UNREACHABLE: /m)
+  t.match(stderr, /^\s+at /m, 'the stack is shown')
+  t.notOk((stdout + stderr).includes(password))
 })

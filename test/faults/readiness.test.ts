@@ -37,6 +37,16 @@ class Watched {
     return { status: response.status, checks: (await response.json() as Probe).checks }
   }
 
+  /** The value of one series, written as in the text. */
+  async metric (series: string): Promise<number> {
+    const line = (await (await this.get('/metrics')).text()).split('\n').find(each => each.startsWith(`${series} `))
+    return line === undefined ? NaN : Number(line.slice(series.length))
+  }
+
+  async untilMetric (series: string, enough: (value: number) => boolean): Promise<void> {
+    await whileRunning(this.cli, async () => enough(await this.metric(series)))
+  }
+
   /** Waits for a probe with just these checks failing; gives it. */
   async untilFailing (...names: string[]): Promise<Probe> {
     let last: Probe | undefined
@@ -99,21 +109,38 @@ await t.test('the broker, for ingester and simulator alike; both live, scrapes d
     'play-stream', '--broker', kafka.broker, '--src-topic', 'static', '--dst-topic', at.topic, '--accept-unmarked', '--repeat-interval', '1', '--burst', '--admin-port', '0'
   ]))
   t.match(await play.untilFailing('static-topic'), { status: 503, checks: { 'static-topic': 'STATIC_TOPIC_INCOMPLETE: it is empty (static)' } })
+  // Alerts that are read before the outage and archived in it: they cannot be committed.
+  await rename(at.root, `${at.root}.away`)
+  await produce(connection, at.topic, alertRecords(alerts, 5, 2, 900n))
+  await ingest.untilMetric('alert_stream_records_in_flight{node="archive"}', value => value === 5)
   await kafka.kill()
+  await rename(`${at.root}.away`, at.root)
+  await ingest.untilMetric('alert_stream_kafka_commits_total{outcome="failed"}', value => value >= 3)
+  t.ok(await ingest.metric('alert_stream_kafka_commit_age_seconds') > 0)
   t.match(await ingest.untilFailing('broker'), { status: 503, checks: { broker: /^KAFKA_/ } })
   t.match(await play.untilFailing('broker'), { status: 503 })
   t.equal((await ingest.get('/livez')).status, 200)
   t.equal((await play.get('/livez')).status, 200)
-  const metrics = await (await ingest.get('/metrics')).text()
-  t.match(metrics, /^alert_stream_kafka_up 0$/m)
-  t.notMatch(metrics, /^alert_stream_kafka_lag_records\{/m)
+  t.equal(await ingest.metric('alert_stream_kafka_up'), 0)
+  t.notMatch(await (await ingest.get('/metrics')).text(), /^alert_stream_kafka_lag_records\{/m)
   await useOwnKafka(t, { dataDir: kafka.dataDir, port: Number(kafka.broker.split(':')[1]) })
   await play.untilFailing('static-topic')
   await ingest.untilFailing()
   await produce(await connect(kafka.broker), 'static', [outgoing('x', { value: alerts.frame(7n) })])
   t.match(await play.untilFailing(), { status: 200 })
-  await whileRunning(ingest.cli, async () => (await archivedIds(at.root)).length === 11)
-  t.match(await (await ingest.get('/metrics')).text(), /^alert_stream_kafka_up 1$/m)
+  await whileRunning(ingest.cli, async () => (await archivedIds(at.root)).length === 16)
+  t.equal(await ingest.metric('alert_stream_kafka_up'), 1)
+  await ingest.untilMetric('alert_stream_kafka_commit_age_seconds', value => value === 0)
   t.equal((await play.cli.stop()).code, 0)
   t.equal((await ingest.cli.stop()).code, 0)
+})
+
+await t.test('each of these outages was a line or two in the log, however many records and tries it held up', async t => {
+  const lines = ingest.cli.stderr.trimEnd().split('\n').map(line => JSON.parse(line) as Record<string, unknown>)
+  const said = (msg: string): Array<Record<string, unknown>> => lines.filter(line => line.msg === msg)
+  t.match(said('a try failed; trying again'), [{ node: 'archive', topic: at.topic, partition: Number, offset: Number, alertId: /^\d+$/, code: 'STORE_MISSING' }])
+  t.match(said('answers again'), [{ node: 'archive', tries: Number }])
+  t.equal(said('could not commit offsets: trying again at every interval').length, 1)
+  t.equal(said('offsets can be committed again').length, 1)
+  t.equal(said('kafka does not answer: trying again until it does').length, 1)
 })
