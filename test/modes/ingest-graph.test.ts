@@ -98,3 +98,13 @@ await t.test('what is described is what runs', async t => {
   t.match(described.nodes.map(({ name }) => name), ['kafka', 'unframe', 'capture-schema', 'gzip', 'archive', 'dead-letters'])
   await driver.finish()
 })
+
+await t.test('buckets are described, by either names of the flags, without asking anybody', async t => {
+  const detailOf = async (...args: string[]): Promise<string | undefined> => {
+    const { config } = parseCommandLine(ingest, args, {})
+    return (await ingest.describe!(config, [])).nodes.find(({ name }) => name === 'archive')?.detail
+  }
+  t.equal(await detailOf('--alert-store', 'gs://bucket/prefix', '--layout', 'v1'), 'gs://bucket/prefix, layout v1')
+  t.equal(await detailOf('--backend', 'google-cloud', '--gcp-bucket-alerts', 'packets', '--gcp-bucket-schemas', 'schemas'), 'gs://packets, layout v2')
+  t.equal(await detailOf('--backend', 'google-cloud', '--local-file-root', '/x', '--gcp-bucket-alerts', 'packets'), 'gs://packets, layout v2')
+})
