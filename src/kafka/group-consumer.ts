@@ -10,7 +10,7 @@ import type { KafkaConnection } from './connection.ts'
 import { hasProtocolError, kafkaErrors } from './errors.ts'
 import type { Feed } from './feed.ts'
 import { Fetcher } from './fetcher.ts'
-import { GroupFigures } from './group-figures.ts'
+import { GroupFigures, type GroupPartition, type GroupReading } from './group-figures.ts'
 import { type CommittedOffset, GroupMember, type Membership } from './group-member.ts'
 import { GroupTopics } from './group-topics.ts'
 import { type Delivery, laneKey, OffsetTracker, type OffsetToCommit, type TopicPartition } from './offset-tracker.ts'
@@ -33,19 +33,6 @@ export interface GroupConsumerOptions {
   readonly log: Logger
   /** Something can be taken, or `error` is set. */
   onProgress (): void
-}
-
-/** One partition that is owned now. */
-export interface GroupPartition extends TopicPartition {
-  /** Offset of the next record to hand out. */
-  readonly position: bigint
-  readonly committed: bigint | undefined
-  /** Offset before which everything has settled. */
-  readonly settled: bigint
-  /** Handed out and not yet committable. */
-  readonly pending: number
-  /** End of what can be read, as of the last fetch. */
-  readonly end: bigint | undefined
 }
 
 const RETRY_MS = 500
@@ -167,24 +154,13 @@ export class GroupConsumer {
     })
   }
 
-  /** Counts since the beginning. */
-  get figures (): GroupFigures {
-    return this.#figures
-  }
-
-  /** Milliseconds for which something has been waiting for a commit. */
-  get commitAge (): number {
-    return this.#figures.commitAge(this.#tracker.outstanding)
-  }
-
-  /** Generation of the group; -1 before the first join. */
-  get generation (): number {
-    return this.#member.membership?.generation ?? -1
-  }
-
-  /** Topics that do not exist (any more). */
-  get missing (): readonly string[] {
-    return this.#topics.missing
+  /** What it has done since the beginning, and where it is. */
+  figures (): GroupReading {
+    const { commits, failedCommits, joins, lost } = this.#figures
+    return {
+      partitions: this.partitions(), generation: this.#member.membership?.generation ?? -1, joins, commits, failedCommits, lost,
+      commitAgeMs: this.#figures.commitAge(this.#tracker.outstanding), missing: this.#topics.missing
+    }
   }
 
   /** Records of the owned partitions that are not committable yet, asked of the brokers. */

@@ -6,6 +6,37 @@ export interface LostRecords extends TopicPartition {
   readonly records: number
 }
 
+/** One partition that is owned now. */
+export interface GroupPartition extends TopicPartition {
+  /** Offset of the next record to hand out. */
+  readonly position: bigint
+  readonly committed: bigint | undefined
+  /** Offset before which everything has settled. */
+  readonly settled: bigint
+  /** Handed out and not yet committable. */
+  readonly pending: number
+  /** End of what can be read, as of the last fetch. */
+  readonly end: bigint | undefined
+}
+
+/** Plain numbers for metrics. */
+export interface GroupReading {
+  readonly partitions: readonly GroupPartition[]
+  /** -1 before the first join. */
+  readonly generation: number
+  readonly joins: number
+  readonly commits: number
+  readonly failedCommits: number
+  /** Milliseconds since the last successful commit, or since the first record after it; 0 while nothing is uncommitted. */
+  readonly commitAgeMs: number
+  readonly lost: readonly LostRecords[]
+  /** Topics that are waited for. */
+  readonly missing: readonly string[]
+}
+
+/** Of a consumer that has not begun. */
+export const nothingYet: GroupReading = { partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: [] }
+
 export class GroupFigures {
   commits = 0
   failedCommits = 0

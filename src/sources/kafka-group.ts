@@ -6,8 +6,8 @@ import { silent, type Logger } from '../pipeline/log.ts'
 import { messageOf } from '../pipeline/errors.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { retainedBytes } from '../kafka/feed.ts'
-import { generationOver, GroupConsumer, type GroupPartition } from '../kafka/group-consumer.ts'
-import type { LostRecords } from '../kafka/group-figures.ts'
+import { generationOver, GroupConsumer } from '../kafka/group-consumer.ts'
+import { nothingYet, type GroupPartition, type GroupReading } from '../kafka/group-figures.ts'
 import type { Delivery } from '../kafka/offset-tracker.ts'
 import { type KafkaRecord, position } from '../kafka/record.ts'
 import { Wake } from '../kafka/wake.ts'
@@ -48,23 +48,10 @@ export interface KafkaGroupStats {
   readonly behind: bigint
 }
 
-/** Plain numbers for metrics; of a source that is not open yet, all is nought. */
-export interface KafkaGroupFigures {
-  readonly partitions: readonly GroupPartition[]
-  readonly generation: number
-  readonly joins: number
-  readonly commits: number
-  readonly failedCommits: number
-  /** Milliseconds since the last successful commit, or since the first record after it; 0 while nothing is uncommitted. */
-  readonly commitAgeMs: number
-  readonly lost: readonly LostRecords[]
-  /** Topics that are waited for. */
-  readonly missing: readonly string[]
-}
-
 export interface KafkaGroupSource extends Source<KafkaRecord> {
   stats (): KafkaGroupStats
-  figures (): KafkaGroupFigures
+  /** Of a source that is not open yet, all is nought. */
+  figures (): GroupReading
   /** Records of the owned partitions that are not settled yet, asked of the brokers. */
   lag (): Promise<bigint>
 }
@@ -179,11 +166,8 @@ class GroupSource implements KafkaGroupSource {
     return { partitions, behind }
   }
 
-  figures (): KafkaGroupFigures {
-    const consumer = this.#consumer
-    if (consumer === undefined) return { partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: [] }
-    const { commits, failedCommits, joins, lost } = consumer.figures
-    return { partitions: consumer.partitions(), generation: consumer.generation, joins, commits, failedCommits, commitAgeMs: consumer.commitAge, lost, missing: consumer.missing }
+  figures (): GroupReading {
+    return this.#consumer?.figures() ?? nothingYet
   }
 
   async lag (): Promise<bigint> {
@@ -200,9 +184,9 @@ class GroupSource implements KafkaGroupSource {
     const consumer = this.#consumer
     if (this.#committing || consumer === undefined) return
     this.#committing = true
-    const { commits } = consumer.figures
+    const { commits } = consumer.figures()
     consumer.commit().then(() => {
-      if (this.#failedCommits === 0 || consumer.figures.commits === commits) return
+      if (this.#failedCommits === 0 || consumer.figures().commits === commits) return
       this.#log.info({ group: this.#options.group, failed: this.#failedCommits }, 'offsets can be committed again')
       this.#failedCommits = 0
     }, (error: unknown) => { this.#notCommitted(error) }).finally(() => { this.#committing = false })

@@ -11,6 +11,7 @@ await t.test('concurrent requests load a schema once, and later ones not at all'
   t.same(await Promise.all([cache.get(2), cache.get(2)]), [undefined, undefined])
   t.equal(await cache.get(2), undefined)
   t.equal(loads, 2, 'that there is none is remembered for a moment')
+  t.same(cache.lookups, { hits: 2, misses: 5 }, 'who waits for a load has not found it in memory')
 })
 
 await t.test('a failure reaches all who waited and is not remembered', async t => {

@@ -1,12 +1,12 @@
 import t from 'tap'
 import { kafkaErrors } from '../../../src/kafka/errors.ts'
 import { lagOf } from '../../../src/modes/ingest/lag.ts'
-import type { KafkaGroupFigures } from '../../../src/sources/kafka-group.ts'
+import type { GroupReading } from '../../../src/kafka/group-figures.ts'
 
 function source (...partitions: ReadonlyArray<readonly [topic: string, partition: number, settled: bigint]>) {
   const figures = {
     partitions: partitions.map(([topic, partition, settled]) => ({ topic, partition, settled, committed: undefined, position: settled, pending: 0, end: undefined }))
-  } as unknown as KafkaGroupFigures
+  } as unknown as GroupReading
   return { figures: () => figures }
 }
 
