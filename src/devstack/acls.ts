@@ -115,7 +115,8 @@ async function anyBroker (admin: Admin): Promise<Connection> {
   return connection
 }
 
-async function presentAcls (admin: Admin): Promise<Map<string, Acl>> {
+/** Every rule that the broker goes by. */
+export async function presentAcls (admin: Admin): Promise<Map<string, Acl>> {
   const found = await admin.describeAcls({
     filter: {
       resourceType: ResourceTypes.ANY, resourceName: null, resourcePatternType: ResourcePatternTypes.ANY,
@@ -127,7 +128,8 @@ async function presentAcls (admin: Admin): Promise<Map<string, Acl>> {
   return new Map(acls.map(acl => [textOf(acl), acl]))
 }
 
-function textOf (acl: Acl): string {
+/** One line for a rule, the same for the same rule. */
+export function textOf (acl: Acl): string {
   return [acl.principal, acl.resourceType, acl.resourcePatternType, acl.resourceName, acl.operation, acl.permissionType, acl.host].join(' ')
 }
 
