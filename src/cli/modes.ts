@@ -17,6 +17,7 @@ export const modes: Readonly<Record<string, ModeEntry>> = {
   'play-stream': entry('Publish the static topic again and again, every 37 seconds', () => import('../modes/play-stream.ts')),
   'print-stream': entry('Print time, id, history length and size of each alert of a topic', () => import('../modes/print-stream.ts')),
   ingest: entry('Archive every alert and schema of Kafka topics', () => import('../modes/ingest.ts')),
+  redrive: entry('Send dead letters back to their topics, after a fix', () => import('../modes/redrive.ts')),
   serve: entry('Serve archived alerts and schemas over HTTP', () => import('../modes/serve.ts')),
   graph: entry('Print the graph that a mode runs, as Mermaid, DOT or JSON', () => import('../modes/graph.ts')),
   config: entry('Print the values that a mode would run with, and where each came from', () => import('./config.ts'))

@@ -2,13 +2,14 @@
 // outages, and commits that carry the generation in which the partitions were owned. The broker refuses such a commit from a member that has
 // lost them, so a loser can never rewind the winner. (The library's own commit rejoins and sends the old offsets again under the new
 // generation, which is accepted; so it is not used.) Fetching is not done here.
-import { Admin, Consumer, consumerHeartbeatChannel, FindCoordinatorKeyTypes, type GroupAssignment, leaveGroupV4, offsetCommitV8, offsetFetchV8, type Connection } from '@platformatic/kafka'
+import { Consumer, consumerHeartbeatChannel, type GroupAssignment, leaveGroupV4 } from '@platformatic/kafka'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import type { KafkaConnection } from './connection.ts'
 import { hasProtocolError, mapKafkaError } from './errors.ts'
+import { GroupCoordinator } from './group-coordinator.ts'
 import type { OffsetToCommit, TopicPartition } from './offset-tracker.ts'
 
 export interface GroupMemberOptions {
@@ -50,12 +51,10 @@ const TOPIC_ID_PREFIX = 'topic-id='
 export class GroupMember {
   readonly #options: GroupMemberOptions
   readonly #consumer: Consumer
-  /** Commits go over a connection of their own: on the member's, they would wait behind a pending JoinGroup. */
-  readonly #admin: Admin
+  readonly #coordinator: GroupCoordinator
   readonly #stop = new AbortController()
   #membership: Membership | undefined
   #joining: Promise<void> | undefined
-  #coordinator: number | undefined
   #rebalancing = false
 
   /** Another process joined with our instance id. The library would join again with it, and the two would throw each other out. */
@@ -80,8 +79,7 @@ export class GroupMember {
       heartbeatInterval,
       retries: 0
     })
-    this.#admin = new Admin({ ...connection.options, retries: 0 })
-    this.#admin.on('error', () => {})
+    this.#coordinator = new GroupCoordinator(connection, group)
     this.#consumer.on('error', (error: unknown) => {
       // The library tried to rejoin once and gave up: no heartbeats are sent any more.
       this.#options.log.debug({ reason: String(error) }, 'kafka group: a rejoin failed')
@@ -120,16 +118,9 @@ export class GroupMember {
 
   /** Committed offsets of these partitions; those never committed are left out. Tries once. */
   async committed (partitions: readonly TopicPartition[]): Promise<Map<string, CommittedOffset>> {
-    const answers = await this.#coordinate('read its offsets', async connection => await offsetFetchV8.api.async(connection, [{
-      groupId: this.#options.group, memberEpoch: -1, topics: byTopic(partitions).map(([name, list]) => ({ name, partitionIndexes: list.map(({ partition }) => partition) }))
-    }], false))
     const found = new Map<string, CommittedOffset>()
-    for (const { name, partitions: list } of answers.groups[0]?.topics ?? []) {
-      for (const { partitionIndex, committedOffset, metadata } of list) {
-        if (committedOffset < 0n) continue
-        const topicId = metadata?.startsWith(TOPIC_ID_PREFIX) ? metadata.slice(TOPIC_ID_PREFIX.length) : undefined
-        found.set(`${name}/${partitionIndex}`, { offset: committedOffset, topicId })
-      }
+    for (const [key, { offset, metadata }] of await this.#coordinator.committed(partitions)) {
+      found.set(key, { offset, topicId: metadata?.startsWith(TOPIC_ID_PREFIX) ? metadata.slice(TOPIC_ID_PREFIX.length) : undefined })
     }
     return found
   }
@@ -139,16 +130,10 @@ export class GroupMember {
    * (ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS) where the generation is over.
    */
   async commit (membership: Membership, offsets: readonly OffsetToCommit[], topicId: (topic: string) => string | undefined): Promise<void> {
-    if (offsets.length === 0) return
-    await this.#coordinate('commit its offsets', async connection => await offsetCommitV8.api.async(
-      connection, this.#options.group, membership.generation, membership.memberId, this.#options.instanceId ?? null,
-      byTopic(offsets).map(([name, list]) => ({
-        name,
-        partitions: list.map(({ partition, offset }) => {
-          const id = topicId(name)
-          return { partitionIndex: partition, committedOffset: offset, committedLeaderEpoch: -1, committedMetadata: id === undefined ? null : TOPIC_ID_PREFIX + id }
-        })
-      }))))
+    await this.#coordinator.commit({ ...membership, instanceId: this.#options.instanceId }, offsets, ({ topic }) => {
+      const id = topicId(topic)
+      return id === undefined ? null : TOPIC_ID_PREFIX + id
+    })
   }
 
   /** Leaves the group, so that the partitions are given to others at once. */
@@ -161,7 +146,7 @@ export class GroupMember {
     // On its own connection the member's good-bye waits behind its JoinGroup, and that for as long as a dead member's session.
     if (joining && memberId !== null) await this.#leave(memberId).catch(() => {})
     await closed
-    await this.#admin.close().catch(() => {})
+    await this.#coordinator.close()
   }
 
   get #stopped (): boolean {
@@ -199,31 +184,11 @@ export class GroupMember {
   }
 
   async #leave (memberId: string): Promise<void> {
-    await this.#coordinate('leave it', async connection => await leaveGroupV4.api.async(connection, this.#options.group, [{ memberId }]))
-  }
-
-  async #coordinate<T> (action: string, request: (connection: Connection) => Promise<T>): Promise<T> {
-    try {
-      if (this.#coordinator === undefined) {
-        const [found] = await this.#admin.findCoordinator({ keyType: FindCoordinatorKeyTypes.GROUP, keys: [this.#options.group] })
-        this.#coordinator = found!.nodeId
-      }
-      const connection = (await this.#admin.connectToBrokers([this.#coordinator])).get(this.#coordinator)
-      if (connection === undefined) throw new Error('the coordinator of the group is not known')
-      return await request(connection)
-    } catch (error) {
-      this.#coordinator = undefined
-      this.#admin.clearMetadata()
-      throw this.#map(error, action)
-    }
+    await this.#coordinator.ask('leave it', async connection => await leaveGroupV4.api.async(connection, this.#options.group, [{ memberId }]))
   }
 
   #map (error: unknown, action: string): AlertStreamError {
     const { group, connection } = this.#options
     return mapKafkaError(error, { action: action === 'join' ? `join group ${group}` : `${action} (group ${group})`, brokers: connection.brokers })
   }
-}
-
-function byTopic<T extends TopicPartition> (list: readonly T[]): Array<[string, T[]]> {
-  return [...Map.groupBy(list, ({ topic }) => topic)]
 }

@@ -14,6 +14,7 @@ const described: Readonly<Record<string, () => Promise<{ readonly default: unkno
   'play-stream': () => import('./play-stream.ts'),
   'print-stream': () => import('./print-stream.ts'),
   ingest: () => import('./ingest.ts'),
+  redrive: () => import('./redrive.ts'),
   serve: () => import('./serve.ts')
 }
 

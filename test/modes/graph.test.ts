@@ -5,7 +5,7 @@ import type { Mode } from '../../src/modes/mode.ts'
 import { render } from '../../src/pipeline/index.ts'
 import { runCli } from '../support/stack.ts'
 
-const described = ['generate', 'sync-schema', 'create-stream', 'play-stream', 'print-stream', 'ingest', 'serve']
+const described = ['generate', 'sync-schema', 'create-stream', 'play-stream', 'print-stream', 'ingest', 'redrive', 'serve']
 
 for (const name of described) {
   await t.test(`the graph of ${name} in every format, without reaching for a server`, async t => {

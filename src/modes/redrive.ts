@@ -1,0 +1,152 @@
+// redrive: sends dead letters back to the topics that they came from, once what killed them is mended. A letter is done with only when its
+// record is acknowledged again; what cannot be sent, or is not asked for, stays for another run. The letters themselves are never removed.
+import { kafkaFlags, defaultDeadLetterTopic } from '../config/common.ts'
+import { usageErrors } from '../config/errors.ts'
+import { flags, type ConfigOf } from '../config/flags.ts'
+import type { KafkaConnection } from '../kafka/connection.ts'
+import type { Letter } from '../kafka/letter.ts'
+import { createGraph, type BatchSink, type DeadLetterSink, type Graph, type NodeContext, type Port, type RetryPolicy } from '../pipeline/index.ts'
+import { kafkaSink } from '../sinks/kafka.ts'
+import { letterStore } from '../sources/letter-store.ts'
+import { letterTopic } from '../sources/letter-topic.ts'
+import type { FoundLetter, LetterSource } from '../sources/letters.ts'
+import { openStore } from '../stores/index.ts'
+import { mode, runToEnd, type Host } from './mode.ts'
+import { connectionOf, describedConnection } from './parts.ts'
+import { redriveErrors, restorer, type Restored } from './redrive/restore.ts'
+import { Tally } from './redrive/tally.ts'
+
+const redriveFlags = flags({
+  ...kafkaFlags,
+  topic: { type: 'text', placeholder: 'TOPIC', description: `Topic of dead letters. Default ${defaultDeadLetterTopic}, unless --dead-letter-store is given.` },
+  'dead-letter-store': { type: 'text', placeholder: 'URL', description: 'Take the letters from a store instead: file:///dir or gs://bucket[/prefix].' },
+  group: { type: 'text', default: 'alert-stream-redrive', description: 'Name under which is kept what was done: consumer group of the topic, or folder of marks in the store.' },
+  from: {
+    type: 'choice', choices: ['committed', 'earliest'], default: 'committed',
+    description: 'Where a partition begins of which the group has committed nothing: committed is an error then, earliest the first letter. Committed offsets expire, after 7 days by default.'
+  },
+  'dst-topic': { type: 'text', placeholder: 'TOPIC', description: 'Send all of them here, instead of each to the topic that it came from.' },
+  reason: { type: 'list', placeholder: 'CODE,...', description: 'Only letters with these reasons.' },
+  node: { type: 'list', placeholder: 'NODE,...', description: 'Only letters of these nodes.' },
+  'origin-topic': { type: 'list', placeholder: 'TOPIC,...', description: 'Only letters that came from these topics.' },
+  limit: { type: 'integer', min: 1, description: 'Stop after so many.' },
+  'max-redrives': { type: 'integer', min: 1, default: 3, description: 'Leave records that were sent back so many times already.' },
+  'dry-run': { type: 'switch', description: 'Print what would be sent; send and note nothing.' },
+  discard: { type: 'switch', description: 'Send nothing, but take these letters for done with: no later run offers them. Needs --reason, --node or --origin-topic.' }
+})
+type Config = ConfigOf<typeof redriveFlags>
+
+/** An outage of a minute or two is waited for. */
+const patient: RetryPolicy = { attempts: 20, baseMs: 100, maxMs: 10_000 }
+/** What is in hand must fit into what may be noted beside an offset. */
+const CREDITS = 200
+
+/** Error: USAGE_BAD_VALUE for flags that contradict each other. */
+function check (config: Config): void {
+  const clash = (a: string, b: string): never => { throw usageErrors.USAGE_BAD_VALUE(`${a} and ${b} exclude each other`, { where: 'redrive' }) }
+  if (config.deadLetterStore !== undefined && config.topic !== undefined) clash('--topic', '--dead-letter-store')
+  if (config.deadLetterStore !== undefined && config.from === 'earliest') clash('--from earliest', '--dead-letter-store')
+  if (config.discard && config.dstTopic !== undefined) clash('--discard', '--dst-topic')
+  if (config.discard && config.reason === undefined && config.node === undefined && config.originTopic === undefined) {
+    throw usageErrors.USAGE_MISSING('--discard needs to be told which letters: --reason, --node or --origin-topic', { where: 'redrive' })
+  }
+}
+
+function lettersOf (config: Config, connection: KafkaConnection): LetterSource {
+  const { deadLetterStore: url, group, from, dryRun: lookOnly } = config
+  if (url === undefined) return letterTopic({ connection, topic: config.topic ?? defaultDeadLetterTopic, group, from, lookOnly })
+  return letterStore({ url, open: async log => openStore(url, { access: lookOnly ? 'read' : 'write', log }), group, lookOnly })
+}
+
+/** A letter that a node gives up on stays where it is. */
+function leaving (letters: LetterSource, tally: Tally): DeadLetterSink {
+  return {
+    kind: 'left where they are',
+    async bury ({ record, error }) {
+      letters.leave(record.value as FoundLetter)
+      tally.leave(error)
+    }
+  }
+}
+
+function sending (connection: KafkaConnection, config: Config): BatchSink<Restored> {
+  const sink = kafkaSink({ connection, idempotent: true })
+  return {
+    kind: 'kafka',
+    detail: config.dstTopic ?? 'the topics they came from',
+    open: async (context: NodeContext) => sink.open?.(context),
+    writeBatch: async (values, context) => sink.writeBatch(values.map(({ record }) => record), context),
+    close: async () => sink.close?.()
+  }
+}
+
+function letterText ({ position, node, reason, message, value }: Letter): string {
+  return `${position}  ${node}  ${reason}: ${message.replace(/\s*\n\s*/g, ' ')}  ${value?.length ?? 0} bytes`
+}
+
+export function declare (config: Config, connection: KafkaConnection, host: Pick<Host, 'print' | 'requestStop'>): { readonly graph: Graph, readonly letters: LetterSource, readonly tally: Tally } {
+  const letters = lettersOf(config, connection)
+  const tally = new Tally()
+  const { reason, node, originTopic, limit } = config
+  const filters = [reason, node, originTopic].filter(list => list !== undefined)
+  let taken = 0
+  const chosen = (found: FoundLetter): boolean => {
+    const { letter } = found
+    const asked = filters.length === 0 || (letter !== undefined &&
+      (reason?.includes(letter.reason) ?? true) && (node?.includes(letter.node) ?? true) && (originTopic?.includes(letter.origin?.topic ?? '') ?? true))
+    if (!asked) {
+      tally.notChosen++
+      letters.leave(found)
+    }
+    return asked
+  }
+  const within = (found: FoundLetter): boolean => {
+    if (limit !== undefined && taken >= limit) {
+      letters.leave(found)
+      return false
+    }
+    if (++taken === limit) host.requestStop()
+    return true
+  }
+  const limited = <T>(port: Port<T>, foundOf: (value: T) => FoundLetter): Port<T> =>
+    limit === undefined ? port : port.filter('limit', value => within(foundOf(value)), { kind: 'filter', detail: `the first ${limit}` })
+  const builder = createGraph('redrive', { deadLetters: leaving(letters, tally), deadLettersName: 'left', retry: patient })
+  const asked = builder.source('letters', letters, { records: CREDITS }).filter('choose', chosen, { kind: 'filter', detail: filters.flat().join(', ') || 'every letter' })
+  if (config.discard) {
+    const discarded = limited(asked, found => found)
+    if (config.dryRun) discarded.to('print', { kind: 'stdout', write: async found => { await host.print(`would discard ${found.position}: ${letterText(found.letter!)}\n`) } })
+    else discarded.to('discard', { kind: 'done with', write: async () => {} })
+  } else {
+    const restore = restorer({ connection, destination: config.dstTopic, maxRedrives: config.maxRedrives })
+    const restored = limited(asked.step('restore', restore, { kind: 'record', detail: `sent back fewer than ${config.maxRedrives} times` }), ({ found }) => found)
+    if (config.dryRun) restored.to('print', { kind: 'stdout', write: async ({ found, letter, record }) => { await host.print(`would send ${found.position} to ${record.topic}: ${letterText(letter)}\n`) } })
+    else restored.toBatches('send', sending(connection, config), { count: 100, bytes: 8 * 1024 * 1024, ms: 50 })
+  }
+  return { graph: builder.build(), letters, tally }
+}
+
+export default mode({
+  mode: 'redrive',
+  summary: 'Sends dead letters back to their topics, after a fix.',
+  about: 'Each record goes back as it was, with the header dead-letter-redriven that counts how often; a second run sends only what was not sent yet. Mind who reads the topic: a record that goes back into alerts-simulated is shown to every community broker again. To have only the archive see it, send to a topic of its own with --dst-topic alerts-redriven and let the ingester read both: ingest --topic alerts-simulated,alerts-redriven. Letters that are left (their value is gone, they came from a file, they died too often) and those that the flags do not ask for stay for another run.',
+  examples: [
+    'alert-stream redrive --dry-run', 'alert-stream redrive --from earliest --reason UNKNOWN_SCHEMA --dst-topic alerts-redriven',
+    'alert-stream redrive --dead-letter-store file:///var/dead-letters', 'alert-stream redrive --discard --reason FRAME_BAD_MAGIC'
+  ],
+  flags: redriveFlags,
+  describe: config => {
+    check(config)
+    return declare(config, describedConnection(config), { print: async () => {}, requestStop: () => {} }).graph.describe()
+  },
+  async run (config, _positionals, host) {
+    check(config)
+    const { graph, letters, tally } = declare(config, await connectionOf(config, 'alert-stream-redrive'), host)
+    const run = await runToEnd(graph, host)
+    const done = run.meters().find(({ node }) => ['send', 'discard', 'print'].includes(node))?.out ?? 0
+    const did = config.discard ? 'discarded' : 'sent'
+    await host.print(tally.line(config.dryRun ? `${done} would be ${did}` : `${done} ${did}`, letters.unread))
+    const where = letters.detail
+    if (tally.refused.size > 0) throw redriveErrors.REDRIVE_REFUSED(`the brokers did not take ${[...tally.refused].map(([code, count]) => `${count} letters (${code})`).join(', ')}`, { where })
+    if (letters.unread > 0) throw redriveErrors.REDRIVE_MARKS_FULL(`${letters.unread} letters were not looked at: too many before them were left to keep track of`, { where })
+  }
+})

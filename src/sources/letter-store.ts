@@ -1,0 +1,99 @@
+// Dead letters of a store, as they are listed when the source opens. What is done with gets a mark, an object of its own under the name of the
+// group that did it: the letter itself is never touched, so that nothing that goes wrong here can lose one.
+import type { FoundLetter, LetterRecord, LetterSource } from './letters.ts'
+import { objectSource, type StoredObjectRecord } from './object-store.ts'
+import { decodeLetter, letterPrefix, letterType } from '../kafka/letter-json.ts'
+import { asError, type Logger, type NodeContext, type RetryPolicy } from '../pipeline/index.ts'
+import { retry } from '../pipeline/retry.ts'
+import { crc32c, type ObjectStore } from '../stores/index.ts'
+
+export interface LetterStoreOptions {
+  /** Of the store, for descriptions. */
+  readonly url: string
+  /** Called when the graph opens, for reading and (unless `lookOnly`) writing; the source closes what it gives. */
+  readonly open: (log: Logger) => Promise<ObjectStore>
+  /** Marks are kept under this name. */
+  readonly group: string
+  /** Puts no marks. */
+  readonly lookOnly?: boolean | undefined
+}
+
+/** What all marks' keys begin with: `dead-letters-redriven/v1/{group}/{rest of the letter's key}`. */
+export const markPrefix = 'dead-letters-redriven/v1/'
+/** Marks being put at which no more letters are handed out. */
+const MAX_MARKS = 16
+/** What is sent and not marked would be sent again: a store that is away for a minute is waited for. */
+const patient: RetryPolicy = { attempts: 20, baseMs: 100, maxMs: 10_000 }
+
+/** Errors: STORE_*; a letter that cannot be read is found with its problem. */
+export function letterStore ({ url, open, group, lookOnly }: LetterStoreOptions): LetterSource {
+  const marks = `${markPrefix}${encodeURIComponent(group)}/`
+  const left = new Set<FoundLetter>()
+  const marking = new Set<Promise<void>>()
+  let store: ObjectStore | undefined
+  let error: Error | undefined
+  let abort = new AbortController().signal
+  const objects = objectSource({
+    url,
+    open: async log => {
+      store = await open(log)
+      return store
+    },
+    prefix: letterPrefix,
+    keep: async from => {
+      const done = new Set<string>()
+      for await (const key of from.list(marks)) done.add(letterPrefix + key.slice(marks.length))
+      return key => !done.has(key)
+    }
+  })
+
+  async function put (key: string): Promise<void> {
+    const body = Buffer.from(`${JSON.stringify({ letter: key })}\n`)
+    const once = async (): Promise<unknown> => store!.put(marks + key.slice(letterPrefix.length), body, { contentType: letterType, crc32c: crc32c(body), same: () => true })
+    try {
+      await once()
+    } catch (first) {
+      const outcome = await retry(once, first, patient, abort, () => {})
+      if ('error' in outcome) error ??= outcome.error
+    }
+  }
+
+  function mark (key: string): void {
+    const work = put(key).finally(() => { marking.delete(work) })
+    marking.add(work)
+  }
+
+  return {
+    kind: 'store of letters',
+    detail: `${url} as ${group}`,
+    unread: 0,
+    async open (context) {
+      abort = context.abort
+      await objects.open?.(context)
+    },
+    async * records (context: NodeContext): AsyncGenerator<LetterRecord> {
+      for await (const { value, bytes, position } of objects.records(context)) {
+        while (marking.size >= MAX_MARKS) await Promise.race(marking)
+        if (error !== undefined) throw error
+        yield { value: foundIn(value), bytes, position }
+      }
+    },
+    leave: found => { left.add(found) },
+    settled: ({ value }, failure) => {
+      if (!left.delete(value) && failure === undefined && lookOnly !== true) mark(value.position)
+    },
+    async flush () {
+      await Promise.all(marking)
+      if (error !== undefined) throw error
+    },
+    close: async () => objects.close?.()
+  }
+}
+
+function foundIn ({ key, body }: StoredObjectRecord): FoundLetter {
+  try {
+    return { position: key, letter: decodeLetter(body, key) }
+  } catch (problem) {
+    return { position: key, letter: undefined, problem: asError(problem) }
+  }
+}

@@ -1,0 +1,66 @@
+import { readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import t from 'tap'
+import { letterKey } from '../../src/kafka/letter-json.ts'
+import { letterOf } from '../../src/kafka/letter.ts'
+import { storeDeadLetters } from '../../src/sinks/store-dead-letters.ts'
+import { letterStore, type LetterStoreOptions } from '../../src/sources/letter-store.ts'
+import { openStore } from '../../src/stores/index.ts'
+import { contextOf, pull } from '../kafka/support.ts'
+import { deadOf, readLetters, reasonIs } from './letters-kit.ts'
+
+async function place (root: string, count: number) {
+  const url = pathToFileURL(root).href
+  const open: LetterStoreOptions['open'] = async log => openStore(url, { log })
+  const sink = storeDeadLetters({ url, open })
+  await sink.open?.(contextOf())
+  for (let index = 0; index < count; index++) await sink.bury(deadOf(index, index % 2 === 0 ? 'EVEN' : 'ODD', { timestamp: 5n }))
+  await sink.close?.()
+  const names = async (): Promise<string[]> => (await readdir(root, { recursive: true })).filter(name => name.endsWith('.json')).sort()
+  return { url, names, source: (more: Partial<LetterStoreOptions> = {}) => letterStore({ url, open, group: 'redrive', ...more }) }
+}
+
+await t.test('what is done with gets a mark and does not come again; what is left does; the letters stay as they are', async t => {
+  const { source, names } = await place(t.testdir(), 40)
+  const letters = await names()
+  t.strictSame(await readLetters(source({ lookOnly: true })), [...Array(40).keys()])
+  t.strictSame(await names(), letters, 'a look leaves no mark')
+  t.strictSame(await readLetters(source(), reasonIs('ODD')), [...Array(40).keys()])
+  t.equal((await names()).length, 60)
+  t.strictSame(await readLetters(source()), Array.from({ length: 20 }, (_, index) => 2 * index + 1))
+  t.strictSame(await readLetters(source()), [])
+  t.strictSame((await names()).filter(name => name.startsWith('dead-letters/')), letters)
+  t.ok((await names()).includes(letterKey(letterOf(deadOf(3, 'ODD', { timestamp: 5n }))).replace('dead-letters/v1/', 'dead-letters-redriven/v1/redrive/')))
+  t.strictSame(await readLetters(source({ group: 'a/group of another name' })), [...Array(40).keys()])
+  t.strictSame(await readLetters(source({ group: 'a/group of another name' })), [])
+})
+
+await t.test('an object that is no letter is found with its problem', async t => {
+  const root = t.testdir()
+  const { source } = await place(root, 1)
+  await writeFile(join(root, 'dead-letters/v1/alerts/0/0.json'), '{}')
+  const problems: unknown[] = []
+  await readLetters(source(), found => { if (found.problem !== undefined) problems.push(found.problem); return true })
+  t.match(problems, [{ code: 'LETTER_UNREADABLE', where: 'dead-letters/v1/alerts/0/0.json' }])
+})
+
+await t.test('a store that is away for a while gets its marks when it is back', { skip: process.platform === 'win32' }, async t => {
+  const root = join(t.testdir(), 'letters')
+  const { source, names } = await place(root, 5)
+  const away = source()
+  const context = contextOf()
+  await away.open?.(context)
+  const pulling = pull(away, context, () => {})
+  await pulling.ended
+  await rename(root, `${root}.away`)
+  for (const record of pulling.records) away.settled?.(record)
+  const flushed = away.flush!()
+  await new Promise(resolve => setTimeout(resolve, 20))
+  await rm(root, { recursive: true, force: true })
+  await rename(`${root}.away`, root)
+  await flushed
+  await away.close?.()
+  t.equal((await names()).length, 10)
+  t.strictSame(await readLetters(source()), [])
+})
