@@ -66,7 +66,7 @@ export class GroupCoordinator {
   }
 
   /** Commits offsets, each with what `metadata` gives for it. */
-  async commit (who: Committer, offsets: readonly OffsetToCommit[], metadata: (offset: OffsetToCommit) => string | null): Promise<void> {
+  async commit<T extends OffsetToCommit> (who: Committer, offsets: readonly T[], metadata: (offset: T) => string | null): Promise<void> {
     if (offsets.length === 0) return
     await this.ask('commit its offsets', async connection => await offsetCommitV8.api.async(
       connection, this.#group, who.generation, who.memberId, who.instanceId ?? null,

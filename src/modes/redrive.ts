@@ -3,6 +3,7 @@
 import { kafkaFlags, defaultDeadLetterTopic } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
+import type { Environment } from '../config/parse.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { Letter } from '../kafka/letter.ts'
 import { createGraph, type BatchSink, type DeadLetterSink, type Graph, type NodeContext, type Port, type RetryPolicy } from '../pipeline/index.ts'
@@ -12,7 +13,7 @@ import { letterTopic } from '../sources/letter-topic.ts'
 import type { FoundLetter, LetterSource } from '../sources/letters.ts'
 import { openStore } from '../stores/index.ts'
 import { mode, runToEnd, type Host } from './mode.ts'
-import { connectionOf, describedConnection } from './parts.ts'
+import { connectionOf, describedConnection, googleOptions } from './parts.ts'
 import { redriveErrors, restorer, type Restored } from './redrive/restore.ts'
 import { Tally } from './redrive/tally.ts'
 
@@ -38,8 +39,8 @@ type Config = ConfigOf<typeof redriveFlags>
 
 /** An outage of a minute or two is waited for. */
 const patient: RetryPolicy = { attempts: 20, baseMs: 100, maxMs: 10_000 }
-/** What is in hand must fit into what may be noted beside an offset. */
-const CREDITS = 200
+/** What is in hand is sent again after a kill. */
+const CREDITS = 100
 
 /** Error: USAGE_BAD_VALUE for flags that contradict each other. */
 function check (config: Config): void {
@@ -52,10 +53,10 @@ function check (config: Config): void {
   }
 }
 
-function lettersOf (config: Config, connection: KafkaConnection): LetterSource {
+function lettersOf (config: Config, connection: KafkaConnection, environment: Environment): LetterSource {
   const { deadLetterStore: url, group, from, dryRun: lookOnly } = config
   if (url === undefined) return letterTopic({ connection, topic: config.topic ?? defaultDeadLetterTopic, group, from, lookOnly })
-  return letterStore({ url, open: async log => openStore(url, { access: lookOnly ? 'read' : 'write', log }), group, lookOnly })
+  return letterStore({ url, open: async log => openStore(url, { ...googleOptions({}, environment), access: lookOnly ? 'read' : 'write', log }), group, lookOnly })
 }
 
 /** A letter that a node gives up on stays where it is. */
@@ -84,8 +85,8 @@ function letterText ({ position, node, reason, message, value }: Letter): string
   return `${position}  ${node}  ${reason}: ${message.replace(/\s*\n\s*/g, ' ')}  ${value?.length ?? 0} bytes`
 }
 
-export function declare (config: Config, connection: KafkaConnection, host: Pick<Host, 'print' | 'requestStop'>): { readonly graph: Graph, readonly letters: LetterSource, readonly tally: Tally } {
-  const letters = lettersOf(config, connection)
+export function declare (config: Config, connection: KafkaConnection, host: Pick<Host, 'print' | 'requestStop' | 'environment'>): { readonly graph: Graph, readonly letters: LetterSource, readonly tally: Tally } {
+  const letters = lettersOf(config, connection, host.environment)
   const tally = new Tally()
   const { reason, node, originTopic, limit } = config
   const filters = [reason, node, originTopic].filter(list => list !== undefined)
@@ -120,7 +121,7 @@ export function declare (config: Config, connection: KafkaConnection, host: Pick
     const restore = restorer({ connection, destination: config.dstTopic, maxRedrives: config.maxRedrives })
     const restored = limited(asked.step('restore', restore, { kind: 'record', detail: `sent back fewer than ${config.maxRedrives} times` }), ({ found }) => found)
     if (config.dryRun) restored.to('print', { kind: 'stdout', write: async ({ found, letter, record }) => { await host.print(`would send ${found.position} to ${record.topic}: ${letterText(letter)}\n`) } })
-    else restored.toBatches('send', sending(connection, config), { count: 100, bytes: 8 * 1024 * 1024, ms: 50 })
+    else restored.toBatches('send', sending(connection, config), { count: 50, bytes: 8 * 1024 * 1024, ms: 50 })
   }
   return { graph: builder.build(), letters, tally }
 }
@@ -136,7 +137,7 @@ export default mode({
   flags: redriveFlags,
   describe: config => {
     check(config)
-    return declare(config, describedConnection(config), { print: async () => {}, requestStop: () => {} }).graph.describe()
+    return declare(config, describedConnection(config), { print: async () => {}, requestStop: () => {}, environment: {} }).graph.describe()
   },
   async run (config, _positionals, host) {
     check(config)

@@ -39,6 +39,10 @@ interface Lane {
 
 const MAX_METADATA = 3400
 const COMMIT_MS = 1000
+/** What was sent and not committed is sent again after a kill, for every reader of the topic to see: commits are cheaper. */
+const COMMIT_RECORDS = 50
+/** Done and not committed, at which no more letters are handed out. */
+const MAX_UNCOMMITTED = 100
 const FLUSH_TRIES = 20
 const CHECK_EVERY = 50
 const FIELDS = /^topic-id=([^;]*)(?:;done=(.*))?$/
@@ -65,6 +69,7 @@ class LetterTopic implements LetterSource {
   #committing: Promise<void> | undefined
   #error: Error | undefined
   #full = false
+  #uncommitted = 0
   #log: Logger = silent
 
   constructor (options: LetterTopicOptions) {
@@ -121,6 +126,7 @@ class LetterTopic implements LetterSource {
         this.#full = true
         return
       }
+      await this.#committedEnough(context.drain)
       const value = foundIn(record)
       this.#where.set(value, { lane, offset: record.offset })
       yield { value, bytes, position: value.position }
@@ -136,7 +142,9 @@ class LetterTopic implements LetterSource {
     const at = this.#where.get(value)
     this.#where.delete(value)
     const left = this.#left.delete(value)
-    if (failure === undefined && !left) at?.lane.done.add(at.offset)
+    if (failure !== undefined || left) return
+    at?.lane.done.add(at.offset)
+    if (this.#options.lookOnly !== true && ++this.#uncommitted >= COMMIT_RECORDS) this.#commitSoon()
   }
 
   /** Commits what is done with, also where nothing is new: offsets that nobody commits expire. */
@@ -147,7 +155,7 @@ class LetterTopic implements LetterSource {
     for (let attempt = 1; ; attempt++) {
       if (this.#error !== undefined) throw this.#error
       try {
-        await this.#commit(this.#lanes)
+        await this.#commit(() => true)
         return
       } catch (error) {
         if (!isRetryable(error) || attempt === FLUSH_TRIES) throw error
@@ -168,15 +176,25 @@ class LetterTopic implements LetterSource {
   }
 
   #commitSoon (): void {
-    const changed = this.#lanes.filter(lane => lane.committed?.offset !== lane.done.low || lane.committed.metadata !== this.#metadata(lane))
-    if (changed.length === 0 || this.#error !== undefined) return
-    this.#committing ??= this.#commit(changed).catch((error: unknown) => {
+    if (this.#committing !== undefined) return
+    const changed = (lane: Lane): boolean => lane.committed?.offset !== lane.done.low || lane.committed.metadata !== this.#metadata(lane)
+    if (this.#error !== undefined || !this.#lanes.some(changed)) return
+    this.#committing = this.#commit(changed).catch((error: unknown) => {
       if (!isRetryable(error)) this.#error = asError(error)
       else this.#log.warn({ group: this.#options.group, reason: messageOf(error) }, 'could not commit offsets: trying again')
     }).finally(() => { this.#committing = undefined })
   }
 
-  async #commit (lanes: readonly Lane[]): Promise<void> {
+  async #committedEnough (drain: AbortSignal): Promise<void> {
+    while (this.#uncommitted >= MAX_UNCOMMITTED && this.#error === undefined && !drain.aborted) {
+      this.#commitSoon()
+      await this.#committing
+      // The coordinator is away: what cannot be noted is not sent.
+      if (this.#uncommitted >= MAX_UNCOMMITTED) await sleep(COMMIT_MS / 2, undefined, { signal: drain }).catch(() => {})
+    }
+  }
+
+  async #commit (which: (lane: Lane) => boolean): Promise<void> {
     const { topic, group, connection } = this.#options
     const there = await this.#coordinator.committed(this.#lanes.map(({ partition }) => ({ topic, partition })))
     for (const { partition, committed, attempted } of this.#lanes) {
@@ -184,10 +202,12 @@ class LetterTopic implements LetterSource {
       if (same(other, committed) || (attempted !== undefined && same(other, attempted))) continue
       throw letterSourceErrors.REDRIVE_CONCURRENT(`another process commits to group ${group}`, { where: `${topic}[${partition}] at ${connection.brokers}` })
     }
-    const offsets = lanes.map(lane => ({ topic, partition: lane.partition, offset: lane.done.low, metadata: this.#metadata(lane), lane }))
+    const count = this.#uncommitted
+    const offsets = this.#lanes.filter(which).map(lane => ({ topic, partition: lane.partition, offset: lane.done.low, metadata: this.#metadata(lane), lane }))
     for (const { lane, offset, metadata } of offsets) lane.attempted = { offset, metadata }
-    await this.#coordinator.commit(noMember, offsets, each => (each as typeof offsets[number]).metadata)
+    await this.#coordinator.commit(noMember, offsets, ({ metadata }) => metadata)
     for (const { lane, offset, metadata } of offsets) lane.committed = { offset, metadata }
+    this.#uncommitted -= count
   }
 
   #metadata ({ done }: Lane): string {

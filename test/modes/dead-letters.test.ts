@@ -7,10 +7,11 @@ import type { Letter } from '../../src/kafka/letter.ts'
 import { textHeader } from '../../src/kafka/record.ts'
 import { openStore } from '../../src/stores/index.ts'
 import { adminFor, connect, produce } from '../kafka/support.ts'
-import { runCli, tempDir, uniqueName, useStack } from '../support/stack.ts'
+import { runMode } from '../support/in-process.ts'
+import { tempDir, uniqueName, useStack } from '../support/stack.ts'
 import { surveySchema } from '../generator/kit.ts'
 import { alertRecords, archivedIds, idOf, ingestArgs, registerAlerts, storeUrl } from './archive-kit.ts'
-import { alertFile, alertsOf, Program } from './support.ts'
+import { alertFile, alertsOf } from './support.ts'
 
 const { kafka, registry } = await useStack(t)
 const connection = await connect(kafka)
@@ -49,7 +50,7 @@ await t.test('records that are no alerts become objects, exactly as they came; d
     { key: Buffer.alloc(0), value: Buffer.from('{"diaSourceId": 1}'), headers: [] }
   ].map((record, index) => ({ ...record, partition: 0, timestamp: time + BigInt(index) }))
   await produce(connection, at.topic, [...bad, good!])
-  const first = await runCli(storeArgs(at, '--limit', '4'))
+  const first = await runMode(storeArgs(at, '--limit', '4'))
   t.match(first, { code: 0, stdout: 'archived 1 alerts: 1 written, 0 there already, 3 dead letters\n' }, first.stderr)
   t.strictSame(await admin.committed(at.group, at.topic), [4n])
   const letters = await lettersIn(at.letters)
@@ -58,7 +59,7 @@ await t.test('records that are no alerts become objects, exactly as they came; d
   t.strictSame(byOffset.map(({ reason, node, position }) => [reason, node, position]), [
     ['FRAME_EMPTY', 'unframe', `${at.topic}[0]@0`], ['FRAME_EMPTY', 'unframe', `${at.topic}[0]@1`], ['FRAME_BAD_MAGIC', 'unframe', `${at.topic}[0]@2`]
   ])
-  const again = await runCli(storeArgs({ ...at, group: uniqueName('g') }, '--limit', '4'))
+  const again = await runMode(storeArgs({ ...at, group: uniqueName('g') }, '--limit', '4'))
   t.match(again, { code: 0, stdout: 'archived 1 alerts: 0 written, 1 there already, 3 dead letters\n' }, again.stderr)
   t.strictSame(await lettersIn(at.letters), letters)
   t.strictSame(await archivedIds(at.root), [idOf(good!)])
@@ -68,9 +69,9 @@ await t.test('records that are no alerts become objects, exactly as they came; d
 await t.test('a store of dead letters that cannot be one is refused before anything is read; with a topic too it is wrong usage', async t => {
   const at = await place(t)
   await produce(connection, at.topic, alertRecords(alerts, 2, 1))
-  const both = await runCli(storeArgs(at, '--dead-letter-topic', at.dead))
+  const both = await runMode(storeArgs(at, '--dead-letter-topic', at.dead))
   t.match(both, { code: 2, stdout: '', stderr: /^USAGE_BAD_VALUE: .*both a topic .* and a store/m })
-  const nowhere = await runCli([...storeArgs(at), '--dead-letter-store', '/not/a/url'])
+  const nowhere = await runMode([...storeArgs(at), '--dead-letter-store', '/not/a/url'])
   t.match(nowhere, { code: 1, stdout: '', stderr: /^STORE_URL_INVALID/m })
   t.strictSame(await readdir(at.root).catch(() => []), ['.incoming'])
   t.strictSame(await admin.committed(at.group, at.topic), [undefined])
@@ -78,15 +79,14 @@ await t.test('a store of dead letters that cannot be one is refused before anyth
 
 await t.test('create-stream leaves letters in a store too: the datum as it is in the file, and loading again adds none', async t => {
   const at = await place(t)
-  const program = new Program({ kafka, registry, kafkaPid: 0, registryPid: 0 })
   const path = await alertFile(t, { version: '8.0', alerts: 3 })
-  const args = [path, '--dst-topic', uniqueName('static'), '--schema-id', '1', '--dead-letter-store', storeUrl(at.letters)]
-  const first = await program.run('create-stream', args)
+  const args = ['create-stream', path, '--broker', kafka, '--dst-topic', uniqueName('static'), '--schema-id', '1', '--dead-letter-store', storeUrl(at.letters)]
+  const first = await runMode(args)
   t.match(first, { code: 1, stdout: '', stderr: new RegExp(`^NO_ALERTS: none of 3 alerts .* all are in store ${storeUrl(at.letters)}`, 'm') })
   const letters = await lettersIn(at.letters)
   t.strictSame([...letters.values()].map(({ position, origin }) => [position, origin]).sort(), [0, 1, 2].map(index => [`${path}#${index}`, undefined]))
   const schema = await surveySchema('8.0')
   t.strictSame([...letters.values()].map(({ value }) => String(schema.readAlertId(value!))).sort(), [...(await alertsOf(path)).keys()].sort())
-  await program.run('create-stream', args)
+  await runMode(args)
   t.strictSame(await lettersIn(at.letters), letters)
 })

@@ -9,6 +9,7 @@ import { kafkaDeadLetters } from '../../src/sinks/kafka-dead-letters.ts'
 import { storeDeadLetters } from '../../src/sinks/store-dead-letters.ts'
 import { openStore } from '../../src/stores/index.ts'
 import { adminFor, connect, contextOf, produce } from '../kafka/support.ts'
+import { runMode } from '../support/in-process.ts'
 import { NOBODY, tempDir, uniqueName, useStack } from '../support/stack.ts'
 import { registerAlerts, storeUrl } from './archive-kit.ts'
 import { everyRecord, linesOf, Program } from './support.ts'
@@ -18,6 +19,7 @@ const program = new Program(stack)
 const connection = await connect(stack.kafka)
 const admin = adminFor(t, connection)
 const alerts = await registerAlerts(stack.registry)
+const print = (...args: string[]) => runMode(['print-stream', '--broker', stack.kafka, ...args.includes('--schema-registry-url') ? [] : ['--schema-registry-url', stack.registry], ...args])
 
 const unknown = alerts.frame(7n)
 unknown.writeUInt32BE(0x7ffffff0, 1)
@@ -47,20 +49,20 @@ const expected = [
 ]
 
 await t.test('each letter of a topic with its origin, node, reason, id, size and how often it was sent back; time is when it died', async t => {
-  const { code, stdout, stderr } = await program.run('print-stream', ['--topic', topic])
+  const { code, stdout, stderr } = await print('--topic', topic)
   t.match({ code, stderr }, { code: 0, stderr: '' })
   const times = (await everyRecord(connection, topic)).map(({ timestamp }) => new Date(Number(timestamp)).toISOString())
   t.strictSame(linesOf(stdout), expected.map((line, index) => `${times[index]}  ${line}`))
 })
 
 await t.test('with a registry that is down they are printed all the same, but for ids that only it could tell', async t => {
-  const { code, stdout, stderr } = await program.run('print-stream', ['--topic', topic, '--schema-registry-url', `http://127.0.0.1:${NOBODY}`])
+  const { code, stdout, stderr } = await print('--topic', topic, '--schema-registry-url', `http://127.0.0.1:${NOBODY}`)
   t.match({ code, stderr }, { code: 0, stderr: '' })
   t.strictSame(linesOf(stdout).map(line => line.slice(line.indexOf('  ') + 2)), expected.map(line => line.replace('id 99', 'id unknown')))
 })
 
 await t.test('--json has every header by name; --reason chooses', async t => {
-  const { code, stdout } = await program.run('print-stream', ['--topic', topic, '--json', '--reason', 'FRAME_EMPTY,UNEXPECTED'])
+  const { code, stdout } = await print('--topic', topic, '--json', '--reason', 'FRAME_EMPTY,UNEXPECTED')
   t.equal(code, 0)
   const lines = linesOf(stdout).map(line => JSON.parse(line) as Record<string, unknown>)
   t.equal(lines.length, 2)
@@ -74,13 +76,13 @@ await t.test('--json has every header by name; --reason chooses', async t => {
 })
 
 await t.test('from a store they read the same, with the time of their records; an object that is no letter is shown as such', async t => {
-  const { code, stdout, stderr } = await program.run('print-stream', ['--dead-letter-store', url])
+  const { code, stdout, stderr } = await print('--dead-letter-store', url)
   t.match({ code, stderr }, { code: 0, stderr: '' })
   t.strictSame(linesOf(stdout), expected.map(line => `${new Date(1_700_000_000_000).toISOString()}  ${line}`))
   const damaged = join(await tempDir(t), 'letters')
   await mkdir(join(damaged, 'dead-letters/v1/t'), { recursive: true })
   await writeFile(join(damaged, 'dead-letters/v1/t/1.json'), '{"reason":')
-  const odd = await program.run('print-stream', ['--dead-letter-store', storeUrl(damaged)])
+  const odd = await print('--dead-letter-store', storeUrl(damaged))
   t.match(odd, { code: 0, stdout: '-  dead-letters/v1/t/1.json  not an alert: LETTER_UNREADABLE: the object cannot be read: it is not JSON  10 bytes\n' })
 })
 
@@ -102,7 +104,7 @@ await t.test('letters and alerts of one topic are told apart; --follow prints le
 
 await t.test('a store has no latest, nothing to follow and no topic beside it: wrong usage', async t => {
   const wrong = [['--follow'], ['--from', 'latest'], ['--topic', topic]]
-  const results = await Promise.all(wrong.map(async flag => await program.run('print-stream', ['--dead-letter-store', url, ...flag])))
+  const results = await Promise.all(wrong.map(async flag => await print('--dead-letter-store', url, ...flag)))
   for (const [index, result] of results.entries()) t.match(result, { code: 2, stdout: '', stderr: new RegExp(`^USAGE_BAD_VALUE: ${wrong[index]!.join(' ')} and --dead-letter-store`) })
-  t.match(await program.run('print-stream', ['--dead-letter-store', storeUrl(join(root, 'not-there'))]), { code: 1, stderr: /^STORE_MISSING/ })
+  t.match(await print('--dead-letter-store', storeUrl(join(root, 'not-there'))), { code: 1, stderr: /^STORE_MISSING/ })
 })

@@ -1,0 +1,71 @@
+// SIGKILL of redrive in the middle, again and again: no letter is lost, what is sent twice lands identical, and the end is the end.
+import { join } from 'node:path'
+import t from 'tap'
+import { letterRecord, letterOf } from '../../src/kafka/letter.ts'
+import { storeDeadLetters } from '../../src/sinks/store-dead-letters.ts'
+import { openStore } from '../../src/stores/index.ts'
+import { adminFor, connect, contextOf, produce } from '../kafka/support.ts'
+import { alertRecords, archivedIds, idOf, ingestArgs, judgedByPython, recordsOf, registerAlerts, storeUrl, whileRunning } from '../modes/archive-kit.ts'
+import { deadOf } from '../sources/letters-kit.ts'
+import { runMode } from '../support/in-process.ts'
+import { seeded } from '../support/pipeline.ts'
+import { startCli, tempDir, uniqueName, useStack } from '../support/stack.ts'
+
+const { kafka, registry } = await useStack(t)
+const connection = await connect(kafka)
+const admin = adminFor(t, connection)
+const alerts = await registerAlerts(registry)
+const COUNT = 1500
+
+const ends = async (topic: string): Promise<number> => (await admin.endOffsets(topic)).reduce((sum, end) => sum + Number(end), 0)
+
+for (const kind of ['topic', 'store'] as const) {
+  await t.test(`letters in a ${kind}: killed while it sends, every alert is archived in the end, byte for byte, and nothing is left to send`, async t => {
+    const seed = Math.floor(Math.random() * 2 ** 31)
+    t.comment(`seed ${seed}`)
+    const random = seeded(seed)
+    const folder = await tempDir(t)
+    const at = { kafka, registry, topic: uniqueName('kill'), group: uniqueName('g'), dead: uniqueName('dead'), root: join(folder, 'store') }
+    const count = kind === 'topic' ? COUNT : COUNT / 5
+    const records = alertRecords(alerts, count, 3)
+    await admin.createTopic(at.topic, { partitions: 3, replicas: 1 })
+    await admin.createTopic(at.dead, { partitions: 2, replicas: 1 })
+    const dead = records.map((record, index) => deadOf(index, index % 10 === 0 ? 'OTHER' : 'UNKNOWN_SCHEMA', { key: record.key, value: record.value, headers: record.headers, topic: at.topic, timestamp: 7n }))
+    const url = storeUrl(join(folder, 'letters'))
+    if (kind === 'topic') {
+      await produce(connection, at.dead, dead.map((letter, index) => ({ ...letterRecord(letterOf(letter)), partition: index % 2 })))
+    } else {
+      const sink = storeDeadLetters({ url, open: async log => openStore(url, { log }) })
+      await sink.open?.(contextOf())
+      await Promise.all(dead.map(async letter => sink.bury(letter)))
+      await sink.close?.()
+    }
+    const args = ['redrive', '--broker', kafka, '--group', uniqueName('redrive'), '--reason', 'UNKNOWN_SCHEMA', ...kind === 'topic' ? ['--topic', at.dead, '--from', 'earliest'] : ['--dead-letter-store', url]]
+    let killed = 0
+    for (let round = 1; round <= 3; round++) {
+      const redrive = startCli(t, args)
+      const enough = Math.min(await ends(at.topic) + 1 + Math.floor(random() * count / 8), count)
+      let over = false
+      void redrive.finished.then(() => { over = true })
+      await whileRunning(redrive, async () => over || await ends(at.topic) >= enough, 1).catch(() => {})
+      const { signal } = await redrive.stop('SIGKILL')
+      if (signal === 'SIGKILL') killed++
+      t.comment(`round ${round}: ${signal ?? 'it ended'} with ${await ends(at.topic)} sent`)
+    }
+    t.ok(killed >= 1, `${killed} times in the middle`)
+    const last = await runMode(args)
+    t.match(last, { code: 0, stdout: new RegExp(`^redrive: \\d+ sent, 0 left, ${count / 10} not chosen\n$`) }, last.stderr)
+    t.match(await runMode(args), { code: 0, stdout: `redrive: 0 sent, 0 left, ${count / 10} not chosen\n` })
+
+    const chosen = records.filter((_, index) => index % 10 !== 0)
+    const sent = await recordsOf(connection, at.topic)
+    t.strictSame([...new Set(sent.map(idOf))].sort(), chosen.map(idOf).sort(), 'each letter that was asked for, and no other')
+    const twice = sent.length - chosen.length
+    t.comment(`${twice} of ${chosen.length} were sent twice`)
+    t.ok(twice <= killed * 200, 'no more than what was in hand or not noted yet')
+    const ingested = await runMode(ingestArgs(at, '--limit', String(sent.length)))
+    t.equal(ingested.stdout, `archived ${sent.length} alerts: ${chosen.length} written, ${twice} there already, 0 dead letters\n`, ingested.stderr)
+    t.strictSame(await archivedIds(at.root), chosen.map(idOf).sort())
+    t.strictSame(judgedByPython(at.root, chosen), [])
+  })
+}
