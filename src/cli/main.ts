@@ -67,6 +67,8 @@ async function perform (argv: readonly string[], environment: Environment, onDeb
 function ownEnvironment (): Environment {
   const environment = { ...process.env }
   delete process.env.STORAGE_EMULATOR_HOST
+  // Nor would it know that no proxy is on the way to a server of this machine.
+  process.env.NO_PROXY = [process.env.NO_PROXY ?? process.env.no_proxy ?? '', 'localhost', '127.0.0.1'].filter(host => host !== '').join(',')
   return environment
 }
 

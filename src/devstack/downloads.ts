@@ -97,8 +97,12 @@ export async function ensureRegistry (options: CacheOptions): Promise<string> {
 /** Whether Maven will be needed: one of its downloads is not in the cache yet. */
 export async function downloadsMissing (cacheDir: string, which: { readonly kafka?: boolean, readonly registry?: boolean } = {}): Promise<boolean> {
   const wanted = [...which.kafka === false ? [] : [kafka], ...which.registry === false ? [] : [registry]]
-  const there = await Promise.all(wanted.map(async download => await cached(join(cacheDir, download.folder)) !== undefined))
-  return there.includes(false)
+  return (await Promise.all(wanted.map(async download => await isMissing(download, cacheDir)))).includes(true)
+}
+
+/** Whether it is not in the cache, or not whole. */
+export async function isMissing ({ folder }: Download, cacheDir: string): Promise<boolean> {
+  return await cached(join(cacheDir, folder)) === undefined
 }
 
 /** Folder of a download, fetched where the cache lacks it. */

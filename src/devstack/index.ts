@@ -5,7 +5,7 @@ export { chain, createAuthority, issueCertificate, type CertificateFolder, type 
 export { checkPrerequisites, requireJava, requireMaven, requirePython, type Needs, type Programs } from './prerequisites.ts'
 export { downloadsMissing, ensureKafka, ensureRegistry, sha256, KAFKA_VERSION, REGISTRY_VERSION, type CacheOptions } from './downloads.ts'
 export { devstackErrors } from './errors.ts'
-export { ensureGcs } from './gcs-download.ts'
+export { ensureGcs, gcsMissing } from './gcs-download.ts'
 export { ensureBucket, startGcs, type GcsOptions, type GcsServer } from './gcs-server.ts'
 export { endProcess, isAlive, processFacts, type ProcessFacts, type ProcessIdentity } from './identity.ts'
 export { type KafkaAccess, type KafkaSecurity } from './kafka-access.ts'

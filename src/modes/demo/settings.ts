@@ -13,6 +13,7 @@ export const demoFlags = flags({
   passes: { type: 'integer', min: 1, placeholder: 'N', description: 'Stop by itself after so many passes are archived; default: run until Ctrl-C.' },
   broker: { type: 'list', placeholder: 'HOST:PORT,...', description: 'Use this Kafka instead of starting one.' },
   'schema-registry-url': { type: 'text', placeholder: 'URL', description: 'Use this schema registry instead of starting one.' },
+  store: { type: 'choice', choices: ['file', 'gs'], default: 'file', description: 'Archive in a folder of files, or in two buckets of an emulator of Google Cloud Storage that is started for it.' },
   'state-dir': { type: 'text', placeholder: 'PATH', description: 'Where data of Kafka, registry and archive are kept; default .alert-stream in the working folder. Delete it to begin anew.' },
   'cache-dir': { type: 'text', placeholder: 'PATH', description: 'Where downloads are kept; default ~/.cache/alert-stream (XDG_CACHE_HOME is honoured).' },
   secure: { type: 'switch', description: 'Lock Kafka\'s doors: mutual TLS for the parts of the demo, SCRAM-SHA-512 over TLS for others, and rules for each user (deploy/acls.json).' },

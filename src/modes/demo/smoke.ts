@@ -23,7 +23,7 @@ const MOST_PROBLEMS = 10
 /** Compares all of a demo that runs. Errors: those of reading the topic. */
 export async function compare (file: DemoFile): Promise<SmokeResult> {
   const connection = await connectFromOutside(file, 'alert-stream-smoke')
-  const store = await openStore(file.archive.alerts, { access: 'read' })
+  const store = await openStore(file.archive.alerts, { access: 'read', emulatorHost: file.storageEmulator })
   const archive = createArchive({ alerts: store, schemas: store, layout: 'v2' })
   try {
     return await compareAll(readTopic({ connection, topic: file.topics.simulated }), archive, file.api)

@@ -32,6 +32,8 @@ export interface DemoFile {
   readonly topics: { readonly static: string, readonly simulated: string, readonly deadLetters: string }
   readonly group: string
   readonly pid: number
+  /** STORAGE_EMULATOR_HOST for the archive's gs:// URLs; only with --store gs. */
+  readonly storageEmulator?: string
   /** Only with --secure. */
   readonly security?: DemoSecurity
 }
@@ -39,7 +41,7 @@ export interface DemoFile {
 const LOCK = 'demo.lock'
 const SMOKE_MARK = 'smoke-test'
 /** In the order in which they are stopped. */
-const PARTS = ['modes/play-stream', 'modes/ingest', 'modes/serve', 'kafka', 'registry']
+const PARTS = ['modes/play-stream', 'modes/ingest', 'modes/serve', 'gcs', 'kafka', 'registry']
 
 /**
  * Makes the folder and runs `work` as its only user. What a killed demo left running there is stopped first, and its demo.json removed.

@@ -1,12 +1,11 @@
 // The demo's system, part by part in the order in which they depend on each other, and the way back: simulator first, then the ingester when
 // it has archived all, then the API, then the servers. Whatever fails on the way up, all that runs already is stopped again.
-import { mkdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { pathToFileURL } from 'node:url'
 import { freePorts, isPortFree } from '../../devstack/index.ts'
 import { KafkaAdmin } from '../../kafka/admin.ts'
 import type { Host } from '../mode.ts'
 import syncSchema from '../sync-schema.ts'
+import { startArchive } from './archive.ts'
 import { startMode, whenItDies, type ModeProcess } from './children.ts'
 import { lockedDoor, openDoor, securityOf } from './doors.ts'
 import { generatedFile, load, runHere, type Say } from './load.ts'
@@ -34,7 +33,7 @@ const BROKEN_MS = 5_000
 const POLL_MS = 200
 
 export async function startSystem (settings: Settings, host: Host, say: Say): Promise<DemoSystem> {
-  const { config, stateDir, archiveDir } = settings
+  const { config, stateDir } = settings
   const undo: (() => Promise<unknown>)[] = []
   const deaths: Promise<never>[] = []
   let stopping = false
@@ -82,17 +81,24 @@ export async function startSystem (settings: Settings, host: Host, say: Say): Pr
       }
     }
 
-    const archive = pathToFileURL(archiveDir).href
-    await mkdir(archiveDir, { recursive: true })
+    const archive = await startArchive(settings, host, say)
+    const { emulator } = archive
+    if (emulator !== undefined) {
+      undo.push(() => emulator.stop())
+      watch('the storage emulator', emulator)
+    }
+    await goOn()
+    const stores = ['--alert-store', archive.alerts, '--schema-store', archive.schemas]
+    const nearStores: Host = { ...host, environment: archive.environment }
     const ingest = await startMode<IngestFacts>('ingest', [
       ...door.flags('ingester'), '--topic', topics.simulated, '--group', group, '--group-instance-id', 'demo', '--wait-for-topic',
-      '--schema-registry-url', registry, '--alert-store', archive, '--dead-letter-topic', topics.deadLetters
-    ], stateDir, host, '/livez')
+      '--schema-registry-url', registry, ...stores, '--dead-letter-topic', topics.deadLetters
+    ], stateDir, nearStores, '/livez')
     undo.push(() => ingest.stop(grace()))
     watch('ingest', ingest)
     await goOn()
     const port = await apiPort(config.port, say)
-    const serve = await startMode<object>('serve', ['--alert-store', archive, '--listen-port', String(port)], stateDir, host, '/readyz')
+    const serve = await startMode<object>('serve', [...stores, '--listen-port', String(port)], stateDir, nearStores, '/readyz')
     undo.push(() => serve.stop(grace()))
     watch('serve', serve)
     await goOn()
@@ -107,7 +113,8 @@ export async function startSystem (settings: Settings, host: Host, say: Say): Pr
     watch('play-stream', play)
     await goOn()
     const file: DemoFile = {
-      kafka: broker, registry, api: `http://127.0.0.1:${port}`, archive: { alerts: archive, schemas: archive }, topics, group, pid: process.pid,
+      kafka: broker, registry, api: `http://127.0.0.1:${port}`, archive: { alerts: archive.alerts, schemas: archive.schemas }, topics, group, pid: process.pid,
+      ...(emulator === undefined ? {} : { storageEmulator: emulator.url }),
       ...(access === undefined ? {} : { security: securityOf(access) })
     }
     undo.push(() => removeDemoFile(stateDir))
