@@ -23,6 +23,7 @@ function whereEverythingIs ({ file }: DemoSystem, { stateDir, intervalSeconds }:
     `API        ${file.api}/v1`,
     `Archive    ${file.archive.alerts}`,
     ...(file.storageEmulator === undefined ? [] : [`           schemas ${file.archive.schemas}; STORAGE_EMULATOR_HOST=${file.storageEmulator}`]),
+    `Metrics    ${Object.entries(file.admin).map(([part, url]) => `${url}/metrics (${part})`).join(', ')}`,
     `Logs       ${stateDir}/modes/*/log, ${stateDir}/kafka/kafka.log${file.storageEmulator === undefined ? '' : `, ${stateDir}/gcs/gcs.log`}`,
     ...(intervalSeconds < 0 ? [] : ['', `A visit is published every ${intervalSeconds} s; one line each. Ctrl-C drains and stops everything.`]),
     ''

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import t from 'tap'
 import { isAlive } from '../../src/devstack/index.ts'
 import { scramConf, withConfluent, type PythonCase } from '../access/kit.ts'
+import { documentedMetrics } from '../support/metrics-document.ts'
+import { parsePrometheus } from '../support/prometheus.ts'
 import { runCli, tempDir, usePython } from '../support/stack.ts'
 import { archivedIn, exists, leftovers, partsOf, startDemo } from './demo-kit.ts'
 
@@ -24,7 +26,7 @@ await t.test('a first start prepares all, says where everything is, and prints a
   const [, taken] = await demo.waitFor(new RegExp(`^port ${port} is in use: the API takes (\\d+)$`, 'm'))
   await demo.waitFor(/A visit is published every 3 s/)
 
-  const file = JSON.parse(await readFile(demoFile, 'utf8')) as Record<string, unknown>
+  const { admin, ...file } = JSON.parse(await readFile(demoFile, 'utf8')) as { readonly admin: Record<string, string> }
   const archive = `file://${stateDir}/archive`
   t.match(file, { kafka: /^127\.0\.0\.1:\d+$/, registry: /^http:\/\/127\.0\.0\.1:\d+\/apis\/ccompat\/v7$/ })
   t.strictSame({ ...file, kafka: '', registry: '' }, {
@@ -41,6 +43,13 @@ await t.test('a first start prepares all, says where everything is, and prints a
 
   const [first] = await demo.waitFor(/^visit 1: .*$/m)
   t.match(first, /^visit 1: published 40 in [\d.]+ s \(\d+\/s, [\d.]+ MB\/s\) · archived 40 \(40 written\) in [\d.]+ s \(\d+\/s\) · lag 0 · dead letters 0 · static-topic 40 > pace 40 > simulated-topic 40 · kafka 40 > unframe 40 > capture-schema 40 > gzip 40 > archive 40 > dead-letters 0$/)
+  t.strictSame(Object.keys(admin).sort(), ['ingest', 'play-stream', 'serve'])
+  for (const [mode, url] of Object.entries(admin)) {
+    t.equal((await fetch(`${url}/readyz`)).status, 200, mode)
+    const scraped = parsePrometheus(await (await fetch(`${url}/metrics`)).text())
+    const ours = (names: Iterable<string>): string[] => [...names].filter(name => name.startsWith('alert_stream_') || process.platform === 'linux').sort()
+    t.strictSame(ours(scraped.keys()), ours((await documentedMetrics(mode)).keys()), `${mode}: a scrape holds what docs/metrics.md lists, and nothing else`)
+  }
   const [second] = await demo.waitFor(/^visit 2: .*$/m)
   t.match(second, /published 40 .* archived 40 \(0 written\) .* lag 0 .* static-topic 80 /)
   t.ok(await exists(join(stateDir, 'archive/v2/schemas')), 'the user\'s own settings for other runs do not change the parts')

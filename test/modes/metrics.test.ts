@@ -1,32 +1,11 @@
 // A scrape of each mode while the system runs holds every metric that docs/metrics.md lists for it, and no other, in valid Prometheus text.
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { adminFor, connect, produce } from '../kafka/support.ts'
+import { documentedMetrics } from '../support/metrics-document.ts'
 import { parsePrometheus, type PrometheusFamily } from '../support/prometheus.ts'
 import { startCli, tempDir, uniqueName, useStack, type RunningCli } from '../support/stack.ts'
 import { alertRecords, ingestArgs, registerAlerts, storeUrl, whileRunning } from './archive-kit.ts'
-
-interface Documented { readonly type: string, readonly labels: readonly string[], readonly help: string }
-
-/** What the document's tables say of one mode. */
-async function documented (mode: string): Promise<Map<string, Documented>> {
-  const text = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
-  const rows = (title: string): string[][] => {
-    const section = text.slice(text.indexOf(`## ${title}\n`)).split(/\n## /)[0]!
-    return section.split('\n').filter(line => line.startsWith('| `')).map(line => line.slice(2, -2).split(' | '))
-  }
-  const metrics = new Map<string, Documented>()
-  for (const [name = '', type = '', labels = '', , modes = '', help = ''] of rows('The program\'s metrics')) {
-    if (modes.split(', ').includes(mode)) metrics.set(bare(name), { type, labels: labels.split(', ').map(bare).filter(label => label !== ''), help })
-  }
-  for (const [name = '', type = '', help = ''] of rows('The process')) metrics.set(bare(name), { type, labels: [], help })
-  return metrics
-}
-
-function bare (text: string): string {
-  return text.replaceAll('`', '')
-}
 
 const { kafka, registry } = await useStack(t)
 const connection = await connect(kafka)
@@ -61,7 +40,7 @@ const quiet = ['alert_stream_kafka_lost_records_total', 'nodejs_active_requests'
 
 for (const [mode, cli] of [['ingest', ingest], ['play-stream', play], ['serve', serve]] as const) {
   await t.test(`${mode}: every metric that docs/metrics.md lists, and no other, with its type, its help and its labels`, async t => {
-    const listed = await documented(mode)
+    const listed = await documentedMetrics(mode)
     const scraped = await scrape(cli)
     const ofProcess = (name: string): boolean => !name.startsWith('alert_stream_')
     // Which figures of the process there are depends on the system.

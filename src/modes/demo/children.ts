@@ -16,6 +16,8 @@ export interface ModeStatus<Facts> {
 
 export interface ModeProcess<Facts> extends RunningServer {
   readonly mode: string
+  /** URL of its admin port, without a path. */
+  readonly admin: string
   /** Undefined while it does not answer: it is beginning, ending or busy. Never rejects. */
   status (): Promise<ModeStatus<Facts> | undefined>
 }
@@ -43,7 +45,7 @@ export async function startMode<Facts> (
     readyMs: 60_000,
     log: host.log
   })
-  return { ...server, mode, status: async () => statusOf<Facts>(url) }
+  return { ...server, mode, admin: url, status: async () => statusOf<Facts>(url) }
 }
 
 async function statusOf<Facts> (url: string): Promise<ModeStatus<Facts> | undefined> {

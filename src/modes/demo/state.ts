@@ -32,6 +32,8 @@ export interface DemoFile {
   readonly topics: { readonly static: string, readonly simulated: string, readonly deadLetters: string }
   readonly group: string
   readonly pid: number
+  /** Admin ports by mode, URLs without a path: /metrics, /readyz, /status. */
+  readonly admin: Readonly<Record<string, string>>
   /** STORAGE_EMULATOR_HOST for the archive's gs:// URLs; only with --store gs. */
   readonly storageEmulator?: string
   /** Only with --secure. */

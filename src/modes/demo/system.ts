@@ -114,6 +114,7 @@ export async function startSystem (settings: Settings, host: Host, say: Say): Pr
     await goOn()
     const file: DemoFile = {
       kafka: broker, registry, api: `http://127.0.0.1:${port}`, archive: { alerts: archive.alerts, schemas: archive.schemas }, topics, group, pid: process.pid,
+      admin: Object.fromEntries([play, ingest, serve].map(({ mode, admin }) => [mode, admin])),
       ...(emulator === undefined ? {} : { storageEmulator: emulator.url }),
       ...(access === undefined ? {} : { security: securityOf(access) })
     }
