@@ -3,39 +3,18 @@
 // object at a time and gzip level 9, which is how the original worked.
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { bench, type Bench } from './harness.ts'
-import { startMode, withLoadedStack } from './support.ts'
+import { ingestInto, withLoadedStack } from './support.ts'
 
 const sizes_ = { alerts: { full: 10_000, quick: 300 } } as const
 const MEAN_RATE = 10_000 / 37
 const MOST_MIB = 400
 
-const row = (...flags: readonly string[]) => async ({ sizes, say, measure }: Bench<typeof sizes_>) => withLoadedStack(sizes.alerts, say, async ({ folder, broker, registry }) => {
-  const store = pathToFileURL(join(folder, 'archive')).href
-  const ingest = await startMode('ingest', '--broker', broker, '--schema-registry-url', registry, '--alert-store', store, '--wait-for-topic', ...flags)
-  const play = await startMode('play-stream', '--broker', broker, '--repeat-interval', '3600', '--burst', '--create-dst-topic', '--dst-topic-partitions', '8')
-  try {
-    // The topic may be found only at the next look: that wait is not the ingester's speed.
-    while (((await ingest.status()).nodes[0]?.in ?? 0) === 0) await sleep(5)
-    const result = await measure(async () => {
-      let status = await ingest.status()
-      const done = (): number => status.nodes.find(node => node.node === 'archive')?.out ?? 0
-      const before = done()
-      const bytesBefore = status.nodes[0]?.bytes ?? 0
-      while (done() < sizes.alerts) {
-        await sleep(20)
-        status = await ingest.status()
-      }
-      return { alerts: sizes.alerts - before, bytes: (status.nodes[0]?.bytes ?? 0) - bytesBefore }
-    }, { pid: ingest.pid })
-    const rate = result.alerts / result.seconds
-    const underMiB = MOST_MIB - result.peakBytes / 2 ** 20
-    return { ...result, figures: { 'times the mean of 270/s': rate / MEAN_RATE, 'MiB under 400': Math.round(underMiB) } }
-  } finally {
-    await play.stop()
-    await ingest.stop()
-  }
+const row = (...flags: readonly string[]) => async ({ sizes, say, measure }: Bench<typeof sizes_>) => withLoadedStack(sizes.alerts, say, async stack => {
+  const result = await ingestInto(pathToFileURL(join(stack.folder, 'archive')).href, stack, sizes.alerts, measure, flags)
+  const rate = result.alerts / result.seconds
+  const underMiB = MOST_MIB - result.peakBytes / 2 ** 20
+  return { ...result, figures: { 'times the mean of 270/s': rate / MEAN_RATE, 'MiB under 400': Math.round(underMiB) } }
 })
 
 await bench('ingest', sizes_, {

@@ -8,6 +8,7 @@ import { fetchSchemaPackage, loadSchemaPackage, type AlertValue, type SchemaVers
 import { defaultCacheDir, freePorts, pythonEnvironment, startStack } from '../src/devstack/index.ts'
 import { createAlertGenerator } from '../src/generator/index.ts'
 import type { MeterReading } from '../src/pipeline/index.ts'
+import type { Bench, Result, Sizes } from './harness.ts'
 
 export const cacheDir = defaultCacheDir(process.env)
 const program = join(import.meta.dirname, '..', 'bin', 'alert-stream.js')
@@ -119,5 +120,29 @@ export async function startMode (...args: readonly string[]): Promise<RunningMod
       child.kill('SIGTERM')
       await exited
     }
+  }
+}
+
+/** An ingester, and a simulator that publishes all alerts at once; measured from the first alert read to the last archived. CPU and memory are the ingester's. */
+export async function ingestInto (store: string, { broker, registry }: Loaded, alerts: number, measure: Bench<Sizes>['measure'], flags: readonly string[] = []): Promise<Result> {
+  const ingest = await startMode('ingest', '--broker', broker, '--schema-registry-url', registry, '--alert-store', store, '--wait-for-topic', ...flags)
+  const play = await startMode('play-stream', '--broker', broker, '--repeat-interval', '3600', '--burst', '--create-dst-topic', '--dst-topic-partitions', '8')
+  try {
+    // The topic may be found only at the next look: that wait is not the ingester's speed.
+    while (((await ingest.status()).nodes[0]?.in ?? 0) === 0) await sleep(5)
+    return await measure(async () => {
+      let status = await ingest.status()
+      const done = (): number => status.nodes.find(node => node.node === 'archive')?.out ?? 0
+      const before = done()
+      const bytesBefore = status.nodes[0]?.bytes ?? 0
+      while (done() < alerts) {
+        await sleep(20)
+        status = await ingest.status()
+      }
+      return { alerts: alerts - before, bytes: (status.nodes[0]?.bytes ?? 0) - bytesBefore }
+    }, { pid: ingest.pid })
+  } finally {
+    await play.stop()
+    await ingest.stop()
   }
 }
