@@ -1,0 +1,29 @@
+// One group source over several topics: whose turn it is.
+import t from 'tap'
+import { kafkaGroupSource } from '../../src/sources/kafka-group.ts'
+import { adminFor, connect, contextOf, outgoing, produce, pull } from '../kafka/support.ts'
+import { uniqueName, useStack } from '../support/stack.ts'
+
+const { kafka } = await useStack(t)
+const connection = await connect(kafka)
+const admin = adminFor(t, connection)
+
+await t.test('a topic with a deep backlog in many partitions does not starve one with a few records: partitions take turns', async t => {
+  const [deep, small] = [uniqueName('deep'), uniqueName('small')]
+  await admin.createTopic(deep, { partitions: 16, replicas: 1 })
+  await admin.createTopic(small, { partitions: 1, replicas: 1 })
+  const body = 'x'.repeat(8000)
+  for (let round = 0; round < 4; round++) await produce(connection, deep, Array.from({ length: 800 }, (_, index) => outgoing(body, { partition: index % 16 })))
+  await produce(connection, small, Array.from({ length: 50 }, () => outgoing(body, { partition: 0 })))
+  const source = kafkaGroupSource({ connection, topics: [deep, small], group: uniqueName('g') })
+  const context = contextOf()
+  await source.open?.(context)
+  const pulling = pull(source, context)
+  await pulling.until(() => pulling.records.length === 3250)
+  await pulling.stop()
+  await source.close?.()
+  const last = pulling.records.findLastIndex(({ value }) => value.topic === small)
+  t.comment(`the last of 50 was number ${last + 1} of 3250`)
+  // 17 partitions with 50 records each in turn are 850; whoever is served last comes at 3250.
+  t.ok(last < 2 * 850, String(last))
+})
