@@ -6,7 +6,7 @@ import { flags, type ConfigOf } from '../config/flags.ts'
 import type { Environment } from '../config/parse.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { Letter } from '../kafka/letter.ts'
-import { createGraph, type BatchSink, type DeadLetterSink, type Graph, type NodeContext, type Port, type RetryPolicy } from '../pipeline/index.ts'
+import { createGraph, type BatchSink, type DeadLetterSink, type Graph, type NodeContext, type RetryPolicy } from '../pipeline/index.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
 import { letterStore } from '../sources/letter-store.ts'
 import { letterTopic } from '../sources/letter-topic.ts'
@@ -101,25 +101,32 @@ export function declare (config: Config, connection: KafkaConnection, host: Pick
     }
     return asked
   }
-  const within = (found: FoundLetter): boolean => {
-    if (limit !== undefined && taken >= limit) {
-      letters.leave(found)
-      return false
-    }
-    if (++taken === limit) host.requestStop()
+  const beyond = (found: FoundLetter): boolean => {
+    if (limit === undefined || taken < limit) return false
+    letters.leave(found)
     return true
   }
-  const limited = <T>(port: Port<T>, foundOf: (value: T) => FoundLetter): Port<T> =>
-    limit === undefined ? port : port.filter('limit', value => within(foundOf(value)), { kind: 'filter', detail: `the first ${limit}` })
+  const take = (): void => { if (++taken === limit) host.requestStop() }
   const builder = createGraph('redrive', { deadLetters: leaving(letters, tally), deadLettersName: 'left', retry: patient })
   const asked = builder.source('letters', letters, { records: CREDITS }).filter('choose', chosen, { kind: 'filter', detail: filters.flat().join(', ') || 'every letter' })
+  const detail = limit === undefined ? 'all of them' : `the first ${limit}`
   if (config.discard) {
-    const discarded = limited(asked, found => found)
+    const discarded = asked.filter('limit', found => {
+      if (beyond(found)) return false
+      take()
+      return true
+    }, { kind: 'filter', detail })
     if (config.dryRun) discarded.to('print', { kind: 'stdout', write: async found => { await host.print(`would discard ${found.position}: ${letterText(found.letter!)}\n`) } })
     else discarded.to('discard', { kind: 'done with', write: async () => {} })
   } else {
     const restore = restorer({ connection, destination: config.dstTopic, maxRedrives: config.maxRedrives })
-    const restored = limited(asked.step('restore', restore, { kind: 'record', detail: `sent back fewer than ${config.maxRedrives} times` }), ({ found }) => found)
+    // One after the other: those beyond the limit are not looked at.
+    const restored = asked.split('restore', async (found): Promise<readonly Restored[]> => {
+      if (beyond(found)) return []
+      const record = await restore(found)
+      take()
+      return [record]
+    }, { kind: 'record', detail })
     if (config.dryRun) restored.to('print', { kind: 'stdout', write: async ({ found, letter, record }) => { await host.print(`would send ${found.position} to ${record.topic}: ${letterText(letter)}\n`) } })
     else restored.toBatches('send', sending(connection, config), { count: 50, bytes: 8 * 1024 * 1024, ms: 50 })
   }

@@ -43,7 +43,7 @@ const COMMIT_MS = 1000
 const COMMIT_RECORDS = 50
 /** Done and not committed, at which no more letters are handed out. */
 const MAX_UNCOMMITTED = 100
-const FLUSH_TRIES = 20
+const TRIES = 20
 const CHECK_EVERY = 50
 const FIELDS = /^topic-id=([^;]*)(?:;done=(.*))?$/
 
@@ -88,7 +88,8 @@ class LetterTopic implements LetterSource {
     const found = await topicSnapshot(connection, topic)
     if (found === undefined) throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot read letters: the topic does not exist', { where: `${topic} at ${connection.brokers}` })
     this.#topicId = found.id
-    const committed = await this.#coordinator.committed(found.start.map((_, partition) => ({ topic, partition })))
+    // A broker that was just started has no coordinator for some seconds.
+    const committed = await patiently(async () => await this.#coordinator.committed(found.start.map((_, partition) => ({ topic, partition }))), context.drain)
     const unknown: number[] = []
     this.#lanes = found.start.map((start, partition): Lane => {
       const before = committed.get(laneKey(topic, partition))
@@ -152,16 +153,10 @@ class LetterTopic implements LetterSource {
     clearInterval(this.#timer)
     await this.#committing
     if (this.#options.lookOnly === true) return
-    for (let attempt = 1; ; attempt++) {
+    await patiently(async () => {
       if (this.#error !== undefined) throw this.#error
-      try {
-        await this.#commit(() => true)
-        return
-      } catch (error) {
-        if (!isRetryable(error) || attempt === FLUSH_TRIES) throw error
-        await sleep(COMMIT_MS / 2)
-      }
-    }
+      await this.#commit(() => true)
+    })
   }
 
   async close (): Promise<void> {
@@ -213,6 +208,18 @@ class LetterTopic implements LetterSource {
   #metadata ({ done }: Lane): string {
     const runs = done.encode()
     return `topic-id=${this.#topicId}${runs === '' ? '' : `;done=${runs}`}`
+  }
+}
+
+/** Tries again for ten seconds what can help to try again. */
+async function patiently<T> (action: () => Promise<T>, stop?: AbortSignal): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await action()
+    } catch (error) {
+      if (!isRetryable(error) || attempt === TRIES || stop?.aborted === true) throw error
+      await sleep(COMMIT_MS / 2)
+    }
   }
 }
 

@@ -1,0 +1,35 @@
+// redrive as the user that deploy/acls.json has for it: what it needs is allowed, and what is not allowed is told and costs no letter.
+import t from 'tap'
+import { letterOf, letterRecord } from '../../src/kafka/letter.ts'
+import { adminFor, produce } from '../kafka/support.ts'
+import { everyRecord } from '../modes/support.ts'
+import { deadOf, letterRecordOf } from '../sources/letters-kit.ts'
+import { runMode } from '../support/in-process.ts'
+import { useLockedKafka } from './kit.ts'
+
+const kafka = await useLockedKafka(t)
+const superuser = await kafka.connect('kafka-admin')
+const admin = adminFor(t, superuser)
+for (const topic of ['alerts-simulated', 'alerts-dead-letters', 'alerts-other']) await admin.createTopic(topic, { partitions: 1, replicas: 1 })
+const redrive = (...more: string[]) => runMode(['redrive', ...kafka.flags('alert-stream-redrive'), '--from', 'earliest', ...more])
+const origin = { topic: 'alerts-simulated', headers: [] }
+await produce(superuser, 'alerts-dead-letters', [
+  ...Array.from({ length: 5 }, (_, index) => letterRecordOf(index, 'R', origin)),
+  letterRecordOf(5, 'R', { ...origin, topic: 'alerts-other' }),
+  // It would have to be read from where it came from.
+  letterRecord({ ...letterOf(deadOf(0, 'R', origin)), value: Buffer.alloc(0), omittedBytes: 7 })
+])
+
+await t.test('it reads letters, sends them to the alerts\' topic and keeps its offsets; a topic that it may not write to is told, and a value that it may not read', async t => {
+  const first = await redrive()
+  t.match(first, { code: 1, stdout: 'redrive: 5 sent, 2 left (1 KAFKA_NOT_AUTHORISED, 1 omitted value)\n', stderr: /^REDRIVE_REFUSED: .*1 letters \(KAFKA_NOT_AUTHORISED\)/ }, first.stderr)
+  t.strictSame((await everyRecord(superuser, 'alerts-simulated')).map(({ value }) => value!.toString()), [0, 1, 2, 3, 4].map(index => `value ${index}`))
+  t.match(await redrive('--dst-topic', 'alerts-simulated', '--origin-topic', 'alerts-other'), { code: 0, stdout: 'redrive: 1 sent, 0 left, 1 not chosen\n' })
+  t.strictSame(await admin.committed('alert-stream-redrive', 'alerts-dead-letters'), [6n])
+})
+
+await t.test('groups of its prefix are its own, no other is', async t => {
+  t.match(await redrive('--group', 'alert-stream-redrive-again', '--reason', 'R', '--limit', '1'), { code: 0, stdout: /^redrive: 1 sent/ })
+  t.match(await redrive('--group', 'alertdb-ingester'), { code: 1, stdout: '', stderr: /^KAFKA_NOT_AUTHORISED: .*alertdb-ingester/ })
+  t.match(await runMode(['redrive', ...kafka.flags('alert-database-ingester')]), { code: 1, stdout: '', stderr: /^KAFKA_NOT_AUTHORISED/ })
+})
