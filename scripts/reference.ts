@@ -1,10 +1,11 @@
 // Writes what is made from the code into the documentation, each between its two marks: the flags of all modes into docs/configuration.md,
-// the metrics into docs/metrics.md. A test fails where a file is not current.
+// the metrics into docs/metrics.md, the reasons of dead letters into docs/dead-letters.md. A test fails where a file is not current.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { allModes } from '../src/cli/find-mode.ts'
 import { referenceMarkdown } from '../src/config/reference.ts'
 import { metricsMarkdown } from '../src/metrics/document.ts'
+import { reasonsMarkdown } from '../src/modes/dead-letter-reasons.ts'
 
 async function put (name: string, marks: RegExp, text: string): Promise<void> {
   const file = join(import.meta.dirname, '..', 'docs', name)
@@ -15,3 +16,4 @@ async function put (name: string, marks: RegExp, text: string): Promise<void> {
 
 await put('configuration.md', /(<!-- reference: .*-->\n)[^]*(?=<!-- end of reference -->)/, referenceMarkdown(await allModes()))
 await put('metrics.md', /(<!-- made by .*-->\n)[^]*(?=<!-- end of what is made -->)/, await metricsMarkdown())
+await put('dead-letters.md', /(<!-- made by .*-->\n)[^]*(?=<!-- end of what is made -->)/, reasonsMarkdown())
