@@ -4,16 +4,15 @@ import { randomBytes } from 'node:crypto'
 import { access, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Admin, type BaseOptions } from '@platformatic/kafka'
-import { AlertStreamError } from '../pipeline/errors.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { ensureKafka } from './downloads.ts'
 import { devstackErrors, folderError } from './errors.ts'
 import { adminOptions, applyAccess, ensureKeys, secureListeners, securitySettings, type KafkaAccess, type KafkaSecurity, type Keys } from './kafka-access.ts'
 import { brokerSettings, type Listener } from './kafka-settings.ts'
-import { withLock } from './lock.ts'
-import { freePorts, isPortFree, LOOPBACK } from './ports.ts'
+import { launchOn } from './launch.ts'
+import { freePorts, LOOPBACK } from './ports.ts'
 import { requireJava } from './prerequisites.ts'
-import { reclaimFolder, startServer, writableFolder, type RunningServer } from './process.ts'
+import { startServer, writableFolder, type RunningServer } from './process.ts'
 import { isDiskFull, runTool, tailOf, type Environment, type Progress } from './tools.ts'
 
 export interface KafkaOptions {
@@ -43,7 +42,6 @@ export interface KafkaServer extends RunningServer {
   readonly access?: KafkaAccess
 }
 
-const ATTEMPTS = 3
 
 /**
  * Starts Kafka on `dataDir` (formatted at the first start) and waits until it answers clients.
@@ -55,22 +53,8 @@ export async function startKafka (options: KafkaOptions): Promise<KafkaServer> {
   const jars = await ensureKafka(options)
   await writableFolder(dataDir)
   const keys = options.security === undefined ? undefined : await ensureKeys(options.security)
-  return await withLock(join(dataDir, 'start.lock'), async () => {
-    await reclaimFolder(dataDir, log)
-    if (options.port !== undefined && !await isPortFree(options.port)) {
-      throw devstackErrors.DEVSTACK_PORT_IN_USE('Kafka\'s port is taken', { where: `${LOOPBACK}:${options.port}` })
-    }
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await launch(options, keys, java, jars, log)
-      } catch (error) {
-        // Between finding a port free and Kafka's binding it, somebody else may have come first.
-        const taken = error instanceof AlertStreamError && error.code === 'DEVSTACK_PORT_IN_USE'
-        const chosen = options.port !== undefined || options.config?.listeners !== undefined || options.security?.ports !== undefined
-        if (!taken || chosen || attempt === ATTEMPTS) throw error
-      }
-    }
-  })
+  const fixed = options.port !== undefined || options.config?.listeners !== undefined || options.security?.ports !== undefined
+  return await launchOn({ name: 'Kafka', dataDir, port: options.port, fixed, log }, async () => await launch(options, keys, java, jars, log))
 }
 
 async function launch (options: KafkaOptions, keys: Keys | undefined, java: string, jars: string, log: Logger): Promise<KafkaServer> {

@@ -14,13 +14,15 @@ export interface LaunchSpec {
   readonly dataDir: string
   /** A fixed port; a free one where left out. */
   readonly port: number | undefined
+  /** The server's other ports are given too: then no other one is tried. */
+  readonly fixed?: boolean
   readonly log: Logger
 }
 
 const ATTEMPTS = 3
 
 /** Calls `launch` with the port to use. Errors: DEVSTACK_PORT_IN_USE, DEVSTACK_IN_USE, DEVSTACK_FOLDER, and those of `launch`. */
-export async function launchOn<T> ({ name, dataDir, port, log }: LaunchSpec, launch: (port: number) => Promise<T>): Promise<T> {
+export async function launchOn<T> ({ name, dataDir, port, fixed = port !== undefined, log }: LaunchSpec, launch: (port: number) => Promise<T>): Promise<T> {
   await writableFolder(dataDir)
   return await withLock(join(dataDir, 'start.lock'), async () => {
     await reclaimFolder(dataDir, log)
@@ -31,8 +33,9 @@ export async function launchOn<T> ({ name, dataDir, port, log }: LaunchSpec, lau
       try {
         return await launch(port ?? (await freePorts(1))[0] ?? 0)
       } catch (error) {
+        // Between finding a port free and the server's binding it, somebody else may have come first.
         const taken = error instanceof AlertStreamError && error.code === 'DEVSTACK_PORT_IN_USE'
-        if (!taken || port !== undefined || attempt === ATTEMPTS) throw error
+        if (!taken || fixed || attempt === ATTEMPTS) throw error
       }
     }
   })
