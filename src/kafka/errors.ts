@@ -73,7 +73,8 @@ const byProtocolError: ReadonlyArray<readonly [RegExp, keyof typeof kafkaErrors]
   [/^FENCED_INSTANCE_ID$/, 'KAFKA_INSTANCE_FENCED'],
   [/^OFFSET_OUT_OF_RANGE$/, 'KAFKA_OFFSET_LOST'],
   [/^CORRUPT_MESSAGE$/, 'KAFKA_CORRUPT'],
-  [/^REQUEST_TIMED_OUT$/, 'KAFKA_TIMEOUT']
+  [/^REQUEST_TIMED_OUT$/, 'KAFKA_TIMEOUT'],
+  [/^INVALID_SESSION_TIMEOUT$/, 'KAFKA_CONFIG']
 ]
 const phrases: Partial<Record<keyof typeof kafkaErrors, string>> = {
   KAFKA_TOPIC_MISSING: 'the topic does not exist',

@@ -11,9 +11,11 @@ import { hasProtocolError, kafkaErrors } from './errors.ts'
 import type { Feed } from './feed.ts'
 import { Fetcher } from './fetcher.ts'
 import { GroupFigures, type GroupPartition, type GroupReading } from './group-figures.ts'
-import { type CommittedOffset, GroupMember, type Membership } from './group-member.ts'
+import { GroupMember, type Membership } from './group-member.ts'
+import { startsOf } from './group-starts.ts'
 import { GroupTopics } from './group-topics.ts'
-import { type Delivery, laneKey, OffsetTracker, type OffsetToCommit, type TopicPartition } from './offset-tracker.ts'
+import { Handover } from './handover.ts'
+import { type Delivery, laneKey, OffsetTracker, type OffsetToCommit } from './offset-tracker.ts'
 import type { KafkaRecord } from './record.ts'
 
 export interface GroupConsumerOptions {
@@ -36,6 +38,7 @@ export interface GroupConsumerOptions {
 }
 
 const RETRY_MS = 500
+const MOST_HANDOVER_MS = 10_000
 
 export class GroupConsumer {
   readonly #options: GroupConsumerOptions
@@ -46,6 +49,7 @@ export class GroupConsumer {
   readonly #tracker: OffsetTracker
   readonly #feeds = new Map<string, Feed>()
   readonly #figures = new GroupFigures()
+  readonly #handover: Handover
   /** Sent in a commit whose answer may have been lost. */
   readonly #attempted = new Map<string, bigint>()
   readonly #closing = new AbortController()
@@ -65,7 +69,15 @@ export class GroupConsumer {
     this.#member = new GroupMember({
       connection, group, instanceId, sessionTimeout, rebalanceTimeout, heartbeatInterval, log, onFatal,
       onAssigned: membership => { this.#assigned(membership) },
-      onRebalance: () => { this.commit().catch(() => {}) }
+      beforeJoin: () => this.#handover.prepare()
+    })
+    const handoverMs = Math.min(MOST_HANDOVER_MS, sessionTimeout / 3)
+    this.#handover = new Handover({
+      // Meanwhile no heartbeat is sent.
+      limitMs: handoverMs, othersMs: handoverMs + heartbeatInterval, log,
+      unsettled: () => this.#tracker.unsettled,
+      commit: () => this.commit(),
+      resume: () => { options.onProgress() }
     })
     this.#fetcher = new Fetcher({
       connection, maxBytes, maxWaitMs, log, onFatal,
@@ -97,7 +109,7 @@ export class GroupConsumer {
 
   /** The next record that may be handed out now. */
   take (): { record: KafkaRecord, delivery: Delivery } | undefined {
-    for (;;) {
+    while (!this.#handover.paused) {
       const next = this.#fetcher.take(feed => this.#tracker.admit(feed.topic, feed.partition))
       if (next === undefined) return undefined
       const { topic, partition, offset } = next.record
@@ -106,11 +118,13 @@ export class GroupConsumer {
       this.#figures.delivered()
       return { record: next.record, delivery }
     }
+    return undefined
   }
 
   /** The record is done with. */
   settle (delivery: Delivery): void {
     if (!this.#tracker.settle(delivery)) return
+    this.#handover.settled()
     const feed = this.#feeds.get(laneKey(delivery.topic, delivery.partition))
     if (feed?.paused === true && this.#tracker.admit(feed.topic, feed.partition)) {
       feed.paused = false
@@ -185,6 +199,7 @@ export class GroupConsumer {
   async #close (): Promise<void> {
     await this.commit().catch(() => {})
     this.#closing.abort()
+    this.#handover.end()
     await Promise.all([this.#topics.close(), this.#member.close(), this.#fetcher.close(), this.#admin.close()])
   }
 
@@ -196,7 +211,10 @@ export class GroupConsumer {
   }
 
   #assigned (membership: Membership): void {
+    this.#handover.end()
     const owned = new Set(membership.partitions.map(({ topic, partition }) => laneKey(topic, partition)))
+    const readAgain = this.#tracker.uncommitted(({ topic, partition }) => !owned.has(laneKey(topic, partition)))
+    if (readAgain > 0n) this.#options.log.warn({ group: this.#options.group, readAgain: Number(readAgain) }, 'partitions went to other members before all that was read of them was committed: they read it again')
     this.#drop(feed => !owned.has(laneKey(feed.topic, feed.partition)))
     this.#figures.joins++
     this.#options.log.info({ group: this.#options.group, generation: membership.generation, partitions: owned.size }, 'joined the kafka group')
@@ -211,6 +229,7 @@ export class GroupConsumer {
       this.#tracker.revoke(feed.topic, feed.partition)
       this.#fetcher.remove(feed)
     }
+    this.#handover.settled()
     // What went with a partition waits for no commit here.
     this.#figures.commitAge(this.#tracker.outstanding)
   }
@@ -220,7 +239,13 @@ export class GroupConsumer {
     for (let attempt = 0; current(); attempt++) {
       try {
         const committed = await this.#member.committed(membership.partitions)
-        const starts = await this.#starts(membership.partitions, committed)
+        const starts = await startsOf(membership.partitions, committed, {
+          idOf: topic => this.#topics.idOf(topic),
+          known: (topic, partition) => this.#tracker.state(topic, partition),
+          attempted: key => this.#attempted.get(key),
+          from: this.#options.from,
+          admin: this.#admin
+        })
         if (!current()) return
         for (const { topic, partition, topicId, start, at } of starts) {
           const key = laneKey(topic, partition)
@@ -242,34 +267,6 @@ export class GroupConsumer {
         await sleep(RETRY_MS, undefined, { signal: this.#closing.signal }).catch(() => {})
       }
     }
-  }
-
-  /** Where partitions begin that are new here, or that someone else has worked on. */
-  async #starts (partitions: readonly TopicPartition[], committed: ReadonlyMap<string, CommittedOffset>) {
-    const starts: Array<TopicPartition & { topicId: string, start: bigint, at: bigint | undefined }> = []
-    const edges = new Map<string, bigint[]>()
-    for (const { topic, partition } of partitions) {
-      const topicId = this.#topics.idOf(topic)
-      if (topicId === undefined) continue
-      const key = laneKey(topic, partition)
-      const found = committed.get(key)
-      // An offset of a topic that was recreated since means nothing in the new one.
-      const stale = found?.topicId !== undefined && found.topicId !== topicId
-      const state = this.#tracker.state(topic, partition)
-      if (state !== undefined && !stale && (found?.offset === state.committed || found?.offset === this.#attempted.get(key))) continue
-      if (found !== undefined && !stale) {
-        starts.push({ topic, partition, topicId, start: found.offset, at: found.offset })
-        continue
-      }
-      const from = stale ? 'earliest' : this.#options.from
-      let edge = edges.get(`${topic} ${from}`)
-      if (edge === undefined) {
-        edge = from === 'earliest' ? await this.#admin.startOffsets(topic) : await this.#admin.endOffsets(topic)
-        edges.set(`${topic} ${from}`, edge)
-      }
-      starts.push({ topic, partition, topicId, start: edge[partition] ?? 0n, at: found?.offset })
-    }
-    return starts
   }
 
   /** The log no longer holds the position (retention, an unclean election): begin again with the first record that is kept. */

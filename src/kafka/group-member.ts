@@ -1,12 +1,15 @@
 // Membership of a consumer group (classic protocol, static where an instance id is given): joining, heartbeats, rejoining for ever after
-// outages, and commits that carry the generation in which the partitions were owned. The broker refuses such a commit from a member that has
-// lost them, so a loser can never rewind the winner. (The library's own commit rejoins and sends the old offsets again under the new
-// generation, which is accepted; so it is not used.) Fetching is not done here.
-import { Consumer, consumerHeartbeatChannel, type GroupAssignment, leaveGroupV4 } from '@platformatic/kafka'
+// outages, keeping what it owns as far as that is fair, and commits that carry the generation in which the partitions were owned. The broker
+// refuses such a commit from a member that has lost them, so a loser can never rewind the winner. (The library's own commit rejoins and sends
+// the old offsets again under the new generation, which is accepted; so it is not used.) Fetching is not done here.
+import {
+  type ClusterMetadata, Consumer, consumerHeartbeatChannel, type ExtendedGroupProtocolSubscription, type GroupAssignment, leaveGroupV4
+} from '@platformatic/kafka'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
+import { decodeClaim, encodeClaim, stickyAssignment } from './assignment.ts'
 import type { KafkaConnection } from './connection.ts'
 import { hasProtocolError, mapKafkaError } from './errors.ts'
 import { GroupCoordinator } from './group-coordinator.ts'
@@ -25,8 +28,8 @@ export interface GroupMemberOptions {
   readonly log: Logger
   /** Called at every (re)join with what is owned from now on; what was owned and is not listed is lost. */
   onAssigned (membership: Membership): void
-  /** The group is about to be rebalanced: what is settled should be committed now. */
-  onRebalance (): void
+  /** Awaited before each request to join again: what is owned now may be lost by it. While it is pending no heartbeat is sent. */
+  beforeJoin (): Promise<void>
   /** This member cannot be in the group any more. */
   onFatal (error: AlertStreamError): void
 }
@@ -47,6 +50,7 @@ export interface CommittedOffset {
 
 const REJOIN_MS = [100, 500, 1000, 2000] as const
 const TOPIC_ID_PREFIX = 'topic-id='
+const NOBODY = 'nobody'
 
 export class GroupMember {
   readonly #options: GroupMemberOptions
@@ -77,7 +81,10 @@ export class GroupMember {
       sessionTimeout,
       rebalanceTimeout: Math.max(rebalanceTimeout, sessionTimeout),
       heartbeatInterval,
-      retries: 0
+      retries: 0,
+      // Asked for before every request to join, which is the one place to do what has to be done before partitions are lost.
+      protocolsMetadata: () => this.#claim(),
+      partitionAssigner: assign
     })
     this.#coordinator = new GroupCoordinator(connection, group)
     this.#consumer.on('error', (error: unknown) => {
@@ -88,7 +95,6 @@ export class GroupMember {
     this.#consumer.on('consumer:group:join', () => { this.#joined() })
     this.#consumer.on('consumer:group:rebalance', () => {
       this.#rebalancing = true
-      if (!this.#stopped) this.#options.onRebalance()
     })
     consumerHeartbeatChannel.error.subscribe(this.#onHeartbeatError)
   }
@@ -136,21 +142,32 @@ export class GroupMember {
     })
   }
 
-  /** Leaves the group, so that the partitions are given to others at once. */
+  /** Leaves the group, so that the partitions are given to others at once. A static member does not: they wait for its return. */
   async close (): Promise<void> {
     const { memberId } = this.#consumer
     const joining = this.#joining !== undefined || this.#rebalancing
     this.#stop.abort()
     consumerHeartbeatChannel.error.unsubscribe(this.#onHeartbeatError)
+    const stays = this.#options.instanceId !== undefined && memberId !== null
+    // The library always says good-bye. Under a name that nobody has it is heard by nobody.
+    if (stays) this.#consumer.memberId = NOBODY
     const closed = this.#consumer.close(true).catch(() => {})
     // On its own connection the member's good-bye waits behind its JoinGroup, and that for as long as a dead member's session.
-    if (joining && memberId !== null) await this.#leave(memberId).catch(() => {})
+    if (joining && memberId !== null && !stays) await this.#leave(memberId).catch(() => {})
     await closed
     await this.#coordinator.close()
   }
 
   get #stopped (): boolean {
     return this.#stop.signal.aborted
+  }
+
+  async #claim (): Promise<Buffer> {
+    const owned = this.#membership
+    if (owned === undefined || this.#stopped) return encodeClaim({ generation: -1, owned: [] })
+    // Where the group has put us out already, others own what we had: there is nothing to hand over.
+    if (this.#consumer.memberId !== null) await this.#options.beforeJoin()
+    return encodeClaim({ generation: owned.generation, owned: owned.partitions })
   }
 
   #joined (): void {
@@ -191,4 +208,13 @@ export class GroupMember {
     const { group, connection } = this.#options
     return mapKafkaError(error, { action: action === 'join' ? `join group ${group}` : `${action} (group ${group})`, brokers: connection.brokers })
   }
+}
+
+/** The leader's part in a join. */
+function assign (_leader: string, members: ReadonlyMap<string, ExtendedGroupProtocolSubscription>, _topics: unknown, { topics }: ClusterMetadata) {
+  const subscribers = [...members.values()].map(({ memberId, topics, metadata }) => ({ id: memberId, topics: topics ?? [], claim: decodeClaim(metadata) }))
+  return [...stickyAssignment(subscribers, topic => topics.get(topic)?.partitionsCount ?? 0)].map(([memberId, owned]) => ({
+    memberId,
+    assignments: new Map([...Map.groupBy(owned, ({ topic }) => topic)].map(([topic, list]) => [topic, { topic, partitions: list.map(({ partition }) => partition) }]))
+  }))
 }

@@ -25,6 +25,9 @@ interface Entry extends Delivery {
 
 interface Lane extends TopicPartition {
   live: boolean
+  /** Delivered and not settled. */
+  unsettled: number
+  readonly start: bigint
   /** Everything below was delivered in this epoch, or did not have to be. */
   next: bigint
   committable: bigint
@@ -55,7 +58,7 @@ export class OffsetTracker {
   assign (topic: string, partition: number, start: bigint, committed?: bigint): void {
     this.revoke(topic, partition)
     this.#lanes.set(laneKey(topic, partition), {
-      topic, partition, live: true, next: start, committable: start, committed, entries: [], head: 0
+      topic, partition, live: true, unsettled: 0, start, next: start, committable: start, committed, entries: [], head: 0
     })
   }
 
@@ -81,6 +84,7 @@ export class OffsetTracker {
     if (lane === undefined || offset < lane.next) return undefined
     const entry: Entry = { topic, partition, offset, lane, settled: false }
     lane.entries.push(entry)
+    lane.unsettled++
     lane.next = offset + 1n
     return entry
   }
@@ -101,8 +105,23 @@ export class OffsetTracker {
     const entry = delivery as Entry
     if (!entry.lane.live || entry.settled) return false
     entry.settled = true
+    entry.lane.unsettled--
     advance(entry.lane)
     return true
+  }
+
+  /** Records that were delivered, whose partition is assigned now and that have not settled. */
+  get unsettled (): number {
+    let count = 0
+    for (const lane of this.#lanes.values()) count += lane.unsettled
+    return count
+  }
+
+  /** Offsets of these partitions that were delivered and are not committed: what another member would read again. */
+  uncommitted (of: (partition: TopicPartition) => boolean): bigint {
+    let count = 0n
+    for (const lane of this.#lanes.values()) if (of(lane)) count += lane.next - (lane.committed ?? lane.start)
+    return count
   }
 
   /** What has to be committed: assigned partitions whose committable offset is not the committed one. */

@@ -19,7 +19,14 @@ const ingestFlags = flags({
   ...kafkaFlags,
   topic: { type: 'list', default: ['alerts-simulated'], aliases: ['kafka-topic', 'kafka-topics'], placeholder: 'TOPIC,...', description: 'Topics to archive; may be given more than once.' },
   group: { type: 'text', default: 'alertdb-ingester', aliases: ['kafka-group'], description: 'Consumer group; offsets are committed to it.' },
-  'group-instance-id': { type: 'text', description: 'Static membership: a restart under the same id takes its partitions back at once. Unique for each process of the group.' },
+  'group-instance-id': {
+    type: 'text', placeholder: 'ID',
+    description: 'Static membership: a name of this process that stays over restarts and that no other process of the group has (the pod name in a StatefulSet, not in a Deployment). A stop or crash then moves no partition: they wait for its return until the session times out. Without it a stop hands them over at once.'
+  },
+  'session-timeout-seconds': {
+    type: 'number', min: 1, max: 1800, default: 30, placeholder: 'SECONDS',
+    description: 'Without a sign of life for so long, the partitions of a process are given to others (brokers allow 6 to 1800 unless they are told otherwise). With --group-instance-id it should be longer than a restart takes.'
+  },
   'auto-offset-reset': { type: 'choice', choices: ['earliest', 'latest'], default: 'earliest', description: 'Where a group without committed offsets begins.' },
   'wait-for-topic': { type: 'switch', description: 'Wait for topics that do not exist yet, instead of failing.' },
   'commit-interval': { type: 'integer', min: 1, default: 100, description: 'Commit offsets after so many settled alerts, and at least once a second.' },
@@ -76,6 +83,7 @@ type DeclareHost = Pick<Host, 'log' | 'environment'>
 export function declare (config: Config, connection: KafkaConnection, archive: () => Archive, storeUrl: string, { log, environment }: DeclareHost = { log: silent, environment: {} }) {
   const source = kafkaGroupSource({
     connection, topics: config.topic, group: config.group, instanceId: config.groupInstanceId, from: config.autoOffsetReset,
+    sessionTimeout: config.sessionTimeoutSeconds * 1000,
     waitForTopic: config.waitForTopic,
     commitInterval: { records: config.commitInterval }
   })

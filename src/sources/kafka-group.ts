@@ -34,7 +34,7 @@ export interface KafkaGroupOptions {
   readonly sessionTimeout?: number | undefined
   /** ms that members have to rejoin. Default 60,000. */
   readonly rebalanceTimeout?: number | undefined
-  /** Default 3000 ms. */
+  /** Default 3000 ms, or a third of the session's time where that is shorter. */
   readonly heartbeatInterval?: number | undefined
   /** How often to look for topics that were recreated or grew, in ms. Default 10,000. */
   readonly topicCheckInterval?: number | undefined
@@ -90,6 +90,7 @@ class GroupSource implements KafkaGroupSource {
 
   async open (context: NodeContext): Promise<void> {
     const options = this.#options
+    const sessionTimeout = options.sessionTimeout ?? 30_000
     this.#log = context.log
     this.#consumer = new GroupConsumer({
       connection: options.connection,
@@ -101,9 +102,9 @@ class GroupSource implements KafkaGroupSource {
       maxBytes: options.maxBytes ?? 8 * 1024 * 1024,
       maxWaitMs: options.maxWaitMs ?? 500,
       cap: options.cap ?? 10_000,
-      sessionTimeout: options.sessionTimeout ?? 30_000,
+      sessionTimeout,
       rebalanceTimeout: options.rebalanceTimeout ?? 60_000,
-      heartbeatInterval: options.heartbeatInterval ?? 3000,
+      heartbeatInterval: options.heartbeatInterval ?? Math.min(3000, sessionTimeout / 3),
       topicCheckInterval: options.topicCheckInterval ?? 10_000,
       log: context.log,
       onProgress: () => { this.#wake.wake() }

@@ -36,8 +36,7 @@ await t.test('of two ingesters in a group one is killed: the other takes over, a
   const admin = adminFor(t, connection)
   const at = { kafka, registry, topic: uniqueName('two'), group: uniqueName('g'), dead: uniqueName('dead'), root: join(await tempDir(t), 'store') }
   await admin.createTopic(at.topic, { partitions: 4, replicas: 1 })
-  const first = startCli(t, ingestArgs(at))
-  const second = startCli(t, ingestArgs(at))
+  const [first, second] = [startCli(t, ingestArgs(at, '--session-timeout-seconds', '6')), startCli(t, ingestArgs(at, '--session-timeout-seconds', '6'))]
   const joined = /"generation":(\d+),"partitions":2,"msg":"joined/
   await whileRunning(first, () => joined.test(first.stderr) && joined.test(second.stderr))
   const records = alertRecords(alerts, 200, 4)

@@ -1,0 +1,154 @@
+// Members of a group that come and go while records are in flight: what is read twice, what moves, and what waits.
+import t from 'tap'
+import { kafkaGroupSource, type KafkaGroupOptions, type KafkaGroupSource } from '../../src/sources/kafka-group.ts'
+import type { KafkaRecord } from '../../src/kafka/record.ts'
+import type { Logger } from '../../src/pipeline/log.ts'
+import type { SourceRecord } from '../../src/pipeline/node.ts'
+import { adminFor, connect, contextOf, eventually, numbered, produce, pull, valueOf } from '../kafka/support.ts'
+import { uniqueName, useStack } from '../support/stack.ts'
+
+const { kafka } = await useStack(t)
+const connection = await connect(kafka)
+const admin = adminFor(t, connection)
+const fast = { connection, heartbeatInterval: 200, sessionTimeout: 6000, rebalanceTimeout: 10_000, topicCheckInterval: 300, commitInterval: { ms: 200 } }
+
+async function place (partitions: number) {
+  const [topic, group] = [uniqueName('share'), uniqueName('g')]
+  await admin.createTopic(topic, { partitions, replicas: 1 })
+  return { topics: [topic], group, topic }
+}
+
+interface Held { readonly record: SourceRecord<KafkaRecord>, settle (): void }
+
+/** A member that keeps its records until they are settled; `open` waits for it to be in the group. */
+function member (options: Partial<KafkaGroupOptions> & Pick<KafkaGroupOptions, 'topics' | 'group'>) {
+  const source = kafkaGroupSource({ ...fast, ...options })
+  const logged: string[] = []
+  const note = (facts: object, message: string): void => { logged.push(`${message} ${JSON.stringify(facts)}`) }
+  const context = { ...contextOf(), log: { debug: note, info: note, warn: note, error: note } as unknown as Logger }
+  const held: Held[] = []
+  let holding = false
+  const opened = (async () => {
+    await source.open?.(context)
+    return pull(source, context, record => {
+      if (holding) held.push({ record, settle: () => { source.settled?.(record) } })
+      else source.settled?.(record)
+    })
+  })()
+  return {
+    source, logged, held, opened,
+    hold: () => { holding = true },
+    /** Settles what is held and all that comes. */
+    release: () => {
+      holding = false
+      for (const each of held.splice(0)) each.settle()
+    },
+    partitions: () => source.stats().partitions.map(({ partition }) => partition).sort((a, b) => a - b),
+    async values () { return (await opened).records.map(valueOf) },
+    async stop () {
+      await (await opened).stop()
+      await source.flush?.()
+      await source.close?.()
+    }
+  }
+}
+type Member = ReturnType<typeof member>
+
+/** Waits until these own all partitions between them, evenly. */
+async function shared (partitions: number, ...members: readonly Member[]): Promise<void> {
+  await Promise.all(members.map(({ opened }) => opened))
+  await eventually(() => {
+    const counts = members.map(({ source }: { source: KafkaGroupSource }) => source.stats().partitions.length)
+    return counts.reduce((sum, count) => sum + count, 0) === partitions && Math.max(...counts) - Math.min(...counts) <= 1
+  })
+}
+
+await t.test('who joins gets partitions without a record in flight: what the others had settles first, and nothing comes twice', async t => {
+  const at = await place(4)
+  const first = member(at)
+  await shared(4, first)
+  first.hold()
+  await produce(connection, at.topic, numbered(40, 4))
+  await eventually(() => first.held.length === 40)
+  const second = member(at)
+  await eventually(() => first.logged.some(line => line.includes('waiting for what is in flight {"inFlight":40}')))
+  first.release()
+  await shared(4, first, second)
+  await produce(connection, at.topic, numbered(40, 4, 'w'))
+  await eventually(async () => (await first.values()).length + (await second.values()).length >= 80)
+  await second.stop()
+  await shared(4, first)
+  await produce(connection, at.topic, numbered(40, 4, 'x'))
+  await eventually(async () => (await first.values()).length + (await second.values()).length >= 120)
+  await first.stop()
+  const all = [...await first.values(), ...await second.values()]
+  t.equal(all.length, 120)
+  t.equal(new Set(all).size, 120)
+  t.equal((await second.values()).length, 20, 'two of four partitions, from the second forty')
+  t.notOk([...first.logged, ...second.logged].some(line => line.includes('they read it again')))
+  t.strictSame(await admin.committed(at.group, at.topic), [30n, 30n, 30n, 30n])
+})
+
+await t.test('what does not settle in time holds up no join: it is told, and comes again to the new owner', async t => {
+  const at = await place(2)
+  const first = member(at)
+  await shared(2, first)
+  first.hold()
+  await produce(connection, at.topic, numbered(20, 2))
+  await eventually(() => first.held.length === 20)
+  const second = member(at)
+  await shared(2, first, second)
+  t.ok(first.logged.some(line => line.includes('not all that is in flight') && line.endsWith('{"unsettled":20}')), String(first.logged))
+  t.ok(first.logged.some(line => line.includes('they read it again') && line.endsWith('"readAgain":10}')), 'of the partition that it has lost')
+  await eventually(async () => (await second.values()).length === 10)
+  first.release()
+  await eventually(async () => (await admin.groupLag(at.group, [at.topic])).get(at.topic) === 0n)
+  await Promise.all([first.stop(), second.stop()])
+  t.equal((await first.values()).length, 20, 'once where they stayed')
+})
+
+await t.test('when one joins or leaves, only as many partitions move as have to', async t => {
+  const at = await place(6)
+  const members = [member(at), member(at)]
+  const [one, two] = members as [Member, Member]
+  await shared(6, one, two)
+  const before = [one.partitions(), two.partitions()]
+  const three = member(at)
+  await shared(6, one, two, three)
+  for (const [index, { partitions }] of [one, two].entries()) {
+    t.equal(partitions().length, 2)
+    t.ok(partitions().every(each => before[index]!.includes(each)), 'it keeps two of its own')
+  }
+  const kept = [two.partitions(), three.partitions()]
+  await one.stop()
+  await shared(6, two, three)
+  t.ok(kept[0]!.every(each => two.partitions().includes(each)) && kept[1]!.every(each => three.partitions().includes(each)))
+  await Promise.all([two.stop(), three.stop()])
+})
+
+await t.test('a member with an instance id that stops keeps its partitions for its return; only when its session is over do the others get them', async t => {
+  const at = await place(2)
+  const [one, two] = [member({ ...at, instanceId: 'one' }), member({ ...at, instanceId: 'two' })]
+  await shared(2, one, two)
+  const [mine] = one.partitions()
+  const joins = (): number => two.logged.filter(line => line.startsWith('joined')).length
+  const before = joins()
+  await one.stop()
+  await produce(connection, at.topic, numbered(10, 2))
+  const back = member({ ...at, instanceId: 'one' })
+  await shared(2, back, two)
+  t.strictSame(back.partitions(), [mine])
+  await eventually(async () => (await back.values()).length === 5 && (await two.values()).length === 5)
+  t.equal(joins(), before, 'the other was not disturbed')
+  await back.stop()
+  await shared(2, two)
+  t.equal(joins(), before + 1)
+  await produce(connection, at.topic, numbered(10, 2, 'w'))
+  await eventually(async () => (await two.values()).length === 15)
+  await two.stop()
+})
+
+await t.test('a session longer than brokers allow is an error that says so', async t => {
+  const at = await place(1)
+  await t.rejects(member({ ...at, sessionTimeout: 2_000_000, rebalanceTimeout: 2_000_000 }).opened, { code: 'KAFKA_CONFIG', message: /^cannot join group g-.*INVALID_SESSION_TIMEOUT/ })
+})
