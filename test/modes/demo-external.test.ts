@@ -34,6 +34,13 @@ await t.test('a second start finds its topic loaded', async t => {
   t.match(demo.stdout, /alerts-static: loaded already\n[^]*^visit 2: published 20 .* archived 20 \(0 written\)/m)
 })
 
+await t.test('with --fresh a pass has other alerts than the ones before: all are written', async t => {
+  const demo = startDemo(t, stateDir, [...args, '--fresh'], noPrograms)
+  t.equal(await demo.finished, 0, demo.stdout + demo.stderr)
+  t.match(demo.stdout, /^visit 3: published 20 .* archived 20 \(20 written\) .* lag 0 · dead letters 0 · static-topic 20 > refresh 20 > pace 20 /m)
+  t.equal((await archivedIds(join(stateDir, 'archive'))).length, 40)
+})
+
 await t.test('a static topic of somebody else is refused, not deleted', async t => {
   const before = await admin.describeTopic('alerts-static')
   const demo = startDemo(t, join(folder, 'other'), args, noPrograms)

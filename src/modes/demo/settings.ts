@@ -6,6 +6,7 @@ export const demoFlags = flags({
   alerts: { type: 'integer', min: 1, max: 2_000_000, description: 'Alerts per visit; default 1000 (with --smoke 200). A real visit has about 10,000, which takes 820 MB of disk in Kafka and 400 MB in the archive.' },
   visits: { type: 'integer', min: 1, max: 1000, default: 1, description: 'Different visits, 37 s apart, that one pass of the simulator plays.' },
   interval: { type: 'number', min: 0, placeholder: 'SECONDS', description: 'Seconds from one pass to the next; default 37 for each visit.' },
+  fresh: { type: 'switch', description: 'A live sky: each pass has new ids and times (see play-stream --fresh-ids), so that every one of its alerts is archived, 40 KB each.' },
   port: { type: 'integer', min: 0, max: 65535, default: 3000, description: 'Port of the API; a free one is taken, and said, where it is in use.' },
   file: { type: 'text', placeholder: 'PATH', description: 'Play this Avro file of alerts (schema 3.0 to 11.1) instead of simulated ones.' },
   'fill-in': { type: 'switch', description: 'For --file with older alerts: fill in what the newest schema requires and they lack (see create-stream --help).' },

@@ -104,7 +104,8 @@ export async function startSystem (settings: Settings, host: Host, say: Say): Pr
     await goOn()
     const play = await startMode<PlayFacts>('play-stream', [
       ...door.flags('simulator'), '--src-topic', topics.static, '--dst-topic', topics.simulated, '--repeat-interval', String(settings.intervalSeconds < 0 ? 86_400 : settings.intervalSeconds),
-      '--create-dst-topic', '--dst-topic-partitions', String(partitions), '--dst-topic-retention-bytes', String(settings.simulatedBytes)
+      '--create-dst-topic', '--dst-topic-partitions', String(partitions), '--dst-topic-retention-bytes', String(settings.simulatedBytes),
+      ...config.fresh ? ['--fresh-ids', '--fresh-times', '--schema-registry-url', registry] : []
     ], stateDir, host, '/livez')
     undo.push(async () => {
       await play.stop(grace())
