@@ -163,7 +163,7 @@ export class KafkaAdmin {
   /** Committed offsets of a group, by partition. */
   async committed (group: string, topic: string, partitions?: number): Promise<Array<bigint | undefined>> {
     const count = partitions ?? await this.#partitions(topic)
-    const [answer] = await this.#do({ action: `read the offsets of group ${group}`, topic }, () => this.#admin.listConsumerGroupOffsets({
+    const [answer] = await this.#do({ action: `read the offsets of group ${group}`, topic, group }, () => this.#admin.listConsumerGroupOffsets({
       groups: [{ groupId: group, topics: [{ name: topic, partitionIndexes: Array.from({ length: count }, (_, index) => index) }] }]
     }))
     const offsets = new Array<bigint | undefined>(count).fill(undefined)
@@ -220,7 +220,7 @@ export class KafkaAdmin {
       try {
         if (await done()) return
       } catch (error) {
-        const mapped = mapKafkaError(error, { action: `wait for the topic to ${what}`, topic, brokers: this.#connection.brokers })
+        const mapped = mapKafkaError(error, { action: `wait for the topic to ${what}`, topic, brokers: this.#connection.brokers, way: this.#connection.way })
         if (!forgiving || !(mapped.retryable || mapped.code === 'KAFKA_TOPIC_MISSING')) throw mapped
         last = mapped
       }
@@ -235,7 +235,7 @@ export class KafkaAdmin {
     try {
       return await work()
     } catch (error) {
-      throw mapKafkaError(error, { ...doing, brokers: this.#connection.brokers })
+      throw mapKafkaError(error, { ...doing, brokers: this.#connection.brokers, way: this.#connection.way })
     }
   }
 

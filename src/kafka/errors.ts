@@ -2,13 +2,22 @@
 // errors in causes): `mapKafkaError` looks through the whole nest, picks the one that explains it and says which brokers, which topic
 // and what to do.
 import { AlertStreamError, asError, defineErrors, type ErrorFactory, type ErrorFacts } from '../pipeline/errors.ts'
+import { refusalOf, ruleRefusal } from './refusals.ts'
+import { circumstancesOf, type Circumstances, type WayIn } from './witness.ts'
 
 export const kafkaErrors = defineErrors({
   KAFKA_CONFIG: { hint: 'Correct the Kafka settings.' },
   KAFKA_FILE: { hint: 'Give the path of a readable PEM file.' },
+  PASSWORD_FILE: { hint: 'Give a readable file whose first line is the password.' },
   KAFKA_UNREACHABLE: { hint: 'Check the broker address and that the broker is up.', retryable: true },
-  KAFKA_TLS_FAILED: { hint: 'Check that the listener expects what is sent (TLS on or off, client certificate) and that the CA file signed its certificate.' },
-  KAFKA_AUTH_FAILED: { hint: 'Check user name and password, and that the broker offers SCRAM-SHA-512 on this listener.' },
+  KAFKA_HOST_UNKNOWN: { hint: 'Correct the host name, or the name service.', retryable: true },
+  KAFKA_HOST_MISMATCH: { hint: 'Use a host name that the certificate is for, or have a certificate made for this one.' },
+  KAFKA_CA_UNKNOWN: { hint: 'Give the certificate of the authority that signed the brokers\' certificates (--tls-server-ca-crt-location).' },
+  KAFKA_SERVER_CERTIFICATE: { hint: 'Have the broker\'s certificate renewed; check this machine\'s clock.' },
+  KAFKA_CLIENT_CERTIFICATE: { hint: 'Give a certificate that the brokers\' authority for clients has signed, and its key (--tls-client-crt-location, --tls-client-key-location).' },
+  KAFKA_TLS_FAILED: { hint: 'Check that the listener expects what is sent: TLS on or off, and which versions.' },
+  KAFKA_SASL_MISMATCH: { hint: 'Use the port of a listener for SCRAM-SHA-512, or the mechanism that this one expects (--kafka-auth-mechanism).' },
+  KAFKA_AUTH_FAILED: { hint: 'Check user name and password.' },
   KAFKA_NOT_AUTHORISED: { hint: 'Ask for an ACL that allows it, or use another user, topic or group.' },
   KAFKA_TOPIC_MISSING: { hint: 'Create the topic, or correct its name.' },
   KAFKA_TOPIC_EXISTS: { hint: 'Choose another name, or have it recreated.' },
@@ -33,6 +42,9 @@ export interface KafkaDoing {
   /** The brokers as configured. */
   readonly brokers: string
   readonly topic?: string | undefined
+  readonly group?: string | undefined
+  /** Of the connection: some errors are made by the library, which then does not know whose they are. */
+  readonly way?: WayIn | undefined
 }
 
 interface Nested extends Error {
@@ -62,8 +74,6 @@ export function hasProtocolError (error: unknown, ...ids: readonly string[]): bo
 }
 
 const byProtocolError: ReadonlyArray<readonly [RegExp, keyof typeof kafkaErrors]> = [
-  [/^SASL_AUTHENTICATION_FAILED$|^UNSUPPORTED_SASL_MECHANISM$|^ILLEGAL_SASL_STATE$/, 'KAFKA_AUTH_FAILED'],
-  [/_AUTHORIZATION_FAILED$/, 'KAFKA_NOT_AUTHORISED'],
   [/^UNKNOWN_TOPIC_OR_PARTITION$/, 'KAFKA_TOPIC_MISSING'],
   [/^(UNKNOWN|INCONSISTENT)_TOPIC_ID$/, 'KAFKA_TOPIC_RECREATED'],
   [/^TOPIC_ALREADY_EXISTS$/, 'KAFKA_TOPIC_EXISTS'],
@@ -79,12 +89,8 @@ const byProtocolError: ReadonlyArray<readonly [RegExp, keyof typeof kafkaErrors]
 const phrases: Partial<Record<keyof typeof kafkaErrors, string>> = {
   KAFKA_TOPIC_MISSING: 'the topic does not exist',
   KAFKA_TOPIC_RECREATED: 'the topic was deleted or recreated meanwhile',
-  KAFKA_AUTH_FAILED: 'the broker refused the credentials',
-  KAFKA_NOT_AUTHORISED: 'this user may not do that',
   KAFKA_INSTANCE_FENCED: 'another process joined the group with the same instance id'
 }
-const tlsCode = /^(ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/
-const tlsMessage = /TLS handshake failed|requires TLS|secure TLS connection/
 
 /** One of our errors for anything that the client library throws; one of ours already is returned as it is. */
 export function mapKafkaError (error: unknown, doing: KafkaDoing): AlertStreamError {
@@ -95,16 +101,21 @@ export function mapKafkaError (error: unknown, doing: KafkaDoing): AlertStreamEr
     const factory: ErrorFactory = kafkaErrors[code]
     return factory(`cannot ${doing.action}: ${why}`, { where, cause: asError(error), ...more })
   }
+  const known = nest.map(circumstancesOf).find(each => each !== undefined)
   for (const inner of nest) {
     const id = inner.apiId
     if (id === undefined) continue
+    if (id.endsWith('_AUTHORIZATION_FAILED')) {
+      const { why, hint } = ruleRefusal(id, { way: known?.way ?? doing.way, request: known?.request }, doing)
+      return fail('KAFKA_NOT_AUTHORISED', why, { hint })
+    }
     const rule = byProtocolError.find(([pattern]) => pattern.test(id))
     if (rule !== undefined) return fail(rule[1], `${phrases[rule[1]] ?? trimmed(inner.serverErrorMessage ?? inner.message)} (${id})`)
   }
   const unknownTopic = nest.map(inner => /^Unknown topic (.+)\.$/.exec(inner.message)?.[1]).find(name => name !== undefined)
   if (unknownTopic !== undefined) return fail('KAFKA_TOPIC_MISSING', `topic ${unknownTopic} does not exist`)
-  const tls = nest.find(inner => tlsCode.test(inner.code ?? '') || tlsMessage.test(inner.message))
-  if (tls !== undefined) return fail('KAFKA_TLS_FAILED', trimmed(tls.message))
+  const refusal = refusalOf(nest, known)
+  if (refusal !== undefined) return fail(refusal.code, refusal.why, { hint: refusal.hint, ...(known !== undefined && forgiven(known) ? { retryable: true } : {}) })
   // A connection that closed during the handshake says nothing about the credentials: a broker going down does that, a TLS listener too.
   const closed = nest.some(inner => inner.message === 'Connection closed')
   const auth = nest.find(inner => inner.code === 'PLT_KFK_AUTHENTICATION')
@@ -124,6 +135,17 @@ export function mapKafkaError (error: unknown, doing: KafkaDoing): AlertStreamEr
     })
   }
   return fail('KAFKA_UNEXPECTED', trimmed(asError(error).message))
+}
+
+/**
+ * Whether a broker that refuses us is to be asked again. Where we never were in, what we were given is wrong. Where we were, secrets are being
+ * replaced: brokers and we do not get the new ones at the same moment (a pod's files follow its secret within two minutes).
+ */
+function forgiven ({ way, broker }: Circumstances): boolean {
+  if (!way.entered) return false
+  const since = way.refusedSince.get(broker) ?? performance.now()
+  way.refusedSince.set(broker, since)
+  return performance.now() - since < way.graceMs
 }
 
 function trimmed (text: string): string {

@@ -8,6 +8,7 @@ import type { KafkaConnection } from './connection.ts'
 import { kafkaErrors, mapKafkaError, nestedErrors } from './errors.ts'
 import { Feed, type FeedStart } from './feed.ts'
 import type { KafkaRecord } from './record.ts'
+import { ruleRefusal } from './refusals.ts'
 import { findTopic, type FoundTopic } from './topic-lookup.ts'
 
 type FetchResponse = fetchV17.FetchResponse
@@ -211,8 +212,9 @@ export class Fetcher {
       feed.paused = true
       this.#options.onOutOfRange(feed)
     } else if (errorCode === TOPIC_AUTHORIZATION_FAILED) {
-      const { brokers } = this.#options.connection
-      this.#options.onFatal(kafkaErrors.KAFKA_NOT_AUTHORISED(`cannot read ${feed.topic}: this user may not do that`, { where: brokers }))
+      const { brokers, way } = this.#options.connection
+      const { why, hint } = ruleRefusal('TOPIC_AUTHORIZATION_FAILED', { way, request: 'Fetch' }, { topic: feed.topic })
+      this.#options.onFatal(kafkaErrors.KAFKA_NOT_AUTHORISED(`cannot read ${feed.topic}: ${why}`, { where: `${feed.topic} at ${brokers}`, hint }))
     } else {
       // A leader that moved, a topic that is gone or too new: the metadata will tell, a little later.
       this.#leaders.delete(feedKey(feed))
@@ -228,7 +230,7 @@ export class Fetcher {
 
   #failed (error: unknown): void {
     const topics = [...new Set(this.#order.map(feed => feed.topic))].join(',')
-    const mapped = mapKafkaError(error, { action: `read ${topics}`, brokers: this.#options.connection.brokers })
+    const mapped = mapKafkaError(error, { action: `read ${topics}`, brokers: this.#options.connection.brokers, way: this.#options.connection.way })
     const { giveUpAfterMs } = this.#options
     if (!mapped.retryable || (giveUpAfterMs !== undefined && Date.now() - this.#lastAnswer > giveUpAfterMs)) {
       this.#options.onFatal(mapped)

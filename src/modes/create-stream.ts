@@ -188,7 +188,7 @@ export default mode({
     const schemas = await schemaPackageOf(config, host)
     const version = config.schemaVersion === undefined ? schemas.latest : schemas.get(config.schemaVersion)
     const schemaId = await schemaIdOf(config, version.text, version.version, host)
-    const connection = await connectionOf(config, 'alert-stream-create')
+    const connection = await connectionOf(config, 'alert-stream-create', host.log)
     const admin = new KafkaAdmin(connection)
     try {
       goOn(host, path)

@@ -118,7 +118,7 @@ export default mode({
   async run (config, _positionals, host) {
     const stores = new StoreFigures()
     const archive = await archiveOf(config, 'write', host, stores)
-    const connection = await connectionOf(config, 'alert-stream-ingest')
+    const connection = await connectionOf(config, 'alert-stream-ingest', host.log)
     const { graph, source, sink } = declare(config, connection, () => archive, archive.alerts.url, host)
     const face = ingestFace({
       connection, topics: config.topic, registryUrl: config.schemaRegistryUrl, visitGapSeconds: config.visitGap, archive, stores, source, sink, log: host.log

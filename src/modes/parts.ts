@@ -1,5 +1,4 @@
 // From configuration to parts: what several modes build in the same way.
-import { readFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import { fetchSchemaPackage, loadSchemaPackage, type SchemaPackage } from '../avro/index.ts'
 import { defaultDeadLetterTopic, type DeadLetterConfig, type KafkaFlagsConfig, type SchemaPackageConfig, type StoreFlagsConfig, type topicFlags } from '../config/common.ts'
@@ -7,8 +6,8 @@ import { usageErrors } from '../config/errors.ts'
 import type { ConfigOf } from '../config/flags.ts'
 import type { Environment } from '../config/parse.ts'
 import type { TopicSpec } from '../kafka/admin.ts'
-import { kafkaConnection, type KafkaConfig, type KafkaConnection } from '../kafka/connection.ts'
-import type { DeadLetterSink } from '../pipeline/index.ts'
+import { describedConnection as described, kafkaConnection, type KafkaConfig, type KafkaConnection } from '../kafka/connection.ts'
+import type { DeadLetterSink, Logger } from '../pipeline/index.ts'
 import { kafkaDeadLetters } from '../sinks/kafka-dead-letters.ts'
 import { storeDeadLetters } from '../sinks/store-dead-letters.ts'
 import { createArchive, metered, openStore, type Archive, type OpenStoreOptions, type StoreFigures } from '../stores/index.ts'
@@ -18,13 +17,14 @@ import type { Host } from './mode.ts'
 const MIB = 1024 * 1024
 
 /** What the Kafka flags say, without reading any file: enough to describe a graph. */
-export function kafkaConfig (config: KafkaFlagsConfig, clientId: string, password = config.kafkaPassword): KafkaConfig {
+export function kafkaConfig (config: KafkaFlagsConfig, clientId: string): KafkaConfig {
   return {
     brokers: config.broker,
     auth: config.kafkaAuthMechanism,
     tls: config.kafkaTls,
     username: config.kafkaUsername,
-    password,
+    password: config.kafkaPassword,
+    passwordFile: config.kafkaPasswordFile,
     clientKey: config.tlsClientKeyLocation,
     clientCert: config.tlsClientCrtLocation,
     serverCa: config.tlsServerCaCrtLocation,
@@ -33,14 +33,13 @@ export function kafkaConfig (config: KafkaFlagsConfig, clientId: string, passwor
 }
 
 /** The Kafka connection that the flags describe. Errors: PASSWORD_FILE, KAFKA_CONFIG, KAFKA_FILE. */
-export async function connectionOf (config: KafkaFlagsConfig, clientId: string): Promise<KafkaConnection> {
-  return kafkaConnection(kafkaConfig(config, clientId, config.kafkaPassword ?? await passwordFrom(config.kafkaPasswordFile)))
+export async function connectionOf (config: KafkaFlagsConfig, clientId: string, log: Logger): Promise<KafkaConnection> {
+  return kafkaConnection(kafkaConfig(config, clientId), log)
 }
 
 /** A connection that only describes: nothing is read, nothing can connect. */
 export function describedConnection (config: KafkaFlagsConfig): KafkaConnection {
-  const described = kafkaConfig(config, 'alert-stream')
-  return { config: described, brokers: described.brokers.join(','), options: { clientId: described.clientId, bootstrapBrokers: [...described.brokers] } }
+  return described(kafkaConfig(config, 'alert-stream'))
 }
 
 /** How `--dst-topic` is created, by its flags. */
@@ -78,15 +77,6 @@ export function deadLettersOf (config: DeadLetterConfig & GoogleConfig, connecti
 /** The same place in words: `topic alerts-dead-letters`, `store file:///letters`. */
 export function deadLetterPlace ({ deadLetterStore, deadLetterTopic = defaultDeadLetterTopic }: DeadLetterConfig): string {
   return deadLetterStore === undefined ? `topic ${deadLetterTopic}` : `store ${deadLetterStore}`
-}
-
-async function passwordFrom (path: string | undefined): Promise<string | undefined> {
-  if (path === undefined) return undefined
-  try {
-    return (await readFile(path, 'utf8')).split(/\r?\n/, 1)[0]
-  } catch (error) {
-    throw modeErrors.PASSWORD_FILE('the password file cannot be read', { where: path, cause: error })
-  }
 }
 
 /** The two stores' URLs, from the flags or the original's aliases. Error: STORE_NOT_GIVEN. */

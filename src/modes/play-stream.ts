@@ -127,7 +127,7 @@ export default mode({
   async run (config, _positionals, host) {
     // Wrong usage is told before the brokers are asked for anything.
     profileOf(config)
-    const connection = await connectionOf(config, 'alert-stream-play')
+    const connection = await connectionOf(config, 'alert-stream-play', host.log)
     await checkDestination(config, connection, host)
     const passes = new PassFigures()
     const { graph, source } = declare(config, connection, host.log, (report, unmodified) => {

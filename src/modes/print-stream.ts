@@ -80,7 +80,7 @@ export default mode({
   },
   async run (config, _positionals, host) {
     checkStore(config)
-    const connection = config.deadLetterStore === undefined ? await connectionOf(config, 'alert-stream-print') : undefined
+    const connection = config.deadLetterStore === undefined ? await connectionOf(config, 'alert-stream-print', host.log) : undefined
     await runToEnd(declare(config, connection, host), host)
   }
 })

@@ -148,7 +148,7 @@ export default mode({
   },
   async run (config, _positionals, host) {
     check(config)
-    const { graph, letters, tally } = declare(config, await connectionOf(config, 'alert-stream-redrive'), host)
+    const { graph, letters, tally } = declare(config, await connectionOf(config, 'alert-stream-redrive', host.log), host)
     const run = await runToEnd(graph, host)
     const done = run.meters().find(({ node }) => ['send', 'discard', 'print'].includes(node))?.out ?? 0
     const did = config.discard ? 'discarded' : 'sent'

@@ -1,14 +1,15 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { createAuthority, issueCertificate } from '../../src/devstack/index.ts'
 import { kafkaConnection, type KafkaConfig } from '../../src/kafka/connection.ts'
 import { tempDir } from '../support/stack.ts'
 
 const plain: KafkaConfig = { brokers: ['a:9092', ' b:9093 '], auth: 'none', tls: false, clientId: 'me' }
 
 await t.test('plaintext names brokers and client, and sets nothing else', async t => {
-  const { options, brokers } = await kafkaConnection(plain)
-  t.strictSame(options, { clientId: 'me', bootstrapBrokers: ['a:9092', 'b:9093'] })
+  const { options, brokers, way } = await kafkaConnection(plain)
+  t.strictSame(options, { clientId: 'me', bootstrapBrokers: ['a:9092', 'b:9093'], context: way })
   t.equal(brokers, 'a:9092,b:9093')
 })
 
@@ -17,26 +18,47 @@ await t.test('SCRAM is SHA-512, with and without TLS', async t => {
   t.strictSame(options.sasl, { mechanism: 'SCRAM-SHA-512', username: 'u', password: 'p' })
   t.notOk('tls' in options)
   const encrypted = await kafkaConnection({ ...plain, auth: 'scram', tls: true, username: 'u', password: 'p' })
-  t.strictSame(encrypted.options.tls, {})
+  t.strictSame(Object.keys({ ...encrypted.options.tls }), ['secureContext'])
   t.equal(encrypted.options.tlsServerName, true)
 })
 
-await t.test('mTLS reads its three files', async t => {
+await t.test('mTLS reads its three files, each anew for the next connection', async t => {
   const folder = await tempDir(t)
-  const file = async (name: string): Promise<string> => {
-    const path = join(folder, name)
-    await writeFile(path, `-----BEGIN ${name}-----\n`)
-    return path
-  }
-  const [clientKey, clientCert, serverCa] = [await file('key'), await file('cert'), await file('ca')]
-  const { options } = await kafkaConnection({ ...plain, auth: 'mtls', clientKey, clientCert, serverCa })
-  t.match(options.tls, { key: /BEGIN key/, cert: /BEGIN cert/, ca: /BEGIN ca/ })
-  await t.rejects(kafkaConnection({ ...plain, auth: 'mtls', clientKey, serverCa }), { code: 'KAFKA_CONFIG', message: /missing client certificate$/ })
-  await t.rejects(kafkaConnection({ ...plain, auth: 'mtls', clientKey, clientCert, serverCa: join(folder, 'nothing') }),
-    { code: 'KAFKA_FILE', where: join(folder, 'nothing'), message: /server CA certificate.*ENOENT/ })
+  const authority = await createAuthority('an authority')
+  const client = await issueCertificate(authority, { name: 'me' })
+  const [clientKey, clientCert, serverCa] = ['key', 'crt', 'ca'].map(name => join(folder, name)) as [string, string, string]
+  await writeFile(clientKey, client.key)
+  await writeFile(clientCert, client.certificate)
+  await writeFile(serverCa, authority.certificate)
+  const mtls: KafkaConfig = { ...plain, auth: 'mtls', clientKey, clientCert, serverCa }
+  const { options, way } = await kafkaConnection(mtls)
+  t.equal(way.own?.subject, 'CN=me')
+  const before = { ...options.tls }.secureContext
+  t.ok(before)
+  t.equal({ ...options.tls }.secureContext, before, 'nothing has changed')
+  const next = await issueCertificate(authority, { name: 'me-2' })
+  await writeFile(clientKey, next.key)
+  await writeFile(clientCert, next.certificate)
+  t.not({ ...options.tls }.secureContext, before)
+  t.equal(way.own?.subject, 'CN=me-2')
+
+  await t.rejects(kafkaConnection({ ...mtls, clientCert: undefined }), { code: 'KAFKA_CONFIG', message: /missing client certificate$/ })
+  await t.rejects(kafkaConnection({ ...mtls, serverCa: join(folder, 'nothing') }), { code: 'KAFKA_FILE', where: join(folder, 'nothing'), message: /server CA certificate.*ENOENT/ })
   await writeFile(join(folder, 'text'), 'no certificate')
   await t.rejects(kafkaConnection({ ...plain, tls: true, serverCa: join(folder, 'text') }), { code: 'KAFKA_FILE', message: /no PEM block/ })
   await t.rejects(kafkaConnection({ ...plain, tls: true, clientKey }), { code: 'KAFKA_CONFIG' })
+})
+
+await t.test('a password file is read for each connection; a password that is given as such comes first', async t => {
+  const passwordFile = join(await tempDir(t), 'password')
+  await writeFile(passwordFile, 'first\nnot this line\n')
+  const scram: KafkaConfig = { ...plain, auth: 'scram', username: 'u', passwordFile }
+  const provider = (await kafkaConnection(scram)).options.sasl?.password as () => string
+  t.equal(provider(), 'first')
+  await writeFile(passwordFile, 'second')
+  t.equal(provider(), 'second')
+  t.equal((await kafkaConnection({ ...scram, password: 'given' })).options.sasl?.password, 'given')
+  await t.rejects(kafkaConnection({ ...scram, passwordFile: `${passwordFile}-2` }), { code: 'PASSWORD_FILE', where: `${passwordFile}-2` })
 })
 
 await t.test('what is missing or malformed is named', async t => {

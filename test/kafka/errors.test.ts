@@ -18,7 +18,7 @@ await t.test('the error that explains it is found however deep it lies', async t
     [new NetworkError('Connection to b:1 failed.', { cause: new AuthenticationError('SASL authentication failed.', { cause: new ProtocolError('SASL_AUTHENTICATION_FAILED') }) }), 'KAFKA_AUTH_FAILED', false],
     [new NetworkError('Connection to b:1 failed.', { cause: new AuthenticationError('SASL authentication failed.', { cause: new NetworkError('Connection closed') }) }), 'KAFKA_UNREACHABLE', true],
     [retried(new NetworkError('Connection to b:1 failed.', { cause: Object.assign(new Error('connect ECONNREFUSED b:1'), { code: 'ECONNREFUSED' }) })), 'KAFKA_UNREACHABLE', true],
-    [new NetworkError('Connection to b:1 failed.', { cause: Object.assign(new Error('self-signed certificate'), { code: 'SELF_SIGNED_CERT_IN_CHAIN' }) }), 'KAFKA_TLS_FAILED', false],
+    [new NetworkError('Connection to b:1 failed.', { cause: Object.assign(new Error('self-signed certificate'), { code: 'SELF_SIGNED_CERT_IN_CHAIN' }) }), 'KAFKA_CA_UNKNOWN', false],
     [new TypeError('x is not a function'), 'KAFKA_UNEXPECTED', false]
   ]
   for (const [error, code, retryable] of cases) {
