@@ -8,20 +8,23 @@ import { textHeader } from '../../src/kafka/record.ts'
 import { openStore } from '../../src/stores/index.ts'
 import { adminFor, connect, produce } from '../kafka/support.ts'
 import { runMode } from '../support/in-process.ts'
-import { tempDir, uniqueName, useStack } from '../support/stack.ts'
+import { tempDir, uniqueName, useGcs, useStack } from '../support/stack.ts'
 import { surveySchema } from '../generator/kit.ts'
 import { alertRecords, archivedIds, idOf, ingestArgs, registerAlerts, storeUrl } from './archive-kit.ts'
-import { alertFile, alertsOf } from './support.ts'
+import { alertFile, alertsOf, linesOf } from './support.ts'
 
 const { kafka, registry } = await useStack(t)
 const connection = await connect(kafka)
 const admin = adminFor(t, connection)
 const alerts = await registerAlerts(registry)
+const gcs = await useGcs(t)
+const environment = { STORAGE_EMULATOR_HOST: gcs.url }
 
-async function place (t: Test, partitions = 1) {
+async function place (t: Test, kind: 'file' | 'gs' = 'file') {
   const folder = await tempDir(t)
-  const at = { kafka, registry, topic: uniqueName('ingest'), group: uniqueName('g'), dead: uniqueName('dead'), root: join(folder, 'store'), letters: join(folder, 'letters') }
-  await admin.createTopic(at.topic, { partitions, replicas: 1 })
+  const letters = kind === 'file' ? storeUrl(join(folder, 'letters')) : `gs://${await gcs.bucket()}/some/prefix`
+  const at = { kafka, registry, topic: uniqueName('ingest'), group: uniqueName('g'), dead: uniqueName('dead'), root: join(folder, 'store'), letters }
+  await admin.createTopic(at.topic, { partitions: 1, replicas: 1 })
   return at
 }
 
@@ -29,18 +32,18 @@ async function place (t: Test, partitions = 1) {
 function storeArgs (at: Awaited<ReturnType<typeof place>>, ...more: string[]): string[] {
   const args = ingestArgs(at, ...more)
   const topic = args.indexOf('--dead-letter-topic')
-  return [...args.slice(0, topic), '--dead-letter-store', storeUrl(at.letters), ...args.slice(topic + 2)]
+  return [...args.slice(0, topic), '--dead-letter-store', at.letters, ...args.slice(topic + 2)]
 }
 
-async function lettersIn (root: string): Promise<Map<string, Letter>> {
-  const store = await openStore(storeUrl(root), { access: 'read' })
+async function lettersIn (url: string): Promise<Map<string, Letter>> {
+  const store = await openStore(url, { access: 'read', emulatorHost: gcs.url })
   const letters = new Map<string, Letter>()
   for await (const key of store.list('')) letters.set(key, decodeLetter((await store.get(key))!.body, key))
   return letters
 }
 
-await t.test('records that are no alerts become objects, exactly as they came; delivered again, there is no second one, and no topic is made', async t => {
-  const at = await place(t)
+for (const kind of ['file', 'gs'] as const) await t.test(`${kind}: records that are no alerts become objects, exactly as they came; delivered again, there is no second one, and no topic is made`, async t => {
+  const at = await place(t, kind)
   const [good] = alertRecords(alerts, 1, 1)
   // Of a week ago, retention would take them.
   const time = BigInt(Date.now()) - 10_000n
@@ -50,7 +53,7 @@ await t.test('records that are no alerts become objects, exactly as they came; d
     { key: Buffer.alloc(0), value: Buffer.from('{"diaSourceId": 1}'), headers: [] }
   ].map((record, index) => ({ ...record, partition: 0, timestamp: time + BigInt(index) }))
   await produce(connection, at.topic, [...bad, good!])
-  const first = await runMode(storeArgs(at, '--limit', '4'))
+  const first = await runMode(storeArgs(at, '--limit', '4'), environment)
   t.match(first, { code: 0, stdout: 'archived 1 alerts: 1 written, 0 there already, 3 dead letters\n' }, first.stderr)
   t.strictSame(await admin.committed(at.group, at.topic), [4n])
   const letters = await lettersIn(at.letters)
@@ -59,9 +62,11 @@ await t.test('records that are no alerts become objects, exactly as they came; d
   t.strictSame(byOffset.map(({ reason, node, position }) => [reason, node, position]), [
     ['FRAME_EMPTY', 'unframe', `${at.topic}[0]@0`], ['FRAME_EMPTY', 'unframe', `${at.topic}[0]@1`], ['FRAME_BAD_MAGIC', 'unframe', `${at.topic}[0]@2`]
   ])
-  const again = await runMode(storeArgs({ ...at, group: uniqueName('g') }, '--limit', '4'))
+  const again = await runMode(storeArgs({ ...at, group: uniqueName('g') }, '--limit', '4'), environment)
   t.match(again, { code: 0, stdout: 'archived 1 alerts: 0 written, 1 there already, 3 dead letters\n' }, again.stderr)
   t.strictSame(await lettersIn(at.letters), letters)
+  const printed = await runMode(['print-stream', '--dead-letter-store', at.letters, '--schema-registry-url', registry], environment)
+  t.strictSame(linesOf(printed.stdout).map(line => line.split('  ').slice(1, 3)), [0, 1, 2].map(offset => [`${at.topic}[0]@${offset}`, 'unframe']))
   t.strictSame(await archivedIds(at.root), [idOf(good!)])
   t.equal(await admin.describeTopic(at.dead), undefined)
 })
@@ -80,9 +85,9 @@ await t.test('a store of dead letters that cannot be one is refused before anyth
 await t.test('create-stream leaves letters in a store too: the datum as it is in the file, and loading again adds none', async t => {
   const at = await place(t)
   const path = await alertFile(t, { version: '8.0', alerts: 3 })
-  const args = ['create-stream', path, '--broker', kafka, '--dst-topic', uniqueName('static'), '--schema-id', '1', '--dead-letter-store', storeUrl(at.letters)]
+  const args = ['create-stream', path, '--broker', kafka, '--dst-topic', uniqueName('static'), '--schema-id', '1', '--dead-letter-store', at.letters]
   const first = await runMode(args)
-  t.match(first, { code: 1, stdout: '', stderr: new RegExp(`^NO_ALERTS: none of 3 alerts .* all are in store ${storeUrl(at.letters)}`, 'm') })
+  t.match(first, { code: 1, stdout: '', stderr: new RegExp(`^NO_ALERTS: none of 3 alerts .* all are in store ${at.letters}`, 'm') })
   const letters = await lettersIn(at.letters)
   t.strictSame([...letters.values()].map(({ position, origin }) => [position, origin]).sort(), [0, 1, 2].map(index => [`${path}#${index}`, undefined]))
   const schema = await surveySchema('8.0')

@@ -7,7 +7,7 @@ import { kafkaDeadLetters } from '../../src/sinks/kafka-dead-letters.ts'
 import { adminFor, connect, contextOf, produce } from '../kafka/support.ts'
 import { deadOf, letterRecordOf } from '../sources/letters-kit.ts'
 import { runMode } from '../support/in-process.ts'
-import { runCli, tempDir, uniqueName, useStack } from '../support/stack.ts'
+import { runCli, tempDir, uniqueName, useGcs, useStack } from '../support/stack.ts'
 import { alertRecords, archivedIds, idOf, ingestArgs, judgedByPython, recordsOf, registerAlerts, storeUrl } from './archive-kit.ts'
 import { contentOf, everyRecord, linesOf } from './support.ts'
 
@@ -15,6 +15,7 @@ const { kafka, registry } = await useStack(t)
 const connection = await connect(kafka)
 const admin = adminFor(t, connection)
 const alerts = await registerAlerts(registry)
+const gcs = await useGcs(t)
 
 async function place (t: Test) {
   const folder = await tempDir(t)
@@ -74,20 +75,22 @@ await t.test('alerts that died of an unknown schema are archived after it was re
   t.strictSame(await admin.committed(at.redriveGroup, at.dead), await admin.endOffsets(at.dead))
 })
 
-await t.test('the same from a store of letters, into a topic of its own that the ingester reads too', async t => {
+for (const kind of ['file', 'gs'] as const) await t.test(`the same from a store of letters (${kind}), into a topic of its own that the ingester reads too`, async t => {
   const at = await place(t)
+  const letters = kind === 'file' ? storeUrl(at.letters) : `gs://${await gcs.bucket()}`
+  const environment = { STORAGE_EMULATOR_HOST: gcs.url }
   const second = uniqueName('redriven')
   await admin.createTopic(second, { partitions: 1, replicas: 1 })
   const { records, mend } = unregistered(12)
   await produce(connection, at.topic, [...records, ...garbage(3)])
   const ingest = (limit: number) => {
     const args = ingestArgs({ ...at, topic: `${at.topic},${second}` }, '--unknown-schema-seconds', '0', '--limit', String(limit))
-    args.splice(args.indexOf('--dead-letter-topic'), 2, '--dead-letter-store', storeUrl(at.letters))
-    return runMode(args)
+    args.splice(args.indexOf('--dead-letter-topic'), 2, '--dead-letter-store', letters)
+    return runMode(args, environment)
   }
   t.match(await ingest(15), { code: 0, stdout: 'archived 0 alerts: 0 written, 0 there already, 15 dead letters\n' })
   await mend()
-  const redrive = (...args: string[]) => runMode(['redrive', '--broker', kafka, '--dead-letter-store', storeUrl(at.letters), '--dst-topic', second, ...args])
+  const redrive = (...args: string[]) => runMode(['redrive', '--broker', kafka, '--dead-letter-store', letters, '--dst-topic', second, ...args], environment)
   t.match(await redrive('--reason', 'UNKNOWN_SCHEMA', '--limit', '5'), { code: 0, stdout: /^redrive: 5 sent, 0 left/ })
   t.match(await redrive('--node', 'capture-schema'), { code: 0, stdout: 'redrive: 7 sent, 0 left, 3 not chosen\n' })
   t.match(await redrive('--reason', 'UNKNOWN_SCHEMA'), { code: 0, stdout: 'redrive: 0 sent, 0 left, 3 not chosen\n' })
