@@ -70,6 +70,7 @@ class LetterTopic implements LetterSource {
   #error: Error | undefined
   #full = false
   #uncommitted = 0
+  #outage = false
   #log: Logger = silent
 
   constructor (options: LetterTopicOptions) {
@@ -174,9 +175,14 @@ class LetterTopic implements LetterSource {
     if (this.#committing !== undefined) return
     const changed = (lane: Lane): boolean => lane.committed?.offset !== lane.done.low || lane.committed.metadata !== this.#metadata(lane)
     if (this.#error !== undefined || !this.#lanes.some(changed)) return
-    this.#committing = this.#commit(changed).catch((error: unknown) => {
+    const { group } = this.#options
+    this.#committing = this.#commit(changed).then(() => {
+      if (this.#outage) this.#log.info({ group }, 'offsets are committed again')
+      this.#outage = false
+    }, (error: unknown) => {
       if (!isRetryable(error)) this.#error = asError(error)
-      else this.#log.warn({ group: this.#options.group, reason: messageOf(error) }, 'could not commit offsets: trying again')
+      else this.#log[this.#outage ? 'debug' : 'warn']({ group, reason: messageOf(error) }, 'cannot commit offsets: trying again until that works, and sending nothing meanwhile')
+      this.#outage = true
     }).finally(() => { this.#committing = undefined })
   }
 
