@@ -51,7 +51,7 @@ export const catalogue = table({
   alert_stream_node_latency_seconds: { type: 'histogram', labels: ['node'], unit: 'seconds', modes: graphs, help: 'Time from entering the node to leaving it, retries included; of a source: to settlement.' },
   alert_stream_dead_letters_total: {
     type: 'counter', labels: ['node', 'reason'], unit: 'records', modes: graphs, help: 'Records that went to the dead letters, by the node that gave up on them and the stable code of the error.',
-    alert: 'any increase: somebody has to look at them and redrive them.'
+    alert: 'any increase of `alert_stream_records_out_total{node="dead-letters"}`, which is there from the start (a reason appears with its first record, and Prometheus sees no increase in that): somebody has to look at them and redrive them.'
   },
   alert_stream_source_bytes_total: { type: 'counter', labels: ['node'], unit: 'bytes', modes: graphs, help: 'Bytes that the source handed over, as they count against its credit.' },
   alert_stream_source_starved_seconds_total: {
@@ -84,7 +84,7 @@ export const catalogue = table({
     alert: 'more than 6 in an hour: members come and go.'
   },
   alert_stream_kafka_generation: { type: 'gauge', labels: [], unit: 'generation', modes: ingest, help: 'Generation of the group that this process is in; -1 before it has joined.' },
-  alert_stream_kafka_assigned_partitions: { type: 'gauge', labels: ['topic'], unit: 'partitions', modes: ingest, help: 'Partitions that this process owns.' },
+  alert_stream_kafka_assigned_partitions: { type: 'gauge', labels: ['topic'], unit: 'partitions', modes: ingest, help: 'Partitions of the topic that this process owns.' },
   alert_stream_kafka_lost_records_total: {
     type: 'counter', labels: ['topic', 'partition'], unit: 'records', modes: ingest, help: 'Records that the topic\'s retention removed before they were read.',
     alert: 'any increase: alerts are lost; raise the retention or the ingester\'s speed.'
@@ -96,7 +96,7 @@ export const catalogue = table({
     type: 'histogram', labels: [], unit: 'seconds', modes: ingest, help: 'Time from the Kafka timestamp of an alert until it was durable in the store.',
     alert: '99th percentile above 60 for two visits: alerts are late.'
   },
-  alert_stream_visits_total: { type: 'counter', labels: ['topic'], unit: 'visits', modes: ingest, help: 'Visits (bursts of records) of which every record has settled.' },
+  alert_stream_visits_total: { type: 'counter', labels: ['topic'], unit: 'visits', modes: ingest, help: 'Visits (bursts of records) that are over: every record of them has settled.' },
   alert_stream_visit_alerts: { type: 'gauge', labels: ['topic'], unit: 'alerts', modes: ingest, help: 'Records of the last visit.' },
   alert_stream_visit_duration_seconds: { type: 'histogram', labels: ['topic'], unit: 'seconds', modes: ingest, help: 'Time from the first record\'s Kafka timestamp until the last record of a visit was durable.' },
   alert_stream_visit_overruns_total: {
@@ -106,7 +106,7 @@ export const catalogue = table({
 
   alert_stream_store_operation_seconds: {
     type: 'histogram', labels: ['store', 'operation', 'outcome'], unit: 'seconds', modes: [...ingest, ...serve],
-    help: 'Time that one call of a store (alerts, schemas) took: put (written, identical, conflict, failed) or get (found, absent, failed).',
+    help: 'Time that one call of a store (alerts, schemas, dead-letters) took: put (written, identical, conflict, failed) or get (found, absent, failed).',
     alert: 'outcome="failed" increases for 5 minutes, or the 99th percentile of put is above 10: the store is down or slow.'
   },
 

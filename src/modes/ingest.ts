@@ -80,7 +80,9 @@ function limited<T> (source: Source<T>, limit: number): Source<T> {
 
 type DeclareHost = Pick<Host, 'log' | 'environment'>
 
-export function declare (config: Config, connection: KafkaConnection, archive: () => Archive, storeUrl: string, { log, environment }: DeclareHost = { log: silent, environment: {} }) {
+export function declare (
+  config: Config, connection: KafkaConnection, archive: () => Archive, storeUrl: string, { log, environment }: DeclareHost = { log: silent, environment: {} }, stores?: StoreFigures
+) {
   const source = kafkaGroupSource({
     connection, topics: config.topic, group: config.group, instanceId: config.groupInstanceId, from: config.autoOffsetReset,
     sessionTimeout: config.sessionTimeoutSeconds * 1000,
@@ -91,7 +93,8 @@ export function declare (config: Config, connection: KafkaConnection, archive: (
   const registry = createRegistryClient({ url: config.schemaRegistryUrl, log, unknownForMs: 0 })
   const capture = schemaCapture(registry, archive, { patienceMs: config.unknownSchemaSeconds * 1000, log })
   const sink = archiveSink(archive, dedupe, `${storeUrl}, layout ${config.layout}`, config.gzipLevel)
-  const graph = createGraph('ingest', { deadLetters: deadLettersOf(config, connection, environment), retry: patient })
+  const deadLetters = deadLettersOf(config, connection, environment, stores)
+  const graph = createGraph('ingest', { deadLetters, retry: patient })
   graph.source('kafka', limited(source, config.limit), { records: 2000, bytes: config.maxInFlightMib * 1024 * 1024 })
     .step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
     .step('capture-schema', async ({ frame, schemaId, datum }): Promise<Omit<ArchivableAlert, 'gz'>> => {
@@ -102,7 +105,7 @@ export function declare (config: Config, connection: KafkaConnection, archive: (
       ({ ...alert, gz: dedupe.has(dedupeKey(alert.id, alert.crc32c)) ? undefined : await gzipFrame(alert.frame, config.gzipLevel) }),
     { concurrency: config.gzipThreads, kind: 'gzip', detail: `level ${config.gzipLevel}` })
     .to('archive', sink, { concurrency: config.batchSize, retry: patient })
-  return { graph: graph.build(), source, sink }
+  return { graph: graph.build(), source, sink, deadLetters }
 }
 
 export default mode({
@@ -119,9 +122,9 @@ export default mode({
     const stores = new StoreFigures()
     const archive = await archiveOf(config, 'write', host, stores)
     const connection = await connectionOf(config, 'alert-stream-ingest', host.log)
-    const { graph, source, sink } = declare(config, connection, () => archive, archive.alerts.url, host)
+    const { graph, source, sink, deadLetters } = declare(config, connection, () => archive, archive.alerts.url, host, stores)
     const face = ingestFace({
-      connection, topics: config.topic, registryUrl: config.schemaRegistryUrl, visitGapSeconds: config.visitGap, archive, stores, source, sink, log: host.log
+      connection, topics: config.topic, registryUrl: config.schemaRegistryUrl, visitGapSeconds: config.visitGap, archive, stores, source, sink, deadLetters, log: host.log
     })
     let admin: AdminServer | undefined
     try {

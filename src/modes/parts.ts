@@ -10,7 +10,7 @@ import { describedConnection as described, kafkaConnection, type KafkaConfig, ty
 import type { DeadLetterSink, Logger } from '../pipeline/index.ts'
 import { kafkaDeadLetters } from '../sinks/kafka-dead-letters.ts'
 import { storeDeadLetters } from '../sinks/store-dead-letters.ts'
-import { createArchive, metered, openStore, type Archive, type OpenStoreOptions, type StoreFigures } from '../stores/index.ts'
+import { createArchive, metered, openStore, StoreFigures, type Archive, type OpenStoreOptions } from '../stores/index.ts'
 import { modeErrors } from './errors.ts'
 import type { Host } from './mode.ts'
 
@@ -66,12 +66,21 @@ function segmentFor (retentionBytes: number): { readonly 'segment.bytes'?: strin
 /** How a missing dead-letter topic is created: kept for ever, large enough for any alert. */
 const deadLetterTopic: TopicSpec = { partitions: 1, replicas: -1, configs: { 'retention.ms': '-1', 'max.message.bytes': String(20 * 1024 * 1024) } }
 
-/** Where the flags say that dead letters go: one place, a store or a topic. Error: USAGE_BAD_VALUE where both are given. */
-export function deadLettersOf (config: DeadLetterConfig & GoogleConfig, connection: KafkaConnection, environment: Environment): DeadLetterSink {
+/** What takes the dead letters; only a store has a check of its own, as a topic is the brokers' affair. */
+export interface DeadLetterPlace extends DeadLetterSink {
+  check? (): Promise<void>
+}
+
+/** Where the flags say that dead letters go: one place, a store or a topic. A store's calls are counted in `figures`. Error: USAGE_BAD_VALUE where both are given. */
+export function deadLettersOf (
+  config: DeadLetterConfig & GoogleConfig, connection: KafkaConnection, environment: Environment, figures = new StoreFigures()
+): DeadLetterPlace {
   const { deadLetterStore: url, deadLetterTopic: topic = defaultDeadLetterTopic } = config
   if (url === undefined) return kafkaDeadLetters({ connection, topic, createTopic: deadLetterTopic })
   if (config.deadLetterTopic !== undefined) throw usageErrors.USAGE_BAD_VALUE(`dead letters go to one place, but both a topic (${topic}) and a store (${url}) are given`, { hint: 'Give either --dead-letter-topic or --dead-letter-store.' })
-  return storeDeadLetters({ url, open: async log => openStore(url, { ...googleOptions(config, environment), access: 'write', log }) })
+  return storeDeadLetters({
+    url, open: async log => metered(await openStore(url, { ...googleOptions(config, environment), access: 'write', log }), 'dead-letters', figures)
+  })
 }
 
 /** The same place in words: `topic alerts-dead-letters`, `store file:///letters`. */

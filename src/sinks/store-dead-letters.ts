@@ -3,7 +3,7 @@
 import { letterOf, type Letter } from '../kafka/letter.ts'
 import { decodeLetter, encodeLetter, letterKey, letterType, sameLetter } from '../kafka/letter-json.ts'
 import { AlertStreamError, type DeadLetter, type DeadLetterSink, type Logger, type NodeContext } from '../pipeline/index.ts'
-import { crc32c, type ObjectStore } from '../stores/index.ts'
+import { crc32c, storeErrors, type ObjectStore } from '../stores/index.ts'
 import { faultsOfTheStore, retryable } from './archive.ts'
 
 export interface StoreDeadLettersOptions {
@@ -13,11 +13,16 @@ export interface StoreDeadLettersOptions {
   readonly open: (log: Logger) => Promise<ObjectStore>
 }
 
+export interface StoreDeadLetters extends DeadLetterSink {
+  /** Resolves when the store can be used; errors: STORE_*. */
+  check (): Promise<void>
+}
+
 /** Tried where something else stands under the key: a damaged letter must not stop the stream at every start. */
 const MAX_COPIES = 9
 
 /** Errors, all retryable but those of opening: STORE_*. ARCHIVE_CONFLICT where every name for the letter is taken by something else. */
-export function storeDeadLetters ({ url, open }: StoreDeadLettersOptions): DeadLetterSink {
+export function storeDeadLetters ({ url, open }: StoreDeadLettersOptions): StoreDeadLetters {
   let store: ObjectStore | undefined
   return {
     kind: 'store of dead letters',
@@ -40,6 +45,10 @@ export function storeDeadLetters ({ url, open }: StoreDeadLettersOptions): DeadL
           if (!taken || copy === MAX_COPIES) throw retryable(error, faultsOfTheStore)
         }
       }
+    },
+    async check () {
+      if (store === undefined) throw storeErrors.STORE_UNAVAILABLE('the store of dead letters is not open yet', { where: url })
+      await store.check()
     },
     async close () {
       await store?.close()

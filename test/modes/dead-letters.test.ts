@@ -1,5 +1,5 @@
 // Dead letters in a store, of the modes that have some, on a real broker and registry.
-import { readdir } from 'node:fs/promises'
+import { readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { decodeLetter } from '../../src/kafka/letter-json.ts'
@@ -8,9 +8,9 @@ import { textHeader } from '../../src/kafka/record.ts'
 import { openStore } from '../../src/stores/index.ts'
 import { adminFor, connect, produce } from '../kafka/support.ts'
 import { runMode } from '../support/in-process.ts'
-import { tempDir, uniqueName, useGcs, useStack } from '../support/stack.ts'
+import { startCli, tempDir, uniqueName, useGcs, useStack } from '../support/stack.ts'
 import { surveySchema } from '../generator/kit.ts'
-import { alertRecords, archivedIds, idOf, ingestArgs, registerAlerts, storeUrl } from './archive-kit.ts'
+import { alertRecords, archivedIds, idOf, ingestArgs, registerAlerts, storeUrl, whileRunning } from './archive-kit.ts'
 import { alertFile, alertsOf, linesOf } from './support.ts'
 
 const { kafka, registry } = await useStack(t)
@@ -94,4 +94,25 @@ await t.test('create-stream leaves letters in a store too: the datum as it is in
   t.strictSame([...letters.values()].map(({ value }) => String(schema.readAlertId(value!))).sort(), [...(await alertsOf(path)).keys()].sort())
   await runMode(args)
   t.strictSame(await lettersIn(at.letters), letters)
+})
+
+await t.test('the store of dead letters is named by /readyz, and its calls are among the stores\' metrics', async t => {
+  const at = await place(t)
+  const ingest = startCli(t, storeArgs(at, '--admin-port', '0'))
+  const [, port] = await ingest.waitFor(/"port":(\d+),"msg":"admin port is open"/)
+  const ask = async (path: string): Promise<string> => await (await fetch(`http://127.0.0.1:${port}${path}`)).text()
+  const failing = async (): Promise<string[]> => {
+    const { checks } = JSON.parse(await ask('/readyz')) as { checks: Record<string, string> }
+    t.ok('dead-letter-store' in checks)
+    return Object.entries(checks).filter(([, answer]) => answer !== 'ok').map(([name, answer]) => `${name} ${answer.split(':')[0]}`)
+  }
+  await whileRunning(ingest, async () => (await failing()).length === 0)
+  await rename(at.letters, `${at.letters}.away`)
+  t.strictSame(await failing(), ['dead-letter-store STORE_MISSING'])
+  await rename(`${at.letters}.away`, at.letters)
+  t.strictSame(await failing(), [])
+  await produce(connection, at.topic, [{ key: null, value: Buffer.from('no alert'), headers: [], partition: 0 }])
+  const count = /^alert_stream_store_operation_seconds_count\{store="dead-letters",operation="put",outcome="written"\} 1$/m
+  await whileRunning(ingest, async () => count.test(await ask('/metrics')))
+  t.equal((await ingest.stop()).code, 0)
 })

@@ -108,3 +108,17 @@ await t.test('a store that is away is waited for; a record settles only when its
   t.strictSame(settled, [undefined])
   t.equal((await listed(await openStore(url, { access: 'read' }), 'dead-letters/v1/alerts/0/')).length, 1)
 })
+
+await t.test('it can be checked as its store can, and before it is open it is not well', async t => {
+  const root = join(t.testdir(), 'letters')
+  const url = pathToFileURL(root).href
+  const sink = storeDeadLetters({ url, open: async log => openStore(url, { log }) })
+  await t.rejects(sink.check(), { code: 'STORE_UNAVAILABLE', where: url })
+  await sink.open?.(contextOf())
+  await sink.check()
+  await rename(root, `${root}.away`)
+  await t.rejects(sink.check(), { code: 'STORE_MISSING' })
+  await rename(`${root}.away`, root)
+  await sink.check()
+  await sink.close?.()
+})

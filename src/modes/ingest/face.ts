@@ -9,6 +9,7 @@ import type { Archive, StoreFigures } from '../../stores/index.ts'
 import { brokerCheck, registryCheck, storeChecks } from '../checks.ts'
 import { checkLimitMs, type Checks } from '../health.ts'
 import type { Status } from '../mode.ts'
+import type { DeadLetterPlace } from '../parts.ts'
 import { lagOf } from './lag.ts'
 import { ingestFamilies } from './metrics.ts'
 import { IngestWatch } from './watch.ts'
@@ -22,6 +23,7 @@ export interface IngestParts {
   readonly stores: StoreFigures
   readonly source: KafkaGroupSource
   readonly sink: ArchiveSink
+  readonly deadLetters: DeadLetterPlace
   readonly log: Logger
 }
 
@@ -32,7 +34,7 @@ export interface IngestFace {
   close (): Promise<void>
 }
 
-export function ingestFace ({ connection, topics, registryUrl, visitGapSeconds, archive, stores, source, sink, log }: IngestParts): IngestFace {
+export function ingestFace ({ connection, topics, registryUrl, visitGapSeconds, archive, stores, source, sink, deadLetters, log }: IngestParts): IngestFace {
   const admin = new KafkaAdmin(connection, { hurryMs: checkLimitMs })
   const lags = lagOf(admin, topics, source)
   const lag = async (): Promise<number | undefined> => (await lags())?.reduce((sum, { records }) => sum + records, 0)
@@ -44,7 +46,8 @@ export function ingestFace ({ connection, topics, registryUrl, visitGapSeconds, 
       if (missing.length > 0) throw kafkaErrors.KAFKA_TOPIC_MISSING(`waiting for ${missing.join(', ')}`, { where: connection.brokers })
     },
     registry: registryCheck(registryUrl),
-    ...storeChecks(archive)
+    ...storeChecks(archive),
+    ...deadLetters.check === undefined ? {} : { 'dead-letter-store': deadLetters.check }
   }
   return {
     observer: watch.observer,
@@ -52,7 +55,7 @@ export function ingestFace ({ connection, topics, registryUrl, visitGapSeconds, 
       run,
       description,
       checks,
-      metrics: ingestFamilies({ source, stats: sink.stats, stores, watch, lags }),
+      metrics: ingestFamilies({ topics, source, stats: sink.stats, stores, watch, lags }),
       facts: async () => ({ ...sink.stats, lag: await lag() })
     }),
     close: async () => {

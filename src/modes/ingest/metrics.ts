@@ -8,6 +8,7 @@ import type { PartitionLag } from './lag.ts'
 import type { IngestWatch } from './watch.ts'
 
 export interface IngestFigures {
+  readonly topics: readonly string[]
   readonly source: Pick<KafkaGroupSource, 'figures'>
   readonly stats: ArchiveSinkStats
   readonly stores: StoreFigures
@@ -16,9 +17,9 @@ export interface IngestFigures {
   readonly lags: () => Promise<readonly PartitionLag[] | undefined>
 }
 
-export function ingestFamilies ({ source, stats, stores, watch, lags }: IngestFigures): Family[] {
+export function ingestFamilies ({ topics, source, stats, stores, watch, lags }: IngestFigures): Family[] {
   return [
-    ...groupFamilies(source),
+    ...groupFamilies(source, topics),
     family('alert_stream_kafka_up', async () => [{ value: await lags() === undefined ? 0 : 1 }]),
     family('alert_stream_kafka_lag_records', async () =>
       (await lags() ?? []).map(({ topic, partition, records }) => ({ labels: { topic, partition: String(partition) }, value: records }))),
@@ -33,7 +34,7 @@ export function ingestFamilies ({ source, stats, stores, watch, lags }: IngestFi
   ]
 }
 
-function groupFamilies (source: Pick<KafkaGroupSource, 'figures'>): Family[] {
+function groupFamilies (source: Pick<KafkaGroupSource, 'figures'>, topics: readonly string[]): Family[] {
   const at = (topic: string, partition: number) => ({ topic, partition: String(partition) })
   return [
     family('alert_stream_kafka_settled_offset', () =>
@@ -47,9 +48,15 @@ function groupFamilies (source: Pick<KafkaGroupSource, 'figures'>): Family[] {
     }),
     single('alert_stream_kafka_rebalances_total', () => source.figures().joins),
     single('alert_stream_kafka_generation', () => source.figures().generation),
-    family('alert_stream_kafka_assigned_partitions', () =>
-      [...Map.groupBy(source.figures().partitions, ({ topic }) => topic)].map(([topic, { length }]) => ({ labels: { topic }, value: length }))),
-    family('alert_stream_kafka_lost_records_total', () =>
-      source.figures().lost.map(({ topic, partition, records }) => ({ labels: at(topic, partition), value: records })))
+    family('alert_stream_kafka_assigned_partitions', () => {
+      const { partitions } = source.figures()
+      return topics.map(topic => ({ labels: { topic }, value: partitions.filter(owned => owned.topic === topic).length }))
+    }),
+    // 0 for what lost nothing: of a series that begins with its first loss, Prometheus sees no increase.
+    family('alert_stream_kafka_lost_records_total', () => {
+      const { partitions, lost } = source.figures()
+      const whole = partitions.filter(owned => !lost.some(({ topic, partition }) => topic === owned.topic && partition === owned.partition))
+      return [...whole.map(owned => ({ ...owned, records: 0 })), ...lost].map(({ topic, partition, records }) => ({ labels: at(topic, partition), value: records }))
+    })
   ]
 }

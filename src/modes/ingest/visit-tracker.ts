@@ -81,8 +81,8 @@ export class VisitTracker {
 
   /** It is durable, in the store or in the dead letters. `bytes`: of its value. */
   settled (timestamp: number, outcome: VisitOutcome, bytes: number, now: number): void {
-    // None: it was told already, as one too many.
-    const visit = this.#open.findLast(({ first, last }) => timestamp >= first && timestamp <= last)
+    // None: it was told already, as one too many. A later visit of the same time must not take its records for its own.
+    const visit = this.#open.findLast(each => timestamp >= each.first && timestamp <= each.last && unsettled(each) > 0)
     if (visit === undefined) return
     visit.counts[outcome]++
     visit.bytes += bytes

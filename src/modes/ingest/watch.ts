@@ -78,8 +78,11 @@ export class IngestWatch {
   #over (topic: string, visit: Visit): void {
     const of = this.#topics.get(topic)!
     const { visits, overruns, durations } = of.figures
-    of.figures = { topic, visits: visits + 1, overruns: overruns + (visit.overrunMs > 0 ? 1 : 0), alerts: visit.alerts, durations }
-    durations.observe(durationOf(visit))
+    // One that is not durable as a whole has no duration, and is no visit that is done with.
+    if (visit.unsettled === 0) {
+      of.figures = { topic, visits: visits + 1, overruns: overruns + (visit.overrunMs > 0 ? 1 : 0), alerts: visit.alerts, durations }
+      durations.observe(durationOf(visit))
+    }
     const telling = this.#tell(topic, visit).finally(() => { this.#telling.delete(telling) })
     this.#telling.add(telling)
   }

@@ -109,6 +109,21 @@ await t.test('memory is bounded: beyond so many open visits the oldest is told a
   t.equal(told.length, 100)
 })
 
+await t.test('what settles of a visit that was told is not taken for a later one of the same time, which is told when its own records have settled', async t => {
+  const { tracker: visits, told } = tracker({ maxOpen: 1 })
+  visits.pulled(0, 0)
+  visits.pulled(0, 0)
+  visits.pulled(100_000, 0)
+  t.match(told, [{ first: 0, unsettled: 2 }])
+  visits.settled(100_000, 'written', 1, 1)
+  visits.tick(1 + GAP)
+  visits.pulled(0, 10_000)
+  for (let settled = 0; settled < 3; settled++) visits.settled(0, 'written', 1, 10_001)
+  visits.tick(10_001 + GAP)
+  t.match(told.slice(2), [{ first: 0, alerts: 1, unsettled: 0 }])
+  t.equal(visits.open, 0)
+})
+
 await t.test('alerts of producers whose clock is ahead have no age', async t => {
   const { tracker: visits, told, archive } = tracker()
   archive([10_000], 4000)

@@ -69,6 +69,8 @@ await t.test('at the end what is open is told, also what has not settled; a lag 
   of.observer.wrote!(done, 'archive', 'written')
   await of.close()
   t.match(lines, [{ level: 'warn', alerts: 1, unsettled: 1, lag: undefined, msg: 'a visit is not archived yet' }])
+  t.match(of.visits[0], { visits: 0, overruns: 0, alerts: 0 }, 'it is no visit of the metrics: it is not over')
+  t.equal(of.visits[0]!.durations.read().count, 0)
 })
 
 await t.test('a time that is no date, and one of the future, are told all the same', async t => {
