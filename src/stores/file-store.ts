@@ -194,8 +194,19 @@ class FileStore implements ObjectStore {
       const { bavail, type } = await statfs(this.#root)
       // Some network file systems do not tell and answer 0 for everything.
       if (bavail === 0 && type !== 0) throw storeErrors.STORE_FULL('no space is left', { where: this.#root })
+      // Permissions say nothing of a quota, of inodes, or of a volume that was unmounted and left an empty folder at its place: only a write does.
+      await this.#writeAndRemove()
     } catch (error) {
       throw storeError(error, 'checking the store', this.#root)
+    }
+  }
+
+  async #writeAndRemove (): Promise<void> {
+    const temporary = this.#incoming.next()
+    try {
+      await this.#writeDurably(temporary, Buffer.from('check'))
+    } finally {
+      await unlinkFile(temporary).catch(() => {})
     }
   }
 

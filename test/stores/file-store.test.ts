@@ -135,6 +135,17 @@ await t.test('the store can be checked', async t => {
   const root = t.testdir()
   const store = await openFileStore(join(root, 'store'))
   await store.check()
+  t.strictSame(await readdir(join(root, 'store', '.incoming')), [], 'and nothing is left of that')
   await rm(join(root, 'store'), { recursive: true })
   await t.rejects(store.check(), { code: 'STORE_MISSING' })
+})
+
+await t.test('an empty folder in the place of a store that went (a volume was unmounted) is well for no writer, as every write fails', async t => {
+  const root = join(t.testdir(), 'store')
+  const store = await openFileStore(root)
+  await rename(root, `${root}.volume`)
+  await mkdir(root)
+  await t.rejects(store.put('a', Buffer.from('1'), { contentType: 'text/plain', crc32c: 0 }), { code: 'STORE_MISSING' })
+  await t.rejects(store.check(), { code: 'STORE_MISSING', where: root })
+  t.strictSame(await readdir(root), [], 'the check makes nothing there')
 })
