@@ -55,7 +55,8 @@ export class KafkaAdmin {
     this.#patience = patience
     const pace = hurryMs === undefined
       ? { retries: 3, retryDelay: 250, timeout: 20_000 }
-      : { retries: 0, timeout: hurryMs, connectTimeout: hurryMs, requestTimeout: hurryMs }
+      // Brokers are tried one after the other: the first being a host that is gone must leave time for the next.
+      : { retries: 0, timeout: hurryMs, connectTimeout: Math.ceil(hurryMs / connection.options.bootstrapBrokers.length), requestTimeout: hurryMs }
     this.#admin = new Admin({ ...connection.options, ...pace })
     this.#admin.on('error', () => {})
   }

@@ -1,5 +1,9 @@
+import { once } from 'node:events'
+import { createConnection } from 'node:net'
+import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { KafkaAdmin } from '../../src/kafka/admin.ts'
+import { kafkaConnection } from '../../src/kafka/connection.ts'
 import { formatError } from '../../src/pipeline/errors.ts'
 import { uniqueName, useStack } from '../support/stack.ts'
 import { adminFor, connect, eventually, numbered, outgoing, produce } from './support.ts'
@@ -78,4 +82,21 @@ await t.test('the lag of a group counts what it has not committed, and all that 
   await produce(connection, read, [outgoing('more', { partition: 1 })])
   await eventually(async () => (await admin.endOffsets(read))[1] === 6n)
   t.strictSame(await admin.groupLag(group, [read, unread, uniqueName('missing')]).then(lag => [...lag.values()]), [1n, 10n, 0n])
+})
+
+await t.test('one that hurries gets past brokers that are gone without a word, within its time', { skip: process.platform === 'linux' ? false : 'a full backlog is answered elsewhere' }, async t => {
+  // A listener that accepts nothing: once its backlog is full, the system drops what comes, as if the host were gone.
+  const silent = new Worker(`
+    const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+      require('node:worker_threads').parentPort.postMessage(server.address().port)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+    })`, { eval: true })
+  t.teardown(async () => { await silent.terminate() })
+  const [port] = await once(silent, 'message') as [number]
+  const fill = Array.from({ length: 4 }, () => createConnection(port, '127.0.0.1').on('error', () => {}))
+  t.teardown(() => { for (const socket of fill) socket.destroy() })
+  await Promise.all(fill.slice(0, 2).map(async socket => { await once(socket, 'connect') }))
+  const hurried = new KafkaAdmin(await kafkaConnection({ brokers: [`127.0.0.1:${port}`, kafka], auth: 'none', tls: false, clientId: 'test' }), { hurryMs: 2000 })
+  t.teardown(async () => { await hurried.close() })
+  t.equal(await hurried.describeTopic(uniqueName('none')), undefined)
 })
