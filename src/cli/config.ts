@@ -6,15 +6,12 @@ import { effective } from '../config/effective.ts'
 import { usageErrors } from '../config/errors.ts'
 import { checkKeys } from '../config/file.ts'
 import { flags, type Flags } from '../config/flags.ts'
-import { didYouMean } from '../config/nearest.ts'
-import { settle, variablesOf, type Setting } from '../config/parse.ts'
+import { configOf, settle, type Setting } from '../config/parse.ts'
 import { referenceMarkdown, referenceOf, referenceTable } from '../config/reference.ts'
 import { mode, type Host, type Mode } from '../modes/mode.ts'
 import { allModes, findMode } from './find-mode.ts'
 import { modes } from './modes.ts'
-
-/** Of the program's launcher. */
-const OTHER_VARIABLES = ['ALERT_STREAM_REEXEC']
+import { warnOfUnread } from './unread.ts'
 
 const none = { mode: 'config', flags: commonFlags }
 
@@ -43,7 +40,7 @@ export default mode({
     const effectiveModes = []
     for (const each of chosen) effectiveModes.push({ mode: each.mode, settings: await settingsOf(each, rest, host) })
     await host.print(effective(effectiveModes, format))
-    await warnOfUnread(host, chosen)
+    await warnOfUnread(host.environment, chosen, host.log)
   }
 })
 
@@ -52,7 +49,10 @@ async function settingsOf (target: Mode<Flags>, words: readonly string[], { envi
   const read = readArguments(target, words)
   refuseExtra(target, read.positionals)
   if (configFile !== undefined) await checkKeys(configFile, target, Object.keys(modes), async () => (await allModes()).map(each => each.flags))
-  return settle(target, read, environment, configFile)
+  const settings = settle(target, read, environment, configFile)
+  // Flags that contradict each other are the mode's own affair, and it looks at them before it describes what it would run.
+  await target.describe?.(configOf(settings), (target.positionals ?? []).map(({ name }) => name))
+  return settings
 }
 
 function listing (chosen: readonly Mode<Flags>[], format: string): string {
@@ -62,17 +62,4 @@ function listing (chosen: readonly Mode<Flags>[], format: string): string {
     case 'table': return referenceTable(chosen)
     default: throw usageErrors.USAGE_BAD_VALUE(`--list cannot be printed as ${format}`, { where: 'config', hint: 'Give --format table, json or markdown.' })
   }
-}
-
-/** A variable that looks like one of ours and is read by no mode is most likely misspelt. */
-async function warnOfUnread ({ environment, log }: Host, chosen: readonly Mode<Flags>[]): Promise<void> {
-  const ours = Object.keys(environment).filter(name => name.startsWith('ALERT_STREAM_') && !OTHER_VARIABLES.includes(name))
-  const unread = (targets: readonly Mode<Flags>[], names: readonly string[]): string[] => names.filter(name => !variables(targets).includes(name))
-  let left = unread(chosen, ours)
-  if (left.length > 0) left = unread(await allModes(), left)
-  for (const variable of left) log.warn({ variable }, `no mode reads ${variable}${didYouMean(variable, variables(await allModes()))}`)
-}
-
-function variables (targets: readonly Mode<Flags>[]): string[] {
-  return targets.flatMap(({ flags }) => Object.entries(flags).flatMap(([name, spec]) => variablesOf(name, spec)))
 }

@@ -10,6 +10,7 @@ import { findMode } from './find-mode.ts'
 import { createHost } from './host.ts'
 import { createLogger } from './logger.ts'
 import { modes } from './modes.ts'
+import { warnOfUnread } from './unread.ts'
 import { version } from './version.ts'
 
 /** What a mode leaves behind when it fails (a request that a client library goes on repeating) must not keep the process. */
@@ -54,6 +55,8 @@ async function perform (argv: readonly string[], environment: Environment, onDeb
   const common = config as unknown as { readonly debug: boolean, readonly logLevel: string, readonly cacheDir?: string }
   onDebug(common.debug)
   const log = createLogger(common.debug ? 'debug' : common.logLevel, mode.mode, process.stderr.isTTY === true)
+  // The one that prints values looks at all of them, after its result.
+  if (mode.delegates !== true) await warnOfUnread(environment, [mode], log)
   const self = [process.execPath, fileURLToPath(new URL('../../bin/alert-stream.js', import.meta.url))]
   const host = createHost(log, { environment, configFile, cacheDir: common.cacheDir, self })
   try {

@@ -27,9 +27,16 @@ export const kafkaFlags = flags({
   'tls-server-ca-crt-location': { type: 'text', placeholder: 'PATH', description: 'PEM file of the certificate authority that signed the brokers\' certificates.' }
 })
 
+/** The client refuses URLs with credentials at each request, and every log line and probe would show them. */
+function webUrl (text: string): string | undefined {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol)) return 'an http:// or https:// URL'
+  return url.username === '' && url.password === '' ? undefined : 'a URL without user and password'
+}
+
 export const registryFlags = flags({
   'schema-registry-url': {
-    type: 'text', default: 'http://localhost:8081', placeholder: 'URL', aliases: ['schema-registry-address'],
+    type: 'text', default: 'http://localhost:8081', placeholder: 'URL', aliases: ['schema-registry-address'], check: webUrl,
     description: 'Schema registry (Confluent API); /schemas/ids/N is appended.'
   }
 })

@@ -1,6 +1,7 @@
 // From the text of a flag, a variable or a file to the flag's type. A complaint names the source, the value and what would be right.
 import { usageErrors } from './errors.ts'
 import type { FlagSpec } from './flags.ts'
+import { withoutPassword } from './mask.ts'
 
 /** Where a text came from, for complaints. */
 export interface TextSource {
@@ -10,10 +11,10 @@ export interface TextSource {
   readonly where: string
 }
 
-/** Of several texts a list takes all, anything else the last. Error: USAGE_BAD_VALUE. */
+/** Of several texts a list takes all, each item once; anything else the last. Error: USAGE_BAD_VALUE. */
 export function convert (spec: FlagSpec, values: readonly string[], source: TextSource): unknown {
   const value = values.at(-1) ?? ''
-  const bad = (expected: string): Error => usageErrors.USAGE_BAD_VALUE(`${source.name} is '${value}', but must be ${expected}`, { where: source.where })
+  const bad = (expected: string): Error => usageErrors.USAGE_BAD_VALUE(`${source.name} is '${withoutPassword(value)}', but must be ${expected}`, { where: source.where })
   switch (spec.type) {
     case 'text': {
       if (value === '' && spec.default !== '') throw bad('a text that is not empty')
@@ -24,7 +25,7 @@ export function convert (spec: FlagSpec, values: readonly string[], source: Text
     case 'list': {
       const items = values.flatMap(each => each.split(',')).map(each => each.trim()).filter(each => each !== '')
       if (items.length === 0) throw bad('a list with at least one item')
-      return items
+      return [...new Set(items)]
     }
     case 'choice':
       if (!spec.choices.includes(value)) throw bad(`one of ${spec.choices.join(', ')}`)

@@ -1,6 +1,7 @@
 // The values that a mode would run with and where each came from: as a table, as JSON, or as a configuration file that sets the same
 // values again. Secrets are masked, in URLs too, and a masked value is never one that a file would set.
 import { stringify } from 'yaml'
+import { MASK, withoutPassword } from './mask.ts'
 import type { Origin, Setting } from './parse.ts'
 import { table } from './table.ts'
 
@@ -10,8 +11,6 @@ export interface EffectiveMode {
 }
 
 export type EffectiveFormat = 'table' | 'json' | 'yaml'
-
-const MASK = '***'
 
 export function effective (modes: readonly EffectiveMode[], format: EffectiveFormat): string {
   switch (format) {
@@ -61,11 +60,10 @@ function origin (each: Origin): string {
 function shown ({ spec, value }: Setting): { readonly value: unknown, readonly masked: boolean } {
   if (value === undefined) return { value, masked: false }
   if (spec.secret === true) return { value: MASK, masked: true }
-  const hidden = Array.isArray(value) ? value.map(withoutPassword) : withoutPassword(value)
+  const hidden = Array.isArray(value) ? value.map(maskedText) : maskedText(value)
   return { value: hidden, masked: JSON.stringify(hidden) !== JSON.stringify(value) }
 }
 
-// https://user:password@host
-function withoutPassword (value: unknown): unknown {
-  return typeof value === 'string' ? value.replace(/(:\/\/[^/?#@\s]*?):[^/?#\s]*@/g, `$1:${MASK}@`) : value
+function maskedText (value: unknown): unknown {
+  return typeof value === 'string' ? withoutPassword(value) : value
 }

@@ -126,6 +126,10 @@ await t.test('config refuses what the mode would refuse, with the same words', a
     const itself = await complaint(findMode(name ?? '').then(async mode => await readCommandLine(mode, args, {})))
     t.match(await complaint(config([name ?? '', ...args])), { code: itself.code, message: itself.message, where: itself.where, hint: itself.hint })
   }
+  // Flags that contradict each other, of which the mode itself knows.
+  for (const args of [['ingest', '--dead-letter-topic', 'a', '--dead-letter-store', 'file:///b'], ['play-stream', '--burst', '--profile', 'offsets'], ['redrive', '--discard']]) {
+    t.match(await complaint(config(args)), { code: /^USAGE_/ }, args.join(' '))
+  }
   t.match(await complaint(config(['ingst'])), { code: 'USAGE_UNKNOWN_MODE', message: /did you mean ingest\?/ })
   t.match(await complaint(config(['--broker', 'a:1', 'ingest'])), { code: 'USAGE_UNKNOWN_FLAG', message: '--broker is not a flag of config' }, 'the mode comes first')
   t.match(await config(['create-stream']), { stdout: /^FLAG/ }, 'arguments may be left out')
@@ -134,6 +138,13 @@ await t.test('config refuses what the mode would refuse, with the same words', a
 await t.test('a variable that no mode reads is warned of, with what was probably meant', async t => {
   const { warnings } = await config(['serve'], { ALERT_STREAM_LISTEN_PROT: '1', ALERT_STREAM_BROKER: 'a:1', ALERT_STREAM_LISTEN_PORT: '2', OTHER: 'x' })
   t.strictSame(warnings, ['no mode reads ALERT_STREAM_LISTEN_PROT: did you mean ALERT_STREAM_LISTEN_PORT?'], 'another mode\'s variable is no mistake')
+})
+
+await t.test('a mode that runs warns of such a variable too, since its default would be taken in silence', async t => {
+  const { code, stderr } = await runCli(['graph', 'serve'], { env: { ALERT_STREAM_FORMT: 'dot', ALERT_STREAM_BROKER: 'a:1' } })
+  t.equal(code, 0)
+  t.match(stderr.trim().split('\n').map(line => JSON.parse(line) as object), [{ level: 40, mode: 'graph', msg: 'no mode reads ALERT_STREAM_FORMT: did you mean ALERT_STREAM_FORMAT?' }])
+  t.equal(stderr.trim().split('\n').length, 1)
 })
 
 await t.test('the list has every flag of every mode, for programs and for people', async t => {

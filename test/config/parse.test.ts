@@ -1,8 +1,8 @@
 import t from 'tap'
 import { adminFlags, kafkaFlags, registryFlags, topicFlags } from '../../src/config/common.ts'
-import { camel, environmentName, flags } from '../../src/config/flags.ts'
+import { camel, environmentName, flags, type Flags } from '../../src/config/flags.ts'
 import { modeHelp } from '../../src/config/help.ts'
-import { parseCommandLine, type Environment } from '../../src/config/parse.ts'
+import { parseCommandLine, type CommandLine, type Environment } from '../../src/config/parse.ts'
 import { AlertStreamError, formatError } from '../../src/pipeline/index.ts'
 
 const table = flags({
@@ -25,9 +25,9 @@ function parse (argv: string[], environment: Environment = {}) {
   return parseCommandLine(command, argv, environment).config
 }
 
-function complaint (argv: string[], environment: Environment = {}): AlertStreamError {
+function complaint (argv: string[], environment: Environment = {}, of: CommandLine<Flags> = command): AlertStreamError {
   try {
-    parse(argv, environment)
+    parseCommandLine(of, argv, environment)
   } catch (error) {
     if (error instanceof AlertStreamError) return error
     throw error
@@ -158,4 +158,19 @@ await t.test('the help text shows every flag with what it takes, its default, it
   t.notMatch(text, /--password/)
   t.match(text, /Usage: alert-stream try FILE \[flags\]/)
   t.ok(text.split('\n').every(line => line.length <= 100), 'lines fit a terminal')
+})
+
+await t.test('a list has each item once, however often it is given', async t => {
+  t.strictSame(parse(['--topic', 'a,b,a', '--topic', 'b,c']).topics, ['a', 'b', 'c'])
+})
+
+await t.test('the address of a schema registry is a web URL without a password, and a refusal does not repeat that', async t => {
+  const registry = { mode: 'm', flags: registryFlags }
+  for (const url of ['http://registry:8081', 'https://[::1]/apis/ccompat/v7/']) t.equal(parseCommandLine(registry, ['--schema-registry-url', url], {}).config.schemaRegistryUrl, url)
+  for (const [url, expected] of [['registry:8081', 'an http:// or https:// URL'], ['nothing', 'an http:// or https:// URL'], ['http://user:hunter2@registry', 'a URL without user and password']] as const) {
+    const error = complaint(['--schema-registry-url', url], {}, registry)
+    t.match(error, { code: 'USAGE_BAD_VALUE' })
+    t.ok(error.message.endsWith(`must be ${expected}`), error.message)
+    t.notMatch(formatError(error), /hunter2/)
+  }
 })
