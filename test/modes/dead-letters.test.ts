@@ -1,6 +1,7 @@
 // Dead letters in a store, of the modes that have some, on a real broker and registry.
 import { readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { decodeLetter } from '../../src/kafka/letter-json.ts'
 import type { Letter } from '../../src/kafka/letter.ts'
@@ -107,9 +108,10 @@ await t.test('the store of dead letters is named by /readyz, and its calls are a
     return Object.entries(checks).filter(([, answer]) => answer !== 'ok').map(([name, answer]) => `${name} ${answer.split(':')[0]}`)
   }
   await whileRunning(ingest, async () => (await failing()).length === 0)
-  await rename(at.letters, `${at.letters}.away`)
+  const folder = fileURLToPath(at.letters)
+  await rename(folder, `${folder}.away`)
   t.strictSame(await failing(), ['dead-letter-store STORE_MISSING'])
-  await rename(`${at.letters}.away`, at.letters)
+  await rename(`${folder}.away`, folder)
   t.strictSame(await failing(), [])
   await produce(connection, at.topic, [{ key: null, value: Buffer.from('no alert'), headers: [], partition: 0 }])
   const count = /^alert_stream_store_operation_seconds_count\{store="dead-letters",operation="put",outcome="written"\} 1$/m
