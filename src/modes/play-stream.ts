@@ -78,7 +78,8 @@ function declare (config: Config, connection: KafkaConnection, log: Logger, onPa
     onPass: report => { onPass(report, fresh?.unmodified ?? 0) }
   })
   const graph = createGraph('play-stream', { retry: noRetry })
-  const alerts = graph.source('static-topic', source, { records: 2000, bytes: 48 * 1024 * 1024 })
+  // A fresh alert is in memory twice: as it was, which settles, and as it goes out.
+  const alerts = graph.source('static-topic', source, { records: 2000, bytes: (fresh === undefined ? 48 : 24) * 1024 * 1024 })
   const what = [...config.freshIds ? ['ids'] : [], ...config.freshTimes ? ['times'] : []].join(' and ')
   const played = fresh === undefined ? alerts : alerts.step('refresh', item => fresh.refresh(item), { kind: 'fresh', detail: what, retry: patience })
   played.step('pace', pacer(source.ending), { kind: profile.name, detail: profile.detail })
