@@ -77,7 +77,7 @@ export function deadLettersOf (
 ): DeadLetterPlace {
   const { deadLetterStore: url, deadLetterTopic: topic = defaultDeadLetterTopic } = config
   if (url === undefined) return kafkaDeadLetters({ connection, topic, createTopic: deadLetterTopic })
-  if (config.deadLetterTopic !== undefined) throw usageErrors.USAGE_BAD_VALUE(`dead letters go to one place, but both a topic (${topic}) and a store (${url}) are given`, { hint: 'Give either --dead-letter-topic or --dead-letter-store.' })
+  if (config.deadLetterTopic !== undefined) throw usageErrors.USAGE_BAD_VALUE(`dead letters go to one place, but both a topic (${topic}) and a store (${url}) are given`, { hint: 'Give either --dead-letter-topic or --dead-letter-store; one of them may come from the environment or the configuration file.' })
   return storeDeadLetters({
     url, open: async log => metered(await openStore(url, { ...googleOptions(config, environment), access: 'write', log }), 'dead-letters', figures)
   })

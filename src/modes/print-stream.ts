@@ -46,7 +46,7 @@ function printer (config: Config, host: Pick<Host, 'print' | 'requestStop'>): Si
 function checkStore ({ deadLetterStore, topic, follow, from }: Config): void {
   if (deadLetterStore === undefined) return
   const given = [...topic === undefined ? [] : [`--topic ${topic}`], ...follow ? ['--follow'] : [], ...from === 'latest' ? ['--from latest'] : []]
-  if (given.length > 0) throw usageErrors.USAGE_BAD_VALUE(`${given.join(' and ')} and --dead-letter-store exclude each other`, { where: 'print-stream', hint: 'Print a topic or a store.' })
+  if (given.length > 0) throw usageErrors.USAGE_BAD_VALUE(`${given.join(' and ')} and --dead-letter-store exclude each other`, { where: 'print-stream', hint: 'Print a topic or a store; one of them may come from the environment or the configuration file.' })
 }
 
 function declare (config: Config, connection: KafkaConnection | undefined, host: Pick<Host, 'print' | 'requestStop' | 'log' | 'environment'>) {

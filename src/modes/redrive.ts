@@ -19,12 +19,13 @@ import { Tally } from './redrive/tally.ts'
 
 const redriveFlags = flags({
   ...kafkaFlags,
-  topic: { type: 'text', placeholder: 'TOPIC', description: `Topic of dead letters. Default ${defaultDeadLetterTopic}, unless --dead-letter-store is given.` },
+  // By the ingester's name for it: its environment and configuration file hold for both, while its --topic must not be taken for this one.
+  'dead-letter-topic': { type: 'text', placeholder: 'TOPIC', description: `Topic of dead letters to send back. Default ${defaultDeadLetterTopic}, unless --dead-letter-store is given.` },
   'dead-letter-store': { type: 'text', placeholder: 'URL', description: 'Take the letters from a store instead: file:///dir or gs://bucket[/prefix].' },
   group: { type: 'text', default: 'alert-stream-redrive', description: 'Name under which is kept what was done: consumer group of the topic, or folder of marks in the store.' },
-  from: {
-    type: 'choice', choices: ['committed', 'earliest'], default: 'committed',
-    description: 'Where a partition begins of which the group has committed nothing: committed is an error then, earliest the first letter. Committed offsets expire, after 7 days by default.'
+  'from-beginning': {
+    type: 'switch',
+    description: 'Begin with the first letter where the group has committed nothing; an error otherwise. Committed offsets expire, after 7 days by default: what was sent before would be sent again.'
   },
   'dst-topic': { type: 'text', placeholder: 'TOPIC', description: 'Send all of them here, instead of each to the topic that it came from.' },
   reason: { type: 'list', placeholder: 'CODE,...', description: 'Only letters with these reasons.' },
@@ -44,9 +45,9 @@ const CREDITS = 100
 
 /** Error: USAGE_BAD_VALUE for flags that contradict each other. */
 function check (config: Config): void {
-  const clash = (a: string, b: string): never => { throw usageErrors.USAGE_BAD_VALUE(`${a} and ${b} exclude each other`, { where: 'redrive' }) }
-  if (config.deadLetterStore !== undefined && config.topic !== undefined) clash('--topic', '--dead-letter-store')
-  if (config.deadLetterStore !== undefined && config.from === 'earliest') clash('--from earliest', '--dead-letter-store')
+  const clash = (a: string, b: string): never => { throw usageErrors.USAGE_BAD_VALUE(`${a} and ${b} exclude each other`, { where: 'redrive', hint: 'Give one of them; the other may come from the environment or the configuration file.' }) }
+  if (config.deadLetterStore !== undefined && config.deadLetterTopic !== undefined) clash('--dead-letter-topic', '--dead-letter-store')
+  if (config.deadLetterStore !== undefined && config.fromBeginning) clash('--from-beginning', '--dead-letter-store')
   if (config.discard && config.dstTopic !== undefined) clash('--discard', '--dst-topic')
   if (config.discard && config.reason === undefined && config.node === undefined && config.originTopic === undefined) {
     throw usageErrors.USAGE_MISSING('--discard needs to be told which letters: --reason, --node or --origin-topic', { where: 'redrive' })
@@ -54,8 +55,8 @@ function check (config: Config): void {
 }
 
 function lettersOf (config: Config, connection: KafkaConnection, environment: Environment): LetterSource {
-  const { deadLetterStore: url, group, from, dryRun: lookOnly } = config
-  if (url === undefined) return letterTopic({ connection, topic: config.topic ?? defaultDeadLetterTopic, group, from, lookOnly })
+  const { deadLetterStore: url, group, fromBeginning, dryRun: lookOnly } = config
+  if (url === undefined) return letterTopic({ connection, topic: config.deadLetterTopic ?? defaultDeadLetterTopic, group, from: fromBeginning ? 'earliest' : 'committed', lookOnly })
   return letterStore({ url, open: async log => openStore(url, { ...googleOptions({}, environment), access: lookOnly ? 'read' : 'write', log }), group, lookOnly })
 }
 
@@ -138,7 +139,7 @@ export default mode({
   summary: 'Sends dead letters back to their topics, after a fix.',
   about: 'Each record goes back as it was, with the header dead-letter-redriven that counts how often; a second run sends only what was not sent yet. Mind who reads the topic: a record that goes back into alerts-simulated is shown to every community broker again. To have only the archive see it, send to a topic of its own with --dst-topic alerts-redriven and let the ingester read both: ingest --topic alerts-simulated,alerts-redriven. Letters that are left (their value is gone, they came from a file, they died too often) and those that the flags do not ask for stay for another run.',
   examples: [
-    'alert-stream redrive --dry-run', 'alert-stream redrive --from earliest --reason UNKNOWN_SCHEMA --dst-topic alerts-redriven',
+    'alert-stream redrive --dry-run', 'alert-stream redrive --from-beginning --reason UNKNOWN_SCHEMA --dst-topic alerts-redriven',
     'alert-stream redrive --dead-letter-store file:///var/dead-letters', 'alert-stream redrive --discard --reason FRAME_BAD_MAGIC'
   ],
   flags: redriveFlags,

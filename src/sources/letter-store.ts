@@ -20,6 +20,8 @@ export interface LetterStoreOptions {
 
 /** What all marks' keys begin with: `dead-letters-redriven/v1/{group}/{rest of the letter's key}`. */
 export const markPrefix = 'dead-letters-redriven/v1/'
+/** A mark of no letter, put before any is handed out: what could not be marked must not be sent. */
+const begun = '~begun.json'
 /** Marks being put at which no more letters are handed out. */
 const MAX_MARKS = 16
 /** What is sent and not marked would be sent again: a store that is away for a minute is waited for. */
@@ -47,9 +49,10 @@ export function letterStore ({ url, open, group, lookOnly }: LetterStoreOptions)
     }
   })
 
-  async function put (key: string): Promise<void> {
-    const body = Buffer.from(`${JSON.stringify({ letter: key })}\n`)
-    const once = async (): Promise<unknown> => store!.put(marks + key.slice(letterPrefix.length), body, { contentType: letterType, crc32c: crc32c(body), same: () => true })
+  /** `name`: the letter's key without the prefix of all letters. */
+  async function put (name: string): Promise<void> {
+    const body = Buffer.from(`${JSON.stringify({ letter: letterPrefix + name })}\n`)
+    const once = async (): Promise<unknown> => store!.put(marks + name, body, { contentType: letterType, crc32c: crc32c(body), same: () => true })
     try {
       await once()
     } catch (first) {
@@ -59,7 +62,7 @@ export function letterStore ({ url, open, group, lookOnly }: LetterStoreOptions)
   }
 
   function mark (key: string): void {
-    const work = put(key).finally(() => { marking.delete(work) })
+    const work = put(key.slice(letterPrefix.length)).finally(() => { marking.delete(work) })
     marking.add(work)
   }
 
@@ -70,6 +73,9 @@ export function letterStore ({ url, open, group, lookOnly }: LetterStoreOptions)
     async open (context) {
       abort = context.abort
       await objects.open?.(context)
+      if (lookOnly === true) return
+      await put(begun)
+      if (error !== undefined) throw error
     },
     async * records (context: NodeContext): AsyncGenerator<LetterRecord> {
       for await (const { value, bytes, position } of objects.records(context)) {

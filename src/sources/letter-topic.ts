@@ -48,8 +48,8 @@ const CHECK_EVERY = 50
 const FIELDS = /^topic-id=([^;]*)(?:;done=(.*))?$/
 
 /**
- * Errors at open: KAFKA_TOPIC_MISSING, REDRIVE_NOTHING_COMMITTED, and those of reaching Kafka and reading the group. Later: those of readTopic,
- * REDRIVE_CONCURRENT, KAFKA_REFUSED (the group has members).
+ * Errors at open: KAFKA_TOPIC_MISSING, REDRIVE_NOTHING_COMMITTED, KAFKA_REFUSED (the group has members), KAFKA_NOT_AUTHORISED, and those of
+ * reaching Kafka. Later: those of readTopic, REDRIVE_CONCURRENT.
  */
 export function letterTopic (options: LetterTopicOptions): LetterSource {
   return new LetterTopic(options)
@@ -107,6 +107,8 @@ class LetterTopic implements LetterSource {
     if (unknown.length > 0 && from === 'committed' && lookOnly !== true) {
       throw letterSourceErrors.REDRIVE_NOTHING_COMMITTED(`group ${group} has committed nothing of partition ${unknown.join(', ')}`, { where: `${topic} at ${connection.brokers}` })
     }
+    // Before anything is handed out: what could not be noted must not be sent.
+    if (lookOnly !== true) await patiently(async () => { await this.#commit(() => true) }, context.drain)
     const to = this.#lanes.map(({ end, next }) => end > next ? end : next)
     this.#reader = readTopic({ connection, topic, topicId: found.id, from: this.#lanes.map(({ next }) => next), to })
     await this.#reader.open?.(context)

@@ -22,7 +22,7 @@ export interface LetterSource extends Source<FoundLetter> {
 
 export const letterSourceErrors = defineErrors({
   REDRIVE_NOTHING_COMMITTED: {
-    hint: 'Look with --dry-run, then begin with --from earliest. Committed offsets expire (offsets.retention.minutes, 7 days by default): if this group has sent letters before, they would be sent again.'
+    hint: 'Look with --dry-run, then begin with --from-beginning. Committed offsets expire (offsets.retention.minutes, 7 days by default): if this group has sent letters before, they would be sent again.'
   },
   REDRIVE_CONCURRENT: { hint: 'Let the other run end, then start again; letters that both had in hand may have been sent twice.' },
   NOT_A_LETTER: { hint: 'Only records with the header dead-letter-reason can be sent back.' }

@@ -11,7 +11,7 @@ const kafka = await useLockedKafka(t)
 const superuser = await kafka.connect('kafka-admin')
 const admin = adminFor(t, superuser)
 for (const topic of ['alerts-simulated', 'alerts-dead-letters', 'alerts-other']) await admin.createTopic(topic, { partitions: 1, replicas: 1 })
-const redrive = (...more: string[]) => runMode(['redrive', ...kafka.flags('alert-stream-redrive'), '--from', 'earliest', ...more])
+const redrive = (...more: string[]) => runMode(['redrive', ...kafka.flags('alert-stream-redrive'), '--from-beginning', ...more])
 const origin = { topic: 'alerts-simulated', headers: [] }
 await produce(superuser, 'alerts-dead-letters', [
   ...Array.from({ length: 5 }, (_, index) => letterRecordOf(index, 'R', origin)),

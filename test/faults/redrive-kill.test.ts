@@ -40,7 +40,7 @@ for (const kind of ['topic', 'store'] as const) {
       await Promise.all(dead.map(async letter => sink.bury(letter)))
       await sink.close?.()
     }
-    const args = ['redrive', '--broker', kafka, '--group', uniqueName('redrive'), '--reason', 'UNKNOWN_SCHEMA', ...kind === 'topic' ? ['--topic', at.dead, '--from', 'earliest'] : ['--dead-letter-store', url]]
+    const args = ['redrive', '--broker', kafka, '--group', uniqueName('redrive'), '--reason', 'UNKNOWN_SCHEMA', ...kind === 'topic' ? ['--dead-letter-topic', at.dead, '--from-beginning'] : ['--dead-letter-store', url]]
     let killed = 0
     for (let round = 1; round <= 3; round++) {
       const redrive = startCli(t, args)

@@ -22,7 +22,7 @@ async function place (t: Test) {
   const at = { kafka, registry, topic: uniqueName('alerts'), group: uniqueName('g'), dead: uniqueName('dead'), root: join(folder, 'store'), letters: join(folder, 'letters') }
   await admin.createTopic(at.topic, { partitions: 3, replicas: 1 })
   const group = uniqueName('redrive')
-  const args = ['redrive', '--broker', kafka, '--topic', at.dead, '--group', group]
+  const args = ['redrive', '--broker', kafka, '--dead-letter-topic', at.dead, '--group', group]
   const redrive = (...more: string[]) => runMode([...args, ...more])
   const ingest = (records: number) => runMode(ingestArgs(at, '--unknown-schema-seconds', '0', '--limit', String(records)))
   return { ...at, redriveGroup: group, args, redrive, ingest }
@@ -50,14 +50,14 @@ await t.test('alerts that died of an unknown schema are archived after it was re
   t.match(await at.ingest(36), { code: 0, stdout: 'archived 0 alerts: 0 written, 0 there already, 36 dead letters\n' })
   await mend()
 
-  t.match(await at.redrive(), { code: 1, stdout: '', stderr: /^REDRIVE_NOTHING_COMMITTED: .*--from earliest/m })
+  t.match(await at.redrive(), { code: 1, stdout: '', stderr: /^REDRIVE_NOTHING_COMMITTED: .*--from-beginning/m })
   const look = await at.redrive('--dry-run')
   t.equal(linesOf(look.stdout).filter(line => line.startsWith(`would send ${at.dead}[0]@`)).length, 36)
   t.equal(linesOf(look.stdout).at(-1), 'redrive: 36 would be sent, 0 left')
   t.equal((await admin.endOffsets(at.topic)).reduce((sum, end) => sum + Number(end), 0), 36, 'nothing was sent')
   t.strictSame(await admin.committed(at.redriveGroup, at.dead), [undefined])
 
-  const chosen = ['--from', 'earliest', '--reason', 'UNKNOWN_SCHEMA']
+  const chosen = ['--from-beginning', '--reason', 'UNKNOWN_SCHEMA']
   t.match(await runCli([...at.args, ...chosen, '--log-level', 'warn']), { code: 0, stdout: 'redrive: 30 sent, 0 left, 6 not chosen\n', stderr: '' })
   const back = redriven(await everyRecord(connection, at.topic), '1')
   t.strictSame(back.map(record => contentOf({ ...record, headers: record.headers.slice(0, -1) })).sort(), records.map(contentOf).sort(), 'exactly as they were, and one header more')
@@ -122,7 +122,7 @@ await t.test('a value that was left out is fetched from where it came from; what
   await produce(connection, at.dead, [{ key: null, value: Buffer.from('no letter'), headers: [] }])
 
   const expected = 'left (2 omitted values, 1 KAFKA_TOPIC_MISSING, 1 from a file, 1 no dead letter)'
-  const run = await at.redrive('--from', 'earliest')
+  const run = await at.redrive('--from-beginning')
   t.match(run, { code: 1, stdout: `redrive: 2 sent, 5 ${expected}\n`, stderr: /^REDRIVE_REFUSED: .*1 letters \(KAFKA_TOPIC_MISSING\)/m })
   const back = redriven(await everyRecord(connection, at.topic), '1')
   t.strictSame(back.map(({ value }) => value!.length).sort(), [30_000, 7])
@@ -138,12 +138,12 @@ await t.test('--origin-topic and --limit choose; contradictions are wrong usage'
   await admin.createTopic(at.dead, { partitions: 2, replicas: 1 })
   await admin.createTopic(second, { partitions: 1, replicas: 1 })
   await produce(connection, at.dead, Array.from({ length: 20 }, (_, index) => letterRecordOf(index, 'R', { topic: index % 2 === 0 ? at.topic : second }, index % 4 < 2 ? 0 : 1)))
-  t.match(await at.redrive('--from', 'earliest', '--origin-topic', second, '--limit', '4'), { code: 0, stdout: /^redrive: 4 sent, 0 left/ })
-  t.match(await at.redrive('--from', 'earliest', '--origin-topic', second), { code: 0, stdout: 'redrive: 6 sent, 0 left, 10 not chosen\n' })
+  t.match(await at.redrive('--from-beginning', '--origin-topic', second, '--limit', '4'), { code: 0, stdout: /^redrive: 4 sent, 0 left/ })
+  t.match(await at.redrive('--from-beginning', '--origin-topic', second), { code: 0, stdout: 'redrive: 6 sent, 0 left, 10 not chosen\n' })
   t.strictSame((await everyRecord(connection, second)).map(({ value }) => value!.toString()).sort(), Array.from({ length: 10 }, (_, index) => `value ${2 * index + 1}`).sort())
   t.strictSame(await everyRecord(connection, at.topic), [])
   const store = ['--dead-letter-store', storeUrl(at.letters)]
   const wrong = [[...store], ['--discard'], ['--discard', '--reason', 'R', '--dst-topic', 'x']]
-  const results = await Promise.all([...wrong.map(args => at.redrive(...args)), runMode(['redrive', ...store, '--from', 'earliest'])])
+  const results = await Promise.all([...wrong.map(args => at.redrive(...args)), runMode(['redrive', ...store, '--from-beginning'])])
   for (const result of results) t.match(result, { code: 2, stdout: '', stderr: /^USAGE_/ })
 })

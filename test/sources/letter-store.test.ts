@@ -27,7 +27,7 @@ await t.test('what is done with gets a mark and does not come again; what is lef
   t.strictSame(await readLetters(source({ lookOnly: true })), [...Array(40).keys()])
   t.strictSame(await names(), letters, 'a look leaves no mark')
   t.strictSame(await readLetters(source(), reasonIs('ODD')), [...Array(40).keys()])
-  t.equal((await names()).length, 60)
+  t.equal((await names()).length, 40 + 20 + 1, 'a mark for each, and one that says that marks can be put')
   t.strictSame(await readLetters(source()), Array.from({ length: 20 }, (_, index) => 2 * index + 1))
   t.strictSame(await readLetters(source()), [])
   t.strictSame((await names()).filter(name => name.startsWith('dead-letters/')), letters)
@@ -43,6 +43,15 @@ await t.test('an object that is no letter is found with its problem', async t =>
   const problems: unknown[] = []
   await readLetters(source(), found => { if (found.problem !== undefined) problems.push(found.problem); return true })
   t.match(problems, [{ code: 'LETTER_UNREADABLE', where: 'dead-letters/v1/alerts/0/0.json' }])
+})
+
+await t.test('a store that takes no marks is an error before any letter is handed out', async t => {
+  const root = t.testdir()
+  const { url } = await place(root, 3)
+  const readOnly = letterStore({ url, open: async log => openStore(url, { access: 'read', log }), group: 'redrive' })
+  // Tries are repeated while the run goes on; here it has ended.
+  await t.rejects(readOnly.open!({ ...contextOf(), abort: AbortSignal.abort() }), { code: 'STORE_READ_ONLY' })
+  await readOnly.close?.()
 })
 
 await t.test('a store that is away for a while gets its marks when it is back', { skip: process.platform === 'win32' }, async t => {
@@ -61,6 +70,6 @@ await t.test('a store that is away for a while gets its marks when it is back', 
   await rename(`${root}.away`, root)
   await flushed
   await away.close?.()
-  t.equal((await names()).length, 10)
+  t.equal((await names()).length, 5 + 5 + 1)
   t.strictSame(await readLetters(source()), [])
 })

@@ -99,7 +99,7 @@ await t.test('two runs at once: the second to commit finds out and fails, and no
   t.strictSame(await admin.committed(group, topic), [1n])
 })
 
-await t.test('while the group has members, of another program, nothing is committed in its name', async t => {
+await t.test('while the group has members, of another program, nothing is committed in its name, and so nothing is handed out', async t => {
   const { topic, group, source, put } = await place()
   await put(0)
   const consumer = kafkaGroupSource({ connection, topics: [topic], group })
@@ -107,7 +107,9 @@ await t.test('while the group has members, of another program, nothing is commit
   await consumer.open?.(context)
   const pulling = pull(consumer, context, () => {})
   await pulling.until(() => pulling.records.length === 1)
-  t.match(await failureOf(readLetters(source())), { code: 'KAFKA_REFUSED', message: /UNKNOWN_MEMBER_ID/ })
+  let handedOut = 0
+  t.match(await failureOf(readLetters(source(), () => { handedOut++; return false })), { code: 'KAFKA_REFUSED', message: /UNKNOWN_MEMBER_ID/ })
+  t.equal(handedOut, 0)
   await pulling.stop()
   await consumer.close?.()
 })
