@@ -46,14 +46,35 @@ interface Answered {
 }
 
 // The library's `timeout` does nothing (its fetch dropped that option), so a request that hangs would do so for ever. The HTTP requests that a
-// call makes, those for a token included, are found by the channel on which node:http announces them, and destroyed at the deadline.
-const call = new AsyncLocalStorage<Set<ClientRequest>>()
-subscribe('http.client.request.created', message => { call.getStore()?.add((message as { readonly request: ClientRequest }).request) })
+// call makes, those for a token included, are found by the channel on which node:http announces them, and destroyed at the deadline. So is one
+// that a call makes after it: the library tries for a token again, and would then upload what nobody waits for, without a deadline.
+class Call {
+  readonly #requests = new Set<ClientRequest>()
+  #over = false
+
+  made (request: ClientRequest): void {
+    if (this.#over) request.destroy()
+    else this.#requests.add(request)
+  }
+
+  cut (): void {
+    this.#over = true
+    for (const request of this.#requests) request.destroy()
+  }
+
+  /** A connection that is kept remembers the call that opened it, and would keep the call's requests too. */
+  forget (): void {
+    this.#requests.clear()
+  }
+}
+
+const calls = new AsyncLocalStorage<Call>()
+subscribe('http.client.request.created', message => { calls.getStore()?.made((message as { readonly request: ClientRequest }).request) })
 
 export class GcsClient {
   readonly #storage: Storage
   readonly #requestMs: number
-  readonly #calls = new Set<Set<ClientRequest>>()
+  readonly #underway = new Set<Call>()
   /** Base of uploads' URIs. */
   readonly uploads: string
 
@@ -112,20 +133,20 @@ export class GcsClient {
 
   /** Destroys what is under way: its calls reject. */
   abort (): void {
-    for (const requests of this.#calls) for (const request of requests) request.destroy()
+    for (const call of this.#underway) call.cut()
   }
 
   async #within<T> ({ doing, where }: Attempt, work: () => Promise<T>): Promise<T> {
-    const requests = new Set<ClientRequest>()
-    this.#calls.add(requests)
+    const call = new Call()
+    this.#underway.add(call)
     let timer: NodeJS.Timeout | undefined
     try {
       return await Promise.race([
-        call.run(requests, work),
+        calls.run(call, work),
         new Promise<never>((_, reject) => {
           timer = setTimeout(() => {
             reject(storeErrors.STORE_UNAVAILABLE(`${doing} failed: no whole answer within ${this.#requestMs} ms`, { where }))
-            for (const request of requests) request.destroy()
+            call.cut()
           }, this.#requestMs)
         })
       ])
@@ -133,7 +154,8 @@ export class GcsClient {
       throw failureError(error, { doing, where })
     } finally {
       clearTimeout(timer)
-      this.#calls.delete(requests)
+      this.#underway.delete(call)
+      call.forget()
     }
   }
 }

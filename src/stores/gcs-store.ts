@@ -103,7 +103,7 @@ export class GcsStore implements ObjectStore {
     const checksum = base64(crc32c(body))
     const { status, body: answer } = await this.#client.json({ ...this.#upload(name, body, meta, checksum), doing: 'writing the object', where })
     if (!taken.includes(status)) {
-      if (answer['crc32c'] !== checksum) await this.#discard(name, answer, checksum)
+      if (answer['crc32c'] !== checksum) await this.#discard(name, body, answer)
       this.#found = true
       return 'written'
     }
@@ -128,15 +128,17 @@ export class GcsStore implements ObjectStore {
     }
   }
 
-  // A store that has checked the announced checksum never comes here. What was stored is known to be damaged, and is ours: that very generation
-  // goes, so that the next try finds the name free instead of a conflict.
-  async #discard (name: string, { crc32c: stored, generation }: GcsJson, checksum: string): Promise<never> {
+  // A store that has checked the announced checksum never comes here. Resolves where it is only the answer that was damaged, and what is stored is
+  // whole: that must stay. Else it is ours and damaged, and that very generation goes, so that the next try finds the name free instead of a conflict.
+  async #discard (name: string, body: Buffer, { crc32c: stored, generation }: GcsJson): Promise<void> {
     const where = this.#where(name)
     if (typeof generation !== 'string' || typeof stored !== 'string') throw strangeError({ doing: 'writing the object', where })
+    const there = await this.#read(name, 'reading what was stored')
+    if (there?.body.equals(body) === true) return
     await this.#client.json({
       method: 'DELETE', uri: this.#object(name), query: { ifGenerationMatch: generation }, expected: [404, 412], doing: 'removing the damaged object', where
     })
-    throw storeErrors.STORE_DAMAGED(`the object arrived with CRC32C ${stored} instead of ${checksum}, and was removed`, { where })
+    throw storeErrors.STORE_DAMAGED(`the object arrived with CRC32C ${stored} instead of ${base64(crc32c(body))}, and was removed`, { where })
   }
 
   async get (key: string): Promise<StoredObject | undefined> {

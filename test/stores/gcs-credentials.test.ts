@@ -8,6 +8,7 @@ import t, { type Test } from 'tap'
 import { noRetry } from '../../src/pipeline/index.ts'
 import { GcsClient } from '../../src/stores/gcs-client.ts'
 import { GcsStore } from '../../src/stores/gcs-store.ts'
+import { eventually } from '../kafka/support.ts'
 import { faultProxy } from '../support/fault-proxy.ts'
 import { tempDir, useGcs } from '../support/stack.ts'
 import { collect, gz, meta } from './contract.ts'
@@ -73,6 +74,19 @@ await t.test('an issuer that refuses is fatal, one that is down or silent passes
   answer = undefined
   await t.rejects((await storeAt(proxy.url, 1000)).put('a.gz', gz, meta), { code: 'STORE_UNAVAILABLE', retryable: true })
   t.equal(proxy.seen.length, 0, 'nothing is sent without a token')
+})
+
+await t.test('what is given up while it waits for a token uploads nothing later, though the library goes on to get one', async t => {
+  let silent = true
+  const { asked } = await metadataServer(t, () => silent ? undefined : { status: 200, body: JSON.stringify({ access_token: 'late', expires_in: 3600, token_type: 'Bearer' }) })
+  const proxy = await faultProxy(t, gcs.url)
+  const store = await storeAt(proxy.url, 500)
+  await t.rejects(store.put('a.gz', gz, meta), { code: 'STORE_UNAVAILABLE', message: /no whole answer within 500 ms/ })
+  silent = false
+  // Its look for a token is everybody's, and has to fail first.
+  await eventually(async () => await store.put('b.gz', gz, meta).catch(() => undefined) !== undefined)
+  t.ok(asked.filter(url => url.includes('/token')).length >= 2)
+  t.strictSame([...new Set(proxy.seen.map(({ url }) => /name=([^&]+)/.exec(url)?.[1]))], ['b.gz'])
 })
 
 await t.test('no credentials at all, and a file of credentials that is not there, are fatal and say so', async t => {

@@ -61,6 +61,21 @@ await t.test('bytes damaged on their way to the store: what was stored of them i
   await t.rejects(store.put('b.gz', gz, meta), { ...passes, code: 'STORE_DAMAGED', message: /doesn't match/ })
 })
 
+await t.test('a whole object stays where only the answer to its upload was damaged', async t => {
+  const { store, proxy, direct } = await behind(t)
+  await direct.put('a.gz', gz, meta)
+  const listed = await (await fetch(`${gcs.url}/storage/v1/b/${new URL(store.url).host}/o`)).json() as { readonly items: ReadonlyArray<{ readonly generation: string }> }
+  const { generation } = listed.items[0]!
+  proxy.fail({ status: 200, body: JSON.stringify({ crc32c: 'AAAAAA==', generation }) }, 1, isUpload)
+  t.equal(await store.put('a.gz', gz, meta), 'written')
+  t.equal(proxy.seen.some(({ method }) => method === 'DELETE'), false)
+  // Nor is anything removed while that cannot be known.
+  proxy.fail({ status: 200, body: JSON.stringify({ crc32c: 'AAAAAA==', generation }) }, 1, isUpload)
+  proxy.fail('damage answer', 1, isDownload)
+  await t.rejects(store.put('a.gz', gz, meta), { ...passes, code: 'STORE_DAMAGED' })
+  t.ok((await direct.get('a.gz'))?.body.equals(gz))
+})
+
 await t.test('bytes damaged or cut on their way back are never given out', async t => {
   const { store, proxy, direct } = await behind(t, impatient)
   await direct.put('a.gz', gz, meta)
