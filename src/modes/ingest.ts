@@ -34,7 +34,7 @@ const ingestFlags = flags({
   limit: { type: 'integer', min: -1, default: -1, description: 'Stop after so many records (-1: never).' },
   'gzip-level': { type: 'integer', min: 1, max: 9, default: 6, description: 'Compression of the objects: 1 is twice as fast as 6 and a few per cent larger.' },
   'gzip-threads': { type: 'integer', min: 1, max: 64, default: 4, description: 'Alerts compressed at once.' },
-  'max-in-flight-mib': { type: 'integer', min: 1, default: 32, description: 'Unsettled alerts in memory, MiB of framed bytes, at which reading pauses.' },
+  'max-in-flight-mib': { type: 'integer', min: 1, default: 16, description: 'Unsettled alerts in memory, MiB of framed bytes, at which reading pauses.' },
   'visit-gap': { type: 'number', min: 0.1, default: 5, placeholder: 'SECONDS', description: 'Alerts whose Kafka timestamps are further apart than this belong to two visits; each visit is summed up in one log line.' },
   ...registryFlags,
   'unknown-schema-seconds': {

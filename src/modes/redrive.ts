@@ -48,6 +48,9 @@ function check (config: Config): void {
   const clash = (a: string, b: string): never => { throw usageErrors.USAGE_BAD_VALUE(`${a} and ${b} exclude each other`, { where: 'redrive', hint: 'Give one of them; the other may come from the environment or the configuration file.' }) }
   if (config.deadLetterStore !== undefined && config.deadLetterTopic !== undefined) clash('--dead-letter-topic', '--dead-letter-store')
   if (config.deadLetterStore !== undefined && config.fromBeginning) clash('--from-beginning', '--dead-letter-store')
+  if (config.dstTopic !== undefined && config.deadLetterStore === undefined && config.dstTopic === (config.deadLetterTopic ?? defaultDeadLetterTopic)) {
+    throw usageErrors.USAGE_BAD_VALUE(`--dst-topic ${config.dstTopic} is the topic of dead letters itself: what is sent there is no letter any more`, { where: 'redrive' })
+  }
   if (config.discard && config.dstTopic !== undefined) clash('--discard', '--dst-topic')
   if (config.discard && config.reason === undefined && config.node === undefined && config.originTopic === undefined) {
     throw usageErrors.USAGE_MISSING('--discard needs to be told which letters: --reason, --node or --origin-topic', { where: 'redrive' })
@@ -57,7 +60,7 @@ function check (config: Config): void {
 function lettersOf (config: Config, connection: KafkaConnection, environment: Environment): LetterSource {
   const { deadLetterStore: url, group, fromBeginning, dryRun: lookOnly } = config
   if (url === undefined) return letterTopic({ connection, topic: config.deadLetterTopic ?? defaultDeadLetterTopic, group, from: fromBeginning ? 'earliest' : 'committed', lookOnly })
-  return letterStore({ url, open: async log => openStore(url, { ...googleOptions({}, environment), access: lookOnly ? 'read' : 'write', log }), group, lookOnly })
+  return letterStore({ url, open: async log => openStore(url, { ...googleOptions({}, environment), access: lookOnly ? 'read' : 'write', reads: patient, log }), group, lookOnly })
 }
 
 /** A letter that a node gives up on stays where it is. */

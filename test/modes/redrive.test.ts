@@ -6,6 +6,7 @@ import { headerText, type KafkaRecord, type OutgoingRecord } from '../../src/kaf
 import { kafkaDeadLetters } from '../../src/sinks/kafka-dead-letters.ts'
 import { adminFor, connect, contextOf, produce } from '../kafka/support.ts'
 import { deadOf, letterRecordOf } from '../sources/letters-kit.ts'
+import { faultProxy, isDownload, isUpload, type SeenRequest } from '../support/fault-proxy.ts'
 import { runMode } from '../support/in-process.ts'
 import { runCli, tempDir, uniqueName, useGcs, useStack } from '../support/stack.ts'
 import { alertRecords, archivedIds, idOf, ingestArgs, judgedByPython, recordsOf, registerAlerts, storeUrl } from './archive-kit.ts'
@@ -90,10 +91,14 @@ for (const kind of ['file', 'gs'] as const) await t.test(`the same from a store 
   }
   t.match(await ingest(15), { code: 0, stdout: 'archived 0 alerts: 0 written, 0 there already, 15 dead letters\n' })
   await mend()
-  const redrive = (...args: string[]) => runMode(['redrive', '--broker', kafka, '--dead-letter-store', letters, '--dst-topic', second, ...args], environment)
+  const proxy = await faultProxy(t, gcs.url)
+  const redrive = (...args: string[]) => runMode(['redrive', '--broker', kafka, '--dead-letter-store', letters, '--dst-topic', second, ...args], { STORAGE_EMULATOR_HOST: proxy.url })
+  // A listing, letters and marks that fail for a moment.
+  if (kind === 'gs') for (const match of [isDownload, isUpload, ({ url }: SeenRequest) => url.includes('dead-letters-redriven/')]) proxy.fail({ status: 503 }, 2, match)
   t.match(await redrive('--reason', 'UNKNOWN_SCHEMA', '--limit', '5'), { code: 0, stdout: /^redrive: 5 sent, 0 left/ })
   t.match(await redrive('--node', 'capture-schema'), { code: 0, stdout: 'redrive: 7 sent, 0 left, 3 not chosen\n' })
   t.match(await redrive('--reason', 'UNKNOWN_SCHEMA'), { code: 0, stdout: 'redrive: 0 sent, 0 left, 3 not chosen\n' })
+  t.equal(proxy.failed, kind === 'gs' ? 6 : 0)
   t.strictSame((await everyRecord(connection, second)).map(idOf).sort(), records.map(idOf).sort())
   t.match(await ingest(12), { code: 0, stdout: 'archived 12 alerts: 12 written, 0 there already, 0 dead letters\n' })
   t.strictSame(judgedByPython(at.root, records), [])
@@ -143,7 +148,7 @@ await t.test('--origin-topic and --limit choose; contradictions are wrong usage'
   t.strictSame((await everyRecord(connection, second)).map(({ value }) => value!.toString()).sort(), Array.from({ length: 10 }, (_, index) => `value ${2 * index + 1}`).sort())
   t.strictSame(await everyRecord(connection, at.topic), [])
   const store = ['--dead-letter-store', storeUrl(at.letters)]
-  const wrong = [[...store], ['--discard'], ['--discard', '--reason', 'R', '--dst-topic', 'x']]
+  const wrong = [[...store], ['--dst-topic', at.dead], ['--discard'], ['--discard', '--reason', 'R', '--dst-topic', 'x']]
   const results = await Promise.all([...wrong.map(args => at.redrive(...args)), runMode(['redrive', ...store, '--from-beginning'])])
   for (const result of results) t.match(result, { code: 2, stdout: '', stderr: /^USAGE_/ })
 })
