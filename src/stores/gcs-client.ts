@@ -75,6 +75,7 @@ export class GcsClient {
   readonly #storage: Storage
   readonly #requestMs: number
   readonly #underway = new Set<Call>()
+  #aborted = false
   /** Base of uploads' URIs. */
   readonly uploads: string
 
@@ -131,13 +132,15 @@ export class GcsClient {
     return checked(answer, request)
   }
 
-  /** Destroys what is under way: its calls reject. */
+  /** Destroys what is under way: its calls reject, and so do later ones. */
   abort (): void {
+    this.#aborted = true
     for (const call of this.#underway) call.cut()
   }
 
   async #within<T> ({ doing, where }: Attempt, work: () => Promise<T>): Promise<T> {
     const call = new Call()
+    if (this.#aborted) call.cut()
     this.#underway.add(call)
     let timer: NodeJS.Timeout | undefined
     try {

@@ -15,6 +15,7 @@ import { GcsClient, type GcsJson, type GcsRequest } from './gcs-client.ts'
 import { refusalError, strangeError, wordsOf } from './gcs-errors.ts'
 import { checkPrefix, namesOf } from './keys.ts'
 import { type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
+import { Underway } from './underway.ts'
 
 export interface GcsStoreOptions {
   /** 'write' finds out at the opening whether the bucket can be used; 'read' opens at once and rejects every put. Default 'write'. */
@@ -71,7 +72,7 @@ export class GcsStore implements ObjectStore {
   readonly #client: GcsClient
   readonly #writable: boolean
   readonly #reads: RetryPolicy
-  readonly #underway = new Set<Promise<unknown>>()
+  readonly #underway = new Underway()
   readonly #closing = new AbortController()
   /** The bucket has answered once: from then on, 404 means the object. */
   #found = false
@@ -88,11 +89,7 @@ export class GcsStore implements ObjectStore {
   }
 
   put (key: string, body: Buffer, meta: ObjectMeta): Promise<PutOutcome> {
-    const task = this.#put(key, body, meta)
-    this.#underway.add(task)
-    const done = () => { this.#underway.delete(task) }
-    task.then(done, done)
-    return task
+    return this.#underway.add(this.#put(key, body, meta))
   }
 
   async #put (key: string, body: Buffer, meta: ObjectMeta): Promise<PutOutcome> {
@@ -216,7 +213,7 @@ export class GcsStore implements ObjectStore {
   /** Resolves when the puts that were begun have ended, after two seconds at the latest. */
   async close (): Promise<void> {
     this.#closing.abort()
-    const ended = Promise.allSettled(this.#underway)
+    const ended = this.#underway.ended()
     const patience = new AbortController()
     await Promise.race([ended, sleep(closeMs, undefined, { signal: patience.signal }).catch(() => {})])
     patience.abort()

@@ -173,6 +173,18 @@ await t.test('a close cuts what hangs: the put rejects, and the close resolves',
   t.match(await put, { code: 'STORE_UNAVAILABLE' })
 })
 
+await t.test('a close cuts a put in its second request, and after it nothing is asked for any more', async t => {
+  const { store, proxy, direct } = await behind(t, { requestMs: 3_600_000 })
+  await direct.put('a.gz', gz, meta)
+  proxy.fail('hang', Infinity, isDownload)
+  const put = store.put('a.gz', gz, meta).then(() => undefined, (error: unknown) => error)
+  await eventually(() => proxy.failed === 1)
+  await store.close()
+  t.match(await put, { code: 'STORE_UNAVAILABLE' })
+  await t.rejects(store.get('a.gz'), { code: 'STORE_UNAVAILABLE' })
+  t.equal(proxy.failed, 1)
+})
+
 await t.test('an object of several megabytes comes through or not at all', async t => {
   const { store, proxy, direct } = await behind(t)
   const large = Buffer.concat(Array.from({ length: 100 }, () => frame))

@@ -1,0 +1,19 @@
+import t from 'tap'
+import { Underway } from '../../src/stores/underway.ts'
+
+await t.test('its end is that of all that was begun, however each ends; what ended before is forgotten', async t => {
+  const underway = new Underway()
+  const [first, second] = [Promise.withResolvers<number>(), Promise.withResolvers<number>()]
+  const task = underway.add(first.promise)
+  t.equal(task, first.promise)
+  const failing = underway.add(second.promise)
+  let over = false
+  const ended = underway.ended().then(() => { over = true })
+  first.resolve(1)
+  await new Promise(resolve => setImmediate(resolve))
+  t.equal(over, false)
+  second.reject(new Error('no'))
+  await t.rejects(failing, { message: 'no' })
+  await ended
+  await underway.ended()
+})
