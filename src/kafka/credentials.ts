@@ -63,7 +63,7 @@ class Fresh<T> {
   #tell (error: unknown): void {
     const where = error instanceof AlertStreamError ? error.where : undefined
     const reason = messageOf(error)
-    if (this.#told !== reason) this.#log.warn({ where, reason }, `the ${this.#what} cannot be used as they are now: going on with the last good ones`)
+    if (this.#told !== reason) this.#log.warn({ where, reason }, `cannot use the ${this.#what} at the moment: going on with the last good content`)
     this.#told = reason
   }
 }
@@ -102,7 +102,8 @@ export class TlsCredentials {
     } catch (error) {
       const where = [clientCert, clientKey].filter(path => path !== undefined).join(' and ')
       const mismatch = (error as { code?: string }).code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH'
-      throw kafkaErrors.KAFKA_FILE(mismatch ? 'the client key is not that of the client certificate' : `the client certificate and key cannot be used: ${messageOf(error)}`, { where, cause: error })
+      const what = mismatch ? 'the client key is not that of the client certificate' : `the client certificate and key cannot be used: ${messageOf(error)}`
+      throw kafkaErrors.KAFKA_FILE(what, { where, cause: error })
     }
   }
 }

@@ -11,13 +11,15 @@ export const kafkaErrors = defineErrors({
   PASSWORD_FILE: { hint: 'Give a readable file whose first line is the password.' },
   KAFKA_UNREACHABLE: { hint: 'Check the broker address and that the broker is up.', retryable: true },
   KAFKA_HOST_UNKNOWN: { hint: 'Correct the host name, or the name service.', retryable: true },
-  KAFKA_HOST_MISMATCH: { hint: 'Use a host name that the certificate is for, or have a certificate made for this one.' },
-  KAFKA_CA_UNKNOWN: { hint: 'Give the certificate of the authority that signed the brokers\' certificates (--tls-server-ca-crt-location).' },
-  KAFKA_SERVER_CERTIFICATE: { hint: 'Have the broker\'s certificate renewed; check this machine\'s clock.' },
-  KAFKA_CLIENT_CERTIFICATE: { hint: 'Give a certificate that the brokers\' authority for clients has signed, and its key (--tls-client-crt-location, --tls-client-key-location).' },
-  KAFKA_TLS_FAILED: { hint: 'Check that the listener expects what is sent: TLS on or off, and which versions.' },
-  KAFKA_SASL_MISMATCH: { hint: 'Use the port of a listener for SCRAM-SHA-512, or the mechanism that this one expects (--kafka-auth-mechanism).' },
-  KAFKA_AUTH_FAILED: { hint: 'Check user name and password.' },
+  KAFKA_HOST_MISMATCH: { hint: 'Use a host name that the certificate is for, or have a certificate made for this one.', fatal: true },
+  KAFKA_CA_UNKNOWN: { hint: 'Give the certificate of the authority that signed the brokers\' certificates (--tls-server-ca-crt-location).', fatal: true },
+  KAFKA_SERVER_CERTIFICATE: { hint: 'Have the broker\'s certificate renewed; check this machine\'s clock.', fatal: true },
+  KAFKA_CLIENT_CERTIFICATE: {
+    hint: 'Give a certificate that the brokers\' authority for clients has signed, and its key (--tls-client-crt-location, --tls-client-key-location).', fatal: true
+  },
+  KAFKA_TLS_FAILED: { hint: 'Check that the listener expects what is sent: TLS on or off, and which versions.', fatal: true },
+  KAFKA_SASL_MISMATCH: { hint: 'Use the port of a listener for SCRAM-SHA-512, or the mechanism that this one expects (--kafka-auth-mechanism).', fatal: true },
+  KAFKA_AUTH_FAILED: { hint: 'Check user name and password.', fatal: true },
   KAFKA_NOT_AUTHORISED: { hint: 'Ask for an ACL that allows it, or use another user, topic or group.' },
   KAFKA_TOPIC_MISSING: { hint: 'Create the topic, or correct its name.' },
   KAFKA_TOPIC_EXISTS: { hint: 'Choose another name, or have it recreated.' },
@@ -45,6 +47,8 @@ export interface KafkaDoing {
   readonly group?: string | undefined
   /** Of the connection: some errors are made by the library, which then does not know whose they are. */
   readonly way?: WayIn | undefined
+  /** There is no other topic that a record could go to: a rule against it is no record's fault. */
+  readonly only?: boolean | undefined
 }
 
 interface Nested extends Error {
@@ -97,7 +101,7 @@ export function mapKafkaError (error: unknown, doing: KafkaDoing): AlertStreamEr
   if (error instanceof AlertStreamError) return error
   const nest = nestedErrors(error) as Nested[]
   const where = doing.topic === undefined ? doing.brokers : `${doing.topic} at ${doing.brokers}`
-  const fail = (code: keyof typeof kafkaErrors, why: string, more: Pick<ErrorFacts, 'hint' | 'retryable'> = {}): AlertStreamError => {
+  const fail = (code: keyof typeof kafkaErrors, why: string, more: Pick<ErrorFacts, 'hint' | 'retryable' | 'fatal'> = {}): AlertStreamError => {
     const factory: ErrorFactory = kafkaErrors[code]
     return factory(`cannot ${doing.action}: ${why}`, { where, cause: asError(error), ...more })
   }
@@ -107,7 +111,7 @@ export function mapKafkaError (error: unknown, doing: KafkaDoing): AlertStreamEr
     if (id === undefined) continue
     if (id.endsWith('_AUTHORIZATION_FAILED')) {
       const { why, hint } = ruleRefusal(id, { way: known?.way ?? doing.way, request: known?.request }, doing)
-      return fail('KAFKA_NOT_AUTHORISED', why, { hint })
+      return fail('KAFKA_NOT_AUTHORISED', why, { hint, fatal: doing.only })
     }
     const rule = byProtocolError.find(([pattern]) => pattern.test(id))
     if (rule !== undefined) return fail(rule[1], `${phrases[rule[1]] ?? trimmed(inner.serverErrorMessage ?? inner.message)} (${id})`)
@@ -115,7 +119,9 @@ export function mapKafkaError (error: unknown, doing: KafkaDoing): AlertStreamEr
   const unknownTopic = nest.map(inner => /^Unknown topic (.+)\.$/.exec(inner.message)?.[1]).find(name => name !== undefined)
   if (unknownTopic !== undefined) return fail('KAFKA_TOPIC_MISSING', `topic ${unknownTopic} does not exist`)
   const refusal = refusalOf(nest, known)
-  if (refusal !== undefined) return fail(refusal.code, refusal.why, { hint: refusal.hint, ...(known !== undefined && forgiven(known) ? { retryable: true } : {}) })
+  if (refusal !== undefined) {
+    return fail(refusal.code, refusal.why, { hint: refusal.hint, ...(known !== undefined && forgiven(known) ? { retryable: true, fatal: false } : {}) })
+  }
   // A connection that closed during the handshake says nothing about the credentials: a broker going down does that, a TLS listener too.
   const closed = nest.some(inner => inner.message === 'Connection closed')
   const auth = nest.find(inner => inner.code === 'PLT_KFK_AUTHENTICATION')

@@ -62,6 +62,8 @@ export class Fetcher {
   /** Something is wanted, but enough waits to be taken. */
   #held = false
   #failures = 0
+  /** Codes of the outage that lasts. */
+  readonly #told = new Set<string>()
   #lastAnswer = Date.now()
   #blockedUntil = 0
 
@@ -225,6 +227,7 @@ export class Fetcher {
   #answered (): void {
     if (this.#failures > 0) this.#options.log.info({ brokers: this.#options.connection.brokers }, 'kafka answers again')
     this.#failures = 0
+    this.#told.clear()
     this.#lastAnswer = Date.now()
   }
 
@@ -236,7 +239,9 @@ export class Fetcher {
       this.#options.onFatal(mapped)
       return
     }
-    if (this.#failures === 0) this.#options.log.warn({ code: mapped.code, reason: mapped.message }, 'kafka does not answer: trying again until it does')
+    // A broker that comes back may refuse us then: that is another trouble than its absence, and told too.
+    if (!this.#told.has(mapped.code)) this.#options.log.warn({ code: mapped.code, reason: mapped.message }, 'kafka does not answer: trying again until it does')
+    this.#told.add(mapped.code)
     this.#leaders.clear()
     this.#backOff(BACKOFF_MS[Math.min(this.#failures++, BACKOFF_MS.length - 1)]!)
   }

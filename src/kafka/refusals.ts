@@ -3,7 +3,9 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Circumstances, WayIn } from './witness.ts'
 
-export type RefusalCode = 'KAFKA_HOST_UNKNOWN' | 'KAFKA_HOST_MISMATCH' | 'KAFKA_CA_UNKNOWN' | 'KAFKA_SERVER_CERTIFICATE' | 'KAFKA_CLIENT_CERTIFICATE' | 'KAFKA_TLS_FAILED' | 'KAFKA_SASL_MISMATCH' | 'KAFKA_AUTH_FAILED'
+export type RefusalCode =
+  'KAFKA_HOST_UNKNOWN' | 'KAFKA_HOST_MISMATCH' | 'KAFKA_CA_UNKNOWN' | 'KAFKA_SERVER_CERTIFICATE' | 'KAFKA_CLIENT_CERTIFICATE' |
+  'KAFKA_TLS_FAILED' | 'KAFKA_SASL_MISMATCH' | 'KAFKA_AUTH_FAILED'
 
 export interface Refusal {
   readonly code: RefusalCode
@@ -20,6 +22,8 @@ interface Told extends Error {
 
 const unknownAuthority = /^(UNABLE_TO_|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|CERT_SIGNATURE_FAILURE|CERT_UNTRUSTED|INVALID_CA)/
 const outOfTime = /^(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)$/
+const plainSpeech = /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/
+const tlsFault = /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_)/
 /** What a broker says of our certificate, by the name of its TLS alert. */
 const alerts: ReadonlyArray<readonly [RegExp, string]> = [
   [/ALERT_CERTIFICATE_EXPIRED/, 'it has expired'],
@@ -43,11 +47,17 @@ export function refusalOf (nest: readonly Error[], circumstances: Circumstances 
   const ids = told.map(({ apiId }) => apiId ?? '')
 
   const unresolved = told.find(({ code }) => code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-  if (unresolved !== undefined) return { code: 'KAFKA_HOST_UNKNOWN', why: `the host name ${unresolved.hostname ?? broker} is not known here (${unresolved.code})` }
-
+  if (unresolved !== undefined) {
+    return { code: 'KAFKA_HOST_UNKNOWN', why: `the host name ${unresolved.hostname ?? broker} is not known here (${unresolved.code})` }
+  }
   const other = told.find(({ code }) => code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-  if (other !== undefined) return { code: 'KAFKA_HOST_MISMATCH', why: `the certificate of ${broker} is not for that host, but for ${other.cert?.subjectaltname ?? 'others'}` }
-  if (said(outOfTime)) return { code: 'KAFKA_SERVER_CERTIFICATE', why: `the certificate of ${broker} ${said(/NOT_YET/) ? 'is not valid yet' : 'has expired'} (${codes.find(each => outOfTime.test(each))})` }
+  if (other !== undefined) {
+    return { code: 'KAFKA_HOST_MISMATCH', why: `the certificate of ${broker} is not for that host, but for ${other.cert?.subjectaltname ?? 'others'}` }
+  }
+  if (said(outOfTime)) {
+    const when = said(/NOT_YET/) ? 'is not valid yet' : 'has expired'
+    return { code: 'KAFKA_SERVER_CERTIFICATE', why: `the certificate of ${broker} ${when} (${codes.find(each => outOfTime.test(each))})` }
+  }
   if (said(unknownAuthority)) {
     const trusted = way === undefined ? 'that is not trusted' : way.serverCa === undefined ? 'that this machine does not trust' : `that is not in ${way.serverCa}`
     return { code: 'KAFKA_CA_UNKNOWN', why: `the certificate of ${broker} was signed by an authority ${trusted} (${codes.find(each => unknownAuthority.test(each))})` }
@@ -56,12 +66,15 @@ export function refusalOf (nest: readonly Error[], circumstances: Circumstances 
   if (alert !== undefined) return clientCertificate(way, broker, alert[1])
 
   if (told.some(({ message }) => /^Broker requires TLS/.test(message))) {
-    return { code: 'KAFKA_TLS_FAILED', why: `${broker} speaks TLS, and was spoken to in plain text`, hint: 'Switch TLS on (--kafka-tls), or use the port of a plaintext listener.' }
+    const hint = 'Switch TLS on (--kafka-tls), or use the port of a plaintext listener.'
+    return { code: 'KAFKA_TLS_FAILED', why: `${broker} speaks TLS, and was spoken to in plain text`, hint }
   }
-  if (told.some(({ message }) => /secure TLS connection was established|TLS handshake failed/.test(message)) || said(/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/)) {
-    return { code: 'KAFKA_TLS_FAILED', why: `${broker} ended the TLS handshake: it speaks plain text, or is going down`, hint: 'Switch TLS off, or use the port of a TLS listener.' }
+  if (said(plainSpeech) || told.some(({ message }) => /secure TLS connection was established|TLS handshake failed/.test(message))) {
+    const hint = 'Switch TLS off, or use the port of a TLS listener.'
+    return { code: 'KAFKA_TLS_FAILED', why: `${broker} ended the TLS handshake: it speaks plain text, or is going down`, hint }
   }
-  if (said(/^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_)/)) return { code: 'KAFKA_TLS_FAILED', why: told.find(({ code }) => /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_)/.test(code ?? ''))!.message.trim() }
+  const otherwise = told.find(({ code }) => tlsFault.test(code ?? ''))
+  if (otherwise !== undefined) return { code: 'KAFKA_TLS_FAILED', why: `${broker}: ${otherwise.message.trim()}` }
 
   if (ids.includes('SASL_AUTHENTICATION_FAILED')) {
     return { code: 'KAFKA_AUTH_FAILED', why: `${broker} refused the password of user ${way?.user ?? 'given'}, or knows no such user` }
@@ -78,7 +91,8 @@ function closedDoor ({ way, broker, request, answered }: Circumstances, told: re
   // Where we were in before, it is the broker that goes down.
   if (!closed || way.entered || request === undefined) return undefined
   if (!way.scram && answered) {
-    return { code: 'KAFKA_SASL_MISMATCH', why: `${broker} closed the connection at the first request: its listener wants a user name and a password`, hint: 'Use --kafka-auth-mechanism scram, or the port of another listener.' }
+    const why = `${broker} closed the connection at the first request: its listener wants a user name and a password`
+    return { code: 'KAFKA_SASL_MISMATCH', why, hint: 'Use --kafka-auth-mechanism scram, or the port of another listener.' }
   }
   // With TLS 1.3 the refusal of a certificate comes after the handshake, and the reset that follows may overtake it.
   if (way.tls && !answered) return clientCertificate(way, broker, 'the broker closed the connection right after the TLS handshake, as it does with one that it does not take')
@@ -95,8 +109,8 @@ function clientCertificate (way: WayIn | undefined, broker: string, why: string)
   }
   const { own, clientCert } = way
   const expired = own !== undefined && Date.parse(own.validTo) < Date.now()
-  const which = own === undefined ? clientCert : `${clientCert} (${subjectOf(own)}, signed by ${nameOf(own.issuer)}, valid until ${new Date(own.validTo).toISOString()})`
-  return { code: 'KAFKA_CLIENT_CERTIFICATE', why: `${broker} refused the client certificate ${which}: ${expired ? 'it has expired' : why}` }
+  const facts = own === undefined ? '' : ` (${subjectOf(own)}, signed by ${nameOf(own.issuer)}, valid until ${new Date(own.validTo).toISOString()})`
+  return { code: 'KAFKA_CLIENT_CERTIFICATE', why: `${broker} refused the client certificate ${clientCert}${facts}: ${expired ? 'it has expired' : why}` }
 }
 
 /** The whole subject as Kafka writes it (RFC 2253): the last part first. */
@@ -157,12 +171,14 @@ export interface RuleRefusal {
  * @param names of the resources of what was being done, by kind
  */
 export function ruleRefusal (
-  id: string, { way, request }: { readonly way: WayIn | undefined, readonly request: string | undefined }, names: { readonly topic?: string | undefined, readonly group?: string | undefined }): RuleRefusal {
+  id: string, { way, request }: { readonly way: WayIn | undefined, readonly request: string | undefined },
+  names: { readonly topic?: string | undefined, readonly group?: string | undefined }
+): RuleRefusal {
   const kind = id.replace(/_AUTHORIZATION_FAILED$/, '') as 'TOPIC' | 'GROUP' | 'CLUSTER' | 'TRANSACTIONAL_ID'
   const who = way === undefined ? 'this user' : principalOf(way)
   const operation = needed[request ?? '']?.[kind]
   const name = kind === 'TOPIC' ? names.topic : kind === 'GROUP' ? names.group : undefined
-  const resource = kind === 'CLUSTER' ? 'the cluster' : [kind === 'TRANSACTIONAL_ID' ? 'transactional id' : kind.toLowerCase(), ...(name === undefined ? [] : [name])].join(' ')
+  const resource = kind === 'CLUSTER' ? 'the cluster' : `${kind.toLowerCase().replace('_', ' ')}${name === undefined ? '' : ` ${name}`}`
   return {
     why: `${who} may not ${operation ?? 'use'} ${resource} (${id})`,
     hint: `Ask for a rule (ACL) that allows ${who} ${operation === undefined ? 'to use' : `${operation} on`} ${resource}, or use another user, topic or group.`

@@ -271,7 +271,7 @@ class ProducingSink implements KafkaSink {
   }
 
   #map (error: unknown, topic: string): AlertStreamError {
-    return mapKafkaError(error, { action: `write to ${topic}`, topic, brokers: this.#options.connection.brokers, way: this.#options.connection.way })
+    return mapKafkaError(error, { action: `write to ${topic}`, topic, brokers: this.#options.connection.brokers, way: this.#options.connection.way, only: this.#options.topic !== undefined })
   }
 }
 

@@ -63,7 +63,7 @@ export interface LockedKafka {
 
 /** Starts one of the test's own; stopped in teardown. */
 export async function useLockedKafka (t: Test, more: Partial<KafkaSecurity> = {}): Promise<LockedKafka> {
-  const table = await readAclTable()
+  const table = more.table ?? await readAclTable()
   const server = await useOwnKafka(t, { security: { folder: join(await tempDir(t), 'security'), table, ...more } })
   return lockedKafka(server, table)
 }

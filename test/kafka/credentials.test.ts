@@ -49,7 +49,7 @@ await t.test('while one of the files is away, half written, empty or not the oth
     t.equal(credentials.context, good)
     t.equal(credentials.own?.subject, 'CN=ann')
     t.equal(told.length, 1, 'told once')
-    t.match(told[0], { level: 'warn', message: /last good ones/ })
+    t.match(told[0], { level: 'warn', message: /last good content/ })
     t.match(told[0]?.reason, reason)
     t.ok(told[0]?.where?.includes(path), `${told[0]?.where} names ${path}`)
     await Promise.all([writeFile(files.clientKey, ann.key), writeFile(files.clientCert, ann.certificate), writeFile(files.serverCa, authority.certificate)])

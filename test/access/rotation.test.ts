@@ -1,0 +1,122 @@
+// Secrets are replaced under running ingesters, as operators do it: brokers come back with a new authority, new certificates and a new password
+// before the ingesters' files follow. Nothing is lost, and nobody has to start anything again.
+import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { readAclTable, type AclTable } from '../../src/devstack/index.ts'
+import { kafkaConnection } from '../../src/kafka/connection.ts'
+import { kafkaGroupSource } from '../../src/sources/kafka-group.ts'
+import { adminFor, contextOf, produce, pull } from '../kafka/support.ts'
+import { alertRecords, archivedIds, idOf, judgedByPython, recordsOf, registerAlerts, storeUrl, whileRunning } from '../modes/archive-kit.ts'
+import { startCli, tempDir, useOwnKafka, useStack, type RunningCli } from '../support/stack.ts'
+import { lockedKafka, useLockedKafka } from './kit.ts'
+
+const MTLS = 'alert-database-ingester'
+const SCRAM = 'alert-database-ingester-scram'
+const TOPIC = 'alerts-simulated'
+const LETTERS = 'alerts-dead-letters'
+
+/** The ingester's rules for a twin with a password and a group of its own. */
+async function tableWithTwin (): Promise<AclTable> {
+  const table = await readAclTable()
+  const ingester = table.users.find(({ name }) => name === MTLS)!
+  const acls = ingester.acls.map(rule => rule.resource.type === 'group' ? { ...rule, resource: { ...rule.resource, name: SCRAM } } : rule)
+  return { ...table, users: [...table.users, { ...ingester, name: SCRAM, authentication: 'scram-sha-512', acls }] }
+}
+
+/** A pod's mounted secret: files behind one link, which is replaced when the secret changes. */
+class Mounted {
+  readonly #root: string
+  #generation = 0
+
+  constructor (root: string) {
+    this.#root = root
+  }
+
+  path (name: string): string {
+    return join(this.#root, '..data', name)
+  }
+
+  async write (files: Readonly<Record<string, string>>): Promise<void> {
+    const name = `generation-${this.#generation++}`
+    await mkdir(join(this.#root, name))
+    for (const [file, content] of Object.entries(files)) await writeFile(join(this.#root, name, file), content)
+    await symlink(name, join(this.#root, '..new'))
+    await rename(join(this.#root, '..new'), join(this.#root, '..data'))
+  }
+}
+
+function warned (cli: RunningCli, code: string): boolean {
+  return cli.stderr.split('\n').some(line => line.includes('"level":40') && line.includes(`"${code}"`))
+}
+
+await t.test('ingesters that are refused while secrets are replaced go on when they get the new ones, and every alert is archived once', async t => {
+  const { registry } = await useStack(t)
+  const alerts = await registerAlerts(registry)
+  const table = await tableWithTwin()
+  const first = await useLockedKafka(t, { table })
+  const folder = join(first.access.certificates.folder, '..')
+  const text = async (...path: string[]): Promise<string> => await readFile(join(folder, ...path), 'utf8')
+  const secret = async () => ({
+    ca: await text('certificates', 'ca.crt'), crt: await text('certificates', `${MTLS}.crt`), key: await text('certificates', `${MTLS}.key`), password: await text('passwords', SCRAM)
+  })
+  const mounted = new Mounted(await tempDir(t))
+  await mounted.write(await secret())
+
+  const admin = adminFor(t, await first.connect('kafka-admin'))
+  for (const topic of [TOPIC, LETTERS]) await admin.createTopic(topic, { partitions: 2, replicas: 1 })
+  const records = alertRecords(alerts, 60, 2)
+  await produce(await first.connect('kafka-admin'), TOPIC, records.slice(0, 30))
+
+  const { internal, external } = first.access.listeners
+  const roots = { mtls: join(await tempDir(t), 'store'), scram: join(await tempDir(t), 'store') }
+  const ingest = (t: Test, root: string, ...flags: string[]): RunningCli => startCli(t, [
+    'ingest', '--topic', TOPIC, '--dead-letter-topic', LETTERS, '--schema-registry-url', registry, '--alert-store', storeUrl(root), '--tls-server-ca-crt-location', mounted.path('ca'), ...flags
+  ])
+  const mtls = ingest(t, roots.mtls, '--broker', internal, '--kafka-auth-mechanism', 'mtls', '--tls-client-crt-location', mounted.path('crt'), '--tls-client-key-location', mounted.path('key'))
+  const scram = ingest(t, roots.scram, '--broker', external, '--kafka-auth-mechanism', 'scram', '--kafka-tls', '--kafka-username', SCRAM, '--kafka-password-file', mounted.path('password'), '--group', SCRAM)
+  const all = [[mtls, roots.mtls], [scram, roots.scram]] as const
+  for (const [cli, root] of all) await whileRunning(cli, async () => (await archivedIds(root)).length === 30)
+
+  // One that keeps its old password, and has little patience.
+  const impatient = kafkaGroupSource({ connection: await kafkaConnection({ ...first.config('rubin-devel-idfint'), graceMs: 500 }), topics: [TOPIC], group: 'rubin-devel-idfint' })
+  const context = contextOf()
+  await impatient.open?.(context)
+  const pulling = pull(impatient, context)
+  await pulling.until(() => pulling.records.length === 30)
+
+  await first.server.stop()
+  const caBefore = join(await tempDir(t), 'ca.crt')
+  await cp(first.access.certificates.ca, caBefore)
+  await rm(join(folder, 'certificates'), { recursive: true })
+  for (const user of [SCRAM, 'rubin-devel-idfint']) await writeFile(join(folder, 'passwords', user), `another password of ${user}\n`)
+  const port = (address: string): number => Number(address.split(':')[1])
+  const server = await useOwnKafka(t, { dataDir: first.server.dataDir, security: { folder, table, ports: { internal: port(internal), external: port(external) } } })
+  const second = lockedKafka(server, table)
+  t.not(await readFile(caBefore, 'utf8'), await text('certificates', 'ca.crt'), 'another authority')
+  t.match(second.access.listeners, { internal, external })
+  for (const [cli] of all) await whileRunning(cli, () => warned(cli, 'KAFKA_CA_UNKNOWN'))
+  await t.rejects(pulling.ended, { code: 'KAFKA_AUTH_FAILED', retryable: false, fatal: true }, 'patience has an end')
+  await impatient.close?.()
+
+  // Not yet whole: a certificate of which half is there, no password.
+  const next = await secret()
+  await mounted.write({ ...next, crt: next.crt.slice(0, 200), password: '' })
+  for (const [cli] of all) await whileRunning(cli, () => /last good content/.test(cli.stderr))
+  await mounted.write(next)
+  await produce(await second.connect('kafka-admin'), TOPIC, records.slice(30))
+  for (const [cli, root] of all) await whileRunning(cli, async () => (await archivedIds(root)).length === 60)
+
+  for (const [cli, root] of all) {
+    const { code, stdout, stderr } = await cli.stop('SIGTERM')
+    t.equal(code, 0, stderr.slice(-2000))
+    t.match(stdout, /^archived \d+ alerts: 60 written, \d+ there already, 0 dead letters\n$/)
+    t.strictSame(await archivedIds(root), records.map(idOf).sort())
+    t.strictSame(judgedByPython(root, records), [])
+    t.match(stderr, /(certificate files|password file) changed: used from this connection on/)
+    t.notMatch(stderr, /another password|BEGIN /)
+  }
+  const after = adminFor(t, await second.connect('kafka-admin'))
+  for (const group of ['alertdb-ingester', SCRAM]) t.equal((await after.groupLag(group, [TOPIC])).get(TOPIC), 0n, `${group} has committed all of it`)
+  t.equal((await recordsOf(await second.connect('kafka-admin'), LETTERS)).length, 0)
+})
