@@ -14,6 +14,7 @@ await t.test('the error that explains it is found however deep it lies', async t
     [new ProtocolError('NOT_ENOUGH_REPLICAS'), 'KAFKA_NOT_ENOUGH_REPLICAS', true],
     [new ProtocolError('COORDINATOR_NOT_AVAILABLE'), 'KAFKA_REFUSED', true],
     [new ProtocolError('INVALID_SESSION_TIMEOUT'), 'KAFKA_CONFIG', false],
+    [new ProtocolError('INVALID_REQUEST'), 'KAFKA_REFUSED', false],
     [new UserError('Unknown topic alerts.'), 'KAFKA_TOPIC_MISSING', false],
     [new NetworkError('Connection to b:1 failed.', { cause: new AuthenticationError('SASL authentication failed.', { cause: new ProtocolError('SASL_AUTHENTICATION_FAILED') }) }), 'KAFKA_AUTH_FAILED', false],
     [new NetworkError('Connection to b:1 failed.', { cause: new AuthenticationError('SASL authentication failed.', { cause: new NetworkError('Connection closed') }) }), 'KAFKA_UNREACHABLE', true],
