@@ -155,6 +155,16 @@ function goOn ({ stop }: Host, path: string): void {
   if (stop.aborted) throw modeErrors.STOPPED('stopped before the topic was touched', { where: path })
 }
 
+/** Opens where dead letters go and closes it again: one that could not be kept must not cost the topic either. Errors: USAGE_BAD_VALUE, STORE_*, KAFKA_*. */
+async function tryDeadLetters (config: Config, connection: KafkaConnection, { environment, log, stop }: Host): Promise<void> {
+  const letters = deadLettersOf(config, connection, environment)
+  try {
+    await letters.open?.({ node: 'dead-letters', log, drain: stop, abort: stop })
+  } finally {
+    await letters.close?.()
+  }
+}
+
 interface Loaded {
   readonly published: number
   readonly dead: number
@@ -191,6 +201,7 @@ export default mode({
     const connection = await connectionOf(config, 'alert-stream-create', host.log)
     const admin = new KafkaAdmin(connection)
     try {
+      await tryDeadLetters(config, connection, host)
       goOn(host, path)
       // A file of which no alert can fit costs no topic either: its alerts go to the dead letters, and what the topic holds stays.
       const kept = fits(config, scan.schema, version.schema) ? undefined : await admin.describeTopic(config.dstTopic)

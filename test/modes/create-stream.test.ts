@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { alertFacts, createRegistryClient, parseFrame } from '../../src/avro/index.ts'
 import { completionOf } from '../../src/kafka/completion.ts'
@@ -109,6 +110,18 @@ await t.test('servers that are down are clear errors, and a topic to be recreate
   t.strictSame(await admin.snapshot(topic), snapshot)
   const broker = await program.run('create-stream', [whole, ...flags, '--create-topic', '--broker', `127.0.0.1:${NOBODY}`])
   t.match(broker, { code: 1, stdout: '', stderr: new RegExp(`^KAFKA_UNREACHABLE: .*127\\.0\\.0\\.1:${NOBODY}.*$`, 'm') })
+})
+
+await t.test('dead letters that have no place, or two, are an error before the topic is touched', async t => {
+  const { topic, flags, snapshot } = await loaded()
+  const blocked = join(await tempDir(t), 'file')
+  await writeFile(blocked, 'no folder')
+  const own = flags.indexOf('--dead-letter-topic')
+  const others = own < 0 ? flags : flags.toSpliced(own, 2)
+  const store = ['--create-topic', '--dead-letter-store', pathToFileURL(blocked).href]
+  t.match(await program.run('create-stream', [whole, ...others, ...store]), { code: 1, stdout: '', stderr: /^STORE_PATH_BLOCKED: /m })
+  t.match(await program.run('create-stream', [whole, ...others, ...store, '--dead-letter-topic', uniqueName('dead')]), { code: 2, stdout: '', stderr: /^USAGE_BAD_VALUE: /m })
+  t.strictSame(await admin.snapshot(topic), snapshot)
 })
 
 await t.test('a file that is truncated, empty, no Avro, of other things or without alerts costs no topic', async t => {
