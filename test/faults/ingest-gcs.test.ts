@@ -60,7 +60,7 @@ await t.test('503, 429, resets, silence, lost answers and damage each delay and 
   await produce(connection, at.topic, records)
   for (const fault of [{ status: 503 }, 'reset', { status: 429 }, 'lose answer', 'hang', 'damage request', 'stall answer', { status: 503 }] as const) proxy.fail(fault, 2, isAlert)
   proxy.fail({ status: 503 }, 1, request => isUpload(request) && !isAlert(request))
-  const { code, stdout, stderr } = await runCli(args(at, '--limit', '60', '--store-timeout', '3'), { env: { STORAGE_EMULATOR_HOST: proxy.url } })
+  const { code, stdout, stderr } = await runCli(args(at, '--limit', '60', '--store-timeout', '5'), { env: { STORAGE_EMULATOR_HOST: proxy.url } })
   t.equal(code, 0, stderr.slice(-3000))
   t.equal(stdout, 'archived 60 alerts: 56 written, 4 there already, 0 dead letters\n')
   t.equal(proxy.failed, 17)

@@ -153,7 +153,8 @@ await t.test('a reader tries three times, with pauses, what passes by itself, an
 })
 
 await t.test('twenty at once, of which some hang, some are reset and some are refused for now: each ends, and the next round stores the rest', async t => {
-  const { store, proxy, direct } = await behind(t, impatient)
+  // They share a busy machine: only those that hang may be late.
+  const { store, proxy, direct } = await behind(t, { requestMs: 4000 })
   for (const fault of ['hang', 'reset', { status: 503 }, 'lose answer', 'stall answer'] as const) proxy.fail(fault, 2, isUpload)
   const keys = Array.from({ length: 20 }, (_, index) => `${index}.gz`)
   const first = await Promise.allSettled(keys.map(key => store.put(key, gz, meta)))
