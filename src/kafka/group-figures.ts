@@ -45,6 +45,12 @@ export class GroupFigures {
   /** Since when something is uncommitted that was delivered, or since the last commit after that. */
   #since: number | undefined
   readonly #lost = new Map<string, LostRecords>()
+  readonly #now: () => number
+
+  /** @param now milliseconds of a clock that nobody sets */
+  constructor (now: () => number = () => performance.now()) {
+    this.#now = now
+  }
 
   get lost (): LostRecords[] {
     return [...this.#lost.values()]
@@ -52,19 +58,19 @@ export class GroupFigures {
 
   /** A record was handed out. */
   delivered (): void {
-    this.#since ??= performance.now()
+    this.#since ??= this.#now()
   }
 
   /** A commit succeeded. */
   committed (outstanding: boolean): void {
     this.commits++
-    this.#since = outstanding ? performance.now() : undefined
+    this.#since = outstanding ? this.#now() : undefined
   }
 
   /** Milliseconds since the last commit, or since the first record that was delivered after it; 0 where nothing is outstanding. */
   commitAge (outstanding: boolean): number {
     if (!outstanding) this.#since = undefined
-    return this.#since === undefined ? 0 : performance.now() - this.#since
+    return this.#since === undefined ? 0 : this.#now() - this.#since
   }
 
   lose (topic: string, partition: number, records: number): void {

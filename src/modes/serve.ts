@@ -16,6 +16,8 @@ const serveFlags = flags({
   'path-prefix': { type: 'text', default: '', placeholder: 'PATH', description: 'Path before /v1, as an ingress passes it.', example: '/alertdb' },
   'max-event-loop-delay': { type: 'integer', min: 0, default: 1000, description: 'Milliseconds of event-loop delay above which requests are answered 503 (0: never).' },
   ...storeFlags,
+  // A reader tries three times, and its client waits meanwhile.
+  'store-timeout': { ...storeFlags['store-timeout'], default: 5 },
   ...adminFlags
 })
 type Config = ConfigOf<typeof serveFlags>
