@@ -53,7 +53,8 @@ export async function startKafka (options: KafkaOptions): Promise<KafkaServer> {
   const jars = await ensureKafka(options)
   await writableFolder(dataDir)
   const keys = options.security === undefined ? undefined : await ensureKeys(options.security)
-  const fixed = options.port !== undefined || options.config?.listeners !== undefined || options.security?.ports !== undefined
+  // The controller's port is a free one also where those for clients are given: it may be taken meanwhile, so another try helps there too.
+  const fixed = options.config?.listeners !== undefined
   return await launchOn({ name: 'Kafka', dataDir, port: options.port, fixed, log }, async () => await launch(options, keys, java, jars, log))
 }
 

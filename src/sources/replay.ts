@@ -200,9 +200,11 @@ class Replay implements ReplaySource {
       }
       return undefined
     } catch (error) {
-      // In loop mode the next pass begins when the topic is whole again.
-      if (!this.#loops || !topicChanged(error)) throw error
-      context.log.warn({ pass: pass.number, pulled: pass.pulled, reason: error.message }, 'the pass ends early: the static topic is no longer what it was')
+      // In loop mode the next pass begins when the topic is whole again, or can be asked for: brokers may go just as it begins.
+      const gone = error instanceof AlertStreamError && error.retryable && pass.pulled === 0
+      if (!this.#loops || !(gone || topicChanged(error))) throw error
+      const what = gone ? 'the pass ends before it began: the static topic is out of reach' : 'the pass ends early: the static topic is no longer what it was'
+      context.log.warn({ pass: pass.number, pulled: pass.pulled, reason: error.message }, what)
       return error.message
     } finally {
       await reader.close?.()

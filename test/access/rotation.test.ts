@@ -3,11 +3,12 @@
 import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { readAclTable, type AclTable } from '../../src/devstack/index.ts'
+import { readAclTable, type AclTable, type KafkaUser } from '../../src/devstack/index.ts'
 import { kafkaConnection } from '../../src/kafka/connection.ts'
 import { kafkaGroupSource } from '../../src/sources/kafka-group.ts'
 import { adminFor, contextOf, produce, pull } from '../kafka/support.ts'
 import { alertRecords, archivedIds, idOf, judgedByPython, recordsOf, registerAlerts, storeUrl, whileRunning } from '../modes/archive-kit.ts'
+import { passesOf } from '../modes/support.ts'
 import { startCli, tempDir, useOwnKafka, useStack, type RunningCli } from '../support/stack.ts'
 import { lockedKafka, useLockedKafka } from './kit.ts'
 
@@ -16,12 +17,21 @@ const SCRAM = 'alert-database-ingester-scram'
 const TOPIC = 'alerts-simulated'
 const LETTERS = 'alerts-dead-letters'
 
-/** The ingester's rules for a twin with a password and a group of its own. */
+/** A simulator on topics of its own. */
+const PLAYER: KafkaUser = {
+  name: 'player', authentication: 'tls', about: 'plays a topic of its own',
+  acls: [
+    { resource: { type: 'topic', name: 'played-static', patternType: 'literal' }, operations: ['Read'], host: '*' },
+    { resource: { type: 'topic', name: 'played', patternType: 'literal' }, operations: ['Write', 'DescribeConfigs'], host: '*' }
+  ]
+}
+
+/** With a player, and the ingester's rules for a twin with a password and a group of its own. */
 async function tableWithTwin (): Promise<AclTable> {
   const table = await readAclTable()
   const ingester = table.users.find(({ name }) => name === MTLS)!
   const acls = ingester.acls.map(rule => rule.resource.type === 'group' ? { ...rule, resource: { ...rule.resource, name: SCRAM } } : rule)
-  return { ...table, users: [...table.users, { ...ingester, name: SCRAM, authentication: 'scram-sha-512', acls }] }
+  return { ...table, users: [...table.users, { ...ingester, name: SCRAM, authentication: 'scram-sha-512', acls }, PLAYER] }
 }
 
 /** A pod's mounted secret: files behind one link, which is replaced when the secret changes. */
@@ -50,7 +60,7 @@ function warned (cli: RunningCli, code: string): boolean {
   return cli.stderr.split('\n').some(line => line.includes('"level":40') && line.includes(`"${code}"`))
 }
 
-await t.test('ingesters that are refused while secrets are replaced go on when they get the new ones, and every alert is archived once', async t => {
+await t.test('who is refused while secrets are replaced goes on with the new ones: every alert is archived once, and play-stream plays on', async t => {
   const { registry } = await useStack(t)
   const alerts = await registerAlerts(registry)
   const table = await tableWithTwin()
@@ -58,15 +68,17 @@ await t.test('ingesters that are refused while secrets are replaced go on when t
   const folder = join(first.access.certificates.folder, '..')
   const text = async (...path: string[]): Promise<string> => await readFile(join(folder, ...path), 'utf8')
   const secret = async () => ({
-    ca: await text('certificates', 'ca.crt'), crt: await text('certificates', `${MTLS}.crt`), key: await text('certificates', `${MTLS}.key`), password: await text('passwords', SCRAM)
+    ca: await text('certificates', 'ca.crt'), crt: await text('certificates', `${MTLS}.crt`), key: await text('certificates', `${MTLS}.key`), password: await text('passwords', SCRAM),
+    'player.crt': await text('certificates', 'player.crt'), 'player.key': await text('certificates', 'player.key')
   })
   const mounted = new Mounted(await tempDir(t))
   await mounted.write(await secret())
 
   const admin = adminFor(t, await first.connect('kafka-admin'))
-  for (const topic of [TOPIC, LETTERS]) await admin.createTopic(topic, { partitions: 2, replicas: 1 })
+  for (const topic of [TOPIC, LETTERS, 'played-static', 'played']) await admin.createTopic(topic, { partitions: 2, replicas: 1 })
   const records = alertRecords(alerts, 60, 2)
   await produce(await first.connect('kafka-admin'), TOPIC, records.slice(0, 30))
+  await produce(await first.connect('kafka-admin'), 'played-static', alertRecords(alerts, 10, 2))
 
   const { internal, external } = first.access.listeners
   const roots = { mtls: join(await tempDir(t), 'store'), scram: join(await tempDir(t), 'store') }
@@ -76,7 +88,13 @@ await t.test('ingesters that are refused while secrets are replaced go on when t
   const mtls = ingest(t, roots.mtls, '--broker', internal, '--kafka-auth-mechanism', 'mtls', '--tls-client-crt-location', mounted.path('crt'), '--tls-client-key-location', mounted.path('key'))
   const scram = ingest(t, roots.scram, '--broker', external, '--kafka-auth-mechanism', 'scram', '--kafka-tls', '--kafka-username', SCRAM, '--kafka-password-file', mounted.path('password'), '--group', SCRAM)
   const all = [[mtls, roots.mtls], [scram, roots.scram]] as const
+  const player = startCli(t, [
+    'play-stream', '--src-topic', 'played-static', '--dst-topic', 'played', '--repeat-interval', '0.5', '--burst', '--accept-unmarked', '--broker', internal,
+    '--kafka-auth-mechanism', 'mtls', '--tls-server-ca-crt-location', mounted.path('ca'),
+    '--tls-client-crt-location', mounted.path('player.crt'), '--tls-client-key-location', mounted.path('player.key')
+  ])
   for (const [cli, root] of all) await whileRunning(cli, async () => (await archivedIds(root)).length === 30)
+  await whileRunning(player, () => player.stdout.includes('pass 2:'))
 
   // One that keeps its old password, and has little patience.
   const impatient = kafkaGroupSource({ connection: await kafkaConnection({ ...first.config('rubin-devel-idfint'), graceMs: 500 }), topics: [TOPIC], group: 'rubin-devel-idfint' })
@@ -116,6 +134,14 @@ await t.test('ingesters that are refused while secrets are replaced go on when t
     t.match(stderr, /(certificate files|password file) changed: used from this connection on/)
     t.notMatch(stderr, /another password|BEGIN /)
   }
+  const before = passesOf(player.stdout).length
+  await whileRunning(player, () => passesOf(player.stdout).length >= before + 2)
+  const played = await player.stop('SIGTERM')
+  t.equal(played.code, 0, played.stderr.slice(-2000))
+  const passes = passesOf(played.stdout)
+  t.strictSame(passes.slice(0, -1).filter(({ alerts, interrupted }) => alerts !== 10 || interrupted !== undefined), [], 'no pass lacks an alert')
+  t.equal((await recordsOf(await second.connect('kafka-admin'), 'played')).length, passes.reduce((sum, { alerts }) => sum + alerts, 0))
+
   const after = adminFor(t, await second.connect('kafka-admin'))
   for (const group of ['alertdb-ingester', SCRAM]) t.equal((await after.groupLag(group, [TOPIC])).get(TOPIC), 0n, `${group} has committed all of it`)
   t.equal((await recordsOf(await second.connect('kafka-admin'), LETTERS)).length, 0)
