@@ -78,7 +78,7 @@ await t.test('a mode that runs as the user of another says what it may not do, a
   const before = await admin.snapshot('alerts-static')
   const fink = kafka.flags('fink-idfint')
   const create = await runMode(['create-stream', file, ...fink, ...withRegistry, '--subject', subject, '--create-topic'])
-  t.match(create, { code: 1, stdout: '', stderr: /^KAFKA_NOT_AUTHORISED: .*User:fink-idfint may not Describe topic alerts-static/ })
+  t.match(create, { code: 1, stdout: '', stderr: /^KAFKA_NOT_AUTHORISED: .*User:fink-idfint may not Describe topic alerts-dead-letters/ })
   t.match(await runMode(['play-stream', ...kafka.flags('alert-database-ingester'), '--repeat-interval', '-1']), { code: 1, stderr: /^KAFKA_NOT_AUTHORISED: .*may not (Describe|Write)/ })
   const ingest = await runMode(['ingest', ...kafka.flags('alert-stream-simulator'), ...withRegistry, '--alert-store', await storeOf(t)])
   t.match(ingest, { code: 1, stderr: /^KAFKA_NOT_AUTHORISED: .*group alertdb-ingester/ })
