@@ -41,7 +41,7 @@ const POLL_MS = 100
 const RESOURCE_TOPIC = 2
 
 /**
- * Errors: KAFKA_UNREACHABLE, KAFKA_AUTH_FAILED, KAFKA_TLS_FAILED, KAFKA_NOT_AUTHORISED, KAFKA_TOPIC_MISSING, KAFKA_TOPIC_EXISTS,
+ * Errors: KAFKA_UNREACHABLE, those of being refused (docs/access.md), KAFKA_NOT_AUTHORISED, KAFKA_TOPIC_MISSING, KAFKA_TOPIC_EXISTS,
  * KAFKA_TOPIC_REFUSED (the brokers do not want these settings), KAFKA_TIMEOUT (they did not agree in time).
  */
 export class KafkaAdmin {

@@ -47,7 +47,8 @@ const ALL_IN_SYNC = -1
 
 /**
  * Errors: KAFKA_MESSAGE_TOO_LARGE (one record exceeds the topic's limit, both sizes named), KAFKA_TOPIC_MISSING, KAFKA_PARTITION_MISSING,
- * KAFKA_UNREACHABLE, KAFKA_TIMEOUT (not acknowledged in time), KAFKA_NOT_ENOUGH_REPLICAS, KAFKA_NOT_AUTHORISED, KAFKA_AUTH_FAILED.
+ * KAFKA_UNREACHABLE, KAFKA_TIMEOUT (not acknowledged in time), KAFKA_NOT_ENOUGH_REPLICAS, KAFKA_NOT_AUTHORISED
+ * (fatal where the sink has one topic only), and those of being refused, which are fatal (docs/access.md).
  */
 export function kafkaSink (options: KafkaSinkOptions): KafkaSink {
   return new ProducingSink(options)

@@ -57,8 +57,8 @@ export interface KafkaGroupSource extends Source<KafkaRecord> {
 }
 
 /**
- * Errors at open: KAFKA_TOPIC_MISSING (unless `waitForTopic`), KAFKA_UNREACHABLE, KAFKA_AUTH_FAILED, KAFKA_NOT_AUTHORISED. Later:
- * KAFKA_INSTANCE_FENCED, KAFKA_NOT_AUTHORISED, KAFKA_AUTH_FAILED.
+ * Errors at open: KAFKA_TOPIC_MISSING (unless `waitForTopic`), KAFKA_UNREACHABLE, those of being refused (docs/access.md), KAFKA_NOT_AUTHORISED.
+ * Later: KAFKA_INSTANCE_FENCED, KAFKA_NOT_AUTHORISED, and those of being refused for longer than a change of secrets takes.
  */
 export function kafkaGroupSource (options: KafkaGroupOptions): KafkaGroupSource {
   return new GroupSource(options)

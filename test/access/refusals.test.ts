@@ -215,3 +215,9 @@ await t.test('the program says it in one line and ends with 1', async t => {
   t.match(password, { code: 1, stdout: '', stderr: /^KAFKA_AUTH_FAILED: .*refused the password of user fink-idfint.*\n$/ })
   t.match(certificate, { code: 1, stdout: '', stderr: /^KAFKA_CLIENT_CERTIFICATE: .*it has expired.*\n$/ })
 })
+
+await t.test('docs/access.md tells of every refusal and every user', async t => {
+  const text = await readFile(join(import.meta.dirname, '../../docs/access.md'), 'utf8')
+  for (const code of new Set([...doors.map(([, , code]) => code), 'KAFKA_NOT_AUTHORISED', 'KAFKA_FILE', 'PASSWORD_FILE'])) t.match(text, new RegExp(`^\\|.*\`${code}\`.*\\|`, 'm'), code)
+  for (const { name } of [...kafka.table.users, ...kafka.table.superUsers]) t.match(text, new RegExp(`^\\|.*\`${name}\`.*\\|`, 'm'), name)
+})
