@@ -76,7 +76,7 @@ export function describedConnection (config: KafkaConfig): KafkaConnection {
 
 function wayIn ({ auth, tls, username, serverCa, clientCert, graceMs = GRACE_MS }: KafkaConfig, own: () => X509Certificate | undefined): WayIn {
   return {
-    tls: tls || auth === 'mtls', scram: auth === 'scram', user: username, serverCa, clientCert, entered: false, refusedSince: new Map(), graceMs,
+    tls: tls || auth === 'mtls', scram: auth === 'scram', user: username, serverCa, clientCert, entered: false, refusals: new Map(), graceMs,
     get own () { return own() }
   }
 }

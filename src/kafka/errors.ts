@@ -149,9 +149,12 @@ export function mapKafkaError (error: unknown, doing: KafkaDoing): AlertStreamEr
  */
 function forgiven ({ way, broker }: Circumstances): boolean {
   if (!way.entered) return false
-  const since = way.refusedSince.get(broker) ?? performance.now()
-  way.refusedSince.set(broker, since)
-  return performance.now() - since < way.graceMs
+  const now = performance.now()
+  const before = way.refusals.get(broker)
+  // Some addresses (a bootstrap service) are asked once in a long while: what they said the last time belongs to another change of secrets.
+  const since = before === undefined || now - before.last >= way.graceMs ? now : before.since
+  way.refusals.set(broker, { since, last: now })
+  return now - since < way.graceMs
 }
 
 function trimmed (text: string): string {

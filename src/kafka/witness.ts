@@ -17,8 +17,8 @@ export interface WayIn {
   readonly own: X509Certificate | undefined
   /** Whether a broker has ever done something for us. */
   entered: boolean
-  /** Since when each broker refuses us, by performance.now(). */
-  readonly refusedSince: Map<string, number>
+  /** Since when each broker refuses us, and when it did last, by performance.now(). */
+  readonly refusals: Map<string, { readonly since: number, readonly last: number }>
   /** How long a broker that refuses us is asked again, where we were in before, in ms. */
   readonly graceMs: number
 }
@@ -77,7 +77,7 @@ function watch (connection: Connection, way: WayIn): void {
         answered = true
         if (!greetings.has(request ?? '')) {
           way.entered = true
-          way.refusedSince.delete(`${connection.host}:${connection.port}`)
+          way.refusals.delete(`${connection.host}:${connection.port}`)
         }
       }
       if (error !== null) {
@@ -98,5 +98,5 @@ function plainly (error: unknown): void {
 }
 
 function isWayIn (context: unknown): context is WayIn {
-  return typeof context === 'object' && context !== null && 'refusedSince' in context
+  return typeof context === 'object' && context !== null && 'refusals' in context
 }

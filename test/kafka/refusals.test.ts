@@ -9,7 +9,7 @@ const own = new X509Certificate((await issueCertificate(authority, { name: 'ann'
 const DAY_MS = 86_400_000
 const late = new X509Certificate((await issueCertificate(authority, { name: 'ann', validity: { from: new Date(Date.now() - 9 * DAY_MS), to: new Date(Date.now() - DAY_MS) } })).certificate)
 
-const way: WayIn = { tls: true, scram: false, user: undefined, serverCa: 'ca.crt', clientCert: 'ann.crt', own, entered: false, refusedSince: new Map(), graceMs: 0 }
+const way: WayIn = { tls: true, scram: false, user: undefined, serverCa: 'ca.crt', clientCert: 'ann.crt', own, entered: false, refusals: new Map(), graceMs: 0 }
 const seen: Circumstances = { way, broker: 'b:9093', request: 'ApiVersions', answered: false, reason: undefined }
 const told = (code: string, message = code): Error => Object.assign(new Error(message), { code })
 const closed = new Error('Connection closed')

@@ -33,7 +33,7 @@ await t.test('a refusal is borne for a while where we were in before, by each br
   t.equal(connection.way.entered, true)
   await admin.close()
 
-  const refuse = async (way: typeof connection.way) => {
+  const refuse = async (way: typeof connection.way, before?: { readonly since: number, readonly last: number }) => {
     const { Admin } = await import('@platformatic/kafka')
     const server = createServer((socket: Socket) => {
       socket.on('error', () => {})
@@ -43,6 +43,7 @@ await t.test('a refusal is borne for a while where we were in before, by each br
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const broker = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    if (before !== undefined) way.refusals.set(broker, before)
     const client = new Admin({ clientId: 'test', bootstrapBrokers: [broker], retries: 0, context: way })
     try {
       const error = await client.metadata({ topics: [] }).then(() => undefined, (error: unknown) => error)
@@ -52,8 +53,12 @@ await t.test('a refusal is borne for a while where we were in before, by each br
       server.close()
     }
   }
-  const fresh = (more: Partial<typeof connection.way>) => ({ ...connection.way, refusedSince: new Map<string, number>(), ...more })
+  const fresh = (more: Partial<typeof connection.way>) => ({ ...connection.way, refusals: new Map(), ...more })
   t.match(await refuse(fresh({ entered: false })), { code: 'KAFKA_TLS_FAILED', retryable: false, fatal: true })
   t.match(await refuse(fresh({ graceMs: 60_000 })), { code: 'KAFKA_TLS_FAILED', retryable: true, fatal: false })
-  t.match(await refuse(fresh({ graceMs: 0 })), { code: 'KAFKA_TLS_FAILED', retryable: false, fatal: true })
+  const now = performance.now()
+  t.match(await refuse(fresh({ graceMs: 60_000 }), { since: now - 59_000, last: now - 1000 }), { retryable: true })
+  t.match(await refuse(fresh({ graceMs: 60_000 }), { since: now - 61_000, last: now - 1000 }), { retryable: false, fatal: true }, 'for too long')
+  t.match(await refuse(fresh({ graceMs: 60_000 }), { since: now - 900_000, last: now - 890_000 }), { retryable: true, fatal: false }, 'another time')
+  t.match(await refuse(fresh({ graceMs: 0 })), { retryable: false, fatal: true })
 })
