@@ -143,6 +143,9 @@ export function mapKafkaError (error: unknown, doing: KafkaDoing): AlertStreamEr
   return fail('KAFKA_UNEXPECTED', trimmed(asError(error).message))
 }
 
+/** A broker that is asked again and again is asked more often than that. */
+const QUIET_MS = 60_000
+
 /**
  * Whether a broker that refuses us is to be asked again. Where we never were in, what we were given is wrong. Where we were, secrets are being
  * replaced: brokers and we do not get the new ones at the same moment (a pod's files follow its secret within two minutes).
@@ -152,7 +155,7 @@ function forgiven ({ way, broker }: Circumstances): boolean {
   const now = performance.now()
   const before = way.refusals.get(broker)
   // Some addresses (a bootstrap service) are asked once in a long while: what they said the last time belongs to another change of secrets.
-  const since = before === undefined || now - before.last >= way.graceMs ? now : before.since
+  const since = before === undefined || now - before.last >= Math.max(way.graceMs, QUIET_MS) ? now : before.since
   way.refusals.set(broker, { since, last: now })
   return now - since < way.graceMs
 }

@@ -60,5 +60,6 @@ await t.test('a refusal is borne for a while where we were in before, by each br
   t.match(await refuse(fresh({ graceMs: 60_000 }), { since: now - 59_000, last: now - 1000 }), { retryable: true })
   t.match(await refuse(fresh({ graceMs: 60_000 }), { since: now - 61_000, last: now - 1000 }), { retryable: false, fatal: true }, 'for too long')
   t.match(await refuse(fresh({ graceMs: 60_000 }), { since: now - 900_000, last: now - 890_000 }), { retryable: true, fatal: false }, 'another time')
+  t.match(await refuse(fresh({ graceMs: 500 }), { since: now - 3000, last: now - 1000 }), { retryable: false }, 'tries may be further apart than a short patience')
   t.match(await refuse(fresh({ graceMs: 0 })), { retryable: false, fatal: true })
 })
