@@ -5,7 +5,7 @@ import t from 'tap'
 import { tempDir } from '../support/stack.ts'
 import { exists, leftovers, partsOf, startDemo } from './demo-kit.ts'
 
-const flags = ['--alerts', '20', '--interval', '3']
+const flags = ['--alerts', '20', '--interval', '600']
 const stateDir = join(await tempDir(t), 'state')
 
 await t.test('stopped while Kafka starts, and while it loads, it leaves nothing behind and the next start is whole', async t => {
