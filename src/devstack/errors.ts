@@ -1,5 +1,5 @@
 // What can go wrong when real servers are prepared, started and stopped.
-import { defineErrors } from '../pipeline/errors.ts'
+import { defineErrors, errnoOf } from '../pipeline/errors.ts'
 
 export const devstackErrors = defineErrors({
   DEVSTACK_PREREQUISITE: { hint: 'Install what is missing and run the command again.' },
@@ -14,11 +14,6 @@ export const devstackErrors = defineErrors({
   DEVSTACK_SERVER_DIED: { hint: 'The log file has the details.' },
   DEVSTACK_SERVER_SILENT: { hint: 'The machine may be overloaded; the log file has the details.', retryable: true }
 })
-
-/** The error number of a failed system call, such as ENOSPC. */
-export function errnoOf (error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-}
 
 /** A failed write as the user should see it: a full disk, a folder that is not writable, else the error itself. */
 export function folderError (error: unknown, folder: string): unknown {

@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errnoOf } from './errors.ts'
+import { errnoOf } from '../pipeline/errors.ts'
 
 export interface ProcessIdentity {
   readonly pid: number

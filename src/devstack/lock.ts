@@ -4,7 +4,8 @@ import { randomUUID } from 'node:crypto'
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errnoOf, folderError } from './errors.ts'
+import { errnoOf } from '../pipeline/errors.ts'
+import { folderError } from './errors.ts'
 import { isAlive, processFacts, type ProcessIdentity } from './identity.ts'
 
 export interface LockOptions {

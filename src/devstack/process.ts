@@ -5,7 +5,8 @@ import { access, constants, mkdir, open, readFile, readdir, rename, rm, statfs, 
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../pipeline/log.ts'
-import { devstackErrors, errnoOf, folderError } from './errors.ts'
+import { errnoOf } from '../pipeline/errors.ts'
+import { devstackErrors, folderError } from './errors.ts'
 import { endProcess, isAlive, processFacts, type ProcessIdentity } from './identity.ts'
 import { isDiskFull, isPortTaken, lastWords, type Environment } from './tools.ts'
 

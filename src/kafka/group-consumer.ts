@@ -177,19 +177,6 @@ export class GroupConsumer {
     }
   }
 
-  /** Records of the owned partitions that are not committable yet, asked of the brokers. */
-  async lag (): Promise<bigint> {
-    let lag = 0n
-    for (const [topic, feeds] of Map.groupBy(this.#feeds.values(), feed => feed.topic)) {
-      const ends = await this.#admin.endOffsets(topic)
-      for (const { partition } of feeds) {
-        const behind = (ends[partition] ?? 0n) - (this.#tracker.state(topic, partition)?.committable ?? 0n)
-        if (behind > 0n) lag += behind
-      }
-    }
-    return lag
-  }
-
   /** Commits what is settled, leaves the group and frees everything. */
   async close (): Promise<void> {
     this.#closed ??= this.#close()

@@ -5,7 +5,7 @@ import { adminFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } fr
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
-import { createGraph, silent, type RetryPolicy, type Source } from '../pipeline/index.ts'
+import { createGraph, patientRetry, silent, type Source } from '../pipeline/index.ts'
 import { kafkaGroupSource } from '../sources/kafka-group.ts'
 import { archiveSink, type ArchivableAlert } from '../sinks/archive.ts'
 import { schemaCapture } from '../sinks/schema-capture.ts'
@@ -46,9 +46,6 @@ const ingestFlags = flags({
   ...adminFlags
 })
 type Config = ConfigOf<typeof ingestFlags>
-
-/** A store's or a registry's restart: a minute or two, during which the records in flight wait. */
-const patient: RetryPolicy = { attempts: 20, baseMs: 100, maxMs: 10_000 }
 
 interface Framed { readonly frame: Buffer, readonly schemaId: number, readonly datum: Buffer }
 
@@ -94,17 +91,17 @@ export function declare (
   const capture = schemaCapture(registry, archive, { patienceMs: config.unknownSchemaSeconds * 1000, log })
   const sink = archiveSink(archive, dedupe, `${storeUrl}, layout ${config.layout}`, config.gzipLevel)
   const deadLetters = deadLettersOf(config, connection, environment, stores)
-  const graph = createGraph('ingest', { deadLetters, retry: patient })
+  const graph = createGraph('ingest', { deadLetters, retry: patientRetry })
   graph.source('kafka', limited(source, config.limit), { records: 2000, bytes: config.maxInFlightMib * 1024 * 1024 })
     .step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
     .step('capture-schema', async ({ frame, schemaId, datum }): Promise<Omit<ArchivableAlert, 'gz'>> => {
       const schema = await capture(schemaId)
       return { id: schema.readAlertId(datum).toString(), frame, crc32c: crc32c(frame) }
-    }, { concurrency: config.batchSize, retry: patient, kind: 'schema and id', detail: config.schemaRegistryUrl })
+    }, { concurrency: config.batchSize, retry: patientRetry, kind: 'schema and id', detail: config.schemaRegistryUrl })
     .step('gzip', async (alert): Promise<ArchivableAlert> =>
       ({ ...alert, gz: dedupe.has(dedupeKey(alert.id, alert.crc32c)) ? undefined : await gzipFrame(alert.frame, config.gzipLevel) }),
     { concurrency: config.gzipThreads, kind: 'gzip', detail: `level ${config.gzipLevel}` })
-    .to('archive', sink, { concurrency: config.batchSize, retry: patient })
+    .to('archive', sink, { concurrency: config.batchSize, retry: patientRetry })
   return { graph: graph.build(), source, sink, deadLetters }
 }
 

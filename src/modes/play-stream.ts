@@ -7,7 +7,7 @@ import { KafkaAdmin } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import type { OutgoingRecord } from '../kafka/record.ts'
-import { AlertStreamError, createGraph, noRetry, silent, type Logger } from '../pipeline/index.ts'
+import { AlertStreamError, createGraph, noRetry, patientRetry, silent, type Logger } from '../pipeline/index.ts'
 import { burstProfile, DMTN_149, fastProfile, offsetsProfile, type Profile } from '../sources/profiles.ts'
 import { replayErrors, replaySource, type PassReport, type ReplayRecord } from '../sources/replay.ts'
 import { PassSeconds, sleepUntil } from '../sources/ticks.ts'
@@ -16,7 +16,7 @@ import { brokerCheck, registryCheck } from './checks.ts'
 import { checkLimitMs } from './health.ts'
 import { mode, runToEnd, type AdminServer, type Host } from './mode.ts'
 import { connectionOf, describedConnection, destinationSpec } from './parts.ts'
-import { freshStep, patience } from './play-stream/fresh.ts'
+import { freshStep } from './play-stream/fresh.ts'
 import { PassFigures, passFamilies } from './play-stream/metrics.ts'
 
 const playFlags = flags({
@@ -81,7 +81,7 @@ function declare (config: Config, connection: KafkaConnection, log: Logger, onPa
   // A fresh alert is in memory twice: as it was, which settles, and as it goes out.
   const alerts = graph.source('static-topic', source, { records: 2000, bytes: (fresh === undefined ? 48 : 24) * 1024 * 1024 })
   const what = [...config.freshIds ? ['ids'] : [], ...config.freshTimes ? ['times'] : []].join(' and ')
-  const played = fresh === undefined ? alerts : alerts.step('refresh', item => fresh.refresh(item), { kind: 'fresh', detail: what, retry: patience })
+  const played = fresh === undefined ? alerts : alerts.step('refresh', item => fresh.refresh(item), { kind: 'fresh', detail: what, retry: patientRetry })
   played.step('pace', pacer(source.ending), { kind: profile.name, detail: profile.detail })
     // Idempotent: a retry after a lost answer must not put an alert twice into a pass.
     .toBatches('simulated-topic', kafkaSink({ connection, topic: config.dstTopic, idempotent: true }), { count: 200, bytes: 8 * 1024 * 1024, ms: 20 })

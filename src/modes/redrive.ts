@@ -6,7 +6,7 @@ import { flags, type ConfigOf } from '../config/flags.ts'
 import type { Environment } from '../config/parse.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { Letter } from '../kafka/letter.ts'
-import { createGraph, type BatchSink, type DeadLetterSink, type Graph, type NodeContext, type RetryPolicy } from '../pipeline/index.ts'
+import { createGraph, patientRetry, type BatchSink, type DeadLetterSink, type Graph, type NodeContext } from '../pipeline/index.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
 import { letterStore } from '../sources/letter-store.ts'
 import { letterTopic } from '../sources/letter-topic.ts'
@@ -38,8 +38,6 @@ const redriveFlags = flags({
 })
 type Config = ConfigOf<typeof redriveFlags>
 
-/** An outage of a minute or two is waited for. */
-const patient: RetryPolicy = { attempts: 20, baseMs: 100, maxMs: 10_000 }
 /** What is in hand is sent again after a kill. */
 const CREDITS = 100
 
@@ -60,7 +58,7 @@ function check (config: Config): void {
 function lettersOf (config: Config, connection: KafkaConnection, environment: Environment): LetterSource {
   const { deadLetterStore: url, group, fromBeginning, dryRun: lookOnly } = config
   if (url === undefined) return letterTopic({ connection, topic: config.deadLetterTopic ?? defaultDeadLetterTopic, group, from: fromBeginning ? 'earliest' : 'committed', lookOnly })
-  return letterStore({ url, open: async log => openStore(url, { ...googleOptions({}, environment), access: lookOnly ? 'read' : 'write', reads: patient, log }), group, lookOnly })
+  return letterStore({ url, open: async log => openStore(url, { ...googleOptions({}, environment), access: lookOnly ? 'read' : 'write', reads: patientRetry, log }), group, lookOnly })
 }
 
 /** A letter that a node gives up on stays where it is. */
@@ -111,7 +109,7 @@ export function declare (config: Config, connection: KafkaConnection, host: Pick
     return true
   }
   const take = (): void => { if (++taken === limit) host.requestStop() }
-  const builder = createGraph('redrive', { deadLetters: leaving(letters, tally), deadLettersName: 'left', retry: patient })
+  const builder = createGraph('redrive', { deadLetters: leaving(letters, tally), deadLettersName: 'left', retry: patientRetry })
   const asked = builder.source('letters', letters, { records: CREDITS }).filter('choose', chosen, { kind: 'filter', detail: filters.flat().join(', ') || 'every letter' })
   const detail = limit === undefined ? 'all of them' : `the first ${limit}`
   if (config.discard) {

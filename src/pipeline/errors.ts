@@ -85,6 +85,11 @@ export function asError (error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error))
 }
 
+/** The name of a failed system call's error, such as ENOENT; undefined for any other. */
+export function errnoOf (error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
 function rootCause (error: Error): Error {
   let current = error
   for (let depth = 0; depth < 8; depth++) {

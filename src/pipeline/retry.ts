@@ -15,6 +15,8 @@ export interface RetryPolicy {
 
 /** 6 s of patience on average, 13 s at most: a hiccup. A node that waits for a server gives a longer one of its own. */
 export const defaultRetry: RetryPolicy = { attempts: 8, baseMs: 100, maxMs: 10_000 }
+/** A server's restart: some two minutes on average, during which the records in flight wait. */
+export const patientRetry: RetryPolicy = { attempts: 20, baseMs: 100, maxMs: 10_000 }
 export const noRetry: RetryPolicy = { attempts: 1, baseMs: 0, maxMs: 0 }
 
 export interface Failure {
@@ -55,5 +57,16 @@ export async function retry<R> (
       if (signal.aborted) return { error, attempts: attempt }
       error = asError(next)
     }
+  }
+}
+
+/** Calls until it succeeds, for whoever has no node that does it: rejects with what it failed with for good. */
+export async function persist<R> (call: () => R | Promise<R>, policy: RetryPolicy, signal: AbortSignal): Promise<R> {
+  try {
+    return await call()
+  } catch (error) {
+    const outcome = await retry(call, error, policy, signal, () => {})
+    if ('error' in outcome) throw outcome.error
+    return outcome.result
   }
 }

@@ -52,8 +52,6 @@ export interface KafkaGroupSource extends Source<KafkaRecord> {
   stats (): KafkaGroupStats
   /** Of a source that is not open yet, all is nought. */
   figures (): GroupReading
-  /** Records of the owned partitions that are not settled yet, asked of the brokers. */
-  lag (): Promise<bigint>
 }
 
 /**
@@ -169,10 +167,6 @@ class GroupSource implements KafkaGroupSource {
 
   figures (): GroupReading {
     return this.#consumer?.figures() ?? nothingYet
-  }
-
-  async lag (): Promise<bigint> {
-    return await this.#open.lag()
   }
 
   get #open (): GroupConsumer {

@@ -3,8 +3,7 @@
 import type { FoundLetter, LetterRecord, LetterSource } from './letters.ts'
 import { objectSource, type StoredObjectRecord } from './object-store.ts'
 import { decodeLetter, letterPrefix, letterType } from '../kafka/letter-json.ts'
-import { asError, type Logger, type NodeContext, type RetryPolicy } from '../pipeline/index.ts'
-import { retry } from '../pipeline/retry.ts'
+import { asError, patientRetry, persist, type Logger, type NodeContext } from '../pipeline/index.ts'
 import { crc32c, type ObjectStore } from '../stores/index.ts'
 
 export interface LetterStoreOptions {
@@ -24,8 +23,6 @@ export const markPrefix = 'dead-letters-redriven/v1/'
 const begun = '~begun.json'
 /** Marks being put at which no more letters are handed out. */
 const MAX_MARKS = 16
-/** What is sent and not marked would be sent again: a store that is away for a minute is waited for. */
-const patient: RetryPolicy = { attempts: 20, baseMs: 100, maxMs: 10_000 }
 
 /** Errors: STORE_*; a letter that cannot be read is found with its problem. */
 export function letterStore ({ url, open, group, lookOnly }: LetterStoreOptions): LetterSource {
@@ -52,12 +49,11 @@ export function letterStore ({ url, open, group, lookOnly }: LetterStoreOptions)
   /** `name`: the letter's key without the prefix of all letters. */
   async function put (name: string): Promise<void> {
     const body = Buffer.from(`${JSON.stringify({ letter: letterPrefix + name })}\n`)
-    const once = async (): Promise<unknown> => store!.put(marks + name, body, { contentType: letterType, crc32c: crc32c(body), same: () => true })
     try {
-      await once()
-    } catch (first) {
-      const outcome = await retry(once, first, patient, abort, () => {})
-      if ('error' in outcome) error ??= outcome.error
+      // What is sent and not marked would be sent again: a store that is away for a minute is waited for.
+      await persist(async () => store!.put(marks + name, body, { contentType: letterType, crc32c: crc32c(body), same: () => true }), patientRetry, abort)
+    } catch (failure) {
+      error ??= asError(failure)
     }
   }
 

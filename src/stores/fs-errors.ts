@@ -1,11 +1,6 @@
 // Turns what the file system says (errno) into the store's error codes.
-import { AlertStreamError } from '../pipeline/errors.ts'
+import { AlertStreamError, errnoOf } from '../pipeline/errors.ts'
 import { storeErrors } from './errors.ts'
-
-/** The errno name of a file system error, such as ENOENT. */
-export function errnoOf (error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-}
 
 /** `doing`: what was tried, as in "writing the object failed". `where`: the path. */
 export function storeError (error: unknown, doing: string, where: string): AlertStreamError {

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { silent, type Logger } from '../pipeline/log.ts'
-import { isFatal, noRetry, retry, type RetryPolicy } from '../pipeline/retry.ts'
+import { isFatal, noRetry, persist, type RetryPolicy } from '../pipeline/retry.ts'
 import { formatError } from '../pipeline/errors.ts'
 import { assertSameContent } from './conflict.ts'
 import { crc32c, hex32 } from './crc32c.ts'
@@ -222,13 +222,7 @@ export class GcsStore implements ObjectStore {
   }
 
   async #again<T> (call: () => Promise<T>): Promise<T> {
-    try {
-      return await call()
-    } catch (error) {
-      const outcome = await retry(call, error, this.#reads, this.#closing.signal, () => {})
-      if ('error' in outcome) throw outcome.error
-      return outcome.result
-    }
+    return await persist(call, this.#reads, this.#closing.signal)
   }
 
   #name (key: string): string {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { backoffMs, isRetryable, retry } from '../../src/pipeline/retry.ts'
+import { backoffMs, isRetryable, persist, retry } from '../../src/pipeline/retry.ts'
 import { quick, testErrors } from '../support/pipeline.ts'
 
 const down = (): Error => testErrors.TEST_SERVER_DOWN('down')
@@ -50,4 +50,16 @@ await t.test('an abort ends the pause and gives the real failure, not the abort'
 
 await t.test('what is thrown need not be an Error', async t => {
   t.match(await retry(() => { throw 'text' }, down(), quick, new AbortController().signal, () => {}), { error: { message: 'text' } })
+})
+
+await t.test('persist counts its first call among the tries, and rejects with the last failure', async t => {
+  const { signal } = new AbortController()
+  let calls = 0
+  t.equal(await persist(() => { if (++calls < 3) throw down(); return calls }, quick, signal), 3)
+  calls = 0
+  await t.rejects(persist(() => { calls++; throw down() }, quick, signal), { code: 'TEST_SERVER_DOWN' })
+  t.equal(calls, quick.attempts)
+  calls = 0
+  await t.rejects(persist(() => { calls++; throw testErrors.TEST_BAD_RECORD('bad') }, quick, signal), { code: 'TEST_BAD_RECORD' })
+  t.equal(calls, 1)
 })

@@ -3,7 +3,7 @@
 import { createRegistryClient, mjdTai, parseFrame, parseSchema, refresher, type Fresh, type Refresher } from '../../avro/index.ts'
 import { completionHeader } from '../../kafka/completion.ts'
 import { position } from '../../kafka/record.ts'
-import { AlertStreamError, isFatal, isRetryable, messageOf, type Logger, type RetryPolicy } from '../../pipeline/index.ts'
+import { AlertStreamError, isFatal, isRetryable, messageOf, type Logger } from '../../pipeline/index.ts'
 import { retryable } from '../../sinks/archive.ts'
 import { timeOffset } from '../../sources/profiles.ts'
 import type { ReplayRecord } from '../../sources/replay.ts'
@@ -14,9 +14,6 @@ export interface FreshStep {
   /** Alerts of the newest pass that were copied as they are. */
   readonly unmodified: number
 }
-
-/** A registry's restart: a few minutes, during which the pass waits. */
-export const patience: RetryPolicy = { attempts: 20, baseMs: 100, maxMs: 10_000 }
 
 const SECONDS_PER_DAY = 86_400
 /** They say nothing about the alert. */
