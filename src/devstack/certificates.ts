@@ -178,6 +178,6 @@ async function pemOf (key: webcrypto.CryptoKey): Promise<string> {
 
 // Loaded only where certificates are made: it costs a start time that nobody else should pay.
 async function library () {
-  await import('./reflect.ts')
+  await import('reflect-metadata')
   return await import('@peculiar/x509')
 }
