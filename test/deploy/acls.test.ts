@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { faultsOf } from '../../scripts/check-acls.ts'
+import { faultsOf } from '../../deploy/checks/acls.ts'
 
 const rule = { resource: { type: 'topic', name: 'a', patternType: 'literal' }, operations: ['Read'], host: '*' }
 const user = { name: 'ann', authentication: 'tls', about: 'a user', acls: [rule] }

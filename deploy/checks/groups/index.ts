@@ -1,0 +1,7 @@
+// All groups of checks, in the order in which they run: the quick ones first.
+import type { Group } from '../check.ts'
+import { acls } from './acls.ts'
+
+export const groups: readonly Group[] = [
+  acls
+]

@@ -1,0 +1,58 @@
+// `npm run check:deploy`: all checks of what is in deploy/, by the real tools. Options: --only GROUP,... | --list | --crds DIR. Prints a line for
+// each check and ends with `N passed, N failed, N skipped`; exit code 1 where one failed or none passed. Whatever ends it, no process stays behind.
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { defaultCacheDir } from '../../src/devstack/tools.ts'
+import { groups } from './groups/index.ts'
+import { Runner } from './runner.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+const usage = `npm run check:deploy [-- --only GROUP,... | --list | --crds DIR]\n\n${groups.map(({ name, about }) => `  ${name.padEnd(12)} ${about}\n`).join('')}`
+
+function options (): { readonly only: readonly string[] | undefined, readonly list: boolean, readonly crds: string | undefined } {
+  const { values } = parseArgs({
+    options: { only: { type: 'string', multiple: true }, list: { type: 'boolean', default: false }, crds: { type: 'string' } }
+  })
+  const only = values.only?.flatMap(names => names.split(',')).filter(name => name !== '')
+  const unknown = only?.filter(name => !groups.some(group => group.name === name)) ?? []
+  if (unknown.length > 0) throw new Error(`no group is called ${unknown.join(', ')}`)
+  return { only, list: values.list, crds: values.crds ?? process.env.ALERT_STREAM_CRDS }
+}
+
+async function main (): Promise<number> {
+  let given
+  try {
+    given = options()
+  } catch (error) {
+    process.stderr.write(`check:deploy: ${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
+    return 2
+  }
+  if (given.list) {
+    process.stdout.write(usage)
+    return 0
+  }
+  const beside = join(root, '..', 'shared', 'crds')
+  const crds = given.crds ?? await access(beside).then(() => beside, () => undefined)
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (!stop.signal.aborted) process.stderr.write(`check:deploy: stopped by ${signal}\n`)
+      stop.abort()
+    })
+  }
+  const runner = new Runner({
+    root,
+    crds,
+    env: process.env,
+    cacheDir: defaultCacheDir(process.env),
+    signal: stop.signal,
+    write: line => { process.stdout.write(`${line}\n`) },
+    progress: line => { process.stderr.write(`check:deploy: ${line}\n`) }
+  })
+  const { passed, failed, skipped } = await runner.run(groups, given.only)
+  process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`)
+  return failed > 0 || passed === 0 ? 1 : 0
+}
+
+process.exitCode = await main()

