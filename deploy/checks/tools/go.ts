@@ -20,13 +20,16 @@ export interface GoProgram {
   /** Import path of its main package. */
   readonly main: string
   readonly program: string
+  /** Values of its variables, by import path: a module's own build sets its version so. */
+  readonly variables?: Readonly<Record<string, string>>
 }
 
-export function goProgram ({ title, module, main, program }: GoProgram): Recipe {
+export function goProgram ({ title, module, main, program, variables = {} }: GoProgram): Recipe {
+  const ldflags = ['-s', '-w', ...Object.entries(variables).map(([name, value]) => `-X ${name}=${value}`)].join(' ')
   const source = join(folder, module)
   return {
     title,
-    pins: [main, ...['go.mod', 'go.sum'].map(name => readFileSync(join(source, name), 'utf8'))],
+    pins: [main, ...(Object.keys(variables).length === 0 ? [] : [ldflags]), ...['go.mod', 'go.sum'].map(name => readFileSync(join(source, name), 'utf8'))],
     path: `bin/${program}`,
     needs: ['go'],
     fetcher: goFetcher,
@@ -34,7 +37,7 @@ export function goProgram ({ title, module, main, program }: GoProgram): Recipe 
     fetch: async (into, go) => {
       await mkdir(join(into, 'bin'))
       // Two packages at once: the linker of the large ones takes gigabytes.
-      await go(['build', '-p', '2', '-trimpath', '-ldflags=-s -w', '-o', join(into, 'bin', program), main], source)
+      await go(['build', '-p', '2', '-trimpath', `-ldflags=${ldflags}`, '-o', join(into, 'bin', program), main], source)
     }
   }
 }

@@ -50,7 +50,14 @@ export const recipes = {
   'helm-docs': goProgram({ title: 'helm-docs 1.14.2', module: 'helm-docs', main: 'github.com/norwoodj/helm-docs/cmd/helm-docs', program: 'helm-docs' }),
   'helm-unittest': goProgram({ title: 'helm-unittest 1.1.2', module: 'helm-unittest', main: 'github.com/helm-unittest/helm-unittest/cmd/helm-unittest', program: 'untt' }),
   tofu: goProgram({ title: 'OpenTofu 1.12.6', module: 'tofu', main: 'github.com/opentofu/opentofu/cmd/tofu', program: 'tofu' }),
-  'kube-apiserver': goProgram({ title: 'kube-apiserver 1.37.2', module: 'kube-apiserver', main: 'k8s.io/kubernetes/cmd/kube-apiserver', program: 'kube-apiserver' }),
+  'kube-apiserver': goProgram({
+    title: 'kube-apiserver 1.37.2',
+    module: 'kube-apiserver',
+    main: 'k8s.io/kubernetes/cmd/kube-apiserver',
+    program: 'kube-apiserver',
+    // Helm asks the server for its version, and a chart's kubeVersion is compared with it.
+    variables: Object.fromEntries(Object.entries({ gitVersion: 'v1.37.2', gitMajor: '1', gitMinor: '37' }).map(([name, value]) => [`k8s.io/component-base/version.${name}`, value]))
+  }),
 
   kubernetes: goModule({
     title: 'Kubernetes 1.37.2, its API',
