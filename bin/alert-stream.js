@@ -9,6 +9,14 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 const tooOld = major < 22 || (major === 22 && minor < 22)
 const ownNode = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url))
 
+// The first process of a container has no default for a signal: one that comes before the program listens would be lost, and its sender
+// would wait out the whole grace period.
+if (process.pid === 1) {
+  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]]) {
+    process.on(signal, () => { if (process.listenerCount(signal) === 1) process.exit(code) })
+  }
+}
+
 if (!tooOld) {
   const source = new URL('../src/cli/main.ts', import.meta.url)
   const built = new URL('../dist/cli/main.js', import.meta.url)

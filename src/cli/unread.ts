@@ -5,9 +5,10 @@ import type { Flags } from '../config/flags.ts'
 import type { Mode } from '../modes/mode.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { allModes } from './find-mode.ts'
+import { REVISION_VARIABLE } from './version.ts'
 
-/** Of the program's launcher. */
-const OTHER_VARIABLES = ['ALERT_STREAM_REEXEC']
+/** Of the program's launcher, and of the image. */
+const OTHER_VARIABLES = ['ALERT_STREAM_REEXEC', REVISION_VARIABLE]
 
 /** @param chosen the modes that run; the others are loaded only where these do not read everything */
 export async function warnOfUnread (environment: Environment, chosen: readonly Mode<Flags>[], log: Logger): Promise<void> {

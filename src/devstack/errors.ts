@@ -2,7 +2,7 @@
 import { defineErrors, errnoOf } from '../pipeline/errors.ts'
 
 export const devstackErrors = defineErrors({
-  DEVSTACK_PREREQUISITE: { hint: 'Install what is missing and run the command again.' },
+  DEVSTACK_PREREQUISITE: { hint: 'Install what is missing and run the command again. The container image has none of it: the demo is run from a checkout.' },
   DEVSTACK_DOWNLOAD: { hint: 'Check the network and the settings of Maven or pip, then run the command again: it goes on from what is complete.', retryable: true },
   DEVSTACK_CHECKSUM: { hint: 'The download was thrown away. Check which mirror Maven or pip uses, then run the command again.' },
   DEVSTACK_PLATFORM: { hint: 'Use a machine of one of those kinds, or do without: file stores work everywhere.' },
@@ -26,6 +26,8 @@ export function folderError (error: unknown, folder: string): unknown {
     case 'EROFS':
     case 'ENOTDIR':
     case 'EEXIST':
+    // What Node's recursive mkdir says of a file system that is read-only.
+    case 'ENOENT':
       return devstackErrors.DEVSTACK_FOLDER('the folder cannot be written', { where: folder, cause: error })
     default:
       return error

@@ -55,6 +55,9 @@ await t.test('the overview names every mode; help MODE is MODE --help; a near mi
 await t.test('the version is that of package.json', async t => {
   const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
   t.match(await runCli(['--version']), { code: 0, stdout: `${version}\n`, stderr: '' })
+  const env = { ALERT_STREAM_REVISION: '4f2c' }
+  t.match(await runCli(['--version'], { env }), { code: 0, stdout: `${version} (revision 4f2c)\n`, stderr: '' }, 'with the revision that the image says')
+  t.match(await runCli(['config', 'serve'], { env }), { code: 0, stderr: '' }, 'which is not taken for a misspelt flag')
 })
 
 await t.test('wrong usage is exit code 2, from flags and from the environment', async t => {
