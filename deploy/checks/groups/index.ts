@@ -1,7 +1,9 @@
 // All groups of checks, in the order in which they run: the quick ones first.
 import type { Group } from '../check.ts'
 import { acls } from './acls.ts'
+import { helm } from './helm.ts'
 
 export const groups: readonly Group[] = [
-  acls
+  acls,
+  helm
 ]

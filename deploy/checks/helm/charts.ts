@@ -1,0 +1,71 @@
+// The charts and their environments, as they are found on disk: nothing here or in the checks lists them by name.
+import { readFile, readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+
+export interface Chart {
+  readonly name: string
+  readonly folder: string
+  readonly library: boolean
+  readonly version: string
+  readonly appVersion: string | undefined
+  /** Names of the charts that it takes along, as values address them. */
+  readonly dependencies: readonly string[]
+  /** Of values.yaml. */
+  readonly values: Readonly<Record<string, unknown>>
+}
+
+/** A set of values that a chart is rendered with. */
+export interface Variant {
+  readonly chart: Chart
+  /** `default values`, `ci/pinned`, `environment idfint`. */
+  readonly title: string
+  /** Of values, above values.yaml. */
+  readonly files: readonly string[]
+  readonly environment?: string
+}
+
+interface ChartFile {
+  readonly name: string
+  readonly type?: string
+  readonly version: string
+  readonly appVersion?: string
+  readonly dependencies?: ReadonlyArray<{ readonly name: string, readonly alias?: string }>
+}
+
+/** Every folder of deploy/helm that is a chart, by name. */
+export async function findCharts (root: string): Promise<Chart[]> {
+  const base = join(root, 'deploy', 'helm')
+  const names = (await readdir(base, { withFileTypes: true })).filter(entry => entry.isDirectory()).map(({ name }) => name).sort()
+  return await Promise.all(names.map(async name => await readChart(join(base, name))))
+}
+
+export async function readChart (folder: string): Promise<Chart> {
+  const { name, type, version, appVersion, dependencies = [] } = parse(await readFile(join(folder, 'Chart.yaml'), 'utf8')) as ChartFile
+  const values = parse(await readFile(join(folder, 'values.yaml'), 'utf8').catch(() => '{}')) as Record<string, unknown> | null
+  return { name, folder, library: type === 'library', version, appVersion, dependencies: dependencies.map(({ name, alias }) => alias ?? name), values: values ?? {} }
+}
+
+/** What a chart is rendered with: its own values, each file of its ci folder, each environment that has a file for it. */
+export async function variantsOf (root: string, chart: Chart): Promise<Variant[]> {
+  const ci = (await readdir(join(chart.folder, 'ci')).catch(() => [])).filter(name => name.endsWith('-values.yaml')).sort()
+  const environments = join(root, 'deploy', 'environments')
+  const variants: Variant[] = [
+    { chart, title: 'default values', files: [] },
+    ...ci.map(name => ({ chart, title: `ci/${name.slice(0, -'-values.yaml'.length)}`, files: [join(chart.folder, 'ci', name)] }))
+  ]
+  for (const environment of await environmentNames(root)) {
+    const file = join(environments, environment, `${chart.name}.yaml`)
+    if (await exists(file)) variants.push({ chart, title: `environment ${environment}`, files: [file], environment })
+  }
+  return variants
+}
+
+export async function environmentNames (root: string): Promise<string[]> {
+  const entries = await readdir(join(root, 'deploy', 'environments'), { withFileTypes: true }).catch(() => [])
+  return entries.filter(entry => entry.isDirectory()).map(({ name }) => name).sort()
+}
+
+async function exists (path: string): Promise<boolean> {
+  return await stat(path).then(() => true, () => false)
+}
