@@ -2,7 +2,7 @@
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, none, type Check, type Context, type Group, type Skipped } from '../check.ts'
-import { environmentNames, findCharts, variantsOf, type Chart, type Variant } from '../helm/charts.ts'
+import { environmentNames, findCharts, SHARED, variantsOf, type Chart, type Variant } from '../helm/charts.ts'
 import { elsewhere, makeJudge, unjudged, type Judge } from '../helm/kubeconform.ts'
 import { doubleFaults, labelFaults, matchFaults, namespaceFaults, selectorFaults } from '../helm/objects.ts'
 import { podFaults } from '../helm/pods.ts'
@@ -13,7 +13,7 @@ export const helm: Group = {
   name: 'helm',
   about: 'the Helm charts with all their values, and what they render',
   tools: ['helm', 'kubeconform', 'schemas', 'helm-docs', 'helm-unittest'],
-  claims: ['helm', 'environments'],
+  claims: ['helm', 'environments', 'argocd'],
   checks: async context => {
     const charts = await findCharts(context.root)
     // Made with the first check that needs it, as it needs the tools.
@@ -119,7 +119,7 @@ function environmentsCheck ({ root }: Context, charts: readonly Chart[]): Check 
       const environments = await environmentNames(root)
       for (const environment of environments) {
         for (const file of await readdir(join(root, 'deploy', 'environments', environment))) {
-          if (file === 'README.md') continue
+          if (file === 'README.md' || file === SHARED) continue
           const name = /^(.*)\.yaml$/.exec(file)?.[1]
           if (!charts.some(chart => chart.name === name && !chart.library)) faults.push(`${environment}/${file}: no chart is called ${name ?? file}`)
         }

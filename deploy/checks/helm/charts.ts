@@ -25,6 +25,11 @@ export interface Variant {
   readonly environment?: string
 }
 
+/** Of an environment: values that all of its charts share. */
+export const SHARED = 'global.yaml'
+/** What a chart takes that understands them. */
+const LIBRARY = 'alert-stream-common'
+
 interface ChartFile {
   readonly name: string
   readonly type?: string
@@ -33,11 +38,13 @@ interface ChartFile {
   readonly dependencies?: ReadonlyArray<{ readonly name: string, readonly alias?: string }>
 }
 
-/** Every folder of deploy/helm that is a chart, by name. */
+/** Every folder of deploy/helm that is a chart, by name; then the one of Argo CD's Applications. */
 export async function findCharts (root: string): Promise<Chart[]> {
   const base = join(root, 'deploy', 'helm')
   const names = (await readdir(base, { withFileTypes: true })).filter(entry => entry.isDirectory()).map(({ name }) => name).sort()
-  return await Promise.all(names.map(async name => await readChart(join(base, name))))
+  const applications = join(root, 'deploy', 'argocd')
+  const folders = [...names.map(name => join(base, name)), ...await exists(join(applications, 'Chart.yaml')) ? [applications] : []]
+  return await Promise.all(folders.map(readChart))
 }
 
 export async function readChart (folder: string): Promise<Chart> {
@@ -56,9 +63,17 @@ export async function variantsOf (root: string, chart: Chart): Promise<Variant[]
   ]
   for (const environment of await environmentNames(root)) {
     const file = join(environments, environment, `${chart.name}.yaml`)
-    if (await exists(file)) variants.push({ chart, title: `environment ${environment}`, files: [file], environment })
+    if (await exists(file)) variants.push({ chart, title: `environment ${environment}`, files: await environmentFiles(root, environment, chart), environment })
   }
   return variants
+}
+
+/** Below a chart's own values those that all charts of the environment share; the umbrella's own file has them already. */
+async function environmentFiles (root: string, environment: string, { name, dependencies }: Chart): Promise<string[]> {
+  const folder = join(root, 'deploy', 'environments', environment)
+  const shared = join(folder, SHARED)
+  const takesShared = dependencies.some(dependency => dependency === LIBRARY)
+  return takesShared && await exists(shared) ? [shared, join(folder, `${name}.yaml`)] : [join(folder, `${name}.yaml`)]
 }
 
 export async function environmentNames (root: string): Promise<string[]> {

@@ -1,6 +1,6 @@
 // What must hold for all rendered objects of a chart, whatever their kind: labels, selectors, namespaces, and that the parts find each other.
 import { podsOf } from './pods.ts'
-import { isOperator, nameOf, type KubernetesObject, type Rendered } from './render.ts'
+import { APPLICATIONS, isOperator, nameOf, type KubernetesObject, type Rendered } from './render.ts'
 
 /** Kinds without a namespace, of those that a chart might make. */
 const clusterKinds = [
@@ -60,7 +60,8 @@ export function labelFaults (objects: readonly KubernetesObject[]): string[] {
 
 /** All is in the release's namespace; only an operator is let out of it, into the one that it watches. */
 export function namespaceFaults ({ objects, rendering }: Pick<Rendered, 'objects' | 'rendering'>): string[] {
-  const operator = isOperator(rendering.chart.name)
+  // Neither has the one who makes the namespaces.
+  const operator = isOperator(rendering.chart.name) || rendering.chart.name === APPLICATIONS
   return objects.flatMap(object => {
     const { namespace } = object.metadata
     if (clusterKinds.includes(object.kind)) {

@@ -50,10 +50,13 @@ function setsVersion (values: unknown): boolean {
   return Object.entries(values).some(([key, value]) => key === 'strimziAPIVersion' || setsVersion(value))
 }
 
-/** Operators live in namespaces of their own. */
+/** Operators live in namespaces of their own, Applications beside Argo CD. */
 export function namespaceOf ({ name }: Pick<Chart, 'name'>): string {
-  return isOperator(name) ? name : NAMESPACE
+  return isOperator(name) ? name : name === APPLICATIONS ? 'argocd' : NAMESPACE
 }
+
+/** The chart of Argo CD's Applications. */
+export const APPLICATIONS = 'alert-stream-apps'
 
 export function isOperator (chart: string): boolean {
   return chart === 'strimzi-registry-operator' || chart === 'strimzi'
