@@ -1,9 +1,11 @@
 // All groups of checks, in the order in which they run: the quick ones first.
 import type { Group } from '../check.ts'
 import { acls } from './acls.ts'
+import { apiserver } from './apiserver.ts'
 import { helm } from './helm.ts'
 
 export const groups: readonly Group[] = [
   acls,
-  helm
+  helm,
+  apiserver
 ]

@@ -1,0 +1,156 @@
+// The checks of the group `apiserver`: every object of every rendering is handed to the API server, for each release of Strimzi, then each
+// environment is installed, changed and removed by helm. All in namespaces that take Pods of the level `restricted` only; a warning is a refusal.
+import { join } from 'node:path'
+import { Fault, type Check, type Context, type Skipped } from '../check.ts'
+import { ARGOCD_NAMESPACE, partsOf, umbrellaParts, type Part } from '../helm/applications.ts'
+import { environmentNames, findCharts, variantsOf, type Chart } from '../helm/charts.ts'
+import { namespaceOf, render, renderingsOf, titleOf, type KubernetesObject } from '../helm/render.ts'
+import { Cluster, expectOk, kindOf } from './cluster.ts'
+import { definedHere, definedKind, installDefinitions, installStrimzi, standIn, strimziReleases, type StrimziRelease } from './definitions.ts'
+import { Installation } from './installation.ts'
+import { workloadPods } from './pods.ts'
+
+/** The API version of Strimzi's kinds, by the release that is asked about it. */
+const API_VERSIONS: Readonly<Record<StrimziRelease, string>> = { '1.2.0': 'kafka.strimzi.io/v1', '0.51.0': 'kafka.strimzi.io/v1beta2' }
+
+export class ApiServerChecks {
+  readonly #context: Context
+  /** Objects whose definition nobody has here, by kind. */
+  readonly #undefined = new Map<string, number>()
+  #started: Promise<Cluster> | undefined
+
+  constructor (context: Context) {
+    this.#context = context
+  }
+
+  async list (): Promise<readonly Check[]> {
+    const { root } = this.#context
+    const charts = (await findCharts(root)).filter(({ library }) => !library)
+    const environments = await environmentNames(root)
+    return [
+      { title: 'a kube-apiserver starts, and takes the definitions of third parties', run: async () => { await this.#cluster() } },
+      ...strimziReleases.flatMap(release => [
+        { title: `it takes the definitions of Strimzi ${release}`, run: async () => { await installStrimzi(await this.#cluster(), this.#context, release) } },
+        ...charts.map(chart => this.#taken(chart, release)),
+        // One environment tells what an older operator's API version changes.
+        ...environments.slice(0, release === strimziReleases[0] ? undefined : 1).flatMap(environment => [
+          ...this.#installed(`${environment}, each chart`, release, async () => await partsOf(this.#context, environment)),
+          ...this.#installed(`${environment}, the umbrella`, release, async () => await umbrellaParts(this.#context, environment))
+        ])
+      ]),
+      { title: 'the configuration of Argo CD takes what deploy/argocd asks to be added to it', run: async () => { await this.#patched() } },
+      { title: 'the definitions of all kinds are known', run: async () => await Promise.resolve(this.#skipped()) }
+    ]
+  }
+
+  async #cluster (): Promise<Cluster> {
+    this.#started ??= this.#start()
+    return await this.#started
+  }
+
+  async #start (): Promise<Cluster> {
+    const cluster = await Cluster.start(this.#context)
+    await installDefinitions(cluster, this.#context)
+    return cluster
+  }
+
+  /** Every object, hooks and tests included, in every rendering; nothing is kept. */
+  #taken (chart: Chart, release: StrimziRelease): Check {
+    return {
+      title: `Strimzi ${release}: every object of ${chart.name}, however rendered, is taken without a warning`,
+      run: async () => {
+        const cluster = await this.#cluster()
+        const files: string[] = []
+        const accounts: KubernetesObject[] = []
+        for (const [title, objects] of await this.#renderingsFor(chart, release)) {
+          const known = await this.#known(cluster, chart, objects)
+          // A Pod may only use an account that is there.
+          accounts.push(...known.filter(({ kind }) => kind === 'ServiceAccount'))
+          files.push(await cluster.file([...known, ...workloadPods(known)], title))
+        }
+        if (files.length === 0) throw new Fault('it renders nothing for this release')
+        await withAccounts(cluster, accounts, async () => {
+          const args = ['apply', '--server-side', '--force-conflicts', '--dry-run=server', '--validate=strict', ...files.flatMap(file => ['-f', file])]
+          expectOk(await cluster.kubectl(args), `kubectl apply --dry-run=server of ${files.length} renderings`)
+        })
+      }
+    }
+  }
+
+  /** Those that have Strimzi's kinds in this release's API version only, or none of them. */
+  async #renderingsFor (chart: Chart, release: StrimziRelease): Promise<Array<[string, readonly KubernetesObject[]]>> {
+    const renderings = (await Promise.all((await variantsOf(this.#context.root, chart)).map(renderingsOf))).flat()
+    const rendered = await Promise.all(renderings.map(async rendering => await render(this.#context, rendering)))
+    return rendered
+      .filter(({ objects }) => objects.every(({ apiVersion }) => !apiVersion.startsWith('kafka.strimzi.io/') || apiVersion === API_VERSIONS[release]))
+      .map(({ rendering, objects }) => [titleOf(rendering), objects])
+  }
+
+  /** Installs our own definitions, stands in for those that nobody has here and leaves out the objects of these; the rest is put into its namespace. */
+  async #known (cluster: Cluster, chart: Chart, objects: readonly KubernetesObject[]): Promise<KubernetesObject[]> {
+    const served = await cluster.kinds()
+    await cluster.establish(definedHere(objects).filter(definition => !served.has(definedKind(definition))))
+    const kinds = await cluster.kinds()
+    const namespace = namespaceOf(chart)
+    await cluster.namespaces([namespace, ...objects.flatMap(({ metadata }) => metadata.namespace ?? [])])
+    const known: KubernetesObject[] = []
+    for (const object of objects) {
+      const kind = kindOf(object)
+      if (kinds.has(kind) && !this.#undefined.has(kind)) {
+        known.push(kinds.get(kind) === true ? { ...object, metadata: { namespace, ...object.metadata } } : object)
+        continue
+      }
+      // helm installs nothing of a chart of which it does not know a kind.
+      if (!this.#undefined.has(kind)) await cluster.establish([standIn(object)])
+      this.#undefined.set(kind, (this.#undefined.get(kind) ?? 0) + 1)
+    }
+    return known
+  }
+
+  /** The life of an environment: installed in the order of the waves, a second time refused, changed to a new version, removed. */
+  #installed (title: string, release: StrimziRelease, parts: () => Promise<readonly Part[]>): Check[] {
+    let installation: Promise<Installation> | undefined
+    const begun = async (): Promise<Installation> => {
+      installation ??= (async () => new Installation(this.#context, await this.#cluster(), await parts(), API_VERSIONS[release]))()
+      return await installation
+    }
+    const name = `Strimzi ${release}: ${title}`
+    return [
+      { title: `${name}: helm installs it in the order of the sync waves, and its Pods are admitted`, run: async () => { await (await begun()).install() } },
+      { title: `${name}: a second release in the same namespace is refused`, run: async () => { await (await begun()).refusesAnother() } },
+      { title: `${name}: helm upgrades it to another version and image`, run: async () => { await (await begun()).upgrade() } },
+      { title: `${name}: helm uninstalls it and leaves only what is to be kept`, run: async () => { await (await begun()).uninstall() } }
+    ]
+  }
+
+  async #patched (): Promise<void> {
+    const cluster = await this.#cluster()
+    await cluster.namespaces([ARGOCD_NAMESPACE])
+    await cluster.apply([await cluster.file([{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'argocd-cm', namespace: ARGOCD_NAMESPACE } }])])
+    const file = join(this.#context.root, 'deploy/argocd/argocd-cm.patch.yaml')
+    const answer = expectOk(await cluster.kubectl(['patch', 'configmap', 'argocd-cm', '--namespace', ARGOCD_NAMESPACE, '--patch-file', file, '--output', 'json']), 'kubectl patch')
+    const { data = {} } = JSON.parse(answer.stdout) as { readonly data?: Readonly<Record<string, string>> }
+    if (data['resource.customizations.health.argoproj.io_Application'] === undefined) throw new Fault('Argo CD would not look at the health of Applications', answer.stdout)
+  }
+
+  #skipped (): Skipped | undefined {
+    if (this.#undefined.size === 0) return undefined
+    const counts = [...this.#undefined].map(([kind, count]) => `${count} of ${kind}`)
+    return { skipped: `no package carries the definitions of some, and there is no folder that does (--crds): not looked at were ${counts.join(', ')}` }
+  }
+}
+
+async function withAccounts (cluster: Cluster, accounts: readonly KubernetesObject[], work: () => Promise<void>): Promise<void> {
+  const names = new Map(accounts.map(({ metadata: { name, namespace } }) => [`${namespace}/${name}`, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } }]))
+  if (names.size === 0) {
+    await work()
+    return
+  }
+  const file = await cluster.file([...names.values()])
+  try {
+    await cluster.apply([file])
+    await work()
+  } finally {
+    await cluster.kubectl(['delete', '--wait=false', '-f', file])
+  }
+}

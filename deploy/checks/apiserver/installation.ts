@@ -1,0 +1,112 @@
+// One environment's life in the cluster, by helm: installed chart by chart, changed to a new version, removed again. Hooks are left out, as nobody
+// runs here what they wait for.
+import { join } from 'node:path'
+import { Fault, none, type Context } from '../check.ts'
+import type { Part } from '../helm/applications.ts'
+import { render, type KubernetesObject } from '../helm/render.ts'
+import { expectOk, type Cluster } from './cluster.ts'
+import { workloadPods } from './pods.ts'
+
+/** What a later version of everything would be called. */
+const LATER = '99.0.0'
+
+export class Installation {
+  readonly #context: Context
+  readonly #cluster: Cluster
+  readonly #parts: readonly Part[]
+  readonly #strimzi: string
+  #before: readonly string[] = []
+  #installed = false
+
+  constructor (context: Context, cluster: Cluster, parts: readonly Part[], apiVersion: string) {
+    this.#context = context
+    this.#cluster = cluster
+    this.#parts = parts
+    this.#strimzi = apiVersion.slice(apiVersion.indexOf('/') + 1)
+  }
+
+  /** In the order given; then the Pods of all workloads, those of hooks and tests too, are offered to the namespaces that are there now. */
+  async install (): Promise<void> {
+    await this.#cluster.namespaces(this.#namespaces())
+    this.#before = await this.#contents()
+    for (const part of this.#parts) {
+      expectOk(await this.#cluster.helm(['install', part.release, part.chart.folder, ...this.#args(part)]), `helm install ${part.chart.name}`)
+    }
+    this.#installed = true
+    const pods = workloadPods(await this.#objects())
+    if (pods.length === 0) throw new Fault('no workload is rendered')
+    expectOk(await this.#cluster.kubectl(['create', '--dry-run=server', '--validate=strict', '-f', await this.#cluster.file(pods)]), `the creation of ${pods.length} Pods`)
+  }
+
+  /** There is one system in a namespace: its objects have fixed names, and helm has to say whose they are. */
+  async refusesAnother (): Promise<void> {
+    this.#expectInstalled()
+    for (const part of this.#parts) {
+      const { ok, said } = await this.#cluster.helm(['install', 'another', part.chart.folder, ...this.#args(part)])
+      if (ok) throw new Fault(`${part.chart.name} was installed a second time beside the first`)
+      if (!/invalid ownership metadata[^]*release-name/.test(said)) throw new Fault(`${part.chart.name} was refused for another reason`, said)
+    }
+  }
+
+  /** From packages of a later version, with another image and another label: all that a release changes, and no selector may. */
+  async upgrade (): Promise<void> {
+    this.#expectInstalled()
+    const changed = ['--set', 'global.image.tag=later', '--set', 'global.commonLabels.changed=yes']
+    for (const part of this.#parts) {
+      const { chart: { name, folder }, release } = part
+      const packages = join(this.#context.scratch, 'packages')
+      expectOk(await this.#cluster.helm(['package', folder, '--version', LATER, '--app-version', LATER, '--destination', packages]), `helm package ${name}`)
+      const later = join(packages, `${name}-${LATER}.tgz`)
+      expectOk(await this.#cluster.helm(['upgrade', release, later, ...this.#args(part), ...changed]), `helm upgrade ${name}`)
+    }
+  }
+
+  /** In the reverse order, even where not all of it was installed. What an object's own annotation keeps stays, and nothing else. */
+  async uninstall (): Promise<void> {
+    const refused: string[] = []
+    for (const { chart, release, namespace } of [...this.#parts].reverse()) {
+      // helm says which objects it keeps: no warning.
+      const { ok, said } = await this.#cluster.helm(['uninstall', release, '--namespace', namespace, '--no-hooks', '--ignore-not-found'])
+      if (!ok) refused.push(`helm uninstall ${chart.name}: ${said}`)
+    }
+    const left = (await this.#contents()).filter(name => !this.#before.includes(name))
+    for (const name of left) {
+      for (const namespace of this.#namespaces()) await this.#cluster.kubectl(['delete', name, '--namespace', namespace, '--ignore-not-found', '--wait=false'])
+    }
+    none(refused, 'charts that helm could not uninstall')
+    this.#expectInstalled()
+    const kept = new Set((await this.#objects()).filter(({ metadata }) => metadata.annotations?.['helm.sh/resource-policy'] === 'keep').map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`))
+    none(left.filter(name => !kept.has(withoutGroup(name))), 'objects that were left behind')
+    none([...kept].filter(name => !left.map(withoutGroup).includes(name)), 'objects that were to be kept and are gone')
+  }
+
+  #args ({ namespace, values }: Part): string[] {
+    return ['--namespace', namespace, '--no-hooks', ...values.flatMap(file => ['-f', file]), '--set', `global.strimziAPIVersion=kafka.strimzi.io/${this.#strimzi}`]
+  }
+
+  /** All of them, hooks and tests included, each in its namespace. */
+  async #objects (): Promise<KubernetesObject[]> {
+    const rendered = await Promise.all(this.#parts.map(async ({ chart, namespace, values }) => {
+      const { objects } = await render(this.#context, { chart, title: 'installed', files: values, strimzi: this.#strimzi, namespace })
+      return objects.map(object => ({ ...object, metadata: { namespace, ...object.metadata } }))
+    }))
+    return rendered.flat()
+  }
+
+  #expectInstalled (): void {
+    if (!this.#installed) throw new Fault('it was not installed')
+  }
+
+  async #contents (): Promise<string[]> {
+    return await this.#cluster.contents(this.#namespaces())
+  }
+
+  #namespaces (): string[] {
+    return [...new Set(this.#parts.map(({ namespace }) => namespace))]
+  }
+}
+
+/** `kafkatopic.kafka.strimzi.io/name` -> `kafkatopic/name` */
+function withoutGroup (name: string): string {
+  return name.replace(/\.[^/]*\//, '/')
+}
