@@ -1,0 +1,53 @@
+{{/*
+What would give somebody more than was meant, or nothing at all: a group that is another's, a pattern where Kafka takes names, a user of two kinds.
+Takes the root.
+*/}}
+{{- define "alert-stream-broker.checkUsers" -}}
+{{- $names := list -}}
+{{- range $index, $user := .Values.users -}}
+  {{- include "alert-stream-broker.checkName" (dict "what" (printf "users[%d].username" $index) "name" $user.username) -}}
+  {{- if has $user.username $names -}}
+    {{- fail (printf "users: %s is listed twice. Put its topics and groups into one entry" $user.username) -}}
+  {{- end -}}
+  {{- if has $user.username $.Values.superusers -}}
+    {{- fail (printf "users: %s is in superusers too, to whom no rule applies. Take it out of one of the lists" $user.username) -}}
+  {{- end -}}
+  {{- $names = append $names $user.username -}}
+  {{- include "alert-stream-broker.checkTopics" $user -}}
+  {{- include "alert-stream-broker.checkGroups" (dict "user" $user "users" $.Values.users) -}}
+{{- end -}}
+{{- end }}
+
+{{- define "alert-stream-broker.checkTopics" -}}
+{{- $user := . -}}
+{{- if not $user.readonlyTopics -}}
+  {{- fail (printf "users: %s has no readonlyTopics, so it could read nothing. Name its topics" $user.username) -}}
+{{- end -}}
+{{- range $topic := $user.readonlyTopics -}}
+  {{- if and (ne $topic "*") (not (regexMatch "^[a-zA-Z0-9._-]{1,249}$" $topic)) -}}
+    {{- fail (printf "users: %s, topic %q: topics are taken literally, of letters, digits, . _ and -; only \"*\" alone stands for all of them" $user.username $topic) -}}
+  {{- end -}}
+{{- end -}}
+{{- end }}
+
+{{- define "alert-stream-broker.checkGroups" -}}
+{{- $user := .user -}}
+{{- if not $user.groups -}}
+  {{- fail (printf "users: %s has no groups, so it could not consume. Give it its own: groups: [%s]" $user.username $user.username) -}}
+{{- end -}}
+{{- range $group := $user.groups -}}
+  {{- if or (not $group) (contains "*" $group) -}}
+    {{- fail (printf "users: %s, group %q: groups are prefixes, and this one would be everybody's. Begin it with the username" $user.username $group) -}}
+  {{- end -}}
+  {{- if not $user.allowForeignGroups -}}
+    {{- if not (hasPrefix $user.username $group) -}}
+      {{- fail (printf "users: %s, group %s does not begin with the username, so it could be another's. Rename it, or set allowForeignGroups: true for this user" $user.username $group) -}}
+    {{- end -}}
+    {{- range $other := $.users -}}
+      {{- if and (ne $other.username $user.username) (hasPrefix $group $other.username) -}}
+        {{- fail (printf "users: %s, group %s is a prefix of the user %s, whose groups it would have too. Rename one, or set allowForeignGroups: true for %s" $user.username $group $other.username $user.username) -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- end }}
