@@ -1,19 +1,45 @@
-// The table of who may do what in Kafka: what must be true of it for Strimzi to take it as it is.
+// The table of who may do what in Kafka, which test/access proves on a real broker: Strimzi has to take it as it is, and the charts have to render
+// it for the environment that reproduces DMTN-210, user for user.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { faultsOf } from '../acls.ts'
-import { none, type Group } from '../check.ts'
+import { none, type Context, type Group } from '../check.ts'
+import { findCharts, variantsOf } from '../helm/charts.ts'
+import { render, renderingsOf, type KubernetesObject } from '../helm/render.ts'
+import { differences, usersOf, type Table } from '../kafka-users.ts'
+
+const ENVIRONMENT = 'idfint'
 
 export const acls: Group = {
   name: 'acls',
   about: 'who may do what in Kafka',
-  tools: [],
+  tools: ['helm'],
   claims: ['acls.json'],
-  checks: async ({ root }) => await Promise.resolve([{
-    title: 'deploy/acls.json is a table that Strimzi takes, and gives nobody more than the design does',
-    run: async () => {
-      const table = JSON.parse(await readFile(join(root, 'deploy', 'acls.json'), 'utf8')) as Parameters<typeof faultsOf>[0]
-      none(faultsOf(table), 'faults')
-    }
-  }])
+  checks: async context => await Promise.resolve([
+    {
+      title: 'deploy/acls.json is a table that Strimzi takes, and gives nobody more than the design does',
+      run: async () => { none(faultsOf(await readTable(context)), 'faults') }
+    },
+    ...['v1', 'v1beta2'].map(strimzi => ({
+      title: `the users that the charts render for ${ENVIRONMENT}, Strimzi ${strimzi}, are those of deploy/acls.json, rule for rule`,
+      run: async () => {
+        const objects = await objectsOf(context, strimzi)
+        none(differences(usersOf(objects), await readTable(context)), 'differences')
+      }
+    }))
+  ])
+}
+
+async function readTable ({ root }: Context): Promise<Table> {
+  return JSON.parse(await readFile(join(root, 'deploy', 'acls.json'), 'utf8')) as Table
+}
+
+/** Of all charts with their values of that environment; the umbrella renders the same ones again, and is left out. */
+async function objectsOf (context: Context, strimzi: string): Promise<KubernetesObject[]> {
+  const charts = await findCharts(context.root)
+  const components = charts.filter(({ library, dependencies }) => !library && !dependencies.some(name => charts.some(chart => chart.name === name && !chart.library)))
+  const variants = (await Promise.all(components.map(async chart => await variantsOf(context.root, chart)))).flat().filter(({ environment }) => environment === ENVIRONMENT)
+  const renderings = (await Promise.all(variants.map(renderingsOf))).flat().filter(rendering => rendering.strimzi === undefined || rendering.strimzi === strimzi)
+  const rendered = await Promise.all(renderings.map(async rendering => await render(context, rendering)))
+  return rendered.flatMap(({ objects }) => [...objects])
 }

@@ -3,9 +3,11 @@ import type { Group } from '../check.ts'
 import { acls } from './acls.ts'
 import { apiserver } from './apiserver.ts'
 import { helm } from './helm.ts'
+import { program } from './program.ts'
 
 export const groups: readonly Group[] = [
   acls,
   helm,
+  program,
   apiserver
 ]

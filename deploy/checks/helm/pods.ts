@@ -126,6 +126,7 @@ function commonFaults (context: SecurityContext): string[] {
 /** What this deployment asks of its pods besides; `served` where a Service leads to them. */
 export function houseFaults (pod: Pod, served: boolean): string[] {
   const { spec, owner } = pod
+  const isMain = (container: string): boolean => spec.containers.some(({ name }) => name === container)
   const lasting = ['Deployment', 'StatefulSet', 'DaemonSet'].includes(owner.kind)
   const faults: string[] = []
   // Kubernetes makes variables of Services, and the program reads variables: ALERT_STREAM_SIMULATOR_PORT would be one of both.
@@ -137,8 +138,8 @@ export function houseFaults (pod: Pod, served: boolean): string[] {
       // None for cpu: one that is throttled answers its probes late.
       ...resources?.limits?.memory === undefined ? ['has no limit of memory'] : [],
       ...securityContext?.readOnlyRootFilesystem !== true ? ['may write to its root file system'] : [],
-      ...lasting && livenessProbe === undefined ? ['has no livenessProbe'] : [],
-      ...lasting && served && readinessProbe === undefined ? ['has no readinessProbe, and a Service leads to it'] : []
+      ...lasting && isMain(name) && livenessProbe === undefined ? ['has no livenessProbe'] : [],
+      ...lasting && isMain(name) && served && readinessProbe === undefined ? ['has no readinessProbe, and a Service leads to it'] : []
     ]
     faults.push(...lacks.map(lack => `container ${name}: ${lack}`))
   }

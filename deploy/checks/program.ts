@@ -1,0 +1,155 @@
+// What the charts hand to our program, read by the program's own tables: the mode, every flag and every variable has to be one that this mode takes,
+// with a value that it takes, and every file that is named has to be mounted. So neither the charts nor the program can drift.
+import { isAbsolute, posix } from 'node:path'
+import { readCommandLine } from '../../src/cli/command-line.ts'
+import { findMode } from '../../src/cli/find-mode.ts'
+import type { Flags, FlagSpec } from '../../src/config/flags.ts'
+import { variablesOf } from '../../src/config/parse.ts'
+import type { Mode } from '../../src/modes/mode.ts'
+import { storeUrls } from '../../src/modes/parts.ts'
+import { formatError } from '../../src/pipeline/errors.ts'
+import type { Container, Pod } from './helm/pods.ts'
+
+/** The image: what it sets itself, and where it has files. */
+export interface Image {
+  readonly env: Readonly<Record<string, string>>
+  readonly folders: readonly string[]
+}
+
+/** Variables that Node and the libraries read; any other would be read by nobody. */
+const otherVariables = [
+  'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'UV_THREADPOOL_SIZE', 'TZ', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY',
+  'GOOGLE_APPLICATION_CREDENTIALS', 'GOOGLE_CLOUD_PROJECT', 'STORAGE_EMULATOR_HOST'
+]
+
+/** Whether a container runs the one image: by the end of the repository's name, whichever registry it is in. */
+export function isOurs ({ image = '' }: Pick<Container, 'image'>): boolean {
+  return /(^|\/)alert-stream([:@]|$)/.test(image)
+}
+
+/** The environment of a Containerfile's last stage. */
+export function imageEnv (containerfile: string): Record<string, string> {
+  const stage = containerfile.replaceAll(/\\\n/g, ' ').split(/^FROM /m).at(-1) ?? ''
+  return Object.fromEntries([...stage.matchAll(/^ENV (.*)$/gm)].flatMap(([, line = '']) => [...line.matchAll(/(\w+)=(\S*)/g)].map(([, name = '', value = '']) => [name, value])))
+}
+
+/** What is wrong with a container of ours; one line each. Nothing connects to anything. */
+export async function containerFaults (container: Container, pod: Pod, image: Image): Promise<string[]> {
+  const words = container.command?.[0] === 'alert-stream' ? [...container.command.slice(1), ...container.args ?? []] : [...container.args ?? []]
+  // What a helm test runs inside the image besides the program is that test's own.
+  if (container.command !== undefined && container.command[0] !== 'alert-stream') return pod.owner.metadata.annotations?.['helm.sh/hook'] === 'test' ? [] : ['its command is not the program']
+  const [name, ...args] = words.map(word => expand(word, container))
+  if (name === undefined) return ['has no args: the first one picks the mode']
+  let mode: Mode<Flags>
+  try {
+    mode = await findMode(name)
+  } catch (error) {
+    return [formatError(error)]
+  }
+  const faults = [...shapeFaults(args), ...variableFaults(container, mode), ...fileFaults(args, container, pod, image)]
+  try {
+    const line = await readCommandLine(mode, args, environmentOf(container, mode, image))
+    if (line === undefined) return faults
+    faults.push(...portFaults(line.config as Ports, container))
+    faults.push(...graceFaults(line.config as Ports, pod))
+    // What a mode demands of several flags together, as far as it can tell before it connects.
+    await mode.describe?.(line.config, line.positionals)
+    if ('alert-store' in mode.flags && name !== 'demo') storeUrls(line.config as unknown as Parameters<typeof storeUrls>[0])
+  } catch (error) {
+    faults.push(formatError(error))
+  }
+  return faults
+}
+
+/** One word per flag, so that a value can never be taken for the next one. */
+function shapeFaults (args: readonly string[]): string[] {
+  const seen = new Set<string>()
+  return args.flatMap(word => {
+    const flag = /^--?([^=]*)/.exec(word)?.[1]
+    if (flag === undefined) return []
+    const twice = seen.has(flag)
+    seen.add(flag)
+    return twice ? [`--${flag} is given twice`] : []
+  })
+}
+
+function variableFaults ({ env = [], envFrom = [] }: Container, { mode, flags }: Mode<Flags>): string[] {
+  const known = new Set(Object.entries<FlagSpec>(flags).flatMap(([name, spec]) => variablesOf(name, spec)))
+  const seen = new Set<string>()
+  return [
+    ...envFrom.length > 0 ? ['envFrom: nobody can tell which variables come of it'] : [],
+    ...env.flatMap(({ name }) => {
+      const twice = seen.has(name) ? [`the variable ${name} is given twice`] : []
+      seen.add(name)
+      return known.has(name) || otherVariables.includes(name) ? twice : [...twice, `the mode ${mode} reads no variable ${name}`]
+    })
+  ]
+}
+
+/** As the program would find it; what comes from a Secret or a field is only known in the cluster, so a word that fits stands for it. */
+function environmentOf ({ env = [] }: Container, { flags }: Mode<Flags>, image: Image): Record<string, string> {
+  const fitting = (name: string): string => {
+    const spec = Object.entries<FlagSpec>(flags).find(([flag, each]) => variablesOf(flag, each).includes(name))?.[1]
+    switch (spec?.type) {
+      case 'integer':
+      case 'number': return String(spec.min ?? 1)
+      case 'switch': return 'true'
+      case 'choice': return spec.choices[0] ?? ''
+      default: return 'from-the-cluster'
+    }
+  }
+  return { ...image.env, ...Object.fromEntries(env.map(({ name, value, valueFrom }) => [name, valueFrom === undefined ? value ?? '' : fitting(name)])) }
+}
+
+/** `$(NAME)` as the kubelet replaces it. */
+function expand (word: string, { env = [] }: Container): string {
+  return word.replaceAll(/\$\((\w+)\)/g, (whole, name: string) => {
+    const variable = env.find(each => each.name === name)
+    return variable === undefined ? whole : variable.value ?? 'from-the-cluster'
+  })
+}
+
+/** Every absolute path among the words and variables is in the image or mounted, and of a Secret's chosen keys if those are chosen. */
+function fileFaults (args: readonly string[], container: Container, { spec }: Pod, image: Image): string[] {
+  const values = [
+    ...args.map(word => word.replace(/^--[^=]*=/, '')),
+    ...(container.env ?? []).filter(({ name }) => !otherVariables.includes(name)).map(({ value = '' }) => value)
+  ].map(value => value.replace(/^file:\/\//, ''))
+  // A path of a URL is none in the file system.
+  const named = args.filter(word => /^--(path-prefix|[\w-]*url)=/.test(word)).map(word => word.replace(/^--[^=]*=/, ''))
+  const paths = [...new Set(values)].filter(value => isAbsolute(value) && !named.includes(value) && !(container.env ?? []).some(({ name, value: own }) => /PATH_PREFIX|URL/.test(name) && own === value))
+  return paths.flatMap(path => {
+    const mount = container.volumeMounts?.filter(({ mountPath }) => isBelow(path, mountPath)).sort((a, b) => b.mountPath.length - a.mountPath.length)[0]
+    if (mount === undefined) return image.folders.some(folder => isBelow(path, folder)) ? [] : [`${path}: nothing is mounted there, and the image has no such folder`]
+    const volume = spec.volumes?.find(({ name }) => name === mount.name)
+    if (volume === undefined) return [`${path}: there is no volume ${mount.name}`]
+    const { items } = (volume.secret ?? volume.configMap ?? {}) as { readonly items?: ReadonlyArray<{ readonly path: string }> }
+    const inside = posix.relative(mount.mountPath, path)
+    return items === undefined || inside === '' || items.some(item => item.path === inside) ? [] : [`${path}: the volume ${mount.name} has no file ${inside}`]
+  })
+}
+
+function isBelow (path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`)
+}
+
+interface Ports { readonly adminPort?: number, readonly adminHost?: string, readonly listenPort?: number, readonly listenHost?: string, readonly drainSeconds?: number }
+
+/** Probes and Services find the ports by name; the program has to listen there, and not for itself only. */
+function portFaults ({ adminPort, adminHost, listenPort, listenHost }: Ports, { ports = [] }: Container): string[] {
+  const declared = (name: string): number | undefined => ports.find(port => port.name === name)?.containerPort
+  const faults: string[] = []
+  const admin = declared('admin')
+  if (admin !== undefined && admin !== adminPort) faults.push(`port admin is ${admin}, the program opens ${adminPort ?? 'none'}`)
+  if (admin !== undefined && adminHost === '127.0.0.1') faults.push('the admin port is open inside the pod only')
+  const http = declared('http')
+  if (http !== undefined && http !== listenPort) faults.push(`port http is ${http}, the program listens on ${listenPort ?? 'none'}`)
+  if (http !== undefined && listenHost === '127.0.0.1') faults.push('the program listens inside the pod only')
+  return faults
+}
+
+/** The pod is given longer than the program takes to drain, or it is killed over its work. */
+function graceFaults ({ drainSeconds }: Ports, { spec }: Pod): string[] {
+  const grace = spec.terminationGracePeriodSeconds ?? 30
+  return drainSeconds !== undefined && grace <= drainSeconds ? [`terminationGracePeriodSeconds is ${grace}, and the program drains for up to ${drainSeconds} s`] : []
+}
