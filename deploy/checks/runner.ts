@@ -9,6 +9,9 @@ import { Fault, ToolMissing, type Check, type Context, type Group } from './chec
 import { runChild } from './child.ts'
 import { Toolbox, type ToolName } from './tools/index.ts'
 
+/** Helm tells of each chart that is a link, which they are on purpose. */
+const NOISE = /^level=INFO msg="found symbolic link in path/
+
 export interface RunnerOptions {
   readonly root: string
   readonly crds: string | undefined
@@ -125,11 +128,13 @@ export class Runner {
   }
 
   async #check (check: Check): Promise<void> {
+    const started = Date.now()
     try {
       const result = await check.run()
       if (result === undefined) {
         this.#counts.passed++
-        this.#options.write(`ok - ${check.title}`)
+        const ms = Date.now() - started
+        this.#options.write(`ok - ${check.title}${ms < 1000 ? '' : ` (${(ms / 1000).toFixed(1)} s)`}`)
       } else {
         this.#counts.skipped++
         this.#options.write(`skip - ${check.title}: ${result.skipped}`)
@@ -147,7 +152,7 @@ export class Runner {
     write(`not ok - ${title}`)
     const said = error instanceof Fault || error instanceof ToolMissing ? error.message : error instanceof Error ? error.stack ?? error.message : String(error)
     const words = error instanceof Fault && error.words !== '' ? `\n${error.words}` : ''
-    for (const line of `${said}${words}`.trimEnd().split('\n')) write(`    ${line}`)
+    for (const line of `${said}${words}`.trimEnd().split('\n').filter(line => !NOISE.test(line))) write(`    ${line}`)
   }
 
   async #claimed (groups: readonly Group[]): Promise<void> {

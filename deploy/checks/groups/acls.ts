@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { faultsOf } from '../acls.ts'
 import { none, type Context, type Group } from '../check.ts'
-import { findCharts, variantsOf } from '../helm/charts.ts'
+import { components, findCharts, variantsOf } from '../helm/charts.ts'
 import { render, renderingsOf, type KubernetesObject } from '../helm/render.ts'
 import { differences, usersOf, type Table } from '../kafka-users.ts'
 
@@ -36,9 +36,7 @@ async function readTable ({ root }: Context): Promise<Table> {
 
 /** Of all charts with their values of that environment; the umbrella renders the same ones again, and is left out. */
 async function objectsOf (context: Context, strimzi: string): Promise<KubernetesObject[]> {
-  const charts = await findCharts(context.root)
-  const components = charts.filter(({ library, dependencies }) => !library && !dependencies.some(name => charts.some(chart => chart.name === name && !chart.library)))
-  const variants = (await Promise.all(components.map(async chart => await variantsOf(context.root, chart)))).flat().filter(({ environment }) => environment === ENVIRONMENT)
+  const variants = (await Promise.all(components(await findCharts(context.root)).map(async chart => await variantsOf(context.root, chart)))).flat().filter(({ environment }) => environment === ENVIRONMENT)
   const renderings = (await Promise.all(variants.map(renderingsOf))).flat().filter(rendering => rendering.strimzi === undefined || rendering.strimzi === strimzi)
   const rendered = await Promise.all(renderings.map(async rendering => await render(context, rendering)))
   return rendered.flatMap(({ objects }) => [...objects])

@@ -6,7 +6,7 @@ import { environmentNames, findCharts, SHARED, variantsOf, type Chart, type Vari
 import { elsewhere, makeJudge, unjudged, type Judge } from '../helm/kubeconform.ts'
 import { doubleFaults, labelFaults, matchFaults, namespaceFaults, selectorFaults } from '../helm/objects.ts'
 import { podFaults } from '../helm/pods.ts'
-import { render, renderingsOf, titleOf, type Rendered, type Rendering } from '../helm/render.ts'
+import { asksForValues, render, renderingsOf, titleOf, type Rendered, type Rendering } from '../helm/render.ts'
 import { refusesUnknownKeys, undocumented, unused } from '../helm/values.ts'
 
 export const helm: Group = {
@@ -41,7 +41,7 @@ async function chartChecks (context: Context, chart: Chart, judge: () => Promise
   ]
   if (chart.library) return { checks: general, renderings: [] }
   const renderings = (await Promise.all(variants.map(renderingsOf))).flat()
-  const all = async (): Promise<Rendered[]> => await Promise.all(renderings.map(async rendering => await render(context, rendering)))
+  const all = async (): Promise<Rendered[]> => await renderedOnes(context, renderings)
   const over = (title: string, faultsOf: (rendered: Rendered) => readonly string[]): Check => ({
     title: `${name}: ${title}`,
     run: async () => {
@@ -53,13 +53,7 @@ async function chartChecks (context: Context, chart: Chart, judge: () => Promise
     renderings,
     checks: [
       ...general,
-      ...renderings.map(rendering => ({
-        title: `${titleOf(rendering)}: rendered, and kubeconform -strict accepts every object`,
-        run: async () => {
-          const { text } = await render(context, rendering)
-          await (await judge()).judge(text)
-        }
-      })),
+      ...renderings.map(rendering => renderingCheck(context, rendering, judge)),
       { title: `${name} passes its tests by helm-unittest`, run: async () => { await unittest(context, chart) } },
       { title: `${name} has the README that helm-docs makes`, run: async () => { await readme(context, chart) } },
       ...variants.map(variant => ({
@@ -75,6 +69,29 @@ async function chartChecks (context: Context, chart: Chart, judge: () => Promise
       over('no object is there twice', ({ objects }) => doubleFaults(objects))
     ]
   }
+}
+
+function renderingCheck (context: Context, rendering: Rendering, judge: () => Promise<Judge>): Check {
+  const bare = rendering.files.length === 0
+  return {
+    title: `${titleOf(rendering)}: ${bare ? 'rendered or refused with the values to set' : 'rendered'}, and kubeconform -strict accepts every object`,
+    run: async () => {
+      try {
+        const { text } = await render(context, rendering)
+        await (await judge()).judge(text)
+      } catch (error) {
+        if (!bare || !asksForValues(error, rendering.chart)) throw error
+      }
+    }
+  }
+}
+
+/** Those that render: that the others do not is said by their own check. */
+async function renderedOnes (context: Context, renderings: readonly Rendering[]): Promise<Rendered[]> {
+  const settled = await Promise.allSettled(renderings.map(async rendering => await render(context, rendering)))
+  const rendered = settled.flatMap(each => each.status === 'fulfilled' ? [each.value] : [])
+  if (rendered.length === 0) throw new Fault('it renders with none of its values')
+  return rendered
 }
 
 async function lint (context: Context, chart: Chart, variants: readonly Variant[]): Promise<void> {
@@ -110,10 +127,10 @@ function difference (found: string, made: string): string {
   return `line ${line + 1}\n- ${before[line] ?? '(end)'}\n+ ${after[line] ?? '(end)'}`
 }
 
-/** Each file of an environment belongs to a chart, and says the same whichever environment it is of: nothing lies there unread. */
+/** Nothing lies there unread. */
 function environmentsCheck ({ root }: Context, charts: readonly Chart[]): Check {
   return {
-    title: 'every file of deploy/environments is the values of a chart',
+    title: 'every file of deploy/environments is the values of a chart, or of all of them',
     run: async () => {
       const faults: string[] = []
       const environments = await environmentNames(root)
@@ -135,7 +152,7 @@ function registryCheck (context: Context, renderings: readonly Rendering[], judg
   return {
     title: 'every StrimziSchemaRegistry is accepted by the published definition as well as by ours',
     run: async (): Promise<void | Skipped> => {
-      const rendered = await Promise.all(renderings.map(async rendering => await render(context, rendering)))
+      const rendered = await renderedOnes(context, renderings)
       const registries = rendered.flatMap(({ objects }) => objects).filter(({ kind }) => kind === 'StrimziSchemaRegistry')
       if (registries.length === 0) throw new Fault('no chart renders one')
       return await (await judge()).judgePublished(registries.map(object => JSON.stringify(object)).join('\n---\n'))
@@ -147,7 +164,7 @@ function missingCheck (context: Context, renderings: readonly Rendering[], judge
   return {
     title: `every ${name} is judged by its definition`,
     run: async (): Promise<void | Skipped> => {
-      const rendered = await Promise.all(renderings.map(async rendering => await render(context, rendering)))
+      const rendered = await renderedOnes(context, renderings)
       const { missing } = await judge()
       const objects = rendered.flatMap(({ objects }) => objects)
       if (!objects.some(({ apiVersion, kind }) => `${apiVersion.split('/')[0]}/${kind}` === name)) throw new Fault('no chart renders one')

@@ -19,7 +19,7 @@ export const program: Group = {
     return [
       ...perChart.map((renderings): Check => ({
         title: `${renderings[0]?.chart.name}: mode, flags, variables, files and ports of each container are the program's`,
-        run: async () => { ours.push(...await chartFaults(context, renderings, image)) }
+        run: async () => { await checkContainers(context, renderings, image, ours) }
       })),
       {
         title: 'the charts run the modes sync-schema, create-stream, play-stream, ingest, redrive and serve',
@@ -34,12 +34,15 @@ export const program: Group = {
   }
 }
 
-/** Throws where one has a fault; resolves with the modes that they run. */
-async function chartFaults (context: Context, renderings: readonly Rendering[], image: Image): Promise<string[]> {
-  const modes: string[] = []
+/** Throws where one has a fault; adds the modes that they run. */
+async function checkContainers (context: Context, renderings: readonly Rendering[], image: Image, modes: string[]): Promise<void> {
   const faults: string[] = []
   for (const rendering of renderings) {
-    const { objects } = await render(context, rendering)
+    // What does not render is a failure of its own, in the group helm.
+    const { objects } = await render(context, rendering).catch((error: unknown) => {
+      if (error instanceof Fault) return { objects: [] }
+      throw error
+    })
     for (const pod of objects.flatMap(podsOf)) {
       for (const container of containersOf(pod).filter(isOurs)) {
         modes.push(container.args?.[0] ?? '')
@@ -49,7 +52,6 @@ async function chartFaults (context: Context, renderings: readonly Rendering[], 
     }
   }
   none([...new Set(faults)], 'faults')
-  return modes
 }
 
 async function readImage ({ root }: Context): Promise<Image> {

@@ -38,13 +38,32 @@ interface ChartFile {
   readonly dependencies?: ReadonlyArray<{ readonly name: string, readonly alias?: string }>
 }
 
-/** Every folder of deploy/helm that is a chart, by name; then the one of Argo CD's Applications. */
+/** Every folder of deploy/helm, each a chart, and other folders of deploy/ that are one, by name. */
 export async function findCharts (root: string): Promise<Chart[]> {
+  const folders = async (path: string): Promise<string[]> =>
+    (await readdir(path, { withFileTypes: true })).filter(entry => entry.isDirectory()).map(({ name }) => join(path, name)).sort()
+  const others: string[] = []
+  for (const folder of await folders(join(root, 'deploy'))) if (await exists(join(folder, 'Chart.yaml'))) others.push(folder)
+  const values = await foreignValues(root)
+  return await Promise.all([...(await folders(join(root, 'deploy', 'helm'))).filter(folder => !values.includes(folder)), ...others].map(readChart))
+}
+
+/** Folders of deploy/helm with nothing but values for a chart of somebody else's. */
+export async function foreignValues (root: string): Promise<string[]> {
   const base = join(root, 'deploy', 'helm')
-  const names = (await readdir(base, { withFileTypes: true })).filter(entry => entry.isDirectory()).map(({ name }) => name).sort()
-  const applications = join(root, 'deploy', 'argocd')
-  const folders = [...names.map(name => join(base, name)), ...await exists(join(applications, 'Chart.yaml')) ? [applications] : []]
-  return await Promise.all(folders.map(readChart))
+  const found: string[] = []
+  for (const entry of await readdir(base, { withFileTypes: true })) {
+    const folder = join(base, entry.name)
+    if (!entry.isDirectory()) continue
+    const files = await readdir(folder)
+    if (files.includes('values.yaml') && files.every(name => ['values.yaml', 'README.md'].includes(name))) found.push(folder)
+  }
+  return found
+}
+
+/** Those that are installed one by one: neither the library nor a chart that takes others along. */
+export function components (charts: readonly Chart[]): Chart[] {
+  return charts.filter(({ library, dependencies }) => !library && !dependencies.some(name => charts.some(chart => chart.name === name && !chart.library)))
 }
 
 export async function readChart (folder: string): Promise<Chart> {

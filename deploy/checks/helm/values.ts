@@ -1,10 +1,10 @@
 // What must hold for a chart's values: each is documented and does something, and its schema refuses what is none of them.
-import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMap, isScalar, parse, parseDocument, type Node } from 'yaml'
 import { Fault, type Context } from '../check.ts'
 import type { Chart, Variant } from './charts.ts'
-import { namespaceOf, templateArgs } from './render.ts'
+import { namespaceOf, templateArgs, templatesOf } from './render.ts'
 
 export type Path = ReadonlyArray<string | number>
 
@@ -49,39 +49,48 @@ export function changed (value: unknown): unknown {
 
 /** Values that change nothing of what is rendered, whichever of the variants they are changed in. */
 export async function unused (context: Context, chart: Chart, variants: readonly Variant[]): Promise<string[]> {
-  const templates = await templateText(chart)
+  const templates = withoutAliases(await templatesOf(chart.folder))
   // Those of a chart that is taken along are that chart's to use; those whose whole path stands in a template need no proof.
   const candidates = leaves(chart.values).filter(({ path }) => !chart.dependencies.includes(String(path[0])) && !mentions(templates, path))
   const helm = await context.tool('helm')
   const namespace = namespaceOf(chart)
-  const output = async (files: readonly string[], args: readonly string[]): Promise<string> => {
+  const output = async (files: readonly string[], args: readonly string[]): Promise<string | undefined> => {
     const { code, stdout } = await context.run(helm, templateArgs(chart.folder, { namespace, files, args: ['--skip-schema-validation', ...args] }))
+    return code === 0 ? stdout : undefined
+  }
+  const before = await inTwos(variants, async ({ files }) => ({ files, text: await output(files, []) }))
+  // Those with the most in them first: an option that is off hides what belongs to it.
+  const bases = before.filter(({ text }) => text !== undefined).sort((one, other) => (other.text?.length ?? 0) - (one.text?.length ?? 0))
+  const alive = await inTwos(candidates, async ({ path, value }) => {
+    const setting = `${path.map(key => String(key).replaceAll('.', '\\.')).join('.')}=${JSON.stringify(changed(value))}`
     // A template that refuses the changed value has read it.
-    return code === 0 ? stdout : 'refused'
-  }
-  const before = await Promise.all(variants.map(async ({ files }) => await output(files, [])))
-  const faults: string[] = []
-  for (const { path, value } of candidates) {
-    let alive = false
-    for (const [index, { files }] of variants.entries()) {
-      const setting = `${path.map(key => String(key).replaceAll('.', '\\.')).join('.')}=${JSON.stringify(changed(value))}`
-      alive = await output(files, ['--set-json', setting]) !== before[index]
-      if (alive) break
-    }
-    if (!alive) faults.push(path.join('.'))
-  }
-  return faults
+    for (const { files, text } of bases) if (await output(files, ['--set-json', setting]) !== text) return true
+    return false
+  })
+  return candidates.filter((_, index) => alive[index] !== true).map(({ path }) => path.join('.'))
+}
+
+/** Two at a time: Helm is short of work for more. */
+async function inTwos<T, R> (items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  const queue = items.entries()
+  await Promise.all([0, 1].map(async () => { for (const [index, item] of queue) results[index] = await work(item) }))
+  return results
+}
+
+/** `$kafka := .Values.kafka` and `$kafka.version` -> `.Values.kafka.version`, where the name means the same everywhere. */
+export function withoutAliases (templates: string): string {
+  const meanings = new Map<string, Set<string>>()
+  for (const [, name = '', meaning = ''] of templates.matchAll(/\$(\w+)\s*:?=\s*([^}]*?)\s*-?\}\}/g)) meanings.set(name, (meanings.get(name) ?? new Set()).add(meaning))
+  return templates.replaceAll(/\$(\w+)(?=\.)/g, (whole, name: string) => {
+    const [meaning = '', ...others] = meanings.get(name) ?? []
+    return others.length === 0 && /^\.Values(\.\w+)+$/.test(meaning) ? meaning : whole
+  })
 }
 
 function mentions (templates: string, path: Path): boolean {
   const name = path.join('\\.')
   return new RegExp(`\\.Values\\.${name}(?![\\w.-])`).test(templates)
-}
-
-async function templateText (chart: Chart): Promise<string> {
-  const folder = join(chart.folder, 'templates')
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  return (await Promise.all(entries.filter(entry => entry.isFile()).map(async entry => await readFile(join(entry.parentPath, entry.name), 'utf8')))).join('\n')
 }
 
 export interface SchemaNode {
