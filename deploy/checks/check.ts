@@ -23,6 +23,8 @@ export interface Group {
   readonly tools: readonly ToolName[]
   /** What it looks at in deploy/, each with all that lies below; the default is nothing. What nobody claims fails. */
   readonly claims?: readonly string[]
+  /** How many of its checks run at the same time, default one; they are reported in order all the same. */
+  readonly atOnce?: number
   /**
    * Its checks, in the order in which they run. Should find what there is to check and leave the work to `run`: where a tool is missing, it is
    * called to count what could not be checked.

@@ -25,6 +25,8 @@ export interface RunnerOptions {
   readonly tool?: (name: ToolName) => Promise<string>
 }
 
+type Outcome = { readonly title: string, readonly ms: number } & ({ readonly skipped: string | undefined } | { readonly error: unknown })
+
 export interface Counts {
   passed: number
   failed: number
@@ -48,7 +50,7 @@ export class Runner {
     const { signal } = this.#options
     const scratch = await mkdtemp(join(tmpdir(), 'check-deploy-'))
     try {
-      await this.#check({ title: 'everything in deploy/ is checked by a group', run: async () => { await this.#claimed(groups) } })
+      this.#report(await outcomeOf({ title: 'everything in deploy/ is checked by a group', run: async () => { await this.#claimed(groups) } }))
       for (const group of groups) {
         if (only !== undefined && !only.includes(group.name)) continue
         if (signal.aborted) break
@@ -86,9 +88,13 @@ export class Runner {
       defer: work => { deferred.push(work) }
     }
     try {
-      for (const check of await this.#checksOf(group, context)) {
-        if (signal.aborted) break
-        await this.#check(check)
+      const waiting = [...await this.#checksOf(group, context)]
+      const running: Array<Promise<Outcome>> = []
+      while (waiting.length + running.length > 0) {
+        while (!signal.aborted && waiting.length > 0 && running.length < (group.atOnce ?? 1)) running.push(outcomeOf(waiting.shift() as Check))
+        const first = running.shift()
+        if (first === undefined) break
+        this.#report(await first)
       }
     } finally {
       for (const work of deferred.reverse()) {
@@ -127,22 +133,17 @@ export class Runner {
     return this.#options.env.CI === 'true' ? failing(title, new Fault(why)) : { title, run: async () => await Promise.resolve({ skipped: why }) }
   }
 
-  async #check (check: Check): Promise<void> {
-    const started = Date.now()
-    try {
-      const result = await check.run()
-      if (result === undefined) {
-        this.#counts.passed++
-        const ms = Date.now() - started
-        this.#options.write(`ok - ${check.title}${ms < 1000 ? '' : ` (${(ms / 1000).toFixed(1)} s)`}`)
-      } else {
-        this.#counts.skipped++
-        this.#options.write(`skip - ${check.title}: ${result.skipped}`)
-      }
-    } catch (error) {
+  #report ({ title, ms, ...outcome }: Outcome): void {
+    const { write, signal } = this.#options
+    if ('error' in outcome) {
       // What a stop broke off is no failure of its own.
-      if (this.#options.signal.aborted) return
-      this.#fail(check.title, error)
+      if (!signal.aborted) this.#fail(title, outcome.error)
+    } else if (outcome.skipped === undefined) {
+      this.#counts.passed++
+      write(`ok - ${title}${ms < 1000 ? '' : ` (${(ms / 1000).toFixed(1)} s)`}`)
+    } else {
+      this.#counts.skipped++
+      write(`skip - ${title}: ${outcome.skipped}`)
     }
   }
 
@@ -173,6 +174,16 @@ export class Runner {
     }
     const faults = await walk('')
     if (faults.length > 0) throw new Fault('not everything is', faults.join('\n'))
+  }
+}
+
+async function outcomeOf ({ title, run }: Check): Promise<Outcome> {
+  const started = Date.now()
+  try {
+    const result = await run()
+    return { title, ms: Date.now() - started, skipped: result?.skipped }
+  } catch (error) {
+    return { title, ms: Date.now() - started, error }
   }
 }
 

@@ -60,7 +60,7 @@ export function labelFaults (objects: readonly KubernetesObject[]): string[] {
     const lacking = wanted.filter(label => object.metadata.labels?.[label] === undefined && !(lasting && label === 'helm.sh/chart'))
     return [
       ...lacking.length === 0 ? [] : [`${nameOf(object)}: without the label ${lacking.join(', ')}`],
-      ...lasting && object.metadata.labels?.['helm.sh/chart'] !== undefined ? [`${nameOf(object)}: with the label helm.sh/chart, whose change restarts the brokers`] : []
+      ...lasting ? versions.filter(label => label !== 'app.kubernetes.io/managed-by' && object.metadata.labels?.[label] !== undefined).map(label => `${nameOf(object)}: with the label ${label}, whose change restarts the brokers`) : []
     ]
   })
 }

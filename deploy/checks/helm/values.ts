@@ -37,45 +37,56 @@ export function leaves (value: unknown, path: Path = []): Array<{ readonly path:
   return entries.length === 0 ? [{ path, value }] : entries.flatMap(([key, each]) => leaves(each, [...path, key]))
 }
 
-/** Another value of the same kind. */
-export function changed (value: unknown): unknown {
+/** Another value of the same kind; texts and numbers can be found again by it. */
+export function changed (value: unknown, index: number): unknown {
   switch (typeof value) {
     case 'boolean': return !value
-    case 'number': return value + 1
-    case 'string': return `${value}x`
+    case 'number': return 70_001 + index
+    case 'string': return `${value}x70${index}x`
     default: return Array.isArray(value) ? value.length > 0 ? [] : ['x'] : isObject(value) ? { x: 'y' } : 'x'
   }
 }
+
+/** By which a changed value shows in what is rendered, if it can. */
+function mark (value: unknown, index: number): string | undefined {
+  return typeof value === 'number' ? String(70_001 + index) : typeof value === 'string' ? `x70${index}x` : undefined
+}
+
+interface Candidate { readonly path: Path, readonly value: unknown, readonly index: number }
 
 /** Values that change nothing of what is rendered, whichever of the variants they are changed in. */
 export async function unused (context: Context, chart: Chart, variants: readonly Variant[]): Promise<string[]> {
   const templates = withoutAliases(await templatesOf(chart.folder))
   // Those of a chart that is taken along are that chart's to use; those whose whole path stands in a template need no proof.
-  const candidates = leaves(chart.values).filter(({ path }) => !chart.dependencies.includes(String(path[0])) && !mentions(templates, path))
+  let left: readonly Candidate[] = leaves(chart.values).filter(({ path }) => !chart.dependencies.includes(String(path[0])) && !mentions(templates, path))
+    .map((leaf, index) => ({ ...leaf, index }))
   const helm = await context.tool('helm')
   const namespace = namespaceOf(chart)
-  const output = async (files: readonly string[], args: readonly string[]): Promise<string | undefined> => {
-    const { code, stdout } = await context.run(helm, templateArgs(chart.folder, { namespace, files, args: ['--skip-schema-validation', ...args] }))
+  const output = async (files: readonly string[], candidates: readonly Candidate[]): Promise<string | undefined> => {
+    const settings = candidates.flatMap(({ path, value, index }) => ['--set-json', `${path.map(key => String(key).replaceAll('.', '\\.')).join('.')}=${JSON.stringify(changed(value, index))}`])
+    const { code, stdout } = await context.run(helm, templateArgs(chart.folder, { namespace, files, args: ['--skip-schema-validation', ...settings] }))
     return code === 0 ? stdout : undefined
   }
-  const before = await inTwos(variants, async ({ files }) => ({ files, text: await output(files, []) }))
-  // Those with the most in them first: an option that is off hides what belongs to it.
-  const bases = before.filter(({ text }) => text !== undefined).sort((one, other) => (other.text?.length ?? 0) - (one.text?.length ?? 0))
-  const alive = await inTwos(candidates, async ({ path, value }) => {
-    const setting = `${path.map(key => String(key).replaceAll('.', '\\.')).join('.')}=${JSON.stringify(changed(value))}`
+  /** Those that do nothing with these files; many at once where their marks tell them apart. */
+  const dead = async (files: readonly string[], before: string, candidates: readonly Candidate[]): Promise<Candidate[]> => {
+    const [first, ...others] = candidates
+    if (first === undefined) return []
+    const after = await output(files, candidates)
     // A template that refuses the changed value has read it.
-    for (const { files, text } of bases) if (await output(files, ['--set-json', setting]) !== text) return true
-    return false
-  })
-  return candidates.filter((_, index) => alive[index] !== true).map(({ path }) => path.join('.'))
-}
-
-/** Two at a time: Helm is short of work for more. */
-async function inTwos<T, R> (items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = []
-  const queue = items.entries()
-  await Promise.all([0, 1].map(async () => { for (const [index, item] of queue) results[index] = await work(item) }))
-  return results
+    if (others.length === 0) return after === before ? [first] : []
+    const half = Math.ceil(candidates.length / 2)
+    if (after === undefined) return [...await dead(files, before, candidates.slice(0, half)), ...await dead(files, before, candidates.slice(half))]
+    if (after === before) return [...candidates]
+    const unseen = candidates.filter(({ value, index }) => after.includes(mark(value, index) ?? 'nothing that is rendered') === false)
+    if (unseen.length < candidates.length) return await dead(files, before, unseen)
+    return [...await dead(files, before, unseen.slice(0, half)), ...await dead(files, before, unseen.slice(half))]
+  }
+  const bases = await Promise.all(variants.map(async ({ files }) => ({ files, text: await output(files, []) })))
+  // Those with the most in them first: an option that is off hides what belongs to it.
+  for (const { files, text } of bases.sort((one, other) => (other.text?.length ?? 0) - (one.text?.length ?? 0))) {
+    if (text !== undefined) left = await dead(files, text, left)
+  }
+  return left.map(({ path }) => path.join('.'))
 }
 
 /** `$kafka := .Values.kafka` and `$kafka.version` -> `.Values.kafka.version`, where the name means the same everywhere. */
