@@ -2,25 +2,33 @@
 The archive: two buckets of Google Cloud Storage, or one volume.
 */}}
 
+{{/* Where the archive is: `buckets`, or `volume` where no bucket is named. Fails where that is half said, or cannot have been meant. */}}
+{{- define "alert-database.store" -}}
+{{- $gcp := .Values.storage.gcp -}}
+{{- if and $gcp.alertBucket $gcp.schemaBucket -}}
+buckets
+{{- else if or $gcp.alertBucket $gcp.schemaBucket -}}
+{{- fail "storage.gcp: alertBucket and schemaBucket go together (Terraform prints both: alert_bucket, schema_bucket)" -}}
+{{- else if or .Values.storage.emulatorHost $gcp.project .Values.ingester.gcp.serviceAccountName .Values.server.gcp.serviceAccountName -}}
+{{- fail "storage.gcp: a project, a service account or an emulator of Google Cloud is named, and no bucket; name alertBucket and schemaBucket (Terraform prints them: alert_bucket, schema_bucket), or leave those out for an archive in a volume" -}}
+{{- else -}}
+volume
+{{- end -}}
+{{- end }}
+
 {{/* Flags of ingest and serve, the original's names. */}}
 {{- define "alert-database.storeArgs" -}}
-{{- $storage := .Values.storage -}}
-{{- if $storage.file.enabled -}}
-{{- if or $storage.gcp.alertBucket $storage.gcp.schemaBucket $storage.emulatorHost -}}
-{{- fail "storage: file.enabled keeps the archive in a volume, and buckets are given too; empty storage.gcp and storage.emulatorHost, or switch storage.file off" -}}
-{{- end -}}
-- --alert-store=file:///var/lib/alert-stream/archive
-{{- else -}}
-{{- if not (and $storage.gcp.alertBucket $storage.gcp.schemaBucket) -}}
-{{- fail "storage.gcp.alertBucket, storage.gcp.schemaBucket: both are needed (Terraform prints them: alert_bucket, schema_bucket); without Google Cloud set storage.file.enabled" -}}
-{{- end -}}
-- {{ printf "--gcp-bucket-alerts=%s" $storage.gcp.alertBucket | quote }}
-- {{ printf "--gcp-bucket-schemas=%s" $storage.gcp.schemaBucket | quote }}
-{{- with $storage.gcp.project }}
+{{- $gcp := .Values.storage.gcp -}}
+{{- if eq (include "alert-database.store" .) "buckets" -}}
+- {{ printf "--gcp-bucket-alerts=%s" $gcp.alertBucket | quote }}
+- {{ printf "--gcp-bucket-schemas=%s" $gcp.schemaBucket | quote }}
+{{- with $gcp.project }}
 - {{ printf "--gcp-project=%s" . | quote }}
 {{- end }}
+{{- else -}}
+- --alert-store=file:///var/lib/alert-stream/archive
 {{- end }}
-- --layout={{ $storage.layout }}
+- --layout={{ .Values.storage.layout }}
 {{- end }}
 
 {{- define "alert-database.storeEnv" -}}
@@ -32,7 +40,7 @@ The archive: two buckets of Google Cloud Storage, or one volume.
 
 {{/* {root: $, readOnly: bool}. */}}
 {{- define "alert-database.storeVolumeMount" -}}
-{{- if .root.Values.storage.file.enabled -}}
+{{- if eq (include "alert-database.store" .root) "volume" -}}
 - name: archive
   mountPath: /var/lib/alert-stream/archive
   {{- if .readOnly }}
@@ -42,11 +50,9 @@ The archive: two buckets of Google Cloud Storage, or one volume.
 {{- end }}
 
 {{- define "alert-database.storeVolume" -}}
-{{- with .Values.storage.file -}}
-{{- if .enabled -}}
+{{- if eq (include "alert-database.store" .) "volume" -}}
 - name: archive
   persistentVolumeClaim:
-    claimName: {{ .existingClaim | default "alert-database-archive" }}
-{{- end }}
+    claimName: {{ .Values.storage.file.existingClaim | default "alert-database-archive" }}
 {{- end }}
 {{- end }}
