@@ -1,0 +1,58 @@
+# Who may touch the buckets. Roles are given on the buckets, never on the project, and by bindings: a member that was added by hand to one of
+# these roles is removed by the next apply.
+
+resource "google_service_account" "writer" {
+  project      = var.project_id
+  account_id   = var.writer_account_id
+  display_name = "Alert database writer (${var.environment})"
+  description  = "Writes alerts and schemas: the ingester."
+}
+
+resource "google_service_account" "reader" {
+  project      = var.project_id
+  account_id   = var.reader_account_id
+  display_name = "Alert database reader (${var.environment})"
+  description  = "Reads alerts and schemas: the server."
+}
+
+locals {
+  buckets = {
+    packets = google_storage_bucket.packets.name
+    schemas = google_storage_bucket.schemas.name
+  }
+  writer = "serviceAccount:${google_service_account.writer.email}"
+  reader = "serviceAccount:${google_service_account.reader.email}"
+  pool   = coalesce(var.workload_identity_pool, "${var.project_id}.svc.id.goog")
+}
+
+# The ingester creates objects under names that are free, reads what stands in the way of one (is it the same alert?), and lists one name to find
+# out whether it may use the bucket. It never replaces or deletes, so it gets no role that can: what is archived is safe from it, and from whoever
+# takes it over. (objectAdmin, as it was in 2022, could also delete every alert.)
+resource "google_storage_bucket_iam_binding" "creators" {
+  for_each = local.buckets
+
+  bucket  = each.value
+  role    = "roles/storage.objectCreator"
+  members = [local.writer]
+}
+
+resource "google_storage_bucket_iam_binding" "viewers" {
+  for_each = local.buckets
+
+  bucket  = each.value
+  role    = "roles/storage.objectViewer"
+  members = concat([local.writer, local.reader], var.extra_readers)
+}
+
+# Workload Identity: the pods' Kubernetes service accounts act as these, so there are no keys to keep, leak or rotate.
+resource "google_service_account_iam_binding" "writer_workload_identity" {
+  service_account_id = google_service_account.writer.name
+  role               = "roles/iam.workloadIdentityUser"
+  members            = ["serviceAccount:${local.pool}[${var.writer_k8s_namespace}/${var.writer_k8s_serviceaccount_name}]"]
+}
+
+resource "google_service_account_iam_binding" "reader_workload_identity" {
+  service_account_id = google_service_account.reader.name
+  role               = "roles/iam.workloadIdentityUser"
+  members            = ["serviceAccount:${local.pool}[${var.reader_k8s_namespace}/${var.reader_k8s_serviceaccount_name}]"]
+}

@@ -1,0 +1,48 @@
+output "alert_bucket" {
+  description = "Name of the bucket of alert packets."
+  value       = google_storage_bucket.packets.name
+}
+
+output "schema_bucket" {
+  description = "Name of the bucket of schemas."
+  value       = google_storage_bucket.schemas.name
+}
+
+output "writer_email" {
+  description = "Google service account that writes."
+  value       = google_service_account.writer.email
+}
+
+output "reader_email" {
+  description = "Google service account that reads."
+  value       = google_service_account.reader.email
+}
+
+output "kubernetes_service_accounts" {
+  description = "The Kubernetes service accounts that act as the two, NAMESPACE/NAME."
+  value = {
+    writer = "${var.writer_k8s_namespace}/${var.writer_k8s_serviceaccount_name}"
+    reader = "${var.reader_k8s_namespace}/${var.reader_k8s_serviceaccount_name}"
+  }
+}
+
+output "helm_values" {
+  description = "Values of the chart alert-database."
+  value = {
+    storage = {
+      gcp = {
+        project      = var.project_id
+        alertBucket  = google_storage_bucket.packets.name
+        schemaBucket = google_storage_bucket.schemas.name
+      }
+    }
+    ingester = {
+      serviceAccountName = var.writer_k8s_serviceaccount_name
+      gcp                = { serviceAccountName = var.writer_account_id, projectID = var.project_id }
+    }
+    server = {
+      serviceAccountName = var.reader_k8s_serviceaccount_name
+      gcp                = { serviceAccountName = var.reader_account_id, projectID = var.project_id }
+    }
+  }
+}

@@ -1,0 +1,31 @@
+output "addresses" {
+  description = "The addresses by name: `bootstrap`, `broker-0` ..., and `ingress` where there are `ingress_hosts`."
+  value       = { for name, address in google_compute_address.this : name => address.address }
+}
+
+output "ingress_address" {
+  description = "Address for the ingress controller's Service (`controller.service.loadBalancerIP` of ingress-nginx); null where there are no `ingress_hosts`."
+  value       = try(google_compute_address.this["ingress"].address, null)
+}
+
+output "dns_records" {
+  description = "The records, to be entered by hand where `dns_zone` is null (Rubin's are in Route53)."
+  value = [
+    for host, name in local.hosts : { name = host, type = "A", ttl = var.ttl, value = google_compute_address.this[name].address }
+  ]
+}
+
+output "name_servers" {
+  description = "Name servers of the zone, where it is made here: to be entered as NS records in the zone above."
+  value       = try(google_dns_managed_zone.this[0].name_servers, [])
+}
+
+output "helm_values" {
+  description = "Values of the chart alert-stream-broker."
+  value = {
+    externalListener = {
+      bootstrap = { host = var.bootstrap_host, ip = google_compute_address.this["bootstrap"].address }
+      brokers   = [for i, name in local.broker_names : { host = local.broker_hosts[i], ip = google_compute_address.this[name].address }]
+    }
+  }
+}
