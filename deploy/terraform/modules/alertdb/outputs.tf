@@ -26,6 +26,15 @@ output "kubernetes_service_accounts" {
   }
 }
 
+output "alerts_kept" {
+  description = "What becomes of alerts: days after which they are purged, days for which nobody can delete them, days for which deleted ones can be restored; null: never, none."
+  value = {
+    purged_after_days = var.purge_old_alerts ? var.maximum_alert_age : null
+    retained_days     = var.retention_days
+    restorable_days   = local.soft_delete_seconds.packets / local.day
+  }
+}
+
 output "helm_values" {
   description = "Values of the chart alert-database."
   value = {

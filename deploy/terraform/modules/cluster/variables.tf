@@ -138,7 +138,7 @@ variable "deletion_protection" {
 }
 
 variable "general_pool" {
-  description = "Pool for all but the brokers: operators, registry, ingester, server, Kafka's controllers. Nodes are counted per zone."
+  description = "Pool for all but Kafka: operators, registry, ingester, server, simulator. Nodes are counted per zone."
   type = object({
     machine_type = optional(string, "n2-standard-4")
     min          = optional(number, 1)

@@ -3,6 +3,11 @@ output "addresses" {
   value       = { for name, address in google_compute_address.this : name => address.address }
 }
 
+output "address_names" {
+  description = "Names of the addresses in Google Cloud: the chart's `addressName`, for Services that take an address by annotation instead of `loadBalancerIP`."
+  value       = { for name, address in google_compute_address.this : name => address.name }
+}
+
 output "ingress_address" {
   description = "Address for the ingress controller's Service (`controller.service.loadBalancerIP` of ingress-nginx); null where there are no `ingress_hosts`."
   value       = try(google_compute_address.this["ingress"].address, null)

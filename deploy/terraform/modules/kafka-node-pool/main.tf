@@ -1,4 +1,4 @@
-# Nodes for Kafka's brokers and for nothing else (DMTN-210 3.2.1.4): their network and memory are theirs.
+# Nodes for Kafka, its brokers and controllers, and for nothing else (DMTN-210 3.2.1.4): their network and memory are theirs.
 
 locals {
   account_id      = substr(replace("${var.cluster}-${var.name}", "/-+/", "-"), 0, 30)

@@ -118,6 +118,10 @@ run "values_for_the_chart" {
     error_message = "bucket outputs"
   }
   assert {
+    condition     = jsonencode(output.alerts_kept) == jsonencode({ purged_after_days = null, retained_days = null, restorable_days = 7 })
+    error_message = "output alerts_kept"
+  }
+  assert {
     condition     = output.writer_email == google_service_account.writer.email && output.reader_email == google_service_account.reader.email
     error_message = "account outputs"
   }

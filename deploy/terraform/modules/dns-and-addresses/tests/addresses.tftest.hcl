@@ -14,7 +14,7 @@ run "one_address_each" {
     error_message = "bootstrap and three brokers"
   }
   assert {
-    condition     = alltrue([for name, address in google_compute_address.this : address.name == "alert-stream-${name}"])
+    condition     = output.address_names == { for name in ["bootstrap", "broker-0", "broker-1", "broker-2"] : name => "alert-stream-${name}" }
     error_message = "names"
   }
   assert {
