@@ -4,10 +4,12 @@ import { acls } from './acls.ts'
 import { apiserver } from './apiserver.ts'
 import { helm } from './helm.ts'
 import { program } from './program.ts'
+import { terraform } from './terraform.ts'
 
 export const groups: readonly Group[] = [
   acls,
   helm,
   program,
+  terraform,
   apiserver
 ]

@@ -2,8 +2,9 @@
 // of arguments, which must be given, which are the provider's to set, and nested blocks. The bindings do not carry defaults, what conflicts
 // with what, lists of allowed values, and whether a block of one is a list or a set: nothing here knows them.
 
-/** Notation of types as in `terraform providers schema -json`: `"string"`, `["list", "string"]`, `["object", {...}]`. */
-export type TypeNotation = string | readonly [kind: 'list' | 'set' | 'map', of: TypeNotation] | readonly [kind: 'object', of: Readonly<Record<string, TypeNotation>>]
+/** Notation of types as in `terraform providers schema -json`: `"string"`, `["list", "string"]`, `["object", {...}]`; a variable's may name optional fields. */
+export type TypeNotation = string | readonly [kind: 'list' | 'set' | 'map', of: TypeNotation] |
+  readonly [kind: 'object', of: Readonly<Record<string, TypeNotation>>, optional?: readonly string[]]
 
 export interface AttributeSchema {
   readonly type: TypeNotation

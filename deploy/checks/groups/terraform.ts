@@ -1,0 +1,176 @@
+// What lies outside of Kubernetes: every module and environment is formatted, fits the google provider's schema in the oldest and the newest
+// version that it is made for, passes its tests, is documented, and says the same as the charts; deliberate faults are refused.
+import { readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+import { Fault, none, type Check, type Context, type Group, type Skipped } from '../check.ts'
+import { findCharts } from '../helm/charts.ts'
+import { render, NAMESPACE, type KubernetesObject } from '../helm/render.ts'
+import { faults, refuse } from '../terraform/faults.ts'
+import { identityFaults, leavesOf, nodeFaults, valueFaults, type Outputs } from '../terraform/names.ts'
+import { describe, withTables } from '../terraform/readme.ts'
+import { foldersOf, plainly, test, workspace, type Tested, type Workspace } from '../terraform/tofu.ts'
+
+const versions = { oldest: { version: '6.50.0', schema: 'google-schema-6' }, newest: { version: '8.7.0', schema: 'google-schema-8' } } as const
+
+export const terraform: Group = {
+  name: 'terraform',
+  about: 'the Terraform modules and environments, their tests, and that they agree with the charts',
+  tools: ['tofu', 'google-provider', 'google-schema-6', 'google-schema-8', 'helm'],
+  claims: ['terraform'],
+  checks: async context => {
+    const folders = await foldersOf(join(context.root, 'deploy', 'terraform'))
+    const environments = folders.filter(folder => folder.startsWith('environments/'))
+    const benches = new Benches(context)
+    return [
+      { title: 'deploy/terraform is formatted', run: async () => { await formatted(context) } },
+      ...folders.flatMap(folder => folderChecks(context, benches, folder)),
+      ...environments.flatMap(folder => agreementChecks(context, benches, folder)),
+      { title: 'the stand-in for the google provider does nothing but tell its schema', run: async () => { await standsIn(await benches.bench('newest')) } },
+      ...faults.map(fault => ({
+        title: `refused by ${fault.by.startsWith('tests/') ? `the tests of ${fault.folder}` : `tofu ${fault.by}`}: ${fault.title}`,
+        run: async () => { await refuse(await benches.bench('newest', 'faults'), fault) }
+      }))
+    ]
+  }
+}
+
+/** Copies to work on, made when they are first asked for. */
+class Benches {
+  readonly #context: Context
+  readonly #made = new Map<string, Promise<Workspace>>()
+  readonly #tested = new Map<string, Promise<Tested>>()
+
+  constructor (context: Context) {
+    this.#context = context
+  }
+
+  async bench (which: keyof typeof versions, name: string = which): Promise<Workspace> {
+    const made = this.#made.get(name) ?? this.#make(which, name)
+    this.#made.set(name, made)
+    return await made
+  }
+
+  async #make (which: keyof typeof versions, name: string): Promise<Workspace> {
+    const { version, schema } = versions[which]
+    const [tofu, program, folder] = [await this.#context.tool('tofu'), await this.#context.tool('google-provider'), await this.#context.tool(schema)]
+    return await workspace(this.#context, tofu, { version, program, schema: folder }, join(this.#context.scratch, name))
+  }
+
+  /** By the newest version: the bindings of the oldest do not tell what a provider fills in, so mocks would lack it. */
+  async tested (folder: string): Promise<Tested> {
+    const tested = this.#tested.get(folder) ?? this.#test(folder)
+    this.#tested.set(folder, tested)
+    return await tested
+  }
+
+  async #test (folder: string): Promise<Tested> {
+    const bench = await this.bench('newest')
+    await bench.init(folder)
+    return await test(bench, folder, ['-verbose'].filter(() => folder.startsWith('environments/')))
+  }
+}
+
+function folderChecks (context: Context, benches: Benches, folder: string): readonly Check[] {
+  return [
+    ...(['oldest', 'newest'] as const).map(which => ({
+      title: `${folder} fits the google provider ${versions[which].version}`,
+      run: async () => {
+        const bench = await benches.bench(which)
+        await bench.init(folder)
+        await bench.validate(folder)
+      }
+    })),
+    {
+      title: `${folder} passes its tests`,
+      run: async () => {
+        const { passed, failed, words } = await benches.tested(folder)
+        if (failed > 0 || passed === 0) throw new Fault(`${passed} passed, ${failed} failed`, words)
+      }
+    },
+    { title: `${folder}/README.md has the inputs and outputs that there are`, run: async () => { await documented(context, folder) } }
+  ]
+}
+
+async function formatted (context: Context): Promise<void> {
+  const { code, stdout, stderr } = await context.run(await context.tool('tofu'), ['fmt', '-check', '-recursive', join(context.root, 'deploy', 'terraform')], { env: plainly(context.env) })
+  if (code !== 0) throw new Fault('not formatted: run tofu fmt -recursive deploy/terraform', stdout + stderr)
+}
+
+async function documented (context: Context, folder: string): Promise<void> {
+  const path = join(context.root, 'deploy', 'terraform', folder)
+  const readme = await readFile(join(path, 'README.md'), 'utf8').catch(() => { throw new Fault('there is none') })
+  const module = await describe(context, await context.tool('tofu'), path)
+  if (withTables(readme, module) !== readme) throw new Fault('it is not current: run npx node deploy/checks/terraform/write-readmes.ts')
+}
+
+// Whoever took it for the real one would believe that something was made.
+async function standsIn (bench: Workspace): Promise<void> {
+  await bench.init('modules/kafka-node-pool')
+  const args = ['-var=project_id=alert-stream-test', '-var=cluster=c', '-var=location=us-central1', '-var=zones=["us-central1-a"]']
+  const { code, stdout, stderr } = await bench.run('modules/kafka-node-pool', ['plan', '-input=false', '-no-color', ...args])
+  if (code === 0 || !/The provider is not the real one/.test(stdout + stderr)) throw new Fault('tofu plan was not refused', stdout + stderr)
+}
+
+function agreementChecks (context: Context, benches: Benches, folder: string): readonly Check[] {
+  const environment = folder.replace('environments/', '')
+  const outputs = async (): Promise<Outputs> => {
+    const found = [...(await benches.tested(folder)).outputs.values()].find(values => typeof values['helm_values'] === 'string')
+    if (found === undefined) throw new Fault(`no run of the tests of ${folder} has the output helm_values`)
+    return found as unknown as Outputs
+  }
+  const values = async (chart: string): Promise<string | undefined> => {
+    const path = join(context.root, 'deploy', 'environments', environment, `${chart}.yaml`)
+    return await stat(path).then(() => path, () => undefined)
+  }
+  const rendered = async (chart: string): Promise<readonly KubernetesObject[]> => await withOutputs(context, chart, await values(chart), await outputs())
+  return [
+    {
+      title: `${environment}: the charts take the values that Terraform gives, and they reach what is rendered`,
+      run: async () => {
+        const { helm_values_by_chart: byChart } = await outputs()
+        for (const [chart, text] of Object.entries(byChart)) {
+          const said = JSON.stringify(await rendered(chart))
+          none(leavesOf(parse(text)).filter(([path, value]) => !path.endsWith('.project') && !said.includes(String(value))).map(([path, value]) => `${chart}: ${path}: ${String(value)}`), 'values that are nowhere in what is rendered')
+        }
+      }
+    },
+    {
+      title: `${environment}: Terraform lets the charts' service accounts act as the archive's writer and reader`,
+      run: async () => {
+        const { kubernetes_service_accounts: accounts, helm_values_by_chart: byChart } = await outputs()
+        const { ingester, server } = parse(byChart['alert-database'] ?? '') as Record<'ingester' | 'server', { readonly gcp: { readonly serviceAccountName: string, readonly projectID: string } }>
+        const email = ({ gcp }: typeof ingester): string => `${gcp.serviceAccountName}@${gcp.projectID}.iam.gserviceaccount.com`
+        none(identityFaults({ [accounts.writer]: email(ingester), [accounts.reader]: email(server) }, await rendered('alert-database')), 'faults')
+      }
+    },
+    {
+      title: `${environment}: the brokers go to the nodes that Terraform makes for them`,
+      run: async () => { none(nodeFaults((await outputs()).kafka_nodes, await rendered('alert-stream-broker')), 'faults') }
+    },
+    {
+      title: `${environment}: deploy/environments/${environment} says what Terraform makes`,
+      run: async (): Promise<void | Skipped> => {
+        const differences: string[] = []
+        let compared = 0
+        for (const [chart, text] of Object.entries((await outputs()).helm_values_by_chart)) {
+          const path = await values(chart)
+          if (path === undefined) continue
+          compared++
+          differences.push(...valueFaults(parse(await readFile(path, 'utf8')), parse(text)).map(difference => `${chart}.yaml: ${difference}`))
+        }
+        if (compared === 0) return { skipped: `there are no values of ${environment} in deploy/environments` }
+        none(differences, 'differences')
+      }
+    }
+  ]
+}
+
+async function withOutputs (context: Context, name: string, file: string | undefined, { helm_values_by_chart: byChart }: Outputs): Promise<readonly KubernetesObject[]> {
+  const chart = (await findCharts(context.root)).find(({ name: found }) => found === name)
+  if (chart === undefined) throw new Fault(`deploy/helm has no chart ${name}`)
+  const made = join(context.scratch, `${name}-${file === undefined ? 'values' : file.split('/').at(-2)}.yaml`)
+  await writeFile(made, byChart[name] ?? '')
+  const files = [...file === undefined ? [] : [file], made]
+  return (await render(context, { chart, title: 'values of Terraform', files, strimzi: undefined, namespace: NAMESPACE })).objects
+}

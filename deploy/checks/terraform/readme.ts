@@ -1,0 +1,67 @@
+// The tables of inputs and outputs in a module's README, made from what OpenTofu itself says of the module, so that they cannot be out of date.
+import { Fault, type Context } from '../check.ts'
+import type { TypeNotation } from './bindings.ts'
+import { plainly } from './tofu.ts'
+
+interface Variable {
+  readonly type?: TypeNotation
+  readonly description?: string
+  readonly default?: unknown
+  readonly required?: boolean
+}
+
+/** As `tofu show -json -module=DIR` has it. */
+export interface Described {
+  readonly variables: Readonly<Record<string, Variable>>
+  readonly outputs: Readonly<Record<string, { readonly description?: string }>>
+}
+
+const BEGIN = '<!-- made by `npx node deploy/checks/terraform/write-readmes.ts`: begin -->'
+const END = '<!-- end -->'
+
+export async function describe (context: Pick<Context, 'must' | 'env'>, tofu: string, folder: string): Promise<Described> {
+  const { root_module: module } = JSON.parse(await context.must(tofu, ['show', '-json', '-module=.'], { cwd: folder, env: plainly(context.env) })) as { readonly root_module: Partial<Described> }
+  return { variables: module.variables ?? {}, outputs: module.outputs ?? {} }
+}
+
+/** The README with its tables renewed. Throws a Fault where it has no place for them, or where something is not described. */
+export function withTables (readme: string, module: Described): string {
+  const begin = readme.indexOf(BEGIN)
+  const end = readme.indexOf(END, begin)
+  if (begin === -1 || end === -1) throw new Fault(`the README has no place for the tables: a line ${BEGIN} and a line ${END}`)
+  return `${readme.slice(0, begin)}${BEGIN}\n${tables(module)}${readme.slice(end)}`
+}
+
+function tables ({ variables, outputs }: Described): string {
+  const inputs = Object.entries(variables).sort(([a], [b]) => a < b ? -1 : 1).map(([name, variable]) =>
+    row(name, described(name, variable.description), typeText(variable.type), variable.required === true ? 'required' : code(JSON.stringify(variable.default ?? null))))
+  const results = Object.entries(outputs).sort(([a], [b]) => a < b ? -1 : 1).map(([name, { description }]) => row(name, described(name, description)))
+  return [
+    '## Inputs', '', '| Name | What | Type | Default |', '|---|---|---|---|', ...inputs, '',
+    '## Outputs', '', '| Name | What |', '|---|---|', ...results, ''
+  ].join('\n')
+}
+
+function row (name: string, ...cells: readonly string[]): string {
+  return `| ${code(name)} | ${cells.map(cell => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`
+}
+
+function described (name: string, description: string | undefined): string {
+  if (description === undefined || description.trim() === '') throw new Fault(`${name} has no description`)
+  return description.trim()
+}
+
+function code (text: string): string {
+  return `\`${text}\``
+}
+
+function typeText (type: Variable['type']): string {
+  return code(type === undefined ? 'any' : notation(type))
+}
+
+function notation (type: NonNullable<Variable['type']>): string {
+  if (typeof type === 'string') return type === 'dynamic' ? 'any' : type
+  if (type[0] !== 'object') return `${type[0]}(${notation(type[1])})`
+  const [, fields, optional = []] = type
+  return `object({ ${Object.entries(fields).map(([name, of]) => `${name} = ${optional.includes(name) ? `optional(${notation(of)})` : notation(of)}`).join(', ')} })`
+}
