@@ -4,7 +4,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { Fault, none, type Check, type Context, type Group, type Skipped } from '../check.ts'
-import { findCharts } from '../helm/charts.ts'
+import { readChart } from '../helm/charts.ts'
 import { render, NAMESPACE, type KubernetesObject } from '../helm/render.ts'
 import { faults, refuse } from '../terraform/faults.ts'
 import { identityFaults, leavesOf, nodeFaults, valueFaults, type Outputs } from '../terraform/names.ts'
@@ -167,8 +167,7 @@ function agreementChecks (context: Context, benches: Benches, folder: string): r
 }
 
 async function withOutputs (context: Context, name: string, file: string | undefined, { helm_values_by_chart: byChart }: Outputs): Promise<readonly KubernetesObject[]> {
-  const chart = (await findCharts(context.root)).find(({ name: found }) => found === name)
-  if (chart === undefined) throw new Fault(`deploy/helm has no chart ${name}`)
+  const chart = await readChart(join(context.root, 'deploy', 'helm', name))
   const made = join(context.scratch, `${name}-${file === undefined ? 'values' : file.split('/').at(-2)}.yaml`)
   await writeFile(made, byChart[name] ?? '')
   const files = [...file === undefined ? [] : [file], made]

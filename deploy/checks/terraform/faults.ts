@@ -101,7 +101,7 @@ export const faults: readonly Deliberate[] = [
   },
   {
     title: 'brokers with each other\'s addresses', folder: 'modules/dns-and-addresses', file: 'outputs.tf', by: 'tests/addresses.tftest.hcl',
-    find: 'ip = google_compute_address.this[name].address }]', replace: 'ip = google_compute_address.this["broker-0"].address }]', says: /the chart's values, brokers in their order/
+    find: 'brokers   = [for name in local.broker_names : local.pinned[name]]', replace: 'brokers   = [for name in local.broker_names : local.pinned["broker-0"]]', says: /the chart's values, brokers in their order/
   }
 ]
 

@@ -56,6 +56,7 @@ module "addresses" {
   broker_host    = var.broker_host
   brokers        = var.brokers
   ingress_hosts  = var.ingress_hosts
+  pin_by         = "name"
   dns_zone       = var.dns_zone
   labels         = var.labels
 

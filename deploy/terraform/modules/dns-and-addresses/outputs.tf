@@ -25,12 +25,21 @@ output "name_servers" {
   value       = try(google_dns_managed_zone.this[0].name_servers, [])
 }
 
+locals {
+  pinned = {
+    for name, address in google_compute_address.this : name => merge(
+      { host = one([for host, of in local.hosts : host if of == name && name != "ingress"]) },
+      var.pin_by == "ip" ? { ip = address.address } : { addressName = address.name }
+    )
+  }
+}
+
 output "helm_values" {
   description = "Values of the chart alert-stream-broker."
   value = {
     externalListener = {
-      bootstrap = { host = var.bootstrap_host, ip = google_compute_address.this["bootstrap"].address }
-      brokers   = [for i, name in local.broker_names : { host = local.broker_hosts[i], ip = google_compute_address.this[name].address }]
+      bootstrap = local.pinned["bootstrap"]
+      brokers   = [for name in local.broker_names : local.pinned[name]]
     }
   }
 }

@@ -110,6 +110,17 @@ variable "ingress_hosts" {
   }
 }
 
+variable "pin_by" {
+  description = "How the chart's values name the addresses: `ip` (`loadBalancerIP`, which every version of GKE takes) or `name` (an annotation, as Kubernetes deprecates the former; such values can be written down before the first apply). Load balancers take addresses by name only where they are backed by backend services: annotation `cloud.google.com/l4-rbs: enabled`."
+  type        = string
+  default     = "ip"
+
+  validation {
+    condition     = contains(["ip", "name"], var.pin_by)
+    error_message = "pin_by is ip or name."
+  }
+}
+
 variable "dns_zone" {
   description = "Zone of Cloud DNS that gets the records; null: none, and the records of the output `dns_records` are entered elsewhere by hand. With `create` the zone is made, for `dns_name` (`example.org.`), and its name servers must then be entered in the zone above; without, it is there already. `project_id` default: the module's."
   type = object({

@@ -50,6 +50,21 @@ run "addresses_that_are_in_use_are_kept" {
   }
 }
 
+run "addresses_by_name" {
+  command = plan
+  variables {
+    pin_by  = "name"
+    brokers = 1
+  }
+  assert {
+    condition = output.helm_values.externalListener == {
+      bootstrap = { host = "alert-stream.example.org", addressName = "alert-stream-bootstrap" }
+      brokers   = [{ host = "alert-stream-broker-0.example.org", addressName = "alert-stream-broker-0" }]
+    }
+    error_message = "names instead of addresses, known before they are made"
+  }
+}
+
 run "values_come_from_the_addresses" {
   command = apply
   assert {

@@ -97,6 +97,14 @@ run "ingress_host_is_a_url" {
   expect_failures = [var.ingress_hosts]
 }
 
+run "pinned_by_hand" {
+  command = plan
+  variables {
+    pin_by = "address"
+  }
+  expect_failures = [var.pin_by]
+}
+
 run "new_zone_without_a_domain" {
   command = plan
   variables {
