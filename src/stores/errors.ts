@@ -16,7 +16,7 @@ export const storeErrors = defineErrors({
   STORE_IO: { hint: 'Look at the health of the disk or the network file system.', retryable: true },
   STORE_BUCKET_MISSING: { hint: 'Create the bucket, or correct its name in --alert-store or --schema-store.', fatal: true },
   STORE_BUCKET_DENIED: {
-    hint: 'Grant this program\'s service account roles/storage.objectAdmin on the bucket (to serve: roles/storage.objectViewer), then start it again.', fatal: true
+    hint: 'Grant this program\'s service account roles/storage.objectViewer on the bucket, and to write roles/storage.objectCreator too, then start it again.', fatal: true
   },
   STORE_CREDENTIALS: {
     hint: 'Give valid Application Default Credentials: Workload Identity in a cluster, GOOGLE_APPLICATION_CREDENTIALS elsewhere (STORAGE_EMULATOR_HOST for an emulator).',

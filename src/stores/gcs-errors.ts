@@ -24,6 +24,17 @@ export function wordsOf ({ body }: Refusal): string {
   return said.trim().replace(/\s+/g, ' ').slice(0, 300)
 }
 
+/**
+ * Whether an upload on condition that its name is free was refused because it is not: 412, and 409 while somebody is just writing there. Who may
+ * create objects but not delete any (the least that a writer needs) can be told 403 instead, if Cloud Storage looks at the right to replace before
+ * the condition; so can everybody where a retention period or a hold keeps the object.
+ */
+export function isInTheWay (refusal: Refusal): boolean {
+  const { status } = refusal
+  if (status === 409 || status === 412) return true
+  return status === 403 && /storage\.objects\.delete|retention policy|under active .*hold/i.test(wordsOf(refusal))
+}
+
 export function refusalError (refusal: Refusal, { doing, where }: Attempt): AlertStreamError {
   const { status } = refusal
   const words = wordsOf(refusal)

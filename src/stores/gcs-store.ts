@@ -12,7 +12,7 @@ import { assertSameContent } from './conflict.ts'
 import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
 import { GcsClient, type GcsJson, type GcsRequest } from './gcs-client.ts'
-import { refusalError, strangeError, wordsOf } from './gcs-errors.ts'
+import { isInTheWay, refusalError, strangeError, wordsOf } from './gcs-errors.ts'
 import { checkPrefix, namesOf } from './keys.ts'
 import { type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 import { Underway } from './underway.ts'
@@ -46,8 +46,8 @@ export const frameCrc32c = 'crc32c-frame'
 const readerTries: RetryPolicy = { attempts: 3, baseMs: 200, maxMs: 2000 }
 const defaultRequestMs = 15_000
 const longestName = 1024
-/** There is an object of that name; 409: somebody is just writing one. */
-const taken: readonly number[] = [409, 412]
+/** Answers that may mean that there is an object of that name. */
+const maybeTaken: readonly number[] = [403, 409, 412]
 /** At a close, what is under way gets so long; then it is cut: nobody waits for it any more. */
 const closeMs = 2000
 
@@ -98,14 +98,21 @@ export class GcsStore implements ObjectStore {
     const name = this.#name(key)
     const where = this.#where(name)
     const checksum = base64(crc32c(body))
-    const { status, body: answer } = await this.#client.json({ ...this.#upload(name, body, meta, checksum), doing: 'writing the object', where })
-    if (!taken.includes(status)) {
+    const doing = 'writing the object'
+    const { status, body: answer } = await this.#client.json({ ...this.#upload(name, body, meta, checksum), doing, where })
+    const refusal = { status, body: answer }
+    if (!isInTheWay(refusal)) {
+      if (status === 403) throw refusalError(refusal, { doing, where })
       if (answer['crc32c'] !== checksum) await this.#discard(name, body, answer)
       this.#found = true
       return 'written'
     }
     const existing = await this.#read(name, 'reading the object that is there already')
-    if (existing === undefined) throw storeErrors.STORE_UNAVAILABLE('the object was in the way and then gone', { where })
+    if (existing === undefined) {
+      // Nothing is there to be replaced: then it is the right to write that lacks.
+      if (status === 403) throw refusalError(refusal, { doing, where })
+      throw storeErrors.STORE_UNAVAILABLE('the object was in the way and then gone', { where })
+    }
     await assertSameContent(where, existing.body, body, meta)
     return 'identical'
   }
@@ -119,7 +126,7 @@ export class GcsStore implements ObjectStore {
       method: 'POST',
       uri: `${this.#client.uploads}/b/${this.#bucket}/o`,
       query: { uploadType: 'multipart', name, ifGenerationMatch: 0, fields: 'crc32c,generation' },
-      expected: taken,
+      expected: maybeTaken,
       headers: { 'Content-Type': `multipart/related; boundary=${boundary}` },
       body: Buffer.concat([Buffer.from(head), body, Buffer.from(`\r\n--${boundary}--`)])
     }
@@ -205,7 +212,7 @@ export class GcsStore implements ObjectStore {
     return body
   }
 
-  /** By a listing of one object: the roles of readers (objectViewer) and of writers (objectAdmin) may list, but may not look at the bucket. */
+  /** By a listing of one object: the roles of readers (objectViewer) and of writers (objectCreator beside it) may list, but may not look at the bucket. */
   async check (): Promise<void> {
     await this.#page('', undefined, 1)
   }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { failureError, refusalError, strangeError, wordsOf } from '../../src/stores/gcs-errors.ts'
+import { failureError, isInTheWay, refusalError, strangeError, wordsOf } from '../../src/stores/gcs-errors.ts'
 import { storeErrors } from '../../src/stores/index.ts'
 
 const attempt = { doing: 'writing the object', where: 'gs://bucket/a' }
@@ -22,6 +22,17 @@ await t.test('the store\'s own words are in the message, shortened, on one line'
   t.equal(wordsOf({ status: 502, body: `<html>${'x'.repeat(1000)}` }).length, 300)
   t.equal(wordsOf({ status: 500, body: { other: 1 } }), '')
   t.match(strangeError(attempt), { code: 'STORE_UNAVAILABLE', retryable: true, where: 'gs://bucket/a' })
+})
+
+await t.test('an object that is in the way of an upload: by the condition, or by the lack of a right to replace it', async t => {
+  const said = (status: number, message: string): boolean => isInTheWay({ status, body: { error: { message } } })
+  t.strictSame([409, 412, 200, 404, 503].map(status => said(status, '')), [true, true, false, false, false])
+  t.ok(said(403, 'writer@p.iam does not have storage.objects.delete access to the Google Cloud Storage object.'))
+  t.ok(said(403, 'Object \'b/o\' is subject to bucket\'s retention policy or object retention and cannot be deleted or overwritten until 2036'))
+  t.ok(said(403, 'Object \'b/o\' is under active Event-Based hold and cannot be deleted, overwritten or archived until hold is removed.'))
+  t.notOk(said(403, 'writer@p.iam does not have storage.objects.create access to the Google Cloud Storage object.'))
+  t.notOk(said(403, ''))
+  t.notOk(said(401, 'storage.objects.delete'))
 })
 
 await t.test('a broken connection passes, whatever its address says; what is known stays as it is', async t => {

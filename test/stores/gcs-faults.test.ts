@@ -1,7 +1,8 @@
 // Requests to a bucket that fail in every way a network has: what passes by itself is retryable, a refusal is fatal, nothing is ever taken for
 // success that is none, and no bytes that were damaged on the way are stored or read.
+import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
-import { openStore, type GcsStoreOptions, type ObjectStore } from '../../src/stores/index.ts'
+import { crc32c, openStore, type GcsStoreOptions, type ObjectStore } from '../../src/stores/index.ts'
 import { faultProxy, isDownload, isUpload, type Fault, type FaultProxy } from '../support/fault-proxy.ts'
 import { eventually } from '../kafka/support.ts'
 import { useGcs } from '../support/stack.ts'
@@ -47,6 +48,32 @@ for (const fault of ['lose answer', 'stall answer', 'cut answer'] as const) {
     if (fault === 'stall answer') await eventually(() => proxy.seen.some(({ cut }) => cut))
   })
 }
+
+// As Cloud Storage words them.
+const forbidden = (reason: string, message: string): Fault => ({ status: 403, body: JSON.stringify({ error: { code: 403, message, errors: [{ message, domain: 'global', reason }] } }) })
+const inTheWay = [
+  forbidden('forbidden', 'alertdb-writer@p.iam.gserviceaccount.com does not have storage.objects.delete access to the Google Cloud Storage object. Permission \'storage.objects.delete\' denied on resource (or it may not exist).'),
+  forbidden('retentionPolicyNotMet', 'Object \'b/p/a.gz\' is subject to bucket\'s retention policy or object retention and cannot be deleted or overwritten until 2036-11-24T12:00:00-08:00'),
+  forbidden('forbidden', 'Object \'b/p/a.gz\' is under active Temporary hold and cannot be deleted, overwritten or archived until hold is removed.')
+] as const
+await t.test('403 of a store that lets nobody replace the object that is there already: identical, or a conflict, as after 412', async t => {
+  const { store, proxy, direct } = await behind(t)
+  const other = Buffer.from('another alert')
+  await direct.put('a.gz', gz, meta)
+  for (const fault of inTheWay) {
+    proxy.fail(fault, 1, isUpload)
+    t.equal(await store.put('a.gz', gz, meta), 'identical')
+    proxy.fail(fault, 1, isUpload)
+    await t.rejects(store.put('a.gz', gzipSync(other), { ...meta, crc32c: crc32c(other) }), { code: 'ARCHIVE_CONFLICT' })
+    proxy.fail(fault, 1, isUpload)
+    await t.rejects(store.put('free.gz', gz, meta), { ...refused, code: 'STORE_BUCKET_DENIED' }, 'where nothing is in the way, the right to write lacks')
+  }
+  proxy.fail(forbidden('forbidden', 'alertdb-reader@p.iam.gserviceaccount.com does not have storage.objects.create access to the Google Cloud Storage object.'), 1, isUpload)
+  await t.rejects(store.put('a.gz', gz, meta), { ...refused, code: 'STORE_BUCKET_DENIED' }, 'who may not create is told so, whatever is there')
+  proxy.fail(forbidden('rateLimitExceeded', 'The rate of changes to the object exceeds the rate limit.'), 1, isUpload)
+  await t.rejects(store.put('a.gz', gz, meta), { ...passes, code: 'STORE_UNAVAILABLE' })
+  t.ok((await direct.get('a.gz'))?.body.equals(gz))
+})
 
 await t.test('bytes damaged on their way to the store: what was stored of them is removed, and the next try stores the right ones', async t => {
   const { store, proxy, direct } = await behind(t)

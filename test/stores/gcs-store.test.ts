@@ -82,7 +82,7 @@ await t.test('a bucket that is not there, and one that may not be used, end a wr
   const fatal = { retryable: false, fatal: true }
   await t.rejects(openStore(`gs://${bucket}-no`, { emulatorHost: gcs.url }), { ...fatal, code: 'STORE_BUCKET_MISSING', where: `gs://${bucket}-no`, hint: /Create the bucket/ })
   proxy.fail({ status: 403, body: JSON.stringify({ error: { code: 403, message: 'a@b.iam does not have storage.objects.list access' } }) }, 1)
-  await t.rejects(openStore(`gs://${bucket}`, { emulatorHost: proxy.url }), { ...fatal, code: 'STORE_BUCKET_DENIED', message: /403, a@b\.iam does not have storage\.objects\.list access$/, hint: /objectAdmin.*objectViewer/ })
+  await t.rejects(openStore(`gs://${bucket}`, { emulatorHost: proxy.url }), { ...fatal, code: 'STORE_BUCKET_DENIED', message: /403, a@b\.iam does not have storage\.objects\.list access$/, hint: /objectViewer.*objectCreator/ })
   const reader = await openStore(`gs://${bucket}-no`, { emulatorHost: gcs.url, access: 'read' })
   await t.rejects(reader.get('x'), { ...fatal, code: 'STORE_BUCKET_MISSING' })
   // A bucket that was there, and is deleted later: Cloud Storage says so in words.

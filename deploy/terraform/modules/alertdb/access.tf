@@ -27,7 +27,8 @@ locals {
 
 # The ingester creates objects under names that are free, reads what stands in the way of one (is it the same alert?), and lists one name to find
 # out whether it may use the bucket. It never replaces or deletes, so it gets no role that can: what is archived is safe from it, and from whoever
-# takes it over. (objectAdmin, as it was in 2022, could also delete every alert.)
+# takes it over. Cloud Storage may answer an upload under a name that is taken by the lack of a right to replace; the program takes that as what it
+# means. (objectAdmin, as it was in 2022, could also delete every alert.)
 resource "google_storage_bucket_iam_binding" "creators" {
   for_each = local.buckets
 
