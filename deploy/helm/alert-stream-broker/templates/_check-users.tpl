@@ -12,6 +12,9 @@ Takes the root.
   {{- if has $user.username $.Values.superusers -}}
     {{- fail (printf "users: %s is in superusers too, to whom no rule applies. Take it out of one of the lists" $user.username) -}}
   {{- end -}}
+  {{- if and (eq ($user.authentication | default "") "tls") (gt (len $user.username) 64) -}}
+    {{- fail (printf "users: %s is longer than the 64 characters that a certificate's CN takes" $user.username) -}}
+  {{- end -}}
   {{- $names = append $names $user.username -}}
   {{- include "alert-stream-broker.checkTopics" $user -}}
   {{- include "alert-stream-broker.checkGroups" (dict "user" $user "users" $.Values.users) -}}
@@ -47,6 +50,18 @@ Takes the root.
       {{- if and (ne $other.username $user.username) (hasPrefix $group $other.username) -}}
         {{- fail (printf "users: %s, group %s is a prefix of the user %s, whose groups it would have too. Rename one, or set allowForeignGroups: true for %s" $user.username $group $other.username $user.username) -}}
       {{- end -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Passwords that a VaultSecret with a list of keys would leave out. Takes the root. */}}
+{{- define "alert-stream-broker.checkVaultKeys" -}}
+{{- with .Values.vaultSecret.keys -}}
+  {{- range $user := $.Values.users -}}
+    {{- $key := printf "%s-password" $user.username -}}
+    {{- if and (ne ($user.authentication | default "") "tls") (not (has $key $.Values.vaultSecret.keys)) -}}
+      {{- fail (printf "vaultSecret.keys: %s is not among them, and so %s could not log in. Add it, or empty the list" $key $user.username) -}}
     {{- end -}}
   {{- end -}}
 {{- end -}}
