@@ -1,6 +1,7 @@
 // What the charts hand to our program, read by the program's own tables: the mode, every flag and every variable has to be one that this mode takes,
 // with a value that it takes, and every file that is named has to be mounted. So neither the charts nor the program can drift.
-import { isAbsolute, posix } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { isAbsolute, join, posix } from 'node:path'
 import { readCommandLine } from '../../src/cli/command-line.ts'
 import { findMode } from '../../src/cli/find-mode.ts'
 import type { Flags, FlagSpec } from '../../src/config/flags.ts'
@@ -8,7 +9,8 @@ import { variablesOf } from '../../src/config/parse.ts'
 import type { Mode } from '../../src/modes/mode.ts'
 import { storeUrls } from '../../src/modes/parts.ts'
 import { formatError } from '../../src/pipeline/errors.ts'
-import type { Container, Pod } from './helm/pods.ts'
+import { containersOf, podsOf, type Container, type Pod } from './helm/pods.ts'
+import { nameOf, type KubernetesObject } from './helm/render.ts'
 
 /** The image: what it sets itself, and where it has files. */
 export interface Image {
@@ -31,6 +33,23 @@ export function isOurs ({ image = '' }: Pick<Container, 'image'>): boolean {
 export function imageEnv (containerfile: string): Record<string, string> {
   const stage = containerfile.replaceAll(/\\\n/g, ' ').split(/^FROM /m).at(-1) ?? ''
   return Object.fromEntries([...stage.matchAll(/^ENV (.*)$/gm)].flatMap(([, line = '']) => [...line.matchAll(/(\w+)=(\S*)/g)].map(([, name = '', value = '']) => [name, value])))
+}
+
+/** What every container of ours gets from the image itself. */
+export async function readImage (root: string): Promise<Image> {
+  return { env: imageEnv(await readFile(join(root, 'Containerfile'), 'utf8')), folders: ['/usr/share/alert-stream', '/app'] }
+}
+
+/** What is wrong with the containers of ours among some objects; one line each. */
+export async function programFaults (objects: readonly KubernetesObject[], image: Image): Promise<string[]> {
+  const faults = await Promise.all(objects.flatMap(podsOf).flatMap(pod => containersOf(pod).filter(isOurs).map(async container =>
+    (await containerFaults(container, pod, image)).map(fault => `${nameOf(pod.owner)}, container ${container.name}: ${fault}`))))
+  return faults.flat()
+}
+
+/** The modes that they run. */
+export function modesOf (objects: readonly KubernetesObject[]): string[] {
+  return objects.flatMap(podsOf).flatMap(containersOf).filter(isOurs).flatMap(({ args = [] }) => args.slice(0, 1))
 }
 
 /** What is wrong with a container of ours; one line each. Nothing connects to anything. */

@@ -4,11 +4,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { faultsOf } from '../acls.ts'
 import { none, type Context, type Group } from '../check.ts'
-import { components, findCharts, variantsOf } from '../helm/charts.ts'
-import { render, renderingsOf, type KubernetesObject } from '../helm/render.ts'
+import { ENVIRONMENT, systemObjects } from '../helm/system.ts'
 import { differences, usersOf, type Table } from '../kafka-users.ts'
-
-const ENVIRONMENT = 'idfint'
 
 export const acls: Group = {
   name: 'acls',
@@ -20,24 +17,13 @@ export const acls: Group = {
       title: 'deploy/acls.json is a table that Strimzi takes, and gives nobody more than the design does',
       run: async () => { none(faultsOf(await readTable(context)), 'faults') }
     },
-    ...['v1', 'v1beta2'].map(strimzi => ({
+    ...(['v1', 'v1beta2'] as const).map(strimzi => ({
       title: `the users that the charts render for ${ENVIRONMENT}, Strimzi ${strimzi}, are those of deploy/acls.json, rule for rule`,
-      run: async () => {
-        const objects = await objectsOf(context, strimzi)
-        none(differences(usersOf(objects), await readTable(context)), 'differences')
-      }
+      run: async () => { none(differences(usersOf(await systemObjects(context, strimzi)), await readTable(context)), 'differences') }
     }))
   ])
 }
 
 async function readTable ({ root }: Context): Promise<Table> {
   return JSON.parse(await readFile(join(root, 'deploy', 'acls.json'), 'utf8')) as Table
-}
-
-/** Of all charts with their values of that environment; the umbrella renders the same ones again, and is left out. */
-async function objectsOf (context: Context, strimzi: string): Promise<KubernetesObject[]> {
-  const variants = (await Promise.all(components(await findCharts(context.root)).map(async chart => await variantsOf(context.root, chart)))).flat().filter(({ environment }) => environment === ENVIRONMENT)
-  const renderings = (await Promise.all(variants.map(renderingsOf))).flat().filter(rendering => rendering.strimzi === undefined || rendering.strimzi === strimzi)
-  const rendered = await Promise.all(renderings.map(async rendering => await render(context, rendering)))
-  return rendered.flatMap(({ objects }) => [...objects])
 }

@@ -2,6 +2,7 @@
 import type { Group } from '../check.ts'
 import { acls } from './acls.ts'
 import { apiserver } from './apiserver.ts'
+import { faults } from './faults.ts'
 import { helm } from './helm.ts'
 import { program } from './program.ts'
 import { terraform } from './terraform.ts'
@@ -11,5 +12,6 @@ export const groups: readonly Group[] = [
   helm,
   program,
   terraform,
+  faults,
   apiserver
 ]

@@ -1,11 +1,8 @@
 // Every container that runs our image, with all values: its mode, flags, variables, files and ports are those of the program.
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { Fault, none, type Check, type Context, type Group } from '../check.ts'
 import { findCharts, variantsOf } from '../helm/charts.ts'
-import { containersOf, podsOf } from '../helm/pods.ts'
-import { nameOf, render, renderingsOf, titleOf, type Rendering } from '../helm/render.ts'
-import { containerFaults, imageEnv, isOurs, type Image } from '../program.ts'
+import { render, renderingsOf, titleOf, type Rendering } from '../helm/render.ts'
+import { modesOf, programFaults, readImage, type Image } from '../program.ts'
 
 export const program: Group = {
   name: 'program',
@@ -15,7 +12,7 @@ export const program: Group = {
     const charts = (await findCharts(context.root)).filter(({ library }) => !library)
     const perChart = await Promise.all(charts.map(async chart => (await Promise.all((await variantsOf(context.root, chart)).map(renderingsOf))).flat()))
     const ours: string[] = []
-    const image = await readImage(context)
+    const image = await readImage(context.root)
     return [
       ...perChart.map((renderings): Check => ({
         title: `${renderings[0]?.chart.name}: mode, flags, variables, files and ports of each container are the program's`,
@@ -43,18 +40,8 @@ async function checkContainers (context: Context, renderings: readonly Rendering
       if (error instanceof Fault) return { objects: [] }
       throw error
     })
-    for (const pod of objects.flatMap(podsOf)) {
-      for (const container of containersOf(pod).filter(isOurs)) {
-        modes.push(container.args?.[0] ?? '')
-        const found = await containerFaults(container, pod, image)
-        faults.push(...found.map(fault => `${titleOf(rendering)}: ${nameOf(pod.owner)}, container ${container.name}: ${fault}`))
-      }
-    }
+    modes.push(...modesOf(objects))
+    faults.push(...(await programFaults(objects, image)).map(fault => `${titleOf(rendering)}: ${fault}`))
   }
-  none([...new Set(faults)], 'faults')
-}
-
-async function readImage ({ root }: Context): Promise<Image> {
-  const env = imageEnv(await readFile(join(root, 'Containerfile'), 'utf8'))
-  return { env, folders: ['/usr/share/alert-stream', '/app'] }
+  none(faults, 'faults')
 }
