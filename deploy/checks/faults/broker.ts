@@ -10,7 +10,7 @@ export const brokerFaults: readonly DeliberateFault[] = [
   { chart, fault: 'an address of the load balancer that is none', tool: 'schema', says: /at '\/externalListener\/bootstrap\/ip'/, values: 'externalListener: {bootstrap: {ip: 35.188.169.310}}' },
   { chart, fault: 'an external listener of a type that Strimzi does not have', tool: 'schema', says: /at '\/externalListener\/type'/, values: 'externalListener: {type: clusterwide}' },
   { chart, fault: 'a user without a name', tool: 'schema', says: /missing property 'username'/, values: 'users: [{readonlyTopics: [alerts-simulated], groups: [a]}]' },
-  { chart, fault: 'an API version of Strimzi that no operator serves', tool: 'schema', says: /strimziAPIVersion/, values: 'global: {strimziAPIVersion: kafka.strimzi.io/v9}' },
+  { chart, fault: 'an API version of Strimzi that no operator serves', tool: 'chart', says: /strimziAPIVersion "kafka\.strimzi\.io\/v9": it is/, values: 'global: {strimziAPIVersion: kafka.strimzi.io/v9}' },
   {
     chart, fault: 'the same user twice', tool: 'chart', says: /users: ann is listed twice/,
     values: 'users: [{username: ann, readonlyTopics: [alerts-simulated], groups: [ann]}, {username: ann, readonlyTopics: [alerts-simulated], groups: [ann]}]'
@@ -44,6 +44,7 @@ export const brokerFaults: readonly DeliberateFault[] = [
     chart, fault: 'a way to come in that Kafka does not have', tool: 'kubeconform', says: /authentication\/type': value must be one of/,
     edit: { file: users, from: 'type: {{ $user.authentication | default "scram-sha-512" }}', to: 'type: scram-sha-256' }
   },
+  { chart, fault: 'another name for Kafka than the others know', tool: 'system', says: /no Kafka answers at alert-broker-kafka-bootstrap|and Kafka is called alerts/, values: 'cluster: {name: alerts}' },
   {
     chart, fault: 'a user fewer', tool: 'acls', says: /lasair-idfint: rendered 0 times/,
     edit: { file: users, from: '{{- range $user := .Values.users }}', to: '{{- range $user := .Values.users }}{{- if eq $user.username "lasair-idfint" }}{{ continue }}{{ end }}' }

@@ -15,10 +15,7 @@ export const databaseFaults: readonly DeliberateFault[] = [
   },
   {
     chart, fault: 'a version in what selects pods', tool: 'objects', says: /Deployment\/alert-database-server: spec\.selector\.matchLabels selects by app\.kubernetes\.io\/version/,
-    edit: {
-      file: 'alert-stream-common/templates/_names.tpl', from: 'app.kubernetes.io/instance: {{ .root.Release.Name }}',
-      to: 'app.kubernetes.io/instance: {{ .root.Release.Name }}\napp.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}'
-    }
+    edit: { file: server, from: '    matchLabels:\n', to: '    matchLabels:\n      app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}\n' }
   },
   {
     chart, fault: 'a pod that may be root', tool: 'objects', says: /container server: runAsNonRoot is not true/,
@@ -64,6 +61,8 @@ export const databaseFaults: readonly DeliberateFault[] = [
     chart, fault: 'less time to end than the program takes to drain', tool: 'program', says: /terminationGracePeriodSeconds is 15, and the program drains for up to 20 s/,
     edit: { file: ingester, from: '"grace" (add $ingester.drainSeconds 10)', to: '"grace" 15' }
   },
+  { chart, fault: 'a topic that nobody makes', tool: 'system', says: /nobody makes the topic alerts-simulate$/m, values: 'ingester: {kafka: {topic: alerts-simulate}}' },
+  { chart, fault: 'a port on which Kafka has no listener', tool: 'system', says: /Kafka has no internal listener on port 9095/, values: 'ingester: {kafka: {port: 9095}}' },
   { chart, fault: 'a group that the ingester may not read as', tool: 'acls', says: /alert-database-ingester: without the rule: allow Read on group alertdb-ingester/, values: 'ingester: {kafka: {group: archive}}' },
   { chart, fault: 'more memory asked for than allowed', tool: 'kube-apiserver', says: /must be less than or equal to memory limit/, values: 'server: {resources: {requests: {memory: 1Gi}}}' },
   { chart, fault: 'a label that is none', tool: 'kube-apiserver', says: /a valid label must be/, values: 'server: {podLabels: {note: two words}}' },

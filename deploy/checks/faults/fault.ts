@@ -3,9 +3,9 @@
 
 /**
  * `schema`: the chart's values.schema.json, by Helm. `chart`: a message of the chart's own. `kubeconform`: the schemas of the kinds. `objects`: the checks of
- * pods, selectors and namespaces here. `program`: the program's own tables. `acls`: deploy/acls.json. `kube-apiserver`: what only a real one finds.
+ * pods, selectors and namespaces here. `program`: the program's own tables. `system`: the other charts, whose names it gets wrong. `acls`: deploy/acls.json. `kube-apiserver`: what only a real one finds.
  */
-export type Refuser = 'schema' | 'chart' | 'kubeconform' | 'objects' | 'program' | 'acls' | 'kube-apiserver'
+export type Refuser = 'schema' | 'chart' | 'kubeconform' | 'objects' | 'program' | 'system' | 'acls' | 'kube-apiserver'
 
 /** A change to a file of deploy/helm: the text has to be there, or the fault is out of date. */
 export interface Edit {

@@ -6,8 +6,9 @@ import { readChart, variantsOf, type Chart } from '../helm/charts.ts'
 import type { Judge } from '../helm/kubeconform.ts'
 import { doubleFaults, labelFaults, matchFaults, namespaceFaults, selectorFaults } from '../helm/objects.ts'
 import { podFaults } from '../helm/pods.ts'
-import { render, type Rendered } from '../helm/render.ts'
+import { render, type KubernetesObject, type Rendered } from '../helm/render.ts'
 import { ENVIRONMENT, systemObjects } from '../helm/system.ts'
+import { wiringFaults } from '../helm/wiring.ts'
 import { differences, usersOf, type Table } from '../kafka-users.ts'
 import { programFaults, readImage } from '../program.ts'
 import type { DeliberateFault, Edit, Refuser } from './fault.ts'
@@ -52,12 +53,14 @@ export async function refusalOf (context: Context, judge: Judge, fault: Omit<Del
     return { tool: 'kubeconform', words: error.words }
   }
   const { objects } = rendered
+  const system = async (): Promise<KubernetesObject[]> => await systemObjects(context, ENVIRONMENT, fault.strimzi ?? 'v1', rendered)
   const byTool: ReadonlyArray<readonly [Refuser, () => Promise<readonly string[]>]> = [
     ['objects', async () => await Promise.resolve([
       ...podFaults(objects), ...selectorFaults(objects), ...matchFaults(objects), ...namespaceFaults(rendered), ...labelFaults(objects), ...doubleFaults(objects)
     ])],
     ['program', async () => await programFaults(objects, await readImage(context.root))],
-    ['acls', async () => differences(usersOf(await systemObjects(context, fault.strimzi ?? 'v1', rendered)), await readTable(context.root))]
+    ['system', async () => wiringFaults(await system())],
+    ['acls', async () => differences(usersOf(await system()), await readTable(context.root))]
   ]
   for (const [tool, faultsOf] of byTool) {
     const faults = await faultsOf()

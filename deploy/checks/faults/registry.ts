@@ -4,7 +4,8 @@ import type { DeliberateFault } from './fault.ts'
 const chart = 'alert-stream-schema-registry'
 
 export const registryFaults: readonly DeliberateFault[] = [
-  { chart, fault: 'a listener that Kafka does not have', tool: 'schema', says: /at '\/listener'/, values: 'listener: sasl' },
+  { chart, fault: 'a listener that Kafka does not have', tool: 'system', says: /Kafka has no listener plain, but internal, tls, external/, values: 'listener: plain' },
+  { chart, fault: 'a listener that takes passwords only', tool: 'system', says: /the listener external takes none/, values: 'listener: external' },
   { chart, fault: 'a topic that is not compacted', tool: 'chart', says: /topic\.config: leave out cleanup\.policy/, values: 'topic: {config: {cleanup.policy: delete}}' },
   { chart, fault: 'more replicas in sync than there are', tool: 'chart', says: /topic\.minInsyncReplicas 3: nothing could be written with topic\.replicas 2/, values: 'topic: {replicas: 2, minInsyncReplicas: 3}' },
   {

@@ -19,7 +19,7 @@ export const acls: Group = {
     },
     ...(['v1', 'v1beta2'] as const).map(strimzi => ({
       title: `the users that the charts render for ${ENVIRONMENT}, Strimzi ${strimzi}, are those of deploy/acls.json, rule for rule`,
-      run: async () => { none(differences(usersOf(await systemObjects(context, strimzi)), await readTable(context)), 'differences') }
+      run: async () => { none(differences(usersOf(await systemObjects(context, ENVIRONMENT, strimzi)), await readTable(context)), 'differences') }
     }))
   ])
 }

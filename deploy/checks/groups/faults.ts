@@ -56,6 +56,7 @@ function nameOf ({ tool }: DeliberateFault): string {
     case 'chart': return 'a message of the chart'
     case 'objects': return 'the checks of its objects'
     case 'program': return 'the program'
+    case 'system': return 'the other charts'
     case 'acls': return 'deploy/acls.json'
     default: return tool
   }

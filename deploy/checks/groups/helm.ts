@@ -7,7 +7,9 @@ import { elsewhere, makeJudge, unjudged, type Judge } from '../helm/kubeconform.
 import { doubleFaults, labelFaults, matchFaults, namespaceFaults, selectorFaults } from '../helm/objects.ts'
 import { podFaults } from '../helm/pods.ts'
 import { asksForValues, render, renderingsOf, titleOf, type Rendered, type Rendering } from '../helm/render.ts'
+import { systemObjects } from '../helm/system.ts'
 import { refusesUnknownKeys, undocumented, unused } from '../helm/values.ts'
+import { wiringFaults } from '../helm/wiring.ts'
 
 export const helm: Group = {
   name: 'helm',
@@ -23,6 +25,7 @@ export const helm: Group = {
     const renderings = perChart.flatMap(({ renderings }) => renderings)
     return [
       environmentsCheck(context, charts),
+      ...(await environmentNames(context.root)).map(environment => systemCheck(context, environment)),
       ...perChart.flatMap(({ checks }) => checks),
       registryCheck(context, renderings, judge),
       ...Object.keys(elsewhere).map(name => missingCheck(context, renderings, judge, name))
@@ -143,6 +146,15 @@ function environmentsCheck ({ root }: Context, charts: readonly Chart[]): Check 
       }
       if (environments.length === 0) faults.push('there are no environments')
       none(faults, 'faults')
+    }
+  }
+}
+
+function systemCheck (context: Context, environment: string): Check {
+  return {
+    title: `environment ${environment}: the charts make the cluster, listeners, users, topics and Secrets that they name`,
+    run: async () => {
+      for (const strimzi of ['v1', 'v1beta2'] as const) none(wiringFaults(await systemObjects(context, environment, strimzi)), `Strimzi ${strimzi}`)
     }
   }
 }
