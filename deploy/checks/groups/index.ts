@@ -4,6 +4,7 @@ import { acls } from './acls.ts'
 import { apiserver } from './apiserver.ts'
 import { faults } from './faults.ts'
 import { helm } from './helm.ts'
+import { ingress } from './ingress.ts'
 import { program } from './program.ts'
 import { terraform } from './terraform.ts'
 
@@ -13,5 +14,6 @@ export const groups: readonly Group[] = [
   program,
   terraform,
   faults,
+  ingress,
   apiserver
 ]

@@ -60,6 +60,9 @@ http {
     set $registry {{ $proxy.upstream | default (printf "%s.%s.svc.%s:%v" (include "alert-stream-schema-registry.name" .) .Release.Namespace $proxy.clusterDomain .Values.port) }};
     proxy_method GET;
     proxy_pass_request_body off;
+    # Else nginx announces the body that it keeps back, and the registry waits for it.
+    proxy_set_header Content-Length "";
+    proxy_set_header Transfer-Encoding "";
     proxy_pass_request_headers off;
     proxy_set_header Host $proxy_host;
     proxy_set_header Accept $http_accept;
