@@ -1,6 +1,6 @@
 // What lies outside of Kubernetes: every module and environment is formatted, fits the google provider's schema in the oldest and the newest
 // version that it is made for, passes its tests, is documented, and says the same as the charts; deliberate faults are refused.
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { Fault, none, type Check, type Context, type Group, type Skipped } from '../check.ts'
@@ -10,6 +10,7 @@ import { faults, refuse } from '../terraform/faults.ts'
 import { identityFaults, leavesOf, nodeFaults, valueFaults, type Outputs } from '../terraform/names.ts'
 import { describe, withTables } from '../terraform/readme.ts'
 import { foldersOf, plainly, test, workspace, type Tested, type Workspace } from '../terraform/tofu.ts'
+import { untried } from '../terraform/tried.ts'
 
 const versions = { oldest: { version: '6.50.0', schema: 'google-schema-6' }, newest: { version: '8.7.0', schema: 'google-schema-8' } } as const
 
@@ -88,8 +89,17 @@ function folderChecks (context: Context, benches: Benches, folder: string): read
         if (failed > 0 || passed === 0) throw new Fault(`${passed} passed, ${failed} failed`, words)
       }
     },
+    ...folder.startsWith('modules/')
+      ? [{ title: `the tests of ${folder} try every option, check and output`, run: async () => { none(await untriedIn(join(context.root, 'deploy', 'terraform', folder)), 'untried') } }]
+      : [],
     { title: `${folder}/README.md has the inputs and outputs that there are`, run: async () => { await documented(context, folder) } }
   ]
+}
+
+async function untriedIn (folder: string): Promise<readonly string[]> {
+  const read = async (path: string, names: RegExp): Promise<string> =>
+    (await Promise.all((await readdir(path)).filter(name => names.test(name)).map(async name => await readFile(join(path, name), 'utf8')))).join('\n')
+  return untried(await read(folder, /\.tf$/), await read(join(folder, 'tests'), /\.tftest\.hcl$/))
 }
 
 async function formatted (context: Context): Promise<void> {

@@ -110,7 +110,8 @@ resource "google_container_cluster" "this" {
   }
 
   monitoring_config {
-    enable_components = ["SYSTEM_COMPONENTS", "STORAGE", "POD", "DEPLOYMENT", "STATEFULSET", "HPA"]
+    # What tells of pods and their controllers comes by Google's own collection only.
+    enable_components = concat(["SYSTEM_COMPONENTS"], var.managed_prometheus ? ["STORAGE", "POD", "DEPLOYMENT", "STATEFULSET", "HPA"] : [])
     managed_prometheus {
       enabled = var.managed_prometheus
     }

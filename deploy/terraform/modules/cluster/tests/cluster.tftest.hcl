@@ -51,7 +51,7 @@ run "what_the_charts_rely_on" {
     error_message = "VPC-native"
   }
   assert {
-    condition     = contains(google_container_cluster.this.logging_config[0].enable_components, "WORKLOADS") && contains(google_container_cluster.this.monitoring_config[0].enable_components, "SYSTEM_COMPONENTS") && !google_container_cluster.this.monitoring_config[0].managed_prometheus[0].enabled
+    condition     = contains(google_container_cluster.this.logging_config[0].enable_components, "WORKLOADS") && google_container_cluster.this.monitoring_config[0].enable_components == toset(["SYSTEM_COMPONENTS"]) && !google_container_cluster.this.monitoring_config[0].managed_prometheus[0].enabled
     error_message = "logs of the programs, metrics of the system"
   }
 }
@@ -196,7 +196,7 @@ run "everything_else_is_a_choice" {
     error_message = "authorized networks"
   }
   assert {
-    condition     = google_container_cluster.this.release_channel[0].channel == "STABLE" && google_container_cluster.this.monitoring_config[0].managed_prometheus[0].enabled
+    condition     = google_container_cluster.this.release_channel[0].channel == "STABLE" && google_container_cluster.this.monitoring_config[0].managed_prometheus[0].enabled && contains(google_container_cluster.this.monitoring_config[0].enable_components, "POD")
     error_message = "channel, managed Prometheus"
   }
   assert {
