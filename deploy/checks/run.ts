@@ -1,23 +1,25 @@
-// `npm run check:deploy`: all checks of what is in deploy/, by the real tools. Options: --only GROUP,... | --list | --crds DIR. Prints a line for
+// `npm run check:deploy`: all checks of what is in deploy/, by the real tools. Options: --only GROUP,... | --list | --crds DIR | --write. Prints a line for
 // each check and ends with `N passed, N failed, N skipped`; exit code 1 where one failed or none passed. Whatever ends it, no process stays behind.
+// --write checks nothing: it makes anew what in deploy/ is made from something else there.
 import { access } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { defaultCacheDir } from '../../src/devstack/tools.ts'
+import { writeGenerated } from './generated.ts'
 import { groups } from './groups/index.ts'
 import { Runner } from './runner.ts'
 
 const root = join(import.meta.dirname, '..', '..')
-const usage = `npm run check:deploy [-- --only GROUP,... | --list | --crds DIR]\n\n${groups.map(({ name, about }) => `  ${name.padEnd(12)} ${about}\n`).join('')}`
+const usage = `npm run check:deploy [-- --only GROUP,... | --list | --crds DIR | --write]\n\n${groups.map(({ name, about }) => `  ${name.padEnd(12)} ${about}\n`).join('')}`
 
-function options (): { readonly only: readonly string[] | undefined, readonly list: boolean, readonly crds: string | undefined } {
+function options (): { readonly only: readonly string[] | undefined, readonly list: boolean, readonly write: boolean, readonly crds: string | undefined } {
   const { values } = parseArgs({
-    options: { only: { type: 'string', multiple: true }, list: { type: 'boolean', default: false }, crds: { type: 'string' } }
+    options: { only: { type: 'string', multiple: true }, list: { type: 'boolean', default: false }, write: { type: 'boolean', default: false }, crds: { type: 'string' } }
   })
   const only = values.only?.flatMap(names => names.split(',')).filter(name => name !== '')
   const unknown = only?.filter(name => !groups.some(group => group.name === name)) ?? []
   if (unknown.length > 0) throw new Error(`no group is called ${unknown.join(', ')}`)
-  return { only, list: values.list, crds: values.crds ?? process.env.ALERT_STREAM_CRDS }
+  return { only, list: values.list, write: values.write, crds: values.crds ?? process.env.ALERT_STREAM_CRDS }
 }
 
 async function main (): Promise<number> {
@@ -41,14 +43,16 @@ async function main (): Promise<number> {
       stop.abort()
     })
   }
+  const progress = (line: string): void => { process.stderr.write(`check:deploy: ${line}\n`) }
+  const common = { root, env: process.env, cacheDir: defaultCacheDir(process.env), signal: stop.signal, progress }
+  if (given.write) {
+    for (const path of await writeGenerated(common)) process.stdout.write(`${relative(root, path)}\n`)
+    return 0
+  }
   const runner = new Runner({
-    root,
+    ...common,
     crds,
-    env: process.env,
-    cacheDir: defaultCacheDir(process.env),
-    signal: stop.signal,
-    write: line => { process.stdout.write(`${line}\n`) },
-    progress: line => { process.stderr.write(`check:deploy: ${line}\n`) }
+    write: line => { process.stdout.write(`${line}\n`) }
   })
   const { passed, failed, skipped } = await runner.run(groups, given.only)
   process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`)

@@ -7,6 +7,7 @@ import { helm } from './helm.ts'
 import { ingress } from './ingress.ts'
 import { program } from './program.ts'
 import { terraform } from './terraform.ts'
+import { umbrella } from './umbrella.ts'
 
 export const groups: readonly Group[] = [
   acls,
@@ -15,5 +16,6 @@ export const groups: readonly Group[] = [
   terraform,
   faults,
   ingress,
+  umbrella,
   apiserver
 ]

@@ -1,7 +1,8 @@
 // What Argo CD would install, and in which order: read from the Applications that deploy/argocd renders for an environment, so that they are what is tried.
 import { join, normalize } from 'node:path'
 import type { Context } from '../check.ts'
-import { readChart, type Chart } from './charts.ts'
+import { readChart, SHARED, type Chart } from './charts.ts'
+import { UMBRELLA, umbrellaFile } from './umbrella.ts'
 import { NAMESPACE, render, type KubernetesObject, type Rendered } from './render.ts'
 
 /** A chart as it is installed in an environment. */
@@ -22,8 +23,6 @@ interface Application extends KubernetesObject {
   readonly spec: { readonly source?: Source, readonly destination: { readonly namespace: string } }
 }
 
-/** Name of the umbrella chart. */
-export const UMBRELLA = 'alert-stream'
 /** The namespace that Argo CD lives in, and Applications with it. */
 export const ARGOCD_NAMESPACE = 'argocd'
 
@@ -55,6 +54,6 @@ export async function partsOf (context: Context, environment: string): Promise<P
 export async function umbrellaParts (context: Context, environment: string): Promise<Part[]> {
   const parts = await partsOf(context, environment)
   const chart = await readChart(join(context.root, 'deploy/helm', UMBRELLA))
-  const values = [join(context.root, 'deploy/environments', environment, `${UMBRELLA}.yaml`)]
+  const values = [join(context.root, 'deploy/environments', environment, SHARED), umbrellaFile(context.root, environment)]
   return [...parts.filter(part => !chart.dependencies.includes(part.chart.name)), { chart, namespace: NAMESPACE, release: UMBRELLA, values }]
 }

@@ -100,6 +100,6 @@ export async function environmentNames (root: string): Promise<string[]> {
   return entries.filter(entry => entry.isDirectory()).map(({ name }) => name).sort()
 }
 
-async function exists (path: string): Promise<boolean> {
+export async function exists (path: string): Promise<boolean> {
   return await stat(path).then(() => true, () => false)
 }
