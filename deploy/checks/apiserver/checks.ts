@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { Fault, type Check, type Context, type Skipped } from '../check.ts'
 import { ARGOCD_NAMESPACE, partsOf, umbrellaParts, type Part } from '../helm/applications.ts'
 import { environmentNames, findCharts, variantsOf, type Chart } from '../helm/charts.ts'
-import { namespaceOf, render, renderingsOf, titleOf, type KubernetesObject } from '../helm/render.ts'
+import { asksForValues, namespaceOf, render, renderingsOf, titleOf, type KubernetesObject } from '../helm/render.ts'
 import { Cluster, expectOk, kindOf } from './cluster.ts'
-import { definedHere, definedKind, installDefinitions, installStrimzi, standIn, strimziReleases, type StrimziRelease } from './definitions.ts'
+import { installDefinitions, installStrimzi, standIn, strimziReleases, type StrimziRelease } from './definitions.ts'
 import { Installation } from './installation.ts'
 import { workloadPods } from './pods.ts'
 
@@ -28,14 +28,14 @@ export class ApiServerChecks {
     const charts = (await findCharts(root)).filter(({ library }) => !library)
     const environments = await environmentNames(root)
     return [
-      { title: 'a kube-apiserver starts, and takes the definitions of third parties', run: async () => { await this.#cluster() } },
+      { title: 'a kube-apiserver starts, and takes the definitions of third parties', run: async () => { await (this.#started = this.#start()) } },
       ...strimziReleases.flatMap(release => [
         { title: `it takes the definitions of Strimzi ${release}`, run: async () => { await installStrimzi(await this.#cluster(), this.#context, release) } },
         ...charts.map(chart => this.#taken(chart, release)),
         // One environment tells what an older operator's API version changes.
-        ...environments.slice(0, release === strimziReleases[0] ? undefined : 1).flatMap(environment => [
-          ...this.#installed(`${environment}, each chart`, release, async () => await partsOf(this.#context, environment)),
-          ...this.#installed(`${environment}, the umbrella`, release, async () => await umbrellaParts(this.#context, environment))
+        ...environments.slice(0, release === strimziReleases[0] ? undefined : 1).flatMap((environment, index) => [
+          ...this.#installed(`${environment}, each chart`, release, index === 0, async () => await partsOf(this.#context, environment)),
+          ...this.#installed(`${environment}, the umbrella`, release, index === 0, async () => await umbrellaParts(this.#context, environment))
         ])
       ]),
       { title: 'the configuration of Argo CD takes what deploy/argocd asks to be added to it', run: async () => { await this.#patched() } },
@@ -44,13 +44,15 @@ export class ApiServerChecks {
   }
 
   async #cluster (): Promise<Cluster> {
-    this.#started ??= this.#start()
-    return await this.#started
+    // The first check has said why.
+    const cluster = await this.#started?.catch(() => undefined)
+    if (cluster === undefined) throw new Fault('there is no API server')
+    return cluster
   }
 
   async #start (): Promise<Cluster> {
     const cluster = await Cluster.start(this.#context)
-    await installDefinitions(cluster, this.#context)
+    await installDefinitions(cluster, this.#context, await findCharts(this.#context.root))
     return cluster
   }
 
@@ -61,15 +63,15 @@ export class ApiServerChecks {
       run: async () => {
         const cluster = await this.#cluster()
         const files: string[] = []
-        const accounts: KubernetesObject[] = []
+        const before: KubernetesObject[] = []
         for (const [title, objects] of await this.#renderingsFor(chart, release)) {
           const known = await this.#known(cluster, chart, objects)
-          // A Pod may only use an account that is there.
-          accounts.push(...known.filter(({ kind }) => kind === 'ServiceAccount'))
-          files.push(await cluster.file([...known, ...workloadPods(known)], title))
+          const pods = workloadPods(known)
+          before.push(...neededBy(known, pods))
+          files.push(await cluster.file([...known, ...pods], title))
         }
         if (files.length === 0) throw new Fault('it renders nothing for this release')
-        await withAccounts(cluster, accounts, async () => {
+        await withObjects(cluster, before, async () => {
           const args = ['apply', '--server-side', '--force-conflicts', '--dry-run=server', '--validate=strict', ...files.flatMap(file => ['-f', file])]
           expectOk(await cluster.kubectl(args), `kubectl apply --dry-run=server of ${files.length} renderings`)
         })
@@ -80,16 +82,18 @@ export class ApiServerChecks {
   /** Those that have Strimzi's kinds in this release's API version only, or none of them. */
   async #renderingsFor (chart: Chart, release: StrimziRelease): Promise<Array<[string, readonly KubernetesObject[]]>> {
     const renderings = (await Promise.all((await variantsOf(this.#context.root, chart)).map(renderingsOf))).flat()
-    const rendered = await Promise.all(renderings.map(async rendering => await render(this.#context, rendering)))
+    const rendered = await Promise.all(renderings.map(async rendering => await render(this.#context, rendering).catch((error: unknown) => {
+      if (rendering.files.length === 0 && asksForValues(error, chart)) return undefined
+      throw error
+    })))
     return rendered
+      .filter(each => each !== undefined)
       .filter(({ objects }) => objects.every(({ apiVersion }) => !apiVersion.startsWith('kafka.strimzi.io/') || apiVersion === API_VERSIONS[release]))
       .map(({ rendering, objects }) => [titleOf(rendering), objects])
   }
 
-  /** Installs our own definitions, stands in for those that nobody has here and leaves out the objects of these; the rest is put into its namespace. */
+  /** Stands in for definitions that nobody has here and leaves out the objects of these kinds; the rest is put into its namespace. */
   async #known (cluster: Cluster, chart: Chart, objects: readonly KubernetesObject[]): Promise<KubernetesObject[]> {
-    const served = await cluster.kinds()
-    await cluster.establish(definedHere(objects).filter(definition => !served.has(definedKind(definition))))
     const kinds = await cluster.kinds()
     const namespace = namespaceOf(chart)
     await cluster.namespaces([namespace, ...objects.flatMap(({ metadata }) => metadata.namespace ?? [])])
@@ -101,14 +105,14 @@ export class ApiServerChecks {
         continue
       }
       // helm installs nothing of a chart of which it does not know a kind.
-      if (!this.#undefined.has(kind)) await cluster.establish([standIn(object)])
+      if (!this.#undefined.has(kind)) await cluster.establish([await cluster.file([standIn(object)])])
       this.#undefined.set(kind, (this.#undefined.get(kind) ?? 0) + 1)
     }
     return known
   }
 
   /** The life of an environment: installed in the order of the waves, a second time refused, changed to a new version, removed. */
-  #installed (title: string, release: StrimziRelease, parts: () => Promise<readonly Part[]>): Check[] {
+  #installed (title: string, release: StrimziRelease, twice: boolean, parts: () => Promise<readonly Part[]>): Check[] {
     let installation: Promise<Installation> | undefined
     const begun = async (): Promise<Installation> => {
       installation ??= (async () => new Installation(this.#context, await this.#cluster(), await parts(), API_VERSIONS[release]))()
@@ -117,7 +121,7 @@ export class ApiServerChecks {
     const name = `Strimzi ${release}: ${title}`
     return [
       { title: `${name}: helm installs it in the order of the sync waves, and its Pods are admitted`, run: async () => { await (await begun()).install() } },
-      { title: `${name}: a second release in the same namespace is refused`, run: async () => { await (await begun()).refusesAnother() } },
+      ...twice ? [{ title: `${name}: a second release in the same namespace is refused`, run: async () => { await (await begun()).refusesAnother() } }] : [],
       { title: `${name}: helm upgrades it to another version and image`, run: async () => { await (await begun()).upgrade() } },
       { title: `${name}: helm uninstalls it and leaves only what is to be kept`, run: async () => { await (await begun()).uninstall() } }
     ]
@@ -140,13 +144,21 @@ export class ApiServerChecks {
   }
 }
 
-async function withAccounts (cluster: Cluster, accounts: readonly KubernetesObject[], work: () => Promise<void>): Promise<void> {
-  const names = new Map(accounts.map(({ metadata: { name, namespace } }) => [`${namespace}/${name}`, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } }]))
-  if (names.size === 0) {
+/** What has to be there before these Pods may be: their accounts, which the chart makes, and their priority classes, which somebody else does. */
+function neededBy (objects: readonly KubernetesObject[], pods: readonly KubernetesObject[]): KubernetesObject[] {
+  const accounts = objects.filter(({ kind }) => kind === 'ServiceAccount').map(({ metadata: { name, namespace } }) => ({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, ...namespace === undefined ? {} : { namespace } } }))
+  const classes = [...objects.filter(({ kind }) => kind === 'Pod'), ...pods].flatMap(({ spec }) => (spec as { readonly priorityClassName?: string }).priorityClassName ?? [])
+  // Kubernetes has two of its own.
+  return [...accounts, ...classes.filter(name => !name.startsWith('system-')).map(name => ({ apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name }, value: 1 }))]
+}
+
+async function withObjects (cluster: Cluster, objects: readonly KubernetesObject[], work: () => Promise<void>): Promise<void> {
+  const each = new Map(objects.map(object => [`${object.kind} ${object.metadata.namespace} ${object.metadata.name}`, object]))
+  if (each.size === 0) {
     await work()
     return
   }
-  const file = await cluster.file([...names.values()])
+  const file = await cluster.file([...each.values()])
   try {
     await cluster.apply([file])
     await work()

@@ -1,7 +1,6 @@
 // What is asked of the API server, by kubectl and helm as an operator would: each answer comes with the warnings that the server gave.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { stringify } from 'yaml'
 import { Fault, type Context } from '../check.ts'
 import type { KubernetesObject } from '../helm/render.ts'
 import { startApiServer, type ApiServer } from './server.ts'
@@ -58,15 +57,15 @@ export class Cluster {
   async file (objects: readonly unknown[], title = `objects-${++this.#files}`): Promise<string> {
     const folder = join(this.#context.scratch, 'objects')
     await mkdir(folder, { recursive: true })
-    const path = join(folder, `${title.replaceAll(/[^A-Za-z0-9.+-]+/g, '_')}.yaml`)
-    // JSON is YAML, and quicker to write and to read.
-    await writeFile(path, stringify({ apiVersion: 'v1', kind: 'List', items: objects }))
+    const path = join(folder, `${title.replaceAll(/[^A-Za-z0-9.+-]+/g, '_')}.json`)
+    await writeFile(path, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }))
     return path
   }
 
-  /** Makes or changes objects for good; throws what the server says. */
-  async apply (files: readonly string[], ...options: readonly string[]): Promise<void> {
-    expectOk(await this.kubectl(['apply', '--server-side', '--force-conflicts', '--validate=strict', ...options, ...files.flatMap(file => ['-f', file])]), 'kubectl apply')
+  /** Makes or changes objects for good, of files and folders; resolves with their names. Throws what the server says. */
+  async apply (paths: readonly string[]): Promise<string[]> {
+    const args = ['apply', '--server-side', '--force-conflicts', '--validate=strict', '--output', 'name', ...paths.flatMap(path => ['-f', path])]
+    return expectOk(await this.kubectl(args), 'kubectl apply').stdout.trim().split('\n')
   }
 
   /** Every kind that the server knows, and whether its objects are in namespaces: `Deployment.apps`. */
@@ -79,12 +78,12 @@ export class Cluster {
     return await this.#kinds
   }
 
-  /** Makes definitions and waits until their kinds are served. */
-  async establish (definitions: readonly KubernetesObject[]): Promise<void> {
-    if (definitions.length === 0) return
-    await this.apply([await this.file(definitions)])
-    const names = definitions.map(({ metadata }) => `crd/${metadata.name}`)
-    expectOk(await this.kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...names]), 'the definitions')
+  /** Makes the definitions of files and folders, and waits until their kinds are served. */
+  async establish (paths: readonly string[]): Promise<void> {
+    if (paths.length === 0) return
+    const { ok, said } = await this.kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...await this.apply(paths)])
+    // What it says while all is well is of its own watches.
+    if (!ok) throw new Fault('the definitions are not served', said)
     this.#kinds = undefined
   }
 
@@ -100,15 +99,22 @@ export class Cluster {
     await this.apply([await this.file(objects)])
   }
 
-  /** Every object in these namespaces, as `kind/name`, but for what Kubernetes and helm keep there. */
-  async contents (namespaces: readonly string[]): Promise<string[]> {
-    const { stdout } = expectOk(await this.kubectl(['api-resources', '--namespaced', '--verbs=list', '--output', 'name']), 'kubectl api-resources')
-    const kinds = stdout.trim().split('\n').filter(name => !/^(events|leases|controllerrevisions|endpoints|.*\.metrics\.k8s\.io)/.test(name))
+  /** Objects of these kinds in these namespaces, as `kind/name`, but for what Kubernetes and helm keep there. */
+  async contents (kinds: readonly string[], namespaces: readonly string[]): Promise<string[]> {
     const found = await Promise.all(namespaces.map(async namespace => {
-      const answer = expectOk(await this.kubectl(['get', kinds.join(','), '--namespace', namespace, '--output', 'name']), 'kubectl get')
+      const answer = await this.kubectl(['get', kinds.join(','), '--namespace', namespace, '--output', 'name'])
+      if (!answer.ok) throw new Fault('kubectl get was refused', answer.said)
       return answer.stdout.split('\n').filter(line => line !== '' && !/^serviceaccount\/default$|^secret\/sh\.helm\.release\./.test(line))
     }))
     return found.flat()
+  }
+
+  /** For good, and at once: there is nobody who would do what a finalizer waits for. */
+  async remove (names: readonly string[], namespace: string): Promise<void> {
+    for (const name of names) {
+      await this.kubectl(['delete', name, '--namespace', namespace, '--ignore-not-found', '--wait=false'])
+      await this.kubectl(['patch', name, '--namespace', namespace, '--type=merge', '--patch', '{"metadata":{"finalizers":null}}'])
+    }
   }
 
   async #ask (program: string, args: readonly string[], input?: string): Promise<Answer> {

@@ -1,10 +1,12 @@
 // The definitions of third parties that the API server is given before it is asked about objects of their kinds.
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from '../check.ts'
+import { exists, type Chart } from '../helm/charts.ts'
 import type { KubernetesObject } from '../helm/render.ts'
 import { yamlFiles, yamlObjects } from '../schemas/files.ts'
 import type { ToolName } from '../tools/index.ts'
-import { kindOf, type Cluster } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
 
 /** Tools that are folders of CRDs, and where in them these lie. */
 const sources: ReadonlyArray<readonly [tool: ToolName, folder: string]> = [
@@ -20,30 +22,20 @@ export type StrimziRelease = typeof strimziReleases[number]
 
 export const definitionTools: readonly ToolName[] = ['strimzi-crds', ...sources.map(([tool]) => tool)]
 
-/** Installs what packages carry, and what lies in the folder of further definitions but for those of ours. */
-export async function installDefinitions (cluster: Cluster, context: Context): Promise<void> {
-  const folders = await Promise.all(sources.map(async ([tool, folder]) => join(await context.tool(tool), folder)))
-  const files = (await Promise.all([...folders, ...(context.crds === undefined ? [] : [context.crds])].map(yamlFiles))).flat()
-  const objects = (await Promise.all(files.map(yamlObjects))).flat() as KubernetesObject[]
-  const ours = (object: KubernetesObject): boolean => object.metadata.name.endsWith('.roundtable.lsst.codes')
-  await cluster.establish(objects.filter(object => object.kind === 'CustomResourceDefinition' && !ours(object)))
+/** Installs what charts bring themselves, what packages carry, and what lies in the folder of further definitions but for those of ours. */
+export async function installDefinitions (cluster: Cluster, context: Context, charts: readonly Chart[]): Promise<void> {
+  const own: string[] = []
+  for (const { folder } of charts) if (await exists(join(folder, 'crds'))) own.push(...await yamlFiles(join(folder, 'crds')))
+  const ours = (await Promise.all(own.map(yamlObjects))).flat().map(object => (object as KubernetesObject).metadata.name)
+  const further = context.crds === undefined ? [] : await yamlFiles(context.crds)
+  const texts = await Promise.all(further.map(async file => await readFile(file, 'utf8')))
+  const others = further.filter((_, index) => !ours.some(name => texts[index]!.includes(`name: ${name}\n`)))
+  await cluster.establish([...await Promise.all(sources.map(async ([tool, folder]) => join(await context.tool(tool), folder))), ...own, ...others])
 }
 
 /** The definitions of one release of Strimzi, in the place of those of another. */
 export async function installStrimzi (cluster: Cluster, context: Context, release: StrimziRelease): Promise<void> {
-  const files = await yamlFiles(join(await context.tool('strimzi-crds'), release))
-  await cluster.establish((await Promise.all(files.map(yamlObjects))).flat() as KubernetesObject[])
-}
-
-/** Definitions among these objects: those that a chart brings itself. */
-export function definedHere (objects: readonly KubernetesObject[]): KubernetesObject[] {
-  return objects.filter(({ kind }) => kind === 'CustomResourceDefinition')
-}
-
-/** The kind that a definition defines. */
-export function definedKind (definition: KubernetesObject): string {
-  const { group, names: { kind } } = definition.spec as { readonly group: string, readonly names: { readonly kind: string } }
-  return kindOf({ apiVersion: `${group}/any`, kind })
+  await cluster.establish([join(await context.tool('strimzi-crds'), release)])
 }
 
 /** A definition that takes anything of that kind, so that a chart with one can be installed where nobody has the real one. */

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { Fault, none, type Context } from '../check.ts'
 import type { Part } from '../helm/applications.ts'
 import { render, type KubernetesObject } from '../helm/render.ts'
-import { expectOk, type Cluster } from './cluster.ts'
+import { exists } from '../helm/charts.ts'
+import { expectOk, kindOf, type Cluster } from './cluster.ts'
 import { workloadPods } from './pods.ts'
 
 /** What a later version of everything would be called. */
@@ -15,7 +16,6 @@ export class Installation {
   readonly #cluster: Cluster
   readonly #parts: readonly Part[]
   readonly #strimzi: string
-  #before: readonly string[] = []
   #installed = false
 
   constructor (context: Context, cluster: Cluster, parts: readonly Part[], apiVersion: string) {
@@ -28,7 +28,6 @@ export class Installation {
   /** In the order given; then the Pods of all workloads, those of hooks and tests too, are offered to the namespaces that are there now. */
   async install (): Promise<void> {
     await this.#cluster.namespaces(this.#namespaces())
-    this.#before = await this.#contents()
     for (const part of this.#parts) {
       expectOk(await this.#cluster.helm(['install', part.release, part.chart.folder, ...this.#args(part)]), `helm install ${part.chart.name}`)
     }
@@ -55,8 +54,9 @@ export class Installation {
     for (const part of this.#parts) {
       const { chart: { name, folder }, release } = part
       const packages = join(this.#context.scratch, 'packages')
-      expectOk(await this.#cluster.helm(['package', folder, '--version', LATER, '--app-version', LATER, '--destination', packages]), `helm package ${name}`)
       const later = join(packages, `${name}-${LATER}.tgz`)
+      // One serves all environments.
+      if (!await exists(later)) expectOk(await this.#cluster.helm(['package', folder, '--version', LATER, '--app-version', LATER, '--destination', packages]), `helm package ${name}`)
       expectOk(await this.#cluster.helm(['upgrade', release, later, ...this.#args(part), ...changed]), `helm upgrade ${name}`)
     }
   }
@@ -69,15 +69,20 @@ export class Installation {
       const { ok, said } = await this.#cluster.helm(['uninstall', release, '--namespace', namespace, '--no-hooks', '--ignore-not-found'])
       if (!ok) refused.push(`helm uninstall ${chart.name}: ${said}`)
     }
-    const left = (await this.#contents()).filter(name => !this.#before.includes(name))
-    for (const name of left) {
-      for (const namespace of this.#namespaces()) await this.#cluster.kubectl(['delete', name, '--namespace', namespace, '--ignore-not-found', '--wait=false'])
-    }
     none(refused, 'charts that helm could not uninstall')
     this.#expectInstalled()
-    const kept = new Set((await this.#objects()).filter(({ metadata }) => metadata.annotations?.['helm.sh/resource-policy'] === 'keep').map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`))
-    none(left.filter(name => !kept.has(withoutGroup(name))), 'objects that were left behind')
-    none([...kept].filter(name => !left.map(withoutGroup).includes(name)), 'objects that were to be kept and are gone')
+    // helm never removes definitions.
+    const objects = (await this.#objects()).filter(({ kind }) => kind !== 'CustomResourceDefinition')
+    const kinds = [...new Set(objects.map(kindOf))]
+    const faults: string[] = []
+    for (const namespace of this.#namespaces()) {
+      const left = await this.#cluster.contents(kinds, [namespace])
+      const kept = objects.filter(({ metadata }) => metadata.namespace === namespace && metadata.annotations?.['helm.sh/resource-policy'] === 'keep').map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`)
+      await this.#cluster.remove(left, namespace)
+      faults.push(...left.filter(name => !kept.includes(withoutGroup(name))).map(name => `${name} was left behind`))
+      faults.push(...kept.filter(name => !left.map(withoutGroup).includes(name)).map(name => `${name} was to be kept and is gone`))
+    }
+    none(faults, 'objects that are not as they should be')
   }
 
   #args ({ namespace, values }: Part): string[] {
@@ -95,10 +100,6 @@ export class Installation {
 
   #expectInstalled (): void {
     if (!this.#installed) throw new Fault('it was not installed')
-  }
-
-  async #contents (): Promise<string[]> {
-    return await this.#cluster.contents(this.#namespaces())
   }
 
   #namespaces (): string[] {
