@@ -9,7 +9,7 @@ import { render, NAMESPACE, type KubernetesObject } from '../helm/render.ts'
 import { faults, refuse } from '../terraform/faults.ts'
 import { identityFaults, leavesOf, nodeFaults, valueFaults, type Outputs } from '../terraform/names.ts'
 import { describe, withTables } from '../terraform/readme.ts'
-import { foldersOf, plainly, test, workspace, type Tested, type Workspace } from '../terraform/tofu.ts'
+import { configuration, foldersOf, plainly, test, workspace, type Tested, type Workspace } from '../terraform/tofu.ts'
 import { untried } from '../terraform/tried.ts'
 
 const versions = { oldest: { version: '6.50.0', schema: 'google-schema-6' }, newest: { version: '8.7.0', schema: 'google-schema-8' } } as const
@@ -19,6 +19,7 @@ export const terraform: Group = {
   about: 'the Terraform modules and environments, their tests, and that they agree with the charts',
   tools: ['tofu', 'google-provider', 'google-schema-6', 'google-schema-8', 'helm'],
   claims: ['terraform'],
+  atOnce: 2,
   checks: async context => {
     const folders = await foldersOf(join(context.root, 'deploy', 'terraform'))
     const environments = folders.filter(folder => folder.startsWith('environments/'))
@@ -28,9 +29,9 @@ export const terraform: Group = {
       ...folders.flatMap(folder => folderChecks(context, benches, folder)),
       ...environments.flatMap(folder => agreementChecks(context, benches, folder)),
       { title: 'the stand-in for the google provider does nothing but tell its schema', run: async () => { await standsIn(await benches.bench('newest')) } },
-      ...faults.map(fault => ({
+      ...faults.map((fault, index) => ({
         title: `refused by ${fault.by.startsWith('tests/') ? `the tests of ${fault.folder}` : `tofu ${fault.by}`}: ${fault.title}`,
-        run: async () => { await refuse(await benches.bench('newest', 'faults'), fault) }
+        run: async () => { await refuse(await benches.bench('newest', `fault-${index}`), fault) }
       }))
     ]
   }
@@ -39,36 +40,39 @@ export const terraform: Group = {
 /** Copies to work on, made when they are first asked for. */
 class Benches {
   readonly #context: Context
-  readonly #made = new Map<string, Promise<Workspace>>()
-  readonly #tested = new Map<string, Promise<Tested>>()
+  readonly #once = new Map<string, Promise<unknown>>()
 
   constructor (context: Context) {
     this.#context = context
   }
 
+  /** The copy for a version of the provider, or one of that name of its own. */
   async bench (which: keyof typeof versions, name: string = which): Promise<Workspace> {
-    const made = this.#made.get(name) ?? this.#make(which, name)
-    this.#made.set(name, made)
-    return await made
+    return await this.#keep(`bench ${name}`, async () => {
+      const rc = await this.#keep(`configuration ${which}`, async () => await this.#configuration(which))
+      return await workspace(this.#context, await this.#context.tool('tofu'), rc, join(this.#context.scratch, name))
+    })
   }
 
-  async #make (which: keyof typeof versions, name: string): Promise<Workspace> {
+  async #configuration (which: keyof typeof versions): Promise<string> {
     const { version, schema } = versions[which]
-    const [tofu, program, folder] = [await this.#context.tool('tofu'), await this.#context.tool('google-provider'), await this.#context.tool(schema)]
-    return await workspace(this.#context, tofu, { version, program, schema: folder }, join(this.#context.scratch, name))
+    return await configuration({ version, program: await this.#context.tool('google-provider'), schema: await this.#context.tool(schema) }, join(this.#context.scratch, `provider-${version}`))
   }
 
   /** By the newest version: the bindings of the oldest do not tell what a provider fills in, so mocks would lack it. */
   async tested (folder: string): Promise<Tested> {
-    const tested = this.#tested.get(folder) ?? this.#test(folder)
-    this.#tested.set(folder, tested)
-    return await tested
+    return await this.#keep(`tested ${folder}`, async () => {
+      const bench = await this.bench('newest')
+      await bench.init(folder)
+      return await test(bench, folder, folder.startsWith('environments/') ? ['-verbose'] : [])
+    })
   }
 
-  async #test (folder: string): Promise<Tested> {
-    const bench = await this.bench('newest')
-    await bench.init(folder)
-    return await test(bench, folder, ['-verbose'].filter(() => folder.startsWith('environments/')))
+  /** Checks run side by side, and the first that asks for something makes it for all. */
+  async #keep<T> (what: string, make: () => Promise<T>): Promise<T> {
+    const made = (this.#once.get(what) ?? make()) as Promise<T>
+    this.#once.set(what, made)
+    return await made
   }
 }
 

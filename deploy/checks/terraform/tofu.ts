@@ -22,7 +22,7 @@ export interface Workspace {
   /** The copy of deploy/terraform. */
   readonly root: string
   run (folder: Folder, args: readonly string[]): Promise<ToolResult>
-  /** Chooses the provider, as an operator does first. Throws a Fault. */
+  /** Chooses the provider, as an operator does first; once for each folder, however often it is asked for. Throws a Fault. */
   init (folder: Folder): Promise<void>
   /** Throws a Fault. */
   validate (folder: Folder): Promise<void>
@@ -35,36 +35,44 @@ export interface Provider {
   readonly schema: string
 }
 
-/** A new copy in `into`. */
-export async function workspace (context: Context, tofu: string, provider: Provider, into: string): Promise<Workspace> {
-  const root = join(into, 'terraform')
-  const source = join(context.root, 'deploy', 'terraform')
-  await cp(source, root, { recursive: true, filter: path => !left.test(path) })
+/** Lays out the stand-in as a mirror of the registry; resolves with the CLI configuration that knows no other. */
+export async function configuration ({ version, program, schema }: Provider, into: string): Promise<string> {
+  const mirror = join(into, 'mirror')
+  const folder = join(mirror, 'registry.opentofu.org', 'hashicorp', 'google', version, `${platform}_${arch === 'x64' ? 'amd64' : arch}`)
+  await mkdir(folder, { recursive: true })
+  // Copies: the program looks for the schema where it really lies.
+  await cp(program, join(folder, `terraform-provider-google_v${version}`))
+  await cp(join(schema, 'schema.json'), join(folder, 'schema.json'))
   const rc = join(into, 'tofurc')
-  await writeFile(rc, await mirror(provider, join(into, 'mirror')))
+  await writeFile(rc, `disable_checkpoint = true\nprovider_installation {\n  filesystem_mirror {\n    path = ${JSON.stringify(mirror)}\n  }\n}\n`)
+  return rc
+}
+
+/** A new copy in `into`, by this CLI configuration. */
+export async function workspace (context: Context, tofu: string, rc: string, into: string): Promise<Workspace> {
+  const root = join(into, 'terraform')
+  await cp(join(context.root, 'deploy', 'terraform'), root, { recursive: true, filter: path => !left.test(path) })
   const env = { ...plainly(context.env), TF_CLI_CONFIG_FILE: rc }
   const run = async (folder: Folder, args: readonly string[]): Promise<ToolResult> => await context.run(tofu, args, { cwd: join(root, folder), env })
   const must = async (folder: Folder, args: readonly string[]): Promise<void> => {
     const { code, stdout, stderr } = await run(folder, args)
     if (code !== 0) throw new Fault(`tofu ${args.join(' ')} in deploy/terraform/${folder}`, stdout + stderr)
   }
+  const initialised = new Map<Folder, Promise<void>>()
   return {
     root,
     run,
-    init: async folder => { await must(folder, ['init', '-backend=false', '-input=false', '-no-color']) },
-    validate: async folder => { await must(folder, ['validate', '-no-color']) }
+    init: async folder => {
+      const known = initialised.get(folder) ?? must(folder, INIT)
+      initialised.set(folder, known)
+      await known
+    },
+    validate: async folder => { await must(folder, VALIDATE) }
   }
 }
 
-/** Lays out the stand-in as a mirror of the registry; the CLI configuration that knows no other. */
-async function mirror ({ version, program, schema }: Provider, into: string): Promise<string> {
-  const folder = join(into, 'registry.opentofu.org', 'hashicorp', 'google', version, `${platform}_${arch === 'x64' ? 'amd64' : arch}`)
-  await mkdir(folder, { recursive: true })
-  // Copies: the program looks for the schema where it really lies.
-  await cp(program, join(folder, `terraform-provider-google_v${version}`))
-  await cp(join(schema, 'schema.json'), join(folder, 'schema.json'))
-  return `disable_checkpoint = true\nprovider_installation {\n  filesystem_mirror {\n    path = ${JSON.stringify(into)}\n  }\n}\n`
-}
+export const INIT: readonly string[] = ['init', '-backend=false', '-input=false', '-no-color']
+export const VALIDATE: readonly string[] = ['validate', '-no-color']
 
 /** The environment without what somebody has set for runs of their own: arguments, variables, a workspace, credentials. */
 export function plainly (env: Environment): Environment {
