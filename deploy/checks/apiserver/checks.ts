@@ -2,8 +2,12 @@
 // environment is installed, changed and removed by helm. All in namespaces that take Pods of the level `restricted` only; a warning is a refusal.
 import { join } from 'node:path'
 import { Fault, type Check, type Context, type Skipped } from '../check.ts'
+import type { DeliberateFault } from '../faults/fault.ts'
+import { faults } from '../faults/index.ts'
+import { acceptedFault } from '../faults/refuse.ts'
 import { ARGOCD_NAMESPACE, partsOf, umbrellaParts, type Part } from '../helm/applications.ts'
 import { environmentNames, findCharts, variantsOf, type Chart } from '../helm/charts.ts'
+import { makeJudge, type Judge } from '../helm/kubeconform.ts'
 import { asksForValues, namespaceOf, render, renderingsOf, titleOf, type KubernetesObject } from '../helm/render.ts'
 import { Cluster, expectOk, kindOf } from './cluster.ts'
 import { installDefinitions, installStrimzi, standIn, strimziReleases, type StrimziRelease } from './definitions.ts'
@@ -18,6 +22,7 @@ export class ApiServerChecks {
   /** Objects whose definition nobody has here, by kind. */
   readonly #undefined = new Map<string, number>()
   #started: Promise<Cluster> | undefined
+  #judge: Promise<Judge> | undefined
 
   constructor (context: Context) {
     this.#context = context
@@ -32,6 +37,7 @@ export class ApiServerChecks {
       ...strimziReleases.flatMap(release => [
         { title: `it takes the definitions of Strimzi ${release}`, run: async () => { await installStrimzi(await this.#cluster(), this.#context, release) } },
         ...charts.map(chart => this.#taken(chart, release)),
+        ...release === strimziReleases[0] ? faults.filter(({ tool }) => tool === 'kube-apiserver').map(fault => this.#refused(fault)) : [],
         // One environment tells what an older operator's API version changes.
         ...environments.slice(0, release === strimziReleases[0] ? undefined : 1).flatMap((environment, index) => [
           ...this.#installed(`${environment}, each chart`, release, index === 0, async () => await partsOf(this.#context, environment)),
@@ -75,6 +81,22 @@ export class ApiServerChecks {
           const args = ['apply', '--server-side', '--force-conflicts', '--dry-run=server', '--validate=strict', ...files.flatMap(file => ['-f', file])]
           expectOk(await cluster.kubectl(args), `kubectl apply --dry-run=server of ${files.length} renderings`)
         })
+      }
+    }
+  }
+
+  /** A deliberate fault that no other tool finds. */
+  #refused (fault: DeliberateFault): Check {
+    return {
+      title: `${fault.chart}: ${fault.fault} is refused by kube-apiserver`,
+      run: async () => {
+        this.#judge ??= makeJudge(this.#context)
+        const { rendering, objects } = await acceptedFault(this.#context, await this.#judge, fault)
+        const cluster = await this.#cluster()
+        const file = await cluster.file(await this.#known(cluster, rendering.chart, objects), fault.fault)
+        const { ok, said } = await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '--dry-run=server', '--validate=strict', '-f', file])
+        if (ok) throw new Fault('it takes it')
+        if (!fault.says.test(said)) throw new Fault(`it is refused, but not with ${String(fault.says)}`, said)
       }
     }
   }

@@ -14,9 +14,9 @@ export interface Answer {
 
 /**
  * No warnings: helm tells of every link that a chart is taken by, and an operator that serves both versions of Strimzi's API tells whoever asks for
- * the older one that it is old. A release that has dropped it refuses it instead.
+ * the older one that it is old. A release that has dropped it refuses it instead. A watch of kubectl that is cut is taken up again by itself.
  */
-const REMARK = /found symbolic link in path|Version v1beta2 of the Kafka\w* API is deprecated\. Please use the v1 version instead/
+const REMARK = /found symbolic link in path|^[EW]\d{4} .*reflector\.go:|Version v1beta2 of the Kafka\w* API is deprecated\. Please use the v1 version instead/
 
 export class Cluster {
   readonly #context: Context

@@ -8,7 +8,7 @@ const server = `${chart}/templates/server-deployment.yaml`
 export const databaseFaults: readonly DeliberateFault[] = [
   { chart, fault: 'a level of the log that there is not', tool: 'schema', says: /at '\/ingester\/logLevel': value must be one of/, values: 'ingester: {logLevel: loud}' },
   { chart, fault: 'a misspelt choice for the ingress', tool: 'schema', says: /additional properties 'gafaelfawrAuthQeury' not allowed/, values: 'ingress: {gafaelfawrAuthQeury: "scope=read:alertdb"}' },
-  { chart, fault: 'no bucket to write to', tool: 'chart', says: /storage\.gcp\.alertBucket, storage\.gcp\.schemaBucket: both are needed/, values: 'storage: {gcp: {alertBucket: ""}}' },
+  { chart, fault: 'one bucket of two', tool: 'chart', says: /storage\.gcp: alertBucket and schemaBucket go together/, values: 'storage: {gcp: {alertBucket: ""}}' },
   {
     chart, fault: 'a typo in a field of a Deployment', tool: 'kubeconform', says: /additional properties 'stratgy' not allowed/,
     edit: { file: server, from: '\n  strategy:\n', to: '\n  stratgy:\n' }

@@ -45,7 +45,18 @@ export async function renderFault (context: Context, fault: Omit<DeliberateFault
 /** The first tool that refuses it, of those that need no API server. */
 export async function refusalOf (context: Context, judge: Judge, fault: Omit<DeliberateFault, 'tool' | 'says'>): Promise<Refusal | undefined> {
   const rendered = await renderFault(context, fault)
-  if ('tool' in rendered) return rendered
+  return 'tool' in rendered ? rendered : await refusalOfRendered(context, judge, fault, rendered)
+}
+
+/** What is rendered with a fault that only an API server can find; throws where another tool finds it. */
+export async function acceptedFault (context: Context, judge: Judge, fault: DeliberateFault): Promise<Rendered> {
+  const rendered = await renderFault(context, fault)
+  const refusal = 'tool' in rendered ? rendered : await refusalOfRendered(context, judge, fault, rendered)
+  if (refusal === undefined && !('tool' in rendered)) return rendered
+  throw new Fault(`${refusal?.tool} refuses it already`, refusal?.words)
+}
+
+async function refusalOfRendered (context: Context, judge: Judge, fault: Pick<DeliberateFault, 'strimzi'>, rendered: Rendered): Promise<Refusal | undefined> {
   try {
     await judge.judge(rendered.text)
   } catch (error) {

@@ -6,6 +6,6 @@ import { definitionTools } from '../apiserver/definitions.ts'
 export const apiserver: Group = {
   name: 'apiserver',
   about: 'a real kube-apiserver takes every object, and helm installs the charts into it',
-  tools: ['helm', 'kubectl', 'kube-apiserver', 'etcd', ...definitionTools],
+  tools: ['helm', 'kubectl', 'kube-apiserver', 'etcd', 'kubeconform', 'schemas', ...definitionTools],
   checks: async context => await new ApiServerChecks(context).list()
 }
