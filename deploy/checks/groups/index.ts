@@ -4,6 +4,7 @@ import { acls } from './acls.ts'
 import { apiserver } from './apiserver.ts'
 import { faults } from './faults.ts'
 import { helm } from './helm.ts'
+import { image } from './image.ts'
 import { ingress } from './ingress.ts'
 import { program } from './program.ts'
 import { terraform } from './terraform.ts'
@@ -17,5 +18,6 @@ export const groups: readonly Group[] = [
   faults,
   ingress,
   umbrella,
-  apiserver
+  apiserver,
+  image
 ]

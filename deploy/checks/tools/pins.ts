@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { debian } from './debian.ts'
 import { schemas } from './schemas.ts'
 import { javaOnMachine, strimziCrds } from './strimzi.ts'
+import { machine, unshare } from './machine.ts'
 import { goModule, goOnPath, goProgram, settleGo } from './go.ts'
 import { googleProvider, googleSchemaOf } from './google.ts'
 import { wheel, type Wheel } from './wheel.ts'
@@ -132,7 +133,11 @@ export const recipes = {
   schemas: schemas(tool => definitions[tool as keyof typeof definitions].pins),
 
   etcd: debian({ program: 'etcd', file: 'usr/bin/etcd', packages: ['etcd-server'] }),
-  nginx: debian({ program: 'nginx', file: 'usr/sbin/nginx', packages: ['nginx', 'libpcre2-8-0', 'libssl3', 'zlib1g'] })
+  nginx: debian({ program: 'nginx', file: 'usr/sbin/nginx', packages: ['nginx', 'libpcre2-8-0', 'libssl3', 'zlib1g'] }),
+
+  buildah: machine('buildah', 'buildah'),
+  mmdebstrap: machine('mmdebstrap', 'mmdebstrap debian-archive-keyring'),
+  unshare
 }
 
 export type ToolName = keyof typeof recipes

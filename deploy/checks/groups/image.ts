@@ -1,0 +1,138 @@
+// The one image: that it is written as the linter wants it, builds without a daemon, holds what it should and no more, and runs as Kubernetes
+// would run it. Each way of judging is also shown something wrong, which it has to refuse.
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { modes } from '../../../src/cli/modes.ts'
+import { Fault, none, type Check, type Context, type Group } from '../check.ts'
+import { REVISION, workshopOf, type Workshop } from '../image/build.ts'
+import { basesOf, loosePins } from '../image/containerfile.ts'
+import { configFaults, ENTRY_FORMAT, entriesOf, fileFaults, type Lock } from '../image/facts.ts'
+import type { Image } from '../image/container.ts'
+import { serveChecks } from '../image/serve.ts'
+
+export const image: Group = {
+  name: 'image',
+  about: 'the container image, built and run without a daemon',
+  tools: ['hadolint', 'buildah', 'mmdebstrap', 'unshare'],
+  checks: async context => {
+    const workshop = workshopOf(context)
+    return await Promise.resolve([...written(context), ...built(context, workshop), ...runs(context, workshop)])
+  }
+}
+
+/** The Containerfile as a text. */
+function written (context: Context): Check[] {
+  const path = join(context.root, 'Containerfile')
+  const lint = async (file: string) => await context.run(await context.tool('hadolint'), ['--no-color', file], { cwd: context.root })
+  const refused = (what: string, change: (text: string) => string, rule: string): Check => ({
+    title: `fault: hadolint refuses ${what} (${rule})`,
+    run: async () => {
+      const text = await readFile(path, 'utf8')
+      const changed = change(text)
+      if (changed === text) throw new Fault('the Containerfile has no place for this fault any more')
+      const file = join(context.scratch, `Containerfile.${rule}`)
+      await writeFile(file, changed)
+      const { code, stdout, stderr } = await lint(file)
+      if (code === 0 || !stdout.includes(rule)) throw new Fault('it was not refused', stdout + stderr)
+    }
+  })
+  return [{
+    title: 'hadolint has nothing to say about the Containerfile',
+    run: async () => {
+      const { code, stdout, stderr } = await lint(path)
+      if (code !== 0) throw new Fault('it has', stdout + stderr)
+    }
+  }, {
+    title: 'its bases are pinned by their full version, and its Node is the one that is tested',
+    run: async () => {
+      const bases = basesOf(await readFile(path, 'utf8'))
+      const { packages } = JSON.parse(await readFile(join(context.root, 'package-lock.json'), 'utf8')) as { packages: Record<string, { version: string }> }
+      const tested = packages['node_modules/node']?.version ?? ''
+      const other = bases.filter(base => base.includes('/node:') && !base.includes(`/node:${tested}-`))
+      none([...loosePins(bases), ...other.map(base => `${base}: package-lock.json has Node ${tested}`)], 'wrong bases')
+    }
+  },
+  refused('a base without a version', text => text.replace(/^FROM .*DEBIAN.*$/m, 'FROM docker.io/library/debian:latest'), 'DL3007'),
+  refused('root as the last user', text => text.replace(/^USER .*$/m, 'USER root'), 'DL3002'),
+  refused('an entry point in a shell', text => text.replace(/^ENTRYPOINT .*$/m, 'ENTRYPOINT alert-stream'), 'DL3025')]
+}
+
+/** What was built. */
+function built (context: Context, workshop: Workshop): Check[] {
+  const files = async ({ folder }: Image) => entriesOf(await context.must('find', [folder, '-xdev', '-mindepth', '1', '-printf', ENTRY_FORMAT]))
+  const lock = async () => JSON.parse(await readFile(join(context.root, 'package-lock.json'), 'utf8')) as Lock
+  const expected = async () => ({
+    version: (JSON.parse(await readFile(join(context.root, 'package.json'), 'utf8')) as { version: string }).version, revision: REVISION
+  })
+  const faultsOf = async (image: Image) => [...configFaults(image.config, await expected()), ...fileFaults(await files(image), await lock())]
+  return [{
+    title: 'it builds without a daemon, as a user without an image registry would build it',
+    run: async () => { await workshop.image() }
+  }, {
+    title: 'its user, entry point, environment, health check and labels are those that were decided',
+    run: async () => { none(configFaults((await workshop.image()).config, await expected()), 'faults') }
+  }, {
+    title: 'it holds the program, production packages, schemas and a sample visit, below 300 MB, and nothing of it can be written or makes anybody root',
+    run: async () => {
+      const entries = await files(await workshop.image())
+      none(fileFaults(entries, await lock()), 'faults')
+      context.progress(`the image holds ${Math.round(entries.reduce((sum, { type, size }) => type === 'f' ? sum + size : sum, 0) / 1e6)} MB`)
+    }
+  }, {
+    title: 'fault: root, a shell as entry point, another label, a development dependency, a compiler, tests, a file for everybody to write: each is refused',
+    run: async () => {
+      const found = await faultsOf(await workshop.variant('faults', [
+        'USER root',
+        'ENTRYPOINT alert-stream',
+        'LABEL org.opencontainers.image.revision=unknown',
+        // Made here and not copied: the context holds nothing of it.
+        'RUN mkdir -p /app/node_modules/typescript /app/test && echo "{}" > /app/node_modules/typescript/package.json && touch /usr/bin/gcc && chmod 666 /app/package.json && chmod u+s /usr/bin/env'
+      ]))
+      const wanted = [
+        'runs as root', 'the entry point is ["/bin/sh"', 'its label revision is', 'app/node_modules/typescript is a development dependency', 'usr/bin/gcc is there',
+        'app/test is no part', 'app/package.json can be written', 'usr/bin/env makes its caller'
+      ]
+      none(wanted.filter(start => !found.some(fault => fault.startsWith(start))).map(start => `not refused: ${start}`), `of ${found.length} faults`)
+    }
+  }]
+}
+
+/** As it runs. Short runs share a container: the shell prints what each of them gave. */
+function runs (context: Context, workshop: Workshop): Check[] {
+  const { shell } = workshop
+  return [{
+    title: 'each mode answers --help on its standard output',
+    run: async () => {
+      const names = Object.keys(modes)
+      const said = await shell(`for mode in ${names.join(' ')}; do alert-stream $mode --help > /tmp/out 2> /tmp/err; echo "$mode: $? $(wc -c < /tmp/err) $(head -n 1 /tmp/out)"; done`)
+      const lines = said.trim().split('\n')
+      none(names.filter(name => !lines.some(line => line.startsWith(`${name}: 0 0 Usage: alert-stream ${name}`))).map(name => lines.find(line => line.startsWith(`${name}:`)) ?? name), 'modes that do not')
+    }
+  }, {
+    title: 'it says its version and revision, and reads every variable that the image sets',
+    run: async () => {
+      const { version } = JSON.parse(await readFile(join(context.root, 'package.json'), 'utf8')) as { version: string }
+      const said = await shell('alert-stream --version; alert-stream config > /tmp/config 2> /tmp/err; echo "$? $(wc -c < /tmp/err)"; grep -c "environment ALERT_STREAM_SCHEMA_PACKAGE" /tmp/config')
+      if (said !== `${version} (revision ${REVISION})\n0 0\n3\n`) throw new Fault('it says otherwise', said)
+    }
+  }, {
+    title: 'the sample visit is made anew byte for byte by generate, with the schemas of the image',
+    run: async () => {
+      const said = await shell('alert-stream generate /tmp/again.avro --alerts 200 --codec deflate && cmp /tmp/again.avro /usr/share/alert-stream/sample-visit.avro && echo equal')
+      if (!said.endsWith('equal\n')) throw new Fault('it is not', said)
+    }
+  }, {
+    title: 'modes that need servers say which one is missing; the demo says that it is out of place',
+    run: async () => {
+      const said = await shell(`
+        cd /usr/share/alert-stream
+        alert-stream create-stream sample-visit.avro --broker 127.0.0.1:9 2>&1; echo "exit $?"
+        alert-stream sync-schema --schema-registry-url http://127.0.0.1:9 2>&1; echo "exit $?"
+        alert-stream ingest --alert-store file:///tmp/archive --broker 127.0.0.1:9 2>&1; echo "exit $?"
+        cd /tmp; alert-stream demo 2>&1; echo "exit $?"`)
+      const wanted = [/KAFKA_UNREACHABLE.*127\.0\.0\.1:9/, /REGISTRY_UNAVAILABLE.*127\.0\.0\.1:9/, /the demo is run from a checkout/]
+      none(wanted.filter(pattern => !pattern.test(said)).map(String), `not said in:\n${said}`)
+      if ((said.match(/exit 1/g) ?? []).length !== 4) throw new Fault('not every one of them failed', said)
+    }
+  }, ...serveChecks(context, workshop)]
+}

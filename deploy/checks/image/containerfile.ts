@@ -1,0 +1,28 @@
+// What a Containerfile builds on: the images that its FROM lines name, with the defaults of their arguments.
+
+/** External images in the order of their first use; stages are none. Throws where an argument has no default. */
+export function basesOf (containerfile: string): string[] {
+  const args = new Map<string, string>()
+  const stages = new Set<string>()
+  const bases = new Set<string>()
+  for (const line of containerfile.split('\n')) {
+    const arg = /^ARG\s+(\w+)=(\S*)\s*$/.exec(line)
+    // Only those before the first FROM are known to FROM lines.
+    if (arg !== null && stages.size === 0 && bases.size === 0) args.set(arg[1] ?? '', arg[2] ?? '')
+    const from = /^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$/i.exec(line)
+    if (from === null) continue
+    const image = (from[1] ?? '').replaceAll(/\$\{(\w+)\}/g, (_, name: string) => {
+      const value = args.get(name)
+      if (value === undefined) throw new Error(`${line}: ${name} has no default`)
+      return value
+    })
+    if (!stages.has(image)) bases.add(image)
+    if (from[2] !== undefined) stages.add(from[2])
+  }
+  return [...bases]
+}
+
+/** Bases whose tag can come to mean another release: without one, `latest`, or with fewer than two numbers in it. */
+export function loosePins (bases: readonly string[]): string[] {
+  return bases.filter(base => !/:\d+\.\d+(\.\d+)?(-[\w.-]+)?(@sha256:[0-9a-f]{64})?$/.test(base)).map(base => `${base}: not pinned by a full version`)
+}
