@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { basesOf, loosePins } from '../../deploy/checks/image/containerfile.ts'
+import { basesOf, digestArguments, loosePins } from '../../deploy/checks/image/containerfile.ts'
 import { configFaults, entriesOf, fileFaults, ID, type Entry, type ImageConfig } from '../../deploy/checks/image/facts.ts'
 import { npmSettings, pipSettings } from '../../deploy/checks/image/secrets.ts'
 import { allModes } from '../../src/cli/find-mode.ts'
@@ -95,10 +95,13 @@ await t.test('what find prints is read, blanks in names included', async t => {
 await t.test('bases: those of the FROM lines, with the defaults of their arguments; tags that move are named', async t => {
   const text = 'ARG V=1.2.3\nARG D=\nFROM docker.io/library/node:${V}-bookworm${D} AS a\nARG V=9\nFROM a AS b\nFROM --platform=linux/amd64 docker.io/library/node:${V}-bookworm AS c\nFROM debian:12\n'
   t.strictSame(basesOf(text), ['docker.io/library/node:1.2.3-bookworm', 'debian:12'])
+  t.strictSame([...digestArguments(text.replace('ARG D=', 'ARG D_DIGEST=').replace('${D}', '${D_DIGEST}'))], [['docker.io/library/node:1.2.3-bookworm', 'D_DIGEST']])
   t.throws(() => basesOf('FROM node:${NONE}\n'), /NONE has no default/)
   t.strictSame(loosePins(['a:1.2', 'a:1.2.3-slim', `a:1.2@sha256:${'0'.repeat(64)}`]), [])
   t.equal(loosePins(['a', 'a:latest', 'a:12-slim', 'a:bookworm']).length, 4)
-  t.strictSame(loosePins(basesOf(await readFile(join(root, 'Containerfile'), 'utf8'))), [])
+  const ours = await readFile(join(root, 'Containerfile'), 'utf8')
+  t.strictSame(loosePins(basesOf(ours)), [])
+  t.strictSame([...digestArguments(ours).keys()], basesOf(ours), 'each of ours takes a digest')
 })
 
 await t.test('npm and pip reach their registries as on this machine; its folders and habits stay out', async t => {

@@ -59,7 +59,7 @@ function written (context: Context): Check[] {
 
 /** What was built. */
 function built (context: Context, workshop: Workshop): Check[] {
-  const files = async ({ folder }: Image) => entriesOf(await context.must('find', [folder, '-xdev', '-mindepth', '1', '-printf', ENTRY_FORMAT]))
+  const files = async ({ folder }: Image) => entriesOf(await (await workshop.root()).must('find', [folder, '-xdev', '-mindepth', '1', '-printf', ENTRY_FORMAT]))
   const lock = async () => JSON.parse(await readFile(join(context.root, 'package-lock.json'), 'utf8')) as Lock
   const expected = async () => ({
     version: (JSON.parse(await readFile(join(context.root, 'package.json'), 'utf8')) as { version: string }).version, revision: REVISION

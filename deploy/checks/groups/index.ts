@@ -9,9 +9,11 @@ import { ingress } from './ingress.ts'
 import { program } from './program.ts'
 import { terraform } from './terraform.ts'
 import { umbrella } from './umbrella.ts'
+import { workflows } from './workflows.ts'
 
 export const groups: readonly Group[] = [
   acls,
+  workflows,
   helm,
   program,
   terraform,

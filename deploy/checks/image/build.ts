@@ -16,6 +16,7 @@ import { secretsOf } from './secrets.ts'
 export const REVISION = '0123456789abcdef0123456789abcdef01234567'
 const CREATED = '2026-01-01T00:00:00Z'
 const WHOLE = 'bases-are-whole'
+const NAME = 'localhost/alert-stream:check'
 
 export interface Workshop {
   /** Builds it at the first call. A `Fault` where that fails, which only the first one explains. */
@@ -62,8 +63,7 @@ class Bench {
   readonly #buildah: Buildah
   readonly #folder: string
   readonly #bases: readonly string[]
-  readonly #tag = `localhost/alert-stream:check-${process.pid}`
-  readonly #made: string[] = []
+  readonly #tag = `${NAME}-${process.pid}`
   #shell: string | undefined
 
   private constructor (context: Context, buildah: Buildah, folder: string, bases: readonly string[]) {
@@ -88,6 +88,7 @@ class Bench {
 
   async build (): Promise<Image> {
     await this.#prepare()
+    await this.#clear()
     const { root } = this.#context
     return await this.#bud(this.#tag, [
       ...await secretsOf(this.#context), '--build-arg', `REVISION=${REVISION}`, '--build-arg', `CREATED=${CREATED}`, '--file', join(root, 'Containerfile')
@@ -118,7 +119,6 @@ class Bench {
   }
 
   async #bud (name: string, words: readonly string[]): Promise<Image> {
-    this.#made.push(name)
     await this.#buildah.must('bud', '--isolation', 'chroot', '--pull-never', '--format', 'docker', ...words, '--tag', name, this.#context.root)
     const container = (await this.#buildah.must('from', '--pull-never', name)).trim()
     const folder = (await this.#buildah.must('mount', container)).trim()
@@ -127,11 +127,14 @@ class Bench {
     return { folder, config: Docker.config }
   }
 
+  // Also what a run before this one left, if it was killed.
   async #clear (): Promise<void> {
-    await this.#buildah.clean('rm', '--all')
-    for (const name of this.#made.reverse()) await this.#buildah.clean('rmi', '--force', name)
+    const { clean } = this.#buildah
+    await clean('rm', '--all')
+    const names = (await clean('images', '--format', '{{.Name}}:{{.Tag}}')).split('\n').filter(name => name.startsWith(`${NAME}-`))
+    for (const name of names) await clean('rmi', '--force', name)
     // Stages of the build that have no name.
-    await this.#buildah.clean('rmi', '--prune', '--force')
+    await clean('rmi', '--prune', '--force')
   }
 }
 

@@ -23,7 +23,7 @@ export interface Buildah {
   readonly store: string
   must (...args: readonly string[]): Promise<string>
   /** The same at the end, also of a run that was stopped: done as well as it can be. */
-  clean (...args: readonly string[]): Promise<void>
+  clean (...args: readonly string[]): Promise<string>
 }
 
 /** Runs programs as root, with temporary files in a folder of the cache, where they find room. */
@@ -65,7 +65,7 @@ export async function openBuildah (context: Context, folder: string): Promise<Bu
       must: async (...[verb = '', ...args]) => await root.must(program, [...where, verb, ...signed(verb, policy), ...args]),
       clean: async (...args) => {
         const [first = '', ...words] = [...root.prefix, program, ...where, ...args]
-        await runTool(first, words, { env: context.env })
+        return (await runTool(first, words, { env: context.env })).stdout
       }
     }
   }

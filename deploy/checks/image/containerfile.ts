@@ -22,6 +22,15 @@ export function basesOf (containerfile: string): string[] {
   return [...bases]
 }
 
+/** The argument that takes each base's digest, as `@sha256:...`, behind its tag; a base without one is left out. */
+export function digestArguments (containerfile: string): Map<string, string> {
+  const args = new Map<string, string>()
+  for (const [line = '', name = ''] of containerfile.matchAll(/^FROM .*\$\{(\w+_DIGEST)\}.*$/gm)) {
+    for (const base of basesOf(`${containerfile.slice(0, containerfile.search(/^FROM /m))}${line}\n`)) args.set(base, name)
+  }
+  return args
+}
+
 /** Bases whose tag can come to mean another release: without one, `latest`, or with fewer than two numbers in it. */
 export function loosePins (bases: readonly string[]): string[] {
   return bases.filter(base => !/:\d+\.\d+(\.\d+)?(-[\w.-]+)?(@sha256:[0-9a-f]{64})?$/.test(base)).map(base => `${base}: not pinned by a full version`)

@@ -47,9 +47,13 @@ export function serveChecks (context: Context, workshop: Workshop): Check[] {
 async function start (context: Context, workshop: Workshop): Promise<Served> {
   const image = await workshop.image()
   const data = join(context.scratch, 'archive')
-  const archived = await archiveSample(join(image.folder, 'usr/share/alert-stream/sample-visit.avro'), data)
+  const root = await workshop.root()
+  // The image's files are root's to read while they are in buildah's store.
+  const visit = join(context.scratch, 'sample-visit.avro')
+  await root.must('install', ['-m', '644', join(image.folder, 'usr/share/alert-stream/sample-visit.avro'), visit])
+  const archived = await archiveSample(visit, data)
   const [port = 0, admin = 0] = await freePorts(2)
-  const container = await Container.start(context, await workshop.root(), image, ['serve', '--alert-store', 'file:///mnt', '--listen-port', String(port)], data, {
+  const container = await Container.start(context, root, image, ['serve', '--alert-store', 'file:///mnt', '--listen-port', String(port)], data, {
     // The image's own port may be taken: the network is the machine's.
     ALERT_STREAM_ADMIN_PORT: String(admin)
   })

@@ -105,6 +105,7 @@ export const recipes = {
     installed: goOnPath
   },
   kubeconform: goProgram({ title: 'kubeconform 0.8.0', module: 'kubeconform', main: 'github.com/yannh/kubeconform/cmd/kubeconform', program: 'kubeconform' }),
+  actionlint: goProgram({ title: 'actionlint 1.7.12', module: 'actionlint', main: 'github.com/rhysd/actionlint/cmd/actionlint', program: 'actionlint' }),
   'helm-docs': goProgram({ title: 'helm-docs 1.14.2', module: 'helm-docs', main: 'github.com/norwoodj/helm-docs/cmd/helm-docs', program: 'helm-docs' }),
   'helm-unittest': goProgram({ title: 'helm-unittest 1.1.2', module: 'helm-unittest', main: 'github.com/helm-unittest/helm-unittest/cmd/helm-unittest', program: 'untt' }),
   tofu: goProgram({ title: 'OpenTofu 1.12.6', module: 'tofu', main: 'github.com/opentofu/opentofu/cmd/tofu', program: 'tofu' }),
