@@ -9,8 +9,8 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 const tooOld = major < 22 || (major === 22 && minor < 22)
 const ownNode = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url))
 
-// The first process of a container has no default for a signal: one that comes before the program listens would be lost, and its sender
-// would wait out the whole grace period.
+// The first process of a container has no default for a signal: one that comes while the program still loads would be lost, and its sender would
+// wait out the whole grace period. Once the program listens itself, it is its affair.
 if (process.pid === 1) {
   for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]]) {
     process.on(signal, () => { if (process.listenerCount(signal) === 1) process.exit(code) })

