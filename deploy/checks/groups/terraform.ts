@@ -6,9 +6,10 @@ import { parse } from 'yaml'
 import { Fault, none, type Check, type Context, type Group, type Skipped } from '../check.ts'
 import { readChart } from '../helm/charts.ts'
 import { render, NAMESPACE, type KubernetesObject } from '../helm/render.ts'
+import { UMBRELLA } from '../helm/umbrella.ts'
 import { faults, refuse } from '../terraform/faults.ts'
 import { identityFaults, leavesOf, nodeFaults, valueFaults, type Outputs } from '../terraform/names.ts'
-import { describe, withTables } from '../terraform/readme.ts'
+import { readmeOf } from '../terraform/readme.ts'
 import { configuration, foldersOf, plainly, test, workspace, type Tested, type Workspace } from '../terraform/tofu.ts'
 import { untried } from '../terraform/tried.ts'
 
@@ -113,9 +114,7 @@ async function formatted (context: Context): Promise<void> {
 
 async function documented (context: Context, folder: string): Promise<void> {
   const path = join(context.root, 'deploy', 'terraform', folder)
-  const readme = await readFile(join(path, 'README.md'), 'utf8').catch(() => { throw new Fault('there is none') })
-  const module = await describe(context, await context.tool('tofu'), path)
-  if (withTables(readme, module) !== readme) throw new Fault('it is not current: run npx node deploy/checks/terraform/write-readmes.ts')
+  if (await readmeOf(context, path) !== await readFile(join(path, 'README.md'), 'utf8')) throw new Fault('it is not current: run npm run check:deploy -- --write')
 }
 
 // Whoever took it for the real one would believe that something was made.
@@ -137,7 +136,7 @@ function agreementChecks (context: Context, benches: Benches, folder: string): r
     const path = join(context.root, 'deploy', 'environments', environment, `${chart}.yaml`)
     return await stat(path).then(() => path, () => undefined)
   }
-  const rendered = async (chart: string): Promise<readonly KubernetesObject[]> => await withOutputs(context, chart, await values(chart), await outputs())
+  const rendered = async (chart: string): Promise<readonly KubernetesObject[]> => await withValues(context, chart, await values(chart), (await outputs()).helm_values_by_chart[chart] ?? '')
   return [
     {
       title: `${environment}: the charts take the values that Terraform gives, and they reach what is rendered`,
@@ -145,8 +144,16 @@ function agreementChecks (context: Context, benches: Benches, folder: string): r
         const { helm_values_by_chart: byChart } = await outputs()
         for (const [chart, text] of Object.entries(byChart)) {
           const said = JSON.stringify(await rendered(chart))
-          none(leavesOf(parse(text)).filter(([path, value]) => !path.endsWith('.project') && !said.includes(String(value))).map(([path, value]) => `${chart}: ${path}: ${String(value)}`), 'values that are nowhere in what is rendered')
+          none(unsaid(parse(text), said).map(fault => `${chart}: ${fault}`), 'values that are nowhere in what is rendered')
         }
+      }
+    },
+    {
+      title: `${environment}: the umbrella chart takes them too, and renders the same of them`,
+      run: async () => {
+        const { helm_values: text } = await outputs()
+        const said = JSON.stringify(await withValues(context, UMBRELLA, await values(UMBRELLA), text))
+        none(unsaid(parse(text), said), 'values that are nowhere in what is rendered')
       }
     },
     {
@@ -180,10 +187,15 @@ function agreementChecks (context: Context, benches: Benches, folder: string): r
   ]
 }
 
-async function withOutputs (context: Context, name: string, file: string | undefined, { helm_values_by_chart: byChart }: Outputs): Promise<readonly KubernetesObject[]> {
+/** Values that what is rendered does not mention. The buckets' project is not handed on: their names say all. */
+function unsaid (values: unknown, said: string): string[] {
+  return leavesOf(values).filter(([path, value]) => !path.endsWith('storage.gcp.project') && !said.includes(String(value))).map(([path, value]) => `${path}: ${String(value)}`)
+}
+
+async function withValues (context: Context, name: string, file: string | undefined, values: string): Promise<readonly KubernetesObject[]> {
   const chart = await readChart(join(context.root, 'deploy', 'helm', name))
   const made = join(context.scratch, `${name}-${file === undefined ? 'values' : file.split('/').at(-2)}.yaml`)
-  await writeFile(made, byChart[name] ?? '')
+  await writeFile(made, values)
   const files = [...file === undefined ? [] : [file], made]
   return (await render(context, { chart, title: 'values of Terraform', files, strimzi: undefined, namespace: NAMESPACE })).objects
 }

@@ -1,4 +1,6 @@
 // The tables of inputs and outputs in a module's README, made from what OpenTofu itself says of the module, so that they cannot be out of date.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Fault, type Context } from '../check.ts'
 import type { TypeNotation } from './bindings.ts'
 import { plainly } from './tofu.ts'
@@ -16,12 +18,15 @@ export interface Described {
   readonly outputs: Readonly<Record<string, { readonly description?: string }>>
 }
 
-const BEGIN = '<!-- made by `npx node deploy/checks/terraform/write-readmes.ts`: begin -->'
+const BEGIN = '<!-- made by `npm run check:deploy -- --write`: begin -->'
 const END = '<!-- end -->'
 
-export async function describe (context: Pick<Context, 'must' | 'env'>, tofu: string, folder: string): Promise<Described> {
-  const { root_module: module } = JSON.parse(await context.must(tofu, ['show', '-json', '-module=.'], { cwd: folder, env: plainly(context.env) })) as { readonly root_module: Partial<Described> }
-  return { variables: module.variables ?? {}, outputs: module.outputs ?? {} }
+/** Text of the README of a module or an environment, as it has to be. Throws a Fault where it has no place for its tables. */
+export async function readmeOf (context: Pick<Context, 'must' | 'tool' | 'env'>, folder: string): Promise<string> {
+  const readme = await readFile(join(folder, 'README.md'), 'utf8').catch(() => { throw new Fault(`${folder} has no README.md`) })
+  const said = await context.must(await context.tool('tofu'), ['show', '-json', '-module=.'], { cwd: folder, env: plainly(context.env) })
+  const { root_module: module } = JSON.parse(said) as { readonly root_module: Partial<Described> }
+  return withTables(readme, { variables: module.variables ?? {}, outputs: module.outputs ?? {} })
 }
 
 /** The README with its tables renewed. Throws a Fault where it has no place for them, or where something is not described. */

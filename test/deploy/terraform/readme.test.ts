@@ -1,7 +1,7 @@
 import t from 'tap'
 import { withTables, type Described } from '../../../deploy/checks/terraform/readme.ts'
 
-const frame = (text: string): string => `# alertdb\n\nText.\n\n<!-- made by \`npx node deploy/checks/terraform/write-readmes.ts\`: begin -->\n${text}<!-- end -->\n`
+const frame = (text: string): string => `# alertdb\n\nText.\n\n<!-- made by \`npm run check:deploy -- --write\`: begin -->\n${text}<!-- end -->\n`
 const module: Described = {
   variables: {
     purge: { type: 'bool', description: 'Delete alerts | or not.', default: false },
