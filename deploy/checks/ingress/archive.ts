@@ -70,7 +70,8 @@ export function archiveChecks (context: Context): readonly Check[] {
 
 // The rules are those of idfint; buckets become a folder, as there is no cloud here.
 async function chartObjects (context: Context, form: Form, ...more: readonly string[]): Promise<readonly KubernetesObject[]> {
-  const sets = ['storage.file.enabled=true', 'storage.gcp.alertBucket=', 'storage.gcp.schemaBucket=', 'storage.gcp.project=', `ingress.gafaelfawr.kind=${form}`, `ingress.gafaelfawr.errorSnippet=${form === 'annotations'}`, ...more]
+  const cloud = ['storage.gcp.alertBucket', 'storage.gcp.schemaBucket', 'storage.gcp.project', ...['ingester', 'server'].flatMap(part => [`${part}.gcp.serviceAccountName`, `${part}.gcp.projectID`])]
+  const sets = [...cloud.map(value => `${value}=`), `ingress.gafaelfawr.kind=${form}`, `ingress.gafaelfawr.errorSnippet=${form === 'annotations'}`, ...more]
   return await objectsOf(context, CHART, { files: [join(context.root, 'deploy/environments/idfint', `${CHART}.yaml`)], args: sets.flatMap(each => ['--set', each]) })
 }
 
