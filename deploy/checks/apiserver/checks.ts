@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { Fault, type Check, type Context, type Skipped } from '../check.ts'
 import type { DeliberateFault } from '../faults/fault.ts'
 import { faults } from '../faults/index.ts'
-import { acceptedFault } from '../faults/refuse.ts'
+import { acceptedFault, renderFault } from '../faults/refuse.ts'
 import { ARGOCD_NAMESPACE, partsOf, umbrellaParts, type Part } from '../helm/applications.ts'
 import { environmentNames, findCharts, variantsOf, type Chart } from '../helm/charts.ts'
 import { makeJudge, type Judge } from '../helm/kubeconform.ts'
-import { asksForValues, namespaceOf, render, renderingsOf, titleOf, type KubernetesObject } from '../helm/render.ts'
-import { Cluster, expectOk, kindOf } from './cluster.ts'
+import { asksForValues, namespaceOf, render, renderingsOf, titleOf, type KubernetesObject, type Rendered } from '../helm/render.ts'
+import { Cluster, expectOk, kindOf, type Answer } from './cluster.ts'
 import { installDefinitions, installStrimzi, standIn, strimziReleases, type StrimziRelease } from './definitions.ts'
 import { Installation } from './installation.ts'
 import { workloadPods } from './pods.ts'
@@ -37,7 +37,7 @@ export class ApiServerChecks {
       ...strimziReleases.flatMap(release => [
         { title: `it takes the definitions of Strimzi ${release}`, run: async () => { await installStrimzi(await this.#cluster(), this.#context, release) } },
         ...charts.map(chart => this.#taken(chart, release)),
-        ...release === strimziReleases[0] ? faults.filter(({ tool }) => tool === 'kube-apiserver').map(fault => this.#refused(fault)) : [],
+        ...release === strimziReleases[0] ? [...faults.filter(({ tool }) => tool === 'kube-apiserver').map(fault => this.#refused(fault)), this.#forbidden()] : [],
         // One environment tells what an older operator's API version changes.
         ...environments.slice(0, release === strimziReleases[0] ? undefined : 1).flatMap((environment, index) => [
           ...this.#installed(`${environment}, each chart`, release, index === 0, async () => await partsOf(this.#context, environment)),
@@ -67,38 +67,61 @@ export class ApiServerChecks {
     return {
       title: `Strimzi ${release}: every object of ${chart.name}, however rendered, is taken without a warning`,
       run: async () => {
-        const cluster = await this.#cluster()
-        const files: string[] = []
-        const before: KubernetesObject[] = []
-        for (const [title, objects] of await this.#renderingsFor(chart, release)) {
-          const known = await this.#known(cluster, chart, objects)
-          const pods = workloadPods(known)
-          before.push(...neededBy(known, pods))
-          files.push(await cluster.file([...known, ...pods], title))
-        }
-        if (files.length === 0) throw new Fault('it renders nothing for this release')
-        await withObjects(cluster, before, async () => {
-          const args = ['apply', '--server-side', '--force-conflicts', '--dry-run=server', '--validate=strict', ...files.flatMap(file => ['-f', file])]
-          expectOk(await cluster.kubectl(args), `kubectl apply --dry-run=server of ${files.length} renderings`)
-        })
+        const renderings = await this.#renderingsFor(chart, release)
+        if (renderings.length === 0) throw new Fault('it renders nothing for this release')
+        expectOk(await this.#offer(chart, renderings), `kubectl apply --dry-run=server of ${renderings.length} renderings`)
       }
     }
   }
 
-  /** A deliberate fault that no other tool finds. */
+  /** All that is rendered, and the Pods that would come of it, as it would be applied; nothing is kept. */
+  async #offer (chart: Chart, renderings: ReadonlyArray<readonly [title: string, objects: readonly KubernetesObject[]]>): Promise<Answer> {
+    const cluster = await this.#cluster()
+    const files: string[] = []
+    const before: KubernetesObject[] = []
+    for (const [title, objects] of renderings) {
+      const known = await this.#known(cluster, chart, objects)
+      const pods = workloadPods(known)
+      before.push(...neededBy(known, pods))
+      files.push(await cluster.file([...known, ...pods], title))
+    }
+    return await withObjects(cluster, before, async () =>
+      await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '--dry-run=server', '--validate=strict', ...files.flatMap(file => ['-f', file])]))
+  }
+
+  /** What a fault does is refused, by the server and by no tool before it. */
   #refused (fault: DeliberateFault): Check {
     return {
-      title: `${fault.chart}: ${fault.fault} is refused by kube-apiserver`,
+      title: `${fault.chart}: ${fault.fault} is refused by the API server`,
       run: async () => {
         this.#judge ??= makeJudge(this.#context)
-        const { rendering, objects } = await acceptedFault(this.#context, await this.#judge, fault)
-        const cluster = await this.#cluster()
-        const file = await cluster.file(await this.#known(cluster, rendering.chart, objects), fault.fault)
-        const { ok, said } = await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '--dry-run=server', '--validate=strict', '-f', file])
-        if (ok) throw new Fault('it takes it')
-        if (!fault.says.test(said)) throw new Fault(`it is refused, but not with ${String(fault.says)}`, said)
+        await this.#refuses(await acceptedFault(this.#context, await this.#judge, fault), fault)
       }
     }
+  }
+
+  /** The namespaces enforce a level: else all that was taken would prove nothing of it. */
+  #forbidden (): Check {
+    return {
+      title: 'a container that may gain privileges is refused by the level of its namespace',
+      run: async () => {
+        const fault = {
+          chart: 'alert-database',
+          fault: 'a container that may gain privileges',
+          says: /violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false/,
+          edit: { file: 'alert-stream-common/templates/_pod.tpl', from: 'allowPrivilegeEscalation: false', to: 'allowPrivilegeEscalation: true' }
+        }
+        const rendered = await renderFault(this.#context, fault)
+        if ('tool' in rendered) throw new Fault(`${rendered.tool} refuses it`, rendered.words)
+        await this.#refuses(rendered, fault)
+      }
+    }
+  }
+
+  async #refuses (rendered: Rendered, fault: Pick<DeliberateFault, 'fault' | 'says'>): Promise<void> {
+    const answer = await this.#offer(rendered.rendering.chart, [[fault.fault, rendered.objects]])
+    if (answer.ok) throw new Fault('the API server takes it', answer.said)
+    if (!fault.says.test(answer.said)) throw new Fault(`it is refused, but not with ${String(fault.says)}`, answer.said)
   }
 
   /** Those that have Strimzi's kinds in this release's API version only, or none of them. */
@@ -144,6 +167,7 @@ export class ApiServerChecks {
     return [
       { title: `${name}: helm installs it in the order of the sync waves, and its Pods are admitted`, run: async () => { await (await begun()).install() } },
       ...twice ? [{ title: `${name}: a second release in the same namespace is refused`, run: async () => { await (await begun()).refusesAnother() } }] : [],
+      ...twice ? [{ title: `${name}: another selector of what runs is refused`, run: async () => { await (await begun()).refusesSelector() } }] : [],
       { title: `${name}: helm upgrades it to another version and image`, run: async () => { await (await begun()).upgrade() } },
       { title: `${name}: helm uninstalls it and leaves only what is to be kept`, run: async () => { await (await begun()).uninstall() } }
     ]
@@ -174,16 +198,13 @@ function neededBy (objects: readonly KubernetesObject[], pods: readonly Kubernet
   return [...accounts, ...classes.filter(name => !name.startsWith('system-')).map(name => ({ apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name }, value: 1 }))]
 }
 
-async function withObjects (cluster: Cluster, objects: readonly KubernetesObject[], work: () => Promise<void>): Promise<void> {
+async function withObjects (cluster: Cluster, objects: readonly KubernetesObject[], work: () => Promise<Answer>): Promise<Answer> {
   const each = new Map(objects.map(object => [`${object.kind} ${object.metadata.namespace} ${object.metadata.name}`, object]))
-  if (each.size === 0) {
-    await work()
-    return
-  }
+  if (each.size === 0) return await work()
   const file = await cluster.file([...each.values()])
   try {
     await cluster.apply([file])
-    await work()
+    return await work()
   } finally {
     await cluster.kubectl(['delete', '--wait=false', '-f', file])
   }

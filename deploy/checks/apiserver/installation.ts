@@ -1,5 +1,6 @@
 // One environment's life in the cluster, by helm: installed chart by chart, changed to a new version, removed again. Hooks are left out, as nobody
 // runs here what they wait for.
+import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, none, type Context } from '../check.ts'
 import type { Part } from '../helm/applications.ts'
@@ -45,6 +46,22 @@ export class Installation {
       if (ok) throw new Fault(`${part.chart.name} was installed a second time beside the first`)
       if (!/invalid ownership metadata[^]*release-name/.test(said)) throw new Fault(`${part.chart.name} was refused for another reason`, said)
     }
+  }
+
+  /** A Deployment cannot change its selector: who changes the labels in it finds out here, not at the next upgrade. */
+  async refusesSelector (): Promise<void> {
+    this.#expectInstalled()
+    const charts = join(this.#context.scratch, 'other-selectors')
+    await cp(join(this.#context.root, 'deploy', 'helm'), charts, { recursive: true, verbatimSymlinks: true })
+    const library = join(charts, 'alert-stream-common', 'templates', '_names.tpl')
+    const text = await readFile(library, 'utf8')
+    const changed = text.replace('app.kubernetes.io/component: {{ . }}', 'app.kubernetes.io/component: {{ . }}-other')
+    if (changed === text) throw new Fault('the labels of selectors are made elsewhere: there is nothing to change')
+    await writeFile(library, changed)
+    const part = this.#parts.at(-1)!
+    const { ok, said } = await this.#cluster.helm(['upgrade', part.release, join(charts, part.chart.name), ...this.#args(part)])
+    if (ok) throw new Fault(`${part.chart.name}: the selector was changed`)
+    if (!/spec\.selector: Invalid value[^]*field is immutable/.test(said)) throw new Fault(`${part.chart.name} was refused for another reason`, said)
   }
 
   /** From packages of a later version, with another image and another label: all that a release changes, and no selector may. */

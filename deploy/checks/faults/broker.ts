@@ -53,5 +53,9 @@ export const brokerFaults: readonly DeliberateFault[] = [
     chart, fault: 'a user who may write', tool: 'acls', says: /rule too many: allow Write on topic alerts-simulated/,
     edit: { file: users, from: '          - Read\n', to: '          - Read\n          - Write\n' }
   },
-  { chart, fault: 'a super user that nobody decided on', tool: 'acls', says: /CN=ann: is a super user, but not in the table/, values: 'superusers: [kafka-admin, ann]' }
+  { chart, fault: 'a super user that nobody decided on', tool: 'acls', says: /CN=ann: is a super user, but not in the table/, values: 'superusers: [kafka-admin, ann]' },
+  {
+    chart, fault: 'a certificate\'s days for a user with a password', tool: 'kube-apiserver', says: /'validityDays' and 'renewalDays' can be configured only with 'type: tls'/,
+    edit: { file: users, from: 'default "scram-sha-512" }}\n', to: 'default "scram-sha-512" }}\n    validityDays: 30\n' }
+  }
 ]

@@ -23,5 +23,9 @@ export const registryFaults: readonly DeliberateFault[] = [
   {
     chart, fault: 'a wrong pathType', tool: 'kube-apiserver', says: /pathType: Unsupported value: "Prefixed"/,
     edit: { file: `${chart}/templates/ingress.yaml`, from: 'pathType: Prefix\n', to: 'pathType: Prefixed\n' }
+  },
+  {
+    chart, fault: 'a registry that does not say which of Strimzi\'s APIs there is', tool: 'kube-apiserver', says: /strimziVersion must be set: v1 where Strimzi is 1\.0 or later/,
+    edit: { file: `${chart}/templates/registry.yaml`, from: '  strimziVersion: {{ include "alert-stream-common.strimziAPIVersion" (dict "root" $) | replace "kafka.strimzi.io/" "" }}\n', to: '' }
   }
 ]
