@@ -55,8 +55,11 @@ export function modesOf (objects: readonly KubernetesObject[]): string[] {
 /** What is wrong with a container of ours; one line each. Nothing connects to anything. */
 export async function containerFaults (container: Container, pod: Pod, image: Image): Promise<string[]> {
   const words = container.command?.[0] === 'alert-stream' ? [...container.command.slice(1), ...container.args ?? []] : [...container.args ?? []]
-  // What a helm test runs inside the image besides the program is that test's own.
-  if (container.command !== undefined && container.command[0] !== 'alert-stream') return pod.owner.metadata.annotations?.['helm.sh/hook'] === 'test' ? [] : ['its command is not the program']
+  // What a helm test runs inside the image besides the program is that test's own, and so is a script of a chart's.
+  if (container.command !== undefined && container.command[0] !== 'alert-stream') {
+    const script = container.command[0] === 'node' && container.command.at(-1) === '--eval'
+    return script || pod.owner.metadata.annotations?.['helm.sh/hook'] === 'test' ? [] : ['its command is not the program']
+  }
   const [name, ...args] = words.map(word => expand(word, container))
   if (name === undefined) return ['has no args: the first one picks the mode']
   let mode: Mode<Flags>
