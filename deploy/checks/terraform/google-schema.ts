@@ -43,11 +43,11 @@ export interface ProviderSchema {
   readonly resource_schemas: Readonly<Record<string, Versioned>>
 }
 
-/** `lib` is the bindings' folder of that name. */
-export async function googleSchema (lib: string): Promise<ProviderSchema> {
+/** `lib` is the bindings' folder of that name. Throws where it lacks one of the types, or describes something else. */
+export async function googleSchema (lib: string, types: readonly string[] = resourceTypes): Promise<ProviderSchema> {
   const provider = readBindings(await readFile(join(lib, 'provider', 'index.js'), 'utf8'))
   const resources: Record<string, Versioned> = {}
-  for (const type of resourceTypes) {
+  for (const type of types) {
     const folder = join(lib, type.replace(/^google_/, '').replaceAll('_', '-'))
     const structs = await readdir(join(folder, 'index-structs')).catch(() => [])
     const bound = readBindings(
