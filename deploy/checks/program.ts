@@ -53,7 +53,7 @@ export function modesOf (objects: readonly KubernetesObject[]): string[] {
 }
 
 /** What is wrong with a container of ours; one line each. Nothing connects to anything. */
-export async function containerFaults (container: Container, pod: Pod, image: Image): Promise<string[]> {
+export async function containerFaults (container: Container, pod: Pod, image: Image, find = findMode): Promise<string[]> {
   const words = container.command?.[0] === 'alert-stream' ? [...container.command.slice(1), ...container.args ?? []] : [...container.args ?? []]
   // What a helm test runs inside the image besides the program is that test's own, and so is a script of a chart's.
   if (container.command !== undefined && container.command[0] !== 'alert-stream') {
@@ -64,7 +64,7 @@ export async function containerFaults (container: Container, pod: Pod, image: Im
   if (name === undefined) return ['has no args: the first one picks the mode']
   let mode: Mode<Flags>
   try {
-    mode = await findMode(name)
+    mode = await find(name)
   } catch (error) {
     return [formatError(error)]
   }

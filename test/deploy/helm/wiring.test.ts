@@ -1,0 +1,37 @@
+import t from 'tap'
+import type { KubernetesObject } from '../../../deploy/checks/helm/render.ts'
+import { wiringFaults } from '../../../deploy/checks/helm/wiring.ts'
+
+const labels = { 'strimzi.io/cluster': 'k' }
+const strimzi = (kind: string, name: string, spec: object = {}, its: object = labels): KubernetesObject => ({ apiVersion: 'kafka.strimzi.io/v1', kind, metadata: { name, namespace: 'n', labels: its as Record<string, string> }, spec })
+const kafka = strimzi('Kafka', 'k', { kafka: { listeners: [{ name: 'internal', port: 9092, type: 'internal', authentication: { type: 'tls' } }, { name: 'external', port: 9094, type: 'loadbalancer', authentication: { type: 'scram-sha-512' } }] } })
+const registry = (spec: object): KubernetesObject => ({ apiVersion: 'roundtable.lsst.codes/v1beta1', kind: 'StrimziSchemaRegistry', metadata: { name: 'reg', namespace: 'n', labels }, spec: { listener: 'internal', registryTopic: 'schemas', ...spec } })
+const pod = (args: readonly string[], secretName = 'ann'): KubernetesObject =>
+  ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { containers: [{ name: 'c', args }], volumes: [{ name: 's', secret: { secretName } }, { name: 'ca', secret: { secretName: 'k-cluster-ca-cert' } }] } })
+const args = ['ingest', '--broker=k-kafka-bootstrap.n.svc:9092', '--topic=alerts', '--schema-registry-url=http://reg.n.svc:8081']
+const whole = [kafka, strimzi('KafkaUser', 'ann'), strimzi('KafkaUser', 'reg'), strimzi('KafkaTopic', 'alerts'), strimzi('KafkaTopic', 'x', { topicName: 'schemas' })]
+const swap = (from: string, to: string): string[] => args.map(word => word.replace(from, to))
+
+await t.test('parts that find each other', async t => {
+  t.strictSame(wiringFaults([...whole, registry({}), pod(args)]), [])
+  t.strictSame(wiringFaults([...whole, registry({}), pod(args), pod(['create-stream', 'FILE', '--dst-topic=static']), pod(['play-stream', '--src-topic=static'])]), [])
+})
+
+await t.test('parts that do not', async t => {
+  const cases: ReadonlyArray<readonly [readonly KubernetesObject[], RegExp]> = [
+    [[], /there are 0 Kafkas/],
+    [[...whole, kafka], /there are 2 Kafkas/],
+    [[...whole, strimzi('KafkaTopic', 'y', {}, { 'strimzi.io/cluster': 'z' })], /KafkaTopic\/y: is of the cluster z, and Kafka is called k/],
+    [[...whole, registry({ listener: 'tls' })], /no listener tls, but internal, external/],
+    [[...whole, registry({ listener: 'external' })], /the listener external takes none/],
+    [[...whole, registry({ registryTopic: 'other' })], /nobody makes its topic other/],
+    [[...whole.filter(({ metadata }) => metadata.name !== 'reg'), registry({})], /there is no user of its name/],
+    [[...whole, registry({}), pod(args, 'bob')], /nobody makes the Secret bob/],
+    [[...whole, registry({}), pod(swap('k-kafka', 'z-kafka'))], /no Kafka answers at z-kafka-bootstrap/],
+    [[...whole, registry({}), pod(swap('9092', '9094'))], /no internal listener on port 9094/],
+    [[...whole, registry({}), pod(swap('=alerts', '=alarms'))], /nobody makes the topic alarms/],
+    [[...whole, pod(args)], /no registry answers at http:\/\/reg/],
+    [[...whole, registry({}), pod(swap('8081', '80'))], /another port than the registry's 8081/]
+  ]
+  for (const [objects, fault] of cases) t.match(wiringFaults(objects).join('\n'), fault)
+})
