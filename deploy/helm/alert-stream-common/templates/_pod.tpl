@@ -56,6 +56,8 @@ runAsUser: 10001
 runAsGroup: 10001
 # Projected and secret volumes belong to this group: the files of Strimzi's Secrets are not for all.
 fsGroup: 10001
+# Once, and not at each start: an archive in a volume has millions of files.
+fsGroupChangePolicy: OnRootMismatch
 seccompProfile:
   type: RuntimeDefault
 {{- end }}
