@@ -7,6 +7,7 @@ import { helm } from './helm.ts'
 import { image } from './image.ts'
 import { ingress } from './ingress.ts'
 import { program } from './program.ts'
+import { system } from './system.ts'
 import { terraform } from './terraform.ts'
 import { umbrella } from './umbrella.ts'
 import { workflows } from './workflows.ts'
@@ -20,6 +21,7 @@ export const groups: readonly Group[] = [
   faults,
   ingress,
   umbrella,
+  system,
   apiserver,
   image
 ]

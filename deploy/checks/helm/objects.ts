@@ -7,6 +7,11 @@ const clusterKinds = [
   'ClusterRole', 'ClusterRoleBinding', 'ClusterIssuer', 'CustomResourceDefinition', 'IngressClass', 'MutatingWebhookConfiguration', 'Namespace', 'PersistentVolume',
   'PriorityClass', 'StorageClass', 'ValidatingWebhookConfiguration', 'ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding'
 ]
+/** Whether objects of that kind have no namespace. */
+export function isClusterKind (kind: string): boolean {
+  return clusterKinds.includes(kind)
+}
+
 const wanted = ['app.kubernetes.io/name', 'app.kubernetes.io/instance', 'app.kubernetes.io/managed-by', 'helm.sh/chart']
 
 /** A Service or a Deployment cannot change its selector: a version there ends every upgrade. */

@@ -40,11 +40,11 @@ export function compose (parts: ReadonlyArray<readonly [name: string, text: stri
     if (document.errors.length > 0) throw new Error(`${name}: ${document.errors[0]?.message}`)
     const { contents } = document
     if (!isMap(contents) || contents.items.length === 0) continue
-    // What is said of the whole file is said of the first key, as yaml has it, unless an empty line is between.
+    // What is said of the whole file stands above its first key.
     const node = contents as Node
     if (document.commentBefore !== null) node.commentBefore = [document.commentBefore, node.commentBefore].filter(Boolean).join('\n\n')
     const key = new Scalar(name)
-    key.spaceBefore = true
+    key.spaceBefore = isMap(whole.contents) && whole.contents.items.length > 0
     whole.set(key, contents)
   }
   return whole.toString({ lineWidth: 0, flowCollectionPadding: false })
