@@ -49,9 +49,9 @@ export interface Context {
   /** Path of a tool (a program, or a folder of data); installed at the first call. Throws `ToolMissing`. */
   tool (name: ToolName): Promise<string>
   /** Runs a program to its end; it is stopped together with the run. Never rejects for a failing program. */
-  run (program: string, args: readonly string[], options?: Partial<ToolOptions> & { readonly input?: string }): Promise<ToolResult>
+  run (program: string, args: readonly string[], options?: Partial<ToolOptions>): Promise<ToolResult>
   /** Like `run`, but a failure of the program is thrown as a `Fault` with what it printed; resolves with its standard output. */
-  must (program: string, args: readonly string[], options?: Partial<ToolOptions> & { readonly input?: string }): Promise<string>
+  must (program: string, args: readonly string[], options?: Partial<ToolOptions>): Promise<string>
   /** To be done when the group ends, however it ends, the last one first: stop a server. */
   defer (work: () => Promise<void>): void
 }

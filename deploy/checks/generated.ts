@@ -2,8 +2,8 @@
 // modules from their variables, values of the umbrella from those of its parts.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { runTool } from '../../src/devstack/tools.ts'
 import { Fault, type Context } from './check.ts'
-import { runChild } from './child.ts'
 import { environmentNames, findCharts } from './helm/charts.ts'
 import { readme } from './helm/readme.ts'
 import { composeUmbrella, umbrellaFile } from './helm/umbrella.ts'
@@ -18,7 +18,7 @@ export async function writeGenerated ({ root, env, cacheDir, signal, progress }:
     env,
     tool: async name => await toolbox.tool(name),
     must: async (program, args, options) => {
-      const { code, stdout, stderr } = await runChild(program, args, { env, signal, ...options })
+      const { code, stdout, stderr } = await runTool(program, args, { env, signal, ...options })
       if (code !== 0) throw new Fault(`${program} failed`, stdout + stderr)
       return stdout
     }

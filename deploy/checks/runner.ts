@@ -4,9 +4,8 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { endServersUnder } from '../../src/devstack/process.ts'
-import type { Environment, Progress } from '../../src/devstack/tools.ts'
+import { runTool, type Environment, type Progress } from '../../src/devstack/tools.ts'
 import { Fault, ToolMissing, type Check, type Context, type Group } from './check.ts'
-import { runChild } from './child.ts'
 import { Toolbox, type ToolName } from './tools/index.ts'
 
 /** Helm tells of each chart that is a link, which they are on purpose. */
@@ -79,9 +78,9 @@ export class Runner {
       signal,
       progress,
       tool: this.#tool,
-      run: async (program, args, options) => await runChild(program, args, { env, signal, ...options }),
+      run: async (program, args, options) => await runTool(program, args, { env, signal, ...options }),
       must: async (program, args, options) => {
-        const { code, stdout, stderr } = await runChild(program, args, { env, signal, ...options })
+        const { code, stdout, stderr } = await runTool(program, args, { env, signal, ...options })
         if (code !== 0) throw new Fault(`${[program.split('/').at(-1), ...args].join(' ')}: exit code ${code ?? 'unknown'}`, stdout + stderr)
         return stdout
       },
@@ -107,6 +106,7 @@ export class Runner {
   async #checksOf (group: Group, context: Context): Promise<readonly Check[]> {
     const missing: ToolMissing[] = []
     for (const name of group.tools) {
+      if (this.#options.signal.aborted) return []
       try {
         await this.#tool(name)
       } catch (error) {

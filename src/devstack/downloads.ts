@@ -29,6 +29,8 @@ export interface CacheOptions {
   readonly cacheDir: string
   readonly env: Environment
   readonly progress?: Progress
+  /** Ends a download, and the wait for somebody else's; what was fetched of it is removed. */
+  readonly signal?: AbortSignal
 }
 
 const PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1'
@@ -108,7 +110,7 @@ export async function isMissing ({ folder }: Download, cacheDir: string): Promis
 
 /** Folder of a download, fetched where the cache lacks it. */
 export async function ensure (download: Download, options: CacheOptions): Promise<string> {
-  const { cacheDir, env, progress = () => {} } = options
+  const { cacheDir, progress = () => {} } = options
   const { title, items, fetcher } = download
   const folder = join(cacheDir, download.folder)
   const summary = (found: Contents): string => `${title}: ${found.count} ${items}, ${Math.round(found.bytes / 1e6)} MB`
@@ -117,7 +119,7 @@ export async function ensure (download: Download, options: CacheOptions): Promis
     progress(`${summary(before)}, cached`)
     return folder
   }
-  const program = await fetcher.find(env)
+  const program = await fetcher.find(options.env)
   // One lock for all downloads: Maven's own repository is not made for two at once.
   const onWait = (holder: number): void => { progress(`${title}: waiting for process ${holder}, which is downloading`) }
   return await withLock(join(cacheDir, 'downloads.lock'), async () => {
@@ -132,7 +134,7 @@ export async function ensure (download: Download, options: CacheOptions): Promis
     const beat = setInterval(() => { progress(`${title}: downloading, ${seconds()} s`) }, 10_000)
     try {
       await intoCache(cacheDir, folder, async temporary => {
-        await download.fetch(temporary, async (args, cwd) => { await runFetcher(fetcher.name, program, args, cwd, env, title) })
+        await download.fetch(temporary, async (args, cwd) => { await runFetcher(fetcher.name, program, args, cwd, options, title) })
         await writeFile(join(temporary, MANIFEST), JSON.stringify(await sizes(temporary)))
       })
     } finally {
@@ -140,7 +142,7 @@ export async function ensure (download: Download, options: CacheOptions): Promis
     }
     progress(`${summary(await cached(folder) ?? { count: 0, bytes: 0 })}, downloaded and checked in ${seconds()} s`)
     return folder
-  }, { onWait })
+  }, { onWait, ...options.signal === undefined ? {} : { signal: options.signal } })
 }
 
 /** Makes `folder` by filling a temporary one and renaming it. To be called under a lock: what an interrupted call left is removed. */
@@ -161,8 +163,8 @@ export async function intoCache (cacheDir: string, folder: string, fill: (tempor
   }
 }
 
-async function runFetcher (name: string, program: string, args: readonly string[], cwd: string, env: Environment, title: string): Promise<void> {
-  const { code, stdout, stderr } = await runTool(program, args, { env, cwd })
+async function runFetcher (name: string, program: string, args: readonly string[], cwd: string, { env, signal }: CacheOptions, title: string): Promise<void> {
+  const { code, stdout, stderr } = await runTool(program, args, { env, cwd, ...signal === undefined ? {} : { signal } })
   if (code !== 0) throw toolError(`${title} could not be downloaded: ${name} failed`, stdout + stderr, cwd)
 }
 

@@ -11,6 +11,8 @@ import { isAlive, processFacts, type ProcessIdentity } from './identity.ts'
 export interface LockOptions {
   /** Told once when the lock is held by somebody else. */
   readonly onWait?: (holder: number) => void
+  /** Ends the wait, with an AbortError. */
+  readonly signal?: AbortSignal
 }
 
 /** Runs `work` while holding the lock file at `path`; waits for as long as its holder lives. */
@@ -23,7 +25,7 @@ export async function withLock<T> (path: string, work: () => Promise<T>, options
   }
 }
 
-async function acquire (path: string, { onWait }: LockOptions): Promise<void> {
+async function acquire (path: string, { onWait, signal }: LockOptions): Promise<void> {
   const me = await processFacts(process.pid)
   const mine = `${path}.${process.pid}.${randomUUID()}`
   try {
@@ -34,7 +36,7 @@ async function acquire (path: string, { onWait }: LockOptions): Promise<void> {
     throw folderError(error, dirname(path))
   }
   try {
-    for (let told = false; ; await sleep(50)) {
+    for (let told = false; ; await sleep(50, undefined, signal === undefined ? {} : { signal })) {
       try {
         await link(mine, path)
         return

@@ -1,9 +1,11 @@
-// Programs of the machine: finding them on a PATH that is given, and running them to their end.
+// Programs of the machine: finding them on a PATH that is given, and running them to their end. One that can be stopped has a process group of its
+// own, so that a stop reaches what it has started too; a promise resolves when it is gone, so nothing runs on behind our back.
 import { spawn } from 'node:child_process'
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { delimiter, isAbsolute, join } from 'node:path'
+import { finished } from 'node:stream/promises'
 
 /** Environment variables as an argument; only src/cli and tests read the real ones. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -39,22 +41,51 @@ export interface ToolResult {
 export interface ToolOptions {
   readonly env: Environment
   readonly cwd?: string
+  /** Where it is aborted, the program and all that it has started are stopped. */
   readonly signal?: AbortSignal
+  /** What the program reads; by default nothing. */
+  readonly input?: string
 }
+
+/** What a program has for its own cleaning up, once it is told to stop. */
+const GRACE_MS = 5_000
 
 /** Runs a program to its end and collects what it prints; never rejects for a failing program. */
 export async function runTool (program: string, args: readonly string[], options: ToolOptions): Promise<ToolResult> {
+  const { input, signal, ...rest } = options
+  if (signal?.aborted === true) return { code: undefined, stdout: '', stderr: 'stopped' }
   return await new Promise(resolve => {
-    const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(program, args, { ...rest, detached: signal !== undefined, stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] })
     const stdout: Buffer[] = []
     const stderr: Buffer[] = []
-    child.stdout.on('data', (chunk: Buffer) => { stdout.push(chunk) })
-    child.stderr.on('data', (chunk: Buffer) => { stderr.push(chunk) })
+    child.stdout?.on('data', (chunk: Buffer) => { stdout.push(chunk) })
+    child.stderr?.on('data', (chunk: Buffer) => { stderr.push(chunk) })
+    const kill = (name: NodeJS.Signals): void => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, name)
+      } catch {
+        // It has just gone, or is another user's: then it is waited for.
+      }
+    }
+    let killer: NodeJS.Timeout | undefined
+    const stop = (): void => {
+      // As a terminal's Ctrl-C: go removes its temporary files at this one only.
+      kill('SIGINT')
+      killer = setTimeout(() => { kill('SIGKILL') }, GRACE_MS)
+    }
+    signal?.addEventListener('abort', stop, { once: true })
     const finish = (code: number | undefined, problem = ''): void => {
+      clearTimeout(killer)
+      signal?.removeEventListener('abort', stop)
       resolve({ code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() + problem })
     }
     child.once('error', error => { finish(undefined, error.message) })
     child.once('close', code => { finish(code ?? undefined) })
+    if (child.stdin !== null) {
+      // A program that ends before it has read all says so by its exit code.
+      void finished(child.stdin).catch(() => undefined)
+      child.stdin.end(input)
+    }
   })
 }
 

@@ -78,3 +78,13 @@ await t.test('free ports are distinct and free', async t => {
   t.equal(new Set(ports).size, 20)
   t.strictSame(await Promise.all(ports.map(isPortFree)), ports.map(() => true))
 })
+
+await t.test('a wait can be ended, and leaves the lock to its holder', async t => {
+  const folder = await tempDir(t)
+  const stop = new AbortController()
+  await withLock(join(folder, 'x.lock'), async () => {
+    await t.rejects(withLock(join(folder, 'x.lock'), async () => { t.fail('it was let in') }, { signal: stop.signal, onWait: () => { stop.abort() } }), { name: 'AbortError' })
+    t.strictSame(await readdir(folder), ['x.lock'])
+  })
+  t.strictSame(await readdir(folder), [])
+})

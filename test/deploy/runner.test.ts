@@ -1,0 +1,145 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { Fault, ToolMissing, none, type Check, type Context, type Group } from '../../deploy/checks/check.ts'
+import { Runner, type Counts } from '../../deploy/checks/runner.ts'
+import { tempDir } from '../support/stack.ts'
+
+const passing: Check = { title: 'it is so', run: async () => { await Promise.resolve() } }
+const group = (checks: Group['checks'], more: Partial<Group> = {}): Group => ({ name: 'one', about: 'a group', tools: [], claims: ['helm'], checks, ...more })
+
+interface Ran { readonly counts: Readonly<Counts>, readonly lines: readonly string[] }
+
+/** Runs groups in a repository of their own whose deploy/ holds one file, of helm. */
+async function run (t: Test, groups: readonly Group[], more: { readonly env?: NodeJS.ProcessEnv, readonly only?: readonly string[], readonly stop?: AbortController, readonly tool?: () => Promise<string> } = {}): Promise<Ran> {
+  const root = await tempDir(t)
+  await mkdir(join(root, 'deploy/helm/chart'), { recursive: true })
+  await writeFile(join(root, 'deploy/helm/chart/Chart.yaml'), '')
+  const lines: string[] = []
+  const runner = new Runner({
+    root,
+    crds: undefined,
+    env: more.env ?? {},
+    cacheDir: join(root, 'cache'),
+    signal: (more.stop ?? new AbortController()).signal,
+    // How long one took is the machine's affair.
+    write: line => { lines.push(line.replace(/ \(\d+\.\d s\)$/, '')) },
+    progress: () => {},
+    tool: more.tool ?? (async () => await Promise.resolve('/bin/sh'))
+  })
+  return { counts: await runner.run(groups, more.only), lines }
+}
+
+await t.test('each check is a line and is counted; a fault is followed by the tool\'s words', async t => {
+  const { counts, lines } = await run(t, [group(async () => await Promise.resolve([
+    passing,
+    { title: 'it is not so', run: async () => await Promise.reject(new Fault('it is otherwise', 'level=INFO msg="found symbolic link in path"\nthe tool says why\n')) },
+    { title: 'nothing is wrong', run: async () => { await Promise.resolve(none(['this', 'that'], 'wrong things')) } },
+    { title: 'nobody can tell', run: async () => await Promise.resolve({ skipped: 'it is elsewhere' }) }
+  ]))])
+  t.same(counts, { passed: 2, failed: 2, skipped: 1 }, 'with the one about the groups themselves')
+  t.same(lines, [
+    'ok - everything in deploy/ is checked by a group', '# one: a group', 'ok - it is so',
+    'not ok - it is not so', '    it is otherwise', '    the tool says why',
+    'not ok - nothing is wrong', '    wrong things: 2', '    this', '    that',
+    'skip - nobody can tell: it is elsewhere'
+  ])
+})
+
+await t.test('a group without checks fails, and so does one that cannot say which it has', async t => {
+  const empty = await run(t, [group(async () => await Promise.resolve([]))])
+  t.same(empty.lines.slice(2), ['not ok - one has something to check', '    it has no checks'])
+  const { counts, lines } = await run(t, [group(async () => await Promise.reject(new Error('no such folder')))])
+  t.equal(counts.failed, 1)
+  t.ok(lines.includes('not ok - the checks of one can be listed'))
+})
+
+await t.test('what lies in deploy/ and is claimed by nobody fails', async t => {
+  const { counts, lines } = await run(t, [group(async () => await Promise.resolve([passing]), { claims: [] })])
+  t.same(counts, { passed: 1, failed: 1, skipped: 0 })
+  t.ok(lines.some(line => line.includes('nothing checks deploy/helm yet')))
+  t.equal((await run(t, [group(async () => await Promise.resolve([passing]), { claims: ['helm/chart'] })])).counts.failed, 0)
+})
+
+await t.test('a missing tool skips its group\'s checks, and fails them in CI; a wrong one fails everywhere', async t => {
+  const checks = async (): Promise<Check[]> => await Promise.resolve([passing, { ...passing, title: 'that too' }])
+  const missing = async (): Promise<string> => await Promise.reject(new ToolMissing('helm is missing'))
+  const here = await run(t, [group(checks, { tools: ['helm'] })], { tool: missing })
+  t.same(here.counts, { passed: 1, failed: 0, skipped: 2 })
+  t.ok(here.lines.includes('skip - that too: helm is missing'))
+  t.same((await run(t, [group(checks, { tools: ['helm'] })], { tool: missing, env: { CI: 'true' } })).counts, { passed: 1, failed: 2, skipped: 0 })
+  const wrong = await run(t, [group(checks, { tools: ['helm'] })], { tool: async () => await Promise.reject(new Error('another checksum')) })
+  t.same(wrong.counts, { passed: 1, failed: 1, skipped: 0 })
+})
+
+await t.test('checks run one by one or as many as the group says, and are reported in order', async t => {
+  for (const atOnce of [1, 2]) {
+    let [now, most] = [0, 0]
+    const slow = (title: string, ms: number): Check => ({
+      title,
+      run: async () => {
+        most = Math.max(most, ++now)
+        await new Promise(resolve => setTimeout(resolve, ms))
+        now--
+      }
+    })
+    const { lines } = await run(t, [group(async () => await Promise.resolve([slow('first', 60), slow('second', 10), slow('third', 10)]), { atOnce })])
+    t.equal(most, atOnce)
+    t.same(lines.slice(2), ['ok - first', 'ok - second', 'ok - third'])
+  }
+})
+
+await t.test('only the groups that are asked for run', async t => {
+  const other = group(async () => await Promise.resolve([passing]), { name: 'two', claims: [] })
+  const { lines } = await run(t, [group(async () => await Promise.reject(new Error('never asked'))), other], { only: ['two'] })
+  t.same(lines.filter(line => line.startsWith('#')), ['# two: a group'])
+})
+
+await t.test('a program that fails is a fault with all that it said', async t => {
+  const { lines } = await run(t, [group(async ({ must, run: ask }: Context) => await Promise.resolve([
+    { title: 'must', run: async () => { await must('/bin/sh', ['-c', 'echo out; echo err >&2; exit 3']) } },
+    { title: 'run', run: async () => { if ((await ask('/bin/sh', ['-c', 'exit 3'])).code !== 3) throw new Fault('another code') } }
+  ]))])
+  t.same(lines.slice(2), ['not ok - must', '    sh -c echo out; echo err >&2; exit 3: exit code 3', '    out', '    err', 'ok - run'])
+})
+
+await t.test('a stop ends what runs, cleans up, starts nothing more and counts as a failure', async t => {
+  const stop = new AbortController()
+  const order: string[] = []
+  let scratch = ''
+  const stopped = group(async context => {
+    scratch = context.scratch
+    context.defer(async () => { await Promise.resolve(order.push('first')) })
+    context.defer(async () => { await Promise.resolve(order.push('last')) })
+    return await Promise.resolve([
+      {
+        title: 'it takes long',
+        run: async () => {
+          setTimeout(() => { stop.abort() }, 200)
+          await context.must('sleep', ['300'])
+        }
+      },
+      { title: 'never begun', run: async () => { await Promise.resolve(order.push('begun')) } }
+    ])
+  })
+  const { counts, lines } = await run(t, [stopped, group(async () => await Promise.resolve([passing]), { name: 'two' })], { stop, env: { PATH: process.env.PATH } })
+  t.same(counts, { passed: 1, failed: 1, skipped: 0 })
+  t.same(lines.slice(2), ['not ok - stopped before the end', '    it was stopped'])
+  t.same(order, ['last', 'first'])
+  t.notOk(existsSync(scratch))
+})
+
+await t.test('a clean-up that fails is a failure, and the others are done all the same', async t => {
+  let done = false
+  const { counts, lines } = await run(t, [group(async context => {
+    context.defer(async () => { await Promise.resolve(done = true) })
+    context.defer(async () => await Promise.reject(new Fault('it does not stop')))
+    await writeFile(join(context.scratch, 'file'), '')
+    t.same(await readdir(context.scratch), ['file'])
+    return [passing]
+  })])
+  t.same(counts, { passed: 2, failed: 1, skipped: 0 })
+  t.ok(lines.includes('not ok - one cleans up'))
+  t.ok(done)
+})
