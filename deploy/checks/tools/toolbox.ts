@@ -1,7 +1,8 @@
 // The tools that checks ask for, by name: each is looked for in the cache, else made once by its recipe. What this machine cannot have is a
-// `ToolMissing` with what to do; a download that is not what was pinned is a failure everywhere, never a lack.
+// `ToolMissing` with what to do; a download that is not what was pinned is a failure everywhere, never a lack. One that fails is tried again twice.
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ensure, isMissing, type CacheOptions, type Download } from '../../../src/devstack/downloads.ts'
 import { isProgram } from '../../../src/devstack/tools.ts'
 import { AlertStreamError, formatError } from '../../../src/pipeline/errors.ts'
@@ -10,8 +11,12 @@ import { shortHash, type Kitchen, type Recipe } from './recipe.ts'
 
 export interface ToolboxOptions extends CacheOptions {
   readonly signal: AbortSignal
+  /** Before each further try of a download. */
+  readonly pausesMs?: readonly number[]
 }
 
+/** A registry that is away for a moment must not fail a run of an hour; what is wrong for good fails again soon, as caches keep what came. */
+const PAUSES_MS = [3_000, 20_000]
 /** Codes of what another machine, network or day would not have met. */
 const LACKS = ['DEVSTACK_PREREQUISITE', 'DEVSTACK_DOWNLOAD', 'DEVSTACK_PLATFORM']
 
@@ -63,13 +68,30 @@ export class Toolbox<Name extends string> {
         for (const needed of recipe.needs ?? []) paths.set(needed, await this.tool(needed as Name))
       }
       const environment = { ...env, ...recipe.env }
-      await ensure(download, { ...this.#options, env: environment, progress: line => { if (!line.endsWith(', cached')) progress(line) } })
+      await this.#patiently(recipe.title, async () => {
+        await ensure(download, { ...this.#options, env: environment, progress: line => { if (!line.endsWith(', cached')) progress(line) } })
+      })
     } catch (error) {
       if (error instanceof AlertStreamError && LACKS.includes(error.code)) throw new ToolMissing(`${recipe.title} is missing: ${formatError(error)}`, error)
       throw error
     }
     if (path.includes('/bin/') && !await isProgram(path)) throw new Error(`${recipe.title}: ${path} is no program`)
     return path
+  }
+
+  async #patiently (title: string, fetch: () => Promise<void>): Promise<void> {
+    const { signal, progress = () => {}, pausesMs = PAUSES_MS } = this.#options
+    for (const pause of pausesMs) {
+      try {
+        await fetch()
+        return
+      } catch (error) {
+        if (signal.aborted || !(error instanceof AlertStreamError) || error.code !== 'DEVSTACK_DOWNLOAD') throw error
+        progress(`${title}: again in ${pause / 1000} s, as ${error.message}`)
+        await sleep(pause, undefined, { signal })
+      }
+    }
+    await fetch()
   }
 }
 
