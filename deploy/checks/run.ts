@@ -18,6 +18,8 @@ function options (): { readonly only: readonly string[] | undefined, readonly li
   })
   const only = values.only?.flatMap(names => names.split(',')).filter(name => name !== '')
   const unknown = only?.filter(name => !groups.some(group => group.name === name)) ?? []
+  // Whoever names none would be told that all is well.
+  if (only?.length === 0) throw new Error('--only names no group')
   if (unknown.length > 0) throw new Error(`no group is called ${unknown.join(', ')}`)
   return { only, list: values.list, write: values.write, crds: values.crds ?? process.env.ALERT_STREAM_CRDS }
 }

@@ -7,8 +7,8 @@ import { faults } from '../faults/index.ts'
 import { acceptedFault, renderFault } from '../faults/refuse.ts'
 import { ARGOCD_NAMESPACE, partsOf, umbrellaParts, type Part } from '../helm/applications.ts'
 import { environmentNames, findCharts, variantsOf, type Chart } from '../helm/charts.ts'
-import { makeJudge, type Judge } from '../helm/kubeconform.ts'
-import { asksForValues, namespaceOf, render, renderingsOf, titleOf, type KubernetesObject, type Rendered } from '../helm/render.ts'
+import { elsewhere, makeJudge, type Judge } from '../helm/kubeconform.ts'
+import { asksForValues, nameOf, namespaceOf, render, renderingsOf, titleOf, type KubernetesObject, type Rendered } from '../helm/render.ts'
 import { Cluster, expectOk, kindOf, type Answer } from './cluster.ts'
 import { installDefinitions, installStrimzi, standIn, strimziReleases, type StrimziRelease } from './definitions.ts'
 import { Installation } from './installation.ts'
@@ -149,6 +149,8 @@ export class ApiServerChecks {
         known.push(kinds.get(kind) === true ? { ...object, metadata: { namespace, ...object.metadata } } : object)
         continue
       }
+      // What kubeconform may pass over may be missing here, nothing else: a misspelt kind would be stood in for as well.
+      if (!(`${object.apiVersion.split('/')[0]}/${object.kind}` in elsewhere)) throw new Fault(`${nameOf(object)}: nobody defines the kind ${kind}`)
       // helm installs nothing of a chart of which it does not know a kind.
       if (!this.#undefined.has(kind)) await cluster.establish([await cluster.file([standIn(object)])])
       this.#undefined.set(kind, (this.#undefined.get(kind) ?? 0) + 1)
