@@ -38,13 +38,15 @@ export function selectorFaults (objects: readonly KubernetesObject[]): string[] 
 /** Selectors of what runs pods match those pods, and each Service finds one in the same release. */
 export function matchFaults (objects: readonly KubernetesObject[]): string[] {
   const pods = objects.flatMap(podsOf)
+  // Pods that an operator makes: it labels those of a registry with its name.
+  const made = objects.filter(({ kind }) => kind === 'StrimziSchemaRegistry').map(({ metadata }) => ({ labels: { app: metadata.name } }))
   const matches = (selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean =>
     Object.entries(selector).every(([key, value]) => labels[key] === value)
   return objects.flatMap(object => {
     const spec = object.spec as { selector?: Readonly<Record<string, string>> & { matchLabels?: Readonly<Record<string, string>> } } | undefined
     const selector = spec?.selector
     if (selector === undefined) return []
-    if (object.kind === 'Service') return pods.some(({ labels }) => matches(selector, labels)) ? [] : [`${nameOf(object)}: it selects no pod of this chart`]
+    if (object.kind === 'Service') return [...pods, ...made].some(({ labels }) => matches(selector, labels)) ? [] : [`${nameOf(object)}: it selects no pod of this chart`]
     if (!['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].includes(object.kind)) return []
     const own = podsOf(object)
     // Another workload's pods would be taken for its own.

@@ -91,7 +91,7 @@ async function setUp (context: Context): Promise<Setup> {
   const recorder = await startRecorder(context, server.url)
   const objects = await objectsOf(context, CHART, {
     files: [join(context.root, 'deploy/environments/idfint', `${CHART}.yaml`)],
-    args: ['--set', `readOnly.proxy.upstream=${LOOPBACK}:${recorder.port}`, '--set', `readOnly.proxy.resolver=${LOOPBACK}`]
+    args: ['--set', `readOnly.proxy.upstream=${LOOPBACK}:${recorder.port}`]
   })
   const config = configOf(objects)
   const proxy = await startNginx(context, 'registry-proxy', (port, other) => onPorts(config, port, other))
@@ -115,7 +115,7 @@ async function takesAll (context: Context): Promise<void> {
   const chart = await readChart(join(context.root, 'deploy', 'helm', CHART))
   let taken = 0
   for (const { title, files } of await variantsOf(context.root, chart)) {
-    const objects = await objectsOf(context, CHART, { files, args: ['--set', `readOnly.proxy.resolver=${LOOPBACK}`] })
+    const objects = await objectsOf(context, CHART, { files, args: ['--set', `readOnly.proxy.upstream=${LOOPBACK}:8081`] })
     if (!objects.some(({ kind }) => kind === 'ConfigMap')) continue
     const folder = join(context.scratch, `try-${title.replaceAll(/\W/g, '-')}`)
     await mkdir(folder, { recursive: true })

@@ -43,9 +43,11 @@ http {
     default "";
     405     "GET, HEAD";
   }
+{{- if $proxy.resolver }}
 
   resolver {{ $proxy.resolver }} valid=10s;
   resolver_timeout 5s;
+{{- end }}
 
   server {
     listen {{ $proxy.port }};
@@ -55,9 +57,10 @@ http {
     if ($reads = 0) {
       return 405 '{"error_code":405,"message":"This registry is open for reading only: GET and HEAD"}';
     }
-
-    # By a variable, so that the name is looked up again while nginx runs, and need not be there when it starts.
-    set $registry {{ $proxy.upstream | default (printf "%s.%s.svc.%s:%v" (include "alert-stream-schema-registry.name" .) .Release.Namespace $proxy.clusterDomain .Values.port) }};
+{{- if $proxy.resolver }}
+    # By a variable: else the name is looked up when nginx starts, and then no more.
+    set $registry {{ include "alert-stream-schema-registry.upstream" . }};
+{{- end }}
     proxy_method GET;
     proxy_pass_request_body off;
     # Else nginx announces the body that it keeps back, and the registry waits for it.
@@ -73,7 +76,7 @@ http {
     proxy_read_timeout 15s;
 
     location / {
-      proxy_pass http://$registry$request_uri;
+      proxy_pass http://{{ ternary "$registry$request_uri" (include "alert-stream-schema-registry.upstream" .) (ne $proxy.resolver "") }};
     }
 {{- if $proxy.cache.enabled }}
 
@@ -86,7 +89,7 @@ http {
       proxy_cache_background_update on;
       proxy_cache_use_stale error timeout updating http_500 http_502 http_503 http_504;
       proxy_ignore_headers Cache-Control Expires Set-Cookie Vary X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
-      proxy_pass http://$registry$request_uri;
+      proxy_pass http://{{ ternary "$registry$request_uri" (include "alert-stream-schema-registry.upstream" .) (ne $proxy.resolver "") }};
     }
 {{- end }}
   }

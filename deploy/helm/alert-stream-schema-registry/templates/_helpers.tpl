@@ -14,6 +14,15 @@
 {{- include "alert-stream-schema-registry.name" . }}-read-only
 {{- end }}
 
+{{/* Behind the proxy: host:port. */}}
+{{- define "alert-stream-schema-registry.upstream" -}}
+{{- $proxy := .Values.readOnly.proxy -}}
+{{- if and $proxy.resolver (not $proxy.upstream) -}}
+{{- fail "readOnly.proxy.resolver: leave it empty without readOnly.proxy.upstream, as the address of this chart's own Service never changes" -}}
+{{- end -}}
+{{- $proxy.upstream | default (printf "%s-origin.%s.svc:%v" (include "alert-stream-schema-registry.name" .) .Release.Namespace .Values.port) -}}
+{{- end }}
+
 {{- define "alert-stream-schema-registry.clusterName" -}}
 {{- $name := include "alert-stream-common.shared" (dict "root" $ "key" "clusterName" "local" .Values.clusterName) -}}
 {{- if not $name -}}
@@ -47,7 +56,7 @@ http://{{ include "alert-stream-schema-registry.name" . }}.{{ .Release.Namespace
 {{- .Values.schemaTopic | lower | replace "_" "-" | trimAll "-." -}}
 {{- end }}
 
-{{/* Labels of the pods that may write: of the Job. */}}
+{{/* The image of the Job, where it has one of its own. */}}
 {{- define "alert-stream-schema-registry.syncImage" -}}
 {{- $image := deepCopy .Values.image -}}
 {{- $own := .Values.schemaSync.image -}}
