@@ -44,8 +44,8 @@ export class Runner {
     this.#tool = options.tool ?? (async name => await toolbox.tool(name))
   }
 
-  /** Runs the groups of these names, by default all; that everything is claimed by a group is looked at in any case. */
-  async run (groups: readonly Group[], only?: readonly string[]): Promise<Readonly<Counts>> {
+  /** Runs the groups of these names, by default all; those that are left out count as skipped. That a group claims everything is looked at in any case. */
+  async run (groups: readonly Group[], only?: readonly string[], without: readonly string[] = []): Promise<Readonly<Counts>> {
     const { signal } = this.#options
     const scratch = await mkdtemp(join(tmpdir(), 'check-deploy-'))
     try {
@@ -53,6 +53,10 @@ export class Runner {
       for (const group of groups) {
         if (only !== undefined && !only.includes(group.name)) continue
         if (signal.aborted) break
+        if (without.includes(group.name)) {
+          this.#report(await outcomeOf({ title: group.about, run: async () => await Promise.resolve({ skipped: `the group ${group.name} was left out` }) }))
+          continue
+        }
         await this.#group(group, join(scratch, group.name))
       }
       if (signal.aborted) this.#fail('stopped before the end', new Fault('it was stopped'))

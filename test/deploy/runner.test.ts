@@ -12,7 +12,7 @@ const group = (checks: Group['checks'], more: Partial<Group> = {}): Group => ({ 
 interface Ran { readonly counts: Readonly<Counts>, readonly lines: readonly string[] }
 
 /** Runs groups in a repository of their own whose deploy/ holds one file, of helm. */
-async function run (t: Test, groups: readonly Group[], more: { readonly env?: NodeJS.ProcessEnv, readonly only?: readonly string[], readonly stop?: AbortController, readonly tool?: () => Promise<string> } = {}): Promise<Ran> {
+async function run (t: Test, groups: readonly Group[], more: { readonly env?: NodeJS.ProcessEnv, readonly only?: readonly string[], readonly without?: readonly string[], readonly stop?: AbortController, readonly tool?: () => Promise<string> } = {}): Promise<Ran> {
   const root = await tempDir(t)
   await mkdir(join(root, 'deploy/helm/chart'), { recursive: true })
   await writeFile(join(root, 'deploy/helm/chart/Chart.yaml'), '')
@@ -28,7 +28,7 @@ async function run (t: Test, groups: readonly Group[], more: { readonly env?: No
     progress: () => {},
     tool: more.tool ?? (async () => await Promise.resolve('/bin/sh'))
   })
-  return { counts: await runner.run(groups, more.only), lines }
+  return { counts: await runner.run(groups, more.only, more.without), lines }
 }
 
 await t.test('each check is a line and is counted; a fault is followed by the tool\'s words', async t => {
@@ -142,4 +142,13 @@ await t.test('a clean-up that fails is a failure, and the others are done all th
   t.same(counts, { passed: 2, failed: 1, skipped: 0 })
   t.ok(lines.includes('not ok - one cleans up'))
   t.ok(done)
+})
+
+await t.test('a group that is left out is told of and counted, and its tools are not asked for', async t => {
+  const other = group(async () => await Promise.resolve([passing]), { name: 'two', about: 'another group', tools: ['helm'] })
+  const { counts, lines } = await run(t, [group(async () => await Promise.resolve([passing])), other], {
+    without: ['two'], tool: async () => await Promise.reject(new ToolMissing('no such tool')), env: { CI: 'true' }
+  })
+  t.same(counts, { passed: 2, failed: 0, skipped: 1 })
+  t.same(lines.slice(1), ['# one: a group', 'ok - it is so', 'skip - another group: the group two was left out'])
 })
