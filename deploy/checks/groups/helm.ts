@@ -5,6 +5,7 @@ import { Fault, none, type Check, type Context, type Group, type Skipped } from 
 import { environmentNames, findCharts, SHARED, variantsOf, type Chart, type Variant } from '../helm/charts.ts'
 import { elsewhere, makeJudge, unjudged, type Judge } from '../helm/kubeconform.ts'
 import { doubleFaults, labelFaults, matchFaults, namespaceFaults, selectorFaults } from '../helm/objects.ts'
+import { operatorFaults } from '../helm/operator.ts'
 import { podFaults } from '../helm/pods.ts'
 import { readme } from '../helm/readme.ts'
 import { asksForValues, render, renderingsOf, titleOf, type Rendered, type Rendering } from '../helm/render.ts'
@@ -27,6 +28,10 @@ export const helm: Group = {
     return [
       environmentsCheck(context, charts),
       ...(await environmentNames(context.root)).map(environment => systemCheck(context, environment)),
+      {
+        title: 'the values for Strimzi\'s operator watch the namespace, and its release is the one whose definitions are checked',
+        run: async () => { none(await operatorFaults(context.root), 'faults') }
+      },
       ...perChart.flatMap(({ checks }) => checks),
       registryCheck(context, renderings, judge),
       ...Object.keys(elsewhere).map(name => missingCheck(context, renderings, judge, name))
@@ -101,7 +106,7 @@ async function renderedOnes (context: Context, renderings: readonly Rendering[])
 async function lint (context: Context, chart: Chart, variants: readonly Variant[]): Promise<void> {
   const helm = await context.tool('helm')
   for (const { files } of variants) {
-    await context.must(helm, ['lint', '--strict', '--quiet', '--namespace', 'lint', ...files.flatMap(file => ['--values', file]), chart.folder])
+    await context.must(helm, ['lint', '--strict', '--quiet', ...files.flatMap(file => ['--values', file]), chart.folder])
   }
 }
 

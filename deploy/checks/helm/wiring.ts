@@ -81,7 +81,6 @@ function secretsOf (objects: readonly KubernetesObject[], cluster: string): Set<
       case 'VaultSecret':
       case 'KafkaUser': return [metadata.name]
       case 'Certificate': return [String((spec as Spec).secretName)]
-      // Of an Ingress that cert-manager looks after.
       default: return []
     }
   })

@@ -4,7 +4,7 @@
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { devstackErrors } from '../../../src/devstack/errors.ts'
-import { findProgram, isProgram, runTool, type Environment } from '../../../src/devstack/tools.ts'
+import { findProgram, isProgram, runTool } from '../../../src/devstack/tools.ts'
 import type { Recipe } from './recipe.ts'
 
 export interface Debian {
@@ -67,5 +67,3 @@ async function first (paths: readonly string[]): Promise<string | undefined> {
   for (const path of paths) if (await isProgram(path)) return path
   return undefined
 }
-
-export type { Environment }

@@ -98,9 +98,8 @@ export function isNewEnough (said: string): boolean {
   return a > major || (a === major && (b > minor || (b === minor && c >= patch)))
 }
 
-/** Go as the wheel has it lacks nothing but the bits of mode, and its own downloads would have to be told where. */
+/** The Go of the wheel would fetch a newer one of itself where a module asks for it; not here. */
 export async function settleGo (goroot: string): Promise<void> {
-  // The wheel's Go may be told to fetch a newer one of itself; never here.
   const path = join(goroot, 'go.env')
   const text = await readFile(path, 'utf8').catch(() => '')
   await rm(path, { force: true })

@@ -12,10 +12,10 @@ import type { Recipe } from './recipe.ts'
 const PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1'
 const JAVA = 21
 
-/** The generator of an old release is not always published: that of the current one reads its classes as well. */
-const GENERATOR = '1.2.0'
+/** The release that is installed: of its definitions, and of the generator. That of an old release is not always published, and it reads those classes as well. */
+export const STRIMZI = '1.2.0'
 const releases = [
-  { api: '1.2.0', jars: '6479544a9f265c75e0265aebc1e38585ebb1be7e76b05cf115922646d781f045' },
+  { api: STRIMZI, jars: '6479544a9f265c75e0265aebc1e38585ebb1be7e76b05cf115922646d781f045' },
   { api: '0.51.0', jars: 'bc2232767171a1376f7547f32c1d6b96370a0127944be295f9a87c5c6ff0f058' }
 ] as const
 
@@ -30,7 +30,7 @@ const kinds = {
 /** A folder per release, `1.2.0` and `0.51.0`, with a file for each kind. */
 export const strimziCrds: Recipe = {
   title: `Strimzi's CRDs (${releases.map(({ api }) => api).join(', ')})`,
-  pins: [GENERATOR, ...releases.flatMap(({ api, jars }) => [api, jars]), ...Object.values(kinds)],
+  pins: [STRIMZI, ...releases.flatMap(({ api, jars }) => [api, jars]), ...Object.values(kinds)],
   path: '.',
   needs: ['java'],
   fetcher: { name: 'Maven', find: async ({ env }) => await requireMaven(env) },
@@ -78,7 +78,7 @@ function pom (api: string): string {
   <modelVersion>4.0.0</modelVersion>
   <groupId>alert-stream</groupId><artifactId>strimzi-crds</artifactId><version>1</version><packaging>pom</packaging>
   <dependencies>
-    ${dependency('crd-generator', GENERATOR)}
+    ${dependency('crd-generator', STRIMZI)}
     ${dependency('api', api)}
   </dependencies>
 </project>
