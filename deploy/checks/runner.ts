@@ -1,5 +1,5 @@
 // Runs groups of checks one after the other and counts. A group whose tool is missing counts as failed in CI and as skipped elsewhere; a stop
-// ends the children that run, cleans up and counts as a failure.
+// ends the children that run, cleans up and counts as a failure. Temporary files of all programs are in one folder, which goes at the end.
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,22 +32,25 @@ export interface Counts {
   skipped: number
 }
 
+/** What all groups of a run share. */
+type Surroundings = Pick<Context, 'env' | 'tool'>
+
 export class Runner {
   readonly #options: RunnerOptions
   readonly #counts: Counts = { passed: 0, failed: 0, skipped: 0 }
-  readonly #tool: (name: ToolName) => Promise<string>
 
   constructor (options: RunnerOptions) {
     this.#options = options
-    const { cacheDir, env, progress, signal } = options
-    const toolbox = new Toolbox({ cacheDir, env, progress, signal })
-    this.#tool = options.tool ?? (async name => await toolbox.tool(name))
   }
 
   /** Runs the groups of these names, by default all; those that are left out count as skipped. That a group claims everything is looked at in any case. */
   async run (groups: readonly Group[], only?: readonly string[], without: readonly string[] = []): Promise<Readonly<Counts>> {
-    const { signal } = this.#options
+    const { signal, cacheDir, progress } = this.#options
     const scratch = await mkdtemp(join(tmpdir(), 'check-deploy-'))
+    // A compiler that is stopped leaves gigabytes, a plugin its socket.
+    const env = { ...this.#options.env, TMPDIR: scratch }
+    const toolbox = new Toolbox({ cacheDir, env, progress, signal })
+    const surroundings: Surroundings = { env, tool: this.#options.tool ?? (async name => await toolbox.tool(name)) }
     try {
       this.#report(await outcomeOf({ title: 'everything in deploy/ is checked by a group', run: async () => { await this.#claimed(groups) } }))
       for (const group of groups) {
@@ -57,18 +60,18 @@ export class Runner {
           this.#report(await outcomeOf({ title: group.about, run: async () => await Promise.resolve({ skipped: `the group ${group.name} was left out` }) }))
           continue
         }
-        await this.#group(group, join(scratch, group.name))
+        await this.#group(group, join(scratch, group.name), surroundings)
       }
       if (signal.aborted) this.#fail('stopped before the end', new Fault('it was stopped'))
     } finally {
       await endServersUnder(scratch, 5_000)
-      await rm(scratch, { recursive: true, force: true })
+      await rm(scratch, { recursive: true, force: true, maxRetries: 5 })
     }
     return this.#counts
   }
 
-  async #group (group: Group, scratch: string): Promise<void> {
-    const { root, crds, env, cacheDir, signal, progress, write } = this.#options
+  async #group (group: Group, scratch: string, { env, tool }: Surroundings): Promise<void> {
+    const { root, crds, cacheDir, signal, progress, write } = this.#options
     const started = Date.now()
     const deferred: Array<() => Promise<void>> = []
     await mkdir(scratch, { recursive: true })
@@ -81,7 +84,7 @@ export class Runner {
       crds,
       signal,
       progress,
-      tool: this.#tool,
+      tool,
       run: async (program, args, options) => await runTool(program, args, { env, signal, ...options }),
       must: async (program, args, options) => {
         const { code, stdout, stderr } = await runTool(program, args, { env, signal, ...options })
@@ -112,7 +115,7 @@ export class Runner {
     for (const name of group.tools) {
       if (this.#options.signal.aborted) return []
       try {
-        await this.#tool(name)
+        await context.tool(name)
       } catch (error) {
         if (this.#options.signal.aborted) return []
         // A checksum that does not fit is no lack.

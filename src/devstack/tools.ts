@@ -69,8 +69,7 @@ export async function runTool (program: string, args: readonly string[], options
     }
     let killer: NodeJS.Timeout | undefined
     const stop = (): void => {
-      // As a terminal's Ctrl-C: go removes its temporary files at this one only.
-      kill('SIGINT')
+      kill('SIGTERM')
       killer = setTimeout(() => { kill('SIGKILL') }, GRACE_MS)
     }
     signal?.addEventListener('abort', stop, { once: true })

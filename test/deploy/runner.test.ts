@@ -104,6 +104,16 @@ await t.test('a program that fails is a fault with all that it said', async t =>
   t.same(lines.slice(2), ['not ok - must', '    sh -c echo out; echo err >&2; exit 3: exit code 3', '    out', '    err', 'ok - run'])
 })
 
+await t.test('what programs leave in their folder of temporary files goes with the run', async t => {
+  let left = ''
+  const { counts } = await run(t, [group(async ({ must }: Context) => await Promise.resolve([
+    { title: 'it leaves a file', run: async () => { left = (await must('mktemp', [])).trim() } },
+    { title: 'which is there', run: async () => { await must('test', ['-f', left]) } }
+  ]))], { env: { PATH: process.env.PATH } })
+  t.equal(counts.failed, 0)
+  t.notOk(existsSync(left))
+})
+
 await t.test('a stop ends what runs, cleans up, starts nothing more and counts as a failure', async t => {
   const stop = new AbortController()
   const order: string[] = []

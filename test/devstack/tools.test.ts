@@ -20,8 +20,8 @@ await t.test('a program gets what it is to read, and what it prints comes back',
 await t.test('a stop reaches the program and what it has started, and is waited for', async t => {
   const folder = await tempDir(t)
   const stop = new AbortController()
-  // The program cleans up, as go does; what it has started would run on for long.
-  const script = 'trap "rm work; exit 7" INT; touch work; sh -c "echo \\$\\$ > child; exec sleep 300"; exit 8'
+  // The program cleans up; what it has started would run on for long.
+  const script = 'trap "rm work; exit 7" TERM; touch work; sleep 300 & echo $! > child; wait; exit 8'
   const running = runTool('sh', ['-c', script], { env, cwd: folder, signal: stop.signal })
   const child = await appeared(join(folder, 'child'))
   const before = Date.now()
