@@ -5,7 +5,9 @@ The archive: two buckets of Google Cloud Storage, or one volume.
 {{/* Where the archive is: `buckets`, or `volume` where no bucket is named. Fails where that is half said, or cannot have been meant. */}}
 {{- define "alert-database.store" -}}
 {{- $gcp := .Values.storage.gcp -}}
-{{- if and $gcp.alertBucket $gcp.schemaBucket -}}
+{{- if and $gcp.alertBucket (eq $gcp.alertBucket $gcp.schemaBucket) -}}
+{{- fail (printf "storage.gcp: alertBucket and schemaBucket are both %s, and a purge of alerts would take the schemas along; name the two that Terraform prints (alert_bucket, schema_bucket)" $gcp.alertBucket) -}}
+{{- else if and $gcp.alertBucket $gcp.schemaBucket -}}
 buckets
 {{- else if or $gcp.alertBucket $gcp.schemaBucket -}}
 {{- fail "storage.gcp: alertBucket and schemaBucket go together (Terraform prints both: alert_bucket, schema_bucket)" -}}

@@ -49,7 +49,10 @@ a values file is a float for Helm, and the broker would not start with 6.4424509
 {{- end -}}
 {{- end }}
 
-{{/* More copies than brokers: no such topic can be made. As many in-sync ones as copies: one broker that restarts stops all who write. */}}
+{{/*
+More copies than brokers: no such topic can be made. As many in-sync ones as copies: one broker that restarts stops all who write, which is borne where
+there is one copy only. More of them: nobody can ever write.
+*/}}
 {{- define "alert-stream-broker.checkCopies" -}}
 {{- $brokers := int .root.Values.kafka.replicas -}}
 {{- range $key := list "default.replication.factor" "offsets.topic.replication.factor" "transaction.state.log.replication.factor" -}}
@@ -58,6 +61,9 @@ a values file is a float for Helm, and the broker would not start with 6.4424509
   {{- end -}}
 {{- end -}}
 {{- range $least, $copies := dict "min.insync.replicas" "default.replication.factor" "transaction.state.log.min.isr" "transaction.state.log.replication.factor" -}}
+  {{- if gt (int (get $.config $least)) (int (get $.config $copies)) -}}
+    {{- fail (printf "kafka.config: %s is %v and %s %v: nothing could ever be written. Make it less" $least (get $.config $least) $copies (get $.config $copies)) -}}
+  {{- end -}}
   {{- if and (gt (int (get $.config $copies)) 1) (ge (int (get $.config $least)) (int (get $.config $copies))) -}}
     {{- fail (printf "kafka.config: %s is %v and %s %v: with every restart of a broker nothing could be written. Make it less" $least (get $.config $least) $copies (get $.config $copies)) -}}
   {{- end -}}

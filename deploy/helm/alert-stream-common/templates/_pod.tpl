@@ -17,7 +17,7 @@ Pods of the one image: what a namespace with the Pod Security level `restricted`
 {{- (include "alert-stream-common.imageValues" . | fromYaml).pullPolicy | default "IfNotPresent" -}}
 {{- end }}
 
-{{/* A tag set for all charts does not go with a digest of one chart, so the digest of the same level wins. */}}
+{{/* A tag set for all charts does not go with a digest of one chart, so the digest of the same level wins. Fails on what can be no image's name. */}}
 {{- define "alert-stream-common.imageValues" -}}
 {{- $image := deepCopy (.image | default dict) -}}
 {{- $shared := (.root.Values.global | default dict).image | default dict -}}
@@ -26,6 +26,12 @@ Pods of the one image: what a namespace with the Pod Security level `restricted`
 {{- end -}}
 {{- range $key, $value := $shared -}}
 {{- if $value -}}{{- $_ := set $image $key $value -}}{{- end -}}
+{{- end -}}
+{{- if contains "/" (toString $image.tag) -}}
+{{- fail (printf "image.tag %q: a tag holds no /. The image of a branch has - in its place: %s" $image.tag (replace "/" "-" $image.tag)) -}}
+{{- end -}}
+{{- if regexMatch "[:@]" (base $image.repository) -}}
+{{- fail (printf "image.repository %q: it is the name alone; put what follows into image.tag (or image.digest, which begins with sha256:)" $image.repository) -}}
 {{- end -}}
 {{- toYaml $image -}}
 {{- end }}
