@@ -2,6 +2,7 @@
 import { none, type Check, type Context, type Group } from '../check.ts'
 import { applicationsOf, partsOf, umbrellaParts } from '../helm/applications.ts'
 import { environmentNames } from '../helm/charts.ts'
+import { linkFaults } from '../helm/links.ts'
 import { networkFaults } from '../helm/network.ts'
 import { projectFaults } from '../helm/project.ts'
 import { render } from '../helm/render.ts'
@@ -11,7 +12,10 @@ export const system: Group = {
   name: 'system',
   about: 'the parts of an environment reach each other, and what Argo CD has to know of them',
   tools: ['helm'],
-  checks: async context => (await environmentNames(context.root)).flatMap(environment => checksOf(context, environment))
+  checks: async context => [
+    { title: 'every link in deploy/ stays in the repository all the way, as Argo CD demands', run: async () => { none(await linkFaults(context.root, 'deploy'), 'faults') } },
+    ...(await environmentNames(context.root)).flatMap(environment => checksOf(context, environment))
+  ]
 }
 
 function checksOf (context: Context, environment: string): Check[] {
