@@ -34,14 +34,17 @@ export const program: Group = {
 /** Throws where one has a fault; adds the modes that they run. */
 async function checkContainers (context: Context, renderings: readonly Rendering[], image: Image, modes: string[]): Promise<void> {
   const faults: string[] = []
+  let rendered = 0
   for (const rendering of renderings) {
     // What does not render is a failure of its own, in the group helm.
     const { objects } = await render(context, rendering).catch((error: unknown) => {
       if (error instanceof Fault) return { objects: [] }
       throw error
     })
+    if (objects.length > 0) rendered++
     modes.push(...modesOf(objects))
     faults.push(...(await programFaults(objects, image)).map(fault => `${titleOf(rendering)}: ${fault}`))
   }
+  if (rendered === 0) throw new Fault('it renders with none of its values')
   none(faults, 'faults')
 }

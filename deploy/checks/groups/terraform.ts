@@ -142,6 +142,7 @@ function agreementChecks (context: Context, benches: Benches, folder: string): r
       title: `${environment}: the charts take the values that Terraform gives, and they reach what is rendered`,
       run: async () => {
         const { helm_values_by_chart: byChart } = await outputs()
+        if (Object.keys(byChart).length === 0) throw new Fault('Terraform gives no values')
         for (const [chart, text] of Object.entries(byChart)) {
           const said = JSON.stringify(await rendered(chart))
           none(unsaid(parse(text), said).map(fault => `${chart}: ${fault}`), 'values that are nowhere in what is rendered')
