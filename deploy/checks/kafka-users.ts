@@ -1,4 +1,6 @@
 // KafkaUsers as charts render them, beside the table in deploy/acls.json: the same users, each with the same rules, whatever their order.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { KubernetesObject } from './helm/render.ts'
 
 export interface Rule {
@@ -40,6 +42,11 @@ export function usersOf (objects: readonly KubernetesObject[]): Users {
   })
   const superUsers = objects.filter(({ kind }) => kind === 'Kafka').flatMap(({ spec }) => (spec as KafkaSpec).kafka.authorization?.superUsers ?? [])
   return { users, superUsers }
+}
+
+/** The table itself. */
+export async function readTable (root: string): Promise<Table> {
+  return JSON.parse(await readFile(join(root, 'deploy', 'acls.json'), 'utf8')) as Table
 }
 
 /** How they differ from the table; one line each. */

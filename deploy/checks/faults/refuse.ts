@@ -9,7 +9,7 @@ import { podFaults } from '../helm/pods.ts'
 import { render, type KubernetesObject, type Rendered } from '../helm/render.ts'
 import { ENVIRONMENT, systemObjects } from '../helm/system.ts'
 import { wiringFaults } from '../helm/wiring.ts'
-import { differences, usersOf, type Table } from '../kafka-users.ts'
+import { differences, readTable, usersOf } from '../kafka-users.ts'
 import { programFaults, readImage } from '../program.ts'
 import type { DeliberateFault, Edit, Refuser } from './fault.ts'
 
@@ -87,8 +87,4 @@ async function edited ({ root }: Context, chart: string, { file, from, to }: Edi
   if (!text.includes(from)) throw new Fault(`the fault is out of date: ${file} has no`, from)
   await writeFile(path, text.replaceAll(from, () => to))
   return join(into, chart)
-}
-
-async function readTable (root: string): Promise<Table> {
-  return JSON.parse(await readFile(join(root, 'deploy', 'acls.json'), 'utf8')) as Table
 }

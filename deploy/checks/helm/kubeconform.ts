@@ -1,9 +1,10 @@
 // kubeconform -strict over what Helm rendered, and which kinds it could not judge as nobody has their definition here.
-import { readdir, stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, type Context, type Skipped } from '../check.ts'
 import { locations, schemaPath } from '../schemas/convert.ts'
 import { addCrds } from '../schemas/files.ts'
+import { exists } from './charts.ts'
 import type { KubernetesObject } from './render.ts'
 
 /**
@@ -70,8 +71,4 @@ async function hasKind (name: string, folders: readonly string[]): Promise<boole
     if (files.some(file => file.startsWith(prefix.replace('.json', '')))) return true
   }
   return false
-}
-
-async function exists (path: string): Promise<boolean> {
-  return await stat(path).then(() => true, () => false)
 }

@@ -1,10 +1,8 @@
 // Gafaelfawr as far as an ingress can tell: the Ingress that its operator makes of a GafaelfawrIngress, and the endpoint that ingress-nginx asks.
 // A STAND-IN with tokens from a table; what it answers follows the real one's documentation.
-import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { LOOPBACK } from '../../../src/devstack/ports.ts'
 import type { Context } from '../check.ts'
+import { listen } from './listen.ts'
 import type { Ingress } from './translate.ts'
 
 export interface GafaelfawrIngress {
@@ -86,7 +84,7 @@ export async function startAuthServer (context: Context, tokens: Readonly<Record
     const scopes = searchParams.getAll('scope')
     const header = (name: string): string | undefined => incoming.headers[name]?.toString()
     asked.push({ method: incoming.method ?? '', scopes, originalMethod: header('x-original-method'), originalUri: header('x-original-uri') })
-        const answer = (status: number, headers: Readonly<Record<string, string>> = {}): void => { reply.writeHead(status, headers).end() }
+    const answer = (status: number, headers: Readonly<Record<string, string>> = {}): void => { reply.writeHead(status, headers).end() }
     if (pathname !== '/ingress/auth') return answer(404)
     // It was asked for nothing, which everybody would have.
     if (scopes.length === 0) return answer(422)
@@ -108,18 +106,7 @@ export async function startAuthServer (context: Context, tokens: Readonly<Record
       ...(cookie === undefined ? {} : { cookie })
     })
   })
-  server.listen(0, LOOPBACK)
-  await once(server, 'listening')
-  let stopped = false
-  const stop = async (): Promise<void> => {
-    if (stopped) return
-    stopped = true
-    server.closeAllConnections()
-    server.close()
-    await once(server, 'close')
-  }
-  context.defer(stop)
-  return { port: (server.address() as AddressInfo).port, asked, stop }
+  return { ...await listen(context, server), asked }
 }
 
 function credentialsOf ({ headers }: IncomingMessage): { readonly given: string | undefined, readonly authorization: string | undefined, readonly cookie: string | undefined } {

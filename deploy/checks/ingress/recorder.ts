@@ -1,9 +1,7 @@
 // Stands between a proxy and what is behind it: passes requests on as they come and remembers them, so that a check can tell what got through.
-import { once } from 'node:events'
 import { createServer, request, type IncomingHttpHeaders } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { LOOPBACK } from '../../../src/devstack/ports.ts'
 import type { Context } from '../check.ts'
+import { listen } from './listen.ts'
 
 export interface Seen {
   readonly method: string
@@ -45,25 +43,13 @@ export async function startRecorder (context: Context, target: string): Promise<
       outgoing.end(body)
     })
   })
-  server.listen(0, LOOPBACK)
-  await once(server, 'listening')
-  let stopped = false
-  const stop = async (): Promise<void> => {
-    if (stopped) return
-    stopped = true
-    server.closeAllConnections()
-    server.close()
-    await once(server, 'close')
-  }
-  context.defer(stop)
   return {
-    port: (server.address() as AddressInfo).port,
+    ...await listen(context, server),
     seen,
     taken: () => {
       const news = seen.slice(read)
       read = seen.length
       return news
-    },
-    stop
+    }
   }
 }
