@@ -2,6 +2,7 @@
 import type { Group } from '../check.ts'
 import { acls } from './acls.ts'
 import { apiserver } from './apiserver.ts'
+import { containerfile } from './containerfile.ts'
 import { faults } from './faults.ts'
 import { helm } from './helm.ts'
 import { image } from './image.ts'
@@ -15,6 +16,7 @@ import { workflows } from './workflows.ts'
 export const groups: readonly Group[] = [
   acls,
   workflows,
+  containerfile,
   helm,
   program,
   terraform,
