@@ -9,6 +9,7 @@ Takes the root.
   {{- if has $user.username $names -}}
     {{- fail (printf "users: %s is listed twice. Put its topics and groups into one entry" $user.username) -}}
   {{- end -}}
+  {{- include "alert-stream-broker.checkSecret" (dict "root" $ "list" "users" "name" $user.username) -}}
   {{- if has $user.username $.Values.superusers -}}
     {{- fail (printf "users: %s is in superusers too, to whom no rule applies. Take it out of one of the lists" $user.username) -}}
   {{- end -}}
@@ -18,6 +19,14 @@ Takes the root.
   {{- $names = append $names $user.username -}}
   {{- include "alert-stream-broker.checkTopics" $user -}}
   {{- include "alert-stream-broker.checkGroups" (dict "user" $user "users" $.Values.users) -}}
+{{- end -}}
+{{- end }}
+
+{{/* The user operator keeps credentials in a Secret of the user's name: it would write them over those that have it already. {root, list, name}. */}}
+{{- define "alert-stream-broker.checkSecret" -}}
+{{- $cluster := include "alert-stream-broker.cluster" .root -}}
+{{- if or (eq .name .root.Values.passwords.secretName) (eq .name .root.Values.tls.existingSecret) (hasPrefix (printf "%s-" $cluster) .name) -}}
+  {{- fail (printf "%s: %s is (or may be) a Secret of this system, which the user's own would overwrite, as it is named after the user. Take another name, one that does not begin with %s-" .list .name $cluster) -}}
 {{- end -}}
 {{- end }}
 
