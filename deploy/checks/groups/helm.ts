@@ -18,6 +18,7 @@ export const helm: Group = {
   about: 'the Helm charts with all their values, and what they render',
   tools: ['helm', 'kubeconform', 'schemas', 'helm-docs', 'helm-unittest'],
   claims: ['helm', 'environments', 'argocd'],
+  atOnce: 2,
   checks: async context => {
     const charts = await findCharts(context.root)
     // Made with the first check that needs it, as it needs the tools.
