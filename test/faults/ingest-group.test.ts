@@ -143,14 +143,16 @@ await t.test('an ingester that joins and one that is stopped repeat nothing, tho
 await t.test('static members: one that is killed takes its partitions up where it left them, and the other is not disturbed', async t => {
   const at = await place(t)
   const records = alertRecords(alerts, 900, PARTITIONS)
-  const [first, second] = [at.start('--group-instance-id', 'one'), at.start('--group-instance-id', 'two')]
+  // A session longer than a new process takes to come up on any machine: it is what a static member must be back within.
+  const member = (id: string): ReturnType<typeof at.start> => at.start('--group-instance-id', id, '--session-timeout-seconds', '60')
+  const [first, second] = [member('one'), member('two')]
   await shared(first, second)
   const { generation } = joinedBy(second)!
   await at.publish(records)
   await eventually(async () => await at.archived() > 50)
   await first.stop('SIGKILL')
   const mostRepeated = await at.uncommitted(records)
-  const again = at.start('--group-instance-id', 'one')
+  const again = member('one')
   await eventually(at.settled)
   const [one, two] = [countsOf(await again.stop()), countsOf(await second.stop())]
   await nothingLost(t, at, records)
