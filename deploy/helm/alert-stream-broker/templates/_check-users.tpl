@@ -28,6 +28,9 @@ Takes the root.
 {{- if or (eq .name .root.Values.passwords.secretName) (eq .name .root.Values.tls.existingSecret) (hasPrefix (printf "%s-" $cluster) .name) -}}
   {{- fail (printf "%s: %s is (or may be) a Secret of this system, which the user's own would overwrite, as it is named after the user. Take another name, one that does not begin with %s-" .list .name $cluster) -}}
 {{- end -}}
+{{- if has .name (list "alert-stream-simulator" "alert-database-ingester" "alert-stream-redrive" "alert-schema-registry") -}}
+  {{- fail (printf "%s: %s is a program of this system, whose own chart makes its user. Take another name" .list .name) -}}
+{{- end -}}
 {{- end }}
 
 {{- define "alert-stream-broker.checkTopics" -}}

@@ -3,13 +3,23 @@ What an operator may add to a container: flags and variables that the chart has 
 password in a values file would only be found out much later.
 */}}
 
+{{/* The program's other names of flags that charts set: one of these is the flag given twice all the same. */}}
+{{- define "alert-stream-common.flagAliases" -}}
+--kafka-host: --broker
+--kafka-topic: --topic
+--kafka-topics: --topic
+--kafka-group: --group
+--schema-registry-address: --schema-registry-url
+{{- end }}
+
 {{/* {path: "ingester.extraArgs", args: the chart's own flags as YAML, extra: list}. */}}
 {{- define "alert-stream-common.extraArgs" -}}
 {{- $own := list -}}
+{{- $aliases := include "alert-stream-common.flagAliases" . | fromYaml -}}
 {{- range (.args | fromYamlArray) -}}{{- $own = append $own (index (splitList "=" (toString .)) 0) -}}{{- end -}}
 {{- range .extra -}}
 {{- $flag := index (splitList "=" .) 0 -}}
-{{- if has $flag $own -}}
+{{- if has (get $aliases $flag | default $flag) $own -}}
 {{- fail (printf "%s: %s is set by the chart already; change the value that it comes from (README.md lists them)" $.path $flag) -}}
 {{- end }}
 - {{ quote . }}

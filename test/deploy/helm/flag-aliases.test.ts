@@ -1,0 +1,17 @@
+// Other names of flags: the charts know those of the program, so that none is given under two names.
+import { readFile } from 'node:fs/promises'
+import t from 'tap'
+import { parse } from 'yaml'
+import { findMode } from '../../../src/cli/find-mode.ts'
+
+const template = await readFile(new URL('../../../deploy/helm/alert-stream-common/templates/_extra.tpl', import.meta.url), 'utf8')
+const [, table = ''] = /define "alert-stream-common\.flagAliases" -}}\n([^]*?)\n{{- end }}/.exec(template) ?? []
+
+await t.test('the charts\' table of other names of flags is that of the modes whose flags they let be added to', async t => {
+  const expected: Record<string, string> = {}
+  for (const name of ['ingest', 'serve', 'redrive', 'create-stream', 'play-stream']) {
+    const { flags } = await findMode(name)
+    for (const [flag, { aliases = [] }] of Object.entries(flags)) for (const alias of aliases) expected[`--${alias}`] = `--${flag}`
+  }
+  t.strictSame(parse(table), expected)
+})
