@@ -19,8 +19,7 @@
 {{- end }}
 
 {{- define "alert-database.schemaRegistryURL" -}}
-{{- $local := .Values.ingester.schemaRegistryURL | default (printf "http://alert-schema-registry.%s.svc:8081" .Release.Namespace) -}}
-{{- include "alert-stream-common.shared" (dict "root" . "key" "schemaRegistryURL" "local" $local) -}}
+{{- include "alert-stream-common.schemaRegistryURL" (dict "root" . "local" .Values.ingester.schemaRegistryURL) -}}
 {{- end }}
 
 {{/* The server's path before /v1, empty for /. */}}
@@ -48,17 +47,5 @@
   labelSelector:
     matchLabels:
       {{- include "alert-stream-common.selectorLabels" $ | nindent 6 }}
-{{- end }}
-{{- end }}
-
-{{/* Where pods may run: values of one part. */}}
-{{- define "alert-database.scheduling" -}}
-{{- range $key := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
-{{- with get $ $key }}
-{{ $key }}:
-  {{- if kindIs "string" . }} {{ . }}{{ else }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- end }}
 {{- end }}
 {{- end }}

@@ -39,6 +39,12 @@ app.kubernetes.io/component: {{ . }}
 {{- get $global .key | default .local -}}
 {{- end }}
 
+{{/* URL of the schema registry: that of all charts, the chart's own, or the registry of this namespace. {root: $, local: the chart's own}. */}}
+{{- define "alert-stream-common.schemaRegistryURL" -}}
+{{- $local := .local | default (printf "http://alert-schema-registry.%s.svc:8081" .root.Release.Namespace) -}}
+{{- include "alert-stream-common.shared" (dict "root" .root "key" "schemaRegistryURL" "local" $local) -}}
+{{- end }}
+
 {{/* Name of a topic, by its part in the system: {root: $, topic: "static"|"simulated"|"deadLetters", local: the chart's own}. */}}
 {{- define "alert-stream-common.topic" -}}
 {{- $topics := (.root.Values.global | default dict).topics | default dict -}}

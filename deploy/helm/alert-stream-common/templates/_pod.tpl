@@ -101,3 +101,15 @@ readinessProbe:
   # Its checks take 2.5 s each, at most, side by side: the answer names the part that is down, so let it come.
   timeoutSeconds: 4
 {{- end }}
+
+{{/* Where pods may run: the values of one part that say so. */}}
+{{- define "alert-stream-common.scheduling" -}}
+{{- range $key := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
+{{- with get $ $key }}
+{{ $key }}:
+  {{- if kindIs "string" . }} {{ . }}{{ else }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -23,8 +23,7 @@
 {{- end }}
 
 {{- define "alert-stream-simulator.schemaRegistryURL" -}}
-{{- $local := .Values.schemaRegistryURL | default (printf "http://alert-schema-registry.%s.svc:8081" .Release.Namespace) -}}
-{{- include "alert-stream-common.shared" (dict "root" . "key" "schemaRegistryURL" "local" $local) -}}
+{{- include "alert-stream-common.schemaRegistryURL" (dict "root" . "local" .Values.schemaRegistryURL) -}}
 {{- end }}
 
 {{- define "alert-stream-simulator.kafkaArgs" -}}
@@ -52,17 +51,5 @@ env:
   {{- with .part.extraEnv }}
   {{- include "alert-stream-common.extraEnv" (dict "path" (printf "%s.extraEnv" $.path) "taken" (list "NODE_OPTIONS") "extra" .) | trim | nindent 2 }}
   {{- end }}
-{{- end }}
-{{- end }}
-
-{{/* Where pods may run. */}}
-{{- define "alert-stream-simulator.scheduling" -}}
-{{- range $key := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
-{{- with get $.Values.replay $key }}
-{{ $key }}:
-  {{- if kindIs "string" . }} {{ . }}{{ else }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- end }}
 {{- end }}
 {{- end }}
