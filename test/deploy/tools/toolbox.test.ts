@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { ToolMissing } from '../../../deploy/checks/check.ts'
 import type { Recipe } from '../../../deploy/checks/tools/recipe.ts'
 import { Toolbox } from '../../../deploy/checks/tools/toolbox.ts'
-import { expectDigest, sha256 } from '../../../src/devstack/downloads.ts'
+import { expectDigest, sha256 } from '../../../src/devstack/digests.ts'
 import { devstackErrors } from '../../../src/devstack/errors.ts'
 import { tempDir } from '../../support/stack.ts'
 
