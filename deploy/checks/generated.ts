@@ -2,11 +2,11 @@
 // modules from their variables, values of the umbrella from those of its parts.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runTool } from '../../src/devstack/tools.ts'
-import { Fault, type Context } from './check.ts'
+import type { Context } from './check.ts'
 import { environmentNames, findCharts } from './helm/charts.ts'
 import { readme } from './helm/readme.ts'
 import { composeUmbrella, umbrellaFile } from './helm/umbrella.ts'
+import { programs } from './programs.ts'
 import { readmeOf } from './terraform/readme.ts'
 import { foldersOf } from './terraform/tofu.ts'
 import { Toolbox } from './tools/index.ts'
@@ -17,11 +17,7 @@ export async function writeGenerated ({ root, env, cacheDir, signal, progress }:
   const context: Pick<Context, 'tool' | 'must' | 'env'> = {
     env,
     tool: async name => await toolbox.tool(name),
-    must: async (program, args, options) => {
-      const { code, stdout, stderr } = await runTool(program, args, { env, signal, ...options })
-      if (code !== 0) throw new Fault(`${program} failed`, stdout + stderr)
-      return stdout
-    }
+    must: programs(env, signal).must
   }
   const wanted = new Map<string, string>()
   for (const environment of await environmentNames(root)) wanted.set(umbrellaFile(root, environment), await composeUmbrella(root, environment))

@@ -4,8 +4,9 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { endServersUnder } from '../../src/devstack/process.ts'
-import { runTool, type Environment, type Progress } from '../../src/devstack/tools.ts'
+import type { Environment, Progress } from '../../src/devstack/tools.ts'
 import { Fault, ToolMissing, type Check, type Context, type Group } from './check.ts'
+import { programs } from './programs.ts'
 import { Toolbox, type ToolName } from './tools/index.ts'
 
 /** Helm tells of each chart that is a link, which they are on purpose. */
@@ -85,12 +86,7 @@ export class Runner {
       signal,
       progress,
       tool,
-      run: async (program, args, options) => await runTool(program, args, { env, signal, ...options }),
-      must: async (program, args, options) => {
-        const { code, stdout, stderr } = await runTool(program, args, { env, signal, ...options })
-        if (code !== 0) throw new Fault(`${[program.split('/').at(-1), ...args].join(' ')}: exit code ${code ?? 'unknown'}`, stdout + stderr)
-        return stdout
-      },
+      ...programs(env, signal),
       defer: work => { deferred.push(work) }
     }
     try {

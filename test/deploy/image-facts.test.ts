@@ -105,7 +105,7 @@ await t.test('bases: those of the FROM lines, with the defaults of their argumen
 })
 
 await t.test('npm and pip reach their registries as on this machine; its folders and habits stay out', async t => {
-  t.equal(npmSettings('registry=https://a/\n@b:registry=https://c/\n//a/:_authToken=x\ncache=/home/ann\nnodedir=/usr\ncafile=/etc/ca\n prefix = /x\nproxy=http://p\n'),
+  t.equal(npmSettings('registry=https://a/\n@b:registry=https://c/\n//a/:_authToken=x\ncache=/var/cache/npm\nnodedir=/usr\ncafile=/etc/ca\n prefix = /x\nproxy=http://p\n'),
     'registry=https://a/\n@b:registry=https://c/\n//a/:_authToken=x\nproxy=http://p\n')
   t.equal(pipSettings(':env:.index-url=\'https://env/\'\n:env:.find-links=\'/opt\'\nglobal.index-url=\'https://file/\'\nglobal.cert=\'/etc/ca\'\nglobal.trusted-host=\'file\'\n'),
     '[global]\nindex-url = https://env/\ntrusted-host = file\n')

@@ -5,17 +5,18 @@ import { Fault, type Check, type Context, type Skipped } from '../check.ts'
 import type { DeliberateFault } from '../faults/fault.ts'
 import { faults } from '../faults/index.ts'
 import { acceptedFault, renderFault } from '../faults/refuse.ts'
-import { ARGOCD_NAMESPACE, partsOf, umbrellaParts, type Part } from '../helm/applications.ts'
+import { partsOf, umbrellaParts, type Part } from '../helm/applications.ts'
 import { environmentNames, findCharts, variantsOf, type Chart } from '../helm/charts.ts'
 import { elsewhere, makeJudge, type Judge } from '../helm/kubeconform.ts'
-import { asksForValues, nameOf, namespaceOf, render, renderingsOf, titleOf, type KubernetesObject, type Rendered } from '../helm/render.ts'
+import { ARGOCD_NAMESPACE, asksForValues, nameOf, namespaceOf, render, renderingsOf, titleOf, type KubernetesObject, type Rendered } from '../helm/render.ts'
+import { OLDER_STRIMZI, STRIMZI } from '../tools/strimzi.ts'
 import { Cluster, expectOk, kindOf, type Answer } from './cluster.ts'
 import { installDefinitions, installStrimzi, standIn, strimziReleases, type StrimziRelease } from './definitions.ts'
 import { Installation } from './installation.ts'
 import { workloadPods } from './pods.ts'
 
 /** The API version of Strimzi's kinds, by the release that is asked about it. */
-const API_VERSIONS: Readonly<Record<StrimziRelease, string>> = { '1.2.0': 'kafka.strimzi.io/v1', '0.51.0': 'kafka.strimzi.io/v1beta2' }
+const API_VERSIONS: Readonly<Record<StrimziRelease, string>> = { [STRIMZI]: 'kafka.strimzi.io/v1', [OLDER_STRIMZI]: 'kafka.strimzi.io/v1beta2' }
 
 export class ApiServerChecks {
   readonly #context: Context

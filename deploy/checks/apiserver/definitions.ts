@@ -6,21 +6,15 @@ import { exists, type Chart } from '../helm/charts.ts'
 import type { KubernetesObject } from '../helm/render.ts'
 import { yamlFiles, yamlObjects } from '../schemas/files.ts'
 import type { ToolName } from '../tools/index.ts'
+import { definitionFolders } from '../tools/schemas.ts'
+import { OLDER_STRIMZI, STRIMZI } from '../tools/strimzi.ts'
 import type { Cluster } from './cluster.ts'
 
-/** Tools that are folders of CRDs, and where in them these lie. */
-const sources: ReadonlyArray<readonly [tool: ToolName, folder: string]> = [
-  ['cert-manager-crds', 'deploy/crds'],
-  ['prometheus-operator-crds', 'example/prometheus-operator-crd'],
-  ['keda-crds', 'config/crd/bases'],
-  ['argo-cd-crds', 'manifests/crds']
-]
-
 /** The releases of Strimzi that are asked, in this order: the current one keeps only what the older one knows as well, so that may follow it. */
-export const strimziReleases = ['1.2.0', '0.51.0'] as const
+export const strimziReleases = [STRIMZI, OLDER_STRIMZI] as const
 export type StrimziRelease = typeof strimziReleases[number]
 
-export const definitionTools: readonly ToolName[] = ['strimzi-crds', ...sources.map(([tool]) => tool)]
+export const definitionTools: readonly ToolName[] = ['strimzi-crds', ...definitionFolders.map(([tool]) => tool)]
 
 /** Installs what charts bring themselves, what packages carry, and what lies in the folder of further definitions but for those of ours. */
 export async function installDefinitions (cluster: Cluster, context: Context, charts: readonly Chart[]): Promise<void> {
@@ -30,7 +24,7 @@ export async function installDefinitions (cluster: Cluster, context: Context, ch
   const further = context.crds === undefined ? [] : await yamlFiles(context.crds)
   const texts = await Promise.all(further.map(async file => await readFile(file, 'utf8')))
   const others = further.filter((_, index) => !ours.some(name => texts[index]!.includes(`name: ${name}\n`)))
-  await cluster.establish([...await Promise.all(sources.map(async ([tool, folder]) => join(await context.tool(tool), folder))), ...own, ...others])
+  await cluster.establish([...await Promise.all(definitionFolders.map(async ([tool, folder]) => join(await context.tool(tool), folder))), ...own, ...others])
 }
 
 /** The definitions of one release of Strimzi, in the place of those of another. */

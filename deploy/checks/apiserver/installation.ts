@@ -3,8 +3,8 @@
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, none, type Context } from '../check.ts'
-import type { Part } from '../helm/applications.ts'
-import { render, type KubernetesObject } from '../helm/render.ts'
+import { partObjects, type Part } from '../helm/applications.ts'
+import type { KubernetesObject } from '../helm/render.ts'
 import { exists } from '../helm/charts.ts'
 import { expectOk, kindOf, type Cluster } from './cluster.ts'
 import { workloadPods } from './pods.ts'
@@ -108,10 +108,8 @@ export class Installation {
 
   /** All of them, hooks and tests included, each in its namespace. */
   async #objects (): Promise<KubernetesObject[]> {
-    const rendered = await Promise.all(this.#parts.map(async ({ chart, namespace, values }) => {
-      const { objects } = await render(this.#context, { chart, title: 'installed', files: values, strimzi: this.#strimzi, namespace })
-      return objects.map(object => ({ ...object, metadata: { namespace, ...object.metadata } }))
-    }))
+    const rendered = await Promise.all(this.#parts.map(async part =>
+      (await partObjects(this.#context, part, this.#strimzi)).map(object => ({ ...object, metadata: { namespace: part.namespace, ...object.metadata } }))))
     return rendered.flat()
   }
 

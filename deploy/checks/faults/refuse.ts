@@ -6,7 +6,7 @@ import { readChart, variantsOf, type Chart } from '../helm/charts.ts'
 import type { Judge } from '../helm/kubeconform.ts'
 import { doubleFaults, labelFaults, matchFaults, namespaceFaults, selectorFaults } from '../helm/objects.ts'
 import { podFaults } from '../helm/pods.ts'
-import { render, type KubernetesObject, type Rendered } from '../helm/render.ts'
+import { NAMESPACE, render, type KubernetesObject, type Rendered } from '../helm/render.ts'
 import { ENVIRONMENT, systemObjects } from '../helm/system.ts'
 import { wiringFaults } from '../helm/wiring.ts'
 import { differences, readTable, usersOf } from '../kafka-users.ts'
@@ -35,7 +35,7 @@ export async function renderFault (context: Context, fault: Omit<DeliberateFault
   // Values that choose Strimzi's version themselves are not overruled.
   const chosen = fault.values?.includes('strimziAPIVersion') === true ? undefined : strimzi
   try {
-    return await render(context, { ...base, chart, files: [...base.files, overlay], strimzi: chosen, namespace: 'alert-stream-broker' })
+    return await render(context, { ...base, chart, files: [...base.files, overlay], strimzi: chosen, namespace: NAMESPACE })
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     return { tool: error.words.includes('the specifications of the schema') ? 'schema' : 'chart', words: error.words }

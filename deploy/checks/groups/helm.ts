@@ -2,6 +2,7 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, none, type Check, type Context, type Group, type Skipped } from '../check.ts'
+import { firstDifference } from '../difference.ts'
 import { environmentNames, findCharts, SHARED, variantsOf, type Chart, type Variant } from '../helm/charts.ts'
 import { elsewhere, makeJudge, unjudged, type Judge } from '../helm/kubeconform.ts'
 import { doubleFaults, labelFaults, matchFaults, namespaceFaults, selectorFaults } from '../helm/objects.ts'
@@ -125,15 +126,9 @@ async function unittest (context: Context, { folder }: Chart): Promise<void> {
 async function currentReadme (context: Context, { folder }: Chart): Promise<void> {
   const made = await readme(context, folder)
   const found = await readFile(join(folder, 'README.md'), 'utf8').catch(() => '')
-  if (made.trim() !== found.trim()) throw new Fault('it is not current: npm run check:deploy -- --write', difference(found.trim(), made.trim()))
-}
-
-/** The first lines that differ. */
-function difference (found: string, made: string): string {
-  const [before, after] = [found.split('\n'), made.split('\n')]
-  const at = after.findIndex((line, index) => line !== before[index])
-  const line = at === -1 ? after.length : at
-  return `line ${line + 1}\n- ${before[line] ?? '(end)'}\n+ ${after[line] ?? '(end)'}`
+  if (made.trim() === found.trim()) return
+  const { line, before, after } = firstDifference(found.trim(), made.trim())
+  throw new Fault('it is not current: npm run check:deploy -- --write', `line ${line}\n- ${before}\n+ ${after}`)
 }
 
 /** Nothing lies there unread. */
@@ -190,4 +185,3 @@ function missingCheck (context: Context, renderings: readonly Rendering[], judge
     }
   }
 }
-

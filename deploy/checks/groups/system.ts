@@ -1,11 +1,10 @@
 // What no chart can be asked by itself: whether all parts of an environment reach each other, and whether Argo CD's project lets them be installed.
 import { none, type Check, type Context, type Group } from '../check.ts'
-import { applicationsOf, partsOf, umbrellaParts } from '../helm/applications.ts'
+import { applicationsOf, partObjects, partsOf, umbrellaParts } from '../helm/applications.ts'
 import { environmentNames } from '../helm/charts.ts'
 import { linkFaults } from '../helm/links.ts'
 import { networkFaults } from '../helm/network.ts'
 import { projectFaults } from '../helm/project.ts'
-import { render } from '../helm/render.ts'
 import { systemObjects } from '../helm/system.ts'
 
 export const system: Group = {
@@ -25,16 +24,14 @@ function checksOf (context: Context, environment: string): Check[] {
       run: async () => {
         none(networkFaults(await systemObjects(context, environment, 'v1')), 'faults')
         // The umbrella has a test of its own, which goes through all of it.
-        const { chart, values, namespace } = (await umbrellaParts(context, environment)).at(-1)!
-        none(networkFaults((await render(context, { chart, title: 'together', files: values, strimzi: 'v1', namespace })).objects), 'faults in the umbrella')
+        none(networkFaults(await partObjects(context, (await umbrellaParts(context, environment)).at(-1)!, 'v1')), 'faults in the umbrella')
       }
     },
     {
       title: `${environment}: Argo CD's project allows what its Applications install, and no kind of the cluster besides`,
       run: async () => {
         const [{ objects: applications }, parts] = await Promise.all([applicationsOf(context, environment), partsOf(context, environment)])
-        const rendered = await Promise.all(parts.map(async ({ chart, values, namespace }) =>
-          (await render(context, { chart, title: 'installed', files: values, strimzi: undefined, namespace })).objects))
+        const rendered = await Promise.all(parts.map(async part => await partObjects(context, part, undefined)))
         none(projectFaults(applications, rendered.flat()), 'faults')
       }
     }

@@ -3,9 +3,10 @@ import { readFile } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { stringify } from 'yaml'
 import { Fault, none, type Check, type Context, type Group } from '../check.ts'
-import { umbrellaParts, partsOf, type Part } from '../helm/applications.ts'
+import { partObjects, partsOf, umbrellaParts } from '../helm/applications.ts'
+import { firstDifference } from '../difference.ts'
 import { environmentNames } from '../helm/charts.ts'
-import { nameOf, render, type KubernetesObject } from '../helm/render.ts'
+import { nameOf, type KubernetesObject } from '../helm/render.ts'
 import { composeUmbrella, UMBRELLA, umbrellaFile } from '../helm/umbrella.ts'
 
 export const umbrella: Group = {
@@ -31,16 +32,12 @@ function checksOf (context: Context, environment: string): Check[] {
         const [parts, whole] = await Promise.all([partsOf(context, environment), umbrellaParts(context, environment)])
         const taken = parts.filter(({ release }) => !whole.some(part => part.release === release))
         if (taken.length === 0) throw new Fault('it takes no part along')
-        const apart = (await Promise.all(taken.map(async part => await objectsOf(context, part, strimzi)))).flat()
-        const together = await objectsOf(context, whole.at(-1)!, strimzi)
+        const apart = (await Promise.all(taken.map(async part => await partObjects(context, part, strimzi)))).flat()
+        const together = await partObjects(context, whole.at(-1)!, strimzi)
         none(differences(apart, together), 'differences')
       }
     }))
   ]
-}
-
-async function objectsOf (context: Context, { chart, namespace, values }: Part, strimzi: string): Promise<readonly KubernetesObject[]> {
-  return (await render(context, { chart, title: 'together', files: values, strimzi, namespace })).objects
 }
 
 /** What is in one and not in the other, or otherwise there. The release has one name in both, so even the labels are the same. */
@@ -58,7 +55,6 @@ export function differences (apart: readonly KubernetesObject[], together: reado
 }
 
 function difference (apart: KubernetesObject, together: KubernetesObject): string {
-  const [before, after] = [apart, together].map(object => stringify(object).split('\n'))
-  const at = before!.findIndex((line, index) => line !== after![index])
-  return `  - ${before![at] ?? '(end)'}\n  + ${after![at] ?? '(end)'}`
+  const { before, after } = firstDifference(stringify(apart), stringify(together))
+  return `  - ${before}\n  + ${after}`
 }

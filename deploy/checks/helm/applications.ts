@@ -3,7 +3,7 @@ import { join, normalize } from 'node:path'
 import type { Context } from '../check.ts'
 import { readChart, SHARED, type Chart } from './charts.ts'
 import { UMBRELLA, umbrellaFile } from './umbrella.ts'
-import { NAMESPACE, render, type KubernetesObject, type Rendered } from './render.ts'
+import { ARGOCD_NAMESPACE, NAMESPACE, render, type KubernetesObject, type Rendered } from './render.ts'
 
 /** A chart as it is installed in an environment. */
 export interface Part {
@@ -22,9 +22,6 @@ interface Source {
 interface Application extends KubernetesObject {
   readonly spec: { readonly source?: Source, readonly destination: { readonly namespace: string } }
 }
-
-/** The namespace that Argo CD lives in, and Applications with it. */
-export const ARGOCD_NAMESPACE = 'argocd'
 
 /** The chart of the Applications, rendered for one environment. */
 export async function applicationsOf (context: Context, environment: string): Promise<Rendered> {
@@ -48,6 +45,11 @@ export async function partsOf (context: Context, environment: string): Promise<P
       values: source?.helm?.valueFiles?.map(file => normalize(join(folder, file))) ?? []
     }
   }))
+}
+
+/** All that is installed of a part: hooks and tests too. */
+export async function partObjects (context: Context, { chart, namespace, values }: Part, strimzi: string | undefined): Promise<readonly KubernetesObject[]> {
+  return (await render(context, { chart, title: 'installed', files: values, strimzi, namespace })).objects
 }
 
 /** The same with the umbrella in the place of the charts that it takes along: only the operators are apart from it. */

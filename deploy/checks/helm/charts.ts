@@ -28,7 +28,7 @@ export interface Variant {
 /** Of an environment: values that all of its charts share. */
 export const SHARED = 'global.yaml'
 /** What a chart takes that understands them. */
-const LIBRARY = 'alert-stream-common'
+export const LIBRARY = 'alert-stream-common'
 
 interface ChartFile {
   readonly name: string

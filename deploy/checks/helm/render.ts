@@ -4,11 +4,10 @@ import { join } from 'node:path'
 import { parse } from 'yaml'
 import { Fault, type Context } from '../check.ts'
 import { objectsOf } from '../schemas/files.ts'
-import type { Chart, Variant } from './charts.ts'
+import { LIBRARY, type Chart, type Variant } from './charts.ts'
 
 /** The namespace of everything but the operators (DMTN-210, 5.1). */
 export const NAMESPACE = 'alert-stream-broker'
-const LIBRARY = 'alert-stream-common'
 
 /** As far as the checks know them; the rest is for schemas to judge. */
 export interface KubernetesObject {
@@ -67,6 +66,8 @@ function setsVersion (values: unknown): boolean {
   return Object.entries(values).some(([key, value]) => key === 'strimziAPIVersion' || setsVersion(value))
 }
 
+/** The namespace that Argo CD lives in, and Applications with it. */
+export const ARGOCD_NAMESPACE = 'argocd'
 /** The chart of Argo CD's Applications. */
 export const APPLICATIONS = 'alert-stream-apps'
 
@@ -74,7 +75,7 @@ export const APPLICATIONS = 'alert-stream-apps'
 const otherNamespaces: Readonly<Record<string, string>> = {
   'strimzi-registry-operator': 'strimzi-registry-operator',
   strimzi: 'strimzi',
-  [APPLICATIONS]: 'argocd'
+  [APPLICATIONS]: ARGOCD_NAMESPACE
 }
 
 export function namespaceOf ({ name }: Pick<Chart, 'name'>): string {

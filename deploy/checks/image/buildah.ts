@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runTool, type ToolResult } from '../../../src/devstack/tools.ts'
 import { Fault, type Context } from '../check.ts'
+import { done } from '../programs.ts'
 import { asRoot } from '../tools/machine.ts'
 
 /** What programs behind a proxy need to be told. */
@@ -35,15 +36,9 @@ export function rootOf (context: Context, temporary: string): Root {
     const [first = program, ...rest] = [...prefix, program, ...args]
     return [first, rest]
   }
-  return {
-    prefix,
-    run: async (program, args, cwd) => await context.run(...words(program, args), cwd === undefined ? {} : { cwd }),
-    must: async (program, args, cwd) => {
-      const { code, stdout, stderr } = await context.run(...words(program, args), cwd === undefined ? {} : { cwd })
-      if (code !== 0) throw new Fault(`${program.split('/').at(-1)} ${args.slice(0, 12).join(' ')}: exit code ${code ?? 'unknown'}`, (stdout + stderr).split('\n').slice(-60).join('\n'))
-      return stdout
-    }
-  }
+  const run: Root['run'] = async (program, args, cwd) => await context.run(...words(program, args), cwd === undefined ? {} : { cwd })
+  // A build says more than anybody reads, and is told at length what to do.
+  return { prefix, run, must: async (program, args, cwd) => done(program, args.slice(0, 12), await run(program, args, cwd), 60) }
 }
 
 /** With the first storage driver that this machine lets it use: overlay copies nothing, vfs works everywhere. */

@@ -12,7 +12,7 @@ import { ask, titleOf, type Question } from './ask.ts'
 import { ingressOf, SERVER_SNIPPET, startAuthServer, type AuthServer, type GafaelfawrIngress, type Token } from './gafaelfawr.ts'
 import { startNginx, type Nginx } from './nginx.ts'
 import { startRecorder, type Recorder } from './recorder.ts'
-import { argsOf, objectsOf, pick, withFlags } from './rendered.ts'
+import { argsOf, templated, pick, withFlags } from './rendered.ts'
 import { nginxConfig, type Ingress } from './translate.ts'
 
 const CHART = 'alert-database'
@@ -72,7 +72,7 @@ export function archiveChecks (context: Context): readonly Check[] {
 async function chartObjects (context: Context, form: Form, ...more: readonly string[]): Promise<readonly KubernetesObject[]> {
   const cloud = ['storage.gcp.alertBucket', 'storage.gcp.schemaBucket', 'storage.gcp.project', ...['ingester', 'server'].flatMap(part => [`${part}.gcp.serviceAccountName`, `${part}.gcp.projectID`])]
   const sets = [...cloud.map(value => `${value}=`), `ingress.gafaelfawr.kind=${form}`, `ingress.gafaelfawr.errorSnippet=${form === 'annotations'}`, ...more]
-  return await objectsOf(context, CHART, { files: [join(context.root, 'deploy/environments/idfint', `${CHART}.yaml`)], args: sets.flatMap(each => ['--set', each]) })
+  return await templated(context, CHART, { files: [join(context.root, 'deploy/environments/idfint', `${CHART}.yaml`)], args: sets.flatMap(each => ['--set', each]) })
 }
 
 /** The program, as the pod starts it, with one alert; gives its port. */

@@ -11,7 +11,7 @@ import type { KubernetesObject } from '../helm/render.ts'
 import { ask, askRaw, titleOf, type Question } from './ask.ts'
 import { nginxArgs, startNginx, type Nginx } from './nginx.ts'
 import { startRecorder, type Recorder, type Seen } from './recorder.ts'
-import { argsOf, objectsOf, pick, withFlags, type PodSpec } from './rendered.ts'
+import { argsOf, templated, pick, withFlags, type PodSpec } from './rendered.ts'
 import { nginxConfig, type Ingress } from './translate.ts'
 
 const CHART = 'alert-stream-schema-registry'
@@ -58,7 +58,7 @@ export function registryChecks (context: Context): readonly Check[] {
       await unchanged(content, async () => none(await throughIngress(front.port, recorder, [405]), 'faults'))
     }),
     with_('through the Ingress with the snippet of DMTN-210: read, not written', async ({ recorder, content }) => {
-      const objects = await objectsOf(context, CHART, { files: [join(context.root, 'deploy/environments/idfint', `${CHART}.yaml`)], args: ['--set', 'readOnly.mode=snippet'] })
+      const objects = await templated(context, CHART, { files: [join(context.root, 'deploy/environments/idfint', `${CHART}.yaml`)], args: ['--set', 'readOnly.mode=snippet'] })
       const ingress = pick<Ingress & KubernetesObject>(objects, 'Ingress')
       const front = await startNginx(context, 'registry-snippet', port => nginxConfig(ingress, port, { upstream: () => `${LOOPBACK}:${recorder.port}` }))
       await unchanged(content, async () => none(await throughIngress(front.port, recorder, [403]), 'faults'))
@@ -89,7 +89,7 @@ async function setUp (context: Context): Promise<Setup> {
   const server = await startRegistry({ cacheDir: context.cacheDir, dataDir: join(context.scratch, 'registry'), env: context.env, progress: context.progress })
   context.defer(async () => { await server.stop(5_000) })
   const recorder = await startRecorder(context, server.url)
-  const objects = await objectsOf(context, CHART, {
+  const objects = await templated(context, CHART, {
     files: [join(context.root, 'deploy/environments/idfint', `${CHART}.yaml`)],
     args: ['--set', `readOnly.proxy.upstream=${LOOPBACK}:${recorder.port}`]
   })
@@ -115,7 +115,7 @@ async function takesAll (context: Context): Promise<void> {
   const chart = await readChart(join(context.root, 'deploy', 'helm', CHART))
   let taken = 0
   for (const { title, files } of await variantsOf(context.root, chart)) {
-    const objects = await objectsOf(context, CHART, { files, args: ['--set', `readOnly.proxy.upstream=${LOOPBACK}:8081`] })
+    const objects = await templated(context, CHART, { files, args: ['--set', `readOnly.proxy.upstream=${LOOPBACK}:8081`] })
     if (!objects.some(({ kind }) => kind === 'ConfigMap')) continue
     const folder = join(context.scratch, `try-${title.replaceAll(/\W/g, '-')}`)
     await mkdir(folder, { recursive: true })

@@ -1,13 +1,12 @@
 // What the checks of ingresses take from charts: objects as Helm renders them, and the program's arguments with some of them changed.
-import { parseAllDocuments } from 'yaml'
 import { join } from 'node:path'
 import { Fault, type Context } from '../check.ts'
+import { objectsOf } from '../schemas/files.ts'
 import { templateArgs, type KubernetesObject, type TemplateOptions } from '../helm/render.ts'
 
 /** With hooks and tests. */
-export async function objectsOf (context: Context, chart: string, options: TemplateOptions): Promise<readonly KubernetesObject[]> {
-  const text = await context.must(await context.tool('helm'), templateArgs(join(context.root, 'deploy', 'helm', chart), options))
-  return parseAllDocuments(text).map(document => document.toJS() as KubernetesObject | null).filter(object => object !== null)
+export async function templated (context: Context, chart: string, options: TemplateOptions): Promise<readonly KubernetesObject[]> {
+  return objectsOf(await context.must(await context.tool('helm'), templateArgs(join(context.root, 'deploy', 'helm', chart), options)), chart) as KubernetesObject[]
 }
 
 /** The one object of this kind whose name is, or ends with, `name`. */

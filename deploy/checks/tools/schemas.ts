@@ -3,16 +3,21 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeSchemas } from '../schemas/files.ts'
 import type { Recipe } from './recipe.ts'
+import { OLDER_STRIMZI, STRIMZI } from './strimzi.ts'
 
-/** Tools that are CRDs, and where in their folder these lie. */
-const sources = [
-  // The older release first: it serves v1 too, and the newer one's is the one to keep.
-  ['strimzi-crds', '0.51.0'],
-  ['strimzi-crds', '1.2.0'],
+/** Tools that are definitions of third parties, and where in their folder these lie; Strimzi's, of which there are two releases, come beside them. */
+export const definitionFolders = [
   ['cert-manager-crds', 'deploy/crds'],
   ['prometheus-operator-crds', 'example/prometheus-operator-crd'],
   ['keda-crds', 'config/crd/bases'],
   ['argo-cd-crds', 'manifests/crds']
+] as const
+
+const sources = [
+  // The older release first: it serves v1 too, and the newer one's is the one to keep.
+  ['strimzi-crds', OLDER_STRIMZI],
+  ['strimzi-crds', STRIMZI],
+  ...definitionFolders
 ] as const
 
 const code = join(import.meta.dirname, '..', 'schemas')
