@@ -1,5 +1,6 @@
-// Lint rules that hold the architecture: imports go one way (pipeline <- parts <- modes <- cli), lossy RxJS
-// operators never touch envelopes (they would drop a record without settling it).
+// Lint rules that hold the architecture: imports go one way and form no cycle, and no RxJS operator drops an envelope unsettled.
+import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript'
+import { importX } from 'eslint-plugin-import-x'
 import tseslint from 'typescript-eslint'
 
 const lossy = [
@@ -12,15 +13,22 @@ const bannedOperators = ['rxjs', 'rxjs/operators'].map(name => ({
   importNames: lossy,
   message: 'Lossy or unbounded on envelopes: a dropped envelope never settles and holds its credit for ever. Use the graph builder instead.'
 }))
-const parts = ['sources', 'sinks', 'avro', 'kafka', 'stores', 'generator', 'api', 'devstack', 'config', 'metrics']
+const parts = [
+  'admin', 'api', 'avro', 'config', 'dead-letters', 'devstack', 'generator', 'ingest', 'kafka', 'metrics', 'print', 'simulator', 'sinks', 'sources', 'stores'
+]
+const order = 'Imports go one way: pipeline <- parts <- program <- demo and modes <- cli.'
 const noUp = above => ({
   paths: bannedOperators,
-  patterns: [{ group: above.flatMap(folder => [`**/${folder}/*`, `**/${folder}`]), message: 'Imports go one way: pipeline <- parts <- modes <- cli.' }]
+  patterns: [{ group: above.flatMap(folder => [`**/${folder}/*`, `**/${folder}`]), message: order }]
 })
 
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', '.tap/', '.alert-stream*/'] },
   ...tseslint.configs.recommended,
+  {
+    files: ['**/*.ts', '**/*.mjs', '**/*.js'],
+    rules: { 'max-len': ['error', { code: 140, ignoreUrls: true }] }
+  },
   {
     files: ['**/*.ts'],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
@@ -30,12 +38,16 @@ export default tseslint.config(
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports', prefer: 'type-imports' }],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
-      'no-restricted-imports': ['error', { paths: bannedOperators }]
-    }
+      'no-restricted-imports': ['error', { paths: bannedOperators }],
+      'import-x/no-cycle': 'error'
+    },
+    plugins: { 'import-x': importX },
+    settings: { 'import-x/resolver-next': [createTypeScriptImportResolver()] }
   },
-  { files: ['src/pipeline/**/*.ts'], rules: { 'no-restricted-imports': ['error', noUp([...parts, 'modes', 'cli'])] } },
-  { files: parts.map(folder => `src/${folder}/**/*.ts`), rules: { 'no-restricted-imports': ['error', noUp(['modes', 'cli'])] } },
-  { files: ['src/modes/**/*.ts'], rules: { 'no-restricted-imports': ['error', noUp(['cli'])] } },
+  { files: ['src/pipeline/**/*.ts'], rules: { 'no-restricted-imports': ['error', noUp([...parts, 'program', 'demo', 'modes', 'cli'])] } },
+  { files: parts.map(folder => `src/${folder}/**/*.ts`), rules: { 'no-restricted-imports': ['error', noUp(['program', 'demo', 'modes', 'cli'])] } },
+  { files: ['src/program/**/*.ts'], rules: { 'no-restricted-imports': ['error', noUp(['demo', 'modes', 'cli'])] } },
+  { files: ['src/demo/**/*.ts', 'src/modes/**/*.ts'], rules: { 'no-restricted-imports': ['error', noUp(['cli'])] } },
   {
     files: ['src/**/*.ts'],
     ignores: ['src/cli/**'],

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { allModes } from '../src/cli/find-mode.ts'
 import { referenceMarkdown } from '../src/config/reference.ts'
 import { metricsMarkdown } from '../src/metrics/document.ts'
-import { reasonsMarkdown } from '../src/modes/dead-letter-reasons.ts'
+import { reasonsMarkdown } from '../src/dead-letters/reasons.ts'
 
 async function put (name: string, marks: RegExp, text: string): Promise<void> {
   const file = join(import.meta.dirname, '..', 'docs', name)

@@ -38,7 +38,7 @@ export interface Edit {
   readonly bytes: Buffer
 }
 
-export interface Scan<T> {
+interface Scan<T> {
   /** In the order of the datum. */
   readonly found: readonly Found<T>[]
   /** To be made as well where any other edit is. */

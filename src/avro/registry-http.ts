@@ -33,7 +33,7 @@ export interface RegistryHttp {
   retrying<T> (action: () => Promise<T>, signal?: AbortSignal): Promise<T>
 }
 
-export interface RawAnswer {
+interface RawAnswer {
   readonly status: number
   readonly text: string
   readonly json: boolean

@@ -10,7 +10,7 @@ export interface Failures {
   readonly fields: Set<string>
 }
 
-export interface Step {
+interface Step {
   read (tap: Cursor): unknown
   /** What fails for every datum, by path; empty where at least some data resolve. */
   readonly impossible: readonly string[]

@@ -6,7 +6,7 @@ import { usageErrors } from '../config/errors.ts'
 import { checkKeys, parseConfigFile, type ConfigFile } from '../config/file.ts'
 import type { ConfigOf, Flags } from '../config/flags.ts'
 import { configOf, settingOf, settle, type Environment } from '../config/parse.ts'
-import type { Mode } from '../modes/mode.ts'
+import type { Mode } from '../program/mode.ts'
 import { allModes } from './find-mode.ts'
 import { modes } from './modes.ts'
 

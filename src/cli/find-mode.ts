@@ -3,7 +3,7 @@ import { commonFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import type { Flags } from '../config/flags.ts'
 import { didYouMean } from '../config/nearest.ts'
-import type { Mode } from '../modes/mode.ts'
+import type { Mode } from '../program/mode.ts'
 import { modes } from './modes.ts'
 
 /** Error: USAGE_UNKNOWN_MODE. */

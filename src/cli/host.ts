@@ -1,7 +1,7 @@
 // The process as a mode sees it: stdout, progress line, stop signal. The first SIGINT or SIGTERM asks for a clean stop; a second one, at
 // least a second later (a terminal's Ctrl-C can arrive twice through npm), ends the process at once.
 import { defaultCacheDir } from '../devstack/tools.ts'
-import type { Host } from '../modes/mode.ts'
+import type { Host } from '../program/mode.ts'
 import type { Logger } from '../pipeline/log.ts'
 
 const SECOND_SIGNAL_MS = 1000
@@ -53,7 +53,7 @@ export function createHost (log: Logger, { environment, configFile, cacheDir, se
     requestStop: () => stop.abort(),
     expose: async (status, { adminPort, adminHost }) => {
       if (adminPort === undefined) return undefined
-      const { startAdmin } = await import('./admin.ts')
+      const { startAdmin } = await import('../admin/admin-server.ts')
       return startAdmin(status, adminPort, adminHost, log)
     },
     environment,

@@ -11,7 +11,7 @@ import { createHost } from './host.ts'
 import { createLogger } from './logger.ts'
 import { modes } from './modes.ts'
 import { warnOfUnread } from './unread.ts'
-import { versionLine } from './version.ts'
+import { versionLine } from '../config/version.ts'
 
 /** What a mode leaves behind when it fails (a request that a client library goes on repeating) must not keep the process. */
 const LINGER_MS = 3000

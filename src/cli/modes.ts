@@ -1,5 +1,5 @@
 // The table of modes. Each is loaded only when it is asked for, so that --help and small modes start without Kafka, Fastify or Avro.
-import type { Mode } from '../modes/mode.ts'
+import type { Mode } from '../program/mode.ts'
 
 export interface ModeEntry {
   readonly summary: string
@@ -20,6 +20,6 @@ export const modes: Readonly<Record<string, ModeEntry>> = {
   redrive: entry('Send dead letters back to their topics, after a fix', () => import('../modes/redrive.ts')),
   serve: entry('Serve archived alerts and schemas over HTTP', () => import('../modes/serve.ts')),
   graph: entry('Print the graph that a mode runs, as Mermaid, DOT or JSON', () => import('../modes/graph.ts')),
-  config: entry('Print the values that a mode would run with, and where each came from', () => import('./config.ts')),
-  healthcheck: entry('Ask whether the alert-stream of this container lives', () => import('./healthcheck.ts'))
+  config: entry('Print the values that a mode would run with, and where each came from', () => import('../modes/config.ts')),
+  healthcheck: entry('Ask whether the alert-stream of this container lives', () => import('../modes/healthcheck.ts'))
 }

@@ -2,10 +2,10 @@
 import { didYouMean } from '../config/nearest.ts'
 import { variablesOf, type Environment } from '../config/parse.ts'
 import type { Flags } from '../config/flags.ts'
-import type { Mode } from '../modes/mode.ts'
+import type { Mode } from '../program/mode.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { allModes } from './find-mode.ts'
-import { REVISION_VARIABLE } from './version.ts'
+import { REVISION_VARIABLE } from '../config/version.ts'
 
 /** Of the program's launcher, and of the image. */
 const OTHER_VARIABLES = ['ALERT_STREAM_REEXEC', REVISION_VARIABLE]

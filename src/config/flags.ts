@@ -11,13 +11,13 @@ interface Common {
   /** Only from the environment or a file, never argv: argv is seen by every user of the machine. */
   readonly secret?: boolean
 }
-export interface TextFlag extends Common { readonly type: 'text', readonly default?: string, readonly placeholder?: string, readonly check?: (value: string) => string | undefined }
-export interface ListFlag extends Common { readonly type: 'list', readonly default?: readonly string[], readonly placeholder?: string }
-export interface NumberFlag extends Common {
+interface TextFlag extends Common { readonly type: 'text', readonly default?: string, readonly placeholder?: string, readonly check?: (value: string) => string | undefined }
+interface ListFlag extends Common { readonly type: 'list', readonly default?: readonly string[], readonly placeholder?: string }
+interface NumberFlag extends Common {
   readonly type: 'integer' | 'number', readonly default?: number, readonly min?: number, readonly max?: number, readonly placeholder?: string
 }
-export interface SwitchFlag extends Common { readonly type: 'switch', readonly default?: boolean }
-export interface ChoiceFlag extends Common { readonly type: 'choice', readonly choices: readonly string[], readonly default?: string }
+interface SwitchFlag extends Common { readonly type: 'switch', readonly default?: boolean }
+interface ChoiceFlag extends Common { readonly type: 'choice', readonly choices: readonly string[], readonly default?: string }
 export type FlagSpec = TextFlag | ListFlag | NumberFlag | SwitchFlag | ChoiceFlag
 export type Flags = Readonly<Record<string, FlagSpec>>
 

@@ -11,7 +11,7 @@ export interface Described extends CommandLine<Flags> {
   readonly summary: string
 }
 
-export interface FlagReference {
+interface FlagReference {
   readonly flag: string
   readonly type: FlagSpec['type']
   /** Of a choice. */

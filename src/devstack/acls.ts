@@ -27,7 +27,7 @@ const resources = { topic: ResourceTypes.TOPIC, group: ResourceTypes.GROUP, tran
 const patterns = { literal: ResourcePatternTypes.LITERAL, prefix: ResourcePatternTypes.PREFIXED } as const
 
 /** One rule, in the shape of Strimzi's KafkaUser. The name `*` with the pattern `literal` is Kafka's wildcard: any. */
-export interface AclRule {
+interface AclRule {
   readonly resource: { readonly type: keyof typeof resources, readonly name: string, readonly patternType: keyof typeof patterns }
   readonly operations: readonly (keyof typeof operations)[]
   readonly host: string

@@ -44,7 +44,7 @@ export interface ServerSpec {
 }
 
 /** How a server ended. */
-export interface ServerExit {
+interface ServerExit {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
 }

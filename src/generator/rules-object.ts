@@ -6,7 +6,7 @@ import { type Source, type Target } from './source.ts'
 import { BANDS } from './visits.ts'
 
 /** Statistics of one series of fluxes, nJy. */
-export interface FluxStatistics {
+interface FluxStatistics {
   readonly count: number
   readonly mean: number
   readonly meanError: number

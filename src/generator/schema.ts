@@ -9,21 +9,21 @@ export interface RecordType {
   readonly name: string
   readonly fields: FieldType[]
 }
-export interface PrimitiveType {
+interface PrimitiveType {
   readonly kind: 'null' | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'bytes' | 'string'
   /** Avro's logicalType, for example `timestamp-micros`. */
   readonly logical?: string
 }
-export interface ArrayType { readonly kind: 'array' | 'map', readonly items: Type }
-export interface EnumType { readonly kind: 'enum', readonly symbols: readonly string[] }
-export interface FixedType { readonly kind: 'fixed', readonly size: number }
-export type Branch = RecordType | PrimitiveType | ArrayType | EnumType | FixedType
+interface ArrayType { readonly kind: 'array' | 'map', readonly items: Type }
+interface EnumType { readonly kind: 'enum', readonly symbols: readonly string[] }
+interface FixedType { readonly kind: 'fixed', readonly size: number }
+type Branch = RecordType | PrimitiveType | ArrayType | EnumType | FixedType
 /** One type: its branches apart from null (the first is used), and whether null is one. */
 export interface Type {
   readonly nullable: boolean
   readonly branch: Branch
 }
-export interface FieldType {
+interface FieldType {
   readonly name: string
   readonly type: Type
 }

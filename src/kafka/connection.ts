@@ -7,7 +7,7 @@ import type { BaseOptions } from '@platformatic/kafka'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { PasswordFile, TlsCredentials } from './credentials.ts'
 import { kafkaErrors } from './errors.ts'
-import { watchConnections, type WayIn } from './witness.ts'
+import { watchConnections, type WayIn } from './connection-diagnostics.ts'
 
 /** Where Kafka is and who we are. Secrets are values or files, never logged; certificates are paths of PEM files. */
 export interface KafkaConfig {

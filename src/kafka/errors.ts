@@ -2,8 +2,8 @@
 // errors in causes): `mapKafkaError` looks through the whole nest, picks the one that explains it and says which brokers, which topic
 // and what to do.
 import { AlertStreamError, asError, defineErrors, type ErrorFactory, type ErrorFacts } from '../pipeline/errors.ts'
-import { refusalOf, ruleRefusal } from './refusals.ts'
-import { circumstancesOf, type Circumstances, type WayIn } from './witness.ts'
+import { refusalOf, ruleRefusal } from './access-errors.ts'
+import { circumstancesOf, type Circumstances, type WayIn } from './connection-diagnostics.ts'
 
 export const kafkaErrors = defineErrors({
   KAFKA_CONFIG: { hint: 'Correct the Kafka settings.' },

@@ -6,9 +6,9 @@ import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import type { KafkaConnection } from './connection.ts'
 import { kafkaErrors, mapKafkaError, nestedErrors } from './errors.ts'
-import { Feed, type FeedStart } from './feed.ts'
+import { Feed, type FeedStart } from './partition-buffer.ts'
 import type { KafkaRecord } from './record.ts'
-import { ruleRefusal } from './refusals.ts'
+import { ruleRefusal } from './access-errors.ts'
 import { findTopic, type FoundTopic } from './topic-lookup.ts'
 
 type FetchResponse = fetchV17.FetchResponse

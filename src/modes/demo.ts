@@ -3,13 +3,13 @@
 import { rm } from 'node:fs/promises'
 import { openContainer } from '../avro/index.ts'
 import { usageErrors } from '../config/errors.ts'
-import { modeErrors } from './errors.ts'
-import { mode, type Host } from './mode.ts'
-import { compare, isWell, smokeLine, type SmokeResult } from './demo/smoke.ts'
-import { demoFlags, settingsOf, type Settings } from './demo/settings.ts'
-import { emptySmokeFolder, readVisits, withState, writeVisits } from './demo/state.ts'
-import { startSystem, type DemoSystem } from './demo/system.ts'
-import { visitLine, visits } from './demo/visits.ts'
+import { modeErrors } from '../program/errors.ts'
+import { mode, type Host } from '../program/mode.ts'
+import { compare, isWell, smokeLine, type SmokeResult } from '../demo/smoke.ts'
+import { demoFlags, settingsOf, type Settings } from '../demo/settings.ts'
+import { emptySmokeFolder, readVisits, withState, writeVisits } from '../demo/state.ts'
+import { startSystem, type DemoSystem } from '../demo/system.ts'
+import { visitLine, visits } from '../demo/visits.ts'
 
 function whereEverythingIs ({ file }: DemoSystem, { stateDir, intervalSeconds }: Settings): string {
   return [

@@ -5,9 +5,10 @@ import { flags, type ConfigOf } from '../config/flags.ts'
 import { createAlertGenerator } from '../generator/index.ts'
 import { createGraph, noRetry, type Graph, type Source } from '../pipeline/index.ts'
 import { avroFileSink } from '../sinks/avro-file.ts'
-import { modeErrors } from './errors.ts'
-import { mode, runToEnd } from './mode.ts'
-import { schemaPackageOf } from './parts.ts'
+import { modeErrors } from '../program/errors.ts'
+import { mode } from '../program/mode.ts'
+import { runToEnd } from '../program/run-graph.ts'
+import { schemaPackageOf } from '../program/schema-package-from-flags.ts'
 
 const generateFlags = flags({
   visits: { type: 'integer', min: 1, max: 1_000_000, default: 1, description: 'Visits in the file, 37 s apart.' },

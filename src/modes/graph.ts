@@ -5,7 +5,7 @@ import { didYouMean } from '../config/nearest.ts'
 import { parseCommandLine } from '../config/parse.ts'
 import { flags } from '../config/flags.ts'
 import { render } from '../pipeline/index.ts'
-import { mode, type Mode } from './mode.ts'
+import { mode, type Mode } from '../program/mode.ts'
 
 const described: Readonly<Record<string, () => Promise<{ readonly default: unknown }>>> = {
   generate: () => import('./generate.ts'),

@@ -4,11 +4,12 @@ import { adminFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { GraphDescription } from '../pipeline/index.ts'
 import { StoreFigures } from '../stores/index.ts'
-import { storeChecks } from './checks.ts'
-import { mode, type AdminServer } from './mode.ts'
-import { archiveOf, storeUrls } from './parts.ts'
-import { httpFamilies } from './serve/metrics.ts'
-import { storeFamily } from './store-metrics.ts'
+import { storeChecks } from '../admin/readiness-checks.ts'
+import { mode } from '../program/mode.ts'
+import type { AdminServer } from '../admin/status.ts'
+import { archiveOf, storeUrls } from '../program/stores-from-flags.ts'
+import { httpFamilies } from '../api/metrics.ts'
+import { storeFamily } from '../metrics/store-metrics.ts'
 
 const serveFlags = flags({
   'listen-host': { type: 'text', default: '127.0.0.1', description: 'Address to listen on.' },

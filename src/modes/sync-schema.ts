@@ -4,9 +4,10 @@ import { registryFlags, schemaPackageFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { createGraph, type Sink, type Source } from '../pipeline/index.ts'
 import { usageErrors } from '../config/errors.ts'
-import { modeErrors } from './errors.ts'
-import { mode, runToEnd, type Host } from './mode.ts'
-import { schemaPackageOf } from './parts.ts'
+import { modeErrors } from '../program/errors.ts'
+import { mode, type Host } from '../program/mode.ts'
+import { runToEnd } from '../program/run-graph.ts'
+import { schemaPackageOf } from '../program/schema-package-from-flags.ts'
 
 const syncFlags = flags({
   ...registryFlags,

@@ -3,7 +3,7 @@
 import type { MeterReading } from './meter.ts'
 import { inputsOf, isSink, type GraphSpec, type NodeSpec } from './spec.ts'
 
-export interface NodeDescription {
+interface NodeDescription {
   readonly name: string
   readonly type: NodeSpec['type'] | 'dead-letters'
   /** What the part is: `kafka group`, `file store`. */
@@ -13,7 +13,7 @@ export interface NodeDescription {
   readonly limits: Readonly<Record<string, number>>
 }
 
-export interface EdgeDescription {
+interface EdgeDescription {
   readonly from: string
   readonly to: string
   /** `failure`: taken by records that the node cannot process. */

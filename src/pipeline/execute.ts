@@ -9,7 +9,7 @@ import type { BatchSink, DeadLetterSink, RecordContext, Sink } from './node.ts'
 import type { RunObserver } from './observer.ts'
 import { isFatal, isRetryable, retry, type Failure, type RetryPolicy } from './retry.ts'
 import type { StepSpec } from './spec.ts'
-import { codeOf, type Troubles } from './troubles.ts'
+import { codeOf, type Troubles } from './failure-log.ts'
 import type { Handler } from './work.ts'
 
 /** What the runner lends to its nodes. */

@@ -40,7 +40,7 @@ export interface RecordContext {
 }
 
 /** Facts for describe(): shown inside the node's box. */
-export interface Described {
+interface Described {
   /** What it is, in one or two words: `kafka group`, `file store`. */
   readonly kind: string
   /** What it works on: topics, a path, a codec. Never a secret. */

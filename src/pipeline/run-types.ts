@@ -6,7 +6,7 @@ import type { Logger } from './log.ts'
 import type { MeterReading } from './meter.ts'
 import type { SourceRecord } from './node.ts'
 import type { RunObserver } from './observer.ts'
-import type { TroublesOptions } from './troubles.ts'
+import type { TroublesOptions } from './failure-log.ts'
 
 export type RunState = 'created' | 'running' | 'draining' | 'stopped' | 'failed'
 

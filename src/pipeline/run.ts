@@ -14,7 +14,7 @@ import type { NodeContext } from './node.ts'
 import { pull, type PullHooks } from './pull.ts'
 import { graphErrors, isSink, type GraphSpec, type SourceSpec } from './spec.ts'
 import type { CreditReading, Run, RunOptions, RunState } from './run-types.ts'
-import { Troubles } from './troubles.ts'
+import { Troubles } from './failure-log.ts'
 import { wire, type Wiring } from './wire.ts'
 
 interface OpenPart {

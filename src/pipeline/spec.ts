@@ -47,12 +47,12 @@ export interface SourceSpec extends Common { readonly type: 'source', readonly p
 export interface StepSpec extends Worked {
   readonly type: 'step', readonly emits: 'map' | 'filter' | 'split', readonly call: StepCall, readonly kind?: string | undefined, readonly detail?: string | undefined
 }
-export interface BatchSpec extends Common { readonly type: 'batch', readonly input: string, readonly limits: BatchLimits }
+interface BatchSpec extends Common { readonly type: 'batch', readonly input: string, readonly limits: BatchLimits }
 export interface FlowSpec extends Common {
   readonly type: 'flow', readonly input: string, readonly operator: OperatorFunction<Envelope<unknown>, Envelope<unknown>>
   readonly kind?: string | undefined, readonly detail?: string | undefined
 }
-export interface MergeSpec extends Common { readonly type: 'merge', readonly inputs: readonly string[] }
+interface MergeSpec extends Common { readonly type: 'merge', readonly inputs: readonly string[] }
 export interface SinkSpec extends Worked { readonly type: 'sink', readonly part: Sink<unknown> }
 export interface BatchSinkSpec extends Worked { readonly type: 'batch-sink', readonly part: BatchSink<unknown>, readonly limits: BatchLimits }
 

@@ -29,7 +29,7 @@ export interface KafkaSinkOptions {
 }
 
 /** What the brokers acknowledged so far. */
-export interface KafkaSinkStats {
+interface KafkaSinkStats {
   readonly records: number
   readonly bytes: number
   readonly sends: number

@@ -5,9 +5,9 @@ import type { NodeContext, Source, SourceRecord } from '../pipeline/node.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { messageOf } from '../pipeline/errors.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
-import { retainedBytes } from '../kafka/feed.ts'
+import { retainedBytes } from '../kafka/partition-buffer.ts'
 import { generationOver, GroupConsumer } from '../kafka/group-consumer.ts'
-import { nothingYet, type GroupPartition, type GroupReading } from '../kafka/group-figures.ts'
+import { nothingYet, type GroupPartition, type GroupReading } from '../kafka/group-stats.ts'
 import type { Delivery } from '../kafka/offset-tracker.ts'
 import { type KafkaRecord, position } from '../kafka/record.ts'
 import { Wake } from '../kafka/wake.ts'
@@ -42,7 +42,7 @@ export interface KafkaGroupOptions {
   readonly flushTimeout?: number | undefined
 }
 
-export interface KafkaGroupStats {
+interface KafkaGroupStats {
   readonly partitions: readonly GroupPartition[]
   /** Records not handed out yet in the owned partitions, as of the last fetches. */
   readonly behind: bigint

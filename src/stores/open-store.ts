@@ -6,7 +6,7 @@ import { type GcsStoreOptions } from './gcs-store.ts'
 import { type ObjectStore } from './object-store.ts'
 
 /** Where a store is. `prefix` is put before every key, '' or ending with a slash. */
-export type StoreLocation =
+type StoreLocation =
   | { readonly kind: 'file', readonly root: string }
   | { readonly kind: 'gs', readonly bucket: string, readonly prefix: string }
 

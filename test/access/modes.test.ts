@@ -3,12 +3,13 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { freePorts, readAclTable, type KafkaUser } from '../../src/devstack/index.ts'
+import { freePorts, readAclTable } from '../../src/devstack/index.ts'
+import type { KafkaUser } from '../../src/devstack/acls.ts'
 import { adminFor, eventually, outgoing, produce } from '../kafka/support.ts'
 import { alertFile, everyRecord } from '../modes/support.ts'
 import { runMode } from '../support/in-process.ts'
 import { runCli, startCli, tempDir, uniqueName, useStack } from '../support/stack.ts'
-import { useLockedKafka } from './kit.ts'
+import { useLockedKafka } from './support.ts'
 
 const ALERTS = 12
 const table = await readAclTable()

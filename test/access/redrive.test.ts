@@ -1,11 +1,11 @@
 // redrive as the user that deploy/acls.json has for it: what it needs is allowed, and what is not allowed is told and costs no letter.
 import t from 'tap'
-import { letterOf, letterRecord } from '../../src/kafka/letter.ts'
+import { letterOf, letterRecord } from '../../src/dead-letters/dead-letter.ts'
 import { adminFor, produce } from '../kafka/support.ts'
 import { everyRecord } from '../modes/support.ts'
-import { deadOf, letterRecordOf } from '../sources/letters-kit.ts'
+import { deadOf, letterRecordOf } from '../dead-letters/support.ts'
 import { runMode } from '../support/in-process.ts'
-import { useLockedKafka } from './kit.ts'
+import { useLockedKafka } from './support.ts'
 
 const kafka = await useLockedKafka(t)
 const superuser = await kafka.connect('kafka-admin')

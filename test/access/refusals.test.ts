@@ -4,7 +4,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AclOperations, AclPermissionTypes, Admin, Producer, ResourcePatternTypes, ResourceTypes } from '@platformatic/kafka'
 import t from 'tap'
-import { chain, createAuthority, issueCertificate, type Credentials } from '../../src/devstack/index.ts'
+import { chain, createAuthority, issueCertificate } from '../../src/devstack/index.ts'
+import type { Credentials } from '../../src/devstack/certificates.ts'
 import { KafkaAdmin } from '../../src/kafka/admin.ts'
 import { kafkaConnection, type KafkaConfig, type KafkaConnection } from '../../src/kafka/connection.ts'
 import { mapKafkaError } from '../../src/kafka/errors.ts'
@@ -14,7 +15,7 @@ import { readTopic } from '../../src/sources/kafka-topic.ts'
 import { kafkaSink } from '../../src/sinks/kafka.ts'
 import { contextOf, outgoing, produce } from '../kafka/support.ts'
 import { runCli, tempDir, usePython } from '../support/stack.ts'
-import { mtlsConf, scramConf, useLockedKafka, withConfluent } from './kit.ts'
+import { mtlsConf, scramConf, useLockedKafka, withConfluent } from './support.ts'
 
 const DAY_MS = 86_400_000
 const past = { from: new Date(Date.now() - 9 * DAY_MS), to: new Date(Date.now() - DAY_MS) }

@@ -3,9 +3,8 @@ import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
-import {
-  codecNames, createContainerWriter, openContainer, parseSchema, type CodecName, type ContainerFailure, type ContainerOptions, type ContainerRecord
-} from '../../src/avro/index.ts'
+import { codecNames, createContainerWriter, openContainer, parseSchema, type CodecName, type ContainerFailure, type ContainerRecord } from '../../src/avro/index.ts'
+import type { ContainerOptions } from '../../src/avro/container.ts'
 import { tempDir } from '../support/stack.ts'
 
 const schema = parseSchema(`{"type":"record","name":"alert","doc":"kept","fields":[

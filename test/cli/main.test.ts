@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { modes } from '../../src/cli/modes.ts'
 import type { Flags } from '../../src/config/flags.ts'
-import type { Mode } from '../../src/modes/mode.ts'
+import type { Mode } from '../../src/program/mode.ts'
 import { NOBODY, runCli, startCli, tempDir } from '../support/stack.ts'
 
 /** Tries a few at a time: the machine may have two processors. */

@@ -2,7 +2,8 @@ import { chmod, mkdir, readFile, readdir, symlink, truncate, writeFile } from 'n
 import { delimiter, dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { AlertStreamError } from '../../src/pipeline/errors.ts'
-import { downloadsMissing, ensureKafka, ensureRegistry, type CacheOptions } from '../../src/devstack/index.ts'
+import { downloadsMissing, ensureKafka, ensureRegistry } from '../../src/devstack/index.ts'
+import type { CacheOptions } from '../../src/devstack/downloads.ts'
 import { cache, tempDir } from '../support/stack.ts'
 
 // Maven's place is taken by a script, so that what it delivers can be good, wrong, late or nothing. It notes each call.

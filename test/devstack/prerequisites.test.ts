@@ -2,7 +2,8 @@ import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { formatError } from '../../src/pipeline/errors.ts'
-import { checkPrerequisites, findProgram, type Needs } from '../../src/devstack/index.ts'
+import { checkPrerequisites, findProgram } from '../../src/devstack/index.ts'
+import type { Needs } from '../../src/devstack/prerequisites.ts'
 import { tempDir } from '../support/stack.ts'
 
 /** A PATH that has only these programs, each a shell script. */

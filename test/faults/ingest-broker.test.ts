@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { adminFor, connect, produce } from '../kafka/support.ts'
-import { alertRecords, archivedIds, idOf, ingestArgs, judgedByPython, recordsOf, registerAlerts, whileRunning } from '../modes/archive-kit.ts'
+import { alertRecords, archivedIds, idOf, ingestArgs, judgedByPython, recordsOf, registerAlerts, whileRunning } from '../modes/archive-support.ts'
 import { startCli, tempDir, uniqueName, useOwnKafka, useStack } from '../support/stack.ts'
 
 const { kafka, registry } = await useStack(t)

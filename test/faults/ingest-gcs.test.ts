@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { createArchive, openStore, type Archive } from '../../src/stores/index.ts'
 import type { OutgoingRecord } from '../../src/kafka/record.ts'
 import { adminFor, connect, produce } from '../kafka/support.ts'
-import { alertRecords, idOf, recordsOf, registerAlerts, whileRunning } from '../modes/archive-kit.ts'
+import { alertRecords, idOf, recordsOf, registerAlerts, whileRunning } from '../modes/archive-support.ts'
 import { faultProxy, isUpload, type SeenRequest } from '../support/fault-proxy.ts'
 import { runCli, startCli, uniqueName, useGcs, useStack } from '../support/stack.ts'
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { OutgoingRecord } from '../../src/kafka/record.ts'
 import { adminFor, connect, eventually, produce } from '../kafka/support.ts'
-import { alertRecords, archivedIds, idOf, ingestArgs, judgedByPython, recordsOf, registerAlerts, registryDouble } from '../modes/archive-kit.ts'
+import { alertRecords, archivedIds, idOf, ingestArgs, judgedByPython, recordsOf, registerAlerts, registryDouble } from '../modes/archive-support.ts'
 import { startCli, tempDir, uniqueName, useStack, type CliResult, type RunningCli } from '../support/stack.ts'
 
 const { kafka, registry } = await useStack(t)

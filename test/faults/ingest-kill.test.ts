@@ -5,7 +5,7 @@ import t from 'tap'
 import { adminFor, connect, eventually, produce } from '../kafka/support.ts'
 import {
   alertRecords, archivedIds, idOf, ingestArgs, judgedByPython, recordsOf, registerAlerts, registryDouble, whileRunning
-} from '../modes/archive-kit.ts'
+} from '../modes/archive-support.ts'
 import { startCli, tempDir, uniqueName, useOwnKafka, useStack } from '../support/stack.ts'
 import { seeded } from '../support/pipeline.ts'
 

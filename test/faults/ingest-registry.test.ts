@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { freePorts, startRegistry } from '../../src/devstack/index.ts'
 import { adminFor, connect, produce } from '../kafka/support.ts'
-import { alertRecords, ingestArgs, judgedByPython, recordsOf, registerAlerts, registryDouble, whileRunning } from '../modes/archive-kit.ts'
+import { alertRecords, ingestArgs, judgedByPython, recordsOf, registerAlerts, registryDouble, whileRunning } from '../modes/archive-support.ts'
 import { cache, startCli, tempDir, uniqueName, useStack } from '../support/stack.ts'
 
 const { kafka, registry } = await useStack(t)

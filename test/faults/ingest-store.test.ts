@@ -3,7 +3,7 @@ import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { adminFor, connect, produce } from '../kafka/support.ts'
-import { alertRecords, archivedIds, ingestArgs, judgedByPython, recordsOf, registerAlerts, whileRunning } from '../modes/archive-kit.ts'
+import { alertRecords, archivedIds, ingestArgs, judgedByPython, recordsOf, registerAlerts, whileRunning } from '../modes/archive-support.ts'
 import { runCli, startCli, tempDir, uniqueName, useStack } from '../support/stack.ts'
 
 const { kafka, registry } = await useStack(t)

@@ -3,7 +3,7 @@ import { mkdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { adminFor, connect, outgoing, produce } from '../kafka/support.ts'
-import { alertRecords, archivedIds, ingestArgs, registerAlerts, registryDouble, storeUrl, whileRunning } from '../modes/archive-kit.ts'
+import { alertRecords, archivedIds, ingestArgs, registerAlerts, registryDouble, storeUrl, whileRunning } from '../modes/archive-support.ts'
 import { startCli, tempDir, useOwnKafka, useStack, type RunningCli } from '../support/stack.ts'
 
 const { registry } = await useStack(t)

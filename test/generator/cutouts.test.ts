@@ -8,7 +8,7 @@ import { createContainerWriter } from '../../src/avro/index.ts'
 import { skyOf } from '../../src/generator/sky.ts'
 import { pointingOf, visitOf } from '../../src/generator/visits.ts'
 import { tempDir, usePython } from '../support/stack.ts'
-import { surveySchema, visitOfAlerts } from './kit.ts'
+import { surveySchema, visitOfAlerts } from './support.ts'
 
 interface Verdict {
   readonly records: number

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { type Fields, MAIN_VERSIONS, allVersions, generatorOf, surveySchema, visitOfAlerts } from './kit.ts'
+import { type Fields, MAIN_VERSIONS, allVersions, generatorOf, surveySchema, visitOfAlerts } from './support.ts'
 
 const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 

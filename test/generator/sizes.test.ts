@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { MAIN_VERSIONS, surveySchema, visitOfAlerts } from './kit.ts'
+import { MAIN_VERSIONS, surveySchema, visitOfAlerts } from './support.ts'
 
 const COUNT = 480
 const CUTOUTS = ['cutoutDifference', 'cutoutScience', 'cutoutTemplate'] as const

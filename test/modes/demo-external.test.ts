@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import t from 'tap'
 import { adminFor, connect } from '../kafka/support.ts'
 import { runCli, tempDir, useOwnKafka, useStack } from '../support/stack.ts'
-import { archivedIds } from './archive-kit.ts'
-import { exists, leftovers, startDemo } from './demo-kit.ts'
+import { archivedIds } from './archive-support.ts'
+import { exists, leftovers, startDemo } from './demo-support.ts'
 
 const { registry } = await useStack(t)
 const { broker } = await useOwnKafka(t)

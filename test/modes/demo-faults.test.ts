@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { runCli, tempDir } from '../support/stack.ts'
-import { exists, leftovers, partsOf, startDemo } from './demo-kit.ts'
+import { exists, leftovers, partsOf, startDemo } from './demo-support.ts'
 
 const flags = ['--alerts', '20', '--interval', '3']
 const stateDir = join(await tempDir(t), 'state')

@@ -2,11 +2,11 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import type { DemoFile } from '../../src/modes/demo/state.ts'
+import type { DemoFile } from '../../src/demo/state.ts'
 import { createArchive, openStore } from '../../src/stores/index.ts'
 import { runCli, tempDir, useGcs, useOwnKafka, useStack } from '../support/stack.ts'
-import { archivedIds } from './archive-kit.ts'
-import { archivedIn, exists, leftovers, partsOf, startDemo, type RunningDemo } from './demo-kit.ts'
+import { archivedIds } from './archive-support.ts'
+import { archivedIn, exists, leftovers, partsOf, startDemo, type RunningDemo } from './demo-support.ts'
 
 const { registry } = await useStack(t)
 // An address in the user's environment is for other runs: the demo has an emulator of its own.

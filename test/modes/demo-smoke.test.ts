@@ -9,11 +9,11 @@ import t, { type Test } from 'tap'
 import { build, listen } from '../../src/api/index.ts'
 import { parseSchema } from '../../src/avro/index.ts'
 import type { KafkaRecord } from '../../src/kafka/record.ts'
-import { compareAll, isWell, smokeLine } from '../../src/modes/demo/smoke.ts'
+import { compareAll, isWell, smokeLine } from '../../src/demo/smoke.ts'
 import type { Source } from '../../src/pipeline/index.ts'
 import { createArchive, crc32c, gzipFrame, openStore } from '../../src/stores/index.ts'
 import { runCli, tempDir } from '../support/stack.ts'
-import { exists, launch, leftovers, partsOf } from './demo-kit.ts'
+import { exists, launch, leftovers, partsOf } from './demo-support.ts'
 
 const text = '{"type":"record","name":"alert","fields":[{"name":"diaSourceId","type":"long"},{"name":"note","type":"string"}]}'
 const schema = parseSchema(text)

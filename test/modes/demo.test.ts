@@ -5,11 +5,11 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { isAlive } from '../../src/devstack/index.ts'
-import { scramConf, withConfluent, type PythonCase } from '../access/kit.ts'
+import { scramConf, withConfluent, type PythonCase } from '../access/support.ts'
 import { documentedMetrics } from '../support/metrics-document.ts'
 import { parsePrometheus } from '../support/prometheus.ts'
 import { runCli, tempDir, usePython } from '../support/stack.ts'
-import { archivedIn, exists, leftovers, partsOf, startDemo } from './demo-kit.ts'
+import { archivedIn, exists, leftovers, partsOf, startDemo } from './demo-support.ts'
 
 const stateDir = join(await tempDir(t), 'state')
 const demoFile = join(stateDir, 'demo.json')

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { modes } from '../../src/cli/modes.ts'
 import { parseCommandLine } from '../../src/config/parse.ts'
-import type { Mode } from '../../src/modes/mode.ts'
+import type { Mode } from '../../src/program/mode.ts'
 import { render } from '../../src/pipeline/index.ts'
 import { runCli } from '../support/stack.ts'
 

@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { alertFacts, createRegistryClient } from '../../src/avro/index.ts'
 import { headerText, type OutgoingRecord } from '../../src/kafka/record.ts'
-import { surveySchema, generatorOf } from '../generator/kit.ts'
+import { surveySchema, generatorOf } from '../generator/support.ts'
 import { adminFor, connect, eventually, outgoing, produce } from '../kafka/support.ts'
 import { runMode } from '../support/in-process.ts'
 import { startCli, tempDir, uniqueName, useStack } from '../support/stack.ts'
 import {
   alertPath, alertRecords, archivedIds, idOf, ingestArgs, judgedByPython, readText, recordsOf, registerAlerts, registryDouble, schemaPath, whileRunning
-} from './archive-kit.ts'
+} from './archive-support.ts'
 
 const { kafka, registry } = await useStack(t)
 const connection = await connect(kafka)

@@ -7,7 +7,7 @@ import { adminFor, connect, produce } from '../kafka/support.ts'
 import { runCli, startCli, tempDir, uniqueName, useStack } from '../support/stack.ts'
 import {
   alertPath, alertRecords, archivedIds, idOf, ingestArgs, judgedByPython, readText, recordsOf, registerAlerts, registryDouble, schemaPath, whileRunning
-} from './archive-kit.ts'
+} from './archive-support.ts'
 
 const { kafka, registry } = await useStack(t)
 const connection = await connect(kafka)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { createRegistryClient } from '../../src/avro/index.ts'
-import { surveySchema } from '../generator/kit.ts'
+import { surveySchema } from '../generator/support.ts'
 import { runCli, tempDir, uniqueName, usePython, useStack } from '../support/stack.ts'
 import { Program } from './support.ts'
 

@@ -5,7 +5,7 @@ import { adminFor, connect, produce } from '../kafka/support.ts'
 import { documentedMetrics } from '../support/metrics-document.ts'
 import { parsePrometheus, type PrometheusFamily } from '../support/prometheus.ts'
 import { startCli, tempDir, uniqueName, useStack, type RunningCli } from '../support/stack.ts'
-import { alertRecords, ingestArgs, registerAlerts, storeUrl, whileRunning } from './archive-kit.ts'
+import { alertRecords, ingestArgs, registerAlerts, storeUrl, whileRunning } from './archive-support.ts'
 
 const { kafka, registry } = await useStack(t)
 const connection = await connect(kafka)

@@ -5,10 +5,10 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { createRegistryClient, encodeFrame } from '../../src/avro/index.ts'
 import { partitionFor } from '../../src/kafka/murmur2.ts'
-import { surveySchema } from '../generator/kit.ts'
+import { surveySchema } from '../generator/support.ts'
 import { adminFor, outgoing, produce } from '../kafka/support.ts'
 import { NOBODY, uniqueName, usePython, useStack } from '../support/stack.ts'
-import { registryDouble } from './archive-kit.ts'
+import { registryDouble } from './archive-support.ts'
 import { alertFile, connectionTo, contentOf, everyRecord, linesOf, passesOf, Program, load, replayTopics } from './support.ts'
 
 const stack = await useStack(t)

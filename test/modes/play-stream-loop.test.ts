@@ -1,7 +1,7 @@
 // play-stream as it runs in production: for ever, through everything that happens to the static topic and the brokers meanwhile.
 import t from 'tap'
 import { createRegistryClient } from '../../src/avro/index.ts'
-import { surveySchema } from '../generator/kit.ts'
+import { surveySchema } from '../generator/support.ts'
 import { adminFor, eventually } from '../kafka/support.ts'
 import { uniqueName, useOwnKafka, useStack } from '../support/stack.ts'
 import { alertFile, connectionTo, contentOf, everyRecord, passesOf, Program, load, replayTopics } from './support.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createRegistryClient } from '../../src/avro/index.ts'
 import { textHeader } from '../../src/kafka/record.ts'
-import { surveySchema } from '../generator/kit.ts'
+import { surveySchema } from '../generator/support.ts'
 import { adminFor, outgoing, produce } from '../kafka/support.ts'
 import { NOBODY, uniqueName, useStack } from '../support/stack.ts'
 import { alertFile, connectionTo, contentOf, everyRecord, passesOf, Program, load, replayTopics } from './support.ts'

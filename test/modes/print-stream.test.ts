@@ -1,6 +1,6 @@
 import t from 'tap'
 import { alertFacts, createRegistryClient, parseFrame } from '../../src/avro/index.ts'
-import { surveySchema } from '../generator/kit.ts'
+import { surveySchema } from '../generator/support.ts'
 import { adminFor, outgoing, produce } from '../kafka/support.ts'
 import { NOBODY, uniqueName, useStack } from '../support/stack.ts'
 import { alertFile, connectionTo, everyRecord, linesOf, Program } from './support.ts'

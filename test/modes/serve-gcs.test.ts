@@ -1,7 +1,8 @@
 // The archive's server over buckets: the same answers as over files, byte for byte, and what it says while the buckets cannot be read.
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
-import { createArchive, crc32c, gzipFrame, openStore, type Layout } from '../../src/stores/index.ts'
+import { createArchive, crc32c, gzipFrame, openStore } from '../../src/stores/index.ts'
+import type { Layout } from '../../src/stores/layouts.ts'
 import { faultProxy, isDownload } from '../support/fault-proxy.ts'
 import { startCli, tempDir, useGcs, type RunningCli } from '../support/stack.ts'
 

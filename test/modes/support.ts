@@ -5,7 +5,7 @@ import { alertFacts, createContainerWriter, openContainer, type AlertValue, type
 import { kafkaConnection, type KafkaConnection } from '../../src/kafka/connection.ts'
 import type { KafkaRecord } from '../../src/kafka/record.ts'
 import { readTopic } from '../../src/sources/kafka-topic.ts'
-import { generatorOf, surveySchema } from '../generator/kit.ts'
+import { generatorOf, surveySchema } from '../generator/support.ts'
 import { contextOf, pull } from '../kafka/support.ts'
 import { runCli, startCli, tempDir, uniqueName, type CliOptions, type CliResult, type RunningCli, type TestStack } from '../support/stack.ts'
 

@@ -1,7 +1,8 @@
 import t from 'tap'
 import { Subject } from 'rxjs'
 import { batchEnvelopes, groupEnvelopes, type Group, type Starvation } from '../../src/pipeline/batch.ts'
-import { Envelope, type BatchLimits } from '../../src/pipeline/index.ts'
+import { Envelope } from '../../src/pipeline/index.ts'
+import type { BatchLimits } from '../../src/pipeline/spec.ts'
 import { turns } from '../support/pipeline.ts'
 
 const FOREVER = Infinity

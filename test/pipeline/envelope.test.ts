@@ -1,5 +1,6 @@
 import t from 'tap'
-import { Envelope, type Settle } from '../../src/pipeline/index.ts'
+import { Envelope } from '../../src/pipeline/index.ts'
+import type { Settle } from '../../src/pipeline/envelope.ts'
 
 function envelope<T> (value: T, settle: Settle, bytes = 10, position = '0'): Envelope<T> {
   return Envelope.of({ value, bytes, position }, { node: 'source', position }, settle)

@@ -1,5 +1,7 @@
 import t from 'tap'
-import { createGraph, silent, type GraphOptions, type Port, type RecordContext } from '../../src/pipeline/index.ts'
+import { createGraph, silent, type Port } from '../../src/pipeline/index.ts'
+import type { RecordContext } from '../../src/pipeline/node.ts'
+import type { GraphOptions } from '../../src/pipeline/graph.ts'
 import { drive, RecordingDeadLetters, RecordingSink, type TestDriver } from '../../src/pipeline/test-driver.ts'
 import { failureOf, Numbers, quick, testErrors } from '../support/pipeline.ts'
 

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { createGraph, type Port, type RunObserver, type RunOptions } from '../../src/pipeline/index.ts'
+import { createGraph, type Port, type RunObserver } from '../../src/pipeline/index.ts'
+import type { RunOptions } from '../../src/pipeline/run-types.ts'
 import { drive, RecordingSink } from '../../src/pipeline/test-driver.ts'
 import { failureOf, quick, testErrors } from '../support/pipeline.ts'
 

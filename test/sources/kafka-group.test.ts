@@ -4,7 +4,7 @@ import { kafkaGroupSource, type KafkaGroupOptions, type KafkaGroupSource } from 
 import { kafkaErrors } from '../../src/kafka/errors.ts'
 import { GroupMember } from '../../src/kafka/group-member.ts'
 import type { KafkaRecord } from '../../src/kafka/record.ts'
-import { lagOf } from '../../src/modes/ingest/lag.ts'
+import { lagOf } from '../../src/ingest/consumer-lag.ts'
 import { silent } from '../../src/pipeline/log.ts'
 import type { SourceRecord } from '../../src/pipeline/node.ts'
 import { adminFor, connect, contextOf, eventually, numbered, outgoing, produce, pull, valueOf } from '../kafka/support.ts'

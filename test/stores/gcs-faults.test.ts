@@ -2,7 +2,8 @@
 // success that is none, and no bytes that were damaged on the way are stored or read.
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
-import { crc32c, openStore, type GcsStoreOptions, type ObjectStore } from '../../src/stores/index.ts'
+import { crc32c, openStore, type ObjectStore } from '../../src/stores/index.ts'
+import type { GcsStoreOptions } from '../../src/stores/gcs-store.ts'
 import { faultProxy, isDownload, isUpload, type Fault, type FaultProxy } from '../support/fault-proxy.ts'
 import { eventually } from '../kafka/support.ts'
 import { useGcs } from '../support/stack.ts'

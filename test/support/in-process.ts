@@ -2,7 +2,7 @@
 // A child costs a second of CPU time for its start: what is tested of the program as such (signals, logs, being killed) needs one, the rest does not.
 import { readCommandLine } from '../../src/cli/command-line.ts'
 import { findMode } from '../../src/cli/find-mode.ts'
-import type { Host } from '../../src/modes/mode.ts'
+import type { Host } from '../../src/program/mode.ts'
 import { AlertStreamError, formatError, silent } from '../../src/pipeline/index.ts'
 import { cache, type CliResult } from './stack.ts'
 

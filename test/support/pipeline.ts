@@ -1,5 +1,6 @@
 // Small parts for pipeline tests: sources of numbers, errors of each class, and ways to wait for a condition without looking at a clock.
-import { defineErrors, type NodeContext, type RetryPolicy, type Source, type SourceRecord } from '../../src/pipeline/index.ts'
+import { defineErrors, type NodeContext, type Source, type SourceRecord } from '../../src/pipeline/index.ts'
+import type { RetryPolicy } from '../../src/pipeline/retry.ts'
 
 export const testErrors = defineErrors({
   TEST_SERVER_DOWN: { hint: 'Try again.', retryable: true },

@@ -4,10 +4,11 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import root, { type Test } from 'tap'
-import {
-  defaultCacheDir, ensureBucket, isAlive, pythonEnvironment, startGcs, startKafka, startStack, withLock, type CacheOptions, type GcsServer,
-  type KafkaOptions, type KafkaServer, type ProcessIdentity, type Stack
-} from '../../src/devstack/index.ts'
+import { defaultCacheDir, ensureBucket, isAlive, pythonEnvironment, startGcs, startKafka, startStack, withLock, type GcsServer, type KafkaServer } from '../../src/devstack/index.ts'
+import type { Stack } from '../../src/devstack/stack.ts'
+import type { ProcessIdentity } from '../../src/devstack/identity.ts'
+import type { KafkaOptions } from '../../src/devstack/kafka-server.ts'
+import type { CacheOptions } from '../../src/devstack/downloads.ts'
 import { makeRunFolder, removeRunFolderNow, RUN_FOLDER } from './run-folder.ts'
 
 /** What tests need of the shared servers. */

@@ -1,0 +1,55 @@
+// Kafka connections and topic settings from the flags that several modes share.
+import type { KafkaFlagsConfig, topicFlags } from '../config/common.ts'
+import type { ConfigOf } from '../config/flags.ts'
+import type { TopicSpec } from '../kafka/admin.ts'
+import { describedConnection as described, kafkaConnection, type KafkaConfig, type KafkaConnection } from '../kafka/connection.ts'
+import type { Logger } from '../pipeline/index.ts'
+
+const MIB = 1024 * 1024
+
+/** What the Kafka flags say, without reading any file: enough to describe a graph. */
+export function kafkaConfig (config: KafkaFlagsConfig, clientId: string): KafkaConfig {
+  return {
+    brokers: config.broker,
+    auth: config.kafkaAuthMechanism,
+    tls: config.kafkaTls,
+    username: config.kafkaUsername,
+    password: config.kafkaPassword,
+    passwordFile: config.kafkaPasswordFile,
+    clientKey: config.tlsClientKeyLocation,
+    clientCert: config.tlsClientCrtLocation,
+    serverCa: config.tlsServerCaCrtLocation,
+    clientId
+  }
+}
+
+/** The Kafka connection that the flags describe. Errors: PASSWORD_FILE, KAFKA_CONFIG, KAFKA_FILE. */
+export async function connectionOf (config: KafkaFlagsConfig, clientId: string, log: Logger): Promise<KafkaConnection> {
+  return kafkaConnection(kafkaConfig(config, clientId), log)
+}
+
+/** A connection that only describes: nothing is read, nothing can connect. */
+export function describedConnection (config: KafkaFlagsConfig): KafkaConnection {
+  return described(kafkaConfig(config, 'alert-stream'))
+}
+
+/** How `--dst-topic` is created, by its flags. */
+export function destinationSpec (config: ConfigOf<ReturnType<typeof topicFlags<'dst-topic'>>>): TopicSpec {
+  return {
+    partitions: config.dstTopicPartitions,
+    replicas: config.dstTopicReplicas,
+    configs: {
+      'cleanup.policy': 'delete',
+      'retention.ms': String(config.dstTopicRetentionMs),
+      'retention.bytes': String(config.dstTopicRetentionBytes),
+      'max.message.bytes': String(config.dstTopicMaxMessageBytes),
+      ...segmentFor(config.dstTopicRetentionBytes)
+    }
+  }
+}
+
+// Brokers delete whole segments only, and never the one being written: with segments of 1 GiB a small retention would keep all of that.
+function segmentFor (retentionBytes: number): { readonly 'segment.bytes'?: string } {
+  if (retentionBytes < 0) return {}
+  return { 'segment.bytes': String(Math.min(Math.max(Math.floor(retentionBytes / 4), 16 * MIB), 1024 * MIB)) }
+}

@@ -1,0 +1,103 @@
+import t from 'tap'
+import { headerText, position, type KafkaRecord } from '../../src/kafka/record.ts'
+import { defineErrors } from '../../src/pipeline/errors.ts'
+import { kafkaDeadLetters } from '../../src/dead-letters/topic-sink.ts'
+import { readTopic } from '../../src/sources/kafka-topic.ts'
+import { adminFor, connect, contextOf } from '../kafka/support.ts'
+import { uniqueName, useStack } from '../support/stack.ts'
+
+const { kafka } = await useStack(t)
+const connection = await connect(kafka)
+const admin = adminFor(t, connection)
+const errors = defineErrors({ TEST_BAD_FRAME: { hint: 'Send a frame.' } })
+const bad: KafkaRecord = {
+  topic: 'alerts', partition: 3, offset: 42n, timestamp: 1_700_000_000_000n, key: Buffer.from([0, 255]), value: Buffer.from([1, 2, 3]),
+  headers: [[Buffer.from('h'), Buffer.from('1')], [Buffer.from('h'), null]]
+}
+
+function letterOf (value: unknown, at: string, error: Error = errors.TEST_BAD_FRAME('wrong magic byte 1')) {
+  return { record: { value, bytes: 3, position: at }, origin: { node: 'source', position: at }, node: 'unframe', error, attempts: 4 }
+}
+
+async function letters (topic: string): Promise<KafkaRecord[]> {
+  const source = readTopic({ connection, topic })
+  const context = contextOf()
+  await source.open?.(context)
+  const records: KafkaRecord[] = []
+  for await (const { value } of source.records(context)) records.push(value)
+  await source.close?.()
+  return records
+}
+
+await t.test('a letter holds the record as it was, and where, why and by whom it was given up', async t => {
+  const topic = uniqueName('dead')
+  const sink = kafkaDeadLetters({ connection, topic, createTopic: { partitions: 1, replicas: 1, configs: { 'retention.ms': '-1' } } })
+  await sink.open?.(contextOf())
+  await sink.bury(letterOf(bad, position(bad)))
+  const [letter] = await letters(topic)
+  t.strictSame({ key: letter!.key, value: letter!.value, headers: letter!.headers.slice(0, 2) }, { key: bad.key, value: bad.value, headers: bad.headers })
+  t.strictSame(Object.fromEntries(letter!.headers.slice(2).map(([name, value]) => [name.toString(), value!.toString()])), {
+    'dead-letter-reason': 'TEST_BAD_FRAME', 'dead-letter-message': 'wrong magic byte 1', 'dead-letter-node': 'unframe',
+    'dead-letter-position': 'alerts[3]@42', 'dead-letter-attempts': '4', 'dead-letter-topic': 'alerts', 'dead-letter-partition': '3',
+    'dead-letter-offset': '42', 'dead-letter-timestamp': '1700000000000'
+  })
+  t.match(await admin.topicConfigs(topic), { 'retention.ms': '-1' })
+  await sink.close?.()
+})
+
+await t.test('records from elsewhere keep their bytes, else become JSON', async t => {
+  const topic = uniqueName('dead')
+  const sink = kafkaDeadLetters({ connection, topic, createTopic: { partitions: 1, replicas: 1 } })
+  await sink.open?.(contextOf())
+  await sink.bury(letterOf(Buffer.from('raw'), 'a.avro#1'))
+  await sink.bury(letterOf({ bytes: new Uint8Array([7, 8]), id: 1n }, 'a.avro#2'))
+  await sink.bury(letterOf({ id: 2n ** 60n, cutout: Buffer.from('x') }, 'a.avro#3', new Error('odd')))
+  await sink.bury(letterOf(undefined, 'a.avro#4'))
+  const found = await letters(topic)
+  t.strictSame(found.map(letter => letter.value!.toString('latin1')), ['raw', '\x07\x08', '{"id":"1152921504606846976","cutout":"eA=="}', 'null'])
+  t.strictSame(found.map(letter => headerText(letter, 'dead-letter-position')), ['a.avro#1', 'a.avro#2', 'a.avro#3', 'a.avro#4'])
+  t.equal(headerText(found[2]!, 'dead-letter-reason'), 'UNEXPECTED')
+  await sink.close?.()
+})
+
+await t.test('a topic that exists is used as it is; a missing one that is not to be created is an error', async t => {
+  const topic = uniqueName('dead')
+  const without = kafkaDeadLetters({ connection, topic })
+  await t.rejects(without.open!(contextOf()), { code: 'KAFKA_TOPIC_MISSING' })
+  await without.close?.()
+  await admin.createTopic(topic, { partitions: 2, replicas: 1, configs: { 'retention.ms': '777000' } })
+  const sink = kafkaDeadLetters({ connection, topic, createTopic: { partitions: 9, replicas: 1 } })
+  await sink.open?.(contextOf())
+  await Promise.all(Array.from({ length: 10 }, () => sink.bury(letterOf(bad, position(bad)))))
+  await sink.close?.()
+  t.match(await admin.describeTopic(topic), { partitions: 2 })
+  t.equal((await letters(topic)).length, 10)
+})
+
+await t.test('a record too large for the dead-letter topic leaves a letter that says so', async t => {
+  const topic = uniqueName('dead')
+  const sink = kafkaDeadLetters({ connection, topic, createTopic: { partitions: 1, replicas: 1, configs: { 'max.message.bytes': '20000' } } })
+  await sink.open?.(contextOf())
+  await sink.bury(letterOf({ ...bad, value: Buffer.alloc(30_000) }, position(bad)))
+  await sink.close?.()
+  const [letter] = await letters(topic)
+  t.equal(letter!.value!.length, 0)
+  t.equal(headerText(letter!, 'dead-letter-omitted-bytes'), '30000')
+  t.equal(headerText(letter!, 'dead-letter-offset'), '42')
+})
+
+await t.test('a key or headers too large for the dead-letter topic leave a letter too, with what says where the record is', async t => {
+  const topic = uniqueName('dead')
+  const sink = kafkaDeadLetters({ connection, topic, createTopic: { partitions: 1, replicas: 1, configs: { 'max.message.bytes': '20000' } } })
+  await sink.open?.(contextOf())
+  await sink.bury(letterOf({ ...bad, headers: [[Buffer.from('h'), Buffer.alloc(30_000)]] }, position(bad)))
+  await sink.bury(letterOf({ ...bad, key: Buffer.alloc(30_000) }, position(bad)))
+  await sink.close?.()
+  const found = await letters(topic)
+  t.equal(found.length, 2)
+  for (const letter of found) {
+    t.equal(letter.key, null)
+    t.strictSame(letter.headers.map(([name]) => name.toString()).filter(name => !name.startsWith('dead-letter-')), [])
+    t.strictSame(['reason', 'topic', 'partition', 'offset', 'omitted-bytes'].map(name => headerText(letter, `dead-letter-${name}`)), ['TEST_BAD_FRAME', 'alerts', '3', '42', '3'])
+  }
+})
