@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fetchSchemaPackage, loadSchemaPackage, type AlertValue, type SchemaVersion } from '../src/avro/index.ts'
 import { defaultCacheDir, freePorts, pythonEnvironment, startStack } from '../src/devstack/index.ts'
 import { createAlertGenerator } from '../src/generator/index.ts'
-import type { MeterReading } from '../src/pipeline/index.ts'
+import type { NodeStats } from '../src/pipeline/index.ts'
 import type { Bench, Result, Sizes } from './harness.ts'
 
 export const cacheDir = defaultCacheDir(process.env)
@@ -96,7 +96,7 @@ export function run (command: string, args: readonly string[]): Promise<string> 
 
 export interface RunningMode {
   readonly pid: number
-  status (): Promise<{ readonly nodes: readonly MeterReading[], readonly facts: Readonly<Record<string, unknown>> }>
+  status (): Promise<{ readonly nodes: readonly NodeStats[], readonly facts: Readonly<Record<string, unknown>> }>
   stop (): Promise<void>
 }
 

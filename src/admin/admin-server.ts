@@ -48,7 +48,7 @@ export async function startAdmin (status: Status, port: number, host: string, lo
   })
   readOnly(app, '/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.metrics()))
   readOnly(app, '/status', async (_request, reply) =>
-    reply.send({ state: state(), graph: description, nodes: run?.meters() ?? [], facts: await status.facts?.() ?? {} }))
+    reply.send({ state: state(), graph: description, nodes: run?.meters() ?? [], stats: await status.stats?.() ?? {} }))
   try {
     await app.listen({ port, host })
   } catch (cause) {

@@ -15,7 +15,7 @@ export interface Status {
   /** Figures of the mode itself for /metrics, beside those of its graph and of the process. */
   readonly metrics?: readonly Family[]
   /** Figures of the mode itself (lag, passes) for /status, as JSON. */
-  facts? (): Promise<object> | object
+  stats? (): Promise<object> | object
 }
 
 export interface AdminConfig {

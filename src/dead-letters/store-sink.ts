@@ -30,7 +30,7 @@ export function storeDeadLetters ({ url, open }: StoreDeadLettersOptions): Store
     async open (context: NodeContext) {
       store = await open(context.log)
     },
-    async bury (dead: DeadLetter) {
+    async write (dead: DeadLetter) {
       if (store === undefined) throw new Error('the sink is not open')
       const letter = letterOf(dead)
       const body = encodeLetter(letter)

@@ -43,7 +43,7 @@ class KafkaDeadLetters implements DeadLetterSink {
     await this.#sink.open?.(context!)
   }
 
-  async bury (dead: DeadLetter): Promise<void> {
+  async write (dead: DeadLetter): Promise<void> {
     const letter = letterOf(dead)
     if (await this.#fits(letterRecord(letter))) return
     const omitted = { ...letter, value: Buffer.alloc(0), omittedBytes: letter.value?.length ?? 0 }

@@ -3,29 +3,29 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePorts, lastWords, reclaimFolder, startServer, type Environment, type RunningServer } from '../devstack/index.ts'
-import type { MeterReading } from '../pipeline/index.ts'
+import type { NodeStats } from '../pipeline/index.ts'
 import { modeErrors } from '../program/errors.ts'
 import type { Host } from '../program/mode.ts'
 
 /** What /status of an admin port says. */
-export interface ModeStatus<Facts> {
+export interface ModeStatus<Stats> {
   readonly state?: string
-  readonly nodes: readonly MeterReading[]
-  readonly facts: Facts
+  readonly nodes: readonly NodeStats[]
+  readonly stats: Stats
 }
 
-export interface ModeProcess<Facts> extends RunningServer {
+export interface ModeProcess<Stats> extends RunningServer {
   readonly mode: string
   /** URL of its admin port, without a path. */
   readonly admin: string
   /** Undefined while it does not answer: it is beginning, ending or busy. Never rejects. */
-  status (): Promise<ModeStatus<Facts> | undefined>
+  status (): Promise<ModeStatus<Stats> | undefined>
 }
 
 /** Starts a mode and waits until its admin port answers at `path`. Error: DEVSTACK_SERVER_DIED with the last words of its log. */
-export async function startMode<Facts> (
+export async function startMode<Stats> (
   mode: string, args: readonly string[], stateDir: string, host: Host, path: '/livez' | '/readyz'
-): Promise<ModeProcess<Facts>> {
+): Promise<ModeProcess<Stats>> {
   const dataDir = join(stateDir, 'modes', mode)
   await mkdir(dataDir, { recursive: true })
   await reclaimFolder(dataDir, host.log)
@@ -45,13 +45,13 @@ export async function startMode<Facts> (
     readyMs: 60_000,
     log: host.log
   })
-  return { ...server, mode, admin: url, status: async () => statusOf<Facts>(url) }
+  return { ...server, mode, admin: url, status: async () => statusOf<Stats>(url) }
 }
 
-async function statusOf<Facts> (url: string): Promise<ModeStatus<Facts> | undefined> {
+async function statusOf<Stats> (url: string): Promise<ModeStatus<Stats> | undefined> {
   try {
     const answer = await fetch(`${url}/status`, { signal: AbortSignal.timeout(10_000) })
-    return answer.ok ? await answer.json() as ModeStatus<Facts> : undefined
+    return answer.ok ? await answer.json() as ModeStatus<Stats> : undefined
   } catch {
     return undefined
   }

@@ -13,12 +13,12 @@ import { keepEnough } from './retention.ts'
 import { startServers } from './servers.ts'
 import { group, partitions, topics, type Settings } from './settings.ts'
 import { removeDemoFile, writeDemoFile, type DemoFile } from './state.ts'
-import type { IngestFacts, PlayFacts, Watched } from './visits.ts'
+import type { IngestStats, PlayStats, Watched } from './visits.ts'
 
 export interface DemoSystem extends Watched {
   readonly file: DemoFile
-  readonly play: ModeProcess<PlayFacts>
-  readonly ingest: ModeProcess<IngestFacts>
+  readonly play: ModeProcess<PlayStats>
+  readonly ingest: ModeProcess<IngestStats>
   /** Alerts of one pass: what the static topic holds. */
   readonly loaded: number
   /** Rejects when a part ends although nobody stopped it. */
@@ -90,7 +90,7 @@ export async function startSystem (settings: Settings, host: Host, say: Say): Pr
     await goOn()
     const stores = ['--alert-store', archive.alerts, '--schema-store', archive.schemas]
     const nearStores: Host = { ...host, environment: archive.environment }
-    const ingest = await startMode<IngestFacts>('ingest', [
+    const ingest = await startMode<IngestStats>('ingest', [
       ...door.flags('ingester'), '--topic', topics.simulated, '--group', group, '--group-instance-id', 'demo', '--wait-for-topic',
       '--schema-registry-url', registry, ...stores, '--dead-letter-topic', topics.deadLetters
     ], stateDir, nearStores, '/livez')
@@ -102,7 +102,7 @@ export async function startSystem (settings: Settings, host: Host, say: Say): Pr
     undo.push(() => serve.stop(grace()))
     watch('serve', serve)
     await goOn()
-    const play = await startMode<PlayFacts>('play-stream', [
+    const play = await startMode<PlayStats>('play-stream', [
       ...door.flags('simulator'), '--src-topic', topics.static, '--dst-topic', topics.simulated, '--repeat-interval', String(settings.intervalSeconds < 0 ? 86_400 : settings.intervalSeconds),
       '--create-dst-topic', '--dst-topic-partitions', String(partitions), '--dst-topic-retention-bytes', String(settings.simulatedBytes),
       ...config.fresh ? ['--fresh-ids', '--fresh-times', '--schema-registry-url', registry] : []

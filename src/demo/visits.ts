@@ -1,16 +1,16 @@
 // The live line of each visit: what was published, what was archived of it, lag, dead letters, rates, and every node's counts.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { MeterReading } from '../pipeline/index.ts'
+import type { NodeStats } from '../pipeline/index.ts'
 import type { PassReport } from '../simulator/replay-source.ts'
 import type { ModeStatus } from './child-processes.ts'
 
-export interface PlayFacts { readonly passes: number, readonly lastPass?: PassReport }
-export interface IngestFacts { readonly written: number, readonly identical: number }
+export interface PlayStats { readonly passes: number, readonly lastPass?: PassReport }
+export interface IngestStats { readonly written: number, readonly identical: number }
 
 /** Whom the watcher asks. */
 export interface Watched {
-  readonly play: { status (): Promise<ModeStatus<PlayFacts> | undefined> }
-  readonly ingest: { status (): Promise<ModeStatus<IngestFacts> | undefined> }
+  readonly play: { status (): Promise<ModeStatus<PlayStats> | undefined> }
+  readonly ingest: { status (): Promise<ModeStatus<IngestStats> | undefined> }
   /** Records of the simulated topic that the group has not committed, by the brokers' word; undefined while they do not answer. */
   lag (): Promise<number | undefined>
 }
@@ -26,7 +26,7 @@ export interface VisitReport {
   readonly lag: number
   /** Since the demo began. */
   readonly deadLetters: number
-  readonly nodes: readonly (readonly MeterReading[])[]
+  readonly nodes: readonly (readonly NodeStats[])[]
 }
 
 const POLL_MS = 250
@@ -37,24 +37,24 @@ export async function * visits ({ play, ingest, lag }: Watched, stop: AbortSigna
   let before = { archived: 0, written: 0, at: -Infinity }
   while (!stop.aborted) {
     const published = await play.status()
-    const pass = published?.facts.lastPass
-    if (published === undefined || pass === undefined || published.facts.passes === seen) {
+    const pass = published?.stats.lastPass
+    if (published === undefined || pass === undefined || published.stats.passes === seen) {
       await pause(stop)
       continue
     }
-    seen = published.facts.passes
+    seen = published.stats.passes
     const began = performance.now() - pass.seconds * 1000
     // The lag is the brokers' word for all partitions: an ingester that has not joined its group yet would say 0.
     let behind = await lag()
     let archive = await ingest.status()
-    while (behind !== 0 && !stop.aborted && ((await play.status())?.facts.passes ?? seen) === seen || behind === undefined || archive === undefined) {
+    while (behind !== 0 && !stop.aborted && ((await play.status())?.stats.passes ?? seen) === seen || behind === undefined || archive === undefined) {
       if (stop.aborted) return
       await pause(stop)
       behind = await lag()
       // After the lag: what is committed is counted.
       archive = await ingest.status()
     }
-    const { written, identical } = archive.facts
+    const { written, identical } = archive.stats
     const now = performance.now()
     yield {
       pass,
@@ -86,6 +86,6 @@ export function visitLine (visit: number, { pass, archived, written, seconds, la
   ].join(' · ') + '\n'
 }
 
-function flow (nodes: readonly MeterReading[]): string {
+function flow (nodes: readonly NodeStats[]): string {
   return nodes.map(({ node, out }) => `${node} ${out}`).join(' > ')
 }

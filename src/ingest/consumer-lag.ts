@@ -14,11 +14,11 @@ const LIMIT_MS = 2000
 
 /** Resolves with the lag of each partition that is owned; undefined where the brokers do not answer in time. Never rejects. */
 export function lagOf (
-  admin: Pick<KafkaAdmin, 'endOffsets'>, topics: readonly string[], source: Pick<KafkaGroupSource, 'figures'>, limitMs = LIMIT_MS
+  admin: Pick<KafkaAdmin, 'endOffsets'>, topics: readonly string[], source: Pick<KafkaGroupSource, 'stats'>, limitMs = LIMIT_MS
 ): () => Promise<readonly PartitionLag[] | undefined> {
   const ask = async (): Promise<readonly PartitionLag[]> => {
     const ends = new Map(await Promise.all(topics.map(async topic => [topic, await endsOf(admin, topic)] as const)))
-    return source.figures().partitions.map(({ topic, partition, settled }) => {
+    return source.stats().partitions.map(({ topic, partition, settled }) => {
       const behind = (ends.get(topic)?.[partition] ?? 0n) - settled
       return { topic, partition, records: behind > 0n ? Number(behind) : 0 }
     })

@@ -3,15 +3,15 @@ import { family, single, type Family } from '../metrics/index.ts'
 import type { ArchiveSinkStats } from '../sinks/archive.ts'
 import type { KafkaGroupSource } from '../sources/kafka-group.ts'
 import { storeFamily } from '../metrics/store-metrics.ts'
-import type { StoreFigures } from '../stores/index.ts'
+import type { StoreStats } from '../stores/index.ts'
 import type { PartitionLag } from './consumer-lag.ts'
 import type { IngestWatch } from './visit-metrics.ts'
 
 export interface IngestFigures {
   readonly topics: readonly string[]
-  readonly source: Pick<KafkaGroupSource, 'figures'>
+  readonly source: Pick<KafkaGroupSource, 'stats'>
   readonly stats: ArchiveSinkStats
-  readonly stores: StoreFigures
+  readonly stores: StoreStats
   readonly watch: Pick<IngestWatch, 'ages' | 'visits'>
   /** Undefined where the brokers do not answer in time. */
   readonly lags: () => Promise<readonly PartitionLag[] | undefined>
@@ -34,27 +34,27 @@ export function ingestFamilies ({ topics, source, stats, stores, watch, lags }: 
   ]
 }
 
-function groupFamilies (source: Pick<KafkaGroupSource, 'figures'>, topics: readonly string[]): Family[] {
+function groupFamilies (source: Pick<KafkaGroupSource, 'stats'>, topics: readonly string[]): Family[] {
   const at = (topic: string, partition: number) => ({ topic, partition: String(partition) })
   return [
     family('alert_stream_kafka_settled_offset', () =>
-      source.figures().partitions.map(({ topic, partition, settled }) => ({ labels: at(topic, partition), value: Number(settled) }))),
-    family('alert_stream_kafka_committed_offset', () => source.figures().partitions.flatMap(({ topic, partition, committed }) =>
+      source.stats().partitions.map(({ topic, partition, settled }) => ({ labels: at(topic, partition), value: Number(settled) }))),
+    family('alert_stream_kafka_committed_offset', () => source.stats().partitions.flatMap(({ topic, partition, committed }) =>
       committed === undefined ? [] : [{ labels: at(topic, partition), value: Number(committed) }])),
-    single('alert_stream_kafka_commit_age_seconds', () => source.figures().commitAgeMs / 1000),
+    single('alert_stream_kafka_commit_age_seconds', () => source.stats().commitAgeMs / 1000),
     family('alert_stream_kafka_commits_total', () => {
-      const { commits, failedCommits } = source.figures()
+      const { commits, failedCommits } = source.stats()
       return [{ labels: { outcome: 'done' }, value: commits }, { labels: { outcome: 'failed' }, value: failedCommits }]
     }),
-    single('alert_stream_kafka_rebalances_total', () => source.figures().joins),
-    single('alert_stream_kafka_generation', () => source.figures().generation),
+    single('alert_stream_kafka_rebalances_total', () => source.stats().joins),
+    single('alert_stream_kafka_generation', () => source.stats().generation),
     family('alert_stream_kafka_assigned_partitions', () => {
-      const { partitions } = source.figures()
+      const { partitions } = source.stats()
       return topics.map(topic => ({ labels: { topic }, value: partitions.filter(owned => owned.topic === topic).length }))
     }),
     // 0 for what lost nothing: of a series that begins with its first loss, Prometheus sees no increase.
     family('alert_stream_kafka_lost_records_total', () => {
-      const { partitions, lost } = source.figures()
+      const { partitions, lost } = source.stats()
       const whole = partitions.filter(owned => !lost.some(({ topic, partition }) => topic === owned.topic && partition === owned.partition))
       return [...whole.map(owned => ({ ...owned, records: 0 })), ...lost].map(({ topic, partition, records }) => ({ labels: at(topic, partition), value: records }))
     })

@@ -5,7 +5,7 @@ import { kafkaErrors } from '../kafka/errors.ts'
 import type { GraphDescription, Logger, Run, RunObserver } from '../pipeline/index.ts'
 import type { ArchiveSink } from '../sinks/archive.ts'
 import type { KafkaGroupSource } from '../sources/kafka-group.ts'
-import type { Archive, StoreFigures } from '../stores/index.ts'
+import type { Archive, StoreStats } from '../stores/index.ts'
 import { brokerCheck, registryCheck, storeChecks } from '../admin/readiness-checks.ts'
 import { checkLimitMs, type Checks } from '../admin/readiness.ts'
 import type { Status } from '../admin/status.ts'
@@ -20,7 +20,7 @@ export interface IngestParts {
   readonly registryUrl: string
   readonly visitGapSeconds: number
   readonly archive: Archive
-  readonly stores: StoreFigures
+  readonly stores: StoreStats
   readonly source: KafkaGroupSource
   readonly sink: ArchiveSink
   readonly deadLetters: DeadLetterPlace
@@ -42,7 +42,7 @@ export function ingestFace ({ connection, topics, registryUrl, visitGapSeconds, 
   const checks: Checks = {
     broker: brokerCheck(admin, topics),
     topics: async () => {
-      const { missing } = source.figures()
+      const { missing } = source.stats()
       if (missing.length > 0) throw kafkaErrors.KAFKA_TOPIC_MISSING(`waiting for ${missing.join(', ')}`, { where: connection.brokers })
     },
     registry: registryCheck(registryUrl),
@@ -56,7 +56,7 @@ export function ingestFace ({ connection, topics, registryUrl, visitGapSeconds, 
       description,
       checks,
       metrics: ingestFamilies({ topics, source, stats: sink.stats, stores, watch, lags }),
-      facts: async () => ({ ...sink.stats, lag: await lag() })
+      stats: async () => ({ ...sink.stats, lag: await lag() })
     }),
     close: async () => {
       await watch.close()

@@ -14,7 +14,7 @@ export interface WatchOptions {
 }
 
 /** Of the visits of one topic. */
-export interface VisitFigures {
+export interface VisitStats {
   readonly topic: string
   readonly visits: number
   readonly overruns: number
@@ -33,7 +33,7 @@ export class IngestWatch {
   readonly ages = new Histogram(AGES)
   readonly observer: RunObserver
   readonly #options: WatchOptions
-  readonly #topics = new Map<string, { readonly tracker: VisitTracker, figures: VisitFigures }>()
+  readonly #topics = new Map<string, { readonly tracker: VisitTracker, figures: VisitStats }>()
   readonly #timer: NodeJS.Timeout
   readonly #telling = new Set<Promise<void>>()
 
@@ -59,7 +59,7 @@ export class IngestWatch {
     this.#timer = setInterval(() => { for (const { tracker } of this.#topics.values()) tracker.tick(Date.now()) }, TICK_MS).unref()
   }
 
-  get visits (): VisitFigures[] {
+  get visits (): VisitStats[] {
     return [...this.#topics.values()].map(({ figures }) => figures)
   }
 

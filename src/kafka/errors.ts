@@ -1,7 +1,7 @@
 // Kafka's failures as a user meets them. The client library nests its errors (retries in aggregates, protocol errors in responses, socket
 // errors in causes): `mapKafkaError` looks through the whole nest, picks the one that explains it and says which brokers, which topic
 // and what to do.
-import { AlertStreamError, asError, defineErrors, type ErrorFactory, type ErrorFacts } from '../pipeline/errors.ts'
+import { AlertStreamError, asError, defineErrors, type ErrorFactory, type ErrorDetails } from '../pipeline/errors.ts'
 import { refusalOf, ruleRefusal } from './access-errors.ts'
 import { circumstancesOf, type Circumstances, type WayIn } from './connection-diagnostics.ts'
 
@@ -101,7 +101,7 @@ export function mapKafkaError (error: unknown, doing: KafkaDoing): AlertStreamEr
   if (error instanceof AlertStreamError) return error
   const nest = nestedErrors(error) as Nested[]
   const where = doing.topic === undefined ? doing.brokers : `${doing.topic} at ${doing.brokers}`
-  const fail = (code: keyof typeof kafkaErrors, why: string, more: Pick<ErrorFacts, 'hint' | 'retryable' | 'fatal'> = {}): AlertStreamError => {
+  const fail = (code: keyof typeof kafkaErrors, why: string, more: Pick<ErrorDetails, 'hint' | 'retryable' | 'fatal'> = {}): AlertStreamError => {
     const factory: ErrorFactory = kafkaErrors[code]
     return factory(`cannot ${doing.action}: ${why}`, { where, cause: asError(error), ...more })
   }

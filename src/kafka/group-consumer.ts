@@ -10,7 +10,7 @@ import type { KafkaConnection } from './connection.ts'
 import { hasProtocolError, kafkaErrors } from './errors.ts'
 import type { Feed } from './partition-buffer.ts'
 import { Fetcher } from './fetcher.ts'
-import { GroupFigures, type GroupPartition, type GroupReading } from './group-stats.ts'
+import { GroupStatsCollector, type GroupPartition, type GroupStats } from './group-stats.ts'
 import { GroupMember, type Membership } from './group-member.ts'
 import { startsOf } from './start-offsets.ts'
 import { GroupTopics } from './group-topics.ts'
@@ -48,7 +48,7 @@ export class GroupConsumer {
   readonly #fetcher: Fetcher
   readonly #tracker: OffsetTracker
   readonly #feeds = new Map<string, Feed>()
-  readonly #figures = new GroupFigures()
+  readonly #stats = new GroupStatsCollector()
   readonly #handover: Handover
   /** Sent in a commit whose answer may have been lost. */
   readonly #attempted = new Map<string, bigint>()
@@ -115,7 +115,7 @@ export class GroupConsumer {
       const { topic, partition, offset } = next.record
       const delivery = this.#tracker.deliver(topic, partition, offset)
       if (delivery === undefined) continue
-      this.#figures.delivered()
+      this.#stats.delivered()
       return { record: next.record, delivery }
     }
     return undefined
@@ -169,11 +169,11 @@ export class GroupConsumer {
   }
 
   /** What it has done since the beginning, and where it is. */
-  figures (): GroupReading {
-    const { commits, failedCommits, joins, lost } = this.#figures
+  stats (): GroupStats {
+    const { commits, failedCommits, joins, lost } = this.#stats
     return {
       partitions: this.partitions(), generation: this.#member.membership?.generation ?? -1, joins, commits, failedCommits, lost,
-      commitAgeMs: this.#figures.commitAge(this.#tracker.outstanding), missing: this.#topics.missing
+      commitAgeMs: this.#stats.commitAge(this.#tracker.outstanding), missing: this.#topics.missing
     }
   }
 
@@ -203,7 +203,7 @@ export class GroupConsumer {
     const readAgain = this.#tracker.uncommitted(({ topic, partition }) => !owned.has(laneKey(topic, partition)))
     if (readAgain > 0n) this.#options.log.warn({ group: this.#options.group, readAgain: Number(readAgain) }, 'partitions went to other members before all that was read of them was committed: they read it again')
     this.#drop(feed => !owned.has(laneKey(feed.topic, feed.partition)))
-    this.#figures.joins++
+    this.#stats.joins++
     this.#options.log.info({ group: this.#options.group, generation: membership.generation, partitions: owned.size }, 'joined the kafka group')
     void this.#reconcile(membership)
   }
@@ -218,7 +218,7 @@ export class GroupConsumer {
     }
     this.#handover.settled()
     // What went with a partition waits for no commit here.
-    this.#figures.commitAge(this.#tracker.outstanding)
+    this.#stats.commitAge(this.#tracker.outstanding)
   }
 
   async #reconcile (membership: Membership): Promise<void> {
@@ -265,7 +265,7 @@ export class GroupConsumer {
       // A settlement may have set it going again meanwhile, so that it was refused twice: a second restart would rewind what was committed since.
       if (feed.removed || state === undefined || feed.fetchPosition !== wanted) return
       const lost = start > wanted ? Number(start - wanted) : 0
-      this.#figures.lose(feed.topic, feed.partition, lost)
+      this.#stats.lose(feed.topic, feed.partition, lost)
       this.#options.log.warn({ topic: feed.topic, partition: feed.partition, wanted: String(wanted), start: String(start), lost },
         'the broker does not keep the offset to be read: starting again with the first that it keeps')
       this.#tracker.assign(feed.topic, feed.partition, start, state.committed)
@@ -293,14 +293,14 @@ export class GroupConsumer {
     try {
       await this.#member.commit(membership, offsets, topic => ids.get(topic))
     } catch (error) {
-      this.#figures.failedCommits++
+      this.#stats.failedCommits++
       if (hasProtocolError(error, 'FENCED_INSTANCE_ID', 'GROUP_AUTHORIZATION_FAILED')) this.#fail(error as AlertStreamError)
       if (hasProtocolError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) this.#topics.suspect()
       throw error
     }
     // A join meanwhile has compared with the brokers' own word.
     if (this.#member.membership === membership) this.#tracker.committed(offsets)
-    this.#figures.committed(this.#tracker.outstanding)
+    this.#stats.committed(this.#tracker.outstanding)
   }
 
   #fail (error: AlertStreamError): void {

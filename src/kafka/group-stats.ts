@@ -20,7 +20,7 @@ export interface GroupPartition extends TopicPartition {
 }
 
 /** Plain numbers for metrics. */
-export interface GroupReading {
+export interface GroupStats {
   readonly partitions: readonly GroupPartition[]
   /** -1 before the first join. */
   readonly generation: number
@@ -35,9 +35,9 @@ export interface GroupReading {
 }
 
 /** Of a consumer that has not begun. */
-export const nothingYet: GroupReading = { partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: [] }
+export const nothingYet: GroupStats = { partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: [] }
 
-export class GroupFigures {
+export class GroupStatsCollector {
   commits = 0
   failedCommits = 0
   /** How often the group has given partitions. */

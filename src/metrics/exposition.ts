@@ -10,8 +10,8 @@ interface Series {
   readonly value: number
 }
 
-/** A registry of its own; `processFigures` adds those of the process. */
-export function exposition (families: readonly Family[], { processFigures = true }: { readonly processFigures?: boolean } = {}): Registry {
+/** A registry of its own; `processMetrics` adds those of the process. */
+export function exposition (families: readonly Family[], { processMetrics = true }: { readonly processMetrics?: boolean } = {}): Registry {
   const registry = new Registry()
   for (const { name, collect } of families) {
     const { help, type } = catalogue[name]
@@ -19,7 +19,7 @@ export function exposition (families: readonly Family[], { processFigures = true
     // All that the registry asks of a metric; its own classes would have to be counted up to the value.
     registry.registerMetric({ name, get } as unknown as Metric)
   }
-  if (processFigures) collectDefaultMetrics({ register: registry })
+  if (processMetrics) collectDefaultMetrics({ register: registry })
   return registry
 }
 

@@ -1,10 +1,10 @@
 // One metric as it is answered: its name, and a way to collect its samples when somebody asks. Nothing is counted here: what has the figures
 // keeps them as plain numbers, and they are read at each scrape.
-import type { HistogramReading } from '../pipeline/index.ts'
+import type { HistogramSnapshot } from '../pipeline/index.ts'
 import type { Catalogue, MetricName } from './catalogue.ts'
 
 type Labels<N extends MetricName> = Catalogue[N]['labels'][number]
-type Value<N extends MetricName> = Catalogue[N]['type'] extends 'histogram' ? HistogramReading : number
+type Value<N extends MetricName> = Catalogue[N]['type'] extends 'histogram' ? HistogramSnapshot : number
 
 /** One series. */
 export type Sample<N extends MetricName> = { readonly value: Value<N> } &
@@ -16,7 +16,7 @@ export interface Family {
 }
 
 export interface AnySample {
-  readonly value: number | HistogramReading
+  readonly value: number | HistogramSnapshot
   readonly labels?: Readonly<Record<string, string>>
 }
 

@@ -10,7 +10,7 @@ import { kafkaGroupSource } from '../sources/kafka-group.ts'
 import { archiveSink, type ArchivableAlert } from '../sinks/archive.ts'
 import { schemaCapture } from '../ingest/schema-capture.ts'
 import { defaultPatienceMs } from '../ingest/unknown-schemas.ts'
-import { crc32c, createDeduplicator, dedupeKey, gzipFrame, StoreFigures, type Archive } from '../stores/index.ts'
+import { crc32c, createDeduplicator, dedupeKey, gzipFrame, StoreStats, type Archive } from '../stores/index.ts'
 import { ingestFace } from '../ingest/status.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
@@ -82,7 +82,7 @@ function limited<T> (source: Source<T>, limit: number): Source<T> {
 type DeclareHost = Pick<Host, 'log' | 'environment'>
 
 export function declare (
-  config: Config, connection: KafkaConnection, archive: () => Archive, storeUrl: string, { log, environment }: DeclareHost = { log: silent, environment: {} }, stores?: StoreFigures
+  config: Config, connection: KafkaConnection, archive: () => Archive, storeUrl: string, { log, environment }: DeclareHost = { log: silent, environment: {} }, stores?: StoreStats
 ) {
   const source = kafkaGroupSource({
     connection, topics: config.topic, group: config.group, instanceId: config.groupInstanceId, from: config.autoOffsetReset,
@@ -120,7 +120,7 @@ export default mode({
     return declare(config, describedConnection(config), () => { throw new Error('a description opens no store') }, given === undefined ? '--alert-store' : storeUrls(config).alerts).graph.describe()
   },
   async run (config, _positionals, host) {
-    const stores = new StoreFigures()
+    const stores = new StoreStats()
     const archive = await archiveOf(config, 'write', host, stores)
     const connection = await connectionOf(config, 'alert-stream-ingest', host.log)
     const { graph, source, sink, deadLetters } = declare(config, connection, () => archive, archive.alerts.url, host, stores)

@@ -19,7 +19,7 @@ import { runToEnd } from '../program/run-graph.ts'
 import type { AdminServer } from '../admin/status.ts'
 import { connectionOf, describedConnection, destinationSpec } from '../program/kafka-from-flags.ts'
 import { freshStep } from '../simulator/fresh-alerts.ts'
-import { PassFigures, passFamilies } from '../simulator/metrics.ts'
+import { PassStats, passFamilies } from '../simulator/metrics.ts'
 
 const playFlags = flags({
   ...kafkaFlags,
@@ -132,7 +132,7 @@ export default mode({
     profileOf(config)
     const connection = await connectionOf(config, 'alert-stream-play', host.log)
     await checkDestination(config, connection, host)
-    const passes = new PassFigures()
+    const passes = new PassStats()
     const { graph, source } = declare(config, connection, host.log, (report, unmodified) => {
       passes.add(report, unmodified)
       void host.print(passLine(report, unmodified))
@@ -155,7 +155,7 @@ export default mode({
               }
             },
             metrics: passFamilies(passes, source),
-            facts: () => ({ passes: source.passes, waitingFor: source.waitingFor, lastPass: passes.last })
+            stats: () => ({ passes: source.passes, waitingFor: source.waitingFor, lastPass: passes.last })
           }, config)
         }
       })

@@ -67,7 +67,7 @@ function lettersOf (config: Config, connection: KafkaConnection, environment: En
 function leaving (letters: LetterSource, tally: Tally): DeadLetterSink {
   return {
     kind: 'left where they are',
-    async bury ({ record, error }) {
+    async write ({ record, error }) {
       letters.leave(record.value as FoundLetter)
       tally.leave(error)
     }

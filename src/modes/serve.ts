@@ -3,7 +3,7 @@ import { build, closeWithin, listen } from '../api/index.ts'
 import { adminFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { GraphDescription } from '../pipeline/index.ts'
-import { StoreFigures } from '../stores/index.ts'
+import { StoreStats } from '../stores/index.ts'
 import { storeChecks } from '../admin/readiness-checks.ts'
 import { mode } from '../program/mode.ts'
 import type { AdminServer } from '../admin/status.ts'
@@ -63,7 +63,7 @@ export default mode({
   flags: serveFlags,
   describe,
   async run (config, _positionals, host) {
-    const stores = new StoreFigures()
+    const stores = new StoreStats()
     const archive = await archiveOf(config, 'read', host, stores)
     const app = build({
       archive, log: host.log, pathPrefix: config.pathPrefix,
@@ -79,7 +79,7 @@ export default mode({
         state: () => host.stop.aborted ? 'draining' : 'running',
         checks: storeChecks(archive),
         metrics: [...httpFamilies(app.counts), storeFamily(stores)],
-        facts: () => ({ ...app.counts, durations: undefined })
+        stats: () => ({ ...app.counts, durations: undefined })
       }, config)
       if (!host.stop.aborted) await new Promise<void>(resolve => { host.stop.addEventListener('abort', () => resolve(), { once: true }) })
     } finally {

@@ -1,6 +1,6 @@
 // A graph as data, and that data as Mermaid, Graphviz DOT or JSON. The same description serves documentation and a running graph: with
 // meter readings, each box carries its counts.
-import type { MeterReading } from './meter.ts'
+import type { NodeStats } from './meter.ts'
 import { inputsOf, isSink, type GraphSpec, type NodeSpec } from './spec.ts'
 
 interface NodeDescription {
@@ -60,7 +60,7 @@ function batchFacts (limits: { readonly count: number, readonly bytes?: number, 
 }
 
 /** The description in one of the formats, with each node's counts where readings are given. Ends with a newline. */
-export function render (description: GraphDescription, format: GraphFormat, readings: readonly MeterReading[] = []): string {
+export function render (description: GraphDescription, format: GraphFormat, readings: readonly NodeStats[] = []): string {
   switch (format) {
     case 'json': return JSON.stringify(readings.length === 0 ? description : { ...description, readings }, null, 2) + '\n'
     case 'mermaid': return mermaid(description, readings)
@@ -68,7 +68,7 @@ export function render (description: GraphDescription, format: GraphFormat, read
   }
 }
 
-function lines (node: NodeDescription, readings: readonly MeterReading[]): string[] {
+function lines (node: NodeDescription, readings: readonly NodeStats[]): string[] {
   const reading = readings.find(each => each.node === node.name)
   const limits = Object.entries(node.limits).filter(([name, value]) => !(name === 'concurrency' && value === 1)).map(([name, value]) => `${name} ${value}`)
   return [
@@ -80,7 +80,7 @@ function lines (node: NodeDescription, readings: readonly MeterReading[]): strin
 }
 
 /** One node's counts in a few words: `in 200 out 199 dead 1`. */
-export function counts (reading: MeterReading): string {
+export function counts (reading: NodeStats): string {
   const parts = [`in ${reading.in}`, `out ${reading.out}`]
   if (reading.dropped > 0) parts.push(`dropped ${reading.dropped}`)
   if (reading.retried > 0) parts.push(`retried ${reading.retried}`)
@@ -89,7 +89,7 @@ export function counts (reading: MeterReading): string {
   return parts.join(' ')
 }
 
-function mermaid (description: GraphDescription, readings: readonly MeterReading[]): string {
+function mermaid (description: GraphDescription, readings: readonly NodeStats[]): string {
   const escape = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
   const boxes: Record<NodeDescription['type'], readonly [string, string]> = {
     source: ['([', '])'], sink: ['[(', ')]'], 'batch-sink': ['[(', ')]'], 'dead-letters': ['[(', ')]'], merge: ['((', '))'],
@@ -106,7 +106,7 @@ function mermaid (description: GraphDescription, readings: readonly MeterReading
   return out.join('\n') + '\n'
 }
 
-function dot (description: GraphDescription, readings: readonly MeterReading[]): string {
+function dot (description: GraphDescription, readings: readonly NodeStats[]): string {
   const quote = (text: string): string => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`
   const shapes: Record<NodeDescription['type'], string> = {
     source: 'ellipse', sink: 'cylinder', 'batch-sink': 'cylinder', 'dead-letters': 'cylinder', merge: 'circle', step: 'box', flow: 'box', batch: 'box3d'

@@ -14,7 +14,7 @@ export interface ErrorSpec {
 }
 
 /** Facts of one occurrence. */
-export interface ErrorFacts {
+export interface ErrorDetails {
   /** Where it happened: a file path, a URL, `topic[partition]@offset`, a flag. */
   readonly where?: string | undefined
   readonly cause?: unknown
@@ -32,7 +32,7 @@ export class AlertStreamError extends Error {
   readonly retryable: boolean
   readonly fatal: boolean
 
-  constructor (code: string, what: string, spec: ErrorSpec, facts: ErrorFacts = {}) {
+  constructor (code: string, what: string, spec: ErrorSpec, facts: ErrorDetails = {}) {
     super(what, facts.cause === undefined ? undefined : { cause: facts.cause })
     this.name = 'AlertStreamError'
     this.code = code
@@ -43,7 +43,7 @@ export class AlertStreamError extends Error {
   }
 }
 
-export type ErrorFactory = (what: string, facts?: ErrorFacts) => AlertStreamError
+export type ErrorFactory = (what: string, facts?: ErrorDetails) => AlertStreamError
 
 const known = new Map<string, ErrorSpec>()
 

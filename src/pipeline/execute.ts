@@ -21,7 +21,7 @@ export interface Runtime {
   readonly troubles: Troubles
   readonly observer: RunObserver
   /** Fields for a log line: which record it is. */
-  facts (subject: Subject): object
+  logFields (subject: Subject): object
   /** A batch failed for good: its records are written one by one. */
   apart (node: string, error: Error, first: Subject): void
 }
@@ -170,7 +170,7 @@ async function tryAgain<R> (
       meter.failed++
       throw next
     }
-  }, error, policy, runtime.signal, failure => { troubles.failed(node, failure, () => runtime.facts(subject)) })
+  }, error, policy, runtime.signal, failure => { troubles.failed(node, failure, () => runtime.logFields(subject)) })
   troubles.ends(node, 'result' in outcome)
   return outcome
 }
@@ -182,8 +182,8 @@ async function giveUp (node: string, meter: Meter, runtime: Runtime, envelope: A
   if (runtime.deadLetters !== undefined && !isRetryable(error) && !isFatal(error)) {
     try {
       for (const root of envelope.roots) {
-        await bury(node, runtime.deadLetters, runtime, envelope.roots.length === 1 ? envelope : { root, value: root.record.value }, failure)
-        meter.bury(codeOf(failure.error))
+        await writeDeadLetter(node, runtime.deadLetters, runtime, envelope.roots.length === 1 ? envelope : { root, value: root.record.value }, failure)
+        meter.countDeadLetter(codeOf(failure.error))
       }
       envelope.settle()
       return
@@ -197,7 +197,7 @@ async function giveUp (node: string, meter: Meter, runtime: Runtime, envelope: A
   envelope.settle(error)
 }
 
-async function bury (node: string, letters: NonNullable<Runtime['deadLetters']>, runtime: Runtime, subject: Subject, failure: Failure): Promise<void> {
+async function writeDeadLetter (node: string, letters: NonNullable<Runtime['deadLetters']>, runtime: Runtime, subject: Subject, failure: Failure): Promise<void> {
   if (runtime.signal.aborted) throw failure.error
   const { name, part, meter } = letters
   const { record, origin } = subject.root
@@ -205,9 +205,9 @@ async function bury (node: string, letters: NonNullable<Runtime['deadLetters']>,
   const start = performance.now()
   meter.enter()
   try {
-    await part.bury(letter)
+    await part.write(letter)
   } catch (error) {
-    const outcome = await tryAgain(name, meter, runtime, letters.retry, subject, error, () => part.bury(letter))
+    const outcome = await tryAgain(name, meter, runtime, letters.retry, subject, error, () => part.write(letter))
     if ('error' in outcome) {
       meter.leave(performance.now() - start)
       throw outcome.error
@@ -216,7 +216,7 @@ async function bury (node: string, letters: NonNullable<Runtime['deadLetters']>,
   meter.leave(performance.now() - start)
   meter.out++
   runtime.observer.buried?.(record, node, failure.error)
-  runtime.troubles.buried(node, failure.error, () => runtime.facts(subject))
+  runtime.troubles.buried(node, failure.error, () => runtime.logFields(subject))
 }
 
 function isThenable (value: unknown): value is PromiseLike<unknown> {

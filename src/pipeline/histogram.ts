@@ -2,7 +2,7 @@
 // nothing of that is paid per record.
 
 /** What was observed so far. */
-export interface HistogramReading {
+export interface HistogramSnapshot {
   /** Upper bounds of the buckets, inclusive, ascending; one more bucket takes what is larger. */
   readonly bounds: readonly number[]
   /** Values in each bucket alone, `bounds.length + 1` of them. */
@@ -32,7 +32,7 @@ export class Histogram {
     this.#count++
   }
 
-  read (): HistogramReading {
+  read (): HistogramSnapshot {
     return { bounds: this.bounds, counts: [...this.#counts], sum: this.#sum, count: this.#count }
   }
 }

@@ -1,9 +1,9 @@
 // Counts and latencies of one node, kept by the runner so that parts never count themselves.
 // Latencies go into log2 buckets of microseconds: constant memory, a quantile within a factor of two.
-import type { HistogramReading } from './histogram.ts'
+import type { HistogramSnapshot } from './histogram.ts'
 
 /** Plain figures of one node at one moment. */
-export interface MeterReading {
+export interface NodeStats {
   readonly node: string
   /** Records that entered (a source: pulled). */
   readonly in: number
@@ -66,12 +66,12 @@ export class Meter {
     this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + 1
   }
 
-  bury (code: string): void {
+  countDeadLetter (code: string): void {
     this.deadLettered++
     this.#reasons.set(code, (this.#reasons.get(code) ?? 0) + 1)
   }
 
-  read (starvedMs = 0): MeterReading {
+  read (starvedMs = 0): NodeStats {
     return {
       node: this.node,
       in: this.in,
@@ -89,7 +89,7 @@ export class Meter {
   }
 
   /** From entering to leaving, in seconds. */
-  latencies (): HistogramReading {
+  latencies (): HistogramSnapshot {
     const counts = new Array<number>(TOLD.length + 1).fill(0)
     for (let bucket = 0, told = 0; bucket < BUCKETS; bucket++) {
       while (told < TOLD.length && bucket > TOLD[told]!) told++

@@ -94,6 +94,6 @@ export interface DeadLetter {
 /** Keeps dead letters. Resolves only when the letter is durable: the record settles then, not before. */
 export interface DeadLetterSink extends Described {
   open? (context: NodeContext): Promise<void>
-  bury (letter: DeadLetter): Promise<void>
+  write (letter: DeadLetter): Promise<void>
   close? (): Promise<void>
 }

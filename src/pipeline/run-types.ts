@@ -1,9 +1,9 @@
 // What a running graph is to whoever started it: what it may be told, and what it can be asked.
 import type { Observable } from 'rxjs'
 import type { CreditLimits } from './credits.ts'
-import type { HistogramReading } from './histogram.ts'
+import type { HistogramSnapshot } from './histogram.ts'
 import type { Logger } from './log.ts'
-import type { MeterReading } from './meter.ts'
+import type { NodeStats } from './meter.ts'
 import type { SourceRecord } from './node.ts'
 import type { RunObserver } from './observer.ts'
 import type { TroublesOptions } from './failure-log.ts'
@@ -15,13 +15,13 @@ export interface RunOptions {
   /** How long work in flight may still settle after a failure before parts are closed under it, milliseconds; default 2000. */
   readonly settleMs?: number
   /** What a log line says of a record beside its position (topic, offset, id); `value` is what the failing node had in hand. Must not throw. */
-  readonly facts?: ((record: SourceRecord<unknown>, value: unknown) => object) | undefined
+  readonly logFields?: ((record: SourceRecord<unknown>, value: unknown) => object) | undefined
   readonly observer?: RunObserver | undefined
   readonly troubles?: TroublesOptions | undefined
 }
 
 /** What a source has out, and may have out. */
-export interface CreditReading extends CreditLimits {
+export interface CreditStats extends CreditLimits {
   readonly node: string
   readonly unsettled: { readonly records: number, readonly bytes: number }
 }
@@ -40,9 +40,9 @@ export interface Run {
    */
   abort (reason?: Error): Promise<void>
   /** Every node's figures, in the order of declaration, dead letters last. */
-  meters (): MeterReading[]
+  meters (): NodeStats[]
   /** Every node's latencies, in seconds, in the same order. */
-  latencies (): { readonly node: string, readonly histogram: HistogramReading }[]
+  latencies (): { readonly node: string, readonly histogram: HistogramSnapshot }[]
   /** Every source's credits; none before it is pulled. */
-  credits (): CreditReading[]
+  credits (): CreditStats[]
 }

@@ -8,12 +8,12 @@ import { asError, messageOf } from './errors.ts'
 import { Credits } from './credits.ts'
 import { abandon, type Runtime, type Subject } from './execute.ts'
 import { silent, type Logger } from './log.ts'
-import type { HistogramReading } from './histogram.ts'
-import { Meter, type MeterReading } from './meter.ts'
+import type { HistogramSnapshot } from './histogram.ts'
+import { Meter, type NodeStats } from './meter.ts'
 import type { NodeContext } from './node.ts'
 import { pull, type PullHooks } from './pull.ts'
 import { graphErrors, isSink, type GraphSpec, type SourceSpec } from './spec.ts'
-import type { CreditReading, Run, RunOptions, RunState } from './run-types.ts'
+import type { CreditStats, Run, RunOptions, RunState } from './run-types.ts'
 import { Troubles } from './failure-log.ts'
 import { wire, type Wiring } from './wire.ts'
 
@@ -93,15 +93,15 @@ class Runner implements Run {
     return this.done
   }
 
-  meters (): MeterReading[] {
+  meters (): NodeStats[] {
     return [...this.#meters.values()].map(meter => meter.read(this.#credits.get(meter.node)?.starvedMs))
   }
 
-  latencies (): { readonly node: string, readonly histogram: HistogramReading }[] {
+  latencies (): { readonly node: string, readonly histogram: HistogramSnapshot }[] {
     return [...this.#meters.values()].map(meter => ({ node: meter.node, histogram: meter.latencies() }))
   }
 
-  credits (): CreditReading[] {
+  credits (): CreditStats[] {
     return [...this.#credits].map(([node, { limits, records, bytes }]) => ({ node, ...limits, unsettled: { records, bytes } }))
   }
 
@@ -187,13 +187,13 @@ class Runner implements Run {
       fail: (node, error) => this.#fail(error, node),
       troubles: this.#troubles,
       observer: this.#options.observer ?? {},
-      facts: subject => this.#facts(subject),
-      apart: (node, error, first) => this.#log.warn({ node, ...this.#facts(first), error: error.message }, 'a batch failed: writing its records one by one')
+      logFields: subject => this.#logFields(subject),
+      apart: (node, error, first) => this.#log.warn({ node, ...this.#logFields(first), error: error.message }, 'a batch failed: writing its records one by one')
     }
   }
 
-  #facts ({ root: { record, origin }, value }: Subject): object {
-    return { record: origin.position, ...this.#options.facts?.(record, value) }
+  #logFields ({ root: { record, origin }, value }: Subject): object {
+    return { record: origin.position, ...this.#options.logFields?.(record, value) }
   }
 
   async #pullAll ({ entries }: Wiring): Promise<void> {

@@ -122,13 +122,13 @@ export class RecordingSink<T> implements Sink<T>, BatchSink<T> {
 /** Dead letters kept in memory. */
 export class RecordingDeadLetters implements DeadLetterSink {
   readonly kind = 'test dead letters'
-  readonly letters: DeadLetter[] = []
+  readonly written: DeadLetter[] = []
   fail: () => Error | undefined = () => undefined
 
-  async bury (letter: DeadLetter): Promise<void> {
+  async write (letter: DeadLetter): Promise<void> {
     const error = this.fail()
     if (error !== undefined) throw error
-    this.letters.push(letter)
+    this.written.push(letter)
   }
 }
 

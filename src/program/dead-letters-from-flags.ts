@@ -7,7 +7,7 @@ import { storeDeadLetters } from '../dead-letters/store-sink.ts'
 import { kafkaDeadLetters } from '../dead-letters/topic-sink.ts'
 import type { TopicSpec } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
-import { metered, openStore, StoreFigures } from '../stores/index.ts'
+import { metered, openStore, StoreStats } from '../stores/index.ts'
 import { googleOptions, type GoogleConfig } from './stores-from-flags.ts'
 
 /** How a missing dead-letter topic is created: kept for ever, large enough for any alert. */
@@ -15,7 +15,7 @@ const deadLetterTopic: TopicSpec = { partitions: 1, replicas: -1, configs: { 're
 
 /** Where the flags say that dead letters go: one place, a store or a topic. A store's calls are counted in `figures`. Error: USAGE_BAD_VALUE where both are given. */
 export function deadLettersOf (
-  config: DeadLetterConfig & GoogleConfig, connection: KafkaConnection, environment: Environment, figures = new StoreFigures()
+  config: DeadLetterConfig & GoogleConfig, connection: KafkaConnection, environment: Environment, figures = new StoreStats()
 ): DeadLetterPlace {
   const { deadLetterStore: url, deadLetterTopic: topic = defaultDeadLetterTopic } = config
   if (url === undefined) return kafkaDeadLetters({ connection, topic, createTopic: deadLetterTopic })

@@ -3,7 +3,7 @@ import { isKafkaRecord, type KafkaRecord } from '../kafka/record.ts'
 import type { SourceRecord } from '../pipeline/index.ts'
 
 /** `{ topic, partition, offset, alertId }`, as far as they are known of a source's record and of the value that a node had in hand. */
-export function recordFacts ({ value: given }: SourceRecord<unknown>, value: unknown): object {
+export function recordLogFields ({ value: given }: SourceRecord<unknown>, value: unknown): object {
   const record = kafkaRecordOf(given)
   const alertId = alertIdOf(value)
   return {

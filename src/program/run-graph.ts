@@ -1,7 +1,7 @@
 // Runs a mode's graph and drains it when the host asks for a stop.
 import type { Graph, Run, RunObserver } from '../pipeline/index.ts'
 import type { Host } from './mode.ts'
-import { recordFacts } from './record-log-fields.ts'
+import { recordLogFields } from './record-log-fields.ts'
 
 /** What a graph needs so that the CLI can drain it: see `runToEnd`. */
 export interface RunUnderHost {
@@ -13,7 +13,7 @@ export interface RunUnderHost {
 
 /** Runs a graph until it ends by itself or the host asks to stop; then drains it within the deadline. */
 export async function runToEnd (graph: Graph, host: Host, options: RunUnderHost = {}): Promise<Run> {
-  const run = graph.run({ log: host.log, facts: recordFacts, observer: options.observer })
+  const run = graph.run({ log: host.log, logFields: recordLogFields, observer: options.observer })
   const drain = (): void => { void run.drain({ deadlineMs: (options.drainSeconds ?? 20) * 1000 }).catch(() => {}) }
   if (host.stop.aborted) drain()
   host.stop.addEventListener('abort', drain)

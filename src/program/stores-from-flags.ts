@@ -2,7 +2,7 @@
 import { pathToFileURL } from 'node:url'
 import type { StoreFlagsConfig } from '../config/common.ts'
 import type { Environment } from '../config/parse.ts'
-import { createArchive, metered, openStore, type Archive, type OpenStoreOptions, type StoreFigures } from '../stores/index.ts'
+import { createArchive, metered, openStore, type Archive, type OpenStoreOptions, type StoreStats } from '../stores/index.ts'
 import { modeErrors } from './errors.ts'
 import type { Host } from './mode.ts'
 
@@ -24,7 +24,7 @@ export function googleOptions ({ gcpProject, storeTimeout }: GoogleConfig, envir
 
 /** Opens both stores; for `read` nothing is created or cleaned. Their calls are counted in `figures`. Errors: STORE_*. */
 export async function archiveOf (
-  config: StoreFlagsConfig, access: 'read' | 'write', { log, environment }: Pick<Host, 'log' | 'environment'>, figures: StoreFigures
+  config: StoreFlagsConfig, access: 'read' | 'write', { log, environment }: Pick<Host, 'log' | 'environment'>, figures: StoreStats
 ): Promise<Archive> {
   const { alerts, schemas } = storeUrls(config)
   const options = { ...googleOptions(config, environment), access, log }

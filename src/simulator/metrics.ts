@@ -5,7 +5,7 @@ import type { PassReport, ReplaySource } from './replay-source.ts'
 
 const DURATIONS = [0.1, 0.5, 1, 2, 5, 10, 20, 30, 37, 45, 60, 120, 300, 600]
 
-export class PassFigures {
+export class PassStats {
   whole = 0
   interrupted = 0
   unmodified = 0
@@ -23,7 +23,7 @@ export class PassFigures {
   }
 }
 
-export function passFamilies (passes: PassFigures, { overruns }: Pick<ReplaySource, 'overruns'>): Family[] {
+export function passFamilies (passes: PassStats, { overruns }: Pick<ReplaySource, 'overruns'>): Family[] {
   return [
     family('alert_stream_passes_total', () => (['whole', 'interrupted'] as const).map(outcome => ({ labels: { outcome }, value: passes[outcome] }))),
     single('alert_stream_pass_duration_seconds', () => passes.durations.read()),

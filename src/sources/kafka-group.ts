@@ -7,7 +7,7 @@ import { messageOf } from '../pipeline/errors.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { retainedBytes } from '../kafka/partition-buffer.ts'
 import { generationOver, GroupConsumer } from '../kafka/group-consumer.ts'
-import { nothingYet, type GroupPartition, type GroupReading } from '../kafka/group-stats.ts'
+import { nothingYet, type GroupStats } from '../kafka/group-stats.ts'
 import type { Delivery } from '../kafka/offset-tracker.ts'
 import { type KafkaRecord, position } from '../kafka/record.ts'
 import { Wake } from '../kafka/wake.ts'
@@ -42,16 +42,9 @@ export interface KafkaGroupOptions {
   readonly flushTimeout?: number | undefined
 }
 
-interface KafkaGroupStats {
-  readonly partitions: readonly GroupPartition[]
-  /** Records not handed out yet in the owned partitions, as of the last fetches. */
-  readonly behind: bigint
-}
-
 export interface KafkaGroupSource extends Source<KafkaRecord> {
-  stats (): KafkaGroupStats
-  /** Of a source that is not open yet, all is nought. */
-  figures (): GroupReading
+  /** All zero before the source is open. */
+  stats (): GroupStats
 }
 
 /**
@@ -159,14 +152,8 @@ class GroupSource implements KafkaGroupSource {
     await this.#consumer?.close()
   }
 
-  stats (): KafkaGroupStats {
-    const partitions = this.#open.partitions()
-    const behind = partitions.reduce((sum, { end, position }) => end !== undefined && end > position ? sum + (end - position) : sum, 0n)
-    return { partitions, behind }
-  }
-
-  figures (): GroupReading {
-    return this.#consumer?.figures() ?? nothingYet
+  stats (): GroupStats {
+    return this.#consumer?.stats() ?? nothingYet
   }
 
   get #open (): GroupConsumer {
@@ -179,9 +166,9 @@ class GroupSource implements KafkaGroupSource {
     const consumer = this.#consumer
     if (this.#committing || consumer === undefined) return
     this.#committing = true
-    const { commits } = consumer.figures()
+    const { commits } = consumer.stats()
     consumer.commit().then(() => {
-      if (this.#failedCommits === 0 || consumer.figures().commits === commits) return
+      if (this.#failedCommits === 0 || consumer.stats().commits === commits) return
       this.#log.info({ group: this.#options.group, failed: this.#failedCommits }, 'offsets can be committed again')
       this.#failedCommits = 0
     }, (error: unknown) => { this.#notCommitted(error) }).finally(() => { this.#committing = false })

@@ -8,6 +8,6 @@ export { openFileStore,  } from './file-store.ts'
 
 export { defaultGzipLevel, gzipFrame, inflate, inflaterKind, looksLikeGzip } from './gzip.ts'
 export { alertKey, alertPrefix, defaultLayout, layouts, parseAlertId, parseSchemaId, readingOrder, schemaKey,  } from './layouts.ts'
-export { metered, StoreFigures,  } from './metered.ts'
+export { metered, StoreStats,  } from './metered.ts'
 export {  type ObjectStore,   } from './object-store.ts'
 export { openStore, parseStoreUrl, type OpenStoreOptions,  } from './open-store.ts'

@@ -1,23 +1,23 @@
 // How long a store's calls take and how they end, whatever the store: a decorator, so that files and buckets are measured alike.
-import { AlertStreamError, Histogram, type HistogramReading } from '../pipeline/index.ts'
+import { AlertStreamError, Histogram, type HistogramSnapshot } from '../pipeline/index.ts'
 import type { ObjectMeta, ObjectStore, PutOutcome, StoredObject } from './object-store.ts'
 
 export type Operation = 'put' | 'get'
 /** `conflict`: the store is well, but another object has this key. */
 export type Outcome = PutOutcome | 'found' | 'absent' | 'conflict' | 'failed'
 
-export interface OperationReading {
+export interface OperationStats {
   readonly store: string
   readonly operation: Operation
   readonly outcome: Outcome
   /** Of seconds. */
-  readonly histogram: HistogramReading
+  readonly histogram: HistogramSnapshot
 }
 
 const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 /** What the stores of one process have done so far. */
-export class StoreFigures {
+export class StoreStats {
   readonly #operations = new Map<string, { readonly store: string, readonly operation: Operation, readonly outcome: Outcome, readonly histogram: Histogram }>()
 
   observe (store: string, operation: Operation, outcome: Outcome, seconds: number): void {
@@ -27,25 +27,25 @@ export class StoreFigures {
     entry.histogram.observe(seconds)
   }
 
-  read (): OperationReading[] {
+  read (): OperationStats[] {
     return [...this.#operations.values()].map(({ histogram, ...rest }) => ({ ...rest, histogram: histogram.read() }))
   }
 }
 
 /** The same store; its puts and gets are counted under `name`. */
-export function metered (store: ObjectStore, name: string, figures: StoreFigures): ObjectStore {
+export function metered (store: ObjectStore, name: string, figures: StoreStats): ObjectStore {
   return new MeteredStore(store, name, figures)
 }
 
 class MeteredStore implements ObjectStore {
   readonly #store: ObjectStore
   readonly #name: string
-  readonly #figures: StoreFigures
+  readonly #stats: StoreStats
 
-  constructor (store: ObjectStore, name: string, figures: StoreFigures) {
+  constructor (store: ObjectStore, name: string, figures: StoreStats) {
     this.#store = store
     this.#name = name
-    this.#figures = figures
+    this.#stats = figures
   }
 
   get url (): string { return this.#store.url }
@@ -74,7 +74,7 @@ class MeteredStore implements ObjectStore {
       if (error instanceof AlertStreamError && error.code === 'ARCHIVE_CONFLICT') outcome = 'conflict'
       throw error
     } finally {
-      this.#figures.observe(this.#name, operation, outcome, (performance.now() - start) / 1000)
+      this.#stats.observe(this.#name, operation, outcome, (performance.now() - start) / 1000)
     }
   }
 }

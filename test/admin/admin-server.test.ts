@@ -68,7 +68,7 @@ await t.test('/metrics says what runs, and in which state', async t => {
 
 await t.test('a figure that cannot be had is an error of 500, and in the log', async t => {
   const lines: object[] = []
-  const { ask } = await admin(t, { facts: () => { throw new Error('broken') } }, { ...silent, error: (fields, msg) => { lines.push({ ...fields, msg }) } })
+  const { ask } = await admin(t, { stats: () => { throw new Error('broken') } }, { ...silent, error: (fields, msg) => { lines.push({ ...fields, msg }) } })
   t.match(await ask('/status'), { status: 500, text: '{"detail":"internal error; the log has it"}' })
   t.match(lines, [{ url: '/status', error: /broken/ }])
 })

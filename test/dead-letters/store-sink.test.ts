@@ -36,11 +36,11 @@ async function sinkOn (place: string) {
 
 for (const kind of ['file', 'gs']) await t.test(`${kind}: one object per record, whole and readable; delivered again, with another reason, it is the same object`, async t => {
   const { sink, store, keys } = await sinkOn(kind === 'file' ? join(t.testdir(), 'letters') : `gs://${await gcs.bucket()}/letters`)
-  await sink.bury(dead(1n))
-  await sink.bury(dead(2n))
+  await sink.write(dead(1n))
+  await sink.write(dead(2n))
   const before = await keys()
   t.equal(before.length, 2)
-  await sink.bury({ ...dead(1n, 'bytes', 'another reason'), attempts: 9 })
+  await sink.write({ ...dead(1n, 'bytes', 'another reason'), attempts: 9 })
   t.strictSame(await keys(), before)
   const first = decodeLetter((await store.get(before[0]!))!.body)
   t.strictSame(first, letterOf(dead(1n)), 'the first report stays')
@@ -49,8 +49,8 @@ for (const kind of ['file', 'gs']) await t.test(`${kind}: one object per record,
 
 await t.test('another record at the same offset, of a topic that was recreated, has an object of its own', async t => {
   const { sink, store, keys } = await sinkOn(t.testdir())
-  await sink.bury(dead(1n, 'old'))
-  await sink.bury(dead(1n, 'new'))
+  await sink.write(dead(1n, 'old'))
+  await sink.write(dead(1n, 'new'))
   const values = await Promise.all((await keys()).map(async key => decodeLetter((await store.get(key))!.body).value?.toString()))
   t.strictSame(values.sort(), ['new', 'old'])
   await sink.close?.()
@@ -62,8 +62,8 @@ await t.test('a damaged object in the letter\'s place does not stop the stream, 
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, '{"reason":')
   const { sink, store, keys } = await sinkOn(root)
-  await sink.bury(dead(1n))
-  await sink.bury(dead(1n))
+  await sink.write(dead(1n))
+  await sink.write(dead(1n))
   t.equal((await readFile(path)).toString(), '{"reason":')
   t.equal((await keys()).length, 2)
   const copy = (await keys()).find(key => key.endsWith('-2.json'))

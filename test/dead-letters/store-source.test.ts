@@ -15,7 +15,7 @@ async function place (root: string, count: number) {
   const open: LetterStoreOptions['open'] = async log => openStore(url, { log })
   const sink = storeDeadLetters({ url, open })
   await sink.open?.(contextOf())
-  for (let index = 0; index < count; index++) await sink.bury(deadOf(index, index % 2 === 0 ? 'EVEN' : 'ODD', { timestamp: 5n }))
+  for (let index = 0; index < count; index++) await sink.write(deadOf(index, index % 2 === 0 ? 'EVEN' : 'ODD', { timestamp: 5n }))
   await sink.close?.()
   const names = async (): Promise<string[]> => (await readdir(root, { recursive: true })).filter(name => name.endsWith('.json')).sort()
   return { url, names, source: (more: Partial<LetterStoreOptions> = {}) => letterStore({ url, open, group: 'redrive', ...more }) }

@@ -37,7 +37,7 @@ for (const kind of ['topic', 'store'] as const) {
     } else {
       const sink = storeDeadLetters({ url, open: async log => openStore(url, { log }) })
       await sink.open?.(contextOf())
-      await Promise.all(dead.map(async letter => sink.bury(letter)))
+      await Promise.all(dead.map(async letter => sink.write(letter)))
       await sink.close?.()
     }
     const args = ['redrive', '--broker', kafka, '--group', uniqueName('redrive'), '--reason', 'UNKNOWN_SCHEMA', ...kind === 'topic' ? ['--dead-letter-topic', at.dead, '--from-beginning'] : ['--dead-letter-store', url]]

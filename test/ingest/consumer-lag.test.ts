@@ -1,13 +1,13 @@
 import t from 'tap'
 import { kafkaErrors } from '../../src/kafka/errors.ts'
 import { lagOf } from '../../src/ingest/consumer-lag.ts'
-import type { GroupReading } from '../../src/kafka/group-stats.ts'
+import type { GroupStats } from '../../src/kafka/group-stats.ts'
 
 function source (...partitions: ReadonlyArray<readonly [topic: string, partition: number, settled: bigint]>) {
   const figures = {
     partitions: partitions.map(([topic, partition, settled]) => ({ topic, partition, settled, committed: undefined, position: settled, pending: 0, end: undefined }))
-  } as unknown as GroupReading
-  return { figures: () => figures }
+  } as unknown as GroupStats
+  return { stats: () => figures }
 }
 
 await t.test('the lag of each partition owned: its end less what has settled, never below 0', async t => {

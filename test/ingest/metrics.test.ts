@@ -1,20 +1,20 @@
 import t from 'tap'
-import type { GroupReading } from '../../src/kafka/group-stats.ts'
+import type { GroupStats } from '../../src/kafka/group-stats.ts'
 import { exposition } from '../../src/metrics/exposition.ts'
 import { ingestFamilies } from '../../src/ingest/metrics.ts'
 import { Histogram } from '../../src/pipeline/index.ts'
-import { StoreFigures } from '../../src/stores/index.ts'
+import { StoreStats } from '../../src/stores/index.ts'
 import { parsePrometheus } from '../support/prometheus.ts'
 
 const partition = (topic: string, partition: number, settled: bigint, committed?: bigint) => ({ topic, partition, position: settled, committed, settled, pending: 0, end: undefined })
 
-async function scrape (reading: Partial<GroupReading>, lags: { readonly topic: string, readonly partition: number, readonly records: number }[] | undefined = []) {
-  const figures: GroupReading = { partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: [], ...reading }
+async function scrape (reading: Partial<GroupStats>, lags: { readonly topic: string, readonly partition: number, readonly records: number }[] | undefined = []) {
+  const figures: GroupStats = { partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: [], ...reading }
   const families = ingestFamilies({
-    topics: ['a', 'b'], source: { figures: () => figures }, stats: { written: 1, identical: 2, writtenBytes: 3 }, stores: new StoreFigures(),
+    topics: ['a', 'b'], source: { stats: () => figures }, stats: { written: 1, identical: 2, writtenBytes: 3 }, stores: new StoreStats(),
     watch: { ages: new Histogram([1]), visits: [] }, lags: async () => lags
   })
-  const scraped = parsePrometheus(await exposition(families, { processFigures: false }).metrics())
+  const scraped = parsePrometheus(await exposition(families, { processMetrics: false }).metrics())
   return (name: string): Record<string, number> =>
     Object.fromEntries(scraped.get(name)!.samples.map(({ labels, value }) => [Object.values(labels).join('/'), value]))
 }
@@ -42,10 +42,10 @@ await t.test('what was never committed has no committed offset; a lag that nobod
 
 await t.test('brokers that do not answer: not up, and no lag', async t => {
   const families = ingestFamilies({
-    topics: ['a'], source: { figures: () => ({ partitions: [partition('a', 0, 1n)], generation: 1, joins: 1, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: [] }) },
-    stats: { written: 0, identical: 0, writtenBytes: 0 }, stores: new StoreFigures(), watch: { ages: new Histogram([1]), visits: [] }, lags: async () => undefined
+    topics: ['a'], source: { stats: () => ({ partitions: [partition('a', 0, 1n)], generation: 1, joins: 1, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: [] }) },
+    stats: { written: 0, identical: 0, writtenBytes: 0 }, stores: new StoreStats(), watch: { ages: new Histogram([1]), visits: [] }, lags: async () => undefined
   })
-  const scraped = parsePrometheus(await exposition(families, { processFigures: false }).metrics())
+  const scraped = parsePrometheus(await exposition(families, { processMetrics: false }).metrics())
   t.equal(scraped.get('alert_stream_kafka_up')?.samples[0]?.value, 0)
   t.strictSame(scraped.get('alert_stream_kafka_lag_records')?.samples, [])
 })

@@ -72,7 +72,7 @@ await t.test('no rejection of a run is left unhandled, though nobody looks at it
   process.on('unhandledRejection', note)
   const fail = async (): Promise<never> => { await turns(1); throw testErrors.TEST_SERVER_DOWN('down') }
   const declare = (does: { open?: boolean, records?: boolean, step?: boolean, write?: boolean, bury?: boolean, flush?: boolean, close?: boolean }) => {
-    const builder = createGraph('g', { deadLetters: { kind: 'letters', bury: does.bury === true ? fail : async () => {} }, retry: { attempts: 2, baseMs: 0, maxMs: 0 } })
+    const builder = createGraph('g', { deadLetters: { kind: 'letters', write: does.bury === true ? fail : async () => {} }, retry: { attempts: 2, baseMs: 0, maxMs: 0 } })
     builder.source('numbers', {
       kind: 'numbers',
       async * records () { for (let n = 0; n < 20; n++) yield { value: n, bytes: 1, position: '' }; if (does.records === true) await fail() },

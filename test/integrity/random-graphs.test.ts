@@ -44,7 +44,7 @@ function declare (seed: number): Case {
 
   const builder = createGraph('random', {
     retry: quick,
-    ...(hasLetters ? { deadLetters: { kind: 'letters', bury: async (letter: DeadLetter) => { await pause(); letters.push(letter) } } } : {})
+    ...(hasLetters ? { deadLetters: { kind: 'letters', write: async (letter: DeadLetter) => { await pause(); letters.push(letter) } } } : {})
   })
   let nodes = 0
   const named = (what: string): string => { shape.push(what); return `${what}-${nodes++}` }

@@ -70,7 +70,7 @@ await t.test('a record of a batch settles only when the batch is durable', async
 await t.test('a dead letter settles only when its write is durable', async t => {
   const durable = Promise.withResolvers<void>()
   const numbers = new Numbers(1)
-  const builder = createGraph('g', { deadLetters: { kind: 'slow', bury: () => durable.promise } })
+  const builder = createGraph('g', { deadLetters: { kind: 'slow', write: () => durable.promise } })
   builder.source('numbers', numbers).step('picky', () => { throw bad() }).to('sink', new RecordingSink<never>())
   const run = builder.build().run()
   await until(() => run.meters().at(-1)?.inFlight === 1)
@@ -100,7 +100,7 @@ await t.test('a retryable error is retried, and is never dead-lettered', async t
   builder.source('numbers', numbers).to('sink', { kind: 'down', async write () { tries++; throw testErrors.TEST_SERVER_DOWN('down') } })
   t.match(await failureOf(builder.build().run().done), { code: 'TEST_SERVER_DOWN' })
   t.equal(tries, quick.attempts)
-  t.same(letters.letters, [])
+  t.same(letters.written, [])
   t.match(numbers.settlements.get('0'), [{ code: 'TEST_SERVER_DOWN' }])
 })
 
@@ -110,7 +110,7 @@ await t.test('a retryable error of a batch is never dead-lettered either', async
   const builder = createGraph('g', { deadLetters: letters, retry: quick })
   builder.source('numbers', numbers).toBatches('sink', { kind: 'down', async writeBatch () { throw testErrors.TEST_SERVER_DOWN('down') } }, { count: 4, ms: Infinity })
   t.match(await failureOf(builder.build().run().done), { code: 'TEST_SERVER_DOWN' })
-  t.same(letters.letters, [])
+  t.same(letters.written, [])
   t.ok([...numbers.settlements.values()].every(([failure]) => failure !== undefined))
 })
 
@@ -123,7 +123,7 @@ await t.test('one bad record in a batch takes no other with it', async t => {
   builder.source('numbers', numbers).toBatches('sink', sink, { count: 5, ms: Infinity })
   await builder.build().run().done
   t.same(sink.values, [0, 1, 2, 4, 5, 6, 7, 8, 9])
-  t.same(letters.letters.map(letter => letter.record.value), [3])
+  t.same(letters.written.map(letter => letter.record.value), [3])
   t.ok([...numbers.settlements.values()].every(times => times.length === 1 && times[0] === undefined))
 })
 
@@ -133,7 +133,7 @@ await t.test('a batch that a step cannot take loses none of its records: each is
   const builder = createGraph('g', { deadLetters: letters })
   builder.source('numbers', numbers).batch('batches', { count: 3, ms: Infinity }).step('picky', () => { throw bad() }).to('sink', new RecordingSink<never>())
   await builder.build().run().done
-  t.same(letters.letters.map(letter => letter.record.value), [0, 1, 2, 3, 4, 5])
+  t.same(letters.written.map(letter => letter.record.value), [0, 1, 2, 3, 4, 5])
 })
 
 await t.test('a failure in one branch of a fan-out is the record\'s outcome, though the others wrote it', async t => {

@@ -1,10 +1,10 @@
 import t from 'tap'
-import { GroupFigures } from '../../src/kafka/group-stats.ts'
+import { GroupStatsCollector } from '../../src/kafka/group-stats.ts'
 import { OffsetTracker } from '../../src/kafka/offset-tracker.ts'
 
 await t.test('the commit age grows from the first record on, begins anew with a commit that leaves something, and is 0 where nothing is left', async t => {
   let now = 1000
-  const figures = new GroupFigures(() => now)
+  const figures = new GroupStatsCollector(() => now)
   t.equal(figures.commitAge(false), 0)
   figures.delivered()
   now += 50
@@ -22,7 +22,7 @@ await t.test('the commit age grows from the first record on, begins anew with a 
 
 await t.test('what is no longer outstanding (its partition went to another) leaves no age behind', async t => {
   let now = 1000
-  const figures = new GroupFigures(() => now)
+  const figures = new GroupStatsCollector(() => now)
   figures.delivered()
   now += 50
   t.equal(figures.commitAge(false), 0)
@@ -32,7 +32,7 @@ await t.test('what is no longer outstanding (its partition went to another) leav
 })
 
 await t.test('lost records add up by partition', async t => {
-  const figures = new GroupFigures()
+  const figures = new GroupStatsCollector()
   figures.lose('a', 0, 5)
   figures.lose('a', 1, 1)
   figures.lose('a', 0, 2)

@@ -7,11 +7,11 @@ import { drive } from '../../src/pipeline/test-driver.ts'
 import { parsePrometheus } from '../support/prometheus.ts'
 import { quick, testErrors } from '../support/pipeline.ts'
 
-const textOf = (...families: Parameters<typeof exposition>[0]) => exposition(families, { processFigures: false }).metrics()
+const textOf = (...families: Parameters<typeof exposition>[0]) => exposition(families, { processMetrics: false }).metrics()
 
 await t.test('what has the figures is asked at each scrape', async t => {
   let bytes = 1
-  const registry = exposition([single('alert_stream_archived_bytes_total', () => bytes)], { processFigures: false })
+  const registry = exposition([single('alert_stream_archived_bytes_total', () => bytes)], { processMetrics: false })
   t.equal(await registry.metrics(), [
     '# HELP alert_stream_archived_bytes_total Bytes of the objects that were written, compressed.',
     '# TYPE alert_stream_archived_bytes_total counter',
@@ -59,14 +59,14 @@ await t.test('two registries of one process do not know each other', async t => 
 
 await t.test('one state is 1, the others 0', async t => {
   let state: RunState = 'created'
-  const registry = exposition([stateFamily(() => state)], { processFigures: false })
+  const registry = exposition([stateFamily(() => state)], { processMetrics: false })
   state = 'draining'
   t.strictSame(parsePrometheus(await registry.metrics()).get('alert_stream_state')?.samples.map(({ labels, value }) => [labels.state, value]),
     [['created', 0], ['running', 0], ['draining', 1], ['stopped', 0], ['failed', 0]])
 })
 
 await t.test('a graph\'s counts are those of its meters: nodes, failures, dead letters by reason, latencies, credits', async t => {
-  const builder = createGraph('test', { retry: quick, deadLetters: { kind: 'bin', bury: async () => {} } })
+  const builder = createGraph('test', { retry: quick, deadLetters: { kind: 'bin', write: async () => {} } })
   const none: Source<number> = { kind: 'none', async * records () {} }
   builder.source('numbers', none)
     .step('picky', (n, { attempt }) => {

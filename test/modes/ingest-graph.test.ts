@@ -75,7 +75,7 @@ await t.test('each kind of bad record is buried by the node that finds it, and s
   await driver.finish()
   t.ok(outcomes.every(({ failure }) => failure === undefined))
   t.equal(driver.sink('archive').values.length, values.length)
-  const letters = driver.deadLetters!.letters.map(({ node, error, record }) => [(record.value as KafkaRecord).value, node, (error as { code?: string }).code] as const)
+  const letters = driver.deadLetters!.written.map(({ node, error, record }) => [(record.value as KafkaRecord).value, node, (error as { code?: string }).code] as const)
   t.strictSame(values.map(value => letters.find(([buried]) => buried === value)?.slice(1)), [
     ['unframe', 'FRAME_EMPTY'], ['unframe', 'FRAME_TOO_SHORT'], ['unframe', 'FRAME_BAD_MAGIC'],
     ['capture-schema', 'UNKNOWN_SCHEMA'], ['capture-schema', 'SCHEMA_INVALID'], ['capture-schema', 'DATUM_INVALID']
@@ -86,7 +86,7 @@ await t.test('a schema id that means another schema in the archive is given up a
   const { driver } = await driven(t, async () => { throw storeErrors.ARCHIVE_CONFLICT('other') })
   t.match((await driver.source<KafkaRecord>('kafka').push(record(frameOf(1n)))).failure, { code: 'SCHEMA_ID_REUSED' })
   t.match(await failureOf(driver.run.done), { code: 'SCHEMA_ID_REUSED' })
-  t.strictSame(driver.deadLetters!.letters, [])
+  t.strictSame(driver.deadLetters!.written, [])
   t.match(driver.run.meters().find(({ node }) => node === 'capture-schema'), { failed: 1, retried: 0, deadLettered: 0 })
 })
 

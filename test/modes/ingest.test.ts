@@ -198,10 +198,10 @@ await t.test('the admin port tells state, counts and lag while it runs', async t
   const ingest = startCli(t, ingestArgs(at, '--admin-port', '0'))
   const [, port] = await ingest.waitFor(/"port":(\d+)/)
   const url = `http://127.0.0.1:${port}`
-  await whileRunning(ingest, async () => (await (await fetch(`${url}/status`)).json() as { facts: { written?: number } }).facts.written === 6)
+  await whileRunning(ingest, async () => (await (await fetch(`${url}/status`)).json() as { stats: { written?: number } }).stats.written === 6)
   t.equal((await fetch(`${url}/livez`)).status, 200)
   t.equal((await fetch(`${url}/readyz`)).status, 200)
-  await whileRunning(ingest, async () => (await (await fetch(`${url}/status`)).json() as { facts: { lag?: number } }).facts.lag === 0)
+  await whileRunning(ingest, async () => (await (await fetch(`${url}/status`)).json() as { stats: { lag?: number } }).stats.lag === 0)
   const metrics = await (await fetch(`${url}/metrics`)).text()
   t.match(metrics, /^alert_stream_records_out_total\{node="archive"\} 6$/m)
   t.match(metrics, /^alert_stream_kafka_lag_records\{topic="[^"]+",partition="0"\} 0$/m)

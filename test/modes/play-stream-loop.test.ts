@@ -32,7 +32,7 @@ await t.test('in a loop it waits for the static topic, not ready meanwhile, play
   await cli.waitFor(/^pass 3: .*\n/m)
   t.strictSame(JSON.parse(await get('/readyz')), { ready: true, checks: { run: 'ok', broker: 'ok', 'static-topic': 'ok' } })
   t.match(JSON.parse(await get('/status')), {
-    state: 'running', graph: { graph: 'play-stream' }, facts: { lastPass: { alerts: 30 } }, nodes: [{ node: 'static-topic' }, { node: 'pace' }, { node: 'simulated-topic' }]
+    state: 'running', graph: { graph: 'play-stream' }, stats: { lastPass: { alerts: 30 } }, nodes: [{ node: 'static-topic' }, { node: 'pace' }, { node: 'simulated-topic' }]
   })
   t.match(await get('/metrics'), /^alert_stream_records_out_total\{node="simulated-topic"\} \d+$/m)
   t.match(await get('/metrics'), /^alert_stream_passes_total\{outcome="whole"\} \d+$/m)

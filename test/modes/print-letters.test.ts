@@ -37,7 +37,7 @@ const root = join(await tempDir(t), 'letters')
 const url = storeUrl(root)
 for (const sink of [kafkaDeadLetters({ connection, topic, createTopic: { partitions: 1, replicas: 1 } }), storeDeadLetters({ url, open: async log => openStore(url, { log }) })]) {
   await sink.open?.(contextOf())
-  for (const letter of dead) await sink.bury(letter)
+  for (const letter of dead) await sink.write(letter)
   await sink.close?.()
 }
 
@@ -93,7 +93,7 @@ await t.test('letters and alerts of one topic are told apart; --follow prints le
   const sink = kafkaDeadLetters({ connection, topic: own })
   await sink.open?.(contextOf())
   await produce(connection, own, [alerts.record(5n, 0)])
-  await sink.bury(dead[1]!)
+  await sink.write(dead[1]!)
   await sink.close?.()
   const { code, stdout } = await follow.finished
   t.equal(code, 0)

@@ -39,7 +39,7 @@ await t.test('latencies beyond every bucket are kept', async t => {
 
 await t.test('dead letters are counted by reason', async t => {
   const meter = new Meter('n')
-  for (const code of ['A', 'B', 'A']) meter.bury(code)
+  for (const code of ['A', 'B', 'A']) meter.countDeadLetter(code)
   t.match(meter.read(), { deadLettered: 3, reasons: { A: 2, B: 1 } })
 })
 

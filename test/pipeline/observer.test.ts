@@ -17,7 +17,7 @@ function observed (declare: (numbers: Port<number>) => void, options: RunOptions
     settled: ({ value }, failure) => { heard.push(`settled ${String(value)}${failure === undefined ? '' : ` ${failure.message}`}`) }
   }
   const keep = (fields: object, msg: string): void => { lines.push({ ...fields, msg }) }
-  const builder = createGraph('test', { retry: quick, deadLetters: { kind: 'bin', bury: async () => {} } })
+  const builder = createGraph('test', { retry: quick, deadLetters: { kind: 'bin', write: async () => {} } })
   declare(builder.source('numbers', { kind: 'none', async * records () {} }))
   const driver = drive(builder.build(), { observer, log: { debug () {}, info: keep, warn: keep, error: keep }, ...options })
   return { driver, heard, lines, push: (...values: number[]) => Promise.all(values.map(value => driver.source<number>('numbers').push(value))) }
@@ -62,7 +62,7 @@ await t.test('log lines about a record carry the facts that the run was given, o
       if (attempt === 1) throw down()
       return text
     }).to('sink', new RecordingSink<string>()),
-    { facts: (record, value) => ({ number: record.value, text: value }) }
+    { logFields: (record, value) => ({ number: record.value, text: value }) }
   )
   await push(1)
   await push(2)
@@ -75,7 +75,7 @@ await t.test('log lines about a record carry the facts that the run was given, o
 })
 
 await t.test('a batch that falls apart is told with its first record', async t => {
-  const { driver, lines, push } = observed(port => port.toBatches('sink', new RecordingSink<number>(), { count: 2 }), { facts: record => ({ number: record.value }) })
+  const { driver, lines, push } = observed(port => port.toBatches('sink', new RecordingSink<number>(), { count: 2 }), { logFields: record => ({ number: record.value }) })
   driver.sink<number>('sink').fail = n => n === 2 ? bad() : undefined
   await push(1, 2)
   await driver.finish()

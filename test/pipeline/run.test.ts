@@ -17,7 +17,7 @@ function graph (does: { source?: Does, sink?: Does, letters?: Does } = {}, write
   const calls: string[] = []
   const states: RunState[] = []
   const source: Source<number> & { settlements: Numbers['settlements'] } = Object.assign(new Numbers(count), noted(calls, 'source', does.source))
-  const builder = createGraph('test', { deadLetters: { kind: 'letters', ...noted(calls, 'letters', does.letters), async bury () {} } })
+  const builder = createGraph('test', { deadLetters: { kind: 'letters', ...noted(calls, 'letters', does.letters), async write () {} } })
   builder.source('source', source).to('sink', { kind: 'sink', ...noted(calls, 'sink', does.sink), write })
   const start = (settleMs = 2000) => {
     const run = builder.build().run({ settleMs })

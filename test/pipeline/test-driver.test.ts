@@ -5,7 +5,7 @@ import { failureOf, testErrors, turns, until } from '../support/pipeline.ts'
 
 function graph () {
   const broker = (): never => { throw new Error('a test never comes here') }
-  const builder = createGraph('real', { deadLetters: { kind: 'topic', bury: broker } })
+  const builder = createGraph('real', { deadLetters: { kind: 'topic', write: broker } })
   const port = builder.source<number>('topic', { kind: 'broker', records: broker, open: broker }, { records: 4 }).step('plus', n => n + 1)
   port.to('store', { kind: 'store', open: broker, write: broker })
   port.toBatches('log', { kind: 'log', open: broker, writeBatch: broker }, { count: 2 })
@@ -64,8 +64,8 @@ await t.test('many idle waits leave no listeners behind', async t => {
 await t.test('dead letters stay in memory, and can be made to fail', async t => {
   const letters = new RecordingDeadLetters()
   letters.fail = () => testErrors.TEST_BAD_RECORD('full')
-  await t.rejects(letters.bury({} as never), { code: 'TEST_BAD_RECORD' })
-  t.same(letters.letters, [])
+  await t.rejects(letters.write({} as never), { code: 'TEST_BAD_RECORD' })
+  t.same(letters.written, [])
 })
 
 await t.test('a wrong node name says what there is', async t => {

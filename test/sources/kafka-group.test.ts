@@ -255,7 +255,7 @@ await t.test('where retention has deleted what was to be read, it goes on with t
   await source.open?.(context)
   const rest = pull(source, context)
   await rest.until(() => rest.records.length === 8)
-  t.match(source.figures(), { lost: [{ topic, partition: 0, records: 7 }], joins: 1, partitions: [{ topic, partition: 0, settled: 20n }] })
+  t.match(source.stats(), { lost: [{ topic, partition: 0, records: 7 }], joins: 1, partitions: [{ topic, partition: 0, settled: 20n }] })
   await finish(source, rest)
   t.strictSame(rest.records.map(({ value }) => value.offset), Array.from({ length: 8 }, (_, index) => BigInt(12 + index)))
   t.strictSame(warnings, [{ topic, partition: 0, wanted: '5', start: '12', lost: 7 }])

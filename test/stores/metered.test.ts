@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { metered, openFileStore, storeErrors, StoreFigures, type ObjectStore } from '../../src/stores/index.ts'
+import { metered, openFileStore, storeErrors, StoreStats, type ObjectStore } from '../../src/stores/index.ts'
 import { tempDir } from '../support/stack.ts'
 
 const meta = { contentType: 'text/plain', crc32c: 0 }
-const told = (figures: StoreFigures) => Object.fromEntries(figures.read().map(({ store, operation, outcome, histogram }) => [`${store} ${operation} ${outcome}`, histogram.count]))
+const told = (figures: StoreStats) => Object.fromEntries(figures.read().map(({ store, operation, outcome, histogram }) => [`${store} ${operation} ${outcome}`, histogram.count]))
 
 await t.test('puts and gets are counted by how they end, and give what the store gives', async t => {
-  const figures = new StoreFigures()
+  const figures = new StoreStats()
   const store = metered(await openFileStore(join(await tempDir(t), 'store')), 'alerts', figures)
   t.equal(await store.put('a', Buffer.from('1'), meta), 'written')
   t.equal(await store.put('a', Buffer.from('1'), meta), 'identical')
@@ -31,14 +31,14 @@ await t.test('puts and gets are counted by how they end, and give what the store
 await t.test('it is the store that it wraps: URL, and failures as they are', async t => {
   const error = storeErrors.STORE_FULL('full')
   const inner = { url: 'file:///x', put: async () => { throw error }, check: async () => { throw error } } as unknown as ObjectStore
-  const store = metered(inner, 'schemas', new StoreFigures())
+  const store = metered(inner, 'schemas', new StoreStats())
   t.equal(store.url, 'file:///x')
   await t.rejects(store.put('a', Buffer.alloc(0), meta), error)
   await t.rejects(store.check(), error)
 })
 
 await t.test('two names over one store are told apart', async t => {
-  const figures = new StoreFigures()
+  const figures = new StoreStats()
   const store = await openFileStore(join(await tempDir(t), 'store'))
   await metered(store, 'alerts', figures).get('x')
   await metered(store, 'schemas', figures).get('x')
