@@ -1,5 +1,6 @@
 // What must be true of deploy/acls.json for Strimzi to take its rules as they are, and for nobody to get more than the design gives.
-const operations = ['All', 'Read', 'Write', 'Create', 'Delete', 'Alter', 'Describe', 'ClusterAction', 'DescribeConfigs', 'AlterConfigs', 'IdempotentWrite']
+const operations = ['All', 'Read', 'Write', 'Create', 'Delete', 'Alter', 'Describe', 'ClusterAction', 'DescribeConfigs', 'AlterConfigs',
+  'IdempotentWrite']
 const reading = ['Describe', 'DescribeConfigs', 'Read']
 
 interface Rule { resource?: { type?: unknown, name?: unknown, patternType?: unknown }, operations?: unknown, host?: unknown }
@@ -18,7 +19,8 @@ export function faultsOf (table: { readonly superUsers?: readonly User[], readon
     if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(who)) faults.push(`${who}: not a name that Kubernetes takes`)
     if (names.has(user.name)) faults.push(`${who}: twice`)
     names.add(user.name)
-    if (user.authentication !== 'tls' && user.authentication !== 'scram-sha-512') faults.push(`${who}: authentication ${String(user.authentication)}`)
+    if (user.authentication !== 'tls' && user.authentication !== 'scram-sha-512')
+      faults.push(`${who}: authentication ${String(user.authentication)}`)
     if (typeof user.about !== 'string' || user.about === '') faults.push(`${who}: nothing says what it is about`)
   }
   for (const user of users) {
@@ -39,10 +41,12 @@ function ruleFaults ({ resource = {}, operations: allowed, host }: Rule): string
   if (patternType !== 'literal' && patternType !== 'prefix') faults.push(`${what}: patternType ${String(patternType)}`)
   if (host !== '*') faults.push(`${what}: host ${String(host)}`)
   if (list.length === 0) faults.push(`${what}: no operation`)
-  for (const operation of list) if (!operations.includes(String(operation))) faults.push(`${what}: no operation of Kafka: ${String(operation)}`)
+  for (const operation of list)
+    if (!operations.includes(String(operation))) faults.push(`${what}: no operation of Kafka: ${String(operation)}`)
   if (new Set(list).size < list.length) faults.push(`${what}: an operation twice`)
   const wide = name === '*' || (typeof name === 'string' && patternType === 'prefix' && name.length < 4)
-  if (wide && !(type === 'topic' && list.every(operation => reading.includes(String(operation))))) faults.push(`${what}: more than reading, on all of them`)
+  if (wide && !(type === 'topic' && list.every(operation => reading.includes(String(operation)))))
+    faults.push(`${what}: more than reading, on all of them`)
   if (type === 'topic' && list.includes('All')) faults.push(`${what}: everything on a topic`)
   return faults
 }

@@ -1,4 +1,5 @@
-// What a check of the deployment is, and what it is given to work with. Groups of checks live in groups/NAME.ts, one line each in groups/index.ts.
+// What a check of the deployment is, and what it is given to work with. Groups of checks live in groups/NAME.ts, one line each in
+// groups/index.ts.
 import type { Environment, Progress, ToolOptions, ToolResult } from '../../src/devstack/tools.ts'
 import type { ToolName } from './tools/index.ts'
 
@@ -26,8 +27,8 @@ export interface Group {
   /** How many of its checks run at the same time, default one; they are reported in order all the same. */
   readonly atOnce?: number
   /**
-   * Its checks, in the order in which they run. Should find what there is to check and leave the work to `run`: where a tool is missing, it is
-   * called to count what could not be checked.
+   * Its checks, in the order in which they run. Should find what there is to check and leave the work to `run`: where a tool is missing, it
+   * is called to count what could not be checked.
    */
   checks (context: Context): Promise<readonly Check[]>
 }

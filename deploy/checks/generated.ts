@@ -12,7 +12,9 @@ import { foldersOf } from './terraform/tofu.ts'
 import { Toolbox } from './tools/index.ts'
 
 /** Writes what is not current; resolves with the paths. */
-export async function writeGenerated ({ root, env, cacheDir, signal, progress }: Pick<Context, 'root' | 'env' | 'cacheDir' | 'signal' | 'progress'>): Promise<string[]> {
+export async function writeGenerated (
+  { root, env, cacheDir, signal, progress }: Pick<Context, 'root' | 'env' | 'cacheDir' | 'signal' | 'progress'>
+): Promise<string[]> {
   const toolbox = new Toolbox({ cacheDir, env, progress, signal })
   const context: Pick<Context, 'tool' | 'must' | 'env'> = {
     env,
@@ -20,10 +22,13 @@ export async function writeGenerated ({ root, env, cacheDir, signal, progress }:
     must: programs(env, signal).must
   }
   const wanted = new Map<string, string>()
-  for (const environment of await environmentNames(root)) wanted.set(umbrellaFile(root, environment), await composeUmbrella(root, environment))
-  for (const { folder, library } of await findCharts(root)) if (!library) wanted.set(join(folder, 'README.md'), await readme(context, folder))
+  for (const environment of await environmentNames(root))
+    wanted.set(umbrellaFile(root, environment), await composeUmbrella(root, environment))
+  for (const { folder, library } of await findCharts(root))
+    if (!library) wanted.set(join(folder, 'README.md'), await readme(context, folder))
   const terraform = join(root, 'deploy', 'terraform')
-  for (const folder of await foldersOf(terraform)) wanted.set(join(terraform, folder, 'README.md'), await readmeOf(context, join(terraform, folder)))
+  for (const folder of await foldersOf(terraform))
+    wanted.set(join(terraform, folder, 'README.md'), await readmeOf(context, join(terraform, folder)))
   const written: string[] = []
   for (const [path, text] of wanted) {
     if ((await readFile(path, 'utf8').catch(() => '')).trim() === text.trim()) continue

@@ -38,9 +38,15 @@ interface KafkaSpec { readonly kafka: { readonly authorization?: { readonly type
 export function usersOf (objects: readonly KubernetesObject[]): Users {
   const users = objects.filter(({ kind }) => kind === 'KafkaUser').map(({ metadata, spec }) => {
     const { authentication, authorization } = spec as KafkaUserSpec
-    return { name: metadata.name, authentication: authentication?.type ?? 'none', rules: authorization === undefined ? undefined : (authorization.acls ?? []).flatMap(lines).sort() }
+    return {
+      name: metadata.name,
+      authentication: authentication?.type ?? 'none',
+      rules: authorization === undefined ? undefined : (authorization.acls ?? []).flatMap(lines).sort()
+    }
   })
-  const superUsers = objects.filter(({ kind }) => kind === 'Kafka').flatMap(({ spec }) => (spec as KafkaSpec).kafka.authorization?.superUsers ?? [])
+  const superUsers = objects.filter(({ kind }) => kind === 'Kafka').flatMap(({ spec }) =>
+    (spec as KafkaSpec).kafka.authorization?.superUsers ?? []
+  )
   return { users, superUsers }
 }
 
@@ -66,13 +72,15 @@ export function differences ({ users, superUsers }: Users, table: Table): string
   for (const { name, authentication } of table.superUsers) {
     const found = users.filter(user => user.name === name)
     if (found.length !== 1) faults.push(`${name}: rendered ${found.length} times`)
-    for (const user of found) if (user.authentication !== authentication) faults.push(`${name}: comes in by ${user.authentication}, not by ${authentication}`)
+    for (const user of found)
+      if (user.authentication !== authentication) faults.push(`${name}: comes in by ${user.authentication}, not by ${authentication}`)
     // A super user's certificate names it, and nothing else: Strimzi issues them with that subject.
     if (!superUsers.includes(`CN=${name}`)) faults.push(`${name}: Kafka does not know it as a super user`)
   }
   const known = [...table.users, ...table.superUsers].map(({ name }) => name)
   for (const { name } of users) if (!known.includes(name)) faults.push(`${name}: is not in the table`)
-  for (const principal of superUsers) if (!table.superUsers.some(({ name }) => principal === `CN=${name}`)) faults.push(`${principal}: is a super user, but not in the table`)
+  for (const principal of superUsers)
+    if (!table.superUsers.some(({ name }) => principal === `CN=${name}`)) faults.push(`${principal}: is a super user, but not in the table`)
   return faults
 }
 

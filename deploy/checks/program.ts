@@ -1,5 +1,5 @@
-// What the charts hand to our program, read by the program's own tables: the mode, every flag and every variable has to be one that this mode takes,
-// with a value that it takes, and every file that is named has to be mounted. So neither the charts nor the program can drift.
+// What the charts hand to our program, read by the program's own tables: the mode, every flag and every variable has to be one that this
+// mode takes, with a value that it takes, and every file that is named has to be mounted. So neither the charts nor the program can drift.
 import { readFile } from 'node:fs/promises'
 import { isAbsolute, join, posix } from 'node:path'
 import { readCommandLine } from '../../src/cli/command-line.ts'
@@ -32,7 +32,11 @@ export function isOurs ({ image = '' }: Pick<Container, 'image'>): boolean {
 /** The environment of a Containerfile's last stage. */
 export function imageEnv (containerfile: string): Record<string, string> {
   const stage = containerfile.replaceAll(/\\\n/g, ' ').split(/^FROM /m).at(-1) ?? ''
-  return Object.fromEntries([...stage.matchAll(/^ENV (.*)$/gm)].flatMap(([, line = '']) => [...line.matchAll(/(\w+)=(\S*)/g)].map(([, name = '', value = '']) => [name, value])))
+  return Object.fromEntries(
+    [...stage.matchAll(/^ENV (.*)$/gm)].flatMap(([, line = '']) =>
+      [...line.matchAll(/(\w+)=(\S*)/g)].map(([, name = '', value = '']) => [name, value])
+    )
+  )
 }
 
 /** What every container of ours gets from the image itself. */
@@ -54,7 +58,9 @@ export function modesOf (objects: readonly KubernetesObject[]): string[] {
 
 /** What is wrong with a container of ours; one line each. Nothing connects to anything. */
 export async function containerFaults (container: Container, pod: Pod, image: Image, find = findMode): Promise<string[]> {
-  const words = container.command?.[0] === 'alert-stream' ? [...container.command.slice(1), ...container.args ?? []] : [...container.args ?? []]
+  const words = container.command?.[0] === 'alert-stream' ?
+    [...container.command.slice(1), ...container.args ?? []] :
+    [...container.args ?? []]
   // What a helm test runs inside the image besides the program is that test's own, and so is a script of a chart's.
   if (container.command !== undefined && container.command[0] !== 'alert-stream') {
     const script = container.command[0] === 'node' && container.command.at(-1) === '--eval'
@@ -120,7 +126,10 @@ function environmentOf ({ env = [] }: Container, { flags }: Mode<Flags>, image: 
       default: return 'from-the-cluster'
     }
   }
-  return { ...image.env, ...Object.fromEntries(env.map(({ name, value, valueFrom }) => [name, valueFrom === undefined ? value ?? '' : fitting(name)])) }
+  return {
+    ...image.env,
+    ...Object.fromEntries(env.map(({ name, value, valueFrom }) => [name, valueFrom === undefined ? value ?? '' : fitting(name)]))
+  }
 }
 
 /** `$(NAME)` as the kubelet replaces it. */
@@ -139,15 +148,25 @@ function fileFaults (args: readonly string[], container: Container, { spec }: Po
   ].map(value => value.replace(/^file:\/\//, ''))
   // A path of a URL is none in the file system.
   const named = args.filter(word => /^--(path-prefix|[\w-]*url)=/.test(word)).map(word => word.replace(/^--[^=]*=/, ''))
-  const paths = [...new Set(values)].filter(value => isAbsolute(value) && !named.includes(value) && !(container.env ?? []).some(({ name, value: own }) => /PATH_PREFIX|URL/.test(name) && own === value))
+  const paths = [...new Set(values)].filter(value =>
+    isAbsolute(value) && !named.includes(value) &&
+    !(container.env ?? []).some(({ name, value: own }) => /PATH_PREFIX|URL/.test(name) && own === value)
+  )
   return paths.flatMap(path => {
-    const mount = container.volumeMounts?.filter(({ mountPath }) => isBelow(path, mountPath)).sort((a, b) => b.mountPath.length - a.mountPath.length)[0]
-    if (mount === undefined) return image.folders.some(folder => isBelow(path, folder)) ? [] : [`${path}: nothing is mounted there, and the image has no such folder`]
+    const mount = container.volumeMounts?.filter(({ mountPath }) => isBelow(path, mountPath)).sort((a, b) =>
+      b.mountPath.length - a.mountPath.length
+    )[0]
+    if (mount === undefined)
+      return image.folders.some(folder => isBelow(path, folder)) ?
+        [] :
+        [`${path}: nothing is mounted there, and the image has no such folder`]
     const volume = spec.volumes?.find(({ name }) => name === mount.name)
     if (volume === undefined) return [`${path}: there is no volume ${mount.name}`]
     const { items } = (volume.secret ?? volume.configMap ?? {}) as { readonly items?: ReadonlyArray<{ readonly path: string }> }
     const inside = posix.relative(mount.mountPath, path)
-    return items === undefined || inside === '' || items.some(item => item.path === inside) ? [] : [`${path}: the volume ${mount.name} has no file ${inside}`]
+    return items === undefined || inside === '' || items.some(item => item.path === inside) ?
+      [] :
+      [`${path}: the volume ${mount.name} has no file ${inside}`]
   })
 }
 
@@ -155,7 +174,13 @@ function isBelow (path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`)
 }
 
-interface Ports { readonly adminPort?: number, readonly adminHost?: string, readonly listenPort?: number, readonly listenHost?: string, readonly drainSeconds?: number }
+interface Ports {
+  readonly adminPort?: number
+  readonly adminHost?: string
+  readonly listenPort?: number
+  readonly listenHost?: string
+  readonly drainSeconds?: number
+}
 
 /** Probes and Services find the ports by name; the program has to listen there, and not for itself only. */
 function portFaults ({ adminPort, adminHost, listenPort, listenHost }: Ports, { ports = [] }: Container): string[] {
@@ -173,5 +198,7 @@ function portFaults ({ adminPort, adminHost, listenPort, listenHost }: Ports, { 
 /** The pod is given longer than the program takes to drain, or it is killed over its work. */
 function graceFaults ({ drainSeconds }: Ports, { spec }: Pod): string[] {
   const grace = spec.terminationGracePeriodSeconds ?? 30
-  return drainSeconds !== undefined && grace <= drainSeconds ? [`terminationGracePeriodSeconds is ${grace}, and the program drains for up to ${drainSeconds} s`] : []
+  return drainSeconds !== undefined && grace <= drainSeconds ?
+    [`terminationGracePeriodSeconds is ${grace}, and the program drains for up to ${drainSeconds} s`] :
+    []
 }

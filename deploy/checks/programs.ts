@@ -11,5 +11,8 @@ export function programs (env: Environment, signal: AbortSignal): Pick<Context, 
 export function done (program: string, args: readonly string[], { code, stdout, stderr }: ToolResult, lines?: number): string {
   if (code === 0) return stdout
   const said = stdout + stderr
-  throw new Fault(`${[program.split('/').at(-1), ...args].join(' ')}: exit code ${code ?? 'unknown'}`, lines === undefined ? said : said.split('\n').slice(-lines).join('\n'))
+  throw new Fault(
+    `${[program.split('/').at(-1), ...args].join(' ')}: exit code ${code ?? 'unknown'}`,
+    lines === undefined ? said : said.split('\n').slice(-lines).join('\n')
+  )
 }

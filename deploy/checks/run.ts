@@ -1,6 +1,7 @@
-// `npm run check:deploy`: all checks of what is in deploy/, by the real tools. Options: --only GROUP,... | --without GROUP,... (also by the variable
-// ALERT_STREAM_CHECKS_WITHOUT, for a machine that is too slow for one) | --list | --crds DIR | --write. Prints a line for each check and ends with `N passed, N failed, N skipped`; exit code 1 where one failed or none passed. Whatever ends it, no process stays behind.
-// --write checks nothing: it makes anew what in deploy/ is made from something else there.
+// `npm run check:deploy`: all checks of what is in deploy/, by the real tools. Options: --only GROUP,... | --without GROUP,... (also by the
+// variable ALERT_STREAM_CHECKS_WITHOUT, for a machine that is too slow for one) | --list | --crds DIR | --write. Prints a line for each
+// check and ends with `N passed, N failed, N skipped`; exit code 1 where one failed or none passed. Whatever ends it, no process stays
+// behind. --write checks nothing: it makes anew what in deploy/ is made from something else there.
 import { access } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -10,7 +11,8 @@ import { groups } from './groups/index.ts'
 import { Runner } from './runner.ts'
 
 const root = join(import.meta.dirname, '..', '..')
-const usage = `npm run check:deploy [-- --only GROUP,... | --without GROUP,... | --list | --crds DIR | --write]\n\n${groups.map(({ name, about }) => `  ${name.padEnd(12)} ${about}\n`).join('')}`
+const groupLines = groups.map(({ name, about }) => `  ${name.padEnd(12)} ${about}\n`).join('')
+const usage = `npm run check:deploy [-- --only GROUP,... | --without GROUP,... | --list | --crds DIR | --write]\n\n${groupLines}`
 
 interface Options {
   readonly only: readonly string[] | undefined

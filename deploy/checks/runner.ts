@@ -1,5 +1,6 @@
-// Runs groups of checks one after the other and counts. A group whose tool is missing counts as failed in CI and as skipped elsewhere; a stop
-// ends the children that run, cleans up and counts as a failure. Temporary files of all programs are in one folder, which goes at the end.
+// Runs groups of checks one after the other and counts. A group whose tool is missing counts as failed in CI and as skipped elsewhere; a
+// stop ends the children that run, cleans up and counts as a failure. Temporary files of all programs are in one folder, which goes at the
+// end.
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -44,7 +45,10 @@ export class Runner {
     this.#options = options
   }
 
-  /** Runs the groups of these names, by default all; those that are left out count as skipped. That a group claims everything is looked at in any case. */
+  /**
+   * Runs the groups of these names, by default all; those that are left out count as skipped. That a group claims everything is looked at
+   * in any case.
+   */
   async run (groups: readonly Group[], only?: readonly string[], without: readonly string[] = []): Promise<Readonly<Counts>> {
     const { signal, cacheDir, progress } = this.#options
     const scratch = await mkdtemp(join(tmpdir(), 'check-deploy-'))
@@ -53,12 +57,24 @@ export class Runner {
     const toolbox = new Toolbox({ cacheDir, env, progress, signal })
     const surroundings: Surroundings = { env, tool: this.#options.tool ?? (async name => await toolbox.tool(name)) }
     try {
-      this.#report(await outcomeOf({ title: 'everything in deploy/ is checked by a group', run: async () => { await this.#claimed(groups) } }))
+      this.#report(
+        await outcomeOf({
+          title: 'everything in deploy/ is checked by a group',
+          run: async () => {
+            await this.#claimed(groups)
+          }
+        })
+      )
       for (const group of groups) {
         if (only !== undefined && !only.includes(group.name)) continue
         if (signal.aborted) break
         if (without.includes(group.name)) {
-          this.#report(await outcomeOf({ title: group.about, run: async () => await Promise.resolve({ skipped: `the group ${group.name} was left out` }) }))
+          this.#report(
+            await outcomeOf({
+              title: group.about,
+              run: async () => await Promise.resolve({ skipped: `the group ${group.name} was left out` })
+            })
+          )
           continue
         }
         await this.#group(group, join(scratch, group.name), surroundings)
@@ -93,7 +109,8 @@ export class Runner {
       const waiting = [...await this.#checksOf(group, context)]
       const running: Array<Promise<Outcome>> = []
       while (waiting.length + running.length > 0) {
-        while (!signal.aborted && waiting.length > 0 && running.length < (group.atOnce ?? 1)) running.push(outcomeOf(waiting.shift() as Check))
+        while (!signal.aborted && waiting.length > 0 && running.length < (group.atOnce ?? 1))
+          running.push(outcomeOf(waiting.shift() as Check))
         const first = running.shift()
         if (first === undefined) break
         this.#report(await first)
@@ -122,7 +139,10 @@ export class Runner {
     const why = missing.map(({ message }) => message).join('; ')
     try {
       const checks = await group.checks(context)
-      if (missing.length === 0) return checks.length > 0 ? checks : [failing(`${group.name} has something to check`, new Fault('it has no checks'))]
+      if (missing.length === 0)
+        return checks.length > 0 ?
+          checks :
+          [failing(`${group.name} has something to check`, new Fault('it has no checks'))]
       return checks.map(({ title }) => this.#without(title, why))
     } catch (error) {
       if (this.#options.signal.aborted) return []
@@ -133,7 +153,9 @@ export class Runner {
 
   #without (title: string, why: string): Check {
     // On a machine of somebody's own, a lack is no fault of what is checked; CI has no excuse.
-    return this.#options.env.CI === 'true' ? failing(title, new Fault(why)) : { title, run: async () => await Promise.resolve({ skipped: why }) }
+    return this.#options.env.CI === 'true' ?
+      failing(title, new Fault(why)) :
+      { title, run: async () => await Promise.resolve({ skipped: why }) }
   }
 
   #report ({ title, ms, ...outcome }: Outcome): void {
@@ -154,7 +176,11 @@ export class Runner {
     this.#counts.failed++
     const { write } = this.#options
     write(`not ok - ${title}`)
-    const said = error instanceof Fault || error instanceof ToolMissing ? error.message : error instanceof Error ? error.stack ?? error.message : String(error)
+    const said = error instanceof Fault || error instanceof ToolMissing ?
+      error.message :
+      error instanceof Error ?
+      error.stack ?? error.message :
+      String(error)
     const words = error instanceof Fault && error.words !== '' ? `\n${error.words}` : ''
     for (const line of `${said}${words}`.trimEnd().split('\n').filter(line => !NOISE.test(line))) write(`    ${line}`)
   }

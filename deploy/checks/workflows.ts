@@ -1,10 +1,12 @@
-// What a linter of workflows does not ask for: actions by their full commit (a tag can be moved), with the version beside it for people, and
-// rights that are named job by job.
+// What a linter of workflows does not ask for: actions by their full commit (a tag can be moved), with the version beside it for people,
+// and rights that are named job by job.
 import { parse } from 'yaml'
 
 interface Workflow {
   readonly permissions?: unknown
-  readonly jobs?: Readonly<Record<string, { readonly 'permissions'?: unknown, readonly 'timeout-minutes'?: unknown, readonly 'uses'?: string }>>
+  readonly jobs?: Readonly<
+    Record<string, { readonly 'permissions'?: unknown, readonly 'timeout-minutes'?: unknown, readonly 'uses'?: string }>
+  >
 }
 
 export function workflowFaults (text: string): string[] {

@@ -13,11 +13,22 @@ const label = (name: string): string => `org.opencontainers.image.${name}`
 const config: ImageConfig = {
   User: '10001:10001', Entrypoint: ['alert-stream'], Cmd: ['--help'], Healthcheck: { Test: ['CMD', 'alert-stream', 'healthcheck'] },
   Env: [
-    'PATH=/usr/bin', 'NODE_ENV=production', 'HOME=/tmp', 'ALERT_STREAM_ADMIN_HOST=0.0.0.0', 'ALERT_STREAM_ADMIN_PORT=9600', 'ALERT_STREAM_LISTEN_HOST=0.0.0.0',
+    'PATH=/usr/bin',
+    'NODE_ENV=production',
+    'HOME=/tmp',
+    'ALERT_STREAM_ADMIN_HOST=0.0.0.0',
+    'ALERT_STREAM_ADMIN_PORT=9600',
+    'ALERT_STREAM_LISTEN_HOST=0.0.0.0',
     'ALERT_STREAM_SCHEMA_PACKAGE=/usr/share/alert-stream/schemas', 'ALERT_STREAM_REVISION=abc'
   ],
   Labels: {
-    [label('title')]: 'a', [label('description')]: 'b', [label('source')]: 'c', [label('created')]: 'd', [label('licenses')]: 'MIT', [label('version')]: '1.2.3', [label('revision')]: 'abc'
+    [label('title')]: 'a',
+    [label('description')]: 'b',
+    [label('source')]: 'c',
+    [label('created')]: 'd',
+    [label('licenses')]: 'MIT',
+    [label('version')]: '1.2.3',
+    [label('revision')]: 'abc'
   }
 }
 
@@ -45,17 +56,39 @@ await t.test('an image that is as decided has no fault; each other one is named'
   }
 })
 
-const lock = { packages: { '': {}, 'node_modules/rxjs': {}, 'node_modules/@scope/deep': {}, 'node_modules/rxjs/node_modules/tslib': {}, 'node_modules/typescript': { dev: true }, 'node_modules/zlib-sync': { optional: true } } }
+const lock = {
+  packages: {
+    '': {},
+    'node_modules/rxjs': {},
+    'node_modules/@scope/deep': {},
+    'node_modules/rxjs/node_modules/tslib': {},
+    'node_modules/typescript': { dev: true },
+    'node_modules/zlib-sync': { optional: true }
+  }
+}
 const entry = (path: string, more: Partial<Entry> = {}): Entry => ({ path, type: 'f', mode: 0o644, uid: 0, gid: 0, size: 1000, ...more })
 const folder = (path: string, more: Partial<Entry> = {}): Entry => entry(path, { type: 'd', mode: 0o755, ...more })
 const native = process.arch === 'x64' ? 'x64' : 'arm64'
 const files: Entry[] = [
-  folder('tmp', { mode: 0o1777 }), folder('app'), entry('app/LICENSE'), folder('app/bin'), folder('app/deploy'), folder('app/dist'), folder('app/node_modules'), entry('app/package.json'),
-  entry('app/node_modules/rxjs/package.json'), entry('app/node_modules/@scope/deep/package.json'), entry('app/node_modules/rxjs/node_modules/tslib/package.json'),
+  folder('tmp', { mode: 0o1777 }),
+  folder('app'),
+  entry('app/LICENSE'),
+  folder('app/bin'),
+  folder('app/deploy'),
+  folder('app/dist'),
+  folder('app/node_modules'),
+  entry('app/package.json'),
+  entry('app/node_modules/rxjs/package.json'),
+  entry('app/node_modules/@scope/deep/package.json'),
+  entry('app/node_modules/rxjs/node_modules/tslib/package.json'),
   // Some packages have such files inside.
   entry('app/node_modules/rxjs/dist/esm/package.json'),
-  entry('app/node_modules/zlib-sync/build/Release/zlib_sync.node'), entry(`app/node_modules/c/crc32.linux-${native}-gnu.node`), entry(`app/node_modules/s/snappy.linux-${native}-gnu.node`),
-  entry('usr/share/alert-stream/sample-visit.avro'), entry('usr/share/alert-stream/schemas/LICENSE'), entry('usr/share/alert-stream/schemas/README'),
+  entry('app/node_modules/zlib-sync/build/Release/zlib_sync.node'),
+  entry(`app/node_modules/c/crc32.linux-${native}-gnu.node`),
+  entry(`app/node_modules/s/snappy.linux-${native}-gnu.node`),
+  entry('usr/share/alert-stream/sample-visit.avro'),
+  entry('usr/share/alert-stream/schemas/LICENSE'),
+  entry('usr/share/alert-stream/schemas/README'),
   entry('bin', { type: 'l', mode: 0o777 }), entry('dev/null', { type: 'c', mode: 0o666 })
 ]
 
@@ -88,14 +121,20 @@ await t.test('files: what is too much, what is missing, what can be written', as
 
 await t.test('what find prints is read, blanks in names included', async t => {
   t.strictSame(entriesOf('f 4755 0 10001 12 usr/a b\nd 755 0 0 4096 app\n'), [
-    { path: 'usr/a b', type: 'f', mode: 0o4755, uid: 0, gid: ID, size: 12 }, { path: 'app', type: 'd', mode: 0o755, uid: 0, gid: 0, size: 4096 }
+    { path: 'usr/a b', type: 'f', mode: 0o4755, uid: 0, gid: ID, size: 12 },
+    { path: 'app', type: 'd', mode: 0o755, uid: 0, gid: 0, size: 4096 }
   ])
 })
 
 await t.test('bases: those of the FROM lines, with the defaults of their arguments; tags that move are named', async t => {
-  const text = 'ARG V=1.2.3\nARG D=\nFROM docker.io/library/node:${V}-bookworm${D} AS a\nARG V=9\nFROM a AS b\nFROM --platform=linux/amd64 docker.io/library/node:${V}-bookworm AS c\nFROM debian:12\n'
+  const text =
+    'ARG V=1.2.3\nARG D=\nFROM docker.io/library/node:${V}-bookworm${D} AS a\nARG V=9\nFROM a AS b\n' +
+    'FROM --platform=linux/amd64 docker.io/library/node:${V}-bookworm AS c\nFROM debian:12\n'
   t.strictSame(basesOf(text), ['docker.io/library/node:1.2.3-bookworm', 'debian:12'])
-  t.strictSame([...digestArguments(text.replace('ARG D=', 'ARG D_DIGEST=').replace('${D}', '${D_DIGEST}'))], [['docker.io/library/node:1.2.3-bookworm', 'D_DIGEST']])
+  t.strictSame([...digestArguments(text.replace('ARG D=', 'ARG D_DIGEST=').replace('${D}', '${D_DIGEST}'))], [[
+    'docker.io/library/node:1.2.3-bookworm',
+    'D_DIGEST'
+  ]])
   t.throws(() => basesOf('FROM node:${NONE}\n'), /NONE has no default/)
   t.strictSame(loosePins(['a:1.2', 'a:1.2.3-slim', `a:1.2@sha256:${'0'.repeat(64)}`]), [])
   t.equal(loosePins(['a', 'a:latest', 'a:12-slim', 'a:bookworm']).length, 4)
@@ -105,9 +144,17 @@ await t.test('bases: those of the FROM lines, with the defaults of their argumen
 })
 
 await t.test('npm and pip reach their registries as on this machine; its folders and habits stay out', async t => {
-  t.equal(npmSettings('registry=https://a/\n@b:registry=https://c/\n//a/:_authToken=x\ncache=/var/cache/npm\nnodedir=/usr\ncafile=/etc/ca\n prefix = /x\nproxy=http://p\n'),
+  t.equal(
+    npmSettings(
+      'registry=https://a/\n@b:registry=https://c/\n//a/:_authToken=x\ncache=/var/cache/npm\nnodedir=/usr\n' +
+      'cafile=/etc/ca\n prefix = /x\nproxy=http://p\n'
+    ),
     'registry=https://a/\n@b:registry=https://c/\n//a/:_authToken=x\nproxy=http://p\n')
-  t.equal(pipSettings(':env:.index-url=\'https://env/\'\n:env:.find-links=\'/opt\'\nglobal.index-url=\'https://file/\'\nglobal.cert=\'/etc/ca\'\nglobal.trusted-host=\'file\'\n'),
+  t.equal(
+    pipSettings(
+      ":env:.index-url='https://env/'\n:env:.find-links='/opt'\nglobal.index-url='https://file/'\n" +
+      "global.cert='/etc/ca'\nglobal.trusted-host='file'\n"
+    ),
     '[global]\nindex-url = https://env/\ntrusted-host = file\n')
 })
 

@@ -3,24 +3,44 @@ import { findMode } from '../../src/cli/find-mode.ts'
 import type { Container, Pod } from '../../deploy/checks/helm/pods.ts'
 import { containerFaults, imageEnv, isOurs, type Image } from '../../deploy/checks/program.ts'
 
-const image: Image = { env: { ALERT_STREAM_ADMIN_HOST: '0.0.0.0', ALERT_STREAM_ADMIN_PORT: '9600', ALERT_STREAM_LISTEN_HOST: '0.0.0.0' }, folders: ['/usr/share/alert-stream'] }
-const args = ['ingest', '--broker=kafka:9092', '--group=archive', '--alert-store=gs://bucket', '--drain-seconds=20', '--tls-client-crt-location=/etc/user/user.crt']
+const image: Image = {
+  env: { ALERT_STREAM_ADMIN_HOST: '0.0.0.0', ALERT_STREAM_ADMIN_PORT: '9600', ALERT_STREAM_LISTEN_HOST: '0.0.0.0' },
+  folders: ['/usr/share/alert-stream']
+}
+const args = ['ingest', '--broker=kafka:9092', '--group=archive', '--alert-store=gs://bucket', '--drain-seconds=20',
+  '--tls-client-crt-location=/etc/user/user.crt']
 const ports = [{ name: 'admin', containerPort: 9600 }]
 const volumeMounts = [{ name: 'user', mountPath: '/etc/user' }]
 const container: Container = { name: 'ingester', image: 'ghcr.io/lsst-dm/alert-stream:1', args, ports, volumeMounts }
 const pod = (more: object = {}, annotations = {}): Pod => ({
   owner: { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'd', annotations } },
   labels: {},
-  spec: { containers: [container], terminationGracePeriodSeconds: 30, volumes: [{ name: 'user', secret: { secretName: 'user', items: [{ key: 'user.crt', path: 'user.crt' }] } }], ...more }
+  spec: {
+    containers: [container],
+    terminationGracePeriodSeconds: 30,
+    volumes: [{ name: 'user', secret: { secretName: 'user', items: [{ key: 'user.crt', path: 'user.crt' }] } }],
+    ...more
+  }
 })
-const faults = async (more: Partial<Container>, its = pod()): Promise<string[]> => await containerFaults({ ...container, ...more }, its, image)
+const faults = async (more: Partial<Container>, its = pod()): Promise<string[]> =>
+  await containerFaults({ ...container, ...more }, its, image)
 const swap = (from: string, to: string): string[] => args.map(word => word.replace(from, to))
 
 await t.test('a container without a fault has none', async t => {
   t.strictSame(await faults({}), [])
-  t.strictSame(await faults({ env: [{ name: 'ALERT_STREAM_LOG_LEVEL', value: 'debug' }, { name: 'NODE_OPTIONS', value: '--max-semi-space-size=8' }] }), [])
-  t.strictSame(await faults({ env: [{ name: 'ALERT_STREAM_BATCH_SIZE', valueFrom: { configMapKeyRef: {} } }] }), [], 'a value that only the cluster knows')
-  t.strictSame(await faults({ args: [...swap('archive', '$(GROUP_NAME)')], env: [{ name: 'ALERT_STREAM_KAFKA_USERNAME', value: 'a' }] }), [])
+  t.strictSame(
+    await faults({ env: [{ name: 'ALERT_STREAM_LOG_LEVEL', value: 'debug' }, { name: 'NODE_OPTIONS', value: '--max-semi-space-size=8' }] }),
+    []
+  )
+  t.strictSame(
+    await faults({ env: [{ name: 'ALERT_STREAM_BATCH_SIZE', valueFrom: { configMapKeyRef: {} } }] }),
+    [],
+    'a value that only the cluster knows'
+  )
+  t.strictSame(
+    await faults({ args: [...swap('archive', '$(GROUP_NAME)')], env: [{ name: 'ALERT_STREAM_KAFKA_USERNAME', value: 'a' }] }),
+    []
+  )
 })
 
 await t.test('what the chart gets wrong is found', async t => {
@@ -45,7 +65,9 @@ await t.test('what the chart gets wrong is found', async t => {
     [{ command: ['sh', '-c'] }, /its command is not the program/]
   ]
   for (const [more, fault] of cases) t.match((await faults(more)).join('\n'), fault)
-  t.match(await faults({}, pod({ terminationGracePeriodSeconds: 20 })), [/terminationGracePeriodSeconds is 20, and the program drains for up to 20 s/])
+  t.match(await faults({}, pod({ terminationGracePeriodSeconds: 20 })), [
+    /terminationGracePeriodSeconds is 20, and the program drains for up to 20 s/
+  ])
   t.strictSame(await faults({ command: ['node', '-e'] }, pod({}, { 'helm.sh/hook': 'test' })), [], 'a test runs what it likes')
 })
 
@@ -70,7 +92,8 @@ await t.test('what the program changes is found: a flag that is gone, renamed, o
 })
 
 await t.test('the image: whose it is, and what it sets', async t => {
-  for (const name of ['alert-stream', 'alert-stream:1', 'ghcr.io/lsst-dm/alert-stream@sha256:00', 'localhost:5000/alert-stream:1']) t.ok(isOurs({ image: name }), name)
+  for (const name of ['alert-stream', 'alert-stream:1', 'ghcr.io/lsst-dm/alert-stream@sha256:00', 'localhost:5000/alert-stream:1'])
+    t.ok(isOurs({ image: name }), name)
   for (const name of ['nginx', 'ghcr.io/lsst-dm/alert-streamer:1', 'ghcr.io/alert-stream/other:1']) t.notOk(isOurs({ image: name }), name)
   t.strictSame(imageEnv('FROM a AS b\nENV X=1\nFROM c\nENV A=/tmp \\\n    B=2\nENV C=3\n'), { A: '/tmp', B: '2', C: '3' })
 })

@@ -7,12 +7,29 @@ import { Runner, type Counts } from '../../deploy/checks/runner.ts'
 import { tempDir } from '../support/stack.ts'
 
 const passing: Check = { title: 'it is so', run: async () => { await Promise.resolve() } }
-const group = (checks: Group['checks'], more: Partial<Group> = {}): Group => ({ name: 'one', about: 'a group', tools: [], claims: ['helm'], checks, ...more })
+const group = (checks: Group['checks'], more: Partial<Group> = {}): Group => ({
+  name: 'one',
+  about: 'a group',
+  tools: [],
+  claims: ['helm'],
+  checks,
+  ...more
+})
 
 interface Ran { readonly counts: Readonly<Counts>, readonly lines: readonly string[] }
 
 /** Runs groups in a repository of their own whose deploy/ holds one file, of helm. */
-async function run (t: Test, groups: readonly Group[], more: { readonly env?: NodeJS.ProcessEnv, readonly only?: readonly string[], readonly without?: readonly string[], readonly stop?: AbortController, readonly tool?: () => Promise<string> } = {}): Promise<Ran> {
+async function run (
+  t: Test,
+  groups: readonly Group[],
+  more: {
+    readonly env?: NodeJS.ProcessEnv
+    readonly only?: readonly string[]
+    readonly without?: readonly string[]
+    readonly stop?: AbortController
+    readonly tool?: () => Promise<string>
+  } = {}
+): Promise<Ran> {
   const root = await tempDir(t)
   await mkdir(join(root, 'deploy/helm/chart'), { recursive: true })
   await writeFile(join(root, 'deploy/helm/chart/Chart.yaml'), '')
@@ -34,7 +51,11 @@ async function run (t: Test, groups: readonly Group[], more: { readonly env?: No
 await t.test('each check is a line and is counted; a fault is followed by the tool\'s words', async t => {
   const { counts, lines } = await run(t, [group(async () => await Promise.resolve([
     passing,
-    { title: 'it is not so', run: async () => await Promise.reject(new Fault('it is otherwise', 'level=INFO msg="found symbolic link in path"\nthe tool says why\n')) },
+      {
+        title: 'it is not so',
+        run: async () =>
+          await Promise.reject(new Fault('it is otherwise', 'level=INFO msg="found symbolic link in path"\nthe tool says why\n'))
+      },
     { title: 'nothing is wrong', run: async () => { await Promise.resolve(none(['this', 'that'], 'wrong things')) } },
     { title: 'nobody can tell', run: async () => await Promise.resolve({ skipped: 'it is elsewhere' }) }
   ]))])
@@ -68,8 +89,14 @@ await t.test('a missing tool skips its group\'s checks, and fails them in CI; a 
   const here = await run(t, [group(checks, { tools: ['helm'] })], { tool: missing })
   t.same(here.counts, { passed: 1, failed: 0, skipped: 2 })
   t.ok(here.lines.includes('skip - that too: helm is missing'))
-  t.same((await run(t, [group(checks, { tools: ['helm'] })], { tool: missing, env: { CI: 'true' } })).counts, { passed: 1, failed: 2, skipped: 0 })
-  const wrong = await run(t, [group(checks, { tools: ['helm'] })], { tool: async () => await Promise.reject(new Error('another checksum')) })
+  t.same((await run(t, [group(checks, { tools: ['helm'] })], { tool: missing, env: { CI: 'true' } })).counts, {
+    passed: 1,
+    failed: 2,
+    skipped: 0
+  })
+  const wrong = await run(t, [group(checks, { tools: ['helm'] })], {
+    tool: async () => await Promise.reject(new Error('another checksum'))
+  })
   t.same(wrong.counts, { passed: 1, failed: 1, skipped: 0 })
 })
 
@@ -84,7 +111,9 @@ await t.test('checks run one by one or as many as the group says, and are report
         now--
       }
     })
-    const { lines } = await run(t, [group(async () => await Promise.resolve([slow('first', 60), slow('second', 10), slow('third', 10)]), { atOnce })])
+    const { lines } = await run(t, [
+      group(async () => await Promise.resolve([slow('first', 60), slow('second', 10), slow('third', 10)]), { atOnce })
+    ])
     t.equal(most, atOnce)
     t.same(lines.slice(2), ['ok - first', 'ok - second', 'ok - third'])
   }
@@ -133,7 +162,10 @@ await t.test('a stop ends what runs, cleans up, starts nothing more and counts a
       { title: 'never begun', run: async () => { await Promise.resolve(order.push('begun')) } }
     ])
   })
-  const { counts, lines } = await run(t, [stopped, group(async () => await Promise.resolve([passing]), { name: 'two' })], { stop, env: { PATH: process.env.PATH } })
+  const { counts, lines } = await run(t, [stopped, group(async () => await Promise.resolve([passing]), { name: 'two' })], {
+    stop,
+    env: { PATH: process.env.PATH }
+  })
   t.same(counts, { passed: 1, failed: 1, skipped: 0 })
   t.same(lines.slice(2), ['not ok - stopped before the end', '    it was stopped'])
   t.same(order, ['last', 'first'])

@@ -1,5 +1,6 @@
 // The checks of the group `apiserver`: every object of every rendering is handed to the API server, for each release of Strimzi, then each
-// environment is installed, changed and removed by helm. All in namespaces that take Pods of the level `restricted` only; a warning is a refusal.
+// environment is installed, changed and removed by helm. All in namespaces that take Pods of the level `restricted` only; a warning is a
+// refusal.
 import { join } from 'node:path'
 import { Fault, type Check, type Context, type Skipped } from '../check.ts'
 import type { DeliberateFault } from '../faults/fault.ts'
@@ -8,7 +9,8 @@ import { acceptedFault, renderFault } from '../faults/refuse.ts'
 import { partsOf, umbrellaParts, type Part } from '../helm/applications.ts'
 import { environmentNames, findCharts, variantsOf, type Chart } from '../helm/charts.ts'
 import { elsewhere, makeJudge, type Judge } from '../helm/kubeconform.ts'
-import { ARGOCD_NAMESPACE, asksForValues, nameOf, namespaceOf, render, renderingsOf, titleOf, type KubernetesObject, type Rendered } from '../helm/render.ts'
+import { ARGOCD_NAMESPACE, asksForValues, nameOf, namespaceOf, render, renderingsOf, titleOf, type KubernetesObject,
+  type Rendered } from '../helm/render.ts'
 import { OLDER_STRIMZI, STRIMZI } from '../tools/strimzi.ts'
 import { Cluster, expectOk, kindOf, type Answer } from './cluster.ts'
 import { installDefinitions, installStrimzi, standIn, strimziReleases, type StrimziRelease } from './definitions.ts'
@@ -16,7 +18,10 @@ import { Installation } from './installation.ts'
 import { workloadPods } from './pods.ts'
 
 /** The API version of Strimzi's kinds, by the release that is asked about it. */
-const API_VERSIONS: Readonly<Record<StrimziRelease, string>> = { [STRIMZI]: 'kafka.strimzi.io/v1', [OLDER_STRIMZI]: 'kafka.strimzi.io/v1beta2' }
+const API_VERSIONS: Readonly<Record<StrimziRelease, string>> = {
+  [STRIMZI]: 'kafka.strimzi.io/v1',
+  [OLDER_STRIMZI]: 'kafka.strimzi.io/v1beta2'
+}
 
 export class ApiServerChecks {
   readonly #context: Context
@@ -34,18 +39,40 @@ export class ApiServerChecks {
     const charts = (await findCharts(root)).filter(({ library }) => !library)
     const environments = await environmentNames(root)
     return [
-      { title: 'a kube-apiserver starts, and takes the definitions of third parties', run: async () => { await (this.#started = this.#start()) } },
+      {
+        title: 'a kube-apiserver starts, and takes the definitions of third parties',
+        run: async () => {
+          await (this.#started = this.#start())
+        }
+      },
       ...strimziReleases.flatMap(release => [
-        { title: `it takes the definitions of Strimzi ${release}`, run: async () => { await installStrimzi(await this.#cluster(), this.#context, release) } },
+        {
+          title: `it takes the definitions of Strimzi ${release}`,
+          run: async () => {
+            await installStrimzi(await this.#cluster(), this.#context, release)
+          }
+        },
         ...charts.map(chart => this.#taken(chart, release)),
-        ...release === strimziReleases[0] ? [...faults.filter(({ tool }) => tool === 'kube-apiserver').map(fault => this.#refused(fault)), this.#forbidden()] : [],
+        ...release === strimziReleases[0] ?
+          [...faults.filter(({ tool }) => tool === 'kube-apiserver').map(fault => this.#refused(fault)), this.#forbidden()] :
+          [],
         ...environments.flatMap((environment, index) => {
           // One environment tells what an older operator's API version changes, and what is refused; the umbrella is the sum of the others.
           const [first, current] = [index === 0, release === strimziReleases[0]]
           if (!first && !current) return []
           return [
-            ...this.#installed(`${environment}, each chart`, release, { tries: first && current, upgrades: first && current }, async () => await partsOf(this.#context, environment)),
-            ...this.#installed(`${environment}, the umbrella`, release, { tries: first && current, upgrades: current }, async () => await umbrellaParts(this.#context, environment))
+            ...this.#installed(
+              `${environment}, each chart`,
+              release,
+              { tries: first && current, upgrades: first && current },
+              async () => await partsOf(this.#context, environment)
+            ),
+            ...this.#installed(
+              `${environment}, the umbrella`,
+              release,
+              { tries: first && current, upgrades: current },
+              async () => await umbrellaParts(this.#context, environment)
+            )
           ]
         })
       ]),
@@ -91,7 +118,9 @@ export class ApiServerChecks {
       files.push(await cluster.file([...known, ...pods], title))
     }
     return await withObjects(cluster, before, async () =>
-      await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '--dry-run=server', '--validate=strict', ...files.flatMap(file => ['-f', file])]))
+        await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '--dry-run=server', '--validate=strict',
+          ...files.flatMap(file => ['-f', file])])
+    )
   }
 
   /** What a fault does is refused, by the server and by no tool before it. */
@@ -114,7 +143,11 @@ export class ApiServerChecks {
           chart: 'alert-database',
           fault: 'a container that may gain privileges',
           says: /violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false/,
-          edit: { file: 'alert-stream-common/templates/_pod.tpl', from: 'allowPrivilegeEscalation: false', to: 'allowPrivilegeEscalation: true' }
+          edit: {
+            file: 'alert-stream-common/templates/_pod.tpl',
+            from: 'allowPrivilegeEscalation: false',
+            to: 'allowPrivilegeEscalation: true'
+          }
         }
         const rendered = await renderFault(this.#context, fault)
         if ('tool' in rendered) throw new Fault(`${rendered.tool} refuses it`, rendered.words)
@@ -138,7 +171,9 @@ export class ApiServerChecks {
     })))
     return rendered
       .filter(each => each !== undefined)
-      .filter(({ objects }) => objects.every(({ apiVersion }) => !apiVersion.startsWith('kafka.strimzi.io/') || apiVersion === API_VERSIONS[release]))
+      .filter(({ objects }) =>
+        objects.every(({ apiVersion }) => !apiVersion.startsWith('kafka.strimzi.io/') || apiVersion === API_VERSIONS[release])
+      )
       .map(({ rendering, objects }) => [titleOf(rendering), objects])
   }
 
@@ -155,7 +190,8 @@ export class ApiServerChecks {
         continue
       }
       // What kubeconform may pass over may be missing here, nothing else: a misspelt kind would be stood in for as well.
-      if (!(`${object.apiVersion.split('/')[0]}/${object.kind}` in elsewhere)) throw new Fault(`${nameOf(object)}: nobody defines the kind ${kind}`)
+      if (!(`${object.apiVersion.split('/')[0]}/${object.kind}` in elsewhere))
+        throw new Fault(`${nameOf(object)}: nobody defines the kind ${kind}`)
       // helm installs nothing of a chart of which it does not know a kind.
       if (!this.#undefined.has(kind)) await cluster.establish([await cluster.file([standIn(object)])])
       this.#undefined.set(kind, (this.#undefined.get(kind) ?? 0) + 1)
@@ -163,8 +199,15 @@ export class ApiServerChecks {
     return known
   }
 
-  /** The life of an environment: installed in the order of the waves, what must not be tried and refused, changed to a new version, removed. */
-  #installed (title: string, release: StrimziRelease, { tries, upgrades }: { readonly tries: boolean, readonly upgrades: boolean }, parts: () => Promise<readonly Part[]>): Check[] {
+  /**
+   * The life of an environment: installed in the order of the waves, what must not be tried and refused, changed to a new version, removed.
+   */
+  #installed (
+    title: string,
+    release: StrimziRelease,
+    { tries, upgrades }: { readonly tries: boolean, readonly upgrades: boolean },
+    parts: () => Promise<readonly Part[]>
+  ): Check[] {
     let installation: Promise<Installation> | undefined
     const begun = async (): Promise<Installation> => {
       installation ??= (async () => new Installation(this.#context, await this.#cluster(), await parts(), API_VERSIONS[release]))()
@@ -172,10 +215,36 @@ export class ApiServerChecks {
     }
     const name = `Strimzi ${release}: ${title}`
     return [
-      { title: `${name}: helm installs it in the order of the sync waves, and its Pods are admitted`, run: async () => { await (await begun()).install() } },
-      ...tries ? [{ title: `${name}: a second release in the same namespace is refused`, run: async () => { await (await begun()).refusesAnother() } }] : [],
-      ...tries ? [{ title: `${name}: another selector of what runs is refused`, run: async () => { await (await begun()).refusesSelector() } }] : [],
-      ...upgrades ? [{ title: `${name}: helm upgrades it to another version and image`, run: async () => { await (await begun()).upgrade() } }] : [],
+      {
+        title: `${name}: helm installs it in the order of the sync waves, and its Pods are admitted`,
+        run: async () => {
+          await (await begun()).install()
+        }
+      },
+      ...tries ?
+        [{
+          title: `${name}: a second release in the same namespace is refused`,
+          run: async () => {
+            await (await begun()).refusesAnother()
+          }
+        }] :
+        [],
+      ...tries ?
+        [{
+          title: `${name}: another selector of what runs is refused`,
+          run: async () => {
+            await (await begun()).refusesSelector()
+          }
+        }] :
+        [],
+      ...upgrades ?
+        [{
+          title: `${name}: helm upgrades it to another version and image`,
+          run: async () => {
+            await (await begun()).upgrade()
+          }
+        }] :
+        [],
       { title: `${name}: helm uninstalls it and leaves only what is to be kept`, run: async () => { await (await begun()).uninstall() } }
     ]
   }
@@ -183,26 +252,48 @@ export class ApiServerChecks {
   async #patched (): Promise<void> {
     const cluster = await this.#cluster()
     await cluster.namespaces([ARGOCD_NAMESPACE])
-    await cluster.apply([await cluster.file([{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'argocd-cm', namespace: ARGOCD_NAMESPACE } }])])
+    await cluster.apply([
+      await cluster.file([{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'argocd-cm', namespace: ARGOCD_NAMESPACE } }])
+    ])
     const file = join(this.#context.root, 'deploy/argocd/argocd-cm.patch.yaml')
-    const answer = expectOk(await cluster.kubectl(['patch', 'configmap', 'argocd-cm', '--namespace', ARGOCD_NAMESPACE, '--patch-file', file, '--output', 'json']), 'kubectl patch')
+    const answer = expectOk(
+      await cluster.kubectl(['patch', 'configmap', 'argocd-cm', '--namespace', ARGOCD_NAMESPACE, '--patch-file', file, '--output', 'json']),
+      'kubectl patch'
+    )
     const { data = {} } = JSON.parse(answer.stdout) as { readonly data?: Readonly<Record<string, string>> }
-    if (data['resource.customizations.health.argoproj.io_Application'] === undefined) throw new Fault('Argo CD would not look at the health of Applications', answer.stdout)
+    if (data['resource.customizations.health.argoproj.io_Application'] === undefined)
+      throw new Fault('Argo CD would not look at the health of Applications', answer.stdout)
   }
 
   #skipped (): Skipped | undefined {
     if (this.#undefined.size === 0) return undefined
     const counts = [...this.#undefined].map(([kind, count]) => `${count} of ${kind}`)
-    return { skipped: `no package carries the definitions of some, and there is no folder that does (--crds): not looked at were ${counts.join(', ')}` }
+    return {
+      skipped: `no package contains the definitions of some kinds, and --crds names no folder with them. Not checked: ${counts.join(', ')}`
+    }
   }
 }
 
-/** What has to be there before these Pods may be: their accounts, which the chart makes, and their priority classes, which somebody else does. */
+/**
+ * What has to be there before these Pods may be: their accounts, which the chart makes, and their priority classes, which somebody else
+ * does.
+ */
 function neededBy (objects: readonly KubernetesObject[], pods: readonly KubernetesObject[]): KubernetesObject[] {
-  const accounts = objects.filter(({ kind }) => kind === 'ServiceAccount').map(({ metadata: { name, namespace } }) => ({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, ...namespace === undefined ? {} : { namespace } } }))
-  const classes = [...objects.filter(({ kind }) => kind === 'Pod'), ...pods].flatMap(({ spec }) => (spec as { readonly priorityClassName?: string }).priorityClassName ?? [])
+  const accounts = objects.filter(({ kind }) => kind === 'ServiceAccount').map(({ metadata: { name, namespace } }) => ({
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name, ...namespace === undefined ? {} : { namespace } }
+  }))
+  const classes = [...objects.filter(({ kind }) => kind === 'Pod'), ...pods].flatMap(({ spec }) =>
+    (spec as { readonly priorityClassName?: string }).priorityClassName ?? []
+  )
   // Kubernetes has two of its own.
-  return [...accounts, ...classes.filter(name => !name.startsWith('system-')).map(name => ({ apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name }, value: 1 }))]
+  return [...accounts, ...classes.filter(name => !name.startsWith('system-')).map(name => ({
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    metadata: { name },
+    value: 1
+  }))]
 }
 
 async function withObjects (cluster: Cluster, objects: readonly KubernetesObject[], work: () => Promise<Answer>): Promise<Answer> {

@@ -13,10 +13,12 @@ export interface Answer {
 }
 
 /**
- * No warnings: helm tells of every link that a chart is taken by, and an operator that serves both versions of Strimzi's API tells whoever asks for
- * the older one that it is old. A release that has dropped it refuses it instead. A watch of kubectl that is cut is taken up again by itself.
+ * No warnings: helm tells of every link that a chart is taken by, and an operator that serves both versions of Strimzi's API tells whoever
+ * asks for the older one that it is old. A release that has dropped it refuses it instead. A watch of kubectl that is cut is taken up again
+ * by itself.
  */
-const REMARK = /found symbolic link in path|^[EW]\d{4} .*reflector\.go:|Version v1beta2 of the Kafka\w* API is deprecated\. Please use the v1 version instead/
+const REMARK =
+  /found symbolic link in path|^[EW]\d{4} .*reflector\.go:|Version v1beta2 of the Kafka\w* API is deprecated\. Please use the v1 version/
 
 export class Cluster {
   readonly #context: Context
@@ -34,12 +36,21 @@ export class Cluster {
     // Nobody's own cluster is meant: neither by a variable, nor by caches and plugins of a home folder.
     const home = join(context.scratch, 'home')
     // Programs that end within a second need not collect garbage often.
-    this.#env = { ...context.env, GOGC: '400', KUBECONFIG: server.kubeconfig, HOME: home, XDG_CACHE_HOME: join(home, 'cache'), XDG_CONFIG_HOME: join(home, 'config'), XDG_DATA_HOME: join(home, 'data') }
+    this.#env = {
+      ...context.env,
+      GOGC: '400',
+      KUBECONFIG: server.kubeconfig,
+      HOME: home,
+      XDG_CACHE_HOME: join(home, 'cache'),
+      XDG_CONFIG_HOME: join(home, 'config'),
+      XDG_DATA_HOME: join(home, 'data')
+    }
   }
 
   /** Starts one in the group's scratch folder; it is stopped when the group ends. */
   static async start (context: Context): Promise<Cluster> {
-    const [etcd, apiserver, kubectl, helm] = await Promise.all([context.tool('etcd'), context.tool('kube-apiserver'), context.tool('kubectl'), context.tool('helm')])
+    const [etcd, apiserver, kubectl, helm] = await Promise.all([context.tool('etcd'), context.tool('kube-apiserver'),
+      context.tool('kubectl'), context.tool('helm')])
     const server = await startApiServer({ etcd, apiserver, kubectl }, join(context.scratch, 'cluster'), context.env)
     context.defer(async () => { await server.stop() })
     context.progress(`kube-apiserver ${server.version} answers`)
@@ -65,13 +76,16 @@ export class Cluster {
 
   /** Makes or changes objects for good, of files and folders; resolves with their names. Throws what the server says. */
   async apply (paths: readonly string[]): Promise<string[]> {
-    const args = ['apply', '--server-side', '--force-conflicts', '--validate=strict', '--output', 'name', ...paths.flatMap(path => ['-f', path])]
+    const args = ['apply', '--server-side', '--force-conflicts', '--validate=strict', '--output', 'name',
+      ...paths.flatMap(path => ['-f', path])]
     return expectOk(await this.kubectl(args), 'kubectl apply').stdout.trim().split('\n')
   }
 
   /** Every kind that the server knows, and whether its objects are in namespaces: `Deployment.apps`. */
   async kinds (): Promise<ReadonlyMap<string, boolean>> {
-    this.#kinds ??= this.kubectl(['api-resources', '--no-headers']).then(answer => new Map(expectOk(answer, 'kubectl api-resources').stdout.trim().split('\n').map(line => {
+    this.#kinds ??= this.kubectl(['api-resources', '--no-headers']).then(answer =>
+      new Map(
+        expectOk(answer, 'kubectl api-resources').stdout.trim().split('\n').map(line => {
       // NAME [SHORTNAMES] APIVERSION NAMESPACED KIND
       const [kind = '', namespaced, apiVersion = ''] = line.trim().split(/\s+/).reverse()
       return [kindOf({ apiVersion, kind }), namespaced === 'true']
@@ -121,7 +135,11 @@ export class Cluster {
   }
 
   async #ask (program: string, args: readonly string[], input?: string): Promise<Answer> {
-    const { code, stdout, stderr } = await this.#context.run(program, args, { env: this.#env, cwd: this.#context.root, ...(input === undefined ? {} : { input }) })
+    const { code, stdout, stderr } = await this.#context.run(program, args, {
+      env: this.#env,
+      cwd: this.#context.root,
+      ...(input === undefined ? {} : { input })
+    })
     return { ok: code === 0, stdout, said: stderr.split('\n').filter(line => line !== '' && !REMARK.test(line)).join('\n') }
   }
 }
@@ -137,7 +155,9 @@ export function kindOf ({ apiVersion, kind }: Pick<KubernetesObject, 'apiVersion
   return apiVersion.includes('/') ? `${kind}.${apiVersion.split('/')[0]}` : kind
 }
 
-/** The answer, where it was yes; what was said is a fault else. A warning is one too: the next release may refuse what this one warns of. */
+/**
+ * The answer, where it was yes; what was said is a fault else. A warning is one too: the next release may refuse what this one warns of.
+ */
 export function expectOk (answer: Answer, what: string): Answer {
   if (!answer.ok) throw new Fault(`${what} was refused`, answer.said)
   if (answer.said !== '') throw new Fault(`${what} was taken with a warning`, answer.said)

@@ -10,7 +10,10 @@ import { definitionFolders } from '../tools/schemas.ts'
 import { OLDER_STRIMZI, STRIMZI } from '../tools/strimzi.ts'
 import type { Cluster } from './cluster.ts'
 
-/** The releases of Strimzi that are asked, in this order: the current one keeps only what the older one knows as well, so that may follow it. */
+/**
+ * The releases of Strimzi that are asked, in this order: the current one keeps only what the older one knows as well, so that may follow
+ * it.
+ */
 export const strimziReleases = [STRIMZI, OLDER_STRIMZI] as const
 export type StrimziRelease = typeof strimziReleases[number]
 
@@ -24,7 +27,8 @@ export async function installDefinitions (cluster: Cluster, context: Context, ch
   const further = context.crds === undefined ? [] : await yamlFiles(context.crds)
   const texts = await Promise.all(further.map(async file => await readFile(file, 'utf8')))
   const others = further.filter((_, index) => !ours.some(name => texts[index]!.includes(`name: ${name}\n`)))
-  await cluster.establish([...await Promise.all(definitionFolders.map(async ([tool, folder]) => join(await context.tool(tool), folder))), ...own, ...others])
+  await cluster.establish([...await Promise.all(definitionFolders.map(async ([tool, folder]) => join(await context.tool(tool), folder))),
+    ...own, ...others])
 }
 
 /** The definitions of one release of Strimzi, in the place of those of another. */

@@ -1,5 +1,5 @@
-// One environment's life in the cluster, by helm: installed chart by chart, changed to a new version, removed again. Hooks are left out, as nobody
-// runs here what they wait for.
+// One environment's life in the cluster, by helm: installed chart by chart, changed to a new version, removed again. Hooks are left out, as
+// nobody runs here what they wait for.
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, none, type Context } from '../check.ts'
@@ -30,12 +30,18 @@ export class Installation {
   async install (): Promise<void> {
     await this.#cluster.namespaces(this.#namespaces())
     for (const part of this.#parts) {
-      expectOk(await this.#cluster.helm(['install', part.release, part.chart.folder, ...this.#args(part)]), `helm install ${part.chart.name}`)
+      expectOk(
+        await this.#cluster.helm(['install', part.release, part.chart.folder, ...this.#args(part)]),
+        `helm install ${part.chart.name}`
+      )
     }
     this.#installed = true
     const pods = workloadPods(await this.#objects())
     if (pods.length === 0) throw new Fault('no workload is rendered')
-    expectOk(await this.#cluster.kubectl(['create', '--dry-run=server', '--validate=strict', '-f', await this.#cluster.file(pods)]), `the creation of ${pods.length} Pods`)
+    expectOk(
+      await this.#cluster.kubectl(['create', '--dry-run=server', '--validate=strict', '-f', await this.#cluster.file(pods)]),
+      `the creation of ${pods.length} Pods`
+    )
   }
 
   /** There is one system in a namespace: its objects have fixed names, and helm has to say whose they are. */
@@ -44,7 +50,8 @@ export class Installation {
     for (const part of this.#parts) {
       const { ok, said } = await this.#cluster.helm(['install', 'another', part.chart.folder, ...this.#args(part)])
       if (ok) throw new Fault(`${part.chart.name} was installed a second time beside the first`)
-      if (!/invalid ownership metadata[^]*release-name/.test(said)) throw new Fault(`${part.chart.name} was refused for another reason`, said)
+      if (!/invalid ownership metadata[^]*release-name/.test(said))
+        throw new Fault(`${part.chart.name} was refused for another reason`, said)
     }
   }
 
@@ -61,7 +68,8 @@ export class Installation {
     const part = this.#parts.at(-1)!
     const { ok, said } = await this.#cluster.helm(['upgrade', part.release, join(charts, part.chart.name), ...this.#args(part)])
     if (ok) throw new Fault(`${part.chart.name}: the selector was changed`)
-    if (!/spec\.selector: Invalid value[^]*field is immutable/.test(said)) throw new Fault(`${part.chart.name} was refused for another reason`, said)
+    if (!/spec\.selector: Invalid value[^]*field is immutable/.test(said))
+      throw new Fault(`${part.chart.name} was refused for another reason`, said)
   }
 
   /** From packages of a later version, with another image and another label: all that a release changes, and no selector may. */
@@ -73,7 +81,11 @@ export class Installation {
       const packages = join(this.#context.scratch, 'packages')
       const later = join(packages, `${name}-${LATER}.tgz`)
       // One serves all environments.
-      if (!await exists(later)) expectOk(await this.#cluster.helm(['package', folder, '--version', LATER, '--app-version', LATER, '--destination', packages]), `helm package ${name}`)
+      if (!await exists(later))
+        expectOk(
+          await this.#cluster.helm(['package', folder, '--version', LATER, '--app-version', LATER, '--destination', packages]),
+          `helm package ${name}`
+        )
       expectOk(await this.#cluster.helm(['upgrade', release, later, ...this.#args(part), ...changed]), `helm upgrade ${name}`)
     }
   }
@@ -94,7 +106,9 @@ export class Installation {
     const faults: string[] = []
     for (const namespace of this.#namespaces()) {
       const left = await this.#cluster.contents(kinds, [namespace])
-      const kept = objects.filter(({ metadata }) => metadata.namespace === namespace && metadata.annotations?.['helm.sh/resource-policy'] === 'keep').map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`)
+      const kept = objects.filter(({ metadata }) =>
+        metadata.namespace === namespace && metadata.annotations?.['helm.sh/resource-policy'] === 'keep'
+      ).map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`)
       await this.#cluster.remove(left, namespace)
       faults.push(...left.filter(name => !kept.includes(withoutGroup(name))).map(name => `${name} was left behind`))
       faults.push(...kept.filter(name => !left.map(withoutGroup).includes(name)).map(name => `${name} was to be kept and is gone`))
@@ -103,13 +117,19 @@ export class Installation {
   }
 
   #args ({ namespace, values }: Part): string[] {
-    return ['--namespace', namespace, '--no-hooks', ...values.flatMap(file => ['-f', file]), '--set', `global.strimziAPIVersion=kafka.strimzi.io/${this.#strimzi}`]
+    return ['--namespace', namespace, '--no-hooks', ...values.flatMap(file => ['-f', file]), '--set',
+      `global.strimziAPIVersion=kafka.strimzi.io/${this.#strimzi}`]
   }
 
   /** All of them, hooks and tests included, each in its namespace. */
   async #objects (): Promise<KubernetesObject[]> {
     const rendered = await Promise.all(this.#parts.map(async part =>
-      (await partObjects(this.#context, part, this.#strimzi)).map(object => ({ ...object, metadata: { namespace: part.namespace, ...object.metadata } }))))
+        (await partObjects(this.#context, part, this.#strimzi)).map(object => ({
+          ...object,
+          metadata: { namespace: part.namespace, ...object.metadata }
+        }))
+      )
+    )
     return rendered.flat()
   }
 

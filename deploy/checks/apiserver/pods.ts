@@ -8,7 +8,11 @@ export function workloadPods (objects: readonly KubernetesObject[]): KubernetesO
   return objects.filter(({ kind }) => kind !== 'Pod').flatMap(templatesOf).map(({ owner, labels, spec }) => ({
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: `${owner.kind.toLowerCase()}-${owner.metadata.name}`.slice(0, 63), labels, ...owner.metadata.namespace === undefined ? {} : { namespace: owner.metadata.namespace } },
+    metadata: {
+      name: `${owner.kind.toLowerCase()}-${owner.metadata.name}`.slice(0, 63),
+      labels,
+      ...owner.metadata.namespace === undefined ? {} : { namespace: owner.metadata.namespace }
+    },
     spec
   }))
 }

@@ -1,5 +1,6 @@
-// A real kube-apiserver on this machine: etcd and the API server on free loopback ports, with certificates, data and logs in a folder of their
-// own. There are no nodes and no controllers: what is asked of it is what an API server alone decides (admission, schemas, CEL rules, conflicts).
+// A real kube-apiserver on this machine: etcd and the API server on free loopback ports, with certificates, data and logs in a folder of
+// their own. There are no nodes and no controllers: what is asked of it is what an API server alone decides (admission, schemas, CEL rules,
+// conflicts).
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -48,7 +49,11 @@ export async function startApiServer (programs: ApiServerPrograms, folder: strin
   }
 }
 
-async function startEtcd (program: string, dataDir: string, env: Environment): Promise<{ readonly server: RunningServer, readonly url: string }> {
+async function startEtcd (
+  program: string,
+  dataDir: string,
+  env: Environment
+): Promise<{ readonly server: RunningServer, readonly url: string }> {
   return await launchOn({ name: 'etcd', dataDir, port: undefined, log: silent }, async port => {
     const url = `http://${LOOPBACK}:${port}`
     const peer = `http://${LOOPBACK}:${(await freePorts(1))[0]}`
@@ -72,7 +77,12 @@ async function startEtcd (program: string, dataDir: string, env: Environment): P
   })
 }
 
-async function startFront ({ apiserver, kubectl }: ApiServerPrograms, dataDir: string, etcd: string, env: Environment): Promise<RunningServer> {
+async function startFront (
+  { apiserver, kubectl }: ApiServerPrograms,
+  dataDir: string,
+  etcd: string,
+  env: Environment
+): Promise<RunningServer> {
   await mkdir(dataDir, { recursive: true })
   const files = await credentials(dataDir)
   return await launchOn({ name: 'kube-apiserver', dataDir, port: undefined, log: silent }, async port => {
@@ -92,7 +102,9 @@ async function startFront ({ apiserver, kubectl }: ApiServerPrograms, dataDir: s
         `--etcd-servers=${etcd}`, `--bind-address=${LOOPBACK}`, `--advertise-address=${LOOPBACK}`, `--secure-port=${port}`,
         `--tls-cert-file=${files.certificate}`, `--tls-private-key-file=${files.key}`, `--cert-dir=${dataDir}`,
         '--endpoint-reconciler-type=none', '--service-cluster-ip-range=10.96.0.0/16',
-        `--service-account-issuer=https://${LOOPBACK}`, `--service-account-signing-key-file=${files.accounts}`, `--service-account-key-file=${files.accounts}`,
+        `--service-account-issuer=https://${LOOPBACK}`,
+        `--service-account-signing-key-file=${files.accounts}`,
+        `--service-account-key-file=${files.accounts}`,
         `--token-auth-file=${files.tokens}`, '--authorization-mode=RBAC', '--profiling=false'
       ],
       env,

@@ -1,9 +1,10 @@
-// Deliberate faults: what somebody might get wrong in values or templates, and which tool has to refuse it. A check that has never refused anything
-// proves nothing; these are wrong in one place each, so that exactly the tool that is named stops them.
+// Deliberate faults: what somebody might get wrong in values or templates, and which tool has to refuse it. A check that has never refused
+// anything proves nothing; these are wrong in one place each, so that exactly the tool that is named stops them.
 
 /**
- * `schema`: the chart's values.schema.json, by Helm. `chart`: a message of the chart's own. `kubeconform`: the schemas of the kinds. `objects`: the checks of
- * pods, selectors and namespaces here. `program`: the program's own tables. `system`: the other charts, whose names it gets wrong. `acls`: deploy/acls.json. `kube-apiserver`: what only a real one finds.
+ * `schema`: the chart's values.schema.json, by Helm. `chart`: a message of the chart's own. `kubeconform`: the schemas of the kinds.
+ * `objects`: the checks of pods, selectors and namespaces here. `program`: the program's own tables. `system`: the other charts, whose
+ * names it gets wrong. `acls`: deploy/acls.json. `kube-apiserver`: what only a real one finds.
  */
 export type Refuser = 'schema' | 'chart' | 'kubeconform' | 'objects' | 'program' | 'system' | 'acls' | 'kube-apiserver'
 

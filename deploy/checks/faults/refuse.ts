@@ -24,7 +24,9 @@ let copies = 0
 export async function renderFault (context: Context, fault: Omit<DeliberateFault, 'tool' | 'says'>): Promise<Rendered | Refusal> {
   const { root, scratch } = context
   const id = ++copies
-  const folder = fault.edit === undefined ? join(root, 'deploy', 'helm', fault.chart) : await edited(context, fault.chart, fault.edit, join(scratch, `charts-${id}`))
+  const folder = fault.edit === undefined ?
+    join(root, 'deploy', 'helm', fault.chart) :
+    await edited(context, fault.chart, fault.edit, join(scratch, `charts-${id}`))
   const chart: Chart = await readChart(folder)
   const own = await readChart(join(root, 'deploy', 'helm', fault.chart))
   const base = (await variantsOf(root, own)).find(({ environment }) => environment === ENVIRONMENT)
@@ -43,7 +45,11 @@ export async function renderFault (context: Context, fault: Omit<DeliberateFault
 }
 
 /** The first tool that refuses it, of those that need no API server. */
-export async function refusalOf (context: Context, judge: Judge, fault: Omit<DeliberateFault, 'tool' | 'says'>): Promise<Refusal | undefined> {
+export async function refusalOf (
+  context: Context,
+  judge: Judge,
+  fault: Omit<DeliberateFault, 'tool' | 'says'>
+): Promise<Refusal | undefined> {
   const rendered = await renderFault(context, fault)
   return 'tool' in rendered ? rendered : await refusalOfRendered(context, judge, fault, rendered)
 }
@@ -56,7 +62,12 @@ export async function acceptedFault (context: Context, judge: Judge, fault: Deli
   throw new Fault(`${refusal?.tool} refuses it already`, refusal?.words)
 }
 
-async function refusalOfRendered (context: Context, judge: Judge, fault: Pick<DeliberateFault, 'strimzi'>, rendered: Rendered): Promise<Refusal | undefined> {
+async function refusalOfRendered (
+  context: Context,
+  judge: Judge,
+  fault: Pick<DeliberateFault, 'strimzi'>,
+  rendered: Rendered
+): Promise<Refusal | undefined> {
   try {
     await judge.judge(rendered.text)
   } catch (error) {
@@ -67,7 +78,12 @@ async function refusalOfRendered (context: Context, judge: Judge, fault: Pick<De
   const system = async (): Promise<KubernetesObject[]> => await systemObjects(context, ENVIRONMENT, fault.strimzi ?? 'v1', rendered)
   const byTool: ReadonlyArray<readonly [Refuser, () => Promise<readonly string[]>]> = [
     ['objects', async () => await Promise.resolve([
-      ...podFaults(objects), ...selectorFaults(objects), ...matchFaults(objects), ...namespaceFaults(rendered), ...labelFaults(objects), ...doubleFaults(objects)
+        ...podFaults(objects),
+        ...selectorFaults(objects),
+        ...matchFaults(objects),
+        ...namespaceFaults(rendered),
+        ...labelFaults(objects),
+        ...doubleFaults(objects)
     ])],
     ['program', async () => await programFaults(objects, await readImage(context.root))],
     ['system', async () => wiringFaults(await system())],

@@ -1,5 +1,5 @@
-// The table of who may do what in Kafka, which test/access proves on a real broker: Strimzi has to take it as it is, and the charts have to render
-// it for the environment that reproduces DMTN-210, user for user.
+// The table of who may do what in Kafka, which test/access proves on a real broker: Strimzi has to take it as it is, and the charts have to
+// render it for the environment that reproduces DMTN-210, user for user.
 import { faultsOf } from '../acls.ts'
 import { none, type Group } from '../check.ts'
 import { ENVIRONMENT, systemObjects } from '../helm/system.ts'
@@ -17,7 +17,9 @@ export const acls: Group = {
     },
     ...(['v1', 'v1beta2'] as const).map(strimzi => ({
       title: `the users that the charts render for ${ENVIRONMENT}, Strimzi ${strimzi}, are those of deploy/acls.json, rule for rule`,
-      run: async () => { none(differences(usersOf(await systemObjects(context, ENVIRONMENT, strimzi)), await readTable(context.root)), 'differences') }
+        run: async () => {
+          none(differences(usersOf(await systemObjects(context, ENVIRONMENT, strimzi)), await readTable(context.root)), 'differences')
+        }
     }))
   ])
 }

@@ -36,7 +36,9 @@ function checksOf (context: Context): Check[] {
     title: 'its bases are pinned by their full version, and its Node is the one that is tested',
     run: async () => {
       const bases = basesOf(await readFile(path, 'utf8'))
-      const { packages } = JSON.parse(await readFile(join(context.root, 'package-lock.json'), 'utf8')) as { packages: Record<string, { version: string }> }
+      const { packages } = JSON.parse(await readFile(join(context.root, 'package-lock.json'), 'utf8')) as {
+        packages: Record<string, { version: string }>
+      }
       const tested = packages['node_modules/node']?.version ?? ''
       const other = bases.filter(base => base.includes('/node:') && !base.includes(`/node:${tested}-`))
       none([...loosePins(bases), ...other.map(base => `${base}: package-lock.json has Node ${tested}`)], 'wrong bases')

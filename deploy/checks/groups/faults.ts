@@ -1,5 +1,5 @@
-// Deliberate faults in values and templates: each is refused by the tool that is named for it, and by none before it. Those of the API server are
-// tried where one runs: in the group `apiserver`.
+// Deliberate faults in values and templates: each is refused by the tool that is named for it, and by none before it. Those of the API
+// server are tried where one runs: in the group `apiserver`.
 import { Fault, type Check, type Context, type Group } from '../check.ts'
 import type { DeliberateFault } from '../faults/fault.ts'
 import { faults as all } from '../faults/index.ts'

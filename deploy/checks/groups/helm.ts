@@ -1,4 +1,5 @@
-// The charts: each passes Helm's own lint and tests, renders with all values there are, and what it renders is accepted, restricted and findable.
+// The charts: each passes Helm's own lint and tests, renders with all values there are, and what it renders is accepted, restricted and
+// findable.
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, none, type Check, type Context, type Group, type Skipped } from '../check.ts'
@@ -41,14 +42,23 @@ export const helm: Group = {
   }
 }
 
-async function chartChecks (context: Context, chart: Chart, judge: () => Promise<Judge>): Promise<{ readonly checks: readonly Check[], readonly renderings: readonly Rendering[] }> {
+async function chartChecks (
+  context: Context,
+  chart: Chart,
+  judge: () => Promise<Judge>
+): Promise<{ readonly checks: readonly Check[], readonly renderings: readonly Rendering[] }> {
   const { name } = chart
   const variants = await variantsOf(context.root, chart)
   const files = async (path: string): Promise<string> => await readFile(join(chart.folder, path), 'utf8')
   const general: Check[] = [
     { title: `${name} passes helm lint --strict with all its values`, run: async () => { await lint(context, chart, variants) } },
     { title: `${name} has the version of the program`, run: async () => { await sameVersion(context, chart) } },
-    { title: `${name} documents every value`, run: async () => { none(undocumented(await files('values.yaml')), 'values without a comment "# -- "') } }
+    {
+      title: `${name} documents every value`,
+      run: async () => {
+        none(undocumented(await files('values.yaml')), 'values without a comment "# -- "')
+      }
+    }
   ]
   if (chart.library) return { checks: general, renderings: [] }
   const renderings = (await Promise.all(variants.map(renderingsOf))).flat()
@@ -71,7 +81,12 @@ async function chartChecks (context: Context, chart: Chart, judge: () => Promise
         title: `${name}, ${variant.title}: an unknown key is refused by the schema in every object`,
         run: async () => { await refusesUnknownKeys(context, variant) }
       })),
-      { title: `${name} has no value that does nothing`, run: async () => { none(await unused(context, chart, variants), 'values that change nothing') } },
+      {
+        title: `${name} has no value that does nothing`,
+        run: async () => {
+          none(await unused(context, chart, variants), 'values that change nothing')
+        }
+      },
       over('every pod is one that the level "restricted" takes, with requests, limits and probes', ({ objects }) => podFaults(objects)),
       over('no selector names a version', ({ objects }) => selectorFaults(objects)),
       over('selectors find their own pods, and no others', ({ objects }) => matchFaults(objects)),
@@ -85,7 +100,8 @@ async function chartChecks (context: Context, chart: Chart, judge: () => Promise
 function renderingCheck (context: Context, rendering: Rendering, judge: () => Promise<Judge>): Check {
   const bare = rendering.files.length === 0
   return {
-    title: `${titleOf(rendering)}: ${bare ? 'rendered or refused with the values to set' : 'rendered'}, and kubeconform -strict accepts every object`,
+    title: `${titleOf(rendering)}: ${bare ? 'rendered or refused with the values to set' : 'rendered'}, ` +
+      'and kubeconform -strict accepts every object',
     run: async () => {
       try {
         const { text } = await render(context, rendering)
@@ -142,7 +158,8 @@ function environmentsCheck ({ root }: Context, charts: readonly Chart[]): Check 
         for (const file of await readdir(join(root, 'deploy', 'environments', environment))) {
           if (file === 'README.md' || file === SHARED) continue
           const name = /^(.*)\.yaml$/.exec(file)?.[1]
-          if (!charts.some(chart => chart.name === name && !chart.library)) faults.push(`${environment}/${file}: no chart is called ${name ?? file}`)
+          if (!charts.some(chart => chart.name === name && !chart.library))
+            faults.push(`${environment}/${file}: no chart is called ${name ?? file}`)
         }
       }
       if (environments.length === 0) faults.push('there are no environments')
@@ -155,7 +172,8 @@ function systemCheck (context: Context, environment: string): Check {
   return {
     title: `environment ${environment}: the charts make the cluster, listeners, users, topics and Secrets that they name`,
     run: async () => {
-      for (const strimzi of ['v1', 'v1beta2'] as const) none(wiringFaults(await systemObjects(context, environment, strimzi)), `Strimzi ${strimzi}`)
+      for (const strimzi of ['v1', 'v1beta2'] as const)
+        none(wiringFaults(await systemObjects(context, environment, strimzi)), `Strimzi ${strimzi}`)
     }
   }
 }
@@ -181,7 +199,8 @@ function missingCheck (context: Context, renderings: readonly Rendering[], judge
       const { missing } = await judge()
       const objects = rendered.flatMap(({ objects }) => objects)
       if (!objects.some(({ apiVersion, kind }) => `${apiVersion.split('/')[0]}/${kind}` === name)) throw new Fault('no chart renders one')
-      if (unjudged(objects, missing).includes(name)) return { skipped: `no package carries the definition of ${elsewhere[name]}: name a folder with it by --crds` }
+      if (unjudged(objects, missing).includes(name))
+        return { skipped: `no package carries the definition of ${elsewhere[name]}: name a folder with it by --crds` }
     }
   }
 }

@@ -1,5 +1,5 @@
-// The one image: that it builds without a daemon, holds what it should and no more, and runs as Kubernetes would run it. What judges it is also
-// shown an image with faults, each of which it has to name.
+// The one image: that it builds without a daemon, holds what it should and no more, and runs as Kubernetes would run it. What judges it is
+// also shown an image with faults, each of which it has to name.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { modes } from '../../../src/cli/modes.ts'
@@ -21,12 +21,15 @@ export const image: Group = {
 
 /** What was built. */
 function built (context: Context, workshop: Workshop): Check[] {
-  const files = async ({ folder }: Image) => entriesOf(await (await workshop.root()).must('find', [folder, '-xdev', '-mindepth', '1', '-printf', ENTRY_FORMAT]))
+  const files = async ({ folder }: Image) =>
+    entriesOf(await (await workshop.root()).must('find', [folder, '-xdev', '-mindepth', '1', '-printf', ENTRY_FORMAT]))
   const lock = async () => JSON.parse(await readFile(join(context.root, 'package-lock.json'), 'utf8')) as Lock
   const expected = async () => ({
     version: (JSON.parse(await readFile(join(context.root, 'package.json'), 'utf8')) as { version: string }).version, revision: REVISION
   })
-  const faultsOf = async (image: Image) => [...configFaults(image.config, await expected()), ...fileFaults(await files(image), await lock())]
+  const faultsOf = async (
+    image: Image
+  ) => [...configFaults(image.config, await expected()), ...fileFaults(await files(image), await lock())]
   return [{
     title: 'it builds without a daemon, as a user without an image registry would build it',
     run: async () => { await workshop.image() }
@@ -34,27 +37,39 @@ function built (context: Context, workshop: Workshop): Check[] {
     title: 'its user, entry point, environment, health check and labels are those that were decided',
     run: async () => { none(configFaults((await workshop.image()).config, await expected()), 'faults') }
   }, {
-    title: 'it holds the program, production packages, schemas and a sample visit, below 300 MB, and nothing of it can be written or makes anybody root',
+    title:
+      'it contains the program, production packages, schemas and a sample visit, is below 300 MB, and no file is writable or setuid',
     run: async () => {
       const entries = await files(await workshop.image())
       none(fileFaults(entries, await lock()), 'faults')
-      context.progress(`the image holds ${Math.round(entries.reduce((sum, { type, size }) => type === 'f' ? sum + size : sum, 0) / 1e6)} MB`)
+      context.progress(
+        `the image holds ${Math.round(entries.reduce((sum, { type, size }) => type === 'f' ? sum + size : sum, 0) / 1e6)} MB`
+      )
     }
   }, {
-    title: 'fault: root, a shell as entry point, another label, a development dependency, a compiler, tests, a file for everybody to write: each is refused',
+    title:
+      'fault: root, a shell as entry point, another label, a dev dependency, a compiler, tests, a world-writable file: each is refused',
     run: async () => {
       const found = await faultsOf(await workshop.variant('faults', [
         'USER root',
         'ENTRYPOINT alert-stream',
         'LABEL org.opencontainers.image.revision=unknown',
         // Made here and not copied: the context holds nothing of it.
-        'RUN mkdir -p /app/node_modules/typescript /app/test && echo "{}" > /app/node_modules/typescript/package.json && touch /usr/bin/gcc && chmod 666 /app/package.json && chmod u+s /usr/bin/env'
+          'RUN mkdir -p /app/node_modules/typescript /app/test && echo "{}" > /app/node_modules/typescript/package.json && ' +
+            'touch /usr/bin/gcc && chmod 666 /app/package.json && chmod u+s /usr/bin/env'
       ]))
       const wanted = [
-        'runs as root', 'the entry point is ["/bin/sh"', 'its label revision is', 'app/node_modules/typescript is a development dependency', 'usr/bin/gcc is there',
+        'runs as root',
+        'the entry point is ["/bin/sh"',
+        'its label revision is',
+        'app/node_modules/typescript is a development dependency',
+        'usr/bin/gcc is there',
         'app/test is no part', 'app/package.json can be written', 'usr/bin/env makes its caller'
       ]
-      none(wanted.filter(start => !found.some(fault => fault.startsWith(start))).map(start => `not refused: ${start}`), `of ${found.length} faults`)
+      none(
+        wanted.filter(start => !found.some(fault => fault.startsWith(start))).map(start => `not refused: ${start}`),
+        `of ${found.length} faults`
+      )
     }
   }]
 }
@@ -66,21 +81,35 @@ function runs (context: Context, workshop: Workshop): Check[] {
     title: 'each mode answers --help on its standard output',
     run: async () => {
       const names = Object.keys(modes)
-      const said = await shell(`for mode in ${names.join(' ')}; do alert-stream $mode --help > /tmp/out 2> /tmp/err; echo "$mode: $? $(wc -c < /tmp/err) $(head -n 1 /tmp/out)"; done`)
+      const said = await shell(
+        `for mode in ${names.join(' ')}; do alert-stream $mode --help > /tmp/out 2> /tmp/err; ` +
+        'echo "$mode: $? $(wc -c < /tmp/err) $(head -n 1 /tmp/out)"; done'
+      )
       const lines = said.trim().split('\n')
-      none(names.filter(name => !lines.some(line => line.startsWith(`${name}: 0 0 Usage: alert-stream ${name}`))).map(name => lines.find(line => line.startsWith(`${name}:`)) ?? name), 'modes that do not')
+      none(
+        names.filter(name => !lines.some(line => line.startsWith(`${name}: 0 0 Usage: alert-stream ${name}`))).map(name =>
+          lines.find(line => line.startsWith(`${name}:`)) ?? name
+        ),
+        'modes that do not'
+      )
     }
   }, {
     title: 'it says its version and revision, and reads every variable that the image sets',
     run: async () => {
       const { version } = JSON.parse(await readFile(join(context.root, 'package.json'), 'utf8')) as { version: string }
-      const said = await shell('alert-stream --version; alert-stream config > /tmp/config 2> /tmp/err; echo "$? $(wc -c < /tmp/err)"; grep -c "environment ALERT_STREAM_SCHEMA_PACKAGE" /tmp/config')
+      const said = await shell(
+        'alert-stream --version; alert-stream config > /tmp/config 2> /tmp/err; echo "$? $(wc -c < /tmp/err)"; ' +
+          'grep -c "environment ALERT_STREAM_SCHEMA_PACKAGE" /tmp/config'
+      )
       if (said !== `${version} (revision ${REVISION})\n0 0\n3\n`) throw new Fault('it says otherwise', said)
     }
   }, {
     title: 'the sample visit is made anew byte for byte by generate, with the schemas of the image',
     run: async () => {
-      const said = await shell('alert-stream generate /tmp/again.avro --alerts 200 --codec deflate && cmp /tmp/again.avro /usr/share/alert-stream/sample-visit.avro && echo equal')
+      const said = await shell(
+        'alert-stream generate /tmp/again.avro --alerts 200 --codec deflate && ' +
+          'cmp /tmp/again.avro /usr/share/alert-stream/sample-visit.avro && echo equal'
+      )
       if (!said.endsWith('equal\n')) throw new Fault('it is not', said)
     }
   }, {

@@ -10,7 +10,9 @@ export const program: Group = {
   tools: ['helm'],
   checks: async context => {
     const charts = (await findCharts(context.root)).filter(({ library }) => !library)
-    const perChart = await Promise.all(charts.map(async chart => (await Promise.all((await variantsOf(context.root, chart)).map(renderingsOf))).flat()))
+    const perChart = await Promise.all(
+      charts.map(async chart => (await Promise.all((await variantsOf(context.root, chart)).map(renderingsOf))).flat())
+    )
     const ours: string[] = []
     const image = await readImage(context.root)
     return [

@@ -1,4 +1,5 @@
-// What no chart can be asked by itself: whether all parts of an environment reach each other, and whether Argo CD's project lets them be installed.
+// What no chart can be asked by itself: whether all parts of an environment reach each other, and whether Argo CD's project lets them be
+// installed.
 import { none, type Check, type Context, type Group } from '../check.ts'
 import { applicationsOf, partObjects, partsOf, umbrellaParts } from '../helm/applications.ts'
 import { environmentNames } from '../helm/charts.ts'
@@ -12,7 +13,12 @@ export const system: Group = {
   about: 'the parts of an environment reach each other, and what Argo CD has to know of them',
   tools: ['helm'],
   checks: async context => [
-    { title: 'every link in deploy/ stays in the repository all the way, as Argo CD demands', run: async () => { none(await linkFaults(context.root, 'deploy'), 'faults') } },
+    {
+      title: 'every link in deploy/ stays in the repository all the way, as Argo CD demands',
+      run: async () => {
+        none(await linkFaults(context.root, 'deploy'), 'faults')
+      }
+    },
     ...(await environmentNames(context.root)).flatMap(environment => checksOf(context, environment))
   ]
 }

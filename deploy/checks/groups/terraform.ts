@@ -1,5 +1,5 @@
-// What lies outside of Kubernetes: every module and environment is formatted, fits the google provider's schema in the oldest and the newest
-// version that it is made for, passes its tests, is documented, and says the same as the charts; deliberate faults are refused.
+// What lies outside of Kubernetes: every module and environment is formatted, fits the google provider's schema in the oldest and the
+// newest version that it is made for, passes its tests, is documented, and says the same as the charts; deliberate faults are refused.
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
@@ -13,7 +13,10 @@ import { readmeOf } from '../terraform/readme.ts'
 import { configuration, foldersOf, plainly, test, workspace, type Tested, type Workspace } from '../terraform/tofu.ts'
 import { untried } from '../terraform/tried.ts'
 
-const versions = { oldest: { version: '6.50.0', schema: 'google-schema-6' }, newest: { version: '8.7.0', schema: 'google-schema-8' } } as const
+const versions = {
+  oldest: { version: '6.50.0', schema: 'google-schema-6' },
+  newest: { version: '8.7.0', schema: 'google-schema-8' }
+} as const
 
 export const terraform: Group = {
   name: 'terraform',
@@ -29,7 +32,12 @@ export const terraform: Group = {
       { title: 'deploy/terraform is formatted', run: async () => { await formatted(context) } },
       ...folders.flatMap(folder => folderChecks(context, benches, folder)),
       ...environments.flatMap(folder => agreementChecks(context, benches, folder)),
-      { title: 'the stand-in for the google provider does nothing but tell its schema', run: async () => { await standsIn(await benches.bench('newest')) } },
+      {
+        title: 'the stand-in for the google provider does nothing but tell its schema',
+        run: async () => {
+          await standsIn(await benches.bench('newest'))
+        }
+      },
       ...faults.map((fault, index) => ({
         title: `refused by ${fault.by.startsWith('tests/') ? `the tests of ${fault.folder}` : `tofu ${fault.by}`}: ${fault.title}`,
         run: async () => { await refuse(await benches.bench('newest', `fault-${index}`), fault) }
@@ -57,7 +65,10 @@ class Benches {
 
   async #configuration (which: keyof typeof versions): Promise<string> {
     const { version, schema } = versions[which]
-    return await configuration({ version, program: await this.#context.tool('google-provider'), schema: await this.#context.tool(schema) }, join(this.#context.scratch, `provider-${version}`))
+    return await configuration(
+      { version, program: await this.#context.tool('google-provider'), schema: await this.#context.tool(schema) },
+      join(this.#context.scratch, `provider-${version}`)
+    )
   }
 
   /** By the newest version: the bindings of the oldest do not tell what a provider fills in, so mocks would lack it. */
@@ -94,27 +105,35 @@ function folderChecks (context: Context, benches: Benches, folder: string): read
         if (failed > 0 || passed === 0) throw new Fault(`${passed} passed, ${failed} failed`, words)
       }
     },
-    ...folder.startsWith('modules/')
-      ? [{ title: `the tests of ${folder} try every option, check and output`, run: async () => { none(await untriedIn(join(context.root, 'deploy', 'terraform', folder)), 'untried') } }]
-      : [],
+    ...folder.startsWith('modules/') ?
+      [{
+        title: `the tests of ${folder} try every option, check and output`,
+        run: async () => {
+          none(await untriedIn(join(context.root, 'deploy', 'terraform', folder)), 'untried')
+        }
+      }] :
+      [],
     { title: `${folder}/README.md has the inputs and outputs that there are`, run: async () => { await documented(context, folder) } }
   ]
 }
 
 async function untriedIn (folder: string): Promise<readonly string[]> {
   const read = async (path: string, names: RegExp): Promise<string> =>
-    (await Promise.all((await readdir(path)).filter(name => names.test(name)).map(async name => await readFile(join(path, name), 'utf8')))).join('\n')
+    (await Promise.all((await readdir(path)).filter(name => names.test(name)).map(async name => await readFile(join(path, name), 'utf8'))))
+      .join('\n')
   return untried(await read(folder, /\.tf$/), await read(join(folder, 'tests'), /\.tftest\.hcl$/))
 }
 
 async function formatted (context: Context): Promise<void> {
-  const { code, stdout, stderr } = await context.run(await context.tool('tofu'), ['fmt', '-check', '-recursive', join(context.root, 'deploy', 'terraform')], { env: plainly(context.env) })
+  const { code, stdout, stderr } = await context.run(await context.tool('tofu'), ['fmt', '-check', '-recursive',
+    join(context.root, 'deploy', 'terraform')], { env: plainly(context.env) })
   if (code !== 0) throw new Fault('not formatted: run tofu fmt -recursive deploy/terraform', stdout + stderr)
 }
 
 async function documented (context: Context, folder: string): Promise<void> {
   const path = join(context.root, 'deploy', 'terraform', folder)
-  if (await readmeOf(context, path) !== await readFile(join(path, 'README.md'), 'utf8')) throw new Fault('it is not current: run npm run check:deploy -- --write')
+  if (await readmeOf(context, path) !== await readFile(join(path, 'README.md'), 'utf8'))
+    throw new Fault('it is not current: run npm run check:deploy -- --write')
 }
 
 // Whoever took it for the real one would believe that something was made.
@@ -136,7 +155,8 @@ function agreementChecks (context: Context, benches: Benches, folder: string): r
     const path = join(context.root, 'deploy', 'environments', environment, `${chart}.yaml`)
     return await stat(path).then(() => path, () => undefined)
   }
-  const rendered = async (chart: string): Promise<readonly KubernetesObject[]> => await withValues(context, chart, await values(chart), (await outputs()).helm_values_by_chart[chart] ?? '')
+  const rendered = async (chart: string): Promise<readonly KubernetesObject[]> =>
+    await withValues(context, chart, await values(chart), (await outputs()).helm_values_by_chart[chart] ?? '')
   return [
     {
       title: `${environment}: the charts take the values that Terraform gives, and they reach what is rendered`,
@@ -161,9 +181,13 @@ function agreementChecks (context: Context, benches: Benches, folder: string): r
       title: `${environment}: Terraform lets the charts' service accounts act as the archive's writer and reader`,
       run: async () => {
         const { kubernetes_service_accounts: accounts, helm_values_by_chart: byChart } = await outputs()
-        const { ingester, server } = parse(byChart['alert-database'] ?? '') as Record<'ingester' | 'server', { readonly gcp: { readonly serviceAccountName: string, readonly projectID: string } }>
+        const { ingester, server } = parse(byChart['alert-database'] ?? '') as Record<'ingester' | 'server',
+          { readonly gcp: { readonly serviceAccountName: string, readonly projectID: string } }>
         const email = ({ gcp }: typeof ingester): string => `${gcp.serviceAccountName}@${gcp.projectID}.iam.gserviceaccount.com`
-        none(identityFaults({ [accounts.writer]: email(ingester), [accounts.reader]: email(server) }, await rendered('alert-database')), 'faults')
+        none(
+          identityFaults({ [accounts.writer]: email(ingester), [accounts.reader]: email(server) }, await rendered('alert-database')),
+          'faults'
+        )
       }
     },
     {
@@ -179,7 +203,9 @@ function agreementChecks (context: Context, benches: Benches, folder: string): r
           const path = await values(chart)
           if (path === undefined) continue
           compared++
-          differences.push(...valueFaults(parse(await readFile(path, 'utf8')), parse(text)).map(difference => `${chart}.yaml: ${difference}`))
+          differences.push(
+            ...valueFaults(parse(await readFile(path, 'utf8')), parse(text)).map(difference => `${chart}.yaml: ${difference}`)
+          )
         }
         if (compared === 0) return { skipped: `there are no values of ${environment} in deploy/environments` }
         none(differences, 'differences')
@@ -190,7 +216,9 @@ function agreementChecks (context: Context, benches: Benches, folder: string): r
 
 /** Values that what is rendered does not mention. The buckets' project is not handed on: their names say all. */
 function unsaid (values: unknown, said: string): string[] {
-  return leavesOf(values).filter(([path, value]) => !path.endsWith('storage.gcp.project') && !said.includes(String(value))).map(([path, value]) => `${path}: ${String(value)}`)
+  return leavesOf(values).filter(([path, value]) => !path.endsWith('storage.gcp.project') && !said.includes(String(value))).map((
+    [path, value]
+  ) => `${path}: ${String(value)}`)
 }
 
 async function withValues (context: Context, name: string, file: string | undefined, values: string): Promise<readonly KubernetesObject[]> {

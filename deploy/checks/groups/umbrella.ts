@@ -42,7 +42,8 @@ function checksOf (context: Context, environment: string): Check[] {
 
 /** What is in one and not in the other, or otherwise there. The release has one name in both, so even the labels are the same. */
 export function differences (apart: readonly KubernetesObject[], together: readonly KubernetesObject[]): string[] {
-  const key = (object: KubernetesObject): string => `${object.apiVersion} ${nameOf(object)} in ${object.metadata.namespace ?? 'no namespace'}`
+  const key = (object: KubernetesObject): string =>
+    `${object.apiVersion} ${nameOf(object)} in ${object.metadata.namespace ?? 'no namespace'}`
   const found = new Map(together.map(object => [key(object), object]))
   const faults = apart.flatMap(object => {
     const other = found.get(key(object))
@@ -50,7 +51,9 @@ export function differences (apart: readonly KubernetesObject[], together: reado
     if (other === undefined) return [`${key(object)}: only in its own chart`]
     return isDeepStrictEqual(other, object) ? [] : [`${key(object)}: differs\n${difference(object, other)}`]
   })
-  const own = (object: KubernetesObject): boolean => object.kind === 'Pod' && object.metadata.annotations?.['helm.sh/hook'] === 'test' && object.metadata.name.startsWith(`${UMBRELLA}-test-`)
+  const own = (object: KubernetesObject): boolean =>
+    object.kind === 'Pod' && object.metadata.annotations?.['helm.sh/hook'] === 'test' &&
+    object.metadata.name.startsWith(`${UMBRELLA}-test-`)
   return [...faults, ...[...found].filter(([, object]) => !own(object)).map(([name]) => `${name}: only in the umbrella`)]
 }
 

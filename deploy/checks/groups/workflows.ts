@@ -1,4 +1,5 @@
-// The workflows of GitHub: what they do only shows there, so at least nothing of it is misspelt, moves under our feet, or may do more than it must.
+// The workflows of GitHub: what they do only shows there, so at least nothing of it is misspelt, moves under our feet, or may do more than
+// it must.
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, none, type Check, type Context, type Group } from '../check.ts'
@@ -23,9 +24,27 @@ export const workflows: Group = {
         title: `${name} has every action pinned by its commit, and no right that it did not ask for`,
         run: async () => { none(workflowFaults(await readFile(join(folder, name), 'utf8')), 'faults') }
       })),
-      refused(context, join(folder, 'release.yml'), 'a job that needs another one that is not there', text => text.replace('needs: test', 'needs: tests'), /"tests"/),
-      refused(context, join(folder, 'release.yml'), 'the output of a step that is not there', text => text.replace('steps.push.outputs', 'steps.pushed.outputs'), /"pushed" is not defined/),
-      refused(context, join(folder, 'release.yml'), 'a branch\'s name in the midst of a script', text => text.replace('image=ghcr.io/', 'echo "${{ github.head_ref }}"\n          image=ghcr.io/'), /potentially untrusted/)
+      refused(
+        context,
+        join(folder, 'release.yml'),
+        'a job that needs another one that is not there',
+        text => text.replace('needs: test', 'needs: tests'),
+        /"tests"/
+      ),
+      refused(
+        context,
+        join(folder, 'release.yml'),
+        'the output of a step that is not there',
+        text => text.replace('steps.push.outputs', 'steps.pushed.outputs'),
+        /"pushed" is not defined/
+      ),
+      refused(
+        context,
+        join(folder, 'release.yml'),
+        'a branch\'s name in the midst of a script',
+        text => text.replace('image=ghcr.io/', 'echo "${{ github.head_ref }}"\n          image=ghcr.io/'),
+        /potentially untrusted/
+      )
     ]
   }
 }

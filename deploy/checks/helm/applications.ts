@@ -1,4 +1,5 @@
-// What Argo CD would install, and in which order: read from the Applications that deploy/argocd renders for an environment, so that they are what is tried.
+// What Argo CD would install, and in which order: read from the Applications that deploy/argocd renders for an environment, so that they
+// are what is tried.
 import { join, normalize } from 'node:path'
 import type { Context } from '../check.ts'
 import { readChart, SHARED, type Chart } from './charts.ts'
@@ -35,7 +36,9 @@ export async function partsOf (context: Context, environment: string): Promise<P
   const { objects } = await applicationsOf(context, environment)
   const wave = ({ metadata }: KubernetesObject): number => Number(metadata.annotations?.['argocd.argoproj.io/sync-wave'] ?? 0)
   const applications = objects.filter(({ kind }) => kind === 'Application') as Application[]
-  const ours = applications.filter(({ spec }) => spec.source?.path?.startsWith('deploy/helm/') === true).sort((one, other) => wave(one) - wave(other))
+  const ours = applications.filter(({ spec }) => spec.source?.path?.startsWith('deploy/helm/') === true).sort((one, other) =>
+    wave(one) - wave(other)
+  )
   return await Promise.all(ours.map(async ({ metadata, spec: { source, destination } }) => {
     const folder = join(context.root, source?.path ?? '')
     return {
@@ -48,7 +51,11 @@ export async function partsOf (context: Context, environment: string): Promise<P
 }
 
 /** All that is installed of a part: hooks and tests too. */
-export async function partObjects (context: Context, { chart, namespace, values }: Part, strimzi: string | undefined): Promise<readonly KubernetesObject[]> {
+export async function partObjects (
+  context: Context,
+  { chart, namespace, values }: Part,
+  strimzi: string | undefined
+): Promise<readonly KubernetesObject[]> {
   return (await render(context, { chart, title: 'installed', files: values, strimzi, namespace })).objects
 }
 
@@ -57,5 +64,10 @@ export async function umbrellaParts (context: Context, environment: string): Pro
   const parts = await partsOf(context, environment)
   const chart = await readChart(join(context.root, 'deploy/helm', UMBRELLA))
   const values = [join(context.root, 'deploy/environments', environment, SHARED), umbrellaFile(context.root, environment)]
-  return [...parts.filter(part => !chart.dependencies.includes(part.chart.name)), { chart, namespace: NAMESPACE, release: UMBRELLA, values }]
+  return [...parts.filter(part => !chart.dependencies.includes(part.chart.name)), {
+    chart,
+    namespace: NAMESPACE,
+    release: UMBRELLA,
+    values
+  }]
 }

@@ -45,7 +45,9 @@ export async function findCharts (root: string): Promise<Chart[]> {
   const others: string[] = []
   for (const folder of await folders(join(root, 'deploy'))) if (await exists(join(folder, 'Chart.yaml'))) others.push(folder)
   const values = await foreignValues(root)
-  return await Promise.all([...(await folders(join(root, 'deploy', 'helm'))).filter(folder => !values.includes(folder)), ...others].map(readChart))
+  return await Promise.all(
+    [...(await folders(join(root, 'deploy', 'helm'))).filter(folder => !values.includes(folder)), ...others].map(readChart)
+  )
 }
 
 /** Folders of deploy/helm with nothing but values for a chart of somebody else's. */
@@ -63,13 +65,23 @@ export async function foreignValues (root: string): Promise<string[]> {
 
 /** Those that are installed one by one: neither the library nor a chart that takes others along. */
 export function components (charts: readonly Chart[]): Chart[] {
-  return charts.filter(({ library, dependencies }) => !library && !dependencies.some(name => charts.some(chart => chart.name === name && !chart.library)))
+  return charts.filter(({ library, dependencies }) =>
+    !library && !dependencies.some(name => charts.some(chart => chart.name === name && !chart.library))
+  )
 }
 
 export async function readChart (folder: string): Promise<Chart> {
   const { name, type, version, appVersion, dependencies = [] } = parse(await readFile(join(folder, 'Chart.yaml'), 'utf8')) as ChartFile
   const values = parse(await readFile(join(folder, 'values.yaml'), 'utf8').catch(() => '{}')) as Record<string, unknown> | null
-  return { name, folder, library: type === 'library', version, appVersion, dependencies: dependencies.map(({ name, alias }) => alias ?? name), values: values ?? {} }
+  return {
+    name,
+    folder,
+    library: type === 'library',
+    version,
+    appVersion,
+    dependencies: dependencies.map(({ name, alias }) => alias ?? name),
+    values: values ?? {}
+  }
 }
 
 /** What a chart is rendered with: its own values, each file of its ci folder, each environment that has a file for it. */
@@ -82,7 +94,8 @@ export async function variantsOf (root: string, chart: Chart): Promise<Variant[]
   ]
   for (const environment of await environmentNames(root)) {
     const file = join(environments, environment, `${chart.name}.yaml`)
-    if (await exists(file)) variants.push({ chart, title: `environment ${environment}`, files: await environmentFiles(root, environment, chart), environment })
+    if (await exists(file))
+      variants.push({ chart, title: `environment ${environment}`, files: await environmentFiles(root, environment, chart), environment })
   }
   return variants
 }

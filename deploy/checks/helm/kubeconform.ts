@@ -8,8 +8,8 @@ import { exists } from './charts.ts'
 import type { KubernetesObject } from './render.ts'
 
 /**
- * Kinds of third parties whose definitions no package carries: those of the folder that --crds names are used, without it they count as skipped. Any
- * other kind without a definition fails.
+ * Kinds of third parties whose definitions no package carries: those of the folder that --crds names are used, without it they count as
+ * skipped. Any other kind without a definition fails.
  */
 export const elsewhere: Readonly<Record<string, string>> = {
   'gafaelfawr.lsst.io/GafaelfawrIngress': 'Gafaelfawr',
@@ -42,7 +42,9 @@ export async function makeJudge (context: Context): Promise<Judge> {
   for (const name of Object.keys(elsewhere)) if (!await hasKind(name, [own, published])) missing.push(name)
   const run = async (text: string, folders: readonly string[]): Promise<void> => {
     const skips = missing.length === 0 ? [] : ['-skip', missing.map(name => name.split('/')[1]).join(',')]
-    const { code, stdout, stderr } = await context.run(kubeconform, ['-strict', '-summary', ...skips, ...locations(folders)], { input: text })
+    const { code, stdout, stderr } = await context.run(kubeconform, ['-strict', '-summary', ...skips, ...locations(folders)], {
+      input: text
+    })
     if (code !== 0) throw new Fault('kubeconform refuses it', (stdout + stderr).trim())
     // It succeeds for an empty input too.
     if (!/Valid: [1-9]|Skipped: [1-9]/.test(stdout)) throw new Fault('kubeconform saw no object', stdout)

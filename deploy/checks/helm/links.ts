@@ -1,5 +1,5 @@
-// Links in deploy/: charts take one another by them. Argo CD refuses a repository with one link in it that is absolute or that steps out of the
-// repository on its way, even where it comes back; and a link to nothing is a chart without its library.
+// Links in deploy/: charts take one another by them. Argo CD refuses a repository with one link in it that is absolute or that steps out of
+// the repository on its way, even where it comes back; and a link to nothing is a chart without its library.
 import { readdir, readlink, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 

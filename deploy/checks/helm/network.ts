@@ -1,10 +1,16 @@
-// Whether the parts of a system reach each other: Services lead to Pods that listen there, Ingresses to Services, autoscalers to Deployments, and
-// NetworkPolicies let through what the Pods' own arguments say they ask for. What Strimzi and the registry operator make is known by their rules.
+// Whether the parts of a system reach each other: Services lead to Pods that listen there, Ingresses to Services, autoscalers to
+// Deployments, and NetworkPolicies let through what the Pods' own arguments say they ask for. What Strimzi and the registry operator make
+// is known by their rules.
 import { allows, matches, selects, type Peer, type Place, type Policy, type PortRule } from './policies.ts'
 import { containersOf, podsOf, type Pod } from './pods.ts'
 import { nameOf, type KubernetesObject } from './render.ts'
 
-interface Service { readonly name: string, readonly namespace: string, readonly ports: ReadonlyArray<{ readonly name?: string, readonly port: number, readonly targetPort: number | string }>, readonly pods: readonly Place[] }
+interface Service {
+  readonly name: string
+  readonly namespace: string
+  readonly ports: ReadonlyArray<{ readonly name?: string, readonly port: number, readonly targetPort: number | string }>
+  readonly pods: readonly Place[]
+}
 interface Listener { readonly port: number, readonly networkPolicyPeers?: readonly Peer[] }
 
 /** What a registry's Pod listens on, and how its operator labels it. */
@@ -12,7 +18,8 @@ const REGISTRY_PORT = 8081
 
 /** What does not reach what it should, among all objects of one system; one line each. */
 export function networkFaults (objects: readonly KubernetesObject[]): string[] {
-  const places = [...objects.flatMap(podsOf).map(placeOf), ...objects.filter(({ kind }) => kind === 'StrimziSchemaRegistry').map(registryPlace)]
+  const places = [...objects.flatMap(podsOf).map(placeOf),
+    ...objects.filter(({ kind }) => kind === 'StrimziSchemaRegistry').map(registryPlace)]
   const services = servicesOf(objects, places)
   return [
     ...services.flatMap(serviceFaults),
@@ -24,7 +31,10 @@ export function networkFaults (objects: readonly KubernetesObject[]): string[] {
 }
 
 function placeOf ({ owner, labels, spec }: Pod): Place {
-  const ports = containersOf({ owner, labels, spec }).flatMap(({ ports = [] }) => ports).map(({ name, containerPort }) => ({ name, port: containerPort }))
+  const ports = containersOf({ owner, labels, spec }).flatMap(({ ports = [] }) => ports).map(({ name, containerPort }) => ({
+    name,
+    port: containerPort
+  }))
   return { title: nameOf(owner), namespace: owner.metadata.namespace ?? '', labels, ports }
 }
 
@@ -35,7 +45,10 @@ function registryPlace (registry: KubernetesObject): Place {
 
 function servicesOf (objects: readonly KubernetesObject[], places: readonly Place[]): Service[] {
   const own = objects.filter(({ kind }) => kind === 'Service').map(({ metadata: { name, namespace = '' }, spec }) => {
-    const { selector = {}, ports = [] } = spec as { readonly selector?: Readonly<Record<string, string>>, readonly ports?: ReadonlyArray<{ readonly name?: string, readonly port: number, readonly targetPort?: number | string }> }
+    const { selector = {}, ports = [] } = spec as {
+      readonly selector?: Readonly<Record<string, string>>
+      readonly ports?: ReadonlyArray<{ readonly name?: string, readonly port: number, readonly targetPort?: number | string }>
+    }
     return {
       name,
       namespace,
@@ -46,13 +59,19 @@ function servicesOf (objects: readonly KubernetesObject[], places: readonly Plac
   // The operator's Service has the registry's name.
   const made = objects.filter(({ kind }) => kind === 'StrimziSchemaRegistry').map(registry => {
     const place = registryPlace(registry)
-    return { name: registry.metadata.name, namespace: place.namespace, ports: [{ port: REGISTRY_PORT, targetPort: REGISTRY_PORT }], pods: [place] }
+    return {
+      name: registry.metadata.name,
+      namespace: place.namespace,
+      ports: [{ port: REGISTRY_PORT, targetPort: REGISTRY_PORT }],
+      pods: [place]
+    }
   })
   return [...own, ...made]
 }
 
 function serviceFaults ({ name, pods, ports }: Service): string[] {
-  return pods.flatMap(({ title, ports: open }) => ports.filter(({ targetPort }) => !open.some(each => each.name === targetPort || each.port === targetPort))
+  return pods.flatMap(({ title, ports: open }) =>
+    ports.filter(({ targetPort }) => !open.some(each => each.name === targetPort || each.port === targetPort))
     .map(({ targetPort }) => `Service/${name}: ${title} does not listen on ${targetPort}`))
 }
 
@@ -73,21 +92,32 @@ function backendFaults (object: KubernetesObject, services: readonly Service[]):
   return backends.flatMap(({ name, port }) => {
     const service = services.find(each => each.name === name && each.namespace === object.metadata.namespace)
     if (service === undefined) return [`${nameOf(object)}: there is no Service ${name}`]
-    return service.ports.some(each => port.name === undefined ? each.port === port.number : each.name === port.name) ? [] : [`${nameOf(object)}: Service ${name} has no port ${port.name ?? port.number}`]
+    return service.ports.some(each => port.name === undefined ? each.port === port.number : each.name === port.name) ?
+      [] :
+      [`${nameOf(object)}: Service ${name} has no port ${port.name ?? port.number}`]
   })
 }
 
 function scaleFaults (object: KubernetesObject, objects: readonly KubernetesObject[]): string[] {
-  const target = (object.spec as { readonly scaleTargetRef?: { readonly kind?: string, readonly name: string } } | undefined)?.scaleTargetRef
+  const target = (object.spec as { readonly scaleTargetRef?: { readonly kind?: string, readonly name: string } } | undefined)
+    ?.scaleTargetRef
   if (target === undefined) return []
   const { kind = 'Deployment', name } = target
-  return objects.some(other => other.kind === kind && other.metadata.name === name && other.metadata.namespace === object.metadata.namespace) ? [] : [`${nameOf(object)}: there is no ${kind} ${name}`]
+  return objects.some(other =>
+      other.kind === kind && other.metadata.name === name && other.metadata.namespace === object.metadata.namespace
+    ) ?
+    [] :
+    [`${nameOf(object)}: there is no ${kind} ${name}`]
 }
 
 interface NamedPolicy extends Policy { readonly title: string }
 
 function policiesOf (objects: readonly KubernetesObject[]): NamedPolicy[] {
-  return objects.filter(({ kind }) => kind === 'NetworkPolicy').map(object => ({ ...object.spec as Omit<Policy, 'namespace'>, title: nameOf(object), namespace: object.metadata.namespace ?? '' }))
+  return objects.filter(({ kind }) => kind === 'NetworkPolicy').map(object => ({
+    ...object.spec as Omit<Policy, 'namespace'>,
+    title: nameOf(object),
+    namespace: object.metadata.namespace ?? ''
+  }))
 }
 
 /** A policy that selects nothing guards nothing, and a port that nobody listens on lets nobody in. */
@@ -114,7 +144,9 @@ function flowFaults (objects: readonly KubernetesObject[], services: readonly Se
       const number = Number(url.port || 80)
       const port = service.ports.find(each => each.port === number)
       if (port === undefined) faults.push(`${from.title}: asks for ${url.href}, and Service ${name} has no port ${number}`)
-      else for (const to of service.pods) if (!allows(policies, from, to, port.targetPort)) faults.push(`${from.title}: no NetworkPolicy lets it reach ${to.title} on ${port.targetPort}`)
+      else for (const to of service.pods)
+          if (!allows(policies, from, to, port.targetPort))
+            faults.push(`${from.title}: no NetworkPolicy lets it reach ${to.title} on ${port.targetPort}`)
     }
     faults.push(...brokerFaults(objects, from, words))
   }

@@ -1,10 +1,18 @@
-// What must hold for all rendered objects of a chart, whatever their kind: labels, selectors, namespaces, and that the parts find each other.
+// What must hold for all rendered objects of a chart, whatever their kind: labels, selectors, namespaces, and that the parts find each
+// other.
 import { podsOf } from './pods.ts'
 import { APPLICATIONS, isOperator, nameOf, type KubernetesObject, type Rendered } from './render.ts'
 
 /** Kinds without a namespace, of those that a chart might make. */
 const clusterKinds = [
-  'ClusterRole', 'ClusterRoleBinding', 'ClusterIssuer', 'CustomResourceDefinition', 'IngressClass', 'MutatingWebhookConfiguration', 'Namespace', 'PersistentVolume',
+  'ClusterRole',
+  'ClusterRoleBinding',
+  'ClusterIssuer',
+  'CustomResourceDefinition',
+  'IngressClass',
+  'MutatingWebhookConfiguration',
+  'Namespace',
+  'PersistentVolume',
   'PriorityClass', 'StorageClass', 'ValidatingWebhookConfiguration', 'ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding'
 ]
 /** Whether objects of that kind have no namespace. */
@@ -26,7 +34,8 @@ export function selectorFaults (objects: readonly KubernetesObject[]): string[] 
       if (typeof value !== 'object' || value === null || Array.isArray(value)) return
       for (const [key, each] of Object.entries(value)) {
         if (inSelector && versions.includes(key)) faults.push(`${nameOf(object)}: ${path} selects by ${key}`)
-        if (inSelector && key === 'key' && versions.includes(String(each))) faults.push(`${nameOf(object)}: ${path} selects by ${String(each)}`)
+        if (inSelector && key === 'key' && versions.includes(String(each)))
+          faults.push(`${nameOf(object)}: ${path} selects by ${String(each)}`)
         walk(each, inSelector || selectors.includes(key), `${path}.${key}`)
       }
     }
@@ -43,16 +52,23 @@ export function matchFaults (objects: readonly KubernetesObject[]): string[] {
   const matches = (selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean =>
     Object.entries(selector).every(([key, value]) => labels[key] === value)
   return objects.flatMap(object => {
-    const spec = object.spec as { selector?: Readonly<Record<string, string>> & { matchLabels?: Readonly<Record<string, string>> } } | undefined
+    const spec = object.spec as
+      | { selector?: Readonly<Record<string, string>> & { matchLabels?: Readonly<Record<string, string>> } }
+      | undefined
     const selector = spec?.selector
     if (selector === undefined) return []
-    if (object.kind === 'Service') return [...pods, ...made].some(({ labels }) => matches(selector, labels)) ? [] : [`${nameOf(object)}: it selects no pod of this chart`]
+    if (object.kind === 'Service')
+      return [...pods, ...made].some(({ labels }) => matches(selector, labels)) ?
+        [] :
+        [`${nameOf(object)}: it selects no pod of this chart`]
     if (!['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].includes(object.kind)) return []
     const own = podsOf(object)
     // Another workload's pods would be taken for its own.
     const strangers = pods.filter(({ owner, labels }) => owner !== object && matches(selector.matchLabels ?? {}, labels))
     return [
-      ...own.every(({ labels }) => matches(selector.matchLabels ?? {}, labels)) ? [] : [`${nameOf(object)}: its selector does not match its own pods`],
+      ...own.every(({ labels }) => matches(selector.matchLabels ?? {}, labels)) ?
+        [] :
+        [`${nameOf(object)}: its selector does not match its own pods`],
       ...strangers.map(({ owner }) => `${nameOf(object)}: its selector matches the pods of ${nameOf(owner)} too`)
     ]
   })
@@ -67,7 +83,11 @@ export function labelFaults (objects: readonly KubernetesObject[]): string[] {
     const lacking = wanted.filter(label => object.metadata.labels?.[label] === undefined && !(lasting && label === 'helm.sh/chart'))
     return [
       ...lacking.length === 0 ? [] : [`${nameOf(object)}: without the label ${lacking.join(', ')}`],
-      ...lasting ? versions.filter(label => label !== 'app.kubernetes.io/managed-by' && object.metadata.labels?.[label] !== undefined).map(label => `${nameOf(object)}: with the label ${label}, whose change restarts the brokers`) : []
+      ...lasting ?
+        versions.filter(label => label !== 'app.kubernetes.io/managed-by' && object.metadata.labels?.[label] !== undefined).map(label =>
+          `${nameOf(object)}: with the label ${label}, whose change restarts the brokers`
+        ) :
+        []
     ]
   })
 }

@@ -1,5 +1,5 @@
-// Strimzi's operator is no chart of ours, so its values cannot be rendered here. What can be checked: they watch the namespace that all is in, and
-// whoever installs it is told of the release whose definitions everything is checked against.
+// Strimzi's operator is no chart of ours, so its values cannot be rendered here. What can be checked: they watch the namespace that all is
+// in, and whoever installs it is told of the release whose definitions everything is checked against.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
@@ -15,9 +15,11 @@ export async function operatorFaults (root: string): Promise<string[]> {
   const { watchNamespaces = [] } = parse(await read('helm/strimzi/values.yaml')) as Values
   if (!watchNamespaces.includes(NAMESPACE)) faults.push(`helm/strimzi/values.yaml: watchNamespaces does not have ${NAMESPACE}`)
   for (const path of ['helm/strimzi/README.md', 'helm/strimzi/values.yaml', 'helm/alert-stream/README.md']) {
-    if (!(await read(path)).includes(STRIMZI)) faults.push(`${path}: does not tell of Strimzi ${STRIMZI}, whose definitions the checks have`)
+    if (!(await read(path)).includes(STRIMZI))
+      faults.push(`${path}: does not tell of Strimzi ${STRIMZI}, whose definitions the checks have`)
   }
   const { strimzi } = parse(await read('argocd/values.yaml')) as Values
-  if (strimzi?.version !== STRIMZI) faults.push(`argocd/values.yaml: installs Strimzi ${strimzi?.version ?? '(none)'}, and the checks have the definitions of ${STRIMZI}`)
+  if (strimzi?.version !== STRIMZI)
+    faults.push(`argocd/values.yaml: installs Strimzi ${strimzi?.version ?? '(none)'}, and the checks have the definitions of ${STRIMZI}`)
   return faults
 }

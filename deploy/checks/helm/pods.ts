@@ -1,5 +1,5 @@
-// The pods of rendered objects: what a namespace with the Pod Security level `restricted` asks for (Kubernetes' Pod Security Standards), and what
-// this deployment asks for besides: requests and limits, a root file system that nobody writes to, no token that is not needed.
+// The pods of rendered objects: what a namespace with the Pod Security level `restricted` asks for (Kubernetes' Pod Security Standards),
+// and what this deployment asks for besides: requests and limits, a root file system that nobody writes to, no token that is not needed.
 import type { KubernetesObject } from './render.ts'
 import { nameOf } from './render.ts'
 
@@ -77,8 +77,16 @@ export function containersOf ({ spec }: Pod): Container[] {
 
 const volumeKinds = ['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'persistentVolumeClaim', 'projected', 'secret']
 const safeSysctls = [
-  'kernel.shm_rmid_forced', 'net.ipv4.ip_local_port_range', 'net.ipv4.ip_unprivileged_port_start', 'net.ipv4.tcp_syncookies', 'net.ipv4.ping_group_range',
-  'net.ipv4.ip_local_reserved_ports', 'net.ipv4.tcp_keepalive_time', 'net.ipv4.tcp_fin_timeout', 'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes'
+  'kernel.shm_rmid_forced',
+  'net.ipv4.ip_local_port_range',
+  'net.ipv4.ip_unprivileged_port_start',
+  'net.ipv4.tcp_syncookies',
+  'net.ipv4.ping_group_range',
+  'net.ipv4.ip_local_reserved_ports',
+  'net.ipv4.tcp_keepalive_time',
+  'net.ipv4.tcp_fin_timeout',
+  'net.ipv4.tcp_keepalive_intvl',
+  'net.ipv4.tcp_keepalive_probes'
 ]
 const seLinuxTypes = [undefined, '', 'container_t', 'container_init_t', 'container_kvm_t', 'container_engine_t']
 
@@ -100,9 +108,11 @@ export function restrictedFaults (pod: Pod): string[] {
     if (own.privileged === true) inContainer.push('is privileged')
     if (own.allowPrivilegeEscalation !== false) inContainer.push('allowPrivilegeEscalation is not false')
     if ((own.runAsNonRoot ?? context.runAsNonRoot) !== true) inContainer.push('runAsNonRoot is not true')
-    if (!['RuntimeDefault', 'Localhost'].includes((own.seccompProfile ?? context.seccompProfile)?.type ?? '')) inContainer.push('has no seccompProfile')
+    if (!['RuntimeDefault', 'Localhost'].includes((own.seccompProfile ?? context.seccompProfile)?.type ?? ''))
+      inContainer.push('has no seccompProfile')
     if (own.capabilities?.drop?.includes('ALL') !== true) inContainer.push('does not drop ALL capabilities')
-    for (const capability of own.capabilities?.add ?? []) if (capability !== 'NET_BIND_SERVICE') inContainer.push(`adds the capability ${capability}`)
+    for (const capability of own.capabilities?.add ?? [])
+      if (capability !== 'NET_BIND_SERVICE') inContainer.push(`adds the capability ${capability}`)
     if (own.procMount !== undefined && own.procMount !== 'Default') inContainer.push(`procMount ${own.procMount}`)
     for (const { hostPort } of container.ports ?? []) if (hostPort !== undefined && hostPort !== 0) inContainer.push(`hostPort ${hostPort}`)
     faults.push(...inContainer.map(fault => `container ${container.name}: ${fault}`))
@@ -148,8 +158,12 @@ export function houseFaults (pod: Pod, served: boolean): string[] {
 
 /** Of all pods of these objects. */
 export function podFaults (objects: readonly KubernetesObject[]): string[] {
-  const services = objects.filter(({ kind }) => kind === 'Service').map(({ spec }) => (spec as { selector?: Readonly<Record<string, string>> }).selector)
+  const services = objects.filter(({ kind }) => kind === 'Service').map(({ spec }) =>
+    (spec as { selector?: Readonly<Record<string, string>> }).selector
+  )
   const served = ({ labels }: Pod): boolean =>
     services.some(selector => selector !== undefined && Object.entries(selector).every(([key, value]) => labels[key] === value))
-  return objects.flatMap(podsOf).flatMap(pod => [...restrictedFaults(pod), ...houseFaults(pod, served(pod))].map(fault => `${nameOf(pod.owner)}: ${fault}`))
+  return objects.flatMap(podsOf).flatMap(pod =>
+    [...restrictedFaults(pod), ...houseFaults(pod, served(pod))].map(fault => `${nameOf(pod.owner)}: ${fault}`)
+  )
 }

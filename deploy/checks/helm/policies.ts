@@ -1,4 +1,5 @@
-// NetworkPolicies, as Kubernetes reads them: who is let through to whom. Addresses (ipBlock) let nobody of the system through, as Pods have none of their own.
+// NetworkPolicies, as Kubernetes reads them: who is let through to whom. Addresses (ipBlock) let nobody of the system through, as Pods have
+// none of their own.
 
 export interface Selector {
   readonly matchLabels?: Readonly<Record<string, string>>
@@ -32,7 +33,8 @@ export interface Place {
 }
 
 export function matches ({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Readonly<Record<string, string>>): boolean {
-  return Object.entries(matchLabels).every(([key, value]) => labels[key] === value) && matchExpressions.every(({ key, operator, values = [] }) => {
+  return Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+    matchExpressions.every(({ key, operator, values = [] }) => {
     const value = labels[key]
     switch (operator) {
       case 'In': return value !== undefined && values.includes(value)
@@ -52,8 +54,10 @@ export function selects ({ namespace, podSelector }: Policy, place: Place): bool
 export function allows (policies: readonly Policy[], from: Place, to: Place, port: number | string): boolean {
   const into = policies.filter(policy => applies(policy, 'Ingress') && selects(policy, to))
   const out = policies.filter(policy => applies(policy, 'Egress') && selects(policy, from))
-  return (into.length === 0 || into.some(policy => (policy.ingress ?? []).some(rule => peersHave(rule.from, policy, from) && portsHave(rule.ports, to, port)))) &&
-    (out.length === 0 || out.some(policy => (policy.egress ?? []).some(rule => peersHave(rule.to, policy, to) && portsHave(rule.ports, to, port))))
+  return (into.length === 0 ||
+    into.some(policy => (policy.ingress ?? []).some(rule => peersHave(rule.from, policy, from) && portsHave(rule.ports, to, port)))) &&
+    (out.length === 0 ||
+      out.some(policy => (policy.egress ?? []).some(rule => peersHave(rule.to, policy, to) && portsHave(rule.ports, to, port))))
 }
 
 function applies ({ policyTypes, egress }: Policy, type: 'Ingress' | 'Egress'): boolean {
@@ -66,7 +70,9 @@ function peersHave (peers: readonly Peer[] | undefined, { namespace }: Policy, p
   return peers.some(({ podSelector, namespaceSelector }) => {
     if (podSelector === undefined && namespaceSelector === undefined) return false
     // A namespace is known by the one label that Kubernetes gives each.
-    const there = namespaceSelector === undefined ? place.namespace === namespace : matches(namespaceSelector, { 'kubernetes.io/metadata.name': place.namespace })
+    const there = namespaceSelector === undefined ?
+      place.namespace === namespace :
+      matches(namespaceSelector, { 'kubernetes.io/metadata.name': place.namespace })
     return there && matches(podSelector ?? {}, place.labels)
   })
 }

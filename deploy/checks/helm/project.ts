@@ -1,4 +1,5 @@
-// Argo CD's project of the system: it names the sources, namespaces and kinds that its Applications may use, and refuses a sync for anything else.
+// Argo CD's project of the system: it names the sources, namespaces and kinds that its Applications may use, and refuses a sync for
+// anything else.
 import { isClusterKind } from './objects.ts'
 import { nameOf, type KubernetesObject } from './render.ts'
 
@@ -13,11 +14,17 @@ interface Project extends KubernetesObject {
 interface Source { readonly repoURL: string, readonly chart?: string }
 
 interface Application extends KubernetesObject {
-  readonly spec: { readonly project: string, readonly source?: Source, readonly sources?: readonly Source[], readonly destination: { readonly namespace: string } }
+  readonly spec: {
+    readonly project: string
+    readonly source?: Source
+    readonly sources?: readonly Source[]
+    readonly destination: { readonly namespace: string }
+  }
 }
 
 /** Strimzi's own chart brings these; it is not rendered here. */
-const STRIMZI = ['ClusterRole.rbac.authorization.k8s.io', 'ClusterRoleBinding.rbac.authorization.k8s.io', 'CustomResourceDefinition.apiextensions.k8s.io']
+const STRIMZI = ['ClusterRole.rbac.authorization.k8s.io', 'ClusterRoleBinding.rbac.authorization.k8s.io',
+  'CustomResourceDefinition.apiextensions.k8s.io']
 
 /** @param applications what deploy/argocd renders; `installed` what our own charts do */
 export function projectFaults (applications: readonly KubernetesObject[], installed: readonly KubernetesObject[]): string[] {
@@ -26,8 +33,12 @@ export function projectFaults (applications: readonly KubernetesObject[], instal
   const { sourceRepos, destinations, clusterResourceWhitelist = [] } = project.spec
   const namespaces = destinations.map(({ namespace }) => namespace)
   const allowed = clusterResourceWhitelist.map(({ group, kind }) => `${kind}.${group}`)
-  const inProject = (applications.filter(({ kind }) => kind === 'Application') as Application[]).filter(({ spec }) => spec.project === project.metadata.name)
-  const sources = inProject.flatMap(application => (application.spec.sources ?? [application.spec.source]).flatMap(source => source === undefined ? [] : [source]))
+  const inProject = (applications.filter(({ kind }) => kind === 'Application') as Application[]).filter(({ spec }) =>
+    spec.project === project.metadata.name
+  )
+  const sources = inProject.flatMap(application =>
+    (application.spec.sources ?? [application.spec.source]).flatMap(source => source === undefined ? [] : [source])
+  )
   const clusterKinds = new Set([
     ...installed.filter(({ kind }) => isClusterKind(kind)).map(kindOf),
     ...sources.some(({ chart }) => chart === 'strimzi-kafka-operator') ? STRIMZI : []
@@ -35,12 +46,18 @@ export function projectFaults (applications: readonly KubernetesObject[], instal
   const made = applications.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => metadata.name)
   return [
     ...sources.filter(({ repoURL }) => !sourceRepos.includes(repoURL)).map(({ repoURL }) => `the project takes nothing from ${repoURL}`),
-    ...inProject.filter(({ spec }) => !namespaces.includes(spec.destination.namespace)).map(object => `${nameOf(object)}: the project has no namespace ${object.spec.destination.namespace}`),
-    ...installed.filter(({ kind, metadata }) => !isClusterKind(kind) && !namespaces.includes(metadata.namespace ?? '')).map(object => `${nameOf(object)}: the project has no namespace ${object.metadata.namespace}`),
+    ...inProject.filter(({ spec }) => !namespaces.includes(spec.destination.namespace)).map(object =>
+      `${nameOf(object)}: the project has no namespace ${object.spec.destination.namespace}`
+    ),
+    ...installed.filter(({ kind, metadata }) => !isClusterKind(kind) && !namespaces.includes(metadata.namespace ?? '')).map(object =>
+      `${nameOf(object)}: the project has no namespace ${object.metadata.namespace}`
+    ),
     ...[...clusterKinds].filter(kind => !allowed.includes(kind)).map(kind => `the project does not allow ${kind}`),
     ...allowed.filter(kind => !clusterKinds.has(kind)).map(kind => `the project allows ${kind}, which nothing brings`),
     // Strimzi's roles are bound in it before anything of ours is there.
-    ...made.length === 0 ? [] : namespaces.filter(namespace => !made.includes(namespace)).map(namespace => `nobody makes the namespace ${namespace}`)
+    ...made.length === 0 ?
+      [] :
+      namespaces.filter(namespace => !made.includes(namespace)).map(namespace => `nobody makes the namespace ${namespace}`)
   ]
 }
 

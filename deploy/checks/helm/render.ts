@@ -13,7 +13,12 @@ export const NAMESPACE = 'alert-stream-broker'
 export interface KubernetesObject {
   readonly apiVersion: string
   readonly kind: string
-  readonly metadata: { readonly name: string, readonly namespace?: string, readonly labels?: Readonly<Record<string, string>>, readonly annotations?: Readonly<Record<string, string>> }
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
+  }
   readonly spec?: unknown
 }
 
@@ -51,14 +56,18 @@ export async function renderingsOf (variant: Variant): Promise<Rendering[]> {
 async function usesStrimzi ({ folder }: Chart): Promise<boolean> {
   const text = await templatesOf(folder)
   const taken = await readdir(join(folder, 'charts')).catch(() => [])
-  const others = await Promise.all(taken.filter(name => name !== LIBRARY).map(async name => await templatesOf(join(folder, 'charts', name))))
+  const others = await Promise.all(
+    taken.filter(name => name !== LIBRARY).map(async name => await templatesOf(join(folder, 'charts', name)))
+  )
   return [text, ...others].some(each => each.includes('strimziAPIVersion'))
 }
 
 /** Text of all templates of a chart's folder. */
 export async function templatesOf (folder: string): Promise<string> {
   const entries = await readdir(join(folder, 'templates'), { recursive: true, withFileTypes: true }).catch(() => [])
-  return (await Promise.all(entries.filter(entry => entry.isFile()).map(async entry => await readFile(join(entry.parentPath, entry.name), 'utf8')))).join('\n')
+  return (await Promise.all(
+    entries.filter(entry => entry.isFile()).map(async entry => await readFile(join(entry.parentPath, entry.name), 'utf8'))
+  )).join('\n')
 }
 
 function setsVersion (values: unknown): boolean {
@@ -94,7 +103,8 @@ export function titleOf ({ chart, title, strimzi }: Rendering): string {
 /** The command line that renders a chart's folder. */
 export function templateArgs (folder: string, { namespace = NAMESPACE, files = [], args = [], strimzi }: TemplateOptions): string[] {
   const version = strimzi === undefined ? [] : ['--set', `global.strimziAPIVersion=kafka.strimzi.io/${strimzi}`]
-  return ['template', 'check', folder, '--namespace', namespace, '--include-crds', ...files.flatMap(file => ['--values', file]), ...version, ...args]
+  return ['template', 'check', folder, '--namespace', namespace, '--include-crds', ...files.flatMap(file => ['--values', file]), ...version,
+    ...args]
 }
 
 // By the repository, as tests have their own beside the real one.
@@ -105,7 +115,9 @@ const rendered = new Map<string, Promise<Rendered>>()
  */
 export function asksForValues (error: unknown, chart: Chart): boolean {
   const said = error instanceof Fault ? /execution error at \(.*?\): (.*)/s.exec(error.words)?.[1] ?? '' : ''
-  return [...said.matchAll(/[\w-]+(?:\.[\w-]+)+|\b\w+\b/g)].some(([path]) => path.includes('.') ? has(chart.values, path.split('.')) : path in chart.values)
+  return [...said.matchAll(/[\w-]+(?:\.[\w-]+)+|\b\w+\b/g)].some(([path]) =>
+    path.includes('.') ? has(chart.values, path.split('.')) : path in chart.values
+  )
 }
 
 function has (value: unknown, path: readonly string[]): boolean {

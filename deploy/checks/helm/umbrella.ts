@@ -1,5 +1,5 @@
-// The umbrella's values of an environment, put together from the files of the components: Helm takes files of values side by side, never one below a key,
-// and nobody should have to say a thing twice. Comments are kept, so the file reads as its parts do.
+// The umbrella's values of an environment, put together from the files of the components: Helm takes files of values side by side, never
+// one below a key, and nobody should have to say a thing twice. Comments are kept, so the file reads as its parts do.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Document, isMap, parseDocument, Scalar, type Node } from 'yaml'

@@ -13,7 +13,8 @@ export function undocumented (text: string): string[] {
   const lines = text.split('\n')
   const lineOf = (offset: number): number => text.slice(0, offset).split('\n').length - 1
   const documented = (offset: number): boolean => {
-    for (let line = lineOf(offset) - 1; line >= 0 && /^\s*#/.test(lines[line] ?? ''); line--) if (/^\s*# -- \S/.test(lines[line] ?? '')) return true
+    for (let line = lineOf(offset) - 1; line >= 0 && /^\s*#/.test(lines[line] ?? ''); line--)
+      if (/^\s*# -- \S/.test(lines[line] ?? '')) return true
     return false
   }
   const faults: string[] = []
@@ -58,13 +59,20 @@ interface Candidate { readonly path: Path, readonly value: unknown, readonly ind
 export async function unused (context: Context, chart: Chart, variants: readonly Variant[]): Promise<string[]> {
   const templates = withoutAliases(await templatesOf(chart.folder))
   // Those of a chart that is taken along are that chart's to use; those whose whole path stands in a template need no proof.
-  let left: readonly Candidate[] = leaves(chart.values).filter(({ path }) => !chart.dependencies.includes(String(path[0])) && !mentions(templates, path))
+  let left: readonly Candidate[] = leaves(chart.values).filter(({ path }) =>
+    !chart.dependencies.includes(String(path[0])) && !mentions(templates, path)
+  )
     .map((leaf, index) => ({ ...leaf, index }))
   const helm = await context.tool('helm')
   const namespace = namespaceOf(chart)
   const output = async (files: readonly string[], candidates: readonly Candidate[]): Promise<string | undefined> => {
-    const settings = candidates.flatMap(({ path, value, index }) => ['--set-json', `${path.map(key => String(key).replaceAll('.', '\\.')).join('.')}=${JSON.stringify(changed(value, index))}`])
-    const { code, stdout } = await context.run(helm, templateArgs(chart.folder, { namespace, files, args: ['--skip-schema-validation', ...settings] }))
+    const settings = candidates.flatMap((
+      { path, value, index }
+    ) => ['--set-json', `${path.map(key => String(key).replaceAll('.', '\\.')).join('.')}=${JSON.stringify(changed(value, index))}`])
+    const { code, stdout } = await context.run(
+      helm,
+      templateArgs(chart.folder, { namespace, files, args: ['--skip-schema-validation', ...settings] })
+    )
     return code === 0 ? stdout : undefined
   }
   /** Those that do nothing with these files; many at once where their marks tell them apart. */
@@ -75,7 +83,8 @@ export async function unused (context: Context, chart: Chart, variants: readonly
     // A template that refuses the changed value has read it.
     if (others.length === 0) return after === before ? [first] : []
     const half = Math.ceil(candidates.length / 2)
-    if (after === undefined) return [...await dead(files, before, candidates.slice(0, half)), ...await dead(files, before, candidates.slice(half))]
+    if (after === undefined)
+      return [...await dead(files, before, candidates.slice(0, half)), ...await dead(files, before, candidates.slice(half))]
     if (after === before) return [...candidates]
     const unseen = candidates.filter(({ value, index }) => after.includes(mark(value, index) ?? 'nothing that is rendered') === false)
     if (unseen.length < candidates.length) return await dead(files, before, unseen)
@@ -92,7 +101,8 @@ export async function unused (context: Context, chart: Chart, variants: readonly
 /** `$kafka := .Values.kafka` and `$kafka.version` -> `.Values.kafka.version`, where the name means the same everywhere. */
 export function withoutAliases (templates: string): string {
   const meanings = new Map<string, Set<string>>()
-  for (const [, name = '', meaning = ''] of templates.matchAll(/\$(\w+)\s*:?=\s*([^}]*?)\s*-?\}\}/g)) meanings.set(name, (meanings.get(name) ?? new Set()).add(meaning))
+  for (const [, name = '', meaning = ''] of templates.matchAll(/\$(\w+)\s*:?=\s*([^}]*?)\s*-?\}\}/g))
+    meanings.set(name, (meanings.get(name) ?? new Set()).add(meaning))
   return templates.replaceAll(/\$(\w+)(?=\.)/g, (whole, name: string) => {
     const [meaning = '', ...others] = meanings.get(name) ?? []
     return others.length === 0 && /^\.Values(\.\w+)+$/.test(meaning) ? meaning : whole
@@ -122,7 +132,11 @@ export const UNKNOWN = 'unknownKeyOfACheck'
  * Objects of some values that must refuse an unknown key, by JSON pointer, and those values with one in each. Objects whose schema names no
  * properties are maps of the user's own (annotations, labels) and take any.
  */
-export function withUnknownKeys (values: unknown, schema: SchemaNode, except: readonly string[] = []): { readonly values: unknown, readonly pointers: readonly string[] } {
+export function withUnknownKeys (
+  values: unknown,
+  schema: SchemaNode,
+  except: readonly string[] = []
+): { readonly values: unknown, readonly pointers: readonly string[] } {
   const pointers: string[] = []
   const walk = (value: unknown, node: SchemaNode | undefined, pointer: string): unknown => {
     const resolved = node === undefined ? undefined : resolve(node, schema)
@@ -142,7 +156,9 @@ export function withUnknownKeys (values: unknown, schema: SchemaNode, except: re
 
 function resolve (node: SchemaNode, root: SchemaNode): SchemaNode {
   const path = node.$ref?.split('/').slice(1)
-  const target = path === undefined ? node : path.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], root) as SchemaNode | undefined ?? {}
+  const target = path === undefined ?
+    node :
+    path.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], root) as SchemaNode | undefined ?? {}
   if (target.$ref !== undefined) return resolve(target, root)
   const parts = [...target.allOf ?? [], ...target.anyOf ?? [], ...target.oneOf ?? []].map(part => resolve(part, root))
   const described = parts.find(({ properties }) => properties !== undefined)
@@ -151,17 +167,29 @@ function resolve (node: SchemaNode, root: SchemaNode): SchemaNode {
 
 /** Checks it with Helm: throws where an unknown key is taken at one of the places, or where there is no schema. */
 export async function refusesUnknownKeys (context: Context, { chart, title, files }: Variant): Promise<void> {
-  const text = await readFile(join(chart.folder, 'values.schema.json'), 'utf8').catch(() => { throw new Fault('there is no values.schema.json') })
+  const text = await readFile(join(chart.folder, 'values.schema.json'), 'utf8').catch(() => {
+    throw new Fault('there is no values.schema.json')
+  })
   const schema = JSON.parse(text) as SchemaNode
-  const given = files.length === 0 ? chart.values : merged(await Promise.all(files.map(async file => parse(await readFile(file, 'utf8')) as unknown)))
+  const given = files.length === 0 ?
+    chart.values :
+    merged(await Promise.all(files.map(async file => parse(await readFile(file, 'utf8')) as unknown)))
   const { values, pointers } = withUnknownKeys(given, schema, ['global', ...chart.dependencies])
   const file = join(context.scratch, `${chart.name}-${title.replaceAll(/\W/g, '-')}-unknown.json`)
   await writeFile(file, JSON.stringify(values))
-  const { code, stderr } = await context.run(await context.tool('helm'), templateArgs(chart.folder, { namespace: namespaceOf(chart), files: [...files, file] }))
+  const { code, stderr } = await context.run(
+    await context.tool('helm'),
+    templateArgs(chart.folder, { namespace: namespaceOf(chart), files: [...files, file] })
+  )
   if (code === 0) throw new Fault('all of them are taken', pointers.join('\n'))
-  const refused = new Set([...stderr.matchAll(/^\s*- at '([^']*)': additional properties ([^\n]*) not allowed/gm)].filter(([, , names]) => names?.includes(UNKNOWN)).map(([, pointer]) => pointer))
+  const refused = new Set(
+    [...stderr.matchAll(/^\s*- at '([^']*)': additional properties ([^\n]*) not allowed/gm)].filter(([, , names]) =>
+      names?.includes(UNKNOWN)
+    ).map(([, pointer]) => pointer)
+  )
   const taken = pointers.filter(pointer => !refused.has(pointer))
-  if (taken.length > 0) throw new Fault(`an unknown key is taken at ${taken.map(pointer => pointer === '' ? 'the top' : pointer).join(', ')}`, stderr)
+  if (taken.length > 0)
+    throw new Fault(`an unknown key is taken at ${taken.map(pointer => pointer === '' ? 'the top' : pointer).join(', ')}`, stderr)
 }
 
 function merged (files: readonly unknown[]): unknown {

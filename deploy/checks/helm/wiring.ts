@@ -1,9 +1,15 @@
-// Whether the parts of a system find each other: each chart is right by itself, but names a cluster, listeners, users, topics and Secrets that others
-// have to make. Names here are those of Strimzi: a KafkaUser's Secret is called as the user is, the listeners' Service NAME-kafka-bootstrap.
+// Whether the parts of a system find each other: each chart is right by itself, but names a cluster, listeners, users, topics and Secrets
+// that others have to make. Names here are those of Strimzi: a KafkaUser's Secret is called as the user is, the listeners' Service
+// NAME-kafka-bootstrap.
 import { containersOf, podsOf } from './pods.ts'
 import { nameOf, type KubernetesObject } from './render.ts'
 
-interface Listener { readonly name: string, readonly port: number, readonly type: string, readonly authentication?: { readonly type: string } }
+interface Listener {
+  readonly name: string
+  readonly port: number
+  readonly type: string
+  readonly authentication?: { readonly type: string }
+}
 interface Named { readonly name?: string }
 type Spec = Readonly<Record<string, unknown>>
 
@@ -19,7 +25,9 @@ export function wiringFaults (objects: readonly KubernetesObject[]): string[] {
   const { listeners } = (kafka.spec as { readonly kafka: { readonly listeners: readonly Listener[] } }).kafka
   const topics = new Set(ofKind('KafkaTopic').map(({ metadata, spec }) => String((spec as Spec).topicName ?? metadata.name)))
   // The Job makes the static one itself (DMTN-210, 3.5.2.1).
-  for (const args of argsOf(objects).filter(({ words }) => words[0] === 'create-stream')) for (const topic of valuesOf(args.words, 'dst-topic')) topics.add(topic)
+  for (const args of argsOf(objects).filter(({ words }) => words[0] === 'create-stream'))
+    for (const topic of valuesOf(args.words, 'dst-topic'))
+      topics.add(topic)
   const users = new Set(ofKind('KafkaUser').map(({ metadata }) => metadata.name))
   const registries = ofKind('StrimziSchemaRegistry')
 
@@ -31,20 +39,31 @@ export function wiringFaults (objects: readonly KubernetesObject[]): string[] {
   for (const registry of registries) {
     const { listener: name, registryTopic } = registry.spec as { readonly listener?: string, readonly registryTopic?: string }
     const listener = listeners.find(each => each.name === name)
-    if (listener === undefined) faults.push(`${nameOf(registry)}: Kafka has no listener ${name ?? '(none)'}, but ${listeners.map(each => each.name).join(', ')}`)
-    else if (listener.authentication?.type !== 'tls') faults.push(`${nameOf(registry)}: comes in with a certificate, and the listener ${listener.name} takes none`)
-    if (registryTopic !== undefined && !topics.has(registryTopic)) faults.push(`${nameOf(registry)}: nobody makes its topic ${registryTopic}`)
-    if (!users.has(registry.metadata.name)) faults.push(`${nameOf(registry)}: there is no user of its name, by whose Secret it would come in`)
+    if (listener === undefined)
+      faults.push(`${nameOf(registry)}: Kafka has no listener ${name ?? '(none)'}, but ${listeners.map(each => each.name).join(', ')}`)
+    else if (listener.authentication?.type !== 'tls')
+      faults.push(`${nameOf(registry)}: comes in with a certificate, and the listener ${listener.name} takes none`)
+    if (registryTopic !== undefined && !topics.has(registryTopic))
+      faults.push(`${nameOf(registry)}: nobody makes its topic ${registryTopic}`)
+    if (!users.has(registry.metadata.name))
+      faults.push(`${nameOf(registry)}: there is no user of its name, by whose Secret it would come in`)
   }
   const made = secretsOf(objects, cluster)
-  for (const { owner, name } of secretsWanted(objects)) if (!made.has(name)) faults.push(`${nameOf(owner)}: nobody makes the Secret ${name}`)
+  for (const { owner, name } of secretsWanted(objects))
+    if (!made.has(name)) faults.push(`${nameOf(owner)}: nobody makes the Secret ${name}`)
   for (const { owner, words } of argsOf(objects)) {
-    for (const address of valuesOf(words, 'broker').flatMap(value => value.split(','))) faults.push(...brokerFaults(address, cluster, kafka, listeners).map(fault => `${nameOf(owner)}: ${fault}`))
-    const wanted = ['topic', 'src-topic', 'dst-topic', 'dead-letter-topic'].flatMap(flag => valuesOf(words, flag)).flatMap(value => value.split(','))
+    for (const address of valuesOf(words, 'broker').flatMap(value => value.split(',')))
+      faults.push(...brokerFaults(address, cluster, kafka, listeners).map(fault => `${nameOf(owner)}: ${fault}`))
+    const wanted = ['topic', 'src-topic', 'dst-topic', 'dead-letter-topic'].flatMap(flag => valuesOf(words, flag)).flatMap(value =>
+      value.split(',')
+    )
     for (const topic of wanted) if (!topics.has(topic)) faults.push(`${nameOf(owner)}: nobody makes the topic ${topic}`)
     for (const url of valuesOf(words, 'schema-registry-url')) {
       const { hostname, port } = new URL(url)
-      const registry = registries.find(({ metadata }) => hostname === `${metadata.name}.${metadata.namespace}.svc` || hostname === metadata.name || hostname === `${metadata.name}.${metadata.namespace}`)
+      const registry = registries.find(({ metadata }) =>
+        hostname === `${metadata.name}.${metadata.namespace}.svc` || hostname === metadata.name ||
+        hostname === `${metadata.name}.${metadata.namespace}`
+      )
       if (registry === undefined) faults.push(`${nameOf(owner)}: no registry answers at ${url}`)
       else if (Number(port) !== REGISTRY_PORT) faults.push(`${nameOf(owner)}: ${url} is another port than the registry's ${REGISTRY_PORT}`)
     }
@@ -57,8 +76,10 @@ function brokerFaults (address: string, cluster: string, { metadata }: Kubernete
   const service = `${cluster}-kafka-bootstrap`
   const listener = listeners.find(each => each.port === Number(port))
   return [
-    ...[service, `${service}.${metadata.namespace}`, `${service}.${metadata.namespace}.svc`, `${service}.${metadata.namespace}.svc.cluster.local`].includes(host ?? '')
-      ? [] : [`no Kafka answers at ${address}`],
+    ...[service, `${service}.${metadata.namespace}`, `${service}.${metadata.namespace}.svc`,
+        `${service}.${metadata.namespace}.svc.cluster.local`].includes(host ?? '') ?
+      [] :
+      [`no Kafka answers at ${address}`],
     ...listener === undefined || listener.type !== 'internal' ? [`Kafka has no internal listener on port ${port}`] : []
   ]
 }
@@ -94,8 +115,15 @@ function secretsWanted (objects: readonly KubernetesObject[]): Array<{ readonly 
     const walk = (value: unknown): void => {
       if (Array.isArray(value)) value.forEach(walk)
       if (typeof value !== 'object' || value === null || Array.isArray(value)) return
-      const { secret, secretKeyRef, brokerCertChainAndKey } = value as { readonly secret?: Named & { readonly secretName?: string, readonly optional?: boolean }, readonly secretKeyRef?: Named & { readonly optional?: boolean }, readonly brokerCertChainAndKey?: { readonly secretName?: string } }
-      for (const name of [secret?.optional === true ? undefined : secret?.secretName, secretKeyRef?.optional === true ? undefined : secretKeyRef?.name, brokerCertChainAndKey?.secretName]) if (name !== undefined) names.push(name)
+      const { secret, secretKeyRef, brokerCertChainAndKey } = value as {
+        readonly secret?: Named & { readonly secretName?: string, readonly optional?: boolean }
+        readonly secretKeyRef?: Named & { readonly optional?: boolean }
+        readonly brokerCertChainAndKey?: { readonly secretName?: string }
+      }
+      for (
+        const name of [secret?.optional === true ? undefined : secret?.secretName,
+          secretKeyRef?.optional === true ? undefined : secretKeyRef?.name, brokerCertChainAndKey?.secretName]
+      ) if (name !== undefined) names.push(name)
       Object.values(value).forEach(walk)
     }
     walk(owner.spec)

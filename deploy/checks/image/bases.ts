@@ -1,6 +1,6 @@
-// Stand-ins for the public images that the Containerfile builds on, for machines that reach package registries but no image registry: Debian as
-// mmdebstrap installs it, with what the real one has of Node, npm, a compiler, Python and pip. Made once, kept in buildah's store under the
-// very names of the FROM lines.
+// Stand-ins for the public images that the Containerfile builds on, for machines that reach package registries but no image registry:
+// Debian as mmdebstrap installs it, with what the real one has of Node, npm, a compiler, Python and pip. Made once, kept in buildah's store
+// under the very names of the FROM lines.
 import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, type Context } from '../check.ts'
@@ -26,7 +26,11 @@ function standIn (base: string): StandIn {
       packages: ['g++', 'make', 'python3'],
       unpacked: [
         { what: `node-linux-${process.arch}@${version}`, into: 'usr/local', links: {} },
-        { what: `npm@${NPM}`, into: 'usr/local/lib/node_modules/npm', links: { npm: '../lib/node_modules/npm/bin/npm-cli.js', npx: '../lib/node_modules/npm/bin/npx-cli.js' } }
+          {
+            what: `npm@${NPM}`,
+            into: 'usr/local/lib/node_modules/npm',
+            links: { npm: '../lib/node_modules/npm/bin/npm-cli.js', npx: '../lib/node_modules/npm/bin/npx-cli.js' }
+          }
       ]
     }
     default: throw new Fault(`there is no stand-in for ${base} yet: describe it in deploy/checks/image/bases.ts`)

@@ -1,5 +1,5 @@
-// The image as the Containerfile makes it: built by buildah in chroot isolation on stand-ins for its bases, and mounted to be looked at. One
-// after the other where two runs want it; what a run built goes at its end, the bases stay.
+// The image as the Containerfile makes it: built by buildah in chroot isolation on stand-ins for its bases, and mounted to be looked at.
+// One after the other where two runs want it; what a run built goes at its end, the bases stay.
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { withLock } from '../../../src/devstack/index.ts'
@@ -91,7 +91,13 @@ class Bench {
     await this.#clear()
     const { root } = this.#context
     return await this.#bud(this.#tag, [
-      ...await secretsOf(this.#context), '--build-arg', `REVISION=${REVISION}`, '--build-arg', `CREATED=${CREATED}`, '--file', join(root, 'Containerfile')
+      ...await secretsOf(this.#context),
+      '--build-arg',
+      `REVISION=${REVISION}`,
+      '--build-arg',
+      `CREATED=${CREATED}`,
+      '--file',
+      join(root, 'Containerfile')
     ])
   }
 
@@ -119,7 +125,18 @@ class Bench {
   }
 
   async #bud (name: string, words: readonly string[]): Promise<Image> {
-    await this.#buildah.must('bud', '--isolation', 'chroot', '--pull-never', '--format', 'docker', ...words, '--tag', name, this.#context.root)
+    await this.#buildah.must(
+      'bud',
+      '--isolation',
+      'chroot',
+      '--pull-never',
+      '--format',
+      'docker',
+      ...words,
+      '--tag',
+      name,
+      this.#context.root
+    )
     const container = (await this.#buildah.must('from', '--pull-never', name)).trim()
     const folder = (await this.#buildah.must('mount', container)).trim()
     const { Docker } = JSON.parse(await this.#buildah.must('inspect', '--type', 'image', name)) as { Docker?: { config?: ImageConfig } }

@@ -1,5 +1,5 @@
-// buildah without a daemon: its store is one of ours, in the cache, where the bases stay; images of a run are removed at its end. As root (or by
-// sudo), because bases are unpacked and containers run with several users' files.
+// buildah without a daemon: its store is one of ours, in the cache, where the bases stay; images of a run are removed at its end. As root
+// (or by sudo), because bases are unpacked and containers run with several users' files.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runTool, type ToolResult } from '../../../src/devstack/tools.ts'

@@ -1,5 +1,5 @@
-// A container as Kubernetes would run it, without a daemon: the image's root, read-only, with a /tmp of its own; the program as the first of its
-// own processes, as the image's user, without a capability and without a way to one. The network is the machine's.
+// A container as Kubernetes would run it, without a daemon: the image's root, read-only, with a /tmp of its own; the program as the first
+// of its own processes, as the image's user, without a capability and without a way to one. The network is the machine's.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
@@ -52,9 +52,17 @@ export class Container {
   }
 
   /**
-   * Starts the image's entry point with these arguments; `data` is a folder that it sees, read-only, as /mnt. Ends with the group of checks.
+   * Starts the image's entry point with these arguments; `data` is a folder that it sees, read-only, as /mnt. Ends with the group of
+   * checks.
    */
-  static async start (context: Context, root: Root, image: Image, args: readonly string[], data: string, environment: Readonly<Record<string, string>> = {}): Promise<Container> {
+  static async start (
+    context: Context,
+    root: Root,
+    image: Image,
+    args: readonly string[],
+    data: string,
+    environment: Readonly<Record<string, string>> = {}
+  ): Promise<Container> {
     const unshare = await context.tool('unshare')
     const [program = '', ...words] = [
       ...root.prefix, unshare, '--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', SETUP, 'sh', image.folder, data,
@@ -75,7 +83,8 @@ export class Container {
   async waitFor (pattern: RegExp, seconds = 30): Promise<void> {
     const deadline = Date.now() + seconds * 1000
     while (!pattern.test(this.#output)) {
-      if (this.#child.exitCode !== null) throw new Fault(`it ended with exit code ${this.#child.exitCode} before it printed ${String(pattern)}`, this.#output)
+      if (this.#child.exitCode !== null)
+        throw new Fault(`it ended with exit code ${this.#child.exitCode} before it printed ${String(pattern)}`, this.#output)
       if (Date.now() > deadline) throw new Fault(`it did not print ${String(pattern)} within ${seconds} s`, this.#output)
       await sleep(50)
     }

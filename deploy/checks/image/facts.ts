@@ -1,4 +1,5 @@
-// What must be true of the image, judged from its configuration and the list of its files. Each fault is a sentence that names what is wrong.
+// What must be true of the image, judged from its configuration and the list of its files. Each fault is a sentence that names what is
+// wrong.
 
 /** The part of an image's configuration that is looked at. */
 export interface ImageConfig {
@@ -43,18 +44,25 @@ export interface Expected {
 }
 
 const variables: Readonly<Record<string, string>> = {
-  NODE_ENV: 'production', HOME: '/tmp', ALERT_STREAM_ADMIN_HOST: '0.0.0.0', ALERT_STREAM_ADMIN_PORT: '9600', ALERT_STREAM_LISTEN_HOST: '0.0.0.0',
+  NODE_ENV: 'production',
+  HOME: '/tmp',
+  ALERT_STREAM_ADMIN_HOST: '0.0.0.0',
+  ALERT_STREAM_ADMIN_PORT: '9600',
+  ALERT_STREAM_LISTEN_HOST: '0.0.0.0',
   ALERT_STREAM_SCHEMA_PACKAGE: '/usr/share/alert-stream/schemas'
 }
 
 export function configFaults (config: ImageConfig, { version, revision }: Expected): string[] {
   const faults: string[] = []
-  if (config.User !== `${ID}:${ID}`) faults.push(`runs as ${config.User === undefined || config.User === '' ? 'root' : config.User}, not as ${ID}:${ID}`)
+  if (config.User !== `${ID}:${ID}`)
+    faults.push(`runs as ${config.User === undefined || config.User === '' ? 'root' : config.User}, not as ${ID}:${ID}`)
   const entry = JSON.stringify(config.Entrypoint ?? [])
   // A shell between would take the signals, and the arguments not at all.
   if (entry !== '["alert-stream"]') faults.push(`the entry point is ${entry}, not ["alert-stream"]`)
-  if (JSON.stringify(config.Cmd ?? []) !== '["--help"]') faults.push(`without arguments it runs ${JSON.stringify(config.Cmd ?? [])}, not ["--help"]`)
-  if (JSON.stringify(config.Healthcheck?.Test ?? []) !== '["CMD","alert-stream","healthcheck"]') faults.push(`the health check is ${JSON.stringify(config.Healthcheck?.Test ?? [])}`)
+  if (JSON.stringify(config.Cmd ?? []) !== '["--help"]')
+    faults.push(`without arguments it runs ${JSON.stringify(config.Cmd ?? [])}, not ["--help"]`)
+  if (JSON.stringify(config.Healthcheck?.Test ?? []) !== '["CMD","alert-stream","healthcheck"]')
+    faults.push(`the health check is ${JSON.stringify(config.Healthcheck?.Test ?? [])}`)
   if (Object.keys(config.Volumes ?? {}).length > 0) faults.push(`declares volumes: ${Object.keys(config.Volumes ?? {}).join(', ')}`)
   const environment = new Map((config.Env ?? []).map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]))
   for (const [name, value] of Object.entries({ ...variables, ALERT_STREAM_REVISION: revision })) {
@@ -77,16 +85,21 @@ export interface Lock {
 }
 
 const programFolders = ['bin', 'sbin', 'usr/bin', 'usr/sbin', 'usr/local/bin', 'usr/local/sbin']
-const tools = ['gcc', 'g++', 'cc', 'c++', 'ld', 'make', 'python3', 'python', 'pip', 'pip3', 'npm', 'npx', 'corepack', 'yarn', 'node-gyp', 'tsc', 'git', 'java']
+const tools = ['gcc', 'g++', 'cc', 'c++', 'ld', 'make', 'python3', 'python', 'pip', 'pip3', 'npm', 'npx', 'corepack', 'yarn', 'node-gyp',
+  'tsc', 'git', 'java']
 const ours = ['LICENSE', 'bin', 'deploy', 'dist', 'node_modules', 'package.json']
 
 export function fileFaults (entries: readonly Entry[], lock: Lock): string[] {
   const faults: string[] = []
   const paths = new Set(entries.map(({ path }) => path))
-  for (const folder of programFolders) for (const tool of tools) if (paths.has(`${folder}/${tool}`)) faults.push(`${folder}/${tool} is there: it belongs to the build`)
+  for (const folder of programFolders)
+    for (const tool of tools) if (paths.has(`${folder}/${tool}`)) faults.push(`${folder}/${tool} is there: it belongs to the build`)
   for (const path of paths) if (/^app\/[^/]+$/.test(path) && !ours.includes(path.slice(4))) faults.push(`${path} is no part of the program`)
   for (const name of ours) if (!paths.has(`app/${name}`)) faults.push(`app/${name} is missing`)
-  for (const path of ['usr/share/alert-stream/sample-visit.avro', 'usr/share/alert-stream/schemas/LICENSE', 'usr/share/alert-stream/schemas/README']) {
+  for (
+    const path of ['usr/share/alert-stream/sample-visit.avro', 'usr/share/alert-stream/schemas/LICENSE',
+      'usr/share/alert-stream/schemas/README']
+  ) {
     if (!paths.has(path)) faults.push(`${path} is missing`)
   }
   const size = entries.filter(({ type }) => type === 'f').reduce((sum, entry) => sum + entry.size, 0) / 1e6
@@ -106,7 +119,8 @@ function packageFaults (paths: ReadonlySet<string>, { packages }: Lock): string[
     else if (entry.dev === true) faults.push(`app/${name} is a development dependency`)
   }
   for (const [name, { dev, optional, devOptional }] of Object.entries(packages)) {
-    if (name !== '' && dev !== true && optional !== true && devOptional !== true && !found.has(name)) faults.push(`app/${name} is missing: the program needs it`)
+    if (name !== '' && dev !== true && optional !== true && devOptional !== true && !found.has(name))
+      faults.push(`app/${name} is missing: the program needs it`)
   }
   return faults
 }
@@ -130,7 +144,8 @@ function rightFaults (entries: readonly Entry[]): string[] {
     const writable = (mode & 0o002) !== 0 || (uid === ID && (mode & 0o200) !== 0) || (gid === ID && (mode & 0o020) !== 0)
     if (writable) faults.push(`${path} can be written by the image's user`)
     if (type === 'f' && (mode & 0o6000) !== 0) faults.push(`${path} makes its caller another user`)
-    if (path.startsWith('app/') && ((mode & 0o004) === 0 || (type === 'd' && (mode & 0o001) === 0))) faults.push(`${path} cannot be read by the image's user`)
+    if (path.startsWith('app/') && ((mode & 0o004) === 0 || (type === 'd' && (mode & 0o001) === 0)))
+      faults.push(`${path} cannot be read by the image's user`)
   }
   return faults
 }

@@ -1,5 +1,5 @@
-// How npm and pip reach their registries from inside a build, as they do on this machine: settings are handed in as secrets, which are there
-// while a step runs and in no layer afterwards.
+// How npm and pip reach their registries from inside a build, as they do on this machine: settings are handed in as secrets, which are
+// there while a step runs and in no layer afterwards.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from '../check.ts'
@@ -22,7 +22,8 @@ export async function secretsOf (context: Context): Promise<string[]> {
 
 /** The user's own file, then what npm makes of all its files and variables. */
 async function npmText (context: Context): Promise<string> {
-  const ask = async (key: string): Promise<string> => (await context.run('npm', ['config', 'get', key], { cwd: context.scratch })).stdout.trim()
+  const ask = async (key: string): Promise<string> =>
+    (await context.run('npm', ['config', 'get', key], { cwd: context.scratch })).stdout.trim()
   const text = await readFile(await ask('userconfig'), 'utf8').catch(() => '')
   return `${text}\nregistry=${await ask('registry')}\n`
 }
@@ -30,10 +31,15 @@ async function npmText (context: Context): Promise<string> {
 /** Of an .npmrc, what says where packages come from and who asks; folders and habits of the machine stay out. */
 export function npmSettings (text: string): string {
   const lines = text.split('\n').map(line => line.trim())
-  return lines.filter(line => /^(\/\/|@[^:=]+:registry\s*=|(registry|proxy|https-proxy|noproxy|strict-ssl)\s*=)/.test(line)).map(line => `${line}\n`).join('')
+  return lines.filter(line => /^(\/\/|@[^:=]+:registry\s*=|(registry|proxy|https-proxy|noproxy|strict-ssl)\s*=)/.test(line)).map(line =>
+    `${line}\n`
+  ).join('')
 }
 
-/** A pip.conf from `pip config list`, whose lines are `global.index-url='...'` or, from the environment and stronger, `:env:.index-url='...'`. */
+/**
+ * A pip.conf from `pip config list`, whose lines are `global.index-url='...'` or, from the environment and stronger,
+ * `:env:.index-url='...'`.
+ */
 export function pipSettings (list: string): string {
   const settings = new Map<string, string>()
   const lines = list.split('\n')

@@ -35,7 +35,8 @@ export function serveChecks (context: Context, workshop: Workshop): Check[] {
       await container.signal('TERM')
       const code = await container.exited(15)
       if (code !== 0) throw new Fault(`exit code ${code ?? 'unknown'}`, container.output)
-      if (!container.output.includes('stopping: finishing what is in hand')) throw new Fault('it did not say that it stops', container.output)
+      if (!container.output.includes('stopping: finishing what is in hand'))
+        throw new Fault('it did not say that it stops', container.output)
     }
   }, {
     title: 'SIGTERM ends it also where it comes while the program still loads',
@@ -52,7 +53,13 @@ async function start (context: Context, workshop: Workshop): Promise<Served> {
   await root.must('install', ['-m', '644', join(image.folder, 'usr/share/alert-stream/sample-visit.avro'), visit])
   const archived = await archiveSample(visit, data)
   const [port = 0, admin = 0] = await freePorts(2)
-  const container = await Container.start(context, root, image, ['serve', '--alert-store', 'file:///mnt', '--listen-port', String(port)], data, {
+  const container = await Container.start(
+    context,
+    root,
+    image,
+    ['serve', '--alert-store', 'file:///mnt', '--listen-port', String(port)],
+    data,
+    {
     // The image's own port may be taken: the network is the machine's.
     ALERT_STREAM_ADMIN_PORT: String(admin)
   })
@@ -69,7 +76,8 @@ async function answers ({ api, admin, archived }: Served): Promise<void> {
   const faults: string[] = []
   if ((await get(`${api}/health`)).toString().trim() !== 'OK') faults.push('/v1/health does not answer OK')
   if (!(await get(`${api}/alerts/${archived.id}`)).equals(archived.frame)) faults.push(`alert ${archived.id} is not as it was stored`)
-  if ((await get(`${api}/schemas/${archived.schemaId}`)).toString() !== archived.schema) faults.push(`schema ${archived.schemaId} is not as it was stored`)
+  if ((await get(`${api}/schemas/${archived.schemaId}`)).toString() !== archived.schema)
+    faults.push(`schema ${archived.schemaId} is not as it was stored`)
   if ((await get(`http://127.0.0.1:${admin}/livez`)).toString().trim() !== 'OK') faults.push('/livez does not answer OK')
   await get(`http://127.0.0.1:${admin}/readyz`)
   none(faults, 'wrong answers')
@@ -82,19 +90,24 @@ async function rights (container: Container): Promise<void> {
   for (const name of ['Uid', 'Gid']) if (field(name).split(/\s+/).some(id => id !== String(ID))) faults.push(`${name} is ${field(name)}`)
   if (!/^0+$/.test(field('CapEff'))) faults.push(`it has capabilities: ${field('CapEff')}`)
   if (field('Name') !== 'node' && field('Name') !== 'MainThread') faults.push(`process 1 is ${field('Name')}`)
-  const { stdout, stderr } = await container.exec(['sh', '-c', 'for folder in / /app /etc /usr/share/alert-stream /var/tmp /run; do touch $folder/x 2>/dev/null && echo $folder; done; touch /tmp/x && echo tmp can'])
+  const { stdout, stderr } = await container.exec(['sh', '-c',
+    'for folder in / /app /etc /usr/share/alert-stream /var/tmp /run; do touch $folder/x 2>/dev/null && echo $folder; done; ' +
+    'touch /tmp/x && echo tmp can'])
   if (stdout !== 'tmp can\n') faults.push(`what can be written is not /tmp alone: ${stdout}`, stderr)
   none(faults, 'wrong rights')
 }
 
 async function health ({ container, admin }: Served): Promise<void> {
-  const ask = async (...words: string[]) => await container.exec(['alert-stream', 'healthcheck', ...words], { ALERT_STREAM_ADMIN_PORT: String(admin) })
+  const ask = async (...words: string[]) =>
+    await container.exec(['alert-stream', 'healthcheck', ...words], { ALERT_STREAM_ADMIN_PORT: String(admin) })
   const well = await ask()
-  if (well.code !== 0 || well.stdout !== `serve lives: http://127.0.0.1:${admin}/livez\n`) throw new Fault(`of one that lives it says ${well.code ?? 'nothing'}`, well.stdout + well.stderr)
+  if (well.code !== 0 || well.stdout !== `serve lives: http://127.0.0.1:${admin}/livez\n`)
+    throw new Fault(`of one that lives it says ${well.code ?? 'nothing'}`, well.stdout + well.stderr)
   await container.signal('STOP')
   const ill = await ask('--timeout', '1')
   await container.signal('CONT')
-  if (ill.code !== 1 || !ill.stderr.includes('NOT_HEALTHY')) throw new Fault(`of one that hangs it says ${ill.code ?? 'nothing'}`, ill.stdout + ill.stderr)
+  if (ill.code !== 1 || !ill.stderr.includes('NOT_HEALTHY'))
+    throw new Fault(`of one that hangs it says ${ill.code ?? 'nothing'}`, ill.stdout + ill.stderr)
 }
 
 // Sent by the process itself, at the one moment that counts: its launcher has run, and nothing of the program is loaded yet.
@@ -111,7 +124,13 @@ async function early (context: Context, workshop: Workshop): Promise<void> {
   const data = join(context.scratch, 'early')
   await mkdir(data, { recursive: true })
   await writeFile(join(data, 'early.cjs'), EARLY, { mode: 0o644 })
-  const container = await Container.start(context, await workshop.root(), image, ['serve', '--alert-store', 'file:///mnt', '--listen-port', '0'], data, {
+  const container = await Container.start(
+    context,
+    await workshop.root(),
+    image,
+    ['serve', '--alert-store', 'file:///mnt', '--listen-port', '0'],
+    data,
+    {
     ALERT_STREAM_ADMIN_PORT: '0', NODE_OPTIONS: '--require=/mnt/early.cjs'
   })
   const code = await container.exited(30)

@@ -1,5 +1,6 @@
-// The rules of the archive's Ingress: who has the scope reads, nobody else does, and the server is told who it is by Gafaelfawr alone. Held against a real
-// NGINX with what ingress-nginx makes of the rendered object, in both its forms, and the program's own server behind it, started as its pod is.
+// The rules of the archive's Ingress: who has the scope reads, nobody else does, and the server is told who it is by Gafaelfawr alone. Held
+// against a real NGINX with what ingress-nginx makes of the rendered object, in both its forms, and the program's own server behind it,
+// started as its pod is.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -57,9 +58,13 @@ export function archiveChecks (context: Context): readonly Check[] {
         title: `archive, ${form}: the questions find it open where the Ingress lacks an annotation`,
         run: async () => {
           const port = await (server ??= startArchive(context))
-          for (const [annotation, faultsOf, about] of [['auth-url', refusalFaults, 'reached the server'], ['auth-response-headers', identityFaults, 'passed on']] as const) {
+          for (
+            const [annotation, faultsOf, about] of [['auth-url', refusalFaults, 'reached the server'], ['auth-response-headers',
+              identityFaults, 'passed on']] as const
+          ) {
             const found = await faultsOf(await setUp(context, form, port, annotation))
-            if (!found.some(line => line.includes(about))) throw new Fault(`it is not noticed that ${annotation} is missing`, found.join('\n'))
+            if (!found.some(line => line.includes(about)))
+              throw new Fault(`it is not noticed that ${annotation} is missing`, found.join('\n'))
           }
         }
       },
@@ -70,9 +75,14 @@ export function archiveChecks (context: Context): readonly Check[] {
 
 // The rules are those of idfint; buckets become a folder, as there is no cloud here.
 async function chartObjects (context: Context, form: Form, ...more: readonly string[]): Promise<readonly KubernetesObject[]> {
-  const cloud = ['storage.gcp.alertBucket', 'storage.gcp.schemaBucket', 'storage.gcp.project', ...['ingester', 'server'].flatMap(part => [`${part}.gcp.serviceAccountName`, `${part}.gcp.projectID`])]
-  const sets = [...cloud.map(value => `${value}=`), `ingress.gafaelfawr.kind=${form}`, `ingress.gafaelfawr.errorSnippet=${form === 'annotations'}`, ...more]
-  return await templated(context, CHART, { files: [join(context.root, 'deploy/environments/idfint', `${CHART}.yaml`)], args: sets.flatMap(each => ['--set', each]) })
+  const cloud = ['storage.gcp.alertBucket', 'storage.gcp.schemaBucket', 'storage.gcp.project',
+    ...['ingester', 'server'].flatMap(part => [`${part}.gcp.serviceAccountName`, `${part}.gcp.projectID`])]
+  const sets = [...cloud.map(value => `${value}=`), `ingress.gafaelfawr.kind=${form}`,
+    `ingress.gafaelfawr.errorSnippet=${form === 'annotations'}`, ...more]
+  return await templated(context, CHART, {
+    files: [join(context.root, 'deploy/environments/idfint', `${CHART}.yaml`)],
+    args: sets.flatMap(each => ['--set', each])
+  })
 }
 
 /** The program, as the pod starts it, with one alert; gives its port. */
@@ -84,7 +94,11 @@ async function startArchive (context: Context): Promise<number> {
   const objects = await chartObjects(context, 'annotations')
   const [port = 0, adminPort = 0] = await freePorts(2)
   const args = withFlags(argsOf(pick(objects, 'Deployment', 'server').spec), {
-    'listen-host': LOOPBACK, 'listen-port': String(port), 'alert-store': `file://${join(dataDir, 'store')}`, 'admin-host': LOOPBACK, 'admin-port': String(adminPort)
+    'listen-host': LOOPBACK,
+    'listen-port': String(port),
+    'alert-store': `file://${join(dataDir, 'store')}`,
+    'admin-host': LOOPBACK,
+    'admin-port': String(adminPort)
   })
   const server = await startServer({
     name: 'the archive\'s server',
@@ -112,7 +126,11 @@ async function setUp (context: Context, form: Form, port: number, without?: stri
       if (service !== 'alert-database' || to !== 'http') throw new Fault(`the Ingress leads to ${service}:${to}`)
       return `${LOOPBACK}:${recorder.port}`
     }
-    return await startNginx(context, name, at => nginxConfig(ingress, at, { upstream, auth: `${LOOPBACK}:${auth.port}`, serverSnippet: SERVER_SNIPPET }))
+    return await startNginx(
+      context,
+      name,
+      at => nginxConfig(ingress, at, { upstream, auth: `${LOOPBACK}:${auth.port}`, serverSnippet: SERVER_SNIPPET })
+    )
   }
   return {
     auth,
@@ -123,11 +141,15 @@ async function setUp (context: Context, form: Form, port: number, without?: stri
 }
 
 function asIngress (objects: readonly KubernetesObject[], form: Form): Ingress {
-  return form === 'annotations' ? pick<Ingress & KubernetesObject>(objects, 'Ingress') : ingressOf(pick<GafaelfawrIngress & KubernetesObject>(objects, 'GafaelfawrIngress'), HOST)
+  return form === 'annotations' ?
+    pick<Ingress & KubernetesObject>(objects, 'Ingress') :
+    ingressOf(pick<GafaelfawrIngress & KubernetesObject>(objects, 'GafaelfawrIngress'), HOST)
 }
 
 function lacking (ingress: Ingress, annotation: string): Ingress {
-  const annotations = Object.fromEntries(Object.entries(ingress.metadata.annotations ?? {}).filter(([name]) => !name.endsWith(`/${annotation}`)))
+  const annotations = Object.fromEntries(
+    Object.entries(ingress.metadata.annotations ?? {}).filter(([name]) => !name.endsWith(`/${annotation}`))
+  )
   return { ...ingress, metadata: { ...ingress.metadata, annotations } }
 }
 
@@ -142,7 +164,8 @@ async function readingFaults ({ front }: Setup): Promise<string[]> {
   const faults: string[] = []
   for (const headers of [bearer('gt-reader'), { host: HOST, cookie: 'other=1; gafaelfawr=gt-reader' }]) {
     const alert = await ask(front.port, { path: `/alertdb/v1/alerts/${ID}`, headers })
-    if (alert.status !== 200 || !alert.body.equals(FRAME)) faults.push(`the alert: ${alert.status} ${alert.body.toString('hex')}, expected 200 ${FRAME.toString('hex')}`)
+    if (alert.status !== 200 || !alert.body.equals(FRAME))
+      faults.push(`the alert: ${alert.status} ${alert.body.toString('hex')}, expected 200 ${FRAME.toString('hex')}`)
     const health = await ask(front.port, { path: '/alertdb/v1/health', headers })
     if (health.status !== 200 || health.body.toString() !== 'OK') faults.push(`health: ${health.status} ${health.body.toString()}`)
     faults.push(
@@ -167,7 +190,8 @@ async function refusalFaults ({ front, recorder }: Setup): Promise<string[]> {
     }
   }
   const without = await ask(front.port, { path: '/alertdb/v1/health', headers: { host: HOST } })
-  if (!/^Bearer realm=/.test(without.headers['www-authenticate'] ?? '')) faults.push(`401 with the challenge ${without.headers['www-authenticate'] ?? '(none)'}`)
+  if (!/^Bearer realm=/.test(without.headers['www-authenticate'] ?? ''))
+    faults.push(`401 with the challenge ${without.headers['www-authenticate'] ?? '(none)'}`)
   return [...faults, ...recorder.taken().map(({ method, path }) => `${method} ${path} reached the server`)]
 }
 
@@ -176,14 +200,21 @@ async function askedFaults ({ front, auth }: Setup): Promise<string[]> {
   await ask(front.port, { method: 'HEAD', path: '/alertdb/v1/health?a=b', headers: bearer('gt-reader') })
   const [asked, ...more] = auth.asked.slice(before)
   const expected = { method: 'GET', scopes: ['read:alertdb'], originalMethod: 'HEAD', originalUri: '/alertdb/v1/health?a=b' }
-  return JSON.stringify(asked) === JSON.stringify(expected) && more.length === 0 ? [] : [`asked ${JSON.stringify([asked, ...more])}, expected once ${JSON.stringify(expected)}`]
+  return JSON.stringify(asked) === JSON.stringify(expected) && more.length === 0 ?
+    [] :
+    [`asked ${JSON.stringify([asked, ...more])}, expected once ${JSON.stringify(expected)}`]
 }
 
 async function writingFaults ({ front }: Setup): Promise<string[]> {
   const faults: string[] = []
   for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'PROPFIND']) {
     for (const path of [`/alertdb/v1/alerts/${ID}`, '/alertdb/v1/schemas/1', '/alertdb/v1/health']) {
-      const { status } = await ask(front.port, { method, path, headers: { ...bearer('gt-reader'), 'content-type': 'application/json' }, body: '{}' })
+      const { status } = await ask(front.port, {
+        method,
+        path,
+        headers: { ...bearer('gt-reader'), 'content-type': 'application/json' },
+        body: '{}'
+      })
       if (![400, 404, 405].includes(status)) faults.push(`${method} ${path}: ${status}`)
     }
   }
@@ -196,7 +227,13 @@ async function writingFaults ({ front }: Setup): Promise<string[]> {
 
 async function identityFaults ({ front, recorder }: Setup): Promise<string[]> {
   recorder.taken()
-  const forged = { 'x-auth-request-user': 'admin', 'x-auth-request-email': 'admin@example.org', 'x-auth-request-token': 'gt-forged', 'x-auth-request-service': 'forged', 'X-AUTH-REQUEST-USER ': '' }
+  const forged = {
+    'x-auth-request-user': 'admin',
+    'x-auth-request-email': 'admin@example.org',
+    'x-auth-request-token': 'gt-forged',
+    'x-auth-request-service': 'forged',
+    'X-AUTH-REQUEST-USER ': ''
+  }
   const headers = Object.fromEntries(Object.entries(forged).filter(([name]) => name === name.trim()))
   await ask(front.port, { path: '/alertdb/v1/health', headers: { ...headers, ...bearer('gt-reader') } })
   await ask(front.port, { path: '/alertdb/v1/health', headers: { ...headers, host: HOST, cookie: 'other=1; gafaelfawr=gt-reader' } })
@@ -217,8 +254,18 @@ async function pathFaults ({ front, recorder }: Setup): Promise<string[]> {
   recorder.taken()
   const faults: string[] = []
   const below = [
-    '//alertdb/v1/health', '/alertdb//v1/health', '/./alertdb/v1/health', '/x/../alertdb/v1/health', '/alertdb/../alertdb/v1/health', '/%61lertdb/v1/health',
-    '/alertdb%2fv1%2fhealth', '/alertdb/%2e%2e/v1/health', '/ALERTDB/v1/health', '/alertdb;/v1/health', '/alertdb/v1/health?/login', '/alertdb/v1/health%00'
+    '//alertdb/v1/health',
+    '/alertdb//v1/health',
+    '/./alertdb/v1/health',
+    '/x/../alertdb/v1/health',
+    '/alertdb/../alertdb/v1/health',
+    '/%61lertdb/v1/health',
+    '/alertdb%2fv1%2fhealth',
+    '/alertdb/%2e%2e/v1/health',
+    '/ALERTDB/v1/health',
+    '/alertdb;/v1/health',
+    '/alertdb/v1/health?/login',
+    '/alertdb/v1/health%00'
   ]
   for (const path of below) {
     const { status } = await ask(front.port, { path, headers: { host: HOST } })
@@ -228,22 +275,30 @@ async function pathFaults ({ front, recorder }: Setup): Promise<string[]> {
   for (const path of ['/', '/alertdbx', '/alertdb2/v1/health', '/v1/health', '/metrics', '/livez', '/other']) {
     faults.push(...await expect(front, { path, headers: bearer('gt-reader') }, 404))
   }
-  faults.push(...await expect(front, { path: '/alertdb/v1/health', headers: { ...bearer('gt-reader'), host: 'elsewhere.example.org' } }, 404))
+  faults.push(
+    ...await expect(front, { path: '/alertdb/v1/health', headers: { ...bearer('gt-reader'), host: 'elsewhere.example.org' } }, 404)
+  )
   faults.push(...recorder.taken().map(({ method, path }) => `${method} ${path} reached the server from outside its path`))
   // The program's other port is not behind the path.
-  for (const path of ['/alertdb/metrics', '/alertdb/livez', '/alertdb/status']) faults.push(...await expect(front, { path, headers: bearer('gt-reader') }, 404))
+  for (const path of ['/alertdb/metrics', '/alertdb/livez', '/alertdb/status'])
+    faults.push(...await expect(front, { path, headers: bearer('gt-reader') }, 404))
   return faults
 }
 
 async function loginFaults ({ browsers }: Setup): Promise<string[]> {
   const { status, headers } = await ask(browsers.port, { path: '/alertdb/v1/health', headers: { host: HOST } })
-  const faults = status === 302 && headers.location?.startsWith(`https://${HOST}/login?rd=`) === true ? [] : [`without a token: ${status} ${headers.location ?? ''}`]
-  return [...faults, ...await expect(browsers, { path: '/alertdb/v1/health', headers: bearer('gt-other') }, 403), ...await expect(browsers, { path: '/alertdb/v1/health', headers: bearer('gt-reader') }, 200)]
+  const faults = status === 302 && headers.location?.startsWith(`https://${HOST}/login?rd=`) === true ?
+    [] :
+    [`without a token: ${status} ${headers.location ?? ''}`]
+  return [...faults, ...await expect(browsers, { path: '/alertdb/v1/health', headers: bearer('gt-other') }, 403),
+    ...await expect(browsers, { path: '/alertdb/v1/health', headers: bearer('gt-reader') }, 200)]
 }
 
 async function busyFaults ({ front }: Setup): Promise<string[]> {
   const { status, headers, body } = await ask(front.port, { path: '/alertdb/v1/health', headers: bearer('gt-busy') })
-  return status === 429 && headers['retry-after'] === '60' && body.toString().includes('rate_limited') ? [] : [`${status}, Retry-After ${headers['retry-after'] ?? '(none)'}: ${body.toString()}`]
+  return status === 429 && headers['retry-after'] === '60' && body.toString().includes('rate_limited') ?
+    [] :
+    [`${status}, Retry-After ${headers['retry-after'] ?? '(none)'}: ${body.toString()}`]
 }
 
 async function closedFaults ({ front, auth, recorder }: Setup): Promise<string[]> {

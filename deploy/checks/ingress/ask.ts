@@ -23,7 +23,9 @@ export async function ask (port: number, { method = 'GET', path, headers = {}, b
   return await new Promise((resolve, reject) => {
     // Told, as Node.js sends the body of a GET without a length else.
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
-    const outgoing = request({ host: LOOPBACK, port, method, path, headers: { ...headers, ...length }, agent: false, timeout: PATIENCE_MS }, incoming => {
+    const outgoing = request(
+      { host: LOOPBACK, port, method, path, headers: { ...headers, ...length }, agent: false, timeout: PATIENCE_MS },
+      incoming => {
       const chunks: Buffer[] = []
       incoming.on('data', (chunk: Buffer) => { chunks.push(chunk) })
       incoming.on('end', () => { resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: Buffer.concat(chunks) }) })

@@ -1,5 +1,5 @@
-// Gafaelfawr as far as an ingress can tell: the Ingress that its operator makes of a GafaelfawrIngress, and the endpoint that ingress-nginx asks.
-// A STAND-IN with tokens from a table; what it answers follows the real one's documentation.
+// Gafaelfawr as far as an ingress can tell: the Ingress that its operator makes of a GafaelfawrIngress, and the endpoint that ingress-nginx
+// asks. A STAND-IN with tokens from a table; what it answers follows the real one's documentation.
 import { createServer, type IncomingMessage } from 'node:http'
 import type { Context } from '../check.ts'
 import { listen } from './listen.ts'
@@ -16,7 +16,8 @@ export interface GafaelfawrIngress {
 }
 
 const ANNOTATION = 'nginx.ingress.kubernetes.io'
-const RESPONSE_HEADERS = ['Authorization', 'Cookie', 'X-Auth-Request-Email', 'X-Auth-Request-Service', 'X-Auth-Request-Token', 'X-Auth-Request-User']
+const RESPONSE_HEADERS = ['Authorization', 'Cookie', 'X-Auth-Request-Email', 'X-Auth-Request-Service', 'X-Auth-Request-Token',
+  'X-Auth-Request-User']
 
 /** Errors other than 401 and 403 come back as 403 with headers, as nginx knows no others of a subrequest. */
 const ERROR_SNIPPET = `auth_request_set $auth_www_authenticate $upstream_http_www_authenticate;
@@ -83,7 +84,12 @@ export async function startAuthServer (context: Context, tokens: Readonly<Record
     const { pathname, searchParams } = new URL(incoming.url ?? '/', 'http://gafaelfawr')
     const scopes = searchParams.getAll('scope')
     const header = (name: string): string | undefined => incoming.headers[name]?.toString()
-    asked.push({ method: incoming.method ?? '', scopes, originalMethod: header('x-original-method'), originalUri: header('x-original-uri') })
+    asked.push({
+      method: incoming.method ?? '',
+      scopes,
+      originalMethod: header('x-original-method'),
+      originalUri: header('x-original-uri')
+    })
     const answer = (status: number, headers: Readonly<Record<string, string>> = {}): void => { reply.writeHead(status, headers).end() }
     if (pathname !== '/ingress/auth') return answer(404)
     // It was asked for nothing, which everybody would have.
@@ -92,7 +98,8 @@ export async function startAuthServer (context: Context, tokens: Readonly<Record
     const token = given === undefined || !Object.hasOwn(tokens, given) ? undefined : tokens[given]
     const challenge = (more: string): Readonly<Record<string, string>> => ({ 'www-authenticate': `Bearer realm="data.example.org"${more}` })
     if (token === undefined) return answer(401, challenge(given === undefined ? '' : ', error="invalid_token"'))
-    if (token.busy === true) return answer(403, { 'x-error-status': '429', 'x-error-body': '{"detail":[{"type":"rate_limited"}]}', 'retry-after': '60' })
+    if (token.busy === true)
+      return answer(403, { 'x-error-status': '429', 'x-error-body': '{"detail":[{"type":"rate_limited"}]}', 'retry-after': '60' })
     const holds = (scope: string): boolean => token.scopes.includes(scope)
     const enough = searchParams.get('satisfy') === 'any' ? scopes.some(holds) : scopes.every(holds)
     if (!enough) return answer(403, challenge(`, error="insufficient_scope", scope="${scopes.join(' ')}"`))
@@ -109,7 +116,9 @@ export async function startAuthServer (context: Context, tokens: Readonly<Record
   return { ...await listen(context, server), asked }
 }
 
-function credentialsOf ({ headers }: IncomingMessage): { readonly given: string | undefined, readonly authorization: string | undefined, readonly cookie: string | undefined } {
+function credentialsOf (
+  { headers }: IncomingMessage
+): { readonly given: string | undefined, readonly authorization: string | undefined, readonly cookie: string | undefined } {
   const [, bearer] = /^bearer +(.*)$/i.exec(headers.authorization ?? '') ?? []
   const cookies = (headers.cookie ?? '').split(/; */).filter(each => each !== '')
   const own = cookies.find(each => each.startsWith('gafaelfawr='))?.slice('gafaelfawr='.length)

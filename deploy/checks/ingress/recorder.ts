@@ -1,4 +1,5 @@
-// Stands between a proxy and what is behind it: passes requests on as they come and remembers them, so that a check can tell what got through.
+// Stands between a proxy and what is behind it: passes requests on as they come and remembers them, so that a check can tell what got
+// through.
 import { createServer, request, type IncomingHttpHeaders } from 'node:http'
 import type { Context } from '../check.ts'
 import { listen } from './listen.ts'
@@ -32,7 +33,9 @@ export async function startRecorder (context: Context, target: string): Promise<
       const { host, hostname, port, pathname } = new URL(target)
       const base = pathname === '/' ? '' : pathname
       const headers = { ...incoming.headers, host, connection: 'close' }
-      const outgoing = request({ host: hostname, port, method: incoming.method, path: base + (incoming.url ?? ''), headers, agent: false }, answer => {
+      const outgoing = request(
+        { host: hostname, port, method: incoming.method, path: base + (incoming.url ?? ''), headers, agent: false },
+        answer => {
         reply.writeHead(answer.statusCode ?? 502, answer.headers)
         answer.pipe(reply)
       })

@@ -6,7 +6,10 @@ import { templateArgs, type KubernetesObject, type TemplateOptions } from '../he
 
 /** With hooks and tests. */
 export async function templated (context: Context, chart: string, options: TemplateOptions): Promise<readonly KubernetesObject[]> {
-  return objectsOf(await context.must(await context.tool('helm'), templateArgs(join(context.root, 'deploy', 'helm', chart), options)), chart) as KubernetesObject[]
+  return objectsOf(
+    await context.must(await context.tool('helm'), templateArgs(join(context.root, 'deploy', 'helm', chart), options)),
+    chart
+  ) as KubernetesObject[]
 }
 
 /** The one object of this kind whose name is, or ends with, `name`. */
@@ -19,7 +22,8 @@ export function pick<T extends KubernetesObject> (objects: readonly KubernetesOb
 
 /** `--flag=value` arguments with other values; one that is not there is a fault, as the check would run something else than the pod. */
 export function withFlags (args: readonly string[], changes: Readonly<Record<string, string>>): string[] {
-  for (const flag of Object.keys(changes)) if (!args.some(arg => arg.startsWith(`--${flag}=`))) throw new Fault(`the pod is not started with --${flag}`, args.join(' '))
+  for (const flag of Object.keys(changes))
+    if (!args.some(arg => arg.startsWith(`--${flag}=`))) throw new Fault(`the pod is not started with --${flag}`, args.join(' '))
   return args.map(arg => {
     const [, flag = ''] = /^--([^=]+)=/.exec(arg) ?? []
     const value = changes[flag]

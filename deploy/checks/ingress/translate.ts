@@ -1,5 +1,6 @@
-// What ingress-nginx makes of an Ingress, as far as our charts go: one server for each host, locations by path type, external authentication,
-// a snippet. Only for the checks: without TLS, load balancing and time-outs. An annotation that is not known here is a fault, never ignored.
+// What ingress-nginx makes of an Ingress, as far as our charts go: one server for each host, locations by path type, external
+// authentication, a snippet. Only for the checks: without TLS, load balancing and time-outs. An annotation that is not known here is a
+// fault, never ignored.
 import { createHash } from 'node:crypto'
 import { Fault } from '../check.ts'
 
@@ -86,13 +87,18 @@ export function matchers ({ path, pathType }: Pick<IngressPath, 'path' | 'pathTy
 }
 
 function annotationsOf ({ metadata: { name, annotations = {} } }: Ingress): Partial<Record<string, string>> {
-  const own = Object.entries(annotations).filter(([key]) => key.startsWith(PREFIX)).map(([key, value]) => [key.slice(PREFIX.length), value] as const)
+  const own = Object.entries(annotations).filter(([key]) => key.startsWith(PREFIX)).map(([key, value]) =>
+    [key.slice(PREFIX.length), value] as const
+  )
   for (const [key] of own) if (!KNOWN.includes(key)) fault(`${name}: the annotation ${PREFIX}${key} is not known to the translation`)
   return Object.fromEntries(own)
 }
 
 /** The location that asks, and what each location says about it. */
-function authOf (annotations: Partial<Record<string, string>>, { auth }: Surroundings): { readonly locations: string, readonly inLocation: string } {
+function authOf (
+  annotations: Partial<Record<string, string>>,
+  { auth }: Surroundings
+): { readonly locations: string, readonly inLocation: string } {
   const asked = annotations['auth-url']
   if (asked === undefined) return { locations: '', inLocation: '' }
   if (auth === undefined) return fault('auth-url: nobody is there to be asked')

@@ -1,4 +1,5 @@
-// Kubernetes' own API description and CustomResourceDefinitions -> one strict JSON schema for each kind and version, as kubeconform reads them.
+// Kubernetes' own API description and CustomResourceDefinitions -> one strict JSON schema for each kind and version, as kubeconform reads
+// them.
 import { strict, type Schema } from './strict.ts'
 
 /** The schema of one kind in one version. */
@@ -24,7 +25,10 @@ export function coreSchemas (swagger: { readonly definitions: Readonly<Record<st
     // DeleteOptions and the like are of every group: nothing that anybody writes down.
     if (kinds.length !== 1) return []
     return kinds.map(({ group, version, kind }) => {
-      const { required = [], properties = {}, ...rest } = closed[name] as { readonly required?: readonly string[], readonly properties?: Record<string, Schema> }
+      const { required = [], properties = {}, ...rest } = closed[name] as {
+        readonly required?: readonly string[]
+        readonly properties?: Record<string, Schema>
+      }
       const apiVersion = group === '' ? version : `${group}/${version}`
       const schema = {
         ...rest,
@@ -48,7 +52,9 @@ interface Definition {
   readonly spec?: {
     readonly group: string
     readonly names: { readonly kind: string }
-    readonly versions: ReadonlyArray<{ readonly name: string, readonly served?: boolean, readonly schema: { readonly openAPIV3Schema: Schema } }>
+    readonly versions: ReadonlyArray<
+      { readonly name: string, readonly served?: boolean, readonly schema: { readonly openAPIV3Schema: Schema } }
+    >
   }
 }
 
@@ -84,7 +90,9 @@ export function schemaPath ({ group, version, kind }: Pick<KindSchema, 'group' |
 /** kubeconform's options for folders of schemas; the first that has a kind decides. */
 export function locations (folders: readonly string[]): string[] {
   // kubeconform's name for the core group is the empty one.
-  return folders.flatMap(folder => ['{{.Group}}', 'core'].flatMap(group => ['-schema-location', `${folder}/${group}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json`]))
+  return folders.flatMap(folder =>
+    ['{{.Group}}', 'core'].flatMap(group => ['-schema-location', `${folder}/${group}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json`])
+  )
 }
 
 function closedDefinitions ({ definitions }: { readonly definitions: Readonly<Record<string, Schema>> }): Readonly<Record<string, Schema>> {

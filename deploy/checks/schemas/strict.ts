@@ -7,7 +7,8 @@ export type Schema = Readonly<Record<string, unknown>>
 const named = new Set(['properties', 'definitions', 'patternProperties'])
 /** Values, not schemas. */
 const plain = new Set(['enum', 'required', 'default'])
-const dropped = (keyword: string): boolean => ['description', 'example', 'externalDocs', 'nullable'].includes(keyword) || keyword.startsWith('x-kubernetes-')
+const dropped = (keyword: string): boolean =>
+  ['description', 'example', 'externalDocs', 'nullable'].includes(keyword) || keyword.startsWith('x-kubernetes-')
 
 export function strict (schema: Schema): Schema {
   if (schema['x-kubernetes-int-or-string'] === true || schema.format === 'int-or-string') {

@@ -1,8 +1,11 @@
-// Reads the schema of a Terraform provider out of the typed bindings that are generated from it (CDK for Terraform, CDK Terrain): names and types
-// of arguments, which must be given, which are the provider's to set, and nested blocks. The bindings do not carry defaults, what conflicts
-// with what, lists of allowed values, and whether a block of one is a list or a set: nothing here knows them.
+// Reads the schema of a Terraform provider out of the typed bindings that are generated from it (CDK for Terraform, CDK Terrain): names and
+// types of arguments, which must be given, which are the provider's to set, and nested blocks. The bindings do not carry defaults, what
+// conflicts with what, lists of allowed values, and whether a block of one is a list or a set: nothing here knows them.
 
-/** Notation of types as in `terraform providers schema -json`: `"string"`, `["list", "string"]`, `["object", {...}]`; a variable's may name optional fields. */
+/**
+ * Notation of types as in `terraform providers schema -json`: `"string"`, `["list", "string"]`, `["object", {...}]`; a variable's may name
+ * optional fields.
+ */
 export type TypeNotation = string | readonly [kind: 'list' | 'set' | 'map', of: TypeNotation] |
   readonly [kind: 'object', of: Readonly<Record<string, TypeNotation>>, optional?: readonly string[]]
 
@@ -58,7 +61,8 @@ const getters: ReadonlyArray<readonly [RegExp, TypeNotation]> = [
 export function readBindings (source: string, structs: readonly string[] = []): Bound {
   const type = /^\s*(?:static tfResourceType = |\w+\.tfResourceType = )"(\w+)";/m.exec(source)?.[1]
   const providerVersion = /providerVersion: '([^']+)'/.exec(source)?.[1]
-  if (type === undefined || providerVersion === undefined) throw new Error('these are no bindings of a resource: they name no type or no version of the provider')
+  if (type === undefined || providerVersion === undefined)
+    throw new Error('these are no bindings of a resource: they name no type or no version of the provider')
   const classes = classesOf([source, ...structs].join('\n'))
   const name = [...classes].find(([, body]) => body.includes(`terraformResourceType: '${type}'`))?.[0]
   if (name === undefined) throw new Error(`the bindings of ${type} have no class of it`)
@@ -131,8 +135,8 @@ function flagsOf (body: string): ReadonlyMap<string, Flags> {
   return found
 }
 
-// Older ones only show what can be set, and what can be unset again. What the provider fills in where it is not given looks the same as what it
-// leaves empty; of these two it is sure, as they are the same everywhere.
+// Older ones only show what can be set, and what can be unset again. What the provider fills in where it is not given looks the same as
+// what it leaves empty; of these two it is sure, as they are the same everywhere.
 function guessed (attribute: string, settable: boolean, optional: boolean): Flags {
   if (!settable) return { computed: true }
   if (!optional) return { required: true }
@@ -150,10 +154,20 @@ interface Nested {
 
 function nestedOf (body: string): ReadonlyMap<string, Nested> {
   const found = new Map<string, Nested>()
-  for (const [, property = '', cls = '', attribute = '', wraps] of body.matchAll(/^\s*(?:this\.)?_(\w+) = new (?:\w+\.)?(\w+)\(this, "(\w+)"(?:, (true|false))?\);/gm)) {
+  for (
+    const [, property = '', cls = '', attribute = '', wraps] of body.matchAll(
+      /^\s*(?:this\.)?_(\w+) = new (?:\w+\.)?(\w+)\(this, "(\w+)"(?:, (true|false))?\);/gm
+    )
+  ) {
     const many = cls.endsWith('List')
     const map = ({ StringMap: 'string', BooleanMap: 'bool', NumberMap: 'number' } as const)[cls]
-    found.set(property, { attribute, reference: many ? `${cls.slice(0, -'List'.length)}OutputReference` : cls, many, set: wraps === 'true', map })
+    found.set(property, {
+      attribute,
+      reference: many ? `${cls.slice(0, -'List'.length)}OutputReference` : cls,
+      many,
+      set: wraps === 'true',
+      map
+    })
   }
   return found
 }
@@ -161,7 +175,10 @@ function nestedOf (body: string): ReadonlyMap<string, Nested> {
 function objectOf ({ attributes, block_types: blocks }: BlockSchema): TypeNotation {
   const fields: Record<string, TypeNotation> = {}
   for (const [name, { type }] of Object.entries(attributes)) fields[name] = type
-  for (const [name, { nesting_mode: mode, block }] of Object.entries(blocks)) fields[name] = mode === 'single' ? objectOf(block) : [mode, objectOf(block)]
+  for (const [name, { nesting_mode: mode, block }] of Object.entries(blocks))
+    fields[name] = mode === 'single' ?
+      objectOf(block) :
+      [mode, objectOf(block)]
   return ['object', fields]
 }
 

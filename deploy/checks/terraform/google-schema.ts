@@ -1,5 +1,5 @@
-// The schema of the google provider, as far as deploy/terraform uses it, out of a package of its bindings. The stand-in provider knows this and
-// nothing else: see deploy/terraform/README.md for what it therefore cannot check.
+// The schema of the google provider, as far as deploy/terraform uses it, out of a package of its bindings. The stand-in provider knows this
+// and nothing else: see deploy/terraform/README.md for what it therefore cannot check.
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readBindings, type BlockSchema, type BlockTypeSchema } from './bindings.ts'
@@ -52,9 +52,12 @@ export async function googleSchema (lib: string, types: readonly string[] = reso
     const structs = await readdir(join(folder, 'index-structs')).catch(() => [])
     const bound = readBindings(
       await readFile(join(folder, 'index.js'), 'utf8'),
-      await Promise.all(structs.filter(name => name.endsWith('.js')).map(async name => await readFile(join(folder, 'index-structs', name), 'utf8')))
+      await Promise.all(
+        structs.filter(name => name.endsWith('.js')).map(async name => await readFile(join(folder, 'index-structs', name), 'utf8'))
+      )
     )
-    if (bound.type !== type || bound.providerVersion !== provider.providerVersion) throw new Error(`${folder} describes ${bound.type} of ${bound.providerVersion}`)
+    if (bound.type !== type || bound.providerVersion !== provider.providerVersion)
+      throw new Error(`${folder} describes ${bound.type} of ${bound.providerVersion}`)
     resources[type] = { version: 0, block: corrected(bound.block, setBlocks.filter(([name]) => name === type).map(path => path.slice(1))) }
   }
   return { version: provider.providerVersion, provider: { version: 0, block: provider.block }, resource_schemas: resources }

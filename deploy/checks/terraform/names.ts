@@ -25,12 +25,16 @@ export function identityFaults (accounts: Readonly<Record<string, string>>, obje
     const [namespace, name] = account.split('/')
     const object = found.find(({ metadata }) => metadata.name === name && metadata.namespace === namespace)
     if (object === undefined) {
-      faults.push(`Terraform lets the service account ${account} act as ${email}, but the chart has ${found.map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`).join(', ')}`)
+      const accounts = found.map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`).join(', ')
+      faults.push(`Terraform lets the service account ${account} act as ${email}, but the chart has ${accounts}`)
       continue
     }
     const said = object.metadata.annotations?.[ANNOTATION]
-    if (said !== email) faults.push(`the chart's service account ${account} is to act as ${said ?? 'nobody'}, Terraform lets it act as ${email}`)
-    const used = objects.some(({ kind, spec }) => kind === 'Deployment' && (spec as { template?: { spec?: PodSpec } }).template?.spec?.serviceAccountName === name)
+    if (said !== email)
+      faults.push(`the chart's service account ${account} is to act as ${said ?? 'nobody'}, Terraform lets it act as ${email}`)
+    const used = objects.some(({ kind, spec }) =>
+      kind === 'Deployment' && (spec as { template?: { spec?: PodSpec } }).template?.spec?.serviceAccountName === name
+    )
     if (!used) faults.push(`no Deployment runs as ${account}`)
   }
   return faults
@@ -41,7 +45,13 @@ interface NodePoolSpec {
   readonly template?: { readonly pod?: {
     readonly tolerations?: ReadonlyArray<Readonly<Record<string, unknown>>>
     readonly affinity?: { readonly nodeAffinity?: { readonly requiredDuringSchedulingIgnoredDuringExecution?: {
-      readonly nodeSelectorTerms?: ReadonlyArray<{ readonly matchExpressions?: ReadonlyArray<{ readonly key: string, readonly operator: string, readonly values?: readonly string[] }> }>
+            readonly nodeSelectorTerms?: ReadonlyArray<
+              {
+                readonly matchExpressions?: ReadonlyArray<
+                  { readonly key: string, readonly operator: string, readonly values?: readonly string[] }
+                >
+              }
+            >
     } } }
   } }
 }
@@ -54,8 +64,14 @@ export function nodeFaults ({ key, value, effect }: Outputs['kafka_nodes'], obje
   for (const { metadata, spec } of pools) {
     const { tolerations = [], affinity } = (spec as NodePoolSpec).template?.pod ?? {}
     const terms = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? []
-    const bears = tolerations.some(toleration => toleration['key'] === key && [value, undefined].includes(toleration['value'] as string) && [effect, undefined].includes(toleration['effect'] as string))
-    const chosen = terms.length > 0 && terms.every(({ matchExpressions = [] }) => matchExpressions.some(one => one.key === key && one.operator === 'In' && one.values?.includes(value) === true))
+    const bears = tolerations.some(toleration =>
+      toleration['key'] === key && [value, undefined].includes(toleration['value'] as string) &&
+      [effect, undefined].includes(toleration['effect'] as string)
+    )
+    const chosen = terms.length > 0 &&
+      terms.every(({ matchExpressions = [] }) =>
+        matchExpressions.some(one => one.key === key && one.operator === 'In' && one.values?.includes(value) === true)
+      )
     if (!bears) faults.push(`brokers of ${metadata.name} do not bear the taint ${key}=${value}:${effect} of the nodes that Terraform makes`)
     if (!chosen) faults.push(`brokers of ${metadata.name} do not look for nodes with the label ${key}=${value}`)
   }
@@ -66,8 +82,11 @@ export function nodeFaults ({ key, value, effect }: Outputs['kafka_nodes'], obje
 export function valueFaults (given: unknown, made: unknown, path = ''): string[] {
   if (given === undefined || made === undefined || isDeepStrictEqual(given, made)) return []
   if (isTree(given) && isTree(made)) {
-    if (Array.isArray(given) && Array.isArray(made) && given.length !== made.length) return [`${path}: the environment has ${given.length}, Terraform ${made.length}`]
-    return Object.entries(made).flatMap(([key, value]) => valueFaults((given as Record<string, unknown>)[key], value, path === '' ? key : `${path}.${key}`))
+    if (Array.isArray(given) && Array.isArray(made) && given.length !== made.length)
+      return [`${path}: the environment has ${given.length}, Terraform ${made.length}`]
+    return Object.entries(made).flatMap(([key, value]) =>
+      valueFaults((given as Record<string, unknown>)[key], value, path === '' ? key : `${path}.${key}`)
+    )
   }
   return [`${path}: the environment says ${JSON.stringify(given)}, Terraform ${JSON.stringify(made)}`]
 }

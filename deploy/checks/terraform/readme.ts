@@ -1,4 +1,5 @@
-// The tables of inputs and outputs in a module's README, made from what OpenTofu itself says of the module, so that they cannot be out of date.
+// The tables of inputs and outputs in a module's README, made from what OpenTofu itself says of the module, so that they cannot be out of
+// date.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, type Context } from '../check.ts'
@@ -39,8 +40,16 @@ export function withTables (readme: string, module: Described): string {
 
 function tables ({ variables, outputs }: Described): string {
   const inputs = Object.entries(variables).sort(([a], [b]) => a < b ? -1 : 1).map(([name, variable]) =>
-    row(name, described(name, variable.description), typeText(variable.type), variable.required === true ? 'required' : code(JSON.stringify(variable.default ?? null))))
-  const results = Object.entries(outputs).sort(([a], [b]) => a < b ? -1 : 1).map(([name, { description }]) => row(name, described(name, description)))
+    row(
+      name,
+      described(name, variable.description),
+      typeText(variable.type),
+      variable.required === true ? 'required' : code(JSON.stringify(variable.default ?? null))
+    )
+  )
+  const results = Object.entries(outputs).sort(([a], [b]) => a < b ? -1 : 1).map(([name, { description }]) =>
+    row(name, described(name, description))
+  )
   return [
     '## Inputs', '', '| Name | What | Type | Default |', '|---|---|---|---|', ...inputs, '',
     '## Outputs', '', '| Name | What |', '|---|---|', ...results, ''
@@ -68,5 +77,7 @@ function notation (type: NonNullable<Variable['type']>): string {
   if (typeof type === 'string') return type === 'dynamic' ? 'any' : type
   if (type[0] !== 'object') return `${type[0]}(${notation(type[1])})`
   const [, fields, optional = []] = type
-  return `object({ ${Object.entries(fields).map(([name, of]) => `${name} = ${optional.includes(name) ? `optional(${notation(of)})` : notation(of)}`).join(', ')} })`
+  const members = Object.entries(fields)
+    .map(([name, of]) => `${name} = ${optional.includes(name) ? `optional(${notation(of)})` : notation(of)}`)
+  return `object({ ${members.join(', ')} })`
 }

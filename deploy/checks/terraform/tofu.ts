@@ -1,5 +1,5 @@
-// OpenTofu on a copy of deploy/terraform, with the stand-in as its only source of providers: nothing is fetched, and nothing (provider links,
-// lock files with the stand-in's checksum) is left in the working tree.
+// OpenTofu on a copy of deploy/terraform, with the stand-in as its only source of providers: nothing is fetched, and nothing (provider
+// links, lock files with the stand-in's checksum) is left in the working tree.
 import { cp, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { arch, platform } from 'node:process'
 import { join } from 'node:path'
@@ -11,7 +11,11 @@ export type Folder = string
 
 export async function foldersOf (terraform: string): Promise<readonly Folder[]> {
   const kinds = await Promise.all(['modules', 'environments'].map(async kind =>
-    (await readdir(join(terraform, kind), { withFileTypes: true })).filter(entry => entry.isDirectory()).map(({ name }) => `${kind}/${name}`).sort()))
+      (await readdir(join(terraform, kind), { withFileTypes: true })).filter(entry => entry.isDirectory()).map(({ name }) =>
+        `${kind}/${name}`
+      ).sort()
+    )
+  )
   return kinds.flat()
 }
 
@@ -44,7 +48,10 @@ export async function configuration ({ version, program, schema }: Provider, int
   await cp(program, join(folder, `terraform-provider-google_v${version}`))
   await cp(join(schema, 'schema.json'), join(folder, 'schema.json'))
   const rc = join(into, 'tofurc')
-  await writeFile(rc, `disable_checkpoint = true\nprovider_installation {\n  filesystem_mirror {\n    path = ${JSON.stringify(mirror)}\n  }\n}\n`)
+  await writeFile(
+    rc,
+    `disable_checkpoint = true\nprovider_installation {\n  filesystem_mirror {\n    path = ${JSON.stringify(mirror)}\n  }\n}\n`
+  )
   return rc
 }
 
@@ -53,7 +60,8 @@ export async function workspace (context: Context, tofu: string, rc: string, int
   const root = join(into, 'terraform')
   await cp(join(context.root, 'deploy', 'terraform'), root, { recursive: true, filter: path => !left.test(path) })
   const env = { ...plainly(context.env), TF_CLI_CONFIG_FILE: rc }
-  const run = async (folder: Folder, args: readonly string[]): Promise<ToolResult> => await context.run(tofu, args, { cwd: join(root, folder), env })
+  const run = async (folder: Folder, args: readonly string[]): Promise<ToolResult> =>
+    await context.run(tofu, args, { cwd: join(root, folder), env })
   const must = async (folder: Folder, args: readonly string[]): Promise<void> => {
     const { code, stdout, stderr } = await run(folder, args)
     if (code !== 0) throw new Fault(`tofu ${args.join(' ')} in deploy/terraform/${folder}`, stdout + stderr)
@@ -98,10 +106,16 @@ export async function test (tofu: Workspace, folder: Folder, args: readonly stri
   for (const line of stdout.split('\n')) {
     const said = messageOf(line)
     if (said === undefined) continue
-    if (said.test_summary !== undefined) summary = { passed: said.test_summary.passed ?? 0, failed: (said.test_summary.failed ?? 0) + (said.test_summary.errored ?? 0) }
-    if (said.diagnostic?.severity === 'error') words.push([said['@testrun'], said.diagnostic.summary, said.diagnostic.detail].filter(word => word !== undefined && word !== '').join(': '))
-    const values = said.test_state?.values?.outputs ?? Object.fromEntries(Object.entries(said.test_plan?.output_changes ?? {}).map(([name, { after }]) => [name, { value: after }]))
-    if (said['@testrun'] !== undefined && Object.keys(values).length > 0) outputs.set(said['@testrun'], Object.fromEntries(Object.entries(values).map(([name, { value }]) => [name, value])))
+    if (said.test_summary !== undefined)
+      summary = { passed: said.test_summary.passed ?? 0, failed: (said.test_summary.failed ?? 0) + (said.test_summary.errored ?? 0) }
+    if (said.diagnostic?.severity === 'error')
+      words.push(
+        [said['@testrun'], said.diagnostic.summary, said.diagnostic.detail].filter(word => word !== undefined && word !== '').join(': ')
+      )
+    const values = said.test_state?.values?.outputs ??
+      Object.fromEntries(Object.entries(said.test_plan?.output_changes ?? {}).map(([name, { after }]) => [name, { value: after }]))
+    if (said['@testrun'] !== undefined && Object.keys(values).length > 0)
+      outputs.set(said['@testrun'], Object.fromEntries(Object.entries(values).map(([name, { value }]) => [name, value])))
   }
   if (summary.passed + summary.failed === 0) words.push(stderr)
   return { ...summary, outputs, words: words.join('\n') }

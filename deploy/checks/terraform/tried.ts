@@ -1,5 +1,5 @@
-// Whether a module's tests try all that it offers: every option is set, every check of a variable is failed, every output is looked at. What no
-// test tries can break unseen.
+// Whether a module's tests try all that it offers: every option is set, every check of a variable is failed, every output is looked at.
+// What no test tries can break unseen.
 
 /** `source`: all of the module's files; `tests`: all of its tests. */
 export function untried (source: string, tests: string): string[] {
@@ -18,7 +18,9 @@ export function untried (source: string, tests: string): string[] {
   for (const [, type = '', name = '', body = ''] of source.matchAll(/^resource "(\w+)" "(\w+)" \{\n(.*?)^\}/gms)) {
     const checks = body.split(/^ {4}precondition \{/m).length - 1
     // One run may name the same resource for each of its instances.
-    const failed = [...tests.matchAll(/expect_failures\s*=\s*\[(.*)\]$/gm)].filter(([, list = '']) => list.includes(`${type}.${name}`)).length
+    const failed = [...tests.matchAll(/expect_failures\s*=\s*\[(.*)\]$/gm)].filter(([, list = '']) =>
+      list.includes(`${type}.${name}`)
+    ).length
     if (failed < checks) faults.push(`${type}.${name} has ${checks} preconditions, and ${failed} runs expect it to fail`)
   }
   return faults

@@ -1,6 +1,6 @@
-// Programs of Debian packages, without root and without installing them: apt fetches and verifies (its signed lists carry the digests), dpkg unpacks.
-// A release of Debian keeps one version of a package and drops it with the next fix, so these are pinned by name only: apt's signatures
-// are what vouches for them. Where the machine has the program already, that one is used.
+// Programs of Debian packages, without root and without installing them: apt fetches and verifies (its signed lists carry the digests),
+// dpkg unpacks. A release of Debian keeps one version of a package and drops it with the next fix, so these are pinned by name only: apt's
+// signatures are what vouches for them. Where the machine has the program already, that one is used.
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { devstackErrors } from '../../../src/devstack/errors.ts'
@@ -27,7 +27,9 @@ export function debian ({ program, file, packages }: Debian): Recipe {
       find: async ({ env }) => {
         const apt = await findProgram('apt-get', env)
         if (apt === undefined || await findProgram('dpkg', env) === undefined) {
-          throw devstackErrors.DEVSTACK_PREREQUISITE(`${program} is not on PATH, and this is no Debian machine where it could be taken from ${packages.join(', ')}`)
+          throw devstackErrors.DEVSTACK_PREREQUISITE(
+            `${program} is not on PATH, and this is no Debian machine where it could be taken from ${packages.join(', ')}`
+          )
         }
         return apt
       }
@@ -38,7 +40,8 @@ export function debian ({ program, file, packages }: Debian): Recipe {
       await apt(['-qq', 'download', ...packages], work).catch(async () => {
         const own = ['lists/partial', 'cache/archives/partial'].map(name => join(work, name))
         for (const name of own) await mkdir(name, { recursive: true })
-        const options = ['-o', `Dir::State::Lists=${join(work, 'lists')}`, '-o', `Dir::Cache=${join(work, 'cache')}`, '-o', 'APT::Sandbox::User=']
+        const options = ['-o', `Dir::State::Lists=${join(work, 'lists')}`, '-o', `Dir::Cache=${join(work, 'cache')}`, '-o',
+          'APT::Sandbox::User=']
         await apt(['-qq', ...options, 'update'], work)
         await apt(['-qq', ...options, 'download', ...packages], work)
       })

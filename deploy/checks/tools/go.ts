@@ -10,7 +10,8 @@ import type { Kitchen, Recipe } from './recipe.ts'
 const GO = [1, 26, 6] as const
 
 const folder = join(import.meta.dirname, 'go')
-// `local`: a toolchain that go.mod would ask for is never fetched behind our back. The go.sum is complete: nothing is resolved, nothing written.
+// `local`: a toolchain that go.mod would ask for is never fetched behind our back. The go.sum is complete: nothing is resolved, nothing
+// written.
 const env: Environment = { GOFLAGS: '-mod=readonly -buildvcs=false', GOTOOLCHAIN: 'local', GOWORK: 'off', GO111MODULE: 'on' }
 
 export interface GoProgram {
@@ -29,7 +30,8 @@ export function goProgram ({ title, module, main, program, variables = {} }: GoP
   const source = join(folder, module)
   return {
     title,
-    pins: [main, ...(Object.keys(variables).length === 0 ? [] : [ldflags]), ...['go.mod', 'go.sum'].map(name => readFileSync(join(source, name), 'utf8'))],
+    pins: [main, ...(Object.keys(variables).length === 0 ? [] : [ldflags]),
+      ...['go.mod', 'go.sum'].map(name => readFileSync(join(source, name), 'utf8'))],
     path: `bin/${program}`,
     needs: ['go'],
     fetcher: goFetcher,
@@ -64,9 +66,14 @@ export function goModule ({ title, module, version, sum, take }: GoModule): Reci
     env,
     fetch: async (into, _run, kitchen) => {
       // Not through `run`, which keeps no output: the sum and the folder are in it.
-      const { code, stdout, stderr } = await runTool(await goFetcher.find(kitchen), ['mod', 'download', '-json', name], { env: { ...kitchen.env, ...env }, cwd: into, signal: kitchen.signal })
+      const { code, stdout, stderr } = await runTool(await goFetcher.find(kitchen), ['mod', 'download', '-json', name], {
+        env: { ...kitchen.env, ...env },
+        cwd: into,
+        signal: kitchen.signal
+      })
       const said = code === 0 || stdout !== '' ? JSON.parse(stdout) as { Dir?: string, Sum?: string, Error?: string } : {}
-      if (said.Dir === undefined) throw devstackErrors.DEVSTACK_DOWNLOAD(`${title} could not be downloaded: go mod download ${name}: ${said.Error ?? stderr.trim()}`)
+      if (said.Dir === undefined)
+        throw devstackErrors.DEVSTACK_DOWNLOAD(`${title} could not be downloaded: go mod download ${name}: ${said.Error ?? stderr.trim()}`)
       if (said.Sum !== sum) throw devstackErrors.DEVSTACK_CHECKSUM(`${name} is not the pinned module: ${said.Sum}, expected ${sum}`)
       for (const path of take) {
         await mkdir(dirname(join(into, path)), { recursive: true })

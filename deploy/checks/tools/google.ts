@@ -1,5 +1,5 @@
-// The google provider cannot be had from any package registry, so the checks of deploy/terraform have a stand-in for it: a small program that
-// knows a schema, and schemas of two versions out of the typed bindings that are generated from the real provider.
+// The google provider cannot be had from any package registry, so the checks of deploy/terraform have a stand-in for it: a small program
+// that knows a schema, and schemas of two versions out of the typed bindings that are generated from the real provider.
 import { readdirSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,7 +11,10 @@ import { wheel } from './wheel.ts'
 const program = goProgram({ title: 'stand-in for the google provider', module: 'google-provider', main: '.', program: 'google-provider' })
 
 /** Its own source is a pin too: another program is another tool. */
-export const googleProvider: Recipe = { ...program, pins: [...program.pins, ...sources(join(import.meta.dirname, 'go', 'google-provider'), /\.go$/)] }
+export const googleProvider: Recipe = {
+  ...program,
+  pins: [...program.pins, ...sources(join(import.meta.dirname, 'go', 'google-provider'), /\.go$/)]
+}
 
 export interface Bindings {
   /** Of the provider. */

@@ -1,4 +1,5 @@
-// Programs that have to be the machine's own, because they need more of it than a cache can give: packages beside them, or the rights of root.
+// Programs that have to be the machine's own, because they need more of it than a cache can give: packages beside them, or the rights of
+// root.
 import { devstackErrors } from '../../../src/devstack/errors.ts'
 import { findProgram, runTool, type Environment } from '../../../src/devstack/tools.ts'
 import type { Recipe } from './recipe.ts'
@@ -18,7 +19,9 @@ export const unshare = own('unshare', async env => {
   if (path === undefined) return undefined
   const [program = path, ...args] = [...asRoot(), path, '--mount', '--pid', '--fork', 'true']
   return (await runTool(program, args, { env })).code === 0 ? path : undefined
-}, 'containers need root, or sudo that asks for no password, and a kernel that lets it have mounts and processes of its own (unshare --mount --pid)')
+  },
+  'containers need root or passwordless sudo, and a kernel that allows mount and PID namespaces (unshare --mount --pid)'
+)
 
 function own (title: string, installed: (env: Environment) => Promise<string | undefined>, lack: string): Recipe {
   return {
@@ -26,7 +29,10 @@ function own (title: string, installed: (env: Environment) => Promise<string | u
     pins: [lack],
     path: `bin/${title}`,
     installed,
-    fetcher: { name: 'this machine', find: async () => await Promise.reject(devstackErrors.DEVSTACK_PREREQUISITE(lack, { hint: 'Then run the command again.' })) },
+    fetcher: {
+      name: 'this machine',
+      find: async () => await Promise.reject(devstackErrors.DEVSTACK_PREREQUISITE(lack, { hint: 'Then run the command again.' }))
+    },
     fetch: async () => { await Promise.reject(new Error(`${title} cannot be fetched`)) }
   }
 }

@@ -1,5 +1,5 @@
-// All tools of the checks: one table of what is fetched, in which version, and by which checksum it is known. A new version is a change here
-// (for Go programs also of go/NAME, by `go get`) and nowhere else.
+// All tools of the checks: one table of what is fetched, in which version, and by which checksum it is known. A new version is a change
+// here (for Go programs also of go/NAME, by `go get`) and nowhere else.
 import { join } from 'node:path'
 import { debian } from './debian.ts'
 import { schemas } from './schemas.ts'
@@ -59,7 +59,9 @@ const definitions = {
     module: 'github.com/prometheus-operator/prometheus-operator',
     version: 'v0.85.0',
     sum: 'h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=',
-    take: ['servicemonitors', 'podmonitors', 'prometheusrules'].map(name => `example/prometheus-operator-crd/monitoring.coreos.com_${name}.yaml`)
+    take: ['servicemonitors', 'podmonitors', 'prometheusrules'].map(name =>
+      `example/prometheus-operator-crd/monitoring.coreos.com_${name}.yaml`
+    )
   }),
   'keda-crds': goModule({
     title: 'KEDA 2.21.0, its CRDs',
@@ -104,10 +106,30 @@ export const recipes = {
     }),
     installed: goOnPath
   },
-  kubeconform: goProgram({ title: 'kubeconform 0.8.0', module: 'kubeconform', main: 'github.com/yannh/kubeconform/cmd/kubeconform', program: 'kubeconform' }),
-  actionlint: goProgram({ title: 'actionlint 1.7.12', module: 'actionlint', main: 'github.com/rhysd/actionlint/cmd/actionlint', program: 'actionlint' }),
-  'helm-docs': goProgram({ title: 'helm-docs 1.14.2', module: 'helm-docs', main: 'github.com/norwoodj/helm-docs/cmd/helm-docs', program: 'helm-docs' }),
-  'helm-unittest': goProgram({ title: 'helm-unittest 1.1.2', module: 'helm-unittest', main: 'github.com/helm-unittest/helm-unittest/cmd/helm-unittest', program: 'untt' }),
+  kubeconform: goProgram({
+    title: 'kubeconform 0.8.0',
+    module: 'kubeconform',
+    main: 'github.com/yannh/kubeconform/cmd/kubeconform',
+    program: 'kubeconform'
+  }),
+  actionlint: goProgram({
+    title: 'actionlint 1.7.12',
+    module: 'actionlint',
+    main: 'github.com/rhysd/actionlint/cmd/actionlint',
+    program: 'actionlint'
+  }),
+  'helm-docs': goProgram({
+    title: 'helm-docs 1.14.2',
+    module: 'helm-docs',
+    main: 'github.com/norwoodj/helm-docs/cmd/helm-docs',
+    program: 'helm-docs'
+  }),
+  'helm-unittest': goProgram({
+    title: 'helm-unittest 1.1.2',
+    module: 'helm-unittest',
+    main: 'github.com/helm-unittest/helm-unittest/cmd/helm-unittest',
+    program: 'untt'
+  }),
   tofu: goProgram({ title: 'OpenTofu 1.12.6', module: 'tofu', main: 'github.com/opentofu/opentofu/cmd/tofu', program: 'tofu' }),
   'kube-apiserver': goProgram({
     title: 'kube-apiserver 1.37.2',
@@ -115,7 +137,11 @@ export const recipes = {
     main: 'k8s.io/kubernetes/cmd/kube-apiserver',
     program: 'kube-apiserver',
     // Helm asks the server for its version, and a chart's kubeVersion is compared with it.
-    variables: Object.fromEntries(Object.entries({ gitVersion: 'v1.37.2', gitMajor: '1', gitMinor: '37' }).map(([name, value]) => [`k8s.io/component-base/version.${name}`, value]))
+    variables: Object.fromEntries(
+      Object.entries({ gitVersion: 'v1.37.2', gitMajor: '1', gitMinor: '37' }).map((
+        [name, value]
+      ) => [`k8s.io/component-base/version.${name}`, value])
+    )
   }),
 
   java: {

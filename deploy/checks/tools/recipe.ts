@@ -1,4 +1,5 @@
-// How a tool comes into the cache: a recipe fills an empty folder from pinned sources and checks what came, the toolbox does it once and keeps it.
+// How a tool comes into the cache: a recipe fills an empty folder from pinned sources and checks what came, the toolbox does it once and
+// keeps it.
 import { createHash } from 'node:crypto'
 import type { Fetcher } from '../../../src/devstack/downloads.ts'
 import type { Environment } from '../../../src/devstack/tools.ts'
@@ -6,7 +7,10 @@ import type { Environment } from '../../../src/devstack/tools.ts'
 export interface Recipe {
   /** As progress lines call it: `kubeconform 0.8.0`. */
   readonly title: string
-  /** Versions, digests, options: all that decides what comes out. The cache's folder is named by their hash, so another pin is another folder. */
+  /**
+   * Versions, digests, options: all that decides what comes out. The cache's folder is named by their hash, so another pin is another
+   * folder.
+   */
   readonly pins: readonly string[]
   /** What is counted in progress lines: `files`. */
   readonly items?: string

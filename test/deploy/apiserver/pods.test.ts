@@ -5,14 +5,25 @@ import { standIn } from '../../../deploy/checks/apiserver/definitions.ts'
 import type { KubernetesObject } from '../../../deploy/checks/helm/render.ts'
 
 const spec = { containers: [{ name: 'a' }] }
-const object = (kind: string, rest: object): KubernetesObject => ({ apiVersion: 'v1', kind, metadata: { name: 'a', namespace: 'here' }, ...rest })
+const object = (kind: string, rest: object): KubernetesObject => ({
+  apiVersion: 'v1',
+  kind,
+  metadata: { name: 'a', namespace: 'here' },
+  ...rest
+})
 
 await t.test('each workload leads to one Pod, with the labels and the namespace that it would have', async t => {
   const template = { metadata: { labels: { app: 'a' } }, spec }
   const pods = workloadPods([
-    object('Deployment', { spec: { template } }), object('Job', { spec: { template } }), object('CronJob', { spec: { jobTemplate: { spec: { template } } } }), object('Service', { spec: {} })
+    object('Deployment', { spec: { template } }),
+    object('Job', { spec: { template } }),
+    object('CronJob', { spec: { jobTemplate: { spec: { template } } } }),
+    object('Service', { spec: {} })
   ])
-  t.same(pods.map(({ metadata }) => metadata), ['deployment-a', 'job-a', 'cronjob-a'].map(name => ({ name, labels: { app: 'a' }, namespace: 'here' })))
+  t.same(
+    pods.map(({ metadata }) => metadata),
+    ['deployment-a', 'job-a', 'cronjob-a'].map(name => ({ name, labels: { app: 'a' }, namespace: 'here' }))
+  )
   t.same(pods.map(pod => [pod.kind, pod.spec]), Array(3).fill(['Pod', spec]))
 })
 
@@ -27,7 +38,14 @@ await t.test('kinds are told apart by their group', async t => {
 
 await t.test('a definition that stands in for one that nobody has', async t => {
   t.match(standIn({ apiVersion: 'ricoberger.de/v1alpha1', kind: 'VaultSecret' }), {
-    metadata: { name: 'vaultsecrets.ricoberger.de' }, spec: { group: 'ricoberger.de', names: { kind: 'VaultSecret', plural: 'vaultsecrets' }, versions: [{ name: 'v1alpha1', served: true, storage: true }] }
+    metadata: { name: 'vaultsecrets.ricoberger.de' },
+    spec: {
+      group: 'ricoberger.de',
+      names: { kind: 'VaultSecret', plural: 'vaultsecrets' },
+      versions: [{ name: 'v1alpha1', served: true, storage: true }]
+    }
   })
-  t.match(standIn({ apiVersion: 'gafaelfawr.lsst.io/v1alpha1', kind: 'GafaelfawrIngress' }), { metadata: { name: 'gafaelfawringresses.gafaelfawr.lsst.io' } })
+  t.match(standIn({ apiVersion: 'gafaelfawr.lsst.io/v1alpha1', kind: 'GafaelfawrIngress' }), {
+    metadata: { name: 'gafaelfawringresses.gafaelfawr.lsst.io' }
+  })
 })

@@ -20,12 +20,18 @@ const files = [
   { mode: 'play-stream', path: 'alert-stream-simulator/files/replay-alerts.yaml' }
 ]
 /** What another alert says already: nothing is played then; a player has no dead letters. */
-const exempt: Readonly<Record<string, readonly MetricName[]>> = { 'play-stream': ['alert_stream_records_out_total', 'alert_stream_dead_letters_total'] }
+const exempt: Readonly<Record<string, readonly MetricName[]>> = {
+  'play-stream': ['alert_stream_records_out_total', 'alert_stream_dead_letters_total']
+}
 const specs: Readonly<Record<string, MetricSpec>> = catalogue
 
 /** `alert_stream_x{a="b",SELECTOR}[5m]` of an expression, with the name as it stands and what is in its braces and brackets. */
 function selectors (expr: string): Array<{ readonly series: string, readonly matchers: string, readonly range: string | undefined }> {
-  return [...expr.matchAll(/(alert_stream_\w+)(?:\{([^}]*)\})?(?:\[(\w+)\])?/g)].map(([, series = '', matchers = '', range]) => ({ series, matchers, range }))
+  return [...expr.matchAll(/(alert_stream_\w+)(?:\{([^}]*)\})?(?:\[(\w+)\])?/g)].map(([, series = '', matchers = '', range]) => ({
+    series,
+    matchers,
+    range
+  }))
 }
 
 /** The metric behind a series: a histogram has three. */
@@ -88,10 +94,16 @@ for (const { mode, path } of files) {
 
 await t.test('a metric that is not there, a label it does not have, a counter taken as it is: each is found', async t => {
   const rule = (expr: string): Rule => ({ alert: 'A', expr, labels: { severity: 'warning' }, annotations: {} })
-  t.strictSame(faultsOf('ingest', rule('alert_stream_kafka_down{SELECTOR} == 1')), ['alert_stream_kafka_down: the program has no such series'])
-  t.strictSame(faultsOf('ingest', rule('alert_stream_alert_age_seconds{SELECTOR} > 1')), ['alert_stream_alert_age_seconds: the program has no such series'])
+  t.strictSame(faultsOf('ingest', rule('alert_stream_kafka_down{SELECTOR} == 1')), [
+    'alert_stream_kafka_down: the program has no such series'
+  ])
+  t.strictSame(faultsOf('ingest', rule('alert_stream_alert_age_seconds{SELECTOR} > 1')), [
+    'alert_stream_alert_age_seconds: the program has no such series'
+  ])
   t.strictSame(faultsOf('ingest', rule('alert_stream_kafka_up{host="a",SELECTOR} == 0')), ['alert_stream_kafka_up: no label host'])
   t.strictSame(faultsOf('serve', rule('alert_stream_kafka_up{SELECTOR} == 0')), ['alert_stream_kafka_up: serve does not have it'])
   t.strictSame(faultsOf('ingest', rule('alert_stream_kafka_up == 0')), ['alert_stream_kafka_up: of every release, as SELECTOR is missing'])
-  t.strictSame(faultsOf('ingest', rule('alert_stream_visits_total{SELECTOR} > 3')), ['alert_stream_visits_total: a counter without a range'])
+  t.strictSame(faultsOf('ingest', rule('alert_stream_visits_total{SELECTOR} > 3')), [
+    'alert_stream_visits_total: a counter without a range'
+  ])
 })

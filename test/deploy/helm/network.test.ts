@@ -2,22 +2,39 @@ import t from 'tap'
 import { networkFaults } from '../../../deploy/checks/helm/network.ts'
 import type { KubernetesObject } from '../../../deploy/checks/helm/render.ts'
 
-const object = (apiVersion: string, kind: string, name: string, spec: unknown): KubernetesObject => ({ apiVersion, kind, metadata: { name, namespace: 'here' }, spec })
+const object = (apiVersion: string, kind: string, name: string, spec: unknown): KubernetesObject => ({
+  apiVersion,
+  kind,
+  metadata: { name, namespace: 'here' },
+  spec
+})
 const deployment = (name: string, args: readonly string[], port: number): KubernetesObject => object('apps/v1', 'Deployment', name, {
   template: { metadata: { labels: { app: name } }, spec: { containers: [{ name, args, ports: [{ name: 'http', containerPort: port }] }] } }
 })
-const service = (targetPort: number | string = 'http'): KubernetesObject => object('v1', 'Service', 'server', { selector: { app: 'server' }, ports: [{ name: 'http', port: 80, targetPort }] })
-const ingress = (name: string, port: object = { name: 'http' }): KubernetesObject => object('networking.k8s.io/v1', 'Ingress', 'in', { rules: [{ http: { paths: [{ backend: { service: { name, port } } }] } }] })
+const service = (targetPort: number | string = 'http'): KubernetesObject =>
+  object('v1', 'Service', 'server', { selector: { app: 'server' }, ports: [{ name: 'http', port: 80, targetPort }] })
+const ingress = (name: string, port: object = { name: 'http' }): KubernetesObject =>
+  object('networking.k8s.io/v1', 'Ingress', 'in', { rules: [{ http: { paths: [{ backend: { service: { name, port } } }] } }] })
 const policy = (from: object, port: number | string = 'http', app = 'server'): KubernetesObject =>
-  object('networking.k8s.io/v1', 'NetworkPolicy', 'guard', { podSelector: { matchLabels: { app } }, policyTypes: ['Ingress'], ingress: [{ from: [from], ports: [{ port }] }] })
+  object('networking.k8s.io/v1', 'NetworkPolicy', 'guard', {
+    podSelector: { matchLabels: { app } },
+    policyTypes: ['Ingress'],
+    ingress: [{ from: [from], ports: [{ port }] }]
+  })
 const client = deployment('client', ['ingest', '--url=http://server.here.svc', '--broker=kafka:9092'], 1)
 const server = deployment('server', ['serve'], 3000)
 const registry = object('roundtable.lsst.codes/v1beta1', 'StrimziSchemaRegistry', 'schemas', {})
 const kafka = (peers?: readonly object[]): KubernetesObject =>
-  object('kafka.strimzi.io/v1', 'Kafka', 'kafka', { kafka: { listeners: [{ name: 'internal', port: 9092, ...peers === undefined ? {} : { networkPolicyPeers: peers } }] } })
+  object('kafka.strimzi.io/v1', 'Kafka', 'kafka', {
+    kafka: { listeners: [{ name: 'internal', port: 9092, ...peers === undefined ? {} : { networkPolicyPeers: peers } }] }
+  })
 
 await t.test('a system whose parts reach each other has no faults', async t => {
-  t.same(networkFaults([client, server, service(), ingress('server'), policy({ podSelector: { matchLabels: { app: 'client' } } }), kafka([{ podSelector: {} }])]), [])
+  t.same(
+    networkFaults([client, server, service(), ingress('server'), policy({ podSelector: { matchLabels: { app: 'client' } } }),
+      kafka([{ podSelector: {} }])]),
+    []
+  )
 })
 
 await t.test('a Service leads to a port that is listened on', async t => {
@@ -29,12 +46,19 @@ await t.test('an Ingress leads to a Service and one of its ports', async t => {
   t.same(networkFaults([server, service(), ingress('serve')]), ['Ingress/in: there is no Service serve'])
   t.same(networkFaults([server, service(), ingress('server', { number: 3000 })]), ['Ingress/in: Service server has no port 3000'])
   t.same(networkFaults([object('networking.k8s.io/v1', 'Ingress', 'in', {})]), ['Ingress/in: leads nowhere'])
-  const made: KubernetesObject = { ...object('gafaelfawr.lsst.io/v1alpha1', 'GafaelfawrIngress', 'in', undefined), ...{ template: { spec: ingress('serve').spec } } }
+  const made: KubernetesObject = {
+    ...object('gafaelfawr.lsst.io/v1alpha1', 'GafaelfawrIngress', 'in', undefined),
+    ...{ template: { spec: ingress('serve').spec } }
+  }
   t.same(networkFaults([made]), ['GafaelfawrIngress/in: there is no Service serve'], 'in a template too')
 })
 
 await t.test('an autoscaler has something to scale', async t => {
-  t.same(networkFaults([server, object('autoscaling/v2', 'HorizontalPodAutoscaler', 'scale', { scaleTargetRef: { kind: 'Deployment', name: 'serve' } })]), ['HorizontalPodAutoscaler/scale: there is no Deployment serve'])
+  t.same(
+    networkFaults([server,
+      object('autoscaling/v2', 'HorizontalPodAutoscaler', 'scale', { scaleTargetRef: { kind: 'Deployment', name: 'serve' } })]),
+    ['HorizontalPodAutoscaler/scale: there is no Deployment serve']
+  )
   t.same(networkFaults([server, object('keda.sh/v1alpha1', 'ScaledObject', 'scale', { scaleTargetRef: { name: 'server' } })]), [])
 })
 
@@ -44,10 +68,18 @@ await t.test('a NetworkPolicy guards somebody, on a port of theirs', async t => 
 })
 
 await t.test('what a Pod asks for by its arguments is let through', async t => {
-  t.same(networkFaults([client, server, service(), policy({ podSelector: { matchLabels: { app: 'friend' } } })]), ['Deployment/client: no NetworkPolicy lets it reach Deployment/server on http'])
+  t.same(networkFaults([client, server, service(), policy({ podSelector: { matchLabels: { app: 'friend' } } })]), [
+    'Deployment/client: no NetworkPolicy lets it reach Deployment/server on http'
+  ])
   const other = deployment('client', ['http://server:8080/v1'], 1)
-  t.same(networkFaults([other, server, service()]), ['Deployment/client: asks for http://server:8080/v1, and Service server has no port 8080'])
-  t.same(networkFaults([deployment('client', ['http://example.org:8080/'], 1), server, service()]), [], 'what is elsewhere is not for it to know')
+  t.same(networkFaults([other, server, service()]), [
+    'Deployment/client: asks for http://server:8080/v1, and Service server has no port 8080'
+  ])
+  t.same(
+    networkFaults([deployment('client', ['http://example.org:8080/'], 1), server, service()]),
+    [],
+    'what is elsewhere is not for it to know'
+  )
 })
 
 await t.test('the Pods of a registry are those that its operator makes', async t => {
@@ -59,5 +91,6 @@ await t.test('the Pods of a registry are those that its operator makes', async t
 
 await t.test('the peers of a listener are those who come', async t => {
   t.same(networkFaults([client, kafka()]), [], 'without any, all may')
-  t.same(networkFaults([client, kafka([{ podSelector: { matchLabels: { app: 'server' } } }])]), ["Deployment/client: is not among the peers of Kafka's listener on 9092"])
+  const faults = networkFaults([client, kafka([{ podSelector: { matchLabels: { app: 'server' } } }])])
+  t.same(faults, ["Deployment/client: is not among the peers of Kafka's listener on 9092"])
 })

@@ -14,7 +14,12 @@ const pod: PodSpec = {
   securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
   containers: [container], volumes: [{ name: 'tmp', emptyDir: {} }]
 }
-const labels = { 'app.kubernetes.io/name': 'a', 'app.kubernetes.io/instance': 'b', 'app.kubernetes.io/managed-by': 'Helm', 'helm.sh/chart': 'a-1' }
+const labels = {
+  'app.kubernetes.io/name': 'a',
+  'app.kubernetes.io/instance': 'b',
+  'app.kubernetes.io/managed-by': 'Helm',
+  'helm.sh/chart': 'a-1'
+}
 const selector = { 'app.kubernetes.io/name': 'a' }
 function deployment (spec: object = {}, more: object = {}): KubernetesObject {
   return {
@@ -71,18 +76,27 @@ await t.test('what is asked for besides is found', async t => {
 
 await t.test('selectors: no version in them, and they find their own pods only', async t => {
   t.strictSame(selectorFaults([deployment(), service]), [])
-  t.match(selectorFaults([deployment({}, { selector: { matchLabels: { 'app.kubernetes.io/version': '1' } } })]), [/d: spec.selector.matchLabels selects by app.kubernetes.io\/version/])
+  t.match(selectorFaults([deployment({}, { selector: { matchLabels: { 'app.kubernetes.io/version': '1' } } })]), [
+    /d: spec.selector.matchLabels selects by app.kubernetes.io\/version/
+  ])
   t.match(selectorFaults([deployment({}, { selector: { matchExpressions: [{ key: 'helm.sh/chart' }] } })]), [/selects by helm.sh\/chart/])
   t.strictSame(matchFaults([deployment(), service]), [])
   t.match(matchFaults([deployment({}, { selector: { matchLabels: { x: 'y' } } })]), [/does not match its own pods/])
   t.match(matchFaults([service]), [/selects no pod/])
-  t.match(matchFaults([deployment(), { ...deployment(), metadata: { name: 'e', namespace: 'n' } }]), [/d: its selector matches the pods of Deployment\/e too/, /e: .* Deployment\/d too/])
+  t.match(matchFaults([deployment(), { ...deployment(), metadata: { name: 'e', namespace: 'n' } }]), [
+    /d: its selector matches the pods of Deployment\/e too/,
+    /e: .* Deployment\/d too/
+  ])
 })
 
 await t.test('labels, namespaces, doubles', async t => {
   t.strictSame(labelFaults([deployment()]), [])
   t.match(labelFaults([{ ...service, metadata: { name: 's' } }]), [/without the label app.kubernetes.io\/name/])
-  const kafka = (more: object): KubernetesObject => ({ apiVersion: 'kafka.strimzi.io/v1', kind: 'Kafka', metadata: { name: 'k', labels: { ...labels, ...more } } })
+  const kafka = (more: object): KubernetesObject => ({
+    apiVersion: 'kafka.strimzi.io/v1',
+    kind: 'Kafka',
+    metadata: { name: 'k', labels: { ...labels, ...more } }
+  })
   t.match(labelFaults([kafka({})]), [/helm.sh\/chart, whose change restarts the brokers/])
   const rendered = (chart: string, objects: readonly KubernetesObject[]): Pick<Rendered, 'objects' | 'rendering'> =>
     ({ objects, rendering: { chart: { name: chart }, namespace: 'n' } as Rendered['rendering'] })

@@ -1,13 +1,19 @@
 import t from 'tap'
 import { allows, matches, type Place, type Policy } from '../../../deploy/checks/helm/policies.ts'
 
-const place = (title: string, labels: Record<string, string>, namespace = 'here'): Place => ({ title, namespace, labels, ports: [{ name: 'http', port: 3000 }, { name: undefined, port: 9600 }] })
+const place = (title: string, labels: Record<string, string>, namespace = 'here'): Place => ({
+  title,
+  namespace,
+  labels,
+  ports: [{ name: 'http', port: 3000 }, { name: undefined, port: 9600 }]
+})
 const client = place('client', { app: 'client' })
 const server = place('server', { app: 'server' })
 const policy = (rest: Partial<Policy>): Policy => ({ namespace: 'here', podSelector: { matchLabels: { app: 'server' } }, ...rest })
 
 await t.test('selectors: labels, and expressions as Kubernetes has them', async t => {
-  const expression = (operator: string, values?: readonly string[]): boolean => matches({ matchExpressions: [{ key: 'app', operator, ...values === undefined ? {} : { values } }] }, { app: 'a' })
+  const expression = (operator: string, values?: readonly string[]): boolean =>
+    matches({ matchExpressions: [{ key: 'app', operator, ...values === undefined ? {} : { values } }] }, { app: 'a' })
   t.equal(matches({}, { app: 'a' }), true, 'an empty one selects all')
   t.equal(matches({ matchLabels: { app: 'b' } }, { app: 'a' }), false)
   t.equal(expression('In', ['a', 'b']), true)
@@ -21,7 +27,11 @@ await t.test('selectors: labels, and expressions as Kubernetes has them', async 
 
 await t.test('who has no policy lets everybody in; who has one, those of its rules', async t => {
   t.equal(allows([], client, server, 3000), true)
-  t.equal(allows([policy({ podSelector: { matchLabels: { app: 'other' } } })], client, server, 3000), true, 'a policy of others does not count')
+  t.equal(
+    allows([policy({ podSelector: { matchLabels: { app: 'other' } } })], client, server, 3000),
+    true,
+    'a policy of others does not count'
+  )
   t.equal(allows([policy({ namespace: 'there' })], client, server, 3000), true, 'nor one of another namespace')
   t.equal(allows([policy({})], client, server, 3000), false, 'no rule lets nobody in')
   t.equal(allows([policy({ ingress: [{}] })], client, server, 3000), true, 'a rule without peers and ports lets in all')
@@ -35,8 +45,24 @@ await t.test('a peer without a namespace is of the policy\'s own; an address is 
   const byLabel = [{ podSelector: { matchLabels: { app: 'client' } } }]
   t.equal(allows([policy({ ingress: [{ from: byLabel }] })], stranger, server, 3000), false)
   t.equal(allows([policy({ ingress: [{ from: [{ namespaceSelector: {}, ...byLabel[0] }] }] })], stranger, server, 3000), true)
-  t.equal(allows([policy({ ingress: [{ from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'there' } } }] }] })], stranger, server, 3000), true)
-  t.equal(allows([policy({ ingress: [{ from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'here' } } }] }] })], stranger, server, 3000), false)
+  t.equal(
+    allows(
+      [policy({ ingress: [{ from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'there' } } }] }] })],
+      stranger,
+      server,
+      3000
+    ),
+    true
+  )
+  t.equal(
+    allows(
+      [policy({ ingress: [{ from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'here' } } }] }] })],
+      stranger,
+      server,
+      3000
+    ),
+    false
+  )
   t.equal(allows([policy({ ingress: [{ from: [{}] }] })], client, server, 3000), false, 'what is left of a peer by address')
 })
 
@@ -53,8 +79,17 @@ await t.test('ports: by number, by name on either side, and from one to another'
 })
 
 await t.test('who may go out nowhere but there, goes nowhere else', async t => {
-  const out = (rest: Partial<Policy>): Policy => policy({ podSelector: { matchLabels: { app: 'client' } }, policyTypes: ['Egress'], ...rest })
-  t.equal(allows([out({ egress: [{ to: [{ podSelector: { matchLabels: { app: 'server' } } }], ports: [{ port: 3000 }] }] })], client, server, 3000), true)
+  const out = (rest: Partial<Policy>): Policy =>
+    policy({ podSelector: { matchLabels: { app: 'client' } }, policyTypes: ['Egress'], ...rest })
+  t.equal(
+    allows(
+      [out({ egress: [{ to: [{ podSelector: { matchLabels: { app: 'server' } } }], ports: [{ port: 3000 }] }] })],
+      client,
+      server,
+      3000
+    ),
+    true
+  )
   t.equal(allows([out({ egress: [{ to: [{ podSelector: { matchLabels: { app: 'other' } } }] }] })], client, server, 3000), false)
   t.equal(allows([out({})], client, server, 3000), false)
   t.equal(allows([out({ egress: [] })], server, client, 3000), true, 'coming to it is another matter')

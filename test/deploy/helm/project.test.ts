@@ -2,10 +2,21 @@ import t from 'tap'
 import { projectFaults } from '../../../deploy/checks/helm/project.ts'
 import type { KubernetesObject } from '../../../deploy/checks/helm/render.ts'
 
-const object = (kind: string, name: string, spec: unknown, apiVersion = 'argoproj.io/v1alpha1'): KubernetesObject => ({ apiVersion, kind, metadata: { name }, spec })
-const installed = (kind: string, apiVersion: string, namespace?: string): KubernetesObject => ({ apiVersion, kind, metadata: { name: 'a', ...namespace === undefined ? {} : { namespace } } })
-const project = (rest: object = {}): KubernetesObject => object('AppProject', 'system', { sourceRepos: ['ours'], destinations: [{ namespace: 'here' }], ...rest })
-const application = (rest: object = {}): KubernetesObject => object('Application', 'part', { project: 'system', source: { repoURL: 'ours' }, destination: { namespace: 'here' }, ...rest })
+const object = (kind: string, name: string, spec: unknown, apiVersion = 'argoproj.io/v1alpha1'): KubernetesObject => ({
+  apiVersion,
+  kind,
+  metadata: { name },
+  spec
+})
+const installed = (kind: string, apiVersion: string, namespace?: string): KubernetesObject => ({
+  apiVersion,
+  kind,
+  metadata: { name: 'a', ...namespace === undefined ? {} : { namespace } }
+})
+const project = (rest: object = {}): KubernetesObject =>
+  object('AppProject', 'system', { sourceRepos: ['ours'], destinations: [{ namespace: 'here' }], ...rest })
+const application = (rest: object = {}): KubernetesObject =>
+  object('Application', 'part', { project: 'system', source: { repoURL: 'ours' }, destination: { namespace: 'here' }, ...rest })
 const namespace = object('Namespace', 'here', {}, 'v1')
 const all = [namespace, application()]
 
@@ -17,15 +28,27 @@ await t.test('a project that allows just what is installed has no faults', async
 
 await t.test('sources, namespaces and kinds that it does not allow', async t => {
   t.same(projectFaults([namespace, application()], []), ['there is no project'])
-  t.same(projectFaults([project(), namespace, application({ source: undefined, sources: [{ repoURL: 'theirs' }] })], []), ['the project takes nothing from theirs'])
-  t.same(projectFaults([project(), namespace, application({ destination: { namespace: 'there' } })], []), ['Application/part: the project has no namespace there'])
-  t.same(projectFaults([project(), ...all], [installed('Role', 'rbac.authorization.k8s.io/v1', 'there')]), ['Role/a: the project has no namespace there'])
-  t.same(projectFaults([project(), ...all], [installed('ClusterRole', 'rbac.authorization.k8s.io/v1')]), ['the project does not allow ClusterRole.rbac.authorization.k8s.io'])
+  t.same(projectFaults([project(), namespace, application({ source: undefined, sources: [{ repoURL: 'theirs' }] })], []), [
+    'the project takes nothing from theirs'
+  ])
+  t.same(projectFaults([project(), namespace, application({ destination: { namespace: 'there' } })], []), [
+    'Application/part: the project has no namespace there'
+  ])
+  t.same(projectFaults([project(), ...all], [installed('Role', 'rbac.authorization.k8s.io/v1', 'there')]), [
+    'Role/a: the project has no namespace there'
+  ])
+  t.same(projectFaults([project(), ...all], [installed('ClusterRole', 'rbac.authorization.k8s.io/v1')]), [
+    'the project does not allow ClusterRole.rbac.authorization.k8s.io'
+  ])
 })
 
 await t.test('kinds of the cluster that it allows for nothing, and namespaces that nobody makes', async t => {
-  t.same(projectFaults([project({ clusterResourceWhitelist: [{ group: '', kind: 'Namespace' }] }), ...all], []), ['the project allows Namespace., which nothing brings'])
-  t.same(projectFaults([project({ destinations: [{ namespace: 'here' }, { namespace: 'there' }] }), ...all], []), ['nobody makes the namespace there'])
+  t.same(projectFaults([project({ clusterResourceWhitelist: [{ group: '', kind: 'Namespace' }] }), ...all], []), [
+    'the project allows Namespace., which nothing brings'
+  ])
+  t.same(projectFaults([project({ destinations: [{ namespace: 'here' }, { namespace: 'there' }] }), ...all], []), [
+    'nobody makes the namespace there'
+  ])
   t.same(projectFaults([project(), application()], []), [], 'unless others make all of them')
 })
 

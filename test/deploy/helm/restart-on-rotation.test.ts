@@ -11,7 +11,12 @@ const SCRIPT = join(import.meta.dirname, '../../../deploy/helm/alert-stream-sche
 const NOTE = 'strimziregistryoperator.roundtable.lsst.codes/jksVersion'
 const PATH = '/apis/apps/v1/namespaces/alerts/deployments/registry'
 
-interface Request { readonly method: string | undefined, readonly url: string | undefined, readonly headers: NodeJS.Dict<string | string[]>, readonly body: string }
+interface Request {
+  readonly method: string | undefined
+  readonly url: string | undefined
+  readonly headers: NodeJS.Dict<string | string[]>
+  readonly body: string
+}
 interface Answer { readonly status: number, readonly body: unknown }
 
 const deployment = (noted: string | undefined, running: string | undefined): Answer => ({
@@ -22,7 +27,11 @@ const deployment = (noted: string | undefined, running: string | undefined): Ans
   }
 })
 
-async function run (t: Test, get: Answer, patch: Answer = { status: 200, body: {} }): Promise<{ readonly code: number, readonly out: string, readonly requests: readonly Request[] }> {
+async function run (
+  t: Test,
+  get: Answer,
+  patch: Answer = { status: 200, body: {} }
+): Promise<{ readonly code: number, readonly out: string, readonly requests: readonly Request[] }> {
   const requests: Request[] = []
   const server = createServer((incoming, reply) => {
     let body = ''
@@ -37,10 +46,13 @@ async function run (t: Test, get: Answer, patch: Answer = { status: 200, body: {
   await once(server, 'listening')
   const folder = t.testdir()
   await writeFile(join(folder, 'token'), 'secret\n')
-  const args = ['--input-type=module', '--eval', await readFile(SCRIPT, 'utf8'), 'alerts', 'registry', `http://127.0.0.1:${(server.address() as AddressInfo).port}`, folder]
+  const args = ['--input-type=module', '--eval', await readFile(SCRIPT, 'utf8'), 'alerts', 'registry',
+    `http://127.0.0.1:${(server.address() as AddressInfo).port}`, folder]
   try {
     return await new Promise(resolve => {
-      execFile(process.execPath, args, (error, stdout, stderr) => { resolve({ code: Number(error?.code ?? 0), out: stdout + stderr, requests }) })
+      execFile(process.execPath, args, (error, stdout, stderr) => {
+        resolve({ code: Number(error?.code ?? 0), out: stdout + stderr, requests })
+      })
     })
   } finally {
     server.closeAllConnections()

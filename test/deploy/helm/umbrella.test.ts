@@ -5,7 +5,10 @@ import { compose } from '../../../deploy/checks/helm/umbrella.ts'
 import type { KubernetesObject } from '../../../deploy/checks/helm/render.ts'
 
 await t.test('files of values are put below the names of their charts', async t => {
-  const text = compose([['one', '# About one.\n\na: 1\nb: [2, {c: 3}]\n'], ['two', 'd:\n  # About e.\n  e: "4"\n'], ['none', '{}\n'], ['empty', '# nothing\n']])
+  const text = compose([['one', '# About one.\n\na: 1\nb: [2, {c: 3}]\n'], ['two', 'd:\n  # About e.\n  e: "4"\n'], ['none', '{}\n'], [
+    'empty',
+    '# nothing\n'
+  ]])
   t.same(parse(text), { one: { a: 1, b: [2, { c: 3 }] }, two: { d: { e: '4' } } })
   t.match(text, /^# Put together from .*\n# .*--write\n\none:\n {2}# About one\.\n/)
   t.match(text, '\n\ntwo:\n  d:\n    # About e.\n    e: "4"\n', 'comments and quotes are kept')
@@ -20,7 +23,13 @@ await t.test('a file that is no YAML is named', async t => {
   t.throws(() => compose([['one', 'a: [1\n']]), /^one: /)
 })
 
-const object = (name: string, spec: unknown, rest: object = {}): KubernetesObject => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'here' }, spec, ...rest })
+const object = (name: string, spec: unknown, rest: object = {}): KubernetesObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace: 'here' },
+  spec,
+  ...rest
+})
 
 await t.test('what differs between the umbrella and its parts', async t => {
   t.same(differences([object('a', 1), object('b', 2)], [object('b', 2), object('a', 1)]), [], 'their order does not count')
@@ -30,7 +39,11 @@ await t.test('what differs between the umbrella and its parts', async t => {
 })
 
 await t.test('only the umbrella\'s own test is its own', async t => {
-  const hook = (name: string): KubernetesObject => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'here', annotations: { 'helm.sh/hook': 'test' } } })
+  const hook = (name: string): KubernetesObject => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'here', annotations: { 'helm.sh/hook': 'test' } }
+  })
   t.same(differences([], [hook('alert-stream-test-alert-flow')]), [])
   t.same(differences([], [hook('alert-database-test-api')]), ['v1 Pod/alert-database-test-api in here: only in the umbrella'])
 })

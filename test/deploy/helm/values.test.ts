@@ -21,12 +21,16 @@ list: [1]
 })
 
 await t.test('leaves are all but the objects that hold others', async t => {
-  t.strictSame(leaves({ a: 1, b: { c: '', d: {}, e: [{ f: 1 }] }, g: null }).map(({ path }) => path.join('.')), ['a', 'b.c', 'b.d', 'b.e', 'g'])
+  t.strictSame(leaves({ a: 1, b: { c: '', d: {}, e: [{ f: 1 }] }, g: null }).map(({ path }) => path.join('.')), ['a', 'b.c', 'b.d', 'b.e',
+    'g'])
   for (const value of [true, 1, 'text', '', null, [], [1], {}]) t.notSame(changed(value, 3), value)
 })
 
 await t.test('names that stand for a part of the values are looked through, unless they mean more than one thing', async t => {
-  t.equal(withoutAliases('{{- $k := .Values.kafka }}{{ $k.port }}{{ $.Values.x }}'), '{{- $k := .Values.kafka }}{{ .Values.kafka.port }}{{ $.Values.x }}')
+  t.equal(
+    withoutAliases('{{- $k := .Values.kafka }}{{ $k.port }}{{ $.Values.x }}'),
+    '{{- $k := .Values.kafka }}{{ .Values.kafka.port }}{{ $.Values.x }}'
+  )
   const twice = '{{ $k := .Values.kafka }}{{ $k := .Values.other }}{{ $k.port }}'
   t.equal(withoutAliases(twice), twice)
   const made = '{{ $k := include "x" . }}{{ $k.port }}'
@@ -43,7 +47,13 @@ await t.test('an unknown key goes into every object that has a list of its keys'
     },
     definitions: { user: { properties: { name: {} } } }
   }
-  const values = { kafka: { port: 1, labels: { one: { a: 1 } } }, users: [{ name: 'a' }], annotations: { any: 'thing' }, either: { x: 1 }, global: { image: {} } }
+  const values = {
+    kafka: { port: 1, labels: { one: { a: 1 } } },
+    users: [{ name: 'a' }],
+    annotations: { any: 'thing' },
+    either: { x: 1 },
+    global: { image: {} }
+  }
   const { pointers, values: spoilt } = withUnknownKeys(values, schema, ['global'])
   t.strictSame([...pointers].sort(), ['', '/either', '/kafka', '/kafka/labels/one', '/users/0'])
   t.match(spoilt, { [UNKNOWN]: true, kafka: { [UNKNOWN]: true, port: 1 }, users: [{ [UNKNOWN]: true }] })

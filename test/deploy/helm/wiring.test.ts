@@ -3,25 +3,57 @@ import type { KubernetesObject } from '../../../deploy/checks/helm/render.ts'
 import { wiringFaults } from '../../../deploy/checks/helm/wiring.ts'
 
 const labels = { 'strimzi.io/cluster': 'k' }
-const strimzi = (kind: string, name: string, spec: object = {}, its: object = labels): KubernetesObject => ({ apiVersion: 'kafka.strimzi.io/v1', kind, metadata: { name, namespace: 'n', labels: its as Record<string, string> }, spec })
-const kafka = strimzi('Kafka', 'k', { kafka: { listeners: [{ name: 'internal', port: 9092, type: 'internal', authentication: { type: 'tls' } }, { name: 'external', port: 9094, type: 'loadbalancer', authentication: { type: 'scram-sha-512' } }] } })
-const registry = (spec: object): KubernetesObject => ({ apiVersion: 'roundtable.lsst.codes/v1beta1', kind: 'StrimziSchemaRegistry', metadata: { name: 'reg', namespace: 'n', labels }, spec: { listener: 'internal', registryTopic: 'schemas', ...spec } })
-const pod = (args: readonly string[], secretName = 'ann'): KubernetesObject =>
-  ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { containers: [{ name: 'c', args }], volumes: [{ name: 's', secret: { secretName } }, { name: 'ca', secret: { secretName: 'k-cluster-ca-cert' } }] } })
+const strimzi = (kind: string, name: string, spec: object = {}, its: object = labels): KubernetesObject => ({
+  apiVersion: 'kafka.strimzi.io/v1',
+  kind,
+  metadata: { name, namespace: 'n', labels: its as Record<string, string> },
+  spec
+})
+const kafka = strimzi('Kafka', 'k', {
+  kafka: {
+    listeners: [{ name: 'internal', port: 9092, type: 'internal', authentication: { type: 'tls' } }, {
+      name: 'external',
+      port: 9094,
+      type: 'loadbalancer',
+      authentication: { type: 'scram-sha-512' }
+    }]
+  }
+})
+const registry = (spec: object): KubernetesObject => ({
+  apiVersion: 'roundtable.lsst.codes/v1beta1',
+  kind: 'StrimziSchemaRegistry',
+  metadata: { name: 'reg', namespace: 'n', labels },
+  spec: { listener: 'internal', registryTopic: 'schemas', ...spec }
+})
+const pod = (args: readonly string[], secretName = 'ann'): KubernetesObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'p' },
+  spec: {
+    containers: [{ name: 'c', args }],
+    volumes: [{ name: 's', secret: { secretName } }, { name: 'ca', secret: { secretName: 'k-cluster-ca-cert' } }]
+  }
+})
 const args = ['ingest', '--broker=k-kafka-bootstrap.n.svc:9092', '--topic=alerts', '--schema-registry-url=http://reg.n.svc:8081']
-const whole = [kafka, strimzi('KafkaUser', 'ann'), strimzi('KafkaUser', 'reg'), strimzi('KafkaTopic', 'alerts'), strimzi('KafkaTopic', 'x', { topicName: 'schemas' })]
+const whole = [kafka, strimzi('KafkaUser', 'ann'), strimzi('KafkaUser', 'reg'), strimzi('KafkaTopic', 'alerts'),
+  strimzi('KafkaTopic', 'x', { topicName: 'schemas' })]
 const swap = (from: string, to: string): string[] => args.map(word => word.replace(from, to))
 
 await t.test('parts that find each other', async t => {
   t.strictSame(wiringFaults([...whole, registry({}), pod(args)]), [])
-  t.strictSame(wiringFaults([...whole, registry({}), pod(args), pod(['create-stream', 'FILE', '--dst-topic=static']), pod(['play-stream', '--src-topic=static'])]), [])
+  t.strictSame(
+    wiringFaults([...whole, registry({}), pod(args), pod(['create-stream', 'FILE', '--dst-topic=static']),
+      pod(['play-stream', '--src-topic=static'])]),
+    []
+  )
 })
 
 await t.test('parts that do not', async t => {
   const cases: ReadonlyArray<readonly [readonly KubernetesObject[], RegExp]> = [
     [[], /there are 0 Kafkas/],
     [[...whole, kafka], /there are 2 Kafkas/],
-    [[...whole, strimzi('KafkaTopic', 'y', {}, { 'strimzi.io/cluster': 'z' })], /KafkaTopic\/y: is of the cluster z, and Kafka is called k/],
+    [[...whole, strimzi('KafkaTopic', 'y', {}, { 'strimzi.io/cluster': 'z' })],
+      /KafkaTopic\/y: is of the cluster z, and Kafka is called k/],
     [[...whole, registry({ listener: 'tls' })], /no listener tls, but internal, external/],
     [[...whole, registry({ listener: 'external' })], /the listener external takes none/],
     [[...whole, registry({ registryTopic: 'other' })], /nobody makes its topic other/],

@@ -3,9 +3,19 @@ import { matchers, nginxConfig, type Ingress } from '../../../deploy/checks/ingr
 import { ingressOf } from '../../../deploy/checks/ingress/gafaelfawr.ts'
 import { argsOf, pick, withFlags } from '../../../deploy/checks/ingress/rendered.ts'
 
-const spec = { rules: [{ host: 'a.example.org', http: { paths: [{ path: '/alertdb', pathType: 'Prefix', backend: { service: { name: 'db', port: { name: 'http' } } } }] } }] }
-const withAnnotations = (annotations: Readonly<Record<string, string>>): Ingress =>
-  ({ metadata: { name: 'db', annotations: Object.fromEntries(Object.entries(annotations).map(([name, value]) => [`nginx.ingress.kubernetes.io/${name}`, value])) }, spec })
+const spec = {
+  rules: [{
+    host: 'a.example.org',
+    http: { paths: [{ path: '/alertdb', pathType: 'Prefix', backend: { service: { name: 'db', port: { name: 'http' } } } }] }
+  }]
+}
+const withAnnotations = (annotations: Readonly<Record<string, string>>): Ingress => ({
+  metadata: {
+    name: 'db',
+    annotations: Object.fromEntries(Object.entries(annotations).map(([name, value]) => [`nginx.ingress.kubernetes.io/${name}`, value]))
+  },
+  spec
+})
 const surroundings = { upstream: (service: string, port: string | number) => `${service}.test:${port}` }
 
 await t.test('paths match as their type says', async t => {
@@ -27,17 +37,26 @@ await t.test('without annotations there is a proxy and nothing else', async t =>
 
 await t.test('what is asked for by auth-url is asked', async t => {
   const config = nginxConfig(withAnnotations({
-    'auth-url': 'http://gafaelfawr:8080/ingress/auth?scope=read:alertdb', 'auth-method': 'GET', 'auth-response-headers': 'Authorization,X-Auth-Request-User', 'auth-signin': 'https://a.example.org/login'
+      'auth-url': 'http://gafaelfawr:8080/ingress/auth?scope=read:alertdb',
+      'auth-method': 'GET',
+      'auth-response-headers': 'Authorization,X-Auth-Request-User',
+      'auth-signin': 'https://a.example.org/login'
   }), 8080, { ...surroundings, auth: '127.0.0.1:9' })
   t.match(config, /proxy_pass http:\/\/127\.0\.0\.1:9\/ingress\/auth\?scope=read:alertdb;/)
   t.match(config, /proxy_method GET;/)
-  t.match(config, /auth_request_set \$auth_header_1 \$upstream_http_x_auth_request_user;\n +proxy_set_header 'X-Auth-Request-User' \$auth_header_1;/)
+  t.match(
+    config,
+    /auth_request_set \$auth_header_1 \$upstream_http_x_auth_request_user;\n +proxy_set_header 'X-Auth-Request-User' \$auth_header_1;/
+  )
   t.match(config, /error_page 401 = @signin-/)
   t.throws(() => nginxConfig(withAnnotations({ 'auth-url': 'http://gafaelfawr/' }), 8080, surroundings), /nobody is there to be asked/)
 })
 
 await t.test('a snippet is in the location', async t => {
-  t.match(nginxConfig(withAnnotations({ 'configuration-snippet': 'limit_except GET {\n  deny all;\n}\n' }), 8080, surroundings), /limit_except GET \{\n +deny all;\n +\}\n +proxy_pass/)
+  t.match(
+    nginxConfig(withAnnotations({ 'configuration-snippet': 'limit_except GET {\n  deny all;\n}\n' }), 8080, surroundings),
+    /limit_except GET \{\n +deny all;\n +\}\n +proxy_pass/
+  )
 })
 
 await t.test('an annotation that is not known is a fault', async t => {
@@ -45,11 +64,17 @@ await t.test('an annotation that is not known is a fault', async t => {
 })
 
 await t.test('a GafaelfawrIngress becomes what Gafaelfawr makes of it', async t => {
-  const of = (config: Parameters<typeof ingressOf>[0]['config']): Ingress => ingressOf({ config, template: { metadata: { name: 'db' }, spec } }, 'a.example.org')
+  const of = (config: Parameters<typeof ingressOf>[0]['config']): Ingress =>
+    ingressOf({ config, template: { metadata: { name: 'db' }, spec } }, 'a.example.org')
   const annotations = of({ scopes: { any: ['read:alertdb', 'exec:admin'] }, service: 'db', loginRedirect: true }).metadata.annotations ?? {}
-  t.equal(annotations['nginx.ingress.kubernetes.io/auth-url'], 'http://gafaelfawr.gafaelfawr.svc.cluster.local:8080/ingress/auth?scope=read%3Aalertdb&scope=exec%3Aadmin&satisfy=any&service=db')
+  t.equal(
+    annotations['nginx.ingress.kubernetes.io/auth-url'],
+    'http://gafaelfawr.gafaelfawr.svc.cluster.local:8080/ingress/auth?scope=read%3Aalertdb&scope=exec%3Aadmin&satisfy=any&service=db'
+  )
   t.equal(annotations['nginx.ingress.kubernetes.io/auth-signin'], 'https://a.example.org/login')
-  t.notOk('nginx.ingress.kubernetes.io/auth-signin' in (of({ scopes: { all: ['read:alertdb'] }, service: 'db' }).metadata.annotations ?? {}))
+  t.notOk(
+    'nginx.ingress.kubernetes.io/auth-signin' in (of({ scopes: { all: ['read:alertdb'] }, service: 'db' }).metadata.annotations ?? {})
+  )
 })
 
 await t.test('a flag that the pod does not have cannot be changed', async t => {
@@ -59,7 +84,12 @@ await t.test('a flag that the pod does not have cannot be changed', async t => {
 })
 
 await t.test('objects are found by kind and end of name, one and no more', async t => {
-  const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'a-sync' }, spec: { template: { spec: { containers: [{ args: ['sync-schema'] }] } } } }
+  const job = {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name: 'a-sync' },
+    spec: { template: { spec: { containers: [{ args: ['sync-schema'] }] } } }
+  }
   t.strictSame(argsOf(pick([job], 'Job', '-sync').spec), ['sync-schema'])
   t.throws(() => pick([job], 'Job', '-load'), /0 objects Job -load/)
   t.throws(() => pick([job, job], 'Job'), /2 objects Job/)

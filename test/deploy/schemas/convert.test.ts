@@ -20,7 +20,10 @@ await t.test('objects that list their properties are closed at every level, othe
     properties: {
       description: { type: ['string', 'null'] },
       labels: { type: 'object', additionalProperties: { type: 'string' } },
-      list: { type: 'array', items: { type: 'object', properties: { a: { type: 'string', enum: ['x'], default: 'x' } }, additionalProperties: false } },
+        list: {
+          type: 'array',
+          items: { type: 'object', properties: { a: { type: 'string', enum: ['x'], default: 'x' } }, additionalProperties: false }
+        },
       any: { type: 'object', properties: { b: {} }, additionalProperties: true },
       port: { oneOf: [{ type: 'string' }, { type: 'integer' }], pattern: '^[0-9]+$' },
       whole: { type: 'object', properties: { apiVersion: {}, kind: {}, metadata: {}, spec: {} }, additionalProperties: false }
@@ -39,10 +42,22 @@ const swagger = {
     Spec: { type: 'object', properties: { cpu: { $ref: `#/definitions/${QUANTITY}` }, again: { $ref: '#/definitions/Spec' } } },
     Pod: {
       type: 'object', required: ['spec'],
-      properties: { apiVersion: { type: 'string' }, kind: { type: 'string' }, metadata: { $ref: `#/definitions/${META}` }, spec: { $ref: '#/definitions/Spec' } },
+      properties: {
+        apiVersion: { type: 'string' },
+        kind: { type: 'string' },
+        metadata: { $ref: `#/definitions/${META}` },
+        spec: { $ref: '#/definitions/Spec' }
+      },
       'x-kubernetes-group-version-kind': [{ group: '', version: 'v1', kind: 'Pod' }]
     },
-    DeleteOptions: { type: 'object', 'x-kubernetes-group-version-kind': [{ group: '', version: 'v1', kind: 'DeleteOptions' }, { group: 'apps', version: 'v1', kind: 'DeleteOptions' }] }
+    DeleteOptions: {
+      type: 'object',
+      'x-kubernetes-group-version-kind': [{ group: '', version: 'v1', kind: 'DeleteOptions' }, {
+        group: 'apps',
+        version: 'v1',
+        kind: 'DeleteOptions'
+      }]
+    }
   }
 }
 
@@ -64,7 +79,13 @@ await t.test('definitions of others: every served version, with the metadata of 
     spec: {
       group: 'example.org', names: { kind: 'Thing' },
       versions: [
-        { name: 'v1', served: true, schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: { size: { type: 'integer' } } } } } } },
+        {
+          name: 'v1',
+          served: true,
+          schema: {
+            openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: { size: { type: 'integer' } } } } }
+          }
+        },
         { name: 'v1alpha1', served: false, schema: { openAPIV3Schema: { type: 'object' } } }
       ]
     }
@@ -91,7 +112,10 @@ await t.test('kubeconform is told where they are', async t => {
   t.equal(schemaPath({ group: '', kind: 'Service', version: 'v1' }), 'core/service_v1.json')
   t.equal(schemaPath({ group: 'kafka.strimzi.io', kind: 'KafkaUser', version: 'v1beta2' }), 'kafka.strimzi.io/kafkauser_v1beta2.json')
   t.strictSame(locations(['/a']), [
-    '-schema-location', '/a/{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json', '-schema-location', '/a/core/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json'
+    '-schema-location',
+    '/a/{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json',
+    '-schema-location',
+    '/a/core/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json'
   ])
 })
 

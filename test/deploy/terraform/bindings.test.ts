@@ -51,7 +51,13 @@ class Bucket extends cdktf.TerraformResource {
         this._labelsOfGoogle = new cdktf.StringMap(this, "effective_labels");
         this._timeouts = new BucketTimeoutsOutputReference(this, "timeouts");
     }
-${getter('name', 'name', 'this.getStringAttribute(X)', settable('name') + input('name'))}${getter('project', 'project', 'this.getStringAttribute(X)', settable('project') + resettable('project'))}${getter('members', 'members', 'cdktf.Fn.tolist(this.getListAttribute(X))', settable('members'))}${getter('prefixes', 'matches_prefix', 'this.getListAttribute(X)', settable('prefixes') + resettable('prefixes'))}${getter('enabled', 'enabled', 'this.getBooleanAttribute(X)', settable('enabled') + resettable('enabled'))}${getter('labels', 'labels', 'this.getStringMapAttribute(X)', settable('labels') + resettable('labels'))}${getter('url', 'url', 'this.getStringAttribute(X)')}    get rule() {
+${getter('name', 'name', 'this.getStringAttribute(X)', settable('name') + input('name'))}${
+  getter('project', 'project', 'this.getStringAttribute(X)', settable('project') + resettable('project'))}${
+  getter('members', 'members', 'cdktf.Fn.tolist(this.getListAttribute(X))', settable('members'))}${
+  getter('prefixes', 'matches_prefix', 'this.getListAttribute(X)', settable('prefixes') + resettable('prefixes'))}${
+  getter('enabled', 'enabled', 'this.getBooleanAttribute(X)', settable('enabled') + resettable('enabled'))}${
+  getter('labels', 'labels', 'this.getStringMapAttribute(X)', settable('labels') + resettable('labels'))}${
+  getter('url', 'url', 'this.getStringAttribute(X)')}    get rule() {
         return this._rule;
     }
     putRule(value) {
@@ -98,7 +104,10 @@ await t.test('a resource as the older generator writes it', async t => {
   t.strictSame(block.block_types, {
     rule: {
       nesting_mode: 'set',
-      block: { attributes: { type: { type: 'string', required: true } }, block_types: { condition: { nesting_mode: 'list', max_items: 1, min_items: 1, block: condition } } }
+      block: {
+        attributes: { type: { type: 'string', required: true } },
+        block_types: { condition: { nesting_mode: 'list', max_items: 1, min_items: 1, block: condition } }
+      }
     },
     timeouts: { nesting_mode: 'single', block: { attributes: { create: { type: 'string', optional: true } }, block_types: {} } }
   })
@@ -113,9 +122,11 @@ class Address extends cdktn.TerraformResource {
     }
     // address - computed: true, optional: true, required: false
     _address;
-${getter('address', 'address', 'this.getStringAttribute(X)', settable('address') + resettable('address'))}    // region - computed: false, optional: false, required: true
+${getter('address', 'address', 'this.getStringAttribute(X)', settable('address') + resettable('address'))}${
+  ''}    // region - computed: false, optional: false, required: true
     _region;
-${getter('region', 'region', 'this.getStringAttribute(X)', settable('region'))}    // users - computed: true, optional: false, required: false
+${getter('region', 'region', 'this.getStringAttribute(X)', settable('region'))}${
+  ''}    // users - computed: true, optional: false, required: false
 ${getter('users', 'users', 'cdktn.Fn.tolist(this.getListAttribute(X))')}}
 `)
   t.strictSame(block.attributes, {
@@ -186,6 +197,9 @@ GoogleProvider.tfResourceType = "google";
 })
 
 await t.test('what is written in an unknown way is not guessed', async t => {
-  t.throws(() => readBindings(older.replace('this.getBooleanAttribute(\'enabled\')', 'this.getTruthAttribute(\'enabled\')')), /Bucket\.enabled is written in a way that is not known/)
+  t.throws(
+    () => readBindings(older.replace('this.getBooleanAttribute(\'enabled\')', 'this.getTruthAttribute(\'enabled\')')),
+    /Bucket\.enabled is written in a way that is not known/
+  )
   t.throws(() => readBindings('module.exports = {}'), /no bindings of a resource/)
 })

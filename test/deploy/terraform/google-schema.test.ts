@@ -53,8 +53,14 @@ await t.test('the types that are asked for, structs in other files, and what the
 
 await t.test('bindings that are not what they should be', async t => {
   await t.rejects(googleSchema(await lib(t, {}), ['google_storage_bucket']), { code: 'ENOENT' })
-  await t.rejects(googleSchema(await lib(t, { 'storage-bucket/index.js': bindings('google_storage_bucket', '6.50.0') }), ['google_storage_bucket']), /describes google_storage_bucket of 6\.50\.0/)
-  await t.rejects(googleSchema(await lib(t, { 'storage-bucket/index.js': bindings('google_storage_bucket', '8.7.0') }), ['google_storage_bucket']), /have no block lifecycle_rule/)
+  await t.rejects(
+    googleSchema(await lib(t, { 'storage-bucket/index.js': bindings('google_storage_bucket', '6.50.0') }), ['google_storage_bucket']),
+    /describes google_storage_bucket of 6\.50\.0/
+  )
+  await t.rejects(
+    googleSchema(await lib(t, { 'storage-bucket/index.js': bindings('google_storage_bucket', '8.7.0') }), ['google_storage_bucket']),
+    /have no block lifecycle_rule/
+  )
 })
 
 await t.test('the table of sets is about types that are used', async t => {

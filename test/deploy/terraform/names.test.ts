@@ -9,15 +9,23 @@ const account: KubernetesObject = {
   metadata: { name: 'alert-database-ingester', namespace: 'alert-stream-broker', annotations: { 'iam.gke.io/gcp-service-account': email } }
 }
 const deployment: KubernetesObject = {
-  apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'ingester' }, spec: { template: { spec: { serviceAccountName: 'alert-database-ingester' } } }
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'ingester' },
+  spec: { template: { spec: { serviceAccountName: 'alert-database-ingester' } } }
 }
 const accounts = { 'alert-stream-broker/alert-database-ingester': email }
 
 await t.test('who acts as whom', async t => {
   t.strictSame(identityFaults(accounts, [account, deployment]), [])
   const elsewhere = { ...account, metadata: { ...account.metadata, namespace: 'default' } }
-  t.match(identityFaults(accounts, [elsewhere, deployment]), [/Terraform lets .*alert-stream-broker\/alert-database-ingester.*the chart has default\/alert-database-ingester/])
-  const reader = { ...account, metadata: { ...account.metadata, annotations: { 'iam.gke.io/gcp-service-account': 'alertdb-reader@project.iam.gserviceaccount.com' } } }
+  t.match(identityFaults(accounts, [elsewhere, deployment]), [
+    /Terraform lets .*alert-stream-broker\/alert-database-ingester.*the chart has default\/alert-database-ingester/
+  ])
+  const reader = {
+    ...account,
+    metadata: { ...account.metadata, annotations: { 'iam.gke.io/gcp-service-account': 'alertdb-reader@project.iam.gserviceaccount.com' } }
+  }
   t.match(identityFaults(accounts, [reader, deployment]), [/act as alertdb-reader@.*Terraform lets it act as alertdb-writer@/])
   t.match(identityFaults(accounts, [{ ...account, metadata: { ...account.metadata, annotations: {} } }, deployment]), [/to act as nobody/])
   t.match(identityFaults(accounts, [account]), [/no Deployment runs as/])
@@ -28,7 +36,12 @@ const pool = (tolerations: unknown, terms: unknown, roles = ['broker']): Kuberne
   apiVersion: 'kafka.strimzi.io/v1',
   kind: 'KafkaNodePool',
   metadata: { name: 'broker' },
-  spec: { roles, template: { pod: { tolerations, affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } } } } } }
+  spec: {
+    roles,
+    template: {
+      pod: { tolerations, affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } } } }
+    }
+  }
 })
 const toleration = { key: 'kafka', operator: 'Equal', value: 'ok', effect: 'NoSchedule' }
 const term = { matchExpressions: [{ key: 'kafka', operator: 'In', values: ['ok'] }] }
@@ -39,7 +52,11 @@ await t.test('which nodes are Kafka\'s', async t => {
   t.match(nodeFaults(nodes, [pool([], [term])]), [/do not bear the taint kafka=ok:NoSchedule/])
   t.match(nodeFaults(nodes, [pool([{ ...toleration, value: 'yes' }], [term])]), [/do not bear/])
   t.match(nodeFaults(nodes, [pool([toleration], [])]), [/do not look for nodes with the label kafka=ok/])
-  t.match(nodeFaults(nodes, [pool([toleration], [term, { matchExpressions: [] }])]), [/do not look for/], 'one of two terms is enough for Kubernetes')
+  t.match(
+    nodeFaults(nodes, [pool([toleration], [term, { matchExpressions: [] }])]),
+    [/do not look for/],
+    'one of two terms is enough for Kubernetes'
+  )
   t.match(nodeFaults(nodes, [pool([toleration], [term], ['controller'])]), [/no KafkaNodePool of brokers/])
   t.match(nodeFaults(nodes, [{ ...pool([], []), spec: { roles: ['broker'] } }]), [/do not bear/, /do not look/])
 })
@@ -47,8 +64,12 @@ await t.test('which nodes are Kafka\'s', async t => {
 await t.test('values that both give', async t => {
   const made = { storage: { gcp: { alertBucket: 'a' } }, brokers: [{ ip: '192.0.2.1' }, { ip: '192.0.2.2' }] }
   t.strictSame(valueFaults({ storage: { gcp: { alertBucket: 'a' } }, other: 1 }, made), [], 'what only one of them gives is its own affair')
-  t.strictSame(valueFaults({ storage: { gcp: { alertBucket: 'b' } } }, made), ['storage.gcp.alertBucket: the environment says "b", Terraform "a"'])
-  t.strictSame(valueFaults({ brokers: [{ ip: '192.0.2.1' }, { ip: '192.0.2.3' }] }, made), ['brokers.1.ip: the environment says "192.0.2.3", Terraform "192.0.2.2"'])
+  t.strictSame(valueFaults({ storage: { gcp: { alertBucket: 'b' } } }, made), [
+    'storage.gcp.alertBucket: the environment says "b", Terraform "a"'
+  ])
+  t.strictSame(valueFaults({ brokers: [{ ip: '192.0.2.1' }, { ip: '192.0.2.3' }] }, made), [
+    'brokers.1.ip: the environment says "192.0.2.3", Terraform "192.0.2.2"'
+  ])
   t.strictSame(valueFaults({ brokers: [{ ip: '192.0.2.1' }] }, made), ['brokers: the environment has 1, Terraform 2'])
   t.match(valueFaults({ storage: 'none' }, made), [/^storage: the environment says "none"/])
 })

@@ -1,12 +1,17 @@
 import t from 'tap'
 import { withTables, type Described } from '../../../deploy/checks/terraform/readme.ts'
 
-const frame = (text: string): string => `# alertdb\n\nText.\n\n<!-- made by \`npm run check:deploy -- --write\`: begin -->\n${text}<!-- end -->\n`
+const frame = (text: string): string =>
+  `# alertdb\n\nText.\n\n<!-- made by \`npm run check:deploy -- --write\`: begin -->\n${text}<!-- end -->\n`
 const module: Described = {
   variables: {
     purge: { type: 'bool', description: 'Delete alerts | or not.', default: false },
     name: { type: 'string', description: 'Its name.', required: true },
-    zone: { type: ['object', { name: 'string', create: 'bool', hosts: ['list', 'string'] }, ['create']], description: 'A zone.\nOr none.', default: null }
+    zone: {
+      type: ['object', { name: 'string', create: 'bool', hosts: ['list', 'string'] }, ['create']],
+      description: 'A zone.\nOr none.',
+      default: null
+    }
   },
   outputs: { bucket: { description: 'The bucket.' } }
 }

@@ -61,5 +61,7 @@ await t.test('what no test tries is named', async t => {
   t.strictSame(untried(source, tests.replace('    name = "x"\n', '')), ['no test sets name'])
   t.strictSame(untried(source, tests.replace('output.bucket', 'output.buckets')), ['no test looks at the output bucket'])
   t.strictSame(untried(source, tests.replace('expect_failures = [var.age]', '')), ['age has 2 validations, and tests expect 1 failures'])
-  t.strictSame(untried(source, tests.replace(/run "nameless".*/s, '')), ['google_storage_bucket.this has 1 preconditions, and 0 runs expect it to fail'])
+  t.strictSame(untried(source, tests.replace(/run "nameless".*/s, '')), [
+    'google_storage_bucket.this has 1 preconditions, and 0 runs expect it to fail'
+  ])
 })

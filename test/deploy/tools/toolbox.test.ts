@@ -65,7 +65,9 @@ await t.test('one that is not what was pinned is no lack, and is not tried again
 })
 
 await t.test('what the machine lacks is not waited for', async t => {
-  const recipe = made([GOOD], { fetcher: { name: 'nobody', find: async () => await Promise.reject(devstackErrors.DEVSTACK_PREREQUISITE('there is no shell')) } })
+  const recipe = made([GOOD], {
+    fetcher: { name: 'nobody', find: async () => await Promise.reject(devstackErrors.DEVSTACK_PREREQUISITE('there is no shell')) }
+  })
   const { toolbox, said } = await bench(t, { tool: recipe })
   await t.rejects(toolbox.tool('tool'), /there is no shell/)
   t.equal(recipe.tries(), 0)
@@ -76,7 +78,8 @@ await t.test('a stop ends a download, and the wait for the next try', async t =>
   const recipe = made(['touch started; sleep 300'])
   const { toolbox, cacheDir, stop } = await bench(t, { tool: recipe })
   const refused = t.rejects(toolbox.tool('tool'))
-  while (!(await readdir(cacheDir, { recursive: true })).some(name => name.endsWith('/started'))) await new Promise(resolve => setTimeout(resolve, 20))
+  while (!(await readdir(cacheDir, { recursive: true })).some(name => name.endsWith('/started')))
+    await new Promise(resolve => setTimeout(resolve, 20))
   stop.abort()
   await refused
   t.equal(recipe.tries(), 1)

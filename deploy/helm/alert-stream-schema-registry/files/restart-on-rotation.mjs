@@ -1,10 +1,12 @@
-// Ends what the registry operator begins when Strimzi has replaced a certificate: it makes the key stores anew and notes their version at the registry's
-// Deployment, but not at its pods, which so go on with the old ones until those expire. Here the note is copied to the pods, and Kubernetes replaces them.
+// Ends what the registry operator begins when Strimzi has replaced a certificate: it makes the key stores anew and notes their version at
+// the registry's Deployment, but not at its pods, which so go on with the old ones until those expire. Here the note is copied to the pods,
+// and Kubernetes replaces them.
 import { readFile } from 'node:fs/promises'
 
 const NOTE = 'strimziregistryoperator.roundtable.lsst.codes/jksVersion'
 const FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount'
-const [namespace, name, api = `https://${process.env.KUBERNETES_SERVICE_HOST}:${process.env.KUBERNETES_SERVICE_PORT}`, folder = FOLDER] = process.argv.slice(1)
+const inCluster = `https://${process.env.KUBERNETES_SERVICE_HOST}:${process.env.KUBERNETES_SERVICE_PORT}`
+const [namespace, name, api = inCluster, folder = FOLDER] = process.argv.slice(1)
 const url = `${api}/apis/apps/v1/namespaces/${namespace}/deployments/${name}`
 const authorization = `Bearer ${(await readFile(`${folder}/token`, 'utf8')).trim()}`
 

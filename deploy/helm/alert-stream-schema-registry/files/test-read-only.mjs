@@ -1,12 +1,18 @@
-// The registry answers, has the alert schemas, and lets nobody write who comes in by the way for everybody. What it tries to write is nothing that a
-// registry would take, so it does no harm where it gets through.
+// The registry answers, has the alert schemas, and lets nobody write who comes in by the way for everybody. What it tries to write is
+// nothing that a registry would take, so it does no harm where it gets through.
 const [registry, readOnly, subject] = process.argv.slice(1).filter(arg => !arg.startsWith('--'))
 const NONE = 'alert-stream-helm-test'
 const faults = []
 
 async function ask (url, method = 'GET', body, headers = {}) {
   try {
-    const reply = await fetch(url, { method, body, headers: { 'content-type': 'application/vnd.schemaregistry.v1+json', ...headers }, redirect: 'manual', signal: AbortSignal.timeout(15_000) })
+    const reply = await fetch(url, {
+      method,
+      body,
+      headers: { 'content-type': 'application/vnd.schemaregistry.v1+json', ...headers },
+      redirect: 'manual',
+      signal: AbortSignal.timeout(15_000)
+    })
     return { status: reply.status, text: await reply.text() }
   } catch (error) {
     return { status: 0, text: `${error.message} ${error.cause?.code ?? ''}` }

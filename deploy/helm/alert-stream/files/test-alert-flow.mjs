@@ -18,7 +18,8 @@ const schema = await (await fromArchive(`${base}/v1/schemas/${schemaId}`)).json(
 console.log(`its schema: ${schema.name ?? JSON.stringify(schema).slice(0, 60)}`)
 
 async function fromKafka () {
-  const child = spawn('alert-stream', ['print-stream', ...flags, '--from=latest', '--count=1', '--json'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const args = ['print-stream', ...flags, '--from=latest', '--count=1', '--json']
+  const child = spawn('alert-stream', args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const timer = setTimeout(() => { child.kill() }, patienceMs)
   let text = ''
   for await (const chunk of child.stdout) text += chunk
