@@ -38,13 +38,13 @@ await t.test('keeps the last valid files while one is missing, truncated, empty 
   const good = credentials.context
   const truncated = ({ certificate }: Credentials): string => certificate.slice(0, 300)
   const faults: Array<[string, () => Promise<void>, RegExp]> = [
-    [files.clientKey, async () => await rm(files.clientKey), /client key .*ENOENT/],
-    [files.clientCert, async () => await writeFile(files.clientCert, truncated(bob)), /client certificate .*contains no PEM block/],
-    [files.clientCert, async () => await writeFile(files.clientCert, bob.certificate + truncated(bob)), /client certificate .*ends within/],
+    [files.clientKey, async () => await rm(files.clientKey), /client key.*ENOENT/],
+    [files.clientCert, async () => await writeFile(files.clientCert, truncated(bob)), /client certificate.*contains no PEM block/],
+    [files.clientCert, async () => await writeFile(files.clientCert, bob.certificate + truncated(bob)), /client certificate.*ends within/],
     [files.clientKey, async () => await writeFile(files.clientKey, bob.key), /does not match the client certificate/],
-    [files.clientKey, async () => await writeFile(files.clientKey, ann.certificate), /client key .*contains no PRIVATE KEY/],
-    [files.serverCa, async () => await writeFile(files.serverCa, ''), /server CA certificate .*contains no PEM block/],
-    [files.serverCa, async () => await writeFile(files.serverCa, authority.certificate + truncated(other)), /server CA .*ends within/]
+    [files.clientKey, async () => await writeFile(files.clientKey, ann.certificate), /client key.*contains no PRIVATE KEY/],
+    [files.serverCa, async () => await writeFile(files.serverCa, ''), /server CA certificate.*contains no PEM block/],
+    [files.serverCa, async () => await writeFile(files.serverCa, authority.certificate + truncated(other)), /server CA.*ends within/]
   ]
   for (const [path, damage, reason] of faults) {
     entries.length = 0

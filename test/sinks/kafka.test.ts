@@ -95,7 +95,8 @@ await t.test('rejects a record over max.message.bytes before anything is sent, a
   const topic = await topicOf(1, { 'max.message.bytes': '50000' })
   const sink = await opened({ topic })
   await t.rejects(sink.writeBatch([outgoing('small'), outgoing('x'.repeat(60_000))], once), {
-    code: 'KAFKA_MESSAGE_TOO_LARGE', retryable: false, where: `${topic} at ${kafka}`, message: /60\d{3} bytes.*50000 bytes \(max\.message\.bytes\)/
+    code: 'KAFKA_MESSAGE_TOO_LARGE', retryable: false, where: `${topic} at ${kafka}`,
+    message: /60\d{3} bytes.*50000 bytes \(max\.message\.bytes\)/
   })
   t.strictSame(await admin.endOffsets(topic), [0n])
   await sink.writeBatch([outgoing('x'.repeat(49_800))], once)
