@@ -62,9 +62,7 @@ export function accessFailureOf (errors: readonly Error[], context: FailureConte
   }
   const untrusted = codeLike(unknownAuthority)
   if (untrusted !== undefined) {
-    const authority = authState === undefined
-      ? 'that is not trusted'
-      : authState.serverCa === undefined ? 'that this machine does not trust' : `that is not in ${authState.serverCa}`
+    const authority = authState?.serverCa === undefined ? 'that this machine does not trust' : `that is not in ${authState.serverCa}`
     return { code: 'KAFKA_CA_UNKNOWN', why: `the certificate of ${broker} was signed by an authority ${authority} (${untrusted})` }
   }
   const alert = tlsAlerts.find(([pattern]) => codeLike(pattern) !== undefined)
@@ -83,7 +81,7 @@ export function accessFailureOf (errors: readonly Error[], context: FailureConte
   if (otherTlsError !== undefined) return { code: 'KAFKA_TLS_FAILED', why: `TLS with ${broker} failed: ${otherTlsError.message.trim()}` }
 
   if (protocolErrors.includes('SASL_AUTHENTICATION_FAILED')) {
-    return { code: 'KAFKA_AUTH_FAILED', why: `${broker} rejected ${userOf(authState)}: wrong password or unknown user` }
+    return { code: 'KAFKA_AUTH_FAILED', why: `${broker} rejected user ${authState?.user ?? '(unknown)'}: wrong password or unknown user` }
   }
   if (protocolErrors.includes('UNSUPPORTED_SASL_MECHANISM') || protocolErrors.includes('ILLEGAL_SASL_STATE')) {
     return { code: 'KAFKA_SASL_MISMATCH', why: `${broker} does not support SCRAM-SHA-512 on this listener` }
@@ -132,10 +130,6 @@ function distinguishedName (lines: string): string {
   return lines.split('\n').reverse().join(',')
 }
 
-function userOf (authState: AuthState | undefined): string {
-  return authState?.user === undefined ? 'the user' : `user ${authState.user}`
-}
-
 function withCauses (error: Error): Error[] {
   const found: Error[] = []
   for (let current: unknown = error; current instanceof Error && !found.includes(current); current = current.cause) found.push(current)
@@ -174,11 +168,6 @@ const neededOperations: Readonly<Record<string, Partial<Record<'TOPIC' | 'GROUP'
   DescribeAcls: { CLUSTER: 'Describe' }
 }
 
-export interface AclFailure {
-  readonly why: string
-  readonly hint: string
-}
-
 /**
  * Explains an authorization error: `User:CN=x may not Write topic alerts-simulated`.
  * @param id the broker's error: TOPIC_AUTHORIZATION_FAILED, ...
@@ -187,7 +176,7 @@ export interface AclFailure {
 export function aclFailure (
   id: string, { authState, request }: { readonly authState: AuthState | undefined, readonly request: string | undefined },
   names: { readonly topic?: string | undefined, readonly group?: string | undefined }
-): AclFailure {
+): { readonly why: string, readonly hint: string } {
   const type = id.replace(/_AUTHORIZATION_FAILED$/, '') as 'TOPIC' | 'GROUP' | 'CLUSTER' | 'TRANSACTIONAL_ID'
   const principal = authState === undefined ? 'this user' : principalOf(authState)
   const operation = neededOperations[request ?? '']?.[type]

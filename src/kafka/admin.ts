@@ -1,7 +1,7 @@
 // Topic administration: describe, create, recreate, delete, offsets, and lag of consumer groups. Creating a topic returns when every
 // partition has a leader and responds, so that producers and consumers can use the topic at once.
 import { Admin, type CreateTopicsOptions } from '@platformatic/kafka'
-import { AlertStreamError } from '../pipeline/errors.ts'
+import { codeOf } from '../pipeline/index.ts'
 import { isRetryable, persist } from '../pipeline/retry.ts'
 import type { KafkaConnection } from './connection.ts'
 import { hasProtocolError, kafkaErrors, type KafkaOperation, mapKafkaError } from './errors.ts'
@@ -225,15 +225,13 @@ export class KafkaAdmin {
   /** Polls until `done` returns a value. An error ends the wait, unless `tolerant` and the error may pass. */
   async #until<T> (topic: string, what: string, done: () => Promise<T | undefined>, tolerant = false): Promise<T> {
     const notYet = kafkaErrors.KAFKA_TIMEOUT(`the topic did not ${what} within ${SETTLE_MS / 1000} s`, { where: this.#where(topic) })
-    const mayPass = (error: Error): boolean =>
-      isRetryable(error) || (error instanceof AlertStreamError && error.code === 'KAFKA_TOPIC_MISSING')
     return await persist(async () => {
       const result = await this.#do({ action: `wait for the topic to ${what}`, topic }, done)
       if (result === undefined) throw notYet
       return result
     }, {
       attempts: Infinity, baseMs: POLL_MS, maxMs: POLL_MS, deadline: Date.now() + SETTLE_MS,
-      retryable: error => error === notYet || (tolerant && mayPass(error))
+      retryable: error => error === notYet || (tolerant && (isRetryable(error) || codeOf(error) === 'KAFKA_TOPIC_MISSING'))
     })
   }
 

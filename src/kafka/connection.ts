@@ -88,12 +88,9 @@ function authStateOf (config: KafkaConfig, certificate: () => X509Certificate | 
 }
 
 function passwordOf ({ username, password, passwordFile }: KafkaConfig, log: Logger): string | (() => string) {
-  const missing = [...(username ? [] : ['user name']), ...(password || passwordFile ? [] : ['password'])]
-  if (missing.length > 0) {
-    throw kafkaErrors.KAFKA_CONFIG(`SCRAM requires a user name and a password: missing ${missing.join(' and ')}`, {
-      hint: 'Set --kafka-username, and --kafka-password-file or ALERT_STREAM_KAFKA_PASSWORD.'
-    })
-  }
+  if (!username) throw kafkaErrors.KAFKA_CONFIG('SCRAM requires a user name', { hint: 'Set --kafka-username.' })
+  const hint = 'Set --kafka-password-file or ALERT_STREAM_KAFKA_PASSWORD.'
+  if (!password && !passwordFile) throw kafkaErrors.KAFKA_CONFIG('SCRAM requires a password', { hint })
   if (password) return password
   const file = new PasswordFile(passwordFile!, log)
   return () => file.password
@@ -102,17 +99,13 @@ function passwordOf ({ username, password, passwordFile }: KafkaConfig, log: Log
 function tlsCredentials (config: KafkaConfig, log: Logger): TlsCredentials | undefined {
   const { auth, clientKey, clientCert, serverCa } = config
   if (auth === 'mtls') {
-    const missing = Object.entries({ 'client key': clientKey, 'client certificate': clientCert, 'server CA certificate': serverCa })
-      .filter(([, path]) => !path).map(([name]) => name)
-    if (missing.length > 0) {
-      throw kafkaErrors.KAFKA_CONFIG(`mTLS requires a client key, a client certificate and a server CA: missing ${missing.join(' and ')}`, {
-        hint: 'Set --tls-client-key-location, --tls-client-crt-location and --tls-server-ca-crt-location.'
-      })
-    }
+    const names = { 'tls-client-key-location': clientKey, 'tls-client-crt-location': clientCert, 'tls-server-ca-crt-location': serverCa }
+    const missing = Object.entries(names).filter(([, path]) => !path).map(([name]) => `--${name}`).join(' and ')
+    const what = 'mTLS requires a client key, a client certificate and a server CA certificate'
+    if (missing !== '') throw kafkaErrors.KAFKA_CONFIG(what, { hint: `Set ${missing}.` })
   } else if (clientKey || clientCert) {
-    throw kafkaErrors.KAFKA_CONFIG(`a client key or certificate is configured, but the authentication mechanism is ${auth}`, {
-      hint: 'Set --kafka-auth-mechanism mtls, or remove the client key and certificate.'
-    })
+    const hint = 'Set --kafka-auth-mechanism mtls, or remove the client key and certificate.'
+    throw kafkaErrors.KAFKA_CONFIG(`a client key or certificate is set, but the authentication mechanism is ${auth}`, { hint })
   }
   return auth === 'mtls' || config.tls ? new TlsCredentials({ clientKey, clientCert, serverCa }, log) : undefined
 }

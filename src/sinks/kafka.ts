@@ -3,7 +3,8 @@
 // a retry may duplicate records unless the producer is idempotent.
 import { Producer, type ProduceResult, type SendOptions } from '@platformatic/kafka'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AlertStreamError } from '../pipeline/errors.ts'
+import type { AlertStreamError } from '../pipeline/errors.ts'
+import { codeOf } from '../pipeline/index.ts'
 import type { BatchSink, NodeContext } from '../pipeline/node.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { type AddressedRecord, batchBytes, Batches } from '../kafka/batches.ts'
@@ -27,15 +28,9 @@ export interface KafkaSinkOptions {
   readonly deliveryTimeoutMs?: number | undefined
 }
 
-/** Acknowledged records. */
-interface KafkaSinkStats {
-  readonly records: number
-  readonly bytes: number
-  readonly sends: number
-}
-
 export interface KafkaSink extends BatchSink<OutgoingRecord> {
-  stats (): KafkaSinkStats
+  /** Acknowledged records. */
+  stats (): { readonly records: number, readonly bytes: number, readonly sends: number }
 }
 
 /** Maximum bytes of a batch; `known` if the broker reported it. */
@@ -91,13 +86,12 @@ class ProducerSink implements KafkaSink {
     this.#producer = producer
     if (topic === undefined) return
     try {
-      const found = await this.#mapped(topic, async () => await findTopic(producer, topic))
-      if (found === undefined) throw this.#missing(topic)
+      if (await findTopic(producer, topic) === undefined) throw this.#missing(topic)
       await this.#limit(topic)
     } catch (error) {
       // Callers do not close a sink whose open failed.
       await this.close()
-      throw error
+      throw this.#map(error, topic)
     }
   }
 
@@ -108,7 +102,7 @@ class ProducerSink implements KafkaSink {
     for (const send of sends) await this.#deliver(send, deadline, context.signal)
   }
 
-  stats (): KafkaSinkStats {
+  stats () {
     return { records: this.#records, bytes: this.#bytes, sends: this.#sends }
   }
 
@@ -160,7 +154,7 @@ class ProducerSink implements KafkaSink {
       const result = await this.#bounded(this.#send(records), topic, deadline, signal)
       const acknowledged = new Set((result.offsets ?? []).map(({ topic, partition }) => `${topic}/${partition}`))
       const missed = records.find(({ topic, partition }) => !acknowledged.has(`${topic}/${partition}`))
-      if (missed !== undefined) throw kafkaErrors.KAFKA_TIMEOUT(`partition ${missed.partition} did not acknowledge`, { where: missed.topic })
+      if (missed !== undefined) throw kafkaErrors.KAFKA_TIMEOUT(`partition ${missed.partition} not acknowledged`, { where: missed.topic })
       this.#count(records)
     } catch (error) {
       const mapped = this.#map(error, topic)
@@ -194,7 +188,7 @@ class ProducerSink implements KafkaSink {
       messages: records.map(({ topic, partition, timestamp, record }) => ({
         topic,
         partition,
-        // The library writes null as null, although its types forbid it. A Map with Buffer objects as keys keeps duplicates and order.
+        // The library writes null as null, although its types forbid it. A Map keyed by distinct Buffer objects keeps duplicates and order.
         ...(record.key === null ? {} : { key: record.key }),
         value: record.value as Buffer,
         headers: new Map(record.headers.map(([name, value]) => [name, value as Buffer])),
@@ -226,13 +220,13 @@ class ProducerSink implements KafkaSink {
     const missingDeadline = Date.now() + MISSING_TOPIC_MS
     try {
       return await persist(async () => {
-        const { topics } = await this.#mapped(topic, async () => await this.#open.metadata({ topics: [topic], retries: 0 }))
+        const { topics } = await this.#open.metadata({ topics: [topic], retries: 0 }).catch(error => { throw this.#map(error, topic) })
         const found = topics.get(topic)
         if (found === undefined) throw this.#missing(topic)
         return found.partitionsCount
       }, {
         attempts: Infinity, baseMs: RETRY_DELAY_MS, maxMs: RETRY_DELAY_MS, deadline,
-        retryable: error => isRetryable(error) || (isTopicMissing(error) && Date.now() < missingDeadline)
+        retryable: error => isRetryable(error) || (codeOf(error) === 'KAFKA_TOPIC_MISSING' && Date.now() < missingDeadline)
       }, signal)
     } catch (error) {
       throw signal.aborted ? this.#stopped(topic) : error
@@ -283,30 +277,18 @@ class ProducerSink implements KafkaSink {
     return kafkaErrors.KAFKA_MESSAGE_TOO_LARGE(what, { where: this.#where(topic) })
   }
 
-  async #mapped<T> (topic: string, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      throw this.#map(error, topic)
-    }
-  }
-
   #map (error: unknown, topic: string): AlertStreamError {
     const { connection: { brokers, authState }, topic: onlyTopic } = this.#options
     return mapKafkaError(error, { action: `write to ${topic}`, topic, brokers, authState, onlyTopic: onlyTopic !== undefined })
   }
 }
 
-function isTopicMissing (error: Error): boolean {
-  return error instanceof AlertStreamError && error.code === 'KAFKA_TOPIC_MISSING'
-}
-
 /** Partitions that acknowledged in a response that rejects others. */
 function acknowledgedPartitions (error: unknown): Set<string> {
-  type Response = { responses?: ReadonlyArray<{ name: string, partitionResponses: ReadonlyArray<{ index: number, errorCode: number }> }> }
+  interface Topic { name: string, partitionResponses: ReadonlyArray<{ index: number, errorCode: number }> }
   const done = new Set<string>()
   for (const inner of nestedErrors(error)) {
-    const { response } = inner as { response?: Response }
+    const { response } = inner as { response?: { responses?: readonly Topic[] } }
     for (const { name, partitionResponses } of response?.responses ?? []) {
       for (const { index, errorCode } of partitionResponses) if (errorCode === 0) done.add(`${name}/${index}`)
     }

@@ -1,5 +1,5 @@
-// Rotation of all credentials while ingesters run: the broker restarts with a new CA, new certificates and a new password before the files of
-// the ingesters are updated. No alert is lost, and no process needs a restart.
+// Rotation of all credentials while ingesters run: the broker restarts with a new CA, new certificates and a new password before the files
+// of the ingesters are updated. No alert is lost, and no process needs a restart.
 import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
