@@ -91,8 +91,8 @@ class LetterTopic implements LetterSource {
     if (found === undefined) throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot read letters: the topic does not exist', { where: `${topic} at ${connection.brokers}` })
     this.#topicId = found.id
     // A broker that was just started has no coordinator for some seconds.
-    const committed = await persist(
-      async () => await this.#coordinator.committed(found.start.map((_, partition) => ({ topic, partition }))), coordinatorRetry, context.drain)
+    const partitions = found.start.map((_, partition) => ({ topic, partition }))
+    const committed = await persist(async () => await this.#coordinator.committed(partitions), coordinatorRetry, context.drain)
     const unknown: number[] = []
     this.#lanes = found.start.map((start, partition): Lane => {
       const before = committed.get(laneKey(topic, partition))
