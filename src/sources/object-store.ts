@@ -1,5 +1,5 @@
-// Reads the objects of a store whose keys start with a prefix, as listed when the source opens. Emits: complete objects in key order. Skips
-// objects that were deleted since, and ignores later ones. Backpressures: by credits, with a few reads ahead. Completes: after the last key.
+// Reads the objects of a store whose keys start with a prefix, as listed when the source opens. Emits: complete objects in key order; skips
+// objects deleted since then and ignores new ones. Backpressures: by credits, with a few reads ahead. Completes: after the last key.
 import type { Logger, NodeContext, Source, SourceRecord } from '../pipeline/index.ts'
 import type { ObjectStore } from '../stores/index.ts'
 
