@@ -1,8 +1,8 @@
 // HTTP to a schema registry: one request with a time limit, what its answer means, and a few more tries where trying again can help.
-import { setTimeout as delay } from 'node:timers/promises'
 import { registryErrors } from './errors.ts'
-import { AlertStreamError, messageOf } from '../pipeline/errors.ts'
+import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
+import { persist } from '../pipeline/retry.ts'
 
 export interface RegistryHttpOptions {
   /** Base of the Confluent API; `/schemas/ids/1` is appended. */
@@ -83,15 +83,14 @@ export function registryHttp (options: RegistryHttpOptions): RegistryHttp {
   }
 
   async function retrying<T> (action: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await action()
-      } catch (error) {
-        if (attempt >= attempts || !(error instanceof AlertStreamError) || !error.retryable) throw error
-        const pause = retryDelayMs * 2 ** (attempt - 1) * (0.5 + Math.random())
-        log.debug({ attempt, pause, reason: messageOf(error) }, 'schema registry: trying again')
-        await delay(pause, undefined, signal === undefined ? {} : { signal })
-      }
+    try {
+      // Full jitter: the pause is retryDelayMs on average.
+      return await persist(action, { attempts, baseMs: 2 * retryDelayMs, maxMs: 10_000 }, signal, ({ message }) => {
+        log.debug({ reason: message }, 'schema registry request failed: retrying')
+      })
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw error
     }
   }
 

@@ -73,11 +73,7 @@ class KafkaDeadLetters implements DeadLetterSink {
   async #ensureTopic (topic: string, spec: TopicSpec): Promise<void> {
     const admin = new KafkaAdmin(this.#options.connection)
     try {
-      if (await admin.describeTopic(topic) !== undefined) return
-      await admin.createTopic(topic, spec)
-    } catch (error) {
-      // Another process was quicker.
-      if (!(error instanceof AlertStreamError) || error.code !== 'KAFKA_TOPIC_EXISTS') throw error
+      await admin.ensureTopic(topic, spec)
     } finally {
       await admin.close()
     }

@@ -11,7 +11,7 @@ import { GroupCoordinator, noMember, type CommittedMetadata } from '../kafka/gro
 import { readLetter } from './dead-letter.ts'
 import { laneKey } from '../kafka/offset-tracker.ts'
 import { position, type KafkaRecord } from '../kafka/record.ts'
-import { asError, isRetryable, messageOf, silent, type Logger, type NodeContext } from '../pipeline/index.ts'
+import { asError, isRetryable, messageOf, persist, silent, type Logger, type NodeContext } from '../pipeline/index.ts'
 
 export interface LetterTopicOptions {
   readonly connection: KafkaConnection
@@ -43,7 +43,8 @@ const COMMIT_MS = 1000
 const COMMIT_RECORDS = 50
 /** Done and not committed, at which no more letters are handed out. */
 const MAX_UNCOMMITTED = 100
-const TRIES = 20
+/** About 10 s on average. */
+const coordinatorRetry = { attempts: 20, baseMs: 1000, maxMs: 1000 }
 const CHECK_EVERY = 50
 const FIELDS = /^topic-id=([^;]*)(?:;done=(.*))?$/
 
@@ -90,7 +91,8 @@ class LetterTopic implements LetterSource {
     if (found === undefined) throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot read letters: the topic does not exist', { where: `${topic} at ${connection.brokers}` })
     this.#topicId = found.id
     // A broker that was just started has no coordinator for some seconds.
-    const committed = await patiently(async () => await this.#coordinator.committed(found.start.map((_, partition) => ({ topic, partition }))), context.drain)
+    const partitions = found.start.map((_, partition) => ({ topic, partition }))
+    const committed = await persist(async () => await this.#coordinator.committed(partitions), coordinatorRetry, context.drain)
     const unknown: number[] = []
     this.#lanes = found.start.map((start, partition): Lane => {
       const before = committed.get(laneKey(topic, partition))
@@ -108,7 +110,7 @@ class LetterTopic implements LetterSource {
       throw letterSourceErrors.REDRIVE_NOTHING_COMMITTED(`group ${group} has committed nothing of partition ${unknown.join(', ')}`, { where: `${topic} at ${connection.brokers}` })
     }
     // Before anything is handed out: what could not be noted must not be sent.
-    if (lookOnly !== true) await patiently(async () => { await this.#commit(() => true) }, context.drain)
+    if (lookOnly !== true) await persist(async () => { await this.#commit(() => true) }, coordinatorRetry, context.drain)
     const to = this.#lanes.map(({ end, next }) => end > next ? end : next)
     this.#reader = readTopic({ connection, topic, topicId: found.id, from: this.#lanes.map(({ next }) => next), to })
     await this.#reader.open?.(context)
@@ -156,10 +158,10 @@ class LetterTopic implements LetterSource {
     clearInterval(this.#timer)
     await this.#committing
     if (this.#options.lookOnly === true) return
-    await patiently(async () => {
+    await persist(async () => {
       if (this.#error !== undefined) throw this.#error
       await this.#commit(() => true)
-    })
+    }, coordinatorRetry)
   }
 
   async close (): Promise<void> {
@@ -216,18 +218,6 @@ class LetterTopic implements LetterSource {
   #metadata ({ done }: Lane): string {
     const runs = done.encode()
     return `topic-id=${this.#topicId}${runs === '' ? '' : `;done=${runs}`}`
-  }
-}
-
-/** Tries again for ten seconds what can help to try again. */
-async function patiently<T> (action: () => Promise<T>, stop?: AbortSignal): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await action()
-    } catch (error) {
-      if (!isRetryable(error) || attempt === TRIES || stop?.aborted === true) throw error
-      await sleep(COMMIT_MS / 2)
-    }
   }
 }
 

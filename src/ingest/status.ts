@@ -35,7 +35,7 @@ export interface IngestFace {
 }
 
 export function ingestFace ({ connection, topics, registryUrl, visitGapSeconds, archive, stores, source, sink, deadLetters, log }: IngestParts): IngestFace {
-  const admin = new KafkaAdmin(connection, { hurryMs: checkLimitMs })
+  const admin = new KafkaAdmin(connection, { probeMs: checkLimitMs })
   const lags = lagOf(admin, topics, source)
   const lag = async (): Promise<number | undefined> => (await lags())?.reduce((sum, { records }) => sum + records, 0)
   const watch = new IngestWatch({ topics, gapMs: visitGapSeconds * 1000, log, lag })

@@ -1,124 +1,132 @@
-// Who refused whom at the door, and why: from an error of the library, what the socket said and how the connection had gone, to a sentence that
-// names host, authority, certificate, password or rule. Pure: it reads errors, and says nothing where it does not know.
-import type { X509Certificate } from 'node:crypto'
-import type { Circumstances, WayIn } from './connection-diagnostics.ts'
+// Explains why a broker rejected a connection or a request: names the host, authority, certificate, user or ACL. It combines the error of
+// the client library with what the socket reported and how the connection went. Returns undefined if the cause is not known.
+import type { AuthState, FailureContext } from './connection-diagnostics.ts'
 
-type RefusalCode =
+type AccessErrorCode =
   'KAFKA_HOST_UNKNOWN' | 'KAFKA_HOST_MISMATCH' | 'KAFKA_CA_UNKNOWN' | 'KAFKA_SERVER_CERTIFICATE' | 'KAFKA_CLIENT_CERTIFICATE' |
   'KAFKA_TLS_FAILED' | 'KAFKA_SASL_MISMATCH' | 'KAFKA_AUTH_FAILED'
 
-export interface Refusal {
-  readonly code: RefusalCode
+export interface AccessFailure {
+  readonly code: AccessErrorCode
   readonly why: string
   readonly hint?: string
 }
 
-interface Told extends Error {
+interface NestedError extends Error {
   code?: string
   apiId?: string
   hostname?: string
   cert?: { readonly subjectaltname?: string }
 }
 
-const unknownAuthority = /^(UNABLE_TO_|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|CERT_SIGNATURE_FAILURE|CERT_UNTRUSTED|INVALID_CA)/
-const outOfTime = /^(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)$/
-const plainSpeech = /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/
-const tlsFault = /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_)/
-/** What a broker says of our certificate, by the name of its TLS alert. */
-const alerts: ReadonlyArray<readonly [RegExp, string]> = [
+const unknownAuthority =
+  /^(UNABLE_TO_|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|CERT_SIGNATURE_FAILURE|CERT_UNTRUSTED|INVALID_CA)/
+const outsideValidity = /^(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)$/
+const plaintextResponse = /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/
+const tlsError = /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_)/
+/** Why the broker rejected the client certificate, by TLS alert (RFC 8446, section 6.2). */
+const tlsAlerts: ReadonlyArray<readonly [RegExp, string]> = [
   [/ALERT_CERTIFICATE_EXPIRED/, 'it has expired'],
   [/ALERT_UNKNOWN_CA/, 'the broker does not trust the authority that signed it'],
-  [/ALERT_CERTIFICATE_REVOKED/, 'it was revoked'],
-  [/ALERT_UNSUPPORTED_CERTIFICATE/, 'it is not for clients'],
+  [/ALERT_CERTIFICATE_REVOKED/, 'it has been revoked'],
+  [/ALERT_UNSUPPORTED_CERTIFICATE/, 'it is not valid for client authentication'],
   [/ALERT_CERTIFICATE_UNKNOWN/, 'most likely the broker does not trust the authority that signed it'],
-  [/ALERT_BAD_CERTIFICATE|ALERT_CERTIFICATE_REQUIRED|ALERT_ACCESS_DENIED|ALERT_HANDSHAKE_FAILURE/, 'the broker does not take it']
+  [/ALERT_BAD_CERTIFICATE|ALERT_CERTIFICATE_REQUIRED|ALERT_ACCESS_DENIED|ALERT_HANDSHAKE_FAILURE/, 'the broker does not accept it']
 ]
 
 /**
- * Why a way in was refused; undefined where this error is about something else, or says too little.
- * @param nest the error and all within it
- * @param circumstances of one of them, where they are known
+ * Why access failed; undefined if the errors have another cause or do not tell.
+ * @param errors the error of the library and all nested ones
+ * @param context how the connection of one of them went, if known
  */
-export function refusalOf (nest: readonly Error[], circumstances: Circumstances | undefined): Refusal | undefined {
-  const { reason, way, broker = 'the broker' } = circumstances ?? {}
-  const told = [...nest, ...(reason === undefined ? [] : withCauses(reason))] as Told[]
-  const codes = told.map(({ code }) => code ?? '')
-  const said = (code: RegExp): boolean => codes.some(each => code.test(each))
-  const ids = told.map(({ apiId }) => apiId ?? '')
+export function accessFailureOf (errors: readonly Error[], context: FailureContext | undefined): AccessFailure | undefined {
+  const { reason, authState, broker = 'the broker' } = context ?? {}
+  const all = [...errors, ...(reason === undefined ? [] : withCauses(reason))] as NestedError[]
+  const codes = all.map(({ code }) => code ?? '')
+  const codeLike = (pattern: RegExp): string | undefined => codes.find(code => pattern.test(code))
+  const protocolErrors = all.map(({ apiId }) => apiId ?? '')
 
-  const unresolved = told.find(({ code }) => code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+  const unresolved = all.find(({ code }) => code === 'ENOTFOUND' || code === 'EAI_AGAIN')
   if (unresolved !== undefined) {
-    return { code: 'KAFKA_HOST_UNKNOWN', why: `the host name ${unresolved.hostname ?? broker} is not known here (${unresolved.code})` }
+    return { code: 'KAFKA_HOST_UNKNOWN', why: `host name ${unresolved.hostname ?? broker} cannot be resolved (${unresolved.code})` }
   }
-  const other = told.find(({ code }) => code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-  if (other !== undefined) {
-    return { code: 'KAFKA_HOST_MISMATCH', why: `the certificate of ${broker} is not for that host, but for ${other.cert?.subjectaltname ?? 'others'}` }
+  const mismatch = all.find(({ code }) => code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+  if (mismatch !== undefined) {
+    const names = mismatch.cert?.subjectaltname ?? 'other hosts'
+    return { code: 'KAFKA_HOST_MISMATCH', why: `the certificate of ${broker} is valid for ${names}, not for this host name` }
   }
-  if (said(outOfTime)) {
-    const when = said(/NOT_YET/) ? 'is not valid yet' : 'has expired'
-    return { code: 'KAFKA_SERVER_CERTIFICATE', why: `the certificate of ${broker} ${when} (${codes.find(each => outOfTime.test(each))})` }
+  const invalidNow = codeLike(outsideValidity)
+  if (invalidNow !== undefined) {
+    const problem = invalidNow === 'CERT_NOT_YET_VALID' ? 'is not valid yet' : 'has expired'
+    return { code: 'KAFKA_SERVER_CERTIFICATE', why: `the certificate of ${broker} ${problem} (${invalidNow})` }
   }
-  if (said(unknownAuthority)) {
-    const trusted = way === undefined ? 'that is not trusted' : way.serverCa === undefined ? 'that this machine does not trust' : `that is not in ${way.serverCa}`
-    return { code: 'KAFKA_CA_UNKNOWN', why: `the certificate of ${broker} was signed by an authority ${trusted} (${codes.find(each => unknownAuthority.test(each))})` }
+  const untrusted = codeLike(unknownAuthority)
+  if (untrusted !== undefined) {
+    const authority = authState?.serverCa === undefined ? 'that this machine does not trust' : `that is not in ${authState.serverCa}`
+    return { code: 'KAFKA_CA_UNKNOWN', why: `the certificate of ${broker} was signed by an authority ${authority} (${untrusted})` }
   }
-  const alert = alerts.find(([pattern]) => said(pattern))
-  if (alert !== undefined) return clientCertificate(way, broker, alert[1])
+  const alert = tlsAlerts.find(([pattern]) => codeLike(pattern) !== undefined)
+  if (alert !== undefined) return clientCertificateFailure(authState, broker, alert[1])
 
-  if (told.some(({ message }) => /^Broker requires TLS/.test(message))) {
-    const hint = 'Switch TLS on (--kafka-tls), or use the port of a plaintext listener.'
-    return { code: 'KAFKA_TLS_FAILED', why: `${broker} speaks TLS, and was spoken to in plain text`, hint }
+  if (all.some(({ message }) => /^Broker requires TLS/.test(message))) {
+    const hint = 'Set --kafka-tls, or use the port of a plaintext listener.'
+    return { code: 'KAFKA_TLS_FAILED', why: `${broker} requires TLS, but the client connected in plaintext`, hint }
   }
-  if (said(plainSpeech) || told.some(({ message }) => /secure TLS connection was established|TLS handshake failed/.test(message))) {
-    const hint = 'Switch TLS off, or use the port of a TLS listener.'
-    return { code: 'KAFKA_TLS_FAILED', why: `${broker} ended the TLS handshake: it speaks plain text, or is going down`, hint }
+  const handshakeFailed = all.some(({ message }) => /secure TLS connection was established|TLS handshake failed/.test(message))
+  if (handshakeFailed || codeLike(plaintextResponse) !== undefined) {
+    const why = `the TLS handshake with ${broker} failed: its listener is plaintext, or the broker is shutting down`
+    return { code: 'KAFKA_TLS_FAILED', why, hint: 'Connect without TLS, or use the port of a TLS listener.' }
   }
-  const otherwise = told.find(({ code }) => tlsFault.test(code ?? ''))
-  if (otherwise !== undefined) return { code: 'KAFKA_TLS_FAILED', why: `${broker}: ${otherwise.message.trim()}` }
+  const otherTlsError = all.find(({ code }) => tlsError.test(code ?? ''))
+  if (otherTlsError !== undefined) return { code: 'KAFKA_TLS_FAILED', why: `TLS with ${broker} failed: ${otherTlsError.message.trim()}` }
 
-  if (ids.includes('SASL_AUTHENTICATION_FAILED')) {
-    return { code: 'KAFKA_AUTH_FAILED', why: `${broker} refused the password of user ${way?.user ?? 'given'}, or knows no such user` }
+  if (protocolErrors.includes('SASL_AUTHENTICATION_FAILED')) {
+    return { code: 'KAFKA_AUTH_FAILED', why: `${broker} rejected user ${authState?.user ?? '(unknown)'}: wrong password or unknown user` }
   }
-  if (ids.includes('UNSUPPORTED_SASL_MECHANISM') || ids.includes('ILLEGAL_SASL_STATE')) {
-    return { code: 'KAFKA_SASL_MISMATCH', why: `${broker} does not offer SCRAM-SHA-512 on this listener` }
+  if (protocolErrors.includes('UNSUPPORTED_SASL_MECHANISM') || protocolErrors.includes('ILLEGAL_SASL_STATE')) {
+    return { code: 'KAFKA_SASL_MISMATCH', why: `${broker} does not support SCRAM-SHA-512 on this listener` }
   }
-  return circumstances === undefined ? undefined : closedDoor(circumstances, told)
+  return context === undefined ? undefined : closedConnectionFailure(context, all)
 }
 
-/** A connection that was closed without a word: what brokers mean by it. */
-function closedDoor ({ way, broker, request, answered }: Circumstances, told: readonly Told[]): Refusal | undefined {
-  const closed = told.some(({ message, code }) => message === 'Connection closed' || code === 'ECONNRESET' || code === 'EPIPE')
-  // Where we were in before, it is the broker that goes down.
-  if (!closed || way.entered || request === undefined) return undefined
-  if (!way.scram && answered) {
-    const why = `${broker} closed the connection at the first request: its listener wants a user name and a password`
-    return { code: 'KAFKA_SASL_MISMATCH', why, hint: 'Use --kafka-auth-mechanism scram, or the port of another listener.' }
+/** Explains a connection that the broker closed without an error response. */
+function closedConnectionFailure (
+  { authState, broker, request, responded }: FailureContext, errors: readonly NestedError[]
+): AccessFailure | undefined {
+  const closed = errors.some(({ message, code }) => message === 'Connection closed' || code === 'ECONNRESET' || code === 'EPIPE')
+  // If brokers accepted this client before, the broker is shutting down.
+  if (!closed || authState.accepted || request === undefined) return undefined
+  if (!authState.scram && responded) {
+    const why = `${broker} closed the connection at the first request: its listener requires SASL authentication`
+    return { code: 'KAFKA_SASL_MISMATCH', why, hint: 'Set --kafka-auth-mechanism scram, or use the port of another listener.' }
   }
-  // With TLS 1.3 the refusal of a certificate comes after the handshake, and the reset that follows may overtake it.
-  if (way.tls && !answered) return clientCertificate(way, broker, 'the broker closed the connection right after the TLS handshake, as it does with one that it does not take')
+  // With TLS 1.3 a broker rejects a client certificate after the handshake, and the connection reset may overtake the alert.
+  if (authState.tls && !responded) {
+    return clientCertificateFailure(authState, broker, 'the broker closed the connection right after the TLS handshake')
+  }
   return undefined
 }
 
-function clientCertificate (way: WayIn | undefined, broker: string, why: string): Refusal {
-  if (way?.clientCert === undefined) {
+function clientCertificateFailure (authState: AuthState | undefined, broker: string, why: string): AccessFailure {
+  if (authState?.clientCert === undefined) {
     return {
       code: 'KAFKA_CLIENT_CERTIFICATE',
-      why: `${broker} wants a client certificate, and none was shown`,
-      hint: 'Use --kafka-auth-mechanism mtls with a client certificate and key, or the port of another listener.'
+      why: `${broker} requires a client certificate, but none was sent`,
+      hint: 'Set --kafka-auth-mechanism mtls with a client certificate and key, or use the port of another listener.'
     }
   }
-  const { own, clientCert } = way
-  const expired = own !== undefined && Date.parse(own.validTo) < Date.now()
-  const facts = own === undefined ? '' : ` (${subjectOf(own)}, signed by ${nameOf(own.issuer)}, valid until ${new Date(own.validTo).toISOString()})`
-  return { code: 'KAFKA_CLIENT_CERTIFICATE', why: `${broker} refused the client certificate ${clientCert}${facts}: ${expired ? 'it has expired' : why}` }
+  const { certificate, clientCert } = authState
+  const expired = certificate !== undefined && Date.parse(certificate.validTo) < Date.now()
+  const details = certificate === undefined
+    ? ''
+    : ` (${distinguishedName(certificate.subject)}, signed by ${distinguishedName(certificate.issuer)}, ` +
+      `valid until ${new Date(certificate.validTo).toISOString()})`
+  const reason = expired ? 'it has expired' : why
+  return { code: 'KAFKA_CLIENT_CERTIFICATE', why: `${broker} rejected the client certificate ${clientCert}${details}: ${reason}` }
 }
 
-/** The whole subject as Kafka writes it (RFC 2253): the last part first. */
-export function subjectOf (certificate: X509Certificate): string {
-  return nameOf(certificate.subject)
-}
-
-function nameOf (lines: string): string {
+/** A name of a certificate as Kafka writes it (RFC 2253): last component first. */
+function distinguishedName (lines: string): string {
   return lines.split('\n').reverse().join(',')
 }
 
@@ -128,8 +136,8 @@ function withCauses (error: Error): Error[] {
   return found
 }
 
-/** The operation and the kind of resource that a request needs, by the rules of Kafka's authorizer. */
-const needed: Readonly<Record<string, Partial<Record<'TOPIC' | 'GROUP' | 'CLUSTER' | 'TRANSACTIONAL_ID', string>>>> = {
+/** ACL operations that each request needs, by resource type (Kafka documentation, "Operations and Resources on Protocols"). */
+const neededOperations: Readonly<Record<string, Partial<Record<'TOPIC' | 'GROUP' | 'CLUSTER' | 'TRANSACTIONAL_ID', string>>>> = {
   Produce: { TOPIC: 'Write', TRANSACTIONAL_ID: 'Write', CLUSTER: 'IdempotentWrite' },
   Fetch: { TOPIC: 'Read', CLUSTER: 'ClusterAction' },
   ListOffsets: { TOPIC: 'Describe' },
@@ -160,33 +168,29 @@ const needed: Readonly<Record<string, Partial<Record<'TOPIC' | 'GROUP' | 'CLUSTE
   DescribeAcls: { CLUSTER: 'Describe' }
 }
 
-export interface RuleRefusal {
-  readonly why: string
-  readonly hint: string
-}
-
 /**
- * `User:CN=x may not Write topic alerts-simulated`.
+ * Explains an authorization error: `User:CN=x may not Write topic alerts-simulated`.
  * @param id the broker's error: TOPIC_AUTHORIZATION_FAILED, ...
- * @param names of the resources of what was being done, by kind
+ * @param names topic and group of the failed operation
  */
-export function ruleRefusal (
-  id: string, { way, request }: { readonly way: WayIn | undefined, readonly request: string | undefined },
+export function aclFailure (
+  id: string, { authState, request }: { readonly authState: AuthState | undefined, readonly request: string | undefined },
   names: { readonly topic?: string | undefined, readonly group?: string | undefined }
-): RuleRefusal {
-  const kind = id.replace(/_AUTHORIZATION_FAILED$/, '') as 'TOPIC' | 'GROUP' | 'CLUSTER' | 'TRANSACTIONAL_ID'
-  const who = way === undefined ? 'this user' : principalOf(way)
-  const operation = needed[request ?? '']?.[kind]
-  const name = kind === 'TOPIC' ? names.topic : kind === 'GROUP' ? names.group : undefined
-  const resource = kind === 'CLUSTER' ? 'the cluster' : `${kind.toLowerCase().replace('_', ' ')}${name === undefined ? '' : ` ${name}`}`
+): { readonly why: string, readonly hint: string } {
+  const type = id.replace(/_AUTHORIZATION_FAILED$/, '') as 'TOPIC' | 'GROUP' | 'CLUSTER' | 'TRANSACTIONAL_ID'
+  const principal = authState === undefined ? 'this user' : principalOf(authState)
+  const operation = neededOperations[request ?? '']?.[type]
+  const name = type === 'TOPIC' ? names.topic : type === 'GROUP' ? names.group : undefined
+  const resource = type === 'CLUSTER' ? 'the cluster' : `${type.toLowerCase().replace('_', ' ')}${name === undefined ? '' : ` ${name}`}`
+  const grant = operation === undefined ? 'to use' : `${operation} on`
   return {
-    why: `${who} may not ${operation ?? 'use'} ${resource} (${id})`,
-    hint: `Ask for a rule (ACL) that allows ${who} ${operation === undefined ? 'to use' : `${operation} on`} ${resource}, or use another user, topic or group.`
+    why: `${principal} may not ${operation ?? 'use'} ${resource} (${id})`,
+    hint: `Add an ACL that allows ${principal} ${grant} ${resource}, or use another user, topic or group.`
   }
 }
 
-/** The name by which brokers know us, if they do not map certificates to other names. */
-export function principalOf ({ scram, user, own }: Pick<WayIn, 'scram' | 'user' | 'own'>): string {
+/** The Kafka principal of this client, unless the brokers map certificate names (`ssl.principal.mapping.rules`). */
+function principalOf ({ scram, user, certificate }: AuthState): string {
   if (scram) return `User:${user}`
-  return own === undefined ? 'User:ANONYMOUS' : `User:${subjectOf(own)}`
+  return certificate === undefined ? 'User:ANONYMOUS' : `User:${distinguishedName(certificate.subject)}`
 }

@@ -1,85 +1,104 @@
-// What the program does to topics: look, create with all their settings, recreate, and ask for offsets and lag. Creating and recreating
-// return only when the brokers agree: every partition has a leader and answers, under the new topic's id.
+// Topic administration: describe, create, recreate, delete, offsets, and lag of consumer groups. Creating a topic returns when every
+// partition has a leader and responds, so that producers and consumers can use the topic at once.
 import { Admin, type CreateTopicsOptions } from '@platformatic/kafka'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { codeOf } from '../pipeline/index.ts'
+import { isRetryable, persist } from '../pipeline/retry.ts'
 import type { KafkaConnection } from './connection.ts'
-import { hasProtocolError, kafkaErrors, type KafkaDoing, mapKafkaError } from './errors.ts'
+import { hasProtocolError, kafkaErrors, type KafkaOperation, mapKafkaError } from './errors.ts'
 import { findTopic } from './topic-lookup.ts'
 
-/** Settings of a topic by Kafka's names: `retention.ms`, `retention.bytes`, `max.message.bytes`, `cleanup.policy`, ... */
+/** Topic configuration by Kafka's names: `retention.ms`, `retention.bytes`, `max.message.bytes`, `cleanup.policy`, ... */
 export type TopicConfigs = Readonly<Record<string, string>>
 
 export interface TopicSpec {
   readonly partitions: number
-  /** -1 takes the broker's default. */
+  /** Replication factor; -1 for the default of the broker. */
   readonly replicas: number
   readonly configs?: TopicConfigs | undefined
 }
 
 export interface TopicDescription {
-  /** UUID; another one after the topic was recreated. */
+  /** UUID. Changes when the topic is recreated. */
   readonly id: string
   readonly partitions: number
   readonly replicas: number
 }
 
-/** What a topic held at one moment. */
+/** Id and offsets of a topic at one moment. */
 export interface TopicSnapshot {
   readonly topic: string
   readonly id: string
   readonly partitions: number
-  /** First offset kept, by partition. */
+  /** First available offset, by partition. */
   readonly start: readonly bigint[]
-  /** Offset of the next record, by partition (what committed readers see). */
+  /** Last stable offset, by partition: the end for consumers with isolation level read_committed. */
   readonly end: readonly bigint[]
 }
 
 const EARLIEST = -2n
 const LATEST = -1n
 const READ_COMMITTED = 1
-const POLL_MS = 100
 const RESOURCE_TOPIC = 2
+const POLL_MS = 100
+/** How long all brokers may take to apply a change of a topic. */
+const SETTLE_MS = 30_000
 
 /**
- * Errors: KAFKA_UNREACHABLE, those of being refused (docs/access.md), KAFKA_NOT_AUTHORISED, KAFKA_TOPIC_MISSING, KAFKA_TOPIC_EXISTS,
- * KAFKA_TOPIC_REFUSED (the brokers do not want these settings), KAFKA_TIMEOUT (they did not agree in time).
+ * Errors: KAFKA_UNREACHABLE, the access errors of docs/access.md, KAFKA_NOT_AUTHORISED, KAFKA_TOPIC_MISSING, KAFKA_TOPIC_EXISTS,
+ * KAFKA_TOPIC_REFUSED (invalid topic configuration), KAFKA_TIMEOUT (the brokers did not apply a change in time).
  */
 export class KafkaAdmin {
   readonly #connection: KafkaConnection
   readonly #admin: Admin
-  readonly #patience: number
 
-  /** `patience`: ms to wait until the brokers agree after a change. `hurryMs`: try once, for so long (a probe). */
-  constructor (connection: KafkaConnection, { patience = 30_000, hurryMs }: { readonly patience?: number, readonly hurryMs?: number } = {}) {
+  /** @param options.probeMs one attempt with this time limit in ms, for health checks. Default: 4 attempts with longer limits. */
+  constructor (connection: KafkaConnection, { probeMs }: { readonly probeMs?: number } = {}) {
     this.#connection = connection
-    this.#patience = patience
-    const pace = hurryMs === undefined
+    const { options } = connection
+    const limits = probeMs === undefined
       ? { retries: 3, retryDelay: 250, timeout: 20_000 }
-      // Brokers are tried one after the other: the first being a host that is gone must leave time for the next.
-      : { retries: 0, timeout: hurryMs, connectTimeout: Math.ceil(hurryMs / connection.options.bootstrapBrokers.length), requestTimeout: hurryMs }
-    this.#admin = new Admin({ ...connection.options, ...pace })
+      // Bootstrap brokers are contacted in turn: an unresponsive first one must leave time for the next.
+      : { retries: 0, timeout: probeMs, requestTimeout: probeMs, connectTimeout: Math.ceil(probeMs / options.bootstrapBrokers.length) }
+    this.#admin = new Admin({ ...options, ...limits })
     this.#admin.on('error', () => {})
   }
 
+  /** undefined if the topic does not exist. */
   async describeTopic (topic: string): Promise<TopicDescription | undefined> {
-    const found = await this.#do({ action: 'look at the topic', topic }, () => findTopic(this.#admin, topic))
+    const found = await this.#do({ action: 'describe the topic', topic }, () => findTopic(this.#admin, topic))
     return found && { id: found.id, partitions: found.partitions.length, replicas: found.partitions[0]?.replicas.length ?? 0 }
   }
 
-  /** The settings that are in force, defaults included. */
+  /** The effective configuration, including defaults. */
   async topicConfigs (topic: string): Promise<TopicConfigs> {
-    const [described] = await this.#do({ action: 'read the settings of the topic', topic }, () =>
+    const [described] = await this.#do({ action: 'read the configuration of the topic', topic }, () =>
       this.#admin.describeConfigs({ resources: [{ resourceType: RESOURCE_TOPIC, resourceName: topic, configurationKeys: null }] }))
     return Object.fromEntries((described?.configs ?? []).map(({ name, value }) => [name, value ?? '']))
   }
 
-  /** Creates a topic that must not exist yet and waits until all its partitions answer. */
+  /** Creates a topic and waits until all its partitions respond. Error if it exists: KAFKA_TOPIC_EXISTS. */
   async createTopic (topic: string, spec: TopicSpec): Promise<TopicDescription> {
     await this.#do({ action: 'create the topic', topic }, () => this.#create(topic, spec))
     return await this.#settled(topic, undefined)
   }
 
-  /** Deletes a topic, if it exists, and waits until it is gone. Returns whether it existed. */
+  /**
+   * Creates the topic if it does not exist, and waits until all its partitions respond. Leaves an existing topic unchanged, including
+   * one that another process creates at the same time. Needs permission to create topics only if the topic is missing.
+   * @returns the topic, and whether this call created it
+   */
+  async ensureTopic (topic: string, spec: TopicSpec): Promise<TopicDescription & { readonly created: boolean }> {
+    const existing = await this.describeTopic(topic)
+    if (existing !== undefined) return { ...existing, created: false }
+    try {
+      return { ...await this.createTopic(topic, spec), created: true }
+    } catch (error) {
+      if (!hasProtocolError(error, 'TOPIC_ALREADY_EXISTS')) throw error
+      return { ...await this.#settled(topic, undefined), created: false }
+    }
+  }
+
+  /** Deletes the topic if it exists and waits until it is deleted. Returns whether it existed. */
   async deleteTopic (topic: string): Promise<boolean> {
     const before = await this.describeTopic(topic)
     if (before === undefined) return false
@@ -88,11 +107,11 @@ export class KafkaAdmin {
         if (!hasProtocolError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) throw error
       })
     })
-    await this.#until(topic, 'be deleted', async () => (await this.describeTopic(topic))?.id !== before.id)
+    await this.#until(topic, 'be deleted', async () => (await this.describeTopic(topic))?.id !== before.id || undefined)
     return true
   }
 
-  /** Deletes the topic if it exists, creates it with these settings and waits until the new one answers everywhere. */
+  /** Deletes the topic if it exists, creates it with this configuration and waits until all partitions of the new one respond. */
   async recreateTopic (topic: string, spec: TopicSpec): Promise<TopicDescription> {
     const before = await this.describeTopic(topic)
     await this.deleteTopic(topic)
@@ -101,15 +120,15 @@ export class KafkaAdmin {
         await this.#do({ action: 'create the topic', topic }, () => this.#create(topic, spec))
         return true
       } catch (error) {
-        // A broker may still be deleting the old one.
-        if (hasProtocolError(error, 'TOPIC_ALREADY_EXISTS')) return false
+        // A broker may still be deleting the old topic.
+        if (hasProtocolError(error, 'TOPIC_ALREADY_EXISTS')) return undefined
         throw error
       }
     })
     return await this.#settled(topic, before?.id)
   }
 
-  /** Id, partitions and offsets; undefined where the topic does not exist. Offsets and id belong together. */
+  /** Id and offsets of the topic, guaranteed to belong together; undefined if the topic does not exist. */
   async snapshot (topic: string): Promise<TopicSnapshot | undefined> {
     for (;;) {
       const before = await this.describeTopic(topic)
@@ -119,30 +138,23 @@ export class KafkaAdmin {
         const end = await this.#offsets(topic, before.partitions, LATEST)
         if ((await this.describeTopic(topic))?.id === before.id) return { topic, id: before.id, partitions: before.partitions, start, end }
       } catch (error) {
-        // Recreated in between: look again.
+        // If the topic was recreated in between, the next round reads the new one.
         if ((await this.describeTopic(topic))?.id === before.id) throw error
       }
     }
   }
 
-  /** Offset of the next record, by partition. */
+  /** Last stable offset, by partition. */
   async endOffsets (topic: string): Promise<bigint[]> {
     return await this.#offsets(topic, await this.#partitions(topic), LATEST)
   }
 
-  /** First offset kept, by partition. */
+  /** First available offset, by partition. */
   async startOffsets (topic: string): Promise<bigint[]> {
     return await this.#offsets(topic, await this.#partitions(topic), EARLIEST)
   }
 
-  /** Whether no partition keeps a record. */
-  async isEmpty (topic: string): Promise<boolean> {
-    const found = await this.snapshot(topic)
-    if (found === undefined) throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot count records: the topic does not exist', { where: this.#where(topic) })
-    return found.end.every((end, partition) => end <= found.start[partition]!)
-  }
-
-  /** Records that the group has not committed, by topic; where it committed nothing, all that are kept. Topics that do not exist count 0. */
+  /** Uncommitted records by topic. Partitions without a committed offset count in full. Missing topics count 0. */
   async groupLag (group: string, topics: readonly string[]): Promise<Map<string, bigint>> {
     const lag = new Map<string, bigint>()
     for (const topic of topics) {
@@ -161,14 +173,14 @@ export class KafkaAdmin {
     return lag
   }
 
-  /** Committed offsets of a group, by partition. */
+  /** Committed offsets of a group, by partition; undefined for partitions without one. */
   async committed (group: string, topic: string, partitions?: number): Promise<Array<bigint | undefined>> {
     const count = partitions ?? await this.#partitions(topic)
-    const [answer] = await this.#do({ action: `read the offsets of group ${group}`, topic, group }, () => this.#admin.listConsumerGroupOffsets({
-      groups: [{ groupId: group, topics: [{ name: topic, partitionIndexes: Array.from({ length: count }, (_, index) => index) }] }]
-    }))
+    const partitionIndexes = Array.from({ length: count }, (_, index) => index)
+    const [response] = await this.#do({ action: `read the offsets of group ${group}`, topic, group }, () =>
+      this.#admin.listConsumerGroupOffsets({ groups: [{ groupId: group, topics: [{ name: topic, partitionIndexes }] }] }))
     const offsets = new Array<bigint | undefined>(count).fill(undefined)
-    for (const { partitionIndex, committedOffset } of answer?.topics.find(({ name }) => name === topic)?.partitions ?? []) {
+    for (const { partitionIndex, committedOffset } of response?.topics.find(({ name }) => name === topic)?.partitions ?? []) {
       if (committedOffset >= 0n) offsets[partitionIndex] = committedOffset
     }
     return offsets
@@ -186,57 +198,48 @@ export class KafkaAdmin {
 
   async #partitions (topic: string): Promise<number> {
     const found = await this.describeTopic(topic)
-    if (found === undefined) throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot read its offsets: the topic does not exist', { where: this.#where(topic) })
-    return found.partitions
+    if (found !== undefined) return found.partitions
+    throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot read the offsets of the topic: it does not exist', { where: this.#where(topic) })
   }
 
   async #offsets (topic: string, partitions: number, timestamp: bigint): Promise<bigint[]> {
-    const [answer] = await this.#do({ action: 'read the offsets of the topic', topic }, () => this.#admin.listOffsets({
+    const [response] = await this.#do({ action: 'read the offsets of the topic', topic }, () => this.#admin.listOffsets({
       topics: [{ name: topic, partitions: Array.from({ length: partitions }, (_, partitionIndex) => ({ partitionIndex, timestamp })) }],
       isolationLevel: READ_COMMITTED
     }))
     const offsets = new Array<bigint>(partitions).fill(0n)
-    for (const { partitionIndex, offset } of answer?.partitions ?? []) offsets[partitionIndex] = offset
+    for (const { partitionIndex, offset } of response?.partitions ?? []) offsets[partitionIndex] = offset
     return offsets
   }
 
-  /** Waits until a topic other than `oldId` has a leader for each partition, and each answers. */
+  /** Waits until the topic has an id other than `oldId` and a leader for each partition, and all of them respond. */
   async #settled (topic: string, oldId: string | undefined): Promise<TopicDescription> {
-    let settled: TopicDescription | undefined
-    await this.#until(topic, 'have a leader for every partition', async () => {
+    return await this.#until(topic, 'have a leader for every partition', async () => {
       const found = await findTopic(this.#admin, topic)
-      if (found === undefined || found.id === oldId || found.partitions.some(({ leader }) => leader < 0)) return false
+      if (found === undefined || found.id === oldId || found.partitions.some(({ leader }) => leader < 0)) return undefined
       await this.#offsets(topic, found.partitions.length, LATEST)
-      settled = { id: found.id, partitions: found.partitions.length, replicas: found.partitions[0]?.replicas.length ?? 0 }
-      return true
+      return { id: found.id, partitions: found.partitions.length, replicas: found.partitions[0]?.replicas.length ?? 0 }
     }, true)
-    return settled!
   }
 
-  /** Polls until the brokers agree; errors count as "not yet" only where `forgiving` and the clock allows. */
-  async #until (topic: string, what: string, done: () => Promise<boolean>, forgiving = false): Promise<void> {
-    const deadline = Date.now() + this.#patience
-    let last: unknown
-    for (;;) {
-      try {
-        if (await done()) return
-      } catch (error) {
-        const mapped = mapKafkaError(error, { action: `wait for the topic to ${what}`, topic, brokers: this.#connection.brokers, way: this.#connection.way })
-        if (!forgiving || !(mapped.retryable || mapped.code === 'KAFKA_TOPIC_MISSING')) throw mapped
-        last = mapped
-      }
-      if (Date.now() >= deadline) {
-        throw kafkaErrors.KAFKA_TIMEOUT(`the topic did not ${what} within ${this.#patience / 1000} s`, { where: this.#where(topic), cause: last })
-      }
-      await sleep(POLL_MS)
-    }
+  /** Polls until `done` returns a value. An error ends the wait, unless `tolerant` and the error may pass. */
+  async #until<T> (topic: string, what: string, done: () => Promise<T | undefined>, tolerant = false): Promise<T> {
+    const notYet = kafkaErrors.KAFKA_TIMEOUT(`the topic did not ${what} within ${SETTLE_MS / 1000} s`, { where: this.#where(topic) })
+    return await persist(async () => {
+      const result = await this.#do({ action: `wait for the topic to ${what}`, topic }, done)
+      if (result === undefined) throw notYet
+      return result
+    }, {
+      attempts: Infinity, baseMs: POLL_MS, maxMs: POLL_MS, deadline: Date.now() + SETTLE_MS,
+      retryable: error => error === notYet || (tolerant && (isRetryable(error) || codeOf(error) === 'KAFKA_TOPIC_MISSING'))
+    })
   }
 
-  async #do<T> (doing: Omit<KafkaDoing, 'brokers'>, work: () => Promise<T>): Promise<T> {
+  async #do<T> (operation: Omit<KafkaOperation, 'brokers'>, work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      throw mapKafkaError(error, { ...doing, brokers: this.#connection.brokers, way: this.#connection.way })
+      throw mapKafkaError(error, { ...operation, brokers: this.#connection.brokers, authState: this.#connection.authState })
     }
   }
 

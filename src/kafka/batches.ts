@@ -1,8 +1,8 @@
-// Puts records into batches that brokers accept: per partition at most so many bytes each, in order; and batches of several partitions into
-// sends of bounded size, so that the order within each partition is kept when the sends go out one after the other.
+// Groups records into batches that brokers accept: one partition each, at most `limit` bytes, in order. Groups the batches of several
+// partitions into sends of bounded size. Order within a partition is preserved if the sends are made sequentially.
 import { type OutgoingRecord, recordBytes } from './record.ts'
 
-/** A record with everything decided. */
+/** A record with topic, partition and timestamp resolved. */
 export interface AddressedRecord {
   readonly topic: string
   readonly partition: number
@@ -10,62 +10,63 @@ export interface AddressedRecord {
   readonly record: OutgoingRecord
 }
 
-interface Lane {
-  readonly chunks: AddressedRecord[][]
+interface PartitionBatches {
+  readonly batches: AddressedRecord[][]
+  /** Bytes of the last batch. */
   bytes: number
 }
 
-/** Header of a batch. */
+/** Header of a record batch (format v2). */
 const BATCH_OVERHEAD = 61
-/** Length, attributes, deltas and counts of a record, at most; each header has two lengths more. */
+/** Upper bound for length, attributes, deltas and counts of a record; each header adds two lengths. */
 const RECORD_OVERHEAD = 36
 const HEADER_OVERHEAD = 10
 const MAX_SEND_BYTES = 8 * 1024 * 1024
-/** The library encodes the time between records of one batch wrongly from 2^30 ms (12 days) on: such records go in batches of their own. */
+/** The library encodes timestamp deltas from 2^30 ms (12 days) on incorrectly: such records go into separate batches. */
 const MAX_SPAN_MS = 2n ** 30n - 1n
 
-/** Bytes that a record takes alone in a batch, uncompressed; a few too many rather than too few. */
+/** Size of a batch with this record only, uncompressed; an upper bound. */
 export function batchBytes (record: OutgoingRecord): number {
   return BATCH_OVERHEAD + sizeOf(record)
 }
 
 export class Batches {
-  readonly #lanes = new Map<string, Lane>()
+  readonly #partitions = new Map<string, PartitionBatches>()
 
-  /** Adds a record behind those of its partition; `limit` is what one batch of it may hold, in bytes. */
+  /** Appends a record to its partition. `limit` is the maximum size of a batch for that partition, in bytes. */
   add (addressed: AddressedRecord, limit: number): void {
     const key = `${addressed.topic}/${addressed.partition}`
-    let lane = this.#lanes.get(key)
-    if (lane === undefined) {
-      lane = { chunks: [[]], bytes: BATCH_OVERHEAD }
-      this.#lanes.set(key, lane)
+    let partition = this.#partitions.get(key)
+    if (partition === undefined) {
+      partition = { batches: [[]], bytes: BATCH_OVERHEAD }
+      this.#partitions.set(key, partition)
     }
     const size = sizeOf(addressed.record)
-    const first = lane.chunks.at(-1)![0]
-    if (first !== undefined && (lane.bytes + size > limit || span(addressed.timestamp, first.timestamp) > MAX_SPAN_MS)) {
-      lane.chunks.push([])
-      lane.bytes = BATCH_OVERHEAD
+    const first = partition.batches.at(-1)![0]
+    if (first !== undefined && (partition.bytes + size > limit || span(addressed.timestamp, first.timestamp) > MAX_SPAN_MS)) {
+      partition.batches.push([])
+      partition.bytes = BATCH_OVERHEAD
     }
-    lane.bytes += size
-    lane.chunks.at(-1)!.push(addressed)
+    partition.bytes += size
+    partition.batches.at(-1)!.push(addressed)
   }
 
-  /** The next batch of each partition in one send, and so on, while a send stays small. */
+  /** Sends in order: the first batch of each partition, then the second ones, and so on, split at MAX_SEND_BYTES. */
   sends (): AddressedRecord[][] {
-    const lanes = [...this.#lanes.values()].map(lane => lane.chunks)
+    const partitions = [...this.#partitions.values()].map(partition => partition.batches)
     const sends: AddressedRecord[][] = []
-    for (let round = 0; lanes.some(chunks => chunks.length > round); round++) {
+    for (let round = 0; partitions.some(batches => batches.length > round); round++) {
       let send: AddressedRecord[] = []
       let bytes = 0
-      for (const chunks of lanes) {
-        const chunk = chunks[round] ?? []
-        const size = chunk.reduce((sum, { record }) => sum + sizeOf(record), 0)
+      for (const batches of partitions) {
+        const batch = batches[round] ?? []
+        const size = batch.reduce((sum, { record }) => sum + sizeOf(record), 0)
         if (send.length > 0 && bytes + size > MAX_SEND_BYTES) {
           sends.push(send)
           send = []
           bytes = 0
         }
-        send.push(...chunk)
+        send.push(...batch)
         bytes += size
       }
       if (send.length > 0) sends.push(send)

@@ -1,70 +1,71 @@
-// Sees what becomes of connections, which the library tells nobody: that a request failed because of what the socket had said before (with TLS
-// 1.3 a broker refuses a certificate only after the handshake), which broker and which request it was, and whether this way in has ever worked.
-// Errors of the library are marked with that; `mapKafkaError` makes sentences of it. A second failure of the same connection, which nobody in the
-// library listens to and which would end the process, is heard here too.
+// Records why connections fail, which the client library does not report: the socket error behind a failed request (with TLS 1.3 a broker
+// rejects a client certificate only after the handshake), the broker, the request, and whether brokers ever accepted this client.
+// `mapKafkaError` turns this into messages. Also handles late socket errors, which the library leaves unhandled and would end the process.
 import { instancesChannel, protocolAPIsById, type Connection } from '@platformatic/kafka'
 import type { X509Certificate } from 'node:crypto'
 
-/** Whose connections they are, and how they have gone. */
-export interface WayIn {
+/** How a client authenticates, and how the brokers have responded so far. One per `KafkaConnection`. */
+export interface AuthState {
   readonly tls: boolean
   readonly scram: boolean
   readonly user: string | undefined
-  /** Path of the file with authorities that we trust; undefined for the system's. */
+  /** Path of the trusted CA certificates; undefined: the default ones of Node.js. */
   readonly serverCa: string | undefined
+  /** Path of the client certificate. */
   readonly clientCert: string | undefined
-  /** The certificate that we show. */
-  readonly own: X509Certificate | undefined
-  /** Whether a broker has ever done something for us. */
-  entered: boolean
-  /** Since when each broker refuses us, and when it did last, by performance.now(). */
-  readonly refusals: Map<string, { readonly since: number, readonly last: number }>
-  /** How long a broker that refuses us is asked again, where we were in before, in ms. */
+  /** The client certificate now in use. */
+  readonly certificate: X509Certificate | undefined
+  /** Whether any broker has ever served a request other than the handshake. */
+  accepted: boolean
+  /** First and last rejection of the current series by broker, by performance.now(). */
+  readonly rejections: Map<string, { readonly since: number, readonly last: number }>
+  /** How long rejections are retryable once a broker has accepted this client, in ms. */
   readonly graceMs: number
 }
 
-/** Of one failure. */
-export interface Circumstances {
-  readonly way: WayIn
+/** What is known about one failed connection or request. */
+export interface FailureContext {
+  readonly authState: AuthState
   /** host:port */
   readonly broker: string
-  /** `Metadata`, `Produce`, ...: what was asked when it failed; undefined where the connection was not made yet. */
+  /** The request that failed: `Metadata`, `Produce`, ...; undefined if the connection was not established. */
   readonly request: string | undefined
-  /** Whether the broker answered anything on this connection. */
-  readonly answered: boolean
-  /** What the socket said, if it did. */
+  /** Whether the broker responded to any request on this connection. */
+  readonly responded: boolean
+  /** The earlier error of the socket or the handshake, if any. */
   readonly reason: Error | undefined
 }
 
-/** What brokers answer before they know who asks. */
-const greetings = new Set(['SaslHandshake', 'ApiVersions', 'SaslAuthenticate'])
-const seen = new WeakMap<Error, Circumstances>()
-let watching = false
+/** Requests that brokers serve before authentication. */
+const handshakeRequests = new Set(['SaslHandshake', 'ApiVersions', 'SaslAuthenticate'])
+const contexts = new WeakMap<Error, FailureContext>()
+let tracking = false
 
-/** From now on; once is enough. */
-export function watchConnections (): void {
-  if (watching) return
-  watching = true
+/** Tracks all connections made from now on. Idempotent. */
+export function trackConnections (): void {
+  if (tracking) return
+  tracking = true
   instancesChannel.subscribe(message => {
     const { type, instance } = message as { readonly type: string, readonly instance: Connection }
-    if (type === 'connection' && isWayIn(instance.context)) watch(instance, instance.context)
+    if (type === 'connection' && isAuthState(instance.context)) track(instance, instance.context)
   })
 }
 
-/** How that error came about. */
-export function circumstancesOf (error: Error): Circumstances | undefined {
-  return seen.get(error)
+/** What is known about the failure behind this error. */
+export function failureContextOf (error: Error): FailureContext | undefined {
+  return contexts.get(error)
 }
 
-function watch (connection: Connection, way: WayIn): void {
+function track (connection: Connection, authState: AuthState): void {
   let reason: Error | undefined
-  let answered = false
-  const note = (error: Error, request: string | undefined): void => {
-    if (!seen.has(error)) seen.set(error, { way, broker: `${connection.host}:${connection.port}`, request, answered, reason })
+  let responded = false
+  const record = (error: Error, request: string | undefined): void => {
+    if (contexts.has(error)) return
+    contexts.set(error, { authState, broker: `${connection.host}:${connection.port}`, request, responded, reason })
   }
   connection.on('error', (error: Error) => {
-    plainly(error.cause)
-    note(error, undefined)
+    simplifyOpenSslError(error.cause)
+    record(error, undefined)
     reason ??= error
   })
   const send = connection.send.bind(connection) as (...args: unknown[]) => void
@@ -72,17 +73,17 @@ function watch (connection: Connection, way: WayIn): void {
     const request = protocolAPIsById[args[0] as keyof typeof protocolAPIsById] as string | undefined
     const callback = args.at(-1) as (error: Error | null, payload: unknown) => void
     args[args.length - 1] = (error: Error | null, payload: unknown): void => {
-      // A refusal of a request is an answer too.
+      // An error response is a response too.
       if (error === null || (error as { code?: string }).code === 'PLT_KFK_RESPONSE') {
-        answered = true
-        if (!greetings.has(request ?? '')) {
-          way.entered = true
-          way.refusals.delete(`${connection.host}:${connection.port}`)
+        responded = true
+        if (!handshakeRequests.has(request ?? '')) {
+          authState.accepted = true
+          authState.rejections.delete(`${connection.host}:${connection.port}`)
         }
       }
       if (error !== null) {
-        note(error, request)
-        // What the greeting failed with is dropped by the library, which then only says that the connection is closed.
+        record(error, request)
+        // The library drops the error of a failed handshake and then reports only that the connection is closed.
         if (error.message !== 'Connection closed') reason ??= error
       }
       callback(error, payload)
@@ -91,12 +92,12 @@ function watch (connection: Connection, way: WayIn): void {
   }) as Connection['send']
 }
 
-/** OpenSSL's messages begin with addresses of its own memory; its reason says all that a user can use. */
-function plainly (error: unknown): void {
+/** Replaces an OpenSSL message, which starts with a memory address, with its `reason`. */
+function simplifyOpenSslError (error: unknown): void {
   const reason = (error as { reason?: unknown } | undefined)?.reason
   if (error instanceof Error && typeof reason === 'string' && /^[0-9A-F]+:error:/.test(error.message)) error.message = reason
 }
 
-function isWayIn (context: unknown): context is WayIn {
-  return typeof context === 'object' && context !== null && 'refusals' in context
+function isAuthState (context: unknown): context is AuthState {
+  return typeof context === 'object' && context !== null && 'rejections' in context
 }

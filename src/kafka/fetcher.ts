@@ -8,7 +8,7 @@ import type { KafkaConnection } from './connection.ts'
 import { kafkaErrors, mapKafkaError, nestedErrors } from './errors.ts'
 import { Feed, type FeedStart } from './partition-buffer.ts'
 import type { KafkaRecord } from './record.ts'
-import { ruleRefusal } from './access-errors.ts'
+import { aclFailure } from './access-errors.ts'
 import { findTopic, type FoundTopic } from './topic-lookup.ts'
 
 type FetchResponse = fetchV17.FetchResponse
@@ -214,8 +214,8 @@ export class Fetcher {
       feed.paused = true
       this.#options.onOutOfRange(feed)
     } else if (errorCode === TOPIC_AUTHORIZATION_FAILED) {
-      const { brokers, way } = this.#options.connection
-      const { why, hint } = ruleRefusal('TOPIC_AUTHORIZATION_FAILED', { way, request: 'Fetch' }, { topic: feed.topic })
+      const { brokers, authState } = this.#options.connection
+      const { why, hint } = aclFailure('TOPIC_AUTHORIZATION_FAILED', { authState, request: 'Fetch' }, { topic: feed.topic })
       this.#options.onFatal(kafkaErrors.KAFKA_NOT_AUTHORISED(`cannot read ${feed.topic}: ${why}`, { where: `${feed.topic} at ${brokers}`, hint }))
     } else {
       // A leader that moved, a topic that is gone or too new: the metadata will tell, a little later.
@@ -233,7 +233,7 @@ export class Fetcher {
 
   #failed (error: unknown): void {
     const topics = [...new Set(this.#order.map(feed => feed.topic))].join(',')
-    const mapped = mapKafkaError(error, { action: `read ${topics}`, brokers: this.#options.connection.brokers, way: this.#options.connection.way })
+    const mapped = mapKafkaError(error, { action: `read ${topics}`, brokers: this.#options.connection.brokers, authState: this.#options.connection.authState })
     const { giveUpAfterMs } = this.#options
     if (!mapped.retryable || (giveUpAfterMs !== undefined && Date.now() - this.#lastAnswer > giveUpAfterMs)) {
       this.#options.onFatal(mapped)

@@ -206,7 +206,7 @@ export class GroupMember {
 
   #map (error: unknown, action: string): AlertStreamError {
     const { group, connection } = this.#options
-    return mapKafkaError(error, { action: action === 'join' ? `join group ${group}` : `${action} (group ${group})`, group, brokers: connection.brokers, way: connection.way })
+    return mapKafkaError(error, { action: action === 'join' ? `join group ${group}` : `${action} (group ${group})`, group, brokers: connection.brokers, authState: connection.authState })
   }
 }
 

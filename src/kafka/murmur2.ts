@@ -1,11 +1,16 @@
-// Kafka's default partitioner for keyed records, equal to the Java client's: (murmur2(key) & 0x7fffffff) mod partitions. Any client that
-// uses the default thus finds the same key in the same partition. The client library's own default masks the sign otherwise, so differs.
+// Kafka's default partitioner for keyed records, as in the Java client: (murmur2(key) & 0x7fffffff) mod partitions. All clients with this
+// partitioner use the same partition for a key. The default partitioner of the client library masks the sign differently.
 
 const SEED = 0x9747b28c | 0
 const M = 0x5bd1e995 | 0
 
-/** The 32-bit murmur2 hash that Kafka uses, signed as in Java. */
-export function murmur2 (data: Uint8Array): number {
+/** The partition of a key in a topic of `partitions` partitions. */
+export function partitionFor (key: Uint8Array, partitions: number): number {
+  return (murmur2(key) & 0x7fffffff) % partitions
+}
+
+/** 32-bit murmur2, signed as in Java (org.apache.kafka.common.utils.Utils). */
+function murmur2 (data: Uint8Array): number {
   const length = data.length
   let hash = SEED ^ length
   let index = 0
@@ -24,9 +29,4 @@ export function murmur2 (data: Uint8Array): number {
   hash ^= hash >>> 13
   hash = Math.imul(hash, M)
   return hash ^ (hash >>> 15)
-}
-
-/** The partition of a key among `partitions`. */
-export function partitionFor (key: Uint8Array, partitions: number): number {
-  return (murmur2(key) & 0x7fffffff) % partitions
 }

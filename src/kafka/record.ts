@@ -1,14 +1,14 @@
-// A Kafka record as the rest of the program sees it: bytes and bigints, nothing decoded. Order and duplicates of headers are kept, and null
-// keys, values and header values stay apart from empty ones. Each record owns its bytes, so that holding one never holds a whole fetch.
+// A Kafka record as raw bytes and bigints, not decoded. Order and duplicates of headers are preserved, and null keys, values and header
+// values are distinct from empty ones. Each record owns its bytes: holding a record does not retain the fetch response.
 
-/** One header; Kafka allows the same name more than once and a null value. */
+/** One header. Kafka allows repeated names and null values. */
 export type KafkaHeader = readonly [name: Buffer, value: Buffer | null]
 
 export interface KafkaRecord {
   readonly topic: string
   readonly partition: number
   readonly offset: bigint
-  /** Milliseconds since 1970: the producer's, or the broker's where the topic says LogAppendTime. */
+  /** Milliseconds since 1970, set by the producer, or by the broker if the topic uses LogAppendTime. */
   readonly timestamp: bigint
   readonly key: Buffer | null
   /** null is a tombstone. */
@@ -16,11 +16,11 @@ export interface KafkaRecord {
   readonly headers: readonly KafkaHeader[]
 }
 
-/** What a sink is given to produce. */
+/** A record to produce. */
 export interface OutgoingRecord {
-  /** Default: the sink's topic. */
+  /** Default: the topic of the sink. */
   readonly topic?: string | undefined
-  /** Default: by the key, as Java's client does; without a key, partitions take turns by batch. */
+  /** Default: by the key, as in the Java client. Without a key, each batch goes to the next partition. */
   readonly partition?: number | undefined
   readonly key: Buffer | null
   readonly value: Buffer | null
@@ -34,7 +34,7 @@ export function position (record: Pick<KafkaRecord, 'topic' | 'partition' | 'off
   return `${record.topic}[${record.partition}]@${record.offset}`
 }
 
-/** The last header of that name as UTF-8 text, as Java's `lastHeader` does; undefined where there is none or it is null. */
+/** The last non-null header of that name as UTF-8 text; undefined if there is none. */
 export function headerText (record: Pick<KafkaRecord, 'headers'>, name: string): string | undefined {
   for (let index = record.headers.length - 1; index >= 0; index--) {
     const [key, value] = record.headers[index]!
@@ -43,12 +43,10 @@ export function headerText (record: Pick<KafkaRecord, 'headers'>, name: string):
   return undefined
 }
 
-/** A header from text. */
 export function textHeader (name: string, value: string): KafkaHeader {
   return [Buffer.from(name), Buffer.from(value)]
 }
 
-/** Whether a value of unknown kind is a KafkaRecord. */
 export function isKafkaRecord (value: unknown): value is KafkaRecord {
   const record = value as Partial<KafkaRecord> | null
   return typeof record === 'object' && record !== null && typeof record.topic === 'string' && typeof record.partition === 'number' &&

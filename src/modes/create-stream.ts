@@ -125,14 +125,15 @@ async function prepareTopic (config: Config, admin: KafkaAdmin, host: Host): Pro
     host.log.info({ topic, ...spec }, 'recreating the topic')
     return (await admin.recreateTopic(topic, spec)).partitions
   }
-  const snapshot = await admin.snapshot(topic)
-  if (snapshot === undefined) {
-    host.log.info({ topic, ...spec }, 'creating the topic')
-    return (await admin.createTopic(topic, spec)).partitions
+  const { created, partitions } = await admin.ensureTopic(topic, spec)
+  if (created) {
+    host.log.info({ topic, ...spec }, 'created the topic')
+    return partitions
   }
-  const records = snapshot.end.reduce((sum, end, partition) => sum + Number(end - (snapshot.start[partition] ?? 0n)), 0)
+  const snapshot = await admin.snapshot(topic)
+  const records = snapshot?.end.reduce((sum, end, partition) => sum + Number(end - (snapshot.start[partition] ?? 0n)), 0) ?? 0
   if (records > 0) throw modeErrors.TOPIC_NOT_EMPTY(`the topic holds ${records} records already`, { where: `${topic} at ${config.broker.join(',')}` })
-  return snapshot.partitions
+  return partitions
 }
 
 /** max.message.bytes of the topic; no limit where this user may not ask (the brokers will say then). */

@@ -7,7 +7,7 @@ import { KafkaAdmin } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import type { OutgoingRecord } from '../kafka/record.ts'
-import { AlertStreamError, createGraph, noRetry, patientRetry, silent, type Logger } from '../pipeline/index.ts'
+import { createGraph, noRetry, patientRetry, silent, type Logger } from '../pipeline/index.ts'
 import { burstProfile, DMTN_149, fastProfile, offsetsProfile, type Profile } from '../simulator/profiles.ts'
 import { replayErrors, replaySource, type PassReport, type ReplayRecord } from '../simulator/replay-source.ts'
 import { PassSeconds, sleepUntil } from '../simulator/ticks.ts'
@@ -103,18 +103,15 @@ export function passLine ({ pass, alerts, bytes, seconds, lateSeconds, interrupt
 async function checkDestination (config: Config, connection: KafkaConnection, host: Host): Promise<void> {
   const admin = new KafkaAdmin(connection)
   try {
-    if (await admin.describeTopic(config.dstTopic) !== undefined) return
-    if (!config.createDstTopic) {
+    if (config.createDstTopic) {
+      const spec = destinationSpec(config)
+      const { created } = await admin.ensureTopic(config.dstTopic, spec)
+      if (created) host.log.info({ topic: config.dstTopic, ...spec }, 'created the destination topic')
+    } else if (await admin.describeTopic(config.dstTopic) === undefined) {
       throw kafkaErrors.KAFKA_TOPIC_MISSING('the destination topic does not exist', {
         where: `${config.dstTopic} at ${connection.brokers}`, hint: 'Create it, give --create-dst-topic, or correct --dst-topic.'
       })
     }
-    const spec = destinationSpec(config)
-    await admin.createTopic(config.dstTopic, spec)
-    host.log.info({ topic: config.dstTopic, ...spec }, 'created the destination topic')
-  } catch (error) {
-    // Another player was quicker.
-    if (!(error instanceof AlertStreamError) || error.code !== 'KAFKA_TOPIC_EXISTS') throw error
   } finally {
     await admin.close()
   }
@@ -137,7 +134,7 @@ export default mode({
       passes.add(report, unmodified)
       void host.print(passLine(report, unmodified))
     })
-    const kafka = new KafkaAdmin(connection, { hurryMs: checkLimitMs })
+    const kafka = new KafkaAdmin(connection, { probeMs: checkLimitMs })
     let admin: AdminServer | undefined
     try {
       await runToEnd(graph, host, {

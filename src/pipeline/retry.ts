@@ -11,7 +11,13 @@ export interface RetryPolicy {
   readonly baseMs: number
   /** Longest pause, milliseconds. */
   readonly maxMs: number
+  /** No further attempt after this time, by Date.now(). Default: none. */
+  readonly deadline?: number
+  /** Whether to try again after this error. Default: `isRetryable`. */
+  readonly retryable?: (error: Error) => boolean
 }
+
+const never = new AbortController().signal
 
 /** 6 s of patience on average, 13 s at most: a hiccup. A node that waits for a server gives a longer one of its own. */
 export const defaultRetry: RetryPolicy = { attempts: 8, baseMs: 100, maxMs: 10_000 }
@@ -46,9 +52,10 @@ export function backoffMs (policy: RetryPolicy, attempt: number, random: () => n
 export async function retry<R> (
   call: (attempt: number) => R | Promise<R>, firstError: unknown, policy: RetryPolicy, signal: AbortSignal, onRetry: (error: Error) => void
 ): Promise<{ readonly result: R } | Failure> {
+  const { deadline = Infinity, retryable = isRetryable } = policy
   let error = asError(firstError)
   for (let attempt = 1; ; attempt++) {
-    if (!isRetryable(error) || attempt >= policy.attempts || signal.aborted) return { error, attempts: attempt }
+    if (!retryable(error) || attempt >= policy.attempts || Date.now() >= deadline || signal.aborted) return { error, attempts: attempt }
     onRetry(error)
     try {
       await sleep(backoffMs(policy, attempt), undefined, { signal })
@@ -61,11 +68,13 @@ export async function retry<R> (
 }
 
 /** Calls until it succeeds, for whoever has no node that does it: rejects with what it failed with for good. */
-export async function persist<R> (call: () => R | Promise<R>, policy: RetryPolicy, signal: AbortSignal): Promise<R> {
+export async function persist<R> (
+  call: () => R | Promise<R>, policy: RetryPolicy, signal: AbortSignal = never, onRetry: (error: Error) => void = () => {}
+): Promise<R> {
   try {
     return await call()
   } catch (error) {
-    const outcome = await retry(call, error, policy, signal, () => {})
+    const outcome = await retry(call, error, policy, signal, onRetry)
     if ('error' in outcome) throw outcome.error
     return outcome.result
   }

@@ -1,18 +1,20 @@
-// An Avro object container file as a sink: values in order of arrival, so use it with concurrency 1. The file appears under its name only
-// when the graph has written all of it; otherwise nothing is left behind. A single record is therefore durable only with the whole file.
-import { createContainerWriter, type AlertSchema, type AlertValue, type ContainerWriter, type ContainerWriterOptions } from '../avro/index.ts'
+// Writes values to an Avro object container file, in order of arrival (use concurrency 1). The file appears under its name only when it is
+// complete; otherwise nothing is left. A record is therefore durable only with the complete file.
+import {
+  createContainerWriter, type AlertSchema, type AlertValue, type ContainerWriter, type ContainerWriterOptions
+} from '../avro/index.ts'
 import { asError, type Sink } from '../pipeline/index.ts'
 
 export interface AvroFileSink extends Sink<AlertValue> {
-  /** Whether the file stands complete under its name. */
+  /** Whether the complete file exists under its name. */
   readonly complete: boolean
-  /** Why it does not, where the end of writing it failed. */
+  /** The error of finishing the file, if that failed. */
   readonly failure: Error | undefined
 }
 
-/** @param whole asked at the end, with the number of values written: only if it says so the file is put under its name */
+/** @param isComplete called at close with the number of values written; the file is kept only if it returns true */
 export function avroFileSink (
-  path: string, schema: () => AlertSchema, options: ContainerWriterOptions, whole: (written: number) => boolean
+  path: string, schema: () => AlertSchema, options: ContainerWriterOptions, isComplete: (written: number) => boolean
 ): AvroFileSink {
   let writer: ContainerWriter | undefined
   let complete = false
@@ -26,7 +28,7 @@ export function avroFileSink (
     async write (value) { await writer?.append(value) },
     async close () {
       if (writer === undefined) return
-      if (!whole(writer.count)) return await writer.abort()
+      if (!isComplete(writer.count)) return await writer.abort()
       try {
         await writer.close()
         complete = true

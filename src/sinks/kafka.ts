@@ -1,14 +1,14 @@
-// Produces batches to Kafka. A write resolves only when every record is acknowledged by all in-sync replicas (acks is given with each send,
-// because the library ignores it elsewhere). Batches are split by partition and bytes, so that none exceeds what the topic takes. Order
-// within a partition is that of the values, within a batch and across calls made one after the other. An outage is waited out for a bounded
-// time; what was sent again after a lost answer may then be in the topic twice, unless the producer is idempotent.
+// Produces batches to Kafka. A write resolves when all in-sync replicas have acknowledged every record. Batches are split by partition and
+// size. Order within a partition is preserved, within a batch and across sequential writes. Outages are retried up to the delivery timeout;
+// a retry may duplicate records unless the producer is idempotent.
 import { Producer, type ProduceResult, type SendOptions } from '@platformatic/kafka'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AlertStreamError } from '../pipeline/errors.ts'
+import { codeOf } from '../pipeline/index.ts'
 import type { BatchSink, NodeContext } from '../pipeline/node.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { type AddressedRecord, batchBytes, Batches } from '../kafka/batches.ts'
-import { isRetryable } from '../pipeline/retry.ts'
+import { isRetryable, persist } from '../pipeline/retry.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { kafkaErrors, mapKafkaError, nestedErrors } from '../kafka/errors.ts'
 import { partitionFor } from '../kafka/murmur2.ts'
@@ -17,51 +17,53 @@ import { findTopic } from '../kafka/topic-lookup.ts'
 
 export interface KafkaSinkOptions {
   readonly connection: KafkaConnection
-  /** For records that name none; it must exist when the sink opens. */
+  /** For records without a topic. It must exist when the sink opens. */
   readonly topic?: string | undefined
-  /** No duplicates by retries, at the price of one request in flight. Default false. */
+  /** Retries cause no duplicates, but only one request is in flight at a time. Default false. */
   readonly idempotent?: boolean | undefined
-  /** Bytes of one batch for one partition. Default: what the topic allows (max.message.bytes), else 1 MB. */
+  /** Maximum bytes of a batch for one partition. Default: max.message.bytes of the topic, or 1 MiB if it cannot be read. */
   readonly maxBatchBytes?: number | undefined
   readonly compression?: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd' | undefined
-  /** How long a batch may wait for the brokers, in ms. Default 120,000. */
+  /** Time limit for the acknowledgement of a batch, in ms. Default 120,000. */
   readonly deliveryTimeoutMs?: number | undefined
 }
 
-/** What the brokers acknowledged so far. */
-interface KafkaSinkStats {
-  readonly records: number
-  readonly bytes: number
-  readonly sends: number
-}
-
 export interface KafkaSink extends BatchSink<OutgoingRecord> {
-  stats (): KafkaSinkStats
+  /** Acknowledged records. */
+  stats (): { readonly records: number, readonly bytes: number, readonly sends: number }
 }
 
-/** Kafka's own default of max.message.bytes. */
+/** Maximum bytes of a batch; `known` if the broker reported it. */
+interface BatchLimit {
+  readonly bytes: number
+  readonly known: boolean
+}
+
+/** Kafka's default for max.message.bytes. */
 const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588
 const RETRY_DELAY_MS = 500
+/** How long a missing topic is retried: brokers learn of a new topic one after the other. */
 const MISSING_TOPIC_MS = 5000
 const ALL_IN_SYNC = -1
 
 /**
- * Errors: KAFKA_MESSAGE_TOO_LARGE (one record exceeds the topic's limit, both sizes named), KAFKA_TOPIC_MISSING, KAFKA_PARTITION_MISSING,
- * KAFKA_UNREACHABLE, KAFKA_TIMEOUT (not acknowledged in time), KAFKA_NOT_ENOUGH_REPLICAS, KAFKA_NOT_AUTHORISED
- * (fatal where the sink has one topic only), and those of being refused, which are fatal (docs/access.md).
+ * Errors: KAFKA_MESSAGE_TOO_LARGE (names the record size and the limit), KAFKA_TOPIC_MISSING, KAFKA_PARTITION_MISSING, KAFKA_UNREACHABLE,
+ * KAFKA_TIMEOUT (not acknowledged in time), KAFKA_NOT_ENOUGH_REPLICAS, KAFKA_NOT_AUTHORISED (fatal if the sink has a `topic`), and the
+ * access errors of docs/access.md, which are fatal.
  */
 export function kafkaSink (options: KafkaSinkOptions): KafkaSink {
-  return new ProducingSink(options)
+  return new ProducerSink(options)
 }
 
-class ProducingSink implements KafkaSink {
+class ProducerSink implements KafkaSink {
   readonly kind = 'kafka'
   readonly detail: string | undefined
   readonly #options: KafkaSinkOptions
   readonly #timeout: number
   #producer: Producer | undefined
-  readonly #limits = new Map<string, { bytes: number, known: boolean }>()
-  #turn = 0
+  readonly #limits = new Map<string, BatchLimit>()
+  /** Batches so far, for the partition of records without a key. */
+  #batches = 0
   #records = 0
   #bytes = 0
   #sends = 0
@@ -84,13 +86,12 @@ class ProducingSink implements KafkaSink {
     this.#producer = producer
     if (topic === undefined) return
     try {
-      const found = await this.#mapped(topic, async () => await findTopic(producer, topic))
-      if (found === undefined) throw this.#missing(topic)
+      if (await findTopic(producer, topic) === undefined) throw this.#missing(topic)
       await this.#limit(topic)
     } catch (error) {
-      // A caller whose open failed need not close: the connection must not outlive it.
+      // Callers do not close a sink whose open failed.
       await this.close()
-      throw error
+      throw this.#map(error, topic)
     }
   }
 
@@ -101,7 +102,7 @@ class ProducingSink implements KafkaSink {
     for (const send of sends) await this.#deliver(send, deadline, context.signal)
   }
 
-  stats (): KafkaSinkStats {
+  stats () {
     return { records: this.#records, bytes: this.#bytes, sends: this.#sends }
   }
 
@@ -111,37 +112,40 @@ class ProducingSink implements KafkaSink {
     await producer?.close().catch(() => {})
   }
 
-  /** Decides the partition of each record and puts them into batches; rejects before anything is sent where one cannot go. */
+  /** Assigns partitions and groups the records into sends. Rejects before anything is sent if a record cannot be delivered. */
   async #address (values: readonly OutgoingRecord[], deadline: number, signal: AbortSignal): Promise<AddressedRecord[][]> {
-    const topics = new Map<string, { partitions: number, limit: { bytes: number, known: boolean }, fresh?: boolean }>()
+    const topics = new Map<string, { partitions: number, limit: BatchLimit, refreshed?: boolean }>()
     const batches = new Batches()
     const now = BigInt(Date.now())
-    const turn = this.#turn++
+    const batch = this.#batches++
     for (const record of values) {
       const topic = record.topic ?? this.#options.topic
-      if (topic === undefined) throw kafkaErrors.KAFKA_CONFIG('a record names no topic, and the sink has none')
+      if (topic === undefined) throw new Error('the record has no topic, and the sink has no default topic')
       let known = topics.get(topic)
       if (known === undefined) {
         known = { partitions: await this.#partitions(topic, deadline, signal), limit: await this.#limit(topic) }
         topics.set(topic, known)
       }
       const { partitions } = known
-      const partition = record.partition ?? (record.key === null ? turn % partitions : partitionFor(record.key, partitions))
+      const partition = record.partition ?? (record.key === null ? batch % partitions : partitionFor(record.key, partitions))
       if (partition >= partitions) {
         throw kafkaErrors.KAFKA_PARTITION_MISSING(`partition ${partition} does not exist: the topic has ${partitions}`, { where: topic })
       }
-      const compresses = (this.#options.compression ?? 'none') !== 'none'
-      const exceeds = ({ limit }: { readonly limit: { bytes: number, known: boolean } }): boolean => limit.known && !compresses && recordBytes(record) > limit.bytes
-      if (exceeds(known) && known.fresh !== true) {
-        // It may have been raised since it was asked for, as the error told somebody to.
+      if (this.#exceeds(record, known.limit) && known.refreshed !== true) {
+        // An operator may have raised the limit since it was read, as the hint of this error suggests.
         this.#limits.delete(topic)
         known.limit = await this.#limit(topic)
-        known.fresh = true
+        known.refreshed = true
       }
-      if (exceeds(known)) throw this.#tooLarge(topic, record)
+      if (this.#exceeds(record, known.limit)) throw this.#tooLarge(topic, record)
       batches.add({ topic, partition, timestamp: record.timestamp ?? now, record }, this.#options.maxBatchBytes ?? known.limit.bytes)
     }
     return batches.sends()
+  }
+
+  /** Whether the broker would certainly reject the record. A compressed record may still fit. */
+  #exceeds (record: OutgoingRecord, limit: BatchLimit): boolean {
+    return limit.known && (this.#options.compression ?? 'none') === 'none' && recordBytes(record) > limit.bytes
   }
 
   async #deliver (records: readonly AddressedRecord[], deadline: number, signal: AbortSignal): Promise<void> {
@@ -150,14 +154,15 @@ class ProducingSink implements KafkaSink {
       const result = await this.#bounded(this.#send(records), topic, deadline, signal)
       const acknowledged = new Set((result.offsets ?? []).map(({ topic, partition }) => `${topic}/${partition}`))
       const missed = records.find(({ topic, partition }) => !acknowledged.has(`${topic}/${partition}`))
-      if (missed !== undefined) throw kafkaErrors.KAFKA_TIMEOUT(`no acknowledgement for partition ${missed.partition}`, { where: missed.topic })
+      if (missed !== undefined) throw kafkaErrors.KAFKA_TIMEOUT(`partition ${missed.partition} not acknowledged`, { where: missed.topic })
       this.#count(records)
     } catch (error) {
       const mapped = this.#map(error, topic)
       if (mapped.code !== 'KAFKA_MESSAGE_TOO_LARGE') throw mapped
-      // The limit was not to be known, or was lowered meanwhile. What other partitions acknowledged is not sent again; halves keep the order.
-      const done = acknowledgedIn(error)
-      const [delivered = [], rest = []] = [true, false].map(wanted => records.filter(({ topic, partition }) => done.has(`${topic}/${partition}`) === wanted))
+      // The limit is unknown or was lowered. Partitions that acknowledged are not sent again; halving the rest keeps the order.
+      const done = acknowledgedPartitions(error)
+      const [delivered = [], rest = []] = [true, false].map(wanted =>
+        records.filter(({ topic, partition }) => done.has(`${topic}/${partition}`) === wanted))
       this.#count(delivered)
       const [only] = rest
       if (only === undefined) return
@@ -178,11 +183,12 @@ class ProducingSink implements KafkaSink {
   async #send (records: readonly AddressedRecord[]): Promise<ProduceResult> {
     const { compression } = this.#options
     const options: SendOptions<Buffer, Buffer, Buffer, Buffer> = {
+      // Set on each send: the library ignores acks elsewhere.
       acks: ALL_IN_SYNC,
       messages: records.map(({ topic, partition, timestamp, record }) => ({
         topic,
         partition,
-        // The library writes null as null; only its types do not say so. A Map keyed by Buffer objects keeps duplicates and order.
+        // The library writes null as null, although its types forbid it. A Map keyed by distinct Buffer objects keeps duplicates and order.
         ...(record.key === null ? {} : { key: record.key }),
         value: record.value as Buffer,
         headers: new Map(record.headers.map(([name, value]) => [name, value as Buffer])),
@@ -193,39 +199,42 @@ class ProducingSink implements KafkaSink {
     return await this.#open.send(options)
   }
 
-  /** Gives up at the deadline or when the graph does; the request itself may still come through. */
+  /** Rejects at the deadline or on abort. The request itself is not cancelled and may still succeed. */
   async #bounded<T> (work: Promise<T>, topic: string, deadline: number, signal: AbortSignal): Promise<T> {
     const over = new AbortController()
     const waiting = AbortSignal.any([over.signal, signal])
     work.catch(() => {})
     try {
       return await Promise.race([work, sleep(Math.max(0, deadline - Date.now()), undefined, { signal: waiting, ref: true }).then(() => {
-        throw kafkaErrors.KAFKA_TIMEOUT(`not acknowledged within ${this.#timeout / 1000} s`, { where: this.#where(topic) })
+        throw kafkaErrors.KAFKA_TIMEOUT(`records not acknowledged within ${this.#timeout / 1000} s`, { where: this.#where(topic) })
       }, () => {
-        throw kafkaErrors.KAFKA_STOPPED('stopped before the brokers acknowledged it', { where: topic })
+        throw this.#stopped(topic)
       })])
     } finally {
       over.abort()
     }
   }
 
+  /** Number of partitions. Retries until the deadline if brokers are unreachable, and for MISSING_TOPIC_MS if the topic does not exist. */
   async #partitions (topic: string, deadline: number, signal: AbortSignal): Promise<number> {
-    const patience = Math.min(deadline, Date.now() + MISSING_TOPIC_MS)
-    for (;;) {
-      try {
-        const found = (await this.#open.metadata({ topics: [topic], retries: 0 })).topics.get(topic)
-        if (found !== undefined) return found.partitionsCount
-      } catch (error) {
-        const mapped = this.#map(error, topic)
-        if (mapped.code === 'KAFKA_TOPIC_MISSING' ? Date.now() > patience : !isRetryable(mapped) || Date.now() > deadline) throw mapped
-      }
-      if (signal.aborted) throw kafkaErrors.KAFKA_STOPPED('stopped before the brokers acknowledged it', { where: topic })
-      await sleep(RETRY_DELAY_MS)
+    const missingDeadline = Date.now() + MISSING_TOPIC_MS
+    try {
+      return await persist(async () => {
+        const { topics } = await this.#open.metadata({ topics: [topic], retries: 0 }).catch(error => { throw this.#map(error, topic) })
+        const found = topics.get(topic)
+        if (found === undefined) throw this.#missing(topic)
+        return found.partitionsCount
+      }, {
+        attempts: Infinity, baseMs: RETRY_DELAY_MS, maxMs: RETRY_DELAY_MS, deadline,
+        retryable: error => isRetryable(error) || (codeOf(error) === 'KAFKA_TOPIC_MISSING' && Date.now() < missingDeadline)
+      }, signal)
+    } catch (error) {
+      throw signal.aborted ? this.#stopped(topic) : error
     }
   }
 
-  /** What one batch of the topic may hold; asked once, and guessed where this user may not ask. */
-  async #limit (topic: string): Promise<{ bytes: number, known: boolean }> {
+  /** Maximum batch size of the topic, cached. A default if this user is not allowed to read it. */
+  async #limit (topic: string): Promise<BatchLimit> {
     const cached = this.#limits.get(topic)
     if (cached !== undefined) return cached
     const guess = { bytes: DEFAULT_MAX_MESSAGE_BYTES, known: false }
@@ -236,7 +245,7 @@ class ProducingSink implements KafkaSink {
       this.#limits.set(topic, limit)
       return limit
     } catch (error) {
-      // The broker will say when something is too large.
+      // Not fatal: the broker rejects batches that are too large.
       if (!isRetryable(error)) this.#limits.set(topic, guess)
       return guess
     } finally {
@@ -254,33 +263,32 @@ class ProducingSink implements KafkaSink {
   }
 
   #missing (topic: string): AlertStreamError {
-    return kafkaErrors.KAFKA_TOPIC_MISSING('cannot write: the topic does not exist', { where: this.#where(topic) })
+    return kafkaErrors.KAFKA_TOPIC_MISSING(`cannot write to ${topic}: the topic does not exist`, { where: this.#where(topic) })
+  }
+
+  #stopped (topic: string): AlertStreamError {
+    return kafkaErrors.KAFKA_STOPPED('stopped before the brokers acknowledged the records', { where: topic })
   }
 
   #tooLarge (topic: string, record: OutgoingRecord): AlertStreamError {
     const limit = this.#limits.get(topic)
-    const against = limit?.known === true ? `the topic takes ${limit.bytes} bytes (max.message.bytes)` : 'the topic takes less'
-    return kafkaErrors.KAFKA_MESSAGE_TOO_LARGE(`a record of ${batchBytes(record)} bytes is too large: ${against}`, { where: this.#where(topic) })
-  }
-
-  async #mapped<T> (topic: string, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      throw this.#map(error, topic)
-    }
+    const allowed = limit?.known === true ? `the topic allows ${limit.bytes} bytes (max.message.bytes)` : 'the topic allows less'
+    const what = `a record of ${batchBytes(record)} bytes is too large: ${allowed}`
+    return kafkaErrors.KAFKA_MESSAGE_TOO_LARGE(what, { where: this.#where(topic) })
   }
 
   #map (error: unknown, topic: string): AlertStreamError {
-    return mapKafkaError(error, { action: `write to ${topic}`, topic, brokers: this.#options.connection.brokers, way: this.#options.connection.way, only: this.#options.topic !== undefined })
+    const { connection: { brokers, authState }, topic: onlyTopic } = this.#options
+    return mapKafkaError(error, { action: `write to ${topic}`, topic, brokers, authState, onlyTopic: onlyTopic !== undefined })
   }
 }
 
-/** Partitions that were acknowledged in a response that refuses others. */
-function acknowledgedIn (error: unknown): Set<string> {
+/** Partitions that acknowledged in a response that rejects others. */
+function acknowledgedPartitions (error: unknown): Set<string> {
+  interface Topic { name: string, partitionResponses: ReadonlyArray<{ index: number, errorCode: number }> }
   const done = new Set<string>()
   for (const inner of nestedErrors(error)) {
-    const { response } = inner as { response?: { responses?: ReadonlyArray<{ name: string, partitionResponses: ReadonlyArray<{ index: number, errorCode: number }> }> } }
+    const { response } = inner as { response?: { responses?: readonly Topic[] } }
     for (const { name, partitionResponses } of response?.responses ?? []) {
       for (const { index, errorCode } of partitionResponses) if (errorCode === 0) done.add(`${name}/${index}`)
     }

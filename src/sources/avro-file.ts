@@ -1,19 +1,19 @@
-// An Avro object container file as a source: one record per alert, damaged ones included (they fail in the next step and become dead
-// letters there). What makes the rest of the file unreadable ends the graph. Emits: in file order. Completes: at the end of the file.
+// Reads an Avro object container file. Emits: records in file order, including damaged ones, so that the next step can dead-letter them.
+// Completes: at the end of the file. Fails: if the rest of the file is unreadable.
 import { openContainer, type AlertSchema, type ContainerFailure, type ContainerRecord } from '../avro/index.ts'
 import type { AlertStreamError, NodeContext, Source, SourceRecord } from '../pipeline/index.ts'
 
-/** An alert, or what cannot be had; `data` is its Avro binary in the file's schema, as far as it can be told from what follows it. */
+/** A record of the file, or the failure to read it. `data` is the Avro binary in the schema of the file, if it could be delimited. */
 export type AvroFileItem =
   | { readonly index: number, readonly data: Buffer, readonly error?: undefined }
   | { readonly index: number, readonly data?: Buffer, readonly error: AlertStreamError, readonly lost: number }
 
 export interface AvroFileSource extends Source<AvroFileItem> {
-  /** Whether every record of the file has been handed over (not so after an early drain). */
+  /** Whether the source emitted every record of the file; false after a drain. */
   readonly atEnd: boolean
 }
 
-/** @param path of the file; it is opened with the graph */
+/** @param path opened when the graph starts */
 export function avroFileSource (path: string): AvroFileSource {
   let atEnd = false
   return {
@@ -24,7 +24,7 @@ export function avroFileSource (path: string): AvroFileSource {
       const container = await openContainer(path, { decode: false })
       try {
         for await (const item of container.records(context.drain)) {
-          const value = own(item)
+          const value = copied(item)
           yield { value, bytes: value.data?.length ?? 0, position: `${path}#${item.index}` }
         }
         atEnd = !context.drain.aborted
@@ -35,25 +35,29 @@ export function avroFileSource (path: string): AvroFileSource {
   }
 }
 
-// The datum is a view into its block: kept as it is, one slow alert would keep the whole block.
-function own ({ index, datum, ...rest }: ContainerRecord | ContainerFailure): AvroFileItem {
+// The datum is a view into its block. Without the copy, one slow alert would retain the whole block.
+function copied ({ index, datum, ...rest }: ContainerRecord | ContainerFailure): AvroFileItem {
   const data = datum === undefined ? {} : { data: Buffer.from(datum) }
-  return rest.error === undefined ? { index, ...data } as AvroFileItem : { index, ...data, error: rest.error, lost: (rest as ContainerFailure).lost }
+  if (rest.error === undefined) return { index, ...data } as AvroFileItem
+  return { index, ...data, error: rest.error, lost: (rest as ContainerFailure).lost }
 }
 
-/** What a file holds, found by reading it through once without decoding: a damaged end is found before anything is published. */
+/** Summary of a file. */
 export interface FileScan {
-  /** The file's own schema. */
+  /** The writer schema of the file. */
   readonly schema: AlertSchema
   readonly records: number
-  /** Records that cannot be had. */
+  /** Unreadable records. */
   readonly damaged: number
   readonly bytes: number
   /** Bytes of the largest record. */
   readonly largest: number
 }
 
-/** Errors: AVRO_* for what makes the file unreadable. Where `signal` aborts, what was seen so far. */
+/**
+ * Reads the file once without decoding, so that damage is found before anything is published.
+ * Errors: AVRO_* if the file is unreadable. If `signal` aborts, resolves with the counts so far.
+ */
 export async function scanAvroFile (path: string, signal: AbortSignal): Promise<FileScan> {
   const container = await openContainer(path, { decode: false })
   const scan = { schema: container.schema, records: 0, damaged: 0, bytes: 0, largest: 0 }

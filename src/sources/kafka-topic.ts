@@ -1,7 +1,6 @@
-// Reads one topic without a group: from given offsets to the end as it was when the source opened, or on and on. Records of a partition come
-// in order; partitions take turns, or are merged by a number (a time) that grows within each. Reads by topic id: when the topic is
-// deleted or recreated meanwhile the source fails with KAFKA_TOPIC_RECREATED, and no record of the new topic ever comes. Memory is bounded
-// by about twice `maxBytes` per broker.
+// Reads one topic without a consumer group, from given offsets to the end of the topic at open, or continuously. Emits: records of a
+// partition in order; partitions alternate, or are merged by a number (such as a time) that increases within each. Fetches by topic id: if
+// the topic is deleted or recreated, the source fails and emits no record of the new topic. Memory: about twice `maxBytes` per broker.
 import type { NodeContext, Source, SourceRecord } from '../pipeline/node.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
@@ -15,32 +14,33 @@ import { Wake } from '../kafka/wake.ts'
 export interface ReadTopicOptions {
   readonly connection: KafkaConnection
   readonly topic: string
-  /** Offsets by partition, or the first (default) or next record of each. */
+  /** First offset by partition, or `earliest` (default) or `latest`. */
   readonly from?: readonly bigint[] | 'earliest' | 'latest' | undefined
-  /** Offsets by partition (exclusive), the end at opening (default), or never. */
+  /** End offset by partition (exclusive), `end`: the end of the topic at open (default), or `follow`: no end. */
   readonly to?: readonly bigint[] | 'end' | 'follow' | undefined
-  /** UUID that the topic must have; else KAFKA_TOPIC_RECREATED at opening. */
+  /** Expected UUID of the topic. If it differs, opening fails with KAFKA_TOPIC_RECREATED. */
   readonly topicId?: string | undefined
-  /** Merges partitions: of the oldest record of each, the one with the smallest number comes first. Needs an end. */
+  /** Merges the partitions by this number, smallest first. Cannot be combined with `follow`. */
   readonly orderBy?: ((record: KafkaRecord) => number) | undefined
-  /** Bytes of one fetch. Default 8 MiB. */
+  /** Maximum bytes of a fetch response. Default 8 MiB. */
   readonly maxBytes?: number | undefined
-  /** How long a broker may hold a fetch that finds nothing, in ms. Default 500. */
+  /** How long a broker may delay an empty fetch response, in ms. Default 500. */
   readonly maxWaitMs?: number | undefined
-  /** How long an outage may last, in ms. Default 120,000. */
+  /** Longest outage of the brokers, in ms, before the source fails. Default 120,000. */
   readonly giveUpAfterMs?: number | undefined
 }
 
 export interface KafkaTopicSource extends Source<KafkaRecord> {
-  /** What the topic held when the source opened. */
+  /** The topic as it was when the source opened. */
   snapshot (): TopicSnapshot
 }
 
 const DEFAULT_MAX_BYTES = 8 * 1024 * 1024
 
 /**
- * Errors at open: KAFKA_TOPIC_MISSING, KAFKA_TOPIC_RECREATED, and those of reaching Kafka. While reading: KAFKA_TOPIC_RECREATED,
- * KAFKA_OFFSET_LOST (retention deleted what was to be read), KAFKA_UNREACHABLE (outage longer than `giveUpAfterMs`), KAFKA_NOT_AUTHORISED.
+ * Errors at open: KAFKA_TOPIC_MISSING, KAFKA_TOPIC_RECREATED, and those of KafkaAdmin. While reading: KAFKA_TOPIC_RECREATED,
+ * KAFKA_OFFSET_LOST (retention deleted records before they were read), KAFKA_UNREACHABLE (outage longer than `giveUpAfterMs`),
+ * KAFKA_NOT_AUTHORISED.
  */
 export function readTopic (options: ReadTopicOptions): KafkaTopicSource {
   return new TopicSource(options)
@@ -54,7 +54,7 @@ class TopicSource implements KafkaTopicSource {
   #reader: TopicReader | undefined
 
   constructor (options: ReadTopicOptions) {
-    if (options.orderBy !== undefined && options.to === 'follow') throw kafkaErrors.KAFKA_CONFIG('records cannot be ordered where the topic is followed')
+    if (options.orderBy !== undefined && options.to === 'follow') throw new Error('orderBy cannot be combined with follow')
     this.#options = options
     this.detail = options.topic
   }
@@ -62,7 +62,9 @@ class TopicSource implements KafkaTopicSource {
   async open (context: NodeContext): Promise<void> {
     const { connection, topic, topicId } = this.#options
     const found = await topicSnapshot(connection, topic)
-    if (found === undefined) throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot read: the topic does not exist', { where: `${topic} at ${connection.brokers}` })
+    if (found === undefined) {
+      throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot read the topic: it does not exist', { where: `${topic} at ${connection.brokers}` })
+    }
     if (topicId !== undefined && found.id !== topicId) throw recreated(topic, connection.brokers)
     this.#snapshot = found
     this.#reader = new TopicReader(this.#options, found, context.log)
@@ -113,12 +115,14 @@ class TopicReader {
       onOutOfRange: feed => {
         const kept = feed.logStart
         if (options.to === 'follow' && kept !== undefined && kept >= 0n) {
-          log.warn({ topic, partition: feed.partition, lost: String(kept - feed.fetchPosition) }, 'retention deleted records before they were read')
+          const lost = String(kept - feed.fetchPosition)
+          log.warn({ topic, partition: feed.partition, lost }, 'retention deleted records before they were read')
           feed.reset(kept)
           feed.paused = false
           return
         }
-        fail(kafkaErrors.KAFKA_OFFSET_LOST('the broker no longer keeps the records to be read', { where: `${topic}[${feed.partition}]@${feed.fetchPosition}` }))
+        const where = `${topic}[${feed.partition}]@${feed.fetchPosition}`
+        fail(kafkaErrors.KAFKA_OFFSET_LOST('offset out of range: retention deleted records before they were read', { where }))
       }
     })
     const from = options.from ?? 'earliest'
@@ -173,7 +177,7 @@ class TopicReader {
   }
 }
 
-/** Id, partitions and offsets of a topic as they are now; undefined where it does not exist. */
+/** Id and current offsets of a topic; undefined if it does not exist. */
 export async function topicSnapshot (connection: KafkaConnection, topic: string): Promise<TopicSnapshot | undefined> {
   const admin = new KafkaAdmin(connection)
   try {
@@ -184,5 +188,5 @@ export async function topicSnapshot (connection: KafkaConnection, topic: string)
 }
 
 function recreated (topic: string, brokers: string): Error {
-  return kafkaErrors.KAFKA_TOPIC_RECREATED('the topic was deleted or recreated while it was being read', { where: `${topic} at ${brokers}` })
+  return kafkaErrors.KAFKA_TOPIC_RECREATED('the topic was deleted or recreated while it was read', { where: `${topic} at ${brokers}` })
 }

@@ -1,6 +1,5 @@
-// The objects of a store as a source: those whose keys begin with a prefix, as they were listed when it opened, so that what is put meanwhile
-// does not come. Emits: each object whole, in order of keys; one that is gone by then is left out. Backpressures: by credits, and reads a
-// few objects ahead. Completes: after the last key.
+// Reads the objects of a store whose keys start with a prefix, as listed when the source opens. Emits: complete objects in key order; skips
+// objects deleted since then and ignores new ones. Backpressures: by credits, with a few reads ahead. Completes: after the last key.
 import type { Logger, NodeContext, Source, SourceRecord } from '../pipeline/index.ts'
 import type { ObjectStore } from '../stores/index.ts'
 
@@ -12,15 +11,14 @@ export interface StoredObjectRecord {
 export interface ObjectSourceOptions {
   /** Of the store, for descriptions. */
   readonly url: string
-  /** Called when the graph opens; the source closes what it gives. */
+  /** Opens the store. The source closes it. */
   readonly open: (log: Logger) => Promise<ObjectStore>
-  /** What the keys begin with. */
   readonly prefix: string
-  /** Leaves objects out by their keys; asked when the source opens. */
+  /** Builds a filter for the keys when the source opens. Default: all keys. */
   readonly keep?: (store: ObjectStore) => Promise<(key: string) => boolean>
 }
 
-/** A bucket takes tens of milliseconds for each. */
+/** Concurrent reads: a bucket takes tens of milliseconds per object. */
 const READ_AHEAD = 8
 
 /** Errors: STORE_*. */

@@ -1,35 +1,44 @@
-// redrive as the user that deploy/acls.json has for it: what it needs is allowed, and what is not allowed is told and costs no letter.
+// redrive as its user of deploy/acls.json: the ACLs allow all that it needs, and denied operations lose no dead letter.
 import t from 'tap'
 import { letterOf, letterRecord } from '../../src/dead-letters/dead-letter.ts'
 import { adminFor, produce } from '../kafka/support.ts'
 import { everyRecord } from '../modes/support.ts'
 import { deadOf, letterRecordOf } from '../dead-letters/support.ts'
 import { runMode } from '../support/in-process.ts'
-import { useLockedKafka } from './support.ts'
+import { useSecuredKafka } from './support.ts'
 
-const kafka = await useLockedKafka(t)
+const kafka = await useSecuredKafka(t)
 const superuser = await kafka.connect('kafka-admin')
 const admin = adminFor(t, superuser)
-for (const topic of ['alerts-simulated', 'alerts-dead-letters', 'alerts-other']) await admin.createTopic(topic, { partitions: 1, replicas: 1 })
+for (const topic of ['alerts-simulated', 'alerts-dead-letters', 'alerts-other']) {
+  await admin.createTopic(topic, { partitions: 1, replicas: 1 })
+}
 const redrive = (...more: string[]) => runMode(['redrive', ...kafka.flags('alert-stream-redrive'), '--from-beginning', ...more])
 const origin = { topic: 'alerts-simulated', headers: [] }
 await produce(superuser, 'alerts-dead-letters', [
   ...Array.from({ length: 5 }, (_, index) => letterRecordOf(index, 'R', origin)),
   letterRecordOf(5, 'R', { ...origin, topic: 'alerts-other' }),
-  // It would have to be read from where it came from.
+  // Its value was omitted, so redrive would have to read the original record.
   letterRecord({ ...letterOf(deadOf(0, 'R', origin)), value: Buffer.alloc(0), omittedBytes: 7 })
 ])
 
-await t.test('it reads letters, sends them to the alerts\' topic and keeps its offsets; a topic that it may not write to is told, and a value that it may not read', async t => {
+await t.test('sends dead letters to the simulated topic, commits, and leaves those that the ACLs do not allow', async t => {
   const first = await redrive()
-  t.match(first, { code: 1, stdout: 'redrive: 5 sent, 2 left (1 KAFKA_NOT_AUTHORISED, 1 omitted value)\n', stderr: /^REDRIVE_REFUSED: .*1 letters \(KAFKA_NOT_AUTHORISED\)/ }, first.stderr)
-  t.strictSame((await everyRecord(superuser, 'alerts-simulated')).map(({ value }) => value!.toString()), [0, 1, 2, 3, 4].map(index => `value ${index}`))
-  t.match(await redrive('--dst-topic', 'alerts-simulated', '--origin-topic', 'alerts-other'), { code: 0, stdout: 'redrive: 1 sent, 0 left, 1 not chosen\n' })
+  t.match(first, {
+    code: 1,
+    stdout: 'redrive: 5 sent, 2 left (1 KAFKA_NOT_AUTHORISED, 1 omitted value)\n',
+    stderr: /^REDRIVE_REFUSED: .*KAFKA_NOT_AUTHORISED/
+  }, first.stderr)
+  const sent = await everyRecord(superuser, 'alerts-simulated')
+  t.strictSame(sent.map(({ value }) => value!.toString()), [0, 1, 2, 3, 4].map(index => `value ${index}`))
+  const other = await redrive('--dst-topic', 'alerts-simulated', '--origin-topic', 'alerts-other')
+  t.match(other, { code: 0, stdout: 'redrive: 1 sent, 0 left, 1 not chosen\n' })
   t.strictSame(await admin.committed('alert-stream-redrive', 'alerts-dead-letters'), [6n])
 })
 
-await t.test('groups of its prefix are its own, no other is', async t => {
+await t.test('may use groups with its prefix, and no others', async t => {
   t.match(await redrive('--group', 'alert-stream-redrive-again', '--reason', 'R', '--limit', '1'), { code: 0, stdout: /^redrive: 1 sent/ })
   t.match(await redrive('--group', 'alertdb-ingester'), { code: 1, stdout: '', stderr: /^KAFKA_NOT_AUTHORISED: .*alertdb-ingester/ })
-  t.match(await runMode(['redrive', ...kafka.flags('alert-database-ingester')]), { code: 1, stdout: '', stderr: /^KAFKA_NOT_AUTHORISED/ })
+  const asIngester = await runMode(['redrive', ...kafka.flags('alert-database-ingester')])
+  t.match(asIngester, { code: 1, stdout: '', stderr: /^KAFKA_NOT_AUTHORISED/ })
 })

@@ -1,4 +1,4 @@
-// What tests of the ways in share: confluent-kafka as told by cases, and its settings for each way.
+// Shared by the access tests: a secured Kafka with the users and ACLs of deploy/acls.json, and confluent-kafka as a second client.
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import type { AclTable } from '../../src/devstack/acls.ts'
 import { kafkaConnection, type KafkaConfig, type KafkaConnection } from '../../src/kafka/connection.ts'
 import { tempDir, useOwnKafka } from '../support/stack.ts'
 
-/** One thing to try with confluent-kafka; see confluent.py for what each needs. */
+/** One operation for confluent-kafka; confluent.py defines the parameters of each. */
 export interface PythonCase {
   readonly id: string
   readonly conf: Readonly<Record<string, string>>
@@ -21,7 +21,7 @@ export interface PythonCase {
   readonly principal?: string
 }
 
-/** What came of each case: `ok`, or the error's name. One process, cases side by side. */
+/** Runs the cases concurrently in one Python process. Resolves with `ok` or the name of the error by case id. */
 export async function withConfluent (python: string, cases: readonly PythonCase[], parallel = 12): Promise<Map<string, string>> {
   const child = spawn(python, [join(import.meta.dirname, 'confluent.py')], { stdio: ['pipe', 'pipe', 'inherit'] })
   const chunks: Buffer[] = []
@@ -31,11 +31,11 @@ export async function withConfluent (python: string, cases: readonly PythonCase[
     child.once('error', reject)
     child.once('close', resolve)
   })
-  if (code !== 0) throw new Error(`confluent.py ended with ${code}`)
+  if (code !== 0) throw new Error(`confluent.py exited with ${code}`)
   return new Map(Object.entries(JSON.parse(Buffer.concat(chunks).toString()) as Record<string, string>))
 }
 
-/** confluent-kafka's settings for SCRAM over TLS. */
+/** Configuration of confluent-kafka for SCRAM over TLS. */
 export function scramConf (brokers: string, ca: string, username: string, password: string): Record<string, string> {
   return {
     'bootstrap.servers': brokers, 'security.protocol': 'SASL_SSL', 'ssl.ca.location': ca,
@@ -43,44 +43,49 @@ export function scramConf (brokers: string, ca: string, username: string, passwo
   }
 }
 
-/** confluent-kafka's settings for mutual TLS. */
+/** Configuration of confluent-kafka for mTLS. */
 export function mtlsConf (brokers: string, ca: string, certificate: string, key: string): Record<string, string> {
-  return { 'bootstrap.servers': brokers, 'security.protocol': 'SSL', 'ssl.ca.location': ca, 'ssl.certificate.location': certificate, 'ssl.key.location': key }
+  return {
+    'bootstrap.servers': brokers, 'security.protocol': 'SSL', 'ssl.ca.location': ca,
+    'ssl.certificate.location': certificate, 'ssl.key.location': key
+  }
 }
 
-/** A Kafka with the rules of deploy/acls.json, and every user's ways in. */
-export interface LockedKafka {
+/** A Kafka with the ACLs of deploy/acls.json: mTLS for internal users, SCRAM over TLS for external ones. */
+export interface SecuredKafka {
   readonly server: KafkaServer
   readonly access: KafkaAccess
   readonly table: AclTable
-  /** What our client needs to come in as that user: certificate inside, password outside. */
+  /** Configuration of the program's client for this user. */
   config (user: string): KafkaConfig
   connect (user: string): Promise<KafkaConnection>
-  /** The same for confluent-kafka. */
+  /** Configuration of confluent-kafka for this user. */
   conf (user: string): Record<string, string>
-  /** The same as flags of a mode. */
+  /** Command line flags for this user. */
   flags (user: string): string[]
   passwordFile (user: string): string
 }
 
-/** Starts one of the test's own; stopped in teardown. */
-export async function useLockedKafka (t: Test, more: Partial<KafkaSecurity> = {}): Promise<LockedKafka> {
+/** Starts a secured Kafka for this test and stops it in teardown. */
+export async function useSecuredKafka (t: Test, more: Partial<KafkaSecurity> = {}): Promise<SecuredKafka> {
   const table = more.table ?? await readAclTable()
   const server = await useOwnKafka(t, { security: { folder: join(await tempDir(t), 'security'), table, ...more } })
-  return lockedKafka(server, table)
+  return securedKafka(server, table)
 }
 
-export function lockedKafka (server: KafkaServer, table: AclTable): LockedKafka {
+export function securedKafka (server: KafkaServer, table: AclTable): SecuredKafka {
   const { access } = server
-  if (access === undefined) throw new Error('this Kafka is open')
+  if (access === undefined) throw new Error('this Kafka is not secured')
   const { certificates, listeners } = access
-  const inside = (user: string): boolean => [...table.superUsers, ...table.users].find(({ name }) => name === user)?.authentication === 'tls'
+  const users = [...table.superUsers, ...table.users]
+  const isInternal = (user: string): boolean => users.find(({ name }) => name === user)?.authentication === 'tls'
   const passwordFile = (user: string): string => join(access.passwords, user)
   const passwordOf = (user: string): string => readFileSync(passwordFile(user), 'utf8').trimEnd()
   const config = (user: string): KafkaConfig => {
-    if (!inside(user)) return { brokers: [listeners.external], auth: 'scram', tls: true, username: user, password: passwordOf(user), serverCa: certificates.ca, clientId: 'test' }
+    const common = { tls: true, serverCa: certificates.ca, clientId: 'test' }
+    if (!isInternal(user)) return { ...common, brokers: [listeners.external], auth: 'scram', username: user, password: passwordOf(user) }
     const { certificate, key } = certificates.client(user)
-    return { brokers: [listeners.internal], auth: 'mtls', tls: true, clientCert: certificate, clientKey: key, serverCa: certificates.ca, clientId: 'test' }
+    return { ...common, brokers: [listeners.internal], auth: 'mtls', clientCert: certificate, clientKey: key }
   }
   return {
     server,
@@ -90,17 +95,19 @@ export function lockedKafka (server: KafkaServer, table: AclTable): LockedKafka 
     config,
     connect: async user => await kafkaConnection(config(user)),
     conf: user => {
-      if (!inside(user)) return scramConf(listeners.external, certificates.ca, user, passwordOf(user))
+      if (!isInternal(user)) return scramConf(listeners.external, certificates.ca, user, passwordOf(user))
       const { certificate, key } = certificates.client(user)
       return mtlsConf(listeners.internal, certificates.ca, certificate, key)
     },
     flags: user => {
       const ca = ['--tls-server-ca-crt-location', certificates.ca]
-      if (!inside(user)) {
-        return ['--broker', listeners.external, '--kafka-auth-mechanism', 'scram', '--kafka-tls', '--kafka-username', user, '--kafka-password-file', passwordFile(user), ...ca]
+      if (!isInternal(user)) {
+        const scram = ['--kafka-auth-mechanism', 'scram', '--kafka-tls', '--kafka-username', user]
+        return ['--broker', listeners.external, ...scram, '--kafka-password-file', passwordFile(user), ...ca]
       }
       const { certificate, key } = certificates.client(user)
-      return ['--broker', listeners.internal, '--kafka-auth-mechanism', 'mtls', '--tls-client-crt-location', certificate, '--tls-client-key-location', key, ...ca]
+      const mtls = ['--kafka-auth-mechanism', 'mtls', '--tls-client-crt-location', certificate, '--tls-client-key-location', key]
+      return ['--broker', listeners.internal, ...mtls, ...ca]
     }
   }
 }

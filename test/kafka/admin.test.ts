@@ -14,20 +14,39 @@ const { kafka } = await useStack(t)
 const connection = await connect(kafka)
 const admin = adminFor(t, connection)
 
-await t.test('a created topic has its partitions and settings, and takes records at once', async t => {
+await t.test('createTopic applies partitions and configuration, and the topic accepts records at once', async t => {
   const topic = uniqueName('admin')
-  const created = await admin.createTopic(topic, { partitions: 3, replicas: 1, configs: { 'retention.ms': '-1', 'retention.bytes': '123456789', 'max.message.bytes': '3000000' } })
+  const configs = { 'retention.ms': '-1', 'retention.bytes': '123456789', 'max.message.bytes': '3000000' }
+  const created = await admin.createTopic(topic, { partitions: 3, replicas: 1, configs })
   t.match(created, { id: /^[0-9a-f-]{36}$/, partitions: 3, replicas: 1 })
-  t.match(await admin.topicConfigs(topic), { 'retention.ms': '-1', 'retention.bytes': '123456789', 'max.message.bytes': '3000000', 'cleanup.policy': 'delete' })
-  t.ok(await admin.isEmpty(topic))
+  t.match(await admin.topicConfigs(topic), { ...configs, 'cleanup.policy': 'delete' })
+  t.strictSame(await admin.endOffsets(topic), [0n, 0n, 0n])
   await produce(connection, topic, numbered(7, 3))
-  t.notOk(await admin.isEmpty(topic))
   t.strictSame(await admin.endOffsets(topic), [3n, 2n, 2n])
   t.strictSame(await admin.startOffsets(topic), [0n, 0n, 0n])
   t.strictSame(await admin.snapshot(topic), { topic, id: created.id, partitions: 3, start: [0n, 0n, 0n], end: [3n, 2n, 2n] })
 })
 
-await t.test('recreating gives an empty topic with the settings asked for and another id, again and again', async t => {
+await t.test('ensureTopic creates a missing topic and leaves an existing one unchanged', async t => {
+  const topic = uniqueName('admin')
+  const created = await admin.ensureTopic(topic, { partitions: 2, replicas: 1, configs: { 'retention.ms': '86400000' } })
+  t.match(created, { created: true, partitions: 2, replicas: 1 })
+  await produce(connection, topic, numbered(4, 2))
+  const again = await admin.ensureTopic(topic, { partitions: 5, replicas: 1, configs: { 'retention.ms': '1000' } })
+  t.strictSame(again, { ...created, created: false })
+  t.match(await admin.topicConfigs(topic), { 'retention.ms': '86400000' })
+  t.strictSame(await admin.endOffsets(topic), [2n, 2n])
+})
+
+await t.test('concurrent ensureTopic calls agree on one topic, created once', async t => {
+  const topic = uniqueName('admin')
+  const admins = [admin, adminFor(t, connection), adminFor(t, connection)]
+  const topics = await Promise.all(admins.map(async each => await each.ensureTopic(topic, { partitions: 2, replicas: 1 })))
+  t.equal(new Set(topics.map(({ id }) => id)).size, 1)
+  t.equal(topics.filter(({ created }) => created).length, 1)
+})
+
+await t.test('recreateTopic returns an empty topic with a new id and the new configuration', async t => {
   const topic = uniqueName('admin')
   const spec = { partitions: 2, replicas: 1, configs: { 'retention.ms': '86400000', 'max.message.bytes': '2097152' } }
   const ids = new Set<string>([(await admin.recreateTopic(topic, spec)).id])
@@ -35,36 +54,39 @@ await t.test('recreating gives an empty topic with the settings asked for and an
     await produce(connection, topic, numbered(50, 2))
     const { id } = await admin.recreateTopic(topic, spec)
     ids.add(id)
-    t.ok(await admin.isEmpty(topic))
     t.strictSame(await admin.endOffsets(topic), [0n, 0n])
     t.match(await admin.topicConfigs(topic), spec.configs)
   }
   t.equal(ids.size, 6)
 })
 
-await t.test('what the brokers refuse is said with topic, broker and reason', async t => {
+await t.test('errors name topic, broker and reason', async t => {
   const topic = uniqueName('admin')
-  await admin.createTopic(topic, { partitions: 1, replicas: 1 })
-  await t.rejects(admin.createTopic(topic, { partitions: 1, replicas: 1 }), { code: 'KAFKA_TOPIC_EXISTS', where: `${topic} at ${kafka}` })
-  await t.rejects(admin.createTopic(uniqueName('x'), { partitions: 1, replicas: 9 }), { code: 'KAFKA_TOPIC_REFUSED', message: /replication factor of 9/ })
-  await t.rejects(admin.createTopic(uniqueName('x'), { partitions: 1, replicas: 1, configs: { 'retention.ms': 'long' } }), { code: 'KAFKA_TOPIC_REFUSED', message: /retention\.ms/ })
-  await t.rejects(admin.createTopic('not a name', { partitions: 1, replicas: 1 }), { code: 'KAFKA_TOPIC_REFUSED' })
+  const spec = { partitions: 1, replicas: 1 }
+  const create = async (name: string, more: object) => await admin.createTopic(name, { ...spec, ...more })
+  await admin.createTopic(topic, spec)
+  await t.rejects(admin.createTopic(topic, spec), { code: 'KAFKA_TOPIC_EXISTS', where: `${topic} at ${kafka}` })
+  await t.rejects(create(uniqueName('x'), { replicas: 9 }), { code: 'KAFKA_TOPIC_REFUSED', message: /replication factor of 9/ })
+  const configs = { 'retention.ms': 'long' }
+  await t.rejects(create(uniqueName('x'), { configs }), { code: 'KAFKA_TOPIC_REFUSED', message: /retention\.ms/ })
+  await t.rejects(create('not a name', {}), { code: 'KAFKA_TOPIC_REFUSED' })
   await t.rejects(admin.endOffsets(uniqueName('x')), { code: 'KAFKA_TOPIC_MISSING' })
-  await t.rejects(admin.isEmpty(uniqueName('x')), { code: 'KAFKA_TOPIC_MISSING' })
+})
+
+await t.test('a missing topic is undefined for describeTopic and snapshot, and false for deleteTopic', async t => {
   t.equal(await admin.describeTopic(uniqueName('x')), undefined)
   t.equal(await admin.snapshot(uniqueName('x')), undefined)
   t.equal(await admin.deleteTopic(uniqueName('x')), false)
 })
 
-await t.test('a broker that is not there is an error that names it', async t => {
-  const nobody = new KafkaAdmin(await connect('127.0.0.1:1'))
-  t.teardown(async () => { await nobody.close() })
-  const error = await nobody.describeTopic('alerts').then(() => undefined, (error: unknown) => error)
+await t.test('an unreachable broker is a retryable error that names the broker', async t => {
+  const unreachable = adminFor(t, await connect('127.0.0.1:1'))
+  const error = await unreachable.describeTopic('alerts').then(() => undefined, (error: unknown) => error)
   t.match(error, { code: 'KAFKA_UNREACHABLE', retryable: true, where: 'alerts at 127.0.0.1:1' })
   t.match(formatError(error), /127\.0\.0\.1:1.*ECONNREFUSED/)
 })
 
-await t.test('the lag of a group counts what it has not committed, and all that is kept where it committed nothing', async t => {
+await t.test('groupLag counts uncommitted records, and all records of partitions without a committed offset', async t => {
   const [read, unread] = [uniqueName('lag'), uniqueName('lag')]
   const group = uniqueName('g')
   for (const topic of [read, unread]) {
@@ -83,25 +105,28 @@ await t.test('the lag of a group counts what it has not committed, and all that 
   await source.close?.()
   await produce(connection, read, [outgoing('more', { partition: 1 })])
   await eventually(async () => (await admin.endOffsets(read))[1] === 6n)
-  t.strictSame(await admin.groupLag(group, [read, unread, uniqueName('missing')]).then(lag => [...lag.values()]), [1n, 10n, 0n])
+  const lag = await admin.groupLag(group, [read, unread, uniqueName('missing')])
+  t.strictSame([...lag.values()], [1n, 10n, 0n])
 })
 
-await t.test('one that hurries gets past brokers that are gone without a word, within its time', { skip: process.platform === 'linux' ? false : 'a full backlog is answered elsewhere' }, async t => {
-  // A listener that accepts nothing: once its backlog is full, the system drops what comes, as if the host were gone.
-  const silent = new Worker(`
+const skip = process.platform === 'linux' ? false : 'other systems respond if the backlog is full'
+await t.test('a probe skips an unresponsive bootstrap broker within its time limit', { skip }, async t => {
+  // A listener that accepts nothing. Once its backlog is full, the system drops connection requests, as if the host were down.
+  const unresponsive = new Worker(`
     const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
       require('node:worker_threads').parentPort.postMessage(server.address().port)
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
     })`, { eval: true })
-  t.teardown(async () => { await silent.terminate() })
-  const [port] = await once(silent, 'message') as [number]
+  t.teardown(async () => { await unresponsive.terminate() })
+  const [port] = await once(unresponsive, 'message') as [number]
   const fill = Array.from({ length: 4 }, () => createConnection(port, '127.0.0.1').on('error', () => {}))
   t.teardown(() => { for (const socket of fill) socket.destroy() })
   await Promise.all(fill.slice(0, 2).map(async socket => { await once(socket, 'connect') }))
-  const hurried = new KafkaAdmin(await kafkaConnection({ brokers: [`127.0.0.1:${port}`, kafka], auth: 'none', tls: false, clientId: 'test' }), { hurryMs: 2000 })
-  t.teardown(async () => { await hurried.close() })
-  // The very first question asks twice: what the broker speaks, and then what it knows.
-  await hurried.describeTopic(uniqueName('none'))
-  const health = healthOf(() => 'running', { broker: brokerCheck(hurried, [uniqueName('none')]) }, 2000)
+  const brokers = [`127.0.0.1:${port}`, kafka]
+  const probe = new KafkaAdmin(await kafkaConnection({ brokers, auth: 'none', tls: false, clientId: 'test' }), { probeMs: 2000 })
+  t.teardown(async () => { await probe.close() })
+  // The first call of a client makes two requests: API versions and metadata.
+  await probe.describeTopic(uniqueName('none'))
+  const health = healthOf(() => 'running', { broker: brokerCheck(probe, [uniqueName('none')]) }, 2000)
   t.match(await health(), { checks: { broker: 'ok' } })
 })

@@ -5,12 +5,15 @@ import type { OutgoingRecord } from '../../src/kafka/record.ts'
 const record = (bytes: number, headers = 0): OutgoingRecord => ({
   key: null, value: Buffer.alloc(bytes), headers: Array.from({ length: headers }, () => [Buffer.from('h'), null])
 })
+function add (batches: Batches, partition: number, timestamp: bigint, bytes: number, limit: number): void {
+  batches.add({ topic: 't', partition, timestamp, record: record(bytes) }, limit)
+}
 const overhead = batchBytes({ key: null, value: null, headers: [] })
 
-await t.test('no batch exceeds its limit, order within a partition is kept, and a record larger than all goes alone', async t => {
+await t.test('keeps batches below the limit and records in order; an oversized record goes alone', async t => {
   const batches = new Batches()
   const sizes = [100, 900, 300, 5000, 10, 20, 600, 399, 1]
-  sizes.forEach((size, index) => { batches.add({ topic: 't', partition: index % 2, timestamp: BigInt(index), record: record(size) }, 1200) })
+  sizes.forEach((size, index) => { add(batches, index % 2, BigInt(index), size, 1200) })
   const sends = batches.sends()
   const seen = new Map<number, bigint[]>([[0, []], [1, []]])
   for (const send of sends) {
@@ -23,21 +26,24 @@ await t.test('no batch exceeds its limit, order within a partition is kept, and 
   t.strictSame([...seen.values()], [[0n, 2n, 4n, 6n, 8n], [1n, 3n, 5n, 7n]])
 })
 
-await t.test('a send of many partitions stays small', async t => {
+await t.test('splits a send of many partitions', async t => {
   const batches = new Batches()
-  for (let partition = 0; partition < 40; partition++) batches.add({ topic: 't', partition, timestamp: 0n, record: record(1_000_000) }, 2_000_000)
+  for (let partition = 0; partition < 40; partition++) add(batches, partition, 0n, 1_000_000, 2_000_000)
   const sends = batches.sends()
   t.equal(sends.flat().length, 40)
   t.ok(sends.every(send => send.length <= 8))
 })
 
-await t.test('records more than 12 days apart do not share a batch', async t => {
+await t.test('puts records more than 12 days apart into different batches', async t => {
   const batches = new Batches()
-  for (const timestamp of [0n, 2n ** 30n - 1n, 2n ** 30n, 5n, 2n ** 30n + 5n]) batches.add({ topic: 't', partition: 0, timestamp, record: record(1) }, 1000)
+  for (const timestamp of [0n, 2n ** 30n - 1n, 2n ** 30n, 5n, 2n ** 30n + 5n]) add(batches, 0, timestamp, 1, 1000)
   t.strictSame(batches.sends().map(send => send.map(({ timestamp }) => timestamp)), [[0n, 2n ** 30n - 1n], [2n ** 30n, 5n, 2n ** 30n + 5n]])
 })
 
-await t.test('nothing gives no sends, and headers are counted', async t => {
+await t.test('makes no sends without records', async t => {
   t.strictSame(new Batches().sends(), [])
+})
+
+await t.test('counts headers in the size of a record', async t => {
   t.ok(batchBytes(record(10, 5)) > batchBytes(record(10)))
 })

@@ -6,18 +6,21 @@ const record = {
   headers: [textHeader('a', 'first'), textHeader('a', 'last'), [Buffer.from('none'), null]] as const
 }
 
-await t.test('a position reads as topic[partition]@offset, also beyond 2^53', async t => {
+await t.test('position formats topic[partition]@offset, also for offsets above 2^53', async t => {
   t.equal(position(record), 'alerts[3]@1152921504606846976')
 })
 
-await t.test('the last header of a name counts, and a null value is none', async t => {
+await t.test('headerText returns the last header of a name, and undefined for a null value', async t => {
   t.equal(headerText(record, 'a'), 'last')
   t.equal(headerText(record, 'none'), undefined)
   t.equal(headerText(record, 'b'), undefined)
 })
 
-await t.test('bytes are those of key, value and headers', async t => {
+await t.test('recordBytes counts key, value and headers', async t => {
   t.equal(recordBytes(record), 5 + 6 + 5 + 4)
+})
+
+await t.test('isKafkaRecord accepts only records', async t => {
   t.ok(isKafkaRecord(record))
   t.notOk(isKafkaRecord({ topic: 'x' }))
   t.notOk(isKafkaRecord(null))

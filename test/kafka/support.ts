@@ -1,4 +1,4 @@
-// What tests of the Kafka parts share: a connection to the test's broker, a context, and a pull loop like the runner's.
+// Shared by the Kafka tests: a connection to the test broker, a node context, and a pull loop like the one of the runner.
 import type { Test } from 'tap'
 import { KafkaAdmin } from '../../src/kafka/admin.ts'
 import { kafkaConnection, type KafkaConnection } from '../../src/kafka/connection.ts'
@@ -22,8 +22,10 @@ export function contextOf (): NodeContext & { stop (): void } {
   return { node: 'test', log: silent, drain: drain.signal, abort: new AbortController().signal, stop: () => { drain.abort() } }
 }
 
-/** Produces and closes. */
-export async function produce (connection: KafkaConnection, topic: string, records: readonly OutgoingRecord[], options: Partial<KafkaSinkOptions> = {}): Promise<void> {
+/** Opens a sink, writes the records and closes it. */
+export async function produce (
+  connection: KafkaConnection, topic: string, records: readonly OutgoingRecord[], options: Partial<KafkaSinkOptions> = {}
+): Promise<void> {
   const sink = kafkaSink({ connection, topic, ...options })
   await sink.open?.(contextOf())
   await sink.writeBatch(records, { signal: new AbortController().signal, attempt: 1 })
@@ -34,7 +36,7 @@ export function outgoing (value: string, more: Partial<OutgoingRecord> = {}): Ou
   return { key: null, value: Buffer.from(value), headers: [], ...more }
 }
 
-/** `count` records with the values `prefix-0` ..., spread over partitions. */
+/** `count` records with the values `prefix-0`, `prefix-1`, ..., distributed over the partitions in turn. */
 export function numbered (count: number, partitions: number, prefix = 'v'): OutgoingRecord[] {
   return Array.from({ length: count }, (_, index) => outgoing(`${prefix}-${index}`, { partition: index % partitions }))
 }
@@ -43,15 +45,17 @@ export const valueOf = (record: { readonly value: KafkaRecord }): string => reco
 
 export interface Pulling<T> {
   readonly records: Array<SourceRecord<T>>
-  /** Resolves when so many came, or rejects with the source's error. */
+  /** Resolves when the condition holds after a record, or rejects with the error of the source. */
   until (enough: () => boolean): Promise<void>
-  /** Drains the source and resolves when its records ended. */
+  /** Drains the source and resolves when it has ended. */
   stop (): Promise<void>
   readonly ended: Promise<void>
 }
 
-/** Pulls as the runner does: one record after the other, each given to `onRecord` (default: settled at once). */
-export function pull<T> (source: Source<T>, context: ReturnType<typeof contextOf>, onRecord?: (record: SourceRecord<T>) => unknown): Pulling<T> {
+/** Pulls records sequentially, as the runner does, and passes each to `onRecord`. Default: settles it at once. */
+export function pull<T> (
+  source: Source<T>, context: ReturnType<typeof contextOf>, onRecord?: (record: SourceRecord<T>) => unknown
+): Pulling<T> {
   const records: Array<SourceRecord<T>> = []
   const waiting: Array<{ enough: () => boolean, resolve: () => void, reject: (error: Error) => void }> = []
   const check = (): void => {
@@ -90,7 +94,7 @@ export function pull<T> (source: Source<T>, context: ReturnType<typeof contextOf
   }
 }
 
-/** Waits until the condition holds; tap's own timeout is the limit. */
+/** Polls until the condition holds. The timeout of the test is the limit. */
 export async function eventually (condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!await condition()) await new Promise(resolve => setTimeout(resolve, 50))
 }

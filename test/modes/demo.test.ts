@@ -108,7 +108,7 @@ await t.test('with --secure the same data are behind locked doors: a community b
     { do: 'read as group', topic: 'alerts-static', group: 'fink-idfint', answer: 'TOPIC_AUTHORIZATION_FAILED' },
     { do: 'write', topic, answer: 'TOPIC_AUTHORIZATION_FAILED' },
     { do: 'delete', topic, answer: 'TOPIC_AUTHORIZATION_FAILED' },
-    { do: 'change settings', topic, answer: 'TOPIC_AUTHORIZATION_FAILED' },
+    { do: 'alter configs', topic, answer: 'TOPIC_AUTHORIZATION_FAILED' },
     { do: 'create', topic: 'mine', answer: 'TOPIC_AUTHORIZATION_FAILED' },
     { do: 'read', topic, conf: { ...conf, 'sasl.password': 'guessed' }, answer: '_AUTHENTICATION' },
     { do: 'read', topic, conf: { ...conf, 'bootstrap.servers': security.internal!, 'security.protocol': 'SSL' }, answer: 'connection refused' }

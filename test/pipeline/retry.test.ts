@@ -63,3 +63,20 @@ await t.test('persist counts its first call among the tries, and rejects with th
   await t.rejects(persist(() => { calls++; throw testErrors.TEST_BAD_RECORD('bad') }, quick, signal), { code: 'TEST_BAD_RECORD' })
   t.equal(calls, 1)
 })
+
+await t.test('persist stops at the deadline of the policy, and reports each retry', async t => {
+  const retries: string[] = []
+  const policy = { attempts: Infinity, baseMs: 5, maxMs: 5, deadline: Date.now() + 50 }
+  const failing = persist(() => { throw testErrors.TEST_SERVER_DOWN('down') }, policy, undefined, ({ message }) => { retries.push(message) })
+  await t.rejects(failing, { code: 'TEST_SERVER_DOWN' })
+  t.ok(retries.length > 1, `${retries.length} retries`)
+  t.ok(Date.now() >= policy.deadline)
+})
+
+await t.test('the policy may decide which errors to retry', async t => {
+  let calls = 0
+  const policy = { attempts: 3, baseMs: 1, maxMs: 1, retryable: (error: Error) => error.message === 'not yet' }
+  t.equal(await persist(() => { if (++calls < 3) throw new Error('not yet'); return calls }, policy), 3)
+  await t.rejects(persist(() => { calls++; throw testErrors.TEST_SERVER_DOWN('down') }, policy), { code: 'TEST_SERVER_DOWN' })
+  t.equal(calls, 4)
+})

@@ -21,7 +21,7 @@ function run (path: string, values: readonly AlertValue[], expected = values.len
 
 const ids = (count: number): AlertValue[] => Array.from({ length: count }, (_, n) => ({ diaSourceId: BigInt(n) }))
 
-await t.test('the file holds the values in order and appears under its name when it is whole', async t => {
+await t.test('writes the values in order and renames the file when it is complete', async t => {
   const path = join(await tempDir(t), 'x.avro')
   const { sink, done } = run(path, ids(20))
   await done
@@ -33,7 +33,7 @@ await t.test('the file holds the values in order and appears under its name when
   t.strictSame(seen, ids(20))
 })
 
-await t.test('fewer values than there should be leave nothing, and what was there before stays', async t => {
+await t.test('keeps no incomplete file, and leaves an existing file unchanged', async t => {
   const folder = await tempDir(t)
   await writeFile(join(folder, 'old.avro'), 'old')
   for (const name of ['new.avro', 'old.avro']) {
@@ -46,7 +46,7 @@ await t.test('fewer values than there should be leave nothing, and what was ther
   t.equal(await readFile(join(folder, 'old.avro'), 'utf8'), 'old')
 })
 
-await t.test('a value that does not fit fails the graph, and the values after it do not make a file that looks whole', async t => {
+await t.test('an invalid value fails the graph and leaves no file', async t => {
   const folder = await tempDir(t)
   const values = ids(5)
   values[3] = { diaSourceId: 'three' }
@@ -56,7 +56,7 @@ await t.test('a value that does not fit fails the graph, and the values after it
   t.strictSame(await readdir(folder), [])
 })
 
-await t.test('what cannot be opened fails the graph; what cannot be put under its name is kept as the failure', async t => {
+await t.test('a file that cannot be opened fails the graph; a failed rename is reported as the failure', async t => {
   const folder = await tempDir(t)
   await t.rejects(run(join(folder, 'none', 'x.avro'), ids(1)).done, { code: 'AVRO_UNWRITABLE' })
   await mkdir(join(folder, 'taken', 'by'), { recursive: true })

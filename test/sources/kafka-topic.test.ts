@@ -15,6 +15,11 @@ async function topicOf (partitions: number, configs: Record<string, string> = {}
   return topic
 }
 
+/** `count` records, each padded with dots to `bytes`, distributed over the partitions in turn. */
+function padded (count: number, partitions: number, prefix: string, bytes: number) {
+  return Array.from({ length: count }, (_, index) => outgoing(`${prefix}${index}`.padEnd(bytes, '.'), { partition: index % partitions }))
+}
+
 async function started (options: Omit<ReadTopicOptions, 'connection'>) {
   const source = readTopic({ connection, ...options })
   const context = contextOf()
@@ -29,14 +34,14 @@ async function readAll (options: Omit<ReadTopicOptions, 'connection'>) {
     await pulling.ended
     return pulling.records
   } finally {
-    // Also where reading fails: an open connection would keep the file's process alive.
+    // An open connection would keep the test process running after a failure.
     await source.close?.()
   }
 }
 
-await t.test('every record up to the end at opening comes once and in order, with small fetches and empty partitions too', async t => {
+await t.test('emits every record up to the end at open once and in order, with small fetches and an empty partition', async t => {
   const topic = await topicOf(5)
-  await produce(connection, topic, Array.from({ length: 400 }, (_, index) => outgoing(`${index}`.padEnd(3000, '.'), { partition: index % 4 })))
+  await produce(connection, topic, padded(400, 4, '', 3000))
   const { source, context } = await started({ topic, maxBytes: 100_000 })
   await produce(connection, topic, numbered(40, 5, 'after'))
   const pulling = pull(source, context)
@@ -51,7 +56,7 @@ await t.test('every record up to the end at opening comes once and in order, wit
   }
 })
 
-await t.test('partitions take turns', async t => {
+await t.test('alternates between partitions', async t => {
   const topic = await topicOf(4)
   await produce(connection, topic, numbered(400, 4))
   const records = await readAll({ topic })
@@ -59,7 +64,7 @@ await t.test('partitions take turns', async t => {
   t.ok(switches >= 300, `${switches} switches in 400 records`)
 })
 
-await t.test('partitions are merged by a number of the records, however unevenly they are filled', async t => {
+await t.test('merges unevenly filled partitions by orderBy', async t => {
   const topic = await topicOf(3)
   const records = Array.from({ length: 600 }, (_, index) => outgoing('x'.repeat(2000), {
     partition: index < 400 ? 0 : index % 3, headers: [textHeader('time', String(index))]
@@ -69,7 +74,7 @@ await t.test('partitions are merged by a number of the records, however unevenly
   t.strictSame(merged.map(record => Number(headerText(record.value, 'time'))), records.map((_, index) => index))
 })
 
-await t.test('it begins and ends where it is told to', async t => {
+await t.test('starts and ends at the given offsets', async t => {
   const topic = await topicOf(2)
   await produce(connection, topic, numbered(20, 2))
   const records = await readAll({ topic, from: [3n, 8n], to: [5n, 10n] })
@@ -77,12 +82,12 @@ await t.test('it begins and ends where it is told to', async t => {
   t.strictSame(await readAll({ topic, from: 'latest' }), [])
 })
 
-await t.test('an empty topic ends at once, a missing one is an error', async t => {
+await t.test('an empty topic completes at once; a missing topic is an error', async t => {
   t.strictSame(await readAll({ topic: await topicOf(3) }), [])
   await t.rejects(readAll({ topic: uniqueName('none') }), { code: 'KAFKA_TOPIC_MISSING', where: new RegExp(kafka) })
 })
 
-await t.test('following goes on with what comes later, until it is drained', async t => {
+await t.test('follow emits later records until it is drained', async t => {
   const topic = await topicOf(2)
   await produce(connection, topic, numbered(4, 2, 'old'))
   const { source, context } = await started({ topic, from: 'latest', to: 'follow' })
@@ -94,7 +99,7 @@ await t.test('following goes on with what comes later, until it is drained', asy
   t.ok(pulling.records.every(record => valueOf(record).startsWith('new')))
 })
 
-await t.test('the end may be a transaction marker, and aborted records do not come', async t => {
+await t.test('completes at a transaction marker and skips aborted records', async t => {
   const topic = await topicOf(1)
   const producer = new Producer({ ...connection.options, idempotent: true, transactionalId: uniqueName('tx') })
   for (const [value, commit] of [['a', true], ['b', false], ['c', true], ['d', false]] as const) {
@@ -108,34 +113,34 @@ await t.test('the end may be a transaction marker, and aborted records do not co
   t.strictSame((await readAll({ topic })).map(valueOf), ['a', 'c'])
 })
 
-await t.test('a snapshot tells id, partitions and offsets of a topic', async t => {
+await t.test('topicSnapshot returns partitions and offsets', async t => {
   const topic = await topicOf(3)
   await produce(connection, topic, numbered(10, 2))
   t.match(await topicSnapshot(connection, topic), { topic, partitions: 3, start: [0n, 0n, 0n], end: [5n, 5n, 0n] })
 })
 
-await t.test('a topic recreated while it is read ends the source with KAFKA_TOPIC_RECREATED, and nothing of the new one ever comes', async t => {
+await t.test('fails with KAFKA_TOPIC_RECREATED if the topic is recreated, and emits no record of the new topic', async t => {
   const topic = await topicOf(2)
   const spec = { partitions: 2, replicas: 1 }
-  await produce(connection, topic, Array.from({ length: 200 }, (_, index) => outgoing(`old-${index}`.padEnd(20_000, '.'), { partition: index % 2 })))
+  await produce(connection, topic, padded(200, 2, 'old-', 20_000))
   const { source, context } = await started({ topic, maxBytes: 100_000 })
   let recreating: Promise<void> | undefined
   const pulling = pull(source, context, async () => {
     recreating ??= (async () => {
       await admin.recreateTopic(topic, spec)
-      await produce(connection, topic, Array.from({ length: 400 }, (_, index) => outgoing(`new-${index}`.padEnd(20_000, '.'), { partition: index % 2 })))
+      await produce(connection, topic, padded(400, 2, 'new-', 20_000))
     })()
     if (pulling.records.length === 5) await recreating
   })
   await t.rejects(pulling.ended, { code: 'KAFKA_TOPIC_RECREATED', where: new RegExp(topic) })
   await source.close?.()
-  t.ok(pulling.records.length < 200, `${pulling.records.length} records of the old topic came`)
+  t.ok(pulling.records.length < 200, `${pulling.records.length} records of the old topic`)
   t.ok(pulling.records.every(record => valueOf(record).startsWith('old-')))
   const again = await readAll({ topic })
   t.equal(again.length, 400)
 })
 
-await t.test('a topic deleted while it is followed ends the source too', async t => {
+await t.test('fails with KAFKA_TOPIC_RECREATED if a followed topic is deleted', async t => {
   const topic = await topicOf(1)
   const { source, context } = await started({ topic, to: 'follow' })
   const pulling = pull(source, context)
@@ -144,20 +149,21 @@ await t.test('a topic deleted while it is followed ends the source too', async t
   await source.close?.()
 })
 
-await t.test('another id than the one expected is an error at opening', async t => {
+await t.test('a topic id other than the expected one is an error at open', async t => {
   const topic = await topicOf(1)
   const before = await topicSnapshot(connection, topic)
   await admin.recreateTopic(topic, { partitions: 1, replicas: 1 })
   await t.rejects(readAll({ topic, topicId: before!.id }), { code: 'KAFKA_TOPIC_RECREATED' })
 })
 
-await t.test('records that retention took before they were read are an error', async t => {
+await t.test('fails with KAFKA_OFFSET_LOST if retention deleted records that were not read', async t => {
   const { Admin } = await import('@platformatic/kafka')
   const topic = await topicOf(1)
   await produce(connection, topic, numbered(10, 1))
   const library = new Admin({ ...connection.options })
   await library.deleteRecords({ topics: [{ name: topic, partitions: [{ partition: 0, offset: 4n }] }] })
   await library.close()
-  t.strictSame((await readAll({ topic })).map(valueOf), ['v-4', 'v-5', 'v-6', 'v-7', 'v-8', 'v-9'], 'from earliest begins with what is kept')
+  const values = (await readAll({ topic })).map(valueOf)
+  t.strictSame(values, ['v-4', 'v-5', 'v-6', 'v-7', 'v-8', 'v-9'], 'earliest starts at the first available record')
   await t.rejects(readAll({ topic, from: [0n] }), { code: 'KAFKA_OFFSET_LOST', where: `${topic}[0]@0` })
 })

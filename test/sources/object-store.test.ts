@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { objectSource } from '../../src/sources/object-store.ts'
-import { openStore } from '../../src/stores/index.ts'
+import { openStore, type ObjectStore } from '../../src/stores/index.ts'
 import { contextOf, pull } from '../kafka/support.ts'
 
 const meta = { contentType: 'text/plain', crc32c: 0 }
@@ -15,7 +15,7 @@ async function storeOf (root: string, keys: readonly string[]) {
   return { url, store, open: async () => openStore(url, { access: 'read' }) }
 }
 
-await t.test('every object below the prefix, whole, in order of keys; then it ends', async t => {
+await t.test('emits every object below the prefix in key order, then completes', async t => {
   const keys = Array.from({ length: 50 }, (_, index) => `letters/t/${String(index * 7 % 50).padStart(3, '0')}`)
   const { url, open } = await storeOf(t.testdir(), [...keys, 'other/1', 'letters-2/1'])
   const source = objectSource({ url, open, prefix: 'letters/' })
@@ -23,14 +23,19 @@ await t.test('every object below the prefix, whole, in order of keys; then it en
   await source.open?.(context)
   const pulling = pull(source, context)
   await pulling.ended
-  t.strictSame(pulling.records.map(({ value, bytes, position }) => [value.key, value.body.toString(), bytes, position]), keys.toSorted().map(key => [key, `of ${key}`, `of ${key}`.length, key]))
+  t.strictSame(pulling.records.map(({ value, bytes, position }) => [value.key, value.body.toString(), bytes, position]),
+    keys.toSorted().map(key => [key, `of ${key}`, `of ${key}`.length, key]))
   await source.close?.()
 })
 
-await t.test('what is put after the opening does not come, what is removed is left out, and what is not wanted is not read', async t => {
+await t.test('skips objects created after open, deleted objects and keys that are not wanted', async t => {
   const root = t.testdir()
   const { url, open, store } = await storeOf(root, ['a/1', 'a/2', 'a/3', 'a/4'])
-  const source = objectSource({ url, open, prefix: 'a/', keep: async opened => { t.equal(await opened.exists('a/4'), true); return key => key !== 'a/4' } })
+  const keep = async (opened: ObjectStore) => {
+    t.ok(await opened.get('a/4'), 'the filter can read the store')
+    return (key: string) => key !== 'a/4'
+  }
+  const source = objectSource({ url, open, prefix: 'a/', keep })
   const context = contextOf()
   await source.open?.(context)
   await store.put('a/0', Buffer.from('late'), meta)
@@ -40,7 +45,7 @@ await t.test('what is put after the opening does not come, what is removed is le
   t.strictSame(pulling.records.map(({ value }) => value.key), ['a/1', 'a/3'])
 })
 
-await t.test('a drain ends it; a store that is not there is an error at the opening', async t => {
+await t.test('a drain ends the source; a missing store is an error at open', async t => {
   const { url, open } = await storeOf(t.testdir(), ['a/1', 'a/2', 'a/3'])
   const source = objectSource({ url, open, prefix: 'a/' })
   const context = contextOf()
