@@ -11,6 +11,8 @@ export interface ErrorSpec {
   readonly retryable?: boolean
   /** Whether neither waiting nor another record can help (access denied, a bucket that is not there), default false. Never with `retryable`. */
   readonly fatal?: boolean
+  /** The command line or configuration is wrong: the program exits with 2. */
+  readonly usage?: boolean
 }
 
 /** Facts of one occurrence. */
@@ -31,6 +33,7 @@ export class AlertStreamError extends Error {
   readonly hint: string
   readonly retryable: boolean
   readonly fatal: boolean
+  readonly usage: boolean
 
   constructor (code: string, what: string, spec: ErrorSpec, facts: ErrorDetails = {}) {
     super(what, facts.cause === undefined ? undefined : { cause: facts.cause })
@@ -40,6 +43,7 @@ export class AlertStreamError extends Error {
     this.hint = facts.hint ?? spec.hint
     this.fatal = facts.fatal ?? spec.fatal ?? false
     this.retryable = facts.retryable ?? spec.retryable ?? false
+    this.usage = spec.usage ?? false
   }
 }
 

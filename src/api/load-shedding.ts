@@ -1,20 +1,20 @@
-// Load shedding: when the event loop lags or memory runs out, requests get 503 with Retry-After at once instead of all getting slow.
-// Registered around the routes that cost something; health and the index are outside and always answered.
+// Load shedding: if the event loop lags or memory runs out, requests get 503 with Retry-After at once, instead of all becoming slow.
+// It applies to alert and schema routes. The health check and the index are always served.
 import { type FastifyInstance } from 'fastify'
 import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import underPressure from '@fastify/under-pressure'
 import { retryAfterSeconds } from './problems.ts'
 
-/** Limits above which requests are shed; 0 switches one off. */
+/** Limits above which requests are shed. 0 disables a limit. */
 export interface PressureLimits {
-  /** Mean delay of the event loop during a sample, milliseconds. Default 1000. */
+  /** Mean event-loop delay during a sample, in milliseconds. Default 1000. */
   readonly maxEventLoopDelayMs?: number
-  /** Bytes. Default 90 % of what Node allows the heap. */
+  /** Bytes. Default 90 % of the heap limit of Node. */
   readonly maxHeapUsedBytes?: number
-  /** Bytes. Default 90 % of the container's limit where there is one, else off. */
+  /** Bytes. Default 90 % of the memory limit of the container, or disabled outside a container. */
   readonly maxRssBytes?: number
-  /** How often they are looked at, milliseconds. Default 1000. */
+  /** Sample interval in milliseconds. Default 1000. */
   readonly sampleIntervalMs?: number
 }
 
@@ -22,13 +22,13 @@ export async function shedLoad (app: FastifyInstance, limits: PressureLimits): P
   await app.register(underPressure, {
     maxEventLoopDelay: limits.maxEventLoopDelayMs ?? 1000,
     maxHeapUsedBytes: limits.maxHeapUsedBytes ?? Math.floor(getHeapStatistics().heap_size_limit * 0.9),
-    maxRssBytes: limits.maxRssBytes ?? containerLimit(),
+    maxRssBytes: limits.maxRssBytes ?? defaultRssLimit(),
     sampleInterval: limits.sampleIntervalMs ?? 1000,
     retryAfter: retryAfterSeconds
   })
 }
 
-function containerLimit (): number {
+function defaultRssLimit (): number {
   const limit = process.constrainedMemory()
   return limit > 0 && limit < totalmem() ? Math.floor(limit * 0.9) : 0
 }
