@@ -21,15 +21,15 @@ export interface ApiOptions {
   readonly pathPrefix?: string
   /** Limits for load shedding. False disables it. */
   readonly pressure?: PressureLimits | false
-  /** Number of schemas kept in memory. Default 256. */
-  readonly schemaCacheSize?: number
   /** How long a result of the health check is reused, in milliseconds. Default 1000. */
   readonly healthCacheMs?: number
 }
 
+const cachedSchemas = 256
+
 /** Throws API_PREFIX_INVALID. The app is ready after `listen`, `app.ready()` or `app.inject()`. */
 export function build (options: ApiOptions): FastifyInstance {
-  const { archive, log = silent, pressure = {}, schemaCacheSize = 256, healthCacheMs = 1000 } = options
+  const { archive, log = silent, pressure = {}, healthCacheMs = 1000 } = options
   const prefix = normalPrefix(options.pathPrefix ?? '')
   const app: FastifyInstance = fastify({
     logger: false,
@@ -50,7 +50,7 @@ export function build (options: ApiOptions): FastifyInstance {
     log.debug({ method: request.method, url: request.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request')
   })
 
-  const schemas = new SchemaCache(archive, schemaCacheSize)
+  const schemas = new SchemaCache(archive, cachedSchemas)
   app.stats.schemas = schemas.lookups
   app.register(async root => {
     await root.register(indexRoute)

@@ -3,7 +3,7 @@
 import { type FastifyReply, type FastifyRequest } from 'fastify'
 import { crc32c, hex32 } from '../stores/crc32c.ts'
 
-export type Coding = 'gzip' | 'identity'
+type Coding = 'gzip' | 'identity'
 
 /** Archived content never changes. `private`, because the service runs behind authentication. */
 const cacheForever = 'private, max-age=31536000, immutable'

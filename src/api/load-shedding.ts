@@ -6,12 +6,10 @@ import { getHeapStatistics } from 'node:v8'
 import underPressure from '@fastify/under-pressure'
 import { retryAfterSeconds } from './problems.ts'
 
-/** Limits above which requests are shed. 0 disables a limit. */
+/** Limits above which requests are shed. 0 disables a limit. The heap may always fill 90 % of the limit of Node. */
 export interface PressureLimits {
   /** Mean event-loop delay during a sample, in milliseconds. Default 1000. */
   readonly maxEventLoopDelayMs?: number
-  /** Bytes. Default 90 % of the heap limit of Node. */
-  readonly maxHeapUsedBytes?: number
   /** Bytes. Default 90 % of the memory limit of the container, or disabled outside a container. */
   readonly maxRssBytes?: number
   /** Sample interval in milliseconds. Default 1000. */
@@ -21,7 +19,7 @@ export interface PressureLimits {
 export async function shedLoad (app: FastifyInstance, limits: PressureLimits): Promise<void> {
   await app.register(underPressure, {
     maxEventLoopDelay: limits.maxEventLoopDelayMs ?? 1000,
-    maxHeapUsedBytes: limits.maxHeapUsedBytes ?? Math.floor(getHeapStatistics().heap_size_limit * 0.9),
+    maxHeapUsedBytes: Math.floor(getHeapStatistics().heap_size_limit * 0.9),
     maxRssBytes: limits.maxRssBytes ?? defaultRssLimit(),
     sampleInterval: limits.sampleIntervalMs ?? 1000,
     retryAfter: retryAfterSeconds

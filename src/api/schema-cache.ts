@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache'
 import { type ArchiveReader } from '../stores/archive.ts'
 import { entityTag } from './conditional.ts'
 
-export interface CachedSchema {
+interface CachedSchema {
   readonly body: Buffer
   readonly tag: string
 }

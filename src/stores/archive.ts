@@ -9,7 +9,7 @@ import { type ObjectStore, type PutOutcome, type StoredObject } from './object-s
 
 const schemaType = 'application/json'
 
-export interface ArchiveOptions {
+interface ArchiveOptions {
   readonly alerts: ObjectStore
   readonly schemas: ObjectStore
   /** The layout to write. Reads try it first. */

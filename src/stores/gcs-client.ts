@@ -10,7 +10,7 @@ import { ApiError, Storage, type StorageOptions } from '@google-cloud/storage'
 import { requestError, responseError, type Operation } from './gcs-errors.ts'
 import { storeErrors } from './errors.ts'
 
-export interface GcsConnection {
+interface GcsConnection {
   /** Google Cloud project. Default: the project of the credentials. */
   readonly project?: string | undefined
   /** Value of STORAGE_EMULATOR_HOST. If set, no credentials are sent. */
@@ -30,7 +30,7 @@ export interface GcsRequest extends Operation {
   readonly expected?: readonly number[]
 }
 
-export interface GcsResponse<B> {
+interface GcsResponse<B> {
   readonly status: number
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: B

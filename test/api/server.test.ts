@@ -46,12 +46,13 @@ async function serve (t: Test) {
   return { app, url, port: (app.server.address() as AddressInfo).port, release, waiting }
 }
 
-async function answer (request: ClientRequest): Promise<IncomingMessage & { body: Buffer }> {
+async function responseTo (request: ClientRequest): Promise<IncomingMessage & { body: Buffer }> {
   const [response] = await once(request, 'response') as [IncomingMessage]
   return Object.assign(response, { body: await buffer(response) })
 }
 
-const fetchRaw = (port: number, path: string, options: RequestOptions = {}) => answer(get({ host: '127.0.0.1', port, path, ...options }))
+const fetchRaw = (port: number, path: string, options: RequestOptions = {}) =>
+  responseTo(get({ host: '127.0.0.1', port, path, ...options }))
 
 await t.test('sends the stored gzip byte for byte, and fetch decodes it', async t => {
   const { url, port } = await serve(t)

@@ -7,7 +7,7 @@ import { chooseCoding, entityTag, sendImmutable } from '../conditional.ts'
 import { sendProblem } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'
 
-export interface AlertsOptions {
+interface AlertsOptions {
   readonly archive: Pick<ArchiveReader, 'getAlert' | 'getAlertGzip'>
 }
 

@@ -7,7 +7,7 @@ import { type ArchiveReader } from '../../stores/archive.ts'
 import { sendProblem, retryAfterSeconds } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'
 
-export interface HealthOptions {
+interface HealthOptions {
   readonly archive: Pick<ArchiveReader, 'check'>
   readonly log: Logger
   /** How long a result is reused, in milliseconds. */

@@ -6,7 +6,7 @@ import { sendProblem } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'
 import { type SchemaCache } from '../schema-cache.ts'
 
-export interface SchemasOptions {
+interface SchemasOptions {
   readonly schemas: Pick<SchemaCache, 'get'>
 }
 
