@@ -1,7 +1,7 @@
 // The admin port of a long-running mode: /livez (the process and its event loop), /readyz (each thing that the mode needs, by name),
 // /metrics (Prometheus text) and /status (JSON: state, graph, every node's counts, the mode's own figures). Open only where a port is given.
 import Fastify from 'fastify'
-import { readOnly } from '../api/methods.ts'
+import { readOnly } from '../api/read-only-routes.ts'
 import { sendProblem } from '../api/problems.ts'
 import { exposition, family, graphFamilies, stateFamily } from '../metrics/index.ts'
 import { healthOf } from './readiness.ts'

@@ -1,10 +1,10 @@
-// Schemas in memory: they are few, immutable and asked for by every client. Concurrent loads of one id collapse into one; that there is no
-// such schema is remembered for a moment only, as the ingester may be about to store it; failures are not remembered.
+// Schemas in memory: they are few, immutable, and requested by every client. Concurrent requests for one id share one read.
+// A missing schema is cached only briefly, because the ingester may be about to store it. Failures are not cached.
 import { LRUCache } from 'lru-cache'
 import { type ArchiveReader } from '../stores/archive.ts'
 import { entityTag } from './conditional.ts'
 
-export interface CachedSchema {
+interface CachedSchema {
   readonly body: Buffer
   readonly tag: string
 }
@@ -12,13 +12,13 @@ export interface CachedSchema {
 const absentForMs = 1000
 
 export class SchemaCache {
-  /** Schemas asked for that were in memory, and others. */
+  /** A lookup that waits for a read in progress is a miss. */
   readonly lookups = { hits: 0, misses: 0 }
   readonly #archive: Pick<ArchiveReader, 'getSchema'>
   readonly #known: LRUCache<number, CachedSchema | 'absent'>
   readonly #loading = new Map<number, Promise<CachedSchema | undefined>>()
 
-  /** `max`: schemas kept, ~50 KB each for the survey's. */
+  /** `max`: number of schemas to keep. A survey schema takes about 50 KB. */
   constructor (archive: Pick<ArchiveReader, 'getSchema'>, max: number) {
     this.#archive = archive
     this.#known = new LRUCache({ max })

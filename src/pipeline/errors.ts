@@ -44,6 +44,7 @@ export class AlertStreamError extends Error {
     this.fatal = facts.fatal ?? spec.fatal ?? false
     this.usage = spec.usage ?? false
     this.retryable = facts.retryable ?? spec.retryable ?? false
+    this.usage = spec.usage ?? false
   }
 }
 

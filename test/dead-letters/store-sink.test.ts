@@ -99,7 +99,7 @@ await t.test('a store that is away is waited for; a record settles only when its
         throw error
       }
     }
-    return { url: store.url, put, get: async key => store.get(key), exists: async key => store.exists(key), list: prefix => store.list(prefix), check: async () => store.check(), close: async () => store.close() }
+    return { url: store.url, put, get: async key => store.get(key), list: prefix => store.list(prefix), check: async () => store.check(), close: async () => store.close() }
   }
   const builder = createGraph('letters', { deadLetters: storeDeadLetters({ url, open }), retry: { attempts: 50, baseMs: 1, maxMs: 1 } })
   builder.source('numbers', source).step('fail', () => { throw errors.TEST_STORED('always') }).to('nowhere', { kind: 'none', write: async () => {} })

@@ -84,7 +84,7 @@ await t.test('a 403 ends the ingester with a clear error; nothing is buried or c
   await produce(connection, at.topic, records.slice(20))
   const { code, stderr } = await ingest.finished
   t.equal(code, 1)
-  t.match(stderr.trimEnd().split('\n').at(-1), new RegExp(`^STORE_BUCKET_DENIED: writing the object failed: the store answers 403, writer@rubin\\.iam does not have storage\\.objects\\.create access \\(gs://${at.buckets.alerts}/v2/alerts/.*${refused}.*\\)\\. Grant .*objectCreator`))
+  t.match(stderr.trimEnd().split('\n').at(-1), new RegExp(`^STORE_BUCKET_DENIED: cannot write the object: the store returned 403, writer@rubin\\.iam does not have storage\\.objects\\.create access \\(gs://${at.buckets.alerts}/v2/alerts/.*${refused}.*\\)\\. Grant .*objectCreator`))
   t.equal(proxy.failed, 1, 'it was not tried again')
   const offset = await committed(at)
   t.ok(offset !== undefined && offset >= 20n && offset <= 27n, `committed ${offset}`)

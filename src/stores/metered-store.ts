@@ -1,40 +1,40 @@
-// How long a store's calls take and how they end, whatever the store: a decorator, so that files and buckets are measured alike.
+// A store that measures duration and outcome of each put and get, for any kind of store.
 import { AlertStreamError, Histogram, type HistogramSnapshot } from '../pipeline/index.ts'
 import type { ObjectMeta, ObjectStore, PutOutcome, StoredObject } from './object-store.ts'
 
-export type Operation = 'put' | 'get'
-/** `conflict`: the store is well, but another object has this key. */
-export type Outcome = PutOutcome | 'found' | 'absent' | 'conflict' | 'failed'
+type Operation = 'put' | 'get'
+/** `conflict`: the store works, but the key has different content. */
+type Outcome = PutOutcome | 'found' | 'absent' | 'conflict' | 'failed'
 
-export interface OperationStats {
+interface OperationKey {
+  /** Name of the store, such as `alerts`. */
   readonly store: string
   readonly operation: Operation
   readonly outcome: Outcome
-  /** Of seconds. */
-  readonly histogram: HistogramSnapshot
 }
 
+/** Seconds per call. */
 const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
-/** What the stores of one process have done so far. */
+/** Call durations of all stores of a process, by store, operation and outcome. */
 export class StoreStats {
-  readonly #operations = new Map<string, { readonly store: string, readonly operation: Operation, readonly outcome: Outcome, readonly histogram: Histogram }>()
+  readonly #operations = new Map<string, OperationKey & { readonly histogram: Histogram }>()
 
-  observe (store: string, operation: Operation, outcome: Outcome, seconds: number): void {
-    const key = `${store} ${operation} ${outcome}`
-    let entry = this.#operations.get(key)
-    if (entry === undefined) this.#operations.set(key, entry = { store, operation, outcome, histogram: new Histogram(BOUNDS) })
+  observe (key: OperationKey, seconds: number): void {
+    const id = `${key.store} ${key.operation} ${key.outcome}`
+    let entry = this.#operations.get(id)
+    if (entry === undefined) this.#operations.set(id, entry = { ...key, histogram: new Histogram(BOUNDS) })
     entry.histogram.observe(seconds)
   }
 
-  read (): OperationStats[] {
-    return [...this.#operations.values()].map(({ histogram, ...rest }) => ({ ...rest, histogram: histogram.read() }))
+  read (): ReadonlyArray<OperationKey & { readonly histogram: HistogramSnapshot }> {
+    return [...this.#operations.values()].map(({ histogram, ...key }) => ({ ...key, histogram: histogram.read() }))
   }
 }
 
-/** The same store; its puts and gets are counted under `name`. */
-export function metered (store: ObjectStore, name: string, figures: StoreStats): ObjectStore {
-  return new MeteredStore(store, name, figures)
+/** Wraps a store so that its puts and gets are recorded in `stats` under `name`. */
+export function metered (store: ObjectStore, name: string, stats: StoreStats): ObjectStore {
+  return new MeteredStore(store, name, stats)
 }
 
 class MeteredStore implements ObjectStore {
@@ -42,10 +42,10 @@ class MeteredStore implements ObjectStore {
   readonly #name: string
   readonly #stats: StoreStats
 
-  constructor (store: ObjectStore, name: string, figures: StoreStats) {
+  constructor (store: ObjectStore, name: string, stats: StoreStats) {
     this.#store = store
     this.#name = name
-    this.#stats = figures
+    this.#stats = stats
   }
 
   get url (): string { return this.#store.url }
@@ -58,7 +58,6 @@ class MeteredStore implements ObjectStore {
     return this.#timed('get', () => this.#store.get(key), object => object === undefined ? 'absent' : 'found')
   }
 
-  exists (key: string): Promise<boolean> { return this.#store.exists(key) }
   list (prefix: string): AsyncIterable<string> { return this.#store.list(prefix) }
   check (): Promise<void> { return this.#store.check() }
   close (): Promise<void> { return this.#store.close() }
@@ -74,7 +73,7 @@ class MeteredStore implements ObjectStore {
       if (error instanceof AlertStreamError && error.code === 'ARCHIVE_CONFLICT') outcome = 'conflict'
       throw error
     } finally {
-      this.#stats.observe(this.#name, operation, outcome, (performance.now() - start) / 1000)
+      this.#stats.observe({ store: this.#name, operation, outcome }, (performance.now() - start) / 1000)
     }
   }
 }

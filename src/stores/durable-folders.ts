@@ -1,5 +1,5 @@
-// Folders of a file store that survive a power cut: a folder's entries are durable only once the folder itself has been fsynced.
-// One fsync serves all writers that wait for the same folder; each waits for an fsync that *began* after its own entry was made.
+// Creates folders and makes their entries durable: a new entry survives a power cut only after its folder has been fsynced.
+// One fsync serves all callers waiting for the same folder. Each caller waits for an fsync that *began* after it created its entry.
 import { close, fsync, open } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -15,25 +15,24 @@ interface Round {
   next: Promise<void> | undefined
 }
 
-/** Makes folders, and makes their entries durable. */
-export class Folders {
+export class DurableFolders {
   readonly #root: string
   readonly #fsync: (folder: string) => Promise<void>
   readonly #rounds = new Map<string, Round>()
   readonly #known = new LRUCache<string, true>({ max: 10_000 })
-  readonly #making = new Map<string, Promise<void>>()
+  readonly #creating = new Map<string, Promise<void>>()
 
-  /** `fsyncFolder` is replaced in tests. */
+  /** `fsync`: replaced in tests. */
   constructor (root: string, fsync = fsyncFolder) {
     this.#root = root
     this.#fsync = fsync
   }
 
-  /** Resolves when every entry that the folder has at this moment is durable. */
+  /** Resolves when every entry that the folder has now is durable. */
   sync (folder: string): Promise<void> {
     const round = this.#rounds.get(folder)
     if (round === undefined) return this.#begin(folder)
-    // The running one may have begun before the caller's entry was made: the one after it counts.
+    // The running fsync may have begun before the caller created its entry, so wait for the next one.
     round.next ??= round.running.then(() => this.#begin(folder), () => this.#begin(folder))
     return round.next
   }
@@ -48,29 +47,29 @@ export class Folders {
     return round.running
   }
 
-  /** Resolves when the folder (the root or one below it) exists durably. Costs nothing for a folder that is known. */
+  /** Creates the folder (the root or one below it) if necessary. Resolves when it is durable. Free for a known folder. */
   async ensure (folder: string): Promise<void> {
     if (this.#known.get(folder) === true) return
-    const other = this.#making.get(folder)
+    const other = this.#creating.get(folder)
     if (other !== undefined) return other
-    const made = this.#make(folder)
-    this.#making.set(folder, made)
+    const created = this.#create(folder)
+    this.#creating.set(folder, created)
     try {
-      await made
+      await created
       this.#known.set(folder, true)
     } finally {
-      this.#making.delete(folder)
+      this.#creating.delete(folder)
     }
   }
 
-  /** To be called when a folder turns out to be gone. */
+  /** Makes the next `ensure` create the folder again. */
   forget (folder: string): void {
     this.#known.delete(folder)
   }
 
-  async #make (folder: string): Promise<void> {
+  async #create (folder: string): Promise<void> {
     const first = await mkdir(folder, { recursive: true })
-    // Folders below the root are synced even if another process made them: it may not have come to that yet.
+    // Parents below the root are synced even if another process created them: it may not have synced them yet.
     const outermost = first !== undefined && first.length < this.#root.length ? dirname(first) : this.#root
     let at = folder
     while (at !== outermost && at !== dirname(at)) {
@@ -81,7 +80,7 @@ export class Folders {
 }
 
 async function fsyncFolder (folder: string): Promise<void> {
-  // Windows cannot open a folder for fsync; its file systems journal names by themselves.
+  // Windows cannot open a folder for fsync. NTFS journals directory entries.
   if (process.platform === 'win32') return
   const handle = await openFile(folder, 'r')
   try {

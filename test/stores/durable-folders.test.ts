@@ -1,10 +1,10 @@
 import t from 'tap'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Folders } from '../../src/stores/folders.ts'
+import { DurableFolders } from '../../src/stores/durable-folders.ts'
 
-/** fsyncs that end when told to. */
-function manual () {
+/** An fsync that ends when the test says so. */
+function manualFsync () {
   const waiting: { folder: string, end: (error?: Error) => void }[] = []
   const fsync = (folder: string) => new Promise<void>((resolve, reject) => {
     waiting.push({ folder, end: error => { if (error === undefined) resolve(); else reject(error) } })
@@ -12,20 +12,20 @@ function manual () {
   return { waiting, fsync }
 }
 
-await t.test('one fsync serves all that wait, but never one that began before they asked', async t => {
-  const { waiting, fsync } = manual()
-  const folders = new Folders('/store', fsync)
+await t.test('shares one fsync among all waiting callers, but never one that began before their call', async t => {
+  const { waiting, fsync } = manualFsync()
+  const folders = new DurableFolders('/store', fsync)
   const done: string[] = []
-  const ask = (name: string) => { void folders.sync('/store/a').then(() => { done.push(name) }) }
-  ask('first')
-  ask('second')
-  ask('third')
+  const sync = (name: string) => { void folders.sync('/store/a').then(() => { done.push(name) }) }
+  sync('first')
+  sync('second')
+  sync('third')
   t.equal(waiting.length, 1)
   waiting[0]!.end()
   await new Promise(setImmediate)
   t.same(done, ['first'])
-  t.equal(waiting.length, 2, 'one more fsync for both who came during the first')
-  ask('fourth')
+  t.equal(waiting.length, 2, 'one more fsync for the two calls made during the first')
+  sync('fourth')
   waiting[1]!.end()
   await new Promise(setImmediate)
   t.same(done, ['first', 'second', 'third'])
@@ -35,9 +35,9 @@ await t.test('one fsync serves all that wait, but never one that began before th
   t.equal(waiting.length, 3)
 })
 
-await t.test('an fsync that fails fails those who waited for it, and not the next', async t => {
-  const { waiting, fsync } = manual()
-  const folders = new Folders('/store', fsync)
+await t.test('a failed fsync fails the callers that waited for it, not later ones', async t => {
+  const { waiting, fsync } = manualFsync()
+  const folders = new DurableFolders('/store', fsync)
   const first = folders.sync('/store')
   const second = folders.sync('/store')
   waiting[0]!.end(new Error('disk'))
@@ -50,19 +50,19 @@ await t.test('an fsync that fails fails those who waited for it, and not the nex
   await third
 })
 
-await t.test('folders do not wait for each other', async t => {
-  const { waiting, fsync } = manual()
-  const folders = new Folders('/store', fsync)
+await t.test('syncs different folders concurrently', async t => {
+  const { waiting, fsync } = manualFsync()
+  const folders = new DurableFolders('/store', fsync)
   const both = Promise.all([folders.sync('/store/a'), folders.sync('/store/b')])
   t.same(waiting.map(({ folder }) => folder), ['/store/a', '/store/b'])
   for (const { end } of waiting) end()
   await both
 })
 
-await t.test('a new folder is made durable up to the root, once', async t => {
+await t.test('makes a new folder durable up to the root, once', async t => {
   const root = t.testdir()
   const synced: string[] = []
-  const folders = new Folders(root, async folder => { synced.push(folder) })
+  const folders = new DurableFolders(root, async folder => { synced.push(folder) })
   const folder = join(root, 'v2', 'alerts', '123456')
   await Promise.all([folders.ensure(folder), folders.ensure(folder)])
   t.ok((await stat(folder)).isDirectory())
@@ -74,10 +74,10 @@ await t.test('a new folder is made durable up to the root, once', async t => {
   t.equal(synced.length, 6)
 })
 
-await t.test('a new root is made durable in the folder that was there', async t => {
-  const there = t.testdir()
+await t.test('makes a new root durable up to its first existing parent', async t => {
+  const existing = t.testdir()
   const synced: string[] = []
-  const root = join(there, 'a', 'b')
-  await new Folders(root, async folder => { synced.push(folder) }).ensure(root)
-  t.same(synced, [join(there, 'a'), there])
+  const root = join(existing, 'a', 'b')
+  await new DurableFolders(root, async folder => { synced.push(folder) }).ensure(root)
+  t.same(synced, [join(existing, 'a'), existing])
 })
