@@ -5,7 +5,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContext } from 'node:tls'
-import { AlertStreamError, messageOf } from '../pipeline/errors.ts'
+import { AlertStreamError, messageOf, systemErrorCode } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { kafkaErrors } from './errors.ts'
 
@@ -101,7 +101,7 @@ export class TlsCredentials {
       return { context, own: clientCert === undefined ? undefined : new X509Certificate(cert) }
     } catch (error) {
       const where = [clientCert, clientKey].filter(path => path !== undefined).join(' and ')
-      const mismatch = (error as { code?: string }).code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH'
+      const mismatch = systemErrorCode(error) === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH'
       const what = mismatch ? 'the client key is not that of the client certificate' : `the client certificate and key cannot be used: ${messageOf(error)}`
       throw kafkaErrors.KAFKA_FILE(what, { where, cause: error })
     }

@@ -1,6 +1,6 @@
 // A graph as data, and that data as Mermaid, Graphviz DOT or JSON. Documentation and the status of a running graph use the same
 // description.
-import { inputsOf, isSink, type BatchLimits, type GraphSpec, type NodeSpec, type StepSpec } from './spec.ts'
+import { isSink, type BatchLimits, type GraphSpec, type NodeSpec, type StepSpec } from './spec.ts'
 
 interface NodeDescription {
   readonly name: string
@@ -30,7 +30,7 @@ export type GraphFormat = 'mermaid' | 'dot' | 'json'
 
 export function describe (graph: GraphSpec): GraphDescription {
   const nodes = graph.nodes.map(describeNode)
-  const edges = graph.nodes.flatMap(node => inputsOf(node).map((from): EdgeDescription => ({ from, to: node.name, type: 'data' })))
+  const edges = graph.nodes.flatMap((node): EdgeDescription[] => 'input' in node ? [{ from: node.input, to: node.name, type: 'data' }] : [])
   for (const { name: from, writes } of graph.nodes.filter((node): node is StepSpec => node.type === 'step')) {
     if (writes === undefined) continue
     if (!nodes.some(node => node.name === writes.name)) nodes.push({ name: writes.name, type: 'external', ...labels(writes), limits: {} })
@@ -52,10 +52,9 @@ function describeNode (node: NodeSpec): NodeDescription {
     case 'source': return { name, type, ...labels(node.part), limits: { credits: node.credits.records, creditBytes: node.credits.bytes } }
     case 'sink': return { name, type, ...labels(node.part), limits: { concurrency: node.concurrency } }
     case 'batch-sink': return { name, type, ...labels(node.part), limits: { concurrency: node.concurrency, ...batchLimits(node.limits) } }
-    case 'step': return { name, type, ...labels({ kind: node.kind ?? node.emits, detail: node.detail }), limits: { concurrency: node.concurrency } }
-    case 'flow': return { name, type, ...labels({ kind: node.kind ?? 'flow', detail: node.detail }), limits: {} }
+    case 'step': return { name, type, ...labels({ ...node, kind: node.kind ?? node.emits }), limits: { concurrency: node.concurrency } }
+    case 'flow': return { name, type, ...labels({ ...node, kind: node.kind ?? 'flow' }), limits: {} }
     case 'batch': return { name, type, kind: 'batch', limits: batchLimits(node.limits) }
-    case 'merge': return { name, type, kind: 'merge', limits: {} }
   }
 }
 
@@ -89,7 +88,7 @@ function boxLines (node: NodeDescription): string[] {
 
 const cylinder = ['[(', ')]'] as const
 const mermaidBoxes: Record<NodeDescription['type'], readonly [string, string]> = {
-  source: ['([', '])'], step: ['[', ']'], flow: ['[', ']'], batch: ['[[', ']]'], merge: ['((', '))'],
+  source: ['([', '])'], step: ['[', ']'], flow: ['[', ']'], batch: ['[[', ']]'],
   sink: cylinder, 'batch-sink': cylinder, 'dead-letters': cylinder, external: cylinder
 }
 const mermaidArrows: Record<EdgeDescription['type'], string> = { data: '-->', failure: '-.->', 'side-effect': '-- writes -->' }
@@ -110,7 +109,7 @@ function mermaid (description: GraphDescription): string {
 }
 
 const dotShapes: Record<NodeDescription['type'], string> = {
-  source: 'ellipse', step: 'box', flow: 'box', batch: 'box3d', merge: 'circle',
+  source: 'ellipse', step: 'box', flow: 'box', batch: 'box3d',
   sink: 'cylinder', 'batch-sink': 'cylinder', 'dead-letters': 'cylinder', external: 'cylinder'
 }
 const dotEdges: Record<EdgeDescription['type'], string> = { data: '', failure: ' [style=dashed]', 'side-effect': ' [label="writes"]' }

@@ -6,7 +6,7 @@ import { access, constants, opendir, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { errnoOf } from '../pipeline/errors.ts'
+import { systemErrorCode } from '../pipeline/errors.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { assertSameContent } from './conflict.ts'
 import { storeErrors } from './errors.ts'
@@ -99,8 +99,8 @@ class FileStore implements ObjectStore {
       try {
         await linkFile(temporary, path)
       } catch (error) {
-        if (errnoOf(error) === 'EEXIST') return 'taken'
-        if (errnoOf(error) !== 'ENOENT') throw error
+        if (systemErrorCode(error) === 'EEXIST') return 'taken'
+        if (systemErrorCode(error) !== 'ENOENT') throw error
         // Somebody removed the folder since it was made.
         this.#folders.forget(folder)
         await this.#folders.ensure(folder)
@@ -117,7 +117,7 @@ class FileStore implements ObjectStore {
     const fd = await openFile(path, 'wx').catch((error: unknown) => {
       // The folder was there at the opening. Its absence means that the store has gone (a volume was unmounted, the root renamed): whatever
       // stands at its path now is the wrong place, so nothing is made there and the write waits for the store to come back.
-      if (errnoOf(error) === 'ENOENT') throw storeErrors.STORE_MISSING('the store has gone since it was opened', { where: this.#root, cause: error })
+      if (systemErrorCode(error) === 'ENOENT') throw storeErrors.STORE_MISSING('the store has gone since it was opened', { where: this.#root, cause: error })
       throw error
     })
     try {
@@ -137,8 +137,8 @@ class FileStore implements ObjectStore {
     try {
       return { body: await readWhole(path) }
     } catch (error) {
-      if (errnoOf(error) === 'EISDIR') return undefined
-      if (errnoOf(error) !== 'ENOENT') throw storeError(error, 'reading the object', path)
+      if (systemErrorCode(error) === 'EISDIR') return undefined
+      if (systemErrorCode(error) !== 'ENOENT') throw storeError(error, 'reading the object', path)
       await this.#assertRoot()
       return undefined
     }
@@ -180,7 +180,7 @@ class FileStore implements ObjectStore {
       yield * await opendir(path, { bufferSize: 256 })
     } catch (error) {
       // Nothing has that prefix, or the folder went while it was being listed.
-      if (errnoOf(error) !== 'ENOENT') throw storeError(error, 'listing the folder', path)
+      if (systemErrorCode(error) !== 'ENOENT') throw storeError(error, 'listing the folder', path)
     }
   }
 
@@ -233,7 +233,7 @@ async function isThere (path: string): Promise<boolean> {
   try {
     return (await statFile(path)).isFile()
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false
+    if (systemErrorCode(error) === 'ENOENT') return false
     throw error
   }
 }

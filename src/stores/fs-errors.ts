@@ -1,11 +1,11 @@
 // Turns what the file system says (errno) into the store's error codes.
-import { AlertStreamError, errnoOf } from '../pipeline/errors.ts'
+import { AlertStreamError, systemErrorCode } from '../pipeline/errors.ts'
 import { storeErrors } from './errors.ts'
 
 /** `doing`: what was tried, as in "writing the object failed". `where`: the path. */
 export function storeError (error: unknown, doing: string, where: string): AlertStreamError {
   if (error instanceof AlertStreamError) return error
-  const errno = errnoOf(error)
+  const errno = systemErrorCode(error)
   const what = `${doing} failed${errno === undefined ? '' : ` with ${errno}`}`
   const facts = { where, cause: error }
   switch (errno) {

@@ -1,6 +1,6 @@
 // Turns what Google Cloud Storage answers, and what happens instead of an answer, into the store's error codes. What passes by itself (408, 429,
 // 5xx, resets, silence) is retryable; a refusal (401, 403, other 4xx) and missing credentials are fatal: no alert is at fault of any of them.
-import { AlertStreamError, messageOf } from '../pipeline/errors.ts'
+import { AlertStreamError, messageOf, systemErrorCode } from '../pipeline/errors.ts'
 import { storeErrors } from './errors.ts'
 
 /** What was tried, as in "writing the object failed", and the URL that it was tried on. */
@@ -64,7 +64,7 @@ export function failureError (error: unknown, { doing, where }: Attempt): AlertS
     const what = `${doing} failed: no access token, its issuer answers ${status}`
     return isTransient(status) ? storeErrors.STORE_UNAVAILABLE(what, facts) : storeErrors.STORE_CREDENTIALS(what, facts)
   }
-  const code = codeOf(error)
+  const code = systemErrorCode(error)
   if ((code === undefined || code === 'ENOENT' || code === 'EACCES') && isAboutCredentials(error)) return storeErrors.STORE_CREDENTIALS(`${doing} failed: no access token`, facts)
   // What is not known is not held against the alert either: it is tried again, and fails the graph in the end.
   return storeErrors.STORE_UNAVAILABLE(`${doing} failed${code === undefined ? '' : ` with ${code}`}`, facts)
@@ -88,9 +88,4 @@ function tokenStatus (error: unknown): number | undefined {
 
 function isAboutCredentials (error: unknown): boolean {
   return /default credentials|does not exist, or it is not a file|credential|impersonat|invalid_grant|private key/i.test(messageOf(error))
-}
-
-function codeOf (error: unknown): string | undefined {
-  const code = (error as { readonly code?: unknown } | undefined)?.code
-  return typeof code === 'string' ? code : undefined
 }

@@ -1,7 +1,7 @@
 // GET /v1/health: `OK` when the archive can be read, else 503 with the reason. The archive is asked at most once a second, however many
 // probes come, and an archive that does not answer within five seconds counts as gone.
 import { type FastifyInstance } from 'fastify'
-import { AlertStreamError, formatError } from '../../pipeline/errors.ts'
+import { errorCode, formatError } from '../../pipeline/errors.ts'
 import { type Logger } from '../../pipeline/log.ts'
 import { type ArchiveReader } from '../../stores/archive.ts'
 import { readOnly } from '../methods.ts'
@@ -26,7 +26,7 @@ export async function healthRoute (app: FastifyInstance, { archive, log, healthC
     try {
       await withPatience(archive.check())
     } catch (error) {
-      const code = error instanceof AlertStreamError ? error.code : 'UNEXPECTED'
+      const code = errorCode(error)
       problem = `the archive cannot be read (${code})`
       if (healthy) log.error({ code, error: formatError(error) }, 'the archive cannot be read')
     }
