@@ -6,8 +6,7 @@ import { sendProblem } from '../api/problems.ts'
 import { exposition, family, graphFamilies, stateFamily } from '../metrics/index.ts'
 import { healthOf } from './readiness.ts'
 import type { AdminServer, Status } from './status.ts'
-import { defineErrors, formatError, type Logger } from '../pipeline/index.ts'
-import { systemErrorCode } from '../pipeline/errors.ts'
+import { defineErrors, formatError, systemErrorCode, type Logger } from '../pipeline/index.ts'
 import { version } from '../config/version.ts'
 
 const adminErrors = defineErrors({

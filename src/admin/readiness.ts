@@ -24,7 +24,8 @@ export const checkLimitMs = 2500
 /** Returns a function that runs all checks. It never rejects, and calls `state` each time. */
 export function healthOf (state: () => RunState, checks: Checks, limitMs = checkLimitMs): () => Promise<Health> {
   const timeout = (): Error => healthErrors.HEALTH_NO_ANSWER(`no response within ${limitMs / 1000} s`)
-  const shared = Object.entries(checks).map(([name, check]) => [name, sharedRequest(async () => { await check() }, limitMs, timeout)] as const)
+  const shared = Object.entries(checks).map(([name, check]) =>
+    [name, sharedRequest(async () => { await check() }, limitMs, timeout)] as const)
   return async () => {
     const results = await Promise.all(shared.map(async ([name, check]) => [name, await check().then(() => 'ok', reasonOf)] as const))
     const now = state()

@@ -103,7 +103,7 @@ export const catalogue = {
     'Time from the start of a pass until its last alert was published.'),
   alert_stream_pass_alerts: gauge('alerts', play, [], 'Alerts of the last pass.'),
   alert_stream_pass_alert_late_seconds: gauge('seconds', play, [],
-    'Largest delay between the scheduled and the actual publication of an alert in the last pass; 0 with --profile fast, which has no schedule.',
+    'Largest delay of an alert of the last pass behind its scheduled time; 0 with --profile fast, which has no schedule.',
     'is above 5: alerts are published later than the profile schedules them.'),
   alert_stream_pass_alerts_unmodified_total: counter('alerts', play, [],
     'Alerts that --fresh-ids or --fresh-times could not change and that were published unmodified.',
@@ -121,7 +121,7 @@ export const catalogue = {
     'Time from the arrival of a request until its response was sent.',
     '99th percentile is above 1 for 5 minutes.'),
   alert_stream_http_requests_in_flight: gauge('requests', serve, [], 'Requests in progress.'),
-  alert_stream_http_requests_aborted_total: counter('requests', serve, [], 'Requests whose client disconnected before the response was sent.'),
+  alert_stream_http_requests_aborted_total: counter('requests', serve, [], 'Requests whose client disconnected before the response.'),
   alert_stream_http_response_bytes_total: counter('bytes', serve, [], 'Bytes of the response bodies as sent.'),
   alert_stream_schema_cache_lookups_total: counter('lookups', serve, ['result'], 'Lookups in the schema cache by result: hit, miss.')
 } satisfies Readonly<Record<`alert_stream_${string}`, MetricSpec>>

@@ -21,7 +21,6 @@ export interface Group<T> {
 
 /** Longest delay of setTimeout, milliseconds. A longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
-const DEFAULT_MAX_AGE_MS = 20
 
 /** Called with envelopes that were not emitted when the stream ended early. */
 type Abandon<T> = (envelope: Envelope<T>) => void
@@ -31,7 +30,7 @@ export function groupEnvelopes<T> (
   limits: BatchLimits, starvation: Starvation, abandon: Abandon<T>
 ): OperatorFunction<Envelope<T>, Group<T>> {
   const maxBytes = limits.bytes ?? Infinity
-  const maxAgeMs = limits.ms ?? DEFAULT_MAX_AGE_MS
+  const maxAgeMs = limits.ms ?? 20
   return input => new Observable(subscriber => {
     let waiting: Envelope<T>[] = []
     let bytes = 0

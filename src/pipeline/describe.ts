@@ -1,6 +1,5 @@
-// A graph as data, and that data as Mermaid, Graphviz DOT or JSON. Documentation and the status of a running graph use the same
-// description.
-import { isSink, type BatchLimits, type GraphSpec, type NodeSpec, type StepSpec } from './spec.ts'
+// A graph as data, and that data as Mermaid, Graphviz DOT or JSON.
+import { isSink, type BatchLimits, type GraphSpec, type NodeSpec } from './spec.ts'
 
 interface NodeDescription {
   readonly name: string
@@ -31,8 +30,9 @@ export type GraphFormat = 'mermaid' | 'dot' | 'json'
 export function describe (graph: GraphSpec): GraphDescription {
   const nodes = graph.nodes.map(describeNode)
   const edges = graph.nodes.flatMap((node): EdgeDescription[] => 'input' in node ? [{ from: node.input, to: node.name, type: 'data' }] : [])
-  for (const { name: from, writes } of graph.nodes.filter((node): node is StepSpec => node.type === 'step')) {
-    if (writes === undefined) continue
+  for (const node of graph.nodes) {
+    if (node.type !== 'step' || node.writes === undefined) continue
+    const { name: from, writes } = node
     if (!nodes.some(node => node.name === writes.name)) nodes.push({ name: writes.name, type: 'external', ...labels(writes), limits: {} })
     edges.push({ from, to: writes.name, type: 'side-effect' })
   }

@@ -118,7 +118,9 @@ export function sinkHandler ({ name, part, retry: policy }: SinkSpec, meter: Met
 }
 
 /** Writes a batch to a sink. If the batch fails for good, each record is written alone, so that one bad record affects no other. */
-export function batchSinkHandler ({ name, part, retry: policy }: BatchSinkSpec, meter: Meter, runtime: Runtime): Handler<Group<unknown>, never> {
+export function batchSinkHandler (
+  { name, part, retry: policy }: BatchSinkSpec, meter: Meter, runtime: Runtime
+): Handler<Group<unknown>, never> {
   const attemptWrite = (envelopes: readonly Any[], attempt: number): Promise<void> =>
     part.writeBatch(envelopes.map(envelope => envelope.value), { signal: runtime.signal, attempt })
 

@@ -26,7 +26,7 @@ export interface GraphOptions {
   readonly retry?: RetryPolicy
 }
 
-export interface SinkOptions {
+interface SinkOptions {
   readonly concurrency?: number
   readonly retry?: RetryPolicy
 }
@@ -93,19 +93,17 @@ export class Graph {
 
   /** The same graph with other parts: how tests run it without a broker. @throws GRAPH_INVALID for an unknown name */
   with (replacements: Replacements): Graph {
-    const unknown = new Set(
-      [replacements.sources, replacements.sinks, replacements.batchSinks].flatMap(parts => Object.keys(parts ?? {}))
-    )
+    const { sources, sinks, batchSinks } = replacements
+    const unknown = new Set([sources, sinks, batchSinks].flatMap(parts => Object.keys(parts ?? {})))
     const nodes = this.spec.nodes.map((node): NodeSpec => {
-      const parts = {
-        source: replacements.sources, sink: replacements.sinks, 'batch-sink': replacements.batchSinks
-      }[node.type as 'source']
+      const parts = { source: sources, sink: sinks, 'batch-sink': batchSinks }[node.type as 'source']
       if (parts === undefined || !Object.hasOwn(parts, node.name)) return node
       unknown.delete(node.name)
       return { ...node, part: parts[node.name] } as NodeSpec
     })
     if (unknown.size > 0) {
-      throw graphErrors.GRAPH_INVALID(`no node '${[...unknown].join("', '")}' of that type to replace`, { where: `graph ${this.spec.name}` })
+      const names = [...unknown].map(name => `'${name}'`).join(', ')
+      throw graphErrors.GRAPH_INVALID(`no node ${names} of that type to replace`, { where: `graph ${this.spec.name}` })
     }
     const deadLetters = replacements.deadLetters === undefined
       ? this.spec.deadLetters

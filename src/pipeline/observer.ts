@@ -3,7 +3,7 @@ import type { SourceRecord } from './node.ts'
 
 /**
  * Called synchronously while a record is processed: `pulled`, then `wrote` and `deadLettered`, then `settled`. Callbacks must be quick and
- * must not throw. `pulled` and `settled` are called once per source record; `wrote` may be called several times for a record that was split.
+ * must not throw. `pulled` and `settled` are called once per source record, `wrote` several times if the record was split.
  */
 export interface RunObserver {
   /** A source emitted the record. */

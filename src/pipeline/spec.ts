@@ -13,7 +13,7 @@ export const graphErrors = defineErrors({
   },
   GRAPH_REUSED: { hint: 'A graph runs once: declare a new one for the next run.' },
   GRAPH_DRAIN_DEADLINE: { hint: 'Unsettled records will be delivered again. If this happens at every stop, raise the drain deadline.' },
-  GRAPH_FLOW_ENDED: { hint: 'A flow must not complete before its input, or later records are lost. This is a bug in alert-stream: report it.' },
+  GRAPH_FLOW_ENDED: { hint: 'A flow that completes before its input loses records. This is a bug in alert-stream: report it.' },
   GRAPH_ABORTED: { hint: 'Unsettled records will be delivered again.' }
 })
 
@@ -38,7 +38,7 @@ export interface StepOptions {
 }
 
 /** What a step writes to besides its output. Several steps may name the same target. */
-export interface SideEffect {
+interface SideEffect {
   /** Node name in descriptions. It must differ from the graph's other nodes. */
   readonly name: string
   /** What it is: `object store`. */
@@ -75,7 +75,11 @@ export interface FlowSpec extends Common {
   readonly detail?: string | undefined
 }
 export interface SinkSpec extends Worker { readonly type: 'sink', readonly part: Sink<unknown> }
-export interface BatchSinkSpec extends Worker { readonly type: 'batch-sink', readonly part: BatchSink<unknown>, readonly limits: BatchLimits }
+export interface BatchSinkSpec extends Worker {
+  readonly type: 'batch-sink'
+  readonly part: BatchSink<unknown>
+  readonly limits: BatchLimits
+}
 
 export type NodeSpec = SourceSpec | StepSpec | BatchSpec | FlowSpec | SinkSpec | BatchSinkSpec
 
@@ -104,9 +108,9 @@ export function validate (graph: GraphSpec): void {
     names.add(name)
   }
   for (const node of graph.nodes) {
-    const readers = graph.nodes.filter(other => 'input' in other && other.input === node.name)
+    const readers = graph.nodes.filter(other => 'input' in other && other.input === node.name).map(reader => `'${reader.name}'`)
     if (readers.length === 0 && !isSink(node)) fail(`no node reads from '${node.name}': connect it to a sink`)
-    if (readers.length > 1) fail(`nodes '${readers.map(reader => reader.name).join("', '")}' read from '${node.name}': a port has one reader`)
+    if (readers.length > 1) fail(`several nodes read from '${node.name}': ${readers.join(', ')}`)
     if ('concurrency' in node && !(node.concurrency >= 1)) fail(`node '${node.name}' has concurrency ${node.concurrency}`)
     if ('retry' in node && !(node.retry.attempts >= 1)) fail(`node '${node.name}' has ${node.retry.attempts} attempts`)
     if (node.type === 'step' && node.writes !== undefined) {

@@ -1,4 +1,4 @@
-// Connects a graph's nodes as observables of envelopes. Pull loops feed the source subjects. Every chain ends in a sink, which emits nothing.
+// Connects a graph's nodes as observables of envelopes. Pull loops feed the subjects of the sources. Every chain ends in a sink.
 import { merge, Subject, tap, type Observable } from 'rxjs'
 import { batchEnvelopes, groupEnvelopes, type Starvation } from './batch.ts'
 import type { Envelope } from './envelope.ts'
@@ -63,7 +63,7 @@ function connectFlow (node: FlowSpec, input: Stream, meter: Meter, runtime: Runt
       next: () => { meter.out++ },
       complete: () => {
         if (inputEnded) return
-        runtime.fail(node.name, graphErrors.GRAPH_FLOW_ENDED(`flow '${node.name}' completed before its input`, { where: `node ${node.name}` }))
+        runtime.fail(node.name, graphErrors.GRAPH_FLOW_ENDED('a flow completed before its input', { where: `node ${node.name}` }))
       }
     })
   )

@@ -117,10 +117,12 @@ await t.test('a failed run causes no unhandled rejection, even if nobody awaits 
 const library = new URL('../../src/pipeline/index.ts', import.meta.url).href
 const programs: Record<string, string> = {
   'a run that ends': 'await start().done; say("end")',
-  'a drain of an idle run with a far deadline': 'idle = true; const run = start(); await later(); await run.drain({ deadlineMs: 1e8 }); say("end")',
-  'a failure while other records wait for a retry': 'fails = true; await start().done.catch(error => say(error.code)); say("end")',
-  'an abort of an idle run': 'idle = true; const run = start(); await later(); await run.abort().catch(error => say(error.code)); say("end")',
-  'a source that ignores the drain': 'stubborn = true; const run = start(); await later(); await run.drain(); say("end")'
+  'a drain of an idle run with a distant deadline':
+    'const run = start({ idle: true }); await later(); await run.drain({ deadlineMs: 1e8 }); say("end")',
+  'a failure while other records wait for a retry': 'await start({ fails: true }).done.catch(error => say(error.code)); say("end")',
+  'an abort of an idle run':
+    'const run = start({ idle: true }); await later(); await run.abort().catch(error => say(error.code)); say("end")',
+  'a source that ignores the drain': 'const run = start({ stubborn: true }); await later(); await run.drain(); say("end")'
 }
 for (const [name, body] of Object.entries(programs)) {
   await t.test(`the process ends by itself, with all parts closed, after ${name}`, async t => {
@@ -129,8 +131,7 @@ for (const [name, body] of Object.entries(programs)) {
       const errors = defineErrors({ DOWN: { hint: '', retryable: true }, BAD: { hint: '' } })
       const say = text => process.stdout.write(text + '\\n')
       const later = () => new Promise(resolve => setTimeout(resolve, 20))
-      let idle = false, fails = false, stubborn = false
-      function start () {
+      function start ({ idle = false, fails = false, stubborn = false } = {}) {
         const builder = createGraph('g', { retry: { attempts: 9, baseMs: 1e8, maxMs: 1e8 } })
         builder.source('numbers', {
           kind: 'n', close: async () => say('source closed'),
@@ -146,7 +147,8 @@ for (const [name, body] of Object.entries(programs)) {
         return builder.build().run()
       }
       ${body}`
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8', timeout: 60_000 })
+    const options = { encoding: 'utf8', timeout: 60_000 } as const
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], options)
     t.equal(status, 0, stderr)
     t.match(stdout, 'source closed\nsink closed\n')
     t.match(stdout, /end\n$/)

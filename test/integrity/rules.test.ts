@@ -42,7 +42,9 @@ await t.test('lint rejects imports in the wrong direction', async t => {
 })
 
 const folder = join(root, 'src/pipeline')
-const files = readdirSync(folder).filter(name => name.endsWith('.ts')).map(name => [name, readFileSync(join(folder, name), 'utf8')] as const)
+const files = readdirSync(folder)
+  .filter(name => name.endsWith('.ts'))
+  .map(name => [name, readFileSync(join(folder, name), 'utf8')] as const)
 
 await t.test('the pipeline imports only itself, RxJS and Node', async t => {
   for (const [file, text] of files) {

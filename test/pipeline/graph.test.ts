@@ -55,7 +55,7 @@ await t.test('a port with two readers throws', async t => {
     const port = builder.source('numbers', source())
     port.to('left', sink())
     port.to('right', sink())
-  }, "nodes 'left', 'right' read from 'numbers': a port has one reader")
+  }, "several nodes read from 'numbers': 'left', 'right'")
 })
 
 await t.test('a side effect under the name of a node throws', async t => {

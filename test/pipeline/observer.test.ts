@@ -111,5 +111,6 @@ await t.test('a run has its credits and latencies', async t => {
   await pushed
   await driver.finish()
   t.match(driver.run.credits(), [{ unsettled: { records: 0, bytes: 0 } }])
-  t.strictSame(driver.run.latencies().map(({ node, histogram }) => [node, histogram.count]), [['numbers', 2], ['sink', 2], ['dead-letters', 0]])
+  const latencies = driver.run.latencies().map(({ node, histogram }) => [node, histogram.count])
+  t.strictSame(latencies, [['numbers', 2], ['sink', 2], ['dead-letters', 0]])
 })

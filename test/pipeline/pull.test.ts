@@ -128,7 +128,13 @@ await t.test('a drain does not wait for a source that ignores it', async t => {
 
 await t.test('an error of the source rejects: at once, in the middle, or for a record without a size', async t => {
   t.match(await failureOf(begin({ kind: 'at once', records: () => { throw new Error('no such file') } }).done), { message: 'no such file' })
-  const middle = begin({ kind: 'truncated', async * records () { yield { value: 1, bytes: 1, position: '' }; throw new Error('truncated') } })
+  const middle = begin({
+    kind: 'truncated',
+    async * records () {
+      yield { value: 1, bytes: 1, position: '' }
+      throw new Error('truncated')
+    }
+  })
   t.match(await failureOf(middle.done), { message: 'truncated' })
   t.equal(middle.out.length, 1)
   const sizeless = begin({ kind: 'sizeless', async * records () { yield { value: 1, bytes: undefined as never, position: '' } } })

@@ -28,7 +28,8 @@ function graph (hooks: AllHooks = {}, write: Sink<number>['write'] = async () =>
   const note = (call: string): void => { calls.push(call); noteState() }
   const numbers = new Numbers(count)
   const source: Source<number> = Object.assign(numbers, noted(note, 'source', hooks.source))
-  const builder = createGraph('test', { deadLetters: { kind: 'bin', ...noted(note, 'dead letters', hooks.deadLetters), async write () {} } })
+  const deadLetters = { kind: 'bin', ...noted(note, 'dead letters', hooks.deadLetters), async write () {} }
+  const builder = createGraph('test', { deadLetters })
   builder.source('source', source).to('sink', { kind: 'sink', ...noted(note, 'sink', hooks.sink), write })
   const start = (settleMs = 2000): Run => {
     run = builder.build().run({ settleMs })

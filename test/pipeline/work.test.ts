@@ -1,11 +1,11 @@
 import t from 'tap'
 import { from, lastValueFrom, Subject, toArray } from 'rxjs'
-import { work } from '../../src/pipeline/work.ts'
+import { work, type Handler } from '../../src/pipeline/work.ts'
 import { turns } from '../support/pipeline.ts'
 
 const never = (): void => { throw new Error('nothing should be abandoned') }
 const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
-const run = (count: number, concurrency: number, handle: (n: number) => readonly number[] | Promise<readonly number[]>): Promise<number[]> =>
+const run = (count: number, concurrency: number, handle: Handler<number, number>): Promise<number[]> =>
   lastValueFrom(from(range(count)).pipe(work(concurrency, handle, never), toArray()))
 
 await t.test('concurrency 1 keeps the order', async t => {
