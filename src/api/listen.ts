@@ -1,6 +1,6 @@
 // Starts listening, and closes a server within a deadline.
 import { type FastifyInstance } from 'fastify'
-import { errnoOf } from '../pipeline/errors.ts'
+import { systemErrorCode } from '../pipeline/errors.ts'
 import { apiErrors } from './errors.ts'
 
 /** Resolves to the URL, without a trailing slash. `port` 0 selects a free port. Rejects with API_PORT_BUSY or API_LISTEN_FAILED. */
@@ -8,7 +8,7 @@ export async function listen (app: FastifyInstance, { host, port }: { readonly h
   try {
     return await app.listen({ host, port })
   } catch (cause) {
-    const code = errnoOf(cause)
+    const code = systemErrorCode(cause)
     const where = `${host}:${port}`
     if (code === 'EADDRINUSE') throw apiErrors.API_PORT_BUSY('the port is already in use', { where, cause })
     if (code?.startsWith('E') === true) throw apiErrors.API_LISTEN_FAILED(`cannot listen: ${code}`, { where, cause })

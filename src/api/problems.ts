@@ -4,7 +4,7 @@
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { STATUS_CODES } from 'node:http'
 import { type Socket } from 'node:net'
-import { AlertStreamError, formatError } from '../pipeline/errors.ts'
+import { AlertStreamError, errorCode, formatError } from '../pipeline/errors.ts'
 import { type Logger } from '../pipeline/log.ts'
 
 export const retryAfterSeconds = 5
@@ -32,7 +32,7 @@ export function handleErrors (app: FastifyInstance, log: Logger, index: string):
     for (const name of ['etag', 'content-encoding', 'content-length']) reply.removeHeader(name)
     const { status, detail, retryAfter } = problemOf(error)
     if (status >= 500 && !isOverload(error)) {
-      const code = error instanceof AlertStreamError ? error.code : 'UNEXPECTED'
+      const code = errorCode(error)
       log.error({ code, method: request.method, url: request.url, error: formatError(error) }, 'request failed')
       if (code === 'UNEXPECTED') log.debug({ err: error }, 'stack trace of the failed request')
     }

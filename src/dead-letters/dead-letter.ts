@@ -1,6 +1,6 @@
 // A dead letter: a record that could not be processed, whole, with where it came from, which node gave up on it and why. In a topic it is
 // the record itself with the report appended to its headers, so that what stands before the report is the record exactly as it was.
-import { AlertStreamError, messageOf } from '../pipeline/errors.ts'
+import { AlertStreamError, errorCode, messageOf } from '../pipeline/errors.ts'
 import type { DeadLetter } from '../pipeline/node.ts'
 import { headerText, isKafkaRecord, type KafkaHeader, type OutgoingRecord, textHeader } from '../kafka/record.ts'
 
@@ -59,7 +59,7 @@ const MAX_MESSAGE = 2000
 export function letterOf ({ record: { value }, origin, node, error, attempts }: DeadLetter): Letter {
   const place = error instanceof AlertStreamError && error.where !== undefined ? ` (${error.where})` : ''
   const report = {
-    reason: error instanceof AlertStreamError ? error.code : 'UNEXPECTED',
+    reason: errorCode(error),
     message: (messageOf(error) + place).slice(0, MAX_MESSAGE),
     node,
     position: origin.position,

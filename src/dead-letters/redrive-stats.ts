@@ -1,5 +1,5 @@
 // What became of the letters of a run, for its last line: `redrive: 12 sent, 3 left (2 omitted values, 1 from a file), 5 not chosen`.
-import { AlertStreamError } from '../pipeline/index.ts'
+import { errorCode } from '../pipeline/index.ts'
 
 /** What is said of letters that were left, by the code of why; for other codes the code itself. */
 const words: Readonly<Record<string, readonly [one: string, many: string]>> = {
@@ -16,7 +16,7 @@ export class Tally {
   notChosen = 0
 
   leave (error: Error): void {
-    const code = error instanceof AlertStreamError ? error.code : 'UNEXPECTED'
+    const code = errorCode(error)
     this.#left.set(code, (this.#left.get(code) ?? 0) + 1)
   }
 

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf } from '../pipeline/errors.ts'
+import { systemErrorCode } from '../pipeline/errors.ts'
 import { expectDigest, sha256 } from './digests.ts'
 import { devstackErrors, folderError } from './errors.ts'
 import { withLock } from './lock.ts'
@@ -182,7 +182,7 @@ async function cached (folder: string): Promise<Contents | undefined> {
     const whole = await Promise.all(files.map(async ([name, bytes]) => (await stat(join(folder, name))).size === bytes))
     return whole.includes(false) ? undefined : { count: files.length, bytes: files.reduce((sum, [, bytes]) => sum + bytes, 0) }
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR' || error instanceof SyntaxError) return undefined
+    if (systemErrorCode(error) === 'ENOENT' || systemErrorCode(error) === 'ENOTDIR' || error instanceof SyntaxError) return undefined
     throw folderError(error, folder)
   }
 }

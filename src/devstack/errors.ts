@@ -1,5 +1,5 @@
 // What can go wrong when real servers are prepared, started and stopped.
-import { defineErrors, errnoOf } from '../pipeline/errors.ts'
+import { defineErrors, systemErrorCode } from '../pipeline/errors.ts'
 
 export const devstackErrors = defineErrors({
   DEVSTACK_PREREQUISITE: { hint: 'Install what is missing and run the command again. The container image has none of it: the demo is run from a checkout.' },
@@ -17,7 +17,7 @@ export const devstackErrors = defineErrors({
 
 /** A failed write as the user should see it: a full disk, a folder that is not writable, else the error itself. */
 export function folderError (error: unknown, folder: string): unknown {
-  switch (errnoOf(error)) {
+  switch (systemErrorCode(error)) {
     case 'ENOSPC':
     case 'EDQUOT':
       return devstackErrors.DEVSTACK_DISK_FULL('no space is left on the disk', { where: folder, cause: error })

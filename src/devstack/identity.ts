@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errnoOf } from '../pipeline/errors.ts'
+import { systemErrorCode } from '../pipeline/errors.ts'
 
 export interface ProcessIdentity {
   readonly pid: number
@@ -29,7 +29,7 @@ async function fromProc (pid: number): Promise<ProcessFacts | undefined> {
     if (state === 'Z' || state === 'X' || started === undefined) return undefined
     return { pid, started, command: command.replaceAll('\0', ' ').trim() }
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return undefined
+    if (systemErrorCode(error) === 'ENOENT' || systemErrorCode(error) === 'ESRCH') return undefined
     throw error
   }
 }
@@ -74,6 +74,6 @@ function send (pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch (error) {
-    if (errnoOf(error) !== 'ESRCH') throw error
+    if (systemErrorCode(error) !== 'ESRCH') throw error
   }
 }

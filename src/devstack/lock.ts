@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errnoOf } from '../pipeline/errors.ts'
+import { systemErrorCode } from '../pipeline/errors.ts'
 import { folderError } from './errors.ts'
 import { isAlive, processFacts, type ProcessIdentity } from './identity.ts'
 
@@ -41,7 +41,7 @@ async function acquire (path: string, { onWait, signal }: LockOptions): Promise<
         await link(mine, path)
         return
       } catch (error) {
-        if (errnoOf(error) !== 'EEXIST') throw folderError(error, dirname(path))
+        if (systemErrorCode(error) !== 'EEXIST') throw folderError(error, dirname(path))
       }
       const holder = await readHolder(path)
       if (holder === undefined) continue
@@ -61,7 +61,7 @@ async function readHolder (path: string): Promise<ProcessIdentity | undefined> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as ProcessIdentity
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
+    if (systemErrorCode(error) === 'ENOENT') return undefined
     throw error
   }
 }
@@ -72,7 +72,7 @@ async function takeAway (path: string, dead: ProcessIdentity): Promise<void> {
   try {
     await rename(path, aside)
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return
+    if (systemErrorCode(error) === 'ENOENT') return
     throw error
   }
   const moved = await readHolder(aside)

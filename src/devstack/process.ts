@@ -5,7 +5,7 @@ import { access, constants, mkdir, open, readFile, readdir, rename, rm, statfs, 
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../pipeline/log.ts'
-import { errnoOf } from '../pipeline/errors.ts'
+import { systemErrorCode } from '../pipeline/errors.ts'
 import { devstackErrors, folderError } from './errors.ts'
 import { endProcess, isAlive, processFacts, type ProcessIdentity } from './identity.ts'
 import { isDiskFull, isPortTaken, lastWords, type Environment } from './tools.ts'
@@ -172,7 +172,7 @@ async function freshLog (logFile: string): Promise<Awaited<ReturnType<typeof ope
   try {
     await rename(logFile, `${logFile}.1`)
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw folderError(error, dirname(logFile))
+    if (systemErrorCode(error) !== 'ENOENT') throw folderError(error, dirname(logFile))
   }
   try {
     return await open(logFile, 'a')
@@ -198,7 +198,7 @@ async function readPidFile (dataDir: string): Promise<PidRecord | undefined> {
     return JSON.parse(await readFile(join(dataDir, PID_FILE), 'utf8')) as PidRecord
   } catch (error) {
     // A file that a crash left half-written tells nothing: the server's own lock on its data decides then.
-    if (errnoOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined
+    if (systemErrorCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined
     throw folderError(error, dataDir)
   }
 }

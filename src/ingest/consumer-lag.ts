@@ -4,7 +4,7 @@ import type { KafkaAdmin } from '../kafka/admin.ts'
 import type { TopicPartition } from '../kafka/offset-tracker.ts'
 import { AlertStreamError } from '../pipeline/index.ts'
 import type { KafkaGroupSource } from '../sources/kafka-group.ts'
-import { sharedAnswer } from '../admin/shared-request.ts'
+import { sharedRequest } from '../admin/shared-request.ts'
 
 export interface PartitionLag extends TopicPartition {
   readonly records: number
@@ -23,7 +23,7 @@ export function lagOf (
       return { topic, partition, records: behind > 0n ? Number(behind) : 0 }
     })
   }
-  const shared = sharedAnswer(ask, limitMs, () => new Error('the brokers did not answer in time'))
+  const shared = sharedRequest(ask, limitMs, () => new Error('the brokers did not answer in time'))
   return () => shared().catch(() => undefined)
 }
 

@@ -54,7 +54,7 @@ export class IngestWatch {
         this.ages.observe(Math.max(0, now - Number(kafkaRecord(record).timestamp)) / 1000)
         this.#settled(record, result === 'written' ? 'written' : 'identical', now)
       },
-      buried: record => { this.#settled(record, 'dead', Date.now()) }
+      deadLettered: record => { this.#settled(record, 'dead', Date.now()) }
     }
     this.#timer = setInterval(() => { for (const { tracker } of this.#topics.values()) tracker.tick(Date.now()) }, TICK_MS).unref()
   }

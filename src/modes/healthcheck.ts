@@ -6,7 +6,7 @@ import { basename } from 'node:path'
 import type { Environment } from '../config/parse.ts'
 import { flags } from '../config/flags.ts'
 import { mode } from '../program/mode.ts'
-import { defineErrors, errnoOf, formatError } from '../pipeline/errors.ts'
+import { defineErrors, systemErrorCode, formatError } from '../pipeline/errors.ts'
 import { readCommandLine } from '../cli/command-line.ts'
 import { findMode } from '../cli/find-mode.ts'
 
@@ -55,7 +55,7 @@ async function processOf (pid: string): Promise<Process> {
     try {
       return (await readFile(`/proc/${pid}/${file}`, 'utf8')).split('\0').slice(0, -1)
     } catch (cause) {
-      throw healthErrors.NOT_HEALTHY(errnoOf(cause) === 'ENOENT' ? `there is no process ${pid}` : `process ${pid} cannot be looked at`, { where: `/proc/${pid}/${file}`, cause })
+      throw healthErrors.NOT_HEALTHY(systemErrorCode(cause) === 'ENOENT' ? `there is no process ${pid}` : `process ${pid} cannot be looked at`, { where: `/proc/${pid}/${file}`, cause })
     }
   }
   const words = await read('cmdline')

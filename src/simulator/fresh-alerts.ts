@@ -3,7 +3,7 @@
 import { createRegistryClient, mjdTai, parseFrame, parseSchema, refresher, type Fresh, type Refresher } from '../avro/index.ts'
 import { completionHeader } from './completion-mark.ts'
 import { position } from '../kafka/record.ts'
-import { AlertStreamError, isFatal, isRetryable, messageOf, type Logger } from '../pipeline/index.ts'
+import { errorCode, isFatal, isRetryable, messageOf, type Logger } from '../pipeline/index.ts'
 import { retryable } from '../sinks/archive.ts'
 import { timeOffset } from './profiles.ts'
 import type { ReplayRecord } from './replay-source.ts'
@@ -51,7 +51,7 @@ export function freshStep (registryUrl: string, fresh: Fresh, log: Logger): Fres
   function asItIs (item: ReplayRecord, error: unknown): ReplayRecord {
     if (isRetryable(error) || isFatal(error)) throw error
     unmodified++
-    const code = error instanceof AlertStreamError ? error.code : 'UNEXPECTED'
+    const code = errorCode(error)
     if (!told.has(code)) {
       log.warn({ pass, position: position(item.record), code, reason: messageOf(error) }, 'an alert cannot be made fresh: copied as it is; others of this code and pass are only counted')
     }

@@ -6,7 +6,7 @@ import { access, constants, opendir, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { errnoOf } from '../pipeline/errors.ts'
+import { systemErrorCode } from '../pipeline/errors.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { assertSameContent } from './conflict.ts'
 import { DurableFolders } from './durable-folders.ts'
@@ -104,8 +104,8 @@ class FileStore implements ObjectStore {
       try {
         await linkFile(temporary, path)
       } catch (error) {
-        if (errnoOf(error) === 'EEXIST') return 'exists'
-        if (errnoOf(error) !== 'ENOENT') throw error
+        if (systemErrorCode(error) === 'EEXIST') return 'exists'
+        if (systemErrorCode(error) !== 'ENOENT') throw error
         // The folder was removed after this process created it.
         this.#folders.forget(folder)
         await this.#folders.ensure(folder)
@@ -122,7 +122,7 @@ class FileStore implements ObjectStore {
     const fd = await openFile(path, 'wx').catch((error: unknown) => {
       // `.incoming` existed when the store was opened. If it is missing now, the volume was unmounted or the root was renamed:
       // the path no longer leads to the store, so nothing may be created there.
-      if (errnoOf(error) === 'ENOENT') {
+      if (systemErrorCode(error) === 'ENOENT') {
         throw storeErrors.STORE_MISSING('the folder of the store has disappeared since the store was opened', { where: this.#root })
       }
       throw error
@@ -144,8 +144,8 @@ class FileStore implements ObjectStore {
     try {
       return { body: await readWhole(path) }
     } catch (error) {
-      if (errnoOf(error) === 'EISDIR') return undefined
-      if (errnoOf(error) !== 'ENOENT') throw storeError(error, 'read the object', path)
+      if (systemErrorCode(error) === 'EISDIR') return undefined
+      if (systemErrorCode(error) !== 'ENOENT') throw storeError(error, 'read the object', path)
       await this.#assertRoot()
       return undefined
     }
@@ -176,7 +176,7 @@ class FileStore implements ObjectStore {
       yield * await opendir(path, { bufferSize: 256 })
     } catch (error) {
       // No key has the prefix, or the folder was removed during the listing.
-      if (errnoOf(error) !== 'ENOENT') throw storeError(error, 'list the folder', path)
+      if (systemErrorCode(error) !== 'ENOENT') throw storeError(error, 'list the folder', path)
     }
   }
 
@@ -215,7 +215,7 @@ class FileStore implements ObjectStore {
     try {
       isFolder = (await statFile(this.#root)).isDirectory()
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') throw storeErrors.STORE_MISSING('the folder of the store does not exist', { where: this.#root })
+      if (systemErrorCode(error) === 'ENOENT') throw storeErrors.STORE_MISSING('the folder of the store does not exist', { where: this.#root })
       throw storeError(error, 'open the store', this.#root)
     }
     if (!isFolder) throw storeErrors.STORE_PATH_BLOCKED('the path of the store is not a folder', { where: this.#root })
@@ -230,7 +230,7 @@ async function isFile (path: string): Promise<boolean> {
   try {
     return (await statFile(path)).isFile()
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false
+    if (systemErrorCode(error) === 'ENOENT') return false
     throw error
   }
 }

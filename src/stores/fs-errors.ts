@@ -1,5 +1,5 @@
 // Maps file system errors (errno) to STORE_* errors.
-import { AlertStreamError, errnoOf, messageOf } from '../pipeline/errors.ts'
+import { AlertStreamError, systemErrorCode, messageOf } from '../pipeline/errors.ts'
 import { storeErrors } from './errors.ts'
 
 /**
@@ -11,7 +11,7 @@ export function storeError (error: unknown, action: string, where: string): Aler
   if (error instanceof AlertStreamError) return error
   const what = `cannot ${action}: ${messageOf(error)}`
   const facts = { where, cause: error }
-  switch (errnoOf(error)) {
+  switch (systemErrorCode(error)) {
     case 'ENOENT': return storeErrors.STORE_MISSING(what, facts)
     case 'ENOSPC':
     case 'EDQUOT': return storeErrors.STORE_FULL(what, facts)

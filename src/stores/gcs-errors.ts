@@ -1,6 +1,6 @@
 // Maps error responses of Google Cloud Storage and failed requests to STORE_* errors. Temporary failures (408, 429, 5xx, network) are
 // retryable. Other 4xx responses and missing credentials are fatal: they are never the fault of one alert.
-import { AlertStreamError, errnoOf, messageOf } from '../pipeline/errors.ts'
+import { AlertStreamError, systemErrorCode, messageOf } from '../pipeline/errors.ts'
 import { storeErrors } from './errors.ts'
 
 /** An operation on the store, for error messages. */
@@ -66,7 +66,7 @@ export function requestError (error: unknown, { action, where }: Operation): Ale
     const what = `cannot ${action}: the token server returned ${status}`
     return isTemporary(status) ? storeErrors.STORE_UNAVAILABLE(what, facts) : storeErrors.STORE_CREDENTIALS(what, facts)
   }
-  const code = errnoOf(error)
+  const code = systemErrorCode(error)
   if ((code === undefined || code === 'ENOENT' || code === 'EACCES') && isAboutCredentials(error)) {
     return storeErrors.STORE_CREDENTIALS(`cannot ${action}: no access token`, facts)
   }

@@ -6,7 +6,7 @@ import { mkdir, readdir, stat, unlink } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { errnoOf } from '../pipeline/errors.ts'
+import { systemErrorCode } from '../pipeline/errors.ts'
 
 export const incomingName = '.incoming'
 
@@ -59,7 +59,7 @@ function isOrphan (name: string): boolean {
     process.kill(Number(pid), 0)
     return false
   } catch (error) {
-    return errnoOf(error) === 'ESRCH'
+    return systemErrorCode(error) === 'ESRCH'
   }
 }
 

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, readdir, symlink, truncate, writeFile } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
-import { AlertStreamError } from '../../src/pipeline/errors.ts'
+import { errorCode } from '../../src/pipeline/errors.ts'
 import { downloadsMissing, ensureKafka, ensureRegistry } from '../../src/devstack/index.ts'
 import type { CacheOptions } from '../../src/devstack/downloads.ts'
 import { cache, tempDir } from '../support/stack.ts'
@@ -33,10 +33,6 @@ async function realJars (): Promise<string> {
   return await ensureKafka(cache())
 }
 
-function codeOf (error: unknown): string {
-  return error instanceof AlertStreamError ? error.code : String(error)
-}
-
 await t.test('two programs that need the same download do it once and both get it', async t => {
   const jars = await realJars()
   const options = await withMaven(t, `sleep 0.3; cp '${jars}'/*.jar "$out"`)
@@ -54,7 +50,7 @@ await t.test('a jar that is not the pinned one is refused and nothing stays in t
   const jars = await realJars()
   const changed = await withMaven(t, `cp '${jars}'/*.jar "$out"; echo x >> "$out"/kafka_2.13-4.4.0.jar`)
   const error: unknown = await ensureKafka(changed).catch((e: unknown) => e)
-  t.equal(codeOf(error), 'DEVSTACK_CHECKSUM')
+  t.equal(errorCode(error), 'DEVSTACK_CHECKSUM')
   t.match(String(error), 'kafka_2.13-4.4.0.jar')
   t.strictSame(await readdir(changed.cacheDir), [])
 
@@ -66,14 +62,14 @@ await t.test('a jar that is not the pinned one is refused and nothing stays in t
 
 await t.test('a registry that is not the pinned one is refused before it is unpacked', async t => {
   const options = await withMaven(t, 'echo nonsense > "$out"/apicurio-registry-app-2.6.13.Final-all.tar.gz')
-  t.equal(codeOf(await ensureRegistry(options).catch((e: unknown) => e)), 'DEVSTACK_CHECKSUM')
+  t.equal(errorCode(await ensureRegistry(options).catch((e: unknown) => e)), 'DEVSTACK_CHECKSUM')
   t.strictSame(await readdir(options.cacheDir), [])
 })
 
 await t.test('a Maven that fails is reported with its own first error', async t => {
   const options = await withMaven(t, 'echo "[ERROR] Could not transfer artifact: Connection refused"; echo "[ERROR] To see the full stack trace"; exit 1')
   const error: unknown = await ensureKafka(options).catch((e: unknown) => e)
-  t.equal(codeOf(error), 'DEVSTACK_DOWNLOAD')
+  t.equal(errorCode(error), 'DEVSTACK_DOWNLOAD')
   t.match(String(error), 'Could not transfer artifact: Connection refused')
   t.strictSame(await readdir(options.cacheDir), [])
 })
@@ -107,6 +103,6 @@ await t.test('without Maven a cached download is used and a missing one is refus
   await symlink('/bin/sh', join(bin, 'sh'))
   t.equal(dirname(await ensureKafka({ cacheDir, env: { PATH: bin } })), cacheDir)
   const empty = join(bin, 'cache')
-  t.equal(codeOf(await ensureKafka({ cacheDir: empty, env: { PATH: bin } }).catch((e: unknown) => e)), 'DEVSTACK_PREREQUISITE')
+  t.equal(errorCode(await ensureKafka({ cacheDir: empty, env: { PATH: bin } }).catch((e: unknown) => e)), 'DEVSTACK_PREREQUISITE')
   await t.rejects(readdir(empty), { code: 'ENOENT' })
 })

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Admin, Consumer, ListOffsetTimestamps, Producer } from '@platformatic/kafka'
 import t, { type Test } from 'tap'
-import { AlertStreamError } from '../../src/pipeline/errors.ts'
+import { errorCode } from '../../src/pipeline/errors.ts'
 import { freePorts, isAlive, PID_FILE, processFacts, startKafka } from '../../src/devstack/index.ts'
 import type { PidRecord } from '../../src/devstack/process.ts'
 import { cache, tempDir, useOwnKafka, useStack } from '../support/stack.ts'
@@ -26,10 +26,6 @@ async function countOf (broker: string): Promise<bigint | undefined> {
   } finally {
     await consumer.close(true)
   }
-}
-
-function codeOf (error: unknown): string {
-  return error instanceof AlertStreamError ? error.code : String(error)
 }
 
 await t.test('topics and records are there again after a stop and a start on other ports', async t => {
@@ -58,7 +54,7 @@ await t.test('acknowledged records survive SIGKILL, and the next start works on 
 await t.test('a second start on a folder in use is refused and leaves the first running', async t => {
   const first = await useOwnKafka(t)
   const error: unknown = await useOwnKafka(t, { dataDir: first.dataDir }).catch((e: unknown) => e)
-  t.equal(codeOf(error), 'DEVSTACK_IN_USE')
+  t.equal(errorCode(error), 'DEVSTACK_IN_USE')
   t.match(String(error), String(process.pid), 'names the program that uses it')
   t.equal(await isAlive(first), true)
 })
@@ -87,14 +83,14 @@ await t.test('a taken port is named before anything is started', async t => {
   const { kafka } = await useStack(t)
   const port = Number(kafka.split(':')[1])
   const error: unknown = await startKafka({ ...cache(), dataDir: await tempDir(t), port }).catch((e: unknown) => e)
-  t.equal(codeOf(error), 'DEVSTACK_PORT_IN_USE')
+  t.equal(errorCode(error), 'DEVSTACK_PORT_IN_USE')
   t.match(error, { where: `127.0.0.1:${port}` })
 })
 
 await t.test('a Kafka that dies at its start is reported with the end of its log', async t => {
   const dataDir = await tempDir(t)
   const error: unknown = await startKafka({ ...cache(), dataDir, config: { 'num.io.threads': 'many' } }).catch((e: unknown) => e)
-  t.equal(codeOf(error), 'DEVSTACK_SERVER_DIED')
+  t.equal(errorCode(error), 'DEVSTACK_SERVER_DIED')
   t.match(String(error), 'num.io.threads')
   await t.rejects(readFile(join(dataDir, PID_FILE)), { code: 'ENOENT' })
 })
@@ -103,7 +99,7 @@ await t.test('a data folder that cannot be made is named', async t => {
   const file = join(await tempDir(t), 'a-file')
   await writeFile(file, '')
   const error: unknown = await startKafka({ ...cache(), dataDir: join(file, 'kafka') }).catch((e: unknown) => e)
-  t.equal(codeOf(error), 'DEVSTACK_FOLDER')
+  t.equal(errorCode(error), 'DEVSTACK_FOLDER')
 })
 
 await t.test('a port that somebody took after it was found free is reported at once', async t => {
@@ -112,5 +108,5 @@ await t.test('a port that somebody took after it was found free is reported at o
   const [controller] = await freePorts(1)
   const config = { listeners: `PLAINTEXT://${kafka},CONTROLLER://127.0.0.1:${controller}`, 'controller.quorum.voters': `1@127.0.0.1:${controller}` }
   const error: unknown = await startKafka({ ...cache(), dataDir: await tempDir(t), config }).catch((e: unknown) => e)
-  t.equal(codeOf(error), 'DEVSTACK_PORT_IN_USE')
+  t.equal(errorCode(error), 'DEVSTACK_PORT_IN_USE')
 })

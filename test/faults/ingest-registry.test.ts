@@ -25,7 +25,7 @@ for (const [how, behaviour] of Object.entries({
     const records = alertRecords(alerts, 10, 2)
     await produce(connection, at.topic, records)
     const ingest = startCli(t, ingestArgs({ ...at, registry: double.url }, '--limit', '10'))
-    await whileRunning(ingest, () => /a try failed; trying again/.test(ingest.stderr) && double.asked > 2)
+    await whileRunning(ingest, () => /attempt failed; retrying/.test(ingest.stderr) && double.asked > 2)
     t.notOk((await admin.committed(at.group, at.topic)).some(offset => offset !== undefined && offset > 0n))
     double.set('up')
     const { code, stdout, stderr } = await ingest.finished
@@ -48,7 +48,7 @@ await t.test('a registry that is restarted is waited for', async t => {
   const records = alertRecords(ours, 20, 2)
   await produce(connection, at.topic, records)
   const ingest = startCli(t, ingestArgs({ ...at, registry: first.url }, '--limit', '20'))
-  await whileRunning(ingest, () => /a try failed; trying again/.test(ingest.stderr))
+  await whileRunning(ingest, () => /attempt failed; retrying/.test(ingest.stderr))
   const second = await startRegistry(options)
   t.teardown(() => second.kill())
   const { code, stdout, stderr } = await ingest.finished

@@ -26,7 +26,7 @@ await t.test('a store that cannot be written for a while is waited for', async t
   await rename(at.root, `${at.root}.away`)
   await writeFile(at.root, 'no folder')
   await produce(connection, at.topic, records.slice(20))
-  await whileRunning(ingest, () => /"node":"archive".*a try failed; trying again/.test(ingest.stderr))
+  await whileRunning(ingest, () => /"node":"archive".*attempt failed; retrying/.test(ingest.stderr))
   t.strictSame(await admin.committed(at.group, at.topic), [20n], 'nothing is committed meanwhile')
   await rm(at.root)
   await rename(`${at.root}.away`, at.root)

@@ -138,8 +138,8 @@ await t.test('the broker, for ingester and simulator alike; both live, scrapes d
 await t.test('each of these outages was a line or two in the log, however many records and tries it held up', async t => {
   const lines = ingest.cli.stderr.trimEnd().split('\n').map(line => JSON.parse(line) as Record<string, unknown>)
   const said = (msg: string): Array<Record<string, unknown>> => lines.filter(line => line.msg === msg)
-  t.match(said('a try failed; trying again'), [{ node: 'archive', topic: at.topic, partition: Number, offset: Number, alertId: /^\d+$/, code: 'STORE_MISSING' }])
-  t.match(said('answers again'), [{ node: 'archive', tries: Number }])
+  t.match(said('attempt failed; retrying'), [{ node: 'archive', topic: at.topic, partition: Number, offset: Number, alertId: /^\d+$/, code: 'STORE_MISSING' }])
+  t.match(said('recovered'), [{ node: 'archive', tries: Number }])
   t.equal(said('could not commit offsets: trying again at every interval').length, 1)
   t.equal(said('offsets can be committed again').length, 1)
   t.equal(said('kafka does not answer: trying again until it does').length, 1)

@@ -48,7 +48,7 @@ await t.test('dead letters and overruns are warnings; topics have visits of thei
   mock.timers.setTime(200_000)
   const [dead, late] = [record(200_000), record(140_000, 'other')]
   for (const each of [dead, late]) of.observer.pulled!(each)
-  of.observer.buried!(dead, 'unframe', new Error('bad'))
+  of.observer.deadLettered!(dead, 'unframe', new Error('bad'))
   of.observer.wrote!(late, 'archive', 'written')
   mock.timers.tick(6000)
   await settle()

@@ -93,7 +93,7 @@ await t.test('each visit has one line, with what became of its alerts; a dead le
   const total = (field: string): number => visits.reduce((all, visit) => all + Number(visit[field]), 0)
   t.equal(total('written') + total('identical'), Number(archived))
   t.equal(total('deadLetters'), Number(letters))
-  t.match(lines.find(({ msg }) => msg === 'a record went to the dead letters'), {
+  t.match(lines.find(({ msg }) => msg === 'record dead-lettered'), {
     node: 'unframe', topic: topics.simulated, partition: Number, offset: Number, code: 'FRAME_BAD_MAGIC', record: /\[\d\]@\d+$/
   })
 })

@@ -1,5 +1,5 @@
-// A mode run in the test's own process, as the program would run it: flags are parsed, output is collected, an error becomes line and exit code.
-// A child costs a second of CPU time for its start: what is tested of the program as such (signals, logs, being killed) needs one, the rest does not.
+// Runs a mode in the test's process as the program would: parses flags, collects output, turns an error into stderr and an exit code.
+// Only tests of the process itself (signals, logs, kills) need a child process, whose start takes a second of CPU time.
 import { readCommandLine } from '../../src/cli/command-line.ts'
 import { findMode } from '../../src/cli/find-mode.ts'
 import type { Host } from '../../src/program/mode.ts'
@@ -7,7 +7,9 @@ import { AlertStreamError, formatError, silent } from '../../src/pipeline/index.
 import { cache, type CliResult } from './stack.ts'
 
 /** `argv`: the mode and its flags. */
-export async function runMode (argv: readonly string[], environment: Host['environment'] = {}): Promise<Pick<CliResult, 'code' | 'stdout' | 'stderr'>> {
+export async function runMode (
+  argv: readonly string[], environment: Host['environment'] = {}
+): Promise<Pick<CliResult, 'code' | 'stdout' | 'stderr'>> {
   const stop = new AbortController()
   let stdout = ''
   const host: Host = {

@@ -1,7 +1,7 @@
 // GET /v1/health: 200 `OK` if the archive is readable, else 503 with the error code. Concurrent and frequent probes share one check per
 // second. A check without a result after five seconds counts as failed.
 import { type FastifyInstance } from 'fastify'
-import { AlertStreamError, formatError } from '../../pipeline/errors.ts'
+import { errorCode, formatError } from '../../pipeline/errors.ts'
 import { type Logger } from '../../pipeline/log.ts'
 import { type ArchiveReader } from '../../stores/archive.ts'
 import { sendProblem, retryAfterSeconds } from '../problems.ts'
@@ -27,7 +27,7 @@ export async function healthRoute (app: FastifyInstance, { archive, log, healthC
     try {
       await withTimeout(archive.check())
     } catch (error) {
-      const code = error instanceof AlertStreamError ? error.code : 'UNEXPECTED'
+      const code = errorCode(error)
       problem = `the archive is not readable (${code})`
       if (healthy) log.error({ code, error: formatError(error) }, 'archive not readable')
     }
