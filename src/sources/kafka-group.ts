@@ -10,7 +10,7 @@ import { generationOver, GroupConsumer } from '../kafka/group-consumer.ts'
 import { nothingYet, type GroupStats } from '../kafka/group-stats.ts'
 import type { Delivery } from '../kafka/offset-tracker.ts'
 import { type KafkaRecord, position } from '../kafka/record.ts'
-import { Wake } from '../kafka/wake.ts'
+import { Wake } from '../kafka/notifier.ts'
 
 export interface KafkaGroupOptions {
   readonly connection: KafkaConnection

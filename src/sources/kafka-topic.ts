@@ -10,7 +10,7 @@ import { kafkaErrors } from '../kafka/errors.ts'
 import { type Feed, retainedBytes } from '../kafka/partition-buffer.ts'
 import { Fetcher } from '../kafka/fetcher.ts'
 import { type KafkaRecord, position } from '../kafka/record.ts'
-import { Wake } from '../kafka/wake.ts'
+import { Wake } from '../kafka/notifier.ts'
 
 export interface ReadTopicOptions {
   readonly connection: KafkaConnection

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Handover } from '../../src/kafka/handover.ts'
+import { Handover } from '../../src/kafka/rebalance-drain.ts'
 import type { Logger } from '../../src/pipeline/log.ts'
 import { eventually } from './support.ts'
 
