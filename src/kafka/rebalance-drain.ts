@@ -1,72 +1,78 @@
-// What a member does before it joins its group again: it hands out no more records, waits until those in flight have settled, and commits. So a
-// partition that goes to another member goes whole: nothing of it is read twice. The wait has a limit, for the session must not time out; what
-// is in flight then is read again by whoever owns it next. Nor do records wait for ever where the others are slow to join.
-import { setTimeout as sleep } from 'node:timers/promises'
+// Drains a member before it rejoins its group: delivers no more records, waits until those in flight have settled, and commits. A partition that
+// moves to another member is then not read twice. The wait is limited, because no heartbeat is sent meanwhile. Delivery resumes after the join,
+// or after a limit if the other members are slow to join.
 import type { Logger } from '../pipeline/log.ts'
+import type { Clock } from './clock.ts'
 
-export interface HandoverOptions {
-  /** Longest wait for what is in flight, in ms. */
-  readonly limitMs: number
-  /** Longest wait for the join after that, in ms: the others have to hear of it and to do the same. */
-  readonly othersMs: number
+export interface RebalanceDrainOptions {
+  /** Longest wait for records in flight, in ms. */
+  readonly settleTimeoutMs: number
+  /** Longest wait for the join after that, in ms. The other members drain too before they join. */
+  readonly joinTimeoutMs: number
+  readonly clock: Clock
   readonly log: Logger
-  /** Records that were handed out, are owned and have not settled. */
+  /** Number of records that were delivered, are owned and have not settled. */
   unsettled (): number
-  /** Commits what has settled. */
+  /** Commits settled offsets. */
   commit (): Promise<void>
-  /** Records may be handed out again. */
-  resume (): void
+  /** Called when records may be delivered again. */
+  onResume (): void
 }
 
-export class Handover {
-  readonly #options: HandoverOptions
+export class RebalanceDrain {
+  readonly #options: RebalanceDrainOptions
   #paused = false
-  #quiet: PromiseWithResolvers<void> | undefined
-  #timer: NodeJS.Timeout | undefined
+  #allSettled: PromiseWithResolvers<void> | undefined
+  #joinTimeout = new AbortController()
 
-  constructor (options: HandoverOptions) {
+  constructor (options: RebalanceDrainOptions) {
     this.#options = options
   }
 
-  /** Whether no record may be handed out now. */
+  /** Whether delivery of records is paused. */
   get paused (): boolean {
     return this.#paused
   }
 
-  /** Resolves when everything has settled and is committed, or at the limit; never rejects. */
-  async prepare (): Promise<void> {
-    const { limitMs, othersMs, log, unsettled, commit } = this.#options
+  /** Resolves when all records in flight have settled and are committed, or at the time limit. Never rejects. */
+  async drain (): Promise<void> {
+    const { settleTimeoutMs, clock, log, unsettled, commit } = this.#options
     this.#paused = true
-    clearTimeout(this.#timer)
+    this.#joinTimeout.abort()
     const inFlight = unsettled()
     if (inFlight > 0) {
-      log.info({ inFlight }, 'the kafka group is being rebalanced: waiting for what is in flight')
-      this.#quiet = Promise.withResolvers()
-      const over = new AbortController()
-      await Promise.race([this.#quiet.promise, sleep(limitMs, undefined, { signal: over.signal }).catch(() => {})])
-      over.abort()
-      this.#quiet = undefined
+      log.info({ inFlight }, 'consumer group is rebalancing: waiting for records in flight to settle')
+      this.#allSettled = Promise.withResolvers()
+      const timeout = new AbortController()
+      await Promise.race([this.#allSettled.promise, clock.sleep(settleTimeoutMs, timeout.signal)])
+      timeout.abort()
+      this.#allSettled = undefined
       const left = unsettled()
-      if (left > 0) log.warn({ unsettled: left }, 'the kafka group is being rebalanced, and not all that is in flight has settled in time')
+      if (left > 0) log.warn({ unsettled: left }, 'consumer group is rebalancing: records in flight did not settle in time')
     }
-    // What cannot be committed now is someone else's, or is committed after the join.
+    // If the commit fails, another member owns the partitions already, or the offsets are committed after the join.
     await commit().catch(() => {})
-    if (!this.#paused) return
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => { this.end() }, othersMs)
+    if (this.#paused) void this.#resumeAfterTimeout()
   }
 
-  /** A record has settled, or is no longer owned. */
+  /** Call when a record has settled or its partition was revoked. */
   settled (): void {
-    if (this.#quiet !== undefined && this.#options.unsettled() === 0) this.#quiet.resolve()
+    if (this.#allSettled !== undefined && this.#options.unsettled() === 0) this.#allSettled.resolve()
   }
 
-  /** The member has joined, or leaves for good. */
+  /** Call when the member has joined or leaves the group. */
   end (): void {
-    clearTimeout(this.#timer)
-    this.#quiet?.resolve()
+    this.#joinTimeout.abort()
+    this.#allSettled?.resolve()
     if (!this.#paused) return
     this.#paused = false
-    this.#options.resume()
+    this.#options.onResume()
+  }
+
+  async #resumeAfterTimeout (): Promise<void> {
+    this.#joinTimeout.abort()
+    const { signal } = this.#joinTimeout = new AbortController()
+    await this.#options.clock.sleep(this.#options.joinTimeoutMs, signal)
+    if (!signal.aborted) this.end()
   }
 }

@@ -1,98 +1,100 @@
-// Keeps an eye on the topics of a group: which exist, under which id, with how many partitions. Says when that changes, so that a topic
-// created later is joined, a recreated one is read from its beginning and new partitions are taken up.
-import { setTimeout as sleep } from 'node:timers/promises'
+// Monitors the subscribed topics: which exist, with which id and how many partitions. Reports changes, so that the consumer subscribes to new
+// topics, reads a recreated topic from its beginning and takes up new partitions.
 import type { Logger } from '../pipeline/log.ts'
 import type { KafkaAdmin, TopicDescription } from './admin.ts'
+import type { Clock } from './clock.ts'
 
-export interface GroupTopicsOptions {
-  readonly admin: KafkaAdmin
+export interface TopicMonitorOptions {
+  readonly admin: Pick<KafkaAdmin, 'describeTopic'>
   readonly topics: readonly string[]
-  /** ms between looks; missing topics are looked for more often. */
+  /** ms between checks. Checks are more frequent while a topic is missing. */
   readonly interval: number
+  readonly clock: Clock
   readonly log: Logger
-  /** Topics came, went, were recreated or grew. */
+  /** Called after topics were created, deleted, recreated or got more partitions. */
   onChange (): void
 }
 
 const MISSING_INTERVAL_MS = 1000
 
-export class GroupTopics {
-  readonly #options: GroupTopicsOptions
-  readonly #known = new Map<string, TopicDescription>()
-  /** Ids seen last, also of topics that are gone. */
+export class TopicMonitor {
+  readonly #options: TopicMonitorOptions
+  readonly #existing = new Map<string, TopicDescription>()
+  /** The last id of each topic, deleted topics included. */
   readonly #lastIds = new Map<string, string>()
   readonly #stop = new AbortController()
-  #hurry = new AbortController()
-  #watching: Promise<void> | undefined
+  #checkNow = new AbortController()
+  #running: Promise<void> | undefined
 
-  constructor (options: GroupTopicsOptions) {
+  constructor (options: TopicMonitorOptions) {
     this.#options = options
   }
 
-  /** Topics that exist, in the order given. */
-  get present (): string[] {
-    return this.#options.topics.filter(topic => this.#known.has(topic))
+  /** Topics that exist, in configured order. */
+  get existing (): string[] {
+    return this.#options.topics.filter(topic => this.#existing.has(topic))
   }
 
   get missing (): string[] {
-    return this.#options.topics.filter(topic => !this.#known.has(topic))
+    return this.#options.topics.filter(topic => !this.#existing.has(topic))
   }
 
-  idOf (topic: string): string | undefined {
-    return this.#known.get(topic)?.id
+  topicId (topic: string): string | undefined {
+    return this.#existing.get(topic)?.id
   }
 
-  /** Looks at each topic once; returns whether anything changed. */
-  async look (): Promise<boolean> {
+  /** Describes each topic once. Returns whether anything changed. */
+  async check (): Promise<boolean> {
+    const { admin, topics, log } = this.#options
     let changed = false
-    for (const topic of this.#options.topics) {
-      const before = this.#known.get(topic)
-      const found = await this.#options.admin.describeTopic(topic)
+    for (const topic of topics) {
+      const before = this.#existing.get(topic)
+      const found = await admin.describeTopic(topic)
       if (before?.id === found?.id && before?.partitions === found?.partitions) continue
       changed = true
       if (found === undefined) {
-        this.#known.delete(topic)
-        this.#options.log.warn({ topic }, 'the topic was deleted: waiting until it exists again')
+        this.#existing.delete(topic)
+        log.warn({ topic }, 'topic was deleted: waiting until it exists again')
         continue
       }
-      this.#known.set(topic, found)
+      this.#existing.set(topic, found)
       const lastId = this.#lastIds.get(topic)
       this.#lastIds.set(topic, found.id)
-      if (lastId !== undefined && lastId !== found.id) this.#options.log.warn({ topic }, 'the topic was recreated: reading the new one from its beginning')
-      else if (before === undefined) this.#options.log.info({ topic, partitions: found.partitions }, 'the topic exists')
-      else this.#options.log.info({ topic, partitions: found.partitions }, 'the topic has other partitions now')
+      if (lastId !== undefined && lastId !== found.id) log.warn({ topic }, 'topic was recreated: reading it from the beginning')
+      else if (before === undefined) log.info({ topic, partitions: found.partitions }, 'topic exists')
+      else log.info({ topic, partitions: found.partitions }, 'the number of partitions changed')
     }
     return changed
   }
 
-  /** Looks again and again until closed. */
-  watch (): void {
-    this.#watching ??= this.#watch()
+  /** Starts periodic checks, until closed. */
+  start (): void {
+    this.#running ??= this.#run()
   }
 
-  /** Something says that the topic with that id is gone (or any changed): looks at once, and takes whatever it finds for news. */
-  suspect (topic?: string, id?: string): void {
-    if (topic !== undefined && this.#known.get(topic)?.id === id) this.#known.delete(topic)
-    this.#hurry.abort()
+  /** Checks immediately. If the topic still has the given id, it counts as missing until the check. */
+  invalidate (topic?: string, id?: string): void {
+    if (topic !== undefined && this.#existing.get(topic)?.id === id) this.#existing.delete(topic)
+    this.#checkNow.abort()
   }
 
   async close (): Promise<void> {
     this.#stop.abort()
-    await this.#watching
+    await this.#running
   }
 
-  async #watch (): Promise<void> {
+  async #run (): Promise<void> {
+    const { interval, clock, log, onChange } = this.#options
     const { signal } = this.#stop
     while (!signal.aborted) {
-      const wait = this.missing.length > 0 ? Math.min(MISSING_INTERVAL_MS, this.#options.interval) : this.#options.interval
-      await sleep(wait, undefined, { signal: AbortSignal.any([signal, this.#hurry.signal]) }).catch(() => {})
+      const wait = this.missing.length > 0 ? Math.min(MISSING_INTERVAL_MS, interval) : interval
+      await clock.sleep(wait, AbortSignal.any([signal, this.#checkNow.signal]))
       if (signal.aborted) return
-      this.#hurry = new AbortController()
+      this.#checkNow = new AbortController()
       try {
-        if (await this.look() && !signal.aborted) this.#options.onChange()
+        if (await this.check() && !signal.aborted) onChange()
       } catch (error) {
-        // Out of reach or busy: the next look will tell.
-        this.#options.log.debug({ reason: String(error) }, 'could not look at the topics')
+        log.debug({ reason: String(error) }, 'cannot describe the topics: retrying at the next check')
       }
     }
   }

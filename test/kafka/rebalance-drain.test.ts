@@ -1,69 +1,98 @@
 import t from 'tap'
-import { Handover } from '../../src/kafka/rebalance-drain.ts'
-import type { Logger } from '../../src/pipeline/log.ts'
-import { eventually } from './support.ts'
+import { RebalanceDrain } from '../../src/kafka/rebalance-drain.ts'
+import { turns } from '../support/pipeline.ts'
+import { FakeClock } from './fake-clock.ts'
+import { recordingLog } from './support.ts'
 
-function setUp (limitMs: number, commit: () => Promise<void> = async () => {}) {
-  const seen: string[] = []
+const SETTLE_MS = 2000
+const JOIN_MS = 3000
+
+function setUp (commit: () => Promise<void> = async () => {}) {
+  const events: string[] = []
+  const clock = new FakeClock()
+  const { log, lines } = recordingLog()
   let unsettled = 0
-  const note = (facts: object, message: string): void => { seen.push(`${JSON.stringify(facts)} ${message.slice(0, 20)}`) }
-  const handover = new Handover({
-    limitMs, othersMs: limitMs,
-    log: { debug: note, info: note, warn: note, error: note } as unknown as Logger,
+  const drain = new RebalanceDrain({
+    settleTimeoutMs: SETTLE_MS, joinTimeoutMs: JOIN_MS, clock, log,
     unsettled: () => unsettled,
     commit: async () => {
-      seen.push('commit')
+      events.push('commit')
       await commit()
     },
-    resume: () => { seen.push('resume') }
+    onResume: () => { events.push('resume') }
   })
-  return { seen, handover, set: (count: number) => { unsettled = count } }
+  return { events, clock, lines, drain, setUnsettled: (count: number) => { unsettled = count } }
 }
 
-await t.test('with nothing in flight it commits at once; records are held back until the join', async t => {
-  const { seen, handover } = setUp(60_000)
-  t.equal(handover.paused, false)
-  await handover.prepare()
-  t.equal(handover.paused, true)
-  t.strictSame(seen, ['commit'])
-  handover.end()
-  handover.end()
-  t.equal(handover.paused, false)
-  t.strictSame(seen, ['commit', 'resume'])
+await t.test('commits immediately if no record is in flight, and pauses delivery until the join', async t => {
+  const { events, drain } = setUp()
+  t.equal(drain.paused, false)
+  await drain.drain()
+  t.equal(drain.paused, true)
+  t.strictSame(events, ['commit'])
+  drain.end()
+  drain.end()
+  t.equal(drain.paused, false)
+  t.strictSame(events, ['commit', 'resume'], 'resumes once')
 })
 
-await t.test('what is in flight settles first, then it commits', async t => {
-  const { seen, handover, set } = setUp(60_000)
-  set(2)
-  const prepared = handover.prepare()
-  set(1)
-  handover.settled()
-  await new Promise(resolve => setImmediate(resolve))
-  t.strictSame(seen, ['{"inFlight":2} the kafka group is b'])
-  set(0)
-  handover.settled()
-  await prepared
-  t.strictSame(seen.slice(1), ['commit'])
-  handover.end()
+await t.test('waits for records in flight before it commits', async t => {
+  const { events, lines, drain, setUnsettled } = setUp()
+  setUnsettled(2)
+  const drained = drain.drain()
+  setUnsettled(1)
+  drain.settled()
+  await turns()
+  t.strictSame(events, [])
+  t.match(lines, [/^info .*waiting for records in flight to settle {"inFlight":2}$/])
+  setUnsettled(0)
+  drain.settled()
+  await drained
+  t.strictSame(events, ['commit'])
 })
 
-await t.test('at the limit it goes on all the same, and says how many are still in flight; after as long again records flow without a join', async t => {
-  const { seen, handover, set } = setUp(20)
-  set(3)
-  await handover.prepare()
-  t.strictSame(seen.slice(1), ['{"unsettled":3} the kafka group is b', 'commit'], 'told')
-  await eventually(() => !handover.paused)
-  t.equal(seen.at(-1), 'resume')
+await t.test('commits at the time limit and logs the number of unsettled records', async t => {
+  const { clock, events, lines, drain, setUnsettled } = setUp()
+  setUnsettled(3)
+  const drained = drain.drain()
+  await clock.advance(SETTLE_MS - 1)
+  t.strictSame(events, [])
+  await clock.advance(1)
+  await drained
+  t.strictSame(events, ['commit'])
+  t.match(lines.at(-1), /^warn .*did not settle in time {"unsettled":3}$/)
 })
 
-await t.test('a commit that is refused does not keep it from joining; the end of the member ends the wait', async t => {
-  const { handover, set, seen } = setUp(60_000, async () => { throw new Error('refused') })
-  await handover.prepare()
-  handover.end()
-  set(1)
-  const prepared = handover.prepare()
-  handover.end()
-  await prepared
-  t.equal(handover.paused, false)
-  t.ok(seen.includes('resume'))
+await t.test('resumes delivery if the join takes too long', async t => {
+  const { clock, drain, events } = setUp()
+  await drain.drain()
+  await clock.advance(JOIN_MS - 1)
+  t.equal(drain.paused, true)
+  await clock.advance(1)
+  t.equal(drain.paused, false)
+  t.strictSame(events, ['commit', 'resume'])
+})
+
+await t.test('a second drain restarts the time limit of the join', async t => {
+  const { clock, drain } = setUp()
+  await drain.drain()
+  await clock.advance(JOIN_MS - 1)
+  await drain.drain()
+  await clock.advance(JOIN_MS - 1)
+  t.equal(drain.paused, true)
+})
+
+await t.test('a rejected commit does not prevent the join', async t => {
+  const { drain, events } = setUp(async () => { throw new Error('rejected') })
+  await drain.drain()
+  t.strictSame(events, ['commit'])
+})
+
+await t.test('the end of the membership ends the wait for records in flight', async t => {
+  const { drain, setUnsettled } = setUp()
+  setUnsettled(1)
+  const drained = drain.drain()
+  drain.end()
+  await drained
+  t.equal(drain.paused, false)
 })
