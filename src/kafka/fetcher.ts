@@ -33,7 +33,7 @@ export interface FetcherOptions {
   onTopicGone (topic: string, topicId: string): void
   /** Called when the broker does not keep the fetch position. The partition is paused until the owner resets or removes it. */
   onOutOfRange (buffer: PartitionBuffer): void
-  /** Called when nothing can be fetched any more. */
+  /** Called once, when nothing can be fetched any more. */
   onFatal (error: AlertStreamError): void
 }
 
@@ -55,7 +55,7 @@ export class Fetcher {
   readonly #options: FetcherOptions
   readonly #clock: Clock
   readonly #leaders: PartitionLeaders
-  readonly #closing = new AbortController()
+  readonly #stop = new AbortController()
   /** Ids of brokers with a request in flight. */
   readonly #busy = new Set<number>()
   /** Codes of errors that were logged in the present outage. */
@@ -118,7 +118,7 @@ export class Fetcher {
 
   /** Sends fetch requests for partitions that need records, and looks up missing leaders. Cheap if there is nothing to do. */
   fetchMore (): void {
-    if (this.#closed || this.#backOffs > 0) return
+    if (this.#stopped || this.#backOffs > 0) return
     const byNode = new Map<number, PartitionBuffer[]>()
     let leaderless = false
     for (const buffer of this.#buffers) {
@@ -139,13 +139,13 @@ export class Fetcher {
   }
 
   async close (): Promise<void> {
-    this.#closing.abort()
+    this.#stop.abort()
     for (const buffer of this.#buffers) this.remove(buffer)
     await this.#options.client.close()
   }
 
-  get #closed (): boolean {
-    return this.#closing.signal.aborted
+  get #stopped (): boolean {
+    return this.#stop.signal.aborted
   }
 
   #readyToFetch (buffer: PartitionBuffer): boolean {
@@ -187,7 +187,7 @@ export class Fetcher {
   }
 
   #accept (response: fetchV17.FetchResponse, requested: ReadonlyMap<string, Requested>): void {
-    if (this.#closed) return
+    if (this.#stopped) return
     let progress = false
     for (const { topicId, partitions } of response.responses) {
       for (const partition of partitions) {
@@ -212,7 +212,7 @@ export class Fetcher {
     } else if (errorCode === TOPIC_AUTHORIZATION_FAILED) {
       const { brokers, way } = this.#options.connection
       const { why, hint } = ruleRefusal('TOPIC_AUTHORIZATION_FAILED', { way, request: 'Fetch' }, { topic: buffer.topic })
-      this.#options.onFatal(kafkaErrors.KAFKA_NOT_AUTHORISED(`cannot read ${buffer.topic}: ${why}`, { where: `${buffer.topic} at ${brokers}`, hint }))
+      this.#fail(kafkaErrors.KAFKA_NOT_AUTHORISED(`cannot read ${buffer.topic}: ${why}`, { where: `${buffer.topic} at ${brokers}`, hint }))
     } else {
       // The leader changed, or the topic is new or was deleted. The metadata will tell, after a short time.
       this.#leaders.forget(buffer)
@@ -228,12 +228,12 @@ export class Fetcher {
   }
 
   #failed (error: unknown): void {
-    if (this.#closed) return
-    const { connection: { brokers, way }, giveUpAfterMs, log, onFatal } = this.#options
+    if (this.#stopped) return
+    const { connection: { brokers, way }, giveUpAfterMs, log } = this.#options
     const topics = [...new Set(this.#buffers.map(({ topic }) => topic))].join(',')
     const mapped = mapKafkaError(error, { action: `read ${topics}`, brokers, way })
     if (!mapped.retryable || (giveUpAfterMs !== undefined && this.#clock.now() - this.#lastResponse > giveUpAfterMs)) {
-      onFatal(mapped)
+      this.#fail(mapped)
       return
     }
     // Logged once per code: a broker that returns may then reject our credentials, which is another error.
@@ -243,10 +243,17 @@ export class Fetcher {
     this.#backOff(BACKOFF_MS[Math.min(this.#failures++, BACKOFF_MS.length - 1)]!)
   }
 
+  /** Reports a fatal error and sends no more requests. Buffered records can still be taken. */
+  #fail (error: AlertStreamError): void {
+    if (this.#stopped) return
+    this.#stop.abort()
+    this.#options.onFatal(error)
+  }
+
   /** Sends no requests for `ms`. */
   #backOff (ms: number): void {
     this.#backOffs++
-    void this.#clock.sleep(ms, this.#closing.signal).then(() => {
+    void this.#clock.sleep(ms, this.#stop.signal).then(() => {
       if (--this.#backOffs === 0) this.fetchMore()
     })
   }
@@ -256,7 +263,7 @@ export class Fetcher {
     this.#lookingUp = true
     try {
       if (await this.#leaders.lookUp(this.#buffers)) this.#backOff(NO_LEADER_BACKOFF_MS)
-      if (!this.#closed) this.#succeeded()
+      if (!this.#stopped) this.#succeeded()
     } catch (error) {
       this.#failed(error)
     } finally {
