@@ -7,7 +7,7 @@ import { partitionKey, type TopicPartition } from './offset-tracker.ts'
 export interface StartOffset extends TopicPartition {
   readonly topicId: string
   readonly start: bigint
-  /** The group's committed offset. */
+  /** The group's committed offset in this topic; undefined if there is none. */
   readonly committed: bigint | undefined
 }
 
@@ -49,7 +49,7 @@ export async function resolveStartOffsets (
     const limitKey = `${from} ${topic}`
     const offsets = limits.get(limitKey) ?? await (from === 'earliest' ? member.admin.startOffsets(topic) : member.admin.endOffsets(topic))
     limits.set(limitKey, offsets)
-    starts.push({ topic, partition, topicId, start: offsets[partition] ?? 0n, committed: found?.offset })
+    starts.push({ topic, partition, topicId, start: offsets[partition] ?? 0n, committed: undefined })
   }
   return starts
 }
