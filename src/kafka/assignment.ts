@@ -21,12 +21,15 @@ interface Member extends Subscriber {
 }
 
 /** Returns partitions by member id. Every partition of a subscribed topic has exactly one owner, which subscribes to the topic. */
-export function stickyAssignment (subscribers: readonly Subscriber[], partitionCount: (topic: string) => number): Map<string, TopicPartition[]> {
+export function stickyAssignment (
+  subscribers: readonly Subscriber[], partitionCount: (topic: string) => number
+): Map<string, TopicPartition[]> {
   // The result must not depend on the order of the members.
   const members = subscribers.toSorted((a, b) => a.id < b.id ? -1 : 1).map((subscriber): Member => ({ ...subscriber, assigned: [] }))
   const unassigned = new Map<string, TopicPartition>()
   for (const topic of new Set(members.flatMap(({ topics }) => topics))) {
-    for (let partition = 0; partition < partitionCount(topic); partition++) unassigned.set(partitionKey(topic, partition), { topic, partition })
+    const count = partitionCount(topic)
+    for (let partition = 0; partition < count; partition++) unassigned.set(partitionKey(topic, partition), { topic, partition })
   }
   for (const member of members.toSorted((a, b) => (b.previous?.generation ?? -1) - (a.previous?.generation ?? -1))) {
     for (const { topic, partition } of member.previous?.owned ?? []) {

@@ -1,6 +1,6 @@
-// Fetches assigned partitions by topic id: one request in flight per broker, for many partitions. Buffers about two responses per broker. Each
-// partition can be paused on its own. Survives broker restarts and leader changes. Reports deleted topics, offsets out of range and permission
-// errors to its owner.
+// Fetches assigned partitions by topic id: one request in flight per broker, for many partitions. Buffers about two responses per broker.
+// Each partition can be paused on its own. Survives broker restarts and leader changes. Reports deleted topics, offsets out of range and
+// permission errors to its owner.
 import type { fetchV17 } from '@platformatic/kafka'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'

@@ -1,6 +1,6 @@
-// The group protocol (classic, with static membership) over the client library: JoinGroup, SyncGroup, heartbeats, LeaveGroup. The library joins
-// again by itself when a heartbeat reports a rebalance. Its commits are not used: after a rebalance the library would send old offsets again
-// under the new generation, and the broker would accept them.
+// The group protocol (classic, with static membership) over the client library: JoinGroup, SyncGroup, heartbeats, LeaveGroup. The library
+// joins again by itself when a heartbeat reports a rebalance. Its commits are not used: after a rebalance the library would send old
+// offsets again under the new generation, and the broker would accept them.
 import {
   type ClusterMetadata, Consumer, consumerHeartbeatChannel, type ExtendedGroupProtocolSubscription, type GroupAssignment
 } from '@platformatic/kafka'
@@ -98,7 +98,9 @@ export function groupClient (connection: KafkaConnection, settings: GroupSetting
 }
 
 /** Computes the assignment, if this member is the group leader. */
-function assign (_leader: string, members: ReadonlyMap<string, ExtendedGroupProtocolSubscription>, _topics: unknown, metadata: ClusterMetadata) {
+function assign (
+  _leader: string, members: ReadonlyMap<string, ExtendedGroupProtocolSubscription>, _topics: unknown, metadata: ClusterMetadata
+) {
   const subscribers = [...members.values()].map(member =>
     ({ id: member.memberId, topics: member.topics ?? [], previous: decodeOwned(member.metadata) }))
   const assignment = stickyAssignment(subscribers, topic => metadata.topics.get(topic)?.partitionsCount ?? 0)

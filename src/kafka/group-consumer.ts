@@ -183,9 +183,10 @@ export class GroupConsumer {
     const { log, settings: { group } } = this.#options
     this.#drain.end()
     const owned = new Set(membership.partitions.map(({ topic, partition }) => partitionKey(topic, partition)))
-    const readAgain = this.#tracker.uncommitted(({ topic, partition }) => !owned.has(partitionKey(topic, partition)))
-    if (readAgain > 0n) {
-      log.warn({ group, readAgain: Number(readAgain) }, 'partitions were revoked with uncommitted records: their new owners read them again')
+    const uncommitted = this.#tracker.uncommitted(({ topic, partition }) => !owned.has(partitionKey(topic, partition)))
+    if (uncommitted > 0n) {
+      const fields = { group, readAgain: Number(uncommitted) }
+      log.warn(fields, 'partitions were revoked with uncommitted records: their new owners read them again')
     }
     this.#drop(({ topic, partition }) => !owned.has(partitionKey(topic, partition)))
     this.#stats.joins++
@@ -209,6 +210,7 @@ export class GroupConsumer {
   /** Starts the partitions of a new generation at their start offsets, then allows commits in it. */
   async #reconcile (membership: Membership): Promise<void> {
     const current = (): boolean => this.#member.membership === membership && !this.#closing.signal.aborted
+    const { log, settings: { from }, clients: { admin } } = this.#options
     for (let attempt = 1; current(); attempt++) {
       try {
         const committed = await this.#member.committed(membership.partitions)
@@ -216,8 +218,8 @@ export class GroupConsumer {
           topicId: topic => this.#topics.topicId(topic),
           reading: (topic, partition) => this.#tracker.state(topic, partition),
           attempted: key => this.#committer.attempted(key),
-          from: this.#options.settings.from,
-          admin: this.#options.clients.admin
+          from,
+          admin
         })
         if (!current()) return
         for (const { topic, partition, topicId, start, committed: at } of starts) {
@@ -237,7 +239,7 @@ export class GroupConsumer {
         }
         // If only the coordinator is unavailable, records keep coming. Nothing else would log that none of them is committed.
         if (attempt === WARN_AFTER_ATTEMPTS) {
-          this.#options.log.warn({ reason: messageOf(error) }, 'cannot read the committed offsets of the group: nothing is committed until this works')
+          log.warn({ reason: messageOf(error) }, 'cannot read the committed offsets of the group: nothing is committed until this works')
         }
         await this.#clock.sleep(RETRY_MS, this.#closing.signal)
       }
@@ -247,14 +249,15 @@ export class GroupConsumer {
   /** Continues with the first offset that the broker keeps, after retention or an unclean leader election removed the fetch position. */
   async #resetToEarliest (buffer: PartitionBuffer): Promise<void> {
     const { topic, partition, fetchPosition: wanted } = buffer
+    const { log, clients: { admin } } = this.#options
     try {
-      const start = (await this.#options.clients.admin.startOffsets(topic))[partition] ?? 0n
+      const start = (await admin.startOffsets(topic))[partition] ?? 0n
       const state = this.#tracker.state(topic, partition)
       // A settled record may have resumed the partition, so that it was out of range twice. A second reset would rewind newer commits.
       if (buffer.removed || state === undefined || buffer.fetchPosition !== wanted) return
       const lost = start > wanted ? Number(start - wanted) : 0
       this.#stats.lose(topic, partition, lost)
-      this.#options.log.warn({ topic, partition, wanted: String(wanted), start: String(start), lost }, 'offset out of range: resetting to earliest')
+      log.warn({ topic, partition, wanted: String(wanted), start: String(start), lost }, 'offset out of range: resetting to earliest')
       this.#tracker.assign(topic, partition, start, state.committed)
       buffer.reset(start)
     } catch {

@@ -1,5 +1,6 @@
-// Requests to the coordinator of a group: read and commit offsets with their metadata, remove a member. Each request is sent once, on a separate
-// connection, because on the member's connection it would wait behind a pending JoinGroup. The coordinator is looked up again after a failure.
+// Requests to the coordinator of a group: read and commit offsets with their metadata, remove a member. Each request is sent once, on a
+// separate connection, because on the member's connection it would wait behind a pending JoinGroup. The coordinator is looked up again
+// after a failure.
 import { Admin, FindCoordinatorKeyTypes, leaveGroupV4, offsetCommitV8, offsetFetchV8, type Connection } from '@platformatic/kafka'
 import type { KafkaConnection } from './connection.ts'
 import { mapKafkaError } from './errors.ts'

@@ -65,7 +65,7 @@ export class GroupMember {
     return this.#membership
   }
 
-  /** Joins with these topics, or joins again after they changed. All topics must exist. Rejects only with an error that retries cannot fix. */
+  /** Joins with these topics, or joins again after they changed. All topics must exist. Rejects if retries cannot help. */
   async subscribe (topics: readonly string[]): Promise<void> {
     this.#client.subscribe(topics)
     // A join in progress was sent with the previous topics, so another one must follow it.
@@ -106,7 +106,9 @@ export class GroupMember {
     })
   }
 
-  /** Leaves the group, so that its partitions are reassigned immediately. A static member does not leave: its partitions wait for its return. */
+  /**
+   * Leaves the group, so that its partitions are reassigned immediately. A static member stays, so that it can return to its partitions.
+   */
   async close (): Promise<void> {
     const { instanceId, coordinator } = this.#options
     const { memberId } = this.#client
@@ -140,7 +142,7 @@ export class GroupMember {
     this.#options.onAssigned(membership)
   }
 
-  /** If another process joined with our instance id, stops. The client library would join again, and the two would fence each other forever. */
+  /** Stops if another process joined with our instance id. The library would join again, and the two would fence each other forever. */
   #heartbeatFailed (error: unknown): void {
     if (this.#stopped || !hasProtocolError(error, 'FENCED_INSTANCE_ID')) return
     this.#client.leave()
@@ -162,7 +164,8 @@ export class GroupMember {
           onFatal(mapped)
           throw mapped
         }
-        if (attempt === WARN_AFTER_ATTEMPTS) log.warn({ code: mapped.code, reason: mapped.message }, 'cannot join the consumer group: retrying')
+        const fields = { code: mapped.code, reason: mapped.message }
+        if (attempt === WARN_AFTER_ATTEMPTS) log.warn(fields, 'cannot join the consumer group: retrying')
         await clock.sleep(REJOIN_MS[Math.min(attempt, REJOIN_MS.length) - 1]!, this.#stop.signal)
       }
     }

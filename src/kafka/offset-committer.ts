@@ -1,5 +1,5 @@
-// Commits the settled offsets of a group consumer, one request at a time. Commits only in a generation whose partitions were compared with the
-// group's committed offsets, and only partitions that are assigned in it.
+// Commits the settled offsets of a group consumer, one request at a time. Commits only in a generation whose partitions were compared with
+// the group's committed offsets, and only partitions that are assigned in it.
 import { type AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { isRetryable } from '../pipeline/retry.ts'

@@ -1,7 +1,7 @@
 // Decides which offsets may be committed. Per partition this is the highest contiguous settled offset + 1, whatever the order of settlement
-// and whatever gaps the log has (compaction, transaction markers). Each assignment of a partition starts an epoch: records delivered twice in
-// an epoch are dropped, settlements of an earlier epoch are ignored. The number of delivered records beyond the committable offset is capped,
-// so one stuck record cannot grow memory without limit. Pure; O(1) amortised per record.
+// and whatever gaps the log has (compaction, transaction markers). Each assignment of a partition starts an epoch: records delivered twice
+// in an epoch are dropped, settlements of an earlier epoch are ignored. The number of delivered records beyond the committable offset is
+// capped, so one stuck record cannot grow memory without limit. Pure; O(1) amortised per record.
 
 export interface TopicPartition {
   readonly topic: string

@@ -1,6 +1,6 @@
-// Buffer of one fetched partition: its fetch position, its end, and the records that were fetched and not taken yet. Taking a record copies its
-// bytes out of the fetch response unless they are most of it. Otherwise one record that waits downstream would keep the whole response in
-// memory, uncounted by the byte credits. (Copying 80 KB takes about 25 microseconds of CPU time; gzip takes a hundred times that.)
+// Buffer of one fetched partition: its fetch position, its end, and the records that were fetched and not taken yet. Taking a record copies
+// its bytes out of the fetch response unless they are most of it. Otherwise one record that waits downstream would keep the whole response
+// in memory, uncounted by the byte credits. (Copying 80 KB takes about 25 microseconds of CPU time; gzip takes a hundred times that.)
 import type { fetchV17, KafkaRecord as RawRecord, RecordsBatch } from '@platformatic/kafka'
 import type { TopicPartition } from './offset-tracker.ts'
 import { type KafkaHeader, type KafkaRecord, recordBytes } from './record.ts'
@@ -134,7 +134,7 @@ export class PartitionBuffer {
 }
 
 /**
- * Detects batches of aborted transactions as the Java client does: from the first offset of a transaction to the abort marker of its producer.
+ * Detects batches of aborted transactions as the Java client does: from the first offset of a transaction to its producer's abort marker.
  * (The client library filters them too, but handles only the last of several transactions of one producer.)
  */
 class AbortedTransactions {

@@ -1,5 +1,5 @@
-// Leaders of partitions by topic id, from fresh metadata. Reports a topic as gone if its id is missing from several lookups in a row: a broker
-// may not know a new topic yet.
+// Leaders of partitions by topic id, from fresh metadata. Reports a topic as gone if its id is missing from several lookups in a row: a
+// broker may not know a new topic yet.
 import type { FetchClient } from './fetch-client.ts'
 import type { FoundTopic } from './topic-lookup.ts'
 import type { PartitionBuffer } from './partition-buffer.ts'

@@ -1,6 +1,6 @@
-// Drains a member before it rejoins its group: delivers no more records, waits until those in flight have settled, and commits. A partition that
-// moves to another member is then not read twice. The wait is limited, because no heartbeat is sent meanwhile. Delivery resumes after the join,
-// or after a limit if the other members are slow to join.
+// Drains a member before it rejoins its group: delivers no more records, waits until those in flight have settled, and commits. A partition
+// that moves to another member is then not read twice. The wait is limited, because no heartbeat is sent meanwhile. Delivery resumes after
+// the join, or after a limit if the other members are slow to join.
 import type { Logger } from '../pipeline/log.ts'
 import type { Clock } from './clock.ts'
 

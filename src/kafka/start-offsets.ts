@@ -1,5 +1,5 @@
-// Decides where a member starts to read its partitions after a join: at the group's committed offset, or at the earliest or latest offset of
-// the topic if the group has committed none.
+// Decides where a member starts to read its partitions after a join: at the group's committed offset, or at the earliest or latest offset
+// of the topic if the group has committed none.
 import type { KafkaAdmin } from './admin.ts'
 import type { CommittedOffset } from './group-member.ts'
 import { partitionKey, type TopicPartition } from './offset-tracker.ts'
@@ -24,8 +24,8 @@ export interface MemberState {
 }
 
 /**
- * Returns the partitions to start reading and their offsets. Skips partitions of deleted topics, and those that the member is already reading
- * and no other member has committed in the meantime.
+ * Returns the partitions to start reading and their offsets. Skips partitions of deleted topics, and those that the member is already
+ * reading and no other member has committed in the meantime.
  */
 export async function resolveStartOffsets (
   partitions: readonly TopicPartition[], committed: ReadonlyMap<string, CommittedOffset>, member: MemberState

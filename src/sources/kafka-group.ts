@@ -1,6 +1,6 @@
-// Source that reads topics as a member of a consumer group. Delivers each record at least once, and commits an offset only when all records up
-// to it have settled. Partitions take turns; a partition pauses at the cap of unsettled records. Survives outages, broker restarts, rebalances
-// and recreated topics. Ends with an error if access is denied or its instance id is fenced.
+// Source that reads topics as a member of a consumer group. Delivers each record at least once, and commits an offset only when all records
+// up to it have settled. Partitions take turns; a partition pauses at the cap of unsettled records. Survives outages, broker restarts,
+// rebalances and recreated topics. Ends with an error if access is denied or its instance id is fenced.
 import type { NodeContext, Source, SourceRecord } from '../pipeline/node.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { messageOf } from '../pipeline/errors.ts'
@@ -29,8 +29,9 @@ export interface KafkaGroupSource extends Source<KafkaRecord> {
 const FLUSH_TIMEOUT_MS = 10_000
 
 /**
- * Errors at open: KAFKA_TOPIC_MISSING (unless `waitForTopic`), KAFKA_UNREACHABLE, KAFKA_NOT_AUTHORISED, authentication errors (docs/access.md).
- * Later: KAFKA_INSTANCE_FENCED, KAFKA_NOT_AUTHORISED, and authentication errors that outlast the grace period for credential rotation.
+ * Errors at open: KAFKA_TOPIC_MISSING (unless `waitForTopic`), KAFKA_UNREACHABLE, KAFKA_NOT_AUTHORISED, and the authentication errors of
+ * docs/access.md. Later: KAFKA_INSTANCE_FENCED, KAFKA_NOT_AUTHORISED, and authentication errors that last longer than a rotation of
+ * credentials may take.
  */
 export function kafkaGroupSource (options: KafkaGroupOptions): KafkaGroupSource {
   return new GroupSource(options)

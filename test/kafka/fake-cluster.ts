@@ -36,7 +36,8 @@ export function recordBatch ({ firstOffset, records, lastOffsetDelta, attributes
 /** A batch that ends a transaction. */
 export function transactionMarker (firstOffset: bigint, producerId: bigint, outcome: 'abort' | 'commit'): RecordsBatch {
   const key = Buffer.from([0, 0, 0, outcome === 'abort' ? 0 : 1])
-  return recordBatch({ firstOffset, records: [{ offsetDelta: 0, key, value: null }], attributes: IS_CONTROL | IS_TRANSACTIONAL, producerId })
+  const records = [{ offsetDelta: 0, key, value: null }]
+  return recordBatch({ firstOffset, records, attributes: IS_CONTROL | IS_TRANSACTIONAL, producerId })
 }
 
 /** A batch of records in a transaction. */
@@ -255,7 +256,8 @@ export class FakeCluster {
     }
     if (batches.length === 0) return undefined
     return fetchedPartition(batches, {
-      partitionIndex, highWatermark: log.end, lastStableOffset: log.end, logStartOffset: log.start, abortedTransactions: log.abortedTransactions
+      partitionIndex, highWatermark: log.end, lastStableOffset: log.end, logStartOffset: log.start,
+      abortedTransactions: log.abortedTransactions
     })
   }
 }

@@ -1,5 +1,5 @@
-// An in-memory group coordinator: members, generations, sticky assignment and committed offsets. Tests inject errors, rebalances and the loss
-// of a session.
+// An in-memory group coordinator: members, generations, sticky assignment and committed offsets. Tests inject errors, rebalances and the
+// loss of a session.
 import { ProtocolError } from '@platformatic/kafka'
 import { decodeOwned, stickyAssignment } from '../../src/kafka/assignment.ts'
 import { mapKafkaError } from '../../src/kafka/errors.ts'

@@ -18,7 +18,8 @@ function memberOf (t: Test, group: FakeGroup, clock: FakeClock, options: Partial
   const fatal: Error[] = []
   const drains = { count: 0 }
   const member = new GroupMember({
-    group: 'g', instanceId: undefined, rebalanceTimeout: 60_000, connect: group.connect, coordinator: group.coordinator, connection, clock, log,
+    group: 'g', instanceId: undefined, rebalanceTimeout: 60_000,
+    connect: group.connect, coordinator: group.coordinator, connection, clock, log,
     onAssigned: membership => { assigned.push(membership) },
     beforeJoin: async () => { drains.count++ },
     onFatal: error => { fatal.push(error) },
@@ -34,7 +35,8 @@ function setUp (t: Test, options: Partial<GroupMemberOptions> = {}) {
   return { clock, group, ...memberOf(t, group, clock, options) }
 }
 
-const owned = (membership: Membership | undefined): string => (membership?.partitions ?? []).map(({ topic, partition }) => `${topic}${partition}`).join(' ')
+const owned = (membership: Membership | undefined): string =>
+  (membership?.partitions ?? []).map(({ topic, partition }) => `${topic}${partition}`).join(' ')
 const unreachable = (): Error => new NetworkError('Connection to broker-1:9092 failed.')
 
 await t.test('joins with its topics and reports the assigned partitions', async t => {

@@ -3,7 +3,8 @@ import { PartitionBuffer, retainedBytes } from '../../src/kafka/partition-buffer
 import { fetchedPartition, recordBatch, transactionBatch, transactionMarker } from './fake-cluster.ts'
 
 const record = (offsetDelta: number) => ({ offsetDelta, value: Buffer.from(String(offsetDelta)) })
-const bufferAt = (position: bigint, end?: bigint): PartitionBuffer => new PartitionBuffer({ topic: 't', topicId: 'id', partition: 0, position, end })
+const bufferAt = (position: bigint, end?: bigint): PartitionBuffer =>
+  new PartitionBuffer({ topic: 't', topicId: 'id', partition: 0, position, end })
 
 function takeAll (buffer: PartitionBuffer): bigint[] {
   const offsets: bigint[] = []
@@ -68,16 +69,19 @@ await t.test('skips the records of aborted transactions', async t => {
 
 await t.test('skips the rest of an aborted transaction that began before the fetch position', async t => {
   const buffer = bufferAt(1n)
-  buffer.append(fetchedPartition(
-    [transactionBatch(0n, 1n, ['aborted', 'aborted', 'aborted']), transactionMarker(3n, 1n, 'abort'), transactionBatch(4n, 2n, ['committed'])],
-    { abortedTransactions: [{ producerId: 1n, firstOffset: 0n }] }), 1n)
+  buffer.append(fetchedPartition([
+    transactionBatch(0n, 1n, ['aborted', 'aborted', 'aborted']),
+    transactionMarker(3n, 1n, 'abort'),
+    transactionBatch(4n, 2n, ['committed'])
+  ], { abortedTransactions: [{ producerId: 1n, firstOffset: 0n }] }), 1n)
   t.strictSame(takeAll(buffer), [4n])
 })
 
 await t.test('a timestamp is that of the producer, or of the broker with LogAppendTime', async t => {
   const buffer = bufferAt(0n)
   buffer.append(fetchedPartition([
-    recordBatch({ firstOffset: 0n, records: [record(0), record(1)] }), recordBatch({ firstOffset: 2n, records: [record(0)], attributes: 1 << 3 })
+    recordBatch({ firstOffset: 0n, records: [record(0), record(1)] }),
+    recordBatch({ firstOffset: 2n, records: [record(0)], attributes: 1 << 3 })
   ]), 0n)
   t.strictSame([buffer.take()?.timestamp, buffer.take()?.timestamp, buffer.take()?.timestamp], [1000n, 1001n, 9000n])
 })

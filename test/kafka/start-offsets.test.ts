@@ -54,7 +54,8 @@ await t.test('starts a recreated topic at its earliest offset, even with `latest
 
 await t.test('skips partitions of a topic that does not exist', async t => {
   const { member } = memberWith()
-  t.strictSame(await resolveStartOffsets([{ topic: 'deleted', partition: 0 }], new Map([['deleted/0', { offset: 5n, topicId: undefined }]]), member), [])
+  const offsets = new Map([['deleted/0', { offset: 5n, topicId: undefined }]])
+  t.strictSame(await resolveStartOffsets([{ topic: 'deleted', partition: 0 }], offsets, member), [])
 })
 
 await t.test('skips a partition that the member is reading and nobody else has committed', async t => {

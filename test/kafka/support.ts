@@ -1,4 +1,5 @@
-// Shared by the Kafka tests: connections to the test broker, node contexts, recorded logs, and a loop that pulls records as the runner does.
+// Shared by the Kafka tests: connections to the test broker, node contexts, recorded logs, and a loop that pulls records as the runner
+// does.
 import type { Test } from 'tap'
 import { KafkaAdmin } from '../../src/kafka/admin.ts'
 import { kafkaConnection, type KafkaConnection } from '../../src/kafka/connection.ts'
@@ -60,7 +61,9 @@ export interface Pulling<T> {
 }
 
 /** Pulls as the runner does: one record after the other. Each is passed to `onRecord`; by default it settles immediately. */
-export function pull<T> (source: Source<T>, context: ReturnType<typeof contextOf>, onRecord?: (record: SourceRecord<T>) => unknown): Pulling<T> {
+export function pull<T> (
+  source: Source<T>, context: ReturnType<typeof contextOf>, onRecord?: (record: SourceRecord<T>) => unknown
+): Pulling<T> {
   const records: Array<SourceRecord<T>> = []
   const waiting = new Set<{ condition: () => boolean, resolve: () => void, reject: (error: Error) => void }>()
   const check = (): void => {

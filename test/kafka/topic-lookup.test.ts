@@ -29,5 +29,6 @@ await t.test('returns undefined if the topic does not exist', async t => {
 
 await t.test('rejects with any other error', async t => {
   await t.rejects(findTopic(clientWith(() => { throw new UserError('Unknown topic b.') }).client, 'a'), { message: 'Unknown topic b.' })
-  await t.rejects(findTopic(clientWith(() => { throw new NetworkError('Connection closed') }).client, 'a'), { message: 'Connection closed' })
+  const { client } = clientWith(() => { throw new NetworkError('Connection closed') })
+  await t.rejects(findTopic(client, 'a'), { message: 'Connection closed' })
 })
