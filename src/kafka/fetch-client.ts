@@ -4,7 +4,7 @@ import type { KafkaConnection } from './connection.ts'
 import { nestedErrors } from './errors.ts'
 import { findTopic, type FoundTopic } from './topic-lookup.ts'
 
-export interface FetchRequest {
+interface FetchRequest {
   /** Id of the broker. */
   readonly node: number
   readonly topics: fetchV17.FetchRequestTopic[]

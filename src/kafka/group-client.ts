@@ -12,8 +12,8 @@ import type { TopicPartition } from './offset-tracker.ts'
 export interface GroupClient {
   /** Assigned by the coordinator. Null before the first join and after the coordinator has removed the member. */
   readonly memberId: string | null
-  /** Sets the topics of the next join. Returns whether they changed. */
-  subscribe (topics: readonly string[]): boolean
+  /** Sets the topics of the next join. */
+  subscribe (topics: readonly string[]): void
   /** Joins the group. Sends each request once. */
   join (): Promise<void>
   /** Stops heartbeats and does not join again. */
@@ -77,11 +77,9 @@ export function groupClient (connection: KafkaConnection, settings: GroupSetting
     get memberId () { return consumer.memberId },
     subscribe: topics => {
       const { current } = consumer.topics
-      const removed = current.filter(topic => !topics.includes(topic))
-      const added = topics.filter(topic => !current.includes(topic))
-      for (const topic of removed) while (consumer.topics.has(topic)) consumer.topics.untrack(topic)
-      for (const topic of added) consumer.topics.track(topic)
-      return removed.length + added.length > 0
+      // Topics are counted by reference.
+      for (const topic of current) if (!topics.includes(topic)) while (consumer.topics.has(topic)) consumer.topics.untrack(topic)
+      for (const topic of topics) if (!current.includes(topic)) consumer.topics.track(topic)
     },
     join: async () => {
       consumer.clearMetadata()

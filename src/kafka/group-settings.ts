@@ -25,9 +25,9 @@ export interface GroupSettings {
   readonly topicCheckInterval: number
 }
 
-type Required = 'topics' | 'group'
-export type GroupOptions = Pick<GroupSettings, Required> & {
-  readonly [K in Exclude<keyof GroupSettings, Required>]?: GroupSettings[K] | undefined
+type RequiredSetting = 'topics' | 'group'
+export type GroupOptions = Pick<GroupSettings, RequiredSetting> & {
+  readonly [K in Exclude<keyof GroupSettings, RequiredSetting>]?: GroupSettings[K] | undefined
 }
 
 /** Applies the defaults. */

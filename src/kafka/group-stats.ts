@@ -7,7 +7,7 @@ export interface LostRecords extends TopicPartition {
 }
 
 /** One partition that is assigned now. */
-export interface GroupPartition extends TopicPartition {
+interface GroupPartition extends TopicPartition {
   readonly committed: bigint | undefined
   /** Every record below this offset has settled. */
   readonly settled: bigint

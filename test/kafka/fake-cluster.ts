@@ -4,7 +4,9 @@ import { NetworkError, type fetchV17, type RecordsBatch } from '@platformatic/ka
 import type { KafkaAdmin } from '../../src/kafka/admin.ts'
 import type { Clock } from '../../src/kafka/clock.ts'
 import { kafkaErrors, mapKafkaError } from '../../src/kafka/errors.ts'
-import type { FetchClient, FetchRequest } from '../../src/kafka/fetch-client.ts'
+import type { FetchClient } from '../../src/kafka/fetch-client.ts'
+
+type FetchRequest = Parameters<FetchClient['fetch']>[0]
 
 /** Error codes of the Kafka protocol. */
 export const codes = {

@@ -44,9 +44,7 @@ export class FakeGroup {
     return {
       get memberId () { return member.id },
       subscribe: topics => {
-        const changed = topics.join() !== member.topics.join()
         member.topics = [...topics]
-        return changed
       },
       join: async () => {
         const error = this.joinErrors.shift()
