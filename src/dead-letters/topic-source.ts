@@ -9,7 +9,7 @@ import { DoneOffsets } from './redriven-offsets.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import { GroupCoordinator, noMember, type CommittedMetadata } from '../kafka/group-coordinator.ts'
 import { readLetter } from './dead-letter.ts'
-import { laneKey } from '../kafka/offset-tracker.ts'
+import { partitionKey } from '../kafka/offset-tracker.ts'
 import { position, type KafkaRecord } from '../kafka/record.ts'
 import { asError, isRetryable, messageOf, persist, silent, type Logger, type NodeContext } from '../pipeline/index.ts'
 
@@ -95,7 +95,7 @@ class LetterTopic implements LetterSource {
     const committed = await persist(async () => await this.#coordinator.committed(partitions), coordinatorRetry, context.drain)
     const unknown: number[] = []
     this.#lanes = found.start.map((start, partition): Lane => {
-      const before = committed.get(laneKey(topic, partition))
+      const before = committed.get(partitionKey(topic, partition))
       const [, topicId, runs] = FIELDS.exec(before?.metadata ?? '') ?? []
       // An offset of a topic that was recreated since means nothing in the new one.
       const valid = before !== undefined && (topicId === undefined || topicId === found.id)
@@ -203,7 +203,7 @@ class LetterTopic implements LetterSource {
     const { topic, group, connection } = this.#options
     const there = await this.#coordinator.committed(this.#lanes.map(({ partition }) => ({ topic, partition })))
     for (const { partition, committed, attempted } of this.#lanes) {
-      const other = there.get(laneKey(topic, partition))
+      const other = there.get(partitionKey(topic, partition))
       if (same(other, committed) || (attempted !== undefined && same(other, attempted))) continue
       throw letterSourceErrors.REDRIVE_CONCURRENT(`another process commits to group ${group}`, { where: `${topic}[${partition}] at ${connection.brokers}` })
     }

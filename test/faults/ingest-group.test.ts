@@ -85,7 +85,7 @@ async function twoBusy (t: Test, at: Place, records: readonly OutgoingRecord[]) 
   return { pair, release: () => { double.set('up') } }
 }
 
-const waits = /the kafka group is being rebalanced: waiting for what is in flight/
+const waits = /consumer group is rebalancing: waiting for records in flight to settle/
 
 function sumOf (counts: readonly number[]): number {
   return counts.reduce((sum, count) => sum + count, 0)

@@ -1,11 +1,11 @@
-// One waiter and many wakers: lets an async generator sleep until something happened. A wake without a waiter is kept, so none is missed.
+// An event with one waiter. A notification that nobody waits for is kept, so none is lost.
 
-export class Wake {
+export class Notifier {
   #pending = false
   #resolve: (() => void) | undefined
 
-  /** Ends the current wait, or the next one at once. */
-  wake (): void {
+  /** Ends the current wait, or the next one immediately. */
+  notify (): void {
     const resolve = this.#resolve
     if (resolve === undefined) {
       this.#pending = true
@@ -15,7 +15,7 @@ export class Wake {
     resolve()
   }
 
-  /** Resolves at the next wake, or at once where one came since the last wait. */
+  /** Resolves at the next notification, or immediately if one arrived since the last wait. */
   async wait (): Promise<void> {
     if (this.#pending) {
       this.#pending = false
