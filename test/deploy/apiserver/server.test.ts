@@ -25,7 +25,7 @@ function isRunning (pid: number): boolean {
 await t.test('an etcd that ends is told with its last words', async t => {
   const etcd = await program(t, "console.error('no such flag'); process.exit(2)")
   const folder = await tempDir(t)
-  await t.rejects(startApiServer({ etcd, apiserver: '/bin/false', kubectl: '/bin/false' }, folder, process.env), { code: 'DEVSTACK_SERVER_DIED', message: /etcd ended with exit code 2.*\n.*no such flag/s })
+  await t.rejects(startApiServer({ etcd, apiserver: '/bin/false', kubectl: '/bin/false' }, folder, process.env), { code: 'DEVSTACK_SERVER_DIED', message: /etcd exited with code 2.*\n.*no such flag/s })
 })
 
 await t.test('an etcd is stopped again where the API server does not start', async t => {
@@ -38,6 +38,6 @@ await t.test('an etcd is stopped again where the API server does not start', asy
     const { hostname, port } = new URL(process.argv[process.argv.indexOf('--listen-client-urls') + 1])
     createServer((request, response) => { response.end('{}') }).listen(Number(port), hostname)`)
   const apiserver = await program(t, "console.error('no etcd of mine'); process.exit(1)")
-  await t.rejects(startApiServer({ etcd, apiserver, kubectl: '/bin/false' }, folder, process.env), { code: 'DEVSTACK_SERVER_DIED', message: /kube-apiserver ended with exit code 1.*no etcd of mine/s })
+  await t.rejects(startApiServer({ etcd, apiserver, kubectl: '/bin/false' }, folder, process.env), { code: 'DEVSTACK_SERVER_DIED', message: /kube-apiserver exited with code 1.*no etcd of mine/s })
   t.equal(isRunning(Number(await readFile(pids, 'utf8'))), false)
 })
