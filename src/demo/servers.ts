@@ -41,7 +41,7 @@ export async function startServers ({ config, stateDir }: Settings, host: Host, 
   let registry: RegistryServer | undefined
   if (ownKafka && ownRegistry) {
     print('starting Kafka and the schema registry')
-    ;({ kafka, registry } = await startStack({ ...shared, stateDir, kafka: security }))
+    ;({ kafka, registry } = await startStack({ ...shared, ...security, stateDir }))
   } else if (ownKafka) {
     print('starting Kafka')
     kafka = await startKafka({ ...shared, ...security, dataDir: join(stateDir, 'kafka') })

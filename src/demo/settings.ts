@@ -7,57 +7,27 @@ export const demoFlags = flags({
     type: 'integer', min: 1, max: 2_000_000,
     description: 'Alerts per visit; default 1000, with --smoke 200. A real visit has about 10,000: 820 MB in Kafka, 400 MB in the archive.'
   },
-  visits: {
-    type: 'integer', min: 1, max: 1000, default: 1,
-    description: 'Number of different visits, 37 s apart, that the simulator plays in one pass.'
-  },
-  interval: {
-    type: 'number', min: 0, placeholder: 'SECONDS',
-    description: 'Seconds from the start of one pass to the next; default 37 per visit.'
-  },
-  fresh: {
-    type: 'switch',
-    description: 'New ids and times in each pass (see play-stream --fresh-ids), so that every alert is new to the archive, 40 KB each.'
-  },
-  port: {
-    type: 'integer', min: 0, max: 65535, default: 3000,
-    description: 'Port of the API. If it is in use, the demo takes a free port and prints it.'
-  },
-  file: {
-    type: 'text', placeholder: 'PATH',
-    description: 'Avro file of alerts to play (schema 3.0 to 11.1); default: generated alerts.'
-  },
-  'fill-in': {
-    type: 'switch',
-    description: 'With --file and older alerts: fill in fields that the newest schema requires (see create-stream --fill-in).'
-  },
+  visits: { type: 'integer', min: 1, max: 1000, default: 1, description: 'Number of different visits, 37 s apart, in one pass.' },
+  interval: { type: 'number', min: 0, placeholder: 'SECONDS', description: 'Seconds from one pass to the next; default 37 per visit.' },
+  fresh: { type: 'switch', description: 'New ids and times in each pass (play-stream --fresh-ids), so every alert is new to the archive.' },
+  port: { type: 'integer', min: 0, max: 65535, default: 3000, description: 'Port of the API. If it is in use, a free one is taken.' },
+  file: { type: 'text', placeholder: 'PATH', description: 'Avro file of alerts to play (schema 3.0 to 11.1); default: generated alerts.' },
+  'fill-in': { type: 'switch', description: 'With --file and older alerts: fill in newly required fields (see create-stream --fill-in).' },
   seed: { type: 'integer', min: 0, default: 1, description: 'Seed of the generated alerts.' },
-  passes: {
-    type: 'integer', min: 1, placeholder: 'N',
-    description: 'Number of passes to archive before the demo stops; default: run until Ctrl-C.'
-  },
+  passes: { type: 'integer', min: 1, placeholder: 'N', description: 'Passes to archive before the demo stops; default: run until Ctrl-C.' },
   broker: { type: 'list', placeholder: 'HOST:PORT,...', description: 'Bootstrap brokers of an existing Kafka; default: start one.' },
   'schema-registry-url': { type: 'text', placeholder: 'URL', description: 'URL of an existing schema registry; default: start one.' },
-  store: {
-    type: 'choice', choices: ['file', 'gs'], default: 'file',
-    description: 'Kind of archive: a folder (file), or two buckets in a Google Cloud Storage emulator that the demo starts (gs).'
-  },
+  store: { type: 'choice', choices: ['file', 'gs'], default: 'file', description: 'Archive: a folder (file) or a Cloud Storage emulator (gs).' },
   'state-dir': {
-    type: 'text', placeholder: 'PATH',
-    description: 'Folder for the data of Kafka, registry and archive; default .alert-stream in the working folder. Delete it to start over.'
+    type: 'text', placeholder: 'PATH', description: 'Folder for all data; default .alert-stream in the working folder. Delete it to reset.'
   },
-  'cache-dir': {
-    type: 'text', placeholder: 'PATH',
-    description: 'Folder for downloads; default ~/.cache/alert-stream, or $XDG_CACHE_HOME/alert-stream if XDG_CACHE_HOME is set.'
-  },
+  'cache-dir': { type: 'text', placeholder: 'PATH', description: 'Folder for downloads; default ~/.cache/alert-stream (XDG_CACHE_HOME).' },
   secure: {
-    type: 'switch',
-    description: 'Secured Kafka: mTLS for the demo\'s own clients, SCRAM-SHA-512 over TLS for external ones, and ACLs (deploy/acls.json).'
+    type: 'switch', description: 'Secured Kafka: mTLS for internal clients, SCRAM-SHA-512 over TLS for others, ACLs of deploy/acls.json.'
   },
   smoke: {
     type: 'switch',
-    description: 'Smoke test: one pass in a separate state folder, then compare every alert in Kafka, archive and API byte for byte. ' +
-      'Exit code 1 if any differs.'
+    description: 'Smoke test: one pass in a separate state folder, comparing all alerts in Kafka, archive and API. Exit code 1 if any differs.'
   }
 })
 export type DemoConfig = ConfigOf<typeof demoFlags>

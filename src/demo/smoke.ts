@@ -7,6 +7,11 @@ import { connectExternally } from './kafka-clients.ts'
 import type { PrintLine } from './run-mode.ts'
 import type { DemoFile } from './state-folder.ts'
 
+export interface SmokeResult extends Comparison {
+  /** Number of alerts that must be published. */
+  readonly expected: number
+}
+
 /** Compares all alerts of a running demo. Errors: those of reading the topic and opening the store. */
 export async function compareDemo (file: DemoFile): Promise<Comparison> {
   const connection = await connectExternally(file, 'alert-stream-smoke')
@@ -23,8 +28,8 @@ export async function compareDemo (file: DemoFile): Promise<Comparison> {
  * Prints problems and the result: `smoke: 200 published, 200 archived, 200 served, 0 differ`.
  * Error: SMOKE_FAILED unless all `expected` alerts were published, archived and served without a difference.
  */
-export function reportSmoke (comparison: Comparison, expected: number, stateDir: string, print: PrintLine): void {
-  const { published, archived, served, differ, problems } = comparison
+export function reportSmoke (result: SmokeResult, stateDir: string, print: PrintLine): void {
+  const { expected, published, archived, served, differ, problems } = result
   for (const problem of problems) print(`  ${problem}`)
   print(`smoke: ${published} published, ${archived} archived, ${served} served, ${differ} differ`)
   if ([published, archived, served].every(count => count === expected) && differ === 0) return

@@ -96,13 +96,8 @@ async function start (settings: Settings, host: Host, print: PrintLine, supervis
   supervisor.add('play-stream', play)
   await supervisor.check()
   const file: DemoFile = {
-    kafka: broker,
-    registry,
-    api: `http://127.0.0.1:${port}`,
+    kafka: broker, registry, api: `http://127.0.0.1:${port}`, topics, group, pid: process.pid,
     archive: { alerts: archive.alerts, schemas: archive.schemas },
-    topics,
-    group,
-    pid: process.pid,
     admin: Object.fromEntries([play, ingest, serve].map(({ mode, admin }) => [mode, admin])),
     ...emulator === undefined ? {} : { storageEmulator: emulator.url },
     ...access === undefined ? {} : { security: securitySection(access) }

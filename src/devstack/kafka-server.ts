@@ -11,30 +11,18 @@ import {
   type KafkaAccess, type KafkaSecrets, type KafkaSecurity
 } from './kafka-security.ts'
 import { brokerSettings, type Listener } from './kafka-settings.ts'
-import { launchOn } from './launch.ts'
+import { launchOn, type ServerOptions } from './launch.ts'
 import { freePorts, LOOPBACK } from './ports.ts'
 import { requireJava } from './prerequisites.ts'
 import { ensureKafka } from './server-downloads.ts'
 import { startServer, writableFolder, type RunningServer } from './server-process.ts'
-import { isDiskFull, runTool, tailOf, type Environment, type Progress } from './tools.ts'
+import { isDiskFull, runTool, tailOf, type Environment } from './tools.ts'
 
-export interface KafkaOptions {
-  readonly cacheDir: string
-  /** Kafka's data folder. */
-  readonly dataDir: string
-  /** Default: `kafka.log` in `dataDir`. */
-  readonly logFile?: string
-  /** Port of the (first) client listener; default: a free port. */
-  readonly port?: number
+export interface KafkaOptions extends ServerOptions {
   /** TLS, SCRAM and ACLs; default: one plaintext listener without authentication. */
   readonly security?: KafkaSecurity
   /** Broker settings that override the defaults of `brokerSettings`. */
   readonly config?: Readonly<Record<string, string>>
-  /** Java heap in MiB, default 512. */
-  readonly heapMb?: number
-  readonly env: Environment
-  readonly log?: Logger
-  readonly progress?: Progress
 }
 
 export interface KafkaServer extends RunningServer {
@@ -66,7 +54,7 @@ export async function startKafka (options: KafkaOptions): Promise<KafkaServer> {
 async function launch (
   options: KafkaOptions, secrets: KafkaSecrets | undefined, java: string, jars: string, log: Logger
 ): Promise<KafkaServer> {
-  const { dataDir, env, heapMb = 512 } = options
+  const { dataDir, env } = options
   const properties = join(dataDir, 'server.properties')
   const data = join(dataDir, 'data')
   const { clients, controller } = await listenersOf(options)
@@ -85,10 +73,10 @@ async function launch (
   const server = await startServer({
     name: 'Kafka',
     program: java,
-    args: [`-Xmx${heapMb}m`, ...jvm, 'kafka.Kafka', properties],
+    args: ['-Xmx512m', ...jvm, 'kafka.Kafka', properties],
     env,
     dataDir,
-    logFile: options.logFile ?? join(dataDir, 'kafka.log'),
+    logFile: join(dataDir, 'kafka.log'),
     ready: async () => await isReady({ bootstrapBrokers: [`${first.host}:${first.port}`], ...login }, clusterId),
     fatalLog: /Address already in use|No space left on device|Failed to acquire lock on file/,
     readyMs: 90_000,

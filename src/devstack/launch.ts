@@ -3,10 +3,20 @@
 import { join } from 'node:path'
 import { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
+import type { CacheOptions } from './download-cache.ts'
 import { devstackErrors } from './errors.ts'
 import { withLock } from './lock.ts'
 import { freePorts, isPortFree, LOOPBACK } from './ports.ts'
 import { reclaimFolder, writableFolder } from './server-process.ts'
+
+/** Options of every local server. */
+export interface ServerOptions extends CacheOptions {
+  /** Holds the server's data, pid file and log; kept between starts. */
+  readonly dataDir: string
+  /** Default: a free port. */
+  readonly port?: number
+  readonly log?: Logger
+}
 
 export interface LaunchSpec {
   /** Name in messages: `the schema registry`. */

@@ -68,7 +68,7 @@ async function readHolder (path: string): Promise<ProcessIdentity | undefined> {
   }
 }
 
-// Renamed before it is removed: of two processes that find the same stale lock, one could otherwise remove the lock that the other acquired.
+// Renamed before it is removed: of two processes that find the same stale lock, one could otherwise remove the lock that the other got.
 async function removeStale (path: string, holder: ProcessIdentity): Promise<void> {
   const aside = `${path}.${randomUUID()}`
   try {

@@ -12,53 +12,37 @@ export interface Needs {
   readonly python?: false | 'pip' | 'venv'
 }
 
-/** Full paths of the required programs. */
-export interface Programs {
-  readonly java?: string
-  readonly maven?: string
-  readonly python?: string
-}
-
 type Found = { readonly path: string } | { readonly problem: string }
 
 const JAVA = 17
 const MAVEN = '3.6.1'
 const PYTHON = '3.9'
 
-/** Paths of the required programs on PATH (and JAVA_HOME). Error: DEVSTACK_PREREQUISITE naming everything that is missing or too old. */
-export async function checkPrerequisites ({ java, maven, python }: Needs, env: Environment): Promise<Programs> {
-  const checks: Array<Promise<readonly [keyof Programs, Found]>> = []
-  if (java === true) checks.push(findJava(env).then(found => ['java', found] as const))
-  if (maven === true) checks.push(findMaven(env).then(found => ['maven', found] as const))
-  if (python) checks.push(findPython(env, python).then(found => ['python', found] as const))
-  const programs: Partial<Record<keyof Programs, string>> = {}
-  const problems: string[] = []
-  for (const [name, found] of await Promise.all(checks)) {
-    if ('path' in found) programs[name] = found.path
-    else problems.push(found.problem)
-  }
+/** Checks PATH (and JAVA_HOME). Error: DEVSTACK_PREREQUISITE naming every required program that is missing or too old. */
+export async function checkPrerequisites ({ java, maven, python }: Needs, env: Environment): Promise<void> {
+  const checks = [...java ? [findJava(env)] : [], ...maven ? [findMaven(env)] : [], ...python ? [findPython(env, python)] : []]
+  const problems = (await Promise.all(checks)).flatMap(found => 'problem' in found ? [found.problem] : [])
   if (problems.length > 0) throw devstackErrors.DEVSTACK_PREREQUISITE(problems.join('; '))
-  return programs
 }
 
 /** Path of Java. Error: DEVSTACK_PREREQUISITE. */
 export async function requireJava (env: Environment): Promise<string> {
-  return required((await checkPrerequisites({ java: true }, env)).java)
+  return pathOf(await findJava(env))
 }
 
 /** Path of Maven. Error: DEVSTACK_PREREQUISITE. */
 export async function requireMaven (env: Environment): Promise<string> {
-  return required((await checkPrerequisites({ maven: true }, env)).maven)
+  return pathOf(await findMaven(env))
 }
 
 /** Path of a python3 that has this module. Error: DEVSTACK_PREREQUISITE. */
 export async function requirePython (env: Environment, module: 'pip' | 'venv'): Promise<string> {
-  return required((await checkPrerequisites({ python: module }, env)).python)
+  return pathOf(await findPython(env, module))
 }
 
-function required (path: string | undefined): string {
-  if (path === undefined) throw new Error('a required program was not looked for')
-  return path
+function pathOf (found: Found): string {
+  if ('problem' in found) throw devstackErrors.DEVSTACK_PREREQUISITE(found.problem)
+  return found.path
 }
 
 async function findJava (env: Environment): Promise<Found> {

@@ -2,27 +2,11 @@
 // Schemas and their ids are kept in its data folder and survive restarts.
 import { join } from 'node:path'
 import { silent, type Logger } from '../pipeline/log.ts'
-import { launchOn } from './launch.ts'
+import { launchOn, type ServerOptions } from './launch.ts'
 import { LOOPBACK } from './ports.ts'
 import { requireJava } from './prerequisites.ts'
 import { ensureRegistry, REGISTRY_VERSION } from './server-downloads.ts'
 import { startServer, type RunningServer } from './server-process.ts'
-import type { Environment, Progress } from './tools.ts'
-
-export interface RegistryOptions {
-  readonly cacheDir: string
-  /** The registry's data folder. */
-  readonly dataDir: string
-  /** Default: `registry.log` in `dataDir`. */
-  readonly logFile?: string
-  /** Default: a free port. */
-  readonly port?: number
-  /** Java heap in MiB, default 256. */
-  readonly heapMb?: number
-  readonly env: Environment
-  readonly log?: Logger
-  readonly progress?: Progress
-}
 
 export interface RegistryServer extends RunningServer {
   /** Base URL of the Confluent API, without a trailing slash: `http://127.0.0.1:PORT/apis/ccompat/v7` */
@@ -33,21 +17,20 @@ export interface RegistryServer extends RunningServer {
 const NAME = 'the schema registry'
 
 /** Starts the registry on `dataDir` and waits until it is ready. Errors as `startKafka`. */
-export async function startRegistry (options: RegistryOptions): Promise<RegistryServer> {
+export async function startRegistry (options: ServerOptions): Promise<RegistryServer> {
   const { dataDir, env, log = silent } = options
   const java = await requireJava(env)
   const home = await ensureRegistry(options)
   return await launchOn({ name: NAME, dataDir, port: options.port, log }, async port => await launch(options, port, java, home, log))
 }
 
-async function launch (options: RegistryOptions, port: number, java: string, home: string, log: Logger): Promise<RegistryServer> {
-  const { dataDir, env, heapMb = 256 } = options
+async function launch ({ dataDir, env }: ServerOptions, port: number, java: string, home: string, log: Logger): Promise<RegistryServer> {
   const url = `http://${LOOPBACK}:${port}/apis/ccompat/v7`
   const server = await startServer({
     name: NAME,
     program: java,
     args: [
-      `-Xmx${heapMb}m`, '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC',
+      '-Xmx256m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC',
       `-Dquarkus.http.host=${LOOPBACK}`, `-Dquarkus.http.port=${port}`,
       '-Dquarkus.banner.enabled=false', '-Dquarkus.log.level=WARN',
       // Write through: with H2's default delay, SIGKILL would lose the registrations of the last half second and their ids.
@@ -57,7 +40,7 @@ async function launch (options: RegistryOptions, port: number, java: string, hom
     env,
     cwd: dataDir,
     dataDir,
-    logFile: options.logFile ?? join(dataDir, 'registry.log'),
+    logFile: join(dataDir, 'registry.log'),
     ready: async signal => await isReady(url, signal),
     readyMs: 90_000,
     log

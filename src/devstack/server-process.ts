@@ -193,11 +193,7 @@ async function startError ({ name, dataDir, logFile }: ServerSpec, how: string, 
 // Each start writes a new log, so that its tail never shows an earlier start. The previous log is kept as LOG.1.
 async function openLog (logFile: string): Promise<Awaited<ReturnType<typeof open>>> {
   try {
-    await rename(logFile, `${logFile}.1`)
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw folderError(error, dirname(logFile))
-  }
-  try {
+    await rename(logFile, `${logFile}.1`).catch((error: unknown) => { if (errnoOf(error) !== 'ENOENT') throw error })
     return await open(logFile, 'a')
   } catch (error) {
     throw folderError(error, dirname(logFile))

@@ -3,12 +3,11 @@
 import { rm } from 'node:fs/promises'
 import { openContainer } from '../avro/index.ts'
 import { usageErrors } from '../config/errors.ts'
-import type { Comparison } from '../demo/compare-alerts.ts'
 import { endpointLines } from '../demo/endpoints.ts'
 import { demoErrors } from '../demo/errors.ts'
 import type { PrintLine } from '../demo/run-mode.ts'
 import { demoFlags, settingsOf, type Settings } from '../demo/settings.ts'
-import { compareDemo, reportSmoke } from '../demo/smoke.ts'
+import { compareDemo, reportSmoke, type SmokeResult } from '../demo/smoke.ts'
 import { emptySmokeFolder, readVisits, withStateFolder, writeVisits } from '../demo/state-folder.ts'
 import { startSystem, type DemoSystem } from '../demo/system.ts'
 import { visitLine, visitReports } from '../demo/visit-reports.ts'
@@ -29,14 +28,8 @@ async function reportVisits (system: DemoSystem, { stateDir }: Settings, passes:
   await Promise.race([reporting, system.failed])
 }
 
-interface SmokeOutcome {
-  readonly comparison: Comparison
-  /** Number of alerts that one pass must publish. */
-  readonly expected: number
-}
-
 /** Starts the system, reports visits and stops it. With --smoke, returns the comparison unless it was stopped before. */
-async function runSystem (settings: Settings, host: Host, print: PrintLine): Promise<SmokeOutcome | undefined> {
+async function runSystem (settings: Settings, host: Host, print: PrintLine): Promise<SmokeResult | undefined> {
   const { config } = settings
   let system: DemoSystem | undefined
   try {
@@ -45,7 +38,7 @@ async function runSystem (settings: Settings, host: Host, print: PrintLine): Pro
     await reportVisits(system, settings, config.smoke ? 1 : config.passes, host)
     if (!config.smoke || host.stop.aborted) return undefined
     const expected = config.file === undefined ? settings.alerts * config.visits : system.loaded
-    return { comparison: await Promise.race([compareDemo(system.file), system.failed]), expected }
+    return { ...await Promise.race([compareDemo(system.file), system.failed]), expected }
   } catch (error) {
     // Stopping during the start is not an error.
     if (!host.stop.aborted) throw error
@@ -83,10 +76,10 @@ export default mode({
     if (config.file !== undefined) await (await openContainer(config.file, { decode: false })).close()
     await withStateFolder(settings.stateDir, host.log, async () => {
       if (config.smoke) await emptySmokeFolder(settings.stateDir)
-      const outcome = await runSystem(settings, host, print)
+      const result = await runSystem(settings, host, print)
       if (!config.smoke) return
-      if (outcome === undefined) throw demoErrors.SMOKE_FAILED('stopped before the comparison', { where: settings.stateDir })
-      reportSmoke(outcome.comparison, outcome.expected, settings.stateDir, print)
+      if (result === undefined) throw demoErrors.SMOKE_FAILED('stopped before the comparison', { where: settings.stateDir })
+      reportSmoke(result, settings.stateDir, print)
       // Only after success: the folder of a failed test is kept.
       await rm(settings.stateDir, { recursive: true, force: true })
     })

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { freePorts, readAclTable } from '../../src/devstack/index.ts'
-import type { KafkaUser } from '../../src/devstack/acls.ts'
+import type { AclTable } from '../../src/devstack/acls.ts'
 import { adminFor, eventually, outgoing, produce } from '../kafka/support.ts'
 import { alertFile, everyRecord } from '../modes/support.ts'
 import { runMode } from '../support/in-process.ts'
@@ -15,7 +15,7 @@ const ALERTS = 12
 const table = await readAclTable()
 const twins = table.users.filter(({ authentication }) => authentication === 'tls').map(user => ({ ...user, name: `${user.name}-scram`, authentication: 'scram-sha-512' as const }))
 const { registry } = await useStack(t)
-const half: KafkaUser = {
+const half: AclTable['users'][number] = {
   name: 'half', authentication: 'tls', about: 'may make a topic, but not write to it',
   acls: [
     { resource: { type: 'topic', name: 'alerts-half', patternType: 'literal' }, operations: ['Create', 'Delete', 'Describe', 'DescribeConfigs'], host: '*' },
