@@ -8,14 +8,16 @@ const prefixes = { debug: '', info: '', warn: 'warning: ', error: 'error: ' }
 /** `warning: a record was dead-lettered [node archive, code ARCHIVE_CONFLICT]: the object exists with other content` */
 export function plainLogger (minimum: string, write: (line: string) => void): Logger {
   const logAt = (level: typeof levels[number]) => (fields: object, message: string): void => {
-    if (levels.indexOf(level) >= levels.findIndex(each => each === minimum)) write(`${prefixes[level]}${message}${details(fields)}\n`)
+    if (levels.indexOf(level) >= levels.findIndex(each => each === minimum)) write(`${prefixes[level]}${message}${details(fields, message)}\n`)
   }
   return { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') }
 }
 
-function details (fields: object): string {
+// Fields that the message already contains are omitted.
+function details (fields: object, message: string): string {
   const { error, reason = error, ...others } = fields as Readonly<Record<string, unknown>>
-  const shown = Object.entries(others).filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
+  const scalars = Object.entries(others).filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
+  const shown = scalars.filter(([, value]) => !message.includes(String(value)))
   const list = shown.map(([name, value]) => `${name} ${String(value)}`).join(', ')
   const cause = reason === undefined ? '' : `: ${messageOf(reason)}`
   return `${list === '' ? '' : ` [${list}]`}${cause}`.replaceAll(/\s*\n\s*/g, ' ')

@@ -17,7 +17,7 @@ export const demoFlags = flags({
   passes: { type: 'integer', min: 1, placeholder: 'N', description: 'Passes to archive before the demo stops; default: run until Ctrl-C.' },
   broker: { type: 'list', placeholder: 'HOST:PORT,...', description: 'Bootstrap brokers of an existing Kafka; default: start one.' },
   'schema-registry-url': { type: 'text', placeholder: 'URL', description: 'URL of an existing schema registry; default: start one.' },
-  store: { type: 'choice', choices: ['file', 'gs'], default: 'file', description: 'Archive: a folder (file) or a Cloud Storage emulator (gs).' },
+  store: { type: 'choice', choices: ['file', 'gs'], default: 'file', description: 'Archive in a folder (file) or a GCS emulator (gs).' },
   'state-dir': {
     type: 'text', placeholder: 'PATH', description: 'Folder for all data; default .alert-stream in the working folder. Delete it to reset.'
   },
@@ -27,7 +27,7 @@ export const demoFlags = flags({
   },
   smoke: {
     type: 'switch',
-    description: 'Smoke test: one pass in a separate state folder, comparing all alerts in Kafka, archive and API. Exit code 1 if any differs.'
+    description: 'Smoke test: one pass in a separate folder, comparing all alerts in Kafka, archive and API. Exit code 1 if any differs.'
   }
 })
 export type DemoConfig = ConfigOf<typeof demoFlags>

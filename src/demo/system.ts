@@ -75,15 +75,15 @@ async function start (settings: Settings, host: Host, print: PrintLine, supervis
   await supervisor.check()
   const stores = ['--alert-store', archive.alerts, '--schema-store', archive.schemas]
   const archiveHost: Host = { ...host, environment: archive.environment }
+  const port = await apiPort(config.port, print)
+  const serve = await startMode<object>('serve', [...stores, '--listen-port', String(port)], stateDir, archiveHost, '/readyz')
+  supervisor.add('serve', serve)
+  await supervisor.check()
   const ingest = await startMode<IngestStats>('ingest', [
     ...clients.flags('ingester'), '--topic', topics.simulated, '--group', group, '--group-instance-id', 'demo', '--wait-for-topic',
     '--schema-registry-url', registry, ...stores, '--dead-letter-topic', topics.deadLetters
   ], stateDir, archiveHost, '/livez')
   supervisor.add('ingest', ingest)
-  await supervisor.check()
-  const port = await apiPort(config.port, print)
-  const serve = await startMode<object>('serve', [...stores, '--listen-port', String(port)], stateDir, archiveHost, '/readyz')
-  supervisor.add('serve', serve)
   await supervisor.check()
   // Runs after the simulator has stopped.
   supervisor.onStop(async () => { if (!supervisor.failed) await untilArchived(lag, ingest) })

@@ -15,7 +15,7 @@ import { launchOn, type ServerOptions } from './launch.ts'
 import { freePorts, LOOPBACK } from './ports.ts'
 import { requireJava } from './prerequisites.ts'
 import { ensureKafka } from './server-downloads.ts'
-import { startServer, writableFolder, type RunningServer } from './server-process.ts'
+import { startServer, type RunningServer } from './server-process.ts'
 import { isDiskFull, runTool, tailOf, type Environment } from './tools.ts'
 
 export interface KafkaOptions extends ServerOptions {
@@ -42,7 +42,6 @@ export async function startKafka (options: KafkaOptions): Promise<KafkaServer> {
   const { dataDir, env, log = silent } = options
   const java = await requireJava(env)
   const jars = await ensureKafka(options)
-  await writableFolder(dataDir)
   const secrets = options.security === undefined ? undefined : await ensureSecrets(options.security)
   // The controller's port is a free one even if `port` is given, so a port conflict is worth a retry unless all listeners are given.
   const fixed = options.config?.listeners !== undefined

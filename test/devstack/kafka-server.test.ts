@@ -65,7 +65,7 @@ await t.test('rejects a second start on a folder in use and leaves the first ser
   t.equal(await isAlive(first), true)
 })
 
-await t.test('stops a server whose owner was killed on the next start', async t => {
+await t.test('on the next start, stops a server whose owner was killed', async t => {
   const orphan = await useOwnKafka(t)
   const pidFile = join(orphan.dataDir, PID_FILE)
   const record = JSON.parse(await readFile(pidFile, 'utf8')) as PidRecord
