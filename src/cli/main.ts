@@ -9,6 +9,7 @@ import { readCommandLine } from './command-line.ts'
 import { findMode } from './find-mode.ts'
 import { createHost } from './host.ts'
 import { createLogger } from './logger.ts'
+import { plainLogger } from './plain-logger.ts'
 import { modes } from './modes.ts'
 import { warnOfUnread } from './unread.ts'
 import { versionLine } from '../config/version.ts'
@@ -54,7 +55,10 @@ async function perform (argv: readonly string[], environment: Environment, onDeb
   const { config, positionals, configFile } = line
   const common = config as unknown as { readonly debug: boolean, readonly logLevel: string, readonly cacheDir?: string }
   onDebug(common.debug)
-  const log = createLogger(common.debug ? 'debug' : common.logLevel, mode.mode, process.stderr.isTTY === true)
+  const level = common.debug ? 'debug' : common.logLevel
+  const log = mode.plainLogs === true
+    ? plainLogger(level, line => { process.stderr.write(line) })
+    : createLogger(level, mode.mode, process.stderr.isTTY === true)
   // The one that prints values looks at all of them, after its result.
   if (mode.delegates !== true) await warnOfUnread(environment, [mode], log)
   const self = [process.execPath, fileURLToPath(new URL('../../bin/alert-stream.js', import.meta.url))]

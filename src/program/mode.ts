@@ -40,6 +40,8 @@ export interface Mode<F extends Flags = Flags> {
   readonly flags: F
   readonly positionals?: readonly Positional[]
   readonly delegates?: boolean
+  /** Log messages are plain sentences instead of JSON lines. For modes that a person watches. */
+  readonly plainLogs?: boolean
   /** The graph that `run` runs, declared without touching network or disk. */
   describe? (config: ConfigOf<F>, positionals: readonly string[]): Promise<GraphDescription> | GraphDescription
   /** Resolves when done; a thrown AlertStreamError becomes the exit code. */

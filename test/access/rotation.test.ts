@@ -4,7 +4,7 @@ import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/pro
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readAclTable } from '../../src/devstack/index.ts'
-import type { AclTable, KafkaUser } from '../../src/devstack/acls.ts'
+import type { AclTable } from '../../src/devstack/acls.ts'
 import { kafkaConnection } from '../../src/kafka/connection.ts'
 import { kafkaGroupSource } from '../../src/sources/kafka-group.ts'
 import { adminFor, contextOf, produce, pull } from '../kafka/support.ts'
@@ -21,7 +21,7 @@ const TOPIC = 'alerts-simulated'
 const DEAD_LETTERS = 'alerts-dead-letters'
 
 /** A user for play-stream on separate topics. */
-const PLAYER: KafkaUser = {
+const PLAYER: AclTable['users'][number] = {
   name: 'player', authentication: 'tls', about: 'plays a separate topic',
   acls: [
     { resource: { type: 'topic', name: 'played-static', patternType: 'literal' }, operations: ['Read'], host: '*' },

@@ -4,8 +4,8 @@ import { rmSync } from 'node:fs'
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { endServersUnder, isAlive, processFacts } from '../../src/devstack/index.ts'
-import type { ProcessIdentity } from '../../src/devstack/identity.ts'
+import { isAlive, processFacts, type ProcessIdentity } from '../../src/devstack/process-identity.ts'
+import { endServersUnder } from '../../src/devstack/server-process.ts'
 
 /** Environment variable with which scripts/test.ts passes the folder to the test files. */
 export const RUN_FOLDER = 'ALERT_STREAM_TEST_RUN'

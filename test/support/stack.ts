@@ -5,12 +5,12 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import root, { type Test } from 'tap'
 import {
-  defaultCacheDir, ensureBucket, isAlive, pythonEnvironment, startGcs, startKafka, startStack, withLock, type GcsServer, type KafkaServer
+  defaultCacheDir, ensureBucket, pythonEnvironment, startGcs, startKafka, startStack, withLock, type GcsServer, type KafkaServer
 } from '../../src/devstack/index.ts'
 import type { Stack } from '../../src/devstack/stack.ts'
-import type { ProcessIdentity } from '../../src/devstack/identity.ts'
+import { isAlive, type ProcessIdentity } from '../../src/devstack/process-identity.ts'
 import type { KafkaOptions } from '../../src/devstack/kafka-server.ts'
-import type { CacheOptions } from '../../src/devstack/downloads.ts'
+import type { CacheOptions } from '../../src/devstack/download-cache.ts'
 import { makeRunFolder, removeRunFolderNow, RUN_FOLDER } from './run-folder.ts'
 
 /** The shared Kafka and schema registry. */

@@ -1,13 +1,14 @@
-// Which process a pid file means. A pid alone is not enough: pids are used again, so a process is known by its pid, the time it
-// started and its command line. Everything that stops a server checks this first, and so never ends a stranger's process.
+// Identity of a process: its pid and start time. Pids are reused, so a pid alone may mean an unrelated process.
+// Everything that stops a process checks its identity first.
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemErrorCode } from '../pipeline/errors.ts'
+import { waitUntil } from './wait-until.ts'
 
 export interface ProcessIdentity {
   readonly pid: number
-  /** When it started, in the system's own words: equal for as long as the process lives. */
+  /** Start time in the format of the operating system; constant while the process runs. */
   readonly started: string
 }
 
@@ -15,7 +16,7 @@ export interface ProcessFacts extends ProcessIdentity {
   readonly command: string
 }
 
-/** Facts of a living process; undefined where there is none (a zombie counts as dead). */
+/** Identity and command line of a running process; undefined if it does not exist or is a zombie. */
 export async function processFacts (pid: number): Promise<ProcessFacts | undefined> {
   return process.platform === 'linux' ? await fromProc(pid) : await fromPs(pid)
 }
@@ -23,7 +24,7 @@ export async function processFacts (pid: number): Promise<ProcessFacts | undefin
 async function fromProc (pid: number): Promise<ProcessFacts | undefined> {
   try {
     const [stat, command] = await Promise.all([readFile(`/proc/${pid}/stat`, 'utf8'), readFile(`/proc/${pid}/cmdline`, 'utf8')])
-    // The second field is the program's name in brackets and may hold spaces: count from its end.
+    // proc_pid_stat(5): field 2, the program name in parentheses, may contain spaces. Field 3 is the state, field 22 the start time.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     const [state, started] = [fields[0], fields[19]]
     if (state === 'Z' || state === 'X' || started === undefined) return undefined
@@ -45,23 +46,20 @@ async function fromPs (pid: number): Promise<ProcessFacts | undefined> {
   })
 }
 
-/** Whether that very process still lives. */
+/** Whether this process is still running. */
 export async function isAlive (identity: ProcessIdentity): Promise<boolean> {
   return (await processFacts(identity.pid))?.started === identity.started
 }
 
 /**
- * Ends that very process: SIGTERM, then SIGKILL after `graceMs` (0: SIGKILL at once). Resolves when it is gone; true when it had to be
- * killed. Does nothing where the process is gone or the pid now means another one.
+ * Ends this process: SIGTERM, then SIGKILL after `graceMs` (0: SIGKILL at once). Resolves when it has ended; true if SIGKILL was needed.
+ * Does nothing if the process has ended or the pid was reused.
  */
 export async function endProcess (identity: ProcessIdentity, graceMs: number): Promise<boolean> {
   if (!await isAlive(identity)) return false
   if (graceMs > 0) {
     send(identity.pid, 'SIGTERM')
-    for (const deadline = Date.now() + graceMs; Date.now() < deadline;) {
-      await sleep(25)
-      if (!await isAlive(identity)) return false
-    }
+    if (await waitUntil(async () => !await isAlive(identity), graceMs, 25)) return false
   }
   while (await isAlive(identity)) {
     send(identity.pid, 'SIGKILL')

@@ -1,17 +1,17 @@
-// A Python virtual environment with the independent readers that judge our output (fastavro, astropy, confluent-kafka, requests), made once in the
-// cache by pip from pinned versions. Its name carries a hash of the list and of the Python, so a change of either makes a new one; it
-// appears by one rename, so an interrupted install is never taken for a complete one.
+// A Python virtual environment with independent implementations to verify our output: fastavro, astropy, confluent-kafka, requests.
+// pip installs pinned versions into the cache. The folder name includes a hash of the versions and of the Python interpreter,
+// so changing either creates a new environment.
 import { createHash } from 'node:crypto'
 import { access, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
-import { intoCache, type CacheOptions } from './downloads.ts'
+import { fillFolder, type CacheOptions } from './download-cache.ts'
 import { devstackErrors } from './errors.ts'
 import { withLock } from './lock.ts'
 import { requirePython } from './prerequisites.ts'
 import { isDiskFull, runTool, tailOf, type Environment } from './tools.ts'
 
-/** Pinned; older Pythons get the last versions that were made for them. */
-export const PYTHON_REQUIREMENTS: readonly string[] = [
+/** Pinned versions. Python 3.9 and 3.10 get the last versions that support them. */
+const PYTHON_REQUIREMENTS: readonly string[] = [
   'numpy==2.4.6; python_version >= "3.11"',
   'numpy==1.26.4; python_version < "3.11"',
   'astropy==8.0.2; python_version >= "3.11"',
@@ -20,7 +20,7 @@ export const PYTHON_REQUIREMENTS: readonly string[] = [
   'fastavro==1.12.1; python_version < "3.11"',
   'confluent-kafka==2.16.1; python_version >= "3.11"',
   'confluent-kafka==2.11.1; python_version < "3.11"',
-  // What confluent-kafka's schema registry client imports: its extra names versions that not every index has.
+  // Imports of confluent-kafka's schema registry client. Its pip extra pins versions that some package indexes do not have.
   'attrs==26.1.0; python_version >= "3.11"',
   'attrs==25.4.0; python_version < "3.11"',
   'authlib==1.9.9; python_version >= "3.11"',
@@ -39,41 +39,41 @@ export const PYTHON_REQUIREMENTS: readonly string[] = [
   'zstandard==0.25.0; python_version < "3.11"'
 ]
 
-/** Path of a `python` that has these packages. Takes about a minute the first time. Errors: DEVSTACK_PREREQUISITE, DEVSTACK_PYTHON_PACKAGES. */
+/** Path of a `python` with these packages. The first call takes about a minute. Errors: DEVSTACK_PREREQUISITE, DEVSTACK_PYTHON_PACKAGES. */
 export async function pythonEnvironment (options: CacheOptions & { readonly requirements?: readonly string[] }): Promise<string> {
   const { cacheDir, env, requirements = PYTHON_REQUIREMENTS, progress = () => {} } = options
   const system = await requirePython(env, 'venv')
-  const name = `python-${await hashOf(system, requirements, env)}`
+  const name = `python-${await environmentHash(system, requirements, env)}`
   const folder = join(cacheDir, name)
   const python = join(folder, 'bin', 'python')
   if (await exists(python)) {
     progress('Python packages: cached')
     return python
   }
-  const onWait = (holder: number): void => { progress(`Python packages: waiting for process ${holder}, which is installing them`) }
   return await withLock(join(cacheDir, `${name}.lock`), async () => {
     if (await exists(python)) return python
     const started = Date.now()
     progress('Python packages: installing with pip')
-    await intoCache(cacheDir, folder, async temporary => {
-      await run(system, ['-m', 'venv', temporary], env, 'the virtual environment could not be made', folder)
-      // Called as a module: scripts in bin/ carry the temporary folder's name, which the rename makes wrong; `python` itself does not.
-      await run(join(temporary, 'bin', 'python'), ['-m', 'pip', 'install', '--quiet', '--no-input', ...requirements], env, 'pip failed', folder)
+    await fillFolder(cacheDir, folder, async temporary => {
+      await run(system, ['-m', 'venv', temporary], env, 'cannot create the virtual environment', folder)
+      // As a module: the scripts in bin/ contain the path of the temporary folder, `python` does not.
+      const install = ['-m', 'pip', 'install', '--quiet', '--no-input', ...requirements]
+      await run(join(temporary, 'bin', 'python'), install, env, 'pip failed', folder)
     })
     progress(`Python packages: installed in ${Math.round((Date.now() - started) / 1000)} s`)
     return python
-  }, { onWait })
+  }, { onWait: holder => { progress(`Python packages: waiting for process ${holder}, which is installing them`) } })
 }
 
 async function run (program: string, args: readonly string[], env: Environment, what: string, where: string): Promise<void> {
   const { code, stdout, stderr } = await runTool(program, args, { env })
   if (code === 0) return
   const output = stderr + stdout
-  if (isDiskFull(output)) throw devstackErrors.DEVSTACK_DISK_FULL('no space is left on the disk', { where })
+  if (isDiskFull(output)) throw devstackErrors.DEVSTACK_DISK_FULL('no space left on the disk', { where })
   throw devstackErrors.DEVSTACK_PYTHON_PACKAGES(`${what}: ${tailOf(output, 2).replaceAll('\n', ' ')}`, { where })
 }
 
-async function hashOf (python: string, requirements: readonly string[], env: Environment): Promise<string> {
+async function environmentHash (python: string, requirements: readonly string[], env: Environment): Promise<string> {
   const probe = await runTool(python, ['-c', 'import sys; print(sys.version); print(sys.executable)'], { env })
   const executable = probe.stdout.trim().split('\n').at(-1) ?? python
   const facts = [probe.stdout, await realpath(executable).catch(() => executable), ...requirements]
