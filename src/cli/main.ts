@@ -28,7 +28,7 @@ export async function main (argv: readonly string[]): Promise<number> {
     return 0
   } catch (error) {
     complain(error, debug)
-    return error instanceof AlertStreamError && error.code.startsWith('USAGE_') ? 2 : 1
+    return error instanceof AlertStreamError && error.usage ? 2 : 1
   } finally {
     setTimeout(() => process.exit(), LINGER_MS).unref()
   }

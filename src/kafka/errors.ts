@@ -6,7 +6,7 @@ import { refusalOf, ruleRefusal } from './access-errors.ts'
 import { circumstancesOf, type Circumstances, type WayIn } from './connection-diagnostics.ts'
 
 export const kafkaErrors = defineErrors({
-  KAFKA_CONFIG: { hint: 'Correct the Kafka settings.' },
+  KAFKA_CONFIG: { hint: 'Correct the Kafka settings.', usage: true },
   KAFKA_FILE: { hint: 'Give the path of a readable PEM file.' },
   PASSWORD_FILE: { hint: 'Give a readable file whose first line is the password.' },
   KAFKA_UNREACHABLE: { hint: 'Check the broker address and that the broker is up.', retryable: true },

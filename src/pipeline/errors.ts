@@ -11,6 +11,8 @@ export interface ErrorSpec {
   readonly retryable?: boolean
   /** Whether neither waiting nor another record can help (access denied, a bucket that is not there), default false. Never with `retryable`. */
   readonly fatal?: boolean
+  /** The command line or configuration is wrong: the program exits with 2. */
+  readonly usage?: boolean
 }
 
 /** Facts of one occurrence. */
@@ -31,6 +33,7 @@ export class AlertStreamError extends Error {
   readonly hint: string
   readonly retryable: boolean
   readonly fatal: boolean
+  readonly usage: boolean
 
   constructor (code: string, what: string, spec: ErrorSpec, facts: ErrorDetails = {}) {
     super(what, facts.cause === undefined ? undefined : { cause: facts.cause })
@@ -40,6 +43,7 @@ export class AlertStreamError extends Error {
     this.hint = facts.hint ?? spec.hint
     this.fatal = facts.fatal ?? spec.fatal ?? false
     this.retryable = facts.retryable ?? spec.retryable ?? false
+    this.usage = spec.usage ?? false
   }
 }
 
@@ -66,13 +70,24 @@ export function declaredErrors (): ReadonlyMap<string, ErrorSpec> {
   return known
 }
 
-/** One line for a user: code, what, where, what to do, and the innermost cause where it adds something. */
+/** One line for a user: `CODE: message (where): root cause. Hint.` The root cause is omitted if the message already contains it. */
 export function formatError (error: unknown): string {
-  if (!(error instanceof AlertStreamError)) return `UNEXPECTED: ${messageOf(error)}. This is a fault of the program: run again with --debug and report it.`
+  if (!(error instanceof AlertStreamError)) {
+    return `UNEXPECTED: ${sentences(messageOf(error), 'This is a bug in alert-stream. Run again with --debug and report it.')}`
+  }
   const where = error.where === undefined ? '' : ` (${error.where})`
   const root = rootCause(error)
   const because = root === error || error.message.includes(messageOf(root)) ? '' : `: ${messageOf(root)}`
-  return `${error.code}: ${`${error.message}${where}${because}`.replace(/\.+$/, '')}. ${error.hint}`
+  return `${error.code}: ${sentences(`${withoutStop(error.message)}${where}${because}`, error.hint)}`
+}
+
+/** Joins texts into sentences. Each ends with exactly one full stop, question mark or exclamation mark; empty ones are skipped. */
+export function sentences (...texts: ReadonlyArray<string | undefined>): string {
+  return texts.map(text => withoutStop(text ?? '')).filter(text => text !== '').map(text => /[?!]$/.test(text) ? text : `${text}.`).join(' ')
+}
+
+function withoutStop (text: string): string {
+  return text.replace(/[.:;,\s]+$/, '')
 }
 
 /** The message of anything thrown. */

@@ -2,7 +2,7 @@
 
 export { counts, render, type GraphDescription,   } from './describe.ts'
 export { Envelope,  } from './envelope.ts'
-export { AlertStreamError, asError, declaredErrors, defineErrors, formatError, messageOf } from './errors.ts'
+export { AlertStreamError, asError, declaredErrors, defineErrors, formatError, messageOf, sentences } from './errors.ts'
 export { createGraph, defaultCredits, Graph, GraphBuilder,  type Port,  } from './graph.ts'
 export { Histogram, type HistogramSnapshot } from './histogram.ts'
 export { silent, type Logger } from './log.ts'

@@ -4,8 +4,8 @@
 import { defineErrors } from '../pipeline/errors.ts'
 
 export const storeErrors = defineErrors({
-  STORE_URL_INVALID: { hint: 'Give an absolute file URL with three slashes, such as file:///data/alerts, or gs://bucket/prefix.' },
-  STORE_EMULATOR_INVALID: { hint: 'STORAGE_EMULATOR_HOST is HOST:PORT or http://HOST:PORT; unset it to use Google Cloud Storage itself.' },
+  STORE_URL_INVALID: { hint: 'Give an absolute file URL with three slashes, such as file:///data/alerts, or gs://bucket/prefix.', usage: true },
+  STORE_EMULATOR_INVALID: { hint: 'STORAGE_EMULATOR_HOST is HOST:PORT or http://HOST:PORT; unset it to use Google Cloud Storage itself.', usage: true },
   STORE_KEY_INVALID: { hint: 'A key is one or more names joined by /, each 1 to 255 bytes (in a bucket 1024 in all), none of them . or .. or the folder of incoming files.' },
   STORE_MISSING: { hint: 'Create the folder or mount the volume; the ingester creates its stores when it starts.', retryable: true },
   STORE_FULL: { hint: 'Free space or raise the quota; writing goes on by itself.', retryable: true },

@@ -46,7 +46,7 @@ for (const version of ['7.4', '9.0', '10.0', '11.1']) {
 
 await t.test('an unknown schema version is refused, with those that there are', async t => {
   const path = join(await tempDir(t), 'x.avro')
-  t.match(await runCli(['generate', path, '--schema-version', '99.9']), { code: 1, stdout: '', stderr: /^PACKAGE_UNKNOWN_VERSION: .*99\.9.*7\.4.*11\.1/ })
+  t.match(await runCli(['generate', path, '--schema-version', '99.9']), { code: 2, stdout: '', stderr: /^PACKAGE_UNKNOWN_VERSION: .*99\.9.*7\.4.*11\.1/ })
 })
 
 await t.test('stopped in the midst it leaves the folder as it was: no new file, no half of one, the old one as it was', async t => {

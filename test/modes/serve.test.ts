@@ -107,7 +107,7 @@ await t.test('a busy port, and no store at all, are clear errors', async t => {
   t.match(busy.stderr, new RegExp(`^API_PORT_BUSY: .*127.0.0.1:${port}`, 'm'))
   t.notMatch(busy.stderr, /\n\s+at /)
   const none = await runCli(['serve'])
-  t.match([none.code, none.stderr], [1, /^STORE_NOT_GIVEN: /m])
+  t.match([none.code, none.stderr], [2, /^STORE_NOT_GIVEN: /m])
 })
 
 await t.test('SIGTERM: a request that has begun is answered whole, then the server ends with 0', async t => {

@@ -93,7 +93,7 @@ await t.test('a version of one\'s own choice; --all beside it is wrong usage', a
   const subject = uniqueName('alert-packet')
   t.match(await sync('--subject', subject, '--schema-version', '7.4'), { code: 0, stdout: /^schema 7\.4: id \d+, version 1/ })
   t.match(await sync('--subject', subject, '--schema-version', '7.4', '--all'), { code: 2, stderr: /^USAGE_BAD_VALUE: --all and --schema-version exclude each other/ })
-  t.match(await sync('--subject', subject, '--schema-version', '7'), { code: 1, stderr: /^PACKAGE_UNKNOWN_VERSION/ })
+  t.match(await sync('--subject', subject, '--schema-version', '7'), { code: 2, stderr: /^PACKAGE_UNKNOWN_VERSION/ })
 })
 
 await t.test('the level of compatibility is set before what it would refuse, and kept to where it does refuse', async t => {

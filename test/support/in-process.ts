@@ -29,6 +29,6 @@ export async function runMode (argv: readonly string[], environment: Host['envir
     if (line !== undefined) await mode.run(line.config, line.positionals, host)
     return { code: 0, stdout, stderr: '' }
   } catch (error) {
-    return { code: error instanceof AlertStreamError && error.code.startsWith('USAGE_') ? 2 : 1, stdout, stderr: `${formatError(error)}\n` }
+    return { code: error instanceof AlertStreamError && error.usage ? 2 : 1, stdout, stderr: `${formatError(error)}\n` }
   }
 }
