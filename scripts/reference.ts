@@ -2,7 +2,7 @@
 // the metrics into docs/metrics.md, the reasons of dead letters into docs/dead-letters.md. A test fails where a file is not current.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { allModes } from '../src/cli/find-mode.ts'
+import { modes } from '../src/cli/modes.ts'
 import { referenceMarkdown } from '../src/config/reference.ts'
 import { metricsMarkdown } from '../src/metrics/document.ts'
 import { reasonsMarkdown } from '../src/dead-letters/reasons.ts'
@@ -14,6 +14,6 @@ async function put (name: string, marks: RegExp, text: string): Promise<void> {
   await writeFile(file, before.replace(marks, (_, mark: string) => `${mark}\n${text}\n`))
 }
 
-await put('configuration.md', /(<!-- reference: .*-->\n)[^]*(?=<!-- end of reference -->)/, referenceMarkdown(await allModes()))
+await put('configuration.md', /(<!-- reference: .*-->\n)[^]*(?=<!-- end of reference -->)/, referenceMarkdown(await modes.all()))
 await put('metrics.md', /(<!-- made by .*-->\n)[^]*(?=<!-- end of what is made -->)/, await metricsMarkdown())
 await put('dead-letters.md', /(<!-- made by .*-->\n)[^]*(?=<!-- end of what is made -->)/, reasonsMarkdown())

@@ -80,7 +80,6 @@ async function verdict (result: SmokeResult, expected: number, settings: Setting
 
 export default mode({
   mode: 'demo',
-  summary: 'Runs all of it on this machine: Kafka, schema registry, simulator, ingester, archive and API.',
   about: 'Downloads what is missing once (Kafka and a schema registry by Maven, the survey\'s schemas by pip), generates a visit of alerts, publishes it every 37 s, archives and serves it. State is kept: a second start goes on where the first stopped.',
   examples: ['npm start', 'npm start -- --alerts 10000', 'npm start -- --store gs', 'npm start -- --secure', 'npm start -- --file latest_single_visit_sample.avro', 'npm start -- --broker localhost:9092 --schema-registry-url http://localhost:8081'],
   flags: demoFlags,

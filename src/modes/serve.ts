@@ -57,7 +57,6 @@ function describe (config: Config): GraphDescription {
 
 export default mode({
   mode: 'serve',
-  summary: 'Serves archived alerts and schemas over HTTP.',
   about: 'GET /v1/alerts/{id} gives the alert as it was in Kafka (framed Avro), decompressed, or the stored gzip where the client accepts it; /v1/schemas/{id} the Avro schema; /v1/health OK while the stores answer.',
   examples: ['alert-stream serve --alert-store file:///var/alerts', 'curl localhost:3000/v1/schemas/1'],
   flags: serveFlags,

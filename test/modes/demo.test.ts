@@ -68,7 +68,7 @@ await t.test('a second start uses what is there: nothing generated, nothing load
   const [line, visit] = await demo.waitFor(/^visit (\d+): .*$/m)
   t.equal(Number(visit), visits + 1)
   t.strictSame(archivedIn(line), { archived: 40, written: 0 })
-  t.match(demo.stdout, /alerts: .*, there already\n.*\n {2}schema 11\.1: id 1, version 1 of subject alert-packet, was there\nalerts-static: loaded already\n/)
+  t.match(demo.stdout, /alerts: .*, there already\n.*\n {2}schema 11\.1: id 1, version 1 of subject alert-packet, already registered\nalerts-static: loaded already\n/)
   t.notMatch(demo.stdout, /generating|loading/)
 
   const parts = await partsOf(stateDir)

@@ -1,7 +1,7 @@
 // A mode run in the test's own process, as the program would run it: flags are parsed, output is collected, an error becomes line and exit code.
 // A child costs a second of CPU time for its start: what is tested of the program as such (signals, logs, being killed) needs one, the rest does not.
-import { readCommandLine } from '../../src/cli/command-line.ts'
-import { findMode } from '../../src/cli/find-mode.ts'
+import { readCommandLine } from '../../src/program/command-line.ts'
+import { modes } from '../../src/cli/modes.ts'
 import type { Host } from '../../src/program/mode.ts'
 import { AlertStreamError, formatError, silent } from '../../src/pipeline/index.ts'
 import { cache, type CliResult } from './stack.ts'
@@ -19,13 +19,14 @@ export async function runMode (argv: readonly string[], environment: Host['envir
     expose: async () => undefined,
     cacheDir: cache().cacheDir,
     environment,
+    modes,
     self: [],
     cwd: process.cwd(),
     isTerminal: false
   }
   try {
-    const mode = await findMode(argv[0] ?? '')
-    const line = await readCommandLine(mode, argv.slice(1), environment)
+    const mode = await modes.find(argv[0] ?? '')
+    const line = await readCommandLine(mode, argv.slice(1), environment, modes)
     if (line !== undefined) await mode.run(line.config, line.positionals, host)
     return { code: 0, stdout, stderr: '' }
   } catch (error) {

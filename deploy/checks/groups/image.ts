@@ -65,7 +65,7 @@ function runs (context: Context, workshop: Workshop): Check[] {
   return [{
     title: 'each mode answers --help on its standard output',
     run: async () => {
-      const names = Object.keys(modes)
+      const names = modes.names
       const said = await shell(`for mode in ${names.join(' ')}; do alert-stream $mode --help > /tmp/out 2> /tmp/err; echo "$mode: $? $(wc -c < /tmp/err) $(head -n 1 /tmp/out)"; done`)
       const lines = said.trim().split('\n')
       none(names.filter(name => !lines.some(line => line.startsWith(`${name}: 0 0 Usage: alert-stream ${name}`))).map(name => lines.find(line => line.startsWith(`${name}:`)) ?? name), 'modes that do not')
