@@ -1,5 +1,5 @@
-// The entry point: `alert-stream MODE [flags]`. Only this folder reads argv, the environment and signals, prints errors and sets exit codes:
-// 0 done (also after a clean drain on a signal), 1 failed, 2 wrong usage.
+// The entry point: `alert-stream MODE [flags]`. Only this folder reads argv, the environment and signals, prints errors and sets exit
+// codes: 0 done (also after a clean drain on a signal), 1 failed, 2 wrong usage.
 import { fileURLToPath } from 'node:url'
 import { modeHelp } from '../config/help.ts'
 import type { Environment } from '../config/parse.ts'
@@ -68,12 +68,13 @@ async function runCommand (argv: readonly string[], environment: Environment, on
   return 0
 }
 
-// The Cloud Storage client library reads STORAGE_EMULATOR_HOST and NO_PROXY itself. It builds a wrong address from the former, so our store gets
-// that address from the host instead. It must not use a proxy for servers on this machine.
+// The Cloud Storage client library reads these variables itself. It derives a wrong address from STORAGE_EMULATOR_HOST, so our store takes
+// that variable from the host instead. NO_PROXY keeps it from using a proxy for servers on this machine.
 function takeEnvironment (): Environment {
   const environment = { ...process.env }
   delete process.env.STORAGE_EMULATOR_HOST
-  process.env.NO_PROXY = [process.env.NO_PROXY ?? process.env.no_proxy ?? '', 'localhost', '127.0.0.1'].filter(host => host !== '').join(',')
+  const noProxy = process.env.NO_PROXY ?? process.env.no_proxy ?? ''
+  process.env.NO_PROXY = [noProxy, 'localhost', '127.0.0.1'].filter(host => host !== '').join(',')
   return environment
 }
 

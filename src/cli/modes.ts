@@ -47,7 +47,7 @@ export function overview (): string {
   const width = Math.max(...names.map(name => name.length))
   return [
     'Usage: alert-stream MODE [flags]', '',
-    'Distributes astronomical alerts: reads them from Avro files, publishes them to Kafka, archives them and serves the archive over HTTP.', '',
+    'Distributes astronomical alerts: from Avro files through Kafka into an archive that is served over HTTP.', '',
     'Modes:', ...Object.entries(table).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`), '',
     'Run "alert-stream MODE --help" for the flags of a mode, and "npm start" for a demo of the whole system.'
   ].join('\n') + '\n'

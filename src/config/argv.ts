@@ -1,5 +1,5 @@
-// Splits a command line into flags with their raw values and positional arguments. Rejects unknown flags, flags without a value, and secrets.
-// Values are converted later, in convert.ts.
+// Splits a command line into flags with their raw values and positional arguments. Rejects unknown flags, flags without a value, and
+// secrets. Values are converted later, in convert.ts.
 import { parseArgs } from 'node:util'
 import { commonFlags } from './common.ts'
 import { usageErrors } from './errors.ts'
@@ -49,7 +49,8 @@ export function readArguments (command: CommandLine<Flags>, argv: readonly strin
   const where = command.mode
   const names = flagNames(command.flags)
   const switches = new Set(Object.entries<FlagSpec>(command.flags).filter(([, spec]) => spec.type === 'switch').map(([name]) => name))
-  const options = Object.fromEntries([...names].map(([each, name]) => [each, { type: switches.has(name) ? 'boolean' as const : 'string' as const }]))
+  const typeOf = (name: string) => ({ type: switches.has(name) ? 'boolean' as const : 'string' as const })
+  const options = Object.fromEntries([...names].map(([each, name]) => [each, typeOf(name)]))
   const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true })
 
   const given = new Map<string, { values: string[], names: string[] }>()
@@ -68,7 +69,8 @@ export function readArguments (command: CommandLine<Flags>, argv: readonly strin
     const name = names.get(negated ? token.name.slice(3) : token.name)
     if (name === undefined) {
       if (command.delegates !== true) {
-        throw usageErrors.USAGE_UNKNOWN_FLAG(`unknown flag ${token.rawName}`, { where, hint: didYouMean(token.name, [...names.keys()], '--') })
+        const hint = didYouMean(token.name, [...names.keys()], '--')
+        throw usageErrors.USAGE_UNKNOWN_FLAG(`unknown flag ${token.rawName}`, { where, hint })
       }
       // parseArgs returns one token per letter of -abc: pass the word through once.
       const word = argv[token.index]
@@ -78,9 +80,8 @@ export function readArguments (command: CommandLine<Flags>, argv: readonly strin
     }
     const spec = command.flags[name] as FlagSpec
     if (spec.secret === true) {
-      throw usageErrors.USAGE_BAD_VALUE(`${token.rawName} cannot be given on the command line, where every user of this machine can read it`, {
-        where, hint: `Set ${environmentName(name)} instead.`
-      })
+      const message = `${token.rawName} cannot be given on the command line, where every user of this machine can read it`
+      throw usageErrors.USAGE_BAD_VALUE(message, { where, hint: `Set ${environmentName(name)} instead.` })
     }
     if (negated && token.value !== undefined) throw usageErrors.USAGE_BAD_VALUE(`${token.rawName} takes no value`, { where })
     const value = spec.type === 'switch' ? negated ? 'false' : token.value ?? 'true' : token.value

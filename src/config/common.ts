@@ -52,9 +52,9 @@ export const registryFlags = flags({
 export const storeFlags = flags({
   'alert-store': {
     type: 'text', placeholder: 'URL',
-    description: 'Store for alerts: file:///dir or gs://bucket[/prefix]. gs:// uses Application Default Credentials or STORAGE_EMULATOR_HOST.'
+    description: 'Store for alerts: file:///dir, or gs://bucket[/prefix] with Application Default Credentials or STORAGE_EMULATOR_HOST.'
   },
-  'schema-store': { type: 'text', placeholder: 'URL', description: 'Store for schemas: a URL as for --alert-store. Default: the alert store.' },
+  'schema-store': { type: 'text', placeholder: 'URL', description: 'Store for schemas. Default: the alert store.' },
   layout: {
     type: 'choice', choices: ['v1', 'v2'], default: 'v2',
     description: 'Layout of object names: v2 (folders by the first 6 digits of the id) or v1 (the layout of 2022, without folders).'
@@ -69,7 +69,8 @@ export const storeFlags = flags({
     description: 'Store type, as in the original programs: local-files uses --local-file-root, google-cloud uses --gcp-bucket-alerts.'
   },
   'local-file-root': {
-    type: 'text', placeholder: 'PATH', description: 'Folder for alerts and schemas. Same as --alert-store file://PATH with --backend local-files.'
+    type: 'text', placeholder: 'PATH',
+    description: 'Folder for alerts and schemas. Same as --alert-store file://PATH. Ignored with --backend google-cloud.'
   },
   'store-timeout': {
     type: 'number', min: 0.1, default: 15, placeholder: 'SECONDS',
@@ -113,7 +114,7 @@ export const adminFlags = flags({
   'admin-host': { type: 'text', default: '127.0.0.1', description: 'Address that the admin server listens on.' },
   'drain-seconds': {
     type: 'number', default: 20, min: 0,
-    description: 'Time for records in flight to settle after a stop signal, in seconds. Set it below the pod\'s termination grace period.'
+    description: 'Time limit for work in flight after a stop signal, in seconds. Set it below the pod\'s termination grace period.'
   }
 })
 
@@ -126,7 +127,9 @@ type TopicSetting = 'partitions' | 'replicas' | 'retention-ms' | 'retention-byte
 interface IntegerFlag { type: 'integer', min: number, max?: number, default: number, description: string }
 
 /** Settings of a topic that a mode creates if it is missing. `topic` names it in the descriptions. */
-export function topicFlags<const P extends string> (prefix: P, topic: string, partitions: number, retentionMs: number, retentionBytes: number) {
+export function topicFlags<const P extends string> (
+  prefix: P, topic: string, partitions: number, retentionMs: number, retentionBytes: number
+) {
   const setting = (min: number, value: number, description: string): IntegerFlag =>
     ({ type: 'integer', min, default: value, description: `${description} Used when ${topic} is created.` })
   return {

@@ -1,5 +1,5 @@
-// The effective configuration of a mode with the source of each value: as a table, as JSON, or as a configuration file that sets the same values.
-// Secrets are masked, also in URLs. A masked value is commented out in the configuration file.
+// The effective configuration of a mode with the source of each value: as a table, as JSON, or as a configuration file that sets the same
+// values. Secrets are masked, also in URLs. A masked value is commented out in the configuration file.
 import { stringify } from 'yaml'
 import { MASK, withoutPassword } from './mask.ts'
 import type { Origin, Setting } from './parse.ts'
@@ -15,7 +15,10 @@ export type EffectiveFormat = 'table' | 'json' | 'yaml'
 export function effective (modes: readonly EffectiveMode[], format: EffectiveFormat): string {
   switch (format) {
     case 'table': return modes.map(({ mode, settings }) => (modes.length > 1 ? `${mode}\n` : '') + asTable(settings)).join('\n')
-    case 'json': return `${JSON.stringify({ modes: modes.map(({ mode, settings }) => ({ mode, settings: settings.map(asJson) })) }, null, 2)}\n`
+    case 'json': {
+      const found = modes.map(({ mode, settings }) => ({ mode, settings: settings.map(asJson) }))
+      return `${JSON.stringify({ modes: found }, null, 2)}\n`
+    }
     case 'yaml': return HEAD + modes.map(({ mode, settings }) => `${mode}:\n${settings.map(asLine).join('')}`).join('\n')
   }
 }
@@ -31,8 +34,8 @@ function asTable (settings: readonly Setting[]): string {
 }
 
 function asJson (setting: Setting): object {
-  const { from, ...at } = setting.origin
-  return { flag: setting.name, value: masked(setting).value ?? null, from, ...at, ...(setting.spec.secret === true ? { secret: true } : {}) }
+  const secret = setting.spec.secret === true ? { secret: true } : {}
+  return { flag: setting.name, value: masked(setting).value ?? null, ...setting.origin, ...secret }
 }
 
 // Defaults, secrets and the path of the configuration file are commented out: a file need not or cannot set them.

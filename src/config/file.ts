@@ -1,6 +1,6 @@
-// The YAML configuration file: flags by name at the top level, and one section per mode. It is YAML 1.2 with one document, no duplicate keys and no
-// tags. Values are taken as written (11.10 stays 11.10) and pass the same checks as flags.
-// Secrets are rejected, because such a file is often a ConfigMap or part of a repository.
+// The YAML configuration file: flags by name at the top level, and one section per mode. It is YAML 1.2 with one document, no duplicate
+// keys and no tags. Values are taken as written (11.10 stays 11.10) and pass the same checks as flags.
+// Secrets are rejected, because a configuration file is often a ConfigMap or part of a repository.
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type YAMLMap } from 'yaml'
 import { flagNames, type CommandLine } from './argv.ts'
 import { usageErrors } from './errors.ts'
@@ -146,12 +146,13 @@ export async function checkKeys (file: ConfigFile, command: CommandLine<Flags>, 
   const all = (await modes.all()).map(({ flags }) => ({ flags, names: flagNames(flags) }))
   for (const { key, where } of unknown) {
     const owner = all.find(({ names }) => names.has(key))
-    if (owner !== undefined) rejectForbidden(owner.names.get(key) as string, owner.flags, where)
-    else if (modes.names.includes(key)) throw usageErrors.USAGE_BAD_VALUE(`${key} is a mode, so its value must be a mapping of flags`, { where })
-    else {
-      const known = [...all.flatMap(({ names }) => [...names.keys()]), ...modes.names]
-      throw unknownKey(`unknown key '${key}': no flag and no mode has this name`, key, known, where)
+    if (owner !== undefined) {
+      rejectForbidden(owner.names.get(key) as string, owner.flags, where)
+      continue
     }
+    if (modes.names.includes(key)) throw usageErrors.USAGE_BAD_VALUE(`${key} is a mode, so its value must be a mapping of flags`, { where })
+    const known = [...all.flatMap(({ names }) => [...names.keys()]), ...modes.names]
+    throw unknownKey(`unknown key '${key}': no flag and no mode has this name`, key, known, where)
   }
 }
 

@@ -1,5 +1,5 @@
-// The specification of a flag: type, description, default and example. Parsing, validation, the environment variable, the help text and the type
-// of the configuration derive from it.
+// The specification of a flag: type, description, default and example. Parsing, validation, the environment variable, the help text and the
+// type of the configuration derive from it.
 
 interface Common {
   readonly description: string

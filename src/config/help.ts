@@ -14,8 +14,8 @@ const PRECEDENCE = 'Each flag is also a key of the --config file (repeat-interva
 /** The output of `alert-stream MODE --help`. */
 export function modeHelp (command: Documented): string {
   const { positionals = [], examples = [] } = command
-  const usage = ['alert-stream', command.mode, ...positionals.map(each => each.optional === true ? `[${each.name}]` : each.name), '[flags]'].join(' ')
-  const out = [`Usage: ${usage}`, '', ...wrap(`${command.summary}.`, 100)]
+  const words = positionals.map(each => each.optional === true ? `[${each.name}]` : each.name)
+  const out = [`Usage: ${['alert-stream', command.mode, ...words, '[flags]'].join(' ')}`, '', ...wrap(`${command.summary}.`, 100)]
   if (command.about !== undefined) out.push('', ...wrap(command.about, 100))
   if (positionals.length > 0) out.push('', 'Arguments:', ...positionals.map(each => `  ${each.name.padEnd(12)} ${each.description}`))
   if (examples.length > 0) out.push('', 'Examples:', ...examples.map(example => `  ${example}`))
@@ -25,7 +25,7 @@ export function modeHelp (command: Documented): string {
 }
 
 function flagHelp (name: string, spec: FlagSpec): string[] {
-  const head = spec.secret === true ? `  ${environmentName(name)} (environment variable only)` : `  --${name} ${placeholder(spec)}`.trimEnd()
+  const head = spec.secret === true ? `${environmentName(name)} (environment variable only)` : `--${name} ${placeholder(spec)}`.trimEnd()
   const value = Array.isArray(spec.default) ? spec.default.join(',') : String(spec.default)
   const notes = [
     ...(spec.default === undefined || spec.default === false || spec.default === '' ? [] : [`default ${value}`]),
@@ -34,7 +34,7 @@ function flagHelp (name: string, spec: FlagSpec): string[] {
     ...(spec.example === undefined ? [] : [`for example ${spec.example}`])
   ]
   const text = spec.description + (notes.length === 0 ? '' : ` (${notes.join('; ')})`)
-  return [head, ...wrap(text, 92).map(line => `        ${line}`)]
+  return [`  ${head}`, ...wrap(text, 92).map(line => `        ${line}`)]
 }
 
 function wrap (text: string, width: number): string[] {

@@ -1,5 +1,5 @@
-// Merges argv, environment and configuration file into a checked configuration. Precedence: flag, environment, the mode's section of the file, the
-// top level of the file, default. An error names the flag, variable or file position, the value, and the valid values.
+// Merges argv, environment and configuration file into a checked configuration. Precedence: flag, environment, the mode's section of the
+// file, the top level of the file, default. An error names the flag, variable or file position, the value, and the valid values.
 import { checkPositionals, readArguments, type Arguments, type CommandLine, type GivenFlag } from './argv.ts'
 import { convert } from './convert.ts'
 import { valuesFor, type ConfigFile, type FileValue } from './file.ts'
@@ -39,7 +39,7 @@ export function parseCommandLine<F extends Flags> (
   return { config: configOf<F>(settingsOf(command, args, environment, file)), positionals: args.positionals, help: false }
 }
 
-/** All flags of the mode with their values, in the order of the flag table. Errors: USAGE_BAD_VALUE, USAGE_UNKNOWN_KEY, USAGE_CONFIG_FILE. */
+/** All flags of the mode with their values, in the order of its table. Errors: USAGE_BAD_VALUE, USAGE_UNKNOWN_KEY, USAGE_CONFIG_FILE. */
 export function settingsOf (command: CommandLine<Flags>, { given }: Arguments, environment: Environment, file?: ConfigFile): Setting[] {
   const fromFile = file === undefined ? new Map<string, FileValue>() : valuesFor(command, file)
   return Object.entries<FlagSpec>(command.flags).map(([name, spec]) => {

@@ -1,4 +1,5 @@
-// The reference of all flags, generated from the tables that parse them: as JSON, as a text table, or as Markdown for docs/configuration.md.
+// The reference of all flags, generated from the tables that parse them: as JSON, as a text table, or as Markdown for
+// docs/configuration.md.
 import type { CommandLine } from './argv.ts'
 import { range } from './convert.ts'
 import { placeholder, type Flags, type FlagSpec } from './flags.ts'
@@ -60,7 +61,9 @@ function flagReference (flag: string, spec: FlagSpec): FlagReference {
 
 export function referenceTable (modes: readonly Described[]): string {
   return modes.map(({ mode, flags }) => {
-    const rows = Object.entries(flags).map(([name, spec]) => [name, placeholder(spec), defaultText(spec), variablesOf(name, spec).join(', ')])
+    const rows = Object.entries(flags).map(([name, spec]) => {
+      return [name, placeholder(spec), defaultText(spec), variablesOf(name, spec).join(', ')]
+    })
     return `${mode}\n${table(['FLAG', 'VALUE', 'DEFAULT', 'VARIABLES'], rows)}`
   }).join('\n')
 }
@@ -112,7 +115,8 @@ function markdownTable (rows: readonly Row[]): string[] {
     ...(withModes ? [(modes ?? []).join(', ')] : [])
   ])
   const line = (texts: readonly string[]): string => `| ${texts.map(text => text.replaceAll('|', '\\|')).join(' | ')} |`
-  return [line(['flag, variables', 'value', 'default', 'description', ...(withModes ? ['modes'] : [])]), `|${'---|'.repeat(withModes ? 5 : 4)}`, ...cells.map(line), '']
+  const head = ['flag, variables', 'value', 'default', 'description', ...(withModes ? ['modes'] : [])]
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...cells.map(line), '']
 }
 
 function valueText (spec: FlagSpec): string {

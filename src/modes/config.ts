@@ -1,5 +1,5 @@
-// config: prints the effective configuration of a mode without running it. It reads the same command line, environment and configuration file as
-// the mode, and fails with the same errors. It reads no other file.
+// config: prints the effective configuration of a mode without running it. It reads the same command line, environment and configuration
+// file as the mode, and fails with the same errors. It reads no other file.
 import { checkPositionals, readArguments, rejectExtra } from '../config/argv.ts'
 import { commonFlags } from '../config/common.ts'
 import { effective } from '../config/effective.ts'
@@ -16,10 +16,11 @@ const commonOnly = { mode: 'config', flags: commonFlags }
 
 export default mode({
   mode: 'config',
-  about: 'Reads and checks the command line of any mode, the environment and the configuration file as that mode does, without running it. ' +
+  about: 'Checks the command line of a mode, the environment and the configuration file as that mode does, but does not run the mode. ' +
     'Without MODE, it prints all modes and checks every section of the file. Secrets are masked, and password files are not read.',
   examples: [
-    'alert-stream config ingest --config alerts.yaml --alert-store file:///var/alerts', 'alert-stream config --config alerts.yaml --format yaml',
+    'alert-stream config ingest --config alerts.yaml --alert-store file:///var/alerts',
+    'alert-stream config --config alerts.yaml --format yaml',
     'alert-stream config --list --format json'
   ],
   positionals: [{ name: 'MODE', optional: true, description: 'the mode, followed by its flags' }],
@@ -27,9 +28,9 @@ export default mode({
   flags: flags({
     format: {
       type: 'choice', choices: ['table', 'json', 'yaml', 'markdown'], default: 'table',
-      description: 'Output format. yaml is a configuration file that sets these values, with their sources as comments. markdown requires --list.'
+      description: 'Output format. yaml is a configuration file with these values, and their sources as comments. markdown requires --list.'
     },
-    list: { type: 'switch', description: 'Reference of all flags with their variables, types and defaults, instead of the effective values.' }
+    list: { type: 'switch', description: 'List of all flags with their variables, types and defaults, instead of the effective values.' }
   }),
   async run ({ format, list }, words, host) {
     const [first, ...others] = words
@@ -38,7 +39,8 @@ export default mode({
     if (name === undefined || list) checkPositionals(commonOnly, readArguments(commonOnly, rest).positionals)
     if (list) return host.print(listing(chosen, format))
     if (format === 'markdown') {
-      throw usageErrors.USAGE_BAD_VALUE('--format markdown requires --list', { where: 'config', hint: 'Use table, json or yaml, or add --list.' })
+      const hint = 'Use table, json or yaml, or add --list.'
+      throw usageErrors.USAGE_BAD_VALUE('--format markdown requires --list', { where: 'config', hint })
     }
     const effectiveModes = []
     for (const each of chosen) effectiveModes.push({ mode: each.mode, settings: await effectiveSettings(each, rest, host) })
@@ -48,7 +50,8 @@ export default mode({
 })
 
 /** The settings that the mode would run with. Positional arguments may be missing. Errors: the USAGE_* codes. */
-async function effectiveSettings (target: Mode<Flags>, words: readonly string[], { environment, configFile, modes }: Host): Promise<Setting[]> {
+async function effectiveSettings (target: Mode<Flags>, words: readonly string[], host: Host): Promise<Setting[]> {
+  const { environment, configFile, modes } = host
   const args = readArguments(target, words)
   rejectExtra(target, args.positionals)
   if (configFile !== undefined) await checkKeys(configFile, target, modes)

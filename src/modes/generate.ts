@@ -14,7 +14,7 @@ const generateFlags = flags({
   visits: { type: 'integer', min: 1, max: 1_000_000, default: 1, description: 'Number of visits in the file, 37 s apart.' },
   alerts: { type: 'integer', min: 1, max: 2_000_000, default: 10_000, description: 'Number of alerts per visit.' },
   'schema-version': {
-    type: 'text', placeholder: 'MAJOR.MINOR', example: '11.1', description: 'Version of the alert schema. Default: the newest version of the package.'
+    type: 'text', placeholder: 'MAJOR.MINOR', example: '11.1', description: 'Version of the alert schema. Default: the newest.'
   },
   seed: { type: 'integer', min: 0, default: 1, description: 'Seed of the random number generator. The same seed produces the same file.' },
   codec: { type: 'choice', choices: codecNames, default: 'null', description: 'Compression codec of the Avro blocks.' },
@@ -48,12 +48,14 @@ function declare (config: Config, path: string, version: () => SchemaVersion) {
 
 export default mode({
   mode: 'generate',
-  about: 'Each alert has the fields of the survey\'s schema, three FITS cutouts, and light curves of previous detections and forced photometry. ' +
-    'The typical size is 82 KB, with a long tail. Positions, fluxes and images are simulated: they are plausible, but not real.',
+  about: 'Each alert has the fields of the survey\'s schema, three FITS cutouts, and light curves of previous detections and forced ' +
+    'photometry. Its typical size is 82 KB. Positions, fluxes and images are simulated: they are plausible, but not real.',
   examples: ['alert-stream generate visit.avro --alerts 1000', 'alert-stream generate old.avro --schema-version 7.4 --seed 7'],
   positionals: [{ name: 'FILE', description: 'the Avro file to write; an existing file is replaced when the new one is complete' }],
   flags: generateFlags,
-  describe: (config, [path = 'FILE']) => declare(config, path, () => { throw new Error('describing the graph needs no schema') }).graph.describe(),
+  describe: (config, [path = 'FILE']) => {
+    return declare(config, path, () => { throw new Error('describing the graph needs no schema') }).graph.describe()
+  },
   async run (config, [path = ''], host) {
     const schemas = await schemaPackageOf(config, host)
     const version = config.schemaVersion === undefined ? schemas.latest : schemas.get(config.schemaVersion)

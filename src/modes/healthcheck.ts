@@ -1,5 +1,5 @@
-// healthcheck: checks the alert-stream process of a container, for the HEALTHCHECK of the image, which is the same for all modes. It reads the mode
-// and the admin port from the command line, environment and configuration file of that process. Linux only.
+// healthcheck: checks the alert-stream process of a container. The image has one HEALTHCHECK for all modes, so this mode reads the mode and
+// the admin port from the command line, environment and configuration file of that process. Linux only.
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { flags } from '../config/flags.ts'
@@ -17,7 +17,7 @@ const PROGRAM = /^alert-stream(\.js)?$/
 
 export default mode({
   mode: 'healthcheck',
-  about: 'Requests /livez from the admin server of process 1. A mode without an admin server (generate, sync-schema, ...) is alive while it runs. ' +
+  about: 'Requests /livez from the admin server of process 1. A mode without an admin server, such as generate, is alive while it runs. ' +
     'Exit code 0: alive; 1: not alive. The image uses this mode as its HEALTHCHECK. In Kubernetes, probes request /livez directly.',
   examples: ['alert-stream healthcheck', 'podman exec NAME alert-stream healthcheck'],
   positionals: [{ name: 'PID', optional: true, description: 'the process to check; default 1, the first process of a container' }],
@@ -61,8 +61,13 @@ async function processOf (pid: string): Promise<Process> {
   return { pid, argv, environment: Object.fromEntries(environment) as Environment }
 }
 
+interface Checked {
+  readonly name: string
+  readonly url?: string
+}
+
 /** The mode of the process, and the URL of its /livez if it has an admin port. Error: NOT_HEALTHY. */
-async function adminOf ({ pid, argv, environment }: Process, modes: ModeCatalogue): Promise<{ readonly name: string, readonly url?: string }> {
+async function adminOf ({ pid, argv, environment }: Process, modes: ModeCatalogue): Promise<Checked> {
   const program = argv.findIndex(word => PROGRAM.test(basename(word)))
   if (program === -1) throw healthErrors.NOT_HEALTHY(`process ${pid} is not alert-stream: ${argv.slice(0, 3).join(' ')}`)
   const [name, ...rest] = argv.slice(program + 1)

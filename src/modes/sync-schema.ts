@@ -1,4 +1,4 @@
-// sync-schema: registers alert schemas with their docs and defaults, without whitespace. Schemas that are already registered stay as they are.
+// sync-schema: registers alert schemas with their docs and defaults, without whitespace. Schemas that are already registered do not change.
 import { createRegistryClient, type CompatibilityLevel, type RegistryClient, type SchemaVersion } from '../avro/index.ts'
 import { registryFlags, schemaPackageFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
@@ -19,7 +19,8 @@ const syncFlags = flags({
     description: 'Schema ids: assigned by the registry, or explicit ids major*100+minor (704 for 7.4), which the registry must support.'
   },
   compatibility: {
-    type: 'choice', choices: ['NONE', 'BACKWARD', 'FORWARD', 'FULL', 'BACKWARD_TRANSITIVE', 'FORWARD_TRANSITIVE', 'FULL_TRANSITIVE'], default: 'NONE',
+    type: 'choice', default: 'NONE',
+    choices: ['NONE', 'BACKWARD', 'FORWARD', 'FULL', 'BACKWARD_TRANSITIVE', 'FORWARD_TRANSITIVE', 'FULL_TRANSITIVE'],
     description: 'Compatibility level of the subject. Later schemas of the survey are compatible with earlier ones at level NONE only.'
   },
   ...schemaPackageFlags
@@ -70,8 +71,8 @@ function declare (config: Config, versions: () => readonly SchemaVersion[], regi
 
 export default mode({
   mode: 'sync-schema',
-  about: 'Registers schemas with their docs and defaults, and reads each back by its id. Schemas that are already registered stay as they are. ' +
-    'Nothing is deleted.',
+  about: 'Registers schemas with their docs and defaults, and reads each back by its id. Schemas that are already registered do not ' +
+    'change, and nothing is deleted.',
   examples: ['alert-stream sync-schema --schema-registry-url http://localhost:8081', 'alert-stream sync-schema --all --ids explicit'],
   flags: syncFlags,
   describe: config => declare(config, () => [], createRegistryClient({ url: config.schemaRegistryUrl }), () => {}).describe(),
@@ -80,7 +81,8 @@ export default mode({
       throw usageErrors.USAGE_BAD_VALUE('--all and --schema-version cannot be used together', { where: 'sync-schema' })
     }
     const schemas = await schemaPackageOf(config, host)
-    const versions = config.all ? schemas.versions : [config.schemaVersion === undefined ? schemas.latest : schemas.get(config.schemaVersion)]
+    const chosen = config.schemaVersion === undefined ? schemas.latest : schemas.get(config.schemaVersion)
+    const versions = config.all ? schemas.versions : [chosen]
     const registry = createRegistryClient({ url: config.schemaRegistryUrl, log: host.log })
     await registry.check()
     let done = 0
@@ -88,6 +90,8 @@ export default mode({
       done++
       void host.print(line)
     }), host)
-    if (done < versions.length) throw modeErrors.STOPPED(`stopped after ${done} of ${versions.length} schemas`, { where: config.schemaRegistryUrl })
+    if (done < versions.length) {
+      throw modeErrors.STOPPED(`stopped after ${done} of ${versions.length} schemas`, { where: config.schemaRegistryUrl })
+    }
   }
 })

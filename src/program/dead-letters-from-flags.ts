@@ -11,7 +11,9 @@ import { metered, openStore, StoreStats } from '../stores/index.ts'
 import { googleOptions, type GoogleConfig } from './stores-from-flags.ts'
 
 /** Settings of a dead-letter topic that is created: unlimited retention, and record batches large enough for any alert. */
-const deadLetterTopic: TopicSpec = { partitions: 1, replicas: -1, configs: { 'retention.ms': '-1', 'max.message.bytes': String(20 * 1024 * 1024) } }
+const deadLetterTopic: TopicSpec = {
+  partitions: 1, replicas: -1, configs: { 'retention.ms': '-1', 'max.message.bytes': String(20 * 1024 * 1024) }
+}
 
 /** The dead-letter topic, or the store if one is given. `stats` counts the calls to the store. Error: USAGE_BAD_VALUE if both are given. */
 export function deadLettersOf (

@@ -47,7 +47,8 @@ export function destinationSpec (config: ConfigOf<ReturnType<typeof topicFlags<'
   }
 }
 
-// A broker deletes only whole segments, and never the active one. With the default segment size of 1 GiB, a smaller retention would have no effect.
+// A broker deletes only whole segments, and never the active one. With the default segment size of 1 GiB, a smaller retention would have no
+// effect.
 function segmentFor (retentionBytes: number): { readonly 'segment.bytes'?: string } {
   if (retentionBytes < 0) return {}
   return { 'segment.bytes': String(Math.min(Math.max(Math.floor(retentionBytes / 4), 16 * MIB), 1024 * MIB)) }

@@ -1,5 +1,5 @@
-// The interface between the CLI and a mode. A mode declares its flags and its graph. It receives a checked configuration and a host, and never
-// reads argv, the environment or signals itself.
+// The interface between the CLI and a mode. A mode declares its flags and its graph. It receives a checked configuration and a host, and
+// never reads argv, the environment or signals itself.
 import type { AdminConfig, AdminServer, Status } from '../admin/status.ts'
 import type { ConfigFile } from '../config/file.ts'
 import type { ConfigOf, Flags } from '../config/flags.ts'

@@ -9,7 +9,8 @@ import type { Host } from './mode.ts'
 /** The URLs of both stores, from the flags or their aliases of the original programs. Error: STORE_NOT_GIVEN. */
 export function storeUrls (config: StoreFlagsConfig): { readonly alerts: string, readonly schemas: string } {
   const bucket = (name: string | undefined): string | undefined => name === undefined ? undefined : `gs://${name}`
-  const local = config.backend === 'google-cloud' || config.localFileRoot === undefined ? undefined : pathToFileURL(config.localFileRoot).href
+  const { backend, localFileRoot } = config
+  const local = backend === 'google-cloud' || localFileRoot === undefined ? undefined : pathToFileURL(localFileRoot).href
   const alerts = config.alertStore ?? local ?? bucket(config.gcpBucketAlerts)
   if (alerts === undefined) throw programErrors.STORE_NOT_GIVEN('no alert store is given')
   return { alerts, schemas: config.schemaStore ?? local ?? bucket(config.gcpBucketSchemas) ?? alerts }
@@ -31,5 +32,6 @@ export async function archiveOf (
   const options = { ...googleOptions(config, environment), access, log }
   const alertStore = await openStore(alerts, options)
   const schemaStore = schemas === alerts ? alertStore : await openStore(schemas, options)
-  return createArchive({ alerts: metered(alertStore, 'alerts', stats), schemas: metered(schemaStore, 'schemas', stats), layout: config.layout })
+  const { layout } = config
+  return createArchive({ alerts: metered(alertStore, 'alerts', stats), schemas: metered(schemaStore, 'schemas', stats), layout })
 }

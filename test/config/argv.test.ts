@@ -38,7 +38,8 @@ await t.test('a mode that delegates passes through unknown words in order, follo
   t.strictSame(Object.fromEntries(readArguments(command, ['ingest', '--format', 'b', '--debug']).given), {
     format: { values: ['b'], names: ['--format'] }, debug: { values: ['true'], names: ['--debug'] }
   })
-  const inner = readArguments({ mode: 'inner', flags: { ...table, ...commonFlags } }, passedThrough('--debug', '--broker', 'a:1', '--burst'))
+  const words = passedThrough('--debug', '--broker', 'a:1', '--burst')
+  const inner = readArguments({ mode: 'inner', flags: { ...table, ...commonFlags } }, words)
   t.strictSame([...inner.given.keys()].sort(), ['broker', 'burst', 'debug'], 'the inner mode reads them as if they had been typed')
   t.doesNotThrow(() => checkPositionals(command, ['any', 'number']))
 })

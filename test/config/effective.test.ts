@@ -40,7 +40,8 @@ await t.test('the table has every flag with its value and source', async t => {
 
 await t.test('JSON has typed values', async t => {
   const all = settings(['--broker', 'a:1'], { ALERT_STREAM_PASSWORD: 'hunter2' }, 'try: { interval: 5 }')
-  const { modes } = JSON.parse(effective([{ mode: 'try', settings: all }], 'json')) as { modes: Array<{ settings: Array<{ flag: string }> }> }
+  const text = effective([{ mode: 'try', settings: all }], 'json')
+  const { modes } = JSON.parse(text) as { modes: Array<{ settings: Array<{ flag: string }> }> }
   t.equal(modes.length, 1)
   t.strictSame(Object.fromEntries(modes[0]!.settings.map(({ flag, ...rest }) => [flag, rest])), {
     broker: { value: ['a:1'], from: 'flag', name: '--broker' },
@@ -56,8 +57,8 @@ await t.test('JSON has typed values', async t => {
 
 await t.test('YAML is a configuration file that sets the same values, including those that need quotes', async t => {
   for (const topic of [
-    'plain', 'a: b', '# no comment', '11.10', 'true', 'null', '- x', 'ümlaut "quoted" \'too\'', 'two\nlines', '*alias', ' blanks ', '{x}', '***',
-    '%d', '@x', '`y`', 'x #y', 'a'.repeat(300)
+    'plain', 'a: b', '# no comment', '11.10', 'true', 'null', '- x', 'ümlaut "quoted" \'too\'', 'two\nlines', '*alias', ' blanks ', '{x}',
+    '***', '%d', '@x', '`y`', 'x #y', 'a'.repeat(300)
   ]) {
     const argv = [`--topic=${topic}`, '--broker', 'a:1,b:2,[::1]:9092,*', '--interval=-1', '--no-burst', '--config=b.yaml']
     const before = settings(argv, { ALERT_STREAM_PREFIX: '/p' })

@@ -49,10 +49,13 @@ await t.test('the reference has type, range or choices, default, aliases, variab
         flag: 'count', type: 'integer', min: 0, default: 0, aliases: ['number'], variables: ['ALERT_STREAM_COUNT', 'ALERT_STREAM_NUMBER'],
         secret: false, description: 'Count.'
       },
-      { flag: 'most', type: 'number', max: 2.5, default: null, aliases: [], variables: ['ALERT_STREAM_MOST'], secret: false, description: 'Most.' },
       {
-        flag: 'format', type: 'choice', choices: ['a', 'b|c'], default: null, aliases: [], variables: ['ALERT_STREAM_FORMAT'], secret: false,
-        description: 'Format.'
+        flag: 'most', type: 'number', max: 2.5, default: null, aliases: [], variables: ['ALERT_STREAM_MOST'], secret: false,
+        description: 'Most.'
+      },
+      {
+        flag: 'format', type: 'choice', choices: ['a', 'b|c'], default: null, aliases: [], variables: ['ALERT_STREAM_FORMAT'],
+        secret: false, description: 'Format.'
       },
       { flag: 'on', type: 'switch', default: false, aliases: [], variables: ['ALERT_STREAM_ON'], secret: false, description: 'On.' },
       {
