@@ -11,17 +11,11 @@ interface ModeEntry {
 }
 
 const table: Readonly<Record<string, ModeEntry>> = {
-  demo: {
-    summary: 'Run the whole system on this machine: Kafka, schema registry, simulator, archive and API (npm start)',
-    load: () => import('../modes/demo.ts')
-  },
+  demo: { summary: 'Run the whole system on this machine, from Kafka to the API (npm start)', load: () => import('../modes/demo.ts') },
   generate: { summary: 'Write an Avro file of simulated alerts', load: () => import('../modes/generate.ts') },
   'sync-schema': { summary: 'Register the alert schemas in the schema registry', load: () => import('../modes/sync-schema.ts') },
   'create-stream': { summary: 'Load an Avro file of alerts into the static topic', load: () => import('../modes/create-stream.ts') },
-  'play-stream': {
-    summary: 'Replay the static topic into the simulated topic, by default every 37 seconds',
-    load: () => import('../modes/play-stream.ts')
-  },
+  'play-stream': { summary: 'Replay the static topic every 37 seconds', load: () => import('../modes/play-stream.ts') },
   'print-stream': { summary: 'Print one line per alert or dead letter of a topic', load: () => import('../modes/print-stream.ts') },
   ingest: { summary: 'Archive all alerts of Kafka topics, and their schemas', load: () => import('../modes/ingest.ts') },
   redrive: { summary: 'Send dead letters back to their original topics', load: () => import('../modes/redrive.ts') },

@@ -7,9 +7,7 @@ export const commonFlags = flags({
     type: 'text', placeholder: 'PATH',
     description: 'YAML configuration file: flags by name, and one section per mode. Flags and environment variables take precedence.'
   },
-  'log-level': {
-    type: 'choice', choices: ['debug', 'info', 'warn', 'error'], default: 'info', description: 'Minimum level of log messages on stderr.'
-  },
+  'log-level': { type: 'choice', choices: ['debug', 'info', 'warn', 'error'], default: 'info', description: 'Minimum log level.' },
   debug: { type: 'switch', description: 'Debug log level, and stack traces of errors.' }
 })
 
@@ -59,19 +57,14 @@ export const storeFlags = flags({
     type: 'choice', choices: ['v1', 'v2'], default: 'v2',
     description: 'Layout of object names: v2 (folders by the first 6 digits of the id) or v1 (the layout of 2022, without folders).'
   },
-  'gcp-project': {
-    type: 'text', description: 'Google Cloud project for gs:// stores. Default: the project of the Application Default Credentials.'
-  },
+  'gcp-project': { type: 'text', description: 'Google Cloud project. Default: the project of the Application Default Credentials.' },
   'gcp-bucket-alerts': { type: 'text', placeholder: 'BUCKET', description: 'Bucket for alerts. Same as --alert-store gs://BUCKET.' },
   'gcp-bucket-schemas': { type: 'text', placeholder: 'BUCKET', description: 'Bucket for schemas. Same as --schema-store gs://BUCKET.' },
   backend: {
     type: 'choice', choices: ['local-files', 'google-cloud'],
     description: 'Store type, as in the original programs: local-files uses --local-file-root, google-cloud uses --gcp-bucket-alerts.'
   },
-  'local-file-root': {
-    type: 'text', placeholder: 'PATH',
-    description: 'Folder for alerts and schemas. Same as --alert-store file://PATH. Ignored with --backend google-cloud.'
-  },
+  'local-file-root': { type: 'text', placeholder: 'PATH', description: 'Folder of the stores. Same as --alert-store file://PATH.' },
   'store-timeout': {
     type: 'number', min: 0.1, default: 15, placeholder: 'SECONDS',
     description: 'Timeout of one request to a gs:// store, in seconds. A request that times out is retried.'
@@ -127,16 +120,14 @@ type TopicSetting = 'partitions' | 'replicas' | 'retention-ms' | 'retention-byte
 interface IntegerFlag { type: 'integer', min: number, max?: number, default: number, description: string }
 
 /** Settings of a topic that a mode creates if it is missing. `topic` names it in the descriptions. */
-export function topicFlags<const P extends string> (
-  prefix: P, topic: string, partitions: number, retentionMs: number, retentionBytes: number
-) {
+export function topicFlags<const P extends string> (prefix: P, topic: string, partitions: number, retentionMs: number, bytes: number) {
   const setting = (min: number, value: number, description: string): IntegerFlag =>
     ({ type: 'integer', min, default: value, description: `${description} Used when ${topic} is created.` })
   return {
     [`${prefix}-partitions`]: { ...setting(1, partitions, 'Number of partitions.'), max: 10_000 },
     [`${prefix}-replicas`]: { ...setting(1, 1, 'Replication factor.'), max: 32 },
     [`${prefix}-retention-ms`]: setting(-1, retentionMs, 'Retention time in milliseconds, -1 for unlimited.'),
-    [`${prefix}-retention-bytes`]: setting(-1, retentionBytes, 'Retention size per partition in bytes, -1 for unlimited.'),
+    [`${prefix}-retention-bytes`]: setting(-1, bytes, 'Retention size per partition in bytes, -1 for unlimited.'),
     [`${prefix}-max-message-bytes`]: setting(1024, 16 * 1024 * 1024, 'Maximum size of a record batch in bytes.')
   } as { readonly [K in `${P}-${TopicSetting}`]: IntegerFlag }
 }

@@ -12,19 +12,14 @@ interface Common {
   readonly secret?: boolean
 }
 interface TextFlag extends Common {
-  readonly type: 'text'
-  readonly default?: string
-  readonly placeholder?: string
+  readonly type: 'text', readonly default?: string, readonly placeholder?: string
   /** Undefined if the value is valid, otherwise the description of a valid value. */
   readonly check?: (value: string) => string | undefined
 }
 interface ListFlag extends Common { readonly type: 'list', readonly default?: readonly string[], readonly placeholder?: string }
 interface NumberFlag extends Common {
-  readonly type: 'integer' | 'number'
-  readonly default?: number
-  readonly min?: number
-  readonly max?: number
-  readonly placeholder?: string
+  readonly type: 'integer' | 'number', readonly default?: number, readonly placeholder?: string
+  readonly min?: number, readonly max?: number
 }
 interface SwitchFlag extends Common { readonly type: 'switch', readonly default?: boolean }
 interface ChoiceFlag extends Common { readonly type: 'choice', readonly choices: readonly string[], readonly default?: string }

@@ -9,12 +9,6 @@ export { type CommandLine, type Positional } from './argv.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-export interface Parsed<F extends Flags> {
-  readonly config: ConfigOf<F>
-  readonly positionals: readonly string[]
-  readonly help: boolean
-}
-
 /** The source of a value: the flag as typed, the environment variable, or the key in the file with its `path:line:column`. */
 export type Origin =
   | { readonly from: 'flag' | 'environment', readonly name: string }
@@ -29,14 +23,13 @@ export interface Setting {
   readonly origin: Origin
 }
 
-/** If --help is given, nothing else is checked. Errors: the USAGE_* codes. */
+/** Reads a command line without --help. Errors: the USAGE_* codes. */
 export function parseCommandLine<F extends Flags> (
   command: CommandLine<F>, argv: readonly string[], environment: Environment, file?: ConfigFile
-): Parsed<F> {
+): { readonly config: ConfigOf<F>, readonly positionals: readonly string[] } {
   const args = readArguments(command, argv)
-  if (args.help) return { config: {} as ConfigOf<F>, positionals: args.positionals, help: true }
   checkPositionals(command, args.positionals)
-  return { config: configOf<F>(settingsOf(command, args, environment, file)), positionals: args.positionals, help: false }
+  return { config: configOf<F>(settingsOf(command, args, environment, file)), positionals: args.positionals }
 }
 
 /** All flags of the mode with their values, in the order of its table. Errors: USAGE_BAD_VALUE, USAGE_UNKNOWN_KEY, USAGE_CONFIG_FILE. */

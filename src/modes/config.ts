@@ -38,10 +38,7 @@ export default mode({
     const chosen = name === undefined ? await host.modes.all() : [await host.modes.find(name)]
     if (name === undefined || list) checkPositionals(commonOnly, readArguments(commonOnly, rest).positionals)
     if (list) return host.print(listing(chosen, format))
-    if (format === 'markdown') {
-      const hint = 'Use table, json or yaml, or add --list.'
-      throw usageErrors.USAGE_BAD_VALUE('--format markdown requires --list', { where: 'config', hint })
-    }
+    if (format === 'markdown') throw usageErrors.USAGE_BAD_VALUE('--format markdown requires --list', { where: 'config' })
     const effectiveModes = []
     for (const each of chosen) effectiveModes.push({ mode: each.mode, settings: await effectiveSettings(each, rest, host) })
     await host.print(effective(effectiveModes, format))

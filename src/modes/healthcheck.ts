@@ -9,7 +9,7 @@ import { readCommandLine } from '../program/command-line.ts'
 import { mode, type ModeCatalogue } from '../program/mode.ts'
 
 const healthErrors = defineErrors({
-  NOT_HEALTHY: { hint: 'See the log of the mode.' }
+  NOT_HEALTHY: { hint: 'Check the log of the container.' }
 })
 
 /** The program in the command line of the process. A launcher, an init or a shell may precede it. */
@@ -61,13 +61,8 @@ async function processOf (pid: string): Promise<Process> {
   return { pid, argv, environment: Object.fromEntries(environment) as Environment }
 }
 
-interface Checked {
-  readonly name: string
-  readonly url?: string
-}
-
 /** The mode of the process, and the URL of its /livez if it has an admin port. Error: NOT_HEALTHY. */
-async function adminOf ({ pid, argv, environment }: Process, modes: ModeCatalogue): Promise<Checked> {
+async function adminOf ({ pid, argv, environment }: Process, modes: ModeCatalogue): Promise<{ name: string, url?: string }> {
   const program = argv.findIndex(word => PROGRAM.test(basename(word)))
   if (program === -1) throw healthErrors.NOT_HEALTHY(`process ${pid} is not alert-stream: ${argv.slice(0, 3).join(' ')}`)
   const [name, ...rest] = argv.slice(program + 1)

@@ -14,16 +14,12 @@ const OTHER_VARIABLES = ['ALERT_STREAM_REEXEC', REVISION_VARIABLE]
 export async function warnOfUnreadVariables (
   environment: Environment, chosen: ReadonlyArray<Mode<Flags>>, modes: ModeCatalogue, log: Logger
 ): Promise<void> {
-  const unread = (targets: ReadonlyArray<Mode<Flags>>, names: readonly string[]): string[] => {
-    const known = new Set(variables(targets))
-    return names.filter(name => !known.has(name))
-  }
-  const set = Object.keys(environment).filter(name => name.startsWith('ALERT_STREAM_') && !OTHER_VARIABLES.includes(name))
-  const left = unread(chosen, set)
+  const known = [...OTHER_VARIABLES, ...variables(chosen)]
+  const left = Object.keys(environment).filter(name => name.startsWith('ALERT_STREAM_') && !known.includes(name))
   if (left.length === 0) return
-  const all = await modes.all()
-  for (const variable of unread(all, left)) {
-    log.warn({ variable }, sentences(`no mode reads ${variable}`, didYouMean(variable, variables(all))))
+  const all = variables(await modes.all())
+  for (const variable of left.filter(name => !all.includes(name))) {
+    log.warn({ variable }, sentences(`no mode reads ${variable}`, didYouMean(variable, all)))
   }
 }
 

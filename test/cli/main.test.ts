@@ -27,6 +27,10 @@ await t.test('MODE --help prints the summary and all flags of the mode, and exit
   })
 })
 
+await t.test('checks nothing else with --help', async t => {
+  t.match(await runCli(['generate', '--alerts', 'x', '--help'], { env: { ALERT_STREAM_VISITS: 'x' } }), { code: 0, stderr: '' })
+})
+
 await t.test('each mode is listed under its own name', async t => {
   t.strictSame((await modes.all()).map(({ mode }) => mode), modes.names)
 })

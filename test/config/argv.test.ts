@@ -44,6 +44,12 @@ await t.test('a mode that delegates passes through unknown words in order, follo
   t.doesNotThrow(() => checkPositionals(command, ['any', 'number']))
 })
 
+await t.test('reads --help and -h, with any other flags', async t => {
+  t.equal(readArguments({ mode: 'try', flags: table }, ['--help', '--count', 'x']).help, true)
+  t.equal(readArguments({ mode: 'try', flags: table }, ['-h']).help, true)
+  t.equal(readArguments({ mode: 'try', flags: table }, ['--count', 'x']).help, false)
+})
+
 await t.test('rejectExtra accepts missing arguments, checkPositionals does not', async t => {
   const command = { mode: 'try', flags: table, positionals: [{ name: 'FILE', description: 'a file' }] }
   t.doesNotThrow(() => rejectExtra(command, []))

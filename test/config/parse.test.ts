@@ -142,12 +142,6 @@ await t.test('checks the number of arguments, and takes words after -- as argume
   t.throws(() => parseCommandLine(required, [], {}), { code: 'USAGE_MISSING', message: /^missing argument FILE/ })
 })
 
-await t.test('checks nothing else with --help', async t => {
-  const required = { ...command, positionals: [{ name: 'FILE', description: 'a file' }] }
-  t.equal(parseCommandLine(required, ['--help', '--count', 'x'], {}).help, true)
-  t.equal(parseCommandLine(command, ['-h'], { ALERT_STREAM_COUNT: 'x' }).help, true)
-})
-
 await t.test('derives the configuration key and the environment variable from the flag name', async t => {
   t.equal(camel('tls-server-ca-crt-location'), 'tlsServerCaCrtLocation')
   t.equal(environmentName('dst-topic-retention-ms'), 'ALERT_STREAM_DST_TOPIC_RETENTION_MS')
