@@ -44,7 +44,7 @@ export const registryErrors = defineErrors({
 export const packageErrors = defineErrors({
   PACKAGE_NOT_FOUND: { hint: 'Give a folder of .avsc files, a tree {major}/{minor}/*.avsc, or one .avsc with its named types beside it.' },
   PACKAGE_INVALID: { hint: 'Correct the schema files.' },
-  PACKAGE_UNKNOWN_VERSION: { hint: 'Choose one of the versions listed.' },
+  PACKAGE_UNKNOWN_VERSION: { hint: 'Choose one of the versions listed.', usage: true },
   PACKAGE_NO_PYTHON: { hint: 'Install Python 3 with pip, or give a folder of schemas that you have.' },
   PACKAGE_FETCH_FAILED: { hint: 'Check the network and the package index, or give a folder of schemas that you have.', retryable: true },
   PACKAGE_BAD_CHECKSUM: { hint: 'Do not use the file: what the package index gave is not the pinned release.' }

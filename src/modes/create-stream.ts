@@ -14,7 +14,7 @@ import { textHeader, type OutgoingRecord } from '../kafka/record.ts'
 import { AlertStreamError, createGraph, defaultCredits, formatError, noRetry, type Run } from '../pipeline/index.ts'
 import { avroFileSource, scanAvroFile, type AvroFileItem, type FileScan } from '../sources/avro-file.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
-import { modeErrors } from '../program/errors.ts'
+import { modeErrors } from './errors.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
 import { connectionOf, describedConnection, destinationSpec } from '../program/kafka-from-flags.ts'
@@ -185,7 +185,6 @@ function loadedLine (config: Config, scan: FileScan, { published, dead, partitio
 
 export default mode({
   mode: 'create-stream',
-  summary: 'Loads an Avro file of alerts into the static topic, re-encoded with one schema and framed for Kafka clients.',
   about: 'Key: the alert id, decimal. Header alertsim-time-offset: seconds since the first alert of the file. A topic that holds records already is refused without --create-topic. Alerts that cannot be re-encoded go to the dead letters.',
   examples: ['alert-stream create-stream visit.avro --schema-registry-url http://localhost:8081', 'alert-stream create-stream visit.avro --create-topic --schema-id 1101'],
   positionals: [{ name: 'FILE', description: 'an Avro object container file of alerts' }],

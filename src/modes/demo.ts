@@ -54,7 +54,6 @@ async function runSystem (settings: Settings, host: Host, print: PrintLine): Pro
 
 export default mode({
   mode: 'demo',
-  summary: 'Runs the whole system on this machine: Kafka, schema registry, simulator, ingester, archive and API.',
   about: 'The first start downloads Kafka and a schema registry (with Maven) and the alert schemas (with pip). ' +
     'The demo generates a visit of alerts, publishes it every 37 s, archives it and serves it. ' +
     'Its state is kept, so the next start continues with the same topics and archive.',

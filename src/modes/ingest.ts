@@ -111,7 +111,6 @@ export function declare (
 
 export default mode({
   mode: 'ingest',
-  summary: 'Archives every alert and schema of Kafka topics.',
   about: 'Each alert becomes one object: the gzip of the message exactly as it was sent. Its schema is stored whole before it. Records that are no alerts go to the dead letters with the reason in their headers. Offsets are committed only after that.',
   examples: ['alert-stream ingest --alert-store file:///var/alerts', 'alert-stream ingest --topic alerts-simulated,alerts-test --layout v1 --alert-store file:///var/alerts'],
   flags: ingestFlags,

@@ -119,7 +119,6 @@ async function checkDestination (config: Config, connection: KafkaConnection, ho
 
 export default mode({
   mode: 'play-stream',
-  summary: 'Publishes the static topic into the simulated topic, again and again, every 37 seconds.',
   about: 'Values, keys and headers are copied unmodified, unless --fresh-ids or --fresh-times is given. Then each alert is read with the schema that its frame names (from --schema-registry-url) and only those fields are changed; one that cannot be read is copied as it is, told of and counted. With a repeat interval it waits for a static topic that is missing or still being loaded, and goes on with the new one when it is recreated. One line per pass goes to stdout.',
   examples: ['alert-stream play-stream --create-dst-topic', 'alert-stream play-stream --repeat-interval -1 --profile fast', 'alert-stream play-stream --profile dmtn-149 --fresh-ids --fresh-times --visit-size 40000'],
   flags: playFlags,

@@ -69,7 +69,6 @@ function declare (config: Config, connection: KafkaConnection | undefined, host:
 
 export default mode({
   mode: 'print-stream',
-  summary: 'Prints time, id, history length and size of each alert of a topic; of dead letters, origin and reason.',
   about: 'Time is Kafka\'s time of the record (UTC); history counts prior sources, forced sources and limits; size is that of the framed message. Dead letters are known by their headers, and are printed with where they came from, the node that gave up on them, reason, message, the alert\'s id where it can be read, size and how often they were sent back; for them the registry need not answer. In a store, time is that of the letter\'s record.',
   examples: [
     'alert-stream print-stream --topic alerts-simulated --from latest', 'alert-stream print-stream --json --count 10',

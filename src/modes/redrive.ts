@@ -139,7 +139,6 @@ export function declare (config: Config, connection: KafkaConnection, host: Pick
 
 export default mode({
   mode: 'redrive',
-  summary: 'Sends dead letters back to their topics, after a fix.',
   about: 'Each record goes back as it was, with the header dead-letter-redriven that counts how often; a second run sends only what was not sent yet. Mind who reads the topic: a record that goes back into alerts-simulated is shown to every community broker again. To have only the archive see it, send to a topic of its own with --dst-topic alerts-redriven and let the ingester read both: ingest --topic alerts-simulated,alerts-redriven. Letters that are left (their value is gone, they came from a file, they died too often) and those that the flags do not ask for stay for another run.',
   examples: [
     'alert-stream redrive --dry-run', 'alert-stream redrive --from-beginning --reason UNKNOWN_SCHEMA --dst-topic alerts-redriven',

@@ -68,7 +68,6 @@ function describe (config: Config): GraphDescription {
 
 export default mode({
   mode: 'serve',
-  summary: 'Serves archived alerts and schemas over HTTP.',
   about: 'GET /v1/alerts/{id} returns the alert as it was in Kafka (framed Avro), as the stored gzip if the client accepts gzip. ' +
     '/v1/schemas/{id} returns the Avro schema, and /v1/health returns OK while the stores respond. ' +
     'If a store does not exist, the server does not start. If one is temporarily unreachable, it starts, and /readyz reports it.',

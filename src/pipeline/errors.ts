@@ -69,15 +69,24 @@ export function declaredErrors (): ReadonlyMap<string, ErrorSpec> {
   return declared
 }
 
-/** One line for a user: code, what, where, hint, and the innermost cause unless the message already contains it. */
+/** One line for a user: `CODE: message (where): root cause. Hint.` The root cause is omitted if the message already contains it. */
 export function formatError (error: unknown): string {
   if (!(error instanceof AlertStreamError)) {
-    return `UNEXPECTED: ${messageOf(error)}. This is a bug in alert-stream: run again with --debug and report it.`
+    return `UNEXPECTED: ${sentences(messageOf(error), 'This is a bug in alert-stream. Run again with --debug and report it.')}`
   }
   const where = error.where === undefined ? '' : ` (${error.where})`
   const root = rootCause(error)
   const because = root === error || error.message.includes(messageOf(root)) ? '' : `: ${messageOf(root)}`
-  return `${error.code}: ${`${error.message}${where}${because}`.replace(/\.+$/, '')}. ${error.hint}`
+  return `${error.code}: ${sentences(`${withoutStop(error.message)}${where}${because}`, error.hint)}`
+}
+
+/** Joins texts into sentences. Each ends with exactly one full stop, question mark or exclamation mark; empty ones are skipped. */
+export function sentences (...texts: ReadonlyArray<string | undefined>): string {
+  return texts.map(text => withoutStop(text ?? '')).filter(text => text !== '').map(text => /[?!]$/.test(text) ? text : `${text}.`).join(' ')
+}
+
+function withoutStop (text: string): string {
+  return text.replace(/[.:;,\s]+$/, '')
 }
 
 /** The message of anything thrown. */

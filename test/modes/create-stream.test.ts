@@ -6,6 +6,7 @@ import { alertFacts, createRegistryClient, parseFrame } from '../../src/avro/ind
 import { completionOf } from '../../src/simulator/completion-mark.ts'
 import { partitionFor } from '../../src/kafka/murmur2.ts'
 import { headerText } from '../../src/kafka/record.ts'
+import { modes } from '../../src/cli/modes.ts'
 import { parseCommandLine } from '../../src/config/parse.ts'
 import createStream from '../../src/modes/create-stream.ts'
 import { silent } from '../../src/pipeline/log.ts'
@@ -152,7 +153,7 @@ await t.test('asked to stop before the load begins, it touches nothing', async t
   const argv = [whole, ...flags, '--create-topic', '--broker', stack.kafka, '--schema-registry-url', stack.registry]
   const { config, positionals } = parseCommandLine(createStream, argv, {})
   const host = {
-    log: silent, stop: AbortSignal.abort(), cacheDir: cache().cacheDir, environment: {}, self: [], cwd: '.', isTerminal: false,
+    log: silent, stop: AbortSignal.abort(), cacheDir: cache().cacheDir, environment: {}, modes, self: [], cwd: '.', isTerminal: false,
     print: async () => {}, progress: () => {}, requestStop: () => {}, expose: async () => undefined
   }
   await t.rejects(createStream.run(config, positionals, host), { code: 'STOPPED', where: whole })

@@ -78,7 +78,7 @@ await t.test('a store of dead letters that cannot be one is refused before anyth
   const both = await runMode(storeArgs(at, '--dead-letter-topic', at.dead))
   t.match(both, { code: 2, stdout: '', stderr: /^USAGE_BAD_VALUE: .*both a topic .* and a store/m })
   const nowhere = await runMode([...storeArgs(at), '--dead-letter-store', '/not/a/url'])
-  t.match(nowhere, { code: 1, stdout: '', stderr: /^STORE_URL_INVALID/m })
+  t.match(nowhere, { code: 2, stdout: '', stderr: /^STORE_URL_INVALID/m })
   t.strictSame(await readdir(at.root).catch(() => []), ['.incoming'])
   t.strictSame(await admin.committed(at.group, at.topic), [undefined])
 })

@@ -137,7 +137,7 @@ await t.test('a store that cannot be one is refused before anything is read', as
   t.notMatch(stderr, /\n\s+at /)
   t.strictSame(await admin.committed(at.group, at.topic), [undefined, undefined])
   const none = await runCli(['ingest', '--broker', kafka])
-  t.equal(none.code, 1)
+  t.equal(none.code, 2)
   t.match(none.stderr, /^STORE_NOT_GIVEN/m)
 })
 

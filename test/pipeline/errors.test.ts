@@ -1,6 +1,7 @@
 import t from 'tap'
 import {
-  AlertStreamError, asError, declaredErrors, defineErrors, errorCode, formatError, messageOf, systemErrorCode
+  AlertStreamError, asError, declaredErrors, defineErrors, errorCode, formatError, messageOf, sentences, systemErrorCode,
+  type ErrorDetails
 } from '../../src/pipeline/errors.ts'
 import '../../src/pipeline/index.ts'
 
@@ -35,6 +36,20 @@ await t.test('formatError prints code, message, place, innermost cause and hint 
   t.equal(formatError(errors.TEST_STORE_DOWN('no: connect ECONNREFUSED', { cause })),
     'TEST_STORE_DOWN: no: connect ECONNREFUSED. Start the store.')
   t.match(formatError(new TypeError('x is undefined')), /^UNEXPECTED: x is undefined\. .*--debug/)
+})
+
+await t.test('joins message, place, cause and hint into sentences without double punctuation', async t => {
+  const from = (what: string, details?: ErrorDetails) => formatError(errors.TEST_STORE_DOWN(what, details))
+  t.equal(from('the server said no.', { where: 'file:///x' }), 'TEST_STORE_DOWN: the server said no (file:///x). Start the store.')
+  t.equal(from('unknown flag --topci', { where: 'ingest', hint: 'Did you mean --topic?' }),
+    'TEST_STORE_DOWN: unknown flag --topci (ingest). Did you mean --topic?')
+  t.equal(from('really?'), 'TEST_STORE_DOWN: really? Start the store.')
+  t.equal(from('cannot read', { cause: new Error('it failed!') }), 'TEST_STORE_DOWN: cannot read: it failed! Start the store.')
+  t.equal(from('cannot read:', { hint: 'Try another file' }), 'TEST_STORE_DOWN: cannot read. Try another file.')
+  t.equal(from('cannot read', { hint: '' }), 'TEST_STORE_DOWN: cannot read.')
+  t.match(formatError(new Error('Boom..')), /^UNEXPECTED: Boom\. This is a bug/)
+  t.equal(sentences('no mode reads X', undefined), 'no mode reads X.')
+  t.equal(sentences('no mode reads X', 'Did you mean Y?'), 'no mode reads X. Did you mean Y?')
 })
 
 await t.test('formatError ends on a cyclic chain of causes', async t => {

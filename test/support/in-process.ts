@@ -1,7 +1,7 @@
 // Runs a mode in the test's process as the program would: parses flags, collects output, turns an error into stderr and an exit code.
 // Only tests of the process itself (signals, logs, kills) need a child process, whose start takes a second of CPU time.
-import { readCommandLine } from '../../src/cli/command-line.ts'
-import { findMode } from '../../src/cli/find-mode.ts'
+import { readCommandLine } from '../../src/program/command-line.ts'
+import { modes } from '../../src/cli/modes.ts'
 import type { Host } from '../../src/program/mode.ts'
 import { AlertStreamError, formatError, silent } from '../../src/pipeline/index.ts'
 import { cache, type CliResult } from './stack.ts'
@@ -21,16 +21,17 @@ export async function runMode (
     expose: async () => undefined,
     cacheDir: cache().cacheDir,
     environment,
+    modes,
     self: [],
     cwd: process.cwd(),
     isTerminal: false
   }
   try {
-    const mode = await findMode(argv[0] ?? '')
-    const line = await readCommandLine(mode, argv.slice(1), environment)
+    const mode = await modes.find(argv[0] ?? '')
+    const line = await readCommandLine(mode, argv.slice(1), environment, modes)
     if (line !== undefined) await mode.run(line.config, line.positionals, host)
     return { code: 0, stdout, stderr: '' }
   } catch (error) {
-    return { code: error instanceof AlertStreamError && error.code.startsWith('USAGE_') ? 2 : 1, stdout, stderr: `${formatError(error)}\n` }
+    return { code: error instanceof AlertStreamError && error.usage ? 2 : 1, stdout, stderr: `${formatError(error)}\n` }
   }
 }
