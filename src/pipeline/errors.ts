@@ -85,6 +85,13 @@ export function asError (error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error))
 }
 
+/** Returns the error as a retryable one if its code is one of `codes`; any other error unchanged. */
+export function asRetryable (error: unknown, codes: ReadonlySet<string>): unknown {
+  if (!(error instanceof AlertStreamError) || error.retryable || !codes.has(error.code)) return error
+  const { code, message, hint, where, cause } = error
+  return new AlertStreamError(code, message, { hint, retryable: true }, { where, cause })
+}
+
 /** The name of a failed system call's error, such as ENOENT; undefined for any other. */
 export function errnoOf (error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined

@@ -1,6 +1,5 @@
-// The archive: alerts as gzipped frames and schemas as JSON text, in two stores, by id. Writes go to the configured layout; reads try it
-// first and then the other one. What is read is what was written: frames are checked by gzip's own CRC and, where the store keeps it, by
-// the CRC32C that was stored with them.
+// The archive: gzipped alert frames and schema texts by id, in two object stores. Writes use the configured layout; reads try that layout first,
+// then the other one. Reads return exactly what was written: frames are verified by gzip's CRC and, if the store keeps it, by their CRC32C.
 import { gzipType } from './conflict.ts'
 import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
@@ -8,24 +7,24 @@ import { inflate, looksLikeGzip } from './gzip.ts'
 import { alertKey, readingOrder, schemaKey, type Layout } from './layouts.ts'
 import { type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 
-export const schemaType = 'application/json'
+const schemaType = 'application/json'
 
 export interface ArchiveOptions {
   readonly alerts: ObjectStore
   readonly schemas: ObjectStore
-  /** The layout that is written and tried first. */
+  /** The layout for writes, and the first one for reads. */
   readonly layout: Layout
 }
 
-/** The part of an archive that readers use. */
+/** The reading side of an archive. */
 export interface ArchiveReader {
-  /** The stored gzip, not inflated. Undefined where there is none; rejects with OBJECT_CORRUPT where it is no gzip. */
+  /** The stored gzip object, not inflated; undefined if the id is not archived. Error: OBJECT_CORRUPT if it is not gzip. */
   getAlertGzip (id: string): Promise<Buffer | undefined>
-  /** The frame exactly as it came from Kafka. Rejects with OBJECT_CORRUPT where the object is damaged. */
+  /** The frame exactly as it was in Kafka; undefined if the id is not archived. Error: OBJECT_CORRUPT if the object is damaged. */
   getAlert (id: string): Promise<Buffer | undefined>
-  /** The schema's text as captured from the registry. */
+  /** The schema text as the registry returned it; undefined if the id is not archived. */
   getSchema (id: number): Promise<string | undefined>
-  /** Resolves when both stores can be used. */
+  /** Resolves if both stores are usable. Errors: STORE_*. */
   check (): Promise<void>
 }
 
@@ -33,9 +32,12 @@ export interface Archive extends ArchiveReader {
   readonly layout: Layout
   readonly alerts: ObjectStore
   readonly schemas: ObjectStore
-  /** `id`: canonical decimal; `gz`: gzip of the frame; `frameCrc32c`: of the frame. Rejects with ARCHIVE_CONFLICT for another frame under this id. */
+  /**
+   * Writes a gzipped frame. `id` is canonical decimal, `frameCrc32c` the checksum of the uncompressed frame.
+   * Errors: ARCHIVE_CONFLICT if the id has another frame; ALERT_ID_INVALID; STORE_*.
+   */
   putAlert (id: string, gz: Buffer, frameCrc32c: number): Promise<PutOutcome>
-  /** `text`: JSON, kept as it is. The same JSON in other white space is 'identical'; anything else under this id is ARCHIVE_CONFLICT. */
+  /** Writes a schema text unchanged. Texts that differ only in white space are identical. Errors: ARCHIVE_CONFLICT, STORE_*. */
   putSchema (id: number, text: string): Promise<PutOutcome>
   close (): Promise<void>
 }
@@ -63,7 +65,7 @@ export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Arc
       return schemas.put(schemaKey(layout, id), body, {
         contentType: schemaType,
         crc32c: crc32c(body),
-        same: existing => compact(existing.toString()) === compact(text)
+        same: existing => withoutWhiteSpace(existing.toString()) === withoutWhiteSpace(text)
       })
     },
 
@@ -77,8 +79,10 @@ export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Arc
       const object = await firstOf(alerts, each => alertKey(each, id))
       if (object === undefined) return undefined
       const frame = inflate(object.body, object.where)
-      if (object.crc32c !== undefined && crc32c(frame) !== object.crc32c) {
-        throw storeErrors.OBJECT_CORRUPT(`the frame has CRC32C ${hex32(crc32c(frame))}, not ${hex32(object.crc32c)} as it was put`, { where: object.where })
+      const actual = crc32c(frame)
+      if (object.crc32c !== undefined && actual !== object.crc32c) {
+        const message = `the frame has CRC32C ${hex32(actual)}, but the object's metadata says ${hex32(object.crc32c)}`
+        throw storeErrors.OBJECT_CORRUPT(message, { where: object.where })
       }
       return frame
     },
@@ -97,7 +101,7 @@ export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Arc
   }
 }
 
-// White space outside of strings goes. Parsing and printing again would round numbers beyond 2^53.
-function compact (text: string): string {
+// Removes white space outside of JSON strings. Parsing and serialising instead would round numbers beyond 2^53.
+function withoutWhiteSpace (text: string): string {
   return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1')
 }

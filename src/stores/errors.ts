@@ -1,7 +1,7 @@
 // Error codes of the archive's stores. Faults of a whole file store (full, denied, gone) are retryable: an operator can put them right while
 // records wait. Those of a bucket are fatal: they are mended elsewhere, and identities and roles are only taken up by a new start. Faults of
 // one object (conflict, bad key, damaged) are neither: trying again changes nothing.
-import { defineErrors } from '../pipeline/errors.ts'
+import { asRetryable, defineErrors } from '../pipeline/errors.ts'
 
 export const storeErrors = defineErrors({
   STORE_URL_INVALID: { hint: 'Give an absolute file URL with three slashes, such as file:///data/alerts, or gs://bucket/prefix.' },
@@ -31,3 +31,11 @@ export const storeErrors = defineErrors({
   SCHEMA_ID_INVALID: { hint: 'A schema id is a whole number from 0 to 4294967295.' },
   OBJECT_CORRUPT: { hint: 'Restore the object from a copy, or remove it and ingest the alert again.' }
 })
+
+/** For a single object these errors are final. For a stream of records they mean that an operator has to repair the store. */
+const repairable = new Set(['STORE_PATH_BLOCKED', 'STORE_NO_LINKS', 'STORE_CLOSED'])
+
+/** Makes store errors that say nothing about the record retryable, so that no record is dead-lettered for them. */
+export function retryableStoreError (error: unknown): unknown {
+  return asRetryable(error, repairable)
+}

@@ -1,8 +1,7 @@
 // The archive and the stores below it.
-export { createArchive, schemaType, type Archive,   } from './archive.ts'
+export { createArchive, type Archive } from './archive.ts'
 export { gzipType } from './conflict.ts'
 export { crc32c, crc32cKind, hex32 } from './crc32c.ts'
-export { createDeduplicator, dedupeKey, type Deduplicator } from './dedupe.ts'
 export { storeErrors } from './errors.ts'
 export { openFileStore,  } from './file-store.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { registryErrors } from '../../src/avro/errors.ts'
-import { patientLookup } from '../../src/ingest/unknown-schemas.ts'
+import { patientLookup } from '../../src/ingest/schema-lookup.ts'
 
 /** A registry that has the ids of `known`, and counts what it is asked. */
 function registry (known = new Set<number>()) {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createDeduplicator, dedupeKey } from '../../src/stores/dedupe.ts'
+import { createDeduplicator, dedupeKey } from '../../src/stores/deduplicator.ts'
 
 function gate () {
   let open!: () => void
