@@ -39,8 +39,10 @@ export interface Run {
    * `done` rejects with the reason (default GRAPH_ABORTED).
    */
   abort (reason?: Error): Promise<void>
-  /** Every node's figures, in the order of declaration, dead letters last. */
+  /** Stats of every node, in the order of declaration, dead letters last. */
   meters (): NodeStats[]
+  /** Stats of one node by name, such as `dead-letters`; undefined if the graph has no such node. */
+  nodeStats (name: string): NodeStats | undefined
   /** Every node's latencies, in seconds, in the same order. */
   latencies (): { readonly node: string, readonly histogram: HistogramSnapshot }[]
   /** Every source's credits; none before it is pulled. */

@@ -206,6 +206,18 @@ await t.test('meters name every node in order, dead letters last', async t => {
   t.same(run.meters().map(({ node, in: entered, out }) => [node, entered, out]), [['source', 3, 3], ['sink', 3, 3], ['dead-letters', 0, 0]])
 })
 
+await t.test('nodeStats gives the stats of one node by name, the dead letters included', async t => {
+  const builder = createGraph('test', { deadLetters: { kind: 'bin', async write () {} } })
+  builder.source('source', new Numbers(3))
+    .step('check', n => { if (n === 1) throw testErrors.TEST_BAD_RECORD('bad'); return n })
+    .to('sink', new RecordingSink<number>())
+  const run = builder.build().run()
+  await run.done
+  t.match(run.nodeStats('dead-letters'), { node: 'dead-letters', in: 1, out: 1 })
+  t.match(run.nodeStats('check'), { node: 'check', in: 3, out: 2, deadLettered: 1 })
+  t.equal(run.nodeStats('other'), undefined)
+})
+
 await t.test('a thousand records waiting for their next try warn of no leak', async t => {
   const warnings: Error[] = []
   const onWarning = (warning: Error): void => { warnings.push(warning) }
