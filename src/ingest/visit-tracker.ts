@@ -75,7 +75,7 @@ export class VisitTracker {
 
   /** Call when a record has been read. */
   pulled (timestamp: number, now: number): void {
-    if (this.#liveFrom === Infinity && now - timestamp <= this.#liveMs) this.#liveFrom = timestamp
+    if (this.#liveFrom === Infinity && Math.abs(now - timestamp) <= this.#liveMs) this.#liveFrom = timestamp
     const visit = this.#visitFor(timestamp)
     visit.pulled++
     visit.activeAt = now

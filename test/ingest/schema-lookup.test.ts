@@ -1,81 +1,87 @@
 import t from 'tap'
 import { registryErrors } from '../../src/avro/errors.ts'
-import { patientLookup } from '../../src/ingest/schema-lookup.ts'
+import { schemaLookup } from '../../src/ingest/schema-lookup.ts'
 
-/** A registry that has the ids of `known`, and counts what it is asked. */
-function registry (known = new Set<number>()) {
-  const asked: number[] = []
+/** A registry with the schemas of `ids`, which records the requests. `onRequest` may add ids. */
+function registryDouble (onRequest: (id: number, ids: Set<number>, requests: readonly number[]) => void = () => {}) {
+  const ids = new Set<number>()
+  const requests: number[] = []
   return {
-    known,
-    asked,
+    ids,
+    requests,
+    requestsFor: (id: number): number => requests.filter(each => each === id).length,
     url: 'http://registry',
     schemaById: async (id: number) => {
-      asked.push(id)
-      if (!known.has(id)) throw registryErrors.UNKNOWN_SCHEMA(`no ${id}`)
+      onRequest(id, ids, requests)
+      requests.push(id)
+      if (!ids.has(id)) throw registryErrors.UNKNOWN_SCHEMA(`no ${id}`)
       return `schema ${id}`
     }
   }
 }
 
-await t.test('an id that comes while it is looked for again is found; the wait is told once', async t => {
-  const parts = registry()
-  const told: unknown[] = []
-  const log = { debug () {}, info () {}, warn: (facts: unknown) => { told.push(facts) }, error () {} }
-  const lookUp = patientLookup({ ...parts, schemaById: async id => { if (parts.asked.length === 3) parts.known.add(id); return parts.schemaById(id) } }, { pauseMs: 1, patienceMs: 60_000, log })
+await t.test('finds a schema that is registered during the wait, and logs the wait once', async t => {
+  const registry = registryDouble((id, ids, requests) => { if (requests.length === 3) ids.add(id) })
+  const logged: unknown[] = []
+  const log = { debug () {}, info () {}, warn: (fields: unknown) => { logged.push(fields) }, error () {} }
+  const lookUp = schemaLookup(registry, { pollMs: 1, waitMs: 60_000, log })
   t.equal(await lookUp(7), 'schema 7')
-  t.equal(parts.asked.length, 4)
-  t.match(told, [{ schemaId: 7 }])
-  t.equal(told.length, 1)
+  t.equal(registry.requests.length, 4)
+  t.match(logged, [{ schemaId: 7 }])
+  t.equal(logged.length, 1)
 })
 
-await t.test('an id that never comes is waited for once; its records then fail without asking, until the belief is over; then one look each time', async t => {
-  const parts = registry()
-  // Long enough that a machine that is busy does not lose all of it between two lines.
-  const lookUp = patientLookup(parts, { pauseMs: 5, patienceMs: 500, believeMs: 600_000 })
+await t.test('waits once for an id that never comes; then its records fail without a request', async t => {
+  const registry = registryDouble()
+  // Long enough that a busy machine does not use it up between two lines.
+  const lookUp = schemaLookup(registry, { pollMs: 5, waitMs: 500, unknownForMs: 600_000 })
   await t.rejects(lookUp(7), { code: 'UNKNOWN_SCHEMA', retryable: false })
-  const first = parts.asked.length
-  t.ok(first >= 2, `${first} looks`)
+  const first = registry.requests.length
+  t.ok(first >= 2, `${first} requests`)
   for (let record = 0; record < 10_000; record++) await lookUp(7).catch(() => {})
-  t.equal(parts.asked.length, first)
-
-  const brief = patientLookup(parts, { pauseMs: 5, patienceMs: 20, believeMs: 0 })
-  await t.rejects(brief(8), { code: 'UNKNOWN_SCHEMA' })
-  const before = parts.asked.length
-  await t.rejects(brief(8), { code: 'UNKNOWN_SCHEMA' })
-  t.equal(parts.asked.length, before + 1, 'no second wait')
-  parts.known.add(8)
-  t.equal(await brief(8), 'schema 8')
-  t.equal(parts.asked.length, before + 2)
+  t.equal(registry.requests.length, first)
 })
 
-await t.test('garbage with ever new ids is waited for a few times and then not at all; an id that came restores the patience', async t => {
-  const parts = registry()
-  const lookUp = patientLookup(parts, { pauseMs: 1, patienceMs: 400 })
-  const looks: number[] = []
-  for (let id = 1; id <= 5; id++) {
-    const before = parts.asked.length
-    await lookUp(id).catch(() => {})
-    looks.push(parts.asked.length - before)
-  }
-  t.ok(looks[0]! > 1 && looks[1]! > 1, String(looks))
-  t.strictSame(looks.slice(2), [1, 1, 1], '400 ms, 200 ms, then none')
-  const again = patientLookup({ ...parts, schemaById: async id => { if (id === 102 && parts.asked.filter(each => each === 102).length === 2) parts.known.add(102); return parts.schemaById(id) } }, { pauseMs: 1, patienceMs: 400 })
-  await again(101).catch(() => {})
-  await again(102)
-  await again(103).catch(() => {})
-  await again(104).catch(() => {})
-  t.ok(parts.asked.filter(each => each === 103).length > 1)
-  t.ok(parts.asked.filter(each => each === 104).length > 1, 'as from the beginning')
+await t.test('asks again, once and without a wait, when an unknown id has expired', async t => {
+  const registry = registryDouble()
+  const lookUp = schemaLookup(registry, { pollMs: 5, waitMs: 20, unknownForMs: 0 })
+  await t.rejects(lookUp(8), { code: 'UNKNOWN_SCHEMA' })
+  const before = registry.requests.length
+  await t.rejects(lookUp(8), { code: 'UNKNOWN_SCHEMA' })
+  t.equal(registry.requests.length, before + 1)
+  registry.ids.add(8)
+  t.equal(await lookUp(8), 'schema 8')
+  t.equal(registry.requests.length, before + 2)
 })
 
-await t.test('with no patience an unknown id fails at the first look; other errors pass at once and are not remembered', async t => {
-  const parts = registry()
-  const lookUp = patientLookup(parts, { patienceMs: 0 })
-  await t.rejects(lookUp(1), { code: 'UNKNOWN_SCHEMA' })
-  t.equal(parts.asked.length, 1)
+await t.test('waits less for each further unknown id, until a schema is found', async t => {
+  const registry = registryDouble((id, ids) => { if (id === 102 && registry.requestsFor(102) === 2) ids.add(102) })
+  const lookUp = schemaLookup(registry, { pollMs: 1, waitMs: 400 })
+  for (let id = 1; id <= 5; id++) await lookUp(id).catch(() => {})
+  const requests = [1, 2, 3, 4, 5].map(registry.requestsFor)
+  t.ok(requests[0]! > 1 && requests[1]! > 1, String(requests))
+  t.strictSame(requests.slice(2), [1, 1, 1], 'waits of 400 ms and 200 ms, then none')
+
+  const other = schemaLookup(registry, { pollMs: 1, waitMs: 400 })
+  await other(101).catch(() => {})
+  await other(102)
+  await other(103).catch(() => {})
+  await other(104).catch(() => {})
+  t.ok(registry.requestsFor(103) > 1)
+  t.ok(registry.requestsFor(104) > 1, 'the full wait again')
+})
+
+await t.test('without a wait, an unknown id fails at the first request', async t => {
+  const registry = registryDouble()
+  await t.rejects(schemaLookup(registry, { waitMs: 0 })(1), { code: 'UNKNOWN_SCHEMA' })
+  t.equal(registry.requests.length, 1)
+})
+
+await t.test('passes on other errors at once and does not remember them', async t => {
   let down = true
-  const broken = patientLookup({ ...parts, schemaById: async () => { if (down) throw registryErrors.REGISTRY_UNAVAILABLE('down'); return 'text' } }, {})
-  await t.rejects(broken(1), { code: 'REGISTRY_UNAVAILABLE', retryable: true })
+  const schemaById = async (): Promise<string> => { if (down) throw registryErrors.REGISTRY_UNAVAILABLE('down'); return 'text' }
+  const lookUp = schemaLookup({ url: 'http://registry', schemaById })
+  await t.rejects(lookUp(1), { code: 'REGISTRY_UNAVAILABLE', retryable: true })
   down = false
-  t.equal(await broken(1), 'text')
+  t.equal(await lookUp(1), 'text')
 })

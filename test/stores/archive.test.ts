@@ -12,13 +12,16 @@ import { type ObjectStore } from '../../src/stores/object-store.ts'
 
 const id = '170028518906855444'
 const frame = Buffer.concat([Buffer.from([0, 0, 0, 4, 76]), randomBytes(20_000), Buffer.alloc(60_000)])
-const schema = '{\n  "type": "record", "name": "alert", "doc": "kept  as it is",\n  "fields": [{"name": "x", "type": "long", "default": 9007199254740993}]\n}'
+const schema = `{
+  "type": "record", "name": "alert", "doc": "kept  as it is",
+  "fields": [{"name": "x", "type": "long", "default": 9007199254740993}]
+}`
 
 async function open (root: string, layout: Layout) {
   return createArchive({ alerts: await openFileStore(join(root, 'alerts')), schemas: await openFileStore(join(root, 'schemas')), layout })
 }
 
-await t.test('an archive gives back exactly what was put, in either layout', async t => {
+await t.test('returns exactly what was put, in either layout', async t => {
   for (const layout of layouts) {
     const archive = await open(t.testdir(), layout)
     const gz = await gzipFrame(frame)
@@ -35,18 +38,19 @@ await t.test('an archive gives back exactly what was put, in either layout', asy
   }
 })
 
-await t.test('the objects have the names of their layout and Python gunzips them to the frame', async t => {
+await t.test('names objects by layout, and Python decompresses them to the frame', async t => {
   const names = { v1: `alert_archive/v1/alerts/${id}.avro.gz`, v2: `v2/alerts/170028/${id}.avro.gz` }
   for (const layout of layouts) {
     const root = t.testdir()
     const archive = await open(root, layout)
     await archive.putAlert(id, await gzipFrame(frame), crc32c(frame))
-    const python = spawnSync('python3', ['-c', 'import gzip,sys; sys.stdout.buffer.write(gzip.open(sys.argv[1]).read())', join(root, 'alerts', names[layout])], { maxBuffer: 1e8 })
+    const program = 'import gzip,sys; sys.stdout.buffer.write(gzip.open(sys.argv[1]).read())'
+    const python = spawnSync('python3', ['-c', program, join(root, 'alerts', names[layout])], { maxBuffer: 1e8 })
     t.ok(frame.equals(python.stdout), python.stderr.toString())
   }
 })
 
-await t.test('each layout is readable whichever is configured, and the configured one comes first', async t => {
+await t.test('reads both layouts, the configured one first', async t => {
   const root = t.testdir()
   const v1 = await open(root, 'v1')
   const v2 = await open(root, 'v2')
@@ -62,7 +66,7 @@ await t.test('each layout is readable whichever is configured, and the configure
   t.ok((await v2.getAlert('1'))?.equals(other))
 })
 
-await t.test('another alert or schema under an id is a conflict, white space in a schema is not', async t => {
+await t.test('another alert or schema under an id is a conflict; different white space in a schema is not', async t => {
   const archive = await open(t.testdir(), 'v2')
   await archive.putAlert('1', await gzipFrame(frame), crc32c(frame))
   const other = Buffer.from('other')
@@ -70,13 +74,13 @@ await t.test('another alert or schema under an id is a conflict, white space in 
   await archive.putSchema(1, schema)
   t.equal(await archive.putSchema(1, schema), 'identical')
   t.equal(await archive.putSchema(1, schema.replace(/\n */g, '')), 'identical')
-  t.equal(await archive.getSchema(1), schema, 'the first text stays')
+  t.equal(await archive.getSchema(1), schema, 'the first text is kept')
   for (const text of [schema.replace('kept  as', 'kept as'), schema.replace('993', '992'), '"long"']) {
     await t.rejects(archive.putSchema(1, text), { code: 'ARCHIVE_CONFLICT' })
   }
 })
 
-await t.test('a damaged object is an error that names it', async t => {
+await t.test('a damaged object is OBJECT_CORRUPT, naming the object', async t => {
   const root = t.testdir()
   const archive = await open(root, 'v2')
   const gz = await gzipFrame(frame)
@@ -87,7 +91,7 @@ await t.test('a damaged object is an error that names it', async t => {
   await t.rejects(archive.getAlertGzip('1'), { code: 'OBJECT_CORRUPT' })
 })
 
-await t.test('where the store keeps the checksum, a frame that differs is an error', async t => {
+await t.test('a frame that does not match the stored checksum is OBJECT_CORRUPT', async t => {
   const archive = await open(t.testdir(), 'v2')
   await archive.putAlert('1', await gzipFrame(frame), crc32c(frame))
   const alerts: ObjectStore = {

@@ -1,79 +1,69 @@
 import t from 'tap'
-import { createDeduplicator, dedupeKey } from '../../src/stores/deduplicator.ts'
+import { Deduplicator } from '../../src/stores/deduplicator.ts'
 
-function gate () {
-  let open!: () => void
-  let fail!: (error: Error) => void
-  const passed = new Promise<void>((resolve, reject) => {
-    open = resolve
-    fail = reject
-  })
-  return { open, fail, passed }
-}
-
-await t.test('a second copy is not written', async t => {
-  const once = createDeduplicator({ max: 10 })
+await t.test('does not write the same alert twice', async t => {
+  const recent = new Deduplicator(10)
   let writes = 0
   const write = async () => { writes++; return 'written' }
-  t.equal(await once.once('a', write), 'written')
-  t.equal(await once.once('a', write), 'duplicate')
-  t.equal(await once.once('b', write), 'written')
+  t.equal(await recent.once('a', 1, write), 'written')
+  t.equal(await recent.once('a', 1, write), 'duplicate')
+  t.equal(await recent.once('b', 1, write), 'written')
   t.equal(writes, 2)
 })
 
-await t.test('concurrent copies wait for the one write', async t => {
-  const once = createDeduplicator({ max: 10 })
-  const { open, passed } = gate()
+await t.test('writes other content under the same id', async t => {
+  const recent = new Deduplicator(10)
+  const write = async () => 'written'
+  for (const [id, crc32c] of [['1', 23], ['1', 24], ['12', 3]] as const) t.equal(await recent.once(id, crc32c, write), 'written', `${id} ${crc32c}`)
+})
+
+await t.test('concurrent copies wait for the write of the first one', async t => {
+  const recent = new Deduplicator(10)
+  const { promise, resolve } = Promise.withResolvers<string>()
   let writes = 0
-  const write = async () => { writes++; await passed; return 'written' }
-  const all = [1, 2, 3].map(() => once.once('a', write))
+  let settled = 0
+  const all = [1, 2, 3].map(() => recent.once('a', 1, () => { writes++; return promise }).finally(() => { settled++ }))
   await new Promise(setImmediate)
-  t.equal(once.size, 0, 'not remembered before it is durable')
-  open()
+  t.equal(settled, 0)
+  resolve('written')
   t.same(await Promise.all(all), ['written', 'duplicate', 'duplicate'])
   t.equal(writes, 1)
 })
 
-await t.test('a failure is not remembered and those who waited try themselves, one at a time', async t => {
-  const once = createDeduplicator({ max: 10 })
-  const { fail, passed } = gate()
+await t.test('after a failed write, the waiting calls write one at a time', async t => {
+  const recent = new Deduplicator(10)
+  const first = Promise.withResolvers<never>()
   let writes = 0
-  let atOnce = 0
-  let most = 0
+  let concurrent = 0
+  let maxConcurrent = 0
   const write = async () => {
-    most = Math.max(most, ++atOnce)
+    maxConcurrent = Math.max(maxConcurrent, ++concurrent)
     try {
-      if (++writes === 1) await passed
+      if (++writes === 1) await first.promise
       await new Promise(setImmediate)
       return writes
     } finally {
-      atOnce--
+      concurrent--
     }
   }
-  const all = [1, 2, 3].map(() => once.once('a', write))
-  fail(new Error('disk'))
-  const [first, second, third] = await Promise.allSettled(all)
-  t.match(first, { status: 'rejected', reason: { message: 'disk' } })
-  t.same([second, third], [{ status: 'fulfilled', value: 2 }, { status: 'fulfilled', value: 'duplicate' }])
+  const all = [1, 2, 3].map(() => recent.once('a', 1, write))
+  first.reject(new Error('disk'))
+  const outcomes = await Promise.allSettled(all)
+  t.match(outcomes[0], { status: 'rejected', reason: { message: 'disk' } })
+  t.same(outcomes.slice(1), [{ status: 'fulfilled', value: 2 }, { status: 'fulfilled', value: 'duplicate' }])
   t.equal(writes, 2)
-  t.equal(most, 1)
+  t.equal(maxConcurrent, 1)
 })
 
-await t.test('a write that throws at once is a rejection', async t => {
-  const once = createDeduplicator({ max: 10 })
-  await t.rejects(once.once('a', () => { throw new Error('now') }), { message: 'now' })
-  t.equal(await once.once('a', async () => 1), 1)
+await t.test('rejects if the write throws synchronously, and does not remember the alert', async t => {
+  const recent = new Deduplicator(10)
+  await t.rejects(recent.once('a', 1, () => { throw new Error('now') }), { message: 'now' })
+  t.equal(await recent.once('a', 1, async () => 1), 1)
 })
 
-await t.test('it never remembers more than its bound', async t => {
-  const once = createDeduplicator({ max: 3 })
-  for (let i = 0; i < 100; i++) await once.once(dedupeKey(String(i), i), async () => i)
-  t.equal(once.size, 3)
-  t.equal(await once.once(dedupeKey('99', 99), async () => 0), 'duplicate')
-  t.equal(await once.once(dedupeKey('0', 0), async () => 'again'), 'again')
-})
-
-await t.test('other content under the same id has another key', async t => {
-  t.not(dedupeKey('1', 23), dedupeKey('1', 24))
-  t.not(dedupeKey('12', 3), dedupeKey('1', 23))
+await t.test('forgets the least recently seen alerts beyond its maximum', async t => {
+  const recent = new Deduplicator(3)
+  for (let i = 0; i < 100; i++) await recent.once(String(i), i, async () => i)
+  for (const i of [97, 98, 99]) t.equal(await recent.once(String(i), i, async () => 'again'), 'duplicate')
+  t.equal(await recent.once('96', 96, async () => 'again'), 'again')
 })
