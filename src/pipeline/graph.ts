@@ -137,7 +137,7 @@ export class GraphBuilder {
     const worked = (options: StepOptions = {}): { input: string, concurrency: number, retry: RetryPolicy } =>
       ({ input, concurrency: options.concurrency ?? 1, retry: options.retry ?? this.#retry })
     const step = <U>(emits: 'map' | 'filter' | 'split', name: string, call: unknown, options: StepOptions = {}): Port<U> =>
-      this.#add({ type: 'step', name, emits, call: call as StepCall, kind: options.kind, detail: options.detail, ...worked(options) })
+      this.#add({ type: 'step', name, emits, call: call as StepCall, kind: options.kind, detail: options.detail, writes: options.writes, ...worked(options) })
     const port: Port<T> = {
       node: input,
       step: (name, call, options) => step('map', name, call, options),

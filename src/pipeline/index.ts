@@ -1,6 +1,6 @@
 // The reactive pipeline library: declare a graph of sources, flows and sinks, describe it, run it, test it.
 
-export { counts, render, type GraphDescription,   } from './describe.ts'
+export { render, type GraphDescription } from './describe.ts'
 export { Envelope,  } from './envelope.ts'
 export { AlertStreamError, asError, declaredErrors, defineErrors, formatError, messageOf } from './errors.ts'
 export { createGraph, defaultCredits, Graph, GraphBuilder,  type Port,  } from './graph.ts'

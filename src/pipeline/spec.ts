@@ -31,6 +31,18 @@ export interface StepOptions {
   /** Shown in descriptions. */
   readonly kind?: string
   readonly detail?: string
+  /** A store that the step writes to as a side effect. Descriptions show it as a node of its own. */
+  readonly writes?: SideEffect | undefined
+}
+
+/** What a step writes to besides its output. Several steps may name the same target. */
+export interface SideEffect {
+  /** Node name in descriptions. It must differ from the graph's other nodes. */
+  readonly name: string
+  /** What it is: `object store`. */
+  readonly kind: string
+  /** Where it is: a URL, a path. Never a secret. */
+  readonly detail?: string | undefined
 }
 
 export type StepCall = (value: unknown, context: RecordContext) => unknown
@@ -45,7 +57,8 @@ interface Worked extends Common {
 export interface SourceSpec extends Common { readonly type: 'source', readonly part: Source<unknown>, readonly credits: CreditLimits }
 /** `map`: one out; `filter`: the same or none; `split`: any number, the parent settles when all have. */
 export interface StepSpec extends Worked {
-  readonly type: 'step', readonly emits: 'map' | 'filter' | 'split', readonly call: StepCall, readonly kind?: string | undefined, readonly detail?: string | undefined
+  readonly type: 'step', readonly emits: 'map' | 'filter' | 'split', readonly call: StepCall
+  readonly kind?: string | undefined, readonly detail?: string | undefined, readonly writes?: SideEffect | undefined
 }
 interface BatchSpec extends Common { readonly type: 'batch', readonly input: string, readonly limits: BatchLimits }
 export interface FlowSpec extends Common {
@@ -93,6 +106,11 @@ export function validate (graph: GraphSpec): void {
     if (!isSink(node) && !used.has(node.name)) fail(`nothing reads from node '${node.name}': lead it to a sink`)
     if ('concurrency' in node && !(node.concurrency >= 1)) fail(`node '${node.name}' has concurrency ${node.concurrency}`)
     if ('retry' in node && !(node.retry.attempts >= 1)) fail(`node '${node.name}' has ${node.retry.attempts} attempts`)
+    if (node.type === 'step' && node.writes !== undefined) {
+      const { name } = node.writes
+      if (!/^[a-z][a-z0-9-]*$/.test(name)) fail(`node name '${name}' is not lower-case words joined by hyphens`)
+      if (names.has(name)) fail(`step '${node.name}' writes to '${name}', which is also the name of a node`)
+    }
     if (node.type === 'merge' && node.inputs.length === 0) fail(`merge '${node.name}' has no inputs`)
     if ('limits' in node) {
       const { count, bytes = 1, ms = 0 } = node.limits

@@ -41,6 +41,14 @@ await t.test('mis-wiring is an error that names the node', async t => {
   refuses(t, builder => { builder.source('numbers', source()).to('sink', sink()); builder.merge('nothing').to('other', sink()) }, "merge 'nothing' has no inputs")
 })
 
+await t.test('a step cannot declare a side effect under the name of a node', async t => {
+  const step = (name: string) => (builder: GraphBuilder) => {
+    builder.source('numbers', source()).step('capture', n => n, { writes: { name, kind: 'object store' } }).to('sink', sink())
+  }
+  refuses(t, step('sink'), "step 'capture' writes to 'sink', which is also the name of a node")
+  refuses(t, step('Not Good'), /'Not Good'/)
+})
+
 await t.test('the dead letters share the nodes\' name space', async t => {
   const builder = createGraph('g', { deadLetters: new RecordingDeadLetters(), deadLettersName: 'numbers' })
   builder.source('numbers', source()).to('sink', sink())
