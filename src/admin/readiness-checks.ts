@@ -1,7 +1,7 @@
 // The checks of /readyz that several modes need: brokers, a schema registry, the archive's stores. Each asks its server anew, impatiently.
-import { createRegistryClient } from '../avro/index.ts'
+import { createRegistryClient } from '../avro/registry.ts'
 import type { KafkaAdmin } from '../kafka/admin.ts'
-import type { Archive } from '../stores/index.ts'
+import type { Archive } from '../stores/archive.ts'
 import { checkLimitMs, type Check, type Checks } from './readiness.ts'
 
 /** Whether brokers answer and let this user look at the topics; whether these exist is not asked. `admin`: one that hurries. */

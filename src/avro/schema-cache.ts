@@ -5,8 +5,8 @@ import { LRUCache } from 'lru-cache'
 const MAX_SCHEMAS = 512
 
 /**
- * Returns a function that loads each schema id once and gives a cached value synchronously. Concurrent callers share one load. A failed load
- * rejects for all of them and is not remembered. The least recently used ids are forgotten.
+ * Returns a function that loads each schema id once and returns cached values synchronously. Concurrent callers share one load. A failed
+ * load rejects for all of them and is not remembered. The least recently used ids are forgotten.
  */
 export function schemaCache<V extends object> (load: (id: number) => Promise<V>): (id: number) => V | Promise<V> {
   // A load goes on if its id is evicted meanwhile: its callers still wait for it.

@@ -29,7 +29,8 @@ export function ingestFamilies ({ topics, source, stats, stores, visits, lags }:
     single('alert_stream_alert_age_seconds', () => visits.ages.read()),
     family('alert_stream_visits_total', () => visits.topics.map(({ topic, visits: value }) => ({ labels: { topic }, value }))),
     family('alert_stream_visit_alerts', () => visits.topics.map(({ topic, alerts: value }) => ({ labels: { topic }, value }))),
-    family('alert_stream_visit_duration_seconds', () => visits.topics.map(({ topic, durations }) => ({ labels: { topic }, value: durations.read() }))),
+    family('alert_stream_visit_duration_seconds', () =>
+      visits.topics.map(({ topic, durations }) => ({ labels: { topic }, value: durations.read() }))),
     family('alert_stream_visit_overruns_total', () => visits.topics.map(({ topic, overruns: value }) => ({ labels: { topic }, value }))),
     storeFamily(stores)
   ]
@@ -37,8 +38,8 @@ export function ingestFamilies ({ topics, source, stats, stores, visits, lags }:
 
 function groupFamilies (source: Pick<KafkaGroupSource, 'stats'>, topics: readonly string[]): Family[] {
   return [
-    family('alert_stream_kafka_settled_offset', () =>
-      source.stats().partitions.map(({ topic, partition, settled }) => ({ labels: partitionLabels(topic, partition), value: Number(settled) }))),
+    family('alert_stream_kafka_settled_offset', () => source.stats().partitions.map(({ topic, partition, settled }) =>
+      ({ labels: partitionLabels(topic, partition), value: Number(settled) }))),
     family('alert_stream_kafka_committed_offset', () => source.stats().partitions.flatMap(({ topic, partition, committed }) =>
       committed === undefined ? [] : [{ labels: partitionLabels(topic, partition), value: Number(committed) }])),
     single('alert_stream_kafka_commit_age_seconds', () => source.stats().commitAgeMs / 1000),
@@ -55,7 +56,8 @@ function groupFamilies (source: Pick<KafkaGroupSource, 'stats'>, topics: readonl
     // Every assigned partition has a series from the start: Prometheus sees no increase in a series that begins above 0.
     family('alert_stream_kafka_lost_records_total', () => {
       const { partitions, lost } = source.stats()
-      const intact = partitions.filter(assigned => !lost.some(({ topic, partition }) => topic === assigned.topic && partition === assigned.partition))
+      const intact = partitions.filter(assigned =>
+        !lost.some(({ topic, partition }) => topic === assigned.topic && partition === assigned.partition))
       return [...intact.map(assigned => ({ ...assigned, records: 0 })), ...lost]
         .map(({ topic, partition, records }) => ({ labels: partitionLabels(topic, partition), value: records }))
     })

@@ -68,7 +68,8 @@ export function schemaLookup (
           throw error
         }
         if (attempt === 1) {
-          log.warn({ schemaId, registry: registry.url, ms: Math.round(wait) }, 'schema not found in the registry: retrying, since the registry may still be loading')
+          const message = 'schema not found in the registry: retrying, since the registry may still be loading'
+          log.warn({ schemaId, registry: registry.url, ms: Math.round(wait) }, message)
         }
         await sleep(Math.min(pollMs, left))
       }

@@ -2,7 +2,7 @@
 // its record is durable in the archive or in the dead letters, so no crash loses an alert. Redelivered alerts are found to be archived.
 import type { AdminServer } from '../admin/status.ts'
 import { createRegistryClient } from '../avro/registry.ts'
-import { parseFrame } from '../avro/wire-format.ts'
+import { parseFrame, type Frame } from '../avro/wire-format.ts'
 import { adminFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { ingestMonitor } from '../ingest/monitor.ts'
@@ -28,10 +28,13 @@ const ingestFlags = flags({
     type: 'list', default: ['alerts-simulated'], aliases: ['kafka-topic', 'kafka-topics'], placeholder: 'TOPIC,...',
     description: 'Topics to archive. May be given more than once.'
   },
-  group: { type: 'text', default: 'alertdb-ingester', aliases: ['kafka-group'], description: 'Consumer group; offsets are committed to it.' },
+  group: {
+    type: 'text', default: 'alertdb-ingester', aliases: ['kafka-group'],
+    description: 'Consumer group; offsets are committed to it.'
+  },
   'group-instance-id': {
     type: 'text', placeholder: 'ID',
-    description: 'Static membership id: unique in the group and the same after a restart (the pod name in a StatefulSet, not in a Deployment). ' +
+    description: 'Static membership id: unique in the group, kept across restarts (the pod name in a StatefulSet, not in a Deployment). ' +
       'A restart within the session timeout then causes no rebalance. Without it, a process that stops hands its partitions over at once.'
   },
   'session-timeout-seconds': {
@@ -40,22 +43,28 @@ const ingestFlags = flags({
       'Brokers allow 6 to 1800 s unless configured otherwise. With --group-instance-id, use more than a restart takes.'
   },
   'auto-offset-reset': {
-    type: 'choice', choices: ['earliest', 'latest'], default: 'earliest', description: 'Start offset of partitions for which the group has committed none.'
+    type: 'choice', choices: ['earliest', 'latest'], default: 'earliest',
+    description: 'Start offset of partitions for which the group has committed none.'
   },
   'wait-for-topic': { type: 'switch', description: 'Wait for missing topics instead of failing.' },
   'commit-interval': {
-    type: 'integer', min: 1, default: 100, description: 'Number of settled alerts after which offsets are committed; they are also committed every second.'
+    type: 'integer', min: 1, default: 100,
+    description: 'Number of settled alerts after which offsets are committed; they are also committed every second.'
   },
-  'batch-size': { type: 'integer', min: 1, max: 1000, default: 20, description: 'Maximum number of alerts compressed and written concurrently.' },
+  'batch-size': { type: 'integer', min: 1, max: 1000, default: 20, description: 'Maximum number of alerts archived concurrently.' },
   limit: { type: 'integer', min: -1, default: -1, description: 'Maximum number of records to process; -1 means no limit.' },
   'gzip-level': {
-    type: 'integer', min: 1, max: 9, default: 6, description: 'Compression level of the objects; 1 is about twice as fast as 6 and a few per cent larger.'
+    type: 'integer', min: 1, max: 9, default: 6,
+    description: 'Compression level of the objects, from 1 (fastest) to 9 (smallest).'
   },
   'gzip-threads': {
     type: 'integer', min: 1, max: 64, default: 4,
     description: 'Maximum number of alerts compressed concurrently, in the thread pool that also serves file I/O.'
   },
-  'max-in-flight-mib': { type: 'integer', min: 1, default: 16, description: 'Memory for unsettled alerts, MiB of message bytes; at this limit reading pauses.' },
+  'max-in-flight-mib': {
+    type: 'integer', min: 1, default: 16,
+    description: 'Memory for unsettled alerts, in MiB of message bytes; reading pauses at this limit.'
+  },
   'visit-gap': {
     type: 'number', min: 0.1, default: 5, placeholder: 'SECONDS',
     description: 'Gap between Kafka timestamps that separates two visits. Each visit is summarised in one log line.'
@@ -63,7 +72,8 @@ const ingestFlags = flags({
   ...registryFlags,
   'unknown-schema-seconds': {
     type: 'number', min: 0, max: 60, default: defaultUnknownSchemaWaitMs / 1000,
-    description: 'Time to wait for a schema id that the registry does not have, since the registry may still be loading. Then its records go to the dead letters.'
+    description: 'Time to wait for a schema id that the registry does not have, since the registry may still be loading. ' +
+      'After it, records with that id go to the dead letters.'
   },
   ...storeFlags,
   ...deadLetterFlags,
@@ -71,19 +81,17 @@ const ingestFlags = flags({
 })
 type Config = ConfigOf<typeof ingestFlags>
 
-/** A Kafka value split into its parts. */
-interface FramedAlert {
+interface FramedAlert extends Frame {
+  /** The Kafka value: header and datum. */
   readonly frame: Buffer
-  readonly schemaId: number
-  readonly datum: Buffer
 }
 
 /**
- * The graph of an ingester and the parts that its monitor reads. Nothing is opened before the graph runs; `archive` is called by its nodes only.
- * @param storeUrl of the alerts, for the description
+ * The graph of an ingester, and the parts of it that the monitor reads. Opens nothing: only the nodes of the running graph call `archive`.
+ * @param urls of the two stores, for the description
  */
 export function declare (
-  config: Config, connection: KafkaConnection, archive: () => Archive, storeUrl: string,
+  config: Config, connection: KafkaConnection, archive: () => Archive, urls: { readonly alerts: string, readonly schemas: string },
   { log, environment }: Pick<Host, 'log' | 'environment'> = { log: silent, environment: {} }, stores?: StoreStats
 ) {
   const source = kafkaGroupSource({
@@ -100,7 +108,7 @@ export function declare (
   const registry = createRegistryClient({ url: config.schemaRegistryUrl, log, unknownForMs: 0 })
   const capture = schemaCapture(registry, archive, { waitMs: config.unknownSchemaSeconds * 1000, log })
   const sink = archiveSink({
-    archive, target: `${storeUrl}, layout ${config.layout}`, gzipLevel: config.gzipLevel, gzipThreads: config.gzipThreads
+    archive, target: `${urls.alerts}, layout ${config.layout}`, gzipLevel: config.gzipLevel, gzipThreads: config.gzipThreads
   })
   const deadLetters = deadLettersOf(config, connection, environment, stores)
 
@@ -116,7 +124,12 @@ export function declare (
   const graph = createGraph('ingest', { deadLetters, retry: patientRetry })
   graph.source('kafka', limitRecords(source, config.limit), { records: 2000, bytes: config.maxInFlightMib * 1024 * 1024 })
     .step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
-    .step('capture-schema', captureSchema, { concurrency: config.batchSize, kind: 'schema and id', detail: config.schemaRegistryUrl })
+    .step('capture-schema', captureSchema, {
+      concurrency: config.batchSize,
+      kind: 'schema registry',
+      detail: config.schemaRegistryUrl,
+      writes: { name: 'schema-archive', kind: 'object store', detail: `${urls.schemas}, layout ${config.layout}` }
+    })
     .to('archive', sink, { concurrency: config.batchSize })
   return { graph: graph.build(), source, sink, deadLetters }
 }
@@ -154,15 +167,16 @@ export default mode({
   flags: ingestFlags,
   describe: config => {
     const given = config.alertStore ?? config.gcpBucketAlerts ?? config.localFileRoot
-    const storeUrl = given === undefined ? '--alert-store' : storeUrls(config).alerts
+    const urls = given === undefined ? { alerts: '--alert-store', schemas: '--schema-store' } : storeUrls(config)
     const noArchive = (): never => { throw new Error('describing a graph opens no store') }
-    return declare(config, describedConnection(config), noArchive, storeUrl).graph.describe()
+    return declare(config, describedConnection(config), noArchive, urls).graph.describe()
   },
   async run (config, _positionals, host) {
     const stores = new StoreStats()
     const archive = await archiveOf(config, 'write', host, stores)
     const connection = await connectionOf(config, 'alert-stream-ingest', host.log)
-    const { graph, source, sink, deadLetters } = declare(config, connection, () => archive, archive.alerts.url, host, stores)
+    const urls = { alerts: archive.alerts.url, schemas: archive.schemas.url }
+    const { graph, source, sink, deadLetters } = declare(config, connection, () => archive, urls, host, stores)
     const monitor = ingestMonitor({
       connection, topics: config.topic, registryUrl: config.schemaRegistryUrl, visitGapSeconds: config.visitGap,
       archive, stores, source, sink, deadLetters, log: host.log

@@ -7,7 +7,8 @@ import { storeDeadLetters } from '../dead-letters/store-sink.ts'
 import { kafkaDeadLetters } from '../dead-letters/topic-sink.ts'
 import type { TopicSpec } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
-import { metered, openStore, StoreStats } from '../stores/index.ts'
+import { metered, StoreStats } from '../stores/metered.ts'
+import { openStore } from '../stores/open-store.ts'
 import { googleOptions, type GoogleConfig } from './stores-from-flags.ts'
 
 /** How a missing dead-letter topic is created: kept for ever, large enough for any alert. */

@@ -42,7 +42,7 @@ export interface ArchiveSinkOptions {
 /** At about 150 bytes each. More than any visit has, so that a rebalance in the middle of a visit causes no second write. */
 const REMEMBERED_ALERTS = 100_000
 
-/** `write` resolves with `written` or `identical`. Errors: ARCHIVE_CONFLICT, ALERT_ID_INVALID (bad records); STORE_*, retryable or fatal. */
+/** Writes resolve with `written` or `identical`. Errors: ARCHIVE_CONFLICT, ALERT_ID_INVALID (bad records); STORE_* (retryable or fatal). */
 export function archiveSink ({ archive, target, gzipLevel, gzipThreads }: ArchiveSinkOptions): ArchiveSink {
   const stats: ArchiveSinkStats = { written: 0, identical: 0, writtenBytes: 0 }
   const recent = new Deduplicator(REMEMBERED_ALERTS)

@@ -1,9 +1,8 @@
-// The archive: gzipped alert frames and schema texts by id, in two object stores. Writes use the configured layout; reads try that layout first,
-// then the other one. Reads return exactly what was written: frames are verified by gzip's CRC and, if the store keeps it, by their CRC32C.
-import { gzipType } from './conflict.ts'
+// The archive: gzipped alert frames and schema texts by id, in two object stores. Writes use the configured layout; reads try that layout
+// first, then the other. Reads return exactly what was written: frames are verified by gzip's CRC and, if the store keeps it, by CRC32C.
 import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
-import { inflate, looksLikeGzip } from './gzip.ts'
+import { gzipType, inflate, looksLikeGzip } from './gzip.ts'
 import { alertKey, readingOrder, schemaKey, type Layout } from './layouts.ts'
 import { type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 
@@ -45,7 +44,8 @@ export interface Archive extends ArchiveReader {
 export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Archive {
   const order = readingOrder(layout)
 
-  async function firstOf (store: ObjectStore, key: (layout: Layout) => string): Promise<(StoredObject & { readonly where: string }) | undefined> {
+  type Found = StoredObject & { readonly where: string }
+  async function firstOf (store: ObjectStore, key: (layout: Layout) => string): Promise<Found | undefined> {
     for (const each of order) {
       const object = await store.get(key(each))
       if (object !== undefined) return { ...object, where: `${store.url}: ${key(each)}` }
@@ -71,7 +71,9 @@ export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Arc
 
     async getAlertGzip (id) {
       const object = await firstOf(alerts, each => alertKey(each, id))
-      if (object !== undefined && !looksLikeGzip(object.body)) throw storeErrors.OBJECT_CORRUPT('the object is not gzip', { where: object.where })
+      if (object !== undefined && !looksLikeGzip(object.body)) {
+        throw storeErrors.OBJECT_CORRUPT('the object is not gzip', { where: object.where })
+      }
       return object?.body
     },
 

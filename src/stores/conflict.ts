@@ -1,12 +1,10 @@
-// Compares new content with an object that already exists under the same key: the same content is no error, other content is ARCHIVE_CONFLICT.
+// Compares new content with the existing object under the same key. Different content is ARCHIVE_CONFLICT.
 // gzip output differs by library and level, so gzip objects are compared after inflating.
 import { messageOf } from '../pipeline/errors.ts'
 import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
-import { inflate } from './gzip.ts'
+import { gzipType, inflate } from './gzip.ts'
 import { type ObjectMeta } from './object-store.ts'
-
-export const gzipType = 'application/gzip'
 
 /** Resolves if `existing` has the same content as `body`. Error: ARCHIVE_CONFLICT, naming `where` and both checksums. */
 export async function assertSameContent (where: string, existing: Buffer, body: Buffer, meta: ObjectMeta): Promise<void> {
@@ -20,8 +18,8 @@ export async function assertSameContent (where: string, existing: Buffer, body: 
   try {
     inflated = inflate(existing, where)
   } catch (cause) {
-    const checksum = hex32(meta.crc32c)
-    throw storeErrors.ARCHIVE_CONFLICT(`the existing object cannot be read (${messageOf(cause)}); the new content has CRC32C ${checksum}`, { where, cause })
+    const message = `the existing object cannot be read (${messageOf(cause)}); the new content has CRC32C ${hex32(meta.crc32c)}`
+    throw storeErrors.ARCHIVE_CONFLICT(message, { where, cause })
   }
   const checksum = crc32c(inflated)
   // Equal 32-bit checksums do not prove equal content. This case is rare, so inflating the new object as well is affordable.

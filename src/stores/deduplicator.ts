@@ -13,8 +13,8 @@ export class Deduplicator {
   }
 
   /**
-   * Runs `write` unless the same alert (id and CRC32C of its frame) was written before or is being written: then resolves with `duplicate`,
-   * in the second case once that write has succeeded. Rejects as `write` does. If a write fails, the next caller waiting for it runs its own.
+   * Runs `write` unless the same alert (id and CRC32C of its frame) has been written, or is being written: then waits for that write and
+   * resolves with `duplicate`. Rejects as `write` does. If a write fails, the next call that waits for it runs its own.
    */
   async once<R> (id: string, frameCrc32c: number, write: () => Promise<R>): Promise<R | 'duplicate'> {
     const key = `${id}:${frameCrc32c.toString(36)}`

@@ -17,6 +17,8 @@ interface ZlibSync {
   }
 }
 
+/** Content type of archived alerts. */
+export const gzipType = 'application/gzip'
 export const defaultGzipLevel = 6
 
 const memberHeader = Buffer.from([0x1f, 0x8b, 0x08])

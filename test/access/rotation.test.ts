@@ -8,7 +8,7 @@ import type { AclTable, KafkaUser } from '../../src/devstack/acls.ts'
 import { kafkaConnection } from '../../src/kafka/connection.ts'
 import { kafkaGroupSource } from '../../src/sources/kafka-group.ts'
 import { adminFor, contextOf, produce, pull } from '../kafka/support.ts'
-import { alertRecords, archivedIds, idOf, judgedByPython, recordsOf, registerAlerts, storeUrl, whileRunning } from '../modes/archive-support.ts'
+import { alertRecords, archivedIds, idOf, pythonMismatches, recordsOf, registerAlerts, storeUrl, whileRunning } from '../modes/archive-support.ts'
 import { passesOf } from '../modes/support.ts'
 import { startCli, tempDir, useOwnKafka, useStack, type RunningCli } from '../support/stack.ts'
 import { lockedKafka, useLockedKafka } from './support.ts'
@@ -130,9 +130,9 @@ await t.test('who is refused while secrets are replaced goes on with the new one
   for (const [cli, root] of all) {
     const { code, stdout, stderr } = await cli.stop('SIGTERM')
     t.equal(code, 0, stderr.slice(-2000))
-    t.match(stdout, /^archived \d+ alerts: 60 written, \d+ there already, 0 dead letters\n$/)
+    t.match(stdout, /^archived \d+ alerts: 60 written, \d+ already archived, 0 dead letters\n$/)
     t.strictSame(await archivedIds(root), records.map(idOf).sort())
-    t.strictSame(judgedByPython(root, records), [])
+    t.strictSame(pythonMismatches(root, records), [])
     t.match(stderr, /(certificate files|password file) changed: used from this connection on/)
     t.notMatch(stderr, /another password|BEGIN /)
   }

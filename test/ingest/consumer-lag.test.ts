@@ -4,16 +4,15 @@ import { kafkaErrors } from '../../src/kafka/errors.ts'
 import type { GroupStats } from '../../src/kafka/group-stats.ts'
 
 function source (...partitions: ReadonlyArray<readonly [topic: string, partition: number, settled: bigint]>) {
-  const stats = {
-    partitions: partitions.map(([topic, partition, settled]) => ({ topic, partition, settled, committed: undefined, position: settled, pending: 0, end: undefined }))
-  } as unknown as GroupStats
+  const stats = { partitions: partitions.map(([topic, partition, settled]) => ({ topic, partition, settled })) } as unknown as GroupStats
   return { stats: () => stats }
 }
 
 await t.test('the lag of an assigned partition is its end offset minus the settled offset, at least 0', async t => {
   const ends: Record<string, bigint[]> = { a: [10n, 20n, 30n], b: [5n] }
   const lags = lagOf({ endOffsets: async topic => ends[topic]! }, ['a', 'b'], source(['a', 0, 4n], ['a', 2, 31n], ['b', 0, 0n]))
-  t.strictSame(await lags(), [{ topic: 'a', partition: 0, records: 6 }, { topic: 'a', partition: 2, records: 0 }, { topic: 'b', partition: 0, records: 5 }])
+  const expected = [['a', 0, 6], ['a', 2, 0], ['b', 0, 5]]
+  t.strictSame((await lags())?.map(({ topic, partition, records }) => [topic, partition, records]), expected)
 })
 
 await t.test('the lag is undefined if the brokers fail or do not answer in time', async t => {

@@ -13,7 +13,8 @@ type Lags = ReadonlyArray<{ readonly topic: string, readonly partition: number, 
 
 /** Returns the samples of a metric by their label values. */
 async function scrape (given: Partial<GroupStats>, lags: Lags | 'no answer' = []): Promise<(name: string) => Record<string, number>> {
-  const stats: GroupStats = { partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: [], ...given }
+  const none = { partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: [] }
+  const stats: GroupStats = { ...none, ...given }
   const families = ingestFamilies({
     topics: ['a', 'b'], source: { stats: () => stats }, stats: { written: 1, identical: 2, writtenBytes: 3 }, stores: new StoreStats(),
     visits: { ages: new Histogram([1]), topics: [] }, lags: async () => lags === 'no answer' ? undefined : lags
@@ -23,8 +24,9 @@ async function scrape (given: Partial<GroupStats>, lags: Lags | 'no answer' = []
 }
 
 await t.test('every topic has a count of assigned partitions, 0 included', async t => {
-  t.strictSame((await scrape({}))('alert_stream_kafka_assigned_partitions'), { a: 0, b: 0 })
-  t.strictSame((await scrape({ partitions: [partition('b', 0, 1n), partition('b', 3, 1n)] }))('alert_stream_kafka_assigned_partitions'), { a: 0, b: 2 })
+  const assigned = 'alert_stream_kafka_assigned_partitions'
+  t.strictSame((await scrape({}))(assigned), { a: 0, b: 0 })
+  t.strictSame((await scrape({ partitions: [partition('b', 0, 1n), partition('b', 3, 1n)] }))(assigned), { a: 0, b: 2 })
 })
 
 await t.test('an assigned partition has 0 lost records until it loses some; lost records of revoked partitions stay counted', async t => {

@@ -31,7 +31,8 @@ await t.test('a visit ends when its records have settled and the gap has passed 
   t.equal(ended.length, 0)
   visits.tick(6500 + GAP)
   t.strictSame(ended, [{
-    first: 1000, last: 3000, alerts: 4, written: 2, identical: 1, deadLettered: 1, bytes: 400, durableAt: 6500, maxAgeMs: 4000, overrunMs: 0, unsettled: 0
+    first: 1000, last: 3000, alerts: 4, written: 2, identical: 1, deadLettered: 1,
+    bytes: 400, durableAt: 6500, maxAgeMs: 4000, overrunMs: 0, unsettled: 0
   }])
   visits.finish()
   t.equal(ended.length, 1, 'it ends once')

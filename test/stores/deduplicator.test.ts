@@ -14,7 +14,7 @@ await t.test('does not write the same alert twice', async t => {
 await t.test('writes other content under the same id', async t => {
   const recent = new Deduplicator(10)
   const write = async () => 'written'
-  for (const [id, crc32c] of [['1', 23], ['1', 24], ['12', 3]] as const) t.equal(await recent.once(id, crc32c, write), 'written', `${id} ${crc32c}`)
+  for (const [id, crc32c] of [['1', 23], ['1', 24], ['12', 3]] as const) t.equal(await recent.once(id, crc32c, write), 'written')
 })
 
 await t.test('concurrent copies wait for the write of the first one', async t => {
