@@ -15,7 +15,7 @@ import { lagOf } from './consumer-lag.ts'
 import { ingestFamilies } from './metrics.ts'
 import { VisitMetrics } from './visit-metrics.ts'
 
-export interface IngestMonitorOptions {
+interface IngestMonitorOptions {
   readonly connection: KafkaConnection
   readonly topics: readonly string[]
   readonly registryUrl: string

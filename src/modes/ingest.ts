@@ -51,7 +51,7 @@ const ingestFlags = flags({
     type: 'integer', min: 1, default: 100,
     description: 'Number of settled alerts after which offsets are committed; they are also committed every second.'
   },
-  'batch-size': { type: 'integer', min: 1, max: 1000, default: 20, description: 'Maximum number of alerts archived concurrently.' },
+  'batch-size': { type: 'integer', min: 1, max: 1000, default: 20, description: 'Maximum number of objects written concurrently.' },
   limit: { type: 'integer', min: -1, default: -1, description: 'Maximum number of records to process; -1 means no limit.' },
   'gzip-level': {
     type: 'integer', min: 1, max: 9, default: 6,
@@ -81,11 +81,6 @@ const ingestFlags = flags({
 })
 type Config = ConfigOf<typeof ingestFlags>
 
-interface FramedAlert extends Frame {
-  /** The Kafka value: header and datum. */
-  readonly frame: Buffer
-}
-
 /**
  * The graph of an ingester, and the parts of it that the monitor reads. Opens nothing: only the nodes of the running graph call `archive`.
  * @param urls of the two stores, for the description
@@ -95,42 +90,33 @@ export function declare (
   { log, environment }: Pick<Host, 'log' | 'environment'> = { log: silent, environment: {} }, stores?: StoreStats
 ) {
   const source = kafkaGroupSource({
-    connection,
-    topics: config.topic,
-    group: config.group,
-    instanceId: config.groupInstanceId,
-    from: config.autoOffsetReset,
-    sessionTimeout: config.sessionTimeoutSeconds * 1000,
-    waitForTopic: config.waitForTopic,
+    connection, topics: config.topic, group: config.group, instanceId: config.groupInstanceId, from: config.autoOffsetReset,
+    waitForTopic: config.waitForTopic, sessionTimeout: config.sessionTimeoutSeconds * 1000,
     commitInterval: { records: config.commitInterval }
   })
   // schemaCapture decides how long an unknown id is remembered.
   const registry = createRegistryClient({ url: config.schemaRegistryUrl, log, unknownForMs: 0 })
   const capture = schemaCapture(registry, archive, { waitMs: config.unknownSchemaSeconds * 1000, log })
-  const sink = archiveSink({
-    archive, target: `${urls.alerts}, layout ${config.layout}`, gzipLevel: config.gzipLevel, gzipThreads: config.gzipThreads
-  })
+  const { gzipLevel, gzipThreads, layout } = config
+  const sink = archiveSink({ archive, target: `${urls.alerts}, layout ${layout}`, gzipLevel, gzipThreads, writes: config.batchSize })
   const deadLetters = deadLettersOf(config, connection, environment, stores)
 
-  const unframe = ({ value }: KafkaRecord): FramedAlert => {
+  const unframe = ({ value }: KafkaRecord): Frame & { readonly frame: Buffer } => {
     const frame = value ?? Buffer.alloc(0)
     return { frame, ...parseFrame(frame) }
   }
-  const captureSchema = async ({ frame, schemaId, datum }: FramedAlert): Promise<ArchivableAlert> => {
+  const captureSchema = async ({ frame, schemaId, datum }: ReturnType<typeof unframe>): Promise<ArchivableAlert> => {
     const schema = await capture(schemaId)
     return { id: schema.readAlertId(datum).toString(), frame, crc32c: crc32c(frame) }
   }
-
   const graph = createGraph('ingest', { deadLetters, retry: patientRetry })
   graph.source('kafka', limitRecords(source, config.limit), { records: 2000, bytes: config.maxInFlightMib * 1024 * 1024 })
     .step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
     .step('capture-schema', captureSchema, {
-      concurrency: config.batchSize,
-      kind: 'schema registry',
-      detail: config.schemaRegistryUrl,
-      writes: { name: 'schema-archive', kind: 'object store', detail: `${urls.schemas}, layout ${config.layout}` }
+      concurrency: config.batchSize, kind: 'schema registry', detail: config.schemaRegistryUrl,
+      writes: { name: 'schema-archive', kind: 'object store', detail: `${urls.schemas}, layout ${layout}` }
     })
-    .to('archive', sink, { concurrency: config.batchSize })
+    .to('archive', sink, { concurrency: config.batchSize + gzipThreads })
   return { graph: graph.build(), source, sink, deadLetters }
 }
 

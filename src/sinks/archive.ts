@@ -4,7 +4,7 @@ import type { Sink } from '../pipeline/node.ts'
 import type { Archive } from '../stores/archive.ts'
 import { Deduplicator } from '../stores/deduplicator.ts'
 import { retryableStoreError } from '../stores/errors.ts'
-import { createCompressor } from '../stores/gzip.ts'
+import { gzipFrame } from '../stores/gzip.ts'
 
 /** An alert that is ready to be archived. */
 export interface ArchivableAlert {
@@ -35,32 +35,53 @@ export interface ArchiveSinkOptions {
   /** Where alerts go, for descriptions. */
   readonly target: string
   readonly gzipLevel: number
-  /** Frames compressed concurrently. */
+  /** Maximum number of frames compressed concurrently, in Node's thread pool, which the file store needs as well. */
   readonly gzipThreads: number
+  /** Maximum number of objects written concurrently. */
+  readonly writes: number
 }
 
 /** At about 150 bytes each. More than any visit has, so that a rebalance in the middle of a visit causes no second write. */
 const REMEMBERED_ALERTS = 100_000
 
 /** Writes resolve with `written` or `identical`. Errors: ARCHIVE_CONFLICT, ALERT_ID_INVALID (bad records); STORE_* (retryable or fatal). */
-export function archiveSink ({ archive, target, gzipLevel, gzipThreads }: ArchiveSinkOptions): ArchiveSink {
+export function archiveSink ({ archive, target, gzipLevel, gzipThreads, writes }: ArchiveSinkOptions): ArchiveSink {
   const stats: ArchiveSinkStats = { written: 0, identical: 0, writtenBytes: 0 }
   const recent = new Deduplicator(REMEMBERED_ALERTS)
-  const compress = createCompressor(gzipLevel, gzipThreads)
+  const compressing = concurrencyLimit(gzipThreads)
+  const writing = concurrencyLimit(writes)
   return {
     kind: 'object store',
     detail: `gzip level ${gzipLevel} to ${target}`,
     stats,
     async write ({ id, frame, crc32c }) {
       const outcome = await recent.once(id, crc32c, async () => {
-        const gz = await compress(frame)
-        const put = await archive().putAlert(id, gz, crc32c).catch((error: unknown) => { throw retryableStoreError(error) })
+        const gz = await compressing(() => gzipFrame(frame, gzipLevel))
+        const put = await writing(() => archive().putAlert(id, gz, crc32c)).catch((error: unknown) => { throw retryableStoreError(error) })
         if (put === 'written') stats.writtenBytes += gz.length
         return put
       })
       const counted = outcome === 'written' ? 'written' : 'identical'
       stats[counted]++
       return counted
+    }
+  }
+}
+
+/** Returns a function that runs at most `max` tasks concurrently; further tasks wait in order. */
+function concurrencyLimit (max: number): <R>(task: () => Promise<R>) => Promise<R> {
+  const waiting: Array<() => void> = []
+  let running = 0
+  return async task => {
+    if (running < max) running++
+    else await new Promise<void>(resolve => { waiting.push(resolve) })
+    try {
+      return await task()
+    } finally {
+      // The slot passes to the next task, if there is one.
+      const next = waiting.shift()
+      if (next === undefined) running--
+      else next()
     }
   }
 }

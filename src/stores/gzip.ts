@@ -45,26 +45,6 @@ export function gzipFrame (frame: Buffer, level = defaultGzipLevel): Promise<Buf
   })
 }
 
-/**
- * A `gzipFrame` of one level that compresses at most `threads` frames concurrently; further calls wait in order. Without the limit,
- * compression would occupy Node's whole thread pool, which the file store needs as well.
- */
-export function createCompressor (level: number, threads: number): (frame: Buffer) => Promise<Buffer> {
-  const waiting: Array<() => void> = []
-  let running = 0
-  return async frame => {
-    if (running < threads) running++
-    else await new Promise<void>(resolve => { waiting.push(resolve) })
-    try {
-      return await gzipFrame(frame, level)
-    } finally {
-      const next = waiting.shift()
-      if (next === undefined) running--
-      else next()
-    }
-  }
-}
-
 /** Whether the bytes can be gzip, judged by length and header without inflating them. */
 export function looksLikeGzip (gz: Buffer): boolean {
   return gz.length >= minGzipBytes && gz.subarray(0, memberHeader.length).equals(memberHeader)

@@ -23,7 +23,7 @@ async function archiveIn (root: string): Promise<Archive> {
 }
 
 function sinkInto (archive: Pick<Archive, 'putAlert'>): ArchiveSink {
-  return archiveSink({ archive: () => archive, target: 'test', gzipLevel: 6, gzipThreads: 2 })
+  return archiveSink({ archive: () => archive, target: 'test', gzipLevel: 6, gzipThreads: 2, writes: 3 })
 }
 
 await t.test('writes an alert once and counts later copies as identical, also from another process', async t => {
@@ -97,4 +97,29 @@ await t.test('a failed write is not remembered: the next attempt writes', async 
   await t.rejects(sink.write(alert('1', 'one'), context), { code, message, where, hint, retryable: true })
   down = false
   t.equal(await sink.write(alert('1', 'one'), context), 'written')
+})
+
+await t.test('writes at most `writes` objects at once, and all of them in the end, failed writes included', async t => {
+  let running = 0
+  let most = 0
+  const putAlert = async (id: string) => {
+    most = Math.max(most, ++running)
+    await new Promise(resolve => setTimeout(resolve, 5))
+    running--
+    if (id === '3') throw new Error('disk')
+    return 'written' as const
+  }
+  const sink = sinkInto({ putAlert })
+  const outcomes = await Promise.allSettled(Array.from({ length: 20 }, (_, id) => sink.write(alert(String(id), 'text'), context)))
+  t.strictSame(outcomes.flatMap(({ status }, id) => status === 'rejected' ? [id] : []), [3])
+  t.equal(most, 3)
+})
+
+await t.test('compresses at most `gzipThreads` frames at once', async t => {
+  const order: string[] = []
+  const sink = sinkInto({ putAlert: async id => { order.push(id); return 'written' } })
+  // The small frame would be first if it did not wait for one of the two large ones.
+  const large = 'some text '.repeat(500_000)
+  await Promise.all([['1', large], ['2', large], ['3', 'small']].map(async ([id, text]) => sink.write(alert(id!, text!), context)))
+  t.not(order[0], '3')
 })

@@ -2,7 +2,7 @@ import t from 'tap'
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { createCompressor, gzipFrame, inflate, inflaterKind, looksLikeGzip } from '../../src/stores/gzip.ts'
+import { gzipFrame, inflate, inflaterKind, looksLikeGzip } from '../../src/stores/gzip.ts'
 
 const frame = Buffer.concat([randomBytes(30_000), Buffer.alloc(50_000, 'alert')])
 
@@ -22,25 +22,6 @@ await t.test('the same frame gives the same bytes, with neither time nor operati
   const [one, two] = await Promise.all([gzipFrame(frame), gzipFrame(Buffer.from(frame))])
   t.ok(one.equals(two))
   t.same([...one.subarray(0, 10)], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])
-})
-
-await t.test('a compressor handles more frames than threads, in order, and survives a failure', async t => {
-  const compress = createCompressor(6, 2)
-  const frames = Array.from({ length: 20 }, (_, index) => Buffer.alloc(1000 + index, index))
-  const outcomes = await Promise.allSettled([compress(null as never), ...frames.map(compress)])
-  t.equal(outcomes[0]?.status, 'rejected')
-  for (const [index, outcome] of outcomes.slice(1).entries()) {
-    t.ok(outcome.status === 'fulfilled' && inflate(outcome.value).equals(frames[index]!), `frame ${index}`)
-  }
-})
-
-await t.test('a compressor runs at most `threads` compressions at once', async t => {
-  const compress = createCompressor(9, 2)
-  const done: number[] = []
-  const big = Buffer.concat(Array.from({ length: 20 }, () => frame))
-  // The small frame would finish first if it did not wait for one of the two large ones.
-  await Promise.all([big, big, Buffer.from('x')].map(async (data, index) => { await compress(data); done.push(index) }))
-  t.not(done[0], 2)
 })
 
 await t.test('Python decompresses it to the same bytes', async t => {
