@@ -1,7 +1,7 @@
 // Readiness checks that several modes use: brokers, schema registry, stores. Every call sends a request with a short time limit.
-import { createRegistryClient } from '../avro/index.ts'
+import { createRegistryClient } from '../avro/registry.ts'
 import type { KafkaAdmin } from '../kafka/admin.ts'
-import type { Archive } from '../stores/index.ts'
+import type { Archive } from '../stores/archive.ts'
 import { checkLimitMs, type Check, type Checks } from './readiness.ts'
 
 /**

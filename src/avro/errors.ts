@@ -1,5 +1,5 @@
 // Every failure of the Avro side that a user can meet: frames, schemas, container files, resolution, registry, schema packages.
-import { defineErrors } from '../pipeline/errors.ts'
+import { asRetryable, defineErrors } from '../pipeline/errors.ts'
 
 export const frameErrors = defineErrors({
   FRAME_EMPTY: { hint: 'Produce Confluent frames: byte 0x00, a 4-byte big-endian schema id, then the Avro datum.' },
@@ -40,6 +40,13 @@ export const registryErrors = defineErrors({
   SCHEMA_INCOMPATIBLE: { hint: 'Set the compatibility of the subject to NONE, or publish a compatible schema.' },
   SCHEMA_ID_NOT_HONOURED: { hint: 'Use a registry that takes explicit ids, use a free id, or let the registry assign one.' }
 })
+
+const repairable = new Set(['REGISTRY_REFUSED', 'NOT_A_REGISTRY'])
+
+/** Makes registry errors that say nothing about the record retryable, so that no record is dead-lettered for them. */
+export function retryableRegistryError (error: unknown): unknown {
+  return asRetryable(error, repairable)
+}
 
 export const packageErrors = defineErrors({
   PACKAGE_NOT_FOUND: { hint: 'Give a folder of .avsc files, a tree {major}/{minor}/*.avsc, or one .avsc with its named types beside it.' },

@@ -3,8 +3,9 @@
 import { letterOf, type Letter } from './dead-letter.ts'
 import { decodeLetter, encodeLetter, letterKey, letterType, sameLetter } from './dead-letter-json.ts'
 import { AlertStreamError, type DeadLetter, type DeadLetterSink, type Logger, type NodeContext } from '../pipeline/index.ts'
-import { crc32c, storeErrors, type ObjectStore } from '../stores/index.ts'
-import { faultsOfTheStore, retryable } from '../sinks/archive.ts'
+import { crc32c } from '../stores/crc32c.ts'
+import { retryableStoreError, storeErrors } from '../stores/errors.ts'
+import type { ObjectStore } from '../stores/object-store.ts'
 
 export interface StoreDeadLettersOptions {
   /** Of the store, for descriptions. */
@@ -42,7 +43,7 @@ export function storeDeadLetters ({ url, open }: StoreDeadLettersOptions): Store
           return
         } catch (error) {
           const taken = error instanceof AlertStreamError && error.code === 'ARCHIVE_CONFLICT'
-          if (!taken || copy === MAX_COPIES) throw retryable(error, faultsOfTheStore)
+          if (!taken || copy === MAX_COPIES) throw retryableStoreError(error)
         }
       }
     },

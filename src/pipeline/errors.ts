@@ -104,6 +104,13 @@ export function errorCode (error: unknown): string {
   return error instanceof AlertStreamError ? error.code : 'UNEXPECTED'
 }
 
+/** Returns the error as a retryable one if its code is one of `codes`; any other error unchanged. */
+export function asRetryable (error: unknown, codes: ReadonlySet<string>): unknown {
+  if (!(error instanceof AlertStreamError) || error.retryable || !codes.has(error.code)) return error
+  const { code, message, hint, where, cause } = error
+  return new AlertStreamError(code, message, { hint, retryable: true }, { where, cause })
+}
+
 /** The `code` that Node and its libraries set, such as ENOENT or ECONNREFUSED; undefined if there is none. */
 export function systemErrorCode (error: unknown): string | undefined {
   const code = (error as { readonly code?: unknown } | null | undefined)?.code

@@ -94,11 +94,16 @@ class Runner implements Run {
   }
 
   meters (): NodeStats[] {
-    return [...this.#meters.values()].map(meter => meter.read(this.#credits.get(meter.node)?.starvedMs))
+    return [...this.#meters.values()].map(meter => this.#read(meter))
   }
 
   nodeStats (name: string): NodeStats | undefined {
-    return this.meters().find(({ node }) => node === name)
+    const meter = this.#meters.get(name)
+    return meter && this.#read(meter)
+  }
+
+  #read (meter: Meter): NodeStats {
+    return meter.read(this.#credits.get(meter.node)?.starvedMs)
   }
 
   latencies (): { readonly node: string, readonly histogram: HistogramSnapshot }[] {

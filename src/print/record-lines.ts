@@ -1,5 +1,6 @@
 // What print-stream says of a record: of an alert its time, id, history and size; of a dead letter where it came from, who gave up on it and
 // why. A letter can always be printed: whether its alert's id can be had (registry, schema, frame) makes no difference to the rest.
+import { schemaCache } from '../avro/schema-cache.ts'
 import { alertFacts, createRegistryClient, parseFrame, parseSchema, type AlertSchema } from '../avro/index.ts'
 import { decodeLetter } from '../dead-letters/dead-letter-json.ts'
 import { readLetter, redrivenCount, redrivenHeader, reportHeaders, type Letter } from '../dead-letters/dead-letter.ts'
@@ -104,14 +105,8 @@ export function lineJson ({ letter, ...line }: Line): string {
   return `${JSON.stringify({ ...line, ...headers, ...times === undefined ? {} : { [redrivenHeader]: times } })}\n`
 }
 
-function schemasOf (registry: ReturnType<typeof createRegistryClient>): (id: number) => Promise<AlertSchema> {
-  const schemas = new Map<number, Promise<AlertSchema>>()
-  return id => {
-    const known = schemas.get(id) ?? registry.schemaById(id).then(text => parseSchema(text, `schema ${id}`))
-    schemas.set(id, known)
-    known.catch(() => schemas.delete(id))
-    return known
-  }
+function schemasOf (registry: ReturnType<typeof createRegistryClient>): (id: number) => AlertSchema | Promise<AlertSchema> {
+  return schemaCache(async id => parseSchema(await registry.schemaById(id), `schema ${id}`))
 }
 
 function problemOf (error: unknown): string {

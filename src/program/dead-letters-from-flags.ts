@@ -7,7 +7,8 @@ import { storeDeadLetters } from '../dead-letters/store-sink.ts'
 import { kafkaDeadLetters } from '../dead-letters/topic-sink.ts'
 import type { TopicSpec } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
-import { metered, openStore, StoreStats } from '../stores/index.ts'
+import { metered, StoreStats } from '../stores/metered-store.ts'
+import { openStore } from '../stores/open-store.ts'
 import { googleOptions, type GoogleConfig } from './stores-from-flags.ts'
 
 /** Settings of a dead-letter topic that is created: unlimited retention, and record batches large enough for any alert. */

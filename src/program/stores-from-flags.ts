@@ -2,7 +2,9 @@
 import { pathToFileURL } from 'node:url'
 import type { StoreFlagsConfig } from '../config/common.ts'
 import type { Environment } from '../config/parse.ts'
-import { createArchive, metered, openStore, type Archive, type OpenStoreOptions, type StoreStats } from '../stores/index.ts'
+import { createArchive, type Archive } from '../stores/archive.ts'
+import { metered, type StoreStats } from '../stores/metered-store.ts'
+import { openStore, type OpenStoreOptions } from '../stores/open-store.ts'
 import { programErrors } from './errors.ts'
 import type { Host } from './mode.ts'
 

@@ -1,10 +1,11 @@
 // play-stream's step for a live sky: each alert gets new ids and times as its pass's, with the schema that its frame names. An alert that cannot
 // be read is copied as it is: never dropped, never a reason to stop, and told of. While the registry is away, alerts wait.
+import { retryableRegistryError } from '../avro/errors.ts'
+import { schemaCache } from '../avro/schema-cache.ts'
 import { createRegistryClient, mjdTai, parseFrame, parseSchema, refresher, type Fresh, type Refresher } from '../avro/index.ts'
 import { completionHeader } from './completion-mark.ts'
 import { position } from '../kafka/record.ts'
 import { errorCode, isFatal, isRetryable, messageOf, type Logger } from '../pipeline/index.ts'
-import { retryable } from '../sinks/archive.ts'
 import { timeOffset } from './profiles.ts'
 import type { ReplayRecord } from './replay-source.ts'
 
@@ -16,13 +17,11 @@ export interface FreshStep {
 }
 
 const SECONDS_PER_DAY = 86_400
-/** They say nothing about the alert. */
-const faultsOfTheRegistry = new Set(['REGISTRY_REFUSED', 'NOT_A_REGISTRY'])
 
 /** Errors of `refresh`: REGISTRY_UNAVAILABLE and what else is worth another try; FRESH_IDS_USED_UP. */
 export function freshStep (registryUrl: string, fresh: Fresh, log: Logger): FreshStep {
   const registry = createRegistryClient({ url: registryUrl, log })
-  const schemas = new Map<number, Refresher>()
+  const refresherOf = schemaCache(load)
   let pass = 0
   let unmodified = 0
   let told = new Set<string>()
@@ -30,10 +29,9 @@ export function freshStep (registryUrl: string, fresh: Fresh, log: Logger): Fres
   let firstMidpoint: number | undefined
 
   async function load (id: number): Promise<Refresher> {
-    const text = await registry.schemaById(id).catch((error: unknown) => { throw retryable(error, faultsOfTheRegistry) })
+    const text = await registry.schemaById(id).catch((error: unknown) => { throw retryableRegistryError(error) })
     const compiled = refresher(parseSchema(text, `schema ${id} of ${registry.url}`), fresh)
     if (fresh.times && !compiled.hasTime) log.warn({ schemaId: id }, 'the schema has no mid-point of an observation: its alerts keep their times')
-    schemas.set(id, compiled)
     return compiled
   }
 
@@ -71,9 +69,9 @@ export function freshStep (registryUrl: string, fresh: Fresh, log: Logger): Fres
       try {
         const frame = item.record.value ?? Buffer.alloc(0)
         const { schemaId } = parseFrame(frame)
-        const schema = schemas.get(schemaId)
-        if (schema !== undefined) return renew(item, frame, schema)
-        return load(schemaId).then(loaded => renew(item, frame, loaded)).catch((error: unknown) => asItIs(item, error))
+        const schema = refresherOf(schemaId)
+        if (!(schema instanceof Promise)) return renew(item, frame, schema)
+        return schema.then(loaded => renew(item, frame, loaded)).catch((error: unknown) => asItIs(item, error))
       } catch (error) {
         return asItIs(item, error)
       }

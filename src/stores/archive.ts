@@ -1,9 +1,8 @@
 // The archive: alerts (gzipped frames) and schemas (JSON text) by id, in two object stores. It writes one key layout and reads both.
 // Reads verify content: alert frames against the gzip trailer and, if the store keeps metadata, against the CRC32C stored with them.
-import { gzipType } from './conflict.ts'
 import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
-import { inflate, looksLikeGzip } from './gzip.ts'
+import { gzipType, inflate, looksLikeGzip } from './gzip.ts'
 import { alertKey, readingOrder, schemaKey, type Layout } from './layouts.ts'
 import { type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 

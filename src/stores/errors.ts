@@ -2,7 +2,7 @@
 // - A fault of a whole file store (full, access denied, unmounted) is retryable: records wait while an operator fixes it.
 // - A refused request to a bucket is fatal: a change of credentials or roles takes effect only after a restart.
 // - A fault of one object (conflict, invalid key, corrupt) is neither: a retry changes nothing, so the record is dead-lettered.
-import { defineErrors } from '../pipeline/errors.ts'
+import { asRetryable, defineErrors } from '../pipeline/errors.ts'
 
 export const storeErrors = defineErrors({
   STORE_URL_INVALID: {
@@ -45,3 +45,11 @@ export const storeErrors = defineErrors({
   SCHEMA_ID_INVALID: { hint: 'Give a whole number from 0 to 4294967295.' },
   OBJECT_CORRUPT: { hint: 'Restore the object from a copy, or delete it and ingest the alert again.' }
 })
+
+/** For a single object these errors are final. For a stream of records they mean that an operator has to repair the store. */
+const repairable = new Set(['STORE_PATH_BLOCKED', 'STORE_NO_LINKS', 'STORE_CLOSED'])
+
+/** Makes store errors that say nothing about the record retryable, so that no record is dead-lettered for them. */
+export function retryableStoreError (error: unknown): unknown {
+  return asRetryable(error, repairable)
+}

@@ -1,7 +1,6 @@
 // The archive and its object stores.
 export { createArchive, type Archive } from './archive.ts'
 export { crc32c } from './crc32c.ts'
-export { createDeduplicator, dedupeKey, type Deduplicator } from './dedupe.ts'
 export { storeErrors } from './errors.ts'
 export { defaultGzipLevel, gzipFrame, inflate, inflaterKind } from './gzip.ts'
 export { alertKey, parseAlertId } from './layouts.ts'

@@ -68,7 +68,7 @@ for (const [mechanism, flags] of mechanisms) {
     await produce(superuser, 'alerts-simulated', [outgoing('not an alert')])
     const archive = ['--alert-store', await newStore(t), '--limit', String(ALERTS + 1)]
     const archived = await runMode(['ingest', ...flags('alert-database-ingester'), ...withRegistry, ...archive])
-    t.match(archived, { code: 0, stdout: 'archived 12 alerts: 12 written, 0 there already, 1 dead letters\n' }, archived.stderr)
+    t.match(archived, { code: 0, stdout: 'archived 12 alerts: 12 written, 0 already archived, 1 dead letters\n' }, archived.stderr)
     t.equal((await everyRecord(superuser, 'alerts-dead-letters')).length, 1, 'ingest created the dead-letter topic')
     t.equal((await admin.groupLag('alertdb-ingester', ['alerts-simulated'])).get('alerts-simulated'), 0n)
   })

@@ -8,7 +8,7 @@ import { partitionFor } from '../../src/kafka/murmur2.ts'
 import { surveySchema } from '../generator/support.ts'
 import { adminFor, outgoing, produce } from '../kafka/support.ts'
 import { NOBODY, uniqueName, usePython, useStack } from '../support/stack.ts'
-import { registryDouble } from './archive-support.ts'
+import { registryProxy } from './archive-support.ts'
 import { alertFile, connectionTo, contentOf, everyRecord, linesOf, passesOf, Program, load, replayTopics } from './support.ts'
 
 const stack = await useStack(t)
@@ -95,7 +95,7 @@ await t.test('what is no alert of a known schema is copied as it is, told of onc
 await t.test('while the registry is away alerts wait, none is copied stale, and /readyz names it', async t => {
   const { source, destination, flags } = replayTopics()
   await load(program, subject, source, await alertFile(t))
-  const double = await registryDouble(t, stack.registry)
+  const double = await registryProxy(t, stack.registry)
   double.set('down')
   const cli = program.start(t, 'play-stream', [...flags, ...FRESH, '--burst', '--schema-registry-url', double.url, '--admin-port', '0', '--log-level', 'info'])
   const [, port] = await cli.waitFor(/"port":(\d+),"msg":"admin port is open"/)

@@ -9,7 +9,7 @@ import { deadOf, letterRecordOf } from '../dead-letters/support.ts'
 import { faultProxy, isDownload, isUpload, type SeenRequest } from '../support/fault-proxy.ts'
 import { runMode } from '../support/in-process.ts'
 import { runCli, tempDir, uniqueName, useGcs, useStack } from '../support/stack.ts'
-import { alertRecords, archivedIds, idOf, ingestArgs, judgedByPython, recordsOf, registerAlerts, storeUrl } from './archive-support.ts'
+import { alertRecords, archivedIds, idOf, ingestArgs, pythonMismatches, recordsOf, registerAlerts, storeUrl } from './archive-support.ts'
 import { contentOf, everyRecord, linesOf } from './support.ts'
 
 const { kafka, registry } = await useStack(t)
@@ -48,7 +48,7 @@ await t.test('alerts that died of an unknown schema are archived after it was re
   const at = await place(t)
   const { records, mend } = unregistered(30)
   await produce(connection, at.topic, [...records, ...garbage(6)])
-  t.match(await at.ingest(36), { code: 0, stdout: 'archived 0 alerts: 0 written, 0 there already, 36 dead letters\n' })
+  t.match(await at.ingest(36), { code: 0, stdout: 'archived 0 alerts: 0 written, 0 already archived, 36 dead letters\n' })
   await mend()
 
   t.match(await at.redrive(), { code: 1, stdout: '', stderr: /^REDRIVE_NOTHING_COMMITTED: .*--from-beginning/m })
@@ -62,13 +62,13 @@ await t.test('alerts that died of an unknown schema are archived after it was re
   t.match(await runCli([...at.args, ...chosen, '--log-level', 'warn']), { code: 0, stdout: 'redrive: 30 sent, 0 left, 6 not chosen\n', stderr: '' })
   const back = redriven(await everyRecord(connection, at.topic), '1')
   t.strictSame(back.map(record => contentOf({ ...record, headers: record.headers.slice(0, -1) })).sort(), records.map(contentOf).sort(), 'exactly as they were, and one header more')
-  t.match(await at.ingest(30), { code: 0, stdout: 'archived 30 alerts: 30 written, 0 there already, 0 dead letters\n' })
-  t.strictSame(judgedByPython(at.root, records), [])
+  t.match(await at.ingest(30), { code: 0, stdout: 'archived 30 alerts: 30 written, 0 already archived, 0 dead letters\n' })
+  t.strictSame(pythonMismatches(at.root, records), [])
   t.match(await at.redrive(...chosen), { code: 0, stdout: 'redrive: 0 sent, 0 left, 6 not chosen\n' })
 
   // What cannot be mended goes round until it is given up.
   t.match(await at.redrive(), { code: 0, stdout: 'redrive: 6 sent, 0 left\n' })
-  t.match(await at.ingest(6), { code: 0, stdout: 'archived 0 alerts: 0 written, 0 there already, 6 dead letters\n' })
+  t.match(await at.ingest(6), { code: 0, stdout: 'archived 0 alerts: 0 written, 0 already archived, 6 dead letters\n' })
   t.equal(redriven(await recordsOf(connection, at.dead), '1').length, 6)
   t.match(await at.redrive('--max-redrives', '1'), { code: 0, stdout: 'redrive: 0 sent, 6 left (6 sent back too often)\n' })
   t.match(await at.redrive('--discard', '--reason', 'FRAME_BAD_MAGIC'), { code: 0, stdout: 'redrive: 6 discarded, 0 left\n' })
@@ -89,7 +89,7 @@ for (const kind of ['file', 'gs'] as const) await t.test(`the same from a store 
     args.splice(args.indexOf('--dead-letter-topic'), 2, '--dead-letter-store', letters)
     return runMode(args, environment)
   }
-  t.match(await ingest(15), { code: 0, stdout: 'archived 0 alerts: 0 written, 0 there already, 15 dead letters\n' })
+  t.match(await ingest(15), { code: 0, stdout: 'archived 0 alerts: 0 written, 0 already archived, 15 dead letters\n' })
   await mend()
   const proxy = await faultProxy(t, gcs.url)
   const redrive = (...args: string[]) => runMode(['redrive', '--broker', kafka, '--dead-letter-store', letters, '--dst-topic', second, ...args], { STORAGE_EMULATOR_HOST: proxy.url })
@@ -100,8 +100,8 @@ for (const kind of ['file', 'gs'] as const) await t.test(`the same from a store 
   t.match(await redrive('--reason', 'UNKNOWN_SCHEMA'), { code: 0, stdout: 'redrive: 0 sent, 0 left, 3 not chosen\n' })
   t.equal(proxy.failed, kind === 'gs' ? 6 : 0)
   t.strictSame((await everyRecord(connection, second)).map(idOf).sort(), records.map(idOf).sort())
-  t.match(await ingest(12), { code: 0, stdout: 'archived 12 alerts: 12 written, 0 there already, 0 dead letters\n' })
-  t.strictSame(judgedByPython(at.root, records), [])
+  t.match(await ingest(12), { code: 0, stdout: 'archived 12 alerts: 12 written, 0 already archived, 0 dead letters\n' })
+  t.strictSame(pythonMismatches(at.root, records), [])
   t.strictSame(await archivedIds(at.root), records.map(idOf).sort())
 })
 

@@ -2,7 +2,7 @@
 import { gzipSync } from 'node:zlib'
 import type { Test } from 'tap'
 import type { AlertStreamError } from '../../src/pipeline/index.ts'
-import { gzipType } from '../../src/stores/conflict.ts'
+import { gzipType } from '../../src/stores/gzip.ts'
 import { crc32c, hex32 } from '../../src/stores/crc32c.ts'
 import { type ObjectStore } from '../../src/stores/object-store.ts'
 

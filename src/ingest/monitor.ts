@@ -1,20 +1,21 @@
-// What an ingester shows of itself: its observer, for the run; its status, for the admin port; and the figures behind both.
-import type { KafkaConnection } from '../kafka/connection.ts'
-import { KafkaAdmin } from '../kafka/admin.ts'
-import { kafkaErrors } from '../kafka/errors.ts'
-import type { GraphDescription, Logger, Run, RunObserver } from '../pipeline/index.ts'
-import type { ArchiveSink } from '../sinks/archive.ts'
-import type { KafkaGroupSource } from '../sources/kafka-group.ts'
-import type { Archive, StoreStats } from '../stores/index.ts'
+// Observes a running ingester: readiness checks, metrics and stats for the admin port, and one log line per visit.
 import { brokerCheck, registryCheck, storeChecks } from '../admin/readiness-checks.ts'
 import { checkLimitMs, type Checks } from '../admin/readiness.ts'
 import type { Status } from '../admin/status.ts'
 import type { DeadLetterPlace } from '../dead-letters/dead-letter-place.ts'
+import { KafkaAdmin } from '../kafka/admin.ts'
+import type { KafkaConnection } from '../kafka/connection.ts'
+import { kafkaErrors } from '../kafka/errors.ts'
+import type { GraphDescription, Logger, Run, RunObserver } from '../pipeline/index.ts'
+import type { ArchiveSink } from '../sinks/archive.ts'
+import type { KafkaGroupSource } from '../sources/kafka-group.ts'
+import type { Archive } from '../stores/archive.ts'
+import type { StoreStats } from '../stores/metered-store.ts'
 import { lagOf } from './consumer-lag.ts'
 import { ingestFamilies } from './metrics.ts'
-import { IngestWatch } from './visit-metrics.ts'
+import { VisitMetrics } from './visit-metrics.ts'
 
-export interface IngestParts {
+interface IngestMonitorOptions {
   readonly connection: KafkaConnection
   readonly topics: readonly string[]
   readonly registryUrl: string
@@ -27,18 +28,21 @@ export interface IngestParts {
   readonly log: Logger
 }
 
-export interface IngestFace {
+export interface IngestMonitor {
+  /** To be passed to the run. */
   readonly observer: RunObserver
   status (run: Run, description: GraphDescription): Status
-  /** Logs what is still to be told, and frees its connections. */
+  /** Logs the visits that are still open and closes the connection to Kafka. */
   close (): Promise<void>
 }
 
-export function ingestFace ({ connection, topics, registryUrl, visitGapSeconds, archive, stores, source, sink, deadLetters, log }: IngestParts): IngestFace {
+export function ingestMonitor (
+  { connection, topics, registryUrl, visitGapSeconds, archive, stores, source, sink, deadLetters, log }: IngestMonitorOptions
+): IngestMonitor {
   const admin = new KafkaAdmin(connection, { probeMs: checkLimitMs })
   const lags = lagOf(admin, topics, source)
   const lag = async (): Promise<number | undefined> => (await lags())?.reduce((sum, { records }) => sum + records, 0)
-  const watch = new IngestWatch({ topics, gapMs: visitGapSeconds * 1000, log, lag })
+  const visits = new VisitMetrics({ topics, gapMs: visitGapSeconds * 1000, log, lag })
   const checks: Checks = {
     broker: brokerCheck(admin, topics),
     topics: async () => {
@@ -50,16 +54,16 @@ export function ingestFace ({ connection, topics, registryUrl, visitGapSeconds, 
     ...deadLetters.check === undefined ? {} : { 'dead-letter-store': deadLetters.check }
   }
   return {
-    observer: watch.observer,
+    observer: visits.observer,
     status: (run, description) => ({
       run,
       description,
       checks,
-      metrics: ingestFamilies({ topics, source, stats: sink.stats, stores, watch, lags }),
+      metrics: ingestFamilies({ topics, source, stats: sink.stats, stores, visits, lags }),
       stats: async () => ({ ...sink.stats, lag: await lag() })
     }),
     close: async () => {
-      await watch.close()
+      await visits.close()
       await admin.close()
     }
   }
