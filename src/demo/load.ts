@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseCommandLine } from '../config/parse.ts'
 import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
-import { wholeTopic } from '../simulator/static-topic.ts'
+import { checkStaticTopic } from '../simulator/static-topic.ts'
 import createStream from '../modes/create-stream.ts'
 import generate from '../modes/generate.ts'
 import type { Host, Mode } from '../program/mode.ts'
@@ -42,7 +42,7 @@ export async function load (settings: Settings, door: Door, registry: string, pa
   const admin = new KafkaAdmin(connection)
   try {
     const loaded = await readLoaded(stateDir)
-    const whole = await wholeTopic(admin, connection, topics.static)
+    const whole = await checkStaticTopic(admin, connection, topics.static)
     if (typeof whole !== 'string' && loaded?.topicId === whole.id && loaded.from === from) {
       say(`${topics.static}: loaded already`)
       return recordsIn(whole)

@@ -9,7 +9,7 @@ import type { Archive, StoreStats } from '../stores/index.ts'
 import { brokerCheck, registryCheck, storeChecks } from '../admin/readiness-checks.ts'
 import { checkLimitMs, type Checks } from '../admin/readiness.ts'
 import type { Status } from '../admin/status.ts'
-import type { DeadLetterPlace } from '../dead-letters/dead-letter-place.ts'
+import type { DeadLetterDestination } from '../dead-letters/dead-letter-destination.ts'
 import { lagOf } from './consumer-lag.ts'
 import { ingestFamilies } from './metrics.ts'
 import { IngestWatch } from './visit-metrics.ts'
@@ -23,7 +23,7 @@ export interface IngestParts {
   readonly stores: StoreStats
   readonly source: KafkaGroupSource
   readonly sink: ArchiveSink
-  readonly deadLetters: DeadLetterPlace
+  readonly deadLetters: DeadLetterDestination
   readonly log: Logger
 }
 

@@ -2,9 +2,9 @@
 import { defaultDeadLetterTopic, type DeadLetterConfig } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import type { Environment } from '../config/parse.ts'
-import type { DeadLetterPlace } from '../dead-letters/dead-letter-place.ts'
-import { storeDeadLetters } from '../dead-letters/store-sink.ts'
-import { kafkaDeadLetters } from '../dead-letters/topic-sink.ts'
+import type { DeadLetterDestination } from '../dead-letters/dead-letter-destination.ts'
+import { deadLetterStoreSink } from '../dead-letters/store-sink.ts'
+import { deadLetterTopicSink } from '../dead-letters/topic-sink.ts'
 import type { TopicSpec } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { metered, openStore, StoreStats } from '../stores/index.ts'
@@ -16,11 +16,11 @@ const deadLetterTopic: TopicSpec = { partitions: 1, replicas: -1, configs: { 're
 /** Where the flags say that dead letters go: one place, a store or a topic. A store's calls are counted in `figures`. Error: USAGE_BAD_VALUE where both are given. */
 export function deadLettersOf (
   config: DeadLetterConfig & GoogleConfig, connection: KafkaConnection, environment: Environment, figures = new StoreStats()
-): DeadLetterPlace {
+): DeadLetterDestination {
   const { deadLetterStore: url, deadLetterTopic: topic = defaultDeadLetterTopic } = config
-  if (url === undefined) return kafkaDeadLetters({ connection, topic, createTopic: deadLetterTopic })
+  if (url === undefined) return deadLetterTopicSink({ connection, topic, createTopic: deadLetterTopic })
   if (config.deadLetterTopic !== undefined) throw usageErrors.USAGE_BAD_VALUE(`dead letters go to one place, but both a topic (${topic}) and a store (${url}) are given`, { hint: 'Give either --dead-letter-topic or --dead-letter-store; one of them may come from the environment or the configuration file.' })
-  return storeDeadLetters({
+  return deadLetterStoreSink({
     url, open: async log => metered(await openStore(url, { ...googleOptions(config, environment), access: 'write', log }), 'dead-letters', figures)
   })
 }

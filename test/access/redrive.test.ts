@@ -1,9 +1,9 @@
 // redrive as the user that deploy/acls.json has for it: what it needs is allowed, and what is not allowed is told and costs no letter.
 import t from 'tap'
-import { letterOf, letterRecord } from '../../src/dead-letters/dead-letter.ts'
+import { toDeadLetterRecord, toKafkaRecord } from '../../src/dead-letters/dead-letter.ts'
 import { adminFor, produce } from '../kafka/support.ts'
 import { everyRecord } from '../modes/support.ts'
-import { deadOf, letterRecordOf } from '../dead-letters/support.ts'
+import { deadLetterFor, deadLetterTopicRecord } from '../dead-letters/support.ts'
 import { runMode } from '../support/in-process.ts'
 import { useLockedKafka } from './support.ts'
 
@@ -14,10 +14,10 @@ for (const topic of ['alerts-simulated', 'alerts-dead-letters', 'alerts-other'])
 const redrive = (...more: string[]) => runMode(['redrive', ...kafka.flags('alert-stream-redrive'), '--from-beginning', ...more])
 const origin = { topic: 'alerts-simulated', headers: [] }
 await produce(superuser, 'alerts-dead-letters', [
-  ...Array.from({ length: 5 }, (_, index) => letterRecordOf(index, 'R', origin)),
-  letterRecordOf(5, 'R', { ...origin, topic: 'alerts-other' }),
+  ...Array.from({ length: 5 }, (_, index) => deadLetterTopicRecord(index, 'R', origin)),
+  deadLetterTopicRecord(5, 'R', { ...origin, topic: 'alerts-other' }),
   // It would have to be read from where it came from.
-  letterRecord({ ...letterOf(deadOf(0, 'R', origin)), value: Buffer.alloc(0), omittedBytes: 7 })
+  toKafkaRecord({ ...toDeadLetterRecord(deadLetterFor(0, 'R', origin)), value: Buffer.alloc(0), omittedBytes: 7 })
 ])
 
 await t.test('it reads letters, sends them to the alerts\' topic and keeps its offsets; a topic that it may not write to is told, and a value that it may not read', async t => {

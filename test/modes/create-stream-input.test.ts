@@ -5,7 +5,7 @@ import t from 'tap'
 import { alertFacts, createContainerWriter, createRegistryClient, parseFrame, type AlertValue } from '../../src/avro/index.ts'
 import { partitionFor } from '../../src/kafka/murmur2.ts'
 import { headerText } from '../../src/kafka/record.ts'
-import { wholeTopic } from '../../src/simulator/static-topic.ts'
+import { checkStaticTopic } from '../../src/simulator/static-topic.ts'
 import { generatorOf, surveySchema } from '../generator/support.ts'
 import { adminFor, eventually } from '../kafka/support.ts'
 import { tempDir, uniqueName, useStack } from '../support/stack.ts'
@@ -37,7 +37,7 @@ await t.test('of a file with a damaged block the rest is loaded, and a dead lett
   const [, count] = /^loaded (\d+) of 40 alerts .*, 1 dead letters\n$/.exec(stdout) ?? []
   t.ok(Number(count) > 10 && Number(count) < 40, stdout)
   t.equal((await everyRecord(connection, topic)).length, Number(count))
-  t.type(await wholeTopic(admin, connection, topic), 'object', 'what could be loaded is whole')
+  t.type(await checkStaticTopic(admin, connection, topic), 'object', 'what could be loaded is whole')
   const [letter, ...more] = await everyRecord(connection, letters)
   t.strictSame(more, [])
   t.equal(headerText(letter!, 'dead-letter-reason'), 'AVRO_CRC_MISMATCH')
@@ -50,7 +50,7 @@ await t.test('alerts of 7.4 cannot become 11.1 by Avro\'s rules: dead letters th
   const { topic, letters, flags } = topics()
   const result = await program.run('create-stream', [path, ...flags])
   t.match(result, { code: 1, stdout: '', stderr: new RegExp(`^NO_ALERTS: none of 3 alerts could be loaded as schema 11\\.1, all are in topic ${letters} .*RESOLUTION_IMPOSSIBLE: .*diaSource\\.timeProcessedMjdTai`, 'm') })
-  t.equal(await wholeTopic(admin, connection, topic), 'it is empty')
+  t.equal(await checkStaticTopic(admin, connection, topic), 'it is empty')
   const dead = await everyRecord(connection, letters)
   t.equal(dead.length, 3)
   const alerts = await alertsOf(path)
@@ -107,7 +107,7 @@ await t.test('an alert that is too large for the topic is a dead letter, the res
   const { code, stdout, stderr } = await program.run('create-stream', [path, ...flags, '--dst-topic-max-message-bytes', '200000'])
   t.equal(code, 0, stderr)
   t.match(stdout, /^loaded 7 of 8 alerts .*, 1 dead letters/)
-  t.type(await wholeTopic(admin, connection, topic), 'object')
+  t.type(await checkStaticTopic(admin, connection, topic), 'object')
   const [letter] = await everyRecord(connection, letters)
   t.equal(headerText(letter!, 'dead-letter-reason'), 'KAFKA_MESSAGE_TOO_LARGE')
   t.match(headerText(letter!, 'dead-letter-message'), /alert \d+ is too large: \d+ bytes .*200000 bytes/)

@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { alertFacts, createRegistryClient, parseFrame } from '../../src/avro/index.ts'
-import { completionOf } from '../../src/simulator/completion-mark.ts'
+import { parseCompletionMarker } from '../../src/simulator/completion-marker.ts'
 import { partitionFor } from '../../src/kafka/murmur2.ts'
 import { headerText } from '../../src/kafka/record.ts'
 import { parseCommandLine } from '../../src/config/parse.ts'
 import createStream from '../../src/modes/create-stream.ts'
 import { silent } from '../../src/pipeline/log.ts'
-import { wholeTopic } from '../../src/simulator/static-topic.ts'
+import { checkStaticTopic } from '../../src/simulator/static-topic.ts'
 import { surveySchema } from '../generator/support.ts'
 import { adminFor } from '../kafka/support.ts'
 import { cache, NOBODY, tempDir, uniqueName, useStack } from '../support/stack.ts'
@@ -61,8 +61,8 @@ await t.test('a missing topic is created with its settings and holds every alert
     t.ok(Math.abs(offset - expected) < 1e-5, `${offset} ${expected}`)
     t.ok(offset >= -1 && offset < 40)
   }
-  t.match(await wholeTopic(admin, connection, topic), { topic, partitions: 5 })
-  const marks = records.map(completionOf).filter(each => each !== undefined)
+  t.match(await checkStaticTopic(admin, connection, topic), { topic, partitions: 5 })
+  const marks = records.map(parseCompletionMarker).filter(each => each !== undefined)
   t.equal(marks.length, new Set(records.map(({ partition }) => partition)).size)
   t.equal(marks[0]?.alerts, 60)
 
@@ -89,7 +89,7 @@ await t.test('with --create-topic it is recreated with the settings of the flags
   t.not(now?.id, snapshot?.id)
   t.equal(now?.partitions, 2)
   t.match(await admin.topicConfigs(topic), { 'retention.ms': '3600000', 'max.message.bytes': '2000000' })
-  t.type(await wholeTopic(admin, connection, topic), 'object')
+  t.type(await checkStaticTopic(admin, connection, topic), 'object')
 })
 
 await t.test('the schema id of the frames may be given; a schema that the registry has not is an error before anything is touched', async t => {

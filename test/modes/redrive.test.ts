@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createRegistryClient } from '../../src/avro/index.ts'
 import { headerText, type KafkaRecord, type OutgoingRecord } from '../../src/kafka/record.ts'
-import { kafkaDeadLetters } from '../../src/dead-letters/topic-sink.ts'
+import { deadLetterTopicSink } from '../../src/dead-letters/topic-sink.ts'
 import { adminFor, connect, contextOf, produce } from '../kafka/support.ts'
-import { deadOf, letterRecordOf } from '../dead-letters/support.ts'
+import { deadLetterFor, deadLetterTopicRecord } from '../dead-letters/support.ts'
 import { faultProxy, isDownload, isUpload, type SeenRequest } from '../support/fault-proxy.ts'
 import { runMode } from '../support/in-process.ts'
 import { runCli, tempDir, uniqueName, useGcs, useStack } from '../support/stack.ts'
@@ -110,17 +110,17 @@ await t.test('a value that was left out is fetched from where it came from; what
   const [large, other] = [Buffer.alloc(30_000, 'large'), Buffer.alloc(30_000, 'other')]
   await produce(connection, at.topic, [{ key: Buffer.from('k'), value: large, headers: [[Buffer.from('h'), Buffer.from('1')]], partition: 1 }, { key: null, value: other, headers: [], partition: 1 }])
   const [first, second] = await everyRecord(connection, at.topic)
-  const sink = kafkaDeadLetters({ connection, topic: at.dead, createTopic: { partitions: 1, replicas: 1, configs: { 'max.message.bytes': '20000' } } })
+  const sink = deadLetterTopicSink({ connection, topic: at.dead, createTopic: { partitions: 1, replicas: 1, configs: { 'max.message.bytes': '20000' } } })
   await sink.open?.(contextOf())
   const gone = uniqueName('gone')
   const letters = [
-    deadOf(0, 'R', first),
+    deadLetterFor(0, 'R', first),
     // The record at that offset is another one: the topic was recreated since.
-    deadOf(0, 'R', { ...second!, timestamp: second!.timestamp - 1n }),
-    deadOf(0, 'R', { ...second!, offset: 77n }),
-    deadOf(5, 'R', { topic: gone }),
-    { ...deadOf(6), record: { value: Buffer.from('datum'), bytes: 5, position: 'a.avro#3' }, origin: { node: 'avro-file', position: 'a.avro#3' } },
-    deadOf(7, 'R', { topic: at.topic })
+    deadLetterFor(0, 'R', { ...second!, timestamp: second!.timestamp - 1n }),
+    deadLetterFor(0, 'R', { ...second!, offset: 77n }),
+    deadLetterFor(5, 'R', { topic: gone }),
+    { ...deadLetterFor(6), record: { value: Buffer.from('datum'), bytes: 5, position: 'a.avro#3' }, origin: { node: 'avro-file', position: 'a.avro#3' } },
+    deadLetterFor(7, 'R', { topic: at.topic })
   ]
   for (const letter of letters) await sink.write(letter)
   await sink.close?.()
@@ -142,7 +142,7 @@ await t.test('--origin-topic and --limit choose; contradictions are wrong usage'
   const second = uniqueName('alerts')
   await admin.createTopic(at.dead, { partitions: 2, replicas: 1 })
   await admin.createTopic(second, { partitions: 1, replicas: 1 })
-  await produce(connection, at.dead, Array.from({ length: 20 }, (_, index) => letterRecordOf(index, 'R', { topic: index % 2 === 0 ? at.topic : second }, index % 4 < 2 ? 0 : 1)))
+  await produce(connection, at.dead, Array.from({ length: 20 }, (_, index) => deadLetterTopicRecord(index, 'R', { topic: index % 2 === 0 ? at.topic : second }, index % 4 < 2 ? 0 : 1)))
   t.match(await at.redrive('--from-beginning', '--origin-topic', second, '--limit', '4'), { code: 0, stdout: /^redrive: 4 sent, 0 left/ })
   t.match(await at.redrive('--from-beginning', '--origin-topic', second), { code: 0, stdout: 'redrive: 6 sent, 0 left, 10 not chosen\n' })
   t.strictSame((await everyRecord(connection, second)).map(({ value }) => value!.toString()).sort(), Array.from({ length: 10 }, (_, index) => `value ${2 * index + 1}`).sort())

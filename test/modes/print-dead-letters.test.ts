@@ -5,8 +5,8 @@ import t from 'tap'
 import { registryErrors, frameErrors } from '../../src/avro/errors.ts'
 import { position, textHeader, type KafkaRecord } from '../../src/kafka/record.ts'
 import type { DeadLetter } from '../../src/pipeline/index.ts'
-import { kafkaDeadLetters } from '../../src/dead-letters/topic-sink.ts'
-import { storeDeadLetters } from '../../src/dead-letters/store-sink.ts'
+import { deadLetterTopicSink } from '../../src/dead-letters/topic-sink.ts'
+import { deadLetterStoreSink } from '../../src/dead-letters/store-sink.ts'
 import { openStore } from '../../src/stores/index.ts'
 import { adminFor, connect, contextOf, produce } from '../kafka/support.ts'
 import { runMode } from '../support/in-process.ts'
@@ -35,7 +35,7 @@ const dead = records.map(({ record, error }): DeadLetter => ({ record: { value: 
 const topic = uniqueName('letters')
 const root = join(await tempDir(t), 'letters')
 const url = storeUrl(root)
-for (const sink of [kafkaDeadLetters({ connection, topic, createTopic: { partitions: 1, replicas: 1 } }), storeDeadLetters({ url, open: async log => openStore(url, { log }) })]) {
+for (const sink of [deadLetterTopicSink({ connection, topic, createTopic: { partitions: 1, replicas: 1 } }), deadLetterStoreSink({ url, open: async log => openStore(url, { log }) })]) {
   await sink.open?.(contextOf())
   for (const letter of dead) await sink.write(letter)
   await sink.close?.()
@@ -90,7 +90,7 @@ await t.test('letters and alerts of one topic are told apart; --follow prints le
   const own = uniqueName('mixed')
   await admin.createTopic(own, { partitions: 1, replicas: 1 })
   const follow = program.start(t, 'print-stream', ['--topic', own, '--follow', '--count', '2'])
-  const sink = kafkaDeadLetters({ connection, topic: own })
+  const sink = deadLetterTopicSink({ connection, topic: own })
   await sink.open?.(contextOf())
   await produce(connection, own, [alerts.record(5n, 0)])
   await sink.write(dead[1]!)
