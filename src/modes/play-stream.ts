@@ -57,8 +57,8 @@ const playFlags = flags({
   'fresh-ids': {
     type: 'switch',
     description: 'New ids in each pass, for the alert (everywhere in the packet), its visit, its parent source and its Kafka key. ' +
-      'Objects and earlier detections keep their ids. An id consists of the second in which the pass begins, the detector and the index of ' +
-      'the alert. Passes begin at least one second apart, and only one such player may feed an archive.'
+      'Objects and earlier detections keep their ids. An id consists of the second in which the pass begins, the detector and the index ' +
+      'of the alert. Passes begin at least one second apart, and only one such player may feed an archive.'
   },
   'fresh-times': {
     type: 'switch',

@@ -176,8 +176,8 @@ export default mode({
     await host.print(stats.line(config.dryRun ? `${count} would be ${verb}` : `${count} ${verb}`, source.unread))
     const where = source.detail
     if (stats.rejected.size > 0) {
-      const counts = [...stats.rejected].map(([code, count]) => `${count} dead letters (${code})`).join(', ')
-      throw redriveErrors.REDRIVE_REFUSED(`the brokers rejected ${counts}`, { where })
+      const counts = [...stats.rejected].map(([code, count]) => `${count} ${code}`).join(', ')
+      throw redriveErrors.REDRIVE_REFUSED(`the brokers rejected dead letters: ${counts}`, { where })
     }
     if (source.unread > 0) {
       const what = `${source.unread} dead letters were not read: the progress of the group cannot hold more dead letters that were left`

@@ -1,4 +1,4 @@
-// redrive as the user that deploy/acls.json has for it: what it needs is allowed, and what is not allowed is told and costs no letter.
+// redrive with the ACLs of its user in deploy/acls.json. A missing permission is reported, and no dead letter is lost.
 import t from 'tap'
 import { toDeadLetterRecord, toKafkaRecord } from '../../src/dead-letters/dead-letter.ts'
 import { adminFor, produce } from '../kafka/support.ts'
@@ -16,13 +16,13 @@ const origin = { topic: 'alerts-simulated', headers: [] }
 await produce(superuser, 'alerts-dead-letters', [
   ...Array.from({ length: 5 }, (_, index) => deadLetterTopicRecord(index, 'R', origin)),
   deadLetterTopicRecord(5, 'R', { ...origin, topic: 'alerts-other' }),
-  // It would have to be read from where it came from.
+  // Its value was omitted and would have to be read from the original topic.
   toKafkaRecord({ ...toDeadLetterRecord(deadLetterFor(0, 'R', origin)), value: Buffer.alloc(0), omittedBytes: 7 })
 ])
 
 await t.test('it reads letters, sends them to the alerts\' topic and keeps its offsets; a topic that it may not write to is told, and a value that it may not read', async t => {
   const first = await redrive()
-  t.match(first, { code: 1, stdout: 'redrive: 5 sent, 2 left (1 KAFKA_NOT_AUTHORISED, 1 omitted value)\n', stderr: /^REDRIVE_REFUSED: .*1 letters \(KAFKA_NOT_AUTHORISED\)/ }, first.stderr)
+  t.match(first, { code: 1, stdout: 'redrive: 5 sent, 2 left (1 KAFKA_NOT_AUTHORISED, 1 omitted value)\n', stderr: /^REDRIVE_REFUSED: .*1 KAFKA_NOT_AUTHORISED/ }, first.stderr)
   t.strictSame((await everyRecord(superuser, 'alerts-simulated')).map(({ value }) => value!.toString()), [0, 1, 2, 3, 4].map(index => `value ${index}`))
   t.match(await redrive('--dst-topic', 'alerts-simulated', '--origin-topic', 'alerts-other'), { code: 0, stdout: 'redrive: 1 sent, 0 left, 1 not chosen\n' })
   t.strictSame(await admin.committed('alert-stream-redrive', 'alerts-dead-letters'), [6n])
