@@ -14,7 +14,7 @@ export interface DeadLetterStoreSinkOptions {
   readonly open: (log: Logger) => Promise<ObjectStore>
 }
 
-/** Keys that are tried if other objects occupy them. A damaged dead letter must not stop the stream at every start. */
+/** Number of keys to try if other objects occupy the key. A damaged dead letter must not stop the stream at every start. */
 const MAX_KEYS = 9
 
 /** Errors of `open`: STORE_*. Errors of `write`, all retryable: STORE_*; ARCHIVE_CONFLICT if other objects occupy every key. */

@@ -180,7 +180,7 @@ export default mode({
       throw redriveErrors.REDRIVE_REFUSED(`the brokers rejected dead letters: ${counts}`, { where })
     }
     if (source.unread > 0) {
-      const what = `${source.unread} dead letters were not read: the progress of the group cannot hold more dead letters that were left`
+      const what = `${source.unread} dead letters were not read: the group cannot track more dead letters that were left`
       throw redriveErrors.REDRIVE_MARKS_FULL(what, { where })
     }
   }

@@ -15,7 +15,7 @@ async function complaints (code: string, file: string): Promise<string[]> {
 
 await t.test('lossy operators are refused by lint', async t => {
   for (const operator of ['switchMap', 'debounceTime', 'sample', 'auditTime', 'throttle', 'take', 'takeUntil', 'exhaustMap', 'filter', 'first', 'distinct', 'from', 'timeout']) {
-    for (const [module, file] of [['rxjs', 'src/pipeline/wire.ts'], ['rxjs/operators', 'src/simulator/completion-marker.ts']] as const) {
+    for (const [module, file] of [['rxjs', 'src/pipeline/wire.ts'], ['rxjs/operators', 'src/simulator/mark-last-records.ts']] as const) {
       const found = await complaints(`import { ${operator} } from '${module}'\nexport const use = ${operator}\n`, file)
       t.equal(found.length, 1, `${operator} of ${module} in ${file}`)
       t.match(found[0], /never settles/)

@@ -113,7 +113,7 @@ await t.test('creates no topic if the schema is not registered, the registry is 
     [[join(await tempDir(t), 'missing.avro')], /^AVRO_UNREADABLE: /]
   ]
   for (const [args, stderr] of cases) {
-    const result = await program.run('create-stream', [...args, ...flags])
+    const result = await program.run('create-stream', [...flags, ...args])
     t.match({ stdout: result.stdout, stderr: result.stderr }, { stdout: '', stderr }, args.join(' '))
     t.not(result.code, 0)
   }
