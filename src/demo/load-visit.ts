@@ -1,11 +1,11 @@
 // The visits that the demo plays: generated once per combination of flags, and loaded into the static topic unless it already holds them.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
+import { KafkaAdmin } from '../kafka/admin.ts'
 import createStream from '../modes/create-stream.ts'
 import generate from '../modes/generate.ts'
 import type { Host } from '../program/mode.ts'
-import { wholeTopic } from '../simulator/static-topic.ts'
+import { checkStaticTopic, recordCount } from '../simulator/static-topic.ts'
 import type { KafkaClients } from './kafka-clients.ts'
 import { runMode, type PrintLine } from './run-mode.ts'
 import { partitions, topics, type Settings } from './settings.ts'
@@ -39,10 +39,10 @@ export async function loadVisit (
   const admin = new KafkaAdmin(connection)
   try {
     const loaded = await readLoaded(stateDir)
-    const complete = await wholeTopic(admin, connection, topics.static)
+    const complete = await checkStaticTopic(admin, connection, topics.static)
     if (typeof complete !== 'string' && loaded?.topicId === complete.id && loaded.from === from) {
       print(`${topics.static}: already loaded`)
-      return countRecords(complete)
+      return recordCount(complete)
     }
     // In an existing Kafka, only a topic that this demo has created may be deleted. create-stream rejects any other non-empty topic.
     const existing = (await admin.describeTopic(topics.static))?.id
@@ -63,12 +63,8 @@ export async function loadVisit (
     }
     const topic = await admin.snapshot(topics.static)
     if (topic !== undefined) await writeLoaded(stateDir, { topicId: topic.id, from })
-    return topic === undefined ? 0 : countRecords(topic)
+    return topic === undefined ? 0 : recordCount(topic)
   } finally {
     await admin.close()
   }
-}
-
-function countRecords ({ start, end }: TopicSnapshot): number {
-  return end.reduce((sum, last, partition) => sum + Number(last - (start[partition] ?? 0n)), 0)
 }

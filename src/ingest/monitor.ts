@@ -2,7 +2,7 @@
 import { brokerCheck, registryCheck, storeChecks } from '../admin/readiness-checks.ts'
 import { checkLimitMs, type Checks } from '../admin/readiness.ts'
 import type { Status } from '../admin/status.ts'
-import type { DeadLetterPlace } from '../dead-letters/dead-letter-place.ts'
+import type { DeadLetterDestination } from '../dead-letters/dead-letter-destination.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
@@ -24,7 +24,7 @@ interface IngestMonitorOptions {
   readonly stores: StoreStats
   readonly source: KafkaGroupSource
   readonly sink: ArchiveSink
-  readonly deadLetters: DeadLetterPlace
+  readonly deadLetters: DeadLetterDestination
   readonly log: Logger
 }
 

@@ -2,9 +2,9 @@
 import { defaultDeadLetterTopic, type DeadLetterConfig } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import type { Environment } from '../config/parse.ts'
-import type { DeadLetterPlace } from '../dead-letters/dead-letter-place.ts'
-import { storeDeadLetters } from '../dead-letters/store-sink.ts'
-import { kafkaDeadLetters } from '../dead-letters/topic-sink.ts'
+import type { DeadLetterDestination } from '../dead-letters/dead-letter-destination.ts'
+import { deadLetterStoreSink } from '../dead-letters/store-sink.ts'
+import { deadLetterTopicSink } from '../dead-letters/topic-sink.ts'
 import type { TopicSpec } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { metered, StoreStats } from '../stores/metered-store.ts'
@@ -19,16 +19,16 @@ const deadLetterTopic: TopicSpec = {
 /** The dead-letter topic, or the store if one is given. `stats` counts the calls to the store. Error: USAGE_BAD_VALUE if both are given. */
 export function deadLettersOf (
   config: DeadLetterConfig & GoogleConfig, connection: KafkaConnection, environment: Environment, stats = new StoreStats()
-): DeadLetterPlace {
+): DeadLetterDestination {
   const { deadLetterStore: url, deadLetterTopic: topic = defaultDeadLetterTopic } = config
-  if (url === undefined) return kafkaDeadLetters({ connection, topic, createTopic: deadLetterTopic })
+  if (url === undefined) return deadLetterTopicSink({ connection, topic, createTopic: deadLetterTopic })
   if (config.deadLetterTopic !== undefined) {
     throw usageErrors.USAGE_BAD_VALUE(`both a dead-letter topic (${topic}) and a dead-letter store (${url}) are given`, {
       hint: 'Set only one of --dead-letter-topic and --dead-letter-store. Check the environment and the configuration file too.'
     })
   }
   const options = { ...googleOptions(config, environment), access: 'write' as const }
-  return storeDeadLetters({ url, open: async log => metered(await openStore(url, { ...options, log }), 'dead-letters', stats) })
+  return deadLetterStoreSink({ url, open: async log => metered(await openStore(url, { ...options, log }), 'dead-letters', stats) })
 }
 
 /** `topic alerts-dead-letters` or `store file:///letters`, for messages. */

@@ -1,14 +1,14 @@
 // Kills redrive with SIGKILL several times: no dead letter is lost, and records that are sent twice are archived once.
 import { join } from 'node:path'
 import t from 'tap'
-import { letterRecord, letterOf } from '../../src/dead-letters/dead-letter.ts'
-import { storeDeadLetters } from '../../src/dead-letters/store-sink.ts'
+import { toKafkaRecord, toDeadLetterRecord } from '../../src/dead-letters/dead-letter.ts'
+import { deadLetterStoreSink } from '../../src/dead-letters/store-sink.ts'
 import { openStore } from '../../src/stores/index.ts'
 import { adminFor, connect, contextOf, produce } from '../kafka/support.ts'
 import {
   alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, recordsOf, registerAlerts, storeUrl, whileRunning
 } from '../modes/archive-support.ts'
-import { deadOf } from '../dead-letters/support.ts'
+import { deadLetterFor } from '../dead-letters/support.ts'
 import { runMode } from '../support/in-process.ts'
 import { seeded } from '../support/pipeline.ts'
 import { startCli, tempDir, uniqueName, useStack } from '../support/stack.ts'
@@ -32,12 +32,12 @@ for (const kind of ['topic', 'store'] as const) {
     await admin.createTopic(at.topic, { partitions: 3, replicas: 1 })
     await admin.createTopic(at.dead, { partitions: 2, replicas: 1 })
     const dead = records.map(({ key, value, headers }, index) =>
-      deadOf(index, index % 10 === 0 ? 'OTHER' : 'UNKNOWN_SCHEMA', { key, value, headers, topic: at.topic, timestamp: 7n }))
+      deadLetterFor(index, index % 10 === 0 ? 'OTHER' : 'UNKNOWN_SCHEMA', { key, value, headers, topic: at.topic, timestamp: 7n }))
     const url = storeUrl(join(await tempDir(t), 'dead-letters'))
     if (kind === 'topic') {
-      await produce(connection, at.dead, dead.map((letter, index) => ({ ...letterRecord(letterOf(letter)), partition: index % 2 })))
+      await produce(connection, at.dead, dead.map((letter, index) => ({ ...toKafkaRecord(toDeadLetterRecord(letter)), partition: index % 2 })))
     } else {
-      const sink = storeDeadLetters({ url, open: async log => openStore(url, { log }) })
+      const sink = deadLetterStoreSink({ url, open: async log => openStore(url, { log }) })
       await sink.open?.(contextOf())
       await Promise.all(dead.map(async letter => sink.write(letter)))
       await sink.close?.()

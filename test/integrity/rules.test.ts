@@ -19,7 +19,7 @@ await t.test('lint rejects lossy operators', async t => {
     'from', 'timeout'
   ]
   for (const operator of operators) {
-    for (const [module, file] of [['rxjs', 'src/pipeline/wire.ts'], ['rxjs/operators', 'src/simulator/completion-mark.ts']] as const) {
+    for (const [module, file] of [['rxjs', 'src/pipeline/wire.ts'], ['rxjs/operators', 'src/simulator/mark-last-records.ts']] as const) {
       const found = await importErrors(`import { ${operator} } from '${module}'\nexport const use = ${operator}\n`, file)
       t.equal(found.length, 1, `${operator} of ${module} in ${file}`)
       t.match(found[0], /never settles/)

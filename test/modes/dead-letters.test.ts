@@ -3,8 +3,8 @@ import { readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { decodeLetter } from '../../src/dead-letters/dead-letter-json.ts'
-import type { Letter } from '../../src/dead-letters/dead-letter.ts'
+import { deadLetterFromJson } from '../../src/dead-letters/dead-letter-json.ts'
+import type { DeadLetterRecord } from '../../src/dead-letters/dead-letter.ts'
 import { textHeader } from '../../src/kafka/record.ts'
 import { openStore } from '../../src/stores/index.ts'
 import { adminFor, connect, produce } from '../kafka/support.ts'
@@ -37,10 +37,10 @@ function storeArgs (at: Awaited<ReturnType<typeof setUp>>, ...more: string[]): s
   return [...args.slice(0, topic), '--dead-letter-store', at.deadLetterStore, ...args.slice(topic + 2)]
 }
 
-async function deadLettersIn (url: string): Promise<Map<string, Letter>> {
+async function deadLettersIn (url: string): Promise<Map<string, DeadLetterRecord>> {
   const store = await openStore(url, { access: 'read', emulatorHost: gcs.url })
-  const found = new Map<string, Letter>()
-  for await (const key of store.list('')) found.set(key, decodeLetter((await store.get(key))!.body, key))
+  const found = new Map<string, DeadLetterRecord>()
+  for await (const key of store.list('')) found.set(key, deadLetterFromJson((await store.get(key))!.body, key))
   return found
 }
 

@@ -1,8 +1,8 @@
-"""An independent consumer of a live sky: librdkafka and fastavro, neither of which knows our program.
+"""Independent check of --fresh-ids and --fresh-times: librdkafka and fastavro, without code of this program.
 
-Usage: judge_fresh.py BROKER STATIC SIMULATED REGISTRY
-Reads both topics whole, decodes every message, finds the alert of the static topic that a fresh one was made of (its place is in the id) and
-compares the two field by field. Prints counts and what is wrong as JSON.
+Usage: independent_fresh_reader.py BROKER STATIC SIMULATED REGISTRY
+Reads both topics, decodes every message, finds the original alert of each simulated one (its index is part of the id) and compares the two
+field by field. Prints counts and problems as JSON.
 """
 import collections
 import io
@@ -22,7 +22,7 @@ problems = []
 
 def messages(topic):
     """All messages, partition after partition."""
-    consumer = confluent_kafka.Consumer({"bootstrap.servers": broker, "group.id": "judge", "enable.auto.commit": False})
+    consumer = confluent_kafka.Consumer({"bootstrap.servers": broker, "group.id": "independent-reader", "enable.auto.commit": False})
     found = []
     for number in sorted(consumer.list_topics(topic, timeout=60).topics[topic].partitions):
         partition = confluent_kafka.TopicPartition(topic, number)
@@ -41,8 +41,8 @@ def decoded(message):
     value = message.value()
     magic, number = struct.unpack(">bI", value[:5])
     if number not in schemas:
-        with urllib.request.urlopen(f"{registry}/schemas/ids/{number}") as answer:
-            schemas[number] = fastavro.parse_schema(json.loads(json.load(answer)["schema"]))
+        with urllib.request.urlopen(f"{registry}/schemas/ids/{number}") as response:
+            schemas[number] = fastavro.parse_schema(json.loads(json.load(response)["schema"]))
     stream = io.BytesIO(value[5:])
     record = fastavro.schemaless_reader(stream, schemas[number], None)
     if magic != 0 or stream.read(1) != b"":
@@ -50,7 +50,7 @@ def decoded(message):
     again = io.BytesIO()
     fastavro.schemaless_writer(again, schemas[number], record)
     if again.getvalue() != value[5:]:
-        problems.append("fastavro encodes it otherwise")
+        problems.append("fastavro encodes it to other bytes")
     return number, record
 
 
@@ -82,8 +82,8 @@ for message in messages(simulated):
     number, alert = decoded(message)
     name = alert.get("diaSourceId", alert.get("alertId"))
     ids.append(name)
-    second, place = (name >> 30) & 0xFFFFFFFF, name & 0x1FFFFF
-    (old_number, old), old_headers = originals[place % len(originals)]
+    second, index = (name >> 30) & 0xFFFFFFFF, name & 0x1FFFFF
+    (old_number, old), old_headers = originals[index % len(originals)]
     headers = dict(message.headers())
     old_headers = {key: value for key, value in old_headers.items() if key != "alertsim-complete"}
     if message.key() != str(name).encode():
@@ -92,7 +92,7 @@ for message in messages(simulated):
         problems.append(f"{name}: schema {number}, headers {headers}")
     before, after = list(leaves(old)), list(leaves(alert))
     if [path for path, _ in before] != [path for path, _ in after]:
-        problems.append(f"{name}: fields have come or gone")
+        problems.append(f"{name}: fields were added or removed")
         continue
     shift = alert["diaSource"]["midpointMjdTai"] - old["diaSource"]["midpointMjdTai"]
     for (path, was), (_, value) in zip(before, after):

@@ -1,8 +1,8 @@
-"""An independent consumer: librdkafka and fastavro, neither of which knows our program.
+"""Independent consumer: reads a topic with librdkafka and fastavro, without code of this program.
 
-Usage: judge.py BROKER TOPIC REGISTRY FILE
-Consumes every message of the topic, fetches each frame's schema from the registry, decodes the datum, compares the record with the one of
-the same id in the Avro file, and encodes it again. Prints counts and what is wrong as JSON.
+Usage: independent_reader.py BROKER TOPIC REGISTRY FILE
+Consumes every message of the topic, fetches the schema of each frame from the registry, decodes the datum, compares the record with the one
+of the same id in the Avro file, and encodes it again. Prints counts and problems as JSON.
 """
 import io
 import json
@@ -22,7 +22,7 @@ def identifier(record):
 
 
 def same(one, other):
-    """Equality by value, with NaN equal to itself and whole numbers apart from fractions."""
+    """Equality by value. NaN equals itself; an int does not equal a float."""
     if isinstance(one, float) and isinstance(other, float):
         return one == other or (math.isnan(one) and math.isnan(other))
     if isinstance(one, dict) and isinstance(other, dict):
@@ -36,7 +36,7 @@ with open(path, "rb") as file:
     expected = {identifier(record): record for record in fastavro.reader(file)}
 
 consumer = confluent_kafka.Consumer({
-    "bootstrap.servers": broker, "group.id": "judge", "enable.auto.commit": False, "auto.offset.reset": "earliest",
+    "bootstrap.servers": broker, "group.id": "independent-reader", "enable.auto.commit": False, "auto.offset.reset": "earliest",
     "fetch.message.max.bytes": 32 * 1024 * 1024,
 })
 partitions = consumer.list_topics(topic, timeout=60).topics[topic].partitions
@@ -54,7 +54,7 @@ reencoded = equal = 0
 while left > 0:
     message = consumer.poll(60)
     if message is None:
-        problems.append(f"{left} messages did not come within 60 s")
+        problems.append(f"{left} messages were not received within 60 s")
         break
     if message.error():
         problems.append(str(message.error()))
@@ -63,8 +63,8 @@ while left > 0:
     value = message.value()
     magic, number = struct.unpack(">bI", value[:5])
     if number not in schemas:
-        with urllib.request.urlopen(f"{registry}/schemas/ids/{number}") as answer:
-            schemas[number] = fastavro.parse_schema(json.loads(json.load(answer)["schema"]))
+        with urllib.request.urlopen(f"{registry}/schemas/ids/{number}") as response:
+            schemas[number] = fastavro.parse_schema(json.loads(json.load(response)["schema"]))
     stream = io.BytesIO(value[5:])
     record = fastavro.schemaless_reader(stream, schemas[number], None)
     name = identifier(record)
@@ -78,13 +78,13 @@ while left > 0:
     if same(record, expected.get(name)):
         equal += 1
     else:
-        problems.append(f"{name}: another record than in the file")
+        problems.append(f"{name}: differs from the record in the file")
     again = io.BytesIO()
     fastavro.schemaless_writer(again, schemas[number], record)
     if again.getvalue() == value[5:]:
         reencoded += 1
     else:
-        problems.append(f"{name}: fastavro encodes it otherwise")
+        problems.append(f"{name}: fastavro encodes it to other bytes")
 consumer.close()
 print(json.dumps({
     "messages": len(seen), "alerts": len(set(seen)), "equal": equal, "reencoded": reencoded, "schemas": sorted(schemas),
