@@ -23,7 +23,7 @@ export function deadLettersOf (
   const { deadLetterStore: url, deadLetterTopic: topic = defaultDeadLetterTopic } = config
   if (url === undefined) return deadLetterTopicSink({ connection, topic, createTopic: deadLetterTopic })
   if (config.deadLetterTopic !== undefined) {
-    throw usageErrors.USAGE_BAD_VALUE(`both a dead-letter topic (${topic}) and a dead-letter store (${url}) are given`, {
+    throw usageErrors.USAGE_BAD_VALUE(`both a topic (${topic}) and a store (${url}) are given for dead letters`, {
       hint: 'Set only one of --dead-letter-topic and --dead-letter-store. Check the environment and the configuration file too.'
     })
   }

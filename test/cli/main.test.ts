@@ -88,7 +88,7 @@ const wrongUsage: readonly WrongUsage[] = [
   { args: ['ingest'], error: /^STORE_NOT_GIVEN: .*--alert-store/ },
   { args: ['serve', '--alert-store', 'store'], error: /^STORE_URL_INVALID: .*store/ },
   { args: ['serve', '--alert-store', 'gs://bucket'], env: { STORAGE_EMULATOR_HOST: 'ftp://x' }, error: /^STORE_EMULATOR_INVALID: / },
-  { args: ['ingest', ...store, '--dead-letter-topic', 'a', '--dead-letter-store', 'file:///b'], error: /^USAGE_BAD_VALUE: both/ },
+  { args: ['ingest', ...store, '--dead-letter-topic', 'a', '--dead-letter-store', 'file:///b'], error: /^USAGE_BAD_VALUE: both a topic/ },
   { args: ['redrive', '--discard'], error: /^USAGE_/ },
   { args: ['graph', 'demo'], error: /^USAGE_BAD_VALUE: mode demo has no graph/ },
   { args: ['config', '--list', '--format', 'yaml'], error: /^USAGE_BAD_VALUE: --list does not support --format yaml/ },

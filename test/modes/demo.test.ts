@@ -91,7 +91,7 @@ await t.test('a second start reuses alerts, topic, schema id and visit numbers, 
   await third.waitFor(/A visit is published/)
   t.strictSame(await running(), [false, false, false, false, false], 'the next start has ended them')
   t.equal(await third.finished, 0, third.stderr)
-  t.match(third.stdout, /^visit \d+: published 40 .* lag 0 .*\nstopping: .*\nstopped\n$/m)
+  t.match(third.stdout, /^visit \d+: published 40 .* lag 0, .*\nstopping: .*\nstopped\n$/m)
   t.strictSame(await leftovers(stateDir, servers), [])
   t.notOk(await exists(demoFile))
 })
