@@ -23,7 +23,8 @@ function setUp (t: Test) {
   const cluster = new FakeCluster(clock)
   const group = new FakeGroup(topic => cluster.partitionCount(topic))
   t.teardown(() => {
-    if (group.foreignCommits.length > 0) throw new Error(`committed partitions of other members: ${JSON.stringify(group.foreignCommits)}`)
+    const foreign = group.foreignCommits.map(({ topic, partition }) => `${topic}/${partition}`)
+    if (foreign.length > 0) throw new Error(`committed partitions of other members: ${foreign.join()}`)
   })
 
   const consumerOf = (options: Partial<GroupOptions> = {}) => {
