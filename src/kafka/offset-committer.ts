@@ -82,8 +82,8 @@ export class OffsetCommitter {
 
   #uncommitted (): OffsetToCommit[] {
     const { tracker, buffers } = this.#options
-    // Offsets without records (transaction markers, compaction) are committable once no earlier record is buffered.
-    for (const { waiting, topic, partition, position } of buffers.values()) if (waiting === 0) tracker.skipTo(topic, partition, position)
+    // The position of an empty buffer is past trailing offsets without records (transaction markers, compaction).
+    for (const { topic, partition, position } of buffers.values()) tracker.skipTo(topic, partition, position)
     return tracker.committable()
   }
 

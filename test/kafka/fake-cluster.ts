@@ -77,6 +77,8 @@ class FakePartition {
 export class FakeCluster {
   /** All fetch requests so far. */
   readonly requests: FetchRequest[] = []
+  /** Each request for start or end offsets waits for the next of these promises, if there is one. */
+  readonly offsetDelays: Array<Promise<void>> = []
   readonly #topics = new Map<string, { readonly id: string, readonly partitions: FakePartition[] }>()
   readonly #clock: Clock
   #down = false
@@ -192,6 +194,7 @@ export class FakeCluster {
 
   admin (): Pick<KafkaAdmin, 'describeTopic' | 'startOffsets' | 'endOffsets' | 'close'> {
     const partitionsOf = async (topic: string): Promise<FakePartition[]> => {
+      await this.offsetDelays.shift()
       if (this.#down) throw unreachable('read the offsets')
       const found = this.#topics.get(topic)
       if (found === undefined) throw kafkaErrors.KAFKA_TOPIC_MISSING('the topic does not exist')

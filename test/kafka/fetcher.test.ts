@@ -360,6 +360,17 @@ await t.test('drops the response of a removed partition', async t => {
   t.equal(fetcher.take(), undefined)
 })
 
+await t.test('ignores an error of a removed partition', async t => {
+  const { clock, cluster, fetcher, events, add } = setUp(t)
+  cluster.createTopic('a')
+  const buffer = add('a', 0)
+  await turns()
+  fetcher.remove(buffer)
+  cluster.failPartition('a', 0, codes.OFFSET_OUT_OF_RANGE)
+  await clock.advance(1000)
+  t.strictSame(events.outOfRange, [])
+})
+
 await t.test('drops a response that was requested before a reset', async t => {
   const { cluster, add } = setUp(t)
   cluster.createTopic('a')

@@ -23,7 +23,8 @@ function setUp (t: Test) {
   const cluster = new FakeCluster(clock)
   const group = new FakeGroup(topic => cluster.partitionCount(topic))
   t.teardown(() => {
-    if (group.foreignCommits.length > 0) throw new Error(`committed partitions of other members: ${JSON.stringify(group.foreignCommits)}`)
+    const foreign = group.foreignCommits.map(({ topic, partition }) => `${topic}/${partition}`)
+    if (foreign.length > 0) throw new Error(`committed partitions of other members: ${foreign.join()}`)
   })
 
   const consumerOf = (options: Partial<GroupOptions> = {}) => {
@@ -300,6 +301,33 @@ await t.test('an offset out of range resets the partition to the earliest offset
   t.strictSame(group.committed, { 'a/0': 8n })
 })
 
+await t.test('a partition that is out of range twice is reset once', async t => {
+  const { clock, cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0', 'v1')
+  const { consumer, take, settle } = consumerOf()
+  await consumer.open()
+  const old = await take(2)
+  const delays = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  cluster.offsetDelays.push(...delays.map(({ promise }) => promise))
+  cluster.deleteRecords('a', 0, 6n)
+  cluster.append('a', 0, 'v6', 'v7')
+  await turns()
+  // A settled record resumes the partition, which is fetched from the same offset again.
+  settle(old)
+  await turns()
+  t.equal(cluster.offsetDelays.length, 0, 'two resets are in progress')
+  delays[0]!.resolve()
+  settle(await take(2))
+  await consumer.commit()
+  t.strictSame(group.committed, { 'a/0': 8n })
+  delays[1]!.resolve()
+  await clock.advance(1000)
+  await consumer.commit()
+  t.strictSame(group.committed, { 'a/0': 8n }, 'not rewound')
+  t.equal(consumer.take(), undefined)
+})
+
 await t.test('an offset beyond the end of a truncated log resets the partition without lost records', async t => {
   const { cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
@@ -349,6 +377,22 @@ await t.test('reads a recreated topic from its beginning, whatever was committed
   settle(taken.slice(0, 1))
   await consumer.commit()
   t.strictSame(group.offsets.get('a/0'), { offset: 1n, metadata: `topic-id=${id}` })
+})
+
+await t.test('records of a recreated topic that settle late are not committed', async t => {
+  const { clock, cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'old-0', 'old-1')
+  const { consumer, take, settle } = consumerOf({ topicCheckInterval: 100 })
+  await consumer.open()
+  const old = await take(2)
+  cluster.deleteTopic('a')
+  cluster.createTopic('a')
+  // The topic check finds the new topic before the fetcher does.
+  await clock.advance(100)
+  settle(old)
+  await consumer.commit()
+  t.notOk(group.log.includes('commit a/0@2'), String(group.log))
 })
 
 await t.test('a fenced instance id is fatal', async t => {

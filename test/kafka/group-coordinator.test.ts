@@ -1,6 +1,6 @@
 import t from 'tap'
 import { GroupCoordinator, noMember } from '../../src/kafka/group-coordinator.ts'
-import { adminFor, connect } from './support.ts'
+import { adminFor, connect, eventually } from './support.ts'
 import { NOBODY, uniqueName, useStack } from '../support/stack.ts'
 
 const { kafka } = await useStack(t)
@@ -13,6 +13,8 @@ await t.test('commits offsets with metadata, without being a member', async t =>
   const coordinator = new GroupCoordinator(connection, uniqueName('group'))
   t.teardown(async () => { await coordinator.close() })
   const partitions = [a, b].flatMap(topic => [{ topic, partition: 0 }, { topic, partition: 1 }])
+  // A new broker has no coordinator until it has created its offsets topic.
+  await eventually(() => coordinator.committed(partitions).then(() => true, () => false))
   t.strictSame(await coordinator.committed(partitions), new Map(), 'nothing is committed')
 
   const offsets = [{ topic: a, partition: 1, offset: 7n }, { topic: b, partition: 0, offset: 8n }]
