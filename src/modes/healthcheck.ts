@@ -53,7 +53,8 @@ async function processOf (pid: string): Promise<Process> {
     try {
       return (await readFile(where, 'utf8')).split('\0').slice(0, -1)
     } catch (cause) {
-      throw healthErrors.NOT_HEALTHY(systemErrorCode(cause) === 'ENOENT' ? `no process ${pid}` : `cannot inspect process ${pid}`, { where, cause })
+      const what = systemErrorCode(cause) === 'ENOENT' ? `no process ${pid}` : `cannot inspect process ${pid}`
+      throw healthErrors.NOT_HEALTHY(what, { where, cause })
     }
   }
   const argv = await read('cmdline')

@@ -82,7 +82,8 @@ export function formatError (error: unknown): string {
 
 /** Joins texts into sentences. Each ends with exactly one full stop, question mark or exclamation mark; empty ones are skipped. */
 export function sentences (...texts: ReadonlyArray<string | undefined>): string {
-  return texts.map(text => withoutStop(text ?? '')).filter(text => text !== '').map(text => /[?!]$/.test(text) ? text : `${text}.`).join(' ')
+  const trimmed = texts.map(text => withoutStop(text ?? '')).filter(text => text !== '')
+  return trimmed.map(text => /[?!]$/.test(text) ? text : `${text}.`).join(' ')
 }
 
 function withoutStop (text: string): string {

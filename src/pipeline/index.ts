@@ -1,7 +1,7 @@
 // The pipeline library: declare a graph of sources, flows and sinks, describe it, run it, test it.
 export { render, type GraphDescription } from './describe.ts'
 export type { Envelope } from './envelope.ts'
-export { AlertStreamError, asError, declaredErrors, defineErrors, errorCode, formatError, messageOf, sentences, systemErrorCode } from './errors.ts'
+export { AlertStreamError, asError, declaredErrors, defineErrors, errorCode, formatError, messageOf, systemErrorCode } from './errors.ts'
 export { createGraph, defaultCredits, Graph, type Port } from './graph.ts'
 export { Histogram, type HistogramSnapshot } from './histogram.ts'
 export { silent, type Logger } from './log.ts'

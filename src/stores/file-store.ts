@@ -215,7 +215,9 @@ class FileStore implements ObjectStore {
     try {
       isFolder = (await statFile(this.#root)).isDirectory()
     } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT') throw storeErrors.STORE_MISSING('the folder of the store does not exist', { where: this.#root })
+      if (systemErrorCode(error) === 'ENOENT') {
+        throw storeErrors.STORE_MISSING('the folder of the store does not exist', { where: this.#root })
+      }
       throw storeError(error, 'open the store', this.#root)
     }
     if (!isFolder) throw storeErrors.STORE_PATH_BLOCKED('the path of the store is not a folder', { where: this.#root })

@@ -1,9 +1,8 @@
 // The archive and its object stores.
 export { createArchive, type Archive } from './archive.ts'
 export { crc32c } from './crc32c.ts'
-export { storeErrors } from './errors.ts'
 export { defaultGzipLevel, gzipFrame, inflate, inflaterKind } from './gzip.ts'
 export { alertKey, parseAlertId } from './layouts.ts'
-export { metered, StoreStats } from './metered-store.ts'
+export { StoreStats } from './metered-store.ts'
 export { type ObjectStore } from './object-store.ts'
-export { openStore, type OpenStoreOptions } from './open-store.ts'
+export { openStore } from './open-store.ts'

@@ -103,7 +103,10 @@ await t.test('retries while the store is unavailable, and settles the record onl
         throw error
       }
     }
-    return { url: store.url, put, get: async key => store.get(key), list: prefix => store.list(prefix), check: async () => store.check(), close: async () => store.close() }
+    return {
+      url: store.url, put, get: async key => store.get(key), list: prefix => store.list(prefix),
+      check: async () => store.check(), close: async () => store.close()
+    }
   }
   const retry = { attempts: 50, baseMs: 1, maxMs: 1 }
   const builder = createGraph('test', { deadLetters: deadLetterStoreSink({ url, open }), retry })

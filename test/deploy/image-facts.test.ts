@@ -159,7 +159,8 @@ await t.test('npm and pip reach their registries as on this machine; its folders
 })
 
 await t.test('each variable that the image sets is one that a mode reads', async t => {
-  const known = new Set((await modes.all()).flatMap(({ flags }) => Object.entries(flags).flatMap(([name, spec]) => variablesOf(name, spec))))
+  const variables = (await modes.all()).flatMap(({ flags }) => Object.entries(flags).flatMap(([name, spec]) => variablesOf(name, spec)))
+  const known = new Set(variables)
   const text = await readFile(join(root, 'Containerfile'), 'utf8')
   const set = [...text.matchAll(/^(?:ENV)?\s+(ALERT_STREAM_\w+)=/gm)].map(match => match[1] ?? '')
   t.ok(set.length >= 4, set.join())

@@ -35,7 +35,8 @@ for (const kind of ['topic', 'store'] as const) {
       deadLetterFor(index, index % 10 === 0 ? 'OTHER' : 'UNKNOWN_SCHEMA', { key, value, headers, topic: at.topic, timestamp: 7n }))
     const url = storeUrl(join(await tempDir(t), 'dead-letters'))
     if (kind === 'topic') {
-      await produce(connection, at.dead, dead.map((letter, index) => ({ ...toKafkaRecord(toDeadLetterRecord(letter)), partition: index % 2 })))
+      const deadLetters = dead.map((each, index) => ({ ...toKafkaRecord(toDeadLetterRecord(each)), partition: index % 2 }))
+      await produce(connection, at.dead, deadLetters)
     } else {
       const sink = deadLetterStoreSink({ url, open: async log => openStore(url, { log }) })
       await sink.open?.(contextOf())

@@ -89,7 +89,8 @@ await t.test('persist counts its first call as an attempt and rejects with the l
 await t.test('persist stops at the deadline of the policy, and reports each retry', async t => {
   const retries: string[] = []
   const policy = { attempts: Infinity, baseMs: 5, maxMs: 5, deadline: Date.now() + 50 }
-  const failing = persist(() => { throw testErrors.TEST_SERVER_DOWN('down') }, policy, undefined, ({ message }) => { retries.push(message) })
+  const fail = (): never => { throw testErrors.TEST_SERVER_DOWN('down') }
+  const failing = persist(fail, policy, undefined, ({ message }) => { retries.push(message) })
   await t.rejects(failing, { code: 'TEST_SERVER_DOWN' })
   t.ok(retries.length > 1, `${retries.length} retries`)
   t.ok(Date.now() >= policy.deadline)
