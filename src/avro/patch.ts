@@ -3,7 +3,7 @@
 // all others. Array blocks that carry their size in bytes are given back without it where an item changes its length.
 import { schemaErrors } from './errors.ts'
 import type { AlertSchema } from './schema.ts'
-import { tapType, type AvscType, type TapType } from './types.ts'
+import { tapType, type AvscType, type TapType } from './avsc-types.ts'
 import { encodeLong, readLong, type Cursor } from './varint.ts'
 import { messageOf } from '../pipeline/errors.ts'
 

@@ -6,7 +6,7 @@ import { type COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/conflue
 import { LRUCache } from 'lru-cache'
 import { registryErrors } from './errors.ts'
 import { notARegistry, registryHttp, type Answer, type RegistryHttp } from './registry-http.ts'
-import { registerWithId } from './registry-ids.ts'
+import { registerWithId } from './explicit-ids.ts'
 import { AlertStreamError, messageOf } from '../pipeline/errors.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 

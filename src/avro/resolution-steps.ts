@@ -2,7 +2,7 @@
 // tap in the reader's shape. A step never stops at what does not resolve: it notes the field's path, skips the writer's bytes and goes on, so
 // that one error can name every field and the record's end is still found.
 import type { FieldAliases, FieldFillIns } from './survey-aliases.ts'
-import { tapType, type AvscType, type TapType } from './types.ts'
+import { tapType, type AvscType, type TapType } from './avsc-types.ts'
 import type { Cursor } from './varint.ts'
 
 /** Filled while one record is read. */

@@ -6,7 +6,7 @@ import { resolutionErrors, schemaErrors } from './errors.ts'
 import { compileResolution, type Failures } from './resolution-steps.ts'
 import type { AlertSchema, AlertValue } from './schema.ts'
 import { surveyAliases, type FieldAliases, type FieldFillIns } from './survey-aliases.ts'
-import { deriveType } from './types.ts'
+import { deriveType } from './avsc-types.ts'
 import { messageOf, type AlertStreamError } from '../pipeline/errors.ts'
 
 export interface ResolutionOptions {

@@ -2,8 +2,8 @@
 // skip, and read the alert's id by projection, without decoding the rest. 64-bit longs are bigint throughout.
 import { frameHeaderLength, writeFrameHeader } from './wire-format.ts'
 import { schemaErrors } from './errors.ts'
-import { compactJson } from './json.ts'
-import { buildType, tapType, type AvscType } from './types.ts'
+import { compactJson } from './compact-json.ts'
+import { buildType, tapType, type AvscType } from './avsc-types.ts'
 import { readLong } from './varint.ts'
 import { messageOf } from '../pipeline/errors.ts'
 

@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
 import { codecNames, createContainerWriter, openContainer, parseSchema, type CodecName, type ContainerFailure, type ContainerRecord } from '../../src/avro/index.ts'
-import type { ContainerOptions } from '../../src/avro/container.ts'
+import type { ContainerOptions } from '../../src/avro/container-reader.ts'
 import { tempDir } from '../support/stack.ts'
 
 const schema = parseSchema(`{"type":"record","name":"alert","doc":"kept","fields":[

@@ -3,7 +3,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { packageErrors } from './errors.ts'
-import { inlineTypes, type SchemaFile } from './inline.ts'
+import { inlineTypes, type SchemaFile } from './inline-types.ts'
 import { parseSchema, type AlertSchema } from './schema.ts'
 import { messageOf } from '../pipeline/errors.ts'
 
