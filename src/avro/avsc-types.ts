@@ -1,30 +1,37 @@
-// avsc types as this program needs them: longs are bigint and exact over all 64 bits, unions are plain values (wrapped only where the
-// bare value could not tell its branch), logical types are their base type, and a damaged count can neither hang nor fill the memory.
+// avsc types with the behaviour that this program needs: longs are bigint and exact over 64 bits, unions are plain values (wrapped only if
+// the bare value is ambiguous), logical types decode as their base type. A damaged item count can neither hang the reader nor exhaust
+// memory.
 import avro from 'avsc'
 import { readLong, skipLong, writeLong, type Cursor } from './varint.ts'
 
 export type AvscType = avro.Type
 
-/** avsc's own methods by which types read from and write to a tap: not in its typings, but what its docs call for custom types. */
+/** Methods by which avsc types read from and write to a tap. They are missing in avsc's typings but documented for custom types. */
 export interface TapType {
   _read (tap: Cursor): unknown
   _skip (tap: Cursor): void
   _write (tap: Cursor, value: unknown): void
 }
 
-/** A cursor that only needs what our readers use of avsc's tap. */
+/** The reading methods of avsc's tap. */
+export interface Tap extends Cursor {
+  readLong (): number
+  readDouble (): number
+  readString (): string
+}
+
 export function tapType (type: AvscType): TapType {
   return type as unknown as TapType
 }
 
-const lowest = -(2n ** 63n)
-const highest = 2n ** 63n - 1n
+const MIN_LONG = -(2n ** 63n)
+const MAX_LONG = 2n ** 63n - 1n
 
 function isLong (value: unknown): value is bigint {
-  return typeof value === 'bigint' && value >= lowest && value <= highest
+  return typeof value === 'bigint' && value >= MIN_LONG && value <= MAX_LONG
 }
 
-/** A type that behaves as `base` except for what is replaced; avsc freezes its types, so the change lives in an heir. */
+/** A type that behaves like `base` except for the replaced methods. avsc freezes its types, so the new type inherits from `base`. */
 export function deriveType (base: AvscType, replaced: Partial<TapType>): AvscType {
   return Object.create(base, Object.getOwnPropertyDescriptors(replaced)) as AvscType
 }
@@ -47,90 +54,70 @@ const longType = deriveType(avro.types.LongType.__with({
   _read: readLong,
   _skip: skipLong,
   _write (tap, value) {
-    if (!isLong(value)) throw new Error(`a long must be a bigint of 64 bits, not ${typeof value} ${String(value)}`)
+    if (!isLong(value)) throw new Error(`a long must be a 64-bit bigint, not ${typeof value} ${String(value)}`)
     writeLong(tap, value)
   }
 })
 
-interface RawTap extends Cursor {
-  readLong (): number
-  readString (): string
-}
+/** Limit of items without bytes (nulls, empty records), which the data cannot bound. Far above any alert. */
+const MAX_EMPTY_ITEMS = 1_000_000
 
-/** Reads the item count of the next block of an array or map; 0 ends it. */
-function blockCount (tap: RawTap): number {
-  let count = tap.readLong()
-  if (count < 0) {
-    count = -count
-    tap.readLong()
+/** Visits the items of an array or map, block by block. Throws Error if the item count exceeds the data. */
+function eachItem (cursor: Cursor, visit: (tap: Tap) => void): void {
+  const tap = cursor as Tap
+  for (let count = tap.readLong(); count !== 0; count = tap.readLong()) {
+    if (count < 0) {
+      count = -count
+      tap.readLong()
+    }
+    const left = tap.buf.length - tap.pos
+    if (count > left && count > MAX_EMPTY_ITEMS) throw new Error(`an array or map claims ${count} items, but only ${left} bytes are left`)
+    while (count-- > 0) {
+      visit(tap)
+      if (tap.pos > tap.buf.length) throw new Error('the data ends inside an array or map')
+    }
   }
-  return count
 }
 
-/** Items of no bytes (null, empty records) are legal but unbounded by the data: cap them far above any alert. */
-const mostEmptyItems = 1_000_000
-
-function guard (tap: RawTap, count: number, what: string): void {
-  if (count > tap.buf.length - tap.pos && count > mostEmptyItems) throw new Error(`${what} claims ${count} items, ${tap.buf.length - tap.pos} bytes are left`)
+/** Reads an array whose items `read` reads. */
+export function readArray (cursor: Cursor, read: (tap: Tap) => unknown): unknown[] {
+  const values: unknown[] = []
+  eachItem(cursor, tap => values.push(read(tap)))
+  return values
 }
 
-function overrun (tap: RawTap): void {
-  if (tap.pos > tap.buf.length) throw new Error('the data ends within an array or map')
+/** Reads a map whose values `read` reads. The map has no prototype, so that any key is safe. */
+export function readMap (cursor: Cursor, read: (tap: Tap) => unknown): Record<string, unknown> {
+  const entries = Object.create(null) as Record<string, unknown>
+  eachItem(cursor, tap => {
+    const key = tap.readString()
+    entries[key] = read(tap)
+  })
+  return entries
 }
 
 function arrayType (schema: avro.Schema, options: object): AvscType {
   const base = new avro.types.ArrayType(schema as never, options)
   const items = tapType(base.itemsType)
   return deriveType(base, {
-    _read (cursor) {
-      const tap = cursor as RawTap
-      const values: unknown[] = []
-      for (let count = blockCount(tap); count > 0; count = blockCount(tap)) {
-        guard(tap, count, 'an array')
-        while (count-- > 0) {
-          values.push(items._read(tap))
-          overrun(tap)
-        }
-      }
-      return values
-    },
-    _skip (cursor) {
-      const tap = cursor as RawTap
-      for (let count = blockCount(tap); count > 0; count = blockCount(tap)) {
-        guard(tap, count, 'an array')
-        while (count-- > 0) {
-          items._skip(tap)
-          overrun(tap)
-        }
-      }
-    }
+    _read: cursor => readArray(cursor, tap => items._read(tap)),
+    _skip: cursor => eachItem(cursor, tap => items._skip(tap))
   })
 }
 
 function mapType (schema: avro.Schema, options: object): AvscType {
   const base = new avro.types.MapType(schema as never, options)
   const values = tapType(base.valuesType)
-  const each = (cursor: Cursor, visit: (tap: RawTap, key: string) => void): void => {
-    const tap = cursor as RawTap
-    for (let count = blockCount(tap); count > 0; count = blockCount(tap)) {
-      guard(tap, count, 'a map')
-      while (count-- > 0) {
-        visit(tap, tap.readString())
-        overrun(tap)
-      }
-    }
-  }
   return deriveType(base, {
-    _read (cursor) {
-      const entries: Record<string, unknown> = Object.create(null) as Record<string, unknown>
-      each(cursor, (tap, key) => { entries[key] = values._read(tap) })
-      return entries
-    },
-    _skip (cursor) { each(cursor, tap => values._skip(tap)) }
+    _read: cursor => readMap(cursor, tap => values._read(tap)),
+    _skip: cursor => eachItem(cursor, tap => {
+      tap.readString()
+      values._skip(tap)
+    })
   })
 }
 
-/** Builds the avsc type of a parsed schema. Throws avsc's own errors. */
+/** Builds the avsc type of a parsed schema. Throws the errors of avsc. */
 export function buildType (schema: unknown): AvscType {
   return avro.Type.forSchema(schema as avro.Schema, {
     wrapUnions: 'auto',

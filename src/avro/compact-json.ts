@@ -1,8 +1,8 @@
-// Schema text as it travels: JSON without whitespace, with every doc, default, order of keys and spelling of numbers as it was.
+// Removes whitespace from JSON text without parsing and re-serializing it.
 
 /**
- * Drops the whitespace between tokens and nothing else (re-serializing would respell numbers and lose the exactness of large defaults).
- * Throws SyntaxError where the text is not JSON.
+ * Drops the whitespace between tokens and changes nothing else: key order and number spelling stay, and large numbers keep their exact
+ * value. Throws SyntaxError if the text is not JSON.
  */
 export function compactJson (text: string): string {
   JSON.parse(text)
