@@ -72,7 +72,8 @@ async function takeFromHeader (file: FileReader, size: number): Promise<Buffer> 
   const piece = await file.take(size)
   if (piece.length < size) {
     const missing = size - piece.length
-    throw containerErrors.AVRO_TRUNCATED(`the file ends in its header: ${missing} of ${size} bytes are missing at byte ${at}`, { where: file.path })
+    const what = `the file ends in its header: ${missing} of ${size} bytes are missing at byte ${at}`
+    throw containerErrors.AVRO_TRUNCATED(what, { where: file.path })
   }
   return piece
 }
@@ -106,8 +107,8 @@ async function headerLong (file: FileReader): Promise<bigint> {
     if (error instanceof AlertStreamError) throw error
     throw damagedHeader(file, error)
   }
-  if (value === undefined) throw containerErrors.AVRO_TRUNCATED(`the file ends in its header at byte ${file.position}`, { where: file.path })
-  return value
+  if (value !== undefined) return value
+  throw containerErrors.AVRO_TRUNCATED(`the file ends in its header at byte ${file.position}`, { where: file.path })
 }
 
 function damagedHeader (file: FileReader, cause?: unknown): AlertStreamError {
@@ -186,8 +187,8 @@ class OpenContainer implements Container {
       throw containerErrors.AVRO_BAD_BLOCK(`the ${what} of the block is not a valid long`, { where, cause })
     }
     if (value === undefined) throw containerErrors.AVRO_TRUNCATED(`the file ends in the ${what} of a block`, { where })
-    if (value < 0n || value > 0x7fffffffn) throw containerErrors.AVRO_BAD_BLOCK(`the ${what} of the block is out of range: ${value}`, { where })
-    return Number(value)
+    if (value >= 0n && value <= 0x7fffffffn) return Number(value)
+    throw containerErrors.AVRO_BAD_BLOCK(`the ${what} of the block is out of range: ${value}`, { where })
   }
 
   * #blockRecords (data: Buffer, count: number, first: number, where: string): Generator<ContainerRecord | ContainerFailure> {

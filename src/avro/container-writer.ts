@@ -33,7 +33,9 @@ export interface ContainerWriter {
 }
 
 /** Creates the temporary file and writes the header. Errors: AVRO_UNWRITABLE, AVRO_UNKNOWN_CODEC. */
-export async function createContainerWriter (path: string, schema: AlertSchema, options: ContainerWriterOptions = {}): Promise<ContainerWriter> {
+export async function createContainerWriter (
+  path: string, schema: AlertSchema, options: ContainerWriterOptions = {}
+): Promise<ContainerWriter> {
   const codec = codecByName(options.codec ?? 'null')
   const sync = syncMarker(options.syncMarker)
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`)

@@ -85,12 +85,16 @@ async function byImportMode (registry: Registry, http: RegistryHttp, subject: st
   // A subject that already has schemas requires `force`.
   if (set.status === 422) set = await http.call('PUT', `${path}?force=true`, { mode: 'IMPORT' })
   if (set.status === 404 || set.status === 405 || set.status === 501) return false
-  if (set.status !== 200) throw registryErrors.REGISTRY_REFUSED(`the schema registry rejected IMPORT mode (${set.status}): ${set.message}`, { where })
+  if (set.status !== 200) {
+    throw registryErrors.REGISTRY_REFUSED(`the schema registry rejected IMPORT mode (${set.status}): ${set.message}`, { where })
+  }
   try {
     const version = await freeVersion(registry, subject, id)
     const { status, message } = await http.call('POST', `/subjects/${encodeURIComponent(subject)}/versions`, { schema: text, id, version })
     if (status === 409) throw registryErrors.SCHEMA_INCOMPATIBLE(`the schema registry rejected the schema: ${message}`, { where })
-    if (status !== 200) throw registryErrors.SCHEMA_ID_NOT_HONOURED(`the schema registry rejected the import (${status}): ${message}`, { where })
+    if (status !== 200) {
+      throw registryErrors.SCHEMA_ID_NOT_HONOURED(`the schema registry rejected the import (${status}): ${message}`, { where })
+    }
   } finally {
     const restored = await http.call('PUT', path, { mode: mode === 'IMPORT' ? 'READWRITE' : mode })
     if (restored.status !== 200) {
@@ -125,7 +129,8 @@ async function byArchive (registry: Registry, http: RegistryHttp, subject: strin
   }
   const existing = await registry.versions(subject)
   const target = await freeVersion(registry, subject, id)
-  const archive = apicurioArchive({ subject, text, hash, id, version: target, latest: existing.every(other => other < target), registryVersion: version })
+  const latest = existing.every(other => other < target)
+  const archive = apicurioArchive({ subject, text, hash, id, version: target, latest, registryVersion: version })
   const url = `${origin}/apis/registry/v2/admin/import`
   const response = await http.raw('POST', url, {
     body: archive,
@@ -133,7 +138,8 @@ async function byArchive (registry: Registry, http: RegistryHttp, subject: strin
     headers: { 'content-type': 'application/zip', 'x-registry-preserve-globalid': 'false', 'x-registry-preserve-contentid': 'true' }
   })
   if (response.status >= 300) {
-    throw registryErrors.REGISTRY_REFUSED(`the schema registry rejected the import (${response.status}): ${response.text.slice(0, 200)}`, { where: url })
+    const what = `the schema registry rejected the import (${response.status}): ${response.text.slice(0, 200)}`
+    throw registryErrors.REGISTRY_REFUSED(what, { where: url })
   }
   return true
 }
@@ -165,7 +171,8 @@ function apicurioArchive ({ subject, text, hash, id, version, latest, registryVe
     {
       name: `groups/default/artifacts/${subject}/versions/${version}.ArtifactVersion.json`,
       data: json({
-        globalId: id, groupId: null, artifactId: subject, version: String(version), versionId: version, artifactType: 'AVRO', state: 'ENABLED',
+        globalId: id, groupId: null, artifactId: subject, version: String(version), versionId: version, artifactType: 'AVRO',
+        state: 'ENABLED',
         name: null, description: null, createdBy: '', createdOn: now, labels: null, properties: null, isLatest: latest, contentId: id
       })
     }

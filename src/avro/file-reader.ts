@@ -73,7 +73,8 @@ export class FileReader {
       try {
         ({ bytesRead } = await this.#handle.read(chunk, 0, chunk.length))
       } catch (error) {
-        throw containerErrors.AVRO_UNREADABLE(`cannot read the file at byte ${this.#position + buffered}`, { where: this.path, cause: error })
+        const at = this.#position + buffered
+        throw containerErrors.AVRO_UNREADABLE(`cannot read the file at byte ${at}`, { where: this.path, cause: error })
       }
       if (bytesRead === 0) {
         this.#ended = true

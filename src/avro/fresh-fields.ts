@@ -83,7 +83,9 @@ export function mjdTai (second: number): number {
 }
 
 /** `own`: a field of the triggering source; `any`: the same field of other sources in the packet. */
-type Tag = 'alertId' | 'ownId' | 'anyId' | 'ownParent' | 'ownVisit' | 'anyVisit' | 'ownCcdVisit' | 'anyCcdVisit' | 'detector' | 'ownTime' | 'time'
+type Tag =
+  | 'alertId' | 'ownId' | 'anyId' | 'ownParent' | 'ownVisit' | 'anyVisit' | 'ownCcdVisit' | 'anyCcdVisit' | 'detector'
+  | 'ownTime' | 'time'
 
 function tagOf ({ field, root, first }: FieldPath, kind: NumberKind, fresh: Fresh): Tag | undefined {
   const own = root === 'diaSource'

@@ -49,7 +49,8 @@ export function inlineTypes (files: readonly SchemaFile[], root: SchemaFile, whe
 
   const combined = visit(root.schema, '')
   if (missing.size > 0) {
-    throw packageErrors.PACKAGE_INVALID(`${root.fullName} uses types that no file of the package defines: ${[...missing].join(', ')}`, { where })
+    const names = [...missing].join(', ')
+    throw packageErrors.PACKAGE_INVALID(`${root.fullName} uses types that no file of the package defines: ${names}`, { where })
   }
   return JSON.stringify(combined)
 }
