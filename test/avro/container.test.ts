@@ -12,7 +12,8 @@ import { tempDir } from '../support/stack.ts'
 
 const schema = parseSchema(`{"type":"record","name":"alert","doc":"kept","fields":[
   {"name":"diaSourceId","type":"long"},{"name":"kind","type":["null","string"],"default":null},{"name":"stamp","type":"bytes"}]}`)
-const alert = (n: number) => ({ diaSourceId: 2n ** 60n + BigInt(n), kind: n % 2 === 0 ? null : `k${n}`, stamp: Buffer.alloc(50 + n % 7, n) })
+const alert = (n: number) =>
+  ({ diaSourceId: 2n ** 60n + BigInt(n), kind: n % 2 === 0 ? null : `k${n}`, stamp: Buffer.alloc(50 + n % 7, n) })
 
 async function write (path: string, codec: CodecName, count: number, blockBytes = 500): Promise<void> {
   const writer = await createContainerWriter(path, schema, { codec, syncMarker: 'seed 1', blockBytes })

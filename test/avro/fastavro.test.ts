@@ -25,7 +25,8 @@ async function runPython (script: string, ...args: string[]): Promise<unknown> {
 const schema = parseSchema(JSON.stringify({
   type: 'record', name: 'alert', namespace: 'x.v1_0', doc: 'every type',
   fields: [
-    { name: 'id', type: 'long' }, { name: 'i', type: 'int' }, { name: 'f', type: 'float' }, { name: 'd', type: 'double' }, { name: 'b', type: 'boolean' },
+    { name: 'id', type: 'long' }, { name: 'i', type: 'int' }, { name: 'f', type: 'float' }, { name: 'd', type: 'double' },
+    { name: 'b', type: 'boolean' },
     { name: 's', type: 'string' }, { name: 'raw', type: 'bytes' }, { name: 'u', type: ['null', 'long', 'string'], default: null },
     { name: 'list', type: { type: 'array', items: { type: 'record', name: 'inner', fields: [{ name: 'n', type: ['null', 'double'] }] } } },
     { name: 'map', type: { type: 'map', values: 'long' } }, { name: 'e', type: { type: 'enum', name: 'band', symbols: ['u', 'g'] } },
@@ -35,8 +36,10 @@ const schema = parseSchema(JSON.stringify({
 
 function value (n: number): AlertValue {
   return {
-    id: 2n ** 63n - 1n - BigInt(n), i: -n, f: n / 4, d: n * 1.1, b: n % 2 === 0, s: `é${n}`, raw: Buffer.alloc(n % 90, n), u: [null, BigInt(n), 'text'][n % 3],
-    list: Array.from({ length: n % 4 }, (_, k) => ({ n: k % 2 === 0 ? null : k + 0.5 })), map: { key: BigInt(-n) }, e: n % 2 === 0 ? 'u' : 'g', fix: Buffer.from([n % 256, 1, 2]),
+    id: 2n ** 63n - 1n - BigInt(n), i: -n, f: n / 4, d: n * 1.1, b: n % 2 === 0, s: `é${n}`, raw: Buffer.alloc(n % 90, n),
+    u: [null, BigInt(n), 'text'][n % 3],
+    list: Array.from({ length: n % 4 }, (_, k) => ({ n: k % 2 === 0 ? null : k + 0.5 })),
+    map: { key: BigInt(-n) }, e: n % 2 === 0 ? 'u' : 'g', fix: Buffer.from([n % 256, 1, 2]),
     t: 1_700_000_000_000_000n + BigInt(n)
   }
 }
@@ -94,7 +97,8 @@ await t.test('reads files written by fastavro', async t => {
       values.push(record.value)
     }
     await container.close()
-    t.same(values.map(one => schema.encode(one as AlertValue).toString('hex')), Array.from({ length: 300 }, (_, n) => schema.encode(value(n)).toString('hex')), codec)
+    const encoded = values.map(each => schema.encode(each as AlertValue).toString('hex'))
+    t.same(encoded, Array.from({ length: 300 }, (_, n) => schema.encode(value(n)).toString('hex')), codec)
   }
 })
 
@@ -123,7 +127,8 @@ print(json.dumps([int.from_bytes(frame[1:5], 'big'), out.getvalue().hex()]))
       await writeFile(join(work, 'reader.json'), reader.text)
       await writeFile(join(work, 'frame'), encodeFrame(writer.id, record.datum!))
       const expected = reader.schema.encode(resolver(writer.schema, reader.schema)(record.datum!)).toString('hex')
-      t.same(await runPython(script, join(work, 'writer.json'), join(work, 'reader.json'), join(work, 'frame')), [writer.id, expected], `${from} -> ${to}`)
+      const seen = await runPython(script, join(work, 'writer.json'), join(work, 'reader.json'), join(work, 'frame'))
+      t.same(seen, [writer.id, expected], `${from} -> ${to}`)
     }
     await container.close()
   }
@@ -134,8 +139,8 @@ await t.test('fastavro parses our self-contained survey schemas and decodes aler
   const survey = await loadSchemaPackage(folder)
   const work = await tempDir(t)
   for (const { version, text } of survey.versions) await writeFile(join(work, `${version}.json`), text)
-  const names = await runPython('import sys, json, fastavro; print(json.dumps([fastavro.parse_schema(json.load(open(p)))["name"] for p in sys.argv[1:]]))',
-    ...survey.versions.map(({ version }) => join(work, `${version}.json`)))
+  const script = 'import sys, json, fastavro; print(json.dumps([fastavro.parse_schema(json.load(open(p)))["name"] for p in sys.argv[1:]]))'
+  const names = await runPython(script, ...survey.versions.map(({ version }) => join(work, `${version}.json`)))
   t.same(names, survey.versions.map(({ schema }) => schema.name))
   const path = join(work, 'all.avro')
   const newest = survey.latest.schema
@@ -158,7 +163,8 @@ await t.test('fastavro parses our self-contained survey schemas and decodes aler
 
 await t.test('Python zipfile reads our ZIP archives', async t => {
   const path = join(await tempDir(t), 'a.zip')
-  const files = [{ name: 'a/é.json', data: Buffer.from('{"x": 1}') }, { name: 'empty', data: Buffer.alloc(0) }, { name: 'big', data: Buffer.alloc(100_000, 7) }]
+  const [json, big] = [Buffer.from('{"x": 1}'), Buffer.alloc(100_000, 7)]
+  const files = [{ name: 'a/é.json', data: json }, { name: 'empty', data: Buffer.alloc(0) }, { name: 'big', data: big }]
   await writeFile(path, zipStored(files))
   const seen = await runPython(`
 import sys, json, zipfile

@@ -31,7 +31,8 @@ function timesOf (alert: AlertValue): string[] {
   return [...leaves(alert)].filter(([path, value]) => {
     const [root = '', ...rest] = path.split('.')
     const field = rest.at(-1) ?? ''
-    const names = root === 'diaObject' ? OBJECT_TIMES : root === 'ssObject' ? SOLAR_TIMES : /^(diaSource|prvDia\w+)$/.test(root) ? SOURCE_TIMES : []
+    const sources = /^(diaSource|prvDia\w+)$/.test(root) ? SOURCE_TIMES : []
+    const names = root === 'diaObject' ? OBJECT_TIMES : root === 'ssObject' ? SOLAR_TIMES : sources
     return names.includes(field) && value !== null
   }).map(([path]) => path)
 }
@@ -58,7 +59,9 @@ async function someAlerts (version: string): Promise<Fields[]> {
   const known = alerts.filter(({ prvDiaSources }) => prvDiaSources !== null)
   if (moving.length === 0 || known.length === 0) throw new Error('the sample is too small')
   const [one] = known
-  return [...moving.slice(0, 2), ...known.slice(0, 4), { ...one!, diaSource: { ...one!['diaSource'], parentDiaSourceId: one!['diaSource'].diaSourceId + 3n } }]
+  const { diaSource } = one!
+  const child = { ...one!, diaSource: { ...diaSource, parentDiaSourceId: diaSource.diaSourceId + 3n } }
+  return [...moving.slice(0, 2), ...known.slice(0, 4), child]
 }
 
 for (const version of await allVersions()) {
@@ -80,7 +83,9 @@ for (const version of await allVersions()) {
       const times = timesOf(before)
       t.strictSame([...found.keys()].filter(path => !others.includes(path)).sort(), times.sort(), 'changes all times and nothing else')
       const moved = ({ old, fresh }: { old: unknown, fresh: unknown }): boolean =>
-        typeof old === 'bigint' ? fresh as bigint - old === BigInt(SHIFT * 86_400e6) : Math.abs(fresh as number - (old as number) - SHIFT) < 1e-10
+        typeof old === 'bigint'
+          ? fresh as bigint - old === BigInt(SHIFT * 86_400e6)
+          : Math.abs(fresh as number - (old as number) - SHIFT) < 1e-10
       t.strictSame(times.filter(path => !moved(found.get(path)!)), [], 'shifts all times by the same amount')
     }
   })
@@ -106,14 +111,18 @@ await t.test('keeps unknown values (NaN, null, visit 0) and renews repeated ids 
   const given = {
     ...alert!,
     diaSource: { ...diaSource, timeProcessedMjdTai: NaN, timeWithdrawnMjdTai: null, parentDiaSourceId: diaSource.diaSourceId },
-    prvDiaSources: [{ ...diaSource, parentDiaSourceId: 0n }, { ...prvDiaSources[0], visit: 0n, parentDiaSourceId: 77n, timeWithdrawnMjdTai: 61_000.5 }]
+    prvDiaSources: [
+      { ...diaSource, parentDiaSourceId: 0n }, { ...prvDiaSources[0], visit: 0n, parentDiaSourceId: 77n, timeWithdrawnMjdTai: 61_000.5 }
+    ]
   }
   const { after, id, before } = renewed(schema, given, { ids: true, times: true })
   const [same, other] = after['prvDiaSources']
   t.match(after['diaSource'], { timeProcessedMjdTai: NaN, timeWithdrawnMjdTai: null, parentDiaSourceId: id })
   t.match(same, { diaSourceId: id, visit: after['diaSource'].visit, parentDiaSourceId: 0n })
   t.match(other, { diaSourceId: before['prvDiaSources'][1].diaSourceId, visit: 0n, parentDiaSourceId: 77n, timeWithdrawnMjdTai: 61_013 })
-  const unknown = renewed(schema, { ...given, diaSource: { ...given.diaSource, visit: 0n, parentDiaSourceId: 0n } }, { ids: true, times: true }).after
+  const unknown = renewed(
+    schema, { ...given, diaSource: { ...given.diaSource, visit: 0n, parentDiaSourceId: 0n } }, { ids: true, times: true }
+  ).after
   t.match(unknown['diaSource'], { visit: 2_026_112_375_600n, parentDiaSourceId: 0n })
   t.equal(unknown['prvDiaSources'][1].visit, 0n)
 })
@@ -161,7 +170,8 @@ await t.test('returns the mid-point of the triggering exposure unless it is NaN 
   const schema = await surveySchema('11.1')
   const [alert] = await someAlerts('11.1')
   const { midpointMjdTai } = alert!['diaSource']
-  const find = (value: AlertValue, fresh = { ids: true, times: true }) => refresher(schema, fresh).find(schema.encodeFramed(1, value)).midpointMjdTai
+  const find = (value: AlertValue, fresh = { ids: true, times: true }) =>
+    refresher(schema, fresh).find(schema.encodeFramed(1, value)).midpointMjdTai
   t.equal(find(alert!), midpointMjdTai)
   t.equal(find(alert!, { ids: true, times: false }), undefined)
   t.equal(find({ ...alert!, diaSource: { ...alert!['diaSource'], midpointMjdTai: NaN } }), undefined)

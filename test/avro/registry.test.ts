@@ -13,8 +13,13 @@ const client = createRegistryClient({ url: registry })
 // Therefore the explicit ids keep a distance.
 let next = 1_000_000 + Math.floor(Math.random() * 1_000_000_000)
 const freshId = (): number => (next += 10_000)
-const freshSchema = (): string => compactJson(`{"type": "record", "name": "alert", "namespace": "test", "doc": "spaces  kept",
-  "fields": [{"name": "${uniqueName('f').replaceAll('-', '_')}", "type": "long", "doc": "a doc"}, {"name": "n", "type": "int", "default": 1}]}`)
+const freshSchema = (): string => compactJson(`{
+  "type": "record", "name": "alert", "namespace": "test", "doc": "spaces  kept",
+  "fields": [
+    {"name": "${uniqueName('f').replaceAll('-', '_')}", "type": "long", "doc": "a doc"},
+    {"name": "n", "type": "int", "default": 1}
+  ]
+}`)
 
 /** What the registry has under a subject. */
 async function registered (subject: string, version: number | 'latest' = 'latest'): Promise<{ id: number, schema: string }> {
@@ -84,7 +89,9 @@ await t.test('changes nothing if the id belongs to another schema or the text ha
   const id = freshId()
   const text = freshSchema()
   await client.register(subject, text, { id })
-  await t.rejects(client.register(subject, freshSchema(), { id }), { code: 'SCHEMA_ID_NOT_HONOURED', message: /already belongs to another schema/ })
+  await t.rejects(
+    client.register(subject, freshSchema(), { id }), { code: 'SCHEMA_ID_NOT_HONOURED', message: /already belongs to another schema/ }
+  )
   await t.rejects(client.register(uniqueName('avro'), freshSchema(), { id }), { code: 'SCHEMA_ID_NOT_HONOURED' })
   await t.rejects(client.register(subject, text, { id: freshId() }), { code: 'SCHEMA_ID_NOT_HONOURED', message: new RegExp(`as id ${id}`) })
   await t.rejects(client.register(subject, text, { id: 0 }), { code: 'SCHEMA_ID_NOT_HONOURED' })
@@ -96,7 +103,9 @@ await t.test('rejects a second id for a text of another subject and leaves the s
   const text = freshSchema()
   const { id } = await client.register(uniqueName('avro'), text)
   const subject = uniqueName('avro')
-  await t.rejects(client.register(subject, text, { id: freshId() }), { code: 'SCHEMA_ID_NOT_HONOURED', message: /under another id; nothing was changed/ })
+  await t.rejects(
+    client.register(subject, text, { id: freshId() }), { code: 'SCHEMA_ID_NOT_HONOURED', message: /under another id; nothing was changed/ }
+  )
   t.same(await client.versions(subject), [])
   t.match(await client.register(subject, text, { id }), { subject, id, text, created: true })
 })
@@ -208,7 +217,9 @@ async function confluent (t: Test, refuse = false): Promise<{ own: RegistryClien
   const { url, seen } = await fakeServer(t, (request, response) => {
     void (async () => {
       const body = await bodyOf(request)
-      const reply = (status: number, answer: unknown) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+      const reply = (status: number, answer: unknown) => {
+        response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+      }
       const path = request.url!
       const id = Number(/^\/schemas\/ids\/(\d+)$/.exec(path)?.[1])
       const version = Number(/^\/subjects\/s\/versions\/(\d+)$/.exec(path)?.[1])
@@ -252,7 +263,12 @@ await t.test('restores the mode if the import is rejected', async t => {
 })
 
 await t.test('writes nothing if the registry does not accept explicit ids', async t => {
-  const { url, seen } = await fakeServer(t, (_request, response) => { response.writeHead(404).end('{"error_code":40401,"message":"not found"}') })
-  await t.rejects(createRegistryClient({ url }).register('s', plain, { id: 704 }), { code: 'SCHEMA_ID_NOT_HONOURED', message: /does not accept explicit ids/ })
+  const { url, seen } = await fakeServer(
+    t, (_request, response) => { response.writeHead(404).end('{"error_code":40401,"message":"not found"}') }
+  )
+  await t.rejects(
+    createRegistryClient({ url }).register('s', plain, { id: 704 }),
+    { code: 'SCHEMA_ID_NOT_HONOURED', message: /does not accept explicit ids/ }
+  )
   t.notOk(seen.some(line => line.startsWith('POST') && line.endsWith('/versions')))
 })

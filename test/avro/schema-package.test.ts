@@ -79,7 +79,9 @@ await t.test('orders the versions of a tree by number', async t => {
 await t.test('reports what is wrong with an invalid package and where', async t => {
   await t.rejects(loadSchemaPackage('/no/such/place'), { code: 'PACKAGE_NOT_FOUND', where: '/no/such/place' })
   await t.rejects(loadSchemaPackage(await tempDir(t)), { code: 'PACKAGE_NOT_FOUND', message: /no \.avsc files/ })
-  await t.rejects(loadSchemaPackage(await folderOf(t, { 'alert.avsc': alert })), { code: 'PACKAGE_INVALID', message: /lsst\.v3_1\.diaSource/ })
+  await t.rejects(
+    loadSchemaPackage(await folderOf(t, { 'alert.avsc': alert })), { code: 'PACKAGE_INVALID', message: /lsst\.v3_1\.diaSource/ }
+  )
   await t.rejects(loadSchemaPackage(await folderOf(t, { 'alert.avsc': '{' })), { code: 'PACKAGE_INVALID', where: /alert\.avsc/ })
   const other = { ...source, name: 'other' }
   const ambiguous = await folderOf(t, { 'a.avsc': source, 'b.avsc': other })
@@ -115,7 +117,9 @@ await t.test('reports why a download failed and leaves nothing behind', async t 
     await chmod(join(folder, 'python3'), 0o755)
     return folder
   }
-  const fails = async (path: string, error: object) => t.rejects(withPath(path, () => fetchSchemaPackage({ cacheDir })), error)
+  const fails = async (path: string, error: { code: string, message?: RegExp, retryable?: boolean }) => {
+    await t.rejects(withPath(path, () => fetchSchemaPackage({ cacheDir })), error)
+  }
   await fails('/no/such/folder', { code: 'PACKAGE_NO_PYTHON', message: /is not installed/ })
   const noPip = await pythonOf('echo "/usr/bin/python3: No module named pip" >&2; exit 1')
   await fails(noPip, { code: 'PACKAGE_NO_PYTHON', message: /has no pip/ })

@@ -26,20 +26,24 @@ await t.test('keeps docs and defaults in the text and removes whitespace between
 })
 
 await t.test('compactJson keeps the spelling of numbers and rejects invalid JSON', async t => {
-  t.equal(compactJson('{ "a" : [ 1.0 , 9223372036854775807, 1e3 ],\n\t"b" : "x \\\\" }'), '{"a":[1.0,9223372036854775807,1e3],"b":"x \\\\"}')
+  t.equal(
+    compactJson('{ "a" : [ 1.0 , 9223372036854775807, 1e3 ],\n\t"b" : "x \\\\" }'), '{"a":[1.0,9223372036854775807,1e3],"b":"x \\\\"}'
+  )
   t.throws(() => compactJson('{"a": }'), SyntaxError)
 })
 
 await t.test('decodes longs as exact bigints, logical types as their base type, unions as bare values', async t => {
   const value = {
-    diaSourceId: highest, when: -(2n ** 63n), maybe: 2n ** 53n + 1n, counts: [1, -2], tags: { a: 'b' }, stamp: Buffer.from([1, 2]), mixed: 5n
+    diaSourceId: highest, when: -(2n ** 63n), maybe: 2n ** 53n + 1n, counts: [1, -2], tags: { a: 'b' },
+    stamp: Buffer.from([1, 2]), mixed: 5n
   }
   t.same(schema.decode(schema.encode(value)), value)
   t.equal((schema.decode(schema.encode({ diaSourceId: 1n })))['when'], 7n, 'an absent field takes its default')
 })
 
 await t.test('wraps only unions with ambiguous bare values', async t => {
-  const numbers = parseSchema('{"type":"record","name":"a","fields":[{"name":"x","type":["null","float","double"]},{"name":"y","type":["null","int","long"]}]}')
+  const numbers = parseSchema(`{"type":"record","name":"a","fields":[
+    {"name":"x","type":["null","float","double"]},{"name":"y","type":["null","int","long"]}]}`)
   const value = { x: { double: 1.1 }, y: 7 }
   t.same(numbers.decode(numbers.encode(value)), value)
   t.same(numbers.decode(numbers.encode({ x: null, y: 7n })), { x: null, y: 7n })
@@ -114,13 +118,18 @@ await t.test('decodes or rejects random bytes with DATUM_INVALID', async t => {
 await t.test('rejects texts that are not alert schemas', async t => {
   t.throws(() => parseSchema('{'), { code: 'SCHEMA_INVALID' })
   t.throws(() => parseSchema('"string"'), { code: 'SCHEMA_INVALID', message: /string, not a record/ })
-  t.throws(() => parseSchema('{"type":"record","name":"a","fields":[{"name":"b","type":"nowhere"}]}', 'x.avsc'), { where: 'x.avsc', message: /nowhere/ })
+  t.throws(
+    () => parseSchema('{"type":"record","name":"a","fields":[{"name":"b","type":"nowhere"}]}', 'x.avsc'),
+    { where: 'x.avsc', message: /nowhere/ }
+  )
 })
 
 await t.test('reads the facts of alerts of all schema versions', async t => {
   const history = { prvDiaSources: [1, 2], prvDiaForcedSources: [1], prvDiaNondetectionLimits: null }
   t.same(alertFacts({ alertId: 5n, diaSource: { midPointTai: 1.5 }, ...history }), { id: 5n, midpointMjdTai: 1.5, history: 3 })
-  t.same(alertFacts({ diaSourceId: highest, diaSource: { midpointMjdTai: 60902.25 } }), { id: highest, midpointMjdTai: 60902.25, history: 0 })
+  t.same(
+    alertFacts({ diaSourceId: highest, diaSource: { midpointMjdTai: 60902.25 } }), { id: highest, midpointMjdTai: 60902.25, history: 0 }
+  )
   t.same(alertFacts({ diaSourceId: 1n }), { id: 1n, midpointMjdTai: undefined, history: 0 })
   t.throws(() => alertFacts({ name: 'x' }), TypeError)
 })

@@ -1,7 +1,9 @@
 // Schema resolution between the survey's published schemas, 3.0 to 11.1, with and without the tables of renames and fill-ins.
 import { join } from 'node:path'
 import t from 'tap'
-import { alertFacts, fetchSchemaPackage, loadSchemaPackage, openContainer, resolver, surveyFillIns, type AlertValue } from '../../src/avro/index.ts'
+import {
+  alertFacts, fetchSchemaPackage, loadSchemaPackage, openContainer, resolver, surveyFillIns, type AlertValue
+} from '../../src/avro/index.ts'
 import { cache } from '../support/stack.ts'
 
 const folder = await fetchSchemaPackage({ cacheDir: cache().cacheDir })
