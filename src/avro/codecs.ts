@@ -1,5 +1,5 @@
-// Block codecs of Avro object container files (Avro spec, "Required Codecs" and "Optional Codecs"). Decompression is bounded: a block that
-// claims to be larger than allowed is refused before the memory is taken.
+// Block codecs of Avro object container files (Avro spec, "Required Codecs" and "Optional Codecs"). Decompression is bounded: a block above
+// the limit is rejected before its memory is allocated.
 import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
 import * as snappy from 'snappy'
@@ -8,7 +8,7 @@ import { containerErrors } from './errors.ts'
 export interface Codec {
   readonly name: string
   compress (data: Buffer): Promise<Buffer>
-  /** `limit` bytes are the most that may come out. */
+  /** @param limit maximum number of decompressed bytes. Error: AVRO_BLOCK_TOO_LARGE. */
   decompress (data: Buffer, limit: number): Promise<Buffer>
 }
 
@@ -19,11 +19,11 @@ const deflateRaw = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.deflateRaw)
 const inflateRaw = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.inflateRaw)
 
 function tooLarge (size: number, limit: number): Error {
-  return containerErrors.AVRO_BLOCK_TOO_LARGE(`a block of ${size} bytes uncompressed, ${limit} are allowed`)
+  return containerErrors.AVRO_BLOCK_TOO_LARGE(`the block has at least ${size} bytes uncompressed; the limit is ${limit} bytes`)
 }
 
-/** node:zlib reports an exceeded maxOutputLength by this code. */
-function bounded (error: unknown, limit: number): never {
+/** Translates the error of node:zlib for an exceeded `maxOutputLength`. */
+function rethrow (error: unknown, limit: number): never {
   if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limit + 1, limit)
   throw error
 }
@@ -37,10 +37,10 @@ const none: Codec = {
 const deflate: Codec = {
   name: 'deflate',
   compress: data => deflateRaw(data, {}),
-  decompress: (data, limit) => inflateRaw(data, { maxOutputLength: limit }).catch(error => bounded(error, limit))
+  decompress: (data, limit) => inflateRaw(data, { maxOutputLength: limit }).catch(error => rethrow(error, limit))
 }
 
-/** Raw Snappy, then the CRC-32 of the uncompressed data, big-endian. */
+/** Raw Snappy, followed by the big-endian CRC-32 of the uncompressed data. */
 const snappyCodec: Codec = {
   name: 'snappy',
   async compress (data) {
@@ -51,17 +51,20 @@ const snappyCodec: Codec = {
     return block
   },
   async decompress (data, limit) {
-    if (data.length < 5) throw containerErrors.AVRO_BAD_BLOCK(`a snappy block of ${data.length} bytes is too short`)
+    if (data.length < 5) throw containerErrors.AVRO_BAD_BLOCK(`a snappy block of ${data.length} bytes is too short; the minimum is 5`)
     const size = snappyLength(data)
     if (size > limit) throw tooLarge(size, limit)
     const plain = await snappy.uncompress(data.subarray(0, -4), { asBuffer: true }) as Buffer
     const expected = data.readUInt32BE(data.length - 4)
     const actual = zlib.crc32(plain)
-    if (actual !== expected) throw containerErrors.AVRO_CRC_MISMATCH(`the CRC-32 of the data is ${hex(actual)}, the block says ${hex(expected)}`)
+    if (actual !== expected) {
+      throw containerErrors.AVRO_CRC_MISMATCH(`the CRC-32 of the data is ${hex(actual)}, but the block states ${hex(expected)}`)
+    }
     return plain
   }
 }
 
+/** The uncompressed length at the start of a raw Snappy block. */
 function snappyLength (data: Buffer): number {
   let size = 0
   for (let i = 0; i < 5; i++) {
@@ -69,18 +72,18 @@ function snappyLength (data: Buffer): number {
     size += (byte & 0x7f) * 2 ** (7 * i)
     if (byte < 0x80) return size
   }
-  throw containerErrors.AVRO_BAD_BLOCK('the snappy block has no length')
+  throw containerErrors.AVRO_BAD_BLOCK('the snappy block has no valid length')
 }
 
 const hex = (value: number): string => `0x${value.toString(16).padStart(8, '0')}`
 
-/** The first Node releases with Zstandard in node:zlib. */
-const zstdSince = '22.15'
+/** The first Node release with Zstandard in node:zlib. */
+const ZSTD_SINCE = '22.15'
 
 function zstandard (where?: string): Codec {
   if (typeof zlib.zstdCompress !== 'function') {
-    throw containerErrors.AVRO_UNKNOWN_CODEC(`the codec zstandard needs Node ${zstdSince} or newer; this is ${process.versions.node}`, {
-      where, hint: `Run with Node ${zstdSince} or newer, or write the file with codec deflate.`
+    throw containerErrors.AVRO_UNKNOWN_CODEC(`codec zstandard needs Node ${ZSTD_SINCE} or newer; this is ${process.versions.node}`, {
+      where, hint: `Run with Node ${ZSTD_SINCE} or newer, or write the file with codec deflate.`
     })
   }
   const compress = promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdCompress)
@@ -88,17 +91,17 @@ function zstandard (where?: string): Codec {
   return {
     name: 'zstandard',
     compress: data => compress(data, {}),
-    decompress: (data, limit) => decompress(data, { maxOutputLength: limit }).catch(error => bounded(error, limit))
+    decompress: (data, limit) => decompress(data, { maxOutputLength: limit }).catch(error => rethrow(error, limit))
   }
 }
 
-/** The codec by its name in a file's metadata (absent means null). Error: AVRO_UNKNOWN_CODEC. */
+/** The codec with this name in the Avro spec. Error: AVRO_UNKNOWN_CODEC. */
 export function codecByName (name: string, where?: string): Codec {
   switch (name) {
     case 'null': return none
     case 'deflate': return deflate
     case 'snappy': return snappyCodec
     case 'zstandard': return zstandard(where)
-    default: throw containerErrors.AVRO_UNKNOWN_CODEC(`the file is compressed with ${JSON.stringify(name)}; known are ${codecNames.join(', ')}`, { where })
+    default: throw containerErrors.AVRO_UNKNOWN_CODEC(`unknown codec ${JSON.stringify(name)}; known: ${codecNames.join(', ')}`, { where })
   }
 }

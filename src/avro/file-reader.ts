@@ -1,9 +1,9 @@
-// Sequential reading of a file in exact pieces, with a buffer of one read-ahead: the memory is the largest piece asked for, not the file.
+// Reads a file sequentially in pieces of requested size. Memory is bounded by the largest piece plus one read-ahead, not by the file.
 import { open, type FileHandle } from 'node:fs/promises'
 import { containerErrors } from './errors.ts'
 import { readLong } from './varint.ts'
 
-const readAhead = 256 * 1024
+const READ_AHEAD = 256 * 1024
 
 export class FileReader {
   readonly path: string
@@ -23,23 +23,22 @@ export class FileReader {
       const handle = await open(path, 'r')
       if ((await handle.stat()).isDirectory()) {
         await handle.close()
-        throw new Error('it is a folder')
+        throw new Error('it is a directory')
       }
       return new FileReader(path, handle)
     } catch (error) {
-      throw containerErrors.AVRO_UNREADABLE('the file cannot be read', { where: path, cause: error })
+      throw containerErrors.AVRO_UNREADABLE('cannot read the file', { where: path, cause: error })
     }
   }
 
-  /** Bytes taken so far. */
+  /** Offset of the next byte in the file. */
   get position (): number { return this.#position }
 
-  /** Whether nothing is left. */
   async atEnd (): Promise<boolean> {
     return await this.#fill(1) === 0
   }
 
-  /** The next `size` bytes, of which fewer come only at the end of the file. A view, valid until the next call. */
+  /** The next `size` bytes, or fewer at the end of the file. A view, valid until the next call. Error: AVRO_UNREADABLE. */
   async take (size: number): Promise<Buffer> {
     const available = Math.min(await this.#fill(size), size)
     const piece = this.#buffer.subarray(0, available)
@@ -48,7 +47,7 @@ export class FileReader {
     return piece
   }
 
-  /** The next Avro long, or undefined where the file ends within it. */
+  /** The next Avro long, or undefined if the file ends inside it. */
   async long (): Promise<bigint | undefined> {
     const available = await this.#fill(10)
     const cursor = { buf: this.#buffer, pos: 0 }
@@ -63,26 +62,28 @@ export class FileReader {
     await this.#handle.close()
   }
 
+  /** Buffers at least `size` bytes unless the file ends first; returns the number of buffered bytes. */
   async #fill (size: number): Promise<number> {
     if (this.#buffer.length >= size || this.#ended) return this.#buffer.length
     const chunks = [this.#buffer]
-    let held = this.#buffer.length
-    while (held < size) {
-      const chunk = Buffer.allocUnsafeSlow(Math.max(readAhead, size - held))
+    let buffered = this.#buffer.length
+    while (buffered < size) {
+      const chunk = Buffer.allocUnsafeSlow(Math.max(READ_AHEAD, size - buffered))
       let bytesRead: number
       try {
         ({ bytesRead } = await this.#handle.read(chunk, 0, chunk.length))
       } catch (error) {
-        throw containerErrors.AVRO_UNREADABLE(`reading failed at byte ${this.#position + held}`, { where: this.path, cause: error })
+        const at = this.#position + buffered
+        throw containerErrors.AVRO_UNREADABLE(`cannot read the file at byte ${at}`, { where: this.path, cause: error })
       }
       if (bytesRead === 0) {
         this.#ended = true
         break
       }
       chunks.push(chunk.subarray(0, bytesRead))
-      held += bytesRead
+      buffered += bytesRead
     }
-    this.#buffer = Buffer.concat(chunks, held)
-    return held
+    this.#buffer = Buffer.concat(chunks, buffered)
+    return buffered
   }
 }

@@ -1,37 +1,38 @@
-// Changes single fields of a datum where they stand, without decoding the rest: whatever is not changed stays byte for byte as its producer
-// wrote it. A schema is compiled once into a walk that stops at the wanted fields (longs, ints and doubles, in records at any depth) and skips
-// all others. Array blocks that carry their size in bytes are given back without it where an item changes its length.
+// Finds and replaces single number fields of a datum without decoding the rest, so that all other bytes stay exactly as the producer wrote
+// them. A schema is compiled once into a walk that reads the wanted fields (int, long, double, in records at any depth) and skips all
+// others. Avro array blocks may carry their size in bytes; if a datum is edited, these blocks are written without it.
+import { deriveType, tapType, type AvscType, type Tap, type TapType } from './avsc-types.ts'
 import { schemaErrors } from './errors.ts'
 import type { AlertSchema } from './schema.ts'
-import { tapType, type AvscType, type TapType } from './types.ts'
-import { encodeLong, readLong, type Cursor } from './varint.ts'
+import { kindOf, shapeOf, unqualified } from './type-shape.ts'
+import { encodeLong, readLong } from './varint.ts'
 import { messageOf } from '../pipeline/errors.ts'
 
-/** A field that a schema has. */
-export interface FieldPlace {
-  /** Name of its record, without namespace. */
+/** A field of a schema. */
+export interface FieldPath {
+  /** Name of the record that has the field, without namespace. */
   readonly record: string
   readonly field: string
-  /** Field of the root record within which it is: the field itself, or the one that holds the record. */
+  /** The field of the root record that is or contains the field. */
   readonly root: string
-  /** Whether it is the first field of the root record, which carries the alert's id. */
+  /** Whether this is the first field of the root record, the alert id. */
   readonly first: boolean
 }
 
 export type NumberKind = 'int' | 'long' | 'double'
 
-/** A wanted field of one datum. */
-export interface Found<T> {
+/** A wanted field in a datum. */
+export interface FoundField<T> {
   readonly tag: T
   readonly kind: NumberKind
-  /** Where its bytes are. */
+  /** Offsets of its bytes. */
   readonly start: number
   readonly end: number
-  /** bigint for a long. */
+  /** bigint for a long, else a number. */
   readonly value: bigint | number
 }
 
-/** New bytes for a stretch of old ones. */
+/** Replacement of a byte range. */
 export interface Edit {
   readonly start: number
   readonly end: number
@@ -39,36 +40,29 @@ export interface Edit {
 }
 
 interface Scan<T> {
-  /** In the order of the datum. */
-  readonly found: readonly Found<T>[]
-  /** To be made as well where any other edit is. */
+  /** In datum order. */
+  readonly found: readonly FoundField<T>[]
+  /** Edits of array blocks that carry their size. They must accompany any other edit. */
   readonly blocks: readonly Edit[]
 }
 
-/** Finds the wanted fields of the datum that begins at `offset` and ends with the bytes. Error: DATUM_INVALID. */
+/** Finds the wanted fields of the datum from `offset` to the end of the bytes. Error: DATUM_INVALID. */
 export type Scanner<T> = (bytes: Buffer, offset: number) => Scan<T>
 
-interface Tap extends Cursor {
-  readLong (): number
-  readDouble (): number
-}
 type Walk = (tap: Tap) => void
 
-/** The parts of avsc's types that the compiler looks at. */
-interface Shape extends AvscType {
-  readonly fields: ReadonlyArray<{ readonly name: string, readonly type: AvscType }>
-  readonly types: readonly AvscType[]
-  readonly itemsType: AvscType
-}
-const numbers: Readonly<Record<string, NumberKind>> = { int: 'int', long: 'long', 'abstract:long': 'long', double: 'double' }
+const numbers: Readonly<Record<string, NumberKind>> = { int: 'int', long: 'long', double: 'double' }
 
-/** `wanted` is asked once for each number that the schema has; what it returns comes back as the tag, undefined leaves the field alone. */
-export function scanner<T> (schema: AlertSchema, wanted: (place: FieldPlace, kind: NumberKind) => T | undefined): Scanner<T> {
-  let found: Found<T>[] = []
+/**
+ * Compiles a scanner.
+ * @param tagOf called once for each number field of the schema; returns the tag of a wanted field, undefined for others
+ */
+export function scanner<T> (schema: AlertSchema, tagOf: (path: FieldPath, kind: NumberKind) => T | undefined): Scanner<T> {
+  let found: FoundField<T>[] = []
   let blocks: Edit[] = []
 
-  function number (place: FieldPlace, kind: NumberKind): Walk | undefined {
-    const tag = wanted(place, kind)
+  function number (path: FieldPath, kind: NumberKind): Walk | undefined {
+    const tag = tagOf(path, kind)
     if (tag === undefined) return undefined
     return tap => {
       const start = tap.pos
@@ -77,7 +71,7 @@ export function scanner<T> (schema: AlertSchema, wanted: (place: FieldPlace, kin
     }
   }
 
-  function record (type: Shape, root: string | undefined, open: ReadonlySet<AvscType>): Walk | undefined {
+  function record (type: AvscType, root: string | undefined, open: ReadonlySet<AvscType>): Walk | undefined {
     const name = unqualified(type.name ?? '')
     const within = new Set([...open, type])
     const steps: Walk[] = []
@@ -88,7 +82,7 @@ export function scanner<T> (schema: AlertSchema, wanted: (place: FieldPlace, kin
       skipped = []
     }
     let any = false
-    for (const [index, { name: field, type: fieldType }] of type.fields.entries()) {
+    for (const [index, { name: field, type: fieldType }] of shapeOf(type).fields.entries()) {
       const walk = compile(fieldType, { record: name, field, root: root ?? field, first: root === undefined && index === 0 }, within)
       if (walk === undefined) {
         skipped.push(tapType(fieldType))
@@ -102,8 +96,8 @@ export function scanner<T> (schema: AlertSchema, wanted: (place: FieldPlace, kin
     return any ? tap => { for (const step of steps) step(tap) } : undefined
   }
 
-  function array (type: Shape, place: FieldPlace, open: ReadonlySet<AvscType>): Walk | undefined {
-    const item = compile(type.itemsType, place, open)
+  function array (type: AvscType, path: FieldPath, open: ReadonlySet<AvscType>): Walk | undefined {
+    const item = compile(shapeOf(type).itemsType, path, open)
     if (item === undefined) return undefined
     return tap => {
       for (;;) {
@@ -117,22 +111,21 @@ export function scanner<T> (schema: AlertSchema, wanted: (place: FieldPlace, kin
         }
         while (count-- > 0) {
           item(tap)
-          if (tap.pos > tap.buf.length) throw new Error('the data ends within an array')
+          if (tap.pos > tap.buf.length) throw new Error('the data ends inside an array')
         }
       }
     }
   }
 
-  /** The walk through a type; undefined where nothing in it is wanted. Recursive types are not followed into themselves. */
-  function compile (type: AvscType, place: FieldPlace, open: ReadonlySet<AvscType>): Walk | undefined {
-    const { typeName } = type
-    const kind = numbers[typeName]
-    if (kind !== undefined) return number(place, kind)
-    if (typeName === 'record' || typeName === 'error') return open.has(type) ? undefined : record(type as Shape, place.root, open)
-    if (typeName === 'array') return array(type as Shape, place, open)
-    if (!typeName.startsWith('union:')) return undefined
-    const { types } = type as Shape
-    const walks = types.map(branch => compile(branch, place, open))
+  /** The walk through a type; undefined if it contains no wanted field. A recursive type is not entered again. */
+  function compile (type: AvscType, path: FieldPath, open: ReadonlySet<AvscType>): Walk | undefined {
+    const kind = kindOf(type)
+    if (numbers[kind] !== undefined) return number(path, numbers[kind])
+    if (kind === 'record') return open.has(type) ? undefined : record(type, path.root, open)
+    if (kind === 'array') return array(type, path, open)
+    if (kind !== 'union') return undefined
+    const { types } = shapeOf(type)
+    const walks = types.map(branch => compile(branch, path, open))
     if (walks.every(walk => walk === undefined)) return undefined
     const skips = types.map(tapType)
     return tap => {
@@ -145,9 +138,9 @@ export function scanner<T> (schema: AlertSchema, wanted: (place: FieldPlace, kin
   }
 
   const { type } = schema
-  const walk = record(type as Shape, undefined, new Set()) ?? (tap => { tapType(type)._skip(tap) })
-  // decode() of a type whose read is the walk: the one way to a tap through avsc's public methods.
-  const walker = Object.create(type, { _read: { value: walk } }) as AvscType
+  const walk = record(type, undefined, new Set()) ?? (tap => { tapType(type)._skip(tap) })
+  // A type whose read is the walk. avsc's public methods give access to a tap only through decode().
+  const walker = deriveType(type, { _read: cursor => walk(cursor as Tap) })
   return (bytes, offset) => {
     found = []
     blocks = []
@@ -163,31 +156,27 @@ export function scanner<T> (schema: AlertSchema, wanted: (place: FieldPlace, kin
   }
 }
 
-/** The bytes with the edits made, in one new buffer; edits must not overlap. */
+/** Applies edits, which must not overlap, and returns a new buffer. */
 export function patch (bytes: Buffer, edits: readonly Edit[]): Buffer {
   const sorted = edits.toSorted((a, b) => a.start - b.start)
   const size = sorted.reduce((sum, { start, end, bytes: { length } }) => sum + length - (end - start), bytes.length)
   const result = Buffer.allocUnsafe(size)
   let from = 0
   let to = 0
-  for (const { start, end, bytes: fresh } of sorted) {
+  for (const { start, end, bytes: replacement } of sorted) {
     to += bytes.copy(result, to, from, start)
-    to += fresh.copy(result, to)
+    to += replacement.copy(result, to)
     from = end
   }
   bytes.copy(result, to, from)
   return result
 }
 
-/** Skips a value; a length below zero must not lead back to what was read already. */
+/** Skips a value. A negative length must not move the tap backwards. */
 function skip (type: TapType, tap: Tap): void {
   const before = tap.pos
   type._skip(tap)
   if (tap.pos < before) throw new Error('a length is negative')
-}
-
-function unqualified (name: string): string {
-  return name.slice(name.lastIndexOf('.') + 1)
 }
 
 function invalid (schema: AlertSchema, what: string, cause?: unknown): Error {

@@ -1,45 +1,39 @@
-// One alert schema: its text as published (whitespace-free, docs and defaults kept) and what the program does with it: encode, decode,
-// skip, and read the alert's id by projection, without decoding the rest. 64-bit longs are bigint throughout.
+// An alert schema: its text as published, without whitespace, and the operations on its data: encode, decode, skip, and read the alert id
+// without decoding the rest. 64-bit longs are bigint.
 import { frameHeaderLength, writeFrameHeader } from './wire-format.ts'
 import { schemaErrors } from './errors.ts'
-import { compactJson } from './json.ts'
-import { buildType, tapType, type AvscType } from './types.ts'
+import { compactJson } from './compact-json.ts'
+import { buildType, deriveType, tapType, type AvscType } from './avsc-types.ts'
+import { kindOf, shapeOf } from './type-shape.ts'
 import { readLong } from './varint.ts'
 import { messageOf } from '../pipeline/errors.ts'
 
-/** A decoded record: fields by name; longs are bigint, bytes are Buffers of their own, unions are the bare value. */
+/** A decoded record: fields by name. Longs are bigint, bytes are copied Buffers, unions are the bare value. */
 export type AlertValue = Record<string, unknown>
 
 export interface AlertSchema {
-  /** The schema as JSON without whitespace; docs, defaults and aliases kept. */
+  /** The schema as JSON without whitespace, including docs, defaults and aliases. */
   readonly text: string
   /** Full name of the root record: `lsst.v11_1.alert`. */
   readonly name: string
-  /** Names of the root record's fields, in order. */
-  readonly fields: readonly string[]
-  /** Name of the first field, which carries the id: `alertId` up to 7.x, `diaSourceId` from 8.0. */
+  /** Name of the first field, the alert id: `alertId` up to 7.x, `diaSourceId` from 8.0. */
   readonly alertIdField: string
-  /** The avsc type behind it. */
   readonly type: AvscType
-  /** Avro binary of a value; absent fields take their default. Error: VALUE_INVALID with the path of the field. */
+  /** Avro binary of a value. Absent fields get their default. Error: VALUE_INVALID with the path of the field. */
   encode (value: AlertValue): Buffer
-  /** As `encode`, with the Confluent header before it, in one copy. */
+  /** Like `encode`, with the Confluent header prepended in the same copy. */
   encodeFramed (schemaId: number, value: AlertValue): Buffer
   /** The value of exactly one datum. Error: DATUM_INVALID. */
   decode (datum: Buffer): AlertValue
-  /** The value of the datum at `offset` and where it ends. Error: DATUM_INVALID. */
+  /** The value of the datum at `offset`, and the offset of its end. Error: DATUM_INVALID. */
   decodeAt (bytes: Buffer, offset: number): { readonly value: AlertValue, readonly end: number }
-  /** Where the datum at `offset` ends. Error: DATUM_INVALID. */
+  /** The offset of the end of the datum at `offset`. Error: DATUM_INVALID. */
   skipAt (bytes: Buffer, offset: number): number
-  /** The id, read from the first bytes only. Errors: SCHEMA_NO_ALERT_ID, DATUM_INVALID. */
+  /** The alert id, read from the first bytes only. Errors: SCHEMA_NO_ALERT_ID, DATUM_INVALID. */
   readAlertId (datum: Buffer): bigint
 }
 
-interface RecordType extends AvscType {
-  readonly fields: ReadonlyArray<{ readonly name: string, readonly type: AvscType }>
-}
-
-/** Parses the schema of an alert: a record. Error: SCHEMA_INVALID. */
+/** Parses an alert schema, which must be a record. Error: SCHEMA_INVALID. */
 export function parseSchema (text: string, where?: string): AlertSchema {
   let compact: string
   let type: AvscType
@@ -50,32 +44,30 @@ export function parseSchema (text: string, where?: string): AlertSchema {
     throw schemaErrors.SCHEMA_INVALID(`the Avro schema cannot be parsed: ${messageOf(error)}`, { where, cause: error })
   }
   if (type.typeName !== 'record') throw schemaErrors.SCHEMA_INVALID(`the schema is of type ${type.typeName}, not a record`, { where })
-  return new ParsedSchema(compact, type as RecordType)
+  return new ParsedSchema(compact, type)
 }
 
-// Values are encoded into this buffer, which grows to the largest seen, then copied out: one pass over the value, no guess of its size.
+// Values are encoded into this buffer, which grows to the largest value, and then copied out. This needs one pass and no size estimate.
 let scratch = Buffer.allocUnsafeSlow(256 * 1024)
 
 class ParsedSchema implements AlertSchema {
   readonly text: string
   readonly type: AvscType
   readonly name: string
-  readonly fields: readonly string[]
   readonly alertIdField: string
   readonly #idIsLong: boolean
   readonly #skipper: AvscType
 
-  constructor (text: string, type: RecordType) {
+  constructor (text: string, type: AvscType) {
     this.text = text
     this.type = type
     this.name = type.name ?? ''
-    this.fields = type.fields.map(field => field.name)
-    this.alertIdField = this.fields[0] ?? ''
-    const first = type.fields[0]?.type.typeName
-    this.#idIsLong = first === 'long' || first === 'abstract:long'
+    const first = shapeOf(type).fields[0]
+    this.alertIdField = first?.name ?? ''
+    this.#idIsLong = first !== undefined && kindOf(first.type) === 'long'
     const tap = tapType(type)
-    // decode() of a type whose read is a skip: the one way to a tap through avsc's public methods.
-    this.#skipper = Object.create(type, { _read: { value: (cursor: never) => tap._skip(cursor) } }) as AvscType
+    // A type whose read is a skip. avsc's public methods give access to a tap only through decode().
+    this.#skipper = deriveType(type, { _read: cursor => tap._skip(cursor) })
   }
 
   encode (value: AlertValue): Buffer {
@@ -115,7 +107,7 @@ class ParsedSchema implements AlertSchema {
     } catch (error) {
       throw this.#invalid(messageOf(error), error)
     }
-    if (cursor.pos > datum.length) throw this.#invalid(`it ends within ${this.alertIdField} (${datum.length} bytes)`)
+    if (cursor.pos > datum.length) throw this.#invalid(`it ends inside ${this.alertIdField} (${datum.length} bytes)`)
     return id
   }
 
@@ -129,10 +121,12 @@ class ParsedSchema implements AlertSchema {
     } catch (error) {
       const paths: string[] = []
       try {
-        this.type.isValid(value, { errorHook: (path, seen, type) => { paths.push(`${path.join('.')}: ${describeValue(seen)} is not ${type.typeName}`) } })
-      } catch { /* the first message has to do */ }
+        this.type.isValid(value, {
+          errorHook: (path, seen, type) => { paths.push(`${path.join('.')}: ${describeValue(seen)} is not ${kindOf(type)}`) }
+        })
+      } catch { /* the message of the encoder is the detail */ }
       const detail = paths.length > 0 ? paths.slice(0, 10).join('; ') : messageOf(error)
-      throw schemaErrors.VALUE_INVALID(`the value does not fit ${this.name}: ${detail}`, { cause: error })
+      throw schemaErrors.VALUE_INVALID(`the value does not match ${this.name}: ${detail}`, { cause: error })
     }
   }
 
@@ -154,6 +148,5 @@ class ParsedSchema implements AlertSchema {
 
 function describeValue (value: unknown): string {
   if (value === undefined) return 'nothing'
-  if (value === null || typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return `${typeof value} ${String(value)}`
-  return typeof value
+  return value === null || ['number', 'boolean', 'bigint'].includes(typeof value) ? `${typeof value} ${String(value)}` : typeof value
 }

@@ -1,19 +1,17 @@
-// What the survey changed between versions of its alert schemas without telling Avro: fields renamed without an alias, and fields made
-// required without a default. Both tables were read off the published schemas 3.0 ... 11.1. The reader's schema text is never changed:
-// the tables act during resolution only, and what is encoded is exactly the reader's schema.
+// Changes between the survey's schema versions that the schemas do not declare: fields renamed without an alias, and fields made required
+// without a default. Source: the published schemas 3.0 to 11.1. The tables affect resolution only; schema texts never change.
 
-/** By unqualified record name and reader field: names the field had in older schemas. The newest name comes first. */
+/** By unqualified record name and reader field: the names of the field in older schemas, newest first. */
 export type FieldAliases = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
 
-/** By unqualified record name and reader field: the value where the writer has no such field, or has null and the reader takes none. */
+/** By unqualified record name and reader field: the value if the writer has no such field, or has null and the field is not nullable. */
 export type FieldFillIns = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 const bands = ['u', 'g', 'r', 'i', 'z', 'y']
 
 /**
- * Renames that keep meaning and unit; part of every resolution unless another table is given. `alertId` always carried the id of the
- * triggering DiaSource, which schema 8.0 then named it; `midPointTai` became `midpointMjdTai` in 5.0, the 10.0 ssSource renamed most
- * of its coordinates.
+ * Renames that keep meaning and unit; the default of every resolution. `alertId` always was the id of the triggering DiaSource and became
+ * `diaSourceId` in 8.0; `midPointTai` became `midpointMjdTai` in 5.0; 10.0 renamed most coordinates of ssSource.
  */
 export const surveyAliases: FieldAliases = {
   alert: {
@@ -80,8 +78,8 @@ export const surveyAliases: FieldAliases = {
 }
 
 /**
- * Fields that newer schemas require and older alerts cannot know: NaN for a time or an angle that was not recorded, 0 for a count or
- * an id. Avro has no such rule, so these are used only where the caller asks for them; without them resolution names the fields.
+ * Values for fields that newer schemas require and older alerts do not have: NaN for an unrecorded time or angle, 0 for a count or an id.
+ * The Avro spec has no such rule, so a resolver uses them only if they are passed to it.
  */
 export const surveyFillIns: FieldFillIns = {
   diaSource: {

@@ -1,16 +1,19 @@
-// Avro longs: zigzag, then base-128 with the low group first, 1 to 10 bytes. Read and written as bigint without loss; values below
-// 2^53 go through number arithmetic, which is several times faster than bigint shifts.
+// Avro longs: zigzag encoding, then base-128 varint, low group first, 1 to 10 bytes (Avro spec, "Primitive Types"). Values are bigint and
+// exact over 64 bits. Values below 2^53 use number arithmetic, which is several times faster than bigint shifts.
 
-/** What the readers here move over: avsc's tap has this shape. */
+/** A read or write position in a buffer; avsc's tap has this shape. */
 export interface Cursor {
   readonly buf: Buffer
   pos: number
 }
 
-/** Most bytes one long can take. */
-export const longestVarint = 10
+/** Bytes of the longest encoded long. */
+const MAX_VARINT_LENGTH = 10
 
-/** Reads a long and moves the cursor behind it. Past the end it reads zeros and leaves `pos` beyond `buf.length`, as avsc does. */
+/**
+ * Reads a long and advances the cursor. Past the end of the buffer it reads zeros and leaves `pos` beyond `buf.length`, as avsc does.
+ * Throws Error if the long has more than 10 bytes.
+ */
 export function readLong (cursor: Cursor): bigint {
   const { buf } = cursor
   let pos = cursor.pos
@@ -26,7 +29,7 @@ export function readLong (cursor: Cursor): bigint {
     cursor.pos = pos
     return BigInt((low >>> 1) ^ -(low & 1))
   }
-  // Bits 28-48 still fit exactly into a number.
+  // Bits 28 to 48 still fit exactly into a number.
   let middle = 0
   for (shift = 0; byte & 0x80 && shift < 21; shift += 7) {
     byte = buf[pos++]!
@@ -43,18 +46,18 @@ export function readLong (cursor: Cursor): bigint {
     high += (byte & 0x7f) * 2 ** shift
   }
   cursor.pos = pos
-  if (byte & 0x80) throw new Error('a long of more than 10 bytes')
+  if (byte & 0x80) throw new Error('a long has more than 10 bytes')
   const bits = BigInt.asUintN(64, (BigInt(high) << 49n) | BigInt(small))
   return bits & 1n ? -(bits >> 1n) - 1n : bits >> 1n
 }
 
-/** Moves the cursor behind a long. */
+/** Advances the cursor past a long. */
 export function skipLong (cursor: Cursor): void {
   const { buf } = cursor
   while (buf[cursor.pos++]! & 0x80);
 }
 
-/** Writes a long within 64 bits; past the end of the buffer it only counts, so that the caller can see how much is missing. */
+/** Writes a 64-bit long. Past the end of the buffer it only advances `pos`, so that the caller learns how much space is missing. */
 export function writeLong (cursor: Cursor, value: bigint): void {
   const { buf } = cursor
   let pos = cursor.pos
@@ -77,9 +80,9 @@ export function writeLong (cursor: Cursor, value: bigint): void {
   cursor.pos = pos
 }
 
-/** A long as bytes of its own. */
+/** The encoded bytes of a long, in a new buffer. */
 export function encodeLong (value: bigint | number): Buffer {
-  const cursor = { buf: Buffer.allocUnsafe(longestVarint), pos: 0 }
+  const cursor = { buf: Buffer.allocUnsafe(MAX_VARINT_LENGTH), pos: 0 }
   writeLong(cursor, BigInt(value))
   return cursor.buf.subarray(0, cursor.pos)
 }

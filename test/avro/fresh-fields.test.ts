@@ -1,12 +1,14 @@
 import t from 'tap'
-import { freshId, freshVisit, mjdTai, MOST_FRESH_ALERTS, parseSchema, refresher, type AlertSchema, type AlertValue } from '../../src/avro/index.ts'
+import { mjdTai, parseSchema, refresher, type AlertSchema, type AlertValue } from '../../src/avro/index.ts'
 import { allVersions, generatorOf, surveySchema, type Fields } from '../generator/support.ts'
 
 /** 2026-11-24 09:00:00 UTC. */
 const SECOND = Date.UTC(2026, 10, 24, 9) / 1000
 const SHIFT = 12.5
+/** Alerts that one visit has ids for. */
+const MAX_ALERTS = 2 ** 21
 
-/** Every number, text and image of a record, by its path. */
+/** Every number, text and image of a record, by path. */
 function leaves (value: unknown, path = ''): Map<string, unknown> {
   if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return new Map([[path, value]])
   return new Map(Object.entries(value).flatMap(([key, inner]) => [...leaves(inner, path === '' ? key : `${path}.${key}`)]))
@@ -14,12 +16,13 @@ function leaves (value: unknown, path = ''): Map<string, unknown> {
 
 function changes (before: AlertValue, after: AlertValue): Map<string, { old: unknown, fresh: unknown }> {
   const [old, fresh] = [leaves(before), leaves(after)]
-  if (old.size !== fresh.size) throw new Error('fields have come or gone')
+  if (old.size !== fresh.size) throw new Error('the fields differ')
   const equal = (a: unknown, b: unknown): boolean => Buffer.isBuffer(a) && Buffer.isBuffer(b) ? a.equals(b) : Object.is(a, b)
-  return new Map([...old].filter(([path, value]) => !equal(value, fresh.get(path))).map(([path, value]) => [path, { old: value, fresh: fresh.get(path) }]))
+  const changed = [...old].filter(([path, value]) => !equal(value, fresh.get(path)))
+  return new Map(changed.map(([path, value]) => [path, { old: value, fresh: fresh.get(path) }]))
 }
 
-/** Names that the survey's schemas have for times, read off them; those of orbits are not here. */
+/** Names of the times in the survey's schemas, without orbital elements. */
 const SOURCE_TIMES = ['midpointMjdTai', 'midPointTai', 'timeProcessedMjdTai', 'timeWithdrawnMjdTai', 'time_processed']
 const OBJECT_TIMES = ['radecMjdTai', 'radecTai', 'validityStartMjdTai', 'validityStart', 'firstDiaSourceMjdTai', 'lastDiaSourceMjdTai']
 const SOLAR_TIMES = ['firstObservationMjdTai', 'firstObservationDate', 'discoverySubmissionDate']
@@ -28,20 +31,27 @@ function timesOf (alert: AlertValue): string[] {
   return [...leaves(alert)].filter(([path, value]) => {
     const [root = '', ...rest] = path.split('.')
     const field = rest.at(-1) ?? ''
-    const names = root === 'diaObject' ? OBJECT_TIMES : root === 'ssObject' ? SOLAR_TIMES : /^(diaSource|prvDia\w+)$/.test(root) ? SOURCE_TIMES : []
+    const sources = /^(diaSource|prvDia\w+)$/.test(root) ? SOURCE_TIMES : []
+    const names = root === 'diaObject' ? OBJECT_TIMES : root === 'ssObject' ? SOLAR_TIMES : sources
     return names.includes(field) && value !== null
   }).map(([path]) => path)
 }
 
-interface Case { readonly schema: AlertSchema, readonly before: Fields, readonly after: Fields, readonly frame: Buffer, readonly id: bigint | undefined }
+interface Case {
+  readonly schema: AlertSchema
+  readonly before: Fields
+  readonly after: Fields
+  readonly frame: Buffer
+  readonly id: bigint | undefined
+}
 
-function renewed (schema: AlertSchema, alert: AlertValue, fresh: { ids: boolean, times: boolean }, place = 5): Case {
+function renewed (schema: AlertSchema, alert: AlertValue, fresh: { ids: boolean, times: boolean }, place = 5, second = SECOND): Case {
   const old = schema.encodeFramed(704, alert)
-  const { frame, id } = refresher(schema, fresh).find(old).renew({ second: SECOND, place, shiftDays: SHIFT })
+  const { frame, id } = refresher(schema, fresh).find(old).renew({ second, place, shiftDays: SHIFT })
   return { schema, before: schema.decode(old.subarray(5)), after: schema.decode(frame.subarray(5)), frame, id }
 }
 
-/** Alerts of every kind: with and without history, of objects and of asteroids. */
+/** Alerts with and without history, of static objects and of solar system objects. */
 async function someAlerts (version: string): Promise<Fields[]> {
   const generator = await generatorOf(version, 3)
   const alerts = Array.from({ length: 60 }, (_, index) => generator.alert(0, index, 60) as Fields)
@@ -49,35 +59,39 @@ async function someAlerts (version: string): Promise<Fields[]> {
   const known = alerts.filter(({ prvDiaSources }) => prvDiaSources !== null)
   if (moving.length === 0 || known.length === 0) throw new Error('the sample is too small')
   const [one] = known
-  return [...moving.slice(0, 2), ...known.slice(0, 4), { ...one!, diaSource: { ...one!['diaSource'], parentDiaSourceId: one!['diaSource'].diaSourceId + 3n } }]
+  const { diaSource } = one!
+  const child = { ...one!, diaSource: { ...diaSource, parentDiaSourceId: diaSource.diaSourceId + 3n } }
+  return [...moving.slice(0, 2), ...known.slice(0, 4), child]
 }
 
 for (const version of await allVersions()) {
-  await t.test(`${version}: new ids and times where they have to be, all else and the encoding as it was`, async t => {
+  await t.test(`${version}: renews all ids and times of the alert and nothing else`, async t => {
     const schema = await surveySchema(version)
     for (const alert of await someAlerts(version)) {
       const { before, after, frame, id } = renewed(schema, alert, { ids: true, times: true })
-      t.strictSame(frame, schema.encodeFramed(704, after), 'the bytes are those of encoding the changed alert')
+      t.strictSame(frame, schema.encodeFramed(704, after), 'the frame equals the encoding of the changed alert')
       const detector = before['diaSource'].detector ?? Number(before['diaSource'].ccdVisitId % 1000n)
       const found = changes(before, after)
       const ids = ['alertId', 'diaSourceId', 'diaSource.diaSourceId', 'ssSource.diaSourceId'].filter(path => leaves(before).has(path))
       t.strictSame(ids.map(path => found.get(path)?.fresh), ids.map(() => id))
-      t.equal(id, freshId(SECOND, detector, 5))
+      t.equal(id, 1n << 62n | BigInt(SECOND) << 30n | BigInt(detector) << 22n | 5n)
       const { visit, ccdVisitId, parentDiaSourceId } = after['diaSource']
-      if (visit !== undefined) t.equal(visit, 2_026_112_375_600n, 'the day before, for it began at noon')
+      if (visit !== undefined) t.equal(visit, 2_026_112_375_600n, 'before noon, the observing day is that of the day before')
       else t.equal(ccdVisitId, 2_026_112_375_600_000n + BigInt(detector))
       t.equal(parentDiaSourceId === null, before['diaSource'].parentDiaSourceId === null)
       const others = [...ids, 'diaSource.visit', 'diaSource.ccdVisitId', 'diaSource.parentDiaSourceId']
       const times = timesOf(before)
-      t.strictSame([...found.keys()].filter(path => !others.includes(path)).sort(), times.sort(), 'all times and nothing else')
+      t.strictSame([...found.keys()].filter(path => !others.includes(path)).sort(), times.sort(), 'changes all times and nothing else')
       const moved = ({ old, fresh }: { old: unknown, fresh: unknown }): boolean =>
-        typeof old === 'bigint' ? fresh as bigint - old === BigInt(SHIFT * 86_400e6) : Math.abs(fresh as number - (old as number) - SHIFT) < 1e-10
-      t.strictSame(times.filter(path => !moved(found.get(path)!)), [], 'all by the same')
+        typeof old === 'bigint'
+          ? fresh as bigint - old === BigInt(SHIFT * 86_400e6)
+          : Math.abs(fresh as number - (old as number) - SHIFT) < 1e-10
+      t.strictSame(times.filter(path => !moved(found.get(path)!)), [], 'shifts all times by the same amount')
     }
   })
 }
 
-await t.test('ids alone leave the times, times alone leave the ids, neither leaves all', async t => {
+await t.test('changes only ids, only times or nothing, as requested', async t => {
   const schema = await surveySchema('11.1')
   for (const alert of await someAlerts('11.1')) {
     const ids = renewed(schema, alert, { ids: true, times: false })
@@ -90,67 +104,80 @@ await t.test('ids alone leave the times, times alone leave the ids, neither leav
   }
 })
 
-await t.test('what is not known stays so: NaN, null, visit 0; what names the alert or its visit elsewhere follows', async t => {
+await t.test('keeps unknown values (NaN, null, visit 0) and renews repeated ids and visits', async t => {
   const schema = await surveySchema('11.1')
   const [alert] = (await someAlerts('11.1')).filter(({ prvDiaSources }) => prvDiaSources !== null)
   const { diaSource, prvDiaSources } = alert!
   const given = {
     ...alert!,
     diaSource: { ...diaSource, timeProcessedMjdTai: NaN, timeWithdrawnMjdTai: null, parentDiaSourceId: diaSource.diaSourceId },
-    prvDiaSources: [{ ...diaSource, parentDiaSourceId: 0n }, { ...prvDiaSources[0], visit: 0n, parentDiaSourceId: 77n, timeWithdrawnMjdTai: 61_000.5 }]
+    prvDiaSources: [
+      { ...diaSource, parentDiaSourceId: 0n }, { ...prvDiaSources[0], visit: 0n, parentDiaSourceId: 77n, timeWithdrawnMjdTai: 61_000.5 }
+    ]
   }
   const { after, id, before } = renewed(schema, given, { ids: true, times: true })
   const [same, other] = after['prvDiaSources']
   t.match(after['diaSource'], { timeProcessedMjdTai: NaN, timeWithdrawnMjdTai: null, parentDiaSourceId: id })
   t.match(same, { diaSourceId: id, visit: after['diaSource'].visit, parentDiaSourceId: 0n })
   t.match(other, { diaSourceId: before['prvDiaSources'][1].diaSourceId, visit: 0n, parentDiaSourceId: 77n, timeWithdrawnMjdTai: 61_013 })
-  const unknown = renewed(schema, { ...given, diaSource: { ...given.diaSource, visit: 0n, parentDiaSourceId: 0n } }, { ids: true, times: true }).after
-  t.match(unknown['diaSource'], { visit: freshVisit(SECOND), parentDiaSourceId: 0n })
+  const unknown = renewed(
+    schema, { ...given, diaSource: { ...given.diaSource, visit: 0n, parentDiaSourceId: 0n } }, { ids: true, times: true }
+  ).after
+  t.match(unknown['diaSource'], { visit: 2_026_112_375_600n, parentDiaSourceId: 0n })
   t.equal(unknown['prvDiaSources'][1].visit, 0n)
 })
 
-await t.test('sources that were split from one parent go on having one, which is no alert', async t => {
+await t.test('keeps a common parent for deblended sources, with an id that no alert has', async t => {
   const schema = await surveySchema('11.1')
   const [alert] = await someAlerts('11.1')
-  const child = (parentDiaSourceId: bigint, place: number) => renewed(schema, { ...alert!, diaSource: { ...alert!['diaSource'], parentDiaSourceId } }, { ids: true, times: false }, place).after['diaSource']
+  const child = (parentDiaSourceId: bigint, place: number) => {
+    const given = { ...alert!, diaSource: { ...alert!['diaSource'], parentDiaSourceId } }
+    return renewed(schema, given, { ids: true, times: false }, place).after['diaSource']
+  }
   const [one, two, other] = [child(100n, 1), child(100n, 2), child(101n, 3)]
   t.equal(one.parentDiaSourceId, two.parentDiaSourceId)
   t.not(one.parentDiaSourceId, other.parentDiaSourceId)
   const counter = Number(BigInt.asUintN(22, one.parentDiaSourceId))
-  t.ok(counter >= MOST_FRESH_ALERTS, 'beyond those of alerts')
+  t.ok(counter >= MAX_ALERTS, 'the counter is above those of alerts')
 })
 
-await t.test('ids are positive longs above the survey\'s, different for every second, detector and place', async t => {
+await t.test('gives ids above those of the survey, unique per second, detector and place', async t => {
+  const schema = await surveySchema('11.1')
+  const [alert] = await someAlerts('11.1')
+  const idOf = (second: number, detector: number, place: number) =>
+    renewed(schema, { ...alert!, diaSource: { ...alert!['diaSource'], detector } }, { ids: true, times: false }, place, second).id!
   const ids = new Set<bigint>()
   for (const second of [0, SECOND, SECOND + 1, 2 ** 32 - 1]) {
-    for (const detector of [0, 94, 188, 255]) for (const place of [0, 1, 39_999, MOST_FRESH_ALERTS - 1]) ids.add(freshId(second, detector, place))
+    for (const detector of [0, 94, 188, 255]) for (const place of [0, 1, 39_999, MAX_ALERTS - 1]) ids.add(idOf(second, detector, place))
   }
   t.equal(ids.size, 4 * 4 * 4)
   for (const id of ids) t.ok(id >= 2n ** 62n && id < 2n ** 63n)
-  const schema = await surveySchema('11.1')
-  const [alert] = await someAlerts('11.1')
-  t.throws(() => renewed(schema, alert!, { ids: true, times: false }, MOST_FRESH_ALERTS), { code: 'FRESH_IDS_USED_UP', fatal: true, hint: /--visit-size/ })
+  t.throws(() => idOf(SECOND, 0, MAX_ALERTS), { code: 'FRESH_IDS_USED_UP', fatal: true, hint: /--visit-size/ })
 })
 
-await t.test('visits are numbered by the day that began at noon and the second within it; times are TAI', async t => {
+await t.test('numbers visits by observing day and second; converts UTC to MJD TAI', async t => {
+  const schema = await surveySchema('11.1')
+  const [alert] = await someAlerts('11.1')
   const at = (text: string): number => Date.parse(text) / 1000
-  t.equal(freshVisit(at('2026-11-24T11:59:59Z')), 2_026_112_386_399n)
-  t.equal(freshVisit(at('2026-11-24T12:00:00Z')), 2_026_112_400_000n)
-  t.equal(freshVisit(at('2027-01-01T00:00:00Z')), 2_026_123_143_200n)
+  const visitAt = (text: string) => renewed(schema, alert!, { ids: true, times: false }, 5, at(text)).after['diaSource'].visit
+  t.equal(visitAt('2026-11-24T11:59:59Z'), 2_026_112_386_399n)
+  t.equal(visitAt('2026-11-24T12:00:00Z'), 2_026_112_400_000n)
+  t.equal(visitAt('2027-01-01T00:00:00Z'), 2_026_123_143_200n)
   t.equal(mjdTai(at('2026-11-24T00:00:00Z')), 61_368 + 37 / 86_400)
 })
 
-await t.test('the mid-point of the triggering exposure is told, unless it is NaN or of no interest', async t => {
+await t.test('returns the mid-point of the triggering exposure unless it is NaN or times are not renewed', async t => {
   const schema = await surveySchema('11.1')
   const [alert] = await someAlerts('11.1')
   const { midpointMjdTai } = alert!['diaSource']
-  const find = (value: AlertValue, fresh = { ids: true, times: true }) => refresher(schema, fresh).find(schema.encodeFramed(1, value)).midpointMjdTai
+  const find = (value: AlertValue, fresh = { ids: true, times: true }) =>
+    refresher(schema, fresh).find(schema.encodeFramed(1, value)).midpointMjdTai
   t.equal(find(alert!), midpointMjdTai)
   t.equal(find(alert!, { ids: true, times: false }), undefined)
   t.equal(find({ ...alert!, diaSource: { ...alert!['diaSource'], midpointMjdTai: NaN } }), undefined)
 })
 
-await t.test('schemas of others: an id alone is enough, without times it is told; without an id nothing is done', async t => {
+await t.test('accepts schemas that have only an alert id; rejects schemas without one', async t => {
   const fields = [{ name: 'diaSourceId', type: 'long' }, { name: 'note', type: 'string' }]
   const small = parseSchema(JSON.stringify({ type: 'record', name: 'alert', fields }))
   const both = refresher(small, { ids: true, times: true })
@@ -158,6 +185,7 @@ await t.test('schemas of others: an id alone is enough, without times it is told
   const { frame, id } = both.find(small.encodeFramed(9, { diaSourceId: 1n, note: 'n' })).renew({ second: SECOND, place: 0, shiftDays: 0 })
   t.strictSame(small.decode(frame.subarray(5)), small.decode(small.encode({ diaSourceId: id, note: 'n' })))
   const none = parseSchema(JSON.stringify({ type: 'record', name: 'alert', fields: fields.toReversed() }))
-  t.throws(() => refresher(none, { ids: true, times: false }).find(none.encodeFramed(9, { diaSourceId: 1n, note: 'n' })), { code: 'SCHEMA_NO_ALERT_ID' })
+  const frameWithoutId = none.encodeFramed(9, { diaSourceId: 1n, note: 'n' })
+  t.throws(() => refresher(none, { ids: true, times: false }).find(frameWithoutId), { code: 'SCHEMA_NO_ALERT_ID' })
   t.throws(() => both.find(Buffer.from([0, 0, 0, 0, 9, 2])), { code: 'DATUM_INVALID' })
 })

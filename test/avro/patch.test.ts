@@ -1,7 +1,7 @@
 import type avro from 'avsc'
 import t from 'tap'
 import { parseSchema, type AlertValue } from '../../src/avro/index.ts'
-import { patch, scanner, type FieldPlace, type NumberKind } from '../../src/avro/patch.ts'
+import { patch, scanner, type FieldPath, type NumberKind } from '../../src/avro/patch.ts'
 import { encodeLong } from '../../src/avro/varint.ts'
 
 const schema = parseSchema(JSON.stringify({
@@ -12,7 +12,10 @@ const schema = parseSchema(JSON.stringify({
     {
       name: 'source', type: {
         type: 'record', name: 'source',
-        fields: [{ name: 'time', type: ['null', 'double'] }, { name: 'flag', type: 'boolean' }, { name: 'id', type: 'long' }, { name: 'chip', type: 'int' }, { name: 'small', type: 'float' }]
+        fields: [
+          { name: 'time', type: ['null', 'double'] }, { name: 'flag', type: 'boolean' }, { name: 'id', type: 'long' },
+          { name: 'chip', type: 'int' }, { name: 'small', type: 'float' }
+        ]
       }
     },
     { name: 'earlier', type: ['null', { type: 'array', items: 'test.source' }] },
@@ -23,17 +26,23 @@ const schema = parseSchema(JSON.stringify({
 }))
 const source = (id: bigint, time: number | null = 1.5) => ({ time, flag: true, id, chip: 7, small: 0.5 })
 const value = (more: Partial<AlertValue> = {}): AlertValue => ({
-  id: 3n, text: 'any', source: source(-(2n ** 63n)), earlier: [source(1n), source(2n ** 63n - 1n, null), source(300n, NaN)], names: { a: 1n }, kind: 'b', image: Buffer.alloc(1000, 9), ...more
+  id: 3n, text: 'any', source: source(-(2n ** 63n)),
+  earlier: [source(1n), source(2n ** 63n - 1n, null), source(300n, NaN)],
+  names: { a: 1n }, kind: 'b', image: Buffer.alloc(1000, 9), ...more
 })
 
-await t.test('it is asked once for every number of records, with its place, and finds the wanted ones with value and bytes', async t => {
-  const asked: Array<FieldPlace & { kind: NumberKind }> = []
-  const scan = scanner(schema, (place, kind) => {
-    asked.push({ ...place, kind })
-    return kind === 'int' ? undefined : `${place.root}.${place.field}`
+await t.test('calls tagOf once per number field and finds the tagged fields with value and offsets', async t => {
+  const calls: Array<FieldPath & { kind: NumberKind }> = []
+  const scan = scanner(schema, (path, kind) => {
+    calls.push({ ...path, kind })
+    return kind === 'int' ? undefined : `${path.root}.${path.field}`
   })
-  const numbers = (root: string) => [['time', 'double'], ['id', 'long'], ['chip', 'int']].map(([field, kind]) => ({ record: 'source', field, root, first: false, kind }))
-  t.strictSame(asked, [{ record: 'alert', field: 'id', root: 'id', first: true, kind: 'long' }, ...numbers('source'), ...numbers('earlier')])
+  const numbers = (root: string) => [['time', 'double'], ['id', 'long'], ['chip', 'int']].map(
+    ([field, kind]) => ({ record: 'source', field, root, first: false, kind })
+  )
+  t.strictSame(
+    calls, [{ record: 'alert', field: 'id', root: 'id', first: true, kind: 'long' }, ...numbers('source'), ...numbers('earlier')]
+  )
   const datum = schema.encode(value())
   const { found, blocks } = scan(Buffer.concat([Buffer.from('head'), datum]), 4)
   t.strictSame(blocks, [])
@@ -47,56 +56,76 @@ await t.test('it is asked once for every number of records, with its place, and 
   }
 })
 
-await t.test('edits of any length, at the ends too, leave everything between as it was', async t => {
+await t.test('applies edits of any length and keeps all other bytes', async t => {
   const bytes = Buffer.from('0123456789')
   const edit = (start: number, end: number, text: string) => ({ start, end, bytes: Buffer.from(text) })
   t.equal(patch(bytes, []).toString(), '0123456789')
   t.equal(patch(bytes, [edit(9, 10, ''), edit(0, 1, 'begin'), edit(4, 6, '--'), edit(6, 7, 'longer')]).toString(), 'begin123--longer78')
 })
 
-await t.test('a changed long of another length gives the datum that encoding gives', async t => {
+await t.test('replaces longs of different length as encoding would', async t => {
   const scan = scanner(schema, ({ field }, kind) => kind === 'long' && field === 'id' ? true : undefined)
   const datum = schema.encode(value())
   const { found } = scan(datum, 0)
   const ids = [2n ** 62n, 0n, -1n, 70_000n, 5n]
   const changed = patch(datum, found.map(({ start, end }, index) => ({ start, end, bytes: encodeLong(ids[index]!) })))
-  t.strictSame(changed, schema.encode(value({ id: ids[0], source: source(ids[1]!), earlier: [source(ids[2]!), source(ids[3]!, null), source(ids[4]!, NaN)] })))
+  t.strictSame(
+    changed,
+    schema.encode(value({ id: ids[0], source: source(ids[1]!), earlier: [source(ids[2]!), source(ids[3]!, null), source(ids[4]!, NaN)] }))
+  )
 })
 
-await t.test('array blocks with their size in bytes are found, and given back without it', async t => {
+await t.test('removes the byte size from array blocks when a datum is edited', async t => {
   const plain = schema.encode(value())
   const items = [source(1n), source(2n ** 63n - 1n, null), source(300n, NaN)].map(each => avroBytes('source', each))
   const body = Buffer.concat(items)
   const at = plain.indexOf(body)
   t.equal(plain[at - 1], 6, 'a block of three')
   const [first, rest] = [items[0]!, Buffer.concat(items.slice(1))]
-  const sized = Buffer.concat([plain.subarray(0, at - 1), encodeLong(-1n), encodeLong(first.length), first, encodeLong(-2n), encodeLong(rest.length), rest, plain.subarray(at + body.length)])
+  const sized = Buffer.concat([
+    plain.subarray(0, at - 1), encodeLong(-1n), encodeLong(first.length), first, encodeLong(-2n), encodeLong(rest.length), rest,
+    plain.subarray(at + body.length)
+  ])
   t.strictSame(schema.decode(sized), schema.decode(plain), 'the same value')
   const { found, blocks } = scanner(schema, ({ root, field }) => root === 'earlier' && field === 'id' ? true : undefined)(sized, 0)
   const changed = patch(sized, [...found.map(({ start, end }) => ({ start, end, bytes: encodeLong(2n ** 61n) })), ...blocks])
-  t.strictSame(schema.decode(changed), schema.decode(schema.encode(value({ earlier: [source(2n ** 61n), source(2n ** 61n, null), source(2n ** 61n, NaN)] }))))
+  t.strictSame(
+    schema.decode(changed),
+    schema.decode(schema.encode(value({ earlier: [source(2n ** 61n), source(2n ** 61n, null), source(2n ** 61n, NaN)] })))
+  )
 })
 
 function avroBytes (field: string, each: object): Buffer {
-  const { type } = (schema.type as unknown as { fields: Array<{ name: string, type: avro.Type }> }).fields.find(({ name }) => name === field)!
+  const { fields } = schema.type as unknown as { fields: Array<{ name: string, type: avro.Type }> }
+  const { type } = fields.find(({ name }) => name === field)!
   return type.toBuffer(each)
 }
 
-await t.test('recursive types are not followed for ever, a schema without a wanted field is only skipped', async t => {
-  const list = parseSchema(JSON.stringify({ type: 'record', name: 'node', fields: [{ name: 'n', type: 'long' }, { name: 'next', type: ['null', 'node'] }] }))
+await t.test('does not follow recursive types; skips a schema without tagged fields', async t => {
+  const list = parseSchema(
+    JSON.stringify({ type: 'record', name: 'node', fields: [{ name: 'n', type: 'long' }, { name: 'next', type: ['null', 'node'] }] })
+  )
   const datum = list.encode({ n: 1n, next: { n: 2n, next: null } })
   t.strictSame(scanner(list, () => true)(datum, 0).found.map(({ value }) => value), [1n])
   t.strictSame(scanner(list, () => undefined)(datum, 0), { found: [], blocks: [] })
 })
 
-await t.test('data that are cut, too long, or no data of the schema are an error', async t => {
+await t.test('rejects data that are truncated, too long or not of the schema', async t => {
   const scan = scanner(schema, () => true)
   const datum = schema.encode(value())
-  for (let length = 0; length < datum.length; length += length < 120 ? 1 : 97) t.throws(() => scan(datum.subarray(0, length), 0), { code: 'DATUM_INVALID' }, `${length} bytes`)
+  for (let length = 0; length < datum.length; length += length < 120 ? 1 : 97) {
+    t.throws(() => scan(datum.subarray(0, length), 0), { code: 'DATUM_INVALID' }, `${length} bytes`)
+  }
   t.throws(() => scan(Buffer.concat([datum, Buffer.from([0])]), 0), { code: 'DATUM_INVALID', message: /1 of its \d+ bytes are left over/ })
   const image = datum.lastIndexOf(encodeLong(1000)) - 1
-  t.throws(() => scan(Buffer.concat([datum.subarray(0, image), encodeLong(5)]), 0), { code: 'DATUM_INVALID' }, 'a branch that a skipped union has not')
+  t.throws(
+    () => scan(Buffer.concat([datum.subarray(0, image), encodeLong(5)]), 0), { code: 'DATUM_INVALID' },
+    'an invalid branch of a skipped union'
+  )
   const branch = 1 + 1 + 'any'.length
-  t.throws(() => scan(Buffer.concat([datum.subarray(0, branch), encodeLong(5), datum.subarray(branch + 1)]), 0), { code: 'DATUM_INVALID', message: /a union has no branch 5/ })
+  t.throws(
+    () => scan(Buffer.concat([datum.subarray(0, branch), encodeLong(5), datum.subarray(branch + 1)]), 0),
+    { code: 'DATUM_INVALID', message: /a union has no branch 5/ }
+  )
   t.throws(() => scan(Buffer.concat([encodeLong(3), encodeLong(-1), datum.subarray(2)]), 0), { code: 'DATUM_INVALID' }, 'a negative length')
 })

@@ -9,42 +9,67 @@ function resolve (writerFields: unknown[], readerFields: unknown[], value: Alert
   return resolver(writer, record(readerFields, { namespace: 'other' }), options)(writer.encode(value))
 }
 
-await t.test('fields are matched by name: reordered, dropped, defaulted', async t => {
+await t.test('matches fields by name: reorders, drops and defaults them', async t => {
   const writer = [long('id'), { name: 'gone', type: { type: 'array', items: 'string' } }, { name: 'kept', type: 'string' }]
-  const reader = [{ name: 'kept', type: 'string' }, long('id'), { name: 'fresh', type: ['null', 'int'], default: null }, { name: 'list', type: { type: 'array', items: 'int' }, default: [1] }]
+  const reader = [
+    { name: 'kept', type: 'string' }, long('id'), { name: 'fresh', type: ['null', 'int'], default: null },
+    { name: 'list', type: { type: 'array', items: 'int' }, default: [1] }
+  ]
   t.same(resolve(writer, reader, { id: 1n, gone: ['a', 'b'], kept: 'k' }), { kept: 'k', id: 1n, fresh: null, list: [1] })
 })
 
-await t.test('aliases of the reader find the writer\'s field, but never one that the reader asks for itself', async t => {
+await t.test('matches reader aliases, but not with a field that the reader has under that name', async t => {
   t.same(resolve([long('old')], [{ ...long('fresh'), aliases: ['older', 'old'] }], { old: 5n }), { fresh: 5n })
-  t.same(resolve([long('a'), long('b')], [{ ...long('c'), aliases: ['b'], default: 9 }, long('b'), long('a')], { a: 1n, b: 2n }), { c: 9n, b: 2n, a: 1n })
+  t.same(
+    resolve([long('a'), long('b')], [{ ...long('c'), aliases: ['b'], default: 9 }, long('b'), long('a')], { a: 1n, b: 2n }),
+    { c: 9n, b: 2n, a: 1n }
+  )
 })
 
-await t.test('numbers are promoted, strings and bytes are exchanged', async t => {
+await t.test('promotes numbers and converts between strings and bytes', async t => {
   const pairs: Array<[string, string, unknown, unknown]> = [
-    ['int', 'long', 5, 5n], ['int', 'float', 5, 5], ['int', 'double', 5, 5], ['long', 'float', 5n, 5], ['long', 'double', 2n ** 40n, 2 ** 40],
+    ['int', 'long', 5, 5n], ['int', 'float', 5, 5], ['int', 'double', 5, 5], ['long', 'float', 5n, 5],
+    ['long', 'double', 2n ** 40n, 2 ** 40],
     ['float', 'double', 1.5, 1.5], ['string', 'bytes', 'é', Buffer.from('é')], ['bytes', 'string', Buffer.from('é'), 'é']
   ]
   for (const [from, to, value, expected] of pairs) {
     t.same(resolve([{ name: 'x', type: from }], [{ name: 'x', type: to }], { x: value }), { x: expected }, `${from} -> ${to}`)
     t.same(resolve([{ name: 'x', type: from }], [{ name: 'x', type: ['null', to] }], { x: value }), { x: expected }, `${from} -> union`)
-    t.same(resolve([{ name: 'x', type: ['null', from] }], [{ name: 'x', type: ['null', to] }], { x: null }), { x: null }, `union ${from} -> union, null`)
-    t.same(resolve([{ name: 'x', type: ['null', from] }], [{ name: 'x', type: to }], { x: value }), { x: expected }, `union ${from} -> ${to}`)
-    t.same(resolve([{ name: 'x', type: { type: 'array', items: from } }], [{ name: 'x', type: { type: 'array', items: to } }], { x: [value, value] }), { x: [expected, expected] })
-    const map = resolve([{ name: 'x', type: { type: 'map', values: from } }], [{ name: 'x', type: { type: 'map', values: to } }], { x: { k: value } })
+    t.same(
+      resolve([{ name: 'x', type: ['null', from] }], [{ name: 'x', type: ['null', to] }], { x: null }), { x: null },
+      `union ${from} -> union, null`
+    )
+    t.same(
+      resolve([{ name: 'x', type: ['null', from] }], [{ name: 'x', type: to }], { x: value }), { x: expected }, `union ${from} -> ${to}`
+    )
+    t.same(
+      resolve(
+        [{ name: 'x', type: { type: 'array', items: from } }], [{ name: 'x', type: { type: 'array', items: to } }], { x: [value, value] }
+      ),
+      { x: [expected, expected] }
+    )
+    const map = resolve(
+      [{ name: 'x', type: { type: 'map', values: from } }], [{ name: 'x', type: { type: 'map', values: to } }], { x: { k: value } }
+    )
     t.same((map['x'] as AlertValue)['k'], expected)
   }
   for (const [from, to] of [['long', 'int'], ['double', 'float'], ['string', 'int'], ['boolean', 'int'], ['null', 'int']]) {
-    t.throws(() => resolver(record([{ name: 'x', type: from }]), record([{ name: 'x', type: to }])), { code: 'RESOLUTION_IMPOSSIBLE', message: `x: ${from} cannot be read as ${to}` })
+    t.throws(
+      () => resolver(record([{ name: 'x', type: from }]), record([{ name: 'x', type: to }])),
+      { code: 'RESOLUTION_IMPOSSIBLE', message: `x: ${from} cannot be read as ${to}` }
+    )
   }
 })
 
-await t.test('a union takes the same type before a promoted one', async t => {
+await t.test('prefers the same type to a promotion in a union', async t => {
   t.same(resolve([{ name: 'x', type: 'long' }], [{ name: 'x', type: ['double', 'long'] }], { x: 2n ** 62n }), { x: 2n ** 62n })
-  t.same(resolve([{ name: 'x', type: 'int' }], [{ name: 'x', type: ['float', 'double'] }], { x: 3 }), { x: { float: 3 } }, 'wrapped where it is ambiguous')
+  t.same(
+    resolve([{ name: 'x', type: 'int' }], [{ name: 'x', type: ['float', 'double'] }], { x: 3 }), { x: { float: 3 } },
+    'wraps an ambiguous value'
+  )
 })
 
-await t.test('named types match by unqualified name, whatever their namespace', async t => {
+await t.test('matches named types by unqualified name', async t => {
   const version = (v: string) => parseSchema(JSON.stringify({
     type: 'record', name: 'alert', namespace: `lsst.${v}`,
     fields: [long('id'), { name: 'source', type: { type: 'record', name: 'diaSource', fields: [long('n')] } },
@@ -55,11 +80,14 @@ await t.test('named types match by unqualified name, whatever their namespace', 
   const value = { id: 1n, source: { n: 2n }, prior: [{ n: 3n }], band: 'u', hash: Buffer.from('ab') }
   t.same(resolver(version('v1'), version('v2'))(version('v1').encode(value)), value)
   const renamed = parseSchema('{"type":"record","name":"packet","fields":[{"name":"id","type":"long"}]}')
-  t.throws(() => resolver(renamed, record([long('id')])), { code: 'RESOLUTION_IMPOSSIBLE', message: /record packet cannot be read as record alert/ })
+  t.throws(
+    () => resolver(renamed, record([long('id')])),
+    { code: 'RESOLUTION_IMPOSSIBLE', message: /record packet cannot be read as record alert/ }
+  )
   t.same(resolver(renamed, record([long('id')], { aliases: ['packet'] }))(renamed.encode({ id: 1n })), { id: 1n })
 })
 
-await t.test('an enum falls back to the reader\'s default symbol, or fails for that record', async t => {
+await t.test('rejects a record with an enum symbol that the reader does not have', async t => {
   const band = (symbols: string[], more: object = {}) => [{ name: 'band', type: { type: 'enum', name: 'band', symbols, ...more } }]
   const writer = record(band(['u', 'g']))
   const strict = resolver(writer, record(band(['g'])))
@@ -67,18 +95,29 @@ await t.test('an enum falls back to the reader\'s default symbol, or fails for t
   t.throws(() => strict(writer.encode({ band: 'u' })), { code: 'RESOLUTION_IMPOSSIBLE', message: /band: .*neither "u" nor a default/ })
 })
 
-await t.test('recursive types resolve', async t => {
+await t.test('resolves recursive types', async t => {
   const tree = (items: string, namespace: string) => parseSchema(JSON.stringify({
-    type: 'record', name: 'alert', namespace, fields: [{ name: 'v', type: items }, { name: 'next', type: ['null', `${namespace}.alert`], default: null }]
+    type: 'record', name: 'alert', namespace, fields: [
+      { name: 'v', type: items }, { name: 'next', type: ['null', `${namespace}.alert`], default: null }
+    ]
   }))
   const writer = tree('int', 'a')
-  t.same(resolver(writer, tree('long', 'b'))(writer.encode({ v: 1, next: { v: 2, next: { v: 3, next: null } } })), { v: 1n, next: { v: 2n, next: { v: 3n, next: null } } })
+  t.same(
+    resolver(writer, tree('long', 'b'))(writer.encode({ v: 1, next: { v: 2, next: { v: 3, next: null } } })),
+    { v: 1n, next: { v: 2n, next: { v: 3n, next: null } } }
+  )
 })
 
-await t.test('an impossible resolution lists every field by its path, once for all', async t => {
+await t.test('lists every failing field by path if no alert can be resolved', async t => {
   const inner = (fields: unknown[]) => ({ type: 'record', name: 'inner', fields })
-  const writer = record([long('id'), { name: 'inner', type: inner([long('a')]) }, { name: 'text', type: 'string' }, { name: 'list', type: { type: 'array', items: 'string' } }])
-  const reader = record([long('key'), { name: 'inner', type: inner([long('a'), long('b')]) }, { name: 'text', type: 'int' }, { name: 'list', type: { type: 'array', items: 'int' } }])
+  const writer = record([
+    long('id'), { name: 'inner', type: inner([long('a')]) }, { name: 'text', type: 'string' },
+    { name: 'list', type: { type: 'array', items: 'string' } }
+  ])
+  const reader = record([
+    long('key'), { name: 'inner', type: inner([long('a'), long('b')]) }, { name: 'text', type: 'int' },
+    { name: 'list', type: { type: 'array', items: 'int' } }
+  ])
   const error = { code: 'RESOLUTION_IMPOSSIBLE', retryable: false, where: 'alert -> alert' }
   const attempt = () => resolver(writer, reader)
   t.throws(attempt, error)
@@ -90,20 +129,32 @@ await t.test('an impossible resolution lists every field by its path, once for a
   }
 })
 
-await t.test('what depends on the data is decided per record, and the record\'s bytes are read to their end', async t => {
+await t.test('resolves union branches and array items per record and reads each record to its end', async t => {
   const inner = (fields: unknown[]) => ({ type: 'record', name: 'inner', fields })
-  const writer = record([{ name: 'maybe', type: ['null', inner([long('a')])] }, { name: 'list', type: { type: 'array', items: ['null', 'int'] } }, { name: 'last', type: 'string' }])
-  const reader = record([{ name: 'maybe', type: ['null', inner([long('a'), long('b')])] }, { name: 'list', type: { type: 'array', items: 'int' } }, { name: 'last', type: 'string' }])
+  const writer = record([
+    { name: 'maybe', type: ['null', inner([long('a')])] }, { name: 'list', type: { type: 'array', items: ['null', 'int'] } },
+    { name: 'last', type: 'string' }
+  ])
+  const reader = record([
+    { name: 'maybe', type: ['null', inner([long('a'), long('b')])] }, { name: 'list', type: { type: 'array', items: 'int' } },
+    { name: 'last', type: 'string' }
+  ])
   const read = resolver(writer, reader)
   t.same(read(writer.encode({ maybe: null, list: [1, 2], last: 'z' })), { maybe: null, list: [1, 2], last: 'z' })
   const bad = writer.encode({ maybe: { a: 1n }, list: [1, null], last: 'z' })
-  t.throws(() => read(bad), { code: 'RESOLUTION_IMPOSSIBLE', message: 'maybe.b: long, no default in the reader, no such field in the writer; list[]: null cannot be read as int' })
-  t.same(read(writer.encode({ maybe: null, list: [], last: 'z' })), { maybe: null, list: [], last: 'z' }, 'a failure leaves nothing behind')
+  t.throws(() => read(bad), {
+    code: 'RESOLUTION_IMPOSSIBLE',
+    message: 'maybe.b: long, no default in the reader, no such field in the writer; list[]: null cannot be read as int'
+  })
+  t.same(
+    read(writer.encode({ maybe: null, list: [], last: 'z' })), { maybe: null, list: [], last: 'z' },
+    'a failure does not affect later records'
+  )
   t.throws(() => read(bad.subarray(0, -1)), { code: 'DATUM_INVALID' })
   t.throws(() => read(Buffer.concat([bad, bad])), { code: 'RESOLUTION_IMPOSSIBLE' })
 })
 
-await t.test('renames and fill-ins act in resolution only where they are given', async t => {
+await t.test('uses only the given renames and fill-ins', async t => {
   const source = (fields: unknown[]) => [long('id'), { name: 'source', type: { type: 'record', name: 'diaSource', fields } }]
   const writer = record(source([{ name: 'old', type: 'double' }, { name: 'count', type: ['null', 'int'] }]))
   const reader = record(source([{ name: 'fresh', type: 'double' }, { name: 'count', type: 'int' }, { name: 'time', type: 'double' }]))
@@ -116,12 +167,10 @@ await t.test('renames and fill-ins act in resolution only where they are given',
   t.same(resolver(writer, reader, { aliases: {}, fillIns })(bytes(4)), { id: 1n, source: { fresh: -1, count: 4, time: NaN } })
 })
 
-await t.test('the resolver of a pair is made once', async t => {
+await t.test('caches the resolver of a pair of schemas', async t => {
   const writer = record([long('a')])
   const reader = record([long('a'), { ...long('b'), default: 1 }])
   t.equal(resolver(writer, reader), resolver(writer, reader))
   t.not(resolver(writer, reader), resolver(writer, reader, { aliases: {} }))
-  t.equal(resolver(writer, reader).identical, false)
-  t.equal(resolver(writer, record([{ ...long('a'), doc: 'said otherwise' }])).identical, true)
-  t.equal(resolver(writer, writer).identical, true)
+  t.same(resolver(writer, writer)(writer.encode({ a: 5n })), { a: 5n }, 'a schema resolves to itself')
 })

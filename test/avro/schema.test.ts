@@ -1,5 +1,6 @@
 import t from 'tap'
-import { alertFacts, compactJson, parseFrame, parseSchema } from '../../src/avro/index.ts'
+import { compactJson } from '../../src/avro/compact-json.ts'
+import { alertFacts, parseFrame, parseSchema } from '../../src/avro/index.ts'
 
 const text = `{
   "type": "record", "name": "alert", "namespace": "lsst.v9_9", "doc": "two  spaces \\" and a quote",
@@ -16,36 +17,39 @@ const text = `{
 const schema = parseSchema(text)
 const highest = 2n ** 63n - 1n
 
-await t.test('the text keeps docs, defaults and everything else, without whitespace between tokens', async t => {
+await t.test('keeps docs and defaults in the text and removes whitespace between tokens', async t => {
   t.same(JSON.parse(schema.text), JSON.parse(text))
   t.match(schema.text, '"doc":"two  spaces \\" and a quote"')
   t.notMatch(schema.text.replace(/"(?:[^"\\]|\\.)*"/g, ''), /\s/)
   t.equal(schema.name, 'lsst.v9_9.alert')
   t.equal(schema.alertIdField, 'diaSourceId')
-  t.same(schema.fields, ['diaSourceId', 'when', 'maybe', 'counts', 'tags', 'stamp', 'mixed'])
 })
 
-await t.test('compactJson keeps the spelling of numbers and refuses what is not JSON', async t => {
-  t.equal(compactJson('{ "a" : [ 1.0 , 9223372036854775807, 1e3 ],\n\t"b" : "x \\\\" }'), '{"a":[1.0,9223372036854775807,1e3],"b":"x \\\\"}')
+await t.test('compactJson keeps the spelling of numbers and rejects invalid JSON', async t => {
+  t.equal(
+    compactJson('{ "a" : [ 1.0 , 9223372036854775807, 1e3 ],\n\t"b" : "x \\\\" }'), '{"a":[1.0,9223372036854775807,1e3],"b":"x \\\\"}'
+  )
   t.throws(() => compactJson('{"a": }'), SyntaxError)
 })
 
-await t.test('longs are exact bigints everywhere, logical types are their base type, unions are bare', async t => {
+await t.test('decodes longs as exact bigints, logical types as their base type, unions as bare values', async t => {
   const value = {
-    diaSourceId: highest, when: -(2n ** 63n), maybe: 2n ** 53n + 1n, counts: [1, -2], tags: { a: 'b' }, stamp: Buffer.from([1, 2]), mixed: 5n
+    diaSourceId: highest, when: -(2n ** 63n), maybe: 2n ** 53n + 1n, counts: [1, -2], tags: { a: 'b' },
+    stamp: Buffer.from([1, 2]), mixed: 5n
   }
   t.same(schema.decode(schema.encode(value)), value)
   t.equal((schema.decode(schema.encode({ diaSourceId: 1n })))['when'], 7n, 'an absent field takes its default')
 })
 
-await t.test('only a union whose bare value could not tell its branch is wrapped', async t => {
-  const numbers = parseSchema('{"type":"record","name":"a","fields":[{"name":"x","type":["null","float","double"]},{"name":"y","type":["null","int","long"]}]}')
+await t.test('wraps only unions with ambiguous bare values', async t => {
+  const numbers = parseSchema(`{"type":"record","name":"a","fields":[
+    {"name":"x","type":["null","float","double"]},{"name":"y","type":["null","int","long"]}]}`)
   const value = { x: { double: 1.1 }, y: 7 }
   t.same(numbers.decode(numbers.encode(value)), value)
   t.same(numbers.decode(numbers.encode({ x: null, y: 7n })), { x: null, y: 7n })
 })
 
-await t.test('values of more than the scratch buffer are encoded whole', async t => {
+await t.test('encodes values that are larger than the scratch buffer', async t => {
   const stamp = Buffer.alloc(3_000_000, 0x5a)
   const bytes = schema.encode({ diaSourceId: 1n, stamp })
   t.same(schema.decode(bytes)['stamp'], stamp)
@@ -54,14 +58,14 @@ await t.test('values of more than the scratch buffer are encoded whole', async t
   t.ok(datum.equals(bytes))
 })
 
-await t.test('two encodings do not share memory', async t => {
+await t.test('returns encodings that do not share memory', async t => {
   const one = schema.encode({ diaSourceId: 1n })
   const before = one.toString('hex')
   schema.encode({ diaSourceId: 2n })
   t.equal(one.toString('hex'), before)
 })
 
-await t.test('the id is read from the first bytes alone', async t => {
+await t.test('reads the alert id from the first bytes only', async t => {
   for (const id of [0n, 1n, 170032915988086813n, highest]) {
     t.equal(schema.readAlertId(schema.encode({ diaSourceId: id, stamp: Buffer.alloc(1000) }).subarray(0, 10)), id)
   }
@@ -71,14 +75,14 @@ await t.test('the id is read from the first bytes alone', async t => {
   t.throws(() => other.readAlertId(Buffer.from([2])), { code: 'SCHEMA_NO_ALERT_ID', message: /"objectId", is not a long/ })
 })
 
-await t.test('a value that does not fit names the path', async t => {
+await t.test('names the path of a value that does not match the schema', async t => {
   t.throws(() => schema.encode({ diaSourceId: 1 }), { code: 'VALUE_INVALID', message: /diaSourceId: number 1/ })
   t.throws(() => schema.encode({ diaSourceId: 1n, counts: [1, 'x'] }), { code: 'VALUE_INVALID', message: /counts\.1/ })
   t.throws(() => schema.encode({ diaSourceId: 2n ** 63n }), { code: 'VALUE_INVALID' })
   t.throws(() => schema.encode({}), { code: 'VALUE_INVALID', message: /diaSourceId: nothing/ })
 })
 
-await t.test('every cut of a datum is refused, and so are bytes too many', async t => {
+await t.test('rejects truncated data and extra bytes', async t => {
   const whole = schema.encode({ diaSourceId: highest, counts: [1, 2, 3], tags: { k: 'v' }, stamp: Buffer.from('abc') })
   for (let length = 0; length < whole.length; length++) {
     t.throws(() => schema.decode(whole.subarray(0, length)), { code: 'DATUM_INVALID' }, `${length} bytes`)
@@ -86,7 +90,7 @@ await t.test('every cut of a datum is refused, and so are bytes too many', async
   t.throws(() => schema.decode(Buffer.concat([whole, Buffer.from([0])])), { code: 'DATUM_INVALID', message: /1 of its .* left over/ })
 })
 
-await t.test('a damaged item count neither hangs nor fills the memory', async t => {
+await t.test('rejects a damaged item count quickly and without allocating', async t => {
   // id 1, when 0, maybe null, then an array of 2^62 items.
   const head = Buffer.from([2, 0, 0])
   const huge = Buffer.from('80808080808080808001', 'hex')
@@ -95,7 +99,7 @@ await t.test('a damaged item count neither hangs nor fills the memory', async t 
   t.throws(() => schema.skipAt(Buffer.concat([head, huge]), 0), { code: 'DATUM_INVALID', message: /array/ })
 })
 
-await t.test('random bytes are refused or decoded, never worse', async t => {
+await t.test('decodes or rejects random bytes with DATUM_INVALID', async t => {
   let state = 12345
   let refused = 0
   for (let i = 0; i < 3000; i++) {
@@ -111,16 +115,21 @@ await t.test('random bytes are refused or decoded, never worse', async t => {
   t.ok(refused > 2000)
 })
 
-await t.test('what is no schema of an alert is refused', async t => {
+await t.test('rejects texts that are not alert schemas', async t => {
   t.throws(() => parseSchema('{'), { code: 'SCHEMA_INVALID' })
   t.throws(() => parseSchema('"string"'), { code: 'SCHEMA_INVALID', message: /string, not a record/ })
-  t.throws(() => parseSchema('{"type":"record","name":"a","fields":[{"name":"b","type":"nowhere"}]}', 'x.avsc'), { where: 'x.avsc', message: /nowhere/ })
+  t.throws(
+    () => parseSchema('{"type":"record","name":"a","fields":[{"name":"b","type":"nowhere"}]}', 'x.avsc'),
+    { where: 'x.avsc', message: /nowhere/ }
+  )
 })
 
-await t.test('facts of an alert do not depend on its version', async t => {
+await t.test('reads the facts of alerts of all schema versions', async t => {
   const history = { prvDiaSources: [1, 2], prvDiaForcedSources: [1], prvDiaNondetectionLimits: null }
   t.same(alertFacts({ alertId: 5n, diaSource: { midPointTai: 1.5 }, ...history }), { id: 5n, midpointMjdTai: 1.5, history: 3 })
-  t.same(alertFacts({ diaSourceId: highest, diaSource: { midpointMjdTai: 60902.25 } }), { id: highest, midpointMjdTai: 60902.25, history: 0 })
+  t.same(
+    alertFacts({ diaSourceId: highest, diaSource: { midpointMjdTai: 60902.25 } }), { id: highest, midpointMjdTai: 60902.25, history: 0 }
+  )
   t.same(alertFacts({ diaSourceId: 1n }), { id: 1n, midpointMjdTai: undefined, history: 0 })
   t.throws(() => alertFacts({ name: 'x' }), TypeError)
 })

@@ -1,14 +1,14 @@
 import t from 'tap'
 import { encodeLong, readLong, skipLong } from '../../src/avro/varint.ts'
 
-// Avro spec, "Primitive Types", and the ends of the range.
+// Avro spec, "Primitive Types", and the limits of the range.
 const vectors: Array<[bigint, string]> = [
   [0n, '00'], [-1n, '01'], [1n, '02'], [-2n, '03'], [63n, '7e'], [-64n, '7f'], [64n, '8001'], [-65n, '8101'], [8192n, '808001'],
   [2n ** 31n - 1n, 'feffffff0f'], [-(2n ** 31n), 'ffffffff0f'], [2n ** 53n, '80808080808080' + '20'],
   [2n ** 63n - 1n, 'feffffffffffffffff01'], [-(2n ** 63n), 'ffffffffffffffffff01']
 ]
 
-await t.test('longs have the bytes of the specification', async t => {
+await t.test('encodes and decodes longs as in the Avro specification', async t => {
   for (const [value, bytes] of vectors) {
     t.equal(encodeLong(value).toString('hex'), bytes, `${value} is written`)
     const cursor = { buf: Buffer.from(bytes, 'hex'), pos: 0 }
@@ -17,7 +17,7 @@ await t.test('longs have the bytes of the specification', async t => {
   }
 })
 
-await t.test('every power of two and its neighbours survive, and are skipped by their length', async t => {
+await t.test('round-trips and skips all powers of two and their neighbours', async t => {
   let wrong = 0
   for (let exponent = 0n; exponent < 63n; exponent++) {
     for (const near of [-1n, 0n, 1n]) {
@@ -33,7 +33,7 @@ await t.test('every power of two and its neighbours survive, and are skipped by 
   t.equal(wrong, 0)
 })
 
-await t.test('random 64-bit values survive', async t => {
+await t.test('round-trips random 64-bit values', async t => {
   let state = 0x9e3779b97f4a7c15n
   let wrong = 0
   for (let i = 0; i < 20_000; i++) {
@@ -44,7 +44,7 @@ await t.test('random 64-bit values survive', async t => {
   t.equal(wrong, 0)
 })
 
-await t.test('more than ten bytes are refused, a cut one runs past the end', async t => {
+await t.test('rejects more than 10 bytes; moves past the end of a truncated long', async t => {
   t.throws(() => readLong({ buf: Buffer.alloc(12, 0xff), pos: 0 }), /more than 10 bytes/)
   const cut = { buf: Buffer.from([0xff, 0xff]), pos: 0 }
   readLong(cut)

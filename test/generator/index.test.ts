@@ -45,7 +45,7 @@ await t.test('every schema version of the survey gets valid records with unions 
       if (!datum.equals(schema.encode(schema.decode(datum)))) t.fail(`${version}: decoding loses something`)
       if (schema.readAlertId(datum) !== alert['diaSource'].diaSourceId) t.fail(`${version}: the alert's id is not its source's`)
     }
-    t.same(Object.keys(alerts[0]!), schema.fields, version)
+    t.same(Object.keys(alerts[0]!), (JSON.parse(schema.text) as { fields: Array<{ name: string }> }).fields.map(({ name }) => name), version)
   }
 })
 

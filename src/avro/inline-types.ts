@@ -1,9 +1,9 @@
-// Makes one self-contained Avro schema of several files: each named type is written out where it is first used and referred to by its full name after.
+// Combines Avro schema files into one self-contained schema: each named type is defined at its first use and referenced by its full name
+// afterwards.
 import { packageErrors } from './errors.ts'
 
 export interface SchemaFile {
-  readonly path: string
-  /** `lsst.v7_4.diaSource` */
+  /** With namespace: `lsst.v7_4.diaSource`. */
   readonly fullName: string
   readonly schema: object
 }
@@ -11,7 +11,7 @@ export interface SchemaFile {
 const primitives = new Set(['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'])
 const containers = new Set(['record', 'error', 'enum', 'fixed', 'array', 'map'])
 
-/** JSON without whitespace. Error: PACKAGE_INVALID naming every type that is nowhere defined. */
+/** The self-contained schema of `root` as JSON without whitespace. Error: PACKAGE_INVALID, naming every undefined type. */
 export function inlineTypes (files: readonly SchemaFile[], root: SchemaFile, where: string): string {
   const byName = new Map(files.map(file => [file.fullName, file]))
   const defined = new Set<string>()
@@ -33,22 +33,24 @@ export function inlineTypes (files: readonly SchemaFile[], root: SchemaFile, whe
     if (Array.isArray(node)) return node.map(branch => visit(branch, namespace))
     const schema = node as Record<string, unknown>
     const { type } = schema
-    // {"type": {"type": "array", ...}} and {"type": "long", "logicalType": ...} wrap a type; they define none.
+    // {"type": {"type": "array", ...}} and {"type": "long", "logicalType": ...} wrap a type instead of defining one.
     if (typeof type !== 'string') return { ...schema, type: visit(type, namespace) }
     if (!containers.has(type)) return primitives.has(type) ? schema : reference(type, namespace)
     if (type === 'array') return { ...schema, items: visit(schema['items'], namespace) }
     if (type === 'map') return { ...schema, values: visit(schema['values'], namespace) }
     const name = String(schema['name'])
-    const own = typeof schema['namespace'] === 'string' ? schema['namespace'] : name.includes('.') ? name.slice(0, name.lastIndexOf('.')) : namespace
-    defined.add(name.includes('.') || own === '' ? name : `${own}.${name}`)
+    const prefix = name.includes('.') ? name.slice(0, name.lastIndexOf('.')) : namespace
+    const scope = typeof schema['namespace'] === 'string' ? schema['namespace'] : prefix
+    defined.add(name.includes('.') || scope === '' ? name : `${scope}.${name}`)
     if (type !== 'record' && type !== 'error') return schema
     const fields = schema['fields'] as Array<Record<string, unknown>>
-    return { ...schema, fields: fields.map(field => ({ ...field, type: visit(field['type'], own) })) }
+    return { ...schema, fields: fields.map(field => ({ ...field, type: visit(field['type'], scope) })) }
   }
 
-  const whole = visit(root.schema, '')
+  const combined = visit(root.schema, '')
   if (missing.size > 0) {
-    throw packageErrors.PACKAGE_INVALID(`${root.fullName} uses types that no file defines: ${[...missing].join(', ')}`, { where })
+    const names = [...missing].join(', ')
+    throw packageErrors.PACKAGE_INVALID(`${root.fullName} uses types that no file of the package defines: ${names}`, { where })
   }
-  return JSON.stringify(whole)
+  return JSON.stringify(combined)
 }

@@ -1,0 +1,134 @@
+// avsc types with the behaviour that this program needs: longs are bigint and exact over 64 bits, unions are plain values (wrapped only if
+// the bare value is ambiguous), logical types decode as their base type. A damaged item count can neither hang the reader nor exhaust
+// memory.
+import avro from 'avsc'
+import { readLong, skipLong, writeLong, type Cursor } from './varint.ts'
+
+export type AvscType = avro.Type
+
+/** Methods by which avsc types read from and write to a tap. They are missing in avsc's typings but documented for custom types. */
+export interface TapType {
+  _read (tap: Cursor): unknown
+  _skip (tap: Cursor): void
+  _write (tap: Cursor, value: unknown): void
+}
+
+/** The reading methods of avsc's tap. */
+export interface Tap extends Cursor {
+  readLong (): number
+  readDouble (): number
+  readString (): string
+}
+
+export function tapType (type: AvscType): TapType {
+  return type as unknown as TapType
+}
+
+const MIN_LONG = -(2n ** 63n)
+const MAX_LONG = 2n ** 63n - 1n
+
+function isLong (value: unknown): value is bigint {
+  return typeof value === 'bigint' && value >= MIN_LONG && value <= MAX_LONG
+}
+
+/** A type that behaves like `base` except for the replaced methods. avsc freezes its types, so the new type inherits from `base`. */
+export function deriveType (base: AvscType, replaced: Partial<TapType>): AvscType {
+  return Object.create(base, Object.getOwnPropertyDescriptors(replaced)) as AvscType
+}
+
+const longType = deriveType(avro.types.LongType.__with({
+  fromBuffer: (buffer: Buffer) => buffer.readBigInt64LE(),
+  toBuffer: (value: bigint) => {
+    const buffer = Buffer.allocUnsafe(8)
+    buffer.writeBigInt64LE(value)
+    return buffer
+  },
+  fromJSON: (value: number | string | bigint) => {
+    if (typeof value === 'number' && !Number.isSafeInteger(value)) throw new Error(`${value} is not an exact long`)
+    return BigInt(value)
+  },
+  toJSON: (value: bigint) => Number.isSafeInteger(Number(value)) ? Number(value) : value.toString(),
+  isValid: isLong,
+  compare: (a: bigint, b: bigint) => a === b ? 0 : a < b ? -1 : 1
+}), {
+  _read: readLong,
+  _skip: skipLong,
+  _write (tap, value) {
+    if (!isLong(value)) throw new Error(`a long must be a 64-bit bigint, not ${typeof value} ${String(value)}`)
+    writeLong(tap, value)
+  }
+})
+
+/** Limit of items without bytes (nulls, empty records), which the data cannot bound. Far above any alert. */
+const MAX_EMPTY_ITEMS = 1_000_000
+
+/** Visits the items of an array or map, block by block. Throws Error if the item count exceeds the data. */
+function eachItem (cursor: Cursor, visit: (tap: Tap) => void): void {
+  const tap = cursor as Tap
+  for (let count = tap.readLong(); count !== 0; count = tap.readLong()) {
+    if (count < 0) {
+      count = -count
+      tap.readLong()
+    }
+    const left = tap.buf.length - tap.pos
+    if (count > left && count > MAX_EMPTY_ITEMS) throw new Error(`an array or map claims ${count} items, but only ${left} bytes are left`)
+    while (count-- > 0) {
+      visit(tap)
+      if (tap.pos > tap.buf.length) throw new Error('the data ends inside an array or map')
+    }
+  }
+}
+
+/** Reads an array whose items `read` reads. */
+export function readArray (cursor: Cursor, read: (tap: Tap) => unknown): unknown[] {
+  const values: unknown[] = []
+  eachItem(cursor, tap => values.push(read(tap)))
+  return values
+}
+
+/** Reads a map whose values `read` reads. The map has no prototype, so that any key is safe. */
+export function readMap (cursor: Cursor, read: (tap: Tap) => unknown): Record<string, unknown> {
+  const entries = Object.create(null) as Record<string, unknown>
+  eachItem(cursor, tap => {
+    const key = tap.readString()
+    entries[key] = read(tap)
+  })
+  return entries
+}
+
+function arrayType (schema: avro.Schema, options: object): AvscType {
+  const base = new avro.types.ArrayType(schema as never, options)
+  const items = tapType(base.itemsType)
+  return deriveType(base, {
+    _read: cursor => readArray(cursor, tap => items._read(tap)),
+    _skip: cursor => eachItem(cursor, tap => items._skip(tap))
+  })
+}
+
+function mapType (schema: avro.Schema, options: object): AvscType {
+  const base = new avro.types.MapType(schema as never, options)
+  const values = tapType(base.valuesType)
+  return deriveType(base, {
+    _read: cursor => readMap(cursor, tap => values._read(tap)),
+    _skip: cursor => eachItem(cursor, tap => {
+      tap.readString()
+      values._skip(tap)
+    })
+  })
+}
+
+/** Builds the avsc type of a parsed schema. Throws the errors of avsc. */
+export function buildType (schema: unknown): AvscType {
+  return avro.Type.forSchema(schema as avro.Schema, {
+    wrapUnions: 'auto',
+    omitRecordMethods: true,
+    typeHook: (node, options) => {
+      const name = typeof node === 'string' ? node : Array.isArray(node) ? undefined : (node as { type?: unknown }).type
+      if (name === 'long') return longType
+      if (typeof node === 'string') return undefined
+      if (name === 'array') return arrayType(node, options)
+      if (name === 'map') return mapType(node, options)
+      return undefined
+    }
+  })
+}

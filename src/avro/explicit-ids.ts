@@ -1,0 +1,180 @@
+// Registers a schema under an explicit id (the survey's 7.4 is 704). Confluent's registry accepts ids in IMPORT mode; Apicurio 2 accepts
+// them in an imported archive. Apicurio's import has no safeguards: if the id is taken, the new version points to the other schema, and a
+// text known under another id creates a broken subject. So the existing state is checked before anything is written, and the result is
+// verified afterwards.
+import { createHash } from 'node:crypto'
+import { registryErrors } from './errors.ts'
+import { findBySchemaId, type RegisteredSchema, type SubjectVersions } from './registered-schema.ts'
+import type { RegistryHttp } from './registry-http.ts'
+import { parseSchema } from './schema.ts'
+import { zipStored } from './zip.ts'
+import { AlertStreamError } from '../pipeline/errors.ts'
+
+/** The operations of the registry client that this module needs. */
+interface Registry extends SubjectVersions {
+  readonly url: string
+  schemaById (id: number): Promise<string>
+  idOf (subject: string, text: string): Promise<number | undefined>
+  register (subject: string, text: string): Promise<RegisteredSchema>
+}
+
+/**
+ * Registers `text` with exactly this id; see RegistryClient.register.
+ * @param forget drops the cached schema of the id
+ */
+export async function registerWithId (
+  registry: Registry, http: RegistryHttp, subject: string, text: string, id: number, forget: () => void
+): Promise<RegisteredSchema & { readonly created: boolean }> {
+  const where = `${registry.url}, subject ${subject}, id ${id}`
+  const notHonoured = (what: string): Error => registryErrors.SCHEMA_ID_NOT_HONOURED(what, { where })
+  if (!Number.isInteger(id) || id < 1 || id > 0x7fffffff) throw notHonoured(`${id} is not a valid schema id`)
+  forget()
+  const before = await textOf(registry, id)
+  if (before !== undefined) {
+    if (!sameSchema(before, text)) throw notHonoured(`id ${id} already belongs to another schema; nothing was changed`)
+    const existing = await findBySchemaId(registry, subject, id)
+    if (existing !== undefined) return { ...existing, created: false }
+    // Another subject has this text under the id, so plain registration assigns the same id.
+    await registry.register(subject, text)
+  } else {
+    const other = await registry.idOf(subject, text)
+    if (other !== undefined) throw notHonoured(`the subject already has this schema as id ${other}; nothing was changed`)
+    const written = await byImportMode(registry, http, subject, text, id) || await byArchive(registry, http, subject, text, id)
+    if (!written) throw notHonoured('the schema registry does not accept explicit ids; nothing was changed')
+  }
+  forget()
+  const after = await textOf(registry, id)
+  const found = after === undefined || !sameSchema(after, text) ? undefined : await findBySchemaId(registry, subject, id)
+  if (found === undefined) {
+    const seen = after === undefined ? `has no schema with id ${id}` : `has another schema or subject under id ${id}`
+    throw notHonoured(`the schema registry accepted the schema but ${seen}; it may have the same text under another id`)
+  }
+  return { ...found, created: true }
+}
+
+async function textOf (registry: Registry, id: number): Promise<string | undefined> {
+  try {
+    return await registry.schemaById(id)
+  } catch (error) {
+    if (error instanceof AlertStreamError && error.code === 'UNKNOWN_SCHEMA') return undefined
+    throw error
+  }
+}
+
+/** Whether two texts are the same schema, including docs and defaults. Confluent's registry re-serializes schemas, so texts can differ. */
+function sameSchema (one: string, other: string): boolean {
+  if (one === other) return true
+  try {
+    const [a, b] = [one, other].map(text => JSON.stringify(parseSchema(text).type.schema({ exportAttrs: true })))
+    return a === b
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Confluent: sets the mode of the subject to IMPORT, registers with id and version, and always restores the mode.
+ * Returns false if the registry has no modes.
+ */
+async function byImportMode (registry: Registry, http: RegistryHttp, subject: string, text: string, id: number): Promise<boolean> {
+  const path = `/mode/${encodeURIComponent(subject)}`
+  const where = `${registry.url}${path}`
+  const before = await http.call('GET', path)
+  const mode = before.status === 200 ? (before.body as { mode?: string }).mode ?? 'READWRITE' : 'READWRITE'
+  let set = await http.call('PUT', path, { mode: 'IMPORT' })
+  // A subject that already has schemas requires `force`.
+  if (set.status === 422) set = await http.call('PUT', `${path}?force=true`, { mode: 'IMPORT' })
+  if (set.status === 404 || set.status === 405 || set.status === 501) return false
+  if (set.status !== 200) {
+    throw registryErrors.REGISTRY_REFUSED(`the schema registry rejected IMPORT mode (${set.status}): ${set.message}`, { where })
+  }
+  try {
+    const version = await freeVersion(registry, subject, id)
+    const { status, message } = await http.call('POST', `/subjects/${encodeURIComponent(subject)}/versions`, { schema: text, id, version })
+    if (status === 409) throw registryErrors.SCHEMA_INCOMPATIBLE(`the schema registry rejected the schema: ${message}`, { where })
+    if (status !== 200) {
+      throw registryErrors.SCHEMA_ID_NOT_HONOURED(`the schema registry rejected the import (${status}): ${message}`, { where })
+    }
+  } finally {
+    const restored = await http.call('PUT', path, { mode: mode === 'IMPORT' ? 'READWRITE' : mode })
+    if (restored.status !== 200) {
+      throw registryErrors.REGISTRY_REFUSED(`cannot restore the mode of the subject, which is still IMPORT: ${restored.message}`, {
+        where, hint: `Set the mode of subject ${subject} to ${mode === 'IMPORT' ? 'READWRITE' : mode}.`
+      })
+    }
+  }
+  return true
+}
+
+/** The id as version number, or the next version if the subject already has that one. */
+async function freeVersion (registry: Registry, subject: string, id: number): Promise<number> {
+  const versions = await registry.versions(subject)
+  return versions.includes(id) ? Math.max(...versions) + 1 : id
+}
+
+/** Apicurio 2: imports an archive with one content and one version. Returns false if the registry is not Apicurio 2. */
+async function byArchive (registry: Registry, http: RegistryHttp, subject: string, text: string, id: number): Promise<boolean> {
+  const origin = /^(.*)\/apis\/ccompat\/v\d+$/.exec(registry.url)?.[1]
+  if (origin === undefined) return false
+  const info = await http.raw('GET', `${origin}/apis/registry/v2/system/info`)
+  if (info.status !== 200 || !info.json) return false
+  const version = String((JSON.parse(info.text) as { version?: unknown }).version)
+  if (!version.startsWith('2.')) return false
+  const hash = createHash('sha256').update(text).digest('hex')
+  const known = await http.raw('GET', `${origin}/apis/registry/v2/ids/contentHashes/${hash}`)
+  if (known.status === 200) {
+    throw registryErrors.SCHEMA_ID_NOT_HONOURED('another subject already has this schema under another id; nothing was changed', {
+      where: `${registry.url}, subject ${subject}, id ${id}`
+    })
+  }
+  const existing = await registry.versions(subject)
+  const target = await freeVersion(registry, subject, id)
+  const latest = existing.every(other => other < target)
+  const archive = apicurioArchive({ subject, text, hash, id, version: target, latest, registryVersion: version })
+  const url = `${origin}/apis/registry/v2/admin/import`
+  const response = await http.raw('POST', url, {
+    body: archive,
+    // The content id is the schema id. The registry assigns the global id, since it would silently ignore one that is taken.
+    headers: { 'content-type': 'application/zip', 'x-registry-preserve-globalid': 'false', 'x-registry-preserve-contentid': 'true' }
+  })
+  if (response.status >= 300) {
+    const what = `the schema registry rejected the import (${response.status}): ${response.text.slice(0, 200)}`
+    throw registryErrors.REGISTRY_REFUSED(what, { where: url })
+  }
+  return true
+}
+
+interface ArchiveEntry {
+  readonly subject: string
+  readonly text: string
+  /** SHA-256 of the text. */
+  readonly hash: string
+  readonly id: number
+  readonly version: number
+  readonly latest: boolean
+  readonly registryVersion: string
+}
+
+function apicurioArchive ({ subject, text, hash, id, version, latest, registryVersion }: ArchiveEntry): Buffer {
+  const now = Date.now()
+  const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
+  return zipStored([
+    {
+      name: 'manifest-1.Manifest.json',
+      data: json({ systemVersion: registryVersion, systemName: 'apicurio-registry', exportVersion: '1.0', exportedOn: now, exportedBy: '' })
+    },
+    {
+      name: `content/${hash}.Content.json`,
+      data: json({ contentId: id, canonicalHash: hash, contentHash: hash, artifactType: 'AVRO', serializedReferences: null })
+    },
+    { name: `content/${hash}.Content.data`, data: Buffer.from(text) },
+    {
+      name: `groups/default/artifacts/${subject}/versions/${version}.ArtifactVersion.json`,
+      data: json({
+        globalId: id, groupId: null, artifactId: subject, version: String(version), versionId: version, artifactType: 'AVRO',
+        state: 'ENABLED',
+        name: null, description: null, createdBy: '', createdOn: now, labels: null, properties: null, isLatest: latest, contentId: id
+      })
+    }
+  ])
+}

@@ -1,0 +1,46 @@
+// The structure of avsc types (record fields, union branches, item types) and the names by which schemas are compared.
+import { type AvscType } from './avsc-types.ts'
+
+interface Field {
+  readonly name: string
+  readonly type: AvscType
+  readonly aliases: readonly string[]
+  defaultValue (): unknown
+}
+
+/** The members of avsc's types that schema resolution and field scanning read. Which of them exist depends on the kind of the type. */
+interface TypeShape extends AvscType {
+  readonly fields: readonly Field[]
+  readonly recordConstructor: new (...values: unknown[]) => object
+  readonly types: readonly AvscType[]
+  readonly itemsType: AvscType
+  readonly valuesType: AvscType
+  readonly symbols: readonly string[]
+  readonly default?: string
+  readonly size: number
+}
+
+export const shapeOf = (type: AvscType): TypeShape => type as TypeShape
+
+/** A full name without its namespace. */
+export const unqualified = (name: string): string => name.slice(name.lastIndexOf('.') + 1)
+
+/** The Avro type name: avsc tells custom longs, error records and both forms of unions apart. */
+export function kindOf (type: AvscType): string {
+  if (type.typeName === 'abstract:long') return 'long'
+  if (type.typeName === 'error') return 'record'
+  return type.typeName.startsWith('union:') ? 'union' : type.typeName
+}
+
+/** A type in messages: `int`, `[null, int]`, `record diaSource`. */
+export function describeType (type: AvscType): string {
+  const kind = kindOf(type)
+  if (kind === 'union') return `[${shapeOf(type).types.map(describeType).join(', ')}]`
+  return type.name === undefined ? kind : `${kind} ${unqualified(type.name)}`
+}
+
+/** Whether the reader's type has the writer's unqualified name, as its name or an alias. */
+export function sameName (writer: AvscType, reader: AvscType): boolean {
+  const name = unqualified(writer.name ?? '')
+  return [reader.name ?? '', ...reader.aliases ?? []].some(candidate => unqualified(candidate) === name)
+}
