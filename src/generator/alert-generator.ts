@@ -141,45 +141,40 @@ function alertRule (name: string, type: Type): Rule<AlertContent> | undefined {
     case 'cutoutScience': return content => content.cutouts.science
     case 'cutoutTemplate': return content => content.cutouts.template
   }
-  if (branch.kind === 'array' && branch.items.branch.kind === 'record') return listRule(name, branch.items.branch)
+  if (branch.kind === 'array' && branch.items.branch.kind === 'record') return lightCurveRule(name, branch.items.branch)
   if (branch.kind !== 'record') return undefined
   switch (name) {
-    case 'diaSource': {
-      const build = compileRecord<DiaSource>(branch, diaSourceRule)
-      return (content, random) => build(content.source, random)
-    }
-    case 'diaObject': {
-      const build = compileRecord<ObjectSummary>(branch, diaObjectRule)
-      return ({ object }, random) => object === null ? null : build(object, random)
-    }
+    case 'diaSource': return recordRule(compileRecord<DiaSource>(branch, diaSourceRule), content => content.source)
+    case 'diaObject': return recordRule(compileRecord<ObjectSummary>(branch, diaObjectRule), content => content.object)
     case 'ssSource':
     case 'ssObject':
     case 'MPCORB':
-    case 'mpc_orbits': {
-      const build = compileRecord<Asteroid>(branch, solarSystemRule)
-      return ({ asteroid }, random) => asteroid === null ? null : build(asteroid, random)
-    }
+    case 'mpc_orbits': return recordRule(compileRecord<Asteroid>(branch, solarSystemRule), content => content.asteroid)
     default: return undefined
   }
 }
 
-// As in the survey, an alert without history has null, not an empty list.
-function listRule (name: string, record: RecordType): Rule<AlertContent> | undefined {
-  const list = <C>(build: Builder<C>, items: readonly C[], random: Random): Record<string, unknown>[] | null =>
-    items.length === 0 ? null : items.map(item => build(item, random))
+function lightCurveRule (name: string, record: RecordType): Rule<AlertContent> | undefined {
   switch (name) {
-    case 'prvDiaSources': {
-      const build = compileRecord<DiaSource>(record, diaSourceRule)
-      return (content, random) => list(build, content.sources, random)
-    }
-    case 'prvDiaForcedSources': {
-      const build = compileRecord<ForcedSource>(record, forcedSourceRule)
-      return (content, random) => list(build, content.forced, random)
-    }
-    case 'prvDiaNondetectionLimits': {
-      const build = compileRecord<ForcedSource>(record, forcedSourceRule)
-      return (content, random) => list(build, content.nondetections, random)
-    }
+    case 'prvDiaSources': return listRule(compileRecord<DiaSource>(record, diaSourceRule), content => content.sources)
+    case 'prvDiaForcedSources': return listRule(compileRecord<ForcedSource>(record, forcedSourceRule), content => content.forced)
+    case 'prvDiaNondetectionLimits':
+      return listRule(compileRecord<ForcedSource>(record, forcedSourceRule), content => content.nondetections)
     default: return undefined
+  }
+}
+
+function recordRule<C> (build: Builder<C>, select: (content: AlertContent) => C | null): Rule<AlertContent> {
+  return (content, random) => {
+    const selected = select(content)
+    return selected === null ? null : build(selected, random)
+  }
+}
+
+// As in the survey, an alert without history has null, not an empty list.
+function listRule<C> (build: Builder<C>, select: (content: AlertContent) => readonly C[]): Rule<AlertContent> {
+  return (content, random) => {
+    const items = select(content)
+    return items.length === 0 ? null : items.map(item => build(item, random))
   }
 }

@@ -143,8 +143,7 @@ const rules: Rules<ObjectSummary> = {
   pmRa: astrometric((_, random) => 10 * random.gaussian()),
   pmDec: astrometric((_, random) => 10 * random.gaussian()),
   parallax: astrometric((_, random) => random.lognormal(0.6, 1)),
-  pmParallaxNdata: object => object.detections < MIN_ASTROMETRIC_POINTS ? 0 : object.detections,
-  flags: () => 0
+  pmParallaxNdata: object => object.detections < MIN_ASTROMETRIC_POINTS ? 0 : object.detections
 }
 
 const fixedRule = ruleLookup(rules)

@@ -1,6 +1,7 @@
 // Values of the fields of diaSource, diaForcedSource and diaNondetectionLimit, by their newest names.
 import { type DiaSource } from './dia-source.ts'
 import { type ForcedSource } from './history.ts'
+import { type Random } from './random.ts'
 import { ruleLookup, type Rule, type Rules } from './record-builder.ts'
 import { BANDS } from './visits.ts'
 
@@ -47,6 +48,12 @@ function trailFit (value: Rule<DiaSource>): Rule<DiaSource> {
 
 function dipoleFit (value: Rule<DiaSource>): Rule<DiaSource> {
   return (source, random) => source.dipole ? value(source, random) : null
+}
+
+// A probability that is usually near 1 if `high`, else near 0.
+function drawScore (random: Random, high: boolean): number {
+  const low = random.unit() * random.unit()
+  return high ? 1 - low : low
 }
 
 const pixelError = (source: DiaSource): number => source.positionError * ARCSEC / 0.2
@@ -124,19 +131,10 @@ const diaSourceRules: Rules<DiaSource> = {
   ixxPSF: (source, random) => moment(source) * random.between(0.97, 1.03),
   iyyPSF: (source, random) => moment(source) * random.between(0.97, 1.03),
   ixyPSF: (source, random) => moment(source) * 0.03 * random.gaussian(),
-  extendedness: (source, random) => {
-    const low = random.unit() * random.unit()
-    return source.target.host !== null ? 1 - low : low
-  },
-  reliability: (source, random) => {
-    const low = random.unit() * random.unit()
-    return source.target.kind === 'artefact' ? low : 1 - low
-  },
+  extendedness: (source, random) => drawScore(random, source.target.host !== null),
+  reliability: (source, random) => drawScore(random, source.target.kind !== 'artefact'),
   reliabilityVersion: () => '1.0',
-  spuriousness: (source, random) => {
-    const low = random.unit() * random.unit()
-    return source.target.kind === 'artefact' ? 1 - low : low
-  },
+  spuriousness: (source, random) => drawScore(random, source.target.kind === 'artefact'),
   band: source => BANDS[source.visit.band]!,
   timeProcessedMjdTai: (source, random) => source.midpoint + PROCESSING_DAYS * random.between(0.8, 1.4),
   timeWithdrawnMjdTai: () => null,
@@ -203,8 +201,7 @@ const forcedSourceRules: Rules<ForcedSource> = {
   band: forced => BANDS[forced.visit.band]!,
   timeProcessedMjdTai: (forced, random) => forced.midpoint + PROCESSING_DAYS * random.between(0.8, 1.4),
   timeWithdrawnMjdTai: () => null,
-  diaNoise: forced => forced.fluxError,
-  flags: () => 0
+  diaNoise: forced => forced.fluxError
 }
 
 /** Returns the rule for a field of diaForcedSource or diaNondetectionLimit. */

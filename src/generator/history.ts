@@ -18,19 +18,8 @@ const VISITS_PER_NIGHT = 700
 const MIN_VISITS_APART = 25
 
 /** Forced photometry of one visit at the position of the object; fluxes in nJy. */
-export interface ForcedSource {
-  readonly id: bigint
-  readonly visit: Visit
-  readonly detector: number
-  readonly midpoint: number
-  readonly target: Target
-  readonly x: number
-  readonly y: number
-  readonly flux: number
-  readonly fluxError: number
-  readonly scienceFlux: number
-  readonly scienceFluxError: number
-}
+export type ForcedSource = Pick<DiaSource,
+  'id' | 'visit' | 'detector' | 'midpoint' | 'target' | 'x' | 'y' | 'flux' | 'fluxError' | 'scienceFlux' | 'scienceFluxError'>
 
 export interface History {
   readonly sources: readonly DiaSource[]

@@ -171,8 +171,7 @@ const rules: Rules<Asteroid> = {
   firstObservationMjdTai: (asteroid, random) => asteroid.source.midpoint - random.between(20, 360),
   extendednessMax: (_, random) => random.between(0.1, 0.3),
   extendednessMedian: (_, random) => random.between(0.03, 0.1),
-  extendednessMin: (_, random) => random.between(0, 0.03),
-  flags: () => 0
+  extendednessMin: (_, random) => random.between(0, 0.03)
 }
 
 const fixedRule = ruleLookup(rules)
