@@ -1,5 +1,5 @@
-// The peer of bench/serve.ts: node:http and node:zlib over the same files, without routing, validation, caching headers or load shedding.
-// `node bench/bare-server.ts ROOT PORT`, as a child with an IPC channel.
+// Peer of bench/serve.ts: node:http and node:zlib over the same files, without routing, validation, caching headers or load shedding.
+// `node bench/bare-server.ts ROOT PORT`, as a child process with an IPC channel.
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'

@@ -1,9 +1,11 @@
-// Generating alerts: the record alone, and with its Avro encoding, for the newest and an older schema.
+// Generating alerts, with and without Avro encoding, for the newest and an older schema.
 import { createAlertGenerator } from '../src/generator/alert-generator.ts'
 import { bench, type Bench } from './harness.ts'
 import { schemaVersion } from './support.ts'
 
-const row = (version: string | undefined, encode: boolean) => async ({ sizes, warmUp, measure }: Bench<typeof sizes_>) => {
+const SIZES = { alerts: { full: 5000, quick: 200 } } as const
+
+const row = (version: string, encode: boolean) => async ({ sizes, warmUp, measure }: Bench<typeof SIZES>) => {
   const schema = await schemaVersion(version)
   const generator = createAlertGenerator({ schema: JSON.parse(schema.text), schemaVersion: schema.version, seed: 1 })
   const run = (count: number): number => {
@@ -17,9 +19,8 @@ const row = (version: string | undefined, encode: boolean) => async ({ sizes, wa
   await warmUp(() => run(50))
   return measure(() => ({ alerts: sizes.alerts, bytes: run(sizes.alerts) }))
 }
-const sizes_ = { alerts: { full: 5000, quick: 200 } } as const
 
-await bench('generate', sizes_, {
+await bench('generate', SIZES, {
   'records, schema 11.1': row('11.1', false),
   'records and Avro, schema 11.1': row('11.1', true),
   'records and Avro, schema 7.4': row('7.4', true)

@@ -1,43 +1,43 @@
-// Compression on the way into the archive and inflation on the way out, per framed alert; level 9 is what the original used.
+// Compression and inflation of framed alerts, as done on writing to and reading from the archive. The original used level 9.
 import { gunzipSync } from 'node:zlib'
 import { gzipFrame, inflate, inflaterKind } from '../src/stores/index.ts'
 import { bench, type Bench } from './harness.ts'
 import { framesOf, totalBytes } from './support.ts'
 
-const sizes_ = { alerts: { full: 3000, quick: 200 } } as const
-type B = Bench<typeof sizes_>
+const SIZES = { alerts: { full: 3000, quick: 200 } } as const
+type B = Bench<typeof SIZES>
 
 const compress = (level: number) => async ({ sizes, warmUp, measure }: B) => {
   const frames = await framesOf(sizes.alerts)
-  const work = async (some: readonly Buffer[]): Promise<number> => {
-    let packed = 0
+  const compressAll = async (some: readonly Buffer[]): Promise<number> => {
+    let compressed = 0
     let next = 0
     await Promise.all(Array.from({ length: 4 }, async () => {
       for (let frame = some[next++]; frame !== undefined; frame = some[next++]) {
         const gz = await gzipFrame(frame, level)
-        packed += gz.length
+        compressed += gz.length
       }
     }))
-    return packed
+    return compressed
   }
-  await warmUp(() => work(frames.slice(0, 50)))
+  await warmUp(() => compressAll(frames.slice(0, 50)))
   return measure(async () => {
-    const packed = await work(frames)
-    return { alerts: frames.length, bytes: totalBytes(frames), figures: { ratio: packed / totalBytes(frames) } }
+    const compressed = await compressAll(frames)
+    return { alerts: frames.length, bytes: totalBytes(frames), extra: { ratio: compressed / totalBytes(frames) } }
   })
 }
 
-const expand = (unpack: (gz: Buffer) => Buffer) => async ({ sizes, warmUp, measure }: B) => {
+const expand = (gunzip: (gz: Buffer) => Buffer) => async ({ sizes, warmUp, measure }: B) => {
   const objects = await Promise.all((await framesOf(sizes.alerts)).map(frame => gzipFrame(frame)))
-  const work = (some: readonly Buffer[]): number => some.reduce((sum, gz) => sum + unpack(gz).length, 0)
-  await warmUp(() => work(objects.slice(0, 100)))
-  return measure(() => ({ alerts: objects.length, bytes: work(objects) }))
+  const expandAll = (some: readonly Buffer[]): number => some.reduce((sum, gz) => sum + gunzip(gz).length, 0)
+  await warmUp(() => expandAll(objects.slice(0, 100)))
+  return measure(() => ({ alerts: objects.length, bytes: expandAll(objects) }))
 }
 
-await bench('gzip', sizes_, {
+await bench('gzip', SIZES, {
   'gzip, level 6 (default)': compress(6),
   'gzip, level 1': compress(1),
   'gzip, level 9 (the original)': compress(9),
-  'inflate, zlib-sync': async b => inflaterKind === 'zlib-sync' ? expand(gz => inflate(gz))(b) : b.skip('zlib-sync is not built here'),
+  'inflate, zlib-sync': async b => inflaterKind === 'zlib-sync' ? expand(gz => inflate(gz))(b) : b.skip('zlib-sync is not built'),
   'inflate, node:zlib': expand(gz => gunzipSync(gz))
 })

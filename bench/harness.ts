@@ -1,5 +1,5 @@
-// Measures one scenario and prints one table: alerts/s, MB/s, CPU-ms per alert, peak memory. Each row runs in a process of its own, so that its
-// peak memory and its compiled code are its own. A scenario is one file, `bench/NAME.ts`:
+// Runs the rows of one scenario and prints a table: alerts/s, MB/s, CPU-ms per alert, peak memory. Each row runs in a separate process, so
+// that rows do not share peak memory or compiled code. A scenario is one file, `bench/NAME.ts`:
 //
 //   import { bench } from './harness.ts'
 //   await bench('gzip', { alerts: { full: 20_000, quick: 500 } }, {
@@ -10,60 +10,68 @@
 //     }
 //   })
 //
-// `node bench/gzip.ts [--quick] [--alerts N] [--only TEXT] [--runs N] [--json PATH]`: each size is a flag. `measure` takes `{ pid }` where
-// the work is done by another process (an ingester): CPU and memory are read of that one. A row returns `skip('no Java')` where it cannot run.
-// What measured work returns beside `alerts` and `bytes` as `figures` is shown behind the row. Progress goes to stderr by `say`.
+// `node bench/gzip.ts [--quick] [--alerts N] [--only TEXT] [--runs N] [--json PATH]`: each size is a flag. If another process does the work
+// (such as an ingester), `measure` takes its `{ pid }` and reads CPU time and memory of that process. A row that cannot run returns
+// `skip('no Java')`. Measured work may return additional values as `extra`, which the table shows after the row. Progress goes to stderr.
 import { fork } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
 export type Sizes = Readonly<Record<string, { readonly full: number, readonly quick: number }>>
 
-/** What the measured work did. */
+/** Result of the measured work. */
 export interface Work {
   readonly alerts: number
-  /** Payload bytes that went through. */
+  /** Payload bytes processed. */
   readonly bytes: number
-  /** Anything else worth a word in the table: `{ 'ns/record/node': 310 }`. */
-  readonly figures?: Readonly<Record<string, number | string>>
+  /** Additional values for the table, such as `{ 'ns/record/node': 310 }`. */
+  readonly extra?: Readonly<Record<string, number | string>>
 }
 
 export interface Result extends Work {
   readonly seconds: number
-  /** Of user and system, of all threads of the measured process. */
+  /** User and system time of all threads of the measured process. */
   readonly cpuMs: number
-  /** Largest resident set in the life of the measured process. */
+  /** Largest resident set of the measured process since it started. */
   readonly peakBytes: number
 }
 
 export interface Skipped { readonly skipped: string }
 
-/** One line of the table, as it is written to JSON. */
-export type Line = { readonly scenario: string, readonly row: string } & (Result | Skipped | { readonly failed: string })
+type Outcome = Result | Skipped | { readonly failed: string }
+
+/** One line of the table, as written to JSON. */
+export type Line = { readonly scenario: string, readonly row: string } & Outcome
 
 export interface Bench<S extends Sizes> {
   readonly sizes: { readonly [K in keyof S]: number }
   readonly quick: boolean
-  say (line: string): void
+  /** Writes a progress line to stderr. */
+  log (line: string): void
   skip (reason: string): Skipped
   warmUp (work: () => unknown): Promise<void>
-  /** Runs the work once between two readings of the clock and of the CPU time. `pid` default: this process. */
+  /** Runs the work once and measures wall time, CPU time and memory of the process `pid`. Default: this process. */
   measure (work: () => Promise<Work> | Work, options?: { readonly pid?: number }): Promise<Result>
 }
 
 export type Rows<S extends Sizes> = Readonly<Record<string, (bench: Bench<S>) => Promise<Result | Skipped>>>
 
-/** Runs the rows of a scenario, one process each, and prints their table. The exit code is 1 where one failed. `nodeFlags` go to the rows. */
-export async function bench<const S extends Sizes> (scenario: string, sizes: S, rows: Rows<S>, options: { readonly nodeFlags?: readonly string[] } = {}): Promise<void> {
+export interface BenchOptions {
+  /** Flags of Node for the processes of the rows. */
+  readonly nodeFlags?: readonly string[]
+}
+
+/** Runs the rows of a scenario, each in its own process, and prints a table. The exit code is 1 if a row failed. */
+export async function bench<const S extends Sizes> (scenario: string, sizes: S, rows: Rows<S>, options: BenchOptions = {}): Promise<void> {
   const flags = parseFlags(scenario, sizes, Object.keys(rows))
   const row = flags.row === undefined ? undefined : rows[flags.row]
-  if (row !== undefined) return inChild(row, flags.sizes as Bench<S>['sizes'], flags.quick)
+  if (row !== undefined) return runAsChild(row, flags.sizes as Bench<S>['sizes'], flags.quick)
 
   const lines: Line[] = []
   for (const name of Object.keys(rows).filter(name => flags.only === undefined || name.includes(flags.only))) {
-    say(`${scenario}: ${name} ...`)
-    const runs: (Result | Skipped | { failed: string })[] = []
-    for (let run = 0; run < flags.runs; run++) runs.push(await inProcessOfItsOwn(name, options.nodeFlags ?? []))
+    log(`${scenario}: ${name} ...`)
+    const runs: Outcome[] = []
+    for (let run = 0; run < flags.runs; run++) runs.push(await runInChild(name, options.nodeFlags ?? []))
     lines.push({ scenario, row: name, ...median(runs) })
   }
   if (flags.json !== undefined) writeFileSync(flags.json, JSON.stringify(lines, null, 2) + '\n')
@@ -71,18 +79,20 @@ export async function bench<const S extends Sizes> (scenario: string, sizes: S, 
   if (lines.length === 0 || lines.some(line => 'failed' in line)) process.exitCode = 1
 }
 
-export function say (line: string): void {
+/** Writes a progress line to stderr. */
+export function log (line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
-/** CPU time and peak memory of any process of this machine (Linux), or of this one anywhere. */
+/** CPU time and peak memory of a process: any process on Linux, only this one on other systems. */
 export function usage (pid?: number): { readonly cpuMs: number, readonly peakBytes: number } {
   if (pid === undefined || pid === process.pid) {
     const { user, system } = process.cpuUsage()
     return { cpuMs: (user + system) / 1000, peakBytes: process.resourceUsage().maxRSS * 1024 }
   }
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // After the command, which may hold anything up to the last parenthesis; utime and stime are fields 14 and 15, in hundredths of a second.
+  // The command in parentheses may contain anything, so count fields after the last parenthesis. utime and stime are fields 14 and 15,
+  // in units of 10 ms.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
   return { cpuMs: (Number(fields[11]) + Number(fields[12])) * 10, peakBytes: Number(peak?.[1] ?? 0) * 1024 }
@@ -95,17 +105,18 @@ export function table (lines: readonly Line[]): string {
     const name = [line.scenario, line.row]
     if ('skipped' in line) return [...name, '', '', '', '', '', '', `skipped: ${line.skipped}`]
     if ('failed' in line) return [...name, '', '', '', '', '', '', `FAILED: ${line.failed}`]
-    const { alerts, bytes, seconds, cpuMs, peakBytes, figures = {} } = line
+    const { alerts, bytes, seconds, cpuMs, peakBytes, extra = {} } = line
     return [
       ...name, grouped(alerts), seconds.toFixed(2), grouped(alerts / seconds), (bytes / seconds / 1e6).toFixed(1),
       alerts === 0 ? '' : significant(cpuMs / alerts), grouped(peakBytes / 2 ** 20),
-      Object.entries(figures).map(([what, value]) => `${what} ${typeof value === 'number' ? significant(value) : value}`).join(', ')
+      Object.entries(extra).map(([what, value]) => `${what} ${typeof value === 'number' ? significant(value) : value}`).join(', ')
     ]
   })
   const widths = head.map((_, column) => Math.max(...[head, ...body].map(cells => cells[column]!.length)))
   const isText = (column: number): boolean => column < 2 || column === head.length - 1
   return [head, widths.map(width => '-'.repeat(width)), ...body]
-    .map(cells => cells.map((cell, column) => isText(column) ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)).join('  ').trimEnd() + '\n')
+    .map(cells => cells.map((cell, column) => isText(column) ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+    .map(cells => cells.join('  ').trimEnd() + '\n')
     .join('')
 }
 
@@ -116,7 +127,7 @@ interface Flags {
   readonly runs: number
   readonly only: string | undefined
   readonly json: string | undefined
-  /** Set in the process of one row. */
+  /** Set only in the process of a row. */
   readonly row: string | undefined
 }
 
@@ -124,8 +135,11 @@ function parseFlags (scenario: string, sizes: Sizes, rows: readonly string[]): F
   const text = { type: 'string' } as const
   const flag = { type: 'boolean', default: false } as const
   const { values } = parseArgs({
-    options: { quick: flag, silent: flag, help: flag, runs: { ...text, default: '1' }, only: text, json: text, row: text, ...Object.fromEntries(Object.keys(sizes).map(name => [name, text])) },
-    // `bench/run.ts` hands the same flags to every scenario: a size that this one has not is not its business.
+    options: {
+      quick: flag, silent: flag, help: flag, runs: { ...text, default: '1' }, only: text, json: text, row: text,
+      ...Object.fromEntries(Object.keys(sizes).map(name => [name, text]))
+    },
+    // `bench/run.ts` passes the same flags to every scenario, so ignore sizes of other scenarios.
     strict: false
   })
   const given = values as Readonly<Record<string, string | boolean | undefined>>
@@ -136,7 +150,7 @@ function parseFlags (scenario: string, sizes: Sizes, rows: readonly string[]): F
   }
   const number = (name: string, otherwise: number): number => {
     const value = given[name] === undefined ? otherwise : Number(given[name])
-    if (!(value >= 1)) throw new RangeError(`--${name} wants a number of at least 1, not ${String(given[name])}`)
+    if (!(value >= 1)) throw new RangeError(`--${name} must be a number of at least 1, not ${String(given[name])}`)
     return value
   }
   const string = (name: string): string | undefined => typeof given[name] === 'string' ? given[name] : undefined
@@ -147,24 +161,27 @@ function parseFlags (scenario: string, sizes: Sizes, rows: readonly string[]): F
   }
 }
 
-// The child's own output goes to stderr: stdout is for the table.
-function inProcessOfItsOwn (row: string, nodeFlags: readonly string[]): Promise<Result | Skipped | { failed: string }> {
+// All output of the child goes to stderr, because stdout is for the table.
+function runInChild (row: string, nodeFlags: readonly string[]): Promise<Outcome> {
   return new Promise(resolve => {
-    const child = fork(process.argv[1]!, [...process.argv.slice(2), '--row', row], { stdio: ['ignore', 2, 2, 'ipc'], execArgv: [...process.execArgv, ...nodeFlags] })
-    let answer: Result | Skipped | { failed: string } | undefined
-    child.on('message', message => { answer = message as Result })
-    child.on('error', error => { answer = { failed: error.message } })
+    const child = fork(process.argv[1]!, [...process.argv.slice(2), '--row', row], {
+      stdio: ['ignore', 2, 2, 'ipc'], execArgv: [...process.execArgv, ...nodeFlags]
+    })
+    let outcome: Outcome | undefined
+    child.on('message', message => { outcome = message as Outcome })
+    child.on('error', error => { outcome = { failed: error.message } })
     child.on('close', (code, signal) => {
-      resolve(answer !== undefined && (code === 0 || 'failed' in answer) ? answer : { failed: `ended with ${signal ?? `code ${code}`}` })
+      const failed = { failed: `exited with ${signal ?? `code ${code}`}` }
+      resolve(outcome !== undefined && (code === 0 || 'failed' in outcome) ? outcome : failed)
     })
   })
 }
 
-async function inChild<S extends Sizes> (row: (bench: Bench<S>) => Promise<Result | Skipped>, sizes: Bench<S>['sizes'], quick: boolean): Promise<void> {
-  let answer: Result | Skipped | { failed: string }
+async function runAsChild<S extends Sizes> (row: Rows<S>[string], sizes: Bench<S>['sizes'], quick: boolean): Promise<void> {
+  let outcome: Outcome
   try {
-    answer = await row({
-      sizes, quick, say,
+    outcome = await row({
+      sizes, quick, log,
       skip: reason => ({ skipped: reason }),
       warmUp: async work => { await work() },
       measure: async (work, { pid } = {}) => {
@@ -177,15 +194,15 @@ async function inChild<S extends Sizes> (row: (bench: Bench<S>) => Promise<Resul
       }
     })
   } catch (error) {
-    say(error instanceof Error ? error.stack ?? error.message : String(error))
-    answer = { failed: error instanceof Error ? error.message : String(error) }
+    log(error instanceof Error ? error.stack ?? error.message : String(error))
+    outcome = { failed: error instanceof Error ? error.message : String(error) }
     process.exitCode = 1
   }
-  await new Promise<void>(resolve => { process.send!(answer, () => resolve()) })
+  await new Promise<void>(resolve => { process.send!(outcome, () => resolve()) })
   process.disconnect()
 }
 
-function median (runs: readonly (Result | Skipped | { failed: string })[]): Result | Skipped | { failed: string } {
+function median (runs: readonly Outcome[]): Outcome {
   const bad = runs.find(run => !('seconds' in run))
   if (bad !== undefined) return bad
   return (runs as Result[]).toSorted((a, b) => a.seconds - b.seconds)[Math.floor((runs.length - 1) / 2)]!

@@ -1,6 +1,6 @@
-// A Google Cloud Storage that keeps nothing, for bench/gcs.ts: takes uploads and answers as the JSON API does, with the checksum that was announced;
-// lists nothing; gives one object for every download. It costs 0.1 CPU-ms per upload where the emulator takes 1 to 14.
-// `node bench/null-store.ts BYTES`, as a child with an IPC channel: sends its port.
+// A stand-in for Google Cloud Storage that keeps nothing, for bench/gcs.ts. It accepts uploads and responds like the JSON API, with the
+// announced checksum. Listings are empty, and every download is the same object. An upload costs 0.1 CPU-ms (1 to 14 in the emulator).
+// `node bench/null-store.ts BYTES`, as a child process with an IPC channel. It sends its port.
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -10,6 +10,7 @@ const object = randomBytes(Number(process.argv[2] ?? 40_000))
 const checksum = Buffer.alloc(4)
 checksum.writeUInt32BE(crc32c(object))
 const hash = `crc32c=${checksum.toString('base64')}`
+const stored = { kind: 'storage#object', name: 'any', bucket: 'any', generation: '1', size: '1' }
 
 const server = createServer((request, response) => {
   const json = (value: object): void => {
@@ -20,9 +21,10 @@ const server = createServer((request, response) => {
   let head = ''
   request.on('data', (chunk: Buffer) => { if (head.length < 1000) head += chunk.toString('latin1', 0, 1000) })
   request.on('end', () => {
-    if (request.method === 'POST') json({ kind: 'storage#object', name: 'any', bucket: 'any', generation: '1', size: '1', crc32c: /"crc32c": ?"([^"]+)"/.exec(head)?.[1] })
-    else if (request.url?.includes('alt=media') === true) response.writeHead(200, { 'content-type': 'application/gzip', 'content-length': object.length, 'x-goog-hash': hash }).end(object)
-    else json({ kind: 'storage#objects' })
+    if (request.method === 'POST') json({ ...stored, crc32c: /"crc32c": ?"([^"]+)"/.exec(head)?.[1] })
+    else if (request.url?.includes('alt=media') === true) {
+      response.writeHead(200, { 'content-type': 'application/gzip', 'content-length': object.length, 'x-goog-hash': hash }).end(object)
+    } else json({ kind: 'storage#objects' })
   })
 })
 server.listen(0, '127.0.0.1', () => { process.send?.((server.address() as AddressInfo).port) })

@@ -1,31 +1,31 @@
-// A million records of 1 KiB through source -> step -> batch sink, where the sink is slower than the source: memory must stay flat. Beside it
-// the naive RxJS way, `from(asyncIterable).pipe(..., mergeMap(write, 1))`, on fewer records and stopped before it hurts: nothing there holds
-// the source back, so what was pulled and not written piles up.
+// Memory of a graph with backpressure: a million records of 1 KiB through source -> step -> batch sink, where the sink is slower than the
+// source. Memory must stay flat. Peer: naive RxJS, `from(asyncIterable).pipe(..., mergeMap(write, 1))`, on fewer records. It has no
+// backpressure, so unwritten records accumulate, and the row stops before memory runs out.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bufferCount, from, lastValueFrom, map, mergeMap, takeWhile } from 'rxjs'
 import { createGraph, type SourceRecord } from '../src/pipeline/index.ts'
-import { bench, say } from './harness.ts'
+import { bench, log } from './harness.ts'
 
 const BYTES = 1024
 const BATCH = 500
 const CREDITS = 2000
 const STOP_AT_GROWTH = 400 * 2 ** 20
 
-interface Tally { pulled: number, written: number, aheadAtMost: number }
+interface Progress { pulled: number, written: number, maxUnsettled: number }
 
-async function * numbers (count: number, tally: Tally): AsyncIterable<SourceRecord<Buffer>> {
+async function * records (count: number, progress: Progress): AsyncIterable<SourceRecord<Buffer>> {
   for (let n = 0; n < count; n++) {
-    tally.pulled++
-    tally.aheadAtMost = Math.max(tally.aheadAtMost, tally.pulled - tally.written)
+    progress.pulled++
+    progress.maxUnsettled = Math.max(progress.maxUnsettled, progress.pulled - progress.written)
     yield { value: Buffer.allocUnsafeSlow(BYTES).fill(n & 0xff), bytes: BYTES, position: String(n) }
     // Real sources wait for a disk or a socket now and then.
     if (n % 64 === 63) await new Promise(resolve => setImmediate(resolve))
   }
 }
 
-async function write (batch: readonly Buffer[], tally: Tally): Promise<void> {
+async function write (batch: readonly Buffer[], progress: Progress): Promise<void> {
   await sleep(4)
-  tally.written += batch.length
+  progress.written += batch.length
 }
 
 const touch = (value: Buffer): Buffer => {
@@ -33,61 +33,68 @@ const touch = (value: Buffer): Buffer => {
   return value
 }
 
-/** Prints what is kept at each tenth of the way, garbage aside, and remembers the resident sizes. */
-function sampler (total: number, tally: Tally, reached: () => number) {
+/** Logs memory (after garbage collection) at each tenth of the work, and records the resident sizes. */
+function sampler (total: number, progress: Progress, done: () => number) {
   const rss: number[] = []
-  say('     at     pulled    written   unsettled   resident MiB   kept MiB')
+  log('     at     pulled    written   unsettled   resident MiB   live MiB')
   const sample = (): void => {
     const percent = (rss.length + 1) * 10
-    if (percent > 100 || reached() < total * percent / 100) return
+    if (percent > 100 || done() < total * percent / 100) return
     const { rss: resident } = process.memoryUsage()
     globalThis.gc?.()
     const { heapUsed, external } = process.memoryUsage()
+    const { pulled, written } = progress
     rss.push(resident)
-    say([
-      `${percent} %`.padStart(7), String(tally.pulled).padStart(10), String(tally.written).padStart(10), String(tally.pulled - tally.written).padStart(11),
+    log([
+      `${percent} %`.padStart(7), String(pulled).padStart(10), String(written).padStart(10), String(pulled - written).padStart(11),
       (resident / 2 ** 20).toFixed(0).padStart(14), ((heapUsed + external) / 2 ** 20).toFixed(0).padStart(10)
     ].join(' '))
   }
-  return { sample, figures: () => ({ pulled: tally.pulled, 'unsettled at most': tally.aheadAtMost, 'resident at 100 % to that at 50 %': (rss[9] ?? NaN) / (rss[4] ?? NaN) }) }
+  const extra = () => ({
+    pulled: progress.pulled,
+    'max unsettled': progress.maxUnsettled,
+    'resident at 100 % to that at 50 %': (rss[9] ?? NaN) / (rss[4] ?? NaN)
+  })
+  return { sample, extra }
 }
 
 await bench('pipeline-memory', { alerts: { full: 1_000_000, quick: 100_000 }, naive: { full: 300_000, quick: 100_000 } }, {
   'graph, slow batch sink': async ({ sizes, measure }) => {
-    const tally: Tally = { pulled: 0, written: 0, aheadAtMost: 0 }
-    const { sample, figures } = sampler(sizes.alerts, tally, () => tally.written)
+    const progress: Progress = { pulled: 0, written: 0, maxUnsettled: 0 }
+    const { sample, extra } = sampler(sizes.alerts, progress, () => progress.written)
     return measure(async () => {
       const builder = createGraph('memory')
-      builder.source('numbers', { kind: 'numbers', records: () => numbers(sizes.alerts, tally) }, { records: CREDITS })
+      builder.source('records', { kind: 'numbers', records: () => records(sizes.alerts, progress) }, { records: CREDITS })
         .step('touch', touch)
-        .toBatches('slow', { kind: 'slow sink', async writeBatch (batch) { await write(batch, tally); sample() } }, { count: BATCH })
+        .toBatches('slow', { kind: 'slow sink', async writeBatch (batch) { await write(batch, progress); sample() } }, { count: BATCH })
       await builder.build().run().done
-      if (tally.written !== sizes.alerts) throw new Error(`${tally.written} of ${sizes.alerts} records were written`)
-      if (tally.aheadAtMost > CREDITS) throw new Error(`${tally.aheadAtMost} records were unsettled with ${CREDITS} credits`)
-      return { alerts: tally.written, bytes: tally.written * BYTES, figures: figures() }
+      const { written, maxUnsettled } = progress
+      if (written !== sizes.alerts) throw new Error(`${written} of ${sizes.alerts} records were written`)
+      if (maxUnsettled > CREDITS) throw new Error(`${maxUnsettled} records were unsettled with ${CREDITS} credits`)
+      return { alerts: written, bytes: written * BYTES, extra: extra() }
     })
   },
   'naive RxJS, same sink': async ({ sizes, measure }) => {
-    const tally: Tally = { pulled: 0, written: 0, aheadAtMost: 0 }
-    const { sample, figures } = sampler(sizes.naive, tally, () => tally.pulled)
+    const progress: Progress = { pulled: 0, written: 0, maxUnsettled: 0 }
+    const { sample, extra } = sampler(sizes.naive, progress, () => progress.pulled)
     const before = process.memoryUsage().rss
-    const bearable = (): boolean => process.memoryUsage().rss - before < STOP_AT_GROWTH
     return measure(async () => {
       let stopped = false
-      await lastValueFrom(from(numbers(sizes.naive, tally)).pipe(
+      await lastValueFrom(from(records(sizes.naive, progress)).pipe(
         map(({ value }) => {
-          if (tally.pulled % 1000 === 0) {
+          if (progress.pulled % 1000 === 0) {
             sample()
-            stopped ||= !bearable()
+            stopped ||= process.memoryUsage().rss - before >= STOP_AT_GROWTH
           }
           return touch(value)
         }),
         takeWhile(() => !stopped),
         bufferCount(BATCH),
-        // Once all is pulled, the point is made: the rest need not be waited for.
-        mergeMap(batch => stopped || tally.pulled === sizes.naive ? [] : write(batch, tally), 1)
+        // When all records are pulled, the memory peak is reached. Skip the remaining writes.
+        mergeMap(batch => stopped || progress.pulled === sizes.naive ? [] : write(batch, progress), 1)
       ), { defaultValue: undefined })
-      return { alerts: tally.written, bytes: tally.written * BYTES, figures: { ...figures(), ...(stopped ? { stopped: `at ${tally.pulled} pulled` } : {}) } }
+      const { pulled, written } = progress
+      return { alerts: written, bytes: written * BYTES, extra: { ...extra(), ...(stopped ? { stopped: `at ${pulled} pulled` } : {}) } }
     })
   }
 }, { nodeFlags: ['--expose-gc'] })

@@ -1,16 +1,15 @@
-// `npm run bench [-- NAME ...] [--quick] [--list] [--json PATH] [other flags]`: runs each scenario file of this folder in turn (or those that
-// are named), prints one table at the end, and ends with code 1 where one failed. Flags that it does not know go to the scenarios.
+// `npm run bench [-- NAME ...] [--quick] [--list] [--json PATH] [other flags]` runs the named scenario files of this folder, or all of
+// them, one after another, and prints one table at the end. The exit code is 1 if a row failed. Other flags go to the scenarios.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { say, table, type Line } from './harness.ts'
+import { log, table, type Line } from './harness.ts'
 
-const HELPERS = ['harness', 'run']
 const OWN_FLAGS = ['--list', '--help', '--json']
 
 const all = readdirSync(import.meta.dirname)
-  .filter(file => file.endsWith('.ts') && !HELPERS.includes(file.slice(0, -3)) && /^await bench\(/m.test(readFileSync(join(import.meta.dirname, file), 'utf8')))
+  .filter(file => file.endsWith('.ts') && /^await bench\(/m.test(readFileSync(join(import.meta.dirname, file), 'utf8')))
   .map(file => file.slice(0, -3))
   .sort()
 
@@ -24,19 +23,21 @@ for (let at = 0; at < args.length; at++) {
   else if (!arg.startsWith('--')) names.push(arg)
   else if (!OWN_FLAGS.includes(arg)) {
     passedOn.push(arg)
-    // `--alerts 500`: the number is the flag's.
+    // In `--alerts 500`, the number is the value of the flag, not a scenario.
     if (arg !== '--quick' && !arg.includes('=') && args[at + 1] !== undefined && !args[at + 1]!.startsWith('--')) passedOn.push(args[++at]!)
   }
 }
 
 if (args.includes('--help')) {
-  process.stdout.write(`npm run bench -- [NAME ...] [--quick] [--list] [--json PATH] [--alerts N] [--runs N] [--only ROW]\nscenarios: ${all.join(', ')}\n`)
+  process.stdout.write(
+    'npm run bench -- [NAME ...] [--quick] [--list] [--json PATH] [--alerts N] [--runs N] [--only ROW]\n' +
+    `scenarios: ${all.join(', ')}\n`)
 } else if (args.includes('--list')) {
   process.stdout.write(all.map(name => `${name}\n`).join(''))
 } else {
   const unknown = names.filter(name => !all.includes(name))
   if (unknown.length > 0) {
-    say(`no such scenario: ${unknown.join(', ')}; there is ${all.join(', ')}`)
+    log(`unknown scenario: ${unknown.join(', ')}. Scenarios are ${all.join(', ')}.`)
     process.exitCode = 2
   } else {
     process.exitCode = await runAll(names.length > 0 ? names : all) ? 0 : 1
@@ -50,9 +51,11 @@ async function runAll (scenarios: readonly string[]): Promise<boolean> {
     for (const scenario of scenarios) {
       const file = join(folder, `${scenario}.json`)
       const code = await run(scenario, file)
-      const found = read(file)
-      lines.push(...found)
-      if (code !== 0 && !found.some(line => 'failed' in line)) lines.push({ scenario, row: '', failed: found.length === 0 && code === 1 ? 'no row ran' : `ended with code ${code}` })
+      const results = read(file)
+      lines.push(...results)
+      if (code !== 0 && !results.some(line => 'failed' in line)) {
+        lines.push({ scenario, row: '', failed: results.length === 0 && code === 1 ? 'no row ran' : `exited with code ${code}` })
+      }
     }
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -64,7 +67,8 @@ async function runAll (scenarios: readonly string[]): Promise<boolean> {
 
 function run (scenario: string, file: string): Promise<number> {
   return new Promise(resolve => {
-    const child = spawn(process.execPath, [join(import.meta.dirname, `${scenario}.ts`), ...passedOn, '--silent', '--json', file], { stdio: ['ignore', 2, 2] })
+    const program = join(import.meta.dirname, `${scenario}.ts`)
+    const child = spawn(process.execPath, [program, ...passedOn, '--silent', '--json', file], { stdio: ['ignore', 2, 2] })
     child.on('error', () => resolve(1))
     child.on('close', code => resolve(code ?? 1))
   })

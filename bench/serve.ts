@@ -1,17 +1,17 @@
-// The API over loopback HTTP, autocannon asking for random alerts of a file archive: decompressed, and the stored gzip passed through; beside
-// it a bare node:http server that inflates the same files. Figures are the serving process's own.
+// The API over loopback HTTP: autocannon requests random alerts of a file archive, decompressed or as the stored gzip. CPU time and memory
+// are those of the serving process. Peer: a bare node:http server that inflates the same files.
 import autocannon from 'autocannon'
-import { join } from 'node:path'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { freePorts } from '../src/devstack/index.ts'
 import { crc32c, createArchive, gzipFrame, openStore } from '../src/stores/index.ts'
 import { bench, type Bench } from './harness.ts'
 import { alertsOf, inFolder, schemaVersion, startMode } from './support.ts'
 
-const sizes_ = { alerts: { full: 20_000, quick: 500 }, objects: { full: 500, quick: 100 } } as const
-type B = Bench<typeof sizes_>
+const SIZES = { alerts: { full: 20_000, quick: 500 }, objects: { full: 500, quick: 100 } } as const
+type B = Bench<typeof SIZES>
 
 interface Server { readonly pid: number, readonly url: string, stop (): Promise<void> }
 
@@ -26,7 +26,9 @@ async function startBare (root: string): Promise<Server> {
   const child = fork(join(import.meta.dirname, 'bare-server.ts'), [root, String(port)])
   await once(child, 'message')
   return {
-    pid: child.pid as number, url: `http://127.0.0.1:${port}`, stop: async () => {
+    pid: child.pid as number,
+    url: `http://127.0.0.1:${port}`,
+    stop: async () => {
       child.kill()
       await once(child, 'exit')
     }
@@ -47,14 +49,18 @@ function row (gzip: boolean, start: (root: string) => Promise<Server>) {
     }
     const server = await start(root)
     try {
-      const ask = async (amount: number): Promise<autocannon.Result> => autocannon({
-        url: server.url, amount, connections: 16, headers: { 'accept-encoding': gzip ? 'gzip' : 'identity' }, requests: paths.map(path => ({ path }))
+      const load = async (amount: number): Promise<autocannon.Result> => autocannon({
+        url: server.url,
+        amount,
+        connections: 16,
+        headers: { 'accept-encoding': gzip ? 'gzip' : 'identity' },
+        requests: paths.map(path => ({ path }))
       })
-      await warmUp(() => ask(Math.min(500, sizes.alerts)))
+      await warmUp(() => load(Math.min(500, sizes.alerts)))
       return await measure(async () => {
-        const result = await ask(sizes.alerts)
-        if (result.non2xx > 0 || result.errors > 0) throw new Error(`${result.non2xx} refused, ${result.errors} failed`)
-        return { alerts: result['2xx'], bytes: result.throughput.total, figures: { 'ms median': result.latency.p50, 'ms p99': result.latency.p99 } }
+        const { non2xx, errors, throughput, latency, '2xx': alerts } = await load(sizes.alerts)
+        if (non2xx > 0 || errors > 0) throw new Error(`${non2xx} error responses, ${errors} failed requests`)
+        return { alerts, bytes: throughput.total, extra: { 'ms median': latency.p50, 'ms p99': latency.p99 } }
       }, { pid: server.pid })
     } finally {
       await server.stop()
@@ -62,7 +68,7 @@ function row (gzip: boolean, start: (root: string) => Promise<Server>) {
   })
 }
 
-await bench('serve', sizes_, {
+await bench('serve', SIZES, {
   'serve, decompressed': row(false, startServe),
   'serve, stored gzip': row(true, startServe),
   'peer: bare node:http, decompressed': row(false, startBare)

@@ -1,4 +1,4 @@
-// What several scenarios need: generated alerts, real servers in a folder of their own, and the program as a child process.
+// Shared by scenarios: generated alerts, real servers in a temporary folder, and the program as a child process.
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,8 +10,14 @@ import { createAlertGenerator } from '../src/generator/alert-generator.ts'
 import type { NodeStats } from '../src/pipeline/index.ts'
 import type { Bench, Result, Sizes } from './harness.ts'
 
+/** Required mean rate of the system: 10,000 alerts per visit of 37 s. */
+export const MEAN_RATE = 10_000 / 37
+
 export const cacheDir = defaultCacheDir(process.env)
 const program = join(import.meta.dirname, '..', 'bin', 'alert-stream.js')
+
+/** What a peer program prints as JSON. */
+export type PeerResult = Omit<Result, 'extra'>
 
 export async function schemaVersion (version?: string): Promise<SchemaVersion> {
   const schemas = await loadSchemaPackage(await fetchSchemaPackage({ cacheDir }))
@@ -24,10 +30,10 @@ export function alertsOf (version: SchemaVersion, count: number): AlertValue[] {
   return Array.from({ length: count }, (_, index) => generator.alert(0, index, count))
 }
 
-/** Framed alerts, as they are in Kafka. */
-export async function framesOf (count: number, version?: string): Promise<Buffer[]> {
-  const schema = await schemaVersion(version)
-  return alertsOf(schema, count).map(alert => schema.schema.encodeFramed(1, alert))
+/** Framed alerts as they are in Kafka, in the newest schema. */
+export async function framesOf (count: number): Promise<Buffer[]> {
+  const version = await schemaVersion()
+  return alertsOf(version, count).map(alert => version.schema.encodeFramed(1, alert))
 }
 
 export function totalBytes (buffers: readonly Buffer[]): number {
@@ -39,7 +45,7 @@ export async function python (): Promise<string> {
   return pythonEnvironment({ cacheDir, env: process.env })
 }
 
-/** Runs work in a new temporary folder, which is removed after it. */
+/** Runs `work` in a new temporary folder and removes the folder. */
 export async function inFolder<R> (work: (folder: string) => Promise<R>): Promise<R> {
   const folder = await mkdtemp(join(tmpdir(), 'alert-stream-bench-'))
   try {
@@ -49,16 +55,20 @@ export async function inFolder<R> (work: (folder: string) => Promise<R>): Promis
   }
 }
 
-export interface Loaded {
+export interface LoadedStack {
   readonly folder: string
+  /** `host:port` of Kafka. */
   readonly broker: string
+  /** URL of the schema registry. */
   readonly registry: string
 }
 
-/** Real Kafka and registry, and `alerts` alerts in alerts-static; everything is stopped and removed after the work. */
-export async function withLoadedStack<R> (alerts: number, say: (line: string) => void, work: (stack: Loaded) => Promise<R>): Promise<R> {
+/** Starts Kafka and a schema registry, loads `alerts` alerts into alerts-static, runs `work`, then stops and removes everything. */
+export async function withLoadedStack<R> (
+  alerts: number, log: (line: string) => void, work: (stack: LoadedStack) => Promise<R>
+): Promise<R> {
   return inFolder(async folder => {
-    const stack = await startStack({ cacheDir, stateDir: folder, env: process.env, progress: say })
+    const stack = await startStack({ cacheDir, stateDir: folder, env: process.env, progress: log })
     try {
       const { broker } = stack.kafka
       const { url: registry } = stack.registry
@@ -73,12 +83,12 @@ export async function withLoadedStack<R> (alerts: number, say: (line: string) =>
   })
 }
 
-/** Runs the program to its end; gives what it printed. */
-export async function runProgram (...args: readonly string[]): Promise<string> {
+/** Runs alert-stream until it exits. Resolves to its stdout. */
+async function runProgram (...args: readonly string[]): Promise<string> {
   return run(process.execPath, [program, ...args])
 }
 
-/** Runs any program to its end; rejects with its output where it fails. */
+/** Runs a program until it exits. Resolves to its stdout; rejects with its stderr if the exit code is not 0. */
 export function run (command: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -89,28 +99,28 @@ export function run (command: string, args: readonly string[]): Promise<string> 
     child.once('error', reject)
     child.once('close', code => {
       if (code === 0) resolve(out)
-      else reject(new Error(`${args.join(' ')} ended with code ${code}: ${err.slice(-2000)}`))
+      else reject(new Error(`${args.join(' ')} exited with code ${code}: ${err.slice(-2000)}`))
     })
   })
 }
 
 export interface RunningMode {
   readonly pid: number
-  status (): Promise<{ readonly nodes: readonly NodeStats[], readonly facts: Readonly<Record<string, unknown>> }>
+  status (): Promise<{ readonly nodes: readonly NodeStats[], readonly stats: Readonly<Record<string, unknown>> }>
   stop (): Promise<void>
 }
 
-/** Starts a long-running mode and waits until its admin port answers. */
+/** Starts a long-running mode and waits until its admin port responds. */
 export async function startMode (...args: readonly string[]): Promise<RunningMode> {
   const [port = 0] = await freePorts(1)
   const child = spawn(process.execPath, [program, ...args, '--admin-port', String(port)], { stdio: ['ignore', 'ignore', 'pipe'] })
-  let said = ''
-  child.stderr.on('data', chunk => { said = (said + String(chunk)).slice(-2000) })
+  let stderr = ''
+  child.stderr.on('data', chunk => { stderr = (stderr + String(chunk)).slice(-2000) })
   const exited = new Promise<void>(resolve => { child.once('exit', () => resolve()) })
   const status = async () => await (await fetch(`http://127.0.0.1:${port}/status`)).json() as Awaited<ReturnType<RunningMode['status']>>
   for (const deadline = Date.now() + 60_000; ;) {
     if (await status().then(() => true, () => false)) break
-    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`${args[0]} did not start: ${said}`)
+    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`${args[0]} did not start: ${stderr}`)
     await sleep(50)
   }
   return {
@@ -123,23 +133,30 @@ export async function startMode (...args: readonly string[]): Promise<RunningMod
   }
 }
 
-/** An ingester, and a simulator that publishes all alerts at once; measured from the first alert read to the last archived. CPU and memory are the ingester's. */
-export async function ingestInto (store: string, { broker, registry }: Loaded, alerts: number, measure: Bench<Sizes>['measure'], flags: readonly string[] = []): Promise<Result> {
-  const ingest = await startMode('ingest', '--broker', broker, '--schema-registry-url', registry, '--alert-store', store, '--wait-for-topic', ...flags)
-  const play = await startMode('play-stream', '--broker', broker, '--repeat-interval', '3600', '--burst', '--create-dst-topic', '--dst-topic-partitions', '8')
+/**
+ * Runs an ingester and a simulator that publishes all alerts at once. Measures from the first alert read to the last one archived.
+ * CPU time and memory are those of the ingester.
+ */
+export async function ingestInto (
+  store: string, { broker, registry }: LoadedStack, alerts: number, measure: Bench<Sizes>['measure'], flags: readonly string[] = []
+): Promise<Result> {
+  const ingest = await startMode(
+    'ingest', '--broker', broker, '--schema-registry-url', registry, '--alert-store', store, '--wait-for-topic', ...flags)
+  const play = await startMode(
+    'play-stream', '--broker', broker, '--repeat-interval', '3600', '--burst', '--create-dst-topic', '--dst-topic-partitions', '8')
   try {
-    // The topic may be found only at the next look: that wait is not the ingester's speed.
+    // Do not measure the time until the ingester finds the topic.
     while (((await ingest.status()).nodes[0]?.in ?? 0) === 0) await sleep(5)
     return await measure(async () => {
       let status = await ingest.status()
-      const done = (): number => status.nodes.find(node => node.node === 'archive')?.out ?? 0
-      const before = done()
-      const bytesBefore = status.nodes[0]?.bytes ?? 0
-      while (done() < alerts) {
+      const archived = (): number => status.nodes.find(node => node.node === 'archive')?.out ?? 0
+      const bytes = (): number => status.nodes[0]?.bytes ?? 0
+      const [archivedBefore, bytesBefore] = [archived(), bytes()]
+      while (archived() < alerts) {
         await sleep(20)
         status = await ingest.status()
       }
-      return { alerts: alerts - before, bytes: (status.nodes[0]?.bytes ?? 0) - bytesBefore }
+      return { alerts: alerts - archivedBefore, bytes: bytes() - bytesBefore }
     }, { pid: ingest.pid })
   } finally {
     await play.stop()

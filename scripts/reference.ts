@@ -1,19 +1,19 @@
-// Writes what is made from the code into the documentation, each between its two marks: the flags of all modes into docs/configuration.md,
-// the metrics into docs/metrics.md, the reasons of dead letters into docs/dead-letters.md. A test fails where a file is not current.
+// Writes the generated parts of the documentation between their markers: the flags of all modes (docs/configuration.md), the metrics
+// (docs/metrics.md) and the dead-letter reasons (docs/dead-letters.md). Tests check that these files are current.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { allModes } from '../src/cli/find-mode.ts'
+import { modes } from '../src/cli/modes.ts'
 import { referenceMarkdown } from '../src/config/reference.ts'
-import { metricsMarkdown } from '../src/metrics/document.ts'
 import { reasonsMarkdown } from '../src/dead-letters/reasons.ts'
+import { metricsMarkdown } from '../src/metrics/document.ts'
 
-async function put (name: string, marks: RegExp, text: string): Promise<void> {
+async function replacePart (name: string, markers: RegExp, text: string): Promise<void> {
   const file = join(import.meta.dirname, '..', 'docs', name)
   const before = await readFile(file, 'utf8')
-  if (!marks.test(before)) throw new Error(`${file} has no marks for it`)
-  await writeFile(file, before.replace(marks, (_, mark: string) => `${mark}\n${text}\n`))
+  if (!markers.test(before)) throw new Error(`${file} has no markers for the generated part`)
+  await writeFile(file, before.replace(markers, (_, marker: string) => `${marker}\n${text}\n`))
 }
 
-await put('configuration.md', /(<!-- reference: .*-->\n)[^]*(?=<!-- end of reference -->)/, referenceMarkdown(await allModes()))
-await put('metrics.md', /(<!-- made by .*-->\n)[^]*(?=<!-- end of what is made -->)/, await metricsMarkdown())
-await put('dead-letters.md', /(<!-- made by .*-->\n)[^]*(?=<!-- end of what is made -->)/, reasonsMarkdown())
+await replacePart('configuration.md', /(<!-- reference: .*-->\n)[^]*(?=<!-- end of reference -->)/, referenceMarkdown(await modes.all()))
+await replacePart('metrics.md', /(<!-- made by .*-->\n)[^]*(?=<!-- end of what is made -->)/, await metricsMarkdown())
+await replacePart('dead-letters.md', /(<!-- made by .*-->\n)[^]*(?=<!-- end of what is made -->)/, reasonsMarkdown())

@@ -2,8 +2,8 @@
 // mode takes, with a value that it takes, and every file that is named has to be mounted. So neither the charts nor the program can drift.
 import { readFile } from 'node:fs/promises'
 import { isAbsolute, join, posix } from 'node:path'
-import { readCommandLine } from '../../src/cli/command-line.ts'
-import { findMode } from '../../src/cli/find-mode.ts'
+import { readCommandLine } from '../../src/program/command-line.ts'
+import { modes } from '../../src/cli/modes.ts'
 import type { Flags, FlagSpec } from '../../src/config/flags.ts'
 import { variablesOf } from '../../src/config/parse.ts'
 import type { Mode } from '../../src/program/mode.ts'
@@ -57,7 +57,7 @@ export function modesOf (objects: readonly KubernetesObject[]): string[] {
 }
 
 /** What is wrong with a container of ours; one line each. Nothing connects to anything. */
-export async function containerFaults (container: Container, pod: Pod, image: Image, find = findMode): Promise<string[]> {
+export async function containerFaults (container: Container, pod: Pod, image: Image, find = modes.find): Promise<string[]> {
   const words = container.command?.[0] === 'alert-stream' ?
     [...container.command.slice(1), ...container.args ?? []] :
     [...container.args ?? []]
@@ -76,7 +76,7 @@ export async function containerFaults (container: Container, pod: Pod, image: Im
   }
   const faults = [...shapeFaults(args), ...variableFaults(container, mode), ...fileFaults(args, container, pod, image)]
   try {
-    const line = await readCommandLine(mode, args, environmentOf(container, mode, image))
+    const line = await readCommandLine(mode, args, environmentOf(container, mode, image), modes)
     if (line === undefined) return faults
     faults.push(...portFaults(line.config as Ports, container))
     faults.push(...graceFaults(line.config as Ports, pod))

@@ -4,7 +4,7 @@
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { endServersUnder } from '../../src/devstack/process.ts'
+import { endServersUnder } from '../../src/devstack/server-process.ts'
 import type { Environment, Progress } from '../../src/devstack/tools.ts'
 import { Fault, ToolMissing, type Check, type Context, type Group } from './check.ts'
 import { programs } from './programs.ts'

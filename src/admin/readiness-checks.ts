@@ -1,10 +1,13 @@
-// The checks of /readyz that several modes need: brokers, a schema registry, the archive's stores. Each asks its server anew, impatiently.
-import { createRegistryClient } from '../avro/index.ts'
+// Readiness checks that several modes use: brokers, schema registry, stores. Every call sends a request with a short time limit.
+import { createRegistryClient } from '../avro/registry.ts'
 import type { KafkaAdmin } from '../kafka/admin.ts'
-import type { Archive } from '../stores/index.ts'
+import type { Archive } from '../stores/archive.ts'
 import { checkLimitMs, type Check, type Checks } from './readiness.ts'
 
-/** Whether brokers answer and let this user look at the topics; whether these exist is not asked. `admin`: one that hurries. */
+/**
+ * Passes if the brokers respond and this user may describe the topics. A missing topic passes too. `admin` should give up within
+ * `checkLimitMs`.
+ */
 export function brokerCheck (admin: Pick<KafkaAdmin, 'describeTopic'>, topics: readonly string[]): Check {
   return () => Promise.all(topics.map(topic => admin.describeTopic(topic)))
 }
@@ -14,7 +17,7 @@ export function registryCheck (url: string): Check {
   return () => registry.check()
 }
 
-/** `store`, or `alert-store` and `schema-store` where they are two. */
+/** One check `store`, or `alert-store` and `schema-store` if they differ. */
 export function storeChecks ({ alerts, schemas }: Pick<Archive, 'alerts' | 'schemas'>): Checks {
   if (alerts.url === schemas.url) return { store: () => alerts.check() }
   return { 'alert-store': () => alerts.check(), 'schema-store': () => schemas.check() }

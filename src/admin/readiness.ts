@@ -1,39 +1,40 @@
-// Whether a mode can do its work now, part by part: each check is of one thing that must answer (a broker, a registry, a store) and names it.
-// Checks run side by side, each within a limit; probes that come at the same time share them.
-import { AlertStreamError, defineErrors, messageOf, type RunState } from '../pipeline/index.ts'
-import { sharedAnswer } from './shared-request.ts'
+// The readiness of a mode: one check per dependency (broker, registry, store). Checks run concurrently, each with a time limit, and
+// concurrent probes share them.
+import { AlertStreamError, defineErrors, errorCode, messageOf, type RunState } from '../pipeline/index.ts'
+import { sharedRequest } from './shared-request.ts'
 
 const healthErrors = defineErrors({
-  HEALTH_NO_ANSWER: { hint: 'Look at the load and the network between here and there.' }
+  HEALTH_NO_ANSWER: { hint: 'Check the load of the server and the network between this host and the server.' }
 })
 
-/** Resolves when the thing answers, rejects with why it does not. */
+/** Resolves if the dependency responds. Rejects with the reason if not. */
 export type Check = () => Promise<unknown>
 export type Checks = Readonly<Record<string, Check>>
 
-/** What /readyz says. */
+/** The response of /readyz. */
 export interface Health {
   readonly ready: boolean
-  /** By name: `ok`, or why not (`CODE: what (where)`). `run` is the mode itself: it is ready only while it runs. */
+  /** `ok` or an error (`CODE: what (where)`) by name. `run` is the mode itself, which is ready only while it is running. */
   readonly checks: Readonly<Record<string, string>>
 }
 
+/** Time limit of each check, milliseconds. */
 export const checkLimitMs = 2500
 
-/** Never rejects. `state` is asked at each call. */
+/** Returns a function that runs all checks. It never rejects, and calls `state` each time. */
 export function healthOf (state: () => RunState, checks: Checks, limitMs = checkLimitMs): () => Promise<Health> {
-  const late = (): Error => healthErrors.HEALTH_NO_ANSWER(`no answer within ${limitMs / 1000} s`)
-  const shared = Object.entries(checks).map(([name, check]) => [name, sharedAnswer(async () => { await check() }, limitMs, late)] as const)
+  const timeout = (): Error => healthErrors.HEALTH_NO_ANSWER(`no response within ${limitMs / 1000} s`)
+  const shared = Object.entries(checks).map(([name, check]) =>
+    [name, sharedRequest(async () => { await check() }, limitMs, timeout)] as const)
   return async () => {
-    const answers = await Promise.all(shared.map(async ([name, check]) => [name, await check().then(() => 'ok', reasonOf)] as const))
+    const results = await Promise.all(shared.map(async ([name, check]) => [name, await check().then(() => 'ok', reasonOf)] as const))
     const now = state()
-    const all = { run: now === 'running' ? 'ok' : now, ...Object.fromEntries(answers) }
-    return { ready: Object.values(all).every(answer => answer === 'ok'), checks: all }
+    const all = { run: now === 'running' ? 'ok' : now, ...Object.fromEntries(results) }
+    return { ready: Object.values(all).every(result => result === 'ok'), checks: all }
   }
 }
 
 function reasonOf (error: unknown): string {
   const where = error instanceof AlertStreamError && error.where !== undefined ? ` (${error.where})` : ''
-  const code = error instanceof AlertStreamError ? error.code : 'UNEXPECTED'
-  return `${code}: ${messageOf(error)}${where}`.replace(/\s*\n\s*/g, ' ')
+  return `${errorCode(error)}: ${messageOf(error)}${where}`.replace(/\s*\n\s*/g, ' ')
 }

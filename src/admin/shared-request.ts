@@ -1,28 +1,28 @@
-// One question to a server on behalf of many who ask at once: probes and scrapes. They share one request, wait no longer than a limit each,
-// and a request that is still under way when its askers have given up is joined by the next ones instead of being made again.
+// One request to a server for several concurrent callers, such as probes and scrapes. Each caller waits no longer than a limit. A request
+// that outlives its callers is joined by the next callers instead of being sent again.
 
-/** How many limits a request may take before the next asker makes another beside it: what hangs for ever must not be joined for ever. */
-const GIVEN_UP_AFTER = 8
+/** Age at which a pending request is replaced, in multiples of the limit. A request that hangs must not be joined forever. */
+const REPLACE_AFTER = 8
 
-/** Resolves or rejects as `ask` does; with `late()` as the failure where that takes longer than `limitMs`. */
-export function sharedAnswer<T> (ask: () => Promise<T>, limitMs: number, late: () => Error): () => Promise<T> {
+/** Resolves or rejects as `send` does, or rejects with `timeout()` after `limitMs`. */
+export function sharedRequest<T> (send: () => Promise<T>, limitMs: number, timeout: () => Error): () => Promise<T> {
   let pending: Promise<T> | undefined
-  let began = 0
+  let sentAt = 0
   return () => {
-    if (pending === undefined || performance.now() - began > GIVEN_UP_AFTER * limitMs) {
-      const asked = ask().finally(() => { if (pending === asked) pending = undefined })
-      pending = asked
-      began = performance.now()
+    if (pending === undefined || performance.now() - sentAt > REPLACE_AFTER * limitMs) {
+      const request = send().finally(() => { if (pending === request) pending = undefined })
+      pending = request
+      sentAt = performance.now()
     }
-    return within(pending, limitMs, late)
+    return within(pending, limitMs, timeout)
   }
 }
 
-async function within<T> (answer: Promise<T>, limitMs: number, late: () => Error): Promise<T> {
+async function within<T> (response: Promise<T>, limitMs: number, timeout: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined
-  const limit = new Promise<never>((_, reject) => { timer = setTimeout(() => { reject(late()) }, limitMs) })
+  const limit = new Promise<never>((_, reject) => { timer = setTimeout(() => { reject(timeout()) }, limitMs) })
   try {
-    return await Promise.race([answer, limit])
+    return await Promise.race([response, limit])
   } finally {
     clearTimeout(timer)
   }

@@ -1,20 +1,19 @@
-// What a long-running mode shows on its admin port.
+// What a long-running mode exposes on its admin port.
 import type { Family } from '../metrics/index.ts'
 import type { GraphDescription, Run, RunState } from '../pipeline/index.ts'
 import type { Checks } from './readiness.ts'
 
-/** A long-running mode's face to the outside: the admin port shows it. */
 export interface Status {
-  /** What must answer for the mode to do its work: /readyz names each. */
+  /** Readiness checks of the mode's dependencies, by name. */
   readonly checks: Checks
   readonly run?: Run
-  /** Where the mode is in its life; only where no graph runs, which has a state of its own. */
+  /** State of a mode without a graph. With a graph, the run's state is used. */
   readonly state?: () => RunState
-  /** Its graph's name is the mode's. */
+  /** The name of the graph is that of the mode. */
   readonly description: GraphDescription
-  /** Figures of the mode itself for /metrics, beside those of its graph and of the process. */
+  /** Metrics of the mode, in addition to those of its graph and of the process. */
   readonly metrics?: readonly Family[]
-  /** Figures of the mode itself (lag, passes) for /status, as JSON. */
+  /** Stats of the mode (lag, passes) for /status, as JSON. */
   stats? (): Promise<object> | object
 }
 

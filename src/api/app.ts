@@ -1,13 +1,13 @@
-// The archive's HTTP server, built apart from listening: `build` wires routes to an archive that it is given and neither opens nor closes.
-// Guarantees: bytes are served exactly as archived; every error is `{"detail"}`; overload is shed except for health; `close()` lets requests
-// in flight finish, refuses new connections and closes idle ones.
+// Builds the HTTP server of the archive without starting it. `build` neither opens nor closes the archive it serves.
+// Guarantees: bytes are served exactly as archived; every error response is `{"detail"}`; under overload only health and index respond;
+// `close()` lets requests in flight finish, rejects new connections and closes idle ones.
 import fastify, { type FastifyInstance } from 'fastify'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { type ArchiveReader } from '../stores/archive.ts'
-import { countRequests } from './counts.ts'
 import { apiErrors } from './errors.ts'
-import { shedLoad, type PressureLimits } from './pressure.ts'
-import { answerBadRequest, answerBadUrl, answerProblems } from './problems.ts'
+import { shedLoad, type PressureLimits } from './load-shedding.ts'
+import { handleBadRequest, handleBadUrl, handleErrors } from './problems.ts'
+import { collectStats } from './request-stats.ts'
 import { alertsRoute } from './routes/alerts.ts'
 import { healthRoute } from './routes/health.ts'
 import { indexRoute } from './routes/index-page.ts'
@@ -17,41 +17,41 @@ import { SchemaCache } from './schema-cache.ts'
 export interface ApiOptions {
   readonly archive: ArchiveReader
   readonly log?: Logger
-  /** Put before every path: '' or '/alertdb'. */
+  /** Prefix of every path: '' or such as '/alertdb'. */
   readonly pathPrefix?: string
-  /** Load shedding; false switches it off. */
+  /** Limits for load shedding. False disables it. */
   readonly pressure?: PressureLimits | false
-  /** Schemas kept in memory. Default 256. */
-  readonly schemaCacheSize?: number
-  /** How long an answer of the health check holds, milliseconds. Default 1000. */
+  /** How long a result of the health check is reused, in milliseconds. Default 1000. */
   readonly healthCacheMs?: number
 }
 
+const cachedSchemas = 256
+
 /** Throws API_PREFIX_INVALID. The app is ready after `listen`, `app.ready()` or `app.inject()`. */
 export function build (options: ApiOptions): FastifyInstance {
-  const { archive, log = silent, pressure = {}, schemaCacheSize = 256, healthCacheMs = 1000 } = options
+  const { archive, log = silent, pressure = {}, healthCacheMs = 1000 } = options
   const prefix = normalPrefix(options.pathPrefix ?? '')
   const app: FastifyInstance = fastify({
     logger: false,
-    // A request that is on an open connection already is served; `Connection: close` below ends the connection after it.
+    // A request on an open connection is still served during close. `Connection: close` (below) then ends the connection.
     return503OnClosing: false,
     exposeHeadRoutes: false,
     bodyLimit: 1024,
     requestTimeout: 30_000,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
-    frameworkErrors: answerBadUrl,
-    clientErrorHandler: answerBadRequest
+    frameworkErrors: handleBadUrl,
+    clientErrorHandler: handleBadRequest
   })
 
-  countRequests(app, prefix)
-  answerProblems(app, log, `${prefix}/v1`)
+  collectStats(app, prefix)
+  handleErrors(app, log, `${prefix}/v1`)
   closeGracefully(app)
   app.addHook('onResponse', async (request, reply) => {
     log.debug({ method: request.method, url: request.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request')
   })
 
-  const schemas = new SchemaCache(archive, schemaCacheSize)
-  app.counts.schemas = schemas.lookups
+  const schemas = new SchemaCache(archive, cachedSchemas)
+  app.stats.schemas = schemas.lookups
   app.register(async root => {
     await root.register(indexRoute)
     await root.register(healthRoute, { archive, log, healthCacheMs })
@@ -64,7 +64,7 @@ export function build (options: ApiOptions): FastifyInstance {
   return app
 }
 
-// Node closes the connections that are idle when close() begins; those busy then would stay open for keep-alive and hold close() up.
+// Node closes only connections that are idle when close() begins. Busy ones would stay open for keep-alive and delay close().
 function closeGracefully (app: FastifyInstance): void {
   let closing = false
   app.addHook('preClose', async () => { closing = true })
@@ -76,6 +76,6 @@ function closeGracefully (app: FastifyInstance): void {
 
 function normalPrefix (text: string): string {
   const prefix = `/${text}`.replace(/\/+/g, '/').replace(/\/$/, '')
-  if (!/^(\/[A-Za-z0-9._~-]+)*$/.test(prefix)) throw apiErrors.API_PREFIX_INVALID(`${JSON.stringify(text)} is not a path prefix`)
+  if (!/^(\/[A-Za-z0-9._~-]+)*$/.test(prefix)) throw apiErrors.API_PREFIX_INVALID(`${JSON.stringify(text)} is not a valid path prefix`)
   return prefix
 }

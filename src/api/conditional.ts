@@ -1,16 +1,16 @@
-// Content negotiation and conditional requests by RFC 9110: which coding a client takes (12.5.3), strong entity tags (8.8.3), and
-// If-None-Match (13.1.2). Two codings of one alert are two representations, so each has a tag of its own: the CRC32C of the very bytes sent.
+// Content negotiation and conditional requests (RFC 9110): Accept-Encoding (12.5.3), strong entity tags (8.8.3), If-None-Match (13.1.2).
+// The gzip and identity codings of an alert are two representations, so each has its own tag: the CRC32C of the bytes sent.
 import { type FastifyReply, type FastifyRequest } from 'fastify'
 import { crc32c, hex32 } from '../stores/crc32c.ts'
 
-export type Coding = 'gzip' | 'identity'
+type Coding = 'gzip' | 'identity'
 
-/** Archived content never changes; `private` because the service stands behind authentication. */
-export const forEver = 'private, max-age=31536000, immutable'
+/** Archived content never changes. `private`, because the service runs behind authentication. */
+const cacheForever = 'private, max-age=31536000, immutable'
 
 /**
- * The coding to answer with: gzip where the client takes it no less gladly than identity (it saves both sides the work), identity where
- * the client says nothing. Undefined when it refuses both.
+ * Selects the content coding of a response. gzip wins if the client accepts it at least as much as identity, because passing through the
+ * stored gzip is cheaper for both sides. Without an Accept-Encoding header it is identity. Undefined if the client accepts neither.
  */
 export function chooseCoding (acceptEncoding: string | undefined): Coding | undefined {
   if (acceptEncoding === undefined) return 'identity'
@@ -23,7 +23,7 @@ export function chooseCoding (acceptEncoding: string | undefined): Coding | unde
   }
   const any = weights.get('*')
   const gzip = weights.get('gzip') ?? any ?? 0
-  // Identity is acceptable unless it is refused, by name or by `*;q=0`; unnamed, any other coding that is listed comes first.
+  // Identity is acceptable unless it is excluded by name or by `*;q=0`. If it is not named, any listed coding is preferred.
   const identity = weights.get('identity') ?? (any === 0 ? 0 : Number.MIN_VALUE)
   if (gzip > 0 && gzip >= identity) return 'gzip'
   return identity > 0 ? 'identity' : undefined
@@ -34,16 +34,9 @@ export function entityTag (body: Buffer, coding: Coding): string {
   return `"${hex32(crc32c(body))}-${body.length.toString(16)}${coding === 'gzip' ? '-gzip' : ''}"`
 }
 
-/** Whether an If-None-Match header names this tag: then 304. Weak comparison, as the RFC has it for this header. */
-export function matchesTag (ifNoneMatch: string | undefined, tag: string): boolean {
-  if (ifNoneMatch === undefined) return false
-  if (ifNoneMatch.trim() === '*') return true
-  return ifNoneMatch.match(/"[^"]*"/g)?.includes(tag) ?? false
-}
-
-/** Answers with bytes that never change: 200, or 304 where the client has them. `reply` holds the content type and coding already. */
-export function sendForEver (request: FastifyRequest, reply: FastifyReply, body: Buffer, tag: string): FastifyReply {
-  reply.headers({ etag: tag, 'cache-control': forEver })
+/** Sends immutable content: 200, or 304 if the client has it. The reply must already have its content type and coding. */
+export function sendImmutable (request: FastifyRequest, reply: FastifyReply, body: Buffer, tag: string): FastifyReply {
+  reply.headers({ etag: tag, 'cache-control': cacheForever })
   if (matchesTag(request.headers['if-none-match'], tag)) {
     reply.removeHeader('content-type').removeHeader('content-encoding')
     return reply.code(304).send()
@@ -51,7 +44,14 @@ export function sendForEver (request: FastifyRequest, reply: FastifyReply, body:
   return reply.header('content-length', body.length).send(body)
 }
 
-// A weight that cannot be read counts as a refusal: sending gzip to whoever cannot read it is the worse mistake.
+// Weak comparison, as RFC 9110 requires for If-None-Match.
+function matchesTag (ifNoneMatch: string | undefined, tag: string): boolean {
+  if (ifNoneMatch === undefined) return false
+  if (ifNoneMatch.trim() === '*') return true
+  return ifNoneMatch.match(/"[^"]*"/g)?.includes(tag) ?? false
+}
+
+// An invalid weight counts as 0: sending gzip to a client that cannot decode it is the worse mistake.
 function weightOf (text: string): number {
   return /^(0(\.\d{0,3})?|1(\.0{0,3})?)$/.test(text) ? Number(text) : 0
 }

@@ -1,10 +1,10 @@
-// Everything that goes wrong in a request becomes `{"detail": "..."}`, as the original server has it. Faults of the archive: 503 with
-// Retry-After (the same request can succeed later); a damaged object: 500 (it cannot, and no upstream gave a bad answer: ours is bad).
-// Details tell clients a stable code, never a path; the log has the whole.
+// Error responses: always `{"detail": "..."}`, as the original server sends. If the archive fails, the status is 503 with Retry-After,
+// because the same request may succeed later. If the stored object is damaged, it is 500.
+// The detail has a stable error code, but no path or URL of the archive. The log has the full error.
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { STATUS_CODES } from 'node:http'
 import { type Socket } from 'node:net'
-import { AlertStreamError, formatError } from '../pipeline/errors.ts'
+import { AlertStreamError, errorCode, formatError } from '../pipeline/errors.ts'
 import { type Logger } from '../pipeline/log.ts'
 
 export const retryAfterSeconds = 5
@@ -15,7 +15,7 @@ interface Problem {
   readonly retryAfter?: number
 }
 
-/** Answers with a status and `{"detail"}`. Errors are never cached: an alert may be archived a second later. */
+/** Sends a status and `{"detail"}`. Errors are not cacheable: an alert may be archived a second later. */
 export function sendProblem (reply: FastifyReply, status: number, detail: string): FastifyReply {
   const body = JSON.stringify({ detail })
   return reply.code(status).headers({
@@ -25,38 +25,45 @@ export function sendProblem (reply: FastifyReply, status: number, detail: string
   }).send(body)
 }
 
-/** Error handlers of the whole server. */
-export function answerProblems (app: FastifyInstance, log: Logger, index: string): void {
+/** Sets the error and not-found handlers of the server. `index`: path of the page that lists the endpoints. */
+export function handleErrors (app: FastifyInstance, log: Logger, index: string): void {
   app.setErrorHandler((error: FastifyError | AlertStreamError, request, reply) => {
-    // What belonged to the answer that was being prepared.
+    // Headers that the failed handler set for its response.
     for (const name of ['etag', 'content-encoding', 'content-length']) reply.removeHeader(name)
     const { status, detail, retryAfter } = problemOf(error)
     if (status >= 500 && !isOverload(error)) {
-      const code = error instanceof AlertStreamError ? error.code : 'UNEXPECTED'
-      log.error({ code, method: request.method, url: request.url, error: formatError(error) }, 'a request failed')
-      if (code === 'UNEXPECTED') log.debug({ err: error }, 'where it failed')
+      const code = errorCode(error)
+      log.error({ code, method: request.method, url: request.url, error: formatError(error) }, 'request failed')
+      if (code === 'UNEXPECTED') log.debug({ err: error }, 'stack trace of the failed request')
     }
     if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
     return sendProblem(reply, status, detail)
   })
-  app.setNotFoundHandler((_request, reply) => sendProblem(reply, 404, `no such resource; ${index} lists what there is`))
+  app.setNotFoundHandler((_request, reply) => sendProblem(reply, 404, `no such resource; see ${index} for a list of endpoints`))
 }
 
-/** Requests that the router cannot take (bad escapes, over-long parts): fastify's `frameworkErrors`. */
-export function answerBadUrl (error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
-  void sendProblem(reply, error.statusCode ?? 400, error.code === 'FST_ERR_BAD_URL' ? 'the path holds a bad percent-escape' : 'a part of the path is too long')
+/** Requests that the router rejects (invalid escapes, long path segments). Fastify option `frameworkErrors`. */
+export function handleBadUrl (error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
+  const detail = error.code === 'FST_ERR_BAD_URL' ? 'the path contains an invalid percent-escape' : 'a path segment is too long'
+  void sendProblem(reply, error.statusCode ?? 400, detail)
 }
 
-/** Connections on which no HTTP request could be read: fastify's `clientErrorHandler`. */
-export function answerBadRequest (error: Error & { code?: string }, socket: Socket): void {
+/** Connections without a valid HTTP request. Fastify option `clientErrorHandler`. */
+export function handleBadRequest (error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return
   if (!socket.writable) {
     socket.destroy()
     return
   }
   const status = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400
-  const body = JSON.stringify({ detail: status === 400 ? 'this is not an HTTP request' : STATUS_CODES[status]!.toLowerCase() })
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`)
+  const body = JSON.stringify({ detail: status === 400 ? 'not a valid HTTP request' : STATUS_CODES[status]!.toLowerCase() })
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${body.length}`,
+    'Connection: close'
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
 function problemOf (error: FastifyError | AlertStreamError): Problem {
@@ -64,7 +71,7 @@ function problemOf (error: FastifyError | AlertStreamError): Problem {
     if (error.code === 'OBJECT_CORRUPT') return { status: 500, detail: `the stored object is damaged (${error.code})` }
     return { status: 503, detail: `the archive is not available (${error.code})`, retryAfter: retryAfterSeconds }
   }
-  if (isOverload(error)) return { status: 503, detail: 'the server is overloaded: try again later' }
+  if (isOverload(error)) return { status: 503, detail: 'the server is overloaded; try again later' }
   const status = error.statusCode ?? 500
   return status >= 400 && status < 500 ? { status, detail: error.message } : { status: 500, detail: 'internal error' }
 }

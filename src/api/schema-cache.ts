@@ -1,10 +1,10 @@
-// Schemas in memory: they are few, immutable and asked for by every client. Concurrent loads of one id collapse into one; that there is no
-// such schema is remembered for a moment only, as the ingester may be about to store it; failures are not remembered.
+// Schemas in memory: they are few, immutable, and requested by every client. Concurrent requests for one id share one read.
+// A missing schema is cached only briefly, because the ingester may be about to store it. Failures are not cached.
 import { LRUCache } from 'lru-cache'
 import { type ArchiveReader } from '../stores/archive.ts'
 import { entityTag } from './conditional.ts'
 
-export interface CachedSchema {
+interface CachedSchema {
   readonly body: Buffer
   readonly tag: string
 }
@@ -12,42 +12,34 @@ export interface CachedSchema {
 const absentForMs = 1000
 
 export class SchemaCache {
-  /** Schemas asked for that were in memory, and others. */
+  /** A lookup that waits for a read in progress is a miss. */
   readonly lookups = { hits: 0, misses: 0 }
-  readonly #archive: Pick<ArchiveReader, 'getSchema'>
-  readonly #known: LRUCache<number, CachedSchema | 'absent'>
-  readonly #loading = new Map<number, Promise<CachedSchema | undefined>>()
+  readonly #schemas: LRUCache<number, CachedSchema | 'absent'>
 
-  /** `max`: schemas kept, ~50 KB each for the survey's. */
+  /** `max`: number of schemas to keep. A survey schema takes about 50 KB. */
   constructor (archive: Pick<ArchiveReader, 'getSchema'>, max: number) {
-    this.#archive = archive
-    this.#known = new LRUCache({ max })
+    this.#schemas = new LRUCache({
+      max,
+      // A load goes on if its id is evicted meanwhile: requests still wait for it.
+      ignoreFetchAbort: true,
+      async fetchMethod (id, _stale, { options }) {
+        const text = await archive.getSchema(id)
+        if (text === undefined) {
+          options.ttl = absentForMs
+          return 'absent'
+        }
+        const body = Buffer.from(text)
+        return { body, tag: entityTag(body, 'identity') }
+      }
+    })
   }
 
+  /** Resolves with undefined if the schema is not archived. Rejects as the archive does. */
   async get (id: number): Promise<CachedSchema | undefined> {
-    const known = this.#known.get(id)
-    if (known !== undefined) {
-      this.lookups.hits++
-      return known === 'absent' ? undefined : known
-    }
-    this.lookups.misses++
-    let loading = this.#loading.get(id)
-    if (loading === undefined) {
-      loading = this.#load(id).finally(() => { this.#loading.delete(id) })
-      this.#loading.set(id, loading)
-    }
-    return loading
-  }
-
-  async #load (id: number): Promise<CachedSchema | undefined> {
-    const text = await this.#archive.getSchema(id)
-    if (text === undefined) {
-      this.#known.set(id, 'absent', { ttl: absentForMs })
-      return undefined
-    }
-    const body = Buffer.from(text)
-    const schema = { body, tag: entityTag(body, 'identity') }
-    this.#known.set(id, schema)
-    return schema
+    const cached = this.#schemas.get(id)
+    if (cached === undefined) this.lookups.misses++
+    else this.lookups.hits++
+    const schema = cached ?? await this.#schemas.forceFetch(id)
+    return schema === 'absent' ? undefined : schema
   }
 }

@@ -1,5 +1,5 @@
 // Every failure of the Avro side that a user can meet: frames, schemas, container files, resolution, registry, schema packages.
-import { defineErrors } from '../pipeline/errors.ts'
+import { asRetryable, defineErrors } from '../pipeline/errors.ts'
 
 export const frameErrors = defineErrors({
   FRAME_EMPTY: { hint: 'Produce Confluent frames: byte 0x00, a 4-byte big-endian schema id, then the Avro datum.' },
@@ -41,10 +41,17 @@ export const registryErrors = defineErrors({
   SCHEMA_ID_NOT_HONOURED: { hint: 'Use a registry that takes explicit ids, use a free id, or let the registry assign one.' }
 })
 
+const repairable = new Set(['REGISTRY_REFUSED', 'NOT_A_REGISTRY'])
+
+/** Makes registry errors that say nothing about the record retryable, so that no record is dead-lettered for them. */
+export function retryableRegistryError (error: unknown): unknown {
+  return asRetryable(error, repairable)
+}
+
 export const packageErrors = defineErrors({
   PACKAGE_NOT_FOUND: { hint: 'Give a folder of .avsc files, a tree {major}/{minor}/*.avsc, or one .avsc with its named types beside it.' },
   PACKAGE_INVALID: { hint: 'Correct the schema files.' },
-  PACKAGE_UNKNOWN_VERSION: { hint: 'Choose one of the versions listed.' },
+  PACKAGE_UNKNOWN_VERSION: { hint: 'Choose one of the versions listed.', usage: true },
   PACKAGE_NO_PYTHON: { hint: 'Install Python 3 with pip, or give a folder of schemas that you have.' },
   PACKAGE_FETCH_FAILED: { hint: 'Check the network and the package index, or give a folder of schemas that you have.', retryable: true },
   PACKAGE_BAD_CHECKSUM: { hint: 'Do not use the file: what the package index gave is not the pinned release.' }

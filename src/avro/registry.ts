@@ -60,8 +60,6 @@ export interface RegistryClient {
   check (signal?: AbortSignal): Promise<void>
 }
 
-type Cached = { readonly text: string } | { readonly unknown: AlertStreamError }
-
 export function createRegistryClient (options: RegistryClientOptions): RegistryClient {
   const url = options.url.replace(/\/+$/, '')
   const timeoutMs = options.timeoutMs ?? 10_000
@@ -74,8 +72,12 @@ class Client implements RegistryClient {
   readonly #http: RegistryHttp
   readonly #library: SchemaRegistry
   readonly #unknownForMs: number
-  readonly #known = new LRUCache<number, Cached>({ max: 512 })
-  readonly #pending = new Map<number, Promise<string>>()
+  /** Schema texts by id; for a while also the errors of unknown ids. Concurrent lookups of one id share one request. */
+  readonly #schemas = new LRUCache<number, string | AlertStreamError>({
+    max: 512,
+    ignoreFetchAbort: true,
+    fetchMethod: (id, _stale, { options }) => this.#fetchById(id, options)
+  })
 
   constructor (url: string, http: RegistryHttp, timeoutMs: number, unknownForMs: number) {
     this.url = url
@@ -90,18 +92,11 @@ class Client implements RegistryClient {
   }
 
   async schemaById (id: number, signal?: AbortSignal): Promise<string> {
-    const cached = this.#known.get(id)
-    if (cached !== undefined) {
-      if ('unknown' in cached) throw cached.unknown
-      return cached.text
-    }
-    let pending = this.#pending.get(id)
-    if (pending === undefined) {
-      // Not tied to one caller's signal: others may have joined.
-      pending = this.#fetchById(id).finally(() => this.#pending.delete(id))
-      this.#pending.set(id, pending)
-    }
-    return signal === undefined ? await pending : await untilAborted(pending, signal)
+    // The request is not tied to one caller's signal: other callers may share it.
+    const found = this.#schemas.forceFetch(id)
+    const schema = signal === undefined ? await found : await untilAborted(found, signal)
+    if (schema instanceof AlertStreamError) throw schema
+    return schema
   }
 
   async latest (subject: string): Promise<RegisteredSchema> {
@@ -126,7 +121,7 @@ class Client implements RegistryClient {
   async register (
     subject: string, text: string, options: { readonly id?: number | undefined } = {}
   ): Promise<RegisteredSchema & { readonly created: boolean }> {
-    if (options.id !== undefined) return { ...await registerWithId(this, this.#http, subject, text, options.id, () => this.#known.delete(options.id!)) }
+    if (options.id !== undefined) return { ...await registerWithId(this, this.#http, subject, text, options.id, () => this.#schemas.delete(options.id!)) }
     const before = await this.idOf(subject, text)
     const id = before ?? await this.#register(subject, text)
     return { ...await this.#find(subject, id), created: before === undefined }
@@ -167,7 +162,7 @@ class Client implements RegistryClient {
     if (answer.status !== 200 || !Array.isArray(answer.body)) throw notARegistry(answer, `GET ${this.url}/subjects`)
   }
 
-  async #fetchById (id: number): Promise<string> {
+  async #fetchById (id: number, cache: { ttl?: number }): Promise<string | AlertStreamError> {
     const where = `GET ${this.url}/schemas/ids/${id}`
     const answer = await this.#http.call('GET', `/schemas/ids/${id}`)
     if (answer.status === 200) {
@@ -178,13 +173,13 @@ class Client implements RegistryClient {
       }
       // An answer that was cut on its way must neither be believed for ever nor be held against the alerts that name it.
       if (!isJson(schema)) throw notARegistry(answer, where)
-      this.#known.set(id, { text: schema })
       return schema
     }
     if (!this.#isMissing(answer)) throw this.#refused(answer, where)
     const unknown = registryErrors.UNKNOWN_SCHEMA(`the schema registry has no schema with id ${id}`, { where })
-    if (this.#unknownForMs > 0) this.#known.set(id, { unknown }, { ttl: this.#unknownForMs })
-    throw unknown
+    if (this.#unknownForMs === 0) throw unknown
+    cache.ttl = this.#unknownForMs
+    return unknown
   }
 
   async #versionAt (subject: string, version: number | 'latest'): Promise<RegisteredSchema> {

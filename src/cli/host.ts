@@ -1,41 +1,37 @@
-// The process as a mode sees it: stdout, progress line, stop signal. The first SIGINT or SIGTERM asks for a clean stop; a second one, at
-// least a second later (a terminal's Ctrl-C can arrive twice through npm), ends the process at once.
+// The host of a mode: stdout, progress line and stop signal of this process. The first SIGINT or SIGTERM requests a clean stop. A second
+// one exits at once, unless it follows within a second, because npm can deliver one Ctrl-C twice.
 import { defaultCacheDir } from '../devstack/tools.ts'
-import type { Host } from '../program/mode.ts'
 import type { Logger } from '../pipeline/log.ts'
+import type { Host } from '../program/mode.ts'
 
 const SECOND_SIGNAL_MS = 1000
 
-export interface ProcessHost extends Host {
-  /** The signal that asked for the stop, if one did. */
-  readonly signal: NodeJS.Signals | undefined
+interface ProcessHost extends Host {
+  /** Clears the progress line and removes the signal handlers. */
   dispose (): void
 }
 
-/** What the command line brings. */
-export type HostOptions = Pick<Host, 'environment' | 'configFile' | 'self'> & { readonly cacheDir: string | undefined }
+type HostOptions = Pick<Host, 'environment' | 'configFile' | 'modes' | 'self'> & { readonly cacheDir: string | undefined }
 
-export function createHost (log: Logger, { environment, configFile, cacheDir, self }: HostOptions): ProcessHost {
+export function createHost (log: Logger, { cacheDir, ...options }: HostOptions): ProcessHost {
   const stop = new AbortController()
-  let signal: NodeJS.Signals | undefined
-  let signalledAt = 0
+  let signalledAt: number | undefined
   let progressShown = false
 
   const onSignal = (name: NodeJS.Signals): void => {
     const now = Date.now()
-    if (signal === undefined) {
-      signal = name
+    if (signalledAt === undefined) {
       signalledAt = now
-      log.info({ signal: name }, 'stopping: finishing what is in hand (a second signal ends at once)')
+      log.info({ signal: name }, 'stopping: draining records in flight (a second signal exits at once)')
       stop.abort()
     } else if (now - signalledAt > SECOND_SIGNAL_MS) {
       process.exit(name === 'SIGINT' ? 130 : 143)
     }
   }
-  let readerGone = false
+  let stdoutClosed = false
   const onPipeError = (error: NodeJS.ErrnoException): void => {
     if (error.code !== 'EPIPE') return
-    readerGone = true
+    stdoutClosed = true
     stop.abort()
   }
   process.on('SIGINT', onSignal)
@@ -48,6 +44,7 @@ export function createHost (log: Logger, { environment, configFile, cacheDir, se
   }
   const isTerminal = process.stderr.isTTY === true
   return {
+    ...options,
     log,
     stop: stop.signal,
     requestStop: () => stop.abort(),
@@ -56,16 +53,12 @@ export function createHost (log: Logger, { environment, configFile, cacheDir, se
       const { startAdmin } = await import('../admin/admin-server.ts')
       return startAdmin(status, adminPort, adminHost, log)
     },
-    environment,
-    configFile,
-    cacheDir: cacheDir ?? defaultCacheDir(environment),
-    self,
+    cacheDir: cacheDir ?? defaultCacheDir(options.environment),
     cwd: process.cwd(),
     isTerminal,
-    get signal () { return signal },
     print: async text => {
       clearProgress()
-      if (readerGone) return
+      if (stdoutClosed) return
       await new Promise<void>(resolve => { process.stdout.write(text, () => resolve()) })
     },
     progress: line => {

@@ -1,4 +1,4 @@
-// Logs go to stderr, so that stdout holds results only: lines for people on a terminal, JSON lines elsewhere.
+// The log on stderr: readable lines on a terminal, JSON lines elsewhere. Stdout carries results only.
 import pino from 'pino'
 import pretty from 'pino-pretty'
 import type { Logger } from '../pipeline/log.ts'

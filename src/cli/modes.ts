@@ -1,25 +1,48 @@
-// The table of modes. Each is loaded only when it is asked for, so that --help and small modes start without Kafka, Fastify or Avro.
-import type { Mode } from '../program/mode.ts'
+// The table of modes. A mode is imported on first use only, so that --help and small modes start without loading Kafka, Fastify and Avro.
+import { commonFlags } from '../config/common.ts'
+import { usageErrors } from '../config/errors.ts'
+import { didYouMean } from '../config/nearest.ts'
+import type { Flags } from '../config/flags.ts'
+import type { ListedMode, Mode, ModeCatalogue } from '../program/mode.ts'
 
-export interface ModeEntry {
+interface ModeEntry {
   readonly summary: string
-  load (): Promise<Mode>
+  load (): Promise<{ readonly default: unknown }>
 }
 
-// A mode's own flags type its configuration; the table knows only that there are some.
-const entry = (summary: string, load: () => Promise<{ readonly default: unknown }>): ModeEntry => ({ summary, load: async () => (await load()).default as Mode })
+const table: Readonly<Record<string, ModeEntry>> = {
+  demo: { summary: 'Run the whole system on this machine, from Kafka to the API (npm start)', load: () => import('../modes/demo.ts') },
+  generate: { summary: 'Write an Avro file of simulated alerts', load: () => import('../modes/generate.ts') },
+  'sync-schema': { summary: 'Register the alert schemas in the schema registry', load: () => import('../modes/sync-schema.ts') },
+  'create-stream': { summary: 'Load an Avro file of alerts into the static topic', load: () => import('../modes/create-stream.ts') },
+  'play-stream': { summary: 'Replay the static topic every 37 seconds', load: () => import('../modes/play-stream.ts') },
+  'print-stream': { summary: 'Print one line per alert or dead letter of a topic', load: () => import('../modes/print-stream.ts') },
+  ingest: { summary: 'Archive all alerts of Kafka topics, and their schemas', load: () => import('../modes/ingest.ts') },
+  redrive: { summary: 'Send dead letters back to their original topics', load: () => import('../modes/redrive.ts') },
+  serve: { summary: 'Serve archived alerts and schemas over HTTP', load: () => import('../modes/serve.ts') },
+  graph: { summary: 'Print the graph of a mode as Mermaid, DOT or JSON', load: () => import('../modes/graph.ts') },
+  config: { summary: 'Print the effective configuration of a mode and the source of each value', load: () => import('../modes/config.ts') },
+  healthcheck: { summary: 'Check that the alert-stream process of this container is alive', load: () => import('../modes/healthcheck.ts') }
+}
 
-export const modes: Readonly<Record<string, ModeEntry>> = {
-  demo: entry('Run all of it on this machine: Kafka, registry, simulator, archive, API (npm start)', () => import('../modes/demo.ts')),
-  generate: entry('Write an Avro file of realistic simulated alerts', () => import('../modes/generate.ts')),
-  'sync-schema': entry('Put the alert schemas into the schema registry', () => import('../modes/sync-schema.ts')),
-  'create-stream': entry('Load an Avro file into the static topic, re-encoded and framed', () => import('../modes/create-stream.ts')),
-  'play-stream': entry('Publish the static topic again and again, every 37 seconds', () => import('../modes/play-stream.ts')),
-  'print-stream': entry('Print time, id, history length and size of each alert of a topic', () => import('../modes/print-stream.ts')),
-  ingest: entry('Archive every alert and schema of Kafka topics', () => import('../modes/ingest.ts')),
-  redrive: entry('Send dead letters back to their topics, after a fix', () => import('../modes/redrive.ts')),
-  serve: entry('Serve archived alerts and schemas over HTTP', () => import('../modes/serve.ts')),
-  graph: entry('Print the graph that a mode runs, as Mermaid, DOT or JSON', () => import('../modes/graph.ts')),
-  config: entry('Print the values that a mode would run with, and where each came from', () => import('../modes/config.ts')),
-  healthcheck: entry('Ask whether the alert-stream of this container lives', () => import('../modes/healthcheck.ts'))
+const names = Object.keys(table)
+
+async function find (name: string): Promise<ListedMode> {
+  const entry = Object.hasOwn(table, name) ? table[name] : undefined
+  if (entry === undefined) throw usageErrors.USAGE_UNKNOWN_MODE(`unknown mode '${name}'`, { hint: didYouMean(name, names) })
+  const mode = (await entry.load()).default as Mode<Flags>
+  return { ...mode, summary: entry.summary, flags: { ...mode.flags, ...commonFlags } }
+}
+
+export const modes: ModeCatalogue = { names, find, all: async () => await Promise.all(names.map(find)) }
+
+/** The text of `alert-stream --help`. Loads no mode. */
+export function overview (): string {
+  const width = Math.max(...names.map(name => name.length))
+  return [
+    'Usage: alert-stream MODE [flags]', '',
+    'Distributes astronomical alerts: from Avro files through Kafka into an archive that is served over HTTP.', '',
+    'Modes:', ...Object.entries(table).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`), '',
+    'Run "alert-stream MODE --help" for the flags of a mode, and "npm start" for a demo of the whole system.'
+  ].join('\n') + '\n'
 }

@@ -1,5 +1,5 @@
-// The words of a command line, sorted: which flag got which words, what is an argument. Nothing is converted yet; unknown flags, flags
-// without a value and secrets are refused here.
+// Splits a command line into flags with their raw values and positional arguments. Rejects unknown flags, flags without a value, and
+// secrets. Values are converted later, in convert.ts.
 import { parseArgs } from 'node:util'
 import { commonFlags } from './common.ts'
 import { usageErrors } from './errors.ts'
@@ -12,16 +12,16 @@ export interface Positional {
   readonly optional?: boolean
 }
 
-/** What a mode takes on its command line. */
+/** The command line syntax of a mode. */
 export interface CommandLine<F extends Flags> {
   readonly mode: string
   readonly flags: F
   readonly positionals?: readonly Positional[]
-  /** Takes another mode's command line as its arguments: words it does not know, and the flags that every mode has, are handed on unread. */
+  /** The arguments are the command line of another mode. Unknown flags and common flags are passed through as positional arguments. */
   readonly delegates?: boolean
 }
 
-/** The words that one flag got, and the names under which it got them. */
+/** The values of one flag, and the names that set it. */
 export interface GivenFlag {
   readonly values: readonly string[]
   /** As typed: `--kafka-host`. */
@@ -34,24 +34,28 @@ export interface Arguments {
   readonly help: boolean
 }
 
-/** Every name of every flag, aliases included, with the flag's own name. */
+/** Maps each flag name and alias to the flag's name. */
 export function flagNames (flags: Flags): ReadonlyMap<string, string> {
   const names = new Map<string, string>()
   for (const [name, spec] of Object.entries<FlagSpec>(flags)) for (const each of [name, ...spec.aliases ?? []]) names.set(each, name)
   return names
 }
 
-/** Errors: USAGE_UNKNOWN_FLAG, USAGE_MISSING, USAGE_BAD_VALUE (a secret, a value for `--no-...`). With --help the rest is not complete. */
+/**
+ * If --help is given, the other results may be incomplete.
+ * Errors: USAGE_UNKNOWN_FLAG, USAGE_MISSING, USAGE_BAD_VALUE (a secret, or a value for `--no-...`).
+ */
 export function readArguments (command: CommandLine<Flags>, argv: readonly string[]): Arguments {
   const where = command.mode
   const names = flagNames(command.flags)
   const switches = new Set(Object.entries<FlagSpec>(command.flags).filter(([, spec]) => spec.type === 'switch').map(([name]) => name))
-  const options = Object.fromEntries([...names].map(([each, name]) => [each, { type: switches.has(name) ? 'boolean' as const : 'string' as const }]))
+  const typeOf = (name: string) => ({ type: switches.has(name) ? 'boolean' as const : 'string' as const })
+  const options = Object.fromEntries([...names].map(([each, name]) => [each, typeOf(name)]))
   const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true })
 
   const given = new Map<string, { values: string[], names: string[] }>()
   const positionals: string[] = []
-  const handedOn: string[] = []
+  const passedThrough: string[] = []
   let help = false
   let lastIndex = -1
   for (const token of tokens) {
@@ -64,42 +68,51 @@ export function readArguments (command: CommandLine<Flags>, argv: readonly strin
     const negated = token.name.startsWith('no-') && switches.has(names.get(token.name.slice(3)) ?? '')
     const name = names.get(negated ? token.name.slice(3) : token.name)
     if (name === undefined) {
-      if (command.delegates !== true) throw usageErrors.USAGE_UNKNOWN_FLAG(`${token.rawName} is not a flag of ${where}${didYouMean(token.name, [...names.keys()], '--')}`, { where })
-      // Letters of one word (-abc) are tokens of their own.
+      if (command.delegates !== true) {
+        const hint = didYouMean(token.name, [...names.keys()], '--')
+        throw usageErrors.USAGE_UNKNOWN_FLAG(`unknown flag ${token.rawName}`, { where, hint })
+      }
+      // parseArgs returns one token per letter of -abc: pass the word through once.
       const word = argv[token.index]
       if (word !== undefined && token.index !== lastIndex) positionals.push(word)
       lastIndex = token.index
       continue
     }
     const spec = command.flags[name] as FlagSpec
-    if (spec.secret === true) throw usageErrors.USAGE_BAD_VALUE(`${token.rawName} cannot be given on the command line, where every user of this machine can read it`, { where, hint: `Set ${environmentName(name)} instead.` })
+    if (spec.secret === true) {
+      const message = `${token.rawName} cannot be given on the command line, where every user of this machine can read it`
+      throw usageErrors.USAGE_BAD_VALUE(message, { where, hint: `Set ${environmentName(name)} instead.` })
+    }
     if (negated && token.value !== undefined) throw usageErrors.USAGE_BAD_VALUE(`${token.rawName} takes no value`, { where })
     const value = spec.type === 'switch' ? negated ? 'false' : token.value ?? 'true' : token.value
-    // parseArgs takes the next word whatever it is; the next flag is no value, a negative number is one.
+    // parseArgs takes any next word as the value. A flag is not a value, but a negative number is.
     const swallowed = value !== undefined && token.inlineValue === false && /^-[^\d.]/.test(value)
     if (value === undefined || swallowed) {
-      const hint = swallowed ? `If ${value} is meant as the value, write ${token.rawName}=${value}.` : undefined
+      const hint = swallowed ? `If ${value} is the value, write ${token.rawName}=${value}.` : undefined
       throw usageErrors.USAGE_MISSING(`${token.rawName} needs a value: ${placeholder(spec)}`, { where, hint })
     }
     const entry = given.get(name) ?? { values: [], names: [] }
     entry.values.push(value)
     if (!entry.names.includes(token.rawName)) entry.names.push(token.rawName)
     given.set(name, entry)
-    if (command.delegates === true && name in commonFlags) handedOn.push(negated ? token.rawName : `${token.rawName}=${value}`)
+    if (command.delegates === true && name in commonFlags) passedThrough.push(negated ? token.rawName : `${token.rawName}=${value}`)
   }
-  return { given, positionals: [...positionals, ...handedOn], help }
+  return { given, positionals: [...positionals, ...passedThrough], help }
 }
 
 /** Errors: USAGE_MISSING, USAGE_EXTRA_ARGUMENT. */
 export function checkPositionals (command: CommandLine<Flags>, positionals: readonly string[]): void {
-  const expected = command.positionals ?? []
-  const missing = expected[positionals.length]
-  if (missing !== undefined && missing.optional !== true) throw usageErrors.USAGE_MISSING(`${missing.name} is missing: ${missing.description}`, { where: command.mode })
-  refuseExtra(command, positionals)
+  const missing = command.positionals?.[positionals.length]
+  if (missing !== undefined && missing.optional !== true) {
+    throw usageErrors.USAGE_MISSING(`missing argument ${missing.name}: ${missing.description}`, { where: command.mode })
+  }
+  rejectExtra(command, positionals)
 }
 
-/** Error: USAGE_EXTRA_ARGUMENT. */
-export function refuseExtra (command: CommandLine<Flags>, positionals: readonly string[]): void {
+/** Accepts missing arguments. Error: USAGE_EXTRA_ARGUMENT. */
+export function rejectExtra (command: CommandLine<Flags>, positionals: readonly string[]): void {
   const extra = positionals[command.positionals?.length ?? 0]
-  if (extra !== undefined && command.delegates !== true) throw usageErrors.USAGE_EXTRA_ARGUMENT(`'${extra}' is one argument too many`, { where: command.mode })
+  if (extra !== undefined && command.delegates !== true) {
+    throw usageErrors.USAGE_EXTRA_ARGUMENT(`unexpected argument '${extra}'`, { where: command.mode })
+  }
 }

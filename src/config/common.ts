@@ -1,33 +1,39 @@
-// Flags that several modes share, each group beside what it becomes. Names are those of the original where it had one.
+// Flags that several modes share. Names and aliases follow the original alert stream programs where those had the flag.
 import { flags, type ConfigOf } from './flags.ts'
 
-export const logFlags = flags({
-  'log-level': { type: 'choice', choices: ['debug', 'info', 'warn', 'error'], default: 'info', description: 'Least severe log message that is written to stderr.' },
-  debug: { type: 'switch', description: 'Log everything and show stack traces of errors.' }
-})
-
-/** Every mode. */
+/** Flags of all modes. */
 export const commonFlags = flags({
-  config: { type: 'text', placeholder: 'PATH', description: 'YAML file of flags, by name, with sections for modes; flags and environment go before it.' },
-  ...logFlags
+  config: {
+    type: 'text', placeholder: 'PATH',
+    description: 'YAML configuration file: flags by name, and one section per mode. Flags and environment variables take precedence.'
+  },
+  'log-level': { type: 'choice', choices: ['debug', 'info', 'warn', 'error'], default: 'info', description: 'Minimum log level.' },
+  debug: { type: 'switch', description: 'Debug log level, and stack traces of errors.' }
 })
 
 export const kafkaFlags = flags({
-  broker: { type: 'list', default: ['localhost:9092'], aliases: ['kafka-host'], placeholder: 'HOST:PORT,...', description: 'Kafka brokers to begin with; the others are found through them.' },
+  broker: {
+    type: 'list', default: ['localhost:9092'], aliases: ['kafka-host'], placeholder: 'HOST:PORT,...',
+    description: 'Kafka bootstrap brokers. The client discovers the other brokers through them.'
+  },
   'kafka-auth-mechanism': {
     type: 'choice', choices: ['none', 'mtls', 'scram'], default: 'none',
-    description: 'How to prove who we are: none, mtls (client certificate), scram (SCRAM-SHA-512, user name and password).'
+    description: 'Kafka authentication mechanism: none, mtls (client certificate) or scram (SCRAM-SHA-512 with user name and password).'
   },
-  'kafka-tls': { type: 'switch', description: 'Encrypt connections to Kafka; always so with mtls.' },
-  'kafka-username': { type: 'text', description: 'User name for scram.' },
-  'kafka-password': { type: 'text', secret: true, environment: ['ALERTDB_KAFKA_PASSWORD'], description: 'Password for scram.' },
-  'kafka-password-file': { type: 'text', placeholder: 'PATH', description: 'File whose first line is the password for scram.' },
-  'tls-client-key-location': { type: 'text', placeholder: 'PATH', description: 'PEM file of the client key (mtls).' },
-  'tls-client-crt-location': { type: 'text', placeholder: 'PATH', description: 'PEM file of the client certificate (mtls).' },
-  'tls-server-ca-crt-location': { type: 'text', placeholder: 'PATH', description: 'PEM file of the certificate authority that signed the brokers\' certificates.' }
+  'kafka-tls': { type: 'switch', description: 'TLS for connections to Kafka. Always on with mtls.' },
+  'kafka-username': { type: 'text', description: 'SCRAM user name.' },
+  'kafka-password': { type: 'text', secret: true, environment: ['ALERTDB_KAFKA_PASSWORD'], description: 'SCRAM password.' },
+  'kafka-password-file': { type: 'text', placeholder: 'PATH', description: 'File with the SCRAM password on its first line.' },
+  'tls-client-key-location': { type: 'text', placeholder: 'PATH', description: 'PEM file of the client private key, for mtls.' },
+  'tls-client-crt-location': { type: 'text', placeholder: 'PATH', description: 'PEM file of the client certificate, for mtls.' },
+  'tls-server-ca-crt-location': {
+    type: 'text', placeholder: 'PATH',
+    description: 'PEM file of the certificate authority that signed the brokers\' certificates. ' +
+      'Required with mtls. Default otherwise: the authorities bundled with Node.js.'
+  }
 })
 
-/** The client refuses URLs with credentials at each request, and every log line and probe would show them. */
+/** Rejects credentials in the URL: fetch() does not accept them, and log lines would show them. */
 function webUrl (text: string): string | undefined {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol)) return 'an http:// or https:// URL'
@@ -37,43 +43,72 @@ function webUrl (text: string): string | undefined {
 export const registryFlags = flags({
   'schema-registry-url': {
     type: 'text', default: 'http://localhost:8081', placeholder: 'URL', aliases: ['schema-registry-address'], check: webUrl,
-    description: 'Schema registry (Confluent API); /schemas/ids/N is appended.'
+    description: 'Base URL of the schema registry (Confluent API), to which the client appends /schemas/ids/N.'
   }
 })
 
 export const storeFlags = flags({
-  'alert-store': { type: 'text', placeholder: 'URL', description: 'Where alerts are kept: file:///dir, or gs://bucket[/prefix] with Application Default Credentials (or STORAGE_EMULATOR_HOST).' },
-  'schema-store': { type: 'text', placeholder: 'URL', description: 'Where schemas are kept; default: the alert store.' },
-  layout: { type: 'choice', choices: ['v1', 'v2'], default: 'v2', description: 'Layout of object names: v2 (folders by the first 6 digits of the id) or v1 (2022).' },
-  'gcp-project': { type: 'text', description: 'Google Cloud project, for gs:// stores; default: that of the Application Default Credentials.' },
-  'gcp-bucket-alerts': { type: 'text', placeholder: 'BUCKET', description: 'The same as --alert-store gs://BUCKET.' },
-  'gcp-bucket-schemas': { type: 'text', placeholder: 'BUCKET', description: 'The same as --schema-store gs://BUCKET.' },
-  backend: { type: 'choice', choices: ['local-files', 'google-cloud'], description: 'The original\'s choice of store; local-files needs --local-file-root, google-cloud --gcp-bucket-alerts.' },
-  'local-file-root': { type: 'text', placeholder: 'PATH', description: 'The same as --alert-store file://PATH with --backend local-files.' },
-  'store-timeout': { type: 'number', min: 0.1, default: 15, placeholder: 'SECONDS', description: 'A request to a gs:// store that is not answered in so many seconds is cut, and tried again.' }
+  'alert-store': {
+    type: 'text', placeholder: 'URL',
+    description: 'Store for alerts: file:///dir, or gs://bucket[/prefix] with Application Default Credentials or STORAGE_EMULATOR_HOST.'
+  },
+  'schema-store': { type: 'text', placeholder: 'URL', description: 'Store for schemas. Default: the alert store.' },
+  layout: {
+    type: 'choice', choices: ['v1', 'v2'], default: 'v2',
+    description: 'Layout of object names: v2 (folders by the first 6 digits of the id) or v1 (the layout of 2022, without folders).'
+  },
+  'gcp-project': { type: 'text', description: 'Google Cloud project. Default: the project of the Application Default Credentials.' },
+  'gcp-bucket-alerts': { type: 'text', placeholder: 'BUCKET', description: 'Bucket for alerts. Same as --alert-store gs://BUCKET.' },
+  'gcp-bucket-schemas': { type: 'text', placeholder: 'BUCKET', description: 'Bucket for schemas. Same as --schema-store gs://BUCKET.' },
+  backend: {
+    type: 'choice', choices: ['local-files', 'google-cloud'],
+    description: 'Store type, as in the original programs: local-files uses --local-file-root, google-cloud uses --gcp-bucket-alerts.'
+  },
+  'local-file-root': { type: 'text', placeholder: 'PATH', description: 'Folder of the stores. Same as --alert-store file://PATH.' },
+  'store-timeout': {
+    type: 'number', min: 0.1, default: 15, placeholder: 'SECONDS',
+    description: 'Timeout of one request to a gs:// store, in seconds. A request that times out is retried.'
+  }
 })
 
 export const schemaPackageFlags = flags({
   'schema-package': {
     type: 'text', placeholder: 'PATH',
-    description: 'Alert schemas: a folder MAJOR/MINOR/*.avsc, or one .avsc with its named types in sibling files; default: the survey\'s package, fetched with pip and kept in the cache.'
+    description: 'Alert schemas: a folder MAJOR/MINOR/*.avsc, or one .avsc with its named types in sibling files. ' +
+      'Default: the package lsst-alert-packet, which is downloaded with pip once and cached.'
   },
-  'cache-dir': { type: 'text', placeholder: 'PATH', description: 'Where downloads are kept; default ~/.cache/alert-stream (XDG_CACHE_HOME is honoured).' }
+  'cache-dir': {
+    type: 'text', placeholder: 'PATH',
+    description: 'Folder for downloads. Default: $XDG_CACHE_HOME/alert-stream, or ~/.cache/alert-stream if XDG_CACHE_HOME is not set.'
+  }
 })
 
 export const defaultDeadLetterTopic = 'alerts-dead-letters'
 
 export const deadLetterFlags = flags({
-  // No default in the table: together with a store, only a topic that was really asked for is a contradiction.
-  'dead-letter-topic': { type: 'text', placeholder: 'TOPIC', description: `Topic for records that cannot be processed; it is created if it is missing. Default ${defaultDeadLetterTopic}, unless --dead-letter-store is given.` },
-  'dead-letter-store': { type: 'text', placeholder: 'URL', description: 'Keep records that cannot be processed in a store instead, one JSON object each: file:///dir or gs://bucket[/prefix].' }
+  // The table has no default, so that --dead-letter-store conflicts only with a topic that the user sets.
+  'dead-letter-topic': {
+    type: 'text', placeholder: 'TOPIC',
+    description: 'Dead-letter topic for records that cannot be processed, created if missing. ' +
+      `Default: ${defaultDeadLetterTopic}, unless --dead-letter-store is set.`
+  },
+  'dead-letter-store': {
+    type: 'text', placeholder: 'URL',
+    description: 'Dead-letter store to use instead of a topic: file:///dir or gs://bucket[/prefix]. Each record becomes one JSON object.'
+  }
 })
 
-/** Every long-running mode. */
+/** Flags of all long-running modes. */
 export const adminFlags = flags({
-  'admin-port': { type: 'integer', min: 0, max: 65535, description: 'Serve /livez, /readyz, /metrics and /status on this port (0: a free one); off unless given.' },
-  'admin-host': { type: 'text', default: '127.0.0.1', description: 'Address of the admin port.' },
-  'drain-seconds': { type: 'number', default: 20, min: 0, description: 'At a stop, how long records in flight may take to settle; keep it below the pod\'s grace period.' }
+  'admin-port': {
+    type: 'integer', min: 0, max: 65535,
+    description: 'Port of the admin server with /livez, /readyz, /metrics and /status. 0 picks a free port. Default: no admin server.'
+  },
+  'admin-host': { type: 'text', default: '127.0.0.1', description: 'Address that the admin server listens on.' },
+  'drain-seconds': {
+    type: 'number', default: 20, min: 0,
+    description: 'Time limit for work in flight after a stop signal, in seconds. Set it below the pod\'s termination grace period.'
+  }
 })
 
 export type KafkaFlagsConfig = ConfigOf<typeof kafkaFlags>
@@ -81,13 +116,18 @@ export type StoreFlagsConfig = ConfigOf<typeof storeFlags>
 export type DeadLetterConfig = ConfigOf<typeof deadLetterFlags>
 export type SchemaPackageConfig = ConfigOf<typeof schemaPackageFlags>
 
-/** Partition counts and retention of topics that a mode creates. */
-export function topicFlags<const P extends string> (prefix: P, what: string, partitions: number, retentionMs: number, retentionBytes: number) {
+type TopicSetting = 'partitions' | 'replicas' | 'retention-ms' | 'retention-bytes' | 'max-message-bytes'
+interface IntegerFlag { type: 'integer', min: number, max?: number, default: number, description: string }
+
+/** Settings of a topic that a mode creates if it is missing. `topic` names it in the descriptions. */
+export function topicFlags<const P extends string> (prefix: P, topic: string, partitions: number, retentionMs: number, bytes: number) {
+  const setting = (min: number, value: number, description: string): IntegerFlag =>
+    ({ type: 'integer', min, default: value, description: `${description} Used when ${topic} is created.` })
   return {
-    [`${prefix}-partitions`]: { type: 'integer', min: 1, max: 10_000, default: partitions, description: `Partitions of ${what}, where it is created.` },
-    [`${prefix}-replicas`]: { type: 'integer', min: 1, max: 32, default: 1, description: `Replicas of ${what}, where it is created.` },
-    [`${prefix}-retention-ms`]: { type: 'integer', min: -1, default: retentionMs, description: `How long ${what} keeps records, milliseconds, where it is created (-1: for ever).` },
-    [`${prefix}-retention-bytes`]: { type: 'integer', min: -1, default: retentionBytes, description: `Bytes per partition and replica that ${what} keeps, where it is created (-1: no limit).` },
-    [`${prefix}-max-message-bytes`]: { type: 'integer', min: 1024, default: 16 * 1024 * 1024, description: `Largest batch of records that ${what} takes, bytes, where it is created.` }
-  } as { readonly [K in `${P}-${'partitions' | 'replicas' | 'retention-ms' | 'retention-bytes' | 'max-message-bytes'}`]: { type: 'integer', min: number, default: number, description: string } }
+    [`${prefix}-partitions`]: { ...setting(1, partitions, 'Number of partitions.'), max: 10_000 },
+    [`${prefix}-replicas`]: { ...setting(1, 1, 'Replication factor.'), max: 32 },
+    [`${prefix}-retention-ms`]: setting(-1, retentionMs, 'Retention time in milliseconds, -1 for unlimited.'),
+    [`${prefix}-retention-bytes`]: setting(-1, bytes, 'Retention size per partition in bytes, -1 for unlimited.'),
+    [`${prefix}-max-message-bytes`]: setting(1024, 16 * 1024 * 1024, 'Maximum size of a record batch in bytes.')
+  } as { readonly [K in `${P}-${TopicSetting}`]: IntegerFlag }
 }

@@ -1,25 +1,26 @@
-// From the text of a flag, a variable or a file to the flag's type. A complaint names the source, the value and what would be right.
+// Converts the text of a flag, an environment variable or a file to the type of the flag.
 import { usageErrors } from './errors.ts'
 import type { FlagSpec } from './flags.ts'
 import { withoutPassword } from './mask.ts'
 
-/** Where a text came from, for complaints. */
-export interface TextSource {
+/** The source of a text, for error messages. */
+interface TextSource {
   /** `--count`, `ALERT_STREAM_COUNT`, `count`. */
   readonly name: string
-  /** The mode, or the place in a file. */
+  /** The mode, or `path:line:column` of a file. */
   readonly where: string
 }
 
-/** Of several texts a list takes all, each item once; anything else the last. Error: USAGE_BAD_VALUE. */
+/** Of several values, a list keeps all without duplicates, any other type the last. Error: USAGE_BAD_VALUE. */
 export function convert (spec: FlagSpec, values: readonly string[], source: TextSource): unknown {
   const value = values.at(-1) ?? ''
-  const bad = (expected: string): Error => usageErrors.USAGE_BAD_VALUE(`${source.name} is '${withoutPassword(value)}', but must be ${expected}`, { where: source.where })
+  const bad = (expected: string): Error =>
+    usageErrors.USAGE_BAD_VALUE(`${source.name} is '${withoutPassword(value)}', but must be ${expected}`, { where: source.where })
   switch (spec.type) {
     case 'text': {
-      if (value === '' && spec.default !== '') throw bad('a text that is not empty')
-      const complaint = spec.check?.(value)
-      if (complaint !== undefined) throw bad(complaint)
+      if (value === '' && spec.default !== '') throw bad('a non-empty text')
+      const expected = spec.check?.(value)
+      if (expected !== undefined) throw bad(expected)
       return value
     }
     case 'list': {
@@ -37,15 +38,15 @@ export function convert (spec: FlagSpec, values: readonly string[], source: Text
     case 'integer':
     case 'number': {
       const number = Number(value)
-      const fits = value.trim() !== '' && (spec.type === 'integer' ? Number.isSafeInteger(number) : Number.isFinite(number)) &&
+      const valid = value.trim() !== '' && (spec.type === 'integer' ? Number.isSafeInteger(number) : Number.isFinite(number)) &&
         number >= (spec.min ?? -Infinity) && number <= (spec.max ?? Infinity)
-      if (!fits) throw bad((spec.type === 'integer' ? 'a whole number' : 'a number') + range(spec))
+      if (!valid) throw bad((spec.type === 'integer' ? 'a whole number' : 'a number') + range(spec))
       return number
     }
   }
 }
 
-/** ` from 1 to 10`, ` of at least 1`, ` of at most 10`, or nothing. */
+/** ` from 1 to 10`, ` of at least 1`, ` of at most 10`, or an empty text. */
 export function range ({ min, max }: { readonly min?: number, readonly max?: number }): string {
   if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`
   return min !== undefined ? ` of at least ${min}` : max !== undefined ? ` of at most ${max}` : ''

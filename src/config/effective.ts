@@ -1,5 +1,5 @@
-// The values that a mode would run with and where each came from: as a table, as JSON, or as a configuration file that sets the same
-// values again. Secrets are masked, in URLs too, and a masked value is never one that a file would set.
+// The effective configuration of a mode with the source of each value: as a table, as JSON, or as a configuration file that sets the same
+// values. Secrets are masked, also in URLs. A masked value is commented out in the configuration file.
 import { stringify } from 'yaml'
 import { MASK, withoutPassword } from './mask.ts'
 import type { Origin, Setting } from './parse.ts'
@@ -15,32 +15,36 @@ export type EffectiveFormat = 'table' | 'json' | 'yaml'
 export function effective (modes: readonly EffectiveMode[], format: EffectiveFormat): string {
   switch (format) {
     case 'table': return modes.map(({ mode, settings }) => (modes.length > 1 ? `${mode}\n` : '') + asTable(settings)).join('\n')
-    case 'json': return `${JSON.stringify({ modes: modes.map(({ mode, settings }) => ({ mode, settings: settings.map(asJson) })) }, null, 2)}\n`
+    case 'json': {
+      const found = modes.map(({ mode, settings }) => ({ mode, settings: settings.map(asJson) }))
+      return `${JSON.stringify({ modes: found }, null, 2)}\n`
+    }
     case 'yaml': return HEAD + modes.map(({ mode, settings }) => `${mode}:\n${settings.map(asLine).join('')}`).join('\n')
   }
 }
 
-const HEAD = '# Values that are not defaults are set below; each line says where its value came from.\n'
+const HEAD = '# Defaults are commented out. The comment on each line names the source of the value.\n'
 
 function asTable (settings: readonly Setting[]): string {
   return table(['FLAG', 'VALUE', 'FROM'], settings.map(setting => {
-    const { value } = shown(setting)
-    return [setting.name, value === undefined ? '-' : value === '' ? '\'\'' : Array.isArray(value) ? value.join(',') : String(value), origin(setting.origin)]
+    const { value } = masked(setting)
+    const text = value === undefined ? '-' : value === '' ? '\'\'' : Array.isArray(value) ? value.join(',') : String(value)
+    return [setting.name, text, origin(setting.origin)]
   }))
 }
 
 function asJson (setting: Setting): object {
-  const { from, ...at } = setting.origin
-  return { flag: setting.name, value: shown(setting).value ?? null, from, ...at, ...(setting.spec.secret === true ? { secret: true } : {}) }
+  const secret = setting.spec.secret === true ? { secret: true } : {}
+  return { flag: setting.name, value: masked(setting).value ?? null, ...setting.origin, ...secret }
 }
 
-// Comments keep what a file cannot or need not set: defaults, secrets, the file's own path.
+// Defaults, secrets and the path of the configuration file are commented out: a file need not or cannot set them.
 function asLine (setting: Setting): string {
   const { name } = setting
-  const { value, masked } = shown(setting)
+  const { value, secret } = masked(setting)
   const text = value === undefined ? '' : ` ${onOneLine(value)}`
-  const comment = setting.origin.from === 'default' || masked || name === 'config'
-  return `  ${comment ? '# ' : ''}${name}:${text}  # ${origin(setting.origin)}${masked ? ', masked' : ''}\n`
+  const comment = setting.origin.from === 'default' || secret || name === 'config'
+  return `  ${comment ? '# ' : ''}${name}:${text}  # ${origin(setting.origin)}${secret ? ', masked' : ''}\n`
 }
 
 function onOneLine (value: unknown): string {
@@ -57,11 +61,12 @@ function origin (each: Origin): string {
   }
 }
 
-function shown ({ spec, value }: Setting): { readonly value: unknown, readonly masked: boolean } {
-  if (value === undefined) return { value, masked: false }
-  if (spec.secret === true) return { value: MASK, masked: true }
+/** The value with secrets masked, and whether it contains one. */
+function masked ({ spec, value }: Setting): { readonly value: unknown, readonly secret: boolean } {
+  if (value === undefined) return { value, secret: false }
+  if (spec.secret === true) return { value: MASK, secret: true }
   const hidden = Array.isArray(value) ? value.map(maskedText) : maskedText(value)
-  return { value: hidden, masked: JSON.stringify(hidden) !== JSON.stringify(value) }
+  return { value: hidden, secret: JSON.stringify(hidden) !== JSON.stringify(value) }
 }
 
 function maskedText (value: unknown): unknown {

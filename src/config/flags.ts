@@ -1,20 +1,25 @@
-// One specification per flag: type, description, default and example stand together, and from them come parsing, validation, the environment
-// variable, the help text and the type of the configuration. A flag that is not in a mode's table does not exist there.
+// The specification of a flag: type, description, default and example. Parsing, validation, the environment variable, the help text and the
+// type of the configuration derive from it.
 
 interface Common {
   readonly description: string
-  /** Other names of the same flag, without dashes (the original's spelling). */
+  /** Other names of the flag, without leading dashes. */
   readonly aliases?: readonly string[]
   readonly example?: string
-  /** Further environment variables that are honoured, after ALERT_STREAM_<NAME>. */
+  /** Further environment variables, read after ALERT_STREAM_<NAME>. */
   readonly environment?: readonly string[]
-  /** Only from the environment or a file, never argv: argv is seen by every user of the machine. */
+  /** Accepted from the environment only: every user of the machine can read argv. */
   readonly secret?: boolean
 }
-interface TextFlag extends Common { readonly type: 'text', readonly default?: string, readonly placeholder?: string, readonly check?: (value: string) => string | undefined }
+interface TextFlag extends Common {
+  readonly type: 'text', readonly default?: string, readonly placeholder?: string
+  /** Undefined if the value is valid, otherwise the description of a valid value. */
+  readonly check?: (value: string) => string | undefined
+}
 interface ListFlag extends Common { readonly type: 'list', readonly default?: readonly string[], readonly placeholder?: string }
 interface NumberFlag extends Common {
-  readonly type: 'integer' | 'number', readonly default?: number, readonly min?: number, readonly max?: number, readonly placeholder?: string
+  readonly type: 'integer' | 'number', readonly default?: number, readonly placeholder?: string
+  readonly min?: number, readonly max?: number
 }
 interface SwitchFlag extends Common { readonly type: 'switch', readonly default?: boolean }
 interface ChoiceFlag extends Common { readonly type: 'choice', readonly choices: readonly string[], readonly default?: string }
@@ -30,10 +35,10 @@ type Plain<F extends FlagSpec> =
 type Value<F extends FlagSpec> = F extends { type: 'switch' } ? boolean : F extends { default: unknown } ? Plain<F> : Plain<F> | undefined
 type Camel<S extends string> = S extends `${infer Head}-${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : S
 
-/** The configuration that a table of flags gives: `--repeat-interval` becomes `repeatInterval`. */
+/** The type of the configuration for a table of flags: `--repeat-interval` becomes `repeatInterval`. */
 export type ConfigOf<F extends Flags> = { readonly [K in keyof F & string as Camel<K>]: Value<F[K]> }
 
-/** Keeps literal types, so that choices and defaults shape the configuration's type. */
+/** Keeps the literal types, because choices and defaults determine the type of the configuration. */
 export function flags<const F extends Flags> (table: F): F {
   return table
 }
@@ -48,7 +53,7 @@ export function environmentName (name: string): string {
   return `ALERT_STREAM_${name.replaceAll('-', '_').toUpperCase()}`
 }
 
-/** What a flag takes, for help: `N`, `a|b`, nothing for a switch. */
+/** The placeholder of the value in the help text: `N`, `a|b`, empty for a switch. */
 export function placeholder (spec: FlagSpec): string {
   switch (spec.type) {
     case 'switch': return ''

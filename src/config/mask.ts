@@ -1,7 +1,7 @@
-// Secrets in what is printed.
+// Masks secrets in printed values.
 export const MASK = '***'
 
-/** `https://user:password@host` with the password masked, wherever it stands in the text. */
+/** Masks the password of each `https://user:password@host` in the text. */
 export function withoutPassword (text: string): string {
   return text.replace(/(:\/\/[^/?#@\s]*?):[^/?#\s]*@/g, `$1:${MASK}@`)
 }

@@ -1,18 +1,14 @@
-// What a mistyped name was probably meant to be.
+// Suggestions for mistyped names.
 
-/** The known word within a third of the letters by edit distance, if any. */
-export function nearest (word: string, known: readonly string[]): string | undefined {
-  const ranked = known.map(each => ({ each, distance: editDistance(word, each) })).sort((a, b) => a.distance - b.distance)
+/** The hint `Did you mean NAME?` for the known name within a third of the word's length by edit distance, if there is one. */
+export function didYouMean (word: string, known: readonly string[], prefix = ''): string | undefined {
+  const ranked = known.map(name => ({ name, distance: editDistance(word, name) })).sort((a, b) => a.distance - b.distance)
   const best = ranked[0]
-  return best !== undefined && best.distance <= Math.max(2, Math.floor(word.length / 3)) ? best.each : undefined
+  const limit = Math.max(2, Math.floor(word.length / 3))
+  return best !== undefined && best.distance <= limit ? `Did you mean ${prefix}${best.name}?` : undefined
 }
 
-/** `: did you mean NAME?`, or nothing where no known word is near. */
-export function didYouMean (word: string, known: readonly string[], prefix = ''): string {
-  const near = nearest(word, known)
-  return near === undefined ? '' : `: did you mean ${prefix}${near}?`
-}
-
+/** Levenshtein distance. */
 function editDistance (a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {

@@ -1,29 +1,28 @@
-// Every flag of every mode as data, made from the tables that parse them: for programs (JSON), for people (a table), for the reference
-// documentation (Markdown).
+// The reference of all flags, generated from the tables that parse them: as JSON, as a text table, or as Markdown for
+// docs/configuration.md.
 import type { CommandLine } from './argv.ts'
 import { range } from './convert.ts'
 import { placeholder, type Flags, type FlagSpec } from './flags.ts'
 import { variablesOf } from './parse.ts'
 import { table } from './table.ts'
 
-/** What is described: a mode as its table has it. */
-export interface Described extends CommandLine<Flags> {
+interface Described extends CommandLine<Flags> {
   readonly summary: string
 }
 
 interface FlagReference {
   readonly flag: string
   readonly type: FlagSpec['type']
-  /** Of a choice. */
+  /** The values of a choice. */
   readonly choices?: readonly string[]
   readonly min?: number
   readonly max?: number
-  /** Null where there is none: the flag is not set then, or the description says what holds. */
+  /** Null if the flag has no default. The description then explains the default behaviour. */
   readonly default: unknown
   readonly aliases: readonly string[]
-  /** In the order in which they are looked at. */
+  /** Environment variables, in order of precedence. */
   readonly variables: readonly string[]
-  /** Only from the environment or a file of its own. */
+  /** Accepted from the environment only. */
   readonly secret: boolean
   readonly description: string
 }
@@ -45,11 +44,13 @@ export function referenceOf ({ mode, summary, positionals = [], flags }: Describ
 }
 
 function flagReference (flag: string, spec: FlagSpec): FlagReference {
+  const isNumber = spec.type === 'integer' || spec.type === 'number'
   return {
     flag,
     type: spec.type,
     ...(spec.type === 'choice' ? { choices: spec.choices } : {}),
-    ...(spec.type === 'integer' || spec.type === 'number' ? { ...(spec.min === undefined ? {} : { min: spec.min }), ...(spec.max === undefined ? {} : { max: spec.max }) } : {}),
+    ...(isNumber && spec.min !== undefined ? { min: spec.min } : {}),
+    ...(isNumber && spec.max !== undefined ? { max: spec.max } : {}),
     default: spec.default ?? (spec.type === 'switch' ? false : null),
     aliases: spec.aliases ?? [],
     variables: variablesOf(flag, spec),
@@ -59,11 +60,15 @@ function flagReference (flag: string, spec: FlagSpec): FlagReference {
 }
 
 export function referenceTable (modes: readonly Described[]): string {
-  return modes.map(({ mode, flags }) => `${mode}\n${table(['FLAG', 'TAKES', 'DEFAULT', 'VARIABLES'], Object.entries(flags).map(([name, spec]) =>
-    [name, placeholder(spec), defaultText(spec), variablesOf(name, spec).join(', ')]))}`).join('\n')
+  return modes.map(({ mode, flags }) => {
+    const rows = Object.entries(flags).map(([name, spec]) => {
+      return [name, placeholder(spec), defaultText(spec), variablesOf(name, spec).join(', ')]
+    })
+    return `${mode}\n${table(['FLAG', 'VALUE', 'DEFAULT', 'VARIABLES'], rows)}`
+  }).join('\n')
 }
 
-/** Flags that several modes share stand once, with the modes that have them; then each mode with its own. */
+/** Flags that several modes share come first, each once, with the names of the modes. The flags of each mode follow. */
 export function referenceMarkdown (modes: readonly Described[]): string {
   const owners = new Map<FlagSpec, { readonly name: string, readonly modes: string[] }>()
   for (const { mode, flags } of modes) {
@@ -77,14 +82,14 @@ export function referenceMarkdown (modes: readonly Described[]): string {
   const everywhere = sharedBy(count => count === modes.length && modes.length > 1)
   const several = sharedBy(count => count > 1 && count < modes.length)
   return [
-    ...section('Every mode', everywhere.map(([spec, { name }]) => [name, spec])),
+    ...section('All modes', everywhere.map(([spec, { name }]) => [name, spec])),
     ...section('Several modes', several.map(([spec, { name, modes }]) => [name, spec, modes])),
     ...modes.flatMap(({ mode, summary, positionals = [], flags }) => [
       `### ${['alert-stream', mode, ...positionals.map(each => each.optional === true ? `[${each.name}]` : each.name)].join(' ')}`, '',
-      summary, '',
+      `${summary}.`, '',
       ...positionals.flatMap(({ name, description }) => [`- ${name}: ${description}`, '']),
       ...markdownTable(Object.entries(flags).filter(([, spec]) => owners.get(spec)?.modes.length === 1)),
-      ...alsoTakes(Object.entries(flags).filter(([, spec]) => several.some(([each]) => each === spec)).map(([name]) => name))
+      ...sharedFlags(Object.entries(flags).filter(([, spec]) => several.some(([each]) => each === spec)).map(([name]) => name))
     ])
   ].join('\n').trimEnd() + '\n'
 }
@@ -95,8 +100,8 @@ function section (title: string, rows: readonly Row[]): string[] {
   return rows.length === 0 ? [] : [`### ${title}`, '', ...markdownTable(rows)]
 }
 
-function alsoTakes (names: readonly string[]): string[] {
-  return names.length === 0 ? [] : [`Of several modes: ${names.map(name => `\`${name}\``).join(', ')}.`, '']
+function sharedFlags (names: readonly string[]): string[] {
+  return names.length === 0 ? [] : [`Shared flags: ${names.map(name => `\`${name}\``).join(', ')}.`, '']
 }
 
 function markdownTable (rows: readonly Row[]): string[] {
@@ -104,16 +109,17 @@ function markdownTable (rows: readonly Row[]): string[] {
   const withModes = rows.some(([, , modes]) => modes !== undefined)
   const cells = rows.map(([name, spec, modes]) => [
     [...spec.secret === true ? [] : [`\`--${name}\``], ...variablesOf(name, spec).map(variable => `\`${variable}\``)].join('<br>'),
-    takes(spec),
+    valueText(spec),
     code(defaultText(spec)),
     [spec.description, ...notes(spec)].join(' '),
     ...(withModes ? [(modes ?? []).join(', ')] : [])
   ])
   const line = (texts: readonly string[]): string => `| ${texts.map(text => text.replaceAll('|', '\\|')).join(' | ')} |`
-  return [line(['flag, variables', 'takes', 'default', '', ...(withModes ? ['modes'] : [])]), `|${'---|'.repeat(withModes ? 5 : 4)}`, ...cells.map(line), '']
+  const head = ['flag, variables', 'value', 'default', 'description', ...(withModes ? ['modes'] : [])]
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...cells.map(line), '']
 }
 
-function takes (spec: FlagSpec): string {
+function valueText (spec: FlagSpec): string {
   switch (spec.type) {
     case 'switch': return 'on or off'
     case 'choice': return spec.choices.map(code).join(', ')
@@ -126,14 +132,15 @@ function takes (spec: FlagSpec): string {
 
 function notes (spec: FlagSpec): string[] {
   return [
-    ...(spec.aliases === undefined ? [] : [`Also ${spec.aliases.map(alias => `\`--${alias}\``).join(', ')}.`]),
+    ...(spec.aliases === undefined ? [] : [`Alias: ${spec.aliases.map(alias => `\`--${alias}\``).join(', ')}.`]),
     ...(spec.example === undefined ? [] : [`For example \`${spec.example}\`.`]),
     ...(spec.secret === true ? ['Environment only.'] : [])
   ]
 }
 
 function defaultText (spec: FlagSpec): string {
-  return spec.default === undefined || spec.default === false ? '' : Array.isArray(spec.default) ? spec.default.join(',') : String(spec.default)
+  if (spec.default === undefined || spec.default === false) return ''
+  return Array.isArray(spec.default) ? spec.default.join(',') : String(spec.default)
 }
 
 function code (text: string): string {

@@ -1,18 +1,18 @@
-// The program's version, as its package has it; and the Git revision that it was built from, where somebody who built it said so (the image).
+// The program's version from package.json, and the Git revision that the container image was built from.
 import { readFileSync } from 'node:fs'
-import type { Environment } from '../config/parse.ts'
+import type { Environment } from './parse.ts'
 
-/** Set by the image; no flag's variable. */
+/** Set in the container image. It is not the variable of a flag. */
 export const REVISION_VARIABLE = 'ALERT_STREAM_REVISION'
 
-let known: string | undefined
+let cached: string | undefined
 
 export function version (): string {
-  known ??= (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string }).version
-  return known
+  cached ??= (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string }).version
+  return cached
 }
 
-/** `0.1.0`, or `0.1.0 (revision 4f2c...)`. */
+/** `0.1.0`, or `0.1.0 (revision 4f2c...)` in the container image. */
 export function versionLine (environment: Environment): string {
   const revision = environment[REVISION_VARIABLE]
   return revision === undefined || revision === '' ? version() : `${version()} (revision ${revision})`

@@ -1,31 +1,31 @@
-// Dead letters that wait to be dealt with, one by one, and are remembered when they were: what redrive reads. A letter that settles is done
-// with and does not come again in a later run, unless it was left; one that is left keeps its place and holds no other back.
-import { defineErrors, type Source, type SourceRecord } from '../pipeline/index.ts'
-import type { Letter } from './dead-letter.ts'
+// Sources of dead letters for redrive. A dead letter that settles counts as processed and is not emitted in later runs, unless it was left.
+// A dead letter that was left stays where it is, and does not hold back the others.
+import { defineErrors, type Source } from '../pipeline/index.ts'
+import type { DeadLetterRecord } from './dead-letter.ts'
 
-/** A letter, or what stands where one was expected. */
-export interface FoundLetter {
-  /** In the topic or the store of letters. */
+/** A record of a dead-letter topic or an object of a dead-letter store. */
+export interface DeadLetterEntry {
+  /** Position in the topic, or key in the store. */
   readonly position: string
-  readonly letter: Letter | undefined
-  /** Why it is none. */
+  /** Undefined if the entry is not a readable dead letter. */
+  readonly deadLetter: DeadLetterRecord | undefined
+  /** Why it is not a readable dead letter. */
   readonly problem?: Error | undefined
 }
 
-/** Emits: the letters that are not done with, as of its opening. Completes: after the last. */
-export interface LetterSource extends Source<FoundLetter> {
-  /** Leaves a letter to a later run; to be said before it settles. */
-  leave (found: FoundLetter): void
-  /** Letters that it did not hand out because no more can be kept track of; 0 else. */
+/** Emits: the unprocessed dead letters that exist when the source opens. Completes: after the last. */
+export interface DeadLetterSource extends Source<DeadLetterEntry> {
+  /** Leaves an entry for a later run. Must be called before the entry settles. */
+  leave (entry: DeadLetterEntry): void
+  /** Number of dead letters that were not emitted because no more entries could be tracked. */
   readonly unread: number
 }
 
-export const letterSourceErrors = defineErrors({
+export const deadLetterSourceErrors = defineErrors({
   REDRIVE_NOTHING_COMMITTED: {
-    hint: 'Look with --dry-run, then begin with --from-beginning. Committed offsets expire (offsets.retention.minutes, 7 days by default): if this group has sent letters before, they would be sent again.'
+    hint: 'Check with --dry-run, then run with --from-beginning. Committed offsets expire (offsets.retention.minutes, default 7 days): ' +
+      'dead letters that this group has sent before would be sent again.'
   },
-  REDRIVE_CONCURRENT: { hint: 'Let the other run end, then start again; letters that both had in hand may have been sent twice.' },
+  REDRIVE_CONCURRENT: { hint: 'Wait for the other run to end, then run again. Dead letters in flight may have been sent twice.' },
   NOT_A_LETTER: { hint: 'Only records with the header dead-letter-reason can be sent back.' }
 })
-
-export type LetterRecord = SourceRecord<FoundLetter>

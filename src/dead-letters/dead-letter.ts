@@ -1,33 +1,34 @@
-// A dead letter: a record that could not be processed, whole, with where it came from, which node gave up on it and why. In a topic it is
-// the record itself with the report appended to its headers, so that what stands before the report is the record exactly as it was.
-import { AlertStreamError, messageOf } from '../pipeline/errors.ts'
+// A dead letter: a complete record that could not be processed, with its origin, the node that failed and the reason. In a topic it is the
+// original record with report headers appended, so that the key, value and headers before the report are unchanged.
+import { AlertStreamError, errorCode, messageOf } from '../pipeline/errors.ts'
 import type { DeadLetter } from '../pipeline/node.ts'
 import { headerText, isKafkaRecord, type KafkaHeader, type OutgoingRecord, textHeader } from '../kafka/record.ts'
 
-/** Headers that a letter adds, in this order, `reason` first. Values are UTF-8 text; numbers are decimal. */
-export const deadLetterHeaders = {
+/** Report headers in the order in which they are written. `reason` must be first. Values are UTF-8 text; numbers are decimal. */
+const reportHeaderNames = {
   /** Stable error code. */
   reason: 'dead-letter-reason',
   message: 'dead-letter-message',
-  /** The node that gave up. */
+  /** Node that failed. */
   node: 'dead-letter-node',
-  /** `topic[partition]@offset`, `file.avro#17`. */
+  /** `topic[partition]@offset` or `file.avro#17`. */
   position: 'dead-letter-position',
   attempts: 'dead-letter-attempts',
   topic: 'dead-letter-topic',
   partition: 'dead-letter-partition',
   offset: 'dead-letter-offset',
-  /** Of the original record, in milliseconds since 1970. */
+  /** Timestamp of the original record in milliseconds since 1970. */
   timestamp: 'dead-letter-timestamp',
-  /** Only where the record was too large for this topic: the size in bytes of its value, which was left out (and key and headers, if need be). */
+  /** Size of the value in bytes. Present only if the record was too large for the dead-letter topic and the value was omitted. */
   omitted: 'dead-letter-omitted-bytes'
 } as const
+type ReportField = keyof typeof reportHeaderNames
 
-/** Header of a record that was sent back by redrive: how often. Part of the record, not of the report. */
+/** Header with the number of times that redrive has sent a record back. It is part of the record, not of the report. */
 export const redrivenHeader = 'dead-letter-redriven'
 
-/** Where in Kafka a record was. */
-export interface LetterOrigin {
+/** Origin of a record that came from Kafka. */
+export interface KafkaOrigin {
   readonly topic: string
   readonly partition: number
   readonly offset: bigint
@@ -35,32 +36,32 @@ export interface LetterOrigin {
   readonly timestamp: bigint
 }
 
-export interface Letter {
+/** A dead letter as it is stored in a topic or a store. */
+export interface DeadLetterRecord {
   /** Stable error code. */
   readonly reason: string
   readonly message: string
   readonly node: string
   readonly position: string
   readonly attempts: number
-  /** Undefined where the record did not come from Kafka. */
-  readonly origin: LetterOrigin | undefined
+  /** Undefined if the record did not come from Kafka. */
+  readonly origin: KafkaOrigin | undefined
   readonly key: Buffer | null
   readonly value: Buffer | null
-  /** The record's own, without the report. */
+  /** Headers of the original record, without the report. */
   readonly headers: readonly KafkaHeader[]
-  /** Bytes of the value where it was left out; then key and headers may be missing too. */
+  /** Size of the value in bytes if the value was omitted. The key and headers may then be omitted too. */
   readonly omittedBytes?: number | undefined
 }
 
-/** A long message must not make the headers outgrow the record. */
-const MAX_MESSAGE = 2000
+/** Limits the size of the report: a long message must not make the headers larger than the record. */
+const MAX_MESSAGE_CHARACTERS = 2000
 
-/** The letter for a record that a node gave up on. */
-export function letterOf ({ record: { value }, origin, node, error, attempts }: DeadLetter): Letter {
-  const place = error instanceof AlertStreamError && error.where !== undefined ? ` (${error.where})` : ''
+export function toDeadLetterRecord ({ record: { value }, origin, node, error, attempts }: DeadLetter): DeadLetterRecord {
+  const where = error instanceof AlertStreamError && error.where !== undefined ? ` (${error.where})` : ''
   const report = {
-    reason: error instanceof AlertStreamError ? error.code : 'UNEXPECTED',
-    message: (messageOf(error) + place).slice(0, MAX_MESSAGE),
+    reason: errorCode(error),
+    message: (messageOf(error) + where).slice(0, MAX_MESSAGE_CHARACTERS),
     node,
     position: origin.position,
     attempts
@@ -70,66 +71,66 @@ export function letterOf ({ record: { value }, origin, node, error, attempts }: 
   return { ...report, origin: { topic, partition, offset, timestamp }, key, value: value.value, headers }
 }
 
-/** The headers that a letter adds. */
-export function reportHeaders (letter: Letter): KafkaHeader[] {
-  const { origin, omittedBytes } = letter
-  const header = (name: keyof typeof deadLetterHeaders, value: string | number | bigint): KafkaHeader => textHeader(deadLetterHeaders[name], String(value))
+export function reportHeaders (deadLetter: DeadLetterRecord): KafkaHeader[] {
+  const { origin, omittedBytes } = deadLetter
+  const header = (name: ReportField, value: string | number | bigint): KafkaHeader => textHeader(reportHeaderNames[name], String(value))
   return [
-    header('reason', letter.reason), header('message', letter.message), header('node', letter.node), header('position', letter.position),
-    header('attempts', letter.attempts),
+    header('reason', deadLetter.reason), header('message', deadLetter.message), header('node', deadLetter.node),
+    header('position', deadLetter.position), header('attempts', deadLetter.attempts),
     ...origin === undefined
       ? []
-      : [header('topic', origin.topic), header('partition', origin.partition), header('offset', origin.offset), header('timestamp', origin.timestamp)],
+      : (['topic', 'partition', 'offset', 'timestamp'] as const).map(name => header(name, origin[name])),
     ...omittedBytes === undefined ? [] : [header('omitted', omittedBytes)]
   ]
 }
 
-/** The letter as it is produced. */
-export function letterRecord (letter: Letter): OutgoingRecord {
-  return { key: letter.key, value: letter.value, headers: [...letter.headers, ...reportHeaders(letter)] }
+/** The record to produce to the dead-letter topic. */
+export function toKafkaRecord (deadLetter: DeadLetterRecord): OutgoingRecord {
+  return { key: deadLetter.key, value: deadLetter.value, headers: [...deadLetter.headers, ...reportHeaders(deadLetter)] }
 }
 
-/** The letter that a record of a topic is; undefined where it is none. What is missing in its report is empty. */
-export function readLetter ({ key, value, headers }: Pick<OutgoingRecord, 'key' | 'value' | 'headers'>): Letter | undefined {
-  // The last one: a letter's record may have been a letter itself.
-  const at = headers.findLastIndex(([name, text]) => text !== null && name.toString() === deadLetterHeaders.reason)
-  if (at < 0) return undefined
-  const report = { headers: headers.slice(at) }
-  const text = (name: keyof typeof deadLetterHeaders): string | undefined => headerText(report, deadLetterHeaders[name])
-  const whole = (name: keyof typeof deadLetterHeaders): bigint | undefined => wholeNumber(text(name))
-  const [topic, partition, offset, omitted] = [text('topic'), whole('partition'), whole('offset'), whole('omitted')]
+/** Reads a record of a dead-letter topic. Undefined if it is not a dead letter. Missing text of the report is empty. */
+export function parseDeadLetter ({ key, value, headers }: Omit<OutgoingRecord, 'topic'>): DeadLetterRecord | undefined {
+  // The last report counts: the original record may itself be a dead letter.
+  const start = headers.findLastIndex(([name, text]) => text !== null && name.toString() === reportHeaderNames.reason)
+  if (start < 0) return undefined
+  const report = { headers: headers.slice(start) }
+  const text = (name: ReportField): string | undefined => headerText(report, reportHeaderNames[name])
+  const integer = (name: ReportField): bigint | undefined => parseInteger(text(name))
+  const [topic, partition, offset, omitted] = [text('topic'), integer('partition'), integer('offset'), integer('omitted')]
   return {
     reason: text('reason') ?? '',
     message: text('message') ?? '',
     node: text('node') ?? '',
     position: text('position') ?? '',
-    attempts: Number(whole('attempts') ?? 0n),
+    attempts: Number(integer('attempts') ?? 0n),
     origin: topic === undefined || partition === undefined || offset === undefined
       ? undefined
-      : { topic, partition: Number(partition), offset, timestamp: whole('timestamp') ?? -1n },
+      : { topic, partition: Number(partition), offset, timestamp: integer('timestamp') ?? -1n },
     key,
     value,
-    headers: headers.slice(0, at),
+    headers: headers.slice(0, start),
     ...omitted === undefined ? {} : { omittedBytes: Number(omitted) }
   }
 }
 
-/** How often a record was sent back already. */
+/** Number of times that a record has been sent back. */
 export function redrivenCount (record: { readonly headers: readonly KafkaHeader[] }): number {
-  return Number(wholeNumber(headerText(record, redrivenHeader)) ?? 0n)
+  return Number(parseInteger(headerText(record, redrivenHeader)) ?? 0n)
 }
 
-/** The letter's record as it is sent back: as it was, with the count of how often. */
-export function redrivenRecord (letter: Letter, topic: string): OutgoingRecord {
-  const others = letter.headers.filter(([name]) => name.toString() !== redrivenHeader)
-  return { topic, key: letter.key, value: letter.value, headers: [...others, textHeader(redrivenHeader, String(redrivenCount(letter) + 1))] }
+/** The original record to send back, with its redrive count increased by one. */
+export function redrivenRecord (deadLetter: DeadLetterRecord, topic: string): OutgoingRecord {
+  const others = deadLetter.headers.filter(([name]) => name.toString() !== redrivenHeader)
+  const count = textHeader(redrivenHeader, String(redrivenCount(deadLetter) + 1))
+  return { topic, key: deadLetter.key, value: deadLetter.value, headers: [...others, count] }
 }
 
-function wholeNumber (text: string | undefined): bigint | undefined {
+function parseInteger (text: string | undefined): bigint | undefined {
   return text !== undefined && /^-?\d{1,19}$/.test(text) ? BigInt(text) : undefined
 }
 
-/** A record's bytes where it is or has some (`bytes`, `value`, `data`), else JSON with bigints and bytes as strings. */
+/** The bytes of a record that did not come from Kafka: its own or those of `bytes`, `value` or `data`; otherwise JSON. */
 function bytesOf (value: unknown): Buffer {
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
   if (typeof value === 'object' && value !== null) {
@@ -140,9 +141,10 @@ function bytesOf (value: unknown): Buffer {
   }
   const json = JSON.stringify(value, function (this: Record<string, unknown>, name, inner: unknown) {
     if (typeof inner === 'bigint') return inner.toString()
-    // A Buffer arrives here as its own toJSON: look at what it was.
-    const was = this[name]
-    return was instanceof Uint8Array ? Buffer.from(was.buffer, was.byteOffset, was.byteLength).toString('base64') : inner
+    // JSON.stringify passes the result of Buffer.toJSON as `inner`. `this[name]` is still the Buffer.
+    const original = this[name]
+    if (!(original instanceof Uint8Array)) return inner
+    return Buffer.from(original.buffer, original.byteOffset, original.byteLength).toString('base64')
   }) as string | undefined
   return Buffer.from(json ?? 'null')
 }

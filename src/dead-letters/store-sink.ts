@@ -1,53 +1,51 @@
-// Keeps dead letters in an object store: one JSON object per record, under a key made of the record's origin and content. Resolves when the
-// object is durable. The same record delivered again finds its letter there, whatever is reported of it by then: never a second object.
-import { letterOf, type Letter } from './dead-letter.ts'
-import { decodeLetter, encodeLetter, letterKey, letterType, sameLetter } from './dead-letter-json.ts'
-import { AlertStreamError, type DeadLetter, type DeadLetterSink, type Logger, type NodeContext } from '../pipeline/index.ts'
-import { crc32c, storeErrors, type ObjectStore } from '../stores/index.ts'
-import { faultsOfTheStore, retryable } from '../sinks/archive.ts'
+// Writes dead letters to an object store: one JSON object per record, under a key derived from the record and its origin. Resolves when the
+// object is durable. A redelivered record is not written again, even if its report differs.
+import type { DeadLetterDestination } from './dead-letter-destination.ts'
+import { toDeadLetterRecord, type DeadLetterRecord } from './dead-letter.ts'
+import { deadLetterContentType, deadLetterFromJson, deadLetterKey, deadLetterToJson, isSameDeadLetter } from './dead-letter-json.ts'
+import { AlertStreamError, type DeadLetter, type Logger, type NodeContext } from '../pipeline/index.ts'
+import { crc32c } from '../stores/crc32c.ts'
+import { retryableStoreError, storeErrors } from '../stores/errors.ts'
+import type { ObjectStore } from '../stores/object-store.ts'
 
-export interface StoreDeadLettersOptions {
-  /** Of the store, for descriptions. */
+export interface DeadLetterStoreSinkOptions {
+  /** URL of the store, for descriptions. */
   readonly url: string
-  /** Called when the graph opens; the sink closes what it gives. */
+  /** Called when the graph opens. The sink closes the store. */
   readonly open: (log: Logger) => Promise<ObjectStore>
 }
 
-export interface StoreDeadLetters extends DeadLetterSink {
-  /** Resolves when the store can be used; errors: STORE_*. */
-  check (): Promise<void>
-}
+/** Number of keys to try if other objects occupy the key. A damaged dead letter must not stop the stream at every start. */
+const MAX_KEYS = 9
 
-/** Tried where something else stands under the key: a damaged letter must not stop the stream at every start. */
-const MAX_COPIES = 9
-
-/** Errors, all retryable but those of opening: STORE_*. ARCHIVE_CONFLICT where every name for the letter is taken by something else. */
-export function storeDeadLetters ({ url, open }: StoreDeadLettersOptions): StoreDeadLetters {
+/** Errors of `open`: STORE_*. Errors of `write`, all retryable: STORE_*; ARCHIVE_CONFLICT if other objects occupy every key. */
+export function deadLetterStoreSink ({ url, open }: DeadLetterStoreSinkOptions): DeadLetterDestination {
   let store: ObjectStore | undefined
   return {
-    kind: 'store of dead letters',
+    kind: 'dead-letter store',
     detail: url,
     async open (context: NodeContext) {
       store = await open(context.log)
     },
-    async write (dead: DeadLetter) {
+    async write (failed: DeadLetter) {
       if (store === undefined) throw new Error('the sink is not open')
-      const letter = letterOf(dead)
-      const body = encodeLetter(letter)
-      const meta = { contentType: letterType, crc32c: crc32c(body), same: (existing: Buffer): boolean => isSame(existing, letter) }
-      const key = letterKey(letter)
-      for (let copy = 1; ; copy++) {
+      const deadLetter = toDeadLetterRecord(failed)
+      const body = deadLetterToJson(deadLetter)
+      const same = (existing: Buffer): boolean => contains(existing, deadLetter)
+      const meta = { contentType: deadLetterContentType, crc32c: crc32c(body), same }
+      const key = deadLetterKey(deadLetter)
+      for (let number = 1; ; number++) {
         try {
-          await store.put(copy === 1 ? key : key.replace(/\.json$/, `-${copy}.json`), body, meta)
+          await store.put(number === 1 ? key : key.replace(/\.json$/, `-${number}.json`), body, meta)
           return
         } catch (error) {
-          const taken = error instanceof AlertStreamError && error.code === 'ARCHIVE_CONFLICT'
-          if (!taken || copy === MAX_COPIES) throw retryable(error, faultsOfTheStore)
+          const occupied = error instanceof AlertStreamError && error.code === 'ARCHIVE_CONFLICT'
+          if (!occupied || number === MAX_KEYS) throw retryableStoreError(error)
         }
       }
     },
     async check () {
-      if (store === undefined) throw storeErrors.STORE_UNAVAILABLE('the store of dead letters is not open yet', { where: url })
+      if (store === undefined) throw storeErrors.STORE_UNAVAILABLE('the dead-letter store is not open yet', { where: url })
       await store.check()
     },
     async close () {
@@ -56,9 +54,9 @@ export function storeDeadLetters ({ url, open }: StoreDeadLettersOptions): Store
   }
 }
 
-function isSame (existing: Buffer, letter: Letter): boolean {
+function contains (existing: Buffer, deadLetter: DeadLetterRecord): boolean {
   try {
-    return sameLetter(decodeLetter(existing), letter)
+    return isSameDeadLetter(deadLetterFromJson(existing), deadLetter)
   } catch {
     return false
   }

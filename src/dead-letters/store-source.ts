@@ -1,34 +1,34 @@
-// Dead letters of a store, as they are listed when the source opens. What is done with gets a mark, an object of its own under the name of the
-// group that did it: the letter itself is never touched, so that nothing that goes wrong here can lose one.
-import type { FoundLetter, LetterRecord, LetterSource } from './dead-letter-source.ts'
+// The dead letters of a store, as listed when the source opens. A processed dead letter gets a marker, a separate object under the name of
+// the group. The dead letter itself is never modified or deleted, so a failed run cannot lose one.
+import type { DeadLetterEntry, DeadLetterSource } from './dead-letter-source.ts'
 import { objectSource, type StoredObjectRecord } from '../sources/object-store.ts'
-import { decodeLetter, letterPrefix, letterType } from './dead-letter-json.ts'
-import { asError, patientRetry, persist, type Logger, type NodeContext } from '../pipeline/index.ts'
+import { deadLetterContentType, deadLetterFromJson, deadLetterPrefix } from './dead-letter-json.ts'
+import { asError, patientRetry, persist, type Logger, type NodeContext, type SourceRecord } from '../pipeline/index.ts'
 import { crc32c, type ObjectStore } from '../stores/index.ts'
 
-export interface LetterStoreOptions {
-  /** Of the store, for descriptions. */
+export interface DeadLetterStoreSourceOptions {
+  /** URL of the store, for descriptions. */
   readonly url: string
-  /** Called when the graph opens, for reading and (unless `lookOnly`) writing; the source closes what it gives. */
+  /** Called when the graph opens, for reading and (unless `dryRun`) writing. The source closes the store. */
   readonly open: (log: Logger) => Promise<ObjectStore>
-  /** Marks are kept under this name. */
+  /** Markers are stored under this name. */
   readonly group: string
-  /** Puts no marks. */
-  readonly lookOnly?: boolean | undefined
+  /** Writes no markers. */
+  readonly dryRun?: boolean | undefined
 }
 
-/** What all marks' keys begin with: `dead-letters-redriven/v1/{group}/{rest of the letter's key}`. */
-export const markPrefix = 'dead-letters-redriven/v1/'
-/** A mark of no letter, put before any is handed out: what could not be marked must not be sent. */
-const begun = '~begun.json'
-/** Marks being put at which no more letters are handed out. */
-const MAX_MARKS = 16
+/** Prefix of the keys of all markers: `dead-letters-redriven/v1/{group}/{rest of the dead letter's key}`. */
+const markerPrefix = 'dead-letters-redriven/v1/'
+/** A marker without dead letter, written before the first dead letter is emitted: if markers cannot be written, nothing is sent. */
+const startMarker = '~begun.json'
+/** Maximum number of markers being written. No dead letter is emitted while there are more. */
+const MAX_PENDING_MARKERS = 16
 
-/** Errors: STORE_*; a letter that cannot be read is found with its problem. */
-export function letterStore ({ url, open, group, lookOnly }: LetterStoreOptions): LetterSource {
-  const marks = `${markPrefix}${encodeURIComponent(group)}/`
-  const left = new Set<FoundLetter>()
-  const marking = new Set<Promise<void>>()
+/** Errors: STORE_*. An unreadable dead letter is emitted with its problem. */
+export function deadLetterStoreSource ({ url, open, group, dryRun }: DeadLetterStoreSourceOptions): DeadLetterSource {
+  const groupPrefix = `${markerPrefix}${encodeURIComponent(group)}/`
+  const left = new Set<DeadLetterEntry>()
+  const pending = new Set<Promise<void>>()
   let store: ObjectStore | undefined
   let error: Error | undefined
   let abort = new AbortController().signal
@@ -38,64 +38,65 @@ export function letterStore ({ url, open, group, lookOnly }: LetterStoreOptions)
       store = await open(log)
       return store
     },
-    prefix: letterPrefix,
+    prefix: deadLetterPrefix,
     keep: async from => {
-      const done = new Set<string>()
-      for await (const key of from.list(marks)) done.add(letterPrefix + key.slice(marks.length))
-      return key => !done.has(key)
+      const processed = new Set<string>()
+      for await (const key of from.list(groupPrefix)) processed.add(deadLetterPrefix + key.slice(groupPrefix.length))
+      return key => !processed.has(key)
     }
   })
 
-  /** `name`: the letter's key without the prefix of all letters. */
-  async function put (name: string): Promise<void> {
-    const body = Buffer.from(`${JSON.stringify({ letter: letterPrefix + name })}\n`)
+  /** @param name key of the dead letter without `deadLetterPrefix` */
+  async function putMarker (name: string): Promise<void> {
+    const body = Buffer.from(`${JSON.stringify({ letter: deadLetterPrefix + name })}\n`)
+    const meta = { contentType: deadLetterContentType, crc32c: crc32c(body), same: () => true }
     try {
-      // What is sent and not marked would be sent again: a store that is away for a minute is waited for.
-      await persist(async () => store!.put(marks + name, body, { contentType: letterType, crc32c: crc32c(body), same: () => true }), patientRetry, abort)
+      // Retried during an outage of the store: a dead letter without a marker would be sent again.
+      await persist(async () => store!.put(groupPrefix + name, body, meta), patientRetry, abort)
     } catch (failure) {
       error ??= asError(failure)
     }
   }
 
   function mark (key: string): void {
-    const work = put(key.slice(letterPrefix.length)).finally(() => { marking.delete(work) })
-    marking.add(work)
+    const work = putMarker(key.slice(deadLetterPrefix.length)).finally(() => { pending.delete(work) })
+    pending.add(work)
   }
 
   return {
-    kind: 'store of letters',
+    kind: 'dead-letter store',
     detail: `${url} as ${group}`,
     unread: 0,
     async open (context) {
       abort = context.abort
       await objects.open?.(context)
-      if (lookOnly === true) return
-      await put(begun)
+      if (dryRun === true) return
+      await putMarker(startMarker)
       if (error !== undefined) throw error
     },
-    async * records (context: NodeContext): AsyncGenerator<LetterRecord> {
+    async * records (context: NodeContext): AsyncGenerator<SourceRecord<DeadLetterEntry>> {
       for await (const { value, bytes, position } of objects.records(context)) {
-        while (marking.size >= MAX_MARKS) await Promise.race(marking)
+        while (pending.size >= MAX_PENDING_MARKERS) await Promise.race(pending)
         if (error !== undefined) throw error
-        yield { value: foundIn(value), bytes, position }
+        yield { value: toEntry(value), bytes, position }
       }
     },
-    leave: found => { left.add(found) },
+    leave: entry => { left.add(entry) },
     settled: ({ value }, failure) => {
-      if (!left.delete(value) && failure === undefined && lookOnly !== true) mark(value.position)
+      if (!left.delete(value) && failure === undefined && dryRun !== true) mark(value.position)
     },
     async flush () {
-      await Promise.all(marking)
+      await Promise.all(pending)
       if (error !== undefined) throw error
     },
     close: async () => objects.close?.()
   }
 }
 
-function foundIn ({ key, body }: StoredObjectRecord): FoundLetter {
+function toEntry ({ key, body }: StoredObjectRecord): DeadLetterEntry {
   try {
-    return { position: key, letter: decodeLetter(body, key) }
+    return { position: key, deadLetter: deadLetterFromJson(body, key) }
   } catch (problem) {
-    return { position: key, letter: undefined, problem: asError(problem) }
+    return { position: key, deadLetter: undefined, problem: asError(problem) }
   }
 }

@@ -1,36 +1,35 @@
-// Keeps dead letters in a Kafka topic: the original key, value and headers, and headers that say where the record came from, which node gave
-// up on it and why. Resolves when all in-sync replicas have it. The topic is created when the sink opens, if it is missing; a user who may
-// not create topics only needs it to be there.
+// Writes dead letters to a Kafka topic: the original key, value and headers, followed by the report headers. Resolves when all in-sync
+// replicas have the record. If the topic is missing, it is created when the sink opens; otherwise no create permission is needed.
 import type { DeadLetter, DeadLetterSink, NodeContext } from '../pipeline/node.ts'
 import { AlertStreamError } from '../pipeline/errors.ts'
 import { KafkaAdmin, type TopicSpec } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
-import { letterOf, letterRecord, reportHeaders } from './dead-letter.ts'
+import { reportHeaders, toDeadLetterRecord, toKafkaRecord } from './dead-letter.ts'
 import type { OutgoingRecord } from '../kafka/record.ts'
 import { type KafkaSink, kafkaSink } from '../sinks/kafka.ts'
 
-export interface KafkaDeadLettersOptions {
+export interface DeadLetterTopicSinkOptions {
   readonly connection: KafkaConnection
   readonly topic: string
-  /** How to create the topic where it is missing; without it a missing topic is an error. */
+  /** Settings for creating a missing topic. Without them, a missing topic is an error. */
   readonly createTopic?: TopicSpec | undefined
 }
 
 const never = new AbortController().signal
 
-/** Errors: those of kafkaSink; at open also KAFKA_TOPIC_MISSING and those of creating a topic. */
-export function kafkaDeadLetters (options: KafkaDeadLettersOptions): DeadLetterSink {
-  return new KafkaDeadLetters(options)
+/** Errors: those of kafkaSink; at open also KAFKA_TOPIC_MISSING and the errors of creating a topic. */
+export function deadLetterTopicSink (options: DeadLetterTopicSinkOptions): DeadLetterSink {
+  return new DeadLetterTopicSink(options)
 }
 
-class KafkaDeadLetters implements DeadLetterSink {
-  readonly kind = 'kafka dead letters'
+class DeadLetterTopicSink implements DeadLetterSink {
+  readonly kind = 'dead-letter topic'
   readonly detail: string
-  readonly #options: KafkaDeadLettersOptions
+  readonly #options: DeadLetterTopicSinkOptions
   readonly #sink: KafkaSink
   #signal: AbortSignal = never
 
-  constructor (options: KafkaDeadLettersOptions) {
+  constructor (options: DeadLetterTopicSinkOptions) {
     this.#options = options
     this.#sink = kafkaSink({ connection: options.connection, topic: options.topic })
     this.detail = options.topic
@@ -43,12 +42,12 @@ class KafkaDeadLetters implements DeadLetterSink {
     await this.#sink.open?.(context!)
   }
 
-  async write (dead: DeadLetter): Promise<void> {
-    const letter = letterOf(dead)
-    if (await this.#fits(letterRecord(letter))) return
-    const omitted = { ...letter, value: Buffer.alloc(0), omittedBytes: letter.value?.length ?? 0 }
-    if (await this.#fits(letterRecord(omitted))) return
-    // Key or headers are what is too large. Without a letter, this one record would stop the stream at every start.
+  async write (failed: DeadLetter): Promise<void> {
+    const deadLetter = toDeadLetterRecord(failed)
+    if (await this.#writeIfFits(toKafkaRecord(deadLetter))) return
+    const omitted = { ...deadLetter, value: Buffer.alloc(0), omittedBytes: deadLetter.value?.length ?? 0 }
+    if (await this.#writeIfFits(toKafkaRecord(omitted))) return
+    // The key or the headers are too large. If this write failed too, the record would stop the stream at every start.
     await this.#write({ key: null, value: Buffer.alloc(0), headers: reportHeaders(omitted) })
   }
 
@@ -56,7 +55,7 @@ class KafkaDeadLetters implements DeadLetterSink {
     await this.#sink.close?.()
   }
 
-  async #fits (record: OutgoingRecord): Promise<boolean> {
+  async #writeIfFits (record: OutgoingRecord): Promise<boolean> {
     try {
       await this.#write(record)
       return true

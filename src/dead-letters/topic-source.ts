@@ -1,69 +1,69 @@
-// Dead letters of a topic, from where a group has got to up to the end as it is when the source opens. What is done with is committed to the
-// group: the first offset that is not, and beside it the runs beyond that are, so that a letter that is left neither holds the others back
-// nor makes them come again. The group has no members; two runs at once are found out by each other's commits.
+// The dead letters of a topic, from the committed offsets of a group to the end offsets at the time of opening. Per partition, the group
+// commits the first unprocessed offset, with the processed ranges above it as metadata (see processed-offsets.ts). The group has no
+// members; a concurrent run is detected by its commits.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { topicSnapshot, readTopic, type KafkaTopicSource } from '../sources/kafka-topic.ts'
-import { letterSourceErrors, type FoundLetter, type LetterRecord, type LetterSource } from './dead-letter-source.ts'
+import { deadLetterSourceErrors, type DeadLetterEntry, type DeadLetterSource } from './dead-letter-source.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
-import { DoneOffsets } from './redriven-offsets.ts'
+import { ProcessedOffsets } from './processed-offsets.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import { GroupCoordinator, noMember, type CommittedMetadata } from '../kafka/group-coordinator.ts'
-import { readLetter } from './dead-letter.ts'
-import { laneKey } from '../kafka/offset-tracker.ts'
+import { parseDeadLetter } from './dead-letter.ts'
+import { partitionKey } from '../kafka/offset-tracker.ts'
 import { position, type KafkaRecord } from '../kafka/record.ts'
-import { asError, isRetryable, messageOf, persist, silent, type Logger, type NodeContext } from '../pipeline/index.ts'
+import { asError, isRetryable, messageOf, persist, silent, type Logger, type NodeContext, type SourceRecord } from '../pipeline/index.ts'
 
-export interface LetterTopicOptions {
+export interface DeadLetterTopicSourceOptions {
   readonly connection: KafkaConnection
   readonly topic: string
   readonly group: string
-  /** `committed`: partitions that hold letters and of which the group has committed nothing are an error. `earliest`: they begin with the first. */
+  /** Start of non-empty partitions without committed offset. `committed`: an error. `earliest`: the first dead letter. */
   readonly from: 'committed' | 'earliest'
   /** Commits nothing. */
-  readonly lookOnly?: boolean | undefined
-  /** Longest text of runs beside an offset at which no more letters are handed out. Default 3400: what may be in hand then still fits. */
+  readonly dryRun?: boolean | undefined
+  /** Size of the encoded ranges at which no more dead letters are emitted. Default 3400, which leaves room for the records in flight. */
   readonly maxMetadata?: number | undefined
 }
 
-interface Lane {
+interface PartitionProgress {
   readonly partition: number
-  readonly done: DoneOffsets
+  readonly processed: ProcessedOffsets
   readonly end: bigint
-  /** Offset of the next record to hand out. */
+  /** Offset of the next record to emit. */
   next: bigint
-  /** As the group has it. */
+  /** Last known commit of the group. */
   committed: CommittedMetadata | undefined
-  /** Sent in a commit whose answer may have been lost. */
+  /** Last commit that was sent. Its response may have been lost. */
   attempted: CommittedMetadata | undefined
 }
 
 const MAX_METADATA = 3400
 const COMMIT_MS = 1000
-/** What was sent and not committed is sent again after a kill, for every reader of the topic to see: commits are cheaper. */
+/** Number of processed records after which offsets are committed early. Uncommitted records are sent again after a kill. */
 const COMMIT_RECORDS = 50
-/** Done and not committed, at which no more letters are handed out. */
+/** Number of processed but uncommitted records at which no more dead letters are emitted. */
 const MAX_UNCOMMITTED = 100
-/** About 10 s on average. */
+/** Retries for about 10 s on average. */
 const coordinatorRetry = { attempts: 20, baseMs: 1000, maxMs: 1000 }
-const CHECK_EVERY = 50
-const FIELDS = /^topic-id=([^;]*)(?:;done=(.*))?$/
+const METADATA_CHECK_RECORDS = 50
+const METADATA = /^topic-id=([^;]*)(?:;done=(.*))?$/
 
 /**
- * Errors at open: KAFKA_TOPIC_MISSING, REDRIVE_NOTHING_COMMITTED, KAFKA_REFUSED (the group has members), KAFKA_NOT_AUTHORISED, and those of
- * reaching Kafka. Later: those of readTopic, REDRIVE_CONCURRENT.
+ * Errors at open: KAFKA_TOPIC_MISSING, REDRIVE_NOTHING_COMMITTED, KAFKA_REFUSED (the group has members), KAFKA_NOT_AUTHORISED, KAFKA_*.
+ * Later: errors of readTopic, REDRIVE_CONCURRENT.
  */
-export function letterTopic (options: LetterTopicOptions): LetterSource {
-  return new LetterTopic(options)
+export function deadLetterTopicSource (options: DeadLetterTopicSourceOptions): DeadLetterSource {
+  return new DeadLetterTopicSource(options)
 }
 
-class LetterTopic implements LetterSource {
-  readonly kind = 'kafka topic of letters'
+class DeadLetterTopicSource implements DeadLetterSource {
+  readonly kind = 'dead-letter topic'
   readonly detail: string
-  readonly #options: LetterTopicOptions
+  readonly #options: DeadLetterTopicSourceOptions
   readonly #coordinator: GroupCoordinator
-  readonly #left = new Set<FoundLetter>()
-  readonly #where = new Map<FoundLetter, { readonly lane: Lane, readonly offset: bigint }>()
-  #lanes: readonly Lane[] = []
+  readonly #left = new Set<DeadLetterEntry>()
+  readonly #inFlight = new Map<DeadLetterEntry, { readonly progress: PartitionProgress, readonly offset: bigint }>()
+  #partitions: readonly PartitionProgress[] = []
   #topicId = ''
   #reader: KafkaTopicSource | undefined
   #timer: NodeJS.Timeout | undefined
@@ -74,90 +74,92 @@ class LetterTopic implements LetterSource {
   #outage = false
   #log: Logger = silent
 
-  constructor (options: LetterTopicOptions) {
+  constructor (options: DeadLetterTopicSourceOptions) {
     this.#options = options
     this.#coordinator = new GroupCoordinator(options.connection, options.group)
     this.detail = `${options.topic} as ${options.group}`
   }
 
   get unread (): number {
-    return this.#full ? Number(this.#lanes.reduce((sum, { next, end }) => sum + (end > next ? end - next : 0n), 0n)) : 0
+    return this.#full ? Number(this.#partitions.reduce((sum, { next, end }) => sum + (end > next ? end - next : 0n), 0n)) : 0
   }
 
   async open (context: NodeContext): Promise<void> {
-    const { connection, topic, group, from, lookOnly } = this.#options
+    const { connection, topic, group, from, dryRun } = this.#options
+    const where = `${topic} at ${connection.brokers}`
     this.#log = context.log
-    const found = await topicSnapshot(connection, topic)
-    if (found === undefined) throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot read letters: the topic does not exist', { where: `${topic} at ${connection.brokers}` })
-    this.#topicId = found.id
-    // A broker that was just started has no coordinator for some seconds.
-    const partitions = found.start.map((_, partition) => ({ topic, partition }))
+    const snapshot = await topicSnapshot(connection, topic)
+    if (snapshot === undefined) throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot read dead letters: the topic does not exist', { where })
+    this.#topicId = snapshot.id
+    // A broker has no group coordinator for some seconds after it starts.
+    const partitions = snapshot.start.map((_, partition) => ({ topic, partition }))
     const committed = await persist(async () => await this.#coordinator.committed(partitions), coordinatorRetry, context.drain)
-    const unknown: number[] = []
-    this.#lanes = found.start.map((start, partition): Lane => {
-      const before = committed.get(laneKey(topic, partition))
-      const [, topicId, runs] = FIELDS.exec(before?.metadata ?? '') ?? []
-      // An offset of a topic that was recreated since means nothing in the new one.
-      const valid = before !== undefined && (topicId === undefined || topicId === found.id)
-      const end = found.end[partition] ?? start
-      if (!valid && end > start) unknown.push(partition)
-      const done = new DoneOffsets(valid ? before.offset : start, valid ? runs : undefined)
-      // What retention has deleted is done with.
-      if (start > done.low) done.add(done.low, start)
-      return { partition, done, end, next: done.low, committed: before, attempted: undefined }
+    const uncommitted: number[] = []
+    this.#partitions = snapshot.start.map((start, partition): PartitionProgress => {
+      const before = committed.get(partitionKey(topic, partition))
+      const [, topicId, ranges] = METADATA.exec(before?.metadata ?? '') ?? []
+      // Offsets of a previous topic of this name are invalid.
+      const valid = before !== undefined && (topicId === undefined || topicId === snapshot.id)
+      const end = snapshot.end[partition] ?? start
+      if (!valid && end > start) uncommitted.push(partition)
+      const processed = new ProcessedOffsets(valid ? before.offset : start, valid ? ranges : undefined)
+      // Records deleted by retention count as processed.
+      if (start > processed.commitOffset) processed.add(processed.commitOffset, start)
+      return { partition, processed, end, next: processed.commitOffset, committed: before, attempted: undefined }
     })
-    if (unknown.length > 0 && from === 'committed' && lookOnly !== true) {
-      throw letterSourceErrors.REDRIVE_NOTHING_COMMITTED(`group ${group} has committed nothing of partition ${unknown.join(', ')}`, { where: `${topic} at ${connection.brokers}` })
+    if (uncommitted.length > 0 && from === 'committed' && dryRun !== true) {
+      const what = `group ${group} has no committed offset for partition ${uncommitted.join(', ')}`
+      throw deadLetterSourceErrors.REDRIVE_NOTHING_COMMITTED(what, { where })
     }
-    // Before anything is handed out: what could not be noted must not be sent.
-    if (lookOnly !== true) await persist(async () => { await this.#commit(() => true) }, coordinatorRetry, context.drain)
-    const to = this.#lanes.map(({ end, next }) => end > next ? end : next)
-    this.#reader = readTopic({ connection, topic, topicId: found.id, from: this.#lanes.map(({ next }) => next), to })
+    // Commit before the first record is emitted: if commits fail, nothing must be sent.
+    if (dryRun !== true) await persist(async () => { await this.#commit(() => true) }, coordinatorRetry, context.drain)
+    const to = this.#partitions.map(({ end, next }) => end > next ? end : next)
+    this.#reader = readTopic({ connection, topic, topicId: snapshot.id, from: this.#partitions.map(({ next }) => next), to })
     await this.#reader.open?.(context)
-    if (lookOnly !== true) this.#timer = setInterval(() => { this.#commitSoon() }, COMMIT_MS)
+    if (dryRun !== true) this.#timer = setInterval(() => { this.#startCommit() }, COMMIT_MS)
   }
 
-  async * records (context: NodeContext): AsyncGenerator<LetterRecord> {
+  async * records (context: NodeContext): AsyncGenerator<SourceRecord<DeadLetterEntry>> {
     if (this.#reader === undefined) throw new Error('the source is not open')
     let count = 0
     for await (const { value: record, bytes } of this.#reader.records(context)) {
       if (this.#error !== undefined) throw this.#error
-      const lane = this.#lanes[record.partition]!
-      // What the log skips (transaction markers, compaction) is no letter.
-      lane.done.add(lane.next, record.offset)
-      lane.next = record.offset + 1n
-      if (lane.done.has(record.offset)) continue
-      if (++count % CHECK_EVERY === 0 && this.#isFull()) {
-        lane.next = record.offset
+      const progress = this.#partitions[record.partition]!
+      // Offsets without record (transaction markers, compaction) count as processed.
+      progress.processed.add(progress.next, record.offset)
+      progress.next = record.offset + 1n
+      if (progress.processed.has(record.offset)) continue
+      if (++count % METADATA_CHECK_RECORDS === 0 && this.#isFull()) {
+        progress.next = record.offset
         this.#full = true
         return
       }
-      await this.#committedEnough(context.drain)
-      const value = foundIn(record)
-      this.#where.set(value, { lane, offset: record.offset })
+      await this.#waitForCommits(context.drain)
+      const value = toEntry(record)
+      this.#inFlight.set(value, { progress, offset: record.offset })
       yield { value, bytes, position: value.position }
     }
-    if (!context.drain.aborted) for (const lane of this.#lanes) lane.done.add(lane.next, lane.end)
+    if (!context.drain.aborted) for (const { processed, next, end } of this.#partitions) processed.add(next, end)
   }
 
-  leave (found: FoundLetter): void {
-    this.#left.add(found)
+  leave (entry: DeadLetterEntry): void {
+    this.#left.add(entry)
   }
 
-  settled ({ value }: LetterRecord, failure?: Error): void {
-    const at = this.#where.get(value)
-    this.#where.delete(value)
+  settled ({ value }: SourceRecord<DeadLetterEntry>, failure?: Error): void {
+    const found = this.#inFlight.get(value)
+    this.#inFlight.delete(value)
     const left = this.#left.delete(value)
     if (failure !== undefined || left) return
-    at?.lane.done.add(at.offset)
-    if (this.#options.lookOnly !== true && ++this.#uncommitted >= COMMIT_RECORDS) this.#commitSoon()
+    found?.progress.processed.add(found.offset)
+    if (this.#options.dryRun !== true && ++this.#uncommitted >= COMMIT_RECORDS) this.#startCommit()
   }
 
-  /** Commits what is done with, also where nothing is new: offsets that nobody commits expire. */
+  /** Commits all partitions, even unchanged ones: committed offsets expire. */
   async flush (): Promise<void> {
     clearInterval(this.#timer)
     await this.#committing
-    if (this.#options.lookOnly === true) return
+    if (this.#options.dryRun === true) return
     await persist(async () => {
       if (this.#error !== undefined) throw this.#error
       await this.#commit(() => true)
@@ -172,61 +174,66 @@ class LetterTopic implements LetterSource {
 
   #isFull (): boolean {
     const max = this.#options.maxMetadata ?? MAX_METADATA
-    return this.#lanes.some(({ done }) => done.encode().length > max)
+    return this.#partitions.some(({ processed }) => processed.encode().length > max)
   }
 
-  #commitSoon (): void {
+  #startCommit (): void {
     if (this.#committing !== undefined) return
-    const changed = (lane: Lane): boolean => lane.committed?.offset !== lane.done.low || lane.committed.metadata !== this.#metadata(lane)
-    if (this.#error !== undefined || !this.#lanes.some(changed)) return
+    const isChanged = (progress: PartitionProgress): boolean =>
+      progress.committed?.offset !== progress.processed.commitOffset || progress.committed.metadata !== this.#metadata(progress)
+    if (this.#error !== undefined || !this.#partitions.some(isChanged)) return
     const { group } = this.#options
-    this.#committing = this.#commit(changed).then(() => {
-      if (this.#outage) this.#log.info({ group }, 'offsets are committed again')
+    this.#committing = this.#commit(isChanged).then(() => {
+      if (this.#outage) this.#log.info({ group }, 'committing offsets works again')
       this.#outage = false
     }, (error: unknown) => {
+      const facts = { group, reason: messageOf(error) }
       if (!isRetryable(error)) this.#error = asError(error)
-      else this.#log[this.#outage ? 'debug' : 'warn']({ group, reason: messageOf(error) }, 'cannot commit offsets: trying again until that works, and sending nothing meanwhile')
+      else this.#log[this.#outage ? 'debug' : 'warn'](facts, 'cannot commit offsets: sending nothing until a commit succeeds')
       this.#outage = true
     }).finally(() => { this.#committing = undefined })
   }
 
-  async #committedEnough (drain: AbortSignal): Promise<void> {
+  async #waitForCommits (drain: AbortSignal): Promise<void> {
     while (this.#uncommitted >= MAX_UNCOMMITTED && this.#error === undefined && !drain.aborted) {
-      this.#commitSoon()
+      this.#startCommit()
       await this.#committing
-      // The coordinator is away: what cannot be noted is not sent.
       if (this.#uncommitted >= MAX_UNCOMMITTED) await sleep(COMMIT_MS / 2, undefined, { signal: drain }).catch(() => {})
     }
   }
 
-  async #commit (which: (lane: Lane) => boolean): Promise<void> {
+  async #commit (which: (progress: PartitionProgress) => boolean): Promise<void> {
     const { topic, group, connection } = this.#options
-    const there = await this.#coordinator.committed(this.#lanes.map(({ partition }) => ({ topic, partition })))
-    for (const { partition, committed, attempted } of this.#lanes) {
-      const other = there.get(laneKey(topic, partition))
-      if (same(other, committed) || (attempted !== undefined && same(other, attempted))) continue
-      throw letterSourceErrors.REDRIVE_CONCURRENT(`another process commits to group ${group}`, { where: `${topic}[${partition}] at ${connection.brokers}` })
+    const current = await this.#coordinator.committed(this.#partitions.map(({ partition }) => ({ topic, partition })))
+    for (const { partition, committed, attempted } of this.#partitions) {
+      const found = current.get(partitionKey(topic, partition))
+      if (isSame(found, committed) || (attempted !== undefined && isSame(found, attempted))) continue
+      const where = `${topic}[${partition}] at ${connection.brokers}`
+      throw deadLetterSourceErrors.REDRIVE_CONCURRENT(`another process commits offsets of group ${group}`, { where })
     }
     const count = this.#uncommitted
-    const offsets = this.#lanes.filter(which).map(lane => ({ topic, partition: lane.partition, offset: lane.done.low, metadata: this.#metadata(lane), lane }))
-    for (const { lane, offset, metadata } of offsets) lane.attempted = { offset, metadata }
+    const offsets = this.#partitions.filter(which).map(progress => (
+      { topic, partition: progress.partition, offset: progress.processed.commitOffset, metadata: this.#metadata(progress), progress }
+    ))
+    for (const { progress, offset, metadata } of offsets) progress.attempted = { offset, metadata }
     await this.#coordinator.commit(noMember, offsets, ({ metadata }) => metadata)
-    for (const { lane, offset, metadata } of offsets) lane.committed = { offset, metadata }
+    for (const { progress, offset, metadata } of offsets) progress.committed = { offset, metadata }
     this.#uncommitted -= count
   }
 
-  #metadata ({ done }: Lane): string {
-    const runs = done.encode()
-    return `topic-id=${this.#topicId}${runs === '' ? '' : `;done=${runs}`}`
+  #metadata ({ processed }: PartitionProgress): string {
+    const ranges = processed.encode()
+    return `topic-id=${this.#topicId}${ranges === '' ? '' : `;done=${ranges}`}`
   }
 }
 
-function same (a: CommittedMetadata | undefined, b: CommittedMetadata | undefined): boolean {
+function isSame (a: CommittedMetadata | undefined, b: CommittedMetadata | undefined): boolean {
   return a?.offset === b?.offset && a?.metadata === b?.metadata
 }
 
-function foundIn (record: KafkaRecord): FoundLetter {
+function toEntry (record: KafkaRecord): DeadLetterEntry {
   const at = position(record)
-  const letter = readLetter(record)
-  return letter === undefined ? { position: at, letter, problem: letterSourceErrors.NOT_A_LETTER('the record is no dead letter', { where: at }) } : { position: at, letter }
+  const deadLetter = parseDeadLetter(record)
+  if (deadLetter !== undefined) return { position: at, deadLetter }
+  return { position: at, deadLetter, problem: deadLetterSourceErrors.NOT_A_LETTER('the record is not a dead letter', { where: at }) }
 }

@@ -1,34 +1,34 @@
-// Where the demo keeps its archive: a folder, or two buckets of a storage emulator that keeps them in files. Each kind has a place of its own in the
-// state folder, so that a start with the other kind finds what that kind had before.
+// The demo's archive: a folder, or two buckets in a Google Cloud Storage emulator. Both are kept in the state folder side by side.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ensureBucket, startGcs, type Environment, type GcsServer } from '../devstack/index.ts'
 import type { Host } from '../program/mode.ts'
-import type { Say } from './load.ts'
+import type { PrintLine } from './run-mode.ts'
 import type { Settings } from './settings.ts'
 
 export interface DemoArchive {
-  /** URLs of the stores. */
+  /** URL of the alert store. */
   readonly alerts: string
+  /** URL of the schema store. */
   readonly schemas: string
   /** Only with --store gs. */
   readonly emulator?: GcsServer
-  /** What the parts that use the stores need beside their flags. */
+  /** Environment for modes that open the stores. */
   readonly environment: Environment
 }
 
-/** As in production (DMTN-210, 3.6.2): schemas are not to expire with the alerts, so they have a bucket of their own. */
+/** DMTN-210, 3.6.2: schemas have their own bucket, so that a lifecycle rule that deletes old alerts does not delete schemas. */
 const BUCKETS = { alerts: 'demo-alerts', schemas: 'demo-schemas' } as const
 
-/** Errors: DEVSTACK_*. */
-export async function startArchive ({ config, stateDir, archiveDir }: Settings, host: Host, say: Say): Promise<DemoArchive> {
+/** Creates the folder, or starts the emulator. Errors: DEVSTACK_*. */
+export async function startArchive ({ config, stateDir, archiveDir }: Settings, host: Host, print: PrintLine): Promise<DemoArchive> {
   if (config.store === 'file') {
     await mkdir(archiveDir, { recursive: true })
     const url = pathToFileURL(archiveDir).href
     return { alerts: url, schemas: url, environment: host.environment }
   }
-  say('starting the storage emulator')
+  print('starting the storage emulator')
   const emulator = await startGcs({ cacheDir: host.cacheDir, dataDir: join(stateDir, 'gcs'), env: host.environment, log: host.log })
   try {
     for (const bucket of Object.values(BUCKETS)) await ensureBucket(emulator.url, bucket)

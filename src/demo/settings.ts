@@ -1,24 +1,34 @@
-// The demo's flags, and what follows from them: topics, sizes, folders.
+// Flags of the demo, and the settings derived from them: topics, sizes, folders.
 import { join, resolve } from 'node:path'
 import { flags, type ConfigOf } from '../config/flags.ts'
 
 export const demoFlags = flags({
-  alerts: { type: 'integer', min: 1, max: 2_000_000, description: 'Alerts per visit; default 1000 (with --smoke 200). A real visit has about 10,000, which takes 820 MB of disk in Kafka and 400 MB in the archive.' },
-  visits: { type: 'integer', min: 1, max: 1000, default: 1, description: 'Different visits, 37 s apart, that one pass of the simulator plays.' },
-  interval: { type: 'number', min: 0, placeholder: 'SECONDS', description: 'Seconds from one pass to the next; default 37 for each visit.' },
-  fresh: { type: 'switch', description: 'A live sky: each pass has new ids and times (see play-stream --fresh-ids), so that every one of its alerts is archived, 40 KB each.' },
-  port: { type: 'integer', min: 0, max: 65535, default: 3000, description: 'Port of the API; a free one is taken, and said, where it is in use.' },
-  file: { type: 'text', placeholder: 'PATH', description: 'Play this Avro file of alerts (schema 3.0 to 11.1) instead of simulated ones.' },
-  'fill-in': { type: 'switch', description: 'For --file with older alerts: fill in what the newest schema requires and they lack (see create-stream --help).' },
-  seed: { type: 'integer', min: 0, default: 1, description: 'Seed of the simulated alerts.' },
-  passes: { type: 'integer', min: 1, placeholder: 'N', description: 'Stop by itself after so many passes are archived; default: run until Ctrl-C.' },
-  broker: { type: 'list', placeholder: 'HOST:PORT,...', description: 'Use this Kafka instead of starting one.' },
-  'schema-registry-url': { type: 'text', placeholder: 'URL', description: 'Use this schema registry instead of starting one.' },
-  store: { type: 'choice', choices: ['file', 'gs'], default: 'file', description: 'Archive in a folder of files, or in two buckets of an emulator of Google Cloud Storage that is started for it.' },
-  'state-dir': { type: 'text', placeholder: 'PATH', description: 'Where data of Kafka, registry and archive are kept; default .alert-stream in the working folder. Delete it to begin anew.' },
-  'cache-dir': { type: 'text', placeholder: 'PATH', description: 'Where downloads are kept; default ~/.cache/alert-stream (XDG_CACHE_HOME is honoured).' },
-  secure: { type: 'switch', description: 'Lock Kafka\'s doors: mutual TLS for the parts of the demo, SCRAM-SHA-512 over TLS for others, and rules for each user (deploy/acls.json).' },
-  smoke: { type: 'switch', description: 'One pass in a state folder of its own, every alert compared byte for byte between Kafka, archive and API; exit 1 if anything differs.' }
+  alerts: {
+    type: 'integer', min: 1, max: 2_000_000,
+    description: 'Alerts per visit; default 1000, with --smoke 200. A real visit has about 10,000: 820 MB in Kafka, 400 MB in the archive.'
+  },
+  visits: { type: 'integer', min: 1, max: 1000, default: 1, description: 'Number of different visits, 37 s apart, in one pass.' },
+  interval: { type: 'number', min: 0, placeholder: 'SECONDS', description: 'Seconds from one pass to the next; default 37 per visit.' },
+  fresh: { type: 'switch', description: 'New ids and times in each pass (play-stream --fresh-ids), so every alert is new to the archive.' },
+  port: { type: 'integer', min: 0, max: 65535, default: 3000, description: 'Port of the API. If it is in use, a free one is taken.' },
+  file: { type: 'text', placeholder: 'PATH', description: 'Avro file of alerts to play (schema 3.0 to 11.1); default: generated alerts.' },
+  'fill-in': { type: 'switch', description: 'With --file and older alerts: fill in newly required fields (see create-stream --fill-in).' },
+  seed: { type: 'integer', min: 0, default: 1, description: 'Seed of the generated alerts.' },
+  passes: { type: 'integer', min: 1, placeholder: 'N', description: 'Passes to archive before the demo stops; default: run until Ctrl-C.' },
+  broker: { type: 'list', placeholder: 'HOST:PORT,...', description: 'Bootstrap brokers of an existing Kafka; default: start one.' },
+  'schema-registry-url': { type: 'text', placeholder: 'URL', description: 'URL of an existing schema registry; default: start one.' },
+  store: { type: 'choice', choices: ['file', 'gs'], default: 'file', description: 'Archive in a folder (file) or a GCS emulator (gs).' },
+  'state-dir': {
+    type: 'text', placeholder: 'PATH', description: 'Folder for all data; default .alert-stream in the working folder. Delete it to reset.'
+  },
+  'cache-dir': { type: 'text', placeholder: 'PATH', description: 'Folder for downloads; default ~/.cache/alert-stream (XDG_CACHE_HOME).' },
+  secure: {
+    type: 'switch', description: 'Secured Kafka: mTLS for internal clients, SCRAM-SHA-512 over TLS for others, ACLs of deploy/acls.json.'
+  },
+  smoke: {
+    type: 'switch',
+    description: 'Smoke test: one pass in a separate folder, comparing all alerts in Kafka, archive and API. Exit code 1 if any differs.'
+  }
 })
 export type DemoConfig = ConfigOf<typeof demoFlags>
 
@@ -26,21 +36,23 @@ export const topics = { static: 'alerts-static', simulated: 'alerts-simulated', 
 export const group = 'alertdb-ingester'
 export const partitions = 4
 const VISIT_SECONDS = 37
-const SMOKE_ALERTS = 200
 const DEFAULT_ALERTS = 1000
-/** Three passes of the default visit stay in the topic for late consumers. */
+const SMOKE_ALERTS = 200
+/** Passes that the simulated topic keeps for late consumers. */
 const PASSES_KEPT = 3
 const ALERT_BYTES = 85_000
+const MIN_RETENTION_BYTES = 64 * 1024 * 1024
 
 export interface Settings {
   readonly config: DemoConfig
   readonly stateDir: string
+  /** Alerts per visit. */
   readonly alerts: number
-  /** Negative: one pass only. */
-  readonly intervalSeconds: number
+  /** Undefined: a single pass. */
+  readonly intervalSeconds: number | undefined
   readonly archiveDir: string
-  /** Retention of the simulated topic, per partition: the demo must not fill the disk. */
-  readonly simulatedBytes: number
+  /** retention.bytes of the simulated topic, per partition, so that the demo does not fill the disk. */
+  readonly retentionBytes: number
 }
 
 export function settingsOf (config: DemoConfig, cwd: string): Settings {
@@ -50,8 +62,8 @@ export function settingsOf (config: DemoConfig, cwd: string): Settings {
     config,
     stateDir,
     alerts,
-    intervalSeconds: config.smoke ? -1 : config.interval ?? VISIT_SECONDS * config.visits,
+    intervalSeconds: config.smoke ? undefined : config.interval ?? VISIT_SECONDS * config.visits,
     archiveDir: join(stateDir, 'archive'),
-    simulatedBytes: Math.max(64 * 1024 * 1024, Math.ceil(PASSES_KEPT * alerts * config.visits * ALERT_BYTES / partitions))
+    retentionBytes: Math.max(MIN_RETENTION_BYTES, Math.ceil(PASSES_KEPT * alerts * config.visits * ALERT_BYTES / partitions))
   }
 }

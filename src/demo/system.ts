@@ -1,148 +1,122 @@
-// The demo's system, part by part in the order in which they depend on each other, and the way back: simulator first, then the ingester when
-// it has archived all, then the API, then the servers. Whatever fails on the way up, all that runs already is stopped again.
-import { setTimeout as sleep } from 'node:timers/promises'
+// The demo's system: servers, data and modes, started in dependency order.
+// Shutdown order: simulator, ingester once it has archived everything, API, servers. If a step fails, everything running is stopped.
 import { freePorts, isPortFree } from '../devstack/index.ts'
+import { waitUntil } from '../devstack/wait-until.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
-import type { Host } from '../program/mode.ts'
 import syncSchema from '../modes/sync-schema.ts'
+import type { Host } from '../program/mode.ts'
 import { startArchive } from './archive.ts'
-import { startMode, whenItDies, type ModeProcess } from './child-processes.ts'
-import { lockedDoor, openDoor, securityOf } from './kafka-access.ts'
-import { generatedFile, load, runHere, type Say } from './load.ts'
-import { keepEnough } from './retention.ts'
+import { mtlsClients, plaintextClients, securitySection } from './kafka-clients.ts'
+import { generatedFile, loadVisit } from './load-visit.ts'
+import { startMode, type ModeProcess } from './mode-processes.ts'
+import { raiseRetention } from './retention.ts'
+import { runMode, type PrintLine } from './run-mode.ts'
 import { startServers } from './servers.ts'
 import { group, partitions, topics, type Settings } from './settings.ts'
-import { removeDemoFile, writeDemoFile, type DemoFile } from './state.ts'
-import type { IngestStats, PlayStats, Watched } from './visits.ts'
+import { removeDemoFile, writeDemoFile, type DemoFile } from './state-folder.ts'
+import { Supervisor } from './supervisor.ts'
+import type { IngestStats, PlayStats, VisitSources } from './visit-reports.ts'
 
-export interface DemoSystem extends Watched {
+export interface DemoSystem extends VisitSources {
   readonly file: DemoFile
-  readonly play: ModeProcess<PlayStats>
-  readonly ingest: ModeProcess<IngestStats>
-  /** Alerts of one pass: what the static topic holds. */
+  /** Number of alerts in the static topic. */
   readonly loaded: number
-  /** Rejects when a part ends although nobody stopped it. */
+  /** Rejects when a process ends unexpectedly. */
   readonly failed: Promise<never>
-  /** Removes demo.json and stops everything in order; may be called again. */
+  /** Removes demo.json and stops everything in order. Idempotent. */
   stop (): Promise<void>
 }
 
-const DRAIN_MS = 30_000
-/** Where a part has died, the others may wait for it in vain. */
-const BROKEN_MS = 5_000
+const ARCHIVED_MS = 30_000
 const POLL_MS = 200
+/** Repeat interval of a single pass: longer than the demo runs. */
+const ONE_DAY_SECONDS = 86_400
 
-export async function startSystem (settings: Settings, host: Host, say: Say): Promise<DemoSystem> {
-  const { config, stateDir } = settings
-  const undo: (() => Promise<unknown>)[] = []
-  const deaths: Promise<never>[] = []
-  let stopping = false
-  let broken = false
-  let stopped: Promise<void> | undefined
-  const stop = (): Promise<void> => {
-    stopping = true
-    stopped ??= (async () => { for (const step of undo.reverse()) await step().catch((error: unknown) => host.log.warn({ error: String(error) }, 'a part did not stop cleanly')) })()
-    return stopped
-  }
-  const watch = (name: string, server: Parameters<typeof whenItDies>[1]): void => {
-    const death = whenItDies(name, server, () => stopping)
-    death.catch(() => { broken = true })
-    deaths.push(death)
-  }
-  const grace = (): number => broken ? BROKEN_MS : DRAIN_MS
-  // Between two steps: a stop that was asked for meanwhile must not start the next one; a part that died meanwhile ends it too.
-  const goOn = async (): Promise<void> => {
-    host.stop.throwIfAborted()
-    await Promise.race([...deaths, sleep(0)])
-  }
+/** Starts everything. Errors: DEVSTACK_*, PACKAGE_*, DEMO_PART_FAILED, and those of generate, sync-schema and create-stream. */
+export async function startSystem (settings: Settings, host: Host, print: PrintLine): Promise<DemoSystem> {
+  const supervisor = new Supervisor(host.log, host.stop)
   try {
-    const { broker, access, registry, running } = await startServers(settings, host, say)
-    for (const { server } of running) undo.push(() => server.stop())
-    for (const { name, server } of running) watch(name, server)
-    const door = access === undefined ? openDoor(broker) : lockedDoor(access)
-    await goOn()
-    const visitFile = config.file ?? await generatedFile(settings, host, say)
-    await goOn()
-    say('schema registry: the newest alert schema')
-    await runHere(syncSchema, ['--schema-registry-url', registry, '--cache-dir', host.cacheDir], host, say)
-    await goOn()
-    const loaded = await load(settings, door, registry, visitFile, host, say)
-    await goOn()
-
-    const connection = await door.connect('admin')
-    const admin = new KafkaAdmin(connection)
-    undo.push(() => admin.close())
-    await keepEnough(admin, connection, topics.simulated, settings.simulatedBytes, host.log)
-    const lag = async (): Promise<number | undefined> => {
-      try {
-        return Number((await admin.groupLag(group, [topics.simulated])).get(topics.simulated))
-      } catch {
-        return undefined
-      }
-    }
-
-    const archive = await startArchive(settings, host, say)
-    const { emulator } = archive
-    if (emulator !== undefined) {
-      undo.push(() => emulator.stop())
-      watch('the storage emulator', emulator)
-    }
-    await goOn()
-    const stores = ['--alert-store', archive.alerts, '--schema-store', archive.schemas]
-    const nearStores: Host = { ...host, environment: archive.environment }
-    const ingest = await startMode<IngestStats>('ingest', [
-      ...door.flags('ingester'), '--topic', topics.simulated, '--group', group, '--group-instance-id', 'demo', '--wait-for-topic',
-      '--schema-registry-url', registry, ...stores, '--dead-letter-topic', topics.deadLetters
-    ], stateDir, nearStores, '/livez')
-    undo.push(() => ingest.stop(grace()))
-    watch('ingest', ingest)
-    await goOn()
-    const port = await apiPort(config.port, say)
-    const serve = await startMode<object>('serve', [...stores, '--listen-port', String(port)], stateDir, nearStores, '/readyz')
-    undo.push(() => serve.stop(grace()))
-    watch('serve', serve)
-    await goOn()
-    const play = await startMode<PlayStats>('play-stream', [
-      ...door.flags('simulator'), '--src-topic', topics.static, '--dst-topic', topics.simulated, '--repeat-interval', String(settings.intervalSeconds < 0 ? 86_400 : settings.intervalSeconds),
-      '--create-dst-topic', '--dst-topic-partitions', String(partitions), '--dst-topic-retention-bytes', String(settings.simulatedBytes),
-      ...config.fresh ? ['--fresh-ids', '--fresh-times', '--schema-registry-url', registry] : []
-    ], stateDir, host, '/livez')
-    undo.push(async () => {
-      await play.stop(grace())
-      if (!broken) await archived(lag, ingest)
-    })
-    watch('play-stream', play)
-    await goOn()
-    const file: DemoFile = {
-      kafka: broker, registry, api: `http://127.0.0.1:${port}`, archive: { alerts: archive.alerts, schemas: archive.schemas }, topics, group, pid: process.pid,
-      admin: Object.fromEntries([play, ingest, serve].map(({ mode, admin }) => [mode, admin])),
-      ...(emulator === undefined ? {} : { storageEmulator: emulator.url }),
-      ...(access === undefined ? {} : { security: securityOf(access) })
-    }
-    undo.push(() => removeDemoFile(stateDir))
-    await writeDemoFile(stateDir, file)
-    const failed = Promise.race(deaths)
-    failed.catch(() => {})
-    return { file, play, ingest, loaded, lag, failed, stop }
+    return await start(settings, host, print, supervisor)
   } catch (error) {
-    await stop()
+    await supervisor.stop()
     throw error
   }
 }
 
-/** What a drain waits for: everything that was published is in the archive. */
-async function archived (lag: () => Promise<number | undefined>, ingest: ModeProcess<unknown>): Promise<void> {
-  let gone = false
-  void ingest.exited.then(() => { gone = true })
-  for (const deadline = Date.now() + DRAIN_MS; !gone && Date.now() < deadline;) {
-    if (await lag() === 0) return
-    await sleep(POLL_MS)
+async function start (settings: Settings, host: Host, print: PrintLine, supervisor: Supervisor): Promise<DemoSystem> {
+  const { config, stateDir } = settings
+  const { broker, access, registry, running } = await startServers(settings, host, print)
+  for (const { name, server } of running) supervisor.add(name, server)
+  const clients = access === undefined ? plaintextClients(broker) : mtlsClients(access)
+  await supervisor.check()
+  const visitFile = config.file ?? await generatedFile(settings, host, print)
+  await supervisor.check()
+  print('registering the newest alert schema')
+  await runMode(syncSchema, ['--schema-registry-url', registry, '--cache-dir', host.cacheDir], host, print)
+  await supervisor.check()
+  const loaded = await loadVisit(settings, clients, registry, visitFile, host, print)
+  await supervisor.check()
+
+  const connection = await clients.connect('admin')
+  const admin = new KafkaAdmin(connection)
+  supervisor.onStop(() => admin.close())
+  await raiseRetention(admin, connection, topics.simulated, settings.retentionBytes, host.log)
+  const lag = async (): Promise<number | undefined> => {
+    try {
+      return Number((await admin.groupLag(group, [topics.simulated])).get(topics.simulated))
+    } catch {
+      return undefined
+    }
   }
+
+  const archive = await startArchive(settings, host, print)
+  const { emulator } = archive
+  if (emulator !== undefined) supervisor.add('the storage emulator', emulator)
+  await supervisor.check()
+  const stores = ['--alert-store', archive.alerts, '--schema-store', archive.schemas]
+  const archiveHost: Host = { ...host, environment: archive.environment }
+  const port = await apiPort(config.port, print)
+  const serve = await startMode<object>('serve', [...stores, '--listen-port', String(port)], stateDir, archiveHost, '/readyz')
+  supervisor.add('serve', serve)
+  await supervisor.check()
+  const ingest = await startMode<IngestStats>('ingest', [
+    ...clients.flags('ingester'), '--topic', topics.simulated, '--group', group, '--group-instance-id', 'demo', '--wait-for-topic',
+    '--schema-registry-url', registry, ...stores, '--dead-letter-topic', topics.deadLetters
+  ], stateDir, archiveHost, '/livez')
+  supervisor.add('ingest', ingest)
+  await supervisor.check()
+  // Runs after the simulator has stopped.
+  supervisor.onStop(async () => { if (!supervisor.failed) await untilArchived(lag, ingest) })
+  const play = await startMode<PlayStats>('play-stream', [
+    ...clients.flags('simulator'), '--src-topic', topics.static, '--dst-topic', topics.simulated,
+    '--repeat-interval', String(settings.intervalSeconds ?? ONE_DAY_SECONDS),
+    '--create-dst-topic', '--dst-topic-partitions', String(partitions), '--dst-topic-retention-bytes', String(settings.retentionBytes),
+    ...config.fresh ? ['--fresh-ids', '--fresh-times', '--schema-registry-url', registry] : []
+  ], stateDir, host, '/livez')
+  supervisor.add('play-stream', play)
+  await supervisor.check()
+  const file: DemoFile = {
+    kafka: broker, registry, api: `http://127.0.0.1:${port}`, topics, group, pid: process.pid,
+    archive: { alerts: archive.alerts, schemas: archive.schemas },
+    admin: Object.fromEntries([play, ingest, serve].map(({ mode, admin }) => [mode, admin])),
+    ...emulator === undefined ? {} : { storageEmulator: emulator.url },
+    ...access === undefined ? {} : { security: securitySection(access) }
+  }
+  supervisor.onStop(() => removeDemoFile(stateDir))
+  await writeDemoFile(stateDir, file)
+  return { file, play, ingest, loaded, lag, failed: supervisor.failure(), stop: () => supervisor.stop() }
 }
 
-async function apiPort (wanted: number, say: Say): Promise<number> {
+/** Waits until everything published is archived, the ingester has ended, or the timeout has passed. */
+async function untilArchived (lag: () => Promise<number | undefined>, ingest: ModeProcess<unknown>): Promise<void> {
+  let ended = false
+  void ingest.exited.then(() => { ended = true })
+  await waitUntil(async () => ended || await lag() === 0, ARCHIVED_MS, POLL_MS)
+}
+
+async function apiPort (wanted: number, print: PrintLine): Promise<number> {
   if (wanted !== 0 && await isPortFree(wanted)) return wanted
   const [free = 0] = await freePorts(1)
-  if (wanted !== 0) say(`port ${wanted} is in use: the API takes ${free}`)
+  if (wanted !== 0) print(`port ${wanted} is in use; the API uses port ${free}`)
   return free
 }

@@ -1,13 +1,13 @@
-// Certificates for a Kafka on this machine: an authority of our own, one certificate for the server and one for each client, in a folder that
-// is kept. Keys are PKCS#8, mode 0600; files appear whole by a rename; what is missing, damaged, of another authority or about to expire is
-// made anew, and nothing else is touched.
+// TLS certificates for a local Kafka: a certificate authority (CA), a server certificate and a certificate per client, kept in a folder.
+// Certificates that are missing, damaged, signed by another CA or about to expire are reissued; all others are kept.
+// Private keys are PKCS#8 PEM files with mode 0600.
 import { createPrivateKey, randomBytes, X509Certificate, type webcrypto } from 'node:crypto'
 import { chmod, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeAtomically } from './atomic-file.ts'
 import { folderError } from './errors.ts'
-import { writeWhole } from './secrets.ts'
 
-/** A certificate and its key, PEM both. */
+/** A certificate and its private key, both PEM. */
 export interface Credentials {
   readonly certificate: string
   readonly key: string
@@ -19,20 +19,27 @@ export interface Validity {
 }
 
 export interface CertificateRequest {
-  /** The whole subject is `CN=name`: Kafka's principal is then `User:CN=name`. */
+  /** The subject is `CN=name`, so the Kafka principal is `User:CN=name`. */
   readonly name: string
-  /** Names and addresses that a server answers to; none for a client. */
+  /** Subject alternative names of a server: host names and IP addresses. Omit for a client. */
   readonly hosts?: readonly string[] | undefined
   readonly validity?: Validity | undefined
 }
 
+export interface CertificateNames {
+  /** Name of the server, and the hosts its certificate is valid for. */
+  readonly server: string
+  readonly hosts: readonly string[]
+  readonly clients: readonly string[]
+}
+
 export interface CertificateFolder {
   readonly folder: string
-  /** PEM file of the authority. */
+  /** PEM file of the CA certificate. */
   readonly ca: string
-  /** PEM file for Kafka: the server's key, its certificate and the authority's. */
+  /** PEM keystore for Kafka: the server's key, its certificate and the CA certificate. */
   readonly server: string
-  /** A client's files. */
+  /** PEM files of a client. */
   client (name: string): { readonly certificate: string, readonly key: string }
 }
 
@@ -40,17 +47,17 @@ const DAY_MS = 86_400_000
 const AUTHORITY_DAYS = 3650
 const LEAF_DAYS = 365
 const RENEW_DAYS = 30
-/** Clocks differ: nobody's certificate is to begin in somebody's future. */
-const EARLY_MS = 3_600_000
-const ELLIPTIC = { name: 'ECDSA', namedCurve: 'P-256' } as const
+/** Certificates are valid from an hour ago, in case the clocks of two machines differ. */
+const CLOCK_SKEW_MS = 3_600_000
+const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' } as const
 const SIGNATURE = { name: 'ECDSA', hash: 'SHA-256' } as const
 
-/** A new authority. */
-export async function createAuthority (name: string, validity: Validity = lasting(AUTHORITY_DAYS)): Promise<Credentials> {
-  const x509 = await library()
-  const keys = await crypto.subtle.generateKey(ELLIPTIC, true, ['sign', 'verify'])
+/** Creates a self-signed CA. */
+export async function createAuthority (name: string, validity: Validity = validFor(AUTHORITY_DAYS)): Promise<Credentials> {
+  const x509 = await loadX509()
+  const keys = await crypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify'])
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    ...shape(name, validity),
+    ...commonFields(name, validity),
     keys,
     extensions: [
       new x509.BasicConstraintsExtension(true, 0, true),
@@ -61,53 +68,56 @@ export async function createAuthority (name: string, validity: Validity = lastin
   return { certificate: `${certificate.toString('pem').trimEnd()}\n`, key: await pemOf(keys.privateKey) }
 }
 
-/** A certificate signed by that authority. One for a server serves it as a client of other servers too. */
-export async function issueCertificate (authority: Credentials, { name, hosts, validity = lasting(LEAF_DAYS) }: CertificateRequest): Promise<Credentials> {
-  const x509 = await library()
+/** Issues a certificate signed by the CA. A server certificate is valid for client authentication too. */
+export async function issueCertificate (
+  authority: Credentials, { name, hosts, validity = validFor(LEAF_DAYS) }: CertificateRequest
+): Promise<Credentials> {
+  const x509 = await loadX509()
   const issuer = new x509.X509Certificate(authority.certificate)
-  const signingKey = await crypto.subtle.importKey('pkcs8', createPrivateKey(authority.key).export({ type: 'pkcs8', format: 'der' }), ELLIPTIC, false, ['sign'])
-  const keys = await crypto.subtle.generateKey(ELLIPTIC, true, ['sign', 'verify'])
+  const authorityKey = createPrivateKey(authority.key).export({ type: 'pkcs8', format: 'der' })
+  const signingKey = await crypto.subtle.importKey('pkcs8', authorityKey, KEY_ALGORITHM, false, ['sign'])
+  const usages = [...hosts === undefined ? [] : [x509.ExtendedKeyUsage.serverAuth], x509.ExtendedKeyUsage.clientAuth]
+  const alternativeNames = hosts?.map(value => ({ type: isAddress(value) ? 'ip' as const : 'dns' as const, value }))
+  const keys = await crypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify'])
   const certificate = await x509.X509CertificateGenerator.create({
-    ...shape(name, validity),
+    ...commonFields(name, validity),
     issuer: issuer.subject,
     publicKey: keys.publicKey,
     signingKey,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([...(hosts === undefined ? [] : [x509.ExtendedKeyUsage.serverAuth]), x509.ExtendedKeyUsage.clientAuth]),
+      new x509.ExtendedKeyUsageExtension(usages),
       await x509.AuthorityKeyIdentifierExtension.create(issuer),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-      ...(hosts === undefined ? [] : [new x509.SubjectAlternativeNameExtension(hosts.map(value => ({ type: isAddress(value) ? 'ip' : 'dns', value })))])
+      ...alternativeNames === undefined ? [] : [new x509.SubjectAlternativeNameExtension(alternativeNames)]
     ]
   })
   return { certificate: `${certificate.toString('pem').trimEnd()}\n`, key: await pemOf(keys.privateKey) }
 }
 
 /**
- * The folder with an authority, a certificate of the server `server` for these hosts, and one of each client.
+ * Ensures that the folder has a CA, a certificate of `server` for these hosts, and a certificate per client.
  * Errors: DEVSTACK_FOLDER, DEVSTACK_DISK_FULL.
  */
-export async function ensureCertificates (
-  folder: string, { server, hosts, clients }: { readonly server: string, readonly hosts: readonly string[], readonly clients: readonly string[] }
-): Promise<CertificateFolder> {
+export async function ensureCertificates (folder: string, { server, hosts, clients }: CertificateNames): Promise<CertificateFolder> {
   try {
     await mkdir(folder, { recursive: true })
-    // Whoever can write here decides who is who.
+    // The CA key is here: anyone who can read it can impersonate every user.
     await chmod(folder, 0o700)
-    const authority = await kept(folder, 'ca') ?? await keep(folder, 'ca', await createAuthority('alert-stream development CA'))
-    const files = await Promise.all(clients.map(async name => {
-      if (await kept(folder, name, authority) === undefined) await keep(folder, name, await issueCertificate(authority, { name }))
-      return name
+    const authority = await readValid(folder, 'ca') ?? await write(folder, 'ca', await createAuthority('alert-stream development CA'))
+    await Promise.all(clients.map(async name => {
+      if (await readValid(folder, name, authority) === undefined) await write(folder, name, await issueCertificate(authority, { name }))
     }))
-    const own = await kept(folder, server, authority, hosts) ?? await keep(folder, server, await issueCertificate(authority, { name: server, hosts }))
-    await writeWhole(join(folder, `${server}.pem`), chain(own, authority), 0o600)
+    const { key, certificate } = await readValid(folder, server, authority, hosts) ??
+      await write(folder, server, await issueCertificate(authority, { name: server, hosts }))
+    await writeAtomically(join(folder, `${server}.pem`), key + certificate + authority.certificate, 0o600)
     return {
       folder,
       ca: join(folder, 'ca.crt'),
       server: join(folder, `${server}.pem`),
       client: name => {
-        if (!files.includes(name)) throw new Error(`no certificate was made for ${name}`)
+        if (!clients.includes(name)) throw new Error(`no certificate was issued for ${name}`)
         return { certificate: join(folder, `${name}.crt`), key: join(folder, `${name}.key`) }
       }
     }
@@ -116,37 +126,35 @@ export async function ensureCertificates (
   }
 }
 
-/** Key, certificate and authority in one PEM text, as Kafka's keystore wants them. */
-export function chain (own: Credentials, authority: Credentials): string {
-  return own.key + own.certificate + authority.certificate
-}
-
-/** What the folder holds under that name, if it is whole, signed by the authority, for these hosts, and good for a while. */
-async function kept (folder: string, name: string, authority?: Credentials, hosts?: readonly string[]): Promise<Credentials | undefined> {
+/** The stored credentials of `name` if they are intact, signed by the authority, valid for these hosts, and not about to expire. */
+async function readValid (
+  folder: string, name: string, authority?: Credentials, hosts: readonly string[] = []
+): Promise<Credentials | undefined> {
   try {
-    const [certificate, key] = await Promise.all([readFile(join(folder, `${name}.crt`), 'utf8'), readFile(join(folder, `${name}.key`), 'utf8')])
-    const read = new X509Certificate(certificate)
+    const certificate = await readFile(join(folder, `${name}.crt`), 'utf8')
+    const key = await readFile(join(folder, `${name}.key`), 'utf8')
+    const parsed = new X509Certificate(certificate)
     const signer = new X509Certificate(authority?.certificate ?? certificate)
-    const good = read.checkPrivateKey(createPrivateKey(key)) && read.checkIssued(signer) && read.verify(signer.publicKey) &&
-      Date.parse(read.validTo) - Date.now() > RENEW_DAYS * DAY_MS &&
-      (hosts ?? []).every(host => (isAddress(host) ? read.checkIP(host) : read.checkHost(host)) !== undefined)
-    return good ? { certificate, key } : undefined
+    const valid = parsed.checkPrivateKey(createPrivateKey(key)) && parsed.checkIssued(signer) && parsed.verify(signer.publicKey) &&
+      Date.parse(parsed.validTo) - Date.now() > RENEW_DAYS * DAY_MS &&
+      hosts.every(host => (isAddress(host) ? parsed.checkIP(host) : parsed.checkHost(host)) !== undefined)
+    return valid ? { certificate, key } : undefined
   } catch {
-    // Missing, or no certificate and key: made anew.
+    // Missing or unreadable: reissued.
     return undefined
   }
 }
 
-async function keep (folder: string, name: string, made: Credentials): Promise<Credentials> {
-  await writeWhole(join(folder, `${name}.key`), made.key, 0o600)
-  await writeWhole(join(folder, `${name}.crt`), made.certificate, 0o644)
-  return made
+async function write (folder: string, name: string, credentials: Credentials): Promise<Credentials> {
+  await writeAtomically(join(folder, `${name}.key`), credentials.key, 0o600)
+  await writeAtomically(join(folder, `${name}.crt`), credentials.certificate)
+  return credentials
 }
 
-function shape (name: string, { from, to }: Validity) {
+function commonFields (name: string, { from, to }: Validity) {
   return {
     serialNumber: serialNumber(),
-    // Given as parts: a name with a comma or a plus would else be read as several.
+    // As an array of parts: in a string, a comma or plus in the name would separate attributes.
     subject: [{ CN: [name] }],
     name: [{ CN: [name] }],
     notBefore: from,
@@ -155,16 +163,16 @@ function shape (name: string, { from, to }: Validity) {
   }
 }
 
-// Positive, as the standard has it: the first bit is that of the sign.
+// RFC 5280, 4.1.2.2: serial numbers are positive, so the sign bit is cleared.
 function serialNumber (): string {
   const bytes = randomBytes(16)
   bytes[0] = bytes[0]! & 0x7f | 0x40
   return bytes.toString('hex')
 }
 
-function lasting (days: number): Validity {
+function validFor (days: number): Validity {
   const now = Date.now()
-  return { from: new Date(now - EARLY_MS), to: new Date(now + days * DAY_MS) }
+  return { from: new Date(now - CLOCK_SKEW_MS), to: new Date(now + days * DAY_MS) }
 }
 
 function isAddress (host: string): boolean {
@@ -176,8 +184,8 @@ async function pemOf (key: webcrypto.CryptoKey): Promise<string> {
   return `-----BEGIN PRIVATE KEY-----\n${der.toString('base64').replaceAll(/.{64}(?=.)/g, '$&\n')}\n-----END PRIVATE KEY-----\n`
 }
 
-// Loaded only where certificates are made: it costs a start time that nobody else should pay.
-async function library () {
+// Loaded on first use: importing it takes too long for modes that issue no certificates.
+async function loadX509 () {
   await import('reflect-metadata')
   return await import('@peculiar/x509')
 }

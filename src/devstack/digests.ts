@@ -1,13 +1,13 @@
-// SHA-256 digests of files: what came is what was pinned, or it is not used.
+// SHA-256 verification of downloaded files against pinned digests.
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { devstackErrors } from './errors.ts'
 
-/** Throws DEVSTACK_CHECKSUM. */
+/** Throws DEVSTACK_CHECKSUM unless `found` is the pinned digest. `found` is undefined if the file is missing. */
 export function expectDigest (what: string, found: string | undefined, pinned: string): void {
   if (found === pinned) return
-  throw devstackErrors.DEVSTACK_CHECKSUM(`${what} is not the pinned file: SHA-256 ${found ?? '(no such file)'}, expected ${pinned}`)
+  throw devstackErrors.DEVSTACK_CHECKSUM(`${what} has SHA-256 ${found ?? '(file missing)'}, expected ${pinned}`)
 }
 
 /** SHA-256 of a file, in hex. */

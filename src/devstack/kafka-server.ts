@@ -1,69 +1,64 @@
-// A real, single-node Apache Kafka (KRaft: broker and controller in one process) on loopback ports, for the demo and the tests.
-// Its data folder survives restarts: topics, records and committed offsets are there again, also when the ports have changed.
+// A single-node Apache Kafka (KRaft, combined broker and controller) on loopback ports, for the demo and the tests.
+// Topics, records and committed offsets survive restarts, even if the ports change.
 import { randomBytes } from 'node:crypto'
 import { access, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Admin, type BaseOptions } from '@platformatic/kafka'
 import { silent, type Logger } from '../pipeline/log.ts'
-import { ensureKafka } from './downloads.ts'
 import { devstackErrors, folderError } from './errors.ts'
-import { adminOptions, applyAccess, ensureKeys, secureListeners, securitySettings, type KafkaAccess, type KafkaSecurity, type Keys } from './kafka-access.ts'
+import {
+  applySecurity, ensureSecrets, secureListeners, securitySettings, superUserOptions,
+  type KafkaAccess, type KafkaSecrets, type KafkaSecurity
+} from './kafka-security.ts'
 import { brokerSettings, type Listener } from './kafka-settings.ts'
-import { launchOn } from './launch.ts'
+import { launchOn, type ServerOptions } from './launch.ts'
 import { freePorts, LOOPBACK } from './ports.ts'
 import { requireJava } from './prerequisites.ts'
-import { startServer, writableFolder, type RunningServer } from './process.ts'
-import { isDiskFull, runTool, tailOf, type Environment, type Progress } from './tools.ts'
+import { ensureKafka } from './server-downloads.ts'
+import { startServer, type RunningServer } from './server-process.ts'
+import { isDiskFull, runTool, tailOf, type Environment } from './tools.ts'
 
-export interface KafkaOptions {
-  readonly cacheDir: string
-  /** Kafka's data; kept. */
-  readonly dataDir: string
-  /** Default: `kafka.log` in `dataDir`. */
-  readonly logFile?: string
-  /** A fixed port for clients; a free one where left out. */
-  readonly port?: number
-  /** TLS, SCRAM and rules for each user, instead of one listener that is open to everybody on this machine. */
+export interface KafkaOptions extends ServerOptions {
+  /** TLS, SCRAM and ACLs; default: one plaintext listener without authentication. */
   readonly security?: KafkaSecurity
-  /** Broker settings that replace or extend the ones below. */
+  /** Broker settings that override the defaults of `brokerSettings`. */
   readonly config?: Readonly<Record<string, string>>
-  /** Java heap in MiB, default 512. */
-  readonly heapMb?: number
-  readonly env: Environment
-  readonly log?: Logger
-  readonly progress?: Progress
 }
 
 export interface KafkaServer extends RunningServer {
-  /** Where clients begin: `127.0.0.1:PORT`, with security the external listener `localhost:PORT`. */
+  /** Bootstrap broker: `127.0.0.1:PORT`, or `localhost:PORT` of the external listener with `security`. */
   readonly broker: string
   readonly dataDir: string
-  /** Only with security. */
+  /** Only with `security`. */
   readonly access?: KafkaAccess
 }
 
-
 /**
- * Starts Kafka on `dataDir` (formatted at the first start) and waits until it answers clients.
- * Errors: DEVSTACK_PREREQUISITE, DEVSTACK_DOWNLOAD, DEVSTACK_PORT_IN_USE, DEVSTACK_IN_USE, DEVSTACK_FOLDER, DEVSTACK_DISK_FULL, DEVSTACK_SERVER_DIED.
+ * Starts Kafka on `dataDir`, formatting it on the first start, and waits until it is ready for clients.
+ * Errors: DEVSTACK_PREREQUISITE, DEVSTACK_DOWNLOAD, DEVSTACK_CHECKSUM, DEVSTACK_PORT_IN_USE, DEVSTACK_IN_USE, DEVSTACK_FOLDER,
+ * DEVSTACK_DISK_FULL, DEVSTACK_SERVER_DIED, DEVSTACK_SERVER_SILENT.
  */
 export async function startKafka (options: KafkaOptions): Promise<KafkaServer> {
   const { dataDir, env, log = silent } = options
   const java = await requireJava(env)
   const jars = await ensureKafka(options)
-  await writableFolder(dataDir)
-  const keys = options.security === undefined ? undefined : await ensureKeys(options.security)
-  // The controller's port is a free one also where those for clients are given: it may be taken meanwhile, so another try helps there too.
+  const secrets = options.security === undefined ? undefined : await ensureSecrets(options.security)
+  // The controller's port is a free one even if `port` is given, so a port conflict is worth a retry unless all listeners are given.
   const fixed = options.config?.listeners !== undefined
-  return await launchOn({ name: 'Kafka', dataDir, port: options.port, fixed, log }, async () => await launch(options, keys, java, jars, log))
+  return await launchOn({ name: 'Kafka', dataDir, port: options.port, fixed, log }, async () => {
+    return await launch(options, secrets, java, jars, log)
+  })
 }
 
-async function launch (options: KafkaOptions, keys: Keys | undefined, java: string, jars: string, log: Logger): Promise<KafkaServer> {
-  const { dataDir, env, heapMb = 512 } = options
+async function launch (
+  options: KafkaOptions, secrets: KafkaSecrets | undefined, java: string, jars: string, log: Logger
+): Promise<KafkaServer> {
+  const { dataDir, env } = options
   const properties = join(dataDir, 'server.properties')
   const data = join(dataDir, 'data')
   const { clients, controller } = await listenersOf(options)
-  const settings = { ...brokerSettings(clients, controller, data), ...(keys === undefined ? {} : securitySettings(keys)), ...options.config }
+  const security = secrets === undefined ? {} : securitySettings(secrets)
+  const settings = { ...brokerSettings(clients, controller, data), ...security, ...options.config }
   try {
     await writeFile(properties, Object.entries(settings).map(([key, value]) => `${key}=${value}\n`).join(''))
   } catch (error) {
@@ -71,77 +66,84 @@ async function launch (options: KafkaOptions, keys: Keys | undefined, java: stri
   }
   const jvm = ['-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-cp', `${jars}/*`]
   await formatOnce(java, jvm, properties, data, env)
-  const cluster = await clusterOf(data)
-  const [first, outside = first] = clients
-  const login = keys === undefined ? {} : await adminOptions(keys)
+  const clusterId = await readClusterId(data)
+  const [first, external = first] = clients
+  const login = secrets === undefined ? {} : await superUserOptions(secrets)
   const server = await startServer({
     name: 'Kafka',
     program: java,
-    args: [`-Xmx${heapMb}m`, ...jvm, 'kafka.Kafka', properties],
+    args: ['-Xmx512m', ...jvm, 'kafka.Kafka', properties],
     env,
     dataDir,
-    logFile: options.logFile ?? join(dataDir, 'kafka.log'),
-    ready: async () => await answers({ bootstrapBrokers: [`${first.host}:${first.port}`], ...login }, cluster),
-    hopeless: /Address already in use|No space left on device|Failed to acquire lock on file/,
+    logFile: join(dataDir, 'kafka.log'),
+    ready: async () => await isReady({ bootstrapBrokers: [`${first.host}:${first.port}`], ...login }, clusterId),
+    fatalLog: /Address already in use|No space left on device|Failed to acquire lock on file/,
     readyMs: 90_000,
     log
   })
-  const started = { ...server, broker: `${outside.host}:${outside.port}`, dataDir }
-  if (keys === undefined) return started
+  const started = { ...server, broker: `${external.host}:${external.port}`, dataDir }
+  if (secrets === undefined) return started
   try {
-    return { ...started, access: await applyAccess(keys, Object.fromEntries(clients.map(({ name, port }) => [name, port]))) }
+    return { ...started, access: await applySecurity(secrets, Object.fromEntries(clients.map(({ name, port }) => [name, port]))) }
   } catch (error) {
-    // Without its rules it would let in nobody, or somebody that it should not.
+    // Without its ACLs, or with outdated ones, it must not keep running.
     await server.kill()
     throw error
   }
 }
 
-async function listenersOf ({ port, security }: KafkaOptions): Promise<{ readonly clients: [Listener, ...Listener[]], readonly controller: Listener }> {
-  const [first, ...others] = security === undefined ? [{ name: 'PLAINTEXT', protocol: 'PLAINTEXT' as const, host: LOOPBACK }] : secureListeners(security)
-  const [own = 0, free = 0, ...frees] = await freePorts(2 + others.length)
+interface Listeners {
+  readonly clients: [Listener, ...Listener[]]
+  readonly controller: Listener
+}
+
+async function listenersOf ({ port, security }: KafkaOptions): Promise<Listeners> {
+  const plaintext = [{ name: 'PLAINTEXT', protocol: 'PLAINTEXT' as const, host: LOOPBACK }] as const
+  const [first, ...others] = security === undefined ? plaintext : secureListeners(security)
+  const [controllerPort = 0, firstPort = 0, ...otherPorts] = await freePorts(2 + others.length)
   const ports = security?.ports ?? {}
   return {
     clients: [
-      { ...first, port: port ?? ports[first.name.toLowerCase()] ?? free },
-      ...others.map((listener, index) => ({ ...listener, port: ports[listener.name.toLowerCase()] ?? frees[index] ?? 0 }))
+      { ...first, port: port ?? ports[first.name.toLowerCase()] ?? firstPort },
+      ...others.map((listener, index) => ({ ...listener, port: ports[listener.name.toLowerCase()] ?? otherPorts[index] ?? 0 }))
     ],
-    controller: { name: 'CONTROLLER', protocol: security === undefined ? 'PLAINTEXT' : 'SSL', host: LOOPBACK, port: own }
+    controller: { name: 'CONTROLLER', protocol: security === undefined ? 'PLAINTEXT' : 'SSL', host: LOOPBACK, port: controllerPort }
   }
 }
 
-
-// Kafka writes meta.properties last, so a format that was interrupted is done again.
+// Kafka writes meta.properties last, so an interrupted format is repeated.
 async function formatOnce (java: string, jvm: readonly string[], properties: string, data: string, env: Environment): Promise<void> {
   if (await access(join(data, 'meta.properties')).then(() => true, () => false)) return
-  const args = ['-Xmx128m', ...jvm, 'kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', properties]
+  const args = ['-Xmx128m', ...jvm, 'kafka.tools.StorageTool', 'format', '-t', newClusterId(), '-c', properties]
   const { code, stdout, stderr } = await runTool(java, args, { env })
   if (code === 0) return
   const output = stdout + stderr
-  if (isDiskFull(output)) throw devstackErrors.DEVSTACK_DISK_FULL('no space is left on the disk', { where: data })
-  throw devstackErrors.DEVSTACK_SERVER_DIED(`Kafka could not format its data folder: ${tailOf(output, 2)}`, { where: data })
+  if (isDiskFull(output)) throw devstackErrors.DEVSTACK_DISK_FULL('no space left on the disk', { where: data })
+  throw devstackErrors.DEVSTACK_SERVER_DIED(`Kafka cannot format its data folder: ${tailOf(output, 2)}`, { where: data })
 }
 
-// 16 bytes in base64url, as Kafka's own tool makes them; a leading dash would read as an option.
-function clusterId (): string {
+// 16 bytes in base64url, as `kafka-storage.sh random-uuid` prints. A leading dash would be parsed as an option.
+function newClusterId (): string {
   for (;;) {
     const id = randomBytes(16).toString('base64url')
     if (!id.startsWith('-')) return id
   }
 }
 
-async function clusterOf (data: string): Promise<string | undefined> {
+async function readClusterId (data: string): Promise<string | undefined> {
   const text = await readFile(join(data, 'meta.properties'), 'utf8')
   return /^cluster\.id=(.*)$/m.exec(text)?.[1]?.trim()
 }
 
-// The port opens before the broker has joined its own cluster; only then is it listed in the metadata. The cluster's id tells it from a
-// stranger's Kafka that was faster to take the port.
-async function answers (at: Pick<BaseOptions, 'bootstrapBrokers' | 'tls' | 'tlsServerName'>, cluster: string | undefined): Promise<boolean> {
-  const admin = new Admin({ clientId: 'alert-stream-launcher', ...at, retries: 0, connectTimeout: 1_000, requestTimeout: 2_000 })
+// The port opens before the broker is registered; ready means that the metadata lists it.
+// The cluster id distinguishes it from another Kafka that may have taken the port.
+async function isReady (
+  connection: Pick<BaseOptions, 'bootstrapBrokers' | 'tls' | 'tlsServerName'>, clusterId: string | undefined
+): Promise<boolean> {
+  const admin = new Admin({ clientId: 'alert-stream-launcher', ...connection, retries: 0, connectTimeout: 1_000, requestTimeout: 2_000 })
   try {
     const metadata = await admin.metadata({ topics: [], forceUpdate: true })
-    return metadata.id === cluster && metadata.brokers.size > 0
+    return metadata.id === clusterId && metadata.brokers.size > 0
   } catch {
     return false
   } finally {

@@ -1,28 +1,28 @@
-// Sets of jars by Maven: an artifact with all that it needs at run time, as one folder that is known by one digest.
+// Sets of jars fetched by Maven: artifacts with their runtime dependencies, in one folder that is verified as a whole.
 import { createHash } from 'node:crypto'
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expectDigest, sha256 } from './digests.ts'
-import type { Fetcher } from './downloads.ts'
+import type { Fetcher } from './download-cache.ts'
 
 export const DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1'
 export const QUIET = ['-q', '-B', '-ntp']
 
 export interface JarSet {
-  /** As an error calls it: `Kafka`. */
+  /** Name in error messages: `Kafka`. */
   readonly title: string
-  /** `group:artifact:version` each. */
+  /** Maven coordinates, `group:artifact:version`. */
   readonly artifacts: readonly string[]
   /** SHA-256 of the lines `DIGEST  NAME` of all jars, sorted by name, as sha256sum prints them. */
   readonly pinned: string
-  /** Digests of single jars, by name: one that is wrong is told by its name. */
+  /** Digests of single jars by file name, so that an error can name the jar. */
   readonly pinnedJars?: Readonly<Record<string, string>>
 }
 
 /** Fills a folder with the jars and nothing else. Errors: DEVSTACK_CHECKSUM, and those of `mvn`. */
 export async function copyJars (mvn: Fetcher, into: string, { title, artifacts, pinned, pinnedJars = {} }: JarSet): Promise<void> {
   const pom = join(into, 'pom.xml')
-  await writeFile(pom, pomOf(artifacts))
+  await writeFile(pom, pomFor(artifacts))
   await mvn([...QUIET, '-f', pom, `${DEPENDENCY_PLUGIN}:copy-dependencies`, '-DincludeScope=runtime', `-DoutputDirectory=${into}`], into)
   await rm(pom)
   const names = (await readdir(into)).sort()
@@ -32,9 +32,9 @@ export async function copyJars (mvn: Fetcher, into: string, { title, artifacts, 
   expectDigest(`the set of ${names.length} ${title} jars`, createHash('sha256').update(list).digest('hex'), pinned)
 }
 
-function pomOf (artifacts: readonly string[]): string {
-  const dependencies = artifacts.map(each => {
-    const [group, artifact, version] = each.split(':')
+function pomFor (artifacts: readonly string[]): string {
+  const dependencies = artifacts.map(coordinates => {
+    const [group, artifact, version] = coordinates.split(':')
     return `    <dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>\n`
   })
   return `<project xmlns="http://maven.apache.org/POM/4.0.0">

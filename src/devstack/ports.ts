@@ -1,18 +1,18 @@
-// Free ports of the loopback interface, as the system gives them.
+// Free ports on the loopback interface.
 import { createServer, type Server } from 'node:net'
 
 export const LOOPBACK = '127.0.0.1'
 
-/** `count` distinct free loopback ports. Nothing reserves them: whoever starts a server must be ready to find one taken. */
+/** `count` distinct free loopback ports. They are not reserved: another program may take one before the caller uses it. */
 export async function freePorts (count: number): Promise<number[]> {
-  // All are held open together, so that the system cannot give one twice.
-  const held = await Promise.all(Array.from({ length: count }, async () => await listen(0)))
-  const ports = held.map(server => portOf(server))
-  await Promise.all(held.map(close))
+  // All are open at the same time, so that the operating system cannot assign one twice.
+  const servers = await Promise.all(Array.from({ length: count }, async () => await listen(0)))
+  const ports = servers.map(portOf)
+  await Promise.all(servers.map(close))
   return ports
 }
 
-/** Whether a server could listen on that loopback port now. */
+/** Whether a server could listen on this loopback port now. */
 export async function isPortFree (port: number): Promise<boolean> {
   try {
     await close(await listen(port))

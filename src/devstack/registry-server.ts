@@ -1,72 +1,54 @@
-// A real schema registry (Apicurio, by its Confluent-compatible API) on a loopback port, for the demo and the tests.
+// A schema registry (Apicurio, with its Confluent-compatible API) on a loopback port, for the demo and the tests.
 // Schemas and their ids are kept in its data folder and survive restarts.
 import { join } from 'node:path'
 import { silent, type Logger } from '../pipeline/log.ts'
-import { ensureRegistry, REGISTRY_VERSION } from './downloads.ts'
-import { launchOn } from './launch.ts'
+import { launchOn, type ServerOptions } from './launch.ts'
 import { LOOPBACK } from './ports.ts'
 import { requireJava } from './prerequisites.ts'
-import { startServer, type RunningServer } from './process.ts'
-import type { Environment, Progress } from './tools.ts'
-
-export interface RegistryOptions {
-  readonly cacheDir: string
-  /** The registry's data; kept. */
-  readonly dataDir: string
-  /** Default: `registry.log` in `dataDir`. */
-  readonly logFile?: string
-  /** A fixed port; a free one where left out. */
-  readonly port?: number
-  /** Java heap in MiB, default 256. */
-  readonly heapMb?: number
-  readonly env: Environment
-  readonly log?: Logger
-  readonly progress?: Progress
-}
+import { ensureRegistry, REGISTRY_VERSION } from './server-downloads.ts'
+import { startServer, type RunningServer } from './server-process.ts'
 
 export interface RegistryServer extends RunningServer {
-  /** Base of the Confluent API, without a slash at its end: `http://127.0.0.1:PORT/apis/ccompat/v7` */
+  /** Base URL of the Confluent API, without a trailing slash: `http://127.0.0.1:PORT/apis/ccompat/v7` */
   readonly url: string
   readonly dataDir: string
 }
 
 const NAME = 'the schema registry'
 
-/** Starts the registry on `dataDir` and waits until it answers. Errors as `startKafka`. */
-export async function startRegistry (options: RegistryOptions): Promise<RegistryServer> {
+/** Starts the registry on `dataDir` and waits until it is ready. Errors as `startKafka`. */
+export async function startRegistry (options: ServerOptions): Promise<RegistryServer> {
   const { dataDir, env, log = silent } = options
   const java = await requireJava(env)
   const home = await ensureRegistry(options)
   return await launchOn({ name: NAME, dataDir, port: options.port, log }, async port => await launch(options, port, java, home, log))
 }
 
-async function launch (options: RegistryOptions, port: number, java: string, home: string, log: Logger): Promise<RegistryServer> {
-  const { dataDir, env, heapMb = 256 } = options
+async function launch ({ dataDir, env }: ServerOptions, port: number, java: string, home: string, log: Logger): Promise<RegistryServer> {
   const url = `http://${LOOPBACK}:${port}/apis/ccompat/v7`
   const server = await startServer({
     name: NAME,
     program: java,
     args: [
-      `-Xmx${heapMb}m`, '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC',
+      '-Xmx256m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC',
       `-Dquarkus.http.host=${LOOPBACK}`, `-Dquarkus.http.port=${port}`,
-      // The registry never answers for others, so nothing is to be gained from a console full of its banner.
       '-Dquarkus.banner.enabled=false', '-Dquarkus.log.level=WARN',
-      // Written through: else a registration of the last half second is lost when the registry is killed, and its id with it.
+      // Write through: with H2's default delay, SIGKILL would lose the registrations of the last half second and their ids.
       `-Dquarkus.datasource.jdbc.url=jdbc:h2:file:${join(dataDir, 'registry')};WRITE_DELAY=0`,
       '-jar', join(home, `apicurio-registry-app-${REGISTRY_VERSION}-runner.jar`)
     ],
     env,
     cwd: dataDir,
     dataDir,
-    logFile: options.logFile ?? join(dataDir, 'registry.log'),
-    ready: async signal => await answers(url, signal),
+    logFile: join(dataDir, 'registry.log'),
+    ready: async signal => await isReady(url, signal),
     readyMs: 90_000,
     log
   })
   return { ...server, url, dataDir }
 }
 
-async function answers (url: string, signal: AbortSignal): Promise<boolean> {
+async function isReady (url: string, signal: AbortSignal): Promise<boolean> {
   const response = await fetch(`${url}/subjects`, { signal })
   await response.body?.cancel()
   return response.ok

@@ -1,51 +1,48 @@
-// Kafka and the schema registry side by side, each in its own folder under one state folder.
+// Kafka and a schema registry, started and stopped together, with their data under one state folder.
 import { join } from 'node:path'
-import type { Logger } from '../pipeline/log.ts'
-import { downloadsMissing, ensureKafka, ensureRegistry } from './downloads.ts'
-import { startKafka, type KafkaOptions, type KafkaServer } from './kafka-server.ts'
+import type { KafkaSecurity } from './kafka-security.ts'
+import { startKafka, type KafkaServer } from './kafka-server.ts'
+import type { ServerOptions } from './launch.ts'
 import { checkPrerequisites } from './prerequisites.ts'
 import { startRegistry, type RegistryServer } from './registry-server.ts'
-import type { Environment, Progress } from './tools.ts'
+import { downloadsMissing, ensureKafka, ensureRegistry } from './server-downloads.ts'
 
-export interface StackOptions {
-  readonly cacheDir: string
-  /** Holds `kafka/` and `registry/` (data, pid file, log); kept between starts. */
+export interface StackOptions extends Omit<ServerOptions, 'dataDir' | 'port'> {
+  /** Holds the data folders `kafka/` and `registry/`. */
   readonly stateDir: string
-  readonly env: Environment
-  readonly kafka?: Pick<KafkaOptions, 'port' | 'config' | 'heapMb' | 'security'>
-  readonly log?: Logger
-  readonly progress?: Progress
+  /** TLS, SCRAM and ACLs of Kafka. */
+  readonly security?: KafkaSecurity
 }
 
 export interface Stack {
   readonly kafka: KafkaServer
   readonly registry: RegistryServer
-  /** Stops both, side by side. */
+  /** Stops both servers in parallel. */
   stop (graceMs?: number): Promise<void>
   kill (): Promise<void>
-  /** Lets this program end while both run on. */
+  /** Lets this program exit while both servers keep running. */
   unref (): void
 }
 
-/** Starts both servers; where one of them fails, the other is stopped again and that one's error is thrown. */
+/** Starts both servers in parallel. If one fails, the other is stopped and the error is thrown. Errors as `startKafka`. */
 export async function startStack (options: StackOptions): Promise<Stack> {
-  const { stateDir, kafka: kafkaOptions, ...shared } = options
+  const { stateDir, security, ...shared } = options
   await checkPrerequisites({ java: true, maven: await downloadsMissing(options.cacheDir) }, options.env)
-  // Both are fetched before either starts: a failed download then has nothing to stop.
+  // Both are downloaded before either starts, so that a failed download leaves nothing running.
   await ensureKafka(shared)
   await ensureRegistry(shared)
   const { progress: _, ...quiet } = shared
   const started = await Promise.allSettled([
-    startKafka({ ...quiet, ...kafkaOptions, dataDir: join(stateDir, 'kafka') }),
+    startKafka({ ...quiet, ...security === undefined ? {} : { security }, dataDir: join(stateDir, 'kafka') }),
     startRegistry({ ...quiet, dataDir: join(stateDir, 'registry') })
   ])
   const [kafka, registry] = started
-  if (kafka.status === 'fulfilled' && registry.status === 'fulfilled') return stackOf(kafka.value, registry.value)
-  await Promise.all(started.map(async one => { if (one.status === 'fulfilled') await one.value.kill() }))
+  if (kafka.status === 'fulfilled' && registry.status === 'fulfilled') return combine(kafka.value, registry.value)
+  await Promise.all(started.map(async result => { if (result.status === 'fulfilled') await result.value.kill() }))
   throw kafka.status === 'rejected' ? kafka.reason : (registry as PromiseRejectedResult).reason
 }
 
-function stackOf (kafka: KafkaServer, registry: RegistryServer): Stack {
+function combine (kafka: KafkaServer, registry: RegistryServer): Stack {
   return {
     kafka,
     registry,

@@ -1,5 +1,5 @@
-// Programs of the machine: finding them on a PATH that is given, and running them to their end. One that can be stopped has a process group of its
-// own, so that a stop reaches what it has started too; a promise resolves when it is gone, so nothing runs on behind our back.
+// External programs: finding them on PATH and running them to completion.
+// A program with an abort signal runs in its own process group, so that aborting ends its child processes too.
 import { spawn } from 'node:child_process'
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
@@ -7,13 +7,13 @@ import { homedir } from 'node:os'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { finished } from 'node:stream/promises'
 
-/** Environment variables as an argument; only src/cli and tests read the real ones. */
+/** Environment variables, passed as an argument. Only src/cli and tests read `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Told what goes on, one line each, while something takes long. */
+/** Receives progress lines of a long operation. */
 export type Progress = (message: string) => void
 
-/** The full path of a program, or undefined where PATH has none that can be run. */
+/** Full path of an executable on PATH, or undefined. */
 export async function findProgram (name: string, env: Environment): Promise<string | undefined> {
   for (const folder of (env.PATH ?? '').split(delimiter)) {
     const path = join(folder === '' ? '.' : folder, name)
@@ -32,7 +32,7 @@ export async function isProgram (path: string): Promise<boolean> {
 }
 
 export interface ToolResult {
-  /** Exit code; undefined where a signal ended it or it could not be started. */
+  /** Exit code; undefined if it was killed by a signal or could not be started. */
   readonly code: number | undefined
   readonly stdout: string
   readonly stderr: string
@@ -41,21 +41,22 @@ export interface ToolResult {
 export interface ToolOptions {
   readonly env: Environment
   readonly cwd?: string
-  /** Where it is aborted, the program and all that it has started are stopped. */
+  /** Aborting ends the program and its child processes. */
   readonly signal?: AbortSignal
-  /** What the program reads; by default nothing. */
+  /** Content of stdin; default: none. */
   readonly input?: string
 }
 
-/** What a program has for its own cleaning up, once it is told to stop. */
+/** Time between SIGTERM and SIGKILL. */
 const GRACE_MS = 5_000
 
-/** Runs a program to its end and collects what it prints; never rejects for a failing program. */
+/** Runs a program to completion and collects its output. Never rejects if the program fails. */
 export async function runTool (program: string, args: readonly string[], options: ToolOptions): Promise<ToolResult> {
   const { input, signal, ...rest } = options
   if (signal?.aborted === true) return { code: undefined, stdout: '', stderr: 'stopped' }
   return await new Promise(resolve => {
-    const child = spawn(program, args, { ...rest, detached: signal !== undefined, stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] })
+    const stdin = input === undefined ? 'ignore' : 'pipe'
+    const child = spawn(program, args, { ...rest, detached: signal !== undefined, stdio: [stdin, 'pipe', 'pipe'] })
     const stdout: Buffer[] = []
     const stderr: Buffer[] = []
     child.stdout?.on('data', (chunk: Buffer) => { stdout.push(chunk) })
@@ -64,7 +65,7 @@ export async function runTool (program: string, args: readonly string[], options
       try {
         if (child.pid !== undefined) process.kill(-child.pid, name)
       } catch {
-        // It has just gone, or is another user's: then it is waited for.
+        // It has just ended, or belongs to another user: wait for it.
       }
     }
     let killer: NodeJS.Timeout | undefined
@@ -81,22 +82,17 @@ export async function runTool (program: string, args: readonly string[], options
     child.once('error', error => { finish(undefined, error.message) })
     child.once('close', code => { finish(code ?? undefined) })
     if (child.stdin !== null) {
-      // A program that ends before it has read all says so by its exit code.
+      // A program may exit before it has read all input; its exit code tells whether that is an error.
       void finished(child.stdin).catch(() => undefined)
       child.stdin.end(input)
     }
   })
 }
 
-/** The last lines of a program's output that say anything, for an error message: a Java stack's frames are left out. */
+/** The last non-empty lines of a program's output, without Java stack frames, for an error message. */
 export function tailOf (text: string, lines: number): string {
-  return text.split('\n').map(line => line.trimEnd()).filter(line => line !== '' && !/^\s+(at |\.\.\. \d+ more)/.test(line)).slice(-lines).join('\n')
-}
-
-/** The end of a log, indented below the message that it is added to. */
-export function lastWords (text: string): string {
-  const tail = tailOf(text, 8)
-  return tail === '' ? '' : `; its last words:\n${tail.replaceAll(/^/gm, '  | ')}\n`
+  const meaningful = text.split('\n').map(line => line.trimEnd()).filter(line => line !== '' && !/^\s+(at |\.\.\. \d+ more)/.test(line))
+  return meaningful.slice(-lines).join('\n')
 }
 
 export function isDiskFull (output: string): boolean {
@@ -107,7 +103,10 @@ export function isPortTaken (output: string): boolean {
   return /Address already in use|Port \d+ seems to be used by another process/i.test(output)
 }
 
-/** Where downloads are kept: `$XDG_CACHE_HOME/alert-stream`, else `~/.cache/alert-stream`. A relative or empty XDG_CACHE_HOME counts as none (XDG Base Directory). */
+/**
+ * The download cache: `$XDG_CACHE_HOME/alert-stream`, by default `~/.cache/alert-stream`.
+ * A relative or empty XDG_CACHE_HOME is ignored (XDG Base Directory Specification).
+ */
 export function defaultCacheDir (env: Environment): string {
   const xdg = env.XDG_CACHE_HOME
   const base = xdg !== undefined && isAbsolute(xdg) ? xdg : join(env.HOME || homedir(), '.cache')

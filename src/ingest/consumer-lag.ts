@@ -1,10 +1,9 @@
-// How far an ingester is behind: the ends of its partitions, by the brokers' word, less what has settled. Whoever asks shares one question,
-// and waits no longer than a scrape may.
+// The consumer lag of an ingester: end offsets minus settled offsets. Concurrent readers share one request to the brokers, limited in time.
+import { sharedRequest } from '../admin/shared-request.ts'
 import type { KafkaAdmin } from '../kafka/admin.ts'
 import type { TopicPartition } from '../kafka/offset-tracker.ts'
-import { AlertStreamError } from '../pipeline/index.ts'
+import { AlertStreamError } from '../pipeline/errors.ts'
 import type { KafkaGroupSource } from '../sources/kafka-group.ts'
-import { sharedAnswer } from '../admin/shared-request.ts'
 
 export interface PartitionLag extends TopicPartition {
   readonly records: number
@@ -12,26 +11,26 @@ export interface PartitionLag extends TopicPartition {
 
 const LIMIT_MS = 2000
 
-/** Resolves with the lag of each partition that is owned; undefined where the brokers do not answer in time. Never rejects. */
+/** Resolves with the lag of each assigned partition, or with undefined if the brokers do not answer within `limitMs`. Never rejects. */
 export function lagOf (
   admin: Pick<KafkaAdmin, 'endOffsets'>, topics: readonly string[], source: Pick<KafkaGroupSource, 'stats'>, limitMs = LIMIT_MS
 ): () => Promise<readonly PartitionLag[] | undefined> {
-  const ask = async (): Promise<readonly PartitionLag[]> => {
-    const ends = new Map(await Promise.all(topics.map(async topic => [topic, await endsOf(admin, topic)] as const)))
+  const read = async (): Promise<readonly PartitionLag[]> => {
+    const ends = new Map(await Promise.all(topics.map(async topic => [topic, await endOffsets(admin, topic)] as const)))
     return source.stats().partitions.map(({ topic, partition, settled }) => {
       const behind = (ends.get(topic)?.[partition] ?? 0n) - settled
       return { topic, partition, records: behind > 0n ? Number(behind) : 0 }
     })
   }
-  const shared = sharedAnswer(ask, limitMs, () => new Error('the brokers did not answer in time'))
+  const shared = sharedRequest(read, limitMs, () => new Error('the brokers did not respond in time'))
   return () => shared().catch(() => undefined)
 }
 
-async function endsOf (admin: Pick<KafkaAdmin, 'endOffsets'>, topic: string): Promise<bigint[]> {
+async function endOffsets (admin: Pick<KafkaAdmin, 'endOffsets'>, topic: string): Promise<bigint[]> {
   try {
     return await admin.endOffsets(topic)
   } catch (error) {
-    // The brokers answered: there is nothing to be behind of.
+    // The brokers answered: a topic that does not exist has no lag.
     if (error instanceof AlertStreamError && error.code === 'KAFKA_TOPIC_MISSING') return []
     throw error
   }

@@ -1,47 +1,47 @@
-// What is kept of an ingester's alerts beyond each node's counts: how old they are when they are durable, and one summary for each visit.
-// It hears of every record from the runner; the graph's parts know nothing of it.
+// Metrics of an ingester that need single records: the age of each alert when it became durable, and one log line and totals per visit.
+// It observes the run; the nodes of the graph know nothing of it.
 import type { KafkaRecord } from '../kafka/record.ts'
 import { Histogram, type Logger, type RunObserver, type SourceRecord } from '../pipeline/index.ts'
 import { VisitTracker, type Visit, type VisitOutcome } from './visit-tracker.ts'
 
-export interface WatchOptions {
+export interface VisitMetricsOptions {
   readonly topics: readonly string[]
   /** See VisitTracker. */
   readonly gapMs: number
   readonly log: Logger
-  /** Records that are not settled, for the summary; undefined where nobody can tell. */
+  /** Unsettled records of all topics, for the log line; undefined if the brokers do not answer. */
   readonly lag: () => Promise<number | undefined>
 }
 
-/** Of the visits of one topic. */
-export interface VisitStats {
+/** Totals of one topic's visits. */
+export interface TopicVisits {
   readonly topic: string
   readonly visits: number
   readonly overruns: number
-  /** Records of the last one. */
+  /** Records of the last visit. */
   readonly alerts: number
-  /** Of seconds. */
+  /** In seconds. */
   readonly durations: Histogram
 }
 
-const AGES = [1, 2, 5, 10, 15, 20, 30, 37, 45, 60, 90, 120, 300, 600, 1800, 3600]
-const DURATIONS = [1, 2, 5, 10, 15, 20, 30, 37, 45, 60, 90, 120, 300, 600]
+const AGE_BOUNDS = [1, 2, 5, 10, 15, 20, 30, 37, 45, 60, 90, 120, 300, 600, 1800, 3600]
+const DURATION_BOUNDS = [1, 2, 5, 10, 15, 20, 30, 37, 45, 60, 90, 120, 300, 600]
 const TICK_MS = 1000
 
-export class IngestWatch {
-  /** Of seconds, from an alert's Kafka timestamp until it was durable in the store. */
-  readonly ages = new Histogram(AGES)
+export class VisitMetrics {
+  /** Seconds from an alert's Kafka timestamp until it was durable in the store. */
+  readonly ages = new Histogram(AGE_BOUNDS)
   readonly observer: RunObserver
-  readonly #options: WatchOptions
-  readonly #topics = new Map<string, { readonly tracker: VisitTracker, figures: VisitStats }>()
+  readonly #options: VisitMetricsOptions
+  readonly #topics = new Map<string, { readonly tracker: VisitTracker, totals: TopicVisits }>()
   readonly #timer: NodeJS.Timeout
-  readonly #telling = new Set<Promise<void>>()
+  readonly #logging = new Set<Promise<void>>()
 
-  constructor (options: WatchOptions) {
+  constructor (options: VisitMetricsOptions) {
     this.#options = options
     for (const topic of options.topics) {
-      const tracker = new VisitTracker({ gapMs: options.gapMs, onVisit: visit => { this.#over(topic, visit) } })
-      this.#topics.set(topic, { tracker, figures: { topic, visits: 0, overruns: 0, alerts: 0, durations: new Histogram(DURATIONS) } })
+      const tracker = new VisitTracker({ gapMs: options.gapMs, onVisit: visit => { this.#ended(topic, visit) } })
+      this.#topics.set(topic, { tracker, totals: { topic, visits: 0, overruns: 0, alerts: 0, durations: new Histogram(DURATION_BOUNDS) } })
     }
     this.observer = {
       pulled: record => {
@@ -50,24 +50,24 @@ export class IngestWatch {
       },
       wrote: (record, _node, result) => {
         const now = Date.now()
-        // Clocks of producers may be ahead of ours.
+        // A producer's clock may be ahead of this one.
         this.ages.observe(Math.max(0, now - Number(kafkaRecord(record).timestamp)) / 1000)
         this.#settled(record, result === 'written' ? 'written' : 'identical', now)
       },
-      buried: record => { this.#settled(record, 'dead', Date.now()) }
+      deadLettered: record => { this.#settled(record, 'deadLettered', Date.now()) }
     }
     this.#timer = setInterval(() => { for (const { tracker } of this.#topics.values()) tracker.tick(Date.now()) }, TICK_MS).unref()
   }
 
-  get visits (): VisitStats[] {
-    return [...this.#topics.values()].map(({ figures }) => figures)
+  get topics (): TopicVisits[] {
+    return [...this.#topics.values()].map(({ totals }) => totals)
   }
 
-  /** Tells the visits that have not been told. Resolves when all is logged. */
+  /** Ends all open visits. Resolves when their lines are logged. */
   async close (): Promise<void> {
     clearInterval(this.#timer)
     for (const { tracker } of this.#topics.values()) tracker.finish()
-    await Promise.all(this.#telling)
+    await Promise.all(this.#logging)
   }
 
   #settled (record: SourceRecord<unknown>, outcome: VisitOutcome, now: number): void {
@@ -75,31 +75,31 @@ export class IngestWatch {
     this.#topics.get(topic)?.tracker.settled(Number(timestamp), outcome, value?.length ?? 0, now)
   }
 
-  #over (topic: string, visit: Visit): void {
-    const of = this.#topics.get(topic)!
-    const { visits, overruns, durations } = of.figures
-    // One that is not durable as a whole has no duration, and is no visit that is done with.
+  #ended (topic: string, visit: Visit): void {
+    const entry = this.#topics.get(topic)!
+    const { visits, overruns, durations } = entry.totals
+    // A visit with unsettled records is not archived, so it has no duration and does not count.
     if (visit.unsettled === 0) {
-      of.figures = { topic, visits: visits + 1, overruns: overruns + (visit.overrunMs > 0 ? 1 : 0), alerts: visit.alerts, durations }
+      entry.totals = { topic, visits: visits + 1, overruns: overruns + (visit.overrunMs > 0 ? 1 : 0), alerts: visit.alerts, durations }
       durations.observe(durationOf(visit))
     }
-    const telling = this.#tell(topic, visit).finally(() => { this.#telling.delete(telling) })
-    this.#telling.add(telling)
+    const logging = this.#log(topic, visit).finally(() => { this.#logging.delete(logging) })
+    this.#logging.add(logging)
   }
 
-  async #tell (topic: string, visit: Visit): Promise<void> {
-    const { alerts, written, identical, dead, bytes, unsettled, overrunMs } = visit
+  async #log (topic: string, visit: Visit): Promise<void> {
+    const { alerts, written, identical, deadLettered, bytes, unsettled, overrunMs } = visit
     const fields = {
-      topic, began: isoTime(visit.first), alerts, written, identical, deadLetters: dead, bytes,
+      topic, began: isoTime(visit.first), alerts, written, identical, deadLetters: deadLettered, bytes,
       seconds: durationOf(visit), maxAgeSeconds: seconds(visit.maxAgeMs), lag: await this.#options.lag(),
       ...overrunMs > 0 ? { overrunSeconds: seconds(overrunMs) } : {}, ...unsettled > 0 ? { unsettled } : {}
     }
-    const message = unsettled > 0 ? 'a visit is not archived yet' : 'visit archived'
-    this.#options.log[overrunMs > 0 || dead > 0 || unsettled > 0 ? 'warn' : 'info'](fields, message)
+    const message = unsettled > 0 ? 'visit not fully archived' : 'visit archived'
+    this.#options.log[overrunMs > 0 || deadLettered > 0 || unsettled > 0 ? 'warn' : 'info'](fields, message)
   }
 }
 
-// The source of an ingester gives nothing else.
+// The only source of an ingester emits Kafka records.
 function kafkaRecord ({ value }: SourceRecord<unknown>): KafkaRecord {
   return value as KafkaRecord
 }
@@ -112,7 +112,7 @@ function seconds (ms: number): number {
   return Math.round(ms) / 1000
 }
 
-/** A producer may write any number for a time. */
+/** ISO 8601, or the number itself if it is outside the range of dates: producers may send any 64-bit timestamp. */
 function isoTime (ms: number): string {
   const date = new Date(ms)
   return Number.isNaN(date.getTime()) ? `${ms} ms` : date.toISOString()

@@ -1,45 +1,46 @@
-// Tells visits apart in a stream of records, and says of each what became of it. A visit is a burst of records with no gap between their Kafka
-// timestamps; it is told when all its records have settled and none has come for as long as the gap. Partitions may be read at different
-// speeds, so several visits can be open at once. Memory is bounded: a few numbers for each open visit, nothing for each record.
+// Groups the records of one topic into visits and reports each visit once. A visit is a burst of records without a gap between their Kafka
+// timestamps. It ends when all its records have settled and no record has arrived for the length of the gap. Partitions may be read at
+// different speeds, so several visits can be open at once. Memory is bounded: a few numbers per open visit, nothing per record.
 
-/** What became of a record: `dead` went to the dead letters. */
-export type VisitOutcome = 'written' | 'identical' | 'dead'
+export type VisitOutcome = 'written' | 'identical' | 'deadLettered'
 
-/** One visit. Times are milliseconds since 1970. */
+/** A visit that has ended. Times are milliseconds since 1970. */
 export interface Visit {
   /** Earliest and latest timestamp of its records. */
   readonly first: number
   readonly last: number
-  /** Records that settled, those included that are no alerts. */
+  /** Settled records, dead letters included. */
   readonly alerts: number
   readonly written: number
   readonly identical: number
-  readonly dead: number
-  /** Of the records' values. */
+  readonly deadLettered: number
+  /** Total size of the record values. */
   readonly bytes: number
-  /** When the last of them was durable. */
+  /** When its last record became durable. */
   readonly durableAt: number
-  /** Largest time from an alert's timestamp until it was durable in the store. */
+  /** Longest time from an alert's timestamp until it was durable in the store. */
   readonly maxAgeMs: number
-  /** For how long it was still being worked on after `visitMs`, or after the next visit began; 0: it was in time. */
+  /** How long after `visitMs`, or after the start of the next visit, it was archived. 0 if it was in time or was read from a backlog. */
   readonly overrunMs: number
-  /** Records that had not settled when it had to be told all the same; 0 unless the program ended or too many visits were open. */
+  /** Records that have not settled: above 0 only if the program stopped or too many visits were open. */
   readonly unsettled: number
 }
 
 export interface VisitTrackerOptions {
-  /** Milliseconds between two timestamps that part two visits. */
+  /** Milliseconds between two timestamps that separate two visits. */
   readonly gapMs: number
   readonly onVisit: (visit: Visit) => void
-  /** Milliseconds that a visit may take, default 37,000: then the telescope's next one comes. */
+  /** Milliseconds until the telescope's next visit, default 37,000. A visit that takes longer to archive is an overrun. */
   readonly visitMs?: number | undefined
-  /** A stream without gaps is cut into visits of so many milliseconds, default 300,000. */
+  /** A record is read live if it is pulled within this many milliseconds of its timestamp, default 10,000. Older records are a backlog. */
+  readonly liveMs?: number | undefined
+  /** Maximum length of a visit in milliseconds, default 300,000: a stream without gaps is cut there. */
   readonly longestMs?: number | undefined
-  /** Visits open at once, default 64; beyond that the oldest is told as it is. */
+  /** Maximum number of open visits, default 64. Beyond that the oldest one ends with its unsettled records. */
   readonly maxOpen?: number | undefined
 }
 
-interface Open {
+interface OpenVisit {
   first: number
   last: number
   pulled: number
@@ -47,107 +48,110 @@ interface Open {
   bytes: number
   durableAt: number
   maxAgeMs: number
-  /** When something happened to it last, by the caller's clock. */
+  /** Time of its last event, by the caller's clock. */
   activeAt: number
 }
 
 export class VisitTracker {
   readonly #gapMs: number
   readonly #visitMs: number
+  readonly #liveMs: number
   readonly #longestMs: number
   readonly #maxOpen: number
   readonly #onVisit: (visit: Visit) => void
-  /** In the order of their time. */
-  #open: Open[] = []
+  /** Sorted by time. */
+  #open: OpenVisit[] = []
+  /** Timestamp of the first record that was read live. Visits before it are a backlog, whose delay says nothing about this process. */
+  #liveFrom = Infinity
 
-  constructor ({ gapMs, onVisit, visitMs = 37_000, longestMs = 300_000, maxOpen = 64 }: VisitTrackerOptions) {
+  constructor ({ gapMs, onVisit, visitMs = 37_000, liveMs = 10_000, longestMs = 300_000, maxOpen = 64 }: VisitTrackerOptions) {
     this.#gapMs = gapMs
     this.#onVisit = onVisit
     this.#visitMs = visitMs
+    this.#liveMs = liveMs
     this.#longestMs = longestMs
     this.#maxOpen = maxOpen
   }
 
-  /** Visits that have not been told. */
-  get open (): number { return this.#open.length }
-
-  /** A record was read. */
+  /** Call when a record has been read. */
   pulled (timestamp: number, now: number): void {
+    if (this.#liveFrom === Infinity && Math.abs(now - timestamp) <= this.#liveMs) this.#liveFrom = timestamp
     const visit = this.#visitFor(timestamp)
     visit.pulled++
     visit.activeAt = now
-    if (this.#open.length > this.#maxOpen) this.#tell(this.#open[0]!)
+    if (this.#open.length > this.#maxOpen) this.#end(this.#open[0]!)
   }
 
-  /** It is durable, in the store or in the dead letters. `bytes`: of its value. */
+  /** Call when a record is durable, in the store or as a dead letter. `bytes` is the size of its value. */
   settled (timestamp: number, outcome: VisitOutcome, bytes: number, now: number): void {
-    // None: it was told already, as one too many. A later visit of the same time must not take its records for its own.
+    // No such visit: it ended early, as one too many. A later visit with the same timestamps must not count its records.
     const visit = this.#open.findLast(each => timestamp >= each.first && timestamp <= each.last && unsettled(each) > 0)
     if (visit === undefined) return
     visit.counts[outcome]++
     visit.bytes += bytes
     visit.durableAt = now
     visit.activeAt = now
-    if (outcome !== 'dead') visit.maxAgeMs = Math.max(visit.maxAgeMs, now - timestamp)
+    if (outcome !== 'deadLettered') visit.maxAgeMs = Math.max(visit.maxAgeMs, now - timestamp)
   }
 
-  /** Tells the visits that are over; to be called every second or so. */
+  /** Ends the visits that are complete. Call about once a second. */
   tick (now: number): void {
-    for (const visit of [...this.#open]) if (unsettled(visit) === 0 && now - visit.activeAt >= this.#gapMs) this.#tell(visit)
+    for (const visit of [...this.#open]) if (unsettled(visit) === 0 && now - visit.activeAt >= this.#gapMs) this.#end(visit)
   }
 
-  /** The stream has ended: tells all. */
+  /** Ends all open visits, when the stream has ended. */
   finish (): void {
-    for (const visit of [...this.#open]) this.#tell(visit)
+    for (const visit of [...this.#open]) this.#end(visit)
   }
 
-  #visitFor (timestamp: number): Open {
+  #visitFor (timestamp: number): OpenVisit {
     const near = this.#open.filter(visit => this.#joins(visit, timestamp))
     let visit = near[0]
     if (visit === undefined) {
-      visit = { first: timestamp, last: timestamp, pulled: 0, counts: { written: 0, identical: 0, dead: 0 }, bytes: 0, durableAt: 0, maxAgeMs: 0, activeAt: 0 }
+      const counts = { written: 0, identical: 0, deadLettered: 0 }
+      visit = { first: timestamp, last: timestamp, pulled: 0, counts, bytes: 0, durableAt: 0, maxAgeMs: 0, activeAt: 0 }
       const after = this.#open.findIndex(({ first }) => first > timestamp)
       this.#open.splice(after < 0 ? this.#open.length : after, 0, visit)
     }
     visit.first = Math.min(visit.first, timestamp)
     visit.last = Math.max(visit.last, timestamp)
-    // The record closes the gap between two: they were one.
+    // A record that closes the gap between two visits makes them one.
     for (const other of near.slice(1)) if (Math.max(visit.last, other.last) - visit.first <= this.#longestMs) this.#merge(visit, other)
     return visit
   }
 
-  #joins ({ first, last }: Open, timestamp: number): boolean {
+  #joins ({ first, last }: OpenVisit, timestamp: number): boolean {
     if (timestamp >= first && timestamp <= last) return true
-    return timestamp >= first - this.#gapMs && timestamp <= last + this.#gapMs && Math.max(last, timestamp) - Math.min(first, timestamp) <= this.#longestMs
+    const length = Math.max(last, timestamp) - Math.min(first, timestamp)
+    return timestamp >= first - this.#gapMs && timestamp <= last + this.#gapMs && length <= this.#longestMs
   }
 
-  #merge (visit: Open, other: Open): void {
+  #merge (visit: OpenVisit, other: OpenVisit): void {
     this.#open = this.#open.filter(each => each !== other)
     visit.first = Math.min(visit.first, other.first)
     visit.last = Math.max(visit.last, other.last)
     visit.pulled += other.pulled
-    for (const outcome of ['written', 'identical', 'dead'] as const) visit.counts[outcome] += other.counts[outcome]
+    for (const outcome of ['written', 'identical', 'deadLettered'] as const) visit.counts[outcome] += other.counts[outcome]
     visit.bytes += other.bytes
     visit.durableAt = Math.max(visit.durableAt, other.durableAt)
     visit.maxAgeMs = Math.max(visit.maxAgeMs, other.maxAgeMs)
     visit.activeAt = Math.max(visit.activeAt, other.activeAt)
   }
 
-  #tell (visit: Open): void {
+  #end (visit: OpenVisit): void {
     const next = this.#open[this.#open.indexOf(visit) + 1]
     this.#open = this.#open.filter(each => each !== visit)
     const { first, last, counts, bytes, durableAt, maxAgeMs } = visit
     const due = Math.min(first + this.#visitMs, next?.first ?? Infinity)
-    this.#onVisit({
-      first, last, alerts: settledOf(visit), ...counts, bytes, durableAt, maxAgeMs, overrunMs: Math.max(0, durableAt - due), unsettled: unsettled(visit)
-    })
+    const overrunMs = last < this.#liveFrom ? 0 : Math.max(0, durableAt - due)
+    this.#onVisit({ first, last, alerts: settledOf(visit), ...counts, bytes, durableAt, maxAgeMs, overrunMs, unsettled: unsettled(visit) })
   }
 }
 
-function settledOf ({ counts }: Open): number {
-  return counts.written + counts.identical + counts.dead
+function settledOf ({ counts }: OpenVisit): number {
+  return counts.written + counts.identical + counts.deadLettered
 }
 
-function unsettled (visit: Open): number {
+function unsettled (visit: OpenVisit): number {
   return visit.pulled - settledOf(visit)
 }

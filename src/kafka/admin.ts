@@ -1,7 +1,7 @@
 // Topic administration: describe, create, recreate, delete, offsets, and lag of consumer groups. Creating a topic returns when every
 // partition has a leader and responds, so that producers and consumers can use the topic at once.
 import { Admin, type CreateTopicsOptions } from '@platformatic/kafka'
-import { codeOf } from '../pipeline/index.ts'
+import { errorCode } from '../pipeline/index.ts'
 import { isRetryable, persist } from '../pipeline/retry.ts'
 import type { KafkaConnection } from './connection.ts'
 import { hasProtocolError, kafkaErrors, type KafkaOperation, mapKafkaError } from './errors.ts'
@@ -231,7 +231,7 @@ export class KafkaAdmin {
       return result
     }, {
       attempts: Infinity, baseMs: POLL_MS, maxMs: POLL_MS, deadline: Date.now() + SETTLE_MS,
-      retryable: error => error === notYet || (tolerant && (isRetryable(error) || codeOf(error) === 'KAFKA_TOPIC_MISSING'))
+      retryable: error => error === notYet || (tolerant && (isRetryable(error) || errorCode(error) === 'KAFKA_TOPIC_MISSING'))
     })
   }
 

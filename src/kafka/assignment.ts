@@ -1,10 +1,11 @@
-// Who of a group gets which partitions: as even as subscriptions allow, and with as few moves as that takes, since each move costs a fetch and,
-// where records are in flight for too long, a second reading. Members say what they own when they join; the leader computes this. Pure.
-import type { TopicPartition } from './offset-tracker.ts'
+// Sticky assignment of partitions to the members of a group: as even as the subscriptions allow, with as few moves as possible. Each move
+// costs a fetch and may cause records in flight to be read twice. Each member sends its owned partitions when it joins; the group leader
+// computes the assignment. Pure functions.
+import { partitionKey, type TopicPartition } from './offset-tracker.ts'
 
-/** What a member says of itself when it joins. */
-export interface Claim {
-  /** Generation in which it owned them: where two claim one partition, the later is right. */
+/** The partitions that a member owned before it joined. */
+export interface OwnedPartitions {
+  /** Generation in which the member owned them. If two members claim one partition, the later generation wins. */
   readonly generation: number
   readonly owned: readonly TopicPartition[]
 }
@@ -12,49 +13,65 @@ export interface Claim {
 export interface Subscriber {
   readonly id: string
   readonly topics: readonly string[]
-  readonly claim?: Claim | undefined
+  readonly previous?: OwnedPartitions | undefined
 }
 
-/** Partitions by member id; every partition of a topic that anyone subscribes to has exactly one owner. */
-export function stickyAssignment (subscribers: readonly Subscriber[], partitionsOf: (topic: string) => number): Map<string, TopicPartition[]> {
-  const members = subscribers.toSorted((a, b) => a.id < b.id ? -1 : 1).map(({ id, topics, claim }) => ({ id, topics: new Set(topics), claim, load: [] as TopicPartition[] }))
-  const free = new Map<string, TopicPartition>()
-  for (const topic of new Set(members.flatMap(({ topics }) => [...topics])).values()) {
-    for (let partition = 0; partition < partitionsOf(topic); partition++) free.set(`${topic}/${partition}`, { topic, partition })
+interface Member extends Subscriber {
+  readonly assigned: TopicPartition[]
+}
+
+/** Returns partitions by member id. Every partition of a subscribed topic has exactly one owner, which subscribes to the topic. */
+export function stickyAssignment (
+  subscribers: readonly Subscriber[], partitionCount: (topic: string) => number
+): Map<string, TopicPartition[]> {
+  // The result must not depend on the order of the members.
+  const members = subscribers.toSorted((a, b) => a.id < b.id ? -1 : 1).map((subscriber): Member => ({ ...subscriber, assigned: [] }))
+  const unassigned = new Map<string, TopicPartition>()
+  for (const topic of new Set(members.flatMap(({ topics }) => topics))) {
+    const count = partitionCount(topic)
+    for (let partition = 0; partition < count; partition++) unassigned.set(partitionKey(topic, partition), { topic, partition })
   }
-  for (const member of members.toSorted((a, b) => (b.claim?.generation ?? -1) - (a.claim?.generation ?? -1))) {
-    for (const { topic, partition } of member.claim?.owned ?? []) {
-      const mine = free.get(`${topic}/${partition}`)
-      if (mine === undefined || !member.topics.has(topic)) continue
-      member.load.push(mine)
-      free.delete(`${topic}/${partition}`)
+  for (const member of members.toSorted((a, b) => (b.previous?.generation ?? -1) - (a.previous?.generation ?? -1))) {
+    for (const { topic, partition } of member.previous?.owned ?? []) {
+      const kept = unassigned.get(partitionKey(topic, partition))
+      if (kept === undefined || !member.topics.includes(topic)) continue
+      member.assigned.push(kept)
+      unassigned.delete(partitionKey(topic, partition))
     }
   }
-  const lightest = (topic: string) => members.filter(({ topics }) => topics.has(topic)).reduce((least, each) => each.load.length < least.load.length ? each : least)
-  for (const partition of free.values()) lightest(partition.topic).load.push(partition)
-  for (let moved = true; moved;) {
-    moved = false
-    for (const from of members.toSorted((a, b) => b.load.length - a.load.length)) {
-      const index = from.load.findLastIndex(({ topic }) => lightest(topic).load.length + 1 < from.load.length)
-      if (index < 0) continue
-      const [partition] = from.load.splice(index, 1)
-      lightest(partition!.topic).load.push(partition!)
-      moved = true
-      break
-    }
+  for (const partition of unassigned.values()) leastLoaded(members, partition.topic).assigned.push(partition)
+  while (moveOne(members));
+  return new Map(members.map(({ id, assigned }) => [id, assigned]))
+}
+
+/** Moves one partition from a member to one that has at least two fewer. Returns false if no such move exists. */
+function moveOne (members: readonly Member[]): boolean {
+  for (const { assigned } of members.toSorted((a, b) => b.assigned.length - a.assigned.length)) {
+    const index = assigned.findLastIndex(({ topic }) => leastLoaded(members, topic).assigned.length + 1 < assigned.length)
+    if (index < 0) continue
+    const [moved] = assigned.splice(index, 1)
+    leastLoaded(members, moved!.topic).assigned.push(moved!)
+    return true
   }
-  return new Map(members.map(({ id, load }) => [id, load]))
+  return false
 }
 
-/** A claim as it travels with a request to join. */
-export function encodeClaim ({ generation, owned }: Claim): Buffer {
-  return Buffer.from(JSON.stringify({ generation, owned: [...Map.groupBy(owned, ({ topic }) => topic)].map(([topic, list]) => [topic, list.map(({ partition }) => partition)]) }))
+function leastLoaded (members: readonly Member[], topic: string): Member {
+  return members.filter(({ topics }) => topics.includes(topic))
+    .reduce((least, member) => member.assigned.length < least.assigned.length ? member : least)
 }
 
-/** The claim in what another member sent; undefined where that is none (another client's). */
-export function decodeClaim (bytes: Buffer | string | null | undefined): Claim | undefined {
+/** Encodes the member metadata of a JoinGroup request. */
+export function encodeOwned ({ generation, owned }: OwnedPartitions): Buffer {
+  const byTopic = [...Map.groupBy(owned, ({ topic }) => topic)].map(([topic, list]) => [topic, list.map(({ partition }) => partition)])
+  return Buffer.from(JSON.stringify({ generation, owned: byTopic }))
+}
+
+/** Decodes the metadata of a member. Returns undefined for metadata of another client. */
+export function decodeOwned (bytes: Buffer | string | null | undefined): OwnedPartitions | undefined {
   try {
-    const { generation, owned } = JSON.parse(String(bytes)) as { readonly generation: unknown, readonly owned: ReadonlyArray<readonly [string, readonly number[]]> }
+    const { generation, owned } = JSON.parse(String(bytes)) as
+      { readonly generation: unknown, readonly owned: ReadonlyArray<readonly [string, readonly number[]]> }
     if (typeof generation !== 'number') return undefined
     return { generation, owned: owned.flatMap(([topic, partitions]) => partitions.map(partition => ({ topic, partition }))) }
   } catch {

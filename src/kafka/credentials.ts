@@ -4,7 +4,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContext } from 'node:tls'
-import { AlertStreamError, messageOf } from '../pipeline/errors.ts'
+import { AlertStreamError, messageOf, systemErrorCode } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { kafkaErrors } from './errors.ts'
 
@@ -105,7 +105,7 @@ export class TlsCredentials {
       return { context, certificate: clientCert === undefined ? undefined : new X509Certificate(cert) }
     } catch (error) {
       const where = [clientCert, clientKey].filter(path => path !== undefined).join(' and ')
-      const mismatch = (error as { code?: string }).code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH'
+      const mismatch = systemErrorCode(error) === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH'
       const what = mismatch
         ? 'the client key does not match the client certificate'
         : `cannot use the client certificate and key: ${messageOf(error)}`

@@ -1,116 +1,118 @@
-// Consumes topics as a member of a group, with the offsets in our own hands: membership, fetching and tracking are separate, so partitions can
-// wait one by one, a rebalance that leaves a partition here does not fetch it again, and commits are made only of what is settled and owned.
-// After each join the group's committed offsets are compared with our own: where someone else has moved them, we start again from there.
-import { setTimeout as sleep } from 'node:timers/promises'
+// Consumes topics as a member of a group. Membership, fetching and offset tracking are separate: partitions can be paused one by one, a
+// rebalance does not refetch the partitions that stay here, and only settled offsets of owned partitions are committed. After each join the
+// group's committed offsets are compared with ours. If another member has moved an offset, the partition is read again from there.
 import { type AlertStreamError, messageOf } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
-import { KafkaAdmin } from './admin.ts'
 import { isRetryable } from '../pipeline/retry.ts'
+import { type Clock, systemClock } from './clock.ts'
 import type { KafkaConnection } from './connection.ts'
-import { hasProtocolError, kafkaErrors } from './errors.ts'
-import type { Feed } from './partition-buffer.ts'
+import { kafkaErrors } from './errors.ts'
 import { Fetcher } from './fetcher.ts'
-import { GroupStatsCollector, type GroupPartition, type GroupStats } from './group-stats.ts'
-import { GroupMember, type Membership } from './group-member.ts'
-import { startsOf } from './start-offsets.ts'
-import { GroupTopics } from './group-topics.ts'
-import { Handover } from './handover.ts'
-import { type Delivery, laneKey, OffsetTracker, type OffsetToCommit } from './offset-tracker.ts'
+import type { Membership } from './group-client.ts'
+import type { GroupClients } from './group-clients.ts'
+import { GroupMember } from './group-member.ts'
+import type { GroupSettings } from './group-settings.ts'
+import { GroupStatsCollector, type GroupStats } from './group-stats.ts'
+import { OffsetCommitter } from './offset-committer.ts'
+import { type Delivery, OffsetTracker, partitionKey } from './offset-tracker.ts'
+import type { PartitionBuffer } from './partition-buffer.ts'
+import { RebalanceDrain } from './rebalance-drain.ts'
 import type { KafkaRecord } from './record.ts'
+import { resolveStartOffsets } from './start-offsets.ts'
+import { TopicMonitor } from './topic-monitor.ts'
 
 export interface GroupConsumerOptions {
-  readonly connection: KafkaConnection
-  readonly topics: readonly string[]
-  readonly group: string
-  readonly instanceId?: string | undefined
-  readonly from: 'earliest' | 'latest'
-  readonly waitForTopic: boolean
-  readonly maxBytes: number
-  readonly maxWaitMs: number
-  readonly cap: number
-  readonly sessionTimeout: number
-  readonly rebalanceTimeout: number
-  readonly heartbeatInterval: number
-  readonly topicCheckInterval: number
+  readonly settings: GroupSettings
+  readonly clients: GroupClients
+  /** Named in errors. */
+  readonly connection: Pick<KafkaConnection, 'brokers' | 'authState'>
+  readonly clock?: Clock | undefined
   readonly log: Logger
-  /** Something can be taken, or `error` is set. */
+  /** Called when records can be taken, or `error` is set. */
   onProgress (): void
 }
 
 const RETRY_MS = 500
-const MOST_HANDOVER_MS = 10_000
+const WARN_AFTER_ATTEMPTS = 3
+const MAX_DRAIN_MS = 10_000
 
 export class GroupConsumer {
   readonly #options: GroupConsumerOptions
-  readonly #admin: KafkaAdmin
-  readonly #topics: GroupTopics
+  readonly #clock: Clock
+  readonly #topics: TopicMonitor
   readonly #member: GroupMember
   readonly #fetcher: Fetcher
   readonly #tracker: OffsetTracker
-  readonly #feeds = new Map<string, Feed>()
-  readonly #stats = new GroupStatsCollector()
-  readonly #handover: Handover
-  /** Sent in a commit whose answer may have been lost. */
-  readonly #attempted = new Map<string, bigint>()
+  readonly #committer: OffsetCommitter
+  readonly #drain: RebalanceDrain
+  readonly #stats: GroupStatsCollector
+  /** Assigned partitions that are being read, by partition key. */
+  readonly #buffers = new Map<string, PartitionBuffer>()
   readonly #closing = new AbortController()
-  /** The generation whose partitions were compared with what the group has committed; none other may be committed. */
-  #reconciled: Membership | undefined
-  #committing: Promise<void> = Promise.resolve()
   #closed: Promise<void> | undefined
   #error: AlertStreamError | undefined
 
   constructor (options: GroupConsumerOptions) {
     this.#options = options
-    const { connection, group, instanceId, sessionTimeout, rebalanceTimeout, heartbeatInterval, maxBytes, maxWaitMs, topics, log } = options
+    const { settings, clients, connection, clock = systemClock, log } = options
     const onFatal = (error: AlertStreamError): void => { this.#fail(error) }
-    this.#admin = new KafkaAdmin(connection)
-    this.#tracker = new OffsetTracker({ cap: options.cap })
-    this.#topics = new GroupTopics({ admin: this.#admin, topics, interval: options.topicCheckInterval, log, onChange: () => { this.#subscribe().catch(() => {}) } })
-    this.#member = new GroupMember({
-      connection, group, instanceId, sessionTimeout, rebalanceTimeout, heartbeatInterval, log, onFatal,
-      onAssigned: membership => { this.#assigned(membership) },
-      beforeJoin: () => this.#handover.prepare()
+    this.#clock = clock
+    this.#stats = new GroupStatsCollector(() => clock.now())
+    this.#tracker = new OffsetTracker({ cap: settings.cap })
+    this.#topics = new TopicMonitor({
+      admin: clients.admin, topics: settings.topics, interval: settings.topicCheckInterval, clock, log,
+      onChange: () => { this.#subscribe().catch(() => {}) }
     })
-    const handoverMs = Math.min(MOST_HANDOVER_MS, sessionTimeout / 3)
-    this.#handover = new Handover({
-      // Meanwhile no heartbeat is sent.
-      limitMs: handoverMs, othersMs: handoverMs + heartbeatInterval, log,
+    this.#member = new GroupMember({
+      ...settings, connect: clients.connectGroup, coordinator: clients.coordinator, connection, clock, log, onFatal,
+      onAssigned: membership => { this.#assigned(membership) },
+      beforeJoin: () => this.#drain.drain()
+    })
+    this.#committer = new OffsetCommitter({
+      tracker: this.#tracker, member: this.#member, buffers: this.#buffers, stats: this.#stats, clock, log, onFatal,
+      onTopicMissing: () => { this.#topics.invalidate() }
+    })
+    // No heartbeat is sent during the drain, so it must be shorter than the session timeout.
+    const settleTimeoutMs = Math.min(MAX_DRAIN_MS, settings.sessionTimeout / 3)
+    this.#drain = new RebalanceDrain({
+      settleTimeoutMs, joinTimeoutMs: settleTimeoutMs + settings.heartbeatInterval, clock, log,
       unsettled: () => this.#tracker.unsettled,
       commit: () => this.commit(),
-      resume: () => { options.onProgress() }
+      onResume: () => { options.onProgress() }
     })
     this.#fetcher = new Fetcher({
-      connection, maxBytes, maxWaitMs, log, onFatal,
+      client: clients.fetch, connection, maxBytes: settings.maxBytes, maxWaitMs: settings.maxWaitMs, clock, log, onFatal,
       onProgress: () => { options.onProgress() },
       onTopicGone: (topic, topicId) => {
-        this.#drop(feed => feed.topic === topic && feed.topicId === topicId)
-        this.#topics.suspect(topic, topicId)
+        this.#drop(buffer => buffer.topic === topic && buffer.topicId === topicId)
+        this.#topics.invalidate(topic, topicId)
       },
-      onOutOfRange: feed => { void this.#restart(feed) }
+      onOutOfRange: buffer => { void this.#resetToEarliest(buffer) }
     })
   }
 
-  /** Why nothing can be consumed any more. */
+  /** The error after which nothing can be consumed any more. */
   get error (): AlertStreamError | undefined {
     return this.#error
   }
 
-  /** Looks for the topics and joins the group. */
+  /** Looks up the topics and joins the group. Rejects with KAFKA_TOPIC_MISSING unless `waitForTopic` is set. */
   async open (): Promise<void> {
-    await this.#topics.look()
+    const { settings, connection, log } = this.#options
+    await this.#topics.check()
     const [missing] = this.#topics.missing
-    if (missing !== undefined && !this.#options.waitForTopic) {
-      throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot consume: the topic does not exist', { where: `${missing} at ${this.#options.connection.brokers}` })
+    if (missing !== undefined && !settings.waitForTopic) {
+      throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot consume: the topic does not exist', { where: `${missing} at ${connection.brokers}` })
     }
-    for (const topic of this.#topics.missing) this.#options.log.warn({ topic }, 'the topic does not exist yet: waiting for it')
+    for (const topic of this.#topics.missing) log.warn({ topic }, 'topic does not exist yet: waiting for it')
     await this.#subscribe()
-    this.#topics.watch()
+    this.#topics.start()
   }
 
-  /** The next record that may be handed out now. */
+  /** Takes the next record; undefined if there is none, or while a rebalance is being prepared. */
   take (): { record: KafkaRecord, delivery: Delivery } | undefined {
-    while (!this.#handover.paused) {
-      const next = this.#fetcher.take(feed => this.#tracker.admit(feed.topic, feed.partition))
+    while (!this.#drain.paused) {
+      const next = this.#fetcher.take(({ topic, partition }) => this.#tracker.admit(topic, partition))
       if (next === undefined) return undefined
       const { topic, partition, offset } = next.record
       const delivery = this.#tracker.deliver(topic, partition, offset)
@@ -121,63 +123,42 @@ export class GroupConsumer {
     return undefined
   }
 
-  /** The record is done with. */
+  /** Marks a record as settled. */
   settle (delivery: Delivery): void {
     if (!this.#tracker.settle(delivery)) return
-    this.#handover.settled()
-    const feed = this.#feeds.get(laneKey(delivery.topic, delivery.partition))
-    if (feed?.paused === true && this.#tracker.admit(feed.topic, feed.partition)) {
-      feed.paused = false
-      this.#fetcher.kick()
+    this.#drain.settled()
+    const { topic, partition } = delivery
+    const buffer = this.#buffers.get(partitionKey(topic, partition))
+    if (buffer?.paused === true && this.#tracker.admit(topic, partition)) {
+      buffer.paused = false
+      this.#fetcher.fetchMore()
       this.#options.onProgress()
     }
   }
 
-  /** Commits what is settled and owned; rejects where the brokers refuse or are out of reach. One commit at a time. */
+  /** See `OffsetCommitter.commit`. Does nothing once the consumer is closing. */
   async commit (): Promise<void> {
-    const run = this.#committing.then(async () => { await this.#commitNow() })
-    this.#committing = run.catch(() => {})
-    await run
+    await this.#committer.commit()
   }
 
-  /** Commits, trying again for a while; what is lost to another member meanwhile is left to it. */
-  async flush (patience: number): Promise<void> {
-    const deadline = Date.now() + patience
-    for (;;) {
-      try {
-        await this.commit()
-        if (this.#uncommitted().length === 0) return
-      } catch (error) {
-        // A topic that was just deleted is dropped as soon as that is known for sure; the others' offsets are not to be given up for it.
-        if (!isRetryable(error) && !generationOver(error) && !hasProtocolError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) throw error
-        if (Date.now() >= deadline) throw error
-      }
-      if (Date.now() >= deadline) {
-        this.#options.log.warn({ partitions: this.#uncommitted().length }, 'the group is being rebalanced: what is not committed will be read again')
-        return
-      }
-      await sleep(RETRY_MS)
-    }
+  /** See `OffsetCommitter.flush`. */
+  async flush (timeoutMs: number): Promise<void> {
+    await this.#committer.flush(timeoutMs)
   }
 
-  partitions (): GroupPartition[] {
-    return [...this.#feeds.values()].flatMap(feed => {
-      const state = this.#tracker.state(feed.topic, feed.partition)
-      if (state === undefined) return []
-      return [{ topic: feed.topic, partition: feed.partition, position: feed.position, committed: state.committed, settled: state.committable, pending: state.pending, end: feed.highWatermark }]
-    })
-  }
-
-  /** What it has done since the beginning, and where it is. */
   stats (): GroupStats {
     const { commits, failedCommits, joins, lost } = this.#stats
+    const partitions = [...this.#buffers.values()].flatMap(({ topic, partition }) => {
+      const state = this.#tracker.state(topic, partition)
+      return state === undefined ? [] : [{ topic, partition, committed: state.committed, settled: state.committable }]
+    })
     return {
-      partitions: this.partitions(), generation: this.#member.membership?.generation ?? -1, joins, commits, failedCommits, lost,
+      partitions, generation: this.#member.membership?.generation ?? -1, joins, commits, failedCommits, lost,
       commitAgeMs: this.#stats.commitAge(this.#tracker.outstanding), missing: this.#topics.missing
     }
   }
 
-  /** Commits what is settled, leaves the group and frees everything. */
+  /** Commits settled offsets, leaves the group and closes all clients. */
   async close (): Promise<void> {
     this.#closed ??= this.#close()
     await this.#closed
@@ -186,62 +167,69 @@ export class GroupConsumer {
   async #close (): Promise<void> {
     await this.commit().catch(() => {})
     this.#closing.abort()
-    this.#handover.end()
-    await Promise.all([this.#topics.close(), this.#member.close(), this.#fetcher.close(), this.#admin.close()])
+    this.#committer.allow(undefined)
+    this.#drain.end()
+    await Promise.all([this.#topics.close(), this.#member.close(), this.#fetcher.close(), this.#options.clients.admin.close()])
   }
 
   async #subscribe (): Promise<void> {
-    // Whatever came under an id that is no longer the topic's must not be committed for the new one.
-    this.#drop(feed => feed.topicId !== this.#topics.idOf(feed.topic))
-    const present = this.#topics.present
-    if (present.length > 0) await this.#member.subscribe(present)
+    // Offsets of a topic that was recreated must not be committed for the new one.
+    this.#drop(({ topic, topicId }) => topicId !== this.#topics.topicId(topic))
+    const { existing } = this.#topics
+    if (existing.length > 0) await this.#member.subscribe(existing)
   }
 
   #assigned (membership: Membership): void {
-    this.#handover.end()
-    const owned = new Set(membership.partitions.map(({ topic, partition }) => laneKey(topic, partition)))
-    const readAgain = this.#tracker.uncommitted(({ topic, partition }) => !owned.has(laneKey(topic, partition)))
-    if (readAgain > 0n) this.#options.log.warn({ group: this.#options.group, readAgain: Number(readAgain) }, 'partitions went to other members before all that was read of them was committed: they read it again')
-    this.#drop(feed => !owned.has(laneKey(feed.topic, feed.partition)))
+    const { log, settings: { group } } = this.#options
+    this.#drain.end()
+    const owned = new Set(membership.partitions.map(({ topic, partition }) => partitionKey(topic, partition)))
+    const uncommitted = this.#tracker.uncommitted(({ topic, partition }) => !owned.has(partitionKey(topic, partition)))
+    if (uncommitted > 0n) {
+      const fields = { group, readAgain: Number(uncommitted) }
+      log.warn(fields, 'partitions were revoked with uncommitted records: their new owners read them again')
+    }
+    this.#drop(({ topic, partition }) => !owned.has(partitionKey(topic, partition)))
     this.#stats.joins++
-    this.#options.log.info({ group: this.#options.group, generation: membership.generation, partitions: owned.size }, 'joined the kafka group')
+    log.info({ group, generation: membership.generation, partitions: owned.size }, 'joined the consumer group')
     void this.#reconcile(membership)
   }
 
-  #drop (gone: (feed: Feed) => boolean): void {
-    for (const [key, feed] of this.#feeds) {
-      if (!gone(feed)) continue
-      this.#feeds.delete(key)
-      this.#attempted.delete(key)
-      this.#tracker.revoke(feed.topic, feed.partition)
-      this.#fetcher.remove(feed)
+  #drop (selected: (buffer: PartitionBuffer) => boolean): void {
+    for (const [key, buffer] of this.#buffers) {
+      if (!selected(buffer)) continue
+      this.#buffers.delete(key)
+      this.#committer.forget(key)
+      this.#tracker.revoke(buffer.topic, buffer.partition)
+      this.#fetcher.remove(buffer)
     }
-    this.#handover.settled()
-    // What went with a partition waits for no commit here.
+    this.#drain.settled()
+    // Restarts the commit age if only dropped partitions had uncommitted records.
     this.#stats.commitAge(this.#tracker.outstanding)
   }
 
+  /** Starts the partitions of a new generation at their start offsets, then allows commits in it. */
   async #reconcile (membership: Membership): Promise<void> {
     const current = (): boolean => this.#member.membership === membership && !this.#closing.signal.aborted
-    for (let attempt = 0; current(); attempt++) {
+    const { log, settings: { from }, clients: { admin } } = this.#options
+    for (let attempt = 1; current(); attempt++) {
       try {
         const committed = await this.#member.committed(membership.partitions)
-        const starts = await startsOf(membership.partitions, committed, {
-          idOf: topic => this.#topics.idOf(topic),
-          known: (topic, partition) => this.#tracker.state(topic, partition),
-          attempted: key => this.#attempted.get(key),
-          from: this.#options.from,
-          admin: this.#admin
+        const starts = await resolveStartOffsets(membership.partitions, committed, {
+          topicId: topic => this.#topics.topicId(topic),
+          reading: (topic, partition) => this.#tracker.state(topic, partition),
+          attempted: key => this.#committer.attempted(key),
+          from,
+          admin
         })
         if (!current()) return
-        for (const { topic, partition, topicId, start, at } of starts) {
-          const key = laneKey(topic, partition)
-          const feed = this.#feeds.get(key)
-          if (feed !== undefined) this.#drop(other => other === feed)
+        for (const { topic, partition, topicId, start, committed: at } of starts) {
+          const key = partitionKey(topic, partition)
+          const previous = this.#buffers.get(key)
+          if (previous !== undefined) this.#drop(buffer => buffer === previous)
           this.#tracker.assign(topic, partition, start, at)
-          this.#feeds.set(key, this.#fetcher.add({ topic, topicId, partition, position: start }))
+          this.#buffers.set(key, this.#fetcher.add({ topic, topicId, partition, position: start }))
         }
-        this.#reconciled = membership
+        this.#committer.allow(membership)
         return
       } catch (error) {
         if (!current()) return
@@ -249,67 +237,38 @@ export class GroupConsumer {
           this.#fail(error as AlertStreamError)
           return
         }
-        // Where only the group's coordinator is away, records go on coming: nothing else would tell that none of them is committed.
-        if (attempt === 2) this.#options.log.warn({ reason: messageOf(error) }, 'cannot read the offsets of the group: nothing is committed until that works')
-        await sleep(RETRY_MS, undefined, { signal: this.#closing.signal }).catch(() => {})
+        // If only the coordinator is unavailable, records keep coming. Nothing else would log that none of them is committed.
+        if (attempt === WARN_AFTER_ATTEMPTS) {
+          log.warn({ reason: messageOf(error) }, 'cannot read the committed offsets of the group: nothing is committed until this works')
+        }
+        await this.#clock.sleep(RETRY_MS, this.#closing.signal)
       }
     }
   }
 
-  /** The log no longer holds the position (retention, an unclean election): begin again with the first record that is kept. */
-  async #restart (feed: Feed): Promise<void> {
-    const wanted = feed.fetchPosition
+  /** Continues with the first offset that the broker keeps, after retention or an unclean leader election removed the fetch position. */
+  async #resetToEarliest (buffer: PartitionBuffer): Promise<void> {
+    const { topic, partition, fetchPosition: wanted } = buffer
+    const { log, clients: { admin } } = this.#options
     try {
-      const start = (await this.#admin.startOffsets(feed.topic))[feed.partition] ?? 0n
-      const state = this.#tracker.state(feed.topic, feed.partition)
-      // A settlement may have set it going again meanwhile, so that it was refused twice: a second restart would rewind what was committed since.
-      if (feed.removed || state === undefined || feed.fetchPosition !== wanted) return
+      const start = (await admin.startOffsets(topic))[partition] ?? 0n
+      const state = this.#tracker.state(topic, partition)
+      // A settled record may have resumed the partition, so that it was out of range twice. A second reset would rewind newer commits.
+      if (buffer.removed || state === undefined || buffer.fetchPosition !== wanted) return
       const lost = start > wanted ? Number(start - wanted) : 0
-      this.#stats.lose(feed.topic, feed.partition, lost)
-      this.#options.log.warn({ topic: feed.topic, partition: feed.partition, wanted: String(wanted), start: String(start), lost },
-        'the broker does not keep the offset to be read: starting again with the first that it keeps')
-      this.#tracker.assign(feed.topic, feed.partition, start, state.committed)
-      feed.reset(start)
+      this.#stats.lose(topic, partition, lost)
+      log.warn({ topic, partition, wanted: String(wanted), start: String(start), lost }, 'offset out of range: resetting to earliest')
+      this.#tracker.assign(topic, partition, start, state.committed)
+      buffer.reset(start)
     } catch {
-      // Out of reach, or the topic is gone: fetching will find out.
+      // Unreachable, or the topic was deleted: the next fetch reports it.
     }
-    feed.paused = false
-    this.#fetcher.kick()
-  }
-
-  #uncommitted (): OffsetToCommit[] {
-    // Offsets that the log skips (transaction markers, compaction) are done with once nothing before them waits.
-    for (const feed of this.#feeds.values()) if (feed.waiting === 0) this.#tracker.skipTo(feed.topic, feed.partition, feed.position)
-    return this.#tracker.committable()
-  }
-
-  async #commitNow (): Promise<void> {
-    const membership = this.#member.membership
-    if (membership === undefined || membership !== this.#reconciled || this.#closing.signal.aborted) return
-    const offsets = this.#uncommitted()
-    if (offsets.length === 0) return
-    for (const { topic, partition, offset } of offsets) this.#attempted.set(laneKey(topic, partition), offset)
-    const ids = new Map([...this.#feeds.values()].map(feed => [feed.topic, feed.topicId]))
-    try {
-      await this.#member.commit(membership, offsets, topic => ids.get(topic))
-    } catch (error) {
-      this.#stats.failedCommits++
-      if (hasProtocolError(error, 'FENCED_INSTANCE_ID', 'GROUP_AUTHORIZATION_FAILED')) this.#fail(error as AlertStreamError)
-      if (hasProtocolError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) this.#topics.suspect()
-      throw error
-    }
-    // A join meanwhile has compared with the brokers' own word.
-    if (this.#member.membership === membership) this.#tracker.committed(offsets)
-    this.#stats.committed(this.#tracker.outstanding)
+    buffer.paused = false
+    this.#fetcher.fetchMore()
   }
 
   #fail (error: AlertStreamError): void {
     this.#error ??= error
     this.#options.onProgress()
   }
-}
-
-/** Whether a commit was refused because the partitions may be someone else's by now. */
-export function generationOver (error: unknown): boolean {
-  return hasProtocolError(error, 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'REBALANCE_IN_PROGRESS')
 }

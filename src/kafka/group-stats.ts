@@ -1,25 +1,18 @@
-// What a group's consumer has done so far, as plain numbers, and for how long something has been waiting for its commit.
-import type { TopicPartition } from './offset-tracker.ts'
+// In-process counters of a group consumer.
+import { partitionKey, type TopicPartition } from './offset-tracker.ts'
 
-/** Records that were removed before they were read. */
+/** Records that the broker deleted before they were read. */
 export interface LostRecords extends TopicPartition {
   readonly records: number
 }
 
-/** One partition that is owned now. */
-export interface GroupPartition extends TopicPartition {
-  /** Offset of the next record to hand out. */
-  readonly position: bigint
+/** One partition that is assigned now. */
+interface GroupPartition extends TopicPartition {
   readonly committed: bigint | undefined
-  /** Offset before which everything has settled. */
+  /** Every record below this offset has settled. */
   readonly settled: bigint
-  /** Handed out and not yet committable. */
-  readonly pending: number
-  /** End of what can be read, as of the last fetch. */
-  readonly end: bigint | undefined
 }
 
-/** Plain numbers for metrics. */
 export interface GroupStats {
   readonly partitions: readonly GroupPartition[]
   /** -1 before the first join. */
@@ -27,28 +20,29 @@ export interface GroupStats {
   readonly joins: number
   readonly commits: number
   readonly failedCommits: number
-  /** Milliseconds since the last successful commit, or since the first record after it; 0 while nothing is uncommitted. */
+  /** ms since the last successful commit, or since the first record delivered after it. 0 if everything is committed. */
   readonly commitAgeMs: number
   readonly lost: readonly LostRecords[]
-  /** Topics that are waited for. */
+  /** Subscribed topics that do not exist yet. */
   readonly missing: readonly string[]
 }
 
-/** Of a consumer that has not begun. */
-export const nothingYet: GroupStats = { partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: [] }
+/** Stats of a consumer that has not started. */
+export const emptyGroupStats: GroupStats = {
+  partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: []
+}
 
 export class GroupStatsCollector {
   commits = 0
   failedCommits = 0
-  /** How often the group has given partitions. */
   joins = 0
-  /** Since when something is uncommitted that was delivered, or since the last commit after that. */
-  #since: number | undefined
+  /** Time of the first delivery without a commit, or of the last commit that did not cover all deliveries. */
+  #uncommittedSince: number | undefined
   readonly #lost = new Map<string, LostRecords>()
   readonly #now: () => number
 
-  /** @param now milliseconds of a clock that nobody sets */
-  constructor (now: () => number = () => performance.now()) {
+  /** @param now monotonic time, in ms */
+  constructor (now: () => number) {
     this.#now = now
   }
 
@@ -56,25 +50,25 @@ export class GroupStatsCollector {
     return [...this.#lost.values()]
   }
 
-  /** A record was handed out. */
+  /** Counts a record that was delivered. */
   delivered (): void {
-    this.#since ??= this.#now()
+    this.#uncommittedSince ??= this.#now()
   }
 
-  /** A commit succeeded. */
+  /** Counts a successful commit; `outstanding`: uncommitted offsets remain. */
   committed (outstanding: boolean): void {
     this.commits++
-    this.#since = outstanding ? this.#now() : undefined
+    this.#uncommittedSince = outstanding ? this.#now() : undefined
   }
 
-  /** Milliseconds since the last commit, or since the first record that was delivered after it; 0 where nothing is outstanding. */
+  /** ms since the last commit, or since the first record delivered after it. Restarts at 0 if nothing is outstanding. */
   commitAge (outstanding: boolean): number {
-    if (!outstanding) this.#since = undefined
-    return this.#since === undefined ? 0 : this.#now() - this.#since
+    if (!outstanding) this.#uncommittedSince = undefined
+    return this.#uncommittedSince === undefined ? 0 : this.#now() - this.#uncommittedSince
   }
 
   lose (topic: string, partition: number, records: number): void {
-    const key = `${topic}/${partition}`
+    const key = partitionKey(topic, partition)
     this.#lost.set(key, { topic, partition, records: (this.#lost.get(key)?.records ?? 0) + records })
   }
 }

@@ -1,49 +1,49 @@
-// Which offsets may be committed. Per partition: the highest contiguous settled offset + 1, never past an unsettled record, whatever the
-// order of settlement and whatever gaps the log has (compaction, transaction markers). Each assignment of a partition is an epoch: offsets
-// delivered again within it are dropped, settlements from an earlier one are ignored, and only what is assigned now is committable.
-// Delivered-minus-committable is capped, so one stuck record cannot grow memory without limit. Pure; O(1) amortised per record.
+// Decides which offsets may be committed. Per partition this is the highest contiguous settled offset + 1, whatever the order of settlement
+// and whatever gaps the log has (compaction, transaction markers). Each assignment of a partition starts an epoch: records delivered twice
+// in an epoch are dropped, settlements of an earlier epoch are ignored. The number of delivered records beyond the committable offset is
+// capped, so one stuck record cannot grow memory without limit. Pure; O(1) amortised per record.
 
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
 }
 
-/** A position to commit: the offset of the next record to read. */
+/** An offset to commit: that of the next record to read. */
 export interface OffsetToCommit extends TopicPartition {
   readonly offset: bigint
 }
 
-/** One delivered record; give it back to `settle`. */
+/** One delivered record, to be passed to `settle`. */
 export interface Delivery extends TopicPartition {
   readonly offset: bigint
 }
 
 interface Entry extends Delivery {
-  readonly lane: Lane
+  readonly state: PartitionState
   settled: boolean
 }
 
-interface Lane extends TopicPartition {
-  live: boolean
-  /** Delivered and not settled. */
+interface PartitionState extends TopicPartition {
+  assigned: boolean
+  /** Records delivered and not settled. */
   unsettled: number
   readonly start: bigint
-  /** Everything below was delivered in this epoch, or did not have to be. */
+  /** Every offset below was delivered in this epoch, or is not to be delivered. */
   next: bigint
   committable: bigint
   committed: bigint | undefined
-  /** Delivered and not yet part of `committable`, oldest first, from `head` on. */
+  /** Records delivered and not part of `committable` yet, oldest first, from `head` on. */
   entries: Entry[]
   head: number
 }
 
 export interface OffsetTrackerOptions {
-  /** Delivered records beyond the committable offset, per partition, at which `admit` says to wait. */
+  /** Maximum number of delivered records beyond the committable offset, per partition. */
   readonly cap: number
 }
 
 export class OffsetTracker {
-  readonly #lanes = new Map<string, Lane>()
+  readonly #partitions = new Map<string, PartitionState>()
   readonly #cap: number
 
   constructor ({ cap }: OffsetTrackerOptions) {
@@ -52,125 +52,118 @@ export class OffsetTracker {
   }
 
   /**
-   * Begins an epoch for a partition that was assigned: records from `start` on will be delivered. `committed` is what the group has
-   * committed already; where that differs from `start`, `start` itself is committable.
+   * Starts an epoch for an assigned partition: records from `start` on will be delivered. `committed` is the group's committed offset.
+   * If it differs from `start`, `start` itself is committable.
    */
   assign (topic: string, partition: number, start: bigint, committed?: bigint): void {
     this.revoke(topic, partition)
-    this.#lanes.set(laneKey(topic, partition), {
-      topic, partition, live: true, unsettled: 0, start, next: start, committable: start, committed, entries: [], head: 0
+    this.#partitions.set(partitionKey(topic, partition), {
+      topic, partition, assigned: true, unsettled: 0, start, next: start, committable: start, committed, entries: [], head: 0
     })
   }
 
-  /** Ends the epoch: the partition belongs to someone else, or to nobody. */
+  /** Ends the epoch of a partition. */
   revoke (topic: string, partition: number): void {
-    const key = laneKey(topic, partition)
-    const lane = this.#lanes.get(key)
-    if (lane === undefined) return
-    lane.live = false
-    lane.entries = []
-    this.#lanes.delete(key)
+    const key = partitionKey(topic, partition)
+    const state = this.#partitions.get(key)
+    if (state === undefined) return
+    state.assigned = false
+    state.entries = []
+    this.#partitions.delete(key)
   }
 
-  /** Whether a record of this partition may be delivered now; false at the cap and where it is not assigned. */
+  /** Whether a record of this partition may be delivered now. False at the cap and for a partition that is not assigned. */
   admit (topic: string, partition: number): boolean {
-    const lane = this.#lanes.get(laneKey(topic, partition))
-    return lane !== undefined && lane.entries.length - lane.head < this.#cap
+    const state = this.#partitions.get(partitionKey(topic, partition))
+    return state !== undefined && state.entries.length - state.head < this.#cap
   }
 
-  /** Notes a record about to be delivered; undefined where it must be dropped (not assigned, or seen in this epoch). */
+  /** Records the delivery of a record. Returns undefined if it must be dropped: not assigned, or delivered before in this epoch. */
   deliver (topic: string, partition: number, offset: bigint): Delivery | undefined {
-    const lane = this.#lanes.get(laneKey(topic, partition))
-    if (lane === undefined || offset < lane.next) return undefined
-    const entry: Entry = { topic, partition, offset, lane, settled: false }
-    lane.entries.push(entry)
-    lane.unsettled++
-    lane.next = offset + 1n
+    const state = this.#partitions.get(partitionKey(topic, partition))
+    if (state === undefined || offset < state.next) return undefined
+    const entry: Entry = { topic, partition, offset, state, settled: false }
+    state.entries.push(entry)
+    state.unsettled++
+    state.next = offset + 1n
     return entry
   }
 
-  /** Says that no record below `offset` remains to be delivered: what the log skips at its end becomes committable in its turn. */
+  /** Declares that no more records below `offset` will be delivered, so that offsets without records become committable in turn. */
   skipTo (topic: string, partition: number, offset: bigint): void {
-    const lane = this.#lanes.get(laneKey(topic, partition))
-    if (lane === undefined || offset <= lane.next) return
-    // Joined with a settled entry before it, so that skipping behind a stuck record does not add up.
-    if (lane.entries.length > lane.head && lane.entries.at(-1)!.settled) lane.entries.pop()
-    lane.entries.push({ topic, partition, offset: offset - 1n, lane, settled: true })
-    lane.next = offset
-    advance(lane)
+    const state = this.#partitions.get(partitionKey(topic, partition))
+    if (state === undefined || offset <= state.next) return
+    // Merged with a settled entry before it, so that repeated skips behind a stuck record use no memory.
+    if (state.entries.length > state.head && state.entries.at(-1)!.settled) state.entries.pop()
+    state.entries.push({ topic, partition, offset: offset - 1n, state, settled: true })
+    state.next = offset
+    advance(state)
   }
 
-  /** Notes that a delivered record is done with; false where its epoch is over or it was settled before. */
+  /** Marks a delivered record as settled. Returns false if its epoch has ended or it was settled before. */
   settle (delivery: Delivery): boolean {
     const entry = delivery as Entry
-    if (!entry.lane.live || entry.settled) return false
+    if (!entry.state.assigned || entry.settled) return false
     entry.settled = true
-    entry.lane.unsettled--
-    advance(entry.lane)
+    entry.state.unsettled--
+    advance(entry.state)
     return true
   }
 
-  /** Records that were delivered, whose partition is assigned now and that have not settled. */
+  /** Number of delivered, unsettled records of assigned partitions. */
   get unsettled (): number {
     let count = 0
-    for (const lane of this.#lanes.values()) count += lane.unsettled
+    for (const { unsettled } of this.#partitions.values()) count += unsettled
     return count
   }
 
-  /** Offsets of these partitions that were delivered and are not committed: what another member would read again. */
-  uncommitted (of: (partition: TopicPartition) => boolean): bigint {
+  /** Number of delivered offsets without a commit in the given partitions. Their next owner reads them again. */
+  uncommitted (includes: (partition: TopicPartition) => boolean): bigint {
     let count = 0n
-    for (const lane of this.#lanes.values()) if (of(lane)) count += lane.next - (lane.committed ?? lane.start)
+    for (const state of this.#partitions.values()) if (includes(state)) count += state.next - (state.committed ?? state.start)
     return count
   }
 
-  /** What has to be committed: assigned partitions whose committable offset is not the committed one. */
+  /** Offsets to commit: those of assigned partitions whose committable offset differs from the committed one. */
   committable (): OffsetToCommit[] {
     const offsets: OffsetToCommit[] = []
-    for (const { topic, partition, committable, committed } of this.#lanes.values()) {
+    for (const { topic, partition, committable, committed } of this.#partitions.values()) {
       if (committable !== committed) offsets.push({ topic, partition, offset: committable })
     }
     return offsets
   }
 
-  /** Notes that these were committed. */
+  /** Marks these offsets as committed. */
   committed (offsets: Iterable<OffsetToCommit>): void {
     for (const { topic, partition, offset } of offsets) {
-      const lane = this.#lanes.get(laneKey(topic, partition))
-      if (lane !== undefined) lane.committed = offset
+      const state = this.#partitions.get(partitionKey(topic, partition))
+      if (state !== undefined) state.committed = offset
     }
   }
 
-  /** The state of one assigned partition. */
-  state (topic: string, partition: number): { next: bigint, committable: bigint, committed: bigint | undefined, pending: number } | undefined {
-    const lane = this.#lanes.get(laneKey(topic, partition))
-    if (lane === undefined) return undefined
-    return { next: lane.next, committable: lane.committable, committed: lane.committed, pending: lane.entries.length - lane.head }
+  /** Offsets of an assigned partition. */
+  state (topic: string, partition: number): Readonly<Pick<PartitionState, 'committable' | 'committed'>> | undefined {
+    return this.#partitions.get(partitionKey(topic, partition))
   }
 
-  /** Whether anything was delivered, or is to be committed, that is not. */
+  /** Whether a delivered or committable offset is not committed. */
   get outstanding (): boolean {
-    for (const { next, committed } of this.#lanes.values()) if (next !== committed) return true
+    for (const { next, committed } of this.#partitions.values()) if (next !== committed) return true
     return false
-  }
-
-  /** Every partition assigned now. */
-  assigned (): TopicPartition[] {
-    return [...this.#lanes.values()].map(({ topic, partition }) => ({ topic, partition }))
   }
 }
 
-/** The key of a partition in maps. */
-export function laneKey (topic: string, partition: number): string {
+/** Map key of a partition. */
+export function partitionKey (topic: string, partition: number): string {
   return `${topic}/${partition}`
 }
 
-function advance (lane: Lane): void {
-  const { entries } = lane
-  while (lane.head < entries.length && entries[lane.head]!.settled) lane.committable = entries[lane.head++]!.offset + 1n
-  // Dropping the done half when it is half keeps the array short at a constant cost per record.
-  if (lane.head > 32 && lane.head * 2 > entries.length) {
-    entries.splice(0, lane.head)
-    lane.head = 0
+function advance (state: PartitionState): void {
+  const { entries } = state
+  while (state.head < entries.length && entries[state.head]!.settled) state.committable = entries[state.head++]!.offset + 1n
+  // Dropping the settled part only when it is the larger one keeps the array short at constant cost per record.
+  if (state.head > 32 && state.head * 2 > entries.length) {
+    entries.splice(0, state.head)
+    state.head = 0
   }
 }

@@ -1,14 +1,15 @@
-// One partition being fetched: its position, the records that were fetched and not yet taken, and where it ends. Taking a record copies its
-// bytes out of the fetch response unless they are most of it: a record that waits long downstream would else keep megabytes of neighbours
-// alive, unseen by the byte credits. (A copy of 80 KB costs about 25 microseconds of CPU, a gzip of it a hundred times that.)
+// Buffer of one fetched partition: its fetch position, its end, and the records that were fetched and not taken yet. Taking a record copies
+// its bytes out of the fetch response unless they are most of it. Otherwise one record that waits downstream would keep the whole response
+// in memory, uncounted by the byte credits. (Copying 80 KB takes about 25 microseconds of CPU time; gzip takes a hundred times that.)
 import type { fetchV17, KafkaRecord as RawRecord, RecordsBatch } from '@platformatic/kafka'
+import type { TopicPartition } from './offset-tracker.ts'
 import { type KafkaHeader, type KafkaRecord, recordBytes } from './record.ts'
 
 const IS_TRANSACTIONAL = 1 << 4
 const IS_CONTROL = 1 << 5
 const IS_LOG_APPEND_TIME = 1 << 3
 const ABORT_MARKER = 0
-/** What a record costs beside its bytes: objects, array slots, bigints. */
+/** Memory of a record beyond its bytes: objects, array slots, bigints. */
 const RECORD_OVERHEAD = 256
 
 interface Buffered {
@@ -18,36 +19,33 @@ interface Buffered {
   readonly bytes: number
 }
 
-export interface FeedStart {
-  readonly topic: string
-  /** UUID of the topic: records of a recreated one can never be mixed in. */
+export interface PartitionStart extends TopicPartition {
+  /** UUID of the topic. Fetching by id never mixes in records of a recreated topic. */
   readonly topicId: string
-  readonly partition: number
   readonly position: bigint
-  /** Offset before which to stop; endless without it. */
+  /** Offset before which to stop. Without it, the partition is read indefinitely. */
   readonly end?: bigint | undefined
 }
 
-export class Feed {
+export class PartitionBuffer {
   readonly topic: string
   readonly topicId: string
   readonly partition: number
   readonly end: bigint | undefined
-  /** Bytes fetched and not yet taken. */
+  /** Bytes fetched and not taken yet. */
   bytes = 0
-  /** No longer wanted: responses on their way are dropped. */
+  /** The partition is not read any more. Responses that arrive later are dropped. */
   removed = false
-  /** Not to be fetched nor taken for now. */
+  /** Neither fetched nor taken from for now. */
   paused = false
-  /** The broker's word at the last fetch: end of what can be read, and first offset kept. */
-  highWatermark: bigint | undefined
+  /** First offset that the broker keeps, from the last fetch response. */
   logStart: bigint | undefined
   #fetched: bigint
   #taken: bigint
   #queue: Buffered[] = []
   #head = 0
 
-  constructor (start: FeedStart) {
+  constructor (start: PartitionStart) {
     this.topic = start.topic
     this.topicId = start.topicId
     this.partition = start.partition
@@ -61,12 +59,12 @@ export class Feed {
     return this.#fetched
   }
 
-  /** Offset of the next record to take; past what the log skips once nothing is waiting. */
+  /** Offset of the next record to take. If the buffer is empty, it includes trailing offsets without records. */
   get position (): bigint {
     return this.waiting === 0 ? this.#fetched : this.#taken
   }
 
-  /** Records fetched and not yet taken. */
+  /** Number of records fetched and not taken yet. */
   get waiting (): number {
     return this.#queue.length - this.#head
   }
@@ -76,7 +74,7 @@ export class Feed {
     return this.end !== undefined && this.#fetched >= this.end
   }
 
-  /** Starts again elsewhere, dropping what was fetched. */
+  /** Drops the buffered records and continues at `position`. */
   reset (position: bigint): void {
     this.#queue = []
     this.#head = 0
@@ -85,40 +83,27 @@ export class Feed {
     this.#taken = position
   }
 
-  /** Takes in one partition of a fetch response that was asked for at `requested`; returns how many records came. */
-  accept (response: fetchV17.FetchResponsePartition, requested: bigint): number {
-    if (this.removed || requested !== this.#fetched) return 0
-    this.highWatermark = response.lastStableOffset >= 0n ? response.lastStableOffset : response.highWatermark
+  /** Appends the records of a fetch response. Ignores a response to a request for another offset than the present fetch position. */
+  append (response: fetchV17.FetchResponsePartition, requestedOffset: bigint): void {
+    if (this.removed || requestedOffset !== this.#fetched) return
     this.logStart = response.logStartOffset
-    let count = 0
     const aborted = new AbortedTransactions(response.abortedTransactions ?? [])
     for (const batch of response.records ?? []) {
       const last = batch.firstOffset + BigInt(batch.lastOffsetDelta)
-      const skip = aborted.covers(batch, last)
+      const skip = aborted.includes(batch, last)
       if (last < this.#fetched) continue
-      if (!skip && (batch.attributes & IS_CONTROL) === 0) {
-        for (const raw of batch.records) {
-          const offset = batch.firstOffset + BigInt(raw.offsetDelta)
-          if (offset < this.#fetched || (this.end !== undefined && offset >= this.end)) continue
-          const timestamp = (batch.attributes & IS_LOG_APPEND_TIME) === 0 ? batch.firstTimestamp + raw.timestampDelta : batch.maxTimestamp
-          const bytes = recordBytes(raw as unknown as KafkaRecord) + RECORD_OVERHEAD
-          this.#queue.push({ offset, timestamp, raw, bytes })
-          this.bytes += bytes
-          count++
-        }
-      }
+      if (!skip && (batch.attributes & IS_CONTROL) === 0) this.#appendBatch(batch)
       this.#fetched = last + 1n
     }
-    return count
   }
 
-  /** The oldest waiting record, left where it is (its bytes still belong to the fetch). */
+  /** The oldest buffered record, which stays in the buffer. Its bytes are part of the fetch response. */
   peek (): KafkaRecord | undefined {
     const next = this.#queue[this.#head]
     return next === undefined ? undefined : this.#record(next, next.raw as unknown as Bytes)
   }
 
-  /** The oldest waiting record, with bytes of its own. */
+  /** Removes the oldest buffered record and returns it with its own copy of the bytes. */
   take (): KafkaRecord | undefined {
     const next = this.#queue[this.#head]
     if (next === undefined) return undefined
@@ -129,7 +114,18 @@ export class Feed {
     }
     this.bytes -= next.bytes
     this.#taken = next.offset + 1n
-    return this.#record(next, own(next.raw as unknown as Bytes))
+    return this.#record(next, detached(next.raw as unknown as Bytes))
+  }
+
+  #appendBatch (batch: RecordsBatch): void {
+    for (const raw of batch.records) {
+      const offset = batch.firstOffset + BigInt(raw.offsetDelta)
+      if (offset < this.#fetched || (this.end !== undefined && offset >= this.end)) continue
+      const timestamp = (batch.attributes & IS_LOG_APPEND_TIME) === 0 ? batch.firstTimestamp + raw.timestampDelta : batch.maxTimestamp
+      const bytes = recordBytes(raw as unknown as KafkaRecord) + RECORD_OVERHEAD
+      this.#queue.push({ offset, timestamp, raw, bytes })
+      this.bytes += bytes
+    }
   }
 
   #record ({ offset, timestamp }: Buffered, { key, value, headers }: Bytes): KafkaRecord {
@@ -138,8 +134,8 @@ export class Feed {
 }
 
 /**
- * Tells batches of aborted transactions, as Java's client does: from a transaction's first offset to its producer's abort marker. (The library
- * filters them too, but forgets all but the last of several by one producer.)
+ * Detects batches of aborted transactions as the Java client does: from the first offset of a transaction to its producer's abort marker.
+ * (The client library filters them too, but handles only the last of several transactions of one producer.)
  */
 class AbortedTransactions {
   readonly #ahead: Array<{ readonly producerId: bigint, readonly firstOffset: bigint }>
@@ -149,7 +145,7 @@ class AbortedTransactions {
     this.#ahead = transactions.toSorted((a, b) => a.firstOffset < b.firstOffset ? -1 : a.firstOffset > b.firstOffset ? 1 : 0)
   }
 
-  covers (batch: RecordsBatch, last: bigint): boolean {
+  includes (batch: RecordsBatch, last: bigint): boolean {
     while (this.#ahead.length > 0 && this.#ahead[0]!.firstOffset <= last) this.#open.add(this.#ahead.shift()!.producerId)
     if ((batch.attributes & IS_CONTROL) !== 0) {
       const key = batch.records[0]?.key as Buffer | null | undefined
@@ -160,10 +156,9 @@ class AbortedTransactions {
   }
 }
 
-/** Bytes that a taken record keeps in memory. */
+/** Bytes of memory that a taken record retains. */
 export function retainedBytes (record: KafkaRecord): number {
-  const backing = (record.value ?? record.key)?.buffer.byteLength ?? 0
-  return Math.max(backing, recordBytes(record)) + RECORD_OVERHEAD
+  return Math.max(backingBytes(record), recordBytes(record)) + RECORD_OVERHEAD
 }
 
 interface Bytes {
@@ -172,10 +167,14 @@ interface Bytes {
   readonly headers: readonly KafkaHeader[]
 }
 
-function own (raw: Bytes): Bytes {
+/** Size of the ArrayBuffer that a record's bytes are part of. */
+function backingBytes ({ key, value }: Bytes): number {
+  return (value ?? key)?.buffer.byteLength ?? 0
+}
+
+function detached (raw: Bytes): Bytes {
   const size = recordBytes(raw)
-  const backing = (raw.value ?? raw.key)?.buffer.byteLength ?? 0
-  if (backing <= size * 2) return { key: raw.key, value: raw.value, headers: raw.headers }
+  if (backingBytes(raw) <= size * 2) return { key: raw.key, value: raw.value, headers: raw.headers }
   const memory = Buffer.allocUnsafeSlow(size)
   let at = 0
   const copy = (bytes: Buffer): Buffer => {

@@ -1,52 +1,55 @@
-// Where a member begins to read the partitions that a join has given it: at the group's committed offset, unless it has the partition already and
-// nobody else has worked on it since; where nothing is committed, at the edge of the topic that was asked for.
+// Decides where a member starts to read its partitions after a join: at the group's committed offset, or at the earliest or latest offset
+// of the topic if the group has committed none.
 import type { KafkaAdmin } from './admin.ts'
 import type { CommittedOffset } from './group-member.ts'
-import { laneKey, type TopicPartition } from './offset-tracker.ts'
+import { partitionKey, type TopicPartition } from './offset-tracker.ts'
 
-/** A partition to be read from `start` on; `at` is what the group has committed. */
-export interface Start extends TopicPartition {
+export interface StartOffset extends TopicPartition {
   readonly topicId: string
   readonly start: bigint
-  readonly at: bigint | undefined
+  /** The group's committed offset in this topic; undefined if there is none. */
+  readonly committed: bigint | undefined
 }
 
-/** What the member knows. */
-export interface Known {
-  /** The topic's id as it is now; undefined where it is gone. */
-  idOf (topic: string): string | undefined
-  /** The state of a partition that it reads already. */
-  known (topic: string, partition: number): { readonly committed: bigint | undefined } | undefined
-  /** What it sent in a commit whose answer may have been lost. */
+/** The member's own view of its partitions and topics. */
+export interface MemberState {
+  /** Current id of the topic; undefined if it does not exist. */
+  topicId (topic: string): string | undefined
+  /** State of a partition that the member is already reading. */
+  reading (topic: string, partition: number): { readonly committed: bigint | undefined } | undefined
+  /** The offset that the member last tried to commit. The response may have been lost. */
   attempted (key: string): bigint | undefined
   readonly from: 'earliest' | 'latest'
   readonly admin: Pick<KafkaAdmin, 'startOffsets' | 'endOffsets'>
 }
 
-/** Partitions that begin anew; those that go on as they are, or whose topic is gone, are left out. */
-export async function startsOf (partitions: readonly TopicPartition[], committed: ReadonlyMap<string, CommittedOffset>, mine: Known): Promise<Start[]> {
-  const starts: Start[] = []
-  const edges = new Map<string, bigint[]>()
+/**
+ * Returns the partitions to start reading and their offsets. Skips partitions of deleted topics, and those that the member is already
+ * reading and no other member has committed in the meantime.
+ */
+export async function resolveStartOffsets (
+  partitions: readonly TopicPartition[], committed: ReadonlyMap<string, CommittedOffset>, member: MemberState
+): Promise<StartOffset[]> {
+  const starts: StartOffset[] = []
+  const limits = new Map<string, bigint[]>()
   for (const { topic, partition } of partitions) {
-    const topicId = mine.idOf(topic)
+    const topicId = member.topicId(topic)
     if (topicId === undefined) continue
-    const key = laneKey(topic, partition)
+    const key = partitionKey(topic, partition)
     const found = committed.get(key)
-    // An offset of a topic that was recreated since means nothing in the new one.
+    // Committed for an earlier topic of the same name: meaningless in the present one.
     const stale = found?.topicId !== undefined && found.topicId !== topicId
-    const state = mine.known(topic, partition)
-    if (state !== undefined && !stale && (found?.offset === state.committed || found?.offset === mine.attempted(key))) continue
+    const reading = member.reading(topic, partition)
+    if (reading !== undefined && !stale && (found?.offset === reading.committed || found?.offset === member.attempted(key))) continue
     if (found !== undefined && !stale) {
-      starts.push({ topic, partition, topicId, start: found.offset, at: found.offset })
+      starts.push({ topic, partition, topicId, start: found.offset, committed: found.offset })
       continue
     }
-    const from = stale ? 'earliest' : mine.from
-    let edge = edges.get(`${topic} ${from}`)
-    if (edge === undefined) {
-      edge = from === 'earliest' ? await mine.admin.startOffsets(topic) : await mine.admin.endOffsets(topic)
-      edges.set(`${topic} ${from}`, edge)
-    }
-    starts.push({ topic, partition, topicId, start: edge[partition] ?? 0n, at: found?.offset })
+    const from = stale ? 'earliest' : member.from
+    const limitKey = `${from} ${topic}`
+    const offsets = limits.get(limitKey) ?? await (from === 'earliest' ? member.admin.startOffsets(topic) : member.admin.endOffsets(topic))
+    limits.set(limitKey, offsets)
+    starts.push({ topic, partition, topicId, start: offsets[partition] ?? 0n, committed: undefined })
   }
   return starts
 }

@@ -1,15 +1,18 @@
-// What the brokers say about one topic right now: its UUID and its partitions' leaders, asked afresh each time and never from a cache,
-// because a recreated topic has the same name and other data.
+// Reads the id of a topic and the leaders of its partitions from the brokers. Never uses cached metadata, because a recreated topic has the
+// same name but different data.
 import type { Admin, Consumer, Producer } from '@platformatic/kafka'
 import { nestedErrors } from './errors.ts'
 
 export interface FoundTopic {
-  /** UUID; another one after the topic was recreated. */
+  /** UUID. Changes if the topic is recreated. */
   readonly id: string
   readonly partitions: ReadonlyArray<{ readonly leader: number, readonly replicas: readonly number[] }>
 }
 
-/** Asks once; undefined where the topic does not exist. Rejects with the library's error (unreachable, not authorised, no leader yet). */
+/**
+ * Sends one Metadata request. Returns undefined if the topic does not exist.
+ * Rejects with the client library's error: broker unreachable, not authorised, no leader yet.
+ */
 export async function findTopic (client: Pick<Admin | Consumer | Producer, 'metadata'>, topic: string): Promise<FoundTopic | undefined> {
   try {
     const metadata = await client.metadata({ topics: [topic], forceUpdate: true, retries: 0 })

@@ -1,12 +1,12 @@
-// The catalogue as Markdown, for docs/metrics.md: what each metric is, and what to alert on. The figures of the process are the client
-// library's; they are listed as this machine has them.
+// Renders the catalogue as Markdown for docs/metrics.md: all metrics, and conditions for alerts. The process metrics come from prom-client
+// and are listed as it exports them on this platform.
 import { catalogue, type MetricSpec } from './catalogue.ts'
 import { exposition } from './exposition.ts'
 
 const entries: readonly (readonly [string, MetricSpec])[] = Object.entries(catalogue)
 
 export async function metricsMarkdown (): Promise<string> {
-  const ofProcess = await exposition([]).getMetricsAsJSON()
+  const processMetrics = await exposition([]).getMetricsAsJSON()
   return [
     '## The program\'s metrics', '',
     ...table(['metric', 'type', 'labels', 'unit', 'modes', 'meaning'], entries.map(([name, { type, labels, unit, modes, help }]) =>
@@ -16,8 +16,8 @@ export async function metricsMarkdown (): Promise<string> {
     ...table(['metric', 'when'], entries.flatMap(([name, { alert }]) => alert === undefined ? [] : [[code(name), alert]])),
     '',
     '## The process', '',
-    'Every mode has these too; they come from prom-client, on Linux:', '',
-    ...table(['metric', 'type', 'meaning'], ofProcess.map(({ name, type, help }) => [code(name), String(type), help]))
+    'Every mode with an admin port also exports these process metrics of prom-client (on Linux):', '',
+    ...table(['metric', 'type', 'meaning'], processMetrics.map(({ name, type, help }) => [code(name), String(type), help]))
   ].join('\n') + '\n'
 }
 

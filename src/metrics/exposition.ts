@@ -1,5 +1,5 @@
-// The Prometheus text of a process: the families that it is given and the client library's figures of the process itself. The library keeps
-// the registry and writes the format; it is asked at each scrape only, so that no record pays for it.
+// The /metrics output of a process in Prometheus text format: the given families and prom-client's process metrics.
+// Values are collected at each scrape, so processing a record costs nothing extra.
 import { collectDefaultMetrics, Registry, type Metric } from 'prom-client'
 import { catalogue } from './catalogue.ts'
 import type { AnySample, Family } from './family.ts'
@@ -10,13 +10,13 @@ interface Series {
   readonly value: number
 }
 
-/** A registry of its own; `processMetrics` adds those of the process. */
+/** A new registry with the given families. `processMetrics` adds prom-client's metrics of the process. */
 export function exposition (families: readonly Family[], { processMetrics = true }: { readonly processMetrics?: boolean } = {}): Registry {
   const registry = new Registry()
   for (const { name, collect } of families) {
     const { help, type } = catalogue[name]
     const get = async () => ({ name, help, type, aggregator: 'sum', values: (await collect()).flatMap(sample => series(name, sample)) })
-    // All that the registry asks of a metric; its own classes would have to be counted up to the value.
+    // The registry uses only `name` and `get`. prom-client's metric classes cannot be set to a value collected elsewhere.
     registry.registerMetric({ name, get } as unknown as Metric)
   }
   if (processMetrics) collectDefaultMetrics({ register: registry })

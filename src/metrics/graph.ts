@@ -1,4 +1,4 @@
-// The figures of a running graph, node by node, as its meters have them.
+// Metric families of a running graph, per node, from the run's stats.
 import type { Run, RunState } from '../pipeline/index.ts'
 import { family, type Family } from './family.ts'
 
@@ -14,7 +14,7 @@ export function stateFamily (state: () => RunState): Family {
 export function graphFamilies (run: Pick<Run, 'meters' | 'latencies' | 'credits'>): Family[] {
   const meters = () => run.meters()
   const credits = () => run.credits()
-  /** Sources alone have bytes and credits. */
+  /** Only sources have bytes and credits. */
   const sources = () => {
     const names = new Set(credits().map(({ node }) => node))
     return meters().filter(({ node }) => names.has(node))
@@ -30,8 +30,10 @@ export function graphFamilies (run: Pick<Run, 'meters' | 'latencies' | 'credits'
     family('alert_stream_dead_letters_total', () =>
       meters().flatMap(({ node, reasons }) => Object.entries(reasons).map(([reason, value]) => ({ labels: { node, reason }, value })))),
     family('alert_stream_source_bytes_total', () => sources().map(({ node, bytes: value }) => ({ labels: { node }, value }))),
-    family('alert_stream_source_starved_seconds_total', () => sources().map(({ node, starvedMs }) => ({ labels: { node }, value: starvedMs / 1000 }))),
-    family('alert_stream_source_unsettled_bytes', () => credits().map(({ node, unsettled }) => ({ labels: { node }, value: unsettled.bytes }))),
+    family('alert_stream_source_starved_seconds_total', () =>
+      sources().map(({ node, starvedMs }) => ({ labels: { node }, value: starvedMs / 1000 }))),
+    family('alert_stream_source_unsettled_bytes', () =>
+      credits().map(({ node, unsettled }) => ({ labels: { node }, value: unsettled.bytes }))),
     family('alert_stream_source_credit_records', () => credits().map(({ node, records: value }) => ({ labels: { node }, value }))),
     family('alert_stream_source_credit_bytes', () => credits().map(({ node, bytes: value }) => ({ labels: { node }, value })))
   ]

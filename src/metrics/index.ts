@@ -1,5 +1,4 @@
-// What the program tells Prometheus: a catalogue of its metrics, ways to collect them, and their text.
-export { catalogue,   } from './catalogue.ts'
+// The program's Prometheus metrics: how modes collect them, and how they are exported.
 export { exposition } from './exposition.ts'
 export { family, single, type Family } from './family.ts'
 export { graphFamilies, stateFamily } from './graph.ts'

@@ -1,4 +1,4 @@
-// The calls of a mode's stores for /metrics.
+// Metric family of store operations.
 import { family, type Family } from './index.ts'
 import type { StoreStats } from '../stores/index.ts'
 

@@ -1,65 +1,70 @@
-// config: what a mode would run with, and where each value came from, without running it. The same words, variables and file give the same
-// values and the same errors as the mode itself. Part of the CLI because it speaks of every mode; it reads no file but --config's.
-import { checkPositionals, readArguments, refuseExtra } from '../config/argv.ts'
+// config: prints the effective configuration of a mode without running it. It reads the same command line, environment and configuration
+// file as the mode, and fails with the same errors. It reads no other file.
+import { checkPositionals, readArguments, rejectExtra } from '../config/argv.ts'
 import { commonFlags } from '../config/common.ts'
 import { effective } from '../config/effective.ts'
 import { usageErrors } from '../config/errors.ts'
 import { checkKeys } from '../config/file.ts'
 import { flags, type Flags } from '../config/flags.ts'
-import { configOf, settle, type Setting } from '../config/parse.ts'
+import { configOf, settingsOf, type Setting } from '../config/parse.ts'
 import { referenceMarkdown, referenceOf, referenceTable } from '../config/reference.ts'
-import { mode, type Host, type Mode } from '../program/mode.ts'
-import { allModes, findMode } from '../cli/find-mode.ts'
-import { modes } from '../cli/modes.ts'
-import { warnOfUnread } from '../cli/unread.ts'
+import { mode, type Host, type ListedMode, type Mode } from '../program/mode.ts'
+import { warnOfUnreadVariables } from '../program/unread-variables.ts'
 
-const none = { mode: 'config', flags: commonFlags }
+/** The command line that remains for config itself if no mode is named, or with --list. */
+const commonOnly = { mode: 'config', flags: commonFlags }
 
 export default mode({
   mode: 'config',
-  summary: 'Prints the values that a mode would run with, and where each came from.',
-  about: 'Takes the command line of any mode and checks it, the environment and the configuration file as that mode would. Without MODE: all modes, so that every section of the file is checked. Secrets are masked; a file that holds a password is not read.',
+  about: 'Checks the command line of a mode, the environment and the configuration file as that mode does, but does not run the mode. ' +
+    'Without MODE, it prints all modes and checks every section of the file. Secrets are masked, and password files are not read.',
   examples: [
-    'alert-stream config ingest --config alerts.yaml --alert-store file:///var/alerts', 'alert-stream config --config alerts.yaml --format yaml',
+    'alert-stream config ingest --config alerts.yaml --alert-store file:///var/alerts',
+    'alert-stream config --config alerts.yaml --format yaml',
     'alert-stream config --list --format json'
   ],
-  positionals: [{ name: 'MODE', optional: true, description: 'the mode, followed by flags as for that mode' }],
+  positionals: [{ name: 'MODE', optional: true, description: 'the mode, followed by its flags' }],
   delegates: true,
   flags: flags({
-    format: { type: 'choice', choices: ['table', 'json', 'yaml', 'markdown'], default: 'table', description: 'yaml: a configuration file that sets these values, with their origins as comments. markdown: with --list only.' },
-    list: { type: 'switch', description: 'Every flag there is, with its variables, type and default, instead of its value.' }
+    format: {
+      type: 'choice', choices: ['table', 'json', 'yaml', 'markdown'], default: 'table',
+      description: 'Output format. yaml is a configuration file with these values, and their sources as comments. markdown requires --list.'
+    },
+    list: { type: 'switch', description: 'List of all flags with their variables, types and defaults, instead of the effective values.' }
   }),
   async run ({ format, list }, words, host) {
     const [first, ...others] = words
     const [name, rest] = first === undefined || first.startsWith('-') ? [undefined, words] : [first, others]
-    const chosen = name === undefined ? await allModes() : [await findMode(name)]
-    // Without MODE no flag but every mode's can be meant; and a listing has no values.
-    if (name === undefined || list) checkPositionals(none, readArguments(none, rest).positionals)
+    const chosen = name === undefined ? await host.modes.all() : [await host.modes.find(name)]
+    if (name === undefined || list) checkPositionals(commonOnly, readArguments(commonOnly, rest).positionals)
     if (list) return host.print(listing(chosen, format))
-    if (format === 'markdown') throw usageErrors.USAGE_BAD_VALUE('--format markdown is for --list only', { where: 'config', hint: 'Give table, json or yaml, or --list.' })
+    if (format === 'markdown') throw usageErrors.USAGE_BAD_VALUE('--format markdown requires --list', { where: 'config' })
     const effectiveModes = []
-    for (const each of chosen) effectiveModes.push({ mode: each.mode, settings: await settingsOf(each, rest, host) })
+    for (const each of chosen) effectiveModes.push({ mode: each.mode, settings: await effectiveSettings(each, rest, host) })
     await host.print(effective(effectiveModes, format))
-    await warnOfUnread(host.environment, chosen, host.log)
+    await warnOfUnreadVariables(host.environment, chosen, host.modes, host.log)
   }
 })
 
-/** What the mode itself would make of these words; arguments may be left out. Errors: the USAGE_* codes. */
-async function settingsOf (target: Mode<Flags>, words: readonly string[], { environment, configFile }: Host): Promise<Setting[]> {
-  const read = readArguments(target, words)
-  refuseExtra(target, read.positionals)
-  if (configFile !== undefined) await checkKeys(configFile, target, Object.keys(modes), async () => (await allModes()).map(each => each.flags))
-  const settings = settle(target, read, environment, configFile)
-  // Flags that contradict each other are the mode's own affair, and it looks at them before it describes what it would run.
+/** The settings that the mode would run with. Positional arguments may be missing. Errors: the USAGE_* codes. */
+async function effectiveSettings (target: Mode<Flags>, words: readonly string[], host: Host): Promise<Setting[]> {
+  const { environment, configFile, modes } = host
+  const args = readArguments(target, words)
+  rejectExtra(target, args.positionals)
+  if (configFile !== undefined) await checkKeys(configFile, target, modes)
+  const settings = settingsOf(target, args, environment, configFile)
+  // A mode reports flags that contradict each other when it describes its graph.
   await target.describe?.(configOf(settings), (target.positionals ?? []).map(({ name }) => name))
   return settings
 }
 
-function listing (chosen: readonly Mode<Flags>[], format: string): string {
+function listing (chosen: readonly ListedMode[], format: string): string {
   switch (format) {
     case 'json': return `${JSON.stringify({ modes: chosen.map(referenceOf) }, null, 2)}\n`
     case 'markdown': return referenceMarkdown(chosen)
     case 'table': return referenceTable(chosen)
-    default: throw usageErrors.USAGE_BAD_VALUE(`--list cannot be printed as ${format}`, { where: 'config', hint: 'Give --format table, json or markdown.' })
+    default: throw usageErrors.USAGE_BAD_VALUE(`--list does not support --format ${format}`, {
+      where: 'config', hint: 'Use --format table, json or markdown.'
+    })
   }
 }

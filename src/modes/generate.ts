@@ -1,21 +1,23 @@
-// generate: writes an Avro object container file of simulated alerts. The same flags give the same bytes on any machine.
+// generate: writes an Avro object container file of simulated alerts. The same flags produce the same bytes on any machine.
 import { codecNames, type AlertValue, type CodecName, type SchemaVersion } from '../avro/index.ts'
 import { schemaPackageFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { createAlertGenerator } from '../generator/alert-generator.ts'
 import { createGraph, noRetry, type Graph, type Source } from '../pipeline/index.ts'
 import { avroFileSink } from '../sinks/avro-file.ts'
-import { modeErrors } from '../program/errors.ts'
+import { modeErrors } from './errors.ts'
 import { mode } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
 import { schemaPackageOf } from '../program/schema-package-from-flags.ts'
 
 const generateFlags = flags({
-  visits: { type: 'integer', min: 1, max: 1_000_000, default: 1, description: 'Visits in the file, 37 s apart.' },
-  alerts: { type: 'integer', min: 1, max: 2_000_000, default: 10_000, description: 'Alerts per visit.' },
-  'schema-version': { type: 'text', description: 'Version of the alert schema; default: the newest.', example: '11.1', placeholder: 'MAJOR.MINOR' },
-  seed: { type: 'integer', min: 0, default: 1, description: 'The same seed gives the same file; another one gives other alerts.' },
-  codec: { type: 'choice', choices: codecNames, default: 'null', description: 'Compression of the file\'s blocks.' },
+  visits: { type: 'integer', min: 1, max: 1_000_000, default: 1, description: 'Number of visits in the file, 37 s apart.' },
+  alerts: { type: 'integer', min: 1, max: 2_000_000, default: 10_000, description: 'Number of alerts per visit.' },
+  'schema-version': {
+    type: 'text', placeholder: 'MAJOR.MINOR', example: '11.1', description: 'Version of the alert schema. Default: the newest.'
+  },
+  seed: { type: 'integer', min: 0, default: 1, description: 'Seed of the random number generator. The same seed produces the same file.' },
+  codec: { type: 'choice', choices: codecNames, default: 'null', description: 'Compression codec of the Avro blocks.' },
   ...schemaPackageFlags
 })
 type Config = ConfigOf<typeof generateFlags>
@@ -38,19 +40,22 @@ function alertSource (config: Config, version: () => SchemaVersion): Source<Aler
 
 function declare (config: Config, path: string, version: () => SchemaVersion) {
   const graph = createGraph('generate', { retry: noRetry })
-  const sink = avroFileSink(path, () => version().schema, { codec: config.codec as CodecName, syncMarker: `seed ${config.seed}` }, written => written === config.visits * config.alerts)
+  const options = { codec: config.codec as CodecName, syncMarker: `seed ${config.seed}` }
+  const sink = avroFileSink(path, () => version().schema, options, written => written === config.visits * config.alerts)
   graph.source('alerts', alertSource(config, version), { records: 64 }).to('avro-file', sink)
   return { graph: graph.build() satisfies Graph, sink }
 }
 
 export default mode({
   mode: 'generate',
-  summary: 'Writes an Avro file of realistic simulated alerts.',
-  about: 'Alerts have the field layout of the survey\'s schema, three FITS cutouts, light curves of prior and forced sources, about 82 KB each with a long tail. They are simulated: sky positions, fluxes and images are plausible, not real.',
+  about: 'Each alert has the fields of the survey\'s schema, three FITS cutouts, and light curves of previous detections and forced ' +
+    'photometry. Its typical size is 82 KB. Positions, fluxes and images are simulated: they are plausible, but not real.',
   examples: ['alert-stream generate visit.avro --alerts 1000', 'alert-stream generate old.avro --schema-version 7.4 --seed 7'],
-  positionals: [{ name: 'FILE', description: 'the Avro file to write; it is replaced only when the new one is whole' }],
+  positionals: [{ name: 'FILE', description: 'the Avro file to write; an existing file is replaced when the new one is complete' }],
   flags: generateFlags,
-  describe: (config, [path = 'FILE']) => declare(config, path, () => { throw new Error('a description needs no schema') }).graph.describe(),
+  describe: (config, [path = 'FILE']) => {
+    return declare(config, path, () => { throw new Error('describing the graph needs no schema') }).graph.describe()
+  },
   async run (config, [path = ''], host) {
     const schemas = await schemaPackageOf(config, host)
     const version = config.schemaVersion === undefined ? schemas.latest : schemas.get(config.schemaVersion)
@@ -64,7 +69,8 @@ export default mode({
     })
     host.progress(undefined)
     if (sink.failure !== undefined) throw sink.failure
-    if (!sink.complete) throw modeErrors.STOPPED('the file was not written: the generator was stopped before its last alert', { where: path })
-    await host.print(`generated ${run.meters().at(-1)?.out} alerts of schema ${version.version} in ${config.visits === 1 ? '1 visit' : `${config.visits} visits`}: ${path}\n`)
+    if (!sink.complete) throw modeErrors.STOPPED('stopped before the last alert: the file was not written', { where: path })
+    const visits = config.visits === 1 ? '1 visit' : `${config.visits} visits`
+    await host.print(`generated ${run.meters().at(-1)?.out} alerts of schema ${version.version} in ${visits}: ${path}\n`)
   }
 })

@@ -1,86 +1,85 @@
-// healthcheck: whether the alert-stream of this container lives, for an image's HEALTHCHECK, which is one for all modes. Which mode runs, and
-// where its admin port is, is read off the process itself: its command line, environment and configuration file, as it read them. Linux only.
-// Part of the CLI because it speaks of every mode.
+// healthcheck: checks the alert-stream process of a container. The image has one HEALTHCHECK for all modes, so this mode reads the mode and
+// the admin port from the command line, environment and configuration file of that process. Linux only.
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import type { Environment } from '../config/parse.ts'
 import { flags } from '../config/flags.ts'
-import { mode } from '../program/mode.ts'
-import { defineErrors, errnoOf, formatError } from '../pipeline/errors.ts'
-import { readCommandLine } from '../cli/command-line.ts'
-import { findMode } from '../cli/find-mode.ts'
+import type { Environment } from '../config/parse.ts'
+import { defineErrors, systemErrorCode, formatError } from '../pipeline/errors.ts'
+import { readCommandLine } from '../program/command-line.ts'
+import { mode, type ModeCatalogue } from '../program/mode.ts'
 
 const healthErrors = defineErrors({
-  NOT_HEALTHY: { hint: 'See the log of the mode.' }
+  NOT_HEALTHY: { hint: 'Check the log of the container.' }
 })
 
-/** What a launcher, an init or a shell has before the words of the program itself. */
+/** The program in the command line of the process. A launcher, an init or a shell may precede it. */
 const PROGRAM = /^alert-stream(\.js)?$/
 
 export default mode({
   mode: 'healthcheck',
-  summary: 'Says whether the alert-stream of this container lives.',
-  about: 'Asks /livez of the admin port of the mode that runs as process 1; a mode without one (generate, sync-schema, ...) lives as long as it runs. Exit code 0: it lives; 1: it does not. The image has it as its HEALTHCHECK; in Kubernetes, probes ask the admin port themselves.',
+  about: 'Requests /livez from the admin server of process 1. A mode without an admin server, such as generate, is alive while it runs. ' +
+    'Exit code 0: alive; 1: not alive. The image uses this mode as its HEALTHCHECK. In Kubernetes, probes request /livez directly.',
   examples: ['alert-stream healthcheck', 'podman exec NAME alert-stream healthcheck'],
-  positionals: [{ name: 'PID', optional: true, description: 'the process to ask about; default 1, the first one of a container' }],
+  positionals: [{ name: 'PID', optional: true, description: 'the process to check; default 1, the first process of a container' }],
   flags: flags({
-    timeout: { type: 'number', min: 0.1, default: 4, placeholder: 'SECONDS', description: 'How long the answer may take.' }
+    timeout: { type: 'number', min: 0.1, default: 4, placeholder: 'SECONDS', description: 'Timeout of the request, in seconds.' }
   }),
   async run ({ timeout }, [pid = '1'], host) {
-    const process = await processOf(pid)
-    const { name, url } = await adminOf(process)
-    if (url === undefined) return host.print(`${name} has no admin port; it runs\n`)
+    const { name, url } = await adminOf(await processOf(pid), host.modes)
+    if (url === undefined) return host.print(`${name} is running, without an admin port\n`)
     let status: number
     try {
       const response = await fetch(url, { signal: AbortSignal.timeout(timeout * 1000) })
       await response.body?.cancel()
       status = response.status
     } catch (cause) {
-      throw healthErrors.NOT_HEALTHY(`${name} does not answer`, { where: url, cause })
+      throw healthErrors.NOT_HEALTHY(`${name} does not respond`, { where: url, cause })
     }
-    if (status !== 200) throw healthErrors.NOT_HEALTHY(`${name} answers ${status}`, { where: url })
-    await host.print(`${name} lives: ${url}\n`)
+    if (status !== 200) throw healthErrors.NOT_HEALTHY(`${name} responded with HTTP ${status}`, { where: url })
+    await host.print(`${name} is alive: ${url}\n`)
   }
 })
 
 interface Process {
   readonly pid: string
-  readonly words: readonly string[]
+  readonly argv: readonly string[]
   readonly environment: Environment
 }
 
 /** Error: NOT_HEALTHY. */
 async function processOf (pid: string): Promise<Process> {
   const read = async (file: string): Promise<string[]> => {
+    const where = `/proc/${pid}/${file}`
     try {
-      return (await readFile(`/proc/${pid}/${file}`, 'utf8')).split('\0').slice(0, -1)
+      return (await readFile(where, 'utf8')).split('\0').slice(0, -1)
     } catch (cause) {
-      throw healthErrors.NOT_HEALTHY(errnoOf(cause) === 'ENOENT' ? `there is no process ${pid}` : `process ${pid} cannot be looked at`, { where: `/proc/${pid}/${file}`, cause })
+      const what = systemErrorCode(cause) === 'ENOENT' ? `no process ${pid}` : `cannot inspect process ${pid}`
+      throw healthErrors.NOT_HEALTHY(what, { where, cause })
     }
   }
-  const words = await read('cmdline')
+  const argv = await read('cmdline')
   const environment = (await read('environ')).map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)])
-  return { pid, words, environment: Object.fromEntries(environment) as Environment }
+  return { pid, argv, environment: Object.fromEntries(environment) as Environment }
 }
 
-/** The mode that it runs, and what to ask where that mode can be asked. Error: NOT_HEALTHY. */
-async function adminOf ({ pid, words, environment }: Process): Promise<{ readonly name: string, readonly url: string | undefined }> {
-  const program = words.findIndex(word => PROGRAM.test(basename(word)))
-  if (program === -1) throw healthErrors.NOT_HEALTHY(`process ${pid} is no alert-stream: ${words.slice(0, 3).join(' ')}`)
-  const [name, ...rest] = words.slice(program + 1)
-  if (name === undefined || name.startsWith('-')) return { name: 'alert-stream', url: undefined }
+/** The mode of the process, and the URL of its /livez if it has an admin port. Error: NOT_HEALTHY. */
+async function adminOf ({ pid, argv, environment }: Process, modes: ModeCatalogue): Promise<{ name: string, url?: string }> {
+  const program = argv.findIndex(word => PROGRAM.test(basename(word)))
+  if (program === -1) throw healthErrors.NOT_HEALTHY(`process ${pid} is not alert-stream: ${argv.slice(0, 3).join(' ')}`)
+  const [name, ...rest] = argv.slice(program + 1)
+  if (name === undefined || name.startsWith('-')) return { name: 'alert-stream' }
   try {
-    const line = await readCommandLine(await findMode(name), rest, environment)
+    const line = await readCommandLine(await modes.find(name), rest, environment, modes)
     const { adminPort, adminHost } = (line?.config ?? {}) as { readonly adminPort?: number, readonly adminHost?: string }
-    // Port 0 is one that only the log knows.
-    const url = adminPort === undefined || adminPort === 0 || adminHost === undefined ? undefined : `http://${reachable(adminHost)}:${adminPort}/livez`
-    return { name, url }
+    // Port 0 means a free port, which only the log of the process names.
+    if (adminPort === undefined || adminPort === 0 || adminHost === undefined) return { name }
+    return { name, url: `http://${reachable(adminHost)}:${adminPort}/livez` }
   } catch (cause) {
-    throw healthErrors.NOT_HEALTHY(`process ${pid} cannot run: ${formatError(cause)}`, { cause })
+    throw healthErrors.NOT_HEALTHY(`process ${pid} has an invalid command line: ${formatError(cause)}`, { cause })
   }
 }
 
-/** An address to ask for one that is listened on. */
+/** The address to connect to for an address that a server listens on. */
 function reachable (host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1'
   if (host === '::') return '[::1]'

@@ -1,5 +1,5 @@
-// play-stream: copies the static topic into the simulated one, unmodified (value, key, headers), one pass every 37 seconds; or as a live sky, with
-// new ids and times in each pass.
+// play-stream: publishes the static topic into the simulated topic once per repeat interval. Value, key and headers are copied unmodified,
+// or each pass gets new ids and times (--fresh-ids, --fresh-times).
 import { adminFlags, kafkaFlags, registryFlags, topicFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
@@ -8,8 +8,10 @@ import type { KafkaConnection } from '../kafka/connection.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import type { OutgoingRecord } from '../kafka/record.ts'
 import { createGraph, noRetry, patientRetry, silent, type Logger } from '../pipeline/index.ts'
-import { burstProfile, DMTN_149, fastProfile, offsetsProfile, type Profile } from '../simulator/profiles.ts'
-import { replayErrors, replaySource, type PassReport, type ReplayRecord } from '../simulator/replay-source.ts'
+import { DMTN_149 } from '../simulator/burst-plan.ts'
+import { burstProfile, fastProfile, offsetsProfile, type Profile } from '../simulator/profiles.ts'
+import { replaySource, type PassReport, type ReplayRecord } from '../simulator/replay-source.ts'
+import { isUnplayable, playableTopic, staticTopicErrors, type PlayRequirements } from '../simulator/static-topic.ts'
 import { PassSeconds, sleepUntil } from '../simulator/ticks.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
 import { brokerCheck, registryCheck } from '../admin/readiness-checks.ts'
@@ -18,43 +20,62 @@ import { mode, type Host } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
 import type { AdminServer } from '../admin/status.ts'
 import { connectionOf, describedConnection, destinationSpec } from '../program/kafka-from-flags.ts'
-import { freshStep } from '../simulator/fresh-alerts.ts'
-import { PassStats, passFamilies } from '../simulator/metrics.ts'
+import { refreshStep } from '../simulator/fresh-alerts.ts'
+import { PassStats, passFamilies } from '../simulator/pass-metrics.ts'
 
 const playFlags = flags({
   ...kafkaFlags,
-  'src-topic': { type: 'text', default: 'alerts-static', placeholder: 'TOPIC', description: 'The static topic to play.' },
-  'dst-topic': { type: 'text', default: 'alerts-simulated', placeholder: 'TOPIC', description: 'The topic to publish into.' },
-  'repeat-interval': { type: 'number', default: 37, max: 31_536_000, placeholder: 'SECONDS', description: 'Seconds from the beginning of one pass to the next; negative: one pass, then exit.' },
+  'src-topic': { type: 'text', default: 'alerts-static', placeholder: 'TOPIC', description: 'Static topic to play.' },
+  'dst-topic': { type: 'text', default: 'alerts-simulated', placeholder: 'TOPIC', description: 'Topic to publish to.' },
+  'repeat-interval': {
+    type: 'number', default: 37, max: 31_536_000, placeholder: 'SECONDS',
+    description: 'Seconds from the start of one pass to the start of the next. Negative: play one pass, then exit.'
+  },
   profile: {
     type: 'choice', choices: ['offsets', 'dmtn-149', 'fast'],
-    description: 'When the alerts of a pass leave: offsets, as the telescope took them (header alertsim-time-offset; the default); dmtn-149, all of them in --bursts bursts over --burst-seconds, as from so many detectors; fast, as fast as possible.'
+    description: 'Timing of the alerts of a pass. offsets (default): by the header alertsim-time-offset, as the telescope took them. ' +
+      'dmtn-149: in --bursts bursts over --burst-seconds, one per detector. fast: as fast as possible.'
   },
-  burst: { type: 'switch', description: 'The same as --profile fast.' },
-  bursts: { type: 'integer', min: 1, max: 10_000, default: DMTN_149.bursts, description: 'For --profile dmtn-149: bursts of one pass. Of 10,000 alerts each has 10 to 200, of more or fewer accordingly.' },
-  'burst-seconds': { type: 'number', min: 0, max: 86_400, default: DMTN_149.seconds, placeholder: 'SECONDS', description: 'For --profile dmtn-149: the time over which the bursts of one pass are spread.' },
-  seed: { type: 'integer', min: 0, default: 1, description: 'For --profile dmtn-149: sizes and times of the bursts are the same for the same seed, pass and number of alerts.' },
+  burst: { type: 'switch', description: 'Alias of --profile fast.' },
+  bursts: {
+    type: 'integer', min: 1, max: 10_000, default: DMTN_149.bursts,
+    description: 'Bursts per pass, for --profile dmtn-149. With 10,000 alerts per pass, a burst has 10 to 200 alerts.'
+  },
+  'burst-seconds': {
+    type: 'number', min: 0, max: 86_400, default: DMTN_149.seconds, placeholder: 'SECONDS',
+    description: 'Seconds over which the bursts of a pass are spread, for --profile dmtn-149.'
+  },
+  seed: {
+    type: 'integer', min: 0, default: 1,
+    description: 'Random seed for --profile dmtn-149. The same seed, pass and number of alerts give the same burst sizes and times.'
+  },
   'visit-size': {
     type: 'integer', min: 1, max: 2_000_000, placeholder: 'N',
-    description: 'Alerts of one pass, exactly; default: what the static topic holds. Fewer: the first in the order of their time offsets. More: each alert several times in a row, which needs --fresh-ids. The survey counts on 10,000, at most 40,000.'
+    description: 'Number of alerts per pass. Default: all alerts of the static topic. A smaller number plays the first alerts by time ' +
+      'offset; a larger one repeats alerts and needs --fresh-ids. The survey expects 10,000 alerts per visit, and at most 40,000.'
   },
   'fresh-ids': {
     type: 'switch',
-    description: 'New ids in each pass: the alert\'s own wherever the packet names it, its visit, its parent source, and the Kafka key. Objects and earlier detections keep theirs. Ids are made of the second in which the pass begins, the detector and the alert\'s place in the static topic; passes then begin at least a second apart, and one archive takes one such player.'
+    description: 'New ids in each pass, for the alert (everywhere in the packet), its visit, its parent source and its Kafka key. ' +
+      'Objects and earlier detections keep their ids. An id consists of the second in which the pass begins, the detector and the index ' +
+      'of the alert. Passes begin at least one second apart, and only one such player may feed an archive.'
   },
   'fresh-times': {
     type: 'switch',
-    description: 'Times as of now in each pass: all observation and processing times of a packet, earlier detections included, move by the same amount, so that the first mid-point of the pass is its beginning (TAI). Orbits and images stay as they are.'
+    description: 'Current times in each pass. All observation and processing times of a packet, including earlier detections, move by ' +
+      'the same amount, so that the first mid-point of the pass is its start (TAI). Orbits and images do not change.'
   },
-  'accept-unmarked': { type: 'switch', description: 'Play a topic that has no mark of a finished load (one that another program loaded).' },
-  'create-dst-topic': { type: 'switch', description: 'Create the destination topic if it is missing.' },
+  'accept-unmarked': { type: 'switch', description: 'Play a topic without completion marker, loaded by another program.' },
+  'create-dst-topic': { type: 'switch', description: 'Create the destination topic if it does not exist.' },
   ...topicFlags('dst-topic', 'the destination topic', 8, 604_800_000, 100_000_000_000),
   ...registryFlags,
   ...adminFlags
 })
 type Config = ConfigOf<typeof playFlags>
 
-/** Holds a record back until it is due, or the replay ends; with concurrency 1 the order stays. */
+const MIB = 1024 * 1024
+
+/** Delays each record until it is due or the replay ends. With concurrency 1 it keeps the order. */
 function pacer (ending: AbortSignal): (item: ReplayRecord) => OutgoingRecord | Promise<OutgoingRecord> {
   return ({ record, dueAt }) => {
     const outgoing = { key: record.key, value: record.value, headers: record.headers }
@@ -62,44 +83,66 @@ function pacer (ending: AbortSignal): (item: ReplayRecord) => OutgoingRecord | P
   }
 }
 
-/** Error: USAGE_BAD_VALUE, where --burst says otherwise than --profile. */
+/** Error: USAGE_BAD_VALUE if --burst contradicts --profile. */
 function profileOf ({ profile, burst, bursts, burstSeconds, seed }: Config): Profile {
   if (burst && profile !== undefined && profile !== 'fast') {
-    throw usageErrors.USAGE_BAD_VALUE(`--burst and --profile ${profile} exclude each other`, { where: 'play-stream', hint: 'For the bursts of DMTN-149 give --profile dmtn-149 alone.' })
+    throw usageErrors.USAGE_BAD_VALUE(`--burst and --profile ${profile} exclude each other`, {
+      where: 'play-stream', hint: 'For the bursts of DMTN-149, give --profile dmtn-149 without --burst.'
+    })
   }
   if (profile === 'dmtn-149') return burstProfile({ bursts, seconds: burstSeconds, seed })
   return burst || profile === 'fast' ? fastProfile : offsetsProfile
 }
 
+const requirementsOf = ({ srcTopic, acceptUnmarked, visitSize, freshIds }: Config): PlayRequirements =>
+  ({ topic: srcTopic, acceptUnmarked, visitSize, repeats: freshIds })
+
 function declare (config: Config, connection: KafkaConnection, log: Logger, onPass: (report: PassReport, unmodified: number) => void) {
+  const { freshIds, freshTimes, dstTopic } = config
   const profile = profileOf(config)
-  const fresh = config.freshIds || config.freshTimes ? freshStep(config.schemaRegistryUrl, { ids: config.freshIds, times: config.freshTimes }, log) : undefined
+  const fresh = freshIds || freshTimes ? refreshStep(config.schemaRegistryUrl, { ids: freshIds, times: freshTimes }, log) : undefined
   const source = replaySource({
-    connection, topic: config.srcTopic, intervalMs: config.repeatInterval * 1000, acceptUnmarked: config.acceptUnmarked, profile,
-    visitSize: config.visitSize, repeats: config.freshIds, seconds: fresh && new PassSeconds(),
+    connection, ...requirementsOf(config), intervalMs: config.repeatInterval * 1000, profile, seconds: fresh && new PassSeconds(),
     onPass: report => { onPass(report, fresh?.unmodified ?? 0) }
   })
   const graph = createGraph('play-stream', { retry: noRetry })
-  // A fresh alert is in memory twice: as it was, which settles, and as it goes out.
-  const alerts = graph.source('static-topic', source, { records: 2000, bytes: (fresh === undefined ? 48 : 24) * 1024 * 1024 })
-  const what = [...config.freshIds ? ['ids'] : [], ...config.freshTimes ? ['times'] : []].join(' and ')
-  const played = fresh === undefined ? alerts : alerts.step('refresh', item => fresh.refresh(item), { kind: 'fresh', detail: what, retry: patientRetry })
+  // A refreshed alert is in memory twice, as read and as sent, so it gets half the credits.
+  const alerts = graph.source('static-topic', source, { records: 2000, bytes: (fresh === undefined ? 48 : 24) * MIB })
+  const what = [...freshIds ? ['ids'] : [], ...freshTimes ? ['times'] : []].join(' and ')
+  const refreshed = { kind: 'fresh', detail: what, retry: patientRetry }
+  const played = fresh === undefined ? alerts : alerts.step('refresh', item => fresh.refresh(item), refreshed)
   played.step('pace', pacer(source.ending), { kind: profile.name, detail: profile.detail })
-    // Idempotent: a retry after a lost answer must not put an alert twice into a pass.
-    .toBatches('simulated-topic', kafkaSink({ connection, topic: config.dstTopic, idempotent: true }), { count: 200, bytes: 8 * 1024 * 1024, ms: 20 })
+    // Idempotent: a retry after a lost response must not duplicate an alert within a pass.
+    .toBatches('simulated-topic', kafkaSink({ connection, topic: dstTopic, idempotent: true }), { count: 200, bytes: 8 * MIB, ms: 20 })
   return { graph: graph.build(), source }
 }
 
-/** `pass 2: 1000 alerts in 2.50 s, 400 alerts/s, 33.1 MB/s, at most 0.03 s late`; `unmodified`: alerts that were to be fresh and are not. */
-export function passLine ({ pass, alerts, bytes, seconds, lateSeconds, interrupted }: PassReport, unmodified = 0): string {
+/**
+ * `pass 2: 1000 alerts in 2.50 s, 400 alerts/s, 33.1 MB/s, at most 0.03 s late`
+ * @param unmodified alerts that could not be given new ids or times
+ */
+function passLine ({ pass, alerts, bytes, seconds, lateSeconds, interrupted }: PassReport, unmodified: number): string {
   const time = Math.max(seconds, 0.001)
   const rate = `${Math.round(alerts / time)} alerts/s, ${(bytes / 1e6 / time).toFixed(1)} MB/s`
   const late = lateSeconds === undefined ? '' : `, at most ${lateSeconds.toFixed(2)} s late`
   const stale = unmodified === 0 ? '' : `, ${unmodified} unmodified`
-  return `pass ${pass}: ${alerts} alerts in ${seconds.toFixed(2)} s, ${rate}${late}${stale}${interrupted === undefined ? '' : `, interrupted: ${interrupted}`}\n`
+  const end = interrupted === undefined ? '' : `, interrupted: ${interrupted}`
+  return `pass ${pass}: ${alerts} alerts in ${seconds.toFixed(2)} s, ${rate}${late}${stale}${end}\n`
 }
 
-/** Errors: KAFKA_TOPIC_MISSING, unless it is to be created; KAFKA_*. */
+/** A static topic that cannot be played is an error for a single pass. With a repeat interval, play-stream waits for it. */
+async function checkSource (config: Config, connection: KafkaConnection): Promise<void> {
+  const admin = new KafkaAdmin(connection)
+  try {
+    await playableTopic(admin, connection, requirementsOf(config))
+  } catch (error) {
+    if (config.repeatInterval < 0 || !isUnplayable(error)) throw error
+  } finally {
+    await admin.close()
+  }
+}
+
+/** Creates the destination topic if requested. Errors: KAFKA_TOPIC_MISSING without --create-dst-topic; KAFKA_*. */
 async function checkDestination (config: Config, connection: KafkaConnection, host: Host): Promise<void> {
   const admin = new KafkaAdmin(connection)
   try {
@@ -119,15 +162,21 @@ async function checkDestination (config: Config, connection: KafkaConnection, ho
 
 export default mode({
   mode: 'play-stream',
-  summary: 'Publishes the static topic into the simulated topic, again and again, every 37 seconds.',
-  about: 'Values, keys and headers are copied unmodified, unless --fresh-ids or --fresh-times is given. Then each alert is read with the schema that its frame names (from --schema-registry-url) and only those fields are changed; one that cannot be read is copied as it is, told of and counted. With a repeat interval it waits for a static topic that is missing or still being loaded, and goes on with the new one when it is recreated. One line per pass goes to stdout.',
-  examples: ['alert-stream play-stream --create-dst-topic', 'alert-stream play-stream --repeat-interval -1 --profile fast', 'alert-stream play-stream --profile dmtn-149 --fresh-ids --fresh-times --visit-size 40000'],
+  about: 'Values, keys and headers are copied unmodified. With --fresh-ids or --fresh-times, each alert is read with the schema of its ' +
+    'frame, and only ids or times are changed. An alert that cannot be read is copied unmodified, logged and counted. With a repeat ' +
+    'interval, play-stream waits for a static topic that is missing or being loaded, and follows it when it is recreated. ' +
+    'It prints one line per pass.',
+  examples: [
+    'alert-stream play-stream --create-dst-topic', 'alert-stream play-stream --repeat-interval -1 --profile fast',
+    'alert-stream play-stream --profile dmtn-149 --fresh-ids --fresh-times --visit-size 40000'
+  ],
   flags: playFlags,
   describe: config => declare(config, describedConnection(config), silent, () => {}).graph.describe(),
   async run (config, _positionals, host) {
-    // Wrong usage is told before the brokers are asked for anything.
+    // Usage errors first, then the source: the destination topic is created only if there is something to play.
     profileOf(config)
     const connection = await connectionOf(config, 'alert-stream-play', host.log)
+    await checkSource(config, connection)
     await checkDestination(config, connection, host)
     const passes = new PassStats()
     const { graph, source } = declare(config, connection, host.log, (report, unmodified) => {
@@ -148,7 +197,8 @@ export default mode({
               ...(config.freshIds || config.freshTimes ? { registry: registryCheck(config.schemaRegistryUrl) } : {}),
               'static-topic': async () => {
                 const { waitingFor, outage } = source
-                if (waitingFor !== undefined && !outage) throw replayErrors.STATIC_TOPIC_INCOMPLETE(waitingFor, { where: config.srcTopic })
+                if (waitingFor === undefined || outage) return
+                throw staticTopicErrors.STATIC_TOPIC_INCOMPLETE(waitingFor, { where: config.srcTopic })
               }
             },
             metrics: passFamilies(passes, source),

@@ -1,10 +1,10 @@
-// print-stream: one line per alert of a topic: time, id, history length, size; of a dead letter, in a topic or a store, where it came from and
-// why it is there. Records that are neither are shown as such, with the reason.
+// print-stream: prints one line per record of a topic, or per object of a dead-letter store. A record that is neither an alert nor a dead
+// letter is printed with the reason.
 import { kafkaFlags, registryFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
-import { letterPrefix } from '../dead-letters/dead-letter-json.ts'
+import { deadLetterPrefix } from '../dead-letters/dead-letter-json.ts'
 import { createGraph, silent, type Sink } from '../pipeline/index.ts'
 import { readTopic } from '../sources/kafka-topic.ts'
 import { objectSource } from '../sources/object-store.ts'
@@ -19,13 +19,16 @@ const defaultTopic = 'alerts-static'
 
 const printFlags = flags({
   ...kafkaFlags,
-  topic: { type: 'text', aliases: ['src-topic'], placeholder: 'TOPIC', description: `The topic to print: alerts, or dead letters with their reasons. Default ${defaultTopic}.` },
-  'dead-letter-store': { type: 'text', placeholder: 'URL', description: 'Print the dead letters of a store instead: file:///dir or gs://bucket[/prefix].' },
-  reason: { type: 'list', placeholder: 'CODE,...', description: 'Print dead letters with these reasons only.' },
-  from: { type: 'choice', choices: ['earliest', 'latest'], default: 'earliest', description: 'earliest: all that the topic holds, then exit unless --follow; latest: what comes from now on.' },
-  follow: { type: 'switch', description: 'Go on with what comes after the present end.' },
-  count: { type: 'integer', min: 1, placeholder: 'N', description: 'Exit after so many lines.' },
-  json: { type: 'switch', description: 'One JSON object per line; of a dead letter with all its dead-letter-* headers.' },
+  topic: { type: 'text', aliases: ['src-topic'], placeholder: 'TOPIC', description: `Topic to print. Default ${defaultTopic}.` },
+  'dead-letter-store': { type: 'text', placeholder: 'URL', description: 'Store to print instead of a topic: file:///dir or gs://bucket[/prefix].' },
+  reason: { type: 'list', placeholder: 'CODE,...', description: 'Reasons of the dead letters to print. Default: print all records.' },
+  from: {
+    type: 'choice', choices: ['earliest', 'latest'], default: 'earliest',
+    description: 'Start position. earliest: print the whole topic, then exit unless --follow is given. latest: print only new records.'
+  },
+  follow: { type: 'switch', description: 'Continue with new records after the current end of the topic.' },
+  count: { type: 'integer', min: 1, placeholder: 'N', description: 'Number of lines after which to exit. Default: no limit.' },
+  json: { type: 'switch', description: 'Print one JSON object per line. A dead letter has all its dead-letter-* headers.' },
   ...registryFlags
 })
 type Config = ConfigOf<typeof printFlags>
@@ -44,44 +47,59 @@ function printer (config: Config, host: Pick<Host, 'print' | 'requestStop'>): Si
   }
 }
 
-/** Error: USAGE_BAD_VALUE for flags of a topic beside a store. */
-function checkStore ({ deadLetterStore, topic, follow, from }: Config): void {
+/** Error: USAGE_BAD_VALUE if flags for a topic are given together with a store. */
+function checkFlags ({ deadLetterStore, topic, follow, from }: Config): void {
   if (deadLetterStore === undefined) return
-  const given = [...topic === undefined ? [] : [`--topic ${topic}`], ...follow ? ['--follow'] : [], ...from === 'latest' ? ['--from latest'] : []]
-  if (given.length > 0) throw usageErrors.USAGE_BAD_VALUE(`${given.join(' and ')} and --dead-letter-store exclude each other`, { where: 'print-stream', hint: 'Print a topic or a store; one of them may come from the environment or the configuration file.' })
+  const given = [topic !== undefined && `--topic ${topic}`, follow && '--follow', from === 'latest' && '--from latest'].filter(Boolean)
+  if (given.length === 0) return
+  throw usageErrors.USAGE_BAD_VALUE(`${given.join(' and ')} and --dead-letter-store exclude each other`, {
+    where: 'print-stream', hint: 'Give a topic or a store. One of them may come from the environment or the configuration file.'
+  })
 }
 
-function declare (config: Config, connection: KafkaConnection | undefined, host: Pick<Host, 'print' | 'requestStop' | 'log' | 'environment'>) {
+type LocalHost = Pick<Host, 'print' | 'requestStop' | 'log' | 'environment'>
+
+function declare (config: Config, connection: KafkaConnection | undefined, host: LocalHost) {
+  const { deadLetterStore: url, reason } = config
   const graph = createGraph('print-stream')
-  const { ofRecord, ofObject } = lineReader(config.schemaRegistryUrl, host.log)
+  const { fromRecord, fromObject } = lineReader(config.schemaRegistryUrl, host.log)
   const decode = { kind: 'avro', detail: `schemas of ${config.schemaRegistryUrl}` }
-  const url = config.deadLetterStore
+  const to = config.follow || config.from === 'latest' ? 'follow' : 'end'
+  const topicSource = () => readTopic({ connection: connection!, topic: config.topic ?? defaultTopic, from: config.from, to })
+  const storeSource = (url: string) => objectSource({
+    url, open: async log => openStore(url, { ...googleOptions({}, host.environment), access: 'read', log }), prefix: deadLetterPrefix
+  })
   const lines = url === undefined
-    ? graph.source('topic', readTopic({
-      connection: connection!, topic: config.topic ?? defaultTopic, from: config.from, to: config.follow || config.from === 'latest' ? 'follow' : 'end'
-    }), { records: 100 }).step('decode', ofRecord, decode)
-    : graph.source('store', objectSource({ url, open: async log => openStore(url, { ...googleOptions({}, host.environment), access: 'read', log }), prefix: letterPrefix }), { records: 100 }).step('decode', ofObject, decode)
-  const { reason } = config
-  const chosen = reason === undefined ? lines : lines.filter('reason', ({ letter }) => letter !== undefined && reason.includes(letter.reason), { kind: 'filter', detail: reason.join(', ') })
-  chosen.to('stdout', printer(config, host))
+    ? graph.source('topic', topicSource(), { records: 100 }).step('decode', fromRecord, decode)
+    : graph.source('store', storeSource(url), { records: 100 }).step('decode', fromObject, decode)
+  const selected = reason === undefined
+    ? lines
+    : lines.filter('reason', ({ deadLetter }) => deadLetter !== undefined && reason.includes(deadLetter.reason), {
+      kind: 'filter', detail: reason.join(', ')
+    })
+  selected.to('stdout', printer(config, host))
   return graph.build()
 }
 
 export default mode({
   mode: 'print-stream',
-  summary: 'Prints time, id, history length and size of each alert of a topic; of dead letters, origin and reason.',
-  about: 'Time is Kafka\'s time of the record (UTC); history counts prior sources, forced sources and limits; size is that of the framed message. Dead letters are known by their headers, and are printed with where they came from, the node that gave up on them, reason, message, the alert\'s id where it can be read, size and how often they were sent back; for them the registry need not answer. In a store, time is that of the letter\'s record.',
+  about: 'The time is the Kafka timestamp of the record (UTC). The history counts prior sources, forced sources and limits. The size is ' +
+    'that of the framed message. Dead letters are recognised by their headers, and printed with origin, node, reason, message, alert id ' +
+    '(if it can be read), size, and the number of times they were sent back. They do not need the schema registry. In a store, the time ' +
+    'is that of the original record.',
   examples: [
     'alert-stream print-stream --topic alerts-simulated --from latest', 'alert-stream print-stream --json --count 10',
-    'alert-stream print-stream --topic alerts-dead-letters --reason UNKNOWN_SCHEMA', 'alert-stream print-stream --dead-letter-store file:///var/dead-letters --json'
+    'alert-stream print-stream --topic alerts-dead-letters --reason UNKNOWN_SCHEMA',
+    'alert-stream print-stream --dead-letter-store file:///var/dead-letters --json'
   ],
   flags: printFlags,
   describe: config => {
-    checkStore(config)
-    return declare(config, describedConnection(config), { print: async () => {}, requestStop: () => {}, log: silent, environment: {} }).describe()
+    checkFlags(config)
+    const host = { print: async () => {}, requestStop: () => {}, log: silent, environment: {} }
+    return declare(config, describedConnection(config), host).describe()
   },
   async run (config, _positionals, host) {
-    checkStore(config)
+    checkFlags(config)
     const connection = config.deadLetterStore === undefined ? await connectionOf(config, 'alert-stream-print', host.log) : undefined
     await runToEnd(declare(config, connection, host), host)
   }

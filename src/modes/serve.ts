@@ -1,29 +1,40 @@
-// serve: the archive over HTTP. Not a stream of records, so no pipeline graph runs here; what is described are its routes and stores.
-import { build, closeWithin, listen } from '../api/index.ts'
+// serve: the archive over HTTP. No pipeline graph runs here; `graph serve` shows the stores and the routes.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { storeChecks } from '../admin/readiness-checks.ts'
+import type { AdminServer } from '../admin/status.ts'
+import { build } from '../api/app.ts'
+import { httpFamilies } from '../api/http-metrics.ts'
+import { closeWithin, listen } from '../api/listen.ts'
 import { adminFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
-import type { GraphDescription } from '../pipeline/index.ts'
-import { StoreStats } from '../stores/index.ts'
-import { storeChecks } from '../admin/readiness-checks.ts'
-import { mode } from '../program/mode.ts'
-import type { AdminServer } from '../admin/status.ts'
-import { archiveOf, storeUrls } from '../program/stores-from-flags.ts'
-import { httpFamilies } from '../api/metrics.ts'
 import { storeFamily } from '../metrics/store-metrics.ts'
+import { AlertStreamError, formatError, type GraphDescription, type Logger } from '../pipeline/index.ts'
+import { mode } from '../program/mode.ts'
+import { archiveOf, storeUrls } from '../program/stores-from-flags.ts'
+import { StoreStats, type Archive } from '../stores/index.ts'
 
 const serveFlags = flags({
   'listen-host': { type: 'text', default: '127.0.0.1', description: 'Address to listen on.' },
-  'listen-port': { type: 'integer', min: 0, max: 65535, default: 3000, description: 'Port to listen on; 0: a free one.' },
-  'path-prefix': { type: 'text', default: '', placeholder: 'PATH', description: 'Path before /v1, as an ingress passes it.', example: '/alertdb' },
-  'max-event-loop-delay': { type: 'integer', min: 0, default: 1000, description: 'Milliseconds of event-loop delay above which requests are answered 503 (0: never).' },
+  'listen-port': { type: 'integer', min: 0, max: 65535, default: 3000, description: 'Port to listen on. 0 selects a free port.' },
+  'path-prefix': {
+    type: 'text', default: '', placeholder: 'PATH', example: '/alertdb',
+    description: 'Path prefix before /v1, if an ingress forwards requests with one.'
+  },
+  'max-event-loop-delay': {
+    type: 'integer', min: 0, default: 1000,
+    description: 'Event-loop delay in milliseconds above which requests get 503 (load shedding). 0 disables it.'
+  },
   ...storeFlags,
-  // A reader tries three times, and its client waits meanwhile.
+  // Shorter than for ingest: a read makes up to three attempts while the client waits.
   'store-timeout': { ...storeFlags['store-timeout'], default: 5 },
   ...adminFlags
 })
 type Config = ConfigOf<typeof serveFlags>
 
-/** As the server has it, however many slashes were given. */
+/** Limit of the store check at start. A store without a response by then counts as temporarily unreachable. */
+const startCheckMs = 5000
+
+/** Base path of the API, with the slashes of the prefix normalized. */
 function prefixOf ({ pathPrefix }: Config): string {
   return `/${pathPrefix}/v1`.replace(/\/+/g, '/')
 }
@@ -57,8 +68,9 @@ function describe (config: Config): GraphDescription {
 
 export default mode({
   mode: 'serve',
-  summary: 'Serves archived alerts and schemas over HTTP.',
-  about: 'GET /v1/alerts/{id} gives the alert as it was in Kafka (framed Avro), decompressed, or the stored gzip where the client accepts it; /v1/schemas/{id} the Avro schema; /v1/health OK while the stores answer.',
+  about: 'GET /v1/alerts/{id} returns the alert as it was in Kafka (framed Avro), as the stored gzip if the client accepts gzip. ' +
+    '/v1/schemas/{id} returns the Avro schema, and /v1/health returns OK while the stores respond. ' +
+    'If a store does not exist, the server does not start. If one is temporarily unreachable, it starts, and /readyz reports it.',
   examples: ['alert-stream serve --alert-store file:///var/alerts', 'curl localhost:3000/v1/schemas/1'],
   flags: serveFlags,
   describe,
@@ -71,6 +83,7 @@ export default mode({
     })
     let admin: AdminServer | undefined
     try {
+      await checkStores(archive, host.log)
       const url = await listen(app, { host: config.listenHost, port: config.listenPort }) + prefixOf(config)
       host.log.info({ url, alerts: archive.alerts.url, schemas: archive.schemas.url, layout: config.layout }, 'serving')
       await host.print(`serving ${url}\n`)
@@ -78,16 +91,29 @@ export default mode({
         description: describe(config),
         state: () => host.stop.aborted ? 'draining' : 'running',
         checks: storeChecks(archive),
-        metrics: [...httpFamilies(app.counts), storeFamily(stores)],
-        stats: () => ({ ...app.counts, durations: undefined })
+        metrics: [...httpFamilies(app.stats), storeFamily(stores)],
+        stats: () => ({ ...app.stats, durations: undefined })
       }, config)
       if (!host.stop.aborted) await new Promise<void>(resolve => { host.stop.addEventListener('abort', () => resolve(), { once: true }) })
     } finally {
       const clean = await closeWithin(app, config.drainSeconds * 1000)
-      if (!clean) host.log.warn({}, 'requests were still open at the deadline and were cut')
-      // Last, so that the drain can be seen.
+      if (!clean) host.log.warn({}, 'closed connections of requests that were still open at the drain deadline')
+      // Last, so that the admin port shows the drain.
       await admin?.close()
       await archive.close()
     }
   }
 })
+
+/** Rejects if a store is missing or misconfigured. Only logs a temporary failure, because /readyz reports it until the store responds. */
+async function checkStores (archive: Archive, log: Logger): Promise<void> {
+  await Promise.all(Object.entries(storeChecks(archive)).map(async ([store, check]) => {
+    try {
+      const responded = await Promise.race([check().then(() => true), sleep(startCheckMs, false, { ref: false })])
+      if (!responded) log.warn({ store }, 'store has not responded yet')
+    } catch (error) {
+      if (!(error instanceof AlertStreamError) || !error.retryable || error.code === 'STORE_MISSING') throw error
+      log.warn({ store, error: formatError(error) }, 'store not available yet')
+    }
+  }))
+}

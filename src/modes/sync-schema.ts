@@ -1,10 +1,10 @@
-// sync-schema: puts alert schemas into the registry, whole (docs and defaults kept) and whitespace-free; does nothing where they are there.
+// sync-schema: registers alert schemas with their docs and defaults, without whitespace. Schemas that are already registered do not change.
 import { createRegistryClient, type CompatibilityLevel, type RegistryClient, type SchemaVersion } from '../avro/index.ts'
 import { registryFlags, schemaPackageFlags } from '../config/common.ts'
+import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { createGraph, type Sink, type Source } from '../pipeline/index.ts'
-import { usageErrors } from '../config/errors.ts'
-import { modeErrors } from '../program/errors.ts'
+import { modeErrors } from './errors.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
 import { schemaPackageOf } from '../program/schema-package-from-flags.ts'
@@ -12,12 +12,16 @@ import { schemaPackageOf } from '../program/schema-package-from-flags.ts'
 const syncFlags = flags({
   ...registryFlags,
   subject: { type: 'text', default: 'alert-packet', description: 'Subject of the alert schemas.' },
-  all: { type: 'switch', description: 'Every version of the package, not only the newest.' },
-  'schema-version': { type: 'text', placeholder: 'MAJOR.MINOR', description: 'This version instead of the newest.' },
-  ids: { type: 'choice', choices: ['assigned', 'explicit'], default: 'assigned', description: 'assigned: the registry chooses ids; explicit: major*100+minor (7.4 is 704), if the registry can.' },
+  all: { type: 'switch', description: 'All versions of the package, instead of the newest one only.' },
+  'schema-version': { type: 'text', placeholder: 'MAJOR.MINOR', description: 'Version to register. Default: the newest.' },
+  ids: {
+    type: 'choice', choices: ['assigned', 'explicit'], default: 'assigned',
+    description: 'Schema ids: assigned by the registry, or explicit ids major*100+minor (704 for 7.4), which the registry must support.'
+  },
   compatibility: {
-    type: 'choice', choices: ['NONE', 'BACKWARD', 'FORWARD', 'FULL', 'BACKWARD_TRANSITIVE', 'FORWARD_TRANSITIVE', 'FULL_TRANSITIVE'], default: 'NONE',
-    description: 'Compatibility level of the subject; the survey\'s later schemas are refused by any but NONE.'
+    type: 'choice', default: 'NONE',
+    choices: ['NONE', 'BACKWARD', 'FORWARD', 'FULL', 'BACKWARD_TRANSITIVE', 'FORWARD_TRANSITIVE', 'FULL_TRANSITIVE'],
+    description: 'Compatibility level of the subject. Later schemas of the survey are compatible with earlier ones at level NONE only.'
   },
   ...schemaPackageFlags
 })
@@ -38,7 +42,7 @@ function versionsSource (config: Config, versions: () => readonly SchemaVersion[
 
 function registrySink (config: Config, registry: RegistryClient, report: (line: string) => void): Sink<SchemaVersion> {
   let level: string | undefined
-  // Confluent's registry takes a level before the subject exists; others want the subject first.
+  // Some registries reject a compatibility level for a subject that does not exist. A new subject is therefore registered first.
   const setLevel = async (): Promise<void> => {
     level ??= await registry.compatibility(config.subject)
     if (level === config.compatibility) return
@@ -53,7 +57,8 @@ function registrySink (config: Config, registry: RegistryClient, report: (line: 
       if (known) await setLevel()
       const done = await registry.register(config.subject, version.text, config.ids === 'explicit' ? { id: version.id } : {})
       if (!known) await setLevel()
-      report(`schema ${version.version}: id ${done.id}, version ${done.version} of subject ${config.subject}, ${done.created ? 'registered' : 'was there'}\n`)
+      const outcome = done.created ? 'registered' : 'already registered'
+      report(`schema ${version.version}: id ${done.id}, version ${done.version} of subject ${config.subject}, ${outcome}\n`)
     }
   }
 }
@@ -66,17 +71,18 @@ function declare (config: Config, versions: () => readonly SchemaVersion[], regi
 
 export default mode({
   mode: 'sync-schema',
-  summary: 'Puts the alert schemas into the schema registry.',
-  about: 'Schemas keep their docs and defaults. What the registry has already is left alone; nothing is ever deleted. Each id is read back.',
+  about: 'Registers schemas with their docs and defaults, and reads each back by its id. Schemas that are already registered do not ' +
+    'change, and nothing is deleted.',
   examples: ['alert-stream sync-schema --schema-registry-url http://localhost:8081', 'alert-stream sync-schema --all --ids explicit'],
   flags: syncFlags,
   describe: config => declare(config, () => [], createRegistryClient({ url: config.schemaRegistryUrl }), () => {}).describe(),
   async run (config, _positionals, host: Host) {
     if (config.all && config.schemaVersion !== undefined) {
-      throw usageErrors.USAGE_BAD_VALUE('--all and --schema-version exclude each other', { where: 'sync-schema' })
+      throw usageErrors.USAGE_BAD_VALUE('--all and --schema-version cannot be used together', { where: 'sync-schema' })
     }
     const schemas = await schemaPackageOf(config, host)
-    const versions = config.all ? schemas.versions : [config.schemaVersion === undefined ? schemas.latest : schemas.get(config.schemaVersion)]
+    const chosen = config.schemaVersion === undefined ? schemas.latest : schemas.get(config.schemaVersion)
+    const versions = config.all ? schemas.versions : [chosen]
     const registry = createRegistryClient({ url: config.schemaRegistryUrl, log: host.log })
     await registry.check()
     let done = 0
@@ -84,6 +90,8 @@ export default mode({
       done++
       void host.print(line)
     }), host)
-    if (done < versions.length) throw modeErrors.STOPPED(`stopped after ${done} of ${versions.length} schemas`, { where: config.schemaRegistryUrl })
+    if (done < versions.length) {
+      throw modeErrors.STOPPED(`stopped after ${done} of ${versions.length} schemas`, { where: config.schemaRegistryUrl })
+    }
   }
 })

@@ -1,34 +1,40 @@
-// Batching of envelopes. Emits: groups in arrival order. Backpressures: by the credits upstream, of which a group holds as many as it has
-// records. Settles: each record with its group, or by its own outcome. Completes: after the last partial group. A group is sent on when it
-// is full (count or bytes), when it is old, or on *starvation*: a source has no credit left and no group of this node is under way, so
-// that nothing else could ever fill it. Without the last rule, credits < count is a deadlock.
+// Collects records into arrays, for sinks that write batches or segments. A group is emitted when it is full (count or bytes), when it is
+// old, or when a source is out of credit and no earlier group of this node is unsettled. Without the last rule, a batch larger than the
+// source's credits would never fill.
 import { map, Observable, type OperatorFunction } from 'rxjs'
 import { Envelope } from './envelope.ts'
 import type { BatchLimits } from './spec.ts'
 
-/** What the runner tells of the sources' credits. */
+/** Whether sources are out of credit. */
 export interface Starvation {
+  /** A source is waiting for credit. */
   readonly starved: boolean
-  /** Calls back when a pull begins to wait for credit; gives the way to stop. */
+  /** Calls `listener` whenever a source starts to wait for credit. Returns the function that unsubscribes. */
   watch (listener: () => void): () => void
 }
 
-/** Envelopes that go on together. Whoever takes a group settles each of them and then says `finished`, once. */
+/** Envelopes that are processed together. The consumer settles each envelope, then calls `finished` once. */
 export interface Group<T> {
   readonly envelopes: readonly Envelope<T>[]
   finished (): void
 }
 
-/** What setTimeout takes; beyond it, it fires at once. */
-const LONGEST_TIMER = 2 ** 31 - 1
+/** Longest delay of setTimeout, milliseconds. A longer one would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 
-export function groupEnvelopes<T> (limits: BatchLimits, starvation: Starvation, abandon: (unsent: Envelope<T>) => void): OperatorFunction<Envelope<T>, Group<T>> {
+/** Called with envelopes that were not emitted when the stream ended early. */
+type Abandon<T> = (envelope: Envelope<T>) => void
+
+/** Groups envelopes in order of arrival. The last group may be partial. Settles nothing. */
+export function groupEnvelopes<T> (
+  limits: BatchLimits, starvation: Starvation, abandon: Abandon<T>
+): OperatorFunction<Envelope<T>, Group<T>> {
   const maxBytes = limits.bytes ?? Infinity
-  const maxAge = limits.ms ?? 20
+  const maxAgeMs = limits.ms ?? 20
   return input => new Observable(subscriber => {
     let waiting: Envelope<T>[] = []
     let bytes = 0
-    let underWay = 0
+    let unfinished = 0
     let timer: NodeJS.Timeout | undefined
     let check: NodeJS.Immediate | undefined
 
@@ -39,24 +45,24 @@ export function groupEnvelopes<T> (limits: BatchLimits, starvation: Starvation, 
       const envelopes = waiting
       waiting = []
       bytes = 0
-      underWay++
+      unfinished++
       subscriber.next({
         envelopes,
         finished: () => {
-          underWay--
-          checkSoon()
+          unfinished--
+          flushIfStarved()
         }
       })
     }
-    // Later, not now: records that are just on their way through the nodes before this one may still join.
-    const checkSoon = (): void => {
+    // Deferred, so that records that are passing through the nodes before this one can still join the group.
+    const flushIfStarved = (): void => {
       if (waiting.length === 0) return
       check ??= setImmediate(() => {
         check = undefined
-        if (starvation.starved && underWay === 0) flush()
+        if (starvation.starved && unfinished === 0) flush()
       })
     }
-    const unwatch = starvation.watch(checkSoon)
+    const unwatch = starvation.watch(flushIfStarved)
     subscriber.add(() => {
       unwatch()
       clearTimeout(timer)
@@ -68,10 +74,11 @@ export function groupEnvelopes<T> (limits: BatchLimits, starvation: Starvation, 
       next: envelope => {
         waiting.push(envelope)
         bytes += envelope.bytes
-        if (waiting.length >= limits.count || bytes >= maxBytes) flush()
-        else {
-          if (maxAge <= LONGEST_TIMER) timer ??= setTimeout(flush, maxAge)
-          if (underWay === 0 && starvation.starved) checkSoon()
+        if (waiting.length >= limits.count || bytes >= maxBytes) {
+          flush()
+        } else {
+          if (maxAgeMs <= MAX_TIMER_MS) timer ??= setTimeout(flush, maxAgeMs)
+          if (unfinished === 0 && starvation.starved) flushIfStarved()
         }
       },
       error: (error: unknown) => subscriber.error(error),
@@ -83,7 +90,12 @@ export function groupEnvelopes<T> (limits: BatchLimits, starvation: Starvation, 
   })
 }
 
-/** Groups as envelopes of arrays: whatever settles the array settles each of its records so. */
-export function batchEnvelopes<T> (limits: BatchLimits, starvation: Starvation, abandon: (unsent: Envelope<T>) => void): OperatorFunction<Envelope<T>, Envelope<readonly T[]>> {
-  return input => input.pipe(groupEnvelopes(limits, starvation, abandon), map(({ envelopes, finished }) => Envelope.batch(envelopes, finished)))
+/** Groups as envelopes of arrays. Settling the array settles each of its records with the same outcome. */
+export function batchEnvelopes<T> (
+  limits: BatchLimits, starvation: Starvation, abandon: Abandon<T>
+): OperatorFunction<Envelope<T>, Envelope<readonly T[]>> {
+  return input => input.pipe(
+    groupEnvelopes(limits, starvation, abandon),
+    map(({ envelopes, finished }) => Envelope.batch(envelopes, finished))
+  )
 }

@@ -1,10 +1,10 @@
-// The one bound on memory. A source may be pulled only while its unsettled records and their bytes are under a limit, so every buffer
-// between source and sink is bounded, whatever operators lie between. One record is always admitted, however large.
+// Bounds the memory of a graph. A source is pulled only while its unsettled records and their bytes are below a limit. This bounds every
+// buffer between source and sink. One record is always admitted, however large.
 
 export interface CreditLimits {
-  /** Unsettled records at most. */
+  /** Maximum number of unsettled records. */
   readonly records: number
-  /** Unsettled bytes at which pulling stops (one record may overshoot). */
+  /** Unsettled bytes at which pulling stops. The last record may exceed it. */
   readonly bytes: number
 }
 
@@ -18,7 +18,7 @@ export class Credits {
   readonly #onStarved: () => void
   readonly #onIdle: () => void
 
-  /** `onStarved` is called when a pull must wait for credit; `onIdle` when the last unsettled record has settled. */
+  /** `onStarved` is called when a pull starts to wait for credit, `onIdle` when the last unsettled record has settled. */
   constructor (limits: CreditLimits, onStarved: () => void, onIdle: () => void) {
     this.limits = limits
     this.#onStarved = onStarved
@@ -27,18 +27,20 @@ export class Credits {
 
   get records (): number { return this.#records }
   get bytes (): number { return this.#bytes }
-  /** Whether a pull is waiting for credit now. */
+  /** A pull is waiting for credit. */
   get starved (): boolean { return this.#starvedSince !== undefined }
-  /** Milliseconds so far that pulls waited for credit: the time for which what comes after the source was the bottleneck. */
-  get starvedMs (): number { return this.#starvedMs + (this.#starvedSince === undefined ? 0 : performance.now() - this.#starvedSince) }
+  /** Total time that pulls waited for credit, milliseconds: the time during which the nodes after the source were the bottleneck. */
+  get starvedMs (): number {
+    return this.#starvedMs + (this.#starvedSince === undefined ? 0 : performance.now() - this.#starvedSince)
+  }
 
   get available (): boolean {
     return this.#records === 0 || (this.#records < this.limits.records && this.#bytes < this.limits.bytes)
   }
 
-  /** Errors: RangeError for bytes that are no size, which would switch the limit off. */
+  /** @throws RangeError if `bytes` is negative or not finite, since that would disable the limit */
   take (bytes: number): void {
-    if (!(bytes >= 0 && bytes < Infinity)) throw new RangeError(`a source gave a record of ${bytes} bytes`)
+    if (!(bytes >= 0 && bytes < Infinity)) throw new RangeError(`a source emitted a record with an invalid size: ${bytes} bytes`)
     this.#records++
     this.#bytes += bytes
   }
@@ -50,7 +52,7 @@ export class Credits {
     if (this.#records === 0) this.#onIdle()
   }
 
-  /** Resolves when credit is available, or when `wake` is called (drain). */
+  /** Resolves when credit is available, or when `wake` is called. */
   async wait (): Promise<void> {
     if (this.available) return
     this.#starvedSince = performance.now()
@@ -61,7 +63,7 @@ export class Credits {
     this.#starvedSince = undefined
   }
 
-  /** Ends a wait without credit. */
+  /** Ends a wait even if there is no credit. */
   wake (): void {
     const wake = this.#wake
     this.#wake = undefined

@@ -1,32 +1,31 @@
-// The one error shape of the program. Every failure that a user can meet carries a stable `code`, says what was wrong,
-// where, and what to do. It is of one of three classes, which decide what the pipeline does: `retryable` (a server is down: try again),
-// `fatal` (an operator has to act, no record is at fault: the graph fails at once), neither (this record is bad: dead letter).
-// Each module declares its codes in one table with `defineErrors`, so the codes can be listed and documented.
+// The error type of the program. Every failure that a user can meet has a stable `code`, and says what happened, where, and what to do.
+// Its class decides what the pipeline does: `retryable` (retry), `fatal` (the graph fails at once), neither (dead-letter the record).
+// Each module declares its codes in one table with `defineErrors`, so that they can be listed and documented.
 
 /** What one error code means to the user and to the retry policy. */
 export interface ErrorSpec {
-  /** What the user should do about it: one sentence, imperative. */
+  /** What the user should do: one sentence, imperative. */
   readonly hint: string
-  /** Whether the same call may succeed later (a server that is down), default false (a bad record). */
+  /** The same call may succeed later, for example when a server is back. Default false: the record is bad. */
   readonly retryable?: boolean
-  /** Whether neither waiting nor another record can help (access denied, a bucket that is not there), default false. Never with `retryable`. */
+  /** An operator has to act, for example on denied access; no record is at fault. Default false. Excludes `retryable`. */
   readonly fatal?: boolean
   /** The command line or configuration is wrong: the program exits with 2. */
   readonly usage?: boolean
 }
 
-/** Facts of one occurrence. */
+/** Details of one occurrence. */
 export interface ErrorDetails {
   /** Where it happened: a file path, a URL, `topic[partition]@offset`, a flag. */
   readonly where?: string | undefined
   readonly cause?: unknown
-  /** Replaces the table's hint where the occurrence knows better. */
+  /** Overrides the hint of the table. */
   readonly hint?: string | undefined
   readonly retryable?: boolean | undefined
   readonly fatal?: boolean | undefined
 }
 
-/** An error a user can act on: `CODE: what (where). hint` */
+/** An error that a user can act on. `formatError` prints it as `CODE: what (where). hint`. */
 export class AlertStreamError extends Error {
   readonly code: string
   readonly where: string | undefined
@@ -35,48 +34,60 @@ export class AlertStreamError extends Error {
   readonly fatal: boolean
   readonly usage: boolean
 
-  constructor (code: string, what: string, spec: ErrorSpec, facts: ErrorDetails = {}) {
-    super(what, facts.cause === undefined ? undefined : { cause: facts.cause })
+  constructor (code: string, what: string, spec: ErrorSpec, details: ErrorDetails = {}) {
+    super(what, details.cause === undefined ? undefined : { cause: details.cause })
     this.name = 'AlertStreamError'
     this.code = code
-    this.where = facts.where
-    this.hint = facts.hint ?? spec.hint
-    this.fatal = facts.fatal ?? spec.fatal ?? false
+    this.where = details.where
+    this.hint = details.hint ?? spec.hint
+    this.fatal = details.fatal ?? spec.fatal ?? false
+    this.retryable = details.retryable ?? spec.retryable ?? false
     this.usage = spec.usage ?? false
-    this.retryable = facts.retryable ?? spec.retryable ?? false
   }
 }
 
-export type ErrorFactory = (what: string, facts?: ErrorDetails) => AlertStreamError
+export type ErrorFactory = (what: string, details?: ErrorDetails) => AlertStreamError
 
-const known = new Map<string, ErrorSpec>()
+const declared = new Map<string, ErrorSpec>()
 
 /**
  * Declares a module's error codes: `const errors = defineErrors({ AVRO_TRUNCATED: { hint: '...' } })`, then
- * `throw errors.AVRO_TRUNCATED('the file ends inside block 3', { where: path })`. A code may be declared once only.
+ * `throw errors.AVRO_TRUNCATED('the file ends inside block 3', { where: path })`. Throws if a code is declared twice.
  */
 export function defineErrors<const T extends Record<string, ErrorSpec>> (specs: T): { readonly [K in keyof T]: ErrorFactory } {
   const factories: Record<string, ErrorFactory> = {}
   for (const [code, spec] of Object.entries(specs)) {
-    if (known.has(code)) throw new Error(`error code ${code} is declared twice`)
-    known.set(code, spec)
-    factories[code] = (what, facts) => new AlertStreamError(code, what, spec, facts)
+    if (declared.has(code)) throw new Error(`error code ${code} is declared twice`)
+    declared.set(code, spec)
+    factories[code] = (what, details) => new AlertStreamError(code, what, spec, details)
   }
   return factories as { readonly [K in keyof T]: ErrorFactory }
 }
 
-/** Every code declared so far, for documentation. */
+/** All codes of the modules loaded until now, for documentation. */
 export function declaredErrors (): ReadonlyMap<string, ErrorSpec> {
-  return known
+  return declared
 }
 
-/** One line for a user: code, what, where, what to do, and the innermost cause where it adds something. */
+/** One line for a user: `CODE: message (where): root cause. Hint.` The root cause is omitted if the message already contains it. */
 export function formatError (error: unknown): string {
-  if (!(error instanceof AlertStreamError)) return `UNEXPECTED: ${messageOf(error)}. This is a fault of the program: run again with --debug and report it.`
+  if (!(error instanceof AlertStreamError)) {
+    return `UNEXPECTED: ${sentences(messageOf(error), 'This is a bug in alert-stream. Run again with --debug and report it.')}`
+  }
   const where = error.where === undefined ? '' : ` (${error.where})`
   const root = rootCause(error)
   const because = root === error || error.message.includes(messageOf(root)) ? '' : `: ${messageOf(root)}`
-  return `${error.code}: ${`${error.message}${where}${because}`.replace(/\.+$/, '')}. ${error.hint}`
+  return `${error.code}: ${sentences(`${withoutStop(error.message)}${where}${because}`, error.hint)}`
+}
+
+/** Joins texts into sentences. Each ends with exactly one full stop, question mark or exclamation mark; empty ones are skipped. */
+export function sentences (...texts: ReadonlyArray<string | undefined>): string {
+  const trimmed = texts.map(text => withoutStop(text ?? '')).filter(text => text !== '')
+  return trimmed.map(text => /[?!]$/.test(text) ? text : `${text}.`).join(' ')
+}
+
+function withoutStop (text: string): string {
+  return text.replace(/[.:;,\s]+$/, '')
 }
 
 /** The message of anything thrown. */
@@ -89,9 +100,22 @@ export function asError (error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error))
 }
 
-/** The name of a failed system call's error, such as ENOENT; undefined for any other. */
-export function errnoOf (error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+/** The stable code of an AlertStreamError; `UNEXPECTED` for anything else. */
+export function errorCode (error: unknown): string {
+  return error instanceof AlertStreamError ? error.code : 'UNEXPECTED'
+}
+
+/** Returns the error as a retryable one if its code is one of `codes`; any other error unchanged. */
+export function asRetryable (error: unknown, codes: ReadonlySet<string>): unknown {
+  if (!(error instanceof AlertStreamError) || error.retryable || !codes.has(error.code)) return error
+  const { code, message, hint, where, cause } = error
+  return new AlertStreamError(code, message, { hint, retryable: true }, { where, cause })
+}
+
+/** The `code` that Node and its libraries set, such as ENOENT or ECONNREFUSED; undefined if there is none. */
+export function systemErrorCode (error: unknown): string | undefined {
+  const code = (error as { readonly code?: unknown } | null | undefined)?.code
+  return typeof code === 'string' ? code : undefined
 }
 
 function rootCause (error: Error): Error {

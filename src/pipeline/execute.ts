@@ -1,43 +1,45 @@
-// Runs one record (or one batch) through one part: meters it, retries what is retryable, sends what is not to the dead letters, and fails
-// the graph where neither helps. A record whose error is retryable or fatal is never dead-lettered: the record is fine, something else is not.
-// Once the graph has given up, no part is called any more: what had not begun settles with the reason.
-import { asError } from './errors.ts'
+// Runs one record, or one batch, through one part: keeps stats, retries retryable errors, dead-letters bad records, and fails the graph
+// otherwise. A record whose error is retryable or fatal is never dead-lettered, because the record is not at fault.
+// After the graph has failed, no part is called again: records that had not started settle with the failure.
+import { asError, errorCode } from './errors.ts'
 import type { Group } from './batch.ts'
 import type { Envelope } from './envelope.ts'
 import type { Meter } from './meter.ts'
-import type { BatchSink, DeadLetterSink, RecordContext, Sink } from './node.ts'
+import type { DeadLetterSink, RecordContext } from './node.ts'
 import type { RunObserver } from './observer.ts'
 import { isFatal, isRetryable, retry, type Failure, type RetryPolicy } from './retry.ts'
-import type { StepSpec } from './spec.ts'
-import { codeOf, type Troubles } from './failure-log.ts'
+import type { BatchSinkSpec, SinkSpec, StepSpec } from './spec.ts'
+import type { FailureLog } from './failure-log.ts'
 import type { Handler } from './work.ts'
 
-/** What the runner lends to its nodes. */
+/** What the runner provides to its nodes. */
 export interface Runtime {
   readonly signal: AbortSignal
-  readonly deadLetters: { readonly name: string, readonly part: DeadLetterSink, readonly meter: Meter, readonly retry: RetryPolicy } | undefined
-  /** Ends the graph with a failure; later ones are ignored. */
+  readonly deadLetters: {
+    readonly name: string, readonly part: DeadLetterSink, readonly meter: Meter, readonly retry: RetryPolicy
+  } | undefined
+  /** Fails the graph. Later failures are ignored. */
   fail (node: string, error: Error): void
-  readonly troubles: Troubles
+  readonly failureLog: FailureLog
   readonly observer: RunObserver
-  /** Fields for a log line: which record it is. */
+  /** Log fields that identify the record. */
   logFields (subject: Subject): object
-  /** A batch failed for good: its records are written one by one. */
-  apart (node: string, error: Error, first: Subject): void
+  /** Logs that a batch failed for good and its records are written one at a time. */
+  batchFailed (node: string, error: Error, first: Subject): void
 }
 
-/** What a log line is about: the source's record, and what has become of it where it failed. */
+/** The subject of a log line: the source record, and its value when it failed. */
 export type Subject = Pick<Envelope<unknown>, 'root' | 'value'>
 
 type Any = Envelope<unknown>
 const NOTHING: readonly never[] = []
 
-/** Settles a record that no node will take any more, with what the graph failed with. */
+/** Settles a record that no node will process any more with the reason why the graph failed. */
 export function abandon (envelope: Any, signal: AbortSignal): void {
   envelope.settle(asError(signal.reason))
 }
 
-/** One node's work on one record: gives what goes on. */
+/** Handles one record in a step and returns the envelopes that it emits. */
 export function stepHandler (spec: StepSpec, meter: Meter, runtime: Runtime): Handler<Any, Any> {
   const emit = (envelope: Any, result: unknown): readonly Any[] => {
     switch (spec.emits) {
@@ -50,7 +52,7 @@ export function stepHandler (spec: StepSpec, meter: Meter, runtime: Runtime): Ha
         return NOTHING
     }
   }
-  const done = (envelope: Any, result: unknown, start: number): readonly Any[] => {
+  const succeed = (envelope: Any, result: unknown, start: number): readonly Any[] => {
     meter.leave(performance.now() - start)
     const emitted = emit(envelope, result)
     meter.out += emitted.length
@@ -65,8 +67,9 @@ export function stepHandler (spec: StepSpec, meter: Meter, runtime: Runtime): Ha
     meter.enter()
     const context: RecordContext = { origin: envelope.root.origin, signal: runtime.signal, attempt: 1 }
     const recover = async (error: unknown): Promise<readonly Any[]> => {
-      const outcome = await tryAgain(spec.name, meter, runtime, spec.retry, envelope, error, attempt => spec.call(envelope.value, { ...context, attempt }))
-      if ('result' in outcome) return done(envelope, outcome.result, start)
+      const call = (attempt: number): unknown => spec.call(envelope.value, { ...context, attempt })
+      const outcome = await retryLogged(spec.name, meter, runtime, spec.retry, envelope, error, call)
+      if ('result' in outcome) return succeed(envelope, outcome.result, start)
       meter.leave(performance.now() - start)
       await giveUp(spec.name, meter, runtime, envelope, outcome)
       return NOTHING
@@ -77,12 +80,14 @@ export function stepHandler (spec: StepSpec, meter: Meter, runtime: Runtime): Ha
     } catch (error) {
       return recover(error)
     }
-    return isThenable(result) ? Promise.resolve(result).then(value => done(envelope, value, start), recover) : done(envelope, result, start)
+    return isThenable(result)
+      ? Promise.resolve(result).then(value => succeed(envelope, value, start), recover)
+      : succeed(envelope, result, start)
   }
 }
 
-/** A sink's write of one record; the envelope settles when it is durable. */
-export function sinkHandler (name: string, part: Sink<unknown>, policy: RetryPolicy, meter: Meter, runtime: Runtime): Handler<Any, never> {
+/** Writes one record to a sink. The envelope settles when the write is durable. */
+export function sinkHandler ({ name, part, retry: policy }: SinkSpec, meter: Meter, runtime: Runtime): Handler<Any, never> {
   return async envelope => {
     if (runtime.signal.aborted) {
       abandon(envelope, runtime.signal)
@@ -95,7 +100,8 @@ export function sinkHandler (name: string, part: Sink<unknown>, policy: RetryPol
     try {
       result = await part.write(envelope.value, context)
     } catch (error) {
-      const outcome = await tryAgain(name, meter, runtime, policy, envelope, error, attempt => part.write(envelope.value, { ...context, attempt }))
+      const write = (attempt: number): Promise<unknown> => part.write(envelope.value, { ...context, attempt })
+      const outcome = await retryLogged(name, meter, runtime, policy, envelope, error, write)
       if ('error' in outcome) {
         meter.leave(performance.now() - start)
         await giveUp(name, meter, runtime, envelope, outcome)
@@ -111,9 +117,11 @@ export function sinkHandler (name: string, part: Sink<unknown>, policy: RetryPol
   }
 }
 
-/** A sink's write of a batch; where the batch fails for good, each record is tried alone so that one bad record cannot take others along. */
-export function batchSinkHandler (name: string, part: BatchSink<unknown>, policy: RetryPolicy, meter: Meter, runtime: Runtime): Handler<Group<unknown>, never> {
-  const attemptWrite = async (envelopes: readonly Any[], attempt: number): Promise<void> =>
+/** Writes a batch to a sink. If the batch fails for good, each record is written alone, so that one bad record affects no other. */
+export function batchSinkHandler (
+  { name, part, retry: policy }: BatchSinkSpec, meter: Meter, runtime: Runtime
+): Handler<Group<unknown>, never> {
+  const attemptWrite = (envelopes: readonly Any[], attempt: number): Promise<void> =>
     part.writeBatch(envelopes.map(envelope => envelope.value), { signal: runtime.signal, attempt })
 
   const write = async (envelopes: readonly Any[]): Promise<void> => {
@@ -128,14 +136,15 @@ export function batchSinkHandler (name: string, part: BatchSink<unknown>, policy
     try {
       await attemptWrite(envelopes, 1)
     } catch (error) {
-      const outcome = await tryAgain(name, meter, runtime, policy, first, error, attempt => attemptWrite(envelopes, attempt))
+      const outcome = await retryLogged(name, meter, runtime, policy, first, error, attempt => attemptWrite(envelopes, attempt))
       if ('error' in outcome) {
         leave()
         if (envelopes.length === 1 || isRetryable(outcome.error) || isFatal(outcome.error)) {
           for (const envelope of envelopes) await giveUp(name, meter, runtime, envelope, outcome)
         } else {
-          // They enter once more, one by one. Told, since what had come through already may then be there twice.
-          runtime.apart(name, outcome.error, first)
+          // Logged, because records that the failed batch did write may now be written twice.
+          runtime.batchFailed(name, outcome.error, first)
+          // They enter the node once more, each alone.
           meter.in -= envelopes.length
           for (const envelope of envelopes) await write([envelope])
         }
@@ -156,12 +165,14 @@ export function batchSinkHandler (name: string, part: BatchSink<unknown>, policy
   }
 }
 
-async function tryAgain<R> (
-  node: string, meter: Meter, runtime: Runtime, policy: RetryPolicy, subject: Subject, error: unknown, call: (attempt: number) => R | Promise<R>
+/** Retries after a failed first attempt, with stats and log lines. */
+async function retryLogged<R> (
+  node: string, meter: Meter, runtime: Runtime, policy: RetryPolicy, subject: Subject, error: unknown,
+  call: (attempt: number) => R | Promise<R>
 ): Promise<{ readonly result: R } | Failure> {
-  const { troubles } = runtime
+  const { failureLog } = runtime
   meter.failed++
-  troubles.begins(node)
+  failureLog.retryBegins(node)
   const outcome = await retry(async attempt => {
     meter.retried++
     try {
@@ -170,44 +181,47 @@ async function tryAgain<R> (
       meter.failed++
       throw next
     }
-  }, error, policy, runtime.signal, failure => { troubles.failed(node, failure, () => runtime.logFields(subject)) })
-  troubles.ends(node, 'result' in outcome)
+  }, error, policy, runtime.signal, failure => { failureLog.attemptFailed(node, failure, () => runtime.logFields(subject)) })
+  failureLog.retryEnds(node, 'result' in outcome)
   return outcome
 }
 
-// Every source record that would settle with the envelope is buried: one, or all of a batch that a step works on as a whole.
+// Dead-letters every source record that settles with the envelope: one, or all records of a batch that a step processes as one value.
 async function giveUp (node: string, meter: Meter, runtime: Runtime, envelope: Any, failure: Failure): Promise<void> {
   let { error } = failure
-  let culprit = node
+  let failedNode = node
   if (runtime.deadLetters !== undefined && !isRetryable(error) && !isFatal(error)) {
     try {
       for (const root of envelope.roots) {
-        await writeDeadLetter(node, runtime.deadLetters, runtime, envelope.roots.length === 1 ? envelope : { root, value: root.record.value }, failure)
-        meter.countDeadLetter(codeOf(failure.error))
+        const subject = envelope.roots.length === 1 ? envelope : { root, value: root.record.value }
+        await writeDeadLetter(node, runtime.deadLetters, runtime, subject, failure)
+        meter.countDeadLetter(errorCode(failure.error))
       }
       envelope.settle()
       return
-    } catch (unburied) {
-      error = asError(unburied)
-      culprit = runtime.deadLetters.name
+    } catch (deadLetterError) {
+      error = asError(deadLetterError)
+      failedNode = runtime.deadLetters.name
     }
   }
-  // The graph first: the source that hears of the settlement, and gets credit for it, must not go on.
-  runtime.fail(culprit, error)
+  // Fail the graph first: settling returns credit, and the source must not be pulled again.
+  runtime.fail(failedNode, error)
   envelope.settle(error)
 }
 
-async function writeDeadLetter (node: string, letters: NonNullable<Runtime['deadLetters']>, runtime: Runtime, subject: Subject, failure: Failure): Promise<void> {
+async function writeDeadLetter (
+  node: string, deadLetters: NonNullable<Runtime['deadLetters']>, runtime: Runtime, subject: Subject, failure: Failure
+): Promise<void> {
   if (runtime.signal.aborted) throw failure.error
-  const { name, part, meter } = letters
+  const { name, part, meter } = deadLetters
   const { record, origin } = subject.root
-  const letter = { record, origin, node, error: failure.error, attempts: failure.attempts }
+  const deadLetter = { record, origin, node, error: failure.error, attempts: failure.attempts }
   const start = performance.now()
   meter.enter()
   try {
-    await part.write(letter)
+    await part.write(deadLetter)
   } catch (error) {
-    const outcome = await tryAgain(name, meter, runtime, letters.retry, subject, error, () => part.write(letter))
+    const outcome = await retryLogged(name, meter, runtime, deadLetters.retry, subject, error, () => part.write(deadLetter))
     if ('error' in outcome) {
       meter.leave(performance.now() - start)
       throw outcome.error
@@ -215,10 +229,11 @@ async function writeDeadLetter (node: string, letters: NonNullable<Runtime['dead
   }
   meter.leave(performance.now() - start)
   meter.out++
-  runtime.observer.buried?.(record, node, failure.error)
-  runtime.troubles.buried(node, failure.error, () => runtime.logFields(subject))
+  runtime.observer.deadLettered?.(record, node, failure.error)
+  runtime.failureLog.deadLettered(node, failure.error, () => runtime.logFields(subject))
 }
 
 function isThenable (value: unknown): value is PromiseLike<unknown> {
-  return value instanceof Promise || (typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function')
+  return value instanceof Promise ||
+    (typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function')
 }

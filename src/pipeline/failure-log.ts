@@ -1,156 +1,145 @@
-// What a run logs of records that fail, so that an outage or a flood of bad records fills no disk. While a server is away, a node says so
-// once, then every so often with a count, and at the end that it answers again. Dead letters are told one by one, the first few of a kind
-// (node and code) in each period; the rest of the period is counted. Nothing is left out of the counts.
-import { AlertStreamError } from './errors.ts'
+// Logs failed records of a run without flooding the log. During an outage a node logs the first failed attempt, then one line per interval
+// with a count, then its recovery. Dead letters are logged individually up to a limit per interval, node and code, and counted beyond it.
+import { errorCode } from './errors.ts'
 import type { Logger } from './log.ts'
 
-export interface TroublesOptions {
-  /** Milliseconds from one line about the same trouble to the next, default 30,000. */
-  readonly everyMs?: number | undefined
-  /** Dead letters of one kind that are told one by one in a period, default 10. */
-  readonly letters?: number | undefined
-}
+/** Milliseconds between two lines about the same outage, and the length of an interval of dead letters. */
+const INTERVAL_MS = 30_000
+/** Dead letters with the same node and code that are logged individually in one interval. */
+const INDIVIDUAL_LINES = 10
 
-/** Fields that say which record it is; asked for only when a line is written. */
-export type Facts = () => object
+/** Log fields that identify the record. Called only if a line is written. */
+export type RecordFields = () => object
 
 interface Outage {
-  /** Tries that failed since it began, and those of them that no line has told. */
-  tries: number
-  untold: number
+  /** Failed attempts since the outage began. */
+  attempts: number
+  /** Failed attempts since the last log line. */
+  unlogged: number
   readonly since: number
-  /** Whether "answers again" was said of it. */
-  over: boolean
-  last: Error
+  /** The recovery has been logged. */
+  recovered: boolean
+  lastError: Error
   readonly timer: NodeJS.Timeout
 }
 
-interface Flood {
-  told: number
-  untold: number
+/** Dead letters with the same node and code, in the current interval. */
+interface DeadLetterBurst {
+  readonly node: string
+  readonly code: string
+  logged: number
+  unlogged: number
   readonly timer: NodeJS.Timeout
 }
 
-export class Troubles {
+export class FailureLog {
   readonly #log: Logger
-  readonly #everyMs: number
-  readonly #letters: number
   readonly #outages = new Map<string, Outage>()
-  readonly #floods = new Map<string, Flood>()
-  /** Records of each node that are between two tries. */
-  readonly #waiting = new Map<string, number>()
+  readonly #bursts = new Map<string, DeadLetterBurst>()
+  /** Records being retried, by node. */
+  readonly #retrying = new Map<string, number>()
 
-  constructor (log: Logger, options: TroublesOptions = {}) {
+  constructor (log: Logger) {
     this.#log = log
-    this.#everyMs = options.everyMs ?? 30_000
-    this.#letters = options.letters ?? 10
   }
 
-  /** A record of the node will be tried again. */
-  begins (node: string): void {
-    this.#wait(node, 1)
+  /** The node begins to retry a record. */
+  retryBegins (node: string): void {
+    this.#countRetrying(node, 1)
   }
 
-  /** A try failed, and another follows. */
-  failed (node: string, error: Error, facts: Facts): void {
-    const known = this.#outages.get(node)
-    if (known !== undefined) {
-      known.tries++
-      known.untold++
-      known.last = error
+  /** An attempt failed, and another one follows. */
+  attemptFailed (node: string, error: Error, fields: RecordFields): void {
+    const outage = this.#outages.get(node)
+    if (outage !== undefined) {
+      outage.attempts++
+      outage.unlogged++
+      outage.lastError = error
       return
     }
-    this.#log.warn({ node, ...facts(), ...reasonOf(error) }, 'a try failed; trying again')
+    this.#log.warn({ node, ...fields(), ...errorFields(error) }, 'attempt failed; retrying')
     this.#outages.set(node, {
-      tries: 1, untold: 0, since: performance.now(), over: false, last: error,
-      timer: setInterval(() => { this.#period(node) }, this.#everyMs).unref()
+      attempts: 1, unlogged: 0, since: performance.now(), recovered: false, lastError: error,
+      timer: setInterval(() => { this.#outageInterval(node) }, INTERVAL_MS).unref()
     })
   }
 
-  /** The record is tried no more: it came through, or it did not. */
-  ends (node: string, through: boolean): void {
-    this.#wait(node, -1)
+  /** The node stops retrying a record. */
+  retryEnds (node: string, succeeded: boolean): void {
+    this.#countRetrying(node, -1)
     const outage = this.#outages.get(node)
-    // Once for an outage and period: a server that fails now and then would else be two lines for each time.
-    if (outage === undefined || !through || outage.over || this.#waiting.get(node) !== undefined) return
-    outage.over = true
-    outage.untold = 0
-    this.#log.info({ node, tries: outage.tries, seconds: secondsSince(outage.since) }, 'answers again')
+    // Once per interval: a server that fails now and then would otherwise cause two lines each time.
+    if (outage === undefined || !succeeded || outage.recovered || this.#retrying.has(node)) return
+    outage.recovered = true
+    outage.unlogged = 0
+    this.#log.info({ node, tries: outage.attempts, seconds: secondsSince(outage.since) }, 'recovered')
   }
 
-  /** A record is in the dead letters. */
-  buried (node: string, error: Error, facts: Facts): void {
-    const key = `${node} ${codeOf(error)}`
-    let flood = this.#floods.get(key)
-    if (flood === undefined) {
-      flood = { told: 0, untold: 0, timer: setTimeout(() => { this.#floodOver(node, key, error) }, this.#everyMs).unref() }
-      this.#floods.set(key, flood)
+  /** A record is durable in the dead letters. */
+  deadLettered (node: string, error: Error, fields: RecordFields): void {
+    const code = errorCode(error)
+    const key = `${node} ${code}`
+    let burst = this.#bursts.get(key)
+    if (burst === undefined) {
+      burst = { node, code, logged: 0, unlogged: 0, timer: setTimeout(() => { this.#endBurst(key) }, INTERVAL_MS).unref() }
+      this.#bursts.set(key, burst)
     }
-    if (flood.told < this.#letters) {
-      flood.told++
-      this.#log.warn({ node, ...facts(), ...reasonOf(error) }, 'a record went to the dead letters')
+    if (burst.logged < INDIVIDUAL_LINES) {
+      burst.logged++
+      this.#log.warn({ node, ...fields(), ...errorFields(error) }, 'record dead-lettered')
     } else {
-      flood.untold++
+      burst.unlogged++
     }
   }
 
-  /** Tells what is still to be told, and ends. */
+  /** Logs all counts that are still unlogged, and stops the timers. */
   close (): void {
     for (const [node, outage] of this.#outages) {
       clearInterval(outage.timer)
-      if (outage.untold > 0) this.#summary(node, outage)
-    }
-    for (const [key, flood] of this.#floods) {
-      clearTimeout(flood.timer)
-      this.#tellRest(key.slice(0, key.indexOf(' ')), key.slice(key.indexOf(' ') + 1), flood)
+      if (outage.unlogged > 0) this.#logOutage(node, outage)
     }
     this.#outages.clear()
-    this.#floods.clear()
+    for (const key of this.#bursts.keys()) this.#endBurst(key)
   }
 
-  #wait (node: string, more: 1 | -1): void {
-    const waiting = (this.#waiting.get(node) ?? 0) + more
-    if (waiting === 0) this.#waiting.delete(node)
-    else this.#waiting.set(node, waiting)
+  #countRetrying (node: string, change: 1 | -1): void {
+    const count = (this.#retrying.get(node) ?? 0) + change
+    if (count === 0) this.#retrying.delete(node)
+    else this.#retrying.set(node, count)
   }
 
-  #period (node: string): void {
+  #outageInterval (node: string): void {
     const outage = this.#outages.get(node)
     if (outage === undefined) return
-    if (outage.untold > 0) this.#summary(node, outage)
-    else if (!this.#waiting.has(node)) {
+    if (outage.unlogged > 0) {
+      this.#logOutage(node, outage)
+    } else if (!this.#retrying.has(node)) {
       clearInterval(outage.timer)
       this.#outages.delete(node)
     }
   }
 
-  #summary (node: string, outage: Outage): void {
-    const waiting = this.#waiting.get(node) ?? 0
-    this.#log.warn({ node, tries: outage.untold, waiting, seconds: secondsSince(outage.since), ...reasonOf(outage.last) },
-      waiting > 0 ? 'more tries failed; trying again' : 'more tries failed and then came through')
-    outage.untold = 0
-    // The next recovery is news again.
-    outage.over = waiting === 0
+  #logOutage (node: string, outage: Outage): void {
+    const waiting = this.#retrying.get(node) ?? 0
+    this.#log.warn({ node, tries: outage.unlogged, waiting, seconds: secondsSince(outage.since), ...errorFields(outage.lastError) },
+      waiting > 0 ? 'more attempts failed; retrying' : 'more attempts failed, then succeeded')
+    outage.unlogged = 0
+    // While records are being retried, their recovery is worth a line again.
+    outage.recovered = waiting === 0
   }
 
-  #floodOver (node: string, key: string, error: Error): void {
-    const flood = this.#floods.get(key)
-    this.#floods.delete(key)
-    if (flood !== undefined) this.#tellRest(node, codeOf(error), flood)
-  }
-
-  #tellRest (node: string, code: string, { untold }: Flood): void {
-    if (untold > 0) this.#log.warn({ node, code, records: untold }, 'more records went to the dead letters')
+  #endBurst (key: string): void {
+    const burst = this.#bursts.get(key)
+    if (burst === undefined) return
+    clearTimeout(burst.timer)
+    this.#bursts.delete(key)
+    const { node, code, unlogged } = burst
+    if (unlogged > 0) this.#log.warn({ node, code, records: unlogged }, 'more records dead-lettered')
   }
 }
 
-/** The stable code of an error; UNEXPECTED where it has none. */
-export function codeOf (error: unknown): string {
-  return error instanceof AlertStreamError ? error.code : 'UNEXPECTED'
-}
-
-function reasonOf (error: Error): object {
-  return { code: codeOf(error), error: error.message }
+function errorFields (error: Error): object {
+  return { code: errorCode(error), error: error.message }
 }
 
 function secondsSince (start: number): number {

@@ -1,6 +1,5 @@
-// Declares graphs. `createGraph(name)` gives a builder; `source` opens a port; methods of a port add nodes and give the next port, so that
-// a mode reads top to bottom. Ports are typed: what a node emits is what the next one takes, or it does not compile. Using one port
-// twice is a fan-out: a record settles when every branch has settled it.
+// Declares graphs. `createGraph(name)` returns a builder. `source` opens a port; each method of a port adds a node and returns the next
+// port, so that a mode reads from top to bottom. Ports are typed: a node that does not accept its input's type does not compile.
 import type { OperatorFunction } from 'rxjs'
 import type { CreditLimits } from './credits.ts'
 import { describe, type GraphDescription } from './describe.ts'
@@ -9,49 +8,61 @@ import type { BatchSink, DeadLetterSink, RecordContext, Sink, Source } from './n
 import { defaultRetry, type RetryPolicy } from './retry.ts'
 import { runGraph } from './run.ts'
 import type { Run, RunOptions } from './run-types.ts'
-import { graphErrors, validate, type BatchLimits, type DeadLetterSpec, type GraphSpec, type NodeSpec, type StepCall, type StepOptions } from './spec.ts'
+import {
+  graphErrors, validate, type BatchLimits, type DeadLetterSpec, type GraphSpec, type NodeSpec, type StepCall, type StepOptions
+} from './spec.ts'
 
-/** 1,000 records or 64 MiB unsettled: with 82 KB alerts the bytes decide. */
+/** 1,000 records or 64 MiB unsettled. For alerts of 82 KB, the bytes are the limit. */
 export const defaultCredits: CreditLimits = { records: 1000, bytes: 64 * 1024 * 1024 }
 
+const DEAD_LETTERS = 'dead-letters'
+
 export interface GraphOptions {
-  /** Where records go that a node cannot process. Without it, such a record fails the graph. */
+  /** Takes records that a node cannot process. Without it, such a record fails the graph. */
   readonly deadLetters?: DeadLetterSink
   /** Name of the dead-letter node, default `dead-letters`. */
   readonly deadLettersName?: string
-  /** For every node that gives none of its own, and for the dead letters. Default `defaultRetry`. */
+  /** Retry policy of the dead letters and of every node without one. Default `defaultRetry`. */
   readonly retry?: RetryPolicy
 }
 
-/** An output of a node, carrying values of type T. */
+interface SinkOptions {
+  readonly concurrency?: number
+  readonly retry?: RetryPolicy
+}
+
+/** The output of a node, carrying values of type T. Exactly one node reads from it. */
 export interface Port<T> {
-  readonly node: string
   /**
-   * Emits one value for each. Runs `concurrency` records at once; order is kept only with 1. Backpressures by the source's credits.
-   * Settles nothing: the next node does. A throw is retried if retryable, else the record goes to the dead letters.
+   * Emits one value per input. Processes up to `concurrency` records at once; only 1 keeps their order. If `call` throws a retryable
+   * error, it is retried; on any other error the record is dead-lettered. Settles nothing.
    */
   step<U> (name: string, call: (value: T, context: RecordContext) => U | Promise<U>, options?: StepOptions): Port<Awaited<U>>
-  /** Emits the values for which `keep` is true. Settles the others as done. */
+  /** Emits the values for which `keep` returns true. Settles the others as done. */
   filter (name: string, keep: (value: T, context: RecordContext) => boolean | Promise<boolean>, options?: StepOptions): Port<T>
-  /** Emits every value that `call` gives for one. The parent settles when all have; at once when there are none. */
-  split<U> (name: string, call: (value: T, context: RecordContext) => readonly U[] | Promise<readonly U[]>, options?: StepOptions): Port<U>
+  /** Emits every value of the array that `call` returns. The input settles when all of them have; at once if the array is empty. */
+  split<U> (
+    name: string, call: (value: T, context: RecordContext) => readonly U[] | Promise<readonly U[]>, options?: StepOptions
+  ): Port<U>
   /**
-   * Emits arrays, at the limits, or as soon as a source has no credit and nothing of this node is unsettled. Settles each record with its
-   * batch: a step or sink that fails on the array sends every record of it to the dead letters (`toBatches` tries each alone first).
+   * Emits arrays at the limits, or as soon as a source is out of credit and nothing of this node is unsettled. Each record settles with
+   * its batch. If a step or sink fails on the array, all its records are dead-lettered (`toBatches` retries each of them alone first).
    */
   batch (name: string, limits: BatchLimits): Port<readonly T[]>
   /**
-   * Emits what an RxJS operator on envelopes emits. The operator must map or settle every envelope it takes: lossy ones are banned by lint,
-   * and one that completes before its input fails the graph with GRAPH_FLOW_ENDED.
+   * Emits what an RxJS operator on envelopes emits. The operator must map or settle every envelope. Lint forbids operators that drop
+   * values. An operator that completes before its input fails the graph with GRAPH_FLOW_ENDED.
    */
-  through<U> (name: string, operator: OperatorFunction<Envelope<T>, Envelope<U>>, shown?: { readonly kind?: string, readonly detail?: string }): Port<U>
-  /** Ends in a sink. Settles each record when its write is durable. */
-  to (name: string, sink: Sink<T>, options?: { readonly concurrency?: number, readonly retry?: RetryPolicy }): void
-  /** Ends in a sink that writes batches, `concurrency` at once (1 keeps order). A batch that fails for good is tried record by record. */
-  toBatches (name: string, sink: BatchSink<T>, limits: BatchLimits, options?: { readonly concurrency?: number, readonly retry?: RetryPolicy }): void
+  through<U> (
+    name: string, operator: OperatorFunction<Envelope<T>, Envelope<U>>, labels?: { readonly kind?: string, readonly detail?: string }
+  ): Port<U>
+  /** Ends in a sink. Each record settles when its write is durable. */
+  to (name: string, sink: Sink<T>, options?: SinkOptions): void
+  /** Ends in a sink that writes up to `concurrency` batches at once. If a batch fails for good, its records are written one at a time. */
+  toBatches (name: string, sink: BatchSink<T>, limits: BatchLimits, options?: SinkOptions): void
 }
 
-/** Replaces parts by node name: how tests run the real graph without a broker. */
+/** Parts to replace, by node name. */
 export interface Replacements {
   readonly sources?: Readonly<Record<string, Source<never>>>
   readonly sinks?: Readonly<Record<string, Sink<never>>>
@@ -59,7 +70,7 @@ export interface Replacements {
   readonly deadLetters?: DeadLetterSink
 }
 
-/** A declared graph: it can be described as often as one likes, and run once. */
+/** A declared graph. It can be described at any time, and run once. */
 export class Graph {
   readonly spec: GraphSpec
   #ran = false
@@ -69,89 +80,82 @@ export class Graph {
     this.spec = spec
   }
 
-  get name (): string { return this.spec.name }
-
   describe (): GraphDescription {
     return describe(this.spec)
   }
 
-  /** Opens every part, then starts pulling. Errors: GRAPH_REUSED; what a part's `open` rejects with arrives in `run.done`. */
+  /** Opens every part, then starts pulling. If a part fails to open, `run.done` rejects. @throws GRAPH_REUSED on the second call */
   run (options: RunOptions = {}): Run {
-    if (this.#ran) throw graphErrors.GRAPH_REUSED('this graph has run already', { where: `graph ${this.name}` })
+    if (this.#ran) throw graphErrors.GRAPH_REUSED('this graph has already been run', { where: `graph ${this.spec.name}` })
     this.#ran = true
     return runGraph(this.spec, options)
   }
 
-  /** The same graph with other parts. Errors: GRAPH_INVALID for a name that it has not. */
+  /** The same graph with other parts: how tests run it without a broker. @throws GRAPH_INVALID for an unknown name */
   with (replacements: Replacements): Graph {
-    const rest = new Set([replacements.sources, replacements.sinks, replacements.batchSinks].flatMap(part => Object.keys(part ?? {})))
+    const { sources, sinks, batchSinks } = replacements
+    const unknown = new Set([sources, sinks, batchSinks].flatMap(parts => Object.keys(parts ?? {})))
     const nodes = this.spec.nodes.map((node): NodeSpec => {
-      const parts = { source: replacements.sources, sink: replacements.sinks, 'batch-sink': replacements.batchSinks }[node.type as 'source']
+      const parts = { source: sources, sink: sinks, 'batch-sink': batchSinks }[node.type as 'source']
       if (parts === undefined || !Object.hasOwn(parts, node.name)) return node
-      rest.delete(node.name)
+      unknown.delete(node.name)
       return { ...node, part: parts[node.name] } as NodeSpec
     })
-    if (rest.size > 0) throw graphErrors.GRAPH_INVALID(`no node '${[...rest].join("', '")}' of that type to replace`, { where: `graph ${this.name}` })
+    if (unknown.size > 0) {
+      const names = [...unknown].map(name => `'${name}'`).join(', ')
+      throw graphErrors.GRAPH_INVALID(`no node ${names} of that type to replace`, { where: `graph ${this.spec.name}` })
+    }
     const deadLetters = replacements.deadLetters === undefined
       ? this.spec.deadLetters
-      : { name: 'dead-letters', retry: defaultRetry, ...this.spec.deadLetters, part: replacements.deadLetters }
+      : { name: DEAD_LETTERS, retry: defaultRetry, ...this.spec.deadLetters, part: replacements.deadLetters }
     return new Graph({ ...this.spec, nodes, deadLetters })
   }
 }
 
-export class GraphBuilder {
-  readonly name: string
+class GraphBuilder {
+  readonly #name: string
   readonly #nodes: NodeSpec[] = []
-  readonly #ports = new WeakSet<Port<never>>()
   readonly #deadLetters: DeadLetterSpec | undefined
   readonly #retry: RetryPolicy
 
   constructor (name: string, options: GraphOptions = {}) {
-    this.name = name
+    this.#name = name
     this.#retry = options.retry ?? defaultRetry
     this.#deadLetters = options.deadLetters === undefined
       ? undefined
-      : { name: options.deadLettersName ?? 'dead-letters', part: options.deadLetters, retry: this.#retry }
+      : { name: options.deadLettersName ?? DEAD_LETTERS, part: options.deadLetters, retry: this.#retry }
   }
 
-  /** Opens a port fed by a source, pulled only while it has credits. */
+  /** Opens a port that is fed by a source. Several sources of one graph lead to sinks of their own. */
   source<T> (name: string, source: Source<T>, credits: Partial<CreditLimits> = {}): Port<T> {
     return this.#add({ type: 'source', name, part: source, credits: { ...defaultCredits, ...credits } })
   }
 
-  /** One port fed by several, in the order in which records arrive. Errors: GRAPH_INVALID for a port of another builder. */
-  merge<T> (name: string, ...ports: readonly Port<T>[]): Port<T> {
-    const foreign = ports.find(port => !this.#ports.has(port as Port<never>))
-    if (foreign !== undefined) throw graphErrors.GRAPH_INVALID(`node '${name}' reads from '${foreign.node}', which is of another graph`, { where: `graph ${this.name}` })
-    return this.#add({ type: 'merge', name, inputs: ports.map(port => port.node) })
-  }
-
-  /** Errors: GRAPH_INVALID, naming the node. */
+  /** @throws GRAPH_INVALID, naming the node */
   build (): Graph {
-    return new Graph({ name: this.name, nodes: [...this.#nodes], deadLetters: this.#deadLetters })
+    return new Graph({ name: this.#name, nodes: [...this.#nodes], deadLetters: this.#deadLetters })
   }
 
   #add<T> (node: NodeSpec): Port<T> {
     this.#nodes.push(node)
     const input = node.name
-    const worked = (options: StepOptions = {}): { input: string, concurrency: number, retry: RetryPolicy } =>
+    const worker = (options: SinkOptions = {}): { input: string, concurrency: number, retry: RetryPolicy } =>
       ({ input, concurrency: options.concurrency ?? 1, retry: options.retry ?? this.#retry })
-    const step = <U>(emits: 'map' | 'filter' | 'split', name: string, call: unknown, options: StepOptions = {}): Port<U> =>
-      this.#add({ type: 'step', name, emits, call: call as StepCall, kind: options.kind, detail: options.detail, ...worked(options) })
-    const port: Port<T> = {
-      node: input,
+    const step = <U>(emits: 'map' | 'filter' | 'split', name: string, call: unknown, options: StepOptions = {}): Port<U> => {
+      const { kind, detail, writes } = options
+      return this.#add({ type: 'step', name, emits, call: call as StepCall, kind, detail, writes, ...worker(options) })
+    }
+    return {
       step: (name, call, options) => step('map', name, call, options),
       filter: (name, keep, options) => step('filter', name, keep, options),
       split: (name, call, options) => step('split', name, call, options),
       batch: (name, limits) => this.#add({ type: 'batch', name, input, limits }),
-      through: (name, operator, shown = {}) => this.#add({ type: 'flow', name, input, operator: operator as never, ...shown }),
-      to: (name, sink, options) => { this.#nodes.push({ type: 'sink', name, part: sink as Sink<unknown>, ...worked(options) }) },
+      through: (name, operator, labels = {}) => this.#add({ type: 'flow', name, input, operator: operator as never, ...labels }),
+      to: (name, sink, options) => { this.#nodes.push({ type: 'sink', name, part: sink as Sink<unknown>, ...worker(options) }) },
       toBatches: (name, sink, limits, options) => {
-        this.#nodes.push({ type: 'batch-sink', name, part: sink as BatchSink<unknown>, limits, ...worked(options) })
+        this.#nodes.push({ type: 'batch-sink', name, part: sink as BatchSink<unknown>, limits, ...worker(options) })
       }
     }
-    this.#ports.add(port as Port<never>)
-    return port
   }
 }
 

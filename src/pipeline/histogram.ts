@@ -1,11 +1,9 @@
-// Counts of values by size, at a few nanoseconds each: what a metrics endpoint turns into a Prometheus histogram when it is asked, so that
-// nothing of that is paid per record.
+// A histogram that costs a few nanoseconds per value. The metrics endpoint converts it to a Prometheus histogram at each scrape.
 
-/** What was observed so far. */
 export interface HistogramSnapshot {
-  /** Upper bounds of the buckets, inclusive, ascending; one more bucket takes what is larger. */
+  /** Inclusive upper bounds of the buckets, ascending. One more bucket counts all larger values. */
   readonly bounds: readonly number[]
-  /** Values in each bucket alone, `bounds.length + 1` of them. */
+  /** Values in each bucket, not cumulative; `bounds.length + 1` buckets. */
   readonly counts: readonly number[]
   readonly sum: number
   readonly count: number
@@ -17,9 +15,11 @@ export class Histogram {
   #sum = 0
   #count = 0
 
-  /** @param bounds ascending. Error: RangeError */
+  /** @throws RangeError if the bounds do not ascend */
   constructor (bounds: readonly number[]) {
-    if (bounds.some((bound, index) => index > 0 && !(bound > bounds[index - 1]!))) throw new RangeError(`the bounds of a histogram must ascend: ${bounds.join(', ')}`)
+    if (bounds.some((bound, index) => index > 0 && !(bound > bounds[index - 1]!))) {
+      throw new RangeError(`histogram bounds must ascend: ${bounds.join(', ')}`)
+    }
     this.bounds = bounds
     this.#counts = new Float64Array(bounds.length + 1)
   }

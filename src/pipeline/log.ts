@@ -1,6 +1,6 @@
-// The narrow view of a logger that parts of the program take as an argument (pino satisfies it).
+// The minimal logger interface that parts of the program take as an argument. A pino logger satisfies it.
 
-/** Fields first, then the message, as pino has it. */
+/** Fields first, then the message. */
 export interface Logger {
   debug (fields: object, message: string): void
   info (fields: object, message: string): void
@@ -8,5 +8,5 @@ export interface Logger {
   error (fields: object, message: string): void
 }
 
-/** Says nothing: the default in tests and benchmarks. */
+/** Logs nothing. */
 export const silent: Logger = { debug () {}, info () {}, warn () {}, error () {} }

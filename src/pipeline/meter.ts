@@ -1,35 +1,36 @@
-// Counts and latencies of one node, kept by the runner so that parts never count themselves.
-// Latencies go into log2 buckets of microseconds: constant memory, a quantile within a factor of two.
+// Stats of one node. The runner keeps them, so that parts need not count.
+// Latencies are counted in buckets of powers of two microseconds: constant memory, and quantiles within a factor of two.
 import type { HistogramSnapshot } from './histogram.ts'
 
-/** Plain figures of one node at one moment. */
+/** Stats of one node at one moment. */
 export interface NodeStats {
   readonly node: string
-  /** Records that entered (a source: pulled). */
+  /** Records that entered the node. For a source: pulled records. */
   readonly in: number
-  /** Records that left (a sink: durable). */
+  /** Records that left the node. For a sink: durable records. */
   readonly out: number
-  /** Records that a filter let go. */
+  /** Records that a filter dropped. */
   readonly dropped: number
-  /** Tries that failed, retried ones included. */
+  /** Failed attempts, including those that were retried. */
   readonly failed: number
   readonly retried: number
   readonly deadLettered: number
-  /** The same by the code of the error: few, as codes are stable. */
+  /** Dead-lettered records by error code. */
   readonly reasons: Readonly<Record<string, number>>
-  /** Entered and not yet left (a source: unsettled). */
+  /** Records that entered and have not left yet. For a source: unsettled records. */
   readonly inFlight: number
-  /** Payload bytes, for nodes that know them (sources). */
+  /** Bytes of pulled records; only for sources. */
   readonly bytes: number
-  /** A source: milliseconds that it waited for credit. */
+  /** Milliseconds that a source waited for credit. */
   readonly starvedMs: number
-  /** Milliseconds from entering to leaving; quantiles are upper bounds of their bucket. */
+  /** Milliseconds from entering to leaving. Quantiles are upper bounds of their bucket. */
   readonly latency: { readonly mean: number, readonly p50: number, readonly p99: number, readonly max: number }
 }
 
+/** Bucket n counts latencies up to 2^n microseconds. */
 const BUCKETS = 40
-/** Buckets that `latencies` tells apart: 64 microseconds to 67 seconds, each four times the one before. */
-const TOLD = [6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26]
+/** Buckets whose bounds `latencies` reports: 64 microseconds to 67 seconds, each four times the one before. */
+const REPORTED_BUCKETS = [6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26]
 
 export class Meter {
   readonly node: string
@@ -84,18 +85,23 @@ export class Meter {
       inFlight: this.inFlight,
       bytes: this.bytes,
       starvedMs,
-      latency: { mean: this.#count === 0 ? 0 : this.#sum / this.#count, p50: this.#quantile(0.5), p99: this.#quantile(0.99), max: this.#max }
+      latency: {
+        mean: this.#count === 0 ? 0 : this.#sum / this.#count,
+        p50: this.#quantile(0.5),
+        p99: this.#quantile(0.99),
+        max: this.#max
+      }
     }
   }
 
-  /** From entering to leaving, in seconds. */
+  /** Histogram of the time from entering to leaving, in seconds. */
   latencies (): HistogramSnapshot {
-    const counts = new Array<number>(TOLD.length + 1).fill(0)
-    for (let bucket = 0, told = 0; bucket < BUCKETS; bucket++) {
-      while (told < TOLD.length && bucket > TOLD[told]!) told++
-      counts[told]! += this.#buckets[bucket] ?? 0
+    const counts = new Array<number>(REPORTED_BUCKETS.length + 1).fill(0)
+    for (let bucket = 0, reported = 0; bucket < BUCKETS; bucket++) {
+      while (reported < REPORTED_BUCKETS.length && bucket > REPORTED_BUCKETS[reported]!) reported++
+      counts[reported]! += this.#buckets[bucket] ?? 0
     }
-    return { bounds: TOLD.map(bucket => 2 ** bucket / 1e6), counts, sum: this.#sum / 1000, count: this.#count }
+    return { bounds: REPORTED_BUCKETS.map(bucket => 2 ** bucket / 1e6), counts, sum: this.#sum / 1000, count: this.#count }
   }
 
   #quantile (q: number): number {

@@ -1,53 +1,46 @@
-// Retry inside a step: exponential backoff with full jitter, only for errors that say they are retryable, ended at once by the graph's
-// abort. A record that fails for good is the runner's business (dead letter, or the graph fails).
+// Retries within a step or sink: exponential backoff, only for errors marked as retryable, ended at once when the graph aborts.
+// The caller decides what to do with a record that fails for good: dead-letter it, or fail the graph.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { backoffMs, type Backoff } from './backoff.ts'
 import { AlertStreamError, asError } from './errors.ts'
 
-/** How often and how patiently a failed call is tried again. */
-export interface RetryPolicy {
-  /** Tries in all, 1 = no retry. */
+/** How often a failed call is retried, and how long the pauses are. */
+export interface RetryPolicy extends Backoff {
+  /** Attempts in total; 1 means no retry. */
   readonly attempts: number
-  /** First pause, milliseconds; doubles each time. */
-  readonly baseMs: number
-  /** Longest pause, milliseconds. */
-  readonly maxMs: number
   /** No further attempt after this time, by Date.now(). Default: none. */
   readonly deadline?: number
-  /** Whether to try again after this error. Default: `isRetryable`. */
+  /** Whether to retry after this error. Default: `isRetryable`. */
   readonly retryable?: (error: Error) => boolean
 }
 
 const never = new AbortController().signal
 
-/** 6 s of patience on average, 13 s at most: a hiccup. A node that waits for a server gives a longer one of its own. */
+/** For short interruptions: the pauses add up to 6 s on average, 13 s at most. */
 export const defaultRetry: RetryPolicy = { attempts: 8, baseMs: 100, maxMs: 10_000 }
-/** A server's restart: some two minutes on average, during which the records in flight wait. */
+/** For the restart of a server: the pauses add up to 66 s on average. Records in flight wait meanwhile. */
 export const patientRetry: RetryPolicy = { attempts: 20, baseMs: 100, maxMs: 10_000 }
 export const noRetry: RetryPolicy = { attempts: 1, baseMs: 0, maxMs: 0 }
 
 export interface Failure {
   readonly error: Error
+  /** Attempts made, including the first one. */
   readonly attempts: number
 }
 
-/** Whether trying the same record again can help. */
+/** Whether another attempt with the same record may succeed. */
 export function isRetryable (error: unknown): boolean {
   return error instanceof AlertStreamError && error.retryable && !error.fatal
 }
 
-/** Whether neither waiting nor another record can help, and no record is at fault: the graph fails with it at once. */
+/** Whether an operator has to act: no record is at fault, and the graph fails at once. */
 export function isFatal (error: unknown): boolean {
   return error instanceof AlertStreamError && error.fatal
 }
 
-/** Pause before try `attempt + 1`, milliseconds: uniform in (0, min(max, base * 2^(attempt-1))]. */
-export function backoffMs (policy: RetryPolicy, attempt: number, random: () => number = Math.random): number {
-  return Math.min(policy.maxMs, policy.baseMs * 2 ** (attempt - 1)) * (1 - random())
-}
-
 /**
- * Goes on after a first failure: pauses, calls again, until it succeeds or fails for good.
- * @returns the result, or what it failed with and after how many tries
+ * Retries after a failed first attempt, until a call succeeds or fails for good. `onRetry` is called before each pause.
+ * @returns the result, or the last error and the number of attempts
  */
 export async function retry<R> (
   call: (attempt: number) => R | Promise<R>, firstError: unknown, policy: RetryPolicy, signal: AbortSignal, onRetry: (error: Error) => void
@@ -67,7 +60,7 @@ export async function retry<R> (
   }
 }
 
-/** Calls until it succeeds, for whoever has no node that does it: rejects with what it failed with for good. */
+/** Calls with retries, for code that does not run in a node. Rejects with the last error. */
 export async function persist<R> (
   call: () => R | Promise<R>, policy: RetryPolicy, signal: AbortSignal = never, onRetry: (error: Error) => void = () => {}
 ): Promise<R> {

@@ -1,48 +1,49 @@
-// What a running graph is to whoever started it: what it may be told, and what it can be asked.
-import type { Observable } from 'rxjs'
+// The interface of a running graph, and the options of a run.
 import type { CreditLimits } from './credits.ts'
 import type { HistogramSnapshot } from './histogram.ts'
 import type { Logger } from './log.ts'
 import type { NodeStats } from './meter.ts'
 import type { SourceRecord } from './node.ts'
 import type { RunObserver } from './observer.ts'
-import type { TroublesOptions } from './failure-log.ts'
 
 export type RunState = 'created' | 'running' | 'draining' | 'stopped' | 'failed'
 
 export interface RunOptions {
   readonly log?: Logger
-  /** How long work in flight may still settle after a failure before parts are closed under it, milliseconds; default 2000. */
+  /** After a failure, how long work in flight may still settle and a part may take to close, milliseconds; default 2000. */
   readonly settleMs?: number
-  /** What a log line says of a record beside its position (topic, offset, id); `value` is what the failing node had in hand. Must not throw. */
+  /**
+   * Fields that identify a record in log lines, besides its position: topic, offset, id. `value` is the failing node's input.
+   * Must not throw.
+   */
   readonly logFields?: ((record: SourceRecord<unknown>, value: unknown) => object) | undefined
   readonly observer?: RunObserver | undefined
-  readonly troubles?: TroublesOptions | undefined
 }
 
-/** What a source has out, and may have out. */
+/** Credit limits of a source, and what it uses of them. */
 export interface CreditStats extends CreditLimits {
   readonly node: string
   readonly unsettled: { readonly records: number, readonly bytes: number }
 }
 
-/** A graph that runs. */
+/** A running graph. */
 export interface Run {
   readonly state: RunState
-  readonly states: Observable<RunState>
-  /** Resolves when stopped: sources at their end or drained, all settled, flushed, closed. Rejects with the first failure. */
+  /** Resolves when the graph has stopped: all records settled, sources flushed, parts closed. Rejects with the first failure. */
   readonly done: Promise<void>
-  /** Stops pulling and lets everything settle. After `deadlineMs` it aborts with GRAPH_DRAIN_DEADLINE. Same promise as `done`. */
+  /** Stops pulling and lets all records settle. Aborts with GRAPH_DRAIN_DEADLINE after `deadlineMs`. Returns `done`. */
   drain (options?: { readonly deadlineMs?: number }): Promise<void>
   /**
-   * Gives up at once: calls that run may end within `settleMs`, none begins any more, what was settled is flushed, parts are closed.
-   * `done` rejects with the reason (default GRAPH_ABORTED).
+   * Gives up at once. Pending calls may end within `settleMs`; no new call begins. Sources flush what has settled, and parts are closed.
+   * Returns `done`, which rejects with the reason (default GRAPH_ABORTED).
    */
   abort (reason?: Error): Promise<void>
-  /** Every node's figures, in the order of declaration, dead letters last. */
+  /** Stats of every node, in the order of declaration, dead letters last. */
   meters (): NodeStats[]
-  /** Every node's latencies, in seconds, in the same order. */
+  /** Stats of one node by name, such as `dead-letters`; undefined if the graph has no such node. */
+  nodeStats (name: string): NodeStats | undefined
+  /** Latency histogram of every node in seconds, in the order of `meters`. */
   latencies (): { readonly node: string, readonly histogram: HistogramSnapshot }[]
-  /** Every source's credits; none before it is pulled. */
+  /** Credits of every source. Empty until the graph is running. */
   credits (): CreditStats[]
 }

@@ -1,12 +1,12 @@
-// Runs a graph. It owns the pull loops (RxJS has no backpressure of its own), the credits and the lifecycle: created -> running ->
-// draining -> stopped | failed. `drain` stops the sources, lets everything in flight settle, flushes and closes; `abort` gives up at
-// once. Whatever happens, every part that was opened is closed: sources first, then sinks, then the dead letters.
+// Runs a graph: owns the pull loops (RxJS has no backpressure), the credits and the lifecycle created -> running -> draining -> stopped or
+// failed. `drain` stops the sources and lets all records settle; `abort` gives up at once. In every case each opened part is closed:
+// sources first, then sinks, then the dead letters.
 import { setMaxListeners } from 'node:events'
-import { BehaviorSubject } from 'rxjs'
 import type { Starvation } from './batch.ts'
 import { asError, messageOf } from './errors.ts'
 import { Credits } from './credits.ts'
 import { abandon, type Runtime, type Subject } from './execute.ts'
+import { FailureLog } from './failure-log.ts'
 import { silent, type Logger } from './log.ts'
 import type { HistogramSnapshot } from './histogram.ts'
 import { Meter, type NodeStats } from './meter.ts'
@@ -14,7 +14,6 @@ import type { NodeContext } from './node.ts'
 import { pull, type PullHooks } from './pull.ts'
 import { graphErrors, isSink, type GraphSpec, type SourceSpec } from './spec.ts'
 import type { CreditStats, Run, RunOptions, RunState } from './run-types.ts'
-import { Troubles } from './failure-log.ts'
 import { wire, type Wiring } from './wire.ts'
 
 interface OpenPart {
@@ -29,23 +28,23 @@ export function runGraph (graph: GraphSpec, options: RunOptions): Run {
 }
 
 class Runner implements Run {
-  readonly states = new BehaviorSubject<RunState>('created')
   readonly done: Promise<void>
   readonly #graph: GraphSpec
   readonly #log: Logger
   readonly #settleMs: number
   readonly #options: RunOptions
-  readonly #troubles: Troubles
+  readonly #failureLog: FailureLog
   readonly #drain = new AbortController()
   readonly #abort = new AbortController()
   readonly #meters = new Map<string, Meter>()
   readonly #credits = new Map<string, Credits>()
-  readonly #starved = new Set<() => void>()
+  readonly #starvationListeners = new Set<() => void>()
   readonly #finished = Promise.withResolvers<void>()
+  #state: RunState = 'created'
   #failure: Error | undefined
   #idle = Promise.withResolvers<void>()
   #deadline: NodeJS.Timeout | undefined
-  /** From here on parts hear of no settlement: they are being closed. */
+  /** Parts are being closed: they are no longer informed of settlements. */
   #closing = false
 
   constructor (graph: GraphSpec, options: RunOptions) {
@@ -53,17 +52,17 @@ class Runner implements Run {
     this.#log = options.log ?? silent
     this.#settleMs = options.settleMs ?? 2000
     this.#options = options
-    this.#troubles = new Troubles(this.#log, options.troubles)
-    for (const node of graph.nodes) this.#meters.set(node.name, new Meter(node.name))
+    this.#failureLog = new FailureLog(this.#log)
+    for (const { name } of graph.nodes) this.#meters.set(name, new Meter(name))
     if (graph.deadLetters !== undefined) this.#meters.set(graph.deadLetters.name, new Meter(graph.deadLetters.name))
-    // Every record in flight may listen (a pause between tries, a request): that is no leak to warn of.
+    // Every record in flight may listen, for example while it waits for its next attempt. That is not a leak.
     setMaxListeners(0, this.#drain.signal, this.#abort.signal)
     this.done = this.#finished.promise
-    // A caller may look at `done` only after a drain: until then a failure must not end the process as an unhandled rejection.
+    // A caller may await `done` only after a drain. Until then a failure must not be an unhandled rejection.
     this.done.catch(() => {})
   }
 
-  get state (): RunState { return this.states.value }
+  get state (): RunState { return this.#state }
 
   start (): void {
     this.#live().then(
@@ -73,16 +72,17 @@ class Runner implements Run {
   }
 
   drain (options: { readonly deadlineMs?: number } = {}): Promise<void> {
-    if (this.state === 'created' || this.state === 'running') {
-      this.states.next('draining')
+    if (this.#state === 'created' || this.#state === 'running') {
+      this.#state = 'draining'
       this.#drain.abort()
       for (const credits of this.#credits.values()) credits.wake()
     }
-    if (this.state === 'draining' && options.deadlineMs !== undefined && this.#deadline === undefined) {
+    if (this.#state === 'draining' && options.deadlineMs !== undefined && this.#deadline === undefined) {
       const { deadlineMs } = options
       this.#deadline = setTimeout(() => {
-        const what = `${this.#unsettled === 0 ? 'all had settled, but the parts had not closed' : `${this.#unsettled} records had not settled`} ${deadlineMs} ms after the stop`
-        void this.abort(graphErrors.GRAPH_DRAIN_DEADLINE(what, { where: `graph ${this.#graph.name}` }))
+        const unsettled = this.#unsettled
+        const what = unsettled === 0 ? 'all records had settled, but the parts had not closed' : `${unsettled} records had not settled`
+        void this.abort(graphErrors.GRAPH_DRAIN_DEADLINE(`${what} within ${deadlineMs} ms`, { where: `graph ${this.#graph.name}` }))
       }, deadlineMs)
     }
     return this.done
@@ -94,7 +94,16 @@ class Runner implements Run {
   }
 
   meters (): NodeStats[] {
-    return [...this.#meters.values()].map(meter => meter.read(this.#credits.get(meter.node)?.starvedMs))
+    return [...this.#meters.values()].map(meter => this.#read(meter))
+  }
+
+  nodeStats (name: string): NodeStats | undefined {
+    const meter = this.#meters.get(name)
+    return meter && this.#read(meter)
+  }
+
+  #read (meter: Meter): NodeStats {
+    return meter.read(this.#credits.get(meter.node)?.starvedMs)
   }
 
   latencies (): { readonly node: string, readonly histogram: HistogramSnapshot }[] {
@@ -110,37 +119,37 @@ class Runner implements Run {
     let pulled = false
     try {
       await this.#open(opened)
-      if (this.state === 'created' && this.#failure === undefined) {
+      if (this.#state === 'created' && this.#failure === undefined) {
         pulled = true
-        this.states.next('running')
+        this.#state = 'running'
         await this.#pullAll(this.#wire())
-        await this.#settled()
-        if (this.#failure === undefined) for (const node of this.#sources()) await this.#patiently(node.name, node.part.flush?.())
+        await this.#allSettled()
+        if (this.#failure === undefined) for (const { name, part } of this.#sources()) await this.#waitFor(name, part.flush?.())
       }
     } catch (error) {
       this.#fail(asError(error))
     }
-    if (pulled && this.#failure !== undefined) await this.#salvage()
+    if (pulled && this.#failure !== undefined) await this.#flushAfterFailure()
     this.#closing = true
     for (const { name, close } of opened.reverse()) {
       try {
-        await this.#patiently(name, close())
+        await this.#waitFor(name, close())
       } catch (error) {
-        this.#log.warn({ node: name, error: messageOf(error) }, 'a part did not close cleanly')
+        this.#log.warn({ node: name, error: messageOf(error) }, 'failed to close a part')
       }
     }
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  // Sinks first: a source that is open may begin to fetch.
+  // Sinks first: a source may begin to fetch as soon as it is open.
   async #open (opened: OpenPart[]): Promise<void> {
     const { nodes, deadLetters } = this.#graph
-    const parts = [...(deadLetters === undefined ? [] : [deadLetters]), ...nodes.filter(isSink), ...this.#sources()]
+    const parts = [...deadLetters === undefined ? [] : [deadLetters], ...nodes.filter(isSink), ...this.#sources()]
     for (const { name, part } of parts) {
       if (this.#drain.signal.aborted) return
       opened.push({ name, close: () => part.close?.() })
-      // Nothing is in flight yet that a stop would have to wait for.
-      await this.#patiently(name, part.open?.(this.#context(name)), this.#drain.signal)
+      // No record is in flight yet, so a drain need not wait for the part.
+      await this.#waitFor(name, part.open?.(this.#context(name)), this.#drain.signal)
     }
   }
 
@@ -160,21 +169,21 @@ class Runner implements Run {
 
   #wire (): Wiring {
     const wiring = wire(this.#graph, this.#meters, this.#starvation(), this.#runtime())
-    wiring.whole.subscribe({ error: (error: unknown) => this.#fail(asError(error)) })
+    wiring.sinks.subscribe({ error: (error: unknown) => this.#fail(asError(error)) })
     return wiring
   }
 
   #starvation (): Starvation {
     const credits = this.#credits
-    const starved = this.#starved
+    const listeners = this.#starvationListeners
     return {
       get starved () {
         for (const each of credits.values()) if (each.starved) return true
         return false
       },
       watch: listener => {
-        starved.add(listener)
-        return () => { starved.delete(listener) }
+        listeners.add(listener)
+        return () => { listeners.delete(listener) }
       }
     }
   }
@@ -185,10 +194,11 @@ class Runner implements Run {
       signal: this.#abort.signal,
       deadLetters: deadLetters === undefined ? undefined : { ...deadLetters, meter: this.#meters.get(deadLetters.name) as Meter },
       fail: (node, error) => this.#fail(error, node),
-      troubles: this.#troubles,
+      failureLog: this.#failureLog,
       observer: this.#options.observer ?? {},
       logFields: subject => this.#logFields(subject),
-      apart: (node, error, first) => this.#log.warn({ node, ...this.#logFields(first), error: error.message }, 'a batch failed: writing its records one by one')
+      batchFailed: (node, error, first) =>
+        this.#log.warn({ node, ...this.#logFields(first), error: error.message }, 'batch failed; writing its records one at a time')
     }
   }
 
@@ -198,11 +208,9 @@ class Runner implements Run {
 
   async #pullAll ({ entries }: Wiring): Promise<void> {
     const sources = this.#sources()
-    for (const node of sources) {
-      this.#credits.set(node.name, new Credits(node.credits, () => { for (const listener of this.#starved) listener() }, () => {
-        if (this.#unsettled === 0) this.#idle.resolve()
-      }))
-    }
+    const onStarved = (): void => { for (const listener of this.#starvationListeners) listener() }
+    const onIdle = (): void => { if (this.#unsettled === 0) this.#idle.resolve() }
+    for (const node of sources) this.#credits.set(node.name, new Credits(node.credits, onStarved, onIdle))
     await Promise.all(sources.map(async node => {
       const entry = entries.get(node.name)
       const hooks: PullHooks = {
@@ -230,52 +238,52 @@ class Runner implements Run {
     }))
   }
 
-  // All sources have ended: resolves when nothing is unsettled, or when the graph gives up.
-  async #settled (): Promise<void> {
+  // Called when all sources have ended. Resolves when no record is unsettled, or when the graph fails.
+  async #allSettled (): Promise<void> {
     this.#idle = Promise.withResolvers<void>()
     if (this.#unsettled === 0 || this.#abort.signal.aborted) return
     this.#abort.signal.addEventListener('abort', () => this.#idle.resolve(), { once: true })
     await this.#idle.promise
   }
 
-  // What has settled may be committed even when the graph fails: a tracker never goes past a record that has not.
-  async #salvage (): Promise<void> {
+  // Settled offsets may be committed after a failure too, because a source never commits past an unsettled record.
+  async #flushAfterFailure (): Promise<void> {
     this.#idle = Promise.withResolvers<void>()
-    if (this.#unsettled > 0) await this.#patiently('in flight', this.#idle.promise)
+    if (this.#unsettled > 0) await this.#waitFor('in flight', this.#idle.promise)
     for (const { name, part } of this.#sources()) {
       try {
-        await this.#patiently(name, part.flush?.())
+        await this.#waitFor(name, part.flush?.())
       } catch (error) {
-        this.#log.warn({ node: name, error: messageOf(error) }, 'what had settled could not be committed')
+        this.#log.warn({ node: name, error: messageOf(error) }, 'failed to commit settled records')
       }
     }
   }
 
-  // Waits for a part; once the signal is aborted, no longer than `settleMs`: one that hangs must not keep the others from being closed.
-  async #patiently (node: string, waitFor: Promise<void> | undefined, signal = this.#abort.signal): Promise<void> {
-    if (waitFor === undefined) return
-    const patience = Promise.withResolvers<void>()
+  // Waits for a part, but no longer than `settleMs` after the signal: a part that hangs must not keep the others from being closed.
+  async #waitFor (node: string, work: Promise<void> | undefined, signal = this.#abort.signal): Promise<void> {
+    if (work === undefined) return
+    const timeout = Promise.withResolvers<void>()
     let timer: NodeJS.Timeout | undefined
-    const gaveUp = (): void => {
+    const startTimer = (): void => {
       timer = setTimeout(() => {
-        this.#log.warn({ node, ms: this.#settleMs }, 'gave up waiting for a part')
-        patience.resolve()
+        this.#log.warn({ node, ms: this.#settleMs }, 'timed out waiting for a part')
+        timeout.resolve()
       }, this.#settleMs)
     }
-    if (signal.aborted) gaveUp()
-    else signal.addEventListener('abort', gaveUp, { once: true })
+    if (signal.aborted) startTimer()
+    else signal.addEventListener('abort', startTimer, { once: true })
     try {
-      await Promise.race([waitFor, patience.promise])
+      await Promise.race([work, timeout.promise])
     } finally {
       clearTimeout(timer)
-      signal.removeEventListener('abort', gaveUp)
+      signal.removeEventListener('abort', startTimer)
     }
   }
 
   #fail (error: Error, node?: string): void {
-    if (this.#failure !== undefined || this.state === 'stopped' || this.state === 'failed') return
+    if (this.#failure !== undefined || this.#state === 'stopped' || this.#state === 'failed') return
     this.#failure = error
-    this.#log.debug({ node, error: error.message }, 'the graph fails')
+    this.#log.debug({ node, error: error.message }, 'graph failed')
     this.#abort.abort(error)
     this.#drain.abort(error)
     for (const credits of this.#credits.values()) credits.wake()
@@ -283,9 +291,8 @@ class Runner implements Run {
 
   #end (state: 'stopped' | 'failed', error?: Error): void {
     clearTimeout(this.#deadline)
-    this.#troubles.close()
-    this.states.next(state)
-    this.states.complete()
+    this.#failureLog.close()
+    this.#state = state
     if (error === undefined) this.#finished.resolve()
     else this.#finished.reject(error)
   }

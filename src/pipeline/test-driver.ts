@@ -1,21 +1,21 @@
-// Runs the real graph without a broker: sources and sinks are swapped by node name for ones that the test drives. Nothing else differs, so
-// credits, retries, dead letters, drain and settlement are those of production.
+// Runs a real graph without a broker: tests replace its sources, sinks and dead letters by node name and drive the replacements.
+// Everything else, such as credits, retries, drain and settlement, is the production code.
 import { asError } from './errors.ts'
 import { type Graph } from './graph.ts'
 import type { BatchSink, DeadLetter, DeadLetterSink, NodeContext, RecordContext, Sink, Source, SourceRecord } from './node.ts'
 import type { Run, RunOptions } from './run-types.ts'
 import { isSink } from './spec.ts'
 
-/** What became of a pushed record. */
+/** How a pushed record settled. */
 export interface Outcome {
   readonly record: SourceRecord<unknown>
   readonly failure: Error | undefined
 }
 
-/** A source that emits what the test pushes; each push tells how the record settled. */
+/** A source that emits the values that the test pushes. */
 export class PushSource<T> implements Source<T> {
   readonly kind = 'test source'
-  /** In the order in which they settled. */
+  /** In order of settlement. */
   readonly outcomes: Outcome[] = []
   pulled = 0
   flushed = 0
@@ -25,7 +25,7 @@ export class PushSource<T> implements Source<T> {
   #ended = false
   #position = 0
 
-  /** Resolves when the record has settled. `bytes` default 1, `position` default a counter. */
+  /** Resolves when the record has settled. `bytes` defaults to 1, `position` to a counter. */
   push (value: T, options: { readonly bytes?: number, readonly position?: string } = {}): Promise<Outcome> {
     const record = { value, bytes: options.bytes ?? 1, position: options.position ?? `test#${this.#position++}` }
     this.#queue.push(record)
@@ -33,7 +33,7 @@ export class PushSource<T> implements Source<T> {
     return new Promise(resolve => this.#waiting.set(record, resolve))
   }
 
-  /** Ends the source, as a file ends. */
+  /** Ends the source after the queued records, like the end of a file. */
   end (): void {
     this.#ended = true
     this.#wake?.()
@@ -66,9 +66,9 @@ export class PushSource<T> implements Source<T> {
   }
 }
 
-interface TryContext { readonly attempt: number, readonly signal: AbortSignal }
+interface AttemptContext { readonly attempt: number, readonly signal: AbortSignal }
 
-/** A sink that keeps what is written; the test may hold writes back (an abort ends them) or make them fail. Serves as single and as batch sink. */
+/** A sink, single or batch, that keeps the written values. Tests can hold writes (an abort ends them) or make them fail. */
 export class RecordingSink<T> implements Sink<T>, BatchSink<T> {
   readonly kind = 'test sink'
   /** Durable values, in order. */
@@ -76,11 +76,11 @@ export class RecordingSink<T> implements Sink<T>, BatchSink<T> {
   readonly batches: (readonly T[])[] = []
   writing = 0
   closed = false
-  /** Called before each write: return or throw an error to make it fail. */
+  /** Called before each write. If it returns an error, the write fails. */
   fail: (value: T, attempt: number) => Error | undefined = () => undefined
   #held: PromiseWithResolvers<void> | undefined
 
-  /** Writes wait from now on, until `release`. */
+  /** From now on, writes wait until `release`. */
   hold (): void {
     this.#held ??= Promise.withResolvers<void>()
   }
@@ -91,12 +91,12 @@ export class RecordingSink<T> implements Sink<T>, BatchSink<T> {
   }
 
   async write (value: T, context: RecordContext): Promise<void | string> {
-    await this.#admit([value], context)
+    await this.#attempt([value], context)
     this.values.push(value)
   }
 
-  async writeBatch (values: readonly T[], context: TryContext): Promise<void> {
-    await this.#admit(values, context)
+  async writeBatch (values: readonly T[], context: AttemptContext): Promise<void> {
+    await this.#attempt(values, context)
     this.batches.push(values)
     this.values.push(...values)
   }
@@ -105,7 +105,7 @@ export class RecordingSink<T> implements Sink<T>, BatchSink<T> {
     this.closed = true
   }
 
-  async #admit (values: readonly T[], { attempt, signal }: TryContext): Promise<void> {
+  async #attempt (values: readonly T[], { attempt, signal }: AttemptContext): Promise<void> {
     this.writing++
     try {
       if (this.#held !== undefined) await Promise.race([this.#held.promise, aborted(signal)])
@@ -119,20 +119,20 @@ export class RecordingSink<T> implements Sink<T>, BatchSink<T> {
   }
 }
 
-/** Dead letters kept in memory. */
+/** Keeps dead letters in memory. */
 export class RecordingDeadLetters implements DeadLetterSink {
   readonly kind = 'test dead letters'
   readonly written: DeadLetter[] = []
   fail: () => Error | undefined = () => undefined
 
-  async write (letter: DeadLetter): Promise<void> {
+  async write (deadLetter: DeadLetter): Promise<void> {
     const error = this.fail()
     if (error !== undefined) throw error
-    this.written.push(letter)
+    this.written.push(deadLetter)
   }
 }
 
-/** A running graph in a test's hands. */
+/** A graph that runs with replaced parts. */
 export class TestDriver {
   readonly run: Run
   readonly deadLetters: RecordingDeadLetters | undefined
@@ -140,26 +140,28 @@ export class TestDriver {
   readonly #sinks = new Map<string, RecordingSink<unknown>>()
 
   constructor (graph: Graph, options: RunOptions) {
-    for (const node of graph.spec.nodes) {
+    const { nodes, deadLetters } = graph.spec
+    for (const node of nodes) {
       if (node.type === 'source') this.#sources.set(node.name, new PushSource())
       if (isSink(node)) this.#sinks.set(node.name, new RecordingSink())
     }
-    this.deadLetters = graph.spec.deadLetters === undefined ? undefined : new RecordingDeadLetters()
-    const sinks = (type: string) => Object.fromEntries([...this.#sinks].filter(([name]) => graph.spec.nodes.some(node => node.name === name && node.type === type)))
+    this.deadLetters = deadLetters === undefined ? undefined : new RecordingDeadLetters()
+    const sinks = (type: string) =>
+      Object.fromEntries([...this.#sinks].filter(([name]) => nodes.some(node => node.name === name && node.type === type)))
     this.run = graph.with({
       sources: Object.fromEntries(this.#sources) as never,
       sinks: sinks('sink') as never,
       batchSinks: sinks('batch-sink') as never,
-      ...(this.deadLetters === undefined ? {} : { deadLetters: this.deadLetters })
+      ...this.deadLetters === undefined ? {} : { deadLetters: this.deadLetters }
     }).run(options)
   }
 
   source<T> (name: string): PushSource<T> {
-    return found(this.#sources, name) as PushSource<T>
+    return find(this.#sources, name) as PushSource<T>
   }
 
   sink<T> (name: string): RecordingSink<T> {
-    return found(this.#sinks, name) as RecordingSink<T>
+    return find(this.#sinks, name) as RecordingSink<T>
   }
 
   /** Ends every source and waits until the graph has stopped. */
@@ -169,7 +171,7 @@ export class TestDriver {
   }
 }
 
-/** Swaps every source for a PushSource, every sink for a RecordingSink, the dead letters for memory, and runs the graph. */
+/** Replaces every source by a PushSource, every sink by a RecordingSink and the dead letters by memory, then runs the graph. */
 export function drive (graph: Graph, options: RunOptions = {}): TestDriver {
   return new TestDriver(graph, options)
 }
@@ -182,8 +184,8 @@ function aborted (signal: AbortSignal): Promise<never> {
   })
 }
 
-function found<T> (parts: ReadonlyMap<string, T>, name: string): T {
+function find<T> (parts: ReadonlyMap<string, T>, name: string): T {
   const part = parts.get(name)
-  if (part === undefined) throw new Error(`the graph has no such node '${name}': it has ${[...parts.keys()].join(', ')}`)
+  if (part === undefined) throw new Error(`the graph has no node '${name}' of this type, only ${[...parts.keys()].join(', ')}`)
   return part
 }

@@ -1,9 +1,9 @@
-// The operator that nodes work in: at most `concurrency` inputs at once, the rest wait in arrival order (bounded by the sources' credits).
-// RxJS's `mergeMap` does the same but drains its buffer by recursion: one slow record followed by some 2,000 quick ones ends in a stack
-// overflow. This one loops. Nothing is lost when the graph fails: what waits, and what comes out too late, is handed to `abandon`.
+// The operator that runs a node's work: at most `concurrency` inputs at once; the others wait in order of arrival.
+// It replaces RxJS's `mergeMap`, which empties its buffer recursively: 2,000 queued records overflow the stack. This one loops.
+// If the stream ends early, waiting inputs and late outputs go to `abandon`, so that every envelope settles.
 import { Observable, type OperatorFunction } from 'rxjs'
 
-/** What a node does with one input: its outputs, at once or later. A throw or rejection is a failure of the graph. */
+/** Processes one input and returns its outputs. If it throws or rejects, the stream errors. */
 export type Handler<I, O> = (input: I) => readonly O[] | Promise<readonly O[]>
 
 export function work<I, O> (concurrency: number, handle: Handler<I, O>, abandon: (unsent: I | O) => void): OperatorFunction<I, O> {
@@ -43,7 +43,7 @@ export function work<I, O> (concurrency: number, handle: Handler<I, O>, abandon:
       }
       if (ended && active === 0 && waiting.length === 0) subscriber.complete()
     }
-    const alone = (item: I): void => {
+    const startNow = (item: I): void => {
       looping = true
       try {
         start(item)
@@ -51,14 +51,14 @@ export function work<I, O> (concurrency: number, handle: Handler<I, O>, abandon:
         looping = false
       }
     }
-    // First of all, so that it also runs when the input ends in the middle of `subscribe`.
+    // Added first, so that it also runs if the input ends during `subscribe`.
     subscriber.add(() => { while (waiting.length > 0) abandon(waiting.take()) })
     subscriber.add(input.subscribe({
       next: item => {
         try {
-          // Most find the node idle: they need not queue.
+          // Most inputs find the node idle and need not be queued.
           if (looping || active >= concurrency || waiting.length > 0) waiting.put(item)
-          else alone(item)
+          else startNow(item)
           loop()
         } catch (error) {
           subscriber.error(error)
@@ -73,7 +73,7 @@ export function work<I, O> (concurrency: number, handle: Handler<I, O>, abandon:
   })
 }
 
-/** First in, first out, at constant cost (`Array.shift` moves the rest). */
+/** First in, first out, at constant cost (`Array.shift` moves all other items). */
 class Queue<T> {
   #items: (T | undefined)[] = []
   #head = 0
@@ -84,7 +84,7 @@ class Queue<T> {
     this.#items.push(item)
   }
 
-  /** Only where `length` is above 0. */
+  /** Requires `length > 0`. */
   take (): T {
     const item = this.#items[this.#head] as T
     this.#items[this.#head++] = undefined

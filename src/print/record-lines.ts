@@ -1,16 +1,16 @@
-// What print-stream says of a record: of an alert its time, id, history and size; of a dead letter where it came from, who gave up on it and
-// why. A letter can always be printed: whether its alert's id can be had (registry, schema, frame) makes no difference to the rest.
+// The lines of print-stream. For an alert: time, id, history and size. For a dead letter: origin, node and reason. A dead letter is always
+// printed: if its alert id cannot be read (schema registry, schema or frame), only the id is missing.
+import { schemaCache } from '../avro/schema-cache.ts'
 import { alertFacts, createRegistryClient, parseFrame, parseSchema, type AlertSchema } from '../avro/index.ts'
-import { decodeLetter } from '../dead-letters/dead-letter-json.ts'
-import { readLetter, redrivenCount, redrivenHeader, reportHeaders, type Letter } from '../dead-letters/dead-letter.ts'
+import { deadLetterFromJson } from '../dead-letters/dead-letter-json.ts'
+import { parseDeadLetter, redrivenCount, redrivenHeader, reportHeaders, type DeadLetterRecord } from '../dead-letters/dead-letter.ts'
 import { headerText, position, type KafkaRecord } from '../kafka/record.ts'
-import { AlertStreamError, messageOf, type Logger } from '../pipeline/index.ts'
+import { AlertStreamError, isRetryable, messageOf, type Logger } from '../pipeline/index.ts'
 import type { StoredObjectRecord } from '../sources/object-store.ts'
 import { parseAlertId } from '../stores/index.ts'
 
-/** What is printed of one record. */
 export interface Line {
-  /** ISO 8601, UTC: Kafka's time of the record; of a letter in a store, that of the letter's record. */
+  /** Kafka timestamp of the record, ISO 8601, UTC. For a dead letter in a store, the timestamp of its original record. */
   readonly time: string
   /** `topic[partition]@offset`, or the key in the store. */
   readonly position: string
@@ -20,61 +20,61 @@ export interface Line {
   readonly schemaId?: number
   readonly history?: number
   readonly midpointMjdTai?: number | undefined
-  /** Why it is no alert, where it is neither alert nor letter. */
+  /** Why the record is neither an alert nor a dead letter. */
   readonly problem?: string
-  readonly letter?: Letter
+  readonly deadLetter?: DeadLetterRecord
 }
 
-/** Makes lines; records of a topic and objects of a store come out alike. */
 export interface LineReader {
-  /** Errors: REGISTRY_UNAVAILABLE (retryable), for an alert; never for a letter. */
-  ofRecord (record: KafkaRecord): Promise<Line>
-  ofObject (object: StoredObjectRecord): Promise<Line>
+  /** Error for an alert, never for a dead letter: REGISTRY_UNAVAILABLE (retryable). */
+  fromRecord (record: KafkaRecord): Promise<Line>
+  fromObject (object: StoredObjectRecord): Promise<Line>
 }
 
-/** A registry that did not answer is not asked again for a letter's sake for so long. */
+/** After a failed request for a dead letter, the registry is not used for dead letters for this long. */
 const REGISTRY_PAUSE_MS = 10_000
 
 export function lineReader (registryUrl: string, log: Logger): LineReader {
   const schemaOf = schemasOf(createRegistryClient({ url: registryUrl, log }))
-  // Letters are printed while the registry is down: it gets one short try.
-  const schemaForLetter = schemasOf(createRegistryClient({ url: registryUrl, log, attempts: 1, timeoutMs: 2000 }))
+  // Dead letters are printed even if the registry is down, so it gets one short attempt.
+  const schemaForDeadLetter = schemasOf(createRegistryClient({ url: registryUrl, log, attempts: 1, timeoutMs: 2000 }))
   let pausedUntil = 0
 
-  async function letterId ({ key, value }: Letter): Promise<string | undefined> {
+  async function deadLetterId ({ key, value }: DeadLetterRecord): Promise<string | undefined> {
     try {
       const { schemaId, datum } = parseFrame(value ?? Buffer.alloc(0))
-      if (performance.now() >= pausedUntil) return (await schemaForLetter(schemaId)).readAlertId(datum).toString()
+      if (performance.now() >= pausedUntil) return (await schemaForDeadLetter(schemaId)).readAlertId(datum).toString()
     } catch (error) {
       if (error instanceof AlertStreamError && error.retryable) pausedUntil = performance.now() + REGISTRY_PAUSE_MS
     }
-    // Producers of alerts take the id for the key.
+    // Alerts are produced with their id as the key.
     return key === null ? undefined : parseAlertId(key.toString('latin1'))
   }
 
-  const letterLine = async (letter: Letter, common: Pick<Line, 'time' | 'position'>): Promise<Line> =>
-    ({ ...common, size: letter.omittedBytes ?? letter.value?.length ?? 0, id: await letterId(letter), letter })
+  const deadLetterLine = async (deadLetter: DeadLetterRecord, common: Pick<Line, 'time' | 'position'>): Promise<Line> =>
+    ({ ...common, size: deadLetter.omittedBytes ?? deadLetter.value?.length ?? 0, id: await deadLetterId(deadLetter), deadLetter })
 
   return {
-    async ofRecord (record) {
-      const common = { time: timeOf(record.timestamp), position: position(record) }
-      const letter = readLetter(record)
-      if (letter !== undefined) return await letterLine(letter, common)
+    async fromRecord (record) {
+      const common = { time: formatTime(record.timestamp), position: position(record) }
+      const deadLetter = parseDeadLetter(record)
+      if (deadLetter !== undefined) return await deadLetterLine(deadLetter, common)
       const size = record.value?.length ?? 0
       try {
         const { schemaId, datum } = parseFrame(record.value ?? Buffer.alloc(0))
         const { id, history, midpointMjdTai } = alertFacts((await schemaOf(schemaId)).decode(datum))
         return { ...common, size, id: id.toString(), schemaId, history, midpointMjdTai }
       } catch (error) {
-        // A registry that is down is not the record's fault: the step tries again, and the mode fails in the end.
-        if (error instanceof AlertStreamError && error.retryable) throw error
+        // The registry is unavailable: the step retries, and the mode fails in the end.
+        if (isRetryable(error)) throw error
         return { ...common, size, problem: problemOf(error) }
       }
     },
-    async ofObject ({ key, body }) {
+    async fromObject ({ key, body }) {
       try {
-        const letter = decodeLetter(body)
-        return await letterLine(letter, { time: letter.origin === undefined ? '-' : timeOf(letter.origin.timestamp), position: key })
+        const deadLetter = deadLetterFromJson(body)
+        const time = deadLetter.origin === undefined ? '-' : formatTime(deadLetter.origin.timestamp)
+        return await deadLetterLine(deadLetter, { time, position: key })
       } catch (error) {
         return { time: '-', position: key, size: body.length, problem: problemOf(error) }
       }
@@ -82,44 +82,39 @@ export function lineReader (registryUrl: string, log: Logger): LineReader {
   }
 }
 
-/** One line of text. */
 export function lineText (line: Line): string {
-  const { time, position, size, id, problem, letter } = line
+  const { time, position, size, id, problem, deadLetter } = line
   const bytes = `${size} bytes`
-  if (letter !== undefined) {
-    const times = redrivenCount(letter)
+  if (deadLetter !== undefined) {
+    const times = redrivenCount(deadLetter)
+    const { position, node, reason, message, omittedBytes } = deadLetter
     return [
-      time, letter.position, letter.node, `${letter.reason}: ${letter.message.replace(/\s*\n\s*/g, ' ')}`, `id ${id ?? 'unknown'}`,
-      letter.omittedBytes === undefined ? bytes : `${bytes}, left out`, ...times > 0 ? [`redriven ${times}`] : []
+      time, position, node, `${reason}: ${message.replace(/\s*\n\s*/g, ' ')}`, `id ${id ?? 'unknown'}`,
+      omittedBytes === undefined ? bytes : `${bytes}, omitted`, ...times > 0 ? [`redriven ${times}`] : []
     ].join('  ') + '\n'
   }
   if (problem !== undefined) return `${time}  ${position}  not an alert: ${problem}  ${bytes}\n`
   return `${time}  ${id}  history ${line.history}  ${bytes}\n`
 }
 
-/** The same as one JSON object; of a letter with all its headers, by name. */
-export function lineJson ({ letter, ...line }: Line): string {
-  const headers = letter === undefined ? {} : Object.fromEntries(reportHeaders(letter).map(([name, value]) => [name.toString(), value?.toString()]))
-  const times = letter === undefined ? undefined : headerText(letter, redrivenHeader)
+/** One JSON object per line. A dead letter has all its report headers by name. */
+export function lineJson ({ deadLetter, ...line }: Line): string {
+  const report = deadLetter === undefined ? [] : reportHeaders(deadLetter)
+  const headers = Object.fromEntries(report.map(([name, value]) => [name.toString(), value?.toString()]))
+  const times = deadLetter === undefined ? undefined : headerText(deadLetter, redrivenHeader)
   return `${JSON.stringify({ ...line, ...headers, ...times === undefined ? {} : { [redrivenHeader]: times } })}\n`
 }
 
-function schemasOf (registry: ReturnType<typeof createRegistryClient>): (id: number) => Promise<AlertSchema> {
-  const schemas = new Map<number, Promise<AlertSchema>>()
-  return id => {
-    const known = schemas.get(id) ?? registry.schemaById(id).then(text => parseSchema(text, `schema ${id}`))
-    schemas.set(id, known)
-    known.catch(() => schemas.delete(id))
-    return known
-  }
+function schemasOf (registry: ReturnType<typeof createRegistryClient>): (id: number) => AlertSchema | Promise<AlertSchema> {
+  return schemaCache(async id => parseSchema(await registry.schemaById(id), `schema ${id}`))
 }
 
 function problemOf (error: unknown): string {
   return error instanceof AlertStreamError ? `${error.code}: ${error.message}` : messageOf(error)
 }
 
-// A producer may write any 64-bit number; JavaScript's dates end earlier.
-function timeOf (timestamp: bigint): string {
+/** A producer may set any 64-bit timestamp; JavaScript dates cover a smaller range. */
+function formatTime (timestamp: bigint): string {
   const date = new Date(Number(timestamp))
   return Number.isNaN(date.getTime()) ? `${timestamp} ms` : date.toISOString()
 }

@@ -1,4 +1,4 @@
-// Kafka connections and topic settings from the flags that several modes share.
+// Kafka connections and topic settings, from the flags that several modes share.
 import type { KafkaFlagsConfig, topicFlags } from '../config/common.ts'
 import type { ConfigOf } from '../config/flags.ts'
 import type { TopicSpec } from '../kafka/admin.ts'
@@ -7,8 +7,7 @@ import type { Logger } from '../pipeline/index.ts'
 
 const MIB = 1024 * 1024
 
-/** What the Kafka flags say, without reading any file: enough to describe a graph. */
-export function kafkaConfig (config: KafkaFlagsConfig, clientId: string): KafkaConfig {
+function kafkaConfig (config: KafkaFlagsConfig, clientId: string): KafkaConfig {
   return {
     brokers: config.broker,
     auth: config.kafkaAuthMechanism,
@@ -23,17 +22,17 @@ export function kafkaConfig (config: KafkaFlagsConfig, clientId: string): KafkaC
   }
 }
 
-/** The Kafka connection that the flags describe. Errors: PASSWORD_FILE, KAFKA_CONFIG, KAFKA_FILE. */
+/** A connection with the given credentials. Errors: KAFKA_CONFIG, KAFKA_FILE, PASSWORD_FILE. */
 export async function connectionOf (config: KafkaFlagsConfig, clientId: string, log: Logger): Promise<KafkaConnection> {
   return kafkaConnection(kafkaConfig(config, clientId), log)
 }
 
-/** A connection that only describes: nothing is read, nothing can connect. */
+/** A connection for graph descriptions. It reads no files and cannot connect. */
 export function describedConnection (config: KafkaFlagsConfig): KafkaConnection {
   return described(kafkaConfig(config, 'alert-stream'))
 }
 
-/** How `--dst-topic` is created, by its flags. */
+/** The settings with which the destination topic is created. */
 export function destinationSpec (config: ConfigOf<ReturnType<typeof topicFlags<'dst-topic'>>>): TopicSpec {
   return {
     partitions: config.dstTopicPartitions,
@@ -48,7 +47,8 @@ export function destinationSpec (config: ConfigOf<ReturnType<typeof topicFlags<'
   }
 }
 
-// Brokers delete whole segments only, and never the one being written: with segments of 1 GiB a small retention would keep all of that.
+// A broker deletes only whole segments, and never the active one. With the default segment size of 1 GiB, a smaller retention would have no
+// effect.
 function segmentFor (retentionBytes: number): { readonly 'segment.bytes'?: string } {
   if (retentionBytes < 0) return {}
   return { 'segment.bytes': String(Math.min(Math.max(Math.floor(retentionBytes / 4), 16 * MIB), 1024 * MIB)) }

@@ -1,52 +1,69 @@
-// What a mode is: one file that declares flags and one graph. The CLI parses, logs, handles signals and prints errors; a mode gets its
-// checked configuration and a host, and never sees argv, the environment or a signal.
+// The interface between the CLI and a mode. A mode declares its flags and its graph. It receives a checked configuration and a host, and
+// never reads argv, the environment or signals itself.
+import type { AdminConfig, AdminServer, Status } from '../admin/status.ts'
 import type { ConfigFile } from '../config/file.ts'
 import type { ConfigOf, Flags } from '../config/flags.ts'
 import type { Environment, Positional } from '../config/parse.ts'
-import type { AdminConfig, AdminServer, Status } from '../admin/status.ts'
 import type { GraphDescription, Logger } from '../pipeline/index.ts'
 
-/** What the process lends to a mode. */
+/** The services that the process provides to a mode. */
 export interface Host {
   readonly log: Logger
-  /** Results, to stdout. Resolves when the reader has taken them; rejects never: a closed pipe aborts `stop`. */
+  /** Writes results to stdout. Resolves when the reader has consumed them. Never rejects: a closed pipe aborts `stop` instead. */
   print (text: string): Promise<void>
-  /** Progress for people, to stderr; replaces the previous progress line on a terminal. `undefined` clears it. */
+  /** Replaces the progress line on stderr if that is a terminal. `undefined` clears the line. */
   progress (line: string | undefined): void
-  /** Aborted by SIGINT, SIGTERM or a closed stdout: stop taking new work, finish what is in hand. */
+  /** Aborted by SIGINT, SIGTERM or a closed stdout. The mode then takes no new work and finishes the records in flight. */
   readonly stop: AbortSignal
-  /** Asks for that stop from within (a count is reached). */
+  /** Aborts `stop` from within the mode, for example when a limit is reached. */
   requestStop (): void
-  /** Shows a status on the admin port, if one is asked for. Resolves when the port is open, with its number and the way to close it. */
+  /** Starts the admin server if `adminPort` is set. Resolves when the server listens. */
   expose (status: Status, admin: AdminConfig): Promise<AdminServer | undefined>
-  /** Where downloads are kept unless a flag says otherwise. */
+  /** Default folder for downloads. */
   readonly cacheDir: string
-  /** For programs that a mode starts (Java, Python); modes read no settings from it. */
+  /** The environment for child processes (Java, Python). A mode reads its settings from its configuration, not from here. */
   readonly environment: Environment
-  /** The configuration file, for modes that speak of other modes; a mode's own values are in its configuration. */
+  /** The configuration file, for modes that print the configuration of other modes. */
   readonly configFile?: ConfigFile | undefined
-  /** How to start this same program again: the executable and its first arguments. */
+  /** All modes of the program, for modes that describe or check other modes. */
+  readonly modes: ModeCatalogue
+  /** The executable and arguments that start this program again. */
   readonly self: readonly string[]
-  /** The working folder. */
   readonly cwd: string
   readonly isTerminal: boolean
 }
 
 export interface Mode<F extends Flags = Flags> {
   readonly mode: string
-  readonly summary: string
+  /** Details below the summary in the help text. */
   readonly about?: string
   readonly examples?: readonly string[]
   readonly flags: F
   readonly positionals?: readonly Positional[]
+  /** See `CommandLine.delegates`. */
   readonly delegates?: boolean
-  /** The graph that `run` runs, declared without touching network or disk. */
+  /** Log messages are plain sentences instead of JSON lines. For modes that a person watches. */
+  readonly plainLogs?: boolean
+  /** Describes the graph that `run` runs, without network or disk access. Throws usage errors for flags that contradict each other. */
   describe? (config: ConfigOf<F>, positionals: readonly string[]): Promise<GraphDescription> | GraphDescription
-  /** Resolves when done; a thrown AlertStreamError becomes the exit code. */
+  /** Runs the mode to its end. The CLI prints a thrown AlertStreamError and derives the exit code from it. */
   run (config: ConfigOf<F>, positionals: readonly string[], host: Host): Promise<void>
 }
 
-/** Keeps the literal types of a mode's flags. */
+/** Declares a mode. The type parameter keeps the literal types of its flags. */
 export function mode<const F extends Flags> (definition: Mode<F>): Mode<F> {
   return definition
+}
+
+/** A mode with its summary and the flags that all modes share. */
+export interface ListedMode extends Mode<Flags> {
+  readonly summary: string
+}
+
+/** All modes, in the order of the overview. Each is loaded on first use. */
+export interface ModeCatalogue {
+  readonly names: readonly string[]
+  /** Error: USAGE_UNKNOWN_MODE. */
+  find (name: string): Promise<ListedMode>
+  all (): Promise<readonly ListedMode[]>
 }

@@ -1,17 +1,17 @@
-// Progress of a job with a known end: a bar on a terminal, a log line every ten seconds elsewhere.
+// Progress of a job with a known number of alerts: a bar on a terminal, or a log line every ten seconds.
 import type { Host } from './mode.ts'
 
 const WIDTH = 24
 const LOG_EVERY_MS = 10_000
 const SHOW_EVERY_MS = 200
 
-export interface ProgressBar {
-  /** Asks `done` for the count until `end`. */
+interface ProgressBar {
+  /** Calls `done` for the number of processed alerts until `end` is called. */
   follow (done: () => number): void
   end (): void
 }
 
-export function progressBar (host: Pick<Host, 'progress' | 'log' | 'isTerminal'>, what: string, total: number): ProgressBar {
+export function progressBar (host: Pick<Host, 'progress' | 'log' | 'isTerminal'>, title: string, total: number): ProgressBar {
   const start = Date.now()
   let timer: NodeJS.Timeout | undefined
   return {
@@ -19,8 +19,8 @@ export function progressBar (host: Pick<Host, 'progress' | 'log' | 'isTerminal'>
       timer = setInterval(() => {
         const count = done()
         const rate = Math.round(count / Math.max(0.001, (Date.now() - start) / 1000))
-        if (host.isTerminal) host.progress(`${what} ${bar(count, total)} ${count}/${total} alerts, ${rate}/s`)
-        else host.log.info({ done: count, total, perSecond: rate }, what)
+        if (host.isTerminal) host.progress(`${title} ${bar(count, total)} ${count}/${total} alerts, ${rate}/s`)
+        else host.log.info({ done: count, total, perSecond: rate }, title)
       }, host.isTerminal ? SHOW_EVERY_MS : LOG_EVERY_MS)
     },
     end: () => {
@@ -30,8 +30,8 @@ export function progressBar (host: Pick<Host, 'progress' | 'log' | 'isTerminal'>
   }
 }
 
-/** `[######------]`, full at the end. */
-export function bar (count: number, total: number): string {
+/** `[######------]` */
+function bar (count: number, total: number): string {
   const filled = Math.min(WIDTH, Math.floor(WIDTH * count / Math.max(1, total)))
   return `[${'#'.repeat(filled)}${'-'.repeat(WIDTH - filled)}]`
 }

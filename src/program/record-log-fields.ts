@@ -1,10 +1,13 @@
-// What log lines say of a record, in fields that can be searched for: where Kafka has it, and which alert it is where that is known.
+// The log fields that identify a record: its Kafka position and its alert id.
 import { isKafkaRecord, type KafkaRecord } from '../kafka/record.ts'
 import type { SourceRecord } from '../pipeline/index.ts'
 
-/** `{ topic, partition, offset, alertId }`, as far as they are known of a source's record and of the value that a node had in hand. */
-export function recordLogFields ({ value: given }: SourceRecord<unknown>, value: unknown): object {
-  const record = kafkaRecordOf(given)
+/**
+ * `{ topic, partition, offset, alertId }`. Unknown fields are omitted.
+ * @param value the value that a node was processing, which may contain the alert id
+ */
+export function recordLogFields ({ value: sourceValue }: SourceRecord<unknown>, value: unknown): object {
+  const record = kafkaRecordOf(sourceValue)
   const alertId = alertIdOf(value)
   return {
     ...record === undefined ? {} : { topic: record.topic, partition: record.partition, offset: Number(record.offset) },
@@ -12,10 +15,10 @@ export function recordLogFields ({ value: given }: SourceRecord<unknown>, value:
   }
 }
 
-// The replay's records hold the one they repeat.
-function kafkaRecordOf (given: unknown): KafkaRecord | undefined {
-  if (isKafkaRecord(given)) return given
-  const inner = (given as { readonly record?: unknown } | null)?.record
+// A record of the replay source wraps the Kafka record that it repeats.
+function kafkaRecordOf (value: unknown): KafkaRecord | undefined {
+  if (isKafkaRecord(value)) return value
+  const inner = (value as { readonly record?: unknown } | null)?.record
   return isKafkaRecord(inner) ? inner : undefined
 }
 

@@ -1,18 +1,18 @@
-// Runs a mode's graph and drains it when the host asks for a stop.
+// Runs the graph of a mode and drains it when the host requests a stop.
 import type { Graph, Run, RunObserver } from '../pipeline/index.ts'
 import type { Host } from './mode.ts'
 import { recordLogFields } from './record-log-fields.ts'
 
-/** What a graph needs so that the CLI can drain it: see `runToEnd`. */
-export interface RunUnderHost {
+interface RunOptions {
+  /** Deadline of the drain, in seconds; default 20. */
   readonly drainSeconds?: number
   readonly observer?: RunObserver
-  /** Called when the graph has begun; a rejection (a busy admin port) stops it. */
+  /** Called when the graph has started. If it rejects (for example because the admin port is in use), the graph is drained. */
   readonly onRun?: (run: Run) => void | Promise<void>
 }
 
-/** Runs a graph until it ends by itself or the host asks to stop; then drains it within the deadline. */
-export async function runToEnd (graph: Graph, host: Host, options: RunUnderHost = {}): Promise<Run> {
+/** Resolves when the graph has ended by itself, or was drained after a stop. Rejects with the error that failed the graph. */
+export async function runToEnd (graph: Graph, host: Host, options: RunOptions = {}): Promise<Run> {
   const run = graph.run({ log: host.log, logFields: recordLogFields, observer: options.observer })
   const drain = (): void => { void run.drain({ deadlineMs: (options.drainSeconds ?? 20) * 1000 }).catch(() => {}) }
   if (host.stop.aborted) drain()

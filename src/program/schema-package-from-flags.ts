@@ -1,9 +1,9 @@
-// The survey's schema package from the flags that several modes share.
+// The alert schema package, from the flags that several modes share.
 import { fetchSchemaPackage, loadSchemaPackage, type SchemaPackage } from '../avro/index.ts'
 import type { SchemaPackageConfig } from '../config/common.ts'
 import type { Host } from './mode.ts'
 
-/** The alert schemas: a given package, or the survey's, fetched once into the cache. */
+/** The package at --schema-package, or the survey's package, which is downloaded into the cache if missing. Errors: PACKAGE_*. */
 export async function schemaPackageOf (config: SchemaPackageConfig, host: Host): Promise<SchemaPackage> {
   return loadSchemaPackage(config.schemaPackage ?? await fetchSchemaPackage({ cacheDir: host.cacheDir, log: host.log }))
 }

@@ -1,34 +1,39 @@
-// The archive's stores from the flags that several modes share.
+// The archive's stores, from the flags that several modes share.
 import { pathToFileURL } from 'node:url'
 import type { StoreFlagsConfig } from '../config/common.ts'
 import type { Environment } from '../config/parse.ts'
-import { createArchive, metered, openStore, type Archive, type OpenStoreOptions, type StoreStats } from '../stores/index.ts'
-import { modeErrors } from './errors.ts'
+import { createArchive, type Archive } from '../stores/archive.ts'
+import { metered, type StoreStats } from '../stores/metered-store.ts'
+import { openStore, type OpenStoreOptions } from '../stores/open-store.ts'
+import { programErrors } from './errors.ts'
 import type { Host } from './mode.ts'
 
-/** The two stores' URLs, from the flags or the original's aliases. Error: STORE_NOT_GIVEN. */
+/** The URLs of both stores, from the flags or their aliases of the original programs. Error: STORE_NOT_GIVEN. */
 export function storeUrls (config: StoreFlagsConfig): { readonly alerts: string, readonly schemas: string } {
   const bucket = (name: string | undefined): string | undefined => name === undefined ? undefined : `gs://${name}`
-  const local = config.backend === 'google-cloud' || config.localFileRoot === undefined ? undefined : pathToFileURL(config.localFileRoot).href
+  const { backend, localFileRoot } = config
+  const local = backend === 'google-cloud' || localFileRoot === undefined ? undefined : pathToFileURL(localFileRoot).href
   const alerts = config.alertStore ?? local ?? bucket(config.gcpBucketAlerts)
-  if (alerts === undefined) throw modeErrors.STORE_NOT_GIVEN('no alert store is given')
+  if (alerts === undefined) throw programErrors.STORE_NOT_GIVEN('no alert store is given')
   return { alerts, schemas: config.schemaStore ?? local ?? bucket(config.gcpBucketSchemas) ?? alerts }
 }
 
 export type GoogleConfig = Partial<Pick<StoreFlagsConfig, 'gcpProject' | 'storeTimeout'>>
 
-/** What gs:// stores need to know beside their URL. */
+/** Options for gs:// stores. */
 export function googleOptions ({ gcpProject, storeTimeout }: GoogleConfig, environment: Environment): OpenStoreOptions {
-  return { project: gcpProject, emulatorHost: environment['STORAGE_EMULATOR_HOST'], ...storeTimeout === undefined ? {} : { requestMs: storeTimeout * 1000 } }
+  const timeout = storeTimeout === undefined ? {} : { requestMs: storeTimeout * 1000 }
+  return { project: gcpProject, emulatorHost: environment['STORAGE_EMULATOR_HOST'], ...timeout }
 }
 
-/** Opens both stores; for `read` nothing is created or cleaned. Their calls are counted in `figures`. Errors: STORE_*. */
+/** Opens both stores. With `read` access nothing is created or cleaned up. `stats` counts the calls to the stores. Errors: STORE_*. */
 export async function archiveOf (
-  config: StoreFlagsConfig, access: 'read' | 'write', { log, environment }: Pick<Host, 'log' | 'environment'>, figures: StoreStats
+  config: StoreFlagsConfig, access: 'read' | 'write', { log, environment }: Pick<Host, 'log' | 'environment'>, stats: StoreStats
 ): Promise<Archive> {
   const { alerts, schemas } = storeUrls(config)
   const options = { ...googleOptions(config, environment), access, log }
   const alertStore = await openStore(alerts, options)
   const schemaStore = schemas === alerts ? alertStore : await openStore(schemas, options)
-  return createArchive({ alerts: metered(alertStore, 'alerts', figures), schemas: metered(schemaStore, 'schemas', figures), layout: config.layout })
+  const { layout } = config
+  return createArchive({ alerts: metered(alertStore, 'alerts', stats), schemas: metered(schemaStore, 'schemas', stats), layout })
 }

@@ -1,82 +1,68 @@
-// The static topic, played again and again: one pass every interval, on a grid of ticks that does not drift. A pass begins only when the topic
-// is whole, reads it by its topic id (so that a recreated topic is never mixed in), and ends when all its records have settled.
-// Emits: each record of the topic once per pass, as the profile says; for a visit of another size the first of them, or each of them several times
-// in a row. Backpressures: by credits. Completes: after the one pass of once-only mode; else only by drain. A topic that is missing, incomplete,
-// too small or recreated is waited for in loop mode, an error in once-only mode.
+// The static topic as a source, played repeatedly: one pass per interval, on a grid of ticks that does not drift. A pass begins only when
+// the topic can be played, reads it by its topic id (so that it never mixes two loads), and ends when all its records have settled.
+// Emits: each record once per pass, timed by the profile. With a visit size, only the first records, or each record several times in a row.
+// Backpressures: by credits. Completes: after one pass if the interval is negative, otherwise only when drained. A topic that is missing,
+// incomplete, too small or being recreated is an error in the first case and waited for in the second.
 import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { recordBytes, type KafkaRecord } from '../kafka/record.ts'
-import { AlertStreamError, defineErrors, type NodeContext, type Source, type SourceRecord } from '../pipeline/index.ts'
+import { asError, isRetryable, type NodeContext, type Source, type SourceRecord } from '../pipeline/index.ts'
 import { readTopic } from '../sources/kafka-topic.ts'
-import { copies, places } from './replay-order.ts'
 import { timeOffset, type Profile } from './profiles.ts'
-import { countOf, topicChanged, wholeTopic } from './static-topic.ts'
+import { isTopicChanged, isUnplayable, playableTopic, recordCount, recordIndexer, type PlayRequirements } from './static-topic.ts'
 import { nextTick, sleepUntil, type PassSeconds } from './ticks.ts'
 
-export const replayErrors = defineErrors({
-  STATIC_TOPIC_INCOMPLETE: { hint: 'Load it with create-stream --create-topic, or wait for the load that is under way; with a --repeat-interval play-stream waits for it.' },
-  STATIC_TOPIC_SMALL: { hint: 'Give --fresh-ids, so that alerts may be played more than once, or a smaller --visit-size.' }
-})
-
-/** One record and when it is due. */
 export interface ReplayRecord {
   readonly record: KafkaRecord
   readonly pass: number
-  /** The same alert of the topic has the same number in every pass: its place in the topic, partition after partition, plus the topic's size for each copy. */
-  readonly place: number
-  /** Seconds since 1970: the pass's own, where `seconds` is given; else 0. */
+  /** Index of the alert, the same in every pass: the index of the record in the topic, plus the topic's size for each repeat. */
+  readonly index: number
+  /** Unix time in seconds that identifies the pass, or 0 without `seconds`. */
   readonly second: number
-  /** By `performance.now()`. */
+  /** Due time on the clock of `performance.now()`. */
   readonly dueAt: number
 }
 
 export interface PassReport {
   readonly pass: number
-  /** Alerts that were published; all of the visit unless it was interrupted. */
+  /** Published alerts: the whole visit unless the pass was interrupted. */
   readonly alerts: number
-  /** Key, value and header bytes, as they are in the static topic. */
+  /** Key, value and header bytes of these alerts in the static topic. */
   readonly bytes: number
   readonly seconds: number
-  /** How long after it was due the latest alert was acknowledged; undefined where none is due at a time of its own. */
+  /** Longest delay between an alert's due time and its acknowledgement; undefined if the profile sets no due times. */
   readonly lateSeconds: number | undefined
-  /** Why it ended early: the topic was recreated in the midst of it, or the graph stopped. */
+  /** Why the pass ended early: the topic was recreated, or the graph stopped. */
   readonly interrupted: string | undefined
 }
 
-export interface ReplayOptions {
+export interface ReplayOptions extends PlayRequirements {
   readonly connection: KafkaConnection
-  readonly topic: string
-  /** Milliseconds from the beginning of one pass to that of the next; negative: one pass only. */
+  /** Milliseconds from the start of one pass to the start of the next. Negative: one pass only. */
   readonly intervalMs: number
-  /** Take a topic without the mark of a finished load for whole (one that another program loaded). */
-  readonly acceptUnmarked: boolean
   readonly profile: Profile
-  /** Alerts of one pass; default: what the topic holds. */
-  readonly visitSize?: number | undefined
-  /** Whether a visit may be larger than the topic. */
-  readonly repeats?: boolean | undefined
-  /** Gives each pass a second of its own: it begins when that has come. */
+  /** Assigns a distinct second to each pass. The pass begins when its second begins. */
   readonly seconds?: PassSeconds | undefined
   readonly onPass: (report: PassReport) => void
 }
 
 export interface ReplaySource extends Source<ReplayRecord> {
   readonly passes: number
-  /** Why the next pass cannot begin yet, or undefined. */
+  /** Why the next pass cannot begin yet; undefined if it can. */
   readonly waitingFor: string | undefined
-  /** Whether that is for the brokers to answer, and no matter of the topic. */
+  /** Whether it waits because the brokers are unavailable, not because of the topic. */
   readonly outage: boolean
-  /** How late passes have begun so far, added up, and the ticks that none began at. */
-  readonly overruns: { readonly lateMs: number, readonly leftOut: number }
-  /** Aborted when the graph drains or fails: what is in hand need not wait until it is due. */
+  /** Total delay of the starts of passes, and the number of ticks at which no pass began. */
+  readonly overruns: { readonly lateMs: number, readonly ticksSkipped: number }
+  /** Aborted when the graph drains or fails. Records in flight then need not wait for their due time. */
   readonly ending: AbortSignal
 }
 
 const POLL_MS = 1000
-/** How long an outage may last between passes; within one, the reader has the same patience. */
-const GIVE_UP_MS = 120_000
+/** Maximum duration of an outage between passes. Within a pass, the reader has the same limit. */
+const MAX_OUTAGE_MS = 120_000
 
-/** Errors: STATIC_TOPIC_INCOMPLETE, STATIC_TOPIC_SMALL (once-only mode), and those of reaching Kafka. */
+/** Errors: STATIC_TOPIC_INCOMPLETE and STATIC_TOPIC_SMALL if the interval is negative; KAFKA_*. */
 export function replaySource (options: ReplayOptions): ReplaySource {
   return new Replay(options)
 }
@@ -85,13 +71,13 @@ interface Pass {
   readonly number: number
   readonly started: number
   readonly second: number
-  /** Records of the topic. */
+  /** Records in the topic. */
   readonly held: number
   /** Alerts of the visit. */
   readonly expected: number
   lateMs: number
   pulled: number
-  /** Settled without failure: published. */
+  /** Alerts that settled without failure: published. */
   alerts: number
   failed: boolean
   bytes: number
@@ -105,10 +91,10 @@ class Replay implements ReplaySource {
   passes = 0
   waitingFor: string | undefined
   outage = false
-  readonly overruns = { lateMs: 0, leftOut: 0 }
+  readonly overruns = { lateMs: 0, ticksSkipped: 0 }
   readonly #options: ReplayOptions
   readonly #ending = new AbortController()
-  /** The one that is under way; undefined when it has been reported. */
+  /** The current pass; undefined once it has been reported. */
   #pass: Pass | undefined
 
   constructor (options: ReplayOptions) {
@@ -126,19 +112,19 @@ class Replay implements ReplaySource {
     else drain.addEventListener('abort', () => { this.#ending.abort() }, { once: true })
     let tick: number | undefined
     while (!drain.aborted) {
-      const found = await this.#whole(context)
+      const found = await this.#waitForTopic(context)
       if (found === undefined) return
-      // The time of a wait is no pass's fault: the grid begins anew.
+      // Time spent waiting for the topic does not count as lateness: the grid restarts.
       if (tick === undefined || found.waited) tick = performance.now()
       const second = await this.#options.seconds?.next(drain) ?? 0
       if (drain.aborted) return
       const pass = this.#pass = this.#begin(found.topic, second)
       const interrupted = yield * this.#onePass(found.topic, pass, context)
       await this.#allSettled(pass, context)
-      const took = performance.now() - pass.started
-      this.#report(pass, interrupted ?? (drain.aborted ? stoppedShort(pass) : undefined))
+      const tookMs = performance.now() - pass.started
+      this.#report(pass, interrupted ?? (drain.aborted ? stoppedEarly(pass) : undefined))
       if (!this.#loops) return
-      tick = await this.#nextPass(tick, pass, took, context)
+      tick = await this.#waitForTick(tick, pass, tookMs, context)
     }
   }
 
@@ -155,13 +141,13 @@ class Replay implements ReplaySource {
     if (--pass.open === 0) pass.settled?.resolve()
   }
 
-  /** A pass that was cut short by the graph's end is reported too, now that all its records have settled. */
+  /** Reports a pass that the end of the graph interrupted. */
   async flush (): Promise<void> {
-    if (this.#pass !== undefined) this.#report(this.#pass, stoppedShort(this.#pass))
+    if (this.#pass !== undefined) this.#report(this.#pass, stoppedEarly(this.#pass))
   }
 
   #begin (topic: TopicSnapshot, second: number): Pass {
-    const held = countOf(topic)
+    const held = recordCount(topic)
     return {
       number: this.passes + 1, started: performance.now(), second, held, expected: this.#options.visitSize ?? held,
       lateMs: 0, pulled: 0, alerts: 0, failed: false, bytes: 0, open: 0, settled: undefined
@@ -177,35 +163,41 @@ class Replay implements ReplaySource {
     this.#options.onPass({ pass: number, alerts, bytes, seconds: (performance.now() - started) / 1000, lateSeconds, interrupted })
   }
 
-  async * #onePass (whole: TopicSnapshot, pass: Pass, context: NodeContext): AsyncGenerator<SourceRecord<ReplayRecord>, string | undefined> {
+  /** Emits the records of a pass. Returns why the pass was interrupted, or undefined. */
+  async * #onePass (
+    snapshot: TopicSnapshot, pass: Pass, context: NodeContext
+  ): AsyncGenerator<SourceRecord<ReplayRecord>, string | undefined> {
     const { connection, topic, profile } = this.#options
     const { number, started, second, held, expected } = pass
-    // Which alerts are the first is decided by their order in time.
+    // A smaller visit has the first alerts by time offset, whatever the profile.
     const ordered = profile.ordered || expected < held
-    const reader = readTopic({ connection, topic, topicId: whole.id, from: whole.start, to: whole.end, ...(ordered ? { orderBy: timeOffset } : {}) })
+    const reader = readTopic({
+      connection, topic, topicId: snapshot.id, from: snapshot.start, to: snapshot.end, ...(ordered ? { orderBy: timeOffset } : {})
+    })
     const due = profile.schedule(number, expected)
-    const placeOf = places(whole)
+    const indexOf = recordIndexer(snapshot)
     try {
       await reader.open?.(context)
       for await (const { value: record, bytes, position } of reader.records(context)) {
-        const place = placeOf(record)
-        const times = copies(place, held, expected)
-        for (let copy = 0; copy < times; copy++) {
+        const index = indexOf(record)
+        const times = playCount(index, held, expected)
+        for (let repeat = 0; repeat < times; repeat++) {
           const dueAt = started + due(record, pass.pulled)
           pass.pulled++
           pass.open++
-          yield { value: { record, pass: number, place: place + copy * held, second, dueAt }, bytes, position }
+          yield { value: { record, pass: number, index: index + repeat * held, second, dueAt }, bytes, position }
         }
         if (pass.pulled === expected) break
       }
       return undefined
     } catch (error) {
-      // In loop mode the next pass begins when the topic is whole again, or can be asked for: brokers may go just as it begins.
-      const gone = error instanceof AlertStreamError && error.retryable && pass.pulled === 0
-      if (!this.#loops || !(gone || topicChanged(error))) throw error
-      const what = gone ? 'the pass ends before it began: the static topic is out of reach' : 'the pass ends early: the static topic is no longer what it was'
-      context.log.warn({ pass: pass.number, pulled: pass.pulled, reason: error.message }, what)
-      return error.message
+      // The loop goes on with the next pass if the topic was recreated, or if the brokers became unavailable before the first record.
+      const unreachable = isRetryable(error) && pass.pulled === 0
+      if (!this.#loops || !(unreachable || isTopicChanged(error))) throw error
+      const { message: reason } = asError(error)
+      context.log.warn({ pass: number, pulled: pass.pulled, reason },
+        unreachable ? 'cannot read the static topic: skipping the pass' : 'the static topic was recreated: ending the pass early')
+      return reason
     } finally {
       await reader.close?.()
     }
@@ -214,43 +206,36 @@ class Replay implements ReplaySource {
   async #allSettled (pass: Pass, context: NodeContext): Promise<void> {
     if (pass.open === 0) return
     pass.settled = Promise.withResolvers()
-    const give = (): void => pass.settled?.resolve()
-    context.abort.addEventListener('abort', give, { once: true })
+    const giveUp = (): void => pass.settled?.resolve()
+    context.abort.addEventListener('abort', giveUp, { once: true })
     await pass.settled.promise
-    context.abort.removeEventListener('abort', give)
+    context.abort.removeEventListener('abort', giveUp)
   }
 
-  /** The topic as it is, once it is whole; undefined when drained before. */
-  async #whole (context: NodeContext): Promise<{ readonly topic: TopicSnapshot, readonly waited: boolean } | undefined> {
+  /** Resolves when the topic can be played, or with undefined when drained first. */
+  async #waitForTopic ({ log, drain }: NodeContext): Promise<{ readonly topic: TopicSnapshot, readonly waited: boolean } | undefined> {
     const { connection, topic } = this.#options
     const admin = new KafkaAdmin(connection)
-    let outage: number | undefined
+    let outageSince: number | undefined
     try {
-      for (let waited = false; !context.drain.aborted; waited = true) {
-        let found: TopicSnapshot | string
+      for (let waited = false; !drain.aborted; waited = true) {
         try {
-          found = await wholeTopic(admin, connection, topic, this.#options.acceptUnmarked)
-          outage = undefined
-          this.outage = false
-        } catch (error) {
-          outage ??= performance.now()
-          const patient = this.#loops && error instanceof AlertStreamError && error.retryable && performance.now() - outage < GIVE_UP_MS
-          if (!patient) throw error
-          found = error.message
-          this.outage = true
-        }
-        const small = typeof found === 'string' ? undefined : this.#tooSmall(found)
-        if (typeof found !== 'string' && small === undefined) {
-          if (waited) context.log.info({ topic }, 'the static topic is whole: playing it')
+          const snapshot = await playableTopic(admin, connection, this.#options)
+          if (waited) log.info({ topic }, 'the static topic is complete: playing it')
           this.waitingFor = undefined
-          return { topic: found, waited }
+          this.outage = false
+          return { topic: snapshot, waited }
+        } catch (error) {
+          const outage = isRetryable(error)
+          outageSince = outage ? outageSince ?? performance.now() : undefined
+          const canWait = isUnplayable(error) || (outageSince !== undefined && performance.now() - outageSince < MAX_OUTAGE_MS)
+          if (!this.#loops || !canWait) throw error
+          const { message: reason } = asError(error)
+          if (this.waitingFor !== reason) log.warn({ topic, reason }, 'waiting for the static topic')
+          this.waitingFor = reason
+          this.outage = outage
         }
-        const reason = small ?? found as string
-        const fail = replayErrors[small === undefined ? 'STATIC_TOPIC_INCOMPLETE' : 'STATIC_TOPIC_SMALL']
-        if (!this.#loops) throw fail(`the static topic cannot be played: ${reason}`, { where: `${topic} at ${connection.brokers}` })
-        if (this.waitingFor !== reason) context.log.warn({ topic, reason }, 'waiting for the static topic')
-        this.waitingFor = reason
-        await sleepUntil(performance.now() + POLL_MS, context.drain)
+        await sleepUntil(performance.now() + POLL_MS, drain)
       }
       return undefined
     } finally {
@@ -258,28 +243,29 @@ class Replay implements ReplaySource {
     }
   }
 
-  #tooSmall (topic: TopicSnapshot): string | undefined {
-    const { visitSize = 0, repeats } = this.#options
-    const held = countOf(topic)
-    return visitSize > held && repeats !== true ? `it holds ${held} alerts, a visit is to have ${visitSize}` : undefined
-  }
-
-  /** Waits for the next tick of the grid; where it is over already, says so with figures. */
-  async #nextPass (tick: number, { alerts }: Pass, tookMs: number, context: NodeContext): Promise<number> {
+  /** Waits for the next tick of the grid. Logs an overrun if that tick has passed. */
+  async #waitForTick (tick: number, { alerts }: Pass, tookMs: number, context: NodeContext): Promise<number> {
     const { intervalMs } = this.#options
     const next = nextTick(tick, intervalMs, performance.now())
     if (next.lateMs > 0) {
       this.overruns.lateMs += next.lateMs
-      this.overruns.leftOut += next.leftOut
-      context.log.warn({ alerts, tookSeconds: seconds(tookMs), intervalSeconds: seconds(intervalMs), lateSeconds: seconds(next.lateMs), ticksLeftOut: next.leftOut },
-        'cannot keep up: the pass took longer than the repeat interval')
+      this.overruns.ticksSkipped += next.skipped
+      context.log.warn({
+        alerts, tookSeconds: seconds(tookMs), intervalSeconds: seconds(intervalMs), lateSeconds: seconds(next.lateMs),
+        ticksSkipped: next.skipped
+      }, 'cannot keep up: the pass took longer than the repeat interval')
     }
     await sleepUntil(next.tick, context.drain)
     return next.tick
   }
 }
 
-function stoppedShort ({ alerts, expected, failed }: Pass): string | undefined {
+/** How many times in a row the record at `index` is played. Over all `held` records the counts add up to `expected`, if that is larger. */
+function playCount (index: number, held: number, expected: number): number {
+  return expected <= held ? 1 : Math.floor((index + 1) * expected / held) - Math.floor(index * expected / held)
+}
+
+function stoppedEarly ({ alerts, expected, failed }: Pass): string | undefined {
   if (failed) return 'failed'
   return alerts < expected ? 'stopped' : undefined
 }

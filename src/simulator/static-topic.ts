@@ -1,42 +1,87 @@
-// Whether a static topic can be played: it exists, holds records, and carries the mark of a finished load that adds up.
+// Decides whether a static topic can be played: it exists, it is complete, and it holds enough alerts for the visit.
 import type { KafkaAdmin, TopicSnapshot } from '../kafka/admin.ts'
-import { incompleteness } from './completion-mark.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
-import { AlertStreamError, silent } from '../pipeline/index.ts'
+import { AlertStreamError, defineErrors, silent } from '../pipeline/index.ts'
 import { readTopic } from '../sources/kafka-topic.ts'
+import { incompleteReason } from './topic-completeness.ts'
 
-const changes = new Set(['KAFKA_TOPIC_RECREATED', 'KAFKA_TOPIC_MISSING', 'KAFKA_OFFSET_LOST', 'KAFKA_PARTITION_MISSING'])
+export const staticTopicErrors = defineErrors({
+  STATIC_TOPIC_INCOMPLETE: {
+    hint: 'Load it with create-stream --create-topic, or wait until it is loaded. If another program loaded it, give --accept-unmarked.'
+  },
+  STATIC_TOPIC_SMALL: { hint: 'Give --fresh-ids, which allows alerts to be repeated within a pass, or a smaller --visit-size.' }
+})
 
-/** Whether an error means that the topic was deleted or recreated meanwhile. */
-export function topicChanged (error: unknown): error is AlertStreamError {
-  return error instanceof AlertStreamError && changes.has(error.code)
+export interface PlayRequirements {
+  readonly topic: string
+  /** Accepts a topic without completion marker, if it is not empty. For topics that another program loaded. */
+  readonly acceptUnmarked: boolean
+  /** Alerts of one pass. Default: all alerts of the topic. */
+  readonly visitSize?: number | undefined
+  /** Whether a pass may repeat alerts, and so be larger than the topic. */
+  readonly repeats?: boolean | undefined
 }
 
-/**
- * The topic's id and offsets if it is whole, else why not, in words for a user.
- * `acceptUnmarked`: a topic without mark is whole if it holds anything (another program loaded it).
- */
-export async function wholeTopic (admin: KafkaAdmin, connection: KafkaConnection, topic: string, acceptUnmarked = false): Promise<TopicSnapshot | string> {
+const topicChangedCodes = new Set(['KAFKA_TOPIC_RECREATED', 'KAFKA_TOPIC_MISSING', 'KAFKA_OFFSET_LOST', 'KAFKA_PARTITION_MISSING'])
+
+/** Whether an error means that the topic was deleted or recreated while it was read. */
+export function isTopicChanged (error: unknown): error is AlertStreamError {
+  return error instanceof AlertStreamError && topicChangedCodes.has(error.code)
+}
+
+/** Whether an error means that the static topic is missing or is not in a state that can be played. */
+export function isUnplayable (error: unknown): error is AlertStreamError {
+  return error instanceof AlertStreamError && Object.hasOwn(staticTopicErrors, error.code)
+}
+
+/** The snapshot of a topic that can be played. Errors: STATIC_TOPIC_INCOMPLETE, STATIC_TOPIC_SMALL, KAFKA_*. */
+export async function playableTopic (
+  admin: KafkaAdmin, connection: KafkaConnection, { topic, acceptUnmarked, visitSize = 0, repeats = false }: PlayRequirements
+): Promise<TopicSnapshot> {
+  const where = `${topic} at ${connection.brokers}`
+  const found = await checkStaticTopic(admin, connection, topic, acceptUnmarked)
+  if (typeof found === 'string') throw staticTopicErrors.STATIC_TOPIC_INCOMPLETE(found, { where })
+  const records = recordCount(found)
+  if (visitSize > records && !repeats) {
+    throw staticTopicErrors.STATIC_TOPIC_SMALL(`the static topic holds ${records} alerts, but --visit-size is ${visitSize}`, { where })
+  }
+  return found
+}
+
+/** The topic's id and offsets if it is complete, otherwise the reason why it is not. */
+export async function checkStaticTopic (
+  admin: KafkaAdmin, connection: KafkaConnection, topic: string, acceptUnmarked = false
+): Promise<TopicSnapshot | string> {
   try {
     const snapshot = await admin.snapshot(topic)
-    if (snapshot === undefined) return 'it does not exist'
-    const empty = snapshot.end.every((end, partition) => end <= (snapshot.start[partition] ?? 0n))
-    if (empty) return 'it is empty'
+    if (snapshot === undefined) return 'the static topic does not exist'
+    if (recordCount(snapshot) === 0) return 'the static topic is empty'
     if (acceptUnmarked) return snapshot
-    return incompleteness(snapshot, await lastRecords(connection, snapshot)) ?? snapshot
+    return incompleteReason(snapshot, await lastRecords(connection, snapshot)) ?? snapshot
   } catch (error) {
-    if (topicChanged(error)) return 'it is being recreated'
+    if (isTopicChanged(error)) return 'the static topic is being recreated'
     throw error
   }
 }
 
-/** Records of all partitions, by their offsets. */
-export function countOf ({ start, end }: TopicSnapshot): number {
+/** Records in all partitions, computed from the offsets. */
+export function recordCount ({ start, end }: TopicSnapshot): number {
   return end.reduce((sum, each, partition) => sum + Number(each - (start[partition] ?? 0n)), 0)
 }
 
-/** What stands at the last offset of each partition, read by the snapshot's topic id; undefined where there is no record (a transaction's mark). */
+/** Numbers the records of a topic from 0, partition after partition. A record has the same index in every pass. */
+export function recordIndexer ({ start, end }: TopicSnapshot): (record: KafkaRecord) => number {
+  let total = 0
+  const firstIndex = end.map((each, partition) => {
+    const first = total
+    total += Number(each - (start[partition] ?? 0n))
+    return first
+  })
+  return ({ partition, offset }) => (firstIndex[partition] ?? 0) + Number(offset - (start[partition] ?? 0n))
+}
+
+/** The record at the last offset of each partition. Undefined if the partition is empty or ends with a transaction marker. */
 async function lastRecords (connection: KafkaConnection, { topic, id, start, end }: TopicSnapshot): Promise<(KafkaRecord | undefined)[]> {
   const from = end.map((each, partition) => each > (start[partition] ?? 0n) ? each - 1n : each)
   const reader = readTopic({ connection, topic, topicId: id, from, to: end })

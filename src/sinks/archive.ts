@@ -1,24 +1,27 @@
-// The archive as a sink: the gzipped frame under the alert's id. Resolves when the object is durable, or when the same alert is there already.
-// Only a conflict and an impossible id are the alert's own fault; whatever is wrong with the store is retryable and buries no alert.
-import { AlertStreamError, type Sink } from '../pipeline/index.ts'
-import { dedupeKey, defaultGzipLevel, gzipFrame, type Archive, type Deduplicator } from '../stores/index.ts'
+// The sink that archives alerts: it compresses a frame and writes it under the alert's id. A write resolves when the object is durable.
+// De-duplication is decided here: an alert that was written recently is counted as identical and neither compressed nor written again.
+import type { Sink } from '../pipeline/node.ts'
+import type { Archive } from '../stores/archive.ts'
+import { Deduplicator } from '../stores/deduplicator.ts'
+import { retryableStoreError } from '../stores/errors.ts'
+import { gzipFrame } from '../stores/gzip.ts'
 
-/** An alert on its way into the archive. */
+/** An alert that is ready to be archived. */
 export interface ArchivableAlert {
   /** Canonical decimal. */
   readonly id: string
-  /** The Kafka value, exactly as it was sent. */
+  /** The Kafka value, unchanged. */
   readonly frame: Buffer
+  /** CRC32C of the frame. */
   readonly crc32c: number
-  /** Gzip of the frame; absent where the alert was archived moments ago. */
-  readonly gz: Buffer | undefined
 }
 
 export interface ArchiveSinkStats {
   /** Objects written. */
   written: number
-  /** Alerts that were there already, byte for byte. */
+  /** Alerts that were already archived with the same content. */
   identical: number
+  /** Compressed bytes of the objects written. */
   writtenBytes: number
 }
 
@@ -26,37 +29,59 @@ export interface ArchiveSink extends Sink<ArchivableAlert> {
   readonly stats: ArchiveSinkStats
 }
 
-/** Errors of a store that for one object mean: never. For a stream of alerts they mean that the store has to be put right. */
-export const faultsOfTheStore: ReadonlySet<string> = new Set(['STORE_PATH_BLOCKED', 'STORE_NO_LINKS', 'STORE_CLOSED'])
-
-/** The same error, retryable if its code is one of `codes`. */
-export function retryable (error: unknown, codes: ReadonlySet<string>): unknown {
-  if (!(error instanceof AlertStreamError) || error.retryable || !codes.has(error.code)) return error
-  const { code, message, hint, where } = error
-  return new AlertStreamError(code, message, { hint, retryable: true }, { where, cause: error.cause })
+export interface ArchiveSinkOptions {
+  /** Returns the open archive. Called by `write` only; the sink does not close it. */
+  readonly archive: () => Pick<Archive, 'putAlert'>
+  /** Where alerts go, for descriptions. */
+  readonly target: string
+  readonly gzipLevel: number
+  /** Maximum number of frames compressed concurrently, in Node's thread pool, which the file store needs as well. */
+  readonly gzipThreads: number
+  /** Maximum number of objects written concurrently. */
+  readonly writes: number
 }
 
-/**
- * Its `write` says what it did: `written` or `identical`.
- * @param archive opened with the graph; the sink does not close it. Errors: ARCHIVE_CONFLICT (another alert has this id), ALERT_ID_INVALID;
- * retryable ones: STORE_*.
- */
-export function archiveSink (archive: () => Archive, dedupe: Deduplicator, detail: string, gzipLevel = defaultGzipLevel): ArchiveSink {
+/** At about 150 bytes each. More than any visit has, so that a rebalance in the middle of a visit causes no second write. */
+const REMEMBERED_ALERTS = 100_000
+
+/** Writes resolve with `written` or `identical`. Errors: ARCHIVE_CONFLICT, ALERT_ID_INVALID (bad records); STORE_* (retryable or fatal). */
+export function archiveSink ({ archive, target, gzipLevel, gzipThreads, writes }: ArchiveSinkOptions): ArchiveSink {
   const stats: ArchiveSinkStats = { written: 0, identical: 0, writtenBytes: 0 }
+  const recent = new Deduplicator(REMEMBERED_ALERTS)
+  const compressing = concurrencyLimit(gzipThreads)
+  const writing = concurrencyLimit(writes)
   return {
     kind: 'object store',
-    detail,
+    detail: `gzip level ${gzipLevel} to ${target}`,
     stats,
-    async write ({ id, frame, crc32c, gz }) {
-      const outcome = await dedupe.once(dedupeKey(id, crc32c), async () => {
-        const body = gz ?? await gzipFrame(frame, gzipLevel)
-        const put = await archive().putAlert(id, body, crc32c).catch((error: unknown) => { throw retryable(error, faultsOfTheStore) })
-        if (put === 'written') stats.writtenBytes += body.length
+    async write ({ id, frame, crc32c }) {
+      const outcome = await recent.once(id, crc32c, async () => {
+        const gz = await compressing(() => gzipFrame(frame, gzipLevel))
+        const put = await writing(() => archive().putAlert(id, gz, crc32c)).catch((error: unknown) => { throw retryableStoreError(error) })
+        if (put === 'written') stats.writtenBytes += gz.length
         return put
       })
-      const done = outcome === 'written' ? 'written' : 'identical'
-      stats[done]++
-      return done
+      const counted = outcome === 'written' ? 'written' : 'identical'
+      stats[counted]++
+      return counted
+    }
+  }
+}
+
+/** Returns a function that runs at most `max` tasks concurrently; further tasks wait in order. */
+function concurrencyLimit (max: number): <R>(task: () => Promise<R>) => Promise<R> {
+  const waiting: Array<() => void> = []
+  let running = 0
+  return async task => {
+    if (running < max) running++
+    else await new Promise<void>(resolve => { waiting.push(resolve) })
+    try {
+      return await task()
+    } finally {
+      // The slot passes to the next task, if there is one.
+      const next = waiting.shift()
+      if (next === undefined) running--
+      else next()
     }
   }
 }

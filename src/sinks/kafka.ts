@@ -4,7 +4,7 @@
 import { Producer, type ProduceResult, type SendOptions } from '@platformatic/kafka'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AlertStreamError } from '../pipeline/errors.ts'
-import { codeOf } from '../pipeline/index.ts'
+import { errorCode } from '../pipeline/index.ts'
 import type { BatchSink, NodeContext } from '../pipeline/node.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { type AddressedRecord, batchBytes, Batches } from '../kafka/batches.ts'
@@ -226,7 +226,7 @@ class ProducerSink implements KafkaSink {
         return found.partitionsCount
       }, {
         attempts: Infinity, baseMs: RETRY_DELAY_MS, maxMs: RETRY_DELAY_MS, deadline,
-        retryable: error => isRetryable(error) || (codeOf(error) === 'KAFKA_TOPIC_MISSING' && Date.now() < missingDeadline)
+        retryable: error => isRetryable(error) || (errorCode(error) === 'KAFKA_TOPIC_MISSING' && Date.now() < missingDeadline)
       }, signal)
     } catch (error) {
       throw signal.aborted ? this.#stopped(topic) : error

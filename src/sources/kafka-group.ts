@@ -1,45 +1,24 @@
-// Reads topics as a member of a consumer group: each record comes at least once, and an offset is committed only when that record and all
-// before it have settled. Emits records, partitions taking turns. Stops pulling a partition whose unsettled records reach the cap. Outages,
-// broker restarts, rebalances and recreated topics are lived through; a refusal (credentials, ACL, fenced instance id) ends the source.
+// Source that reads topics as a member of a consumer group. Delivers each record at least once, and commits an offset only when all records
+// up to it have settled. Partitions take turns; a partition pauses at the cap of unsettled records. Survives outages, broker restarts,
+// rebalances and recreated topics. Ends with an error if access is denied or its instance id is fenced.
 import type { NodeContext, Source, SourceRecord } from '../pipeline/node.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { messageOf } from '../pipeline/errors.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
-import { retainedBytes } from '../kafka/partition-buffer.ts'
-import { generationOver, GroupConsumer } from '../kafka/group-consumer.ts'
-import { nothingYet, type GroupStats } from '../kafka/group-stats.ts'
+import { groupClients } from '../kafka/group-clients.ts'
+import { GroupConsumer } from '../kafka/group-consumer.ts'
+import { type GroupOptions, groupSettings } from '../kafka/group-settings.ts'
+import { emptyGroupStats, type GroupStats } from '../kafka/group-stats.ts'
+import { Notifier } from '../kafka/notifier.ts'
+import { isStaleGeneration } from '../kafka/offset-committer.ts'
 import type { Delivery } from '../kafka/offset-tracker.ts'
+import { retainedBytes } from '../kafka/partition-buffer.ts'
 import { type KafkaRecord, position } from '../kafka/record.ts'
-import { Wake } from '../kafka/wake.ts'
 
-export interface KafkaGroupOptions {
+export type KafkaGroupOptions = GroupOptions & {
   readonly connection: KafkaConnection
-  readonly topics: readonly string[]
-  readonly group: string
-  /** Static membership: unique per process and the same after its restart. */
-  readonly instanceId?: string | undefined
-  /** Where a partition begins of which the group has committed nothing. Default `earliest`. */
-  readonly from?: 'earliest' | 'latest' | undefined
-  /** Wait for topics that do not exist, instead of failing at open. Default false. */
-  readonly waitForTopic?: boolean | undefined
-  /** When settled offsets are committed: after so many ms (default 1000) or so many settled records, whichever comes first. */
+  /** Commit settled offsets after `ms` (default 1000) or `records` settled records, whichever comes first. */
   readonly commitInterval?: { readonly ms?: number | undefined, readonly records?: number | undefined } | undefined
-  /** Bytes of one fetch, and about what waits in memory per broker. Default 8 MiB. */
-  readonly maxBytes?: number | undefined
-  /** How long a broker may hold a fetch that finds nothing, in ms. Default 500. */
-  readonly maxWaitMs?: number | undefined
-  /** Unsettled and settled records behind an unsettled one, per partition, at which the partition waits. Default 10,000. */
-  readonly cap?: number | undefined
-  /** ms without heartbeat until the partitions are given away. Default 30,000. */
-  readonly sessionTimeout?: number | undefined
-  /** ms that members have to rejoin. Default 60,000. */
-  readonly rebalanceTimeout?: number | undefined
-  /** Default 3000 ms, or a third of the session's time where that is shorter. */
-  readonly heartbeatInterval?: number | undefined
-  /** How often to look for topics that were recreated or grew, in ms. Default 10,000. */
-  readonly topicCheckInterval?: number | undefined
-  /** How long `flush` tries to commit, in ms. Default 10,000. */
-  readonly flushTimeout?: number | undefined
 }
 
 export interface KafkaGroupSource extends Source<KafkaRecord> {
@@ -47,9 +26,12 @@ export interface KafkaGroupSource extends Source<KafkaRecord> {
   stats (): GroupStats
 }
 
+const FLUSH_TIMEOUT_MS = 10_000
+
 /**
- * Errors at open: KAFKA_TOPIC_MISSING (unless `waitForTopic`), KAFKA_UNREACHABLE, those of being refused (docs/access.md), KAFKA_NOT_AUTHORISED.
- * Later: KAFKA_INSTANCE_FENCED, KAFKA_NOT_AUTHORISED, and those of being refused for longer than a change of secrets takes.
+ * Errors at open: KAFKA_TOPIC_MISSING (unless `waitForTopic`), KAFKA_UNREACHABLE, KAFKA_NOT_AUTHORISED, and the authentication errors of
+ * docs/access.md. Later: KAFKA_INSTANCE_FENCED, KAFKA_NOT_AUTHORISED, and authentication errors that last longer than a rotation of
+ * credentials may take.
  */
 export function kafkaGroupSource (options: KafkaGroupOptions): KafkaGroupSource {
   return new GroupSource(options)
@@ -63,13 +45,14 @@ class GroupSource implements KafkaGroupSource {
   readonly kind = 'kafka group'
   readonly detail: string
   readonly #options: KafkaGroupOptions
-  readonly #wake = new Wake()
+  readonly #progress = new Notifier()
   readonly #commitRecords: number
   #consumer: GroupConsumer | undefined
   #timer: NodeJS.Timeout | undefined
-  #settledSince = 0
+  /** Records settled since the last commit. */
+  #settled = 0
   #committing = false
-  /** Since the last that succeeded. */
+  /** Commits that failed since the last successful one. */
   #failedCommits = 0
   #log: Logger = silent
 
@@ -79,72 +62,59 @@ class GroupSource implements KafkaGroupSource {
     this.detail = `${options.topics.join(', ')} as ${options.group}`
   }
 
-  async open (context: NodeContext): Promise<void> {
-    const options = this.#options
-    const sessionTimeout = options.sessionTimeout ?? 30_000
-    this.#log = context.log
+  async open ({ log, drain }: NodeContext): Promise<void> {
+    const { connection, commitInterval } = this.#options
+    const settings = groupSettings(this.#options)
+    this.#log = log
     this.#consumer = new GroupConsumer({
-      connection: options.connection,
-      topics: options.topics,
-      group: options.group,
-      instanceId: options.instanceId,
-      from: options.from ?? 'earliest',
-      waitForTopic: options.waitForTopic ?? false,
-      maxBytes: options.maxBytes ?? 8 * 1024 * 1024,
-      maxWaitMs: options.maxWaitMs ?? 500,
-      cap: options.cap ?? 10_000,
-      sessionTimeout,
-      rebalanceTimeout: options.rebalanceTimeout ?? 60_000,
-      heartbeatInterval: options.heartbeatInterval ?? Math.min(3000, sessionTimeout / 3),
-      topicCheckInterval: options.topicCheckInterval ?? 10_000,
-      log: context.log,
-      onProgress: () => { this.#wake.wake() }
+      settings, clients: groupClients(connection, settings), connection, log, onProgress: () => { this.#progress.notify() }
     })
-    // Joining takes as long as the group's rebalance does, for ever where the brokers are away: a stop must not wait for it.
+    // Joining takes as long as the rebalance, or as long as the brokers are unavailable. Stopping must not wait for it.
     const stop = (): void => { void this.#consumer?.close() }
-    context.drain.addEventListener('abort', stop, { once: true })
+    drain.addEventListener('abort', stop, { once: true })
     try {
       await this.#consumer.open()
     } catch (error) {
       await this.close()
-      if (context.drain.aborted) return
+      if (drain.aborted) return
       throw error
     } finally {
-      context.drain.removeEventListener('abort', stop)
+      drain.removeEventListener('abort', stop)
     }
-    if (context.drain.aborted) return
-    this.#timer = setInterval(() => { this.#commit() }, options.commitInterval?.ms ?? 1000)
+    if (drain.aborted) return
+    this.#timer = setInterval(() => { this.#commit() }, commitInterval?.ms ?? 1000)
   }
 
-  async * records (context: NodeContext): AsyncGenerator<SourceRecord<KafkaRecord>> {
+  async * records ({ drain }: NodeContext): AsyncGenerator<SourceRecord<KafkaRecord>> {
     const consumer = this.#open
-    const stop = (): void => { this.#wake.wake() }
-    context.drain.addEventListener('abort', stop)
+    const stop = (): void => { this.#progress.notify() }
+    drain.addEventListener('abort', stop)
     try {
-      while (!context.drain.aborted) {
+      while (!drain.aborted) {
         if (consumer.error !== undefined) throw consumer.error
         const next = consumer.take()
         if (next === undefined) {
-          await this.#wake.wait()
+          await this.#progress.wait()
           continue
         }
-        const record: GroupRecord = { value: next.record, bytes: retainedBytes(next.record), position: position(next.record), delivery: next.delivery }
+        const { record: value, delivery } = next
+        const record: GroupRecord = { value, bytes: retainedBytes(value), position: position(value), delivery }
         yield record
       }
     } finally {
-      context.drain.removeEventListener('abort', stop)
+      drain.removeEventListener('abort', stop)
     }
   }
 
   settled (record: SourceRecord<KafkaRecord>, failure?: Error): void {
-    // A record that failed for good stays unsettled: its offset, and so those after it, are not committed and come again.
+    // A record that failed permanently stays unsettled: its offset and later ones are not committed, and are read again.
     if (failure !== undefined) return
     this.#consumer?.settle((record as GroupRecord).delivery)
-    if (++this.#settledSince >= this.#commitRecords) this.#commit()
+    if (++this.#settled >= this.#commitRecords) this.#commit()
   }
 
   async flush (): Promise<void> {
-    await this.#open.flush(this.#options.flushTimeout ?? 10_000)
+    await this.#open.flush(FLUSH_TIMEOUT_MS)
   }
 
   async close (): Promise<void> {
@@ -153,7 +123,7 @@ class GroupSource implements KafkaGroupSource {
   }
 
   stats (): GroupStats {
-    return this.#consumer?.stats() ?? nothingYet
+    return this.#consumer?.stats() ?? emptyGroupStats
   }
 
   get #open (): GroupConsumer {
@@ -162,23 +132,23 @@ class GroupSource implements KafkaGroupSource {
   }
 
   #commit (): void {
-    this.#settledSince = 0
+    this.#settled = 0
     const consumer = this.#consumer
     if (this.#committing || consumer === undefined) return
     this.#committing = true
     const { commits } = consumer.stats()
     consumer.commit().then(() => {
       if (this.#failedCommits === 0 || consumer.stats().commits === commits) return
-      this.#log.info({ group: this.#options.group, failed: this.#failedCommits }, 'offsets can be committed again')
+      this.#log.info({ group: this.#options.group, failed: this.#failedCommits }, 'offset commits succeed again')
       this.#failedCommits = 0
-    }, (error: unknown) => { this.#notCommitted(error) }).finally(() => { this.#committing = false })
+    }, (error: unknown) => { this.#commitFailed(error) }).finally(() => { this.#committing = false })
   }
 
-  // Told once for an outage: the next interval is a second away.
-  #notCommitted (error: unknown): void {
-    const routine = generationOver(error)
-    const level = routine || this.#failedCommits > 0 ? 'debug' : 'warn'
-    if (!routine) this.#failedCommits++
-    this.#log[level]({ group: this.#options.group, reason: messageOf(error) }, 'could not commit offsets: trying again at every interval')
+  /** Logs a warning once per outage, and none for commits that a rebalance rejects. */
+  #commitFailed (error: unknown): void {
+    const rebalancing = isStaleGeneration(error)
+    const level = rebalancing || this.#failedCommits > 0 ? 'debug' : 'warn'
+    if (!rebalancing) this.#failedCommits++
+    this.#log[level]({ group: this.#options.group, reason: messageOf(error) }, 'cannot commit offsets: retrying at every commit interval')
   }
 }

@@ -6,10 +6,11 @@ import type { Logger } from '../pipeline/log.ts'
 import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
-import { type Feed, retainedBytes } from '../kafka/partition-buffer.ts'
+import { type PartitionBuffer, retainedBytes } from '../kafka/partition-buffer.ts'
+import { fetchClient } from '../kafka/fetch-client.ts'
 import { Fetcher } from '../kafka/fetcher.ts'
 import { type KafkaRecord, position } from '../kafka/record.ts'
-import { Wake } from '../kafka/wake.ts'
+import { Notifier } from '../kafka/notifier.ts'
 
 export interface ReadTopicOptions {
   readonly connection: KafkaConnection
@@ -91,8 +92,8 @@ class TopicSource implements KafkaTopicSource {
 class TopicReader {
   readonly #options: ReadTopicOptions
   readonly #fetcher: Fetcher
-  readonly #feeds: Feed[]
-  readonly #wake = new Wake()
+  readonly #buffers: PartitionBuffer[]
+  readonly #progress = new Notifier()
   #error: Error | undefined
 
   constructor (options: ReadTopicOptions, found: TopicSnapshot, log: Logger) {
@@ -100,34 +101,35 @@ class TopicReader {
     const { topic, connection } = options
     const fail = (error: Error): void => {
       this.#error ??= error
-      this.#wake.wake()
+      this.#progress.notify()
     }
     this.#fetcher = new Fetcher({
+      client: fetchClient(connection),
       connection,
       maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
       maxWaitMs: options.maxWaitMs ?? 500,
       giveUpAfterMs: options.giveUpAfterMs ?? 120_000,
       everyPartition: options.orderBy !== undefined,
       log,
-      onProgress: () => { this.#wake.wake() },
+      onProgress: () => { this.#progress.notify() },
       onFatal: fail,
       onTopicGone: () => { fail(recreated(topic, connection.brokers)) },
-      onOutOfRange: feed => {
-        const kept = feed.logStart
+      onOutOfRange: buffer => {
+        const kept = buffer.logStart
         if (options.to === 'follow' && kept !== undefined && kept >= 0n) {
-          const lost = String(kept - feed.fetchPosition)
-          log.warn({ topic, partition: feed.partition, lost }, 'retention deleted records before they were read')
-          feed.reset(kept)
-          feed.paused = false
+          const lost = String(kept - buffer.fetchPosition)
+          log.warn({ topic, partition: buffer.partition, lost }, 'retention deleted records before they were read')
+          buffer.reset(kept)
+          buffer.paused = false
           return
         }
-        const where = `${topic}[${feed.partition}]@${feed.fetchPosition}`
+        const where = `${topic}[${buffer.partition}]@${buffer.fetchPosition}`
         fail(kafkaErrors.KAFKA_OFFSET_LOST('offset out of range: retention deleted records before they were read', { where }))
       }
     })
     const from = options.from ?? 'earliest'
     const to = options.to ?? 'end'
-    this.#feeds = Array.from({ length: found.partitions }, (_, partition) => this.#fetcher.add({
+    this.#buffers = Array.from({ length: found.partitions }, (_, partition) => this.#fetcher.add({
       topic,
       topicId: found.id,
       partition,
@@ -137,15 +139,15 @@ class TopicReader {
   }
 
   async * records (drain?: AbortSignal): AsyncGenerator<KafkaRecord> {
-    const stop = (): void => { this.#wake.wake() }
+    const stop = (): void => { this.#progress.notify() }
     drain?.addEventListener('abort', stop)
     try {
       while (drain?.aborted !== true) {
         if (this.#error !== undefined) throw this.#error
         const record = this.#next()
         if (record !== undefined) yield record
-        else if (this.#feeds.every(feed => feed.complete && feed.waiting === 0)) return
-        else await this.#wake.wait()
+        else if (this.#buffers.every(({ complete, waiting }) => complete && waiting === 0)) return
+        else await this.#progress.wait()
       }
     } finally {
       drain?.removeEventListener('abort', stop)
@@ -159,17 +161,17 @@ class TopicReader {
   #next (): KafkaRecord | undefined {
     const { orderBy } = this.#options
     if (orderBy === undefined) return this.#fetcher.take()?.record
-    let first: Feed | undefined
+    let first: PartitionBuffer | undefined
     let least = Infinity
-    for (const feed of this.#feeds) {
-      const head = feed.peek()
+    for (const buffer of this.#buffers) {
+      const head = buffer.peek()
       if (head === undefined) {
-        if (!feed.complete) return undefined
+        if (!buffer.complete) return undefined
         continue
       }
       const order = orderBy(head)
       if (first === undefined || order < least) {
-        first = feed
+        first = buffer
         least = order
       }
     }

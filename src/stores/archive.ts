@@ -1,58 +1,68 @@
-// The archive: alerts as gzipped frames and schemas as JSON text, in two stores, by id. Writes go to the configured layout; reads try it
-// first and then the other one. What is read is what was written: frames are checked by gzip's own CRC and, where the store keeps it, by
-// the CRC32C that was stored with them.
-import { gzipType } from './conflict.ts'
+// The archive: alerts (gzipped frames) and schemas (JSON text) by id, in two object stores. It writes one key layout and reads both.
+// Reads verify content: alert frames against the gzip trailer and, if the store keeps metadata, against the CRC32C stored with them.
 import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
-import { inflate, looksLikeGzip } from './gzip.ts'
+import { gzipType, inflate, looksLikeGzip } from './gzip.ts'
 import { alertKey, readingOrder, schemaKey, type Layout } from './layouts.ts'
 import { type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 
-export const schemaType = 'application/json'
+const schemaType = 'application/json'
 
-export interface ArchiveOptions {
+interface ArchiveOptions {
   readonly alerts: ObjectStore
   readonly schemas: ObjectStore
-  /** The layout that is written and tried first. */
+  /** The layout to write. Reads try it first. */
   readonly layout: Layout
 }
 
-/** The part of an archive that readers use. */
+/** Read access to an archive. */
 export interface ArchiveReader {
-  /** The stored gzip, not inflated. Undefined where there is none; rejects with OBJECT_CORRUPT where it is no gzip. */
+  /** The stored gzip, not inflated. Undefined if there is no such alert; rejects with OBJECT_CORRUPT if the object is not gzip. */
   getAlertGzip (id: string): Promise<Buffer | undefined>
-  /** The frame exactly as it came from Kafka. Rejects with OBJECT_CORRUPT where the object is damaged. */
+  /** The frame exactly as it came from Kafka. Rejects with OBJECT_CORRUPT if the object is damaged. */
   getAlert (id: string): Promise<Buffer | undefined>
-  /** The schema's text as captured from the registry. */
+  /** The schema text as captured from the registry. */
   getSchema (id: number): Promise<string | undefined>
-  /** Resolves when both stores can be used. */
+  /** Resolves if both stores can be used; rejects with a STORE_* error otherwise. */
   check (): Promise<void>
 }
 
 export interface Archive extends ArchiveReader {
-  readonly layout: Layout
   readonly alerts: ObjectStore
   readonly schemas: ObjectStore
-  /** `id`: canonical decimal; `gz`: gzip of the frame; `frameCrc32c`: of the frame. Rejects with ARCHIVE_CONFLICT for another frame under this id. */
+  /**
+   * Stores an alert. Rejects with ARCHIVE_CONFLICT if the id already has a different frame.
+   * @param id canonical decimal alert id
+   * @param gz gzip of the frame
+   * @param frameCrc32c CRC32C of the uncompressed frame
+   */
   putAlert (id: string, gz: Buffer, frameCrc32c: number): Promise<PutOutcome>
-  /** `text`: JSON, kept as it is. The same JSON in other white space is 'identical'; anything else under this id is ARCHIVE_CONFLICT. */
+  /**
+   * Stores the JSON text of a schema unchanged. The same JSON with different white space is 'identical'.
+   * Rejects with ARCHIVE_CONFLICT if the id already has a different schema.
+   */
   putSchema (id: number, text: string): Promise<PutOutcome>
   close (): Promise<void>
+}
+
+interface FoundObject extends StoredObject {
+  /** Store URL and key, for errors. */
+  readonly where: string
 }
 
 export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Archive {
   const order = readingOrder(layout)
 
-  async function firstOf (store: ObjectStore, key: (layout: Layout) => string): Promise<(StoredObject & { readonly where: string }) | undefined> {
+  async function find (store: ObjectStore, keyIn: (layout: Layout) => string): Promise<FoundObject | undefined> {
     for (const each of order) {
-      const object = await store.get(key(each))
-      if (object !== undefined) return { ...object, where: `${store.url}: ${key(each)}` }
+      const key = keyIn(each)
+      const object = await store.get(key)
+      if (object !== undefined) return { ...object, where: `${store.url}: ${key}` }
     }
     return undefined
   }
 
   return {
-    layout,
     alerts,
     schemas,
 
@@ -68,23 +78,25 @@ export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Arc
     },
 
     async getAlertGzip (id) {
-      const object = await firstOf(alerts, each => alertKey(each, id))
-      if (object !== undefined && !looksLikeGzip(object.body)) throw storeErrors.OBJECT_CORRUPT('the object is not gzip', { where: object.where })
-      return object?.body
+      const object = await find(alerts, each => alertKey(each, id))
+      if (object === undefined) return undefined
+      if (!looksLikeGzip(object.body)) throw storeErrors.OBJECT_CORRUPT('the object is not gzip', { where: object.where })
+      return object.body
     },
 
     async getAlert (id) {
-      const object = await firstOf(alerts, each => alertKey(each, id))
+      const object = await find(alerts, each => alertKey(each, id))
       if (object === undefined) return undefined
       const frame = inflate(object.body, object.where)
       if (object.crc32c !== undefined && crc32c(frame) !== object.crc32c) {
-        throw storeErrors.OBJECT_CORRUPT(`the frame has CRC32C ${hex32(crc32c(frame))}, not ${hex32(object.crc32c)} as it was put`, { where: object.where })
+        const what = `the frame has CRC32C ${hex32(crc32c(frame))}, but was stored with ${hex32(object.crc32c)}`
+        throw storeErrors.OBJECT_CORRUPT(what, { where: object.where })
       }
       return frame
     },
 
     async getSchema (id) {
-      return (await firstOf(schemas, each => schemaKey(each, id)))?.body.toString()
+      return (await find(schemas, each => schemaKey(each, id)))?.body.toString()
     },
 
     async check () {
@@ -97,7 +109,7 @@ export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Arc
   }
 }
 
-// White space outside of strings goes. Parsing and printing again would round numbers beyond 2^53.
+// Removes white space outside of strings. Parsing and printing the JSON instead would round numbers beyond 2^53.
 function compact (text: string): string {
   return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1')
 }

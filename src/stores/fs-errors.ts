@@ -1,14 +1,17 @@
-// Turns what the file system says (errno) into the store's error codes.
-import { AlertStreamError, errnoOf } from '../pipeline/errors.ts'
+// Maps file system errors (errno) to STORE_* errors.
+import { AlertStreamError, systemErrorCode, messageOf } from '../pipeline/errors.ts'
 import { storeErrors } from './errors.ts'
 
-/** `doing`: what was tried, as in "writing the object failed". `where`: the path. */
-export function storeError (error: unknown, doing: string, where: string): AlertStreamError {
+/**
+ * The STORE_* error for a failed file operation. An AlertStreamError is returned unchanged.
+ * @param action verb and object of the message "cannot ...", such as "write the object"
+ * @param where path
+ */
+export function storeError (error: unknown, action: string, where: string): AlertStreamError {
   if (error instanceof AlertStreamError) return error
-  const errno = errnoOf(error)
-  const what = `${doing} failed${errno === undefined ? '' : ` with ${errno}`}`
+  const what = `cannot ${action}: ${messageOf(error)}`
   const facts = { where, cause: error }
-  switch (errno) {
+  switch (systemErrorCode(error)) {
     case 'ENOENT': return storeErrors.STORE_MISSING(what, facts)
     case 'ENOSPC':
     case 'EDQUOT': return storeErrors.STORE_FULL(what, facts)

@@ -1,36 +1,36 @@
-// One HTTP request to Google Cloud Storage at a time: by the official client library (credentials, endpoint, headers), under a deadline, every
-// failure as a STORE_* error. The library's own retries are off: retrying is the pipeline's business, and two layers would multiply.
-// Its `request` is used rather than `File.save` and `createReadStream`: half the CPU time per object, a body of known length, and no deletion of
-// objects behind our back.
+// HTTP requests to the JSON API of Google Cloud Storage, through the official client library (credentials, endpoint, headers).
+// Each request has a deadline and rejects with a STORE_* error. Retries are off: the pipeline retries, and two layers would multiply.
+// `Storage.request` is used instead of `File.save` and `createReadStream`: it costs half the CPU time per object, sends a body of known
+// length, and never deletes an object by itself.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from 'node:diagnostics_channel'
 import { type ClientRequest } from 'node:http'
 import { Stream } from 'node:stream'
 import { ApiError, Storage, type StorageOptions } from '@google-cloud/storage'
-import { failureError, refusalError, type Attempt } from './gcs-errors.ts'
+import { requestError, responseError, type Operation } from './gcs-errors.ts'
 import { storeErrors } from './errors.ts'
 
-export interface GcsConnection {
-  /** Google Cloud project; default: that of the credentials. */
+interface GcsConnection {
+  /** Google Cloud project. Default: the project of the credentials. */
   readonly project?: string | undefined
-  /** STORAGE_EMULATOR_HOST, if it is set: then no credentials are needed or sent. */
+  /** Value of STORAGE_EMULATOR_HOST. If set, no credentials are sent. */
   readonly emulatorHost?: string | undefined
-  /** How long a request may take to its last byte, milliseconds. */
+  /** Deadline of a request, from its start to the last byte of the response, in milliseconds. */
   readonly requestMs: number
 }
 
-/** A request of the JSON API; `uri` below the bucket service, or absolute. */
-export interface GcsRequest extends Attempt {
+export interface GcsRequest extends Operation {
   readonly method?: 'GET' | 'POST' | 'DELETE'
+  /** Absolute, or relative to the JSON API. */
   readonly uri: string
   readonly query?: Readonly<Record<string, string | number>>
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Buffer
-  /** Answers other than 2xx that the caller understands. */
+  /** Statuses other than 2xx that the caller handles. */
   readonly expected?: readonly number[]
 }
 
-export interface GcsAnswer<B> {
+interface GcsResponse<B> {
   readonly status: number
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: B
@@ -38,48 +38,48 @@ export interface GcsAnswer<B> {
 
 export type GcsJson = Readonly<Record<string, unknown>>
 
-/** What the library calls a response. */
-interface Answered {
+/** A response as the client library returns it. */
+interface LibraryResponse {
   readonly statusCode: number
-  readonly headers: GcsAnswer<unknown>['headers']
+  readonly headers: GcsResponse<unknown>['headers']
   readonly body: unknown
 }
 
-// The library's `timeout` does nothing (its fetch dropped that option), so a request that hangs would do so for ever. The HTTP requests that a
-// call makes, those for a token included, are found by the channel on which node:http announces them, and destroyed at the deadline. So is one
-// that a call makes after it: the library tries for a token again, and would then upload what nobody waits for, without a deadline.
+// The library ignores its `timeout` option, so a hanging request would hang forever. Therefore each call collects the HTTP requests made
+// on its behalf, including those for tokens, from the diagnostics channel of node:http, and destroys them at its deadline.
+// Requests made after the deadline are destroyed too: the library may still get a token and then start an upload nobody waits for.
 class Call {
   readonly #requests = new Set<ClientRequest>()
-  #over = false
+  #aborted = false
 
-  made (request: ClientRequest): void {
-    if (this.#over) request.destroy()
+  track (request: ClientRequest): void {
+    if (this.#aborted) request.destroy()
     else this.#requests.add(request)
   }
 
-  cut (): void {
-    this.#over = true
+  abort (): void {
+    this.#aborted = true
     for (const request of this.#requests) request.destroy()
   }
 
-  /** A connection that is kept remembers the call that opened it, and would keep the call's requests too. */
-  forget (): void {
+  /** Frees the requests. A keep-alive connection holds a reference to the call that opened it. */
+  clear (): void {
     this.#requests.clear()
   }
 }
 
 const calls = new AsyncLocalStorage<Call>()
-subscribe('http.client.request.created', message => { calls.getStore()?.made((message as { readonly request: ClientRequest }).request) })
+subscribe('http.client.request.created', message => { calls.getStore()?.track((message as { readonly request: ClientRequest }).request) })
 
 export class GcsClient {
   readonly #storage: Storage
   readonly #requestMs: number
-  readonly #underway = new Set<Call>()
+  readonly #inFlight = new Set<Call>()
   #aborted = false
-  /** Base of uploads' URIs. */
+  /** Base URL of uploads. */
   readonly uploads: string
 
-  /** `options` are the library's, for tests of credentials. Throws STORE_EMULATOR_INVALID. */
+  /** `options`: options of the client library, for tests of credentials. Throws STORE_EMULATOR_INVALID. */
   constructor ({ project, emulatorHost, requestMs }: GcsConnection, options: StorageOptions = {}) {
     const endpoint = emulatorHost === undefined || emulatorHost === '' ? undefined : endpointOf(emulatorHost)
     this.#requestMs = requestMs
@@ -94,71 +94,70 @@ export class GcsClient {
   }
 
   /**
-   * The JSON of an answer; empty where it is none (a login page of a proxy): the caller looks for what it needs. An answer that is neither 2xx
-   * nor expected rejects, as do silence and a broken connection.
+   * Sends a request and parses the response as JSON. A body that is not JSON (such as the login page of a proxy) gives `{}`,
+   * so callers must check for the fields they need. Rejects with a STORE_* error for any status that is neither 2xx nor expected.
    */
-  async json (request: GcsRequest): Promise<GcsAnswer<GcsJson>> {
-    const answer = await this.#within(request, async () => await new Promise<GcsAnswer<unknown>>((resolve, reject) => {
-      this.#storage.request(optionsOf(request), (error, body: unknown, response) => {
-        const answered: Partial<Answered> = response ?? {}
-        const { statusCode: status, headers = {} } = answered
-        const refused = status !== undefined && (status < 200 || status > 299)
-        // Asked without a token, for there was none: the library's own words say why.
-        const tokenless = status === 401 && !(error instanceof ApiError)
-        if (refused && !tokenless) resolve({ status, headers, body: answered.body })
+  async json (request: GcsRequest): Promise<GcsResponse<GcsJson>> {
+    const response = await this.#withDeadline(request, async () => await new Promise<GcsResponse<unknown>>((resolve, reject) => {
+      this.#storage.request(optionsOf(request), (error, body: unknown, answer) => {
+        const { statusCode: status, headers = {}, body: errorBody }: Partial<LibraryResponse> = answer ?? {}
+        const isErrorStatus = status !== undefined && (status < 200 || status > 299)
+        // The library found no token and sent the request without one: its own error says why.
+        const hadNoToken = status === 401 && !(error instanceof ApiError)
+        if (isErrorStatus && !hadNoToken) resolve({ status, headers, body: errorBody })
         else if (error !== null && error !== undefined) reject(error)
         else resolve({ status: status ?? 0, headers, body })
       })
     }))
-    const { status, headers, body } = checked(answer, request)
+    const { status, headers, body } = checked(response, request)
     return { status, headers, body: typeof body === 'object' && body !== null && !(body instanceof Stream) ? body as GcsJson : {} }
   }
 
-  /** The bytes of an answer, as they came: not decoded, whatever its Content-Encoding. */
-  async bytes (request: GcsRequest): Promise<GcsAnswer<Buffer>> {
-    const answer = await this.#within(request, async () => await new Promise<GcsAnswer<Buffer>>((resolve, reject) => {
+  /** Sends a request and returns the response body as received: not decoded, even if it has a Content-Encoding. */
+  async bytes (request: GcsRequest): Promise<GcsResponse<Buffer>> {
+    const response = await this.#withDeadline(request, async () => await new Promise<GcsResponse<Buffer>>((resolve, reject) => {
       const chunks: Buffer[] = []
-      let head: Pick<GcsAnswer<Buffer>, 'status' | 'headers'> | undefined
+      let head: Pick<GcsResponse<Buffer>, 'status' | 'headers'> | undefined
       const stream = this.#storage.requestStream(optionsOf(request))
-      stream.on('response', ({ statusCode, headers }: Answered) => { head = { status: statusCode, headers } })
+      stream.on('response', ({ statusCode, headers }: LibraryResponse) => { head = { status: statusCode, headers } })
       stream.on('data', (chunk: Buffer) => { chunks.push(chunk) })
       stream.on('error', reject)
       stream.on('end', () => {
-        if (head === undefined) reject(new Error('the connection ended without an answer'))
+        if (head === undefined) reject(new Error('the connection ended without a response'))
         else resolve({ ...head, body: Buffer.concat(chunks) })
       })
       stream.on('close', () => { reject(new Error('the connection was closed')) })
     }))
-    return checked(answer, request)
+    return checked(response, request)
   }
 
-  /** Destroys what is under way: its calls reject, and so do later ones. */
+  /** Destroys all requests in flight. Their calls reject, and so do later ones. */
   abort (): void {
     this.#aborted = true
-    for (const call of this.#underway) call.cut()
+    for (const call of this.#inFlight) call.abort()
   }
 
-  async #within<T> ({ doing, where }: Attempt, work: () => Promise<T>): Promise<T> {
+  async #withDeadline<T> ({ action, where }: Operation, work: () => Promise<T>): Promise<T> {
     const call = new Call()
-    if (this.#aborted) call.cut()
-    this.#underway.add(call)
+    if (this.#aborted) call.abort()
+    this.#inFlight.add(call)
     let timer: NodeJS.Timeout | undefined
     try {
       return await Promise.race([
         calls.run(call, work),
         new Promise<never>((_, reject) => {
           timer = setTimeout(() => {
-            reject(storeErrors.STORE_UNAVAILABLE(`${doing} failed: no whole answer within ${this.#requestMs} ms`, { where }))
-            call.cut()
+            reject(storeErrors.STORE_UNAVAILABLE(`cannot ${action}: no complete response within ${this.#requestMs} ms`, { where }))
+            call.abort()
           }, this.#requestMs)
         })
       ])
     } catch (error) {
-      throw failureError(error, { doing, where })
+      throw requestError(error, { action, where })
     } finally {
       clearTimeout(timer)
-      this.#underway.delete(call)
-      call.forget()
+      this.#inFlight.delete(call)
+      call.clear()
     }
   }
 }
@@ -172,10 +171,10 @@ function optionsOf ({ method = 'GET', uri, query, headers, body }: GcsRequest): 
   }
 }
 
-function checked<B> (answer: GcsAnswer<B>, request: GcsRequest): GcsAnswer<B> {
-  const { status, body } = answer
-  if ((status >= 200 && status < 300) || request.expected?.includes(status) === true) return answer
-  throw refusalError({ status, body: Buffer.isBuffer(body) ? parsed(body) : body }, request)
+function checked<B> (response: GcsResponse<B>, request: GcsRequest): GcsResponse<B> {
+  const { status, body } = response
+  if ((status >= 200 && status < 300) || request.expected?.includes(status) === true) return response
+  throw responseError({ status, body: Buffer.isBuffer(body) ? parsed(body) : body }, request)
 }
 
 function parsed (body: Buffer): unknown {
@@ -187,11 +186,11 @@ function parsed (body: Buffer): unknown {
   }
 }
 
-/** The base URL that STORAGE_EMULATOR_HOST means: `host:port` as Go's client has it, a URL as Python's; a path to the API is dropped. */
-export function endpointOf (emulatorHost: string): string {
+// STORAGE_EMULATOR_HOST is `host:port` for Go's client and a URL for Python's. The path of the API is dropped.
+function endpointOf (emulatorHost: string): string {
   const url = URL.parse(/^https?:\/\//i.test(emulatorHost) ? emulatorHost : `http://${emulatorHost}`)
   if (url === null || !/^\/(storage\/v1\/?)?$/.test(url.pathname) || url.search !== '') {
-    throw storeErrors.STORE_EMULATOR_INVALID(`${JSON.stringify(emulatorHost)} is not the address of a storage emulator`)
+    throw storeErrors.STORE_EMULATOR_INVALID(`STORAGE_EMULATOR_HOST is ${JSON.stringify(emulatorHost)}, which is not an address`)
   }
   return url.origin
 }

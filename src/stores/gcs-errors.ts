@@ -1,86 +1,90 @@
-// Turns what Google Cloud Storage answers, and what happens instead of an answer, into the store's error codes. What passes by itself (408, 429,
-// 5xx, resets, silence) is retryable; a refusal (401, 403, other 4xx) and missing credentials are fatal: no alert is at fault of any of them.
-import { AlertStreamError, messageOf } from '../pipeline/errors.ts'
+// Maps error responses of Google Cloud Storage and failed requests to STORE_* errors. Temporary failures (408, 429, 5xx, network) are
+// retryable. Other 4xx responses and missing credentials are fatal: they are never the fault of one alert.
+import { AlertStreamError, systemErrorCode, messageOf } from '../pipeline/errors.ts'
 import { storeErrors } from './errors.ts'
 
-/** What was tried, as in "writing the object failed", and the URL that it was tried on. */
-export interface Attempt {
-  readonly doing: string
+/** An operation on the store, for error messages. */
+export interface Operation {
+  /** Verb and object of the message "cannot ...", such as "write the object". */
+  readonly action: string
+  /** URL of the object or bucket. */
   readonly where: string
 }
 
-/** An answer that is not 2xx. */
-export interface Refusal {
+export interface ErrorResponse {
   readonly status: number
-  /** The body: an object where it was JSON. */
+  /** The body. An object if it was JSON. */
   readonly body: unknown
 }
 
 interface ErrorBody { readonly error?: { readonly message?: string, readonly errors?: readonly { readonly reason?: string }[] } }
 
-/** The store's own words. */
-export function wordsOf ({ body }: Refusal): string {
-  const said = (body as ErrorBody | undefined)?.error?.message ?? (typeof body === 'string' ? body : '')
-  return said.trim().replace(/\s+/g, ' ').slice(0, 300)
+/** The message in an error response, on one line of at most 300 characters. */
+export function messageIn ({ body }: ErrorResponse): string {
+  const text = (body as ErrorBody | undefined)?.error?.message ?? (typeof body === 'string' ? body : '')
+  return text.trim().replace(/\s+/g, ' ').slice(0, 300)
 }
 
 /**
- * Whether an upload on condition that its name is free was refused because it is not: 412, and 409 while somebody is just writing there. Who may
- * create objects but not delete any (the least that a writer needs) can be told 403 instead, if Cloud Storage looks at the right to replace before
- * the condition; so can everybody where a retention period or a hold keeps the object.
+ * Whether an upload with ifGenerationMatch=0 was refused because the object may already exist. This is 412, or 409 during a concurrent
+ * write. It can also be 403: if the caller may not delete objects, Cloud Storage may check the permission to replace the object before
+ * the condition; and if a retention policy or a hold protects the object.
  */
-export function isInTheWay (refusal: Refusal): boolean {
-  const { status } = refusal
+export function mayAlreadyExist (response: ErrorResponse): boolean {
+  const { status } = response
   if (status === 409 || status === 412) return true
-  return status === 403 && /storage\.objects\.delete|retention policy|under active .*hold/i.test(wordsOf(refusal))
+  return status === 403 && /storage\.objects\.delete|retention policy|under active .*hold/i.test(messageIn(response))
 }
 
-export function refusalError (refusal: Refusal, { doing, where }: Attempt): AlertStreamError {
-  const { status } = refusal
-  const words = wordsOf(refusal)
-  const what = `${doing} failed: the store answers ${status}${words === '' ? '' : `, ${words}`}`
-  if (isTransient(status) || isQuota(refusal)) return storeErrors.STORE_UNAVAILABLE(what, { where })
+/** The error for a response with a status other than 2xx. */
+export function responseError (response: ErrorResponse, { action, where }: Operation): AlertStreamError {
+  const { status } = response
+  const message = messageIn(response)
+  const what = `cannot ${action}: the store returned ${status}${message === '' ? '' : `, ${message}`}`
+  if (isTemporary(status) || isRateLimit(response)) return storeErrors.STORE_UNAVAILABLE(what, { where })
   switch (status) {
+    // A checksum mismatch: the bytes received differ from the bytes announced, and nothing was stored.
+    case 400: return storeErrors[/crc32c|md5|hash|checksum/i.test(message) ? 'STORE_DAMAGED' : 'STORE_REFUSED'](what, { where })
     case 401: return storeErrors.STORE_CREDENTIALS(what, { where })
     case 403: return storeErrors.STORE_BUCKET_DENIED(what, { where })
     case 404: return storeErrors.STORE_BUCKET_MISSING(what, { where })
-    // The bytes that came are not those that were announced: the object was not stored.
-    case 400: return /crc32c|md5|hash|checksum/i.test(words) ? storeErrors.STORE_DAMAGED(what, { where }) : storeErrors.STORE_REFUSED(what, { where })
     default: return storeErrors.STORE_REFUSED(what, { where })
   }
 }
 
-/** For an answer of success without what Cloud Storage would say: a proxy's login page, an emulator that is none. Never taken for success. */
-export function strangeError ({ doing, where }: Attempt): AlertStreamError {
-  return storeErrors.STORE_UNAVAILABLE(`${doing} failed: the answer is not one of Cloud Storage`, { where })
+/** The error for a successful response that Cloud Storage would not send, such as the login page of a proxy. */
+export function unexpectedResponse ({ action, where }: Operation): AlertStreamError {
+  return storeErrors.STORE_UNAVAILABLE(`cannot ${action}: the response is not from Cloud Storage`, { where })
 }
 
-/** For what was thrown instead of an answer: by the network, or by the library that gets the access token. */
-export function failureError (error: unknown, { doing, where }: Attempt): AlertStreamError {
+/** The error for a request without a response: a network failure, or a failure to get an access token. */
+export function requestError (error: unknown, { action, where }: Operation): AlertStreamError {
   if (error instanceof AlertStreamError) return error
   const facts = { where, cause: error }
   const status = tokenStatus(error)
   if (status !== undefined) {
-    const what = `${doing} failed: no access token, its issuer answers ${status}`
-    return isTransient(status) ? storeErrors.STORE_UNAVAILABLE(what, facts) : storeErrors.STORE_CREDENTIALS(what, facts)
+    const what = `cannot ${action}: the token server returned ${status}`
+    return isTemporary(status) ? storeErrors.STORE_UNAVAILABLE(what, facts) : storeErrors.STORE_CREDENTIALS(what, facts)
   }
-  const code = codeOf(error)
-  if ((code === undefined || code === 'ENOENT' || code === 'EACCES') && isAboutCredentials(error)) return storeErrors.STORE_CREDENTIALS(`${doing} failed: no access token`, facts)
-  // What is not known is not held against the alert either: it is tried again, and fails the graph in the end.
-  return storeErrors.STORE_UNAVAILABLE(`${doing} failed${code === undefined ? '' : ` with ${code}`}`, facts)
+  const code = systemErrorCode(error)
+  if ((code === undefined || code === 'ENOENT' || code === 'EACCES') && isAboutCredentials(error)) {
+    return storeErrors.STORE_CREDENTIALS(`cannot ${action}: no access token`, facts)
+  }
+  // An unknown error is retried. If it persists, the graph fails.
+  return storeErrors.STORE_UNAVAILABLE(`cannot ${action}: ${code ?? messageOf(error)}`, facts)
 }
 
-function isTransient (status: number): boolean {
+function isTemporary (status: number): boolean {
   return status === 408 || status === 429 || status >= 500
 }
 
-// Cloud Storage's older way to say 429; any other 403 means that access is denied.
-function isQuota ({ status, body }: Refusal): boolean {
+// Cloud Storage may report a rate limit as 403 instead of 429. Any other 403 means that access is denied.
+function isRateLimit ({ status, body }: ErrorResponse): boolean {
   const reasons = (body as ErrorBody | undefined)?.error?.errors ?? []
   return status === 403 && reasons.some(({ reason }) => reason === 'rateLimitExceeded' || reason === 'userRateLimitExceeded')
 }
 
-// Errors of google-auth-library's own requests carry the answer of the token's issuer.
+// Errors of token requests by google-auth-library carry the response of the token server.
 function tokenStatus (error: unknown): number | undefined {
   const status = (error as { readonly response?: { readonly status?: unknown } } | undefined)?.response?.status
   return typeof status === 'number' ? status : undefined
@@ -88,9 +92,4 @@ function tokenStatus (error: unknown): number | undefined {
 
 function isAboutCredentials (error: unknown): boolean {
   return /default credentials|does not exist, or it is not a file|credential|impersonat|invalid_grant|private key/i.test(messageOf(error))
-}
-
-function codeOf (error: unknown): string | undefined {
-  const code = (error as { readonly code?: unknown } | undefined)?.code
-  return typeof code === 'string' ? code : undefined
 }

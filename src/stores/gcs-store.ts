@@ -1,69 +1,34 @@
-// An archive in a bucket of Google Cloud Storage. An object is uploaded in one request that only succeeds where its name is free, so it is whole
-// or not there and never overwritten; the upload announces the bytes' CRC32C, which the store checks, and what it says it stored is checked here.
-// What is read is checked against the CRC32C that the store keeps. Objects have no Content-Encoding, so nobody unpacks them on the way; one
-// that somebody else stored with it is read as the bytes that are stored.
+// An object store in a bucket of Google Cloud Storage. An object is uploaded in one request with ifGenerationMatch=0, so it is complete
+// or absent and never overwritten. CRC32C is verified in both directions: the store checks an upload against the announced checksum,
+// and this module checks the checksum of what was stored and of what was read. Objects have no Content-Encoding, so nothing decompresses
+// them in transit. An object that another program stored with one is read as its stored bytes.
 import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { silent, type Logger } from '../pipeline/log.ts'
-import { isFatal, noRetry, persist, type RetryPolicy } from '../pipeline/retry.ts'
-import { formatError } from '../pipeline/errors.ts'
+import { persist, type RetryPolicy } from '../pipeline/retry.ts'
 import { assertSameContent } from './conflict.ts'
 import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
-import { GcsClient, type GcsJson, type GcsRequest } from './gcs-client.ts'
-import { isInTheWay, refusalError, strangeError, wordsOf } from './gcs-errors.ts'
-import { checkPrefix, namesOf } from './keys.ts'
+import { type GcsClient, type GcsJson, type GcsRequest } from './gcs-client.ts'
+import { mayAlreadyExist, messageIn, responseError, unexpectedResponse, type ErrorResponse, type Operation } from './gcs-errors.ts'
+import { assertPrefix, namesOf } from './keys.ts'
 import { type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 import { Underway } from './underway.ts'
 
-export interface GcsStoreOptions {
-  /** 'write' finds out at the opening whether the bucket can be used; 'read' opens at once and rejects every put. Default 'write'. */
-  readonly access?: 'read' | 'write'
-  readonly log?: Logger
-  /** Google Cloud project; default: that of the credentials. */
-  readonly project?: string | undefined
-  /** What STORAGE_EMULATOR_HOST says: `host:port` or a URL. */
-  readonly emulatorHost?: string | undefined
-  /** How long one request may take until it is cut, milliseconds; default 15,000. */
-  readonly requestMs?: number
-  /**
-   * Tries of reads. A writer's store makes one: the pipeline tries the whole put again, and two layers would multiply. A reader (the API) has
-   * nobody who would, so its store makes three, within the time that a client waits.
-   */
-  readonly reads?: RetryPolicy
-}
-
 export interface GcsLocation {
   readonly bucket: string
-  /** Before every key: '' or ending with a slash. */
+  /** Comes before every key. It is '' or ends with a slash. */
   readonly prefix: string
 }
 
-/** Metadata of an object: CRC32C of the uncompressed bytes, 8 hex digits. */
-export const frameCrc32c = 'crc32c-frame'
-
-const readerTries: RetryPolicy = { attempts: 3, baseMs: 200, maxMs: 2000 }
-const defaultRequestMs = 15_000
+/** Metadata field with the CRC32C of the uncompressed bytes, 8 hex digits. */
+const frameCrc32c = 'crc32c-frame'
+/** Bytes. */
 const longestName = 1024
-/** Answers that may mean that there is an object of that name. */
-const maybeTaken: readonly number[] = [403, 409, 412]
-/** At a close, what is under way gets so long; then it is cut: nobody waits for it any more. */
+/** Statuses that may mean that the object already exists. */
+const existsStatuses: readonly number[] = [403, 409, 412]
+/** `close` waits this long for puts in flight, then aborts them. */
 const closeMs = 2000
-
-/** Opens the store. Rejects with STORE_EMULATOR_INVALID, and for writing with the fatal STORE_* errors; what passes by itself is only logged. */
-export async function openGcsStore (location: GcsLocation, options: GcsStoreOptions = {}): Promise<ObjectStore> {
-  const { access = 'write', log = silent, project, emulatorHost, requestMs = defaultRequestMs } = options
-  const client = new GcsClient({ project, emulatorHost, requestMs })
-  const store = new GcsStore(location, client, access === 'write', options.reads ?? (access === 'write' ? noRetry : readerTries))
-  if (access === 'write') {
-    await store.check().catch((error: unknown) => {
-      if (isFatal(error)) throw error
-      log.warn({ store: store.url, error: formatError(error) }, 'the store does not answer yet')
-    })
-  }
-  return store
-}
 
 export class GcsStore implements ObjectStore {
   readonly url: string
@@ -74,8 +39,8 @@ export class GcsStore implements ObjectStore {
   readonly #reads: RetryPolicy
   readonly #underway = new Underway()
   readonly #closing = new AbortController()
-  /** The bucket has answered once: from then on, 404 means the object. */
-  #found = false
+  /** The bucket is known to exist, so 404 means that an object is missing. */
+  #bucketExists = false
 
   constructor ({ bucket, prefix }: GcsLocation, client: GcsClient, writable: boolean, reads: RetryPolicy) {
     this.url = `gs://${bucket}${prefix === '' ? '' : `/${prefix.slice(0, -1)}`}`
@@ -84,7 +49,7 @@ export class GcsStore implements ObjectStore {
     this.#client = client
     this.#writable = writable
     this.#reads = reads
-    // Every read that pauses between two tries listens: that is no leak to warn of.
+    // Every read that waits for a retry adds a listener. That is not a leak.
     setMaxListeners(0, this.#closing.signal)
   }
 
@@ -94,148 +59,145 @@ export class GcsStore implements ObjectStore {
 
   async #put (key: string, body: Buffer, meta: ObjectMeta): Promise<PutOutcome> {
     if (this.#closing.signal.aborted) throw storeErrors.STORE_CLOSED('the store is closed', { where: key })
-    if (!this.#writable) throw storeErrors.STORE_READ_ONLY('the store was opened for reading', { where: this.url, retryable: false, fatal: true })
+    if (!this.#writable) {
+      throw storeErrors.STORE_READ_ONLY('the store is open for reading only', { where: this.url, retryable: false, fatal: true })
+    }
     const name = this.#name(key)
-    const where = this.#where(name)
+    const operation = { action: 'write the object', where: this.#where(name) }
     const checksum = base64(crc32c(body))
-    const doing = 'writing the object'
-    const { status, body: answer } = await this.#client.json({ ...this.#upload(name, body, meta, checksum), doing, where })
-    const refusal = { status, body: answer }
-    if (!isInTheWay(refusal)) {
-      if (status === 403) throw refusalError(refusal, { doing, where })
-      if (answer['crc32c'] !== checksum) await this.#discard(name, body, answer)
-      this.#found = true
+    const response = await this.#client.json({ ...this.#upload(name, body, meta, checksum), ...operation })
+    if (!mayAlreadyExist(response)) {
+      if (response.status === 403) throw responseError(response, operation)
+      if (response.body['crc32c'] !== checksum) await this.#discardIfDamaged(name, body, response.body)
+      this.#bucketExists = true
       return 'written'
     }
-    const existing = await this.#read(name, 'reading the object that is there already')
+    const existing = await this.#read(name, 'read the existing object')
     if (existing === undefined) {
-      // Nothing is there to be replaced: then it is the right to write that lacks.
-      if (status === 403) throw refusalError(refusal, { doing, where })
-      throw storeErrors.STORE_UNAVAILABLE('the object was in the way and then gone', { where })
+      // There is no object to replace, so 403 means that the permission to create objects is missing.
+      if (response.status === 403) throw responseError(response, operation)
+      throw storeErrors.STORE_UNAVAILABLE('the object existed, but was deleted before it could be compared', { where: operation.where })
     }
-    await assertSameContent(where, existing.body, body, meta)
+    await assertSameContent(operation.where, existing.body, body, meta)
     return 'identical'
   }
 
-  #upload (name: string, body: Buffer, meta: ObjectMeta, checksum: string): Pick<GcsRequest, 'method' | 'uri' | 'query' | 'headers' | 'body' | 'expected'> {
+  #upload (name: string, body: Buffer, meta: ObjectMeta, checksum: string): Omit<GcsRequest, keyof Operation> {
     const { contentType } = meta
     const resource = JSON.stringify({ contentType, crc32c: checksum, metadata: { [frameCrc32c]: hex32(meta.crc32c) } })
     const boundary = randomUUID()
-    const head = `--${boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n${resource}\r\n--${boundary}\r\nContent-Type: ${contentType}\r\n\r\n`
+    const head = `--${boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n${resource}\r\n` +
+      `--${boundary}\r\nContent-Type: ${contentType}\r\n\r\n`
     return {
       method: 'POST',
       uri: `${this.#client.uploads}/b/${this.#bucket}/o`,
       query: { uploadType: 'multipart', name, ifGenerationMatch: 0, fields: 'crc32c,generation' },
-      expected: maybeTaken,
+      expected: existsStatuses,
       headers: { 'Content-Type': `multipart/related; boundary=${boundary}` },
       body: Buffer.concat([Buffer.from(head), body, Buffer.from(`\r\n--${boundary}--`)])
     }
   }
 
-  // A store that has checked the announced checksum never comes here. Resolves where it is only the answer that was damaged, and what is stored is
-  // whole: that must stay. Else it is ours and damaged, and that very generation goes, so that the next try finds the name free instead of a conflict.
-  async #discard (name: string, body: Buffer, { crc32c: stored, generation }: GcsJson): Promise<void> {
+  // The response has another checksum than the upload; only a store that ignores the announced checksum gets here. If only the response
+  // was damaged, the object stays. Otherwise exactly this generation is deleted, so that a retry finds no object instead of a conflict.
+  async #discardIfDamaged (name: string, body: Buffer, { crc32c: stored, generation }: GcsJson): Promise<void> {
     const where = this.#where(name)
-    if (typeof generation !== 'string' || typeof stored !== 'string') throw strangeError({ doing: 'writing the object', where })
-    const there = await this.#read(name, 'reading what was stored')
-    if (there?.body.equals(body) === true) return
+    if (typeof generation !== 'string' || typeof stored !== 'string') throw unexpectedResponse({ action: 'write the object', where })
+    const existing = await this.#read(name, 'read the object just written')
+    if (existing?.body.equals(body) === true) return
     await this.#client.json({
-      method: 'DELETE', uri: this.#object(name), query: { ifGenerationMatch: generation }, expected: [404, 412], doing: 'removing the damaged object', where
+      method: 'DELETE', uri: this.#object(name), query: { ifGenerationMatch: generation }, expected: [404, 412],
+      action: 'delete the damaged object', where
     })
-    throw storeErrors.STORE_DAMAGED(`the object arrived with CRC32C ${stored} instead of ${base64(crc32c(body))}, and was removed`, { where })
+    const what = `the object was stored with CRC32C ${stored} instead of ${base64(crc32c(body))}, and was deleted`
+    throw storeErrors.STORE_DAMAGED(what, { where })
   }
 
   async get (key: string): Promise<StoredObject | undefined> {
     const name = this.#name(key)
-    return await this.#again(async () => await this.#read(name, 'reading the object'))
+    return await this.#retry(async () => await this.#read(name, 'read the object'))
   }
 
-  async #read (name: string, doing: string): Promise<StoredObject | undefined> {
-    const where = this.#where(name)
+  async #read (name: string, action: string): Promise<StoredObject | undefined> {
+    const operation = { action, where: this.#where(name) }
     const { status, headers, body } = await this.#client.bytes({
       uri: this.#object(name),
       query: { alt: 'media' },
-      // Whoever does not accept gzip gets an object with Content-Encoding: gzip unpacked by the store.
+      // Without "Accept-Encoding: gzip", the store decompresses objects with "Content-Encoding: gzip".
       headers: { 'Accept-Encoding': 'gzip', 'Cache-Control': 'no-store' },
-      expected: [404], doing, where
+      expected: [404],
+      ...operation
     })
-    if (status === 404) return await this.#absent({ status, body: body.toString() }, doing, where)
-    const kept = /(?:^|[\s,])crc32c=([A-Za-z0-9+/]{6}==)/.exec(headers['x-goog-hash'] ?? '')?.[1]
-    if (kept === undefined) throw strangeError({ doing, where })
-    const came = base64(crc32c(body))
-    if (came !== kept) throw storeErrors.STORE_DAMAGED(`${doing} failed: ${body.length} bytes came with CRC32C ${came} instead of ${kept}`, { where })
-    this.#found = true
-    // The JSON API's downloads may come without the object's own metadata; the bytes are checked either way.
+    if (status === 404) return await this.#absent({ status, body: body.toString() }, operation)
+    const expected = /(?:^|[\s,])crc32c=([A-Za-z0-9+/]{6}==)/.exec(headers['x-goog-hash'] ?? '')?.[1]
+    if (expected === undefined) throw unexpectedResponse(operation)
+    const actual = base64(crc32c(body))
+    if (actual !== expected) {
+      const what = `cannot ${action}: the ${body.length} bytes received have CRC32C ${actual} instead of ${expected}`
+      throw storeErrors.STORE_DAMAGED(what, { where: operation.where })
+    }
+    this.#bucketExists = true
+    // Downloads through the JSON API may omit the metadata. The bytes are verified in any case.
     const frame = /^[0-9a-f]{8}$/.exec(headers[`x-goog-meta-${frameCrc32c}`] ?? '')?.[0]
     return { body, crc32c: frame === undefined ? undefined : Number.parseInt(frame, 16) }
   }
 
-  async exists (key: string): Promise<boolean> {
-    const name = this.#name(key)
-    const where = this.#where(name)
-    const doing = 'looking for the object'
-    return await this.#again(async () => {
-      const { status, body } = await this.#client.json({ uri: this.#object(name), query: { fields: 'name' }, expected: [404], doing, where })
-      if (status === 404) return await this.#absent({ status, body }, doing, where) ?? false
-      if (body['name'] !== name) throw strangeError({ doing, where })
-      return true
-    })
-  }
-
-  // 404 is said of an object and of a bucket alike. A bucket that is not there must not look like an empty archive.
-  async #absent (refusal: { readonly status: number, readonly body: unknown }, doing: string, where: string): Promise<undefined> {
-    if (/bucket does not exist/i.test(wordsOf(refusal))) throw refusalError(refusal, { doing, where })
-    if (!this.#found) await this.check()
+  // 404 means that the object or the bucket is missing. A missing bucket must not look like an empty archive.
+  async #absent (response: ErrorResponse, operation: Operation): Promise<undefined> {
+    if (/bucket does not exist/i.test(messageIn(response))) throw responseError(response, operation)
+    if (!this.#bucketExists) await this.check()
     return undefined
   }
 
   async * list (prefix: string): AsyncIterable<string> {
-    checkPrefix(prefix, this.url)
-    let page: string | undefined
+    assertPrefix(prefix, this.url)
+    let pageToken: string | undefined
     do {
-      const answer = await this.#again(async () => await this.#page(prefix, page))
-      for (const { name } of (answer['items'] ?? []) as { readonly name: string }[]) yield name.slice(this.#prefix.length)
-      page = answer['nextPageToken'] as string | undefined
-    } while (page !== undefined && page !== '')
+      const page = await this.#retry(async () => await this.#page(prefix, pageToken))
+      for (const { name } of (page['items'] ?? []) as { readonly name: string }[]) yield name.slice(this.#prefix.length)
+      pageToken = page['nextPageToken'] as string | undefined
+    } while (pageToken !== undefined && pageToken !== '')
   }
 
-  async #page (prefix: string, page: string | undefined, most = 1000): Promise<GcsJson> {
-    const doing = 'listing the store'
+  async #page (prefix: string, pageToken: string | undefined, maxResults = 1000): Promise<GcsJson> {
+    const operation = { action: 'list the bucket', where: this.url }
+    const query = { prefix: this.#prefix + prefix, maxResults, fields: 'kind,items/name,nextPageToken' }
     const { body } = await this.#client.json({
       uri: `b/${this.#bucket}/o`,
-      query: { prefix: this.#prefix + prefix, maxResults: most, fields: 'kind,items/name,nextPageToken', ...page === undefined ? {} : { pageToken: page } },
-      doing,
-      where: this.url
+      query: pageToken === undefined ? query : { ...query, pageToken },
+      ...operation
     })
-    if (body['kind'] !== 'storage#objects') throw strangeError({ doing, where: this.url })
-    this.#found = true
+    if (body['kind'] !== 'storage#objects') throw unexpectedResponse(operation)
+    this.#bucketExists = true
     return body
   }
 
-  /** By a listing of one object: the roles of readers (objectViewer) and of writers (objectCreator beside it) may list, but may not look at the bucket. */
+  /** Lists one object. Readers (objectViewer) and writers (plus objectCreator) may list objects, but may not get the bucket itself. */
   async check (): Promise<void> {
     await this.#page('', undefined, 1)
   }
 
-  /** Resolves when the puts that were begun have ended, after two seconds at the latest. */
+  /** Resolves when all puts in flight have ended. Those that take longer than two seconds are aborted. */
   async close (): Promise<void> {
     this.#closing.abort()
     const ended = this.#underway.ended()
-    const patience = new AbortController()
-    await Promise.race([ended, sleep(closeMs, undefined, { signal: patience.signal }).catch(() => {})])
-    patience.abort()
+    const timer = new AbortController()
+    await Promise.race([ended, sleep(closeMs, undefined, { signal: timer.signal }).catch(() => {})])
+    timer.abort()
     this.#client.abort()
     await ended
   }
 
-  async #again<T> (call: () => Promise<T>): Promise<T> {
+  async #retry<T> (call: () => Promise<T>): Promise<T> {
     return await persist(call, this.#reads, this.#closing.signal)
   }
 
   #name (key: string): string {
     namesOf(key, this.url)
     const name = this.#prefix + key
-    if (Buffer.byteLength(name) > longestName) throw storeErrors.STORE_KEY_INVALID(`${JSON.stringify(key)} is too long for an object's name`, { where: this.url })
+    if (Buffer.byteLength(name) > longestName) {
+      throw storeErrors.STORE_KEY_INVALID(`the key ${JSON.stringify(key)} is too long for an object name`, { where: this.url })
+    }
     return name
   }
 
@@ -248,7 +210,7 @@ export class GcsStore implements ObjectStore {
   }
 }
 
-/** As Cloud Storage writes checksums: 4 bytes, big-endian, in base64. */
+/** A checksum in the notation of Cloud Storage: 4 bytes, big-endian, in base64. */
 function base64 (checksum: number): string {
   const bytes = Buffer.alloc(4)
   bytes.writeUInt32BE(checksum)

@@ -1,50 +1,51 @@
-// The folder in which a file store's objects grow until they are complete. It lies in the store's root (same file system, so that link(2)
-// works) and no listing or key reaches it. Files that a killed writer left are removed at the next opening: only those of a process of this
-// host that is dead, or older than an hour. Were a file of a living writer ever removed, its link(2) would fail and it would try again.
+// The folder `.incoming` in the root of a file store, in which objects are written before they get their final name by link(2).
+// No key or listing reaches it. Leftovers of killed writers are removed at the next opening: files of dead processes of this host,
+// and files older than an hour. If the file of a live writer were removed, its link(2) would fail and the put would be retried.
 import { readlinkSync } from 'node:fs'
 import { mkdir, readdir, stat, unlink } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { systemErrorCode } from '../pipeline/errors.ts'
 
-export const incomingFolder = '.incoming'
+export const incomingName = '.incoming'
 
 const staleAfterMs = 60 * 60 * 1000
 const separator = '~'
 
-/** Who writes: a container's process is mostly number 1, so host and pid namespace are part of it, and a nonce for this very process. */
+// File names identify the writer. Process ids repeat across containers and restarts, hence the pid namespace and the nonce.
 const host = hostname().replace(/[^A-Za-z0-9.-]/g, '_')
 const namespace = pidNamespace()
 const nonce = randomBytes(6).toString('hex')
 const owner = [host, namespace, process.pid, nonce].join(separator)
 let counter = 0
 
-export class Incoming {
+export class IncomingFolder {
   readonly path: string
 
   constructor (root: string) {
-    this.path = join(root, incomingFolder)
+    this.path = join(root, incomingName)
   }
 
   /** A path for a new file, unique among all processes and hosts. */
-  next (): string {
+  nextPath (): string {
     return join(this.path, `${owner}${separator}${counter++}`)
   }
 
-  async make (): Promise<void> {
+  async create (): Promise<void> {
     await mkdir(this.path, { recursive: true })
   }
 
-  /** Removes what dead writers left. Resolves to the number of files removed. */
-  async clean (now = Date.now()): Promise<number> {
+  /** Removes leftovers of dead writers. Resolves to the number of files removed. */
+  async clean (): Promise<number> {
     let removed = 0
     for (const name of await readdir(this.path)) {
       const path = join(this.path, name)
       try {
-        if (!isOrphan(name) && now - (await stat(path)).mtimeMs < staleAfterMs) continue
+        if (!isOrphan(name) && Date.now() - (await stat(path)).mtimeMs < staleAfterMs) continue
         await unlink(path)
         removed++
-      } catch { /* gone meanwhile: its writer finished or another process cleans too */ }
+      } catch { /* its writer finished, or another process removed it */ }
     }
     return removed
   }
@@ -58,7 +59,7 @@ function isOrphan (name: string): boolean {
     process.kill(Number(pid), 0)
     return false
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'ESRCH'
+    return systemErrorCode(error) === 'ESRCH'
   }
 }
 

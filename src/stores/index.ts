@@ -1,13 +1,8 @@
-// The archive and the stores below it.
-export { createArchive, schemaType, type Archive,   } from './archive.ts'
-export { gzipType } from './conflict.ts'
-export { crc32c, crc32cKind, hex32 } from './crc32c.ts'
-export { createDeduplicator, dedupeKey, type Deduplicator } from './dedupe.ts'
-export { storeErrors } from './errors.ts'
-export { openFileStore,  } from './file-store.ts'
-
-export { defaultGzipLevel, gzipFrame, inflate, inflaterKind, looksLikeGzip } from './gzip.ts'
-export { alertKey, alertPrefix, defaultLayout, layouts, parseAlertId, parseSchemaId, readingOrder, schemaKey,  } from './layouts.ts'
-export { metered, StoreStats,  } from './metered.ts'
-export {  type ObjectStore,   } from './object-store.ts'
-export { openStore, parseStoreUrl, type OpenStoreOptions,  } from './open-store.ts'
+// The archive and its object stores.
+export { createArchive, type Archive } from './archive.ts'
+export { crc32c } from './crc32c.ts'
+export { defaultGzipLevel, gzipFrame, inflate, inflaterKind } from './gzip.ts'
+export { alertKey, parseAlertId } from './layouts.ts'
+export { StoreStats } from './metered-store.ts'
+export { type ObjectStore } from './object-store.ts'
+export { openStore } from './open-store.ts'

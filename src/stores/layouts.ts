@@ -1,34 +1,29 @@
-// Names of objects in the archive, in both layouts that Rubin has used; each must stay readable.
-// v1 (2022, Google Cloud Storage): the leading slash is part of the object's name. v2 (today, S3): alerts in folders by the first 6 digits
-// of the id, the whole id where it is shorter.
+// Keys of archived objects in the two layouts that Rubin has used. Both must stay readable.
+// v1 (2022, Google Cloud Storage): the leading slash is part of the key. v2 (today, S3): alerts are grouped in folders named after
+// the first 6 digits of the id, or after the whole id if it is shorter.
 import { storeErrors } from './errors.ts'
 
 export type Layout = 'v1' | 'v2'
 
-export const layouts: readonly Layout[] = ['v1', 'v2']
-export const defaultLayout: Layout = 'v2'
-
+const layouts: readonly Layout[] = ['v1', 'v2']
 const largestAlertId = (1n << 63n) - 1n
 const largestSchemaId = 0xffffffff
 
-/**
- * The canonical form of an alert id as a user writes it: 1 to 19 ASCII digits, at most 2^63 - 1, leading zeros dropped.
- * Undefined when it is not one.
- */
+/** Parses an alert id: 1 to 19 ASCII digits, at most 2^63 - 1. Returns it without leading zeros, or undefined if it is invalid. */
 export function parseAlertId (text: string): string | undefined {
   if (!/^[0-9]{1,19}$/.test(text)) return undefined
   const id = BigInt(text)
   return id > largestAlertId ? undefined : id.toString()
 }
 
-/** A schema id as a user writes it: 1 to 10 ASCII digits, at most 2^32 - 1. Undefined when it is not one. */
+/** Parses a schema id: 1 to 10 ASCII digits, at most 2^32 - 1. Returns undefined if it is invalid. */
 export function parseSchemaId (text: string): number | undefined {
   if (!/^[0-9]{1,10}$/.test(text)) return undefined
   const id = Number(text)
   return id > largestSchemaId ? undefined : id
 }
 
-/** Key of an alert; `id` is its canonical decimal form. Throws ALERT_ID_INVALID. */
+/** Key of an alert by its canonical decimal id. Throws ALERT_ID_INVALID. */
 export function alertKey (layout: Layout, id: string): string {
   if (parseAlertId(id) !== id) throw storeErrors.ALERT_ID_INVALID(`${JSON.stringify(id)} is not an alert id`)
   switch (layout) {
@@ -46,15 +41,7 @@ export function schemaKey (layout: Layout, id: number): string {
   }
 }
 
-/** The prefix that all alerts of a layout share, and nothing else does: for listings. */
-export function alertPrefix (layout: Layout): string {
-  switch (layout) {
-    case 'v1': return '/alert_archive/v1/alerts/'
-    case 'v2': return 'v2/alerts/'
-  }
-}
-
-/** The layouts in the order in which a reader tries them. */
+/** All layouts, in the order in which reads try them. */
 export function readingOrder (first: Layout): readonly Layout[] {
   return [first, ...layouts.filter(layout => layout !== first)]
 }

@@ -1,41 +1,39 @@
-// What the archive asks of a place that keeps objects: a folder of files or a bucket of Google Cloud Storage.
-// Guarantees of every implementation: an object is visible whole or not at all; `put` resolves only when the object is durable; an object
-// is never overwritten (files: link(2); buckets: ifGenerationMatch 0); putting the same content again is 'identical' and writes nothing.
+// The interface of an object store: a folder of files or a bucket of Google Cloud Storage.
+// Guarantees of every implementation: an object is visible completely or not at all; `put` resolves only when the object is durable;
+// an object is never overwritten (files: link(2); buckets: ifGenerationMatch=0).
 
-/** What is told of an object when it is put. */
 export interface ObjectMeta {
-  /** Media type of the stored bytes. For `application/gzip`, two objects are the same when their *inflated* bytes are. */
+  /** Media type of the stored bytes. Two `application/gzip` objects are identical if their *inflated* bytes are equal. */
   readonly contentType: string
-  /** CRC32C of the uncompressed bytes (an alert's frame). Kept as metadata where the store has metadata. */
+  /** CRC32C of the uncompressed bytes (the frame of an alert). Kept as metadata if the store has metadata. */
   readonly crc32c: number
-  /** Decides whether an existing object has this content, where neither equal bytes nor equal inflated bytes is the right question. */
+  /** Decides whether an existing object has the same content. Replaces the comparison of bytes. */
   same? (existing: Buffer): Promise<boolean> | boolean
 }
 
 export interface StoredObject {
   /** The bytes as stored. */
   readonly body: Buffer
-  /** CRC32C of the uncompressed bytes as it was put, where the store keeps metadata. */
+  /** CRC32C of the uncompressed bytes as given to `put`, if the store keeps metadata. */
   readonly crc32c?: number | undefined
 }
 
-/** 'identical': the object was there already, with the same content. */
+/** 'identical': the object already existed with the same content, and nothing was written. */
 export type PutOutcome = 'written' | 'identical'
 
 export interface ObjectStore {
-  /** `file:///dir` or `gs://bucket/prefix`: names the store in logs and errors. */
+  /** `file:///dir` or `gs://bucket/prefix`. Names the store in logs and errors. */
   readonly url: string
   /**
-   * Writes an object that must not exist yet. Resolves when it is durable.
-   * Rejects with ARCHIVE_CONFLICT (not retryable) when the key holds other content, or with a STORE_* error.
+   * Stores an object unless the key already has one. Resolves when the object is durable.
+   * Rejects with ARCHIVE_CONFLICT if the key has different content, or with a STORE_* error.
    */
   put (key: string, body: Buffer, meta: ObjectMeta): Promise<PutOutcome>
-  /** Undefined when there is no such object; rejects with a STORE_* error when that cannot be known. */
+  /** Undefined if there is no such object. Rejects with a STORE_* error if the store cannot tell. */
   get (key: string): Promise<StoredObject | undefined>
-  exists (key: string): Promise<boolean>
-  /** Keys that begin with `prefix`, in no particular order. Objects still being written are not among them. */
+  /** Keys that begin with `prefix`, in no particular order, without unfinished objects. */
   list (prefix: string): AsyncIterable<string>
-  /** Resolves when the store can be reached and used as it was opened; rejects with a STORE_* error otherwise. */
+  /** Resolves if the store can be used as it was opened (read or write); rejects with a STORE_* error otherwise. */
   check (): Promise<void>
   close (): Promise<void>
 }

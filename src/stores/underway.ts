@@ -1,18 +1,18 @@
-// What a store has begun and not ended: a close waits for it.
+// The operations of a store that are in progress. Closing the store waits for them.
 
 export class Underway {
-  readonly #tasks = new Set<Promise<unknown>>()
+  readonly #operations = new Set<Promise<unknown>>()
 
-  /** Gives the same promise. */
-  add<T> (task: Promise<T>): Promise<T> {
-    this.#tasks.add(task)
-    const done = (): void => { this.#tasks.delete(task) }
-    task.then(done, done)
-    return task
+  /** Registers an operation until it settles. Returns the same promise. */
+  add<T> (operation: Promise<T>): Promise<T> {
+    this.#operations.add(operation)
+    const done = (): void => { this.#operations.delete(operation) }
+    operation.then(done, done)
+    return operation
   }
 
-  /** Resolves when what is under way now has ended, however it ends. */
+  /** Resolves when all operations in progress now have settled. Never rejects. */
   async ended (): Promise<void> {
-    await Promise.allSettled(this.#tasks)
+    await Promise.allSettled(this.#operations)
   }
 }

@@ -3,8 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AclOperations, AclPermissionTypes, Admin, Producer, ResourcePatternTypes, ResourceTypes } from '@platformatic/kafka'
 import t from 'tap'
-import { chain, createAuthority, issueCertificate } from '../../src/devstack/index.ts'
-import type { Credentials } from '../../src/devstack/certificates.ts'
+import { createAuthority, issueCertificate, type Credentials } from '../../src/devstack/certificates.ts'
 import { KafkaAdmin } from '../../src/kafka/admin.ts'
 import { kafkaConnection, type KafkaConfig, type KafkaConnection } from '../../src/kafka/connection.ts'
 import { mapKafkaError } from '../../src/kafka/errors.ts'
@@ -26,7 +25,7 @@ async function save (name: string, { certificate, key }: Credentials, issuer?: C
   const path = join(folder, name)
   await writeFile(`${path}.crt`, certificate)
   await writeFile(`${path}.key`, key)
-  if (issuer !== undefined) await writeFile(`${path}.pem`, chain({ certificate, key }, issuer))
+  if (issuer !== undefined) await writeFile(`${path}.pem`, key + certificate + issuer.certificate)
   return path
 }
 

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { freePorts, readAclTable } from '../../src/devstack/index.ts'
-import type { KafkaUser } from '../../src/devstack/acls.ts'
+import type { AclTable } from '../../src/devstack/acls.ts'
 import { adminFor, eventually, outgoing, produce } from '../kafka/support.ts'
 import { alertFile, everyRecord } from '../modes/support.ts'
 import { runMode } from '../support/in-process.ts'
@@ -17,8 +17,8 @@ const scramUsers = table.users.filter(({ authentication }) => authentication ===
   .map(user => ({ ...user, name: `${user.name}-scram`, authentication: 'scram-sha-512' as const }))
 const { registry } = await useStack(t)
 const topicRule = (name: string, ...operations: string[]) =>
-  ({ resource: { type: 'topic', name, patternType: 'literal' }, operations, host: '*' }) as KafkaUser['acls'][number]
-const createOnly: KafkaUser = {
+  ({ resource: { type: 'topic', name, patternType: 'literal' }, operations, host: '*' }) as AclTable['users'][number]['acls'][number]
+const createOnly: AclTable['users'][number] = {
   name: 'create-only', authentication: 'tls', about: 'may create a topic, but not write to it',
   acls: [
     topicRule('alerts-create-only', 'Create', 'Delete', 'Describe', 'DescribeConfigs'),
@@ -68,7 +68,7 @@ for (const [mechanism, flags] of mechanisms) {
     await produce(superuser, 'alerts-simulated', [outgoing('not an alert')])
     const archive = ['--alert-store', await newStore(t), '--limit', String(ALERTS + 1)]
     const archived = await runMode(['ingest', ...flags('alert-database-ingester'), ...withRegistry, ...archive])
-    t.match(archived, { code: 0, stdout: 'archived 12 alerts: 12 written, 0 there already, 1 dead letters\n' }, archived.stderr)
+    t.match(archived, { code: 0, stdout: 'archived 12 alerts: 12 written, 0 already archived, 1 dead letters\n' }, archived.stderr)
     t.equal((await everyRecord(superuser, 'alerts-dead-letters')).length, 1, 'ingest created the dead-letter topic')
     t.equal((await admin.groupLag('alertdb-ingester', ['alerts-simulated'])).get('alerts-simulated'), 0n)
   })

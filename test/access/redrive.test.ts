@@ -1,9 +1,9 @@
 // redrive as its user of deploy/acls.json: the ACLs allow all that it needs, and denied operations lose no dead letter.
 import t from 'tap'
-import { letterOf, letterRecord } from '../../src/dead-letters/dead-letter.ts'
+import { toDeadLetterRecord, toKafkaRecord } from '../../src/dead-letters/dead-letter.ts'
 import { adminFor, produce } from '../kafka/support.ts'
 import { everyRecord } from '../modes/support.ts'
-import { deadOf, letterRecordOf } from '../dead-letters/support.ts'
+import { deadLetterFor, deadLetterTopicRecord } from '../dead-letters/support.ts'
 import { runMode } from '../support/in-process.ts'
 import { useSecuredKafka } from './support.ts'
 
@@ -16,10 +16,10 @@ for (const topic of ['alerts-simulated', 'alerts-dead-letters', 'alerts-other'])
 const redrive = (...more: string[]) => runMode(['redrive', ...kafka.flags('alert-stream-redrive'), '--from-beginning', ...more])
 const origin = { topic: 'alerts-simulated', headers: [] }
 await produce(superuser, 'alerts-dead-letters', [
-  ...Array.from({ length: 5 }, (_, index) => letterRecordOf(index, 'R', origin)),
-  letterRecordOf(5, 'R', { ...origin, topic: 'alerts-other' }),
+  ...Array.from({ length: 5 }, (_, index) => deadLetterTopicRecord(index, 'R', origin)),
+  deadLetterTopicRecord(5, 'R', { ...origin, topic: 'alerts-other' }),
   // Its value was omitted, so redrive would have to read the original record.
-  letterRecord({ ...letterOf(deadOf(0, 'R', origin)), value: Buffer.alloc(0), omittedBytes: 7 })
+  toKafkaRecord({ ...toDeadLetterRecord(deadLetterFor(0, 'R', origin)), value: Buffer.alloc(0), omittedBytes: 7 })
 ])
 
 await t.test('sends dead letters to the simulated topic, commits, and leaves those that the ACLs do not allow', async t => {

@@ -4,12 +4,12 @@ import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/pro
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readAclTable } from '../../src/devstack/index.ts'
-import type { AclTable, KafkaUser } from '../../src/devstack/acls.ts'
+import type { AclTable } from '../../src/devstack/acls.ts'
 import { kafkaConnection } from '../../src/kafka/connection.ts'
 import { kafkaGroupSource } from '../../src/sources/kafka-group.ts'
 import { adminFor, contextOf, produce, pull } from '../kafka/support.ts'
 import {
-  alertRecords, archivedIds, idOf, judgedByPython, recordsOf, registerAlerts, storeUrl, whileRunning
+  alertRecords, archivedIds, idOf, pythonMismatches, recordsOf, registerAlerts, storeUrl, whileRunning
 } from '../modes/archive-support.ts'
 import { passesOf } from '../modes/support.ts'
 import { startCli, tempDir, useOwnKafka, useStack, type RunningCli } from '../support/stack.ts'
@@ -21,7 +21,7 @@ const TOPIC = 'alerts-simulated'
 const DEAD_LETTERS = 'alerts-dead-letters'
 
 /** A user for play-stream on separate topics. */
-const PLAYER: KafkaUser = {
+const PLAYER: AclTable['users'][number] = {
   name: 'player', authentication: 'tls', about: 'plays a separate topic',
   acls: [
     { resource: { type: 'topic', name: 'played-static', patternType: 'literal' }, operations: ['Read'], host: '*' },
@@ -137,9 +137,9 @@ await t.test('ingest archives every alert once and play-stream continues while a
   for (const [cli, root] of all) {
     const { code, stdout, stderr } = await cli.stop('SIGTERM')
     t.equal(code, 0, stderr.slice(-2000))
-    t.match(stdout, /^archived \d+ alerts: 60 written, \d+ there already, 0 dead letters\n$/)
+    t.match(stdout, /^archived \d+ alerts: 60 written, \d+ already archived, 0 dead letters\n$/)
     t.strictSame(await archivedIds(root), records.map(idOf).sort())
-    t.strictSame(judgedByPython(root, records), [])
+    t.strictSame(pythonMismatches(root, records), [])
     t.match(stderr, /(certificate files|password file) changed: new connections use the new content/)
     t.notMatch(stderr, /another password|BEGIN /)
   }

@@ -1,4 +1,4 @@
-// The admin port's answers, over HTTP, to whoever asks in whatever way.
+// The admin port over HTTP.
 import { createServer, request } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -18,72 +18,79 @@ async function admin (t: Test, status: Partial<Status> = {}, log: Logger = silen
   return {
     server,
     url,
-    ask: async (path: string, method = 'GET') => {
+    send: async (path: string, method = 'GET') => {
       const response = await fetch(url + path, { method })
       return { status: response.status, text: await response.text(), headers: Object.fromEntries(response.headers) }
     }
   }
 }
 
-await t.test('/ lists what there is', async t => {
-  const { ask } = await admin(t)
-  const { status, text } = await ask('/')
+await t.test('/ lists all endpoints', async t => {
+  const { send } = await admin(t)
+  const { status, text } = await send('/')
   t.equal(status, 200)
   const { service, endpoints } = JSON.parse(text) as { service: string, endpoints: Record<string, string> }
   t.equal(service, 'alert-stream ingest')
   t.strictSame(Object.keys(endpoints), ['/livez', '/readyz', '/metrics', '/status'])
-  for (const path of Object.keys(endpoints)) t.equal((await ask(path)).status, 200, path)
+  for (const path of Object.keys(endpoints)) t.equal((await send(path)).status, 200, path)
 })
 
-await t.test('HEAD is answered as GET without a body, what is not there with 404, other methods with 405', async t => {
-  const { ask } = await admin(t, { checks: { store: async () => { throw testErrors.TEST_SERVER_DOWN('x') } } })
-  t.match(await ask('/livez', 'HEAD'), { status: 200, text: '', headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' } })
-  t.match(await ask('/readyz', 'HEAD'), { status: 503, text: '' })
-  t.match(await ask('/livez/'), { status: 200 })
-  t.match(await ask('/else'), { status: 404, text: '{"detail":"no such resource; / lists what there is"}' })
-  t.match(await ask('/metrics', 'POST'), { status: 405, headers: { allow: 'GET, HEAD, OPTIONS' } })
+await t.test('HEAD responds like GET without a body, unknown paths with 404, other methods with 405', async t => {
+  const { send } = await admin(t, { checks: { store: async () => { throw testErrors.TEST_SERVER_DOWN('x') } } })
+  t.match(await send('/livez', 'HEAD'), {
+    status: 200, text: '', headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }
+  })
+  t.match(await send('/readyz', 'HEAD'), { status: 503, text: '' })
+  t.match(await send('/livez/'), { status: 200 })
+  t.match(await send('/else'), { status: 404, text: '{"detail":"resource not found; / lists all endpoints"}' })
+  t.match(await send('/metrics', 'POST'), { status: 405, headers: { allow: 'GET, HEAD, OPTIONS' } })
 })
 
-await t.test('/readyz: 200 where all is well, 503 with what is not; /livez does not care', async t => {
+await t.test('/readyz responds 200 if all checks pass, else 503 with the failed ones; /livez is independent of them', async t => {
   let down = false
   let state: RunState = 'running'
-  const { ask } = await admin(t, { state: () => state, checks: { broker: async () => {}, store: async () => { if (down) throw testErrors.TEST_SERVER_DOWN('gone', { where: 'x' }) } } })
-  t.match(await ask('/readyz'), { status: 200, text: '{"ready":true,"checks":{"run":"ok","broker":"ok","store":"ok"}}' })
+  const store = async (): Promise<void> => { if (down) throw testErrors.TEST_SERVER_DOWN('gone', { where: 'x' }) }
+  const { send } = await admin(t, { state: () => state, checks: { broker: async () => {}, store } })
+  t.match(await send('/readyz'), { status: 200, text: '{"ready":true,"checks":{"run":"ok","broker":"ok","store":"ok"}}' })
   down = true
-  t.match(await ask('/readyz'), { status: 503, text: '{"ready":false,"checks":{"run":"ok","broker":"ok","store":"TEST_SERVER_DOWN: gone (x)"}}' })
+  t.match(await send('/readyz'), {
+    status: 503, text: '{"ready":false,"checks":{"run":"ok","broker":"ok","store":"TEST_SERVER_DOWN: gone (x)"}}'
+  })
   down = false
   state = 'draining'
-  t.match(await ask('/readyz'), { status: 503, text: '{"ready":false,"checks":{"run":"draining","broker":"ok","store":"ok"}}' })
-  t.match(await ask('/livez'), { status: 200, text: 'OK\n' })
+  t.match(await send('/readyz'), { status: 503, text: '{"ready":false,"checks":{"run":"draining","broker":"ok","store":"ok"}}' })
+  t.match(await send('/livez'), { status: 200, text: 'OK\n' })
 })
 
-await t.test('/metrics says what runs, and in which state', async t => {
-  const { ask } = await admin(t, { state: () => 'draining' })
-  const { text, headers } = await ask('/metrics')
+await t.test('/metrics exports mode, version and state', async t => {
+  const { send } = await admin(t, { state: () => 'draining' })
+  const { text, headers } = await send('/metrics')
   t.equal(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')
   const families = parsePrometheus(text)
   t.match(families.get('alert_stream_info')?.samples, [{ labels: { mode: 'ingest', version: /^\d+\.\d+\.\d+/ }, value: 1 }])
-  t.strictSame(families.get('alert_stream_state')?.samples.filter(({ value }) => value === 1).map(({ labels }) => labels.state), ['draining'])
+  const states = families.get('alert_stream_state')?.samples.filter(({ value }) => value === 1)
+  t.strictSame(states?.map(({ labels }) => labels.state), ['draining'])
 })
 
-await t.test('a figure that cannot be had is an error of 500, and in the log', async t => {
+await t.test('an error while collecting stats responds 500 and is logged', async t => {
   const lines: object[] = []
-  const { ask } = await admin(t, { stats: () => { throw new Error('broken') } }, { ...silent, error: (fields, msg) => { lines.push({ ...fields, msg }) } })
-  t.match(await ask('/status'), { status: 500, text: '{"detail":"internal error; the log has it"}' })
+  const log: Logger = { ...silent, error: (fields, msg) => { lines.push({ ...fields, msg }) } }
+  const { send } = await admin(t, { stats: () => { throw new Error('broken') } }, log)
+  t.match(await send('/status'), { status: 500, text: '{"detail":"internal error; see the log"}' })
   t.match(lines, [{ url: '/status', error: /broken/ }])
 })
 
-await t.test('closing cuts connections that clients keep open', async t => {
+await t.test('close() ends keep-alive connections', async t => {
   const { server, url } = await admin(t)
-  const asked = request(`${url}/livez`, { agent: false, headers: { connection: 'keep-alive' } })
-  asked.end()
-  const [answer] = await once(asked, 'response') as [NodeJS.ReadableStream]
-  answer.resume()
+  const livez = request(`${url}/livez`, { agent: false, headers: { connection: 'keep-alive' } })
+  livez.end()
+  const [response] = await once(livez, 'response') as [NodeJS.ReadableStream]
+  response.resume()
   await server.close()
   t.ok(await failureOf(fetch(`${url}/livez`)))
 })
 
-await t.test('a port that is taken, and an address that is not ours, are errors that say so', async t => {
+await t.test('a port in use and a foreign address are errors', async t => {
   const holder = createServer().listen(0, '127.0.0.1')
   await once(holder, 'listening')
   t.teardown(() => { holder.close() })

@@ -3,31 +3,36 @@ import { healthOf } from '../../src/admin/readiness.ts'
 import type { RunState } from '../../src/pipeline/index.ts'
 import { testErrors } from '../support/pipeline.ts'
 
-await t.test('all well: ready, and each check says so', async t => {
+await t.test('a mode is ready if all checks pass', async t => {
   const health = healthOf(() => 'running', { broker: async () => {}, store: async () => 'anything' })
   t.strictSame(await health(), { ready: true, checks: { run: 'ok', broker: 'ok', store: 'ok' } })
 })
 
-await t.test('what does not answer is named with code, message and place on one line, and no other', async t => {
+await t.test('a failed check is reported with code, message and place on one line', async t => {
   const health = healthOf(() => 'running', {
     broker: async () => { throw testErrors.TEST_SERVER_DOWN('no\n  answer', { where: 'localhost:1' }) },
     registry: async () => {},
     store: async () => { throw new Error('odd') }
   })
-  t.strictSame(await health(), { ready: false, checks: { run: 'ok', broker: 'TEST_SERVER_DOWN: no answer (localhost:1)', registry: 'ok', store: 'UNEXPECTED: odd' } })
+  t.strictSame(await health(), {
+    ready: false,
+    checks: { run: 'ok', broker: 'TEST_SERVER_DOWN: no answer (localhost:1)', registry: 'ok', store: 'UNEXPECTED: odd' }
+  })
 })
 
-await t.test('a check that throws at once is one that failed', async t => {
+await t.test('a check that throws synchronously has failed', async t => {
   const health = healthOf(() => 'running', { store: () => { throw new Error('at once') } })
   t.match(await health(), { ready: false, checks: { store: 'UNEXPECTED: at once' } })
 })
 
-await t.test('one that hangs is given up at the limit, while the others are told', async t => {
+await t.test('a check that hangs fails at the limit, and the others are reported', async t => {
   const health = healthOf(() => 'running', { broker: () => new Promise(() => {}), store: async () => {} }, 20)
-  t.strictSame(await health(), { ready: false, checks: { run: 'ok', broker: 'HEALTH_NO_ANSWER: no answer within 0.02 s', store: 'ok' } })
+  t.strictSame(await health(), {
+    ready: false, checks: { run: 'ok', broker: 'HEALTH_NO_ANSWER: no response within 0.02 s', store: 'ok' }
+  })
 })
 
-await t.test('checks run side by side, and probes at the same time share them', async t => {
+await t.test('checks run concurrently, and concurrent probes share them', async t => {
   const begun: string[] = []
   const gate = Promise.withResolvers<void>()
   const check = (name: string) => () => { begun.push(name); return gate.promise }
@@ -42,7 +47,7 @@ await t.test('checks run side by side, and probes at the same time share them', 
 })
 
 for (const state of ['created', 'draining', 'stopped', 'failed'] as const satisfies readonly RunState[]) {
-  await t.test(`a mode that is ${state} is not ready, and says so beside its checks`, async t => {
+  await t.test(`a mode that is ${state} is not ready`, async t => {
     t.strictSame(await healthOf(() => state, { store: async () => {} })(), { ready: false, checks: { run: state, store: 'ok' } })
   })
 }

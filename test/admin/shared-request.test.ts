@@ -1,47 +1,47 @@
 import t from 'tap'
-import { sharedAnswer } from '../../src/admin/shared-request.ts'
+import { sharedRequest } from '../../src/admin/shared-request.ts'
 
-const late = (): Error => new Error('late')
-const LONG = 1_000_000
+const timeout = (): Error => new Error('timeout')
+const LONG_MS = 1_000_000
 
-await t.test('those who ask at the same time share one question, and later ones get a new one', async t => {
-  let asked = 0
-  let answer = Promise.withResolvers<number>()
-  const ask = sharedAnswer(() => { asked++; return answer.promise }, LONG, late)
-  const three = [ask(), ask(), ask()]
-  answer.resolve(1)
+await t.test('concurrent callers share one request; a later caller sends a new one', async t => {
+  let sent = 0
+  let response = Promise.withResolvers<number>()
+  const request = sharedRequest(() => { sent++; return response.promise }, LONG_MS, timeout)
+  const three = [request(), request(), request()]
+  response.resolve(1)
   t.strictSame(await Promise.all(three), [1, 1, 1])
-  t.equal(asked, 1)
-  answer = Promise.withResolvers()
-  answer.resolve(2)
-  t.equal(await ask(), 2)
-  t.equal(asked, 2)
+  t.equal(sent, 1)
+  response = Promise.withResolvers()
+  response.resolve(2)
+  t.equal(await request(), 2)
+  t.equal(sent, 2)
 })
 
-await t.test('a failure is told to all who share it, and forgotten', async t => {
-  let asked = 0
-  const ask = sharedAnswer(async () => { if (asked++ === 0) throw new Error('first'); return 'well' }, LONG, late)
-  const two = await Promise.allSettled([ask(), ask()])
+await t.test('all callers of a shared request get its failure; the next caller sends a new one', async t => {
+  let sent = 0
+  const request = sharedRequest(async () => { if (sent++ === 0) throw new Error('first'); return 'ok' }, LONG_MS, timeout)
+  const two = await Promise.allSettled([request(), request()])
   t.match(two, [{ status: 'rejected', reason: { message: 'first' } }, { status: 'rejected' }])
-  t.equal(await ask(), 'well')
+  t.equal(await request(), 'ok')
 })
 
-await t.test('nobody waits longer than the limit; the question goes on, and is joined by who asks next', async t => {
-  let asked = 0
-  const answer = Promise.withResolvers<string>()
-  const ask = sharedAnswer(() => { asked++; return answer.promise }, 20, late)
-  await t.rejects(ask(), { message: 'late' })
-  const next = ask()
-  answer.resolve('at last')
-  t.equal(await next, 'at last')
-  t.equal(asked, 1)
+await t.test('a caller waits no longer than the limit; the next caller joins the pending request', async t => {
+  let sent = 0
+  const response = Promise.withResolvers<string>()
+  const request = sharedRequest(() => { sent++; return response.promise }, 20, timeout)
+  await t.rejects(request(), { message: 'timeout' })
+  const next = request()
+  response.resolve('late')
+  t.equal(await next, 'late')
+  t.equal(sent, 1)
 })
 
-await t.test('a question that hangs for ever is asked anew', async t => {
-  let asked = 0
-  const ask = sharedAnswer(() => ++asked === 1 ? new Promise<string>(() => {}) : Promise.resolve('well'), 1, late)
-  let answer: string | undefined
-  while (answer === undefined) answer = await ask().catch(() => undefined)
-  t.equal(answer, 'well')
-  t.equal(asked, 2)
+await t.test('a request that hangs is replaced', async t => {
+  let sent = 0
+  const request = sharedRequest(() => ++sent === 1 ? new Promise<string>(() => {}) : Promise.resolve('ok'), 1, timeout)
+  let response: string | undefined
+  while (response === undefined) response = await request().catch(() => undefined)
+  t.equal(response, 'ok')
+  t.equal(sent, 2)
 })

@@ -16,7 +16,8 @@ const gz = await gzipFrame(frame)
 const schema = '{ "type": "record", "name": "alert", "doc": "kept", "fields": [] }'
 
 async function archiveAt (root: string) {
-  const archive = createArchive({ alerts: await openFileStore(join(root, 'alerts')), schemas: await openFileStore(join(root, 'schemas')), layout: 'v2' })
+  const [alerts, schemas] = [await openFileStore(join(root, 'alerts')), await openFileStore(join(root, 'schemas'))]
+  const archive = createArchive({ alerts, schemas, layout: 'v2' })
   await archive.putAlert(id, gz, crc32c(frame))
   for (const edge of ['0', '7', '9223372036854775807']) await archive.putAlert(edge, gz, crc32c(frame))
   await archive.putSchema(1100, schema)
@@ -31,7 +32,7 @@ async function start (t: Test, options: Partial<ApiOptions> = {}) {
   return { app, root }
 }
 
-await t.test('an alert is served as it was in Kafka', async t => {
+await t.test('serves an alert as it was in Kafka', async t => {
   const { app } = await start(t)
   const response = await app.inject(`/v1/alerts/${id}`)
   t.equal(response.statusCode, 200)
@@ -46,21 +47,26 @@ await t.test('an alert is served as it was in Kafka', async t => {
   t.notOk(response.headers['content-encoding'])
 })
 
-await t.test('the stored gzip is passed through to clients that accept it', async t => {
+await t.test('passes the stored gzip through to clients that accept gzip', async t => {
   const { app } = await start(t)
   const response = await app.inject({ url: `/v1/alerts/${id}`, headers: { 'accept-encoding': 'br, gzip' } })
   t.ok(response.rawPayload.equals(gz))
   t.ok(gunzipSync(response.rawPayload).equals(frame))
-  t.match(response.headers, { 'content-encoding': 'gzip', 'content-length': String(gz.length), vary: 'Accept-Encoding', 'content-type': 'application/octet-stream' })
-  const refused = await app.inject({ url: `/v1/alerts/${id}`, headers: { 'accept-encoding': 'gzip;q=0' } })
-  t.ok(refused.rawPayload.equals(frame))
-  t.notOk(refused.headers['content-encoding'])
-  const both = await app.inject({ url: `/v1/alerts/${id}`, headers: { 'accept-encoding': '*;q=0' } })
-  t.equal(both.statusCode, 406)
-  t.type(both.json().detail, 'string')
+  t.match(response.headers, {
+    'content-encoding': 'gzip',
+    'content-length': String(gz.length),
+    vary: 'Accept-Encoding',
+    'content-type': 'application/octet-stream'
+  })
+  const withoutGzip = await app.inject({ url: `/v1/alerts/${id}`, headers: { 'accept-encoding': 'gzip;q=0' } })
+  t.ok(withoutGzip.rawPayload.equals(frame))
+  t.notOk(withoutGzip.headers['content-encoding'])
+  const neither = await app.inject({ url: `/v1/alerts/${id}`, headers: { 'accept-encoding': '*;q=0' } })
+  t.equal(neither.statusCode, 406)
+  t.type(neither.json().detail, 'string')
 })
 
-await t.test('HEAD tells what GET would, without the body', async t => {
+await t.test('HEAD responds like GET without the body', async t => {
   const { app } = await start(t)
   for (const url of [`/v1/alerts/${id}`, '/v1/schemas/1100', '/v1/health', '/v1', '/v1/alerts/5', '/v1/alerts/x']) {
     for (const encoding of ['gzip', 'identity']) {
@@ -77,7 +83,7 @@ await t.test('HEAD tells what GET would, without the body', async t => {
   }
 })
 
-await t.test('tags are strong, differ by coding, stay the same, and save the transfer', async t => {
+await t.test('entity tags are stable, differ by coding, and give 304', async t => {
   const { app } = await start(t)
   const url = `/v1/alerts/${id}`
   const plain = await app.inject({ url })
@@ -98,41 +104,50 @@ await t.test('tags are strong, differ by coding, stay the same, and save the tra
   t.equal((await app.inject({ url: '/v1/schemas/1100', headers: { 'if-none-match': schemaTag } })).statusCode, 304)
 })
 
-await t.test('ids are valid up to 2^63 - 1 and nothing else is', async t => {
+await t.test('accepts alert ids up to 2^63 - 1 and rejects anything else with 400', async t => {
   const { app } = await start(t)
   const status = async (text: string) => (await app.inject(`/v1/alerts/${text}`)).statusCode
-  for (const known of ['0', '9223372036854775807', '7', '007', '0000000000000000007']) t.equal(await status(known), 200, known)
+  for (const existing of ['0', '9223372036854775807', '7', '007', '0000000000000000007']) t.equal(await status(existing), 200, existing)
   for (const unknown of ['1', '9223372036854775806', '1234567890123456789']) {
     const response = await app.inject(`/v1/alerts/${unknown}`)
     t.equal(response.statusCode, 404)
     t.same(response.json(), { detail: 'alert not found' })
-    t.equal(response.headers['cache-control'], 'no-store', 'it may be archived a moment later')
+    t.equal(response.headers['cache-control'], 'no-store', 'the alert may be archived a moment later')
   }
-  for (const wrong of ['9223372036854775808', '9999999999999999999', '10000000000000000000', '00000000000000000007', 'abc', '-1', '+1', '1.0', '1e3', '0x1', '%20', '1%20', '1%2F2', '%D9%A1', 'x'.repeat(200)]) {
-    const response = await app.inject(`/v1/alerts/${wrong}`)
-    t.equal(response.statusCode, 400, wrong)
+  const invalid = [
+    '9223372036854775808', '9999999999999999999', '10000000000000000000', '00000000000000000007', 'abc', '-1', '+1', '1.0', '1e3', '0x1',
+    '%20', '1%20', '1%2F2', '%D9%A1', 'x'.repeat(200)
+  ]
+  for (const text of invalid) {
+    const response = await app.inject(`/v1/alerts/${text}`)
+    t.equal(response.statusCode, 400, text)
     t.match(response.json(), { detail: /1 to 19 decimal digits/ })
   }
 })
 
-await t.test('a schema is served as the registry gave it', async t => {
+await t.test('serves a schema unchanged', async t => {
   const { app } = await start(t)
   const response = await app.inject('/v1/schemas/1100')
   t.equal(response.statusCode, 200)
   t.equal(response.body, schema)
-  t.match(response.headers, { 'content-type': 'application/vnd.schemaregistry.v1+json', 'cache-control': /immutable/, etag: /^"/, 'content-length': String(schema.length) })
+  t.match(response.headers, {
+    'content-type': 'application/vnd.schemaregistry.v1+json',
+    'cache-control': /immutable/,
+    etag: /^"/,
+    'content-length': String(schema.length)
+  })
   t.equal((await app.inject('/v1/schemas/4294967295')).statusCode, 200)
   const unknown = await app.inject('/v1/schemas/0')
   t.equal(unknown.statusCode, 404)
   t.same(unknown.json(), { detail: 'schema not found' })
-  for (const wrong of ['4294967296', '-1', 'latest', '1.5', '99999999999']) {
-    const refused = await app.inject(`/v1/schemas/${wrong}`)
-    t.equal(refused.statusCode, 400, wrong)
-    t.match(refused.json(), { detail: /4294967295/ })
+  for (const invalid of ['4294967296', '-1', 'latest', '1.5', '99999999999']) {
+    const rejected = await app.inject(`/v1/schemas/${invalid}`)
+    t.equal(rejected.statusCode, 400, invalid)
+    t.match(rejected.json(), { detail: /4294967295/ })
   }
 })
 
-await t.test('health follows the archive', async t => {
+await t.test('health reports whether the archive is readable', async t => {
   const logged: string[] = []
   const note = (_fields: object, message: string) => { logged.push(message) }
   const log: Logger = { debug () {}, info: note, warn: note, error: note }
@@ -145,15 +160,15 @@ await t.test('health follows the archive', async t => {
   for (let i = 0; i < 3; i++) {
     const bad = await app.inject('/v1/health')
     t.equal(bad.statusCode, 503)
-    t.same(bad.json(), { detail: 'the archive cannot be read (STORE_MISSING)' })
+    t.same(bad.json(), { detail: 'the archive is not readable (STORE_MISSING)' })
     t.ok(bad.headers['retry-after'])
   }
   await rename(join(root, 'away'), join(root, 'alerts'))
   t.equal((await app.inject('/v1/health')).statusCode, 200)
-  t.same(logged, ['the archive cannot be read', 'the archive can be read again'], 'changes are logged, probes are not')
+  t.same(logged, ['archive not readable', 'archive readable again'], 'only changes are logged')
 })
 
-await t.test('health asks the archive once for many probes', async t => {
+await t.test('health checks the archive once for concurrent probes', async t => {
   let checks = 0
   const root = t.testdir()
   const archive = await archiveAt(root)
@@ -164,7 +179,7 @@ await t.test('health asks the archive once for many probes', async t => {
   t.equal(checks, 1)
 })
 
-await t.test('an archive that cannot be read is 503 with Retry-After, and the log has the code', async t => {
+await t.test('an unreadable archive gives 503 with Retry-After, and the log has the code', async t => {
   const logged: object[] = []
   const log: Logger = { debug () {}, info () {}, warn () {}, error: fields => { logged.push(fields) } }
   const { app, root } = await start(t, { log })
@@ -177,12 +192,12 @@ await t.test('an archive that cannot be read is 503 with Retry-After, and the lo
     t.same(response.json(), { detail: `the archive is not available (${code})` })
     t.ok(Number(response.headers['retry-after']) > 0)
     t.equal(response.headers['cache-control'], 'no-store')
-    t.notOk(response.body.includes(root), 'no paths to clients')
+    t.notOk(response.body.includes(root), 'the path of the archive is not disclosed')
   }
   t.match(logged, [{ code: 'STORE_MISSING', url: `/v1/alerts/${id}` }, { code: 'STORE_PATH_BLOCKED' }])
 })
 
-await t.test('a damaged object is 500 and never wrong bytes', async t => {
+await t.test('a damaged object gives 500, never wrong bytes', async t => {
   const { app, root } = await start(t)
   const path = join(root, 'alerts/v2/alerts/170028', `${id}.avro.gz`)
   await writeFile(path, gz.subarray(0, gz.length - 100))
@@ -196,19 +211,19 @@ await t.test('a damaged object is 500 and never wrong bytes', async t => {
   t.notOk(plain.headers['content-encoding'])
 })
 
-await t.test('an unexpected fault is 500 without its text', async t => {
+await t.test('an unexpected error gives 500 without its message', async t => {
   const { app } = await start(t, { archive: { ...await archiveAt(t.testdir()), getAlert: () => { throw new TypeError('secret') } } })
   const response = await app.inject(`/v1/alerts/${id}`)
   t.equal(response.statusCode, 500)
   t.same(response.json(), { detail: 'internal error' })
 })
 
-await t.test('other paths are 404 and other methods 405 with Allow', async t => {
+await t.test('unknown paths give 404, and other methods 405 with Allow', async t => {
   const { app } = await start(t)
   for (const url of ['/nothing', '/v2', '/v1/alerts', '/v1/alerts/1/2', '/V1/health']) {
     const response = await app.inject(url)
     t.equal(response.statusCode, 404, url)
-    t.match(response.json(), { detail: /\/v1 lists/ })
+    t.match(response.json(), { detail: /see \/v1 for a list/ })
   }
   for (const url of ['/v1/health', `/v1/alerts/${id}`, '/v1/schemas/1', '/v1', '/']) {
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'] as const) {
@@ -223,7 +238,7 @@ await t.test('other paths are 404 and other methods 405 with Allow', async t => 
   }
 })
 
-await t.test('bad escapes and endless parts are errors with detail', async t => {
+await t.test('invalid escapes and long path segments give errors with detail', async t => {
   const { app } = await start(t)
   const escape = await app.inject('/v1/alerts/%zz')
   t.equal(escape.statusCode, 400)
@@ -233,7 +248,7 @@ await t.test('bad escapes and endless parts are errors with detail', async t => 
   t.match(long.json(), { detail: /too long/ })
 })
 
-await t.test('the index names what is there, below the prefix', async t => {
+await t.test('the index lists the endpoints under the path prefix', async t => {
   for (const pathPrefix of ['', '/', '/alertdb', 'alertdb/', '/deep/alertdb']) {
     const { app } = await start(t, { pathPrefix })
     const prefix = pathPrefix.replace(/^\/?(.*?)\/?$/, '$1')
@@ -247,10 +262,12 @@ await t.test('the index names what is there, below the prefix', async t => {
     t.equal((await app.inject(`${base}/v1/health/`)).statusCode, 200)
     if (base !== '') t.equal((await app.inject('/v1/health')).statusCode, 404)
   }
-  for (const pathPrefix of ['/:id', '/a b', '/*', '/ä']) t.throws(() => build({ archive: {} as never, pathPrefix }), { code: 'API_PREFIX_INVALID' })
+  for (const pathPrefix of ['/:id', '/a b', '/*', '/ä']) {
+    t.throws(() => build({ archive: {} as never, pathPrefix }), { code: 'API_PREFIX_INVALID', usage: true })
+  }
 })
 
-await t.test('under pressure requests are shed, health and index are not', async t => {
+await t.test('sheds requests under pressure, except health and index', async t => {
   const { app } = await start(t, { pressure: { maxRssBytes: 1, sampleIntervalMs: 10 } })
   await app.ready()
   let shed = await app.inject(`/v1/alerts/${id}`)
@@ -266,19 +283,20 @@ await t.test('under pressure requests are shed, health and index are not', async
   t.equal((await app.inject('/v1')).statusCode, 200)
 })
 
-await t.test('what it does is counted', async t => {
+await t.test('counts requests, bytes, durations and cache lookups', async t => {
   const { app } = await start(t, { pathPrefix: '/alertdb' })
   await app.inject(`/alertdb/v1/alerts/${id}`)
   await app.inject({ url: `/alertdb/v1/alerts/${id}`, headers: { 'accept-encoding': 'gzip' } })
   await app.inject({ url: `/alertdb/v1/alerts/${id}`, method: 'HEAD' })
-  t.equal(app.counts.bytes, frame.length + gz.length)
+  t.equal(app.stats.bytes, frame.length + gz.length)
   await app.inject('/alertdb/v1/alerts/5')
   await app.inject('/alertdb/v1/health')
   await app.inject('/elsewhere')
-  t.same(app.counts.requests, { '/v1/alerts/:id': { 200: 3, 404: 1 }, '/v1/health': { 200: 1 }, other: { 404: 1 } })
-  t.same([...app.counts.durations].map(([route, durations]) => [route, durations.read().count]), [['/v1/alerts/:id', 4], ['/v1/health', 1], ['other', 1]])
-  t.equal(app.counts.inFlight, 0)
+  t.same(app.stats.requests, { '/v1/alerts/:id': { 200: 3, 404: 1 }, '/v1/health': { 200: 1 }, other: { 404: 1 } })
+  const measured = [...app.stats.durations].map(([route, durations]) => [route, durations.read().count])
+  t.same(measured, [['/v1/alerts/:id', 4], ['/v1/health', 1], ['other', 1]])
+  t.equal(app.stats.inFlight, 0)
   await app.inject('/alertdb/v1/schemas/1100')
   await app.inject('/alertdb/v1/schemas/1100')
-  t.match(app.counts.schemas, { hits: 1, misses: 1 })
+  t.match(app.stats.schemas, { hits: 1, misses: 1 })
 })

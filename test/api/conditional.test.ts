@@ -1,7 +1,8 @@
 import t from 'tap'
-import { chooseCoding, entityTag, matchesTag } from '../../src/api/conditional.ts'
+import fastify from 'fastify'
+import { chooseCoding, entityTag, sendImmutable } from '../../src/api/conditional.ts'
 
-await t.test('gzip is sent to those who accept it, and to nobody else', async t => {
+await t.test('chooses gzip only for clients that accept it', async t => {
   const expected: [string | undefined, string | undefined][] = [
     [undefined, 'identity'],
     ['', 'identity'],
@@ -36,14 +37,21 @@ await t.test('gzip is sent to those who accept it, and to nobody else', async t 
   for (const [header, coding] of expected) t.equal(chooseCoding(header), coding, JSON.stringify(header))
 })
 
-await t.test('a tag names bytes and coding', async t => {
+await t.test('an entity tag depends on bytes and coding', async t => {
   const body = Buffer.from('123456789')
   t.equal(entityTag(body, 'identity'), '"e3069283-9"')
   t.equal(entityTag(body, 'gzip'), '"e3069283-9-gzip"')
 })
 
-await t.test('If-None-Match is a list, compared weakly', async t => {
+await t.test('sends 304 if the If-None-Match list contains the tag, by weak comparison', async t => {
   const tag = '"e3069283-9"'
-  for (const header of [tag, `W/${tag}`, `"x", ${tag}`, `"a,b",W/${tag},"c"`, '*', ' * ']) t.ok(matchesTag(header, tag), header)
-  for (const header of [undefined, '', '"e3069283-9-gzip"', 'e3069283-9', '"x"', '"*"']) t.notOk(matchesTag(header, tag), String(header))
+  const app = fastify()
+  t.teardown(() => app.close())
+  app.get('/', async (request, reply) => sendImmutable(request, reply, Buffer.from('123456789'), tag))
+  const statusFor = async (header: string | undefined) =>
+    (await app.inject({ url: '/', headers: header === undefined ? {} : { 'if-none-match': header } })).statusCode
+  const matching = [tag, `W/${tag}`, `"x", ${tag}`, `"a,b",W/${tag},"c"`, '*', ' * ']
+  for (const header of matching) t.equal(await statusFor(header), 304, header)
+  const other = [undefined, '', '"e3069283-9-gzip"', 'e3069283-9', '"x"', '"*"']
+  for (const header of other) t.equal(await statusFor(header), 200, String(header))
 })

@@ -15,7 +15,7 @@ const id = '170028518906855444'
 const frame = Buffer.concat([Buffer.from([0, 0, 0, 4, 76]), randomBytes(20_000), Buffer.alloc(60_000)])
 const gz = await gzipFrame(frame)
 
-/** A server on a free port. `hold` makes reads of alert 5 wait until it is released. */
+/** A server on a free port. Reads of alert 5 wait for `release`; `waiting` resolves when one has arrived. */
 async function serve (t: Test) {
   const store = await openFileStore(t.testdir())
   const archive = createArchive({ alerts: store, schemas: store, layout: 'v2' })
@@ -46,20 +46,21 @@ async function serve (t: Test) {
   return { app, url, port: (app.server.address() as AddressInfo).port, release, waiting }
 }
 
-async function answer (request: ClientRequest): Promise<IncomingMessage & { body: Buffer }> {
+async function responseTo (request: ClientRequest): Promise<IncomingMessage & { body: Buffer }> {
   const [response] = await once(request, 'response') as [IncomingMessage]
   return Object.assign(response, { body: await buffer(response) })
 }
 
-const ask = (port: number, path: string, options: RequestOptions = {}) => answer(get({ host: '127.0.0.1', port, path, ...options }))
+const fetchRaw = (port: number, path: string, options: RequestOptions = {}) =>
+  responseTo(get({ host: '127.0.0.1', port, path, ...options }))
 
-await t.test('over a socket the gzip is the stored object, byte for byte, and fetch undoes it', async t => {
+await t.test('sends the stored gzip byte for byte, and fetch decodes it', async t => {
   const { url, port } = await serve(t)
-  const raw = await ask(port, `/v1/alerts/${id}`, { headers: { 'accept-encoding': 'gzip' } })
+  const raw = await fetchRaw(port, `/v1/alerts/${id}`, { headers: { 'accept-encoding': 'gzip' } })
   t.equal(raw.headers['content-encoding'], 'gzip')
   t.equal(raw.headers['content-length'], String(gz.length))
   t.ok(raw.body.equals(gz))
-  const plain = await ask(port, `/v1/alerts/${id}`)
+  const plain = await fetchRaw(port, `/v1/alerts/${id}`)
   t.equal(plain.headers['content-encoding'], undefined)
   t.ok(plain.body.equals(frame))
   const fetched = await fetch(`${url}/v1/alerts/${id}`)
@@ -69,19 +70,20 @@ await t.test('over a socket the gzip is the stored object, byte for byte, and fe
   t.equal(head.headers.get('content-length'), String(frame.length))
 })
 
-await t.test('a path as it is sent is not folded', async t => {
+await t.test('does not normalize dot segments in paths', async t => {
   const { port } = await serve(t)
-  for (const path of ['/v1/alerts/%2e%2e', '/v1/alerts/..', '/v1/alerts/%2e%2e%2f%2e%2e', '/v1/alerts/+1', '/v1/alerts/-1', '/v1/alerts/9223372036854775808', '/v1/alerts/12345678901234567890']) {
-    const response = await ask(port, path)
-    t.equal(response.statusCode, 400, path)
+  for (const id of ['%2e%2e', '..', '%2e%2e%2f%2e%2e', '+1', '-1', '9223372036854775808', '12345678901234567890']) {
+    const response = await fetchRaw(port, `/v1/alerts/${id}`)
+    t.equal(response.statusCode, 400, id)
     t.type(JSON.parse(response.body.toString()).detail, 'string')
   }
-  t.equal((await ask(port, '/v1/alerts/../../etc/passwd')).statusCode, 404)
+  t.equal((await fetchRaw(port, '/v1/alerts/../../etc/passwd')).statusCode, 404)
 })
 
-await t.test('what is not HTTP gets an answer with detail', async t => {
+await t.test('responds with detail to bytes that are not HTTP', async t => {
   const { port } = await serve(t)
-  for (const [text, status] of [['nonsense\r\n\r\n', 400], [`GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`, 431]] as const) {
+  const longHeader = `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`
+  for (const [text, status] of [['nonsense\r\n\r\n', 400], [longHeader, 431]] as const) {
     const socket = connect(port, '127.0.0.1')
     socket.write(text)
     const reply = (await buffer(socket)).toString()
@@ -92,7 +94,7 @@ await t.test('what is not HTTP gets an answer with detail', async t => {
   }
 })
 
-await t.test('closing lets requests in flight finish, refuses new connections and ends open ones', async t => {
+await t.test('close lets requests in flight finish, rejects new connections and closes idle ones', async t => {
   const { app, port, release, waiting } = await serve(t)
   const agent = new Agent({ keepAlive: true })
   t.teardown(() => { agent.destroy() })
@@ -101,44 +103,44 @@ await t.test('closing lets requests in flight finish, refuses new connections an
   idle.write('GET /v1 HTTP/1.1\r\nHost: x\r\n\r\n')
   await once(idle, 'data')
   const idleEnded = once(idle, 'close')
-  const inFlight = ask(port, '/v1/alerts/5', { agent })
+  const inFlight = fetchRaw(port, '/v1/alerts/5', { agent })
   await waiting
-  t.equal(app.counts.inFlight, 1)
+  t.equal(app.stats.inFlight, 1)
   const closed = closeWithin(app, 60_000)
   await idleEnded
   while (app.server.listening) await new Promise(setImmediate)
-  await t.rejects(ask(port, '/v1'), { code: 'ECONNREFUSED' })
+  await t.rejects(fetchRaw(port, '/v1'), { code: 'ECONNREFUSED' })
   release()
   const response = await inFlight
   t.equal(response.statusCode, 200)
   t.ok(response.body.equals(frame))
   t.equal(response.headers.connection, 'close')
-  t.equal(await closed, true, 'all had finished')
-  t.equal(app.counts.inFlight, 0)
+  t.equal(await closed, true, 'all requests finished')
+  t.equal(app.stats.inFlight, 0)
 })
 
-await t.test('a request that does not end is cut at the deadline', async t => {
+await t.test('close aborts a hanging request at the deadline', async t => {
   const { app, port, waiting } = await serve(t)
-  const hanging = ask(port, '/v1/alerts/5')
+  const hanging = fetchRaw(port, '/v1/alerts/5')
   await waiting
   const cut = t.rejects(hanging, { code: 'ECONNRESET' })
   t.equal(await closeWithin(app, 1), false)
   await cut
 })
 
-await t.test('a client that goes away is counted and leaves nothing behind', async t => {
+await t.test('counts a request as aborted if its client disconnects', async t => {
   const { app, port, release, waiting } = await serve(t)
   const request = get({ host: '127.0.0.1', port, path: '/v1/alerts/5' })
   request.on('error', () => {})
   await waiting
   request.destroy()
-  while (app.counts.aborted === 0) await new Promise(setImmediate)
+  while (app.stats.aborted === 0) await new Promise(setImmediate)
   release()
-  t.match(app.counts, { inFlight: 0, aborted: 1, requests: {} })
-  t.equal((await ask(port, `/v1/alerts/${id}`)).statusCode, 200)
+  t.match(app.stats, { inFlight: 0, aborted: 1, requests: {} })
+  t.equal((await fetchRaw(port, `/v1/alerts/${id}`)).statusCode, 200)
 })
 
-await t.test('a busy port and an address of elsewhere are clear errors', async t => {
+await t.test('rejects with an error code if the port is busy or the address is not local', async t => {
   const { port } = await serve(t)
   const second = build({ archive: {} as never, pressure: false })
   t.teardown(() => second.close())

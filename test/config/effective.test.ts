@@ -3,7 +3,7 @@ import { readArguments } from '../../src/config/argv.ts'
 import { effective } from '../../src/config/effective.ts'
 import { parseConfigFile } from '../../src/config/file.ts'
 import { flags } from '../../src/config/flags.ts'
-import { configOf, settle, type Environment } from '../../src/config/parse.ts'
+import { configOf, settingsOf, type Environment } from '../../src/config/parse.ts'
 
 const table = flags({
   broker: { type: 'list', default: ['localhost:9092'], aliases: ['kafka-host'], description: 'A list.' },
@@ -18,12 +18,14 @@ const table = flags({
 const command = { mode: 'try', flags: table }
 
 function settings (argv: string[], environment: Environment = {}, text = '') {
-  return settle(command, readArguments(command, argv), environment, parseConfigFile(text, 'a.yaml'))
+  return settingsOf(command, readArguments(command, argv), environment, parseConfigFile(text, 'a.yaml'))
 }
 
-await t.test('the table has every flag, its value and its origin', async t => {
-  const all = settings(['--kafka-host', 'a:1,b:2', '--no-burst', '--config=a.yaml'], { ALERT_STREAM_INTERVAL: '5', ALERT_STREAM_PASSWORD: 'hunter2' }, 'topic: x')
-  t.strictSame(effective([{ mode: 'try', settings: all }], 'table').trimEnd().split('\n').map(line => line.split(/ {2,}/)), [
+await t.test('the table has every flag with its value and source', async t => {
+  const environment = { ALERT_STREAM_INTERVAL: '5', ALERT_STREAM_PASSWORD: 'hunter2' }
+  const all = settings(['--kafka-host', 'a:1,b:2', '--no-burst', '--config=a.yaml'], environment, 'topic: x')
+  const lines = effective([{ mode: 'try', settings: all }], 'table').trimEnd().split('\n')
+  t.strictSame(lines.map(line => line.split(/ {2,}/)), [
     ['FLAG', 'VALUE', 'FROM'],
     ['broker', 'a:1,b:2', 'flag --kafka-host'],
     ['topic', 'x', 'topic in a.yaml:1:1'],
@@ -36,11 +38,12 @@ await t.test('the table has every flag, its value and its origin', async t => {
   ])
 })
 
-await t.test('JSON has the same with types', async t => {
-  const { modes } = JSON.parse(effective([{ mode: 'try', settings: settings(['--broker', 'a:1'], { ALERT_STREAM_PASSWORD: 'hunter2' }, 'try: { interval: 5 }') }], 'json')) as { modes: Array<{ settings: Array<{ flag: string }> }> }
+await t.test('JSON has typed values', async t => {
+  const all = settings(['--broker', 'a:1'], { ALERT_STREAM_PASSWORD: 'hunter2' }, 'try: { interval: 5 }')
+  const text = effective([{ mode: 'try', settings: all }], 'json')
+  const { modes } = JSON.parse(text) as { modes: Array<{ settings: Array<{ flag: string }> }> }
   t.equal(modes.length, 1)
-  const by = Object.fromEntries(modes[0]!.settings.map(({ flag, ...rest }) => [flag, rest]))
-  t.strictSame(by, {
+  t.strictSame(Object.fromEntries(modes[0]!.settings.map(({ flag, ...rest }) => [flag, rest])), {
     broker: { value: ['a:1'], from: 'flag', name: '--broker' },
     topic: { value: null, from: 'default' },
     prefix: { value: '', from: 'default' },
@@ -52,18 +55,22 @@ await t.test('JSON has the same with types', async t => {
   })
 })
 
-await t.test('YAML is a configuration file that gives the same values again, whatever is in them', async t => {
-  for (const topic of ['plain', 'a: b', '# no comment', '11.10', 'true', 'null', '- x', 'ümlaut "quoted" \'too\'', 'two\nlines', '*alias', ' blanks ', '{x}', '***', '%d', '@x', '`y`', 'x #y', 'a'.repeat(300)]) {
-    const before = settings([`--topic=${topic}`, '--broker', 'a:1,b:2,[::1]:9092,*', '--interval=-1', '--no-burst', '--config=b.yaml'], { ALERT_STREAM_PREFIX: '/p' })
+await t.test('YAML is a configuration file that sets the same values, including those that need quotes', async t => {
+  for (const topic of [
+    'plain', 'a: b', '# no comment', '11.10', 'true', 'null', '- x', 'ümlaut "quoted" \'too\'', 'two\nlines', '*alias', ' blanks ', '{x}',
+    '***', '%d', '@x', '`y`', 'x #y', 'a'.repeat(300)
+  ]) {
+    const argv = [`--topic=${topic}`, '--broker', 'a:1,b:2,[::1]:9092,*', '--interval=-1', '--no-burst', '--config=b.yaml']
+    const before = settings(argv, { ALERT_STREAM_PREFIX: '/p' })
     const text = effective([{ mode: 'try', settings: before }], 'yaml')
     const { config: _, ...expected } = configOf<typeof table>(before)
     const { config: __, ...again } = configOf<typeof table>(settings([], {}, text))
     t.strictSame({ ...again }, { ...expected }, text)
   }
-  t.match(effective([{ mode: 'try', settings: settings([]) }], 'yaml'), /^ {2}# interval: 37 {2}# default$/m, 'defaults are shown and not set')
+  t.match(effective([{ mode: 'try', settings: settings([]) }], 'yaml'), /^ {2}# interval: 37 {2}# default$/m, 'defaults are commented out')
 })
 
-await t.test('no format shows a secret: neither a secret flag\'s value nor a password in a URL', async t => {
+await t.test('every format masks secret flags and passwords in URLs', async t => {
   for (const url of ['http://user:hunter2@host:8081/path', 'http://:hunter2@host', 'https://user:hun@ter2@host']) {
     const all = settings([`--url=${url}`, `--broker=x:1,${url}`], { ALERT_STREAM_PASSWORD: 'hunter2' })
     for (const format of ['table', 'json', 'yaml'] as const) {
@@ -71,7 +78,8 @@ await t.test('no format shows a secret: neither a secret flag\'s value nor a pas
       t.notMatch(text, /hunter2|ter2/, `${format} ${url}`)
       t.match(text, /:\*\*\*@host/)
     }
-    t.match(effective([{ mode: 'try', settings: all }], 'yaml'), /^ {2}# url: .*masked$/m, 'a masked value is not set')
+    t.match(effective([{ mode: 'try', settings: all }], 'yaml'), /^ {2}# url: .*masked$/m, 'a masked value is commented out')
   }
-  t.match(effective([{ mode: 'try', settings: settings(['--url=http://host:8081/a:b@c']) }], 'table'), /http:\/\/host:8081\/a:b@c/, 'a port is no password')
+  const port = effective([{ mode: 'try', settings: settings(['--url=http://host:8081/a:b@c']) }], 'table')
+  t.match(port, /http:\/\/host:8081\/a:b@c/, 'a port is not a password')
 })

@@ -2,11 +2,11 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
-import { decodeLetter, letterKey } from '../../src/dead-letters/dead-letter-json.ts'
-import { letterOf } from '../../src/dead-letters/dead-letter.ts'
+import { deadLetterFromJson, deadLetterKey } from '../../src/dead-letters/dead-letter-json.ts'
+import { toDeadLetterRecord } from '../../src/dead-letters/dead-letter.ts'
 import { position, textHeader, type KafkaRecord } from '../../src/kafka/record.ts'
 import { createGraph, type DeadLetter, defineErrors } from '../../src/pipeline/index.ts'
-import { storeDeadLetters } from '../../src/dead-letters/store-sink.ts'
+import { deadLetterStoreSink } from '../../src/dead-letters/store-sink.ts'
 import { openStore, type ObjectStore } from '../../src/stores/index.ts'
 import { contextOf } from '../kafka/support.ts'
 import { useGcs } from '../support/stack.ts'
@@ -14,9 +14,12 @@ import { useGcs } from '../support/stack.ts'
 const gcs = await useGcs(t)
 const errors = defineErrors({ TEST_STORED: { hint: 'Correct it.' } })
 
-function dead (offset: bigint, text = 'bytes', why = 'wrong'): DeadLetter {
-  const value: KafkaRecord = { topic: 'alerts', partition: 0, offset, timestamp: 5n, key: null, value: Buffer.from(text), headers: [textHeader('h', '1')] }
-  return { record: { value, bytes: 1, position: position(value) }, origin: { node: 'kafka', position: position(value) }, node: 'unframe', error: errors.TEST_STORED(why), attempts: 1 }
+function deadLetterAt (offset: bigint, text = 'bytes', why = 'wrong'): DeadLetter {
+  const value: KafkaRecord = {
+    topic: 'alerts', partition: 0, offset, timestamp: 5n, key: null, value: Buffer.from(text), headers: [textHeader('h', '1')]
+  }
+  const [at, error] = [position(value), errors.TEST_STORED(why)]
+  return { record: { value, bytes: 1, position: at }, origin: { node: 'kafka', position: at }, node: 'unframe', error, attempts: 1 }
 }
 
 async function listed (store: ObjectStore, prefix = ''): Promise<string[]> {
@@ -25,53 +28,54 @@ async function listed (store: ObjectStore, prefix = ''): Promise<string[]> {
   return keys.sort()
 }
 
-async function sinkOn (place: string) {
-  const url = place.startsWith('gs:') ? place : pathToFileURL(place).href
-  const sink = storeDeadLetters({ url, open: async log => openStore(url, { log, emulatorHost: gcs.url }) })
+async function sinkOn (location: string) {
+  const url = location.startsWith('gs:') ? location : pathToFileURL(location).href
+  const sink = deadLetterStoreSink({ url, open: async log => openStore(url, { log, emulatorHost: gcs.url }) })
   await sink.open?.(contextOf())
   const store = await openStore(url, { access: 'read', emulatorHost: gcs.url })
   const keys = async (): Promise<string[]> => await listed(store)
   return { sink, store, keys }
 }
 
-for (const kind of ['file', 'gs']) await t.test(`${kind}: one object per record, whole and readable; delivered again, with another reason, it is the same object`, async t => {
-  const { sink, store, keys } = await sinkOn(kind === 'file' ? join(t.testdir(), 'letters') : `gs://${await gcs.bucket()}/letters`)
-  await sink.write(dead(1n))
-  await sink.write(dead(2n))
+for (const kind of ['file', 'gs']) await t.test(`${kind}: writes one object per record, and none for a redelivery`, async t => {
+  const { sink, store, keys } = await sinkOn(kind === 'file' ? join(t.testdir(), 'store') : `gs://${await gcs.bucket()}/store`)
+  await sink.write(deadLetterAt(1n))
+  await sink.write(deadLetterAt(2n))
   const before = await keys()
   t.equal(before.length, 2)
-  await sink.write({ ...dead(1n, 'bytes', 'another reason'), attempts: 9 })
+  await sink.write({ ...deadLetterAt(1n, 'bytes', 'another reason'), attempts: 9 })
   t.strictSame(await keys(), before)
-  const first = decodeLetter((await store.get(before[0]!))!.body)
-  t.strictSame(first, letterOf(dead(1n)), 'the first report stays')
+  const first = deadLetterFromJson((await store.get(before[0]!))!.body)
+  t.strictSame(first, toDeadLetterRecord(deadLetterAt(1n)), 'the first report stays')
   await sink.close?.()
 })
 
-await t.test('another record at the same offset, of a topic that was recreated, has an object of its own', async t => {
+await t.test('another record at the same offset, from a recreated topic, gets another object', async t => {
   const { sink, store, keys } = await sinkOn(t.testdir())
-  await sink.write(dead(1n, 'old'))
-  await sink.write(dead(1n, 'new'))
-  const values = await Promise.all((await keys()).map(async key => decodeLetter((await store.get(key))!.body).value?.toString()))
+  await sink.write(deadLetterAt(1n, 'old'))
+  await sink.write(deadLetterAt(1n, 'new'))
+  const valueAt = async (key: string) => deadLetterFromJson((await store.get(key))!.body).value?.toString()
+  const values = await Promise.all((await keys()).map(valueAt))
   t.strictSame(values.sort(), ['new', 'old'])
   await sink.close?.()
 })
 
-await t.test('a damaged object in the letter\'s place does not stop the stream, and is not overwritten', async t => {
+await t.test('a damaged object under the key is not overwritten and does not stop the stream', async t => {
   const root = t.testdir()
-  const path = join(root, letterKey(letterOf(dead(1n))))
+  const path = join(root, deadLetterKey(toDeadLetterRecord(deadLetterAt(1n))))
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, '{"reason":')
   const { sink, store, keys } = await sinkOn(root)
-  await sink.write(dead(1n))
-  await sink.write(dead(1n))
+  await sink.write(deadLetterAt(1n))
+  await sink.write(deadLetterAt(1n))
   t.equal((await readFile(path)).toString(), '{"reason":')
   t.equal((await keys()).length, 2)
   const copy = (await keys()).find(key => key.endsWith('-2.json'))
-  t.strictSame(decodeLetter((await store.get(copy!))!.body), letterOf(dead(1n)))
+  t.strictSame(deadLetterFromJson((await store.get(copy!))!.body), toDeadLetterRecord(deadLetterAt(1n)))
   await sink.close?.()
 })
 
-await t.test('a store that is away is waited for; a record settles only when its letter is durable', async t => {
+await t.test('retries while the store is unavailable, and settles the record only when the dead letter is durable', async t => {
   const root = join(t.testdir(), 'letters')
   const url = pathToFileURL(root).href
   const settled: Array<Error | undefined> = []
@@ -79,9 +83,9 @@ await t.test('a store that is away is waited for; a record settles only when its
   const source = {
     kind: 'one bad record',
     async * records () {
-      // Gone since it was opened: the first tries fail.
+      // The store disappears after it was opened: the first attempts fail.
       await rename(root, `${root}.away`)
-      yield dead(1n).record
+      yield deadLetterAt(1n).record
     },
     settled: (_: unknown, failure?: Error) => { settled.push(failure) }
   }
@@ -99,26 +103,31 @@ await t.test('a store that is away is waited for; a record settles only when its
         throw error
       }
     }
-    return { url: store.url, put, get: async key => store.get(key), exists: async key => store.exists(key), list: prefix => store.list(prefix), check: async () => store.check(), close: async () => store.close() }
+    return {
+      url: store.url, put, get: async key => store.get(key), list: prefix => store.list(prefix),
+      check: async () => store.check(), close: async () => store.close()
+    }
   }
-  const builder = createGraph('letters', { deadLetters: storeDeadLetters({ url, open }), retry: { attempts: 50, baseMs: 1, maxMs: 1 } })
-  builder.source('numbers', source).step('fail', () => { throw errors.TEST_STORED('always') }).to('nowhere', { kind: 'none', write: async () => {} })
+  const retry = { attempts: 50, baseMs: 1, maxMs: 1 }
+  const builder = createGraph('test', { deadLetters: deadLetterStoreSink({ url, open }), retry })
+  const failing = builder.source('numbers', source).step('fail', () => { throw errors.TEST_STORED('always') })
+  failing.to('nowhere', { kind: 'none', write: async () => {} })
   await builder.build().run().done
   t.equal(failures, 3)
   t.strictSame(settled, [undefined])
   t.equal((await listed(await openStore(url, { access: 'read' }), 'dead-letters/v1/alerts/0/')).length, 1)
 })
 
-await t.test('it can be checked as its store can, and before it is open it is not well', async t => {
+await t.test('the readiness check fails before the sink is open and while the store is missing', async t => {
   const root = join(t.testdir(), 'letters')
   const url = pathToFileURL(root).href
-  const sink = storeDeadLetters({ url, open: async log => openStore(url, { log }) })
-  await t.rejects(sink.check(), { code: 'STORE_UNAVAILABLE', where: url })
+  const sink = deadLetterStoreSink({ url, open: async log => openStore(url, { log }) })
+  await t.rejects(sink.check!(), { code: 'STORE_UNAVAILABLE', where: url })
   await sink.open?.(contextOf())
-  await sink.check()
+  await sink.check!()
   await rename(root, `${root}.away`)
-  await t.rejects(sink.check(), { code: 'STORE_MISSING' })
+  await t.rejects(sink.check!(), { code: 'STORE_MISSING' })
   await rename(`${root}.away`, root)
-  await sink.check()
+  await sink.check!()
   await sink.close?.()
 })

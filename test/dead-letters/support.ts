@@ -1,27 +1,30 @@
-// What tests of letters share: letters of made-up records, where they are put, and a pull loop that deals with some of them.
+// Shared by the tests of dead letters: made-up dead letters, and a pull loop over a dead-letter source.
 import { position, textHeader, type KafkaRecord, type OutgoingRecord } from '../../src/kafka/record.ts'
-import { letterOf, letterRecord } from '../../src/dead-letters/dead-letter.ts'
+import { toDeadLetterRecord, toKafkaRecord } from '../../src/dead-letters/dead-letter.ts'
 import { AlertStreamError, type DeadLetter } from '../../src/pipeline/index.ts'
-import type { FoundLetter, LetterSource } from '../../src/dead-letters/dead-letter-source.ts'
+import type { DeadLetterEntry, DeadLetterSource } from '../../src/dead-letters/dead-letter-source.ts'
 import { contextOf, pull } from '../kafka/support.ts'
 
-/** The letter of a record `index` that died of `reason`. */
-export function deadOf (index: number, reason = 'TEST_REASON', more: Partial<KafkaRecord> = {}): DeadLetter {
+/** A dead letter for a record at offset `index`. */
+export function deadLetterFor (index: number, reason = 'TEST_REASON', more: Partial<KafkaRecord> = {}): DeadLetter {
   const value: KafkaRecord = {
-    topic: 'alerts', partition: 0, offset: BigInt(index), timestamp: BigInt(Date.now()), key: Buffer.from(String(index)), value: Buffer.from(`value ${index}`),
-    headers: [textHeader('h', String(index))], ...more
+    topic: 'alerts', partition: 0, offset: BigInt(index), timestamp: BigInt(Date.now()), key: Buffer.from(String(index)),
+    value: Buffer.from(`value ${index}`), headers: [textHeader('h', String(index))], ...more
   }
+  const error = new AlertStreamError(reason, 'wrong', { hint: 'Correct it.' })
   const at = position(value)
-  return { record: { value, bytes: 1, position: at }, origin: { node: 'kafka', position: at }, node: 'unframe', error: new AlertStreamError(reason, 'wrong', { hint: 'Correct it.' }), attempts: 1 }
+  return { record: { value, bytes: 1, position: at }, origin: { node: 'kafka', position: at }, node: 'unframe', error, attempts: 1 }
 }
 
-/** The same as a record of the topic of letters. */
-export function letterRecordOf (index: number, reason?: string, more: Partial<KafkaRecord> = {}, partition = 0): OutgoingRecord {
-  return { ...letterRecord(letterOf(deadOf(index, reason, more))), partition }
+/** The same as a record of a dead-letter topic. */
+export function deadLetterTopicRecord (index: number, reason?: string, more: Partial<KafkaRecord> = {}, partition = 0): OutgoingRecord {
+  return { ...toKafkaRecord(toDeadLetterRecord(deadLetterFor(index, reason, more))), partition }
 }
 
-/** Reads a source to its end, leaving what `leave` says; gives what came, by the offset of the letter's record. */
-export async function readLetters (source: LetterSource, leave: (found: FoundLetter) => boolean = () => false): Promise<number[]> {
+/** Reads a source to its end and leaves the entries that `leave` selects. Returns the original offsets. */
+export async function readDeadLetters (
+  source: DeadLetterSource, leave: (entry: DeadLetterEntry) => boolean = () => false
+): Promise<number[]> {
   const context = contextOf()
   try {
     await source.open?.(context)
@@ -31,10 +34,11 @@ export async function readLetters (source: LetterSource, leave: (found: FoundLet
     })
     await pulling.ended
     await source.flush?.()
-    return pulling.records.map(({ value }) => Number(value.letter?.origin?.offset ?? -1))
+    return pulling.records.map(({ value }) => Number(value.deadLetter?.origin?.offset ?? -1))
   } finally {
     await source.close?.()
   }
 }
 
-export const reasonIs = (...reasons: readonly string[]) => ({ letter }: FoundLetter): boolean => reasons.includes(letter?.reason ?? '')
+export const reasonIs = (...reasons: readonly string[]) => ({ deadLetter }: DeadLetterEntry): boolean =>
+  reasons.includes(deadLetter?.reason ?? '')

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { headerText, position, type KafkaRecord } from '../../src/kafka/record.ts'
 import { defineErrors } from '../../src/pipeline/errors.ts'
-import { kafkaDeadLetters } from '../../src/dead-letters/topic-sink.ts'
+import { deadLetterTopicSink } from '../../src/dead-letters/topic-sink.ts'
 import { readTopic } from '../../src/sources/kafka-topic.ts'
 import { adminFor, connect, contextOf } from '../kafka/support.ts'
 import { uniqueName, useStack } from '../support/stack.ts'
@@ -9,17 +9,18 @@ import { uniqueName, useStack } from '../support/stack.ts'
 const { kafka } = await useStack(t)
 const connection = await connect(kafka)
 const admin = adminFor(t, connection)
+const smallTopic = { partitions: 1, replicas: 1, configs: { 'max.message.bytes': '20000' } }
 const errors = defineErrors({ TEST_BAD_FRAME: { hint: 'Send a frame.' } })
 const bad: KafkaRecord = {
   topic: 'alerts', partition: 3, offset: 42n, timestamp: 1_700_000_000_000n, key: Buffer.from([0, 255]), value: Buffer.from([1, 2, 3]),
   headers: [[Buffer.from('h'), Buffer.from('1')], [Buffer.from('h'), null]]
 }
 
-function letterOf (value: unknown, at: string, error: Error = errors.TEST_BAD_FRAME('wrong magic byte 1')) {
+function deadLetterFor (value: unknown, at: string, error: Error = errors.TEST_BAD_FRAME('wrong magic byte 1')) {
   return { record: { value, bytes: 3, position: at }, origin: { node: 'source', position: at }, node: 'unframe', error, attempts: 4 }
 }
 
-async function letters (topic: string): Promise<KafkaRecord[]> {
+async function recordsOf (topic: string): Promise<KafkaRecord[]> {
   const source = readTopic({ connection, topic })
   const context = contextOf()
   await source.open?.(context)
@@ -29,14 +30,15 @@ async function letters (topic: string): Promise<KafkaRecord[]> {
   return records
 }
 
-await t.test('a letter holds the record as it was, and where, why and by whom it was given up', async t => {
+await t.test('a dead letter has the original key, value and headers, and the report headers', async t => {
   const topic = uniqueName('dead')
-  const sink = kafkaDeadLetters({ connection, topic, createTopic: { partitions: 1, replicas: 1, configs: { 'retention.ms': '-1' } } })
+  const sink = deadLetterTopicSink({ connection, topic, createTopic: { partitions: 1, replicas: 1, configs: { 'retention.ms': '-1' } } })
   await sink.open?.(contextOf())
-  await sink.write(letterOf(bad, position(bad)))
-  const [letter] = await letters(topic)
-  t.strictSame({ key: letter!.key, value: letter!.value, headers: letter!.headers.slice(0, 2) }, { key: bad.key, value: bad.value, headers: bad.headers })
-  t.strictSame(Object.fromEntries(letter!.headers.slice(2).map(([name, value]) => [name.toString(), value!.toString()])), {
+  await sink.write(deadLetterFor(bad, position(bad)))
+  const [record] = await recordsOf(topic)
+  const original = { key: record!.key, value: record!.value, headers: record!.headers.slice(0, 2) }
+  t.strictSame(original, { key: bad.key, value: bad.value, headers: bad.headers })
+  t.strictSame(Object.fromEntries(record!.headers.slice(2).map(([name, value]) => [name.toString(), value!.toString()])), {
     'dead-letter-reason': 'TEST_BAD_FRAME', 'dead-letter-message': 'wrong magic byte 1', 'dead-letter-node': 'unframe',
     'dead-letter-position': 'alerts[3]@42', 'dead-letter-attempts': '4', 'dead-letter-topic': 'alerts', 'dead-letter-partition': '3',
     'dead-letter-offset': '42', 'dead-letter-timestamp': '1700000000000'
@@ -45,59 +47,61 @@ await t.test('a letter holds the record as it was, and where, why and by whom it
   await sink.close?.()
 })
 
-await t.test('records from elsewhere keep their bytes, else become JSON', async t => {
+await t.test('a record that is not from Kafka keeps its bytes, or becomes JSON if it has none', async t => {
   const topic = uniqueName('dead')
-  const sink = kafkaDeadLetters({ connection, topic, createTopic: { partitions: 1, replicas: 1 } })
+  const sink = deadLetterTopicSink({ connection, topic, createTopic: { partitions: 1, replicas: 1 } })
   await sink.open?.(contextOf())
-  await sink.write(letterOf(Buffer.from('raw'), 'a.avro#1'))
-  await sink.write(letterOf({ bytes: new Uint8Array([7, 8]), id: 1n }, 'a.avro#2'))
-  await sink.write(letterOf({ id: 2n ** 60n, cutout: Buffer.from('x') }, 'a.avro#3', new Error('odd')))
-  await sink.write(letterOf(undefined, 'a.avro#4'))
-  const found = await letters(topic)
-  t.strictSame(found.map(letter => letter.value!.toString('latin1')), ['raw', '\x07\x08', '{"id":"1152921504606846976","cutout":"eA=="}', 'null'])
-  t.strictSame(found.map(letter => headerText(letter, 'dead-letter-position')), ['a.avro#1', 'a.avro#2', 'a.avro#3', 'a.avro#4'])
+  await sink.write(deadLetterFor(Buffer.from('raw'), 'a.avro#1'))
+  await sink.write(deadLetterFor({ bytes: new Uint8Array([7, 8]), id: 1n }, 'a.avro#2'))
+  await sink.write(deadLetterFor({ id: 2n ** 60n, cutout: Buffer.from('x') }, 'a.avro#3', new Error('odd')))
+  await sink.write(deadLetterFor(undefined, 'a.avro#4'))
+  const found = await recordsOf(topic)
+  const values = ['raw', '\x07\x08', '{"id":"1152921504606846976","cutout":"eA=="}', 'null']
+  t.strictSame(found.map(record => record.value!.toString('latin1')), values)
+  t.strictSame(found.map(record => headerText(record, 'dead-letter-position')), ['a.avro#1', 'a.avro#2', 'a.avro#3', 'a.avro#4'])
   t.equal(headerText(found[2]!, 'dead-letter-reason'), 'UNEXPECTED')
   await sink.close?.()
 })
 
-await t.test('a topic that exists is used as it is; a missing one that is not to be created is an error', async t => {
+await t.test('uses an existing topic unchanged, and fails on a missing topic without settings to create it', async t => {
   const topic = uniqueName('dead')
-  const without = kafkaDeadLetters({ connection, topic })
+  const without = deadLetterTopicSink({ connection, topic })
   await t.rejects(without.open!(contextOf()), { code: 'KAFKA_TOPIC_MISSING' })
   await without.close?.()
   await admin.createTopic(topic, { partitions: 2, replicas: 1, configs: { 'retention.ms': '777000' } })
-  const sink = kafkaDeadLetters({ connection, topic, createTopic: { partitions: 9, replicas: 1 } })
+  const sink = deadLetterTopicSink({ connection, topic, createTopic: { partitions: 9, replicas: 1 } })
   await sink.open?.(contextOf())
-  await Promise.all(Array.from({ length: 10 }, () => sink.write(letterOf(bad, position(bad)))))
+  await Promise.all(Array.from({ length: 10 }, () => sink.write(deadLetterFor(bad, position(bad)))))
   await sink.close?.()
   t.match(await admin.describeTopic(topic), { partitions: 2 })
-  t.equal((await letters(topic)).length, 10)
+  t.equal((await recordsOf(topic)).length, 10)
 })
 
-await t.test('a record too large for the dead-letter topic leaves a letter that says so', async t => {
+await t.test('omits a value that is too large for the dead-letter topic', async t => {
   const topic = uniqueName('dead')
-  const sink = kafkaDeadLetters({ connection, topic, createTopic: { partitions: 1, replicas: 1, configs: { 'max.message.bytes': '20000' } } })
+  const sink = deadLetterTopicSink({ connection, topic, createTopic: smallTopic })
   await sink.open?.(contextOf())
-  await sink.write(letterOf({ ...bad, value: Buffer.alloc(30_000) }, position(bad)))
+  await sink.write(deadLetterFor({ ...bad, value: Buffer.alloc(30_000) }, position(bad)))
   await sink.close?.()
-  const [letter] = await letters(topic)
-  t.equal(letter!.value!.length, 0)
-  t.equal(headerText(letter!, 'dead-letter-omitted-bytes'), '30000')
-  t.equal(headerText(letter!, 'dead-letter-offset'), '42')
+  const [record] = await recordsOf(topic)
+  t.equal(record!.value!.length, 0)
+  t.equal(headerText(record!, 'dead-letter-omitted-bytes'), '30000')
+  t.equal(headerText(record!, 'dead-letter-offset'), '42')
 })
 
-await t.test('a key or headers too large for the dead-letter topic leave a letter too, with what says where the record is', async t => {
+await t.test('omits a key or headers that are too large for the dead-letter topic, and keeps the report', async t => {
   const topic = uniqueName('dead')
-  const sink = kafkaDeadLetters({ connection, topic, createTopic: { partitions: 1, replicas: 1, configs: { 'max.message.bytes': '20000' } } })
+  const sink = deadLetterTopicSink({ connection, topic, createTopic: smallTopic })
   await sink.open?.(contextOf())
-  await sink.write(letterOf({ ...bad, headers: [[Buffer.from('h'), Buffer.alloc(30_000)]] }, position(bad)))
-  await sink.write(letterOf({ ...bad, key: Buffer.alloc(30_000) }, position(bad)))
+  await sink.write(deadLetterFor({ ...bad, headers: [[Buffer.from('h'), Buffer.alloc(30_000)]] }, position(bad)))
+  await sink.write(deadLetterFor({ ...bad, key: Buffer.alloc(30_000) }, position(bad)))
   await sink.close?.()
-  const found = await letters(topic)
+  const found = await recordsOf(topic)
   t.equal(found.length, 2)
-  for (const letter of found) {
-    t.equal(letter.key, null)
-    t.strictSame(letter.headers.map(([name]) => name.toString()).filter(name => !name.startsWith('dead-letter-')), [])
-    t.strictSame(['reason', 'topic', 'partition', 'offset', 'omitted-bytes'].map(name => headerText(letter, `dead-letter-${name}`)), ['TEST_BAD_FRAME', 'alerts', '3', '42', '3'])
+  const reported = ['reason', 'topic', 'partition', 'offset', 'omitted-bytes']
+  for (const record of found) {
+    t.equal(record.key, null)
+    t.strictSame(record.headers.map(([name]) => name.toString()).filter(name => !name.startsWith('dead-letter-')), [])
+    t.strictSame(reported.map(name => headerText(record, `dead-letter-${name}`)), ['TEST_BAD_FRAME', 'alerts', '3', '42', '3'])
   }
 })

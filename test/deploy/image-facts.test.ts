@@ -4,7 +4,7 @@ import t from 'tap'
 import { basesOf, digestArguments, loosePins } from '../../deploy/checks/image/containerfile.ts'
 import { configFaults, entriesOf, fileFaults, ID, type Entry, type ImageConfig } from '../../deploy/checks/image/facts.ts'
 import { npmSettings, pipSettings } from '../../deploy/checks/image/secrets.ts'
-import { allModes } from '../../src/cli/find-mode.ts'
+import { modes } from '../../src/cli/modes.ts'
 import { variablesOf } from '../../src/config/parse.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -159,7 +159,8 @@ await t.test('npm and pip reach their registries as on this machine; its folders
 })
 
 await t.test('each variable that the image sets is one that a mode reads', async t => {
-  const known = new Set((await allModes()).flatMap(({ flags }) => Object.entries(flags).flatMap(([name, spec]) => variablesOf(name, spec))))
+  const variables = (await modes.all()).flatMap(({ flags }) => Object.entries(flags).flatMap(([name, spec]) => variablesOf(name, spec)))
+  const known = new Set(variables)
   const text = await readFile(join(root, 'Containerfile'), 'utf8')
   const set = [...text.matchAll(/^(?:ENV)?\s+(ALERT_STREAM_\w+)=/gm)].map(match => match[1] ?? '')
   t.ok(set.length >= 4, set.join())

@@ -12,10 +12,10 @@ await t.test('an image is tagged with the Git ref and with the commit', async t 
   t.equal(imageTags('branch', 'x'.repeat(200), commit, '1.2.3')[0]?.length, 128)
 })
 
-await t.test('a version that is not the package\'s is refused, and what is no ref or commit', async t => {
-  t.throws(() => imageTags('tag', '1.2.4', commit, '1.2.3'), /1\.2\.4 is not the version in package\.json, which is 1\.2\.3/)
-  t.throws(() => imageTags('tag', 'v1.2.3', commit, '1.2.3'), /have no v/)
-  t.strictSame(imageTags('branch', '1.2.4', commit, '1.2.3'), ['1.2.4', commit], 'a branch may be called so')
-  t.throws(() => imageTags('branch', '///', commit, '1.2.3'), /no tag can be made/)
-  t.throws(() => imageTags('branch', 'main', 'abc', '1.2.3'), /no full commit/)
+await t.test('rejects a version tag that is not the version of the package, an unusable ref and a short commit', async t => {
+  t.throws(() => imageTags('tag', '1.2.4', commit, '1.2.3'), /1\.2\.4 does not match the version 1\.2\.3 in package\.json/)
+  t.throws(() => imageTags('tag', 'v1.2.3', commit, '1.2.3'), /have no leading v/)
+  t.strictSame(imageTags('branch', '1.2.4', commit, '1.2.3'), ['1.2.4', commit], 'a branch name may look like a version')
+  t.throws(() => imageTags('branch', '///', commit, '1.2.3'), /cannot derive an image tag/)
+  t.throws(() => imageTags('branch', 'main', 'abc', '1.2.3'), /not a full commit hash/)
 })

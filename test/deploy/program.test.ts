@@ -1,5 +1,5 @@
 import t from 'tap'
-import { findMode } from '../../src/cli/find-mode.ts'
+import { modes } from '../../src/cli/modes.ts'
 import type { Container, Pod } from '../../deploy/checks/helm/pods.ts'
 import { containerFaults, imageEnv, isOurs, type Image } from '../../deploy/checks/program.ts'
 
@@ -46,12 +46,12 @@ await t.test('a container without a fault has none', async t => {
 await t.test('what the chart gets wrong is found', async t => {
   const cases: ReadonlyArray<readonly [Partial<Container>, RegExp]> = [
     [{ args: [] }, /has no args/],
-    [{ args: ['ingests'] }, /'ingests' is not a mode/],
-    [{ args: swap('--group', '--grup') }, /--grup is not a flag of ingest: did you mean --group|--grup is not a flag of ingest/],
+    [{ args: ['ingests'] }, /unknown mode 'ingests'/],
+    [{ args: swap('--group', '--grup') }, /unknown flag --grup \(ingest\)\. Did you mean --group\?/],
     [{ args: [...args, '--group=other'] }, /--group is given twice/],
     [{ args: [...args, '--gzip-level=10'] }, /--gzip-level/],
     [{ args: [...args, '--auto-offset-reset=sometimes'] }, /--auto-offset-reset/],
-    [{ args: [...args, 'word'] }, /'word' is one argument too many/],
+    [{ args: [...args, 'word'] }, /unexpected argument 'word'/],
     [{ args: args.filter(word => !word.startsWith('--alert-store')) }, /alert-store/],
     [{ args: [...args, '--kafka-password=secret'] }, /cannot be given on the command line/],
     [{ env: [{ name: 'ALERT_STREAM_LISTEN_PORT', value: '1' }] }, /the mode ingest reads no variable ALERT_STREAM_LISTEN_PORT/],
@@ -74,7 +74,7 @@ await t.test('what the chart gets wrong is found', async t => {
 await t.test('what the program changes is found: a flag that is gone, renamed, or takes other values', async t => {
   const changed = async (change: (flags: Record<string, unknown>) => void): Promise<string> => {
     const found = await containerFaults(container, pod(), image, async name => {
-      const mode = await findMode(name)
+      const mode = await modes.find(name)
       const flags: Record<string, unknown> = { ...mode.flags }
       change(flags)
       return { ...mode, flags: flags as typeof mode.flags }
@@ -82,11 +82,11 @@ await t.test('what the program changes is found: a flag that is gone, renamed, o
     return found.join('\n')
   }
   t.equal(await changed(() => {}), '')
-  t.match(await changed(flags => { delete flags.group }), /--group is not a flag of ingest/)
+  t.match(await changed(flags => { delete flags.group }), /unknown flag --group \(ingest\)/)
   t.match(await changed(flags => {
     flags['consumer-group'] = flags.group
     delete flags.group
-  }), /--group is not a flag of ingest/)
+  }), /unknown flag --group \(ingest\)/)
   t.match(await changed(flags => { flags.group = { type: 'choice', choices: ['a'], description: '' } }), /--group/)
   t.match(await changed(flags => { flags['drain-seconds'] = { type: 'number', max: 10, description: '' } }), /--drain-seconds/)
 })

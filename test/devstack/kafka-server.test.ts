@@ -2,12 +2,14 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Admin, Consumer, ListOffsetTimestamps, Producer } from '@platformatic/kafka'
 import t, { type Test } from 'tap'
-import { AlertStreamError } from '../../src/pipeline/errors.ts'
-import { freePorts, isAlive, PID_FILE, processFacts, startKafka } from '../../src/devstack/index.ts'
-import type { PidRecord } from '../../src/devstack/process.ts'
+import { errorCode } from '../../src/pipeline/errors.ts'
+import { freePorts, startKafka } from '../../src/devstack/index.ts'
+import { isAlive, processFacts } from '../../src/devstack/process-identity.ts'
+import type { PidRecord } from '../../src/devstack/server-process.ts'
 import { cache, tempDir, useOwnKafka, useStack } from '../support/stack.ts'
 
 const TOPIC = 'kept'
+const PID_FILE = 'server.pid.json'
 
 async function fill (t: Test, broker: string, values: readonly string[]): Promise<void> {
   const admin = new Admin({ clientId: 'test', bootstrapBrokers: [broker] })
@@ -28,24 +30,20 @@ async function countOf (broker: string): Promise<bigint | undefined> {
   }
 }
 
-function codeOf (error: unknown): string {
-  return error instanceof AlertStreamError ? error.code : String(error)
-}
-
-await t.test('topics and records are there again after a stop and a start on other ports', async t => {
+await t.test('topics and records survive a restart on other ports', async t => {
   const dataDir = await tempDir(t)
   const first = await useOwnKafka(t, { dataDir })
   await fill(t, first.broker, ['a', 'b', 'c'])
   await first.stop()
   t.equal(await isAlive(first), false)
-  await t.rejects(readFile(join(dataDir, PID_FILE)), { code: 'ENOENT' }, 'the pid file is gone')
+  await t.rejects(readFile(join(dataDir, PID_FILE)), { code: 'ENOENT' }, 'the pid file is removed')
 
   const second = await useOwnKafka(t, { dataDir })
   t.not(second.broker, first.broker, 'the ports have changed')
   t.equal(await countOf(second.broker), 3n)
 })
 
-await t.test('acknowledged records survive SIGKILL, and the next start works on the same folder', async t => {
+await t.test('acknowledged records survive SIGKILL', async t => {
   const first = await useOwnKafka(t)
   await fill(t, first.broker, ['a', 'b'])
   process.kill(first.pid, 'SIGKILL')
@@ -55,62 +53,65 @@ await t.test('acknowledged records survive SIGKILL, and the next start works on 
   t.equal(await countOf(second.broker), 2n)
 })
 
-await t.test('a second start on a folder in use is refused and leaves the first running', async t => {
+await t.test('rejects a second start on a folder in use and leaves the first server running', async t => {
   const first = await useOwnKafka(t)
   const error: unknown = await useOwnKafka(t, { dataDir: first.dataDir }).catch((e: unknown) => e)
-  t.equal(codeOf(error), 'DEVSTACK_IN_USE')
-  t.match(String(error), String(process.pid), 'names the program that uses it')
+  t.equal(errorCode(error), 'DEVSTACK_IN_USE')
+  t.match(String(error), String(process.pid), 'names the process that uses it')
   t.equal(await isAlive(first), true)
 })
 
-await t.test('a server whose program was killed is stopped by the next start on its folder', async t => {
+await t.test('on the next start, stops a server whose owner was killed', async t => {
   const orphan = await useOwnKafka(t)
   const pidFile = join(orphan.dataDir, PID_FILE)
   const record = JSON.parse(await readFile(pidFile, 'utf8')) as PidRecord
-  await writeFile(pidFile, JSON.stringify({ ...record, owner: { pid: process.pid, started: 'an earlier life of this pid' } }))
+  await writeFile(pidFile, JSON.stringify({ ...record, owner: { pid: process.pid, started: 'an earlier process with this pid' } }))
 
   const next = await useOwnKafka(t, { dataDir: orphan.dataDir })
   t.equal(await isAlive(orphan), false)
   t.equal(await isAlive(next), true)
 })
 
-await t.test('a pid file that means a stranger\'s process is ignored, and the stranger lives', async t => {
+await t.test('ignores a pid file whose pid belongs to another process', async t => {
   const dataDir = await tempDir(t)
-  const me = await processFacts(process.pid)
-  const record: PidRecord = { pid: process.pid, started: me?.started ?? '', name: 'Kafka', mark: dataDir, owner: { pid: 1, started: 'long ago' } }
+  const self = await processFacts(process.pid)
+  const owner = { pid: 1, started: 'long ago' }
+  const record: PidRecord = { pid: process.pid, started: self?.started ?? '', name: 'Kafka', mark: dataDir, owner }
   await writeFile(join(dataDir, PID_FILE), JSON.stringify(record))
   const server = await useOwnKafka(t, { dataDir })
   t.equal(await isAlive(server), true)
 })
 
-await t.test('a taken port is named before anything is started', async t => {
+await t.test('reports a port in use before starting anything', async t => {
   const { kafka } = await useStack(t)
   const port = Number(kafka.split(':')[1])
   const error: unknown = await startKafka({ ...cache(), dataDir: await tempDir(t), port }).catch((e: unknown) => e)
-  t.equal(codeOf(error), 'DEVSTACK_PORT_IN_USE')
+  t.equal(errorCode(error), 'DEVSTACK_PORT_IN_USE')
   t.match(error, { where: `127.0.0.1:${port}` })
 })
 
-await t.test('a Kafka that dies at its start is reported with the end of its log', async t => {
+await t.test('reports a failed start with the end of the log', async t => {
   const dataDir = await tempDir(t)
   const error: unknown = await startKafka({ ...cache(), dataDir, config: { 'num.io.threads': 'many' } }).catch((e: unknown) => e)
-  t.equal(codeOf(error), 'DEVSTACK_SERVER_DIED')
+  t.equal(errorCode(error), 'DEVSTACK_SERVER_DIED')
   t.match(String(error), 'num.io.threads')
   await t.rejects(readFile(join(dataDir, PID_FILE)), { code: 'ENOENT' })
 })
 
-await t.test('a data folder that cannot be made is named', async t => {
+await t.test('a data folder that cannot be created is an error', async t => {
   const file = join(await tempDir(t), 'a-file')
   await writeFile(file, '')
   const error: unknown = await startKafka({ ...cache(), dataDir: join(file, 'kafka') }).catch((e: unknown) => e)
-  t.equal(codeOf(error), 'DEVSTACK_FOLDER')
+  t.equal(errorCode(error), 'DEVSTACK_FOLDER')
 })
 
-await t.test('a port that somebody took after it was found free is reported at once', async t => {
-  // Kafka is told by its settings a port that is taken: what the launcher sees when somebody else comes first.
+await t.test('reports at once a port that was taken after it was found free', async t => {
+  // The broker settings name a port in use, as if another program had taken it between the check and the start.
   const { kafka } = await useStack(t)
   const [controller] = await freePorts(1)
-  const config = { listeners: `PLAINTEXT://${kafka},CONTROLLER://127.0.0.1:${controller}`, 'controller.quorum.voters': `1@127.0.0.1:${controller}` }
+  const config = {
+    listeners: `PLAINTEXT://${kafka},CONTROLLER://127.0.0.1:${controller}`, 'controller.quorum.voters': `1@127.0.0.1:${controller}`
+  }
   const error: unknown = await startKafka({ ...cache(), dataDir: await tempDir(t), config }).catch((e: unknown) => e)
-  t.equal(codeOf(error), 'DEVSTACK_PORT_IN_USE')
+  t.equal(errorCode(error), 'DEVSTACK_PORT_IN_USE')
 })

@@ -2,11 +2,11 @@ import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { formatError } from '../../src/pipeline/errors.ts'
-import { checkPrerequisites, findProgram } from '../../src/devstack/index.ts'
-import type { Needs } from '../../src/devstack/prerequisites.ts'
+import { checkPrerequisites, requireJava, requirePython, type Needs } from '../../src/devstack/prerequisites.ts'
+import { findProgram } from '../../src/devstack/tools.ts'
 import { tempDir } from '../support/stack.ts'
 
-/** A PATH that has only these programs, each a shell script. */
+/** A PATH with only these programs, each a shell script. */
 async function pathWith (t: Test, programs: Record<string, string>): Promise<string> {
   const folder = join(await tempDir(t), 'bin')
   await mkdir(folder)
@@ -18,63 +18,66 @@ async function pathWith (t: Test, programs: Record<string, string>): Promise<str
 }
 
 async function problem (needs: Needs, env: Record<string, string>): Promise<string> {
-  const error: unknown = await checkPrerequisites(needs, env).then(() => { throw new Error('nothing was missing') }, (e: unknown) => e)
-  const line = formatError(error)
-  return line
+  const error: unknown = await checkPrerequisites(needs, env).then(() => { throw new Error('no error was thrown') }, (e: unknown) => e)
+  return formatError(error)
 }
 
 const java = (version: string): string => `echo 'openjdk version "${version}" 2025-04-15' >&2`
 
-await t.test('a missing Java is one line that names it, what is needed and how to get it', async t => {
+await t.test('a missing Java is reported in one line with the required version and how to install it', async t => {
   const line = await problem({ java: true }, { PATH: await pathWith(t, {}) })
-  t.match(line, /^DEVSTACK_PREREQUISITE: Java 17 or newer is needed, found none on PATH \(Debian: apt install openjdk-17-jre-headless\)/)
+  t.match(line, /^DEVSTACK_PREREQUISITE: Java 17 or newer is required, found none on PATH \(Debian: apt install openjdk-17-jre-headless\)/)
   t.notMatch(line, '\n')
 })
 
-await t.test('a Java that is too old is named with its version and place', async t => {
+await t.test('an outdated Java is reported with its version and path', async t => {
   const PATH = await pathWith(t, { java: java('11.0.2') })
-  t.match(await problem({ java: true }, { PATH }), `found 11.0.2 at ${PATH}/java`)
-  t.match(await problem({ java: true }, { PATH: await pathWith(t, { java: java('1.8.0_392') }) }), 'found 1.8.0_392')
+  t.match(await problem({ java: true }, { PATH }), `found version 11.0.2 at ${PATH}/java`)
+  t.match(await problem({ java: true }, { PATH: await pathWith(t, { java: java('1.8.0_392') }) }), 'found version 1.8.0_392')
 })
 
-await t.test('a Java that does not start is not taken for a good one', async t => {
+await t.test('a Java that does not start is reported', async t => {
   t.match(await problem({ java: true }, { PATH: await pathWith(t, { java: 'exit 127' }) }), 'does not start')
 })
 
-await t.test('JAVA_HOME comes first, and PATH is tried where its Java is too old', async t => {
+await t.test('JAVA_HOME takes precedence, and PATH is used if its Java is too old', async t => {
   const PATH = await pathWith(t, { java: java('17.0.15') })
   const home = await tempDir(t)
   await symlink(await pathWith(t, { java: java('21') }), join(home, 'bin'))
-  t.strictSame(await checkPrerequisites({ java: true }, { PATH, JAVA_HOME: home }), { java: join(home, 'bin', 'java') })
+  t.equal(await requireJava({ PATH, JAVA_HOME: home }), join(home, 'bin', 'java'))
   const old = await tempDir(t)
   await symlink(await pathWith(t, { java: java('11.0.2') }), join(old, 'bin'))
-  t.strictSame(await checkPrerequisites({ java: true }, { PATH, JAVA_HOME: old }), { java: join(PATH, 'java') })
+  t.equal(await requireJava({ PATH, JAVA_HOME: old }), join(PATH, 'java'))
 })
 
-await t.test('Maven and Python are asked for only where they are needed', async t => {
+await t.test('checks only the programs that are needed', async t => {
   const PATH = await pathWith(t, { java: java('17.0.15') })
-  t.strictSame(await checkPrerequisites({ java: true, maven: false }, { PATH }), { java: join(PATH, 'java') })
-  t.strictSame(await checkPrerequisites({}, { PATH: '' }), {})
+  await t.resolves(checkPrerequisites({ java: true, maven: false, python: false }, { PATH }))
+  await t.resolves(checkPrerequisites({}, { PATH: '' }))
 })
 
-await t.test('all that is missing is said in one line', async t => {
-  const line = await problem({ java: true, maven: true, python: true }, { PATH: await pathWith(t, {}) })
+await t.test('everything missing is reported in one line', async t => {
+  const line = await problem({ java: true, maven: true, python: 'pip' }, { PATH: await pathWith(t, {}) })
   t.match(line, /Java 17 .*; Maven \(mvn\) 3\.6\.1 .*; Python 3\.9 or newer with pip/)
   t.notMatch(line, '\n')
 })
 
-await t.test('an old Maven, a Maven that fails, an old Python and a Python without pip or venv are told apart', async t => {
-  t.match(await problem({ maven: true }, { PATH: await pathWith(t, { mvn: 'echo "Apache Maven 3.5.4 (x)"' }) }), 'found 3.5.4')
-  t.match(await problem({ maven: true }, { PATH: await pathWith(t, { mvn: 'echo "JAVA_HOME is not defined correctly"; exit 1' }) }), 'JAVA_HOME is not defined correctly')
+await t.test('distinguishes outdated and failing Maven, outdated Python, and Python without pip or venv', async t => {
+  const mavenProblem = async (mvn: string): Promise<string> => await problem({ maven: true }, { PATH: await pathWith(t, { mvn }) })
+  t.match(await mavenProblem('echo "Apache Maven 3.5.4 (x)"'), 'found version 3.5.4')
+  t.match(await mavenProblem('echo "JAVA_HOME is not defined correctly"; exit 1'), 'does not start: JAVA_HOME is not defined correctly')
   const python = (facts: object): string => `echo '${JSON.stringify(facts)}'`
-  t.match(await problem({ python: true }, { PATH: await pathWith(t, { python3: python({ version: '3.8.18', pip: true, venv: true }) }) }), 'found 3.8.18')
-  t.match(await problem({ python: true }, { PATH: await pathWith(t, { python3: python({ version: '3.11.2', pip: false, venv: false }) }) }), 'without pip (Debian: apt install python3 python3-pip)')
+  const pythonProblem = async (facts: object): Promise<string> =>
+    await problem({ python: 'pip' }, { PATH: await pathWith(t, { python3: python(facts) }) })
+  t.match(await pythonProblem({ version: '3.8.18', pip: true, venv: true }), 'found version 3.8.18')
+  const withoutPip = await pythonProblem({ version: '3.11.2', pip: false, venv: false })
+  t.match(withoutPip, /without pip \(Debian: apt install python3 python3-pip\)/)
   const PATH = await pathWith(t, { python3: python({ version: '3.11.2', pip: true, venv: false }) })
   t.match(await problem({ python: 'venv' }, { PATH }), 'without venv')
-  t.strictSame(await checkPrerequisites({ python: 'pip' }, { PATH }), { python: join(PATH, 'python3') })
+  t.equal(await requirePython({ PATH }, 'pip'), join(PATH, 'python3'))
 })
 
-await t.test('a folder or a file that cannot be run is not a program', async t => {
+await t.test('a folder or a non-executable file is not a program', async t => {
   const folder = await tempDir(t)
   await mkdir(join(folder, 'java'))
   await writeFile(join(folder, 'mvn'), '')

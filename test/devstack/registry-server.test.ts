@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { isAlive, startRegistry, type RegistryServer } from '../../src/devstack/index.ts'
+import { startRegistry, type RegistryServer } from '../../src/devstack/index.ts'
+import { isAlive } from '../../src/devstack/process-identity.ts'
 import { cache, tempDir, uniqueName, useStack } from '../support/stack.ts'
 
 const TYPE = { 'content-type': 'application/vnd.schemaregistry.v1+json' }
@@ -16,7 +17,7 @@ async function schemaOf (url: string, id: number): Promise<string> {
   return (await (await fetch(`${url}/schemas/ids/${id}`)).json() as { schema: string }).schema
 }
 
-await t.test('schemas keep their ids and their text over a stop, and over SIGKILL', async t => {
+await t.test('schemas keep their ids and text across a stop and SIGKILL', async t => {
   const dataDir = await tempDir(t)
   let running: RegistryServer | undefined
   t.teardown(async () => { await running?.kill() })
@@ -31,20 +32,20 @@ await t.test('schemas keep their ids and their text over a stop, and over SIGKIL
 
   const second = await start()
   t.equal(await schemaOf(second.url, id), schema)
-  t.equal(await register(second.url, 'kept'), id, 'the same schema is known')
+  t.equal(await register(second.url, 'kept'), id, 'registering the same schema again returns its id')
   await second.kill()
 
   const third = await start()
   t.equal(await schemaOf(third.url, id), schema)
 })
 
-await t.test('a registry that cannot read its data is reported with the end of its log', async t => {
+await t.test('reports a registry that cannot read its data, with its log file', async t => {
   const dataDir = await tempDir(t)
   await writeFile(join(dataDir, 'registry.mv.db'), 'not a database'.repeat(1000))
   await t.rejects(startRegistry({ ...cache(), dataDir }), { code: 'DEVSTACK_SERVER_DIED', where: join(dataDir, 'registry.log') })
 })
 
-await t.test('the shared registry answers and is the same one for every caller', async t => {
+await t.test('tests share one registry', async t => {
   const [one, two] = await Promise.all([useStack(t), useStack(t)])
   t.equal(one, two)
   const subject = uniqueName('subject')

@@ -1,10 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { endServersUnder, isAlive, startStack } from '../../src/devstack/index.ts'
+import { startStack } from '../../src/devstack/index.ts'
+import { isAlive } from '../../src/devstack/process-identity.ts'
+import { endServersUnder } from '../../src/devstack/server-process.ts'
 import { cache, tempDir } from '../support/stack.ts'
 
-await t.test('both servers start side by side, answer, and stop', async t => {
+await t.test('starts and stops both servers', async t => {
   const stateDir = await tempDir(t)
   const stack = await startStack({ ...cache(), stateDir })
   t.teardown(async () => { await stack.kill() })
@@ -13,17 +15,17 @@ await t.test('both servers start side by side, answer, and stop', async t => {
   await stack.stop()
   t.strictSame(await Promise.all([stack.kafka, stack.registry].map(isAlive)), [false, false])
   await stack.stop()
-  t.strictSame(await endServersUnder(stateDir, 0), [], 'nothing is left to end')
+  t.strictSame(await endServersUnder(stateDir, 0), [], 'nothing is running')
 })
 
-await t.test('where one of them cannot start, the other is stopped and the failure names the one', async t => {
+await t.test('stops the other server if one cannot start, and throws its error', async t => {
   const stateDir = await tempDir(t)
-  await writeFile(join(stateDir, 'registry'), 'a file in the place of its folder')
+  await writeFile(join(stateDir, 'registry'), 'a file instead of its folder')
   await t.rejects(startStack({ ...cache(), stateDir }), { code: 'DEVSTACK_FOLDER', where: join(stateDir, 'registry') })
   t.strictSame(await endServersUnder(stateDir, 0), [])
 })
 
-await t.test('servers that nobody stopped are found by their pid files and ended', async t => {
+await t.test('finds and ends running servers by their pid files', async t => {
   const stateDir = await tempDir(t)
   const stack = await startStack({ ...cache(), stateDir })
   t.teardown(async () => { await stack.kill() })

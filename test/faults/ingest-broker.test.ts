@@ -1,17 +1,18 @@
-// The broker is killed under the ingester; and one of two ingesters of a group is killed.
-import { join } from 'node:path'
+// Kills the broker while the ingester runs, and one of two ingesters of a group.
 import t from 'tap'
 import { adminFor, connect, produce } from '../kafka/support.ts'
-import { alertRecords, archivedIds, idOf, ingestArgs, judgedByPython, recordsOf, registerAlerts, whileRunning } from '../modes/archive-support.ts'
-import { startCli, tempDir, uniqueName, useOwnKafka, useStack } from '../support/stack.ts'
+import {
+  alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, recordsOf, registerAlerts, whileRunning
+} from '../modes/archive-support.ts'
+import { startCli, useOwnKafka, useStack } from '../support/stack.ts'
 
 const { kafka, registry } = await useStack(t)
 const alerts = await registerAlerts(registry)
 
-await t.test('a broker that is killed and started again costs no alert, and the ingester goes on by itself', async t => {
+await t.test('loses no alert when the broker is killed and restarted, and continues without a restart', async t => {
   const server = await useOwnKafka(t)
   const connection = await connect(server.broker)
-  const at = { kafka: server.broker, registry, topic: 'alerts', group: 'g', dead: 'dead', root: join(await tempDir(t), 'store') }
+  const at = await newTarget(t, { kafka: server.broker, registry })
   const before = adminFor(t, connection)
   await before.createTopic(at.topic, { partitions: 2, replicas: 1 })
   const records = alertRecords(alerts, 60, 2)
@@ -23,20 +24,22 @@ await t.test('a broker that is killed and started again costs no alert, and the 
   t.equal(again.broker, server.broker)
   await produce(connection, at.topic, records.slice(30))
   const admin = adminFor(t, await connect(server.broker))
-  await whileRunning(ingest, async () => (await archivedIds(at.root)).length === 60 && (await admin.groupLag(at.group, [at.topic])).get(at.topic) === 0n)
+  await whileRunning(ingest, async () =>
+    (await archivedIds(at.root)).length === 60 && (await admin.groupLag(at.group, [at.topic])).get(at.topic) === 0n)
   const { code, stdout, stderr } = await ingest.stop('SIGTERM')
   t.equal(code, 0, stderr.slice(-2000))
-  t.match(stdout, /^archived \d+ alerts: 60 written, \d+ there already, 0 dead letters\n$/)
-  t.strictSame(judgedByPython(at.root, records), [])
+  t.match(stdout, /^archived \d+ alerts: 60 written, \d+ already archived, 0 dead letters\n$/)
+  t.strictSame(pythonMismatches(at.root, records), [])
   t.equal((await recordsOf(connection, at.dead)).length, 0)
 })
 
-await t.test('of two ingesters in a group one is killed: the other takes over, and no alert is missing', async t => {
+await t.test('when one of two ingesters in a group is killed, the other takes over and no alert is missing', async t => {
   const connection = await connect(kafka)
   const admin = adminFor(t, connection)
-  const at = { kafka, registry, topic: uniqueName('two'), group: uniqueName('g'), dead: uniqueName('dead'), root: join(await tempDir(t), 'store') }
+  const at = await newTarget(t, { kafka, registry })
   await admin.createTopic(at.topic, { partitions: 4, replicas: 1 })
-  const [first, second] = [startCli(t, ingestArgs(at, '--session-timeout-seconds', '6')), startCli(t, ingestArgs(at, '--session-timeout-seconds', '6'))]
+  const start = () => startCli(t, ingestArgs(at, '--session-timeout-seconds', '6'))
+  const [first, second] = [start(), start()]
   const joined = /"generation":(\d+),"partitions":2,"msg":"joined/
   await whileRunning(first, () => joined.test(first.stderr) && joined.test(second.stderr))
   const records = alertRecords(alerts, 200, 4)
@@ -49,6 +52,6 @@ await t.test('of two ingesters in a group one is killed: the other takes over, a
   t.equal(code, 0, stderr.slice(-2000))
   const all = [...records, ...alertRecords(alerts, 40, 4, 500n)]
   t.strictSame(await archivedIds(at.root), all.map(idOf).sort())
-  t.strictSame(judgedByPython(at.root, all), [])
+  t.strictSame(pythonMismatches(at.root, all), [])
   t.equal((await recordsOf(connection, at.dead)).length, 0)
 })

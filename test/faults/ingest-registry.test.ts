@@ -1,43 +1,50 @@
-// The schema registry fails while the ingester runs.
+// The schema registry fails while the ingester runs: alerts wait, none is dead-lettered.
 import { join } from 'node:path'
 import t from 'tap'
 import { freePorts, startRegistry } from '../../src/devstack/index.ts'
 import { adminFor, connect, produce } from '../kafka/support.ts'
-import { alertRecords, ingestArgs, judgedByPython, recordsOf, registerAlerts, registryDouble, whileRunning } from '../modes/archive-support.ts'
-import { cache, startCli, tempDir, uniqueName, useStack } from '../support/stack.ts'
+import {
+  alertRecords, ingestArgs, newTarget, pythonMismatches, recordsOf, registerAlerts, registryProxy, whileRunning
+} from '../modes/archive-support.ts'
+import { cache, startCli, tempDir, useStack } from '../support/stack.ts'
 
 const { kafka, registry } = await useStack(t)
 const connection = await connect(kafka)
 const admin = adminFor(t, connection)
 const alerts = await registerAlerts(registry)
 
-for (const [how, behaviour] of Object.entries({
+type Behaviour = Parameters<Awaited<ReturnType<typeof registryProxy>>['set']>[0]
+const respond = (status: number, type: string, body: string): Behaviour => response => {
+  response.writeHead(status, { 'content-type': type }).end(body)
+}
+
+for (const [failure, behaviour] of Object.entries({
   'is down': 'down',
-  'answers 503': response => { response.writeHead(503).end('busy') },
-  'refuses access': response => { response.writeHead(401, { 'content-type': 'application/json' }).end('{"error_code":40101,"message":"no"}') },
-  'is a proxy without its registry': response => { response.writeHead(404, { 'content-type': 'text/html' }).end('<h1>not found</h1>') }
-} satisfies Record<string, Parameters<Awaited<ReturnType<typeof registryDouble>>['set']>[0]>)) {
-  await t.test(`while the registry ${how}, alerts wait: none is buried, none is lost`, async t => {
-    const at = { kafka, registry, topic: uniqueName('ingest'), group: uniqueName('g'), dead: uniqueName('dead'), root: join(await tempDir(t), 'store') }
+  'responds 503': respond(503, 'text/plain', 'busy'),
+  'denies access': respond(401, 'application/json', '{"error_code":40101,"message":"no"}'),
+  'is a web server without a registry': respond(404, 'text/html', '<h1>not found</h1>')
+} satisfies Record<string, Behaviour>)) {
+  await t.test(`alerts wait while the registry ${failure}; none is dead-lettered or lost`, async t => {
+    const at = await newTarget(t, { kafka, registry })
     await admin.createTopic(at.topic, { partitions: 2, replicas: 1 })
-    const double = await registryDouble(t, registry)
-    double.set(behaviour)
+    const proxy = await registryProxy(t, registry)
+    proxy.set(behaviour)
     const records = alertRecords(alerts, 10, 2)
     await produce(connection, at.topic, records)
-    const ingest = startCli(t, ingestArgs({ ...at, registry: double.url }, '--limit', '10'))
-    await whileRunning(ingest, () => /a try failed; trying again/.test(ingest.stderr) && double.asked > 2)
+    const ingest = startCli(t, ingestArgs({ ...at, registry: proxy.url }, '--limit', '10'))
+    await whileRunning(ingest, () => /attempt failed; retrying/.test(ingest.stderr) && proxy.requests > 2)
     t.notOk((await admin.committed(at.group, at.topic)).some(offset => offset !== undefined && offset > 0n))
-    double.set('up')
+    proxy.set('up')
     const { code, stdout, stderr } = await ingest.finished
     t.equal(code, 0, stderr)
-    t.equal(stdout, 'archived 10 alerts: 10 written, 0 there already, 0 dead letters\n')
-    t.strictSame(judgedByPython(at.root, records), [])
+    t.equal(stdout, 'archived 10 alerts: 10 written, 0 already archived, 0 dead letters\n')
+    t.strictSame(pythonMismatches(at.root, records), [])
     t.equal((await recordsOf(connection, at.dead)).length, 0)
   })
 }
 
-await t.test('a registry that is restarted is waited for', async t => {
-  const at = { kafka, registry, topic: uniqueName('ingest'), group: uniqueName('g'), dead: uniqueName('dead'), root: join(await tempDir(t), 'store') }
+await t.test('alerts wait while the registry restarts', async t => {
+  const at = await newTarget(t, { kafka, registry })
   await admin.createTopic(at.topic, { partitions: 2, replicas: 1 })
   const [port = 0] = await freePorts(1)
   const options = { ...cache(), dataDir: join(await tempDir(t), 'registry'), port }
@@ -48,12 +55,12 @@ await t.test('a registry that is restarted is waited for', async t => {
   const records = alertRecords(ours, 20, 2)
   await produce(connection, at.topic, records)
   const ingest = startCli(t, ingestArgs({ ...at, registry: first.url }, '--limit', '20'))
-  await whileRunning(ingest, () => /a try failed; trying again/.test(ingest.stderr))
+  await whileRunning(ingest, () => /attempt failed; retrying/.test(ingest.stderr))
   const second = await startRegistry(options)
   t.teardown(() => second.kill())
   const { code, stdout, stderr } = await ingest.finished
   t.equal(code, 0, stderr.slice(-2000))
-  t.equal(stdout, 'archived 20 alerts: 20 written, 0 there already, 0 dead letters\n')
-  t.strictSame(judgedByPython(at.root, records), [])
+  t.equal(stdout, 'archived 20 alerts: 20 written, 0 already archived, 0 dead letters\n')
+  t.strictSame(pythonMismatches(at.root, records), [])
   t.equal((await recordsOf(connection, at.dead)).length, 0)
 })

@@ -1,45 +1,47 @@
-// The store or the dead-letter topic fails in the midst: no alert is buried for it, none is lost, none is committed past.
+// The store or the dead-letter topic fails while the ingester runs: no alert is dead-lettered, lost or committed past.
 import { rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { adminFor, connect, produce } from '../kafka/support.ts'
-import { alertRecords, archivedIds, ingestArgs, judgedByPython, recordsOf, registerAlerts, whileRunning } from '../modes/archive-support.ts'
-import { runCli, startCli, tempDir, uniqueName, useStack } from '../support/stack.ts'
+import {
+  alertRecords, archivedIds, ingestArgs, newTarget, pythonMismatches, recordsOf, registerAlerts, whileRunning, type IngestTarget
+} from '../modes/archive-support.ts'
+import { runCli, startCli, useStack } from '../support/stack.ts'
 
 const { kafka, registry } = await useStack(t)
 const connection = await connect(kafka)
 const admin = adminFor(t, connection)
 const alerts = await registerAlerts(registry)
 
-async function place (t: Parameters<typeof tempDir>[0]) {
-  const at = { kafka, registry, topic: uniqueName('ingest'), group: uniqueName('g'), dead: uniqueName('dead'), root: join(await tempDir(t), 'store') }
+async function setUp (t: Test): Promise<IngestTarget> {
+  const at = await newTarget(t, { kafka, registry })
   await admin.createTopic(at.topic, { partitions: 1, replicas: 1 })
   return at
 }
 
-await t.test('a store that cannot be written for a while is waited for', async t => {
-  const at = await place(t)
+await t.test('alerts wait while the store cannot be written', async t => {
+  const at = await setUp(t)
   const records = alertRecords(alerts, 40, 1)
   await produce(connection, at.topic, records.slice(0, 20))
   const ingest = startCli(t, ingestArgs(at, '--limit', '40'))
-  await whileRunning(ingest, async () => (await archivedIds(at.root)).length === 20 && (await admin.committed(at.group, at.topic))[0] === 20n)
+  await whileRunning(ingest, async () =>
+    (await archivedIds(at.root)).length === 20 && (await admin.committed(at.group, at.topic))[0] === 20n)
   await rename(at.root, `${at.root}.away`)
-  await writeFile(at.root, 'no folder')
+  await writeFile(at.root, 'not a folder')
   await produce(connection, at.topic, records.slice(20))
-  await whileRunning(ingest, () => /"node":"archive".*a try failed; trying again/.test(ingest.stderr))
-  t.strictSame(await admin.committed(at.group, at.topic), [20n], 'nothing is committed meanwhile')
+  await whileRunning(ingest, () => /"node":"archive".*attempt failed; retrying/.test(ingest.stderr))
+  t.strictSame(await admin.committed(at.group, at.topic), [20n], 'nothing more is committed')
   await rm(at.root)
   await rename(`${at.root}.away`, at.root)
   const { code, stdout, stderr } = await ingest.finished
   t.equal(code, 0, stderr.slice(-2000))
-  t.equal(stdout, 'archived 40 alerts: 40 written, 0 there already, 0 dead letters\n')
-  t.strictSame(judgedByPython(at.root, records), [])
+  t.equal(stdout, 'archived 40 alerts: 40 written, 0 already archived, 0 dead letters\n')
+  t.strictSame(pythonMismatches(at.root, records), [])
   t.strictSame(await admin.committed(at.group, at.topic), [40n])
   t.equal((await recordsOf(connection, at.dead)).length, 0)
 })
 
-await t.test('a dead letter that cannot be kept ends the ingester; the bad record is not committed and comes again', async t => {
-  const at = await place(t)
+await t.test('a dead letter that cannot be written fails the ingester; the bad record is not committed and is delivered again', async t => {
+  const at = await setUp(t)
   const records = alertRecords(alerts, 20, 1)
   await produce(connection, at.topic, records.slice(0, 5))
   const ingest = startCli(t, ingestArgs(at))
@@ -55,5 +57,5 @@ await t.test('a dead letter that cannot be kept ends the ingester; the bad recor
   t.equal(again.code, 0, again.stderr)
   t.match(again.stdout, /^archived 15 alerts: .*, 1 dead letters\n$/)
   t.equal((await recordsOf(connection, at.dead)).length, 1)
-  t.strictSame(judgedByPython(at.root, records), [])
+  t.strictSame(pythonMismatches(at.root, records), [])
 })

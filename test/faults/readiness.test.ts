@@ -1,17 +1,17 @@
-// Each thing that a mode needs is stopped and started again: /readyz names that one and no other, while the program lives and answers.
+// Stops and restarts each dependency of a mode: /readyz names that dependency only, while the program stays live.
 import { mkdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { adminFor, connect, outgoing, produce } from '../kafka/support.ts'
-import { alertRecords, archivedIds, ingestArgs, registerAlerts, registryDouble, storeUrl, whileRunning } from '../modes/archive-support.ts'
+import { alertRecords, archivedIds, ingestArgs, registerAlerts, registryProxy, storeUrl, whileRunning } from '../modes/archive-support.ts'
 import { startCli, tempDir, useOwnKafka, useStack, type RunningCli } from '../support/stack.ts'
 
 const { registry } = await useStack(t)
 const kafka = await useOwnKafka(t)
-const double = await registryDouble(t, registry)
+const proxy = await registryProxy(t, registry)
 const alerts = await registerAlerts(registry)
 const folder = await tempDir(t)
-const at = { kafka: kafka.broker, registry: double.url, topic: 'alerts', group: 'g', dead: 'dead', root: join(folder, 'alerts') }
+const at = { kafka: kafka.broker, registry: proxy.url, topic: 'alerts', group: 'g', dead: 'dead', root: join(folder, 'alerts') }
 const schemaRoot = join(folder, 'schemas')
 const connection = await connect(kafka.broker)
 const admin = adminFor(t, connection)
@@ -19,7 +19,7 @@ await admin.createTopic('static', { partitions: 1, replicas: 1 })
 
 interface Probe { readonly status: number, readonly checks: Readonly<Record<string, string>> }
 
-class Watched {
+class Probed {
   readonly cli: RunningCli
   #url: string | undefined
 
@@ -37,7 +37,7 @@ class Watched {
     return { status: response.status, checks: (await response.json() as Probe).checks }
   }
 
-  /** The value of one series, written as in the text. */
+  /** The value of one sample; `series` is its name and labels as exported. */
   async metric (series: string): Promise<number> {
     const line = (await (await this.get('/metrics')).text()).split('\n').find(each => each.startsWith(`${series} `))
     return line === undefined ? NaN : Number(line.slice(series.length))
@@ -47,7 +47,7 @@ class Watched {
     await whileRunning(this.cli, async () => enough(await this.metric(series)))
   }
 
-  /** Waits for a probe with just these checks failing; gives it. */
+  /** Waits for a probe in which exactly these checks fail, and returns it. */
   async untilFailing (...names: string[]): Promise<Probe> {
     let last: Probe | undefined
     await whileRunning(this.cli, async () => {
@@ -62,30 +62,31 @@ function failing ({ checks }: Probe): string[] {
   return Object.keys(checks).filter(name => checks[name] !== 'ok')
 }
 
-const ingest = new Watched(startCli(t, ingestArgs(at, '--schema-store', storeUrl(schemaRoot), '--wait-for-topic', '--admin-port', '0')))
+const ingest = new Probed(startCli(t, ingestArgs(at, '--schema-store', storeUrl(schemaRoot), '--wait-for-topic', '--admin-port', '0')))
 
-await t.test('a topic that is waited for is named, and no longer when it is there', async t => {
-  t.match(await ingest.untilFailing('topics'), { status: 503, checks: { topics: `KAFKA_TOPIC_MISSING: waiting for alerts (${kafka.broker})` } })
+await t.test('names a missing topic until it exists', async t => {
+  const topics = `KAFKA_TOPIC_MISSING: waiting for alerts (${kafka.broker})`
+  t.match(await ingest.untilFailing('topics'), { status: 503, checks: { topics } })
   await admin.createTopic(at.topic, { partitions: 2, replicas: 1 })
   t.match(await ingest.untilFailing(), { status: 200 })
   await produce(connection, at.topic, alertRecords(alerts, 10, 2))
   await whileRunning(ingest.cli, async () => (await archivedIds(at.root)).length === 10)
 })
 
-await t.test('the registry', async t => {
-  double.set('down')
+await t.test('names the schema registry', async t => {
+  proxy.set('down')
   t.match(await ingest.untilFailing('registry'), { status: 503, checks: { registry: /^REGISTRY_UNAVAILABLE: .*\/subjects/ } })
-  double.set('hold')
+  proxy.set('hold')
   await whileRunning(ingest.cli, async () => {
     const probe = await ingest.probe()
     return failing(probe).join() === 'registry' && /HEALTH_NO_ANSWER|did not answer within/.test(probe.checks.registry ?? '')
   })
-  double.set('up')
+  proxy.set('up')
   t.match(await ingest.untilFailing(), { status: 200 })
 })
 
 for (const [name, root] of [['alert-store', at.root], ['schema-store', schemaRoot]] as const) {
-  await t.test(`the ${name}`, async t => {
+  await t.test(`names the ${name}`, async t => {
     await rename(root, `${root}.away`)
     t.match(await ingest.untilFailing(name), { status: 503, checks: { [name]: /^STORE_MISSING: / } })
     await rename(`${root}.away`, root)
@@ -93,9 +94,10 @@ for (const [name, root] of [['alert-store', at.root], ['schema-store', schemaRoo
   })
 }
 
-await t.test('the API names its store', async t => {
+await t.test('serve names its store', async t => {
   await mkdir(join(folder, 'served'))
-  const serve = new Watched(startCli(t, ['serve', '--alert-store', storeUrl(join(folder, 'served')), '--listen-port', '0', '--admin-port', '0']))
+  const serving = ['serve', '--alert-store', storeUrl(join(folder, 'served')), '--listen-port', '0', '--admin-port', '0']
+  const serve = new Probed(startCli(t, serving))
   await serve.untilFailing()
   await rename(join(folder, 'served'), join(folder, 'served.away'))
   t.match(await serve.untilFailing('store'), { status: 503 })
@@ -104,12 +106,13 @@ await t.test('the API names its store', async t => {
   t.equal((await serve.cli.stop()).code, 0)
 })
 
-await t.test('the broker, for ingester and simulator alike; both live, scrapes do not wait, and both go on by themselves', async t => {
-  const play = new Watched(startCli(t, [
-    'play-stream', '--broker', kafka.broker, '--src-topic', 'static', '--dst-topic', at.topic, '--accept-unmarked', '--repeat-interval', '1', '--burst', '--admin-port', '0'
+await t.test('ingest and play-stream name the broker, stay live, respond to scrapes, and recover without a restart', async t => {
+  const play = new Probed(startCli(t, [
+    'play-stream', '--broker', kafka.broker, '--src-topic', 'static', '--dst-topic', at.topic, '--accept-unmarked',
+    '--repeat-interval', '1', '--burst', '--admin-port', '0'
   ]))
-  t.match(await play.untilFailing('static-topic'), { status: 503, checks: { 'static-topic': 'STATIC_TOPIC_INCOMPLETE: it is empty (static)' } })
-  // Alerts that are read before the outage and archived in it: they cannot be committed.
+  t.match(await play.untilFailing('static-topic'), { status: 503, checks: { 'static-topic': /^STATIC_TOPIC_INCOMPLETE: .*\(static\)/ } })
+  // These alerts are read before the outage and archived during it, so their offsets cannot be committed.
   await rename(at.root, `${at.root}.away`)
   await produce(connection, at.topic, alertRecords(alerts, 5, 2, 900n))
   await ingest.untilMetric('alert_stream_records_in_flight{node="archive"}', value => value === 5)
@@ -135,12 +138,14 @@ await t.test('the broker, for ingester and simulator alike; both live, scrapes d
   t.equal((await ingest.cli.stop()).code, 0)
 })
 
-await t.test('each of these outages was a line or two in the log, however many records and tries it held up', async t => {
+await t.test('logs each of these outages in one or two lines, however many records and attempts it delayed', async t => {
   const lines = ingest.cli.stderr.trimEnd().split('\n').map(line => JSON.parse(line) as Record<string, unknown>)
-  const said = (msg: string): Array<Record<string, unknown>> => lines.filter(line => line.msg === msg)
-  t.match(said('a try failed; trying again'), [{ node: 'archive', topic: at.topic, partition: Number, offset: Number, alertId: /^\d+$/, code: 'STORE_MISSING' }])
-  t.match(said('answers again'), [{ node: 'archive', tries: Number }])
-  t.equal(said('could not commit offsets: trying again at every interval').length, 1)
-  t.equal(said('offsets can be committed again').length, 1)
-  t.equal(said('kafka does not answer: trying again until it does').length, 1)
+  const logged = (msg: string): Array<Record<string, unknown>> => lines.filter(line => line.msg === msg)
+  t.match(logged('attempt failed; retrying'), [
+    { node: 'archive', topic: at.topic, partition: Number, offset: Number, alertId: /^\d+$/, code: 'STORE_MISSING' }
+  ])
+  t.match(logged('recovered'), [{ node: 'archive', tries: Number }])
+  t.equal(logged('cannot commit offsets: retrying at every commit interval').length, 1)
+  t.equal(logged('offset commits succeed again').length, 1)
+  t.equal(logged('kafka is unavailable: retrying').length, 1)
 })

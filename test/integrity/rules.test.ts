@@ -1,4 +1,4 @@
-// What must hold of the sources themselves: the rules that keep records from getting lost and imports going one way.
+// Rules of the source code: no RxJS operator loses records, imports go one way, and the pipeline depends on nothing else.
 import t from 'tap'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
@@ -7,35 +7,47 @@ import { ESLint } from 'eslint'
 const root = resolve(import.meta.dirname, '../..')
 const eslint = new ESLint({ cwd: root })
 
-async function complaints (code: string, file: string): Promise<string[]> {
-  // A file that exists, so that the type-aware rules find it in the project; its text is not read.
+async function importErrors (code: string, file: string): Promise<string[]> {
+  // Type-aware rules need a file of the project; only its path is used.
   const [result] = await eslint.lintText(code, { filePath: join(root, file) })
   return (result?.messages ?? []).filter(message => message.ruleId === 'no-restricted-imports').map(message => message.message)
 }
 
-await t.test('lossy operators are refused by lint', async t => {
-  for (const operator of ['switchMap', 'debounceTime', 'sample', 'auditTime', 'throttle', 'take', 'takeUntil', 'exhaustMap', 'filter', 'first', 'distinct', 'from', 'timeout']) {
-    for (const [module, file] of [['rxjs', 'src/pipeline/wire.ts'], ['rxjs/operators', 'src/simulator/completion-mark.ts']] as const) {
-      const found = await complaints(`import { ${operator} } from '${module}'\nexport const use = ${operator}\n`, file)
+await t.test('lint rejects lossy operators', async t => {
+  const operators = [
+    'switchMap', 'debounceTime', 'sample', 'auditTime', 'throttle', 'take', 'takeUntil', 'exhaustMap', 'filter', 'first', 'distinct',
+    'from', 'timeout'
+  ]
+  for (const operator of operators) {
+    for (const [module, file] of [['rxjs', 'src/pipeline/wire.ts'], ['rxjs/operators', 'src/simulator/mark-last-records.ts']] as const) {
+      const found = await importErrors(`import { ${operator} } from '${module}'\nexport const use = ${operator}\n`, file)
       t.equal(found.length, 1, `${operator} of ${module} in ${file}`)
       t.match(found[0], /never settles/)
     }
   }
-  t.equal((await complaints("import * as rx from 'rxjs'\nexport const use = rx.take\n", 'src/pipeline/wire.ts')).length > 0, true, 'nor all of it under another name')
-  t.same(await complaints("import { map, merge, share, tap } from 'rxjs'\nexport const use = [map, merge, share, tap]\n", 'src/pipeline/wire.ts'), [])
+  t.equal((await importErrors("import * as rx from 'rxjs'\nexport const use = rx.take\n", 'src/pipeline/wire.ts')).length > 0, true)
+  t.same(await importErrors("import { map, merge, tap } from 'rxjs'\nexport const use = [map, merge, tap]\n", 'src/pipeline/wire.ts'), [])
 })
 
-await t.test('imports against the direction are refused by lint', async t => {
-  for (const [file, module] of [['src/pipeline/run.ts', '../kafka/record.ts'], ['src/pipeline/run.ts', '../modes/mode.ts'], ['src/kafka/record.ts', '../modes/mode.ts'], ['src/program/mode.ts', '../cli/host.ts']] as const) {
-    const found = await complaints(`import * as up from '${module}'\nexport const use = up\n`, file)
+await t.test('lint rejects imports in the wrong direction', async t => {
+  for (const [file, module] of [
+    ['src/pipeline/run.ts', '../kafka/record.ts'],
+    ['src/pipeline/run.ts', '../modes/mode.ts'],
+    ['src/kafka/record.ts', '../modes/mode.ts'],
+    ['src/program/mode.ts', '../cli/host.ts']
+  ] as const) {
+    const found = await importErrors(`import * as up from '${module}'\nexport const use = up\n`, file)
     t.match(found[0], /Imports go one way/, `${file} -> ${module}`)
   }
 })
 
-await t.test('the pipeline imports nothing but itself, RxJS and Node', async t => {
-  const folder = join(root, 'src/pipeline')
-  for (const file of readdirSync(folder).filter(name => name.endsWith('.ts'))) {
-    const text = readFileSync(join(folder, file), 'utf8')
+const folder = join(root, 'src/pipeline')
+const files = readdirSync(folder)
+  .filter(name => name.endsWith('.ts'))
+  .map(name => [name, readFileSync(join(folder, name), 'utf8')] as const)
+
+await t.test('the pipeline imports only itself, RxJS and Node', async t => {
+  for (const [file, text] of files) {
     for (const [, module = ''] of text.matchAll(/\bfrom '([^']+)'|\bimport\('([^']+)'\)/g)) {
       if (module === 'rxjs' || module.startsWith('node:')) continue
       t.equal(dirname(relative(folder, resolve(folder, module))), '.', `${file} imports ${module}`)
@@ -44,10 +56,9 @@ await t.test('the pipeline imports nothing but itself, RxJS and Node', async t =
   }
 })
 
-await t.test('a file of the pipeline stays under 300 lines and opens by saying what it is', async t => {
-  const folder = join(root, 'src/pipeline')
-  for (const file of readdirSync(folder).filter(name => name.endsWith('.ts'))) {
-    const lines = readFileSync(join(folder, file), 'utf8').split('\n')
+await t.test('every pipeline file has a header and at most 300 lines', async t => {
+  for (const [file, text] of files) {
+    const lines = text.split('\n')
     t.ok(lines.length <= 300, `${file}: ${lines.length} lines`)
     t.match(lines[0], /^\/\/ \S/, file)
   }

@@ -1,4 +1,4 @@
-// A slow consumer that tests kill: prints each value before it settles the record. Arguments: broker, topic, group.
+// A slow group consumer for tests to kill. Prints the value of each record before it settles. Arguments: broker, topic, group.
 import { kafkaGroupSource } from '../../src/sources/kafka-group.ts'
 import { connect, contextOf } from './support.ts'
 
@@ -9,7 +9,7 @@ const context = contextOf()
 await source.open?.(context)
 for await (const record of source.records(context)) {
   await new Promise(resolve => setTimeout(resolve, 5))
-  // Printed before it settles, so that the test has seen every committed record.
+  // Written before the record settles, so that the test has seen every committed record.
   await new Promise<void>(resolve => { process.stdout.write(`${record.value.value?.toString()}\n`, () => { resolve() }) })
   source.settled?.(record)
 }

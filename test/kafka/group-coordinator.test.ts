@@ -1,30 +1,37 @@
 import t from 'tap'
 import { GroupCoordinator, noMember } from '../../src/kafka/group-coordinator.ts'
-import { adminFor, connect } from './support.ts'
-import { failureOf } from '../support/pipeline.ts'
+import { adminFor, connect, eventually } from './support.ts'
 import { NOBODY, uniqueName, useStack } from '../support/stack.ts'
 
 const { kafka } = await useStack(t)
 const connection = await connect(kafka)
 const admin = adminFor(t, connection)
 
-await t.test('offsets are kept with their text, by partition and topic, without a member; what was never committed is not there', async t => {
-  const topics = [uniqueName('a'), uniqueName('b')]
-  for (const topic of topics) await admin.createTopic(topic, { partitions: 2, replicas: 1 })
+await t.test('commits offsets with metadata, without being a member', async t => {
+  const [a, b] = [uniqueName('a'), uniqueName('b')]
+  for (const topic of [a, b]) await admin.createTopic(topic, { partitions: 2, replicas: 1 })
   const coordinator = new GroupCoordinator(connection, uniqueName('group'))
-  const partitions = topics.flatMap(topic => [{ topic, partition: 0 }, { topic, partition: 1 }])
-  t.strictSame(await coordinator.committed(partitions), new Map())
-  await coordinator.commit(noMember, [{ topic: topics[0]!, partition: 1, offset: 7n }, { topic: topics[1]!, partition: 0, offset: 8n }], ({ topic }) => topic === topics[0] ? 'text' : null)
-  t.strictSame([...await coordinator.committed(partitions)].sort(), [[`${topics[0]}/1`, { offset: 7n, metadata: 'text' }], [`${topics[1]}/0`, { offset: 8n, metadata: '' }]].sort())
-  t.strictSame([...await coordinator.committed(partitions.slice(0, 1))], [])
-  await coordinator.commit(noMember, [{ topic: topics[0]!, partition: 1, offset: 9n }], () => 'x'.repeat(4000))
-  t.strictSame((await coordinator.committed(partitions)).get(`${topics[0]}/1`), { offset: 9n, metadata: 'x'.repeat(4000) })
-  t.match(await failureOf(coordinator.commit(noMember, [{ topic: topics[0]!, partition: 1, offset: 9n }], () => 'x'.repeat(5000))), { code: 'KAFKA_REFUSED', message: /OFFSET_METADATA_TOO_LARGE/ })
-  await coordinator.close()
+  t.teardown(async () => { await coordinator.close() })
+  const partitions = [a, b].flatMap(topic => [{ topic, partition: 0 }, { topic, partition: 1 }])
+  // A new broker has no coordinator until it has created its offsets topic.
+  await eventually(() => coordinator.committed(partitions).then(() => true, () => false))
+  t.strictSame(await coordinator.committed(partitions), new Map(), 'nothing is committed')
+
+  const offsets = [{ topic: a, partition: 1, offset: 7n }, { topic: b, partition: 0, offset: 8n }]
+  await coordinator.commit(noMember, offsets, ({ topic }) => topic === a ? 'text' : null)
+  const expected = new Map([[`${a}/1`, { offset: 7n, metadata: 'text' }], [`${b}/0`, { offset: 8n, metadata: '' }]])
+  t.strictSame(await coordinator.committed(partitions), expected)
+  t.strictSame(await coordinator.committed(partitions.slice(0, 1)), new Map(), 'of the requested partitions only')
+
+  await coordinator.commit(noMember, offsets.slice(0, 1), () => 'x'.repeat(4000))
+  t.strictSame((await coordinator.committed(partitions)).get(`${a}/1`), { offset: 7n, metadata: 'x'.repeat(4000) })
+  const tooLarge = { code: 'KAFKA_REFUSED', message: /OFFSET_METADATA_TOO_LARGE/ }
+  await t.rejects(coordinator.commit(noMember, offsets.slice(0, 1), () => 'x'.repeat(5000)), tooLarge)
 })
 
-await t.test('a coordinator that is out of reach is a retryable error that names the group', async t => {
+await t.test('an unreachable coordinator is a retryable error that names the group', async t => {
   const coordinator = new GroupCoordinator(await connect(`127.0.0.1:${NOBODY}`), 'some-group')
-  t.match(await failureOf(coordinator.committed([{ topic: 'a', partition: 0 }])), { code: 'KAFKA_UNREACHABLE', retryable: true, message: /group some-group/ })
-  await coordinator.close()
+  t.teardown(async () => { await coordinator.close() })
+  const unreachable = { code: 'KAFKA_UNREACHABLE', retryable: true, message: /group some-group/ }
+  await t.rejects(coordinator.committed([{ topic: 'a', partition: 0 }]), unreachable)
 })

@@ -1,75 +1,109 @@
 import t from 'tap'
-import type { fetchV17 } from '@platformatic/kafka'
-import { Feed, retainedBytes } from '../../src/kafka/partition-buffer.ts'
+import { PartitionBuffer, retainedBytes } from '../../src/kafka/partition-buffer.ts'
+import { fetchedPartition, recordBatch, transactionBatch, transactionMarker } from './fake-cluster.ts'
 
-interface Raw { offsetDelta: number, value: Buffer | null }
+const record = (offsetDelta: number) => ({ offsetDelta, value: Buffer.from(String(offsetDelta)) })
+const bufferAt = (position: bigint, end?: bigint): PartitionBuffer =>
+  new PartitionBuffer({ topic: 't', topicId: 'id', partition: 0, position, end })
 
-function response (batches: Array<{ firstOffset: bigint, lastOffsetDelta: number, records: Raw[], attributes?: number }>): fetchV17.FetchResponsePartition {
-  return {
-    partitionIndex: 0, errorCode: 0, highWatermark: 100n, lastStableOffset: 100n, logStartOffset: 0n, abortedTransactions: null, preferredReadReplica: -1,
-    records: batches.map(({ firstOffset, lastOffsetDelta, records, attributes = 0 }) => ({
-      firstOffset, lastOffsetDelta, attributes, length: 0, partitionLeaderEpoch: 0, magic: 2, crc: 0, firstTimestamp: 1000n, maxTimestamp: 9000n,
-      producerId: -1n, producerEpoch: 0, firstSequence: 0,
-      records: records.map(({ offsetDelta, value }) => ({
-        length: 0, attributes: 0, timestampDelta: BigInt(offsetDelta), offsetDelta, key: null, value, headers: []
-      }))
-    })) as unknown as NonNullable<fetchV17.FetchResponsePartition['records']>
-  }
-}
-
-const raw = (offsetDelta: number): Raw => ({ offsetDelta, value: Buffer.from(String(offsetDelta)) })
-const feedAt = (position: bigint, end?: bigint): Feed => new Feed({ topic: 't', topicId: 'id', partition: 0, position, end })
-function drain (feed: Feed): bigint[] {
+function takeAll (buffer: PartitionBuffer): bigint[] {
   const offsets: bigint[] = []
-  for (let record = feed.take(); record !== undefined; record = feed.take()) offsets.push(record.offset)
+  for (let record = buffer.take(); record !== undefined; record = buffer.take()) offsets.push(record.offset)
   return offsets
 }
 
-await t.test('a batch that begins before the position gives only what was asked for', async t => {
-  const feed = feedAt(3n)
-  feed.accept(response([{ firstOffset: 0n, lastOffsetDelta: 4, records: [0, 1, 2, 3, 4].map(raw) }]), 3n)
-  t.strictSame(drain(feed), [3n, 4n])
-  t.equal(feed.position, 5n)
+await t.test('skips the records of a batch before the fetch position', async t => {
+  const buffer = bufferAt(3n)
+  buffer.append(fetchedPartition([recordBatch({ firstOffset: 0n, records: [0, 1, 2, 3, 4].map(record) })]), 3n)
+  t.strictSame(takeAll(buffer), [3n, 4n])
+  t.equal(buffer.position, 5n)
 })
 
-await t.test('gaps and control markers are stepped over, and the end may lie within them', async t => {
-  const feed = feedAt(0n, 12n)
-  feed.accept(response([
-    { firstOffset: 0n, lastOffsetDelta: 5, records: [raw(1), raw(4)] },
-    { firstOffset: 6n, lastOffsetDelta: 0, records: [raw(0)], attributes: 1 << 5 },
-    { firstOffset: 7n, lastOffsetDelta: 8, records: [raw(0), raw(6)] }
+await t.test('skips gaps and control batches, and stops before the end offset', async t => {
+  const buffer = bufferAt(0n, 12n)
+  buffer.append(fetchedPartition([
+    recordBatch({ firstOffset: 0n, lastOffsetDelta: 5, records: [record(1), record(4)] }),
+    transactionMarker(6n, 1n, 'commit'),
+    recordBatch({ firstOffset: 7n, lastOffsetDelta: 8, records: [record(0), record(6)] })
   ]), 0n)
-  t.strictSame(drain(feed), [1n, 4n, 7n], 'offset 13 is past the end')
-  t.ok(feed.complete)
+  t.strictSame(takeAll(buffer), [1n, 4n, 7n], 'offset 13 is past the end')
+  t.ok(buffer.complete)
 })
 
-await t.test('a late answer to an earlier question changes nothing', async t => {
-  const feed = feedAt(0n)
-  feed.reset(40n)
-  t.equal(feed.accept(response([{ firstOffset: 0n, lastOffsetDelta: 1, records: [raw(0), raw(1)] }]), 0n), 0)
-  t.strictSame([feed.waiting, feed.fetchPosition], [0, 40n])
+await t.test('the position passes trailing offsets without records once all records are taken', async t => {
+  const buffer = bufferAt(0n)
+  buffer.append(fetchedPartition([recordBatch({ firstOffset: 0n, records: [record(0)] }), transactionMarker(1n, 1n, 'commit')]), 0n)
+  t.equal(buffer.position, 0n)
+  buffer.take()
+  t.equal(buffer.position, 2n)
 })
 
-await t.test('timestamps are the producer\'s, or the broker\'s where the topic says so', async t => {
-  const feed = feedAt(0n)
-  feed.accept(response([
-    { firstOffset: 0n, lastOffsetDelta: 1, records: [raw(0), raw(1)] }, { firstOffset: 2n, lastOffsetDelta: 0, records: [raw(0)], attributes: 1 << 3 }
+await t.test('ignores a response to a request before a reset', async t => {
+  const buffer = bufferAt(40n)
+  buffer.reset(0n)
+  buffer.append(fetchedPartition([recordBatch({ firstOffset: 40n, records: [record(0), record(1)] })]), 40n)
+  t.strictSame([buffer.waiting, buffer.fetchPosition], [0, 0n])
+})
+
+await t.test('an empty response changes nothing but the log start', async t => {
+  const buffer = bufferAt(5n)
+  buffer.append(fetchedPartition([], { records: null, logStartOffset: 3n }), 5n)
+  t.strictSame([buffer.waiting, buffer.fetchPosition, buffer.logStart], [0, 5n, 3n])
+})
+
+await t.test('skips the records of aborted transactions', async t => {
+  const buffer = bufferAt(0n)
+  buffer.append(fetchedPartition([
+    transactionBatch(0n, 1n, ['aborted']),
+    transactionBatch(1n, 2n, ['committed']),
+    transactionMarker(2n, 1n, 'abort'),
+    transactionBatch(3n, 1n, ['committed']),
+    transactionMarker(4n, 1n, 'commit'),
+    transactionBatch(5n, 1n, ['aborted']),
+    transactionMarker(6n, 1n, 'abort'),
+    transactionMarker(7n, 2n, 'commit')
+  ], { abortedTransactions: [{ producerId: 1n, firstOffset: 5n }, { producerId: 1n, firstOffset: 0n }] }), 0n)
+  t.strictSame(takeAll(buffer), [1n, 3n])
+  t.equal(buffer.position, 8n)
+})
+
+await t.test('skips the rest of an aborted transaction that began before the fetch position', async t => {
+  const buffer = bufferAt(1n)
+  buffer.append(fetchedPartition([
+    transactionBatch(0n, 1n, ['aborted', 'aborted', 'aborted']),
+    transactionMarker(3n, 1n, 'abort'),
+    transactionBatch(4n, 2n, ['committed'])
+  ], { abortedTransactions: [{ producerId: 1n, firstOffset: 0n }] }), 1n)
+  t.strictSame(takeAll(buffer), [4n])
+})
+
+await t.test('a timestamp is that of the producer, or of the broker with LogAppendTime', async t => {
+  const buffer = bufferAt(0n)
+  buffer.append(fetchedPartition([
+    recordBatch({ firstOffset: 0n, records: [record(0), record(1)] }),
+    recordBatch({ firstOffset: 2n, records: [record(0)], attributes: 1 << 3 })
   ]), 0n)
-  t.strictSame([feed.take()?.timestamp, feed.take()?.timestamp, feed.take()?.timestamp], [1000n, 1001n, 9000n])
+  t.strictSame([buffer.take()?.timestamp, buffer.take()?.timestamp, buffer.take()?.timestamp], [1000n, 1001n, 9000n])
 })
 
-await t.test('a taken record keeps no more in memory than it says, and null stays apart from empty', async t => {
+await t.test('a small record is copied out of the response, and a large one counts the whole response', async t => {
   const fetched = Buffer.alloc(1_000_000, 7)
-  const feed = feedAt(0n)
-  feed.accept(response([{ firstOffset: 0n, lastOffsetDelta: 3, records: [
-    { offsetDelta: 0, value: fetched.subarray(0, 1000) }, { offsetDelta: 1, value: fetched.subarray(1000, 900_000) },
-    { offsetDelta: 2, value: null }, { offsetDelta: 3, value: Buffer.alloc(0) }
-  ] }]), 0n)
-  const [small, large, none, empty] = [feed.take()!, feed.take()!, feed.take()!, feed.take()!]
-  t.equal(small.value?.buffer.byteLength, 1000, 'copied out of the fetch')
+  const buffer = bufferAt(0n)
+  buffer.append(fetchedPartition([recordBatch({ firstOffset: 0n, records: [
+    { offsetDelta: 0, value: fetched.subarray(0, 1000) }, { offsetDelta: 1, value: fetched.subarray(1000, 900_000) }
+  ] })]), 0n)
+  const [small, large] = [buffer.take()!, buffer.take()!]
+  t.equal(small.value?.buffer.byteLength, 1000, 'copied')
   t.ok(retainedBytes(small) < 2000)
-  t.equal(large.value?.buffer, fetched.buffer, 'it is most of the fetch: not copied')
-  t.ok(retainedBytes(large) >= 1_000_000, 'and counted with all that it holds')
-  t.strictSame([none.value, empty.value?.length], [null, 0])
-  t.strictSame([feed.bytes, feed.waiting], [0, 0])
+  t.equal(large.value?.buffer, fetched.buffer, 'not copied')
+  t.ok(retainedBytes(large) >= 1_000_000)
+  t.strictSame([buffer.bytes, buffer.waiting], [0, 0])
+})
+
+await t.test('keeps null and empty values apart', async t => {
+  const buffer = bufferAt(0n)
+  buffer.append(fetchedPartition([recordBatch({ firstOffset: 0n, records: [
+    { offsetDelta: 0, value: null }, { offsetDelta: 1, value: Buffer.alloc(0) }
+  ] })]), 0n)
+  t.strictSame([buffer.take()?.value, buffer.take()?.value?.length], [null, 0])
 })

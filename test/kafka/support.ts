@@ -1,9 +1,10 @@
-// Shared by the Kafka tests: a connection to the test broker, a node context, and a pull loop like the one of the runner.
+// Shared by the Kafka tests: connections to the test broker, node contexts, recorded logs, and a loop that pulls records as the runner
+// does.
 import type { Test } from 'tap'
 import { KafkaAdmin } from '../../src/kafka/admin.ts'
 import { kafkaConnection, type KafkaConnection } from '../../src/kafka/connection.ts'
 import type { KafkaRecord, OutgoingRecord } from '../../src/kafka/record.ts'
-import { silent } from '../../src/pipeline/log.ts'
+import { silent, type Logger } from '../../src/pipeline/log.ts'
 import type { NodeContext, Source, SourceRecord } from '../../src/pipeline/node.ts'
 import { kafkaSink, type KafkaSinkOptions } from '../../src/sinks/kafka.ts'
 
@@ -22,7 +23,14 @@ export function contextOf (): NodeContext & { stop (): void } {
   return { node: 'test', log: silent, drain: drain.signal, abort: new AbortController().signal, stop: () => { drain.abort() } }
 }
 
-/** Opens a sink, writes the records and closes it. */
+/** A logger that keeps `level message {fields}` of each line. */
+export function recordingLog (): { readonly log: Logger, readonly lines: string[] } {
+  const lines: string[] = []
+  const at = (level: string) => (fields: object, message: string): void => { lines.push(`${level} ${message} ${JSON.stringify(fields)}`) }
+  return { lines, log: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') } }
+}
+
+/** Produces records over a new connection. */
 export async function produce (
   connection: KafkaConnection, topic: string, records: readonly OutgoingRecord[], options: Partial<KafkaSinkOptions> = {}
 ): Promise<void> {
@@ -36,7 +44,7 @@ export function outgoing (value: string, more: Partial<OutgoingRecord> = {}): Ou
   return { key: null, value: Buffer.from(value), headers: [], ...more }
 }
 
-/** `count` records with the values `prefix-0`, `prefix-1`, ..., distributed over the partitions in turn. */
+/** `count` records with the values `prefix-0`, `prefix-1`, ..., spread over partitions in turn. */
 export function numbered (count: number, partitions: number, prefix = 'v'): OutgoingRecord[] {
   return Array.from({ length: count }, (_, index) => outgoing(`${prefix}-${index}`, { partition: index % partitions }))
 }
@@ -45,21 +53,25 @@ export const valueOf = (record: { readonly value: KafkaRecord }): string => reco
 
 export interface Pulling<T> {
   readonly records: Array<SourceRecord<T>>
-  /** Resolves when the condition holds after a record, or rejects with the error of the source. */
-  until (enough: () => boolean): Promise<void>
-  /** Drains the source and resolves when it has ended. */
+  /** Resolves when the condition holds after a record; rejects with the source's error. */
+  until (condition: () => boolean): Promise<void>
+  /** Drains the source. Resolves when its records have ended. */
   stop (): Promise<void>
   readonly ended: Promise<void>
 }
 
-/** Pulls records sequentially, as the runner does, and passes each to `onRecord`. Default: settles it at once. */
+/** Pulls as the runner does: one record after the other. Each is passed to `onRecord`; by default it settles immediately. */
 export function pull<T> (
   source: Source<T>, context: ReturnType<typeof contextOf>, onRecord?: (record: SourceRecord<T>) => unknown
 ): Pulling<T> {
   const records: Array<SourceRecord<T>> = []
-  const waiting: Array<{ enough: () => boolean, resolve: () => void, reject: (error: Error) => void }> = []
+  const waiting = new Set<{ condition: () => boolean, resolve: () => void, reject: (error: Error) => void }>()
   const check = (): void => {
-    for (const waiter of [...waiting]) if (waiter.enough()) { waiting.splice(waiting.indexOf(waiter), 1); waiter.resolve() }
+    for (const waiter of waiting) {
+      if (!waiter.condition()) continue
+      waiting.delete(waiter)
+      waiter.resolve()
+    }
   }
   let over: Error | undefined
   const ended = (async () => {
@@ -82,10 +94,10 @@ export function pull<T> (
   return {
     records,
     ended,
-    until: async enough => {
-      if (enough()) return
+    until: async condition => {
+      if (condition()) return
       if (over !== undefined) throw over
-      await new Promise<void>((resolve, reject) => { waiting.push({ enough, resolve, reject }) })
+      await new Promise<void>((resolve, reject) => { waiting.add({ condition, resolve, reject }) })
     },
     stop: async () => {
       context.stop()
@@ -94,7 +106,7 @@ export function pull<T> (
   }
 }
 
-/** Polls until the condition holds. The timeout of the test is the limit. */
+/** Waits until the condition holds, up to the timeout of the test. */
 export async function eventually (condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!await condition()) await new Promise(resolve => setTimeout(resolve, 50))
 }

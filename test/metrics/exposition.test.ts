@@ -9,11 +9,11 @@ import { quick, testErrors } from '../support/pipeline.ts'
 
 const textOf = (...families: Parameters<typeof exposition>[0]) => exposition(families, { processMetrics: false }).metrics()
 
-await t.test('what has the figures is asked at each scrape', async t => {
+await t.test('values are collected at each scrape', async t => {
   let bytes = 1
   const registry = exposition([single('alert_stream_archived_bytes_total', () => bytes)], { processMetrics: false })
   t.equal(await registry.metrics(), [
-    '# HELP alert_stream_archived_bytes_total Bytes of the objects that were written, compressed.',
+    '# HELP alert_stream_archived_bytes_total Compressed bytes of the written objects.',
     '# TYPE alert_stream_archived_bytes_total counter',
     'alert_stream_archived_bytes_total 1', ''
   ].join('\n'))
@@ -24,7 +24,8 @@ await t.test('what has the figures is asked at each scrape', async t => {
 await t.test('a histogram has cumulative buckets, sum and count', async t => {
   const histogram = new Histogram([0.1, 1])
   for (const value of [0.05, 0.1, 0.5, 7]) histogram.observe(value)
-  const text = await textOf(family('alert_stream_http_request_duration_seconds', () => [{ labels: { route: '/v1/alerts/:id' }, value: histogram.read() }]))
+  const text = await textOf(family('alert_stream_http_request_duration_seconds', () =>
+    [{ labels: { route: '/v1/alerts/:id' }, value: histogram.read() }]))
   t.strictSame(text.split('\n').slice(2), [
     'alert_stream_http_request_duration_seconds_bucket{route="/v1/alerts/:id",le="0.1"} 2',
     'alert_stream_http_request_duration_seconds_bucket{route="/v1/alerts/:id",le="1"} 3',
@@ -35,7 +36,7 @@ await t.test('a histogram has cumulative buckets, sum and count', async t => {
   parsePrometheus(text)
 })
 
-await t.test('a family without series is announced all the same', async t => {
+await t.test('a family without series has its HELP and TYPE lines', async t => {
   const text = await textOf(family('alert_stream_dead_letters_total', () => []))
   t.strictSame(parsePrometheus(text).get('alert_stream_dead_letters_total')?.samples, [])
 })
@@ -45,27 +46,30 @@ await t.test('label values are escaped', async t => {
   t.equal(parsePrometheus(text).get('alert_stream_visits_total')?.samples[0]?.labels.topic, 'a "quoted"\\\nname')
 })
 
-await t.test('the figures of the process are there', async t => {
+await t.test('process metrics are exported', async t => {
   const families = parsePrometheus(await exposition([]).metrics())
-  for (const name of ['process_resident_memory_bytes', 'process_cpu_seconds_total', 'nodejs_eventloop_lag_p99_seconds', 'nodejs_heap_size_used_bytes']) t.ok(families.has(name), name)
+  for (const name of [
+    'process_resident_memory_bytes', 'process_cpu_seconds_total', 'nodejs_eventloop_lag_p99_seconds', 'nodejs_heap_size_used_bytes'
+  ]) t.ok(families.has(name), name)
 })
 
-await t.test('two registries of one process do not know each other', async t => {
+await t.test('two registries of one process are independent', async t => {
   const one = exposition([single('alert_stream_archived_bytes_total', () => 1)])
   const two = exposition([single('alert_stream_archived_bytes_total', () => 2)])
   t.match(await one.metrics(), /^alert_stream_archived_bytes_total 1$/m)
   t.match(await two.metrics(), /^alert_stream_archived_bytes_total 2$/m)
 })
 
-await t.test('one state is 1, the others 0', async t => {
+await t.test('the current state is 1, the others are 0', async t => {
   let state: RunState = 'created'
   const registry = exposition([stateFamily(() => state)], { processMetrics: false })
   state = 'draining'
-  t.strictSame(parsePrometheus(await registry.metrics()).get('alert_stream_state')?.samples.map(({ labels, value }) => [labels.state, value]),
+  const samples = parsePrometheus(await registry.metrics()).get('alert_stream_state')?.samples
+  t.strictSame(samples?.map(({ labels, value }) => [labels.state, value]),
     [['created', 0], ['running', 0], ['draining', 1], ['stopped', 0], ['failed', 0]])
 })
 
-await t.test('a graph\'s counts are those of its meters: nodes, failures, dead letters by reason, latencies, credits', async t => {
+await t.test('the metrics of a graph are the stats of its run', async t => {
   const builder = createGraph('test', { retry: quick, deadLetters: { kind: 'bin', write: async () => {} } })
   const none: Source<number> = { kind: 'none', async * records () {} }
   builder.source('numbers', none)
@@ -81,17 +85,19 @@ await t.test('a graph\'s counts are those of its meters: nodes, failures, dead l
   await Promise.all(pushing)
   const families = parsePrometheus(await textOf(...graphFamilies(driver.run)))
   const value = (name: string, labels: object): number | undefined =>
-    families.get(name.replace(/_(bucket|sum|count)$/, ''))?.samples.find(sample => sample.name === name && Object.entries(labels).every(([key, each]) => sample.labels[key] === each))?.value
+    families.get(name.replace(/_(bucket|sum|count)$/, ''))?.samples.find(sample =>
+      sample.name === name && Object.entries(labels).every(([key, each]) => sample.labels[key] === each))?.value
   t.equal(value('alert_stream_records_in_total', { node: 'picky' }), 4)
   t.equal(value('alert_stream_records_out_total', { node: 'sink' }), 2)
   t.equal(value('alert_stream_records_out_total', { node: 'dead-letters' }), 1)
   t.equal(value('alert_stream_records_dropped_total', { node: 'even' }), 1)
   t.equal(value('alert_stream_tries_failed_total', { node: 'picky' }), 2)
   t.equal(value('alert_stream_tries_repeated_total', { node: 'picky' }), 1)
-  t.strictSame(families.get('alert_stream_dead_letters_total')?.samples.map(({ labels, value }) => [labels, value]), [[{ node: 'picky', reason: 'TEST_BAD_RECORD' }, 1]])
+  t.strictSame(families.get('alert_stream_dead_letters_total')?.samples.map(({ labels, value }) => [labels, value]),
+    [[{ node: 'picky', reason: 'TEST_BAD_RECORD' }, 1]])
   t.equal(value('alert_stream_node_latency_seconds_count', { node: 'picky' }), 4)
   t.equal(value('alert_stream_source_bytes_total', { node: 'numbers' }), 40)
-  t.equal(families.get('alert_stream_source_bytes_total')?.samples.length, 1, 'sources alone')
+  t.equal(families.get('alert_stream_source_bytes_total')?.samples.length, 1, 'only sources')
   t.equal(value('alert_stream_source_credit_records', { node: 'numbers' }), 1000)
   t.equal(value('alert_stream_source_unsettled_bytes', { node: 'numbers' }), 0)
   await driver.finish()

@@ -1,4 +1,4 @@
-// What tests of the ingester share: small alerts of a schema of their own, a registry that can be made to fail, looks at archive and topics.
+// Shared by the tests of the ingester: small alerts, a registry proxy that can fail, and readers of archive and topics.
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -11,18 +11,18 @@ import type { KafkaConnection } from '../../src/kafka/connection.ts'
 import type { KafkaRecord, OutgoingRecord } from '../../src/kafka/record.ts'
 import { readTopic } from '../../src/sources/kafka-topic.ts'
 import { contextOf } from '../kafka/support.ts'
-import { uniqueName, type RunningCli } from '../support/stack.ts'
+import { tempDir, uniqueName, type RunningCli } from '../support/stack.ts'
 
 export interface RegisteredAlerts {
   readonly schema: AlertSchema
   readonly schemaId: number
-  /** As the registry gives it. */
+  /** As the registry returns it. */
   readonly text: string
   frame (id: bigint, note?: string): Buffer
   record (id: bigint, partition: number, note?: string): OutgoingRecord
 }
 
-/** A new schema in the registry, so that its id is nobody else's. */
+/** Registers a new schema, so that no other test uses its id. */
 export async function registerAlerts (registry: string): Promise<RegisteredAlerts> {
   const name = `alert_${uniqueName('t').replaceAll('-', '_')}`
   const given = JSON.stringify({
@@ -45,12 +45,14 @@ export async function registerAlerts (registry: string): Promise<RegisteredAlert
   }
 }
 
-/** `count` alerts with ids of the survey's size, spread over partitions. */
-export function alertRecords (alerts: RegisteredAlerts, count: number, partitions: number, first = 281_334_371_292_545_025n): OutgoingRecord[] {
-  return Array.from({ length: count }, (_, index) => alerts.record(first + BigInt(index) * 1_000_003n, index % partitions))
+/** `count` alerts with 18-digit ids like the survey's, spread over partitions. */
+export function alertRecords (
+  alerts: RegisteredAlerts, count: number, partitions: number, firstId = 281_334_371_292_545_025n
+): OutgoingRecord[] {
+  return Array.from({ length: count }, (_, index) => alerts.record(firstId + BigInt(index) * 1_000_003n, index % partitions))
 }
 
-/** Ids of records made here, by their keys. */
+/** The alert id of a record made here: its key. */
 export function idOf (record: Pick<OutgoingRecord, 'key'>): string {
   return String(record.key)
 }
@@ -59,7 +61,6 @@ export function storeUrl (folder: string): string {
   return pathToFileURL(folder).href
 }
 
-/** Path of an alert's object below the store's root. */
 export function alertPath (root: string, id: string, layout: 'v1' | 'v2' = 'v2'): string {
   return layout === 'v1' ? join(root, 'alert_archive/v1/alerts', `${id}.avro.gz`) : join(root, 'v2/alerts', id.slice(0, 6), `${id}.avro.gz`)
 }
@@ -68,13 +69,13 @@ export function schemaPath (root: string, id: number, layout: 'v1' | 'v2' = 'v2'
   return layout === 'v1' ? join(root, 'alert_archive/v1/schemas', `${id}.json`) : join(root, 'v2/schemas', `${id}.json`)
 }
 
-/** Names of the alerts' objects, sorted. */
+/** Ids of the archived alerts, sorted. */
 export async function archivedIds (root: string): Promise<string[]> {
   const names = await readdir(root, { recursive: true }).catch(() => [])
   return names.filter(name => name.endsWith('.avro.gz')).map(name => name.replace(/^.*\//, '').replace('.avro.gz', '')).sort()
 }
 
-const JUDGE = `
+const COMPARE = `
 import gzip, json, sys
 wrong = []
 for path, expected in json.load(sys.stdin):
@@ -85,15 +86,15 @@ for path, expected in json.load(sys.stdin):
 print(json.dumps(wrong))
 `
 
-/** What Python's gzip finds wrong with the objects of these records. */
-export function judgedByPython (root: string, records: readonly OutgoingRecord[], layout: 'v1' | 'v2' = 'v2'): string[] {
+/** Compares the objects of these records with their values, using Python's gzip. Returns one line per difference. */
+export function pythonMismatches (root: string, records: readonly OutgoingRecord[], layout: 'v1' | 'v2' = 'v2'): string[] {
   const input = JSON.stringify(records.map(record => [alertPath(root, idOf(record), layout), record.value!.toString('hex')]))
-  const { stdout, stderr, status } = spawnSync('python3', ['-c', JUDGE], { input, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+  const { stdout, stderr, status } = spawnSync('python3', ['-c', COMPARE], { input, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
   if (status !== 0) throw new Error(stderr)
   return JSON.parse(stdout) as string[]
 }
 
-/** All records of a topic. */
+/** Reads all records of a topic. */
 export async function recordsOf (connection: KafkaConnection, topic: string): Promise<KafkaRecord[]> {
   const source = readTopic({ connection, topic })
   const context = contextOf()
@@ -107,43 +108,60 @@ export async function recordsOf (connection: KafkaConnection, topic: string): Pr
   return records
 }
 
-/** Flags of an ingester for one topic. */
-export function ingestArgs (at: { kafka: string, registry: string, topic: string, group: string, dead: string, root: string }, ...more: string[]): string[] {
+export interface IngestTarget {
+  readonly kafka: string
+  readonly registry: string
+  readonly topic: string
+  readonly group: string
+  /** The dead-letter topic. */
+  readonly dead: string
+  /** Folder of the alert store. */
+  readonly root: string
+}
+
+/** A target on these servers that no other test uses. */
+export async function newTarget (t: Test, servers: Pick<IngestTarget, 'kafka' | 'registry'>): Promise<IngestTarget> {
+  const root = join(await tempDir(t), 'store')
+  return { ...servers, topic: uniqueName('ingest'), group: uniqueName('g'), dead: uniqueName('dead'), root }
+}
+
+/** Command line of an ingester. */
+export function ingestArgs ({ kafka, registry, topic, group, dead, root }: IngestTarget, ...more: string[]): string[] {
   return [
-    'ingest', '--broker', at.kafka, '--schema-registry-url', at.registry, '--topic', at.topic, '--group', at.group,
-    '--dead-letter-topic', at.dead, '--alert-store', storeUrl(at.root), ...more
+    'ingest', '--broker', kafka, '--schema-registry-url', registry, '--topic', topic, '--group', group,
+    '--dead-letter-topic', dead, '--alert-store', storeUrl(root), ...more
   ]
 }
 
-/** Waits until the condition holds while the program runs; rejects with its output if it ends before. */
+/** Waits until the condition holds. Rejects with the program's output if the program ends first. */
 export async function whileRunning (cli: RunningCli, condition: () => boolean | Promise<boolean>, pollMs = 50): Promise<void> {
   let ended = false
   void cli.finished.then(() => { ended = true })
   for (;;) {
     if (await condition()) return
-    if (ended) throw new Error(`the program ended meanwhile\nstdout: ${cli.stdout}\nstderr: ${cli.stderr}`)
+    if (ended) throw new Error(`the program ended first\nstdout: ${cli.stdout}\nstderr: ${cli.stderr}`)
     await new Promise(resolve => setTimeout(resolve, pollMs))
   }
 }
 
-export interface RegistryDouble {
+export interface RegistryProxy {
   readonly url: string
-  /** Requests for schemas so far. */
-  readonly asked: number
-  /** `up` forwards to the real one; `down` cuts connections; `hold` keeps requests until the next change; a function answers itself. */
+  /** Number of requests received. */
+  readonly requests: number
+  /** `up` forwards to the registry; `down` disconnects; `hold` delays requests until the next change. A function responds itself. */
   set (behaviour: 'up' | 'down' | 'hold' | ((response: ServerResponse) => void)): void
 }
 
-/** Stands before the real registry and fails as told. */
-export async function registryDouble (t: Test, target: string): Promise<RegistryDouble> {
-  let behaviour: Parameters<RegistryDouble['set']>[0] = 'up'
-  let asked = 0
+/** A proxy for the real registry that fails on demand. */
+export async function registryProxy (t: Test, target: string): Promise<RegistryProxy> {
+  let behaviour: Parameters<RegistryProxy['set']>[0] = 'up'
+  let requests = 0
   const held: Array<() => void> = []
-  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (behaviour === 'down') {
       request.socket.destroy()
     } else if (behaviour === 'hold') {
-      held.push(() => { void answer(request, response) })
+      held.push(() => { void respond(request, response) })
     } else if (typeof behaviour === 'function') {
       behaviour(response)
     } else {
@@ -152,8 +170,8 @@ export async function registryDouble (t: Test, target: string): Promise<Registry
     }
   }
   const server = createServer((request, response) => {
-    asked++
-    void answer(request, response)
+    requests++
+    void respond(request, response)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -164,10 +182,10 @@ export async function registryDouble (t: Test, target: string): Promise<Registry
   const address = server.address()
   return {
     url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
-    get asked () { return asked },
+    get requests () { return requests },
     set (next) {
       behaviour = next
-      for (const go of held.splice(0)) go()
+      for (const release of held.splice(0)) release()
     }
   }
 }

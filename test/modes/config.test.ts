@@ -2,15 +2,22 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
-import { readCommandLine } from '../../src/cli/command-line.ts'
-import { findMode } from '../../src/cli/find-mode.ts'
 import { modes } from '../../src/cli/modes.ts'
 import type { Environment } from '../../src/config/parse.ts'
 import { AlertStreamError, silent } from '../../src/pipeline/index.ts'
+import { readCommandLine } from '../../src/program/command-line.ts'
 import { runCli, startCli, tempDir } from '../support/stack.ts'
 
 interface Printed {
-  readonly modes: ReadonlyArray<{ readonly mode: string, readonly settings: ReadonlyArray<{ readonly flag: string, readonly value: unknown, readonly from: string, readonly name?: string, readonly where?: string }> }>
+  readonly modes: ReadonlyArray<{ readonly mode: string, readonly settings: readonly PrintedSetting[] }>
+}
+
+interface PrintedSetting {
+  readonly flag: string
+  readonly value: unknown
+  readonly from: string
+  readonly name?: string
+  readonly where?: string
 }
 
 const folder = await tempDir(t)
@@ -21,36 +28,40 @@ async function file (name: string, text: string): Promise<string> {
   return path
 }
 
-/** What `alert-stream config ...` prints and warns of, without a process of its own: many are tried here. */
-async function config (args: readonly string[], environment: Environment = {}): Promise<{ readonly stdout: string, readonly warnings: readonly string[] }> {
-  const mode = await findMode('config')
-  const line = await readCommandLine(mode, args, environment)
+/** Runs `alert-stream config ...` in this process, which is faster than a child process. */
+async function config (args: readonly string[], environment: Environment = {}) {
+  const mode = await modes.find('config')
+  const line = await readCommandLine(mode, args, environment, modes)
   if (line === undefined) throw new Error('help was asked for')
   let stdout = ''
   const warnings: string[] = []
   await mode.run(line.config, line.positionals, {
     log: { ...silent, warn: (_facts, message) => { warnings.push(message ?? '') } },
     print: async text => { stdout += text },
-    stop: new AbortController().signal, environment, configFile: line.configFile, cacheDir: '', self: [], cwd: '.', isTerminal: false,
-    progress: () => {}, requestStop: () => {}, expose: async () => undefined
+    stop: new AbortController().signal, environment, configFile: line.configFile, modes, cacheDir: '', self: [], cwd: '.',
+    isTerminal: false, progress: () => {}, requestStop: () => {}, expose: async () => undefined
   })
   return { stdout, warnings }
 }
 
 async function settingsOf (args: readonly string[], environment?: Environment) {
-  return new Map((JSON.parse((await config([...args, '--format', 'json'], environment)).stdout) as Printed).modes[0]!.settings.map(({ flag, ...rest }) => [flag, rest]))
+  const { stdout } = await config([...args, '--format', 'json'], environment)
+  return new Map((JSON.parse(stdout) as Printed).modes[0]!.settings.map(({ flag, ...rest }) => [flag, rest]))
 }
 
-async function complaint (work: Promise<unknown>): Promise<AlertStreamError> {
-  const error = await work.then(() => new Error('it was accepted'), (error: unknown) => error)
+async function errorOf (work: Promise<unknown>): Promise<AlertStreamError> {
+  const error = await work.then(() => new Error('no error was thrown'), (error: unknown) => error)
   if (error instanceof AlertStreamError) return error
   throw error
 }
 
-await t.test('a mode runs with what the file says; flag and environment go before it', async t => {
+await t.test('a mode runs with the values of the file, which flags and environment override', async t => {
   const store = join(folder, 'store')
   await mkdir(store)
-  const path = await file('serve.yaml', `listen-port: 1\nbroker: [nobody:1]\nserve:\n  listen-port: 0\n  alert-store: ${pathToFileURL(store).href}\n  path-prefix: /from-file\ningest:\n  what-ingest-checks: 1\n`)
+  const path = await file('serve.yaml', [
+    'listen-port: 1', 'broker: [nobody:1]', 'serve:', '  listen-port: 0', `  alert-store: ${pathToFileURL(store).href}`,
+    '  path-prefix: /from-file', 'ingest:', '  unchecked: 1', ''
+  ].join('\n'))
   for (const [args, env, prefix] of [
     [[], { ALERT_STREAM_CONFIG: path }, 'from-file'],
     [['--config', path], { ALERT_STREAM_PATH_PREFIX: '/from-variable', ALERT_STREAM_CONFIG: '/none' }, 'from-variable']
@@ -61,18 +72,25 @@ await t.test('a mode runs with what the file says; flag and environment go befor
   }
 })
 
-await t.test('graph shows what the file says of its mode', async t => {
-  const path = await file('graph.yaml', 'src-topic: of-the-file\nplay-stream: { repeat-interval: 5 }\n')
-  t.match((await runCli(['graph', 'play-stream', '--config', path])).stdout, /of-the-file, every 5 s/)
-  t.match(await runCli(['graph', 'play-stream', '--config', await file('graph-bad.yaml', 'play-stream: { repeat-interval: x }\n')]), {
+await t.test('graph uses the values of the file', async t => {
+  const path = await file('graph.yaml', 'src-topic: file-topic\nplay-stream: { repeat-interval: 5 }\n')
+  t.match((await runCli(['graph', 'play-stream', '--config', path])).stdout, /file-topic, every 5 s/)
+  const bad = await file('graph-bad.yaml', 'play-stream: { repeat-interval: x }\n')
+  t.match(await runCli(['graph', 'play-stream', '--config', bad]), {
     code: 2, stderr: /^USAGE_BAD_VALUE: repeat-interval is 'x', but must be a number .*\(.*graph-bad\.yaml:1:16\)/
   })
 })
 
-await t.test('what is wrong with the file is wrong usage: one line with file, line and column', async t => {
+await t.test('an invalid file is wrong usage, with one line that has file, line and column', async t => {
   const cases: Array<[string, string, RegExp]> = [
-    ['typo.yaml', 'log-level: warn\nlisten-prot: 1\n', /^USAGE_UNKNOWN_KEY: 'listen-prot' is neither .*did you mean listen-port\? \(.*typo\.yaml:2:1\)\. .*\n$/],
-    ['secret.yaml', 'kafka-password: hunter2\n', /^USAGE_BAD_VALUE: kafka-password is a secret, which a configuration file cannot hold \(.*secret\.yaml:1:1\)\. .*kafka-password-file\.\n$/]
+    [
+      'typo.yaml', 'log-level: warn\nlisten-prot: 1\n',
+      /^USAGE_UNKNOWN_KEY: unknown key 'listen-prot': .* \(.*typo\.yaml:2:1\)\. Did you mean listen-port\?\n$/
+    ],
+    [
+      'secret.yaml', 'kafka-password: hunter2\n',
+      /^USAGE_BAD_VALUE: kafka-password is a secret and .* \(.*secret\.yaml:1:1\)\. .*kafka-password-file .*\.\n$/
+    ]
   ]
   for (const [name, text, message] of cases) {
     const path = await file(name, text)
@@ -84,13 +102,21 @@ await t.test('what is wrong with the file is wrong usage: one line with file, li
       t.notMatch(stderr, /hunter2/)
     }
   }
-  t.match(await runCli(['serve', '--config', join(folder, 'none.yaml')]), { code: 2, stderr: /^USAGE_CONFIG_FILE: the file that --config names cannot be read \(.*none\.yaml\): ENOENT.*\n$/ })
-  t.match(await runCli(['serve'], { env: { ALERT_STREAM_CONFIG: folder } }), { code: 2, stderr: /^USAGE_CONFIG_FILE: the file that ALERT_STREAM_CONFIG names cannot be read .*EISDIR.*\n$/ })
+  t.match(await runCli(['serve', '--config', join(folder, 'none.yaml')]), {
+    code: 2, stderr: /^USAGE_CONFIG_FILE: cannot read the configuration file given by --config \(.*none\.yaml\): ENOENT.*\n$/
+  })
+  t.match(await runCli(['serve'], { env: { ALERT_STREAM_CONFIG: folder } }), {
+    code: 2, stderr: /^USAGE_CONFIG_FILE: cannot read the configuration file given by ALERT_STREAM_CONFIG .*EISDIR.*\n$/
+  })
 })
 
-await t.test('config prints each value and where it came from; secrets are masked and their files not read', async t => {
-  const path = await file('ingest.yaml', 'broker: [a:1, b:2]\nkafka-password-file: /none/password\ningest:\n  batch-size: 7\n  kafka-topics: [x]\n')
-  const settings = await settingsOf(['ingest', '--config', path, '--kafka-group', 'g', '--log-level', 'warn', '--no-wait-for-topic'], { ALERTDB_KAFKA_PASSWORD: 'hunter2', ALERT_STREAM_LAYOUT: 'v1' })
+await t.test('prints each value with its source, masks secrets and reads no password file', async t => {
+  const text = 'broker: [a:1, b:2]\nkafka-password-file: /none/password\ningest:\n  batch-size: 7\n  kafka-topics: [x]\n'
+  const path = await file('ingest.yaml', text)
+  const settings = await settingsOf(
+    ['ingest', '--config', path, '--kafka-group', 'g', '--log-level', 'warn', '--no-wait-for-topic'],
+    { ALERTDB_KAFKA_PASSWORD: 'hunter2', ALERT_STREAM_LAYOUT: 'v1' }
+  )
   t.match(Object.fromEntries(settings), {
     broker: { value: ['a:1', 'b:2'], from: 'file', name: 'broker', where: `${path}:1:1` },
     'kafka-password-file': { value: '/none/password', from: 'file', where: `${path}:2:1` },
@@ -107,57 +133,77 @@ await t.test('config prints each value and where it came from; secrets are maske
   })
 })
 
-await t.test('its YAML gives the same values again', async t => {
-  const before = await config(['play-stream', '--broker', 'a:1,b:2', '--repeat-interval', '-1', '--format', 'yaml'], { ALERT_STREAM_SRC_TOPIC: '11.10' })
+await t.test('the YAML output is a configuration file with the same values', async t => {
+  const args = ['play-stream', '--broker', 'a:1,b:2', '--repeat-interval', '-1', '--format', 'yaml']
+  const before = await config(args, { ALERT_STREAM_SRC_TOPIC: '11.10' })
   const again = await settingsOf(['play-stream', '--config', await file('again.yaml', before.stdout)])
-  t.match(Object.fromEntries(again), { broker: { value: ['a:1', 'b:2'] }, 'repeat-interval': { value: -1 }, 'src-topic': { value: '11.10', from: 'file' }, 'dst-topic': { from: 'default' } })
+  t.match(Object.fromEntries(again), {
+    broker: { value: ['a:1', 'b:2'] }, 'repeat-interval': { value: -1 }, 'src-topic': { value: '11.10', from: 'file' },
+    'dst-topic': { from: 'default' }
+  })
 })
 
-await t.test('without a mode every mode is shown, and every section checked', async t => {
+await t.test('without a mode it prints all modes and checks every section', async t => {
   const good = await config(['--config', await file('all.yaml', 'broker: [a:1]\nserve: { listen-port: 5 }\n'), '--format', 'json'])
-  t.strictSame((JSON.parse(good.stdout) as Printed).modes.map(({ mode }) => mode), Object.keys(modes))
+  t.strictSame((JSON.parse(good.stdout) as Printed).modes.map(({ mode }) => mode), modes.names)
   const bad = await file('all-bad.yaml', 'ingest: { batch-size: 1 }\nserve: { listen-port: 5, nonsense: 1 }\n')
-  t.match((await settingsOf(['ingest', '--config', bad])).get('batch-size'), { value: 1 }, 'another mode\'s section is not ingest\'s business')
-  t.match(await complaint(config(['--config', bad])), { code: 'USAGE_UNKNOWN_KEY', message: /^'nonsense' is not a flag of serve/, where: `${bad}:2:26` })
+  t.match((await settingsOf(['ingest', '--config', bad])).get('batch-size'), { value: 1 }, 'the section of another mode is not checked')
+  t.match(await errorOf(config(['--config', bad])), {
+    code: 'USAGE_UNKNOWN_KEY', message: 'unknown key \'nonsense\' in section serve', where: `${bad}:2:26`
+  })
 })
 
-await t.test('config refuses what the mode would refuse, with the same words', async t => {
-  for (const [name, ...args] of [['ingest', '--batch-size', '0'], ['ingest', '--bach-size', '1'], ['ingest', '--kafka-password', 'hunter2'], ['ingest', '--topic'], ['create-stream', 'a', 'b']]) {
-    const itself = await complaint(findMode(name ?? '').then(async mode => await readCommandLine(mode, args, {})))
-    t.match(await complaint(config([name ?? '', ...args])), { code: itself.code, message: itself.message, where: itself.where, hint: itself.hint })
+await t.test('fails with the same error as the mode', async t => {
+  for (const [name = '', ...args] of [
+    ['ingest', '--batch-size', '0'], ['ingest', '--bach-size', '1'], ['ingest', '--kafka-password', 'hunter2'], ['ingest', '--topic'],
+    ['create-stream', 'a', 'b']
+  ]) {
+    const { code, message, where, hint } = await errorOf(modes.find(name).then(async mode => await readCommandLine(mode, args, {}, modes)))
+    t.match(await errorOf(config([name, ...args])), { code, message, where, hint })
   }
-  // Flags that contradict each other, of which the mode itself knows.
-  for (const args of [['ingest', '--dead-letter-topic', 'a', '--dead-letter-store', 'file:///b'], ['play-stream', '--burst', '--profile', 'offsets'], ['redrive', '--discard']]) {
-    t.match(await complaint(config(args)), { code: /^USAGE_/ }, args.join(' '))
+  for (const args of [
+    ['ingest', '--dead-letter-topic', 'a', '--dead-letter-store', 'file:///b'], ['play-stream', '--burst', '--profile', 'offsets'],
+    ['redrive', '--discard']
+  ]) {
+    t.match(await errorOf(config(args)), { code: /^USAGE_/ }, args.join(' '))
   }
-  t.match(await complaint(config(['ingst'])), { code: 'USAGE_UNKNOWN_MODE', message: /did you mean ingest\?/ })
-  t.match(await complaint(config(['--broker', 'a:1', 'ingest'])), { code: 'USAGE_UNKNOWN_FLAG', message: '--broker is not a flag of config' }, 'the mode comes first')
-  t.match(await config(['create-stream']), { stdout: /^FLAG/ }, 'arguments may be left out')
+  t.match(await errorOf(config(['ingst'])), { code: 'USAGE_UNKNOWN_MODE', hint: 'Did you mean ingest?' })
+  t.match(
+    await errorOf(config(['--broker', 'a:1', 'ingest'])), { code: 'USAGE_UNKNOWN_FLAG', message: 'unknown flag --broker', where: 'config' },
+    'the mode precedes its flags'
+  )
+  t.match(await config(['create-stream']), { stdout: /^FLAG/ }, 'positional arguments are optional')
 })
 
-await t.test('a variable that no mode reads is warned of, with what was probably meant', async t => {
-  const { warnings } = await config(['serve'], { ALERT_STREAM_LISTEN_PROT: '1', ALERT_STREAM_BROKER: 'a:1', ALERT_STREAM_LISTEN_PORT: '2', OTHER: 'x' })
-  t.strictSame(warnings, ['no mode reads ALERT_STREAM_LISTEN_PROT: did you mean ALERT_STREAM_LISTEN_PORT?'], 'another mode\'s variable is no mistake')
+await t.test('warns about a variable that no mode reads, with a suggestion', async t => {
+  const environment = { ALERT_STREAM_LISTEN_PROT: '1', ALERT_STREAM_BROKER: 'a:1', ALERT_STREAM_LISTEN_PORT: '2', OTHER: 'x' }
+  const { warnings } = await config(['serve'], environment)
+  t.strictSame(warnings, ['no mode reads ALERT_STREAM_LISTEN_PROT. Did you mean ALERT_STREAM_LISTEN_PORT?'])
 })
 
-await t.test('a mode that runs warns of such a variable too, since its default would be taken in silence', async t => {
+await t.test('a running mode warns about a variable that no mode reads', async t => {
   const { code, stderr } = await runCli(['graph', 'serve'], { env: { ALERT_STREAM_FORMT: 'dot', ALERT_STREAM_BROKER: 'a:1' } })
   t.equal(code, 0)
-  t.match(stderr.trim().split('\n').map(line => JSON.parse(line) as object), [{ level: 40, mode: 'graph', msg: 'no mode reads ALERT_STREAM_FORMT: did you mean ALERT_STREAM_FORMAT?' }])
-  t.equal(stderr.trim().split('\n').length, 1)
+  const messages = stderr.trim().split('\n').map(line => JSON.parse(line) as object)
+  t.equal(messages.length, 1)
+  t.match(messages, [{ level: 40, mode: 'graph', msg: 'no mode reads ALERT_STREAM_FORMT. Did you mean ALERT_STREAM_FORMAT?' }])
 })
 
-await t.test('the list has every flag of every mode, for programs and for people', async t => {
+await t.test('--list prints every flag of every mode as JSON or as a table', async t => {
   const listed = await runCli(['config', '--list', '--format', 'json'])
   t.match(listed, { code: 0, stderr: '' })
   const all = (JSON.parse(listed.stdout) as { modes: Array<{ mode: string, flags: Array<{ flag: string }> }> }).modes
-  t.strictSame(all.map(({ mode }) => mode), Object.keys(modes))
+  t.strictSame(all.map(({ mode }) => mode), modes.names)
   for (const { mode, flags } of all) {
-    const { flags: own } = await modes[mode]!.load()
-    t.strictSame(flags.map(({ flag }) => flag), [...Object.keys(own), 'config', 'log-level', 'debug'], mode)
+    t.strictSame(flags.map(({ flag }) => flag), Object.keys((await modes.find(mode)).flags), mode)
+    t.strictSame(flags.slice(-3).map(({ flag }) => flag), ['config', 'log-level', 'debug'], mode)
   }
   t.match(await config(['serve', '--list']), { stdout: /^serve\nFLAG.*\nlisten-host / })
-  t.match(await complaint(config(['--list', '--format', 'yaml'])), { code: 'USAGE_BAD_VALUE', message: '--list cannot be printed as yaml' })
-  t.match(await complaint(config(['serve', '--format', 'markdown'])), { code: 'USAGE_BAD_VALUE', message: '--format markdown is for --list only' })
-  t.match(await complaint(config(['serve', '--list', '--listen-port', '1'])), { code: 'USAGE_UNKNOWN_FLAG' }, 'a listing has no values')
+  t.match(await errorOf(config(['--list', '--format', 'yaml'])), {
+    code: 'USAGE_BAD_VALUE', message: '--list does not support --format yaml'
+  })
+  t.match(await errorOf(config(['serve', '--format', 'markdown'])), {
+    code: 'USAGE_BAD_VALUE', message: '--format markdown requires --list'
+  })
+  t.match(await errorOf(config(['serve', '--list', '--listen-port', '1'])), { code: 'USAGE_UNKNOWN_FLAG' }, '--list takes no other flags')
 })

@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { alertFacts, createRegistryClient, parseFrame } from '../../src/avro/index.ts'
-import { completionOf } from '../../src/simulator/completion-mark.ts'
+import { parseCompletionMarker } from '../../src/simulator/completion-marker.ts'
 import { partitionFor } from '../../src/kafka/murmur2.ts'
 import { headerText } from '../../src/kafka/record.ts'
+import { modes } from '../../src/cli/modes.ts'
 import { parseCommandLine } from '../../src/config/parse.ts'
 import createStream from '../../src/modes/create-stream.ts'
 import { silent } from '../../src/pipeline/log.ts'
-import { wholeTopic } from '../../src/simulator/static-topic.ts'
+import { checkStaticTopic } from '../../src/simulator/static-topic.ts'
 import { surveySchema } from '../generator/support.ts'
 import { adminFor } from '../kafka/support.ts'
 import { cache, NOBODY, tempDir, uniqueName, useStack } from '../support/stack.ts'
@@ -22,29 +23,31 @@ const admin = adminFor(t, connection)
 const newest = await surveySchema('11.1')
 const subject = uniqueName('alert-packet')
 const { id: schemaId } = await createRegistryClient({ url: stack.registry }).register(subject, newest.text)
-const whole = await alertFile(t, { alerts: 30, visits: 2 })
+const visits = await alertFile(t, { alerts: 30, visits: 2 })
 
 const topics = () => staticTopics(subject)
 
-/** A loaded topic, and what tells whether it is still the same. */
+/** A loaded topic, and its snapshot to compare with later. */
 async function loaded () {
   const names = topics()
-  const { code, stderr } = await program.run('create-stream', [whole, ...names.flags])
+  const { code, stderr } = await program.run('create-stream', [visits, ...names.flags])
   if (code !== 0) throw new Error(stderr)
   const snapshot = await admin.snapshot(names.topic)
   return { ...names, snapshot }
 }
 
-await t.test('a missing topic is created with its settings and holds every alert: key, time offset, frame; the mark adds up', async t => {
+await t.test('creates a missing topic and writes key, time offset and frame of every alert, and the completion marker', async t => {
   const { topic, flags } = topics()
-  const { code, stdout, stderr } = await program.run('create-stream', [whole, ...flags, '--dst-topic-partitions', '5'])
+  const { code, stdout, stderr } = await program.run('create-stream', [visits, ...flags, '--dst-topic-partitions', '5'])
   t.equal(code, 0, stderr)
   t.equal(stdout, `loaded 60 of 60 alerts into ${topic} (5 partitions, schema 11.1 with id ${schemaId}), 0 dead letters\n`)
   t.match(await admin.describeTopic(topic), { partitions: 5, replicas: 1 })
-  t.match(await admin.topicConfigs(topic), { 'retention.ms': '-1', 'retention.bytes': '-1', 'max.message.bytes': String(16 * 1024 * 1024), 'cleanup.policy': 'delete' })
+  t.match(await admin.topicConfigs(topic), {
+    'retention.ms': '-1', 'retention.bytes': '-1', 'max.message.bytes': String(16 * 1024 * 1024), 'cleanup.policy': 'delete'
+  })
 
   const records = await everyRecord(connection, topic)
-  const alerts = await alertsOf(whole)
+  const alerts = await alertsOf(visits)
   t.equal(records.length, 60)
   t.strictSame(new Set(records.map(({ key }) => key?.toString())), new Set(alerts.keys()))
   let first = Infinity
@@ -61,8 +64,8 @@ await t.test('a missing topic is created with its settings and holds every alert
     t.ok(Math.abs(offset - expected) < 1e-5, `${offset} ${expected}`)
     t.ok(offset >= -1 && offset < 40)
   }
-  t.match(await wholeTopic(admin, connection, topic), { topic, partitions: 5 })
-  const marks = records.map(completionOf).filter(each => each !== undefined)
+  t.match(await checkStaticTopic(admin, connection, topic), { topic, partitions: 5 })
+  const marks = records.map(parseCompletionMarker).filter(each => each !== undefined)
   t.equal(marks.length, new Set(records.map(({ partition }) => partition)).size)
   t.equal(marks[0]?.alerts, 60)
 
@@ -71,63 +74,87 @@ await t.test('a missing topic is created with its settings and holds every alert
   }
 })
 
-await t.test('a topic that holds records is refused and stays as it is; an empty one is filled with the partitions that it has', async t => {
+await t.test('rejects a topic that holds records and does not change it, and loads an empty topic with its partitions', async t => {
   const { topic, flags, snapshot } = await loaded()
-  const refused = await program.run('create-stream', [whole, ...flags])
-  t.match(refused, { code: 1, stdout: '', stderr: new RegExp(`^TOPIC_NOT_EMPTY: the topic holds 60 records already \\(${topic} .*\\)\\. .*--create-topic.*\n$`) })
+  const refused = await program.run('create-stream', [visits, ...flags])
+  t.match(refused, {
+    code: 1, stdout: '', stderr: new RegExp(`^TOPIC_NOT_EMPTY: the topic already holds 60 records \\(${topic} .*--create-topic.*\n$`)
+  })
   t.strictSame(await admin.snapshot(topic), snapshot)
   const empty = topics()
   await admin.createTopic(empty.topic, { partitions: 3, replicas: 1 })
-  t.match(await program.run('create-stream', [whole, ...empty.flags]), { code: 0, stdout: /\(3 partitions/ })
+  t.match(await program.run('create-stream', [visits, ...empty.flags]), { code: 0, stdout: /\(3 partitions/ })
 })
 
-await t.test('with --create-topic it is recreated with the settings of the flags', async t => {
+await t.test('recreates the topic with the settings of the flags with --create-topic', async t => {
   const { topic, flags, snapshot } = await loaded()
-  const again = await program.run('create-stream', [whole, ...flags, '--create-topic', '--dst-topic-partitions', '2', '--dst-topic-max-message-bytes', '2000000', '--dst-topic-retention-ms=3600000'])
+  const settings = ['--dst-topic-partitions', '2', '--dst-topic-max-message-bytes', '2000000', '--dst-topic-retention-ms=3600000']
+  const again = await program.run('create-stream', [visits, ...flags, '--create-topic', ...settings])
   t.match(again, { code: 0, stdout: /^loaded 60 of 60/ })
   const now = await admin.snapshot(topic)
   t.not(now?.id, snapshot?.id)
   t.equal(now?.partitions, 2)
   t.match(await admin.topicConfigs(topic), { 'retention.ms': '3600000', 'max.message.bytes': '2000000' })
-  t.type(await wholeTopic(admin, connection, topic), 'object')
+  t.type(await checkStaticTopic(admin, connection, topic), 'object')
 })
 
-await t.test('the schema id of the frames may be given; a schema that the registry has not is an error before anything is touched', async t => {
+await t.test('takes a given schema id', async t => {
   const { topic, flags } = topics()
-  t.match(await program.run('create-stream', [whole, ...flags, '--schema-id', '1101']), { code: 0, stdout: /schema 11\.1 with id 1101/ })
+  t.match(await program.run('create-stream', [visits, ...flags, '--schema-id', '1101']), { code: 0, stdout: /schema 11\.1 with id 1101/ })
   const records = await everyRecord(connection, topic)
   t.ok(records.every(({ value }) => value!.readUInt8(0) === 0 && value!.readUInt32BE(1) === 1101))
-  const other = topics()
-  const missing = await program.run('create-stream', [whole, ...other.flags, '--subject', uniqueName('none')])
-  t.match(missing, { code: 1, stdout: '', stderr: /^SCHEMA_NOT_REGISTERED: schema 11\.1 is not registered under subject none-.*sync-schema.*--schema-id.*\n$/ })
-  t.equal(await admin.describeTopic(other.topic), undefined)
 })
 
-await t.test('servers that are down are clear errors, and a topic to be recreated is still whole', async t => {
+await t.test('creates no topic if the schema is not registered, the registry is down or the file cannot be read', async t => {
+  const { topic, letters, flags } = topics()
+  const cases: Array<[string[], RegExp]> = [
+    [[visits, '--subject', uniqueName('none')], /^SCHEMA_NOT_REGISTERED: schema 11\.1 is not registered .*sync-schema.*--schema-id/],
+    [[visits, '--schema-version', '99.9'], /^[A-Z_]+: .*99\.9/],
+    [[visits, '--schema-registry-url', `http://127.0.0.1:${NOBODY}`], /^REGISTRY_UNAVAILABLE: /m],
+    [[join(await tempDir(t), 'missing.avro')], /^AVRO_UNREADABLE: /]
+  ]
+  for (const [args, stderr] of cases) {
+    const result = await program.run('create-stream', [...flags, ...args])
+    t.match({ stdout: result.stdout, stderr: result.stderr }, { stdout: '', stderr }, args.join(' '))
+    t.not(result.code, 0)
+  }
+  for (const name of [topic, letters]) t.equal(await admin.describeTopic(name), undefined)
+})
+
+await t.test('creates no dead-letter topic if the topic holds records', async t => {
+  const { topic } = await loaded()
+  const letters = uniqueName('dead')
+  const flags = ['--dst-topic', topic, '--dead-letter-topic', letters, '--subject', subject]
+  t.match(await program.run('create-stream', [visits, ...flags]), { code: 1, stderr: /^TOPIC_NOT_EMPTY/ })
+  t.equal(await admin.describeTopic(letters), undefined)
+})
+
+await t.test('does not delete the topic if the schema registry or the broker is down', async t => {
   const { topic, flags, snapshot } = await loaded()
-  const registry = await program.run('create-stream', [whole, ...flags, '--create-topic', '--schema-registry-url', `http://127.0.0.1:${NOBODY}`])
+  const registry = await program.run('create-stream', [visits, ...flags, '--create-topic', '--schema-registry-url', `http://127.0.0.1:${NOBODY}`])
   t.match(registry, { code: 1, stdout: '', stderr: new RegExp(`^REGISTRY_UNAVAILABLE: .*127\\.0\\.0\\.1:${NOBODY}.*$`, 'm') })
   t.strictSame(await admin.snapshot(topic), snapshot)
-  const broker = await program.run('create-stream', [whole, ...flags, '--create-topic', '--broker', `127.0.0.1:${NOBODY}`])
+  const broker = await program.run('create-stream', [visits, ...flags, '--create-topic', '--broker', `127.0.0.1:${NOBODY}`])
   t.match(broker, { code: 1, stdout: '', stderr: new RegExp(`^KAFKA_UNREACHABLE: .*127\\.0\\.0\\.1:${NOBODY}.*$`, 'm') })
 })
 
-await t.test('dead letters that have no place, or two, are an error before the topic is touched', async t => {
+await t.test('does not delete the topic if the dead-letter destination is unusable or ambiguous', async t => {
   const { topic, flags, snapshot } = await loaded()
   const blocked = join(await tempDir(t), 'file')
   await writeFile(blocked, 'no folder')
   const own = flags.indexOf('--dead-letter-topic')
   const others = own < 0 ? flags : flags.toSpliced(own, 2)
   const store = ['--create-topic', '--dead-letter-store', pathToFileURL(blocked).href]
-  t.match(await program.run('create-stream', [whole, ...others, ...store]), { code: 1, stdout: '', stderr: /^STORE_PATH_BLOCKED: /m })
-  t.match(await program.run('create-stream', [whole, ...others, ...store, '--dead-letter-topic', uniqueName('dead')]), { code: 2, stdout: '', stderr: /^USAGE_BAD_VALUE: /m })
+  t.match(await program.run('create-stream', [visits, ...others, ...store]), { code: 1, stdout: '', stderr: /^STORE_PATH_BLOCKED: /m })
+  const both = [...store, '--dead-letter-topic', uniqueName('dead')]
+  t.match(await program.run('create-stream', [visits, ...others, ...both]), { code: 2, stdout: '', stderr: /^USAGE_BAD_VALUE: /m })
   t.strictSame(await admin.snapshot(topic), snapshot)
 })
 
-await t.test('a file that is truncated, empty, no Avro, of other things or without alerts costs no topic', async t => {
+await t.test('does not delete the topic if the file is truncated, empty, not Avro, missing or without alerts', async t => {
   const { topic, flags, snapshot } = await loaded()
   const folder = await tempDir(t)
-  const bytes = await readFile(whole)
+  const bytes = await readFile(visits)
   const files: Array<[string, Buffer | undefined, RegExp]> = [
     ['truncated', bytes.subarray(0, bytes.length - 1000), /^AVRO_TRUNCATED: .*truncated/],
     ['header-only', bytes.subarray(0, 500), /^AVRO_TRUNCATED: .*header-only/],
@@ -143,18 +170,20 @@ await t.test('a file that is truncated, empty, no Avro, of other things or witho
     t.equal(result.stderr.split('\n').length, 2, 'one line')
   }
   const none = await alertFile(t, { alerts: 0 })
-  t.match(await program.run('create-stream', [none, ...flags, '--create-topic']), { code: 1, stdout: '', stderr: /^NO_ALERTS: the file holds no readable alert \(0 damaged\)/ })
+  t.match(await program.run('create-stream', [none, ...flags, '--create-topic']), {
+    code: 1, stdout: '', stderr: /^NO_ALERTS: the file holds no readable alert \(0 damaged\)/
+  })
   t.strictSame(await admin.snapshot(topic), snapshot)
 })
 
-await t.test('asked to stop before the load begins, it touches nothing', async t => {
+await t.test('does not delete the topic if it is stopped before the load begins', async t => {
   const { flags, topic, snapshot } = await loaded()
-  const argv = [whole, ...flags, '--create-topic', '--broker', stack.kafka, '--schema-registry-url', stack.registry]
+  const argv = [visits, ...flags, '--create-topic', '--broker', stack.kafka, '--schema-registry-url', stack.registry]
   const { config, positionals } = parseCommandLine(createStream, argv, {})
   const host = {
-    log: silent, stop: AbortSignal.abort(), cacheDir: cache().cacheDir, environment: {}, self: [], cwd: '.', isTerminal: false,
+    log: silent, stop: AbortSignal.abort(), cacheDir: cache().cacheDir, environment: {}, modes, self: [], cwd: '.', isTerminal: false,
     print: async () => {}, progress: () => {}, requestStop: () => {}, expose: async () => undefined
   }
-  await t.rejects(createStream.run(config, positionals, host), { code: 'STOPPED', where: whole })
+  await t.rejects(createStream.run(config, positionals, host), { code: 'STOPPED', where: visits })
   t.strictSame(await admin.snapshot(topic), snapshot)
 })

@@ -1,4 +1,4 @@
-// The demo on servers that run already, with a file of the user's own: it starts no Java and deletes nobody's topic.
+// The demo with an existing Kafka and registry and the user's own file: it starts no Java and deletes no topic of others.
 import { join } from 'node:path'
 import t from 'tap'
 import { adminFor, connect } from '../kafka/support.ts'
@@ -12,37 +12,37 @@ const admin = adminFor(t, await connect(broker))
 const folder = await tempDir(t)
 const stateDir = join(folder, 'state')
 const file = join(folder, 'old.avro')
-// One pass only, however slow the machine is.
+// An interval long enough for a single pass on a slow machine.
 const args = ['--file', file, '--fill-in', '--broker', broker, '--schema-registry-url', registry, '--interval', '600', '--passes', '1']
 const noPrograms = { PATH: '/nowhere', JAVA_HOME: '' }
 
-await t.test('alerts of an older schema are brought up to the newest, published and archived', async t => {
+await t.test('converts alerts of an older schema to the newest, publishes and archives them', async t => {
   const generated = await runCli(['generate', file, '--alerts', '20', '--schema-version', '10.0'])
   t.equal(generated.code, 0, generated.stderr)
   const demo = startDemo(t, stateDir, args, noPrograms)
   t.equal(await demo.finished, 0, demo.stdout + demo.stderr)
-  t.match(demo.stdout, /^visit 1: published 20 .* archived 20 \(20 written\) .* lag 0 · dead letters 0/m)
+  t.match(demo.stdout, /^visit 1: published 20 in .*, archived 20 in .*, 20 new, lag 0, dead letters 0$/m)
   t.match(demo.stdout, new RegExp(`^Kafka +${broker} .*\nRegistry +${registry}$`, 'm'))
   t.notMatch(demo.stdout, /starting/)
   t.equal((await archivedIds(join(stateDir, 'archive'))).length, 20)
-  for (const part of ['kafka', 'registry']) t.notOk(await exists(join(stateDir, part)), `no ${part} of its own`)
+  for (const folder of ['kafka', 'registry']) t.notOk(await exists(join(stateDir, folder)), `does not start its own ${folder}`)
   t.strictSame(await leftovers(stateDir), [])
 })
 
-await t.test('a second start finds its topic loaded', async t => {
+await t.test('a second start uses the loaded topic', async t => {
   const demo = startDemo(t, stateDir, args, noPrograms)
   t.equal(await demo.finished, 0, demo.stdout + demo.stderr)
-  t.match(demo.stdout, /alerts-static: loaded already\n[^]*^visit 2: published 20 .* archived 20 \(0 written\)/m)
+  t.match(demo.stdout, /alerts-static: already loaded\n[^]*^visit 2: published 20 .* archived 20 in .*, 0 new/m)
 })
 
-await t.test('with --fresh a pass has other alerts than the ones before: all are written', async t => {
+await t.test('with --fresh every alert of a pass is new', async t => {
   const demo = startDemo(t, stateDir, [...args, '--fresh'], noPrograms)
   t.equal(await demo.finished, 0, demo.stdout + demo.stderr)
-  t.match(demo.stdout, /^visit 3: published 20 .* archived 20 \(20 written\) .* lag 0 · dead letters 0 · static-topic 20 > refresh 20 > pace 20 /m)
+  t.match(demo.stdout, /^visit 3: published 20 .* archived 20 in .*, 20 new, lag 0, dead letters 0$/m)
   t.equal((await archivedIds(join(stateDir, 'archive'))).length, 40)
 })
 
-await t.test('a static topic of somebody else is refused, not deleted', async t => {
+await t.test('rejects a static topic that it did not create, without deleting it', async t => {
   const before = await admin.describeTopic('alerts-static')
   const demo = startDemo(t, join(folder, 'other'), args, noPrograms)
   t.equal(await demo.finished, 1)
@@ -51,7 +51,7 @@ await t.test('a static topic of somebody else is refused, not deleted', async t 
   t.notOk(await exists(join(folder, 'other', 'demo.json')))
 })
 
-await t.test('visits that are larger than before raise what the simulated topic keeps', async t => {
+await t.test('raises the retention of the simulated topic for larger visits', async t => {
   const before = Number((await admin.topicConfigs('alerts-simulated'))['retention.bytes'])
   const demo = startDemo(t, stateDir, [...args, '--alerts', '5000'], noPrograms)
   t.equal(await demo.finished, 0, demo.stdout + demo.stderr)
@@ -59,9 +59,9 @@ await t.test('visits that are larger than before raise what the simulated topic 
   t.ok(after > before, `${before} before, ${after} now`)
 })
 
-await t.test('servers that do not answer are a clear error', async t => {
-  const dead = ['--schema-registry-url', registry, '--broker', '127.0.0.1:9']
-  const demo = startDemo(t, join(folder, 'dead'), dead.concat('--file', file), noPrograms)
+await t.test('an unreachable broker is a clear error', async t => {
+  const unreachable = ['--schema-registry-url', registry, '--broker', '127.0.0.1:9']
+  const demo = startDemo(t, join(folder, 'unreachable'), unreachable.concat('--file', file), noPrograms)
   t.equal(await demo.finished, 1)
   t.match(demo.stderr, /^KAFKA_UNREACHABLE: .*127\.0\.0\.1:9/m)
 })

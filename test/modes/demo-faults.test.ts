@@ -1,16 +1,18 @@
-// The demo when something is missing or dies: a clear end, and nothing left behind.
+// The demo if something is missing or fails: a clear error, and nothing left behind.
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { runCli, tempDir } from '../support/stack.ts'
-import { exists, leftovers, partsOf, startDemo } from './demo-support.ts'
+import { exists, leftovers, readServers, startDemo } from './demo-support.ts'
 
 const flags = ['--alerts', '20', '--interval', '3']
 const stateDir = join(await tempDir(t), 'state')
 
-await t.test('without Java, Maven and Python it says so in one line, before any download', async t => {
+await t.test('reports missing Java, Maven and Python in one line before any download', async t => {
   const [cacheDir, empty] = [join(await tempDir(t), 'cache'), await tempDir(t)]
-  const { code, stdout, stderr } = await runCli(['demo', '--state-dir', join(empty, 'state'), '--cache-dir', cacheDir], { env: { PATH: empty, JAVA_HOME: undefined } })
+  const { code, stdout, stderr } = await runCli(['demo', '--state-dir', join(empty, 'state'), '--cache-dir', cacheDir], {
+    env: { PATH: empty, JAVA_HOME: undefined }
+  })
   t.equal(code, 1)
   t.equal(stdout, '')
   t.match(stderr, /^DEVSTACK_PREREQUISITE: Java 17 .*; Maven .*; Python .*\n$/)
@@ -19,7 +21,7 @@ await t.test('without Java, Maven and Python it says so in one line, before any 
   t.notOk(await exists(join(empty, 'state', 'demo.json')))
 })
 
-await t.test('a file that is none is refused before anything starts', async t => {
+await t.test('rejects a missing or invalid Avro file before anything starts', async t => {
   const folder = await tempDir(t)
   const missing = await runCli(['demo', '--file', join(folder, 'no.avro'), '--state-dir', join(folder, 'state')])
   t.match([missing.code, missing.stdout, missing.stderr], [1, '', /^AVRO_UNREADABLE: .*no\.avro/m])
@@ -29,24 +31,24 @@ await t.test('a file that is none is refused before anything starts', async t =>
   t.notOk(await exists(join(folder, 'state')))
 })
 
-await t.test('a state folder that cannot be one is an error', async t => {
+await t.test('a state folder that is a file is an error', async t => {
   const folder = await tempDir(t)
   await writeFile(join(folder, 'state'), 'a file')
   const { code, stderr } = await runCli(['demo', '--state-dir', join(folder, 'state')])
   t.match([code, stderr], [1, /^DEVSTACK_FOLDER: .*state/m])
 })
 
-for (const [part, name] of [['modes/ingest', 'ingest'], ['kafka', 'Kafka']] as const) {
-  await t.test(`when ${name} dies, the demo says so and stops everything`, async t => {
+for (const [folder, name] of [['modes/ingest', 'ingest'], ['kafka', 'Kafka']] as const) {
+  await t.test(`if ${name} is killed, the demo reports it and stops everything`, async t => {
     const demo = startDemo(t, stateDir, flags)
     await demo.waitFor(/^visit \d+: published 20 .* lag 0/m)
-    const parts = await partsOf(stateDir)
-    process.kill(parts.get(part)!.pid, 'SIGKILL')
+    const servers = await readServers(stateDir)
+    process.kill(servers.get(folder)!.pid, 'SIGKILL')
     t.equal(await demo.finished, 1)
-    t.match(demo.stderr, new RegExp(`^DEMO_PART_FAILED: ${name} ended with signal SIGKILL`, 'm'))
-    t.match(demo.stderr, new RegExp(`${stateDir}/${part}/`))
+    t.match(demo.stderr, new RegExp(`^DEMO_PART_FAILED: ${name} was killed by SIGKILL`, 'm'))
+    t.match(demo.stderr, new RegExp(`${stateDir}/${folder}/`))
     t.notMatch(demo.stderr, /UNEXPECTED/)
     t.notOk(await exists(join(stateDir, 'demo.json')))
-    t.strictSame(await leftovers(stateDir, parts), [])
+    t.strictSame(await leftovers(stateDir, servers), [])
   })
 }

@@ -1,21 +1,24 @@
-// The demo with its archive in buckets of the storage emulator, on a Kafka and registry that run already.
+// The demo with its archive in buckets of the storage emulator, and an existing Kafka and registry.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import type { DemoFile } from '../../src/demo/state.ts'
+import type { DemoFile } from '../../src/demo/state-folder.ts'
 import { createArchive, openStore } from '../../src/stores/index.ts'
 import { runCli, tempDir, useGcs, useOwnKafka, useStack } from '../support/stack.ts'
 import { archivedIds } from './archive-support.ts'
-import { archivedIn, exists, leftovers, partsOf, startDemo, type RunningDemo } from './demo-support.ts'
+import { countsIn, exists, leftovers, readServers, startDemo, type RunningDemo } from './demo-support.ts'
 
 const { registry } = await useStack(t)
-// An address in the user's environment is for other runs: the demo has an emulator of its own.
-const others = { STORAGE_EMULATOR_HOST: (await useGcs(t)).url, ALERT_STREAM_ALERT_STORE: 'gs://other' }
+// Settings in the user's environment are for other runs; the demo must ignore them.
+const userSettings = { STORAGE_EMULATOR_HOST: (await useGcs(t)).url, ALERT_STREAM_ALERT_STORE: 'gs://other' }
 
-await t.test('the smoke test compares alerts in Kafka, in the bucket and from the API, and leaves neither process nor folder', async t => {
+await t.test('the smoke test passes with buckets and leaves no process or folder behind', async t => {
   const { broker } = await useOwnKafka(t)
   const stateDir = join(await tempDir(t), 'smoke')
-  const { code, stdout, stderr } = await runCli(['demo', '--smoke', '--store', 'gs', '--alerts', '40', '--port', '0', '--state-dir', stateDir, '--broker', broker, '--schema-registry-url', registry], { env: others })
+  const { code, stdout, stderr } = await runCli([
+    'demo', '--smoke', '--store', 'gs', '--alerts', '40', '--port', '0', '--state-dir', stateDir,
+    '--broker', broker, '--schema-registry-url', registry
+  ], { env: userSettings })
   t.equal(code, 0, stdout + stderr)
   t.match(stdout, /^Archive +gs:\/\/demo-alerts\n +schemas gs:\/\/demo-schemas; STORAGE_EMULATOR_HOST=http:\/\/127\.0\.0\.1:\d+$/m)
   t.equal(stdout.trimEnd().split('\n').at(-1), 'smoke: 40 published, 40 archived, 40 served, 0 differ')
@@ -25,21 +28,22 @@ await t.test('the smoke test compares alerts in Kafka, in the bucket and from th
 
 const { broker } = await useOwnKafka(t)
 const stateDir = join(await tempDir(t), 'state')
-// One pass only, however slow the machine is.
+// An interval long enough for a single pass on a slow machine.
 const args = ['--alerts', '20', '--interval', '600', '--broker', broker, '--schema-registry-url', registry]
-const start = (...more: string[]): RunningDemo => startDemo(t, stateDir, [...args, ...more], others)
+const start = (...more: string[]): RunningDemo => startDemo(t, stateDir, [...args, ...more], userSettings)
 
-async function firstVisit (demo: RunningDemo): Promise<ReturnType<typeof archivedIn>> {
+async function firstVisit (demo: RunningDemo): Promise<ReturnType<typeof countsIn>> {
   const [line] = await demo.waitFor(/^visit \d+: .*$/m)
-  return archivedIn(line)
+  return countsIn(line)
 }
 
-await t.test('demo.json tells the buckets and the emulator; alerts and schemas are in a bucket each, and served as they were in Kafka', async t => {
+await t.test('demo.json names buckets and emulator; alerts and schemas are in separate buckets, and served unchanged', async t => {
   const demo = start('--store', 'gs')
-  t.strictSame(await firstVisit(demo), { archived: 20, written: 20 })
+  t.strictSame(await firstVisit(demo), { archived: 20, fresh: 20 })
   const file = JSON.parse(await readFile(join(stateDir, 'demo.json'), 'utf8')) as DemoFile
-  t.match(file, { archive: { alerts: 'gs://demo-alerts', schemas: 'gs://demo-schemas' }, storageEmulator: /^http:\/\/127\.0\.0\.1:\d+$/ })
-  t.not(file.storageEmulator, others.STORAGE_EMULATOR_HOST)
+  t.strictSame(file.archive, { alerts: 'gs://demo-alerts', schemas: 'gs://demo-schemas' })
+  t.match(file.storageEmulator, /^http:\/\/127\.0\.0\.1:\d+$/)
+  t.not(file.storageEmulator, userSettings.STORAGE_EMULATOR_HOST)
   const names = async (bucket: string): Promise<string[]> => {
     const { items } = await (await fetch(`${file.storageEmulator}/storage/v1/b/${bucket}/o`)).json() as { items: { name: string }[] }
     return items.map(({ name }) => name)
@@ -54,28 +58,28 @@ await t.test('demo.json tells the buckets and the emulator; alerts and schemas a
   const served = Buffer.from(await (await fetch(`${file.api}/v1/alerts/${id}`)).arrayBuffer())
   t.ok((await archive.getAlert(id))?.equals(served))
 
-  const parts = await partsOf(stateDir)
-  t.ok(parts.has('gcs'))
+  const servers = await readServers(stateDir)
+  t.ok(servers.has('gcs'))
   demo.signal('SIGINT')
   t.equal(await demo.finished, 0, demo.stderr)
-  t.strictSame(await leftovers(stateDir, parts), [])
+  t.strictSame(await leftovers(stateDir, servers), [])
 })
 
-await t.test('files and buckets have a place each: a start with the other kind fills it, and finds it again later', async t => {
+await t.test('folder and buckets are kept side by side when starts alternate between them', async t => {
   const files = start('--passes', '1')
-  t.strictSame(await firstVisit(files), { archived: 20, written: 20 })
+  t.strictSame(await firstVisit(files), { archived: 20, fresh: 20 })
   t.equal(await files.finished, 0, files.stderr)
   t.equal((await archivedIds(join(stateDir, 'archive'))).length, 20)
-  t.notOk((await partsOf(stateDir)).has('gcs'))
+  t.notOk((await readServers(stateDir)).has('gcs'))
 
   const buckets = start('--store', 'gs')
-  t.strictSame(await firstVisit(buckets), { archived: 20, written: 0 })
-  const parts = await partsOf(stateDir)
+  t.strictSame(await firstVisit(buckets), { archived: 20, fresh: 0 })
+  const servers = await readServers(stateDir)
   buckets.signal('SIGKILL')
   t.equal(await buckets.finished, null)
 
   const again = start('--store', 'gs', '--passes', '1')
-  t.match(await firstVisit(again), { written: 0 }, 'what the killed demo left running was stopped, and its objects are there')
+  t.match(await firstVisit(again), { fresh: 0 }, 'the servers of the killed demo were stopped, and its objects still exist')
   t.equal(await again.finished, 0, again.stderr)
-  t.strictSame(await leftovers(stateDir, parts), [])
+  t.strictSame(await leftovers(stateDir, servers), [])
 })

@@ -1,14 +1,14 @@
-// The demo stopped while it starts, or begun on what a crash left: nothing stays behind, and the next start is whole.
+// The demo stopped during its start, or started after a crash: nothing stays behind, and the next start works.
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { tempDir } from '../support/stack.ts'
-import { exists, leftovers, partsOf, startDemo } from './demo-support.ts'
+import { exists, leftovers, readServers, startDemo } from './demo-support.ts'
 
 const flags = ['--alerts', '20', '--interval', '600']
 const stateDir = join(await tempDir(t), 'state')
 
-await t.test('stopped while Kafka starts, and while it loads, it leaves nothing behind and the next start is whole', async t => {
+await t.test('leaves nothing behind if it is stopped while Kafka starts or the topic is loaded', async t => {
   for (const moment of [/^starting Kafka/m, /^loading alerts-static/m]) {
     const demo = startDemo(t, stateDir, flags)
     await demo.waitFor(moment)
@@ -17,11 +17,11 @@ await t.test('stopped while Kafka starts, and while it loads, it leaves nothing 
     t.notMatch(demo.stdout, /A visit is published/)
     t.notMatch(demo.stderr, /^[A-Z]+_[A-Z_]+: /m)
     t.notOk(await exists(join(stateDir, 'demo.json')))
-    t.strictSame(await leftovers(stateDir, await partsOf(stateDir)), [])
+    t.strictSame(await leftovers(stateDir, await readServers(stateDir)), [])
   }
 })
 
-await t.test('a folder whose files were cut short by a crash is used all the same', async t => {
+await t.test('starts on a folder whose files were truncated by a crash', async t => {
   await writeFile(join(stateDir, 'demo.json'), '{"kafka": "127.')
   await writeFile(join(stateDir, 'loaded.json'), '')
   await writeFile(join(stateDir, 'visits.json'), '{')

@@ -1,96 +1,106 @@
-// The demo from its first start to a start after a kill, as at a terminal.
+// The demo from its first start to a restart after SIGKILL, as from a terminal.
 import { once } from 'node:events'
 import { readFile, stat } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
-import { isAlive } from '../../src/devstack/index.ts'
+import { isAlive } from '../../src/devstack/process-identity.ts'
+import type { NodeStats } from '../../src/pipeline/index.ts'
 import { scramConf, withConfluent, type PythonCase } from '../access/support.ts'
 import { documentedMetrics } from '../support/metrics-document.ts'
 import { parsePrometheus } from '../support/prometheus.ts'
 import { runCli, tempDir, usePython } from '../support/stack.ts'
-import { archivedIn, exists, leftovers, partsOf, startDemo } from './demo-support.ts'
+import { countsIn, exists, leftovers, readServers, startDemo } from './demo-support.ts'
 
 const stateDir = join(await tempDir(t), 'state')
 const demoFile = join(stateDir, 'demo.json')
 const flags = ['--alerts', '40', '--interval', '3']
 let visits = 0
 
-await t.test('a first start prepares all, says where everything is, and prints a line per visit; Ctrl-C, even twice, stops all of it', async t => {
-  const holder = createServer()
-  holder.listen(0, '127.0.0.1')
-  await once(holder, 'listening')
-  t.teardown(() => { holder.close() })
-  const { port } = holder.address() as AddressInfo
+await t.test('a first start prints endpoints and visit lines in plain text, and Ctrl-C, even twice, stops everything', async t => {
+  const other = createServer()
+  other.listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  t.teardown(() => { other.close() })
+  const { port } = other.address() as AddressInfo
   const demo = startDemo(t, stateDir, [...flags, '--port', String(port)], { ALERT_STREAM_LAYOUT: 'v1', ALERT_STREAM_LIMIT: '3' })
-  const [, taken] = await demo.waitFor(new RegExp(`^port ${port} is in use: the API takes (\\d+)$`, 'm'))
+  const [, apiPort] = await demo.waitFor(new RegExp(`^port ${port} is in use; the API uses port (\\d+)$`, 'm'))
   await demo.waitFor(/A visit is published every 3 s/)
 
   const { admin, ...file } = JSON.parse(await readFile(demoFile, 'utf8')) as { readonly admin: Record<string, string> }
   const archive = `file://${stateDir}/archive`
   t.match(file, { kafka: /^127\.0\.0\.1:\d+$/, registry: /^http:\/\/127\.0\.0\.1:\d+\/apis\/ccompat\/v7$/ })
   t.strictSame({ ...file, kafka: '', registry: '' }, {
-    kafka: '', registry: '', api: `http://127.0.0.1:${taken}`, archive: { alerts: archive, schemas: archive },
-    topics: { static: 'alerts-static', simulated: 'alerts-simulated', deadLetters: 'alerts-dead-letters' }, group: 'alertdb-ingester', pid: demo.pid
+    kafka: '', registry: '', api: `http://127.0.0.1:${apiPort}`, archive: { alerts: archive, schemas: archive },
+    topics: { static: 'alerts-static', simulated: 'alerts-simulated', deadLetters: 'alerts-dead-letters' },
+    group: 'alertdb-ingester', pid: demo.pid
   })
-  const parts = await partsOf(stateDir)
-  t.equal(parts.size, 5)
+  const servers = await readServers(stateDir)
+  t.equal(servers.size, 5)
 
-  const other = await runCli(['demo', '--state-dir', stateDir])
-  t.equal(other.code, 1)
-  t.match(other.stderr, new RegExp(`^DEMO_RUNNING: process ${demo.pid} runs a demo there.*${taken}`, 'm'))
-  t.ok(await exists(demoFile), 'the one that runs is not disturbed')
+  const second = await runCli(['demo', '--state-dir', stateDir])
+  t.equal(second.code, 1)
+  t.match(second.stderr, new RegExp(`^DEMO_RUNNING: another demo \\(process ${demo.pid}\\) uses this state folder; .*${apiPort}`, 'm'))
+  t.ok(await exists(demoFile), 'the running demo is not disturbed')
 
   const [first] = await demo.waitFor(/^visit 1: .*$/m)
-  t.match(first, /^visit 1: published 40 in [\d.]+ s \(\d+\/s, [\d.]+ MB\/s\) · archived 40 \(40 written\) in [\d.]+ s \(\d+\/s\) · lag 0 · dead letters 0 · static-topic 40 > pace 40 > simulated-topic 40 · kafka 40 > unframe 40 > capture-schema 40 > gzip 40 > archive 40 > dead-letters 0$/)
+  t.match(first, /^visit 1: published 40 in [\d.]+ s, archived 40 in [\d.]+ s, 40 new, lag 0, dead letters 0$/)
   t.strictSame(Object.keys(admin).sort(), ['ingest', 'play-stream', 'serve'])
   for (const [mode, url] of Object.entries(admin)) {
     t.equal((await fetch(`${url}/readyz`)).status, 200, mode)
     const scraped = parsePrometheus(await (await fetch(`${url}/metrics`)).text())
-    const ours = (names: Iterable<string>): string[] => [...names].filter(name => name.startsWith('alert_stream_') || process.platform === 'linux').sort()
-    t.strictSame(ours(scraped.keys()), ours((await documentedMetrics(mode)).keys()), `${mode}: a scrape holds what docs/metrics.md lists, and nothing else`)
+    const relevant = (names: Iterable<string>): string[] =>
+      [...names].filter(name => name.startsWith('alert_stream_') || process.platform === 'linux').sort()
+    const documented = await documentedMetrics(mode)
+    t.strictSame(relevant(scraped.keys()), relevant(documented.keys()), `${mode} exports exactly the metrics of docs/metrics.md`)
   }
-  const [second] = await demo.waitFor(/^visit 2: .*$/m)
-  t.match(second, /published 40 .* archived 40 \(0 written\) .* lag 0 .* static-topic 80 /)
-  t.ok(await exists(join(stateDir, 'archive/v2/schemas')), 'the user\'s own settings for other runs do not change the parts')
+  const [next] = await demo.waitFor(/^visit 2: .*$/m)
+  t.match(next, /published 40 .* archived 40 in .*, 0 new, lag 0/)
+  const { nodes } = await (await fetch(`${admin.ingest}/status`)).json() as { nodes: NodeStats[] }
+  t.match(nodes.map(({ node, out }) => [node, out]), [
+    ['kafka', 80], ['unframe', 80], ['capture-schema', 80], ['gzip', 80], ['archive', 80], ['dead-letters', 0]
+  ], 'totals per node are on /status')
+  t.ok(await exists(join(stateDir, 'archive/v2/schemas')), 'the user\'s ALERT_STREAM_* settings do not reach the child processes')
 
   demo.signal('SIGINT')
   demo.signal('SIGINT')
   t.equal(await demo.finished, 0, demo.stderr)
   t.match(demo.stdout, /stopping: .*\nstopped\n$/)
+  t.notMatch(demo.stdout + demo.stderr, /^\{/m, 'prints no JSON log lines')
   t.notOk(await exists(demoFile))
-  t.strictSame(await leftovers(stateDir, parts), [])
+  t.strictSame(await leftovers(stateDir, servers), [])
   visits = [...demo.stdout.matchAll(/^visit (\d+)/gm)].map(([, visit]) => Number(visit)).at(-1)!
 })
 
-await t.test('a second start uses what is there: nothing generated, nothing loaded, the same schema id, visits counted on', async t => {
+await t.test('a second start reuses alerts, topic, schema id and visit numbers, also after SIGKILL', async t => {
   const demo = startDemo(t, stateDir, flags)
   const [line, visit] = await demo.waitFor(/^visit (\d+): .*$/m)
   t.equal(Number(visit), visits + 1)
-  t.strictSame(archivedIn(line), { archived: 40, written: 0 })
-  t.match(demo.stdout, /alerts: .*, there already\n.*\n {2}schema 11\.1: id 1, version 1 of subject alert-packet, was there\nalerts-static: loaded already\n/)
-  t.notMatch(demo.stdout, /generating|loading/)
+  t.strictSame(countsIn(line), { archived: 40, fresh: 0 })
+  t.match(demo.stdout, /alerts: .*, already generated\n.*\n {2}schema 11\.1: id 1, version 1 of .*\nalerts-static: already loaded\n/)
+  t.notMatch(demo.stdout, /generating|loading|, registered$/m)
 
-  const parts = await partsOf(stateDir)
+  const servers = await readServers(stateDir)
+  const running = async (): Promise<boolean[]> => await Promise.all([...servers.values()].map(isAlive))
   demo.signal('SIGKILL')
   t.equal(await demo.finished, null)
-  t.strictSame(await Promise.all([...parts.values()].map(isAlive)), [true, true, true, true, true], 'a killed demo leaves its parts behind')
+  t.strictSame(await running(), [true, true, true, true, true], 'a killed demo leaves its servers running')
   t.ok(await exists(demoFile))
 
   const third = startDemo(t, stateDir, [...flags, '--passes', '1'])
   await third.waitFor(/A visit is published/)
-  t.strictSame(await Promise.all([...parts.values()].map(isAlive)), [false, false, false, false, false], 'the next start has ended them')
+  t.strictSame(await running(), [false, false, false, false, false], 'the next start has ended them')
   t.equal(await third.finished, 0, third.stderr)
-  t.match(third.stdout, /^visit \d+: published 40 .* lag 0 .*\nstopping: .*\nstopped\n$/m)
-  t.strictSame(await leftovers(stateDir, parts), [])
+  t.match(third.stdout, /^visit \d+: published 40 .* lag 0, .*\nstopping: .*\nstopped\n$/m)
+  t.strictSame(await leftovers(stateDir, servers), [])
   t.notOk(await exists(demoFile))
 })
 
-await t.test('with --secure the same data are behind locked doors: a community broker reads what it may from outside, and nothing else', async t => {
+await t.test('with --secure an external client reads what the ACLs allow, and nothing else', async t => {
   const demo = startDemo(t, stateDir, [...flags, '--secure'])
   const [line] = await demo.waitFor(/^visit \d+: .*$/m)
-  t.strictSame(archivedIn(line), { archived: 40, written: 0 })
-  t.match(demo.stdout, /alerts-static: loaded already\n/, 'what an open start loaded')
+  t.strictSame(countsIn(line), { archived: 40, fresh: 0 })
+  t.match(demo.stdout, /alerts-static: already loaded\n/, 'reuses the topic of a start without --secure')
   const file = JSON.parse(await readFile(demoFile, 'utf8')) as { kafka: string, registry: string, security: Record<string, string> }
   const { kafka, security } = file
   t.match(kafka, /^localhost:\d+$/)
@@ -98,33 +108,37 @@ await t.test('with --secure the same data are behind locked doors: a community b
   t.ok(await exists(join(security.certificates!, 'alert-database-ingester.key')))
   const passwordFile = join(security.passwords!, 'fink-idfint')
   t.equal((await stat(passwordFile)).mode & 0o777, 0o600)
-  for (const each of [kafka, security.internal, security.passwords, security.ca, security.certificates]) t.ok(demo.stdout.includes(each!), `it says ${each}`)
+  for (const each of [kafka, security.internal, security.passwords, security.ca, security.certificates]) {
+    t.ok(demo.stdout.includes(each!), `prints ${each}`)
+  }
 
   const conf = scramConf(kafka, security.ca!, 'fink-idfint', (await readFile(passwordFile, 'utf8')).trim())
   const topic = 'alerts-simulated'
-  const cases: Array<Omit<PythonCase, 'conf' | 'id'> & { answer: string, conf?: Record<string, string> }> = [
-    { do: 'read as group', topic, group: 'fink-idfint-testing', count: 40, answer: 'ok' },
-    { do: 'read as group', topic, group: 'antares-idfint', answer: 'GROUP_AUTHORIZATION_FAILED' },
-    { do: 'read as group', topic: 'alerts-static', group: 'fink-idfint', answer: 'TOPIC_AUTHORIZATION_FAILED' },
-    { do: 'write', topic, answer: 'TOPIC_AUTHORIZATION_FAILED' },
-    { do: 'delete', topic, answer: 'TOPIC_AUTHORIZATION_FAILED' },
-    { do: 'alter configs', topic, answer: 'TOPIC_AUTHORIZATION_FAILED' },
-    { do: 'create', topic: 'mine', answer: 'TOPIC_AUTHORIZATION_FAILED' },
-    { do: 'read', topic, conf: { ...conf, 'sasl.password': 'guessed' }, answer: '_AUTHENTICATION' },
-    { do: 'read', topic, conf: { ...conf, 'bootstrap.servers': security.internal!, 'security.protocol': 'SSL' }, answer: 'connection refused' }
+  const cases: Array<Omit<PythonCase, 'conf' | 'id'> & { result: string, conf?: Record<string, string> }> = [
+    { do: 'read as group', topic, group: 'fink-idfint-testing', count: 40, result: 'ok' },
+    { do: 'read as group', topic, group: 'antares-idfint', result: 'GROUP_AUTHORIZATION_FAILED' },
+    { do: 'read as group', topic: 'alerts-static', group: 'fink-idfint', result: 'TOPIC_AUTHORIZATION_FAILED' },
+    { do: 'write', topic, result: 'TOPIC_AUTHORIZATION_FAILED' },
+    { do: 'delete', topic, result: 'TOPIC_AUTHORIZATION_FAILED' },
+    { do: 'change settings', topic, result: 'TOPIC_AUTHORIZATION_FAILED' },
+    { do: 'create', topic: 'mine', result: 'TOPIC_AUTHORIZATION_FAILED' },
+    { do: 'read', topic, conf: { ...conf, 'sasl.password': 'guessed' }, result: '_AUTHENTICATION' },
+    { do: 'read', topic, conf: { ...conf, 'bootstrap.servers': security.internal!, 'security.protocol': 'SSL' }, result: 'no connection' }
   ]
-  const came = await withConfluent(await usePython(t), cases.map((each, index) => ({ conf, ...each, id: String(index) })))
-  // Without a certificate: the alert, or the connection that is gone, whichever librdkafka sees first.
-  const plainly = (answer: string | undefined): string | undefined => answer === '_SSL' || answer === '_TRANSPORT' ? 'connection refused' : answer
-  for (const [index, { answer, ...each }] of cases.entries()) t.equal(plainly(came.get(String(index))), answer, `${each.do} ${each.topic} ${each.group ?? ''}`)
+  const results = await withConfluent(await usePython(t), cases.map((each, index) => ({ conf, ...each, id: String(index) })))
+  // Without a client certificate, librdkafka reports the TLS alert or the closed connection, whichever it sees first.
+  const normalized = (code: string | undefined): string | undefined => code === '_SSL' || code === '_TRANSPORT' ? 'no connection' : code
+  for (const [index, { result, ...each }] of cases.entries()) {
+    t.equal(normalized(results.get(String(index))), result, `${each.do} ${each.topic} ${each.group ?? ''}`)
+  }
 
-  const parts = await partsOf(stateDir)
+  const servers = await readServers(stateDir)
   demo.signal('SIGINT')
   t.equal(await demo.finished, 0, demo.stderr)
-  t.strictSame(await leftovers(stateDir, parts), [])
+  t.strictSame(await leftovers(stateDir, servers), [])
 })
 
-await t.test('--secure with somebody else\'s Kafka is refused as usage', async t => {
+await t.test('--secure with --broker is a usage error', async t => {
   const { code, stderr } = await runCli(['demo', '--secure', '--broker', 'localhost:9092', '--state-dir', stateDir])
   t.equal(code, 2)
   t.match(stderr, /^USAGE_BAD_VALUE: --secure .*--broker/m)

@@ -15,7 +15,7 @@ async function idsOf (path: string): Promise<bigint[]> {
   return ids
 }
 
-await t.test('the same flags give the same bytes, another seed gives others', async t => {
+await t.test('the same flags produce the same bytes, another seed produces others', async t => {
   const folder = await tempDir(t)
   const file = (name: string) => join(folder, name)
   const generate = async (name: string, ...args: string[]) => {
@@ -25,13 +25,13 @@ await t.test('the same flags give the same bytes, another seed gives others', as
   const one = await generate('one.avro')
   t.ok(one.equals(await generate('again.avro')))
   t.notOk(one.equals(await generate('other.avro', '--seed', '2')))
-  t.ok(one.equals(await generate('other.avro', '--seed=1')), 'a file that is there is replaced')
+  t.ok(one.equals(await generate('other.avro', '--seed=1')), 'an existing file is replaced')
   t.equal((await idsOf(file('one.avro'))).length, 12)
   t.strictSame((await readdir(folder)).sort(), ['again.avro', 'one.avro', 'other.avro'])
 })
 
 for (const version of ['7.4', '9.0', '10.0', '11.1']) {
-  await t.test(`a file of schema ${version} holds as many different alerts as were asked for, and says so`, async t => {
+  await t.test(`generates the requested number of distinct alerts of schema ${version}`, async t => {
     const path = join(await tempDir(t), 'x.avro')
     const { code, stdout, stderr } = await runCli(['generate', path, '--alerts', '5', '--schema-version', version, '--codec', 'deflate'])
     t.equal(code, 0, stderr)
@@ -44,15 +44,17 @@ for (const version of ['7.4', '9.0', '10.0', '11.1']) {
   })
 }
 
-await t.test('an unknown schema version is refused, with those that there are', async t => {
+await t.test('rejects an unknown schema version and lists the known ones', async t => {
   const path = join(await tempDir(t), 'x.avro')
-  t.match(await runCli(['generate', path, '--schema-version', '99.9']), { code: 1, stdout: '', stderr: /^PACKAGE_UNKNOWN_VERSION: .*99\.9.*7\.4.*11\.1/ })
+  t.match(await runCli(['generate', path, '--schema-version', '99.9']), {
+    code: 2, stdout: '', stderr: /^PACKAGE_UNKNOWN_VERSION: .*99\.9.*7\.4.*11\.1/
+  })
 })
 
-await t.test('stopped in the midst it leaves the folder as it was: no new file, no half of one, the old one as it was', async t => {
+await t.test('a stopped run keeps the old file and leaves no partial file', async t => {
   const folder = await tempDir(t)
   const path = join(folder, 'x.avro')
-  await writeFile(path, 'what was there')
+  await writeFile(path, 'old content')
   const cli = startCli(t, ['generate', path, '--alerts', '500000'])
   for (;;) {
     if ((await readdir(folder)).length === 2) break
@@ -61,19 +63,23 @@ await t.test('stopped in the midst it leaves the folder as it was: no new file, 
   const { code, stdout, stderr } = await cli.stop()
   t.equal(code, 1)
   t.equal(stdout, '')
-  t.match(stderr, /^STOPPED: the file was not written/m)
+  t.match(stderr, /^STOPPED: stopped before the last alert: the file was not written/m)
   t.strictSame(await readdir(folder), ['x.avro'])
-  t.equal(await readFile(path, 'utf8'), 'what was there')
+  t.equal(await readFile(path, 'utf8'), 'old content')
 })
 
-await t.test('a path that cannot be written is an error that names it, and nothing is left behind', async t => {
+await t.test('an unwritable path is an error that names the path, and leaves no file behind', async t => {
   const folder = await tempDir(t)
   const missing = join(folder, 'none', 'x.avro')
-  t.match(await runCli(['generate', missing, '--alerts', '2']), { code: 1, stdout: '', stderr: new RegExp(`^AVRO_UNWRITABLE: .*${missing}.*ENOENT.*\n$`) })
+  t.match(await runCli(['generate', missing, '--alerts', '2']), {
+    code: 1, stdout: '', stderr: new RegExp(`^AVRO_UNWRITABLE: .*${missing}.*ENOENT.*\n$`)
+  })
   const taken = join(folder, 'folder')
   await mkdir(taken)
   await writeFile(join(taken, 'kept'), 'x')
-  t.match(await runCli(['generate', taken, '--alerts', '2', '--log-level', 'error']), { code: 1, stdout: '', stderr: new RegExp(`^AVRO_UNWRITABLE: .*${taken}`) })
+  t.match(await runCli(['generate', taken, '--alerts', '2', '--log-level', 'error']), {
+    code: 1, stdout: '', stderr: new RegExp(`^AVRO_UNWRITABLE: .*${taken}`)
+  })
   t.strictSame(await readdir(folder), ['folder'])
   if (process.getuid?.() !== 0) {
     await chmod(taken, 0o500)

@@ -1,4 +1,4 @@
-// The ingester's graph, run by the test driver without a broker: what each node lets through, and what it does with the rest.
+// The ingester's graph, run by the test driver without a broker: which records each node passes on, and what happens to the others.
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -10,17 +10,21 @@ import ingest, { declare } from '../../src/modes/ingest.ts'
 import { describedConnection } from '../../src/program/kafka-from-flags.ts'
 import { drive } from '../../src/pipeline/test-driver.ts'
 import type { ArchivableAlert } from '../../src/sinks/archive.ts'
-import { crc32c, inflate, storeErrors, type Archive } from '../../src/stores/index.ts'
+import type { Archive } from '../../src/stores/archive.ts'
+import { crc32c } from '../../src/stores/crc32c.ts'
+import { storeErrors } from '../../src/stores/errors.ts'
 import { failureOf } from '../support/pipeline.ts'
 
-const text = '{"type":"record","name":"alert","doc":"kept","fields":[{"name":"diaSourceId","type":"long"},{"name":"note","type":"string","default":"x"}]}'
+const fields = [{ name: 'diaSourceId', type: 'long' }, { name: 'note', type: 'string', default: 'x' }]
+const text = JSON.stringify({ type: 'record', name: 'alert', doc: 'kept', fields })
 const schema = parseSchema(text)
 const frameOf = (id: bigint): Buffer => schema.encodeFramed(7, { diaSourceId: id, note: `alert ${id}` })
 
-async function registryOf (t: Test, schemas: Readonly<Record<number, string>>): Promise<{ readonly url: string, readonly asked: string[] }> {
-  const asked: string[] = []
+/** A registry with these schemas. It records the requested paths. */
+async function registryOf (t: Test, schemas: Readonly<Record<number, string>>) {
+  const requests: string[] = []
   const server = createServer((request, response) => {
-    asked.push(request.url ?? '')
+    requests.push(request.url ?? '')
     const found = schemas[Number(/\/schemas\/ids\/(\d+)/.exec(request.url ?? '')?.[1])]
     response.writeHead(found === undefined ? 404 : 200, { 'content-type': 'application/json' })
     response.end(JSON.stringify(found === undefined ? { error_code: 40403, message: 'Schema not found' } : { schema: found }))
@@ -28,13 +32,14 @@ async function registryOf (t: Test, schemas: Readonly<Record<number, string>>): 
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => { server.close() })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked }
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests }
 }
 
 async function driven (t: Test, putSchema: Archive['putSchema'], ...args: string[]) {
   const registry = await registryOf(t, { 7: text, 8: '"string"' })
   const { config } = parseCommandLine(ingest, ['--schema-registry-url', registry.url, '--unknown-schema-seconds', '0', ...args], {})
-  const { graph } = declare(config, describedConnection(config), () => ({ putSchema }) as unknown as Archive, 'a store')
+  const archive = { putSchema } as unknown as Archive
+  const { graph } = declare(config, describedConnection(config), () => archive, { alerts: 'alerts', schemas: 'schemas' })
   return { driver: drive(graph), graph, registry }
 }
 
@@ -43,7 +48,7 @@ function record (value: Buffer | null): KafkaRecord {
   return { topic: 'alerts', partition: 0, offset: offset++, timestamp: 0n, key: null, value, headers: [] }
 }
 
-await t.test('an alert reaches the archive with its id, its frame as it was, the checksum and the gzip of it, after its schema', async t => {
+await t.test('an alert reaches the archive after its schema, with its id, its unchanged frame and the checksum', async t => {
   const order: string[] = []
   const { driver, registry } = await driven(t, async (id, given) => { order.push(`schema ${id} ${given === text}`); return 'written' })
   const sink = driver.sink<ArchivableAlert>('archive')
@@ -55,34 +60,31 @@ await t.test('an alert reaches the archive with its id, its frame as it was, the
   t.strictSame(outcomes.map(({ failure }) => failure), [undefined, undefined, undefined])
   t.equal(order[0], 'schema 7 true')
   t.strictSame(order.slice(1).sort(), ['alert 5', 'alert 6', 'alert 9223372036854775807'])
-  t.strictSame(registry.asked, ['/schemas/ids/7'])
-  for (const frame of frames) {
-    const alert = sink.values.find(each => each.frame.equals(frame))!
-    t.equal(alert.crc32c, crc32c(frame))
-    t.ok(inflate(alert.gz!).equals(frame))
-  }
+  t.strictSame(registry.requests, ['/schemas/ids/7'])
+  for (const frame of frames) t.equal(sink.values.find(each => each.frame.equals(frame))?.crc32c, crc32c(frame))
 })
 
-await t.test('each kind of bad record is buried by the node that finds it, and settles; good ones go on', async t => {
+await t.test('the node that detects a bad record dead-letters it; the record settles and the others are archived', async t => {
   const { driver } = await driven(t, async () => 'written')
   const source = driver.source<KafkaRecord>('kafka')
   const unknown = frameOf(1n)
   unknown.writeUInt32BE(99, 1)
-  const noAlert = frameOf(1n)
-  noAlert.writeUInt32BE(8, 1)
-  const values = [null, Buffer.from([0, 0]), Buffer.from('text of some length'), unknown, noAlert, frameOf(1n).subarray(0, 5)]
+  const notAnAlert = frameOf(1n)
+  notAnAlert.writeUInt32BE(8, 1)
+  const values = [null, Buffer.from([0, 0]), Buffer.from('text of some length'), unknown, notAnAlert, frameOf(1n).subarray(0, 5)]
   const outcomes = await Promise.all(values.flatMap(value => [source.push(record(value)), source.push(record(frameOf(2n)))]))
   await driver.finish()
   t.ok(outcomes.every(({ failure }) => failure === undefined))
   t.equal(driver.sink('archive').values.length, values.length)
-  const letters = driver.deadLetters!.written.map(({ node, error, record }) => [(record.value as KafkaRecord).value, node, (error as { code?: string }).code] as const)
-  t.strictSame(values.map(value => letters.find(([buried]) => buried === value)?.slice(1)), [
+  const deadLetters = driver.deadLetters!.written.map(({ node, error, record }) =>
+    [(record.value as KafkaRecord).value, node, (error as { code?: string }).code] as const)
+  t.strictSame(values.map(value => deadLetters.find(([deadLettered]) => deadLettered === value)?.slice(1)), [
     ['unframe', 'FRAME_EMPTY'], ['unframe', 'FRAME_TOO_SHORT'], ['unframe', 'FRAME_BAD_MAGIC'],
     ['capture-schema', 'UNKNOWN_SCHEMA'], ['capture-schema', 'SCHEMA_INVALID'], ['capture-schema', 'DATUM_INVALID']
   ])
 })
 
-await t.test('a schema id that means another schema in the archive is given up at once, without a dead letter', async t => {
+await t.test('a schema id that has another schema in the archive fails the graph at once, without a dead letter', async t => {
   const { driver } = await driven(t, async () => { throw storeErrors.ARCHIVE_CONFLICT('other') })
   t.match((await driver.source<KafkaRecord>('kafka').push(record(frameOf(1n)))).failure, { code: 'SCHEMA_ID_REUSED' })
   t.match(await failureOf(driver.run.done), { code: 'SCHEMA_ID_REUSED' })
@@ -90,21 +92,24 @@ await t.test('a schema id that means another schema in the archive is given up a
   t.match(driver.run.meters().find(({ node }) => node === 'capture-schema'), { failed: 1, retried: 0, deadLettered: 0 })
 })
 
-await t.test('what is described is what runs', async t => {
+await t.test('the description matches the graph that runs, and shows that schema capture writes to the archive', async t => {
   const { graph, driver } = await driven(t, async () => 'written', '--alert-store', 'file:///there')
   const { config } = parseCommandLine(ingest, ['--alert-store', 'file:///there'], {})
   const described = await ingest.describe!(config, [])
   t.strictSame(described.nodes.map(({ name }) => name), graph.describe().nodes.map(({ name }) => name))
-  t.match(described.nodes.map(({ name }) => name), ['kafka', 'unframe', 'capture-schema', 'gzip', 'archive', 'dead-letters'])
+  t.strictSame(described.nodes.map(({ name }) => name), ['kafka', 'unframe', 'capture-schema', 'archive', 'schema-archive', 'dead-letters'])
+  t.match(described.nodes.find(({ name }) => name === 'schema-archive'), { kind: 'object store', detail: 'file:///there, layout v2' })
+  t.match(described.edges.find(({ to }) => to === 'schema-archive'), { from: 'capture-schema', type: 'side-effect' })
   await driver.finish()
 })
 
-await t.test('buckets are described, by either names of the flags, without asking anybody', async t => {
+await t.test('describes buckets, whichever flags name them, without connecting to anything', async t => {
   const detailOf = async (...args: string[]): Promise<string | undefined> => {
     const { config } = parseCommandLine(ingest, args, {})
     return (await ingest.describe!(config, [])).nodes.find(({ name }) => name === 'archive')?.detail
   }
-  t.equal(await detailOf('--alert-store', 'gs://bucket/prefix', '--layout', 'v1'), 'gs://bucket/prefix, layout v1')
-  t.equal(await detailOf('--backend', 'google-cloud', '--gcp-bucket-alerts', 'packets', '--gcp-bucket-schemas', 'schemas'), 'gs://packets, layout v2')
-  t.equal(await detailOf('--backend', 'google-cloud', '--local-file-root', '/x', '--gcp-bucket-alerts', 'packets'), 'gs://packets, layout v2')
+  const packets = 'gzip level 6 to gs://packets, layout v2'
+  t.equal(await detailOf('--alert-store', 'gs://bucket/prefix', '--layout', 'v1'), 'gzip level 6 to gs://bucket/prefix, layout v1')
+  t.equal(await detailOf('--backend', 'google-cloud', '--gcp-bucket-alerts', 'packets', '--gcp-bucket-schemas', 'schemas'), packets)
+  t.equal(await detailOf('--backend', 'google-cloud', '--local-file-root', '/x', '--gcp-bucket-alerts', 'packets'), packets)
 })

@@ -1,4 +1,4 @@
-// A scrape of each mode while the system runs holds every metric that docs/metrics.md lists for it, and no other, in valid Prometheus text.
+// Scrapes each mode while the system runs: exactly the metrics that docs/metrics.md lists for it, in valid Prometheus text format.
 import { join } from 'node:path'
 import t from 'tap'
 import { adminFor, connect, produce } from '../kafka/support.ts'
@@ -15,61 +15,65 @@ const topics = { source: uniqueName('static'), simulated: uniqueName('simulated'
 const root = join(await tempDir(t), 'store')
 await admin.createTopic(topics.source, { partitions: 2, replicas: 1 })
 const records = alertRecords(alerts, 20, 2)
-await produce(connection, topics.source, [...records, { key: null, value: Buffer.from('no alert'), headers: [], partition: 0 }])
+await produce(connection, topics.source, [...records, { key: null, value: Buffer.from('not an alert'), headers: [], partition: 0 }])
 
 const play = startCli(t, [
-  'play-stream', '--broker', kafka, '--src-topic', topics.source, '--dst-topic', topics.simulated, '--create-dst-topic', '--dst-topic-partitions', '2',
-  '--accept-unmarked', '--repeat-interval', '3', '--burst', '--admin-port', '0'
+  'play-stream', '--broker', kafka, '--src-topic', topics.source, '--dst-topic', topics.simulated, '--create-dst-topic',
+  '--dst-topic-partitions', '2', '--accept-unmarked', '--repeat-interval', '3', '--burst', '--admin-port', '0'
 ])
 await play.waitFor(/^pass 1: /m)
-const ingest = startCli(t, [
-  ...ingestArgs({ kafka, registry, topic: topics.simulated, group: uniqueName('g'), dead: uniqueName('dead'), root }), '--visit-gap', '1', '--admin-port', '0'
-])
+const target = { kafka, registry, topic: topics.simulated, group: uniqueName('g'), dead: uniqueName('dead'), root }
+const ingest = startCli(t, ingestArgs(target, '--visit-gap', '1', '--admin-port', '0'))
 await ingest.waitFor(/"msg":"visit archived"/)
 const serve = startCli(t, ['serve', '--alert-store', storeUrl(root), '--listen-port', '0', '--admin-port', '0'])
 const [, api] = await serve.waitFor(/serving (http:\S+)\n/)
-for (const path of [`/alerts/${String(records[0]!.key)}`, '/alerts/1', `/schemas/${alerts.schemaId}`, `/schemas/${alerts.schemaId}`]) await (await fetch(api + path)).arrayBuffer()
+const paths = [`/alerts/${String(records[0]!.key)}`, '/alerts/1', `/schemas/${alerts.schemaId}`, `/schemas/${alerts.schemaId}`]
+for (const path of paths) await (await fetch(api + path)).arrayBuffer()
 
 async function scrape (cli: RunningCli): Promise<Map<string, PrometheusFamily>> {
   const [, port] = await cli.waitFor(/"port":(\d+),"msg":"admin port is open"/)
   return parsePrometheus(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text())
 }
 
-/** Families that may have no series in a run in which all goes well. */
+/** Metrics without samples while nothing fails. */
 const quiet = ['nodejs_active_requests']
 
 for (const [mode, cli] of [['ingest', ingest], ['play-stream', play], ['serve', serve]] as const) {
-  await t.test(`${mode}: every metric that docs/metrics.md lists, and no other, with its type, its help and its labels`, async t => {
+  await t.test(`${mode} exports exactly the metrics that docs/metrics.md lists, with their type, help and labels`, async t => {
     const listed = await documentedMetrics(mode)
     const scraped = await scrape(cli)
     const ofProcess = (name: string): boolean => !name.startsWith('alert_stream_')
-    // Which figures of the process there are depends on the system.
+    // The set of process metrics depends on the platform.
     const names = (all: Iterable<string>): string[] => [...all].filter(name => process.platform === 'linux' || !ofProcess(name)).sort()
     t.strictSame(names(scraped.keys()), names(listed.keys()))
     for (const [name, { type, help, samples }] of scraped) {
       const { labels, ...rest } = listed.get(name)!
       t.strictSame({ type, help }, rest, name)
       if (ofProcess(name)) continue
-      for (const sample of samples) t.strictSame(Object.keys(sample.labels).filter(label => label !== 'le').sort(), [...labels].sort(), name)
-      if (!quiet.includes(name) && !(mode === 'play-stream' && name === 'alert_stream_dead_letters_total')) t.not(samples.length, 0, `${name} has a series`)
+      const expected = [...labels].sort()
+      for (const sample of samples) t.strictSame(Object.keys(sample.labels).filter(label => label !== 'le').sort(), expected, name)
+      const mayBeEmpty = quiet.includes(name) || (mode === 'play-stream' && name === 'alert_stream_dead_letters_total')
+      if (!mayBeEmpty) t.not(samples.length, 0, `${name} has a sample`)
     }
   })
 }
 
-await t.test('the figures are those of what happened', async t => {
+await t.test('the values match what was published, archived and served', async t => {
   t.equal((await scrape(play)).get('alert_stream_pass_alerts')?.samples[0]?.value, 21)
   t.equal((await play.stop()).code, 0)
-  await whileRunning(ingest, async () => (await sum('alert_stream_kafka_lag_records')) === 0 && (await sum('alert_stream_kafka_commit_age_seconds')) === 0)
+  await whileRunning(ingest, async () =>
+    (await sum('alert_stream_kafka_lag_records')) === 0 && (await sum('alert_stream_kafka_commit_age_seconds')) === 0)
   const families = await scrape(ingest)
   const one = (name: string, labels: object = {}): number | undefined =>
-    families.get(name.replace(/_(count|sum)$/, ''))?.samples.find(sample => sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value))?.value
+    families.get(name.replace(/_(count|sum)$/, ''))?.samples.find(sample =>
+      sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value))?.value
   t.equal(one('alert_stream_alerts_archived_total', { outcome: 'written' }), 20)
   t.equal(one('alert_stream_store_operation_seconds_count', { store: 'alerts', operation: 'put', outcome: 'written' }), 20)
   t.equal(one('alert_stream_store_operation_seconds_count', { store: 'schemas', operation: 'put', outcome: 'written' }), 1)
   const dead = one('alert_stream_dead_letters_total', { node: 'unframe', reason: 'FRAME_BAD_MAGIC' })
   t.equal(dead, one('alert_stream_records_out_total', { node: 'dead-letters' }))
   const archived = one('alert_stream_records_out_total', { node: 'archive' })!
-  t.equal(archived, 20 * dead!, 'each pass has 20 alerts and one record that is none')
+  t.equal(archived, 20 * dead!, 'each pass has 20 alerts and one bad record')
   t.equal(one('alert_stream_alert_age_seconds_count'), archived)
   t.ok(one('alert_stream_visits_total', { topic: topics.simulated })! >= 1)
   t.equal(one('alert_stream_kafka_assigned_partitions', { topic: topics.simulated }), 2)
@@ -84,16 +88,19 @@ async function sum (name: string): Promise<number> {
   return ((await scrape(ingest)).get(name)?.samples ?? []).reduce((total, { value }) => total + value, 0)
 }
 
-await t.test('each visit has one line, with what became of its alerts; a dead letter says where the record was', async t => {
+await t.test('logs one line per visit with the outcomes of its alerts, and the position of a dead-lettered record', async t => {
   for (const cli of [ingest, serve]) t.equal((await cli.stop()).code, 0)
   const lines = ingest.stderr.trimEnd().split('\n').map(line => JSON.parse(line) as Record<string, unknown>)
   const visits = lines.filter(({ msg }) => msg === 'visit archived')
-  t.match(visits[0], { level: 40, topic: topics.simulated, alerts: Number, written: 20, identical: Number, deadLetters: Number, bytes: Number, seconds: Number, maxAgeSeconds: Number, lag: Number, began: /^\d{4}-.*Z$/ })
-  const [, archived, letters] = /^archived (\d+) alerts: .* (\d+) dead letters$/m.exec(ingest.stdout)!
+  t.match(visits[0], {
+    level: 40, topic: topics.simulated, alerts: Number, written: 20, identical: Number, deadLetters: Number, bytes: Number,
+    seconds: Number, maxAgeSeconds: Number, lag: Number, began: /^\d{4}-.*Z$/
+  })
+  const [, archived, deadLetters] = /^archived (\d+) alerts: .* (\d+) dead letters$/m.exec(ingest.stdout)!
   const total = (field: string): number => visits.reduce((all, visit) => all + Number(visit[field]), 0)
   t.equal(total('written') + total('identical'), Number(archived))
-  t.equal(total('deadLetters'), Number(letters))
-  t.match(lines.find(({ msg }) => msg === 'a record went to the dead letters'), {
+  t.equal(total('deadLetters'), Number(deadLetters))
+  t.match(lines.find(({ msg }) => msg === 'record dead-lettered'), {
     node: 'unframe', topic: topics.simulated, partition: Number, offset: Number, code: 'FRAME_BAD_MAGIC', record: /\[\d\]@\d+$/
   })
 })

@@ -1,4 +1,4 @@
-// play-stream as it runs in production: for ever, through everything that happens to the static topic and the brokers meanwhile.
+// play-stream with a repeat interval, while the static topic is loaded and recreated and a broker restarts.
 import t from 'tap'
 import { createRegistryClient } from '../../src/avro/index.ts'
 import { surveySchema } from '../generator/support.ts'
@@ -16,34 +16,37 @@ const file = await alertFile(t, { alerts: 30 })
 
 const create = (topic: string, path = file, ...flags: string[]) => load(program, subject, topic, path, ...flags)
 
-await t.test('in a loop it waits for the static topic, not ready meanwhile, plays it on every tick, and a stop ends it with 0', async t => {
+await t.test('waits for the static topic without being ready, plays it at every tick, and exits with 0 when stopped', async t => {
   const { source, destination, flags } = replayTopics()
   const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '1', '--burst', '--admin-port', '0', '--log-level', 'info'])
   const [, port] = await cli.waitFor(/"port":(\d+),"msg":"admin port is open"/)
   const get = async (path: string) => await (await fetch(`http://127.0.0.1:${port}${path}`)).text()
-  await cli.waitFor(/"reason":"it does not exist","msg":"waiting for the static topic"/)
+  await cli.waitFor(/"reason":"the static topic does not exist","msg":"waiting for the static topic"/)
   const waiting = await fetch(`http://127.0.0.1:${port}/readyz`)
   t.equal(waiting.status, 503)
   t.strictSame(await waiting.json(), {
-    ready: false, checks: { run: 'ok', broker: 'ok', 'static-topic': `STATIC_TOPIC_INCOMPLETE: it does not exist (${source})` }
+    ready: false,
+    checks: { run: 'ok', broker: 'ok', 'static-topic': `STATIC_TOPIC_INCOMPLETE: the static topic does not exist (${source})` }
   })
   t.equal(await get('/livez'), 'OK\n')
   await create(source)
   await cli.waitFor(/^pass 3: .*\n/m)
   t.strictSame(JSON.parse(await get('/readyz')), { ready: true, checks: { run: 'ok', broker: 'ok', 'static-topic': 'ok' } })
   t.match(JSON.parse(await get('/status')), {
-    state: 'running', graph: { graph: 'play-stream' }, stats: { lastPass: { alerts: 30 } }, nodes: [{ node: 'static-topic' }, { node: 'pace' }, { node: 'simulated-topic' }]
+    state: 'running', graph: { graph: 'play-stream' }, stats: { lastPass: { alerts: 30 } },
+    nodes: [{ node: 'static-topic' }, { node: 'pace' }, { node: 'simulated-topic' }]
   })
   t.match(await get('/metrics'), /^alert_stream_records_out_total\{node="simulated-topic"\} \d+$/m)
   t.match(await get('/metrics'), /^alert_stream_passes_total\{outcome="whole"\} \d+$/m)
   const { code, stdout } = await cli.stop()
   t.equal(code, 0)
   const played = passesOf(stdout)
-  for (const { pass, alerts, interrupted } of played.slice(0, -1)) t.match({ alerts, interrupted }, { alerts: 30, interrupted: undefined }, `pass ${pass}`)
-  t.equal((await everyRecord(connection, destination)).length, played.reduce((sum, { alerts }) => sum + alerts, 0), 'what it says is what is there')
+  for (const pass of played.slice(0, -1)) t.match(pass, { alerts: 30, interrupted: undefined }, `pass ${pass.pass}`)
+  const printed = played.reduce((sum, { alerts }) => sum + alerts, 0)
+  t.equal((await everyRecord(connection, destination)).length, printed, 'the printed counts match the topic')
 })
 
-await t.test('create-stream --create-topic again during the replay: it stays alive, no pass holds an alert twice, the next pass is whole', async t => {
+await t.test('continues when create-stream recreates the topic: no pass has duplicates, and later passes are complete', async t => {
   const { source, destination, flags } = replayTopics()
   await create(source)
   const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '0.5', '--burst'])
@@ -65,18 +68,19 @@ await t.test('create-stream --create-topic again during the replay: it stays ali
   let at = 0
   const played = passesOf(stdout).map(({ pass, alerts, interrupted }, index, all) => {
     const seen = keys.slice(at, at += alerts)
-    t.equal(new Set(seen).size, alerts, `pass ${pass} holds no alert twice`)
-    const of = sets.findIndex(set => seen.every(key => set.has(key)))
-    t.ok(of >= 0, `pass ${pass} is of one load`)
-    if (interrupted === undefined) t.equal(alerts, sets[of]!.size, `pass ${pass} is whole`)
+    t.equal(new Set(seen).size, alerts, `pass ${pass} has no duplicates`)
+    const load = sets.findIndex(set => seen.every(key => set.has(key)))
+    t.ok(load >= 0, `pass ${pass} is from one load`)
+    if (interrupted === undefined) t.equal(alerts, sets[load]!.size, `pass ${pass} is complete`)
     else t.ok(index === all.length - 1 || /recreated|exist|keeps/.test(interrupted), interrupted)
-    return { of, whole: interrupted === undefined }
+    return { load, complete: interrupted === undefined }
   })
-  t.equal(at, keys.length, 'every record belongs to a pass')
-  t.strictSame(played.filter(({ whole }) => whole).map(({ of }) => of).filter((of, index, all) => of !== all[index - 1]), [0, 1, 0], 'first one load, then the other, then the first again')
+  t.equal(at, keys.length, 'the passes account for every record')
+  const loads = played.filter(({ complete }) => complete).map(({ load }) => load)
+  t.strictSame(loads.filter((load, index, all) => load !== all[index - 1]), [0, 1, 0], 'the loads are played in order')
 })
 
-await t.test('a stop while alerts wait until they are due: those in hand go out at once, exit code 0', async t => {
+await t.test('when stopped, publishes records in flight at once and exits with 0', async t => {
   const { source, destination, flags } = replayTopics()
   await create(source, await alertFile(t, { visits: 3, alerts: 8 }))
   const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '300'])
@@ -91,17 +95,18 @@ await t.test('a stop while alerts wait until they are due: those in hand go out 
   t.equal(new Set(records.map(contentOf)).size, records.length)
 })
 
-await t.test('when it cannot keep up it says so with figures, and goes on', async t => {
+await t.test('logs an overrun with statistics and continues', async t => {
   const { source, flags } = replayTopics()
   await create(source)
   const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '0.001', '--burst'])
   const [line] = await cli.waitFor(/^.*cannot keep up.*\n/m)
-  t.match(JSON.parse(line), { level: 40, alerts: 30, tookSeconds: Number, intervalSeconds: 0.001, lateSeconds: Number, ticksLeftOut: Number })
+  const fields = { alerts: 30, tookSeconds: Number, intervalSeconds: 0.001, lateSeconds: Number, ticksSkipped: Number }
+  t.match(JSON.parse(line), { level: 40, ...fields })
   await cli.waitFor(/^pass 3: 30 alerts/m)
   t.equal((await cli.stop('SIGINT')).code, 0)
 })
 
-await t.test('a broker that is killed and comes back between passes does not end the loop', async t => {
+await t.test('continues after a broker is killed and restarted between passes', async t => {
   const server = await useOwnKafka(t)
   const own = new Program({ ...stack, kafka: server.broker })
   const { source, flags } = replayTopics()

@@ -19,10 +19,19 @@ const created = await program.run('create-stream', [await alertFile(t, { alerts:
 if (created.code !== 0) throw new Error(created.stderr)
 const records = await everyRecord(connection, topic)
 
-interface Line { time: string, position: string, size: number, id?: string, schemaId?: number, history?: number, midpointMjdTai?: number, problem?: string }
+interface Line {
+  time: string
+  position: string
+  size: number
+  id?: string
+  schemaId?: number
+  history?: number
+  midpointMjdTai?: number
+  problem?: string
+}
 const jsonLines = (stdout: string): Line[] => linesOf(stdout).map(line => JSON.parse(line) as Line)
 
-await t.test('one line per alert: Kafka\'s time, id, history, size; and the end of the topic is the end', async t => {
+await t.test('prints timestamp, id, history and size of each alert, and exits at the end of the topic', async t => {
   const { code, stdout, stderr } = await program.run('print-stream', ['--topic', topic])
   t.match({ code, stderr }, { code: 0, stderr: '' })
   const expected = records.map(({ timestamp, value }) => {
@@ -33,7 +42,7 @@ await t.test('one line per alert: Kafka\'s time, id, history, size; and the end 
   t.ok(expected.some(line => !/history 0 /.test(line)))
 })
 
-await t.test('--json gives the same as JSON, one object per line; --src-topic is the original\'s name of --topic', async t => {
+await t.test('--json prints one object per line, and --src-topic is an alias of --topic', async t => {
   const { code, stdout } = await program.run('print-stream', ['--src-topic', topic, '--json'])
   t.equal(code, 0)
   const lines = jsonLines(stdout)
@@ -42,25 +51,25 @@ await t.test('--json gives the same as JSON, one object per line; --src-topic is
     const alert = alertFacts(newest.decode(parseFrame(record.value!).datum))
     const line = lines.find(({ position }) => position === `${topic}[${record.partition}]@${record.offset}`)
     t.strictSame(line, {
-      time: new Date(Number(record.timestamp)).toISOString(), position: line?.position, size: record.value!.length, id: String(alert.id), schemaId, history: alert.history,
-      midpointMjdTai: alert.midpointMjdTai
+      time: new Date(Number(record.timestamp)).toISOString(), position: line?.position, size: record.value!.length, id: String(alert.id),
+      schemaId, history: alert.history, midpointMjdTai: alert.midpointMjdTai
     })
   }
 })
 
-await t.test('--count ends after so many alerts; a reader that goes away ends it too, without a crash', async t => {
+await t.test('exits after --count lines, and when its stdout is closed', async t => {
   const counted = await program.run('print-stream', ['--topic', topic, '--count', '7'])
   t.match(counted, { code: 0, stderr: '' })
   t.equal(linesOf(counted.stdout).length, 7)
   const cli = program.start(t, 'print-stream', ['--topic', topic, '--follow'])
   await cli.waitFor(/bytes\n/)
   cli.child.stdout?.destroy()
-  // It hears of the closed pipe with the next line that it prints.
+  // The closed pipe is detected when the next line is printed.
   for (const record of records) await produce(connection, topic, [{ ...record, topic }])
   t.match(await cli.finished, { code: 0, signal: null, stderr: '' })
 })
 
-await t.test('--from latest prints only what comes from now on, until it is stopped; --follow also what is there', async t => {
+await t.test('--from latest prints only new records, --follow existing and new ones, both until stopped', async t => {
   const own = uniqueName('topic')
   await admin.createTopic(own, { partitions: 2, replicas: 1 })
   const some = records.slice(0, 6).map(({ key, value, headers }) => ({ key, value, headers }))
@@ -68,7 +77,7 @@ await t.test('--from latest prints only what comes from now on, until it is stop
   const latest = program.start(t, 'print-stream', ['--topic', own, '--from', 'latest', '--json'])
   const follow = program.start(t, 'print-stream', ['--topic', own, '--follow', '--json'])
   await follow.waitFor(/\n.*\n/)
-  // When `latest` has begun cannot be seen from outside: alerts go in until it prints one.
+  // The start of `latest` cannot be observed from outside: produce alerts until it prints one.
   let sent = 2
   let seen = false
   const first = latest.waitFor(/\n/).then(() => { seen = true })
@@ -86,10 +95,10 @@ await t.test('--from latest prints only what comes from now on, until it is stop
   const positions = new Set(jsonLines(one.stdout).map(({ position }) => position))
   t.ok(positions.size >= 1 && positions.size <= sent - 2, `${positions.size} of ${sent}`)
   const old = jsonLines(two.stdout).slice(0, 2).map(({ position }) => position)
-  t.ok(old.every(position => !positions.has(position)), 'nothing of what was there before')
+  t.ok(old.every(position => !positions.has(position)), 'no record from before the start')
 })
 
-await t.test('what is no alert is shown as such, with the reason, and the others are printed', async t => {
+await t.test('prints a record that is not an alert with the reason, and continues', async t => {
   const own = uniqueName('topic')
   await admin.createTopic(own, { partitions: 1, replicas: 1 })
   const good = { key: records[0]!.key, value: records[0]!.value, headers: [] }
@@ -112,8 +121,8 @@ await t.test('what is no alert is shown as such, with the reason, and the others
   t.match({ code, stderr }, { code: 0, stderr: '' })
   const problems = jsonLines(stdout).map(({ problem }) => problem)
   const expected = [
-    undefined, /^FRAME_EMPTY: /, /^FRAME_EMPTY: /, /^FRAME_TOO_SHORT: /, /^FRAME_BAD_MAGIC: /, /^UNKNOWN_SCHEMA: .*2147483632/, /^DATUM_INVALID: /,
-    /^DATUM_INVALID: .*1 of its \d+ bytes are left over/, /neither alertId nor diaSourceId/, undefined
+    undefined, /^FRAME_EMPTY: /, /^FRAME_EMPTY: /, /^FRAME_TOO_SHORT: /, /^FRAME_BAD_MAGIC: /, /^UNKNOWN_SCHEMA: .*2147483632/,
+    /^DATUM_INVALID: /, /^DATUM_INVALID: .*1 of its \d+ bytes are left over/, /neither alertId nor diaSourceId/, undefined
   ]
   t.equal(problems.length, expected.length)
   for (const [index, problem] of problems.entries()) t.match(problem, expected[index], `record ${index}`)
@@ -122,10 +131,14 @@ await t.test('what is no alert is shown as such, with the reason, and the others
   t.match(lines[3], new RegExp(`^\\S+Z {2}${own}\\[0\\]@3 {2}not an alert: FRAME_TOO_SHORT: .* {2}3 bytes$`))
 })
 
-await t.test('a missing topic, a broker or a registry that is down are errors of one line', async t => {
-  t.match(await program.run('print-stream', ['--topic', 'no-such-topic']), { code: 1, stdout: '', stderr: /^KAFKA_TOPIC_MISSING: .*no-such-topic.*\n$/ })
-  t.match(await program.run('print-stream', ['--topic', topic, '--broker', `127.0.0.1:${NOBODY}`]), { code: 1, stdout: '', stderr: /^KAFKA_UNREACHABLE: .*\n$/ })
-  t.match(await program.run('print-stream', ['--topic', topic, '--log-level', 'error', '--schema-registry-url', `http://127.0.0.1:${NOBODY}`]), {
-    code: 1, stdout: '', stderr: /^REGISTRY_UNAVAILABLE: .*ECONNREFUSED.*\n$/
-  })
+await t.test('a missing topic, an unreachable broker and an unavailable registry are errors of one line', async t => {
+  const cases: Array<[string[], RegExp]> = [
+    [['--topic', 'no-such-topic'], /^KAFKA_TOPIC_MISSING: .*no-such-topic.*\n$/],
+    [['--topic', topic, '--broker', `127.0.0.1:${NOBODY}`], /^KAFKA_UNREACHABLE: .*\n$/],
+    [
+      ['--topic', topic, '--log-level', 'error', '--schema-registry-url', `http://127.0.0.1:${NOBODY}`],
+      /^REGISTRY_UNAVAILABLE: .*ECONNREFUSED.*\n$/
+    ]
+  ]
+  for (const [args, stderr] of cases) t.match(await program.run('print-stream', args), { code: 1, stdout: '', stderr })
 })

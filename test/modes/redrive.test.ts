@@ -1,15 +1,15 @@
-// redrive as its users run it: letters that the ingester left go back after a fix, once, and nothing that was not asked for is touched.
+// redrive after ingest: dead letters are sent back once, and only those that the flags select.
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createRegistryClient } from '../../src/avro/index.ts'
 import { headerText, type KafkaRecord, type OutgoingRecord } from '../../src/kafka/record.ts'
-import { kafkaDeadLetters } from '../../src/dead-letters/topic-sink.ts'
+import { deadLetterTopicSink } from '../../src/dead-letters/topic-sink.ts'
 import { adminFor, connect, contextOf, produce } from '../kafka/support.ts'
-import { deadOf, letterRecordOf } from '../dead-letters/support.ts'
+import { deadLetterFor, deadLetterTopicRecord } from '../dead-letters/support.ts'
 import { faultProxy, isDownload, isUpload, type SeenRequest } from '../support/fault-proxy.ts'
 import { runMode } from '../support/in-process.ts'
 import { runCli, tempDir, uniqueName, useGcs, useStack } from '../support/stack.ts'
-import { alertRecords, archivedIds, idOf, ingestArgs, judgedByPython, recordsOf, registerAlerts, storeUrl } from './archive-support.ts'
+import { alertRecords, archivedIds, idOf, ingestArgs, pythonMismatches, recordsOf, registerAlerts, storeUrl } from './archive-support.ts'
 import { contentOf, everyRecord, linesOf } from './support.ts'
 
 const { kafka, registry } = await useStack(t)
@@ -18,9 +18,13 @@ const admin = adminFor(t, connection)
 const alerts = await registerAlerts(registry)
 const gcs = await useGcs(t)
 
-async function place (t: Test) {
+/** Topics, a store and a group that no other test uses, with functions to run ingest and redrive on them. */
+async function setUp (t: Test) {
   const folder = await tempDir(t)
-  const at = { kafka, registry, topic: uniqueName('alerts'), group: uniqueName('g'), dead: uniqueName('dead'), root: join(folder, 'store'), letters: join(folder, 'letters') }
+  const at = {
+    kafka, registry, topic: uniqueName('alerts'), group: uniqueName('g'), dead: uniqueName('dead'), root: join(folder, 'store'),
+    deadLetterStore: join(folder, 'dead-letters')
+  }
   await admin.createTopic(at.topic, { partitions: 3, replicas: 1 })
   const group = uniqueName('redrive')
   const args = ['redrive', '--broker', kafka, '--dead-letter-topic', at.dead, '--group', group]
@@ -29,8 +33,8 @@ async function place (t: Test) {
   return { ...at, redriveGroup: group, args, redrive, ingest }
 }
 
-/** Alerts of a schema id that the registry does not have yet, and the way to mend that. */
-function unregistered (count: number): { readonly records: OutgoingRecord[], readonly mend: () => Promise<unknown> } {
+/** Alerts with a schema id that is not registered yet, and a function that registers it. */
+function unregistered (count: number): { readonly records: OutgoingRecord[], readonly register: () => Promise<unknown> } {
   const schemaId = 1_000_000_000 + Math.floor(Math.random() * 1_000_000_000)
   const records = alertRecords(alerts, count, 3).map((record, index): OutgoingRecord => {
     const value = Buffer.from(record.value!)
@@ -38,37 +42,41 @@ function unregistered (count: number): { readonly records: OutgoingRecord[], rea
     return { ...record, value, headers: [[Buffer.from('h'), Buffer.from([index])], [Buffer.from('n'), null]] }
   })
   const text = alerts.text.replace('alert_', `alert_${schemaId}_`)
-  return { records, mend: () => createRegistryClient({ url: registry }).register(uniqueName('mended'), text, { id: schemaId }) }
+  return { records, register: () => createRegistryClient({ url: registry }).register(uniqueName('registered'), text, { id: schemaId }) }
 }
 
-const redriven = (records: readonly KafkaRecord[], times: string): KafkaRecord[] => records.filter(record => headerText(record, 'dead-letter-redriven') === times)
-const garbage = (count: number): OutgoingRecord[] => Array.from({ length: count }, (_, index) => ({ key: null, value: Buffer.from(`garbage ${index}`), headers: [], partition: index % 3 }))
+const redriven = (records: readonly KafkaRecord[], times: string): KafkaRecord[] =>
+  records.filter(record => headerText(record, 'dead-letter-redriven') === times)
+const garbage = (count: number): OutgoingRecord[] =>
+  Array.from({ length: count }, (_, index) => ({ key: null, value: Buffer.from(`garbage ${index}`), headers: [], partition: index % 3 }))
 
-await t.test('alerts that died of an unknown schema are archived after it was registered; each is sent once; the others wait for another run', async t => {
-  const at = await place(t)
-  const { records, mend } = unregistered(30)
+await t.test('sends dead letters with an unknown schema back once after it was registered, and leaves the others', async t => {
+  const at = await setUp(t)
+  const { records, register } = unregistered(30)
   await produce(connection, at.topic, [...records, ...garbage(6)])
-  t.match(await at.ingest(36), { code: 0, stdout: 'archived 0 alerts: 0 written, 0 there already, 36 dead letters\n' })
-  await mend()
+  t.match(await at.ingest(36), { code: 0, stdout: 'archived 0 alerts: 0 written, 0 already archived, 36 dead letters\n' })
+  await register()
 
   t.match(await at.redrive(), { code: 1, stdout: '', stderr: /^REDRIVE_NOTHING_COMMITTED: .*--from-beginning/m })
-  const look = await at.redrive('--dry-run')
-  t.equal(linesOf(look.stdout).filter(line => line.startsWith(`would send ${at.dead}[0]@`)).length, 36)
-  t.equal(linesOf(look.stdout).at(-1), 'redrive: 36 would be sent, 0 left')
+  const dryRun = await at.redrive('--dry-run')
+  t.equal(linesOf(dryRun.stdout).filter(line => line.startsWith(`would send ${at.dead}[0]@`)).length, 36)
+  t.equal(linesOf(dryRun.stdout).at(-1), 'redrive: 36 would be sent, 0 left')
   t.equal((await admin.endOffsets(at.topic)).reduce((sum, end) => sum + Number(end), 0), 36, 'nothing was sent')
   t.strictSame(await admin.committed(at.redriveGroup, at.dead), [undefined])
 
   const chosen = ['--from-beginning', '--reason', 'UNKNOWN_SCHEMA']
-  t.match(await runCli([...at.args, ...chosen, '--log-level', 'warn']), { code: 0, stdout: 'redrive: 30 sent, 0 left, 6 not chosen\n', stderr: '' })
+  const first = await runCli([...at.args, ...chosen, '--log-level', 'warn'])
+  t.match(first, { code: 0, stdout: 'redrive: 30 sent, 0 left, 6 not chosen\n', stderr: '' })
   const back = redriven(await everyRecord(connection, at.topic), '1')
-  t.strictSame(back.map(record => contentOf({ ...record, headers: record.headers.slice(0, -1) })).sort(), records.map(contentOf).sort(), 'exactly as they were, and one header more')
-  t.match(await at.ingest(30), { code: 0, stdout: 'archived 30 alerts: 30 written, 0 there already, 0 dead letters\n' })
-  t.strictSame(judgedByPython(at.root, records), [])
+  const withoutCount = back.map(record => contentOf({ ...record, headers: record.headers.slice(0, -1) }))
+  t.strictSame(withoutCount.sort(), records.map(contentOf).sort(), 'unchanged except for the redrive count')
+  t.match(await at.ingest(30), { code: 0, stdout: 'archived 30 alerts: 30 written, 0 already archived, 0 dead letters\n' })
+  t.strictSame(pythonMismatches(at.root, records), [])
   t.match(await at.redrive(...chosen), { code: 0, stdout: 'redrive: 0 sent, 0 left, 6 not chosen\n' })
 
-  // What cannot be mended goes round until it is given up.
+  // Records that can never be archived become dead letters again, until they are discarded.
   t.match(await at.redrive(), { code: 0, stdout: 'redrive: 6 sent, 0 left\n' })
-  t.match(await at.ingest(6), { code: 0, stdout: 'archived 0 alerts: 0 written, 0 there already, 6 dead letters\n' })
+  t.match(await at.ingest(6), { code: 0, stdout: 'archived 0 alerts: 0 written, 0 already archived, 6 dead letters\n' })
   t.equal(redriven(await recordsOf(connection, at.dead), '1').length, 6)
   t.match(await at.redrive('--max-redrives', '1'), { code: 0, stdout: 'redrive: 0 sent, 6 left (6 sent back too often)\n' })
   t.match(await at.redrive('--discard', '--reason', 'FRAME_BAD_MAGIC'), { code: 0, stdout: 'redrive: 6 discarded, 0 left\n' })
@@ -76,59 +84,67 @@ await t.test('alerts that died of an unknown schema are archived after it was re
   t.strictSame(await admin.committed(at.redriveGroup, at.dead), await admin.endOffsets(at.dead))
 })
 
-for (const kind of ['file', 'gs'] as const) await t.test(`the same from a store of letters (${kind}), into a topic of its own that the ingester reads too`, async t => {
-  const at = await place(t)
-  const letters = kind === 'file' ? storeUrl(at.letters) : `gs://${await gcs.bucket()}`
+for (const kind of ['file', 'gs'] as const) await t.test(`sends dead letters of a store (${kind}) to a separate topic`, async t => {
+  const at = await setUp(t)
+  const store = kind === 'file' ? storeUrl(at.deadLetterStore) : `gs://${await gcs.bucket()}`
   const environment = { STORAGE_EMULATOR_HOST: gcs.url }
   const second = uniqueName('redriven')
   await admin.createTopic(second, { partitions: 1, replicas: 1 })
-  const { records, mend } = unregistered(12)
+  const { records, register } = unregistered(12)
   await produce(connection, at.topic, [...records, ...garbage(3)])
   const ingest = (limit: number) => {
     const args = ingestArgs({ ...at, topic: `${at.topic},${second}` }, '--unknown-schema-seconds', '0', '--limit', String(limit))
-    args.splice(args.indexOf('--dead-letter-topic'), 2, '--dead-letter-store', letters)
+    args.splice(args.indexOf('--dead-letter-topic'), 2, '--dead-letter-store', store)
     return runMode(args, environment)
   }
-  t.match(await ingest(15), { code: 0, stdout: 'archived 0 alerts: 0 written, 0 there already, 15 dead letters\n' })
-  await mend()
+  t.match(await ingest(15), { code: 0, stdout: 'archived 0 alerts: 0 written, 0 already archived, 15 dead letters\n' })
+  await register()
   const proxy = await faultProxy(t, gcs.url)
-  const redrive = (...args: string[]) => runMode(['redrive', '--broker', kafka, '--dead-letter-store', letters, '--dst-topic', second, ...args], { STORAGE_EMULATOR_HOST: proxy.url })
-  // A listing, letters and marks that fail for a moment.
-  if (kind === 'gs') for (const match of [isDownload, isUpload, ({ url }: SeenRequest) => url.includes('dead-letters-redriven/')]) proxy.fail({ status: 503 }, 2, match)
+  const args = ['redrive', '--broker', kafka, '--dead-letter-store', store, '--dst-topic', second]
+  const redrive = (...more: string[]) => runMode([...args, ...more], { STORAGE_EMULATOR_HOST: proxy.url })
+  // Requests for dead letters and markers that fail temporarily.
+  const isMarker = ({ url }: SeenRequest): boolean => url.includes('dead-letters-redriven/')
+  if (kind === 'gs') for (const match of [isDownload, isUpload, isMarker]) proxy.fail({ status: 503 }, 2, match)
   t.match(await redrive('--reason', 'UNKNOWN_SCHEMA', '--limit', '5'), { code: 0, stdout: /^redrive: 5 sent, 0 left/ })
   t.match(await redrive('--node', 'capture-schema'), { code: 0, stdout: 'redrive: 7 sent, 0 left, 3 not chosen\n' })
   t.match(await redrive('--reason', 'UNKNOWN_SCHEMA'), { code: 0, stdout: 'redrive: 0 sent, 0 left, 3 not chosen\n' })
   t.equal(proxy.failed, kind === 'gs' ? 6 : 0)
   t.strictSame((await everyRecord(connection, second)).map(idOf).sort(), records.map(idOf).sort())
-  t.match(await ingest(12), { code: 0, stdout: 'archived 12 alerts: 12 written, 0 there already, 0 dead letters\n' })
-  t.strictSame(judgedByPython(at.root, records), [])
+  t.match(await ingest(12), { code: 0, stdout: 'archived 12 alerts: 12 written, 0 already archived, 0 dead letters\n' })
+  t.strictSame(pythonMismatches(at.root, records), [])
   t.strictSame(await archivedIds(at.root), records.map(idOf).sort())
 })
 
-await t.test('a value that was left out is fetched from where it came from; what cannot be sent is left and counted; one refusal keeps no other back', async t => {
-  const at = await place(t)
+await t.test('reads an omitted value from the original topic, and leaves and counts dead letters that cannot be sent', async t => {
+  const at = await setUp(t)
   const [large, other] = [Buffer.alloc(30_000, 'large'), Buffer.alloc(30_000, 'other')]
-  await produce(connection, at.topic, [{ key: Buffer.from('k'), value: large, headers: [[Buffer.from('h'), Buffer.from('1')]], partition: 1 }, { key: null, value: other, headers: [], partition: 1 }])
+  await produce(connection, at.topic, [
+    { key: Buffer.from('k'), value: large, headers: [[Buffer.from('h'), Buffer.from('1')]], partition: 1 },
+    { key: null, value: other, headers: [], partition: 1 }
+  ])
   const [first, second] = await everyRecord(connection, at.topic)
-  const sink = kafkaDeadLetters({ connection, topic: at.dead, createTopic: { partitions: 1, replicas: 1, configs: { 'max.message.bytes': '20000' } } })
+  const createTopic = { partitions: 1, replicas: 1, configs: { 'max.message.bytes': '20000' } }
+  const sink = deadLetterTopicSink({ connection, topic: at.dead, createTopic })
   await sink.open?.(contextOf())
   const gone = uniqueName('gone')
-  const letters = [
-    deadOf(0, 'R', first),
-    // The record at that offset is another one: the topic was recreated since.
-    deadOf(0, 'R', { ...second!, timestamp: second!.timestamp - 1n }),
-    deadOf(0, 'R', { ...second!, offset: 77n }),
-    deadOf(5, 'R', { topic: gone }),
-    { ...deadOf(6), record: { value: Buffer.from('datum'), bytes: 5, position: 'a.avro#3' }, origin: { node: 'avro-file', position: 'a.avro#3' } },
-    deadOf(7, 'R', { topic: at.topic })
+  const inFile = { position: 'a.avro#3' }
+  const fromFile = { record: { value: Buffer.from('datum'), bytes: 5, ...inFile }, origin: { node: 'avro-file', ...inFile } }
+  const deadLetters = [
+    deadLetterFor(0, 'R', first),
+    // Another timestamp: the record at that offset is a different one, as in a recreated topic.
+    deadLetterFor(0, 'R', { ...second!, timestamp: second!.timestamp - 1n }),
+    deadLetterFor(0, 'R', { ...second!, offset: 77n }),
+    deadLetterFor(5, 'R', { topic: gone }),
+    { ...deadLetterFor(6), ...fromFile },
+    deadLetterFor(7, 'R', { topic: at.topic })
   ]
-  for (const letter of letters) await sink.write(letter)
+  for (const deadLetter of deadLetters) await sink.write(deadLetter)
   await sink.close?.()
-  await produce(connection, at.dead, [{ key: null, value: Buffer.from('no letter'), headers: [] }])
+  await produce(connection, at.dead, [{ key: null, value: Buffer.from('not a dead letter'), headers: [] }])
 
   const expected = 'left (2 omitted values, 1 KAFKA_TOPIC_MISSING, 1 from a file, 1 no dead letter)'
   const run = await at.redrive('--from-beginning')
-  t.match(run, { code: 1, stdout: `redrive: 2 sent, 5 ${expected}\n`, stderr: /^REDRIVE_REFUSED: .*1 letters \(KAFKA_TOPIC_MISSING\)/m })
+  t.match(run, { code: 1, stdout: `redrive: 2 sent, 5 ${expected}\n`, stderr: /^REDRIVE_REFUSED: .*1 KAFKA_TOPIC_MISSING/m })
   const back = redriven(await everyRecord(connection, at.topic), '1')
   t.strictSame(back.map(({ value }) => value!.length).sort(), [30_000, 7])
   t.equal(contentOf({ ...back.find(({ value }) => value!.length === 30_000)!, headers: first!.headers }), contentOf(first!))
@@ -137,17 +153,20 @@ await t.test('a value that was left out is fetched from where it came from; what
   t.match(await at.redrive(), { code: 0, stdout: 'redrive: 1 sent, 4 left (2 omitted values, 1 from a file, 1 no dead letter)\n' })
 })
 
-await t.test('--origin-topic and --limit choose; contradictions are wrong usage', async t => {
-  const at = await place(t)
+await t.test('--origin-topic and --limit select dead letters, and contradicting flags are usage errors', async t => {
+  const at = await setUp(t)
   const second = uniqueName('alerts')
   await admin.createTopic(at.dead, { partitions: 2, replicas: 1 })
   await admin.createTopic(second, { partitions: 1, replicas: 1 })
-  await produce(connection, at.dead, Array.from({ length: 20 }, (_, index) => letterRecordOf(index, 'R', { topic: index % 2 === 0 ? at.topic : second }, index % 4 < 2 ? 0 : 1)))
+  const recordAt = (index: number) =>
+    deadLetterTopicRecord(index, 'R', { topic: index % 2 === 0 ? at.topic : second }, index % 4 < 2 ? 0 : 1)
+  await produce(connection, at.dead, Array.from({ length: 20 }, (_, index) => recordAt(index)))
   t.match(await at.redrive('--from-beginning', '--origin-topic', second, '--limit', '4'), { code: 0, stdout: /^redrive: 4 sent, 0 left/ })
   t.match(await at.redrive('--from-beginning', '--origin-topic', second), { code: 0, stdout: 'redrive: 6 sent, 0 left, 10 not chosen\n' })
-  t.strictSame((await everyRecord(connection, second)).map(({ value }) => value!.toString()).sort(), Array.from({ length: 10 }, (_, index) => `value ${2 * index + 1}`).sort())
+  const values = (await everyRecord(connection, second)).map(({ value }) => value!.toString())
+  t.strictSame(values.sort(), Array.from({ length: 10 }, (_, index) => `value ${2 * index + 1}`).sort())
   t.strictSame(await everyRecord(connection, at.topic), [])
-  const store = ['--dead-letter-store', storeUrl(at.letters)]
+  const store = ['--dead-letter-store', storeUrl(at.deadLetterStore)]
   const wrong = [[...store], ['--dst-topic', at.dead], ['--discard'], ['--discard', '--reason', 'R', '--dst-topic', 'x']]
   const results = await Promise.all([...wrong.map(args => at.redrive(...args)), runMode(['redrive', ...store, '--from-beginning'])])
   for (const result of results) t.match(result, { code: 2, stdout: '', stderr: /^USAGE_/ })

@@ -1,4 +1,4 @@
-// What tests of the modes share: small Avro files, the program run against the test's servers, and what a topic holds.
+// Shared by the tests of the modes: small Avro files, the program run against the test's servers, and the contents of a topic.
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { alertFacts, createContainerWriter, openContainer, type AlertValue, type ContainerWriterOptions } from '../../src/avro/index.ts'
@@ -7,7 +7,9 @@ import type { KafkaRecord } from '../../src/kafka/record.ts'
 import { readTopic } from '../../src/sources/kafka-topic.ts'
 import { generatorOf, surveySchema } from '../generator/support.ts'
 import { contextOf, pull } from '../kafka/support.ts'
-import { runCli, startCli, tempDir, uniqueName, type CliOptions, type CliResult, type RunningCli, type TestStack } from '../support/stack.ts'
+import {
+  runCli, startCli, tempDir, uniqueName, type CliOptions, type CliResult, type RunningCli, type TestStack
+} from '../support/stack.ts'
 
 export interface FileOptions extends ContainerWriterOptions {
   readonly version?: string
@@ -15,11 +17,11 @@ export interface FileOptions extends ContainerWriterOptions {
   /** Per visit. */
   readonly alerts?: number
   readonly seed?: number
-  /** Makes another alert of one. */
+  /** Changes an alert before it is written. */
   readonly change?: (alert: AlertValue, index: number) => AlertValue
 }
 
-/** Writes simulated alerts without their images, so that a file is small; gives its path. */
+/** Writes simulated alerts without their images, to keep the file small. Returns its path. */
 export async function alertFile (t: Test, options: FileOptions = {}): Promise<string> {
   const { version = '11.1', visits = 1, alerts = 12, seed = 1, change = alert => alert, ...rest } = options
   const path = join(await tempDir(t), 'visit.avro')
@@ -45,26 +47,28 @@ export async function alertsOf (path: string): Promise<Map<string, AlertValue>> 
   return alerts
 }
 
-/** Names that no other test uses, and create-stream's flags for them. */
+/** Topic names that no other test uses, and create-stream's flags for them. */
 export function staticTopics (subject: string) {
   const topic = uniqueName('static')
   const letters = uniqueName('letters')
   return { topic, letters, flags: ['--dst-topic', topic, '--dead-letter-topic', letters, '--subject', subject] }
 }
 
-/** The same for a static and a simulated topic, with play-stream's flags. */
+/** Names of a static and a simulated topic that no other test uses, and play-stream's flags for them. */
 export function replayTopics () {
   const [source, destination] = [uniqueName('static'), uniqueName('simulated')]
-  return { source, destination, flags: ['--src-topic', source, '--dst-topic', destination, '--create-dst-topic', '--dst-topic-partitions', '1'] }
+  const flags = ['--src-topic', source, '--dst-topic', destination, '--create-dst-topic', '--dst-topic-partitions', '1']
+  return { source, destination, flags }
 }
 
-/** Loads a static topic; rejects with what the program said where it fails. */
+/** Loads a static topic. Rejects with the program's stderr if it fails. */
 export async function load (program: Program, subject: string, topic: string, path: string, ...flags: string[]): Promise<void> {
-  const result = await program.run('create-stream', [path, '--dst-topic', topic, '--dead-letter-topic', uniqueName('letters'), '--subject', subject, ...flags])
+  const topics = ['--dst-topic', topic, '--dead-letter-topic', uniqueName('dead')]
+  const result = await program.run('create-stream', [path, ...topics, '--subject', subject, ...flags])
   if (result.code !== 0) throw new Error(result.stderr)
 }
 
-/** The program with the flags of the test's servers. */
+/** Runs the program with the flags of the test's servers. */
 export class Program {
   readonly stack: TestStack
 
@@ -81,7 +85,7 @@ export class Program {
   }
 
   #words (mode: string, args: readonly string[]): string[] {
-    // A list that is given twice is one list: a test's own servers replace these.
+    // Repeated list flags add up, so the defaults are left away if the test names its own servers.
     const own = (flag: string, value: string): string[] => args.includes(flag) ? [] : [flag, value]
     const kafka = mode === 'sync-schema' ? [] : own('--broker', this.stack.kafka)
     return [mode, ...kafka, ...own('--schema-registry-url', this.stack.registry), '--log-level', 'warn', ...args]
@@ -103,7 +107,7 @@ export async function everyRecord (connection: KafkaConnection, topic: string): 
   return pulling.records.map(({ value }) => value).sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset))
 }
 
-/** What makes two records the same to a consumer: key, value and headers, as text. */
+/** Key, value and headers of a record as text, for comparison. */
 export function contentOf ({ key, value, headers }: Pick<KafkaRecord, 'key' | 'value' | 'headers'>): string {
   const hex = (bytes: Buffer | null): string => bytes?.toString('hex') ?? 'null'
   return [hex(key), hex(value), ...headers.map(([name, content]) => `${hex(name)}=${hex(content)}`)].join(' ')
@@ -115,12 +119,15 @@ export function linesOf (text: string): string[] {
 }
 
 /** `pass 1: 30 alerts in 0.12 s, 250 alerts/s, 1.5 MB/s, at most 0.02 s late` */
-const PASS = /^pass (\d+): (\d+) alerts in (\d+\.\d\d) s, (\d+) alerts\/s, (\d+\.\d) MB\/s(?:, at most (\d+\.\d\d) s late)?(?:, \d+ unmodified)?(?:, interrupted: (.+))?$/
-/** What the lines of complete passes say. */
+const PASS = new RegExp([
+  /^pass (\d+): (\d+) alerts in \d+\.\d\d s, \d+ alerts\/s, \d+\.\d MB\/s/,
+  /(?:, at most \d+\.\d\d s late)?(?:, \d+ unmodified)?(?:, interrupted: (.+))?$/
+].map(({ source }) => source).join(''))
+/** Parses the lines of complete passes. */
 export function passesOf (stdout: string): Array<{ pass: number, alerts: number, interrupted: string | undefined }> {
   return linesOf(stdout.slice(0, stdout.lastIndexOf('\n') + 1)).map(line => {
-    const [all, pass, alerts, , , , , interrupted] = PASS.exec(line) ?? []
-    if (all === undefined) throw new Error(`not the line of a pass: ${line}`)
+    const [all, pass, alerts, interrupted] = PASS.exec(line) ?? []
+    if (all === undefined) throw new Error(`not a pass line: ${line}`)
     return { pass: Number(pass), alerts: Number(alerts), interrupted }
   })
 }

@@ -20,14 +20,14 @@ async function get<T> (path: string): Promise<T> {
   return await response.json() as T
 }
 
-/** A package of schemas that no other test has, whose explicit ids are free: ids and texts are the whole registry's. */
-async function ownPackage (t: Test, versions: number): Promise<{ folder: string, ids: number[] }> {
+/** A unique schema package with free explicit ids. Ids and schema texts are shared by all subjects of a registry. */
+async function uniquePackage (t: Test, versions: number): Promise<{ folder: string, ids: number[] }> {
   const folder = await tempDir(t)
   const major = 1_000_000 + Math.floor(Math.random() * 20_000_000)
   for (let minor = 0; minor < versions; minor++) {
-    const place = join(folder, String(major), String(minor))
-    await mkdir(place, { recursive: true })
-    await writeFile(join(place, 'alert.avsc'), JSON.stringify({
+    const versionFolder = join(folder, String(major), String(minor))
+    await mkdir(versionFolder, { recursive: true })
+    await writeFile(join(versionFolder, 'alert.avsc'), JSON.stringify({
       type: 'record', name: 'alert', namespace: `own.v${major}_${minor}`, doc: `alert of ${major}`,
       fields: [
         { name: 'diaSourceId', type: 'long', doc: 'the id' },
@@ -38,7 +38,7 @@ async function ownPackage (t: Test, versions: number): Promise<{ folder: string,
   return { folder, ids: Array.from({ length: versions }, (_, minor) => major * 100 + minor) }
 }
 
-await t.test('the newest schema is registered whole: no whitespace, docs and defaults kept; a second time nothing changes', async t => {
+await t.test('registers the newest schema with docs and defaults, without whitespace, and changes nothing the second time', async t => {
   const subject = uniqueName('alert-packet')
   const first = await sync('--subject', subject)
   t.match(first, { code: 0, stderr: '' })
@@ -51,36 +51,37 @@ await t.test('the newest schema is registered whole: no whitespace, docs and def
   t.equal(schema, JSON.stringify(JSON.parse(schema)))
   t.strictSame(await get(`/config/${subject}`), { compatibilityLevel: 'NONE' })
   const second = await sync('--subject', subject)
-  t.match(second, { code: 0, stdout: first.stdout.replace('registered', 'was there') })
+  t.match(second, { code: 0, stdout: first.stdout.replace('registered', 'already registered') })
   t.strictSame(await get(`/subjects/${subject}/versions`), [1])
 })
 
-await t.test('--all registers every version, oldest first, however incompatible', async t => {
+await t.test('--all registers every version, oldest first, even if incompatible', async t => {
   const subject = uniqueName('alert-packet')
   const { code, stdout, stderr } = await sync('--subject', subject, '--all')
   t.equal(code, 0, stderr)
-  t.strictSame(linesOf(stdout).map(line => /^schema (\S+): id \d+, version (\d+)/.exec(line)?.slice(1)), survey.versions.map(({ version }, n) => [version, String(n + 1)]))
+  const printed = linesOf(stdout).map(line => /^schema (\S+): id \d+, version (\d+)/.exec(line)?.slice(1))
+  t.strictSame(printed, survey.versions.map(({ version }, n) => [version, String(n + 1)]))
   for (const [n, { text, version }] of survey.versions.entries()) {
     t.equal((await get<{ schema: string }>(`/subjects/${subject}/versions/${n + 1}`)).schema, text, version)
   }
 })
 
-await t.test('explicit ids are major*100+minor, read back, and stay', async t => {
+await t.test('explicit ids are major*100+minor, and stay the same the second time', async t => {
   const subject = uniqueName('alert-packet')
-  const { folder, ids } = await ownPackage(t, 3)
-  for (const outcome of ['registered', 'was there']) {
+  const { folder, ids } = await uniquePackage(t, 3)
+  for (const outcome of ['registered', 'already registered']) {
     const { code, stdout, stderr } = await sync('--subject', subject, '--all', '--ids', 'explicit', '--schema-package', folder)
     t.equal(code, 0, stderr)
     t.strictSame(linesOf(stdout).map(line => /id (\d+), .*, (\D+)$/.exec(line)?.slice(1)), ids.map(id => [String(id), outcome]))
   }
   for (const id of ids) t.match((await get<{ schema: string }>(`/schemas/ids/${id}`)).schema, /"doc":"the id"/)
-  // Another subject, the newest only: the same text, so the same id.
+  // The same schema text under another subject has the same id.
   const other = await sync('--subject', uniqueName('alert-packet'), '--ids', 'explicit', '--schema-package', folder)
   t.match(other, { code: 0, stdout: new RegExp(`: id ${ids.at(-1)}, .*registered\n$`) })
 })
 
-await t.test('an explicit id that cannot be had is an error, and nothing is changed', async t => {
-  const { folder } = await ownPackage(t, 1)
+await t.test('an explicit id that the registry cannot assign is an error, and nothing changes', async t => {
+  const { folder } = await uniquePackage(t, 1)
   const subject = uniqueName('alert-packet')
   t.match(await sync('--subject', subject, '--schema-package', folder), { code: 0 })
   t.match(await sync('--subject', subject, '--schema-package', folder, '--ids', 'explicit'), {
@@ -89,34 +90,44 @@ await t.test('an explicit id that cannot be had is an error, and nothing is chan
   t.strictSame(await get(`/subjects/${subject}/versions`), [1])
 })
 
-await t.test('a version of one\'s own choice; --all beside it is wrong usage', async t => {
+await t.test('--schema-version registers that version, and cannot be used with --all', async t => {
   const subject = uniqueName('alert-packet')
   t.match(await sync('--subject', subject, '--schema-version', '7.4'), { code: 0, stdout: /^schema 7\.4: id \d+, version 1/ })
-  t.match(await sync('--subject', subject, '--schema-version', '7.4', '--all'), { code: 2, stderr: /^USAGE_BAD_VALUE: --all and --schema-version exclude each other/ })
-  t.match(await sync('--subject', subject, '--schema-version', '7'), { code: 1, stderr: /^PACKAGE_UNKNOWN_VERSION/ })
+  t.match(await sync('--subject', subject, '--schema-version', '7.4', '--all'), {
+    code: 2, stderr: /^USAGE_BAD_VALUE: --all and --schema-version cannot be used together/
+  })
+  t.match(await sync('--subject', subject, '--schema-version', '7'), { code: 2, stderr: /^PACKAGE_UNKNOWN_VERSION/ })
 })
 
-await t.test('the level of compatibility is set before what it would refuse, and kept to where it does refuse', async t => {
+await t.test('sets the compatibility level before the schema that it allows, and fails on a schema that the level rejects', async t => {
   const subject = uniqueName('alert-packet')
   t.match(await sync('--subject', subject, '--schema-version', '7.4', '--compatibility', 'FULL'), { code: 0 })
   t.strictSame(await get(`/config/${subject}`), { compatibilityLevel: 'FULL' })
-  t.match(await sync('--subject', subject, '--schema-version', '11.1', '--compatibility', 'FULL'), { code: 1, stdout: '', stderr: /^SCHEMA_INCOMPATIBLE: .*NONE.*\n$/m })
+  t.match(await sync('--subject', subject, '--schema-version', '11.1', '--compatibility', 'FULL'), {
+    code: 1, stdout: '', stderr: /^SCHEMA_INCOMPATIBLE: .*NONE.*\n$/m
+  })
   t.match(await sync('--subject', subject, '--schema-version', '11.1'), { code: 0, stdout: /version 2/ })
 })
 
-await t.test('a registry that is down, or something else at its URL, is a clear error', async t => {
+await t.test('fails if the registry is down or the URL is not a registry', async t => {
   t.match(await runCli(['sync-schema', '--schema-registry-url', `http://127.0.0.1:${NOBODY}`]), {
     code: 1, stdout: '', stderr: new RegExp(`^REGISTRY_UNAVAILABLE: .*http://127\\.0\\.0\\.1:${NOBODY}/subjects.*ECONNREFUSED.*\n$`, 'm')
   })
-  const pages = createServer((_request, response) => { response.writeHead(200, { 'content-type': 'text/html' }).end('<html>hello</html>') })
+  const pages = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<html>hello</html>')
+  })
   await new Promise<void>(resolve => { pages.listen(0, '127.0.0.1', resolve) })
   t.teardown(() => { pages.close() })
   const url = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`
-  t.match(await runCli(['sync-schema', '--schema-registry-address', url]), { code: 1, stdout: '', stderr: new RegExp(`^NOT_A_REGISTRY: .*${url}.*\n$`) })
-  t.match(await runCli(['sync-schema'], { env: { ALERT_STREAM_SCHEMA_REGISTRY_URL: 'not a url' } }), { code: 2, stdout: '', stderr: /^USAGE_BAD_VALUE: ALERT_STREAM_SCHEMA_REGISTRY_URL is 'not a url'/ })
+  t.match(await runCli(['sync-schema', '--schema-registry-address', url]), {
+    code: 1, stdout: '', stderr: new RegExp(`^NOT_A_REGISTRY: .*${url}.*\n$`)
+  })
+  t.match(await runCli(['sync-schema'], { env: { ALERT_STREAM_SCHEMA_REGISTRY_URL: 'not a url' } }), {
+    code: 2, stdout: '', stderr: /^USAGE_BAD_VALUE: ALERT_STREAM_SCHEMA_REGISTRY_URL is 'not a url'/
+  })
 })
 
-await t.test('stopped in the midst it finishes what it has begun: every schema, exit code 0', async t => {
+await t.test('a stop lets the schemas in flight settle and exits with 0', async t => {
   const subject = uniqueName('alert-packet')
   const cli = startCli(t, ['sync-schema', '--all', '--schema-registry-url', registry, '--subject', subject])
   await cli.waitFor(/^schema .*\n/)

@@ -1,15 +1,16 @@
 import t from 'tap'
 import { Subject } from 'rxjs'
 import { batchEnvelopes, groupEnvelopes, type Group, type Starvation } from '../../src/pipeline/batch.ts'
-import { Envelope } from '../../src/pipeline/index.ts'
+import { Envelope } from '../../src/pipeline/envelope.ts'
 import type { BatchLimits } from '../../src/pipeline/spec.ts'
-import { turns } from '../support/pipeline.ts'
+import { turns, until } from '../support/pipeline.ts'
 
-const FOREVER = Infinity
+const NEVER = Infinity
 
-class Starving implements Starvation {
+class TestStarvation implements Starvation {
   starved = false
   readonly listeners = new Set<() => void>()
+
   watch (listener: () => void): () => void {
     this.listeners.add(listener)
     return () => { this.listeners.delete(listener) }
@@ -21,57 +22,61 @@ class Starving implements Starvation {
   }
 }
 
+function numberEnvelope (value: number, bytes = 1, settle: () => void = () => {}): Envelope<number> {
+  return Envelope.of({ value, bytes, position: String(value) }, { node: 's', position: String(value) }, settle)
+}
+
 function setUp (limits: BatchLimits) {
   const input = new Subject<Envelope<number>>()
-  const starvation = new Starving()
+  const starvation = new TestStarvation()
   const groups: Group<number>[] = []
   const abandoned: number[] = []
-  let ended = false
+  let completed = false
   const subscription = input.pipe(groupEnvelopes(limits, starvation, envelope => abandoned.push(envelope.value)))
-    .subscribe({ next: group => groups.push(group), complete: () => { ended = true } })
+    .subscribe({ next: group => groups.push(group), complete: () => { completed = true } })
   return {
     input, starvation, groups, abandoned, subscription,
-    get ended () { return ended },
+    get completed () { return completed },
     values: () => groups.map(group => group.envelopes.map(envelope => envelope.value)),
-    push: (value: number, bytes = 1) => input.next(Envelope.of({ value, bytes, position: String(value) }, { node: 's', position: String(value) }, () => {}))
+    push: (value: number, bytes = 1) => input.next(numberEnvelope(value, bytes))
   }
 }
 
-await t.test('a group goes on when it is full', async t => {
-  const { push, values } = setUp({ count: 2, ms: FOREVER })
+await t.test('a full group is emitted', async t => {
+  const { push, values } = setUp({ count: 2, ms: NEVER })
   for (const n of [1, 2, 3, 4, 5]) push(n)
   await turns()
   t.same(values(), [[1, 2], [3, 4]])
 })
 
-await t.test('a group goes on when its bytes reach the limit', async t => {
-  const { push, values } = setUp({ count: 100, bytes: 10, ms: FOREVER })
+await t.test('a group is emitted when its bytes reach the limit', async t => {
+  const { push, values } = setUp({ count: 100, bytes: 10, ms: NEVER })
   for (const n of [1, 2, 3]) push(n, 6)
   t.same(values(), [[1, 2]])
 })
 
-await t.test('a group goes on when it is old', async t => {
+await t.test('a group is emitted at its maximum age', async t => {
   const { push, groups, input } = setUp({ count: 100, ms: 1 })
   push(1)
-  await new Promise<void>(resolve => { const poll = setInterval(() => { if (groups.length > 0) { clearInterval(poll); resolve() } }, 1) })
+  await until(() => groups.length > 0)
   t.equal(groups.length, 1)
   input.complete()
 })
 
-await t.test('age Infinity means never, not at once', async t => {
-  const { push, groups, input } = setUp({ count: 100, ms: FOREVER })
+await t.test('an infinite maximum age disables the timer', async t => {
+  const { push, groups, input } = setUp({ count: 100, ms: NEVER })
   push(1)
   await new Promise(resolve => setTimeout(resolve, 5))
   t.equal(groups.length, 0)
   input.complete()
 })
 
-await t.test('starvation sends a partial group on, once nothing of this node is under way', async t => {
-  const { push, values, groups, starvation } = setUp({ count: 3, ms: FOREVER })
+await t.test('starvation emits a partial group once no earlier group is unfinished', async t => {
+  const { push, values, groups, starvation } = setUp({ count: 3, ms: NEVER })
   for (const n of [1, 2, 3, 4]) push(n)
   starvation.begin()
   await turns()
-  t.same(values(), [[1, 2, 3]], 'the first group, when it settles, may bring credit: wait for it')
+  t.same(values(), [[1, 2, 3]], 'waits for the first group, because its settlement returns credit')
   groups[0]?.finished()
   await turns()
   t.same(values(), [[1, 2, 3], [4]])
@@ -83,8 +88,8 @@ await t.test('starvation sends a partial group on, once nothing of this node is 
   t.same(values(), [[1, 2, 3], [4], [5]])
 })
 
-await t.test('a record that arrives while the source starves is sent on too', async t => {
-  const { push, values, starvation } = setUp({ count: 3, ms: FOREVER })
+await t.test('records that arrive during starvation are emitted too', async t => {
+  const { push, values, starvation } = setUp({ count: 3, ms: NEVER })
   starvation.begin()
   push(1)
   push(2)
@@ -92,16 +97,16 @@ await t.test('a record that arrives while the source starves is sent on too', as
   t.same(values(), [[1, 2]])
 })
 
-await t.test('the last partial group goes on before the end', async t => {
-  const batches = setUp({ count: 3, ms: FOREVER })
+await t.test('the last partial group is emitted before completion', async t => {
+  const batches = setUp({ count: 3, ms: NEVER })
   batches.push(1)
   batches.input.complete()
   t.same(batches.values(), [[1]])
-  t.equal(batches.ended, true)
+  t.equal(batches.completed, true)
   t.equal(batches.starvation.listeners.size, 0)
 })
 
-await t.test('what waits when the stream is left is abandoned, and nothing is listened to any more', async t => {
+await t.test('unsubscribing abandons waiting records and removes the listener', async t => {
   const { push, abandoned, subscription, starvation } = setUp({ count: 3, ms: 1e6 })
   push(1)
   push(2)
@@ -110,13 +115,13 @@ await t.test('what waits when the stream is left is abandoned, and nothing is li
   t.equal(starvation.listeners.size, 0)
 })
 
-await t.test('as envelopes, settling the array settles each record and lets the next group go', async t => {
+await t.test('settling a batch envelope settles each record and finishes the group', async t => {
   const input = new Subject<Envelope<number>>()
-  const starvation = new Starving()
+  const starvation = new TestStarvation()
   const batches: Envelope<readonly number[]>[] = []
   const settled: number[] = []
-  input.pipe(batchEnvelopes({ count: 2, ms: FOREVER }, starvation, () => {})).subscribe(batch => batches.push(batch))
-  for (const n of [1, 2, 3]) input.next(Envelope.of({ value: n, bytes: 1, position: '' }, { node: 's', position: '' }, () => settled.push(n)))
+  input.pipe(batchEnvelopes({ count: 2, ms: NEVER }, starvation, () => {})).subscribe(batch => batches.push(batch))
+  for (const n of [1, 2, 3]) input.next(numberEnvelope(n, 1, () => settled.push(n)))
   starvation.begin()
   await turns()
   t.equal(batches.length, 1)

@@ -3,7 +3,7 @@ import { Credits } from '../../src/pipeline/credits.ts'
 
 const nothing = (): void => {}
 
-await t.test('credit is there below both limits only', async t => {
+await t.test('credit is available only below both limits', async t => {
   const credits = new Credits({ records: 3, bytes: 100 }, nothing, nothing)
   t.equal(credits.available, true)
   credits.take(40)
@@ -20,7 +20,7 @@ await t.test('credit is there below both limits only', async t => {
   t.equal(credits.available, false, '120 bytes')
 })
 
-await t.test('one record is admitted, however large, and nothing beside it', async t => {
+await t.test('a record above the byte limit is admitted alone', async t => {
   const credits = new Credits({ records: 10, bytes: 100 }, nothing, nothing)
   credits.take(1e9)
   t.equal(credits.available, false)
@@ -28,28 +28,28 @@ await t.test('one record is admitted, however large, and nothing beside it', asy
   t.equal(credits.available, true)
 })
 
-await t.test('bytes that are no size are refused, since they would switch the limit off', async t => {
+await t.test('an invalid size throws and takes no credit', async t => {
   const credits = new Credits({ records: 10, bytes: 100 }, nothing, nothing)
   for (const bytes of [NaN, -1, Infinity]) t.throws(() => credits.take(bytes), RangeError)
   t.equal(credits.records, 0)
 })
 
-await t.test('a wait says that it starves, ends when credit comes back, and the last settlement says idle', async t => {
-  const said: string[] = []
-  const credits = new Credits({ records: 1, bytes: 100 }, () => said.push('starved'), () => said.push('idle'))
+await t.test('a wait reports starvation and ends when credit returns', async t => {
+  const events: string[] = []
+  const credits = new Credits({ records: 1, bytes: 100 }, () => events.push('starved'), () => events.push('idle'))
   await credits.wait()
-  t.same(said, [], 'no wait where there is credit')
+  t.same(events, [], 'no wait while credit is available')
   credits.take(1)
   const wait = credits.wait()
   t.equal(credits.starved, true)
   credits.give(1)
   await wait
   t.equal(credits.starved, false)
-  t.same(said, ['starved', 'idle'])
+  t.same(events, ['starved', 'idle'])
   t.ok(credits.starvedMs >= 0)
 })
 
-await t.test('a wait can be ended without credit', async t => {
+await t.test('wake ends a wait without credit', async t => {
   const credits = new Credits({ records: 1, bytes: 100 }, nothing, nothing)
   credits.take(1)
   const wait = credits.wait()

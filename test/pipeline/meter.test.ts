@@ -1,14 +1,14 @@
 import t from 'tap'
 import { Meter } from '../../src/pipeline/meter.ts'
 
-await t.test('a fresh meter reads nought everywhere', async t => {
+await t.test('a new meter reads zero', async t => {
   t.same(new Meter('n').read(), {
     node: 'n', in: 0, out: 0, dropped: 0, failed: 0, retried: 0, deadLettered: 0, reasons: {}, inFlight: 0, bytes: 0, starvedMs: 0,
     latency: { mean: 0, p50: 0, p99: 0, max: 0 }
   })
 })
 
-await t.test('what entered and has not left is in flight', async t => {
+await t.test('records that entered and have not left are in flight', async t => {
   const meter = new Meter('n')
   meter.enter()
   meter.enter()
@@ -29,7 +29,7 @@ await t.test('quantiles are upper bounds within a factor of two, and never above
   t.ok(latency.p99 >= 990 && latency.p99 <= 1000, `${latency.p99}`)
 })
 
-await t.test('latencies beyond every bucket are kept', async t => {
+await t.test('latencies above the last bucket are counted', async t => {
   const meter = new Meter('n')
   meter.enter()
   meter.leave(1e12)
@@ -37,13 +37,13 @@ await t.test('latencies beyond every bucket are kept', async t => {
   t.ok(meter.read().latency.p50 > 0)
 })
 
-await t.test('dead letters are counted by reason', async t => {
+await t.test('dead letters are counted by error code', async t => {
   const meter = new Meter('n')
   for (const code of ['A', 'B', 'A']) meter.countDeadLetter(code)
   t.match(meter.read(), { deadLettered: 3, reasons: { A: 2, B: 1 } })
 })
 
-await t.test('latencies in buckets of seconds hold every value at or under their bound', async t => {
+await t.test('latency buckets count values up to and including their bound', async t => {
   const meter = new Meter('n')
   const values = [0, 0.01, 0.063, 0.2, 1, 3, 16, 65, 262, 1048, 4194, 16777, 67108, 1e6]
   for (const ms of values) {

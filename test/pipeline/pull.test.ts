@@ -20,14 +20,16 @@ function begin (part: Source<unknown>, limits = { records: 1000, bytes: 1e9 }) {
   return { drain, credits, out, settled, meter, done }
 }
 
-await t.test('it pulls to the source\'s end, and does not call return() on an iterator that has ended', async t => {
+await t.test('it pulls until the source ends, without calling return() on the ended iterator', async t => {
   let returns = 0
   let n = 0
   const { out, done, meter } = begin({
     kind: 'three',
     records: () => ({
       [Symbol.asyncIterator]: () => ({
-        next: async () => n < 3 ? { done: false as const, value: { value: n++, bytes: 2, position: '' } } : { done: true as const, value: undefined },
+        next: async () => n < 3
+          ? { done: false as const, value: { value: n++, bytes: 2, position: '' } }
+          : { done: true as const, value: undefined },
         return: async () => { returns++; return { done: true as const, value: undefined } }
       })
     })
@@ -38,7 +40,7 @@ await t.test('it pulls to the source\'s end, and does not call return() on an it
   t.equal(returns, 0)
 })
 
-await t.test('settling meters the record, tells the source, and gives the credit back', async t => {
+await t.test('settling a record updates the stats, informs the source and returns the credit', async t => {
   const { out, settled, credits, done, meter } = begin(new Numbers(2))
   await done
   t.equal(credits.records, 2)
@@ -49,7 +51,7 @@ await t.test('settling meters the record, tells the source, and gives the credit
   t.match(meter.read(), { out: 1, failed: 1, inFlight: 0 })
 })
 
-await t.test('without credit it does not pull, and a drain ends the wait', async t => {
+await t.test('it does not pull without credit, and a drain ends the wait', async t => {
   const numbers = new Numbers(100)
   const { drain, done, out } = begin(numbers, { records: 3, bytes: 1e9 })
   await until(() => out.length === 3)
@@ -61,13 +63,15 @@ await t.test('without credit it does not pull, and a drain ends the wait', async
   t.equal(numbers.returned, true)
 })
 
-await t.test('a drain ends a pending next() through return(), as iterators of events need it', async t => {
+await t.test('a drain calls return(), which ends a pending next() of an event iterator', async t => {
   let end: (() => void) | undefined
   const { drain, done } = begin({
     kind: 'events',
     records: () => ({
       [Symbol.asyncIterator]: () => ({
-        next: () => new Promise<IteratorResult<SourceRecord<unknown>>>(resolve => { end = () => resolve({ done: true, value: undefined }) }),
+        next: () => new Promise<IteratorResult<SourceRecord<unknown>>>(resolve => {
+          end = () => resolve({ done: true, value: undefined })
+        }),
         return: async () => { end?.(); return { done: true as const, value: undefined } }
       })
     })
@@ -78,14 +82,14 @@ await t.test('a drain ends a pending next() through return(), as iterators of ev
   t.pass('ended')
 })
 
-await t.test('a record that a pending next() still gives during the drain is taken, since the source has counted it as delivered', async t => {
+await t.test('a record that a pending next() yields during a drain is processed', async t => {
   const given = Promise.withResolvers<void>()
   const { drain, done, out } = begin({
     kind: 'late',
     async * records () {
       await given.promise
       yield { value: 'late', bytes: 1, position: '' }
-      t.fail('nobody asks for more')
+      t.fail('no further record is requested')
     }
   })
   await turns()
@@ -95,7 +99,7 @@ await t.test('a record that a pending next() still gives during the drain is tak
   t.same(out.map(envelope => envelope.value), ['late'])
 })
 
-await t.test('a source that ends its last call with an error when told to drain does not fail', async t => {
+await t.test('an error of the source after a drain is not a failure', async t => {
   const { drain, done } = begin({
     kind: 'aborts',
     async * records ({ drain }) {
@@ -108,7 +112,7 @@ await t.test('a source that ends its last call with an error when told to drain 
   t.equal(await failureOf(done), undefined)
 })
 
-await t.test('a source that ignores the drain for ever is left behind', async t => {
+await t.test('a drain does not wait for a source that ignores it', async t => {
   const { drain, done } = begin({
     kind: 'stubborn',
     async * records () {
@@ -122,21 +126,29 @@ await t.test('a source that ignores the drain for ever is left behind', async t 
   t.pass('ended')
 })
 
-await t.test('a source that throws fails the pull: at once, in the middle, or for a record without a size', async t => {
+await t.test('an error of the source rejects: at once, in the middle, or for a record without a size', async t => {
   t.match(await failureOf(begin({ kind: 'at once', records: () => { throw new Error('no such file') } }).done), { message: 'no such file' })
-  const middle = begin({ kind: 'truncated', async * records () { yield { value: 1, bytes: 1, position: '' }; throw new Error('truncated') } })
+  const middle = begin({
+    kind: 'truncated',
+    async * records () {
+      yield { value: 1, bytes: 1, position: '' }
+      throw new Error('truncated')
+    }
+  })
   t.match(await failureOf(middle.done), { message: 'truncated' })
   t.equal(middle.out.length, 1)
   const sizeless = begin({ kind: 'sizeless', async * records () { yield { value: 1, bytes: undefined as never, position: '' } } })
-  t.match(await failureOf(sizeless.done), { message: 'a source gave a record of undefined bytes' })
+  t.match(await failureOf(sizeless.done), { message: 'a source emitted a record with an invalid size: undefined bytes' })
 })
 
-await t.test('a source in memory leaves timers and sockets their turn', async t => {
+await t.test('an in-memory source yields to timers and sockets', async t => {
   let turnsTaken = 0
   let pulled = 0
   const builder = createGraph('busy')
-  builder.source('numbers', { kind: 'busy', async * records () { for (; pulled < 10_000; pulled++) yield { value: pulled, bytes: 1, position: '' } } })
-    .to('sink', { kind: 'memory', async write () {} })
+  builder.source('numbers', {
+    kind: 'busy',
+    async * records () { for (; pulled < 10_000; pulled++) yield { value: pulled, bytes: 1, position: '' } }
+  }).to('sink', { kind: 'memory', async write () {} })
   const { done } = builder.build().run()
   const tick = (): void => { turnsTaken++; if (pulled < 10_000) setImmediate(tick) }
   setImmediate(tick)

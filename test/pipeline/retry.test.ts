@@ -1,58 +1,80 @@
 import t from 'tap'
-import { backoffMs, isRetryable, persist, retry } from '../../src/pipeline/retry.ts'
+import { readFileSync } from 'node:fs'
+import { backoffMs } from '../../src/pipeline/backoff.ts'
+import { defaultRetry, isRetryable, patientRetry, persist, retry, type RetryPolicy } from '../../src/pipeline/retry.ts'
 import { quick, testErrors } from '../support/pipeline.ts'
 
 const down = (): Error => testErrors.TEST_SERVER_DOWN('down')
 
-await t.test('pauses double from the base up to the longest, and are never 0', async t => {
+await t.test('pauses double from the base up to the maximum, and are never 0', async t => {
   const policy = { attempts: 9, baseMs: 100, maxMs: 1000 }
   t.same([1, 2, 3, 4, 5, 9].map(attempt => backoffMs(policy, attempt, () => 0)), [100, 200, 400, 800, 1000, 1000])
   t.ok(backoffMs(policy, 1, () => 0.9999) > 0)
 })
 
-await t.test('only errors that say so are retryable', async t => {
+await t.test('the README and the code state how long the policies pause', async t => {
+  const seconds = (policy: RetryPolicy, random: number): number => {
+    let ms = 0
+    for (let attempt = 1; attempt < policy.attempts; attempt++) ms += backoffMs(policy, attempt, () => random)
+    return Math.round(ms / 1000)
+  }
+  const mean = (policy: RetryPolicy): number => seconds(policy, 0.5)
+  const text = (file: string): string =>
+    readFileSync(new URL(`../../src/pipeline/${file}`, import.meta.url), 'utf8').replace(/\s+(\/\/ )?/g, ' ')
+  t.match(text('README.md'), `makes ${defaultRetry.attempts} attempts, whose pauses add up to ${mean(defaultRetry)} s on average`)
+  t.match(text('README.md'), `makes ${patientRetry.attempts} attempts and pauses ${mean(patientRetry)} s on average`)
+  t.match(text('retry.ts'), `add up to ${mean(defaultRetry)} s on average, ${seconds(defaultRetry, 0)} s at most`)
+  t.match(text('retry.ts'), `add up to ${mean(patientRetry)} s on average`)
+  t.same([mean(defaultRetry), mean(patientRetry)], [6, 66])
+})
+
+await t.test('only errors marked as retryable are retryable', async t => {
   t.equal(isRetryable(down()), true)
   t.equal(isRetryable(testErrors.TEST_BAD_RECORD('bad')), false)
   t.equal(isRetryable(new Error('plain')), false)
   t.equal(isRetryable(undefined), false)
 })
 
-await t.test('a retryable failure is tried again until it succeeds', async t => {
+await t.test('a retryable failure is retried until it succeeds', async t => {
   const attempts: number[] = []
   const outcome = await retry(attempt => {
     attempts.push(attempt)
     if (attempt < 3) throw down()
-    return 'there'
+    return 'done'
   }, down(), quick, new AbortController().signal, () => {})
-  t.same(outcome, { result: 'there' })
+  t.same(outcome, { result: 'done' })
   t.same(attempts, [2, 3])
 })
 
-await t.test('it gives up after the policy\'s attempts, with the last error', async t => {
+await t.test('retries end after the policy\'s attempts, with the last error', async t => {
   let calls = 0
-  const outcome = await retry(attempt => { calls++; throw testErrors.TEST_SERVER_DOWN(`at ${attempt}`) }, down(), quick, new AbortController().signal, () => {})
+  const outcome = await retry(attempt => {
+    calls++
+    throw testErrors.TEST_SERVER_DOWN(`at ${attempt}`)
+  }, down(), quick, new AbortController().signal, () => {})
   t.match(outcome, { attempts: 3, error: { message: 'at 3' } })
   t.equal(calls, 2)
 })
 
-await t.test('a failure that is not retryable ends it at once, also after a retryable one', async t => {
-  const signal = new AbortController().signal
+await t.test('an error that is not retryable ends the retries at once', async t => {
+  const { signal } = new AbortController()
   t.match(await retry(() => t.fail('called'), new Error('bad'), quick, signal, () => {}), { attempts: 1, error: { message: 'bad' } })
-  t.match(await retry(() => { throw new TypeError('worse') }, down(), quick, signal, () => {}), { attempts: 2, error: { message: 'worse' } })
+  const second = await retry(() => { throw new TypeError('worse') }, down(), quick, signal, () => {})
+  t.match(second, { attempts: 2, error: { message: 'worse' } })
 })
 
-await t.test('an abort ends the pause and gives the real failure, not the abort', async t => {
+await t.test('an abort ends the pause with the original failure', async t => {
   const abort = new AbortController()
   const waiting = retry(() => t.fail('called'), down(), { attempts: 9, baseMs: 1e9, maxMs: 1e9 }, abort.signal, () => {})
   abort.abort()
   t.match(await waiting, { attempts: 1, error: { code: 'TEST_SERVER_DOWN' } })
 })
 
-await t.test('what is thrown need not be an Error', async t => {
+await t.test('a thrown value that is not an Error becomes one', async t => {
   t.match(await retry(() => { throw 'text' }, down(), quick, new AbortController().signal, () => {}), { error: { message: 'text' } })
 })
 
-await t.test('persist counts its first call among the tries, and rejects with the last failure', async t => {
+await t.test('persist counts its first call as an attempt and rejects with the last failure', async t => {
   const { signal } = new AbortController()
   let calls = 0
   t.equal(await persist(() => { if (++calls < 3) throw down(); return calls }, quick, signal), 3)
@@ -67,7 +89,8 @@ await t.test('persist counts its first call among the tries, and rejects with th
 await t.test('persist stops at the deadline of the policy, and reports each retry', async t => {
   const retries: string[] = []
   const policy = { attempts: Infinity, baseMs: 5, maxMs: 5, deadline: Date.now() + 50 }
-  const failing = persist(() => { throw testErrors.TEST_SERVER_DOWN('down') }, policy, undefined, ({ message }) => { retries.push(message) })
+  const fail = (): never => { throw testErrors.TEST_SERVER_DOWN('down') }
+  const failing = persist(fail, policy, undefined, ({ message }) => { retries.push(message) })
   await t.rejects(failing, { code: 'TEST_SERVER_DOWN' })
   t.ok(retries.length > 1, `${retries.length} retries`)
   t.ok(Date.now() >= policy.deadline)

@@ -4,27 +4,29 @@ import { drive, RecordingDeadLetters, RecordingSink } from '../../src/pipeline/t
 import { failureOf, testErrors, turns, until } from '../support/pipeline.ts'
 
 function graph () {
-  const broker = (): never => { throw new Error('a test never comes here') }
+  const broker = (): never => { throw new Error('a test must not call the real part') }
   const builder = createGraph('real', { deadLetters: { kind: 'topic', write: broker } })
-  const port = builder.source<number>('topic', { kind: 'broker', records: broker, open: broker }, { records: 4 }).step('plus', n => n + 1)
-  port.to('store', { kind: 'store', open: broker, write: broker })
-  port.toBatches('log', { kind: 'log', open: broker, writeBatch: broker }, { count: 2 })
+  builder.source<number>('topic', { kind: 'broker', records: broker, open: broker }, { records: 4 })
+    .step('plus', n => n + 1)
+    .to('store', { kind: 'store', open: broker, write: broker })
+  builder.source<number>('file', { kind: 'broker', records: broker, open: broker })
+    .toBatches('log', { kind: 'log', open: broker, writeBatch: broker }, { count: 2 })
   return builder.build()
 }
 
-await t.test('it runs the real graph with every outside part swapped', async t => {
+await t.test('it runs the real graph with replaced sources and sinks', async t => {
   const driver = drive(graph())
-  const outcomes = [1, 2, 3].map(n => driver.source<number>('topic').push(n))
+  const outcomes = [1, 2, 3].flatMap(n => [driver.source<number>('topic').push(n), driver.source<number>('file').push(n)])
   await driver.finish()
   t.same(driver.sink('store').values, [2, 3, 4])
-  t.same(driver.sink('log').batches, [[2, 3], [4]])
-  t.same((await Promise.all(outcomes)).map(({ failure }) => failure), [undefined, undefined, undefined])
+  t.same(driver.sink('log').batches, [[1, 2], [3]])
+  t.ok((await Promise.all(outcomes)).every(({ failure }) => failure === undefined))
   t.equal(driver.source('topic').flushed, 1)
   t.equal(driver.sink('store').closed, true)
   t.equal(driver.run.state, 'stopped')
 })
 
-await t.test('a push tells how its record settled, and writes can be held and released', async t => {
+await t.test('a push resolves when its record settles; writes can be held and released', async t => {
   const driver = drive(graph())
   const source = driver.source<number>('topic')
   const store = driver.sink<number>('store')
@@ -38,7 +40,7 @@ await t.test('a push tells how its record settled, and writes can be held and re
   await driver.run.drain()
 })
 
-await t.test('a held write ends with an abort, as a part\'s pending work should', async t => {
+await t.test('an abort ends a held write', async t => {
   const driver = drive(graph(), { settleMs: 1e9 })
   driver.sink('store').hold()
   const outcome = driver.source<number>('topic').push(1)
@@ -47,7 +49,7 @@ await t.test('a held write ends with an abort, as a part\'s pending work should'
   t.match((await outcome).failure, { code: 'GRAPH_ABORTED' })
 })
 
-await t.test('many idle waits leave no listeners behind', async t => {
+await t.test('waiting for records leaks no listeners', async t => {
   const warnings: Error[] = []
   const onWarning = (warning: Error): void => { warnings.push(warning) }
   process.on('warning', onWarning)
@@ -61,16 +63,16 @@ await t.test('many idle waits leave no listeners behind', async t => {
   t.same(warnings, [])
 })
 
-await t.test('dead letters stay in memory, and can be made to fail', async t => {
-  const letters = new RecordingDeadLetters()
-  letters.fail = () => testErrors.TEST_BAD_RECORD('full')
-  await t.rejects(letters.write({} as never), { code: 'TEST_BAD_RECORD' })
-  t.same(letters.written, [])
+await t.test('dead letters can be made to fail', async t => {
+  const deadLetters = new RecordingDeadLetters()
+  deadLetters.fail = () => testErrors.TEST_BAD_RECORD('full')
+  await t.rejects(deadLetters.write({} as never), { code: 'TEST_BAD_RECORD' })
+  t.same(deadLetters.written, [])
 })
 
-await t.test('a wrong node name says what there is', async t => {
+await t.test('an unknown node name throws and lists the known ones', async t => {
   const driver = drive(graph())
-  t.throws(() => driver.sink('shop'), { message: "the graph has no such node 'shop': it has store, log" })
+  t.throws(() => driver.sink('shop'), { message: "the graph has no node 'shop' of this type, only store, log" })
   await driver.run.drain()
   t.ok(driver.sink('store') instanceof RecordingSink)
 })

@@ -1,27 +1,27 @@
 import t from 'tap'
 import { nextTick, PassSeconds, sleepUntil } from '../../src/simulator/ticks.ts'
 
-await t.test('passes that are in time never move the grid, however long they took', async t => {
+await t.test('passes that end in time do not move the grid', async t => {
   let tick = 1000
   for (const took of [1, 36_999, 200, 37_000, 0]) {
     const next = nextTick(tick, 37_000, tick + took)
-    t.strictSame(next, { tick: tick + 37_000, lateMs: 0, leftOut: 0 }, `${took} ms`)
+    t.strictSame(next, { tick: tick + 37_000, lateMs: 0, skipped: 0 }, `${took} ms`)
     tick = next.tick
   }
   t.equal(tick, 1000 + 5 * 37_000)
 })
 
-await t.test('a pass that is late is followed at once, on the grid, and the next one after it keeps to the grid', async t => {
-  t.strictSame(nextTick(0, 10, 13), { tick: 10, lateMs: 3, leftOut: 0 })
-  t.strictSame(nextTick(10, 10, 19), { tick: 20, lateMs: 0, leftOut: 0 })
+await t.test('a late pass is followed at once, and later passes stay on the grid', async t => {
+  t.strictSame(nextTick(0, 10, 13), { tick: 10, lateMs: 3, skipped: 0 })
+  t.strictSame(nextTick(10, 10, 19), { tick: 20, lateMs: 0, skipped: 0 })
 })
 
-await t.test('ticks that are wholly over are left out', async t => {
-  t.strictSame(nextTick(0, 10, 47), { tick: 40, lateMs: 7, leftOut: 3 })
-  t.strictSame(nextTick(0, 10, 40), { tick: 40, lateMs: 0, leftOut: 3 })
+await t.test('skips ticks at which no pass could begin', async t => {
+  t.strictSame(nextTick(0, 10, 47), { tick: 40, lateMs: 7, skipped: 3 })
+  t.strictSame(nextTick(0, 10, 40), { tick: 40, lateMs: 0, skipped: 3 })
 })
 
-await t.test('passes of any length fall on the grid, one per tick at most', async t => {
+await t.test('passes of any length begin on the grid, at most one per tick', async t => {
   const interval = 37
   let tick = 5
   let now = 5
@@ -39,11 +39,11 @@ await t.test('passes of any length fall on the grid, one per tick at most', asyn
   t.equal(seen.size, 1000)
 })
 
-await t.test('without an interval the next pass follows at once', async t => {
-  t.strictSame(nextTick(0, 0, 1234.5), { tick: 1234.5, lateMs: 0, leftOut: 0 })
+await t.test('with interval 0 the next pass follows at once', async t => {
+  t.strictSame(nextTick(0, 0, 1234.5), { tick: 1234.5, lateMs: 0, skipped: 0 })
 })
 
-await t.test('a sleep ends not before its time; a past time, an abort, and one that has come already end it', async t => {
+await t.test('sleepUntil does not end early, and ends at once for a past time or an aborted signal', async t => {
   const never = new AbortController().signal
   const until = performance.now() + 30
   await sleepUntil(until, never)
@@ -51,7 +51,7 @@ await t.test('a sleep ends not before its time; a past time, an abort, and one t
   await sleepUntil(performance.now() - 1, never)
   await sleepUntil(Infinity, AbortSignal.abort())
   const stop = new AbortController()
-  // Longer than a timer of Node can be: it must not fire at once.
+  // Longer than the maximum of setTimeout, which would fire at once.
   let over = false
   const sleeping = sleepUntil(performance.now() + 2 ** 33, stop.signal).then(() => { over = true })
   await new Promise(resolve => setTimeout(resolve, 30))
@@ -61,19 +61,19 @@ await t.test('a sleep ends not before its time; a past time, an abort, and one t
   t.equal(over, true)
 })
 
-await t.test('each pass has a second of its own: after those of an earlier process, never twice, and begun when the pass begins', async t => {
+await t.test('assigns each pass a distinct second that has begun, later than those of earlier processes', async t => {
   const never = new AbortController().signal
   const start = Math.floor(Date.now() / 1000)
   const seconds = new PassSeconds()
   const first = await seconds.next(never)
-  t.ok(first > start, 'whatever ended before has had an earlier one')
+  t.ok(first > start, 'later than any second of an earlier process')
   t.ok(Date.now() >= first * 1000)
   const second = await seconds.next(never)
-  t.equal(second, first + 1, 'asked for within the same second')
+  t.equal(second, first + 1, 'requested within the same second')
   t.ok(Date.now() >= second * 1000)
 })
 
-await t.test('a clock that is set back makes no second come again, and is not waited for; a stop ends the wait', async t => {
+await t.test('assigns no second twice if the clock is set back, and does not wait for the clock', async t => {
   const never = new AbortController().signal
   let now = 1_800_000_000_500
   const seconds = new PassSeconds(() => now)

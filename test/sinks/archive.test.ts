@@ -2,16 +2,19 @@ import t from 'tap'
 import { join } from 'node:path'
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
-import { AlertStreamError } from '../../src/pipeline/index.ts'
-import { archiveSink, faultsOfTheStore, retryable, type ArchivableAlert } from '../../src/sinks/archive.ts'
-import { crc32c, createArchive, createDeduplicator, gzipFrame, openStore, storeErrors, type Archive } from '../../src/stores/index.ts'
+import { archiveSink, type ArchivableAlert, type ArchiveSink } from '../../src/sinks/archive.ts'
+import { createArchive, type Archive } from '../../src/stores/archive.ts'
+import { crc32c } from '../../src/stores/crc32c.ts'
+import { storeErrors } from '../../src/stores/errors.ts'
+import { inflate } from '../../src/stores/gzip.ts'
+import { openStore } from '../../src/stores/open-store.ts'
 import { tempDir } from '../support/stack.ts'
 
 const context = { origin: { node: 'test', position: '0' }, signal: new AbortController().signal, attempt: 1 }
 
-async function alert (id: string, text: string, withGzip = true): Promise<ArchivableAlert> {
+function alert (id: string, text: string): ArchivableAlert {
   const frame = Buffer.from(text)
-  return { id, frame, crc32c: crc32c(frame), gz: withGzip ? await gzipFrame(frame) : undefined }
+  return { id, frame, crc32c: crc32c(frame) }
 }
 
 async function archiveIn (root: string): Promise<Archive> {
@@ -19,64 +22,104 @@ async function archiveIn (root: string): Promise<Archive> {
   return createArchive({ alerts: store, schemas: store, layout: 'v2' })
 }
 
-await t.test('an alert is written once; copies, with or without gzip at hand, count as there already', async t => {
+function sinkInto (archive: Pick<Archive, 'putAlert'>): ArchiveSink {
+  return archiveSink({ archive: () => archive, target: 'test', gzipLevel: 6, gzipThreads: 2, writes: 3 })
+}
+
+await t.test('writes an alert once and counts later copies as identical, also from another process', async t => {
   const archive = await archiveIn(await tempDir(t))
-  const sink = archiveSink(() => archive, createDeduplicator({ max: 10 }), 'test')
-  t.equal(await sink.write(await alert('1', 'one'), context), 'written', 'a write says what it did')
-  await Promise.all([sink.write(await alert('1', 'one'), context), sink.write(await alert('1', 'one', false), context)])
-  await sink.write(await alert('2', 'two', false), context)
-  // Another process has forgotten nothing, because the store tells it.
-  const other = archiveSink(() => archive, createDeduplicator({ max: 10 }), 'test')
-  t.equal(await other.write(await alert('1', 'one', false), context), 'identical')
+  const sink = sinkInto(archive)
+  t.equal(await sink.write(alert('1', 'one'), context), 'written')
+  const copies = [sink.write(alert('1', 'one'), context), sink.write(alert('1', 'one'), context)]
+  t.strictSame(await Promise.all(copies), ['identical', 'identical'])
+  await sink.write(alert('2', 'two'), context)
+  const other = sinkInto(archive)
+  t.equal(await other.write(alert('1', 'one'), context), 'identical')
   t.match(sink.stats, { written: 2, identical: 2 })
   t.match(other.stats, { written: 0, identical: 1, writtenBytes: 0 })
   t.equal(String(await archive.getAlert('1')), 'one')
   t.equal(String(await archive.getAlert('2')), 'two')
 })
 
-await t.test('copies at the same moment are one write', async t => {
+await t.test('writes the gzip of the frame with the frame\'s checksum, and counts its bytes', async t => {
+  const puts: Array<Parameters<Archive['putAlert']>> = []
+  const sink = sinkInto({ putAlert: async (...put) => { puts.push(put); return 'written' } })
+  const given = alert('7', 'text '.repeat(1000))
+  await sink.write(given, context)
+  const [id, gz, checksum] = puts[0]!
+  t.strictSame([id, checksum], ['7', given.crc32c])
+  t.ok(inflate(gz).equals(given.frame))
+  t.equal(sink.stats.writtenBytes, gz.length)
+})
+
+await t.test('copies in flight at the same time cause one write', async t => {
   let puts = 0
-  const archive = { putAlert: async () => { puts++; await new Promise(resolve => setImmediate(resolve)); return 'written' } } as unknown as Archive
-  const sink = archiveSink(() => archive, createDeduplicator({ max: 10 }), 'test')
-  const copy = await alert('1', 'one')
-  await Promise.all(Array.from({ length: 20 }, () => sink.write(copy, context)))
+  const sink = sinkInto({
+    putAlert: async () => {
+      puts++
+      await new Promise(resolve => setImmediate(resolve))
+      return 'written'
+    }
+  })
+  await Promise.all(Array.from({ length: 20 }, () => sink.write(alert('1', 'one'), context)))
   t.equal(puts, 1)
   t.match(sink.stats, { written: 1, identical: 19 })
 })
 
-await t.test('another alert of the same id, and an id that cannot be one, are the record\'s own fault', async t => {
+await t.test('another alert under the same id and an invalid id are bad records', async t => {
   const archive = await archiveIn(await tempDir(t))
-  const sink = archiveSink(() => archive, createDeduplicator({ max: 10 }), 'test')
-  await sink.write(await alert('1', 'one'), context)
-  await t.rejects(sink.write(await alert('1', 'another'), context), { code: 'ARCHIVE_CONFLICT', retryable: false })
-  await t.rejects(sink.write(await alert('-1', 'one'), context), { code: 'ALERT_ID_INVALID', retryable: false })
+  const sink = sinkInto(archive)
+  await sink.write(alert('1', 'one'), context)
+  await t.rejects(sink.write(alert('1', 'another'), context), { code: 'ARCHIVE_CONFLICT', retryable: false })
+  await t.rejects(sink.write(alert('-1', 'one'), context), { code: 'ALERT_ID_INVALID', retryable: false })
   t.equal(String(await archive.getAlert('1')), 'one')
   t.match(sink.stats, { written: 1, identical: 0 })
 })
 
-await t.test('a store that has become no folder is no fault of any alert: the error is retryable, and the write succeeds once it is one again', async t => {
+await t.test('a store whose folder was replaced by a file is a retryable error; the write succeeds once the folder is back', async t => {
   const root = join(await tempDir(t), 'store')
-  const archive = await archiveIn(root)
-  const sink = archiveSink(() => archive, createDeduplicator({ max: 10 }), 'test')
+  const sink = sinkInto(await archiveIn(root))
   await rm(root, { recursive: true })
   await writeFile(root, '')
-  await t.rejects(sink.write(await alert('1', 'one'), context), { code: 'STORE_PATH_BLOCKED', retryable: true, where: /store/ })
-  t.match(sink.stats, { written: 0, identical: 0 }, 'a failure is not remembered as done')
+  await t.rejects(sink.write(alert('1', 'one'), context), { code: 'STORE_PATH_BLOCKED', retryable: true, where: /store/ })
+  t.match(sink.stats, { written: 0, identical: 0 })
   await rm(root)
-  const again = await archiveIn(root)
-  const other = archiveSink(() => again, createDeduplicator({ max: 10 }), 'test')
-  await other.write(await alert('1', 'one'), context)
+  const other = sinkInto(await archiveIn(root))
+  await other.write(alert('1', 'one'), context)
   t.strictSame(await readdir(join(root, 'v2/alerts/1')), ['1.avro.gz'])
 })
 
-await t.test('only the named codes become retryable; code, message, hint and place stay', t => {
-  const error = storeErrors.STORE_NO_LINKS('no links', { where: '/there' })
-  const changed = retryable(error, faultsOfTheStore)
-  t.match(changed, { code: 'STORE_NO_LINKS', message: 'no links', where: '/there', hint: error.hint, retryable: true })
-  t.ok(changed instanceof AlertStreamError)
-  const conflict = storeErrors.ARCHIVE_CONFLICT('other content')
-  t.equal(retryable(conflict, faultsOfTheStore), conflict)
-  const odd = new Error('odd')
-  t.equal(retryable(odd, faultsOfTheStore), odd)
-  t.end()
+await t.test('a failed write is not remembered: the next attempt writes', async t => {
+  let down = true
+  const error = storeErrors.STORE_NO_LINKS('no links', { where: '/data' })
+  const sink = sinkInto({ putAlert: async () => { if (down) throw error; return 'written' } })
+  const { code, message, where, hint } = error
+  await t.rejects(sink.write(alert('1', 'one'), context), { code, message, where, hint, retryable: true })
+  down = false
+  t.equal(await sink.write(alert('1', 'one'), context), 'written')
+})
+
+await t.test('writes at most `writes` objects at once, and all of them in the end, failed writes included', async t => {
+  let running = 0
+  let most = 0
+  const putAlert = async (id: string) => {
+    most = Math.max(most, ++running)
+    await new Promise(resolve => setTimeout(resolve, 5))
+    running--
+    if (id === '3') throw new Error('disk')
+    return 'written' as const
+  }
+  const sink = sinkInto({ putAlert })
+  const outcomes = await Promise.allSettled(Array.from({ length: 20 }, (_, id) => sink.write(alert(String(id), 'text'), context)))
+  t.strictSame(outcomes.flatMap(({ status }, id) => status === 'rejected' ? [id] : []), [3])
+  t.equal(most, 3)
+})
+
+await t.test('compresses at most `gzipThreads` frames at once', async t => {
+  const order: string[] = []
+  const sink = sinkInto({ putAlert: async id => { order.push(id); return 'written' } })
+  // The small frame would be first if it did not wait for one of the two large ones.
+  const large = 'some text '.repeat(500_000)
+  await Promise.all([['1', large], ['2', large], ['3', 'small']].map(async ([id, text]) => sink.write(alert(id!, text!), context)))
+  t.not(order[0], '3')
 })

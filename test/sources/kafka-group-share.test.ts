@@ -1,18 +1,19 @@
-// Members of a group that come and go while records are in flight: what is read twice, what moves, and what waits.
+// Members that join and leave a group while records are in flight: which records are read twice, and which partitions move.
 import t from 'tap'
 import { kafkaGroupSource, type KafkaGroupOptions, type KafkaGroupSource } from '../../src/sources/kafka-group.ts'
 import type { KafkaRecord } from '../../src/kafka/record.ts'
-import type { Logger } from '../../src/pipeline/log.ts'
 import type { SourceRecord } from '../../src/pipeline/node.ts'
-import { adminFor, connect, contextOf, eventually, numbered, produce, pull, valueOf } from '../kafka/support.ts'
+import { adminFor, connect, contextOf, eventually, numbered, produce, pull, recordingLog, valueOf } from '../kafka/support.ts'
 import { uniqueName, useStack } from '../support/stack.ts'
 
 const { kafka } = await useStack(t)
 const connection = await connect(kafka)
 const admin = adminFor(t, connection)
-const fast = { connection, heartbeatInterval: 200, sessionTimeout: 6000, rebalanceTimeout: 10_000, topicCheckInterval: 300, commitInterval: { ms: 200 } }
+const fast = {
+  connection, heartbeatInterval: 200, sessionTimeout: 6000, rebalanceTimeout: 10_000, topicCheckInterval: 300, commitInterval: { ms: 200 }
+}
 
-async function place (partitions: number) {
+async function topicAndGroup (partitions: number) {
   const [topic, group] = [uniqueName('share'), uniqueName('g')]
   await admin.createTopic(topic, { partitions, replicas: 1 })
   return { topics: [topic], group, topic }
@@ -20,12 +21,11 @@ async function place (partitions: number) {
 
 interface Held { readonly record: SourceRecord<KafkaRecord>, settle (): void }
 
-/** A member that keeps its records until they are settled; `open` waits for it to be in the group. */
+/** A member that settles its records immediately, or holds them after `hold`. `opened` resolves when it has joined. */
 function member (options: Partial<KafkaGroupOptions> & Pick<KafkaGroupOptions, 'topics' | 'group'>) {
   const source = kafkaGroupSource({ ...fast, ...options })
-  const logged: string[] = []
-  const note = (facts: object, message: string): void => { logged.push(`${message} ${JSON.stringify(facts)}`) }
-  const context = { ...contextOf(), log: { debug: note, info: note, warn: note, error: note } as unknown as Logger }
+  const { log, lines } = recordingLog()
+  const context = { ...contextOf(), log }
   const held: Held[] = []
   let holding = false
   const opened = (async () => {
@@ -36,9 +36,9 @@ function member (options: Partial<KafkaGroupOptions> & Pick<KafkaGroupOptions, '
     })
   })()
   return {
-    source, logged, held, opened,
+    source, lines, held, opened,
     hold: () => { holding = true },
-    /** Settles what is held and all that comes. */
+    /** Settles the held records and all later ones. */
     release: () => {
       holding = false
       for (const each of held.splice(0)) each.settle()
@@ -54,7 +54,7 @@ function member (options: Partial<KafkaGroupOptions> & Pick<KafkaGroupOptions, '
 }
 type Member = ReturnType<typeof member>
 
-/** Waits until these own all partitions between them, evenly. */
+/** Waits until these members share all partitions evenly. */
 async function shared (partitions: number, ...members: readonly Member[]): Promise<void> {
   await Promise.all(members.map(({ opened }) => opened))
   await eventually(() => {
@@ -63,15 +63,15 @@ async function shared (partitions: number, ...members: readonly Member[]): Promi
   })
 }
 
-await t.test('who joins gets partitions without a record in flight: what the others had settles first, and nothing comes twice', async t => {
-  const at = await place(4)
+await t.test('records in flight settle before a joining member gets their partitions, so none is read twice', async t => {
+  const at = await topicAndGroup(4)
   const first = member(at)
   await shared(4, first)
   first.hold()
   await produce(connection, at.topic, numbered(40, 4))
   await eventually(() => first.held.length === 40)
   const second = member(at)
-  await eventually(() => first.logged.some(line => line.includes('waiting for what is in flight {"inFlight":40}')))
+  await eventually(() => first.lines.some(line => line.includes('waiting for records in flight to settle {"inFlight":40}')))
   first.release()
   await shared(4, first, second)
   await produce(connection, at.topic, numbered(40, 4, 'w'))
@@ -85,12 +85,12 @@ await t.test('who joins gets partitions without a record in flight: what the oth
   t.equal(all.length, 120)
   t.equal(new Set(all).size, 120)
   t.equal((await second.values()).length, 20, 'two of four partitions, from the second forty')
-  t.notOk([...first.logged, ...second.logged].some(line => line.includes('they read it again')))
+  t.notOk([...first.lines, ...second.lines].some(line => line.includes('read them again')))
   t.strictSame(await admin.committed(at.group, at.topic), [30n, 30n, 30n, 30n])
 })
 
-await t.test('what does not settle in time holds up no join: it is told, and comes again to the new owner', async t => {
-  const at = await place(2)
+await t.test('records that do not settle in time do not block the join: the new owner reads them again, with a warning', async t => {
+  const at = await topicAndGroup(2)
   const first = member(at)
   await shared(2, first)
   first.hold()
@@ -98,17 +98,17 @@ await t.test('what does not settle in time holds up no join: it is told, and com
   await eventually(() => first.held.length === 20)
   const second = member(at)
   await shared(2, first, second)
-  t.ok(first.logged.some(line => line.includes('not all that is in flight') && line.endsWith('{"unsettled":20}')), String(first.logged))
-  t.ok(first.logged.some(line => line.includes('they read it again') && line.endsWith('"readAgain":10}')), 'of the partition that it has lost')
+  t.ok(first.lines.some(line => line.endsWith('did not settle in time {"unsettled":20}')), String(first.lines))
+  t.ok(first.lines.some(line => line.includes('read them again') && line.endsWith('"readAgain":10}')), 'of the revoked partition')
   await eventually(async () => (await second.values()).length === 10)
   first.release()
   await eventually(async () => (await admin.groupLag(at.group, [at.topic])).get(at.topic) === 0n)
   await Promise.all([first.stop(), second.stop()])
-  t.equal((await first.values()).length, 20, 'once where they stayed')
+  t.equal((await first.values()).length, 20, 'none twice from the partition that stayed')
 })
 
-await t.test('when one joins or leaves, only as many partitions move as have to', async t => {
-  const at = await place(6)
+await t.test('a join or leave moves as few partitions as possible', async t => {
+  const at = await topicAndGroup(6)
   const members = [member(at), member(at)]
   const [one, two] = members as [Member, Member]
   await shared(6, one, two)
@@ -117,7 +117,7 @@ await t.test('when one joins or leaves, only as many partitions move as have to'
   await shared(6, one, two, three)
   for (const [index, { partitions }] of [one, two].entries()) {
     t.equal(partitions().length, 2)
-    t.ok(partitions().every(each => before[index]!.includes(each)), 'it keeps two of its own')
+    t.ok(partitions().every(each => before[index]!.includes(each)), 'keeps two of its partitions')
   }
   const kept = [two.partitions(), three.partitions()]
   await one.stop()
@@ -126,12 +126,12 @@ await t.test('when one joins or leaves, only as many partitions move as have to'
   await Promise.all([two.stop(), three.stop()])
 })
 
-await t.test('a member with an instance id that stops keeps its partitions for its return; only when its session is over do the others get them', async t => {
-  const at = await place(2)
+await t.test('a stopped static member keeps its partitions until its session times out', async t => {
+  const at = await topicAndGroup(2)
   const [one, two] = [member({ ...at, instanceId: 'one' }), member({ ...at, instanceId: 'two' })]
   await shared(2, one, two)
   const [mine] = one.partitions()
-  const joins = (): number => two.logged.filter(line => line.startsWith('joined')).length
+  const joins = (): number => two.lines.filter(line => line.includes('joined the consumer group')).length
   const before = joins()
   await one.stop()
   await produce(connection, at.topic, numbered(10, 2))
@@ -139,7 +139,7 @@ await t.test('a member with an instance id that stops keeps its partitions for i
   await shared(2, back, two)
   t.strictSame(back.partitions(), [mine])
   await eventually(async () => (await back.values()).length === 5 && (await two.values()).length === 5)
-  t.equal(joins(), before, 'the other was not disturbed')
+  t.equal(joins(), before, 'no rebalance')
   await back.stop()
   await shared(2, two)
   t.equal(joins(), before + 1)
@@ -148,7 +148,8 @@ await t.test('a member with an instance id that stops keeps its partitions for i
   await two.stop()
 })
 
-await t.test('a session longer than brokers allow is an error that says so', async t => {
-  const at = await place(1)
-  await t.rejects(member({ ...at, sessionTimeout: 2_000_000, rebalanceTimeout: 2_000_000 }).opened, { code: 'KAFKA_CONFIG', message: /^cannot join group g-.*INVALID_SESSION_TIMEOUT/ })
+await t.test('a session timeout above the limit of the brokers is an error', async t => {
+  const at = await topicAndGroup(1)
+  const { opened } = member({ ...at, sessionTimeout: 2_000_000, rebalanceTimeout: 2_000_000 })
+  await t.rejects(opened, { code: 'KAFKA_CONFIG', message: /^cannot join group g-.*INVALID_SESSION_TIMEOUT/ })
 })

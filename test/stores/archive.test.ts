@@ -7,22 +7,25 @@ import { createArchive } from '../../src/stores/archive.ts'
 import { crc32c } from '../../src/stores/crc32c.ts'
 import { openFileStore } from '../../src/stores/file-store.ts'
 import { gzipFrame } from '../../src/stores/gzip.ts'
-import { type Layout, layouts } from '../../src/stores/layouts.ts'
+import { type Layout } from '../../src/stores/layouts.ts'
 import { type ObjectStore } from '../../src/stores/object-store.ts'
 
+const layouts: readonly Layout[] = ['v1', 'v2']
 const id = '170028518906855444'
 const frame = Buffer.concat([Buffer.from([0, 0, 0, 4, 76]), randomBytes(20_000), Buffer.alloc(60_000)])
-const schema = '{\n  "type": "record", "name": "alert", "doc": "kept  as it is",\n  "fields": [{"name": "x", "type": "long", "default": 9007199254740993}]\n}'
+const schema = '{\n  "type": "record", "name": "alert", "doc": "kept  as it is",\n' +
+  '  "fields": [{"name": "x", "type": "long", "default": 9007199254740993}]\n}'
 
 async function open (root: string, layout: Layout) {
   return createArchive({ alerts: await openFileStore(join(root, 'alerts')), schemas: await openFileStore(join(root, 'schemas')), layout })
 }
 
-await t.test('an archive gives back exactly what was put, in either layout', async t => {
+await t.test('returns exactly what was put, in either layout', async t => {
   for (const layout of layouts) {
     const archive = await open(t.testdir(), layout)
     const gz = await gzipFrame(frame)
     t.equal(await archive.getAlert(id), undefined)
+    t.equal(await archive.getAlertGzip(id), undefined)
     t.equal(await archive.getSchema(1), undefined)
     t.equal(await archive.putAlert(id, gz, crc32c(frame)), 'written')
     t.equal(await archive.putAlert(id, await gzipFrame(frame, 1), crc32c(frame)), 'identical')
@@ -35,18 +38,19 @@ await t.test('an archive gives back exactly what was put, in either layout', asy
   }
 })
 
-await t.test('the objects have the names of their layout and Python gunzips them to the frame', async t => {
+await t.test('names objects by the layout, and Python gunzips them to the frame', async t => {
   const names = { v1: `alert_archive/v1/alerts/${id}.avro.gz`, v2: `v2/alerts/170028/${id}.avro.gz` }
+  const gunzip = 'import gzip,sys; sys.stdout.buffer.write(gzip.open(sys.argv[1]).read())'
   for (const layout of layouts) {
     const root = t.testdir()
     const archive = await open(root, layout)
     await archive.putAlert(id, await gzipFrame(frame), crc32c(frame))
-    const python = spawnSync('python3', ['-c', 'import gzip,sys; sys.stdout.buffer.write(gzip.open(sys.argv[1]).read())', join(root, 'alerts', names[layout])], { maxBuffer: 1e8 })
+    const python = spawnSync('python3', ['-c', gunzip, join(root, 'alerts', names[layout])], { maxBuffer: 1e8 })
     t.ok(frame.equals(python.stdout), python.stderr.toString())
   }
 })
 
-await t.test('each layout is readable whichever is configured, and the configured one comes first', async t => {
+await t.test('reads both layouts, the configured one first', async t => {
   const root = t.testdir()
   const v1 = await open(root, 'v1')
   const v2 = await open(root, 'v2')
@@ -62,7 +66,7 @@ await t.test('each layout is readable whichever is configured, and the configure
   t.ok((await v2.getAlert('1'))?.equals(other))
 })
 
-await t.test('another alert or schema under an id is a conflict, white space in a schema is not', async t => {
+await t.test('rejects another alert or schema under an existing id, but ignores white space in schemas', async t => {
   const archive = await open(t.testdir(), 'v2')
   await archive.putAlert('1', await gzipFrame(frame), crc32c(frame))
   const other = Buffer.from('other')
@@ -70,13 +74,13 @@ await t.test('another alert or schema under an id is a conflict, white space in 
   await archive.putSchema(1, schema)
   t.equal(await archive.putSchema(1, schema), 'identical')
   t.equal(await archive.putSchema(1, schema.replace(/\n */g, '')), 'identical')
-  t.equal(await archive.getSchema(1), schema, 'the first text stays')
+  t.equal(await archive.getSchema(1), schema, 'the first text is kept')
   for (const text of [schema.replace('kept  as', 'kept as'), schema.replace('993', '992'), '"long"']) {
     await t.rejects(archive.putSchema(1, text), { code: 'ARCHIVE_CONFLICT' })
   }
 })
 
-await t.test('a damaged object is an error that names it', async t => {
+await t.test('rejects with OBJECT_CORRUPT, naming a damaged object', async t => {
   const root = t.testdir()
   const archive = await open(root, 'v2')
   const gz = await gzipFrame(frame)
@@ -87,7 +91,7 @@ await t.test('a damaged object is an error that names it', async t => {
   await t.rejects(archive.getAlertGzip('1'), { code: 'OBJECT_CORRUPT' })
 })
 
-await t.test('where the store keeps the checksum, a frame that differs is an error', async t => {
+await t.test('rejects a frame whose checksum differs from the stored metadata', async t => {
   const archive = await open(t.testdir(), 'v2')
   await archive.putAlert('1', await gzipFrame(frame), crc32c(frame))
   const alerts: ObjectStore = {

@@ -1,9 +1,9 @@
-// Both kinds of store keep the same promises: a folder of files, and a bucket of the storage emulator (with and without a prefix).
+// Runs the contract of object stores against a folder of files, and against a bucket of the storage emulator with and without a prefix.
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
-import { openStore } from '../../src/stores/index.ts'
+import { openStore } from '../../src/stores/open-store.ts'
 import { tempDir, useGcs } from '../support/stack.ts'
 import { contract } from './contract.ts'
 
@@ -11,18 +11,18 @@ const gcs = await useGcs(t)
 
 await contract(t, {
   name: 'file',
-  missing: 'STORE_MISSING',
-  many: 300,
-  place: async t => {
+  missingCode: 'STORE_MISSING',
+  listed: 300,
+  setUp: async t => {
     const root = join(await tempDir(t), 'made', 'on', 'demand')
     await mkdir(root, { recursive: true })
     return {
       open: async access => await openStore(pathToFileURL(root).href, access === undefined ? {} : { access }),
-      plant: async (key, body) => {
+      writeDirectly: async (key, body) => {
         await mkdir(dirname(join(root, key)), { recursive: true })
         await writeFile(join(root, key), body)
       },
-      raw: async key => await readFile(join(root, key)),
+      readDirectly: async key => await readFile(join(root, key)),
       openMissing: async () => await openStore(pathToFileURL(`${root}-missing`).href, { access: 'read' })
     }
   }
@@ -31,20 +31,24 @@ await contract(t, {
 for (const prefix of ['', 'some/prefix/']) {
   await contract(t, {
     name: prefix === '' ? 'gs' : 'gs with a prefix',
-    missing: 'STORE_BUCKET_MISSING',
-    many: prefix === '' ? 1050 : 20,
-    place: async () => {
+    missingCode: 'STORE_BUCKET_MISSING',
+    listed: prefix === '' ? 1050 : 20,
+    setUp: async () => {
       const bucket = await gcs.bucket()
-      const object = (key: string): string => `${gcs.url}/storage/v1/b/${bucket}/o/${encodeURIComponent(prefix + key)}?alt=media`
+      const nameOf = (key: string): string => encodeURIComponent(prefix + key)
       return {
-        open: async access => await openStore(`gs://${bucket}/${prefix}`, { emulatorHost: gcs.url, ...access === undefined ? {} : { access } }),
-        plant: async (key, body) => {
-          const url = `${gcs.url}/upload/storage/v1/b/${bucket}/o?uploadType=media&name=${encodeURIComponent(prefix + key)}`
-          const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: new Uint8Array(body) })
-          if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`)
-          await answer.text()
+        open: async access => await openStore(`gs://${bucket}/${prefix}`, {
+          emulatorHost: gcs.url, ...access === undefined ? {} : { access }
+        }),
+        writeDirectly: async (key, body) => {
+          const response = await fetch(`${gcs.url}/upload/storage/v1/b/${bucket}/o?uploadType=media&name=${nameOf(key)}`, {
+            method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: new Uint8Array(body)
+          })
+          if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`)
+          await response.text()
         },
-        raw: async key => Buffer.from(await (await fetch(object(key))).arrayBuffer()),
+        readDirectly: async key =>
+          Buffer.from(await (await fetch(`${gcs.url}/storage/v1/b/${bucket}/o/${nameOf(key)}?alt=media`)).arrayBuffer()),
         openMissing: async () => await openStore(`gs://${bucket}-missing/${prefix}`, { emulatorHost: gcs.url, access: 'read' })
       }
     }

@@ -10,7 +10,7 @@ import { gzipFrame, inflate } from '../../src/stores/gzip.ts'
 
 const frameOf = (i: number) => Buffer.alloc(200_000 + i, `alert ${i} `)
 
-// Puts without end and prints the number of each object whose put has resolved.
+// Puts objects until it is killed. Prints the number of each object whose put has resolved.
 const writer = `
 import { writeSync } from 'node:fs'
 const [storeFile, crcFile, root, first] = process.argv.slice(1)
@@ -23,18 +23,20 @@ await Promise.all(Array.from({ length: 8 }, async () => {
   for (;;) {
     const i = next++
     const frame = Buffer.alloc(200_000 + i, 'alert ' + i + ' ')
-    await store.put('v2/alerts/' + i % 3 + '/' + i + '.avro.gz', gzipSync(frame, { level: 0 }), { contentType: 'application/gzip', crc32c: crc32c(frame) })
+    const meta = { contentType: 'application/gzip', crc32c: crc32c(frame) }
+    await store.put('v2/alerts/' + i % 3 + '/' + i + '.avro.gz', gzipSync(frame, { level: 0 }), meta)
     writeSync(1, i + '\\n')
   }
 }))`
 
-await t.test('a writer killed in the midst of its puts leaves no half object and loses none that it had put', async t => {
+await t.test('a killed writer leaves no partial object and loses no acknowledged one', async t => {
   const root = t.testdir()
   const modules = ['file-store', 'crc32c'].map(name => new URL(`../../src/stores/${name}.ts`, import.meta.url).href)
   const acknowledged = new Set<number>()
   let unfinished = 0
   for (let round = 0; round < 6; round++) {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', writer, ...modules, root, String(round * 100_000)], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const args = ['--input-type=module', '-e', writer, ...modules, root, String(round * 100_000)]
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     t.teardown(() => { child.kill('SIGKILL') })
     const exited = once(child, 'exit')
     let lines = 0
@@ -45,21 +47,22 @@ await t.test('a writer killed in the midst of its puts leaves no half object and
     t.same(await exited, [null, 'SIGKILL'])
     unfinished += (await readdir(join(root, '.incoming'))).length
   }
-  t.ok(unfinished > 0, `${unfinished} unfinished files were left: the kills came in the midst of puts`)
+  t.ok(unfinished > 0, `the kills interrupted puts: ${unfinished} unfinished files were left`)
 
   const store = await openFileStore(root)
-  t.same(await readdir(join(root, '.incoming')), [], 'the next writer removes them')
+  t.same(await readdir(join(root, '.incoming')), [], 'the next writer removes the unfinished files')
   const visible = new Set<number>()
   for await (const key of store.list('')) {
     const i = Number(/([0-9]+)\.avro\.gz$/.exec(key)?.[1])
     visible.add(i)
     const object = await store.get(key)
-    if (object === undefined || !inflate(object.body).equals(frameOf(i))) t.fail(`${key} is not whole`)
+    if (object === undefined || !inflate(object.body).equals(frameOf(i))) t.fail(`${key} is incomplete`)
   }
-  t.same([...acknowledged].filter(i => !visible.has(i)), [], `all ${acknowledged.size} acknowledged objects are there, and ${visible.size} are whole`)
+  t.same([...acknowledged].filter(i => !visible.has(i)), [], `all ${acknowledged.size} acknowledged objects are visible`)
 
   const [one] = acknowledged
   const frame = frameOf(one!)
-  const outcome = await store.put(`v2/alerts/${one! % 3}/${one}.avro.gz`, await gzipFrame(frame), { contentType: 'application/gzip', crc32c: crc32c(frame) })
-  t.equal(outcome, 'identical', 'what comes again after the kill is recognised')
+  const meta = { contentType: 'application/gzip', crc32c: crc32c(frame) }
+  const outcome = await store.put(`v2/alerts/${one! % 3}/${one}.avro.gz`, await gzipFrame(frame), meta)
+  t.equal(outcome, 'identical', 'a re-delivery after the kill is recognised')
 })

@@ -1,4 +1,4 @@
-// What only a store of files does; what every store does is in contract.ts.
+// What only a file store does. The common contract is in contract.ts.
 import t from 'tap'
 import { spawnSync } from 'node:child_process'
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
@@ -10,7 +10,7 @@ import { crc32c } from '../../src/stores/crc32c.ts'
 import { openFileStore } from '../../src/stores/file-store.ts'
 import { collect, frame, gz, meta } from './contract.ts'
 
-await t.test('the key is the path below the root, which is made on demand; a leading slash adds nothing to it', async t => {
+await t.test('a key is a path below the root, which is created on demand; a leading slash adds nothing to the path', async t => {
   const root = join(t.testdir(), 'made', 'on', 'demand')
   const store = await openFileStore(root)
   for (const key of ['v2/alerts/123456/1234567.avro.gz', '/alert_archive/v1/alerts/1234567.avro.gz']) {
@@ -21,48 +21,50 @@ await t.test('the key is the path below the root, which is made on demand; a lea
   t.match(store.url, /^file:\/\/\/.*\/made\/on\/demand$/)
 })
 
-await t.test('what is there already is not touched, and nothing unfinished is left, after copies and conflicts', async t => {
+await t.test('copies and conflicts change no existing object and leave no unfinished file', async t => {
   const root = t.testdir()
   const store = await openFileStore(root)
   await store.put('a.gz', gz, meta)
   const before = await stat(join(root, 'a.gz'))
   t.equal(await store.put('a.gz', gzipSync(frame, { level: 1 }), meta), 'identical')
   const other = Buffer.from('another alert')
-  await t.rejects(store.put('a.gz', gzipSync(other), { ...meta, crc32c: crc32c(other) }), { code: 'ARCHIVE_CONFLICT', where: join(root, 'a.gz') })
+  await t.rejects(store.put('a.gz', gzipSync(other), { ...meta, crc32c: crc32c(other) }), {
+    code: 'ARCHIVE_CONFLICT', where: join(root, 'a.gz')
+  })
   await Promise.all(Array.from({ length: 20 }, () => store.put('b.gz', gz, meta)))
   const after = await stat(join(root, 'a.gz'))
   t.same([after.ino, after.mtimeMs], [before.ino, before.mtimeMs])
   t.same(await readdir(join(root, '.incoming')), [])
 })
 
-await t.test('no key reaches what lies beside the store, or its unfinished files', async t => {
+await t.test('no key reaches files outside the store or unfinished files', async t => {
   const root = t.testdir({ outside: 'secret', store: { '.incoming': { x: 'unfinished' }, v2: { a: 'a' } } })
   const store = await openFileStore(join(root, 'store'))
-  for (const key of ['../outside', 'a/../../outside', '.incoming/x', '/.incoming/x']) await t.rejects(store.get(key), { code: 'STORE_KEY_INVALID' }, key)
+  for (const key of ['../outside', 'a/../../outside', '.incoming/x', '/.incoming/x']) {
+    await t.rejects(store.get(key), { code: 'STORE_KEY_INVALID' }, key)
+  }
   t.same(await collect(store.list('')), ['v2/a'])
   t.same((await readdir(root)).sort(), ['outside', 'store'])
 })
 
-await t.test('a file where a folder should be is a clear error everywhere', async t => {
+await t.test('a file in place of a folder gives STORE_PATH_BLOCKED in every call', async t => {
   const root = t.testdir({ file: 'x', store: { v2: 'a file' } })
   const blocked = { code: 'STORE_PATH_BLOCKED', retryable: false }
   await t.rejects(openFileStore(join(root, 'file', 'store')), blocked)
   const store = await openFileStore(join(root, 'store'))
   await t.rejects(store.put('v2/a.gz', gz, meta), { ...blocked, where: join(root, 'store/v2/a.gz') })
   await t.rejects(store.get('v2/a.gz'), blocked)
-  await t.rejects(store.exists('v2/a.gz'), blocked)
   const reader = await openFileStore(join(root, 'file'), { access: 'read' })
   await t.rejects(reader.check(), blocked)
   t.same(await readdir(join(root, 'store', '.incoming')), [])
 })
 
-await t.test('a reader changes nothing, and says so when its root is missing', async t => {
+await t.test('a reader changes nothing and reports a missing root', async t => {
   const root = t.testdir()
   const reader = await openFileStore(join(root, 'later'), { access: 'read' })
   const missing = { code: 'STORE_MISSING', retryable: true }
   await t.rejects(reader.check(), missing)
-  await t.rejects(reader.get('a'), missing, 'an unmounted archive is not an archive without objects')
-  await t.rejects(reader.exists('a'), missing)
+  await t.rejects(reader.get('a'), missing, 'an unmounted archive is not an empty one')
   await t.rejects(collect(reader.list('')), missing)
   t.same(await readdir(root), [])
   const writer = await openFileStore(join(root, 'later'))
@@ -72,7 +74,7 @@ await t.test('a reader changes nothing, and says so when its root is missing', a
   await t.rejects(reader.put('b', gz, meta), { code: 'STORE_READ_ONLY' })
 })
 
-await t.test('a folder of objects that goes while the store is open is made again', async t => {
+await t.test('recreates a folder of objects that was removed while the store is open', async t => {
   const root = t.testdir()
   const store = await openFileStore(root)
   await store.put('v2/a/1.gz', gz, meta)
@@ -81,7 +83,7 @@ await t.test('a folder of objects that goes while the store is open is made agai
   t.same(await collect(store.list('')), ['v2/a/2.gz'])
 })
 
-await t.test('a store whose root goes is not made anew in another place: puts fail until it is back', async t => {
+await t.test('puts fail while the root is missing, create nothing in its place, and succeed when it is back', async t => {
   const folder = t.testdir({ mount: {} })
   const root = join(folder, 'mount')
   const store = await openFileStore(root)
@@ -89,7 +91,7 @@ await t.test('a store whose root goes is not made anew in another place: puts fa
   await rename(root, join(folder, 'away'))
   await t.rejects(store.put('v2/a/2.gz', gz, meta), { code: 'STORE_MISSING', retryable: true })
   t.same(await readdir(folder), ['away'])
-  // A mount point without its volume is an empty folder: nothing may be written there either.
+  // A mount point without its volume is an empty folder. Nothing may be written there either.
   await mkdir(root)
   await t.rejects(store.put('v2/a/3.gz', gz, meta), { code: 'STORE_MISSING' })
   t.same(await readdir(root), [])
@@ -98,12 +100,12 @@ await t.test('a store whose root goes is not made anew in another place: puts fa
   t.equal(await store.put('v2/a/2.gz', gz, meta), 'written')
 })
 
-await t.test('opening removes what dead writers left, and nothing of the living', async t => {
+await t.test('opening removes leftovers of dead writers and no files of live ones', async t => {
   const root = t.testdir()
   await openFileStore(root)
   const incoming = join(root, '.incoming')
   const dead = spawnSync(process.execPath, ['-e', '']).pid
-  // The owner's part of a name, taken from a file of a store in this process.
+  // Reads the owner part of a file name from a put of this process.
   const probe = openFileStore(root).then(store => store.put('probe', Buffer.alloc(30_000_000, 1), { contentType: 'x', crc32c: 0 }))
   let mine: string | undefined
   while (mine === undefined) mine = (await readdir(incoming))[0]
@@ -131,21 +133,21 @@ await t.test('opening removes what dead writers left, and nothing of the living'
   t.match(logged, [{ removed: 3 }])
 })
 
-await t.test('the store can be checked', async t => {
+await t.test('check passes without leaving files, and fails if the root is missing', async t => {
   const root = t.testdir()
   const store = await openFileStore(join(root, 'store'))
   await store.check()
-  t.strictSame(await readdir(join(root, 'store', '.incoming')), [], 'and nothing is left of that')
+  t.strictSame(await readdir(join(root, 'store', '.incoming')), [])
   await rm(join(root, 'store'), { recursive: true })
   await t.rejects(store.check(), { code: 'STORE_MISSING' })
 })
 
-await t.test('an empty folder in the place of a store that went (a volume was unmounted) is well for no writer, as every write fails', async t => {
+await t.test('check fails for a writer if an empty folder has replaced the store, as after an unmount', async t => {
   const root = join(t.testdir(), 'store')
   const store = await openFileStore(root)
   await rename(root, `${root}.volume`)
   await mkdir(root)
   await t.rejects(store.put('a', Buffer.from('1'), { contentType: 'text/plain', crc32c: 0 }), { code: 'STORE_MISSING' })
   await t.rejects(store.check(), { code: 'STORE_MISSING', where: root })
-  t.strictSame(await readdir(root), [], 'the check makes nothing there')
+  t.strictSame(await readdir(root), [], 'the check creates nothing')
 })

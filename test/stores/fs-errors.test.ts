@@ -1,10 +1,10 @@
 import t from 'tap'
-import { storeError } from '../../src/stores/fs-errors.ts'
 import { storeErrors } from '../../src/stores/errors.ts'
+import { storeError } from '../../src/stores/fs-errors.ts'
 
-const errno = (code: string) => Object.assign(new Error(`${code}: said the system`), { code })
+const errno = (code: string) => Object.assign(new Error(`${code}: from the system`), { code })
 
-await t.test('what the file system says becomes a code, and faults of the whole store can be tried again', async t => {
+await t.test('maps errno to codes, and faults of the whole store are retryable', async t => {
   const expected: Record<string, [string, boolean]> = {
     ENOENT: ['STORE_MISSING', true],
     ENOSPC: ['STORE_FULL', true],
@@ -23,9 +23,14 @@ await t.test('what the file system says becomes a code, and faults of the whole 
     ENOTSUP: ['STORE_NO_LINKS', false]
   }
   for (const [name, [code, retryable]] of Object.entries(expected)) {
-    t.match(storeError(errno(name), 'writing', '/a/b'), { code, retryable, where: '/a/b', message: `writing failed with ${name}` })
+    t.match(storeError(errno(name), 'write the object', '/a/b'), {
+      code, retryable, where: '/a/b', message: `cannot write the object: ${name}: from the system`
+    })
   }
-  t.match(storeError(new Error('odd'), 'writing', '/a'), { code: 'STORE_IO', cause: { message: 'odd' } })
+  t.match(storeError(new Error('unknown'), 'write the object', '/a'), { code: 'STORE_IO', cause: { message: 'unknown' } })
+})
+
+await t.test('returns an error of the program unchanged', async t => {
   const known = storeErrors.STORE_FULL('x')
-  t.equal(storeError(known, 'writing', '/a'), known)
+  t.equal(storeError(known, 'write the object', '/a'), known)
 })

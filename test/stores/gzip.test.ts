@@ -8,7 +8,7 @@ const frame = Buffer.concat([randomBytes(30_000), Buffer.alloc(50_000, 'alert')]
 
 t.comment(`inflater: ${inflaterKind}`)
 
-await t.test('what was compressed inflates to the same bytes, at any size and level', async t => {
+await t.test('a compressed frame inflates to the same bytes at any size and level', async t => {
   for (const data of [Buffer.alloc(0), Buffer.from('x'), frame, randomBytes(300_000), Buffer.alloc(5_000_000)]) {
     for (const level of [1, 6, 9]) {
       const gz = await gzipFrame(data, level)
@@ -18,31 +18,31 @@ await t.test('what was compressed inflates to the same bytes, at any size and le
   }
 })
 
-await t.test('the same frame gives the same object, and its header names neither time nor system', async t => {
+await t.test('the same frame gives the same bytes, with neither time nor operating system in the header', async t => {
   const [one, two] = await Promise.all([gzipFrame(frame), gzipFrame(Buffer.from(frame))])
   t.ok(one.equals(two))
   t.same([...one.subarray(0, 10)], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])
 })
 
-await t.test('Python reads it and says the same', async t => {
+await t.test('Python decompresses it to the same bytes', async t => {
   const python = spawnSync('python3', ['-c', 'import gzip,sys; sys.stdout.buffer.write(gzip.decompress(sys.stdin.buffer.read()))'],
     { input: await gzipFrame(frame), maxBuffer: 1e8 })
   t.ok(frame.equals(python.stdout), python.stderr.toString())
 })
 
-await t.test('all members of a concatenated object are read, also when they have the same length', async t => {
+await t.test('inflates all members of a concatenated object, equal lengths included', async t => {
   const other = Buffer.from(frame).reverse()
   for (const [a, b] of [[frame, frame], [frame, other], [frame, Buffer.from('tail')]] as const) {
     t.ok(inflate(Buffer.concat([gzipSync(a), gzipSync(b)])).equals(Buffer.concat([a, b])))
   }
 })
 
-await t.test('a damaged object is an error at every place of the damage', async t => {
+await t.test('a damaged object is OBJECT_CORRUPT, wherever the damage is', async t => {
   const gz = await gzipFrame(frame)
   t.throws(() => inflate(Buffer.from('plain'), 'here'), { code: 'OBJECT_CORRUPT', where: 'here' })
   t.throws(() => inflate(Buffer.alloc(0)), { code: 'OBJECT_CORRUPT' })
   for (const length of [10, 19, 100, gz.length >> 1, gz.length - 8, gz.length - 1]) {
-    t.throws(() => inflate(gz.subarray(0, length)), { code: 'OBJECT_CORRUPT', retryable: false }, `cut at ${length}`)
+    t.throws(() => inflate(gz.subarray(0, length)), { code: 'OBJECT_CORRUPT', retryable: false }, `truncated to ${length}`)
   }
   for (const at of [0, 2, gz.length >> 2, gz.length - 8, gz.length - 4]) {
     const broken = Buffer.from(gz)
@@ -51,7 +51,7 @@ await t.test('a damaged object is an error at every place of the damage', async 
   }
 })
 
-await t.test('what cannot be gzip is seen without inflating', async t => {
+await t.test('recognises gzip by length and header', async t => {
   t.ok(looksLikeGzip(await gzipFrame(Buffer.alloc(0))))
   t.notOk(looksLikeGzip(Buffer.from([0x1f, 0x8b, 8])))
   t.notOk(looksLikeGzip(Buffer.alloc(100)))

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { alertKey, alertPrefix, layouts, parseAlertId, parseSchemaId, readingOrder, schemaKey } from '../../src/stores/layouts.ts'
+import { alertKey, parseAlertId, parseSchemaId, readingOrder, schemaKey } from '../../src/stores/layouts.ts'
 
-await t.test('keys are those of both archives of the survey', async t => {
+await t.test('gives the keys that both Rubin archives use', async t => {
   const id = '170028518906855444'
   t.equal(alertKey('v1', id), `/alert_archive/v1/alerts/${id}.avro.gz`)
   t.equal(alertKey('v2', id), `v2/alerts/170028/${id}.avro.gz`)
@@ -9,37 +9,32 @@ await t.test('keys are those of both archives of the survey', async t => {
   t.equal(schemaKey('v2', 1100), 'v2/schemas/1100.json')
 })
 
-await t.test('the folder of v2 is the whole id where that is short', async t => {
+await t.test('uses the whole id as the v2 folder if it has at most 6 digits', async t => {
   const folders = [['0', '0'], ['12345', '12345'], ['123456', '123456'], ['1234567', '123456'], ['9223372036854775807', '922337']]
   for (const [id, folder] of folders) t.equal(alertKey('v2', id!), `v2/alerts/${folder}/${id}.avro.gz`)
 })
 
-await t.test('an id that is not canonical has no key', async t => {
+await t.test('rejects ids that are not canonical', async t => {
   for (const id of ['', '007', '-1', '+1', '1.0', '1e3', 'abc', '9223372036854775808', '../1', '1/2', '١']) {
-    for (const layout of layouts) t.throws(() => alertKey(layout, id), { code: 'ALERT_ID_INVALID' }, JSON.stringify(id))
+    for (const layout of ['v1', 'v2'] as const) t.throws(() => alertKey(layout, id), { code: 'ALERT_ID_INVALID' }, JSON.stringify(id))
   }
   for (const id of [-1, 1.5, 2 ** 32, NaN]) t.throws(() => schemaKey('v2', id), { code: 'SCHEMA_ID_INVALID' })
 })
 
-await t.test('ids are read exactly up to their limits', async t => {
+await t.test('parses ids exactly up to their limits', async t => {
   t.equal(parseAlertId('0'), '0')
   t.equal(parseAlertId('007'), '7')
   t.equal(parseAlertId('0000000000000000000'), '0')
   t.equal(parseAlertId('9223372036854775807'), '9223372036854775807')
-  for (const text of ['9223372036854775808', '00000000000000000001', '', ' 1', '1 ', '-1', '+1', '0x1', '1n', '١']) t.equal(parseAlertId(text), undefined, text)
+  for (const text of ['9223372036854775808', '00000000000000000001', '', ' 1', '1 ', '-1', '+1', '0x1', '1n', '١']) {
+    t.equal(parseAlertId(text), undefined, text)
+  }
   t.equal(parseSchemaId('0'), 0)
   t.equal(parseSchemaId('4294967295'), 4294967295)
   for (const text of ['4294967296', '', '-1', '1.0', 'latest', '00000000001']) t.equal(parseSchemaId(text), undefined, text)
 })
 
-await t.test('a reader tries its own layout first, then the other', async t => {
+await t.test('reads the configured layout first, then the other', async t => {
   t.same(readingOrder('v1'), ['v1', 'v2'])
   t.same(readingOrder('v2'), ['v2', 'v1'])
-})
-
-await t.test('every alert key begins with its prefix and no schema key does', async t => {
-  for (const layout of layouts) {
-    t.ok(alertKey(layout, '1').startsWith(alertPrefix(layout)))
-    t.notOk(schemaKey(layout, 1).startsWith(alertPrefix(layout)))
-  }
 })

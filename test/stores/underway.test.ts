@@ -1,11 +1,10 @@
 import t from 'tap'
 import { Underway } from '../../src/stores/underway.ts'
 
-await t.test('its end is that of all that was begun, however each ends; what ended before is forgotten', async t => {
+await t.test('ended() resolves when every operation has settled, failed ones included', async t => {
   const underway = new Underway()
   const [first, second] = [Promise.withResolvers<number>(), Promise.withResolvers<number>()]
-  const task = underway.add(first.promise)
-  t.equal(task, first.promise)
+  t.equal(underway.add(first.promise), first.promise)
   const failing = underway.add(second.promise)
   let over = false
   const ended = underway.ended().then(() => { over = true })

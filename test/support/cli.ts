@@ -1,4 +1,4 @@
-// The program as its users run it: `node bin/alert-stream.js ...` as a child, with an environment that holds nothing of this run's own.
+// Runs the program as its users do: `node bin/alert-stream.js ...` as a child process, without the test run's environment variables.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -7,10 +7,10 @@ import { type Test } from 'tap'
 const BIN = join(import.meta.dirname, '..', '..', 'bin', 'alert-stream.js')
 
 export interface CliOptions {
-  /** Added to (or, where undefined, taken out of) the child's environment. */
+  /** Added to the child's environment; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string
-  /** Written to its stdin; stdin is closed where left out. */
+  /** Written to its stdin, which is then closed. */
   readonly input?: string | Buffer
 }
 
@@ -24,22 +24,22 @@ export interface CliResult {
 export interface RunningCli {
   readonly child: ChildProcess
   readonly pid: number
-  /** What it has printed so far. */
+  /** Output printed until now. */
   readonly stdout: string
   readonly stderr: string
   readonly finished: Promise<CliResult>
-  /** Resolves with the match once stdout or stderr holds `pattern`; rejects with all output if the program ends first. */
+  /** Resolves with the match when stdout or stderr contains `pattern`; rejects with all output if the program exits first. */
   waitFor (pattern: RegExp): Promise<RegExpExecArray>
-  /** Sends a signal (default SIGTERM) and waits for the end. */
+  /** Sends a signal (default SIGTERM) and waits for the exit. */
   stop (signal?: NodeJS.Signals): Promise<CliResult>
 }
 
-/** Runs the program to its end. */
+/** Runs the program until it exits. */
 export async function runCli (args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   return await launch(args, options).finished
 }
 
-/** Starts a long-running mode; killed in teardown where the test has not stopped it. */
+/** Starts a long-running mode. It is killed in teardown if it still runs. */
 export function startCli (t: Test, args: readonly string[], options: CliOptions = {}): RunningCli {
   const running = launch(args, options)
   t.teardown(async () => { await running.stop('SIGKILL') })
@@ -47,9 +47,10 @@ export function startCli (t: Test, args: readonly string[], options: CliOptions 
 }
 
 function launch (args: readonly string[], options: CliOptions): RunningCli {
-  const child = spawn(process.execPath, [BIN, ...args], { env: cleanEnvironment(options.env), cwd: options.cwd, stdio: ['pipe', 'pipe', 'pipe'] })
+  const env = cleanEnvironment(options.env)
+  const child = spawn(process.execPath, [BIN, ...args], { env, cwd: options.cwd, stdio: ['pipe', 'pipe', 'pipe'] })
   const output = { stdout: '', stderr: '' }
-  child.stdin.on('error', () => { /* the program may end without reading it */ })
+  child.stdin.on('error', () => { /* the program may exit without reading it */ })
   child.stdin.end(options.input)
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (text: string) => {
@@ -57,7 +58,8 @@ function launch (args: readonly string[], options: CliOptions): RunningCli {
       child.emit('output')
     })
   }
-  const finished = once(child, 'close').then(([code, signal]): CliResult => ({ code: code as number | null, signal: signal as NodeJS.Signals | null, ...output }))
+  const finished = once(child, 'close').then(([code, signal]): CliResult =>
+    ({ code: code as number | null, signal: signal as NodeJS.Signals | null, ...output }))
   const ended = finished.then(() => true)
   return {
     child,
@@ -73,7 +75,8 @@ function launch (args: readonly string[], options: CliOptions): RunningCli {
           const late = pattern.exec(output.stdout) ?? pattern.exec(output.stderr)
           if (late !== null) return late
           const { code, signal } = await finished
-          throw new Error(`the program ended (code ${code}, signal ${signal}) before it printed ${pattern}\nstdout: ${output.stdout}\nstderr: ${output.stderr}`)
+          const what = `the program exited (code ${code}, signal ${signal}) before it printed ${pattern}`
+          throw new Error(`${what}\nstdout: ${output.stdout}\nstderr: ${output.stderr}`)
         }
       }
     },
@@ -84,12 +87,13 @@ function launch (args: readonly string[], options: CliOptions): RunningCli {
   }
 }
 
-// tap hooks its children by NODE_OPTIONS and variables of its own, and a developer's ALERT_STREAM_* must not change what is tested.
+const TEST_RUN_VARIABLE = /^(NODE_OPTIONS|NODE_V8_COVERAGE|TAP|TAP_.*|_TAP.*|ALERT_STREAM_.*|ALERTDB_.*|STORAGE_EMULATOR_HOST)$/
+
+// tap instruments its children through NODE_OPTIONS and its own variables. A developer's ALERT_STREAM_* must not influence a test.
 function cleanEnvironment (extra: CliOptions['env'] = {}): Record<string, string> {
   const env: Record<string, string> = {}
   for (const [name, value] of Object.entries({ ...process.env, ...extra })) {
-    const given = name in extra
-    if (value !== undefined && (given || !/^(NODE_OPTIONS|NODE_V8_COVERAGE|TAP|TAP_.*|_TAP.*|ALERT_STREAM_.*|ALERTDB_.*|STORAGE_EMULATOR_HOST)$/.test(name))) env[name] = value
+    if (value !== undefined && (name in extra || !TEST_RUN_VARIABLE.test(name))) env[name] = value
   }
   return env
 }

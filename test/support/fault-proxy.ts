@@ -1,5 +1,5 @@
-// Stands before a real HTTP server and fails as told: the next so many requests (or those that match) are refused, cut, left without an answer,
-// damaged. What it lets through is forwarded whole. It notes every request, and whether the client gave it up.
+// An HTTP proxy in front of a real server that injects faults into selected requests: error status, reset, hang, damaged bodies.
+// Other requests are forwarded unchanged. It records every request, and whether the client disconnected.
 import { once } from 'node:events'
 import { Agent, createServer, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,17 +8,17 @@ import type { Test } from 'tap'
 export type Fault =
   /** The connection is reset before the request is forwarded. */
   | 'reset'
-  /** No answer, for as long as the client waits. */
+  /** The request gets no response. */
   | 'hang'
-  /** The answer stops in its midst, and the connection stays. */
+  /** The response stops in the middle; the connection stays open. */
   | 'stall answer'
-  /** The connection is reset in the midst of the answer. */
+  /** The connection is reset in the middle of the response. */
   | 'cut answer'
-  /** A byte of the answer's body is another one. */
+  /** One byte of the response body is changed. */
   | 'damage answer'
-  /** A byte of the request's body is another one. */
+  /** One byte of the request body is changed. */
   | 'damage request'
-  /** Forwarded, and done by the server; then the connection is reset. */
+  /** The server processes the request; then the connection is reset. */
   | 'lose answer'
   | { readonly status: number, readonly body?: string, readonly headers?: Readonly<Record<string, string>> }
 
@@ -27,21 +27,22 @@ export interface SeenRequest {
   /** Decoded path and query. */
   readonly url: string
   readonly headers: IncomingHttpHeaders
-  /** The client closed the connection before the answer was there. */
+  /** The client disconnected before the response was complete. */
   cut: boolean
 }
 
 export interface FaultProxy {
   readonly url: string
   readonly seen: readonly SeenRequest[]
-  /** Faults that have been met so far. */
+  /** Number of injected faults. */
   readonly failed: number
-  /** The next `count` (default: all) requests that `match` meet with this fault; several faults are tried in the order in which they were set. */
+  /** Injects a fault into the next `count` (default: all) requests that match. The first matching fault applies. */
   fail (fault: Fault, count?: number, match?: (request: SeenRequest) => boolean): void
-  /** Forgets all faults; requests that hang are cut. */
+  /** Removes all faults and closes the connections of hanging requests. */
   heal (): void
 }
 
+interface Forwarded { readonly status: number, readonly headers: IncomingHttpHeaders, readonly answer: Buffer }
 interface Pending { readonly fault: Fault, left: number, readonly match: (request: SeenRequest) => boolean }
 
 export async function faultProxy (t: Test, target: string): Promise<FaultProxy> {
@@ -51,30 +52,31 @@ export async function faultProxy (t: Test, target: string): Promise<FaultProxy> 
   const hanging = new Set<IncomingMessage>()
   const agent = new Agent({ keepAlive: true })
   const server = createServer((request, response) => {
-    void answer(request, response).catch(() => { request.socket.destroy() })
+    void respond(request, response).catch(() => { request.socket.destroy() })
   })
 
-  function faultFor (note: SeenRequest): Fault | undefined {
-    const next = pending.find(({ left, match }) => left > 0 && match(note))
+  function faultFor (request: SeenRequest): Fault | undefined {
+    const next = pending.find(({ left, match }) => left > 0 && match(request))
     if (next === undefined) return undefined
     next.left--
     failed++
     return next.fault
   }
 
-  async function answer (request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const note: SeenRequest = { method: request.method ?? '', url: decodeURIComponent(request.url ?? ''), headers: request.headers, cut: false }
-    seen.push(note)
-    response.on('close', () => { note.cut = !response.writableFinished })
+  async function respond (request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = '', url = '', headers: requestHeaders } = request
+    const record: SeenRequest = { method, url: decodeURIComponent(url), headers: requestHeaders, cut: false }
+    seen.push(record)
+    response.on('close', () => { record.cut = !response.writableFinished })
     const body = Buffer.concat(await request.toArray() as Buffer[])
-    const fault = faultFor(note)
+    const fault = faultFor(record)
     if (fault === 'reset') return void request.socket.resetAndDestroy()
     if (fault === 'hang') return void hanging.add(request)
     if (typeof fault === 'object') {
       response.writeHead(fault.status, { 'content-type': 'application/json', ...fault.headers })
-      return void response.end(fault.body ?? JSON.stringify({ error: { code: fault.status, message: `told to answer ${fault.status}` } }))
+      return void response.end(fault.body ?? JSON.stringify({ error: { code: fault.status, message: `injected status ${fault.status}` } }))
     }
-    // Towards the end of an upload: in the object, not in what is said about it.
+    // Near the end of an upload: in the object's data, not in its metadata.
     if (fault === 'damage request') body.writeUInt8(body.readUInt8(body.length - 60) ^ 1, body.length - 60)
     const { status, headers, answer } = await forward(request, body)
     if (fault === 'lose answer') return void request.socket.resetAndDestroy()
@@ -90,9 +92,10 @@ export async function faultProxy (t: Test, target: string): Promise<FaultProxy> 
     response.end(answer)
   }
 
-  async function forward (request: IncomingMessage, body: Buffer): Promise<{ readonly status: number, readonly headers: IncomingHttpHeaders, readonly answer: Buffer }> {
-    const { connection: _, 'transfer-encoding': __, ...headers } = request.headers
-    const forwarded = httpRequest(target + (request.url ?? ''), { method: request.method ?? 'GET', headers: { ...headers, 'content-length': body.length }, agent })
+  async function forward (request: IncomingMessage, body: Buffer): Promise<Forwarded> {
+    const { connection: _, 'transfer-encoding': __, ...requestHeaders } = request.headers
+    const headers = { ...requestHeaders, 'content-length': body.length }
+    const forwarded = httpRequest(target + (request.url ?? ''), { method: request.method ?? 'GET', headers, agent })
     forwarded.end(body)
     const [real] = await once(forwarded, 'response') as [IncomingMessage]
     const answer = Buffer.concat(await real.toArray() as Buffer[])

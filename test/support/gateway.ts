@@ -1,7 +1,6 @@
-// A STAND-IN of the survey's gateway (Gafaelfawr behind NGINX) in front of an API, for tests only: it knows tokens from a table, not from an
-// identity provider, and speaks plain HTTP. What it answers is what clients of the real one see: 401 with a challenge without a token or with
-// an unknown one, 403 for a token without the scope, NGINX's HTML as their body, a login that comes back with a cookie. The API behind it
-// gets the user's name in X-Auth-Request-User, never one that the client made up, and never the client's credentials.
+// A test stand-in for the survey's gateway (Gafaelfawr behind NGINX). It reads tokens from a table and speaks plain HTTP.
+// It responds like the real one: 401 with a challenge for a missing or unknown token, 403 for a missing scope, NGINX's HTML bodies, and a
+// login that sets a cookie. The API gets the user's name in X-Auth-Request-User, never a name or credentials sent by the client.
 import { once } from 'node:events'
 import { createServer, request, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -10,43 +9,45 @@ import type { Test } from 'tap'
 const COOKIE = 'gafaelfawr'
 const DROPPED = /^(authorization|cookie|connection|host|x-auth-request-.*|x-forwarded-.*)$/
 
-export interface GatewayToken {
+interface GatewayToken {
   readonly user: string
   readonly scopes: readonly string[]
 }
 
 export interface GatewayOptions {
-  /** Base URL of what is behind it; paths are passed on whole. */
+  /** Base URL of the API. Paths are forwarded unchanged. */
   readonly upstream: string
-  /** Path of the protected service: /alertdb. */
+  /** Path prefix of the protected service: /alertdb. */
   readonly prefix: string
   readonly scope: string
-  /** By token: `gt-...`. */
+  /** Users by token: `gt-...`. */
   readonly tokens: Readonly<Record<string, GatewayToken>>
-  /** The token that a login's cookie stands for; undefined: the user is not let in. */
+  /** The token in the cookie that a login sets. If undefined, the login is denied. */
   readonly loginAs?: string
-  /** Sends who has no token to the login, instead of 401 (`config.loginRedirect` of a GafaelfawrIngress). */
+  /** Redirects requests without a token to the login instead of 401 (`config.loginRedirect` of a GafaelfawrIngress). */
   readonly loginRedirect?: boolean
 }
 
+interface Passed { readonly path: string, readonly headers: IncomingHttpHeaders }
+
 export interface Gateway {
-  /** Without a slash at the end. */
+  /** Without a trailing slash. */
   readonly url: string
-  /** What the upstream was asked: the headers it got, in order. */
-  readonly passed: ReadonlyArray<{ readonly path: string, readonly headers: IncomingHttpHeaders }>
+  /** Requests forwarded to the upstream, in order, with their headers. */
+  readonly passed: readonly Passed[]
 }
 
-/** Closed in teardown. */
+/** Starts a gateway that is closed in teardown. */
 export async function startGateway (t: Test, options: GatewayOptions): Promise<Gateway> {
-  const passed: Array<{ path: string, headers: IncomingHttpHeaders }> = []
+  const passed: Passed[] = []
   const server: Server = createServer((incoming, reply) => {
     const path = incoming.url ?? '/'
     const { pathname, searchParams } = new URL(path, url)
     if (pathname === '/auth/tokens' || pathname === '/auth/tokens/') return page(reply, 200, 'Create Token')
     if (pathname === '/login') return login(reply, searchParams.get('rd'), url, options)
     if (pathname !== options.prefix && !pathname.startsWith(`${options.prefix}/`)) return page(reply, 404, 'Not Found')
-    const user = admit(incoming, reply, path, url, options)
-    if (user !== undefined) passOn(incoming, reply, path, user, options, passed)
+    const user = authenticate(incoming, reply, path, url, options)
+    if (user !== undefined) forward(incoming, reply, path, user, options, passed)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -59,37 +60,44 @@ export async function startGateway (t: Test, options: GatewayOptions): Promise<G
   return { url, passed }
 }
 
-/** The user's name, or undefined where the request has been answered. */
-function admit (incoming: IncomingMessage, reply: ServerResponse, path: string, url: string, { tokens, scope, loginRedirect }: GatewayOptions): string | undefined {
+/** The user's name, or undefined if the request was rejected and a response sent. */
+function authenticate (
+  incoming: IncomingMessage, reply: ServerResponse, path: string, url: string, { tokens, scope, loginRedirect }: GatewayOptions
+): string | undefined {
   const [, bearer] = /^bearer +(.*)$/i.exec(incoming.headers.authorization ?? '') ?? []
   const [, cookie] = new RegExp(`(?:^|; *)${COOKIE}=([^;]*)`).exec(incoming.headers.cookie ?? '') ?? []
   const given = bearer ?? cookie
   const token = given === undefined || !Object.hasOwn(tokens, given) ? undefined : tokens[given]
-  const challenge = (more: string): string => `Bearer realm="${new URL(url).hostname}"${more}`
+  const challenge = (details: string) => ({ 'www-authenticate': `Bearer realm="${new URL(url).hostname}"${details}` })
   if (token === undefined) {
     if (loginRedirect === true) {
       reply.writeHead(302, { location: `${url}/login?rd=${encodeURIComponent(url + path)}` }).end()
     } else {
-      page(reply, 401, 'Authorization Required', { 'www-authenticate': challenge(given === undefined ? '' : ', error="invalid_token", error_description="Token is not valid"') })
+      const details = given === undefined ? '' : ', error="invalid_token", error_description="Token is not valid"'
+      page(reply, 401, 'Authorization Required', challenge(details))
     }
     return undefined
   }
   if (!token.scopes.includes(scope)) {
-    page(reply, 403, 'Forbidden', { 'www-authenticate': challenge(`, error="insufficient_scope", error_description="Token missing required scope", scope="${scope}"`) })
+    const details = `, error="insufficient_scope", error_description="Token missing required scope", scope="${scope}"`
+    page(reply, 403, 'Forbidden', challenge(details))
     return undefined
   }
   return token.user
 }
 
-// The identity provider, to which the real one redirects first, has let the user in.
+// The real gateway first redirects to the identity provider. Here that step has always succeeded.
 function login (reply: ServerResponse, target: string | null, url: string, { loginAs }: GatewayOptions): void {
   if (target === null || !URL.canParse(target) || new URL(target).origin !== url) return page(reply, 422, 'Invalid return URL')
   if (loginAs === undefined) return page(reply, 403, 'Forbidden')
   reply.writeHead(307, { location: target, 'set-cookie': `${COOKIE}=${loginAs}; Path=/; HttpOnly; SameSite=Lax` }).end()
 }
 
-function passOn (incoming: IncomingMessage, reply: ServerResponse, path: string, user: string, { upstream }: GatewayOptions, passed: Array<{ path: string, headers: IncomingHttpHeaders }>): void {
-  const headers: IncomingHttpHeaders = Object.fromEntries(Object.entries(incoming.headers).filter(([name]) => !DROPPED.test(name)))
+function forward (
+  incoming: IncomingMessage, reply: ServerResponse, path: string, user: string, { upstream }: GatewayOptions, passed: Passed[]
+): void {
+  const kept = Object.entries(incoming.headers).filter(([name]) => !DROPPED.test(name))
+  const headers: IncomingHttpHeaders = Object.fromEntries(kept)
   headers['x-auth-request-user'] = user
   passed.push({ path, headers })
   const outgoing = request(upstream + path, { method: incoming.method, headers }, answer => {
@@ -104,5 +112,6 @@ function passOn (incoming: IncomingMessage, reply: ServerResponse, path: string,
 }
 
 function page (reply: ServerResponse, status: number, title: string, headers: Record<string, string> = {}): void {
-  reply.writeHead(status, { 'content-type': 'text/html', ...headers }).end(`<html><head><title>${status} ${title}</title></head><body><h1>${status} ${title}</h1></body></html>\n`)
+  const html = `<html><head><title>${status} ${title}</title></head><body><h1>${status} ${title}</h1></body></html>\n`
+  reply.writeHead(status, { 'content-type': 'text/html', ...headers }).end(html)
 }

@@ -1,9 +1,9 @@
-// What docs/metrics.md promises, read from its tables: tests hold scrapes to it.
+// Reads the tables of docs/metrics.md, so that tests can compare scrapes with it.
 import { readFile } from 'node:fs/promises'
 
 export interface Documented { readonly type: string, readonly labels: readonly string[], readonly help: string }
 
-/** Metrics of one mode by name, those of the process included. */
+/** Metrics of one mode by name, including the process metrics. */
 export async function documentedMetrics (mode: string): Promise<Map<string, Documented>> {
   const text = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
   const rows = (title: string): string[][] => {
@@ -12,7 +12,8 @@ export async function documentedMetrics (mode: string): Promise<Map<string, Docu
   }
   const metrics = new Map<string, Documented>()
   for (const [name = '', type = '', labels = '', , modes = '', help = ''] of rows('The program\'s metrics')) {
-    if (modes.split(', ').includes(mode)) metrics.set(bare(name), { type, labels: labels.split(', ').map(bare).filter(label => label !== ''), help })
+    if (!modes.split(', ').includes(mode)) continue
+    metrics.set(bare(name), { type, labels: labels.split(', ').map(bare).filter(label => label !== ''), help })
   }
   for (const [name = '', type = '', help = ''] of rows('The process')) metrics.set(bare(name), { type, labels: [], help })
   return metrics

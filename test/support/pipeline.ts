@@ -1,5 +1,5 @@
-// Small parts for pipeline tests: sources of numbers, errors of each class, and ways to wait for a condition without looking at a clock.
-import { defineErrors, type NodeContext, type Source, type SourceRecord } from '../../src/pipeline/index.ts'
+// Helpers for pipeline tests: a source of numbers, errors of each class, and waits that do not depend on time.
+import { defineErrors, type Source, type SourceRecord } from '../../src/pipeline/index.ts'
 import type { RetryPolicy } from '../../src/pipeline/retry.ts'
 
 export const testErrors = defineErrors({
@@ -8,10 +8,10 @@ export const testErrors = defineErrors({
   TEST_SHUT: { hint: 'Ask for access.', fatal: true }
 })
 
-/** Retries at once. */
+/** Retries without pauses. */
 export const quick: RetryPolicy = { attempts: 3, baseMs: 0, maxMs: 0 }
 
-/** A finite source that remembers what was asked of it. */
+/** A finite source that records its settlements and how much was unsettled. */
 export class Numbers implements Source<number> {
   readonly kind = 'numbers'
   readonly count: number
@@ -21,8 +21,7 @@ export class Numbers implements Source<number> {
   maxUnsettledBytes = 0
   unsettled = 0
   returned = false
-  readonly calls: string[] = []
-  /** How often each position settled, and with what. */
+  /** Outcomes by position: one each if all is well. */
   readonly settlements = new Map<string, (Error | undefined)[]>()
 
   constructor (count: number, bytes = 1) {
@@ -30,9 +29,7 @@ export class Numbers implements Source<number> {
     this.bytes = bytes
   }
 
-  async open (_context: NodeContext): Promise<void> { this.calls.push('open') }
-
-  async * records (_context: NodeContext): AsyncIterable<SourceRecord<number>> {
+  async * records (): AsyncIterable<SourceRecord<number>> {
     try {
       for (let value = 0; value < this.count; value++) {
         this.pulled++
@@ -50,22 +47,19 @@ export class Numbers implements Source<number> {
     this.unsettled--
     this.settlements.set(position, [...(this.settlements.get(position) ?? []), failure])
   }
-
-  async flush (): Promise<void> { this.calls.push('flush') }
-  async close (): Promise<void> { this.calls.push('close') }
 }
 
-/** Lets I/O, timers and settled promises have their turn until the condition holds; the test's own limit ends a wait in vain. */
+/** Yields to the event loop until the condition holds. If it never does, the test times out. */
 export async function until (condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise(resolve => setImmediate(resolve))
 }
 
-/** Enough turns for everything that can happen without outside help to have happened. */
+/** Yields to the event loop `count` times: enough for all pending work that needs no I/O. */
 export async function turns (count = 50): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise(resolve => setImmediate(resolve))
 }
 
-/** What a promise rejects with; undefined where it resolves. */
+/** The error that a promise rejects with; undefined if it resolves. */
 export async function failureOf (promise: Promise<unknown>): Promise<(Error & { code?: string }) | undefined> {
   try {
     await promise
@@ -75,7 +69,7 @@ export async function failureOf (promise: Promise<unknown>): Promise<(Error & { 
   }
 }
 
-/** A seeded generator of numbers in [0, 1) (mulberry32), so that a failing case can be run again. */
+/** A seeded random generator (mulberry32) of numbers in [0, 1), so that a failing case can be repeated. */
 export function seeded (seed: number): () => number {
   let state = seed >>> 0
   return () => {

@@ -1,6 +1,6 @@
-// Reads Prometheus text format (0.0.4) strictly: whatever is not as the format says is an error that names the line.
+// A strict parser of the Prometheus text format (0.0.4). A violation throws an error with the line.
 
-export interface PrometheusSample {
+interface PrometheusSample {
   readonly name: string
   readonly labels: Readonly<Record<string, string>>
   readonly value: number
@@ -12,11 +12,11 @@ export interface PrometheusFamily {
   readonly samples: PrometheusSample[]
 }
 
-/** Numbers as Go's ParseFloat takes them, which is what Prometheus uses: NaN in any case. */
+/** Values as Go's ParseFloat accepts them, which Prometheus uses: NaN in any case. */
 const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? ([Nn]a[Nn]|[+-]Inf|[-+]?[0-9.]+(?:e[-+]?[0-9]+)?)$/
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"(?:,|$)/y
 
-/** Families by name. Each must have HELP and then TYPE before its samples, no sample twice, and histograms must add up. */
+/** Families by name. Checks that HELP and TYPE precede the samples, that no series is repeated, and that histograms are consistent. */
 export function parsePrometheus (text: string): Map<string, PrometheusFamily> {
   if (!text.endsWith('\n')) throw new Error('the text does not end with a newline')
   const families = new Map<string, PrometheusFamily>()
@@ -27,21 +27,21 @@ export function parsePrometheus (text: string): Map<string, PrometheusFamily> {
     if (line === '') continue
     const [, keyword, name = '', rest = ''] = /^# (HELP|TYPE) ([a-zA-Z_:][a-zA-Z0-9_:]*) (.+)$/.exec(line) ?? []
     if (keyword === 'HELP') {
-      if (families.has(name)) throw new Error(`a second family ${name}`)
+      if (families.has(name)) throw new Error(`family ${name} is repeated`)
       help = { name, text: rest }
     } else if (keyword === 'TYPE') {
-      if (help?.name !== name) throw new Error(`no HELP right before: ${line}`)
-      if (!/^(counter|gauge|histogram|summary|untyped)$/.test(rest)) throw new Error(`not a type: ${line}`)
+      if (help?.name !== name) throw new Error(`TYPE does not follow HELP: ${line}`)
+      if (!/^(counter|gauge|histogram|summary|untyped)$/.test(rest)) throw new Error(`invalid type: ${line}`)
       families.set(name, { type: rest, help: help.text, samples: [] })
       current = name
     } else {
       const [, sampleName = '', labelText = '', value = ''] = SAMPLE.exec(line) ?? []
-      if (sampleName === '' || current === undefined) throw new Error(`not a line of the format: ${line}`)
+      if (sampleName === '' || current === undefined) throw new Error(`invalid line: ${line}`)
       const family = families.get(current)!
       const base = family.type === 'histogram' ? sampleName.replace(/_(bucket|sum|count)$/, '') : sampleName
-      if (base !== current) throw new Error(`a sample of another family than ${current}: ${line}`)
+      if (base !== current) throw new Error(`the sample is not of family ${current}: ${line}`)
       const key = line.slice(0, line.lastIndexOf(' '))
-      if (seen.has(key)) throw new Error(`a series twice: ${key}`)
+      if (seen.has(key)) throw new Error(`series ${key} is repeated`)
       seen.add(key)
       family.samples.push({ name: sampleName, labels: labelsOf(labelText, line), value: numberOf(value) })
     }
@@ -56,7 +56,7 @@ function labelsOf (text: string, line: string): Record<string, string> {
   for (let at = 0; at < text.length; at = LABEL.lastIndex) {
     LABEL.lastIndex = at
     const [, name = '', value = ''] = LABEL.exec(text) ?? []
-    if (name === '' || name in labels) throw new Error(`labels that cannot be read: ${line}`)
+    if (name === '' || name in labels) throw new Error(`invalid labels: ${line}`)
     labels[name] = value.replace(/\\(.)/g, (_, letter: string) => letter === 'n' ? '\n' : letter)
   }
   return labels
@@ -72,8 +72,10 @@ function checkHistogram (name: string, { samples }: PrometheusFamily): void {
     const buckets = all.filter(each => each.name === `${name}_bucket`)
     const bounds = buckets.map(({ labels: { le = '' } }) => numberOf(le))
     const [sum, count] = ['sum', 'count'].map(part => all.filter(each => each.name === `${name}_${part}`))
-    const wrong = sum?.length !== 1 || count?.length !== 1 || bounds.at(-1) !== Infinity || buckets.at(-1)?.value !== count[0]?.value ||
-      bounds.some((bound, index) => index > 0 && !(bound > bounds[index - 1]!)) || buckets.some(({ value }, index) => index > 0 && value < buckets[index - 1]!.value)
-    if (wrong) throw new Error(`histogram ${name} ${labels} does not add up`)
+    const inconsistent = sum?.length !== 1 || count?.length !== 1 || bounds.at(-1) !== Infinity ||
+      buckets.at(-1)?.value !== count[0]?.value ||
+      bounds.some((bound, index) => index > 0 && !(bound > bounds[index - 1]!)) ||
+      buckets.some(({ value }, index) => index > 0 && value < buckets[index - 1]!.value)
+    if (inconsistent) throw new Error(`histogram ${name} ${labels} is inconsistent`)
   }
 }

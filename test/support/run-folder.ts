@@ -1,13 +1,13 @@
-// The folder of one test run, with its servers' data and its temporary files: made by scripts/test.ts, or by a test file that is run alone.
-// It names its owner, so that what a killed run could not clean up is found by the next run: servers are ended, then the folder is removed.
+// The folder of one test run, with the data of its servers and its temporary files. scripts/test.ts creates it, or a test file run alone.
+// It records its owner process. The next run stops the servers and removes the folder of a run that was killed.
 import { rmSync } from 'node:fs'
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { endServersUnder, isAlive, processFacts } from '../../src/devstack/index.ts'
-import type { ProcessIdentity } from '../../src/devstack/identity.ts'
+import { isAlive, processFacts, type ProcessIdentity } from '../../src/devstack/process-identity.ts'
+import { endServersUnder } from '../../src/devstack/server-process.ts'
 
-/** Environment variable by which scripts/test.ts passes the folder to the test files. */
+/** Environment variable with which scripts/test.ts passes the folder to the test files. */
 export const RUN_FOLDER = 'ALERT_STREAM_TEST_RUN'
 
 const PREFIX = 'alert-stream-test-'
@@ -20,13 +20,13 @@ export async function makeRunFolder (): Promise<string> {
   return folder
 }
 
-/** Ends every server under the folder and removes it. */
+/** Stops every server under the folder and removes the folder. */
 export async function removeRunFolder (folder: string): Promise<void> {
   await endServersUnder(folder, 0)
   await rm(folder, { recursive: true, force: true, maxRetries: 5 })
 }
 
-/** The same without waiting, for the last moment of a process. */
+/** Removes the folder synchronously, for the `exit` event of a process. */
 export function removeRunFolderNow (folder: string): void {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
 }

@@ -1,17 +1,19 @@
-// Real servers for tests. All test files of a run share one Kafka, one schema registry and one storage emulator, started by the first test that needs them;
-// scripts/test.ts passes the run's folder and stops whatever runs under it at the end. A file run alone starts its own and stops them.
+// Real servers for tests. All test files of a run share one Kafka, one schema registry and one storage emulator, started by the first test
+// that needs them. scripts/test.ts passes the run's folder and stops its servers at the end. A file run alone starts and stops its own.
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import root, { type Test } from 'tap'
-import { defaultCacheDir, ensureBucket, isAlive, pythonEnvironment, startGcs, startKafka, startStack, withLock, type GcsServer, type KafkaServer } from '../../src/devstack/index.ts'
+import {
+  defaultCacheDir, ensureBucket, pythonEnvironment, startGcs, startKafka, startStack, withLock, type GcsServer, type KafkaServer
+} from '../../src/devstack/index.ts'
 import type { Stack } from '../../src/devstack/stack.ts'
-import type { ProcessIdentity } from '../../src/devstack/identity.ts'
+import { isAlive, type ProcessIdentity } from '../../src/devstack/process-identity.ts'
 import type { KafkaOptions } from '../../src/devstack/kafka-server.ts'
-import type { CacheOptions } from '../../src/devstack/downloads.ts'
+import type { CacheOptions } from '../../src/devstack/download-cache.ts'
 import { makeRunFolder, removeRunFolderNow, RUN_FOLDER } from './run-folder.ts'
 
-/** What tests need of the shared servers. */
+/** The shared Kafka and schema registry. */
 export interface TestStack {
   /** `127.0.0.1:PORT` of Kafka. */
   readonly kafka: string
@@ -21,11 +23,11 @@ export interface TestStack {
   readonly registryPid: number
 }
 
-/** Google Cloud Storage as tests have it: an emulator that keeps objects in memory. */
+/** A Google Cloud Storage emulator that keeps objects in memory. */
 export interface TestGcs {
-  /** `http://127.0.0.1:PORT`: what STORAGE_EMULATOR_HOST is to be. */
+  /** Value for STORAGE_EMULATOR_HOST: `http://127.0.0.1:PORT`. */
   readonly url: string
-  /** Makes a bucket that no other test uses; gives its name. */
+  /** Creates a bucket that no other test uses and returns its name. */
   bucket (): Promise<string>
 }
 
@@ -33,19 +35,19 @@ interface Shared { readonly servers: readonly ProcessIdentity[] }
 type SharedStack = TestStack & Shared
 interface SharedGcs extends Shared { readonly url: string }
 
-// Where `npx tap` runs one file, the run's folder is the file's own; it goes when the file ends.
+// If `npx tap` runs a single file, the file has a run folder of its own and removes it at the end.
 const shared = process.env[RUN_FOLDER]
 let own: Promise<string> | undefined
 let stack: Promise<TestStack> | undefined
 let gcs: Promise<SharedGcs> | undefined
 
-/** The shared Kafka and schema registry. They hold other tests' topics and subjects too: name yours with `uniqueName`. Never stop them. */
+/** The shared Kafka and schema registry. Other tests use them too: name topics and subjects with `uniqueName`, and never stop them. */
 export async function useStack (_t: Test): Promise<TestStack> {
   stack ??= shared === undefined ? ownStack() : sharedStack(shared)
   return await stack
 }
 
-/** The shared storage emulator. Never stop it; use buckets of your own. */
+/** The shared storage emulator. Never stop it. Create a bucket per test. */
 export async function useGcs (_t: Test): Promise<TestGcs> {
   gcs ??= shared === undefined ? ownGcs() : sharedServers(shared, 'gcs', async dataDir => {
     const server = await startGcs({ ...cache(), dataDir, backend: 'memory' })
@@ -63,7 +65,7 @@ export async function useGcs (_t: Test): Promise<TestGcs> {
   }
 }
 
-/** A Kafka of this test's own, to stop, kill and start again on the same `dataDir`; stopped in teardown. */
+/** A Kafka for one test, which may stop, kill and restart it on the same `dataDir`. It is killed in teardown. */
 export async function useOwnKafka (t: Test, options: Partial<KafkaOptions> = {}): Promise<KafkaServer> {
   const dataDir = options.dataDir ?? await tempDir(t)
   const server = await startKafka({ ...cache(), dataDir, ...options })
@@ -72,15 +74,15 @@ export async function useOwnKafka (t: Test, options: Partial<KafkaOptions> = {})
   return server
 }
 
-/** Path of a Python that has numpy, astropy, fastavro, confluent-kafka (with its registry client) and requests. */
+/** Path of a Python with numpy, astropy, fastavro, confluent-kafka (with its registry client) and requests. */
 export async function usePython (_t: Test): Promise<string> {
   return await pythonEnvironment(cache())
 }
 
-/** A loopback port on which nothing ever listens. A free one would not do: another test's server may take it meanwhile. */
+/** A loopback port without a listener. Another test's server could take a free port of the ephemeral range. */
 export const NOBODY = 2
 
-/** A name for a topic, group or subject that no other test uses. */
+/** A unique name for a topic, group or subject. */
 export function uniqueName (prefix: string): string {
   return `${prefix}-${randomBytes(6).toString('hex')}`
 }
@@ -92,7 +94,7 @@ export async function tempDir (t: Test): Promise<string> {
   return folder
 }
 
-/** Where the servers' programs and the Python packages are kept, and this process's environment: the arguments of src/devstack. */
+/** Options for src/devstack: the cache folder of the servers' programs and Python packages, and this process's environment. */
 export function cache (): CacheOptions {
   return { cacheDir: defaultCacheDir(process.env), env: process.env }
 }
@@ -101,7 +103,7 @@ async function runFolder (): Promise<string> {
   if (shared !== undefined) return shared
   own ??= makeRunFolder().then(folder => {
     process.once('exit', () => { removeRunFolderNow(folder) })
-    // A signal would end this process without its 'exit'.
+    // A signal would end this process without the 'exit' event.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => { process.exit(1) })
     return folder
   })
@@ -131,7 +133,7 @@ async function sharedStack (folder: string): Promise<SharedStack> {
   })
 }
 
-/** What `start` gave to the first that asked; `start` is called again where those servers are gone. */
+/** The result of the first caller's `start`. If those servers no longer run, `start` is called again. */
 async function sharedServers<S extends Shared> (folder: string, name: string, start: (stateDir: string) => Promise<S>): Promise<S> {
   const stateFile = join(folder, `${name}.json`)
   return await withLock(join(folder, `${name}.lock`), async () => {
@@ -152,19 +154,20 @@ async function readState<S> (path: string): Promise<S | undefined> {
 }
 
 function stateOf ({ kafka, registry }: Stack): SharedStack {
-  return { kafka: kafka.broker, registry: registry.url, kafkaPid: kafka.pid, registryPid: registry.pid, servers: [kafka, registry].map(identityOf) }
+  const servers = [kafka, registry].map(identityOf)
+  return { kafka: kafka.broker, registry: registry.url, kafkaPid: kafka.pid, registryPid: registry.pid, servers }
 }
 
 function identityOf ({ pid, started }: ProcessIdentity): ProcessIdentity {
   return { pid, started }
 }
 
-// A test file that tap ends early never gets to its teardown; the servers run in groups of their own and would outlive it.
+// If tap ends a test file early, its teardown does not run, and the servers would outlive it in their own process groups.
 function endWithThisProcess (server: { readonly pid: number, readonly exited: Promise<unknown> }): void {
   const kill = (): void => {
     try {
       process.kill(server.pid, 'SIGKILL')
-    } catch { /* it is gone already */ }
+    } catch { /* it has already exited */ }
   }
   process.prependOnceListener('exit', kill)
   void server.exited.then(() => { process.off('exit', kill) })

@@ -3,12 +3,12 @@ import { tapCounter, type Counts } from './tap-counts.ts'
 
 function countTap (tap: string): Counts {
   const counter = tapCounter()
-  // In odd pieces, as a pipe gives them.
+  // In chunks that split lines, as a pipe delivers them.
   for (let at = 0; at < tap.length; at += 17) counter.write(tap.slice(at, at + 17))
   return counter.end()
 }
 
-await t.test('named tests without other named tests are counted, and a file without any counts as one', async t => {
+await t.test('named tests without named subtests are counted, and a file without any counts as one', async t => {
   const counts = countTap(`TAP version 14
 # Subtest: test/a.test.ts
     # Subtest: one
@@ -45,7 +45,7 @@ ok 2 - test/b.test.ts # time=10ms
   t.match(counts, { passed: 4, failed: 0, skipped: 0, failures: [] })
 })
 
-await t.test('a failing test is counted once, however deep, and named with what tap knows of it', async t => {
+await t.test('a failed test is counted once at any depth, with its path and diagnosis', async t => {
   const counts = countTap(`TAP version 14
 # Subtest: test/a.test.ts
     # Subtest: group
@@ -70,7 +70,7 @@ not ok 1 - test/a.test.ts # time=100ms
   t.strictSame(counts.failures, [{ path: ['test/a.test.ts', 'group', 'inner', 'should be equal'], diagnosis: { compare: '===' } }])
 })
 
-await t.test('skipped and todo tests are neither passed nor failed', async t => {
+await t.test('skipped and todo tests count as skipped', async t => {
   const counts = countTap(`TAP version 14
 # Subtest: test/a.test.ts
     ok 1 - whole # SKIP not here
@@ -87,7 +87,7 @@ ok 1 - test/a.test.ts # time=100ms
   t.match(counts, { passed: 0, failed: 0, skipped: 3 })
 })
 
-await t.test('what fails outside of a named test is counted: at a file\'s top, never run, ended by a signal, cut off', async t => {
+await t.test('failures outside of named tests are counted: at the top of a file, never run, killed, cut off', async t => {
   const counts = countTap(`TAP version 14
 # Subtest: test/top.test.ts
     # Subtest: fine
@@ -121,16 +121,16 @@ not ok 2 - test/killed.test.ts # time=1ms
   t.match(counts.failures[3]?.path, ['test/cut.test.ts'])
 })
 
-await t.test('a run without tests counts nothing', async t => {
+await t.test('a run without tests has zero counts', async t => {
   t.match(countTap('TAP version 14\n1..0 # no tests found\n'), { passed: 0, failed: 0, skipped: 0 })
   t.match(countTap(''), { passed: 0, failed: 0, skipped: 0 })
 })
 
-await t.test('each file is told of as it ends', async t => {
-  const told: string[] = []
-  const counter = tapCounter((name, { passed }) => { told.push(`${name} ${passed}`) })
+await t.test('onFile is called when a file ends', async t => {
+  const files: string[] = []
+  const counter = tapCounter((name, { passed }) => { files.push(`${name} ${passed}`) })
   counter.write('TAP version 14\n# Subtest: a\n    ok 1 - x\n    1..1\nok 1 - a # time=1ms\n')
   counter.write('# Subtest: b\n    ok 1 - x\n')
-  t.strictSame(told, ['a 1'])
+  t.strictSame(files, ['a 1'])
   counter.end()
 })

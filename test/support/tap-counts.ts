@@ -1,9 +1,9 @@
-// True counts from the raw TAP of a run. What is counted is the named test, `t.test('sentence', ...)`, that holds no other named tests; a file
-// without any counts as one. A failure outside of such a test (at a file's top, a test that never ran, a file that was ended) counts as one more.
+// Counts tests from the raw TAP of a run. A test is a named `t.test('...', ...)` without named subtests; a file without any counts as one.
+// A failure outside of such a test (at the top of a file, a test that never ran, a file that was killed) counts as one more.
 import { Parser, type Result } from 'tap-parser'
 
-/** A test that failed: its path of names, and what tap knows of it (a diff, where in the source). */
-export interface Failure {
+/** A failed test: its path of names, and tap's diagnosis (a diff, the source location). */
+interface Failure {
   readonly path: readonly string[]
   readonly diagnosis: Readonly<Record<string, unknown>>
 }
@@ -18,23 +18,23 @@ export interface Counts {
 interface Node {
   readonly name: string
   readonly children: Node[]
-  /** Its own assertions; the points that close its children are not among them. */
+  /** Assertions of this test, without the points that close its children. */
   readonly points: Result[]
   closing: Result | undefined
 }
 
 export interface TapCounter {
   write (tap: string | Buffer): void
-  /** Counts of the whole run, once all is written. */
+  /** Counts of the run, after all of its TAP was written. */
   end (): Counts
 }
 
-/** Counts a run while its TAP comes in; `onFile` is told of each test file as it ends. */
+/** Counts a run while its TAP arrives. `onFile` is called when a test file ends. */
 export function tapCounter (onFile: (name: string, counts: Counts) => void = () => {}): TapCounter {
   const all: Tally = { passed: 0, failed: 0, skipped: 0, failures: [] }
   const run = node('')
   const parser = new Parser({ name: '' })
-  const tell = (file: Node): void => {
+  const endFile = (file: Node): void => {
     const counts: Tally = { passed: 0, failed: 0, skipped: 0, failures: [] }
     count(file, [], counts)
     all.passed += counts.passed
@@ -43,14 +43,14 @@ export function tapCounter (onFile: (name: string, counts: Counts) => void = () 
     all.failures.push(...counts.failures)
     onFile(file.name, counts)
   }
-  collect(parser, run, tell)
+  collect(parser, run, endFile)
   return {
     write: tap => { parser.write(tap.toString()) },
     end: () => {
       parser.end()
       const cut = run.children.at(-1)
-      if (cut !== undefined && cut.closing === undefined) tell(cut)
-      // tap itself reports here when it gives up (no such file).
+      if (cut !== undefined && cut.closing === undefined) endFile(cut)
+      // tap reports its own failures here, such as a missing file.
       for (const point of run.points) if (!point.ok) fail(all, [], point)
       return all
     }
@@ -85,7 +85,7 @@ type Tally = { -readonly [K in keyof Counts]: Counts[K] } & { readonly failures:
 function count (node: Node, above: readonly string[], counts: Tally): void {
   const path = [...above, node.name]
   const { closing, children, points } = node
-  // Cut off in the middle, a test has no closing point.
+  // A test that was cut off has no closing point.
   const ok = closing?.ok === true
   const bad = points.filter(point => !point.ok && !isSkipped(point))
   if (isSkipped(closing)) {
@@ -98,7 +98,7 @@ function count (node: Node, above: readonly string[], counts: Tally): void {
     const before = counts.failed
     for (const child of children) count(child, path, counts)
     for (const point of bad) fail(counts, path, point)
-    // A test that is skipped as a whole leaves nothing but such a point.
+    // A skipped test leaves only this point.
     counts.skipped += points.filter(isSkipped).length
     if (!ok && counts.failed === before) fail(counts, path, closing)
   }
@@ -111,5 +111,8 @@ function isSkipped (result: Result | undefined): boolean {
 function fail (counts: Tally, path: readonly string[], point: Result | undefined): void {
   counts.failed++
   const last = path.at(-1)
-  counts.failures.push({ path: point === undefined || point.name === last ? path : [...path, point.name], diagnosis: (point?.diag ?? {}) as Record<string, unknown> })
+  counts.failures.push({
+    path: point === undefined || point.name === last ? path : [...path, point.name],
+    diagnosis: (point?.diag ?? {}) as Record<string, unknown>
+  })
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { createAuthority, issueCertificate } from '../../../src/devstack/certificates.ts'
 import { launchOn } from '../../../src/devstack/launch.ts'
 import { freePorts, LOOPBACK } from '../../../src/devstack/ports.ts'
-import { startServer, type RunningServer } from '../../../src/devstack/process.ts'
+import { startServer, type RunningServer } from '../../../src/devstack/server-process.ts'
 import { silent } from '../../../src/pipeline/log.ts'
 import { runTool, type Environment } from '../../../src/devstack/tools.ts'
 

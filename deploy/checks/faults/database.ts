@@ -59,15 +59,15 @@ export const databaseFaults: readonly DeliberateFault[] = [
     }
   },
   {
-    chart, fault: 'a mode that the program does not have', tool: 'program', says: /'ingests' is not a mode.*ingest/,
+    chart, fault: 'a mode that the program does not have', tool: 'program', says: /unknown mode 'ingests'.*ingest/,
     edit: { file: ingester, from: '            - ingest\n', to: '            - ingests\n' }
   },
   {
-    chart, fault: 'a flag that the program does not have', tool: 'program', says: /--consumer-group is not a flag of ingest/,
+    chart, fault: 'a flag that the program does not have', tool: 'program', says: /unknown flag --consumer-group \(ingest\)/,
     edit: { file: ingester, from: '--group=%s', to: '--consumer-group=%s' }
   },
   {
-    chart, fault: 'a flag of another mode', tool: 'program', says: /--batch-size is not a flag of serve/,
+    chart, fault: 'a flag of another mode', tool: 'program', says: /unknown flag --batch-size \(serve\)/,
     edit: { file: server, from: '- --listen-host=0.0.0.0\n', to: '- --listen-host=0.0.0.0\n- --batch-size=20\n' }
   },
   {

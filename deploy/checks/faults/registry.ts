@@ -40,7 +40,7 @@ export const registryFaults: readonly DeliberateFault[] = [
     edit: { file: `${chart}/templates/registry.yaml`, from: '  strimziVersion:', to: '  strimziVersions:' }
   },
   {
-    chart, fault: 'a flag that was renamed', tool: 'program', says: /--schema-registry is not a flag of sync-schema/,
+    chart, fault: 'a flag that was renamed', tool: 'program', says: /unknown flag --schema-registry \(sync-schema\)/,
     edit: { file: `${chart}/templates/sync-schema-job.yaml`, from: '--schema-registry-url=', to: '--schema-registry=' }
   },
   {

@@ -80,7 +80,7 @@ function runs (context: Context, workshop: Workshop): Check[] {
   return [{
     title: 'each mode answers --help on its standard output',
     run: async () => {
-      const names = Object.keys(modes)
+      const names = modes.names
       const said = await shell(
         `for mode in ${names.join(' ')}; do alert-stream $mode --help > /tmp/out 2> /tmp/err; ` +
         'echo "$mode: $? $(wc -c < /tmp/err) $(head -n 1 /tmp/out)"; done'

@@ -101,7 +101,7 @@ async function health ({ container, admin }: Served): Promise<void> {
   const ask = async (...words: string[]) =>
     await container.exec(['alert-stream', 'healthcheck', ...words], { ALERT_STREAM_ADMIN_PORT: String(admin) })
   const well = await ask()
-  if (well.code !== 0 || well.stdout !== `serve lives: http://127.0.0.1:${admin}/livez\n`)
+  if (well.code !== 0 || well.stdout !== `serve is alive: http://127.0.0.1:${admin}/livez\n`)
     throw new Fault(`of one that lives it says ${well.code ?? 'nothing'}`, well.stdout + well.stderr)
   await container.signal('STOP')
   const ill = await ask('--timeout', '1')

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { launchOn } from '../../../src/devstack/launch.ts'
 import { freePorts, LOOPBACK } from '../../../src/devstack/ports.ts'
-import { startServer } from '../../../src/devstack/process.ts'
+import { startServer } from '../../../src/devstack/server-process.ts'
 import { silent } from '../../../src/pipeline/log.ts'
 import type { Context } from '../check.ts'
 

@@ -180,7 +180,7 @@ async function syncsTwice (context: Context, { objects, registry, content }: Set
   const first = await run()
   const before = await content()
   const second = await run()
-  if (!first.includes('registered') || !second.includes('was there')) throw new Fault('it did not say so', first + second)
+  if (!first.includes(', registered') || !second.includes('already registered')) throw new Fault('it did not say so', first + second)
   if (!isDeepStrictEqual(await content(), before)) throw new Fault('the registry has changed')
 }
 

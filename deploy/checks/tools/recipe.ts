@@ -1,7 +1,7 @@
 // How a tool comes into the cache: a recipe fills an empty folder from pinned sources and checks what came, the toolbox does it once and
 // keeps it.
 import { createHash } from 'node:crypto'
-import type { Fetcher } from '../../../src/devstack/downloads.ts'
+import type { Fetcher } from '../../../src/devstack/download-cache.ts'
 import type { Environment } from '../../../src/devstack/tools.ts'
 
 export interface Recipe {

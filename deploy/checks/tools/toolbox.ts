@@ -4,7 +4,7 @@
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ensure, isMissing, type CacheOptions, type Download } from '../../../src/devstack/downloads.ts'
+import { ensure, isMissing, type CacheOptions, type Download } from '../../../src/devstack/download-cache.ts'
 import { isProgram } from '../../../src/devstack/tools.ts'
 import { AlertStreamError, formatError } from '../../../src/pipeline/errors.ts'
 import { ToolMissing } from '../check.ts'

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { chmod, cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { devstackErrors } from '../../../src/devstack/errors.ts'
-import type { Fetcher } from '../../../src/devstack/downloads.ts'
+import type { Fetcher } from '../../../src/devstack/download-cache.ts'
 import { requirePython } from '../../../src/devstack/prerequisites.ts'
 import { unpackWheel } from '../../../src/devstack/wheel.ts'
 import type { Recipe } from './recipe.ts'

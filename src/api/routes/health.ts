@@ -1,55 +1,56 @@
-// GET /v1/health: `OK` when the archive can be read, else 503 with the reason. The archive is asked at most once a second, however many
-// probes come, and an archive that does not answer within five seconds counts as gone.
+// GET /v1/health: 200 `OK` if the archive is readable, else 503 with the error code. Concurrent and frequent probes share one check per
+// second. A check without a result after five seconds counts as failed.
 import { type FastifyInstance } from 'fastify'
-import { AlertStreamError, formatError } from '../../pipeline/errors.ts'
+import { errorCode, formatError } from '../../pipeline/errors.ts'
 import { type Logger } from '../../pipeline/log.ts'
 import { type ArchiveReader } from '../../stores/archive.ts'
-import { readOnly } from '../methods.ts'
-import { retryAfterSeconds, sendProblem } from '../problems.ts'
+import { sendProblem, retryAfterSeconds } from '../problems.ts'
+import { readOnly } from '../read-only-routes.ts'
 
-export interface HealthOptions {
+interface HealthOptions {
   readonly archive: Pick<ArchiveReader, 'check'>
   readonly log: Logger
-  /** How long an answer of the archive holds. */
+  /** How long a result is reused, in milliseconds. */
   readonly healthCacheMs: number
 }
 
-const patienceMs = 5000
+const timeoutMs = 5000
 
 export async function healthRoute (app: FastifyInstance, { archive, log, healthCacheMs }: HealthOptions): Promise<void> {
-  let asked = -Infinity
-  let answer: Promise<string | undefined> = Promise.resolve(undefined)
+  let checkedAt = -Infinity
+  let result: Promise<string | undefined> = Promise.resolve(undefined)
   let healthy = true
 
-  async function ask (): Promise<string | undefined> {
+  // Resolves to the problem, if there is one. Logs only changes.
+  async function check (): Promise<string | undefined> {
     let problem: string | undefined
     try {
-      await withPatience(archive.check())
+      await withTimeout(archive.check())
     } catch (error) {
-      const code = error instanceof AlertStreamError ? error.code : 'UNEXPECTED'
-      problem = `the archive cannot be read (${code})`
-      if (healthy) log.error({ code, error: formatError(error) }, 'the archive cannot be read')
+      const code = errorCode(error)
+      problem = `the archive is not readable (${code})`
+      if (healthy) log.error({ code, error: formatError(error) }, 'archive not readable')
     }
-    if (problem === undefined && !healthy) log.info({}, 'the archive can be read again')
+    if (problem === undefined && !healthy) log.info({}, 'archive readable again')
     healthy = problem === undefined
     return problem
   }
 
   readOnly(app, '/v1/health', async (_request, reply) => {
     const now = performance.now()
-    if (now - asked >= healthCacheMs) {
-      asked = now
-      answer = ask()
+    if (now - checkedAt >= healthCacheMs) {
+      checkedAt = now
+      result = check()
     }
-    const problem = await answer
+    const problem = await result
     if (problem !== undefined) return sendProblem(reply.header('retry-after', retryAfterSeconds), 503, problem)
     return reply.headers({ 'cache-control': 'no-store', 'content-type': 'text/plain; charset=utf-8', 'content-length': 2 }).send('OK')
   })
 }
 
-function withPatience (check: Promise<void>): Promise<void> {
+function withTimeout (check: Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => { reject(new Error(`no answer within ${patienceMs} ms`)) }, patienceMs)
+    const timer = setTimeout(() => { reject(new Error(`no response within ${timeoutMs} ms`)) }, timeoutMs)
     check.then(resolve, reject).finally(() => { clearTimeout(timer) })
   })
 }

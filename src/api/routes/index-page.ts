@@ -1,15 +1,15 @@
-// GET / and /v1: what there is, for people who meet the server for the first time.
+// GET / and /v1: lists the endpoints, for people who open the URL of the server in a browser.
 import { type FastifyInstance } from 'fastify'
-import { readOnly } from '../methods.ts'
+import { readOnly } from '../read-only-routes.ts'
 
 export async function indexRoute (app: FastifyInstance): Promise<void> {
   const { prefix } = app
   const body = JSON.stringify({
     service: 'alert-stream archive',
     endpoints: {
-      [`${prefix}/v1/health`]: 'OK when the archive can be read',
-      [`${prefix}/v1/alerts/{id}`]: 'an alert as it was in Kafka: 0x00, 4 bytes of schema id (big-endian), Avro; gzip on request',
-      [`${prefix}/v1/schemas/{id}`]: 'the Avro schema of that id, as JSON'
+      [`${prefix}/v1/health`]: 'OK if the archive is readable',
+      [`${prefix}/v1/alerts/{id}`]: 'an alert as it was in Kafka: 0x00, schema id (4 bytes, big-endian), Avro datum; gzip if accepted',
+      [`${prefix}/v1/schemas/{id}`]: 'the Avro schema with this id, as JSON'
     }
   }, undefined, 2) + '\n'
   for (const url of ['/', '/v1']) {

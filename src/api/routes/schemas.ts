@@ -1,12 +1,12 @@
-// GET /v1/schemas/{id}: the Avro schema that the frames with this schema id were written with, as bare JSON, as the registry gave it.
+// GET /v1/schemas/{id}: the Avro schema with this id, as plain JSON, unchanged from the schema registry.
 import { type FastifyInstance } from 'fastify'
 import { parseSchemaId } from '../../stores/layouts.ts'
-import { sendForEver } from '../conditional.ts'
-import { readOnly } from '../methods.ts'
+import { sendImmutable } from '../conditional.ts'
 import { sendProblem } from '../problems.ts'
+import { readOnly } from '../read-only-routes.ts'
 import { type SchemaCache } from '../schema-cache.ts'
 
-export interface SchemasOptions {
+interface SchemasOptions {
   readonly schemas: Pick<SchemaCache, 'get'>
 }
 
@@ -17,6 +17,6 @@ export async function schemasRoute (app: FastifyInstance, { schemas }: SchemasOp
     const schema = await schemas.get(id)
     if (schema === undefined) return sendProblem(reply, 404, 'schema not found')
     reply.header('content-type', 'application/vnd.schemaregistry.v1+json')
-    return sendForEver(request, reply, schema.body, schema.tag)
+    return sendImmutable(request, reply, schema.body, schema.tag)
   })
 }

@@ -28,7 +28,7 @@ await t.test('an etcd that ends is told with its last words', async t => {
   const folder = await tempDir(t)
   await t.rejects(startApiServer({ etcd, apiserver: '/bin/false', kubectl: '/bin/false' }, folder, process.env), {
     code: 'DEVSTACK_SERVER_DIED',
-    message: /etcd ended with exit code 2.*\n.*no such flag/s
+    message: /etcd exited with code 2.*\n.*no such flag/s
   })
 })
 
@@ -44,7 +44,7 @@ await t.test('an etcd is stopped again where the API server does not start', asy
   const apiserver = await program(t, "console.error('no etcd of mine'); process.exit(1)")
   await t.rejects(startApiServer({ etcd, apiserver, kubectl: '/bin/false' }, folder, process.env), {
     code: 'DEVSTACK_SERVER_DIED',
-    message: /kube-apiserver ended with exit code 1.*no etcd of mine/s
+    message: /kube-apiserver exited with code 1.*no etcd of mine/s
   })
   t.equal(isRunning(Number(await readFile(pids, 'utf8'))), false)
 })

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import { parse } from 'yaml'
-import { findMode } from '../../../src/cli/find-mode.ts'
+import { modes } from '../../../src/cli/modes.ts'
 
 const template = await readFile(new URL('../../../deploy/helm/alert-stream-common/templates/_extra.tpl', import.meta.url), 'utf8')
 const [, table = ''] = /define "alert-stream-common\.flagAliases" -}}\n([^]*?)\n{{- end }}/.exec(template) ?? []
@@ -10,7 +10,7 @@ const [, table = ''] = /define "alert-stream-common\.flagAliases" -}}\n([^]*?)\n
 await t.test('the charts\' table of other names of flags is that of the modes whose flags they let be added to', async t => {
   const expected: Record<string, string> = {}
   for (const name of ['ingest', 'serve', 'redrive', 'create-stream', 'play-stream']) {
-    const { flags } = await findMode(name)
+    const { flags } = await modes.find(name)
     for (const [flag, { aliases = [] }] of Object.entries(flags)) for (const alias of aliases) expected[`--${alias}`] = `--${flag}`
   }
   t.strictSame(parse(table), expected)

@@ -1,0 +1,18 @@
+// Metrics of the API server for /metrics.
+import { family, single, type Family } from '../metrics/index.ts'
+import type { ApiStats } from './request-stats.ts'
+
+export function httpFamilies (stats: ApiStats): Family[] {
+  return [
+    family('alert_stream_http_requests_total', () => Object.entries(stats.requests).flatMap(([route, statuses]) =>
+      Object.entries(statuses).map(([status, value]) => ({ labels: { route, status }, value })))),
+    family('alert_stream_http_request_duration_seconds', () =>
+      [...stats.durations].map(([route, histogram]) => ({ labels: { route }, value: histogram.read() }))),
+    single('alert_stream_http_requests_in_flight', () => stats.inFlight),
+    single('alert_stream_http_requests_aborted_total', () => stats.aborted),
+    single('alert_stream_http_response_bytes_total', () => stats.bytes),
+    family('alert_stream_schema_cache_lookups_total', () => [
+      { labels: { result: 'hit' }, value: stats.schemas.hits }, { labels: { result: 'miss' }, value: stats.schemas.misses }
+    ])
+  ]
+}

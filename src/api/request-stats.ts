@@ -1,0 +1,51 @@
+// In-process counters of the API server. They only grow, except `inFlight`.
+import { type FastifyInstance } from 'fastify'
+import { Histogram } from '../pipeline/index.ts'
+
+export interface ApiStats {
+  /** Completed requests by route pattern (`/v1/alerts/:id` without the path prefix; `other` if no route matched), then by status. */
+  readonly requests: Record<string, Record<number, number>>
+  /** Bytes of response bodies as sent (compressed if they were). */
+  bytes: number
+  inFlight: number
+  /** Requests whose client disconnected before the response was sent. They are not in `requests`. */
+  aborted: number
+  /** Seconds from the arrival of a request until its response was sent, by route as in `requests`. */
+  readonly durations: Map<string, Histogram>
+  /** Lookups in the schema cache. */
+  schemas: { readonly hits: number, readonly misses: number }
+}
+
+const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    readonly stats: ApiStats
+  }
+}
+
+/** Adds `app.stats` and updates it with every request. */
+export function collectStats (app: FastifyInstance, prefix: string): void {
+  const stats: ApiStats = { requests: {}, bytes: 0, inFlight: 0, aborted: 0, durations: new Map(), schemas: { hits: 0, misses: 0 } }
+  app.decorate('stats', stats)
+  app.addHook('onRequest', async (request, reply) => {
+    stats.inFlight++
+    let finished = false
+    reply.raw.once('finish', () => {
+      finished = true
+      const pattern = request.routeOptions.url?.slice(prefix.length) ?? 'other'
+      const route = pattern === '' ? '/' : pattern
+      const statuses = stats.requests[route] ??= {}
+      let durations = stats.durations.get(route)
+      if (durations === undefined) stats.durations.set(route, durations = new Histogram(DURATIONS))
+      durations.observe(reply.elapsedTime / 1000)
+      statuses[reply.statusCode] = (statuses[reply.statusCode] ?? 0) + 1
+      if (request.method !== 'HEAD') stats.bytes += Number(reply.getHeader('content-length') ?? 0)
+    })
+    // The only event that is also emitted if the client disconnects.
+    reply.raw.once('close', () => {
+      stats.inFlight--
+      if (!finished) stats.aborted++
+    })
+  })
+}

@@ -1,0 +1,7 @@
+import type { DeadLetterSink } from '../pipeline/index.ts'
+
+/** The topic or store that receives the dead letters of a mode. */
+export interface DeadLetterDestination extends DeadLetterSink {
+  /** Readiness check of a store. Errors: STORE_*. A topic has none: the broker check covers it. */
+  check? (): Promise<void>
+}

@@ -1,0 +1,28 @@
+// The addresses that the demo prints once everything is running.
+import type { Settings } from './settings.ts'
+import type { DemoFile } from './state-folder.ts'
+
+export function endpointLines (file: DemoFile, { stateDir, config, intervalSeconds }: Settings): string[] {
+  const { topics, security, storageEmulator } = file
+  return [
+    '',
+    `Kafka      ${file.kafka}   topics ${topics.static}, ${topics.simulated}, ${topics.deadLetters}`,
+    ...security === undefined ? [] : [
+      `           external clients: SCRAM-SHA-512 over TLS, passwords ${security.passwords}/NAME, CA ${security.ca}`,
+      `           internal clients: mTLS at ${security.internal}, ${security.certificates}/NAME.crt and NAME.key`,
+      '           users and ACLs: deploy/acls.json'
+    ],
+    `Registry   ${file.registry}`,
+    `API        ${file.api}/v1`,
+    `Archive    ${file.archive.alerts}`,
+    ...storageEmulator === undefined ? [] : [`           schemas ${file.archive.schemas}; STORAGE_EMULATOR_HOST=${storageEmulator}`],
+    ...Object.entries(file.admin).map(([mode, url], index) => `${index === 0 ? 'Metrics   ' : '          '} ${url}/metrics (${mode})`),
+    `Logs       ${stateDir}/modes/*/log, ${stateDir}/kafka/kafka.log${storageEmulator === undefined ? '' : `, ${stateDir}/gcs/gcs.log`}`,
+    ...intervalSeconds === undefined ? [] : [
+      '',
+      `A visit is published every ${intervalSeconds} s and reported in one line. Ctrl-C drains and stops everything.`,
+      ...config.fresh ? [] : ['Every pass publishes the same alerts, so only those of the first pass are new to the archive.']
+    ],
+    ''
+  ]
+}

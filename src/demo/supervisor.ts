@@ -1,0 +1,74 @@
+// Supervision of the demo's processes: notices when one ends unexpectedly, and stops everything in reverse order of start.
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describeExit, logTail, type RunningServer } from '../devstack/index.ts'
+import type { Logger } from '../pipeline/index.ts'
+import { demoErrors } from './errors.ts'
+
+const DRAIN_MS = 30_000
+/** After a failure, the other processes may wait for the failed one, so they get less time. */
+const DRAIN_AFTER_FAILURE_MS = 5_000
+
+export class Supervisor {
+  readonly #log: Logger
+  readonly #stop: AbortSignal
+  readonly #stopSteps: Array<() => Promise<unknown>> = []
+  readonly #failures: Array<Promise<never>> = []
+  #failed = false
+  #stopped: Promise<void> | undefined
+
+  /** @param stop aborted when the user stops the demo */
+  constructor (log: Logger, stop: AbortSignal) {
+    this.#log = log
+    this.#stop = stop
+  }
+
+  /** Whether a process has ended unexpectedly. */
+  get failed (): boolean {
+    return this.#failed
+  }
+
+  /** Adds a step of the shutdown. The last one added runs first. */
+  onStop (step: () => Promise<unknown>): void {
+    this.#stopSteps.push(step)
+  }
+
+  /** Watches a process and stops it at shutdown. */
+  add (name: string, server: RunningServer): void {
+    this.onStop(async () => { await server.stop(this.#failed ? DRAIN_AFTER_FAILURE_MS : DRAIN_MS) })
+    const failure = this.#failure(name, server)
+    failure.catch(() => { this.#failed = true })
+    this.#failures.push(failure)
+  }
+
+  /** Called between two steps of the start: throws if the user has stopped the demo or a process has ended. */
+  async check (): Promise<void> {
+    this.#stop.throwIfAborted()
+    await Promise.race([...this.#failures, sleep(0)])
+  }
+
+  /** Rejects when one of the processes added so far ends unexpectedly. Error: DEMO_PART_FAILED with the end of its log. */
+  failure (): Promise<never> {
+    const first = Promise.race(this.#failures)
+    first.catch(() => {})
+    return first
+  }
+
+  /** Runs all shutdown steps. Idempotent. */
+  async stop (): Promise<void> {
+    this.#stopped ??= (async () => {
+      for (const step of this.#stopSteps.reverse()) {
+        await step().catch((error: unknown) => this.#log.warn({ error: String(error) }, 'a part of the demo did not stop cleanly'))
+      }
+    })()
+    await this.#stopped
+  }
+
+  async #failure (name: string, { exited, logFile }: RunningServer): Promise<never> {
+    const exit = await exited
+    // Expected during the shutdown: never settles.
+    if (this.#stopped !== undefined) return await new Promise<never>(() => {})
+    const tail = logTail(await readFile(logFile, 'utf8').catch(() => ''))
+    throw demoErrors.DEMO_PART_FAILED(`${name} ${describeExit(exit)}${tail}`, { where: logFile })
+  }
+}

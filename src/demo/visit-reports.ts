@@ -1,0 +1,93 @@
+// One report per visit: what was published and archived, in what time, and what remains.
+// Totals and counts per node are available from /status of each process.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { PassReport } from '../simulator/replay-source.ts'
+import type { ModeStatus } from './mode-processes.ts'
+
+export interface PlayStats { readonly passes: number, readonly lastPass?: PassReport }
+export interface IngestStats { readonly written: number, readonly identical: number }
+
+/** Where the counts of the reports come from. */
+export interface VisitSources {
+  readonly play: { status (): Promise<ModeStatus<PlayStats> | undefined> }
+  readonly ingest: { status (): Promise<ModeStatus<IngestStats> | undefined> }
+  /** Records of the simulated topic that the consumer group has not committed; undefined if the brokers do not respond. */
+  lag (): Promise<number | undefined>
+}
+
+/** One visit, reported when it is archived or when the next one has been published. All counts are since the previous report. */
+export interface VisitReport {
+  readonly pass: PassReport
+  /** Alerts that are now in the archive, new or identical to an existing object. */
+  readonly archived: number
+  readonly written: number
+  /** From the start of the pass, or from the previous report if that was later. */
+  readonly seconds: number
+  /** Records that are not archived yet. */
+  readonly lag: number
+  readonly deadLetters: number
+}
+
+const POLL_MS = 250
+
+/** Yields a report per pass until `stop` is aborted. A process that does not respond is polled again; failures are noticed elsewhere. */
+export async function * visitReports ({ play, ingest, lag }: VisitSources, stop: AbortSignal): AsyncGenerator<VisitReport> {
+  let passes = 0
+  let previous = { archived: 0, written: 0, deadLetters: 0, at: -Infinity }
+  const counts = async (): Promise<Pick<VisitReport, 'archived' | 'written' | 'deadLetters'> | undefined> => {
+    const status = await ingest.status()
+    if (status === undefined) return undefined
+    const { written, identical } = status.stats
+    return { archived: written + identical, written, deadLetters: status.nodes.find(({ node }) => node === 'dead-letters')?.out ?? 0 }
+  }
+  while (!stop.aborted) {
+    const stats = (await play.status())?.stats
+    const pass = stats?.lastPass
+    if (stats === undefined || pass === undefined || stats.passes === passes) {
+      await pause(stop)
+      continue
+    }
+    passes = stats.passes
+    const started = performance.now() - pass.seconds * 1000
+    // Lag as computed from the brokers' offsets: an ingester that has not joined its group yet would report 0.
+    let remaining = await lag()
+    let archive = await counts()
+    const nextPublished = async (): Promise<boolean> => ((await play.status())?.stats.passes ?? passes) !== passes
+    while (remaining === undefined || archive === undefined || remaining !== 0 && !stop.aborted && !await nextPublished()) {
+      if (stop.aborted) return
+      await pause(stop)
+      remaining = await lag()
+      // Read after the lag, so that the counts include every committed record.
+      archive = await counts()
+    }
+    const now = performance.now()
+    yield {
+      pass,
+      archived: archive.archived - previous.archived,
+      written: archive.written - previous.written,
+      seconds: (now - Math.max(started, previous.at)) / 1000,
+      lag: remaining,
+      deadLetters: archive.deadLetters - previous.deadLetters
+    }
+    previous = { ...archive, at: now }
+  }
+}
+
+async function pause (stop: AbortSignal): Promise<void> {
+  await sleep(POLL_MS, undefined, { signal: stop }).catch(() => {})
+}
+
+/** `visit 2: published 1000 in 2.5 s, archived 1000 in 2.7 s, 0 new, lag 0, dead letters 0` */
+export function visitLine (visit: number, { pass, archived, written, seconds, lag, deadLetters }: VisitReport): string {
+  return [
+    `visit ${visit}: published ${pass.alerts} in ${formatSeconds(pass.seconds)}`,
+    `archived ${archived} in ${formatSeconds(seconds)}`,
+    `${written} new`,
+    `lag ${lag}`,
+    `dead letters ${deadLetters}`
+  ].join(', ') + '\n'
+}
+
+function formatSeconds (seconds: number): string {
+  return `${seconds.toFixed(seconds < 9.95 ? 1 : 0)} s`
+}

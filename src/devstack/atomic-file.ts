@@ -1,0 +1,21 @@
+// Atomic file writes: a temporary file in the same folder, then a rename.
+import { randomUUID } from 'node:crypto'
+import { open, rename, rm } from 'node:fs/promises'
+
+/** Writes or replaces a file. Concurrent readers see the old content or the new, never a part; `mode` applies from creation on. */
+export async function writeAtomically (path: string, text: string, mode = 0o644): Promise<void> {
+  const temporary = `${path}.${randomUUID()}`
+  try {
+    const file = await open(temporary, 'wx', mode)
+    try {
+      await file.writeFile(text)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}

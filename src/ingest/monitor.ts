@@ -1,0 +1,70 @@
+// Observes a running ingester: readiness checks, metrics and stats for the admin port, and one log line per visit.
+import { brokerCheck, registryCheck, storeChecks } from '../admin/readiness-checks.ts'
+import { checkLimitMs, type Checks } from '../admin/readiness.ts'
+import type { Status } from '../admin/status.ts'
+import type { DeadLetterDestination } from '../dead-letters/dead-letter-destination.ts'
+import { KafkaAdmin } from '../kafka/admin.ts'
+import type { KafkaConnection } from '../kafka/connection.ts'
+import { kafkaErrors } from '../kafka/errors.ts'
+import type { GraphDescription, Logger, Run, RunObserver } from '../pipeline/index.ts'
+import type { ArchiveSink } from '../sinks/archive.ts'
+import type { KafkaGroupSource } from '../sources/kafka-group.ts'
+import type { Archive } from '../stores/archive.ts'
+import type { StoreStats } from '../stores/metered-store.ts'
+import { lagOf } from './consumer-lag.ts'
+import { ingestFamilies } from './metrics.ts'
+import { VisitMetrics } from './visit-metrics.ts'
+
+interface IngestMonitorOptions {
+  readonly connection: KafkaConnection
+  readonly topics: readonly string[]
+  readonly registryUrl: string
+  readonly visitGapSeconds: number
+  readonly archive: Archive
+  readonly stores: StoreStats
+  readonly source: KafkaGroupSource
+  readonly sink: ArchiveSink
+  readonly deadLetters: DeadLetterDestination
+  readonly log: Logger
+}
+
+export interface IngestMonitor {
+  /** To be passed to the run. */
+  readonly observer: RunObserver
+  status (run: Run, description: GraphDescription): Status
+  /** Logs the visits that are still open and closes the connection to Kafka. */
+  close (): Promise<void>
+}
+
+export function ingestMonitor (
+  { connection, topics, registryUrl, visitGapSeconds, archive, stores, source, sink, deadLetters, log }: IngestMonitorOptions
+): IngestMonitor {
+  const admin = new KafkaAdmin(connection, { probeMs: checkLimitMs })
+  const lags = lagOf(admin, topics, source)
+  const lag = async (): Promise<number | undefined> => (await lags())?.reduce((sum, { records }) => sum + records, 0)
+  const visits = new VisitMetrics({ topics, gapMs: visitGapSeconds * 1000, log, lag })
+  const checks: Checks = {
+    broker: brokerCheck(admin, topics),
+    topics: async () => {
+      const { missing } = source.stats()
+      if (missing.length > 0) throw kafkaErrors.KAFKA_TOPIC_MISSING(`waiting for ${missing.join(', ')}`, { where: connection.brokers })
+    },
+    registry: registryCheck(registryUrl),
+    ...storeChecks(archive),
+    ...deadLetters.check === undefined ? {} : { 'dead-letter-store': deadLetters.check }
+  }
+  return {
+    observer: visits.observer,
+    status: (run, description) => ({
+      run,
+      description,
+      checks,
+      metrics: ingestFamilies({ topics, source, stats: sink.stats, stores, visits, lags }),
+      stats: async () => ({ ...sink.stats, lag: await lag() })
+    }),
+    close: async () => {
+      await visits.close()
+      await admin.close()
+    }
+  }
+}

@@ -1,0 +1,110 @@
+// The group protocol (classic, with static membership) over the client library: JoinGroup, SyncGroup, heartbeats, LeaveGroup. The library
+// joins again by itself when a heartbeat reports a rebalance. Its commits are not used: after a rebalance the library would send old
+// offsets again under the new generation, and the broker would accept them.
+import {
+  type ClusterMetadata, Consumer, consumerHeartbeatChannel, type ExtendedGroupProtocolSubscription, type GroupAssignment
+} from '@platformatic/kafka'
+import { decodeOwned, stickyAssignment } from './assignment.ts'
+import type { KafkaConnection } from './connection.ts'
+import type { GroupSettings } from './group-settings.ts'
+import type { TopicPartition } from './offset-tracker.ts'
+
+export interface GroupClient {
+  /** Assigned by the coordinator. Null before the first join and after the coordinator has removed the member. */
+  readonly memberId: string | null
+  /** Sets the topics of the next join. */
+  subscribe (topics: readonly string[]): void
+  /** Joins the group. Sends each request once. */
+  join (): Promise<void>
+  /** Stops heartbeats and does not join again. */
+  leave (): void
+  /** Closes the connections. With `leave` false, a static member stays in the group until its session times out. */
+  close (options: { readonly leave: boolean }): Promise<void>
+}
+
+export interface GroupEvents {
+  /** Called before each JoinGroup request. Resolves with the member's metadata. */
+  beforeJoin (): Promise<Buffer>
+  onJoined (membership: Membership): void
+  onRebalance (): void
+  onHeartbeatError (error: unknown): void
+  /** The library failed to join again and gave up: it sends no heartbeats any more. */
+  onRejoinFailed (error: unknown): void
+}
+
+/** Ownership in one generation. The coordinator rejects a commit with it as soon as a later generation exists. */
+export interface Membership {
+  readonly generation: number
+  readonly memberId: string
+  readonly partitions: readonly TopicPartition[]
+}
+
+export type ConnectGroup = (events: GroupEvents) => GroupClient
+
+/** A member id that no group has. */
+const UNUSED_MEMBER_ID = 'nobody'
+
+export function groupClient (connection: KafkaConnection, settings: GroupSettings, events: GroupEvents): GroupClient {
+  const { group, instanceId, sessionTimeout, rebalanceTimeout, heartbeatInterval } = settings
+  const consumer = new Consumer({
+    ...connection.options,
+    groupId: group,
+    ...(instanceId === undefined ? {} : { groupInstanceId: instanceId }),
+    sessionTimeout,
+    rebalanceTimeout,
+    heartbeatInterval,
+    // Retries of the library would hide outages.
+    retries: 0,
+    // The library calls this before every JoinGroup request, its own included.
+    protocolsMetadata: () => events.beforeJoin(),
+    partitionAssigner: assign
+  })
+  // This channel reports an error before the library reacts to it.
+  const onHeartbeatError = (message: unknown): void => {
+    const { client, error } = message as { client: unknown, error: unknown }
+    if (client === consumer) events.onHeartbeatError(error)
+  }
+  consumerHeartbeatChannel.error.subscribe(onHeartbeatError)
+  consumer.on('error', (error: unknown) => { events.onRejoinFailed(error) })
+  consumer.on('consumer:group:rebalance', () => { events.onRebalance() })
+  consumer.on('consumer:group:join', () => {
+    const { generationId: generation, memberId, assignments } = consumer
+    if (memberId === null || assignments === null) return
+    const partitions = assignments.flatMap(({ topic, partitions }: GroupAssignment) => partitions.map(partition => ({ topic, partition })))
+    events.onJoined({ generation, memberId, partitions })
+  })
+  return {
+    get memberId () { return consumer.memberId },
+    subscribe: topics => {
+      const { current } = consumer.topics
+      // Topics are counted by reference.
+      for (const topic of current) if (!topics.includes(topic)) while (consumer.topics.has(topic)) consumer.topics.untrack(topic)
+      for (const topic of topics) if (!current.includes(topic)) consumer.topics.track(topic)
+    },
+    join: async () => {
+      consumer.clearMetadata()
+      await consumer.joinGroup({})
+    },
+    leave: () => { consumer.leaveGroup(true, () => {}) },
+    close: async ({ leave }) => {
+      consumerHeartbeatChannel.error.unsubscribe(onHeartbeatError)
+      // The library always sends LeaveGroup. The coordinator ignores an unknown member id.
+      if (!leave && consumer.memberId !== null) consumer.memberId = UNUSED_MEMBER_ID
+      await consumer.close(true).catch(() => {})
+    }
+  }
+}
+
+/** Computes the assignment, if this member is the group leader. */
+function assign (
+  _leader: string, members: ReadonlyMap<string, ExtendedGroupProtocolSubscription>, _topics: unknown, metadata: ClusterMetadata
+) {
+  const subscribers = [...members.values()].map(member =>
+    ({ id: member.memberId, topics: member.topics ?? [], previous: decodeOwned(member.metadata) }))
+  const assignment = stickyAssignment(subscribers, topic => metadata.topics.get(topic)?.partitionsCount ?? 0)
+  return [...assignment].map(([memberId, owned]) => ({
+    memberId,
+    assignments: new Map([...Map.groupBy(owned, ({ topic }) => topic)]
+      .map(([topic, list]) => [topic, { topic, partitions: list.map(({ partition }) => partition) }]))
+  }))
+}

@@ -1,0 +1,50 @@
+// Settings of a consumer in a group, with defaults.
+
+export interface GroupSettings {
+  readonly topics: readonly string[]
+  readonly group: string
+  /** Static membership: a process that restarts within the session timeout keeps its partitions. Unique per process. */
+  readonly instanceId: string | undefined
+  /** Where to start a partition without a committed offset. Default `earliest`. */
+  readonly from: 'earliest' | 'latest'
+  /** Wait for topics that do not exist instead of failing at open. Default false. */
+  readonly waitForTopic: boolean
+  /** Maximum bytes of one fetch, and approximately of the buffered records per broker. Default 8 MiB. */
+  readonly maxBytes: number
+  /** How long a broker may hold a fetch request if it has no records, in ms. Default 500. */
+  readonly maxWaitMs: number
+  /** Maximum number of delivered records beyond the committable offset, per partition. Default 10,000. */
+  readonly cap: number
+  /** Session timeout in ms. If the broker receives no heartbeat for this long, it reassigns the partitions. Default 30,000. */
+  readonly sessionTimeout: number
+  /** Time for members to rejoin in a rebalance, in ms. Default 60,000, at least the session timeout. */
+  readonly rebalanceTimeout: number
+  /** Default 3000 ms, at most a third of the session timeout. */
+  readonly heartbeatInterval: number
+  /** Interval of checks for new, recreated and grown topics, in ms. Default 10,000. */
+  readonly topicCheckInterval: number
+}
+
+type RequiredSetting = 'topics' | 'group'
+export type GroupOptions = Pick<GroupSettings, RequiredSetting> & {
+  readonly [K in Exclude<keyof GroupSettings, RequiredSetting>]?: GroupSettings[K] | undefined
+}
+
+/** Applies the defaults. */
+export function groupSettings (options: GroupOptions): GroupSettings {
+  const { sessionTimeout = 30_000 } = options
+  return {
+    topics: options.topics,
+    group: options.group,
+    instanceId: options.instanceId,
+    from: options.from ?? 'earliest',
+    waitForTopic: options.waitForTopic ?? false,
+    maxBytes: options.maxBytes ?? 8 * 1024 * 1024,
+    maxWaitMs: options.maxWaitMs ?? 500,
+    cap: options.cap ?? 10_000,
+    sessionTimeout,
+    rebalanceTimeout: Math.max(options.rebalanceTimeout ?? 60_000, sessionTimeout),
+    heartbeatInterval: options.heartbeatInterval ?? Math.min(3000, sessionTimeout / 3),
+    topicCheckInterval: options.topicCheckInterval ?? 10_000
+  }
+}

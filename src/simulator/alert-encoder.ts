@@ -1,0 +1,81 @@
+// Encodes alerts of an Avro file for the static topic: re-encoded with one schema, framed, keyed by alert id, with a time offset header.
+import { alertFacts, resolver, surveyFillIns, type AlertSchema, type ResolutionOptions } from '../avro/index.ts'
+import { kafkaErrors } from '../kafka/errors.ts'
+import { partitionFor } from '../kafka/murmur2.ts'
+import { textHeader, type OutgoingRecord } from '../kafka/record.ts'
+import { AlertStreamError } from '../pipeline/index.ts'
+import type { AvroFileItem } from '../sources/avro-file.ts'
+import { maxMarkerBytes } from './completion-marker.ts'
+
+interface AlertEncoderOptions {
+  /** Schema of the file. */
+  readonly writer: AlertSchema
+  /** Schema to encode with. */
+  readonly schema: AlertSchema
+  readonly schemaId: number
+  /** Fills required fields that the file's schema does not have, see `surveyFillIns`. */
+  readonly fillIn: boolean
+  readonly topic: string
+  readonly partitions: number
+  readonly maxMessageBytes: number
+}
+
+const SECONDS_PER_DAY = 86_400
+/** Upper bound of the key, the time offset header, and the overhead of a record and a batch. */
+const RECORD_OVERHEAD_BYTES = 256
+
+function resolutionOptions (fillIn: boolean): ResolutionOptions {
+  return fillIn ? { fillIns: surveyFillIns } : {}
+}
+
+/** Whether alerts written with one schema can be encoded with another. If not, `encode` rejects every alert. */
+export function isResolvable (writer: AlertSchema, schema: AlertSchema, fillIn: boolean): boolean {
+  try {
+    resolver(writer, schema, resolutionOptions(fillIn))
+    return true
+  } catch (error) {
+    if (error instanceof AlertStreamError && error.code === 'RESOLUTION_IMPOSSIBLE') return false
+    throw error
+  }
+}
+
+export class AlertEncoder {
+  readonly #options: AlertEncoderOptions
+  readonly #resolution: ResolutionOptions
+  #firstMidpoint: number | undefined
+  /** The first error that `encode` threw. */
+  firstError: unknown
+
+  constructor (options: AlertEncoderOptions) {
+    this.#options = options
+    this.#resolution = resolutionOptions(options.fillIn)
+  }
+
+  /** Errors: the item's own; RESOLUTION_IMPOSSIBLE, DATUM_INVALID, VALUE_INVALID, KAFKA_MESSAGE_TOO_LARGE. */
+  encode (item: AvroFileItem): OutgoingRecord {
+    try {
+      if (item.error !== undefined) throw item.error
+      return this.#encode(item.data)
+    } catch (error) {
+      this.firstError ??= error
+      throw error
+    }
+  }
+
+  #encode (data: Buffer): OutgoingRecord {
+    const { schema, schemaId, writer, topic, partitions, maxMessageBytes } = this.#options
+    const value = resolver(writer, schema, this.#resolution)(data)
+    const { id, midpointMjdTai } = alertFacts(value)
+    const first = this.#firstMidpoint ??= midpointMjdTai
+    const seconds = midpointMjdTai === undefined || first === undefined ? 0 : (midpointMjdTai - first) * SECONDS_PER_DAY
+    const key = Buffer.from(id.toString())
+    const frame = schema.encodeFramed(schemaId, value)
+    // Checked here rather than by the broker: the completion marker must count only alerts that the topic accepts.
+    if (frame.length + RECORD_OVERHEAD_BYTES + maxMarkerBytes(partitions) > maxMessageBytes) {
+      const what = `alert ${id} is too large: ${frame.length} bytes plus headers, but max.message.bytes of the topic is ${maxMessageBytes}`
+      throw kafkaErrors.KAFKA_MESSAGE_TOO_LARGE(what, { where: topic })
+    }
+    const headers = [textHeader('alertsim-time-offset', seconds.toFixed(6))]
+    return { key, value: frame, headers, partition: partitionFor(key, partitions) }
+  }
+}

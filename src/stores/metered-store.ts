@@ -1,0 +1,79 @@
+// A store that measures duration and outcome of each put and get, for any kind of store.
+import { AlertStreamError, Histogram, type HistogramSnapshot } from '../pipeline/index.ts'
+import type { ObjectMeta, ObjectStore, PutOutcome, StoredObject } from './object-store.ts'
+
+type Operation = 'put' | 'get'
+/** `conflict`: the store works, but the key has different content. */
+type Outcome = PutOutcome | 'found' | 'absent' | 'conflict' | 'failed'
+
+interface OperationKey {
+  /** Name of the store, such as `alerts`. */
+  readonly store: string
+  readonly operation: Operation
+  readonly outcome: Outcome
+}
+
+/** Seconds per call. */
+const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+
+/** Call durations of all stores of a process, by store, operation and outcome. */
+export class StoreStats {
+  readonly #operations = new Map<string, OperationKey & { readonly histogram: Histogram }>()
+
+  observe (key: OperationKey, seconds: number): void {
+    const id = `${key.store} ${key.operation} ${key.outcome}`
+    let entry = this.#operations.get(id)
+    if (entry === undefined) this.#operations.set(id, entry = { ...key, histogram: new Histogram(BOUNDS) })
+    entry.histogram.observe(seconds)
+  }
+
+  read (): ReadonlyArray<OperationKey & { readonly histogram: HistogramSnapshot }> {
+    return [...this.#operations.values()].map(({ histogram, ...key }) => ({ ...key, histogram: histogram.read() }))
+  }
+}
+
+/** Wraps a store so that its puts and gets are recorded in `stats` under `name`. */
+export function metered (store: ObjectStore, name: string, stats: StoreStats): ObjectStore {
+  return new MeteredStore(store, name, stats)
+}
+
+class MeteredStore implements ObjectStore {
+  readonly #store: ObjectStore
+  readonly #name: string
+  readonly #stats: StoreStats
+
+  constructor (store: ObjectStore, name: string, stats: StoreStats) {
+    this.#store = store
+    this.#name = name
+    this.#stats = stats
+  }
+
+  get url (): string { return this.#store.url }
+
+  put (key: string, body: Buffer, meta: ObjectMeta): Promise<PutOutcome> {
+    return this.#timed('put', () => this.#store.put(key, body, meta), outcome => outcome)
+  }
+
+  get (key: string): Promise<StoredObject | undefined> {
+    return this.#timed('get', () => this.#store.get(key), object => object === undefined ? 'absent' : 'found')
+  }
+
+  list (prefix: string): AsyncIterable<string> { return this.#store.list(prefix) }
+  check (): Promise<void> { return this.#store.check() }
+  close (): Promise<void> { return this.#store.close() }
+
+  async #timed<T> (operation: Operation, call: () => Promise<T>, outcomeOf: (result: T) => Outcome): Promise<T> {
+    const start = performance.now()
+    let outcome: Outcome = 'failed'
+    try {
+      const result = await call()
+      outcome = outcomeOf(result)
+      return result
+    } catch (error) {
+      if (error instanceof AlertStreamError && error.code === 'ARCHIVE_CONFLICT') outcome = 'conflict'
+      throw error
+    } finally {
+      this.#stats.observe({ store: this.#name, operation, outcome }, (performance.now() - start) / 1000)
+    }
+  }
+}

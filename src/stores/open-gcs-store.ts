@@ -1,0 +1,43 @@
+// Opens a store in a bucket of Google Cloud Storage.
+import { formatError } from '../pipeline/errors.ts'
+import { silent, type Logger } from '../pipeline/log.ts'
+import { isFatal, noRetry, type RetryPolicy } from '../pipeline/retry.ts'
+import { GcsClient } from './gcs-client.ts'
+import { GcsStore, type GcsLocation } from './gcs-store.ts'
+import { type ObjectStore } from './object-store.ts'
+
+export interface GcsStoreOptions {
+  /** 'write' checks the bucket when the store is opened. 'read' checks nothing and rejects every put. Default 'write'. */
+  readonly access?: 'read' | 'write'
+  readonly log?: Logger
+  /** Google Cloud project. Default: the project of the credentials. */
+  readonly project?: string | undefined
+  /** Value of STORAGE_EMULATOR_HOST: `host:port` or a URL. */
+  readonly emulatorHost?: string | undefined
+  /** Deadline of one request, in milliseconds. Default 15,000. */
+  readonly requestMs?: number
+  /** Retries of reads. Default: none for writing, because the pipeline retries the whole put; 3 attempts for reading. */
+  readonly reads?: RetryPolicy
+}
+
+/** For readers without a pipeline, such as the API: short enough for a waiting client. */
+const readerRetry: RetryPolicy = { attempts: 3, baseMs: 200, maxMs: 2000 }
+const defaultRequestMs = 15_000
+
+/**
+ * Opens the store. Rejects with STORE_EMULATOR_INVALID. For writing, it also rejects with the fatal STORE_* errors of a first check;
+ * a temporary failure is only logged.
+ */
+export async function openGcsStore (location: GcsLocation, options: GcsStoreOptions = {}): Promise<ObjectStore> {
+  const { access = 'write', log = silent, project, emulatorHost, requestMs = defaultRequestMs } = options
+  const writable = access === 'write'
+  const client = new GcsClient({ project, emulatorHost, requestMs })
+  const store = new GcsStore(location, client, writable, options.reads ?? (writable ? noRetry : readerRetry))
+  if (writable) {
+    await store.check().catch((error: unknown) => {
+      if (isFatal(error)) throw error
+      log.warn({ store: store.url, error: formatError(error) }, 'store not available yet')
+    })
+  }
+  return store
+}

@@ -1,0 +1,87 @@
+import t from 'tap'
+import { registryErrors } from '../../src/avro/errors.ts'
+import { schemaLookup } from '../../src/ingest/schema-lookup.ts'
+
+/** A registry with the schemas of `ids`, which records the requests. `onRequest` may add ids. */
+function registryDouble (onRequest: (id: number, ids: Set<number>, requests: readonly number[]) => void = () => {}) {
+  const ids = new Set<number>()
+  const requests: number[] = []
+  return {
+    ids,
+    requests,
+    requestsFor: (id: number): number => requests.filter(each => each === id).length,
+    url: 'http://registry',
+    schemaById: async (id: number) => {
+      onRequest(id, ids, requests)
+      requests.push(id)
+      if (!ids.has(id)) throw registryErrors.UNKNOWN_SCHEMA(`no ${id}`)
+      return `schema ${id}`
+    }
+  }
+}
+
+await t.test('finds a schema that is registered during the wait, and logs the wait once', async t => {
+  const registry = registryDouble((id, ids, requests) => { if (requests.length === 3) ids.add(id) })
+  const logged: unknown[] = []
+  const log = { debug () {}, info () {}, warn: (fields: unknown) => { logged.push(fields) }, error () {} }
+  const lookUp = schemaLookup(registry, { pollMs: 1, waitMs: 60_000, log })
+  t.equal(await lookUp(7), 'schema 7')
+  t.equal(registry.requests.length, 4)
+  t.match(logged, [{ schemaId: 7 }])
+  t.equal(logged.length, 1)
+})
+
+await t.test('waits once for an id that never comes; then its records fail without a request', async t => {
+  const registry = registryDouble()
+  // Long enough that a busy machine does not use it up between two lines.
+  const lookUp = schemaLookup(registry, { pollMs: 5, waitMs: 500, unknownForMs: 600_000 })
+  await t.rejects(lookUp(7), { code: 'UNKNOWN_SCHEMA', retryable: false })
+  const first = registry.requests.length
+  t.ok(first >= 2, `${first} requests`)
+  for (let record = 0; record < 10_000; record++) await lookUp(7).catch(() => {})
+  t.equal(registry.requests.length, first)
+})
+
+await t.test('asks again, once and without a wait, when an unknown id has expired', async t => {
+  const registry = registryDouble()
+  const lookUp = schemaLookup(registry, { pollMs: 5, waitMs: 20, unknownForMs: 0 })
+  await t.rejects(lookUp(8), { code: 'UNKNOWN_SCHEMA' })
+  const before = registry.requests.length
+  await t.rejects(lookUp(8), { code: 'UNKNOWN_SCHEMA' })
+  t.equal(registry.requests.length, before + 1)
+  registry.ids.add(8)
+  t.equal(await lookUp(8), 'schema 8')
+  t.equal(registry.requests.length, before + 2)
+})
+
+await t.test('waits less for each further unknown id, until a schema is found', async t => {
+  const registry = registryDouble((id, ids) => { if (id === 102 && registry.requestsFor(102) === 2) ids.add(102) })
+  const lookUp = schemaLookup(registry, { pollMs: 1, waitMs: 400 })
+  for (let id = 1; id <= 5; id++) await lookUp(id).catch(() => {})
+  const requests = [1, 2, 3, 4, 5].map(registry.requestsFor)
+  t.ok(requests[0]! > 1 && requests[1]! > 1, String(requests))
+  t.strictSame(requests.slice(2), [1, 1, 1], 'waits of 400 ms and 200 ms, then none')
+
+  const other = schemaLookup(registry, { pollMs: 1, waitMs: 400 })
+  await other(101).catch(() => {})
+  await other(102)
+  await other(103).catch(() => {})
+  await other(104).catch(() => {})
+  t.ok(registry.requestsFor(103) > 1)
+  t.ok(registry.requestsFor(104) > 1, 'the full wait again')
+})
+
+await t.test('without a wait, an unknown id fails at the first request', async t => {
+  const registry = registryDouble()
+  await t.rejects(schemaLookup(registry, { waitMs: 0 })(1), { code: 'UNKNOWN_SCHEMA' })
+  t.equal(registry.requests.length, 1)
+})
+
+await t.test('passes on other errors at once and does not remember them', async t => {
+  let down = true
+  const schemaById = async (): Promise<string> => { if (down) throw registryErrors.REGISTRY_UNAVAILABLE('down'); return 'text' }
+  const lookUp = schemaLookup({ url: 'http://registry', schemaById })
+  await t.rejects(lookUp(1), { code: 'REGISTRY_UNAVAILABLE', retryable: true })
+  down = false
+  t.equal(await lookUp(1), 'text')
+})

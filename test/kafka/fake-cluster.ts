@@ -1,0 +1,284 @@
+// An in-memory Kafka cluster: topics with ids, partition leaders and record batches, served through the clients that the consumer uses.
+// Tests inject outages, error codes, leader changes and deleted records.
+import { NetworkError, type fetchV17, type RecordsBatch } from '@platformatic/kafka'
+import type { KafkaAdmin } from '../../src/kafka/admin.ts'
+import type { Clock } from '../../src/kafka/clock.ts'
+import { kafkaErrors, mapKafkaError } from '../../src/kafka/errors.ts'
+import type { FetchClient } from '../../src/kafka/fetch-client.ts'
+
+type FetchRequest = Parameters<FetchClient['fetch']>[0]
+
+/** Error codes of the Kafka protocol. */
+export const codes = {
+  OFFSET_OUT_OF_RANGE: 1, NOT_LEADER_OR_FOLLOWER: 6, TOPIC_AUTHORIZATION_FAILED: 29, FETCH_SESSION_ID_NOT_FOUND: 70, UNKNOWN_TOPIC_ID: 100
+} as const
+
+const IS_CONTROL = 1 << 5
+const IS_TRANSACTIONAL = 1 << 4
+
+export interface BatchFields {
+  readonly firstOffset: bigint
+  /** Default: the delta of the last record. */
+  readonly lastOffsetDelta?: number
+  readonly records: ReadonlyArray<{ readonly offsetDelta: number, readonly key?: Buffer | null, readonly value: Buffer | null }>
+  readonly attributes?: number
+  readonly producerId?: bigint
+}
+
+/** A batch as the client library decodes it. Timestamps start at 1000 ms. */
+export function recordBatch ({ firstOffset, records, lastOffsetDelta, attributes = 0, producerId = -1n }: BatchFields): RecordsBatch {
+  return {
+    firstOffset, lastOffsetDelta: lastOffsetDelta ?? records.at(-1)?.offsetDelta ?? 0, attributes, producerId,
+    length: 0, partitionLeaderEpoch: 0, magic: 2, crc: 0, firstTimestamp: 1000n, maxTimestamp: 9000n, producerEpoch: 0, firstSequence: 0,
+    records: records.map(({ offsetDelta, key = null, value }) =>
+      ({ length: 0, attributes: 0, timestampDelta: BigInt(offsetDelta), offsetDelta, key, value, headers: [] }))
+  } as unknown as RecordsBatch
+}
+
+/** A batch that ends a transaction. */
+export function transactionMarker (firstOffset: bigint, producerId: bigint, outcome: 'abort' | 'commit'): RecordsBatch {
+  const key = Buffer.from([0, 0, 0, outcome === 'abort' ? 0 : 1])
+  const records = [{ offsetDelta: 0, key, value: null }]
+  return recordBatch({ firstOffset, records, attributes: IS_CONTROL | IS_TRANSACTIONAL, producerId })
+}
+
+/** A batch of records in a transaction. */
+export function transactionBatch (firstOffset: bigint, producerId: bigint, values: readonly string[]): RecordsBatch {
+  return recordBatch({ firstOffset, records: recordsOf(values), attributes: IS_TRANSACTIONAL, producerId })
+}
+
+/** One partition of a fetch response. */
+export function fetchedPartition (
+  batches: readonly RecordsBatch[], fields: Partial<fetchV17.FetchResponsePartition> = {}
+): fetchV17.FetchResponsePartition {
+  return {
+    partitionIndex: 0, errorCode: 0, highWatermark: 100n, lastStableOffset: 100n, logStartOffset: 0n, abortedTransactions: null,
+    preferredReadReplica: -1, records: [...batches], ...fields
+  }
+}
+
+const recordsOf = (values: readonly string[]) => values.map((value, offsetDelta) => ({ offsetDelta, value: Buffer.from(value) }))
+
+class FakePartition {
+  leader = 1
+  /** Fetch requests for this partition return this error code. */
+  errorCode = 0
+  start = 0n
+  end = 0n
+  batches: RecordsBatch[] = []
+  abortedTransactions: Array<{ readonly producerId: bigint, readonly firstOffset: bigint }> = []
+
+  append (batch: RecordsBatch): void {
+    this.batches.push(batch)
+    this.end = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n
+  }
+}
+
+export class FakeCluster {
+  /** All fetch requests so far. */
+  readonly requests: FetchRequest[] = []
+  /** Each request for start or end offsets waits for the next of these promises, if there is one. */
+  readonly offsetDelays: Array<Promise<void>> = []
+  readonly #topics = new Map<string, { readonly id: string, readonly partitions: FakePartition[] }>()
+  readonly #clock: Clock
+  #down = false
+  #sessionError = 0
+  #nextId = 1
+  #changed = Promise.withResolvers<void>()
+
+  constructor (clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Creates a topic, led by broker 1 unless `leaders` says otherwise. Returns its id. */
+  createTopic (topic: string, partitions = 1, leaders: readonly number[] = []): string {
+    const id = `id-${this.#nextId++}`
+    this.#topics.set(topic, { id, partitions: Array.from({ length: partitions }, (_, index) => {
+      const partition = new FakePartition()
+      partition.leader = leaders[index] ?? 1
+      return partition
+    }) })
+    this.#change()
+    return id
+  }
+
+  deleteTopic (topic: string): void {
+    this.#topics.delete(topic)
+    this.#change()
+  }
+
+  addPartition (topic: string): void {
+    this.#topics.get(topic)!.partitions.push(new FakePartition())
+  }
+
+  topicId (topic: string): string {
+    return this.#topics.get(topic)!.id
+  }
+
+  /** Appends one batch with these values. */
+  append (topic: string, partition: number, ...values: string[]): void {
+    const log = this.#partition(topic, partition)
+    log.append(recordBatch({ firstOffset: log.end, records: recordsOf(values) }))
+    this.#change()
+  }
+
+  appendBatch (topic: string, partition: number, batch: RecordsBatch): void {
+    this.#partition(topic, partition).append(batch)
+    this.#change()
+  }
+
+  abortTransaction (topic: string, partition: number, producerId: bigint, firstOffset: bigint): void {
+    this.#partition(topic, partition).abortedTransactions.push({ producerId, firstOffset })
+  }
+
+  /** Deletes the records before `offset`, as retention does. */
+  deleteRecords (topic: string, partition: number, offset: bigint): void {
+    const log = this.#partition(topic, partition)
+    log.start = offset
+    if (log.end < offset) log.end = offset
+  }
+
+  /** Moves leadership to another broker; -1 for no leader. */
+  setLeader (topic: string, partition: number, node: number): void {
+    this.#partition(topic, partition).leader = node
+    this.#change()
+  }
+
+  /** Fetch requests for the partition return this error code; 0 for none. */
+  failPartition (topic: string, partition: number, errorCode: number): void {
+    this.#partition(topic, partition).errorCode = errorCode
+    this.#change()
+  }
+
+  /** The next fetch response has this error code and no partitions. */
+  failSession (errorCode: number): void {
+    this.#sessionError = errorCode
+    this.#change()
+  }
+
+  /** All requests fail while the cluster is down. */
+  setDown (down: boolean): void {
+    this.#down = down
+    this.#change()
+  }
+
+  fetchClient (): FetchClient {
+    let closed = false
+    return {
+      fetch: async request => {
+        this.requests.push({ ...request, topics: structuredClone(request.topics) })
+        const timeout = new AbortController()
+        const expired = this.#clock.sleep(request.maxWaitTime, timeout.signal).then(() => 'expired' as const)
+        try {
+          for (let wait = true; ;) {
+            if (closed || this.#down) throw connectionError()
+            const response = this.#respond(request)
+            if (response !== undefined || !wait) return response ?? fetchResponse([])
+            wait = await Promise.race([this.#changed.promise, expired]) !== 'expired'
+          }
+        } finally {
+          timeout.abort()
+        }
+      },
+      findTopic: async topic => {
+        if (this.#down) throw connectionError()
+        const found = this.#topics.get(topic)
+        return found && { id: found.id, partitions: found.partitions.map(({ leader }) => ({ leader, replicas: [leader] })) }
+      },
+      close: async () => {
+        closed = true
+        this.#change()
+      }
+    }
+  }
+
+  admin (): Pick<KafkaAdmin, 'describeTopic' | 'startOffsets' | 'endOffsets' | 'close'> {
+    const partitionsOf = async (topic: string): Promise<FakePartition[]> => {
+      await this.offsetDelays.shift()
+      if (this.#down) throw unreachable('read the offsets')
+      const found = this.#topics.get(topic)
+      if (found === undefined) throw kafkaErrors.KAFKA_TOPIC_MISSING('the topic does not exist')
+      return found.partitions
+    }
+    return {
+      describeTopic: async topic => {
+        if (this.#down) throw unreachable('describe the topic')
+        const found = this.#topics.get(topic)
+        return found && { id: found.id, partitions: found.partitions.length, replicas: 1 }
+      },
+      startOffsets: async topic => (await partitionsOf(topic)).map(({ start }) => start),
+      endOffsets: async topic => (await partitionsOf(topic)).map(({ end }) => end),
+      close: async () => {}
+    }
+  }
+
+  partitionCount (topic: string): number {
+    return this.#topics.get(topic)?.partitions.length ?? 0
+  }
+
+  #partition (topic: string, partition: number): FakePartition {
+    return this.#topics.get(topic)!.partitions[partition]!
+  }
+
+  #change (): void {
+    const { resolve } = this.#changed
+    this.#changed = Promise.withResolvers()
+    resolve()
+  }
+
+  /** The response to a fetch request; undefined if there is nothing to return yet. */
+  #respond (request: FetchRequest): fetchV17.FetchResponse | undefined {
+    if (this.#sessionError !== 0) {
+      const errorCode = this.#sessionError
+      this.#sessionError = 0
+      return { ...fetchResponse([]), errorCode }
+    }
+    const budget = { bytes: request.maxBytes }
+    const responses = request.topics.map(({ topicId, partitions }) => ({
+      topicId, partitions: partitions.flatMap(partition => this.#respondPartition(request.node, topicId, partition, budget) ?? [])
+    }))
+    return responses.some(({ partitions }) => partitions.length > 0) ? fetchResponse(responses) : undefined
+  }
+
+  #respondPartition (
+    node: number, topicId: string, { partition: partitionIndex, fetchOffset, partitionMaxBytes }: fetchV17.FetchRequestPartition,
+    budget: { bytes: number }
+  ): fetchV17.FetchResponsePartition | undefined {
+    const log = [...this.#topics.values()].find(({ id }) => id === topicId)?.partitions[partitionIndex]
+    const failed = (errorCode: number) => fetchedPartition([], { partitionIndex, errorCode })
+    if (log === undefined) return failed(codes.UNKNOWN_TOPIC_ID)
+    if (log.errorCode !== 0) return failed(log.errorCode)
+    if (log.leader !== node) return failed(codes.NOT_LEADER_OR_FOLLOWER)
+    if (fetchOffset < log.start || fetchOffset > log.end) return failed(codes.OFFSET_OUT_OF_RANGE)
+    const batches: RecordsBatch[] = []
+    let left = Math.min(budget.bytes, partitionMaxBytes)
+    for (const batch of log.batches) {
+      if (batch.firstOffset + BigInt(batch.lastOffsetDelta) < fetchOffset) continue
+      if (left <= 0) break
+      batches.push(batch)
+      left -= bytesOf(batch)
+      budget.bytes -= bytesOf(batch)
+    }
+    if (batches.length === 0) return undefined
+    return fetchedPartition(batches, {
+      partitionIndex, highWatermark: log.end, lastStableOffset: log.end, logStartOffset: log.start,
+      abortedTransactions: log.abortedTransactions
+    })
+  }
+}
+
+function fetchResponse (responses: fetchV17.FetchResponseTopic[]): fetchV17.FetchResponse {
+  return { throttleTimeMs: 0, errorCode: 0, sessionId: 0, responses }
+}
+
+function bytesOf (batch: RecordsBatch): number {
+  return batch.records.reduce((sum, { value }) => sum + (value as Buffer | null ?? '').length, 0)
+}
+
+function connectionError (): Error {
+  return new NetworkError('Connection to broker-1:9092 failed.')
+}
+
+function unreachable (action: string): Error {
+  return mapKafkaError(connectionError(), { action, brokers: 'broker-1:9092' })
+}

@@ -1,0 +1,396 @@
+// The fetcher against an in-memory cluster, on a clock that the tests advance.
+import t, { type Test } from 'tap'
+import { describedConnection } from '../../src/kafka/connection.ts'
+import { Fetcher, type FetcherOptions } from '../../src/kafka/fetcher.ts'
+import type { PartitionBuffer } from '../../src/kafka/partition-buffer.ts'
+import { turns, until } from '../support/pipeline.ts'
+import { FakeClock } from './fake-clock.ts'
+import { codes, FakeCluster, transactionBatch, transactionMarker } from './fake-cluster.ts'
+import { recordingLog } from './support.ts'
+
+const connection = describedConnection({ brokers: ['broker-1:9092'], auth: 'none', tls: false, clientId: 'test' })
+
+function setUp (t: Test, options: Partial<FetcherOptions> = {}) {
+  const clock = new FakeClock()
+  const cluster = new FakeCluster(clock)
+  const { log, lines } = recordingLog()
+  const events = { progress: 0, gone: [] as string[], outOfRange: [] as PartitionBuffer[], fatal: [] as Error[] }
+  const fetcher = new Fetcher({
+    client: cluster.fetchClient(), connection, maxBytes: 8 * 1024 * 1024, maxWaitMs: 500, clock, log,
+    onProgress: () => { events.progress++ },
+    onTopicGone: (topic, topicId) => { events.gone.push(`${topic} ${topicId}`) },
+    onOutOfRange: buffer => { events.outOfRange.push(buffer) },
+    onFatal: error => { events.fatal.push(error) },
+    ...options
+  })
+  t.teardown(async () => { await fetcher.close() })
+  const add = (topic: string, partition: number, position = 0n, end?: bigint): PartitionBuffer =>
+    fetcher.add({ topic, topicId: cluster.topicId(topic), partition, position, end })
+  const takeAll = (): string[] => {
+    const values: string[] = []
+    for (let next = fetcher.take(); next !== undefined; next = fetcher.take()) values.push(next.record.value!.toString())
+    return values
+  }
+  return { clock, cluster, fetcher, events, lines, add, takeAll }
+}
+
+await t.test('fetches a partition from its position on', async t => {
+  const { cluster, add, takeAll, events } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0', 'v1')
+  cluster.append('a', 0, 'v2')
+  const buffer = add('a', 0, 1n)
+  await until(() => buffer.waiting === 2)
+  t.strictSame(takeAll(), ['v1', 'v2'])
+  t.equal(buffer.position, 3n)
+  t.ok(events.progress > 0)
+  t.match(cluster.requests[0], { node: 1, topics: [{ topicId: cluster.topicId('a'), partitions: [{ partition: 0, fetchOffset: 1n }] }] })
+})
+
+await t.test('fetches records that are produced later', async t => {
+  const { cluster, add, takeAll } = setUp(t)
+  cluster.createTopic('a')
+  const buffer = add('a', 0)
+  await turns()
+  cluster.append('a', 0, 'late')
+  await until(() => buffer.waiting === 1)
+  t.strictSame(takeAll(), ['late'])
+})
+
+await t.test('sends the next request after an empty response', async t => {
+  const { clock, cluster, add } = setUp(t)
+  cluster.createTopic('a')
+  add('a', 0)
+  await clock.advance(1999)
+  t.equal(cluster.requests.length, 4, 'one each 500 ms')
+  t.ok(cluster.requests.every(({ maxWaitTime }) => maxWaitTime === 500))
+})
+
+await t.test('has one request in flight per broker, for all its partitions', async t => {
+  const { clock, cluster, add } = setUp(t)
+  cluster.createTopic('a', 4, [1, 2, 1, 2])
+  for (let partition = 0; partition < 4; partition++) add('a', partition)
+  // The first request holds only the partition whose leader was looked up first.
+  await clock.advance(500)
+  cluster.requests.length = 0
+  await clock.advance(500)
+  const requests = cluster.requests.map(({ node, topics }) => [node, topics[0]!.partitions.map(({ partition }) => partition)])
+  t.strictSame(requests, [[1, [0, 2]], [2, [1, 3]]])
+})
+
+await t.test('stops a partition before its end offset', async t => {
+  const { clock, cluster, add, takeAll } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0', 'v1', 'v2')
+  const buffer = add('a', 0, 0n, 2n)
+  await until(() => buffer.complete)
+  t.strictSame(takeAll(), ['v0', 'v1'])
+  await clock.advance(5000)
+  t.equal(cluster.requests.length, 1)
+})
+
+await t.test('sends no request while half of maxBytes is buffered, and the next one once records are taken', async t => {
+  const { clock, cluster, fetcher, add } = setUp(t, { maxBytes: 4000 })
+  cluster.createTopic('a')
+  for (let index = 0; index < 20; index++) cluster.append('a', 0, 'x'.repeat(1000))
+  const buffer = add('a', 0)
+  await clock.advance(10_000)
+  t.equal(cluster.requests.length, 1)
+  t.ok(buffer.bytes > 4000 && buffer.bytes < 8000, `${buffer.bytes} bytes`)
+  let most = 0
+  for (let taken = 0; taken < 20; taken++) {
+    await until(() => buffer.waiting > 0)
+    most = Math.max(most, buffer.bytes)
+    fetcher.take()
+  }
+  t.ok(most < 8000, `at most ${most} bytes buffered`)
+  t.ok(cluster.requests.length >= 5, `${cluster.requests.length} requests`)
+})
+
+await t.test('waits only briefly for idle partitions while records of others are buffered', async t => {
+  const { cluster, fetcher, add } = setUp(t, { maxBytes: 1_000_000 })
+  cluster.createTopic('a', 2)
+  cluster.append('a', 0, 'v0', 'v1')
+  const busy = add('a', 0)
+  add('a', 1)
+  await until(() => busy.waiting === 2)
+  fetcher.take()
+  await turns()
+  t.equal(cluster.requests.at(-1)!.maxWaitTime, 20)
+})
+
+await t.test('partitions take turns', async t => {
+  const { cluster, add, takeAll } = setUp(t)
+  cluster.createTopic('a', 3)
+  for (let partition = 0; partition < 3; partition++) cluster.append('a', partition, `${partition}-first`, `${partition}-second`)
+  const buffers = [0, 1, 2].map(partition => add('a', partition))
+  await until(() => buffers.every(({ waiting }) => waiting === 2))
+  t.strictSame(takeAll(), ['0-first', '1-first', '2-first', '0-second', '1-second', '2-second'])
+})
+
+await t.test('pauses a partition that is not admitted, and neither takes nor fetches more of it', async t => {
+  const { clock, cluster, fetcher, add } = setUp(t)
+  cluster.createTopic('a', 2)
+  cluster.append('a', 0, 'v0')
+  cluster.append('a', 1, 'v1')
+  const [first, second] = [add('a', 0), add('a', 1)]
+  await until(() => first.waiting === 1 && second.waiting === 1)
+  t.equal(fetcher.take(buffer => buffer !== first)?.buffer, second)
+  t.ok(first.paused)
+  t.equal(fetcher.take(), undefined)
+  cluster.requests.length = 0
+  await clock.advance(2000)
+  const fetched = cluster.requests.slice(1).flatMap(({ topics }) => topics.flatMap(({ partitions }) => partitions))
+    .map(({ partition }) => partition)
+  t.strictSame(new Set(fetched), new Set([1]))
+  first.paused = false
+  t.equal(fetcher.take()?.buffer, first)
+})
+
+await t.test('with `everyPartition`, fetches an empty partition although the buffers of others are full', async t => {
+  const { cluster, add } = setUp(t, { maxBytes: 4000, everyPartition: true })
+  cluster.createTopic('a', 2)
+  for (let index = 0; index < 20; index++) cluster.append('a', 0, 'x'.repeat(1000))
+  const full = add('a', 0)
+  await until(() => full.bytes > 2000)
+  const empty = add('a', 1)
+  cluster.append('a', 1, 'y')
+  await until(() => empty.waiting === 1)
+  t.pass()
+})
+
+await t.test('skips aborted records and control batches', async t => {
+  const { cluster, add, takeAll } = setUp(t)
+  cluster.createTopic('a')
+  cluster.appendBatch('a', 0, transactionBatch(0n, 1n, ['aborted']))
+  cluster.appendBatch('a', 0, transactionMarker(1n, 1n, 'abort'))
+  cluster.appendBatch('a', 0, transactionBatch(2n, 1n, ['committed']))
+  cluster.appendBatch('a', 0, transactionMarker(3n, 1n, 'commit'))
+  cluster.abortTransaction('a', 0, 1n, 0n)
+  const buffer = add('a', 0)
+  await until(() => buffer.fetchPosition === 4n)
+  t.strictSame(takeAll(), ['committed'])
+  t.equal(buffer.position, 4n)
+})
+
+await t.test('pauses a partition whose offset is out of range, until its owner resets it', async t => {
+  const { clock, cluster, fetcher, events, add, takeAll } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0')
+  cluster.append('a', 0, 'v1')
+  cluster.deleteRecords('a', 0, 1n)
+  const buffer = add('a', 0, 0n)
+  await clock.advance(5000)
+  t.strictSame(events.outOfRange, [buffer])
+  t.ok(buffer.paused)
+  t.equal(cluster.requests.length, 1)
+  buffer.reset(1n)
+  buffer.paused = false
+  fetcher.fetchMore()
+  await until(() => buffer.waiting === 1)
+  t.strictSame(takeAll(), ['v1'])
+})
+
+await t.test('finds the new leader of a partition after NOT_LEADER_OR_FOLLOWER', async t => {
+  const { clock, cluster, events, add, takeAll } = setUp(t)
+  cluster.createTopic('a')
+  const buffer = add('a', 0)
+  await turns()
+  cluster.setLeader('a', 0, 2)
+  cluster.append('a', 0, 'after')
+  await clock.advance(100)
+  await until(() => buffer.waiting === 1)
+  t.strictSame(takeAll(), ['after'])
+  t.strictSame(cluster.requests.map(({ node }) => node).slice(0, 2), [1, 2])
+  t.strictSame(events.fatal, [])
+})
+
+await t.test('waits for a leader of a partition that has none', async t => {
+  const { clock, cluster, events, add } = setUp(t)
+  cluster.createTopic('a', 1, [-1])
+  cluster.append('a', 0, 'v0')
+  const buffer = add('a', 0)
+  await clock.advance(10_000)
+  t.equal(cluster.requests.length, 0)
+  cluster.setLeader('a', 0, 3)
+  await clock.advance(250)
+  await until(() => buffer.waiting === 1)
+  t.strictSame(events.fatal, [])
+})
+
+await t.test('an error of one partition does not stop the others', async t => {
+  const { clock, cluster, events, add, takeAll } = setUp(t)
+  cluster.createTopic('a', 2)
+  cluster.append('a', 1, 'v0')
+  cluster.failPartition('a', 0, codes.NOT_LEADER_OR_FOLLOWER)
+  const [failing] = [add('a', 0), add('a', 1)]
+  await clock.advance(1000)
+  t.strictSame(takeAll(), ['v0'])
+  cluster.append('a', 1, 'v1')
+  await clock.advance(1000)
+  t.strictSame(takeAll(), ['v1'])
+  cluster.failPartition('a', 0, 0)
+  cluster.append('a', 0, 'recovered')
+  await clock.advance(1000)
+  t.equal(failing.waiting, 1)
+  t.strictSame(events.fatal, [])
+})
+
+await t.test('reports a deleted topic after three lookups, and does not fetch it any more', async t => {
+  const { clock, cluster, events, add } = setUp(t)
+  const id = cluster.createTopic('a')
+  add('a', 0)
+  await turns()
+  cluster.deleteTopic('a')
+  await clock.advance(300)
+  t.strictSame(events.gone, [], 'not after the first lookups')
+  await clock.advance(500)
+  t.strictSame(events.gone, [`a ${id}`])
+  const { length } = cluster.requests
+  await clock.advance(10_000)
+  t.equal(cluster.requests.length, length)
+})
+
+await t.test('reports a recreated topic, and never returns records of the new one', async t => {
+  const { clock, cluster, fetcher, events, add, takeAll } = setUp(t)
+  const id = cluster.createTopic('a')
+  cluster.append('a', 0, 'old')
+  const buffer = add('a', 0)
+  await until(() => buffer.waiting === 1)
+  cluster.deleteTopic('a')
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'new', 'new')
+  await clock.advance(5000)
+  t.strictSame(events.gone, [`a ${id}`])
+  t.strictSame(takeAll(), ['old'])
+  fetcher.remove(buffer)
+  const added = add('a', 0)
+  await until(() => added.waiting === 2)
+  t.strictSame(takeAll(), ['new', 'new'])
+})
+
+await t.test('a topic that a broker does not know yet is not reported as gone', async t => {
+  const { clock, cluster, events, add, takeAll } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0')
+  cluster.failPartition('a', 0, codes.UNKNOWN_TOPIC_ID)
+  const buffer = add('a', 0)
+  await clock.advance(2000)
+  cluster.failPartition('a', 0, 0)
+  await clock.advance(100)
+  await until(() => buffer.waiting === 1)
+  t.strictSame(takeAll(), ['v0'])
+  t.strictSame(events.gone, [])
+})
+
+await t.test('opens a new fetch session if the broker has lost the old one', async t => {
+  const { clock, cluster, events, add, takeAll } = setUp(t)
+  cluster.createTopic('a')
+  const buffer = add('a', 0)
+  await turns()
+  cluster.failSession(codes.FETCH_SESSION_ID_NOT_FOUND)
+  cluster.append('a', 0, 'v0')
+  await clock.advance(100)
+  await until(() => buffer.waiting === 1)
+  t.strictSame(takeAll(), ['v0'])
+  t.strictSame(events.fatal, [])
+})
+
+await t.test('retries during an outage, and logs it once', async t => {
+  const { clock, cluster, events, lines, add, takeAll } = setUp(t)
+  cluster.createTopic('a')
+  const buffer = add('a', 0)
+  await turns()
+  cluster.setDown(true)
+  await clock.advance(60_000)
+  t.strictSame(lines.map(line => line.slice(0, 36)), ['warn kafka is unavailable: retrying '])
+  cluster.setDown(false)
+  cluster.append('a', 0, 'after')
+  await clock.advance(1000)
+  await until(() => buffer.waiting === 1)
+  t.strictSame(takeAll(), ['after'])
+  t.match(lines.slice(1), [/^info kafka is available again/])
+  t.strictSame(events.fatal, [])
+})
+
+await t.test('an outage longer than `giveUpAfterMs` is fatal', async t => {
+  const { clock, cluster, events, add } = setUp(t, { giveUpAfterMs: 10_000 })
+  cluster.createTopic('a')
+  add('a', 0)
+  await turns()
+  cluster.setDown(true)
+  await clock.advance(9000)
+  t.strictSame(events.fatal, [])
+  await clock.advance(3000)
+  t.match(events.fatal, [{ code: 'KAFKA_UNREACHABLE', where: 'broker-1:9092', message: /^cannot read a: / }])
+  t.equal(events.fatal.length, 1)
+})
+
+await t.test('missing read permission for a topic is fatal, and no more requests are sent', async t => {
+  const { clock, cluster, events, add } = setUp(t)
+  cluster.createTopic('a')
+  cluster.failPartition('a', 0, codes.TOPIC_AUTHORIZATION_FAILED)
+  add('a', 0)
+  await clock.advance(10_000)
+  t.match(events.fatal, [{ code: 'KAFKA_NOT_AUTHORISED', where: 'a at broker-1:9092', message: /^cannot read a: / }])
+  t.strictSame([events.fatal.length, cluster.requests.length], [1, 1])
+})
+
+await t.test('buffered records can be taken after a fatal error', async t => {
+  const { clock, cluster, events, add, takeAll } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0')
+  add('a', 0)
+  await turns()
+  cluster.failPartition('a', 0, codes.TOPIC_AUTHORIZATION_FAILED)
+  await clock.advance(1000)
+  t.equal(events.fatal.length, 1)
+  t.strictSame(takeAll(), ['v0'])
+})
+
+await t.test('drops the response of a removed partition', async t => {
+  const { cluster, fetcher, events, add } = setUp(t)
+  cluster.createTopic('a')
+  const buffer = add('a', 0)
+  await turns()
+  fetcher.remove(buffer)
+  cluster.append('a', 0, 'v0')
+  await turns()
+  t.strictSame([buffer.waiting, events.progress], [0, 0])
+  t.equal(fetcher.take(), undefined)
+})
+
+await t.test('ignores an error of a removed partition', async t => {
+  const { clock, cluster, fetcher, events, add } = setUp(t)
+  cluster.createTopic('a')
+  const buffer = add('a', 0)
+  await turns()
+  fetcher.remove(buffer)
+  cluster.failPartition('a', 0, codes.OFFSET_OUT_OF_RANGE)
+  await clock.advance(1000)
+  t.strictSame(events.outOfRange, [])
+})
+
+await t.test('drops a response that was requested before a reset', async t => {
+  const { cluster, add } = setUp(t)
+  cluster.createTopic('a')
+  const buffer = add('a', 0)
+  await turns()
+  cluster.append('a', 0, 'v0', 'v1', 'v2')
+  buffer.reset(2n)
+  await until(() => buffer.waiting > 0)
+  t.strictSame(buffer.take()?.offset, 2n)
+})
+
+await t.test('closes while a request is in flight, and reports nothing afterwards', async t => {
+  const { clock, cluster, fetcher, events, lines, add } = setUp(t)
+  cluster.createTopic('a')
+  add('a', 0)
+  await turns()
+  t.equal(cluster.requests.length, 1)
+  await fetcher.close()
+  cluster.append('a', 0, 'v0')
+  await clock.advance(10_000)
+  t.equal(cluster.requests.length, 1)
+  t.strictSame([events.progress, events.fatal, lines], [0, [], []])
+})

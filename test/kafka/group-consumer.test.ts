@@ -1,0 +1,517 @@
+// The group consumer against an in-memory cluster and group coordinator, on a clock that the tests advance.
+import { ProtocolError } from '@platformatic/kafka'
+import t, { type Test } from 'tap'
+import { describedConnection } from '../../src/kafka/connection.ts'
+import { GroupConsumer } from '../../src/kafka/group-consumer.ts'
+import { type GroupOptions, groupSettings } from '../../src/kafka/group-settings.ts'
+import type { Delivery } from '../../src/kafka/offset-tracker.ts'
+import { turns, until } from '../support/pipeline.ts'
+import { FakeClock } from './fake-clock.ts'
+import { codes, FakeCluster, transactionMarker } from './fake-cluster.ts'
+import { FakeGroup } from './fake-group.ts'
+import { recordingLog } from './support.ts'
+
+const connection = describedConnection({ brokers: ['broker-1:9092'], auth: 'none', tls: false, clientId: 'test' })
+
+interface Taken {
+  readonly value: string
+  readonly delivery: Delivery
+}
+
+function setUp (t: Test) {
+  const clock = new FakeClock()
+  const cluster = new FakeCluster(clock)
+  const group = new FakeGroup(topic => cluster.partitionCount(topic))
+  t.teardown(() => {
+    const foreign = group.foreignCommits.map(({ topic, partition }) => `${topic}/${partition}`)
+    if (foreign.length > 0) throw new Error(`committed partitions of other members: ${foreign.join()}`)
+  })
+
+  const consumerOf = (options: Partial<GroupOptions> = {}) => {
+    const { log, lines } = recordingLog()
+    const consumer = new GroupConsumer({
+      settings: groupSettings({ topics: ['a'], group: 'g', ...options }),
+      clients: { admin: cluster.admin(), coordinator: group.coordinator, fetch: cluster.fetchClient(), connectGroup: group.connect },
+      connection, clock, log,
+      onProgress: () => {}
+    })
+    t.teardown(async () => { await consumer.close() })
+    /** Waits for `count` records and takes them. */
+    const take = async (count: number): Promise<Taken[]> => {
+      const taken: Taken[] = []
+      await until(() => {
+        while (taken.length < count) {
+          const next = consumer.take()
+          if (next === undefined) return false
+          taken.push({ value: next.record.value!.toString(), delivery: next.delivery })
+        }
+        return true
+      })
+      return taken
+    }
+    return { consumer, lines, take, settle: (taken: readonly Taken[]) => { for (const { delivery } of taken) consumer.settle(delivery) } }
+  }
+  return { clock, cluster, group, consumerOf }
+}
+
+const values = (taken: readonly Taken[]): string[] => taken.map(({ value }) => value)
+const partitions = (consumer: GroupConsumer): string[] =>
+  consumer.stats().partitions.map(({ topic, partition }) => `${topic}/${partition}`).sort()
+
+await t.test('starts at the committed offsets of the group', async t => {
+  const { cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a', 2)
+  cluster.append('a', 0, 'v0', 'v1', 'v2')
+  cluster.append('a', 1, 'w0')
+  group.offsets.set('a/0', { offset: 2n, metadata: null })
+  const { consumer, take } = consumerOf()
+  await consumer.open()
+  t.strictSame(values(await take(2)).sort(), ['v2', 'w0'])
+})
+
+await t.test('with `latest`, starts at the end and commits that offset', async t => {
+  const { cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'before')
+  const { consumer, take } = consumerOf({ from: 'latest' })
+  await consumer.open()
+  await until(() => partitions(consumer).length === 1)
+  await consumer.commit()
+  t.strictSame(group.committed, { 'a/0': 1n })
+  cluster.append('a', 0, 'after')
+  t.strictSame(values(await take(1)), ['after'])
+})
+
+await t.test('never commits past an unsettled record', async t => {
+  const { cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0', 'v1', 'v2', 'v3')
+  const { consumer, take, settle } = consumerOf()
+  await consumer.open()
+  const taken = await take(4)
+  settle([taken[3]!, taken[0]!, taken[2]!])
+  await consumer.commit()
+  t.strictSame(group.committed, { 'a/0': 1n })
+  settle([taken[1]!])
+  await consumer.commit()
+  t.strictSame(group.committed, { 'a/0': 4n })
+})
+
+await t.test('commits offsets without records once all earlier records have settled', async t => {
+  const { cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0')
+  cluster.appendBatch('a', 0, transactionMarker(1n, 7n, 'commit'))
+  const { consumer, take, settle } = consumerOf()
+  await consumer.open()
+  const taken = await take(1)
+  await consumer.commit()
+  t.strictSame(group.committed, { 'a/0': 0n })
+  settle(taken)
+  await consumer.commit()
+  t.strictSame(group.committed, { 'a/0': 2n })
+})
+
+await t.test('pauses a partition at the cap and resumes it when a record settles', async t => {
+  const { cluster, consumerOf } = setUp(t)
+  cluster.createTopic('a', 2)
+  cluster.append('a', 0, 'v0', 'v1', 'v2')
+  cluster.append('a', 1, 'w0', 'w1')
+  const { consumer, take, settle } = consumerOf({ cap: 2 })
+  await consumer.open()
+  const taken = await take(4)
+  t.strictSame(values(taken).sort(), ['v0', 'v1', 'w0', 'w1'])
+  await turns()
+  t.equal(consumer.take(), undefined)
+  settle(taken.filter(({ value }) => value === 'v0'))
+  t.strictSame(values(await take(1)), ['v2'])
+})
+
+await t.test('a rebalance that leaves a partition with its owner delivers no record twice', async t => {
+  const { cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0', 'v1')
+  const { consumer, take, settle } = consumerOf()
+  await consumer.open()
+  const taken = await take(2)
+  settle(taken)
+  await group.rebalance()
+  cluster.append('a', 0, 'v2')
+  t.strictSame(values(await take(1)), ['v2'])
+  t.equal(consumer.stats().generation, 2)
+})
+
+await t.test('before a rebalance, waits for records in flight, commits them, and delivers none meanwhile', async t => {
+  const { cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a', 2)
+  cluster.append('a', 0, 'v0')
+  cluster.append('a', 1, 'w0')
+  const first = consumerOf()
+  await first.consumer.open()
+  const taken = await first.take(2)
+  const second = consumerOf()
+  const opened = second.consumer.open()
+  await turns()
+  cluster.append('a', 0, 'v1')
+  cluster.append('a', 1, 'w1')
+  await turns()
+  t.equal(first.consumer.take(), undefined, 'paused')
+  t.equal(group.generation, 1, 'the join waits')
+  first.settle(taken)
+  await opened
+  t.strictSame(group.committed, { 'a/0': 1n, 'a/1': 1n })
+  t.strictSame(values(await first.take(1)), ['v1'])
+  t.strictSame(values(await second.take(1)), ['w1'], 'the new owner reads no record twice')
+  t.notOk(first.lines.some(line => line.includes('read them again')))
+})
+
+await t.test('if records do not settle in time, their new owner reads them again', async t => {
+  const { clock, cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a', 2)
+  cluster.append('a', 0, 'v0')
+  cluster.append('a', 1, 'w0')
+  const first = consumerOf()
+  await first.consumer.open()
+  const taken = await first.take(2)
+  const second = consumerOf()
+  const opened = second.consumer.open()
+  await clock.advance(10_000)
+  await opened
+  t.ok(first.lines.some(line => /^warn partitions were revoked .*"readAgain":1/.test(line)), String(first.lines))
+  t.strictSame(values(await second.take(1)), ['w0'])
+  first.settle(taken)
+  await first.consumer.commit()
+  t.strictSame(group.committed, { 'a/0': 1n, 'a/1': 0n }, 'the settled record of the revoked partition is not committed')
+  t.strictSame(partitions(first.consumer), ['a/0'])
+})
+
+await t.test('drops buffered records of revoked partitions', async t => {
+  const { clock, cluster, consumerOf } = setUp(t)
+  cluster.createTopic('a', 2)
+  cluster.append('a', 0, 'v0', 'v1')
+  cluster.append('a', 1, 'w0', 'w1')
+  const first = consumerOf()
+  await first.consumer.open()
+  first.settle(await first.take(1))
+  const second = consumerOf()
+  const opened = second.consumer.open()
+  await clock.advance(10_000)
+  await opened
+  t.strictSame(values(await first.take(1)), ['v1'])
+  await turns()
+  t.equal(first.consumer.take(), undefined)
+  t.strictSame(values(await second.take(2)), ['w0', 'w1'])
+})
+
+await t.test('a member that lost its session commits nothing until it has joined again', async t => {
+  const { cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0', 'v1')
+  const { consumer, take, settle } = consumerOf()
+  await consumer.open()
+  settle(await take(2))
+  group.expire()
+  await t.rejects(consumer.commit(), { code: 'KAFKA_REFUSED', message: /UNKNOWN_MEMBER_ID/ })
+  t.strictSame(group.committed, {})
+  t.match(consumer.stats(), { commits: 0, failedCommits: 1 })
+})
+
+await t.test('reads a partition again from where another member has committed', async t => {
+  const { clock, cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0', 'v1', 'v2', 'v3')
+  const { consumer, take, settle } = consumerOf()
+  await consumer.open()
+  settle(await take(1))
+  await consumer.commit()
+  // Another member owned the partition for a while.
+  group.offsets.set('a/0', { offset: 3n, metadata: null })
+  await group.rebalance()
+  // The request for the previous position is in flight until its maximum wait.
+  await clock.advance(500)
+  t.strictSame(values(await take(1)), ['v3'])
+})
+
+await t.test('a commit whose response was lost does not rewind the partition', async t => {
+  const { clock, cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0', 'v1')
+  const { consumer, take, settle } = consumerOf()
+  await consumer.open()
+  settle(await take(1))
+  group.loseCommitResponses = true
+  await t.rejects(consumer.commit(), { code: 'KAFKA_TIMEOUT' })
+  const pending = await take(1)
+  const rebalanced = group.rebalance()
+  await clock.advance(11_000)
+  await rebalanced
+  t.equal(consumer.take(), undefined, 'delivers nothing twice')
+  group.loseCommitResponses = false
+  settle(pending)
+  await consumer.commit()
+  t.strictSame(group.committed, { 'a/0': 2n })
+})
+
+await t.test('commits one request at a time', async t => {
+  const { cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0', 'v1')
+  const { consumer, take, settle } = consumerOf()
+  await consumer.open()
+  const taken = await take(2)
+  settle(taken.slice(0, 1))
+  const first = consumer.commit()
+  settle(taken.slice(1))
+  await Promise.all([first, consumer.commit(), consumer.commit()])
+  t.strictSame(group.log.filter(line => line.startsWith('commit')), ['commit a/0@2'])
+})
+
+await t.test('retries while the committed offsets cannot be read, and commits nothing until then', async t => {
+  const { clock, cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0')
+  const coordinatorMoved = new ProtocolError('NOT_COORDINATOR')
+  group.readErrors.push(coordinatorMoved, coordinatorMoved, coordinatorMoved)
+  const { consumer, lines, take, settle } = consumerOf()
+  await consumer.open()
+  await clock.advance(1400)
+  await consumer.commit()
+  t.strictSame([consumer.take(), group.committed], [undefined, {}])
+  t.equal(lines.filter(line => line.startsWith('warn cannot read the committed offsets')).length, 1)
+  await clock.advance(200)
+  settle(await take(1))
+  await consumer.commit()
+  t.strictSame(group.committed, { 'a/0': 1n })
+})
+
+await t.test('an offset out of range resets the partition to the earliest offset and counts the lost records', async t => {
+  const { cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  for (let index = 0; index < 8; index++) cluster.append('a', 0, `v${index}`)
+  cluster.deleteRecords('a', 0, 6n)
+  group.offsets.set('a/0', { offset: 2n, metadata: null })
+  const { consumer, lines, take, settle } = consumerOf()
+  await consumer.open()
+  const taken = await take(2)
+  t.strictSame(values(taken), ['v6', 'v7'])
+  t.strictSame(consumer.stats().lost, [{ topic: 'a', partition: 0, records: 4 }])
+  t.match(lines.at(-1), /^warn offset out of range: resetting to earliest .*"wanted":"2","start":"6","lost":4/)
+  settle(taken)
+  await consumer.commit()
+  t.strictSame(group.committed, { 'a/0': 8n })
+})
+
+await t.test('a partition that is out of range twice is reset once', async t => {
+  const { clock, cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0', 'v1')
+  const { consumer, take, settle } = consumerOf()
+  await consumer.open()
+  const old = await take(2)
+  const delays = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  cluster.offsetDelays.push(...delays.map(({ promise }) => promise))
+  cluster.deleteRecords('a', 0, 6n)
+  cluster.append('a', 0, 'v6', 'v7')
+  await turns()
+  // A settled record resumes the partition, which is fetched from the same offset again.
+  settle(old)
+  await turns()
+  t.equal(cluster.offsetDelays.length, 0, 'two resets are in progress')
+  delays[0]!.resolve()
+  settle(await take(2))
+  await consumer.commit()
+  t.strictSame(group.committed, { 'a/0': 8n })
+  delays[1]!.resolve()
+  await clock.advance(1000)
+  await consumer.commit()
+  t.strictSame(group.committed, { 'a/0': 8n }, 'not rewound')
+  t.equal(consumer.take(), undefined)
+})
+
+await t.test('an offset beyond the end of a truncated log resets the partition without lost records', async t => {
+  const { cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0')
+  group.offsets.set('a/0', { offset: 9n, metadata: null })
+  const { consumer, take } = consumerOf()
+  await consumer.open()
+  t.strictSame(values(await take(1)), ['v0'])
+  t.match(consumer.stats().lost, [{ records: 0 }])
+})
+
+await t.test('a missing topic is an error', async t => {
+  const { consumerOf } = setUp(t)
+  await t.rejects(consumerOf().consumer.open(), { code: 'KAFKA_TOPIC_MISSING', where: 'a at broker-1:9092' })
+})
+
+await t.test('with `waitForTopic`, a missing topic is read from its beginning once it exists', async t => {
+  const { clock, cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  const { consumer, lines, take } = consumerOf({ topics: ['a', 'b'], waitForTopic: true })
+  await consumer.open()
+  t.match(lines.join('\n'), /warn topic does not exist yet: waiting for it {"topic":"b"}/)
+  t.strictSame(consumer.stats().missing, ['b'])
+  cluster.createTopic('b')
+  cluster.append('b', 0, 'v0')
+  await clock.advance(1000)
+  t.strictSame(values(await take(1)), ['v0'])
+  t.strictSame(group.log.filter(line => line.startsWith('join')), ['join a', 'join a,b'])
+})
+
+await t.test('reads a recreated topic from its beginning, whatever was committed for the old one', async t => {
+  const { clock, cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'old-0', 'old-1')
+  const { consumer, take, settle } = consumerOf()
+  await consumer.open()
+  const old = await take(2)
+  settle(old.slice(0, 1))
+  await consumer.commit()
+  cluster.deleteTopic('a')
+  const id = cluster.createTopic('a')
+  cluster.append('a', 0, 'new-0', 'new-1', 'new-2')
+  await clock.advance(2000)
+  settle(old.slice(1))
+  const taken = await take(3)
+  t.strictSame(values(taken), ['new-0', 'new-1', 'new-2'])
+  settle(taken.slice(0, 1))
+  await consumer.commit()
+  t.strictSame(group.offsets.get('a/0'), { offset: 1n, metadata: `topic-id=${id}` })
+})
+
+await t.test('records of a recreated topic that settle late are not committed', async t => {
+  const { clock, cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'old-0', 'old-1')
+  const { consumer, take, settle } = consumerOf({ topicCheckInterval: 100 })
+  await consumer.open()
+  const old = await take(2)
+  cluster.deleteTopic('a')
+  cluster.createTopic('a')
+  // The topic check finds the new topic before the fetcher does.
+  await clock.advance(100)
+  settle(old)
+  await consumer.commit()
+  t.notOk(group.log.includes('commit a/0@2'), String(group.log))
+})
+
+await t.test('a fenced instance id is fatal', async t => {
+  const { cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  const { consumer } = consumerOf({ instanceId: 'one' })
+  await consumer.open()
+  group.failHeartbeat(new ProtocolError('FENCED_INSTANCE_ID'))
+  t.match(consumer.error, { code: 'KAFKA_INSTANCE_FENCED' })
+})
+
+await t.test('a commit without permission is fatal', async t => {
+  const { cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  const { consumer } = consumerOf()
+  await consumer.open()
+  await until(() => partitions(consumer).length === 1)
+  group.commitErrors.push(new ProtocolError('GROUP_AUTHORIZATION_FAILED'))
+  await t.rejects(consumer.commit(), { code: 'KAFKA_NOT_AUTHORISED' })
+  t.match(consumer.error, { code: 'KAFKA_NOT_AUTHORISED' })
+})
+
+await t.test('a topic without read permission is fatal', async t => {
+  const { cluster, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.failPartition('a', 0, codes.TOPIC_AUTHORIZATION_FAILED)
+  const { consumer } = consumerOf()
+  await consumer.open()
+  await until(() => consumer.error !== undefined)
+  t.match(consumer.error, { code: 'KAFKA_NOT_AUTHORISED' })
+})
+
+await t.test('flush retries a commit until it succeeds', async t => {
+  const { clock, cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0')
+  const { consumer, take, settle } = consumerOf()
+  await consumer.open()
+  settle(await take(1))
+  const transient = ['NOT_COORDINATOR', 'REBALANCE_IN_PROGRESS', 'UNKNOWN_TOPIC_OR_PARTITION']
+  group.commitErrors.push(...transient.map(id => new ProtocolError(id)))
+  const flushed = consumer.flush(10_000)
+  await clock.advance(1500)
+  await flushed
+  t.strictSame(group.committed, { 'a/0': 1n })
+})
+
+await t.test('flush rejects after its timeout, and immediately with an error that retries cannot fix', async t => {
+  const { clock, cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0')
+  const { consumer, take, settle } = consumerOf()
+  await consumer.open()
+  settle(await take(1))
+  group.commitErrors.push(...Array.from({ length: 4 }, () => new ProtocolError('NOT_COORDINATOR')))
+  const rejected = t.rejects(consumer.flush(1000), { code: 'KAFKA_REFUSED', retryable: true })
+  await clock.advance(1500)
+  await rejected
+  group.commitErrors.splice(0, Infinity, new ProtocolError('OFFSET_METADATA_TOO_LARGE'))
+  await t.rejects(consumer.flush(1000), { code: 'KAFKA_REFUSED', retryable: false })
+})
+
+await t.test('flush gives up after its timeout if the group is still rebalancing', async t => {
+  const { clock, cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0')
+  const { consumer, lines, take, settle } = consumerOf()
+  await consumer.open()
+  settle(await take(1))
+  group.readErrors.push(...Array.from({ length: 10 }, () => new ProtocolError('NOT_COORDINATOR')))
+  await group.rebalance()
+  // The drain before the rebalance has committed the first record.
+  t.strictSame(group.committed, { 'a/0': 1n })
+  cluster.append('a', 0, 'v1')
+  settle(await take(1))
+  const flushed = consumer.flush(1000)
+  await clock.advance(1000)
+  await flushed
+  t.strictSame(group.committed, { 'a/0': 1n })
+  t.match(lines.at(-1), /^warn consumer group is rebalancing: uncommitted records will be read again {"partitions":1}/)
+})
+
+await t.test('close commits settled offsets, then leaves the group', async t => {
+  const { cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0', 'v1')
+  const { consumer, take, settle } = consumerOf()
+  await consumer.open()
+  const taken = await take(2)
+  settle(taken.slice(0, 1))
+  await consumer.close()
+  t.strictSame(group.log.slice(-2), ['commit a/0@1', 'leave'])
+  settle(taken.slice(1))
+  await consumer.commit()
+  t.strictSame(group.committed, { 'a/0': 1n }, 'commits nothing after close')
+})
+
+await t.test('close does not wait for a join in progress', async t => {
+  const { cluster, group, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  group.joinDelay = new Promise(() => {})
+  const { consumer } = consumerOf()
+  consumer.open().catch(() => {})
+  await turns()
+  await consumer.close()
+  t.pass()
+})
+
+await t.test('the stats show the settled and committed offsets, and the age of the last commit', async t => {
+  const { clock, cluster, consumerOf } = setUp(t)
+  cluster.createTopic('a')
+  cluster.append('a', 0, 'v0', 'v1')
+  const { consumer, take, settle } = consumerOf()
+  await consumer.open()
+  settle((await take(2)).slice(0, 1))
+  await clock.advance(300)
+  t.match(consumer.stats(), {
+    partitions: [{ topic: 'a', partition: 0, settled: 1n, committed: undefined }], generation: 1, joins: 1, commits: 0, commitAgeMs: 300
+  })
+  await consumer.commit()
+  t.match(consumer.stats(), { partitions: [{ settled: 1n, committed: 1n }], commits: 1, commitAgeMs: 0 })
+})
