@@ -1,5 +1,5 @@
 // Generating alerts, with and without Avro encoding, for the newest and an older schema.
-import { createAlertGenerator } from '../src/generator/index.ts'
+import { createAlertGenerator } from '../src/generator/alert-generator.ts'
 import { bench, type Bench } from './harness.ts'
 import { schemaVersion } from './support.ts'
 

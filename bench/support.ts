@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fetchSchemaPackage, loadSchemaPackage, type AlertValue, type SchemaVersion } from '../src/avro/index.ts'
 import { defaultCacheDir, freePorts, pythonEnvironment, startStack } from '../src/devstack/index.ts'
-import { createAlertGenerator } from '../src/generator/index.ts'
+import { createAlertGenerator } from '../src/generator/alert-generator.ts'
 import type { NodeStats } from '../src/pipeline/index.ts'
 import type { Bench, Result, Sizes } from './harness.ts'
 

@@ -1,35 +1,34 @@
-// The three postage stamps of an alert, each a FITS file as the survey sends them: PRIMARY 30 x 30 float32 in nJy with a
-// TAN WCS, UNCERT (1-sigma) and PSFIMAGE (float64). Science shows host + star + today's difference on noise, template the
-// same without the difference (matched to the science image's seeing), and difference is science minus template, pixel
-// by pixel. The sizes of PSFIMAGE are a mix that gives the stream's design figures (see CUTOUT_MIX).
-import { type Card, writeFits } from './fits.ts'
-import { type Profile, addProfile, profileOf } from './psf.ts'
+// Renders the three cutouts of an alert as FITS files with the survey's layout: a 30 x 30 float32 image in nJy with a TAN
+// WCS, its 1-sigma uncertainty (UNCERT) and the PSF (PSFIMAGE, float64). The template shows host galaxy and star. The
+// science image adds the current flux change and matches the seeing. The difference is science - template, pixel by pixel.
+import { FLUX_PER_ELECTRON, TEMPLATE_NOISE, type DiaSource } from './dia-source.ts'
+import { writeFits, type Card } from './fits.ts'
+import { type SkyPosition } from './focal-plane.ts'
+import { addProfile, moffatProfile, type MoffatProfile } from './psf.ts'
 import { Random } from './random.ts'
-import { type SkyPosition } from './sky.ts'
-import { type Source, FLUX_PER_ELECTRON, TEMPLATE_NOISE } from './source.ts'
 
-export const STAMP_SIDE = 30
-const PIXELS = STAMP_SIDE * STAMP_SIDE
+const SIDE = 30
+const PIXELS = SIDE * SIDE
 
-/** Sides of PSFIMAGE in the three cutouts; a cutout is 23,040 bytes at 17, 25,920 at 25, 34,560 at 41, 69,120 at 77. */
-export interface StampSizes {
+/** Side of PSFIMAGE in each cutout. A cutout has 23,040 bytes for 17, 25,920 for 25, 34,560 for 41, 69,120 for 77. */
+interface PsfSizes {
   readonly difference: number
   readonly science: number
   readonly template: number
 }
 
 /**
- * Eleven alerts of twelve carry small PSF images, one of twelve those of the alerts of 2025 (139 KB): with the light
- * curves, the mean Avro datum is ~82 KB, the survey's design figure, with a tail beyond 200 KB.
+ * Eleven alerts of twelve have small PSF images, one has those of the real alerts of 2025 (139 KB). With light curves, the
+ * mean Avro datum is about 82 KB, the survey's design size, with a tail above 200 KB.
  */
-export const CUTOUT_MIX = {
+const PSF_SIZES = {
   period: 12,
-  usual: { difference: 17, science: 25, template: 25 },
+  typical: { difference: 17, science: 25, template: 25 },
   large: { difference: 41, science: 41, template: 77 }
-} as const satisfies { period: number, usual: StampSizes, large: StampSizes }
+} as const satisfies { period: number, typical: PsfSizes, large: PsfSizes }
 
-/** Wider PSF images (of a coadd) hold widened float32 values, whose low bits are zero: without them large alerts would hardly compress. */
-const WIDEST_DOUBLE = 41
+/** Larger PSF images hold values rounded to float32, as those of coadds do. Otherwise large alerts would hardly compress. */
+const MAX_DOUBLE_SIDE = 41
 
 export interface Cutouts {
   readonly difference: Buffer
@@ -37,10 +36,17 @@ export interface Cutouts {
   readonly template: Buffer
 }
 
-/** A renderer with its own scratch images; the cutouts it returns are fresh buffers. */
-export function createCutoutRenderer (seed: number): (random: Random, source: Source, sky: SkyPosition, sizes: StampSizes) => Cutouts {
+/** Draws the PSF sizes of an alert. Exactly one alert of each group of twelve is large, so even small files have the mean size. */
+export function drawPsfSizes (seed: number, visit: number, index: number): PsfSizes {
+  const group = Math.floor(index / PSF_SIZES.period)
+  const large = new Random(seed, 'stamps', visit, group).below(PSF_SIZES.period)
+  return index % PSF_SIZES.period === large ? PSF_SIZES.large : PSF_SIZES.typical
+}
+
+/** Creates a renderer. It reuses internal images between calls; the returned buffers are new. */
+export function createCutoutRenderer (seed: number): (random: Random, source: DiaSource, sky: SkyPosition, sizes: PsfSizes) => Cutouts {
   const model = new Float64Array(PIXELS)
-  const star = new Float64Array(PIXELS)
+  const change = new Float64Array(PIXELS)
   const science = new Float32Array(PIXELS)
   const template = new Float32Array(PIXELS)
   const difference = new Float32Array(PIXELS)
@@ -49,47 +55,57 @@ export function createCutoutRenderer (seed: number): (random: Random, source: So
   const differenceError = new Float32Array(PIXELS)
 
   return (random, source, sky, sizes) => {
-    const minX = Math.round(source.x) - STAMP_SIDE / 2
-    const minY = Math.round(source.y) - STAMP_SIDE / 2
+    const { fwhm } = source
+    const minX = Math.round(source.x) - SIDE / 2
+    const minY = Math.round(source.y) - SIDE / 2
     const x = source.x - minX
     const y = source.y - minY
     const optics = new Random(seed, 'optics', source.visit.index, source.detector)
     const e1 = 0.06 * optics.gaussian()
     const e2 = 0.06 * optics.gaussian()
-    const profile = profileOf(source.width, e1, e2)
+    const psf = moffatProfile(fwhm, e1, e2)
 
     model.fill(0)
     const { host } = source.target
-    if (host !== null) addProfile(model, STAMP_SIDE, profileOf(host.width + source.width, 1 - host.stretch, 0.3 * (1 - host.stretch)), x + host.dx, y + host.dy, host.flux)
-    const steady = source.target.template[source.visit.band]!
-    if (steady !== 0) addProfile(model, STAMP_SIDE, profile, x, y, steady)
-    star.fill(0)
-    addProfile(star, STAMP_SIDE, profile, x, y, source.flux)
+    if (host !== null) {
+      const hostProfile = moffatProfile(host.fwhm + fwhm, 1 - host.axisRatio, 0.3 * (1 - host.axisRatio))
+      addProfile(model, SIDE, hostProfile, x + host.dx, y + host.dy, host.flux)
+    }
+    const templateFlux = source.target.templateFluxes[source.visit.band]!
+    if (templateFlux !== 0) addProfile(model, SIDE, psf, x, y, templateFlux)
+    change.fill(0)
+    addProfile(change, SIDE, psf, x, y, source.flux)
 
-    const background = source.pixelNoise * source.pixelNoise
-    const coadd = background * TEMPLATE_NOISE * TEMPLATE_NOISE
+    const scienceBackground = source.pixelNoise * source.pixelNoise
+    const templateBackground = scienceBackground * TEMPLATE_NOISE * TEMPLATE_NOISE
     for (let i = 0; i < PIXELS; i++) {
-      const before = model[i]!
-      const now = before + star[i]!
-      const nowNoise = Math.sqrt(background + Math.max(0, now) * FLUX_PER_ELECTRON)
-      const beforeNoise = Math.sqrt(coadd + Math.max(0, before) * FLUX_PER_ELECTRON * TEMPLATE_NOISE * TEMPLATE_NOISE)
-      const seen = science[i] = now + nowNoise * random.gaussian()
-      const known = template[i] = before + beforeNoise * random.gaussian()
+      const templateModel = model[i]!
+      const scienceModel = templateModel + change[i]!
+      const scienceNoise = Math.sqrt(scienceBackground + Math.max(0, scienceModel) * FLUX_PER_ELECTRON)
+      const templateNoise = Math.sqrt(
+        templateBackground + Math.max(0, templateModel) * FLUX_PER_ELECTRON * TEMPLATE_NOISE * TEMPLATE_NOISE
+      )
+      const scienceValue = science[i] = scienceModel + scienceNoise * random.gaussian()
+      const templateValue = template[i] = templateModel + templateNoise * random.gaussian()
       difference[i] = science[i]! - template[i]!
-      // As in the survey, variances are estimated from the counts themselves, sky and noise included.
-      const nowVariance = Math.max(background * 0.5, background + seen * FLUX_PER_ELECTRON)
-      const beforeVariance = Math.max(coadd * 0.5, coadd + known * FLUX_PER_ELECTRON * TEMPLATE_NOISE * TEMPLATE_NOISE)
-      scienceError[i] = Math.sqrt(nowVariance)
-      templateError[i] = Math.sqrt(beforeVariance)
-      differenceError[i] = Math.sqrt(nowVariance + beforeVariance)
+      // As in the survey, variances are estimated from the noisy pixel values.
+      const scienceVariance = Math.max(scienceBackground * 0.5, scienceBackground + scienceValue * FLUX_PER_ELECTRON)
+      const templateVariance = Math.max(
+        templateBackground * 0.5, templateBackground + templateValue * FLUX_PER_ELECTRON * TEMPLATE_NOISE * TEMPLATE_NOISE
+      )
+      scienceError[i] = Math.sqrt(scienceVariance)
+      templateError[i] = Math.sqrt(templateVariance)
+      differenceError[i] = Math.sqrt(scienceVariance + templateVariance)
     }
 
-    const cards = worldCoordinates(sky, minX, minY, x, y)
+    const cards = wcsCards(sky, minX, minY, x, y)
+    // Decorrelation of the difference image makes its PSF about one per cent narrower.
+    const differencePsf = moffatProfile(fwhm * 0.99, e1, e2)
+    const templatePsf = moffatProfile(fwhm * 1.005, e1 * 0.9, e2 * 0.9)
     return {
-      // Decorrelating the difference narrows its point spread function by about a per cent.
-      difference: stamp(cards, difference, differenceError, profileOf(source.width * 0.99, e1, e2), sizes.difference, source),
-      science: stamp(cards, science, scienceError, profile, sizes.science, source),
-      template: stamp(cards, template, templateError, profileOf(source.width * 1.005, e1 * 0.9, e2 * 0.9), sizes.template, source)
+      difference: writeCutout(cards, difference, differenceError, psfImage(differencePsf, sizes.difference, source)),
+      science: writeCutout(cards, science, scienceError, psfImage(psf, sizes.science, source)),
+      template: writeCutout(cards, template, templateError, psfImage(templatePsf, sizes.template, source))
     }
   }
 }
@@ -97,26 +113,27 @@ export function createCutoutRenderer (seed: number): (random: Random, source: So
 const unit: Card = { keyword: 'BUNIT', value: 'nJy', comment: 'unit of the pixels' }
 const uncertaintyCards: readonly Card[] = [unit, { keyword: 'UTYPE', value: 'StdDevUncertainty', comment: 'one standard deviation' }]
 
-function stamp (cards: readonly Card[], pixels: Float32Array, errors: Float32Array, profile: Profile, side: number, source: Source): Buffer {
+function writeCutout (cards: readonly Card[], pixels: Float32Array, errors: Float32Array, psf: Float64Array): Buffer {
+  const psfSide = Math.sqrt(psf.length)
   return writeFits([
-    { bitpix: -32, width: STAMP_SIDE, height: STAMP_SIDE, pixels, cards },
-    { name: 'UNCERT', bitpix: -32, width: STAMP_SIDE, height: STAMP_SIDE, pixels: errors, cards: uncertaintyCards },
-    { name: 'PSFIMAGE', bitpix: -64, width: side, height: side, pixels: psfImage(profile, side, source) }
+    { bitpix: -32, width: SIDE, height: SIDE, pixels, cards },
+    { name: 'UNCERT', bitpix: -32, width: SIDE, height: SIDE, pixels: errors, cards: uncertaintyCards },
+    { name: 'PSFIMAGE', bitpix: -64, width: psfSide, height: psfSide, pixels: psf }
   ])
 }
 
-// Centred as the source is within its pixel, with a sum of 1.
-function psfImage (profile: Profile, side: number, source: Source): Float64Array {
+// Has the same subpixel offset as the source. The sum is 1.
+function psfImage (profile: MoffatProfile, side: number, source: DiaSource): Float64Array {
   const image = new Float64Array(side * side)
   const middle = (side - 1) / 2
   addProfile(image, side, profile, middle + source.x - Math.round(source.x), middle + source.y - Math.round(source.y), 1)
   let sum = 0
   for (let i = 0; i < image.length; i++) sum += image[i]!
-  for (let i = 0; i < image.length; i++) image[i] = side <= WIDEST_DOUBLE ? image[i]! / sum : Math.fround(image[i]! / sum)
+  for (let i = 0; i < image.length; i++) image[i] = side <= MAX_DOUBLE_SIDE ? image[i]! / sum : Math.fround(image[i]! / sum)
   return image
 }
 
-function worldCoordinates (sky: SkyPosition, minX: number, minY: number, x: number, y: number): Card[] {
+function wcsCards (sky: SkyPosition, minX: number, minY: number, x: number, y: number): Card[] {
   return [
     unit,
     { keyword: 'CUTMINX', value: BigInt(minX), comment: 'first column on the detector, from 0' },

@@ -1,21 +1,21 @@
-// Writes FITS files of images (FITS standard 4.0): a primary HDU and IMAGE extensions of float32 or float64 pixels,
-// 80-character cards in blocks of 2,880 bytes, big-endian pixels, zero padding. Guarantees: mandatory cards in the
-// standard's order and fixed format, reals that read back as the same double, and a length that is whole blocks.
+// Writes FITS image files (FITS standard 4.0): a primary HDU and IMAGE extensions with float32 or float64 pixels.
+// Mandatory keywords are in the standard's order and fixed format, and real values read back as the same double.
+// The file length is a multiple of 2,880 bytes.
 import { generatorErrors } from './errors.ts'
 
-export const FITS_BLOCK = 2880
-const CARD = 80
+const BLOCK_BYTES = 2880
+const CARD_LENGTH = 80
 
-/** A header card: a bigint is written as a FITS integer, a number as a FITS real. */
+/** A header card. A bigint is written as a FITS integer, a number as a FITS real. */
 export interface Card {
   readonly keyword: string
   readonly value: string | number | bigint | boolean
   readonly comment?: string
 }
 
-/** One image HDU; `pixels` run along x first, from the bottom row up. The first HDU is the primary one. */
-export interface ImageHdu {
-  /** EXTNAME, for extensions. */
+/** An image HDU. In `pixels`, x varies fastest and the bottom row comes first. */
+interface ImageHdu {
+  /** EXTNAME; ignored in the primary HDU. */
   readonly name?: string
   readonly bitpix: -32 | -64
   readonly width: number
@@ -24,23 +24,22 @@ export interface ImageHdu {
   readonly cards?: readonly Card[]
 }
 
-/** Bytes of a block-padded section. */
-export function padded (bytes: number): number {
-  return Math.ceil(bytes / FITS_BLOCK) * FITS_BLOCK
+function padToBlock (bytes: number): number {
+  return Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES
 }
 
-/** A whole FITS file. Throws FITS_INVALID for what the format cannot hold. */
+/** Writes a FITS file; the first HDU is the primary one. Throws FITS_INVALID if FITS cannot represent the input. */
 export function writeFits (hdus: readonly ImageHdu[]): Buffer {
-  const headers = hdus.map((hdu, i) => headerOf(hdu, i === 0))
+  const headers = hdus.map((hdu, i) => formatHeader(hdu, i === 0))
   let length = 0
-  hdus.forEach((hdu, i) => { length += headers[i]!.length + padded(dataBytes(hdu)) })
+  hdus.forEach((hdu, i) => { length += headers[i]!.length + padToBlock(dataBytes(hdu)) })
   const file = Buffer.alloc(length)
   const view = new DataView(file.buffer, file.byteOffset, file.length)
   let at = 0
   hdus.forEach((hdu, i) => {
     at += file.write(headers[i]!, at, 'latin1')
     writePixels(view, at, hdu)
-    at += padded(dataBytes(hdu))
+    at += padToBlock(dataBytes(hdu))
   })
   return file
 }
@@ -49,10 +48,11 @@ function dataBytes (hdu: ImageHdu): number {
   return hdu.width * hdu.height * (-hdu.bitpix / 8)
 }
 
+// FITS pixels are big-endian, the default of DataView.
 function writePixels (view: DataView, start: number, hdu: ImageHdu): void {
-  const { pixels } = hdu
-  if (pixels.length !== hdu.width * hdu.height) {
-    throw generatorErrors.FITS_INVALID(`an image of ${hdu.width} x ${hdu.height} has ${pixels.length} pixels`, { where: hdu.name ?? 'PRIMARY' })
+  const { pixels, width, height } = hdu
+  if (pixels.length !== width * height) {
+    throw generatorErrors.FITS_INVALID(`a ${width} x ${height} image has ${pixels.length} pixels`, { where: hdu.name ?? 'PRIMARY' })
   }
   let at = start
   if (hdu.bitpix === -32) {
@@ -62,42 +62,42 @@ function writePixels (view: DataView, start: number, hdu: ImageHdu): void {
   }
 }
 
-function headerOf (hdu: ImageHdu, primary: boolean): string {
+function formatHeader (hdu: ImageHdu, primary: boolean): string {
   let text = primary
-    ? card({ keyword: 'SIMPLE', value: true, comment: 'conforms to FITS standard' })
-    : card({ keyword: 'XTENSION', value: 'IMAGE', comment: 'Image extension' })
-  text += card({ keyword: 'BITPIX', value: BigInt(hdu.bitpix), comment: 'array data type' })
-  text += card({ keyword: 'NAXIS', value: 2n, comment: 'number of array dimensions' })
-  text += card({ keyword: 'NAXIS1', value: BigInt(hdu.width) })
-  text += card({ keyword: 'NAXIS2', value: BigInt(hdu.height) })
+    ? formatCard({ keyword: 'SIMPLE', value: true, comment: 'conforms to FITS standard' })
+    : formatCard({ keyword: 'XTENSION', value: 'IMAGE', comment: 'Image extension' })
+  text += formatCard({ keyword: 'BITPIX', value: BigInt(hdu.bitpix), comment: 'array data type' })
+  text += formatCard({ keyword: 'NAXIS', value: 2n, comment: 'number of array dimensions' })
+  text += formatCard({ keyword: 'NAXIS1', value: BigInt(hdu.width) })
+  text += formatCard({ keyword: 'NAXIS2', value: BigInt(hdu.height) })
   if (primary) {
-    text += card({ keyword: 'EXTEND', value: true })
+    text += formatCard({ keyword: 'EXTEND', value: true })
   } else {
-    text += card({ keyword: 'PCOUNT', value: 0n, comment: 'number of parameters' })
-    text += card({ keyword: 'GCOUNT', value: 1n, comment: 'number of groups' })
-    if (hdu.name !== undefined) text += card({ keyword: 'EXTNAME', value: hdu.name, comment: 'extension name' })
+    text += formatCard({ keyword: 'PCOUNT', value: 0n, comment: 'number of parameters' })
+    text += formatCard({ keyword: 'GCOUNT', value: 1n, comment: 'number of groups' })
+    if (hdu.name !== undefined) text += formatCard({ keyword: 'EXTNAME', value: hdu.name, comment: 'extension name' })
   }
-  for (const extra of hdu.cards ?? []) text += card(extra)
-  text += 'END'.padEnd(CARD)
-  return text.padEnd(padded(text.length))
+  for (const card of hdu.cards ?? []) text += formatCard(card)
+  text += 'END'.padEnd(CARD_LENGTH)
+  return text.padEnd(padToBlock(text.length))
 }
 
-/** One 80-character card. */
-export function card (content: Card): string {
-  const { keyword, value, comment } = content
-  if (!/^[A-Z0-9_-]{1,8}$/.test(keyword)) throw generatorErrors.FITS_INVALID(`'${keyword}' is no FITS keyword`)
+// A comment that does not fit is omitted.
+function formatCard ({ keyword, value, comment }: Card): string {
+  if (!/^[A-Z0-9_-]{1,8}$/.test(keyword)) throw generatorErrors.FITS_INVALID(`'${keyword}' is not a FITS keyword`)
   let text = `${keyword.padEnd(8)}= ${formatValue(keyword, value)}`
-  if (comment !== undefined && text.length + 3 + comment.length <= CARD) text += ` / ${comment}`
-  if (text.length > CARD || !/^[\x20-\x7e]*$/.test(text)) throw generatorErrors.FITS_INVALID(`the card ${keyword} is not ${CARD} printable characters`)
-  return text.padEnd(CARD)
+  if (comment !== undefined && text.length + 3 + comment.length <= CARD_LENGTH) text += ` / ${comment}`
+  if (text.length > CARD_LENGTH) throw generatorErrors.FITS_INVALID(`the card ${keyword} is longer than ${CARD_LENGTH} characters`)
+  if (!/^[\x20-\x7e]*$/.test(text)) throw generatorErrors.FITS_INVALID(`the card ${keyword} has characters other than printable ASCII`)
+  return text.padEnd(CARD_LENGTH)
 }
 
 function formatValue (keyword: string, value: Card['value']): string {
   if (typeof value === 'string') return `'${value.replaceAll('\'', '\'\'').padEnd(8)}'`.padEnd(20)
   if (typeof value === 'boolean') return (value ? 'T' : 'F').padStart(20)
   if (typeof value === 'bigint') return String(value).padStart(20)
-  if (!Number.isFinite(value)) throw generatorErrors.FITS_INVALID(`the card ${keyword} would hold ${value}`)
-  // The shortest text that reads back as the same double; FITS wants a point and an upper-case exponent.
+  if (!Number.isFinite(value)) throw generatorErrors.FITS_INVALID(`the card ${keyword} has the value ${value}`)
+  // The shortest text that reads back as the same double, with the decimal point and upper-case exponent that FITS expects.
   const size = Math.abs(value)
   const text = size !== 0 && (size < 1e-3 || size >= 1e15) ? value.toExponential() : String(value)
   const [mantissa, exponent] = text.split('e')

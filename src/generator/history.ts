@@ -1,94 +1,87 @@
-// The light curve before today: earlier detections, forced photometry at the same place and, for old schemas, limits of
-// visits that saw nothing. Lengths are lognormal with a long tail: about half of the alerts have one or none, one in a
-// hundred has close to a hundred or more. Earlier visits lie in whole nights of the last year, newest first.
+// The light curve before the current visit: earlier detections, forced photometry and, for old schemas, upper limits from
+// visits without a detection. The number of detections is lognormal: about half of the alerts have none or one, one in a
+// hundred has about a hundred or more. Earlier visits span the last year, newest first.
+import { measure, type DiaSource, type Target } from './dia-source.ts'
+import { DETECTOR_HEIGHT, DETECTOR_WIDTH } from './focal-plane.ts'
 import { type Random } from './random.ts'
-import { DETECTOR_HEIGHT, DETECTOR_WIDTH } from './sky.ts'
-import { type Source, type Target, measure } from './source.ts'
-import { earlierShare } from './target.ts'
-import { DETECTORS, VISITS_PER_DAY, type Visit, historyId, midpointAt, visitOf } from './visits.ts'
+import { drawFluxRatio } from './target.ts'
+import { DETECTORS, VISITS_PER_DAY, historyId, midpointAt, visitOf, type Visit } from './visits.ts'
 
-/** Median and spread of the number of earlier detections; the mean is near 4, the longest are cut. */
-export const HISTORY_MEDIAN = 1.25
-export const HISTORY_SIGMA = 1.6
-export const HISTORY_LIMIT = 400
+/** Lognormal distribution of the number of earlier detections; the mean is near 4. */
+const LENGTH_MEDIAN = 1.25
+const LENGTH_SIGMA = 1.6
+const MAX_LENGTH = 400
 const DAYS = 365
-/** Visits of one night around the same clock time. */
-const NIGHT = 700
+/** Earlier visits lie within half of this many visits of the current time of night. */
+const VISITS_PER_NIGHT = 700
+/** Visits between two detections of the same night: at least a quarter of an hour. */
+const MIN_VISITS_APART = 25
 
-/** Forced photometry of one visit at the object's place. */
-export interface Forced {
-  readonly id: bigint
-  readonly visit: Visit
-  readonly detector: number
-  readonly midpoint: number
-  readonly target: Target
-  readonly x: number
-  readonly y: number
-  readonly flux: number
-  readonly fluxError: number
-  readonly scienceFlux: number
-  readonly scienceFluxError: number
-}
+/** Forced photometry of one visit at the position of the object; fluxes in nJy. */
+export type ForcedSource = Pick<DiaSource,
+  'id' | 'visit' | 'detector' | 'midpoint' | 'target' | 'x' | 'y' | 'flux' | 'fluxError' | 'scienceFlux' | 'scienceFluxError'>
 
 export interface History {
-  readonly sources: readonly Source[]
-  readonly forced: readonly Forced[]
-  /** Visits that detected nothing. */
-  readonly limits: readonly Forced[]
+  readonly sources: readonly DiaSource[]
+  /** Includes `nondetections`. */
+  readonly forced: readonly ForcedSource[]
+  readonly nondetections: readonly ForcedSource[]
 }
 
-export const noHistory: History = { sources: [], forced: [], limits: [] }
+export const noHistory: History = { sources: [], forced: [], nondetections: [] }
 
-/** How many earlier detections an object has. */
+/** Draws the number of earlier detections of an object. */
 export function drawHistoryLength (random: Random): number {
-  return Math.min(HISTORY_LIMIT, Math.floor(random.lognormal(HISTORY_MEDIAN, HISTORY_SIGMA)))
+  return Math.min(MAX_LENGTH, Math.floor(random.lognormal(LENGTH_MEDIAN, LENGTH_SIGMA)))
 }
 
-/** Distinct earlier visits, newest first. */
-export function drawVisits (random: Random, seed: number, today: Visit, count: number): Visit[] {
+/** Draws `count` distinct earlier visits, newest first. */
+export function drawEarlierVisits (random: Random, seed: number, current: Visit, count: number): Visit[] {
   const indices = new Set<number>()
   while (indices.size < count) {
     const nights = random.below(DAYS)
-    const back = nights * VISITS_PER_DAY + random.below(NIGHT) - NIGHT / 2
-    // A pair of the same night is at least a quarter of an hour apart.
-    if (back >= 25) indices.add(today.index - back)
+    const visitsAgo = nights * VISITS_PER_DAY + random.below(VISITS_PER_NIGHT) - VISITS_PER_NIGHT / 2
+    if (visitsAgo >= MIN_VISITS_APART) indices.add(current.index - visitsAgo)
   }
   return [...indices].sort((a, b) => b - a).map(index => visitOf(seed, index))
 }
 
-/** The detections and forced photometry at earlier visits; the object's id must be known already. */
-export function drawHistory (random: Random, seed: number, today: Source, visits: readonly Visit[]): History {
-  const sources: Source[] = []
-  const forced: Forced[] = []
-  const limits: Forced[] = []
-  const measured = new Set(visits.map(visit => visit.index))
+/** Draws the detections and forced photometry of earlier visits for the object of the current detection. */
+export function drawHistory (random: Random, seed: number, current: DiaSource, visits: readonly Visit[]): History {
+  const { target } = current
+  const sources: DiaSource[] = []
+  const forced: ForcedSource[] = []
+  const nondetections: ForcedSource[] = []
+  const measuredVisits = new Set(visits.map(visit => visit.index))
   for (const visit of visits) {
     const detector = random.below(DETECTORS)
-    const place = { detector, x: random.between(20, DETECTOR_WIDTH - 20), y: random.between(20, DETECTOR_HEIGHT - 20) }
-    const days = today.midpoint - visit.midpoint
-    const flux = today.flux * earlierShare(random, today.target, days, visit.band, today.visit.band)
-    const found = Math.max(Math.abs(flux), visit.fluxError * random.between(5.3, 7))
+    const position = { detector, x: random.between(20, DETECTOR_WIDTH - 20), y: random.between(20, DETECTOR_HEIGHT - 20) }
+    const days = current.midpoint - visit.midpoint
+    const flux = current.flux * drawFluxRatio(random, target.kind, days, visit.band, current.visit.band)
+    // Raised to a flux that is above the detection threshold.
+    const size = Math.max(Math.abs(flux), visit.fluxError * random.between(5.3, 7))
     const id = historyId(visit, detector, random.below(1 << 20))
-    const source = measure(random, { id, visit, target: today.target, flux: flux < 0 ? -found : found, ...place })
+    const source = measure(random, { id, visit, target, flux: flux < 0 ? -size : size, ...position })
     sources.push(source)
-    forced.push(photometry(random, source.visit, today.target, source.flux, place))
-    // The field is visited more often than the object is found.
+    forced.push(drawForcedSource(random, visit, target, source.flux, position))
+    // Not every visit to the field detects the object.
     const index = visit.index - 3 - random.below(20)
-    if (random.chance(0.6) && !measured.has(index)) {
-      measured.add(index)
+    if (random.chance(0.6) && !measuredVisits.has(index)) {
+      measuredVisits.add(index)
       const other = visitOf(seed, index)
-      const missed = photometry(random, other, today.target, other.fluxError * random.gaussian(), place)
-      forced.push(missed)
-      limits.push(missed)
+      const nondetection = drawForcedSource(random, other, target, other.fluxError * random.gaussian(), position)
+      forced.push(nondetection)
+      nondetections.push(nondetection)
     }
   }
   forced.sort((a, b) => b.midpoint - a.midpoint)
-  limits.sort((a, b) => b.midpoint - a.midpoint)
-  return { sources, forced, limits }
+  nondetections.sort((a, b) => b.midpoint - a.midpoint)
+  return { sources, forced, nondetections }
 }
 
-function photometry (random: Random, visit: Visit, target: Target, flux: number, { detector, x, y }: { detector: number, x: number, y: number }): Forced {
-  const template = target.template[visit.band]!
+function drawForcedSource (
+  random: Random, visit: Visit, target: Target, flux: number, { detector, x, y }: Pick<ForcedSource, 'detector' | 'x' | 'y'>
+): ForcedSource {
   return {
     id: historyId(visit, detector, random.below(1 << 20)),
     visit,
@@ -99,7 +92,7 @@ function photometry (random: Random, visit: Visit, target: Target, flux: number,
     y,
     flux: flux + 0.2 * visit.fluxError * random.gaussian(),
     fluxError: visit.fluxError * random.between(0.95, 1.05),
-    scienceFlux: template + flux + 0.2 * visit.fluxError * random.gaussian(),
+    scienceFlux: target.templateFluxes[visit.band]! + flux + 0.2 * visit.fluxError * random.gaussian(),
     scienceFluxError: visit.fluxError * random.between(0.9, 1)
   }
 }

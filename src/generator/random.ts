@@ -1,11 +1,11 @@
-// A small seeded generator of random numbers: xoshiro128** seeded by hashing any list of labels, so that every alert,
-// visit and purpose has its own stream and nothing depends on the order in which they are asked for. Only 32-bit
-// integer arithmetic and the functions of exact.ts: the same labels give the same numbers on every machine.
-import { exp, ln } from './exact.ts'
+// A seeded pseudorandom number generator: xoshiro128**, seeded with a hash of labels. Each alert, visit and purpose
+// has a separate stream, so results do not depend on the order of generation. The same labels give the same numbers
+// on every machine: only 32-bit integer arithmetic and portable-math.ts are used.
+import { exp, ln } from './portable-math.ts'
 
 const TO_UNIT = 1 / 4294967296
 
-/** One stream of random numbers. */
+/** A stream of pseudorandom numbers. */
 export class Random {
   #a: number
   #b: number
@@ -13,7 +13,7 @@ export class Random {
   #d: number
   #spare = Number.NaN
 
-  /** The stream that belongs to these labels. */
+  /** The labels are the seed, for example `new Random(seed, 'visit', index)`. */
   constructor (...labels: readonly (string | number)[]) {
     const text = labels.join('\u0000')
     let a = 0x3c6ef372
@@ -33,7 +33,7 @@ export class Random {
     this.#d = scramble(d + this.#c) | 1
   }
 
-  /** 32 random bits, as a signed integer. */
+  /** Returns 32 random bits as a signed integer. */
   bits (): number {
     const five = Math.imul(this.#b, 5)
     const result = Math.imul((five << 7) | (five >>> 25), 9)
@@ -57,20 +57,20 @@ export class Random {
     return low + (high - low) * this.unit()
   }
 
-  /** A whole number from 0 to count - 1. */
+  /** Uniform integer from 0 to count - 1. */
   below (count: number): number {
     return Math.floor(this.unit() * count)
   }
 
-  /** True with the given probability. */
+  /** Returns true with the given probability. */
   chance (probability: number): boolean {
     return this.unit() < probability
   }
 
-  /** Normal with mean 0 and deviation 1 (Marsaglia's polar method). */
+  /** Standard normal: mean 0, standard deviation 1 (Marsaglia polar method). */
   gaussian (): number {
     const spare = this.#spare
-    if (spare === spare) {
+    if (!Number.isNaN(spare)) {
       this.#spare = Number.NaN
       return spare
     }
@@ -85,7 +85,7 @@ export class Random {
     }
   }
 
-  /** e to a normal number: `median` times a factor, skewed to the right. */
+  /** Lognormal with the given median; `sigma` is the standard deviation of the logarithm. */
   lognormal (median: number, sigma: number): number {
     return median * exp(sigma * this.gaussian())
   }

@@ -1,11 +1,11 @@
-// Reads the JSON of one self-contained Avro schema into a small tree of records and field types, with every reference
-// by name resolved, and casts plain values onto those types by avsc's conventions: unions unwrapped, `long` as bigint,
-// `float` rounded to float32, bytes as Buffer. A cast always yields a valid value of the type.
+// Parses a self-contained Avro schema into a tree of record and field types with all named references resolved, and casts
+// values to these types. Casts follow avsc's conventions (unions unwrapped, `long` as bigint, `float` rounded to float32,
+// bytes as Buffer) and always return a valid value of the type.
 import { generatorErrors } from './errors.ts'
 
 export interface RecordType {
   readonly kind: 'record'
-  /** The name without its namespace: `diaSource`. */
+  /** Name without namespace, for example `diaSource`. */
   readonly name: string
   readonly fields: FieldType[]
 }
@@ -18,7 +18,7 @@ interface ArrayType { readonly kind: 'array' | 'map', readonly items: Type }
 interface EnumType { readonly kind: 'enum', readonly symbols: readonly string[] }
 interface FixedType { readonly kind: 'fixed', readonly size: number }
 type Branch = RecordType | PrimitiveType | ArrayType | EnumType | FixedType
-/** One type: its branches apart from null (the first is used), and whether null is one. */
+/** A type. Of a union, `branch` is the first branch other than null. */
 export interface Type {
   readonly nullable: boolean
   readonly branch: Branch
@@ -28,40 +28,45 @@ interface FieldType {
   readonly type: Type
 }
 
-/** What a rule may say of a field: a plain value, null, or nothing (undefined). */
-export type Plain = number | bigint | boolean | string | Buffer | object | null | undefined
+/** A value before it is cast to the type of its field. */
+export type FieldValue = number | bigint | boolean | string | Buffer | object | null | undefined
 
 type Json = Record<string, unknown>
 const primitives = new Set(['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'])
-const EPOCH_MJD = 40587
-const TAI_AHEAD_OF_UTC = 37
+const UNIX_EPOCH_MJD = 40587
+/** Seconds, since 2017. */
+const TAI_MINUS_UTC = 37
 
-/** The record at the top of a schema. Throws GENERATOR_SCHEMA_UNUSABLE where it is not Avro or not self-contained. */
+/** Parses a schema. Throws GENERATOR_SCHEMA_UNUSABLE if it is not an Avro record schema or not self-contained. */
 export function parseAlertSchema (schema: unknown): RecordType {
-  const type = read(schema, '', new Map(), 'the schema')
-  if (type.nullable || type.branch.kind !== 'record') throw generatorErrors.GENERATOR_SCHEMA_UNUSABLE('the top of the schema is no record')
+  const type = parseType(schema, '', new Map(), 'the schema')
+  if (type.nullable || type.branch.kind !== 'record') {
+    throw generatorErrors.GENERATOR_SCHEMA_UNUSABLE('the top level of the schema is not a record')
+  }
   return type.branch
 }
 
-function read (json: unknown, namespace: string, named: Map<string, Branch>, where: string): Type {
-  if (Array.isArray(json)) return readUnion(json, namespace, named, where)
+function parseType (json: unknown, namespace: string, named: Map<string, Branch>, where: string): Type {
+  if (Array.isArray(json)) return parseUnion(json, namespace, named, where)
   if (typeof json === 'string') {
-    if (primitives.has(json)) return plain({ kind: json as PrimitiveType['kind'] })
+    if (primitives.has(json)) return nonUnion({ kind: json as PrimitiveType['kind'] })
     const found = named.get(json.includes('.') || namespace === '' ? json : `${namespace}.${json}`) ?? named.get(json)
-    if (found === undefined) throw generatorErrors.GENERATOR_SCHEMA_UNUSABLE(`the type '${json}' is not defined before its use`, { where })
-    return plain(found)
+    if (found === undefined) throw generatorErrors.GENERATOR_SCHEMA_UNUSABLE(`the type '${json}' is used before it is defined`, { where })
+    return nonUnion(found)
   }
-  if (typeof json !== 'object' || json === null) throw generatorErrors.GENERATOR_SCHEMA_UNUSABLE('a type is neither a name, a list nor an object', { where })
+  if (typeof json !== 'object' || json === null) {
+    throw generatorErrors.GENERATOR_SCHEMA_UNUSABLE('a type is not a name, union or object', { where })
+  }
   const object = json as Json
   switch (object['type']) {
     case 'record':
-    case 'error': return plain(readRecord(object, namespace, named, where))
-    case 'enum': return plain(define(object, namespace, named, { kind: 'enum', symbols: (object['symbols'] ?? []) as string[] }))
-    case 'fixed': return plain(define(object, namespace, named, { kind: 'fixed', size: Number(object['size'] ?? 0) }))
-    case 'array': return plain({ kind: 'array', items: read(object['items'], namespace, named, where) })
-    case 'map': return plain({ kind: 'map', items: read(object['values'], namespace, named, where) })
+    case 'error': return nonUnion(parseRecord(object, namespace, named, where))
+    case 'enum': return nonUnion(define(object, namespace, named, { kind: 'enum', symbols: (object['symbols'] ?? []) as string[] }))
+    case 'fixed': return nonUnion(define(object, namespace, named, { kind: 'fixed', size: Number(object['size'] ?? 0) }))
+    case 'array': return nonUnion({ kind: 'array', items: parseType(object['items'], namespace, named, where) })
+    case 'map': return nonUnion({ kind: 'map', items: parseType(object['values'], namespace, named, where) })
     default: {
-      const inner = read(object['type'], namespace, named, where)
+      const inner = parseType(object['type'], namespace, named, where)
       const logical = object['logicalType']
       return typeof logical === 'string' && primitives.has(inner.branch.kind)
         ? { ...inner, branch: { ...inner.branch, logical } as PrimitiveType }
@@ -70,25 +75,27 @@ function read (json: unknown, namespace: string, named: Map<string, Branch>, whe
   }
 }
 
-function plain (branch: Branch): Type {
+function nonUnion (branch: Branch): Type {
   return { nullable: branch.kind === 'null', branch }
 }
 
-function readUnion (json: readonly unknown[], namespace: string, named: Map<string, Branch>, where: string): Type {
-  const types = json.map(item => read(item, namespace, named, where))
+function parseUnion (json: readonly unknown[], namespace: string, named: Map<string, Branch>, where: string): Type {
+  const types = json.map(item => parseType(item, namespace, named, where))
   const first = types.find(type => type.branch.kind !== 'null')
   return { nullable: types.some(type => type.nullable), branch: first?.branch ?? { kind: 'null' } }
 }
 
-function readRecord (json: Json, namespace: string, named: Map<string, Branch>, where: string): RecordType {
+function parseRecord (json: Json, namespace: string, named: Map<string, Branch>, where: string): RecordType {
   const fields: FieldType[] = []
   const record: RecordType = { kind: 'record', name: String(json['name']).split('.').at(-1)!, fields }
   define(json, namespace, named, record)
   const inner = namespaceOf(json, namespace)
-  if (!Array.isArray(json['fields'])) throw generatorErrors.GENERATOR_SCHEMA_UNUSABLE(`the record '${record.name}' has no fields`, { where })
+  if (!Array.isArray(json['fields'])) {
+    throw generatorErrors.GENERATOR_SCHEMA_UNUSABLE(`the record '${record.name}' has no fields`, { where })
+  }
   for (const field of json['fields'] as Json[]) {
     const name = String(field['name'])
-    fields.push({ name, type: read(field['type'], inner, named, `${record.name}.${name}`) })
+    fields.push({ name, type: parseType(field['type'], inner, named, `${record.name}.${name}`) })
   }
   return record
 }
@@ -99,6 +106,7 @@ function namespaceOf (json: Json, enclosing: string): string {
   return typeof json['namespace'] === 'string' ? json['namespace'] : enclosing
 }
 
+// Registers a named type.
 function define<T extends Branch> (json: Json, enclosing: string, named: Map<string, Branch>, branch: T): T {
   const namespace = namespaceOf(json, enclosing)
   const name = String(json['name']).split('.').at(-1)!
@@ -106,18 +114,19 @@ function define<T extends Branch> (json: Json, enclosing: string, named: Map<str
   return branch
 }
 
-/** The function that turns a plain value into a valid value of the type; what does not fit becomes null or a neutral value. */
-export function castTo (type: Type): (value: Plain) => unknown {
+/** Returns a cast to the type. Values that cannot be cast become null, or the type's zero value if it is not nullable. */
+export function castTo (type: Type): (value: FieldValue) => unknown {
   const cast = castBranch(type.branch)
-  const neutral = type.nullable ? null : neutralOf(type.branch)
+  const fallback = type.nullable ? null : zeroValue(type.branch)
   return value => {
-    if (value === null || value === undefined) return neutral
+    if (value === null || value === undefined) return fallback
     const result = cast(value)
-    return result === undefined ? neutral : result
+    return result === undefined ? fallback : result
   }
 }
 
-function castBranch (branch: Branch): (value: NonNullable<Plain>) => unknown {
+// Casts return undefined for values that cannot be cast.
+function castBranch (branch: Branch): (value: NonNullable<FieldValue>) => unknown {
   switch (branch.kind) {
     case 'null': return () => null
     case 'boolean': return value => typeof value === 'boolean' ? value : undefined
@@ -135,7 +144,7 @@ function castBranch (branch: Branch): (value: NonNullable<Plain>) => unknown {
   }
 }
 
-function isNumeric (value: NonNullable<Plain>): value is number | bigint {
+function isNumeric (value: NonNullable<FieldValue>): value is number | bigint {
   return typeof value === 'number' || typeof value === 'bigint'
 }
 
@@ -143,16 +152,18 @@ function finite (value: number): number | undefined {
   return Number.isFinite(value) ? value : undefined
 }
 
-// The survey's times are Modified Julian Dates TAI: a field with a timestamp type takes the same instant in UTC.
-function castLong (logical: string | undefined): (value: NonNullable<Plain>) => unknown {
-  const perSecond = logical === 'timestamp-micros' ? 1e6 : logical === 'timestamp-millis' ? 1e3 : 0
-  if (perSecond !== 0) {
-    return value => typeof value === 'number' ? BigInt(Math.round(((value - EPOCH_MJD) * 86_400 - TAI_AHEAD_OF_UTC) * perSecond)) : typeof value === 'bigint' ? value : undefined
+// The survey's times are Modified Julian Dates in TAI. For a timestamp type they are converted to UTC.
+function castLong (logical: string | undefined): (value: NonNullable<FieldValue>) => unknown {
+  const unitsPerSecond = logical === 'timestamp-micros' ? 1e6 : logical === 'timestamp-millis' ? 1e3 : undefined
+  return value => {
+    if (typeof value === 'bigint') return value
+    if (typeof value !== 'number' || !Number.isFinite(value)) return undefined
+    if (unitsPerSecond === undefined) return BigInt(Math.trunc(value))
+    return BigInt(Math.round(((value - UNIX_EPOCH_MJD) * 86_400 - TAI_MINUS_UTC) * unitsPerSecond))
   }
-  return value => typeof value === 'bigint' ? value : typeof value === 'number' && Number.isFinite(value) ? BigInt(Math.trunc(value)) : undefined
 }
 
-function neutralOf (branch: Branch): unknown {
+function zeroValue (branch: Branch): unknown {
   switch (branch.kind) {
     case 'null': return null
     case 'boolean': return false
@@ -168,7 +179,7 @@ function neutralOf (branch: Branch): unknown {
     case 'map': return {}
     case 'record': {
       const record: Record<string, unknown> = {}
-      for (const field of branch.fields) record[field.name] = field.type.nullable ? null : neutralOf(field.type.branch)
+      for (const field of branch.fields) record[field.name] = field.type.nullable ? null : zeroValue(field.type.branch)
       return record
     }
   }

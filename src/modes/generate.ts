@@ -2,7 +2,7 @@
 import { codecNames, type AlertValue, type CodecName, type SchemaVersion } from '../avro/index.ts'
 import { schemaPackageFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
-import { createAlertGenerator } from '../generator/index.ts'
+import { createAlertGenerator } from '../generator/alert-generator.ts'
 import { createGraph, noRetry, type Graph, type Source } from '../pipeline/index.ts'
 import { avroFileSink } from '../sinks/avro-file.ts'
 import { modeErrors } from './errors.ts'

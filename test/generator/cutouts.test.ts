@@ -5,19 +5,25 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { createContainerWriter } from '../../src/avro/index.ts'
-import { skyOf } from '../../src/generator/sky.ts'
+import { pixelToSky } from '../../src/generator/focal-plane.ts'
 import { pointingOf, visitOf } from '../../src/generator/visits.ts'
 import { tempDir, usePython } from '../support/stack.ts'
 import { surveySchema, visitOfAlerts } from './support.ts'
 
-interface Verdict {
+interface AlertReport {
   readonly records: number
   readonly digests: readonly string[]
   readonly faults: readonly string[]
-  readonly figures: { readonly worstWcs: number, readonly peaks: number, readonly pullMean: number, readonly pullDeviation: number, readonly errorRatio: number }
+  readonly stats: {
+    readonly worstWcs: number
+    readonly peaks: number
+    readonly pullMean: number
+    readonly pullDeviation: number
+    readonly errorRatio: number
+  }
 }
 
-async function judge (python: string, script: string, args: readonly string[], input = ''): Promise<unknown> {
+async function runPython (python: string, script: string, args: readonly string[], input = ''): Promise<unknown> {
   const child = spawn(python, [fileURLToPath(new URL(script, import.meta.url)), ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
   child.stdin.end(input)
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)])
@@ -25,7 +31,7 @@ async function judge (python: string, script: string, args: readonly string[], i
   return JSON.parse(out)
 }
 
-await t.test('fastavro and astropy accept every alert and find in its images what its fields say', async t => {
+await t.test('fastavro and astropy accept every alert; WCS, photometry and noise of its cutouts match its fields', async t => {
   const python = await usePython(t)
   const folder = await tempDir(t)
   for (const [version, visit, count] of [['11.1', 0, 120], ['10.0', 1, 36], ['9.0', 2, 36], ['7.4', 3, 36]] as const) {
@@ -39,31 +45,34 @@ await t.test('fastavro and astropy accept every alert and find in its images wha
       digests.push(createHash('sha256').update(schema.encode(alert)).digest('hex'))
     }
     await writer.close()
-    const verdict = await judge(python, 'judge_alerts.py', [path]) as Verdict
-    t.comment(version, verdict.figures)
-    t.equal(verdict.records, alerts.length, version)
-    t.same(verdict.faults, [], 'no faults')
-    t.same(verdict.digests, digests, 'fastavro encodes the same bytes')
-    t.ok(verdict.figures.worstWcs < 1e-3, `WCS within ${verdict.figures.worstWcs} pixels`)
+    const { records, faults, stats, ...report } = await runPython(python, 'check_alerts.py', [path]) as AlertReport
+    t.comment(version, stats)
+    t.equal(records, alerts.length, version)
+    t.same(faults, [], 'no faults')
+    t.same(report.digests, digests, 'fastavro encodes the same bytes')
+    t.ok(stats.worstWcs < 1e-3, `largest WCS error: ${stats.worstWcs} pixels`)
     if (count < 100) continue
-    t.ok(verdict.figures.peaks > 3, 'bright sources were looked at')
-    t.ok(Math.abs(verdict.figures.pullMean) < 0.35, `photometry is unbiased: ${verdict.figures.pullMean} sigma`)
-    t.ok(verdict.figures.pullDeviation > 0.8 && verdict.figures.pullDeviation < 1.2, `the noise is as large as UNCERT says: ${verdict.figures.pullDeviation}`)
-    t.ok(verdict.figures.errorRatio > 0.85 && verdict.figures.errorRatio < 1.15, `psfFluxErr is the photometry's: ${verdict.figures.errorRatio}`)
+    t.ok(stats.peaks > 3, 'the sample has bright sources')
+    t.ok(Math.abs(stats.pullMean) < 0.35, `photometry is unbiased: mean pull ${stats.pullMean} sigma`)
+    t.ok(stats.pullDeviation > 0.8 && stats.pullDeviation < 1.2, `noise agrees with UNCERT: deviation of pulls ${stats.pullDeviation}`)
+    t.ok(stats.errorRatio > 0.85 && stats.errorRatio < 1.15, `photometric error / psfFluxErr is ${stats.errorRatio}`)
   }
 })
 
-await t.test('the field is 3.5 degrees wide and the local WCS holds over a detector', async t => {
+await t.test('the field of view is 3.5 degrees wide and the local WCS is valid across a detector', async t => {
   const cases = []
   for (const index of [0, 1, 2, 3, 4, 5, 6, 7]) {
     const pointing = pointingOf(1, visitOf(1, index))
     for (const detector of [0, 8, 31, 94, 150, 180, 188]) {
       for (const [dx, dy] of [[100, 0], [0, 100], [-70, 70]] as const) {
-        cases.push({ pointing, here: skyOf(pointing, detector, 2000, 1000), there: skyOf(pointing, detector, 2000 + dx, 1000 + dy), dx, dy })
+        const here = pixelToSky(pointing, detector, 2000, 1000)
+        const there = pixelToSky(pointing, detector, 2000 + dx, 1000 + dy)
+        cases.push({ pointing, here, there, dx, dy })
       }
     }
   }
-  const verdict = await judge(await usePython(t), 'judge_sky.py', [], JSON.stringify(cases)) as { worstPixels: number, widestDegrees: number }
-  t.ok(verdict.worstPixels < 0.15, `off by ${verdict.worstPixels} pixels at a distance of 100`)
-  t.ok(verdict.widestDegrees > 1.5 && verdict.widestDegrees < 2.1, `widest ${verdict.widestDegrees} degrees`)
+  const report = await runPython(await usePython(t), 'check_sky.py', [], JSON.stringify(cases))
+  const { worstPixels, widestDegrees } = report as { worstPixels: number, widestDegrees: number }
+  t.ok(worstPixels < 0.15, `error of ${worstPixels} pixels at a distance of 100 pixels`)
+  t.ok(widestDegrees > 1.5 && widestDegrees < 2.1, `largest distance from the pointing: ${widestDegrees} degrees`)
 })

@@ -3,14 +3,16 @@ import { Random } from '../../src/generator/random.ts'
 
 const COUNT = 100_000
 
-await t.test('the same labels give the same numbers, other labels others', async t => {
+await t.test('the same labels give the same numbers, other labels give other numbers', async t => {
   const draw = (...labels: (string | number)[]): number[] => {
     const random = new Random(...labels)
     return Array.from({ length: 20 }, () => random.bits())
   }
   t.same(draw(1, 'alert', 2, 3), draw(1, 'alert', 2, 3))
-  const streams = [draw(1, 'alert', 2, 3), draw(1, 'alert', 3, 2), draw(2, 'alert', 2, 3), draw(1, 'alert', 23), draw(1, 'alert'), draw()]
-  t.equal(new Set(streams.flat()).size, streams.length * 20, 'no number in common')
+  const streams = [
+    draw(1, 'alert', 2, 3), draw(1, 'alert', 3, 2), draw(2, 'alert', 2, 3), draw(1, 'alert', 23), draw(1, 'alert'), draw()
+  ]
+  t.equal(new Set(streams.flat()).size, streams.length * 20, 'no common number')
 })
 
 await t.test('the first numbers of a stream never change', async t => {
@@ -18,7 +20,7 @@ await t.test('the first numbers of a stream never change', async t => {
   t.same([random.bits(), random.bits(), random.gaussian()], [-411605439, 1209720917, -1.1121510090026752])
 })
 
-await t.test('units are uniform and normals are normal, to the tails', async t => {
+await t.test('unit() is uniform and gaussian() is normal up to its tails', async t => {
   const random = new Random(42)
   const deciles = new Array<number>(10).fill(0)
   for (let i = 0; i < COUNT; i++) deciles[Math.floor(random.unit() * 10)]!++
@@ -34,5 +36,5 @@ await t.test('units are uniform and normals are normal, to the tails', async t =
   }
   t.ok(Math.abs(sum / COUNT) < 0.02, `mean ${sum / COUNT}`)
   t.ok(Math.abs(squares / COUNT - 1) < 0.03, `variance ${squares / COUNT}`)
-  t.ok(Math.abs(tail / COUNT - 0.0027) < 0.001, `beyond 3 sigma ${tail / COUNT}`)
+  t.ok(Math.abs(tail / COUNT - 0.0027) < 0.001, `fraction beyond 3 sigma: ${tail / COUNT}`)
 })

@@ -1,9 +1,9 @@
-// What the generator's tests share: the survey's schemas, and a run of alerts with their Avro data.
-import { type AlertSchema, fetchSchemaPackage, loadSchemaPackage } from '../../src/avro/index.ts'
-import { type AlertGenerator, createAlertGenerator } from '../../src/generator/index.ts'
+// The survey's schemas and generated alerts for tests.
+import { fetchSchemaPackage, loadSchemaPackage, type AlertSchema } from '../../src/avro/index.ts'
+import { createAlertGenerator, type AlertGenerator } from '../../src/generator/alert-generator.ts'
 import { cache } from '../support/stack.ts'
 
-/** The versions that users meet, one per major from 7. */
+/** The last versions of the major versions in use. */
 export const MAIN_VERSIONS = ['7.4', '8.0', '9.0', '10.0', '11.1'] as const
 
 const schemas = fetchSchemaPackage({ cacheDir: cache().cacheDir }).then(loadSchemaPackage)
@@ -20,10 +20,10 @@ export async function generatorOf (version: string, seed = 1): Promise<AlertGene
   return createAlertGenerator({ schema: JSON.parse((await surveySchema(version)).text), schemaVersion: version, seed })
 }
 
-/** A record as the tests read it. */
+/** A decoded record. */
 export type Fields = Record<string, any> // eslint-disable-line @typescript-eslint/no-explicit-any
 
-/** All alerts of one visit. */
+/** Generates all alerts of a visit. */
 export async function visitOfAlerts (version: string, count: number, visit = 0, seed = 1): Promise<Fields[]> {
   const generator = await generatorOf(version, seed)
   return Array.from({ length: count }, (_, index) => generator.alert(visit, index, count))

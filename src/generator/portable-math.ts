@@ -1,6 +1,6 @@
-// Elementary functions made of + - * / and Math.sqrt only. ECMAScript leaves the last bits of Math.exp, Math.log,
-// Math.sin and the like to the engine, but rounds these five exactly, so here the same argument gives the same
-// bits on every machine. Relative error stays below 1e-14 for the arguments that the generator uses.
+// Elementary functions that return the same bits on every machine. ECMAScript leaves the precision of Math.exp, Math.log
+// and Math.sin to the engine, so these use only + - * / and Math.sqrt, which IEEE 754 rounds exactly.
+// Relative errors are below 1e-14 for the arguments that the generator uses.
 
 const LN2_HIGH = 0.693147180369123816490
 const LN2_LOW = 1.90821492927058770002e-10
@@ -10,7 +10,7 @@ export const DEGREE = Math.PI / 180
 
 const bits = new DataView(new ArrayBuffer(8))
 
-// 2^k by repeated doubling and halving: `2 ** k` is again left to the engine.
+// 2^k by repeated doubling and halving: engines may approximate `2 ** k`.
 const EXPONENTS = 1023
 const powersOfTwo = new Float64Array(2 * EXPONENTS)
 powersOfTwo[EXPONENTS] = 1
@@ -19,7 +19,7 @@ for (let k = 1; k < EXPONENTS; k++) {
   powersOfTwo[EXPONENTS - k] = powersOfTwo[EXPONENTS - k + 1]! / 2
 }
 
-/** e^x for |x| < 700. */
+/** Computes e^x for |x| < 700. */
 export function exp (x: number): number {
   const k = Math.round(x / (LN2_HIGH + LN2_LOW))
   const r = (x - k * LN2_HIGH) - k * LN2_LOW
@@ -28,7 +28,7 @@ export function exp (x: number): number {
   return sum * powersOfTwo[EXPONENTS + k]!
 }
 
-/** The natural logarithm of a normal positive number. */
+/** Computes the natural logarithm. `x` must be positive and not subnormal. */
 export function ln (x: number): number {
   bits.setFloat64(0, x)
   const high = bits.getUint32(0)
@@ -41,26 +41,28 @@ export function ln (x: number): number {
   }
   const s = (mantissa - 1) / (mantissa + 1)
   const z = s * s
-  const series = 1 + z * (1 / 3 + z * (1 / 5 + z * (1 / 7 + z * (1 / 9 + z * (1 / 11 + z * (1 / 13 + z * (1 / 15 + z * (1 / 17 + z / 19))))))))
+  let series = 1 / 17 + z / 19
+  for (let n = 15; n >= 1; n -= 2) series = 1 / n + z * series
   return exponent * LN2_HIGH + (exponent * LN2_LOW + 2 * s * series)
 }
 
-/** base^power for a positive base. */
+/** Computes base^exponent. `base` must be positive. */
 export function power (base: number, exponent: number): number {
   return exp(exponent * ln(base))
 }
 
-/** The sine of an angle in radians, |x| < 1e5. */
+/** Computes the sine of an angle in radians, |x| < 1e5. */
 export function sin (x: number): number {
-  return quadrant(x, 0)
+  return sineOfQuadrant(x, 0)
 }
 
-/** The cosine of an angle in radians, |x| < 1e5. */
+/** Computes the cosine of an angle in radians, |x| < 1e5. */
 export function cos (x: number): number {
-  return quadrant(x, 1)
+  return sineOfQuadrant(x, 1)
 }
 
-function quadrant (x: number, shift: number): number {
+// sin(x + shift * pi / 2): reduces x to [-pi/4, pi/4], then sums the Taylor series of sine or cosine.
+function sineOfQuadrant (x: number, shift: number): number {
   const k = Math.round(x / (HALF_PI_HIGH + HALF_PI_LOW))
   const r = (x - k * HALF_PI_HIGH) - k * HALF_PI_LOW
   const z = r * r
@@ -77,7 +79,7 @@ function quadrant (x: number, shift: number): number {
   return turn >= 2 ? -value : value
 }
 
-/** The angle of (x, y) in radians, -pi to pi. */
+/** Returns the polar angle of the point (x, y) in radians, -pi to pi. */
 export function atan2 (y: number, x: number): number {
   if (x === 0 && y === 0) return 0
   const steep = Math.abs(y) > Math.abs(x)
@@ -87,6 +89,7 @@ export function atan2 (y: number, x: number): number {
   return y < 0 ? -angle : angle
 }
 
+// For 0 <= t <= 1: three half-angle steps divide the angle by 8, then the Taylor series is summed.
 function atanSmall (t: number): number {
   let reduced = t
   for (let i = 0; i < 3; i++) reduced = reduced / (1 + Math.sqrt(1 + reduced * reduced))

@@ -1,7 +1,7 @@
-"""Judges the camera's geometry with astropy.
+"""Checks the geometry of the camera with astropy.
 
-Reads JSON on stdin: [{"pointing": {"ra", "dec"}, "here": {"ra", "dec", "cd"}, "there": {"ra", "dec"}, "dx", "dy"}], degrees and pixels, where
-`there` is dx, dy pixels away from `here` on the same detector; prints {"worstPixels", "widestDegrees"}.
+Reads JSON from stdin: [{"pointing": {"ra", "dec"}, "here": {"ra", "dec", "cd"}, "there": {"ra", "dec"}, "dx", "dy"}].
+Angles are in degrees; `there` is dx, dy pixels from `here` on the same detector. Prints {"worstPixels", "widestDegrees"}.
 """
 import json
 import sys

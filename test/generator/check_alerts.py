@@ -1,6 +1,6 @@
-"""Judges generated alerts as an independent reader: fastavro for the container, astropy for the cutouts.
+"""Checks generated alerts independently: the Avro file with fastavro, the cutouts with astropy.
 
-usage: judge_alerts.py FILE.avro     prints one JSON object: {"records", "digests", "faults", "figures"}
+Usage: check_alerts.py FILE.avro. Prints one JSON object: {"records", "digests", "faults", "stats"}.
 """
 import hashlib
 import io
@@ -14,9 +14,10 @@ from astropy.wcs import WCS
 from fastavro.validation import validate
 
 CUTOUTS = ("cutoutDifference", "cutoutScience", "cutoutTemplate")
-SIDES = {23040: 17, 25920: 25, 34560: 41, 69120: 77}
+# Side of PSFIMAGE by the size of the cutout in bytes.
+PSF_SIDES = {23040: 17, 25920: 25, 34560: 41, 69120: 77}
 faults = []
-figures = {"worstWcs": 0.0, "peaks": 0, "pulls": [], "ratios": []}
+stats = {"worstWcs": 0.0, "peaks": 0, "pulls": [], "ratios": []}
 
 
 def check(condition, record, what):
@@ -28,26 +29,26 @@ def open_cutout(record, name):
     data = record[name]
     hdus = fits.open(io.BytesIO(data), memmap=False)
     hdus.verify("exception")
-    side = SIDES.get(len(data))
+    side = PSF_SIDES.get(len(data))
     shapes = [hdu.data.shape for hdu in hdus]
     types = [hdu.data.dtype.newbyteorder("=") for hdu in hdus]
-    check([hdu.name for hdu in hdus] == ["PRIMARY", "UNCERT", "PSFIMAGE"], record, f"{name} has other HDUs")
+    check([hdu.name for hdu in hdus] == ["PRIMARY", "UNCERT", "PSFIMAGE"], record, f"{name} has unexpected HDUs")
     check(shapes == [(30, 30), (30, 30), (side, side)], record, f"{name} has shapes {shapes} in {len(data)} bytes")
     check(types == [np.float32, np.float32, np.float64], record, f"{name} has types {types}")
     check(hdus[0].header["BUNIT"] == "nJy" and hdus[1].header["BUNIT"] == "nJy", record, f"{name} is not in nJy")
-    check(all(np.isfinite(hdu.data).all() for hdu in hdus), record, f"{name} has pixels that are no numbers")
-    check((hdus[1].data > 0).all(), record, f"{name} has an uncertainty of 0")
-    check(abs(hdus[2].data.sum() - 1) < 1e-5, record, f"{name} has a PSF with the sum {hdus[2].data.sum()}")
+    check(all(np.isfinite(hdu.data).all() for hdu in hdus), record, f"{name} has pixels that are not finite")
+    check((hdus[1].data > 0).all(), record, f"{name}: an uncertainty is not positive")
+    check(abs(hdus[2].data.sum() - 1) < 1e-5, record, f"{name}: the sum of the PSF is {hdus[2].data.sum()}")
     return hdus
 
 
-def judge_wcs(record, name, hdus):
+def check_wcs(record, name, hdus):
     source = record["diaSource"]
     header = hdus[0].header
     wcs = WCS(header)
     column, row = wcs.world_to_pixel_values(source["ra"], source["dec"])
     off = max(abs(column - (source["x"] - header["CUTMINX"])), abs(row - (source["y"] - header["CUTMINY"])))
-    figures["worstWcs"] = max(figures["worstWcs"], float(off))
+    stats["worstWcs"] = max(stats["worstWcs"], float(off))
     check(off < 0.1, record, f"{name}: the WCS is off by {off} pixels")
     scales = np.sqrt(np.abs(np.linalg.det(wcs.pixel_scale_matrix))) * 3600
     check(abs(scales - 0.2) < 1e-6, record, f"{name}: {scales} arcsec per pixel")
@@ -58,37 +59,38 @@ def peak_distance(image):
     return max(abs(row - 15), abs(column - 15))
 
 
-def judge_images(record, cutouts):
+def check_images(record, cutouts):
     source = record["diaSource"]
     difference, science, template = (cutouts[name][0].data.astype("f8") for name in CUTOUTS)
-    residue = np.abs(difference - (science - template)).max()
-    check(residue <= 1e-6 * np.abs(science).max() + 1e-3, record, f"difference is not science - template: {residue}")
+    residual = np.abs(difference - (science - template)).max()
+    check(residual <= 1e-6 * np.abs(science).max() + 1e-3, record, f"difference is not science - template: {residual}")
     snr = abs(source["psfFlux"]) / source["psfFluxErr"]
     frame = np.ones((30, 30), bool)
     frame[8:22, 8:22] = False
     scatter = (difference / cutouts["cutoutDifference"][1].data)[frame].std()
-    check(0.85 < scatter < 1.15 or snr > 30, record, f"the noise is {scatter} of the uncertainty")
+    check(0.85 < scatter < 1.15 or snr > 30, record, f"noise / uncertainty is {scatter}")
     if snr > 20:
         check(peak_distance(difference * np.sign(source["psfFlux"])) <= 2, record, "the difference does not peak at the source")
     bright = (source.get("templateFlux") or 0) > 40 * source["psfFluxErr"] and source["psfFlux"] > 0
     if bright:
-        figures["peaks"] += 1
+        stats["peaks"] += 1
         check(peak_distance(science) <= 2, record, "the science image does not peak at the source")
-    # Photometry with the alert's own PSF and uncertainties must find psfFlux, within the errors and the PSF image's cut wings.
+    # PSF photometry with the PSF and uncertainties of the alert must measure psfFlux, within errors and truncated PSF wings.
     psf = cutouts["cutoutDifference"][2].data
     half = min(psf.shape[0] // 2, 14)
     middle = psf.shape[0] // 2
     stamp = psf[middle - half:middle + half + 1, middle - half:middle + half + 1]
     window = slice(15 - half, 15 + half + 1)
     uncertainty = cutouts["cutoutDifference"][1].data[window, window].astype("f8")
-    found = (stamp * difference[window, window]).sum() / (stamp ** 2).sum()
+    measured = (stamp * difference[window, window]).sum() / (stamp ** 2).sum()
     error = np.sqrt((stamp ** 2 * uncertainty ** 2).sum()) / (stamp ** 2).sum()
-    figures["ratios"].append(error / source["psfFluxErr"])
+    stats["ratios"].append(error / source["psfFluxErr"])
     if snr < 30:
-        # A PSF image is normalised within its edges, the sources are not: this share of their wings is outside.
+        # PSF images are normalized to a sum of 1 within their edges. This fraction of a source's flux lies outside them.
         wings = 0.045 if half == 8 else 0.025 if half == 12 else 0.015
-        figures["pulls"].append((found - source["psfFlux"] * (1 - wings)) / error)
-    check(abs(found - source["psfFlux"]) < 5.5 * error + 0.06 * abs(source["psfFlux"]), record, f"photometry finds {found} +- {error} for {source['psfFlux']}")
+        stats["pulls"].append((measured - source["psfFlux"] * (1 - wings)) / error)
+    tolerance = 5.5 * error + 0.06 * abs(source["psfFlux"])
+    check(abs(measured - source["psfFlux"]) < tolerance, record, f"photometry gives {measured} +- {error}, psfFlux is {source['psfFlux']}")
 
 
 def main(path):
@@ -103,11 +105,11 @@ def main(path):
             digests.append(hashlib.sha256(datum.getvalue()).hexdigest())
             cutouts = {name: open_cutout(record, name) for name in CUTOUTS}
             for name in CUTOUTS:
-                judge_wcs(record, name, cutouts[name])
-            judge_images(record, cutouts)
-    pulls = np.array(figures.pop("pulls"))
-    figures.update(pullMean=float(pulls.mean()), pullDeviation=float(pulls.std()), errorRatio=float(np.median(figures.pop("ratios"))))
-    json.dump({"records": len(digests), "digests": digests, "faults": faults, "figures": figures}, sys.stdout)
+                check_wcs(record, name, cutouts[name])
+            check_images(record, cutouts)
+    pulls = np.array(stats.pop("pulls"))
+    stats.update(pullMean=float(pulls.mean()), pullDeviation=float(pulls.std()), errorRatio=float(np.median(stats.pop("ratios"))))
+    json.dump({"records": len(digests), "digests": digests, "faults": faults, "stats": stats}, sys.stdout)
 
 
 main(sys.argv[1])

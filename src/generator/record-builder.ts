@@ -1,24 +1,25 @@
-// Compiles a record of the schema into a function that builds it: for every field the rule of its name, else what the
-// name's ending suggests, else what its type allows; then a cast onto the field's type. The work per name is done once.
-import { canonicalName } from './names.ts'
+// Compiles an Avro record type into a function that builds records. A field's value comes from the rule for its name,
+// else from a default for its name's suffix, else from a default for its type; it is then cast to the field's type.
+// Rules are looked up once, at compile time.
+import { canonicalName } from './field-names.ts'
 import { type Random } from './random.ts'
-import { type Plain, type RecordType, type Type, castTo } from './schema.ts'
+import { castTo, type FieldValue, type RecordType, type Type } from './schema.ts'
 
-/** The value of one field in a context; undefined leaves it to the ending of the name. */
-export type Rule<C> = (context: C, random: Random) => Plain
+/** Computes the value of one field; null or undefined gives null, or the type's zero value if the field is not nullable. */
+export type Rule<C> = (context: C, random: Random) => FieldValue
 export type Rules<C> = Readonly<Record<string, Rule<C>>>
 /** Builds one record. */
 export type Builder<C> = (context: C, random: Random) => Record<string, unknown>
 
-/** `rulesFor` sees the newest name of a field and its type; it may return nothing. */
-export function compileRecord<C> (record: RecordType, rulesFor: (name: string, type: Type) => Rule<C> | undefined): Builder<C> {
+/** `ruleFor` gets the newest name of a field and its type. It returns undefined to use the default. */
+export function compileRecord<C> (record: RecordType, ruleFor: (name: string, type: Type) => Rule<C> | undefined): Builder<C> {
   const names = record.fields.map(field => field.name)
   const rules = record.fields.map(field => {
     const name = canonicalName(field.name)
-    return rulesFor(name, field.type) ?? ruleOfEnding(name, field.type)
+    return ruleFor(name, field.type) ?? defaultRule(name, field.type)
   })
   const casts = record.fields.map(field => castTo(field.type))
-  // A copy of a complete record keeps its hidden class; adding a hundred fields one by one makes a slow dictionary.
+  // A copy of a complete object keeps V8's hidden class. Adding a hundred fields to an empty object makes a slow dictionary.
   const template = Object.fromEntries(names.map(name => [name, null as unknown]))
   return (context, random) => {
     const built = { ...template }
@@ -27,13 +28,13 @@ export function compileRecord<C> (record: RecordType, rulesFor: (name: string, t
   }
 }
 
-/** A lookup in a table of rules. */
-export function table<C> (rules: Rules<C>): (name: string) => Rule<C> | undefined {
+/** Returns a function that finds the rule for a field name. */
+export function ruleLookup<C> (rules: Rules<C>): (name: string) => Rule<C> | undefined {
   return name => Object.hasOwn(rules, name) ? rules[name] : undefined
 }
 
-// What a field is likely to hold when nothing more is known of it.
-const endings: readonly (readonly [RegExp, Rule<unknown>])[] = [
+// Plausible values for fields without a rule, by the suffix of the name.
+const suffixRules: readonly (readonly [RegExp, Rule<unknown>])[] = [
   [/_Cov$/, (_, random) => 1e-3 * random.gaussian()],
   [/(Err|_unc|Sigma)$/, (_, random) => random.lognormal(0.05, 0.6)],
   [/Chi2$/, (_, random) => random.lognormal(40, 0.4)],
@@ -48,9 +49,9 @@ const endings: readonly (readonly [RegExp, Rule<unknown>])[] = [
   [/(_fit_failed|_flag\w*|^pixelFlags\w*)$/, (_, random) => random.chance(0.003)]
 ]
 
-function ruleOfEnding (name: string, type: Type): Rule<unknown> {
-  const found = endings.find(([pattern]) => pattern.test(name))
-  if (found !== undefined) return found[1]
+function defaultRule (name: string, type: Type): Rule<unknown> {
+  const suffix = suffixRules.find(([pattern]) => pattern.test(name))
+  if (suffix !== undefined) return suffix[1]
   switch (type.branch.kind) {
     case 'boolean': return (_, random) => random.chance(0.01)
     case 'int':

@@ -1,7 +1,7 @@
-// One name for what the survey's schemas 3.0 to 11.1 have called differently (`psFlux`, `decl`, `filterName`, `gPSFluxMean`,
-// `eclipticLambda` ...), so that every rule is written once, under the newest name.
+// Maps the field names of the survey's schemas 3.0 to 11.1 (`psFlux`, `decl`, `filterName`, `gPSFluxMean`,
+// `eclipticLambda` ...) to their newest names. Each field rule is therefore written once, under the newest name.
 
-const whole: Readonly<Record<string, string>> = {
+const renamedFields: Readonly<Record<string, string>> = {
   filterName: 'band',
   midPointTai: 'midpointMjdTai',
   radecTai: 'radecMjdTai',
@@ -32,17 +32,19 @@ const whole: Readonly<Record<string, string>> = {
   epoch: 'epoch_mjd'
 }
 
-/** The newest name of a field. */
+const fluxKinds: Readonly<Record<string, string>> = { PS: 'psf', FP: 'fp', TOT: 'science' }
+
+/** Returns the newest name of a field; names without a known change are returned unchanged. */
 export function canonicalName (name: string): string {
-  const known = whole[name]
-  if (known !== undefined) return known
+  const renamed = renamedFields[name]
+  if (renamed !== undefined) return renamed
   return name
-    .replace(/^([ugrizy])(PS|FP|TOT)Flux/, (_, band: string, kind: string) => `${band}_${kind === 'PS' ? 'psf' : kind === 'FP' ? 'fp' : 'science'}Flux`)
+    .replace(/^([ugrizy])(PS|FP|TOT)Flux/, (_, band: string, kind: string) => `${band}_${fluxKinds[kind]!}Flux`)
     .replace(/^([ugrizy])(H|G1|G2|G12|Chi2|Ndata)(Err)?$/, '$1_$2$3')
     .replace(/(^|_)decl(?=Err|_|$)/, '$1dec')
     .replace(/Decl/g, 'Dec')
     .replace(/(^|_)ps(?=Flux|Ra|Dec|LnL|Chi2|Ndata)/g, '$1psf')
     .replace(/(^|_)dip(?=[A-Z])/g, '$1dipole')
     .replace(/(^|_)totFlux/g, '$1scienceFlux')
-    .replace(/^(helio|topo)centric(V?)([XYZ])$/, (_, from: string, v: string, axis: string) => `${from}_${v.toLowerCase()}${axis.toLowerCase()}`)
+    .replace(/^(helio|topo)centric(V?[XYZ])$/, (_, origin: string, component: string) => `${origin}_${component.toLowerCase()}`)
 }
