@@ -23,7 +23,7 @@ const deadLetterReasons: Readonly<Record<string, DeadLetterReason>> = {
   SCHEMA_NO_ALERT_ID: { by: capture, meaning: 'The first field of the schema is not a long: the alert has no id.', then: 'discard' },
   DATUM_INVALID: { by: `${capture}; ${encode}`, meaning: 'The datum does not match the schema of its frame or file.', then: 'discard' },
   ALERT_ID_INVALID: { by: archive, meaning: 'The alert id is negative.', then: 'discard' },
-  ARCHIVE_CONFLICT: { by: archive, meaning: 'The archive holds another alert with this id. See the checksums.', then: 'redrive' },
+  ARCHIVE_CONFLICT: { by: archive, meaning: 'Another alert is archived under this id. The message has both checksums.', then: 'redrive' },
   AVRO_BAD_RECORD: { by: encode, meaning: 'A record of the file cannot be decoded.', then: 'file' },
   AVRO_BAD_BLOCK: { by: encode, meaning: 'A block of the file is damaged. The message says how many alerts are lost.', then: 'file' },
   AVRO_CRC_MISMATCH: { by: encode, meaning: 'A block of the file does not match its checksum.', then: 'file' },
