@@ -8,7 +8,8 @@ const prefixes = { debug: '', info: '', warn: 'warning: ', error: 'error: ' }
 /** `warning: a record was dead-lettered [node archive, code ARCHIVE_CONFLICT]: the object exists with other content` */
 export function plainLogger (minimum: string, write: (line: string) => void): Logger {
   const logAt = (level: typeof levels[number]) => (fields: object, message: string): void => {
-    if (levels.indexOf(level) >= levels.findIndex(each => each === minimum)) write(`${prefixes[level]}${message}${details(fields, message)}\n`)
+    if (levels.indexOf(level) < levels.findIndex(each => each === minimum)) return
+    write(`${prefixes[level]}${message}${details(fields, message)}\n`)
   }
   return { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') }
 }
