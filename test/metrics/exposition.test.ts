@@ -1,7 +1,7 @@
 import t from 'tap'
 import { exposition } from '../../src/metrics/exposition.ts'
 import { family, single } from '../../src/metrics/family.ts'
-import { graphFamilies, stateFamily } from '../../src/metrics/graph.ts'
+import { graphFamilies, stateFamily } from '../../src/metrics/graph-metrics.ts'
 import { createGraph, Histogram, type RunState, type Source } from '../../src/pipeline/index.ts'
 import { drive } from '../../src/pipeline/test-driver.ts'
 import { parsePrometheus } from '../support/prometheus.ts'
