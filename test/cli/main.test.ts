@@ -71,7 +71,7 @@ await t.test('--version prints the version of package.json, and the revision of 
 
 interface WrongUsage { readonly args: readonly string[], readonly env?: Readonly<Record<string, string>>, readonly error: RegExp }
 
-const store = ['--alert-store', 'file:///nowhere/store']
+const store = ['--alert-store', pathToFileURL(await tempDir(t)).href]
 const wrongUsage: readonly WrongUsage[] = [
   { args: ['generate'], error: /^USAGE_MISSING: missing argument FILE: .* \(generate\)\. / },
   { args: ['generate', 'a.avro', 'b.avro'], error: /^USAGE_EXTRA_ARGUMENT: unexpected argument 'b\.avro' \(generate\)\. / },
