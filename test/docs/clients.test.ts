@@ -244,7 +244,7 @@ await t.test('the login redirects a browser to the requested URL and sets a cook
   const response = await get('/alertdb/v1/schemas/1', { cookie })
   t.match(response, { status: 200, headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' } })
   t.match(JSON.parse(response.body), { type: 'record', name: 'alert' }, 'the schema is JSON that is parsed once')
-  t.equal((await get('/login?rd=https://elseaddresses.example/')).status, 422, 'rejects a redirect to another host')
+  t.equal((await get('/login?rd=https://elsewhere.example/')).status, 422, 'rejects a redirect to another host')
   const { url } = await startGateway(t, { ...gatewayOptions, loginRedirect: true })
   const location = `${url}/login?rd=${encodeURIComponent(`${url}/alertdb/v1/schemas/1`)}`
   t.match(await get('/alertdb/v1/schemas/1', {}, url), { status: 302, headers: { location } })
