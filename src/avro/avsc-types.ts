@@ -79,14 +79,14 @@ function eachItem (cursor: Cursor, visit: (tap: Tap) => void): void {
   }
 }
 
-/** Reads an array whose items `read` reads. */
+/** Reads an array; `read` reads one item. */
 export function readArray (cursor: Cursor, read: (tap: Tap) => unknown): unknown[] {
   const values: unknown[] = []
   eachItem(cursor, tap => values.push(read(tap)))
   return values
 }
 
-/** Reads a map whose values `read` reads. The map has no prototype, so that any key is safe. */
+/** Reads a map; `read` reads one value. The map has no prototype, so that any key is safe. */
 export function readMap (cursor: Cursor, read: (tap: Tap) => unknown): Record<string, unknown> {
   const entries = Object.create(null) as Record<string, unknown>
   eachItem(cursor, tap => {

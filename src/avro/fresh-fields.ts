@@ -1,4 +1,4 @@
-// Gives an alert new ids, new times or both, in place, for all schema versions (3.0 to 11.1); all other bytes stay unchanged. Ids: the
+// Gives an alert new ids, new times or both, in index, for all schema versions (3.0 to 11.1); all other bytes stay unchanged. Ids: the
 // alert id and the visit change wherever the packet repeats them, and so does the parent of a deblended source. Ids of objects and of
 // earlier detections stay, since the same sky is observed again. Times: all observation and processing times shift by the same amount.
 // Orbital elements (epoch, perihelion) stay: they are catalogue data.
@@ -24,7 +24,7 @@ interface Renewal {
   /** Start of the visit, seconds since 1970; unique per visit. */
   readonly second: number
   /** Index of the alert within its visit, from 0. */
-  readonly place: number
+  readonly index: number
   /** Shift of the times, days. */
   readonly shiftDays: number
 }
@@ -143,15 +143,15 @@ function shiftedTime ({ kind, value }: FoundField<Tag>, days: number): Buffer | 
   return bytes
 }
 
-function newIds (found: readonly FoundField<Tag>[], { second, place }: Renewal) {
-  if (place >= PARENT_COUNTER) {
-    throw freshErrors.FRESH_IDS_USED_UP(`alert ${place + 1} of the visit has no new id: a visit has ids for ${PARENT_COUNTER} alerts`)
+function newIds (found: readonly FoundField<Tag>[], { second, index }: Renewal) {
+  if (index >= PARENT_COUNTER) {
+    throw freshErrors.FRESH_IDS_USED_UP(`alert ${index + 1} of the visit has no new id: a visit has ids for ${PARENT_COUNTER} alerts`)
   }
   const long = (wanted: Tag): bigint | undefined => found.find(({ tag }) => tag === wanted)?.value as bigint | undefined
   const old = { id: long('alertId'), sourceId: long('ownId'), visit: long('ownVisit'), ccdVisit: long('ownCcdVisit') }
   // Schemas up to 6.1 have no detector field; ccdVisitId contains the detector.
   const detector = found.find(({ tag }) => tag === 'detector')?.value as number | undefined ?? Number((old.ccdVisit ?? 0n) % 1000n)
-  const id = freshId(second, detector, place)
+  const id = freshId(second, detector, index)
   const visit = freshVisit(second)
   const ccdVisit = visit * 1000n + BigInt(detector)
   // 0 stands for unknown or none and stays.

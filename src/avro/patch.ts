@@ -139,7 +139,7 @@ export function scanner<T> (schema: AlertSchema, tagOf: (path: FieldPath, kind: 
 
   const { type } = schema
   const walk = record(type, undefined, new Set()) ?? (tap => { tapType(type)._skip(tap) })
-  // A type whose read is the walk. avsc's public methods give access to a tap only through decode().
+  // Decoding this type runs the walk. avsc's public methods give access to a tap only through decode().
   const walker = deriveType(type, { _read: cursor => walk(cursor as Tap) })
   return (bytes, offset) => {
     found = []

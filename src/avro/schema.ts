@@ -66,7 +66,7 @@ class ParsedSchema implements AlertSchema {
     this.alertIdField = first?.name ?? ''
     this.#idIsLong = first !== undefined && kindOf(first.type) === 'long'
     const tap = tapType(type)
-    // A type whose read is a skip. avsc's public methods give access to a tap only through decode().
+    // Decoding this type skips the datum. avsc's public methods give access to a tap only through decode().
     this.#skipper = deriveType(type, { _read: cursor => tap._skip(cursor) })
   }
 

@@ -77,7 +77,7 @@ await t.test('orders the versions of a tree by number', async t => {
 })
 
 await t.test('reports what is wrong with an invalid package and where', async t => {
-  await t.rejects(loadSchemaPackage('/no/such/place'), { code: 'PACKAGE_NOT_FOUND', where: '/no/such/place' })
+  await t.rejects(loadSchemaPackage('/no/such/folder'), { code: 'PACKAGE_NOT_FOUND', where: '/no/such/folder' })
   await t.rejects(loadSchemaPackage(await tempDir(t)), { code: 'PACKAGE_NOT_FOUND', message: /no \.avsc files/ })
   await t.rejects(
     loadSchemaPackage(await folderOf(t, { 'alert.avsc': alert })), { code: 'PACKAGE_INVALID', message: /lsst\.v3_1\.diaSource/ }
