@@ -1,7 +1,7 @@
-// Caches what is made of a schema, by schema id: a schema id never changes its schema.
+// Caches values derived from schemas, by schema id. They never expire: the schema of an id never changes.
 import { LRUCache } from 'lru-cache'
 
-/** Far more than a stream has; garbage ids fail to load, so they are not kept. */
+/** Far more than a stream has. Invalid ids fail to load, so they take no space. */
 const MAX_SCHEMAS = 512
 
 /**

@@ -45,9 +45,9 @@ interface Case {
   readonly id: bigint | undefined
 }
 
-function renewed (schema: AlertSchema, alert: AlertValue, fresh: { ids: boolean, times: boolean }, place = 5, second = SECOND): Case {
+function renewed (schema: AlertSchema, alert: AlertValue, fresh: { ids: boolean, times: boolean }, index = 5, second = SECOND): Case {
   const old = schema.encodeFramed(704, alert)
-  const { frame, id } = refresher(schema, fresh).find(old).renew({ second, place, shiftDays: SHIFT })
+  const { frame, id } = refresher(schema, fresh).find(old).renew({ second, index, shiftDays: SHIFT })
   return { schema, before: schema.decode(old.subarray(5)), after: schema.decode(frame.subarray(5)), frame, id }
 }
 
@@ -130,9 +130,9 @@ await t.test('keeps unknown values (NaN, null, visit 0) and renews repeated ids 
 await t.test('keeps a common parent for deblended sources, with an id that no alert has', async t => {
   const schema = await surveySchema('11.1')
   const [alert] = await someAlerts('11.1')
-  const child = (parentDiaSourceId: bigint, place: number) => {
+  const child = (parentDiaSourceId: bigint, index: number) => {
     const given = { ...alert!, diaSource: { ...alert!['diaSource'], parentDiaSourceId } }
-    return renewed(schema, given, { ids: true, times: false }, place).after['diaSource']
+    return renewed(schema, given, { ids: true, times: false }, index).after['diaSource']
   }
   const [one, two, other] = [child(100n, 1), child(100n, 2), child(101n, 3)]
   t.equal(one.parentDiaSourceId, two.parentDiaSourceId)
@@ -141,14 +141,14 @@ await t.test('keeps a common parent for deblended sources, with an id that no al
   t.ok(counter >= MAX_ALERTS, 'the counter is above those of alerts')
 })
 
-await t.test('gives ids above those of the survey, unique per second, detector and place', async t => {
+await t.test('gives ids above those of the survey, unique per second, detector and index', async t => {
   const schema = await surveySchema('11.1')
   const [alert] = await someAlerts('11.1')
-  const idOf = (second: number, detector: number, place: number) =>
-    renewed(schema, { ...alert!, diaSource: { ...alert!['diaSource'], detector } }, { ids: true, times: false }, place, second).id!
+  const idOf = (second: number, detector: number, index: number) =>
+    renewed(schema, { ...alert!, diaSource: { ...alert!['diaSource'], detector } }, { ids: true, times: false }, index, second).id!
   const ids = new Set<bigint>()
   for (const second of [0, SECOND, SECOND + 1, 2 ** 32 - 1]) {
-    for (const detector of [0, 94, 188, 255]) for (const place of [0, 1, 39_999, MAX_ALERTS - 1]) ids.add(idOf(second, detector, place))
+    for (const detector of [0, 94, 188, 255]) for (const index of [0, 1, 39_999, MAX_ALERTS - 1]) ids.add(idOf(second, detector, index))
   }
   t.equal(ids.size, 4 * 4 * 4)
   for (const id of ids) t.ok(id >= 2n ** 62n && id < 2n ** 63n)
@@ -182,7 +182,7 @@ await t.test('accepts schemas that have only an alert id; rejects schemas withou
   const small = parseSchema(JSON.stringify({ type: 'record', name: 'alert', fields }))
   const both = refresher(small, { ids: true, times: true })
   t.equal(both.hasTime, false)
-  const { frame, id } = both.find(small.encodeFramed(9, { diaSourceId: 1n, note: 'n' })).renew({ second: SECOND, place: 0, shiftDays: 0 })
+  const { frame, id } = both.find(small.encodeFramed(9, { diaSourceId: 1n, note: 'n' })).renew({ second: SECOND, index: 0, shiftDays: 0 })
   t.strictSame(small.decode(frame.subarray(5)), small.decode(small.encode({ diaSourceId: id, note: 'n' })))
   const none = parseSchema(JSON.stringify({ type: 'record', name: 'alert', fields: fields.toReversed() }))
   const frameWithoutId = none.encodeFramed(9, { diaSourceId: 1n, note: 'n' })
