@@ -1,18 +1,18 @@
 // The operations of a store that are in progress. Closing the store waits for them.
 
-export class Underway {
+export class PendingOperations {
   readonly #operations = new Set<Promise<unknown>>()
 
-  /** Registers an operation until it settles. Returns the same promise. */
+  /** Adds an operation until it settles. Returns the same promise. */
   add<T> (operation: Promise<T>): Promise<T> {
     this.#operations.add(operation)
-    const done = (): void => { this.#operations.delete(operation) }
-    operation.then(done, done)
+    const remove = (): void => { this.#operations.delete(operation) }
+    operation.then(remove, remove)
     return operation
   }
 
-  /** Resolves when all operations in progress now have settled. Never rejects. */
-  async ended (): Promise<void> {
+  /** Resolves when all operations that are in progress now have settled. Never rejects. */
+  async settled (): Promise<void> {
     await Promise.allSettled(this.#operations)
   }
 }
