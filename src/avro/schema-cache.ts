@@ -9,7 +9,7 @@ const MAX_SCHEMAS = 512
  * load rejects for all of them and is not remembered. The least recently used ids are forgotten.
  */
 export function schemaCache<V extends object> (load: (id: number) => Promise<V>): (id: number) => V | Promise<V> {
-  // A load goes on if its id is evicted meanwhile: its callers still wait for it.
+  // If an id is evicted during its load, the load continues, because its callers still wait for it.
   const cache = new LRUCache<number, V>({ max: MAX_SCHEMAS, ignoreFetchAbort: true, fetchMethod: id => load(id) })
   return id => cache.get(id) ?? cache.forceFetch(id)
 }
