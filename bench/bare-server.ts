@@ -1,4 +1,4 @@
-// Peer of bench/serve.ts: node:http and node:zlib over the same files, without routing, validation, caching headers or load shedding.
+// Peer for bench/serve.ts: node:http and node:zlib with the same files, without routing, validation, caching headers or load shedding.
 // `node bench/bare-server.ts ROOT PORT`, as a child process with an IPC channel.
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'

@@ -1,7 +1,6 @@
-// Cost of writing an alert to a bucket and reading it: our store with 20 concurrent requests, against a null store in another process.
-// Peers: a bare loop of fetch and of node:http, the usual API of the client library (File.save), and the Python client with one request
-// at a time, as in the original. The last row runs the complete ingester. The required rates are 270 alerts/s on average, and 2,000
-// writes/s for the archive.
+// Cost of writing an alert to a bucket and reading it: our store with 20 concurrent requests to a null store in another process. Peers:
+// bare loops of fetch and of node:http, the usual API of the client library (File.save), and the Python client with one request at a time, as
+// in the original. The last row runs the complete ingester. The required rates are 270 alerts/s on average and 2,000 writes/s for the archive.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
@@ -68,7 +67,7 @@ async function archiveAt (emulatorHost: string, access: 'read' | 'write'): Promi
   return createArchive({ alerts: store, schemas: store, layout: 'v2' })
 }
 
-/** The same upload that our store makes. */
+/** The upload request that our store sends. */
 function multipart ({ gz }: Alert): { readonly body: Buffer, readonly headers: Record<string, string> } {
   const head = '--cut\r\nContent-Type: application/json\r\n\r\n{"contentType":"application/gzip"}\r\n' +
     '--cut\r\nContent-Type: application/gzip\r\n\r\n'

@@ -1,4 +1,4 @@
-// Compression and inflation of framed alerts, as done on writing to and reading from the archive. The original used level 9.
+// Compression and inflation of framed alerts, as in writes to and reads from the archive. The original used level 9.
 import { gunzipSync } from 'node:zlib'
 import { gzipFrame, inflate, inflaterKind } from '../src/stores/index.ts'
 import { bench, type Bench } from './harness.ts'

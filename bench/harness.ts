@@ -1,5 +1,5 @@
 // Runs the rows of one scenario and prints a table: alerts/s, MB/s, CPU-ms per alert, peak memory. Each row runs in a separate process, so
-// that rows do not share peak memory or compiled code. A scenario is one file, `bench/NAME.ts`:
+// rows do not share peak memory or compiled code. A scenario is one file, `bench/NAME.ts`:
 //
 //   import { bench } from './harness.ts'
 //   await bench('gzip', { alerts: { full: 20_000, quick: 500 } }, {
@@ -139,7 +139,7 @@ function parseFlags (scenario: string, sizes: Sizes, rows: readonly string[]): F
       quick: flag, silent: flag, help: flag, runs: { ...text, default: '1' }, only: text, json: text, row: text,
       ...Object.fromEntries(Object.keys(sizes).map(name => [name, text]))
     },
-    // `bench/run.ts` passes the same flags to every scenario, so ignore sizes of other scenarios.
+    // `bench/run.ts` passes the same flags to every scenario, so sizes of other scenarios are ignored.
     strict: false
   })
   const given = values as Readonly<Record<string, string | boolean | undefined>>

@@ -18,7 +18,7 @@ async function * records (count: number, progress: Progress): AsyncIterable<Sour
     progress.pulled++
     progress.maxUnsettled = Math.max(progress.maxUnsettled, progress.pulled - progress.written)
     yield { value: Buffer.allocUnsafeSlow(BYTES).fill(n & 0xff), bytes: BYTES, position: String(n) }
-    // Real sources wait for a disk or a socket now and then.
+    // Real sources occasionally wait for a disk or a socket.
     if (n % 64 === 63) await new Promise(resolve => setImmediate(resolve))
   }
 }
@@ -90,7 +90,7 @@ await bench('pipeline-memory', { alerts: { full: 1_000_000, quick: 100_000 }, na
         }),
         takeWhile(() => !stopped),
         bufferCount(BATCH),
-        // When all records are pulled, the memory peak is reached. Skip the remaining writes.
+        // Memory peaks when all records are pulled, so skip the remaining writes.
         mergeMap(batch => stopped || progress.pulled === sizes.naive ? [] : write(batch, progress), 1)
       ), { defaultValue: undefined })
       const { pulled, written } = progress

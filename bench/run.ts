@@ -23,7 +23,7 @@ for (let at = 0; at < args.length; at++) {
   else if (!arg.startsWith('--')) names.push(arg)
   else if (!OWN_FLAGS.includes(arg)) {
     passedOn.push(arg)
-    // In `--alerts 500`, the number is the value of the flag, not a scenario.
+    // In `--alerts 500`, 500 is the value of the flag, not a scenario.
     if (arg !== '--quick' && !arg.includes('=') && args[at + 1] !== undefined && !args[at + 1]!.startsWith('--')) passedOn.push(args[++at]!)
   }
 }

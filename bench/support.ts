@@ -16,7 +16,7 @@ export const MEAN_RATE = 10_000 / 37
 export const cacheDir = defaultCacheDir(process.env)
 const program = join(import.meta.dirname, '..', 'bin', 'alert-stream.js')
 
-/** What a peer program prints as JSON. */
+/** A peer program prints this as JSON. */
 export type PeerResult = Omit<Result, 'extra'>
 
 export async function schemaVersion (version?: string): Promise<SchemaVersion> {

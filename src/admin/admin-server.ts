@@ -17,7 +17,7 @@ const adminErrors = defineErrors({
 })
 
 const endpoints = {
-  '/livez': 'liveness: OK while the process responds, independent of its servers',
+  '/livez': 'liveness: OK while the process responds, independent of the servers that it uses',
   '/readyz': 'readiness, and the state of each dependency; 503 if the mode is not ready',
   '/metrics': 'metrics in Prometheus text format',
   '/status': 'state, graph and stats as JSON'
@@ -60,7 +60,7 @@ export async function startAdmin (status: Status, port: number, host: string, lo
     throw adminErrors.ADMIN_LISTEN_FAILED('cannot open the admin port', { where, cause })
   }
   const address = app.server.address()
-  const open = typeof address === 'object' && address !== null ? address.port : port
-  log.info({ port: open }, 'admin port is open')
-  return { port: open, close: async () => { await app.close() } }
+  const boundPort = typeof address === 'object' && address !== null ? address.port : port
+  log.info({ port: boundPort }, 'admin port is open')
+  return { port: boundPort, close: async () => { await app.close() } }
 }

@@ -4,10 +4,7 @@ import type { KafkaAdmin } from '../kafka/admin.ts'
 import type { Archive } from '../stores/archive.ts'
 import { checkLimitMs, type Check, type Checks } from './readiness.ts'
 
-/**
- * Passes if the brokers respond and this user may describe the topics. A missing topic passes too. `admin` should give up within
- * `checkLimitMs`.
- */
+/** Passes if the brokers respond and the user may describe the topics, even missing ones. `admin` should give up within `checkLimitMs`. */
 export function brokerCheck (admin: Pick<KafkaAdmin, 'describeTopic'>, topics: readonly string[]): Check {
   return () => Promise.all(topics.map(topic => admin.describeTopic(topic)))
 }

@@ -7,7 +7,7 @@ const healthErrors = defineErrors({
   HEALTH_NO_ANSWER: { hint: 'Check the load of the server and the network between this host and the server.' }
 })
 
-/** Resolves if the dependency responds. Rejects with the reason if not. */
+/** Resolves if the dependency responds, and rejects otherwise. */
 export type Check = () => Promise<unknown>
 export type Checks = Readonly<Record<string, Check>>
 
@@ -18,7 +18,6 @@ export interface Health {
   readonly checks: Readonly<Record<string, string>>
 }
 
-/** Time limit of each check, milliseconds. */
 export const checkLimitMs = 2500
 
 /** Returns a function that runs all checks. It never rejects, and calls `state` each time. */

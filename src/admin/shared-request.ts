@@ -1,7 +1,7 @@
-// One request to a server for several concurrent callers, such as probes and scrapes. Each caller waits no longer than a limit. A request
-// that outlives its callers is joined by the next callers instead of being sent again.
+// One request to a server for several concurrent callers, such as probes and scrapes. Each caller waits no longer than a limit. If the
+// request is still pending after that, the next callers join it instead of sending another.
 
-/** Age at which a pending request is replaced, in multiples of the limit. A request that hangs must not be joined forever. */
+/** Age at which a pending request is replaced, in multiples of the limit, so that callers do not join a hanging request forever. */
 const REPLACE_AFTER = 8
 
 /** Resolves or rejects as `send` does, or rejects with `timeout()` after `limitMs`. */

@@ -1,4 +1,4 @@
-// What a long-running mode exposes on its admin port.
+// The data that a long-running mode exposes on its admin port.
 import type { Family } from '../metrics/index.ts'
 import type { GraphDescription, Run, RunState } from '../pipeline/index.ts'
 import type { Checks } from './readiness.ts'

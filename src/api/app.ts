@@ -1,5 +1,5 @@
-// Builds the HTTP server of the archive without starting it. `build` neither opens nor closes the archive it serves.
-// Guarantees: bytes are served exactly as archived; every error response is `{"detail"}`; under overload only health and index respond;
+// Builds the HTTP server of the archive without starting it. `build` neither opens nor closes the archive it serves. Guarantees:
+// bytes are served exactly as archived; every error response is `{"detail"}`; under overload, health and index are still served;
 // `close()` lets requests in flight finish, rejects new connections and closes idle ones.
 import fastify, { type FastifyInstance } from 'fastify'
 import { silent, type Logger } from '../pipeline/log.ts'
@@ -17,7 +17,7 @@ import { SchemaCache } from './schema-cache.ts'
 export interface ApiOptions {
   readonly archive: ArchiveReader
   readonly log?: Logger
-  /** Prefix of every path: '' or such as '/alertdb'. */
+  /** Prefix of every path, such as '/alertdb'. Default ''. */
   readonly pathPrefix?: string
   /** Limits for load shedding. False disables it. */
   readonly pressure?: PressureLimits | false
@@ -33,7 +33,7 @@ export function build (options: ApiOptions): FastifyInstance {
   const prefix = normalPrefix(options.pathPrefix ?? '')
   const app: FastifyInstance = fastify({
     logger: false,
-    // A request on an open connection is still served during close. `Connection: close` (below) then ends the connection.
+    // Requests on open connections are still served during close. `Connection: close` (below) then ends the connection.
     return503OnClosing: false,
     exposeHeadRoutes: false,
     bodyLimit: 1024,

@@ -1,11 +1,11 @@
 // Content negotiation and conditional requests (RFC 9110): Accept-Encoding (12.5.3), strong entity tags (8.8.3), If-None-Match (13.1.2).
-// The gzip and identity codings of an alert are two representations, so each has its own tag: the CRC32C of the bytes sent.
+// The gzip and identity codings of an alert are two representations, so each has its own tag, made of the CRC32C of the bytes sent.
 import { type FastifyReply, type FastifyRequest } from 'fastify'
 import { crc32c, hex32 } from '../stores/crc32c.ts'
 
 type Coding = 'gzip' | 'identity'
 
-/** Archived content never changes. `private`, because the service runs behind authentication. */
+/** Archived content never changes. It is `private`, because the service runs behind authentication. */
 const cacheForever = 'private, max-age=31536000, immutable'
 
 /**
@@ -29,7 +29,6 @@ export function chooseCoding (acceptEncoding: string | undefined): Coding | unde
   return identity > 0 ? 'identity' : undefined
 }
 
-/** A strong entity tag for these bytes in this coding. */
 export function entityTag (body: Buffer, coding: Coding): string {
   return `"${hex32(crc32c(body))}-${body.length.toString(16)}${coding === 'gzip' ? '-gzip' : ''}"`
 }
@@ -51,7 +50,7 @@ function matchesTag (ifNoneMatch: string | undefined, tag: string): boolean {
   return ifNoneMatch.match(/"[^"]*"/g)?.includes(tag) ?? false
 }
 
-// An invalid weight counts as 0: sending gzip to a client that cannot decode it is the worse mistake.
+// An invalid weight counts as 0: sending gzip to a client that cannot decode it would be worse than sending identity.
 function weightOf (text: string): number {
   return /^(0(\.\d{0,3})?|1(\.0{0,3})?)$/.test(text) ? Number(text) : 0
 }

@@ -1,4 +1,4 @@
-// Error codes of starting the HTTP server. The errors that clients get are in problems.ts.
+// Errors at the start of the HTTP server. Error responses to clients are in problems.ts.
 import { defineErrors } from '../pipeline/errors.ts'
 
 export const apiErrors = defineErrors({

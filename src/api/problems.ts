@@ -28,7 +28,7 @@ export function sendProblem (reply: FastifyReply, status: number, detail: string
 /** Sets the error and not-found handlers of the server. `index`: path of the page that lists the endpoints. */
 export function handleErrors (app: FastifyInstance, log: Logger, index: string): void {
   app.setErrorHandler((error: FastifyError | AlertStreamError, request, reply) => {
-    // Headers that the failed handler set for its response.
+    // The failed handler may have set these headers for its response.
     for (const name of ['etag', 'content-encoding', 'content-length']) reply.removeHeader(name)
     const { status, detail, retryAfter } = problemOf(error)
     if (status >= 500 && !isOverload(error)) {
@@ -42,13 +42,13 @@ export function handleErrors (app: FastifyInstance, log: Logger, index: string):
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 404, `no such resource; see ${index} for a list of endpoints`))
 }
 
-/** Requests that the router rejects (invalid escapes, long path segments). Fastify option `frameworkErrors`. */
+/** Responds to requests that the router rejects (invalid escapes, long path segments). Fastify option `frameworkErrors`. */
 export function handleBadUrl (error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
   const detail = error.code === 'FST_ERR_BAD_URL' ? 'the path contains an invalid percent-escape' : 'a path segment is too long'
   void sendProblem(reply, error.statusCode ?? 400, detail)
 }
 
-/** Connections without a valid HTTP request. Fastify option `clientErrorHandler`. */
+/** Responds on connections without a valid HTTP request. Fastify option `clientErrorHandler`. */
 export function handleBadRequest (error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return
   if (!socket.writable) {

@@ -12,7 +12,6 @@ export interface ApiStats {
   aborted: number
   /** Seconds from the arrival of a request until its response was sent, by route as in `requests`. */
   readonly durations: Map<string, Histogram>
-  /** Lookups in the schema cache. */
   schemas: { readonly hits: number, readonly misses: number }
 }
 

@@ -12,7 +12,7 @@ interface CachedSchema {
 const absentForMs = 1000
 
 export class SchemaCache {
-  /** A lookup that waits for a read in progress is a miss. */
+  /** A lookup that joins a read in progress counts as a miss. */
   readonly lookups = { hits: 0, misses: 0 }
   readonly #schemas: LRUCache<number, CachedSchema | 'absent'>
 
@@ -20,7 +20,7 @@ export class SchemaCache {
   constructor (archive: Pick<ArchiveReader, 'getSchema'>, max: number) {
     this.#schemas = new LRUCache({
       max,
-      // A load goes on if its id is evicted meanwhile: requests still wait for it.
+      // If an id is evicted during its read, the read continues, because requests still wait for it.
       ignoreFetchAbort: true,
       async fetchMethod (id, _stale, { options }) {
         const text = await archive.getSchema(id)

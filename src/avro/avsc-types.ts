@@ -1,12 +1,11 @@
-// avsc types with the behaviour that this program needs: longs are bigint and exact over 64 bits, unions are plain values (wrapped only if
-// the bare value is ambiguous), logical types decode as their base type. A damaged item count can neither hang the reader nor exhaust
-// memory.
+// avsc types as this program needs them: longs are bigint and exact over 64 bits, unions are plain values (wrapped only if the plain value
+// is ambiguous), logical types decode as their base type. A damaged item count can neither hang the reader nor exhaust memory.
 import avro from 'avsc'
 import { readLong, skipLong, writeLong, type Cursor } from './varint.ts'
 
 export type AvscType = avro.Type
 
-/** Methods by which avsc types read from and write to a tap. They are missing in avsc's typings but documented for custom types. */
+/** How avsc types read from and write to a tap. These methods are documented for custom types but missing in avsc's typings. */
 export interface TapType {
   _read (tap: Cursor): unknown
   _skip (tap: Cursor): void
@@ -59,7 +58,7 @@ const longType = deriveType(avro.types.LongType.__with({
   }
 })
 
-/** Limit of items without bytes (nulls, empty records), which the data cannot bound. Far above any alert. */
+/** Limit of items that take no bytes (nulls, empty records), so that the data cannot bound their number. Far above any alert. */
 const MAX_EMPTY_ITEMS = 1_000_000
 
 /** Visits the items of an array or map, block by block. Throws Error if the item count exceeds the data. */
@@ -79,14 +78,13 @@ function eachItem (cursor: Cursor, visit: (tap: Tap) => void): void {
   }
 }
 
-/** Reads an array; `read` reads one item. */
 export function readArray (cursor: Cursor, read: (tap: Tap) => unknown): unknown[] {
   const values: unknown[] = []
   eachItem(cursor, tap => values.push(read(tap)))
   return values
 }
 
-/** Reads a map; `read` reads one value. The map has no prototype, so that any key is safe. */
+/** The result has no prototype, so any key is safe. */
 export function readMap (cursor: Cursor, read: (tap: Tap) => unknown): Record<string, unknown> {
   const entries = Object.create(null) as Record<string, unknown>
   eachItem(cursor, tap => {

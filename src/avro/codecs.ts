@@ -22,7 +22,7 @@ function tooLarge (size: number, limit: number): Error {
   return containerErrors.AVRO_BLOCK_TOO_LARGE(`the block has at least ${size} bytes uncompressed; the limit is ${limit} bytes`)
 }
 
-/** Translates the error of node:zlib for an exceeded `maxOutputLength`. */
+/** Maps node:zlib's error for an exceeded `maxOutputLength`. */
 function rethrow (error: unknown, limit: number): never {
   if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limit + 1, limit)
   throw error

@@ -39,7 +39,6 @@ export interface ContainerFailure {
 }
 
 export interface Container {
-  /** The writer schema of the file. */
   readonly schema: AlertSchema
   /** The text of the schema exactly as in the file. */
   readonly schemaText: string
@@ -71,14 +70,12 @@ async function takeFromHeader (file: FileReader, size: number): Promise<Buffer> 
   const at = file.position
   const piece = await file.take(size)
   if (piece.length < size) {
-    const missing = size - piece.length
-    const what = `the file ends in its header: ${missing} of ${size} bytes are missing at byte ${at}`
+    const what = `the file ends in its header: ${size - piece.length} of ${size} bytes are missing at byte ${at}`
     throw containerErrors.AVRO_TRUNCATED(what, { where: file.path })
   }
   return piece
 }
 
-/** The metadata of the header, by key. */
 async function readHeader (file: FileReader): Promise<Map<string, string>> {
   const start = Buffer.from(await file.take(CONTAINER_MAGIC.length))
   if (!start.equals(CONTAINER_MAGIC)) {

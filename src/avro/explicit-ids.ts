@@ -5,18 +5,13 @@
 import { createHash } from 'node:crypto'
 import { registryErrors } from './errors.ts'
 import { findBySchemaId, type RegisteredSchema, type SubjectVersions } from './registered-schema.ts'
+import type { RegistryClient } from './registry.ts'
 import type { RegistryHttp } from './registry-http.ts'
 import { parseSchema } from './schema.ts'
 import { zipStored } from './zip.ts'
 import { AlertStreamError } from '../pipeline/errors.ts'
 
-/** The operations of the registry client that this module needs. */
-interface Registry extends SubjectVersions {
-  readonly url: string
-  schemaById (id: number): Promise<string>
-  idOf (subject: string, text: string): Promise<number | undefined>
-  register (subject: string, text: string): Promise<RegisteredSchema>
-}
+type Registry = SubjectVersions & Pick<RegistryClient, 'url' | 'schemaById' | 'idOf' | 'register'>
 
 /**
  * Registers `text` with exactly this id; see RegistryClient.register.
@@ -171,9 +166,8 @@ function apicurioArchive ({ subject, text, hash, id, version, latest, registryVe
     {
       name: `groups/default/artifacts/${subject}/versions/${version}.ArtifactVersion.json`,
       data: json({
-        globalId: id, groupId: null, artifactId: subject, version: String(version), versionId: version, artifactType: 'AVRO',
-        state: 'ENABLED',
-        name: null, description: null, createdBy: '', createdOn: now, labels: null, properties: null, isLatest: latest, contentId: id
+        globalId: id, groupId: null, artifactId: subject, version: String(version), versionId: version, artifactType: 'AVRO', name: null,
+        state: 'ENABLED', description: null, createdBy: '', createdOn: now, labels: null, properties: null, isLatest: latest, contentId: id
       })
     }
   ])

@@ -1,11 +1,10 @@
-// Gives an alert new ids, new times or both, in index, for all schema versions (3.0 to 11.1); all other bytes stay unchanged. Ids: the
-// alert id and the visit change wherever the packet repeats them, and so does the parent of a deblended source. Ids of objects and of
-// earlier detections stay, since the same sky is observed again. Times: all observation and processing times shift by the same amount.
-// Orbital elements (epoch, perihelion) stay: they are catalogue data.
+// Gives an alert of any schema version (3.0 to 11.1) new ids, new times or both. All other bytes stay unchanged.
+// Ids: the alert id and the visit change wherever the packet repeats them, and so does the parent of a deblended source. Ids of objects
+// and of earlier detections stay, since the same sky is observed again.
+// Times: all observation and processing times shift by the same amount. Orbital elements (epoch, perihelion) stay: they are catalogue data.
 import { defineErrors } from '../pipeline/errors.ts'
-import { schemaErrors } from './errors.ts'
 import { patch, scanner, type Edit, type FieldPath, type FoundField, type NumberKind } from './patch.ts'
-import type { AlertSchema } from './schema.ts'
+import { noAlertId, type AlertSchema } from './schema.ts'
 import { encodeLong } from './varint.ts'
 import { frameHeaderLength } from './wire-format.ts'
 
@@ -19,7 +18,6 @@ export interface Fresh {
   readonly times: boolean
 }
 
-/** The new identity of an alert. */
 interface Renewal {
   /** Start of the visit, seconds since 1970; unique per visit. */
   readonly second: number
@@ -50,9 +48,6 @@ const UNIX_EPOCH_MJD = 40_587
 const TAI_MINUS_UTC = 37
 const MICROS_PER_DAY = 86_400_000_000
 
-const COUNTER_BITS = 22n
-const DETECTOR_BITS = 8n
-const SECOND_BITS = 32n
 /** First counter of parent ids. Counters of alerts are below it, so no parent id equals an alert id. */
 const PARENT_COUNTER = 1 << 21
 
@@ -65,8 +60,7 @@ const MIDPOINT = /^(midpointMjdTai|midPointTai)$/
  * survey, and unique if the seconds are.
  */
 function freshId (second: number, detector: number, counter: number): bigint {
-  const high = ((1n << 62n) | BigInt.asUintN(Number(SECOND_BITS), BigInt(second)) << (DETECTOR_BITS + COUNTER_BITS))
-  return high | BigInt.asUintN(Number(DETECTOR_BITS), BigInt(detector)) << COUNTER_BITS | BigInt(counter)
+  return 1n << 62n | BigInt.asUintN(32, BigInt(second)) << 30n | BigInt.asUintN(8, BigInt(detector)) << 22n | BigInt(counter)
 }
 
 /** A visit number in the survey's form: the observing day, which begins at noon UTC, then the second in it. Example: 2026112343210. */
@@ -84,8 +78,7 @@ export function mjdTai (second: number): number {
 
 /** `own`: a field of the triggering source; `any`: the same field of other sources in the packet. */
 type Tag =
-  | 'alertId' | 'ownId' | 'anyId' | 'ownParent' | 'ownVisit' | 'anyVisit' | 'ownCcdVisit' | 'anyCcdVisit' | 'detector'
-  | 'ownTime' | 'time'
+  | 'alertId' | 'ownId' | 'anyId' | 'ownParent' | 'ownVisit' | 'anyVisit' | 'ownCcdVisit' | 'anyCcdVisit' | 'detector' | 'ownTime' | 'time'
 
 function tagOf ({ field, root, first }: FieldPath, kind: NumberKind, fresh: Fresh): Tag | undefined {
   const own = root === 'diaSource'
@@ -115,9 +108,7 @@ export function refresher (schema: AlertSchema, fresh: Fresh): Refresher {
     hasTime,
     find (frame) {
       const { found, blocks } = scan(frame, frameHeaderLength)
-      if (fresh.ids && found[0]?.tag !== 'alertId') {
-        throw schemaErrors.SCHEMA_NO_ALERT_ID(`the first field of ${schema.name}, ${JSON.stringify(schema.alertIdField)}, is not a long`)
-      }
+      if (fresh.ids && found[0]?.tag !== 'alertId') throw noAlertId(schema)
       const midpoint = found.find(({ tag }) => tag === 'ownTime')?.value as number | undefined
       return {
         midpointMjdTai: midpoint !== undefined && Number.isFinite(midpoint) ? midpoint : undefined,

@@ -48,9 +48,8 @@ export async function fetchSchemaPackage (
   }
 }
 
-/** Whether the survey's schema package is in the cache. */
 export async function schemaPackageCached (cacheDir: string): Promise<boolean> {
-  return await exists(folderIn(cacheDir))
+  return exists(folderIn(cacheDir))
 }
 
 function folderIn (cacheDir: string): string {
@@ -72,5 +71,5 @@ async function python (...args: string[]): Promise<void> {
 }
 
 async function exists (path: string): Promise<boolean> {
-  return await stat(path).then(() => true, () => false)
+  return stat(path).then(() => true, () => false)
 }

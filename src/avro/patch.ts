@@ -1,14 +1,12 @@
 // Finds and replaces single number fields of a datum without decoding the rest, so that all other bytes stay exactly as the producer wrote
 // them. A schema is compiled once into a walk that reads the wanted fields (int, long, double, in records at any depth) and skips all
-// others. Avro array blocks may carry their size in bytes; if a datum is edited, these blocks are written without it.
+// others. Avro array blocks may state their size in bytes; if a datum is edited, these blocks are written without it.
 import { deriveType, tapType, type AvscType, type Tap, type TapType } from './avsc-types.ts'
-import { schemaErrors } from './errors.ts'
+import { assertNothingFollows, decodeDatum } from './datum.ts'
 import type { AlertSchema } from './schema.ts'
 import { kindOf, shapeOf, unqualified } from './type-shape.ts'
 import { encodeLong, readLong } from './varint.ts'
-import { messageOf } from '../pipeline/errors.ts'
 
-/** A field of a schema. */
 export interface FieldPath {
   /** Name of the record that has the field, without namespace. */
   readonly record: string
@@ -42,7 +40,7 @@ export interface Edit {
 interface Scan<T> {
   /** In datum order. */
   readonly found: readonly FoundField<T>[]
-  /** Edits of array blocks that carry their size. They must accompany any other edit. */
+  /** Edits that remove the size from array blocks. Apply them together with any other edit. */
   readonly blocks: readonly Edit[]
 }
 
@@ -144,14 +142,8 @@ export function scanner<T> (schema: AlertSchema, tagOf: (path: FieldPath, kind: 
   return (bytes, offset) => {
     found = []
     blocks = []
-    let end: number
-    try {
-      end = walker.decode(bytes, offset).offset
-    } catch (error) {
-      throw invalid(schema, messageOf(error), error)
-    }
-    if (end < 0) throw invalid(schema, 'it ends before its last field')
-    if (end !== bytes.length) throw invalid(schema, `${bytes.length - end} of its ${bytes.length - offset} bytes are left over`)
+    const { end } = decodeDatum(walker, schema.name, bytes, offset)
+    assertNothingFollows(schema.name, bytes, offset, end)
     return { found, blocks }
   }
 }
@@ -177,8 +169,4 @@ function skip (type: TapType, tap: Tap): void {
   const before = tap.pos
   type._skip(tap)
   if (tap.pos < before) throw new Error('a length is negative')
-}
-
-function invalid (schema: AlertSchema, what: string, cause?: unknown): Error {
-  return schemaErrors.DATUM_INVALID(`the datum cannot be read as ${schema.name}: ${what}`, { cause })
 }

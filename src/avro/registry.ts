@@ -1,6 +1,5 @@
 // Client of a schema registry with Confluent's API. Schema texts stay unchanged, including docs and defaults: the npm client is used to
-// look up and register schemas, but not to fetch them, since it parses what it fetches. Texts are cached, since a schema id never changes
-// its schema. The client never deletes anything.
+// look up and register schemas, but not to fetch them, since it parses what it fetches. The client caches texts and never deletes anything.
 import { type COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { LRUCache } from 'lru-cache'
 import { registryErrors } from './errors.ts'
@@ -110,9 +109,8 @@ class Client implements RegistryClient, SubjectVersions {
   }
 
   async register (
-    subject: string, text: string, options: { readonly id?: number | undefined } = {}
+    subject: string, text: string, { id: explicit }: { readonly id?: number | undefined } = {}
   ): Promise<RegisteredSchema & { readonly created: boolean }> {
-    const { id: explicit } = options
     if (explicit !== undefined) {
       return await registerWithId(this, this.#http, subject, text, explicit, () => this.#schemas.delete(explicit))
     }
@@ -120,9 +118,8 @@ class Client implements RegistryClient, SubjectVersions {
     const id = before ?? await this.#register(subject, text)
     const found = await findBySchemaId(this, subject, id)
     if (found !== undefined) return { ...found, created: before === undefined }
-    throw registryErrors.REGISTRY_REFUSED(`the schema registry assigned id ${id}, but no version of subject ${subject} has it`, {
-      where: this.url
-    })
+    const what = `the schema registry assigned id ${id}, but no version of subject ${subject} has it`
+    throw registryErrors.REGISTRY_REFUSED(what, { where: this.url })
   }
 
   async versions (subject: string): Promise<number[]> {
@@ -164,7 +161,7 @@ class Client implements RegistryClient, SubjectVersions {
       if (typeof schemaType === 'string' && schemaType !== 'AVRO') {
         throw registryErrors.UNKNOWN_SCHEMA(`schema ${id} is of type ${schemaType}, not Avro`, { where })
       }
-      // A truncated response must not be cached, and must not count against the alerts with this id.
+      // A truncated text must not be cached, and it must not dead-letter the alerts with this id.
       if (!isJson(schema)) throw notARegistry(response, where)
       return schema
     }
@@ -176,7 +173,7 @@ class Client implements RegistryClient, SubjectVersions {
   }
 
   async #register (subject: string, text: string): Promise<number> {
-    // The library refuses to register unless it is given the current level of the subject.
+    // The library rejects the registration unless `compatibility` is the current level of the subject.
     const level = await this.compatibility(subject) ?? 'NONE'
     const options = { subject, compatibility: level as COMPATIBILITY, updateConfig: false }
     const { id } = await this.#byLibrary(`POST ${this.url}/subjects/${subject}/versions`, () =>

@@ -1,13 +1,14 @@
 // Avro schema resolution (Avro spec, "Schema Resolution"): reads a datum of the writer schema in the shape of the reader schema. Named
 // types match by unqualified name, since the survey's namespaces contain the version. avsc's own resolvers reject a pair of schemas at the
-// first field that might not fit. Here union branches and array items are resolved per record, as in the spec, and an error lists every
-// failing field.
+// first field that may fail. Here union branches and array items are resolved per record, as in the spec, and an error lists every failing
+// field.
 import { deriveType } from './avsc-types.ts'
-import { resolutionErrors, schemaErrors } from './errors.ts'
+import { assertNothingFollows, decodeDatum } from './datum.ts'
+import { resolutionErrors } from './errors.ts'
 import { compileResolution, type Failures } from './resolution-compiler.ts'
 import type { AlertSchema, AlertValue } from './schema.ts'
 import { surveyAliases, type FieldAliases, type FieldFillIns } from './survey-aliases.ts'
-import { messageOf, type AlertStreamError } from '../pipeline/errors.ts'
+import { type AlertStreamError } from '../pipeline/errors.ts'
 
 export interface ResolutionOptions {
   /** Older names of reader fields, in addition to the aliases in the reader schema. Default: the survey's renames. */
@@ -53,21 +54,13 @@ function build (writer: AlertSchema, reader: AlertSchema, aliases: FieldAliases,
     return { error: impossible(`no alert of ${writer.name} can be read as ${reader.name}`, [...step.impossible, ...also], where) }
   }
   const type = deriveType(writer.type, { _read: step.read })
-  const invalid = (what: string, cause?: unknown): Error =>
-    schemaErrors.DATUM_INVALID(`the datum cannot be read as ${writer.name}: ${what}`, { cause })
   return {
     resolve (datum) {
       failures.clear()
-      let decoded: { value: unknown, offset: number }
-      try {
-        decoded = type.decode(datum, 0)
-      } catch (error) {
-        throw invalid(messageOf(error), error)
-      }
-      if (decoded.offset < 0) throw invalid('it ends before its last field')
+      const { value, end } = decodeDatum(type, writer.name, datum, 0)
       if (failures.size > 0) throw impossible(`this alert of ${writer.name} cannot be read as ${reader.name}`, [...failures], where)
-      if (decoded.offset !== datum.length) throw invalid(`${datum.length - decoded.offset} of its ${datum.length} bytes are left over`)
-      return decoded.value as AlertValue
+      assertNothingFollows(writer.name, datum, 0, end)
+      return value as AlertValue
     }
   }
 }

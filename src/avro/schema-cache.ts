@@ -1,7 +1,7 @@
-// Caches what is made of a schema, by schema id: a schema id never changes its schema.
+// Caches values derived from schemas, by schema id. They never expire: the schema of an id never changes.
 import { LRUCache } from 'lru-cache'
 
-/** Far more than a stream has; garbage ids fail to load, so they are not kept. */
+/** Far more than a stream has. Invalid ids fail to load, so they take no space. */
 const MAX_SCHEMAS = 512
 
 /**
@@ -9,7 +9,7 @@ const MAX_SCHEMAS = 512
  * load rejects for all of them and is not remembered. The least recently used ids are forgotten.
  */
 export function schemaCache<V extends object> (load: (id: number) => Promise<V>): (id: number) => V | Promise<V> {
-  // A load goes on if its id is evicted meanwhile: its callers still wait for it.
+  // If an id is evicted during its load, the load continues, because its callers still wait for it.
   const cache = new LRUCache<number, V>({ max: MAX_SCHEMAS, ignoreFetchAbort: true, fetchMethod: id => load(id) })
   return id => cache.get(id) ?? cache.forceFetch(id)
 }

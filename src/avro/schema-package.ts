@@ -120,9 +120,8 @@ function rootOf (files: readonly SchemaFile[], where: string): SchemaFile {
   const unused = files.filter(file => !files.some(other => other !== file && uses(other, file)))
   if (alerts.length === 0 && unused.length === 1) return unused[0]!
   const candidates = (alerts.length > 1 ? alerts : unused).map(file => file.fullName).join(', ')
-  throw packageErrors.PACKAGE_INVALID(`cannot tell which schema is the alert: ${candidates}`, {
-    where, hint: 'Give the path of its .avsc file.'
-  })
+  const what = `cannot determine which schema is the alert: ${candidates}`
+  throw packageErrors.PACKAGE_INVALID(what, { where, hint: 'Give the path of its .avsc file.' })
 }
 
 function makeVersion (

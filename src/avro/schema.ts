@@ -1,12 +1,13 @@
 // An alert schema: its text as published, without whitespace, and the operations on its data: encode, decode, skip, and read the alert id
-// without decoding the rest. 64-bit longs are bigint.
-import { frameHeaderLength, writeFrameHeader } from './wire-format.ts'
-import { schemaErrors } from './errors.ts'
-import { compactJson } from './compact-json.ts'
+// without decoding the rest.
 import { buildType, deriveType, tapType, type AvscType } from './avsc-types.ts'
+import { compactJson } from './compact-json.ts'
+import { assertNothingFollows, decodeDatum, invalidDatum } from './datum.ts'
+import { schemaErrors } from './errors.ts'
 import { kindOf, shapeOf } from './type-shape.ts'
 import { readLong } from './varint.ts'
-import { messageOf } from '../pipeline/errors.ts'
+import { frameHeaderLength, writeFrameHeader } from './wire-format.ts'
+import { messageOf, type AlertStreamError } from '../pipeline/errors.ts'
 
 /** A decoded record: fields by name. Longs are bigint, bytes are copied Buffers, unions are the bare value. */
 export type AlertValue = Record<string, unknown>
@@ -83,31 +84,28 @@ class ParsedSchema implements AlertSchema {
 
   decode (datum: Buffer): AlertValue {
     const { value, end } = this.decodeAt(datum, 0)
-    if (end !== datum.length) throw this.#invalid(`${datum.length - end} of its ${datum.length} bytes are left over`)
+    assertNothingFollows(this.name, datum, 0, end)
     return value
   }
 
   decodeAt (bytes: Buffer, offset: number): { value: AlertValue, end: number } {
-    const { value, end } = this.#run(this.type, bytes, offset)
-    return { value: value as AlertValue, end }
+    return decodeDatum(this.type, this.name, bytes, offset) as { value: AlertValue, end: number }
   }
 
   skipAt (bytes: Buffer, offset: number): number {
-    return this.#run(this.#skipper, bytes, offset).end
+    return decodeDatum(this.#skipper, this.name, bytes, offset).end
   }
 
   readAlertId (datum: Buffer): bigint {
-    if (!this.#idIsLong) {
-      throw schemaErrors.SCHEMA_NO_ALERT_ID(`the first field of ${this.name}, ${JSON.stringify(this.alertIdField)}, is not a long`)
-    }
+    if (!this.#idIsLong) throw noAlertId(this)
     const cursor = { buf: datum, pos: 0 }
     let id: bigint
     try {
       id = readLong(cursor)
     } catch (error) {
-      throw this.#invalid(messageOf(error), error)
+      throw invalidDatum(this.name, messageOf(error), error)
     }
-    if (cursor.pos > datum.length) throw this.#invalid(`it ends inside ${this.alertIdField} (${datum.length} bytes)`)
+    if (cursor.pos > datum.length) throw invalidDatum(this.name, `it ends inside ${this.alertIdField} (${datum.length} bytes)`)
     return id
   }
 
@@ -124,26 +122,15 @@ class ParsedSchema implements AlertSchema {
         this.type.isValid(value, {
           errorHook: (path, seen, type) => { paths.push(`${path.join('.')}: ${describeValue(seen)} is not ${kindOf(type)}`) }
         })
-      } catch { /* the message of the encoder is the detail */ }
+      } catch { /* the encoder's message is used instead */ }
       const detail = paths.length > 0 ? paths.slice(0, 10).join('; ') : messageOf(error)
       throw schemaErrors.VALUE_INVALID(`the value does not match ${this.name}: ${detail}`, { cause: error })
     }
   }
+}
 
-  #run (type: AvscType, bytes: Buffer, offset: number): { value: unknown, end: number } {
-    let decoded: { value: unknown, offset: number }
-    try {
-      decoded = type.decode(bytes, offset)
-    } catch (error) {
-      throw this.#invalid(messageOf(error), error)
-    }
-    if (decoded.offset < 0) throw this.#invalid('it ends before its last field')
-    return { value: decoded.value, end: decoded.offset }
-  }
-
-  #invalid (what: string, cause?: unknown): Error {
-    return schemaErrors.DATUM_INVALID(`the datum cannot be read as ${this.name}: ${what}`, { cause })
-  }
+export function noAlertId ({ name, alertIdField }: AlertSchema): AlertStreamError {
+  return schemaErrors.SCHEMA_NO_ALERT_ID(`the first field of ${name}, ${JSON.stringify(alertIdField)}, is not a long`)
 }
 
 function describeValue (value: unknown): string {

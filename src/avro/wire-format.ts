@@ -1,5 +1,5 @@
 // Confluent wire format: magic byte 0x00, the schema id (4 bytes, unsigned, big-endian), then one Avro binary datum.
-// DMTN-210 says that the id is little-endian, but the survey's stream and all clients use big-endian.
+// DMTN-210 specifies a little-endian id, but the survey's stream and all clients use big-endian.
 import { frameErrors } from './errors.ts'
 
 /** Bytes before the datum. */

@@ -1,6 +1,6 @@
-// Generates simulated alerts for any version of the survey's alert schema, with light curves, solar-system objects and
-// FITS cutouts. Mean size and gzip ratio match the survey's design. An alert depends only on seed, schema version, visit,
-// index and alertsInVisit: it is the same on every machine and in any order of generation.
+// Generates simulated alerts for any version of the survey's alert schema, with light curves, solar-system objects and FITS cutouts. Mean
+// size and gzip ratio match the survey's design. An alert depends only on seed, schema version, visit, index and alertsInVisit: it is the
+// same on every machine and in any order of generation.
 import { createCutoutRenderer, drawPsfSizes, type Cutouts } from './cutouts.ts'
 import { diaObjectRule, summarizeObject, type ObjectSummary } from './dia-object-rules.ts'
 import { diaSourceRule, forcedSourceRule } from './dia-source-rules.ts'
@@ -15,6 +15,8 @@ import { drawAsteroid, solarSystemRule, type Asteroid } from './solar-system-rul
 import { drawKind, drawSnr, drawTarget } from './target.ts'
 import { DETECTORS, VISITS_PER_BLOCK, alertId, historyId, pointingOf, visitOf, type Pointing, type Visit } from './visits.ts'
 
+const REASONS = ['pairs_ri_33.0', 'pairs_gr_33.0', 'pairs_iz_33.0', 'blob_long', 'greedy', 'ddf']
+const FIELDS = ['lowdust', 'nes', 'galplane', 'scp', 'bulgy', 'ddf_cosmos', 'ddf_ecdfs']
 /** Ids are unique below these limits. */
 const MAX_VISITS = 1_000_000
 const MAX_ALERTS_IN_VISIT = 2_000_000
@@ -29,15 +31,15 @@ export interface AlertGeneratorOptions {
 
 export interface AlertGenerator {
   /**
-   * Returns alert `index` of a visit with `alertsInVisit` alerts. Both `visit` and `index` start at 0. Alerts of a visit are
-   * ordered by detector, so exposure midpoints never decrease. The value follows avsc's conventions: unions unwrapped,
-   * `long` as bigint, bytes as Buffer. Throws GENERATOR_OUT_OF_RANGE.
+   * Alert `index` of a visit with `alertsInVisit` alerts. Both `visit` and `index` start at 0. Alerts of a visit are ordered by detector,
+   * so exposure midpoints never decrease. Unions are unwrapped, longs are bigint, bytes are Buffer. Throws GENERATOR_OUT_OF_RANGE.
    */
   alert (visit: number, index: number, alertsInVisit: number): Record<string, unknown>
 }
 
-/** The content of one alert, independent of the schema version. `source` is the current detection. */
+/** The content of an alert, independent of the schema version. */
 interface AlertContent extends History {
+  /** The current detection. */
   readonly source: DiaSource
   readonly object: ObjectSummary | null
   readonly asteroid: Asteroid | null
@@ -46,7 +48,7 @@ interface AlertContent extends History {
   readonly cutouts: Cutouts
 }
 
-/** Creates a generator. Throws GENERATOR_SCHEMA_UNUSABLE if the schema is not an alert schema. */
+/** Throws GENERATOR_SCHEMA_UNUSABLE if the schema is not an alert schema. */
 export function createAlertGenerator ({ schema, schemaVersion, seed }: AlertGeneratorOptions): AlertGenerator {
   const build = compileAlert(parseAlertSchema(schema))
   const render = createCutoutRenderer(seed)
@@ -93,8 +95,8 @@ export function createAlertGenerator ({ schema, schemaVersion, seed }: AlertGene
         source,
         object: moving ? null : summarizeObject(source, history),
         asteroid: moving ? drawAsteroid(source) : null,
-        reason: observationReason(seed, visit),
-        field: targetName(seed, visit),
+        reason: REASONS[new Random(seed, 'reason', Math.floor(visit.index / VISITS_PER_BLOCK)).below(REASONS.length)]!,
+        field: FIELDS[new Random(seed, 'field', visit.index).below(FIELDS.length)]!,
         cutouts: render(new Random(seed, 'pixels', visitIndex, index), source, sky, drawPsfSizes(seed, visitIndex, index))
       }
       return build(content, new Random(seed, 'fields', schemaVersion, visitIndex, index))
@@ -107,17 +109,6 @@ function checkRange (visit: number, index: number, alertsInVisit: number): void 
   if (!integers || visit < 0 || visit >= MAX_VISITS || index < 0 || index >= alertsInVisit || alertsInVisit > MAX_ALERTS_IN_VISIT) {
     throw generatorErrors.GENERATOR_OUT_OF_RANGE(`no alert ${index} in visit ${visit} with ${alertsInVisit} alerts`)
   }
-}
-
-const REASONS = ['pairs_ri_33.0', 'pairs_gr_33.0', 'pairs_iz_33.0', 'blob_long', 'greedy', 'ddf']
-const FIELDS = ['lowdust', 'nes', 'galplane', 'scp', 'bulgy', 'ddf_cosmos', 'ddf_ecdfs']
-
-function observationReason (seed: number, visit: Visit): string {
-  return REASONS[new Random(seed, 'reason', Math.floor(visit.index / VISITS_PER_BLOCK)).below(REASONS.length)]!
-}
-
-function targetName (seed: number, visit: Visit): string {
-  return FIELDS[new Random(seed, 'field', visit.index).below(FIELDS.length)]!
 }
 
 function compileAlert (alert: RecordType): Builder<AlertContent> {

@@ -1,6 +1,6 @@
-// Renders the three cutouts of an alert as FITS files with the survey's layout: a 30 x 30 float32 image in nJy with a TAN
-// WCS, its 1-sigma uncertainty (UNCERT) and the PSF (PSFIMAGE, float64). The template shows host galaxy and star. The
-// science image adds the current flux change and matches the seeing. The difference is science - template, pixel by pixel.
+// Renders the three cutouts of an alert as FITS files with the survey's layout: a 30 x 30 float32 image in nJy with a TAN WCS, its 1-sigma
+// uncertainty (UNCERT) and the PSF (PSFIMAGE, float64). The template shows host galaxy and star. The science image adds the current change
+// of the flux. The difference is science - template, pixel by pixel.
 import { FLUX_PER_ELECTRON, TEMPLATE_NOISE, type DiaSource } from './dia-source.ts'
 import { writeFits, type Card } from './fits.ts'
 import { type SkyPosition } from './focal-plane.ts'
@@ -18,8 +18,8 @@ interface PsfSizes {
 }
 
 /**
- * Eleven alerts of twelve have small PSF images, one has those of the real alerts of 2025 (139 KB). With light curves, the
- * mean Avro datum is about 82 KB, the survey's design size, with a tail above 200 KB.
+ * Eleven of twelve alerts have small PSF images; the twelfth has PSF images as large as in the real alerts of 2025 (139 KB). With light
+ * curves, the mean Avro datum is about 82 KB, the survey's design size, with a tail above 200 KB.
  */
 const PSF_SIZES = {
   period: 12,
@@ -27,7 +27,7 @@ const PSF_SIZES = {
   large: { difference: 41, science: 41, template: 77 }
 } as const satisfies { period: number, typical: PsfSizes, large: PsfSizes }
 
-/** Larger PSF images hold values rounded to float32, as those of coadds do. Otherwise large alerts would hardly compress. */
+/** Larger PSF images have values rounded to float32, as those of coadds have. Otherwise large alerts would hardly compress. */
 const MAX_DOUBLE_SIDE = 41
 
 export interface Cutouts {
@@ -36,14 +36,14 @@ export interface Cutouts {
   readonly template: Buffer
 }
 
-/** Draws the PSF sizes of an alert. Exactly one alert of each group of twelve is large, so even small files have the mean size. */
+/** Exactly one alert of each group of twelve is large, so even small files have the mean size. */
 export function drawPsfSizes (seed: number, visit: number, index: number): PsfSizes {
   const group = Math.floor(index / PSF_SIZES.period)
   const large = new Random(seed, 'stamps', visit, group).below(PSF_SIZES.period)
   return index % PSF_SIZES.period === large ? PSF_SIZES.large : PSF_SIZES.typical
 }
 
-/** Creates a renderer. It reuses internal images between calls; the returned buffers are new. */
+/** The renderer reuses internal images between calls; the buffers it returns are new. */
 export function createCutoutRenderer (seed: number): (random: Random, source: DiaSource, sky: SkyPosition, sizes: PsfSizes) => Cutouts {
   const model = new Float64Array(PIXELS)
   const change = new Float64Array(PIXELS)
@@ -82,9 +82,7 @@ export function createCutoutRenderer (seed: number): (random: Random, source: Di
       const templateModel = model[i]!
       const scienceModel = templateModel + change[i]!
       const scienceNoise = Math.sqrt(scienceBackground + Math.max(0, scienceModel) * FLUX_PER_ELECTRON)
-      const templateNoise = Math.sqrt(
-        templateBackground + Math.max(0, templateModel) * FLUX_PER_ELECTRON * TEMPLATE_NOISE * TEMPLATE_NOISE
-      )
+      const templateNoise = Math.sqrt(templateBackground + Math.max(0, templateModel) * FLUX_PER_ELECTRON * TEMPLATE_NOISE * TEMPLATE_NOISE)
       const scienceValue = science[i] = scienceModel + scienceNoise * random.gaussian()
       const templateValue = template[i] = templateModel + templateNoise * random.gaussian()
       difference[i] = science[i]! - template[i]!
@@ -122,7 +120,7 @@ function writeCutout (cards: readonly Card[], pixels: Float32Array, errors: Floa
   ])
 }
 
-// Has the same subpixel offset as the source. The sum is 1.
+// Normalized to a sum of 1, with the same subpixel offset as the source.
 function psfImage (profile: MoffatProfile, side: number, source: DiaSource): Float64Array {
   const image = new Float64Array(side * side)
   const middle = (side - 1) / 2

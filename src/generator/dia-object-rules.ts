@@ -1,5 +1,5 @@
-// Values of the diaObject fields: position, proper motion, nearby objects, and flux statistics per band. The statistics
-// are computed from the light curve in the same alert, including the current detection.
+// Values of the diaObject fields: position, proper motion, nearby objects, and flux statistics per band. The statistics are computed from
+// the light curve in the same alert, including the current detection.
 import { type DiaSource, type Target } from './dia-source.ts'
 import { type ForcedSource, type History } from './history.ts'
 import { ruleLookup, type Rule, type Rules } from './record-builder.ts'
@@ -38,7 +38,6 @@ interface Point {
   readonly error: number
 }
 
-/** Summarizes the current detection and its history. */
 export function summarizeObject (current: DiaSource, history: History): ObjectSummary {
   const detections = [current, ...history.sources]
   return {
@@ -148,7 +147,6 @@ const rules: Rules<ObjectSummary> = {
 
 const fixedRule = ruleLookup(rules)
 
-/** Returns the rule for a field of diaObject. */
 export function diaObjectRule (name: string): Rule<ObjectSummary> | undefined {
   const found = fixedRule(name) ?? bandRule(name)
   if (found !== undefined) return found
@@ -164,7 +162,7 @@ export function diaObjectRule (name: string): Rule<ObjectSummary> | undefined {
   return undefined
 }
 
-// Whether a neighbour exists depends only on the object id, so that its id, distance and probability are null together.
+// Whether a neighbour exists depends only on the object id, so its id, distance and probability are null together.
 function nearbyRule (rank: number, part: string): Rule<ObjectSummary> {
   return (object, random) => {
     const id = object.target.objectId ?? 0n

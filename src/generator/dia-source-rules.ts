@@ -12,8 +12,8 @@ const PROCESSING_DAYS = 95 / 86_400
 /** Fraction of nullable measurements that fail. */
 const FAILURE_FRACTION = 0.01
 
+/** Fraction of sources with a flag set, unless it is in `flagFractions`. */
 const DEFAULT_FLAG_FRACTION = 0.003
-/** Fraction of sources with the flag set, for flags that are more frequent than the default. */
 const flagFractions: Readonly<Record<string, number>> = {
   pixelFlags: 0.03,
   pixelFlags_interpolated: 0.06,
@@ -41,7 +41,7 @@ function sometimesNull (value: Rule<DiaSource>): Rule<DiaSource> {
   return (source, random) => random.chance(FAILURE_FRACTION) ? null : value(source, random)
 }
 
-// Null if the model was not fitted to the source.
+// Null if the trail model was not fitted to the source.
 function trailFit (value: Rule<DiaSource>): Rule<DiaSource> {
   return (source, random) => source.trailed ? value(source, random) : null
 }
@@ -50,7 +50,7 @@ function dipoleFit (value: Rule<DiaSource>): Rule<DiaSource> {
   return (source, random) => source.dipole ? value(source, random) : null
 }
 
-// A probability that is usually near 1 if `high`, else near 0.
+// A score from 0 to 1, usually near 1 if `high`, else near 0.
 function drawScore (random: Random, high: boolean): number {
   const low = random.unit() * random.unit()
   return high ? 1 - low : low
@@ -168,7 +168,6 @@ function covarianceRule (name: string): Rule<DiaSource> | undefined {
 
 const fixedRule = ruleLookup(diaSourceRules)
 
-/** Returns the rule for a field of diaSource. */
 export function diaSourceRule (name: string): Rule<DiaSource> | undefined {
   const found = fixedRule(name)
   if (found !== undefined) return found
@@ -204,5 +203,5 @@ const forcedSourceRules: Rules<ForcedSource> = {
   diaNoise: forced => forced.fluxError
 }
 
-/** Returns the rule for a field of diaForcedSource or diaNondetectionLimit. */
+/** For diaForcedSource and diaNondetectionLimit. */
 export const forcedSourceRule = ruleLookup(forcedSourceRules)

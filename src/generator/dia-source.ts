@@ -1,15 +1,14 @@
-// Models one detection on a difference image: position, time, fluxes and noise. The fields and cutouts of an alert are all
-// derived from this object, so they agree: psfFlux with apFlux, science with template + difference, pixel position with
-// sky position, flux errors with image noise.
+// One detection on a difference image: position, time, fluxes and noise. All fields and cutouts of an alert are derived from it, so they
+// agree: psfFlux with apFlux, science with template + difference, pixel position with sky position, flux errors with image noise.
 import { PIXEL_SCALE } from './focal-plane.ts'
 import { effectivePixels } from './psf.ts'
 import { type Random } from './random.ts'
 import { midpointAt, type Visit } from './visits.ts'
 
-/** Kind of object. It determines the shape of the light curve and the content of the template. */
+/** Determines the shape of the light curve and the content of the template. */
 export type Kind = 'variable' | 'transient' | 'agn' | 'moving' | 'artefact'
 
-/** The object that a detection and its light curve belong to. */
+/** The object of a detection and its light curve. */
 export interface Target {
   readonly kind: Kind
   /** Degrees. */
@@ -74,7 +73,7 @@ const APERTURE_PIXELS = 12 * 12 * Math.PI
 /** Noise of the template relative to the science image. It is low because the template is a coadd of many visits. */
 export const TEMPLATE_NOISE = 0.35
 
-/** Completes a detection with errors and derived fluxes. */
+/** Adds errors and derived fluxes to a detection. */
 export function measure (
   random: Random,
   { id, visit, detector, target, x, y, flux }: Pick<DiaSource, 'id' | 'visit' | 'detector' | 'target' | 'x' | 'y' | 'flux'>

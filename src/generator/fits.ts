@@ -1,6 +1,5 @@
-// Writes FITS image files (FITS standard 4.0): a primary HDU and IMAGE extensions with float32 or float64 pixels.
-// Mandatory keywords are in the standard's order and fixed format, and real values read back as the same double.
-// The file length is a multiple of 2,880 bytes.
+// Writes FITS image files (FITS standard 4.0): a primary HDU and IMAGE extensions with float32 or float64 pixels. Mandatory keywords are in
+// the standard's order and fixed format, and real values read back as the same double. The file length is a multiple of 2,880 bytes.
 import { generatorErrors } from './errors.ts'
 
 const BLOCK_BYTES = 2880

@@ -1,5 +1,5 @@
-// Geometry of the camera: 189 detectors in 21 rafts (a 5 x 5 square without its corners), 0.2 arcsec per pixel, a field
-// of view of 3.5 degrees. Converts detector pixels to right ascension and declination with a TAN projection around the pointing.
+// Geometry of the camera: 189 detectors in 21 rafts (a 5 x 5 square without its corners), 0.2 arcsec per pixel, a field of view of 3.5
+// degrees. Converts detector pixels to right ascension and declination with a TAN projection around the pointing.
 import { DEGREE, atan2, cos, sin } from './portable-math.ts'
 import { wrap, type Pointing } from './visits.ts'
 
@@ -24,7 +24,6 @@ const RAFTS = Array.from({ length: 25 }, (_, raft) => raft).filter(raft => ![0, 
 const centres: readonly (readonly [number, number])[] = RAFTS.flatMap(raft => Array.from({ length: 9 }, (_, ccd) =>
   [3 * (raft % 5) + ccd % 3 - 7, 3 * Math.floor(raft / 5) + Math.floor(ccd / 3) - 7] as const))
 
-/** Returns the sky position of pixel (x, y) of a detector. */
 export function pixelToSky (pointing: Pointing, detector: number, x: number, y: number): SkyPosition {
   const [column, row] = centres[detector]!
   const u = (column * PITCH + x - DETECTOR_WIDTH / 2) * PIXEL_SCALE * DEGREE

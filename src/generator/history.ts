@@ -1,6 +1,6 @@
-// The light curve before the current visit: earlier detections, forced photometry and, for old schemas, upper limits from
-// visits without a detection. The number of detections is lognormal: about half of the alerts have none or one, one in a
-// hundred has about a hundred or more. Earlier visits span the last year, newest first.
+// The light curve before the current visit: earlier detections, forced photometry and, for old schemas, upper limits from visits without a
+// detection. The number of earlier detections is lognormal: about half of the alerts have none or one, and one in a hundred has about a
+// hundred or more. Earlier visits span the last year, newest first.
 import { measure, type DiaSource, type Target } from './dia-source.ts'
 import { DETECTOR_HEIGHT, DETECTOR_WIDTH } from './focal-plane.ts'
 import { type Random } from './random.ts'
@@ -30,7 +30,6 @@ export interface History {
 
 export const noHistory: History = { sources: [], forced: [], nondetections: [] }
 
-/** Draws the number of earlier detections of an object. */
 export function drawHistoryLength (random: Random): number {
   return Math.min(MAX_LENGTH, Math.floor(random.lognormal(LENGTH_MEDIAN, LENGTH_SIGMA)))
 }
@@ -58,13 +57,13 @@ export function drawHistory (random: Random, seed: number, current: DiaSource, v
     const position = { detector, x: random.between(20, DETECTOR_WIDTH - 20), y: random.between(20, DETECTOR_HEIGHT - 20) }
     const days = current.midpoint - visit.midpoint
     const flux = current.flux * drawFluxRatio(random, target.kind, days, visit.band, current.visit.band)
-    // Raised to a flux that is above the detection threshold.
+    // At least a flux above the detection threshold.
     const size = Math.max(Math.abs(flux), visit.fluxError * random.between(5.3, 7))
     const id = historyId(visit, detector, random.below(1 << 20))
     const source = measure(random, { id, visit, target, flux: flux < 0 ? -size : size, ...position })
     sources.push(source)
     forced.push(drawForcedSource(random, visit, target, source.flux, position))
-    // Not every visit to the field detects the object.
+    // Some visits to the field do not detect the object.
     const index = visit.index - 3 - random.below(20)
     if (random.chance(0.6) && !measuredVisits.has(index)) {
       measuredVisits.add(index)

@@ -1,6 +1,6 @@
-// Elementary functions that return the same bits on every machine. ECMAScript leaves the precision of Math.exp, Math.log
-// and Math.sin to the engine, so these use only + - * / and Math.sqrt, which IEEE 754 rounds exactly.
-// Relative errors are below 1e-14 for the arguments that the generator uses.
+// Elementary functions that return the same bits on every machine. ECMAScript leaves the precision of Math.exp, Math.log and Math.sin to
+// the engine, so these use only + - * / and Math.sqrt, which IEEE 754 rounds exactly. Relative errors are below 1e-14 for the arguments
+// that the generator uses.
 
 const LN2_HIGH = 0.693147180369123816490
 const LN2_LOW = 1.90821492927058770002e-10
@@ -19,7 +19,7 @@ for (let k = 1; k < EXPONENTS; k++) {
   powersOfTwo[EXPONENTS - k] = powersOfTwo[EXPONENTS - k + 1]! / 2
 }
 
-/** Computes e^x for |x| < 700. */
+/** e^x for |x| < 700. */
 export function exp (x: number): number {
   const k = Math.round(x / (LN2_HIGH + LN2_LOW))
   const r = (x - k * LN2_HIGH) - k * LN2_LOW
@@ -28,7 +28,7 @@ export function exp (x: number): number {
   return sum * powersOfTwo[EXPONENTS + k]!
 }
 
-/** Computes the natural logarithm. `x` must be positive and not subnormal. */
+/** Natural logarithm. `x` must be positive and not subnormal. */
 export function ln (x: number): number {
   bits.setFloat64(0, x)
   const high = bits.getUint32(0)
@@ -46,17 +46,17 @@ export function ln (x: number): number {
   return exponent * LN2_HIGH + (exponent * LN2_LOW + 2 * s * series)
 }
 
-/** Computes base^exponent. `base` must be positive. */
+/** `base` must be positive. */
 export function power (base: number, exponent: number): number {
   return exp(exponent * ln(base))
 }
 
-/** Computes the sine of an angle in radians, |x| < 1e5. */
+/** `x` in radians, |x| < 1e5. */
 export function sin (x: number): number {
   return sineOfQuadrant(x, 0)
 }
 
-/** Computes the cosine of an angle in radians, |x| < 1e5. */
+/** `x` in radians, |x| < 1e5. */
 export function cos (x: number): number {
   return sineOfQuadrant(x, 1)
 }
@@ -79,7 +79,7 @@ function sineOfQuadrant (x: number, shift: number): number {
   return turn >= 2 ? -value : value
 }
 
-/** Returns the polar angle of the point (x, y) in radians, -pi to pi. */
+/** Polar angle of the point (x, y) in radians, -pi to pi. */
 export function atan2 (y: number, x: number): number {
   if (x === 0 && y === 0) return 0
   const steep = Math.abs(y) > Math.abs(x)

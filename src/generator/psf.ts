@@ -14,7 +14,7 @@ export interface MoffatProfile {
   readonly peak: number
 }
 
-/** Creates a profile from its full width at half maximum in pixels and its ellipticity components. */
+/** `fwhm`: full width at half maximum, pixels. `e1`, `e2`: ellipticity components. */
 export function moffatProfile (fwhm: number, e1 = 0, e2 = 0): MoffatProfile {
   const alpha = fwhm * ALPHA_PER_FWHM
   const unit = 1 / (alpha * alpha)

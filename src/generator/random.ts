@@ -1,11 +1,10 @@
-// A seeded pseudorandom number generator: xoshiro128**, seeded with a hash of labels. Each alert, visit and purpose
-// has a separate stream, so results do not depend on the order of generation. The same labels give the same numbers
-// on every machine: only 32-bit integer arithmetic and portable-math.ts are used.
+// A seeded pseudorandom number generator: xoshiro128**, seeded with a hash of labels. Each alert, visit and purpose has a separate stream,
+// so results do not depend on the order of generation. The same labels give the same numbers on every machine, because only 32-bit integer
+// arithmetic and portable-math.ts are used.
 import { exp, ln } from './portable-math.ts'
 
 const TO_UNIT = 1 / 4294967296
 
-/** A stream of pseudorandom numbers. */
 export class Random {
   #a: number
   #b: number
@@ -33,7 +32,7 @@ export class Random {
     this.#d = scramble(d + this.#c) | 1
   }
 
-  /** Returns 32 random bits as a signed integer. */
+  /** 32 random bits as a signed integer. */
   bits (): number {
     const five = Math.imul(this.#b, 5)
     const result = Math.imul((five << 7) | (five >>> 25), 9)
@@ -62,7 +61,6 @@ export class Random {
     return Math.floor(this.unit() * count)
   }
 
-  /** Returns true with the given probability. */
   chance (probability: number): boolean {
     return this.unit() < probability
   }

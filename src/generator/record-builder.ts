@@ -1,6 +1,5 @@
-// Compiles an Avro record type into a function that builds records. A field's value comes from the rule for its name,
-// else from a default for its name's suffix, else from a default for its type; it is then cast to the field's type.
-// Rules are looked up once, at compile time.
+// Compiles an Avro record type into a function that builds records. A field's value comes from the rule for its name, else from a default
+// for the suffix of its name, else from a default for its type; it is then cast to the field's type.
 import { canonicalName } from './field-names.ts'
 import { type Random } from './random.ts'
 import { castTo, type FieldValue, type RecordType, type Type } from './schema.ts'
@@ -8,10 +7,9 @@ import { castTo, type FieldValue, type RecordType, type Type } from './schema.ts
 /** Computes the value of one field; null or undefined gives null, or the type's zero value if the field is not nullable. */
 export type Rule<C> = (context: C, random: Random) => FieldValue
 export type Rules<C> = Readonly<Record<string, Rule<C>>>
-/** Builds one record. */
 export type Builder<C> = (context: C, random: Random) => Record<string, unknown>
 
-/** `ruleFor` gets the newest name of a field and its type. It returns undefined to use the default. */
+/** `ruleFor` is called once per field, with its newest name and its type. It returns undefined to use the default. */
 export function compileRecord<C> (record: RecordType, ruleFor: (name: string, type: Type) => Rule<C> | undefined): Builder<C> {
   const names = record.fields.map(field => field.name)
   const rules = record.fields.map(field => {
@@ -28,7 +26,6 @@ export function compileRecord<C> (record: RecordType, ruleFor: (name: string, ty
   }
 }
 
-/** Returns a function that finds the rule for a field name. */
 export function ruleLookup<C> (rules: Rules<C>): (name: string) => Rule<C> | undefined {
   return name => Object.hasOwn(rules, name) ? rules[name] : undefined
 }

@@ -1,6 +1,6 @@
-// Parses a self-contained Avro schema into a tree of record and field types with all named references resolved, and casts
-// values to these types. Casts follow avsc's conventions (unions unwrapped, `long` as bigint, `float` rounded to float32,
-// bytes as Buffer) and always return a valid value of the type.
+// Parses a self-contained Avro schema into a tree of record and field types with all named references resolved, and casts values to these
+// types. A cast always returns a valid value of the type as avsc expects it: unions unwrapped, longs as bigint, floats rounded to float32,
+// bytes as Buffer.
 import { generatorErrors } from './errors.ts'
 
 export interface RecordType {
@@ -37,7 +37,7 @@ const UNIX_EPOCH_MJD = 40587
 /** Seconds, since 2017. */
 const TAI_MINUS_UTC = 37
 
-/** Parses a schema. Throws GENERATOR_SCHEMA_UNUSABLE if it is not an Avro record schema or not self-contained. */
+/** Throws GENERATOR_SCHEMA_UNUSABLE if the schema is not a record or not self-contained. */
 export function parseAlertSchema (schema: unknown): RecordType {
   const type = parseType(schema, '', new Map(), 'the schema')
   if (type.nullable || type.branch.kind !== 'record') {
@@ -106,7 +106,6 @@ function namespaceOf (json: Json, enclosing: string): string {
   return typeof json['namespace'] === 'string' ? json['namespace'] : enclosing
 }
 
-// Registers a named type.
 function define<T extends Branch> (json: Json, enclosing: string, named: Map<string, Branch>, branch: T): T {
   const namespace = namespaceOf(json, enclosing)
   const name = String(json['name']).split('.').at(-1)!
@@ -114,7 +113,7 @@ function define<T extends Branch> (json: Json, enclosing: string, named: Map<str
   return branch
 }
 
-/** Returns a cast to the type. Values that cannot be cast become null, or the type's zero value if it is not nullable. */
+/** Values that cannot be cast become null, or the type's zero value if it is not nullable. */
 export function castTo (type: Type): (value: FieldValue) => unknown {
   const cast = castBranch(type.branch)
   const fallback = type.nullable ? null : zeroValue(type.branch)

@@ -1,5 +1,5 @@
-// Values of the fields of ssSource, ssObject and the orbit records (MPCORB, mpc_orbits): a main-belt asteroid near
-// opposition. Distances, velocities, magnitudes and orbital elements are of a plausible size. They are only partly consistent.
+// Values of the fields of ssSource, ssObject and the orbit records (MPCORB, mpc_orbits): a main-belt asteroid near opposition. Distances,
+// velocities, magnitudes and orbital elements have plausible sizes but are only partly consistent with each other.
 import { type DiaSource } from './dia-source.ts'
 import { DEGREE, atan2, cos, ln, sin } from './portable-math.ts'
 import { Random } from './random.ts'
@@ -35,7 +35,7 @@ const LETTERS = 'ABCDEFGHJKLMNOPQRSTUVWXYZ'
 const OBLIQUITY = 23.4392911 * DEGREE
 const YEAR_DAYS = 365.25
 
-/** Draws the asteroid of a detection. It depends only on the detection and its ssObjectId. */
+/** The asteroid depends only on the detection and its ssObjectId. */
 export function drawAsteroid (source: DiaSource): Asteroid {
   const random = new Random('asteroid', String(source.target.ssObjectId))
   const year = 1995 + random.below(30)
@@ -176,7 +176,6 @@ const rules: Rules<Asteroid> = {
 
 const fixedRule = ruleLookup(rules)
 
-/** Returns the rule for a field of any solar-system record. */
 export function solarSystemRule (name: string): Rule<Asteroid> | undefined {
   const found = fixedRule(name)
   if (found !== undefined) return found

@@ -1,4 +1,4 @@
-// Draws the object behind an alert: its kind, colours, template fluxes and host galaxy, and the fluxes of earlier visits.
+// Draws the object of an alert: its kind, colours, template fluxes and host galaxy, and the fluxes of earlier visits.
 import { type Host, type Kind, type Target } from './dia-source.ts'
 import { power } from './portable-math.ts'
 import { type Random } from './random.ts'

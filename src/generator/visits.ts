@@ -1,12 +1,12 @@
-// The visits of the simulated survey: id, exposure midpoint, band, seeing and pointing of visit number n.
-// A visit is a pure function of (seed, n) and negative n are earlier visits, so light curves of different alerts agree.
-// Ids pack day, sequence number, detector and counter into 64 bits (18 digits), like the ids of the survey.
+// The visits of the simulated survey: id, exposure midpoint, band, seeing and pointing of visit number n. A visit is a pure function of
+// (seed, n), and negative n are earlier visits, so light curves of different alerts agree. Ids pack day, sequence number, detector and
+// counter into 64 bits (18 digits), like the ids of the survey.
 import { DEGREE } from './portable-math.ts'
 import { Random } from './random.ts'
 
 /** Seconds between the midpoints of consecutive visits. */
 const VISIT_SECONDS = 37
-/** Time the shutter takes to cross the field of view: delay of the last detector after the first. */
+/** Time the shutter takes to cross the field of view: the delay between the first and the last detector. */
 const SHUTTER_SECONDS = 0.9
 export const DETECTORS = 189
 export const BANDS = ['u', 'g', 'r', 'i', 'z', 'y'] as const
@@ -51,7 +51,7 @@ export interface Pointing {
   readonly rotation: number
 }
 
-/** Returns visit number `index`. Visit 0 is the first one generated; negative numbers are earlier visits. */
+/** Visit 0 is the first one generated; negative numbers are earlier visits. */
 export function visitOf (seed: number, index: number): Visit {
   const count = FIRST_SEQUENCE + index
   const day = FIRST_DAY + Math.floor(count / VISITS_PER_DAY)
@@ -72,7 +72,7 @@ export function visitOf (seed: number, index: number): Visit {
   }
 }
 
-/** Returns the pointing of a visit, at hour angles of up to 40 degrees on either side of the meridian at Cerro Pachon. */
+/** Within 40 degrees of hour angle of the meridian at Cerro Pachon. */
 export function pointingOf (seed: number, visit: Visit): Pointing {
   const random = new Random(seed, 'pointing', visit.index)
   const siderealTime = 280.46061837 + 360.98564736629 * (visit.midpoint - 51_544.5) - 70.7494
@@ -83,17 +83,17 @@ export function pointingOf (seed: number, visit: Visit): Pointing {
   }
 }
 
-/** Returns the exposure midpoint at one detector, MJD TAI. */
+/** Exposure midpoint at one detector, MJD TAI. */
 export function midpointAt (visit: Visit, detector: number): number {
   return visit.midpoint + SHUTTER_SECONDS * detector / (DETECTORS - 1) / 86_400
 }
 
-/** Returns the id of alert `index` of a visit. Ids are unique for all visits and for indices below 2^21. */
+/** Ids are unique for all visits and for indices below 2^21. */
 export function alertId (visit: Visit, detector: number, index: number): bigint {
   return packId(visit, detector, index + 1)
 }
 
-/** Returns the id of an earlier detection; `salt` is any 20-bit number. */
+/** The id of an earlier detection; `salt` is any 20-bit number. */
 export function historyId (visit: Visit, detector: number, salt: number): bigint {
   return packId(visit, detector, HISTORY_COUNTER + salt)
 }

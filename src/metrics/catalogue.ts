@@ -1,6 +1,6 @@
-// The program's metrics: name, type, unit, modes, labels, help text and alert condition. /metrics and docs/metrics.md are made from this
-// table; a test fails if a mode exports other metrics. Names are `alert_stream_*`, units are seconds and bytes, counters end in `_total`.
-// Labels have few values: never an id, an offset or free text.
+// The program's metrics: name, type, unit, modes, labels, help text and alert condition. /metrics and docs/metrics.md are generated from
+// this table. Names are `alert_stream_*`, units are seconds and bytes, counters end in `_total`. Labels have few values: never an id, an
+// offset or free text.
 
 export interface MetricSpec {
   readonly type: 'counter' | 'gauge' | 'histogram'
@@ -29,8 +29,7 @@ const all = [...graphs, ...serve]
 
 export const catalogue = {
   alert_stream_info: gauge('1', all, ['mode', 'version'], 'Always 1. The labels are the mode and the version of this process.'),
-  alert_stream_state: gauge('1', all, ['state'],
-    '1 for the current state (created, running, draining, stopped, failed), 0 for the others.',
+  alert_stream_state: gauge('1', all, ['state'], '1 for the current state (created, running, draining, stopped, failed), 0 for the others.',
     'state="running" is 0 for 5 minutes: the mode cannot start, or it hangs while draining.'),
 
   alert_stream_records_in_total: counter('records', graphs, ['node'], 'Records that entered the node. For a source: pulled records.'),
@@ -99,8 +98,7 @@ export const catalogue = {
 
   alert_stream_passes_total: counter('passes', play, ['outcome'], 'Passes over the static topic by outcome: whole, interrupted.',
     'outcome="whole" does not increase for three intervals: no alerts are published.'),
-  alert_stream_pass_duration_seconds: histogram('seconds', play, [],
-    'Time from the start of a pass until its last alert was published.'),
+  alert_stream_pass_duration_seconds: histogram('seconds', play, [], 'Time from the start of a pass until its last alert was published.'),
   alert_stream_pass_alerts: gauge('alerts', play, [], 'Alerts of the last pass.'),
   alert_stream_pass_alert_late_seconds: gauge('seconds', play, [],
     'Largest delay of an alert of the last pass behind its scheduled time; 0 with --profile fast, which has no schedule.',

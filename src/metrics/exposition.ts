@@ -1,5 +1,5 @@
-// The /metrics output of a process in Prometheus text format: the given families and prom-client's process metrics.
-// Values are collected at each scrape, so processing a record costs nothing extra.
+// The /metrics output of a process in Prometheus text format: the given families and prom-client's process metrics. Values are collected at
+// each scrape, so metrics cost nothing while records are processed.
 import { collectDefaultMetrics, Registry, type Metric } from 'prom-client'
 import { catalogue } from './catalogue.ts'
 import type { AnySample, Family } from './family.ts'
@@ -10,8 +10,7 @@ interface Series {
   readonly value: number
 }
 
-/** A new registry with the given families. `processMetrics` adds prom-client's metrics of the process. */
-export function exposition (families: readonly Family[], { processMetrics = true }: { readonly processMetrics?: boolean } = {}): Registry {
+export function exposition (families: readonly Family[]): Registry {
   const registry = new Registry()
   for (const { name, collect } of families) {
     const { help, type } = catalogue[name]
@@ -19,7 +18,7 @@ export function exposition (families: readonly Family[], { processMetrics = true
     // The registry uses only `name` and `get`. prom-client's metric classes cannot be set to a value collected elsewhere.
     registry.registerMetric({ name, get } as unknown as Metric)
   }
-  if (processMetrics) collectDefaultMetrics({ register: registry })
+  collectDefaultMetrics({ register: registry })
   return registry
 }
 

@@ -1,5 +1,4 @@
-// A metric family: the name of a metric and a function that collects its samples at each scrape. Other modules keep the values as plain
-// numbers.
+// A metric family: the name of a metric, and a function that collects its samples at each scrape.
 import type { HistogramSnapshot } from '../pipeline/index.ts'
 import type { Catalogue, MetricName } from './catalogue.ts'
 

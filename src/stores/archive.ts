@@ -6,8 +6,6 @@ import { gzipType, inflate, looksLikeGzip } from './gzip.ts'
 import { alertKey, readingOrder, schemaKey, type Layout } from './layouts.ts'
 import { type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 
-const schemaType = 'application/json'
-
 interface ArchiveOptions {
   readonly alerts: ObjectStore
   readonly schemas: ObjectStore
@@ -15,13 +13,12 @@ interface ArchiveOptions {
   readonly layout: Layout
 }
 
-/** Read access to an archive. */
 export interface ArchiveReader {
   /** The stored gzip, not inflated. Undefined if there is no such alert; rejects with OBJECT_CORRUPT if the object is not gzip. */
   getAlertGzip (id: string): Promise<Buffer | undefined>
   /** The frame exactly as it came from Kafka. Rejects with OBJECT_CORRUPT if the object is damaged. */
   getAlert (id: string): Promise<Buffer | undefined>
-  /** The schema text as captured from the registry. */
+  /** The schema text as the registry returned it. */
   getSchema (id: number): Promise<string | undefined>
   /** Resolves if both stores can be used; rejects with a STORE_* error otherwise. */
   check (): Promise<void>
@@ -38,7 +35,7 @@ export interface Archive extends ArchiveReader {
    */
   putAlert (id: string, gz: Buffer, frameCrc32c: number): Promise<PutOutcome>
   /**
-   * Stores the JSON text of a schema unchanged. The same JSON with different white space is 'identical'.
+   * Stores the JSON text of a schema unchanged. The same JSON with different whitespace is 'identical'.
    * Rejects with ARCHIVE_CONFLICT if the id already has a different schema.
    */
   putSchema (id: number, text: string): Promise<PutOutcome>
@@ -71,7 +68,7 @@ export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Arc
     putSchema (id, text) {
       const body = Buffer.from(text)
       return schemas.put(schemaKey(layout, id), body, {
-        contentType: schemaType,
+        contentType: 'application/json',
         crc32c: crc32c(body),
         same: existing => compact(existing.toString()) === compact(text)
       })
@@ -109,7 +106,7 @@ export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Arc
   }
 }
 
-// Removes white space outside of strings. Parsing and printing the JSON instead would round numbers beyond 2^53.
+// Removes whitespace between JSON tokens. Parsing and re-serializing would round numbers beyond 2^53.
 function compact (text: string): string {
   return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1')
 }

@@ -1,6 +1,6 @@
 // CRC32C (Castagnoli, RFC 3720 B.4): checksum of frames in object metadata, de-duplication keys and ETags.
 // Uses the CPU instruction through @node-rs/crc32 (5.7 GB/s) if it loads and passes a self-test, else the table version.
-// The WebAssembly version that the Kafka client falls back to is no faster than the tables, because it copies its input.
+// The Kafka client's WebAssembly fallback is no faster than the tables, because it copies its input.
 import { createRequire } from 'node:module'
 import { tableCrc32c } from './crc32c-table.ts'
 

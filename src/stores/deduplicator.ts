@@ -1,6 +1,5 @@
-// Remembers recently archived alerts, so that a redelivered alert is neither compressed nor written again.
-// An alert is remembered only after its write succeeded. Memory is bounded: the least recently seen alerts are
-// forgotten, and the store then reports their objects as identical.
+// Remembers recently archived alerts, so that a redelivered alert is neither compressed nor written again. An alert is remembered only
+// after its write succeeded. Memory is bounded: the least recently seen alerts are evicted. The store reports those as identical.
 import { LRUCache } from 'lru-cache'
 
 export class Deduplicator {
@@ -13,8 +12,8 @@ export class Deduplicator {
   }
 
   /**
-   * Runs `write` unless the same alert (id and CRC32C of its frame) has been written, or is being written: then waits for that write and
-   * resolves with `duplicate`. Rejects as `write` does. If a write fails, the next call that waits for it runs its own.
+   * Runs `write`, unless the same alert (id and CRC32C of its frame) is already written or being written. Then it waits for that write and
+   * resolves with `duplicate`. Rejects as `write` does. If a write fails, the next waiting call runs its own.
    */
   async once<R> (id: string, frameCrc32c: number, write: () => Promise<R>): Promise<R | 'duplicate'> {
     const key = `${id}:${frameCrc32c.toString(36)}`
@@ -22,7 +21,7 @@ export class Deduplicator {
       if (this.#written.get(key) === true) return 'duplicate'
       const other = this.#writing.get(key)
       if (other === undefined) return this.#write(key, write)
-      // A failure is reported by the call that made the write; that call has removed the key before this one continues.
+      // The call that made the write reports its failure. It has removed the key before this call continues.
       const succeeded = await other.then(() => true, () => false)
       if (succeeded) return 'duplicate'
     }

@@ -22,7 +22,7 @@ export class DurableFolders {
   readonly #known = new LRUCache<string, true>({ max: 10_000 })
   readonly #creating = new Map<string, Promise<void>>()
 
-  /** `fsync`: replaced in tests. */
+  /** @param fsync replaced in tests */
   constructor (root: string, fsync = fsyncFolder) {
     this.#root = root
     this.#fsync = fsync
@@ -47,7 +47,7 @@ export class DurableFolders {
     return round.running
   }
 
-  /** Creates the folder (the root or one below it) if necessary. Resolves when it is durable. Free for a known folder. */
+  /** Creates the folder (the root or one below it) if necessary. Resolves when it is durable, at once for a known folder. */
   async ensure (folder: string): Promise<void> {
     if (this.#known.get(folder) === true) return
     const other = this.#creating.get(folder)

@@ -1,7 +1,7 @@
 // Error codes of the object stores and the archive. Their class decides what the pipeline does:
-// - A fault of a whole file store (full, access denied, unmounted) is retryable: records wait while an operator fixes it.
-// - A refused request to a bucket is fatal: a change of credentials or roles takes effect only after a restart.
-// - A fault of one object (conflict, invalid key, corrupt) is neither: a retry changes nothing, so the record is dead-lettered.
+// - A fault of the file store (full, access denied, unmounted) is retryable: records wait while an operator fixes it.
+// - A rejected request to a bucket is fatal: a change of credentials or roles takes effect only after a restart.
+// - A fault of one object (conflict, invalid key, corrupt) is neither: a retry would not help, so the record is dead-lettered.
 import { asRetryable, defineErrors } from '../pipeline/errors.ts'
 
 export const storeErrors = defineErrors({
@@ -22,7 +22,7 @@ export const storeErrors = defineErrors({
   STORE_DENIED: { hint: 'Give the user of this process read permission on the folder (and write permission to ingest).', retryable: true },
   STORE_READ_ONLY: { hint: 'Mount the file system read-write, or open the store for writing.', retryable: true },
   STORE_PATH_BLOCKED: { hint: 'A file exists where the store needs a folder. Move the file away, or choose another folder.' },
-  STORE_NO_LINKS: { hint: 'Use a single file system with hard links (ext4, xfs, NFS) for the whole folder of the store.' },
+  STORE_NO_LINKS: { hint: 'Use a single file system with hard links (ext4, xfs, NFS) for the complete folder of the store.' },
   STORE_IO: { hint: 'Check the disk or the network file system.', retryable: true },
   STORE_BUCKET_MISSING: { hint: 'Create the bucket, or correct its name in the URL of the store.', fatal: true },
   STORE_BUCKET_DENIED: {
@@ -40,7 +40,7 @@ export const storeErrors = defineErrors({
     hint: 'The request is retried. If this persists, check proxies and the network between this host and the store.', retryable: true
   },
   STORE_CLOSED: { hint: 'This is a bug in alert-stream: please report it.' },
-  ARCHIVE_CONFLICT: { hint: 'Nothing was overwritten. Find out why one id has two contents. To replace the object, delete it first.' },
+  ARCHIVE_CONFLICT: { hint: 'Nothing was overwritten. Find out why two objects have the same id. To replace the object, delete it first.' },
   ALERT_ID_INVALID: { hint: 'Give a decimal number from 0 to 9223372036854775807.' },
   SCHEMA_ID_INVALID: { hint: 'Give a whole number from 0 to 4294967295.' },
   OBJECT_CORRUPT: { hint: 'Restore the object from a copy, or delete it and ingest the alert again.' }

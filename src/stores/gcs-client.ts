@@ -26,7 +26,7 @@ export interface GcsRequest extends Operation {
   readonly query?: Readonly<Record<string, string | number>>
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Buffer
-  /** Statuses other than 2xx that the caller handles. */
+  /** Statuses other than 2xx that do not reject. */
   readonly expected?: readonly number[]
 }
 
@@ -45,9 +45,9 @@ interface LibraryResponse {
   readonly body: unknown
 }
 
-// The library ignores its `timeout` option, so a hanging request would hang forever. Therefore each call collects the HTTP requests made
-// on its behalf, including those for tokens, from the diagnostics channel of node:http, and destroys them at its deadline.
-// Requests made after the deadline are destroyed too: the library may still get a token and then start an upload nobody waits for.
+// The library ignores its `timeout` option, so a hanging request would hang forever. Therefore each call collects its HTTP requests,
+// including those for tokens, from the diagnostics channel of node:http, and destroys them at its deadline.
+// Requests made after the deadline are destroyed too: the library may get a token late and then start an upload that has no caller.
 class Call {
   readonly #requests = new Set<ClientRequest>()
   #aborted = false
@@ -99,10 +99,10 @@ export class GcsClient {
    */
   async json (request: GcsRequest): Promise<GcsResponse<GcsJson>> {
     const response = await this.#withDeadline(request, async () => await new Promise<GcsResponse<unknown>>((resolve, reject) => {
-      this.#storage.request(optionsOf(request), (error, body: unknown, answer) => {
-        const { statusCode: status, headers = {}, body: errorBody }: Partial<LibraryResponse> = answer ?? {}
+      this.#storage.request(optionsOf(request), (error, body: unknown, response) => {
+        const { statusCode: status, headers = {}, body: errorBody }: Partial<LibraryResponse> = response ?? {}
         const isErrorStatus = status !== undefined && (status < 200 || status > 299)
-        // The library found no token and sent the request without one: its own error says why.
+        // The library found no token and sent the request without one. Its error gives the reason.
         const hadNoToken = status === 401 && !(error instanceof ApiError)
         if (isErrorStatus && !hadNoToken) resolve({ status, headers, body: errorBody })
         else if (error !== null && error !== undefined) reject(error)

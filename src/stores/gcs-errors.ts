@@ -13,7 +13,7 @@ export interface Operation {
 
 export interface ErrorResponse {
   readonly status: number
-  /** The body. An object if it was JSON. */
+  /** Parsed if it was JSON. */
   readonly body: unknown
 }
 
@@ -26,9 +26,9 @@ export function messageIn ({ body }: ErrorResponse): string {
 }
 
 /**
- * Whether an upload with ifGenerationMatch=0 was refused because the object may already exist. This is 412, or 409 during a concurrent
- * write. It can also be 403: if the caller may not delete objects, Cloud Storage may check the permission to replace the object before
- * the condition; and if a retention policy or a hold protects the object.
+ * Whether a rejected upload with ifGenerationMatch=0 means that the object may already exist. The status is 412, or 409 during a concurrent
+ * write. It is 403 if a retention policy or a hold protects the object, or if the caller may not delete objects: Cloud Storage may check
+ * the permission to replace the object before it checks the condition.
  */
 export function mayAlreadyExist (response: ErrorResponse): boolean {
   const { status } = response
@@ -60,18 +60,18 @@ export function unexpectedResponse ({ action, where }: Operation): AlertStreamEr
 /** The error for a request without a response: a network failure, or a failure to get an access token. */
 export function requestError (error: unknown, { action, where }: Operation): AlertStreamError {
   if (error instanceof AlertStreamError) return error
-  const facts = { where, cause: error }
+  const context = { where, cause: error }
   const status = tokenStatus(error)
   if (status !== undefined) {
     const what = `cannot ${action}: the token server returned ${status}`
-    return isTemporary(status) ? storeErrors.STORE_UNAVAILABLE(what, facts) : storeErrors.STORE_CREDENTIALS(what, facts)
+    return isTemporary(status) ? storeErrors.STORE_UNAVAILABLE(what, context) : storeErrors.STORE_CREDENTIALS(what, context)
   }
   const code = systemErrorCode(error)
   if ((code === undefined || code === 'ENOENT' || code === 'EACCES') && isAboutCredentials(error)) {
-    return storeErrors.STORE_CREDENTIALS(`cannot ${action}: no access token`, facts)
+    return storeErrors.STORE_CREDENTIALS(`cannot ${action}: no access token`, context)
   }
   // An unknown error is retried. If it persists, the graph fails.
-  return storeErrors.STORE_UNAVAILABLE(`cannot ${action}: ${code ?? messageOf(error)}`, facts)
+  return storeErrors.STORE_UNAVAILABLE(`cannot ${action}: ${code ?? messageOf(error)}`, context)
 }
 
 function isTemporary (status: number): boolean {

@@ -1,7 +1,7 @@
 // An object store in a bucket of Google Cloud Storage. An object is uploaded in one request with ifGenerationMatch=0, so it is complete
-// or absent and never overwritten. CRC32C is verified in both directions: the store checks an upload against the announced checksum,
-// and this module checks the checksum of what was stored and of what was read. Objects have no Content-Encoding, so nothing decompresses
-// them in transit. An object that another program stored with one is read as its stored bytes.
+// or absent and never overwritten. CRC32C is verified in both directions: the store verifies the announced checksum of an upload, and this
+// module verifies the checksum in each response. Objects have no Content-Encoding, so nothing decompresses them in transit. An object that
+// another program stored with a Content-Encoding is read as its stored bytes.
 import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,7 +13,7 @@ import { type GcsClient, type GcsJson, type GcsRequest } from './gcs-client.ts'
 import { mayAlreadyExist, messageIn, responseError, unexpectedResponse, type ErrorResponse, type Operation } from './gcs-errors.ts'
 import { assertPrefix, namesOf } from './keys.ts'
 import { type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
-import { Underway } from './underway.ts'
+import { PendingOperations } from './pending-operations.ts'
 
 export interface GcsLocation {
   readonly bucket: string
@@ -37,9 +37,9 @@ export class GcsStore implements ObjectStore {
   readonly #client: GcsClient
   readonly #writable: boolean
   readonly #reads: RetryPolicy
-  readonly #underway = new Underway()
+  readonly #pending = new PendingOperations()
   readonly #closing = new AbortController()
-  /** The bucket is known to exist, so 404 means that an object is missing. */
+  /** Whether the bucket is known to exist. Then 404 means that the object is missing. */
   #bucketExists = false
 
   constructor ({ bucket, prefix }: GcsLocation, client: GcsClient, writable: boolean, reads: RetryPolicy) {
@@ -49,12 +49,12 @@ export class GcsStore implements ObjectStore {
     this.#client = client
     this.#writable = writable
     this.#reads = reads
-    // Every read that waits for a retry adds a listener. That is not a leak.
+    // Every read that waits for a retry adds a listener: no leak, so no warning.
     setMaxListeners(0, this.#closing.signal)
   }
 
   put (key: string, body: Buffer, meta: ObjectMeta): Promise<PutOutcome> {
-    return this.#underway.add(this.#put(key, body, meta))
+    return this.#pending.add(this.#put(key, body, meta))
   }
 
   async #put (key: string, body: Buffer, meta: ObjectMeta): Promise<PutOutcome> {
@@ -177,15 +177,15 @@ export class GcsStore implements ObjectStore {
     await this.#page('', undefined, 1)
   }
 
-  /** Resolves when all puts in flight have ended. Those that take longer than two seconds are aborted. */
+  /** Resolves when all puts in flight have settled. Those that take longer than two seconds are aborted. */
   async close (): Promise<void> {
     this.#closing.abort()
-    const ended = this.#underway.ended()
+    const settled = this.#pending.settled()
     const timer = new AbortController()
-    await Promise.race([ended, sleep(closeMs, undefined, { signal: timer.signal }).catch(() => {})])
+    await Promise.race([settled, sleep(closeMs, undefined, { signal: timer.signal }).catch(() => {})])
     timer.abort()
     this.#client.abort()
-    await ended
+    await settled
   }
 
   async #retry<T> (call: () => Promise<T>): Promise<T> {

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { gunzipSync, gzip } from 'node:zlib'
 import { storeErrors } from './errors.ts'
 
-/** The part of zlib-sync that is used. The package is optional, so its own types may be missing. */
+/** The part of zlib-sync that is used here. The package is optional, so its own types may be missing. */
 interface ZlibSync {
   readonly Z_STREAM_END: number
   /** Set only by the build that scripts/native.mjs makes. */
@@ -28,12 +28,11 @@ const osUnknown = 255
 const maxInflateChunk = 16 * 1024 * 1024
 const zlibSync = loadZlibSync()
 
-/** The inflater in use. */
 export const inflaterKind: 'zlib-sync' | 'node:zlib' = zlibSync === undefined ? 'node:zlib' : 'zlib-sync'
 
 /** Compresses a frame in the thread pool. The same frame and level give the same bytes on any machine with the same zlib. */
 export function gzipFrame (frame: Buffer, level = defaultGzipLevel): Promise<Buffer> {
-  // With a chunk that holds the whole output, zlib needs one round trip to the thread pool instead of one per 16 KiB.
+  // With a chunk that holds the complete output, zlib needs one round trip to the thread pool instead of one per 16 KiB.
   const chunkSize = Math.max(1024, Math.ceil(frame.length * 0.6) + 64)
   return new Promise((resolve, reject) => {
     gzip(frame, { level, chunkSize }, (error, gz) => {

@@ -1,6 +1,6 @@
-// The folder `.incoming` in the root of a file store, in which objects are written before they get their final name by link(2).
-// No key or listing reaches it. Leftovers of killed writers are removed at the next opening: files of dead processes of this host,
-// and files older than an hour. If the file of a live writer were removed, its link(2) would fail and the put would be retried.
+// The folder `.incoming` in the root of a file store. Objects are written there before link(2) gives them their final name.
+// No key or listing reaches it. The next opening for writing removes leftovers of killed writers: files of dead processes of this host,
+// and files older than an hour. If that removed the file of a live writer, its link(2) would fail and the put would be retried.
 import { readlinkSync } from 'node:fs'
 import { mkdir, readdir, stat, unlink } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
@@ -27,7 +27,7 @@ export class IncomingFolder {
     this.path = join(root, incomingName)
   }
 
-  /** A path for a new file, unique among all processes and hosts. */
+  /** The path of a new file, unique among all processes and hosts. */
   nextPath (): string {
     return join(this.path, `${owner}${separator}${counter++}`)
   }

@@ -1,6 +1,6 @@
 // Keys of archived objects in the two layouts that Rubin has used. Both must stay readable.
 // v1 (2022, Google Cloud Storage): the leading slash is part of the key. v2 (today, S3): alerts are grouped in folders named after
-// the first 6 digits of the id, or after the whole id if it is shorter.
+// the first 6 digits of the id, or after the complete id if it is shorter.
 import { storeErrors } from './errors.ts'
 
 export type Layout = 'v1' | 'v2'

@@ -1,9 +1,9 @@
-// A store that measures duration and outcome of each put and get, for any kind of store.
+// Measures duration and outcome of each put and get of a store.
 import { AlertStreamError, Histogram, type HistogramSnapshot } from '../pipeline/index.ts'
-import type { ObjectMeta, ObjectStore, PutOutcome, StoredObject } from './object-store.ts'
+import type { ObjectStore, PutOutcome } from './object-store.ts'
 
 type Operation = 'put' | 'get'
-/** `conflict`: the store works, but the key has different content. */
+/** `conflict`: the key already has different content, so the store itself works. */
 type Outcome = PutOutcome | 'found' | 'absent' | 'conflict' | 'failed'
 
 interface OperationKey {
@@ -34,35 +34,7 @@ export class StoreStats {
 
 /** Wraps a store so that its puts and gets are recorded in `stats` under `name`. */
 export function metered (store: ObjectStore, name: string, stats: StoreStats): ObjectStore {
-  return new MeteredStore(store, name, stats)
-}
-
-class MeteredStore implements ObjectStore {
-  readonly #store: ObjectStore
-  readonly #name: string
-  readonly #stats: StoreStats
-
-  constructor (store: ObjectStore, name: string, stats: StoreStats) {
-    this.#store = store
-    this.#name = name
-    this.#stats = stats
-  }
-
-  get url (): string { return this.#store.url }
-
-  put (key: string, body: Buffer, meta: ObjectMeta): Promise<PutOutcome> {
-    return this.#timed('put', () => this.#store.put(key, body, meta), outcome => outcome)
-  }
-
-  get (key: string): Promise<StoredObject | undefined> {
-    return this.#timed('get', () => this.#store.get(key), object => object === undefined ? 'absent' : 'found')
-  }
-
-  list (prefix: string): AsyncIterable<string> { return this.#store.list(prefix) }
-  check (): Promise<void> { return this.#store.check() }
-  close (): Promise<void> { return this.#store.close() }
-
-  async #timed<T> (operation: Operation, call: () => Promise<T>, outcomeOf: (result: T) => Outcome): Promise<T> {
+  async function timed<T> (operation: Operation, call: () => Promise<T>, outcomeOf: (result: T) => Outcome): Promise<T> {
     const start = performance.now()
     let outcome: Outcome = 'failed'
     try {
@@ -73,7 +45,16 @@ class MeteredStore implements ObjectStore {
       if (error instanceof AlertStreamError && error.code === 'ARCHIVE_CONFLICT') outcome = 'conflict'
       throw error
     } finally {
-      this.#stats.observe({ store: this.#name, operation, outcome }, (performance.now() - start) / 1000)
+      stats.observe({ store: name, operation, outcome }, (performance.now() - start) / 1000)
     }
+  }
+
+  return {
+    url: store.url,
+    put: (key, body, meta) => timed('put', () => store.put(key, body, meta), outcome => outcome),
+    get: key => timed('get', () => store.get(key), object => object === undefined ? 'absent' : 'found'),
+    list: prefix => store.list(prefix),
+    check: () => store.check(),
+    close: () => store.close()
   }
 }

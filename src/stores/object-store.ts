@@ -7,7 +7,7 @@ export interface ObjectMeta {
   readonly contentType: string
   /** CRC32C of the uncompressed bytes (the frame of an alert). Kept as metadata if the store has metadata. */
   readonly crc32c: number
-  /** Decides whether an existing object has the same content. Replaces the comparison of bytes. */
+  /** Whether an existing object has the same content. Default: a comparison of bytes. */
   same? (existing: Buffer): Promise<boolean> | boolean
 }
 
@@ -29,7 +29,7 @@ export interface ObjectStore {
    * Rejects with ARCHIVE_CONFLICT if the key has different content, or with a STORE_* error.
    */
   put (key: string, body: Buffer, meta: ObjectMeta): Promise<PutOutcome>
-  /** Undefined if there is no such object. Rejects with a STORE_* error if the store cannot tell. */
+  /** Undefined if there is no such object. Rejects with a STORE_* error if the store cannot determine that. */
   get (key: string): Promise<StoredObject | undefined>
   /** Keys that begin with `prefix`, in no particular order, without unfinished objects. */
   list (prefix: string): AsyncIterable<string>

@@ -1,4 +1,4 @@
-// Opens a store in a bucket of Google Cloud Storage.
+// Opens a store in a bucket of Google Cloud Storage, with its defaults.
 import { formatError } from '../pipeline/errors.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { isFatal, noRetry, type RetryPolicy } from '../pipeline/retry.ts'
@@ -16,20 +16,16 @@ export interface GcsStoreOptions {
   readonly emulatorHost?: string | undefined
   /** Deadline of one request, in milliseconds. Default 15,000. */
   readonly requestMs?: number
-  /** Retries of reads. Default: none for writing, because the pipeline retries the whole put; 3 attempts for reading. */
+  /** Retries of reads. Default: none with 'write', because the pipeline retries the complete put; 3 attempts with 'read'. */
   readonly reads?: RetryPolicy
 }
 
-/** For readers without a pipeline, such as the API: short enough for a waiting client. */
+/** For readers without a pipeline, such as the API. Short, because a client waits for the response. */
 const readerRetry: RetryPolicy = { attempts: 3, baseMs: 200, maxMs: 2000 }
-const defaultRequestMs = 15_000
 
-/**
- * Opens the store. Rejects with STORE_EMULATOR_INVALID. For writing, it also rejects with the fatal STORE_* errors of a first check;
- * a temporary failure is only logged.
- */
+/** Rejects with STORE_EMULATOR_INVALID. For writing, also rejects with a fatal STORE_* error of a first check, and logs a temporary one. */
 export async function openGcsStore (location: GcsLocation, options: GcsStoreOptions = {}): Promise<ObjectStore> {
-  const { access = 'write', log = silent, project, emulatorHost, requestMs = defaultRequestMs } = options
+  const { access = 'write', log = silent, project, emulatorHost, requestMs = 15_000 } = options
   const writable = access === 'write'
   const client = new GcsClient({ project, emulatorHost, requestMs })
   const store = new GcsStore(location, client, writable, options.reads ?? (writable ? noRetry : readerRetry))

@@ -10,10 +10,10 @@ type StoreLocation =
   | { readonly kind: 'file', readonly root: string }
   | { readonly kind: 'gs', readonly bucket: string, readonly prefix: string }
 
-/** Options of all kinds of store. Each kind ignores those of the others. */
+/** Each kind of store ignores the options of the other. */
 export type OpenStoreOptions = FileStoreOptions & GcsStoreOptions
 
-/** Opens a store by its URL. Rejects with STORE_URL_INVALID, or with the error of the store. */
+/** Rejects with STORE_URL_INVALID, or with the error of the store. */
 export async function openStore (url: string, options: OpenStoreOptions = {}): Promise<ObjectStore> {
   const location = parseStoreUrl(url)
   switch (location.kind) {

@@ -10,13 +10,13 @@ await t.test('a mode is ready if all checks pass', async t => {
 
 await t.test('a failed check is reported with code, message and place on one line', async t => {
   const health = healthOf(() => 'running', {
-    broker: async () => { throw testErrors.TEST_SERVER_DOWN('no\n  answer', { where: 'localhost:1' }) },
+    broker: async () => { throw testErrors.TEST_SERVER_DOWN('no\n  response', { where: 'localhost:1' }) },
     registry: async () => {},
     store: async () => { throw new Error('odd') }
   })
   t.strictSame(await health(), {
     ready: false,
-    checks: { run: 'ok', broker: 'TEST_SERVER_DOWN: no answer (localhost:1)', registry: 'ok', store: 'UNEXPECTED: odd' }
+    checks: { run: 'ok', broker: 'TEST_SERVER_DOWN: no response (localhost:1)', registry: 'ok', store: 'UNEXPECTED: odd' }
   })
 })
 

@@ -11,7 +11,7 @@ await t.test('reads a schema once for concurrent and later requests', async t =>
   t.same(await Promise.all([cache.get(2), cache.get(2)]), [undefined, undefined])
   t.equal(await cache.get(2), undefined)
   t.equal(reads, 2, 'a missing schema is cached briefly')
-  t.same(cache.lookups, { hits: 2, misses: 5 }, 'a lookup that waits for a read is a miss')
+  t.same(cache.lookups, { hits: 2, misses: 5 }, 'a lookup that joins a read counts as a miss')
 })
 
 await t.test('a failure reaches all waiting requests and is not cached', async t => {

@@ -275,7 +275,7 @@ await t.test('holds at most one block of a large file in memory', async t => {
   const before = process.memoryUsage().arrayBuffers
   for await (const record of container.records()) {
     if (record.index % 50 === 0) {
-      // Twice, with a turn between: the memory of buffers is freed behind the collector's back.
+      // Twice, with a turn between: the memory of buffers is freed independently of the garbage collector.
       collectGarbage()
       await new Promise(resolve => setImmediate(resolve))
       collectGarbage()

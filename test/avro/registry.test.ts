@@ -212,14 +212,14 @@ await t.test('reports a server that is not a schema registry', async t => {
 })
 
 /** Simulates a registry with Confluent's modes, as documented. */
-async function confluent (t: Test, refuse = false): Promise<{ own: RegistryClient, seen: string[], mode: () => string }> {
+async function confluent (t: Test, rejects = false): Promise<{ own: RegistryClient, seen: string[], mode: () => string }> {
   let mode = 'READWRITE'
   const stored = new Map<number, { id: number, schema: string }>()
   const { url, seen } = await fakeServer(t, (request, response) => {
     void (async () => {
       const body = await bodyOf(request)
-      const reply = (status: number, answer: unknown) => {
-        response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+      const reply = (status: number, body: unknown) => {
+        response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
       }
       const path = request.url!
       const id = Number(/^\/schemas\/ids\/(\d+)$/.exec(path)?.[1])
@@ -231,7 +231,7 @@ async function confluent (t: Test, refuse = false): Promise<{ own: RegistryClien
       } else if (byId !== undefined) reply(200, { schema: byId.schema })
       else if (stored.has(version)) reply(200, { subject: 's', version, ...stored.get(version) })
       else if (path === '/subjects/s/versions' && request.method === 'POST') {
-        if (refuse || mode !== 'IMPORT') {
+        if (rejects || mode !== 'IMPORT') {
           reply(422, { error_code: 42205, message: 'not in import mode' })
           return
         }

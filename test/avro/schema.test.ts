@@ -83,11 +83,11 @@ await t.test('names the path of a value that does not match the schema', async t
 })
 
 await t.test('rejects truncated data and extra bytes', async t => {
-  const whole = schema.encode({ diaSourceId: highest, counts: [1, 2, 3], tags: { k: 'v' }, stamp: Buffer.from('abc') })
-  for (let length = 0; length < whole.length; length++) {
-    t.throws(() => schema.decode(whole.subarray(0, length)), { code: 'DATUM_INVALID' }, `${length} bytes`)
+  const datum = schema.encode({ diaSourceId: highest, counts: [1, 2, 3], tags: { k: 'v' }, stamp: Buffer.from('abc') })
+  for (let length = 0; length < datum.length; length++) {
+    t.throws(() => schema.decode(datum.subarray(0, length)), { code: 'DATUM_INVALID' }, `${length} bytes`)
   }
-  t.throws(() => schema.decode(Buffer.concat([whole, Buffer.from([0])])), { code: 'DATUM_INVALID', message: /1 of its .* left over/ })
+  t.throws(() => schema.decode(Buffer.concat([datum, Buffer.from([0])])), { code: 'DATUM_INVALID', message: /1 of its .* left over/ })
 })
 
 await t.test('rejects a damaged item count quickly and without allocating', async t => {
@@ -101,7 +101,7 @@ await t.test('rejects a damaged item count quickly and without allocating', asyn
 
 await t.test('decodes or rejects random bytes with DATUM_INVALID', async t => {
   let state = 12345
-  let refused = 0
+  let rejected = 0
   for (let i = 0; i < 3000; i++) {
     const bytes = Buffer.alloc(1 + i % 40)
     for (let n = 0; n < bytes.length; n++) bytes[n] = (state = (state * 1103515245 + 12345) & 0x7fffffff) >>> 16
@@ -109,10 +109,10 @@ await t.test('decodes or rejects random bytes with DATUM_INVALID', async t => {
       schema.decode(bytes)
     } catch (error) {
       if ((error as { code?: string }).code !== 'DATUM_INVALID') throw error
-      refused++
+      rejected++
     }
   }
-  t.ok(refused > 2000)
+  t.ok(rejected > 2000)
 })
 
 await t.test('rejects texts that are not alert schemas', async t => {

@@ -60,7 +60,7 @@ await t.test('resolves renamed fields and names new required fields', async t =>
   t.same(reasons('3.0', {}), ['diaSource.visit', 'diaSource.detector', 'diaSource.timeProcessedMjdTai', 'diaSource.bboxSize'])
   t.same(reasons('7.4', {}), ['diaSource.timeProcessedMjdTai', 'diaSource.bboxSize'])
   const error = { code: 'RESOLUTION_IMPOSSIBLE', message: /diaObject\.validityStartMjdTai: double, no default.*diaObject\.nDiaSources/ }
-  t.throws(() => resolver(survey.get('7.4').schema, newest), error, 'what only some alerts have is named too')
+  t.throws(() => resolver(survey.get('7.4').schema, newest), error, 'failures that only some alerts have are listed too')
 })
 
 await t.test('rejects an alert with null in required fields and names each field', async t => {
@@ -74,7 +74,7 @@ await t.test('resolves alerts of every version to 11.1 with fill-ins', async t =
   for (const { version, schema } of survey.versions) {
     const { datum, value } = await sample(version)
     const out = resolver(schema, newest, { fillIns: surveyFillIns })(datum)
-    t.same(newest.decode(newest.encode(out)), out, `${version} is a whole alert of 11.1`)
+    t.same(newest.decode(newest.encode(out)), out, `${version} is a complete alert of 11.1`)
     t.equal(alertFacts(out).id, alertFacts(value).id)
     t.equal(alertFacts(out).midpointMjdTai, alertFacts(value).midpointMjdTai)
     t.same(Object.keys(out), (JSON.parse(newest.text) as { fields: Array<{ name: string }> }).fields.map(({ name }) => name))

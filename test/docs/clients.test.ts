@@ -224,7 +224,7 @@ await t.test('gateway and archive respond with the documented status codes', asy
   t.match(await get('/alertdb/v1/schemas/9', token), { status: 404, body: '{"detail":"schema not found"}' })
   t.match(await get(alert, { ...token, 'accept-encoding': 'identity;q=0, br' }), { status: 406, body: /^\{"detail"/ })
   t.match(await get('/auth/tokens/'), { status: 200, body: /Create Token/ })
-  t.equal((await get('/alertdbs/v1/health', token)).status, 404, 'the prefix matches whole path segments only')
+  t.equal((await get('/alertdbs/v1/health', token)).status, 404, 'the prefix matches complete path segments only')
 })
 
 await t.test('the gateway sets the user name and removes credentials and forged headers', async t => {

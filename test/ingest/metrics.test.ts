@@ -19,7 +19,7 @@ async function scrape (given: Partial<GroupStats>, lags: Lags | 'no answer' = []
     topics: ['a', 'b'], source: { stats: () => stats }, stats: { written: 1, identical: 2, writtenBytes: 3 }, stores: new StoreStats(),
     visits: { ages: new Histogram([1]), topics: [] }, lags: async () => lags === 'no answer' ? undefined : lags
   })
-  const scraped = parsePrometheus(await exposition(families, { processMetrics: false }).metrics())
+  const scraped = parsePrometheus(await exposition(families).metrics())
   return name => Object.fromEntries(scraped.get(name)!.samples.map(({ labels, value }) => [Object.values(labels).join('/'), value]))
 }
 

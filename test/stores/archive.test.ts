@@ -66,7 +66,7 @@ await t.test('reads both layouts, the configured one first', async t => {
   t.ok((await v2.getAlert('1'))?.equals(other))
 })
 
-await t.test('rejects another alert or schema under an existing id, but ignores white space in schemas', async t => {
+await t.test('rejects another alert or schema under an existing id, but ignores whitespace in schemas', async t => {
   const archive = await open(t.testdir(), 'v2')
   await archive.putAlert('1', await gzipFrame(frame), crc32c(frame))
   const other = Buffer.from('other')

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DurableFolders } from '../../src/stores/durable-folders.ts'
 
-/** An fsync that ends when the test says so. */
+/** An fsync that settles when the test settles it. */
 function manualFsync () {
   const waiting: { folder: string, end: (error?: Error) => void }[] = []
   const fsync = (folder: string) => new Promise<void>((resolve, reject) => {

@@ -64,5 +64,5 @@ await t.test('a killed writer leaves no partial object and loses no acknowledged
   const frame = frameOf(one!)
   const meta = { contentType: 'application/gzip', crc32c: crc32c(frame) }
   const outcome = await store.put(`v2/alerts/${one! % 3}/${one}.avro.gz`, await gzipFrame(frame), meta)
-  t.equal(outcome, 'identical', 'a re-delivery after the kill is recognised')
+  t.equal(outcome, 'identical', 'a re-delivery after the kill is recognized')
 })

@@ -4,7 +4,7 @@ import { storeError } from '../../src/stores/fs-errors.ts'
 
 const errno = (code: string) => Object.assign(new Error(`${code}: from the system`), { code })
 
-await t.test('maps errno to codes, and faults of the whole store are retryable', async t => {
+await t.test('maps errno to error codes; faults of the complete store are retryable', async t => {
   const expected: Record<string, [string, boolean]> = {
     ENOENT: ['STORE_MISSING', true],
     ENOSPC: ['STORE_FULL', true],

@@ -1,5 +1,5 @@
 // Application Default Credentials through the client library: the token of a pod with Workload Identity (from a metadata server), and the
-// errors for missing credentials and for a token server that refuses.
+// errors for missing credentials and for a token server that rejects the request.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -45,10 +45,10 @@ async function metadataServer (t: Test, respond: () => TokenResponse | undefined
   const server = createServer(({ url = '' }, response) => {
     const isToken = url.includes('/token')
     if (isToken) tokenRequests.push(url)
-    const answer = isToken ? respond() : { status: 200, body: 'rubin' }
-    if (answer === undefined) return
-    const type = answer.body.startsWith('{') ? 'application/json' : 'text/plain'
-    response.writeHead(answer.status, { 'metadata-flavor': 'Google', 'content-type': type }).end(answer.body)
+    const reply = isToken ? respond() : { status: 200, body: 'rubin' }
+    if (reply === undefined) return
+    const type = reply.body.startsWith('{') ? 'application/json' : 'text/plain'
+    response.writeHead(reply.status, { 'metadata-flavor': 'Google', 'content-type': type }).end(reply.body)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -75,7 +75,7 @@ await t.test('sends the token of the pod with every kind of request and fetches 
   t.equal(tokenRequests.length, 1)
 })
 
-await t.test('a token server that refuses is fatal; one that is silent is retryable', async t => {
+await t.test('a token server that rejects the request is fatal; one that does not respond is retryable', async t => {
   let response: TokenResponse | undefined = { status: 403, body: 'no service account' }
   await metadataServer(t, () => response)
   const proxy = await faultProxy(t, gcs.url)

@@ -57,7 +57,7 @@ await t.test('returns an error of the program unchanged', async t => {
   t.equal(requestError(known, operation), known)
 })
 
-await t.test('missing credentials and a token server that refuses are fatal; an unavailable token server is retryable', async t => {
+await t.test('missing credentials and a rejected token request are fatal; an unavailable token server is retryable', async t => {
   t.equal(classOfFailed('Could not load the default credentials. Browse to https://cloud.google.com ...'), 'STORE_CREDENTIALS fatal')
   t.equal(classOfFailed('The file at /x does not exist, or it is not a file. Error: ENOENT', { code: 'ENOENT' }), 'STORE_CREDENTIALS fatal')
   t.equal(classOfFailed('invalid_grant', { code: '400', response: { status: 400 } }), 'STORE_CREDENTIALS fatal')

@@ -1,5 +1,5 @@
-// Requests to a bucket that fail in every way a network can. Temporary failures are retryable and refusals fatal; no failure is taken for
-// success; no bytes damaged in transit are stored or returned.
+// Requests to a bucket with every kind of network failure. Temporary failures are retryable, rejected requests are fatal; no failure is
+// taken for success; no bytes damaged in transit are stored or returned.
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { crc32c } from '../../src/stores/crc32c.ts'
@@ -13,7 +13,7 @@ import { collect, frame, gz, meta } from './contract.ts'
 
 const gcs = await useGcs(t)
 const temporary = { retryable: true, fatal: false }
-const refused = { retryable: false, fatal: true }
+const fatal = { retryable: false, fatal: true }
 /** For requests that hang. On a loaded machine, other requests need the longer default. */
 const shortDeadline = { requestMs: 1000 }
 
@@ -91,10 +91,10 @@ await t.test('403 for an existing object that may not be replaced is treated lik
     proxy.fail(fault, 1, isUpload)
     await t.rejects(store.put('a.gz', gzipSync(other), { ...meta, crc32c: crc32c(other) }), { code: 'ARCHIVE_CONFLICT' })
     proxy.fail(fault, 1, isUpload)
-    await t.rejects(store.put('new.gz', gz, meta), { ...refused, code: 'STORE_BUCKET_DENIED' }, 'if there is no object, access is denied')
+    await t.rejects(store.put('new.gz', gz, meta), { ...fatal, code: 'STORE_BUCKET_DENIED' }, 'if there is no object, access is denied')
   }
   proxy.fail(cannotCreate, 1, isUpload)
-  await t.rejects(store.put('a.gz', gz, meta), { ...refused, code: 'STORE_BUCKET_DENIED' }, 'denied, although the object exists')
+  await t.rejects(store.put('a.gz', gz, meta), { ...fatal, code: 'STORE_BUCKET_DENIED' }, 'denied, although the object exists')
   proxy.fail(errorResponse(403, 'The rate of changes to the object exceeds the rate limit.', 'rateLimitExceeded'), 1, isUpload)
   await t.rejects(store.put('a.gz', gz, meta), { ...temporary, code: 'STORE_UNAVAILABLE' })
   t.ok((await direct.get('a.gz'))?.body.equals(gz))
@@ -145,7 +145,7 @@ await t.test('never returns bytes damaged or truncated during download', async t
   t.equal(await store.put('a.gz', gz, meta), 'identical')
 })
 
-await t.test('a refused request is fatal, sent once, and never taken for success or for a missing object', async t => {
+await t.test('a rejected request is fatal, sent once, and never taken for success or for a missing object', async t => {
   const { store, proxy } = await behindProxy(t)
   const cases = [
     [{ status: 403 }, 'STORE_BUCKET_DENIED'], [{ status: 401 }, 'STORE_CREDENTIALS'], [{ status: 400 }, 'STORE_REFUSED'],
@@ -154,9 +154,9 @@ await t.test('a refused request is fatal, sent once, and never taken for success
   for (const [fault, code] of cases) {
     const before = proxy.seen.length
     proxy.fail(fault, 3)
-    await t.rejects(store.put('a.gz', gz, meta), { ...refused, code, message: new RegExp(`the store returned ${fault.status}`) })
-    await t.rejects(store.get('a.gz'), { ...refused, code })
-    await t.rejects(collect(store.list('')), { ...refused, code })
+    await t.rejects(store.put('a.gz', gz, meta), { ...fatal, code, message: new RegExp(`the store returned ${fault.status}`) })
+    await t.rejects(store.get('a.gz'), { ...fatal, code })
+    await t.rejects(collect(store.list('')), { ...fatal, code })
     t.equal(proxy.seen.length, before + 3)
   }
 })
@@ -188,7 +188,7 @@ await t.test('a 2xx response that is not from Cloud Storage (login page, empty b
   t.equal(await direct.get('a.gz'), undefined)
 })
 
-await t.test('a reader makes up to three attempts after temporary failures, and one after a refusal', async t => {
+await t.test('a reader makes up to three attempts after temporary failures, and one after a rejected request', async t => {
   const { store, proxy, direct } = await behindProxy(t, { access: 'read' })
   await direct.put('a.gz', gz, meta)
   for (const [index, fault] of ([{ status: 503 }, 'reset', 'damage answer'] as const).entries()) {

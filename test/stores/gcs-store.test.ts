@@ -103,7 +103,7 @@ await t.test('a missing or forbidden bucket rejects opening for writing, and eac
   })
   const reader = await openStore(`gs://${bucket}-no`, { emulatorHost: gcs.url, access: 'read' })
   await t.rejects(reader.get('x'), { ...fatal, code: 'STORE_BUCKET_MISSING' })
-  // The bucket is deleted after it was opened: the response of Cloud Storage says so.
+  // Cloud Storage reports that the bucket was deleted after it was opened.
   const store = await openStore(`gs://${bucket}`, { emulatorHost: proxy.url })
   proxy.fail({ status: 404, body: JSON.stringify({ error: { code: 404, message: 'The specified bucket does not exist.' } }) }, 2)
   await t.rejects(store.get('x'), { ...fatal, code: 'STORE_BUCKET_MISSING' })

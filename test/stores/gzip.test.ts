@@ -51,7 +51,7 @@ await t.test('a damaged object is OBJECT_CORRUPT, wherever the damage is', async
   }
 })
 
-await t.test('recognises gzip by length and header', async t => {
+await t.test('recognizes gzip by length and header', async t => {
   t.ok(looksLikeGzip(await gzipFrame(Buffer.alloc(0))))
   t.notOk(looksLikeGzip(Buffer.from([0x1f, 0x8b, 8])))
   t.notOk(looksLikeGzip(Buffer.alloc(100)))

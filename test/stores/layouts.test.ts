@@ -9,7 +9,7 @@ await t.test('gives the keys that both Rubin archives use', async t => {
   t.equal(schemaKey('v2', 1100), 'v2/schemas/1100.json')
 })
 
-await t.test('uses the whole id as the v2 folder if it has at most 6 digits', async t => {
+await t.test('uses the complete id as the v2 folder if it has at most 6 digits', async t => {
   const folders = [['0', '0'], ['12345', '12345'], ['123456', '123456'], ['1234567', '123456'], ['9223372036854775807', '922337']]
   for (const [id, folder] of folders) t.equal(alertKey('v2', id!), `v2/alerts/${folder}/${id}.avro.gz`)
 })

@@ -1,5 +1,5 @@
 // GET /v1/alerts/{id}: the alert exactly as it was in Kafka (Confluent frame: 0x00, 4-byte schema id, Avro datum). Clients that accept
-// gzip get the stored bytes unchanged, which halves CPU time and transfer. For other clients the alert is inflated here.
+// gzip get the stored bytes unchanged, which halves CPU time and transfer. Other clients get the inflated alert.
 import { type FastifyInstance } from 'fastify'
 import { type ArchiveReader } from '../../stores/archive.ts'
 import { parseAlertId } from '../../stores/layouts.ts'

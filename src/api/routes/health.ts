@@ -1,5 +1,5 @@
 // GET /v1/health: 200 `OK` if the archive is readable, else 503 with the error code. Concurrent and frequent probes share one check per
-// second. A check without a result after five seconds counts as failed.
+// second. A check without a result after five seconds has failed.
 import { type FastifyInstance } from 'fastify'
 import { errorCode, formatError } from '../../pipeline/errors.ts'
 import { type Logger } from '../../pipeline/log.ts'
@@ -21,7 +21,7 @@ export async function healthRoute (app: FastifyInstance, { archive, log, healthC
   let result: Promise<string | undefined> = Promise.resolve(undefined)
   let healthy = true
 
-  // Resolves to the problem, if there is one. Logs only changes.
+  // Resolves to the problem, or undefined if there is none. Logs only changes.
   async function check (): Promise<string | undefined> {
     let problem: string | undefined
     try {
