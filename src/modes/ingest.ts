@@ -174,8 +174,9 @@ export default mode({
         onRun: async run => { admin = await host.expose(monitor.status(run, graph.describe()), config) }
       })
       const { written, identical } = sink.stats
-      const failed = run.nodeStats('dead-letters')?.out ?? 0
-      await host.print(`archived ${written + identical} alerts: ${written} written, ${identical} already archived, ${failed} dead letters\n`)
+      const deadLettered = run.nodeStats('dead-letters')?.out ?? 0
+      const total = written + identical
+      await host.print(`archived ${total} alerts: ${written} written, ${identical} already archived, ${deadLettered} dead letters\n`)
     } finally {
       await monitor.close()
       await admin?.close()

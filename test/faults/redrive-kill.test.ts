@@ -22,7 +22,7 @@ const COUNT = 1500
 const ends = async (topic: string): Promise<number> => (await admin.endOffsets(topic)).reduce((sum, end) => sum + Number(end), 0)
 
 for (const kind of ['topic', 'store'] as const) {
-  await t.test(`${kind}: every chosen dead letter is sent although redrive is killed, and its alert is archived`, async t => {
+  await t.test(`${kind}: every chosen dead letter is sent even if redrive is killed, and its alert is archived`, async t => {
     const seed = Math.floor(Math.random() * 2 ** 31)
     t.comment(`seed ${seed}`)
     const random = seeded(seed)

@@ -45,7 +45,7 @@ await t.test('a partition without a commit has no committed offset', async t => 
   t.strictSame([samples('alert_stream_kafka_up'), samples('alert_stream_kafka_lag_records')], [{ '': 1 }, { 'a/0': 3 }])
 })
 
-await t.test('if the brokers do not answer, kafka_up is 0 and the lag has no samples', async t => {
+await t.test('if the brokers do not respond, kafka_up is 0 and the lag has no samples', async t => {
   const samples = await scrape({ partitions: [partition('a', 0, 1n)] }, 'no answer')
   t.strictSame([samples('alert_stream_kafka_up'), samples('alert_stream_kafka_lag_records')], [{ '': 0 }, {}])
 })
