@@ -40,7 +40,7 @@ for (const kind of ['topic', 'store'] as const) {
     } else {
       const sink = deadLetterStoreSink({ url, open: async log => openStore(url, { log }) })
       await sink.open?.(contextOf())
-      await Promise.all(dead.map(async letter => sink.write(letter)))
+      await Promise.all(dead.map(async deadLetter => sink.write(deadLetter)))
       await sink.close?.()
     }
     const from = kind === 'topic' ? ['--dead-letter-topic', at.dead, '--from-beginning'] : ['--dead-letter-store', url]
