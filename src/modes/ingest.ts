@@ -1,5 +1,5 @@
 // ingest: archives every alert of Kafka topics, and every schema before the first alert that needs it. An offset is committed only after
-// its record is durable in the archive or in the dead letters, so no crash loses an alert. Redelivered alerts are found to be archived.
+// its record is durable in the archive or in the dead letters, so no crash loses an alert. A redelivered alert is not written again.
 import type { AdminServer } from '../admin/status.ts'
 import { createRegistryClient } from '../avro/registry.ts'
 import { parseFrame, type Frame } from '../avro/wire-format.ts'
