@@ -1,4 +1,4 @@
-// Dead letters as JSON objects of a store. Bytes are base64, and null differs from empty, so the record can be restored exactly. The key
+// Dead letters as JSON objects in a store. Bytes are base64, and null differs from empty, so the record can be restored exactly. The key
 // depends only on the record and its origin, not on the report. A redelivered record therefore maps to the same object, and another record
 // at the same offset (of a recreated topic) to another object.
 import { createHash } from 'node:crypto'

@@ -1,5 +1,5 @@
 // Sources of dead letters for redrive. A dead letter that settles counts as processed and is not emitted in later runs, unless it was left.
-// A dead letter that was left stays where it is, and does not hold back the others.
+// A dead letter that was left stays in its topic or store, and does not hold back the others.
 import { defineErrors, type Source } from '../pipeline/index.ts'
 import type { DeadLetterRecord } from './dead-letter.ts'
 

@@ -6,10 +6,8 @@ import { headerText, isKafkaRecord, type KafkaHeader, type OutgoingRecord, textH
 
 /** Report headers in the order in which they are written. `reason` must be first. Values are UTF-8 text; numbers are decimal. */
 const reportHeaderNames = {
-  /** Stable error code. */
   reason: 'dead-letter-reason',
   message: 'dead-letter-message',
-  /** Node that failed. */
   node: 'dead-letter-node',
   /** `topic[partition]@offset` or `file.avro#17`. */
   position: 'dead-letter-position',
@@ -17,7 +15,6 @@ const reportHeaderNames = {
   topic: 'dead-letter-topic',
   partition: 'dead-letter-partition',
   offset: 'dead-letter-offset',
-  /** Timestamp of the original record in milliseconds since 1970. */
   timestamp: 'dead-letter-timestamp',
   /** Size of the value in bytes. Present only if the record was too large for the dead-letter topic and the value was omitted. */
   omitted: 'dead-letter-omitted-bytes'
@@ -41,6 +38,7 @@ export interface DeadLetterRecord {
   /** Stable error code. */
   readonly reason: string
   readonly message: string
+  /** Node that failed. */
   readonly node: string
   readonly position: string
   readonly attempts: number
@@ -77,9 +75,7 @@ export function reportHeaders (deadLetter: DeadLetterRecord): KafkaHeader[] {
   return [
     header('reason', deadLetter.reason), header('message', deadLetter.message), header('node', deadLetter.node),
     header('position', deadLetter.position), header('attempts', deadLetter.attempts),
-    ...origin === undefined
-      ? []
-      : (['topic', 'partition', 'offset', 'timestamp'] as const).map(name => header(name, origin[name])),
+    ...origin === undefined ? [] : (['topic', 'partition', 'offset', 'timestamp'] as const).map(name => header(name, origin[name])),
     ...omittedBytes === undefined ? [] : [header('omitted', omittedBytes)]
   ]
 }

@@ -31,7 +31,7 @@ export function deadLetterStoreSink ({ url, open }: DeadLetterStoreSinkOptions):
       if (store === undefined) throw new Error('the sink is not open')
       const deadLetter = toDeadLetterRecord(failed)
       const body = deadLetterToJson(deadLetter)
-      const same = (existing: Buffer): boolean => contains(existing, deadLetter)
+      const same = (existing: Buffer): boolean => isCopyOf(deadLetter, existing)
       const meta = { contentType: deadLetterContentType, crc32c: crc32c(body), same }
       const key = deadLetterKey(deadLetter)
       for (let number = 1; ; number++) {
@@ -54,7 +54,7 @@ export function deadLetterStoreSink ({ url, open }: DeadLetterStoreSinkOptions):
   }
 }
 
-function contains (existing: Buffer, deadLetter: DeadLetterRecord): boolean {
+function isCopyOf (deadLetter: DeadLetterRecord, existing: Buffer): boolean {
   try {
     return isSameDeadLetter(deadLetterFromJson(existing), deadLetter)
   } catch {

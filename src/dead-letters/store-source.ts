@@ -34,10 +34,7 @@ export function deadLetterStoreSource ({ url, open, group, dryRun }: DeadLetterS
   let abort = new AbortController().signal
   const objects = objectSource({
     url,
-    open: async log => {
-      store = await open(log)
-      return store
-    },
+    open: async log => store = await open(log),
     prefix: deadLetterPrefix,
     keep: async from => {
       const processed = new Set<string>()
@@ -56,11 +53,6 @@ export function deadLetterStoreSource ({ url, open, group, dryRun }: DeadLetterS
     } catch (failure) {
       error ??= asError(failure)
     }
-  }
-
-  function mark (key: string): void {
-    const work = putMarker(key.slice(deadLetterPrefix.length)).finally(() => { pending.delete(work) })
-    pending.add(work)
   }
 
   return {
@@ -83,7 +75,9 @@ export function deadLetterStoreSource ({ url, open, group, dryRun }: DeadLetterS
     },
     leave: entry => { left.add(entry) },
     settled: ({ value }, failure) => {
-      if (!left.delete(value) && failure === undefined && dryRun !== true) mark(value.position)
+      if (left.delete(value) || failure !== undefined || dryRun === true) return
+      const marking = putMarker(value.position.slice(deadLetterPrefix.length)).finally(() => { pending.delete(marking) })
+      pending.add(marking)
     },
     async flush () {
       await Promise.all(pending)

@@ -6,58 +6,27 @@ import { KafkaAdmin, type TopicSpec } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { reportHeaders, toDeadLetterRecord, toKafkaRecord } from './dead-letter.ts'
 import type { OutgoingRecord } from '../kafka/record.ts'
-import { type KafkaSink, kafkaSink } from '../sinks/kafka.ts'
+import { kafkaSink } from '../sinks/kafka.ts'
 
 export interface DeadLetterTopicSinkOptions {
   readonly connection: KafkaConnection
   readonly topic: string
-  /** Settings for creating a missing topic. Without them, a missing topic is an error. */
-  readonly createTopic?: TopicSpec | undefined
+  /** Settings for creating a missing topic. */
+  readonly createTopic: TopicSpec
 }
 
-const never = new AbortController().signal
+/** Errors: those of kafkaSink; at open also those of creating a topic. */
+export function deadLetterTopicSink ({ connection, topic, createTopic }: DeadLetterTopicSinkOptions): DeadLetterSink {
+  const sink = kafkaSink({ connection, topic })
+  let signal = new AbortController().signal
 
-/** Errors: those of kafkaSink; at open also KAFKA_TOPIC_MISSING and the errors of creating a topic. */
-export function deadLetterTopicSink (options: DeadLetterTopicSinkOptions): DeadLetterSink {
-  return new DeadLetterTopicSink(options)
-}
-
-class DeadLetterTopicSink implements DeadLetterSink {
-  readonly kind = 'dead-letter topic'
-  readonly detail: string
-  readonly #options: DeadLetterTopicSinkOptions
-  readonly #sink: KafkaSink
-  #signal: AbortSignal = never
-
-  constructor (options: DeadLetterTopicSinkOptions) {
-    this.#options = options
-    this.#sink = kafkaSink({ connection: options.connection, topic: options.topic })
-    this.detail = options.topic
+  async function write (record: OutgoingRecord): Promise<void> {
+    await sink.writeBatch([record], { signal, attempt: 1 })
   }
 
-  async open (context?: NodeContext): Promise<void> {
-    this.#signal = context?.abort ?? never
-    const { topic, createTopic } = this.#options
-    if (createTopic !== undefined) await this.#ensureTopic(topic, createTopic)
-    await this.#sink.open?.(context!)
-  }
-
-  async write (failed: DeadLetter): Promise<void> {
-    const deadLetter = toDeadLetterRecord(failed)
-    if (await this.#writeIfFits(toKafkaRecord(deadLetter))) return
-    const omitted = { ...deadLetter, value: Buffer.alloc(0), omittedBytes: deadLetter.value?.length ?? 0 }
-    if (await this.#writeIfFits(toKafkaRecord(omitted))) return
-    // The key or the headers are too large. If this write failed too, the record would stop the stream at every start.
-    await this.#write({ key: null, value: Buffer.alloc(0), headers: reportHeaders(omitted) })
-  }
-
-  async close (): Promise<void> {
-    await this.#sink.close?.()
-  }
-
-  async #writeIfFits (record: OutgoingRecord): Promise<boolean> {
+  async function writeIfFits (record: OutgoingRecord): Promise<boolean> {
     try {
-      await this.#write(record)
+      await write(record)
       return true
     } catch (error) {
       if (error instanceof AlertStreamError && error.code === 'KAFKA_MESSAGE_TOO_LARGE') return false
@@ -65,16 +34,27 @@ class DeadLetterTopicSink implements DeadLetterSink {
     }
   }
 
-  async #write (record: OutgoingRecord): Promise<void> {
-    await this.#sink.writeBatch([record], { signal: this.#signal, attempt: 1 })
-  }
-
-  async #ensureTopic (topic: string, spec: TopicSpec): Promise<void> {
-    const admin = new KafkaAdmin(this.#options.connection)
-    try {
-      await admin.ensureTopic(topic, spec)
-    } finally {
-      await admin.close()
-    }
+  return {
+    kind: 'dead-letter topic',
+    detail: topic,
+    async open (context: NodeContext) {
+      signal = context.abort
+      const admin = new KafkaAdmin(connection)
+      try {
+        await admin.ensureTopic(topic, createTopic)
+      } finally {
+        await admin.close()
+      }
+      await sink.open?.(context)
+    },
+    async write (failed: DeadLetter) {
+      const deadLetter = toDeadLetterRecord(failed)
+      if (await writeIfFits(toKafkaRecord(deadLetter))) return
+      const omitted = { ...deadLetter, value: Buffer.alloc(0), omittedBytes: deadLetter.value?.length ?? 0 }
+      if (await writeIfFits(toKafkaRecord(omitted))) return
+      // The key or the headers are too large. If this write failed too, the record would stop the stream at every start.
+      await write({ key: null, value: Buffer.alloc(0), headers: reportHeaders(omitted) })
+    },
+    close: async () => sink.close?.()
   }
 }

@@ -187,9 +187,9 @@ class DeadLetterTopicSource implements DeadLetterSource {
       if (this.#outage) this.#log.info({ group }, 'committing offsets works again')
       this.#outage = false
     }, (error: unknown) => {
-      const facts = { group, reason: messageOf(error) }
+      const fields = { group, reason: messageOf(error) }
       if (!isRetryable(error)) this.#error = asError(error)
-      else this.#log[this.#outage ? 'debug' : 'warn'](facts, 'cannot commit offsets: sending nothing until a commit succeeds')
+      else this.#log[this.#outage ? 'debug' : 'warn'](fields, 'cannot commit offsets: sending nothing until a commit succeeds')
       this.#outage = true
     }).finally(() => { this.#committing = undefined })
   }

@@ -1,4 +1,4 @@
-// The demo's archive: a folder, or two buckets in a Google Cloud Storage emulator. Both are kept in the state folder side by side.
+// The demo's archive: a folder, or two buckets in a Google Cloud Storage emulator. The state folder can hold both.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -22,10 +22,11 @@ export interface DemoArchive {
 const BUCKETS = { alerts: 'demo-alerts', schemas: 'demo-schemas' } as const
 
 /** Creates the folder, or starts the emulator. Errors: DEVSTACK_*. */
-export async function startArchive ({ config, stateDir, archiveDir }: Settings, host: Host, print: PrintLine): Promise<DemoArchive> {
+export async function startArchive ({ config, stateDir }: Settings, host: Host, print: PrintLine): Promise<DemoArchive> {
   if (config.store === 'file') {
-    await mkdir(archiveDir, { recursive: true })
-    const url = pathToFileURL(archiveDir).href
+    const folder = join(stateDir, 'archive')
+    await mkdir(folder, { recursive: true })
+    const url = pathToFileURL(folder).href
     return { alerts: url, schemas: url, environment: host.environment }
   }
   print('starting the storage emulator')

@@ -1,5 +1,5 @@
 // How the demo's clients connect to Kafka: in plaintext, or with --secure by mTLS, each as its own user.
-// External clients, such as the smoke test, use SCRAM over TLS then.
+// With --secure, external clients such as the smoke test use SCRAM over TLS.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { KafkaAccess } from '../devstack/index.ts'

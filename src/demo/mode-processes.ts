@@ -5,9 +5,8 @@ import { freePorts, reclaimFolder, startServer, type Environment, type RunningSe
 import type { NodeStats } from '../pipeline/index.ts'
 import type { Host } from '../program/mode.ts'
 
-/** Response of /status on the admin port. */
+/** Response of /status on the admin port, as far as the demo reads it. */
 export interface ModeStatus<Stats> {
-  readonly state?: string
   readonly nodes: readonly NodeStats[]
   readonly stats: Stats
 }

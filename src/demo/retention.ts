@@ -1,13 +1,9 @@
 // Retention of an existing simulated topic, raised if the visits are larger than in earlier starts.
 // Otherwise the brokers could delete alerts before they are archived.
-import { Admin } from '@platformatic/kafka'
+import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka'
 import type { KafkaAdmin } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { messageOf, type Logger } from '../pipeline/index.ts'
-
-// Values of the Kafka protocol: resource type and operation of IncrementalAlterConfigs.
-const TOPIC = 2
-const SET = 0
 
 /** Raises retention.bytes of an existing topic to at least `bytes` per partition. Failure is logged as a warning. */
 export async function raiseRetention (
@@ -19,8 +15,9 @@ export async function raiseRetention (
   try {
     const current = Number((await admin.topicConfigs(topic))['retention.bytes'])
     if (!(current >= 0 && current < bytes)) return
-    const config = { name: 'retention.bytes', configOperation: SET, value: String(bytes) } as const
-    await client.incrementalAlterConfigs({ resources: [{ resourceType: TOPIC, resourceName: topic, configs: [config] }] })
+    const config = { name: 'retention.bytes', configOperation: IncrementalAlterConfigOperationTypes.SET, value: String(bytes) }
+    const resource = { resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configs: [config] }
+    await client.incrementalAlterConfigs({ resources: [resource] })
     log.info({ topic, from: current, to: bytes }, 'raised retention.bytes of the topic for larger visits')
   } catch (error) {
     log.warn({ topic, bytes, reason: messageOf(error) },

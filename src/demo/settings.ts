@@ -1,5 +1,5 @@
-// Flags of the demo, and the settings derived from them: topics, sizes, folders.
-import { join, resolve } from 'node:path'
+// Flags of the demo, and the settings derived from them.
+import { resolve } from 'node:path'
 import { flags, type ConfigOf } from '../config/flags.ts'
 
 export const demoFlags = flags({
@@ -50,7 +50,6 @@ export interface Settings {
   readonly alerts: number
   /** Undefined: a single pass. */
   readonly intervalSeconds: number | undefined
-  readonly archiveDir: string
   /** retention.bytes of the simulated topic, per partition, so that the demo does not fill the disk. */
   readonly retentionBytes: number
 }
@@ -63,7 +62,6 @@ export function settingsOf (config: DemoConfig, cwd: string): Settings {
     stateDir,
     alerts,
     intervalSeconds: config.smoke ? undefined : config.interval ?? VISIT_SECONDS * config.visits,
-    archiveDir: join(stateDir, 'archive'),
     retentionBytes: Math.max(MIN_RETENTION_BYTES, Math.ceil(PASSES_KEPT * alerts * config.visits * ALERT_BYTES / partitions))
   }
 }

@@ -1,4 +1,4 @@
-// The demo's state folder, used by one demo at a time. While the demo runs, demo.json tells other programs where everything is.
+// The demo's state folder, used by one demo at a time. While the demo runs, demo.json has the addresses and paths for other programs.
 // loaded.json and visits.json let the next start reuse the static topic and continue the visit numbers.
 import { readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

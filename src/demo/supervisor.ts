@@ -10,22 +10,18 @@ const DRAIN_MS = 30_000
 const DRAIN_AFTER_FAILURE_MS = 5_000
 
 export class Supervisor {
+  /** Whether a process has ended unexpectedly. */
+  failed = false
   readonly #log: Logger
   readonly #stop: AbortSignal
   readonly #stopSteps: Array<() => Promise<unknown>> = []
   readonly #failures: Array<Promise<never>> = []
-  #failed = false
   #stopped: Promise<void> | undefined
 
   /** @param stop aborted when the user stops the demo */
   constructor (log: Logger, stop: AbortSignal) {
     this.#log = log
     this.#stop = stop
-  }
-
-  /** Whether a process has ended unexpectedly. */
-  get failed (): boolean {
-    return this.#failed
   }
 
   /** Adds a step of the shutdown. The last one added runs first. */
@@ -35,9 +31,9 @@ export class Supervisor {
 
   /** Watches a process and stops it at shutdown. */
   add (name: string, server: RunningServer): void {
-    this.onStop(async () => { await server.stop(this.#failed ? DRAIN_AFTER_FAILURE_MS : DRAIN_MS) })
+    this.onStop(async () => { await server.stop(this.failed ? DRAIN_AFTER_FAILURE_MS : DRAIN_MS) })
     const failure = this.#failure(name, server)
-    failure.catch(() => { this.#failed = true })
+    failure.catch(() => { this.failed = true })
     this.#failures.push(failure)
   }
 

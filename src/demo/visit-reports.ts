@@ -1,4 +1,4 @@
-// One report per visit: what was published and archived, in what time, and what remains.
+// One report per visit: the alerts published and archived, the time this took, and the lag.
 // Totals and counts per node are available from /status of each process.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PassReport } from '../simulator/replay-source.ts'

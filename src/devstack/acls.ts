@@ -2,7 +2,7 @@
 // Applying the table adds missing ACLs and SCRAM credentials to the brokers and deletes all others.
 import {
   AclOperations, AclPermissionTypes, ResourcePatternTypes, ResourceTypes, ScramMechanisms, alterUserScramCredentialsV0,
-  describeUserScramCredentialsV0, type Acl, type Admin, type Connection
+  describeUserScramCredentialsV0, type Acl, type Admin
 } from '@platformatic/kafka'
 import { pbkdf2, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
@@ -51,11 +51,10 @@ export interface AclTable {
 const TABLE = new URL('../../deploy/acls.json', import.meta.url)
 const PROPAGATION_MS = 20_000
 const POLL_MS = 25
-/** Kafka's default and its minimum. */
+/** Default and minimum of Kafka. */
 const SCRAM_ITERATIONS = 4096
 const pbkdf2Async = promisify(pbkdf2)
 
-/** Reads deploy/acls.json. */
 export async function readAclTable (): Promise<AclTable> {
   return JSON.parse(await readFile(TABLE, 'utf8')) as AclTable
 }
@@ -96,7 +95,8 @@ export async function applyAcls (admin: Admin, table: AclTable): Promise<void> {
 export async function applyPasswords (
   admin: Admin, passwords: ReadonlyMap<string, string>, canLogIn: (name: string, password: string) => Promise<boolean>
 ): Promise<void> {
-  const connection = await anyBroker(admin)
+  const [connection] = (await admin.connectToBrokers()).values()
+  if (connection === undefined) throw new Error('the Kafka metadata lists no broker')
   const upsertions = await Promise.all([...passwords].map(async ([name, password]) => {
     const salt = randomBytes(32)
     const saltedPassword = await pbkdf2Async(password, salt, SCRAM_ITERATIONS, 64, 'sha512')
@@ -109,12 +109,6 @@ export async function applyPasswords (
   await alterUserScramCredentialsV0.api.async(connection, deletions, upsertions)
   const last = [...passwords].at(-1)
   if (last !== undefined) await propagated(`accept the password of ${last[0]}`, async () => await canLogIn(...last))
-}
-
-async function anyBroker (admin: Admin): Promise<Connection> {
-  const [connection] = (await admin.connectToBrokers()).values()
-  if (connection === undefined) throw new Error('the Kafka metadata lists no broker')
-  return connection
 }
 
 /** Every ACL that the broker enforces. */
@@ -135,7 +129,7 @@ function keyOf (acl: Acl): string {
   return [acl.principal, acl.resourceType, acl.resourcePatternType, acl.resourceName, acl.operation, acl.permissionType, acl.host].join(' ')
 }
 
-// The controller accepts a change first; the broker applies it a moment later.
+// The controller accepts a change before the broker applies it.
 async function propagated (what: string, done: () => Promise<boolean>): Promise<void> {
   if (await waitUntil(done, PROPAGATION_MS, POLL_MS)) return
   throw devstackErrors.DEVSTACK_SERVER_SILENT(`Kafka did not ${what} within ${PROPAGATION_MS / 1000} s`)

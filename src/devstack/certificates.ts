@@ -52,7 +52,6 @@ const CLOCK_SKEW_MS = 3_600_000
 const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' } as const
 const SIGNATURE = { name: 'ECDSA', hash: 'SHA-256' } as const
 
-/** Creates a self-signed CA. */
 export async function createAuthority (name: string, validity: Validity = validFor(AUTHORITY_DAYS)): Promise<Credentials> {
   const x509 = await loadX509()
   const keys = await crypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify'])
@@ -152,8 +151,11 @@ async function write (folder: string, name: string, credentials: Credentials): P
 }
 
 function commonFields (name: string, { from, to }: Validity) {
+  const serialNumber = randomBytes(16)
+  // RFC 5280, 4.1.2.2: serial numbers are positive, so the sign bit is cleared.
+  serialNumber[0] = serialNumber[0]! & 0x7f | 0x40
   return {
-    serialNumber: serialNumber(),
+    serialNumber: serialNumber.toString('hex'),
     // As an array of parts: in a string, a comma or plus in the name would separate attributes.
     subject: [{ CN: [name] }],
     name: [{ CN: [name] }],
@@ -161,13 +163,6 @@ function commonFields (name: string, { from, to }: Validity) {
     notAfter: to,
     signingAlgorithm: SIGNATURE
   }
-}
-
-// RFC 5280, 4.1.2.2: serial numbers are positive, so the sign bit is cleared.
-function serialNumber (): string {
-  const bytes = randomBytes(16)
-  bytes[0] = bytes[0]! & 0x7f | 0x40
-  return bytes.toString('hex')
 }
 
 function validFor (days: number): Validity {

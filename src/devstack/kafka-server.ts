@@ -43,11 +43,9 @@ export async function startKafka (options: KafkaOptions): Promise<KafkaServer> {
   const java = await requireJava(env)
   const jars = await ensureKafka(options)
   const secrets = options.security === undefined ? undefined : await ensureSecrets(options.security)
-  // The controller's port is a free one even if `port` is given, so a port conflict is worth a retry unless all listeners are given.
+  // The controller gets a free port even if `port` is given, so a port conflict is retried unless `config` sets all listeners.
   const fixed = options.config?.listeners !== undefined
-  return await launchOn({ name: 'Kafka', dataDir, port: options.port, fixed, log }, async () => {
-    return await launch(options, secrets, java, jars, log)
-  })
+  return await launchOn({ name: 'Kafka', dataDir, port: options.port, fixed, log }, async () => launch(options, secrets, java, jars, log))
 }
 
 async function launch (
@@ -66,7 +64,7 @@ async function launch (
   }
   const jvm = ['-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-cp', `${jars}/*`]
   await formatOnce(java, jvm, properties, data, env)
-  const clusterId = await readClusterId(data)
+  const clusterId = /^cluster\.id=(.*)$/m.exec(await readFile(join(data, 'meta.properties'), 'utf8'))?.[1]?.trim()
   const [first, external = first] = clients
   const login = secrets === undefined ? {} : await superUserOptions(secrets)
   const server = await startServer({
@@ -86,18 +84,13 @@ async function launch (
   try {
     return { ...started, access: await applySecurity(secrets, Object.fromEntries(clients.map(({ name, port }) => [name, port]))) }
   } catch (error) {
-    // Without its ACLs, or with outdated ones, it must not keep running.
+    // A broker with missing or outdated ACLs must not keep running.
     await server.kill()
     throw error
   }
 }
 
-interface Listeners {
-  readonly clients: [Listener, ...Listener[]]
-  readonly controller: Listener
-}
-
-async function listenersOf ({ port, security }: KafkaOptions): Promise<Listeners> {
+async function listenersOf ({ port, security }: KafkaOptions): Promise<{ clients: [Listener, ...Listener[]], controller: Listener }> {
   const plaintext = [{ name: 'PLAINTEXT', protocol: 'PLAINTEXT' as const, host: LOOPBACK }] as const
   const [first, ...others] = security === undefined ? plaintext : secureListeners(security)
   const [controllerPort = 0, firstPort = 0, ...otherPorts] = await freePorts(2 + others.length)
@@ -128,11 +121,6 @@ function newClusterId (): string {
     const id = randomBytes(16).toString('base64url')
     if (!id.startsWith('-')) return id
   }
-}
-
-async function readClusterId (data: string): Promise<string | undefined> {
-  const text = await readFile(join(data, 'meta.properties'), 'utf8')
-  return /^cluster\.id=(.*)$/m.exec(text)?.[1]?.trim()
 }
 
 // The port opens before the broker is registered; ready means that the metadata lists it.

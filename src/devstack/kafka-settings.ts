@@ -21,7 +21,7 @@ export function brokerSettings (clients: readonly [Listener, ...Listener[]], con
     'node.id': '1',
     'controller.quorum.voters': `1@${LOOPBACK}:${controller.port}`,
     listeners: all.map(({ name, port }) => `${name}://${LOOPBACK}:${port}`).join(','),
-    'advertised.listeners': clients.map(addressOf).join(','),
+    'advertised.listeners': clients.map(({ name, host, port }) => `${name}://${host}:${port}`).join(','),
     'listener.security.protocol.map': all.map(({ name, protocol }) => `${name}:${protocol}`).join(','),
     'inter.broker.listener.name': clients[0].name,
     'controller.listener.names': controller.name,
@@ -56,8 +56,4 @@ export function brokerSettings (clients: readonly [Listener, ...Listener[]], con
     'num.network.threads': '2',
     'num.io.threads': '4'
   }
-}
-
-function addressOf ({ name, host, port }: Listener): string {
-  return `${name}://${host}:${port}`
 }

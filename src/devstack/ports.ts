@@ -1,5 +1,5 @@
 // Free ports on the loopback interface.
-import { createServer, type Server } from 'node:net'
+import { createServer, type AddressInfo, type Server } from 'node:net'
 
 export const LOOPBACK = '127.0.0.1'
 
@@ -7,7 +7,7 @@ export const LOOPBACK = '127.0.0.1'
 export async function freePorts (count: number): Promise<number[]> {
   // All are open at the same time, so that the operating system cannot assign one twice.
   const servers = await Promise.all(Array.from({ length: count }, async () => await listen(0)))
-  const ports = servers.map(portOf)
+  const ports = servers.map(server => (server.address() as AddressInfo).port)
   await Promise.all(servers.map(close))
   return ports
 }
@@ -32,10 +32,4 @@ async function listen (port: number): Promise<Server> {
 
 async function close (server: Server): Promise<void> {
   await new Promise<void>(resolve => { server.close(() => { resolve() }) })
-}
-
-function portOf (server: Server): number {
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('a listening server has no port')
-  return address.port
 }

@@ -1,5 +1,5 @@
 // Checks for programs that must be installed: Java for the servers, Maven to download them, Python where it is needed.
-// All missing or outdated programs are reported in one error.
+// Missing or outdated programs are reported as DEVSTACK_PREREQUISITE, all in one error.
 import { join } from 'node:path'
 import { devstackErrors } from './errors.ts'
 import { findProgram, isProgram, runTool, type Environment } from './tools.ts'
@@ -18,24 +18,22 @@ const JAVA = 17
 const MAVEN = '3.6.1'
 const PYTHON = '3.9'
 
-/** Checks PATH (and JAVA_HOME). Error: DEVSTACK_PREREQUISITE naming every required program that is missing or too old. */
+/** Checks PATH (and JAVA_HOME). The error names every required program that is missing or too old. */
 export async function checkPrerequisites ({ java, maven, python }: Needs, env: Environment): Promise<void> {
   const checks = [...java ? [findJava(env)] : [], ...maven ? [findMaven(env)] : [], ...python ? [findPython(env, python)] : []]
   const problems = (await Promise.all(checks)).flatMap(found => 'problem' in found ? [found.problem] : [])
   if (problems.length > 0) throw devstackErrors.DEVSTACK_PREREQUISITE(problems.join('; '))
 }
 
-/** Path of Java. Error: DEVSTACK_PREREQUISITE. */
 export async function requireJava (env: Environment): Promise<string> {
   return pathOf(await findJava(env))
 }
 
-/** Path of Maven. Error: DEVSTACK_PREREQUISITE. */
 export async function requireMaven (env: Environment): Promise<string> {
   return pathOf(await findMaven(env))
 }
 
-/** Path of a python3 that has this module. Error: DEVSTACK_PREREQUISITE. */
+/** Path of a python3 that has this module. */
 export async function requirePython (env: Environment, module: 'pip' | 'venv'): Promise<string> {
   return pathOf(await findPython(env, module))
 }
@@ -87,14 +85,14 @@ async function findPython (env: Environment, module: 'pip' | 'venv'): Promise<Fo
   const path = await findProgram('python3', env)
   if (path === undefined) return problem('no python3 on PATH')
   const { stdout, stderr } = await runTool(path, ['-c', PYTHON_PROBE], { env })
-  let facts: { version: string, pip: boolean, venv: boolean }
+  let python: { version: string, pip: boolean, venv: boolean }
   try {
-    facts = JSON.parse(stdout) as typeof facts
+    python = JSON.parse(stdout) as typeof python
   } catch {
     return problem(`${path}, which does not start: ${stderr.trim().split('\n').at(-1) ?? ''}`)
   }
-  if (!atLeast(facts.version, PYTHON)) return problem(`version ${facts.version} at ${path}`)
-  return facts[module] ? { path } : problem(`version ${facts.version} at ${path} without ${module}`)
+  if (!atLeast(python.version, PYTHON)) return problem(`version ${python.version} at ${path}`)
+  return python[module] ? { path } : problem(`version ${python.version} at ${path} without ${module}`)
 }
 
 function atLeast (version: string, minimum: string): boolean {

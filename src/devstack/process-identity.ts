@@ -46,7 +46,6 @@ async function fromPs (pid: number): Promise<ProcessFacts | undefined> {
   })
 }
 
-/** Whether this process is still running. */
 export async function isAlive (identity: ProcessIdentity): Promise<boolean> {
   return (await processFacts(identity.pid))?.started === identity.started
 }

@@ -76,8 +76,8 @@ async function run (program: string, args: readonly string[], env: Environment, 
 async function environmentHash (python: string, requirements: readonly string[], env: Environment): Promise<string> {
   const probe = await runTool(python, ['-c', 'import sys; print(sys.version); print(sys.executable)'], { env })
   const executable = probe.stdout.trim().split('\n').at(-1) ?? python
-  const facts = [probe.stdout, await realpath(executable).catch(() => executable), ...requirements]
-  return createHash('sha256').update(facts.join('\n')).digest('hex').slice(0, 12)
+  const inputs = [probe.stdout, await realpath(executable).catch(() => executable), ...requirements]
+  return createHash('sha256').update(inputs.join('\n')).digest('hex').slice(0, 12)
 }
 
 async function exists (path: string): Promise<boolean> {

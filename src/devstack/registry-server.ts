@@ -41,15 +41,13 @@ async function launch ({ dataDir, env }: ServerOptions, port: number, java: stri
     cwd: dataDir,
     dataDir,
     logFile: join(dataDir, 'registry.log'),
-    ready: async signal => await isReady(url, signal),
+    ready: async signal => {
+      const response = await fetch(`${url}/subjects`, { signal })
+      await response.body?.cancel()
+      return response.ok
+    },
     readyMs: 90_000,
     log
   })
   return { ...server, url, dataDir }
-}
-
-async function isReady (url: string, signal: AbortSignal): Promise<boolean> {
-  const response = await fetch(`${url}/subjects`, { signal })
-  await response.body?.cancel()
-  return response.ok
 }

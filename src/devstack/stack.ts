@@ -10,7 +10,7 @@ import { downloadsMissing, ensureKafka, ensureRegistry } from './server-download
 export interface StackOptions extends Omit<ServerOptions, 'dataDir' | 'port'> {
   /** Holds the data folders `kafka/` and `registry/`. */
   readonly stateDir: string
-  /** TLS, SCRAM and ACLs of Kafka. */
+  /** TLS, SCRAM and ACLs of Kafka; default: plaintext without authentication. */
   readonly security?: KafkaSecurity
 }
 
@@ -26,15 +26,14 @@ export interface Stack {
 
 /** Starts both servers in parallel. If one fails, the other is stopped and the error is thrown. Errors as `startKafka`. */
 export async function startStack (options: StackOptions): Promise<Stack> {
-  const { stateDir, security, ...shared } = options
+  // The downloads have reported the progress, so the servers do not report it again.
+  const { stateDir, progress: _, ...shared } = options
   await checkPrerequisites({ java: true, maven: await downloadsMissing(options.cacheDir) }, options.env)
   // Both are downloaded before either starts, so that a failed download leaves nothing running.
-  await ensureKafka(shared)
-  await ensureRegistry(shared)
-  const { progress: _, ...quiet } = shared
+  await ensureKafka(options)
+  await ensureRegistry(options)
   const started = await Promise.allSettled([
-    startKafka({ ...quiet, ...security === undefined ? {} : { security }, dataDir: join(stateDir, 'kafka') }),
-    startRegistry({ ...quiet, dataDir: join(stateDir, 'registry') })
+    startKafka({ ...shared, dataDir: join(stateDir, 'kafka') }), startRegistry({ ...shared, dataDir: join(stateDir, 'registry') })
   ])
   const [kafka, registry] = started
   if (kafka.status === 'fulfilled' && registry.status === 'fulfilled') return combine(kafka.value, registry.value)

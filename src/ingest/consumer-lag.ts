@@ -1,4 +1,4 @@
-// The consumer lag of an ingester: end offsets minus settled offsets. Concurrent readers share one request to the brokers, limited in time.
+// The consumer lag of an ingester: end offsets minus settled offsets. Concurrent readers share one request, limited in time.
 import { sharedRequest } from '../admin/shared-request.ts'
 import type { KafkaAdmin } from '../kafka/admin.ts'
 import type { TopicPartition } from '../kafka/offset-tracker.ts'
@@ -11,7 +11,7 @@ export interface PartitionLag extends TopicPartition {
 
 const LIMIT_MS = 2000
 
-/** Resolves with the lag of each assigned partition, or with undefined if the brokers do not answer within `limitMs`. Never rejects. */
+/** Resolves with the lag of each assigned partition, or with undefined if the brokers do not respond within `limitMs`. Never rejects. */
 export function lagOf (
   admin: Pick<KafkaAdmin, 'endOffsets'>, topics: readonly string[], source: Pick<KafkaGroupSource, 'stats'>, limitMs = LIMIT_MS
 ): () => Promise<readonly PartitionLag[] | undefined> {
@@ -30,7 +30,7 @@ async function endOffsets (admin: Pick<KafkaAdmin, 'endOffsets'>, topic: string)
   try {
     return await admin.endOffsets(topic)
   } catch (error) {
-    // The brokers answered: a topic that does not exist has no lag.
+    // The brokers responded: a topic that does not exist has no lag.
     if (error instanceof AlertStreamError && error.code === 'KAFKA_TOPIC_MISSING') return []
     throw error
   }

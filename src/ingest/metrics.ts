@@ -13,7 +13,7 @@ export interface IngestStats {
   readonly stats: ArchiveSinkStats
   readonly stores: StoreStats
   readonly visits: Pick<VisitMetrics, 'ages' | 'topics'>
-  /** Resolves with undefined if the brokers do not answer in time. */
+  /** Resolves with undefined if the brokers do not respond in time. */
   readonly lags: () => Promise<readonly PartitionLag[] | undefined>
 }
 

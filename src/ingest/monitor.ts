@@ -29,7 +29,6 @@ interface IngestMonitorOptions {
 }
 
 export interface IngestMonitor {
-  /** To be passed to the run. */
   readonly observer: RunObserver
   status (run: Run, description: GraphDescription): Status
   /** Logs the visits that are still open and closes the connection to Kafka. */

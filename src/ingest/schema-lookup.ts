@@ -1,6 +1,6 @@
 // Looks up schemas in the registry and waits for unknown ids, since the registry may still be loading. Each unknown id is polled for some
-// seconds, once per process. After that its records fail at once, and the registry is asked again at most every two seconds.
-// Each wait that ends without the schema halves later waits for about a minute: records with random ids cannot stall the stream.
+// seconds, once per process. After that its records fail at once, and the id is requested again at most every two seconds.
+// Each wait that ends without the schema halves later waits for about a minute, so records with random ids cannot stall the stream.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { RegistryClient } from '../avro/registry.ts'
@@ -12,7 +12,7 @@ export interface SchemaLookupOptions {
   readonly waitMs?: number | undefined
   /** Interval between two requests while polling, in ms. Default 500. */
   readonly pollMs?: number | undefined
-  /** How long an id is then taken to be unknown without asking the registry, in ms. Default 2000. */
+  /** How long an id then counts as unknown without another request, in ms. Default 2000. */
   readonly unknownForMs?: number | undefined
   readonly log?: Logger | undefined
 }
@@ -20,7 +20,7 @@ export interface SchemaLookupOptions {
 export const defaultUnknownSchemaWaitMs = 8000
 const POLL_MS = 500
 const UNKNOWN_FOR_MS = 2000
-/** Every such period restores one halving of the wait. */
+/** After each such period, one halving of the wait is undone. */
 const RECOVERY_MS = 60_000
 /** Shorter waits are skipped. */
 const MIN_WAIT_MS = 200

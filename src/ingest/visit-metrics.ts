@@ -1,5 +1,5 @@
-// Metrics of an ingester that need single records: the age of each alert when it became durable, and one log line and totals per visit.
-// It observes the run; the nodes of the graph know nothing of it.
+// The metrics of an ingester that come from single records: the age of each alert when it became durable, and a log line and totals per
+// visit. They are computed by observing the run, not by the nodes of the graph.
 import type { KafkaRecord } from '../kafka/record.ts'
 import { Histogram, type Logger, type RunObserver, type SourceRecord } from '../pipeline/index.ts'
 import { VisitTracker, type Visit, type VisitOutcome } from './visit-tracker.ts'
@@ -9,7 +9,7 @@ export interface VisitMetricsOptions {
   /** See VisitTracker. */
   readonly gapMs: number
   readonly log: Logger
-  /** Unsettled records of all topics, for the log line; undefined if the brokers do not answer. */
+  /** Unsettled records of all topics, for the log line; undefined if the brokers do not respond. */
   readonly lag: () => Promise<number | undefined>
 }
 

@@ -20,7 +20,7 @@ export interface Visit {
   readonly durableAt: number
   /** Longest time from an alert's timestamp until it was durable in the store. */
   readonly maxAgeMs: number
-  /** How long after `visitMs`, or after the start of the next visit, it was archived. 0 if it was in time or was read from a backlog. */
+  /** How long after VISIT_MS, or after the start of the next visit, it was archived. 0 if it was in time or was read from a backlog. */
   readonly overrunMs: number
   /** Records that have not settled: above 0 only if the program stopped or too many visits were open. */
   readonly unsettled: number
@@ -30,14 +30,10 @@ export interface VisitTrackerOptions {
   /** Milliseconds between two timestamps that separate two visits. */
   readonly gapMs: number
   readonly onVisit: (visit: Visit) => void
-  /** Milliseconds until the telescope's next visit, default 37,000. A visit that takes longer to archive is an overrun. */
-  readonly visitMs?: number | undefined
-  /** A record is read live if it is pulled within this many milliseconds of its timestamp, default 10,000. Older records are a backlog. */
-  readonly liveMs?: number | undefined
   /** Maximum length of a visit in milliseconds, default 300,000: a stream without gaps is cut there. */
-  readonly longestMs?: number | undefined
+  readonly longestMs?: number
   /** Maximum number of open visits, default 64. Beyond that the oldest one ends with its unsettled records. */
-  readonly maxOpen?: number | undefined
+  readonly maxOpen?: number
 }
 
 interface OpenVisit {
@@ -52,39 +48,34 @@ interface OpenVisit {
   activeAt: number
 }
 
+/** Time until the telescope's next visit. A visit that takes longer to archive is an overrun. */
+const VISIT_MS = 37_000
+/** A record is read live if it is pulled within this time of its timestamp. Older records are a backlog. */
+const LIVE_MS = 10_000
+
 export class VisitTracker {
-  readonly #gapMs: number
-  readonly #visitMs: number
-  readonly #liveMs: number
-  readonly #longestMs: number
-  readonly #maxOpen: number
-  readonly #onVisit: (visit: Visit) => void
+  readonly #options: Required<VisitTrackerOptions>
   /** Sorted by time. */
   #open: OpenVisit[] = []
   /** Timestamp of the first record that was read live. Visits before it are a backlog, whose delay says nothing about this process. */
   #liveFrom = Infinity
 
-  constructor ({ gapMs, onVisit, visitMs = 37_000, liveMs = 10_000, longestMs = 300_000, maxOpen = 64 }: VisitTrackerOptions) {
-    this.#gapMs = gapMs
-    this.#onVisit = onVisit
-    this.#visitMs = visitMs
-    this.#liveMs = liveMs
-    this.#longestMs = longestMs
-    this.#maxOpen = maxOpen
+  constructor (options: VisitTrackerOptions) {
+    this.#options = { longestMs: 300_000, maxOpen: 64, ...options }
   }
 
   /** Call when a record has been read. */
   pulled (timestamp: number, now: number): void {
-    if (this.#liveFrom === Infinity && Math.abs(now - timestamp) <= this.#liveMs) this.#liveFrom = timestamp
+    if (this.#liveFrom === Infinity && Math.abs(now - timestamp) <= LIVE_MS) this.#liveFrom = timestamp
     const visit = this.#visitFor(timestamp)
     visit.pulled++
     visit.activeAt = now
-    if (this.#open.length > this.#maxOpen) this.#end(this.#open[0]!)
+    if (this.#open.length > this.#options.maxOpen) this.#end(this.#open[0]!)
   }
 
   /** Call when a record is durable, in the store or as a dead letter. `bytes` is the size of its value. */
   settled (timestamp: number, outcome: VisitOutcome, bytes: number, now: number): void {
-    // No such visit: it ended early, as one too many. A later visit with the same timestamps must not count its records.
+    // Undefined if the visit ended early because too many were open. Another visit with the same timestamps must not count the record.
     const visit = this.#open.findLast(each => timestamp >= each.first && timestamp <= each.last && unsettled(each) > 0)
     if (visit === undefined) return
     visit.counts[outcome]++
@@ -96,7 +87,7 @@ export class VisitTracker {
 
   /** Ends the visits that are complete. Call about once a second. */
   tick (now: number): void {
-    for (const visit of [...this.#open]) if (unsettled(visit) === 0 && now - visit.activeAt >= this.#gapMs) this.#end(visit)
+    for (const visit of [...this.#open]) if (unsettled(visit) === 0 && now - visit.activeAt >= this.#options.gapMs) this.#end(visit)
   }
 
   /** Ends all open visits, when the stream has ended. */
@@ -116,14 +107,17 @@ export class VisitTracker {
     visit.first = Math.min(visit.first, timestamp)
     visit.last = Math.max(visit.last, timestamp)
     // A record that closes the gap between two visits makes them one.
-    for (const other of near.slice(1)) if (Math.max(visit.last, other.last) - visit.first <= this.#longestMs) this.#merge(visit, other)
+    for (const other of near.slice(1)) {
+      if (Math.max(visit.last, other.last) - visit.first <= this.#options.longestMs) this.#merge(visit, other)
+    }
     return visit
   }
 
   #joins ({ first, last }: OpenVisit, timestamp: number): boolean {
     if (timestamp >= first && timestamp <= last) return true
+    const { gapMs, longestMs } = this.#options
     const length = Math.max(last, timestamp) - Math.min(first, timestamp)
-    return timestamp >= first - this.#gapMs && timestamp <= last + this.#gapMs && length <= this.#longestMs
+    return timestamp >= first - gapMs && timestamp <= last + gapMs && length <= longestMs
   }
 
   #merge (visit: OpenVisit, other: OpenVisit): void {
@@ -141,10 +135,11 @@ export class VisitTracker {
   #end (visit: OpenVisit): void {
     const next = this.#open[this.#open.indexOf(visit) + 1]
     this.#open = this.#open.filter(each => each !== visit)
-    const { first, last, counts, bytes, durableAt, maxAgeMs } = visit
-    const due = Math.min(first + this.#visitMs, next?.first ?? Infinity)
+    const { first, last, pulled, counts, bytes, durableAt, maxAgeMs } = visit
+    const alerts = settledOf(visit)
+    const due = Math.min(first + VISIT_MS, next?.first ?? Infinity)
     const overrunMs = last < this.#liveFrom ? 0 : Math.max(0, durableAt - due)
-    this.#onVisit({ first, last, alerts: settledOf(visit), ...counts, bytes, durableAt, maxAgeMs, overrunMs, unsettled: unsettled(visit) })
+    this.#options.onVisit({ first, last, alerts, ...counts, bytes, durableAt, maxAgeMs, overrunMs, unsettled: pulled - alerts })
   }
 }
 

@@ -1,5 +1,5 @@
 // ingest: archives every alert of Kafka topics, and every schema before the first alert that needs it. An offset is committed only after
-// its record is durable in the archive or in the dead letters, so no crash loses an alert. Redelivered alerts are found to be archived.
+// its record is durable in the archive or in the dead letters, so no crash loses an alert. A redelivered alert is not written again.
 import type { AdminServer } from '../admin/status.ts'
 import { createRegistryClient } from '../avro/registry.ts'
 import { parseFrame, type Frame } from '../avro/wire-format.ts'
@@ -158,10 +158,10 @@ export default mode({
   },
   async run (config, _positionals, host) {
     const stores = new StoreStats()
-    const archive = await archiveOf(config, 'write', host, stores)
     const connection = await connectionOf(config, 'alert-stream-ingest', host.log)
-    const urls = { alerts: archive.alerts.url, schemas: archive.schemas.url }
-    const { graph, source, sink, deadLetters } = declare(config, connection, () => archive, urls, host, stores)
+    const { graph, source, sink, deadLetters } = declare(config, connection, () => archive, storeUrls(config), host, stores)
+    // Opened after the flags have been checked, since this may create folders.
+    const archive = await archiveOf(config, 'write', host, stores)
     const monitor = ingestMonitor({
       connection, topics: config.topic, registryUrl: config.schemaRegistryUrl, visitGapSeconds: config.visitGap,
       archive, stores, source, sink, deadLetters, log: host.log
@@ -174,8 +174,9 @@ export default mode({
         onRun: async run => { admin = await host.expose(monitor.status(run, graph.describe()), config) }
       })
       const { written, identical } = sink.stats
-      const dead = run.nodeStats('dead-letters')?.out ?? 0
-      await host.print(`archived ${written + identical} alerts: ${written} written, ${identical} already archived, ${dead} dead letters\n`)
+      const deadLettered = run.nodeStats('dead-letters')?.out ?? 0
+      const total = written + identical
+      await host.print(`archived ${total} alerts: ${written} written, ${identical} already archived, ${deadLettered} dead letters\n`)
     } finally {
       await monitor.close()
       await admin?.close()

@@ -8,9 +8,9 @@ import { incompleteReason } from './topic-completeness.ts'
 
 export const staticTopicErrors = defineErrors({
   STATIC_TOPIC_INCOMPLETE: {
-    hint: 'Load it with create-stream --create-topic, or wait until it is loaded. If another program loaded it, give --accept-unmarked.'
+    hint: 'Load it with create-stream --create-topic, or wait until it is loaded. If another program loaded it, use --accept-unmarked.'
   },
-  STATIC_TOPIC_SMALL: { hint: 'Give --fresh-ids, which allows alerts to be repeated within a pass, or a smaller --visit-size.' }
+  STATIC_TOPIC_SMALL: { hint: 'Use --fresh-ids, which allows alerts to be repeated within a pass, or a smaller --visit-size.' }
 })
 
 export interface PlayRequirements {

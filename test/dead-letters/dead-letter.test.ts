@@ -26,9 +26,9 @@ await t.test('a record without a reason header is not a dead letter', async t =>
 
 await t.test('a dead letter of a dead letter has the outer report, and contains the inner one', async t => {
   const inner = deadLetterRecord()
-  const outer = deadLetterRecord({ ...record, ...toKafkaRecord(inner), topic: 'letters', offset: 1n }, errors.TEST_LETTER('not a frame'))
+  const outer = deadLetterRecord({ ...record, ...toKafkaRecord(inner), topic: 'dead', offset: 1n }, errors.TEST_LETTER('not a frame'))
   const read = parseDeadLetter(toKafkaRecord(outer))
-  t.match(read, { message: 'not a frame', origin: { topic: 'letters', offset: 1n } })
+  t.match(read, { message: 'not a frame', origin: { topic: 'dead', offset: 1n } })
   t.strictSame(parseDeadLetter(read!), inner)
 })
 

@@ -76,7 +76,7 @@ await t.test('a damaged object under the key is not overwritten and does not sto
 })
 
 await t.test('retries while the store is unavailable, and settles the record only when the dead letter is durable', async t => {
-  const root = join(t.testdir(), 'letters')
+  const root = join(t.testdir(), 'store')
   const url = pathToFileURL(root).href
   const settled: Array<Error | undefined> = []
   let failures = 0
@@ -119,7 +119,7 @@ await t.test('retries while the store is unavailable, and settles the record onl
 })
 
 await t.test('the readiness check fails before the sink is open and while the store is missing', async t => {
-  const root = join(t.testdir(), 'letters')
+  const root = join(t.testdir(), 'store')
   const url = pathToFileURL(root).href
   const sink = deadLetterStoreSink({ url, open: async log => openStore(url, { log }) })
   await t.rejects(sink.check!(), { code: 'STORE_UNAVAILABLE', where: url })

@@ -80,7 +80,7 @@ await t.test('counts and describes missing, altered, damaged and duplicate alert
   ])
 })
 
-await t.test('finds an API that serves other bytes, records that are no alerts, and an unreachable API', async t => {
+await t.test('finds an API that serves other bytes, records that are not alerts, and an unreachable API', async t => {
   const { archive, api } = await archiveOf(t, all)
   const wrongApi = createServer((request, response) => {
     if (request.url?.startsWith('/v1/schemas') === true) response.end(text)

@@ -66,9 +66,9 @@ await t.test('distinguishes outdated and failing Maven, outdated Python, and Pyt
   const mavenProblem = async (mvn: string): Promise<string> => await problem({ maven: true }, { PATH: await pathWith(t, { mvn }) })
   t.match(await mavenProblem('echo "Apache Maven 3.5.4 (x)"'), 'found version 3.5.4')
   t.match(await mavenProblem('echo "JAVA_HOME is not defined correctly"; exit 1'), 'does not start: JAVA_HOME is not defined correctly')
-  const python = (facts: object): string => `echo '${JSON.stringify(facts)}'`
-  const pythonProblem = async (facts: object): Promise<string> =>
-    await problem({ python: 'pip' }, { PATH: await pathWith(t, { python3: python(facts) }) })
+  const python = (probe: object): string => `echo '${JSON.stringify(probe)}'`
+  const pythonProblem = async (probe: object): Promise<string> =>
+    await problem({ python: 'pip' }, { PATH: await pathWith(t, { python3: python(probe) }) })
   t.match(await pythonProblem({ version: '3.8.18', pip: true, venv: true }), 'found version 3.8.18')
   const withoutPip = await pythonProblem({ version: '3.11.2', pip: false, venv: false })
   t.match(withoutPip, /without pip \(Debian: apt install python3 python3-pip\)/)

@@ -14,7 +14,7 @@ const connection = await connect(kafka)
 const admin = adminFor(t, connection)
 const alerts = await registerAlerts(registry)
 
-await t.test('archives every alert, byte for byte, although it is killed five times during a visit', async t => {
+await t.test('archives every alert, byte for byte, even if it is killed five times during a visit', async t => {
   const seed = Math.floor(Math.random() * 2 ** 31)
   t.comment(`seed ${seed}`)
   const random = seeded(seed)

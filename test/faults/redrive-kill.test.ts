@@ -22,7 +22,7 @@ const COUNT = 1500
 const ends = async (topic: string): Promise<number> => (await admin.endOffsets(topic)).reduce((sum, end) => sum + Number(end), 0)
 
 for (const kind of ['topic', 'store'] as const) {
-  await t.test(`${kind}: every chosen dead letter is sent although redrive is killed, and its alert is archived`, async t => {
+  await t.test(`${kind}: every chosen dead letter is sent even if redrive is killed, and its alert is archived`, async t => {
     const seed = Math.floor(Math.random() * 2 ** 31)
     t.comment(`seed ${seed}`)
     const random = seeded(seed)
@@ -40,7 +40,7 @@ for (const kind of ['topic', 'store'] as const) {
     } else {
       const sink = deadLetterStoreSink({ url, open: async log => openStore(url, { log }) })
       await sink.open?.(contextOf())
-      await Promise.all(dead.map(async letter => sink.write(letter)))
+      await Promise.all(dead.map(async deadLetter => sink.write(deadLetter)))
       await sink.close?.()
     }
     const from = kind === 'topic' ? ['--dead-letter-topic', at.dead, '--from-beginning'] : ['--dead-letter-store', url]

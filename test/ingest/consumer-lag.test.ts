@@ -15,7 +15,7 @@ await t.test('the lag of an assigned partition is its end offset minus the settl
   t.strictSame((await lags())?.map(({ topic, partition, records }) => [topic, partition, records]), expected)
 })
 
-await t.test('the lag is undefined if the brokers fail or do not answer in time', async t => {
+await t.test('the lag is undefined if the brokers fail or do not respond in time', async t => {
   const failing = lagOf({ endOffsets: async () => { throw kafkaErrors.KAFKA_UNREACHABLE('down') } }, ['a'], source(['a', 0, 0n]))
   t.equal(await failing(), undefined)
   const slow = lagOf({ endOffsets: () => new Promise(() => {}) }, ['a'], source(['a', 0, 0n]), 20)

@@ -12,12 +12,12 @@ const partition = (topic: string, partition: number, settled: bigint, committed?
 type Lags = ReadonlyArray<{ readonly topic: string, readonly partition: number, readonly records: number }>
 
 /** Returns the samples of a metric by their label values. */
-async function scrape (given: Partial<GroupStats>, lags: Lags | 'no answer' = []): Promise<(name: string) => Record<string, number>> {
+async function scrape (given: Partial<GroupStats>, lags: Lags | 'no response' = []): Promise<(name: string) => Record<string, number>> {
   const none = { partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: [] }
   const stats: GroupStats = { ...none, ...given }
   const families = ingestFamilies({
     topics: ['a', 'b'], source: { stats: () => stats }, stats: { written: 1, identical: 2, writtenBytes: 3 }, stores: new StoreStats(),
-    visits: { ages: new Histogram([1]), topics: [] }, lags: async () => lags === 'no answer' ? undefined : lags
+    visits: { ages: new Histogram([1]), topics: [] }, lags: async () => lags === 'no response' ? undefined : lags
   })
   const scraped = parsePrometheus(await exposition(families).metrics())
   return name => Object.fromEntries(scraped.get(name)!.samples.map(({ labels, value }) => [Object.values(labels).join('/'), value]))
@@ -45,7 +45,7 @@ await t.test('a partition without a commit has no committed offset', async t => 
   t.strictSame([samples('alert_stream_kafka_up'), samples('alert_stream_kafka_lag_records')], [{ '': 1 }, { 'a/0': 3 }])
 })
 
-await t.test('if the brokers do not answer, kafka_up is 0 and the lag has no samples', async t => {
-  const samples = await scrape({ partitions: [partition('a', 0, 1n)] }, 'no answer')
+await t.test('if the brokers do not respond, kafka_up is 0 and the lag has no samples', async t => {
+  const samples = await scrape({ partitions: [partition('a', 0, 1n)] }, 'no response')
   t.strictSame([samples('alert_stream_kafka_up'), samples('alert_stream_kafka_lag_records')], [{ '': 0 }, {}])
 })

@@ -31,7 +31,7 @@ await t.test('finds a schema that is registered during the wait, and logs the wa
   t.equal(logged.length, 1)
 })
 
-await t.test('waits once for an id that never comes; then its records fail without a request', async t => {
+await t.test('waits once for an id that is never registered; then its records fail without a request', async t => {
   const registry = registryDouble()
   // Long enough that a busy machine does not use it up between two lines.
   const lookUp = schemaLookup(registry, { pollMs: 5, waitMs: 500, unknownForMs: 600_000 })
@@ -42,7 +42,7 @@ await t.test('waits once for an id that never comes; then its records fail witho
   t.equal(registry.requests.length, first)
 })
 
-await t.test('asks again, once and without a wait, when an unknown id has expired', async t => {
+await t.test('requests an expired unknown id once more, without a wait', async t => {
   const registry = registryDouble()
   const lookUp = schemaLookup(registry, { pollMs: 5, waitMs: 20, unknownForMs: 0 })
   await t.rejects(lookUp(8), { code: 'UNKNOWN_SCHEMA' })

@@ -90,7 +90,7 @@ await t.test('close logs open visits with their unsettled records, which do not 
   t.equal(metrics.topics[0]!.durations.read().count, 0)
 })
 
-await t.test('accepts a timestamp in the future and one that is no date', async t => {
+await t.test('accepts a timestamp in the future and one outside the range of dates', async t => {
   const { lines, metrics } = visitMetrics()
   mock.timers.setTime(400_000)
   const far = record(2n ** 62n)

@@ -106,7 +106,7 @@ await t.test('takes a given schema id', async t => {
 })
 
 await t.test('creates no topic if the schema is not registered, the registry is down or the file cannot be read', async t => {
-  const { topic, letters, flags } = topics()
+  const { topic, deadLetterTopic, flags } = topics()
   const cases: Array<[string[], RegExp]> = [
     [[visits, '--subject', uniqueName('none')], /^SCHEMA_NOT_REGISTERED: schema 11\.1 is not registered .*sync-schema.*--schema-id/],
     [[visits, '--schema-version', '99.9'], /^[A-Z_]+: .*99\.9/],
@@ -118,15 +118,15 @@ await t.test('creates no topic if the schema is not registered, the registry is 
     t.match({ stdout: result.stdout, stderr: result.stderr }, { stdout: '', stderr }, args.join(' '))
     t.not(result.code, 0)
   }
-  for (const name of [topic, letters]) t.equal(await admin.describeTopic(name), undefined)
+  for (const name of [topic, deadLetterTopic]) t.equal(await admin.describeTopic(name), undefined)
 })
 
 await t.test('creates no dead-letter topic if the topic holds records', async t => {
   const { topic } = await loaded()
-  const letters = uniqueName('dead')
-  const flags = ['--dst-topic', topic, '--dead-letter-topic', letters, '--subject', subject]
+  const deadLetterTopic = uniqueName('dead')
+  const flags = ['--dst-topic', topic, '--dead-letter-topic', deadLetterTopic, '--subject', subject]
   t.match(await program.run('create-stream', [visits, ...flags]), { code: 1, stderr: /^TOPIC_NOT_EMPTY/ })
-  t.equal(await admin.describeTopic(letters), undefined)
+  t.equal(await admin.describeTopic(deadLetterTopic), undefined)
 })
 
 await t.test('does not delete the topic if the schema registry or the broker is down', async t => {

@@ -84,6 +84,7 @@ await t.test('an invalid dead-letter store is an error before anything is read; 
   await produce(connection, at.topic, alertRecords(alerts, 2, 1))
   const both = await runMode(storeArgs(at, '--dead-letter-topic', at.dead))
   t.match(both, { code: 2, stdout: '', stderr: /^USAGE_BAD_VALUE: .*both a topic .* and a store/m })
+  await t.rejects(readdir(at.root), { code: 'ENOENT' }, 'rejected before the store folder is created')
   const nowhere = await runMode([...storeArgs(at), '--dead-letter-store', '/not/a/url'])
   t.match(nowhere, { code: 2, stdout: '', stderr: /^STORE_URL_INVALID/m })
   t.strictSame(await readdir(at.root).catch(() => []), ['.incoming'])

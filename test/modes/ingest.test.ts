@@ -49,14 +49,14 @@ await t.test('writes redelivered alerts and copies within a run once, and leaves
   await produce(connection, at.topic, records)
   const first = await runCli(ingestArgs(at, '--limit', '20'))
   t.equal(first.stdout, 'archived 20 alerts: 10 written, 10 already archived, 0 dead letters\n', first.stderr)
-  const facts = async () => Promise.all(records.map(async record => {
+  const objectStats = async () => Promise.all(records.map(async record => {
     const { ino, mtimeMs, ctimeMs } = await stat(alertPath(at.root, idOf(record)))
     return { ino, mtimeMs, ctimeMs }
   }))
-  const before = await facts()
+  const before = await objectStats()
   const second = await runCli(ingestArgs({ ...at, group: uniqueName('g') }, '--limit', '20', '--gzip-level', '1'))
   t.equal(second.stdout, 'archived 20 alerts: 0 written, 20 already archived, 0 dead letters\n', second.stderr)
-  t.strictSame(await facts(), before)
+  t.strictSame(await objectStats(), before)
 })
 
 await t.test('dead-letters records that are not alerts unchanged, with the reason, and archives the alerts behind them', async t => {
@@ -112,8 +112,8 @@ await t.test('dead-letters records that are not alerts unchanged, with the reaso
     t.ok(headerText(deadLetter, 'dead-letter-message'))
   }
   const after = await stat(alertPath(at.root, idOf(first!)))
-  const facts = ({ ino, mtimeMs, size }: typeof after) => ({ ino, mtimeMs, size })
-  t.strictSame(facts(after), facts(before), 'the first object is untouched')
+  const identityOf = ({ ino, mtimeMs, size }: typeof after) => ({ ino, mtimeMs, size })
+  t.strictSame(identityOf(after), identityOf(before), 'the first object is untouched')
 })
 
 await t.test('archives several topics; a missing topic is an error, unless --wait-for-topic is given', async t => {

@@ -50,7 +50,8 @@ const deadLetters = records.map(({ record, error }): DeadLetter => {
 const topic = uniqueName('dead')
 const root = join(await tempDir(t), 'store')
 const url = storeUrl(root)
-const topicSink = deadLetterTopicSink({ connection, topic, createTopic: { partitions: 1, replicas: 1 } })
+const createTopic = { partitions: 1, replicas: 1 }
+const topicSink = deadLetterTopicSink({ connection, topic, createTopic })
 for (const sink of [topicSink, deadLetterStoreSink({ url, open: async log => openStore(url, { log }) })]) {
   await sink.open?.(contextOf())
   for (const deadLetter of deadLetters) await sink.write(deadLetter)
@@ -109,7 +110,7 @@ await t.test('distinguishes dead letters from alerts in one topic, and --follow 
   const own = uniqueName('mixed')
   await admin.createTopic(own, { partitions: 1, replicas: 1 })
   const follow = program.start(t, 'print-stream', ['--topic', own, '--follow', '--count', '2'])
-  const sink = deadLetterTopicSink({ connection, topic: own })
+  const sink = deadLetterTopicSink({ connection, topic: own, createTopic })
   await sink.open?.(contextOf())
   await produce(connection, own, [alerts.record(5n, 0)])
   await sink.write(deadLetters[1]!)
