@@ -31,37 +31,37 @@ await t.test('loads the rest of a file with a damaged block, and writes a dead l
   // The checksum of the second block.
   bytes[ends[2]! - 1]! ^= 0xff
   await writeFile(path, bytes)
-  const { topic, letters, flags } = topics()
+  const { topic, deadLetters, flags } = topics()
   const { code, stdout, stderr } = await program.run('create-stream', [path, ...flags])
   t.equal(code, 0, stderr)
   const [, count] = /^loaded (\d+) of 40 alerts .*, 1 dead letters\n$/.exec(stdout) ?? []
   t.ok(Number(count) > 10 && Number(count) < 40, stdout)
   t.equal((await everyRecord(connection, topic)).length, Number(count))
   t.type(await checkStaticTopic(admin, connection, topic), 'object', 'the topic is complete')
-  const [letter, ...more] = await everyRecord(connection, letters)
+  const [deadLetter, ...more] = await everyRecord(connection, deadLetters)
   t.strictSame(more, [])
-  t.equal(headerText(letter!, 'dead-letter-reason'), 'AVRO_CRC_MISMATCH')
-  t.equal(headerText(letter!, 'dead-letter-node'), 're-encode')
-  t.match(headerText(letter!, 'dead-letter-position'), new RegExp(`${path}#\\d+`))
+  t.equal(headerText(deadLetter!, 'dead-letter-reason'), 'AVRO_CRC_MISMATCH')
+  t.equal(headerText(deadLetter!, 'dead-letter-node'), 're-encode')
+  t.match(headerText(deadLetter!, 'dead-letter-position'), new RegExp(`${path}#\\d+`))
 })
 
 await t.test('dead-letters all alerts if the schemas cannot be resolved, and creates no topic', async t => {
   const path = await alertFile(t, { version: '7.4', alerts: 3 })
-  const { topic, letters, flags } = topics()
+  const { topic, deadLetters, flags } = topics()
   const result = await program.run('create-stream', [path, ...flags])
-  const message = `none of 3 alerts could be loaded as schema 11\\.1, all are in topic ${letters}`
+  const message = `none of 3 alerts could be loaded as schema 11\\.1, all are in topic ${deadLetters}`
   const reason = 'RESOLUTION_IMPOSSIBLE: .*diaSource\\.timeProcessedMjdTai'
   t.match(result, { code: 1, stdout: '', stderr: new RegExp(`^NO_ALERTS: ${message} .*${reason}`, 'm') })
   t.equal(await admin.describeTopic(topic), undefined)
-  const dead = await everyRecord(connection, letters)
+  const dead = await everyRecord(connection, deadLetters)
   t.equal(dead.length, 3)
   const alerts = await alertsOf(path)
   const old = await surveySchema('7.4')
-  for (const letter of dead) {
-    t.equal(headerText(letter, 'dead-letter-reason'), 'RESOLUTION_IMPOSSIBLE')
-    t.match(headerText(letter, 'dead-letter-message'), /diaSource\.timeProcessedMjdTai/)
-    const id = String(alertFacts(old.decode(letter.value!)).id)
-    t.ok(old.encode(alerts.get(id)!).equals(letter.value!), 'the datum of the file')
+  for (const deadLetter of dead) {
+    t.equal(headerText(deadLetter, 'dead-letter-reason'), 'RESOLUTION_IMPOSSIBLE')
+    t.match(headerText(deadLetter, 'dead-letter-message'), /diaSource\.timeProcessedMjdTai/)
+    const id = String(alertFacts(old.decode(deadLetter.value!)).id)
+    t.ok(old.encode(alerts.get(id)!).equals(deadLetter.value!), 'the datum of the file')
   }
 })
 
@@ -108,14 +108,14 @@ await t.test('encodes with an older schema with --schema-version', async t => {
 await t.test('dead-letters an alert that is too large for the topic, and loads the rest', async t => {
   const change = (alert: AlertValue, index: number) => index === 3 ? { ...alert, cutoutScience: Buffer.alloc(300_000) } : alert
   const path = await alertFile(t, { alerts: 8, change })
-  const { topic, letters, flags } = topics()
+  const { topic, deadLetters, flags } = topics()
   const { code, stdout, stderr } = await program.run('create-stream', [path, ...flags, '--dst-topic-max-message-bytes', '200000'])
   t.equal(code, 0, stderr)
   t.match(stdout, /^loaded 7 of 8 alerts .*, 1 dead letters/)
   t.type(await checkStaticTopic(admin, connection, topic), 'object')
-  const [letter] = await everyRecord(connection, letters)
-  t.equal(headerText(letter!, 'dead-letter-reason'), 'KAFKA_MESSAGE_TOO_LARGE')
-  t.match(headerText(letter!, 'dead-letter-message'), /alert \d+ is too large: \d+ bytes .*max\.message\.bytes of the topic is 200000/)
+  const [deadLetter] = await everyRecord(connection, deadLetters)
+  t.equal(headerText(deadLetter!, 'dead-letter-reason'), 'KAFKA_MESSAGE_TOO_LARGE')
+  t.match(headerText(deadLetter!, 'dead-letter-message'), /alert \d+ is too large: \d+ bytes .*max\.message\.bytes of the topic is 200000/)
 })
 
 /** A file of `count` alerts: a few generated alerts, repeated with other ids. */

@@ -50,8 +50,8 @@ export async function alertsOf (path: string): Promise<Map<string, AlertValue>> 
 /** Topic names that no other test uses, and create-stream's flags for them. */
 export function staticTopics (subject: string) {
   const topic = uniqueName('static')
-  const letters = uniqueName('letters')
-  return { topic, letters, flags: ['--dst-topic', topic, '--dead-letter-topic', letters, '--subject', subject] }
+  const deadLetters = uniqueName('dead')
+  return { topic, deadLetters, flags: ['--dst-topic', topic, '--dead-letter-topic', deadLetters, '--subject', subject] }
 }
 
 /** Names of a static and a simulated topic that no other test uses, and play-stream's flags for them. */
