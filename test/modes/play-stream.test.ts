@@ -72,7 +72,7 @@ await t.test('copies the topic in the bursts of DMTN-149 and prints the lateness
   const contents = async (topic: string): Promise<string[]> => (await everyRecord(connection, topic)).map(contentOf).sort()
   t.strictSame(await contents(destination), await contents(source))
   t.match(await program.run('play-stream', ['--burst', '--profile', 'dmtn-149']), {
-    code: 2, stderr: /^USAGE_BAD_VALUE: --burst and --profile dmtn-149 exclude each other/
+    code: 2, stderr: /^USAGE_BAD_VALUE: --burst and --profile dmtn-149 cannot be used together/
   })
 })
 
