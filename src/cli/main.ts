@@ -15,7 +15,6 @@ import { plainLogger } from './plain-logger.ts'
 /** Time until the process exits even if a failed mode left something open, such as a client library that keeps retrying a request. */
 const LINGER_MS = 3000
 
-/** Resolves with the exit code. */
 export async function main (argv: readonly string[]): Promise<number> {
   let debug = argv.includes('--debug')
   ignoreBrokenPipes()

@@ -5,7 +5,7 @@ import type { Logger } from '../pipeline/log.ts'
 const levels = ['debug', 'info', 'warn', 'error'] as const
 const prefixes = { debug: '', info: '', warn: 'warning: ', error: 'error: ' }
 
-/** `warning: a record was dead-lettered [node archive, code ARCHIVE_CONFLICT]: the object exists with other content` */
+/** `warning: record dead-lettered [node archive, code ARCHIVE_CONFLICT]: the object already exists with different content` */
 export function plainLogger (minimum: string, write: (line: string) => void): Logger {
   const logAt = (level: typeof levels[number]) => (fields: object, message: string): void => {
     if (levels.indexOf(level) < levels.findIndex(each => each === minimum)) return

@@ -49,8 +49,7 @@ export function readArguments (command: CommandLine<Flags>, argv: readonly strin
   const where = command.mode
   const names = flagNames(command.flags)
   const switches = new Set(Object.entries<FlagSpec>(command.flags).filter(([, spec]) => spec.type === 'switch').map(([name]) => name))
-  const typeOf = (name: string) => ({ type: switches.has(name) ? 'boolean' as const : 'string' as const })
-  const options = Object.fromEntries([...names].map(([each, name]) => [each, typeOf(name)]))
+  const options = Object.fromEntries([...names].map(([each, name]) => [each, { type: switches.has(name) ? 'boolean' : 'string' } as const]))
   const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true })
 
   const given = new Map<string, { values: string[], names: string[] }>()

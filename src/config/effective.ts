@@ -15,10 +15,7 @@ export type EffectiveFormat = 'table' | 'json' | 'yaml'
 export function effective (modes: readonly EffectiveMode[], format: EffectiveFormat): string {
   switch (format) {
     case 'table': return modes.map(({ mode, settings }) => (modes.length > 1 ? `${mode}\n` : '') + asTable(settings)).join('\n')
-    case 'json': {
-      const found = modes.map(({ mode, settings }) => ({ mode, settings: settings.map(asJson) }))
-      return `${JSON.stringify({ modes: found }, null, 2)}\n`
-    }
+    case 'json': return `${JSON.stringify({ modes: modes.map(each => ({ ...each, settings: each.settings.map(asJson) })) }, null, 2)}\n`
     case 'yaml': return HEAD + modes.map(({ mode, settings }) => `${mode}:\n${settings.map(asLine).join('')}`).join('\n')
   }
 }

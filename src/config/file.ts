@@ -38,6 +38,10 @@ interface KnownModes {
   all (): Promise<ReadonlyArray<{ readonly flags: Flags }>>
 }
 
+const yamlProblems: Partial<Record<string, string>> = {
+  DUPLICATE_KEY: 'duplicate key', MULTIPLE_DOCS: 'the file must contain a single YAML document'
+}
+
 /** An empty file sets nothing. Error: USAGE_CONFIG_FILE. */
 export function parseConfigFile (text: string, path: string): ConfigFile {
   const lineCounter = new LineCounter()
@@ -47,7 +51,7 @@ export function parseConfigFile (text: string, path: string): ConfigFile {
   }
   const document = parseDocument(text, { lineCounter, version: '1.2', prettyErrors: false, stringKeys: true })
   for (const problem of [...document.errors, ...document.warnings]) {
-    throw usageErrors.USAGE_CONFIG_FILE(explain(problem.code) ?? `invalid YAML: ${problem.message}`, { where: at(problem.pos[0]) })
+    throw usageErrors.USAGE_CONFIG_FILE(yamlProblems[problem.code] ?? `invalid YAML: ${problem.message}`, { where: at(problem.pos[0]) })
   }
   const root = document.contents
   if (root === null || (isScalar(root) && root.value === null)) return { path, entries: [] }
@@ -57,12 +61,6 @@ export function parseConfigFile (text: string, path: string): ConfigFile {
     })
   }
   return { path, entries: entriesOf(root, document, at) }
-}
-
-function explain (code: string): string | undefined {
-  if (code === 'DUPLICATE_KEY') return 'duplicate key'
-  if (code === 'MULTIPLE_DOCS') return 'the file must contain a single YAML document'
-  return undefined
 }
 
 function entriesOf (map: YAMLMap, document: Document, at: (offset: number) => string): Entry[] {

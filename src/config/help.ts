@@ -1,6 +1,6 @@
 // The help text of a mode, generated from the tables that parse its flags.
+import type { CommandLine } from './argv.ts'
 import { environmentName, placeholder, type Flags, type FlagSpec } from './flags.ts'
-import type { CommandLine } from './parse.ts'
 
 interface Documented extends CommandLine<Flags> {
   readonly summary: string

@@ -1,4 +1,4 @@
-// Suggestions for mistyped names.
+// Suggestions for mistyped names, by Levenshtein distance.
 
 /** The hint `Did you mean NAME?` for the known name within a third of the word's length by edit distance, if there is one. */
 export function didYouMean (word: string, known: readonly string[], prefix = ''): string | undefined {
@@ -8,7 +8,6 @@ export function didYouMean (word: string, known: readonly string[], prefix = '')
   return best !== undefined && best.distance <= limit ? `Did you mean ${prefix}${best.name}?` : undefined
 }
 
-/** Levenshtein distance. */
 function editDistance (a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {

@@ -5,8 +5,6 @@ import { convert } from './convert.ts'
 import { valuesFor, type ConfigFile, type FileValue } from './file.ts'
 import { camel, environmentName, type ConfigOf, type Flags, type FlagSpec } from './flags.ts'
 
-export { type CommandLine, type Positional } from './argv.ts'
-
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** The source of a value: the flag as typed, the environment variable, or the key in the file with its `path:line:column`. */

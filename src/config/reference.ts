@@ -1,5 +1,4 @@
-// The reference of all flags, generated from the tables that parse them: as JSON, as a text table, or as Markdown for
-// docs/configuration.md.
+// The reference of all flags: as JSON, as a text table, or as the Markdown of docs/configuration.md.
 import type { CommandLine } from './argv.ts'
 import { range } from './convert.ts'
 import { placeholder, type Flags, type FlagSpec } from './flags.ts'
@@ -78,9 +77,9 @@ export function referenceMarkdown (modes: readonly Described[]): string {
       owners.set(spec, owner)
     }
   }
-  const sharedBy = (count: (modes: number) => boolean) => [...owners].filter(([, owner]) => count(owner.modes.length))
-  const everywhere = sharedBy(count => count === modes.length && modes.length > 1)
-  const several = sharedBy(count => count > 1 && count < modes.length)
+  const shared = [...owners].filter(([, owner]) => owner.modes.length > 1)
+  const everywhere = shared.filter(([, owner]) => owner.modes.length === modes.length)
+  const several = shared.filter(([, owner]) => owner.modes.length < modes.length)
   return [
     ...section('All modes', everywhere.map(([spec, { name }]) => [name, spec])),
     ...section('Several modes', several.map(([spec, { name, modes }]) => [name, spec, modes])),

@@ -11,7 +11,7 @@ import { referenceMarkdown, referenceOf, referenceTable } from '../config/refere
 import { mode, type Host, type ListedMode, type Mode } from '../program/mode.ts'
 import { warnOfUnreadVariables } from '../program/unread-variables.ts'
 
-/** The command line that remains for config itself if no mode is named, or with --list. */
+/** The remaining command line if no mode is named, or with --list. */
 const commonOnly = { mode: 'config', flags: commonFlags }
 
 export default mode({
@@ -59,12 +59,9 @@ async function effectiveSettings (target: Mode<Flags>, words: readonly string[],
 }
 
 function listing (chosen: readonly ListedMode[], format: string): string {
-  switch (format) {
-    case 'json': return `${JSON.stringify({ modes: chosen.map(referenceOf) }, null, 2)}\n`
-    case 'markdown': return referenceMarkdown(chosen)
-    case 'table': return referenceTable(chosen)
-    default: throw usageErrors.USAGE_BAD_VALUE(`--list does not support --format ${format}`, {
-      where: 'config', hint: 'Use --format table, json or markdown.'
-    })
-  }
+  if (format === 'json') return `${JSON.stringify({ modes: chosen.map(referenceOf) }, null, 2)}\n`
+  if (format === 'markdown') return referenceMarkdown(chosen)
+  if (format === 'table') return referenceTable(chosen)
+  const hint = 'Use --format table, json or markdown.'
+  throw usageErrors.USAGE_BAD_VALUE(`--list does not support --format ${format}`, { where: 'config', hint })
 }

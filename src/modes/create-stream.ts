@@ -101,13 +101,13 @@ function loadedBy (run: Run): NodeStats | undefined {
   return run.meters().find(({ node }) => node === 'static-topic')
 }
 
-/** For a file of which no alert can be encoded: unlike a Kafka sink, it does not require the topic to exist. */
+/** For a file without encodable alerts. Unlike a Kafka sink, it does not require the topic to exist. */
 const unusedSink: KafkaSink = { kind: 'none', writeBatch: async () => {}, stats: () => ({ records: 0, bytes: 0, sends: 0 }) }
 
 export default mode({
   mode: 'create-stream',
-  about: 'Key: the alert id, decimal. Header alertsim-time-offset: seconds since the first alert of the file. ' +
-    'A topic that already holds records is an error without --create-topic. Alerts that cannot be re-encoded become dead letters.',
+  about: 'The key of each record is the alert id in decimal. The header alertsim-time-offset holds the seconds since the first alert of ' +
+    'the file. Without --create-topic, the topic must be empty. Alerts that cannot be re-encoded become dead letters.',
   examples: [
     'alert-stream create-stream visit.avro --schema-registry-url http://localhost:8081',
     'alert-stream create-stream visit.avro --create-topic --schema-id 1101'
@@ -157,7 +157,7 @@ export default mode({
       if (!source.atEnd) throw modeErrors.STREAM_INCOMPLETE(`stopped after ${published} ${all}`, { where })
       const rejected = loadedBy(run)?.deadLettered ?? 0
       if (rejected > 0) throw modeErrors.STREAM_INCOMPLETE(`brokers rejected ${rejected} ${all}, see ${deadLetterPlace(config)}`, { where })
-      // Part of a batch was acknowledged before the batch was sent again record by record. The completion marker does not match then.
+      // Brokers acknowledged part of a batch before it was sent again record by record. The completion marker then does not match.
       if (published > scan.records) throw modeErrors.STREAM_INCOMPLETE(`${published - scan.records} ${all} were written twice`, { where })
       if (published === 0) {
         const what = `none ${all} could be loaded as schema ${version}, all are in ${deadLetterPlace(config)}`

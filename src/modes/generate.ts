@@ -3,7 +3,7 @@ import { codecNames, type AlertValue, type CodecName, type SchemaVersion } from 
 import { schemaPackageFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { createAlertGenerator } from '../generator/alert-generator.ts'
-import { createGraph, noRetry, type Graph, type Source } from '../pipeline/index.ts'
+import { createGraph, noRetry, type Source } from '../pipeline/index.ts'
 import { avroFileSink } from '../sinks/avro-file.ts'
 import { modeErrors } from './errors.ts'
 import { mode } from '../program/mode.ts'
@@ -22,10 +22,12 @@ const generateFlags = flags({
 })
 type Config = ConfigOf<typeof generateFlags>
 
+const visitsText = ({ visits }: Config): string => visits === 1 ? '1 visit' : `${visits} visits`
+
 function alertSource (config: Config, version: () => SchemaVersion): Source<AlertValue> {
   return {
     kind: 'generator',
-    detail: `${config.visits} visits of ${config.alerts} alerts, schema ${config.schemaVersion ?? 'newest'}, seed ${config.seed}`,
+    detail: `${visitsText(config)} of ${config.alerts} alerts, schema ${config.schemaVersion ?? 'newest'}, seed ${config.seed}`,
     async * records ({ drain }) {
       const generator = createAlertGenerator({ schema: JSON.parse(version().text), schemaVersion: version().version, seed: config.seed })
       for (let visit = 0; visit < config.visits; visit++) {
@@ -43,7 +45,7 @@ function declare (config: Config, path: string, version: () => SchemaVersion) {
   const options = { codec: config.codec as CodecName, syncMarker: `seed ${config.seed}` }
   const sink = avroFileSink(path, () => version().schema, options, written => written === config.visits * config.alerts)
   graph.source('alerts', alertSource(config, version), { records: 64 }).to('avro-file', sink)
-  return { graph: graph.build() satisfies Graph, sink }
+  return { graph: graph.build(), sink }
 }
 
 export default mode({
@@ -70,7 +72,6 @@ export default mode({
     host.progress(undefined)
     if (sink.failure !== undefined) throw sink.failure
     if (!sink.complete) throw modeErrors.STOPPED('stopped before the last alert: the file was not written', { where: path })
-    const visits = config.visits === 1 ? '1 visit' : `${config.visits} visits`
-    await host.print(`generated ${run.meters().at(-1)?.out} alerts of schema ${version.version} in ${visits}: ${path}\n`)
+    await host.print(`generated ${run.meters().at(-1)?.out} alerts of schema ${version.version} in ${visitsText(config)}: ${path}\n`)
   }
 })

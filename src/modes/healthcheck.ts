@@ -40,11 +40,7 @@ export default mode({
   }
 })
 
-interface Process {
-  readonly pid: string
-  readonly argv: readonly string[]
-  readonly environment: Environment
-}
+interface Process { readonly pid: string, readonly argv: readonly string[], readonly environment: Environment }
 
 /** Error: NOT_HEALTHY. */
 async function processOf (pid: string): Promise<Process> {

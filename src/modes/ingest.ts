@@ -15,7 +15,7 @@ import { deadLettersOf } from '../program/dead-letters-from-flags.ts'
 import { connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
-import { archiveOf, storeUrls } from '../program/stores-from-flags.ts'
+import { archiveOf, describedStoreUrls } from '../program/stores-from-flags.ts'
 import { archiveSink, type ArchivableAlert } from '../sinks/archive.ts'
 import { kafkaGroupSource } from '../sources/kafka-group.ts'
 import type { Archive } from '../stores/archive.ts'
@@ -28,10 +28,7 @@ const ingestFlags = flags({
     type: 'list', default: ['alerts-simulated'], aliases: ['kafka-topic', 'kafka-topics'], placeholder: 'TOPIC,...',
     description: 'Topics to archive. May be given more than once.'
   },
-  group: {
-    type: 'text', default: 'alertdb-ingester', aliases: ['kafka-group'],
-    description: 'Consumer group; offsets are committed to it.'
-  },
+  group: { type: 'text', default: 'alertdb-ingester', aliases: ['kafka-group'], description: 'Consumer group.' },
   'group-instance-id': {
     type: 'text', placeholder: 'ID',
     description: 'Static membership id: unique in the group, kept across restarts (the pod name in a StatefulSet, not in a Deployment). ' +
@@ -49,22 +46,16 @@ const ingestFlags = flags({
   'wait-for-topic': { type: 'switch', description: 'Wait for missing topics instead of failing.' },
   'commit-interval': {
     type: 'integer', min: 1, default: 100,
-    description: 'Number of settled alerts after which offsets are committed; they are also committed every second.'
+    description: 'Number of settled alerts after which offsets are committed. They are also committed every second.'
   },
   'batch-size': { type: 'integer', min: 1, max: 1000, default: 20, description: 'Maximum number of objects written concurrently.' },
   limit: { type: 'integer', min: -1, default: -1, description: 'Maximum number of records to process; -1 means no limit.' },
-  'gzip-level': {
-    type: 'integer', min: 1, max: 9, default: 6,
-    description: 'Compression level of the objects, from 1 (fastest) to 9 (smallest).'
-  },
+  'gzip-level': { type: 'integer', min: 1, max: 9, default: 6, description: 'Compression level, from 1 (fastest) to 9 (smallest).' },
   'gzip-threads': {
     type: 'integer', min: 1, max: 64, default: 4,
     description: 'Maximum number of alerts compressed concurrently, in the thread pool that also serves file I/O.'
   },
-  'max-in-flight-mib': {
-    type: 'integer', min: 1, default: 16,
-    description: 'Memory for unsettled alerts, in MiB of message bytes; reading pauses at this limit.'
-  },
+  'max-in-flight-mib': { type: 'integer', min: 1, default: 16, description: 'Unsettled message bytes, in MiB, at which reading pauses.' },
   'visit-gap': {
     type: 'number', min: 0.1, default: 5, placeholder: 'SECONDS',
     description: 'Gap between Kafka timestamps that separates two visits. Each visit is summarised in one log line.'
@@ -144,17 +135,16 @@ function limitRecords<T> (source: Source<T>, limit: number): Source<T> {
 export default mode({
   mode: 'ingest',
   about: 'Each alert becomes one object: the gzip of the Kafka message exactly as it was sent. Its schema is archived before it. ' +
-    'Records that are not valid alerts go to the dead letters, with the reason in their headers. Offsets are committed only after that.',
+    'Records that are not valid alerts go to the dead letters, with the reason. An offset is committed only after its record is durable ' +
+    'in the archive or in the dead letters.',
   examples: [
     'alert-stream ingest --alert-store file:///var/alerts',
     'alert-stream ingest --topic alerts-simulated,alerts-test --layout v1 --alert-store file:///var/alerts'
   ],
   flags: ingestFlags,
   describe: config => {
-    const given = config.alertStore ?? config.gcpBucketAlerts ?? config.localFileRoot
-    const urls = given === undefined ? { alerts: '--alert-store', schemas: '--schema-store' } : storeUrls(config)
     const noArchive = (): never => { throw new Error('describing a graph opens no store') }
-    return declare(config, describedConnection(config), noArchive, urls).graph.describe()
+    return declare(config, describedConnection(config), noArchive, describedStoreUrls(config)).graph.describe()
   },
   async run (config, _positionals, host) {
     const stores = new StoreStats()

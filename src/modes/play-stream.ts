@@ -16,7 +16,7 @@ import { PassSeconds, sleepUntil } from '../simulator/ticks.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
 import { brokerCheck, registryCheck } from '../admin/readiness-checks.ts'
 import { checkLimitMs } from '../admin/readiness.ts'
-import { mode, type Host } from '../program/mode.ts'
+import { mode } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
 import type { AdminServer } from '../admin/status.ts'
 import { connectionOf, describedConnection, destinationSpec } from '../program/kafka-from-flags.ts'
@@ -58,14 +58,14 @@ const playFlags = flags({
     type: 'switch',
     description: 'New ids in each pass, for the alert (everywhere in the packet), its visit, its parent source and its Kafka key. ' +
       'Objects and earlier detections keep their ids. An id consists of the second in which the pass begins, the detector and the index ' +
-      'of the alert. Passes begin at least one second apart, and only one such player may feed an archive.'
+      'of the alert. Passes begin at least one second apart, so use only one such play-stream per archive.'
   },
   'fresh-times': {
     type: 'switch',
     description: 'Current times in each pass. All observation and processing times of a packet, including earlier detections, move by ' +
-      'the same amount, so that the first mid-point of the pass is its start (TAI). Orbits and images do not change.'
+      'the same amount, so that the earliest mid-point equals the start of the pass (TAI). Orbits and images do not change.'
   },
-  'accept-unmarked': { type: 'switch', description: 'Play a topic without completion marker, loaded by another program.' },
+  'accept-unmarked': { type: 'switch', description: 'Play a topic without a completion marker, loaded by another program.' },
   'create-dst-topic': { type: 'switch', description: 'Create the destination topic if it does not exist.' },
   ...topicFlags('dst-topic', 'the destination topic', 8, 604_800_000, 100_000_000_000),
   ...registryFlags,
@@ -86,7 +86,7 @@ function pacer (ending: AbortSignal): (item: ReplayRecord) => OutgoingRecord | P
 /** Error: USAGE_BAD_VALUE if --burst contradicts --profile. */
 function profileOf ({ profile, burst, bursts, burstSeconds, seed }: Config): Profile {
   if (burst && profile !== undefined && profile !== 'fast') {
-    throw usageErrors.USAGE_BAD_VALUE(`--burst and --profile ${profile} exclude each other`, {
+    throw usageErrors.USAGE_BAD_VALUE(`--burst and --profile ${profile} cannot be used together`, {
       where: 'play-stream', hint: 'For the bursts of DMTN-149, give --profile dmtn-149 without --burst.'
     })
   }
@@ -130,29 +130,25 @@ function passLine ({ pass, alerts, bytes, seconds, lateSeconds, interrupted }: P
   return `pass ${pass}: ${alerts} alerts in ${seconds.toFixed(2)} s, ${rate}${late}${stale}${end}\n`
 }
 
-/** A static topic that cannot be played is an error for a single pass. With a repeat interval, play-stream waits for it. */
-async function checkSource (config: Config, connection: KafkaConnection): Promise<void> {
+/**
+ * Checks the source topic, then creates or checks the destination topic, so that it is created only if there is something to play.
+ * Errors: STATIC_TOPIC_*, KAFKA_*.
+ */
+async function checkTopics (config: Config, connection: KafkaConnection, log: Logger): Promise<void> {
+  const { dstTopic: topic } = config
   const admin = new KafkaAdmin(connection)
   try {
-    await playableTopic(admin, connection, requirementsOf(config))
-  } catch (error) {
-    if (config.repeatInterval < 0 || !isUnplayable(error)) throw error
-  } finally {
-    await admin.close()
-  }
-}
-
-/** Creates the destination topic if requested. Errors: KAFKA_TOPIC_MISSING without --create-dst-topic; KAFKA_*. */
-async function checkDestination (config: Config, connection: KafkaConnection, host: Host): Promise<void> {
-  const admin = new KafkaAdmin(connection)
-  try {
+    await playableTopic(admin, connection, requirementsOf(config)).catch((error: unknown) => {
+      // With a repeat interval, play-stream waits for a topic that can be played.
+      if (config.repeatInterval < 0 || !isUnplayable(error)) throw error
+    })
     if (config.createDstTopic) {
       const spec = destinationSpec(config)
-      const { created } = await admin.ensureTopic(config.dstTopic, spec)
-      if (created) host.log.info({ topic: config.dstTopic, ...spec }, 'created the destination topic')
-    } else if (await admin.describeTopic(config.dstTopic) === undefined) {
+      const { created } = await admin.ensureTopic(topic, spec)
+      if (created) log.info({ topic, ...spec }, 'created the destination topic')
+    } else if (await admin.describeTopic(topic) === undefined) {
       throw kafkaErrors.KAFKA_TOPIC_MISSING('the destination topic does not exist', {
-        where: `${config.dstTopic} at ${connection.brokers}`, hint: 'Create it, give --create-dst-topic, or correct --dst-topic.'
+        where: `${topic} at ${connection.brokers}`, hint: 'Create it, set --create-dst-topic, or correct --dst-topic.'
       })
     }
   } finally {
@@ -173,11 +169,10 @@ export default mode({
   flags: playFlags,
   describe: config => declare(config, describedConnection(config), silent, () => {}).graph.describe(),
   async run (config, _positionals, host) {
-    // Usage errors first, then the source: the destination topic is created only if there is something to play.
+    // Throws usage errors before any connection is made.
     profileOf(config)
     const connection = await connectionOf(config, 'alert-stream-play', host.log)
-    await checkSource(config, connection)
-    await checkDestination(config, connection, host)
+    await checkTopics(config, connection, host.log)
     const passes = new PassStats()
     const { graph, source } = declare(config, connection, host.log, (report, unmodified) => {
       passes.add(report, unmodified)

@@ -19,7 +19,7 @@ const defaultTopic = 'alerts-static'
 
 const printFlags = flags({
   ...kafkaFlags,
-  topic: { type: 'text', aliases: ['src-topic'], placeholder: 'TOPIC', description: `Topic to print. Default ${defaultTopic}.` },
+  topic: { type: 'text', aliases: ['src-topic'], placeholder: 'TOPIC', description: `Topic to print. Default: ${defaultTopic}.` },
   'dead-letter-store': { type: 'text', placeholder: 'URL', description: 'Store to print instead of a topic: file:///dir or gs://bucket[/prefix].' },
   reason: { type: 'list', placeholder: 'CODE,...', description: 'Reasons of the dead letters to print. Default: print all records.' },
   from: {
@@ -52,7 +52,7 @@ function checkFlags ({ deadLetterStore, topic, follow, from }: Config): void {
   if (deadLetterStore === undefined) return
   const given = [topic !== undefined && `--topic ${topic}`, follow && '--follow', from === 'latest' && '--from latest'].filter(Boolean)
   if (given.length === 0) return
-  throw usageErrors.USAGE_BAD_VALUE(`${given.join(' and ')} and --dead-letter-store exclude each other`, {
+  throw usageErrors.USAGE_BAD_VALUE(`${given.join(' and ')} and --dead-letter-store cannot be used together`, {
     where: 'print-stream', hint: 'Give a topic or a store. One of them may come from the environment or the configuration file.'
   })
 }
@@ -72,21 +72,18 @@ function declare (config: Config, connection: KafkaConnection | undefined, host:
   const lines = url === undefined
     ? graph.source('topic', topicSource(), { records: 100 }).step('decode', fromRecord, decode)
     : graph.source('store', storeSource(url), { records: 100 }).step('decode', fromObject, decode)
-  const selected = reason === undefined
-    ? lines
-    : lines.filter('reason', ({ deadLetter }) => deadLetter !== undefined && reason.includes(deadLetter.reason), {
-      kind: 'filter', detail: reason.join(', ')
-    })
+  const hasReason = ({ deadLetter }: Line): boolean => deadLetter !== undefined && reason?.includes(deadLetter.reason) === true
+  const selected = reason === undefined ? lines : lines.filter('reason', hasReason, { kind: 'filter', detail: reason.join(', ') })
   selected.to('stdout', printer(config, host))
   return graph.build()
 }
 
 export default mode({
   mode: 'print-stream',
-  about: 'The time is the Kafka timestamp of the record (UTC). The history counts prior sources, forced sources and limits. The size is ' +
-    'that of the framed message. Dead letters are recognised by their headers, and printed with origin, node, reason, message, alert id ' +
-    '(if it can be read), size, and the number of times they were sent back. They do not need the schema registry. In a store, the time ' +
-    'is that of the original record.',
+  about: 'The line of an alert shows the Kafka timestamp (UTC), the alert id, the history (number of prior sources, forced sources and ' +
+    'limits) and the size of the framed message. Dead letters are recognised by their headers. Their lines show the timestamp of the ' +
+    'record, origin, node, reason, message, alert id (if it can be read), size, and the number of redrives. They do not need the schema ' +
+    'registry.',
   examples: [
     'alert-stream print-stream --topic alerts-simulated --from latest', 'alert-stream print-stream --json --count 10',
     'alert-stream print-stream --topic alerts-dead-letters --reason UNKNOWN_SCHEMA',

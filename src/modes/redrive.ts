@@ -22,7 +22,7 @@ import { RedriveStats } from '../dead-letters/redrive-stats.ts'
 const redriveFlags = flags({
   ...kafkaFlags,
   // Not --topic: redrive may share its environment and configuration file with the ingester, whose --topic is a different topic.
-  'dead-letter-topic': { type: 'text', placeholder: 'TOPIC', description: `Topic to read. Default ${defaultDeadLetterTopic}.` },
+  'dead-letter-topic': { type: 'text', placeholder: 'TOPIC', description: `Topic to read. Default: ${defaultDeadLetterTopic}.` },
   'dead-letter-store': { type: 'text', placeholder: 'URL', description: 'Store to read instead of a topic: file:///dir or gs://bucket[/prefix].' },
   group: {
     type: 'text', default: 'alert-stream-redrive', description: 'Name of the stored progress: consumer group, or marker folder in a store.'
@@ -49,7 +49,7 @@ const CREDITS = 100
 /** Errors: USAGE_BAD_VALUE, USAGE_MISSING. */
 function checkFlags (config: Config): void {
   const fail = (a: string, b: string): never => {
-    throw usageErrors.USAGE_BAD_VALUE(`${a} and ${b} exclude each other`, {
+    throw usageErrors.USAGE_BAD_VALUE(`${a} and ${b} cannot be used together`, {
       where: 'redrive', hint: 'Give only one of them. The other may come from the environment or the configuration file.'
     })
   }
@@ -121,7 +121,7 @@ function declare (config: Config, connection: KafkaConnection, host: Pick<Host, 
   }
   const take = (): void => { if (++taken === limit) host.requestStop() }
   const graph = createGraph('redrive', { deadLetters: leavingSink(source, stats), deadLettersName: 'left', retry: patientRetry })
-  const chosen = graph.source('letters', source, { records: CREDITS })
+  const chosen = graph.source('dead-letters', source, { records: CREDITS })
     .filter('choose', isChosen, { kind: 'filter', detail: filters.flat().join(', ') || 'all dead letters' })
   const detail = limit === undefined ? 'no limit' : `at most ${limit}`
   if (config.discard) {

@@ -10,7 +10,7 @@ import { flags, type ConfigOf } from '../config/flags.ts'
 import { storeFamily } from '../metrics/store-metrics.ts'
 import { AlertStreamError, formatError, type GraphDescription, type Logger } from '../pipeline/index.ts'
 import { mode } from '../program/mode.ts'
-import { archiveOf, storeUrls } from '../program/stores-from-flags.ts'
+import { archiveOf, describedStoreUrls } from '../program/stores-from-flags.ts'
 import { StoreStats, type Archive } from '../stores/index.ts'
 
 const serveFlags = flags({
@@ -31,7 +31,7 @@ const serveFlags = flags({
 })
 type Config = ConfigOf<typeof serveFlags>
 
-/** Limit of the store check at start. A store without a response by then counts as temporarily unreachable. */
+/** Time limit of the store check at start. A store that does not respond in time counts as temporarily unreachable. */
 const startCheckMs = 5000
 
 /** Base path of the API, with the slashes of the prefix normalized. */
@@ -41,9 +41,7 @@ function prefixOf ({ pathPrefix }: Config): string {
 
 function describe (config: Config): GraphDescription {
   const prefix = prefixOf(config)
-  const urls = config.alertStore === undefined && config.gcpBucketAlerts === undefined && config.localFileRoot === undefined
-    ? { alerts: '--alert-store', schemas: '--schema-store' }
-    : storeUrls(config)
+  const urls = describedStoreUrls(config)
   return {
     graph: 'serve',
     nodes: [
@@ -56,19 +54,16 @@ function describe (config: Config): GraphDescription {
       { name: 'health', type: 'sink', kind: 'http', detail: `GET ${prefix}/health`, limits: {} }
     ],
     edges: [
-      { from: 'alert-store', to: 'gunzip', type: 'data' },
-      { from: 'gunzip', to: 'alerts', type: 'data' },
-      { from: 'schema-store', to: 'schema-cache', type: 'data' },
-      { from: 'schema-cache', to: 'schemas', type: 'data' },
-      { from: 'alert-store', to: 'health', type: 'data' },
-      { from: 'schema-store', to: 'health', type: 'data' }
+      { from: 'alert-store', to: 'gunzip', type: 'data' }, { from: 'gunzip', to: 'alerts', type: 'data' },
+      { from: 'schema-store', to: 'schema-cache', type: 'data' }, { from: 'schema-cache', to: 'schemas', type: 'data' },
+      { from: 'alert-store', to: 'health', type: 'data' }, { from: 'schema-store', to: 'health', type: 'data' }
     ]
   }
 }
 
 export default mode({
   mode: 'serve',
-  about: 'GET /v1/alerts/{id} returns the alert as it was in Kafka (framed Avro), as the stored gzip if the client accepts gzip. ' +
+  about: 'GET /v1/alerts/{id} returns the message as it was in Kafka (framed Avro), as the stored gzip if the client accepts gzip. ' +
     '/v1/schemas/{id} returns the Avro schema, and /v1/health returns OK while the stores respond. ' +
     'If a store does not exist, the server does not start. If one is temporarily unreachable, it starts, and /readyz reports it.',
   examples: ['alert-stream serve --alert-store file:///var/alerts', 'curl localhost:3000/v1/schemas/1'],
@@ -77,10 +72,8 @@ export default mode({
   async run (config, _positionals, host) {
     const stores = new StoreStats()
     const archive = await archiveOf(config, 'read', host, stores)
-    const app = build({
-      archive, log: host.log, pathPrefix: config.pathPrefix,
-      pressure: { maxEventLoopDelayMs: config.maxEventLoopDelay }
-    })
+    const { pathPrefix, maxEventLoopDelay: maxEventLoopDelayMs } = config
+    const app = build({ archive, log: host.log, pathPrefix, pressure: { maxEventLoopDelayMs } })
     let admin: AdminServer | undefined
     try {
       await checkStores(archive, host.log)

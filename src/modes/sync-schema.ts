@@ -1,11 +1,11 @@
-// sync-schema: registers alert schemas with their docs and defaults, without whitespace. Schemas that are already registered do not change.
+// sync-schema: registers alert schemas with their docs and defaults, without whitespace. Never changes or deletes a registered schema.
 import { createRegistryClient, type CompatibilityLevel, type RegistryClient, type SchemaVersion } from '../avro/index.ts'
 import { registryFlags, schemaPackageFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { createGraph, type Sink, type Source } from '../pipeline/index.ts'
 import { modeErrors } from './errors.ts'
-import { mode, type Host } from '../program/mode.ts'
+import { mode } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
 import { schemaPackageOf } from '../program/schema-package-from-flags.ts'
 
@@ -76,7 +76,7 @@ export default mode({
   examples: ['alert-stream sync-schema --schema-registry-url http://localhost:8081', 'alert-stream sync-schema --all --ids explicit'],
   flags: syncFlags,
   describe: config => declare(config, () => [], createRegistryClient({ url: config.schemaRegistryUrl }), () => {}).describe(),
-  async run (config, _positionals, host: Host) {
+  async run (config, _positionals, host) {
     if (config.all && config.schemaVersion !== undefined) {
       throw usageErrors.USAGE_BAD_VALUE('--all and --schema-version cannot be used together', { where: 'sync-schema' })
     }

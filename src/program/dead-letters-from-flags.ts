@@ -31,7 +31,7 @@ export function deadLettersOf (
   return deadLetterStoreSink({ url, open: async log => metered(await openStore(url, { ...options, log }), 'dead-letters', stats) })
 }
 
-/** `topic alerts-dead-letters` or `store file:///letters`, for messages. */
+/** `topic alerts-dead-letters` or `store file:///var/dead-letters`, for messages. */
 export function deadLetterPlace ({ deadLetterStore, deadLetterTopic = defaultDeadLetterTopic }: DeadLetterConfig): string {
   return deadLetterStore === undefined ? `topic ${deadLetterTopic}` : `store ${deadLetterStore}`
 }

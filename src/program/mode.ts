@@ -1,9 +1,10 @@
 // The interface between the CLI and a mode. A mode declares its flags and its graph. It receives a checked configuration and a host, and
 // never reads argv, the environment or signals itself.
 import type { AdminConfig, AdminServer, Status } from '../admin/status.ts'
+import type { Positional } from '../config/argv.ts'
 import type { ConfigFile } from '../config/file.ts'
 import type { ConfigOf, Flags } from '../config/flags.ts'
-import type { Environment, Positional } from '../config/parse.ts'
+import type { Environment } from '../config/parse.ts'
 import type { GraphDescription, Logger } from '../pipeline/index.ts'
 
 /** The services that the process provides to a mode. */

@@ -2,20 +2,32 @@
 import { pathToFileURL } from 'node:url'
 import type { StoreFlagsConfig } from '../config/common.ts'
 import type { Environment } from '../config/parse.ts'
+import { defineErrors } from '../pipeline/errors.ts'
 import { createArchive, type Archive } from '../stores/archive.ts'
 import { metered, type StoreStats } from '../stores/metered-store.ts'
 import { openStore, type OpenStoreOptions } from '../stores/open-store.ts'
-import { programErrors } from './errors.ts'
 import type { Host } from './mode.ts'
 
+const errors = defineErrors({
+  STORE_NOT_GIVEN: { hint: 'Set --alert-store, for example to file:///var/alerts or gs://bucket.', usage: true }
+})
+
+interface StoreUrls { readonly alerts: string, readonly schemas: string }
+
 /** The URLs of both stores, from the flags or their aliases of the original programs. Error: STORE_NOT_GIVEN. */
-export function storeUrls (config: StoreFlagsConfig): { readonly alerts: string, readonly schemas: string } {
+export function storeUrls (config: StoreFlagsConfig): StoreUrls {
   const bucket = (name: string | undefined): string | undefined => name === undefined ? undefined : `gs://${name}`
   const { backend, localFileRoot } = config
   const local = backend === 'google-cloud' || localFileRoot === undefined ? undefined : pathToFileURL(localFileRoot).href
   const alerts = config.alertStore ?? local ?? bucket(config.gcpBucketAlerts)
-  if (alerts === undefined) throw programErrors.STORE_NOT_GIVEN('no alert store is given')
+  if (alerts === undefined) throw errors.STORE_NOT_GIVEN('no alert store is given')
   return { alerts, schemas: config.schemaStore ?? local ?? bucket(config.gcpBucketSchemas) ?? alerts }
+}
+
+/** The URLs for the description of a graph: the names of the flags if no store is given. */
+export function describedStoreUrls (config: StoreFlagsConfig): StoreUrls {
+  const given = config.alertStore ?? config.gcpBucketAlerts ?? config.localFileRoot
+  return given === undefined ? { alerts: '--alert-store', schemas: '--schema-store' } : storeUrls(config)
 }
 
 export type GoogleConfig = Partial<Pick<StoreFlagsConfig, 'gcpProject' | 'storeTimeout'>>

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { modes } from '../../src/cli/modes.ts'
-import { NOBODY, runCli, startCli, tempDir } from '../support/stack.ts'
+import { CLOSED_PORT, runCli, startCli, tempDir } from '../support/stack.ts'
 
 /** Runs two at a time, for machines with two cores. */
 async function each<T> (items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
@@ -200,7 +200,7 @@ await t.test('exits with 1 if stderr is closed', async t => {
 await t.test('never prints a password, even with --debug', async t => {
   const password = 'correct-horse-battery'
   const { code, stdout, stderr } = await runCli(
-    ['play-stream', '--broker', `127.0.0.1:${NOBODY}`, '--kafka-auth-mechanism', 'scram', '--kafka-username', 'someone', '--debug'],
+    ['play-stream', '--broker', `127.0.0.1:${CLOSED_PORT}`, '--kafka-auth-mechanism', 'scram', '--kafka-username', 'someone', '--debug'],
     { env: { ALERT_STREAM_KAFKA_PASSWORD: password } }
   )
   t.equal(code, 1)

@@ -2,7 +2,8 @@ import t from 'tap'
 import { adminFlags, kafkaFlags, registryFlags, topicFlags } from '../../src/config/common.ts'
 import { camel, environmentName, flags, type Flags } from '../../src/config/flags.ts'
 import { modeHelp } from '../../src/config/help.ts'
-import { parseCommandLine, type CommandLine, type Environment } from '../../src/config/parse.ts'
+import type { CommandLine } from '../../src/config/argv.ts'
+import { parseCommandLine, type Environment } from '../../src/config/parse.ts'
 import { AlertStreamError, formatError } from '../../src/pipeline/index.ts'
 
 const table = flags({

@@ -9,12 +9,12 @@ const table = { superUsers: [{ name: 'root', authentication: 'tls', about: 'a su
 const withRule = (more: object, resource: object = {}): typeof table =>
   ({ ...table, users: [{ ...user, acls: [{ ...rule, ...more, resource: { ...rule.resource, ...resource } }] }] })
 
-await t.test('the table that is deployed has no fault', async t => {
+await t.test('the deployed table has no faults', async t => {
   t.strictSame(faultsOf(table), [])
   t.strictSame(faultsOf(JSON.parse(await readFile(join(import.meta.dirname, '../../deploy/acls.json'), 'utf8')) as typeof table), [])
 })
 
-await t.test('each fault is found and named', async t => {
+await t.test('reports each fault', async t => {
   const cases: Array<[typeof table, RegExp]> = [
     [{ ...table, superUsers: [] }, /^no super user/],
     [{ ...table, users: [] }, /^there are no users/],

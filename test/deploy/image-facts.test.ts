@@ -32,7 +32,7 @@ const config: ImageConfig = {
   }
 }
 
-await t.test('an image that is as decided has no fault; each other one is named', async t => {
+await t.test('reports nothing for a correct image configuration, and each deviation by name', async t => {
   t.strictSame(configFaults(config, expected), [])
   const cases: Array<[Partial<ImageConfig>, RegExp]> = [
     [{ User: '' }, /^runs as root, not as 10001:10001$/],
@@ -92,7 +92,7 @@ const files: Entry[] = [
   entry('bin', { type: 'l', mode: 0o777 }), entry('dev/null', { type: 'c', mode: 0o666 })
 ]
 
-await t.test('files: what is too much, what is missing, what can be written', async t => {
+await t.test('reports unexpected, missing and writable files in the image', async t => {
   t.strictSame(fileFaults(files, lock), [])
   const cases: Array<[Entry[], RegExp]> = [
     [[...files, entry('usr/bin/g++')], /^usr\/bin\/g\+\+ is there/],
@@ -119,14 +119,14 @@ await t.test('files: what is too much, what is missing, what can be written', as
   }
 })
 
-await t.test('what find prints is read, blanks in names included', async t => {
+await t.test('parses the output of find, including names with spaces', async t => {
   t.strictSame(entriesOf('f 4755 0 10001 12 usr/a b\nd 755 0 0 4096 app\n'), [
     { path: 'usr/a b', type: 'f', mode: 0o4755, uid: 0, gid: ID, size: 12 },
     { path: 'app', type: 'd', mode: 0o755, uid: 0, gid: 0, size: 4096 }
   ])
 })
 
-await t.test('bases: those of the FROM lines, with the defaults of their arguments; tags that move are named', async t => {
+await t.test('finds the base images of FROM lines with the defaults of their arguments, and reports tags that can move', async t => {
   const text =
     'ARG V=1.2.3\nARG D=\nFROM docker.io/library/node:${V}-bookworm${D} AS a\nARG V=9\nFROM a AS b\n' +
     'FROM --platform=linux/amd64 docker.io/library/node:${V}-bookworm AS c\nFROM debian:12\n'
@@ -143,7 +143,7 @@ await t.test('bases: those of the FROM lines, with the defaults of their argumen
   t.strictSame([...digestArguments(ours).keys()], basesOf(ours), 'each of ours takes a digest')
 })
 
-await t.test('npm and pip reach their registries as on this machine; its folders and habits stay out', async t => {
+await t.test('passes on the registry settings of npm and pip, but no local paths or preferences', async t => {
   t.equal(
     npmSettings(
       'registry=https://a/\n@b:registry=https://c/\n//a/:_authToken=x\ncache=/var/cache/npm\nnodedir=/usr\n' +
@@ -158,7 +158,7 @@ await t.test('npm and pip reach their registries as on this machine; its folders
     '[global]\nindex-url = https://env/\ntrusted-host = file\n')
 })
 
-await t.test('each variable that the image sets is one that a mode reads', async t => {
+await t.test('a mode reads each variable that the image sets', async t => {
   const variables = (await modes.all()).flatMap(({ flags }) => Object.entries(flags).flatMap(([name, spec]) => variablesOf(name, spec)))
   const known = new Set(variables)
   const text = await readFile(join(root, 'Containerfile'), 'utf8')

@@ -24,12 +24,12 @@ const kafka = (superUsers: readonly string[]): KubernetesObject => ({
 const root = [kafka(['CN=root']), user('root', 'tls')]
 const of = (...objects: readonly KubernetesObject[]): string[] => differences(usersOf(objects), table)
 
-await t.test('the same users are the same however their rules are put', async t => {
+await t.test('accepts equal users regardless of the order and grouping of their rules', async t => {
   t.strictSame(of(...root, user('ann', 'tls', [rule(['Describe', 'Read'])])), [])
   t.strictSame(of(...root, user('ann', 'tls', [rule(['Read']), { ...rule(['Describe']), type: 'allow', host: undefined }])), [])
 })
 
-await t.test('each difference is found', async t => {
+await t.test('reports each difference', async t => {
   const ann = user('ann', 'tls', [rule(['Read', 'Describe'])])
   t.match(of(...root), [/ann: rendered 0 times/])
   t.match(of(...root, ann, ann), [/ann: rendered 2 times/])

@@ -26,7 +26,7 @@ const faults = async (more: Partial<Container>, its = pod()): Promise<string[]> 
   await containerFaults({ ...container, ...more }, its, image)
 const swap = (from: string, to: string): string[] => args.map(word => word.replace(from, to))
 
-await t.test('a container without a fault has none', async t => {
+await t.test('accepts a correct container', async t => {
   t.strictSame(await faults({}), [])
   t.strictSame(
     await faults({ env: [{ name: 'ALERT_STREAM_LOG_LEVEL', value: 'debug' }, { name: 'NODE_OPTIONS', value: '--max-semi-space-size=8' }] }),
@@ -43,7 +43,7 @@ await t.test('a container without a fault has none', async t => {
   )
 })
 
-await t.test('what the chart gets wrong is found', async t => {
+await t.test('reports mistakes of the chart', async t => {
   const cases: ReadonlyArray<readonly [Partial<Container>, RegExp]> = [
     [{ args: [] }, /has no args/],
     [{ args: ['ingests'] }, /unknown mode 'ingests'/],
@@ -71,7 +71,7 @@ await t.test('what the chart gets wrong is found', async t => {
   t.strictSame(await faults({ command: ['node', '-e'] }, pod({}, { 'helm.sh/hook': 'test' })), [], 'a test runs what it likes')
 })
 
-await t.test('what the program changes is found: a flag that is gone, renamed, or takes other values', async t => {
+await t.test('reports flags of the chart that the program removed, renamed or restricted', async t => {
   const changed = async (change: (flags: Record<string, unknown>) => void): Promise<string> => {
     const found = await containerFaults(container, pod(), image, async name => {
       const mode = await modes.find(name)
@@ -91,7 +91,7 @@ await t.test('what the program changes is found: a flag that is gone, renamed, o
   t.match(await changed(flags => { flags['drain-seconds'] = { type: 'number', max: 10, description: '' } }), /--drain-seconds/)
 })
 
-await t.test('the image: whose it is, and what it sets', async t => {
+await t.test('recognises images of this project, and reads the variables that the Containerfile sets', async t => {
   for (const name of ['alert-stream', 'alert-stream:1', 'ghcr.io/lsst-dm/alert-stream@sha256:00', 'localhost:5000/alert-stream:1'])
     t.ok(isOurs({ image: name }), name)
   for (const name of ['nginx', 'ghcr.io/lsst-dm/alert-streamer:1', 'ghcr.io/alert-stream/other:1']) t.notOk(isOurs({ image: name }), name)

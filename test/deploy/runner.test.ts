@@ -48,7 +48,7 @@ async function run (
   return { counts: await runner.run(groups, more.only, more.without), lines }
 }
 
-await t.test('each check is a line and is counted; a fault is followed by the tool\'s words', async t => {
+await t.test('prints and counts each check, and prints the tool\'s output below a fault', async t => {
   const { counts, lines } = await run(t, [group(async () => await Promise.resolve([
     passing,
       {
@@ -68,7 +68,7 @@ await t.test('each check is a line and is counted; a fault is followed by the to
   ])
 })
 
-await t.test('a group without checks fails, and so does one that cannot say which it has', async t => {
+await t.test('a group fails if it has no checks or cannot list them', async t => {
   const empty = await run(t, [group(async () => await Promise.resolve([]))])
   t.same(empty.lines.slice(2), ['not ok - one has something to check', '    it has no checks'])
   const { counts, lines } = await run(t, [group(async () => await Promise.reject(new Error('no such folder')))])
@@ -76,14 +76,14 @@ await t.test('a group without checks fails, and so does one that cannot say whic
   t.ok(lines.includes('not ok - the checks of one can be listed'))
 })
 
-await t.test('what lies in deploy/ and is claimed by nobody fails', async t => {
+await t.test('fails if no group checks a part of deploy/', async t => {
   const { counts, lines } = await run(t, [group(async () => await Promise.resolve([passing]), { claims: [] })])
   t.same(counts, { passed: 1, failed: 1, skipped: 0 })
   t.ok(lines.some(line => line.includes('nothing checks deploy/helm yet')))
   t.equal((await run(t, [group(async () => await Promise.resolve([passing]), { claims: ['helm/chart'] })])).counts.failed, 0)
 })
 
-await t.test('a missing tool skips its group\'s checks, and fails them in CI; a wrong one fails everywhere', async t => {
+await t.test('a missing tool skips the checks of its group, or fails them in CI; a wrong checksum always fails', async t => {
   const checks = async (): Promise<Check[]> => await Promise.resolve([passing, { ...passing, title: 'that too' }])
   const missing = async (): Promise<string> => await Promise.reject(new ToolMissing('helm is missing'))
   const here = await run(t, [group(checks, { tools: ['helm'] })], { tool: missing })
@@ -100,7 +100,7 @@ await t.test('a missing tool skips its group\'s checks, and fails them in CI; a 
   t.same(wrong.counts, { passed: 1, failed: 1, skipped: 0 })
 })
 
-await t.test('checks run one by one or as many as the group says, and are reported in order', async t => {
+await t.test('runs checks one at a time or with the concurrency of the group, and reports them in order', async t => {
   for (const atOnce of [1, 2]) {
     let [now, most] = [0, 0]
     const slow = (title: string, ms: number): Check => ({
@@ -119,13 +119,13 @@ await t.test('checks run one by one or as many as the group says, and are report
   }
 })
 
-await t.test('only the groups that are asked for run', async t => {
+await t.test('runs only the selected groups', async t => {
   const other = group(async () => await Promise.resolve([passing]), { name: 'two', claims: [] })
   const { lines } = await run(t, [group(async () => await Promise.reject(new Error('never asked'))), other], { only: ['two'] })
   t.same(lines.filter(line => line.startsWith('#')), ['# two: a group'])
 })
 
-await t.test('a program that fails is a fault with all that it said', async t => {
+await t.test('a failed program is a fault with its complete output', async t => {
   const { lines } = await run(t, [group(async ({ must, run: ask }: Context) => await Promise.resolve([
     { title: 'must', run: async () => { await must('/bin/sh', ['-c', 'echo out; echo err >&2; exit 3']) } },
     { title: 'run', run: async () => { if ((await ask('/bin/sh', ['-c', 'exit 3'])).code !== 3) throw new Fault('another code') } }
@@ -133,7 +133,7 @@ await t.test('a program that fails is a fault with all that it said', async t =>
   t.same(lines.slice(2), ['not ok - must', '    sh -c echo out; echo err >&2; exit 3: exit code 3', '    out', '    err', 'ok - run'])
 })
 
-await t.test('what programs leave in their folder of temporary files goes with the run', async t => {
+await t.test('removes temporary files of programs at the end of the run', async t => {
   let left = ''
   const { counts } = await run(t, [group(async ({ must }: Context) => await Promise.resolve([
     { title: 'it leaves a file', run: async () => { left = (await must('mktemp', [])).trim() } },
@@ -143,7 +143,7 @@ await t.test('what programs leave in their folder of temporary files goes with t
   t.notOk(existsSync(left))
 })
 
-await t.test('a stop ends what runs, cleans up, starts nothing more and counts as a failure', async t => {
+await t.test('a stop ends the running check, cleans up, starts no other check and counts as a failure', async t => {
   const stop = new AbortController()
   const order: string[] = []
   let scratch = ''
@@ -172,7 +172,7 @@ await t.test('a stop ends what runs, cleans up, starts nothing more and counts a
   t.notOk(existsSync(scratch))
 })
 
-await t.test('a clean-up that fails is a failure, and the others are done all the same', async t => {
+await t.test('a failed clean-up counts as a failure, and the other clean-ups still run', async t => {
   let done = false
   const { counts, lines } = await run(t, [group(async context => {
     context.defer(async () => { await Promise.resolve(done = true) })
@@ -186,7 +186,7 @@ await t.test('a clean-up that fails is a failure, and the others are done all th
   t.ok(done)
 })
 
-await t.test('a group that is left out is told of and counted, and its tools are not asked for', async t => {
+await t.test('an excluded group is reported as skipped, and its tools are not requested', async t => {
   const other = group(async () => await Promise.resolve([passing]), { name: 'two', about: 'another group', tools: ['helm'] })
   const { counts, lines } = await run(t, [group(async () => await Promise.resolve([passing])), other], {
     without: ['two'], tool: async () => await Promise.reject(new ToolMissing('no such tool')), env: { CI: 'true' }

@@ -16,13 +16,13 @@ jobs:
     uses: ./.github/workflows/ci.yml
 `
 
-await t.test('a workflow that is pinned and asks for its rights has no fault; our own are such', async t => {
+await t.test('accepts a workflow with pinned actions and explicit permissions, such as those of this repository', async t => {
   t.strictSame(workflowFaults(workflow), [])
   const folder = join(import.meta.dirname, '..', '..', '.github', 'workflows')
   for (const name of await readdir(folder)) t.strictSame(workflowFaults(await readFile(join(folder, name), 'utf8')), [], name)
 })
 
-await t.test('each fault is named', async t => {
+await t.test('reports each fault', async t => {
   const cases: Array<[string, string, RegExp]> = [
     [`@${commit} # v7.0.1`, '@v7', /^- uses: actions\/checkout@v7: not pinned/],
     [`@${commit}`, `@${commit.slice(0, 7)}`, /not pinned by a full commit/],

@@ -63,7 +63,7 @@ await t.test('503, 429, resets, timeouts, lost responses and damaged data delay 
   const records = alertRecords(alerts, 60, 1)
   await produce(connection, at.topic, records)
   const busy = { status: 503 }
-  const faults = [busy, 'reset', { status: 429 }, 'lose answer', 'hang', 'damage request', 'stall answer', busy] as const
+  const faults = [busy, 'reset', { status: 429 }, 'lose response', 'hang', 'damage request', 'stall response', busy] as const
   for (const fault of faults) proxy.fail(fault, 2, isAlert)
   proxy.fail({ status: 503 }, 1, request => isUpload(request) && !isAlert(request))
   const env = { STORAGE_EMULATOR_HOST: proxy.url }

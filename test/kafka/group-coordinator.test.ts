@@ -1,7 +1,7 @@
 import t from 'tap'
 import { GroupCoordinator, noMember } from '../../src/kafka/group-coordinator.ts'
 import { adminFor, connect, eventually } from './support.ts'
-import { NOBODY, uniqueName, useStack } from '../support/stack.ts'
+import { CLOSED_PORT, uniqueName, useStack } from '../support/stack.ts'
 
 const { kafka } = await useStack(t)
 const connection = await connect(kafka)
@@ -30,7 +30,7 @@ await t.test('commits offsets with metadata, without being a member', async t =>
 })
 
 await t.test('an unreachable coordinator is a retryable error that names the group', async t => {
-  const coordinator = new GroupCoordinator(await connect(`127.0.0.1:${NOBODY}`), 'some-group')
+  const coordinator = new GroupCoordinator(await connect(`127.0.0.1:${CLOSED_PORT}`), 'some-group')
   t.teardown(async () => { await coordinator.close() })
   const unreachable = { code: 'KAFKA_UNREACHABLE', retryable: true, message: /group some-group/ }
   await t.rejects(coordinator.committed([{ topic: 'a', partition: 0 }]), unreachable)

@@ -32,11 +32,11 @@ async function file (name: string, text: string): Promise<string> {
 async function config (args: readonly string[], environment: Environment = {}) {
   const mode = await modes.find('config')
   const line = await readCommandLine(mode, args, environment, modes)
-  if (line === undefined) throw new Error('help was asked for')
+  if (line === undefined) throw new Error('the arguments contain --help')
   let stdout = ''
   const warnings: string[] = []
   await mode.run(line.config, line.positionals, {
-    log: { ...silent, warn: (_facts, message) => { warnings.push(message ?? '') } },
+    log: { ...silent, warn: (_fields, message) => { warnings.push(message ?? '') } },
     print: async text => { stdout += text },
     stop: new AbortController().signal, environment, configFile: line.configFile, modes, cacheDir: '', self: [], cwd: '.',
     isTerminal: false, progress: () => {}, requestStop: () => {}, expose: async () => undefined

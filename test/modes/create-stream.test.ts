@@ -13,7 +13,7 @@ import { silent } from '../../src/pipeline/log.ts'
 import { checkStaticTopic } from '../../src/simulator/static-topic.ts'
 import { surveySchema } from '../generator/support.ts'
 import { adminFor } from '../kafka/support.ts'
-import { cache, NOBODY, tempDir, uniqueName, useStack } from '../support/stack.ts'
+import { cache, CLOSED_PORT, tempDir, uniqueName, useStack } from '../support/stack.ts'
 import { alertFile, alertsOf, connectionTo, everyRecord, Program, staticTopics } from './support.ts'
 
 const stack = await useStack(t)
@@ -110,7 +110,7 @@ await t.test('creates no topic if the schema is not registered, the registry is 
   const cases: Array<[string[], RegExp]> = [
     [[visits, '--subject', uniqueName('none')], /^SCHEMA_NOT_REGISTERED: schema 11\.1 is not registered .*sync-schema.*--schema-id/],
     [[visits, '--schema-version', '99.9'], /^[A-Z_]+: .*99\.9/],
-    [[visits, '--schema-registry-url', `http://127.0.0.1:${NOBODY}`], /^REGISTRY_UNAVAILABLE: /m],
+    [[visits, '--schema-registry-url', `http://127.0.0.1:${CLOSED_PORT}`], /^REGISTRY_UNAVAILABLE: /m],
     [[join(await tempDir(t), 'missing.avro')], /^AVRO_UNREADABLE: /]
   ]
   for (const [args, stderr] of cases) {
@@ -131,11 +131,11 @@ await t.test('creates no dead-letter topic if the topic holds records', async t 
 
 await t.test('does not delete the topic if the schema registry or the broker is down', async t => {
   const { topic, flags, snapshot } = await loaded()
-  const registry = await program.run('create-stream', [visits, ...flags, '--create-topic', '--schema-registry-url', `http://127.0.0.1:${NOBODY}`])
-  t.match(registry, { code: 1, stdout: '', stderr: new RegExp(`^REGISTRY_UNAVAILABLE: .*127\\.0\\.0\\.1:${NOBODY}.*$`, 'm') })
+  const registry = await program.run('create-stream', [visits, ...flags, '--create-topic', '--schema-registry-url', `http://127.0.0.1:${CLOSED_PORT}`])
+  t.match(registry, { code: 1, stdout: '', stderr: new RegExp(`^REGISTRY_UNAVAILABLE: .*127\\.0\\.0\\.1:${CLOSED_PORT}.*$`, 'm') })
   t.strictSame(await admin.snapshot(topic), snapshot)
-  const broker = await program.run('create-stream', [visits, ...flags, '--create-topic', '--broker', `127.0.0.1:${NOBODY}`])
-  t.match(broker, { code: 1, stdout: '', stderr: new RegExp(`^KAFKA_UNREACHABLE: .*127\\.0\\.0\\.1:${NOBODY}.*$`, 'm') })
+  const broker = await program.run('create-stream', [visits, ...flags, '--create-topic', '--broker', `127.0.0.1:${CLOSED_PORT}`])
+  t.match(broker, { code: 1, stdout: '', stderr: new RegExp(`^KAFKA_UNREACHABLE: .*127\\.0\\.0\\.1:${CLOSED_PORT}.*$`, 'm') })
 })
 
 await t.test('does not delete the topic if the dead-letter destination is unusable or ambiguous', async t => {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import { freePorts } from '../../src/devstack/index.ts'
-import { NOBODY, runCli, startCli, tempDir } from '../support/stack.ts'
+import { CLOSED_PORT, runCli, startCli, tempDir } from '../support/stack.ts'
 
 async function startServe (t: Test, args: readonly string[], env: Record<string, string> = {}) {
   const folder = await tempDir(t)
@@ -48,7 +48,7 @@ await t.test('a mode without an admin port is healthy while it runs', async t =>
   await serve.waitFor(/serving http/)
   t.match(await runCli(['healthcheck', String(serve.pid)]), { code: 0, stdout: 'serve is running, without an admin port\n' })
   await serve.stop()
-  const printer = startCli(t, ['print-stream', '--broker', `127.0.0.1:${NOBODY}`])
+  const printer = startCli(t, ['print-stream', '--broker', `127.0.0.1:${CLOSED_PORT}`])
   const result = await runCli(['healthcheck', String(printer.pid)])
   await printer.stop('SIGKILL')
   // print-stream may already have failed, because no broker listens.

@@ -9,7 +9,7 @@ import { partitionFor } from '../../src/kafka/murmur2.ts'
 import { encodeFrame } from '../avro/support.ts'
 import { surveySchema } from '../generator/support.ts'
 import { adminFor, outgoing, produce } from '../kafka/support.ts'
-import { NOBODY, uniqueName, usePython, useStack } from '../support/stack.ts'
+import { CLOSED_PORT, uniqueName, usePython, useStack } from '../support/stack.ts'
 import { registryProxy } from './archive-support.ts'
 import { alertFile, connectionTo, contentOf, everyRecord, linesOf, passesOf, Program, load, replayTopics } from './support.ts'
 
@@ -60,7 +60,7 @@ for (const version of ['7.4', '11.1']) {
 await t.test('without these flags, the registry is not used and records are copied byte for byte, also with a smaller visit', async t => {
   const { source, destination, flags } = replayTopics()
   await load(program, subject, source, await alertFile(t))
-  const nowhere = ['--schema-registry-url', `http://127.0.0.1:${NOBODY}`]
+  const nowhere = ['--schema-registry-url', `http://127.0.0.1:${CLOSED_PORT}`]
   t.match(await program.run('play-stream', [...flags, ...ONCE, ...nowhere]), { code: 0, stderr: '' })
   const before = await everyRecord(connection, source)
   t.strictSame((await everyRecord(connection, destination)).map(contentOf).sort(), before.map(contentOf).sort())

@@ -3,7 +3,7 @@ import { createRegistryClient } from '../../src/avro/index.ts'
 import { headerText, textHeader } from '../../src/kafka/record.ts'
 import { surveySchema } from '../generator/support.ts'
 import { adminFor, outgoing, produce } from '../kafka/support.ts'
-import { NOBODY, uniqueName, useStack } from '../support/stack.ts'
+import { CLOSED_PORT, uniqueName, useStack } from '../support/stack.ts'
 import { alertFile, connectionTo, contentOf, everyRecord, passesOf, Program, load, replayTopics } from './support.ts'
 
 const stack = await useStack(t)
@@ -72,7 +72,7 @@ await t.test('copies the topic in the bursts of DMTN-149 and prints the lateness
   const contents = async (topic: string): Promise<string[]> => (await everyRecord(connection, topic)).map(contentOf).sort()
   t.strictSame(await contents(destination), await contents(source))
   t.match(await program.run('play-stream', ['--burst', '--profile', 'dmtn-149']), {
-    code: 2, stderr: /^USAGE_BAD_VALUE: --burst and --profile dmtn-149 exclude each other/
+    code: 2, stderr: /^USAGE_BAD_VALUE: --burst and --profile dmtn-149 cannot be used together/
   })
 })
 
@@ -96,8 +96,8 @@ await t.test('a missing destination topic, an unreachable broker and a record th
   t.match(await program.run('play-stream', ['--src-topic', source, '--dst-topic', uniqueName('none'), ...ONCE]), {
     code: 1, stdout: '', stderr: /^KAFKA_TOPIC_MISSING: the destination topic does not exist \(none-.*--create-dst-topic.*\n$/
   })
-  t.match(await program.run('play-stream', [...flags, '--broker', `127.0.0.1:${NOBODY}`]), {
-    code: 1, stdout: '', stderr: new RegExp(`^KAFKA_UNREACHABLE: .*127\\.0\\.0\\.1:${NOBODY}.*\n$`)
+  t.match(await program.run('play-stream', [...flags, '--broker', `127.0.0.1:${CLOSED_PORT}`]), {
+    code: 1, stdout: '', stderr: new RegExp(`^KAFKA_UNREACHABLE: .*127\\.0\\.0\\.1:${CLOSED_PORT}.*\n$`)
   })
   const small = await program.run('play-stream', [...flags, ...ONCE, '--dst-topic-max-message-bytes', '1024', '--log-level', 'error'])
   t.match(small, { code: 1, stderr: /^KAFKA_MESSAGE_TOO_LARGE: .*max\.message\.bytes/m })

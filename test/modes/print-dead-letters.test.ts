@@ -10,7 +10,7 @@ import { deadLetterStoreSink } from '../../src/dead-letters/store-sink.ts'
 import { openStore } from '../../src/stores/index.ts'
 import { adminFor, connect, contextOf, produce } from '../kafka/support.ts'
 import { runMode } from '../support/in-process.ts'
-import { NOBODY, tempDir, uniqueName, useStack } from '../support/stack.ts'
+import { CLOSED_PORT, tempDir, uniqueName, useStack } from '../support/stack.ts'
 import { registerAlerts, storeUrl } from './archive-support.ts'
 import { everyRecord, linesOf, Program } from './support.ts'
 
@@ -74,7 +74,7 @@ await t.test('prints time, origin, node, reason, id, size and redrive count of e
 })
 
 await t.test('prints dead letters while the registry is down, without the ids that need a schema', async t => {
-  const { code, stdout, stderr } = await print('--topic', topic, '--schema-registry-url', `http://127.0.0.1:${NOBODY}`)
+  const { code, stdout, stderr } = await print('--topic', topic, '--schema-registry-url', `http://127.0.0.1:${CLOSED_PORT}`)
   t.match({ code, stderr }, { code: 0, stderr: '' })
   t.strictSame(linesOf(stdout).map(line => line.slice(line.indexOf('  ') + 2)), expected.map(line => line.replace('id 99', 'id unknown')))
 })

@@ -2,7 +2,7 @@ import t from 'tap'
 import { alertFacts, createRegistryClient, parseFrame } from '../../src/avro/index.ts'
 import { surveySchema } from '../generator/support.ts'
 import { adminFor, outgoing, produce } from '../kafka/support.ts'
-import { NOBODY, uniqueName, useStack } from '../support/stack.ts'
+import { CLOSED_PORT, uniqueName, useStack } from '../support/stack.ts'
 import { alertFile, connectionTo, everyRecord, linesOf, Program } from './support.ts'
 
 const stack = await useStack(t)
@@ -134,9 +134,9 @@ await t.test('prints a record that is not an alert with the reason, and continue
 await t.test('a missing topic, an unreachable broker and an unavailable registry are errors of one line', async t => {
   const cases: Array<[string[], RegExp]> = [
     [['--topic', 'no-such-topic'], /^KAFKA_TOPIC_MISSING: .*no-such-topic.*\n$/],
-    [['--topic', topic, '--broker', `127.0.0.1:${NOBODY}`], /^KAFKA_UNREACHABLE: .*\n$/],
+    [['--topic', topic, '--broker', `127.0.0.1:${CLOSED_PORT}`], /^KAFKA_UNREACHABLE: .*\n$/],
     [
-      ['--topic', topic, '--log-level', 'error', '--schema-registry-url', `http://127.0.0.1:${NOBODY}`],
+      ['--topic', topic, '--log-level', 'error', '--schema-registry-url', `http://127.0.0.1:${CLOSED_PORT}`],
       /^REGISTRY_UNAVAILABLE: .*ECONNREFUSED.*\n$/
     ]
   ]

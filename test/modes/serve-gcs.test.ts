@@ -60,12 +60,12 @@ for (const layout of ['v1', 'v2'] as const) {
   })
 }
 
-await t.test('retries reads after temporary failures; a refusal gives 503, never 404, and the server keeps running', async t => {
+await t.test('retries reads after temporary failures; a denied read gives 503, never 404, and the server keeps running', async t => {
   const url = `gs://${await gcs.bucket()}`
   await fill(url, url, 'v2')
   const proxy = await faultProxy(t, gcs.url)
   const server = await serve(t, ['--alert-store', url, '--store-timeout', '2'], new URL(proxy.url).host)
-  for (const fault of [{ status: 503 }, 'reset', 'damage answer', 'cut answer', 'hang'] as const) {
+  for (const fault of [{ status: 503 }, 'reset', 'damage response', 'cut response', 'hang'] as const) {
     proxy.fail(fault, 1, isDownload)
     const response = await fetch(`${server.url}/alerts/${ids[1]}`)
     t.equal(response.status, 200, typeof fault === 'string' ? fault : '503')

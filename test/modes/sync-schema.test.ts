@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { fetchSchemaPackage, loadSchemaPackage } from '../../src/avro/index.ts'
-import { cache, runCli, startCli, NOBODY, tempDir, uniqueName, useStack } from '../support/stack.ts'
+import { cache, runCli, startCli, CLOSED_PORT, tempDir, uniqueName, useStack } from '../support/stack.ts'
 import { linesOf } from './support.ts'
 
 const { registry } = await useStack(t)
@@ -110,8 +110,8 @@ await t.test('sets the compatibility level before the schema that it allows, and
 })
 
 await t.test('fails if the registry is down or the URL is not a registry', async t => {
-  t.match(await runCli(['sync-schema', '--schema-registry-url', `http://127.0.0.1:${NOBODY}`]), {
-    code: 1, stdout: '', stderr: new RegExp(`^REGISTRY_UNAVAILABLE: .*http://127\\.0\\.0\\.1:${NOBODY}/subjects.*ECONNREFUSED.*\n$`, 'm')
+  t.match(await runCli(['sync-schema', '--schema-registry-url', `http://127.0.0.1:${CLOSED_PORT}`]), {
+    code: 1, stdout: '', stderr: new RegExp(`^REGISTRY_UNAVAILABLE: .*http://127\\.0\\.0\\.1:${CLOSED_PORT}/subjects.*ECONNREFUSED.*\n$`, 'm')
   })
   const pages = createServer((_request, response) => {
     response.writeHead(200, { 'content-type': 'text/html' }).end('<html>hello</html>')

@@ -58,14 +58,14 @@ for (const fault of [
   })
 }
 
-for (const fault of ['lose answer', 'stall answer', 'cut answer'] as const) {
+for (const fault of ['lose response', 'stall response', 'cut response'] as const) {
   await t.test(`${fault}: a retry finds the object of the first attempt identical`, async t => {
-    const { store, proxy, direct } = await behindProxy(t, fault === 'stall answer' ? shortDeadline : {})
+    const { store, proxy, direct } = await behindProxy(t, fault === 'stall response' ? shortDeadline : {})
     proxy.fail(fault, 1, isUpload)
     await t.rejects(store.put('a.gz', gz, meta), { ...temporary, code: 'STORE_UNAVAILABLE' })
     t.ok((await direct.get('a.gz'))?.body.equals(gz))
     t.equal(await store.put('a.gz', gz, meta), 'identical')
-    if (fault === 'stall answer') await eventually(() => proxy.seen.some(({ cut }) => cut))
+    if (fault === 'stall response') await eventually(() => proxy.seen.some(({ cut }) => cut))
   })
 }
 
@@ -125,7 +125,7 @@ await t.test('an intact object is kept if only the response to its upload was da
   t.equal(proxy.seen.some(({ method }) => method === 'DELETE'), false)
   // It is also kept if it cannot be read for comparison.
   proxy.fail({ status: 200, body: JSON.stringify({ crc32c: 'AAAAAA==', generation }) }, 1, isUpload)
-  proxy.fail('damage answer', 1, isDownload)
+  proxy.fail('damage response', 1, isDownload)
   await t.rejects(store.put('a.gz', gz, meta), { ...temporary, code: 'STORE_DAMAGED' })
   t.ok((await direct.get('a.gz'))?.body.equals(gz))
 })
@@ -133,14 +133,14 @@ await t.test('an intact object is kept if only the response to its upload was da
 await t.test('never returns bytes damaged or truncated during download', async t => {
   const { store, proxy, direct } = await behindProxy(t, shortDeadline)
   await direct.put('a.gz', gz, meta)
-  proxy.fail('damage answer', 1, isDownload)
+  proxy.fail('damage response', 1, isDownload)
   await t.rejects(store.get('a.gz'), { ...temporary, code: 'STORE_DAMAGED', message: /CRC32C \S{8} instead of \S{8}/ })
-  for (const fault of ['cut answer', 'stall answer', 'reset', 'hang', { status: 503 }] as const) {
+  for (const fault of ['cut response', 'stall response', 'reset', 'hang', { status: 503 }] as const) {
     proxy.fail(fault, 1, isDownload)
     await t.rejects(store.get('a.gz'), { ...temporary, code: 'STORE_UNAVAILABLE' }, nameOf(fault))
   }
   t.ok((await store.get('a.gz'))?.body.equals(gz))
-  proxy.fail('damage answer', 1, isDownload)
+  proxy.fail('damage response', 1, isDownload)
   await t.rejects(store.put('a.gz', gz, meta), { ...temporary, code: 'STORE_DAMAGED' }, 'a damaged comparison is not a conflict')
   t.equal(await store.put('a.gz', gz, meta), 'identical')
 })
@@ -191,7 +191,7 @@ await t.test('a 2xx response that is not from Cloud Storage (login page, empty b
 await t.test('a reader makes up to three attempts after temporary failures, and one after a rejected request', async t => {
   const { store, proxy, direct } = await behindProxy(t, { access: 'read' })
   await direct.put('a.gz', gz, meta)
-  for (const [index, fault] of ([{ status: 503 }, 'reset', 'damage answer'] as const).entries()) {
+  for (const [index, fault] of ([{ status: 503 }, 'reset', 'damage response'] as const).entries()) {
     proxy.fail(fault, 2)
     t.ok((await store.get('a.gz'))?.body.equals(gz), nameOf(fault))
     t.equal(proxy.seen.length, 3 * (index + 1))
@@ -211,7 +211,7 @@ await t.test('a reader makes up to three attempts after temporary failures, and 
 await t.test('of 20 concurrent puts, those with faults fail with a retryable error, and a second round stores them', async t => {
   // Long enough for a loaded machine: only requests that hang may miss the deadline.
   const { store, proxy, direct } = await behindProxy(t, { requestMs: 4000 })
-  for (const fault of ['hang', 'reset', { status: 503 }, 'lose answer', 'stall answer'] as const) proxy.fail(fault, 2, isUpload)
+  for (const fault of ['hang', 'reset', { status: 503 }, 'lose response', 'stall response'] as const) proxy.fail(fault, 2, isUpload)
   const keys = Array.from({ length: 20 }, (_, index) => `${index}.gz`)
   const first = await Promise.allSettled(keys.map(key => store.put(key, gz, meta)))
   t.equal(first.filter(({ status }) => status === 'rejected').length, 10)

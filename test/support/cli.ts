@@ -1,4 +1,4 @@
-// Runs the program as its users do: `node bin/alert-stream.js ...` as a child process, without the test run's environment variables.
+// Runs the program as a user does: `node bin/alert-stream.js ...` in a child process, without the test run's environment variables.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -9,9 +9,6 @@ const BIN = join(import.meta.dirname, '..', '..', 'bin', 'alert-stream.js')
 export interface CliOptions {
   /** Added to the child's environment; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  readonly cwd?: string
-  /** Written to its stdin, which is then closed. */
-  readonly input?: string | Buffer
 }
 
 export interface CliResult {
@@ -48,10 +45,8 @@ export function startCli (t: Test, args: readonly string[], options: CliOptions 
 
 function launch (args: readonly string[], options: CliOptions): RunningCli {
   const env = cleanEnvironment(options.env)
-  const child = spawn(process.execPath, [BIN, ...args], { env, cwd: options.cwd, stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [BIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const output = { stdout: '', stderr: '' }
-  child.stdin.on('error', () => { /* the program may exit without reading it */ })
-  child.stdin.end(options.input)
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (text: string) => {
       output[name] += text

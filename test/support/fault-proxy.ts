@@ -11,15 +11,15 @@ export type Fault =
   /** The request gets no response. */
   | 'hang'
   /** The response stops in the middle; the connection stays open. */
-  | 'stall answer'
+  | 'stall response'
   /** The connection is reset in the middle of the response. */
-  | 'cut answer'
+  | 'cut response'
   /** One byte of the response body is changed. */
-  | 'damage answer'
+  | 'damage response'
   /** One byte of the request body is changed. */
   | 'damage request'
   /** The server processes the request; then the connection is reset. */
-  | 'lose answer'
+  | 'lose response'
   | { readonly status: number, readonly body?: string, readonly headers?: Readonly<Record<string, string>> }
 
 export interface SeenRequest {
@@ -42,7 +42,7 @@ export interface FaultProxy {
   heal (): void
 }
 
-interface Forwarded { readonly status: number, readonly headers: IncomingHttpHeaders, readonly answer: Buffer }
+interface Forwarded { readonly status: number, readonly headers: IncomingHttpHeaders, readonly payload: Buffer }
 interface Pending { readonly fault: Fault, left: number, readonly match: (request: SeenRequest) => boolean }
 
 export async function faultProxy (t: Test, target: string): Promise<FaultProxy> {
@@ -78,18 +78,18 @@ export async function faultProxy (t: Test, target: string): Promise<FaultProxy> 
     }
     // Near the end of an upload: in the object's data, not in its metadata.
     if (fault === 'damage request') body.writeUInt8(body.readUInt8(body.length - 60) ^ 1, body.length - 60)
-    const { status, headers, answer } = await forward(request, body)
-    if (fault === 'lose answer') return void request.socket.resetAndDestroy()
-    if (fault === 'damage answer') answer.writeUInt8(answer.readUInt8(answer.length >> 1) ^ 1, answer.length >> 1)
+    const { status, headers, payload } = await forward(request, body)
+    if (fault === 'lose response') return void request.socket.resetAndDestroy()
+    if (fault === 'damage response') payload.writeUInt8(payload.readUInt8(payload.length >> 1) ^ 1, payload.length >> 1)
     response.writeHead(status, headers)
-    if (fault === 'stall answer' || fault === 'cut answer') {
-      response.write(answer.subarray(0, answer.length >> 1), () => {
-        if (fault === 'cut answer') request.socket.resetAndDestroy()
+    if (fault === 'stall response' || fault === 'cut response') {
+      response.write(payload.subarray(0, payload.length >> 1), () => {
+        if (fault === 'cut response') request.socket.resetAndDestroy()
         else hanging.add(request)
       })
       return
     }
-    response.end(answer)
+    response.end(payload)
   }
 
   async function forward (request: IncomingMessage, body: Buffer): Promise<Forwarded> {
@@ -98,9 +98,9 @@ export async function faultProxy (t: Test, target: string): Promise<FaultProxy> 
     const forwarded = httpRequest(target + (request.url ?? ''), { method: request.method ?? 'GET', headers, agent })
     forwarded.end(body)
     const [real] = await once(forwarded, 'response') as [IncomingMessage]
-    const answer = Buffer.concat(await real.toArray() as Buffer[])
+    const payload = Buffer.concat(await real.toArray() as Buffer[])
     const { connection: ___, 'transfer-encoding': ____, ...kept } = real.headers
-    return { status: real.statusCode ?? 0, headers: { ...kept, 'content-length': String(answer.length) }, answer }
+    return { status: real.statusCode ?? 0, headers: { ...kept, 'content-length': String(payload.length) }, payload }
   }
 
   function heal (): void {

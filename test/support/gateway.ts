@@ -100,9 +100,9 @@ function forward (
   const headers: IncomingHttpHeaders = Object.fromEntries(kept)
   headers['x-auth-request-user'] = user
   passed.push({ path, headers })
-  const outgoing = request(upstream + path, { method: incoming.method, headers }, answer => {
-    reply.writeHead(answer.statusCode ?? 502, answer.headers)
-    answer.pipe(reply)
+  const outgoing = request(upstream + path, { method: incoming.method, headers }, response => {
+    reply.writeHead(response.statusCode ?? 502, response.headers)
+    response.pipe(reply)
   })
   outgoing.on('error', () => {
     if (reply.headersSent) reply.destroy()

@@ -79,8 +79,8 @@ export async function usePython (_t: Test): Promise<string> {
   return await pythonEnvironment(cache())
 }
 
-/** A loopback port without a listener. Another test's server could take a free port of the ephemeral range. */
-export const NOBODY = 2
+/** A loopback port without a listener. It is outside the ephemeral range, so no server of another test can take it. */
+export const CLOSED_PORT = 2
 
 /** A unique name for a topic, group or subject. */
 export function uniqueName (prefix: string): string {

@@ -12,7 +12,7 @@ const object = (kind: string, rest: object): KubernetesObject => ({
   ...rest
 })
 
-await t.test('each workload leads to one Pod, with the labels and the namespace that it would have', async t => {
+await t.test('derives one Pod per workload, with its labels and namespace', async t => {
   const template = { metadata: { labels: { app: 'a' } }, spec }
   const pods = workloadPods([
     object('Deployment', { spec: { template } }),
@@ -27,16 +27,16 @@ await t.test('each workload leads to one Pod, with the labels and the namespace 
   t.same(pods.map(pod => [pod.kind, pod.spec]), Array(3).fill(['Pod', spec]))
 })
 
-await t.test('a Pod is there already', async t => {
+await t.test('derives nothing from a Pod', async t => {
   t.same(workloadPods([object('Pod', { spec })]), [])
 })
 
-await t.test('kinds are told apart by their group', async t => {
+await t.test('distinguishes kinds by their group', async t => {
   t.equal(kindOf({ apiVersion: 'v1', kind: 'Pod' }), 'Pod')
   t.equal(kindOf({ apiVersion: 'apps/v1', kind: 'Deployment' }), 'Deployment.apps')
 })
 
-await t.test('a definition that stands in for one that nobody has', async t => {
+await t.test('creates a stand-in for a CRD that is in no package', async t => {
   t.match(standIn({ apiVersion: 'ricoberger.de/v1alpha1', kind: 'VaultSecret' }), {
     metadata: { name: 'vaultsecrets.ricoberger.de' },
     spec: {

@@ -1,5 +1,4 @@
-// Where one of the two servers does not come up, nothing stays behind. That both do is what `npm run check:deploy` shows with the real
-// ones.
+// If one of the two servers does not start, nothing keeps running. `npm run check:deploy` starts the real servers.
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -23,7 +22,7 @@ function isRunning (pid: number): boolean {
   }
 }
 
-await t.test('an etcd that ends is told with its last words', async t => {
+await t.test('the error for an etcd that exits includes its output', async t => {
   const etcd = await program(t, "console.error('no such flag'); process.exit(2)")
   const folder = await tempDir(t)
   await t.rejects(startApiServer({ etcd, apiserver: '/bin/false', kubectl: '/bin/false' }, folder, process.env), {
@@ -32,7 +31,7 @@ await t.test('an etcd that ends is told with its last words', async t => {
   })
 })
 
-await t.test('an etcd is stopped again where the API server does not start', async t => {
+await t.test('stops etcd if the API server does not start', async t => {
   const folder = await tempDir(t)
   const pids = join(folder, 'pid')
   const etcd = await program(t, `

@@ -1,4 +1,4 @@
-// The alerts of the charts are on metrics that the program has, and on all that docs/metrics.md wants an alert on.
+// The charts' alerts use only metrics that the program exports, and include every alert that docs/metrics.md suggests.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
@@ -61,14 +61,14 @@ function faultsOf (mode: string, { expr }: Rule): string[] {
 for (const { mode, path } of files) {
   const rules = parse(await readFile(join(helm, path), 'utf8')) as Rule[]
 
-  await t.test(`${path}: each alert is on metrics that ${mode} has, by labels that they have`, async t => {
+  await t.test(`${path}: each alert uses metrics of ${mode} and labels of these metrics`, async t => {
     for (const rule of rules) {
       t.ok(selectors(rule.expr).length > 0, `${rule.alert} looks at a metric`)
       t.strictSame(faultsOf(mode, rule), [], rule.alert)
     }
   })
 
-  await t.test(`${path}: each alert says what is wrong, and how bad that is`, async t => {
+  await t.test(`${path}: each alert has a summary and a severity`, async t => {
     t.equal(new Set(rules.map(({ alert }) => alert)).size, rules.length, 'names are there once')
     for (const { alert, labels, annotations } of rules) {
       t.match(labels.severity, /^(warning|critical)$/, alert)
@@ -81,7 +81,7 @@ for (const { mode, path } of files) {
     }
   })
 
-  await t.test(`${path}: all that docs/metrics.md wants an alert on has one`, async t => {
+  await t.test(`${path}: contains each alert that docs/metrics.md suggests`, async t => {
     const looked = new Set(rules.flatMap(({ expr }) => selectors(expr).map(({ series }) => metricOf(series))))
     for (const [name, { modes, alert }] of Object.entries(specs)) {
       if (alert === undefined || !modes.includes(mode) || exempt[mode]?.includes(name as MetricName) === true) continue
@@ -92,7 +92,7 @@ for (const { mode, path } of files) {
   })
 }
 
-await t.test('a metric that is not there, a label it does not have, a counter taken as it is: each is found', async t => {
+await t.test('reports an unknown metric, an unknown label, and a counter without rate or increase', async t => {
   const rule = (expr: string): Rule => ({ alert: 'A', expr, labels: { severity: 'warning' }, annotations: {} })
   t.strictSame(faultsOf('ingest', rule('alert_stream_kafka_down{SELECTOR} == 1')), [
     'alert_stream_kafka_down: the program has no such series'

@@ -1,4 +1,4 @@
-// Other names of flags: the charts know those of the program, so that none is given under two names.
+// The charts know the aliases of flags, so that no flag is given under two names.
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import { parse } from 'yaml'
@@ -7,7 +7,7 @@ import { modes } from '../../../src/cli/modes.ts'
 const template = await readFile(new URL('../../../deploy/helm/alert-stream-common/templates/_extra.tpl', import.meta.url), 'utf8')
 const [, table = ''] = /define "alert-stream-common\.flagAliases" -}}\n([^]*?)\n{{- end }}/.exec(template) ?? []
 
-await t.test('the charts\' table of other names of flags is that of the modes whose flags they let be added to', async t => {
+await t.test('the table of flag aliases in the charts matches the modes', async t => {
   const expected: Record<string, string> = {}
   for (const name of ['ingest', 'serve', 'redrive', 'create-stream', 'play-stream']) {
     const { flags } = await modes.find(name)

@@ -4,7 +4,7 @@ import t from 'tap'
 import { linkFaults } from '../../../deploy/checks/helm/links.ts'
 import { tempDir } from '../../support/stack.ts'
 
-await t.test('links within the repository are all right; those that leave it, are absolute or lead nowhere are not', async t => {
+await t.test('accepts links within the repository, and rejects links that leave it, are absolute or lead nowhere', async t => {
   const root = join(await tempDir(t), 'repository')
   await mkdir(join(root, 'deploy/chart/charts'), { recursive: true })
   await mkdir(join(root, 'deploy/library'))

@@ -29,7 +29,7 @@ const kafka = (peers?: readonly object[]): KubernetesObject =>
     kafka: { listeners: [{ name: 'internal', port: 9092, ...peers === undefined ? {} : { networkPolicyPeers: peers } }] }
   })
 
-await t.test('a system whose parts reach each other has no faults', async t => {
+await t.test('accepts a system whose parts reach each other', async t => {
   t.same(
     networkFaults([client, server, service(), ingress('server'), policy({ podSelector: { matchLabels: { app: 'client' } } }),
       kafka([{ podSelector: {} }])]),
@@ -37,12 +37,12 @@ await t.test('a system whose parts reach each other has no faults', async t => {
   )
 })
 
-await t.test('a Service leads to a port that is listened on', async t => {
+await t.test('a Service must target a port that a container listens on', async t => {
   t.same(networkFaults([server, service('https')]), ['Service/server: Deployment/server does not listen on https'])
   t.same(networkFaults([server, service(3000)]), [])
 })
 
-await t.test('an Ingress leads to a Service and one of its ports', async t => {
+await t.test('an Ingress must target a Service and one of its ports', async t => {
   t.same(networkFaults([server, service(), ingress('serve')]), ['Ingress/in: there is no Service serve'])
   t.same(networkFaults([server, service(), ingress('server', { number: 3000 })]), ['Ingress/in: Service server has no port 3000'])
   t.same(networkFaults([object('networking.k8s.io/v1', 'Ingress', 'in', {})]), ['Ingress/in: leads nowhere'])
@@ -53,7 +53,7 @@ await t.test('an Ingress leads to a Service and one of its ports', async t => {
   t.same(networkFaults([made]), ['GafaelfawrIngress/in: there is no Service serve'], 'in a template too')
 })
 
-await t.test('an autoscaler has something to scale', async t => {
+await t.test('an autoscaler must target an existing workload', async t => {
   t.same(
     networkFaults([server,
       object('autoscaling/v2', 'HorizontalPodAutoscaler', 'scale', { scaleTargetRef: { kind: 'Deployment', name: 'serve' } })]),
@@ -62,12 +62,12 @@ await t.test('an autoscaler has something to scale', async t => {
   t.same(networkFaults([server, object('keda.sh/v1alpha1', 'ScaledObject', 'scale', { scaleTargetRef: { name: 'server' } })]), [])
 })
 
-await t.test('a NetworkPolicy guards somebody, on a port of theirs', async t => {
+await t.test('a NetworkPolicy must select a Pod and one of its ports', async t => {
   t.same(networkFaults([server, policy({ podSelector: {} }, 'http', 'nobody')]), ['NetworkPolicy/guard: selects no Pod of the system'])
   t.same(networkFaults([server, policy({ podSelector: {} }, 'admin')]), ['NetworkPolicy/guard: no Pod that it selects listens on admin'])
 })
 
-await t.test('what a Pod asks for by its arguments is let through', async t => {
+await t.test('network policies must allow the connections in the arguments of a Pod', async t => {
   t.same(networkFaults([client, server, service(), policy({ podSelector: { matchLabels: { app: 'friend' } } })]), [
     'Deployment/client: no NetworkPolicy lets it reach Deployment/server on http'
   ])
@@ -82,14 +82,14 @@ await t.test('what a Pod asks for by its arguments is let through', async t => {
   )
 })
 
-await t.test('the Pods of a registry are those that its operator makes', async t => {
+await t.test('policies apply to the Pods that the registry operator creates', async t => {
   const asking = deployment('client', ['--schema-registry-url=http://schemas.here.svc:8081'], 1)
   t.same(networkFaults([asking, registry, policy({ podSelector: { matchLabels: { app: 'client' } } }, 8081, 'schemas')]), [])
   t.same(networkFaults([asking, registry, policy({ podSelector: { matchLabels: { app: 'server' } } }, 8081, 'schemas')]),
     ['Deployment/client: no NetworkPolicy lets it reach the Pods of StrimziSchemaRegistry/schemas on 8081'])
 })
 
-await t.test('the peers of a listener are those who come', async t => {
+await t.test('the peers of a Kafka listener must include its clients', async t => {
   t.same(networkFaults([client, kafka()]), [], 'without any, all may')
   const faults = networkFaults([client, kafka([{ podSelector: { matchLabels: { app: 'server' } } }])])
   t.same(faults, ["Deployment/client: is not among the peers of Kafka's listener on 9092"])

@@ -30,7 +30,7 @@ function deployment (spec: object = {}, more: object = {}): KubernetesObject {
 const inContainer = (more: object): KubernetesObject => deployment({ containers: [{ ...container, ...more }] })
 const service: KubernetesObject = { apiVersion: 'v1', kind: 'Service', metadata: { name: 's', namespace: 'n', labels }, spec: { selector } }
 
-await t.test('a pod without a fault has none, in each kind that makes pods', async t => {
+await t.test('accepts a correct pod in each workload kind', async t => {
   t.strictSame(podFaults([deployment(), service]), [])
   const template = { spec: pod }
   t.strictSame(podFaults([
@@ -39,7 +39,7 @@ await t.test('a pod without a fault has none, in each kind that makes pods', asy
   ]), [])
 })
 
-await t.test('what the level "restricted" refuses is found', async t => {
+await t.test('reports violations of the Pod Security level "restricted"', async t => {
   const security = (more: object): KubernetesObject => inContainer({ securityContext: { ...container.securityContext, ...more } })
   const cases: ReadonlyArray<readonly [KubernetesObject, RegExp]> = [
     [deployment({ hostNetwork: true }), /hostNetwork is on/],
@@ -60,7 +60,7 @@ await t.test('what the level "restricted" refuses is found', async t => {
   for (const [object, fault] of cases) t.match(podFaults([object]).join('\n'), fault)
 })
 
-await t.test('what is asked for besides is found', async t => {
+await t.test('reports violations of the project\'s own rules', async t => {
   const cases: ReadonlyArray<readonly [KubernetesObject, RegExp]> = [
     [deployment({ enableServiceLinks: undefined }), /enableServiceLinks/],
     [deployment({ automountServiceAccountToken: undefined }), /automountServiceAccountToken is not decided/],
@@ -74,7 +74,7 @@ await t.test('what is asked for besides is found', async t => {
   t.strictSame(podFaults([inContainer({ readinessProbe: undefined })]), [], 'nobody waits for one without a Service')
 })
 
-await t.test('selectors: no version in them, and they find their own pods only', async t => {
+await t.test('selectors contain no version and match only their own pods', async t => {
   t.strictSame(selectorFaults([deployment(), service]), [])
   t.match(selectorFaults([deployment({}, { selector: { matchLabels: { 'app.kubernetes.io/version': '1' } } })]), [
     /d: spec.selector.matchLabels selects by app.kubernetes.io\/version/
@@ -89,7 +89,7 @@ await t.test('selectors: no version in them, and they find their own pods only',
   ])
 })
 
-await t.test('labels, namespaces, doubles', async t => {
+await t.test('reports missing labels, wrong namespaces and duplicate objects', async t => {
   t.strictSame(labelFaults([deployment()]), [])
   t.match(labelFaults([{ ...service, metadata: { name: 's' } }]), [/without the label app.kubernetes.io\/name/])
   const kafka = (more: object): KubernetesObject => ({

@@ -11,7 +11,7 @@ const client = place('client', { app: 'client' })
 const server = place('server', { app: 'server' })
 const policy = (rest: Partial<Policy>): Policy => ({ namespace: 'here', podSelector: { matchLabels: { app: 'server' } }, ...rest })
 
-await t.test('selectors: labels, and expressions as Kubernetes has them', async t => {
+await t.test('selectors match labels and expressions as in Kubernetes', async t => {
   const expression = (operator: string, values?: readonly string[]): boolean =>
     matches({ matchExpressions: [{ key: 'app', operator, ...values === undefined ? {} : { values } }] }, { app: 'a' })
   t.equal(matches({}, { app: 'a' }), true, 'an empty one selects all')
@@ -25,7 +25,7 @@ await t.test('selectors: labels, and expressions as Kubernetes has them', async 
   t.equal(expression('Like', ['a']), false, 'an operator that there is not selects nothing')
 })
 
-await t.test('who has no policy lets everybody in; who has one, those of its rules', async t => {
+await t.test('a Pod without a policy accepts all peers, a Pod with policies only those of their rules', async t => {
   t.equal(allows([], client, server, 3000), true)
   t.equal(
     allows([policy({ podSelector: { matchLabels: { app: 'other' } } })], client, server, 3000),
@@ -40,7 +40,7 @@ await t.test('who has no policy lets everybody in; who has one, those of its rul
   t.equal(allows([policy({}), policy({ ingress: [{}] })], client, server, 3000), true, 'one policy of several is enough')
 })
 
-await t.test('a peer without a namespace is of the policy\'s own; an address is no Pod', async t => {
+await t.test('a peer without a namespace selector is in the policy\'s namespace, and an IP block matches no Pod', async t => {
   const stranger = place('stranger', { app: 'client' }, 'there')
   const byLabel = [{ podSelector: { matchLabels: { app: 'client' } } }]
   t.equal(allows([policy({ ingress: [{ from: byLabel }] })], stranger, server, 3000), false)
@@ -66,7 +66,7 @@ await t.test('a peer without a namespace is of the policy\'s own; an address is 
   t.equal(allows([policy({ ingress: [{ from: [{}] }] })], client, server, 3000), false, 'what is left of a peer by address')
 })
 
-await t.test('ports: by number, by name on either side, and from one to another', async t => {
+await t.test('ports match by number, by name on either side, and by range', async t => {
   const open = (port: number | string, asked: number | string, endPort?: number): boolean =>
     allows([policy({ ingress: [{ ports: [{ port, ...endPort === undefined ? {} : { endPort } }] }] })], client, server, asked)
   t.equal(open(3000, 3000), true)
@@ -78,7 +78,7 @@ await t.test('ports: by number, by name on either side, and from one to another'
   t.equal(open(2000, 3000, 2999), false)
 })
 
-await t.test('who may go out nowhere but there, goes nowhere else', async t => {
+await t.test('an egress policy restricts connections to its rules', async t => {
   const out = (rest: Partial<Policy>): Policy =>
     policy({ podSelector: { matchLabels: { app: 'client' } }, policyTypes: ['Egress'], ...rest })
   t.equal(

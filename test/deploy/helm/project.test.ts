@@ -20,13 +20,13 @@ const application = (rest: object = {}): KubernetesObject =>
 const namespace = object('Namespace', 'here', {}, 'v1')
 const all = [namespace, application()]
 
-await t.test('a project that allows just what is installed has no faults', async t => {
+await t.test('accepts a project that allows exactly what is installed', async t => {
   t.same(projectFaults([project(), ...all], [installed('Deployment', 'apps/v1', 'here')]), [])
   const crds = { clusterResourceWhitelist: [{ group: 'apiextensions.k8s.io', kind: 'CustomResourceDefinition' }] }
   t.same(projectFaults([project(crds), ...all], [installed('CustomResourceDefinition', 'apiextensions.k8s.io/v1')]), [])
 })
 
-await t.test('sources, namespaces and kinds that it does not allow', async t => {
+await t.test('reports sources, namespaces and kinds that the project does not allow', async t => {
   t.same(projectFaults([namespace, application()], []), ['there is no project'])
   t.same(projectFaults([project(), namespace, application({ source: undefined, sources: [{ repoURL: 'theirs' }] })], []), [
     'the project takes nothing from theirs'
@@ -42,7 +42,7 @@ await t.test('sources, namespaces and kinds that it does not allow', async t => 
   ])
 })
 
-await t.test('kinds of the cluster that it allows for nothing, and namespaces that nobody makes', async t => {
+await t.test('reports cluster kinds that are allowed but unused, and namespaces that nothing creates', async t => {
   t.same(projectFaults([project({ clusterResourceWhitelist: [{ group: '', kind: 'Namespace' }] }), ...all], []), [
     'the project allows Namespace., which nothing brings'
   ])
@@ -52,7 +52,7 @@ await t.test('kinds of the cluster that it allows for nothing, and namespaces th
   t.same(projectFaults([project(), application()], []), [], 'unless others make all of them')
 })
 
-await t.test('what Strimzi\'s own chart brings is counted, though it is not rendered here', async t => {
+await t.test('counts the objects of Strimzi\'s own chart, which is not rendered here', async t => {
   const strimzi = application({ source: undefined, sources: [{ repoURL: 'ours', chart: 'strimzi-kafka-operator' }] })
   t.match(projectFaults([project(), namespace, strimzi], []), ['the project does not allow ClusterRole.rbac.authorization.k8s.io'])
 })

@@ -60,7 +60,7 @@ async function run (
   }
 }
 
-await t.test('key stores that were made anew restart the registry', async t => {
+await t.test('restarts the registry if its key stores were renewed', async t => {
   const { code, out, requests } = await run(t, deployment('302', '269'))
   t.equal(code, 0, out)
   t.match(out, /registry: key stores of version 302 instead of 269: its pods are replaced/)
@@ -70,11 +70,11 @@ await t.test('key stores that were made anew restart the registry', async t => {
   t.strictSame(JSON.parse(requests[1]?.body ?? ''), { spec: { template: { metadata: { annotations: { [NOTE]: '302' } } } } })
 })
 
-await t.test('pods without a note are replaced too', async t => {
+await t.test('replaces pods without the version annotation', async t => {
   t.equal((await run(t, deployment('302', undefined))).requests.length, 2)
 })
 
-await t.test('nothing is done where there is nothing to do', async t => {
+await t.test('changes nothing if the versions match, or if one of them or the Deployment is missing', async t => {
   for (const answer of [deployment('302', '302'), deployment(undefined, '269'), { status: 404, body: { kind: 'Status' } }]) {
     const { code, out, requests } = await run(t, answer)
     t.equal(code, 0, out)
@@ -82,7 +82,7 @@ await t.test('nothing is done where there is nothing to do', async t => {
   }
 })
 
-await t.test('a refusal fails, and says what was refused', async t => {
+await t.test('fails with the message of the API server if a request is denied', async t => {
   const asked = await run(t, { status: 403, body: { message: 'deployments "registry" is forbidden' } })
   t.not(asked.code, 0)
   t.match(asked.out, /GET http.*: 403 .*is forbidden/)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { changed, leaves, undocumented, UNKNOWN, withoutAliases, withUnknownKeys } from '../../../deploy/checks/helm/values.ts'
 
-await t.test('a value is documented by a comment above it or above what holds it', async t => {
+await t.test('a comment above a value or its parent documents it', async t => {
   t.strictSame(undocumented(`
 # -- The number of them.
 replicas: 3
@@ -20,13 +20,13 @@ list: [1]
   t.strictSame(undocumented('# nothing\n'), [])
 })
 
-await t.test('leaves are all but the objects that hold others', async t => {
+await t.test('leaves are all values except objects with entries', async t => {
   t.strictSame(leaves({ a: 1, b: { c: '', d: {}, e: [{ f: 1 }] }, g: null }).map(({ path }) => path.join('.')), ['a', 'b.c', 'b.d', 'b.e',
     'g'])
   for (const value of [true, 1, 'text', '', null, [], [1], {}]) t.notSame(changed(value, 3), value)
 })
 
-await t.test('names that stand for a part of the values are looked through, unless they mean more than one thing', async t => {
+await t.test('resolves template variables that stand for a part of the values, unless they are ambiguous', async t => {
   t.equal(
     withoutAliases('{{- $k := .Values.kafka }}{{ $k.port }}{{ $.Values.x }}'),
     '{{- $k := .Values.kafka }}{{ .Values.kafka.port }}{{ $.Values.x }}'
@@ -37,7 +37,7 @@ await t.test('names that stand for a part of the values are looked through, unle
   t.equal(withoutAliases(made), made)
 })
 
-await t.test('an unknown key goes into every object that has a list of its keys', async t => {
+await t.test('adds an unknown key to every object with listed keys', async t => {
   const schema = {
     properties: {
       kafka: { properties: { port: {}, labels: { additionalProperties: { properties: { a: {} } } } } },

@@ -39,7 +39,7 @@ const whole = [kafka, strimzi('KafkaUser', 'ann'), strimzi('KafkaUser', 'reg'), 
   strimzi('KafkaTopic', 'x', { topicName: 'schemas' })]
 const swap = (from: string, to: string): string[] => args.map(word => word.replace(from, to))
 
-await t.test('parts that find each other', async t => {
+await t.test('accepts parts that find each other', async t => {
   t.strictSame(wiringFaults([...whole, registry({}), pod(args)]), [])
   t.strictSame(
     wiringFaults([...whole, registry({}), pod(args), pod(['create-stream', 'FILE', '--dst-topic=static']),
@@ -48,7 +48,7 @@ await t.test('parts that find each other', async t => {
   )
 })
 
-await t.test('parts that do not', async t => {
+await t.test('reports each part that does not find another', async t => {
   const cases: ReadonlyArray<readonly [readonly KubernetesObject[], RegExp]> = [
     [[], /there are 0 Kafkas/],
     [[...whole, kafka], /there are 2 Kafkas/],

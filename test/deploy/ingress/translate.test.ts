@@ -18,7 +18,7 @@ const withAnnotations = (annotations: Readonly<Record<string, string>>): Ingress
 })
 const surroundings = { upstream: (service: string, port: string | number) => `${service}.test:${port}` }
 
-await t.test('paths match as their type says', async t => {
+await t.test('translates each path type', async t => {
   t.strictSame(matchers({ path: '/alertdb', pathType: 'Prefix' }), ['/alertdb/', '= /alertdb'])
   t.strictSame(matchers({ path: '/alertdb/', pathType: 'Prefix' }), ['/alertdb/', '= /alertdb'])
   t.strictSame(matchers({ path: '/', pathType: 'Prefix' }), ['/'])
@@ -28,14 +28,14 @@ await t.test('paths match as their type says', async t => {
   t.throws(() => matchers({ path: '/alertdb(/|$)', pathType: 'Prefix' }), /not known/)
 })
 
-await t.test('without annotations there is a proxy and nothing else', async t => {
+await t.test('without annotations the location only proxies', async t => {
   const config = nginxConfig(withAnnotations({}), 8080, surroundings)
   t.match(config, /server_name a\.example\.org;/)
   t.match(config, /proxy_pass http:\/\/db\.test:http;/)
   t.notMatch(config, /auth_request/)
 })
 
-await t.test('what is asked for by auth-url is asked', async t => {
+await t.test('auth-url adds an authentication request', async t => {
   const config = nginxConfig(withAnnotations({
       'auth-url': 'http://gafaelfawr:8080/ingress/auth?scope=read:alertdb',
       'auth-method': 'GET',
@@ -52,18 +52,18 @@ await t.test('what is asked for by auth-url is asked', async t => {
   t.throws(() => nginxConfig(withAnnotations({ 'auth-url': 'http://gafaelfawr/' }), 8080, surroundings), /nobody is there to be asked/)
 })
 
-await t.test('a snippet is in the location', async t => {
+await t.test('a configuration snippet is inserted into the location', async t => {
   t.match(
     nginxConfig(withAnnotations({ 'configuration-snippet': 'limit_except GET {\n  deny all;\n}\n' }), 8080, surroundings),
     /limit_except GET \{\n +deny all;\n +\}\n +proxy_pass/
   )
 })
 
-await t.test('an annotation that is not known is a fault', async t => {
+await t.test('rejects an unknown annotation', async t => {
   t.throws(() => nginxConfig(withAnnotations({ 'rewrite-target': '/' }), 8080, surroundings), /rewrite-target is not known/)
 })
 
-await t.test('a GafaelfawrIngress becomes what Gafaelfawr makes of it', async t => {
+await t.test('translates a GafaelfawrIngress as Gafaelfawr does', async t => {
   const of = (config: Parameters<typeof ingressOf>[0]['config']): Ingress =>
     ingressOf({ config, template: { metadata: { name: 'db' }, spec } }, 'a.example.org')
   const annotations = of({ scopes: { any: ['read:alertdb', 'exec:admin'] }, service: 'db', loginRedirect: true }).metadata.annotations ?? {}
@@ -77,13 +77,13 @@ await t.test('a GafaelfawrIngress becomes what Gafaelfawr makes of it', async t 
   )
 })
 
-await t.test('a flag that the pod does not have cannot be changed', async t => {
+await t.test('rejects the change of a flag that the pod does not have', async t => {
   const args = ['serve', '--listen-port=3000', '--layout=v2']
   t.strictSame(withFlags(args, { 'listen-port': '1' }), ['serve', '--listen-port=1', '--layout=v2'])
   t.throws(() => withFlags(args, { 'admin-port': '1' }), /not started with --admin-port/)
 })
 
-await t.test('objects are found by kind and end of name, one and no more', async t => {
+await t.test('finds exactly one object by kind and name suffix', async t => {
   const job = {
     apiVersion: 'batch/v1',
     kind: 'Job',

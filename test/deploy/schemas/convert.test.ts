@@ -3,7 +3,7 @@ import { coreSchemas, crdSchemas, locations, objectMeta, schemaPath } from '../.
 import { objectsOf } from '../../../deploy/checks/schemas/files.ts'
 import { strict } from '../../../deploy/checks/schemas/strict.ts'
 
-await t.test('objects that list their properties are closed at every level, others stay open', async t => {
+await t.test('objects with listed properties reject others at every level; objects without stay open', async t => {
   t.strictSame(strict({
     type: 'object',
     description: 'gone',
@@ -61,7 +61,7 @@ const swagger = {
   }
 }
 
-await t.test('kinds of Kubernetes: each with the definitions that it uses, those that use themselves too', async t => {
+await t.test('converts each Kubernetes kind with the definitions it uses, including recursive ones', async t => {
   const [pod, ...others] = coreSchemas(swagger)
   t.strictSame(others, [])
   t.match(pod, { group: '', version: 'v1', kind: 'Pod' })
@@ -73,7 +73,7 @@ await t.test('kinds of Kubernetes: each with the definitions that it uses, those
   t.strictSame((schema.definitions as Record<string, unknown>)[QUANTITY], { oneOf: [{ type: 'string' }, { type: 'number' }] })
 })
 
-await t.test('definitions of others: every served version, with the metadata of Kubernetes', async t => {
+await t.test('converts every served version of a CRD, with the metadata of Kubernetes', async t => {
   const crd = {
     kind: 'CustomResourceDefinition',
     spec: {
@@ -108,7 +108,7 @@ await t.test('definitions of others: every served version, with the metadata of 
   t.strictSame(crdSchemas(null), [])
 })
 
-await t.test('kubeconform is told where they are', async t => {
+await t.test('gives kubeconform the locations of the schemas', async t => {
   t.equal(schemaPath({ group: '', kind: 'Service', version: 'v1' }), 'core/service_v1.json')
   t.equal(schemaPath({ group: 'kafka.strimzi.io', kind: 'KafkaUser', version: 'v1beta2' }), 'kafka.strimzi.io/kafkauser_v1beta2.json')
   t.strictSame(locations(['/a']), [
@@ -119,7 +119,7 @@ await t.test('kubeconform is told where they are', async t => {
   ])
 })
 
-await t.test('what is no YAML is not passed over', async t => {
+await t.test('rejects invalid YAML', async t => {
   t.strictSame(objectsOf('a: 1\n---\n# nothing\n---\nb: 2\n', 'x'), [{ a: 1 }, { b: 2 }])
   t.throws(() => objectsOf('a: 1\na: 2\n', 'here'), /here: Map keys must be unique/)
 })

@@ -1,4 +1,4 @@
-// Bindings as the two generators write them, cut down to what is read.
+// Bindings in the format of both generators, reduced to the parts that are read.
 import t from 'tap'
 import { readBindings, type BlockSchema } from '../../../deploy/checks/terraform/bindings.ts'
 
@@ -85,7 +85,7 @@ ${getter('name', 'name', 'this.getStringAttribute(X)', settable('name') + input(
 Bucket.tfResourceType = "google_bucket";
 `
 
-await t.test('a resource as the older generator writes it', async t => {
+await t.test('reads a resource of the older generator', async t => {
   const { type, providerVersion, block } = readBindings(older)
   t.equal(type, 'google_bucket')
   t.equal(providerVersion, '6.50.0')
@@ -113,7 +113,7 @@ await t.test('a resource as the older generator writes it', async t => {
   })
 })
 
-await t.test('the newer generator keeps the provider\'s own flags', async t => {
+await t.test('reads the provider\'s flags from the newer generator', async t => {
   const { block } = readBindings(`
 class Address extends cdktn.TerraformResource {
     static tfResourceType = "google_address";
@@ -136,7 +136,7 @@ ${getter('users', 'users', 'cdktn.Fn.tolist(this.getListAttribute(X))')}}
   })
 })
 
-await t.test('classes that a resource keeps in other files', async t => {
+await t.test('finds classes of a resource in other files', async t => {
   const source = `
 class Cluster extends cdktn.TerraformResource {
     static tfResourceType = "google_cluster";
@@ -165,7 +165,7 @@ ${getter('size', 'size', 'this.getNumberAttribute(X)', settable('size'))}}
   t.throws(() => readBindings(source), /no class ClusterPoolOutputReference/)
 })
 
-await t.test('a provider\'s configuration', async t => {
+await t.test('reads the configuration of a provider', async t => {
   const { type, block } = readBindings(`
 class GoogleProvider extends cdktf.TerraformProvider {
     constructor(scope, id, config = {}) {
@@ -196,7 +196,7 @@ GoogleProvider.tfResourceType = "google";
   })
 })
 
-await t.test('what is written in an unknown way is not guessed', async t => {
+await t.test('rejects unknown syntax instead of guessing', async t => {
   t.throws(
     () => readBindings(older.replace('this.getBooleanAttribute(\'enabled\')', 'this.getTruthAttribute(\'enabled\')')),
     /Bucket\.enabled is written in a way that is not known/

@@ -37,7 +37,7 @@ async function lib (t: Test, files: Readonly<Record<string, string>>): Promise<s
   return folder
 }
 
-await t.test('the types that are asked for, structs in other files, and what the bindings do not tell', async t => {
+await t.test('builds the schema of the requested types, including structs in other files and corrections to the bindings', async t => {
   const folder = await lib(t, {
     'storage-bucket/index.js': bindings('google_storage_bucket', '8.7.0', block('RuleOutputReference', 'lifecycle_rule')),
     'storage-bucket/index-structs/structs0.js': rule,
@@ -51,7 +51,7 @@ await t.test('the types that are asked for, structs in other files, and what the
   t.match(inner?.block.block_types, { action: { nesting_mode: 'set', max_items: 1 }, condition: { nesting_mode: 'set', max_items: 1 } })
 })
 
-await t.test('bindings that are not what they should be', async t => {
+await t.test('rejects unexpected bindings', async t => {
   await t.rejects(googleSchema(await lib(t, {}), ['google_storage_bucket']), { code: 'ENOENT' })
   await t.rejects(
     googleSchema(await lib(t, { 'storage-bucket/index.js': bindings('google_storage_bucket', '6.50.0') }), ['google_storage_bucket']),
@@ -63,6 +63,6 @@ await t.test('bindings that are not what they should be', async t => {
   )
 })
 
-await t.test('the table of sets is about types that are used', async t => {
+await t.test('the table of sets contains only types that are used', async t => {
   for (const [type = ''] of setBlocks) t.ok((resourceTypes as readonly string[]).includes(type))
 })

@@ -16,7 +16,7 @@ const deployment: KubernetesObject = {
 }
 const accounts = { 'alert-stream-broker/alert-database-ingester': email }
 
-await t.test('who acts as whom', async t => {
+await t.test('Workload Identity bindings match the service accounts of the charts', async t => {
   t.strictSame(identityFaults(accounts, [account, deployment]), [])
   const elsewhere = { ...account, metadata: { ...account.metadata, namespace: 'default' } }
   t.match(identityFaults(accounts, [elsewhere, deployment]), [
@@ -46,7 +46,7 @@ const pool = (tolerations: unknown, terms: unknown, roles = ['broker']): Kuberne
 const toleration = { key: 'kafka', operator: 'Equal', value: 'ok', effect: 'NoSchedule' }
 const term = { matchExpressions: [{ key: 'kafka', operator: 'In', values: ['ok'] }] }
 
-await t.test('which nodes are Kafka\'s', async t => {
+await t.test('Kafka pods select and tolerate the nodes of the Kafka node pool', async t => {
   t.strictSame(nodeFaults(nodes, [pool([toleration], [term])]), [])
   t.strictSame(nodeFaults(nodes, [pool([{ key: 'kafka', operator: 'Exists' }], [term])]), [])
   t.match(nodeFaults(nodes, [pool([], [term])]), [/do not bear the taint kafka=ok:NoSchedule/])
@@ -61,7 +61,7 @@ await t.test('which nodes are Kafka\'s', async t => {
   t.match(nodeFaults(nodes, [{ ...pool([], []), spec: { roles: ['broker'] } }]), [/do not bear/, /do not look/])
 })
 
-await t.test('values that both give', async t => {
+await t.test('reports values that differ between the environment and Terraform', async t => {
   const made = { storage: { gcp: { alertBucket: 'a' } }, brokers: [{ ip: '192.0.2.1' }, { ip: '192.0.2.2' }] }
   t.strictSame(valueFaults({ storage: { gcp: { alertBucket: 'a' } }, other: 1 }, made), [], 'what only one of them gives is its own affair')
   t.strictSame(valueFaults({ storage: { gcp: { alertBucket: 'b' } } }, made), [
@@ -74,6 +74,6 @@ await t.test('values that both give', async t => {
   t.match(valueFaults({ storage: 'none' }, made), [/^storage: the environment says "none"/])
 })
 
-await t.test('leaves of a tree of values', async t => {
+await t.test('lists the leaves of nested values with their paths', async t => {
   t.strictSame(leavesOf({ a: { b: [1, { c: null }] }, d: false }), [['a.b.0', 1], ['a.b.1.c', null], ['d', false]])
 })

@@ -16,7 +16,7 @@ const module: Described = {
   outputs: { bucket: { description: 'The bucket.' } }
 }
 
-await t.test('tables of inputs and outputs take their place', async t => {
+await t.test('writes the tables of inputs and outputs between the markers', async t => {
   const made = withTables(frame('old\n'), module)
   t.match(made, '| `name` | Its name. | `string` | required |\n| `purge` | Delete alerts \\| or not. | `bool` | `false` |\n')
   t.match(made, '| `zone` | A zone. Or none. | `object({ name = string, create = optional(bool), hosts = list(string) })` | `null` |')
@@ -26,7 +26,7 @@ await t.test('tables of inputs and outputs take their place', async t => {
   t.equal(withTables(made, module), made, 'what is current stays as it is')
 })
 
-await t.test('what cannot be documented', async t => {
+await t.test('rejects variables and READMEs that it cannot document', async t => {
   t.throws(() => withTables('# alertdb\n', module), /no place for the tables/)
   t.throws(() => withTables(frame(''), { ...module, outputs: { bucket: {} } }), /bucket has no description/)
   t.throws(() => withTables(frame(''), { ...module, variables: { name: { type: 'string', description: ' ' } } }), /name has no description/)

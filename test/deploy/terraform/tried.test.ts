@@ -53,11 +53,11 @@ run "nameless" {
 }
 `
 
-await t.test('a module whose tests try all of it', async t => {
+await t.test('accepts a module whose tests cover all of it', async t => {
   t.strictSame(untried(source, tests), [])
 })
 
-await t.test('what no test tries is named', async t => {
+await t.test('reports what no test covers', async t => {
   t.strictSame(untried(source, tests.replace('    name = "x"\n', '')), ['no test sets name'])
   t.strictSame(untried(source, tests.replace('output.bucket', 'output.buckets')), ['no test looks at the output bucket'])
   t.strictSame(untried(source, tests.replace('expect_failures = [var.age]', '')), ['age has 2 validations, and tests expect 1 failures'])

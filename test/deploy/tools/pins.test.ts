@@ -3,7 +3,7 @@ import { isNewEnough } from '../../../deploy/checks/tools/go.ts'
 import { recipes } from '../../../deploy/checks/tools/pins.ts'
 import { shortHash, type Recipe } from '../../../deploy/checks/tools/recipe.ts'
 
-await t.test('Go: new enough or not', async t => {
+await t.test('recognises a Go version that is new enough', async t => {
   for (
     const version of ['go version go1.26.6 linux/amd64', 'go version go1.26.8 linux/amd64', 'go version go1.27 linux/arm64',
       'go version go2.0']
@@ -12,7 +12,7 @@ await t.test('Go: new enough or not', async t => {
     t.notOk(isNewEnough(version), version)
 })
 
-await t.test('every tool is pinned, and asks only for tools that there are', async t => {
+await t.test('every tool is pinned and depends only on existing tools', async t => {
   for (const [name, { pins, needs = [], title, path }] of Object.entries<Recipe>(recipes)) {
     t.ok(pins.length > 0, name)
     t.ok(title.length > 0 && !path.startsWith('/'), name)

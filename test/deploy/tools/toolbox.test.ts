@@ -35,7 +35,7 @@ async function bench (t: Test, recipes: Readonly<Record<string, Recipe>>, pauses
   return { toolbox, cacheDir, said, stop }
 }
 
-await t.test('a download that fails is tried again, in a folder that is empty again', async t => {
+await t.test('retries a failed download in an empty folder', async t => {
   const recipe = made([BAD, BAD, GOOD])
   const { toolbox, said } = await bench(t, { tool: recipe })
   t.match(await toolbox.tool('tool'), /\/tools\/tool-[0-9a-f]{12}\/bin\/tool$/)
@@ -43,7 +43,7 @@ await t.test('a download that fails is tried again, in a folder that is empty ag
   t.equal(said.filter(line => /again in 0 s, as .*503 try later/.test(line)).length, 2, 'and says so')
 })
 
-await t.test('one that never comes is missing, and nothing of it is kept', async t => {
+await t.test('a download that keeps failing makes the tool missing and leaves no files', async t => {
   const recipe = made([BAD])
   const { toolbox, cacheDir } = await bench(t, { tool: recipe })
   await t.rejects(toolbox.tool('tool'), ToolMissing)
@@ -52,7 +52,7 @@ await t.test('one that never comes is missing, and nothing of it is kept', async
   t.same(await readdir(join(cacheDir, 'tools')), [])
 })
 
-await t.test('one that is not what was pinned is no lack, and is not tried again', async t => {
+await t.test('a wrong checksum is an error and is not retried', async t => {
   const recipe = made([GOOD])
   const wrong: Recipe = { ...recipe, fetch: async (into, run, kitchen) => {
     await recipe.fetch(into, run, kitchen)
@@ -64,7 +64,7 @@ await t.test('one that is not what was pinned is no lack, and is not tried again
   t.same(await readdir(join(cacheDir, 'tools')), [])
 })
 
-await t.test('what the machine lacks is not waited for', async t => {
+await t.test('a missing prerequisite is not retried', async t => {
   const recipe = made([GOOD], {
     fetcher: { name: 'nobody', find: async () => await Promise.reject(devstackErrors.DEVSTACK_PREREQUISITE('there is no shell')) }
   })
@@ -74,7 +74,7 @@ await t.test('what the machine lacks is not waited for', async t => {
   t.same(said.filter(line => line.includes('again')), [])
 })
 
-await t.test('a stop ends a download, and the wait for the next try', async t => {
+await t.test('a stop ends a download and the pause before a retry', async t => {
   const recipe = made(['touch started; sleep 300'])
   const { toolbox, cacheDir, stop } = await bench(t, { tool: recipe })
   const refused = t.rejects(toolbox.tool('tool'))
@@ -93,7 +93,7 @@ await t.test('a stop ends a download, and the wait for the next try', async t =>
   await ended
 })
 
-await t.test('another pin is another folder; what one tool needs is made before it, and only where it is needed', async t => {
+await t.test('each pin has its own folder, and dependencies of a tool are built before it, only if needed', async t => {
   const needed = made([GOOD], { title: 'a maker' })
   const recipe = made([], { needs: ['maker'], fetch: async (into, run, { path }) => {
     await run(['-c', GOOD], into)
@@ -110,7 +110,7 @@ await t.test('another pin is another folder; what one tool needs is made before 
   t.not(await new Toolbox({ tool: { ...recipe, pins: ['1.1'] }, maker: needed }, options).tool('tool'), first)
 })
 
-await t.test('what is on the machine is not fetched', async t => {
+await t.test('uses a tool that is installed instead of downloading it', async t => {
   const recipe = made([BAD], { installed: async () => await Promise.resolve('/usr/bin/tool') })
   const { toolbox } = await bench(t, { tool: recipe })
   t.equal(await toolbox.tool('tool'), '/usr/bin/tool')
