@@ -114,7 +114,7 @@ await t.test('the first 10 dead letters of a node and code are logged individual
   t.equal(lines.length, 24)
 })
 
-await t.test('each interval of dead letters ends with its count and starts again with single lines', async t => {
+await t.test('each interval of dead letters ends with a count, and the next one starts with individual lines', async t => {
   const { lines, log } = setUp()
   for (let record = 0; record < 14; record++) log.deadLettered('unframe', bad('x'), () => ({}))
   mock.timers.tick(INTERVAL_MS)
