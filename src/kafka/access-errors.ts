@@ -35,7 +35,7 @@ const tlsAlerts: ReadonlyArray<readonly [RegExp, string]> = [
 ]
 
 /**
- * Why access failed; undefined if the errors have another cause or do not tell.
+ * Why access failed; undefined if the cause is another one or unknown.
  * @param errors the error of the library and all nested ones
  * @param context how the connection of one of them went, if known
  */
@@ -125,7 +125,7 @@ function clientCertificateFailure (authState: AuthState | undefined, broker: str
   return { code: 'KAFKA_CLIENT_CERTIFICATE', why: `${broker} rejected the client certificate ${clientCert}${details}: ${reason}` }
 }
 
-/** A name of a certificate as Kafka writes it (RFC 2253): last component first. */
+/** A certificate name in Kafka's format (RFC 2253): last component first. */
 function distinguishedName (lines: string): string {
   return lines.split('\n').reverse().join(',')
 }

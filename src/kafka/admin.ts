@@ -1,6 +1,6 @@
 // Topic administration: describe, create, recreate, delete, offsets, and lag of consumer groups. Creating a topic returns when every
 // partition has a leader and responds, so that producers and consumers can use the topic at once.
-import { Admin, type CreateTopicsOptions } from '@platformatic/kafka'
+import { Admin } from '@platformatic/kafka'
 import { errorCode } from '../pipeline/index.ts'
 import { isRetryable, persist } from '../pipeline/retry.ts'
 import type { KafkaConnection } from './connection.ts'
@@ -69,7 +69,7 @@ export class KafkaAdmin {
     return found && { id: found.id, partitions: found.partitions.length, replicas: found.partitions[0]?.replicas.length ?? 0 }
   }
 
-  /** The effective configuration, including defaults. */
+  /** The effective configuration of the topic, including defaults. */
   async topicConfigs (topic: string): Promise<TopicConfigs> {
     const [described] = await this.#do({ action: 'read the configuration of the topic', topic }, () =>
       this.#admin.describeConfigs({ resources: [{ resourceType: RESOURCE_TOPIC, resourceName: topic, configurationKeys: null }] }))
@@ -111,7 +111,7 @@ export class KafkaAdmin {
     return true
   }
 
-  /** Deletes the topic if it exists, creates it with this configuration and waits until all partitions of the new one respond. */
+  /** Deletes the topic if it exists, creates it with this configuration and waits until all its partitions respond. */
   async recreateTopic (topic: string, spec: TopicSpec): Promise<TopicDescription> {
     const before = await this.describeTopic(topic)
     await this.deleteTopic(topic)
@@ -191,9 +191,8 @@ export class KafkaAdmin {
   }
 
   async #create (topic: string, { partitions, replicas, configs = {} }: TopicSpec): Promise<void> {
-    const options: CreateTopicsOptions = { topics: [topic], partitions, replicas }
-    options.configs = Object.entries(configs).map(([name, value]) => ({ name, value }))
-    await this.#admin.createTopics(options)
+    const entries = Object.entries(configs).map(([name, value]) => ({ name, value }))
+    await this.#admin.createTopics({ topics: [topic], partitions, replicas, configs: entries })
   }
 
   async #partitions (topic: string): Promise<number> {
@@ -212,7 +211,7 @@ export class KafkaAdmin {
     return offsets
   }
 
-  /** Waits until the topic has an id other than `oldId` and a leader for each partition, and all of them respond. */
+  /** Waits until the topic has an id other than `oldId`, and every partition has a leader and responds. */
   async #settled (topic: string, oldId: string | undefined): Promise<TopicDescription> {
     return await this.#until(topic, 'have a leader for every partition', async () => {
       const found = await findTopic(this.#admin, topic)
@@ -222,7 +221,7 @@ export class KafkaAdmin {
     }, true)
   }
 
-  /** Polls until `done` returns a value. An error ends the wait, unless `tolerant` and the error may pass. */
+  /** Polls until `done` returns a value. An error ends the wait, unless `tolerant` is set and the error is transient. */
   async #until<T> (topic: string, what: string, done: () => Promise<T | undefined>, tolerant = false): Promise<T> {
     const notYet = kafkaErrors.KAFKA_TIMEOUT(`the topic did not ${what} within ${SETTLE_MS / 1000} s`, { where: this.#where(topic) })
     return await persist(async () => {

@@ -24,7 +24,7 @@ interface Member extends Subscriber {
 export function stickyAssignment (
   subscribers: readonly Subscriber[], partitionCount: (topic: string) => number
 ): Map<string, TopicPartition[]> {
-  // The result must not depend on the order of the members.
+  // Sorted, so that the result does not depend on the order of the members.
   const members = subscribers.toSorted((a, b) => a.id < b.id ? -1 : 1).map((subscriber): Member => ({ ...subscriber, assigned: [] }))
   const unassigned = new Map<string, TopicPartition>()
   for (const topic of new Set(members.flatMap(({ topics }) => topics))) {

@@ -22,7 +22,7 @@ const BATCH_OVERHEAD = 61
 const RECORD_OVERHEAD = 36
 const HEADER_OVERHEAD = 10
 const MAX_SEND_BYTES = 8 * 1024 * 1024
-/** The library encodes timestamp deltas from 2^30 ms (12 days) on incorrectly: such records go into separate batches. */
+/** The library encodes timestamp deltas of 2^30 ms (12 days) or more incorrectly: such records go into separate batches. */
 const MAX_SPAN_MS = 2n ** 30n - 1n
 
 /** Size of a batch with this record only, uncompressed; an upper bound. */

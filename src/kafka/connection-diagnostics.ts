@@ -13,7 +13,6 @@ export interface AuthState {
   readonly serverCa: string | undefined
   /** Path of the client certificate. */
   readonly clientCert: string | undefined
-  /** The client certificate now in use. */
   readonly certificate: X509Certificate | undefined
   /** Whether any broker has ever served a request other than the handshake. */
   accepted: boolean
@@ -23,7 +22,6 @@ export interface AuthState {
   readonly graceMs: number
 }
 
-/** What is known about one failed connection or request. */
 export interface FailureContext {
   readonly authState: AuthState
   /** host:port */
@@ -51,7 +49,7 @@ export function trackConnections (): void {
   })
 }
 
-/** What is known about the failure behind this error. */
+/** The connection or request that failed with this error, if it is known. */
 export function failureContextOf (error: Error): FailureContext | undefined {
   return contexts.get(error)
 }

@@ -1,5 +1,5 @@
 // Validates the Kafka configuration (brokers, authentication mechanism, files) and builds the options for the client library's Producer,
-// Consumer and Admin. Credential files are read here first, with errors that name the file, and again for each new connection.
+// Consumer and Admin. Credential files are read here, with errors that name the file, and again for each new connection.
 // Options that are not set are omitted, because the library rejects an explicit `undefined`.
 import type { X509Certificate } from 'node:crypto'
 import type { SecureContext } from 'node:tls'
@@ -25,7 +25,7 @@ export interface KafkaConfig {
   readonly clientKey?: string | undefined
   readonly clientCert?: string | undefined
   readonly serverCa?: string | undefined
-  /** Shown in the logs and quotas of the brokers. */
+  /** Brokers use it in request logs and quotas. */
   readonly clientId: string
   /** How long rejections are retryable while credentials are rotated, once a broker has accepted this client, in ms. Default 180,000. */
   readonly graceMs?: number | undefined

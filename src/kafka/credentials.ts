@@ -68,7 +68,7 @@ class ReloadedFiles<T> {
   }
 }
 
-/** Error in the constructor only: KAFKA_FILE. */
+/** Credentials for the next connection. Error in the constructor only: KAFKA_FILE. */
 export class TlsCredentials {
   readonly #paths: TlsFiles
   readonly #files: ReloadedFiles<{ readonly context: SecureContext, readonly certificate: X509Certificate | undefined }>
@@ -84,12 +84,10 @@ export class TlsCredentials {
     this.#files = new ReloadedFiles('certificate files', read, ([ca, cert, key]) => this.#parse(ca!, cert!, key!), log)
   }
 
-  /** For the next connection. */
   get context (): SecureContext {
     return this.#files.current.context
   }
 
-  /** The client certificate for the next connection. */
   get certificate (): X509Certificate | undefined {
     return this.#files.current.certificate
   }
@@ -114,7 +112,7 @@ export class TlsCredentials {
   }
 }
 
-/** Error in the constructor only: PASSWORD_FILE. */
+/** The password for the next connection. Error in the constructor only: PASSWORD_FILE. */
 export class PasswordFile {
   readonly #file: ReloadedFiles<string>
 
@@ -133,7 +131,6 @@ export class PasswordFile {
     }, log)
   }
 
-  /** For the next connection. */
   get password (): string {
     return this.#file.current
   }

@@ -49,7 +49,7 @@ export interface KafkaOperation {
   readonly group?: string | undefined
   /** Of the connection. Some errors are created inside the library and do not carry it. */
   readonly authState?: AuthState | undefined
-  /** All records go to this one topic: a missing ACL is then fatal and no fault of a record. */
+  /** All records go to this topic, so a missing ACL is fatal and no record is at fault. */
   readonly onlyTopic?: boolean | undefined
 }
 
@@ -127,7 +127,7 @@ export function mapKafkaError (error: unknown, operation: KafkaOperation): Alert
     const transient = context !== undefined && withinGrace(context)
     return fail(access.code, access.why, { hint: access.hint, ...(transient ? { retryable: true, fatal: false } : {}) })
   }
-  // A connection closed during the handshake does not tell whether the credentials are wrong: the broker may be shutting down.
+  // A connection closed during the handshake does not prove that the credentials are wrong: the broker may be shutting down.
   const closed = nested.some(inner => inner.message === 'Connection closed')
   const auth = nested.find(inner => inner.code === 'PLT_KFK_AUTHENTICATION')
   if (auth !== undefined && !closed) return fail('KAFKA_AUTH_FAILED', trimmed(auth.message))
@@ -150,13 +150,13 @@ export function mapKafkaError (error: unknown, operation: KafkaOperation): Alert
   return fail('KAFKA_UNEXPECTED', trimmed(asError(error).message))
 }
 
-/** Rejections of a broker that are further apart than this do not belong to the same series: retries come more often. */
+/** Rejections of a broker that are further apart than this do not belong to the same series: retries are more frequent. */
 const SERIES_GAP_MS = 60_000
 
 /**
- * Whether a rejection may pass by itself. It is final if no broker ever accepted this client: the configuration is wrong. Otherwise
- * credentials are being rotated, and brokers and this process do not receive the new ones at the same moment (a mounted Kubernetes
- * secret follows within two minutes): rejections are retryable for `graceMs`.
+ * Whether a rejection may be transient. If no broker has ever accepted this client, the configuration is wrong and the rejection is final.
+ * Otherwise credentials are being rotated. Brokers and this process do not receive the new ones at the same moment (a mounted Kubernetes
+ * secret follows within two minutes), so rejections are retryable for `graceMs`.
  */
 function withinGrace ({ authState, broker }: FailureContext): boolean {
   if (!authState.accepted) return false

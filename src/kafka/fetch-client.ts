@@ -29,7 +29,7 @@ export function fetchClient (connection: KafkaConnection): FetchClient {
       try {
         return await consumer.fetch(request)
       } catch (error) {
-        // The library rejects the whole response if one partition has an error. The response holds the records of all others.
+        // The library rejects the response if one partition has an error, but the response holds the records of all others.
         const response = nestedErrors(error).map(inner => (inner as { response?: fetchV17.FetchResponse }).response)
           .find(found => found?.responses !== undefined)
         if (response === undefined) throw error

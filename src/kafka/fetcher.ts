@@ -31,7 +31,7 @@ export interface FetcherOptions {
   onProgress (): void
   /** Called when the topic with this id was deleted or recreated. Its partitions are not fetched any more. */
   onTopicGone (topic: string, topicId: string): void
-  /** Called when the broker does not keep the fetch position. The partition is paused until the owner resets or removes it. */
+  /** Called when the fetch position is out of range. The partition is paused until the owner resets or removes it. */
   onOutOfRange (buffer: PartitionBuffer): void
   /** Called once, when nothing can be fetched any more. */
   onFatal (error: AlertStreamError): void
@@ -58,7 +58,7 @@ export class Fetcher {
   readonly #stop = new AbortController()
   /** Ids of brokers with a request in flight. */
   readonly #busy = new Set<number>()
-  /** Codes of errors that were logged in the present outage. */
+  /** Codes of errors that were logged in the current outage. */
   readonly #logged = new Set<string>()
   #buffers: PartitionBuffer[] = []
   /** Index of the partition that is served first, in turn. */
@@ -77,7 +77,6 @@ export class Fetcher {
     this.#lastResponse = this.#clock.now()
   }
 
-  /** Starts to fetch a partition. */
   add (start: PartitionStart): PartitionBuffer {
     const buffer = new PartitionBuffer(start)
     this.#leaders.restore(start.topicId)
@@ -108,7 +107,6 @@ export class Fetcher {
     return undefined
   }
 
-  /** Takes the next record of one partition. */
   takeFrom (buffer: PartitionBuffer): KafkaRecord | undefined {
     const wasReady = this.#readyToFetch(buffer)
     const record = buffer.take()
@@ -214,7 +212,7 @@ export class Fetcher {
       const { why, hint } = aclFailure('TOPIC_AUTHORIZATION_FAILED', { authState, request: 'Fetch' }, { topic: buffer.topic })
       this.#fail(kafkaErrors.KAFKA_NOT_AUTHORISED(`cannot read ${buffer.topic}: ${why}`, { where: `${buffer.topic} at ${brokers}`, hint }))
     } else {
-      // The leader changed, or the topic is new or was deleted. The metadata will tell, after a short time.
+      // The leader changed, or the topic is new or was deleted: look it up again after a short pause.
       this.#leaders.forget(buffer)
       this.#backOff(BACKOFF_MS[0])
     }
@@ -236,7 +234,7 @@ export class Fetcher {
       this.#fail(mapped)
       return
     }
-    // Logged once per code: a broker that returns may then reject our credentials, which is another error.
+    // Logged once per code: a broker that comes back may reject our credentials, which is another error.
     if (!this.#logged.has(mapped.code)) log.warn({ code: mapped.code, reason: mapped.message }, 'kafka is unavailable: retrying')
     this.#logged.add(mapped.code)
     this.#leaders.clear()
@@ -273,7 +271,7 @@ export class Fetcher {
   }
 }
 
-/** Puts another partition first each time, because the first one may fill the whole response. */
+/** Rotates the list, because the first partition of a request may fill the entire response. */
 function rotated<T> (list: readonly T[], by: number): T[] {
   const start = list.length === 0 ? 0 : by % list.length
   return [...list.slice(start), ...list.slice(0, start)]

@@ -12,7 +12,7 @@ import type { TopicPartition } from './offset-tracker.ts'
 export interface GroupClient {
   /** Assigned by the coordinator. Null before the first join and after the coordinator has removed the member. */
   readonly memberId: string | null
-  /** Sets the topics of the next join. */
+  /** Sets the topics for the next join. */
   subscribe (topics: readonly string[]): void
   /** Joins the group. Sends each request once. */
   join (): Promise<void>
@@ -41,7 +41,7 @@ export interface Membership {
 
 export type ConnectGroup = (events: GroupEvents) => GroupClient
 
-/** A member id that no group has. */
+/** No coordinator assigns this member id. */
 const UNUSED_MEMBER_ID = 'nobody'
 
 export function groupClient (connection: KafkaConnection, settings: GroupSettings, events: GroupEvents): GroupClient {
@@ -77,7 +77,7 @@ export function groupClient (connection: KafkaConnection, settings: GroupSetting
     get memberId () { return consumer.memberId },
     subscribe: topics => {
       const { current } = consumer.topics
-      // Topics are counted by reference.
+      // The library counts the references to a topic.
       for (const topic of current) if (!topics.includes(topic)) while (consumer.topics.has(topic)) consumer.topics.untrack(topic)
       for (const topic of topics) if (!current.includes(topic)) consumer.topics.track(topic)
     },

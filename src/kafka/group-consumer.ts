@@ -58,7 +58,7 @@ export class GroupConsumer {
     const onFatal = (error: AlertStreamError): void => { this.#fail(error) }
     this.#clock = clock
     this.#stats = new GroupStatsCollector(() => clock.now())
-    this.#tracker = new OffsetTracker({ cap: settings.cap })
+    this.#tracker = new OffsetTracker(settings.cap)
     this.#topics = new TopicMonitor({
       admin: clients.admin, topics: settings.topics, interval: settings.topicCheckInterval, clock, log,
       onChange: () => { this.#subscribe().catch(() => {}) }
@@ -91,7 +91,7 @@ export class GroupConsumer {
     })
   }
 
-  /** The error after which nothing can be consumed any more. */
+  /** The error that ended consumption. */
   get error (): AlertStreamError | undefined {
     return this.#error
   }
@@ -123,7 +123,6 @@ export class GroupConsumer {
     return undefined
   }
 
-  /** Marks a record as settled. */
   settle (delivery: Delivery): void {
     if (!this.#tracker.settle(delivery)) return
     this.#drain.settled()
@@ -186,7 +185,7 @@ export class GroupConsumer {
     const uncommitted = this.#tracker.uncommitted(({ topic, partition }) => !owned.has(partitionKey(topic, partition)))
     if (uncommitted > 0n) {
       const fields = { group, readAgain: Number(uncommitted) }
-      log.warn(fields, 'partitions were revoked with uncommitted records: their new owners read them again')
+      log.warn(fields, 'partitions were revoked with uncommitted records: their new owners will read them again')
     }
     this.#drop(({ topic, partition }) => !owned.has(partitionKey(topic, partition)))
     this.#stats.joins++
@@ -237,23 +236,23 @@ export class GroupConsumer {
           this.#fail(error as AlertStreamError)
           return
         }
-        // If only the coordinator is unavailable, records keep coming. Nothing else would log that none of them is committed.
+        // If only the coordinator is unavailable, records keep arriving. Nothing else would log that none of them is committed.
         if (attempt === WARN_AFTER_ATTEMPTS) {
-          log.warn({ reason: messageOf(error) }, 'cannot read the committed offsets of the group: nothing is committed until this works')
+          log.warn({ reason: messageOf(error) }, 'cannot read the committed offsets of the group: nothing is committed until this succeeds')
         }
         await this.#clock.sleep(RETRY_MS, this.#closing.signal)
       }
     }
   }
 
-  /** Continues with the first offset that the broker keeps, after retention or an unclean leader election removed the fetch position. */
+  /** Continues at the log start offset, after retention or an unclean leader election put the fetch position out of range. */
   async #resetToEarliest (buffer: PartitionBuffer): Promise<void> {
     const { topic, partition, fetchPosition: wanted } = buffer
     const { log, clients: { admin } } = this.#options
     try {
       const start = (await admin.startOffsets(topic))[partition] ?? 0n
       const state = this.#tracker.state(topic, partition)
-      // A settled record may have resumed the partition, so that it was out of range twice. A second reset would rewind newer commits.
+      // A settled record may have resumed the partition, which was then out of range again. Another reset would rewind newer commits.
       if (buffer.removed || state === undefined || buffer.fetchPosition !== wanted) return
       const lost = start > wanted ? Number(start - wanted) : 0
       this.#stats.lose(topic, partition, lost)
@@ -261,7 +260,7 @@ export class GroupConsumer {
       this.#tracker.assign(topic, partition, start, state.committed)
       buffer.reset(start)
     } catch {
-      // Unreachable, or the topic was deleted: the next fetch reports it.
+      // The broker is unreachable, or the topic was deleted: the next fetch reports it.
     }
     buffer.paused = false
     this.#fetcher.fetchMore()

@@ -12,7 +12,6 @@ export interface CommittedMetadata {
   readonly metadata: string | null
 }
 
-/** The member that commits offsets. */
 export interface Committer {
   readonly generation: number
   readonly memberId: string
@@ -50,7 +49,6 @@ export class GroupCoordinator {
     return found
   }
 
-  /** Commits offsets, with the metadata that `metadata` returns for each. */
   async commit<T extends OffsetToCommit> (
     { generation, memberId, instanceId }: Committer, offsets: readonly T[], metadata: (offset: T) => string | null
   ): Promise<void> {
@@ -65,7 +63,6 @@ export class GroupCoordinator {
       await offsetCommitV8.api.async(connection, this.#group, generation, memberId, instanceId ?? null, topics))
   }
 
-  /** Removes a member from the group. */
   async leave (memberId: string): Promise<void> {
     await this.#request('leave it', async connection => await leaveGroupV4.api.async(connection, this.#group, [{ memberId }]))
   }

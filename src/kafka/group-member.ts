@@ -43,7 +43,7 @@ export class GroupMember {
   readonly #stop = new AbortController()
   #membership: Membership | undefined
   #joining: Promise<void> | undefined
-  /** A rebalance that the client library is part of; resolved by its join. */
+  /** A rebalance in which the client library rejoins by itself; resolved when it has joined. */
   #rebalance: PromiseWithResolvers<void> | undefined
 
   constructor (options: GroupMemberOptions) {
@@ -60,7 +60,7 @@ export class GroupMember {
     })
   }
 
-  /** The present generation and its partitions; undefined before the first join. */
+  /** The current generation and its partitions; undefined before the first join. */
   get membership (): Membership | undefined {
     return this.#membership
   }
@@ -106,9 +106,7 @@ export class GroupMember {
     })
   }
 
-  /**
-   * Leaves the group, so that its partitions are reassigned immediately. A static member stays, so that it can return to its partitions.
-   */
+  /** Leaves the group, so that its partitions are reassigned immediately. A static member stays in the group and keeps its partitions. */
   async close (): Promise<void> {
     const { instanceId, coordinator } = this.#options
     const { memberId } = this.#client

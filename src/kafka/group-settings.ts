@@ -30,7 +30,6 @@ export type GroupOptions = Pick<GroupSettings, RequiredSetting> & {
   readonly [K in Exclude<keyof GroupSettings, RequiredSetting>]?: GroupSettings[K] | undefined
 }
 
-/** Applies the defaults. */
 export function groupSettings (options: GroupOptions): GroupSettings {
   const { sessionTimeout = 30_000 } = options
   return {

@@ -6,7 +6,7 @@ export interface LostRecords extends TopicPartition {
   readonly records: number
 }
 
-/** One partition that is assigned now. */
+/** An assigned partition. */
 interface GroupPartition extends TopicPartition {
   readonly committed: bigint | undefined
   /** Every record below this offset has settled. */
@@ -27,7 +27,6 @@ export interface GroupStats {
   readonly missing: readonly string[]
 }
 
-/** Stats of a consumer that has not started. */
 export const emptyGroupStats: GroupStats = {
   partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: []
 }
@@ -50,7 +49,7 @@ export class GroupStatsCollector {
     return [...this.#lost.values()]
   }
 
-  /** Counts a record that was delivered. */
+  /** Starts the commit age, unless it is running. */
   delivered (): void {
     this.#uncommittedSince ??= this.#now()
   }

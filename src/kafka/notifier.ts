@@ -7,12 +7,9 @@ export class Notifier {
   /** Ends the current wait, or the next one immediately. */
   notify (): void {
     const resolve = this.#resolve
-    if (resolve === undefined) {
-      this.#pending = true
-      return
-    }
     this.#resolve = undefined
-    resolve()
+    if (resolve === undefined) this.#pending = true
+    else resolve()
   }
 
   /** Resolves at the next notification, or immediately if one arrived since the last wait. */

@@ -28,7 +28,7 @@ const RETRY_MS = 500
 
 export class OffsetCommitter {
   readonly #options: OffsetCommitterOptions
-  /** Offsets last sent in a commit, by partition key. The response may have been lost. */
+  /** The offset last sent in a commit, by partition key. The response may have been lost. */
   readonly #attempted = new Map<string, bigint>()
   #allowed: Membership | undefined
   #last: Promise<void> = Promise.resolve()
@@ -42,12 +42,10 @@ export class OffsetCommitter {
     this.#allowed = membership
   }
 
-  /** The offset last sent in a commit of this partition. */
   attempted (key: string): bigint | undefined {
     return this.#attempted.get(key)
   }
 
-  /** Forgets a partition that was revoked. */
   forget (key: string): void {
     this.#attempted.delete(key)
   }

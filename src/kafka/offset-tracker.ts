@@ -28,7 +28,7 @@ interface PartitionState extends TopicPartition {
   /** Records delivered and not settled. */
   unsettled: number
   readonly start: bigint
-  /** Every offset below was delivered in this epoch, or is not to be delivered. */
+  /** Every offset below was delivered in this epoch, or will not be delivered. */
   next: bigint
   committable: bigint
   committed: bigint | undefined
@@ -37,16 +37,12 @@ interface PartitionState extends TopicPartition {
   head: number
 }
 
-export interface OffsetTrackerOptions {
-  /** Maximum number of delivered records beyond the committable offset, per partition. */
-  readonly cap: number
-}
-
 export class OffsetTracker {
   readonly #partitions = new Map<string, PartitionState>()
   readonly #cap: number
 
-  constructor ({ cap }: OffsetTrackerOptions) {
+  /** @param cap maximum number of delivered records beyond the committable offset, per partition */
+  constructor (cap: number) {
     if (!(cap >= 1)) throw new RangeError(`cap must be at least 1, not ${cap}`)
     this.#cap = cap
   }
@@ -133,7 +129,6 @@ export class OffsetTracker {
     return offsets
   }
 
-  /** Marks these offsets as committed. */
   committed (offsets: Iterable<OffsetToCommit>): void {
     for (const { topic, partition, offset } of offsets) {
       const state = this.#partitions.get(partitionKey(topic, partition))
@@ -141,7 +136,6 @@ export class OffsetTracker {
     }
   }
 
-  /** Offsets of an assigned partition. */
   state (topic: string, partition: number): Readonly<Pick<PartitionState, 'committable' | 'committed'>> | undefined {
     return this.#partitions.get(partitionKey(topic, partition))
   }
@@ -153,7 +147,6 @@ export class OffsetTracker {
   }
 }
 
-/** Map key of a partition. */
 export function partitionKey (topic: string, partition: number): string {
   return `${topic}/${partition}`
 }
@@ -161,7 +154,7 @@ export function partitionKey (topic: string, partition: number): string {
 function advance (state: PartitionState): void {
   const { entries } = state
   while (state.head < entries.length && entries[state.head]!.settled) state.committable = entries[state.head++]!.offset + 1n
-  // Dropping the settled part only when it is the larger one keeps the array short at constant cost per record.
+  // The settled part is dropped only when it is the larger one: the array stays short, at constant cost per record.
   if (state.head > 32 && state.head * 2 > entries.length) {
     entries.splice(0, state.head)
     state.head = 0

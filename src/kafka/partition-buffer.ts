@@ -1,6 +1,6 @@
-// Buffer of one fetched partition: its fetch position, its end, and the records that were fetched and not taken yet. Taking a record copies
-// its bytes out of the fetch response unless they are most of it. Otherwise one record that waits downstream would keep the whole response
-// in memory, uncounted by the byte credits. (Copying 80 KB takes about 25 microseconds of CPU time; gzip takes a hundred times that.)
+// Buffer of one fetched partition: fetch position, end, and the records that were fetched and not taken yet. `take` copies the bytes
+// of a record out of the fetch response, unless they are most of it. Otherwise one record that waits downstream would retain the entire
+// response, which the byte credits do not count. (Copying 80 KB takes about 25 microseconds of CPU time; gzip takes a hundred times that.)
 import type { fetchV17, KafkaRecord as RawRecord, RecordsBatch } from '@platformatic/kafka'
 import type { TopicPartition } from './offset-tracker.ts'
 import { type KafkaHeader, type KafkaRecord, recordBytes } from './record.ts'
@@ -36,9 +36,9 @@ export class PartitionBuffer {
   bytes = 0
   /** The partition is not read any more. Responses that arrive later are dropped. */
   removed = false
-  /** Neither fetched nor taken from for now. */
+  /** While true, the partition is neither fetched nor delivered. */
   paused = false
-  /** First offset that the broker keeps, from the last fetch response. */
+  /** Log start offset of the last fetch response. */
   logStart: bigint | undefined
   #fetched: bigint
   #taken: bigint
@@ -83,7 +83,7 @@ export class PartitionBuffer {
     this.#taken = position
   }
 
-  /** Appends the records of a fetch response. Ignores a response to a request for another offset than the present fetch position. */
+  /** Appends the records of a fetch response. Ignores a response to a request for another offset than the current fetch position. */
   append (response: fetchV17.FetchResponsePartition, requestedOffset: bigint): void {
     if (this.removed || requestedOffset !== this.#fetched) return
     this.logStart = response.logStartOffset

@@ -35,17 +35,15 @@ export class PartitionLeaders {
     return this.#gone.has(topicId)
   }
 
-  /** Makes a topic that was gone eligible for lookups again. */
+  /** Allows lookups of a topic that was gone. */
   restore (topicId: string): void {
     this.#gone.delete(topicId)
   }
 
-  /** Forgets the leader of one partition. */
   forget (partition: Partition): void {
     this.#leaders.delete(partitionIdKey(partition))
   }
 
-  /** Forgets all leaders. */
   clear (): void {
     this.#leaders.clear()
   }
@@ -86,7 +84,6 @@ export class PartitionLeaders {
   }
 }
 
-/** Map key of a partition of the topic with this id. */
 export function partitionIdKey ({ topicId, partition }: Pick<PartitionBuffer, 'topicId' | 'partition'>): string {
   return `${topicId}/${partition}`
 }

@@ -13,7 +13,6 @@ export interface RebalanceDrainOptions {
   readonly log: Logger
   /** Number of records that were delivered, are owned and have not settled. */
   unsettled (): number
-  /** Commits settled offsets. */
   commit (): Promise<void>
   /** Called when records may be delivered again. */
   onResume (): void
@@ -29,7 +28,6 @@ export class RebalanceDrain {
     this.#options = options
   }
 
-  /** Whether delivery of records is paused. */
   get paused (): boolean {
     return this.#paused
   }
@@ -50,7 +48,7 @@ export class RebalanceDrain {
       const left = unsettled()
       if (left > 0) log.warn({ unsettled: left }, 'consumer group is rebalancing: records in flight did not settle in time')
     }
-    // If the commit fails, another member owns the partitions already, or the offsets are committed after the join.
+    // If the commit fails, another member already owns the partitions, or the offsets are committed after the join.
     await commit().catch(() => {})
     if (this.#paused) void this.#resumeAfterTimeout()
   }

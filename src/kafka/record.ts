@@ -1,5 +1,5 @@
 // A Kafka record as raw bytes and bigints, not decoded. Order and duplicates of headers are preserved, and null keys, values and header
-// values are distinct from empty ones. Each record owns its bytes: holding a record does not retain the fetch response.
+// values are distinct from empty ones. Each record owns its bytes, so that it does not retain the fetch response.
 
 /** One header. Kafka allows repeated names and null values. */
 export type KafkaHeader = readonly [name: Buffer, value: Buffer | null]

@@ -37,7 +37,7 @@ export async function resolveStartOffsets (
     if (topicId === undefined) continue
     const key = partitionKey(topic, partition)
     const found = committed.get(key)
-    // Committed for an earlier topic of the same name: meaningless in the present one.
+    // Committed for an earlier topic of the same name: meaningless in the current one.
     const stale = found?.topicId !== undefined && found.topicId !== topicId
     const reading = member.reading(topic, partition)
     if (reading !== undefined && !stale && (found?.offset === reading.committed || found?.offset === member.attempted(key))) continue

@@ -1,5 +1,5 @@
-// Monitors the subscribed topics: which exist, with which id and how many partitions. Reports changes, so that the consumer subscribes to
-// new topics, reads a recreated topic from its beginning and takes up new partitions.
+// Monitors existence, id and partition count of the subscribed topics. Reports changes, so that the consumer subscribes to new topics,
+// reads recreated topics from the beginning and picks up new partitions.
 import type { Logger } from '../pipeline/log.ts'
 import type { KafkaAdmin, TopicDescription } from './admin.ts'
 import type { Clock } from './clock.ts'

@@ -1,11 +1,10 @@
-// Collects records into arrays, for sinks that write batches or segments. A group is emitted when it is full (count or bytes), when it is
-// old, or when a source is out of credit and no earlier group of this node is unsettled. Without the last rule, a batch larger than the
-// source's credits would never fill.
+// Collects records into arrays, for sinks that write batches. A group is emitted when it is full (count or bytes), when it reaches its
+// maximum age, or when a source is out of credit and no earlier group of this node is unsettled. Without the last rule, a group larger than
+// the source's credits would never be emitted.
 import { map, Observable, type OperatorFunction } from 'rxjs'
 import { Envelope } from './envelope.ts'
 import type { BatchLimits } from './spec.ts'
 
-/** Whether sources are out of credit. */
 export interface Starvation {
   /** A source is waiting for credit. */
   readonly starved: boolean
@@ -19,7 +18,7 @@ export interface Group<T> {
   finished (): void
 }
 
-/** Longest delay of setTimeout, milliseconds. A longer one would fire at once. */
+/** Longest delay of setTimeout, milliseconds. A longer one fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** Called with envelopes that were not emitted when the stream ended early. */

@@ -79,11 +79,8 @@ function boxLines (node: NodeDescription): string[] {
   const limits = Object.entries(node.limits)
     .filter(([name, value]) => !(name === 'concurrency' && value === 1))
     .map(([name, value]) => `${name} ${value}`)
-  return [
-    node.name,
-    node.detail === undefined ? node.kind : `${node.kind}: ${node.detail}`,
-    ...limits.length === 0 ? [] : [limits.join(', ')]
-  ]
+  const labels = node.detail === undefined ? node.kind : `${node.kind}: ${node.detail}`
+  return [node.name, labels, ...limits.length === 0 ? [] : [limits.join(', ')]]
 }
 
 const cylinder = ['[(', ')]'] as const

@@ -94,7 +94,7 @@ class Settlement {
     this.#listener = listener
   }
 
-  /** Returns false if it has settled before. */
+  /** Returns false on the second call. */
   settle (failure: Error | undefined): boolean {
     const listener = this.#listener
     if (listener === undefined) return false

@@ -1,8 +1,7 @@
-// The error type of the program. Every failure that a user can meet has a stable `code`, and says what happened, where, and what to do.
-// Its class decides what the pipeline does: `retryable` (retry), `fatal` (the graph fails at once), neither (dead-letter the record).
+// The error type of the program. Every failure that a user can meet has a stable `code` and states what happened, where, and what to do.
+// Two flags decide what the pipeline does: `retryable` (retry), `fatal` (the graph fails at once), neither (dead-letter the record).
 // Each module declares its codes in one table with `defineErrors`, so that they can be listed and documented.
 
-/** What one error code means to the user and to the retry policy. */
 export interface ErrorSpec {
   /** What the user should do: one sentence, imperative. */
   readonly hint: string
@@ -14,7 +13,6 @@ export interface ErrorSpec {
   readonly usage?: boolean
 }
 
-/** Details of one occurrence. */
 export interface ErrorDetails {
   /** Where it happened: a file path, a URL, `topic[partition]@offset`, a flag. */
   readonly where?: string | undefined
@@ -64,7 +62,7 @@ export function defineErrors<const T extends Record<string, ErrorSpec>> (specs: 
   return factories as { readonly [K in keyof T]: ErrorFactory }
 }
 
-/** All codes of the modules loaded until now, for documentation. */
+/** All codes of the modules loaded so far, for documentation. */
 export function declaredErrors (): ReadonlyMap<string, ErrorSpec> {
   return declared
 }
@@ -90,12 +88,10 @@ function withoutStop (text: string): string {
   return text.replace(/[.:;,\s]+$/, '')
 }
 
-/** The message of anything thrown. */
 export function messageOf (error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** Anything thrown, as an Error. */
 export function asError (error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error))
 }

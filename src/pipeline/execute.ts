@@ -28,13 +28,13 @@ export interface Runtime {
   batchFailed (node: string, error: Error, first: Subject): void
 }
 
-/** The subject of a log line: the source record, and its value when it failed. */
+/** The subject of a log line: the source record, and the value that the node received. */
 export type Subject = Pick<Envelope<unknown>, 'root' | 'value'>
 
 type Any = Envelope<unknown>
 const NOTHING: readonly never[] = []
 
-/** Settles a record that no node will process any more with the reason why the graph failed. */
+/** Settles a record that no node will process any more with the failure of the graph. */
 export function abandon (envelope: Any, signal: AbortSignal): void {
   envelope.settle(asError(signal.reason))
 }
@@ -95,23 +95,16 @@ export function sinkHandler ({ name, part, retry: policy }: SinkSpec, meter: Met
     }
     const start = performance.now()
     meter.enter()
-    const context: RecordContext = { origin: envelope.root.origin, signal: runtime.signal, attempt: 1 }
-    let result: unknown
-    try {
-      result = await part.write(envelope.value, context)
-    } catch (error) {
-      const write = (attempt: number): Promise<unknown> => part.write(envelope.value, { ...context, attempt })
-      const outcome = await retryLogged(name, meter, runtime, policy, envelope, error, write)
-      if ('error' in outcome) {
-        meter.leave(performance.now() - start)
-        await giveUp(name, meter, runtime, envelope, outcome)
-        return NOTHING
-      }
-      result = outcome.result
-    }
+    const { value, root: { record, origin } } = envelope
+    const outcome = await callWithRetries(name, meter, runtime, policy, envelope, attempt =>
+      part.write(value, { origin, signal: runtime.signal, attempt }))
     meter.leave(performance.now() - start)
+    if ('error' in outcome) {
+      await giveUp(name, meter, runtime, envelope, outcome)
+      return NOTHING
+    }
     meter.out++
-    runtime.observer.wrote?.(envelope.root.record, name, result)
+    runtime.observer.wrote?.(record, name, outcome.result)
     envelope.settle()
     return NOTHING
   }
@@ -121,9 +114,6 @@ export function sinkHandler ({ name, part, retry: policy }: SinkSpec, meter: Met
 export function batchSinkHandler (
   { name, part, retry: policy }: BatchSinkSpec, meter: Meter, runtime: Runtime
 ): Handler<Group<unknown>, never> {
-  const attemptWrite = (envelopes: readonly Any[], attempt: number): Promise<void> =>
-    part.writeBatch(envelopes.map(envelope => envelope.value), { signal: runtime.signal, attempt })
-
   const write = async (envelopes: readonly Any[]): Promise<void> => {
     if (runtime.signal.aborted) {
       for (const envelope of envelopes) abandon(envelope, runtime.signal)
@@ -132,26 +122,21 @@ export function batchSinkHandler (
     const start = performance.now()
     const first = envelopes[0] as Any
     for (const _ of envelopes) meter.enter()
-    const leave = (): void => { for (const _ of envelopes) meter.leave(performance.now() - start) }
-    try {
-      await attemptWrite(envelopes, 1)
-    } catch (error) {
-      const outcome = await retryLogged(name, meter, runtime, policy, first, error, attempt => attemptWrite(envelopes, attempt))
-      if ('error' in outcome) {
-        leave()
-        if (envelopes.length === 1 || isRetryable(outcome.error) || isFatal(outcome.error)) {
-          for (const envelope of envelopes) await giveUp(name, meter, runtime, envelope, outcome)
-        } else {
-          // Logged, because records that the failed batch did write may now be written twice.
-          runtime.batchFailed(name, outcome.error, first)
-          // They enter the node once more, each alone.
-          meter.in -= envelopes.length
-          for (const envelope of envelopes) await write([envelope])
-        }
-        return
+    const outcome = await callWithRetries(name, meter, runtime, policy, first, attempt =>
+      part.writeBatch(envelopes.map(envelope => envelope.value), { signal: runtime.signal, attempt }))
+    for (const _ of envelopes) meter.leave(performance.now() - start)
+    if ('error' in outcome) {
+      if (envelopes.length === 1 || isRetryable(outcome.error) || isFatal(outcome.error)) {
+        for (const envelope of envelopes) await giveUp(name, meter, runtime, envelope, outcome)
+      } else {
+        // Logged, because records that the failed batch did write may now be written twice.
+        runtime.batchFailed(name, outcome.error, first)
+        // Each record enters the node again.
+        meter.in -= envelopes.length
+        for (const envelope of envelopes) await write([envelope])
       }
+      return
     }
-    leave()
     meter.out += envelopes.length
     for (const envelope of envelopes) envelope.settle()
   }
@@ -162,6 +147,17 @@ export function batchSinkHandler (
       group.finished()
     }
     return NOTHING
+  }
+}
+
+/** Calls with retries, stats and log lines. */
+async function callWithRetries<R> (
+  node: string, meter: Meter, runtime: Runtime, policy: RetryPolicy, subject: Subject, call: (attempt: number) => Promise<R>
+): Promise<{ readonly result: R } | Failure> {
+  try {
+    return { result: await call(1) }
+  } catch (error) {
+    return await retryLogged(node, meter, runtime, policy, subject, error, call)
   }
 }
 
@@ -218,22 +214,14 @@ async function writeDeadLetter (
   const deadLetter = { record, origin, node, error: failure.error, attempts: failure.attempts }
   const start = performance.now()
   meter.enter()
-  try {
-    await part.write(deadLetter)
-  } catch (error) {
-    const outcome = await retryLogged(name, meter, runtime, deadLetters.retry, subject, error, () => part.write(deadLetter))
-    if ('error' in outcome) {
-      meter.leave(performance.now() - start)
-      throw outcome.error
-    }
-  }
+  const outcome = await callWithRetries(name, meter, runtime, deadLetters.retry, subject, () => part.write(deadLetter))
   meter.leave(performance.now() - start)
+  if ('error' in outcome) throw outcome.error
   meter.out++
   runtime.observer.deadLettered?.(record, node, failure.error)
   runtime.failureLog.deadLettered(node, failure.error, () => runtime.logFields(subject))
 }
 
 function isThenable (value: unknown): value is PromiseLike<unknown> {
-  return value instanceof Promise ||
-    (typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function')
+  return value instanceof Promise || (typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function')
 }

@@ -3,12 +3,12 @@
 import { errorCode } from './errors.ts'
 import type { Logger } from './log.ts'
 
-/** Milliseconds between two lines about the same outage, and the length of an interval of dead letters. */
+/** Interval of the log lines about one outage, and of the counts of dead letters, in milliseconds. */
 const INTERVAL_MS = 30_000
 /** Dead letters with the same node and code that are logged individually in one interval. */
 const INDIVIDUAL_LINES = 10
 
-/** Log fields that identify the record. Called only if a line is written. */
+/** Returns log fields that identify the record. Called only if a line is written. */
 export type RecordFields = () => object
 
 interface Outage {
@@ -43,7 +43,6 @@ export class FailureLog {
     this.#log = log
   }
 
-  /** The node begins to retry a record. */
   retryBegins (node: string): void {
     this.#countRetrying(node, 1)
   }
@@ -64,18 +63,16 @@ export class FailureLog {
     })
   }
 
-  /** The node stops retrying a record. */
   retryEnds (node: string, succeeded: boolean): void {
     this.#countRetrying(node, -1)
     const outage = this.#outages.get(node)
-    // Once per interval: a server that fails now and then would otherwise cause two lines each time.
+    // Once per interval: a server that fails intermittently would otherwise cause two lines each time.
     if (outage === undefined || !succeeded || outage.recovered || this.#retrying.has(node)) return
     outage.recovered = true
     outage.unlogged = 0
     this.#log.info({ node, tries: outage.attempts, seconds: secondsSince(outage.since) }, 'recovered')
   }
 
-  /** A record is durable in the dead letters. */
   deadLettered (node: string, error: Error, fields: RecordFields): void {
     const code = errorCode(error)
     const key = `${node} ${code}`
@@ -124,7 +121,7 @@ export class FailureLog {
     this.#log.warn({ node, tries: outage.unlogged, waiting, seconds: secondsSince(outage.since), ...errorFields(outage.lastError) },
       waiting > 0 ? 'more attempts failed; retrying' : 'more attempts failed, then succeeded')
     outage.unlogged = 0
-    // While records are being retried, their recovery is worth a line again.
+    // If records are being retried, their recovery is logged again.
     outage.recovered = waiting === 0
   }
 

@@ -18,7 +18,7 @@ export const defaultCredits: CreditLimits = { records: 1000, bytes: 64 * 1024 * 
 const DEAD_LETTERS = 'dead-letters'
 
 export interface GraphOptions {
-  /** Takes records that a node cannot process. Without it, such a record fails the graph. */
+  /** Receives records that a node cannot process. Without it, a bad record fails the graph. */
   readonly deadLetters?: DeadLetterSink
   /** Name of the dead-letter node, default `dead-letters`. */
   readonly deadLettersName?: string
@@ -31,7 +31,7 @@ interface SinkOptions {
   readonly retry?: RetryPolicy
 }
 
-/** The output of a node, carrying values of type T. Exactly one node reads from it. */
+/** The output of a node, with values of type T. Exactly one node reads from it. */
 export interface Port<T> {
   /**
    * Emits one value per input. Processes up to `concurrency` records at once; only 1 keeps their order. If `call` throws a retryable
@@ -41,9 +41,7 @@ export interface Port<T> {
   /** Emits the values for which `keep` returns true. Settles the others as done. */
   filter (name: string, keep: (value: T, context: RecordContext) => boolean | Promise<boolean>, options?: StepOptions): Port<T>
   /** Emits every value of the array that `call` returns. The input settles when all of them have; at once if the array is empty. */
-  split<U> (
-    name: string, call: (value: T, context: RecordContext) => readonly U[] | Promise<readonly U[]>, options?: StepOptions
-  ): Port<U>
+  split<U> (name: string, call: (value: T, context: RecordContext) => readonly U[] | Promise<readonly U[]>, options?: StepOptions): Port<U>
   /**
    * Emits arrays at the limits, or as soon as a source is out of credit and nothing of this node is unsettled. Each record settles with
    * its batch. If a step or sink fails on the array, all its records are dead-lettered (`toBatches` retries each of them alone first).
@@ -91,7 +89,7 @@ export class Graph {
     return runGraph(this.spec, options)
   }
 
-  /** The same graph with other parts: how tests run it without a broker. @throws GRAPH_INVALID for an unknown name */
+  /** Copies the graph with other parts, so that tests can run it without a broker. @throws GRAPH_INVALID for an unknown name */
   with (replacements: Replacements): Graph {
     const { sources, sinks, batchSinks } = replacements
     const unknown = new Set([sources, sinks, batchSinks].flatMap(parts => Object.keys(parts ?? {})))
@@ -126,7 +124,7 @@ class GraphBuilder {
       : { name: options.deadLettersName ?? DEAD_LETTERS, part: options.deadLetters, retry: this.#retry }
   }
 
-  /** Opens a port that is fed by a source. Several sources of one graph lead to sinks of their own. */
+  /** Opens a port with the records of a source. If a graph has several sources, each leads to a separate sink. */
   source<T> (name: string, source: Source<T>, credits: Partial<CreditLimits> = {}): Port<T> {
     return this.#add({ type: 'source', name, part: source, credits: { ...defaultCredits, ...credits } })
   }
@@ -159,7 +157,6 @@ class GraphBuilder {
   }
 }
 
-/** Starts the declaration of a graph. */
 export function createGraph (name: string, options?: GraphOptions): GraphBuilder {
   return new GraphBuilder(name, options)
 }

@@ -2,7 +2,6 @@
 // Latencies are counted in buckets of powers of two microseconds: constant memory, and quantiles within a factor of two.
 import type { HistogramSnapshot } from './histogram.ts'
 
-/** Stats of one node at one moment. */
 export interface NodeStats {
   readonly node: string
   /** Records that entered the node. For a source: pulled records. */
@@ -73,25 +72,11 @@ export class Meter {
   }
 
   read (starvedMs = 0): NodeStats {
-    return {
-      node: this.node,
-      in: this.in,
-      out: this.out,
-      dropped: this.dropped,
-      failed: this.failed,
-      retried: this.retried,
-      deadLettered: this.deadLettered,
-      reasons: Object.fromEntries(this.#reasons),
-      inFlight: this.inFlight,
-      bytes: this.bytes,
-      starvedMs,
-      latency: {
-        mean: this.#count === 0 ? 0 : this.#sum / this.#count,
-        p50: this.#quantile(0.5),
-        p99: this.#quantile(0.99),
-        max: this.#max
-      }
-    }
+    const { node, out, dropped, failed, retried, deadLettered, inFlight, bytes } = this
+    const reasons = Object.fromEntries(this.#reasons)
+    const mean = this.#count === 0 ? 0 : this.#sum / this.#count
+    const latency = { mean, p50: this.#quantile(0.5), p99: this.#quantile(0.99), max: this.#max }
+    return { node, in: this.in, out, dropped, failed, retried, deadLettered, reasons, inFlight, bytes, starvedMs, latency }
   }
 
   /** Histogram of the time from entering to leaving, in seconds. */

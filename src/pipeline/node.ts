@@ -4,15 +4,13 @@
 // `open` rejected or did not end within `settleMs` after a stop.
 import type { Logger } from './log.ts'
 
-/** Where a record came from. */
 export interface Origin {
   /** Name of the source node. */
   readonly node: string
-  /** As a user would look for it: `alerts-simulated[3]@1042`, `visit.avro#17`. */
+  /** In a form that users can look up: `alerts-simulated[3]@1042`, `visit.avro#17`. */
   readonly position: string
 }
 
-/** A record as a source emits it. */
 export interface SourceRecord<T> {
   readonly value: T
   /** Bytes held in memory until the record settles. They count against the source's byte credit. */
@@ -21,7 +19,6 @@ export interface SourceRecord<T> {
   readonly position: string
 }
 
-/** What a part may use while it is open. */
 export interface NodeContext {
   readonly node: string
   readonly log: Logger
@@ -85,7 +82,6 @@ export interface BatchSink<T> extends Described {
 
 /** A record that a node could not process, with everything needed to find and replay it. */
 export interface DeadLetter {
-  /** The record as the source emitted it. */
   readonly record: SourceRecord<unknown>
   readonly origin: Origin
   /** The node that failed. */

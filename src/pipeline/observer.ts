@@ -10,7 +10,7 @@ export interface RunObserver {
   pulled? (record: SourceRecord<unknown>): void
   /** A sink (not a batch sink) made it durable. `result` is what the sink's `write` resolved with. */
   wrote? (record: SourceRecord<unknown>, node: string, result: unknown): void
-  /** The record is durable in the dead letters. `node` and `error` say why it is there. */
+  /** The dead letter of the record is durable. `node` is the node that failed with `error`. */
   deadLettered? (record: SourceRecord<unknown>, node: string, error: Error): void
   settled? (record: SourceRecord<unknown>, failure?: Error): void
 }

@@ -7,9 +7,9 @@ import type { Meter } from './meter.ts'
 import type { NodeContext, SourceRecord } from './node.ts'
 import type { SourceSpec } from './spec.ts'
 
-/** Records between two yields to the event loop. An in-memory source with a synchronous sink would otherwise starve timers and sockets. */
+/** Records between yields to the event loop. An in-memory source with a synchronous sink would otherwise starve timers and sockets. */
 const YIELD_EVERY = 256
-/** How long a drain waits for a source that ignores it, milliseconds. */
+/** How long a drain waits for a source that does not end, milliseconds. */
 const GRACE_MS = 1000
 
 type Result = IteratorResult<SourceRecord<unknown>>
@@ -80,9 +80,7 @@ async function withinGrace<T> (work: Promise<T> | undefined, context: NodeContex
   }
 }
 
-function envelopeOf (
-  node: SourceSpec, record: SourceRecord<unknown>, credits: Credits, meter: Meter, hooks: PullHooks
-): Envelope<unknown> {
+function envelopeOf (node: SourceSpec, record: SourceRecord<unknown>, credits: Credits, meter: Meter, hooks: PullHooks): Envelope<unknown> {
   const start = performance.now()
   const { bytes } = record
   credits.take(bytes)

@@ -1,10 +1,9 @@
-// Retries within a step or sink: exponential backoff, only for errors marked as retryable, ended at once when the graph aborts.
-// The caller decides what to do with a record that fails for good: dead-letter it, or fail the graph.
+// Retries calls that failed with a retryable error, with exponential backoff, until the graph aborts. The caller decides what to do with a
+// record that fails for good: dead-letter it, or fail the graph.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { backoffMs, type Backoff } from './backoff.ts'
 import { AlertStreamError, asError } from './errors.ts'
 
-/** How often a failed call is retried, and how long the pauses are. */
 export interface RetryPolicy extends Backoff {
   /** Attempts in total; 1 means no retry. */
   readonly attempts: number
@@ -13,8 +12,6 @@ export interface RetryPolicy extends Backoff {
   /** Whether to retry after this error. Default: `isRetryable`. */
   readonly retryable?: (error: Error) => boolean
 }
-
-const never = new AbortController().signal
 
 /** For short interruptions: the pauses add up to 6 s on average, 13 s at most. */
 export const defaultRetry: RetryPolicy = { attempts: 8, baseMs: 100, maxMs: 10_000 }
@@ -62,7 +59,7 @@ export async function retry<R> (
 
 /** Calls with retries, for code that does not run in a node. Rejects with the last error. */
 export async function persist<R> (
-  call: () => R | Promise<R>, policy: RetryPolicy, signal: AbortSignal = never, onRetry: (error: Error) => void = () => {}
+  call: () => R | Promise<R>, policy: RetryPolicy, signal = new AbortController().signal, onRetry: (error: Error) => void = () => {}
 ): Promise<R> {
   try {
     return await call()

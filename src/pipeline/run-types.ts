@@ -20,13 +20,12 @@ export interface RunOptions {
   readonly observer?: RunObserver | undefined
 }
 
-/** Credit limits of a source, and what it uses of them. */
+/** Credit limits and usage of a source. */
 export interface CreditStats extends CreditLimits {
   readonly node: string
   readonly unsettled: { readonly records: number, readonly bytes: number }
 }
 
-/** A running graph. */
 export interface Run {
   readonly state: RunState
   /** Resolves when the graph has stopped: all records settled, sources flushed, parts closed. Rejects with the first failure. */

@@ -44,7 +44,7 @@ class Runner implements Run {
   #failure: Error | undefined
   #idle = Promise.withResolvers<void>()
   #deadline: NodeJS.Timeout | undefined
-  /** Parts are being closed: they are no longer informed of settlements. */
+  /** Parts are being closed and are no longer notified of settlements. */
   #closing = false
 
   constructor (graph: GraphSpec, options: RunOptions) {
@@ -55,7 +55,7 @@ class Runner implements Run {
     this.#failureLog = new FailureLog(this.#log)
     for (const { name } of graph.nodes) this.#meters.set(name, new Meter(name))
     if (graph.deadLetters !== undefined) this.#meters.set(graph.deadLetters.name, new Meter(graph.deadLetters.name))
-    // Every record in flight may listen, for example while it waits for its next attempt. That is not a leak.
+    // Every record in flight may add a listener, for example while it waits for its next attempt. That is not a leak.
     setMaxListeners(0, this.#drain.signal, this.#abort.signal)
     this.done = this.#finished.promise
     // A caller may await `done` only after a drain. Until then a failure must not be an unhandled rejection.
@@ -65,10 +65,7 @@ class Runner implements Run {
   get state (): RunState { return this.#state }
 
   start (): void {
-    this.#live().then(
-      () => this.#end('stopped'),
-      (error: unknown) => this.#end('failed', asError(error))
-    )
+    this.#live().then(() => this.#end('stopped'), (error: unknown) => this.#end('failed', asError(error)))
   }
 
   drain (options: { readonly deadlineMs?: number } = {}): Promise<void> {

@@ -1,5 +1,5 @@
-// The data model of a declared graph: one spec per node, in the order of declaration, so that inputs come before their users.
-// Builder, runner, description and test driver work on it; it contains no behaviour besides validation.
+// The data model of a declared graph: one spec per node, in the order of declaration, so that inputs come before their readers.
+// Builder, runner, description and test driver use it. Its only behaviour is validation.
 import type { OperatorFunction } from 'rxjs'
 import type { CreditLimits } from './credits.ts'
 import { defineErrors } from './errors.ts'
@@ -37,7 +37,7 @@ export interface StepOptions {
   readonly writes?: SideEffect | undefined
 }
 
-/** What a step writes to besides its output. Several steps may name the same target. */
+/** A store that a step writes to besides its output. Several steps may name the same one. */
 interface SideEffect {
   /** Node name in descriptions. It must differ from the graph's other nodes. */
   readonly name: string
@@ -112,16 +112,16 @@ export function validate (graph: GraphSpec): void {
     if (readers.length === 0 && !isSink(node)) fail(`no node reads from '${node.name}': connect it to a sink`)
     if (readers.length > 1) fail(`several nodes read from '${node.name}': ${readers.join(', ')}`)
     if ('concurrency' in node && !(node.concurrency >= 1)) fail(`node '${node.name}' has concurrency ${node.concurrency}`)
-    if ('retry' in node && !(node.retry.attempts >= 1)) fail(`node '${node.name}' has ${node.retry.attempts} attempts`)
+    if ('retry' in node && !(node.retry.attempts >= 1)) fail(`node '${node.name}' has ${node.retry.attempts} retry attempts`)
     if (node.type === 'step' && node.writes !== undefined) {
       checkName(node.writes.name)
       if (names.has(node.writes.name)) fail(`step '${node.name}' writes to '${node.writes.name}', which is also the name of a node`)
     }
     if ('limits' in node) {
       const { count, bytes = 1, ms = 0 } = node.limits
-      if (!(count >= 1)) fail(`node '${node.name}' batches ${count} records`)
-      if (!(bytes >= 1)) fail(`node '${node.name}' batches ${bytes} bytes`)
-      if (!(ms >= 0)) fail(`node '${node.name}' batches for ${ms} ms`)
+      if (!(count >= 1)) fail(`node '${node.name}' has a batch limit of ${count} records`)
+      if (!(bytes >= 1)) fail(`node '${node.name}' has a batch limit of ${bytes} bytes`)
+      if (!(ms >= 0)) fail(`node '${node.name}' has a batch limit of ${ms} ms`)
     }
     if (node.type === 'source' && !(node.credits.records >= 1 && node.credits.bytes >= 1)) fail(`source '${node.name}' has no credits`)
   }

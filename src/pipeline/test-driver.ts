@@ -119,7 +119,6 @@ export class RecordingSink<T> implements Sink<T>, BatchSink<T> {
   }
 }
 
-/** Keeps dead letters in memory. */
 export class RecordingDeadLetters implements DeadLetterSink {
   readonly kind = 'test dead letters'
   readonly written: DeadLetter[] = []

@@ -1,4 +1,4 @@
-// Connects a graph's nodes as observables of envelopes. Pull loops feed the subjects of the sources. Every chain ends in a sink.
+// Connects a graph's nodes as observables of envelopes. Pull loops emit into the subjects of the sources. Every chain ends in a sink.
 import { merge, Subject, tap, type Observable } from 'rxjs'
 import { batchEnvelopes, groupEnvelopes, type Starvation } from './batch.ts'
 import type { Envelope } from './envelope.ts'
@@ -33,11 +33,7 @@ export function wire (graph: GraphSpec, meters: ReadonlyMap<string, Meter>, star
     switch (node.type) {
       case 'step': return input.pipe(work(node.concurrency, stepHandler(node, meter, runtime), drop))
       case 'flow': return connectFlow(node, input, meter, runtime)
-      case 'batch': return input.pipe(
-        tap(() => { meter.in++ }),
-        batchEnvelopes(node.limits, starvation, drop),
-        tap(() => { meter.out++ })
-      )
+      case 'batch': return input.pipe(tap(() => { meter.in++ }), batchEnvelopes(node.limits, starvation, drop), tap(() => { meter.out++ }))
       case 'sink': return input.pipe(work(node.concurrency, sinkHandler(node, meter, runtime), drop))
       case 'batch-sink': return input.pipe(
         groupEnvelopes(node.limits, starvation, drop),

@@ -1,12 +1,11 @@
-// The sink that archives alerts: it compresses a frame and writes it under the alert's id. A write resolves when the object is durable.
-// De-duplication is decided here: an alert that was written recently is counted as identical and neither compressed nor written again.
+// Archives alerts: compresses each frame and writes it under the alert's id. A write resolves when the object is durable.
+// De-duplicates: an alert that was written recently is counted as identical, and is neither compressed nor written again.
 import type { Sink } from '../pipeline/node.ts'
 import type { Archive } from '../stores/archive.ts'
 import { Deduplicator } from '../stores/deduplicator.ts'
 import { retryableStoreError } from '../stores/errors.ts'
 import { gzipFrame } from '../stores/gzip.ts'
 
-/** An alert that is ready to be archived. */
 export interface ArchivableAlert {
   /** Canonical decimal. */
   readonly id: string
@@ -17,7 +16,6 @@ export interface ArchivableAlert {
 }
 
 export interface ArchiveSinkStats {
-  /** Objects written. */
   written: number
   /** Alerts that were already archived with the same content. */
   identical: number
@@ -32,7 +30,7 @@ export interface ArchiveSink extends Sink<ArchivableAlert> {
 export interface ArchiveSinkOptions {
   /** Returns the open archive. Called by `write` only; the sink does not close it. */
   readonly archive: () => Pick<Archive, 'putAlert'>
-  /** Where alerts go, for descriptions. */
+  /** Where alerts are stored, for descriptions. */
   readonly target: string
   readonly gzipLevel: number
   /** Maximum number of frames compressed concurrently, in Node's thread pool, which the file store needs as well. */
@@ -41,7 +39,7 @@ export interface ArchiveSinkOptions {
   readonly writes: number
 }
 
-/** At about 150 bytes each. More than any visit has, so that a rebalance in the middle of a visit causes no second write. */
+/** More than any visit has, so that a rebalance during a visit causes no second write. About 150 bytes each. */
 const REMEMBERED_ALERTS = 100_000
 
 /** Writes resolve with `written` or `identical`. Errors: ARCHIVE_CONFLICT, ALERT_ID_INVALID (bad records); STORE_* (retryable or fatal). */

@@ -1,14 +1,13 @@
 // Produces batches to Kafka. A write resolves when all in-sync replicas have acknowledged every record. Batches are split by partition and
 // size. Order within a partition is preserved, within a batch and across sequential writes. Outages are retried up to the delivery timeout;
 // a retry may duplicate records unless the producer is idempotent.
-import { Producer, type ProduceResult, type SendOptions } from '@platformatic/kafka'
+import { Producer, type ProduceResult } from '@platformatic/kafka'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AlertStreamError } from '../pipeline/errors.ts'
-import { errorCode } from '../pipeline/index.ts'
-import type { BatchSink, NodeContext } from '../pipeline/node.ts'
+import { type AlertStreamError, errorCode } from '../pipeline/errors.ts'
+import type { BatchSink } from '../pipeline/node.ts'
+import { isRetryable, persist } from '../pipeline/retry.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { type AddressedRecord, batchBytes, Batches } from '../kafka/batches.ts'
-import { isRetryable, persist } from '../pipeline/retry.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { kafkaErrors, mapKafkaError, nestedErrors } from '../kafka/errors.ts'
 import { partitionFor } from '../kafka/murmur2.ts'
@@ -23,7 +22,6 @@ export interface KafkaSinkOptions {
   readonly idempotent?: boolean | undefined
   /** Maximum bytes of a batch for one partition. Default: max.message.bytes of the topic, or 1 MiB if it cannot be read. */
   readonly maxBatchBytes?: number | undefined
-  readonly compression?: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd' | undefined
   /** Time limit for the acknowledgement of a batch, in ms. Default 120,000. */
   readonly deliveryTimeoutMs?: number | undefined
 }
@@ -42,7 +40,7 @@ interface BatchLimit {
 /** Kafka's default for max.message.bytes. */
 const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588
 const RETRY_DELAY_MS = 500
-/** How long a missing topic is retried: brokers learn of a new topic one after the other. */
+/** How long a missing topic is retried: not all brokers learn of a new topic at the same time. */
 const MISSING_TOPIC_MS = 5000
 const ALL_IN_SYNC = -1
 
@@ -74,7 +72,7 @@ class ProducerSink implements KafkaSink {
     this.detail = options.topic
   }
 
-  async open (_context?: NodeContext): Promise<void> {
+  async open (): Promise<void> {
     const { connection, idempotent, topic } = this.#options
     const producer = new Producer({
       ...connection.options,
@@ -131,21 +129,16 @@ class ProducerSink implements KafkaSink {
       if (partition >= partitions) {
         throw kafkaErrors.KAFKA_PARTITION_MISSING(`partition ${partition} does not exist: the topic has ${partitions}`, { where: topic })
       }
-      if (this.#exceeds(record, known.limit) && known.refreshed !== true) {
+      if (exceeds(record, known.limit) && known.refreshed !== true) {
         // An operator may have raised the limit since it was read, as the hint of this error suggests.
         this.#limits.delete(topic)
         known.limit = await this.#limit(topic)
         known.refreshed = true
       }
-      if (this.#exceeds(record, known.limit)) throw this.#tooLarge(topic, record)
+      if (exceeds(record, known.limit)) throw this.#tooLarge(topic, record)
       batches.add({ topic, partition, timestamp: record.timestamp ?? now, record }, this.#options.maxBatchBytes ?? known.limit.bytes)
     }
     return batches.sends()
-  }
-
-  /** Whether the broker would certainly reject the record. A compressed record may still fit. */
-  #exceeds (record: OutgoingRecord, limit: BatchLimit): boolean {
-    return limit.known && (this.#options.compression ?? 'none') === 'none' && recordBytes(record) > limit.bytes
   }
 
   async #deliver (records: readonly AddressedRecord[], deadline: number, signal: AbortSignal): Promise<void> {
@@ -181,8 +174,7 @@ class ProducerSink implements KafkaSink {
   }
 
   async #send (records: readonly AddressedRecord[]): Promise<ProduceResult> {
-    const { compression } = this.#options
-    const options: SendOptions<Buffer, Buffer, Buffer, Buffer> = {
+    return await this.#opened.send({
       // Set on each send: the library ignores acks elsewhere.
       acks: ALL_IN_SYNC,
       messages: records.map(({ topic, partition, timestamp, record }) => ({
@@ -194,9 +186,7 @@ class ProducerSink implements KafkaSink {
         headers: new Map(record.headers.map(([name, value]) => [name, value as Buffer])),
         timestamp
       }))
-    }
-    if (compression !== undefined) options.compression = compression
-    return await this.#open.send(options)
+    })
   }
 
   /** Rejects at the deadline or on abort. The request itself is not cancelled and may still succeed. */
@@ -220,7 +210,7 @@ class ProducerSink implements KafkaSink {
     const missingDeadline = Date.now() + MISSING_TOPIC_MS
     try {
       return await persist(async () => {
-        const { topics } = await this.#open.metadata({ topics: [topic], retries: 0 }).catch(error => { throw this.#map(error, topic) })
+        const { topics } = await this.#opened.metadata({ topics: [topic], retries: 0 }).catch(error => { throw this.#map(error, topic) })
         const found = topics.get(topic)
         if (found === undefined) throw this.#missing(topic)
         return found.partitionsCount
@@ -233,7 +223,7 @@ class ProducerSink implements KafkaSink {
     }
   }
 
-  /** Maximum batch size of the topic, cached. A default if this user is not allowed to read it. */
+  /** Maximum batch size of the topic, cached; a default if this user is not allowed to read it. */
   async #limit (topic: string): Promise<BatchLimit> {
     const cached = this.#limits.get(topic)
     if (cached !== undefined) return cached
@@ -253,7 +243,7 @@ class ProducerSink implements KafkaSink {
     }
   }
 
-  get #open (): Producer {
+  get #opened (): Producer {
     if (this.#producer === undefined) throw kafkaErrors.KAFKA_STOPPED('the sink is not open', { where: this.#options.topic })
     return this.#producer
   }
@@ -281,6 +271,11 @@ class ProducerSink implements KafkaSink {
     const { connection: { brokers, authState }, topic: onlyTopic } = this.#options
     return mapKafkaError(error, { action: `write to ${topic}`, topic, brokers, authState, onlyTopic: onlyTopic !== undefined })
   }
+}
+
+/** Whether the broker would certainly reject the record. */
+function exceeds (record: OutgoingRecord, { known, bytes }: BatchLimit): boolean {
+  return known && recordBytes(record) > bytes
 }
 
 /** Partitions that acknowledged in a response that rejects others. */

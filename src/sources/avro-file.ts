@@ -3,7 +3,7 @@
 import { openContainer, type AlertSchema, type ContainerFailure, type ContainerRecord } from '../avro/index.ts'
 import type { AlertStreamError, NodeContext, Source, SourceRecord } from '../pipeline/index.ts'
 
-/** A record of the file, or the failure to read it. `data` is the Avro binary in the schema of the file, if it could be delimited. */
+/** A record of the file, or the failure to read it. `data` is its Avro binary in the schema of the file, if its end could be found. */
 export type AvroFileItem =
   | { readonly index: number, readonly data: Buffer, readonly error?: undefined }
   | { readonly index: number, readonly data?: Buffer, readonly error: AlertStreamError, readonly lost: number }
@@ -42,9 +42,7 @@ function copied ({ index, datum, ...rest }: ContainerRecord | ContainerFailure):
   return { index, ...data, error: rest.error, lost: (rest as ContainerFailure).lost }
 }
 
-/** Summary of a file. */
 export interface FileScan {
-  /** The writer schema of the file. */
   readonly schema: AlertSchema
   readonly records: number
   /** Unreadable records. */

@@ -1,5 +1,5 @@
 // Source that reads topics as a member of a consumer group. Delivers each record at least once, and commits an offset only when all records
-// up to it have settled. Partitions take turns; a partition pauses at the cap of unsettled records. Survives outages, broker restarts,
+// before it have settled. Partitions take turns; a partition pauses at the cap of unsettled records. Survives outages, broker restarts,
 // rebalances and recreated topics. Ends with an error if access is denied or its instance id is fenced.
 import type { NodeContext, Source, SourceRecord } from '../pipeline/node.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
@@ -22,7 +22,7 @@ export type KafkaGroupOptions = GroupOptions & {
 }
 
 export interface KafkaGroupSource extends Source<KafkaRecord> {
-  /** All zero before the source is open. */
+  /** Empty until the source is open. */
   stats (): GroupStats
 }
 
@@ -86,7 +86,7 @@ class GroupSource implements KafkaGroupSource {
   }
 
   async * records ({ drain }: NodeContext): AsyncGenerator<SourceRecord<KafkaRecord>> {
-    const consumer = this.#open
+    const consumer = this.#opened
     const stop = (): void => { this.#progress.notify() }
     drain.addEventListener('abort', stop)
     try {
@@ -107,14 +107,14 @@ class GroupSource implements KafkaGroupSource {
   }
 
   settled (record: SourceRecord<KafkaRecord>, failure?: Error): void {
-    // A record that failed permanently stays unsettled: its offset and later ones are not committed, and are read again.
+    // A record that failed permanently stays unsettled: its offset and later ones are not committed, so the records are read again.
     if (failure !== undefined) return
     this.#consumer?.settle((record as GroupRecord).delivery)
     if (++this.#settled >= this.#commitRecords) this.#commit()
   }
 
   async flush (): Promise<void> {
-    await this.#open.flush(FLUSH_TIMEOUT_MS)
+    await this.#opened.flush(FLUSH_TIMEOUT_MS)
   }
 
   async close (): Promise<void> {
@@ -126,7 +126,7 @@ class GroupSource implements KafkaGroupSource {
     return this.#consumer?.stats() ?? emptyGroupStats
   }
 
-  get #open (): GroupConsumer {
+  get #opened (): GroupConsumer {
     if (this.#consumer === undefined) throw new Error('the source is not open')
     return this.#consumer
   }

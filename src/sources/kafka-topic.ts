@@ -121,10 +121,10 @@ class TopicReader {
           log.warn({ topic, partition: buffer.partition, lost }, 'retention deleted records before they were read')
           buffer.reset(kept)
           buffer.paused = false
-          return
+        } else {
+          const where = `${topic}[${buffer.partition}]@${buffer.fetchPosition}`
+          fail(kafkaErrors.KAFKA_OFFSET_LOST('offset out of range: retention deleted records before they were read', { where }))
         }
-        const where = `${topic}[${buffer.partition}]@${buffer.fetchPosition}`
-        fail(kafkaErrors.KAFKA_OFFSET_LOST('offset out of range: retention deleted records before they were read', { where }))
       }
     })
     const from = options.from ?? 'earliest'
@@ -138,11 +138,11 @@ class TopicReader {
     }))
   }
 
-  async * records (drain?: AbortSignal): AsyncGenerator<KafkaRecord> {
+  async * records (drain: AbortSignal): AsyncGenerator<KafkaRecord> {
     const stop = (): void => { this.#progress.notify() }
-    drain?.addEventListener('abort', stop)
+    drain.addEventListener('abort', stop)
     try {
-      while (drain?.aborted !== true) {
+      while (!drain.aborted) {
         if (this.#error !== undefined) throw this.#error
         const record = this.#next()
         if (record !== undefined) yield record
@@ -150,7 +150,7 @@ class TopicReader {
         else await this.#progress.wait()
       }
     } finally {
-      drain?.removeEventListener('abort', stop)
+      drain.removeEventListener('abort', stop)
     }
   }
 

@@ -1,5 +1,5 @@
 // Reads the objects of a store whose keys start with a prefix, as listed when the source opens. Emits: complete objects in key order; skips
-// objects deleted since then and ignores new ones. Backpressures: by credits, with a few reads ahead. Completes: after the last key.
+// objects that were deleted since then, and ignores new ones. Reads a few objects ahead. Completes: after the last key.
 import type { Logger, NodeContext, Source, SourceRecord } from '../pipeline/index.ts'
 import type { ObjectStore } from '../stores/index.ts'
 
@@ -9,7 +9,7 @@ export interface StoredObjectRecord {
 }
 
 export interface ObjectSourceOptions {
-  /** Of the store, for descriptions. */
+  /** URL of the store, for descriptions. */
   readonly url: string
   /** Opens the store. The source closes it. */
   readonly open: (log: Logger) => Promise<ObjectStore>

@@ -119,8 +119,8 @@ async function withOurClient (attempts: readonly Attempt[], results: Results): P
 async function withConfluentKafka (attempts: readonly Attempt[], results: Results): Promise<void> {
   const cases = attempts.map(({ user, allowed: _, ...operation }, index): PythonCase =>
     ({ ...operation, id: String(index), conf: kafka.conf(user) }))
-  const answers = await withConfluent(python, cases)
-  for (const [index, each] of attempts.entries()) results.set(each, answers.get(String(index)) ?? 'no result')
+  const resultById = await withConfluent(python, cases)
+  for (const [index, each] of attempts.entries()) results.set(each, resultById.get(String(index)) ?? 'no result')
 }
 
 function topicAttempts (user: string, { topics }: Permissions): Attempt[] {
@@ -171,7 +171,7 @@ for (const { name, run, results } of clients) {
   }
 }
 
-/** Whether the ACLs allowed the operation; undefined if the result does not tell. */
+/** Whether the ACLs allowed the operation; undefined if the result does not show it. */
 function isAllowed (result: string | undefined, operation: string): boolean | undefined {
   // Brokers check ACLs first, so an error about the topic means that the operation was allowed.
   if (result === 'ok' || (operation === 'create' && /^KAFKA_TOPIC_EXISTS|^TOPIC_ALREADY_EXISTS/.test(result ?? ''))) return true

@@ -113,35 +113,35 @@ await t.test('a failed run causes no unhandled rejection, even if nobody awaits 
   t.same(unhandled, [])
 })
 
-// Each program must end by itself and with all parts closed: no timer, listener or promise may keep it alive, and it must not end early.
+// Each program must exit by itself with all parts closed: no timer, listener or promise may keep it alive, and it must not exit early.
 const library = new URL('../../src/pipeline/index.ts', import.meta.url).href
 const programs: Record<string, string> = {
-  'a run that ends': 'await start().done; say("end")',
+  'a run that ends': 'await start().done; print("end")',
   'a drain of an idle run with a distant deadline':
-    'const run = start({ idle: true }); await later(); await run.drain({ deadlineMs: 1e8 }); say("end")',
-  'a failure while other records wait for a retry': 'await start({ fails: true }).done.catch(error => say(error.code)); say("end")',
+    'const run = start({ idle: true }); await later(); await run.drain({ deadlineMs: 1e8 }); print("end")',
+  'a failure while other records wait for a retry': 'await start({ fails: true }).done.catch(error => print(error.code)); print("end")',
   'an abort of an idle run':
-    'const run = start({ idle: true }); await later(); await run.abort().catch(error => say(error.code)); say("end")',
-  'a source that ignores the drain': 'const run = start({ stubborn: true }); await later(); await run.drain(); say("end")'
+    'const run = start({ idle: true }); await later(); await run.abort().catch(error => print(error.code)); print("end")',
+  'a source that ignores the drain': 'const run = start({ stubborn: true }); await later(); await run.drain(); print("end")'
 }
 for (const [name, body] of Object.entries(programs)) {
   await t.test(`the process ends by itself, with all parts closed, after ${name}`, async t => {
     const program = `
       import { createGraph, defineErrors } from ${JSON.stringify(library)}
       const errors = defineErrors({ DOWN: { hint: '', retryable: true }, BAD: { hint: '' } })
-      const say = text => process.stdout.write(text + '\\n')
+      const print = text => process.stdout.write(text + '\\n')
       const later = () => new Promise(resolve => setTimeout(resolve, 20))
       function start ({ idle = false, fails = false, stubborn = false } = {}) {
         const builder = createGraph('g', { retry: { attempts: 9, baseMs: 1e8, maxMs: 1e8 } })
         builder.source('numbers', {
-          kind: 'n', close: async () => say('source closed'),
+          kind: 'n', close: async () => print('source closed'),
           async * records ({ drain }) {
             for (let n = 0; n < 5; n++) yield { value: n, bytes: 1, position: '' }
             if (idle) await new Promise(resolve => drain.addEventListener('abort', resolve))
             if (stubborn) await new Promise(() => {})
           }
         }).batch('batches', { count: 2, ms: 1e8 }).to('sink', {
-          kind: 's', close: async () => say('sink closed'),
+          kind: 's', close: async () => print('sink closed'),
           async write (batch) { if (fails) throw batch[0] === 4 ? errors.BAD('bad') : errors.DOWN('down') }
         }, { concurrency: 9 })
         return builder.build().run()

@@ -37,7 +37,7 @@ await t.test('lint rejects imports in the wrong direction', async t => {
     ['src/program/mode.ts', '../cli/host.ts']
   ] as const) {
     const found = await importErrors(`import * as up from '${module}'\nexport const use = up\n`, file)
-    t.match(found[0], /Import order/, `${file} -> ${module}`)
+    t.match(found[0], /Import order: /, `${file} -> ${module}`)
   }
 })
 

@@ -38,7 +38,7 @@ await t.test('a record that is filtered, or split into nothing, settles as done'
   t.same(driver.sink('sink').values, [1])
 })
 
-await t.test('a failure of one part of a split record is the record\'s outcome, though the other parts were written', async t => {
+await t.test('a failure of one part of a split record is the record\'s outcome, even if the other parts were written', async t => {
   const numbers = new Numbers(1)
   const written: number[] = []
   const builder = createGraph('g')

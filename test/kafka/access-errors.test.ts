@@ -42,7 +42,7 @@ await t.test('a TLS alert about the client certificate names the certificate and
   }
 })
 
-await t.test('a connection closed without an error is explained by the phase it was in', async t => {
+await t.test('explains a connection that was closed without an error by its phase', async t => {
   t.match(accessFailureOf([closed], context), { code: 'KAFKA_CLIENT_CERTIFICATE', why: /right after the TLS handshake/ })
   t.match(accessFailureOf([errorOf('ECONNRESET')], context), { code: 'KAFKA_CLIENT_CERTIFICATE' })
   t.match(accessFailureOf([closed], { ...context, responded: true, request: 'Metadata' }), {

@@ -90,7 +90,7 @@ export class FakeCluster {
     this.#clock = clock
   }
 
-  /** Creates a topic, led by broker 1 unless `leaders` says otherwise. Returns its id. */
+  /** Creates a topic. Broker 1 leads each partition that has no entry in `leaders`. Returns the topic id. */
   createTopic (topic: string, partitions = 1, leaders: readonly number[] = []): string {
     const id = `id-${this.#nextId++}`
     this.#topics.set(topic, { id, partitions: Array.from({ length: partitions }, (_, index) => {

@@ -103,7 +103,7 @@ export class FakeGroup {
     await this.#rebalance(new Map())
   }
 
-  /** Ends the sessions of all members without telling them. Other members take over, so the generation changes. */
+  /** Ends the sessions of all members without notifying them. Other members take over, so the generation changes. */
   expire (): void {
     for (const member of this.#members) {
       member.id = null

@@ -62,7 +62,7 @@ await t.test('sends the next request after an empty response', async t => {
   cluster.createTopic('a')
   add('a', 0)
   await clock.advance(1999)
-  t.equal(cluster.requests.length, 4, 'one each 500 ms')
+  t.equal(cluster.requests.length, 4, 'one every 500 ms')
   t.ok(cluster.requests.every(({ maxWaitTime }) => maxWaitTime === 500))
 })
 

@@ -176,7 +176,7 @@ await t.test('commits offsets with the id of their topic, and reads them back', 
   t.strictSame(committed, new Map([['a/1', { offset: 5n, topicId: 'id-of-a' }], ['b/0', { offset: 6n, topicId: undefined }]]))
 })
 
-await t.test('metadata of another client is not taken for a topic id', async t => {
+await t.test('ignores offset metadata of other clients', async t => {
   const { group, member } = setUp(t)
   group.offsets.set('a/0', { offset: 3n, metadata: 'something else' })
   t.strictSame(await member.committed([{ topic: 'a', partition: 0 }]), new Map([['a/0', { offset: 3n, topicId: undefined }]]))

@@ -23,7 +23,7 @@ await t.test('the committable offset equals that of a naive model, for random se
   for (let seed = 1; seed <= 60; seed++) {
     const uniform = seeded(seed)
     const random = (below: number): number => Math.floor(uniform() * below)
-    const tracker = new OffsetTracker({ cap: 1 + random(40) })
+    const tracker = new OffsetTracker(1 + random(40))
     const partitions = 1 + random(3)
     const models = new Map<number, Model>()
     const next = new Map<number, bigint>()
@@ -83,7 +83,7 @@ await t.test('the committable offset equals that of a naive model, for random se
 })
 
 await t.test('drops a record that was delivered before in its epoch', async t => {
-  const tracker = new OffsetTracker({ cap: 10 })
+  const tracker = new OffsetTracker(10)
   tracker.assign('t', 0, 5n)
   const first = tracker.deliver('t', 0, 5n)
   tracker.deliver('t', 0, 6n)
@@ -96,7 +96,7 @@ await t.test('drops a record that was delivered before in its epoch', async t =>
 })
 
 await t.test('ignores repeated settlements and those of an earlier epoch', async t => {
-  const tracker = new OffsetTracker({ cap: 10 })
+  const tracker = new OffsetTracker(10)
   tracker.assign('t', 0, 0n, 0n)
   const old = tracker.deliver('t', 0, 0n)!
   t.ok(tracker.settle(old))
@@ -111,7 +111,7 @@ await t.test('ignores repeated settlements and those of an earlier epoch', async
 })
 
 await t.test('one stuck record stops its partition at the cap, and no others', async t => {
-  const tracker = new OffsetTracker({ cap: 100 })
+  const tracker = new OffsetTracker(100)
   tracker.assign('t', 0, 0n)
   tracker.assign('t', 1, 0n)
   const stuck = tracker.deliver('t', 0, 0n)!
@@ -125,7 +125,7 @@ await t.test('one stuck record stops its partition at the cap, and no others', a
 })
 
 await t.test('repeated skips behind a stuck record use one entry', async t => {
-  const tracker = new OffsetTracker({ cap: 3 })
+  const tracker = new OffsetTracker(3)
   tracker.assign('t', 0, 0n)
   const stuck = tracker.deliver('t', 0, 0n)!
   for (let offset = 2n; offset < 5000n; offset++) tracker.skipTo('t', 0, offset)
@@ -135,13 +135,13 @@ await t.test('repeated skips behind a stuck record use one entry', async t => {
 })
 
 await t.test('the start offset is committable if the group has not committed it', async t => {
-  const tracker = new OffsetTracker({ cap: 10 })
+  const tracker = new OffsetTracker(10)
   tracker.assign('t', 0, 7n)
   t.strictSame(tracker.committable(), [{ topic: 't', partition: 0, offset: 7n }])
 })
 
 await t.test('skipped offsets are committable once all earlier records have settled', async t => {
-  const tracker = new OffsetTracker({ cap: 10 })
+  const tracker = new OffsetTracker(10)
   tracker.assign('t', 0, 7n)
   tracker.skipTo('t', 0, 9n)
   t.strictSame(tracker.committable(), [{ topic: 't', partition: 0, offset: 9n }])
@@ -153,7 +153,7 @@ await t.test('skipped offsets are committable once all earlier records have sett
 })
 
 await t.test('a million records settled out of order leave no pending entries', async t => {
-  const tracker = new OffsetTracker({ cap: 64 })
+  const tracker = new OffsetTracker(64)
   tracker.assign('t', 0, 0n)
   let window: Delivery[] = []
   for (let offset = 0n; offset < 1_000_000n; offset++) {
@@ -167,7 +167,7 @@ await t.test('a million records settled out of order leave no pending entries', 
 })
 
 await t.test('offsets are outstanding from a delivery to its commit, and while a start offset is not committed', async t => {
-  const tracker = new OffsetTracker({ cap: 10 })
+  const tracker = new OffsetTracker(10)
   t.notOk(tracker.outstanding)
   tracker.assign('a', 0, 5n, 5n)
   t.notOk(tracker.outstanding)

@@ -100,7 +100,7 @@ await t.test('a small record is copied out of the response, and a large one coun
   t.strictSame([buffer.bytes, buffer.waiting], [0, 0])
 })
 
-await t.test('keeps null and empty values apart', async t => {
+await t.test('distinguishes null from empty values', async t => {
   const buffer = bufferAt(0n)
   buffer.append(fetchedPartition([recordBatch({ firstOffset: 0n, records: [
     { offsetDelta: 0, value: null }, { offsetDelta: 1, value: Buffer.alloc(0) }

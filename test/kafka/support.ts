@@ -1,5 +1,4 @@
-// Shared by the Kafka tests: connections to the test broker, node contexts, recorded logs, and a loop that pulls records as the runner
-// does.
+// Shared by the Kafka tests: connections to the test broker, node contexts, recorded logs, and a pull loop like that of the runner.
 import type { Test } from 'tap'
 import { KafkaAdmin } from '../../src/kafka/admin.ts'
 import { kafkaConnection, type KafkaConnection } from '../../src/kafka/connection.ts'

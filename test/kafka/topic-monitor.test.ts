@@ -77,7 +77,7 @@ await t.test('an invalidated topic is missing until the next check, which follow
   t.strictSame([seen.changes, monitor.topicId('a')], [1, id])
 })
 
-await t.test('an earlier id does not invalidate the present topic', async t => {
+await t.test('an earlier id does not invalidate the current topic', async t => {
   const { cluster, monitor } = setUp(t, ['a'])
   cluster.createTopic('a')
   await monitor.check()

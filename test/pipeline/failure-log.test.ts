@@ -21,7 +21,7 @@ function setUp () {
 function fail (log: FailureLog, node: string, count: number): void {
   for (let record = 0; record < count; record++) {
     log.retryBegins(node)
-    log.attemptFailed(node, down(`no answer ${record}`), () => ({ offset: record }))
+    log.attemptFailed(node, down(`no response ${record}`), () => ({ offset: record }))
   }
 }
 
@@ -33,7 +33,7 @@ await t.test('an outage is logged once per node with record and code, and its re
   const { lines, log } = setUp()
   fail(log, 'archive', 500)
   t.strictSame(lines, [{
-    level: 'warn', node: 'archive', offset: 0, code: 'TEST_SERVER_DOWN', error: 'no answer 0', msg: 'attempt failed; retrying'
+    level: 'warn', node: 'archive', offset: 0, code: 'TEST_SERVER_DOWN', error: 'no response 0', msg: 'attempt failed; retrying'
   }])
   end(log, 'archive', 499)
   t.equal(lines.length, 1, 'one record is still being retried')
@@ -60,7 +60,7 @@ await t.test('a long outage is logged once per interval with its failed attempts
   t.equal(lines.length, 1)
   mock.timers.tick(1)
   t.match(lines[1], {
-    level: 'warn', node: 'archive', tries: 40, waiting: 41, code: 'TEST_SERVER_DOWN', error: 'no answer 39',
+    level: 'warn', node: 'archive', tries: 40, waiting: 41, code: 'TEST_SERVER_DOWN', error: 'no response 39',
     msg: 'more attempts failed; retrying'
   })
   end(log, 'archive', 41)
@@ -71,7 +71,7 @@ await t.test('a long outage is logged once per interval with its failed attempts
   log.close()
 })
 
-await t.test('a server that fails now and then does not flood the log: later failures are counted', async t => {
+await t.test('a server that fails intermittently does not flood the log: later failures are counted', async t => {
   const { lines, log } = setUp()
   for (let time = 0; time < 100; time++) {
     fail(log, 'archive', 1)
@@ -114,7 +114,7 @@ await t.test('the first 10 dead letters of a node and code are logged individual
   t.equal(lines.length, 24)
 })
 
-await t.test('each interval of dead letters ends with its count and starts again with single lines', async t => {
+await t.test('each interval of dead letters ends with a count, and the next one starts with individual lines', async t => {
   const { lines, log } = setUp()
   for (let record = 0; record < 14; record++) log.deadLettered('unframe', bad('x'), () => ({}))
   mock.timers.tick(INTERVAL_MS)

@@ -44,9 +44,9 @@ await t.test('an invalid declaration throws and names the node', async t => {
   rejects(t, builder => { builder.source('numbers', source()).to('sink', sink(), { concurrency: 0 }) }, /concurrency 0/)
   rejects(t, builder => {
     builder.source('numbers', source()).to('sink', sink(), { retry: { attempts: 0, baseMs: 1, maxMs: 1 } })
-  }, /0 attempts/)
-  rejects(t, builder => { builder.source('numbers', source()).toBatches('sink', sink(), { count: 0 }) }, /batches 0 records/)
-  rejects(t, builder => { builder.source('numbers', source()).toBatches('sink', sink(), { count: 1, bytes: 0 }) }, /batches 0 bytes/)
+  }, /0 retry attempts/)
+  rejects(t, builder => { builder.source('numbers', source()).toBatches('sink', sink(), { count: 0 }) }, /limit of 0 records/)
+  rejects(t, builder => { builder.source('numbers', source()).toBatches('sink', sink(), { count: 1, bytes: 0 }) }, /limit of 0 bytes/)
   rejects(t, builder => { builder.source('numbers', source()).toBatches('sink', sink(), { count: 1, ms: -1 }) }, /-1 ms/)
 })
 

@@ -96,7 +96,7 @@ await t.test('persist stops at the deadline of the policy, and reports each retr
   t.ok(Date.now() >= policy.deadline)
 })
 
-await t.test('the policy may decide which errors to retry', async t => {
+await t.test('a policy can define which errors are retried', async t => {
   let calls = 0
   const policy = { attempts: 3, baseMs: 1, maxMs: 1, retryable: (error: Error) => error.message === 'not yet' }
   t.equal(await persist(() => { if (++calls < 3) throw new Error('not yet'); return calls }, policy), 3)

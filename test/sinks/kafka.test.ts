@@ -53,15 +53,6 @@ await t.test('preserves binary keys, values, timestamps and headers, including d
   t.strictSame(back.map(({ key, value, headers, timestamp }) => ({ key, value, headers, timestamp })), records)
 })
 
-for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
-  await t.test(`preserves values with compression ${compression}`, async t => {
-    const topic = await topicOf(2)
-    const records = Array.from({ length: 40 }, (_, index) => outgoing('x'.repeat(20_000) + index, { key: Buffer.from(`k${index}`) }))
-    await produce(connection, topic, records, { compression })
-    t.strictSame(new Set((await readAll(topic)).map(textOf)), new Set(records.map(textOf)))
-  })
-}
-
 await t.test('partitions by key as the Java client does, and alternates the partition of batches without keys', async t => {
   const topic = await topicOf(5)
   const keys = Array.from({ length: 50 }, (_, index) => Buffer.from(String(170_000_000_000 + index)))

@@ -257,7 +257,7 @@ await t.test('an offset out of range resets to earliest, with a warning and a co
   await client.close()
   const warnings: object[] = []
   const source = kafkaGroupSource({ ...fast, topics: [topic], group })
-  const context = { ...contextOf(), log: { ...silent, warn: (facts: object) => { warnings.push(facts) } } }
+  const context = { ...contextOf(), log: { ...silent, warn: (fields: object) => { warnings.push(fields) } } }
   await source.open?.(context)
   const rest = pull(source, context)
   await rest.until(() => rest.records.length === 8)

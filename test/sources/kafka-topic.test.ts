@@ -56,6 +56,14 @@ await t.test('emits every record up to the end at open once and in order, with s
   }
 })
 
+for (const compression of ['gzip', 'snappy', 'lz4', 'zstd']) {
+  await t.test(`reads records with ${compression} compression`, async t => {
+    const topic = await topicOf(1, { 'compression.type': compression })
+    await produce(connection, topic, padded(40, 1, '', 20_000))
+    t.strictSame((await readAll({ topic })).map(valueOf), padded(40, 1, '', 20_000).map(({ value }) => value!.toString()))
+  })
+}
+
 await t.test('alternates between partitions', async t => {
   const topic = await topicOf(4)
   await produce(connection, topic, numbered(400, 4))

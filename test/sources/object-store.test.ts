@@ -16,9 +16,9 @@ async function storeOf (root: string, keys: readonly string[]) {
 }
 
 await t.test('emits every object below the prefix in key order, then completes', async t => {
-  const keys = Array.from({ length: 50 }, (_, index) => `letters/t/${String(index * 7 % 50).padStart(3, '0')}`)
-  const { url, open } = await storeOf(t.testdir(), [...keys, 'other/1', 'letters-2/1'])
-  const source = objectSource({ url, open, prefix: 'letters/' })
+  const keys = Array.from({ length: 50 }, (_, index) => `dead-letters/t/${String(index * 7 % 50).padStart(3, '0')}`)
+  const { url, open } = await storeOf(t.testdir(), [...keys, 'other/1', 'dead-letters-2/1'])
+  const source = objectSource({ url, open, prefix: 'dead-letters/' })
   const context = contextOf()
   await source.open?.(context)
   const pulling = pull(source, context)
