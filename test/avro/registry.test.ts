@@ -132,7 +132,9 @@ await t.test('reports the registry message for an incompatible schema', async t 
 
 await t.test('reports unknown ids and subjects as unknown, not as unavailable', async t => {
   await t.rejects(client.schemaById(2_147_000_000), { code: 'UNKNOWN_SCHEMA', retryable: false, where: /schemas\/ids\/2147000000/ })
-  const { url } = await fakeServer(t, (_request, response) => { response.writeHead(404).end('{"error_code":40401,"message":"no subject"}') })
+  const { url } = await fakeServer(t, (_request, response) => {
+    response.writeHead(404).end('{"error_code":40401,"message":"no subject"}')
+  })
   await t.rejects(createRegistryClient({ url }).setCompatibility('s', 'FULL'), { code: 'UNKNOWN_SUBJECT', where: /PUT .*config.s$/ })
   t.same(await client.versions(uniqueName('none')), [])
 })
