@@ -1,6 +1,7 @@
 // Cost of writing an alert to a bucket and reading it: our store with 20 concurrent requests to a null store in another process. Peers:
-// bare loops of fetch and of node:http, the usual API of the client library (File.save), and the Python client with one request at a time, as
-// in the original. The last row runs the complete ingester. The required rates are 270 alerts/s on average and 2,000 writes/s for the archive.
+// bare loops of fetch and of node:http, the usual API of the client library (File.save), and the Python client with one request at a time,
+// as in the original. The last row runs the complete ingester. The required rates are 270 alerts/s on average and 2,000 writes/s for the
+// archive.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
