@@ -16,7 +16,7 @@ export const schemaErrors = defineErrors({
 
 export const containerErrors = defineErrors({
   AVRO_UNREADABLE: { hint: 'Check that the file exists and is readable.' },
-  AVRO_NOT_A_CONTAINER: { hint: 'Give an Avro object container file; it begins with the bytes "Obj" 0x01.' },
+  AVRO_NOT_A_CONTAINER: { hint: 'Give the path of a complete Avro object container file (.avro).' },
   AVRO_TRUNCATED: { hint: 'Download or write the file again: its end is missing.' },
   AVRO_BAD_SYNC: { hint: 'Download or write the file again: it is damaged.' },
   AVRO_BAD_BLOCK: { hint: 'Download or write the file again: the block is damaged.' },

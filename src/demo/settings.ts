@@ -5,23 +5,23 @@ import { flags, type ConfigOf } from '../config/flags.ts'
 export const demoFlags = flags({
   alerts: {
     type: 'integer', min: 1, max: 2_000_000,
-    description: 'Alerts per visit; default 1000, with --smoke 200. A real visit has about 10,000: 820 MB in Kafka, 400 MB in the archive.'
+    description: 'Alerts per visit. Default: 1000, or 200 with --smoke. A real visit has 10,000: 820 MB in Kafka, 400 MB in the archive.'
   },
   visits: { type: 'integer', min: 1, max: 1000, default: 1, description: 'Number of different visits, 37 s apart, in one pass.' },
-  interval: { type: 'number', min: 0, placeholder: 'SECONDS', description: 'Seconds from one pass to the next; default 37 per visit.' },
+  interval: { type: 'number', min: 0, placeholder: 'SECONDS', description: 'Seconds from one pass to the next. Default: 37 per visit.' },
   fresh: { type: 'switch', description: 'New ids and times in each pass (play-stream --fresh-ids), so every alert is new to the archive.' },
   port: { type: 'integer', min: 0, max: 65535, default: 3000, description: 'Port of the API. If it is in use, a free one is taken.' },
-  file: { type: 'text', placeholder: 'PATH', description: 'Avro file of alerts to play (schema 3.0 to 11.1); default: generated alerts.' },
+  file: { type: 'text', placeholder: 'PATH', description: 'Avro file of alerts to play (schema 3.0 to 11.1). Default: generated alerts.' },
   'fill-in': { type: 'switch', description: 'With --file and older alerts: fill in newly required fields (see create-stream --fill-in).' },
   seed: { type: 'integer', min: 0, default: 1, description: 'Seed of the generated alerts.' },
-  passes: { type: 'integer', min: 1, placeholder: 'N', description: 'Passes to archive before the demo stops; default: run until Ctrl-C.' },
-  broker: { type: 'list', placeholder: 'HOST:PORT,...', description: 'Bootstrap brokers of an existing Kafka; default: start one.' },
-  'schema-registry-url': { type: 'text', placeholder: 'URL', description: 'URL of an existing schema registry; default: start one.' },
+  passes: { type: 'integer', min: 1, placeholder: 'N', description: 'Passes to archive before the demo stops. Default: run until Ctrl-C.' },
+  broker: { type: 'list', placeholder: 'HOST:PORT,...', description: 'Bootstrap brokers of an existing Kafka. Default: start one.' },
+  'schema-registry-url': { type: 'text', placeholder: 'URL', description: 'URL of an existing schema registry. Default: start one.' },
   store: { type: 'choice', choices: ['file', 'gs'], default: 'file', description: 'Archive in a folder (file) or a GCS emulator (gs).' },
   'state-dir': {
-    type: 'text', placeholder: 'PATH', description: 'Folder for all data; default .alert-stream in the working folder. Delete it to reset.'
+    type: 'text', placeholder: 'PATH', description: 'Folder for all data. Delete it to reset. Default: .alert-stream in the working folder.'
   },
-  'cache-dir': { type: 'text', placeholder: 'PATH', description: 'Folder for downloads; default ~/.cache/alert-stream (XDG_CACHE_HOME).' },
+  'cache-dir': { type: 'text', placeholder: 'PATH', description: 'Folder for downloads. Default: ~/.cache/alert-stream (XDG_CACHE_HOME).' },
   secure: {
     type: 'switch', description: 'Secured Kafka: mTLS for internal clients, SCRAM-SHA-512 over TLS for others, ACLs of deploy/acls.json.'
   },

@@ -100,7 +100,7 @@ function tlsCredentials (config: KafkaConfig, log: Logger): TlsCredentials | und
   const { auth, clientKey, clientCert, serverCa } = config
   if (auth === 'mtls') {
     const names = { 'tls-client-key-location': clientKey, 'tls-client-crt-location': clientCert, 'tls-server-ca-crt-location': serverCa }
-    const missing = Object.entries(names).filter(([, path]) => !path).map(([name]) => `--${name}`).join(' and ')
+    const missing = Object.entries(names).filter(([, path]) => !path).map(([name]) => `--${name}`).join(', ')
     const what = 'mTLS requires a client key, a client certificate and a server CA certificate'
     if (missing !== '') throw kafkaErrors.KAFKA_CONFIG(what, { hint: `Set ${missing}.` })
   } else if (clientKey || clientCert) {
