@@ -1,8 +1,7 @@
 // redrive as its user of deploy/acls.json: the ACLs allow all that it needs, and denied operations lose no dead letter.
 import t from 'tap'
 import { toDeadLetterRecord, toKafkaRecord } from '../../src/dead-letters/dead-letter.ts'
-import { adminFor, produce } from '../kafka/support.ts'
-import { everyRecord } from '../modes/support.ts'
+import { adminFor, everyRecord, produce } from '../kafka/support.ts'
 import { deadLetterFor, deadLetterTopicRecord } from '../dead-letters/support.ts'
 import { runMode } from '../support/in-process.ts'
 import { useSecuredKafka } from './support.ts'

@@ -7,10 +7,8 @@ import { readAclTable } from '../../src/devstack/index.ts'
 import type { AclTable } from '../../src/devstack/acls.ts'
 import { kafkaConnection } from '../../src/kafka/connection.ts'
 import { kafkaGroupSource } from '../../src/sources/kafka-group.ts'
-import { adminFor, contextOf, produce, pull } from '../kafka/support.ts'
-import {
-  alertRecords, archivedIds, idOf, pythonMismatches, recordsOf, registerAlerts, storeUrl, whileRunning
-} from '../modes/archive-support.ts'
+import { adminFor, contextOf, everyRecord, produce, pull } from '../kafka/support.ts'
+import { alertRecords, archivedIds, idOf, pythonMismatches, registerAlerts, storeUrl, whileRunning } from '../modes/archive-support.ts'
 import { passesOf } from '../modes/support.ts'
 import { startCli, tempDir, useOwnKafka, useStack, type RunningCli } from '../support/stack.ts'
 import { securedKafka, useSecuredKafka } from './support.ts'
@@ -150,11 +148,11 @@ await t.test('ingest archives every alert once and play-stream continues while a
   const passes = passesOf(played.stdout)
   const incomplete = passes.slice(0, -1).filter(({ alerts, interrupted }) => alerts !== 10 || interrupted !== undefined)
   t.strictSame(incomplete, [], 'every pass is complete')
-  t.equal((await recordsOf(await second.connect('kafka-admin'), 'played')).length, passes.reduce((sum, { alerts }) => sum + alerts, 0))
+  t.equal((await everyRecord(await second.connect('kafka-admin'), 'played')).length, passes.reduce((sum, { alerts }) => sum + alerts, 0))
 
   const after = adminFor(t, await second.connect('kafka-admin'))
   for (const group of ['alertdb-ingester', SCRAM]) {
     t.equal((await after.groupLag(group, [TOPIC])).get(TOPIC), 0n, `${group} has committed every record`)
   }
-  t.equal((await recordsOf(await second.connect('kafka-admin'), DEAD_LETTERS)).length, 0)
+  t.equal((await everyRecord(await second.connect('kafka-admin'), DEAD_LETTERS)).length, 0)
 })

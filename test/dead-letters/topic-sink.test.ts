@@ -2,8 +2,7 @@ import t from 'tap'
 import { headerText, position, type KafkaRecord } from '../../src/kafka/record.ts'
 import { defineErrors } from '../../src/pipeline/errors.ts'
 import { deadLetterTopicSink } from '../../src/dead-letters/topic-sink.ts'
-import { readTopic } from '../../src/sources/kafka-topic.ts'
-import { adminFor, connect, contextOf } from '../kafka/support.ts'
+import { adminFor, connect, contextOf, everyRecord } from '../kafka/support.ts'
 import { uniqueName, useStack } from '../support/stack.ts'
 
 const { kafka } = await useStack(t)
@@ -20,22 +19,12 @@ function deadLetterFor (value: unknown, at: string, error: Error = errors.TEST_B
   return { record: { value, bytes: 3, position: at }, origin: { node: 'source', position: at }, node: 'unframe', error, attempts: 4 }
 }
 
-async function recordsOf (topic: string): Promise<KafkaRecord[]> {
-  const source = readTopic({ connection, topic })
-  const context = contextOf()
-  await source.open?.(context)
-  const records: KafkaRecord[] = []
-  for await (const { value } of source.records(context)) records.push(value)
-  await source.close?.()
-  return records
-}
-
 await t.test('a dead letter has the original key, value and headers, and the report headers', async t => {
   const topic = uniqueName('dead')
   const sink = deadLetterTopicSink({ connection, topic, createTopic: { partitions: 1, replicas: 1, configs: { 'retention.ms': '-1' } } })
   await sink.open?.(contextOf())
   await sink.write(deadLetterFor(bad, position(bad)))
-  const [record] = await recordsOf(topic)
+  const [record] = await everyRecord(connection, topic)
   const original = { key: record!.key, value: record!.value, headers: record!.headers.slice(0, 2) }
   t.strictSame(original, { key: bad.key, value: bad.value, headers: bad.headers })
   t.strictSame(Object.fromEntries(record!.headers.slice(2).map(([name, value]) => [name.toString(), value!.toString()])), {
@@ -55,7 +44,7 @@ await t.test('a record that is not from Kafka keeps its bytes, or becomes JSON i
   await sink.write(deadLetterFor({ bytes: new Uint8Array([7, 8]), id: 1n }, 'a.avro#2'))
   await sink.write(deadLetterFor({ id: 2n ** 60n, cutout: Buffer.from('x') }, 'a.avro#3', new Error('odd')))
   await sink.write(deadLetterFor(undefined, 'a.avro#4'))
-  const found = await recordsOf(topic)
+  const found = await everyRecord(connection, topic)
   const values = ['raw', '\x07\x08', '{"id":"1152921504606846976","cutout":"eA=="}', 'null']
   t.strictSame(found.map(record => record.value!.toString('latin1')), values)
   t.strictSame(found.map(record => headerText(record, 'dead-letter-position')), ['a.avro#1', 'a.avro#2', 'a.avro#3', 'a.avro#4'])
@@ -71,7 +60,7 @@ await t.test('uses an existing topic unchanged', async t => {
   await Promise.all(Array.from({ length: 10 }, () => sink.write(deadLetterFor(bad, position(bad)))))
   await sink.close?.()
   t.match(await admin.describeTopic(topic), { partitions: 2 })
-  t.equal((await recordsOf(topic)).length, 10)
+  t.equal((await everyRecord(connection, topic)).length, 10)
 })
 
 await t.test('omits a value that is too large for the dead-letter topic', async t => {
@@ -80,7 +69,7 @@ await t.test('omits a value that is too large for the dead-letter topic', async 
   await sink.open?.(contextOf())
   await sink.write(deadLetterFor({ ...bad, value: Buffer.alloc(30_000) }, position(bad)))
   await sink.close?.()
-  const [record] = await recordsOf(topic)
+  const [record] = await everyRecord(connection, topic)
   t.equal(record!.value!.length, 0)
   t.equal(headerText(record!, 'dead-letter-omitted-bytes'), '30000')
   t.equal(headerText(record!, 'dead-letter-offset'), '42')
@@ -93,7 +82,7 @@ await t.test('omits a key or headers that are too large for the dead-letter topi
   await sink.write(deadLetterFor({ ...bad, headers: [[Buffer.from('h'), Buffer.alloc(30_000)]] }, position(bad)))
   await sink.write(deadLetterFor({ ...bad, key: Buffer.alloc(30_000) }, position(bad)))
   await sink.close?.()
-  const found = await recordsOf(topic)
+  const found = await everyRecord(connection, topic)
   t.equal(found.length, 2)
   const reported = ['reason', 'topic', 'partition', 'offset', 'omitted-bytes']
   for (const record of found) {

@@ -1,8 +1,8 @@
 // Kills the broker while the ingester runs, and one of two ingesters of a group.
 import t from 'tap'
-import { adminFor, connect, produce } from '../kafka/support.ts'
+import { adminFor, connect, everyRecord, produce } from '../kafka/support.ts'
 import {
-  alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, recordsOf, registerAlerts, whileRunning
+  alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, registerAlerts, whileRunning
 } from '../modes/archive-support.ts'
 import { startCli, useOwnKafka, useStack } from '../support/stack.ts'
 
@@ -30,7 +30,7 @@ await t.test('loses no alert when the broker is killed and restarted, and contin
   t.equal(code, 0, stderr.slice(-2000))
   t.match(stdout, /^archived \d+ alerts: 60 written, \d+ already archived, 0 dead letters\n$/)
   t.strictSame(pythonMismatches(at.root, records), [])
-  t.equal((await recordsOf(connection, at.dead)).length, 0)
+  t.equal((await everyRecord(connection, at.dead)).length, 0)
 })
 
 await t.test('when one of two ingesters in a group is killed, the other takes over and no alert is missing', async t => {
@@ -53,5 +53,5 @@ await t.test('when one of two ingesters in a group is killed, the other takes ov
   const all = [...records, ...alertRecords(alerts, 40, 4, 500n)]
   t.strictSame(await archivedIds(at.root), all.map(idOf).sort())
   t.strictSame(pythonMismatches(at.root, all), [])
-  t.equal((await recordsOf(connection, at.dead)).length, 0)
+  t.equal((await everyRecord(connection, at.dead)).length, 0)
 })

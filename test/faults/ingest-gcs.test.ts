@@ -3,8 +3,8 @@
 import t, { type Test } from 'tap'
 import { createArchive, openStore, type Archive } from '../../src/stores/index.ts'
 import type { OutgoingRecord } from '../../src/kafka/record.ts'
-import { adminFor, connect, produce } from '../kafka/support.ts'
-import { alertRecords, idOf, recordsOf, registerAlerts, whileRunning } from '../modes/archive-support.ts'
+import { adminFor, connect, everyRecord, produce } from '../kafka/support.ts'
+import { alertRecords, idOf, registerAlerts, whileRunning } from '../modes/archive-support.ts'
 import { faultProxy, isUpload, type SeenRequest } from '../support/fault-proxy.ts'
 import { runCli, startCli, uniqueName, useGcs, useStack } from '../support/stack.ts'
 
@@ -75,7 +75,7 @@ await t.test('503, 429, resets, timeouts, lost responses and damaged data delay 
   t.strictSame(await mismatches(at, records), [])
   t.equal(await at.archive.getSchema(alerts.schemaId), alerts.text)
   t.equal(await committed(at), 60n)
-  t.equal((await recordsOf(connection, at.dead)).length, 0)
+  t.equal((await everyRecord(connection, at.dead)).length, 0)
   const buckets = new Set(proxy.seen.filter(isUpload).map(({ url }) => url.split('/')[5]))
   t.strictSame([...buckets].sort(), [at.buckets.alerts, at.buckets.schemas].sort(), 'alerts and schemas have a bucket each')
 })
@@ -101,7 +101,7 @@ await t.test('a 403 stops the ingester; nothing is dead-lettered or committed pa
   const offset = await committed(at)
   t.ok(offset !== undefined && offset >= 20n && offset <= 27n, `committed ${offset}`)
   t.ok((await mismatches(at, records)).includes(rejected))
-  t.equal((await recordsOf(connection, at.dead)).length, 0)
+  t.equal((await everyRecord(connection, at.dead)).length, 0)
 
   const unfixed = await runCli(args(at), { env })
   t.equal(unfixed.code, 1)
@@ -115,7 +115,7 @@ await t.test('a 403 stops the ingester; nothing is dead-lettered or committed pa
   t.match(again.stdout, new RegExp(`^archived ${left} alerts: .*, 0 dead letters\n$`))
   t.strictSame(await mismatches(at, records), [])
   t.equal(await committed(at), 40n)
-  t.equal((await recordsOf(connection, at.dead)).length, 0)
+  t.equal((await everyRecord(connection, at.dead)).length, 0)
 })
 
 await t.test('a 403 of the schema bucket stops it before an alert is archived; a missing bucket, before Kafka is read', async t => {
@@ -128,7 +128,7 @@ await t.test('a 403 of the schema bucket stops it before an alert is archived; a
   t.match(denied.stderr, new RegExp(`^STORE_BUCKET_DENIED: .*gs://${at.buckets.schemas}/v2/schemas/${alerts.schemaId}\\.json`, 'm'))
   t.equal(proxy.seen.filter(isAlert).length, 0)
   t.equal(await committed(at) ?? 0n, 0n)
-  t.equal((await recordsOf(connection, at.dead)).length, 0)
+  t.equal((await everyRecord(connection, at.dead)).length, 0)
 
   const missing = { ...at, group: uniqueName('g'), buckets: { ...at.buckets, schemas: `${at.buckets.schemas}-typo` } }
   const { code, stderr } = await runCli(args(missing), { env: { STORAGE_EMULATOR_HOST: new URL(gcs.url).host } })

@@ -2,9 +2,9 @@
 // once, and alerts that are read twice are counted as identical.
 import t, { type Test } from 'tap'
 import type { OutgoingRecord } from '../../src/kafka/record.ts'
-import { adminFor, connect, eventually, produce } from '../kafka/support.ts'
+import { adminFor, connect, eventually, everyRecord, produce } from '../kafka/support.ts'
 import {
-  alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, recordsOf, registerAlerts, registryProxy
+  alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, registerAlerts, registryProxy
 } from '../modes/archive-support.ts'
 import { startCli, useStack, type CliResult, type RunningCli } from '../support/stack.ts'
 
@@ -72,7 +72,7 @@ async function nothingLost (t: Test, at: Target, records: readonly OutgoingRecor
   t.strictSame(await archivedIds(at.root), records.map(idOf).sort(), 'every alert is archived')
   t.strictSame(pythonMismatches(at.root, records), [], 'byte for byte')
   t.strictSame(await admin.committed(at.group, at.topic), await admin.endOffsets(at.topic), 'every offset is committed')
-  t.equal((await recordsOf(connection, at.dead)).length, 0, 'no dead letters')
+  t.equal((await everyRecord(connection, at.dead)).length, 0, 'no dead letters')
 }
 
 /** Starts two ingesters and waits until both have alerts in flight, which wait for the registry until `release` is called. */

@@ -2,9 +2,9 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { adminFor, connect, eventually, produce } from '../kafka/support.ts'
+import { adminFor, connect, eventually, everyRecord, produce } from '../kafka/support.ts'
 import {
-  alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, recordsOf, registerAlerts, registryProxy, whileRunning
+  alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, registerAlerts, registryProxy, whileRunning
 } from '../modes/archive-support.ts'
 import { startCli, useOwnKafka, useStack } from '../support/stack.ts'
 import { seeded } from '../support/pipeline.ts'
@@ -40,7 +40,7 @@ await t.test('archives every alert, byte for byte, even if it is killed five tim
   t.strictSame(await archivedIds(at.root), records.map(idOf).sort())
   t.strictSame(pythonMismatches(at.root, records), [])
   t.strictSame(await readdir(join(at.root, '.incoming')), [], 'no unfinished writes are left')
-  t.equal((await recordsOf(connection, at.dead)).length, 0)
+  t.equal((await everyRecord(connection, at.dead)).length, 0)
 })
 
 await t.test('killed between writing an object and committing its offset, it finds the redelivered alert already archived', async t => {

@@ -2,9 +2,9 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { freePorts, startRegistry } from '../../src/devstack/index.ts'
-import { adminFor, connect, produce } from '../kafka/support.ts'
+import { adminFor, connect, everyRecord, produce } from '../kafka/support.ts'
 import {
-  alertRecords, ingestArgs, newTarget, pythonMismatches, recordsOf, registerAlerts, registryProxy, whileRunning
+  alertRecords, ingestArgs, newTarget, pythonMismatches, registerAlerts, registryProxy, whileRunning
 } from '../modes/archive-support.ts'
 import { cache, startCli, tempDir, useStack } from '../support/stack.ts'
 
@@ -39,7 +39,7 @@ for (const [failure, behaviour] of Object.entries({
     t.equal(code, 0, stderr)
     t.equal(stdout, 'archived 10 alerts: 10 written, 0 already archived, 0 dead letters\n')
     t.strictSame(pythonMismatches(at.root, records), [])
-    t.equal((await recordsOf(connection, at.dead)).length, 0)
+    t.equal((await everyRecord(connection, at.dead)).length, 0)
   })
 }
 
@@ -62,5 +62,5 @@ await t.test('alerts wait while the registry restarts', async t => {
   t.equal(code, 0, stderr.slice(-2000))
   t.equal(stdout, 'archived 20 alerts: 20 written, 0 already archived, 0 dead letters\n')
   t.strictSame(pythonMismatches(at.root, records), [])
-  t.equal((await recordsOf(connection, at.dead)).length, 0)
+  t.equal((await everyRecord(connection, at.dead)).length, 0)
 })

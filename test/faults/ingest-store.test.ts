@@ -1,9 +1,9 @@
 // The store or the dead-letter topic fails while the ingester runs: no alert is dead-lettered, lost or committed past.
 import { rename, rm, writeFile } from 'node:fs/promises'
 import t, { type Test } from 'tap'
-import { adminFor, connect, produce } from '../kafka/support.ts'
+import { adminFor, connect, everyRecord, produce } from '../kafka/support.ts'
 import {
-  alertRecords, archivedIds, ingestArgs, newTarget, pythonMismatches, recordsOf, registerAlerts, whileRunning, type IngestTarget
+  alertRecords, archivedIds, ingestArgs, newTarget, pythonMismatches, registerAlerts, whileRunning, type IngestTarget
 } from '../modes/archive-support.ts'
 import { runCli, startCli, useStack } from '../support/stack.ts'
 
@@ -37,7 +37,7 @@ await t.test('alerts wait while the store cannot be written', async t => {
   t.equal(stdout, 'archived 40 alerts: 40 written, 0 already archived, 0 dead letters\n')
   t.strictSame(pythonMismatches(at.root, records), [])
   t.strictSame(await admin.committed(at.group, at.topic), [40n])
-  t.equal((await recordsOf(connection, at.dead)).length, 0)
+  t.equal((await everyRecord(connection, at.dead)).length, 0)
 })
 
 await t.test('a dead letter that cannot be written fails the ingester; the bad record is not committed and is delivered again', async t => {
@@ -56,6 +56,6 @@ await t.test('a dead letter that cannot be written fails the ingester; the bad r
   const again = await runCli(ingestArgs(at, '--limit', '16'))
   t.equal(again.code, 0, again.stderr)
   t.match(again.stdout, /^archived 15 alerts: .*, 1 dead letters\n$/)
-  t.equal((await recordsOf(connection, at.dead)).length, 1)
+  t.equal((await everyRecord(connection, at.dead)).length, 1)
   t.strictSame(pythonMismatches(at.root, records), [])
 })

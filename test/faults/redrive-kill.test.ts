@@ -4,9 +4,9 @@ import t from 'tap'
 import { toKafkaRecord, toDeadLetterRecord } from '../../src/dead-letters/dead-letter.ts'
 import { deadLetterStoreSink } from '../../src/dead-letters/store-sink.ts'
 import { openStore } from '../../src/stores/index.ts'
-import { adminFor, connect, contextOf, produce } from '../kafka/support.ts'
+import { adminFor, connect, contextOf, everyRecord, produce } from '../kafka/support.ts'
 import {
-  alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, recordsOf, registerAlerts, storeUrl, whileRunning
+  alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, registerAlerts, storeUrl, whileRunning
 } from '../modes/archive-support.ts'
 import { deadLetterFor } from '../dead-letters/support.ts'
 import { runMode } from '../support/in-process.ts'
@@ -62,7 +62,7 @@ for (const kind of ['topic', 'store'] as const) {
     t.match(await runMode(args), { code: 0, stdout: `redrive: 0 sent, 0 left, ${count / 10} not chosen\n` })
 
     const chosen = records.filter((_, index) => index % 10 !== 0)
-    const sent = await recordsOf(connection, at.topic)
+    const sent = await everyRecord(connection, at.topic)
     t.strictSame([...new Set(sent.map(idOf))].sort(), chosen.map(idOf).sort(), 'exactly the chosen dead letters')
     const twice = sent.length - chosen.length
     t.comment(`${twice} of ${chosen.length} were sent twice`)

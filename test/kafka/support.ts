@@ -6,6 +6,7 @@ import type { KafkaRecord, OutgoingRecord } from '../../src/kafka/record.ts'
 import { silent, type Logger } from '../../src/pipeline/log.ts'
 import type { NodeContext, Source, SourceRecord } from '../../src/pipeline/node.ts'
 import { kafkaSink, type KafkaSinkOptions } from '../../src/sinks/kafka.ts'
+import { readTopic } from '../../src/sources/kafka-topic.ts'
 
 export async function connect (broker: string): Promise<KafkaConnection> {
   return await kafkaConnection({ brokers: [broker], auth: 'none', tls: false, clientId: 'test' })
@@ -108,4 +109,15 @@ export function pull<T> (
 /** Waits until the condition holds, up to the timeout of the test. */
 export async function eventually (condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!await condition()) await new Promise(resolve => setTimeout(resolve, 50))
+}
+
+/** Every record of a topic, partition by partition. */
+export async function everyRecord (connection: KafkaConnection, topic: string): Promise<KafkaRecord[]> {
+  const context = contextOf()
+  const source = readTopic({ connection, topic })
+  await source.open?.(context)
+  const pulling = pull(source, context)
+  await pulling.ended
+  await source.close?.()
+  return pulling.records.map(({ value }) => value).sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset))
 }

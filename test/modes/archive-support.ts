@@ -7,10 +7,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Test } from 'tap'
 import { createRegistryClient, parseSchema, type AlertSchema } from '../../src/avro/index.ts'
-import type { KafkaConnection } from '../../src/kafka/connection.ts'
-import type { KafkaRecord, OutgoingRecord } from '../../src/kafka/record.ts'
-import { readTopic } from '../../src/sources/kafka-topic.ts'
-import { contextOf } from '../kafka/support.ts'
+import type { OutgoingRecord } from '../../src/kafka/record.ts'
 import { tempDir, uniqueName, type RunningCli } from '../support/stack.ts'
 
 export interface RegisteredAlerts {
@@ -92,20 +89,6 @@ export function pythonMismatches (root: string, records: readonly OutgoingRecord
   const { stdout, stderr, status } = spawnSync('python3', ['-c', COMPARE], { input, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
   if (status !== 0) throw new Error(stderr)
   return JSON.parse(stdout) as string[]
-}
-
-/** Reads all records of a topic. */
-export async function recordsOf (connection: KafkaConnection, topic: string): Promise<KafkaRecord[]> {
-  const source = readTopic({ connection, topic })
-  const context = contextOf()
-  await source.open?.(context)
-  const records: KafkaRecord[] = []
-  try {
-    for await (const { value } of source.records(context)) records.push(value)
-  } finally {
-    await source.close?.()
-  }
-  return records
 }
 
 export interface IngestTarget {

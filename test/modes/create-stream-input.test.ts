@@ -7,9 +7,9 @@ import { partitionFor } from '../../src/kafka/murmur2.ts'
 import { headerText } from '../../src/kafka/record.ts'
 import { checkStaticTopic } from '../../src/simulator/static-topic.ts'
 import { generatorOf, surveySchema } from '../generator/support.ts'
-import { adminFor, eventually } from '../kafka/support.ts'
+import { adminFor, eventually, everyRecord } from '../kafka/support.ts'
 import { tempDir, uniqueName, useStack } from '../support/stack.ts'
-import { alertFile, alertsOf, connectionTo, everyRecord, Program, staticTopics } from './support.ts'
+import { alertFile, alertsOf, connectionTo, Program, staticTopics } from './support.ts'
 
 const stack = await useStack(t)
 const program = new Program(stack)

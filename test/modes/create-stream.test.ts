@@ -12,9 +12,9 @@ import createStream from '../../src/modes/create-stream.ts'
 import { silent } from '../../src/pipeline/log.ts'
 import { checkStaticTopic } from '../../src/simulator/static-topic.ts'
 import { surveySchema } from '../generator/support.ts'
-import { adminFor } from '../kafka/support.ts'
+import { adminFor, everyRecord } from '../kafka/support.ts'
 import { cache, CLOSED_PORT, tempDir, uniqueName, useStack } from '../support/stack.ts'
-import { alertFile, alertsOf, connectionTo, everyRecord, Program, staticTopics } from './support.ts'
+import { alertFile, alertsOf, connectionTo, Program, staticTopics } from './support.ts'
 
 const stack = await useStack(t)
 const program = new Program(stack)

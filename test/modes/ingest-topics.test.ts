@@ -3,12 +3,11 @@ import t from 'tap'
 import { alertFacts, createRegistryClient } from '../../src/avro/index.ts'
 import { headerText, type OutgoingRecord } from '../../src/kafka/record.ts'
 import { surveySchema, generatorOf } from '../generator/support.ts'
-import { adminFor, connect, eventually, outgoing, produce } from '../kafka/support.ts'
+import { adminFor, connect, eventually, everyRecord, outgoing, produce } from '../kafka/support.ts'
 import { runMode } from '../support/in-process.ts'
 import { startCli, uniqueName, useStack } from '../support/stack.ts'
 import {
-  alertPath, alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, readText, recordsOf, registerAlerts, registryProxy,
-  schemaPath, whileRunning
+  alertPath, alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, readText, registerAlerts, registryProxy, schemaPath, whileRunning
 } from './archive-support.ts'
 
 const { kafka, registry } = await useStack(t)
@@ -64,7 +63,7 @@ await t.test('archives all alerts and schemas of all topics; a topic of bad reco
   }
   // While the registry delays its responses, alerts wait but bad records do not.
   await lagIs({ [old]: 40, [wide]: 80, [bad]: 0 })
-  t.equal((await recordsOf(connection, at.dead)).length, 200)
+  t.equal((await everyRecord(connection, at.dead)).length, 200)
   proxy.set('up')
   await whileRunning(ingest, async () => (await archivedIds(at.root)).length === 120)
 
@@ -88,7 +87,7 @@ await t.test('archives all alerts and schemas of all topics; a topic of bad reco
     const [committed, ends] = [await admin.committed(at.group, topic), await admin.endOffsets(topic)]
     t.strictSame(ends.filter((end, partition) => end !== (committed[partition] ?? 0n)), [], topic)
   }
-  const origins = (await recordsOf(connection, at.dead)).map(deadLetter => headerText(deadLetter, 'dead-letter-topic'))
+  const origins = (await everyRecord(connection, at.dead)).map(deadLetter => headerText(deadLetter, 'dead-letter-topic'))
   t.strictSame([origins.filter(topic => topic === bad).length, origins.filter(topic => topic === late).length], [200, 1])
 })
 
@@ -104,7 +103,7 @@ await t.test('archives an alert of two topics once; dead-letters other content u
   await produce(connection, second, [same!, { ...other!, value: alerts.frame(BigInt(idOf(other!)), 'another text') }])
   t.match(await ingest(2), { stdout: 'archived 1 alerts: 0 written, 1 already archived, 1 dead letters\n' })
   t.strictSame(pythonMismatches(at.root, [same!, other!]), [])
-  const [deadLetter] = await recordsOf(connection, at.dead)
+  const [deadLetter] = await everyRecord(connection, at.dead)
   t.equal(headerText(deadLetter!, 'dead-letter-reason'), 'ARCHIVE_CONFLICT')
   t.equal(headerText(deadLetter!, 'dead-letter-position'), `${second}[0]@1`)
   const message = headerText(deadLetter!, 'dead-letter-message')!

@@ -3,11 +3,10 @@ import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import t, { type Test } from 'tap'
 import { headerText, type KafkaRecord } from '../../src/kafka/record.ts'
-import { adminFor, connect, produce } from '../kafka/support.ts'
+import { adminFor, connect, everyRecord, produce } from '../kafka/support.ts'
 import { runCli, startCli, uniqueName, useStack } from '../support/stack.ts'
 import {
-  alertPath, alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, readText, recordsOf, registerAlerts, registryProxy,
-  schemaPath, whileRunning, type IngestTarget
+  alertPath, alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, readText, registerAlerts, registryProxy, schemaPath, whileRunning, type IngestTarget
 } from './archive-support.ts'
 
 const { kafka, registry } = await useStack(t)
@@ -38,7 +37,7 @@ for (const layout of ['v1', 'v2'] as const) {
     const fields = [{ doc: 'The id.' }, { default: null }, { default: '\u00ff' }]
     t.match(JSON.parse(text), { doc: 'An alert of the tests: "quoted" \u00e9.', fields })
     t.strictSame(await admin.committed(at.group, at.topic), await admin.endOffsets(at.topic))
-    t.equal((await recordsOf(connection, at.dead)).length, 0)
+    t.equal((await everyRecord(connection, at.dead)).length, 0)
   })
 }
 
@@ -97,7 +96,7 @@ await t.test('dead-letters records that are not alerts unchanged, with the reaso
   t.strictSame(await admin.committed(at.group, at.topic), [19n])
 
   const offsetOf = (record: KafkaRecord): number => Number(headerText(record, 'dead-letter-offset'))
-  const deadLetters = (await recordsOf(connection, at.dead)).sort((a, b) => offsetOf(a) - offsetOf(b))
+  const deadLetters = (await everyRecord(connection, at.dead)).sort((a, b) => offsetOf(a) - offsetOf(b))
   t.strictSame(deadLetters.map(deadLetter => headerText(deadLetter, 'dead-letter-reason')), bad.map(({ reason }) => reason))
   for (const [index, deadLetter] of deadLetters.entries()) {
     const { value, node } = bad[index]!
@@ -180,7 +179,7 @@ await t.test('fails at once, without dead letters, if the registry and the archi
   t.equal(await readText(path), other)
   t.strictSame(await archivedIds(at.root), [])
   t.equal(total(await admin.committed(at.group, at.topic)), 0)
-  t.equal((await recordsOf(connection, at.dead)).length, 0)
+  t.equal((await everyRecord(connection, at.dead)).length, 0)
 })
 
 await t.test('SIGTERM drains: records that were read are archived and committed, and the next ingester continues from there', async t => {

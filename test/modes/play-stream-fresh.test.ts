@@ -8,10 +8,10 @@ import { headerText } from '../../src/kafka/record.ts'
 import { partitionFor } from '../../src/kafka/murmur2.ts'
 import { encodeFrame } from '../avro/support.ts'
 import { surveySchema } from '../generator/support.ts'
-import { adminFor, outgoing, produce } from '../kafka/support.ts'
+import { adminFor, everyRecord, outgoing, produce } from '../kafka/support.ts'
 import { CLOSED_PORT, uniqueName, usePython, useStack } from '../support/stack.ts'
 import { registryProxy } from './archive-support.ts'
-import { alertFile, connectionTo, contentOf, everyRecord, linesOf, passesOf, Program, load, replayTopics } from './support.ts'
+import { alertFile, connectionTo, contentOf, linesOf, passesOf, Program, load, replayTopics } from './support.ts'
 
 const stack = await useStack(t)
 const python = await usePython(t)

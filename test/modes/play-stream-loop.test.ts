@@ -2,9 +2,9 @@
 import t from 'tap'
 import { createRegistryClient } from '../../src/avro/index.ts'
 import { surveySchema } from '../generator/support.ts'
-import { adminFor, eventually } from '../kafka/support.ts'
+import { adminFor, eventually, everyRecord } from '../kafka/support.ts'
 import { uniqueName, useOwnKafka, useStack } from '../support/stack.ts'
-import { alertFile, connectionTo, contentOf, everyRecord, passesOf, Program, load, replayTopics } from './support.ts'
+import { alertFile, connectionTo, contentOf, passesOf, Program, load, replayTopics } from './support.ts'
 
 const stack = await useStack(t)
 const program = new Program(stack)

@@ -8,11 +8,11 @@ import type { DeadLetter } from '../../src/pipeline/index.ts'
 import { deadLetterTopicSink } from '../../src/dead-letters/topic-sink.ts'
 import { deadLetterStoreSink } from '../../src/dead-letters/store-sink.ts'
 import { openStore } from '../../src/stores/index.ts'
-import { adminFor, connect, contextOf, produce } from '../kafka/support.ts'
+import { adminFor, connect, contextOf, everyRecord, produce } from '../kafka/support.ts'
 import { runMode } from '../support/in-process.ts'
 import { CLOSED_PORT, tempDir, uniqueName, useStack } from '../support/stack.ts'
 import { registerAlerts, storeUrl } from './archive-support.ts'
-import { everyRecord, linesOf, Program } from './support.ts'
+import { linesOf, Program } from './support.ts'
 
 const stack = await useStack(t)
 const program = new Program(stack)

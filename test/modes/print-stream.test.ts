@@ -1,9 +1,9 @@
 import t from 'tap'
 import { alertFacts, createRegistryClient, parseFrame } from '../../src/avro/index.ts'
 import { surveySchema } from '../generator/support.ts'
-import { adminFor, outgoing, produce } from '../kafka/support.ts'
+import { adminFor, everyRecord, outgoing, produce } from '../kafka/support.ts'
 import { CLOSED_PORT, uniqueName, useStack } from '../support/stack.ts'
-import { alertFile, connectionTo, everyRecord, linesOf, Program } from './support.ts'
+import { alertFile, connectionTo, linesOf, Program } from './support.ts'
 
 const stack = await useStack(t)
 const program = new Program(stack)

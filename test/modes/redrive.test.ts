@@ -4,13 +4,13 @@ import t, { type Test } from 'tap'
 import { createRegistryClient } from '../../src/avro/index.ts'
 import { headerText, type KafkaRecord, type OutgoingRecord } from '../../src/kafka/record.ts'
 import { deadLetterTopicSink } from '../../src/dead-letters/topic-sink.ts'
-import { adminFor, connect, contextOf, produce } from '../kafka/support.ts'
+import { adminFor, connect, contextOf, everyRecord, produce } from '../kafka/support.ts'
 import { deadLetterFor, deadLetterTopicRecord } from '../dead-letters/support.ts'
 import { faultProxy, isDownload, isUpload, type SeenRequest } from '../support/fault-proxy.ts'
 import { runMode } from '../support/in-process.ts'
 import { runCli, tempDir, uniqueName, useGcs, useStack } from '../support/stack.ts'
-import { alertRecords, archivedIds, idOf, ingestArgs, pythonMismatches, recordsOf, registerAlerts, storeUrl } from './archive-support.ts'
-import { contentOf, everyRecord, linesOf } from './support.ts'
+import { alertRecords, archivedIds, idOf, ingestArgs, pythonMismatches, registerAlerts, storeUrl } from './archive-support.ts'
+import { contentOf, linesOf } from './support.ts'
 
 const { kafka, registry } = await useStack(t)
 const connection = await connect(kafka)
@@ -77,7 +77,7 @@ await t.test('sends dead letters with an unknown schema back once after it was r
   // Records that can never be archived become dead letters again, until they are discarded.
   t.match(await at.redrive(), { code: 0, stdout: 'redrive: 6 sent, 0 left\n' })
   t.match(await at.ingest(6), { code: 0, stdout: 'archived 0 alerts: 0 written, 0 already archived, 6 dead letters\n' })
-  t.equal(redriven(await recordsOf(connection, at.dead), '1').length, 6)
+  t.equal(redriven(await everyRecord(connection, at.dead), '1').length, 6)
   t.match(await at.redrive('--max-redrives', '1'), { code: 0, stdout: 'redrive: 0 sent, 6 left (6 sent back too often)\n' })
   t.match(await at.redrive('--discard', '--reason', 'FRAME_BAD_MAGIC'), { code: 0, stdout: 'redrive: 6 discarded, 0 left\n' })
   t.match(await at.redrive(), { code: 0, stdout: 'redrive: 0 sent, 0 left\n' })

@@ -4,9 +4,7 @@ import type { Test } from 'tap'
 import { alertFacts, createContainerWriter, openContainer, type AlertValue, type ContainerWriterOptions } from '../../src/avro/index.ts'
 import { kafkaConnection, type KafkaConnection } from '../../src/kafka/connection.ts'
 import type { KafkaRecord } from '../../src/kafka/record.ts'
-import { readTopic } from '../../src/sources/kafka-topic.ts'
 import { generatorOf, surveySchema } from '../generator/support.ts'
-import { contextOf, pull } from '../kafka/support.ts'
 import {
   runCli, startCli, tempDir, uniqueName, type CliOptions, type CliResult, type RunningCli, type TestStack
 } from '../support/stack.ts'
@@ -94,17 +92,6 @@ export class Program {
 
 export async function connectionTo (stack: TestStack): Promise<KafkaConnection> {
   return await kafkaConnection({ brokers: [stack.kafka], auth: 'none', tls: false, clientId: 'test' })
-}
-
-/** Every record of a topic, partition by partition. */
-export async function everyRecord (connection: KafkaConnection, topic: string): Promise<KafkaRecord[]> {
-  const context = contextOf()
-  const source = readTopic({ connection, topic })
-  await source.open?.(context)
-  const pulling = pull(source, context)
-  await pulling.ended
-  await source.close?.()
-  return pulling.records.map(({ value }) => value).sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset))
 }
 
 /** Key, value and headers of a record as text, for comparison. */

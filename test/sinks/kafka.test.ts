@@ -1,10 +1,9 @@
 import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka'
 import t from 'tap'
 import { partitionFor } from '../../src/kafka/murmur2.ts'
-import type { KafkaRecord, OutgoingRecord } from '../../src/kafka/record.ts'
+import type { OutgoingRecord } from '../../src/kafka/record.ts'
 import { kafkaSink, type KafkaSinkOptions } from '../../src/sinks/kafka.ts'
-import { readTopic } from '../../src/sources/kafka-topic.ts'
-import { adminFor, connect, contextOf, numbered, outgoing, produce } from '../kafka/support.ts'
+import { adminFor, connect, contextOf, everyRecord, numbered, outgoing, produce } from '../kafka/support.ts'
 import { uniqueName, useStack } from '../support/stack.ts'
 
 const { kafka } = await useStack(t)
@@ -16,16 +15,6 @@ async function topicOf (partitions: number, configs: Record<string, string> = {}
   const topic = uniqueName('sink')
   await admin.createTopic(topic, { partitions, replicas: 1, configs })
   return topic
-}
-
-async function readAll (topic: string): Promise<KafkaRecord[]> {
-  const source = readTopic({ connection, topic })
-  const context = contextOf()
-  await source.open?.(context)
-  const records: KafkaRecord[] = []
-  for await (const { value } of source.records(context)) records.push(value)
-  await source.close?.()
-  return records
 }
 
 const textOf = ({ value }: { readonly value: Buffer | null }): string => value!.toString()
@@ -49,7 +38,7 @@ await t.test('preserves binary keys, values, timestamps and headers, including d
     { key: Buffer.alloc(0), value: null, headers: [], timestamp: 6n }
   ]
   await produce(connection, topic, records)
-  const back = await readAll(topic)
+  const back = await everyRecord(connection, topic)
   t.strictSame(back.map(({ key, value, headers, timestamp }) => ({ key, value, headers, timestamp })), records)
 })
 
@@ -57,11 +46,11 @@ await t.test('partitions by key as the Java client does, and alternates the part
   const topic = await topicOf(5)
   const keys = Array.from({ length: 50 }, (_, index) => Buffer.from(String(170_000_000_000 + index)))
   await produce(connection, topic, keys.map(key => outgoing('v', { key })))
-  for (const record of await readAll(topic)) t.equal(record.partition, partitionFor(record.key!, 5))
+  for (const record of await everyRecord(connection, topic)) t.equal(record.partition, partitionFor(record.key!, 5))
   const sink = await opened({ topic: await topicOf(2) })
   for (let batch = 0; batch < 4; batch++) await sink.writeBatch([outgoing('a'), outgoing('b')], once)
   await sink.close?.()
-  t.strictSame((await readAll(sink.detail!)).map(record => record.partition).sort(), [0, 0, 0, 0, 1, 1, 1, 1])
+  t.strictSame((await everyRecord(connection, sink.detail!)).map(record => record.partition).sort(), [0, 0, 0, 0, 1, 1, 1, 1])
 })
 
 await t.test('splits a batch that exceeds max.message.bytes and keeps the order within a partition', async t => {
@@ -79,7 +68,7 @@ await t.test('splits a batch that exceeds max.message.bytes and keeps the order 
   t.ok(sink.stats().sends >= 90 / 2 / 4, `${sink.stats().sends} sends`)
   await sink.close?.()
   const back: string[][] = [[], []]
-  for (const record of await readAll(topic)) back[record.partition]!.push(record.value!.toString())
+  for (const record of await everyRecord(connection, topic)) back[record.partition]!.push(record.value!.toString())
   t.strictSame(back, sent)
 })
 
@@ -93,7 +82,7 @@ await t.test('rejects a record over max.message.bytes before anything is sent, a
   t.strictSame(await admin.endOffsets(topic), [0n])
   await sink.writeBatch([outgoing('x'.repeat(49_800))], once)
   await sink.close?.()
-  t.equal((await readAll(topic)).length, 1)
+  t.equal((await everyRecord(connection, topic)).length, 1)
 })
 
 await t.test('uses a max.message.bytes that was raised while the sink is open', async t => {
@@ -106,7 +95,7 @@ await t.test('uses a max.message.bytes that was raised while the sink is open', 
   await client.close()
   await sink.writeBatch([outgoing('x'.repeat(60_000))], once)
   await sink.close?.()
-  t.equal((await readAll(topic)).length, 1)
+  t.equal((await everyRecord(connection, topic)).length, 1)
 })
 
 await t.test('names both sizes if the broker rejects a record, and does not resend to partitions that acknowledged', async t => {
@@ -116,7 +105,7 @@ await t.test('names both sizes if the broker rejects a record, and does not rese
   const records = [outgoing('fine', { partition: 0 }), large, outgoing('fine too', { partition: 0 })]
   await t.rejects(sink.writeBatch(records, once), { code: 'KAFKA_MESSAGE_TOO_LARGE', message: /50087 bytes.*50000 bytes/ })
   await sink.close?.()
-  t.strictSame((await readAll(topic)).map(textOf), ['fine', 'fine too'])
+  t.strictSame((await everyRecord(connection, topic)).map(textOf), ['fine', 'fine too'])
 })
 
 await t.test('halves a batch until the broker accepts it if the limit is unknown', async t => {
@@ -126,7 +115,7 @@ await t.test('halves a batch until the broker accepts it if the limit is unknown
   const values = Array.from({ length: 16 }, (_, index) => String(index).padEnd(10_000, '.'))
   await sink.writeBatch(values.map(value => outgoing(value)), once)
   await sink.close?.()
-  t.strictSame((await readAll(topic)).map(textOf), values)
+  t.strictSame((await everyRecord(connection, topic)).map(textOf), values)
 })
 
 await t.test('an idempotent producer delivers each record once', async t => {
@@ -134,7 +123,7 @@ await t.test('an idempotent producer delivers each record once', async t => {
   const sink = await opened({ topic, idempotent: true })
   for (let batch = 0; batch < 10; batch++) await sink.writeBatch(numbered(10, 3, String(batch)), once)
   await sink.close?.()
-  const values = (await readAll(topic)).map(textOf)
+  const values = (await everyRecord(connection, topic)).map(textOf)
   t.equal(values.length, 100)
   t.equal(new Set(values).size, 100)
 })
@@ -145,8 +134,8 @@ await t.test('writes records to the topics that they name, and rejects one witho
   await sink.writeBatch([outgoing('a', { topic: one }), outgoing('b', { topic: two }), outgoing('c', { topic: one })], once)
   await t.rejects(sink.writeBatch([outgoing('d')], once), { message: /the record has no topic/ })
   await sink.close?.()
-  t.strictSame((await readAll(one)).map(textOf), ['a', 'c'])
-  t.strictSame((await readAll(two)).map(textOf), ['b'])
+  t.strictSame((await everyRecord(connection, one)).map(textOf), ['a', 'c'])
+  t.strictSame((await everyRecord(connection, two)).map(textOf), ['b'])
 })
 
 await t.test('rejects a missing topic or partition and an unreachable broker by name', async t => {
