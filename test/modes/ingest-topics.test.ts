@@ -7,7 +7,8 @@ import { adminFor, connect, eventually, everyRecord, outgoing, produce } from '.
 import { runMode } from '../support/in-process.ts'
 import { startCli, uniqueName, useStack } from '../support/stack.ts'
 import {
-  alertPath, alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, readText, registerAlerts, registryProxy, schemaPath, whileRunning
+  alertPath, alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, readText, registerAlerts, registryProxy,
+  schemaPath, whileRunning
 } from './archive-support.ts'
 
 const { kafka, registry } = await useStack(t)

@@ -6,7 +6,8 @@ import { headerText, type KafkaRecord } from '../../src/kafka/record.ts'
 import { adminFor, connect, everyRecord, produce } from '../kafka/support.ts'
 import { runCli, startCli, uniqueName, useStack } from '../support/stack.ts'
 import {
-  alertPath, alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, readText, registerAlerts, registryProxy, schemaPath, whileRunning, type IngestTarget
+  alertPath, alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, readText, registerAlerts, registryProxy,
+  schemaPath, whileRunning, type IngestTarget
 } from './archive-support.ts'
 
 const { kafka, registry } = await useStack(t)
