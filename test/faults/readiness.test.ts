@@ -79,7 +79,7 @@ await t.test('names the schema registry', async t => {
   proxy.set('hold')
   await whileRunning(ingest.cli, async () => {
     const probe = await ingest.probe()
-    return failing(probe).join() === 'registry' && /HEALTH_NO_ANSWER|no response within/.test(probe.checks.registry ?? '')
+    return failing(probe).join() === 'registry' && /HEALTH_NO_ANSWER|did not respond within/.test(probe.checks.registry ?? '')
   })
   proxy.set('up')
   t.match(await ingest.untilFailing(), { status: 200 })
