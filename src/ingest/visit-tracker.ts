@@ -20,7 +20,7 @@ export interface Visit {
   readonly durableAt: number
   /** Longest time from an alert's timestamp until it was durable in the store. */
   readonly maxAgeMs: number
-  /** Time from the deadline (see #end) until the last record was durable. 0 if the visit was in time or was read from a backlog. */
+  /** Time from `first` + VISIT_MS, or from the start of an earlier next visit, to `durableAt`. 0 if in time or read from a backlog. */
   readonly overrunMs: number
   /** Number of unsettled records: above 0 only if the program stopped or too many visits were open. */
   readonly unsettled: number
