@@ -80,7 +80,7 @@ await t.test('503, 429, resets, timeouts, lost responses and damaged data delay 
   t.strictSame([...buckets].sort(), [at.buckets.alerts, at.buckets.schemas].sort(), 'alerts and schemas are uploaded to their own buckets')
 })
 
-await t.test('a 403 stops the ingester without a dead letter or a commit past the rejected alert; a restart archives all alerts', async t => {
+await t.test('a 403 stops the ingester without a dead letter or a commit past the rejected alert; a restart archives it', async t => {
   const at = await setUp(t)
   const proxy = await faultProxy(t, gcs.url)
   const env = { STORAGE_EMULATOR_HOST: proxy.url }
