@@ -1,9 +1,9 @@
-// The fields of a decoded alert that every mode needs, under the names of all schema versions.
+// Reads the alert id, the mid-point time and the history length of a decoded alert of any schema version.
 import type { AlertValue } from './schema.ts'
 
 interface AlertFacts {
   readonly id: bigint
-  /** Mid-point of the triggering exposure: Modified Julian Date, TAI, days. `midPointTai` up to schema 4, `midpointMjdTai` from 5. */
+  /** Mid-point of the triggering exposure (MJD, TAI, days). The field is `midPointTai` up to schema 4.0, `midpointMjdTai` from 5.0. */
   readonly midpointMjdTai: number | undefined
   /** Number of prior sources, forced sources and non-detection limits in the packet. */
   readonly history: number
@@ -11,10 +11,10 @@ interface AlertFacts {
 
 const HISTORY_FIELDS = ['prvDiaSources', 'prvDiaForcedSources', 'prvDiaNondetectionLimits']
 
-/** Reads the facts of a decoded alert. Throws TypeError if it has no id: `alertId`, `diaSourceId` or a long as its first field. */
+/** Throws TypeError if the value has no alert id, which is `alertId`, `diaSourceId` or a long in its first field. */
 export function alertFacts (value: AlertValue): AlertFacts {
   const id = value['alertId'] ?? value['diaSourceId'] ?? Object.values(value)[0]
-  if (typeof id !== 'bigint') throw new TypeError('the value is not an alert: it has neither alertId nor diaSourceId')
+  if (typeof id !== 'bigint') throw new TypeError('the value is not an alert: it has no alertId and no diaSourceId')
   const source = value['diaSource'] as AlertValue | null | undefined
   const midpoint = source?.['midpointMjdTai'] ?? source?.['midPointTai']
   let history = 0

@@ -1,18 +1,18 @@
-// avsc types as this program needs them: longs are bigint and exact over 64 bits, unions are plain values (wrapped only if the plain value
-// is ambiguous), logical types decode as their base type. A damaged item count can neither hang the reader nor exhaust memory.
+// Builds avsc types that decode longs as exact 64-bit bigints, unions as plain values (wrapped only if ambiguous) and logical types as
+// their base type. A damaged item count of an array or map can neither hang the reader nor exhaust memory.
 import avro from 'avsc'
 import { readLong, skipLong, writeLong, type Cursor } from './varint.ts'
 
 export type AvscType = avro.Type
 
-/** How avsc types read from and write to a tap. These methods are documented for custom types but missing in avsc's typings. */
+/** Methods with which an avsc type reads and writes a tap. avsc documents them for custom types, but its typings do not declare them. */
 export interface TapType {
   _read (tap: Cursor): unknown
   _skip (tap: Cursor): void
   _write (tap: Cursor, value: unknown): void
 }
 
-/** The reading methods of avsc's tap. */
+/** The part of avsc's tap that this library uses. */
 export interface Tap extends Cursor {
   readLong (): number
   readDouble (): number
@@ -58,10 +58,10 @@ const longType = deriveType(avro.types.LongType.__with({
   }
 })
 
-/** Limit of items that take no bytes (nulls, empty records), so that the data cannot bound their number. Far above any alert. */
+/** An item count may exceed the bytes left only up to this limit, for items that take no bytes (nulls). Alerts have far fewer items. */
 const MAX_EMPTY_ITEMS = 1_000_000
 
-/** Visits the items of an array or map, block by block. Throws Error if the item count exceeds the data. */
+/** Calls `visit` for each item of an array or map. Throws Error if the item count exceeds the data. */
 function eachItem (cursor: Cursor, visit: (tap: Tap) => void): void {
   const tap = cursor as Tap
   for (let count = tap.readLong(); count !== 0; count = tap.readLong()) {
@@ -84,7 +84,7 @@ export function readArray (cursor: Cursor, read: (tap: Tap) => unknown): unknown
   return values
 }
 
-/** The result has no prototype, so any key is safe. */
+/** The returned object has no prototype, so any key is safe. */
 export function readMap (cursor: Cursor, read: (tap: Tap) => unknown): Record<string, unknown> {
   const entries = Object.create(null) as Record<string, unknown>
   eachItem(cursor, tap => {
@@ -115,7 +115,7 @@ function mapType (schema: avro.Schema, options: object): AvscType {
   })
 }
 
-/** Builds the avsc type of a parsed schema. Throws the errors of avsc. */
+/** Builds the avsc type of a schema (parsed JSON). Throws avsc's errors if the schema is invalid. */
 export function buildType (schema: unknown): AvscType {
   return avro.Type.forSchema(schema as avro.Schema, {
     wrapUnions: 'auto',

@@ -1,5 +1,5 @@
-// Block codecs of Avro object container files (Avro spec, "Required Codecs" and "Optional Codecs"). Decompression is bounded: a block above
-// the limit is rejected before its memory is allocated.
+// Block codecs of Avro object container files (Avro spec, "Required Codecs" and "Optional Codecs"). Decompression rejects a
+// block above a size limit, so a damaged block cannot exhaust memory.
 import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
 import * as snappy from 'snappy'
@@ -8,7 +8,7 @@ import { containerErrors } from './errors.ts'
 export interface Codec {
   readonly name: string
   compress (data: Buffer): Promise<Buffer>
-  /** @param limit maximum number of decompressed bytes. Error: AVRO_BLOCK_TOO_LARGE. */
+  /** @param limit maximum number of decompressed bytes; a larger block fails with AVRO_BLOCK_TOO_LARGE */
   decompress (data: Buffer, limit: number): Promise<Buffer>
 }
 
@@ -22,7 +22,7 @@ function tooLarge (size: number, limit: number): Error {
   return containerErrors.AVRO_BLOCK_TOO_LARGE(`the block has at least ${size} bytes uncompressed; the limit is ${limit} bytes`)
 }
 
-/** Maps node:zlib's error for an exceeded `maxOutputLength`. */
+/** Throws AVRO_BLOCK_TOO_LARGE if node:zlib reports that `maxOutputLength` is exceeded, otherwise the given error. */
 function rethrow (error: unknown, limit: number): never {
   if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limit + 1, limit)
   throw error
@@ -40,7 +40,7 @@ const deflate: Codec = {
   decompress: (data, limit) => inflateRaw(data, { maxOutputLength: limit }).catch(error => rethrow(error, limit))
 }
 
-/** Raw Snappy, followed by the big-endian CRC-32 of the uncompressed data. */
+/** A raw Snappy block, followed by the big-endian CRC-32 of the uncompressed data. */
 const snappyCodec: Codec = {
   name: 'snappy',
   async compress (data) {
@@ -51,7 +51,7 @@ const snappyCodec: Codec = {
     return block
   },
   async decompress (data, limit) {
-    if (data.length < 5) throw containerErrors.AVRO_BAD_BLOCK(`a snappy block of ${data.length} bytes is too short; the minimum is 5`)
+    if (data.length < 5) throw containerErrors.AVRO_BAD_BLOCK(`a snappy block of ${data.length} bytes is too short; the minimum is 5 bytes`)
     const size = snappyLength(data)
     if (size > limit) throw tooLarge(size, limit)
     const plain = await snappy.uncompress(data.subarray(0, -4), { asBuffer: true }) as Buffer
@@ -72,7 +72,7 @@ function snappyLength (data: Buffer): number {
     size += (byte & 0x7f) * 2 ** (7 * i)
     if (byte < 0x80) return size
   }
-  throw containerErrors.AVRO_BAD_BLOCK('the snappy block has no valid length')
+  throw containerErrors.AVRO_BAD_BLOCK('the snappy block does not begin with a valid length')
 }
 
 const hex = (value: number): string => `0x${value.toString(16).padStart(8, '0')}`
@@ -82,7 +82,7 @@ const ZSTD_SINCE = '22.15'
 
 function zstandard (where?: string): Codec {
   if (typeof zlib.zstdCompress !== 'function') {
-    throw containerErrors.AVRO_UNKNOWN_CODEC(`codec zstandard needs Node ${ZSTD_SINCE} or newer; this is ${process.versions.node}`, {
+    throw containerErrors.AVRO_UNKNOWN_CODEC(`codec zstandard needs Node ${ZSTD_SINCE} or newer; this is Node ${process.versions.node}`, {
       where, hint: `Run with Node ${ZSTD_SINCE} or newer, or write the file with codec deflate.`
     })
   }
@@ -95,7 +95,7 @@ function zstandard (where?: string): Codec {
   }
 }
 
-/** The codec with this name in the Avro spec. Error: AVRO_UNKNOWN_CODEC. */
+/** Returns a codec by its name in the Avro spec. Error: AVRO_UNKNOWN_CODEC. */
 export function codecByName (name: string, where?: string): Codec {
   switch (name) {
     case 'null': return none

@@ -1,4 +1,4 @@
-// Removes the whitespace between JSON tokens and changes nothing else. Parsing and re-serializing would round numbers beyond 2^53.
+// Removes the whitespace between JSON tokens. The text is not parsed and re-serialized, because that would round numbers beyond 2^53.
 
 /** Throws SyntaxError if the text is not JSON. */
 export function compactJson (text: string): string {

@@ -1,5 +1,5 @@
-// Reads Avro object container files (Avro spec, "Object Container Files"), with at most one block in memory. A damaged record or block is
-// yielded as a failure and reading continues. Damage after which the next block cannot be found (truncation, wrong sync marker) throws.
+// Reads Avro object container files (Avro spec, "Object Container Files"), with at most one block in memory. A damaged record or block
+// yields a failure, and reading continues. If the next block cannot be found (truncation, wrong sync marker), reading throws an error.
 import { codecByName, type Codec } from './codecs.ts'
 import { containerErrors } from './errors.ts'
 import { FileReader } from './file-reader.ts'
@@ -8,20 +8,20 @@ import { AlertStreamError, messageOf } from '../pipeline/errors.ts'
 
 export const CONTAINER_MAGIC = Buffer.from('Obj\x01', 'latin1')
 export const SYNC_LENGTH = 16
-/** Far above the size of any alert schema; that of 11.1 has 100 KB. */
+/** Maximum size of a string in the header. The longest string is the alert schema: 100 KB in version 11.1. */
 const MAX_HEADER_BYTES = 64 * 1024 * 1024
-/** Limit of one block, compressed and uncompressed. */
+/** Maximum size of a block, both compressed and uncompressed. */
 const MAX_BLOCK_BYTES = 256 * 1024 * 1024
 
 interface ContainerOptions {
-  /** false: delimit the records without decoding them. Default true. */
+  /** If false, the records are delimited but not decoded. Default: true. */
   readonly decode?: boolean | undefined
 }
 
 export interface ContainerRecord {
   /** Index among all records of the file, from 0, including damaged records. */
   readonly index: number
-  /** Avro binary in the schema of the file. A view into the block: copy it if it must outlive the block. */
+  /** Avro binary in the schema of the file, as a view into the block. Copy the datum to keep it longer than the block. */
   readonly datum: Buffer
   /** undefined if `decode` is false. */
   readonly value: AlertValue
@@ -32,9 +32,9 @@ export interface ContainerRecord {
 export interface ContainerFailure {
   readonly index: number
   readonly error: AlertStreamError
-  /** Number of records lost: 1, or the rest of the block if the end of the record is unknown. */
+  /** Number of lost records: 1, or all remaining records of the block if the end of the record is unknown. */
   readonly lost: number
-  /** The bytes of the record, if its end is known. */
+  /** The bytes of the damaged record. undefined if the end of the record is unknown. */
   readonly datum?: Buffer | undefined
 }
 
@@ -43,8 +43,8 @@ export interface Container {
   /** The text of the schema exactly as in the file. */
   readonly schemaText: string
   /**
-   * All records in file order; call it once. Ends without error when `signal` aborts. Throws AVRO_TRUNCATED, AVRO_BAD_SYNC,
-   * AVRO_BAD_BLOCK, AVRO_BLOCK_TOO_LARGE or AVRO_UNREADABLE, with the number and offset of the block.
+   * Yields all records in file order. Can be called only once. Ends without error when `signal` aborts. Throws AVRO_TRUNCATED,
+   * AVRO_BAD_SYNC, AVRO_BAD_BLOCK, AVRO_BLOCK_TOO_LARGE or AVRO_UNREADABLE, with the number and byte offset of the block.
    */
   records (signal?: AbortSignal): AsyncGenerator<ContainerRecord | ContainerFailure, void, void>
   close (): Promise<void>
@@ -167,7 +167,7 @@ class OpenContainer implements Container {
     const expected = size + SYNC_LENGTH
     const block = await this.#file.take(expected)
     if (block.length < expected) {
-      throw containerErrors.AVRO_TRUNCATED(`the file ends in a block: only ${block.length} of ${expected} bytes exist`, { where })
+      throw containerErrors.AVRO_TRUNCATED(`the file ends inside a block: only ${block.length} of ${expected} bytes exist`, { where })
     }
     if (!block.subarray(size).equals(this.#sync)) {
       throw containerErrors.AVRO_BAD_SYNC('the block does not end with the sync marker of the file', { where })
@@ -183,7 +183,7 @@ class OpenContainer implements Container {
       if (cause instanceof AlertStreamError) throw cause
       throw containerErrors.AVRO_BAD_BLOCK(`the ${what} of the block is not a valid long`, { where, cause })
     }
-    if (value === undefined) throw containerErrors.AVRO_TRUNCATED(`the file ends in the ${what} of a block`, { where })
+    if (value === undefined) throw containerErrors.AVRO_TRUNCATED(`the file ends inside the ${what} of a block`, { where })
     if (value >= 0n && value <= 0x7fffffffn) return Number(value)
     throw containerErrors.AVRO_BAD_BLOCK(`the ${what} of the block is out of range: ${value}`, { where })
   }
@@ -200,7 +200,7 @@ class OpenContainer implements Container {
       } catch (cause) {
         const end = this.#verifiedEnd(data, offset, count - n)
         const lost = end === undefined ? count - n : 1
-        const rest = lost > 1 ? ` and its end is unknown: ${lost} records of the block are lost` : ''
+        const rest = lost > 1 ? ` and its end is unknown, so ${lost} records of the block are lost` : ''
         const error = containerErrors.AVRO_BAD_RECORD(`cannot decode record ${index}${rest}`, { where: `${where}, record ${index}`, cause })
         if (end === undefined) {
           yield { index, error, lost }
@@ -211,7 +211,7 @@ class OpenContainer implements Container {
       }
     }
     if (offset !== data.length) {
-      const what = `${data.length - offset} bytes follow the last of ${count} records; the records may have been misread`
+      const what = `${data.length - offset} bytes follow the last of ${count} records, so records may have been misread`
       yield { index: first + count, error: containerErrors.AVRO_BAD_BLOCK(what, { where }), lost: 0 }
     }
   }
@@ -221,7 +221,7 @@ class OpenContainer implements Container {
     return this.schema.decodeAt(data, offset)
   }
 
-  /** The end of a record that does not decode. Trusted only if it and the records after it fill the block exactly. */
+  /** The end of a record that cannot be decoded. undefined unless this record and the records after it fill the block exactly. */
   #verifiedEnd (data: Buffer, offset: number, left: number): number | undefined {
     try {
       const end = this.schema.skipAt(data, offset)

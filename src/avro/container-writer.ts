@@ -1,5 +1,5 @@
-// Writes Avro object container files (Avro spec, "Object Container Files"). Data goes to a temporary file in the same folder; close() syncs
-// it and renames it, so the file never appears incomplete. With a fixed sync marker, the output depends only on the input.
+// Writes Avro object container files (Avro spec, "Object Container Files"). Data goes to a temporary file in the same folder. close() syncs
+// and renames the temporary file, so no reader sees an incomplete file. With a fixed sync marker, the output depends only on the input.
 import { createHash, randomBytes } from 'node:crypto'
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -10,11 +10,11 @@ import type { AlertSchema, AlertValue } from './schema.ts'
 import { encodeLong } from './varint.ts'
 
 export interface ContainerWriterOptions {
-  /** Default `null` (no compression). */
+  /** Default: `null` (no compression). */
   readonly codec?: CodecName | undefined
-  /** Seed of the sync marker. Default: a random marker, so that no two files share one. */
+  /** Seed of the sync marker. Default: each file gets a random sync marker. */
   readonly syncMarker?: string | undefined
-  /** Uncompressed bytes after which a block is written. Default 1 MiB. */
+  /** Uncompressed size in bytes at which a block is written. Default: 1 MiB. */
   readonly blockBytes?: number | undefined
 }
 
@@ -22,11 +22,11 @@ export interface ContainerWriter {
   /** Number of appended records. */
   readonly count: number
   /**
-   * Appends a value; resolves when the writer can take the next. Do not call concurrently.
+   * Appends a value and resolves when the writer is ready for another value. Must not be called concurrently.
    * Errors: VALUE_INVALID (nothing is appended), AVRO_UNWRITABLE.
    */
   append (value: AlertValue): Promise<void>
-  /** Writes the last block, syncs and renames the file. Error: AVRO_UNWRITABLE; the temporary file is then removed. */
+  /** Writes the last block, syncs and renames the file. If this fails (AVRO_UNWRITABLE), removes the temporary file. */
   close (): Promise<void>
   /** Removes the temporary file. Does nothing after close(). */
   abort (): Promise<void>

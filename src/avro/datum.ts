@@ -1,9 +1,9 @@
-// Decoding of one datum with an avsc type, and the errors for bytes that the type cannot read.
+// Decodes one datum with an avsc type. Bytes that the type cannot read cause DATUM_INVALID.
 import { type AvscType } from './avsc-types.ts'
 import { schemaErrors } from './errors.ts'
 import { messageOf, type AlertStreamError } from '../pipeline/errors.ts'
 
-/** The value of the datum at `offset`, and the offset of its end. `name`: the schema, for errors. Error: DATUM_INVALID. */
+/** The value of the datum at `offset`, and the offset of its end. `name` is the schema name for errors. Error: DATUM_INVALID. */
 export function decodeDatum (type: AvscType, name: string, bytes: Buffer, offset: number): { value: unknown, end: number } {
   let decoded: { value: unknown, offset: number }
   try {

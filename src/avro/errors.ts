@@ -37,7 +37,7 @@ export const registryErrors = defineErrors({
   UNKNOWN_SCHEMA: { hint: 'Register the schema with sync-schema, or check that the producer uses the same schema registry.' },
   UNKNOWN_SUBJECT: { hint: 'Register a schema with sync-schema first, or correct the subject.' },
   REGISTRY_UNAVAILABLE: { hint: 'Check that the schema registry is running and that its URL is correct.', retryable: true },
-  REGISTRY_REFUSED: { hint: 'Fix the problem that the registry reports; 401 and 403 mean that it denied access.' },
+  REGISTRY_REFUSED: { hint: 'Fix the problem that the registry reports; status 401 or 403 means that the registry denied access.' },
   NOT_A_REGISTRY: {
     hint: 'Give the base URL of the Confluent API, without /subjects or /schemas; for Apicurio it ends in /apis/ccompat/v7.'
   },
@@ -47,7 +47,7 @@ export const registryErrors = defineErrors({
 
 const repairable = new Set(['REGISTRY_REFUSED', 'NOT_A_REGISTRY'])
 
-/** Makes registry errors that say nothing about the record retryable, so that no record is dead-lettered for them. */
+/** Makes registry errors that are not caused by the record retryable, so that they dead-letter no record. */
 export function retryableRegistryError (error: unknown): unknown {
   return asRetryable(error, repairable)
 }
@@ -55,10 +55,10 @@ export function retryableRegistryError (error: unknown): unknown {
 export const packageErrors = defineErrors({
   PACKAGE_NOT_FOUND: { hint: 'Give a folder of .avsc files, a tree {major}/{minor}/*.avsc, or one .avsc file next to the types it uses.' },
   PACKAGE_INVALID: { hint: 'Correct the schema files.' },
-  PACKAGE_UNKNOWN_VERSION: { hint: 'Choose one of the versions listed.', usage: true },
+  PACKAGE_UNKNOWN_VERSION: { hint: 'Choose one of the listed versions.', usage: true },
   PACKAGE_NO_PYTHON: { hint: 'Install Python 3 with pip, or give a local folder of schemas with --schema-package.' },
   PACKAGE_FETCH_FAILED: {
     hint: 'Check the network and the package index, or give a local folder of schemas with --schema-package.', retryable: true
   },
-  PACKAGE_BAD_CHECKSUM: { hint: 'Check the package index: the file it served is not the pinned release and was discarded.' }
+  PACKAGE_BAD_CHECKSUM: { hint: 'Check the package index: its file is not the pinned release and was discarded.' }
 })

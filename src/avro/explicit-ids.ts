@@ -1,7 +1,7 @@
-// Registers a schema under an explicit id (the survey's 7.4 is 704). Confluent's registry accepts ids in IMPORT mode; Apicurio 2 accepts
-// them in an imported archive. Apicurio's import has no safeguards: if the id is taken, the new version points to the other schema, and a
-// text known under another id creates a broken subject. So the existing state is checked before anything is written, and the result is
-// verified afterwards.
+// Registers a schema under an explicit id, such as 704 for the survey's version 7.4. Confluent's registry accepts explicit ids in IMPORT
+// mode, Apicurio 2 in an imported archive. Apicurio's import has no safeguards: if another schema has the id, the new version points to
+// that schema, and a text known under another id creates a broken subject. Therefore the existing state is checked before any write, and
+// the result is verified afterwards.
 import { createHash } from 'node:crypto'
 import { registryErrors } from './errors.ts'
 import { findBySchemaId, type RegisteredSchema, type SubjectVersions } from './registered-schema.ts'
@@ -14,8 +14,8 @@ import { AlertStreamError } from '../pipeline/errors.ts'
 type Registry = SubjectVersions & Pick<RegistryClient, 'url' | 'schemaById' | 'idOf' | 'register'>
 
 /**
- * Registers `text` with exactly this id; see RegistryClient.register.
- * @param forget drops the cached schema of the id
+ * Registers `text` under exactly this id. See RegistryClient.register for the result.
+ * @param forget removes the schema with this id from the client's cache
  */
 export async function registerWithId (
   registry: Registry, http: RegistryHttp, subject: string, text: string, id: number, forget: () => void
@@ -42,7 +42,7 @@ export async function registerWithId (
   const found = after === undefined || !sameSchema(after, text) ? undefined : await findBySchemaId(registry, subject, id)
   if (found === undefined) {
     const seen = after === undefined ? `has no schema with id ${id}` : `has another schema or subject under id ${id}`
-    throw notHonoured(`the schema registry accepted the schema but ${seen}; it may have the same text under another id`)
+    throw notHonoured(`the schema registry accepted the schema but ${seen}; the registry may have the same text under another id`)
   }
   return { ...found, created: true }
 }
@@ -56,7 +56,7 @@ async function textOf (registry: Registry, id: number): Promise<string | undefin
   }
 }
 
-/** Whether two texts are the same schema, including docs and defaults. Confluent's registry re-serializes schemas, so texts can differ. */
+/** Whether two schemas are equal, docs and defaults included. Confluent's registry re-serializes schemas, so their texts can differ. */
 function sameSchema (one: string, other: string): boolean {
   if (one === other) return true
   try {
@@ -68,7 +68,7 @@ function sameSchema (one: string, other: string): boolean {
 }
 
 /**
- * Confluent: sets the mode of the subject to IMPORT, registers with id and version, and always restores the mode.
+ * For Confluent's registry: sets the subject to IMPORT mode, registers the schema with id and version, and always restores the mode.
  * Returns false if the registry has no modes.
  */
 async function byImportMode (registry: Registry, http: RegistryHttp, subject: string, text: string, id: number): Promise<boolean> {
@@ -77,7 +77,7 @@ async function byImportMode (registry: Registry, http: RegistryHttp, subject: st
   const before = await http.call('GET', path)
   const mode = before.status === 200 ? (before.body as { mode?: string }).mode ?? 'READWRITE' : 'READWRITE'
   let set = await http.call('PUT', path, { mode: 'IMPORT' })
-  // A subject that already has schemas requires `force`.
+  // For a subject that already has schemas, Confluent's registry requires `force`.
   if (set.status === 422) set = await http.call('PUT', `${path}?force=true`, { mode: 'IMPORT' })
   if (set.status === 404 || set.status === 405 || set.status === 501) return false
   if (set.status !== 200) {
@@ -101,13 +101,13 @@ async function byImportMode (registry: Registry, http: RegistryHttp, subject: st
   return true
 }
 
-/** The id as version number, or the next version if the subject already has that one. */
+/** Returns the schema id as version number, or the next version number if the subject already has a version with this number. */
 async function freeVersion (registry: Registry, subject: string, id: number): Promise<number> {
   const versions = await registry.versions(subject)
   return versions.includes(id) ? Math.max(...versions) + 1 : id
 }
 
-/** Apicurio 2: imports an archive with one content and one version. Returns false if the registry is not Apicurio 2. */
+/** For Apicurio 2: imports an archive with one content and one version. Returns false if the registry is not Apicurio 2. */
 async function byArchive (registry: Registry, http: RegistryHttp, subject: string, text: string, id: number): Promise<boolean> {
   const origin = /^(.*)\/apis\/ccompat\/v\d+$/.exec(registry.url)?.[1]
   if (origin === undefined) return false
@@ -129,7 +129,7 @@ async function byArchive (registry: Registry, http: RegistryHttp, subject: strin
   const url = `${origin}/apis/registry/v2/admin/import`
   const response = await http.raw('POST', url, {
     body: archive,
-    // The content id is the schema id. The registry assigns the global id, since it would silently ignore one that is taken.
+    // The content id is the schema id. The registry assigns the global id: it would silently skip a version whose global id is taken.
     headers: { 'content-type': 'application/zip', 'x-registry-preserve-globalid': 'false', 'x-registry-preserve-contentid': 'true' }
   })
   if (response.status >= 300) {

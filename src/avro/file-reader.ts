@@ -1,4 +1,4 @@
-// Reads a file sequentially in pieces of requested size. Memory is bounded by the largest piece plus one read-ahead, not by the file.
+// Reads a file sequentially in pieces of requested size. Memory use is bounded by the largest piece.
 import { open, type FileHandle } from 'node:fs/promises'
 import { containerErrors } from './errors.ts'
 import { readLong } from './varint.ts'
@@ -23,7 +23,7 @@ export class FileReader {
       const handle = await open(path, 'r')
       if ((await handle.stat()).isDirectory()) {
         await handle.close()
-        throw new Error('it is a directory')
+        throw new Error('the path is a directory')
       }
       return new FileReader(path, handle)
     } catch (error) {
@@ -38,7 +38,7 @@ export class FileReader {
     return await this.#fill(1) === 0
   }
 
-  /** The next `size` bytes, or fewer at the end of the file. A view, valid until the next call. Error: AVRO_UNREADABLE. */
+  /** Returns the next `size` bytes, or fewer at the end of the file: a view, valid until the next call. Error: AVRO_UNREADABLE. */
   async take (size: number): Promise<Buffer> {
     const available = Math.min(await this.#fill(size), size)
     const piece = this.#buffer.subarray(0, available)
@@ -47,7 +47,7 @@ export class FileReader {
     return piece
   }
 
-  /** The next Avro long, or undefined if the file ends inside it. */
+  /** Returns the next Avro long, or undefined if the file ends inside it. */
   async long (): Promise<bigint | undefined> {
     const available = await this.#fill(10)
     const cursor = { buf: this.#buffer, pos: 0 }

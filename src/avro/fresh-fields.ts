@@ -1,6 +1,6 @@
 // Gives an alert of any schema version (3.0 to 11.1) new ids, new times or both. All other bytes stay unchanged.
-// Ids: the alert id and the visit change wherever the packet repeats them, and so does the parent of a deblended source. Ids of objects
-// and of earlier detections stay, since the same sky is observed again.
+// Ids: the alert id and the visit number change everywhere in the packet, and so does the parent id of a deblended source. The ids of
+// objects and of earlier detections stay, because the simulator observes the same sky again.
 // Times: all observation and processing times shift by the same amount. Orbital elements (epoch, perihelion) stay: they are catalogue data.
 import { defineErrors } from '../pipeline/errors.ts'
 import { patch, scanner, type Edit, type FieldPath, type FoundField, type NumberKind } from './patch.ts'
@@ -9,7 +9,7 @@ import { encodeLong } from './varint.ts'
 import { frameHeaderLength } from './wire-format.ts'
 
 const freshErrors = defineErrors({
-  FRESH_IDS_USED_UP: { hint: 'Play fewer alerts per pass: set a smaller --visit-size, or load fewer alerts.', fatal: true }
+  FRESH_IDS_USED_UP: { hint: 'Play fewer alerts per visit: set a smaller --visit-size, or load fewer alerts.', fatal: true }
 })
 
 /** Which fields of an alert to renew. */
@@ -19,36 +19,36 @@ export interface Fresh {
 }
 
 interface Renewal {
-  /** Start of the visit, seconds since 1970; unique per visit. */
+  /** Start of the visit in seconds since 1970. Must be unique per visit. */
   readonly second: number
   /** Index of the alert within its visit, from 0. */
   readonly index: number
-  /** Shift of the times, days. */
+  /** Time shift in days. */
   readonly shiftDays: number
 }
 
-/** A frame with the positions of the fields to renew. */
+/** An alert frame in which the fields to renew have been found. */
 interface FoundAlert {
-  /** Mid-point of the triggering exposure, MJD TAI, days. undefined if it is absent or NaN, or if times are not renewed. */
+  /** Mid-point of the triggering exposure (MJD, TAI, days). undefined if the field is absent or NaN, or if times are not renewed. */
   readonly midpointMjdTai: number | undefined
-  /** The renewed frame with the same schema id, and the new alert id if ids are renewed. Error: FRESH_IDS_USED_UP. */
+  /** Returns the renewed frame with the same schema id, and the new alert id if ids are renewed. Error: FRESH_IDS_USED_UP. */
   renew (as: Renewal): { readonly frame: Buffer, readonly id: bigint | undefined }
 }
 
 export interface Refresher {
-  /** Whether the schema has the mid-point of the triggering exposure and times are renewed. */
+  /** Whether times are renewed and the schema has a field for the mid-point of the triggering exposure. */
   readonly hasTime: boolean
-  /** Finds the fields to renew. Errors: DATUM_INVALID; SCHEMA_NO_ALERT_ID if ids are renewed. */
+  /** Finds the fields to renew. Errors: DATUM_INVALID, and SCHEMA_NO_ALERT_ID if ids are renewed. */
   find (frame: Buffer): FoundAlert
 }
 
 const SECONDS_PER_DAY = 86_400
 const UNIX_EPOCH_MJD = 40_587
-/** TAI - UTC, seconds, since 2017. */
+/** TAI minus UTC in seconds, since 2017. */
 const TAI_MINUS_UTC = 37
 const MICROS_PER_DAY = 86_400_000_000
 
-/** First counter of parent ids. Counters of alerts are below it, so no parent id equals an alert id. */
+/** First counter of parent ids. The counters of alerts are lower, so no parent id equals an alert id. */
 const PARENT_COUNTER = 1 << 21
 
 /** Names of observation and processing times in all schema versions. Orbital elements have other names. */
@@ -56,14 +56,14 @@ const TIME = /MjdTai$|^(midPointTai|radecTai|validityStart|time_processed|time_w
 const MIDPOINT = /^(midpointMjdTai|midPointTai)$/
 
 /**
- * A new id: 2^62 + second (32 bits), detector (8 bits), counter within the visit (22 bits). It is below 2^63, above all ids of the
- * survey, and unique if the seconds are.
+ * A new id: 2^62 plus second (32 bits), detector (8 bits) and counter within the visit (22 bits). The id is below 2^63 and above all ids
+ * of the survey. Ids are unique if no two visits have the same second.
  */
 function freshId (second: number, detector: number, counter: number): bigint {
   return 1n << 62n | BigInt.asUintN(32, BigInt(second)) << 30n | BigInt.asUintN(8, BigInt(detector)) << 22n | BigInt(counter)
 }
 
-/** A visit number in the survey's form: the observing day, which begins at noon UTC, then the second in it. Example: 2026112343210. */
+/** A visit number in the survey's format: date of the observing day, which begins at noon UTC, then seconds since noon (5 digits). */
 function freshVisit (second: number): bigint {
   const sinceNoon = second - SECONDS_PER_DAY / 2
   const day = Math.floor(sinceNoon / SECONDS_PER_DAY)
@@ -76,7 +76,7 @@ export function mjdTai (second: number): number {
   return UNIX_EPOCH_MJD + (second + TAI_MINUS_UTC) / SECONDS_PER_DAY
 }
 
-/** `own`: a field of the triggering source; `any`: the same field of other sources in the packet. */
+/** `own` marks a field of the triggering source; `any` marks the same field of the other sources in the packet. */
 type Tag =
   | 'alertId' | 'ownId' | 'anyId' | 'ownParent' | 'ownVisit' | 'anyVisit' | 'ownCcdVisit' | 'anyCcdVisit' | 'detector' | 'ownTime' | 'time'
 
@@ -96,7 +96,7 @@ function tagOf ({ field, root, first }: FieldPath, kind: NumberKind, fresh: Fres
   return own && kind === 'double' && MIDPOINT.test(field) ? 'ownTime' : 'time'
 }
 
-/** Compiles the renewal of alerts of a schema. */
+/** Compiles a refresher for the alerts of a schema. */
 export function refresher (schema: AlertSchema, fresh: Fresh): Refresher {
   let hasTime = false
   const scan = scanner<Tag>(schema, (path, kind) => {
@@ -127,7 +127,7 @@ export function refresher (schema: AlertSchema, fresh: Fresh): Refresher {
 
 function shiftedTime ({ kind, value }: FoundField<Tag>, days: number): Buffer | undefined {
   if (kind === 'long') return encodeLong((value as bigint) + BigInt(Math.round(days * MICROS_PER_DAY)))
-  // NaN stands for an unknown time and stays.
+  // NaN means an unknown time and stays unchanged.
   if (!Number.isFinite(value as number)) return undefined
   const bytes = Buffer.allocUnsafe(8)
   bytes.writeDoubleLE(value as number + days)
@@ -145,7 +145,7 @@ function newIds (found: readonly FoundField<Tag>[], { second, index }: Renewal) 
   const id = freshId(second, detector, index)
   const visit = freshVisit(second)
   const ccdVisit = visit * 1000n + BigInt(detector)
-  // 0 stands for unknown or none and stays.
+  // Except in the triggering source's own visit, 0 means unknown or none and stays unchanged.
   const replace = ({ tag, value }: FoundField<Tag>): Buffer | undefined => {
     switch (tag) {
       case 'alertId':
@@ -164,7 +164,7 @@ function newIds (found: readonly FoundField<Tag>[], { second, index }: Renewal) 
   return { id, replace }
 }
 
-/** A hash of the old parent id, so that children of one parent keep a common parent. */
+/** A hash of the old parent id, so that sources with a common parent still have a common parent. */
 function parentCounter (old: bigint): number {
   return PARENT_COUNTER + Number(BigInt.asUintN(64, old * 0x9e3779b97f4a7c15n) >> 43n)
 }

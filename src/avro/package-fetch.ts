@@ -1,5 +1,5 @@
-// Downloads the survey's schema package with pip, checks its SHA-256 and unpacks it into the cache. The folder appears by one rename, so it
-// is never incomplete. A cached package needs neither Python nor network. The package is GPL-3, therefore it is downloaded and not shipped.
+// Downloads the survey's schema package with pip, checks its SHA-256 and unpacks it into the cache. One rename creates the
+// folder, so it is never incomplete. A cached package needs neither Python nor network. The package is GPL-3, so it is not shipped.
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
@@ -18,7 +18,7 @@ const { name, version, wheel, sha256 } = surveyPackage
 const requirement = `${name}==${version}`
 
 /**
- * The folder of the survey's schema package, for `loadSchemaPackage`. Downloads the package unless it is cached.
+ * Returns the folder of the survey's schema package, for `loadSchemaPackage`. Downloads the package unless it is cached.
  * Errors: PACKAGE_NO_PYTHON, PACKAGE_FETCH_FAILED (retryable), PACKAGE_BAD_CHECKSUM.
  */
 export async function fetchSchemaPackage (
@@ -62,7 +62,7 @@ async function python (...args: string[]): Promise<void> {
   } catch (cause) {
     const { code, stderr = '' } = cause as NodeJS.ErrnoException & { readonly stderr?: string }
     const missing = (what: string): Error =>
-      packageErrors.PACKAGE_NO_PYTHON(`${what}; it is needed once, to download ${requirement}`, { cause })
+      packageErrors.PACKAGE_NO_PYTHON(`${what}; Python 3 with pip is needed once, to download ${requirement}`, { cause })
     if (code === 'ENOENT') throw missing(`${PYTHON} is not installed`)
     if (/No module named pip/.test(stderr)) throw missing(`${PYTHON} has no pip`)
     const reason = (stderr.trim().split('\n').findLast(line => /error/i.test(line)) ?? messageOf(cause)).replace(/^ERROR:\s*/, '')

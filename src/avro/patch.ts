@@ -1,6 +1,6 @@
 // Finds and replaces single number fields of a datum without decoding the rest, so that all other bytes stay exactly as the producer wrote
-// them. A schema is compiled once into a walk that reads the wanted fields (int, long, double, in records at any depth) and skips all
-// others. Avro array blocks may state their size in bytes; if a datum is edited, these blocks are written without it.
+// them. A schema is compiled once into a walk that reads the tagged fields (int, long or double, at any depth) and skips all other fields.
+// An Avro array block may state its size in bytes. An edit can change the size, so edited data have blocks without a size.
 import { deriveType, tapType, type AvscType, type Tap, type TapType } from './avsc-types.ts'
 import { assertNothingFollows, decodeDatum } from './datum.ts'
 import type { AlertSchema } from './schema.ts'
@@ -11,22 +11,22 @@ export interface FieldPath {
   /** Name of the record that has the field, without namespace. */
   readonly record: string
   readonly field: string
-  /** The field of the root record that is or contains the field. */
+  /** Name of the root record's field that is this field or contains this field. */
   readonly root: string
-  /** Whether this is the first field of the root record, the alert id. */
+  /** Whether the field is the first field of the root record, which is the alert id. */
   readonly first: boolean
 }
 
 export type NumberKind = 'int' | 'long' | 'double'
 
-/** A wanted field in a datum. */
+/** A tagged field, found in a datum. */
 export interface FoundField<T> {
   readonly tag: T
   readonly kind: NumberKind
-  /** Offsets of its bytes. */
+  /** Offset of the field's first byte. `end` is the offset after the last byte. */
   readonly start: number
   readonly end: number
-  /** bigint for a long, else a number. */
+  /** A bigint for a long field, otherwise a number. */
   readonly value: bigint | number
 }
 
@@ -38,13 +38,13 @@ export interface Edit {
 }
 
 interface Scan<T> {
-  /** In datum order. */
+  /** The tagged fields in the order of the datum. */
   readonly found: readonly FoundField<T>[]
-  /** Edits that remove the size from array blocks. Apply them together with any other edit. */
+  /** Edits that remove the size from array blocks. Apply them whenever other edits are applied. */
   readonly blocks: readonly Edit[]
 }
 
-/** Finds the wanted fields of the datum from `offset` to the end of the bytes. Error: DATUM_INVALID. */
+/** Finds the tagged fields of the datum that begins at `offset` and ends with the bytes. Error: DATUM_INVALID. */
 export type Scanner<T> = (bytes: Buffer, offset: number) => Scan<T>
 
 type Walk = (tap: Tap) => void
@@ -53,7 +53,7 @@ const numbers: Readonly<Record<string, NumberKind>> = { int: 'int', long: 'long'
 
 /**
  * Compiles a scanner.
- * @param tagOf called once for each number field of the schema; returns the tag of a wanted field, undefined for others
+ * @param tagOf called once for each number field of the schema; returns a tag to find the field, or undefined to skip the field
  */
 export function scanner<T> (schema: AlertSchema, tagOf: (path: FieldPath, kind: NumberKind) => T | undefined): Scanner<T> {
   let found: FoundField<T>[] = []
@@ -115,7 +115,7 @@ export function scanner<T> (schema: AlertSchema, tagOf: (path: FieldPath, kind: 
     }
   }
 
-  /** The walk through a type; undefined if it contains no wanted field. A recursive type is not entered again. */
+  /** Returns the walk through a type, or undefined if the type contains no tagged field. Recursive types are entered once. */
   function compile (type: AvscType, path: FieldPath, open: ReadonlySet<AvscType>): Walk | undefined {
     const kind = kindOf(type)
     if (numbers[kind] !== undefined) return number(path, numbers[kind])
@@ -164,7 +164,7 @@ export function patch (bytes: Buffer, edits: readonly Edit[]): Buffer {
   return result
 }
 
-/** Skips a value. A negative length must not move the tap backwards. */
+/** Skips a value. Throws Error if a negative length moves the tap backwards. */
 function skip (type: TapType, tap: Tap): void {
   const before = tap.pos
   type._skip(tap)

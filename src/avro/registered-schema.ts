@@ -8,7 +8,7 @@ export interface RegisteredSchema {
   readonly text: string
 }
 
-/** Reads the versions of a subject. */
+/** The part of the registry client that findBySchemaId needs. */
 export interface SubjectVersions {
   /** Version numbers in ascending order; empty if the subject does not exist. */
   versions (subject: string): Promise<number[]>
@@ -16,7 +16,7 @@ export interface SubjectVersions {
   version (subject: string, version: number): Promise<RegisteredSchema>
 }
 
-/** The newest version of the subject that has this schema id. */
+/** Returns the newest version of the subject with this schema id, or undefined if no version has the id. */
 export async function findBySchemaId (registry: SubjectVersions, subject: string, id: number): Promise<RegisteredSchema | undefined> {
   for (const version of (await registry.versions(subject)).reverse()) {
     const found = await registry.version(subject, version)

@@ -1,4 +1,4 @@
-// HTTP requests to a schema registry: one timeout per request, retries of temporary failures, and responses mapped to errors.
+// Sends HTTP requests to a schema registry: sets a timeout per request, retries temporary failures and maps error responses to error codes.
 import { registryErrors } from './errors.ts'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
@@ -8,22 +8,22 @@ interface RegistryHttpOptions {
   /** Base URL of the Confluent API, without a trailing slash. */
   readonly url: string
   readonly log: Logger
-  /** Timeout of one request, milliseconds. */
+  /** Timeout of one request in milliseconds. */
   readonly timeoutMs: number
-  /** Attempts in total for retryable errors. */
+  /** Maximum number of attempts if the error is retryable, including the first attempt. */
   readonly attempts: number
 }
 
 export interface RegistryResponse {
   readonly status: number
-  /** The error code of the registry, such as 40403; 0 if there is none. */
+  /** The error code in the registry's response, such as 40403; 0 if the response has no error code. */
   readonly errorCode: number
   readonly message: string
   readonly body: unknown
 }
 
 export interface RegistryHttp {
-  /** Sends a request with retries; resolves for any status below 500. Errors: REGISTRY_UNAVAILABLE, REGISTRY_REFUSED, NOT_A_REGISTRY. */
+  /** Sends a request with retries. Errors: REGISTRY_UNAVAILABLE (429, 5xx), REGISTRY_REFUSED (401, 403), NOT_A_REGISTRY (no JSON). */
   call (method: string, path: string, body?: unknown): Promise<RegistryResponse>
   /** Sends one request to any URL, without retries. Error: REGISTRY_UNAVAILABLE. */
   raw (method: string, url: string, init?: RawRequest): Promise<RawResponse>
@@ -43,7 +43,7 @@ interface RawResponse {
 }
 
 const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json'
-/** Average pause before the second attempt, milliseconds; it doubles with each attempt. */
+/** Mean delay before the second attempt in milliseconds. The delay doubles with each further attempt. */
 const RETRY_DELAY_MS = 200
 
 export function registryHttp ({ url: base, log, timeoutMs, attempts }: RegistryHttpOptions): RegistryHttp {
@@ -85,7 +85,7 @@ export function registryHttp ({ url: base, log, timeoutMs, attempts }: RegistryH
   }
 
   async function retrying<T> (action: () => Promise<T>): Promise<T> {
-    // With full jitter, the average pause is half the backoff.
+    // With full jitter, the mean delay is half the backoff.
     return await persist(action, { attempts, baseMs: 2 * RETRY_DELAY_MS, maxMs: 10_000 }, undefined, ({ message }) => {
       log.debug({ reason: message }, 'schema registry request failed: retrying')
     })

@@ -1,5 +1,5 @@
-// Client of a schema registry with Confluent's API. Schema texts stay unchanged, including docs and defaults: the npm client is used to
-// look up and register schemas, but not to fetch them, since it parses what it fetches. The client caches texts and never deletes anything.
+// Client for a schema registry with Confluent's API. The npm client looks up and registers schemas. RegistryHttp fetches them, because the
+// npm client would parse schemas, while their texts must stay unchanged. Fetched texts are cached. Nothing is deleted from the registry.
 import { type COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { LRUCache } from 'lru-cache'
 import { registryErrors } from './errors.ts'
@@ -13,11 +13,11 @@ export interface RegistryClientOptions {
   /** Base URL of the Confluent API: `http://host:8081`, or `http://host:8080/apis/ccompat/v7` for Apicurio. */
   readonly url: string
   readonly log?: Logger | undefined
-  /** Timeout of one request. Default 10,000 ms. */
+  /** Timeout of one request in milliseconds. Default: 10,000. */
   readonly timeoutMs?: number | undefined
-  /** Attempts in total if the registry is unavailable. Default 3. */
+  /** Maximum number of attempts if the registry is unavailable. Default: 3. */
   readonly attempts?: number | undefined
-  /** Time for which an unknown id is cached as unknown. Default 5,000 ms. */
+  /** Time in milliseconds for which the lookup of an unknown id is cached. Default: 5,000. */
   readonly unknownForMs?: number | undefined
 }
 
@@ -26,20 +26,20 @@ export type CompatibilityLevel = keyof typeof COMPATIBILITY
 /** All methods can fail with REGISTRY_UNAVAILABLE (retryable), NOT_A_REGISTRY or REGISTRY_REFUSED. */
 export interface RegistryClient {
   readonly url: string
-  /** The text of a schema. Concurrent calls for one id share a request. Error: UNKNOWN_SCHEMA. */
+  /** Returns the text of a schema. Concurrent calls with the same id share one request. Error: UNKNOWN_SCHEMA. */
   schemaById (id: number): Promise<string>
-  /** The id of exactly this text in the subject, or undefined. */
+  /** Returns the id of exactly this text in the subject, or undefined if the subject does not have the text. */
   idOf (subject: string, text: string): Promise<number | undefined>
   /**
-   * Registers a text unless the subject already has it. With `id`, the registry must use that id, which is verified afterwards.
-   * `created` is false if nothing was written. Errors: SCHEMA_INCOMPATIBLE, SCHEMA_ID_NOT_HONOURED.
+   * Registers a text unless the subject already has the text. If `id` is given, the registry must register the text under this id.
+   * `created` is false if the subject already had the text. Errors: SCHEMA_INCOMPATIBLE, SCHEMA_ID_NOT_HONOURED.
    */
   register (
     subject: string, text: string, options?: { readonly id?: number | undefined }
   ): Promise<RegisteredSchema & { readonly created: boolean }>
   /** Version numbers of a subject in ascending order; empty if the subject does not exist. */
   versions (subject: string): Promise<number[]>
-  /** Error: UNKNOWN_SUBJECT if the registry requires an existing subject. */
+  /** Error: UNKNOWN_SUBJECT if the subject does not exist and the registry requires an existing subject. */
   setCompatibility (subject: string, level: CompatibilityLevel): Promise<void>
   /** The compatibility level of the subject, or undefined if it uses the default of the registry. */
   compatibility (subject: string): Promise<string | undefined>
@@ -59,7 +59,7 @@ class Client implements RegistryClient, SubjectVersions {
   readonly #http: RegistryHttp
   readonly #library: SchemaRegistry
   readonly #unknownForMs: number
-  /** Schema texts by id; for a while also the errors of unknown ids. Concurrent lookups of one id share one request. */
+  /** Schema texts by id, and errors of unknown ids for `unknownForMs`. Concurrent lookups of the same id share one request. */
   readonly #schemas = new LRUCache<number, string | AlertStreamError>({
     max: 512,
     ignoreFetchAbort: true,
@@ -72,7 +72,7 @@ class Client implements RegistryClient, SubjectVersions {
     this.#unknownForMs = unknownForMs
     this.#library = new SchemaRegistry({
       host: url,
-      // RegistryHttp retries. The library would also retry requests that the registry rejected.
+      // RegistryHttp does the retries, because the npm client would also retry requests that the registry rejected.
       retry: { retries: 0 },
       middlewares: [() => ({ prepareRequest: async next => (await next()).enhance({ timeout: timeoutMs }) })]
     })
@@ -173,7 +173,7 @@ class Client implements RegistryClient, SubjectVersions {
   }
 
   async #register (subject: string, text: string): Promise<number> {
-    // The library rejects the registration unless `compatibility` is the current level of the subject.
+    // The npm client rejects the registration unless `compatibility` is the current level of the subject.
     const level = await this.compatibility(subject) ?? 'NONE'
     const options = { subject, compatibility: level as COMPATIBILITY, updateConfig: false }
     const { id } = await this.#byLibrary(`POST ${this.url}/subjects/${subject}/versions`, () =>
@@ -181,14 +181,14 @@ class Client implements RegistryClient, SubjectVersions {
     return id
   }
 
-  /** Calls the npm client with retries and maps its errors. */
+  /** Calls the npm client with retries and maps its errors to error codes. */
   async #byLibrary<T> (where: string, action: () => Promise<T>): Promise<T> {
     return await this.#http.retrying(async () => {
       try {
         return await action()
       } catch (cause) {
         if (cause instanceof AlertStreamError) throw cause
-        // The library reports a broken connection as status 400 with the message of the system error.
+        // The npm client reports a broken connection as status 400 with the message of the system error.
         const { status } = cause as { status?: number }
         const message = messageOf(cause).replace(/^\S+ - /, '')
         if (status === 409) {
@@ -203,7 +203,7 @@ class Client implements RegistryClient, SubjectVersions {
   }
 }
 
-/** A 404 with a registry error code (404xx): the server is a registry and does not have the requested resource. */
+/** Whether a registry reports that it does not have the requested resource: status 404 with an error code 404xx. */
 function isMissing ({ status, errorCode }: RegistryResponse): boolean {
   return status === 404 && Math.floor(errorCode / 100) === 404
 }
@@ -213,7 +213,7 @@ function unexpected (response: RegistryResponse, where: string): AlertStreamErro
   return registryErrors.REGISTRY_REFUSED(`the schema registry returned ${response.status}: ${response.message}`, { where })
 }
 
-/** The fields of the body; none if the body is not an object. */
+/** The fields of the response body, or an empty object if the body is not an object. */
 function fieldsOf<T extends object> ({ body }: RegistryResponse): Partial<T> {
   return typeof body === 'object' && body !== null ? body : {}
 }

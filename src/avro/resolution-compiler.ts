@@ -1,6 +1,6 @@
 // Compiles a pair of avsc types into a tree of steps. Each step reads one value of the writer's type from the tap, in the reader's shape.
-// If a value does not resolve, its step records the path of the field and skips the writer's bytes. So one error names every such field,
-// and the end of the record is always found.
+// If a value does not resolve, its step records the path of the field and skips the writer's bytes. Therefore one error names every
+// failing field, and the end of the record is always found.
 import { readArray, readMap, tapType, type AvscType, type Tap } from './avsc-types.ts'
 import type { FieldAliases, FieldFillIns } from './survey-aliases.ts'
 import { describeType, kindOf, sameName, shapeOf, unqualified } from './type-shape.ts'
@@ -11,9 +11,9 @@ export type Failures = Set<string>
 
 interface Step {
   read (tap: Cursor): unknown
-  /** Failures of every datum, by path; empty if at least some data resolve. */
+  /** Failures that every datum causes, each with its field path. Empty if at least some data resolve. */
   readonly impossible: readonly string[]
-  /** The step is the writer's own read: same type, no conversion. */
+  /** True if the step only calls the read method of the writer's type, because no conversion is needed. */
   readonly plain?: boolean
 }
 
@@ -36,13 +36,13 @@ const promotions: Record<string, (value: never) => unknown> = {
 
 const primitives = new Set(['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'])
 
-/** Compiles the pair. The steps add to `failures` while they read a record; the caller clears it before each record. */
+/** Compiles a pair of types. The steps add to `failures` while they read a record. The caller clears `failures` before each record. */
 export function compileResolution (
   writer: AvscType, reader: AvscType, aliases: FieldAliases, fillIns: FieldFillIns, failures: Failures
 ): Compiled {
-  // Pairs of records that are being compiled, to which recursive schemas refer back.
+  // Steps of the record pairs that are being compiled, by writer and reader type. Recursive references use these steps.
   const open = new Map<AvscType, Map<AvscType, Step>>()
-  // Failures that any datum can have, in the order of the schema.
+  // All failures that a datum can cause, in the order of the schema.
   let possible: string[] = []
 
   function fail (source: AvscType, reasons: readonly string[]): Step {
@@ -77,7 +77,7 @@ export function compileResolution (
         impossible: [],
         read (tap) {
           const value = original._read(tap)
-          // Past the end of the data avsc reads undefined and reports that after the last field.
+          // Past the end of the data, avsc reads undefined. It reports the missing data after the last field.
           return value === undefined ? undefined : convert(value as never)
         }
       }
@@ -115,7 +115,7 @@ export function compileResolution (
     open.set(source, pairs)
     pairs.set(target, { impossible: [], read: tap => forward.step!.read(tap) })
     const step = forward.step = recordStep(source, target, path)
-    // Only a recursive reference shares the step. Elsewhere the pair is compiled again, so that failures name the path of each use.
+    // Only a recursive reference shares the step. Each other use of the pair is compiled again, so that its failures name its path.
     pairs.delete(target)
     return step
   }
@@ -126,13 +126,13 @@ export function compileResolution (
     const at = (field: string): string => path === '' ? field : `${path}.${field}`
     const renamed = aliases[name] ?? {}
     const filled = fillIns[name] ?? {}
-    // By writer field: the index of the reader's field.
+    // Index of the matching reader field, by writer field name.
     const slots = new Map<string, number>()
     const impossible: string[] = []
     const steps = new Map<number, Step>()
     const defaults: Array<(() => unknown) | undefined> = []
     targetFields.forEach((field, index) => {
-      // An alias does not match a writer field that the reader has under that name itself.
+      // An alias is ignored if the reader has a field with the same name as the alias.
       const older = [...field.aliases, ...renamed[field.name] ?? []].filter(name => !targetFields.some(other => other.name === name))
       const found = [field.name, ...older]
         .map(name => sourceFields.find(other => other.name === name && !slots.has(name)))
@@ -151,7 +151,7 @@ export function compileResolution (
       }
     })
     if (impossible.length > 0) return fail(source, impossible)
-    // In the writer's order: each field goes into a slot of the reader's record or is skipped.
+    // In the writer's order, each field is read into a slot of the reader's record or skipped.
     const plan = sourceFields.map(field => {
       const slot = slots.get(field.name) ?? -1
       return { slot, step: steps.get(slot), type: tapType(field.type) }
@@ -173,10 +173,10 @@ export function compileResolution (
     }
   }
 
-  // Union steps whose null branch does not resolve, with the function that reads a branch.
+  // Steps of unions whose null branch does not resolve, each with the function that reads a branch of its union.
   const nullFails = new Map<Step, (tap: Cursor, index: number) => unknown>()
 
-  /** Reads the fill-in if the writer's value is null and the reader's field is not nullable. */
+  /** If the reader's field is not nullable, returns a step that reads the fill-in value instead of null. */
   function withFillIn (source: AvscType, step: Step, value: unknown, path: string): Step {
     if (kindOf(source) !== 'union' || !nullFails.has(step)) return step
     possible = possible.filter(reason => !reason.startsWith(`${path}: null cannot`))
@@ -214,7 +214,7 @@ export function compileResolution (
     const before = possible.length
     const candidates = exact === undefined ? branches.map(branch => compile(source, branch, path)) : [compile(source, exact, path)]
     const chosen = candidates.findIndex(step => step.impossible.length === 0)
-    // Branches that are not chosen cannot fail.
+    // Failures of branches that are not chosen do not count.
     if (exact === undefined) possible.length = before
     if (chosen < 0) return exact === undefined ? mismatch(source, target, path) : candidates[0]!
     const step = candidates[chosen]!

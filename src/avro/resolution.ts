@@ -1,7 +1,7 @@
 // Avro schema resolution (Avro spec, "Schema Resolution"): reads a datum of the writer schema in the shape of the reader schema. Named
 // types match by unqualified name, since the survey's namespaces contain the version. avsc's own resolvers reject a pair of schemas at the
-// first field that may fail. Here union branches and array items are resolved per record, as in the spec, and an error lists every failing
-// field.
+// first field that may fail. This module resolves union branches and array items per record, as in the spec. Its errors list all failing
+// fields.
 import { deriveType } from './avsc-types.ts'
 import { assertNothingFollows, decodeDatum } from './datum.ts'
 import { resolutionErrors } from './errors.ts'
@@ -11,13 +11,13 @@ import { surveyAliases, type FieldAliases, type FieldFillIns } from './survey-al
 import { type AlertStreamError } from '../pipeline/errors.ts'
 
 export interface ResolutionOptions {
-  /** Older names of reader fields, in addition to the aliases in the reader schema. Default: the survey's renames. */
+  /** Older names of reader fields, in addition to the aliases in the reader schema. Default: `surveyAliases`. */
   readonly aliases?: FieldAliases | undefined
-  /** Values for required fields that the writer does not have. Default: none, as in the spec. See `surveyFillIns`. */
+  /** Values for required reader fields that the writer schema does not have, such as `surveyFillIns`. Default: none. */
   readonly fillIns?: FieldFillIns | undefined
 }
 
-/** The value of exactly one datum, in the reader's shape. Errors: RESOLUTION_IMPOSSIBLE for this record, DATUM_INVALID. */
+/** Decodes exactly one datum into the reader's shape. Errors: RESOLUTION_IMPOSSIBLE if the datum does not resolve, DATUM_INVALID. */
 type Resolver = (datum: Buffer) => AlertValue
 type Outcome = { readonly resolve: Resolver } | { readonly error: AlertStreamError }
 
@@ -25,8 +25,8 @@ const noFillIns: FieldFillIns = {}
 const cache = new WeakMap<AlertSchema, WeakMap<AlertSchema, Map<FieldAliases, Map<FieldFillIns, Outcome>>>>()
 
 /**
- * The resolver of a pair of schemas. Cached per pair, so it may be called per record.
- * Error: RESOLUTION_IMPOSSIBLE if no alert of the writer schema can be read in the reader schema; it lists all failing fields.
+ * Returns the resolver of a pair of schemas. Resolvers are cached, so callers may call this function for each record.
+ * Error: RESOLUTION_IMPOSSIBLE if no alert of the writer schema can be read in the reader schema; the message lists all failing fields.
  */
 export function resolver (writer: AlertSchema, reader: AlertSchema, options: ResolutionOptions = {}): Resolver {
   const aliases = options.aliases ?? surveyAliases

@@ -8,18 +8,18 @@ import { parseSchema, type AlertSchema } from './schema.ts'
 import { messageOf } from '../pipeline/errors.ts'
 
 export interface SchemaVersion {
-  /** `11.1` */
+  /** Version number, such as `11.1`. */
   readonly version: string
   /** Schema id of the version in the survey's registry: major * 100 + minor. */
   readonly id: number
   /** The self-contained schema as JSON without whitespace. */
   readonly text: string
-  /** Parsed on first access. Error: SCHEMA_INVALID. */
+  /** The schema, parsed on first access. Error: SCHEMA_INVALID. */
   readonly schema: AlertSchema
 }
 
 export interface SchemaPackage {
-  /** In numeric order: 9.0 before 10.0. Never empty. */
+  /** At least one version, in numeric order: 9.0 before 10.0. */
   readonly versions: readonly SchemaVersion[]
   readonly latest: SchemaVersion
   /** Error: PACKAGE_UNKNOWN_VERSION. */
@@ -65,7 +65,7 @@ async function fromFolder (folder: string): Promise<SchemaVersion[]> {
   return versions
 }
 
-/** The folder that contains the major versions: the given one, or the schema folder of a Python package in it. */
+/** Finds the folder of the major versions: the given folder, or the schema folder of a Python package inside. */
 async function findTree (folder: string): Promise<string | undefined> {
   for (const candidate of [folder, join(folder, 'schema'), join(folder, 'lsst', 'alert', 'packet', 'schema')]) {
     for (const major of await numbered(candidate)) {
@@ -82,7 +82,7 @@ async function numbered (folder: string): Promise<number[]> {
 
 async function fromFile (path: string): Promise<SchemaVersion> {
   const root = await readSchemaFile(path)
-  // Siblings that are not schemas are skipped. If a needed one is broken, inlineTypes reports its type as undefined.
+  // Sibling files that are not schemas are skipped. If a broken file is needed, inlineTypes reports its type as undefined.
   const files = (await readFolder(dirname(path), path, true)).filter(file => file.fullName !== root.fullName)
   return makeVersion([root, ...files], root, path)
 }
@@ -103,7 +103,7 @@ async function readFolder (folder: string, except?: string, skipInvalid = false)
 async function readSchemaFile (path: string): Promise<SchemaFile> {
   try {
     const schema = JSON.parse(await readFile(path, 'utf8')) as { name?: unknown, namespace?: unknown }
-    if (typeof schema !== 'object' || schema === null || typeof schema.name !== 'string') throw new Error('it is not a named type')
+    if (typeof schema !== 'object' || schema === null || typeof schema.name !== 'string') throw new Error('it does not define a named type')
     const namespace = typeof schema.namespace === 'string' ? schema.namespace : ''
     const fullName = schema.name.includes('.') || namespace === '' ? schema.name : `${namespace}.${schema.name}`
     return { fullName, schema }
@@ -112,7 +112,7 @@ async function readSchemaFile (path: string): Promise<SchemaFile> {
   }
 }
 
-/** The schema of the alert: the record named `alert`, else the only record that no other file uses. */
+/** Returns the file of the alert schema: the type named `alert`, else the only type that no other file uses. */
 function rootOf (files: readonly SchemaFile[], where: string): SchemaFile {
   const alerts = files.filter(file => file.fullName.split('.').at(-1) === 'alert')
   if (alerts.length === 1) return alerts[0]!
@@ -120,8 +120,8 @@ function rootOf (files: readonly SchemaFile[], where: string): SchemaFile {
   const unused = files.filter(file => !files.some(other => other !== file && uses(other, file)))
   if (alerts.length === 0 && unused.length === 1) return unused[0]!
   const candidates = (alerts.length > 1 ? alerts : unused).map(file => file.fullName).join(', ')
-  const what = `cannot determine which schema is the alert: ${candidates}`
-  throw packageErrors.PACKAGE_INVALID(what, { where, hint: 'Give the path of its .avsc file.' })
+  const what = `cannot determine which of these schemas is the alert schema: ${candidates}`
+  throw packageErrors.PACKAGE_INVALID(what, { where, hint: 'Give the path of the alert schema\'s .avsc file.' })
 }
 
 function makeVersion (
@@ -137,7 +137,7 @@ function makeVersion (
   }
 }
 
-/** The version in a full name: 7.4 for `lsst.v7_4.alert`; 1.0 if there is none. */
+/** The version in a full name: 7.4 for `lsst.v7_4.alert`; 1.0 if the name has no version. */
 function versionIn (name: string): VersionNumber {
   const match = /\bv(\d+)_(\d+)\b/.exec(name.replaceAll('.', ' '))
   return match === null ? { major: 1, minor: 0 } : { major: Number(match[1]), minor: Number(match[2]) }

@@ -1,5 +1,5 @@
-// An alert schema: its text as published, without whitespace, and the operations on its data: encode, decode, skip, and read the alert id
-// without decoding the rest.
+// An alert schema: the published text without whitespace, and the functions that encode, decode and skip data or read only the alert id of
+// a datum.
 import { buildType, deriveType, tapType, type AvscType } from './avsc-types.ts'
 import { compactJson } from './compact-json.ts'
 import { assertNothingFollows, decodeDatum, invalidDatum } from './datum.ts'
@@ -9,22 +9,22 @@ import { readLong } from './varint.ts'
 import { frameHeaderLength, writeFrameHeader } from './wire-format.ts'
 import { messageOf, type AlertStreamError } from '../pipeline/errors.ts'
 
-/** A decoded record: fields by name. Longs are bigint, bytes are copied Buffers, unions are the bare value. */
+/** A decoded record: fields by name. Longs are bigint, bytes are copied Buffers, unions are plain values. */
 export type AlertValue = Record<string, unknown>
 
 export interface AlertSchema {
   /** The schema as JSON without whitespace, including docs, defaults and aliases. */
   readonly text: string
-  /** Full name of the root record: `lsst.v11_1.alert`. */
+  /** Full name of the root record, such as `lsst.v11_1.alert`. */
   readonly name: string
   /** Name of the first field, the alert id: `alertId` up to 7.x, `diaSourceId` from 8.0. */
   readonly alertIdField: string
   readonly type: AvscType
-  /** Avro binary of a value. Absent fields get their default. Error: VALUE_INVALID with the path of the field. */
+  /** Returns a value as Avro binary. Absent fields get their default values. Error: VALUE_INVALID with the path of the field. */
   encode (value: AlertValue): Buffer
-  /** Like `encode`, with the Confluent header prepended in the same copy. */
+  /** Returns a value as a Confluent frame. The header needs no extra copy of the datum. Error: VALUE_INVALID. */
   encodeFramed (schemaId: number, value: AlertValue): Buffer
-  /** The value of exactly one datum. Error: DATUM_INVALID. */
+  /** Decodes exactly one datum. Error: DATUM_INVALID. */
   decode (datum: Buffer): AlertValue
   /** The value of the datum at `offset`, and the offset of its end. Error: DATUM_INVALID. */
   decodeAt (bytes: Buffer, offset: number): { readonly value: AlertValue, readonly end: number }
@@ -48,7 +48,7 @@ export function parseSchema (text: string, where?: string): AlertSchema {
   return new ParsedSchema(compact, type)
 }
 
-// Values are encoded into this buffer, which grows to the largest value, and then copied out. This needs one pass and no size estimate.
+// Values are encoded into this buffer and then copied out, so encoding needs no size estimate. The buffer grows to the largest value.
 let scratch = Buffer.allocUnsafeSlow(256 * 1024)
 
 class ParsedSchema implements AlertSchema {
@@ -122,7 +122,7 @@ class ParsedSchema implements AlertSchema {
         this.type.isValid(value, {
           errorHook: (path, seen, type) => { paths.push(`${path.join('.')}: ${describeValue(seen)} is not ${kindOf(type)}`) }
         })
-      } catch { /* the encoder's message is used instead */ }
+      } catch { /* VALUE_INVALID then has the encoder's message. */ }
       const detail = paths.length > 0 ? paths.slice(0, 10).join('; ') : messageOf(error)
       throw schemaErrors.VALUE_INVALID(`the value does not match ${this.name}: ${detail}`, { cause: error })
     }

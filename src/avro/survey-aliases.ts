@@ -1,16 +1,16 @@
 // Changes between the survey's schema versions that the schemas do not declare: fields renamed without an alias, and fields made required
 // without a default. Source: the published schemas 3.0 to 11.1. The tables affect resolution only; schema texts never change.
 
-/** By unqualified record name and reader field: the names of the field in older schemas, newest first. */
+/** Older names of reader fields, newest first, by unqualified record name and reader field name. */
 export type FieldAliases = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
 
-/** By unqualified record name and reader field: the value if the writer has no such field, or has null and the field is not nullable. */
+/** Fill-in values by unqualified record name and reader field: used for an absent field, or for null if the field is not nullable. */
 export type FieldFillIns = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 const bands = ['u', 'g', 'r', 'i', 'z', 'y']
 
 /**
- * Renames that keep meaning and unit; the default of every resolution. `alertId` always was the id of the triggering DiaSource and became
+ * Renames that keep meaning and unit; the default aliases of `resolver`. `alertId` always was the id of the triggering DiaSource and became
  * `diaSourceId` in 8.0; `midPointTai` became `midpointMjdTai` in 5.0; 10.0 renamed most coordinates of ssSource.
  */
 export const surveyAliases: FieldAliases = {
@@ -79,7 +79,7 @@ export const surveyAliases: FieldAliases = {
 
 /**
  * Values for fields that newer schemas require and older alerts do not have: NaN for an unrecorded time or angle, 0 for a count or an id.
- * The Avro spec has no such rule, so a resolver uses them only if they are passed to it.
+ * The Avro spec has no fill-in values, so a resolver uses this table only if the caller passes it.
  */
 export const surveyFillIns: FieldFillIns = {
   diaSource: {

@@ -1,6 +1,6 @@
 // The pinned release of the survey's schema package on the Python package index. It contains the schemas 3.0 to 11.1.
 
-/** The image build (Containerfile) reads this pin, too. */
+/** The image build (Containerfile) also reads this pin. */
 export const surveyPackage = {
   name: 'lsst-alert-packet',
   version: '30.2026.2700',

@@ -8,7 +8,7 @@ interface Field {
   defaultValue (): unknown
 }
 
-/** The members of avsc's types that schema resolution and field scanning read. Which of them exist depends on the kind of the type. */
+/** The members of avsc's types that schema resolution and field scanning read. Each kind of type has only some of them. */
 interface TypeShape extends AvscType {
   readonly fields: readonly Field[]
   readonly recordConstructor: new (...values: unknown[]) => object
@@ -32,14 +32,14 @@ export function kindOf (type: AvscType): string {
   return type.typeName.startsWith('union:') ? 'union' : type.typeName
 }
 
-/** A type in messages: `int`, `[null, int]`, `record diaSource`. */
+/** Describes a type for error messages: `int`, `[null, int]`, `record diaSource`. */
 export function describeType (type: AvscType): string {
   const kind = kindOf(type)
   if (kind === 'union') return `[${shapeOf(type).types.map(describeType).join(', ')}]`
   return type.name === undefined ? kind : `${kind} ${unqualified(type.name)}`
 }
 
-/** Whether the reader's type has the writer's unqualified name, as its name or an alias. */
+/** Whether the unqualified name of the writer's type is the unqualified name or an alias of the reader's type. */
 export function sameName (writer: AvscType, reader: AvscType): boolean {
   const name = unqualified(writer.name ?? '')
   return [reader.name ?? '', ...reader.aliases ?? []].some(candidate => unqualified(candidate) === name)

@@ -7,11 +7,11 @@ export interface Cursor {
   pos: number
 }
 
-/** Bytes of the longest encoded long. */
+/** Maximum length of an encoded long in bytes. */
 const MAX_VARINT_LENGTH = 10
 
 /**
- * Reads a long and advances the cursor. Past the end of the buffer it reads zeros and leaves `pos` beyond `buf.length`, as avsc does.
+ * Reads a long and advances the cursor. If the buffer ends inside the long, `pos` is beyond `buf.length` afterwards, as in avsc.
  * Throws Error if the long has more than 10 bytes.
  */
 export function readLong (cursor: Cursor): bigint {
@@ -57,7 +57,7 @@ export function skipLong (cursor: Cursor): void {
   while (buf[cursor.pos++]! & 0x80);
 }
 
-/** Writes a 64-bit long. Past the end of the buffer it only advances `pos`, so that the caller learns how much space is missing. */
+/** Writes a 64-bit long. Past the end of the buffer, only `pos` advances, so that the caller learns how much space is missing. */
 export function writeLong (cursor: Cursor, value: bigint): void {
   const { buf } = cursor
   let pos = cursor.pos

@@ -2,13 +2,13 @@
 // DMTN-210 specifies a little-endian id, but the survey's stream and all clients use big-endian.
 import { frameErrors } from './errors.ts'
 
-/** Bytes before the datum. */
+/** Length of the header before the datum in bytes. */
 export const frameHeaderLength = 5
 
 export interface Frame {
   /** 0 to 2^32-1. */
   readonly schemaId: number
-  /** A view into the frame: copy it if it must outlive the frame. */
+  /** A view into the frame. Copy the datum to keep it longer than the frame. */
   readonly datum: Buffer
 }
 

@@ -1,10 +1,10 @@
-// Builds a ZIP archive of stored (uncompressed) files in memory, for the import of a schema registry. Deterministic: the date is fixed.
+// Builds a ZIP archive of stored (uncompressed) files in memory, for an import into a registry. The date is fixed.
 import { crc32 } from 'node:zlib'
 
 /** 1980-01-01, the earliest date in the ZIP format. */
 const DOS_DATE = 0x21
 
-/** An archive of the files, in order. Folders in names are separated by `/`. */
+/** Returns an archive of the files in the given order. Folders in names are separated by `/`. */
 export function zipStored (files: ReadonlyArray<{ readonly name: string, readonly data: Buffer }>): Buffer {
   const bodies: Buffer[] = []
   const directory: Buffer[] = []

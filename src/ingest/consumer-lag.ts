@@ -1,4 +1,4 @@
-// The consumer lag of an ingester: end offsets minus settled offsets. Concurrent readers share one request, limited in time.
+// The consumer lag of an ingester: end offsets minus settled offsets. Concurrent callers share one request with a timeout.
 import { sharedRequest } from '../admin/shared-request.ts'
 import type { KafkaAdmin } from '../kafka/admin.ts'
 import type { TopicPartition } from '../kafka/offset-tracker.ts'
@@ -30,7 +30,7 @@ async function endOffsets (admin: Pick<KafkaAdmin, 'endOffsets'>, topic: string)
   try {
     return await admin.endOffsets(topic)
   } catch (error) {
-    // The brokers responded: a topic that does not exist has no lag.
+    // A topic that does not exist has no lag. The brokers did respond.
     if (error instanceof AlertStreamError && error.code === 'KAFKA_TOPIC_MISSING') return []
     throw error
   }

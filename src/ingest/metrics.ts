@@ -53,7 +53,7 @@ function groupFamilies (source: Pick<KafkaGroupSource, 'stats'>, topics: readonl
       const { partitions } = source.stats()
       return topics.map(topic => ({ labels: { topic }, value: partitions.filter(assigned => assigned.topic === topic).length }))
     }),
-    // Every assigned partition has a series from the start: Prometheus sees no increase in a series that begins above 0.
+    // Every assigned partition has a series from the start, because Prometheus sees no increase if a new series begins above 0.
     family('alert_stream_kafka_lost_records_total', () => {
       const { partitions, lost } = source.stats()
       const intact = partitions.filter(assigned =>

@@ -1,5 +1,5 @@
-// Writes the schema of each alert to the archive before the alert itself: once per schema id and process, shared by concurrent alerts.
-// A failed capture is not remembered; the next alert tries again. The record is bad only if its schema is unknown or not an alert schema.
+// Writes the schema of each alert to the archive before the alert itself: once per schema id and process, shared by concurrent alerts. If a
+// capture fails, the next alert retries the capture. A record is bad only if its schema is unknown or not an alert schema.
 import { retryableRegistryError } from '../avro/errors.ts'
 import type { RegistryClient } from '../avro/registry.ts'
 import { schemaCache } from '../avro/schema-cache.ts'
@@ -12,7 +12,7 @@ import { schemaLookup, type SchemaLookupOptions } from './schema-lookup.ts'
 const captureErrors = defineErrors({
   // Fatal: the error affects every alert of this schema, and retrying does not help.
   SCHEMA_ID_REUSED: {
-    hint: 'This archive was filled from another schema registry: correct --schema-registry-url, or use another archive.',
+    hint: 'The archive has schemas of another schema registry: correct --schema-registry-url, or use another archive.',
     fatal: true
   }
 })

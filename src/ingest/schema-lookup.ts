@@ -1,5 +1,5 @@
-// Looks up schemas in the registry and waits for unknown ids, since the registry may still be loading. Each unknown id is polled for some
-// seconds, once per process. After that its records fail at once, and the id is requested again at most every two seconds.
+// Looks up schemas in the registry and waits for unknown ids, because the registry may still be loading. An unknown id is polled once per
+// process, for 8 seconds by default. After this wait, records with the id fail at once, and the id is requested at most every 2 seconds.
 // Each wait that ends without the schema halves later waits for about a minute, so records with random ids cannot stall the stream.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
@@ -8,11 +8,11 @@ import { AlertStreamError } from '../pipeline/errors.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 
 export interface SchemaLookupOptions {
-  /** How long to poll for an unknown id, in ms. Default 8000. */
+  /** Maximum time to poll for an unknown id, in milliseconds. Default: 8,000. */
   readonly waitMs?: number | undefined
-  /** Interval between two requests while polling, in ms. Default 500. */
+  /** Interval between two requests while polling, in milliseconds. Default: 500. */
   readonly pollMs?: number | undefined
-  /** How long an id then counts as unknown without another request, in ms. Default 2000. */
+  /** Time after a failed lookup in which an id counts as unknown without another request, in milliseconds. Default: 2,000. */
   readonly unknownForMs?: number | undefined
   readonly log?: Logger | undefined
 }
@@ -20,16 +20,16 @@ export interface SchemaLookupOptions {
 export const defaultUnknownSchemaWaitMs = 8000
 const POLL_MS = 500
 const UNKNOWN_FOR_MS = 2000
-/** After each such period, one halving of the wait is undone. */
+/** Each time this period has passed, one halving of the wait is undone. */
 const RECOVERY_MS = 60_000
-/** Shorter waits are skipped. */
+/** Waits that would be shorter than this minimum are skipped. */
 const MIN_WAIT_MS = 200
 const MAX_HALVINGS = 6
 const MAX_UNKNOWN_IDS = 10_000
 
 /**
- * `schemaById` that waits for unknown ids. The registry client must not cache unknown ids itself (`unknownForMs: 0`), and the caller must
- * share concurrent lookups of one id. Errors: those of `schemaById`; UNKNOWN_SCHEMA only after the wait.
+ * A `schemaById` that waits for unknown ids. The registry client must not cache unknown ids (`unknownForMs: 0`), and the caller must
+ * share concurrent lookups of one id. Errors: the errors of `schemaById`, but UNKNOWN_SCHEMA only after the wait.
  */
 export function schemaLookup (
   registry: Pick<RegistryClient, 'schemaById' | 'url'>, options: SchemaLookupOptions = {}
@@ -50,7 +50,7 @@ export function schemaLookup (
   return async schemaId => {
     const before = unknown.get(schemaId)
     if (before !== undefined && performance.now() < before.until) throw before.error
-    // An id is waited for only once.
+    // Each unknown id gets only one wait.
     const wait = before === undefined ? currentWait() : 0
     const deadline = performance.now() + wait
     for (let attempt = 1; ; attempt++) {

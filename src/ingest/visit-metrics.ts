@@ -1,15 +1,15 @@
-// The metrics of an ingester that come from single records: the age of each alert when it became durable, and a log line and totals per
-// visit. They are computed by observing the run, not by the nodes of the graph.
+// Computes the metrics of an ingester that depend on single records: the age of each alert when it became durable, and the totals and log
+// line of each visit. An observer of the run computes these metrics, so the nodes of the graph do not need to know visits.
 import type { KafkaRecord } from '../kafka/record.ts'
 import { Histogram, type Logger, type RunObserver, type SourceRecord } from '../pipeline/index.ts'
 import { VisitTracker, type Visit, type VisitOutcome } from './visit-tracker.ts'
 
 export interface VisitMetricsOptions {
   readonly topics: readonly string[]
-  /** See VisitTracker. */
+  /** Gap between two visits in milliseconds; see VisitTrackerOptions. */
   readonly gapMs: number
   readonly log: Logger
-  /** Unsettled records of all topics, for the log line; undefined if the brokers do not respond. */
+  /** Resolves with the number of unsettled records of all topics, or undefined if the brokers do not respond. */
   readonly lag: () => Promise<number | undefined>
 }
 
@@ -18,9 +18,9 @@ export interface TopicVisits {
   readonly topic: string
   readonly visits: number
   readonly overruns: number
-  /** Records of the last visit. */
+  /** Number of records in the last visit. */
   readonly alerts: number
-  /** In seconds. */
+  /** Durations of the visits in seconds. */
   readonly durations: Histogram
 }
 
@@ -50,7 +50,7 @@ export class VisitMetrics {
       },
       wrote: (record, _node, result) => {
         const now = Date.now()
-        // A producer's clock may be ahead of this one.
+        // The producer's clock may be ahead of the ingester's clock.
         this.ages.observe(Math.max(0, now - Number(kafkaRecord(record).timestamp)) / 1000)
         this.#settled(record, result === 'written' ? 'written' : 'identical', now)
       },
@@ -63,7 +63,7 @@ export class VisitMetrics {
     return [...this.#topics.values()].map(({ totals }) => totals)
   }
 
-  /** Ends all open visits. Resolves when their lines are logged. */
+  /** Ends all open visits. Resolves when the log lines of all visits are written. */
   async close (): Promise<void> {
     clearInterval(this.#timer)
     for (const { tracker } of this.#topics.values()) tracker.finish()
@@ -78,7 +78,7 @@ export class VisitMetrics {
   #ended (topic: string, visit: Visit): void {
     const entry = this.#topics.get(topic)!
     const { visits, overruns, durations } = entry.totals
-    // A visit with unsettled records is not archived, so it has no duration and does not count.
+    // A visit with unsettled records is not archived, so neither its duration nor the visit itself is counted.
     if (visit.unsettled === 0) {
       entry.totals = { topic, visits: visits + 1, overruns: overruns + (visit.overrunMs > 0 ? 1 : 0), alerts: visit.alerts, durations }
       durations.observe(durationOf(visit))
@@ -99,7 +99,7 @@ export class VisitMetrics {
   }
 }
 
-// The only source of an ingester emits Kafka records.
+// The cast is safe, because the only source of an ingester emits Kafka records.
 function kafkaRecord ({ value }: SourceRecord<unknown>): KafkaRecord {
   return value as KafkaRecord
 }
@@ -112,7 +112,7 @@ function seconds (ms: number): number {
   return Math.round(ms) / 1000
 }
 
-/** ISO 8601, or the number itself if it is outside the range of dates: producers may send any 64-bit timestamp. */
+/** Formats a time as ISO 8601, or in milliseconds if JavaScript has no such date: producers may send any 64-bit timestamp. */
 function isoTime (ms: number): string {
   const date = new Date(ms)
   return Number.isNaN(date.getTime()) ? `${ms} ms` : date.toISOString()

@@ -1,38 +1,38 @@
 // Groups the records of one topic into visits and reports each visit once. A visit is a burst of records without a gap between their Kafka
-// timestamps. It ends when all its records have settled and no record has arrived for the length of the gap. Partitions may be read at
-// different speeds, so several visits can be open at once. Memory is bounded: a few numbers per open visit, nothing per record.
+// timestamps. A visit ends when all its records have settled and none has arrived for the length of the gap. Partitions may be read at
+// different speeds, so several visits can be open at once. The tracker stores only a few numbers per open visit and nothing per record.
 
 export type VisitOutcome = 'written' | 'identical' | 'deadLettered'
 
 /** A visit that has ended. Times are milliseconds since 1970. */
 export interface Visit {
-  /** Earliest and latest timestamp of its records. */
+  /** Earliest timestamp of the visit's records. `last` is the latest timestamp. */
   readonly first: number
   readonly last: number
-  /** Settled records, dead letters included. */
+  /** Number of settled records, dead letters included. */
   readonly alerts: number
   readonly written: number
   readonly identical: number
   readonly deadLettered: number
-  /** Total size of the record values. */
+  /** Total size of the settled record values in bytes. */
   readonly bytes: number
-  /** When its last record became durable. */
+  /** Time at which the last record of the visit became durable. */
   readonly durableAt: number
   /** Longest time from an alert's timestamp until it was durable in the store. */
   readonly maxAgeMs: number
-  /** How long after VISIT_MS, or after the start of the next visit, it was archived. 0 if it was in time or was read from a backlog. */
+  /** Time from `first` + VISIT_MS, or from the start of an earlier next visit, to `durableAt`. 0 if in time or read from a backlog. */
   readonly overrunMs: number
-  /** Records that have not settled: above 0 only if the program stopped or too many visits were open. */
+  /** Number of unsettled records: above 0 only if the program stopped or too many visits were open. */
   readonly unsettled: number
 }
 
 export interface VisitTrackerOptions {
-  /** Milliseconds between two timestamps that separate two visits. */
+  /** Two visits are separated by more than this number of milliseconds between consecutive timestamps. */
   readonly gapMs: number
   readonly onVisit: (visit: Visit) => void
-  /** Maximum length of a visit in milliseconds, default 300,000: a stream without gaps is cut there. */
+  /** Maximum length of a visit in milliseconds. A stream without gaps is cut at this length. Default: 300,000. */
   readonly longestMs?: number
-  /** Maximum number of open visits, default 64. Beyond that the oldest one ends with its unsettled records. */
+  /** Maximum number of open visits. If more are open, the oldest visit ends with its unsettled records. Default: 64. */
   readonly maxOpen?: number
 }
 
@@ -44,27 +44,27 @@ interface OpenVisit {
   bytes: number
   durableAt: number
   maxAgeMs: number
-  /** Time of its last event, by the caller's clock. */
+  /** Time of the visit's last pulled or settled record, by the caller's clock. */
   activeAt: number
 }
 
-/** Time until the telescope's next visit. A visit that takes longer to archive is an overrun. */
+/** Interval between two visits of the telescope. If archiving a visit takes longer, the visit has an overrun. */
 const VISIT_MS = 37_000
 /** A record is read live if it is pulled within this time of its timestamp. Older records are a backlog. */
 const LIVE_MS = 10_000
 
 export class VisitTracker {
   readonly #options: Required<VisitTrackerOptions>
-  /** Sorted by time. */
+  /** Open visits, sorted by time. */
   #open: OpenVisit[] = []
-  /** Timestamp of the first record that was read live. Visits before it are a backlog, whose delay says nothing about this process. */
+  /** Timestamp of the first record that was read live. Earlier visits are a backlog, so they have no overrun. */
   #liveFrom = Infinity
 
   constructor (options: VisitTrackerOptions) {
     this.#options = { longestMs: 300_000, maxOpen: 64, ...options }
   }
 
-  /** Call when a record has been read. */
+  /** Call this method when a record has been read. */
   pulled (timestamp: number, now: number): void {
     if (this.#liveFrom === Infinity && Math.abs(now - timestamp) <= LIVE_MS) this.#liveFrom = timestamp
     const visit = this.#visitFor(timestamp)
@@ -73,9 +73,9 @@ export class VisitTracker {
     if (this.#open.length > this.#options.maxOpen) this.#end(this.#open[0]!)
   }
 
-  /** Call when a record is durable, in the store or as a dead letter. `bytes` is the size of its value. */
+  /** Call this method when a record is durable, in the store or as a dead letter. `bytes` is the size of the record value. */
   settled (timestamp: number, outcome: VisitOutcome, bytes: number, now: number): void {
-    // Undefined if the visit ended early because too many were open. Another visit with the same timestamps must not count the record.
+    // If the visit ended early because too many visits were open, another visit with the same timestamps must not count the record.
     const visit = this.#open.findLast(each => timestamp >= each.first && timestamp <= each.last && unsettled(each) > 0)
     if (visit === undefined) return
     visit.counts[outcome]++
@@ -85,12 +85,12 @@ export class VisitTracker {
     if (outcome !== 'deadLettered') visit.maxAgeMs = Math.max(visit.maxAgeMs, now - timestamp)
   }
 
-  /** Ends the visits that are complete. Call about once a second. */
+  /** Ends the complete visits. Call this method about once a second. */
   tick (now: number): void {
     for (const visit of [...this.#open]) if (unsettled(visit) === 0 && now - visit.activeAt >= this.#options.gapMs) this.#end(visit)
   }
 
-  /** Ends all open visits, when the stream has ended. */
+  /** Ends all open visits. Call this method when the stream has ended. */
   finish (): void {
     for (const visit of [...this.#open]) this.#end(visit)
   }
@@ -106,7 +106,7 @@ export class VisitTracker {
     }
     visit.first = Math.min(visit.first, timestamp)
     visit.last = Math.max(visit.last, timestamp)
-    // A record that closes the gap between two visits makes them one.
+    // A record that closes the gap between two visits merges the visits.
     for (const other of near.slice(1)) {
       if (Math.max(visit.last, other.last) - visit.first <= this.#options.longestMs) this.#merge(visit, other)
     }

@@ -1,5 +1,5 @@
-// The lines of print-stream. For an alert: time, id, history and size. For a dead letter: origin, node and reason. A dead letter is always
-// printed: if its alert id cannot be read (schema registry, schema or frame), only the id is missing.
+// Formats the output lines of print-stream. An alert line has time, id, history and size; a dead-letter line has origin, node and reason.
+// Every dead letter is printed. If the frame, the schema or the registry prevents reading its alert id, the line has no alert id.
 import { schemaCache } from '../avro/schema-cache.ts'
 import { alertFacts, createRegistryClient, parseFrame, parseSchema, type AlertSchema } from '../avro/index.ts'
 import { deadLetterFromJson } from '../dead-letters/dead-letter-json.ts'
@@ -12,9 +12,9 @@ import { parseAlertId } from '../stores/index.ts'
 export interface Line {
   /** Kafka timestamp of the record, ISO 8601, UTC. For a dead letter in a store, the timestamp of its original record. */
   readonly time: string
-  /** `topic[partition]@offset`, or the key in the store. */
+  /** `topic[partition]@offset`, or the object key of a dead letter in a store. */
   readonly position: string
-  /** Bytes of the value. */
+  /** Size of the record value in bytes. */
   readonly size: number
   readonly id?: string | undefined
   readonly schemaId?: number
@@ -26,17 +26,17 @@ export interface Line {
 }
 
 export interface LineReader {
-  /** Error for an alert, never for a dead letter: REGISTRY_UNAVAILABLE (retryable). */
+  /** Error: REGISTRY_UNAVAILABLE (retryable), only if the record is not a dead letter. */
   fromRecord (record: KafkaRecord): Promise<Line>
   fromObject (object: StoredObjectRecord): Promise<Line>
 }
 
-/** After a failed request for a dead letter, the registry is not used for dead letters for this long. */
+/** After a failed registry request for a dead letter, further dead letters are printed without registry requests for this time. */
 const REGISTRY_PAUSE_MS = 10_000
 
 export function lineReader (registryUrl: string, log: Logger): LineReader {
   const schemaOf = schemasOf(createRegistryClient({ url: registryUrl, log }))
-  // Dead letters are printed even if the registry is down, so it gets one short attempt.
+  // Dead letters are printed even if the registry is down, so each registry request has one attempt and a short timeout.
   const schemaForDeadLetter = schemasOf(createRegistryClient({ url: registryUrl, log, attempts: 1, timeoutMs: 2000 }))
   let pausedUntil = 0
 
@@ -47,7 +47,7 @@ export function lineReader (registryUrl: string, log: Logger): LineReader {
     } catch (error) {
       if (error instanceof AlertStreamError && error.retryable) pausedUntil = performance.now() + REGISTRY_PAUSE_MS
     }
-    // Alerts are produced with their id as the key.
+    // The Kafka key of an alert is its alert id.
     return key === null ? undefined : parseAlertId(key.toString('latin1'))
   }
 
@@ -65,7 +65,7 @@ export function lineReader (registryUrl: string, log: Logger): LineReader {
         const { id, history, midpointMjdTai } = alertFacts((await schemaOf(schemaId)).decode(datum))
         return { ...common, size, id: id.toString(), schemaId, history, midpointMjdTai }
       } catch (error) {
-        // The registry is unavailable: the step retries, and the mode fails in the end.
+        // If the registry is unavailable, the node retries. When the attempts are used up, the mode fails.
         if (isRetryable(error)) throw error
         return { ...common, size, problem: problemOf(error) }
       }
@@ -97,7 +97,7 @@ export function lineText (line: Line): string {
   return `${time}  ${id}  history ${line.history}  ${bytes}\n`
 }
 
-/** One JSON object per line. A dead letter has all its report headers by name. */
+/** Formats one JSON object as a line. The object of a dead letter has all its report headers by name. */
 export function lineJson ({ deadLetter, ...line }: Line): string {
   const report = deadLetter === undefined ? [] : reportHeaders(deadLetter)
   const headers = Object.fromEntries(report.map(([name, value]) => [name.toString(), value?.toString()]))

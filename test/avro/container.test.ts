@@ -120,7 +120,7 @@ await t.test('delimits records without decoding them if decode is false', async 
   t.ok(records.every(record => (record as ContainerRecord).value === undefined))
 })
 
-await t.test('stops without error when the signal aborts', async t => {
+await t.test('reading ends without an error when the signal aborts', async t => {
   const path = join(await tempDir(t), 'file.avro')
   await write(path, 'null', 30)
   const container = await openContainer(path)
@@ -157,7 +157,7 @@ await t.test('reports a truncated header', async t => {
   }
 })
 
-await t.test('names an unknown codec', async t => {
+await t.test('the error for an unknown codec names the codec', async t => {
   const path = join(await tempDir(t), 'x.avro')
   await write(path, 'deflate', 1)
   const bytes = await readFile(path)
@@ -165,7 +165,7 @@ await t.test('names an unknown codec', async t => {
   await t.rejects(openContainer(path), { code: 'AVRO_UNKNOWN_CODEC', message: /lzma2ab.*null, deflate, snappy, zstandard/ })
 })
 
-await t.test('yields the records before a truncated block, then reports its position', async t => {
+await t.test('yields the records before a truncated block, then reports the position of the block', async t => {
   const path = await damaged(t, (bytes, blocks) => bytes.subarray(0, blocks[2]!.data + 40))
   const container = await openContainer(path)
   let seen = 0
@@ -175,7 +175,7 @@ await t.test('yields the records before a truncated block, then reports its posi
   t.ok(seen > 0 && seen < 30)
 })
 
-await t.test('stops at a wrong sync marker and reports the block and byte', async t => {
+await t.test('stops at a wrong sync marker and reports the number and byte offset of the block', async t => {
   const path = await damaged(t, (bytes, blocks) => {
     bytes[blocks[1]!.sync]! ^= 1
     return bytes
@@ -183,7 +183,7 @@ await t.test('stops at a wrong sync marker and reports the block and byte', asyn
   await t.rejects(readAll(path), { code: 'AVRO_BAD_SYNC', where: /block 1 at byte/ })
 })
 
-await t.test('yields one failure for a block with a wrong CRC and continues', async t => {
+await t.test('yields one failure for a block with a wrong CRC and continues with the next block', async t => {
   const path = await damaged(t, (bytes, blocks) => {
     bytes[blocks[1]!.sync - 1]! ^= 1
     return bytes
@@ -196,7 +196,7 @@ await t.test('yields one failure for a block with a wrong CRC and continues', as
   t.equal(records.at(-1)!.index, 29)
 })
 
-await t.test('yields one failure for a block that cannot be decompressed and continues', async t => {
+await t.test('yields one failure for a block that cannot be decompressed and continues with the next block', async t => {
   for (const codec of ['deflate', 'zstandard'] as const) {
     const path = await damaged(t, (bytes, blocks) => bytes.fill(0xff, blocks[0]!.data, blocks[0]!.data + 8), codec)
     const records = await readAll(path)
@@ -205,7 +205,7 @@ await t.test('yields one failure for a block that cannot be decompressed and con
   }
 })
 
-await t.test('loses only the bad record if its end can be verified', async t => {
+await t.test('loses only the damaged record if the end of this record can be verified', async t => {
   const banded = parseSchema(`{"type":"record","name":"alert","fields":[
     {"name":"diaSourceId","type":"long"},{"name":"band","type":{"type":"enum","name":"band","symbols":["u","g"]}}]}`)
   const path = join(await tempDir(t), 'enum.avro')
@@ -237,9 +237,9 @@ await t.test('yields the rest of the block as one failure if the end of a record
   t.same((records.at(-1) as ContainerRecord).value, alert(29))
 })
 
-await t.test('reports records that do not fill their block', async t => {
+await t.test('reports bytes that follow the last record of a block', async t => {
   const path = await damaged(t, (bytes, blocks) => {
-    // Decrements the record count.
+    // Decrements the record count of the block.
     bytes[blocks[1]!.at]! -= 2
     return bytes
   })
@@ -275,7 +275,7 @@ await t.test('holds at most one block of a large file in memory', async t => {
   const before = process.memoryUsage().arrayBuffers
   for await (const record of container.records()) {
     if (record.index % 50 === 0) {
-      // Twice, with a turn between: the memory of buffers is freed independently of the garbage collector.
+      // Collects twice, with an event loop turn between, because buffer memory is freed after the garbage collection.
       collectGarbage()
       await new Promise(resolve => setImmediate(resolve))
       collectGarbage()
@@ -283,5 +283,5 @@ await t.test('holds at most one block of a large file in memory', async t => {
     }
   }
   await container.close()
-  t.ok(highest < 10_000_000, `${highest} bytes held of 120,000,000`)
+  t.ok(highest < 10_000_000, `the reader held ${highest} of 120,000,000 bytes in memory`)
 })

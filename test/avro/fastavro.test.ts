@@ -1,5 +1,5 @@
-// Checks our Avro code against an independent implementation, Python's fastavro: files with every codec, values of every type, and the
-// survey's schemas.
+// Compares src/avro with an independent implementation, Python's fastavro: files with every codec, values of every type, and the survey's
+// schemas.
 import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -44,7 +44,7 @@ function value (n: number): AlertValue {
   }
 }
 
-// Prints every datum of a file as hex, re-encoded by fastavro from what it read.
+// Decodes and re-encodes every datum of a file with fastavro, and prints the re-encoded data as hex.
 const reencode = `
 import sys, io, json, fastavro
 with open(sys.argv[1], 'rb') as file:
@@ -67,7 +67,7 @@ with open(sys.argv[2], 'wb') as file:
 print(len(records))
 `
 
-await t.test('fastavro reads our files and re-encodes the values to our bytes', async t => {
+await t.test('fastavro reads files of src/avro and re-encodes their values to the same bytes', async t => {
   const folder = await tempDir(t)
   for (const codec of codecNames) {
     const path = join(folder, `${codec}.avro`)
@@ -81,7 +81,7 @@ await t.test('fastavro reads our files and re-encodes the values to our bytes', 
   }
 })
 
-await t.test('reads files written by fastavro', async t => {
+await t.test('src/avro reads files written by fastavro', async t => {
   const folder = await tempDir(t)
   const ours = join(folder, 'ours.avro')
   const writer = await createContainerWriter(ours, schema)
@@ -118,7 +118,7 @@ out = io.BytesIO()
 fastavro.schemaless_writer(out, reader, value)
 print(json.dumps([int.from_bytes(frame[1:5], 'big'), out.getvalue().hex()]))
 `
-  // Pairs that resolve by the Avro rules alone: fastavro does not have the survey tables.
+  // These pairs resolve by the rules of the Avro spec alone, because fastavro does not know the survey's renames and fill-ins.
   for (const [from, to] of [['7.3', '7.4'], ['7.0', '7.2'], ['11.0', '11.1'], ['8.0', '8.0']] as const) {
     const [writer, reader] = [survey.get(from), survey.get(to)]
     const container = await openContainer(join(folder, 'lsst/alert/packet/schema', from.replace('.', '/'), 'sample_data/fakeAlert.avro'))
@@ -134,7 +134,7 @@ print(json.dumps([int.from_bytes(frame[1:5], 'big'), out.getvalue().hex()]))
   }
 })
 
-await t.test('fastavro parses our self-contained survey schemas and decodes alerts resolved to 11.1', async t => {
+await t.test('fastavro parses the self-contained survey schemas and decodes alerts that src/avro resolved to 11.1', async t => {
   const folder = await fetchSchemaPackage({ cacheDir: cache().cacheDir })
   const survey = await loadSchemaPackage(folder)
   const work = await tempDir(t)
@@ -161,7 +161,7 @@ await t.test('fastavro parses our self-contained survey schemas and decodes aler
   t.same((await runPython(reencode, path) as { data: string[] }).data, data)
 })
 
-await t.test('Python zipfile reads our ZIP archives', async t => {
+await t.test('Python zipfile reads the archives of zipStored', async t => {
   const path = join(await tempDir(t), 'a.zip')
   const [json, big] = [Buffer.from('{"x": 1}'), Buffer.alloc(100_000, 7)]
   const files = [{ name: 'a/é.json', data: json }, { name: 'empty', data: Buffer.alloc(0) }, { name: 'big', data: big }]

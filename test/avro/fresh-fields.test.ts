@@ -5,10 +5,10 @@ import { allVersions, generatorOf, surveySchema, type Fields } from '../generato
 /** 2026-11-24 09:00:00 UTC. */
 const SECOND = Date.UTC(2026, 10, 24, 9) / 1000
 const SHIFT = 12.5
-/** Alerts that one visit has ids for. */
+/** Maximum number of alerts of a visit that get new ids. */
 const MAX_ALERTS = 2 ** 21
 
-/** Every number, text and image of a record, by path. */
+/** The leaf values of a record (numbers, strings, bytes, nulls), by path. */
 function leaves (value: unknown, path = ''): Map<string, unknown> {
   if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return new Map([[path, value]])
   return new Map(Object.entries(value).flatMap(([key, inner]) => [...leaves(inner, path === '' ? key : `${path}.${key}`)]))
@@ -22,7 +22,7 @@ function changes (before: AlertValue, after: AlertValue): Map<string, { old: unk
   return new Map(changed.map(([path, value]) => [path, { old: value, fresh: fresh.get(path) }]))
 }
 
-/** Names of the times in the survey's schemas, without orbital elements. */
+/** Names of the time fields in the survey's schemas, without orbital elements. */
 const SOURCE_TIMES = ['midpointMjdTai', 'midPointTai', 'timeProcessedMjdTai', 'timeWithdrawnMjdTai', 'time_processed']
 const OBJECT_TIMES = ['radecMjdTai', 'radecTai', 'validityStartMjdTai', 'validityStart', 'firstDiaSourceMjdTai', 'lastDiaSourceMjdTai']
 const SOLAR_TIMES = ['firstObservationMjdTai', 'firstObservationDate', 'discoverySubmissionDate']
@@ -51,7 +51,7 @@ function renewed (schema: AlertSchema, alert: AlertValue, fresh: { ids: boolean,
   return { schema, before: schema.decode(old.subarray(5)), after: schema.decode(frame.subarray(5)), frame, id }
 }
 
-/** Alerts with and without history, of static objects and of solar system objects. */
+/** Alerts with and without history, of DIAObjects and of solar system objects. The last source is deblended. */
 async function someAlerts (version: string): Promise<Fields[]> {
   const generator = await generatorOf(version, 3)
   const alerts = Array.from({ length: 60 }, (_, index) => generator.alert(0, index, 60) as Fields)
@@ -76,22 +76,22 @@ for (const version of await allVersions()) {
       t.strictSame(ids.map(path => found.get(path)?.fresh), ids.map(() => id))
       t.equal(id, 1n << 62n | BigInt(SECOND) << 30n | BigInt(detector) << 22n | 5n)
       const { visit, ccdVisitId, parentDiaSourceId } = after['diaSource']
-      if (visit !== undefined) t.equal(visit, 2_026_112_375_600n, 'before noon, the observing day is that of the day before')
+      if (visit !== undefined) t.equal(visit, 2_026_112_375_600n, 'before noon UTC, the observing day has the date of the previous day')
       else t.equal(ccdVisitId, 2_026_112_375_600_000n + BigInt(detector))
       t.equal(parentDiaSourceId === null, before['diaSource'].parentDiaSourceId === null)
       const others = [...ids, 'diaSource.visit', 'diaSource.ccdVisitId', 'diaSource.parentDiaSourceId']
       const times = timesOf(before)
-      t.strictSame([...found.keys()].filter(path => !others.includes(path)).sort(), times.sort(), 'changes all times and nothing else')
+      t.strictSame([...found.keys()].filter(path => !others.includes(path)).sort(), times.sort(), 'all times and no other fields change')
       const moved = ({ old, fresh }: { old: unknown, fresh: unknown }): boolean =>
         typeof old === 'bigint'
           ? fresh as bigint - old === BigInt(SHIFT * 86_400e6)
           : Math.abs(fresh as number - (old as number) - SHIFT) < 1e-10
-      t.strictSame(times.filter(path => !moved(found.get(path)!)), [], 'shifts all times by the same amount')
+      t.strictSame(times.filter(path => !moved(found.get(path)!)), [], 'all times shift by the same amount')
     }
   })
 }
 
-await t.test('changes only ids, only times or nothing, as requested', async t => {
+await t.test('changes only ids, only times or no fields, as requested', async t => {
   const schema = await surveySchema('11.1')
   for (const alert of await someAlerts('11.1')) {
     const ids = renewed(schema, alert, { ids: true, times: false })
@@ -138,10 +138,10 @@ await t.test('keeps a common parent for deblended sources, with an id that no al
   t.equal(one.parentDiaSourceId, two.parentDiaSourceId)
   t.not(one.parentDiaSourceId, other.parentDiaSourceId)
   const counter = Number(BigInt.asUintN(22, one.parentDiaSourceId))
-  t.ok(counter >= MAX_ALERTS, 'the counter is above those of alerts')
+  t.ok(counter >= MAX_ALERTS, 'the counter of the parent id is above all counters of alerts')
 })
 
-await t.test('gives ids above those of the survey, unique per second, detector and index', async t => {
+await t.test('new ids are above all ids of the survey and unique per second, detector and index', async t => {
   const schema = await surveySchema('11.1')
   const [alert] = await someAlerts('11.1')
   const idOf = (second: number, detector: number, index: number) =>

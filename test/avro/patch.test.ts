@@ -63,7 +63,7 @@ await t.test('applies edits of any length and keeps all other bytes', async t =>
   t.equal(patch(bytes, [edit(9, 10, ''), edit(0, 1, 'begin'), edit(4, 6, '--'), edit(6, 7, 'longer')]).toString(), 'begin123--longer78')
 })
 
-await t.test('replaces longs of different length as encoding would', async t => {
+await t.test('replacing longs by longs of other lengths gives the same bytes as encoding the changed value', async t => {
   const scan = scanner(schema, ({ field }, kind) => kind === 'long' && field === 'id' ? true : undefined)
   const datum = schema.encode(value())
   const { found } = scan(datum, 0)
@@ -80,13 +80,13 @@ await t.test('removes the byte size from array blocks when a datum is edited', a
   const items = [source(1n), source(2n ** 63n - 1n, null), source(300n, NaN)].map(each => avroBytes('source', each))
   const body = Buffer.concat(items)
   const at = plain.indexOf(body)
-  t.equal(plain[at - 1], 6, 'a block of three')
+  t.equal(plain[at - 1], 6, 'the array has one block of three items')
   const [first, rest] = [items[0]!, Buffer.concat(items.slice(1))]
   const sized = Buffer.concat([
     plain.subarray(0, at - 1), encodeLong(-1n), encodeLong(first.length), first, encodeLong(-2n), encodeLong(rest.length), rest,
     plain.subarray(at + body.length)
   ])
-  t.strictSame(schema.decode(sized), schema.decode(plain), 'the same value')
+  t.strictSame(schema.decode(sized), schema.decode(plain), 'blocks with a byte size decode to the same value')
   const { found, blocks } = scanner(schema, ({ root, field }) => root === 'earlier' && field === 'id' ? true : undefined)(sized, 0)
   const changed = patch(sized, [...found.map(({ start, end }) => ({ start, end, bytes: encodeLong(2n ** 61n) })), ...blocks])
   t.strictSame(
@@ -101,7 +101,7 @@ function avroBytes (field: string, each: object): Buffer {
   return type.toBuffer(each)
 }
 
-await t.test('does not follow recursive types; skips a schema without tagged fields', async t => {
+await t.test('enters a recursive type only once; finds nothing in a schema without tagged fields', async t => {
   const list = parseSchema(
     JSON.stringify({ type: 'record', name: 'node', fields: [{ name: 'n', type: 'long' }, { name: 'next', type: ['null', 'node'] }] })
   )
@@ -110,7 +110,7 @@ await t.test('does not follow recursive types; skips a schema without tagged fie
   t.strictSame(scanner(list, () => undefined)(datum, 0), { found: [], blocks: [] })
 })
 
-await t.test('rejects data that are truncated, too long or not of the schema', async t => {
+await t.test('rejects data that are truncated, too long or do not match the schema', async t => {
   const scan = scanner(schema, () => true)
   const datum = schema.encode(value())
   for (let length = 0; length < datum.length; length += length < 120 ? 1 : 97) {

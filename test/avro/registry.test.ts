@@ -9,8 +9,8 @@ import { cache, uniqueName, useStack } from '../support/stack.ts'
 
 const { registry } = await useStack(t)
 const client = createRegistryClient({ url: registry })
-// The registry is shared with other tests, so texts and ids must be unique. After an import it assigns the ids that follow.
-// Therefore the explicit ids keep a distance.
+// The registry is shared with other tests, so texts and ids must be unique. After an import, the registry assigns the ids that follow the
+// imported id. Therefore the explicit ids are far apart.
 let next = 1_000_000 + Math.floor(Math.random() * 1_000_000_000)
 const freshId = (): number => (next += 10_000)
 const freshSchema = (): string => compactJson(`{
@@ -21,7 +21,7 @@ const freshSchema = (): string => compactJson(`{
   ]
 }`)
 
-/** What the registry has under a subject. */
+/** Returns a version of a subject as the registry responds. */
 async function registered (subject: string, version: number | 'latest' = 'latest'): Promise<{ id: number, schema: string }> {
   const response = await fetch(`${registry}/subjects/${subject}/versions/${version}`)
   return await response.json() as { id: number, schema: string }
@@ -69,7 +69,7 @@ await t.test('registers under an explicit id, idempotently', async t => {
   t.match(await client.register(subject, newer, { id: high }), { id: high, text: newer, created: true })
   t.match(await client.register(subject, newer, { id: high }), { id: high, created: false })
   t.match(await client.register(subject, older, { id: low }), { id: low, text: older, created: true })
-  t.equal((await registered(subject)).id, high, 'the older version does not become the latest')
+  t.equal((await registered(subject)).id, high, 'the latest version of the subject is still the schema with the higher id')
   t.same(await client.versions(subject), [low, high])
   t.equal(await client.schemaById(low), older)
 })
@@ -99,7 +99,7 @@ await t.test('changes nothing if the id belongs to another schema or the text ha
   t.equal((await registered(subject)).schema, text)
 })
 
-await t.test('rejects a second id for a text of another subject and leaves the subject usable', async t => {
+await t.test('rejects another id for a text that another subject has, and leaves the new subject usable', async t => {
   const text = freshSchema()
   const { id } = await client.register(uniqueName('avro'), text)
   const subject = uniqueName('avro')
@@ -118,7 +118,7 @@ await t.test('registers the survey schemas unchanged', async t => {
   t.equal((await client.versions(subject)).length, survey.versions.length)
 })
 
-await t.test('reports the registry message for an incompatible schema', async t => {
+await t.test('reports an incompatible schema with the message of the registry', async t => {
   const subject = uniqueName('avro')
   const field = uniqueName('f').replaceAll('-', '_')
   await client.register(subject, `{"type":"record","name":"a","fields":[{"name":"${field}","type":"int"}]}`)
@@ -166,7 +166,7 @@ await t.test('caches an unknown id for a limited time', async t => {
   t.equal(await uncached.schemaById(7), '"long"')
 })
 
-await t.test('reports a registry that is down, failing or unresponsive, after the configured attempts', async t => {
+await t.test('after the configured attempts, reports that the registry is down, failing or unresponsive', async t => {
   const options = { attempts: 2 }
   const down = createRegistryClient({ url: 'http://127.0.0.1:1', ...options })
   const calls: Array<() => Promise<unknown>> = [
@@ -187,7 +187,7 @@ await t.test('reports a registry that is down, failing or unresponsive, after th
   await t.rejects(waiting.idOf('s', freshSchema()), { code: 'REGISTRY_UNAVAILABLE', message: /[Tt]imeout/ })
 })
 
-await t.test('recovers if the registry comes back within the attempts', async t => {
+await t.test('a request succeeds if the registry recovers before the last attempt', async t => {
   let requests = 0
   const { url } = await fakeServer(t, (_request, response) => {
     if (++requests < 3) response.writeHead(502).end()
@@ -213,7 +213,7 @@ await t.test('reports a server that is not a schema registry', async t => {
   await t.rejects(createRegistryClient({ url: guarded.url }).schemaById(1), { code: 'REGISTRY_REFUSED', message: /401.*who are you/ })
 })
 
-/** Simulates a registry with Confluent's modes, as documented. */
+/** Simulates Confluent's registry with its modes, as its documentation describes them. */
 async function confluent (t: Test, rejects = false): Promise<{ own: RegistryClient, seen: string[], mode: () => string }> {
   let mode = 'READWRITE'
   const stored = new Map<number, { id: number, schema: string }>()

@@ -9,7 +9,7 @@ function resolve (writerFields: unknown[], readerFields: unknown[], value: Alert
   return resolver(writer, record(readerFields, { namespace: 'other' }), options)(writer.encode(value))
 }
 
-await t.test('matches fields by name: reorders, drops and defaults them', async t => {
+await t.test('matches fields by name: reorders them, drops fields of the writer and adds defaults of the reader', async t => {
   const writer = [long('id'), { name: 'gone', type: { type: 'array', items: 'string' } }, { name: 'kept', type: 'string' }]
   const reader = [
     { name: 'kept', type: 'string' }, long('id'), { name: 'fresh', type: ['null', 'int'], default: null },
@@ -18,7 +18,7 @@ await t.test('matches fields by name: reorders, drops and defaults them', async 
   t.same(resolve(writer, reader, { id: 1n, gone: ['a', 'b'], kept: 'k' }), { kept: 'k', id: 1n, fresh: null, list: [1] })
 })
 
-await t.test('matches reader aliases, but not with a field that the reader has under that name', async t => {
+await t.test('matches reader aliases, but ignores an alias that is the name of another reader field', async t => {
   t.same(resolve([long('old')], [{ ...long('fresh'), aliases: ['older', 'old'] }], { old: 5n }), { fresh: 5n })
   t.same(
     resolve([long('a'), long('b')], [{ ...long('c'), aliases: ['b'], default: 9 }, long('b'), long('a')], { a: 1n, b: 2n }),
@@ -61,11 +61,11 @@ await t.test('promotes numbers and converts between strings and bytes', async t 
   }
 })
 
-await t.test('prefers the same type to a promotion in a union', async t => {
+await t.test('in a union, prefers the same type to a promotion', async t => {
   t.same(resolve([{ name: 'x', type: 'long' }], [{ name: 'x', type: ['double', 'long'] }], { x: 2n ** 62n }), { x: 2n ** 62n })
   t.same(
     resolve([{ name: 'x', type: 'int' }], [{ name: 'x', type: ['float', 'double'] }], { x: 3 }), { x: { float: 3 } },
-    'wraps an ambiguous value'
+    'a value of an ambiguous union is wrapped'
   )
 })
 

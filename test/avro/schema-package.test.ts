@@ -15,7 +15,7 @@ const alert = {
     { name: 'prior', type: ['null', { type: 'array', items: 'diaSource' }], default: null }]
 }
 
-/** Runs `action` with a PATH of only this folder. */
+/** Runs `action` with a PATH that has only this folder. */
 async function withPath<T> (folder: string, action: () => Promise<T>): Promise<T> {
   const path = process.env['PATH']
   process.env['PATH'] = folder
@@ -48,7 +48,7 @@ await t.test('loads a flat folder as one version, with types defined at first us
       { name: 'prior', type: ['null', { type: 'array', items: 'lsst.v3_1.diaSource' }], default: null }
     ]
   })
-  t.equal(latest.text, JSON.stringify(JSON.parse(latest.text)), 'no whitespace')
+  t.equal(latest.text, JSON.stringify(JSON.parse(latest.text)), 'the text has no whitespace between tokens')
   t.equal(latest.schema.name, 'lsst.v3_1.alert')
   t.same(latest.schema.decode(latest.schema.encode({ id: 1n, diaSource: {}, prior: null })), { id: 1n, diaSource: { n: 5 }, prior: null })
 })
@@ -76,7 +76,7 @@ await t.test('orders the versions of a tree by number', async t => {
   })
 })
 
-await t.test('reports what is wrong with an invalid package and where', async t => {
+await t.test('the error for an invalid package names the fault and the file or folder', async t => {
   await t.rejects(loadSchemaPackage('/no/such/folder'), { code: 'PACKAGE_NOT_FOUND', where: '/no/such/folder' })
   await t.rejects(loadSchemaPackage(await tempDir(t)), { code: 'PACKAGE_NOT_FOUND', message: /no \.avsc files/ })
   await t.rejects(
@@ -88,7 +88,7 @@ await t.test('reports what is wrong with an invalid package and where', async t 
   await t.rejects(loadSchemaPackage(ambiguous), { code: 'PACKAGE_INVALID', message: /diaSource, lsst\.v3_1\.other/ })
 })
 
-await t.test('downloads the survey package once; a cached package needs no Python', async t => {
+await t.test('downloads the survey\'s schema package once; a cached package needs no Python', async t => {
   const { cacheDir } = cache()
   const folder = await fetchSchemaPackage({ cacheDir })
   t.equal(await withPath('/no/such/folder', () => fetchSchemaPackage({ cacheDir })), folder)
@@ -98,7 +98,7 @@ await t.test('downloads the survey package once; a cached package needs no Pytho
   for (const { version, text } of versions) t.notMatch(text.replace(/"(?:[^"\\]|\\.)*"/g, ''), /\s/, version)
 })
 
-await t.test('keeps all docs and defaults of the survey files', async t => {
+await t.test('keeps all docs, defaults and aliases of the survey\'s schema files', async t => {
   const folder = await fetchSchemaPackage({ cacheDir: cache().cacheDir })
   const path = join(folder, 'lsst/alert/packet/schema/7/4')
   const { latest } = await loadSchemaPackage(path)
@@ -108,9 +108,9 @@ await t.test('keeps all docs and defaults of the survey files', async t => {
   for (const key of ['doc', 'default', 'aliases', 'fields']) t.equal(count(latest.text, key), count(files.join(''), key), key)
 })
 
-await t.test('reports why a download failed and leaves nothing behind', async t => {
+await t.test('reports why a download failed and leaves no files in the cache', async t => {
   const cacheDir = await tempDir(t)
-  // A folder with a python3 that runs this script.
+  // Creates a folder with an executable python3 that runs this script.
   const pythonOf = async (script: string) => {
     const folder = await tempDir(t)
     await writeFile(join(folder, 'python3'), `#!/bin/sh\n${script}\n`)

@@ -90,7 +90,7 @@ await t.test('rejects truncated data and extra bytes', async t => {
   t.throws(() => schema.decode(Buffer.concat([datum, Buffer.from([0])])), { code: 'DATUM_INVALID', message: /1 of its .* left over/ })
 })
 
-await t.test('rejects a damaged item count quickly and without allocating', async t => {
+await t.test('rejects a damaged item count of an array or map', async t => {
   // id 1, when 0, maybe null, then an array of 2^62 items.
   const head = Buffer.from([2, 0, 0])
   const huge = Buffer.from('80808080808080808001', 'hex')
@@ -124,7 +124,7 @@ await t.test('rejects texts that are not alert schemas', async t => {
   )
 })
 
-await t.test('reads the facts of alerts of all schema versions', async t => {
+await t.test('alertFacts reads id, mid-point and history length under the field names of all schema versions', async t => {
   const history = { prvDiaSources: [1, 2], prvDiaForcedSources: [1], prvDiaNondetectionLimits: null }
   t.same(alertFacts({ alertId: 5n, diaSource: { midPointTai: 1.5 }, ...history }), { id: 5n, midpointMjdTai: 1.5, history: 3 })
   t.same(

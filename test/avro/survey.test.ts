@@ -10,7 +10,7 @@ const folder = await fetchSchemaPackage({ cacheDir: cache().cacheDir })
 const survey = await loadSchemaPackage(folder)
 const newest = survey.get('11.1').schema
 
-/** The one record of the survey's sample file for a version. */
+/** The only record of the survey's sample file for a schema version. */
 async function sample (version: string): Promise<{ datum: Buffer, value: AlertValue }> {
   const container = await openContainer(join(folder, 'lsst/alert/packet/schema', version.replace('.', '/'), 'sample_data/fakeAlert.avro'))
   try {
@@ -34,7 +34,7 @@ function reasons (version: string, options: Parameters<typeof resolver>[2]): str
   }
 }
 
-await t.test('has the id as first field: alertId up to 7.x, diaSourceId from 8.0', async t => {
+await t.test('the first field of each schema is the alert id: alertId up to 7.4, diaSourceId from 8.0', async t => {
   const versions = '3.0 4.0 5.0 6.0 6.1 7.0 7.1 7.2 7.3 7.4 8.0 9.0 10.0 11.0 11.1'.split(' ')
   t.same(survey.versions.map(({ version }) => version), versions)
   for (const { id, schema } of survey.versions) t.equal(schema.alertIdField, id < 800 ? 'alertId' : 'diaSourceId')
@@ -50,13 +50,13 @@ await t.test('decodes and re-encodes the sample of every version to the same byt
   }
 })
 
-await t.test('resolves to 11.1 only from 9.0 on without renames', async t => {
+await t.test('without renames, only alerts of 9.0 and later resolve to 11.1', async t => {
   t.same(reasons('7.4', { aliases: {} }), ['diaSourceId', 'diaSource.timeProcessedMjdTai', 'diaSource.bboxSize'])
   t.same(reasons('8.0', { aliases: {} }), ['diaSource.timeProcessedMjdTai'])
   for (const version of ['9.0', '10.0', '11.0', '11.1']) t.same(reasons(version, { aliases: {} }), [], version)
 })
 
-await t.test('resolves renamed fields and names new required fields', async t => {
+await t.test('resolves renamed fields; the error names the new required fields', async t => {
   t.same(reasons('3.0', {}), ['diaSource.visit', 'diaSource.detector', 'diaSource.timeProcessedMjdTai', 'diaSource.bboxSize'])
   t.same(reasons('7.4', {}), ['diaSource.timeProcessedMjdTai', 'diaSource.bboxSize'])
   const error = { code: 'RESOLUTION_IMPOSSIBLE', message: /diaObject\.validityStartMjdTai: double, no default.*diaObject\.nDiaSources/ }

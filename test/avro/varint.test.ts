@@ -1,7 +1,7 @@
 import t from 'tap'
 import { encodeLong, readLong, skipLong } from '../../src/avro/varint.ts'
 
-// Avro spec, "Primitive Types", and the limits of the range.
+// Examples of the Avro spec ("Primitive Types"), and limits of the value range.
 const vectors: Array<[bigint, string]> = [
   [0n, '00'], [-1n, '01'], [1n, '02'], [-2n, '03'], [63n, '7e'], [-64n, '7f'], [64n, '8001'], [-65n, '8101'], [8192n, '808001'],
   [2n ** 31n - 1n, 'feffffff0f'], [-(2n ** 31n), 'ffffffff0f'], [2n ** 53n, '80808080808080' + '20'],
@@ -44,7 +44,7 @@ await t.test('round-trips random 64-bit values', async t => {
   t.equal(wrong, 0)
 })
 
-await t.test('rejects more than 10 bytes; moves past the end of a truncated long', async t => {
+await t.test('rejects a long of more than 10 bytes; after a truncated long, the position is beyond the end', async t => {
   t.throws(() => readLong({ buf: Buffer.alloc(12, 0xff), pos: 0 }), /more than 10 bytes/)
   const cut = { buf: Buffer.from([0xff, 0xff]), pos: 0 }
   readLong(cut)

@@ -1,4 +1,4 @@
-// Kills the broker while the ingester runs, and one of two ingesters of a group.
+// Kills the broker while the ingester runs, and kills one of two ingesters of a group.
 import t from 'tap'
 import { adminFor, connect, everyRecord, produce } from '../kafka/support.ts'
 import {
@@ -9,7 +9,7 @@ import { startCli, useOwnKafka, useStack } from '../support/stack.ts'
 const { kafka, registry } = await useStack(t)
 const alerts = await registerAlerts(registry)
 
-await t.test('loses no alert when the broker is killed and restarted, and continues without a restart', async t => {
+await t.test('the ingester loses no alert when the broker is killed and restarted, and needs no restart of its own', async t => {
   const server = await useOwnKafka(t)
   const connection = await connect(server.broker)
   const at = await newTarget(t, { kafka: server.broker, registry })
@@ -33,7 +33,7 @@ await t.test('loses no alert when the broker is killed and restarted, and contin
   t.equal((await everyRecord(connection, at.dead)).length, 0)
 })
 
-await t.test('when one of two ingesters in a group is killed, the other takes over and no alert is missing', async t => {
+await t.test('when one of two ingesters in a group is killed, the surviving ingester takes over and no alert is missing', async t => {
   const connection = await connect(kafka)
   const admin = adminFor(t, connection)
   const at = await newTarget(t, { kafka, registry })

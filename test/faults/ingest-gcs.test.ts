@@ -1,5 +1,5 @@
-// The ingester writes to buckets whose requests fail. Temporary faults delay alerts but lose none. If access is denied, the ingester stops
-// and commits nothing past the rejected alert; after the cause is fixed, a restart archives all alerts.
+// The ingester writes to buckets while requests to these buckets fail. Temporary faults delay alerts but lose none. If access
+// is denied, the ingester stops and commits nothing past the rejected alert. After the cause is fixed, a restart archives all alerts.
 import t, { type Test } from 'tap'
 import { createArchive, openStore, type Archive } from '../../src/stores/index.ts'
 import type { OutgoingRecord } from '../../src/kafka/record.ts'
@@ -33,7 +33,7 @@ async function setUp (t: Test): Promise<Target> {
   return at
 }
 
-/** Uses the aliases of the original program for the store flags. */
+/** Names the buckets with the alias flags that the survey's ingester has. */
 function args ({ topic, group, dead, buckets }: Target, ...more: string[]): string[] {
   return [
     'ingest', '--broker', kafka, '--schema-registry-url', registry, '--topic', topic, '--group', group, '--dead-letter-topic', dead,
@@ -42,7 +42,7 @@ function args ({ topic, group, dead, buckets }: Target, ...more: string[]): stri
   ]
 }
 
-/** Ids of alerts that are missing or differ from the Kafka value. */
+/** Ids of alerts that are missing in the archive or differ from the value in Kafka. */
 async function mismatches ({ archive }: Target, records: readonly OutgoingRecord[]): Promise<string[]> {
   const checked = await Promise.all(records.map(async record => {
     const archived = await archive.getAlert(idOf(record))
@@ -69,7 +69,7 @@ await t.test('503, 429, resets, timeouts, lost responses and damaged data delay 
   const env = { STORAGE_EMULATOR_HOST: proxy.url }
   const { code, stdout, stderr } = await runCli(args(at, '--limit', '60', '--store-timeout', '5'), { env })
   t.equal(code, 0, stderr.slice(-3000))
-  // Objects whose response was lost are found by the next attempt.
+  // When the response to an upload is lost, the next attempt finds the object.
   t.equal(stdout, 'archived 60 alerts: 56 written, 4 already archived, 0 dead letters\n')
   t.equal(proxy.failed, 17)
   t.strictSame(await mismatches(at, records), [])
@@ -77,10 +77,10 @@ await t.test('503, 429, resets, timeouts, lost responses and damaged data delay 
   t.equal(await committed(at), 60n)
   t.equal((await everyRecord(connection, at.dead)).length, 0)
   const buckets = new Set(proxy.seen.filter(isUpload).map(({ url }) => url.split('/')[5]))
-  t.strictSame([...buckets].sort(), [at.buckets.alerts, at.buckets.schemas].sort(), 'alerts and schemas have a bucket each')
+  t.strictSame([...buckets].sort(), [at.buckets.alerts, at.buckets.schemas].sort(), 'alerts and schemas are uploaded to their own buckets')
 })
 
-await t.test('a 403 stops the ingester; nothing is dead-lettered or committed past the rejected alert; a restart archives all', async t => {
+await t.test('a 403 stops the ingester without a dead letter or a commit past the rejected alert; a restart archives it', async t => {
   const at = await setUp(t)
   const proxy = await faultProxy(t, gcs.url)
   const env = { STORAGE_EMULATOR_HOST: proxy.url }
@@ -97,9 +97,9 @@ await t.test('a 403 stops the ingester; nothing is dead-lettered or committed pa
   const lastLine = stderr.trimEnd().split('\n').at(-1)!
   t.match(lastLine, /^STORE_BUCKET_DENIED: .*403.* writer@rubin\.iam does not have storage\.objects\.create access.*Grant .*objectCreator/)
   t.match(lastLine, new RegExp(`\\(gs://${at.buckets.alerts}/v2/alerts/.*${rejected}.*\\)`))
-  t.equal(proxy.failed, 1, 'no second attempt')
+  t.equal(proxy.failed, 1, 'the ingester does not retry the rejected upload')
   const offset = await committed(at)
-  t.ok(offset !== undefined && offset >= 20n && offset <= 27n, `committed ${offset}`)
+  t.ok(offset !== undefined && offset >= 20n && offset <= 27n, `the committed offset is ${offset}, expected 20 to 27`)
   t.ok((await mismatches(at, records)).includes(rejected))
   t.equal((await everyRecord(connection, at.dead)).length, 0)
 
@@ -118,7 +118,7 @@ await t.test('a 403 stops the ingester; nothing is dead-lettered or committed pa
   t.equal((await everyRecord(connection, at.dead)).length, 0)
 })
 
-await t.test('a 403 of the schema bucket stops it before an alert is archived; a missing bucket, before Kafka is read', async t => {
+await t.test('a 403 of the schema bucket stops the ingester before any upload of an alert, and a missing bucket at the start', async t => {
   const at = await setUp(t)
   const proxy = await faultProxy(t, gcs.url)
   await produce(connection, at.topic, alertRecords(alerts, 5, 1))

@@ -1,4 +1,4 @@
-// Several ingesters share a topic while a visit is published: one joins, one is killed, one is stopped. No alert is lost, each is written
+// Several ingesters share a topic while a visit is published. Ingesters join, stop or are killed. No alert is lost, each alert is written
 // once, and alerts that are read twice are counted as identical.
 import t, { type Test } from 'tap'
 import type { OutgoingRecord } from '../../src/kafka/record.ts'
@@ -14,7 +14,7 @@ const admin = adminFor(t, connection)
 const alerts = await registerAlerts(registry)
 const PARTITIONS = 6
 
-/** A topic, a group, and a way to start ingesters with little in flight. */
+/** Creates a topic and a group. `start` runs an ingester with at most 1 MiB in flight. */
 async function setUp (t: Test) {
   const at = await newTarget(t, { kafka, registry })
   await admin.createTopic(at.topic, { partitions: PARTITIONS, replicas: 1 })
@@ -24,7 +24,7 @@ async function setUp (t: Test) {
     start: (...more: string[]) => startCli(t, ingestArgs(at, ...flags, ...more)),
     publish: (records: readonly OutgoingRecord[]) => produce(connection, at.topic, records),
     archived: async () => (await archivedIds(at.root)).length,
-    /** Archived alerts whose offset is not committed: the next owner of the partition reads them again. */
+    /** Number of archived alerts with an uncommitted offset. The next owner of the partition reads these alerts again. */
     async uncommitted (records: readonly OutgoingRecord[]): Promise<number> {
       const archived = new Set(await archivedIds(at.root))
       const committed = await admin.committed(at.group, at.topic)
@@ -41,13 +41,13 @@ async function setUp (t: Test) {
 }
 type Target = Awaited<ReturnType<typeof setUp>>
 
-/** The last generation that an ingester has joined, and its number of partitions. */
+/** The last generation that an ingester has joined, and the number of partitions assigned to the ingester. */
 function joinedBy ({ stderr }: RunningCli): { generation: number, partitions: number } | undefined {
   const [, generation, partitions] = [...stderr.matchAll(/"generation":(\d+),"partitions":(\d+),"msg":"joined/g)].at(-1) ?? []
   return generation === undefined ? undefined : { generation: Number(generation), partitions: Number(partitions) }
 }
 
-/** Waits until the ingesters are in the same generation and own all partitions together. */
+/** Waits until the ingesters are in the same generation and together own all partitions. */
 async function shared (...ingesters: readonly RunningCli[]): Promise<void> {
   await eventually(() => {
     const joins = ingesters.map(joinedBy)
@@ -56,33 +56,33 @@ async function shared (...ingesters: readonly RunningCli[]): Promise<void> {
   })
 }
 
-/** The counts that an ingester prints when it ends. */
+/** The numbers of alerts that an ingester prints when it ends. */
 function countsOf ({ stdout, stderr, code }: CliResult): { written: number, identical: number } {
   const [all, written, identical] = /^archived \d+ alerts: (\d+) written, (\d+) already archived, 0 dead letters\n$/.exec(stdout) ?? []
   if (all === undefined || code !== 0) throw new Error(`code ${code}\n${stdout}\n${stderr.slice(-2000)}`)
   return { written: Number(written), identical: Number(identical) }
 }
 
-/** Records of partitions that an ingester gave up before it had committed them, according to its log. */
+/** Number of uncommitted records in revoked partitions of an ingester, according to its log. */
 function givenUp ({ stderr }: RunningCli): number {
   return sumOf([...stderr.matchAll(/"readAgain":(\d+)/g)].map(([, count]) => Number(count)))
 }
 
 async function nothingLost (t: Test, at: Target, records: readonly OutgoingRecord[]): Promise<void> {
   t.strictSame(await archivedIds(at.root), records.map(idOf).sort(), 'every alert is archived')
-  t.strictSame(pythonMismatches(at.root, records), [], 'byte for byte')
+  t.strictSame(pythonMismatches(at.root, records), [], 'archived alerts equal the published alerts byte for byte')
   t.strictSame(await admin.committed(at.group, at.topic), await admin.endOffsets(at.topic), 'every offset is committed')
-  t.equal((await everyRecord(connection, at.dead)).length, 0, 'no dead letters')
+  t.equal((await everyRecord(connection, at.dead)).length, 0, 'no alert is dead-lettered')
 }
 
-/** Starts two ingesters and waits until both have alerts in flight, which wait for the registry until `release` is called. */
+/** Starts two ingesters and waits until both have alerts in flight. These alerts wait for the registry until `release` is called. */
 async function twoBusy (t: Test, at: Target, records: readonly OutgoingRecord[]) {
   const proxy = await registryProxy(t, registry)
   proxy.set('hold')
   const pair = [at.start('--schema-registry-url', proxy.url), at.start('--schema-registry-url', proxy.url)] as const
   await shared(...pair)
   await at.publish(records)
-  // One request each: both have alerts in flight.
+  // Each ingester has sent one registry request, so both have alerts in flight.
   await eventually(() => proxy.requests === 2)
   return { pair, release: () => { proxy.set('up') } }
 }
@@ -114,13 +114,13 @@ await t.test('archives a visit of 3,000 alerts once while a third ingester joins
   const written = sumOf(survivors.map(each => each.written))
   const identical = sumOf(survivors.map(each => each.identical))
   const early = sumOf([first, second, third].map(givenUp))
-  t.comment(`read again: ${identical} (not committed when one was killed: ${mostRepeated}, given up uncommitted: ${early})`)
-  t.comment(`written by the survivors: ${survivors.map(each => each.written).join(' + ')}, by the killed one: ${3000 - written}`)
-  t.ok(written < 3000, 'the killed one has written some')
+  t.comment(`read again: ${identical} (uncommitted at the kill: ${mostRepeated}, uncommitted in revoked partitions: ${early})`)
+  t.comment(`written by the survivors: ${survivors.map(each => each.written).join(' + ')}, by the killed ingester: ${3000 - written}`)
+  t.ok(written < 3000, 'the killed ingester wrote some alerts')
   t.ok(identical <= mostRepeated + early, `only uncommitted alerts were read again: ${identical} of ${mostRepeated} + ${early}`)
 })
 
-await t.test('joining and stopping an ingester repeats no alert, even with alerts in flight', async t => {
+await t.test('joining and stopping an ingester causes no alert to be written twice, even with alerts in flight', async t => {
   const at = await setUp(t)
   const records = alertRecords(alerts, 1500, PARTITIONS)
   const { pair: [first, second], release } = await twoBusy(t, at, records.slice(0, 500))
@@ -138,16 +138,16 @@ await t.test('joining and stopping an ingester repeats no alert, even with alert
   await nothingLost(t, at, records)
   const early = sumOf([first, second, third].map(givenUp))
   const identical = counts.map(each => each.identical)
-  t.comment(`written: ${counts.map(({ written }) => written).join(' + ')}; read again: ${identical.join(' + ')} (given up: ${early})`)
+  t.comment(`written: ${counts.map(({ written }) => written).join(' + ')}; read again: ${identical.join(' + ')} (revoked: ${early})`)
   t.equal(sumOf(counts.map(({ written }) => written)), 1500, 'each alert is written once')
-  t.ok(counts.every(({ written }) => written > 0), 'each ingester has written some')
-  t.ok(sumOf(identical) <= early, 'only alerts that were given up uncommitted were read again')
+  t.ok(counts.every(({ written }) => written > 0), 'each ingester has written some alerts')
+  t.ok(sumOf(identical) <= early, 'only uncommitted alerts of revoked partitions were read again')
 })
 
 await t.test('a killed static member resumes its partitions after a restart, without a rebalance for the other member', async t => {
   const at = await setUp(t)
   const records = alertRecords(alerts, 900, PARTITIONS)
-  // A static member must be back within the session timeout: longer than a process takes to start on any machine.
+  // A static member must be back within the session timeout, so the timeout is longer than a process takes to start on any machine.
   const member = (id: string): ReturnType<typeof at.start> => at.start('--group-instance-id', id, '--session-timeout-seconds', '60')
   const [first, second] = [member('one'), member('two')]
   await shared(first, second)
@@ -160,8 +160,8 @@ await t.test('a killed static member resumes its partitions after a restart, wit
   await eventually(at.settled)
   const [one, two] = [countsOf(await again.stop()), countsOf(await second.stop())]
   await nothingLost(t, at, records)
-  t.comment(`read again: ${one.identical} + ${two.identical} of 900 (not committed when one was killed: ${mostRepeated})`)
-  t.equal(joinedBy(second)!.generation, generation, 'no rebalance')
+  t.comment(`read again: ${one.identical} + ${two.identical} of 900 (uncommitted at the kill: ${mostRepeated})`)
+  t.equal(joinedBy(second)!.generation, generation, 'the group has not rebalanced')
   t.equal(two.identical, 0)
-  t.ok(one.identical <= mostRepeated, `${one.identical} of ${mostRepeated}`)
+  t.ok(one.identical <= mostRepeated, `only uncommitted alerts were read again: ${one.identical} of ${mostRepeated}`)
 })

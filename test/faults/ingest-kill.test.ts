@@ -1,4 +1,4 @@
-// Kills the ingester with SIGKILL at any moment: after a restart no alert is missing.
+// Kills the ingester with SIGKILL at random moments. After a restart, no alert is missing.
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
@@ -14,7 +14,7 @@ const connection = await connect(kafka)
 const admin = adminFor(t, connection)
 const alerts = await registerAlerts(registry)
 
-await t.test('archives every alert, byte for byte, even if it is killed five times during a visit', async t => {
+await t.test('the ingester archives every alert byte for byte, even if it is killed five times during a visit', async t => {
   const seed = Math.floor(Math.random() * 2 ** 31)
   t.comment(`seed ${seed}`)
   const random = seeded(seed)
@@ -31,7 +31,7 @@ await t.test('archives every alert, byte for byte, even if it is killed five tim
     const { signal } = await ingest.stop('SIGKILL')
     t.equal(signal, 'SIGKILL')
     before = (await archivedIds(at.root)).length
-    t.comment(`round ${round}: killed with ${before} archived, ${String(await admin.committed(at.group, at.topic))} committed`)
+    t.comment(`round ${round}: killed with ${before} alerts archived, committed ${String(await admin.committed(at.group, at.topic))}`)
   }
   const last = startCli(t, args)
   await whileRunning(last, async () => (await admin.groupLag(at.group, [at.topic])).get(at.topic) === 0n)
@@ -39,11 +39,11 @@ await t.test('archives every alert, byte for byte, even if it is killed five tim
   t.equal(code, 0, stderr.slice(-2000))
   t.strictSame(await archivedIds(at.root), records.map(idOf).sort())
   t.strictSame(pythonMismatches(at.root, records), [])
-  t.strictSame(await readdir(join(at.root, '.incoming')), [], 'no unfinished writes are left')
+  t.strictSame(await readdir(join(at.root, '.incoming')), [], 'no files of unfinished writes are left')
   t.equal((await everyRecord(connection, at.dead)).length, 0)
 })
 
-await t.test('killed between writing an object and committing its offset, it finds the redelivered alert already archived', async t => {
+await t.test('an ingester killed between write and commit finds the redelivered alerts already archived after its restart', async t => {
   const server = await useOwnKafka(t)
   const ours = await connect(server.broker)
   const ourAdmin = adminFor(t, ours)

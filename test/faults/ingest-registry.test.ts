@@ -1,4 +1,4 @@
-// The schema registry fails while the ingester runs: alerts wait, none is dead-lettered.
+// The schema registry fails while the ingester runs. Alerts wait, and no alert is dead-lettered.
 import { join } from 'node:path'
 import t from 'tap'
 import { freePorts, startRegistry } from '../../src/devstack/index.ts'
@@ -24,7 +24,7 @@ for (const [failure, behaviour] of Object.entries({
   'denies access': respond(401, 'application/json', '{"error_code":40101,"message":"no"}'),
   'is a web server without a registry': respond(404, 'text/html', '<h1>not found</h1>')
 } satisfies Record<string, Behaviour>)) {
-  await t.test(`alerts wait while the registry ${failure}; none is dead-lettered or lost`, async t => {
+  await t.test(`alerts wait while the registry ${failure}; no alert is dead-lettered or lost`, async t => {
     const at = await newTarget(t, { kafka, registry })
     await admin.createTopic(at.topic, { partitions: 2, replicas: 1 })
     const proxy = await registryProxy(t, registry)

@@ -1,4 +1,4 @@
-// The store or the dead-letter topic fails while the ingester runs: no alert is dead-lettered, lost or committed past.
+// The store or the dead-letter topic fails while the ingester runs. No alert is lost, and no offset is committed too early.
 import { rename, rm, writeFile } from 'node:fs/promises'
 import t, { type Test } from 'tap'
 import { adminFor, connect, everyRecord, produce } from '../kafka/support.ts'
@@ -29,7 +29,7 @@ await t.test('alerts wait while the store cannot be written', async t => {
   await writeFile(at.root, 'not a folder')
   await produce(connection, at.topic, records.slice(20))
   await whileRunning(ingest, () => /"node":"archive".*attempt failed; retrying/.test(ingest.stderr))
-  t.strictSame(await admin.committed(at.group, at.topic), [20n], 'nothing more is committed')
+  t.strictSame(await admin.committed(at.group, at.topic), [20n], 'no offset is committed while the store fails')
   await rm(at.root)
   await rename(`${at.root}.away`, at.root)
   const { code, stdout, stderr } = await ingest.finished
@@ -40,7 +40,7 @@ await t.test('alerts wait while the store cannot be written', async t => {
   t.equal((await everyRecord(connection, at.dead)).length, 0)
 })
 
-await t.test('a dead letter that cannot be written fails the ingester; the bad record is not committed and is delivered again', async t => {
+await t.test('if a dead letter cannot be written, the ingester fails; the bad record is not committed and is delivered again', async t => {
   const at = await setUp(t)
   const records = alertRecords(alerts, 20, 1)
   await produce(connection, at.topic, records.slice(0, 5))

@@ -1,4 +1,4 @@
-// Stops and restarts each dependency of a mode: /readyz names that dependency only, while the program stays live.
+// Stops and restarts each dependency of a mode. /readyz names only the stopped dependency, and the program stays live.
 import { mkdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
@@ -37,7 +37,7 @@ class Probed {
     return { status: response.status, checks: (await response.json() as Probe).checks }
   }
 
-  /** The value of one sample; `series` is its name and labels as exported. */
+  /** The value of a sample. `series` is the metric name with the labels, as exported. */
   async metric (series: string): Promise<number> {
     const line = (await (await this.get('/metrics')).text()).split('\n').find(each => each.startsWith(`${series} `))
     return line === undefined ? NaN : Number(line.slice(series.length))
@@ -47,7 +47,7 @@ class Probed {
     await whileRunning(this.cli, async () => enough(await this.metric(series)))
   }
 
-  /** Waits for a probe in which exactly these checks fail, and returns it. */
+  /** Waits until exactly these checks fail, and returns the last probe. */
   async untilFailing (...names: string[]): Promise<Probe> {
     let last: Probe | undefined
     await whileRunning(this.cli, async () => {
@@ -64,7 +64,7 @@ function failing ({ checks }: Probe): string[] {
 
 const ingest = new Probed(startCli(t, ingestArgs(at, '--schema-store', storeUrl(schemaRoot), '--wait-for-topic', '--admin-port', '0')))
 
-await t.test('names a missing topic until it exists', async t => {
+await t.test('/readyz names a missing topic until the topic exists', async t => {
   const topics = `KAFKA_TOPIC_MISSING: waiting for alerts (${kafka.broker})`
   t.match(await ingest.untilFailing('topics'), { status: 503, checks: { topics } })
   await admin.createTopic(at.topic, { partitions: 2, replicas: 1 })
@@ -73,7 +73,7 @@ await t.test('names a missing topic until it exists', async t => {
   await whileRunning(ingest.cli, async () => (await archivedIds(at.root)).length === 10)
 })
 
-await t.test('names the schema registry', async t => {
+await t.test('/readyz names the schema registry while it is down or does not respond', async t => {
   proxy.set('down')
   t.match(await ingest.untilFailing('registry'), { status: 503, checks: { registry: /^REGISTRY_UNAVAILABLE: .*\/subjects/ } })
   proxy.set('hold')
@@ -86,7 +86,7 @@ await t.test('names the schema registry', async t => {
 })
 
 for (const [name, root] of [['alert-store', at.root], ['schema-store', schemaRoot]] as const) {
-  await t.test(`names the ${name}`, async t => {
+  await t.test(`/readyz names the ${name} while it is missing`, async t => {
     await rename(root, `${root}.away`)
     t.match(await ingest.untilFailing(name), { status: 503, checks: { [name]: /^STORE_MISSING: / } })
     await rename(`${root}.away`, root)
@@ -94,7 +94,7 @@ for (const [name, root] of [['alert-store', at.root], ['schema-store', schemaRoo
   })
 }
 
-await t.test('serve names its store', async t => {
+await t.test('/readyz of serve names the store while it is missing', async t => {
   await mkdir(join(folder, 'served'))
   const serving = ['serve', '--alert-store', storeUrl(join(folder, 'served')), '--listen-port', '0', '--admin-port', '0']
   const serve = new Probed(startCli(t, serving))
@@ -106,7 +106,7 @@ await t.test('serve names its store', async t => {
   t.equal((await serve.cli.stop()).code, 0)
 })
 
-await t.test('ingest and play-stream name the broker, stay live, respond to scrapes, and recover without a restart', async t => {
+await t.test('ingest and play-stream name the stopped broker, stay live, respond to scrapes and recover without a restart', async t => {
   const play = new Probed(startCli(t, [
     'play-stream', '--broker', kafka.broker, '--src-topic', 'static', '--dst-topic', at.topic, '--accept-unmarked',
     '--repeat-interval', '1', '--burst', '--admin-port', '0'
@@ -138,7 +138,7 @@ await t.test('ingest and play-stream name the broker, stay live, respond to scra
   t.equal((await ingest.cli.stop()).code, 0)
 })
 
-await t.test('logs each of these outages in one or two lines, however many records and attempts it delayed', async t => {
+await t.test('ingest logs each outage of the tests above in one or two lines, however many records were delayed', async t => {
   const lines = ingest.cli.stderr.trimEnd().split('\n').map(line => JSON.parse(line) as Record<string, unknown>)
   const logged = (msg: string): Array<Record<string, unknown>> => lines.filter(line => line.msg === msg)
   t.match(logged('attempt failed; retrying'), [

@@ -1,4 +1,4 @@
-// Kills redrive with SIGKILL several times: no dead letter is lost, and records that are sent twice are archived once.
+// Kills redrive with SIGKILL several times. No dead letter is lost, and records that are sent twice are archived once.
 import { join } from 'node:path'
 import t from 'tap'
 import { toKafkaRecord, toDeadLetterRecord } from '../../src/dead-letters/dead-letter.ts'
@@ -54,19 +54,19 @@ for (const kind of ['topic', 'store'] as const) {
       await whileRunning(redrive, async () => over || await ends(at.topic) >= enough, 1).catch(() => {})
       const { signal } = await redrive.stop('SIGKILL')
       if (signal === 'SIGKILL') killed++
-      t.comment(`round ${round}: ${signal ?? 'ended'} with ${await ends(at.topic)} sent`)
+      t.comment(`round ${round}: ${signal ?? 'ended'} with ${await ends(at.topic)} records sent`)
     }
-    t.ok(killed >= 1, `killed ${killed} times`)
+    t.ok(killed >= 1, `redrive was killed ${killed} times, expected at least once`)
     const last = await runMode(args)
     t.match(last, { code: 0, stdout: new RegExp(`^redrive: \\d+ sent, 0 left, ${count / 10} not chosen\n$`) }, last.stderr)
     t.match(await runMode(args), { code: 0, stdout: `redrive: 0 sent, 0 left, ${count / 10} not chosen\n` })
 
     const chosen = records.filter((_, index) => index % 10 !== 0)
     const sent = await everyRecord(connection, at.topic)
-    t.strictSame([...new Set(sent.map(idOf))].sort(), chosen.map(idOf).sort(), 'exactly the chosen dead letters')
+    t.strictSame([...new Set(sent.map(idOf))].sort(), chosen.map(idOf).sort(), 'exactly the chosen dead letters are sent')
     const twice = sent.length - chosen.length
-    t.comment(`${twice} of ${chosen.length} were sent twice`)
-    t.ok(twice <= killed * 200, 'at most the records in flight or not yet marked as sent')
+    t.comment(`${twice} of ${chosen.length} records were sent twice`)
+    t.ok(twice <= killed * 200, 'only records in flight or not yet marked as sent are sent twice')
     const ingested = await runMode(ingestArgs(at, '--limit', String(sent.length)))
     const expected = `archived ${sent.length} alerts: ${chosen.length} written, ${twice} already archived, 0 dead letters\n`
     t.equal(ingested.stdout, expected, ingested.stderr)

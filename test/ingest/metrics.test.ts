@@ -29,7 +29,7 @@ await t.test('every topic has a count of assigned partitions, 0 included', async
   t.strictSame((await scrape({ partitions: [partition('b', 0, 1n), partition('b', 3, 1n)] }))(assigned), { a: 0, b: 2 })
 })
 
-await t.test('an assigned partition has 0 lost records until it loses some; lost records of revoked partitions stay counted', async t => {
+await t.test('an assigned partition without lost records is exported as 0; lost records of revoked partitions stay counted', async t => {
   const partitions = [partition('a', 0, 1n), partition('a', 1, 1n)]
   const samples = await scrape({ partitions, lost: [{ topic: 'a', partition: 1, records: 7 }, { topic: 'b', partition: 0, records: 2 }] })
   t.strictSame(samples('alert_stream_kafka_lost_records_total'), { 'a/0': 0, 'a/1': 7, 'b/0': 2 })

@@ -28,7 +28,7 @@ function captureWith (doubles: Doubles = {}) {
   return { calls, capture: schemaCapture(registry, () => archive, { waitMs: 0 }) }
 }
 
-await t.test('resolves only when the unchanged schema text is durable', async t => {
+await t.test('a capture resolves only when the unchanged schema text is durable', async t => {
   const held = Promise.withResolvers<'written'>()
   const puts: string[] = []
   const { capture } = captureWith({ put: async (_id, given) => { puts.push(given); return held.promise } })
@@ -41,7 +41,7 @@ await t.test('resolves only when the unchanged schema text is durable', async t 
   t.strictSame(puts, [text])
 })
 
-await t.test('captures each id once, for concurrent and later alerts', async t => {
+await t.test('captures each schema id once for all concurrent and later alerts', async t => {
   const { calls, capture } = captureWith()
   await Promise.all(Array.from({ length: 50 }, (_, index) => capture(index % 2)))
   await capture(0)

@@ -2,7 +2,7 @@ import t from 'tap'
 import { registryErrors } from '../../src/avro/errors.ts'
 import { schemaLookup } from '../../src/ingest/schema-lookup.ts'
 
-/** A registry with the schemas of `ids`, which records the requests. `onRequest` may add ids. */
+/** A registry that has the schemas of `ids` and records all requested ids. `onRequest` may add ids. */
 function registryDouble (onRequest: (id: number, ids: Set<number>, requests: readonly number[]) => void = () => {}) {
   const ids = new Set<number>()
   const requests: number[] = []
@@ -31,9 +31,9 @@ await t.test('finds a schema that is registered during the wait, and logs the wa
   t.equal(logged.length, 1)
 })
 
-await t.test('waits once for an id that is never registered; then its records fail without a request', async t => {
+await t.test('waits once for an id that is never registered; later lookups of the id fail without a request', async t => {
   const registry = registryDouble()
-  // Long enough that a busy machine does not use it up between two lines.
+  // The times are long enough that they do not pass between two statements on a busy machine.
   const lookUp = schemaLookup(registry, { pollMs: 5, waitMs: 500, unknownForMs: 600_000 })
   await t.rejects(lookUp(7), { code: 'UNKNOWN_SCHEMA', retryable: false })
   const first = registry.requests.length
@@ -42,7 +42,7 @@ await t.test('waits once for an id that is never registered; then its records fa
   t.equal(registry.requests.length, first)
 })
 
-await t.test('requests an expired unknown id once more, without a wait', async t => {
+await t.test('requests an unknown id again when its cached error has expired, without a wait', async t => {
   const registry = registryDouble()
   const lookUp = schemaLookup(registry, { pollMs: 5, waitMs: 20, unknownForMs: 0 })
   await t.rejects(lookUp(8), { code: 'UNKNOWN_SCHEMA' })
@@ -54,13 +54,13 @@ await t.test('requests an expired unknown id once more, without a wait', async t
   t.equal(registry.requests.length, before + 2)
 })
 
-await t.test('waits less for each further unknown id, until a schema is found', async t => {
+await t.test('waits less for each further unknown id, and for the full time again after a schema is found', async t => {
   const registry = registryDouble((id, ids) => { if (id === 102 && registry.requestsFor(102) === 2) ids.add(102) })
   const lookUp = schemaLookup(registry, { pollMs: 1, waitMs: 400 })
   for (let id = 1; id <= 5; id++) await lookUp(id).catch(() => {})
   const requests = [1, 2, 3, 4, 5].map(registry.requestsFor)
   t.ok(requests[0]! > 1 && requests[1]! > 1, String(requests))
-  t.strictSame(requests.slice(2), [1, 1, 1], 'waits of 400 ms and 200 ms, then none')
+  t.strictSame(requests.slice(2), [1, 1, 1], 'ids 1 and 2 get waits of 400 ms and 200 ms, ids 3 to 5 get no wait')
 
   const other = schemaLookup(registry, { pollMs: 1, waitMs: 400 })
   await other(101).catch(() => {})
@@ -68,7 +68,7 @@ await t.test('waits less for each further unknown id, until a schema is found', 
   await other(103).catch(() => {})
   await other(104).catch(() => {})
   t.ok(registry.requestsFor(103) > 1)
-  t.ok(registry.requestsFor(104) > 1, 'the full wait again')
+  t.ok(registry.requestsFor(104) > 1, 'id 104 gets a wait, because id 102 was found')
 })
 
 await t.test('without a wait, an unknown id fails at the first request', async t => {
@@ -77,7 +77,7 @@ await t.test('without a wait, an unknown id fails at the first request', async t
   t.equal(registry.requests.length, 1)
 })
 
-await t.test('passes on other errors at once and does not remember them', async t => {
+await t.test('throws errors other than UNKNOWN_SCHEMA at once and does not cache these errors', async t => {
   let down = true
   const schemaById = async (): Promise<string> => { if (down) throw registryErrors.REGISTRY_UNAVAILABLE('down'); return 'text' }
   const lookUp = schemaLookup({ url: 'http://registry', schemaById })

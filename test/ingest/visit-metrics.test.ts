@@ -21,7 +21,7 @@ const record = (timestamp: number | bigint, topic = 'alerts') => {
 }
 const turn = async (): Promise<void> => { await new Promise(resolve => setImmediate(resolve)) }
 
-await t.test('logs one line per visit once its records have settled and the gap has passed', async t => {
+await t.test('logs one line per visit when all records of the visit have settled and the gap has passed', async t => {
   const { lines, metrics } = visitMetrics()
   mock.timers.setTime(100_000)
   const records = [record(98_000), record(99_000), record(99_500)]
@@ -43,7 +43,7 @@ await t.test('logs one line per visit once its records have settled and the gap 
   await metrics.close()
 })
 
-await t.test('warns of dead letters and of overruns; each topic has its own visits', async t => {
+await t.test('logs a warning for a visit with a dead letter or an overrun; each topic has its own visits', async t => {
   const { lines, metrics } = visitMetrics()
   mock.timers.setTime(140_000)
   const late = record(140_000, 'other')
@@ -64,7 +64,7 @@ await t.test('warns of dead letters and of overruns; each topic has its own visi
   await metrics.close()
 })
 
-await t.test('does not warn of overruns while it reads a backlog', async t => {
+await t.test('visits read from a backlog have no overrun and cause no warning', async t => {
   const { lines, metrics } = visitMetrics()
   mock.timers.setTime(10_000_000)
   const backlog = [1_000_000, 1_037_000, 1_074_000].map(timestamp => record(timestamp))
@@ -78,7 +78,7 @@ await t.test('does not warn of overruns while it reads a backlog', async t => {
   await metrics.close()
 })
 
-await t.test('close logs open visits with their unsettled records, which do not count; an unknown lag is absent', async t => {
+await t.test('close logs open visits with their unsettled records and does not count these visits; an unknown lag is omitted', async t => {
   const { lines, metrics } = visitMetrics(async () => undefined)
   mock.timers.setTime(300_000)
   const [done, stuck] = [record(299_000), record(299_100)]
@@ -90,7 +90,7 @@ await t.test('close logs open visits with their unsettled records, which do not 
   t.equal(metrics.topics[0]!.durations.read().count, 0)
 })
 
-await t.test('accepts a timestamp in the future and one outside the range of dates', async t => {
+await t.test('accepts a timestamp in the future that is outside the range of JavaScript dates', async t => {
   const { lines, metrics } = visitMetrics()
   mock.timers.setTime(400_000)
   const far = record(2n ** 62n)

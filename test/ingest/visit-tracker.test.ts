@@ -9,7 +9,7 @@ function tracker (options: Partial<VisitTrackerOptions> = {}) {
   return {
     ended,
     tracker,
-    /** Reads and settles records with these timestamps at `now`. */
+    /** Reads and settles one record per timestamp at `now`. */
     archive (timestamps: readonly number[], now: number, outcome: VisitOutcome = 'written'): void {
       for (const timestamp of timestamps) tracker.pulled(timestamp, now)
       for (const timestamp of timestamps) tracker.settled(timestamp, outcome, 100, now)
@@ -22,7 +22,7 @@ function tracker (options: Partial<VisitTrackerOptions> = {}) {
   }
 }
 
-await t.test('a visit ends when its records have settled and the gap has passed without a record', async t => {
+await t.test('a visit ends when all its records have settled and the gap has passed without another record', async t => {
   const { tracker: visits, ended, archive } = tracker()
   archive([1000, 3000], 4000)
   archive([2000], 6000, 'identical')
@@ -35,7 +35,7 @@ await t.test('a visit ends when its records have settled and the gap has passed 
     bytes: 400, durableAt: 6500, maxAgeMs: 4000, overrunMs: 0, unsettled: 0
   }])
   visits.finish()
-  t.equal(ended.length, 1, 'it ends once')
+  t.equal(ended.length, 1, 'a visit that has ended is not reported again')
 })
 
 await t.test('a visit stays open until every record has settled', async t => {
@@ -50,7 +50,7 @@ await t.test('a visit stays open until every record has settled', async t => {
   t.match(ended, [{ alerts: 2, durableAt: 100_000, maxAgeMs: 99_000 }])
 })
 
-await t.test('records further apart than the gap belong to two visits; exactly the gap apart, to one', async t => {
+await t.test('records further apart than the gap belong to two visits; records exactly the gap apart belong to one visit', async t => {
   const { tracker: visits, ended, archive } = tracker()
   archive([0, GAP, 2 * GAP, 3 * GAP + 1], 16_000)
   visits.tick(30_000)
@@ -74,7 +74,7 @@ await t.test('merges two visits when a record closes the gap between them', asyn
   t.equal(ended.length, 1)
 })
 
-await t.test('an overrun is measured from 37 s after the first record, or from the next visit if that begins earlier', async t => {
+await t.test('an overrun begins 37 s after the first record of the visit, or at an earlier start of the next visit', async t => {
   const late = tracker()
   late.live(0, 40_000)
   late.tracker.tick(50_000)
@@ -90,7 +90,7 @@ await t.test('an overrun is measured from 37 s after the first record, or from t
   t.match(inTime.ended, [{ overrunMs: 0 }])
 })
 
-await t.test('visits read from a backlog have no overrun; live visits have one, even if reading has fallen behind', async t => {
+await t.test('visits read from a backlog have no overrun; late live visits have an overrun, even if reading has fallen behind', async t => {
   const { tracker: visits, ended, archive, live } = tracker()
   const hour = 3_600_000
   archive([0, 37_000, 74_000], hour)
@@ -119,7 +119,7 @@ await t.test('cuts a stream without gaps into visits of the maximum length', asy
   t.strictSame(ended.map(({ first, last }) => [first, last]), [[0, 10_000], [11_000, 21_000], [22_000, 25_000]])
 })
 
-await t.test('finish ends all visits, with the number of unsettled records', async t => {
+await t.test('finish ends all open visits and reports how many of their records are unsettled', async t => {
   const { tracker: visits, ended, archive } = tracker()
   archive([0], 1)
   visits.pulled(100_000, 100_000)
@@ -127,7 +127,7 @@ await t.test('finish ends all visits, with the number of unsettled records', asy
   t.match(ended, [{ first: 0, alerts: 1, unsettled: 0 }, { first: 100_000, alerts: 0, unsettled: 1 }])
 })
 
-await t.test('beyond the maximum of open visits the oldest one ends, and records that settle later are not counted', async t => {
+await t.test('if too many visits are open, the oldest visit ends, and its records that settle later are not counted', async t => {
   const { tracker: visits, ended } = tracker({ maxOpen: 3 })
   for (let visit = 0; visit < 100; visit++) visits.pulled(visit * 100_000, 0)
   t.equal(ended.length, 97)
@@ -158,7 +158,7 @@ await t.test('alerts of a producer whose clock is ahead have age 0', async t => 
   t.match(ended, [{ maxAgeMs: 0, overrunMs: 0 }])
 })
 
-await t.test('counts each of 2,000 records of 20 visits once, in any order', async t => {
+await t.test('counts each of 2,000 records in 20 visits once, whatever the order in which the records settle', async t => {
   const { tracker: visits, ended } = tracker()
   const timestamps = Array.from({ length: 2000 }, (_, index) => (index % 20) * 37_000 + (index * 7919) % 3000)
   for (const timestamp of timestamps) visits.pulled(timestamp, 1)
