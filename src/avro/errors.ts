@@ -11,7 +11,7 @@ export const schemaErrors = defineErrors({
   SCHEMA_INVALID: { hint: 'Correct the Avro schema.' },
   SCHEMA_NO_ALERT_ID: { hint: 'Use a schema whose first field is the alert id, an Avro long.' },
   DATUM_INVALID: { hint: 'Check that the producer wrote the bytes with this schema.' },
-  VALUE_INVALID: { hint: 'Correct the value so that it matches the schema; Avro longs are bigint.' }
+  VALUE_INVALID: { hint: 'Correct the value so that it matches the schema.' }
 })
 
 export const containerErrors = defineErrors({

@@ -41,7 +41,7 @@ export const storeErrors = defineErrors({
   },
   STORE_CLOSED: { hint: 'This is a bug in alert-stream: please report it.' },
   ARCHIVE_CONFLICT: { hint: 'Nothing was overwritten. Find out why two objects have the same id. To replace the object, delete it first.' },
-  ALERT_ID_INVALID: { hint: 'Give a decimal number from 0 to 9223372036854775807.' },
+  ALERT_ID_INVALID: { hint: 'Use alert ids from 0 to 9223372036854775807.' },
   SCHEMA_ID_INVALID: { hint: 'Give a whole number from 0 to 4294967295.' },
   OBJECT_CORRUPT: { hint: 'Restore the object from a copy, or delete it and ingest the alert again.' }
 })
