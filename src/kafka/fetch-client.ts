@@ -16,7 +16,7 @@ interface FetchRequest {
 export interface FetchClient {
   /** Sends a Fetch request. Errors of partitions and of the fetch session are codes in the response. Rejects if no response arrives. */
   fetch (request: FetchRequest): Promise<fetchV17.FetchResponse>
-  /** See `findTopic` in topic-lookup.ts. */
+  /** Looks up a topic, see `findTopic` in topic-lookup.ts. */
   findTopic (topic: string): Promise<FoundTopic | undefined>
   close (): Promise<void>
 }

@@ -135,12 +135,12 @@ export class GroupConsumer {
     }
   }
 
-  /** See `OffsetCommitter.commit`. Does nothing once the consumer is closing. */
+  /** Commits settled offsets (see `OffsetCommitter.commit`). Does nothing once the consumer is closing. */
   async commit (): Promise<void> {
     await this.#committer.commit()
   }
 
-  /** See `OffsetCommitter.flush`. */
+  /** Commits settled offsets, with retries (see `OffsetCommitter.flush`). */
   async flush (timeoutMs: number): Promise<void> {
     await this.#committer.flush(timeoutMs)
   }
