@@ -1,5 +1,5 @@
-// Explains why a broker rejected a connection or a request: names the host, authority, certificate, user or ACL. It combines the error of
-// the client library with what the socket reported and how the connection went. Returns undefined if the cause is not known.
+// Explains why a broker rejected a connection or a request, and names the host, authority, certificate, user or ACL. Combines the error of
+// the client library with the socket error and the state of the connection.
 import type { AuthState, FailureContext } from './connection-diagnostics.ts'
 
 type AccessErrorCode =
@@ -35,9 +35,9 @@ const tlsAlerts: ReadonlyArray<readonly [RegExp, string]> = [
 ]
 
 /**
- * Why access failed; undefined if the cause is another one or unknown.
- * @param errors the error of the library and all nested ones
- * @param context how the connection of one of them went, if known
+ * Returns why access failed, or undefined if the errors and the context do not indicate a known access problem.
+ * @param errors the error of the client library and all errors nested in it
+ * @param context the connection and request that failed with one of the errors, if known
  */
 export function accessFailureOf (errors: readonly Error[], context: FailureContext | undefined): AccessFailure | undefined {
   const { reason, authState, broker = 'the broker' } = context ?? {}
@@ -94,13 +94,13 @@ function closedConnectionFailure (
   { authState, broker, request, responded }: FailureContext, errors: readonly NestedError[]
 ): AccessFailure | undefined {
   const closed = errors.some(({ message, code }) => message === 'Connection closed' || code === 'ECONNRESET' || code === 'EPIPE')
-  // If brokers accepted this client before, the broker is shutting down.
+  // If a broker has accepted this client before, its credentials are valid, so the broker is probably shutting down.
   if (!closed || authState.accepted || request === undefined) return undefined
   if (!authState.scram && responded) {
     const why = `${broker} closed the connection at the first request: its listener requires SASL authentication`
     return { code: 'KAFKA_SASL_MISMATCH', why, hint: 'Set --kafka-auth-mechanism scram, or use the port of another listener.' }
   }
-  // With TLS 1.3 a broker rejects a client certificate after the handshake, and the connection reset may overtake the alert.
+  // With TLS 1.3 a broker rejects a client certificate after the handshake, and the connection reset may arrive before the TLS alert.
   if (authState.tls && !responded) {
     return clientCertificateFailure(authState, broker, 'the broker closed the connection right after the TLS handshake')
   }
@@ -125,7 +125,7 @@ function clientCertificateFailure (authState: AuthState | undefined, broker: str
   return { code: 'KAFKA_CLIENT_CERTIFICATE', why: `${broker} rejected the client certificate ${clientCert}${details}: ${reason}` }
 }
 
-/** A certificate name in Kafka's format (RFC 2253): last component first. */
+/** Converts a certificate name to Kafka's format (RFC 2253), in which the last component comes first. */
 function distinguishedName (lines: string): string {
   return lines.split('\n').reverse().join(',')
 }
@@ -170,8 +170,8 @@ const neededOperations: Readonly<Record<string, Partial<Record<'TOPIC' | 'GROUP'
 
 /**
  * Explains an authorization error: `User:CN=x may not Write topic alerts-simulated`.
- * @param id the broker's error: TOPIC_AUTHORIZATION_FAILED, ...
- * @param names topic and group of the failed operation
+ * @param id name of the error in the broker's response: TOPIC_AUTHORIZATION_FAILED, ...
+ * @param names the topic and the group of the failed operation
  */
 export function aclFailure (
   id: string, { authState, request }: { readonly authState: AuthState | undefined, readonly request: string | undefined },
@@ -189,7 +189,7 @@ export function aclFailure (
   }
 }
 
-/** The Kafka principal of this client, unless the brokers map certificate names (`ssl.principal.mapping.rules`). */
+/** Returns the Kafka principal of this client, assuming that the brokers do not map certificate names (`ssl.principal.mapping.rules`). */
 function principalOf ({ scram, user, certificate }: AuthState): string {
   if (scram) return `User:${user}`
   return certificate === undefined ? 'User:ANONYMOUS' : `User:${distinguishedName(certificate.subject)}`

@@ -1,5 +1,5 @@
-// Topic administration: describe, create, recreate, delete, offsets, and lag of consumer groups. Creating a topic returns when every
-// partition has a leader and responds, so that producers and consumers can use the topic at once.
+// Describes, creates, recreates and deletes topics, and reads topic offsets and the lag of consumer groups. `createTopic` resolves when
+// every partition has a leader and responds, so that producers and consumers can use the topic immediately.
 import { Admin } from '@platformatic/kafka'
 import { errorCode } from '../pipeline/index.ts'
 import { isRetryable, persist } from '../pipeline/retry.ts'
@@ -18,7 +18,7 @@ export interface TopicSpec {
 }
 
 export interface TopicDescription {
-  /** UUID. Changes when the topic is recreated. */
+  /** UUID of the topic. A recreated topic has a new UUID. */
   readonly id: string
   readonly partitions: number
   readonly replicas: number
@@ -31,7 +31,7 @@ export interface TopicSnapshot {
   readonly partitions: number
   /** First available offset, by partition. */
   readonly start: readonly bigint[]
-  /** Last stable offset, by partition: the end for consumers with isolation level read_committed. */
+  /** Last stable offset, by partition. Consumers with isolation level read_committed read the records before this offset. */
   readonly end: readonly bigint[]
 }
 
@@ -40,52 +40,52 @@ const LATEST = -1n
 const READ_COMMITTED = 1
 const RESOURCE_TOPIC = 2
 const POLL_MS = 100
-/** How long all brokers may take to apply a change of a topic. */
+/** Time limit for the brokers to create or delete a topic. */
 const SETTLE_MS = 30_000
 
 /**
  * Errors: KAFKA_UNREACHABLE, the access errors of docs/access.md, KAFKA_NOT_AUTHORISED, KAFKA_TOPIC_MISSING, KAFKA_TOPIC_EXISTS,
- * KAFKA_TOPIC_REFUSED (invalid topic configuration), KAFKA_TIMEOUT (the brokers did not apply a change in time).
+ * KAFKA_TOPIC_REFUSED (invalid topic configuration), KAFKA_TIMEOUT (the brokers did not create or delete the topic in time).
  */
 export class KafkaAdmin {
   readonly #connection: KafkaConnection
   readonly #admin: Admin
 
-  /** @param options.probeMs one attempt with this time limit in ms, for health checks. Default: 4 attempts with longer limits. */
+  /** @param options.probeMs time limit of a request in ms, without retries, for health checks. Default: 4 attempts with longer limits. */
   constructor (connection: KafkaConnection, { probeMs }: { readonly probeMs?: number } = {}) {
     this.#connection = connection
     const { options } = connection
     const limits = probeMs === undefined
       ? { retries: 3, retryDelay: 250, timeout: 20_000 }
-      // Bootstrap brokers are contacted in turn: an unresponsive first one must leave time for the next.
+      // Bootstrap brokers are contacted in turn, so an unresponsive broker must leave time for the next broker.
       : { retries: 0, timeout: probeMs, requestTimeout: probeMs, connectTimeout: Math.ceil(probeMs / options.bootstrapBrokers.length) }
     this.#admin = new Admin({ ...options, ...limits })
     this.#admin.on('error', () => {})
   }
 
-  /** undefined if the topic does not exist. */
+  /** Returns undefined if the topic does not exist. */
   async describeTopic (topic: string): Promise<TopicDescription | undefined> {
     const found = await this.#do({ action: 'describe the topic', topic }, () => findTopic(this.#admin, topic))
     return found && { id: found.id, partitions: found.partitions.length, replicas: found.partitions[0]?.replicas.length ?? 0 }
   }
 
-  /** The effective configuration of the topic, including defaults. */
+  /** Returns the effective configuration of the topic, including defaults. */
   async topicConfigs (topic: string): Promise<TopicConfigs> {
     const [described] = await this.#do({ action: 'read the configuration of the topic', topic }, () =>
       this.#admin.describeConfigs({ resources: [{ resourceType: RESOURCE_TOPIC, resourceName: topic, configurationKeys: null }] }))
     return Object.fromEntries((described?.configs ?? []).map(({ name, value }) => [name, value ?? '']))
   }
 
-  /** Creates a topic and waits until all its partitions respond. Error if it exists: KAFKA_TOPIC_EXISTS. */
+  /** Creates a topic and waits until all its partitions respond. If the topic exists, rejects with KAFKA_TOPIC_EXISTS. */
   async createTopic (topic: string, spec: TopicSpec): Promise<TopicDescription> {
     await this.#do({ action: 'create the topic', topic }, () => this.#create(topic, spec))
     return await this.#settled(topic, undefined)
   }
 
   /**
-   * Creates the topic if it does not exist, and waits until all its partitions respond. Leaves an existing topic unchanged, including
-   * one that another process creates at the same time. Needs permission to create topics only if the topic is missing.
-   * @returns the topic, and whether this call created it
+   * Creates the topic if it does not exist, and waits until all its partitions respond. Leaves an existing topic unchanged, also
+   * if another process creates the topic at the same time. Needs permission to create topics only if the topic is missing.
+   * @returns the topic, and whether this call created the topic
    */
   async ensureTopic (topic: string, spec: TopicSpec): Promise<TopicDescription & { readonly created: boolean }> {
     const existing = await this.describeTopic(topic)
@@ -98,7 +98,7 @@ export class KafkaAdmin {
     }
   }
 
-  /** Deletes the topic if it exists and waits until it is deleted. Returns whether it existed. */
+  /** Deletes the topic if it exists, and waits until the brokers have deleted it. Returns whether the topic existed. */
   async deleteTopic (topic: string): Promise<boolean> {
     const before = await this.describeTopic(topic)
     if (before === undefined) return false
@@ -111,7 +111,7 @@ export class KafkaAdmin {
     return true
   }
 
-  /** Deletes the topic if it exists, creates it with this configuration and waits until all its partitions respond. */
+  /** Deletes the topic if it exists, creates it with `spec`, and waits until all its partitions respond. */
   async recreateTopic (topic: string, spec: TopicSpec): Promise<TopicDescription> {
     const before = await this.describeTopic(topic)
     await this.deleteTopic(topic)
@@ -128,7 +128,7 @@ export class KafkaAdmin {
     return await this.#settled(topic, before?.id)
   }
 
-  /** Id and offsets of the topic, guaranteed to belong together; undefined if the topic does not exist. */
+  /** Returns the topic's id and the offsets of the topic with this id. Returns undefined if the topic does not exist. */
   async snapshot (topic: string): Promise<TopicSnapshot | undefined> {
     for (;;) {
       const before = await this.describeTopic(topic)
@@ -138,23 +138,23 @@ export class KafkaAdmin {
         const end = await this.#offsets(topic, before.partitions, LATEST)
         if ((await this.describeTopic(topic))?.id === before.id) return { topic, id: before.id, partitions: before.partitions, start, end }
       } catch (error) {
-        // If the topic was recreated in between, the next round reads the new one.
+        // If the topic was recreated in the meantime, the next iteration reads the new topic.
         if ((await this.describeTopic(topic))?.id === before.id) throw error
       }
     }
   }
 
-  /** Last stable offset, by partition. */
+  /** Returns the last stable offset of each partition. */
   async endOffsets (topic: string): Promise<bigint[]> {
     return await this.#offsets(topic, await this.#partitions(topic), LATEST)
   }
 
-  /** First available offset, by partition. */
+  /** Returns the first available offset of each partition. */
   async startOffsets (topic: string): Promise<bigint[]> {
     return await this.#offsets(topic, await this.#partitions(topic), EARLIEST)
   }
 
-  /** Uncommitted records by topic. Partitions without a committed offset count in full. Missing topics count 0. */
+  /** Returns the number of uncommitted records by topic: all records of a partition without a committed offset, 0 for a missing topic. */
   async groupLag (group: string, topics: readonly string[]): Promise<Map<string, bigint>> {
     const lag = new Map<string, bigint>()
     for (const topic of topics) {
@@ -173,7 +173,7 @@ export class KafkaAdmin {
     return lag
   }
 
-  /** Committed offsets of a group, by partition; undefined for partitions without one. */
+  /** Returns the group's committed offset of each partition, or undefined for a partition without a committed offset. */
   async committed (group: string, topic: string, partitions?: number): Promise<Array<bigint | undefined>> {
     const count = partitions ?? await this.#partitions(topic)
     const partitionIndexes = Array.from({ length: count }, (_, index) => index)
@@ -223,7 +223,7 @@ export class KafkaAdmin {
 
   /** Polls until `done` returns a value. An error ends the wait, unless `tolerant` is set and the error is transient. */
   async #until<T> (topic: string, what: string, done: () => Promise<T | undefined>, tolerant = false): Promise<T> {
-    const notYet = kafkaErrors.KAFKA_TIMEOUT(`the topic did not ${what} within ${SETTLE_MS / 1000} s`, { where: this.#where(topic) })
+    const notYet = kafkaErrors.KAFKA_TIMEOUT(`waited ${SETTLE_MS / 1000} s for the topic to ${what}`, { where: this.#where(topic) })
     return await persist(async () => {
       const result = await this.#do({ action: `wait for the topic to ${what}`, topic }, done)
       if (result === undefined) throw notYet

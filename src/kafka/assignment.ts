@@ -1,11 +1,11 @@
-// Sticky assignment of partitions to the members of a group: as even as the subscriptions allow, with as few moves as possible. Each move
-// costs a fetch and may cause records in flight to be read twice. Each member sends its owned partitions when it joins; the group leader
-// computes the assignment. Pure functions.
+// Sticky assignment of partitions to the members of a group: as even as the subscriptions allow, with as few moved partitions as possible.
+// A moved partition is fetched again, and its records in flight may be read twice. Each member sends its owned partitions when it joins.
+// The group leader computes the assignment.
 import { partitionKey, type TopicPartition } from './offset-tracker.ts'
 
 /** The partitions that a member owned before it joined. */
 export interface OwnedPartitions {
-  /** Generation in which the member owned them. If two members claim one partition, the later generation wins. */
+  /** Generation in which the member owned them. If two members claim one partition, the claim of the later generation wins. */
   readonly generation: number
   readonly owned: readonly TopicPartition[]
 }
@@ -20,11 +20,11 @@ interface Member extends Subscriber {
   readonly assigned: TopicPartition[]
 }
 
-/** Returns partitions by member id. Every partition of a subscribed topic has exactly one owner, which subscribes to the topic. */
+/** Returns the partitions of each member by member id. Every partition of a subscribed topic is assigned to one subscriber of the topic. */
 export function stickyAssignment (
   subscribers: readonly Subscriber[], partitionCount: (topic: string) => number
 ): Map<string, TopicPartition[]> {
-  // Sorted, so that the result does not depend on the order of the members.
+  // Sort the members, so that the result does not depend on the order of `subscribers`.
   const members = subscribers.toSorted((a, b) => a.id < b.id ? -1 : 1).map((subscriber): Member => ({ ...subscriber, assigned: [] }))
   const unassigned = new Map<string, TopicPartition>()
   for (const topic of new Set(members.flatMap(({ topics }) => topics))) {
@@ -44,7 +44,7 @@ export function stickyAssignment (
   return new Map(members.map(({ id, assigned }) => [id, assigned]))
 }
 
-/** Moves one partition from a member to one that has at least two fewer. Returns false if no such move exists. */
+/** Moves one partition from a member to a member with at least two partitions fewer. Returns false if there is no such pair of members. */
 function moveOne (members: readonly Member[]): boolean {
   for (const { assigned } of members.toSorted((a, b) => b.assigned.length - a.assigned.length)) {
     const index = assigned.findLastIndex(({ topic }) => leastLoaded(members, topic).assigned.length + 1 < assigned.length)
@@ -67,7 +67,7 @@ export function encodeOwned ({ generation, owned }: OwnedPartitions): Buffer {
   return Buffer.from(JSON.stringify({ generation, owned: byTopic }))
 }
 
-/** Decodes the metadata of a member. Returns undefined for metadata of another client. */
+/** Decodes the metadata of a member. Returns undefined if another client implementation wrote the metadata. */
 export function decodeOwned (bytes: Buffer | string | null | undefined): OwnedPartitions | undefined {
   try {
     const { generation, owned } = JSON.parse(String(bytes)) as

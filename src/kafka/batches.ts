@@ -1,5 +1,5 @@
-// Groups records into batches that brokers accept: one partition each, at most `limit` bytes, in order. Groups the batches of several
-// partitions into sends of bounded size. Order within a partition is preserved if the sends are made sequentially.
+// Groups records into batches that brokers accept: a batch has records of one partition, in order, and at most `limit` bytes. Groups the
+// batches of several partitions into sends of bounded size. Sequential sends preserve the order of records within a partition.
 import { type OutgoingRecord, recordBytes } from './record.ts'
 
 /** A record with topic, partition and timestamp resolved. */
@@ -16,16 +16,16 @@ interface PartitionBatches {
   bytes: number
 }
 
-/** Header of a record batch (format v2). */
+/** Size of the header of a record batch (format v2), in bytes. */
 const BATCH_OVERHEAD = 61
-/** Upper bound for length, attributes, deltas and counts of a record; each header adds two lengths. */
+/** Upper bounds in bytes: length, attributes, deltas and counts of a record; the two lengths of a record header. */
 const RECORD_OVERHEAD = 36
 const HEADER_OVERHEAD = 10
 const MAX_SEND_BYTES = 8 * 1024 * 1024
-/** The library encodes timestamp deltas of 2^30 ms (12 days) or more incorrectly: such records go into separate batches. */
+/** The library encodes timestamp deltas of 2^30 ms (12 days) or more incorrectly, so the records of a batch are closer together. */
 const MAX_SPAN_MS = 2n ** 30n - 1n
 
-/** Size of a batch with this record only, uncompressed; an upper bound. */
+/** Returns an upper bound for the uncompressed size of a batch that contains only this record, in bytes. */
 export function batchBytes (record: OutgoingRecord): number {
   return BATCH_OVERHEAD + sizeOf(record)
 }
@@ -33,7 +33,7 @@ export function batchBytes (record: OutgoingRecord): number {
 export class Batches {
   readonly #partitions = new Map<string, PartitionBatches>()
 
-  /** Appends a record to its partition. `limit` is the maximum size of a batch for that partition, in bytes. */
+  /** Appends a record to the batches of its partition. `limit` is the maximum size of a batch of this partition, in bytes. */
   add (addressed: AddressedRecord, limit: number): void {
     const key = `${addressed.topic}/${addressed.partition}`
     let partition = this.#partitions.get(key)
@@ -51,7 +51,7 @@ export class Batches {
     partition.batches.at(-1)!.push(addressed)
   }
 
-  /** Sends in order: the first batch of each partition, then the second ones, and so on, split at MAX_SEND_BYTES. */
+  /** Returns sends in order: the first batch of every partition, then the second batch of every partition, ..., split at MAX_SEND_BYTES. */
   sends (): AddressedRecord[][] {
     const partitions = [...this.#partitions.values()].map(partition => partition.batches)
     const sends: AddressedRecord[][] = []

@@ -1,10 +1,10 @@
-// Time for the Kafka consumer. Tests pass a clock that they advance themselves.
+// The clock of the Kafka consumer. Tests replace the system clock with a clock that they advance.
 import { setTimeout as delay } from 'node:timers/promises'
 
 export interface Clock {
   /** Monotonic time, in ms. */
   now (): number
-  /** Resolves after `ms`, or as soon as the signal aborts. Never rejects. */
+  /** Resolves after `ms` milliseconds, or as soon as `signal` aborts. Never rejects. */
   sleep (ms: number, signal?: AbortSignal): Promise<void>
 }
 

@@ -1,22 +1,22 @@
-// Records why connections fail, which the client library does not report: the socket error behind a failed request (with TLS 1.3 a broker
-// rejects a client certificate only after the handshake), the broker, the request, and whether brokers ever accepted this client.
-// `mapKafkaError` turns this into messages. Also handles late socket errors, which the library leaves unhandled and would end the process.
+// Records details of failed connections that the client library does not report: the socket error behind a failed request, the broker, the
+// request, and whether any broker has ever accepted this client. `mapKafkaError` uses the details in error messages. Also handles
+// late socket errors, because the library leaves them unhandled and an unhandled error ends the process.
 import { instancesChannel, protocolAPIsById, type Connection } from '@platformatic/kafka'
 import type { X509Certificate } from 'node:crypto'
 
-/** How a client authenticates, and how the brokers have responded so far. One per `KafkaConnection`. */
+/** How a client authenticates, and whether brokers have accepted or rejected it so far. Each `KafkaConnection` has one AuthState. */
 export interface AuthState {
   readonly tls: boolean
   readonly scram: boolean
   readonly user: string | undefined
-  /** Path of the trusted CA certificates; undefined: the default ones of Node.js. */
+  /** Path of the trusted CA certificates. If undefined, the client trusts the default CA certificates of Node.js. */
   readonly serverCa: string | undefined
   /** Path of the client certificate. */
   readonly clientCert: string | undefined
   readonly certificate: X509Certificate | undefined
-  /** Whether any broker has ever served a request other than the handshake. */
+  /** Whether any broker has ever served a request of this client other than the handshake requests. */
   accepted: boolean
-  /** First and last rejection of the current series by broker, by performance.now(). */
+  /** Times of the first and the last rejection in the current series, by broker address. The clock is performance.now(). */
   readonly rejections: Map<string, { readonly since: number, readonly last: number }>
   /** How long rejections are retryable once a broker has accepted this client, in ms. */
   readonly graceMs: number
@@ -24,13 +24,13 @@ export interface AuthState {
 
 export interface FailureContext {
   readonly authState: AuthState
-  /** host:port */
+  /** Address of the broker, host:port. */
   readonly broker: string
-  /** The request that failed: `Metadata`, `Produce`, ...; undefined if the connection was not established. */
+  /** Name of the failed request: `Metadata`, `Produce`, ...; undefined if the connection was not established. */
   readonly request: string | undefined
   /** Whether the broker responded to any request on this connection. */
   readonly responded: boolean
-  /** The earlier error of the socket or the handshake, if any. */
+  /** Earlier error of the socket or the handshake on this connection, if any. */
   readonly reason: Error | undefined
 }
 
@@ -39,7 +39,7 @@ const handshakeRequests = new Set(['SaslHandshake', 'ApiVersions', 'SaslAuthenti
 const contexts = new WeakMap<Error, FailureContext>()
 let tracking = false
 
-/** Tracks all connections made from now on. Idempotent. */
+/** Tracks all connections that the client library makes from now on. Idempotent. */
 export function trackConnections (): void {
   if (tracking) return
   tracking = true
@@ -49,7 +49,7 @@ export function trackConnections (): void {
   })
 }
 
-/** The connection or request that failed with this error, if it is known. */
+/** Returns the context in which a connection or request failed with this error, or undefined if the context is unknown. */
 export function failureContextOf (error: Error): FailureContext | undefined {
   return contexts.get(error)
 }
@@ -71,7 +71,7 @@ function track (connection: Connection, authState: AuthState): void {
     const request = protocolAPIsById[args[0] as keyof typeof protocolAPIsById] as string | undefined
     const callback = args.at(-1) as (error: Error | null, payload: unknown) => void
     args[args.length - 1] = (error: Error | null, payload: unknown): void => {
-      // An error response is a response too.
+      // A response that reports an error is also a response of the broker.
       if (error === null || (error as { code?: string }).code === 'PLT_KFK_RESPONSE') {
         responded = true
         if (!handshakeRequests.has(request ?? '')) {
@@ -81,7 +81,7 @@ function track (connection: Connection, authState: AuthState): void {
       }
       if (error !== null) {
         record(error, request)
-        // The library drops the error of a failed handshake and then reports only that the connection is closed.
+        // The library drops the error of a failed handshake and then reports only 'Connection closed'.
         if (error.message !== 'Connection closed') reason ??= error
       }
       callback(error, payload)
@@ -90,7 +90,7 @@ function track (connection: Connection, authState: AuthState): void {
   }) as Connection['send']
 }
 
-/** Replaces an OpenSSL message, which starts with a memory address, with its `reason`. */
+/** Replaces the message of an OpenSSL error, which starts with a memory address, with the `reason` of the error. */
 function simplifyOpenSslError (error: unknown): void {
   const reason = (error as { reason?: unknown } | undefined)?.reason
   if (error instanceof Error && typeof reason === 'string' && /^[0-9A-F]+:error:/.test(error.message)) error.message = reason

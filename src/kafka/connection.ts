@@ -1,6 +1,6 @@
 // Validates the Kafka configuration (brokers, authentication mechanism, files) and builds the options for the client library's Producer,
-// Consumer and Admin. Credential files are read here, with errors that name the file, and again for each new connection.
-// Options that are not set are omitted, because the library rejects an explicit `undefined`.
+// Consumer and Admin. The credential files are read here, and again for each new connection. Options that are not set are omitted, because
+// the library rejects an explicit `undefined`.
 import type { X509Certificate } from 'node:crypto'
 import type { SecureContext } from 'node:tls'
 import type { BaseOptions } from '@platformatic/kafka'
@@ -9,32 +9,32 @@ import { PasswordFile, TlsCredentials } from './credentials.ts'
 import { kafkaErrors } from './errors.ts'
 import { trackConnections, type AuthState } from './connection-diagnostics.ts'
 
-/** Brokers and credentials. Secrets are values or files and are never logged. Certificates and keys are paths of PEM files. */
+/** Brokers and credentials. Passwords and keys are never logged. */
 export interface KafkaConfig {
-  /** Bootstrap brokers, `host:port` each; at least one. */
+  /** At least one bootstrap broker, in the form `host:port`. */
   readonly brokers: readonly string[]
   /** `none`: plaintext, or TLS with a server certificate only. `mtls`: client certificate. `scram`: SCRAM-SHA-512. */
   readonly auth: 'none' | 'mtls' | 'scram'
-  /** Encrypt the connection; always on with `mtls`. */
+  /** Whether connections use TLS. With `mtls`, connections always use TLS. */
   readonly tls: boolean
   readonly username?: string | undefined
   readonly password?: string | undefined
   /** File with the password in its first line. Ignored if `password` is set. */
   readonly passwordFile?: string | undefined
-  /** PEM files. `mtls` requires all three; with TLS, `none` and `scram` may set `serverCa`. */
+  /** Paths of PEM files. `mtls` requires all three files. With TLS, `none` and `scram` may set `serverCa`. */
   readonly clientKey?: string | undefined
   readonly clientCert?: string | undefined
   readonly serverCa?: string | undefined
-  /** Brokers use it in request logs and quotas. */
+  /** Client id, which brokers use in request logs and quotas. */
   readonly clientId: string
   /** How long rejections are retryable while credentials are rotated, once a broker has accepted this client, in ms. Default 180,000. */
   readonly graceMs?: number | undefined
 }
 
-/** Options for the clients of the library, and what error messages need. */
+/** Options for the Producer, Consumer and Admin of the client library, and details for error messages. */
 export interface KafkaConnection {
   readonly config: KafkaConfig
-  /** Bootstrap brokers, comma separated, for messages. */
+  /** Bootstrap brokers, comma-separated, for error messages. */
   readonly brokers: string
   readonly options: BaseOptions
   readonly authState: AuthState
@@ -46,7 +46,7 @@ const GRACE_MS = 180_000
 /**
  * Validates the configuration, reads the credential files and builds the client options.
  * Errors: KAFKA_CONFIG (missing or contradictory options), KAFKA_FILE and PASSWORD_FILE (unusable file).
- * @param log for later changes of the credential files, and for files that are then unusable
+ * @param log receives later changes of the credential files, and a warning if a changed file is unusable
  */
 export async function kafkaConnection (config: KafkaConfig, log: Logger = silent): Promise<KafkaConnection> {
   const brokers = config.brokers.map(broker => broker.trim()).filter(broker => broker !== '')
@@ -62,7 +62,7 @@ export async function kafkaConnection (config: KafkaConfig, log: Logger = silent
   const authState = authStateOf(config, () => credentials?.certificate)
   const options: BaseOptions = { clientId: config.clientId, bootstrapBrokers: brokers, context: authState }
   if (credentials !== undefined) {
-    // The library copies these options for each connection, so that the getter returns the current files.
+    // The library copies `options.tls` for each connection, so each connection calls the getter and gets the current credentials.
     options.tls = { get secureContext (): SecureContext { return credentials.context } }
     options.tlsServerName = true
   }
@@ -72,7 +72,7 @@ export async function kafkaConnection (config: KafkaConfig, log: Logger = silent
   return { config, brokers: brokers.join(','), options, authState }
 }
 
-/** A connection for descriptions only. Reads no file and cannot connect. */
+/** Returns a placeholder for describing a graph. The placeholder reads no certificate or password file and cannot connect. */
 export function describedConnection (config: KafkaConfig): KafkaConnection {
   const options = { clientId: config.clientId, bootstrapBrokers: [...config.brokers] }
   return { config, brokers: config.brokers.join(','), options, authState: authStateOf(config, () => undefined) }

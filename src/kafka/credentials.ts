@@ -1,6 +1,6 @@
-// Certificates and passwords, re-read from their files for each connection, because operators (Strimzi, cert-manager) rotate them while the
-// program runs. At startup all files must be valid. Later, a missing, truncated or mismatched file is logged, and the last valid content
-// stays in use. Reads are synchronous: the library needs all TLS options at once, and the files are small and connections rare.
+// Reads certificates and passwords again for each connection, because operators (Strimzi, cert-manager) rotate the files while the program
+// runs. At startup all files must be valid. Later, a missing, truncated or mismatched file is logged, and the last valid content is kept.
+// Reads are synchronous, because the library needs all TLS options at once. The files are small and connections are rare.
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContext } from 'node:tls'
@@ -15,7 +15,7 @@ export interface TlsFiles {
   readonly serverCa?: string | undefined
 }
 
-/** A value parsed from one or several files, parsed again when their content changes. */
+/** A value parsed from one or several files. The value is parsed again when the content of a file changes. */
 class ReloadedFiles<T> {
   readonly #name: string
   readonly #read: () => readonly Buffer[]
@@ -25,7 +25,7 @@ class ReloadedFiles<T> {
   #value: T
   #loggedReason: string | undefined
 
-  /** Throws if the files are unusable; later reads never throw. */
+  /** Throws if the files are unusable. `current` never throws. */
   constructor (name: string, read: () => readonly Buffer[], parse: (contents: readonly Buffer[]) => T, log: Logger) {
     this.#name = name
     this.#read = read
@@ -40,7 +40,7 @@ class ReloadedFiles<T> {
       this.#reload()
     } catch {
       try {
-        // The files may have been replaced between two reads: the second attempt sees all of the new ones.
+        // The files may have been replaced while they were read. In this case, the second attempt reads only new files.
         this.#reload()
       } catch (error) {
         this.#warnOnce(error)
@@ -68,7 +68,7 @@ class ReloadedFiles<T> {
   }
 }
 
-/** Credentials for the next connection. Error in the constructor only: KAFKA_FILE. */
+/** TLS credentials for new connections. The constructor throws KAFKA_FILE; the getters never throw. */
 export class TlsCredentials {
   readonly #paths: TlsFiles
   readonly #files: ReloadedFiles<{ readonly context: SecureContext, readonly certificate: X509Certificate | undefined }>
@@ -112,7 +112,7 @@ export class TlsCredentials {
   }
 }
 
-/** The password for the next connection. Error in the constructor only: PASSWORD_FILE. */
+/** Password for new connections. The constructor throws PASSWORD_FILE; the getter never throws. */
 export class PasswordFile {
   readonly #file: ReloadedFiles<string>
 

@@ -1,5 +1,5 @@
-// Error codes of Kafka, and the mapping of client library errors to them. The library nests its errors (aggregates of retries, protocol
-// errors in responses, socket errors in causes). `mapKafkaError` finds the one that explains the failure.
+// Error codes for Kafka failures, and the mapping of client library errors to these codes. The library nests its errors (aggregates of
+// retries, protocol errors in responses, socket errors in causes). `mapKafkaError` finds the nested error that explains the failure.
 import { AlertStreamError, asError, defineErrors, type ErrorFactory, type ErrorDetails } from '../pipeline/errors.ts'
 import { accessFailureOf, aclFailure } from './access-errors.ts'
 import { failureContextOf, type AuthState, type FailureContext } from './connection-diagnostics.ts'
@@ -10,7 +10,7 @@ export const kafkaErrors = defineErrors({
   PASSWORD_FILE: { hint: 'Provide a readable file with the password in its first line.' },
   KAFKA_UNREACHABLE: { hint: 'Check the broker address and that the broker is running.', retryable: true },
   KAFKA_HOST_UNKNOWN: { hint: 'Check --broker, the advertised listeners of the brokers, and DNS.', retryable: true },
-  KAFKA_HOST_MISMATCH: { hint: 'Use a host name that the certificate covers, or issue a certificate for this one.', fatal: true },
+  KAFKA_HOST_MISMATCH: { hint: 'Use a host name that the certificate covers, or issue a certificate for this host name.', fatal: true },
   KAFKA_CA_UNKNOWN: { hint: 'Set --tls-server-ca-crt-location to the CA certificate that signed the broker certificates.', fatal: true },
   KAFKA_SERVER_CERTIFICATE: { hint: 'Renew the broker certificate, and check the clock of this machine.', fatal: true },
   KAFKA_CLIENT_CERTIFICATE: {
@@ -39,7 +39,6 @@ export const kafkaErrors = defineErrors({
   KAFKA_UNEXPECTED: { hint: 'Run again with --debug and report the error.' }
 })
 
-/** The operation that failed. */
 export interface KafkaOperation {
   /** A verb phrase that completes "cannot ...": `read alerts-static`, `join group alertdb-ingester`. */
   readonly action: string
@@ -47,9 +46,9 @@ export interface KafkaOperation {
   readonly brokers: string
   readonly topic?: string | undefined
   readonly group?: string | undefined
-  /** Of the connection. Some errors are created inside the library and do not carry it. */
+  /** AuthState of the connection, for errors of the client library that have no FailureContext. */
   readonly authState?: AuthState | undefined
-  /** All records go to this topic, so a missing ACL is fatal and no record is at fault. */
+  /** Whether all records go to this topic. If they do, a missing ACL is fatal, because every record would fail. */
   readonly onlyTopic?: boolean | undefined
 }
 
@@ -61,7 +60,7 @@ interface LibraryError extends Error {
   serverErrorMessage?: string | null
 }
 
-/** An error and all errors nested in it (aggregated ones and causes), outermost first. */
+/** Returns an error and all errors nested in it (aggregated errors and causes), outermost first. */
 export function nestedErrors (error: unknown): Error[] {
   const found = new Set<Error>()
   const visit = (candidate: unknown): void => {
@@ -74,7 +73,7 @@ export function nestedErrors (error: unknown): Error[] {
   return [...found]
 }
 
-/** Whether the error is, or contains, one of these protocol errors of the broker (`UNKNOWN_TOPIC_ID`, ...). */
+/** Whether the error, or an error nested in it, is a protocol error with one of the given ids (`UNKNOWN_TOPIC_ID`, ...). */
 export function hasProtocolError (error: unknown, ...ids: readonly string[]): boolean {
   return nestedErrors(error).some(inner => ids.includes((inner as LibraryError).apiId ?? ''))
 }
@@ -127,7 +126,7 @@ export function mapKafkaError (error: unknown, operation: KafkaOperation): Alert
     const transient = context !== undefined && withinGrace(context)
     return fail(access.code, access.why, { hint: access.hint, ...(transient ? { retryable: true, fatal: false } : {}) })
   }
-  // A connection closed during the handshake does not prove that the credentials are wrong: the broker may be shutting down.
+  // A connection closed during the handshake does not prove that the credentials are wrong, because the broker may be shutting down.
   const closed = nested.some(inner => inner.message === 'Connection closed')
   const auth = nested.find(inner => inner.code === 'PLT_KFK_AUTHENTICATION')
   if (auth !== undefined && !closed) return fail('KAFKA_AUTH_FAILED', trimmed(auth.message))
@@ -150,19 +149,20 @@ export function mapKafkaError (error: unknown, operation: KafkaOperation): Alert
   return fail('KAFKA_UNEXPECTED', trimmed(asError(error).message))
 }
 
-/** Rejections of a broker that are further apart than this do not belong to the same series: retries are more frequent. */
+/** Minimum gap in ms between two series of rejections by one broker. Within a series, retries are more frequent. */
 const SERIES_GAP_MS = 60_000
 
 /**
  * Whether a rejection may be transient. If no broker has ever accepted this client, the configuration is wrong and the rejection is final.
- * Otherwise credentials are being rotated. Brokers and this process do not receive the new ones at the same moment (a mounted Kubernetes
- * secret follows within two minutes), so rejections are retryable for `graceMs`.
+ * Otherwise the credentials may be rotating. Brokers and this process do not receive the new credentials at the same moment (Kubernetes
+ * updates a mounted secret within two minutes), so rejections are retryable for `graceMs`.
  */
 function withinGrace ({ authState, broker }: FailureContext): boolean {
   if (!authState.accepted) return false
   const now = performance.now()
   const before = authState.rejections.get(broker)
-  // Some addresses (a bootstrap service) are rarely contacted: an old rejection belongs to an earlier rotation.
+  // An old rejection belongs to an earlier rotation, so it does not count towards this grace period. Rarely contacted addresses, such as a
+  // bootstrap service, have old rejections.
   const since = before === undefined || now - before.last >= Math.max(authState.graceMs, SERIES_GAP_MS) ? now : before.since
   authState.rejections.set(broker, { since, last: now })
   return now - since < authState.graceMs

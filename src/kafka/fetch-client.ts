@@ -1,22 +1,22 @@
-// The Kafka requests of the fetcher, over the client library. Each request is sent once.
+// Sends the Kafka requests of the fetcher with the client library, without retries.
 import { Consumer, type fetchV17 } from '@platformatic/kafka'
 import type { KafkaConnection } from './connection.ts'
 import { nestedErrors } from './errors.ts'
 import { findTopic, type FoundTopic } from './topic-lookup.ts'
 
 interface FetchRequest {
-  /** Id of the broker. */
+  /** Id of the broker that receives the request. */
   readonly node: number
   readonly topics: fetchV17.FetchRequestTopic[]
   readonly maxBytes: number
-  /** How long the broker may hold the request if it has no records, in ms. */
+  /** How long the broker may hold the request while no records are available, in ms. */
   readonly maxWaitTime: number
 }
 
 export interface FetchClient {
-  /** Sends a Fetch request. Errors of partitions and of the fetch session are codes in the response. Rejects if there is no response. */
+  /** Sends a Fetch request. Errors of partitions and of the fetch session are codes in the response. Rejects if no response arrives. */
   fetch (request: FetchRequest): Promise<fetchV17.FetchResponse>
-  /** See `findTopic` in topic-lookup.ts. */
+  /** Looks up a topic, see `findTopic` in topic-lookup.ts. */
   findTopic (topic: string): Promise<FoundTopic | undefined>
   close (): Promise<void>
 }
@@ -29,7 +29,7 @@ export function fetchClient (connection: KafkaConnection): FetchClient {
       try {
         return await consumer.fetch(request)
       } catch (error) {
-        // The library rejects the response if one partition has an error, but the response holds the records of all others.
+        // The library rejects if one partition has an error, although the response holds the records of the other partitions.
         const response = nestedErrors(error).map(inner => (inner as { response?: fetchV17.FetchResponse }).response)
           .find(found => found?.responses !== undefined)
         if (response === undefined) throw error

@@ -1,6 +1,6 @@
-// Fetches assigned partitions by topic id: one request in flight per broker, for many partitions. Buffers about two responses per broker.
-// Each partition can be paused on its own. Survives broker restarts and leader changes. Reports deleted topics, offsets out of range and
-// permission errors to its owner.
+// Fetches assigned partitions by topic id, with at most one request in flight per broker for all its partitions. Buffers about
+// `maxBytes` per broker. Each partition can be paused individually. Survives broker restarts and leader changes. Reports deleted topics,
+// offsets out of range and permission errors to the owner of the fetcher.
 import type { fetchV17 } from '@platformatic/kafka'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
@@ -15,15 +15,15 @@ import type { KafkaRecord } from './record.ts'
 
 export interface FetcherOptions {
   readonly client: FetchClient
-  /** Named in errors and logs. */
+  /** Connection whose brokers and user are named in errors and logs. */
   readonly connection: Pick<KafkaConnection, 'brokers' | 'authState'>
-  /** Maximum bytes of one response, and approximately of the buffered records per broker. */
+  /** Maximum size of one response, and approximate limit of the buffered records per broker, in bytes. */
   readonly maxBytes: number
-  /** How long a broker may hold a request if it has no records, in ms. */
+  /** How long a broker may hold a request while no records are available, in ms. */
   readonly maxWaitMs: number
-  /** Time without any response after which an outage is fatal, in ms. Never if undefined. */
+  /** Time without any response after which an outage is fatal, in ms. If undefined, no outage is fatal. */
   readonly giveUpAfterMs?: number | undefined
-  /** Fetch partitions with an empty buffer even if the buffers of others are full. Needed to merge partitions. */
+  /** Whether to fetch partitions with an empty buffer even if other buffers are full. Merging partitions requires `everyPartition`. */
   readonly everyPartition?: boolean | undefined
   readonly clock?: Clock | undefined
   readonly log: Logger
@@ -31,9 +31,9 @@ export interface FetcherOptions {
   onProgress (): void
   /** Called when the topic with this id was deleted or recreated. Its partitions are not fetched any more. */
   onTopicGone (topic: string, topicId: string): void
-  /** Called when the fetch position is out of range. The partition is paused until the owner resets or removes it. */
+  /** Called if the fetch position of a partition is out of range. The partition is paused until the owner resets or removes the buffer. */
   onOutOfRange (buffer: PartitionBuffer): void
-  /** Called once, when nothing can be fetched any more. */
+  /** Called once, when an error ends all fetching. */
   onFatal (error: AlertStreamError): void
 }
 
@@ -42,7 +42,7 @@ interface Requested {
   readonly offset: bigint
 }
 
-/** `maxWaitMs` while records are buffered: partitions without records must not delay the next fetch of busy ones. */
+/** Replaces `maxWaitMs` while records are buffered, so that partitions without records do not delay the next fetch of busy partitions. */
 const SHORT_WAIT_MS = 20
 const MIN_PARTITION_BYTES = 1024 * 1024
 const BACKOFF_MS = [100, 250, 500, 1000] as const
@@ -61,10 +61,10 @@ export class Fetcher {
   /** Codes of errors that were logged in the current outage. */
   readonly #logged = new Set<string>()
   #buffers: PartitionBuffer[] = []
-  /** Index of the partition that is served first, in turn. */
+  /** Index of the partition that `take` tries first. The partitions take turns. */
   #turn = 0
   #lookingUp = false
-  /** A partition is ready to be fetched, but the buffers of its broker are full. */
+  /** Whether a partition is ready to be fetched, but the buffers of its broker are full. */
   #throttled = false
   #backOffs = 0
   #failures = 0
@@ -114,7 +114,7 @@ export class Fetcher {
     return record
   }
 
-  /** Sends fetch requests for partitions that need records, and looks up missing leaders. Cheap if there is nothing to do. */
+  /** Sends fetch requests for partitions that need records, and looks up missing leaders. Cheap if no partition needs records. */
   fetchMore (): void {
     if (this.#stopped || this.#backOffs > 0) return
     const byNode = new Map<number, PartitionBuffer[]>()
@@ -173,7 +173,7 @@ export class Fetcher {
     try {
       const maxWaitTime = short ? Math.min(SHORT_WAIT_MS, maxWaitMs) : maxWaitMs
       const response = await client.fetch({ node, topics: [...topics.values()], maxBytes, maxWaitTime })
-      // An error of the whole response means that the broker lost the fetch session. The next request opens another one.
+      // An error of the whole response means that the broker lost the fetch session. The next request opens a new session.
       if (response.errorCode !== 0) this.#backOff(BACKOFF_MS[0])
       else this.#accept(response, requested)
     } catch (error) {
@@ -212,7 +212,7 @@ export class Fetcher {
       const { why, hint } = aclFailure('TOPIC_AUTHORIZATION_FAILED', { authState, request: 'Fetch' }, { topic: buffer.topic })
       this.#fail(kafkaErrors.KAFKA_NOT_AUTHORISED(`cannot read ${buffer.topic}: ${why}`, { where: `${buffer.topic} at ${brokers}`, hint }))
     } else {
-      // The leader changed, or the topic is new or was deleted: look it up again after a short pause.
+      // The leader has changed, or the topic is new or was deleted, so look up the leader again after a backoff.
       this.#leaders.forget(buffer)
       this.#backOff(BACKOFF_MS[0])
     }
@@ -234,7 +234,7 @@ export class Fetcher {
       this.#fail(mapped)
       return
     }
-    // Logged once per code: a broker that comes back may reject our credentials, which is another error.
+    // Each error code is logged once per outage, because the cause may change: a restarted broker may reject the credentials.
     if (!this.#logged.has(mapped.code)) log.warn({ code: mapped.code, reason: mapped.message }, 'kafka is unavailable: retrying')
     this.#logged.add(mapped.code)
     this.#leaders.clear()
@@ -248,7 +248,7 @@ export class Fetcher {
     this.#options.onFatal(error)
   }
 
-  /** Sends no requests for `ms`. */
+  /** Sends no requests for `ms` milliseconds. */
   #backOff (ms: number): void {
     this.#backOffs++
     void this.#clock.sleep(ms, this.#stop.signal).then(() => {
@@ -271,7 +271,7 @@ export class Fetcher {
   }
 }
 
-/** Rotates the list, because the first partition of a request may fill the entire response. */
+/** Rotates the list. Each partition must come first in turn, because the first partition of a request may fill the entire response. */
 function rotated<T> (list: readonly T[], by: number): T[] {
   const start = list.length === 0 ? 0 : by % list.length
   return [...list.slice(start), ...list.slice(0, start)]

@@ -1,6 +1,6 @@
-// The group protocol (classic, with static membership) over the client library: JoinGroup, SyncGroup, heartbeats, LeaveGroup. The library
-// joins again by itself when a heartbeat reports a rebalance. Its commits are not used: after a rebalance the library would send old
-// offsets again under the new generation, and the broker would accept them.
+// The classic group protocol, with static membership, over the client library: JoinGroup, SyncGroup, heartbeats, LeaveGroup. The library
+// rejoins by itself when a heartbeat reports a rebalance. The library's commits are not used, because after a rebalance the library would
+// send old offsets again with the new generation, and the broker would accept the old offsets.
 import {
   type ClusterMetadata, Consumer, consumerHeartbeatChannel, type ExtendedGroupProtocolSubscription, type GroupAssignment
 } from '@platformatic/kafka'
@@ -10,15 +10,15 @@ import type { GroupSettings } from './group-settings.ts'
 import type { TopicPartition } from './offset-tracker.ts'
 
 export interface GroupClient {
-  /** Assigned by the coordinator. Null before the first join and after the coordinator has removed the member. */
+  /** Member id that the coordinator has assigned. Null before the first join and after the coordinator has removed the member. */
   readonly memberId: string | null
   /** Sets the topics for the next join. */
   subscribe (topics: readonly string[]): void
-  /** Joins the group. Sends each request once. */
+  /** Joins the group, without retries. */
   join (): Promise<void>
-  /** Stops heartbeats and does not join again. */
+  /** Leaves the group: stops heartbeats and never rejoins. */
   leave (): void
-  /** Closes the connections. With `leave` false, a static member stays in the group until its session times out. */
+  /** Closes the connections. If `leave` is false, a static member stays in the group until its session times out. */
   close (options: { readonly leave: boolean }): Promise<void>
 }
 
@@ -28,11 +28,11 @@ export interface GroupEvents {
   onJoined (membership: Membership): void
   onRebalance (): void
   onHeartbeatError (error: unknown): void
-  /** The library failed to join again and gave up: it sends no heartbeats any more. */
+  /** Called when the library has failed to rejoin and given up. The library then sends no heartbeats. */
   onRejoinFailed (error: unknown): void
 }
 
-/** Ownership in one generation. The coordinator rejects a commit with it as soon as a later generation exists. */
+/** The member's partitions in one generation. As soon as a later generation exists, the coordinator rejects commits of this generation. */
 export interface Membership {
   readonly generation: number
   readonly memberId: string
@@ -55,11 +55,11 @@ export function groupClient (connection: KafkaConnection, settings: GroupSetting
     heartbeatInterval,
     // Retries of the library would hide outages.
     retries: 0,
-    // The library calls this before every JoinGroup request, its own included.
+    // The library calls `protocolsMetadata` before every JoinGroup request, also when it rejoins by itself.
     protocolsMetadata: () => events.beforeJoin(),
     partitionAssigner: assign
   })
-  // This channel reports an error before the library reacts to it.
+  // The channel reports a heartbeat error before the library reacts to the error.
   const onHeartbeatError = (message: unknown): void => {
     const { client, error } = message as { client: unknown, error: unknown }
     if (client === consumer) events.onHeartbeatError(error)
@@ -77,7 +77,7 @@ export function groupClient (connection: KafkaConnection, settings: GroupSetting
     get memberId () { return consumer.memberId },
     subscribe: topics => {
       const { current } = consumer.topics
-      // The library counts the references to a topic.
+      // The library counts the references to a topic, so `untrack` is called until the topic has none.
       for (const topic of current) if (!topics.includes(topic)) while (consumer.topics.has(topic)) consumer.topics.untrack(topic)
       for (const topic of topics) if (!current.includes(topic)) consumer.topics.track(topic)
     },
@@ -88,14 +88,14 @@ export function groupClient (connection: KafkaConnection, settings: GroupSetting
     leave: () => { consumer.leaveGroup(true, () => {}) },
     close: async ({ leave }) => {
       consumerHeartbeatChannel.error.unsubscribe(onHeartbeatError)
-      // The library always sends LeaveGroup. The coordinator ignores an unknown member id.
+      // The library always sends LeaveGroup. With an unknown member id, the coordinator ignores LeaveGroup and the member stays.
       if (!leave && consumer.memberId !== null) consumer.memberId = UNUSED_MEMBER_ID
       await consumer.close(true).catch(() => {})
     }
   }
 }
 
-/** Computes the assignment, if this member is the group leader. */
+/** Computes the assignment. The library calls this function only if this member is the group leader. */
 function assign (
   _leader: string, members: ReadonlyMap<string, ExtendedGroupProtocolSubscription>, _topics: unknown, metadata: ClusterMetadata
 ) {

@@ -1,4 +1,4 @@
-// The Kafka clients of a group consumer.
+// The Kafka clients of a group consumer. Tests replace them with clients of an in-memory cluster.
 import { KafkaAdmin } from './admin.ts'
 import type { KafkaConnection } from './connection.ts'
 import { fetchClient, type FetchClient } from './fetch-client.ts'

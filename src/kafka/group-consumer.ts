@@ -1,6 +1,6 @@
-// Consumes topics as a member of a group. Membership, fetching and offset tracking are separate: partitions can be paused one by one, a
-// rebalance does not refetch the partitions that stay here, and only settled offsets of owned partitions are committed. After each join the
-// group's committed offsets are compared with ours. If another member has moved an offset, the partition is read again from there.
+// Consumes topics as a member of a group. Partitions can be paused individually, a rebalance does not refetch the partitions that stay with
+// this member, and only settled offsets of owned partitions are committed. After each join, the consumer compares the group's committed
+// offsets with its own. If another member has committed a different offset, the consumer reads the partition again from that offset.
 import { type AlertStreamError, messageOf } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { isRetryable } from '../pipeline/retry.ts'
@@ -24,7 +24,7 @@ import { TopicMonitor } from './topic-monitor.ts'
 export interface GroupConsumerOptions {
   readonly settings: GroupSettings
   readonly clients: GroupClients
-  /** Named in errors. */
+  /** Connection whose brokers and user are named in errors. */
   readonly connection: Pick<KafkaConnection, 'brokers' | 'authState'>
   readonly clock?: Clock | undefined
   readonly log: Logger
@@ -46,7 +46,7 @@ export class GroupConsumer {
   readonly #committer: OffsetCommitter
   readonly #drain: RebalanceDrain
   readonly #stats: GroupStatsCollector
-  /** Assigned partitions that are being read, by partition key. */
+  /** Buffers of the assigned partitions that are being read, by partition key. */
   readonly #buffers = new Map<string, PartitionBuffer>()
   readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
@@ -72,7 +72,7 @@ export class GroupConsumer {
       tracker: this.#tracker, member: this.#member, buffers: this.#buffers, stats: this.#stats, clock, log, onFatal,
       onTopicMissing: () => { this.#topics.invalidate() }
     })
-    // No heartbeat is sent during the drain, so it must be shorter than the session timeout.
+    // No heartbeat is sent during the drain, so the drain must be shorter than the session timeout.
     const settleTimeoutMs = Math.min(MAX_DRAIN_MS, settings.sessionTimeout / 3)
     this.#drain = new RebalanceDrain({
       settleTimeoutMs, joinTimeoutMs: settleTimeoutMs + settings.heartbeatInterval, clock, log,
@@ -91,12 +91,12 @@ export class GroupConsumer {
     })
   }
 
-  /** The error that ended consumption. */
+  /** The error that ended consumption, if any. */
   get error (): AlertStreamError | undefined {
     return this.#error
   }
 
-  /** Looks up the topics and joins the group. Rejects with KAFKA_TOPIC_MISSING unless `waitForTopic` is set. */
+  /** Looks up the topics and joins the group. Rejects with KAFKA_TOPIC_MISSING if a topic is missing, unless `waitForTopic` is set. */
   async open (): Promise<void> {
     const { settings, connection, log } = this.#options
     await this.#topics.check()
@@ -109,7 +109,7 @@ export class GroupConsumer {
     this.#topics.start()
   }
 
-  /** Takes the next record; undefined if there is none, or while a rebalance is being prepared. */
+  /** Takes the next record. Returns undefined if no record is available, or while the member drains before a rebalance. */
   take (): { record: KafkaRecord, delivery: Delivery } | undefined {
     while (!this.#drain.paused) {
       const next = this.#fetcher.take(({ topic, partition }) => this.#tracker.admit(topic, partition))
@@ -135,12 +135,12 @@ export class GroupConsumer {
     }
   }
 
-  /** See `OffsetCommitter.commit`. Does nothing once the consumer is closing. */
+  /** Commits settled offsets (see `OffsetCommitter.commit`). Does nothing once the consumer is closing. */
   async commit (): Promise<void> {
     await this.#committer.commit()
   }
 
-  /** See `OffsetCommitter.flush`. */
+  /** Commits settled offsets, with retries (see `OffsetCommitter.flush`). */
   async flush (timeoutMs: number): Promise<void> {
     await this.#committer.flush(timeoutMs)
   }
@@ -172,7 +172,7 @@ export class GroupConsumer {
   }
 
   async #subscribe (): Promise<void> {
-    // Offsets of a topic that was recreated must not be committed for the new one.
+    // Offsets of a topic that was deleted must not be committed for a new topic of the same name.
     this.#drop(({ topic, topicId }) => topicId !== this.#topics.topicId(topic))
     const { existing } = this.#topics
     if (existing.length > 0) await this.#member.subscribe(existing)
@@ -206,7 +206,7 @@ export class GroupConsumer {
     this.#stats.commitAge(this.#tracker.outstanding)
   }
 
-  /** Starts the partitions of a new generation at their start offsets, then allows commits in it. */
+  /** Starts to read the partitions of a new generation at their start offsets, then allows commits in this generation. */
   async #reconcile (membership: Membership): Promise<void> {
     const current = (): boolean => this.#member.membership === membership && !this.#closing.signal.aborted
     const { log, settings: { from }, clients: { admin } } = this.#options
@@ -236,9 +236,9 @@ export class GroupConsumer {
           this.#fail(error as AlertStreamError)
           return
         }
-        // If only the coordinator is unavailable, records keep arriving. Nothing else would log that none of them is committed.
+        // If only the coordinator is unavailable, records keep arriving. Only this warning shows that no offset is committed.
         if (attempt === WARN_AFTER_ATTEMPTS) {
-          log.warn({ reason: messageOf(error) }, 'cannot read the committed offsets of the group: nothing is committed until this succeeds')
+          log.warn({ reason: messageOf(error) }, 'cannot read the committed offsets of the group: commits wait until the read succeeds')
         }
         await this.#clock.sleep(RETRY_MS, this.#closing.signal)
       }
@@ -252,7 +252,7 @@ export class GroupConsumer {
     try {
       const start = (await admin.startOffsets(topic))[partition] ?? 0n
       const state = this.#tracker.state(topic, partition)
-      // A settled record may have resumed the partition, which was then out of range again. Another reset would rewind newer commits.
+      // A settled record may have resumed the partition and so caused a concurrent reset. A repeated reset would rewind newer commits.
       if (buffer.removed || state === undefined || buffer.fetchPosition !== wanted) return
       const lost = start > wanted ? Number(start - wanted) : 0
       this.#stats.lose(topic, partition, lost)
@@ -260,7 +260,7 @@ export class GroupConsumer {
       this.#tracker.assign(topic, partition, start, state.committed)
       buffer.reset(start)
     } catch {
-      // The broker is unreachable, or the topic was deleted: the next fetch reports it.
+      // The broker is unreachable, or the topic was deleted. The next fetch reports the cause.
     }
     buffer.paused = false
     this.#fetcher.fetchMore()

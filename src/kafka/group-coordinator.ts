@@ -1,5 +1,5 @@
 // Requests to the coordinator of a group: read and commit offsets with their metadata, remove a member. Each request is sent once, on a
-// separate connection, because on the member's connection it would wait behind a pending JoinGroup. The coordinator is looked up again
+// separate connection, because on the member's connection a request waits behind a pending JoinGroup. The coordinator is looked up again
 // after a failure.
 import { Admin, FindCoordinatorKeyTypes, leaveGroupV4, offsetCommitV8, offsetFetchV8, type Connection } from '@platformatic/kafka'
 import type { KafkaConnection } from './connection.ts'
@@ -18,7 +18,7 @@ export interface Committer {
   readonly instanceId?: string | undefined
 }
 
-/** Commits offsets without being a member. The broker rejects this (UNKNOWN_MEMBER_ID) while the group has members. */
+/** A committer that is not a member. While the group has members, the broker rejects its commits (UNKNOWN_MEMBER_ID). */
 export const noMember: Committer = { generation: -1, memberId: '' }
 
 /** All methods reject with KAFKA_* errors. */
@@ -35,10 +35,10 @@ export class GroupCoordinator {
     this.#admin.on('error', () => {})
   }
 
-  /** Committed offsets by `topic/partition`. Partitions without a committed offset are absent. */
+  /** Returns the committed offsets by `topic/partition`. Partitions without a committed offset are absent. */
   async committed (partitions: readonly TopicPartition[]): Promise<Map<string, CommittedMetadata>> {
     const topics = byTopic(partitions).map(([name, list]) => ({ name, partitionIndexes: list.map(({ partition }) => partition) }))
-    const response = await this.#request('read its offsets', async connection =>
+    const response = await this.#request('read the committed offsets', async connection =>
       await offsetFetchV8.api.async(connection, [{ groupId: this.#group, memberEpoch: -1, topics }], false))
     const found = new Map<string, CommittedMetadata>()
     for (const { name, partitions: list } of response.groups[0]?.topics ?? []) {
@@ -59,12 +59,12 @@ export class GroupCoordinator {
         partitionIndex: each.partition, committedOffset: each.offset, committedLeaderEpoch: -1, committedMetadata: metadata(each)
       }))
     }))
-    await this.#request('commit its offsets', async connection =>
+    await this.#request('commit offsets', async connection =>
       await offsetCommitV8.api.async(connection, this.#group, generation, memberId, instanceId ?? null, topics))
   }
 
   async leave (memberId: string): Promise<void> {
-    await this.#request('leave it', async connection => await leaveGroupV4.api.async(connection, this.#group, [{ memberId }]))
+    await this.#request('remove the member', async connection => await leaveGroupV4.api.async(connection, this.#group, [{ memberId }]))
   }
 
   async close (): Promise<void> {

@@ -1,5 +1,5 @@
-// Membership of a consumer group: joins, rejoins after outages without limit, and commits with the generation in which the partitions were
-// owned. The coordinator rejects such a commit from a member that has lost the partitions, so it cannot rewind the new owner's offsets.
+// Membership in a consumer group: joins, rejoins after outages without limit, and commits with the generation in which the member owned the
+// partitions. If the member has lost the partitions, the coordinator rejects the commit, so the new owner's offsets are not rewound.
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { encodeOwned } from './assignment.ts'
@@ -14,22 +14,22 @@ import type { OffsetToCommit, TopicPartition } from './offset-tracker.ts'
 export interface GroupMemberOptions extends Pick<GroupSettings, 'group' | 'instanceId' | 'rebalanceTimeout'> {
   readonly connect: ConnectGroup
   readonly coordinator: Pick<GroupCoordinator, 'committed' | 'commit' | 'leave' | 'close'>
-  /** Named in errors. */
+  /** Connection whose brokers and user are named in errors. */
   readonly connection: Pick<KafkaConnection, 'brokers' | 'authState'>
   readonly clock: Clock
   readonly log: Logger
-  /** Called after every join with the assigned partitions. Partitions that are not listed are revoked. */
+  /** Called after every join with the assigned partitions. Partitions that are not in `membership` are revoked. */
   onAssigned (membership: Membership): void
-  /** Awaited before each JoinGroup request, which may revoke partitions. No heartbeat is sent meanwhile. */
+  /** Awaited before each JoinGroup request, because the join may revoke partitions. No heartbeat is sent during the wait. */
   beforeJoin (): Promise<void>
-  /** Called when the member cannot be in the group any more. */
+  /** Called when an error that retries cannot fix ends the membership. */
   onFatal (error: AlertStreamError): void
 }
 
 /** The group's committed offset of a partition. */
 export interface CommittedOffset {
   readonly offset: bigint
-  /** UUID of the topic for which the offset was committed; undefined if another client committed it. */
+  /** UUID of the topic for which the offset was committed; undefined if another client implementation committed the offset. */
   readonly topicId: string | undefined
 }
 
@@ -43,7 +43,7 @@ export class GroupMember {
   readonly #stop = new AbortController()
   #membership: Membership | undefined
   #joining: Promise<void> | undefined
-  /** A rebalance in which the client library rejoins by itself; resolved when it has joined. */
+  /** Set during a rebalance in which the client library rejoins by itself; resolved when the library has rejoined. */
   #rebalance: PromiseWithResolvers<void> | undefined
 
   constructor (options: GroupMemberOptions) {
@@ -65,24 +65,24 @@ export class GroupMember {
     return this.#membership
   }
 
-  /** Joins with these topics, or joins again after they changed. All topics must exist. Rejects if retries cannot help. */
+  /** Sets the topics, then joins or rejoins. All topics must exist. Rejects if retries cannot help. */
   async subscribe (topics: readonly string[]): Promise<void> {
     this.#client.subscribe(topics)
-    // A join in progress was sent with the previous topics, so another one must follow it.
+    // A join in progress was sent with the previous topics, so another join must follow.
     await this.#joining?.catch(() => {})
     const { clock, rebalanceTimeout } = this.#options
     if (this.#rebalance !== undefined) await Promise.race([this.#rebalance.promise, clock.sleep(rebalanceTimeout, this.#stop.signal)])
     await this.rejoin()
   }
 
-  /** Joins again and retries until it succeeds. Concurrent calls share one join. */
+  /** Rejoins, and retries while retries can help. Concurrent calls share one join. */
   async rejoin (): Promise<void> {
     if (this.#stopped) return
     this.#joining ??= this.#join().finally(() => { this.#joining = undefined })
     await this.#joining
   }
 
-  /** Committed offsets by `topic/partition`. Partitions without a committed offset are absent. No retries. */
+  /** Returns the committed offsets by `topic/partition`. Partitions without a committed offset are absent. No retries. */
   async committed (partitions: readonly TopicPartition[]): Promise<Map<string, CommittedOffset>> {
     const found = new Map<string, CommittedOffset>()
     for (const [key, { offset, metadata }] of await this.#options.coordinator.committed(partitions)) {
@@ -93,7 +93,7 @@ export class GroupMember {
   }
 
   /**
-   * Commits offsets as the owner in that generation, each with the id of its topic. No retries. Rejects with KAFKA_REFUSED
+   * Commits offsets as the owner in the given generation. Each offset's metadata holds the topic id. No retries. Rejects with KAFKA_REFUSED
    * (ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS) if the generation has ended.
    */
   async commit (
@@ -106,7 +106,7 @@ export class GroupMember {
     })
   }
 
-  /** Leaves the group, so that its partitions are reassigned immediately. A static member stays in the group and keeps its partitions. */
+  /** Leaves the group, so that the member's partitions are reassigned immediately. A static member stays and keeps its partitions. */
   async close (): Promise<void> {
     const { instanceId, coordinator } = this.#options
     const { memberId } = this.#client
@@ -114,7 +114,7 @@ export class GroupMember {
     this.#stop.abort()
     const leave = instanceId === undefined
     const closed = this.#client.close({ leave })
-    // On the member's connection LeaveGroup waits behind a pending JoinGroup, which may wait for the session timeout of another member.
+    // On the member's connection, LeaveGroup waits behind a pending JoinGroup, which may wait for the session timeout of another member.
     if (leave && joining && memberId !== null) await coordinator.leave(memberId).catch(() => {})
     await closed
     await coordinator.close()
@@ -127,7 +127,7 @@ export class GroupMember {
   async #beforeJoin (): Promise<Buffer> {
     const owned = this.#membership
     if (owned === undefined || this.#stopped) return encodeOwned({ generation: -1, owned: [] })
-    // Without a member id, the coordinator has removed this member and its partitions have other owners: there is nothing to hand over.
+    // Without a member id, the coordinator has removed this member. Other members own its partitions, so a drain would be useless.
     if (this.#client.memberId !== null) await this.#options.beforeJoin()
     return encodeOwned({ generation: owned.generation, owned: owned.partitions })
   }
@@ -140,7 +140,7 @@ export class GroupMember {
     this.#options.onAssigned(membership)
   }
 
-  /** Stops if another process joined with our instance id. The library would join again, and the two would fence each other forever. */
+  /** Stops if another process uses the same instance id. If the library rejoined, the two processes would fence each other forever. */
   #heartbeatFailed (error: unknown): void {
     if (this.#stopped || !hasProtocolError(error, 'FENCED_INSTANCE_ID')) return
     this.#client.leave()

@@ -1,27 +1,27 @@
-// Settings of a consumer in a group, with defaults.
+// Settings of a group consumer and their defaults.
 
 export interface GroupSettings {
   readonly topics: readonly string[]
   readonly group: string
-  /** Static membership: a process that restarts within the session timeout keeps its partitions. Unique per process. */
+  /** Instance id for static membership: a process that restarts within the session timeout keeps its partitions. Unique per process. */
   readonly instanceId: string | undefined
   /** Where to start a partition without a committed offset. Default `earliest`. */
   readonly from: 'earliest' | 'latest'
-  /** Wait for topics that do not exist instead of failing at open. Default false. */
+  /** Whether `open` waits for missing topics instead of failing. Default false. */
   readonly waitForTopic: boolean
-  /** Maximum bytes of one fetch, and approximately of the buffered records per broker. Default 8 MiB. */
+  /** Maximum size of one fetch response, and approximate limit of the buffered records per broker, in bytes. Default 8 MiB. */
   readonly maxBytes: number
-  /** How long a broker may hold a fetch request if it has no records, in ms. Default 500. */
+  /** How long a broker may hold a fetch request while no records are available, in ms. Default 500. */
   readonly maxWaitMs: number
   /** Maximum number of delivered records beyond the committable offset, per partition. Default 10,000. */
   readonly cap: number
-  /** Session timeout in ms. If the broker receives no heartbeat for this long, it reassigns the partitions. Default 30,000. */
+  /** Session timeout in ms. If the coordinator receives no heartbeat for this long, it reassigns the partitions. Default 30,000. */
   readonly sessionTimeout: number
-  /** Time for members to rejoin in a rebalance, in ms. Default 60,000, at least the session timeout. */
+  /** Time limit for members to rejoin in a rebalance, in ms. Default 60,000; at least the session timeout. */
   readonly rebalanceTimeout: number
-  /** Default 3000 ms, at most a third of the session timeout. */
+  /** Heartbeat interval in ms. Default 3000, but at most a third of the session timeout. */
   readonly heartbeatInterval: number
-  /** Interval of checks for new, recreated and grown topics, in ms. Default 10,000. */
+  /** Interval of checks for new topics, recreated topics and added partitions, in ms. Default 10,000. */
   readonly topicCheckInterval: number
 }
 

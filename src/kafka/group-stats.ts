@@ -1,12 +1,12 @@
 // In-process counters of a group consumer.
 import { partitionKey, type TopicPartition } from './offset-tracker.ts'
 
-/** Records that the broker deleted before they were read. */
+/** Number of records of a partition that the broker deleted before the consumer read them. */
 export interface LostRecords extends TopicPartition {
   readonly records: number
 }
 
-/** An assigned partition. */
+/** Offsets of an assigned partition. */
 interface GroupPartition extends TopicPartition {
   readonly committed: bigint | undefined
   /** Every record below this offset has settled. */
@@ -15,12 +15,12 @@ interface GroupPartition extends TopicPartition {
 
 export interface GroupStats {
   readonly partitions: readonly GroupPartition[]
-  /** -1 before the first join. */
+  /** Current generation of the group; -1 before the first join. */
   readonly generation: number
   readonly joins: number
   readonly commits: number
   readonly failedCommits: number
-  /** ms since the last successful commit, or since the first record delivered after it. 0 if everything is committed. */
+  /** Time in ms since the last commit, or since the first later delivery if the commit left nothing uncommitted. 0 if all is committed. */
   readonly commitAgeMs: number
   readonly lost: readonly LostRecords[]
   /** Subscribed topics that do not exist yet. */
@@ -35,12 +35,12 @@ export class GroupStatsCollector {
   commits = 0
   failedCommits = 0
   joins = 0
-  /** Time of the first delivery without a commit, or of the last commit that did not cover all deliveries. */
+  /** Time of the last commit that left records uncommitted, or of the first delivery after a commit that left none. */
   #uncommittedSince: number | undefined
   readonly #lost = new Map<string, LostRecords>()
   readonly #now: () => number
 
-  /** @param now monotonic time, in ms */
+  /** @param now returns monotonic time in ms */
   constructor (now: () => number) {
     this.#now = now
   }
@@ -49,18 +49,18 @@ export class GroupStatsCollector {
     return [...this.#lost.values()]
   }
 
-  /** Starts the commit age, unless it is running. */
+  /** Starts the commit age, unless the commit age is running. */
   delivered (): void {
     this.#uncommittedSince ??= this.#now()
   }
 
-  /** Counts a successful commit; `outstanding`: uncommitted offsets remain. */
+  /** Counts a successful commit. `outstanding` is true if uncommitted offsets remain. */
   committed (outstanding: boolean): void {
     this.commits++
     this.#uncommittedSince = outstanding ? this.#now() : undefined
   }
 
-  /** ms since the last commit, or since the first record delivered after it. Restarts at 0 if nothing is outstanding. */
+  /** Returns the commit age in ms (see `commitAgeMs`). If nothing is outstanding, resets the commit age to 0. */
   commitAge (outstanding: boolean): number {
     if (!outstanding) this.#uncommittedSince = undefined
     return this.#uncommittedSince === undefined ? 0 : this.#now() - this.#uncommittedSince

@@ -4,12 +4,12 @@
 const SEED = 0x9747b28c | 0
 const M = 0x5bd1e995 | 0
 
-/** The partition of a key in a topic of `partitions` partitions. */
+/** Returns the partition of a key in a topic with `partitions` partitions. */
 export function partitionFor (key: Uint8Array, partitions: number): number {
   return (murmur2(key) & 0x7fffffff) % partitions
 }
 
-/** 32-bit murmur2, signed as in Java (org.apache.kafka.common.utils.Utils). */
+/** 32-bit murmur2 hash, signed as in Java (org.apache.kafka.common.utils.Utils). */
 function murmur2 (data: Uint8Array): number {
   const length = data.length
   let hash = SEED ^ length

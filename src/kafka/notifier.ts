@@ -1,10 +1,10 @@
-// An event with one waiter. A notification that nobody waits for is kept, so none is lost.
+// An event with one waiter. A notification without a waiter is kept for the next wait, so no notification is lost.
 
 export class Notifier {
   #pending = false
   #resolve: (() => void) | undefined
 
-  /** Ends the current wait, or the next one immediately. */
+  /** Ends the current wait. Without a current wait, the next wait ends immediately. */
   notify (): void {
     const resolve = this.#resolve
     this.#resolve = undefined
@@ -12,7 +12,7 @@ export class Notifier {
     else resolve()
   }
 
-  /** Resolves at the next notification, or immediately if one arrived since the last wait. */
+  /** Resolves at the next notification, or immediately if a notification arrived since the last wait. */
   async wait (): Promise<void> {
     if (this.#pending) {
       this.#pending = false

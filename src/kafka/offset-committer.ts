@@ -1,5 +1,5 @@
 // Commits the settled offsets of a group consumer, one request at a time. Commits only in a generation whose partitions were compared with
-// the group's committed offsets, and only partitions that are assigned in it.
+// the group's committed offsets, and only offsets of partitions that are assigned in this generation.
 import { type AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { isRetryable } from '../pipeline/retry.ts'
@@ -28,7 +28,7 @@ const RETRY_MS = 500
 
 export class OffsetCommitter {
   readonly #options: OffsetCommitterOptions
-  /** The offset last sent in a commit, by partition key. The response may have been lost. */
+  /** Offset in the last commit request, by partition key. The response to the request may have been lost. */
   readonly #attempted = new Map<string, bigint>()
   #allowed: Membership | undefined
   #last: Promise<void> = Promise.resolve()
@@ -37,7 +37,7 @@ export class OffsetCommitter {
     this.#options = options
   }
 
-  /** Allows commits in this generation only. */
+  /** Allows commits only in the given generation, or no commits if `membership` is undefined. */
   allow (membership: Membership | undefined): void {
     this.#allowed = membership
   }
@@ -50,14 +50,14 @@ export class OffsetCommitter {
     this.#attempted.delete(key)
   }
 
-  /** Commits settled offsets of assigned partitions, after any commit in progress. Rejects if the brokers reject it or are unreachable. */
+  /** Commits settled offsets of assigned partitions, after any commit in progress. Rejects if the commit fails. */
   async commit (): Promise<void> {
     const run = this.#last.then(async () => { await this.#commit() })
     this.#last = run.catch(() => {})
     await run
   }
 
-  /** Commits, and retries for up to `timeoutMs`. Leaves the offsets of partitions that are revoked meanwhile to their new owners. */
+  /** Commits, and retries for up to `timeoutMs` ms. If partitions are revoked meanwhile, their new owners commit their offsets. */
   async flush (timeoutMs: number): Promise<void> {
     const { clock, log } = this.#options
     const deadline = clock.now() + timeoutMs
@@ -101,7 +101,7 @@ export class OffsetCommitter {
       if (hasProtocolError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) onTopicMissing()
       throw error
     }
-    // After a join in the meantime, the tracker holds what the new generation read from the brokers.
+    // If the member has rejoined in the meantime, the tracker holds the committed offsets that the new generation has read.
     if (member.membership === membership) tracker.committed(offsets)
     stats.committed(tracker.outstanding)
   }

@@ -1,19 +1,19 @@
-// Decides which offsets may be committed. Per partition this is the highest contiguous settled offset + 1, whatever the order of settlement
-// and whatever gaps the log has (compaction, transaction markers). Each assignment of a partition starts an epoch: records delivered twice
-// in an epoch are dropped, settlements of an earlier epoch are ignored. The number of delivered records beyond the committable offset is
-// capped, so one stuck record cannot grow memory without limit. Pure; O(1) amortised per record.
+// Decides which offsets may be committed. The committable offset of a partition is the highest contiguous settled offset + 1, for any order
+// of settlement and any gaps in the log (compaction, transaction markers). Each assignment of a partition starts an epoch. A record that is
+// delivered twice in an epoch is dropped, and settlements of an earlier epoch are ignored. The number of delivered records beyond the
+// committable offset is capped, so memory does not grow without limit behind one stuck record. O(1) amortised per record.
 
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
 }
 
-/** An offset to commit: that of the next record to read. */
+/** An offset to commit: the offset of the next record to read. */
 export interface OffsetToCommit extends TopicPartition {
   readonly offset: bigint
 }
 
-/** One delivered record, to be passed to `settle`. */
+/** A delivered record, the argument of `settle`. */
 export interface Delivery extends TopicPartition {
   readonly offset: bigint
 }
@@ -25,14 +25,14 @@ interface Entry extends Delivery {
 
 interface PartitionState extends TopicPartition {
   assigned: boolean
-  /** Records delivered and not settled. */
+  /** Number of delivered records that have not settled. */
   unsettled: number
   readonly start: bigint
-  /** Every offset below was delivered in this epoch, or will not be delivered. */
+  /** Every offset below `next` was delivered in this epoch, or will not be delivered. */
   next: bigint
   committable: bigint
   committed: bigint | undefined
-  /** Records delivered and not part of `committable` yet, oldest first, from `head` on. */
+  /** Delivered records at or beyond `committable`, oldest first, starting at index `head`. */
   entries: Entry[]
   head: number
 }
@@ -49,7 +49,7 @@ export class OffsetTracker {
 
   /**
    * Starts an epoch for an assigned partition: records from `start` on will be delivered. `committed` is the group's committed offset.
-   * If it differs from `start`, `start` itself is committable.
+   * If `committed` differs from `start`, `start` itself is committable.
    */
   assign (topic: string, partition: number, start: bigint, committed?: bigint): void {
     this.revoke(topic, partition)
@@ -74,7 +74,7 @@ export class OffsetTracker {
     return state !== undefined && state.entries.length - state.head < this.#cap
   }
 
-  /** Records the delivery of a record. Returns undefined if it must be dropped: not assigned, or delivered before in this epoch. */
+  /** Records the delivery of a record. Returns undefined if the partition is not assigned or the epoch already delivered the record. */
   deliver (topic: string, partition: number, offset: bigint): Delivery | undefined {
     const state = this.#partitions.get(partitionKey(topic, partition))
     if (state === undefined || offset < state.next) return undefined
@@ -85,18 +85,18 @@ export class OffsetTracker {
     return entry
   }
 
-  /** Declares that no more records below `offset` will be delivered, so that offsets without records become committable in turn. */
+  /** Declares that no more records below `offset` will be delivered, so that offsets without records become committable. */
   skipTo (topic: string, partition: number, offset: bigint): void {
     const state = this.#partitions.get(partitionKey(topic, partition))
     if (state === undefined || offset <= state.next) return
-    // Merged with a settled entry before it, so that repeated skips behind a stuck record use no memory.
+    // The new entry replaces a settled last entry, so that repeated skips behind a stuck record use no additional memory.
     if (state.entries.length > state.head && state.entries.at(-1)!.settled) state.entries.pop()
     state.entries.push({ topic, partition, offset: offset - 1n, state, settled: true })
     state.next = offset
     advance(state)
   }
 
-  /** Marks a delivered record as settled. Returns false if its epoch has ended or it was settled before. */
+  /** Marks a delivered record as settled. Returns false if its epoch has ended or the record had already settled. */
   settle (delivery: Delivery): boolean {
     const entry = delivery as Entry
     if (!entry.state.assigned || entry.settled) return false
@@ -113,14 +113,14 @@ export class OffsetTracker {
     return count
   }
 
-  /** Number of delivered offsets without a commit in the given partitions. Their next owner reads them again. */
+  /** Returns the number of delivered but uncommitted offsets of the selected partitions. The next owners read these offsets again. */
   uncommitted (includes: (partition: TopicPartition) => boolean): bigint {
     let count = 0n
     for (const state of this.#partitions.values()) if (includes(state)) count += state.next - (state.committed ?? state.start)
     return count
   }
 
-  /** Offsets to commit: those of assigned partitions whose committable offset differs from the committed one. */
+  /** Returns the committable offset of each assigned partition, unless that offset is already committed. */
   committable (): OffsetToCommit[] {
     const offsets: OffsetToCommit[] = []
     for (const { topic, partition, committable, committed } of this.#partitions.values()) {
@@ -154,7 +154,7 @@ export function partitionKey (topic: string, partition: number): string {
 function advance (state: PartitionState): void {
   const { entries } = state
   while (state.head < entries.length && entries[state.head]!.settled) state.committable = entries[state.head++]!.offset + 1n
-  // The settled part is dropped only when it is the larger one: the array stays short, at constant cost per record.
+  // Settled entries are dropped only when they fill more than half of the array. The array stays short at constant cost per record.
   if (state.head > 32 && state.head * 2 > entries.length) {
     entries.splice(0, state.head)
     state.head = 0

@@ -1,5 +1,5 @@
-// Leaders of partitions by topic id, from fresh metadata. Reports a topic as gone if its id is missing from several lookups in a row: a
-// broker may not know a new topic yet.
+// Leaders of partitions by topic id, from fresh metadata. Reports a topic as gone if its id is missing from several consecutive
+// lookups. One lookup is not enough, because a broker may not know a new topic yet.
 import type { FetchClient } from './fetch-client.ts'
 import type { FoundTopic } from './topic-lookup.ts'
 import type { PartitionBuffer } from './partition-buffer.ts'
@@ -17,7 +17,7 @@ const GONE_AFTER_LOOKUPS = 3
 export class PartitionLeaders {
   readonly #options: PartitionLeadersOptions
   readonly #leaders = new Map<string, number>()
-  /** Number of consecutive lookups that did not return a topic id. */
+  /** Number of consecutive lookups that did not find a topic, by topic id. */
   readonly #missed = new Map<string, number>()
   readonly #gone = new Set<string>()
 
@@ -25,7 +25,7 @@ export class PartitionLeaders {
     this.#options = options
   }
 
-  /** Broker id of the leader; undefined if it is not known. */
+  /** Returns the broker id of the leader, or undefined if the leader is unknown. */
   leaderOf (partition: Partition): number | undefined {
     return this.#leaders.get(partitionIdKey(partition))
   }
@@ -35,7 +35,7 @@ export class PartitionLeaders {
     return this.#gone.has(topicId)
   }
 
-  /** Allows lookups of a topic that was gone. */
+  /** Allows lookups of a topic again that was reported as gone. */
   restore (topicId: string): void {
     this.#gone.delete(topicId)
   }

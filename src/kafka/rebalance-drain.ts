@@ -1,17 +1,17 @@
-// Drains a member before it rejoins its group: delivers no more records, waits until those in flight have settled, and commits. A partition
-// that moves to another member is then not read twice. The wait is limited, because no heartbeat is sent meanwhile. Delivery resumes after
-// the join, or after a limit if the other members are slow to join.
+// Drains a member before it rejoins its group: pauses delivery, waits until the records in flight have settled, and commits. The new owner
+// of a partition then reads no record twice. The wait has a time limit, because the member sends no heartbeats while it waits. Delivery
+// resumes after the join, or at a second time limit if other members are slow to join.
 import type { Logger } from '../pipeline/log.ts'
 import type { Clock } from './clock.ts'
 
 export interface RebalanceDrainOptions {
   /** Longest wait for records in flight, in ms. */
   readonly settleTimeoutMs: number
-  /** Longest wait for the join after that, in ms. The other members drain too before they join. */
+  /** Longest wait for the join after the drain, in ms. The other members also drain before they join. */
   readonly joinTimeoutMs: number
   readonly clock: Clock
   readonly log: Logger
-  /** Number of records that were delivered, are owned and have not settled. */
+  /** Returns the number of unsettled records of owned partitions. */
   unsettled (): number
   commit (): Promise<void>
   /** Called when records may be delivered again. */

@@ -1,7 +1,7 @@
-// A Kafka record as raw bytes and bigints, not decoded. Order and duplicates of headers are preserved, and null keys, values and header
-// values are distinct from empty ones. Each record owns its bytes, so that it does not retain the fetch response.
+// A Kafka record as raw bytes and bigints, not decoded. Order and duplicates of headers are preserved. A null key, value or header
+// value is distinct from an empty one.
 
-/** One header. Kafka allows repeated names and null values. */
+/** One header of a record. Kafka allows repeated names and null values. */
 export type KafkaHeader = readonly [name: Buffer, value: Buffer | null]
 
 export interface KafkaRecord {
@@ -11,7 +11,7 @@ export interface KafkaRecord {
   /** Milliseconds since 1970, set by the producer, or by the broker if the topic uses LogAppendTime. */
   readonly timestamp: bigint
   readonly key: Buffer | null
-  /** null is a tombstone. */
+  /** Value of the record; null for a tombstone. */
   readonly value: Buffer | null
   readonly headers: readonly KafkaHeader[]
 }
@@ -20,7 +20,7 @@ export interface KafkaRecord {
 export interface OutgoingRecord {
   /** Default: the topic of the sink. */
   readonly topic?: string | undefined
-  /** Default: by the key, as in the Java client. Without a key, each batch goes to the next partition. */
+  /** Default: the partition of the key, as in the Java client. Without a key, each batch goes to the next partition. */
   readonly partition?: number | undefined
   readonly key: Buffer | null
   readonly value: Buffer | null
@@ -29,12 +29,12 @@ export interface OutgoingRecord {
   readonly timestamp?: bigint | undefined
 }
 
-/** `topic[partition]@offset`. */
+/** Formats the position of a record: `topic[partition]@offset`. */
 export function position (record: Pick<KafkaRecord, 'topic' | 'partition' | 'offset'>): string {
   return `${record.topic}[${record.partition}]@${record.offset}`
 }
 
-/** The last non-null header of that name as UTF-8 text; undefined if there is none. */
+/** Returns the last non-null value of the named header as UTF-8 text, or undefined if the record has none. */
 export function headerText (record: Pick<KafkaRecord, 'headers'>, name: string): string | undefined {
   for (let index = record.headers.length - 1; index >= 0; index--) {
     const [key, value] = record.headers[index]!
@@ -53,7 +53,7 @@ export function isKafkaRecord (value: unknown): value is KafkaRecord {
     typeof record.offset === 'bigint' && Array.isArray(record.headers)
 }
 
-/** Bytes of key, value and headers. */
+/** Returns the total size of key, value and headers, in bytes. */
 export function recordBytes (record: { key: Buffer | null, value: Buffer | null, headers: readonly KafkaHeader[] }): number {
   let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)
   for (const [name, value] of record.headers) bytes += name.length + (value?.length ?? 0)

@@ -1,5 +1,5 @@
 // Decides where a member starts to read its partitions after a join: at the group's committed offset, or at the earliest or latest offset
-// of the topic if the group has committed none.
+// of the topic if the group has no committed offset.
 import type { KafkaAdmin } from './admin.ts'
 import type { CommittedOffset } from './group-member.ts'
 import { partitionKey, type TopicPartition } from './offset-tracker.ts'
@@ -7,25 +7,25 @@ import { partitionKey, type TopicPartition } from './offset-tracker.ts'
 export interface StartOffset extends TopicPartition {
   readonly topicId: string
   readonly start: bigint
-  /** The group's committed offset in this topic; undefined if there is none. */
+  /** The group's committed offset in the topic with this id, if any. */
   readonly committed: bigint | undefined
 }
 
-/** The member's own view of its partitions and topics. */
+/** What the member knows about its topics and partitions. */
 export interface MemberState {
-  /** Current id of the topic; undefined if it does not exist. */
+  /** Returns the current id of the topic, or undefined if the topic does not exist. */
   topicId (topic: string): string | undefined
-  /** State of a partition that the member is already reading. */
+  /** Returns the state of a partition, or undefined if the member is not reading the partition. */
   reading (topic: string, partition: number): { readonly committed: bigint | undefined } | undefined
-  /** The offset that the member last tried to commit. The response may have been lost. */
+  /** Returns the offset in the last commit request for a partition. The response to the request may have been lost. */
   attempted (key: string): bigint | undefined
   readonly from: 'earliest' | 'latest'
   readonly admin: Pick<KafkaAdmin, 'startOffsets' | 'endOffsets'>
 }
 
 /**
- * Returns the partitions to start reading and their offsets. Skips partitions of deleted topics, and those that the member is already
- * reading and no other member has committed in the meantime.
+ * Returns the partitions to start reading and their offsets. Skips partitions of deleted topics. Also skips partitions that the
+ * member is already reading, unless another member has committed an offset in the meantime.
  */
 export async function resolveStartOffsets (
   partitions: readonly TopicPartition[], committed: ReadonlyMap<string, CommittedOffset>, member: MemberState
@@ -37,7 +37,7 @@ export async function resolveStartOffsets (
     if (topicId === undefined) continue
     const key = partitionKey(topic, partition)
     const found = committed.get(key)
-    // Committed for an earlier topic of the same name: meaningless in the current one.
+    // An offset that was committed for an earlier topic of the same name is meaningless in the current topic.
     const stale = found?.topicId !== undefined && found.topicId !== topicId
     const reading = member.reading(topic, partition)
     if (reading !== undefined && !stale && (found?.offset === reading.committed || found?.offset === member.attempted(key))) continue

@@ -4,7 +4,7 @@ import type { Admin, Consumer, Producer } from '@platformatic/kafka'
 import { nestedErrors } from './errors.ts'
 
 export interface FoundTopic {
-  /** UUID. Changes if the topic is recreated. */
+  /** UUID of the topic. A recreated topic has a new UUID. */
   readonly id: string
   readonly partitions: ReadonlyArray<{ readonly leader: number, readonly replicas: readonly number[] }>
 }

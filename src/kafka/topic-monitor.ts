@@ -7,11 +7,11 @@ import type { Clock } from './clock.ts'
 export interface TopicMonitorOptions {
   readonly admin: Pick<KafkaAdmin, 'describeTopic'>
   readonly topics: readonly string[]
-  /** ms between checks. Checks are more frequent while a topic is missing. */
+  /** Interval of the checks in ms. While a topic is missing, the interval is at most 1 s. */
   readonly interval: number
   readonly clock: Clock
   readonly log: Logger
-  /** Called after topics were created, deleted, recreated or got more partitions. */
+  /** Called when a check finds that a topic was created, deleted or recreated, or has more partitions. */
   onChange (): void
 }
 
@@ -20,7 +20,7 @@ const MISSING_INTERVAL_MS = 1000
 export class TopicMonitor {
   readonly #options: TopicMonitorOptions
   readonly #existing = new Map<string, TopicDescription>()
-  /** The last id of each topic, deleted topics included. */
+  /** Last known id of each topic, including deleted topics. */
   readonly #lastIds = new Map<string, string>()
   readonly #stop = new AbortController()
   #checkNow = new AbortController()
@@ -43,7 +43,7 @@ export class TopicMonitor {
     return this.#existing.get(topic)?.id
   }
 
-  /** Describes each topic once. Returns whether anything changed. */
+  /** Describes each topic once. Returns whether any topic has changed. */
   async check (): Promise<boolean> {
     const { admin, topics, log } = this.#options
     let changed = false
@@ -67,12 +67,12 @@ export class TopicMonitor {
     return changed
   }
 
-  /** Starts periodic checks, until closed. */
+  /** Starts the periodic checks, which `close` ends. */
   start (): void {
     this.#running ??= this.#run()
   }
 
-  /** Checks immediately. If the topic still has the given id, it counts as missing until the check. */
+  /** Triggers a check immediately. If `id` is still the id of the topic, the topic counts as missing until the check. */
   invalidate (topic?: string, id?: string): void {
     if (topic !== undefined && this.#existing.get(topic)?.id === id) this.#existing.delete(topic)
     this.#checkNow.abort()

@@ -29,29 +29,29 @@ await t.test('a TLS alert about the client certificate names the certificate and
     ['ERR_SSL_SSL/TLS_ALERT_UNSUPPORTED_CERTIFICATE', /not valid for client authentication/]
   ]
   for (const [code, why] of cases) {
-    // The alert arrives after the handshake: the failed request itself only reports a closed connection.
+    // The TLS alert arrives after the handshake, so the failed request itself reports only a closed connection.
     const failure = accessFailureOf([closed], { ...context, reason: new Error('Connection error', { cause: errorOf(code) }) })
     t.equal(failure?.code, 'KAFKA_CLIENT_CERTIFICATE', code)
     t.match(failure?.why, /^b:9093 rejected the client certificate ann\.crt \(CN=ann, signed by CN=an authority, valid until 20/)
     t.match(failure?.why, why)
     const withExpired = accessFailureOf([closed], { ...context, authState: { ...authState, certificate: expired }, reason: errorOf(code) })
-    t.match(withExpired?.why, /: it has expired$/, 'an expired certificate explains any alert')
+    t.match(withExpired?.why, /: it has expired$/, 'an expired client certificate is the reported reason for any TLS alert')
     const none = { ...authState, clientCert: undefined, certificate: undefined }
     const withNone = accessFailureOf([closed], { ...context, authState: none, reason: errorOf(code) })
     t.match(withNone, { code: 'KAFKA_CLIENT_CERTIFICATE', why: /requires a client certificate, but none was sent/ })
   }
 })
 
-await t.test('explains a connection that was closed without an error by its phase', async t => {
+await t.test('if a broker closes the connection without an error, the phase of the connection determines the explanation', async t => {
   t.match(accessFailureOf([closed], context), { code: 'KAFKA_CLIENT_CERTIFICATE', why: /right after the TLS handshake/ })
   t.match(accessFailureOf([errorOf('ECONNRESET')], context), { code: 'KAFKA_CLIENT_CERTIFICATE' })
   t.match(accessFailureOf([closed], { ...context, responded: true, request: 'Metadata' }), {
     code: 'KAFKA_SASL_MISMATCH', why: /requires SASL authentication/
   })
   const accepted = { ...context, authState: { ...authState, accepted: true } }
-  t.equal(accessFailureOf([closed], accepted), undefined, 'accepted before: the broker is shutting down')
+  t.equal(accessFailureOf([closed], accepted), undefined, 'no explanation for a client that a broker has accepted before')
   t.equal(accessFailureOf([closed], { ...context, authState: { ...authState, tls: false } }), undefined)
-  t.equal(accessFailureOf([closed], { ...context, request: undefined }), undefined, 'no explanation before the handshake')
+  t.equal(accessFailureOf([closed], { ...context, request: undefined }), undefined, 'no explanation if the connection was not established')
   t.equal(accessFailureOf([closed], undefined), undefined)
   t.equal(accessFailureOf([errorOf('ECONNREFUSED')], context), undefined)
 })
@@ -70,7 +70,7 @@ await t.test('problems of the broker certificate and of the listener have differ
   }
 })
 
-await t.test('an ACL failure names principal, operation and resource as far as they are known', async t => {
+await t.test('an ACL failure names the principal, the operation and the resource, if known', async t => {
   const scram = { ...authState, scram: true, user: 'ann', certificate: undefined }
   const topicFailure = (state: AuthState): string =>
     aclFailure('TOPIC_AUTHORIZATION_FAILED', { authState: state, request: 'Produce' }, { topic: 'a' }).why
@@ -78,7 +78,7 @@ await t.test('an ACL failure names principal, operation and resource as far as t
   t.match(topicFailure(authState), /^User:CN=ann may not/)
   t.match(topicFailure({ ...authState, certificate: undefined }), /^User:ANONYMOUS may not/)
   const subject = { subject: 'C=US\nO=Rubin\nCN=ann' } as X509Certificate
-  t.match(topicFailure({ ...authState, certificate: subject }), /^User:CN=ann,O=Rubin,C=US may not/, 'RFC 2253: last component first')
+  t.match(topicFailure({ ...authState, certificate: subject }), /^User:CN=ann,O=Rubin,C=US may not/, 'RFC 2253 reverses the subject')
   const why = (id: string, request: string | undefined, names = {}): string => aclFailure(id, { authState: scram, request }, names).why
   t.equal(why('TOPIC_AUTHORIZATION_FAILED', 'OffsetCommit'), 'User:ann may not Read topic (TOPIC_AUTHORIZATION_FAILED)')
   t.match(why('GROUP_AUTHORIZATION_FAILED', 'DeleteGroups', { group: 'g', topic: 'a' }), /^User:ann may not Delete group g \(/)

@@ -14,7 +14,7 @@ const { kafka } = await useStack(t)
 const connection = await connect(kafka)
 const admin = adminFor(t, connection)
 
-await t.test('createTopic applies partitions and configuration, and the topic accepts records at once', async t => {
+await t.test('createTopic applies partition count and configuration, and the topic accepts records immediately', async t => {
   const topic = uniqueName('admin')
   const configs = { 'retention.ms': '-1', 'retention.bytes': '123456789', 'max.message.bytes': '3000000' }
   const created = await admin.createTopic(topic, { partitions: 3, replicas: 1, configs })
@@ -27,7 +27,7 @@ await t.test('createTopic applies partitions and configuration, and the topic ac
   t.strictSame(await admin.snapshot(topic), { topic, id: created.id, partitions: 3, start: [0n, 0n, 0n], end: [3n, 2n, 2n] })
 })
 
-await t.test('ensureTopic creates a missing topic and leaves an existing one unchanged', async t => {
+await t.test('ensureTopic creates a missing topic and leaves an existing topic unchanged', async t => {
   const topic = uniqueName('admin')
   const created = await admin.ensureTopic(topic, { partitions: 2, replicas: 1, configs: { 'retention.ms': '86400000' } })
   t.match(created, { created: true, partitions: 2, replicas: 1 })
@@ -38,7 +38,7 @@ await t.test('ensureTopic creates a missing topic and leaves an existing one unc
   t.strictSame(await admin.endOffsets(topic), [2n, 2n])
 })
 
-await t.test('concurrent ensureTopic calls agree on one topic, created once', async t => {
+await t.test('concurrent ensureTopic calls create one topic and return the same id', async t => {
   const topic = uniqueName('admin')
   const admins = [admin, adminFor(t, connection), adminFor(t, connection)]
   const topics = await Promise.all(admins.map(async each => await each.ensureTopic(topic, { partitions: 2, replicas: 1 })))
@@ -60,7 +60,7 @@ await t.test('recreateTopic returns an empty topic with a new id and the new con
   t.equal(ids.size, 6)
 })
 
-await t.test('errors name topic, broker and reason', async t => {
+await t.test('errors of topic operations name the topic, the broker and the reason', async t => {
   const topic = uniqueName('admin')
   const spec = { partitions: 1, replicas: 1 }
   const create = async (name: string, more: object) => await admin.createTopic(name, { ...spec, ...more })
@@ -73,13 +73,13 @@ await t.test('errors name topic, broker and reason', async t => {
   await t.rejects(admin.endOffsets(uniqueName('x')), { code: 'KAFKA_TOPIC_MISSING' })
 })
 
-await t.test('a missing topic is undefined for describeTopic and snapshot, and false for deleteTopic', async t => {
+await t.test('for a missing topic, describeTopic and snapshot return undefined, and deleteTopic returns false', async t => {
   t.equal(await admin.describeTopic(uniqueName('x')), undefined)
   t.equal(await admin.snapshot(uniqueName('x')), undefined)
   t.equal(await admin.deleteTopic(uniqueName('x')), false)
 })
 
-await t.test('an unreachable broker is a retryable error that names the broker', async t => {
+await t.test('if the broker is unreachable, rejects with a retryable error that names the broker', async t => {
   const unreachable = adminFor(t, await connect('127.0.0.1:1'))
   const error = await unreachable.describeTopic('alerts').then(() => undefined, (error: unknown) => error)
   t.match(error, { code: 'KAFKA_UNREACHABLE', retryable: true, where: 'alerts at 127.0.0.1:1' })
@@ -109,9 +109,9 @@ await t.test('groupLag counts uncommitted records, and all records of partitions
   t.strictSame([...lag.values()], [1n, 10n, 0n])
 })
 
-const skip = process.platform === 'linux' ? false : 'other systems respond if the backlog is full'
+const skip = process.platform === 'linux' ? false : 'only Linux drops connection requests when the backlog is full'
 await t.test('a probe skips an unresponsive bootstrap broker within its time limit', { skip }, async t => {
-  // A listener that accepts nothing. Once its backlog is full, the system drops connection requests, as if the host were down.
+  // The listener accepts no connections. Once its backlog is full, Linux drops connection requests, as if the host were down.
   const unresponsive = new Worker(`
     const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
       require('node:worker_threads').parentPort.postMessage(server.address().port)

@@ -18,16 +18,16 @@ await t.test('new members share the partitions evenly', async t => {
   t.strictSame(assigned([{ id: 'y', topics: ['a'] }, { id: 'x', topics: ['a'] }]), { x: 'a0 a2 a4', y: 'a1 a3 a5' })
 })
 
-await t.test('a joining member takes its share from the others and nothing else moves', async t => {
+await t.test('a joining member takes its share from the other members, and no other partition moves', async t => {
   const members = [member('x', 'a0 a2 a4'), member('y', 'a1 a3 a5'), member('new', '', -1)]
   t.strictSame(assigned(members), { new: 'a4 a5', x: 'a0 a2', y: 'a1 a3' })
 })
 
-await t.test('the partitions of a member that left go to the others, which keep theirs', async t => {
+await t.test('the remaining members keep their partitions and get the partitions of a member that left', async t => {
   t.strictSame(assigned([member('x', 'a0 a1'), member('y', 'a4 a5')]), { x: 'a0 a1 a2', y: 'a3 a4 a5' })
 })
 
-await t.test('if two members claim a partition, the later generation keeps it', async t => {
+await t.test('if two members claim a partition, the member with the later generation keeps the partition', async t => {
   t.strictSame(assigned([member('x', 'a0 a1 a2', 3), member('y', 'a0 a1 a2', 4)]), { x: 'a3 a4 a5', y: 'a0 a1 a2' })
 })
 
@@ -36,7 +36,7 @@ await t.test('claims of missing partitions and of topics without a subscription 
   t.strictSame(assigned(members), { x: 'a3 a4', y: 'a0 a1', z: 'a2 a5' })
 })
 
-/** Returns what is wrong with an assignment; undefined if nothing is. */
+/** Returns which rule the assignment violates, or undefined if the assignment is correct. */
 function flaw (subscribers: readonly Subscriber[]): string | undefined {
   const result = stickyAssignment(subscribers, partitionCount)
   const expected = ['a', 'b'].filter(topic => subscribers.some(({ topics }) => topics.includes(topic)))
@@ -49,9 +49,9 @@ function flaw (subscribers: readonly Subscriber[]): string | undefined {
       if (least + 1 < result.get(id)!.length) return `${id} has too many partitions`
     }
   }
-  if (JSON.stringify(assigned(subscribers.toReversed())) !== JSON.stringify(assigned(subscribers))) return 'depends on the order of members'
+  if (JSON.stringify(assigned(subscribers.toReversed())) !== JSON.stringify(assigned(subscribers))) return 'the order of members matters'
   const again = subscribers.map(each => ({ ...each, previous: { generation: 9, owned: result.get(each.id)! } }))
-  if (JSON.stringify(assigned(again)) !== JSON.stringify(assigned(subscribers))) return 'not stable'
+  if (JSON.stringify(assigned(again)) !== JSON.stringify(assigned(subscribers))) return 'the assignment changes without a change of members'
   return undefined
 }
 
@@ -68,15 +68,15 @@ await t.test('random groups get complete, balanced and stable assignments', asyn
     const found = flaw(subscribers)
     if (found !== undefined) t.fail(`${found}: ${JSON.stringify(subscribers)}`)
   }
-  t.pass('300 groups')
+  t.pass('all random groups have correct assignments')
 })
 
-await t.test('owned partitions are encoded as member metadata', async t => {
+await t.test('decodeOwned returns the owned partitions that encodeOwned has encoded', async t => {
   const previous: OwnedPartitions = { generation: 7, owned: owned('a1 b0 a4') }
   t.strictSame(decodeOwned(encodeOwned(previous)), { generation: 7, owned: owned('a1 a4 b0') })
 })
 
-await t.test('metadata of other clients is ignored', async t => {
+await t.test('decodeOwned returns undefined for metadata of other client implementations', async t => {
   const others = ['{}', 'null', '{"generation":1,"owned":[5]}'].map(text => Buffer.from(text))
   for (const bytes of [null, undefined, Buffer.alloc(0), Buffer.from([0, 0, 0, 1]), ...others]) t.equal(decodeOwned(bytes), undefined)
 })

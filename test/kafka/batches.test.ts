@@ -10,7 +10,7 @@ function add (batches: Batches, partition: number, timestamp: bigint, bytes: num
 }
 const overhead = batchBytes({ key: null, value: null, headers: [] })
 
-await t.test('keeps batches below the limit and records in order; an oversized record goes alone', async t => {
+await t.test('keeps records in order and batches within the limit, and puts an oversized record into its own batch', async t => {
   const batches = new Batches()
   const sizes = [100, 900, 300, 5000, 10, 20, 600, 399, 1]
   sizes.forEach((size, index) => { add(batches, index % 2, BigInt(index), size, 1200) })
@@ -19,14 +19,14 @@ await t.test('keeps batches below the limit and records in order; an oversized r
   for (const send of sends) {
     for (const [partition, list] of Map.groupBy(send, ({ partition }) => partition)) {
       const bytes = list.reduce((sum, { record }) => sum + batchBytes(record) - overhead, overhead)
-      t.ok(bytes <= 1200 || list.length === 1, `${bytes} bytes in ${list.length} records`)
+      t.ok(bytes <= 1200 || list.length === 1, `a batch of ${list.length} records has ${bytes} bytes, at most 1200 allowed`)
       seen.get(partition)!.push(...list.map(({ timestamp }) => timestamp))
     }
   }
   t.strictSame([...seen.values()], [[0n, 2n, 4n, 6n, 8n], [1n, 3n, 5n, 7n]])
 })
 
-await t.test('splits a send of many partitions', async t => {
+await t.test('splits the batches of many partitions into several sends', async t => {
   const batches = new Batches()
   for (let partition = 0; partition < 40; partition++) add(batches, partition, 0n, 1_000_000, 2_000_000)
   const sends = batches.sends()
@@ -40,7 +40,7 @@ await t.test('puts records more than 12 days apart into different batches', asyn
   t.strictSame(batches.sends().map(send => send.map(({ timestamp }) => timestamp)), [[0n, 2n ** 30n - 1n], [2n ** 30n, 5n, 2n ** 30n + 5n]])
 })
 
-await t.test('makes no sends without records', async t => {
+await t.test('returns no sends if no records were added', async t => {
   t.strictSame(new Batches().sends(), [])
 })
 

@@ -1,4 +1,4 @@
-// Failures of connections that the client library itself does not report.
+// Connection failures that the client library does not report.
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import t from 'tap'
@@ -38,7 +38,7 @@ await t.test('rejections are retryable for the grace period of each broker, but 
     const { Admin } = await import('@platformatic/kafka')
     const server = createServer((socket: Socket) => {
       socket.on('error', () => {})
-      // The start of a TLS record: the response of a TLS listener to plaintext.
+      // A TLS alert record, as a TLS listener sends it in response to plaintext.
       socket.once('data', () => { socket.end(Buffer.from([0x15, 0x03, 0x03, 0, 2, 2, 80])) })
     })
     server.listen(0, '127.0.0.1')
@@ -60,10 +60,10 @@ await t.test('rejections are retryable for the grace period of each broker, but 
   const now = performance.now()
   t.match(await reject(stateWith({ graceMs: 60_000 }), { since: now - 59_000, last: now - 1000 }), { retryable: true })
   t.match(await reject(stateWith({ graceMs: 60_000 }), { since: now - 61_000, last: now - 1000 }), { retryable: false, fatal: true },
-    'the grace period is over')
+    'a rejection after the grace period is not retryable')
   t.match(await reject(stateWith({ graceMs: 60_000 }), { since: now - 900_000, last: now - 890_000 }), { retryable: true, fatal: false },
-    'an old rejection does not count')
+    'a rejection from an earlier series does not count towards the grace period')
   t.match(await reject(stateWith({ graceMs: 500 }), { since: now - 3000, last: now - 1000 }), { retryable: false },
-    'attempts may be further apart than a short grace period')
+    'a grace period shorter than the interval between attempts also ends')
   t.match(await reject(stateWith({ graceMs: 0 })), { retryable: false, fatal: true })
 })

@@ -8,13 +8,13 @@ import { tempDir } from '../support/stack.ts'
 const plain: KafkaConfig = { brokers: ['a:9092', ' b:9093 '], auth: 'none', tls: false, clientId: 'me' }
 const usageError = { code: 'KAFKA_CONFIG', usage: true }
 
-await t.test('plaintext sets only bootstrap brokers and client id', async t => {
+await t.test('a plaintext connection has only the options bootstrap brokers, client id and context', async t => {
   const { options, brokers, authState } = await kafkaConnection(plain)
   t.strictSame(options, { clientId: 'me', bootstrapBrokers: ['a:9092', 'b:9093'], context: authState })
   t.equal(brokers, 'a:9092,b:9093')
 })
 
-await t.test('SCRAM uses SHA-512, with and without TLS', async t => {
+await t.test('SCRAM authentication uses SCRAM-SHA-512, with and without TLS', async t => {
   const { options } = await kafkaConnection({ ...plain, auth: 'scram', username: 'u', password: 'p' })
   t.strictSame(options.sasl, { mechanism: 'SCRAM-SHA-512', username: 'u', password: 'p' })
   t.notOk('tls' in options)
@@ -23,7 +23,7 @@ await t.test('SCRAM uses SHA-512, with and without TLS', async t => {
   t.equal(encrypted.options.tlsServerName, true)
 })
 
-await t.test('mTLS reads its three files for each connection and rejects unusable ones', async t => {
+await t.test('mTLS reads the key, certificate and CA files for each connection and rejects unusable files', async t => {
   const folder = await tempDir(t)
   const authority = await createAuthority('an authority')
   const client = await issueCertificate(authority, { name: 'me' })
@@ -36,7 +36,7 @@ await t.test('mTLS reads its three files for each connection and rejects unusabl
   t.equal(authState.certificate?.subject, 'CN=me')
   const before = { ...options.tls }.secureContext
   t.ok(before)
-  t.equal({ ...options.tls }.secureContext, before, 'the files are unchanged')
+  t.equal({ ...options.tls }.secureContext, before, 'unchanged files do not create a new TLS context')
   const next = await issueCertificate(authority, { name: 'me-2' })
   await writeFile(clientKey, next.key)
   await writeFile(clientCert, next.certificate)
@@ -65,7 +65,7 @@ await t.test('reads the password file for each connection; an explicit password 
   await t.rejects(kafkaConnection({ ...scram, passwordFile: `${passwordFile}-2` }), { code: 'PASSWORD_FILE', where: `${passwordFile}-2` })
 })
 
-await t.test('missing and malformed options are usage errors that name the option', async t => {
+await t.test('missing and malformed options are usage errors that describe the problem', async t => {
   await t.rejects(kafkaConnection({ ...plain, brokers: [' '] }), { ...usageError, message: 'no bootstrap brokers' })
   for (const broker of ['a', 'a:b', 'a:0', 'a:70000', 'http://a:9092']) {
     const message = `broker ${JSON.stringify(broker)} is not host:port`

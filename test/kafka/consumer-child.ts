@@ -9,7 +9,7 @@ const context = contextOf()
 await source.open?.(context)
 for await (const record of source.records(context)) {
   await new Promise(resolve => setTimeout(resolve, 5))
-  // Written before the record settles, so that the test has seen every committed record.
+  // Write the value before the record settles, so that the test has seen every committed record.
   await new Promise<void>(resolve => { process.stdout.write(`${record.value.value?.toString()}\n`, () => { resolve() }) })
   source.settled?.(record)
 }

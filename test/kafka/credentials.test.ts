@@ -1,4 +1,4 @@
-// Certificate and password files that are rotated while the program runs, including incomplete states of the rotation.
+// Rotation of certificate and password files while the program runs, including incomplete rotations.
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
@@ -30,7 +30,7 @@ async function filesOf (t: Test, { certificate, key }: Credentials, ca = authori
   return files
 }
 
-await t.test('keeps the last valid files while one is missing, truncated, empty or mismatched, and warns once', async t => {
+await t.test('while a file is missing, truncated, empty or mismatched, keeps the last valid content and warns once', async t => {
   const files = await filesOf(t, ann)
   const { entries, log } = recordingLog()
   const credentials = new TlsCredentials(files, log)
@@ -51,14 +51,14 @@ await t.test('keeps the last valid files while one is missing, truncated, empty 
     t.equal(credentials.context, good)
     t.equal(credentials.context, good)
     t.equal(credentials.certificate?.subject, 'CN=ann')
-    t.equal(entries.length, 1, 'one warning')
+    t.equal(entries.length, 1, 'logs one warning for an unusable file')
     t.match(entries[0], { level: 'warn', message: /last valid content/ })
     t.match(entries[0]?.reason, reason)
-    t.ok(entries[0]?.where?.includes(path), `${entries[0]?.where} names ${path}`)
+    t.ok(entries[0]?.where?.includes(path), `the warning names ${entries[0]?.where}, expected ${path}`)
     await writeFile(files.clientKey, ann.key)
     await writeFile(files.clientCert, ann.certificate)
     await writeFile(files.serverCa, authority.certificate)
-    t.equal(credentials.context, good, 'the original content again')
+    t.equal(credentials.context, good, 'the TLS context is unchanged after the original files are restored')
   }
   entries.length = 0
   await Promise.all([writeFile(files.clientKey, bob.key), writeFile(files.clientCert, bob.certificate)])
@@ -67,7 +67,7 @@ await t.test('keeps the last valid files while one is missing, truncated, empty 
   t.match(entries, [{ level: 'info', message: /certificate files changed/ }])
 })
 
-await t.test('rejects unusable files at startup and names them', async t => {
+await t.test('at startup, rejects unusable files with an error that names the file', async t => {
   const { log, entries } = recordingLog()
   const files = await filesOf(t, ann)
   const faults: Array<[Partial<typeof files>, string]> = [
@@ -98,7 +98,7 @@ await t.test('uses the new client certificate and CA for the next handshake afte
   const files = { serverCa: path('ca.crt'), clientCert: path('user.crt'), clientKey: path('user.key') }
   const credentials = new TlsCredentials(files, recordingLog().log)
 
-  /** The common name that the server received, or why the handshake failed. */
+  /** Returns the common name in the client certificate that the server received, or why the handshake failed. */
   const handshake = async (authority: Credentials): Promise<string> => {
     const { certificate, key } = await issueCertificate(authority, { name: 'server', hosts: ['localhost'] })
     const options = { cert: certificate, key, ca: authority.certificate, requestCert: true, rejectUnauthorized: true }
@@ -143,5 +143,5 @@ await t.test('keeps the last password while the password file is missing or empt
   await writeFile(path, 'new')
   t.equal(file.password, 'new')
   t.match(entries.at(-1), { level: 'info', message: /password file changed/ })
-  t.notMatch(JSON.stringify(entries), /old|new"/, 'passwords are not logged')
+  t.notMatch(JSON.stringify(entries), /old|new"/, 'the log contains no password')
 })

@@ -8,7 +8,7 @@ const failedConnection = (cause: Error): Error => new NetworkError('Connection t
 const failedSasl = (cause: Error): Error => failedConnection(new AuthenticationError('SASL authentication failed.', { cause }))
 const socketError = (code: string, message: string): Error => Object.assign(new Error(message), { code })
 
-await t.test('maps an error by the nested error that explains it', async t => {
+await t.test('maps a library error to the code of the nested error that explains the failure', async t => {
   const cases: Array<[Error, string, boolean]> = [
     [retried(new ResponseError(0, 11, { '/': [10, null] } as never, {})), 'KAFKA_MESSAGE_TOO_LARGE', false],
     [new ProtocolError('TOPIC_AUTHORIZATION_FAILED'), 'KAFKA_NOT_AUTHORISED', false],
@@ -33,12 +33,12 @@ await t.test('maps an error by the nested error that explains it', async t => {
   }
 })
 
-await t.test('names the address of an unreachable broker and the reason', async t => {
+await t.test('the error for an unreachable broker names its address and the reason', async t => {
   const refused = failedConnection(socketError('ECONNREFUSED', 'connect ECONNREFUSED b:1'))
   t.equal(mapKafkaError(refused, operation).message, 'cannot write to alerts: Connection to b:1 failed: connect ECONNREFUSED b:1')
 })
 
-await t.test('returns an AlertStreamError unchanged, and finds the protocol errors in it', async t => {
+await t.test('mapKafkaError returns an AlertStreamError unchanged, and hasProtocolError finds its nested protocol errors', async t => {
   const error = kafkaErrors.KAFKA_REFUSED('no', { cause: retried(new ProtocolError('ILLEGAL_GENERATION')) })
   t.equal(mapKafkaError(error, operation), error)
   t.ok(hasProtocolError(error, 'UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION'))

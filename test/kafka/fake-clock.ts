@@ -26,7 +26,7 @@ export class FakeClock implements Clock {
     })
   }
 
-  /** Lets `ms` pass: wakes sleepers in order and lets the work that follows run. */
+  /** Advances the time by `ms` milliseconds: wakes the sleepers in order of their deadlines and lets pending work run. */
   async advance (ms: number): Promise<void> {
     const end = this.#now + ms
     for (;;) {

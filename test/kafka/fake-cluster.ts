@@ -18,7 +18,7 @@ const IS_TRANSACTIONAL = 1 << 4
 
 export interface BatchFields {
   readonly firstOffset: bigint
-  /** Default: the delta of the last record. */
+  /** Default: the offset delta of the last record. */
   readonly lastOffsetDelta?: number
   readonly records: ReadonlyArray<{ readonly offsetDelta: number, readonly key?: Buffer | null, readonly value: Buffer | null }>
   readonly attributes?: number
@@ -77,7 +77,7 @@ class FakePartition {
 export class FakeCluster {
   /** All fetch requests so far. */
   readonly requests: FetchRequest[] = []
-  /** Each request for start or end offsets waits for the next of these promises, if there is one. */
+  /** Each request for start or end offsets removes the first promise of this list, if any, and waits for it. */
   readonly offsetDelays: Array<Promise<void>> = []
   readonly #topics = new Map<string, { readonly id: string, readonly partitions: FakePartition[] }>()
   readonly #clock: Clock
@@ -115,7 +115,7 @@ export class FakeCluster {
     return this.#topics.get(topic)!.id
   }
 
-  /** Appends one batch with these values. */
+  /** Appends one batch of records with the given values. */
   append (topic: string, partition: number, ...values: string[]): void {
     const log = this.#partition(topic, partition)
     log.append(recordBatch({ firstOffset: log.end, records: recordsOf(values) }))
@@ -138,25 +138,25 @@ export class FakeCluster {
     if (log.end < offset) log.end = offset
   }
 
-  /** Moves leadership to another broker; -1 for no leader. */
+  /** Makes another broker the leader of the partition. With -1, the partition has no leader. */
   setLeader (topic: string, partition: number, node: number): void {
     this.#partition(topic, partition).leader = node
     this.#change()
   }
 
-  /** Fetch requests for the partition return this error code; 0 for none. */
+  /** Makes fetch requests for the partition return an error code. With 0, fetch requests succeed again. */
   failPartition (topic: string, partition: number, errorCode: number): void {
     this.#partition(topic, partition).errorCode = errorCode
     this.#change()
   }
 
-  /** The next fetch response has this error code and no partitions. */
+  /** Makes the next fetch response contain this error code and no partitions. */
   failSession (errorCode: number): void {
     this.#sessionError = errorCode
     this.#change()
   }
 
-  /** All requests fail while the cluster is down. */
+  /** Takes the cluster down, or up again. While the cluster is down, all requests fail. */
   setDown (down: boolean): void {
     this.#down = down
     this.#change()
@@ -226,7 +226,7 @@ export class FakeCluster {
     resolve()
   }
 
-  /** The response to a fetch request; undefined if there is nothing to return yet. */
+  /** Returns the response to a fetch request, or undefined if no records or errors are available yet. */
   #respond (request: FetchRequest): fetchV17.FetchResponse | undefined {
     if (this.#sessionError !== 0) {
       const errorCode = this.#sessionError

@@ -18,17 +18,17 @@ interface FakeMember {
 export class FakeGroup {
   generation = 0
   readonly offsets = new Map<string, CommittedMetadata>()
-  /** Commits of partitions that the member did not own. The broker accepts them, so a consumer must never send one. */
+  /** Commits of partitions that the member did not own. The coordinator accepts such commits, so a consumer must never send one. */
   readonly foreignCommits: OffsetToCommit[] = []
-  /** Each join, commit and read of offsets takes its next error from here, if there is one. */
+  /** Errors for the next joins, commits and reads of offsets. Each call removes the first error of its list and rejects with that error. */
   readonly joinErrors: Error[] = []
   readonly commitErrors: Error[] = []
   readonly readErrors: Error[] = []
-  /** The requests of the members, in order. */
+  /** Requests of all members, in order. */
   readonly log: string[] = []
-  /** Commits are applied, but their responses are lost. */
+  /** While true, commits are applied but their responses are lost. */
   loseCommitResponses = false
-  /** Joins wait for this. */
+  /** Joins wait for this promise. */
   joinDelay: Promise<void> = Promise.resolve()
   readonly #members = new Set<FakeMember>()
   readonly #partitionCount: (topic: string) => number
@@ -93,7 +93,7 @@ export class FakeGroup {
     close: async () => {}
   }
 
-  /** Committed offsets by partition key. */
+  /** Returns the committed offsets by partition key. */
   get committed (): Record<string, bigint> {
     return Object.fromEntries([...this.offsets].map(([key, { offset }]) => [key, offset]))
   }
@@ -103,7 +103,7 @@ export class FakeGroup {
     await this.#rebalance(new Map())
   }
 
-  /** Ends the sessions of all members without notifying them. Other members take over, so the generation changes. */
+  /** Ends the sessions of all members without notifying the members. The generation changes, as if other members had joined. */
   expire (): void {
     for (const member of this.#members) {
       member.id = null
@@ -118,7 +118,7 @@ export class FakeGroup {
     for (const { events } of this.#members) events.onHeartbeatError(error)
   }
 
-  /** The client library of each member fails to rejoin and gives up. */
+  /** Tells each member that its client library has failed to rejoin and given up. */
   failRejoin (error: Error): void {
     for (const { events } of this.#members) events.onRejoinFailed(error)
   }

@@ -34,7 +34,7 @@ function setUp (t: Test, options: Partial<FetcherOptions> = {}) {
   return { clock, cluster, fetcher, events, lines, add, takeAll }
 }
 
-await t.test('fetches a partition from its position on', async t => {
+await t.test('fetches a partition from its start position', async t => {
   const { cluster, add, takeAll, events } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'v0', 'v1')
@@ -62,15 +62,15 @@ await t.test('sends the next request after an empty response', async t => {
   cluster.createTopic('a')
   add('a', 0)
   await clock.advance(1999)
-  t.equal(cluster.requests.length, 4, 'one every 500 ms')
+  t.equal(cluster.requests.length, 4, 'sends one request per 500 ms while no records arrive')
   t.ok(cluster.requests.every(({ maxWaitTime }) => maxWaitTime === 500))
 })
 
-await t.test('has one request in flight per broker, for all its partitions', async t => {
+await t.test('sends one request at a time to each broker, for all partitions that the broker leads', async t => {
   const { clock, cluster, add } = setUp(t)
   cluster.createTopic('a', 4, [1, 2, 1, 2])
   for (let partition = 0; partition < 4; partition++) add('a', partition)
-  // The first request holds only the partition whose leader was looked up first.
+  // The first request contains only the partition whose leader was looked up first.
   await clock.advance(500)
   cluster.requests.length = 0
   await clock.advance(500)
@@ -78,7 +78,7 @@ await t.test('has one request in flight per broker, for all its partitions', asy
   t.strictSame(requests, [[1, [0, 2]], [2, [1, 3]]])
 })
 
-await t.test('stops a partition before its end offset', async t => {
+await t.test('stops reading a partition before its end offset', async t => {
   const { clock, cluster, add, takeAll } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'v0', 'v1', 'v2')
@@ -89,25 +89,25 @@ await t.test('stops a partition before its end offset', async t => {
   t.equal(cluster.requests.length, 1)
 })
 
-await t.test('sends no request while half of maxBytes is buffered, and the next one once records are taken', async t => {
+await t.test('sends no request while half of maxBytes is buffered, and sends the next request once records are taken', async t => {
   const { clock, cluster, fetcher, add } = setUp(t, { maxBytes: 4000 })
   cluster.createTopic('a')
   for (let index = 0; index < 20; index++) cluster.append('a', 0, 'x'.repeat(1000))
   const buffer = add('a', 0)
   await clock.advance(10_000)
   t.equal(cluster.requests.length, 1)
-  t.ok(buffer.bytes > 4000 && buffer.bytes < 8000, `${buffer.bytes} bytes`)
+  t.ok(buffer.bytes > 4000 && buffer.bytes < 8000, `${buffer.bytes} bytes are buffered, expected 4001 to 7999`)
   let most = 0
   for (let taken = 0; taken < 20; taken++) {
     await until(() => buffer.waiting > 0)
     most = Math.max(most, buffer.bytes)
     fetcher.take()
   }
-  t.ok(most < 8000, `at most ${most} bytes buffered`)
-  t.ok(cluster.requests.length >= 5, `${cluster.requests.length} requests`)
+  t.ok(most < 8000, `${most} bytes were buffered, expected less than 8000`)
+  t.ok(cluster.requests.length >= 5, `the fetcher sent ${cluster.requests.length} requests, expected at least 5`)
 })
 
-await t.test('waits only briefly for idle partitions while records of others are buffered', async t => {
+await t.test('while records are buffered, requests for idle partitions wait only briefly at the broker', async t => {
   const { cluster, fetcher, add } = setUp(t, { maxBytes: 1_000_000 })
   cluster.createTopic('a', 2)
   cluster.append('a', 0, 'v0', 'v1')
@@ -119,7 +119,7 @@ await t.test('waits only briefly for idle partitions while records of others are
   t.equal(cluster.requests.at(-1)!.maxWaitTime, 20)
 })
 
-await t.test('partitions take turns', async t => {
+await t.test('take returns records of the partitions in turn', async t => {
   const { cluster, add, takeAll } = setUp(t)
   cluster.createTopic('a', 3)
   for (let partition = 0; partition < 3; partition++) cluster.append('a', partition, `${partition}-first`, `${partition}-second`)
@@ -128,7 +128,7 @@ await t.test('partitions take turns', async t => {
   t.strictSame(takeAll(), ['0-first', '1-first', '2-first', '0-second', '1-second', '2-second'])
 })
 
-await t.test('pauses a partition that is not admitted, and neither takes nor fetches more of it', async t => {
+await t.test('pauses a partition that is not admitted, and neither takes nor fetches more of its records', async t => {
   const { clock, cluster, fetcher, add } = setUp(t)
   cluster.createTopic('a', 2)
   cluster.append('a', 0, 'v0')
@@ -147,7 +147,7 @@ await t.test('pauses a partition that is not admitted, and neither takes nor fet
   t.equal(fetcher.take()?.buffer, first)
 })
 
-await t.test('with `everyPartition`, fetches an empty partition although the buffers of others are full', async t => {
+await t.test('with `everyPartition`, fetches a partition with an empty buffer even if other buffers are full', async t => {
   const { cluster, add } = setUp(t, { maxBytes: 4000, everyPartition: true })
   cluster.createTopic('a', 2)
   for (let index = 0; index < 20; index++) cluster.append('a', 0, 'x'.repeat(1000))
@@ -205,7 +205,7 @@ await t.test('finds the new leader of a partition after NOT_LEADER_OR_FOLLOWER',
   t.strictSame(events.fatal, [])
 })
 
-await t.test('waits for a leader of a partition that has none', async t => {
+await t.test('waits until a partition without a leader gets a leader', async t => {
   const { clock, cluster, events, add } = setUp(t)
   cluster.createTopic('a', 1, [-1])
   cluster.append('a', 0, 'v0')
@@ -218,7 +218,7 @@ await t.test('waits for a leader of a partition that has none', async t => {
   t.strictSame(events.fatal, [])
 })
 
-await t.test('an error of one partition does not stop the others', async t => {
+await t.test('an error of one partition does not stop fetching the other partitions', async t => {
   const { clock, cluster, events, add, takeAll } = setUp(t)
   cluster.createTopic('a', 2)
   cluster.append('a', 1, 'v0')
@@ -236,14 +236,14 @@ await t.test('an error of one partition does not stop the others', async t => {
   t.strictSame(events.fatal, [])
 })
 
-await t.test('reports a deleted topic after three lookups, and does not fetch it any more', async t => {
+await t.test('reports a deleted topic after three lookups, and stops fetching the topic', async t => {
   const { clock, cluster, events, add } = setUp(t)
   const id = cluster.createTopic('a')
   add('a', 0)
   await turns()
   cluster.deleteTopic('a')
   await clock.advance(300)
-  t.strictSame(events.gone, [], 'not after the first lookups')
+  t.strictSame(events.gone, [], 'does not report the topic after fewer than three lookups')
   await clock.advance(500)
   t.strictSame(events.gone, [`a ${id}`])
   const { length } = cluster.requests
@@ -251,7 +251,7 @@ await t.test('reports a deleted topic after three lookups, and does not fetch it
   t.equal(cluster.requests.length, length)
 })
 
-await t.test('reports a recreated topic, and never returns records of the new one', async t => {
+await t.test('reports a recreated topic, and returns no records of the new topic for the old id', async t => {
   const { clock, cluster, fetcher, events, add, takeAll } = setUp(t)
   const id = cluster.createTopic('a')
   cluster.append('a', 0, 'old')
@@ -269,7 +269,7 @@ await t.test('reports a recreated topic, and never returns records of the new on
   t.strictSame(takeAll(), ['new', 'new'])
 })
 
-await t.test('a topic that a broker does not know yet is not reported as gone', async t => {
+await t.test('does not report a topic as gone that a broker does not know yet', async t => {
   const { clock, cluster, events, add, takeAll } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'v0')
@@ -283,7 +283,7 @@ await t.test('a topic that a broker does not know yet is not reported as gone', 
   t.strictSame(events.gone, [])
 })
 
-await t.test('opens a new fetch session if the broker has lost the old one', async t => {
+await t.test('opens a new fetch session if the broker has lost the old session', async t => {
   const { clock, cluster, events, add, takeAll } = setUp(t)
   cluster.createTopic('a')
   const buffer = add('a', 0)
@@ -296,7 +296,7 @@ await t.test('opens a new fetch session if the broker has lost the old one', asy
   t.strictSame(events.fatal, [])
 })
 
-await t.test('retries during an outage, and logs it once', async t => {
+await t.test('retries during an outage, and logs the outage once', async t => {
   const { clock, cluster, events, lines, add, takeAll } = setUp(t)
   cluster.createTopic('a')
   const buffer = add('a', 0)
@@ -371,7 +371,7 @@ await t.test('ignores an error of a removed partition', async t => {
   t.strictSame(events.outOfRange, [])
 })
 
-await t.test('drops a response that was requested before a reset', async t => {
+await t.test('drops the response to a request that was sent before a reset', async t => {
   const { cluster, add } = setUp(t)
   cluster.createTopic('a')
   const buffer = add('a', 0)
@@ -382,7 +382,7 @@ await t.test('drops a response that was requested before a reset', async t => {
   t.strictSame(buffer.take()?.offset, 2n)
 })
 
-await t.test('closes while a request is in flight, and reports nothing afterwards', async t => {
+await t.test('can be closed while a request is in flight, and reports nothing afterwards', async t => {
   const { clock, cluster, fetcher, events, lines, add } = setUp(t)
   cluster.createTopic('a')
   add('a', 0)

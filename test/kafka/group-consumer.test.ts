@@ -24,7 +24,7 @@ function setUp (t: Test) {
   const group = new FakeGroup(topic => cluster.partitionCount(topic))
   t.teardown(() => {
     const foreign = group.foreignCommits.map(({ topic, partition }) => `${topic}/${partition}`)
-    if (foreign.length > 0) throw new Error(`committed partitions of other members: ${foreign.join()}`)
+    if (foreign.length > 0) throw new Error(`members committed partitions that they did not own: ${foreign.join()}`)
   })
 
   const consumerOf = (options: Partial<GroupOptions> = {}) => {
@@ -69,7 +69,7 @@ await t.test('starts at the committed offsets of the group', async t => {
   t.strictSame(values(await take(2)).sort(), ['v2', 'w0'])
 })
 
-await t.test('with `latest`, starts at the end and commits that offset', async t => {
+await t.test('with `latest`, starts at the end offset and commits the end offset', async t => {
   const { cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'before')
@@ -112,7 +112,7 @@ await t.test('commits offsets without records once all earlier records have sett
   t.strictSame(group.committed, { 'a/0': 2n })
 })
 
-await t.test('pauses a partition at the cap and resumes it when a record settles', async t => {
+await t.test('pauses a partition at the cap and resumes the partition when a record settles', async t => {
   const { cluster, consumerOf } = setUp(t)
   cluster.createTopic('a', 2)
   cluster.append('a', 0, 'v0', 'v1', 'v2')
@@ -141,7 +141,7 @@ await t.test('a rebalance that leaves a partition with its owner delivers no rec
   t.equal(consumer.stats().generation, 2)
 })
 
-await t.test('before a rebalance, waits for records in flight, commits them, and delivers none meanwhile', async t => {
+await t.test('before a rebalance, pauses delivery, waits until the records in flight have settled, and commits them', async t => {
   const { cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a', 2)
   cluster.append('a', 0, 'v0')
@@ -155,8 +155,8 @@ await t.test('before a rebalance, waits for records in flight, commits them, and
   cluster.append('a', 0, 'v1')
   cluster.append('a', 1, 'w1')
   await turns()
-  t.equal(first.consumer.take(), undefined, 'paused')
-  t.equal(group.generation, 1, 'the join waits')
+  t.equal(first.consumer.take(), undefined, 'delivers no record during the drain')
+  t.equal(group.generation, 1, 'the member does not rejoin before the records in flight have settled')
   first.settle(taken)
   await opened
   t.strictSame(group.committed, { 'a/0': 1n, 'a/1': 1n })
@@ -165,7 +165,7 @@ await t.test('before a rebalance, waits for records in flight, commits them, and
   t.notOk(first.lines.some(line => line.includes('read them again')))
 })
 
-await t.test('if records do not settle in time, their new owner reads them again', async t => {
+await t.test('if records do not settle in time, the new owner of their partition reads them again', async t => {
   const { clock, cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a', 2)
   cluster.append('a', 0, 'v0')
@@ -203,7 +203,7 @@ await t.test('drops buffered records of revoked partitions', async t => {
   t.strictSame(values(await second.take(2)), ['w0', 'w1'])
 })
 
-await t.test('a member that lost its session commits nothing until it has joined again', async t => {
+await t.test('a member that has lost its session commits nothing until the member has rejoined', async t => {
   const { cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'v0', 'v1')
@@ -216,7 +216,7 @@ await t.test('a member that lost its session commits nothing until it has joined
   t.match(consumer.stats(), { commits: 0, failedCommits: 1 })
 })
 
-await t.test('reads a partition again from where another member has committed', async t => {
+await t.test('reads a partition again from the offset that another member has committed', async t => {
   const { clock, cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'v0', 'v1', 'v2', 'v3')
@@ -227,7 +227,7 @@ await t.test('reads a partition again from where another member has committed', 
   // Another member owned the partition for a while.
   group.offsets.set('a/0', { offset: 3n, metadata: null })
   await group.rebalance()
-  // The request for the previous position is in flight until its maximum wait.
+  // The fetch request for the previous position stays in flight for 500 ms, its maximum wait.
   await clock.advance(500)
   t.strictSame(values(await take(1)), ['v3'])
 })
@@ -245,14 +245,14 @@ await t.test('a commit whose response was lost does not rewind the partition', a
   const rebalanced = group.rebalance()
   await clock.advance(11_000)
   await rebalanced
-  t.equal(consumer.take(), undefined, 'delivers nothing twice')
+  t.equal(consumer.take(), undefined, 'delivers no record twice')
   group.loseCommitResponses = false
   settle(pending)
   await consumer.commit()
   t.strictSame(group.committed, { 'a/0': 2n })
 })
 
-await t.test('commits one request at a time', async t => {
+await t.test('sends one commit request at a time', async t => {
   const { cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'v0', 'v1')
@@ -301,7 +301,7 @@ await t.test('an offset out of range resets the partition to the earliest offset
   t.strictSame(group.committed, { 'a/0': 8n })
 })
 
-await t.test('a partition that is out of range twice is reset once', async t => {
+await t.test('resets a partition once if its offset is out of range in two responses', async t => {
   const { clock, cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'v0', 'v1')
@@ -313,10 +313,10 @@ await t.test('a partition that is out of range twice is reset once', async t => 
   cluster.deleteRecords('a', 0, 6n)
   cluster.append('a', 0, 'v6', 'v7')
   await turns()
-  // A settled record resumes the partition, which is fetched from the same offset again.
+  // Settling the record resumes the partition, so the same offset is fetched again.
   settle(old)
   await turns()
-  t.equal(cluster.offsetDelays.length, 0, 'two resets are in progress')
+  t.equal(cluster.offsetDelays.length, 0, 'both resets have requested the start offsets')
   delays[0]!.resolve()
   settle(await take(2))
   await consumer.commit()
@@ -324,7 +324,7 @@ await t.test('a partition that is out of range twice is reset once', async t => 
   delays[1]!.resolve()
   await clock.advance(1000)
   await consumer.commit()
-  t.strictSame(group.committed, { 'a/0': 8n }, 'not rewound')
+  t.strictSame(group.committed, { 'a/0': 8n }, 'the late reset does not rewind the committed offset')
   t.equal(consumer.take(), undefined)
 })
 
@@ -339,12 +339,12 @@ await t.test('an offset beyond the end of a truncated log resets the partition w
   t.match(consumer.stats().lost, [{ records: 0 }])
 })
 
-await t.test('a missing topic is an error', async t => {
+await t.test('open rejects with KAFKA_TOPIC_MISSING if the topic does not exist', async t => {
   const { consumerOf } = setUp(t)
   await t.rejects(consumerOf().consumer.open(), { code: 'KAFKA_TOPIC_MISSING', where: 'a at broker-1:9092' })
 })
 
-await t.test('with `waitForTopic`, a missing topic is read from its beginning once it exists', async t => {
+await t.test('with `waitForTopic`, reads a missing topic from the beginning once the topic exists', async t => {
   const { clock, cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   const { consumer, lines, take } = consumerOf({ topics: ['a', 'b'], waitForTopic: true })
@@ -358,7 +358,7 @@ await t.test('with `waitForTopic`, a missing topic is read from its beginning on
   t.strictSame(group.log.filter(line => line.startsWith('join')), ['join a', 'join a,b'])
 })
 
-await t.test('reads a recreated topic from its beginning, whatever was committed for the old one', async t => {
+await t.test('reads a recreated topic from the beginning and ignores offsets that were committed for the old topic', async t => {
   const { clock, cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'old-0', 'old-1')
@@ -379,7 +379,7 @@ await t.test('reads a recreated topic from its beginning, whatever was committed
   t.strictSame(group.offsets.get('a/0'), { offset: 1n, metadata: `topic-id=${id}` })
 })
 
-await t.test('records of a recreated topic that settle late are not committed', async t => {
+await t.test('does not commit records of a deleted topic that settle after the topic was recreated', async t => {
   const { clock, cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'old-0', 'old-1')
@@ -395,7 +395,7 @@ await t.test('records of a recreated topic that settle late are not committed', 
   t.notOk(group.log.includes('commit a/0@2'), String(group.log))
 })
 
-await t.test('a fenced instance id is fatal', async t => {
+await t.test('consumption ends with an error if another process uses the instance id', async t => {
   const { cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   const { consumer } = consumerOf({ instanceId: 'one' })
@@ -404,7 +404,7 @@ await t.test('a fenced instance id is fatal', async t => {
   t.match(consumer.error, { code: 'KAFKA_INSTANCE_FENCED' })
 })
 
-await t.test('a commit without permission is fatal', async t => {
+await t.test('consumption ends with an error if the group may not commit', async t => {
   const { cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   const { consumer } = consumerOf()
@@ -415,7 +415,7 @@ await t.test('a commit without permission is fatal', async t => {
   t.match(consumer.error, { code: 'KAFKA_NOT_AUTHORISED' })
 })
 
-await t.test('a topic without read permission is fatal', async t => {
+await t.test('consumption ends with an error if the topic may not be read', async t => {
   const { cluster, consumerOf } = setUp(t)
   cluster.createTopic('a')
   cluster.failPartition('a', 0, codes.TOPIC_AUTHORIZATION_FAILED)
@@ -425,7 +425,7 @@ await t.test('a topic without read permission is fatal', async t => {
   t.match(consumer.error, { code: 'KAFKA_NOT_AUTHORISED' })
 })
 
-await t.test('flush retries a commit until it succeeds', async t => {
+await t.test('flush retries a commit until the commit succeeds', async t => {
   const { clock, cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'v0')
@@ -440,7 +440,7 @@ await t.test('flush retries a commit until it succeeds', async t => {
   t.strictSame(group.committed, { 'a/0': 1n })
 })
 
-await t.test('flush rejects after its timeout, and immediately with an error that retries cannot fix', async t => {
+await t.test('flush rejects after its timeout, or immediately with an error that retries cannot fix', async t => {
   const { clock, cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'v0')
@@ -487,7 +487,7 @@ await t.test('close commits settled offsets, then leaves the group', async t => 
   t.strictSame(group.log.slice(-2), ['commit a/0@1', 'leave'])
   settle(taken.slice(1))
   await consumer.commit()
-  t.strictSame(group.committed, { 'a/0': 1n }, 'commits nothing after close')
+  t.strictSame(group.committed, { 'a/0': 1n }, 'the consumer commits nothing after close')
 })
 
 await t.test('close does not wait for a join in progress', async t => {

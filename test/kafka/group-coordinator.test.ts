@@ -7,7 +7,7 @@ const { kafka } = await useStack(t)
 const connection = await connect(kafka)
 const admin = adminFor(t, connection)
 
-await t.test('commits offsets with metadata, without being a member', async t => {
+await t.test('a committer that is not a member commits offsets with metadata', async t => {
   const [a, b] = [uniqueName('a'), uniqueName('b')]
   for (const topic of [a, b]) await admin.createTopic(topic, { partitions: 2, replicas: 1 })
   const coordinator = new GroupCoordinator(connection, uniqueName('group'))
@@ -15,13 +15,13 @@ await t.test('commits offsets with metadata, without being a member', async t =>
   const partitions = [a, b].flatMap(topic => [{ topic, partition: 0 }, { topic, partition: 1 }])
   // A new broker has no coordinator until it has created its offsets topic.
   await eventually(() => coordinator.committed(partitions).then(() => true, () => false))
-  t.strictSame(await coordinator.committed(partitions), new Map(), 'nothing is committed')
+  t.strictSame(await coordinator.committed(partitions), new Map(), 'a new group has no committed offsets')
 
   const offsets = [{ topic: a, partition: 1, offset: 7n }, { topic: b, partition: 0, offset: 8n }]
   await coordinator.commit(noMember, offsets, ({ topic }) => topic === a ? 'text' : null)
   const expected = new Map([[`${a}/1`, { offset: 7n, metadata: 'text' }], [`${b}/0`, { offset: 8n, metadata: '' }]])
   t.strictSame(await coordinator.committed(partitions), expected)
-  t.strictSame(await coordinator.committed(partitions.slice(0, 1)), new Map(), 'of the requested partitions only')
+  t.strictSame(await coordinator.committed(partitions.slice(0, 1)), new Map(), 'returns offsets of the requested partitions only')
 
   await coordinator.commit(noMember, offsets.slice(0, 1), () => 'x'.repeat(4000))
   t.strictSame((await coordinator.committed(partitions)).get(`${a}/1`), { offset: 7n, metadata: 'x'.repeat(4000) })
@@ -29,7 +29,7 @@ await t.test('commits offsets with metadata, without being a member', async t =>
   await t.rejects(coordinator.commit(noMember, offsets.slice(0, 1), () => 'x'.repeat(5000)), tooLarge)
 })
 
-await t.test('an unreachable coordinator is a retryable error that names the group', async t => {
+await t.test('if the coordinator is unreachable, rejects with a retryable error that names the group', async t => {
   const coordinator = new GroupCoordinator(await connect(`127.0.0.1:${CLOSED_PORT}`), 'some-group')
   t.teardown(async () => { await coordinator.close() })
   const unreachable = { code: 'KAFKA_UNREACHABLE', retryable: true, message: /group some-group/ }

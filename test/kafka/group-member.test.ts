@@ -46,10 +46,10 @@ await t.test('joins with its topics and reports the assigned partitions', async 
   t.strictSame(assigned.map(owned), ['a0 a1 b0'])
   t.match(member.membership, { generation: 1, memberId: 'member-1' })
   t.strictSame(group.log, ['join a,b'])
-  t.equal(drains.count, 0, 'nothing to drain before the first join')
+  t.equal(drains.count, 0, 'the member does not drain before its first join')
 })
 
-await t.test('joins again when its topics change', async t => {
+await t.test('rejoins when its topics change', async t => {
   const { group, member, assigned, drains } = setUp(t)
   await member.subscribe(['a'])
   await member.subscribe(['a', 'b'])
@@ -58,7 +58,7 @@ await t.test('joins again when its topics change', async t => {
   t.equal(drains.count, 1)
 })
 
-await t.test('topics that change during a join are joined afterwards', async t => {
+await t.test('if the topics change during a join, rejoins with the new topics afterwards', async t => {
   const { group, member, assigned } = setUp(t)
   const { promise, resolve } = Promise.withResolvers<void>()
   group.joinDelay = promise
@@ -72,7 +72,7 @@ await t.test('topics that change during a join are joined afterwards', async t =
   t.equal(owned(assigned.at(-1)), 'a0 a1 b0')
 })
 
-await t.test('topics that change during a rebalance are joined after it', async t => {
+await t.test('if the topics change during a rebalance, rejoins with the new topics after the rebalance', async t => {
   const { group, member } = setUp(t)
   await member.subscribe(['a'])
   const { promise, resolve } = Promise.withResolvers<void>()
@@ -95,7 +95,7 @@ await t.test('drains before it rejoins, and reports the new generation', async t
   t.strictSame(assigned.map(({ generation }) => generation), [1, 2])
 })
 
-await t.test('two members share the partitions; the first keeps one of its own', async t => {
+await t.test('two members share the partitions, and the first member keeps one of its partitions', async t => {
   const { clock, group, member } = setUp(t)
   await member.subscribe(['a'])
   const other = memberOf(t, group, clock)
@@ -104,7 +104,7 @@ await t.test('two members share the partitions; the first keeps one of its own',
   t.equal(member.membership?.generation, 2)
 })
 
-await t.test('does not drain before a rejoin if the coordinator has removed it', async t => {
+await t.test('does not drain before a rejoin if the coordinator has removed the member', async t => {
   const { group, member, drains } = setUp(t)
   await member.subscribe(['a'])
   group.expire()
@@ -127,7 +127,7 @@ await t.test('retries a failed join with backoff, and logs a warning after three
   t.strictSame(fatal, [])
 })
 
-await t.test('a join that cannot succeed is fatal', async t => {
+await t.test('a join error that retries cannot fix is fatal', async t => {
   const { group, member, fatal } = setUp(t)
   group.joinErrors.push(new ProtocolError('GROUP_AUTHORIZATION_FAILED'))
   await t.rejects(member.subscribe(['a']), { code: 'KAFKA_NOT_AUTHORISED', message: /^cannot join group g: / })
@@ -135,7 +135,7 @@ await t.test('a join that cannot succeed is fatal', async t => {
   t.equal(group.log.length, 1)
 })
 
-await t.test('joins again if the client library gave up after a failed rejoin', async t => {
+await t.test('rejoins if the client library has failed to rejoin and given up', async t => {
   const { group, member } = setUp(t)
   await member.subscribe(['a'])
   group.failRejoin(unreachable())
@@ -166,7 +166,7 @@ await t.test('other heartbeat errors are left to the client library', async t =>
   t.strictSame([fatal, group.log], [[], ['join a']])
 })
 
-await t.test('commits offsets with the id of their topic, and reads them back', async t => {
+await t.test('stores the topic id with each committed offset, and returns offsets with their topic ids', async t => {
   const { group, member } = setUp(t)
   await member.subscribe(['a', 'b'])
   const offsets = [{ topic: 'a', partition: 1, offset: 5n }, { topic: 'b', partition: 0, offset: 6n }]
@@ -176,7 +176,7 @@ await t.test('commits offsets with the id of their topic, and reads them back', 
   t.strictSame(committed, new Map([['a/1', { offset: 5n, topicId: 'id-of-a' }], ['b/0', { offset: 6n, topicId: undefined }]]))
 })
 
-await t.test('ignores offset metadata of other clients', async t => {
+await t.test('ignores offset metadata of other client implementations', async t => {
   const { group, member } = setUp(t)
   group.offsets.set('a/0', { offset: 3n, metadata: 'something else' })
   t.strictSame(await member.committed([{ topic: 'a', partition: 0 }]), new Map([['a/0', { offset: 3n, topicId: undefined }]]))
@@ -217,7 +217,7 @@ await t.test('leaves through the coordinator while a join is pending', async t =
   t.ok(group.log.includes('leave member-1 at the coordinator'))
   resolve()
   await rejoined
-  t.equal(assigned.length, 1, 'reports no assignment after close')
+  t.equal(assigned.length, 1, 'the member reports no assignment after close')
 })
 
 await t.test('close ends the retries of a join', async t => {

@@ -10,7 +10,7 @@ await t.test('the commit age starts with the first delivery and restarts with a 
   t.equal(stats.commitAge(true), 50)
   stats.delivered()
   now += 10
-  t.equal(stats.commitAge(true), 60, 'a later delivery does not restart it')
+  t.equal(stats.commitAge(true), 60, 'a later delivery does not restart the commit age')
   stats.committed(true)
   now += 5
   t.equal(stats.commitAge(true), 5)
@@ -19,7 +19,7 @@ await t.test('the commit age starts with the first delivery and restarts with a 
   t.equal(stats.commits, 2)
 })
 
-await t.test('the commit age restarts when the partitions with uncommitted records are revoked', async t => {
+await t.test('the commit age is 0 once all partitions with uncommitted records are revoked', async t => {
   let now = 1000
   const stats = new GroupStatsCollector(() => now)
   stats.delivered()

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { partitionFor } from '../../src/kafka/murmur2.ts'
 
-await t.test('partitions match the Java client', async t => {
+await t.test('partitionFor returns the same partitions as the Java client', async t => {
   // Hashes from UtilsTest of Apache Kafka. With 2^31 partitions the partition is the hash without its sign bit.
   const vectors: ReadonlyArray<readonly [string, number]> = [
     ['21', -973932308], ['foobar', -790332482], ['a-little-bit-long-string', -985981536], ['a-little-bit-longer-string', -1486304829],
@@ -13,7 +13,7 @@ await t.test('partitions match the Java client', async t => {
   }
 })
 
-await t.test('keys use all partitions of the topic and no others', async t => {
+await t.test('1000 keys use every partition of the topic and no other partition', async t => {
   const seen = new Set<number>()
   for (let key = 0; key < 1000; key++) seen.add(partitionFor(Buffer.from(String(key)), 8))
   t.strictSame([...seen].sort(), [0, 1, 2, 3, 4, 5, 6, 7])

@@ -2,7 +2,7 @@ import t from 'tap'
 import { type Delivery, OffsetTracker } from '../../src/kafka/offset-tracker.ts'
 import { seeded } from '../support/pipeline.ts'
 
-/** A naive model of one epoch of a partition: every delivered offset and whether it settled. */
+/** A naive model of one epoch of a partition: every delivered offset and whether its record has settled. */
 class Model {
   readonly delivered: Array<{ offset: bigint, settled: boolean }> = []
   readonly start: bigint
@@ -49,26 +49,26 @@ await t.test('the committable offset equals that of a naive model, for random se
         if (tracker.admit('t', partition) && model !== undefined) {
           const offset = (next.get(partition) ?? 0n) + BigInt(random(3))
           const delivery = tracker.deliver('t', partition, offset)
-          if (delivery === undefined) throw new Error(`seed ${seed}: ${offset} was dropped`)
+          if (delivery === undefined) throw new Error(`seed ${seed}: the tracker dropped offset ${offset}`)
           const record = { offset, settled: false }
           model.delivered.push(record)
           open.push({ delivery, model, record })
           next.set(partition, offset + 1n)
         } else if (model !== undefined && pending === 0) {
-          throw new Error(`seed ${seed}: not admitted although no record is pending`)
+          throw new Error(`seed ${seed}: the tracker admits no record although no record is pending`)
         }
       } else if (action < 19) {
         const [taken] = open.splice(random(open.length || 1), 1)
         if (taken !== undefined) {
           taken.record.settled = true
           const current = models.get(taken.delivery.partition) === taken.model
-          if (tracker.settle(taken.delivery) !== current) throw new Error(`seed ${seed}: a settlement of an earlier epoch counted`)
+          if (tracker.settle(taken.delivery) !== current) throw new Error(`seed ${seed}: settle() returned ${!current}`)
         }
       } else {
         const offsets = tracker.committable()
         for (const { partition, offset } of offsets) committed.set(partition, offset)
         tracker.committed(offsets)
-        if (tracker.committable().length > 0) throw new Error(`seed ${seed}: committable twice`)
+        if (tracker.committable().length > 0) throw new Error(`seed ${seed}: an offset is committable again after its commit`)
       }
       const expected = [...models].filter(([partition, model]) => model.committable !== committed.get(partition))
         .map(([partition, model]) => `${partition}:${model.committable}`).sort()
@@ -87,30 +87,30 @@ await t.test('drops a record that was delivered before in its epoch', async t =>
   tracker.assign('t', 0, 5n)
   const first = tracker.deliver('t', 0, 5n)
   tracker.deliver('t', 0, 6n)
-  t.equal(tracker.deliver('t', 0, 5n), undefined, 'in flight')
+  t.equal(tracker.deliver('t', 0, 5n), undefined, 'drops a record that is in flight')
   tracker.settle(first!)
-  t.equal(tracker.deliver('t', 0, 5n), undefined, 'settled')
-  t.equal(tracker.deliver('t', 0, 4n), undefined, 'before the start of the epoch')
-  t.equal(tracker.deliver('t', 1, 0n), undefined, 'of a partition that is not assigned')
+  t.equal(tracker.deliver('t', 0, 5n), undefined, 'drops a record that has settled')
+  t.equal(tracker.deliver('t', 0, 4n), undefined, 'drops a record before the start of the epoch')
+  t.equal(tracker.deliver('t', 1, 0n), undefined, 'drops a record of a partition that is not assigned')
   t.ok(tracker.deliver('t', 0, 9n), 'delivers a record after a gap')
 })
 
-await t.test('ignores repeated settlements and those of an earlier epoch', async t => {
+await t.test('ignores repeated settlements and settlements of an earlier epoch', async t => {
   const tracker = new OffsetTracker(10)
   tracker.assign('t', 0, 0n, 0n)
   const old = tracker.deliver('t', 0, 0n)!
   t.ok(tracker.settle(old))
-  t.notOk(tracker.settle(old), 'repeated')
+  t.notOk(tracker.settle(old), 'ignores a repeated settlement')
   const lost = tracker.deliver('t', 0, 1n)!
   tracker.revoke('t', 0)
-  t.notOk(tracker.settle(lost), 'revoked')
-  t.strictSame(tracker.committable(), [], 'commits nothing of a revoked partition')
+  t.notOk(tracker.settle(lost), 'ignores a settlement in a revoked partition')
+  t.strictSame(tracker.committable(), [], 'no offset of a revoked partition is committable')
   tracker.assign('t', 0, 0n, 0n)
-  t.notOk(tracker.settle(lost), 'assigned again')
+  t.notOk(tracker.settle(lost), 'ignores a settlement of an earlier epoch')
   t.strictSame(tracker.committable(), [])
 })
 
-await t.test('one stuck record stops its partition at the cap, and no others', async t => {
+await t.test('one stuck record stops its partition at the cap, but no other partition', async t => {
   const tracker = new OffsetTracker(100)
   tracker.assign('t', 0, 0n)
   tracker.assign('t', 1, 0n)
@@ -129,7 +129,7 @@ await t.test('repeated skips behind a stuck record use one entry', async t => {
   tracker.assign('t', 0, 0n)
   const stuck = tracker.deliver('t', 0, 0n)!
   for (let offset = 2n; offset < 5000n; offset++) tracker.skipTo('t', 0, offset)
-  t.ok(tracker.admit('t', 0), 'two entries')
+  t.ok(tracker.admit('t', 0), '4998 skips use one entry, so the cap of 3 entries is not reached')
   tracker.settle(stuck)
   t.equal(tracker.state('t', 0)!.committable, 4999n)
 })
@@ -147,7 +147,7 @@ await t.test('skipped offsets are committable once all earlier records have sett
   t.strictSame(tracker.committable(), [{ topic: 't', partition: 0, offset: 9n }])
   const delivery = tracker.deliver('t', 0, 9n)!
   tracker.skipTo('t', 0, 12n)
-  t.equal(tracker.state('t', 0)!.committable, 9n, 'not past an unsettled record')
+  t.equal(tracker.state('t', 0)!.committable, 9n, 'the committable offset does not pass an unsettled record')
   tracker.settle(delivery)
   t.equal(tracker.state('t', 0)!.committable, 12n)
 })
@@ -157,7 +157,7 @@ await t.test('a million records settled out of order leave no pending entries', 
   tracker.assign('t', 0, 0n)
   let window: Delivery[] = []
   for (let offset = 0n; offset < 1_000_000n; offset++) {
-    if (!tracker.admit('t', 0)) t.fail(`entries are left at ${offset}`)
+    if (!tracker.admit('t', 0)) t.fail(`the tracker reaches its cap at offset ${offset}`)
     window.push(tracker.deliver('t', 0, offset)!)
     if (window.length < 64) continue
     for (const delivery of window.reverse()) tracker.settle(delivery)
@@ -166,7 +166,7 @@ await t.test('a million records settled out of order leave no pending entries', 
   t.equal(tracker.state('t', 0)!.committable, 1_000_000n)
 })
 
-await t.test('offsets are outstanding from a delivery to its commit, and while a start offset is not committed', async t => {
+await t.test('offsets are outstanding from delivery to commit, and while the start offset is not committed', async t => {
   const tracker = new OffsetTracker(10)
   t.notOk(tracker.outstanding)
   tracker.assign('a', 0, 5n, 5n)

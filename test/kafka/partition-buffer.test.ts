@@ -12,7 +12,7 @@ function takeAll (buffer: PartitionBuffer): bigint[] {
   return offsets
 }
 
-await t.test('skips the records of a batch before the fetch position', async t => {
+await t.test('skips records of a batch that are before the fetch position', async t => {
   const buffer = bufferAt(3n)
   buffer.append(fetchedPartition([recordBatch({ firstOffset: 0n, records: [0, 1, 2, 3, 4].map(record) })]), 3n)
   t.strictSame(takeAll(buffer), [3n, 4n])
@@ -26,11 +26,11 @@ await t.test('skips gaps and control batches, and stops before the end offset', 
     transactionMarker(6n, 1n, 'commit'),
     recordBatch({ firstOffset: 7n, lastOffsetDelta: 8, records: [record(0), record(6)] })
   ]), 0n)
-  t.strictSame(takeAll(buffer), [1n, 4n, 7n], 'offset 13 is past the end')
+  t.strictSame(takeAll(buffer), [1n, 4n, 7n], 'the buffer drops offset 13, which is past the end offset')
   t.ok(buffer.complete)
 })
 
-await t.test('the position passes trailing offsets without records once all records are taken', async t => {
+await t.test('once all records are taken, the position is past trailing offsets without records', async t => {
   const buffer = bufferAt(0n)
   buffer.append(fetchedPartition([recordBatch({ firstOffset: 0n, records: [record(0)] }), transactionMarker(1n, 1n, 'commit')]), 0n)
   t.equal(buffer.position, 0n)
@@ -38,14 +38,14 @@ await t.test('the position passes trailing offsets without records once all reco
   t.equal(buffer.position, 2n)
 })
 
-await t.test('ignores a response to a request before a reset', async t => {
+await t.test('ignores the response to a request that was sent before a reset', async t => {
   const buffer = bufferAt(40n)
   buffer.reset(0n)
   buffer.append(fetchedPartition([recordBatch({ firstOffset: 40n, records: [record(0), record(1)] })]), 40n)
   t.strictSame([buffer.waiting, buffer.fetchPosition], [0, 0n])
 })
 
-await t.test('an empty response changes nothing but the log start', async t => {
+await t.test('an empty response changes only the log start offset', async t => {
   const buffer = bufferAt(5n)
   buffer.append(fetchedPartition([], { records: null, logStartOffset: 3n }), 5n)
   t.strictSame([buffer.waiting, buffer.fetchPosition, buffer.logStart], [0, 5n, 3n])
@@ -77,7 +77,7 @@ await t.test('skips the rest of an aborted transaction that began before the fet
   t.strictSame(takeAll(buffer), [4n])
 })
 
-await t.test('a timestamp is that of the producer, or of the broker with LogAppendTime', async t => {
+await t.test('a record has the timestamp of the producer, or of the broker with LogAppendTime', async t => {
   const buffer = bufferAt(0n)
   buffer.append(fetchedPartition([
     recordBatch({ firstOffset: 0n, records: [record(0), record(1)] }),
@@ -86,7 +86,7 @@ await t.test('a timestamp is that of the producer, or of the broker with LogAppe
   t.strictSame([buffer.take()?.timestamp, buffer.take()?.timestamp, buffer.take()?.timestamp], [1000n, 1001n, 9000n])
 })
 
-await t.test('a small record is copied out of the response, and a large one counts the whole response', async t => {
+await t.test('take copies a small record out of the response; a large record retains the response', async t => {
   const fetched = Buffer.alloc(1_000_000, 7)
   const buffer = bufferAt(0n)
   buffer.append(fetchedPartition([recordBatch({ firstOffset: 0n, records: [
@@ -95,7 +95,7 @@ await t.test('a small record is copied out of the response, and a large one coun
   const [small, large] = [buffer.take()!, buffer.take()!]
   t.equal(small.value?.buffer.byteLength, 1000, 'copied')
   t.ok(retainedBytes(small) < 2000)
-  t.equal(large.value?.buffer, fetched.buffer, 'not copied')
+  t.equal(large.value?.buffer, fetched.buffer, 'the large record is not copied')
   t.ok(retainedBytes(large) >= 1_000_000)
   t.strictSame([buffer.bytes, buffer.waiting], [0, 0])
 })

@@ -33,7 +33,7 @@ await t.test('commits immediately if no record is in flight, and pauses delivery
   drain.end()
   drain.end()
   t.equal(drain.paused, false)
-  t.strictSame(events, ['commit', 'resume'], 'resumes once')
+  t.strictSame(events, ['commit', 'resume'], 'end() resumes delivery only once')
 })
 
 await t.test('waits for records in flight before it commits', async t => {
@@ -73,7 +73,7 @@ await t.test('resumes delivery if the join takes too long', async t => {
   t.strictSame(events, ['commit', 'resume'])
 })
 
-await t.test('a second drain restarts the time limit of the join', async t => {
+await t.test('a second drain restarts the time limit for the join', async t => {
   const { clock, drain } = setUp()
   await drain.drain()
   await clock.advance(JOIN_MS - 1)

@@ -6,11 +6,11 @@ const record = {
   headers: [textHeader('a', 'first'), textHeader('a', 'last'), [Buffer.from('none'), null]] as const
 }
 
-await t.test('position formats topic[partition]@offset, also for offsets above 2^53', async t => {
+await t.test('position formats topic, partition and offset, also for offsets above 2^53', async t => {
   t.equal(position(record), 'alerts[3]@1152921504606846976')
 })
 
-await t.test('headerText returns the last header of a name, and undefined for a null value', async t => {
+await t.test('headerText returns the last value of a repeated header, and undefined for a null value', async t => {
   t.equal(headerText(record, 'a'), 'last')
   t.equal(headerText(record, 'none'), undefined)
   t.equal(headerText(record, 'b'), undefined)

@@ -30,17 +30,17 @@ await t.test('starts at the committed offset', async t => {
   const { member, requests } = memberWith()
   t.strictSame(await resolveStartOffsets(one, committed(50n, 'new'), member), [{ ...one[0], topicId: 'new', start: 50n, committed: 50n }])
   t.strictSame(await resolveStartOffsets(one, committed(50n), member), [{ ...one[0], topicId: 'new', start: 50n, committed: 50n }],
-    'also if another client committed it, without a topic id')
+    'starts at an offset that was committed without a topic id by another client implementation')
   t.strictSame(requests, [])
 })
 
-await t.test('starts at the earliest offset if none is committed, with one request per topic', async t => {
+await t.test('starts at the earliest offset if the group has no committed offset, with one request per topic', async t => {
   const { member, requests } = memberWith()
   t.match(await resolveStartOffsets(both, nothing, member), [{ start: 10n, committed: undefined }, { start: 20n, committed: undefined }])
   t.strictSame(requests, ['start a'])
 })
 
-await t.test('starts at the latest offset if none is committed and `latest` is set', async t => {
+await t.test('with `latest`, starts at the latest offset if the group has no committed offset', async t => {
   const { member, requests } = memberWith({ from: 'latest' })
   t.match(await resolveStartOffsets(both, committed(50n, 'new'), member), [{ start: 50n }, { start: 200n, committed: undefined }])
   t.strictSame(requests, ['end a'])
@@ -58,22 +58,22 @@ await t.test('skips partitions of a topic that does not exist', async t => {
   t.strictSame(await resolveStartOffsets([{ topic: 'deleted', partition: 0 }], offsets, member), [])
 })
 
-await t.test('skips a partition that the member is reading and nobody else has committed', async t => {
+await t.test('skips a partition that the member is reading and no other member has committed', async t => {
   t.strictSame(await resolveStartOffsets(one, committed(50n, 'new'), memberWith({ reading: reading(50n) }).member), [])
   t.strictSame(await resolveStartOffsets(one, nothing, memberWith({ reading: reading(undefined) }).member), [])
 })
 
-await t.test('skips a partition whose commit succeeded although the response was lost', async t => {
+await t.test('skips a partition that the member is reading if its commit succeeded but the response was lost', async t => {
   const { member } = memberWith({ reading: reading(40n), attempted: key => key === 'a/0' ? 50n : undefined })
   t.strictSame(await resolveStartOffsets(one, committed(50n, 'new'), member), [])
 })
 
-await t.test('restarts a partition that another member has committed in the meantime', async t => {
+await t.test('restarts a partition at the offset that another member has committed in the meantime', async t => {
   const { member } = memberWith({ reading: reading(40n), attempted: () => 45n })
   t.match(await resolveStartOffsets(one, committed(60n, 'new'), member), [{ start: 60n, committed: 60n }])
 })
 
-await t.test('rejects if the offsets of the topic cannot be read', async t => {
+await t.test('rejects if the earliest offsets of the topic cannot be read', async t => {
   const { member } = memberWith()
   const failing = { ...member, admin: { ...member.admin, startOffsets: async () => { throw new Error('unreachable') } } }
   await t.rejects(resolveStartOffsets(one, nothing, failing), { message: 'unreachable' })

@@ -1,4 +1,4 @@
-// Shared by the Kafka tests: connections to the test broker, node contexts, recorded logs, and a pull loop like that of the runner.
+// Helpers of the Kafka tests: connections to the test broker, node contexts, recorded logs, and a pull loop like that of the runner.
 import type { Test } from 'tap'
 import { KafkaAdmin } from '../../src/kafka/admin.ts'
 import { kafkaConnection, type KafkaConnection } from '../../src/kafka/connection.ts'
@@ -23,14 +23,14 @@ export function contextOf (): NodeContext & { stop (): void } {
   return { node: 'test', log: silent, drain: drain.signal, abort: new AbortController().signal, stop: () => { drain.abort() } }
 }
 
-/** A logger that keeps `level message {fields}` of each line. */
+/** Returns a logger that appends each line to `lines`, in the form `level message {fields}`. */
 export function recordingLog (): { readonly log: Logger, readonly lines: string[] } {
   const lines: string[] = []
   const at = (level: string) => (fields: object, message: string): void => { lines.push(`${level} ${message} ${JSON.stringify(fields)}`) }
   return { lines, log: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') } }
 }
 
-/** Produces records over a new connection. */
+/** Produces records with a new producer. */
 export async function produce (
   connection: KafkaConnection, topic: string, records: readonly OutgoingRecord[], options: Partial<KafkaSinkOptions> = {}
 ): Promise<void> {
@@ -44,7 +44,7 @@ export function outgoing (value: string, more: Partial<OutgoingRecord> = {}): Ou
   return { key: null, value: Buffer.from(value), headers: [], ...more }
 }
 
-/** `count` records with the values `prefix-0`, `prefix-1`, ..., spread over partitions in turn. */
+/** Returns `count` records with the values `prefix-0`, `prefix-1`, ..., spread over partitions in turn. */
 export function numbered (count: number, partitions: number, prefix = 'v'): OutgoingRecord[] {
   return Array.from({ length: count }, (_, index) => outgoing(`${prefix}-${index}`, { partition: index % partitions }))
 }
@@ -53,14 +53,14 @@ export const valueOf = (record: { readonly value: KafkaRecord }): string => reco
 
 export interface Pulling<T> {
   readonly records: Array<SourceRecord<T>>
-  /** Resolves when the condition holds after a record; rejects with the source's error. */
+  /** Resolves when the condition holds after a record. Rejects with the error of the source. */
   until (condition: () => boolean): Promise<void>
-  /** Drains the source. Resolves when its records have ended. */
+  /** Drains the source. Resolves when the source has ended. */
   stop (): Promise<void>
   readonly ended: Promise<void>
 }
 
-/** Pulls as the runner does: one record after the other. Each is passed to `onRecord`; by default it settles immediately. */
+/** Pulls records one by one, as the runner does, and passes each record to `onRecord`. By default, records settle immediately. */
 export function pull<T> (
   source: Source<T>, context: ReturnType<typeof contextOf>, onRecord?: (record: SourceRecord<T>) => unknown
 ): Pulling<T> {
@@ -106,12 +106,12 @@ export function pull<T> (
   }
 }
 
-/** Waits until the condition holds, up to the timeout of the test. */
+/** Waits until the condition holds. The timeout of the test limits the wait. */
 export async function eventually (condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!await condition()) await new Promise(resolve => setTimeout(resolve, 50))
 }
 
-/** Every record of a topic, partition by partition. */
+/** Returns every record of a topic, partition by partition. */
 export async function everyRecord (connection: KafkaConnection, topic: string): Promise<KafkaRecord[]> {
   const context = contextOf()
   const source = readTopic({ connection, topic })

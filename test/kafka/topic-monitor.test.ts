@@ -21,10 +21,10 @@ await t.test('reports existing and missing topics in configured order', async t 
   t.equal(await monitor.check(), true)
   t.strictSame([monitor.existing, monitor.missing], [['c', 'b'], ['a']])
   t.strictSame([monitor.topicId('c'), monitor.topicId('a')], [id, undefined])
-  t.equal(await monitor.check(), false, 'nothing changed')
+  t.equal(await monitor.check(), false, 'check returns false if no topic has changed')
 })
 
-await t.test('checks every second while a topic is missing, and reports it once it is created', async t => {
+await t.test('checks every second while a topic is missing, and reports the topic once it is created', async t => {
   const { clock, cluster, monitor, seen, lines } = setUp(t, ['a'])
   await monitor.check()
   monitor.start()
@@ -37,7 +37,7 @@ await t.test('checks every second while a topic is missing, and reports it once 
   t.match(lines.at(-1), /^info topic exists .*"partitions":3/)
 })
 
-await t.test('checks at the interval if all topics exist, and reports new partitions', async t => {
+await t.test('checks at the configured interval if all topics exist, and reports new partitions', async t => {
   const { clock, cluster, monitor, seen, lines } = setUp(t, ['a'])
   cluster.createTopic('a')
   await monitor.check()
@@ -50,7 +50,7 @@ await t.test('checks at the interval if all topics exist, and reports new partit
   t.match(lines.at(-1), /^info the number of partitions changed .*"partitions":2/)
 })
 
-await t.test('reports a deleted topic, and a recreated one with its new id', async t => {
+await t.test('reports a deleted topic, and the new id of a recreated topic', async t => {
   const { clock, cluster, monitor, seen, lines } = setUp(t, ['a'])
   cluster.createTopic('a')
   await monitor.check()
@@ -65,7 +65,7 @@ await t.test('reports a deleted topic, and a recreated one with its new id', asy
   t.match(lines.at(-1), /^warn topic was recreated/)
 })
 
-await t.test('an invalidated topic is missing until the next check, which follows immediately', async t => {
+await t.test('an invalidated topic is missing until the next check, which starts immediately', async t => {
   const { clock, cluster, monitor, seen } = setUp(t, ['a'])
   const id = cluster.createTopic('a')
   await monitor.check()
@@ -77,7 +77,7 @@ await t.test('an invalidated topic is missing until the next check, which follow
   t.strictSame([seen.changes, monitor.topicId('a')], [1, id])
 })
 
-await t.test('an earlier id does not invalidate the current topic', async t => {
+await t.test('invalidate with an earlier id does not invalidate the current topic', async t => {
   const { cluster, monitor } = setUp(t, ['a'])
   cluster.createTopic('a')
   await monitor.check()
@@ -97,7 +97,7 @@ await t.test('keeps checking after an outage', async t => {
   t.equal(seen.changes, 1)
 })
 
-await t.test('stops checking once it is closed', async t => {
+await t.test('stops checking once the monitor is closed', async t => {
   const { clock, cluster, monitor, seen } = setUp(t, ['a'])
   await monitor.check()
   monitor.start()
