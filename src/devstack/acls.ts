@@ -111,7 +111,6 @@ export async function applyPasswords (
   if (last !== undefined) await propagated(`accept the password of ${last[0]}`, async () => await canLogIn(...last))
 }
 
-/** All ACLs that the broker enforces, by key. */
 async function currentAcls (admin: Admin): Promise<Map<string, Acl>> {
   const found = await admin.describeAcls({
     filter: {
@@ -124,7 +123,6 @@ async function currentAcls (admin: Admin): Promise<Map<string, Acl>> {
   return new Map(acls.map(acl => [keyOf(acl), acl]))
 }
 
-/** A string that is equal for equal ACLs. */
 function keyOf (acl: Acl): string {
   return [acl.principal, acl.resourceType, acl.resourcePatternType, acl.resourceName, acl.operation, acl.permissionType, acl.host].join(' ')
 }

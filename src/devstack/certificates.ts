@@ -39,7 +39,6 @@ export interface CertificateFolder {
   readonly ca: string
   /** PEM keystore for Kafka: the server's key, its certificate and the CA certificate. */
   readonly server: string
-  /** PEM files of a client. */
   client (name: string): { readonly certificate: string, readonly key: string }
 }
 

@@ -10,7 +10,6 @@ export function expectDigest (what: string, found: string | undefined, pinned: s
   throw devstackErrors.DEVSTACK_CHECKSUM(`${what} has SHA-256 ${found ?? 'none (missing file)'}, expected ${pinned}`)
 }
 
-/** SHA-256 of a file, in hex. */
 export async function sha256 (path: string): Promise<string> {
   const hash = createHash('sha256')
   await pipeline(createReadStream(path), hash)

@@ -37,7 +37,6 @@ const BROKER_USER = 'kafka-broker'
 const HOST = 'localhost'
 const SCRAM = 'SCRAM-SHA-512'
 
-/** Certificates and passwords of the users in the table. */
 export interface KafkaSecrets {
   readonly security: KafkaSecurity
   readonly certificates: CertificateFolder
@@ -65,7 +64,6 @@ export function secureListeners ({ more = {} }: KafkaSecurity): [Omit<Listener, 
   ]
 }
 
-/** Broker settings for TLS, SCRAM and authorization. */
 export function securitySettings ({ security, certificates }: KafkaSecrets): Record<string, string> {
   const listenerSettings = (name: string, settings: Readonly<Record<string, string>>): Record<string, string> =>
     Object.fromEntries(Object.entries(settings).map(([key, value]) => [`listener.name.${name}.${key}`, value]))

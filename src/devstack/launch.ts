@@ -9,7 +9,6 @@ import { withLock } from './lock.ts'
 import { freePorts, isPortFree, LOOPBACK } from './ports.ts'
 import { reclaimFolder, writableFolder } from './server-process.ts'
 
-/** Options of every local server. */
 export interface ServerOptions extends CacheOptions {
   /** Folder with the server's data, pid file and log. The folder is kept between starts. */
   readonly dataDir: string

@@ -33,7 +33,6 @@ export async function requireMaven (env: Environment): Promise<string> {
   return pathOf(await findMaven(env))
 }
 
-/** Returns the path of a python3 that has `module`. */
 export async function requirePython (env: Environment, module: 'pip' | 'venv'): Promise<string> {
   return pathOf(await findPython(env, module))
 }

@@ -14,7 +14,6 @@ import { waitUntil } from './wait-until.ts'
 
 const PID_FILE = 'server.pid.json'
 
-/** Content of a pid file. */
 export interface PidRecord extends ProcessIdentity {
   readonly name: string
   /** Part of the server's command line, by which a later run recognizes the server. */
@@ -44,7 +43,6 @@ export interface ServerSpec {
   readonly log: Logger
 }
 
-/** How a server process ended. */
 interface ServerExit {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null

@@ -17,7 +17,6 @@ export interface StackOptions extends Omit<ServerOptions, 'dataDir' | 'port'> {
 export interface Stack {
   readonly kafka: KafkaServer
   readonly registry: RegistryServer
-  /** Stops both servers in parallel. */
   stop (graceMs?: number): Promise<void>
   kill (): Promise<void>
   /** Lets this program exit while both servers keep running. */

@@ -10,7 +10,6 @@ import { finished } from 'node:stream/promises'
 /** Environment variables, passed as an argument. Only src/cli and tests read `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Receives progress lines of a long operation. */
 export type Progress = (message: string) => void
 
 /** Full path of an executable on PATH, or undefined. */

@@ -19,7 +19,6 @@ interface FluxStatistics {
   readonly errorMean: number
 }
 
-/** Statistics of an object at the time of its current detection. */
 export interface ObjectSummary {
   readonly target: Target
   readonly current: DiaSource

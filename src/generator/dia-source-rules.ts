@@ -203,5 +203,4 @@ const forcedSourceRules: Rules<ForcedSource> = {
   diaNoise: forced => forced.fluxError
 }
 
-/** Rules for diaForcedSource and diaNondetectionLimit. */
 export const forcedSourceRule = ruleLookup(forcedSourceRules)

@@ -73,7 +73,6 @@ const APERTURE_PIXELS = 12 * 12 * Math.PI
 /** Noise of the template relative to the science image. The template has less noise because it is a coadd of many visits. */
 export const TEMPLATE_NOISE = 0.35
 
-/** Adds errors and derived fluxes to a detection. */
 export function measure (
   random: Random,
   { id, visit, detector, target, x, y, flux }: Pick<DiaSource, 'id' | 'visit' | 'detector' | 'target' | 'x' | 'y' | 'flux'>

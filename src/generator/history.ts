@@ -45,7 +45,6 @@ export function drawEarlierVisits (random: Random, seed: number, current: Visit,
   return [...indices].sort((a, b) => b - a).map(index => visitOf(seed, index))
 }
 
-/** Draws the detections and forced photometry of earlier visits for the object of the current detection. */
 export function drawHistory (random: Random, seed: number, current: DiaSource, visits: readonly Visit[]): History {
   const { target } = current
   const sources: DiaSource[] = []

@@ -30,7 +30,6 @@ export function ruleLookup<C> (rules: Rules<C>): (name: string) => Rule<C> | und
   return name => Object.hasOwn(rules, name) ? rules[name] : undefined
 }
 
-// Plausible values for fields without a rule, by suffix of the field name.
 const suffixRules: readonly (readonly [RegExp, Rule<unknown>])[] = [
   [/_Cov$/, (_, random) => 1e-3 * random.gaussian()],
   [/(Err|_unc|Sigma)$/, (_, random) => random.lognormal(0.05, 0.6)],

@@ -10,7 +10,6 @@ const VISIT_SECONDS = 37
 const SHUTTER_SECONDS = 0.9
 export const DETECTORS = 189
 export const BANDS = ['u', 'g', 'r', 'i', 'z', 'y'] as const
-/** Visits in 24 hours. */
 export const VISITS_PER_DAY = 2335
 
 const FIRST_DAY = Date.UTC(2026, 10, 23) / 86_400_000
