@@ -127,7 +127,7 @@ function keyOf (acl: Acl): string {
   return [acl.principal, acl.resourceType, acl.resourcePatternType, acl.resourceName, acl.operation, acl.permissionType, acl.host].join(' ')
 }
 
-// Waits because the controller accepts a change before the broker applies it.
+// Polls the broker, because the controller accepts a change before the broker applies the change.
 async function propagated (what: string, done: () => Promise<boolean>): Promise<void> {
   if (await waitUntil(done, PROPAGATION_MS, POLL_MS)) return
   throw devstackErrors.DEVSTACK_SERVER_SILENT(`Kafka did not ${what} within ${PROPAGATION_MS / 1000} s`)

@@ -1,4 +1,4 @@
-// Security of a local Kafka: mTLS on the internal listener, SCRAM-SHA-512 over TLS on the external one, ACLs for every user.
+// Security of a local Kafka: mTLS on the internal listener, SCRAM-SHA-512 over TLS on the external listener, ACLs for every user.
 // The broker and its controller authenticate to each other with mTLS too. Certificates and passwords are kept in a folder.
 import { Admin, type BaseOptions } from '@platformatic/kafka'
 import { readFile } from 'node:fs/promises'

@@ -68,7 +68,7 @@ async function readHolder (path: string): Promise<ProcessIdentity | undefined> {
   }
 }
 
-// A stale lock is renamed before it is removed. Otherwise a process could remove the new lock of another process that found it stale too.
+// A stale lock is renamed before it is removed. Otherwise, of two processes that find it, one could remove the new lock of the other.
 async function removeStale (path: string, holder: ProcessIdentity): Promise<void> {
   const aside = `${path}.${randomUUID()}`
   try {

@@ -12,7 +12,7 @@ export async function freePorts (count: number): Promise<number[]> {
   return ports
 }
 
-/** Whether a server could listen on this loopback port now. */
+/** Whether a server could listen on the loopback port now. */
 export async function isPortFree (port: number): Promise<boolean> {
   try {
     await close(await listen(port))

@@ -10,7 +10,7 @@ import { withLock } from './lock.ts'
 import { requirePython } from './prerequisites.ts'
 import { isDiskFull, runTool, tailOf, type Environment } from './tools.ts'
 
-/** Pinned versions. Python 3.9 and 3.10 get the last package versions that support these interpreters. */
+/** Pinned package versions. Python 3.9 and 3.10 get the last versions that support these interpreters. */
 const PYTHON_REQUIREMENTS: readonly string[] = [
   'numpy==2.4.6; python_version >= "3.11"',
   'numpy==1.26.4; python_version < "3.11"',

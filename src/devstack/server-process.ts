@@ -18,7 +18,7 @@ export interface PidRecord extends ProcessIdentity {
   readonly name: string
   /** Part of the server's command line, by which a later run recognizes the server. */
   readonly mark: string
-  /** The program that started the server. While it runs, no other program may use the data folder. */
+  /** The program that started the server. While the owner runs, no other program may use the data folder. */
   readonly owner: ProcessIdentity
 }
 
@@ -34,7 +34,7 @@ export interface ServerSpec {
   readonly mark?: string
   readonly logFile: string
   readonly cwd?: string
-  /** Whether the server is ready. Polled until it resolves with true. */
+  /** Checks whether the server is ready. Called until the result is true. */
   readonly ready: (signal: AbortSignal) => Promise<boolean>
   /** Log text after which the server cannot become ready. The server is then ended at once (Kafka itself gives up after a minute). */
   readonly fatalLog?: RegExp

@@ -84,7 +84,7 @@ export function createAlertGenerator ({ schema, schemaVersion, seed }: AlertGene
         ssObjectId: moving ? 20_000_000_000_000_000n + BigInt(random.below(2_147_483_648)) * 1_000_003n : null
       })
       const measured = measure(random, { id, visit, detector, target, x, y, flux })
-      // The flux is at least the detection threshold for any fluxError. The sky position is exactly the position in the WCS.
+      // The absolute flux is at least the detection threshold for any fluxError. The sky position is exactly the position in the WCS.
       const threshold = 5.01 * measured.fluxError
       const source: DiaSource = {
         ...measured, ra: sky.ra, dec: sky.dec, flux: Math.abs(flux) >= threshold ? flux : negative ? -threshold : threshold

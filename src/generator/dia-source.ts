@@ -21,7 +21,7 @@ export interface Target {
   readonly ssObjectId: bigint | null
 }
 
-/** Host galaxy. `dx`, `dy`: offset from the target, pixels. `fwhm`: is added to the FWHM of the PSF, pixels. `flux`: nJy. */
+/** Host galaxy. `dx`, `dy`: offset from the target, pixels. `fwhm`: excess over the FWHM of the PSF, pixels. `flux`: nJy. */
 export interface Host {
   readonly dx: number
   readonly dy: number
@@ -65,7 +65,7 @@ export interface DiaSource {
   readonly dipole: boolean
 }
 
-/** Flux per detected electron (nJy), which determines the shot noise: a zero point of 31.9 mag for 30 s. */
+/** Flux per detected electron, nJy. Determines the shot noise, and is the flux of a zero point of 31.9 mag for 30 s. */
 export const FLUX_PER_ELECTRON = 0.6
 /** Calibration error relative to the flux. */
 const CALIBRATION_ERROR = 0.001

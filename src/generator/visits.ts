@@ -19,7 +19,7 @@ const UNIX_EPOCH_MJD = 40587
 /** Number of consecutive visits that share a band and an observation reason. */
 export const VISITS_PER_BLOCK = 27
 
-/** First counter in ids of earlier detections. Counters in alert ids start at 1 and stay below it, so ids never collide. */
+/** First counter in ids of earlier detections. Counters in alert ids are smaller, so the ids never collide. */
 const HISTORY_COUNTER = 1 << 21
 
 /** 1-sigma flux error of a faint point source in each band, nJy at 0.8 arcsec seeing. */

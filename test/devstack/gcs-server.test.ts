@@ -42,7 +42,7 @@ await t.test('objects in files survive a stop and SIGKILL with content, metadata
   t.equal(await upload(first.url, 'alerts', 'v2/alerts/1/1.avro.gz'), 200)
   const before = await readObject(first.url, 'alerts', 'v2/alerts/1/1.avro.gz')
   t.match(before, { contentType: 'application/gzip', crc32c: /^.{6}==$/, generation: /^\d+$/, metadata: { mine: 'kept' }, body: BODY })
-  t.strictSame(await readdir(join(dataDir, 'tmp')), [], 'temporary files are in the data folder')
+  t.strictSame(await readdir(join(dataDir, 'tmp')), [], 'no temporary file remains in the data folder')
   await first.stop()
   t.equal(await isAlive(first), false)
   await t.rejects(readFile(join(dataDir, 'server.pid.json')), { code: 'ENOENT' })

@@ -71,7 +71,7 @@ await t.test('alert ids are unique, and the alerts of a visit share visit id and
   t.equal(ids.size, 750)
 })
 
-await t.test('a source is above the threshold and on the detector, and its fluxes agree', async t => {
+await t.test('a source is above the detection threshold and on the detector, and the fluxes of the source agree', async t => {
   let negative = 0
   let flags = 0
   for (const { diaSource: s } of await visitOfAlerts('11.1', 500) as Fields[]) {
@@ -96,7 +96,7 @@ await t.test('a source is above the threshold and on the detector, and its fluxe
   t.ok(flags > 10 && flags < 500, `${flags} pixel flags in 500 sources`)
 })
 
-await t.test('the points of a light curve belong to the object, and diaObject has their statistics', async t => {
+await t.test('the points of a light curve belong to the object, and diaObject has the statistics of the points', async t => {
   let none = 0
   let long = 0
   for (const alert of await visitOfAlerts('11.1', 1500) as Fields[]) {
