@@ -47,7 +47,7 @@ export async function isMissing ({ folder }: Download, cacheDir: string): Promis
   return await readCached(join(cacheDir, folder)) === undefined
 }
 
-/** Downloads the folder unless the cache has it, and returns its path. Errors: DEVSTACK_PREREQUISITE, DEVSTACK_DOWNLOAD, DEVSTACK_CHECKSUM. */
+/** Returns the folder of a download, fetching missing downloads. Errors: DEVSTACK_PREREQUISITE, DEVSTACK_DOWNLOAD, DEVSTACK_CHECKSUM. */
 export async function ensure (download: Download, options: CacheOptions): Promise<string> {
   const { cacheDir, env, signal, progress = () => {} } = options
   const { title, items, fetcher } = download

@@ -3,7 +3,7 @@ import { defineErrors, systemErrorCode } from '../pipeline/errors.ts'
 
 export const devstackErrors = defineErrors({
   DEVSTACK_PREREQUISITE: {
-    hint: 'Install the missing programs and run the command again. The container image has no such programs, so run the demo from a checkout.'
+    hint: 'Install the missing programs and run the command again. The container image has none of them, so run the demo from a checkout.'
   },
   DEVSTACK_DOWNLOAD: {
     hint: 'Check the network and the Maven or pip settings, then run the command again. Completed downloads are kept.',
