@@ -1,5 +1,5 @@
 // Kafka users and ACLs from deploy/acls.json, which the secure demo, the tests and the charts share.
-// Applying the table adds missing ACLs and SCRAM credentials to the brokers and deletes all others.
+// Applying the table adds missing ACLs and SCRAM credentials to Kafka and deletes those that are not in the table.
 import {
   AclOperations, AclPermissionTypes, ResourcePatternTypes, ResourceTypes, ScramMechanisms, alterUserScramCredentialsV0,
   describeUserScramCredentialsV0, type Acl, type Admin
@@ -26,7 +26,7 @@ const operations = {
 const resources = { topic: ResourceTypes.TOPIC, group: ResourceTypes.GROUP, transactionalId: ResourceTypes.TRANSACTIONAL_ID } as const
 const patterns = { literal: ResourcePatternTypes.LITERAL, prefix: ResourcePatternTypes.PREFIXED } as const
 
-/** One rule in the shape of Strimzi's KafkaUser. The literal name `*` matches every resource. */
+/** An ACL rule in the format of Strimzi's KafkaUser. The literal name `*` matches every resource. */
 interface AclRule {
   readonly resource: { readonly type: keyof typeof resources, readonly name: string, readonly patternType: keyof typeof patterns }
   readonly operations: readonly (keyof typeof operations)[]
@@ -51,7 +51,7 @@ export interface AclTable {
 const TABLE = new URL('../../deploy/acls.json', import.meta.url)
 const PROPAGATION_MS = 20_000
 const POLL_MS = 25
-/** Default and minimum of Kafka. */
+/** Default and minimum number of iterations of Kafka. */
 const SCRAM_ITERATIONS = 4096
 const pbkdf2Async = promisify(pbkdf2)
 
@@ -64,7 +64,7 @@ export function principalOf ({ name, authentication }: Pick<SuperUser, 'name' | 
   return authentication === 'tls' ? `User:CN=${name}` : `User:${name}`
 }
 
-/** The table's rules as Kafka ACLs, one per operation. */
+/** Kafka ACLs for the rules of the table, one ACL per operation. */
 function aclsOf (table: AclTable): Acl[] {
   return table.users.flatMap(user => user.acls.flatMap(({ resource, operations: allowed, host }) => allowed.map(operation => ({
     resourceType: resources[resource.type],
@@ -77,7 +77,7 @@ function aclsOf (table: AclTable): Acl[] {
   }))))
 }
 
-/** Makes the brokers' ACLs those of the table and waits until the broker enforces them. `admin` must be a super user. */
+/** Makes Kafka's ACLs equal to those of the table and waits until the broker enforces the ACLs. `admin` must be a super user. */
 export async function applyAcls (admin: Admin, table: AclTable): Promise<void> {
   const wanted = new Map(aclsOf(table).map(acl => [keyOf(acl), acl]))
   const found = await currentAcls(admin)
@@ -91,7 +91,7 @@ export async function applyAcls (admin: Admin, table: AclTable): Promise<void> {
   })
 }
 
-/** Sets the SCRAM credentials of these users and deletes all others. `canLogIn` checks whether the broker accepts a user's new password. */
+/** Sets the SCRAM credentials of `passwords` and deletes all other credentials. `canLogIn` checks whether the broker accepts a password. */
 export async function applyPasswords (
   admin: Admin, passwords: ReadonlyMap<string, string>, canLogIn: (name: string, password: string) => Promise<boolean>
 ): Promise<void> {
@@ -111,7 +111,6 @@ export async function applyPasswords (
   if (last !== undefined) await propagated(`accept the password of ${last[0]}`, async () => await canLogIn(...last))
 }
 
-/** Every ACL that the broker enforces. */
 async function currentAcls (admin: Admin): Promise<Map<string, Acl>> {
   const found = await admin.describeAcls({
     filter: {
@@ -124,12 +123,11 @@ async function currentAcls (admin: Admin): Promise<Map<string, Acl>> {
   return new Map(acls.map(acl => [keyOf(acl), acl]))
 }
 
-/** Equal for equal ACLs. */
 function keyOf (acl: Acl): string {
   return [acl.principal, acl.resourceType, acl.resourcePatternType, acl.resourceName, acl.operation, acl.permissionType, acl.host].join(' ')
 }
 
-// The controller accepts a change before the broker applies it.
+// Polls the broker, because the controller accepts a change before the broker applies the change.
 async function propagated (what: string, done: () => Promise<boolean>): Promise<void> {
   if (await waitUntil(done, PROPAGATION_MS, POLL_MS)) return
   throw devstackErrors.DEVSTACK_SERVER_SILENT(`Kafka did not ${what} within ${PROPAGATION_MS / 1000} s`)

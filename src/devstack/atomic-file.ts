@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 
-/** Writes or replaces a file. Concurrent readers see the old content or the new, never a part; `mode` applies from creation on. */
+/** Writes or replaces a file. Concurrent readers see the complete old or the complete new content. The file is created with `mode`. */
 export async function writeAtomically (path: string, text: string, mode = 0o644): Promise<void> {
   const temporary = `${path}.${randomUUID()}`
   try {

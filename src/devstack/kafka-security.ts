@@ -1,4 +1,4 @@
-// Security of a local Kafka: mTLS on the internal listener, SCRAM-SHA-512 over TLS on the external one, ACLs for every user.
+// Security of a local Kafka: mTLS on the internal listener, SCRAM-SHA-512 over TLS on the external listener, ACLs for every user.
 // The broker and its controller authenticate to each other with mTLS too. Certificates and passwords are kept in a folder.
 import { Admin, type BaseOptions } from '@platformatic/kafka'
 import { readFile } from 'node:fs/promises'
@@ -10,7 +10,7 @@ import { ensurePasswords } from './passwords.ts'
 import { LOOPBACK } from './ports.ts'
 
 export interface KafkaSecurity {
-  /** Holds `certificates/` and `passwords/`. Missing files are created, existing ones kept. */
+  /** Folder with `certificates/` and `passwords/`. Missing files are created, and existing files are kept. */
   readonly folder: string
   readonly table: AclTable
   /** Additional listeners by name. `settings` are Kafka listener settings without the prefix `listener.name.NAME.` */
@@ -24,9 +24,9 @@ interface ExtraListener {
   readonly settings?: Readonly<Record<string, string>>
 }
 
-/** What clients need to connect. */
+/** Addresses and credentials for clients. */
 export interface KafkaAccess {
-  /** `localhost:PORT` by listener: `internal` (mTLS), `external` (SCRAM over TLS), and the additional ones. */
+  /** `localhost:PORT` by listener: `internal` (mTLS), `external` (SCRAM over TLS), and additional listeners. */
   readonly listeners: Readonly<Record<string, string>> & { readonly internal: string, readonly external: string }
   readonly certificates: CertificateFolder
   /** Folder with one password file per SCRAM user, named after the user. */
@@ -37,7 +37,6 @@ const BROKER_USER = 'kafka-broker'
 const HOST = 'localhost'
 const SCRAM = 'SCRAM-SHA-512'
 
-/** Certificates and passwords of the users in the table. */
 export interface KafkaSecrets {
   readonly security: KafkaSecurity
   readonly certificates: CertificateFolder
@@ -56,7 +55,7 @@ export async function ensureSecrets (security: KafkaSecurity): Promise<KafkaSecr
   }
 }
 
-/** Client listeners without their ports. The first one is the inter-broker listener. */
+/** Client listeners without their ports. The first listener is the inter-broker listener. */
 export function secureListeners ({ more = {} }: KafkaSecurity): [Omit<Listener, 'port'>, ...Array<Omit<Listener, 'port'>>] {
   return [
     { name: 'INTERNAL', protocol: 'SSL', host: HOST },
@@ -65,7 +64,6 @@ export function secureListeners ({ more = {} }: KafkaSecurity): [Omit<Listener, 
   ]
 }
 
-/** Broker settings for TLS, SCRAM and authorization. */
 export function securitySettings ({ security, certificates }: KafkaSecrets): Record<string, string> {
   const listenerSettings = (name: string, settings: Readonly<Record<string, string>>): Record<string, string> =>
     Object.fromEntries(Object.entries(settings).map(([key, value]) => [`listener.name.${name}.${key}`, value]))
@@ -90,7 +88,7 @@ export function securitySettings ({ security, certificates }: KafkaSecrets): Rec
   return settings
 }
 
-/** Client options of the first super user, over mTLS. */
+/** Client options to connect as the first super user, with mTLS. */
 export async function superUserOptions ({ security, certificates }: KafkaSecrets): Promise<Pick<BaseOptions, 'tls' | 'tlsServerName'>> {
   const superUser = security.table.superUsers.find(({ authentication }) => authentication === 'tls')
   if (superUser === undefined) throw new Error('the ACL table has no super user with a client certificate')
@@ -99,7 +97,7 @@ export async function superUserOptions ({ security, certificates }: KafkaSecrets
   return { tls: { ca, cert, key }, tlsServerName: true }
 }
 
-/** Applies ACLs and passwords to a running Kafka and waits until the broker enforces them. */
+/** Applies ACLs and passwords to a running Kafka and waits until the broker enforces both. */
 export async function applySecurity (secrets: KafkaSecrets, ports: Readonly<Record<string, number>>): Promise<KafkaAccess> {
   const { security, certificates, passwords } = secrets
   const addresses = Object.entries(ports).map(([name, port]) => [name.toLowerCase(), `${HOST}:${port}`] as const)

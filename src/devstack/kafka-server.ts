@@ -26,10 +26,10 @@ export interface KafkaOptions extends ServerOptions {
 }
 
 export interface KafkaServer extends RunningServer {
-  /** Bootstrap broker: `127.0.0.1:PORT`, or `localhost:PORT` of the external listener with `security`. */
+  /** Bootstrap broker: `127.0.0.1:PORT`, or with `security`, `localhost:PORT` of the external listener. */
   readonly broker: string
   readonly dataDir: string
-  /** Only with `security`. */
+  /** Addresses and credentials for clients, if `security` was given. */
   readonly access?: KafkaAccess
 }
 
@@ -115,7 +115,7 @@ async function formatOnce (java: string, jvm: readonly string[], properties: str
   throw devstackErrors.DEVSTACK_SERVER_DIED(`Kafka cannot format its data folder: ${tailOf(output, 2)}`, { where: data })
 }
 
-// 16 bytes in base64url, as `kafka-storage.sh random-uuid` prints. A leading dash would be parsed as an option.
+// A cluster id has 16 bytes in base64url, as `kafka-storage.sh random-uuid` prints. A leading dash would be parsed as an option.
 function newClusterId (): string {
   for (;;) {
     const id = randomBytes(16).toString('base64url')
@@ -123,8 +123,8 @@ function newClusterId (): string {
   }
 }
 
-// The port opens before the broker is registered; ready means that the metadata lists it.
-// The cluster id distinguishes it from another Kafka that may have taken the port.
+// The port opens before the broker is registered, so Kafka is ready when the metadata lists a broker.
+// The cluster id shows that no other Kafka has taken the port.
 async function isReady (
   connection: Pick<BaseOptions, 'bootstrapBrokers' | 'tls' | 'tlsServerName'>, clusterId: string | undefined
 ): Promise<boolean> {

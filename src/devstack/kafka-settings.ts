@@ -2,18 +2,18 @@
 import { LOOPBACK } from './ports.ts'
 
 export interface Listener {
-  /** Upper case, as in Kafka's settings. */
+  /** Listener name in upper case, as in Kafka's settings. */
   readonly name: string
   readonly protocol: 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL'
   readonly port: number
-  /** Advertised host name. The server certificate must be valid for it. */
+  /** Advertised host name. The server certificate must be valid for this name. */
   readonly host: string
 }
 
-/** Alerts with long histories reach a few MB, and a batch holds several. */
+/** Maximum size of a record batch. Alerts with long histories reach a few MB, and a batch holds several alerts. */
 const MESSAGE_BYTES = 16 * 1024 * 1024
 
-/** @param clients client listeners; the first one is the inter-broker listener */
+/** @param clients client listeners; the first listener is the inter-broker listener */
 export function brokerSettings (clients: readonly [Listener, ...Listener[]], controller: Listener, data: string): Record<string, string> {
   const all = [...clients, controller]
   return {
@@ -45,7 +45,7 @@ export function brokerSettings (clients: readonly [Listener, ...Listener[]], con
     'group.min.session.timeout.ms': '1000',
     'message.max.bytes': String(MESSAGE_BYTES),
     'replica.fetch.max.bytes': String(MESSAGE_BYTES),
-    // Size-based retention of the simulated topic takes effect within seconds. Only whole segments are deleted, so they are small.
+    // Size-based retention of the simulated topic takes effect within seconds. Segments are small because only whole segments are deleted.
     'log.retention.hours': '168',
     'log.retention.check.interval.ms': '5000',
     'log.initial.task.delay.ms': '1000',

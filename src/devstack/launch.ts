@@ -1,5 +1,5 @@
 // Exclusive start of a server on its data folder and port.
-// A folder has one start at a time, and a server that an earlier run left there is stopped first.
+// Only one server at a time starts on a folder. A server that an earlier run left running on the folder is stopped first.
 import { join } from 'node:path'
 import { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
@@ -9,11 +9,10 @@ import { withLock } from './lock.ts'
 import { freePorts, isPortFree, LOOPBACK } from './ports.ts'
 import { reclaimFolder, writableFolder } from './server-process.ts'
 
-/** Options of every local server. */
 export interface ServerOptions extends CacheOptions {
-  /** Holds the server's data, pid file and log; kept between starts. */
+  /** Folder with the server's data, pid file and log. The folder is kept between starts. */
   readonly dataDir: string
-  /** Default: a free port. */
+  /** Port of the server. Default: a free port. */
   readonly port?: number
   readonly log?: Logger
 }
@@ -22,9 +21,9 @@ export interface LaunchSpec {
   /** Name in messages: `the schema registry`. */
   readonly name: string
   readonly dataDir: string
-  /** Undefined: a free port. */
+  /** Port of the server. If undefined, a free port is used. */
   readonly port: number | undefined
-  /** Whether all ports of the server are given, so that a conflict is not retried on other ports. Default: whether `port` is given. */
+  /** Whether all ports of the server are given, so that a port conflict is not retried. Default: whether `port` is given. */
   readonly fixed?: boolean
   readonly log: Logger
 }
@@ -32,7 +31,7 @@ export interface LaunchSpec {
 const ATTEMPTS = 3
 
 /**
- * Calls `launch` with the port to use. If another program takes a free port first, it is called again with another port.
+ * Calls `launch` with the given port or a free one. If another program takes the free port first, calls `launch` with another free port.
  * Errors: DEVSTACK_PORT_IN_USE, DEVSTACK_IN_USE, DEVSTACK_FOLDER, and those of `launch`.
  */
 export async function launchOn<T> (

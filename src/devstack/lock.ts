@@ -1,5 +1,5 @@
 // A lock between processes: a file that names its holder. The lock of a process that has ended is taken over.
-// In a rare race two processes may hold it, so work under the lock must still finish with an atomic rename.
+// In a rare race two processes may hold the lock, so work under the lock must still finish with an atomic rename.
 import { randomUUID } from 'node:crypto'
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -32,7 +32,7 @@ async function acquire (path: string, { onWait, signal }: LockOptions): Promise<
   const candidate = `${path}.${process.pid}.${randomUUID()}`
   try {
     await mkdir(dirname(path), { recursive: true })
-    // Written completely before it is linked, so that readers never see a partial record.
+    // The candidate file is complete before it is linked, so readers never see a partial record.
     await writeFile(candidate, JSON.stringify({ pid: process.pid, started: self?.started ?? '' }))
   } catch (error) {
     throw folderError(error, dirname(path))
@@ -68,7 +68,7 @@ async function readHolder (path: string): Promise<ProcessIdentity | undefined> {
   }
 }
 
-// Renamed before it is removed: of two processes that find the same stale lock, one could otherwise remove the lock that the other got.
+// A stale lock is renamed before it is removed. Otherwise, of two processes that find it, one could remove the new lock of the other.
 async function removeStale (path: string, holder: ProcessIdentity): Promise<void> {
   const aside = `${path}.${randomUUID()}`
   try {

@@ -6,7 +6,7 @@ import { writeAtomically } from './atomic-file.ts'
 import { folderError } from './errors.ts'
 
 /**
- * Passwords by user name, read from `folder/NAME` (one line, mode 0600). Missing ones are generated.
+ * Passwords by user name, read from `folder/NAME` (one line, mode 0600). Missing passwords are generated.
  * Errors: DEVSTACK_FOLDER, DEVSTACK_DISK_FULL.
  */
 export async function ensurePasswords (folder: string, names: readonly string[]): Promise<ReadonlyMap<string, string>> {

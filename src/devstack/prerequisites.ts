@@ -1,10 +1,10 @@
-// Checks for programs that must be installed: Java for the servers, Maven to download them, Python where it is needed.
-// Missing or outdated programs are reported as DEVSTACK_PREREQUISITE, all in one error.
+// Checks for programs that must be installed: Java to run servers, Maven to download servers, Python for pip and virtual environments.
+// A single DEVSTACK_PREREQUISITE error reports all missing and outdated programs.
 import { join } from 'node:path'
 import { devstackErrors } from './errors.ts'
 import { findProgram, isProgram, runTool, type Environment } from './tools.ts'
 
-/** Required programs; only these are looked for. */
+/** Programs that the caller requires. Other programs are not looked for. */
 export interface Needs {
   readonly java?: boolean
   readonly maven?: boolean
@@ -33,7 +33,6 @@ export async function requireMaven (env: Environment): Promise<string> {
   return pathOf(await findMaven(env))
 }
 
-/** Path of a python3 that has this module. */
 export async function requirePython (env: Environment, module: 'pip' | 'venv'): Promise<string> {
   return pathOf(await findPython(env, module))
 }

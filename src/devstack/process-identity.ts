@@ -1,5 +1,5 @@
 // Identity of a process: its pid and start time. Pids are reused, so a pid alone may mean an unrelated process.
-// Everything that stops a process checks its identity first.
+// The identity is checked before a process is stopped.
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -16,7 +16,7 @@ export interface ProcessFacts extends ProcessIdentity {
   readonly command: string
 }
 
-/** Identity and command line of a running process; undefined if it does not exist or is a zombie. */
+/** Identity and command line of a running process; undefined if the process does not exist or is a zombie. */
 export async function processFacts (pid: number): Promise<ProcessFacts | undefined> {
   return process.platform === 'linux' ? await fromProc(pid) : await fromPs(pid)
 }
@@ -51,8 +51,8 @@ export async function isAlive (identity: ProcessIdentity): Promise<boolean> {
 }
 
 /**
- * Ends this process: SIGTERM, then SIGKILL after `graceMs` (0: SIGKILL at once). Resolves when it has ended; true if SIGKILL was needed.
- * Does nothing if the process has ended or the pid was reused.
+ * Ends a process with SIGTERM, then SIGKILL after `graceMs` (0: SIGKILL at once). Waits for its end. Returns whether SIGKILL was needed.
+ * If the process has already ended or the pid was reused, sends no signal and returns false.
  */
 export async function endProcess (identity: ProcessIdentity, graceMs: number): Promise<boolean> {
   if (!await isAlive(identity)) return false

@@ -1,6 +1,6 @@
-// A Python virtual environment with independent implementations to verify our output: fastavro, astropy, confluent-kafka, requests.
+// A Python virtual environment with packages that verify the program independently: fastavro, astropy, confluent-kafka, requests.
 // pip installs pinned versions into the cache. The folder name includes a hash of the versions and of the Python interpreter,
-// so changing either creates a new environment.
+// so a new version or interpreter creates a new environment.
 import { createHash } from 'node:crypto'
 import { access, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { withLock } from './lock.ts'
 import { requirePython } from './prerequisites.ts'
 import { isDiskFull, runTool, tailOf, type Environment } from './tools.ts'
 
-/** Pinned versions. Python 3.9 and 3.10 get the last versions that support them. */
+/** Pinned package versions. Python 3.9 and 3.10 get the last versions that support these interpreters. */
 const PYTHON_REQUIREMENTS: readonly string[] = [
   'numpy==2.4.6; python_version >= "3.11"',
   'numpy==1.26.4; python_version < "3.11"',
@@ -20,7 +20,7 @@ const PYTHON_REQUIREMENTS: readonly string[] = [
   'fastavro==1.12.1; python_version < "3.11"',
   'confluent-kafka==2.16.1; python_version >= "3.11"',
   'confluent-kafka==2.11.1; python_version < "3.11"',
-  // Imports of confluent-kafka's schema registry client. Its pip extra pins versions that some package indexes do not have.
+  // Dependencies of confluent-kafka's schema registry client. Its pip extra pins versions that some package indexes do not have.
   'attrs==26.1.0; python_version >= "3.11"',
   'attrs==25.4.0; python_version < "3.11"',
   'authlib==1.9.9; python_version >= "3.11"',
@@ -39,7 +39,7 @@ const PYTHON_REQUIREMENTS: readonly string[] = [
   'zstandard==0.25.0; python_version < "3.11"'
 ]
 
-/** Path of a `python` with these packages. The first call takes about a minute. Errors: DEVSTACK_PREREQUISITE, DEVSTACK_PYTHON_PACKAGES. */
+/** Path of a `python` with `requirements`. The first call takes about a minute. Errors: DEVSTACK_PREREQUISITE, DEVSTACK_PYTHON_PACKAGES. */
 export async function pythonEnvironment (options: CacheOptions & { readonly requirements?: readonly string[] }): Promise<string> {
   const { cacheDir, env, requirements = PYTHON_REQUIREMENTS, progress = () => {} } = options
   const system = await requirePython(env, 'venv')
@@ -56,7 +56,7 @@ export async function pythonEnvironment (options: CacheOptions & { readonly requ
     progress('Python packages: installing with pip')
     await fillFolder(cacheDir, folder, async temporary => {
       await run(system, ['-m', 'venv', temporary], env, 'cannot create the virtual environment', folder)
-      // As a module: the scripts in bin/ contain the path of the temporary folder, `python` does not.
+      // pip runs as a module, because the scripts in bin/ contain the path of the temporary folder.
       const install = ['-m', 'pip', 'install', '--quiet', '--no-input', ...requirements]
       await run(join(temporary, 'bin', 'python'), install, env, 'pip failed', folder)
     })

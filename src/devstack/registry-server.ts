@@ -1,5 +1,5 @@
 // A schema registry (Apicurio, with its Confluent-compatible API) on a loopback port, for the demo and the tests.
-// Schemas and their ids are kept in its data folder and survive restarts.
+// Schemas and their ids are kept in the data folder and survive restarts.
 import { join } from 'node:path'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { launchOn, type ServerOptions } from './launch.ts'
@@ -16,7 +16,7 @@ export interface RegistryServer extends RunningServer {
 
 const NAME = 'the schema registry'
 
-/** Starts the registry on `dataDir` and waits until it is ready. Errors as `startKafka`. */
+/** Starts the registry on `dataDir` and waits until it is ready. Errors: those of `startKafka`. */
 export async function startRegistry (options: ServerOptions): Promise<RegistryServer> {
   const { dataDir, env, log = silent } = options
   const java = await requireJava(env)
@@ -33,7 +33,7 @@ async function launch ({ dataDir, env }: ServerOptions, port: number, java: stri
       '-Xmx256m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC',
       `-Dquarkus.http.host=${LOOPBACK}`, `-Dquarkus.http.port=${port}`,
       '-Dquarkus.banner.enabled=false', '-Dquarkus.log.level=WARN',
-      // Write through: with H2's default delay, SIGKILL would lose the registrations of the last half second and their ids.
+      // With H2's default write delay, SIGKILL would lose the schemas of the last 0.5 s and their ids.
       `-Dquarkus.datasource.jdbc.url=jdbc:h2:file:${join(dataDir, 'registry')};WRITE_DELAY=0`,
       '-jar', join(home, `apicurio-registry-app-${REGISTRY_VERSION}-runner.jar`)
     ],

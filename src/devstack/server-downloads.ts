@@ -50,12 +50,12 @@ export async function ensureKafka (options: CacheOptions): Promise<string> {
   return await ensure(kafka, options)
 }
 
-/** Folder of the schema registry's program. Errors as `ensureKafka`. */
+/** Folder of the schema registry's program. Errors: those of `ensureKafka`. */
 export async function ensureRegistry (options: CacheOptions): Promise<string> {
   return await ensure(registry, options)
 }
 
-/** Whether any of these downloads is missing from the cache, so that Maven is needed. Default: both. */
+/** Whether a wanted download is missing from the cache, so that Maven is needed. By default, both downloads are wanted. */
 export async function downloadsMissing (
   cacheDir: string, wanted: { readonly kafka?: boolean, readonly registry?: boolean } = {}
 ): Promise<boolean> {

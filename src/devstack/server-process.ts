@@ -1,5 +1,5 @@
 // Servers as detached child processes with a pid file in their data folder.
-// A terminal's Ctrl-C does not reach them, so this program stops them after it has drained.
+// Ctrl-C in a terminal does not reach the servers, so this program can drain before it stops them.
 // The pid file lets a later run find and stop a server that a killed run left behind.
 import { spawn } from 'node:child_process'
 import { access, constants, mkdir, open, readFile, readdir, rename, rm, statfs } from 'node:fs/promises'
@@ -14,12 +14,11 @@ import { waitUntil } from './wait-until.ts'
 
 const PID_FILE = 'server.pid.json'
 
-/** Content of a pid file. */
 export interface PidRecord extends ProcessIdentity {
   readonly name: string
-  /** Part of the server's command line. */
+  /** Part of the server's command line, by which a later run recognizes the server. */
   readonly mark: string
-  /** The program that started the server. While it runs, no other program may use the data folder. */
+  /** The program that started the server. While the owner runs, no other program may use the data folder. */
   readonly owner: ProcessIdentity
 }
 
@@ -35,16 +34,15 @@ export interface ServerSpec {
   readonly mark?: string
   readonly logFile: string
   readonly cwd?: string
-  /** Resolves true once the server is ready; polled until then. */
+  /** Checks whether the server is ready. Called until the result is true. */
   readonly ready: (signal: AbortSignal) => Promise<boolean>
-  /** Log text that means the server will never become ready. It is ended at once (Kafka itself takes a minute to give up). */
+  /** Log text after which the server cannot become ready. The server is then ended at once (Kafka itself gives up after a minute). */
   readonly fatalLog?: RegExp
-  /** Startup timeout. */
+  /** Startup timeout, milliseconds. */
   readonly readyMs: number
   readonly log: Logger
 }
 
-/** How a server process ended. */
 interface ServerExit {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
@@ -54,11 +52,11 @@ export interface RunningServer extends ProcessIdentity {
   readonly logFile: string
   /** Resolves when the process ends for any reason; never rejects. */
   readonly exited: Promise<ServerExit>
-  /** SIGTERM, then SIGKILL after `graceMs` (default 20 s). Resolves when the process has ended. Idempotent. */
+  /** Sends SIGTERM, then SIGKILL after `graceMs` (default: 20 s). Resolves when the process has ended. Idempotent. */
   stop (graceMs?: number): Promise<void>
-  /** SIGKILL. Resolves when the process has ended. */
+  /** Sends SIGKILL. Resolves when the process has ended. */
   kill (): Promise<void>
-  /** Lets this program exit while the server keeps running. A later program finds it by its pid file. */
+  /** Lets this program exit while the server keeps running. A later program finds the server by its pid file. */
   unref (): void
 }
 
@@ -78,7 +76,7 @@ export async function writableFolder (folder: string): Promise<void> {
 
 /**
  * Prepares a data folder for a new server: stops a server that a killed run left there and removes its pid file.
- * If the owner of that server is still running, throws DEVSTACK_IN_USE. If the pid now means another process, only removes the file.
+ * If the owner of that server is still running, throws DEVSTACK_IN_USE. If another process now has the pid, only removes the pid file.
  */
 export async function reclaimFolder (dataDir: string, log: Logger): Promise<void> {
   const record = await readPidFile(dataDir)
@@ -89,14 +87,14 @@ export async function reclaimFolder (dataDir: string, log: Logger): Promise<void
       const what = `the folder is in use by ${record.name} (process ${record.pid}), which process ${record.owner.pid} started`
       throw devstackErrors.DEVSTACK_IN_USE(what, { where: dataDir })
     }
-    log.warn({ pid: record.pid, dataDir }, `stopping ${record.name}, left running by an earlier run`)
+    log.warn({ pid: record.pid, dataDir }, `stopping ${record.name}, which an earlier run left running`)
     await endProcess(record, GRACE_MS)
   }
   await rm(join(dataDir, PID_FILE), { force: true })
 }
 
 /**
- * Starts a server and waits until it is ready. On failure nothing keeps running.
+ * Starts a server and waits until it is ready. If the start fails, no process keeps running.
  * Errors: DEVSTACK_SERVER_DIED, DEVSTACK_SERVER_SILENT, DEVSTACK_PORT_IN_USE, DEVSTACK_FOLDER, DEVSTACK_DISK_FULL.
  */
 export async function startServer (spec: ServerSpec): Promise<RunningServer> {
@@ -121,7 +119,7 @@ export async function startServer (spec: ServerSpec): Promise<RunningServer> {
   const identity = { pid, started: facts?.started ?? '' }
   const end = async (graceMs: number): Promise<void> => {
     if (await endProcess(identity, graceMs) && graceMs > 0) spec.log.warn({ pid }, `${name} did not stop in time and was killed`)
-    // Reaped here, so that no zombie remains if this program exits right after.
+    // Waits for the exit event, so that no zombie remains if this program exits right after.
     child.ref()
     await exited
     const record = await readPidFile(dataDir)
@@ -166,7 +164,7 @@ async function untilReady (spec: ServerSpec, exited: Promise<ServerExit>): Promi
   throw devstackErrors.DEVSTACK_SERVER_SILENT(what, { where: logFile })
 }
 
-/** `exited with code 1` or `was killed by SIGKILL`. */
+/** For example `exited with code 1` or `was killed by SIGKILL`. */
 export function describeExit ({ code, signal }: ServerExit): string {
   return signal === null ? `exited with code ${code ?? 'unknown'}` : `was killed by ${signal}`
 }
@@ -178,19 +176,19 @@ export function logTail (text: string): string {
 }
 
 async function startError ({ name, dataDir, logFile }: ServerSpec, how: string, text: string): Promise<Error> {
-  // If the disk is full, the server may have been unable to log that.
+  // If the disk is full, the server may be unable to log the reason.
   const free = await statfs(dataDir).then(({ bavail, bsize }) => bavail * bsize, () => Infinity)
   if (isDiskFull(text) || free < 1024 * 1024) {
     return devstackErrors.DEVSTACK_DISK_FULL(`${name} ${how}: no space left on the disk`, { where: dataDir })
   }
-  // launchOn() retries on this code with another free port.
+  // launchOn() retries DEVSTACK_PORT_IN_USE with another free port.
   if (isPortTaken(text)) {
     return devstackErrors.DEVSTACK_PORT_IN_USE(`${name} ${how}: its port is in use${logTail(text)}`, { where: logFile })
   }
   return devstackErrors.DEVSTACK_SERVER_DIED(`${name} ${how}${logTail(text)}`, { where: logFile })
 }
 
-// Each start writes a new log, so that its tail never shows an earlier start. The previous log is kept as LOG.1.
+// Each start writes a new log, so that the tail of a log never shows an earlier start. The previous log is kept as LOG.1.
 async function openLog (logFile: string): Promise<Awaited<ReturnType<typeof open>>> {
   try {
     await rename(logFile, `${logFile}.1`).catch((error: unknown) => { if (systemErrorCode(error) !== 'ENOENT') throw error })
@@ -214,13 +212,13 @@ async function readPidFile (dataDir: string): Promise<PidRecord | undefined> {
   try {
     return JSON.parse(await readFile(join(dataDir, PID_FILE), 'utf8')) as PidRecord
   } catch (error) {
-    // After a crash the file may be truncated. The server's lock on its data then prevents a second start.
+    // After a crash the pid file may be truncated. The server's lock on its data then prevents a second start.
     if (systemErrorCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined
     throw folderError(error, dataDir)
   }
 }
 
-/** Ends every server with a pid file anywhere under `folder`, regardless of its owner, and returns their records. */
+/** Ends every server with a pid file anywhere under `folder`, regardless of its owner, and returns the ended servers. */
 export async function endServersUnder (folder: string, graceMs: number): Promise<PidRecord[]> {
   const ended: PidRecord[] = []
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])

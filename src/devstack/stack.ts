@@ -8,7 +8,7 @@ import { startRegistry, type RegistryServer } from './registry-server.ts'
 import { downloadsMissing, ensureKafka, ensureRegistry } from './server-downloads.ts'
 
 export interface StackOptions extends Omit<ServerOptions, 'dataDir' | 'port'> {
-  /** Holds the data folders `kafka/` and `registry/`. */
+  /** Folder that holds the data folders `kafka/` and `registry/`. */
   readonly stateDir: string
   /** TLS, SCRAM and ACLs of Kafka; default: plaintext without authentication. */
   readonly security?: KafkaSecurity
@@ -17,19 +17,18 @@ export interface StackOptions extends Omit<ServerOptions, 'dataDir' | 'port'> {
 export interface Stack {
   readonly kafka: KafkaServer
   readonly registry: RegistryServer
-  /** Stops both servers in parallel. */
   stop (graceMs?: number): Promise<void>
   kill (): Promise<void>
   /** Lets this program exit while both servers keep running. */
   unref (): void
 }
 
-/** Starts both servers in parallel. If one fails, the other is stopped and the error is thrown. Errors as `startKafka`. */
+/** Starts both servers in parallel. If one server fails, stops the other and throws the error. Errors: those of `startKafka`. */
 export async function startStack (options: StackOptions): Promise<Stack> {
-  // The downloads have reported the progress, so the servers do not report it again.
+  // Only the downloads report progress. `startKafka` and `startRegistry` would report the cached downloads again.
   const { stateDir, progress: _, ...shared } = options
   await checkPrerequisites({ java: true, maven: await downloadsMissing(options.cacheDir) }, options.env)
-  // Both are downloaded before either starts, so that a failed download leaves nothing running.
+  // Both servers are downloaded before one starts, so that a failed download leaves no server running.
   await ensureKafka(options)
   await ensureRegistry(options)
   const started = await Promise.allSettled([

@@ -10,7 +10,6 @@ import { finished } from 'node:stream/promises'
 /** Environment variables, passed as an argument. Only src/cli and tests read `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Receives progress lines of a long operation. */
 export type Progress = (message: string) => void
 
 /** Full path of an executable on PATH, or undefined. */
@@ -32,7 +31,7 @@ export async function isProgram (path: string): Promise<boolean> {
 }
 
 export interface ToolResult {
-  /** Exit code; undefined if it was killed by a signal or could not be started. */
+  /** Exit code; undefined if the program was killed by a signal or could not be started. */
   readonly code: number | undefined
   readonly stdout: string
   readonly stderr: string
@@ -43,14 +42,14 @@ export interface ToolOptions {
   readonly cwd?: string
   /** Aborting ends the program and its child processes. */
   readonly signal?: AbortSignal
-  /** Content of stdin; default: none. */
+  /** Content of stdin. Default: empty. */
   readonly input?: string
 }
 
 /** Time between SIGTERM and SIGKILL. */
 const GRACE_MS = 5_000
 
-/** Runs a program to completion and collects its output. Never rejects if the program fails. */
+/** Runs a program to completion and collects its output. Does not reject if the program fails. */
 export async function runTool (program: string, args: readonly string[], options: ToolOptions): Promise<ToolResult> {
   const { input, signal, ...rest } = options
   if (signal?.aborted === true) return { code: undefined, stdout: '', stderr: 'stopped' }
@@ -65,7 +64,7 @@ export async function runTool (program: string, args: readonly string[], options
       try {
         if (child.pid !== undefined) process.kill(-child.pid, name)
       } catch {
-        // It has just ended, or belongs to another user: wait for it.
+        // The program has just ended or belongs to another user, so wait for its exit.
       }
     }
     let killer: NodeJS.Timeout | undefined
@@ -82,7 +81,7 @@ export async function runTool (program: string, args: readonly string[], options
     child.once('error', error => { finish(undefined, error.message) })
     child.once('close', code => { finish(code ?? undefined) })
     if (child.stdin !== null) {
-      // A program may exit before it has read all input; its exit code tells whether that is an error.
+      // A program may exit before it has read all input. Its exit code tells whether the program failed.
       void finished(child.stdin).catch(() => undefined)
       child.stdin.end(input)
     }

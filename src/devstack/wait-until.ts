@@ -1,7 +1,7 @@
 // Polls a condition until it holds or a timeout passes.
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Resolves true once `check` does, false if it still does not after `timeoutMs`. */
+/** Resolves with true once `check` resolves with true, or with false after `timeoutMs`. */
 export async function waitUntil (check: () => Promise<boolean>, timeoutMs: number, pollMs: number): Promise<boolean> {
   for (const deadline = Date.now() + timeoutMs; ; await sleep(pollMs)) {
     if (await check()) return true

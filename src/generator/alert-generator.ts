@@ -1,6 +1,6 @@
 // Generates simulated alerts for any version of the survey's alert schema, with light curves, solar-system objects and FITS cutouts. Mean
-// size and gzip ratio match the survey's design. An alert depends only on seed, schema version, visit, index and alertsInVisit: it is the
-// same on every machine and in any order of generation.
+// size and gzip ratio match the survey's design. An alert depends only on seed, schema version, visit, index and alertsInVisit, so it
+// is the same on every machine and in any order of generation.
 import { createCutoutRenderer, drawPsfSizes, type Cutouts } from './cutouts.ts'
 import { diaObjectRule, summarizeObject, type ObjectSummary } from './dia-object-rules.ts'
 import { diaSourceRule, forcedSourceRule } from './dia-source-rules.ts'
@@ -17,22 +17,22 @@ import { DETECTORS, VISITS_PER_BLOCK, alertId, historyId, pointingOf, visitOf, t
 
 const REASONS = ['pairs_ri_33.0', 'pairs_gr_33.0', 'pairs_iz_33.0', 'blob_long', 'greedy', 'ddf']
 const FIELDS = ['lowdust', 'nes', 'galplane', 'scp', 'bulgy', 'ddf_cosmos', 'ddf_ecdfs']
-/** Ids are unique below these limits. */
+/** Ids are unique for visits and indices below these limits. */
 const MAX_VISITS = 1_000_000
 const MAX_ALERTS_IN_VISIT = 2_000_000
 
 export interface AlertGeneratorOptions {
-  /** Avro schema of the alert record as parsed JSON. Named types must be defined inside it, before they are used by name. */
+  /** Avro schema of the alert record as parsed JSON. The schema must define each named type before using its name. */
   readonly schema: unknown
-  /** Major and minor version, for example `11.1`. It is part of the seed. */
+  /** Major and minor version of the schema, for example `11.1`. Determines the field values together with `seed`. */
   readonly schemaVersion: string
   readonly seed: number
 }
 
 export interface AlertGenerator {
   /**
-   * Alert `index` of a visit with `alertsInVisit` alerts. Both `visit` and `index` start at 0. Alerts of a visit are ordered by detector,
-   * so exposure midpoints never decrease. Unions are unwrapped, longs are bigint, bytes are Buffer. Throws GENERATOR_OUT_OF_RANGE.
+   * Generates alert `index` of a visit with `alertsInVisit` alerts. Both `visit` and `index` start at 0. Alerts are ordered by detector, so
+   * exposure midpoints of a visit never decrease. Unions are unwrapped, longs are bigint, bytes are Buffer. Throws GENERATOR_OUT_OF_RANGE.
    */
   alert (visit: number, index: number, alertsInVisit: number): Record<string, unknown>
 }
@@ -64,7 +64,7 @@ export function createAlertGenerator ({ schema, schemaVersion, seed }: AlertGene
       }
       const random = new Random(seed, 'alert', visitIndex, index)
       const detector = Math.floor(index * DETECTORS / alertsInVisit)
-      // Rounded to float32 like the fields x and y, so that the WCS of the cutouts agrees with them exactly.
+      // The position is rounded to float32 like the fields x and y, so that the WCS of the cutouts agrees exactly with both fields.
       const x = Math.fround(random.between(20, DETECTOR_WIDTH - 20))
       const y = Math.fround(random.between(20, DETECTOR_HEIGHT - 20))
       const sky = pixelToSky(pointing, detector, x, y)
@@ -84,7 +84,7 @@ export function createAlertGenerator ({ schema, schemaVersion, seed }: AlertGene
         ssObjectId: moving ? 20_000_000_000_000_000n + BigInt(random.below(2_147_483_648)) * 1_000_003n : null
       })
       const measured = measure(random, { id, visit, detector, target, x, y, flux })
-      // The flux is at or above the detection threshold for any fluxError; the position is exactly that of the WCS.
+      // The absolute flux is at least the detection threshold for any fluxError. The sky position is exactly the position in the WCS.
       const threshold = 5.01 * measured.fluxError
       const source: DiaSource = {
         ...measured, ra: sky.ra, dec: sky.dec, flux: Math.abs(flux) >= threshold ? flux : negative ? -threshold : threshold
@@ -107,7 +107,7 @@ export function createAlertGenerator ({ schema, schemaVersion, seed }: AlertGene
 function checkRange (visit: number, index: number, alertsInVisit: number): void {
   const integers = [visit, index, alertsInVisit].every(Number.isInteger)
   if (!integers || visit < 0 || visit >= MAX_VISITS || index < 0 || index >= alertsInVisit || alertsInVisit > MAX_ALERTS_IN_VISIT) {
-    throw generatorErrors.GENERATOR_OUT_OF_RANGE(`no alert ${index} in visit ${visit} with ${alertsInVisit} alerts`)
+    throw generatorErrors.GENERATOR_OUT_OF_RANGE(`out of range: visit ${visit}, index ${index}, alertsInVisit ${alertsInVisit}`)
   }
 }
 
@@ -115,7 +115,7 @@ function compileAlert (alert: RecordType): Builder<AlertContent> {
   const names = new Set(alert.fields.map(field => field.name))
   if (!names.has('diaSource') || !(names.has('diaSourceId') || names.has('alertId'))) {
     throw generatorErrors.GENERATOR_SCHEMA_UNUSABLE(
-      'the record is not an alert: it has no field diaSource, or neither diaSourceId nor alertId', { where: alert.name }
+      'the record is not an alert: the field diaSource is missing, or both diaSourceId and alertId are', { where: alert.name }
     )
   }
   return compileRecord<AlertContent>(alert, alertRule)
@@ -162,7 +162,7 @@ function recordRule<C> (build: Builder<C>, select: (content: AlertContent) => C 
   }
 }
 
-// As in the survey, an alert without history has null, not an empty list.
+// As in the survey, a light curve without points is null, not an empty list.
 function listRule<C> (build: Builder<C>, select: (content: AlertContent) => readonly C[]): Rule<AlertContent> {
   return (content, random) => {
     const items = select(content)

@@ -1,6 +1,6 @@
 // Renders the three cutouts of an alert as FITS files with the survey's layout: a 30 x 30 float32 image in nJy with a TAN WCS, its 1-sigma
-// uncertainty (UNCERT) and the PSF (PSFIMAGE, float64). The template shows host galaxy and star. The science image adds the current change
-// of the flux. The difference is science - template, pixel by pixel.
+// uncertainty (UNCERT) and the PSF (PSFIMAGE, float64). The template image shows host galaxy and star. The science image also shows the
+// current change of the flux. The difference image is science - template, pixel by pixel.
 import { FLUX_PER_ELECTRON, TEMPLATE_NOISE, type DiaSource } from './dia-source.ts'
 import { writeFits, type Card } from './fits.ts'
 import { type SkyPosition } from './focal-plane.ts'
@@ -10,7 +10,7 @@ import { Random } from './random.ts'
 const SIDE = 30
 const PIXELS = SIDE * SIDE
 
-/** Side of PSFIMAGE in each cutout. A cutout has 23,040 bytes for 17, 25,920 for 25, 34,560 for 41, 69,120 for 77. */
+/** Side of PSFIMAGE in each cutout, pixels. A side of 17, 25, 41 or 77 gives a cutout of 23,040, 25,920, 34,560 or 69,120 bytes. */
 interface PsfSizes {
   readonly difference: number
   readonly science: number
@@ -18,8 +18,8 @@ interface PsfSizes {
 }
 
 /**
- * Eleven of twelve alerts have small PSF images; the twelfth has PSF images as large as in the real alerts of 2025 (139 KB). With light
- * curves, the mean Avro datum is about 82 KB, the survey's design size, with a tail above 200 KB.
+ * Of twelve alerts, eleven have small PSF images and one has PSF images as large as in the real alerts of 2025 (138 KB of cutouts). With
+ * light curves, an Avro datum has about 82 KB on average, the survey's design size, and sometimes more than 200 KB.
  */
 const PSF_SIZES = {
   period: 12,
@@ -27,7 +27,7 @@ const PSF_SIZES = {
   large: { difference: 41, science: 41, template: 77 }
 } as const satisfies { period: number, typical: PsfSizes, large: PsfSizes }
 
-/** Larger PSF images have values rounded to float32, as those of coadds have. Otherwise large alerts would hardly compress. */
+/** PSF images with a larger side have values rounded to float32, like PSFs of coadds. Otherwise large alerts would hardly compress. */
 const MAX_DOUBLE_SIDE = 41
 
 export interface Cutouts {
@@ -36,7 +36,7 @@ export interface Cutouts {
   readonly template: Buffer
 }
 
-/** Exactly one alert of each group of twelve is large, so even small files have the mean size. */
+/** Exactly one alert in each group of twelve has large PSF images, so the mean alert size is right even for a few alerts. */
 export function drawPsfSizes (seed: number, visit: number, index: number): PsfSizes {
   const group = Math.floor(index / PSF_SIZES.period)
   const large = new Random(seed, 'stamps', visit, group).below(PSF_SIZES.period)
@@ -120,7 +120,7 @@ function writeCutout (cards: readonly Card[], pixels: Float32Array, errors: Floa
   ])
 }
 
-// Normalized to a sum of 1, with the same subpixel offset as the source.
+// The PSF image has a sum of 1 and the same subpixel offset as the source.
 function psfImage (profile: MoffatProfile, side: number, source: DiaSource): Float64Array {
   const image = new Float64Array(side * side)
   const middle = (side - 1) / 2

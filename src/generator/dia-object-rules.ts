@@ -19,14 +19,13 @@ interface FluxStatistics {
   readonly errorMean: number
 }
 
-/** Statistics of an object at the time of its current detection. */
 export interface ObjectSummary {
   readonly target: Target
   readonly current: DiaSource
   /** Exposure midpoint of the first detection, MJD TAI. */
   readonly first: number
   readonly detections: number
-  /** Per band: PSF flux of the detections, then forced photometry on the difference and science images. Null without points. */
+  /** Statistics per band, null without points: PSF fluxes of detections, forced fluxes on difference images and on science images. */
   readonly psf: readonly (FluxStatistics | null)[]
   readonly forced: readonly (FluxStatistics | null)[]
   readonly science: readonly (FluxStatistics | null)[]
@@ -95,7 +94,7 @@ function statistics (points: readonly Point[]): FluxStatistics | null {
   }
 }
 
-// Statistics by the suffix of the field name. NaN (sigma and slope of a single point) is cast to null.
+// Statistics by suffix of the field name. Sigma and slope of a single point are NaN, which castTo turns into null.
 const statisticOfSuffix: Readonly<Record<string, keyof FluxStatistics>> = {
   Mean: 'mean',
   MeanErr: 'meanError',
@@ -120,7 +119,7 @@ function bandRule (name: string): Rule<ObjectSummary> | undefined {
   return object => object[series][band]?.[statistic] ?? absent
 }
 
-/** Detections needed to fit proper motion and parallax. */
+/** Minimum number of detections for a fit of proper motion and parallax. */
 const MIN_ASTROMETRIC_POINTS = 5
 
 function astrometric (value: Rule<ObjectSummary>): Rule<ObjectSummary> {

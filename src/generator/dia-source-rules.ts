@@ -1,4 +1,4 @@
-// Values of the fields of diaSource, diaForcedSource and diaNondetectionLimit, by their newest names.
+// Rules for the fields of diaSource, diaForcedSource and diaNondetectionLimit, by canonical name (field-names.ts).
 import { type DiaSource } from './dia-source.ts'
 import { type ForcedSource } from './history.ts'
 import { type Random } from './random.ts'
@@ -7,12 +7,12 @@ import { BANDS } from './visits.ts'
 
 const ARCSEC = 3600
 const EXPOSURE_SECONDS = 30
-/** Days from exposure to processing. The survey processes a visit within two minutes. */
+/** Typical time from exposure to processing, days. The survey processes a visit within two minutes. */
 const PROCESSING_DAYS = 95 / 86_400
-/** Fraction of nullable measurements that fail. */
+/** Probability that a measurement fails, so that its field is null. */
 const FAILURE_FRACTION = 0.01
 
-/** Fraction of sources with a flag set, unless it is in `flagFractions`. */
+/** Fraction of sources with a flag set, for flags that `flagFractions` does not list. */
 const DEFAULT_FLAG_FRACTION = 0.003
 const flagFractions: Readonly<Record<string, number>> = {
   pixelFlags: 0.03,
@@ -36,12 +36,12 @@ function moment (source: DiaSource): number {
   return sigma * sigma
 }
 
-// Null for a small fraction of sources, as if the measurement had failed.
+// The rule returns null for a small fraction of sources, as if the measurement had failed.
 function sometimesNull (value: Rule<DiaSource>): Rule<DiaSource> {
   return (source, random) => random.chance(FAILURE_FRACTION) ? null : value(source, random)
 }
 
-// Null if the trail model was not fitted to the source.
+// The rule returns null if the trail model was not fitted to the source.
 function trailFit (value: Rule<DiaSource>): Rule<DiaSource> {
   return (source, random) => source.trailed ? value(source, random) : null
 }
@@ -50,7 +50,7 @@ function dipoleFit (value: Rule<DiaSource>): Rule<DiaSource> {
   return (source, random) => source.dipole ? value(source, random) : null
 }
 
-// A score from 0 to 1, usually near 1 if `high`, else near 0.
+// Draws a score from 0 to 1, usually near 1 if `high` is true and near 0 if `high` is false.
 function drawScore (random: Random, high: boolean): number {
   const low = random.unit() * random.unit()
   return high ? 1 - low : low
@@ -157,7 +157,7 @@ function errorRule (name: string): Rule<DiaSource> | undefined {
   return undefined
 }
 
-// Covariance of two weakly correlated quantities, from their errors.
+// Draws the covariance of two weakly correlated quantities from the errors of both.
 function covarianceRule (name: string): Rule<DiaSource> | undefined {
   const [, firstName, secondName] = /^(\w+?)_(\w+)_Cov$/.exec(name) ?? []
   const first = errorRule(`${firstName}Err`)
@@ -203,5 +203,4 @@ const forcedSourceRules: Rules<ForcedSource> = {
   diaNoise: forced => forced.fluxError
 }
 
-/** For diaForcedSource and diaNondetectionLimit. */
 export const forcedSourceRule = ruleLookup(forcedSourceRules)

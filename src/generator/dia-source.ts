@@ -1,17 +1,17 @@
-// One detection on a difference image: position, time, fluxes and noise. All fields and cutouts of an alert are derived from it, so they
-// agree: psfFlux with apFlux, science with template + difference, pixel position with sky position, flux errors with image noise.
+// A detection on a difference image: position, time, fluxes and noise. Fields and cutouts of an alert are derived from the detection, so
+// psfFlux agrees with apFlux, science with template + difference, pixel position with sky position, and flux errors with image noise.
 import { PIXEL_SCALE } from './focal-plane.ts'
 import { effectivePixels } from './psf.ts'
 import { type Random } from './random.ts'
 import { midpointAt, type Visit } from './visits.ts'
 
-/** Determines the shape of the light curve and the content of the template. */
+/** The kind of an object determines the shape of its light curve and the content of its template image. */
 export type Kind = 'variable' | 'transient' | 'agn' | 'moving' | 'artefact'
 
-/** The object of a detection and its light curve. */
+/** The object to which a detection and a light curve belong. */
 export interface Target {
   readonly kind: Kind
-  /** Degrees. */
+  /** Sky position, degrees. */
   readonly ra: number
   readonly dec: number
   /** Point-source flux in the template per band (ugrizy), nJy. */
@@ -21,12 +21,12 @@ export interface Target {
   readonly ssObjectId: bigint | null
 }
 
-/** Host galaxy: offset from the target and FWHM beyond the PSF in pixels, flux in nJy. */
+/** Host galaxy. `dx`, `dy`: offset from the target, pixels. `fwhm`: excess over the FWHM of the PSF, pixels. `flux`: nJy. */
 export interface Host {
   readonly dx: number
   readonly dy: number
   readonly fwhm: number
-  /** Sets the ellipticity; 1 is round. */
+  /** The axis ratio of a round galaxy is 1. */
   readonly axisRatio: number
   readonly flux: number
 }
@@ -38,15 +38,15 @@ export interface DiaSource {
   /** Exposure midpoint, MJD TAI. */
   readonly midpoint: number
   readonly target: Target
-  /** Degrees. */
+  /** Sky position, degrees. */
   readonly ra: number
   readonly dec: number
   /** 1-sigma position error, degrees. */
   readonly positionError: number
-  /** Detector pixels; the centre of the first pixel is 0. */
+  /** Position on the detector, pixels. The centre of the first pixel is (0, 0). */
   readonly x: number
   readonly y: number
-  /** PSF flux on the difference image; all fluxes and errors are in nJy. */
+  /** PSF flux on the difference image. All fluxes and flux errors are in nJy. */
   readonly flux: number
   readonly fluxError: number
   readonly apFlux: number
@@ -65,15 +65,14 @@ export interface DiaSource {
   readonly dipole: boolean
 }
 
-/** nJy per detected electron, for shot noise: zero point 31.9 mag for 30 s. */
+/** Flux per detected electron, nJy. Determines the shot noise, and is the flux of a zero point of 31.9 mag for 30 s. */
 export const FLUX_PER_ELECTRON = 0.6
 /** Calibration error relative to the flux. */
 const CALIBRATION_ERROR = 0.001
 const APERTURE_PIXELS = 12 * 12 * Math.PI
-/** Noise of the template relative to the science image. It is low because the template is a coadd of many visits. */
+/** Noise of the template relative to the science image. The template has less noise because it is a coadd of many visits. */
 export const TEMPLATE_NOISE = 0.35
 
-/** Adds errors and derived fluxes to a detection. */
 export function measure (
   random: Random,
   { id, visit, detector, target, x, y, flux }: Pick<DiaSource, 'id' | 'visit' | 'detector' | 'target' | 'x' | 'y' | 'flux'>

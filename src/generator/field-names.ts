@@ -1,5 +1,5 @@
-// Maps the field names of the survey's schemas 3.0 to 11.1 (`psFlux`, `decl`, `filterName`, `gPSFluxMean`, `eclipticLambda` ...) to their
-// newest names, so that each field has only one rule, under its newest name.
+// Maps the field names of the survey's schemas 3.0 to 11.1 (`psFlux`, `decl`, `filterName`, `gPSFluxMean`, `eclipticLambda` ...) to
+// canonical names, so that each field needs only one rule. The canonical name is the name in the newest version that has the field.
 
 const renamedFields: Readonly<Record<string, string>> = {
   filterName: 'band',
@@ -34,7 +34,7 @@ const renamedFields: Readonly<Record<string, string>> = {
 
 const fluxKinds: Readonly<Record<string, string>> = { PS: 'psf', FP: 'fp', TOT: 'science' }
 
-/** Names without a known change are returned unchanged. */
+/** Returns names without a known renaming unchanged. */
 export function canonicalName (name: string): string {
   const renamed = renamedFields[name]
   if (renamed !== undefined) return renamed

@@ -14,7 +14,7 @@ export interface Card {
 
 /** An image HDU. In `pixels`, x varies fastest and the bottom row comes first. */
 interface ImageHdu {
-  /** EXTNAME; ignored in the primary HDU. */
+  /** Value of EXTNAME. Ignored in the primary HDU. */
   readonly name?: string
   readonly bitpix: -32 | -64
   readonly width: number
@@ -27,7 +27,7 @@ function padToBlock (bytes: number): number {
   return Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES
 }
 
-/** Writes a FITS file; the first HDU is the primary one. Throws FITS_INVALID if FITS cannot represent the input. */
+/** Writes a FITS file whose primary HDU is the first of `hdus`. Throws FITS_INVALID if FITS cannot represent the input. */
 export function writeFits (hdus: readonly ImageHdu[]): Buffer {
   const headers = hdus.map((hdu, i) => formatHeader(hdu, i === 0))
   let length = 0
@@ -51,7 +51,7 @@ function dataBytes (hdu: ImageHdu): number {
 function writePixels (view: DataView, start: number, hdu: ImageHdu): void {
   const { pixels, width, height } = hdu
   if (pixels.length !== width * height) {
-    throw generatorErrors.FITS_INVALID(`a ${width} x ${height} image has ${pixels.length} pixels`, { where: hdu.name ?? 'PRIMARY' })
+    throw generatorErrors.FITS_INVALID(`the image has ${pixels.length} pixels, not ${width} x ${height}`, { where: hdu.name ?? 'PRIMARY' })
   }
   let at = start
   if (hdu.bitpix === -32) {
@@ -81,9 +81,9 @@ function formatHeader (hdu: ImageHdu, primary: boolean): string {
   return text.padEnd(padToBlock(text.length))
 }
 
-// A comment that does not fit is omitted.
+// Omits the comment if the card would be longer than 80 characters.
 function formatCard ({ keyword, value, comment }: Card): string {
-  if (!/^[A-Z0-9_-]{1,8}$/.test(keyword)) throw generatorErrors.FITS_INVALID(`'${keyword}' is not a FITS keyword`)
+  if (!/^[A-Z0-9_-]{1,8}$/.test(keyword)) throw generatorErrors.FITS_INVALID(`'${keyword}' is not a valid FITS keyword`)
   let text = `${keyword.padEnd(8)}= ${formatValue(keyword, value)}`
   if (comment !== undefined && text.length + 3 + comment.length <= CARD_LENGTH) text += ` / ${comment}`
   if (text.length > CARD_LENGTH) throw generatorErrors.FITS_INVALID(`the card ${keyword} is longer than ${CARD_LENGTH} characters`)
@@ -95,8 +95,8 @@ function formatValue (keyword: string, value: Card['value']): string {
   if (typeof value === 'string') return `'${value.replaceAll('\'', '\'\'').padEnd(8)}'`.padEnd(20)
   if (typeof value === 'boolean') return (value ? 'T' : 'F').padStart(20)
   if (typeof value === 'bigint') return String(value).padStart(20)
-  if (!Number.isFinite(value)) throw generatorErrors.FITS_INVALID(`the card ${keyword} has the value ${value}`)
-  // The shortest text that reads back as the same double, with the decimal point and upper-case exponent that FITS expects.
+  if (!Number.isFinite(value)) throw generatorErrors.FITS_INVALID(`the value of the card ${keyword} is not finite: ${value}`)
+  // Returns the shortest text that reads back as the same double, with the decimal point and upper-case exponent that FITS expects.
   const size = Math.abs(value)
   const text = size !== 0 && (size < 1e-3 || size >= 1e15) ? value.toExponential() : String(value)
   const [mantissa, exponent] = text.split('e')

@@ -20,7 +20,7 @@ export interface SkyPosition {
 // Raft numbers in the 5 x 5 square, without the corners 0, 4, 20 and 24.
 const RAFTS = Array.from({ length: 25 }, (_, raft) => raft).filter(raft => ![0, 4, 20, 24].includes(raft))
 
-// Detector centres in units of the pitch. Each raft has 3 x 3 detectors.
+// Detector centres relative to the camera centre, in units of PITCH. Each raft has 3 x 3 detectors.
 const centres: readonly (readonly [number, number])[] = RAFTS.flatMap(raft => Array.from({ length: 9 }, (_, ccd) =>
   [3 * (raft % 5) + ccd % 3 - 7, 3 * Math.floor(raft / 5) + Math.floor(ccd / 3) - 7] as const))
 

@@ -1,6 +1,6 @@
 // The light curve before the current visit: earlier detections, forced photometry and, for old schemas, upper limits from visits without a
-// detection. The number of earlier detections is lognormal: about half of the alerts have none or one, and one in a hundred has about a
-// hundred or more. Earlier visits span the last year, newest first.
+// detection. The number of earlier detections is lognormal: about half of the alerts have at most one, and about 1 % have 100 or more.
+// Earlier visits span the last year, newest first.
 import { measure, type DiaSource, type Target } from './dia-source.ts'
 import { DETECTOR_HEIGHT, DETECTOR_WIDTH } from './focal-plane.ts'
 import { type Random } from './random.ts'
@@ -12,18 +12,18 @@ const LENGTH_MEDIAN = 1.25
 const LENGTH_SIGMA = 1.6
 const MAX_LENGTH = 400
 const DAYS = 365
-/** Earlier visits lie within half of this many visits of the current time of night. */
+/** The time of night of an earlier visit differs from the current time by at most half of VISITS_PER_NIGHT visits. */
 const VISITS_PER_NIGHT = 700
-/** Visits between two detections of the same night: at least a quarter of an hour. */
+/** Minimum number of visits between an earlier detection and the current visit: about 15 minutes. */
 const MIN_VISITS_APART = 25
 
-/** Forced photometry of one visit at the position of the object; fluxes in nJy. */
+/** Forced photometry of one visit at the position of the object. Fluxes are in nJy. */
 export type ForcedSource = Pick<DiaSource,
   'id' | 'visit' | 'detector' | 'midpoint' | 'target' | 'x' | 'y' | 'flux' | 'fluxError' | 'scienceFlux' | 'scienceFluxError'>
 
 export interface History {
   readonly sources: readonly DiaSource[]
-  /** Includes `nondetections`. */
+  /** Forced photometry of all earlier visits, including `nondetections`. */
   readonly forced: readonly ForcedSource[]
   readonly nondetections: readonly ForcedSource[]
 }
@@ -45,7 +45,6 @@ export function drawEarlierVisits (random: Random, seed: number, current: Visit,
   return [...indices].sort((a, b) => b - a).map(index => visitOf(seed, index))
 }
 
-/** Draws the detections and forced photometry of earlier visits for the object of the current detection. */
 export function drawHistory (random: Random, seed: number, current: DiaSource, visits: readonly Visit[]): History {
   const { target } = current
   const sources: DiaSource[] = []
@@ -57,7 +56,7 @@ export function drawHistory (random: Random, seed: number, current: DiaSource, v
     const position = { detector, x: random.between(20, DETECTOR_WIDTH - 20), y: random.between(20, DETECTOR_HEIGHT - 20) }
     const days = current.midpoint - visit.midpoint
     const flux = current.flux * drawFluxRatio(random, target.kind, days, visit.band, current.visit.band)
-    // At least a flux above the detection threshold.
+    // The flux of an earlier detection is above the detection threshold.
     const size = Math.max(Math.abs(flux), visit.fluxError * random.between(5.3, 7))
     const id = historyId(visit, detector, random.below(1 << 20))
     const source = measure(random, { id, visit, target, flux: flux < 0 ? -size : size, ...position })

@@ -1,6 +1,6 @@
 // Elementary functions that return the same bits on every machine. ECMAScript leaves the precision of Math.exp, Math.log and Math.sin to
-// the engine, so these use only + - * / and Math.sqrt, which IEEE 754 rounds exactly. Relative errors are below 1e-14 for the arguments
-// that the generator uses.
+// the engine, so these functions use only + - * / and Math.sqrt, which IEEE 754 rounds exactly. Relative errors are below 1e-14 for the
+// arguments that the generator uses.
 
 const LN2_HIGH = 0.693147180369123816490
 const LN2_LOW = 1.90821492927058770002e-10
@@ -10,7 +10,7 @@ export const DEGREE = Math.PI / 180
 
 const bits = new DataView(new ArrayBuffer(8))
 
-// 2^k by repeated doubling and halving: engines may approximate `2 ** k`.
+// Powers of two by repeated doubling and halving, because engines may approximate `2 ** k`.
 const EXPONENTS = 1023
 const powersOfTwo = new Float64Array(2 * EXPONENTS)
 powersOfTwo[EXPONENTS] = 1
@@ -89,7 +89,7 @@ export function atan2 (y: number, x: number): number {
   return y < 0 ? -angle : angle
 }
 
-// For 0 <= t <= 1: three half-angle steps divide the angle by 8, then the Taylor series is summed.
+// Arctangent for 0 <= t <= 1. Three half-angle steps divide the angle by 8 before the Taylor series is summed.
 function atanSmall (t: number): number {
   let reduced = t
   for (let i = 0; i < 3; i++) reduced = reduced / (1 + Math.sqrt(1 + reduced * reduced))

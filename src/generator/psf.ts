@@ -1,4 +1,4 @@
-// The point spread function (PSF): an elliptical Moffat profile with beta = 2.5, which has the wings of real seeing.
+// The point spread function (PSF): an elliptical Moffat profile with beta = 2.5, whose wings are like those of real seeing.
 // (1 + q)^-2.5 is computed as 1 / (p * p * sqrt(p)), so pixel values are the same on every machine.
 
 const BETA = 2.5
@@ -10,7 +10,7 @@ export interface MoffatProfile {
   readonly a: number
   readonly b: number
   readonly c: number
-  /** Central value for a total flux of 1. */
+  /** Central value of a source with a total flux of 1. */
   readonly peak: number
 }
 
@@ -24,7 +24,7 @@ export function moffatProfile (fwhm: number, e1 = 0, e2 = 0): MoffatProfile {
   return { a, b, c, peak: (BETA - 1) / Math.PI * Math.sqrt(a * c - b * b) }
 }
 
-/** Effective number of pixels of PSF photometry: 1 / sum(psf^2), for the FWHM in pixels. */
+/** Effective number of pixels of PSF photometry: 1 / sum(psf^2). `fwhm` is in pixels. */
 export function effectivePixels (fwhm: number): number {
   const alpha = fwhm * ALPHA_PER_FWHM
   return Math.PI * alpha * alpha * (2 * BETA - 1) / ((BETA - 1) * (BETA - 1))

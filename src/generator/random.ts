@@ -46,12 +46,12 @@ export class Random {
     return result
   }
 
-  /** Uniform in [0, 1), in steps of 2^-32. */
+  /** Uniform number in [0, 1), in steps of 2^-32. */
   unit (): number {
     return (this.bits() >>> 0) * TO_UNIT
   }
 
-  /** Uniform in [low, high). */
+  /** Uniform number in [low, high). */
   between (low: number, high: number): number {
     return low + (high - low) * this.unit()
   }
@@ -65,7 +65,7 @@ export class Random {
     return this.unit() < probability
   }
 
-  /** Standard normal: mean 0, standard deviation 1 (Marsaglia polar method). */
+  /** Standard normal number, mean 0 and standard deviation 1 (Marsaglia polar method). */
   gaussian (): number {
     const spare = this.#spare
     if (!Number.isNaN(spare)) {
@@ -83,7 +83,7 @@ export class Random {
     }
   }
 
-  /** Lognormal with the given median; `sigma` is the standard deviation of the logarithm. */
+  /** Lognormal number with the given median; `sigma` is the standard deviation of the logarithm. */
   lognormal (median: number, sigma: number): number {
     return median * exp(sigma * this.gaussian())
   }

@@ -1,15 +1,15 @@
-// Compiles an Avro record type into a function that builds records. A field's value comes from the rule for its name, else from a default
-// for the suffix of its name, else from a default for its type; it is then cast to the field's type.
+// Compiles an Avro record type into a function that builds records. A field's value comes from the rule for the field's name. Without a
+// rule, the default for the name's suffix applies, otherwise the default for the field's type. The value is then cast to that type.
 import { canonicalName } from './field-names.ts'
 import { type Random } from './random.ts'
 import { castTo, type FieldValue, type RecordType, type Type } from './schema.ts'
 
-/** Computes the value of one field; null or undefined gives null, or the type's zero value if the field is not nullable. */
+/** Computes the value of one field. Null or undefined becomes null, or the type's zero value if the field is not nullable. */
 export type Rule<C> = (context: C, random: Random) => FieldValue
 export type Rules<C> = Readonly<Record<string, Rule<C>>>
 export type Builder<C> = (context: C, random: Random) => Record<string, unknown>
 
-/** `ruleFor` is called once per field, with its newest name and its type. It returns undefined to use the default. */
+/** `ruleFor` is called once per field, with the field's canonical name and type. It returns undefined to use the default rule. */
 export function compileRecord<C> (record: RecordType, ruleFor: (name: string, type: Type) => Rule<C> | undefined): Builder<C> {
   const names = record.fields.map(field => field.name)
   const rules = record.fields.map(field => {
@@ -17,7 +17,7 @@ export function compileRecord<C> (record: RecordType, ruleFor: (name: string, ty
     return ruleFor(name, field.type) ?? defaultRule(name, field.type)
   })
   const casts = record.fields.map(field => castTo(field.type))
-  // A copy of a complete object keeps V8's hidden class. Adding a hundred fields to an empty object makes a slow dictionary.
+  // Copies of a complete object share a V8 hidden class. Adding a hundred fields to an empty object would create a slow dictionary.
   const template = Object.fromEntries(names.map(name => [name, null as unknown]))
   return (context, random) => {
     const built = { ...template }
@@ -30,7 +30,6 @@ export function ruleLookup<C> (rules: Rules<C>): (name: string) => Rule<C> | und
   return name => Object.hasOwn(rules, name) ? rules[name] : undefined
 }
 
-// Plausible values for fields without a rule, by the suffix of the name.
 const suffixRules: readonly (readonly [RegExp, Rule<unknown>])[] = [
   [/_Cov$/, (_, random) => 1e-3 * random.gaussian()],
   [/(Err|_unc|Sigma)$/, (_, random) => random.lognormal(0.05, 0.6)],

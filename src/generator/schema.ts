@@ -1,5 +1,5 @@
-// Parses a self-contained Avro schema into a tree of record and field types with all named references resolved, and casts values to these
-// types. A cast always returns a valid value of the type as avsc expects it: unions unwrapped, longs as bigint, floats rounded to float32,
+// Parses a self-contained Avro schema into a tree of record and field types with all named references resolved, and casts values to
+// field types. A cast always returns a value that avsc accepts for the type: unions unwrapped, longs as bigint, floats rounded to float32,
 // bytes as Buffer.
 import { generatorErrors } from './errors.ts'
 
@@ -18,7 +18,7 @@ interface ArrayType { readonly kind: 'array' | 'map', readonly items: Type }
 interface EnumType { readonly kind: 'enum', readonly symbols: readonly string[] }
 interface FixedType { readonly kind: 'fixed', readonly size: number }
 type Branch = RecordType | PrimitiveType | ArrayType | EnumType | FixedType
-/** A type. Of a union, `branch` is the first branch other than null. */
+/** An Avro type. For a union, `branch` is the first branch other than null. */
 export interface Type {
   readonly nullable: boolean
   readonly branch: Branch
@@ -28,13 +28,13 @@ interface FieldType {
   readonly type: Type
 }
 
-/** A value before it is cast to the type of its field. */
+/** A field's value before the cast to the field's type. */
 export type FieldValue = number | bigint | boolean | string | Buffer | object | null | undefined
 
 type Json = Record<string, unknown>
 const primitives = new Set(['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'])
 const UNIX_EPOCH_MJD = 40587
-/** Seconds, since 2017. */
+/** TAI - UTC since 2017, seconds. */
 const TAI_MINUS_UTC = 37
 
 /** Throws GENERATOR_SCHEMA_UNUSABLE if the schema is not a record or not self-contained. */
@@ -55,7 +55,7 @@ function parseType (json: unknown, namespace: string, named: Map<string, Branch>
     return nonUnion(found)
   }
   if (typeof json !== 'object' || json === null) {
-    throw generatorErrors.GENERATOR_SCHEMA_UNUSABLE('a type is not a name, union or object', { where })
+    throw generatorErrors.GENERATOR_SCHEMA_UNUSABLE('the type is not a name, a union or an object', { where })
   }
   const object = json as Json
   switch (object['type']) {
@@ -113,7 +113,7 @@ function define<T extends Branch> (json: Json, enclosing: string, named: Map<str
   return branch
 }
 
-/** Values that cannot be cast become null, or the type's zero value if it is not nullable. */
+/** Values that cannot be cast become null, or the type's zero value if the type is not nullable. */
 export function castTo (type: Type): (value: FieldValue) => unknown {
   const cast = castBranch(type.branch)
   const fallback = type.nullable ? null : zeroValue(type.branch)
@@ -151,7 +151,7 @@ function finite (value: number): number | undefined {
   return Number.isFinite(value) ? value : undefined
 }
 
-// The survey's times are Modified Julian Dates in TAI. For a timestamp type they are converted to UTC.
+// The survey's times are Modified Julian Dates in TAI. A cast to a timestamp type converts the time to UTC.
 function castLong (logical: string | undefined): (value: NonNullable<FieldValue>) => unknown {
   const unitsPerSecond = logical === 'timestamp-micros' ? 1e6 : logical === 'timestamp-millis' ? 1e3 : undefined
   return value => {

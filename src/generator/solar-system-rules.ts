@@ -1,5 +1,5 @@
-// Values of the fields of ssSource, ssObject and the orbit records (MPCORB, mpc_orbits): a main-belt asteroid near opposition. Distances,
-// velocities, magnitudes and orbital elements have plausible sizes but are only partly consistent with each other.
+// Rules for the fields of ssSource, ssObject and the orbit records (MPCORB, mpc_orbits) of a main-belt asteroid near opposition.
+// Distances, velocities, magnitudes and orbital elements are plausible but only partly consistent with each other.
 import { type DiaSource } from './dia-source.ts'
 import { DEGREE, atan2, cos, ln, sin } from './portable-math.ts'
 import { Random } from './random.ts'
@@ -12,7 +12,7 @@ export interface Asteroid {
   /** Provisional designation, unpacked (`2019 AB12`) and in the packed form of the Minor Planet Center. */
   readonly designation: string
   readonly packedDesignation: string
-  /** Semi-major axis (au), eccentricity, inclination, longitude of node, argument of perihelion, mean anomaly (degrees). */
+  /** Semi-major axis (au) and eccentricity. Angles in degrees: inclination, longitude of node, argument of perihelion, mean anomaly. */
   readonly a: number
   readonly e: number
   readonly i: number
@@ -22,7 +22,7 @@ export interface Asteroid {
   /** Heliocentric and topocentric distances, au. */
   readonly helio: number
   readonly topo: number
-  /** Unit vector towards the object. */
+  /** Unit vector towards the asteroid in equatorial coordinates. */
   readonly direction: readonly [number, number, number]
   readonly magnitude: number
   /** Absolute magnitude. */

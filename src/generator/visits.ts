@@ -6,21 +6,20 @@ import { Random } from './random.ts'
 
 /** Seconds between the midpoints of consecutive visits. */
 const VISIT_SECONDS = 37
-/** Time the shutter takes to cross the field of view: the delay between the first and the last detector. */
+/** Time that the shutter takes to cross the field of view, from the first to the last detector. */
 const SHUTTER_SECONDS = 0.9
 export const DETECTORS = 189
 export const BANDS = ['u', 'g', 'r', 'i', 'z', 'y'] as const
-/** Visits in 24 hours. */
 export const VISITS_PER_DAY = 2335
 
 const FIRST_DAY = Date.UTC(2026, 10, 23) / 86_400_000
 const FIRST_SEQUENCE = 123
 const ID_EPOCH = Date.UTC(2005, 0, 1) / 86_400_000
 const UNIX_EPOCH_MJD = 40587
-/** Consecutive visits that share a band and an observation reason. */
+/** Number of consecutive visits that share a band and an observation reason. */
 export const VISITS_PER_BLOCK = 27
 
-/** Counters of alert ids start at 1, those of earlier detections here, so the two never collide. */
+/** First counter in ids of earlier detections. Counters in alert ids are smaller, so the ids never collide. */
 const HISTORY_COUNTER = 1 << 21
 
 /** 1-sigma flux error of a faint point source in each band, nJy at 0.8 arcsec seeing. */
@@ -51,7 +50,7 @@ export interface Pointing {
   readonly rotation: number
 }
 
-/** Visit 0 is the first one generated; negative numbers are earlier visits. */
+/** Visit 0 is the first generated visit. Visits with negative indices are earlier. */
 export function visitOf (seed: number, index: number): Visit {
   const count = FIRST_SEQUENCE + index
   const day = FIRST_DAY + Math.floor(count / VISITS_PER_DAY)
@@ -72,7 +71,7 @@ export function visitOf (seed: number, index: number): Visit {
   }
 }
 
-/** Within 40 degrees of hour angle of the meridian at Cerro Pachon. */
+/** Draws a pointing with an hour angle of at most 40 degrees at Cerro Pachon. */
 export function pointingOf (seed: number, visit: Visit): Pointing {
   const random = new Random(seed, 'pointing', visit.index)
   const siderealTime = 280.46061837 + 360.98564736629 * (visit.midpoint - 51_544.5) - 70.7494

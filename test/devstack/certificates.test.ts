@@ -29,9 +29,9 @@ await t.test('the subject of a certificate is CN=name, and a server certificate 
     t.strictSame(Object.keys(read.toLegacyObject().subject), ['CN'])
     t.ok(read.verify(ca.publicKey) && read.checkIssued(ca))
     t.ok(read.checkPrivateKey(createPrivateKey(client.key)))
-    t.match(client.key, /^-----BEGIN PRIVATE KEY-----\n/, 'PKCS#8')
+    t.match(client.key, /^-----BEGIN PRIVATE KEY-----\n/, 'the key is in PKCS#8 format')
     t.equal(read.subjectAltName, undefined)
-    t.strictSame(read.keyUsage, ['1.3.6.1.5.5.7.3.2'], 'client authentication only')
+    t.strictSame(read.keyUsage, ['1.3.6.1.5.5.7.3.2'], 'the certificate is valid for client authentication only')
   }
   const server = new X509Certificate((await issueCertificate(authority, { name: 'broker', hosts: wanted.hosts })).certificate)
   t.equal(server.subjectAltName, 'DNS:localhost, IP Address:127.0.0.1')
@@ -41,12 +41,12 @@ await t.test('the subject of a certificate is CN=name, and a server certificate 
   t.not(new X509Certificate((await createAuthority('first CA')).certificate).fingerprint256, ca.fingerprint256)
 })
 
-await t.test('a folder holds files of the CA, the server and each client, with private keys readable by the owner only', async t => {
+await t.test('the folder has the files of the CA, the server and each client, and only the owner can read private keys', async t => {
   const root = join(await tempDir(t), 'certificates')
   const folder = await ensureCertificates(root, wanted)
   const files = ['ann.crt', 'ann.key', 'bob.crt', 'bob.key', 'broker.crt', 'broker.key', 'broker.pem', 'ca.crt', 'ca.key']
   t.strictSame((await readdir(root)).sort(), files)
-  for (const name of ['ca.key', 'ann.key', 'broker.key', 'broker.pem']) t.equal((await stat(join(root, name))).mode & 0o777, 0o600, name)
+  for (const name of ['ca.key', 'ann.key', 'broker.key', 'broker.pem']) t.equal((await stat(join(root, name))).mode & 0o777, 0o600)
   t.equal((await stat(root)).mode & 0o777, 0o700)
   t.strictSame(folder.client('ann'), { certificate: join(root, 'ann.crt'), key: join(root, 'ann.key') })
   t.throws(() => folder.client('eve'), /eve/)
@@ -72,9 +72,9 @@ await t.test('reissues only certificates that are missing, damaged, signed by an
 
   await writeFile(join(root, 'ann.crt'), before['ann.crt']!.slice(0, 200))
   const reissued = ['ann.crt', 'ann.key', 'broker.crt', 'broker.key', 'broker.pem']
-  t.strictSame(await changedFiles(), reissued, 'the server certificate has no 127.0.0.1')
+  t.strictSame(await changedFiles(), reissued, 'the server certificate was not valid for 127.0.0.1')
   await writeFile(join(root, 'ann.key'), before['bob.key']!)
-  t.strictSame(await changedFiles(), ['ann.crt', 'ann.key'], 'a key that does not match the certificate')
+  t.strictSame(await changedFiles(), ['ann.crt', 'ann.key'], 'a certificate is reissued if its key does not match')
 
   const authority = { certificate: before['ca.crt']!, key: before['ca.key']! }
   const expiring = await issueCertificate(authority, { name: 'bob', validity: days(-300, 29) })
@@ -94,7 +94,7 @@ await t.test('reissues only certificates that are missing, damaged, signed by an
   t.equal(before['broker.pem'], before['broker.key']! + before['broker.crt']! + other.certificate)
 })
 
-await t.test('a folder that cannot be created is an error that names it', async t => {
+await t.test('a certificate folder that cannot be created is an error that names the folder', async t => {
   const file = join(await tempDir(t), 'file')
   await writeFile(file, '')
   await t.rejects(ensureCertificates(join(file, 'certificates'), wanted), { code: 'DEVSTACK_FOLDER', where: join(file, 'certificates') })

@@ -42,7 +42,7 @@ await t.test('objects in files survive a stop and SIGKILL with content, metadata
   t.equal(await upload(first.url, 'alerts', 'v2/alerts/1/1.avro.gz'), 200)
   const before = await readObject(first.url, 'alerts', 'v2/alerts/1/1.avro.gz')
   t.match(before, { contentType: 'application/gzip', crc32c: /^.{6}==$/, generation: /^\d+$/, metadata: { mine: 'kept' }, body: BODY })
-  t.strictSame(await readdir(join(dataDir, 'tmp')), [], 'temporary files are in the data folder')
+  t.strictSame(await readdir(join(dataDir, 'tmp')), [], 'no temporary file remains in the data folder')
   await first.stop()
   t.equal(await isAlive(first), false)
   await t.rejects(readFile(join(dataDir, 'server.pid.json')), { code: 'ENOENT' })
@@ -67,7 +67,7 @@ await t.test('in memory, object names may start with a slash, and a stop loses a
   t.strictSame(remaining ?? [], [])
 })
 
-await t.test('a folder in use, a port in use and an invalid bucket name are errors that name them', async t => {
+await t.test('a folder in use, a port in use and an invalid bucket name are errors', async t => {
   const dataDir = await tempDir(t)
   const { url } = await starter(t, dataDir, { backend: 'memory' })()
   await t.rejects(startGcs({ ...cache(), dataDir }), { code: 'DEVSTACK_IN_USE' })
@@ -76,7 +76,7 @@ await t.test('a folder in use, a port in use and an invalid bucket name are erro
   await t.rejects(ensureBucket(url, 'NO'), { code: 'DEVSTACK_SERVER_DIED', message: /NO/, cause: { message: /HTTP status 4\d\d/ } })
 })
 
-await t.test('an unsupported platform is an error that lists the supported ones', async t => {
+await t.test('an unsupported platform is an error that lists the supported platforms', async t => {
   const { env } = cache()
   await t.rejects(ensureGcs({ cacheDir: await tempDir(t), env }, 'darwin-x64'), {
     code: 'DEVSTACK_PLATFORM', message: /for darwin-x64, only for linux-x64, .*darwin-arm64/

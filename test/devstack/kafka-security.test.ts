@@ -1,4 +1,4 @@
-// A secured Kafka across restarts: users, ACLs and passwords follow the table, and no listener allows anonymous access.
+// Restarts of a secured Kafka: users, ACLs and passwords follow the ACL table, and no listener allows anonymous access.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
@@ -30,10 +30,10 @@ const second: AclTable = {
   ]
 }
 
-/** The Kafka of the second start, shared with the last test. */
+/** The Kafka with the table `second`, which the last two tests share. */
 let running: KafkaServer | undefined
 
-/** The error of a metadata request, or undefined if it succeeds. */
+/** Returns the error of a metadata request, or undefined if the request succeeds. */
 async function requestMetadata (options: Partial<BaseOptions> & Pick<BaseOptions, 'bootstrapBrokers'>): Promise<unknown> {
   const client = new Admin({ clientId: 'test', retries: 0, connectTimeout: 2000, requestTimeout: 2000, tlsServerName: true, ...options })
   try {
@@ -60,7 +60,7 @@ async function login (server: KafkaServer, username: string, password: string): 
   })
 }
 
-/** The broker's ACLs: `User:ann may READ literal TOPIC a`. */
+/** The broker's ACLs as text, for example `User:ann may READ LITERAL TOPIC a`. */
 async function acls (server: KafkaServer): Promise<string[]> {
   const { internal } = server.access!.listeners
   const client = new Admin({ clientId: 'test', bootstrapBrokers: [internal], tls: await tlsOf(server, admin.name), tlsServerName: true })
@@ -107,15 +107,15 @@ await root.test('each start applies ACLs and passwords of the table and removes 
   const ports = { internal: Number(before.access!.listeners.internal.split(':')[1]) }
   const more = { plain: { protocol: 'SASL_PLAINTEXT' } } as const
   const after = running = await useOwnKafka(root, { dataDir, security: { folder, table: second, ports, more } })
-  t.equal(after.access?.listeners.internal, before.access?.listeners.internal, 'uses the given port')
+  t.equal(after.access?.listeners.internal, before.access?.listeners.internal, 'the internal listener uses the given port')
   t.strictSame(await acls(after), [
     'User:CN=cid may WRITE LITERAL TOPIC a',
     'User:ann may ALL PREFIXED GROUP ann',
     'User:ann may READ LITERAL TOPIC b'
   ])
   t.equal(await login(after, 'ann', 'another one'), undefined)
-  t.ok(await login(after, 'ann', ann), 'the old password')
-  t.ok(await login(after, 'bob', bob), 'a user that is no longer in the table')
+  t.ok(await login(after, 'ann', ann), 'Kafka rejects the old password of ann')
+  t.ok(await login(after, 'bob', bob), 'Kafka rejects bob, who is no longer in the table')
 })
 
 await root.test('no listener, including the controller\'s, accepts unauthenticated clients', async t => {
@@ -125,10 +125,10 @@ await root.test('no listener, including the controller\'s, accepts unauthenticat
   const { internal, external, plain } = server.access!.listeners
   const tls = await tlsOf(server)
   for (const [name, address] of Object.entries({ internal, external, plain: plain!, controller: `localhost:${controller}` })) {
-    t.ok(await requestMetadata({ bootstrapBrokers: [address] }), `${name} in plaintext`)
-    t.ok(await requestMetadata({ bootstrapBrokers: [address], tls }), `${name} with TLS, without certificate or password`)
+    t.ok(await requestMetadata({ bootstrapBrokers: [address] }), `${name} rejects plaintext`)
+    t.ok(await requestMetadata({ bootstrapBrokers: [address], tls }), `${name} rejects TLS without certificate or password`)
   }
   t.notMatch(settings, /ANONYMOUS|PLAINTEXT:PLAINTEXT/)
   t.match(settings, /^super\.users=User:CN=kafka-broker;User:CN=kafka-admin$/m)
-  t.equal(await requestMetadata({ bootstrapBrokers: [internal], tls: await tlsOf(server, 'cid') }), undefined, 'with a certificate')
+  t.equal(await requestMetadata({ bootstrapBrokers: [internal], tls: await tlsOf(server, 'cid') }), undefined, 'accepts a certificate')
 })

@@ -57,11 +57,11 @@ await t.test('rejects a second start on a folder in use and leaves the first ser
   const first = await useOwnKafka(t)
   const error: unknown = await useOwnKafka(t, { dataDir: first.dataDir }).catch((e: unknown) => e)
   t.equal(errorCode(error), 'DEVSTACK_IN_USE')
-  t.match(String(error), String(process.pid), 'names the process that uses it')
+  t.match(String(error), String(process.pid), 'the error names the process that uses the folder')
   t.equal(await isAlive(first), true)
 })
 
-await t.test('on the next start, stops a server whose owner was killed', async t => {
+await t.test('a start stops a server that a killed owner left on the folder', async t => {
   const orphan = await useOwnKafka(t)
   const pidFile = join(orphan.dataDir, PID_FILE)
   const record = JSON.parse(await readFile(pidFile, 'utf8')) as PidRecord
@@ -82,7 +82,7 @@ await t.test('ignores a pid file whose pid belongs to another process', async t 
   t.equal(await isAlive(server), true)
 })
 
-await t.test('reports a port in use before starting anything', async t => {
+await t.test('reports a port in use before it starts a server', async t => {
   const { kafka } = await useStack(t)
   const port = Number(kafka.split(':')[1])
   const error: unknown = await startKafka({ ...cache(), dataDir: await tempDir(t), port }).catch((e: unknown) => e)
@@ -90,7 +90,7 @@ await t.test('reports a port in use before starting anything', async t => {
   t.match(error, { where: `127.0.0.1:${port}` })
 })
 
-await t.test('reports a failed start with the end of the log', async t => {
+await t.test('reports a failed start with the end of the server log', async t => {
   const dataDir = await tempDir(t)
   const error: unknown = await startKafka({ ...cache(), dataDir, config: { 'num.io.threads': 'many' } }).catch((e: unknown) => e)
   t.equal(errorCode(error), 'DEVSTACK_SERVER_DIED')
@@ -105,7 +105,7 @@ await t.test('a data folder that cannot be created is an error', async t => {
   t.equal(errorCode(error), 'DEVSTACK_FOLDER')
 })
 
-await t.test('reports at once a port that was taken after it was found free', async t => {
+await t.test('if a port is taken after it was found free, reports the port at once', async t => {
   // The broker settings name a port in use, as if another program had taken it between the check and the start.
   const { kafka } = await useStack(t)
   const [controller] = await freePorts(1)

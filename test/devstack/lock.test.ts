@@ -6,7 +6,7 @@ import t from 'tap'
 import { withLock } from '../../src/devstack/lock.ts'
 import { tempDir } from '../support/stack.ts'
 
-await t.test('only one caller holds the lock at a time, and no file remains', async t => {
+await t.test('only one caller holds the lock at a time, and no lock file remains', async t => {
   const folder = await tempDir(t)
   let holders = 0
   let maximum = 0
@@ -21,7 +21,7 @@ await t.test('only one caller holds the lock at a time, and no file remains', as
   t.strictSame(await readdir(folder), [])
 })
 
-await t.test('excludes other processes, and takes over the lock of a killed holder', async t => {
+await t.test('a lock excludes other processes, and the lock of a killed holder is taken over', async t => {
   const folder = await tempDir(t)
   const lock = join(folder, 'x.lock')
   const program = join(folder, 'holder.ts')
@@ -41,18 +41,18 @@ await withLock(${JSON.stringify(lock)}, async () => { console.log('held'); await
   t.equal(await acquired, 'acquired')
 })
 
-await t.test('an error in the work releases the lock', async t => {
+await t.test('if the work under a lock fails, the lock is released', async t => {
   const lock = join(await tempDir(t), 'x.lock')
   await t.rejects(withLock(lock, async () => { throw new Error('failed') }), { message: 'failed' })
   t.equal(await withLock(lock, async () => 1), 1)
   await t.rejects(readFile(lock), { code: 'ENOENT' })
 })
 
-await t.test('aborting a wait leaves the lock to its holder', async t => {
+await t.test('if a wait for the lock is aborted, the holder keeps the lock', async t => {
   const folder = await tempDir(t)
   const stop = new AbortController()
   await withLock(join(folder, 'x.lock'), async () => {
-    const waiting = withLock(join(folder, 'x.lock'), async () => { t.fail('acquired the lock') }, {
+    const waiting = withLock(join(folder, 'x.lock'), async () => { t.fail('the aborted wait acquired the lock') }, {
       signal: stop.signal, onWait: () => { stop.abort() }
     })
     await t.rejects(waiting, { name: 'AbortError' })

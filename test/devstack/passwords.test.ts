@@ -4,7 +4,7 @@ import t from 'tap'
 import { ensurePasswords } from '../../src/devstack/passwords.ts'
 import { tempDir } from '../support/stack.ts'
 
-await t.test('generates a different password per user once, in files that only the owner can read', async t => {
+await t.test('generates a different password for each user once, in a file that only the owner can read', async t => {
   const folder = join(await tempDir(t), 'passwords')
   const first = await ensurePasswords(folder, ['ann', 'bob'])
   t.match([...first.values()], [/^[\w-]{32}$/, /^[\w-]{32}$/])
@@ -18,7 +18,7 @@ await t.test('generates a different password per user once, in files that only t
   t.strictSame((await readdir(folder)).sort(), ['ann', 'bob', 'cid'])
 })
 
-await t.test('a folder that cannot be created is an error', async t => {
+await t.test('a password folder that cannot be created is an error', async t => {
   const file = join(await tempDir(t), 'file')
   await writeFile(file, '')
   await t.rejects(ensurePasswords(join(file, 'passwords'), ['ann']), { code: 'DEVSTACK_FOLDER' })

@@ -6,7 +6,7 @@ import { checkPrerequisites, requireJava, requirePython, type Needs } from '../.
 import { findProgram } from '../../src/devstack/tools.ts'
 import { tempDir } from '../support/stack.ts'
 
-/** A PATH with only these programs, each a shell script. */
+/** Returns a PATH with only `programs`, each of which is a shell script. */
 async function pathWith (t: Test, programs: Record<string, string>): Promise<string> {
   const folder = join(await tempDir(t), 'bin')
   await mkdir(folder)
@@ -24,7 +24,7 @@ async function problem (needs: Needs, env: Record<string, string>): Promise<stri
 
 const java = (version: string): string => `echo 'openjdk version "${version}" 2025-04-15' >&2`
 
-await t.test('a missing Java is reported in one line with the required version and how to install it', async t => {
+await t.test('a missing Java is reported in one line with the required version and the command that installs it', async t => {
   const line = await problem({ java: true }, { PATH: await pathWith(t, {}) })
   t.match(line, /^DEVSTACK_PREREQUISITE: Java 17 or newer is required, found none on PATH \(Debian: apt install openjdk-17-jre-headless\)/)
   t.notMatch(line, '\n')
@@ -36,11 +36,11 @@ await t.test('an outdated Java is reported with its version and path', async t =
   t.match(await problem({ java: true }, { PATH: await pathWith(t, { java: java('1.8.0_392') }) }), 'found version 1.8.0_392')
 })
 
-await t.test('a Java that does not start is reported', async t => {
+await t.test('a Java program that does not start is reported', async t => {
   t.match(await problem({ java: true }, { PATH: await pathWith(t, { java: 'exit 127' }) }), 'does not start')
 })
 
-await t.test('JAVA_HOME takes precedence, and PATH is used if its Java is too old', async t => {
+await t.test('JAVA_HOME takes precedence, and PATH is used if the Java of JAVA_HOME is too old', async t => {
   const PATH = await pathWith(t, { java: java('17.0.15') })
   const home = await tempDir(t)
   await symlink(await pathWith(t, { java: java('21') }), join(home, 'bin'))
@@ -50,13 +50,13 @@ await t.test('JAVA_HOME takes precedence, and PATH is used if its Java is too ol
   t.equal(await requireJava({ PATH, JAVA_HOME: old }), join(PATH, 'java'))
 })
 
-await t.test('checks only the programs that are needed', async t => {
+await t.test('checks only the programs that the caller requires', async t => {
   const PATH = await pathWith(t, { java: java('17.0.15') })
   await t.resolves(checkPrerequisites({ java: true, maven: false, python: false }, { PATH }))
   await t.resolves(checkPrerequisites({}, { PATH: '' }))
 })
 
-await t.test('everything missing is reported in one line', async t => {
+await t.test('all missing programs are reported in one line', async t => {
   const line = await problem({ java: true, maven: true, python: 'pip' }, { PATH: await pathWith(t, {}) })
   t.match(line, /Java 17 .*; Maven \(mvn\) 3\.6\.1 .*; Python 3\.9 or newer with pip/)
   t.notMatch(line, '\n')

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import t from 'tap'
 import { endProcess, isAlive, processFacts } from '../../src/devstack/process-identity.ts'
 
-await t.test('identifies a process by its start time, so that a reused pid is never mistaken for it', async t => {
+await t.test('identifies a process by pid and start time, so that a process that reuses the pid is never ended', async t => {
   const child = spawn('sleep', ['1000'])
   t.teardown(() => child.kill('SIGKILL'))
   const facts = await processFacts(child.pid ?? 0)
@@ -12,7 +12,7 @@ await t.test('identifies a process by its start time, so that a reused pid is ne
   const other = { pid: facts.pid, started: `${facts.started}0` }
   t.equal(await isAlive(other), false)
   t.equal(await endProcess(other, 0), false)
-  t.equal(await isAlive(facts), true, 'the other process is still running')
+  t.equal(await isAlive(facts), true, 'a process with another start time is still running')
   t.equal(await endProcess(facts, 10_000), false, 'SIGTERM was enough')
   t.equal(await isAlive(facts), false)
 })

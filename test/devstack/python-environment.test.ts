@@ -20,11 +20,11 @@ for codec in ("null", "deflate", "snappy", "zstandard"):
   t.equal(await usePython(t), python)
 })
 
-await t.test('reports a pip failure and leaves no environment behind', async t => {
+await t.test('reports a pip failure and leaves no incomplete environment behind', async t => {
   const root = await tempDir(t)
   const bin = join(root, 'bin')
   await mkdir(bin)
-  // `-m venv` creates an environment whose python is this script, in which pip fails.
+  // The script replaces python3. With `-m venv` it creates an environment that contains the script itself, whose pip fails.
   await writeFile(join(bin, 'python3'), `#!/bin/sh
 case "$*" in
   *json*) echo '{"version": "3.11.2", "pip": true, "venv": true}';;

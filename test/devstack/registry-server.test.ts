@@ -39,7 +39,7 @@ await t.test('schemas keep their ids and text across a stop and SIGKILL', async 
   t.equal(await schemaOf(third.url, id), schema)
 })
 
-await t.test('reports a registry that cannot read its data, with its log file', async t => {
+await t.test('if the registry cannot read its data, the error names the log file', async t => {
   const dataDir = await tempDir(t)
   await writeFile(join(dataDir, 'registry.mv.db'), 'not a database'.repeat(1000))
   await t.rejects(startRegistry({ ...cache(), dataDir }), { code: 'DEVSTACK_SERVER_DIED', where: join(dataDir, 'registry.log') })

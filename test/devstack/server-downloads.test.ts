@@ -6,7 +6,7 @@ import type { CacheOptions } from '../../src/devstack/download-cache.ts'
 import { downloadsMissing, ensureKafka, ensureRegistry } from '../../src/devstack/server-downloads.ts'
 import { cache, tempDir } from '../support/stack.ts'
 
-/** Cache options with a shell script as Maven. `script` fills the folder `$out`; every call is counted. */
+/** Cache options with a shell script as Maven, whose calls are counted. `script` fills the folder `$out`. */
 async function withMaven (t: Test, script: string): Promise<CacheOptions & { calls: () => Promise<number>, lines: string[] }> {
   const root = await tempDir(t)
   const bin = join(root, 'bin')
@@ -60,7 +60,7 @@ await t.test('rejects a jar with another digest and leaves nothing in the cache'
   t.match(String(await ensureKafka(more).catch((e: unknown) => e)), 'the set of 46 Kafka jars')
 })
 
-await t.test('rejects a registry with another digest before unpacking it', async t => {
+await t.test('rejects a registry archive with another digest before unpacking the archive', async t => {
   const options = await withMaven(t, 'echo nonsense > "$out"/apicurio-registry-app-2.6.13.Final-all.tar.gz')
   t.equal(errorCode(await ensureRegistry(options).catch((e: unknown) => e)), 'DEVSTACK_CHECKSUM')
   t.strictSame(await readdir(options.cacheDir), [])
@@ -75,7 +75,7 @@ await t.test('reports a Maven failure with its first error line', async t => {
   t.strictSame(await readdir(options.cacheDir), [])
 })
 
-await t.test('removes what an interrupted download left', async t => {
+await t.test('removes the temporary folder and the lock of an interrupted download', async t => {
   const jars = await realJars()
   const options = await withMaven(t, `cp '${jars}'/*.jar "$out"`)
   const partial = join(options.cacheDir, 'kafka-4.4.0.partial-1')
@@ -97,7 +97,7 @@ await t.test('downloads again if a cached file was truncated', async t => {
   t.equal(await options.calls(), 2)
 })
 
-await t.test('without Maven uses cached downloads, and fails before it creates a folder for a missing one', async t => {
+await t.test('without Maven, uses cached downloads, and fails before it creates a cache folder for a missing download', async t => {
   const { cacheDir } = cache()
   await realJars()
   const bin = await tempDir(t)

@@ -6,7 +6,7 @@ import { isAlive } from '../../src/devstack/process-identity.ts'
 import { endServersUnder } from '../../src/devstack/server-process.ts'
 import { cache, tempDir } from '../support/stack.ts'
 
-await t.test('starts and stops both servers', async t => {
+await t.test('starts and stops Kafka and the registry', async t => {
   const stateDir = await tempDir(t)
   const stack = await startStack({ ...cache(), stateDir })
   t.teardown(async () => { await stack.kill() })
@@ -15,10 +15,10 @@ await t.test('starts and stops both servers', async t => {
   await stack.stop()
   t.strictSame(await Promise.all([stack.kafka, stack.registry].map(isAlive)), [false, false])
   await stack.stop()
-  t.strictSame(await endServersUnder(stateDir, 0), [], 'nothing is running')
+  t.strictSame(await endServersUnder(stateDir, 0), [], 'no server is running')
 })
 
-await t.test('stops the other server if one cannot start, and throws its error', async t => {
+await t.test('if the registry cannot start, stops Kafka and throws the error of the registry', async t => {
   const stateDir = await tempDir(t)
   await writeFile(join(stateDir, 'registry'), 'a file instead of its folder')
   await t.rejects(startStack({ ...cache(), stateDir }), { code: 'DEVSTACK_FOLDER', where: join(stateDir, 'registry') })

@@ -13,16 +13,16 @@ await t.test('passes stdin to a program and collects its output', async t => {
   const script = 'cat; echo problem >&2; exit 3'
   t.same(await runTool('sh', ['-c', script], { env, input: 'read this' }), { code: 3, stdout: 'read this', stderr: 'problem\n' })
   t.same(await runTool('sh', ['-c', 'cat'], { env }), { code: 0, stdout: '', stderr: '' }, 'stdin is empty by default')
-  t.equal((await runTool('true', [], { env, input: 'x'.repeat(1_000_000) })).code, 0, 'a program need not read its input')
+  t.equal((await runTool('true', [], { env, input: 'x'.repeat(1_000_000) })).code, 0, 'a program that does not read its input succeeds')
   const none = await runTool('/no/such/program', [], { env })
   t.equal(none.code, undefined)
   t.match(none.stderr, /ENOENT/)
 })
 
-await t.test('aborting ends the program and its child processes, and waits for them', async t => {
+await t.test('aborting ends the program and its child processes, and waits for their exit', async t => {
   const folder = await tempDir(t)
   const stop = new AbortController()
-  // The program cleans up on SIGTERM; its child would run for minutes.
+  // The program cleans up on SIGTERM. Without the abort, its child process would run for 300 s.
   const script = 'trap "rm work; exit 7" TERM; touch work; sleep 300 & echo $! > child; wait; exit 8'
   const running = runTool('sh', ['-c', script], { env, cwd: folder, signal: stop.signal })
   const child = await readPid(join(folder, 'child'))
@@ -31,13 +31,13 @@ await t.test('aborting ends the program and its child processes, and waits for t
   const { code } = await running
   t.equal(code, 7)
   t.ok(Date.now() - before < 5_000, 'SIGTERM was enough')
-  t.notOk(existsSync(join(folder, 'work')), 'the program has cleaned up')
-  t.equal(await processFacts(child), undefined, 'the child has ended')
+  t.notOk(existsSync(join(folder, 'work')), 'the program cleaned up after SIGTERM')
+  t.equal(await processFacts(child), undefined, 'the child process has ended')
   t.same(await runTool('touch', ['late'], { env, cwd: folder, signal: stop.signal }), { code: undefined, stdout: '', stderr: 'stopped' })
-  t.notOk(existsSync(join(folder, 'late')), 'nothing is started after the abort')
+  t.notOk(existsSync(join(folder, 'late')), 'no program is started after the abort')
 })
 
-await t.test('kills a program that ignores SIGTERM, and its child processes', async t => {
+await t.test('aborting kills a program that ignores SIGTERM, and its child processes', async t => {
   const folder = await tempDir(t)
   const stop = new AbortController()
   const script = 'trap "" INT TERM; sleep 300 & echo $! > child; while :; do wait; sleep 1; done'

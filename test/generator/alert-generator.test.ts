@@ -15,12 +15,12 @@ await t.test('an alert depends on seed, schema version, visit and index, not on 
   const backwards = (await generate(5, positions.toReversed())).toReversed()
   const otherSeed = await generate(6, positions)
   forwards.forEach((datum, i) => {
-    t.ok(datum.equals(backwards[i]!), `alert ${positions[i]!.join('/')}`)
+    t.ok(datum.equals(backwards[i]!), `alert ${positions[i]!.join('/')} does not depend on the order`)
     t.notOk(datum.equals(otherSeed[i]!), 'another seed gives another alert')
   })
 })
 
-await t.test('the bytes of the alerts of a seed never change', async t => {
+await t.test('for a given seed, the encoded alerts never change', async t => {
   const expected: Record<string, string> = {
     '7.4': '39454de9fabafca674e2d733e0574a53dbc8efb1dddedb4eb65061943ab15848',
     '9.0': '94792c47b93c6ad8f07013f2140bffc1022b464c82e9874410169ee4b56ce026',
@@ -30,7 +30,7 @@ await t.test('the bytes of the alerts of a seed never change', async t => {
   for (const version of Object.keys(expected)) {
     const schema = await surveySchema(version)
     const data = (await visitOfAlerts(version, 40, 2, 20261123)).map(alert => schema.encode(alert))
-    t.equal(digest(Buffer.concat(data)), expected[version], version)
+    t.equal(digest(Buffer.concat(data)), expected[version], `digest of the alerts of ${version}`)
   }
 })
 
@@ -44,14 +44,14 @@ await t.test('alerts are valid for every schema version of the survey', async t 
       if (problems.length > 0) t.fail(`${version}: ${problems.join(', ')}`)
       const datum = schema.encode(alert)
       if (!datum.equals(schema.encode(schema.decode(datum)))) t.fail(`${version}: the decoded alert encodes differently`)
-      if (schema.readAlertId(datum) !== alert['diaSource'].diaSourceId) t.fail(`${version}: diaSourceId of alert and source differ`)
+      if (schema.readAlertId(datum) !== alert['diaSource'].diaSourceId) t.fail(`${version}: alert and diaSource differ in diaSourceId`)
     }
     const { fields } = JSON.parse(schema.text) as { fields: ReadonlyArray<{ readonly name: string }> }
-    t.same(Object.keys(alerts[0]!), fields.map(({ name }) => name), version)
+    t.same(Object.keys(alerts[0]!), fields.map(({ name }) => name), `alerts of ${version} have the fields of the schema, in order`)
   }
 })
 
-await t.test('ids are unique; the alerts of a visit share visit id and band, with ascending midpoints within one second', async t => {
+await t.test('alert ids are unique, and the alerts of a visit share visit id and band, with midpoints ascending within 1 s', async t => {
   const ids = new Set<bigint>()
   const visits = await Promise.all([0, 1, 2].map(visit => visitOfAlerts('11.1', 250, visit)))
   let last = 0
@@ -60,7 +60,7 @@ await t.test('ids are unique; the alerts of a visit share visit id and band, wit
       ids.add(diaSourceId)
       t.equal(diaSource.visit, 2026112300123n + BigInt(visit))
       t.equal(diaSource.band, alerts[0]!['diaSource'].band)
-      if (diaSource.midpointMjdTai < last) t.fail('midpoints decrease')
+      if (diaSource.midpointMjdTai < last) t.fail('exposure midpoints decrease')
       last = diaSource.midpointMjdTai
     }
     const start = alerts[0]!['diaSource'].midpointMjdTai
@@ -71,24 +71,24 @@ await t.test('ids are unique; the alerts of a visit share visit id and band, wit
   t.equal(ids.size, 750)
 })
 
-await t.test('a source is above the threshold and on the detector, and its fluxes agree', async t => {
+await t.test('a source is above the detection threshold and on the detector, and the fluxes of the source agree', async t => {
   let negative = 0
   let flags = 0
   for (const { diaSource: s } of await visitOfAlerts('11.1', 500) as Fields[]) {
     const snr = Math.abs(s.psfFlux) / s.psfFluxErr
-    if (snr < 5 || Math.abs(s.snr - snr) > 1e-3 * snr) t.fail(`snr ${s.snr} for ${s.psfFlux} +- ${s.psfFluxErr}`)
+    if (snr < 5 || Math.abs(s.snr - snr) > 1e-3 * snr) t.fail(`snr is ${s.snr}, psfFlux is ${s.psfFlux} +- ${s.psfFluxErr}`)
     if (s.apFlux !== null && s.apFluxErr !== null) {
       const tolerance = 4 * s.apFluxErr + 0.05 * Math.abs(s.psfFlux)
-      if (Math.abs(s.apFlux - s.psfFlux) > tolerance) t.fail(`apFlux ${s.apFlux}, psfFlux ${s.psfFlux}`)
+      if (Math.abs(s.apFlux - s.psfFlux) > tolerance) t.fail(`apFlux ${s.apFlux} differs from psfFlux ${s.psfFlux}`)
     }
     if (s.scienceFlux !== null && s.templateFlux !== null) {
       if (Math.abs(s.scienceFlux - s.templateFlux - s.psfFlux) > 5 * s.psfFluxErr) t.fail('scienceFlux is not templateFlux + psfFlux')
     }
-    if (s.x < 0 || s.x > 4072 || s.y < 0 || s.y > 4000) t.fail('outside the detector')
-    if (s.ra < 0 || s.ra >= 360 || Math.abs(s.dec) > 90) t.fail('not a sky position')
-    if (s.extendedness < 0 || s.extendedness > 1 || s.reliability < 0 || s.reliability > 1) t.fail('not a probability')
-    if (s.isNegative !== s.psfFlux < 0) t.fail('isNegative')
-    if (s.timeProcessedMjdTai <= s.midpointMjdTai) t.fail('processed before the exposure')
+    if (s.x < 0 || s.x > 4072 || s.y < 0 || s.y > 4000) t.fail('the source is outside the detector')
+    if (s.ra < 0 || s.ra >= 360 || Math.abs(s.dec) > 90) t.fail('ra or dec is out of range')
+    if (s.extendedness < 0 || s.extendedness > 1 || s.reliability < 0 || s.reliability > 1) t.fail('a score is not between 0 and 1')
+    if (s.isNegative !== s.psfFlux < 0) t.fail('isNegative does not match the sign of psfFlux')
+    if (s.timeProcessedMjdTai <= s.midpointMjdTai) t.fail('the source was processed before its exposure')
     if (s.isNegative) negative++
     flags += Object.keys(s).filter(name => name.startsWith('pixelFlags_') && s[name] === true).length
   }
@@ -96,7 +96,7 @@ await t.test('a source is above the threshold and on the detector, and its fluxe
   t.ok(flags > 10 && flags < 500, `${flags} pixel flags in 500 sources`)
 })
 
-await t.test('the points of a light curve belong to the object, and diaObject has their statistics', async t => {
+await t.test('the points of a light curve belong to the object, and diaObject has the statistics of the points', async t => {
   let none = 0
   let long = 0
   for (const alert of await visitOfAlerts('11.1', 1500) as Fields[]) {
@@ -106,19 +106,19 @@ await t.test('the points of a light curve belong to the object, and diaObject ha
     const points: Fields[] = [diaSource, ...prvDiaSources ?? []]
     if (points.length > 100) long++
     const times = points.map(point => point['midpointMjdTai'] as number)
-    if (times.some((time, i) => i > 0 && time >= times[i - 1]!)) t.fail('not in descending order')
-    if (times[0]! - times.at(-1)! > 366) t.fail('older than a year')
+    if (times.some((time, i) => i > 0 && time >= times[i - 1]!)) t.fail('the points are not in descending order of time')
+    if (times[0]! - times.at(-1)! > 366) t.fail('the oldest point is more than a year old')
     const objectIds = [...points, ...prvDiaForcedSources ?? []].map(point => point['diaObjectId'] as bigint)
-    if (objectIds.some(id => id !== diaObject.diaObjectId)) t.fail('points of another object')
-    if (points.some(point => Math.abs(point['dec'] - diaObject.dec) > 2 / 3600)) t.fail('points at another position')
-    if (new Set(points.map(point => point['diaSourceId'])).size !== points.length) t.fail('duplicate point')
-    if (diaObject.nDiaSources !== points.length || diaObject.firstDiaSourceMjdTai !== times.at(-1)) t.fail('counts')
+    if (objectIds.some(id => id !== diaObject.diaObjectId)) t.fail('a point belongs to another object')
+    if (points.some(point => Math.abs(point['dec'] - diaObject.dec) > 2 / 3600)) t.fail('a point is not at the position of the object')
+    if (new Set(points.map(point => point['diaSourceId'])).size !== points.length) t.fail('two points have the same diaSourceId')
+    if (diaObject.nDiaSources !== points.length || diaObject.firstDiaSourceMjdTai !== times.at(-1)) t.fail('wrong nDiaSources or time')
     const inBand = points.filter(point => point['band'] === diaSource.band)
     const weights = inBand.map(point => 1 / point['psfFluxErr'] ** 2)
     const mean = inBand.reduce((sum, point, i) => sum + point['psfFlux'] * weights[i]!, 0) / weights.reduce((a, b) => a + b)
-    if (diaObject[`${diaSource.band}_psfFluxNdata`] !== inBand.length) t.fail('points per band')
+    if (diaObject[`${diaSource.band}_psfFluxNdata`] !== inBand.length) t.fail('diaObject has a wrong number of points per band')
     const largest = Math.max(...inBand.map(point => Math.abs(point['psfFlux'])))
-    if (Math.abs(diaObject[`${diaSource.band}_psfFluxMean`] - mean) > 1e-4 * largest) t.fail('mean per band')
+    if (Math.abs(diaObject[`${diaSource.band}_psfFluxMean`] - mean) > 1e-4 * largest) t.fail('diaObject has a wrong mean flux')
   }
   t.ok(none > 450 && none < 900, `${none} of 1500 alerts have no history`)
   t.ok(long >= 1, `${long} of 1500 alerts have more than a hundred points`)
@@ -129,18 +129,18 @@ await t.test('a few per cent of the alerts are solar-system objects, with ssSour
   for (const [version, record, orbit] of versions) {
     const alerts = await visitOfAlerts(version, 400) as Fields[]
     const moving = alerts.filter(alert => alert[record] !== null)
-    t.ok(moving.length > 4 && moving.length < 40, `${moving.length} of 400 in ${version}`)
+    t.ok(moving.length > 4 && moving.length < 40, `${moving.length} of 400 alerts of ${version} are solar-system objects`)
     t.ok(moving.every(alert => alert['diaSource'].diaObjectId === null && alert['prvDiaSources'] === null && alert[orbit] !== null))
     t.ok(moving.every(alert => alert[record].ssObjectId === alert['diaSource'].ssObjectId))
     t.ok(alerts.every(alert => (alert['diaObject'] === null) === (alert[record] !== null)))
   }
 })
 
-await t.test('every alert has three cutouts', async t => {
+await t.test('every alert has three cutouts, which consist of whole FITS blocks', async t => {
   for (const version of MAIN_VERSIONS) {
     const [alert] = await visitOfAlerts(version, 1)
     for (const name of ['cutoutDifference', 'cutoutScience', 'cutoutTemplate']) {
-      t.equal(alert![name].length % 2880, 0, `${name} of ${version}`)
+      t.equal(alert![name].length % 2880, 0, `${name} of ${version} consists of whole FITS blocks`)
     }
   }
 })
@@ -150,6 +150,6 @@ await t.test('a visit or index out of range throws GENERATOR_OUT_OF_RANGE', asyn
   const outOfRange = [[0, 10, 10], [0, -1, 10], [-1, 0, 10], [0, 0.5, 10], [0, 0, 3_000_000], [1_000_000, 0, 1]] as const
   for (const [visit, index, alertsInVisit] of outOfRange) {
     const call = `alert(${visit}, ${index}, ${alertsInVisit})`
-    t.throws(() => generator.alert(visit, index, alertsInVisit), { code: 'GENERATOR_OUT_OF_RANGE' }, call)
+    t.throws(() => generator.alert(visit, index, alertsInVisit), { code: 'GENERATOR_OUT_OF_RANGE' }, `${call} throws`)
   }
 })

@@ -33,12 +33,12 @@ def open_cutout(record, name):
     shapes = [hdu.data.shape for hdu in hdus]
     types = [hdu.data.dtype.newbyteorder("=") for hdu in hdus]
     check([hdu.name for hdu in hdus] == ["PRIMARY", "UNCERT", "PSFIMAGE"], record, f"{name} has unexpected HDUs")
-    check(shapes == [(30, 30), (30, 30), (side, side)], record, f"{name} has shapes {shapes} in {len(data)} bytes")
-    check(types == [np.float32, np.float32, np.float64], record, f"{name} has types {types}")
+    check(shapes == [(30, 30), (30, 30), (side, side)], record, f"{name} ({len(data)} bytes) has HDUs of shapes {shapes}")
+    check(types == [np.float32, np.float32, np.float64], record, f"{name} has HDUs of types {types}")
     check(hdus[0].header["BUNIT"] == "nJy" and hdus[1].header["BUNIT"] == "nJy", record, f"{name} is not in nJy")
     check(all(np.isfinite(hdu.data).all() for hdu in hdus), record, f"{name} has pixels that are not finite")
-    check((hdus[1].data > 0).all(), record, f"{name}: an uncertainty is not positive")
-    check(abs(hdus[2].data.sum() - 1) < 1e-5, record, f"{name}: the sum of the PSF is {hdus[2].data.sum()}")
+    check((hdus[1].data > 0).all(), record, f"{name} has an uncertainty that is not positive")
+    check(abs(hdus[2].data.sum() - 1) < 1e-5, record, f"the PSF of {name} has the sum {hdus[2].data.sum()}")
     return hdus
 
 
@@ -49,9 +49,9 @@ def check_wcs(record, name, hdus):
     column, row = wcs.world_to_pixel_values(source["ra"], source["dec"])
     off = max(abs(column - (source["x"] - header["CUTMINX"])), abs(row - (source["y"] - header["CUTMINY"])))
     stats["worstWcs"] = max(stats["worstWcs"], float(off))
-    check(off < 0.1, record, f"{name}: the WCS is off by {off} pixels")
+    check(off < 0.1, record, f"the WCS of {name} is off by {off} pixels")
     scales = np.sqrt(np.abs(np.linalg.det(wcs.pixel_scale_matrix))) * 3600
-    check(abs(scales - 0.2) < 1e-6, record, f"{name}: {scales} arcsec per pixel")
+    check(abs(scales - 0.2) < 1e-6, record, f"the WCS of {name} has {scales} arcsec per pixel")
 
 
 def peak_distance(image):
@@ -63,19 +63,19 @@ def check_images(record, cutouts):
     source = record["diaSource"]
     difference, science, template = (cutouts[name][0].data.astype("f8") for name in CUTOUTS)
     residual = np.abs(difference - (science - template)).max()
-    check(residual <= 1e-6 * np.abs(science).max() + 1e-3, record, f"difference is not science - template: {residual}")
+    check(residual <= 1e-6 * np.abs(science).max() + 1e-3, record, f"difference differs from science - template by {residual} nJy")
     snr = abs(source["psfFlux"]) / source["psfFluxErr"]
     frame = np.ones((30, 30), bool)
     frame[8:22, 8:22] = False
     scatter = (difference / cutouts["cutoutDifference"][1].data)[frame].std()
-    check(0.85 < scatter < 1.15 or snr > 30, record, f"noise / uncertainty is {scatter}")
+    check(0.85 < scatter < 1.15 or snr > 30, record, f"the noise divided by UNCERT is {scatter}")
     if snr > 20:
         check(peak_distance(difference * np.sign(source["psfFlux"])) <= 2, record, "the difference does not peak at the source")
     bright = (source.get("templateFlux") or 0) > 40 * source["psfFluxErr"] and source["psfFlux"] > 0
     if bright:
         stats["peaks"] += 1
         check(peak_distance(science) <= 2, record, "the science image does not peak at the source")
-    # PSF photometry with the PSF and uncertainties of the alert must measure psfFlux, within errors and truncated PSF wings.
+    # PSF photometry with the PSF and UNCERT of the alert must measure psfFlux, within the error and the flux in truncated PSF wings.
     psf = cutouts["cutoutDifference"][2].data
     half = min(psf.shape[0] // 2, 14)
     middle = psf.shape[0] // 2
@@ -86,7 +86,7 @@ def check_images(record, cutouts):
     error = np.sqrt((stamp ** 2 * uncertainty ** 2).sum()) / (stamp ** 2).sum()
     stats["ratios"].append(error / source["psfFluxErr"])
     if snr < 30:
-        # PSF images are normalized to a sum of 1 within their edges. This fraction of a source's flux lies outside them.
+        # PSF images have a sum of 1, although the fraction `wings` of a source's flux lies outside their edges.
         wings = 0.045 if half == 8 else 0.025 if half == 12 else 0.015
         stats["pulls"].append((measured - source["psfFlux"] * (1 - wings)) / error)
     tolerance = 5.5 * error + 0.06 * abs(source["psfFlux"])

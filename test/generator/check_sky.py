@@ -1,7 +1,7 @@
 """Checks the geometry of the camera with astropy.
 
 Reads JSON from stdin: [{"pointing": {"ra", "dec"}, "here": {"ra", "dec", "cd"}, "there": {"ra", "dec"}, "dx", "dy"}].
-Angles are in degrees; `there` is dx, dy pixels from `here` on the same detector. Prints {"worstPixels", "widestDegrees"}.
+Angles are in degrees. `there` is (dx, dy) pixels away from `here` on the same detector. Prints {"worstPixels", "widestDegrees"}.
 """
 import json
 import sys

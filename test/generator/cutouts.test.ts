@@ -31,7 +31,7 @@ async function runPython (python: string, script: string, args: readonly string[
   return JSON.parse(out)
 }
 
-await t.test('fastavro and astropy accept every alert; WCS, photometry and noise of its cutouts match its fields', async t => {
+await t.test('fastavro and astropy accept every alert, and WCS, photometry and noise of the cutouts match the fields', async t => {
   const python = await usePython(t)
   const folder = await tempDir(t)
   for (const [version, visit, count] of [['11.1', 0, 120], ['10.0', 1, 36], ['9.0', 2, 36], ['7.4', 3, 36]] as const) {
@@ -47,8 +47,8 @@ await t.test('fastavro and astropy accept every alert; WCS, photometry and noise
     await writer.close()
     const { records, faults, stats, ...report } = await runPython(python, 'check_alerts.py', [path]) as AlertReport
     t.comment(version, stats)
-    t.equal(records, alerts.length, version)
-    t.same(faults, [], 'no faults')
+    t.equal(records, alerts.length, `fastavro reads every alert of ${version}`)
+    t.same(faults, [], 'check_alerts.py finds no fault')
     t.same(report.digests, digests, 'fastavro encodes the same bytes')
     t.ok(stats.worstWcs < 1e-3, `largest WCS error: ${stats.worstWcs} pixels`)
     if (count < 100) continue
@@ -73,6 +73,6 @@ await t.test('the field of view is 3.5 degrees wide and the local WCS is valid a
   }
   const report = await runPython(await usePython(t), 'check_sky.py', [], JSON.stringify(cases))
   const { worstPixels, widestDegrees } = report as { worstPixels: number, widestDegrees: number }
-  t.ok(worstPixels < 0.15, `error of ${worstPixels} pixels at a distance of 100 pixels`)
-  t.ok(widestDegrees > 1.5 && widestDegrees < 2.1, `largest distance from the pointing: ${widestDegrees} degrees`)
+  t.ok(worstPixels < 0.15, `the local WCS is off by ${worstPixels} pixels at a distance of 100 pixels`)
+  t.ok(widestDegrees > 1.5 && widestDegrees < 2.1, `the detectors reach ${widestDegrees} degrees from the pointing`)
 })

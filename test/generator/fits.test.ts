@@ -7,13 +7,13 @@ function splitCards (header: string): string[] {
   return header.match(/.{80}/g)!
 }
 
-/** Writes one card into a primary header and returns it. */
+/** Writes a card into a primary header and returns the text of the card. */
 function writeCard (card: Card): string {
   const header = writeFits([{ ...image, cards: [card] }]).toString('latin1', 0, 2880)
   return splitCards(header)[6]!
 }
 
-await t.test('a file has blocks of 2,880 bytes, headers padded with blanks and big-endian pixels padded with zeros', async t => {
+await t.test('a FITS file has blocks of 2,880 bytes, headers padded with blanks and big-endian pixels padded with zeros', async t => {
   const file = writeFits([image, { ...image, name: 'SECOND', bitpix: -64 }])
   t.equal(file.length, 4 * 2880)
   const header = file.toString('latin1', 0, 2880)
@@ -38,7 +38,7 @@ await t.test('a file has blocks of 2,880 bytes, headers padded with blanks and b
   t.same([0, 1, 2, 3, 4, 5].map(i => file.readDoubleBE(8640 + 8 * i)), image.pixels)
 })
 
-await t.test('a real value reads back as the same double; an integer has no decimal point', async t => {
+await t.test('a real value reads back as the same double, and an integer has no decimal point', async t => {
   const values = [
     0, 15, -0.5, 1 / 3, 5.555555555555556e-5, -1e-300, 1.7976931348623157e308, 123456789012345680, 6.02e23, 359.99999999999994
   ]
@@ -61,5 +61,5 @@ await t.test('input that FITS cannot represent throws FITS_INVALID', async t => 
     { keyword: 'TEXT', value: 'µJy' }
   ]
   for (const card of invalidCards) t.throws(() => writeCard(card), { code: 'FITS_INVALID' }, card.keyword)
-  t.throws(() => writeFits([{ ...image, width: 4 }]), { code: 'FITS_INVALID' }, 'number of pixels')
+  t.throws(() => writeFits([{ ...image, width: 4 }]), { code: 'FITS_INVALID' }, 'the number of pixels is not width x height')
 })

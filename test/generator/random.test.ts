@@ -3,7 +3,7 @@ import { Random } from '../../src/generator/random.ts'
 
 const COUNT = 100_000
 
-await t.test('the same labels give the same numbers, other labels give other numbers', async t => {
+await t.test('the same labels give the same numbers, and different labels give different numbers', async t => {
   const draw = (...labels: (string | number)[]): number[] => {
     const random = new Random(...labels)
     return Array.from({ length: 20 }, () => random.bits())
@@ -12,7 +12,7 @@ await t.test('the same labels give the same numbers, other labels give other num
   const streams = [
     draw(1, 'alert', 2, 3), draw(1, 'alert', 3, 2), draw(2, 'alert', 2, 3), draw(1, 'alert', 23), draw(1, 'alert'), draw()
   ]
-  t.equal(new Set(streams.flat()).size, streams.length * 20, 'no common number')
+  t.equal(new Set(streams.flat()).size, streams.length * 20, 'no two streams have a number in common')
 })
 
 await t.test('the first numbers of a stream never change', async t => {
@@ -24,7 +24,7 @@ await t.test('unit() is uniform and gaussian() is normal up to its tails', async
   const random = new Random(42)
   const deciles = new Array<number>(10).fill(0)
   for (let i = 0; i < COUNT; i++) deciles[Math.floor(random.unit() * 10)]!++
-  t.ok(deciles.every(count => Math.abs(count - COUNT / 10) < 5 * Math.sqrt(COUNT / 10)), String(deciles))
+  t.ok(deciles.every(count => Math.abs(count - COUNT / 10) < 5 * Math.sqrt(COUNT / 10)), `counts per decile: ${deciles.join()}`)
   let sum = 0
   let squares = 0
   let tail = 0

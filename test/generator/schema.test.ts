@@ -2,7 +2,7 @@ import t from 'tap'
 import { createAlertGenerator } from '../../src/generator/alert-generator.ts'
 import { castTo, parseAlertSchema, type RecordType } from '../../src/generator/schema.ts'
 
-await t.test('resolves references by relative and by full name', async t => {
+await t.test('resolves references to named types by relative and by full name', async t => {
   const record = parseAlertSchema({
     type: 'record',
     name: 'a.b.top',
@@ -21,12 +21,12 @@ await t.test('resolves references by relative and by full name', async t => {
   t.same(record.fields[3]!.type.branch, { kind: 'long', logical: 'timestamp-micros' })
 })
 
-await t.test('a cast always returns a valid value of the type', async t => {
+await t.test('a cast to any type returns a valid value of that type', async t => {
   type Kind = 'float' | 'double' | 'int' | 'long' | 'string' | 'boolean' | 'bytes'
   const cast = (kind: Kind, nullable: boolean, logical?: string): (value: never) => unknown =>
     castTo({ nullable, branch: { kind, ...(logical === undefined ? {} : { logical }) } })
   t.equal(cast('float', false)(0.1 as never), Math.fround(0.1))
-  t.equal(cast('float', true)(1e39 as never), null, 'out of range of float32')
+  t.equal(cast('float', true)(1e39 as never), null, '1e39 is out of the range of float32')
   t.equal(cast('double', false)(Number.NaN as never), 0)
   t.equal(cast('int', false)(7.9 as never), 7)
   t.equal(cast('long', false)(7.9 as never), 7n)
@@ -35,7 +35,7 @@ await t.test('a cast always returns a valid value of the type', async t => {
   t.equal(cast('string', false)(12n as never), '12')
   t.equal(cast('boolean', true)(1 as never), null)
   t.same(cast('bytes', false)(null as never), Buffer.alloc(0))
-  t.equal(cast('long', false, 'timestamp-micros')(40587.5 as never), BigInt(43200 - 37) * 1_000_000n, 'MJD TAI to microseconds UTC')
+  t.equal(cast('long', false, 'timestamp-micros')(40587.5 as never), BigInt(43200 - 37) * 1_000_000n, 'MJD TAI becomes microseconds UTC')
 })
 
 await t.test('a schema that is not an alert schema throws GENERATOR_SCHEMA_UNUSABLE', async t => {

@@ -1,9 +1,9 @@
-// The survey's schemas and generated alerts for tests.
+// Survey schemas and generated alerts for the generator tests.
 import { fetchSchemaPackage, loadSchemaPackage, type AlertSchema } from '../../src/avro/index.ts'
 import { createAlertGenerator, type AlertGenerator } from '../../src/generator/alert-generator.ts'
 import { cache } from '../support/stack.ts'
 
-/** The last versions of the major versions in use. */
+/** The newest minor version of each major version in use. */
 export const MAIN_VERSIONS = ['7.4', '8.0', '9.0', '10.0', '11.1'] as const
 
 const schemas = fetchSchemaPackage({ cacheDir: cache().cacheDir }).then(loadSchemaPackage)
