@@ -1,5 +1,5 @@
 // The admin port of a long-running mode: /livez (process and event loop), /readyz (each dependency by name), /metrics (Prometheus text) and
-// /status (JSON: state, graph, stats of every node, stats of the mode). The port is open only if it is configured.
+// /status (JSON: state, graph, stats of every node, stats of the mode). The port is open only if --admin-port is set.
 import Fastify from 'fastify'
 import { readOnly } from '../api/read-only-routes.ts'
 import { sendProblem } from '../api/problems.ts'

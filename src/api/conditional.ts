@@ -5,7 +5,7 @@ import { crc32c, hex32 } from '../stores/crc32c.ts'
 
 type Coding = 'gzip' | 'identity'
 
-/** Cache-Control of archived content, which never changes. `private`, because the service runs behind authentication. */
+/** Cache-Control of archived content, which never changes. The value is `private`, because the service runs behind authentication. */
 const cacheForever = 'private, max-age=31536000, immutable'
 
 /**

@@ -1,5 +1,5 @@
 // Keeps schemas in memory, because they are few, immutable and requested by every client. Concurrent requests for an id share one read.
-// That a schema is missing is cached for 1 s only, because the ingester may be about to store the schema. Failures are not cached.
+// The absence of a schema is cached for 1 s only, because the ingester may be about to store the schema. Failures are not cached.
 import { LRUCache } from 'lru-cache'
 import { type ArchiveReader } from '../stores/archive.ts'
 import { entityTag } from './conditional.ts'

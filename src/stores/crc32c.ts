@@ -16,7 +16,7 @@ export function hex32 (value: number): string {
 
 function loadNative (): Crc32c | undefined {
   try {
-    // The package is an optional dependency of the Kafka client and may be nested in its folder, so resolve it from the Kafka client.
+    // The package is an optional dependency of the Kafka client and may be installed in the client's folder, so resolve it from there.
     const { crc32c: candidate } = createRequire(import.meta.resolve('@platformatic/kafka'))('@node-rs/crc32') as { crc32c: Crc32c }
     return candidate(Buffer.from('123456789')) === 0xe3069283 ? candidate : undefined
   } catch {

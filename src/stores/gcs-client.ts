@@ -1,5 +1,5 @@
 // Sends HTTP requests to the JSON API of Google Cloud Storage. The official client library provides credentials, endpoint and headers.
-// Each request has a deadline; failures are STORE_* errors. The library's retries are off, because they would multiply the pipeline's.
+// Each request has a deadline; failures are STORE_* errors. The library's retries are off, because the pipeline retries.
 // `Storage.request` is used instead of `File.save` and `createReadStream`, because it costs half the CPU time per object, sends a body of
 // known length, and never deletes an object by itself.
 import { AsyncLocalStorage } from 'node:async_hooks'
@@ -190,7 +190,7 @@ function parsed (body: Buffer): unknown {
 function endpointOf (emulatorHost: string): string {
   const url = URL.parse(/^https?:\/\//i.test(emulatorHost) ? emulatorHost : `http://${emulatorHost}`)
   if (url === null || !/^\/(storage\/v1\/?)?$/.test(url.pathname) || url.search !== '') {
-    throw storeErrors.STORE_EMULATOR_INVALID(`STORAGE_EMULATOR_HOST is ${JSON.stringify(emulatorHost)}, not an address or HTTP URL`)
+    throw storeErrors.STORE_EMULATOR_INVALID(`STORAGE_EMULATOR_HOST is ${JSON.stringify(emulatorHost)}, which is not an address`)
   }
   return url.origin
 }

@@ -1,6 +1,6 @@
 // The folder `.incoming` in the root of a file store. Objects are written there before link(2) gives them their final name.
 // No key or listing reaches the folder. A writer that opens the store removes leftovers of killed writers: files of dead processes of this
-// host, and files older than an hour. If the file of a live writer were removed, the link(2) of that writer would fail and be retried.
+// host, and files older than an hour. If the file of a live writer were removed, the put of that file would fail and be retried.
 import { readlinkSync } from 'node:fs'
 import { mkdir, readdir, stat, unlink } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'

@@ -9,7 +9,7 @@ const layouts: readonly Layout[] = ['v1', 'v2']
 const largestAlertId = (1n << 63n) - 1n
 const largestSchemaId = 0xffffffff
 
-/** Parses an alert id: 1 to 19 ASCII digits, at most 2^63 - 1. Returns it without leading zeros, or undefined for invalid text. */
+/** Parses an alert id: 1 to 19 ASCII digits, at most 2^63 - 1. Returns the id without leading zeros, or undefined if invalid. */
 export function parseAlertId (text: string): string | undefined {
   if (!/^[0-9]{1,19}$/.test(text)) return undefined
   const id = BigInt(text)

@@ -33,7 +33,7 @@ export interface ObjectStore {
   get (key: string): Promise<StoredObject | undefined>
   /** Keys that begin with `prefix`, in no particular order, without unfinished objects. */
   list (prefix: string): AsyncIterable<string>
-  /** Resolves if the store can be read and, if it was opened for writing, written; rejects with a STORE_* error otherwise. */
+  /** Checks that a folder can be read (a writer: also written), or that a bucket can be listed. Rejects with a STORE_* error otherwise. */
   check (): Promise<void>
   close (): Promise<void>
 }

@@ -23,7 +23,7 @@ export interface GcsStoreOptions {
 /** Default for readers without a pipeline, such as the API. The retries are short, because a client waits for the response. */
 const readerRetry: RetryPolicy = { attempts: 3, baseMs: 200, maxMs: 2000 }
 
-/** Rejects with STORE_EMULATOR_INVALID or, with access 'write', a fatal STORE_* error of the first check. Logs retryable errors of it. */
+/** Rejects with STORE_EMULATOR_INVALID. With access 'write', checks the bucket, rejects with a fatal error and logs a retryable error. */
 export async function openGcsStore (location: GcsLocation, options: GcsStoreOptions = {}): Promise<ObjectStore> {
   const { access = 'write', log = silent, project, emulatorHost, requestMs = 15_000 } = options
   const writable = access === 'write'
