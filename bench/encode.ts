@@ -1,4 +1,4 @@
-// Re-encoding as in create-stream (Avro datum -> value -> frame), within a schema version and from older ones. Peer: fastavro.
+// Measures re-encoding as in create-stream (Avro datum -> value -> frame), from the newest and older schema versions. Reference: fastavro.
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { resolver, surveyFillIns } from '../src/avro/index.ts'
@@ -17,7 +17,7 @@ const ours = (from: string) => async ({ sizes, warmUp, measure }: Bench<typeof S
   return measure(() => ({ alerts: data.length, bytes: encodeAll(data) }))
 }
 
-// Reads pairs of length and datum from a file, then measures decoding and encoding. Prints one JSON object.
+// The reference program reads pairs of length and datum from a file, measures decoding and encoding, and prints one JSON object.
 const peer = `
 import io, json, struct, sys, time, resource, fastavro
 schema = fastavro.parse_schema(json.load(open(sys.argv[1])))
@@ -38,7 +38,7 @@ await bench('encode', SIZES, {
   '11.1 to 11.1': ours('11.1'),
   '9.0 to 11.1': ours('9.0'),
   '7.4 to 11.1': ours('7.4'),
-  'peer: fastavro, 11.1 to 11.1': async ({ sizes }) => inFolder(async folder => {
+  'reference: fastavro, 11.1 to 11.1': async ({ sizes }) => inFolder(async folder => {
     const version = await schemaVersion('11.1')
     const data = alertsOf(version, sizes.alerts).map(alert => version.schema.encode(alert))
     const [schemaFile, dataFile] = [join(folder, 'schema.json'), join(folder, 'data.bin')]
@@ -49,6 +49,6 @@ await bench('encode', SIZES, {
       return [size, datum]
     })))
     const result = JSON.parse(await run(await python(), ['-c', peer, schemaFile, dataFile])) as PeerResult
-    return { ...result, extra: { 'of our bytes': result.bytes / (totalBytes(data) + 5 * data.length) } }
+    return { ...result, extra: { 'bytes / our bytes': result.bytes / (totalBytes(data) + 5 * data.length) } }
   })
 })

@@ -1,7 +1,7 @@
-// Cost of writing an alert to a bucket and reading it: our store with 20 concurrent requests to a null store in another process. Peers:
-// bare loops of fetch and of node:http, the usual API of the client library (File.save), and the Python client with one request at a time,
-// as in the original. The last row runs the complete ingester. The required rates are 270 alerts/s on average and 2,000 writes/s for the
-// archive.
+// Measures writing alerts to a bucket and reading them: our store sends 20 concurrent requests to a null store in another process.
+// References: bare loops of fetch and of node:http, the usual API of the client library (File.save), and the Python client with one request
+// at a time, as in the survey's own ingester. The last row runs the complete ingester. The required rates are 270 alerts/s on average and
+// 2,000 writes/s for the archive.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
@@ -23,7 +23,7 @@ interface Alert { readonly gz: Buffer, readonly crc32c: number }
 /** Writes or reads one object. Resolves to its size in bytes. */
 type Transfer = (index: number, alert: Alert) => Promise<number>
 
-/** Starts a null store and prepares gzipped alerts, which are stored repeatedly under different ids. */
+/** Starts a null store and prepares `objects` gzipped alerts, which the scenarios store repeatedly under different ids. */
 async function withNullStore<R> (objects: number, work: (url: string, alerts: readonly Alert[]) => Promise<R>): Promise<R> {
   const frames = await framesOf(objects)
   const alerts = await Promise.all(frames.map(async frame => ({ gz: await gzipFrame(frame), crc32c: crc32c(frame) })))
@@ -37,13 +37,13 @@ async function withNullStore<R> (objects: number, work: (url: string, alerts: re
   }
 }
 
-/** Transfers `count` alerts, several of them concurrently. */
+/** Transfers `count` alerts, 20 of them concurrently. */
 async function transferAll (alerts: readonly Alert[], count: number, transfer: Transfer): Promise<Work> {
   let next = 0
   let bytes = 0
   await Promise.all(Array.from({ length: CONCURRENCY }, async () => {
     for (let index = next++; index < count; index = next++) {
-      // Not `bytes += await ...`, which would read `bytes` before the wait.
+      // Not `bytes += await ...`, because this expression reads `bytes` before it waits.
       const size = await transfer(index, alerts[index % alerts.length]!)
       bytes += size
     }
@@ -102,12 +102,12 @@ await bench('gcs', SIZES, {
       return gz.length
     }
   }),
-  'peer: put, bare fetch': row(url => async (index, alert) => {
+  'reference: put, bare fetch': row(url => async (index, alert) => {
     const { body, headers } = multipart(alert)
     await (await fetch(url + uploadPath(index), { method: 'POST', headers, body: new Uint8Array(body) })).json()
     return alert.gz.length
   }),
-  'peer: put, bare node:http': row(url => {
+  'reference: put, bare node:http': row(url => {
     const agent = new Agent({ keepAlive: true })
     return async (index, alert) => {
       const { body, headers } = multipart(alert)
@@ -118,7 +118,7 @@ await bench('gcs', SIZES, {
       return alert.gz.length
     }
   }),
-  'peer: put, File.save of the client library': row(url => {
+  'reference: put, File.save of the client library': row(url => {
     const bucket = new Storage({ apiEndpoint: url, retryOptions: { autoRetry: false } }).bucket('bucket')
     return async (index, { gz }) => {
       await bucket.file(String(index)).save(gz, {
@@ -127,7 +127,7 @@ await bench('gcs', SIZES, {
       return gz.length
     }
   }),
-  'peer: put, Python, one at a time': async ({ sizes, skip }) => {
+  'reference: put, Python, one request at a time': async ({ sizes, skip }) => {
     let program: string
     try {
       program = await pythonEnvironment({ cacheDir, env: process.env, requirements: ['google-cloud-storage==3.17.1'] })
@@ -146,7 +146,7 @@ await bench('gcs', SIZES, {
     const store = await openStore('gs://bucket', { emulatorHost: url, access: 'read' })
     return async index => (await store.get(`v2/alerts/1/${index}`))!.body.length
   }),
-  'peer: get, bare fetch': row(url => async index =>
+  'reference: get, bare fetch': row(url => async index =>
     (await (await fetch(`${url}/storage/v1/b/bucket/o/${index}?alt=media`)).arrayBuffer()).byteLength),
   'complete ingester, into the null store': async b => withNullStore(1, async url => withLoadedStack(b.sizes.alerts, b.log, async stack => {
     process.env['STORAGE_EMULATOR_HOST'] = url

@@ -10,16 +10,16 @@
 //     }
 //   })
 //
-// `node bench/gzip.ts [--quick] [--alerts N] [--only TEXT] [--runs N] [--json PATH]`: each size is a flag. If another process does the work
-// (such as an ingester), `measure` takes its `{ pid }` and reads CPU time and memory of that process. A row that cannot run returns
-// `skip('no Java')`. Measured work may return additional values as `extra`, which the table shows after the row. Progress goes to stderr.
+// `node bench/gzip.ts [--quick] [--alerts N] [--only TEXT] [--runs N] [--json PATH]`: sizes are flags. If another process does the work
+// (such as an ingester), pass its `{ pid }` to `measure`, which reads CPU time and memory of that process. A row that cannot run returns
+// `skip('no Java')`. Measured work may return additional values as `extra`, shown in the last column. Progress goes to stderr.
 import { fork } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
 export type Sizes = Readonly<Record<string, { readonly full: number, readonly quick: number }>>
 
-/** Result of the measured work. */
+/** Alerts and bytes that the measured work processed. */
 export interface Work {
   readonly alerts: number
   /** Payload bytes processed. */
@@ -30,9 +30,9 @@ export interface Work {
 
 export interface Result extends Work {
   readonly seconds: number
-  /** User and system time of all threads of the measured process. */
+  /** User and system CPU time of all threads of the measured process, in milliseconds. */
   readonly cpuMs: number
-  /** Largest resident set of the measured process since it started. */
+  /** Largest resident set size of the measured process since its start. */
   readonly peakBytes: number
 }
 
@@ -40,7 +40,7 @@ export interface Skipped { readonly skipped: string }
 
 type Outcome = Result | Skipped | { readonly failed: string }
 
-/** One line of the table, as written to JSON. */
+/** One row of the table, as written to the JSON file. */
 export type Line = { readonly scenario: string, readonly row: string } & Outcome
 
 export interface Bench<S extends Sizes> {
@@ -57,7 +57,7 @@ export interface Bench<S extends Sizes> {
 export type Rows<S extends Sizes> = Readonly<Record<string, (bench: Bench<S>) => Promise<Result | Skipped>>>
 
 export interface BenchOptions {
-  /** Flags of Node for the processes of the rows. */
+  /** Node flags for the child process of each row. */
   readonly nodeFlags?: readonly string[]
 }
 
@@ -84,7 +84,7 @@ export function log (line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
-/** CPU time and peak memory of a process: any process on Linux, only this one on other systems. */
+/** CPU time and peak memory of a process: any process on Linux, only this process on other systems. */
 export function usage (pid?: number): { readonly cpuMs: number, readonly peakBytes: number } {
   if (pid === undefined || pid === process.pid) {
     const { user, system } = process.cpuUsage()
@@ -98,7 +98,7 @@ export function usage (pid?: number): { readonly cpuMs: number, readonly peakByt
   return { cpuMs: (Number(fields[11]) + Number(fields[12])) * 10, peakBytes: Number(peak?.[1] ?? 0) * 1024 }
 }
 
-/** The lines as text columns. */
+/** Formats the lines as a text table. */
 export function table (lines: readonly Line[]): string {
   const head = ['scenario', 'row', 'alerts', 's', 'alerts/s', 'MB/s', 'CPU-ms/alert', 'peak MiB', '']
   const body = lines.map(line => {
@@ -127,7 +127,7 @@ interface Flags {
   readonly runs: number
   readonly only: string | undefined
   readonly json: string | undefined
-  /** Set only in the process of a row. */
+  /** Name of the row to run. Set only in the child process of a row. */
   readonly row: string | undefined
 }
 

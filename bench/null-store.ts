@@ -1,6 +1,6 @@
 // A stand-in for Google Cloud Storage that keeps nothing, for bench/gcs.ts. It accepts uploads and responds like the JSON API, with the
-// announced checksum. Listings are empty, and every download is the same object. An upload costs 0.1 CPU-ms (1 to 14 in the emulator).
-// `node bench/null-store.ts BYTES`, as a child process with an IPC channel. It sends its port.
+// announced checksum. Listings are empty, and every download is the same object. An upload costs 0.1 CPU-ms (in the emulator, 1 to 14).
+// bench/gcs.ts runs `node bench/null-store.ts BYTES` as a child process, which sends its port over the IPC channel.
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

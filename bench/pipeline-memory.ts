@@ -1,6 +1,6 @@
-// Memory of a graph with backpressure: a million records of 1 KiB through source -> step -> batch sink, where the sink is slower than the
-// source. Memory must stay flat. Peer: naive RxJS, `from(asyncIterable).pipe(..., mergeMap(write, 1))`, on fewer records. It has no
-// backpressure, so unwritten records accumulate, and the row stops before memory runs out.
+// Measures the memory of a graph with backpressure: a million records of 1 KiB pass source -> step -> batch sink, and the sink is slower
+// than the source. Memory must stay flat. Reference: naive RxJS, `from(asyncIterable).pipe(..., mergeMap(write, 1))`, with fewer records.
+// RxJS has no backpressure, so unwritten records accumulate, and the row stops before memory runs out.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bufferCount, from, lastValueFrom, map, mergeMap, takeWhile } from 'rxjs'
 import { createGraph, type SourceRecord } from '../src/pipeline/index.ts'
@@ -33,7 +33,7 @@ const touch = (value: Buffer): Buffer => {
   return value
 }
 
-/** Logs memory (after garbage collection) at each tenth of the work, and records the resident sizes. */
+/** Logs resident memory, and live memory after garbage collection, at each tenth of the work. Records the resident memory. */
 function sampler (total: number, progress: Progress, done: () => number) {
   const rss: number[] = []
   log('     at     pulled    written   unsettled   resident MiB   live MiB')
@@ -53,7 +53,7 @@ function sampler (total: number, progress: Progress, done: () => number) {
   const extra = () => ({
     pulled: progress.pulled,
     'max unsettled': progress.maxUnsettled,
-    'resident at 100 % to that at 50 %': (rss[9] ?? NaN) / (rss[4] ?? NaN)
+    'resident at 100 % / at 50 %': (rss[9] ?? NaN) / (rss[4] ?? NaN)
   })
   return { sample, extra }
 }

@@ -1,5 +1,5 @@
-// `npm run bench [-- NAME ...] [--quick] [--list] [--json PATH] [other flags]` runs the named scenario files of this folder, or all of
-// them, one after another, and prints one table at the end. The exit code is 1 if a row failed. Other flags go to the scenarios.
+// `npm run bench [-- NAME ...] [--quick] [--list] [--json PATH] [other flags]` runs the named scenarios (the files of this folder), or
+// all scenarios, one after another, and prints one table at the end. The exit code is 1 if a row failed. Other flags go to the scenarios.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

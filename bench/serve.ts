@@ -1,5 +1,5 @@
-// The API over loopback HTTP: autocannon requests random alerts of a file archive, decompressed or as the stored gzip. CPU time and memory
-// are those of the serving process. Peer: a bare node:http server that inflates the same files.
+// Measures the API over loopback HTTP: autocannon requests alerts of a file archive in turn, decompressed or as the stored gzip. CPU time
+// and memory are those of the serving process. Reference: a bare node:http server that inflates the same files.
 import autocannon from 'autocannon'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -71,5 +71,5 @@ function row (gzip: boolean, start: (root: string) => Promise<Server>) {
 await bench('serve', SIZES, {
   'serve, decompressed': row(false, startServe),
   'serve, stored gzip': row(true, startServe),
-  'peer: bare node:http, decompressed': row(false, startBare)
+  'reference: bare node:http, decompressed': row(false, startBare)
 })

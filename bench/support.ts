@@ -1,4 +1,4 @@
-// Shared by scenarios: generated alerts, real servers in a temporary folder, and the program as a child process.
+// Support for the scenarios: generated alerts, real servers in a temporary folder, and the program as a child process.
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -16,7 +16,7 @@ export const MEAN_RATE = 10_000 / 37
 export const cacheDir = defaultCacheDir(process.env)
 const program = join(import.meta.dirname, '..', 'bin', 'alert-stream.js')
 
-/** A peer program prints this as JSON. */
+/** The result that a reference program prints as JSON. */
 export type PeerResult = Omit<Result, 'extra'>
 
 export async function schemaVersion (version?: string): Promise<SchemaVersion> {
@@ -24,13 +24,13 @@ export async function schemaVersion (version?: string): Promise<SchemaVersion> {
   return version === undefined ? schemas.latest : schemas.get(version)
 }
 
-/** `count` alerts of one visit. */
+/** Generates one visit of `count` alerts. */
 export function alertsOf (version: SchemaVersion, count: number): AlertValue[] {
   const generator = createAlertGenerator({ schema: JSON.parse(version.text), schemaVersion: version.version, seed: 1 })
   return Array.from({ length: count }, (_, index) => generator.alert(0, index, count))
 }
 
-/** Framed alerts as they are in Kafka, in the newest schema. */
+/** Generates `count` framed alerts, as they are in Kafka, in the newest schema. */
 export async function framesOf (count: number): Promise<Buffer[]> {
   const version = await schemaVersion()
   return alertsOf(version, count).map(alert => version.schema.encodeFramed(1, alert))
@@ -40,7 +40,7 @@ export function totalBytes (buffers: readonly Buffer[]): number {
   return buffers.reduce((sum, buffer) => sum + buffer.length, 0)
 }
 
-/** A Python with fastavro and confluent-kafka, for peers. */
+/** Path of a Python with fastavro and confluent-kafka, for reference programs. */
 export async function python (): Promise<string> {
   return pythonEnvironment({ cacheDir, env: process.env })
 }
@@ -134,8 +134,8 @@ export async function startMode (...args: readonly string[]): Promise<RunningMod
 }
 
 /**
- * Runs an ingester and a simulator that publishes all alerts at once. Measures from the first alert read to the last one archived.
- * CPU time and memory are those of the ingester.
+ * Runs an ingester and a simulator that publishes all alerts at once. Measures from the first alert read to the last alert archived.
+ * The measured CPU time and memory are those of the ingester process.
  */
 export async function ingestInto (
   store: string, { broker, registry }: LoadedStack, alerts: number, measure: Bench<Sizes>['measure'], flags: readonly string[] = []
@@ -145,7 +145,7 @@ export async function ingestInto (
   const play = await startMode(
     'play-stream', '--broker', broker, '--repeat-interval', '3600', '--burst', '--create-dst-topic', '--dst-topic-partitions', '8')
   try {
-    // Do not measure the time until the ingester finds the topic.
+    // The measurement excludes the time until the ingester finds the topic.
     while (((await ingest.status()).nodes[0]?.in ?? 0) === 0) await sleep(5)
     return await measure(async () => {
       let status = await ingest.status()

@@ -1,5 +1,5 @@
 // The admin port of a long-running mode: /livez (process and event loop), /readyz (each dependency by name), /metrics (Prometheus text) and
-// /status (JSON: state, graph, stats of every node, stats of the mode). It is open only if a port is configured.
+// /status (JSON: state, graph, stats of every node, stats of the mode). The port is open only if --admin-port is set.
 import Fastify from 'fastify'
 import { readOnly } from '../api/read-only-routes.ts'
 import { sendProblem } from '../api/problems.ts'
@@ -17,13 +17,13 @@ const adminErrors = defineErrors({
 })
 
 const endpoints = {
-  '/livez': 'liveness: OK while the process responds, independent of the servers that it uses',
+  '/livez': 'liveness: OK while the process responds, independent of brokers, registry and stores',
   '/readyz': 'readiness, and the state of each dependency; 503 if the mode is not ready',
   '/metrics': 'metrics in Prometheus text format',
   '/status': 'state, graph and stats as JSON'
 }
 
-/** Errors: ADMIN_PORT_BUSY, ADMIN_LISTEN_FAILED. */
+/** Starts the server on the admin port. Rejects with ADMIN_PORT_BUSY or ADMIN_LISTEN_FAILED. */
 export async function startAdmin (status: Status, port: number, host: string, log: Logger): Promise<AdminServer> {
   const { run, description } = status
   const state = status.state ?? (() => run?.state ?? 'running')

@@ -1,10 +1,10 @@
-// Readiness checks that several modes use: brokers, schema registry, stores. Every call sends a request with a short time limit.
+// Readiness checks that several modes use: brokers, schema registry, stores.
 import { createRegistryClient } from '../avro/registry.ts'
 import type { KafkaAdmin } from '../kafka/admin.ts'
 import type { Archive } from '../stores/archive.ts'
 import { checkLimitMs, type Check, type Checks } from './readiness.ts'
 
-/** Passes if the brokers respond and the user may describe the topics, even missing ones. `admin` should give up within `checkLimitMs`. */
+/** Passes if the brokers respond and the user may describe the topics, even missing topics. `admin` needs a short request timeout. */
 export function brokerCheck (admin: Pick<KafkaAdmin, 'describeTopic'>, topics: readonly string[]): Check {
   return () => Promise.all(topics.map(topic => admin.describeTopic(topic)))
 }
@@ -14,7 +14,7 @@ export function registryCheck (url: string): Check {
   return () => registry.check()
 }
 
-/** One check `store`, or `alert-store` and `schema-store` if they differ. */
+/** Returns one check `store` if both stores have the same URL, otherwise the checks `alert-store` and `schema-store`. */
 export function storeChecks ({ alerts, schemas }: Pick<Archive, 'alerts' | 'schemas'>): Checks {
   if (alerts.url === schemas.url) return { store: () => alerts.check() }
   return { 'alert-store': () => alerts.check(), 'schema-store': () => schemas.check() }

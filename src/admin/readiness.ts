@@ -1,5 +1,5 @@
-// The readiness of a mode: one check per dependency (broker, registry, store). Checks run concurrently, each with a time limit, and
-// concurrent probes share them.
+// The readiness of a mode: one check per dependency (broker, registry, store). Checks run concurrently, each with a time limit.
+// Concurrent probes share the same run of a check.
 import { AlertStreamError, defineErrors, errorCode, messageOf, type RunState } from '../pipeline/index.ts'
 import { sharedRequest } from './shared-request.ts'
 
@@ -14,13 +14,13 @@ export type Checks = Readonly<Record<string, Check>>
 /** The response of /readyz. */
 export interface Health {
   readonly ready: boolean
-  /** `ok` or an error (`CODE: what (where)`) by name. `run` is the mode itself, which is ready only while it is running. */
+  /** Results by name of the check: `ok` or an error (`CODE: what (where)`). `run` is `ok` only while the mode is running. */
   readonly checks: Readonly<Record<string, string>>
 }
 
 export const checkLimitMs = 2500
 
-/** Returns a function that runs all checks. It never rejects, and calls `state` each time. */
+/** Returns a function that runs all checks and reads `state`. The returned function never rejects. */
 export function healthOf (state: () => RunState, checks: Checks, limitMs = checkLimitMs): () => Promise<Health> {
   const timeout = (): Error => healthErrors.HEALTH_NO_ANSWER(`no response within ${limitMs / 1000} s`)
   const shared = Object.entries(checks).map(([name, check]) =>

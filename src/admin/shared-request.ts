@@ -1,10 +1,10 @@
-// One request to a server for several concurrent callers, such as probes and scrapes. Each caller waits no longer than a limit. If the
-// request is still pending after that, the next callers join it instead of sending another.
+// Shares one request to a server among concurrent callers, such as probes and scrapes. Each caller waits at most `limitMs`. If the request
+// is still pending after this time, the next callers join the pending request instead of sending a new one.
 
 /** Age at which a pending request is replaced, in multiples of the limit, so that callers do not join a hanging request forever. */
 const REPLACE_AFTER = 8
 
-/** Resolves or rejects as `send` does, or rejects with `timeout()` after `limitMs`. */
+/** The returned function resolves or rejects as `send` does, or rejects with `timeout()` after `limitMs` milliseconds. */
 export function sharedRequest<T> (send: () => Promise<T>, limitMs: number, timeout: () => Error): () => Promise<T> {
   let pending: Promise<T> | undefined
   let sentAt = 0

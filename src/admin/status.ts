@@ -9,7 +9,7 @@ export interface Status {
   readonly run?: Run
   /** State of a mode without a graph. With a graph, the run's state is used. */
   readonly state?: () => RunState
-  /** The name of the graph is that of the mode. */
+  /** The name of the graph is the name of the mode. */
   readonly description: GraphDescription
   /** Metrics of the mode, in addition to those of its graph and of the process. */
   readonly metrics?: readonly Family[]

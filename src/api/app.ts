@@ -1,5 +1,5 @@
-// Builds the HTTP server of the archive without starting it. `build` neither opens nor closes the archive it serves. Guarantees:
-// bytes are served exactly as archived; every error response is `{"detail"}`; under overload, health and index are still served;
+// Builds the HTTP server of the archive without starting it. `build` neither opens nor closes the archive. Guarantees: alerts and schemas
+// are served unchanged; every error response is `{"detail": "..."}`; under overload, health check and index are still served;
 // `close()` lets requests in flight finish, rejects new connections and closes idle ones.
 import fastify, { type FastifyInstance } from 'fastify'
 import { silent, type Logger } from '../pipeline/log.ts'
@@ -19,7 +19,7 @@ export interface ApiOptions {
   readonly log?: Logger
   /** Prefix of every path, such as '/alertdb'. Default ''. */
   readonly pathPrefix?: string
-  /** Limits for load shedding. False disables it. */
+  /** Limits for load shedding. `false` disables load shedding. */
   readonly pressure?: PressureLimits | false
   /** How long a result of the health check is reused, in milliseconds. Default 1000. */
   readonly healthCacheMs?: number
@@ -27,13 +27,13 @@ export interface ApiOptions {
 
 const cachedSchemas = 256
 
-/** Throws API_PREFIX_INVALID. The app is ready after `listen`, `app.ready()` or `app.inject()`. */
+/** Throws API_PREFIX_INVALID if `pathPrefix` is not a path. The app is ready after `listen`, `app.ready()` or `app.inject()`. */
 export function build (options: ApiOptions): FastifyInstance {
   const { archive, log = silent, pressure = {}, healthCacheMs = 1000 } = options
   const prefix = normalPrefix(options.pathPrefix ?? '')
   const app: FastifyInstance = fastify({
     logger: false,
-    // Requests on open connections are still served during close. `Connection: close` (below) then ends the connection.
+    // Requests on open connections are served while the server closes. `Connection: close` (closeGracefully) then ends the connection.
     return503OnClosing: false,
     exposeHeadRoutes: false,
     bodyLimit: 1024,
@@ -64,7 +64,7 @@ export function build (options: ApiOptions): FastifyInstance {
   return app
 }
 
-// Node closes only connections that are idle when close() begins. Busy ones would stay open for keep-alive and delay close().
+// Node closes only connections that are idle when close() begins. Busy connections would stay open for keep-alive and delay close().
 function closeGracefully (app: FastifyInstance): void {
   let closing = false
   app.addHook('preClose', async () => { closing = true })

@@ -1,16 +1,16 @@
 // Content negotiation and conditional requests (RFC 9110): Accept-Encoding (12.5.3), strong entity tags (8.8.3), If-None-Match (13.1.2).
-// The gzip and identity codings of an alert are two representations, so each has its own tag, made of the CRC32C of the bytes sent.
+// The gzip and identity codings of an alert are two representations, so each coding has its own tag, made of the CRC32C of the bytes sent.
 import { type FastifyReply, type FastifyRequest } from 'fastify'
 import { crc32c, hex32 } from '../stores/crc32c.ts'
 
 type Coding = 'gzip' | 'identity'
 
-/** Archived content never changes. It is `private`, because the service runs behind authentication. */
+/** Cache-Control of archived content, which never changes. The value is `private`, because the service runs behind authentication. */
 const cacheForever = 'private, max-age=31536000, immutable'
 
 /**
  * Selects the content coding of a response. gzip wins if the client accepts it at least as much as identity, because passing through the
- * stored gzip is cheaper for both sides. Without an Accept-Encoding header it is identity. Undefined if the client accepts neither.
+ * stored gzip is cheaper for both sides. Returns identity without an Accept-Encoding header, and undefined if the client accepts neither.
  */
 export function chooseCoding (acceptEncoding: string | undefined): Coding | undefined {
   if (acceptEncoding === undefined) return 'identity'
@@ -23,7 +23,7 @@ export function chooseCoding (acceptEncoding: string | undefined): Coding | unde
   }
   const any = weights.get('*')
   const gzip = weights.get('gzip') ?? any ?? 0
-  // Identity is acceptable unless it is excluded by name or by `*;q=0`. If it is not named, any listed coding is preferred.
+  // Identity is acceptable unless it is excluded by name or by `*;q=0`. If identity is not named, any listed coding is preferred.
   const identity = weights.get('identity') ?? (any === 0 ? 0 : Number.MIN_VALUE)
   if (gzip > 0 && gzip >= identity) return 'gzip'
   return identity > 0 ? 'identity' : undefined
@@ -33,7 +33,7 @@ export function entityTag (body: Buffer, coding: Coding): string {
   return `"${hex32(crc32c(body))}-${body.length.toString(16)}${coding === 'gzip' ? '-gzip' : ''}"`
 }
 
-/** Sends immutable content: 200, or 304 if the client has it. The reply must already have its content type and coding. */
+/** Sends immutable content with 200, or 304 if the client has this content. The reply must already have content type and coding. */
 export function sendImmutable (request: FastifyRequest, reply: FastifyReply, body: Buffer, tag: string): FastifyReply {
   reply.headers({ etag: tag, 'cache-control': cacheForever })
   if (matchesTag(request.headers['if-none-match'], tag)) {
@@ -43,14 +43,14 @@ export function sendImmutable (request: FastifyRequest, reply: FastifyReply, bod
   return reply.header('content-length', body.length).send(body)
 }
 
-// Weak comparison, as RFC 9110 requires for If-None-Match.
+// Compares tags weakly, as RFC 9110 requires for If-None-Match.
 function matchesTag (ifNoneMatch: string | undefined, tag: string): boolean {
   if (ifNoneMatch === undefined) return false
   if (ifNoneMatch.trim() === '*') return true
   return ifNoneMatch.match(/"[^"]*"/g)?.includes(tag) ?? false
 }
 
-// An invalid weight counts as 0: sending gzip to a client that cannot decode it would be worse than sending identity.
+// An invalid weight counts as 0, because sending gzip to a client that cannot decode it would be worse than sending identity.
 function weightOf (text: string): number {
   return /^(0(\.\d{0,3})?|1(\.0{0,3})?)$/.test(text) ? Number(text) : 0
 }

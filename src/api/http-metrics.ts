@@ -1,4 +1,4 @@
-// Metrics of the API server for /metrics.
+// Metric families of the API server, from its stats.
 import { family, single, type Family } from '../metrics/index.ts'
 import type { ApiStats } from './request-stats.ts'
 

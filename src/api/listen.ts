@@ -1,9 +1,9 @@
-// Starts listening, and closes a server within a deadline.
+// Starts an HTTP server on its port, and closes it within a deadline.
 import { type FastifyInstance } from 'fastify'
 import { systemErrorCode } from '../pipeline/errors.ts'
 import { apiErrors } from './errors.ts'
 
-/** Resolves to the URL, without a trailing slash. `port` 0 selects a free port. Rejects with API_PORT_BUSY or API_LISTEN_FAILED. */
+/** Resolves to the server's URL, without a trailing slash. Port 0 selects a free port. Rejects with API_PORT_BUSY or API_LISTEN_FAILED. */
 export async function listen (app: FastifyInstance, { host, port }: { readonly host: string, readonly port: number }): Promise<string> {
   try {
     return await app.listen({ host, port })
@@ -16,7 +16,7 @@ export async function listen (app: FastifyInstance, { host, port }: { readonly h
   }
 }
 
-/** Lets requests in flight finish, and closes their connections after `deadlineMs`. Resolves to whether all of them finished. */
+/** Closes the server. Aborts requests that are still in flight after `deadlineMs`. Resolves to whether all requests finished. */
 export async function closeWithin (app: FastifyInstance, deadlineMs: number): Promise<boolean> {
   let cut = false
   const timer = setTimeout(() => {

@@ -1,5 +1,5 @@
-// Error responses: always `{"detail": "..."}`, as the original server sends. If the archive fails, the status is 503 with Retry-After,
-// because the same request may succeed later. If the stored object is damaged, it is 500.
+// Error responses. The body is always `{"detail": "..."}`, as in the survey's own server. If the archive fails, the status is 503 with
+// Retry-After, because the same request may succeed later. If the stored object is damaged, the status is 500.
 // The detail has a stable error code, but no path or URL of the archive. The log has the full error.
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { STATUS_CODES } from 'node:http'
@@ -15,7 +15,7 @@ interface Problem {
   readonly retryAfter?: number
 }
 
-/** Sends a status and `{"detail"}`. Errors are not cacheable: an alert may be archived a second later. */
+/** Sends a status and `{"detail": "..."}`. Errors are not cacheable, because a missing alert may be archived a second later. */
 export function sendProblem (reply: FastifyReply, status: number, detail: string): FastifyReply {
   const body = JSON.stringify({ detail })
   return reply.code(status).headers({
@@ -48,7 +48,7 @@ export function handleBadUrl (error: FastifyError, _request: FastifyRequest, rep
   void sendProblem(reply, error.statusCode ?? 400, detail)
 }
 
-/** Responds on connections without a valid HTTP request. Fastify option `clientErrorHandler`. */
+/** Responds to bytes that are not a valid HTTP request, and to requests that arrive too slowly. Fastify option `clientErrorHandler`. */
 export function handleBadRequest (error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return
   if (!socket.writable) {

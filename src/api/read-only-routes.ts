@@ -1,4 +1,4 @@
-// Routes are read-only: on a known path, other methods get 405 with Allow instead of 404, and OPTIONS gets 204.
+// Routes accept only GET and HEAD. On a known path, OPTIONS gets 204, and any other method gets 405 with Allow instead of 404.
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteGenericInterface } from 'fastify'
 import { sendProblem } from './problems.ts'
 
@@ -6,7 +6,7 @@ type Handler<T extends RouteGenericInterface> = (request: FastifyRequest<T>, rep
 
 const allowed = 'GET, HEAD, OPTIONS'
 
-/** Registers a route for GET and HEAD, and rejects all other methods. */
+/** Registers `handler` for GET and HEAD, and the responses to all other methods. */
 export function readOnly<T extends RouteGenericInterface = RouteGenericInterface> (
   app: FastifyInstance, url: string, handler: Handler<T>
 ): void {
@@ -14,7 +14,7 @@ export function readOnly<T extends RouteGenericInterface = RouteGenericInterface
   app.route({
     method: app.supportedMethods.filter(method => method !== 'GET' && method !== 'HEAD'),
     url,
-    // In onRequest, so that the request body is not read.
+    // Respond in onRequest, so that the request body is not read.
     async onRequest (request, reply) {
       reply.header('allow', allowed)
       if (request.method === 'OPTIONS') return reply.code(204).send()

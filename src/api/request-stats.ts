@@ -5,7 +5,7 @@ import { Histogram } from '../pipeline/index.ts'
 export interface ApiStats {
   /** Completed requests by route pattern (`/v1/alerts/:id` without the path prefix; `other` if no route matched), then by status. */
   readonly requests: Record<string, Record<number, number>>
-  /** Bytes of response bodies as sent (compressed if they were). */
+  /** Bytes of response bodies as sent: of a compressed body, the compressed bytes. */
   bytes: number
   inFlight: number
   /** Requests whose client disconnected before the response was sent. They are not in `requests`. */
@@ -41,7 +41,7 @@ export function collectStats (app: FastifyInstance, prefix: string): void {
       statuses[reply.statusCode] = (statuses[reply.statusCode] ?? 0) + 1
       if (request.method !== 'HEAD') stats.bytes += Number(reply.getHeader('content-length') ?? 0)
     })
-    // The only event that is also emitted if the client disconnects.
+    // 'close' is emitted even if the client disconnects before the response, in contrast to 'finish'.
     reply.raw.once('close', () => {
       stats.inFlight--
       if (!finished) stats.aborted++

@@ -1,5 +1,5 @@
-// Schemas in memory: they are few, immutable, and requested by every client. Concurrent requests for one id share one read.
-// A missing schema is cached only briefly, because the ingester may be about to store it. Failures are not cached.
+// Keeps schemas in memory, because they are few, immutable and requested by every client. Concurrent requests for an id share one read.
+// The absence of a schema is cached for 1 s only, because the ingester may be about to store the schema. Failures are not cached.
 import { LRUCache } from 'lru-cache'
 import { type ArchiveReader } from '../stores/archive.ts'
 import { entityTag } from './conditional.ts'
@@ -20,7 +20,7 @@ export class SchemaCache {
   constructor (archive: Pick<ArchiveReader, 'getSchema'>, max: number) {
     this.#schemas = new LRUCache({
       max,
-      // If an id is evicted during its read, the read continues, because requests still wait for it.
+      // If an id is evicted during its read, the read continues, because requests still wait for the schema.
       ignoreFetchAbort: true,
       async fetchMethod (id, _stale, { options }) {
         const text = await archive.getSchema(id)
@@ -34,7 +34,7 @@ export class SchemaCache {
     })
   }
 
-  /** Resolves with undefined if the schema is not archived. Rejects as the archive does. */
+  /** Resolves to undefined if the schema is not archived. Rejects with the error of the archive if the read fails. */
   async get (id: number): Promise<CachedSchema | undefined> {
     const cached = this.#schemas.get(id)
     if (cached === undefined) this.lookups.misses++

@@ -4,12 +4,12 @@
 
 export interface MetricSpec {
   readonly type: 'counter' | 'gauge' | 'histogram'
-  /** What it counts or measures: `records`, `seconds`, `bytes` ... */
+  /** What the metric counts or measures: `records`, `seconds`, `bytes` ... */
   readonly unit: string
   readonly modes: readonly string[]
   readonly labels: readonly string[]
   readonly help: string
-  /** A condition that an operator should be alerted to, and what it means. */
+  /** Condition on which to alert an operator, and the meaning of this condition. */
   readonly alert?: string | undefined
 }
 

@@ -1,5 +1,5 @@
-// Renders the catalogue as Markdown for docs/metrics.md: all metrics, and conditions for alerts. The process metrics come from prom-client
-// and are listed as it exports them on this platform.
+// Renders the catalogue as Markdown for docs/metrics.md: all metrics, and conditions for alerts. The table of process metrics lists the
+// metrics that prom-client exports on this platform.
 import { catalogue, type MetricSpec } from './catalogue.ts'
 import { exposition } from './exposition.ts'
 

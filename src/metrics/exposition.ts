@@ -15,7 +15,7 @@ export function exposition (families: readonly Family[]): Registry {
   for (const { name, collect } of families) {
     const { help, type } = catalogue[name]
     const get = async () => ({ name, help, type, aggregator: 'sum', values: (await collect()).flatMap(sample => series(name, sample)) })
-    // The registry uses only `name` and `get`. prom-client's metric classes cannot be set to a value collected elsewhere.
+    // The registry uses only `name` and `get`. prom-client's metric classes cannot export values that are collected elsewhere.
     registry.registerMetric({ name, get } as unknown as Metric)
   }
   collectDefaultMetrics({ register: registry })

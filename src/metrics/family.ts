@@ -19,7 +19,7 @@ export interface AnySample {
   readonly labels?: Readonly<Record<string, string>>
 }
 
-/** Labels and value type are checked against the catalogue at compile time. */
+/** Creates a family. The compiler checks the labels and the value type against the catalogue. */
 export function family<N extends MetricName> (name: N, collect: () => Sample<N>[] | Promise<Sample<N>[]>): Family {
   return { name, collect: collect as Family['collect'] }
 }

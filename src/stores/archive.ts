@@ -1,5 +1,5 @@
-// The archive: alerts (gzipped frames) and schemas (JSON text) by id, in two object stores. It writes one key layout and reads both.
-// Reads verify content: alert frames against the gzip trailer and, if the store keeps metadata, against the CRC32C stored with them.
+// The archive keeps alerts (gzipped frames) and schemas (JSON text) by id, in two object stores. It writes one key layout and reads both
+// layouts. `getAlert` verifies the frame against the gzip trailer and, if the store keeps metadata, against the stored CRC32C.
 import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
 import { gzipType, inflate, looksLikeGzip } from './gzip.ts'
@@ -9,16 +9,16 @@ import { type ObjectStore, type PutOutcome, type StoredObject } from './object-s
 interface ArchiveOptions {
   readonly alerts: ObjectStore
   readonly schemas: ObjectStore
-  /** The layout to write. Reads try it first. */
+  /** Key layout of new objects. Reads try this layout before the other layout. */
   readonly layout: Layout
 }
 
 export interface ArchiveReader {
-  /** The stored gzip, not inflated. Undefined if there is no such alert; rejects with OBJECT_CORRUPT if the object is not gzip. */
+  /** Resolves to the stored gzip, or to undefined if the alert is not archived. Rejects with OBJECT_CORRUPT if the object is not gzip. */
   getAlertGzip (id: string): Promise<Buffer | undefined>
-  /** The frame exactly as it came from Kafka. Rejects with OBJECT_CORRUPT if the object is damaged. */
+  /** Resolves to the frame as it was in Kafka, or to undefined if the alert is not archived. Rejects with OBJECT_CORRUPT if damaged. */
   getAlert (id: string): Promise<Buffer | undefined>
-  /** The schema text as the registry returned it. */
+  /** Resolves to the schema text as the registry returned it, or to undefined if the schema is not archived. */
   getSchema (id: number): Promise<string | undefined>
   /** Resolves if both stores can be used; rejects with a STORE_* error otherwise. */
   check (): Promise<void>
@@ -28,22 +28,22 @@ export interface Archive extends ArchiveReader {
   readonly alerts: ObjectStore
   readonly schemas: ObjectStore
   /**
-   * Stores an alert. Rejects with ARCHIVE_CONFLICT if the id already has a different frame.
+   * Stores an alert. Rejects with ARCHIVE_CONFLICT if a different frame is stored under the id.
    * @param id canonical decimal alert id
    * @param gz gzip of the frame
    * @param frameCrc32c CRC32C of the uncompressed frame
    */
   putAlert (id: string, gz: Buffer, frameCrc32c: number): Promise<PutOutcome>
   /**
-   * Stores the JSON text of a schema unchanged. The same JSON with different whitespace is 'identical'.
-   * Rejects with ARCHIVE_CONFLICT if the id already has a different schema.
+   * Stores the JSON text of a schema unchanged. If the stored text differs only in whitespace, the outcome is 'identical'.
+   * Rejects with ARCHIVE_CONFLICT if a different schema is stored under the id.
    */
   putSchema (id: number, text: string): Promise<PutOutcome>
   close (): Promise<void>
 }
 
 interface FoundObject extends StoredObject {
-  /** Store URL and key, for errors. */
+  /** Store URL and key of the object, for error messages. */
   readonly where: string
 }
 
@@ -86,7 +86,7 @@ export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Arc
       if (object === undefined) return undefined
       const frame = inflate(object.body, object.where)
       if (object.crc32c !== undefined && crc32c(frame) !== object.crc32c) {
-        const what = `the frame has CRC32C ${hex32(crc32c(frame))}, but was stored with ${hex32(object.crc32c)}`
+        const what = `the frame has CRC32C ${hex32(crc32c(frame))}, but the metadata of the object says ${hex32(object.crc32c)}`
         throw storeErrors.OBJECT_CORRUPT(what, { where: object.where })
       }
       return frame

@@ -1,4 +1,4 @@
-// Compares new content with the existing object under the same key. Different content is ARCHIVE_CONFLICT.
+// Compares new content with the existing object under the same key. Different content gives ARCHIVE_CONFLICT.
 // gzip output differs by library and level, so gzip objects are compared after inflating.
 import { messageOf } from '../pipeline/errors.ts'
 import { crc32c, hex32 } from './crc32c.ts'
@@ -6,7 +6,7 @@ import { storeErrors } from './errors.ts'
 import { gzipType, inflate } from './gzip.ts'
 import { type ObjectMeta } from './object-store.ts'
 
-/** Resolves if `existing` has the same content as `body`. Error: ARCHIVE_CONFLICT, naming `where` and both checksums. */
+/** Resolves if `existing` has the same content as `body`, otherwise rejects with ARCHIVE_CONFLICT, whose message has the checksums. */
 export async function assertSameContent (where: string, existing: Buffer, body: Buffer, meta: ObjectMeta): Promise<void> {
   if (existing.equals(body)) return
   if (meta.same !== undefined) {
@@ -22,7 +22,7 @@ export async function assertSameContent (where: string, existing: Buffer, body: 
     throw storeErrors.ARCHIVE_CONFLICT(message, { where, cause })
   }
   const checksum = crc32c(inflated)
-  // Equal 32-bit checksums do not prove equal content. This case is rare, so inflating the new object as well is affordable.
+  // Equal 32-bit checksums do not prove equal content, so compare the inflated bytes. gzip bytes rarely differ, so the cost is small.
   if (checksum !== meta.crc32c || !inflated.equals(inflate(body, where))) throw conflict(where, hex32(checksum), meta.crc32c)
 }
 

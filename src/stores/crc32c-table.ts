@@ -1,4 +1,4 @@
-// CRC32C in plain JavaScript, table-driven ("slicing by 8"), about 1.2 GB/s. `crc32c.ts` uses it if the native version is not available.
+// CRC32C in plain JavaScript, table-driven ("slicing by 8"), about 1.2 GB/s. `crc32c.ts` uses it if the native version is missing.
 
 const tables = makeTables()
 
@@ -8,7 +8,7 @@ export function tableCrc32c (data: Uint8Array, previous = 0): number {
   const length = data.length
   const eights = length - length % 8
   let i = 0
-  // V8 drops the bounds checks for `| constant` indices into one flat table. Every index below is in range by construction.
+  // V8 omits the bounds checks for indices of the form `n | constant` into one flat table. Every index is in range by construction.
   for (; i < eights; i += 8) {
     const word = crc ^ (data[i]! | data[i + 1]! << 8 | data[i + 2]! << 16 | data[i + 3]! << 24)
     crc = tables[1792 | word & 255]! ^ tables[1536 | word >>> 8 & 255]! ^ tables[1280 | word >>> 16 & 255]! ^ tables[1024 | word >>> 24]! ^

@@ -1,19 +1,19 @@
 // Remembers recently archived alerts, so that a redelivered alert is neither compressed nor written again. An alert is remembered only
-// after its write succeeded. Memory is bounded: the least recently seen alerts are evicted. The store reports those as identical.
+// after its write succeeded. The least recently seen alerts are evicted. If an evicted alert is redelivered, the store finds it identical.
 import { LRUCache } from 'lru-cache'
 
 export class Deduplicator {
   readonly #written: LRUCache<string, true>
   readonly #writing = new Map<string, Promise<unknown>>()
 
-  /** @param max alerts to remember; each takes about 150 bytes */
+  /** @param max number of alerts to remember, about 150 bytes each */
   constructor (max: number) {
     this.#written = new LRUCache({ max })
   }
 
   /**
-   * Runs `write`, unless the same alert (id and CRC32C of its frame) is already written or being written. Then it waits for that write and
-   * resolves with `duplicate`. Rejects as `write` does. If a write fails, the next waiting call runs its own.
+   * Runs `write` and rejects as `write` does. If the same alert (id and CRC32C of its frame) is already written, resolves to 'duplicate'
+   * instead. If another call is writing the alert, waits for that write. If that write fails, the next waiting call runs its own `write`.
    */
   async once<R> (id: string, frameCrc32c: number, write: () => Promise<R>): Promise<R | 'duplicate'> {
     const key = `${id}:${frameCrc32c.toString(36)}`
@@ -21,14 +21,14 @@ export class Deduplicator {
       if (this.#written.get(key) === true) return 'duplicate'
       const other = this.#writing.get(key)
       if (other === undefined) return this.#write(key, write)
-      // The call that made the write reports its failure. It has removed the key before this call continues.
+      // The call that runs the write reports its failure, and removes the key before this call continues.
       const succeeded = await other.then(() => true, () => false)
       if (succeeded) return 'duplicate'
     }
   }
 
   async #write<R> (key: string, write: () => Promise<R>): Promise<R> {
-    // Everything up to the first await is synchronous: the key is registered before `write` runs.
+    // `write` runs in a microtask, so the key is registered before `write` starts.
     const result = Promise.resolve().then(write)
     this.#writing.set(key, result)
     try {

@@ -1,5 +1,5 @@
 // Creates folders and makes their entries durable: a new entry survives a power cut only after its folder has been fsynced.
-// One fsync serves all callers waiting for the same folder. Each caller waits for an fsync that *began* after it created its entry.
+// One fsync serves all callers waiting for the same folder. Each caller waits for an fsync that *began* after the caller created its entry.
 import { close, fsync, open } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -22,17 +22,17 @@ export class DurableFolders {
   readonly #known = new LRUCache<string, true>({ max: 10_000 })
   readonly #creating = new Map<string, Promise<void>>()
 
-  /** @param fsync replaced in tests */
+  /** @param fsync flushes a folder to disk; tests replace it */
   constructor (root: string, fsync = fsyncFolder) {
     this.#root = root
     this.#fsync = fsync
   }
 
-  /** Resolves when every entry that the folder has now is durable. */
+  /** Resolves when all entries that the folder has at the time of the call are durable. */
   sync (folder: string): Promise<void> {
     const round = this.#rounds.get(folder)
     if (round === undefined) return this.#begin(folder)
-    // The running fsync may have begun before the caller created its entry, so wait for the next one.
+    // The running fsync may have begun before the caller created its entry, so wait for the next fsync.
     round.next ??= round.running.then(() => this.#begin(folder), () => this.#begin(folder))
     return round.next
   }
@@ -47,7 +47,7 @@ export class DurableFolders {
     return round.running
   }
 
-  /** Creates the folder (the root or one below it) if necessary. Resolves when it is durable, at once for a known folder. */
+  /** Creates the folder (the root or a folder below the root) if it is missing. Resolves when the folder is durable. */
   async ensure (folder: string): Promise<void> {
     if (this.#known.get(folder) === true) return
     const other = this.#creating.get(folder)
@@ -62,14 +62,14 @@ export class DurableFolders {
     }
   }
 
-  /** Makes the next `ensure` create the folder again. */
+  /** Makes the next `ensure` create the folder again. Called if the folder was removed. */
   forget (folder: string): void {
     this.#known.delete(folder)
   }
 
   async #create (folder: string): Promise<void> {
     const first = await mkdir(folder, { recursive: true })
-    // Parents below the root are synced even if another process created them: it may not have synced them yet.
+    // Sync all parents below the root, because another process may have created them and not synced them yet.
     const outermost = first !== undefined && first.length < this.#root.length ? dirname(first) : this.#root
     let at = folder
     while (at !== outermost && at !== dirname(at)) {
@@ -80,7 +80,7 @@ export class DurableFolders {
 }
 
 async function fsyncFolder (folder: string): Promise<void> {
-  // Windows cannot open a folder for fsync. NTFS journals directory entries.
+  // Windows cannot open a folder for fsync. No fsync is needed there, because NTFS journals directory entries.
   if (process.platform === 'win32') return
   const handle = await openFile(folder, 'r')
   try {

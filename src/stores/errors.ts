@@ -1,7 +1,7 @@
-// Error codes of the object stores and the archive. Their class decides what the pipeline does:
-// - A fault of the file store (full, access denied, unmounted) is retryable: records wait while an operator fixes it.
-// - A rejected request to a bucket is fatal: a change of credentials or roles takes effect only after a restart.
-// - A fault of one object (conflict, invalid key, corrupt) is neither: a retry would not help, so the record is dead-lettered.
+// Error codes of the object stores and the archive. The class of an error decides what the pipeline does:
+// - A fault of the file store (full, access denied, unmounted) is retryable, so records wait until an operator has fixed the store.
+// - A rejected request to a bucket is fatal, because changed credentials or roles take effect only after a restart.
+// - A fault of one object (conflict, invalid key, corrupt) is neither retryable nor fatal, so the record is dead-lettered.
 import { asRetryable, defineErrors } from '../pipeline/errors.ts'
 
 export const storeErrors = defineErrors({
@@ -18,7 +18,7 @@ export const storeErrors = defineErrors({
     hint: 'Create the folder, mount the volume, or correct the URL of the store. The ingester creates missing folders when it starts.',
     retryable: true
   },
-  STORE_FULL: { hint: 'Free some space or raise the quota. Writes are retried until then.', retryable: true },
+  STORE_FULL: { hint: 'Free some space or raise the quota. Writes are retried until they succeed.', retryable: true },
   STORE_DENIED: { hint: 'Give the user of this process read permission on the folder (and write permission to ingest).', retryable: true },
   STORE_READ_ONLY: { hint: 'Mount the file system read-write, or open the store for writing.', retryable: true },
   STORE_PATH_BLOCKED: { hint: 'A file exists where the store needs a folder. Move the file away, or choose another folder.' },
@@ -46,10 +46,10 @@ export const storeErrors = defineErrors({
   OBJECT_CORRUPT: { hint: 'Restore the object from a copy, or delete it and ingest the alert again.' }
 })
 
-/** For a single object these errors are final. For a stream of records they mean that an operator has to repair the store. */
+/** Errors of the whole store. A single call fails with such an error; a stream of records waits until an operator repairs the store. */
 const repairable = new Set(['STORE_PATH_BLOCKED', 'STORE_NO_LINKS', 'STORE_CLOSED'])
 
-/** Makes store errors that say nothing about the record retryable, so that no record is dead-lettered for them. */
+/** Makes errors of the whole store retryable, so that they never dead-letter a record. */
 export function retryableStoreError (error: unknown): unknown {
   return asRetryable(error, repairable)
 }

@@ -2,7 +2,7 @@
 import { AlertStreamError, systemErrorCode, messageOf } from '../pipeline/errors.ts'
 import { storeErrors } from './errors.ts'
 
-/** An AlertStreamError is returned unchanged. `action`: verb and object of the message "cannot ...", such as "write the object". */
+/** Returns an AlertStreamError unchanged. `action` is verb and object of the message "cannot ...", such as "write the object". */
 export function storeError (error: unknown, action: string, where: string): AlertStreamError {
   if (error instanceof AlertStreamError) return error
   const what = `cannot ${action}: ${messageOf(error)}`

@@ -1,7 +1,7 @@
-// HTTP requests to the JSON API of Google Cloud Storage, through the official client library (credentials, endpoint, headers).
-// Each request has a deadline and rejects with a STORE_* error. Retries are off: the pipeline retries, and two layers would multiply.
-// `Storage.request` is used instead of `File.save` and `createReadStream`: it costs half the CPU time per object, sends a body of known
-// length, and never deletes an object by itself.
+// Sends HTTP requests to the JSON API of Google Cloud Storage. The official client library provides credentials, endpoint and headers.
+// Each request has a deadline; failures are STORE_* errors. The library's retries are off, because the pipeline retries.
+// `Storage.request` is used instead of `File.save` and `createReadStream`, because it costs half the CPU time per object, sends a body of
+// known length, and never deletes an object by itself.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from 'node:diagnostics_channel'
 import { type ClientRequest } from 'node:http'
@@ -21,12 +21,12 @@ interface GcsConnection {
 
 export interface GcsRequest extends Operation {
   readonly method?: 'GET' | 'POST' | 'DELETE'
-  /** Absolute, or relative to the JSON API. */
+  /** Absolute URL, or a path relative to the JSON API. */
   readonly uri: string
   readonly query?: Readonly<Record<string, string | number>>
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Buffer
-  /** Statuses other than 2xx that do not reject. */
+  /** Statuses besides 2xx with which the request resolves instead of rejecting. */
   readonly expected?: readonly number[]
 }
 
@@ -46,8 +46,8 @@ interface LibraryResponse {
 }
 
 // The library ignores its `timeout` option, so a hanging request would hang forever. Therefore each call collects its HTTP requests,
-// including those for tokens, from the diagnostics channel of node:http, and destroys them at its deadline.
-// Requests made after the deadline are destroyed too: the library may get a token late and then start an upload that has no caller.
+// including token requests, from the diagnostics channel of node:http, and destroys them at its deadline.
+// Requests made after the deadline are destroyed too, because the library may get a token late and then start an abandoned upload.
 class Call {
   readonly #requests = new Set<ClientRequest>()
   #aborted = false
@@ -62,7 +62,7 @@ class Call {
     for (const request of this.#requests) request.destroy()
   }
 
-  /** Frees the requests. A keep-alive connection holds a reference to the call that opened it. */
+  /** Frees the requests for garbage collection: a keep-alive connection keeps a reference to the `Call` that opened it. */
   clear (): void {
     this.#requests.clear()
   }
@@ -79,7 +79,7 @@ export class GcsClient {
   /** Base URL of uploads. */
   readonly uploads: string
 
-  /** `options`: options of the client library, for tests of credentials. Throws STORE_EMULATOR_INVALID. */
+  /** Throws STORE_EMULATOR_INVALID if `emulatorHost` is not an address. Tests of credentials pass `options` of the client library. */
   constructor ({ project, emulatorHost, requestMs }: GcsConnection, options: StorageOptions = {}) {
     const endpoint = emulatorHost === undefined || emulatorHost === '' ? undefined : endpointOf(emulatorHost)
     this.#requestMs = requestMs
@@ -94,7 +94,7 @@ export class GcsClient {
   }
 
   /**
-   * Sends a request and parses the response as JSON. A body that is not JSON (such as the login page of a proxy) gives `{}`,
+   * Sends a request and parses the response as JSON. A body that is not JSON (such as the login page of a proxy) becomes `{}`,
    * so callers must check for the fields they need. Rejects with a STORE_* error for any status that is neither 2xx nor expected.
    */
   async json (request: GcsRequest): Promise<GcsResponse<GcsJson>> {
@@ -102,7 +102,7 @@ export class GcsClient {
       this.#storage.request(optionsOf(request), (error, body: unknown, response) => {
         const { statusCode: status, headers = {}, body: errorBody }: Partial<LibraryResponse> = response ?? {}
         const isErrorStatus = status !== undefined && (status < 200 || status > 299)
-        // The library found no token and sent the request without one. Its error gives the reason.
+        // In this case the library found no token and sent the request without a token. The library's error gives the reason.
         const hadNoToken = status === 401 && !(error instanceof ApiError)
         if (isErrorStatus && !hadNoToken) resolve({ status, headers, body: errorBody })
         else if (error !== null && error !== undefined) reject(error)
@@ -113,7 +113,7 @@ export class GcsClient {
     return { status, headers, body: typeof body === 'object' && body !== null && !(body instanceof Stream) ? body as GcsJson : {} }
   }
 
-  /** Sends a request and returns the response body as received: not decoded, even if it has a Content-Encoding. */
+  /** Sends a request and resolves to the response body as received, without decoding its Content-Encoding. */
   async bytes (request: GcsRequest): Promise<GcsResponse<Buffer>> {
     const response = await this.#withDeadline(request, async () => await new Promise<GcsResponse<Buffer>>((resolve, reject) => {
       const chunks: Buffer[] = []
@@ -131,7 +131,7 @@ export class GcsClient {
     return checked(response, request)
   }
 
-  /** Destroys all requests in flight. Their calls reject, and so do later ones. */
+  /** Destroys all requests in flight. Their calls reject, and all later calls reject too. */
   abort (): void {
     this.#aborted = true
     for (const call of this.#inFlight) call.abort()
@@ -186,7 +186,7 @@ function parsed (body: Buffer): unknown {
   }
 }
 
-// STORAGE_EMULATOR_HOST is `host:port` for Go's client and a URL for Python's. The path of the API is dropped.
+// Google's Go client expects `host:port` in STORAGE_EMULATOR_HOST, and its Python client a URL. The path of the API is removed.
 function endpointOf (emulatorHost: string): string {
   const url = URL.parse(/^https?:\/\//i.test(emulatorHost) ? emulatorHost : `http://${emulatorHost}`)
   if (url === null || !/^\/(storage\/v1\/?)?$/.test(url.pathname) || url.search !== '') {

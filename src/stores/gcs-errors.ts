@@ -1,5 +1,5 @@
 // Maps error responses of Google Cloud Storage and failed requests to STORE_* errors. Temporary failures (408, 429, 5xx, network) are
-// retryable. Other 4xx responses and missing credentials are fatal: they are never the fault of one alert.
+// retryable. Other 4xx responses and missing credentials are fatal, because one alert never causes them.
 import { AlertStreamError, systemErrorCode, messageOf } from '../pipeline/errors.ts'
 import { storeErrors } from './errors.ts'
 
@@ -13,7 +13,7 @@ export interface Operation {
 
 export interface ErrorResponse {
   readonly status: number
-  /** Parsed if it was JSON. */
+  /** The parsed body if it is JSON, otherwise its text. */
   readonly body: unknown
 }
 
@@ -26,9 +26,9 @@ export function messageIn ({ body }: ErrorResponse): string {
 }
 
 /**
- * Whether a rejected upload with ifGenerationMatch=0 means that the object may already exist. The status is 412, or 409 during a concurrent
- * write. It is 403 if a retention policy or a hold protects the object, or if the caller may not delete objects: Cloud Storage may check
- * the permission to replace the object before it checks the condition.
+ * Whether a rejected upload with ifGenerationMatch=0 means that the object may already exist. The status is then 412, or 409 during a
+ * concurrent write, or 403 if the object is protected (retention policy, hold) or the caller may not delete objects, because Cloud Storage
+ * may check the permission to replace the object before it checks the condition.
  */
 export function mayAlreadyExist (response: ErrorResponse): boolean {
   const { status } = response
@@ -43,7 +43,7 @@ export function responseError (response: ErrorResponse, { action, where }: Opera
   const what = `cannot ${action}: the store returned ${status}${message === '' ? '' : `, ${message}`}`
   if (isTemporary(status) || isRateLimit(response)) return storeErrors.STORE_UNAVAILABLE(what, { where })
   switch (status) {
-    // A checksum mismatch: the bytes received differ from the bytes announced, and nothing was stored.
+    // If the message names a checksum, the received bytes do not match the announced checksum, and nothing was stored.
     case 400: return storeErrors[/crc32c|md5|hash|checksum/i.test(message) ? 'STORE_DAMAGED' : 'STORE_REFUSED'](what, { where })
     case 401: return storeErrors.STORE_CREDENTIALS(what, { where })
     case 403: return storeErrors.STORE_BUCKET_DENIED(what, { where })
@@ -52,7 +52,7 @@ export function responseError (response: ErrorResponse, { action, where }: Opera
   }
 }
 
-/** The error for a successful response that Cloud Storage would not send, such as the login page of a proxy. */
+/** The error for a 2xx response that Cloud Storage would not send, such as the login page of a proxy. */
 export function unexpectedResponse ({ action, where }: Operation): AlertStreamError {
   return storeErrors.STORE_UNAVAILABLE(`cannot ${action}: the response is not from Cloud Storage`, { where })
 }
@@ -70,7 +70,7 @@ export function requestError (error: unknown, { action, where }: Operation): Ale
   if ((code === undefined || code === 'ENOENT' || code === 'EACCES') && isAboutCredentials(error)) {
     return storeErrors.STORE_CREDENTIALS(`cannot ${action}: no access token`, context)
   }
-  // An unknown error is retried. If it persists, the graph fails.
+  // An unknown error is retryable. If the error persists, the graph fails.
   return storeErrors.STORE_UNAVAILABLE(`cannot ${action}: ${code ?? messageOf(error)}`, context)
 }
 

@@ -17,17 +17,17 @@ import { PendingOperations } from './pending-operations.ts'
 
 export interface GcsLocation {
   readonly bucket: string
-  /** Comes before every key. It is '' or ends with a slash. */
+  /** Prefix of all object names: '' or a text that ends with a slash. */
   readonly prefix: string
 }
 
-/** Metadata field with the CRC32C of the uncompressed bytes, 8 hex digits. */
+/** Name of the metadata field with the CRC32C of the uncompressed bytes, as 8 hex digits. */
 const frameCrc32c = 'crc32c-frame'
-/** Bytes. */
+/** Maximum length of an object name, in bytes. */
 const longestName = 1024
-/** Statuses that may mean that the object already exists. */
+/** Statuses of an upload that may mean that the object already exists. */
 const existsStatuses: readonly number[] = [403, 409, 412]
-/** `close` waits this long for puts in flight, then aborts them. */
+/** Time in milliseconds after which `close` aborts puts in flight. */
 const closeMs = 2000
 
 export class GcsStore implements ObjectStore {
@@ -39,7 +39,7 @@ export class GcsStore implements ObjectStore {
   readonly #reads: RetryPolicy
   readonly #pending = new PendingOperations()
   readonly #closing = new AbortController()
-  /** Whether the bucket is known to exist. Then 404 means that the object is missing. */
+  /** Whether the bucket is known to exist. If it is, 404 means that the object is missing. */
   #bucketExists = false
 
   constructor ({ bucket, prefix }: GcsLocation, client: GcsClient, writable: boolean, reads: RetryPolicy) {
@@ -49,7 +49,7 @@ export class GcsStore implements ObjectStore {
     this.#client = client
     this.#writable = writable
     this.#reads = reads
-    // Every read that waits for a retry adds a listener: no leak, so no warning.
+    // Every read that waits for a retry adds a listener, so turn off Node's warning about a listener leak.
     setMaxListeners(0, this.#closing.signal)
   }
 
@@ -98,8 +98,8 @@ export class GcsStore implements ObjectStore {
     }
   }
 
-  // The response has another checksum than the upload; only a store that ignores the announced checksum gets here. If only the response
-  // was damaged, the object stays. Otherwise exactly this generation is deleted, so that a retry finds no object instead of a conflict.
+  // Called if the response has a different checksum than the upload, which happens only if the store ignores the announced checksum.
+  // An intact object is kept. Of a damaged object, the uploaded generation is deleted, because a retry would find a conflict otherwise.
   async #discardIfDamaged (name: string, body: Buffer, { crc32c: stored, generation }: GcsJson): Promise<void> {
     const where = this.#where(name)
     if (typeof generation !== 'string' || typeof stored !== 'string') throw unexpectedResponse({ action: 'write the object', where })
@@ -137,7 +137,7 @@ export class GcsStore implements ObjectStore {
       throw storeErrors.STORE_DAMAGED(what, { where: operation.where })
     }
     this.#bucketExists = true
-    // Downloads through the JSON API may omit the metadata. The bytes are verified in any case.
+    // Downloads through the JSON API may omit the metadata. Even then the bytes are verified (above).
     const frame = /^[0-9a-f]{8}$/.exec(headers[`x-goog-meta-${frameCrc32c}`] ?? '')?.[0]
     return { body, crc32c: frame === undefined ? undefined : Number.parseInt(frame, 16) }
   }
@@ -172,12 +172,12 @@ export class GcsStore implements ObjectStore {
     return body
   }
 
-  /** Lists one object. Readers (objectViewer) and writers (plus objectCreator) may list objects, but may not get the bucket itself. */
+  /** Lists one object, because the roles of readers and writers permit listing objects, but not getting the bucket itself. */
   async check (): Promise<void> {
     await this.#page('', undefined, 1)
   }
 
-  /** Resolves when all puts in flight have settled. Those that take longer than two seconds are aborted. */
+  /** Resolves when all puts in flight have settled. Puts that take longer than two seconds are aborted. */
   async close (): Promise<void> {
     this.#closing.abort()
     const settled = this.#pending.settled()

@@ -1,6 +1,6 @@
 // Compresses frames for the archive and decompresses archived objects. Compression runs in Node's thread pool; the output depends only on
-// the frame, the level and the zlib version. Decompression is synchronous, with zlib-sync if it was built (faster), else with node:zlib.
-// Both verify the gzip trailer and read every member of a concatenated object. A damaged object is OBJECT_CORRUPT.
+// the frame, the level and the zlib version. Decompression is synchronous, with the faster zlib-sync if it was built, else with node:zlib.
+// It verifies the gzip trailer and inflates every member of a concatenated object. A damaged object gives OBJECT_CORRUPT.
 import { createRequire } from 'node:module'
 import { gunzipSync, gzip } from 'node:zlib'
 import { storeErrors } from './errors.ts'
@@ -8,7 +8,7 @@ import { storeErrors } from './errors.ts'
 /** The part of zlib-sync that is used here. The package is optional, so its own types may be missing. */
 interface ZlibSync {
   readonly Z_STREAM_END: number
-  /** Set only by the build that scripts/native.mjs makes. */
+  /** 1 in the build that scripts/native.mjs makes, undefined in the published build. */
   readonly RELEASES_STATE?: number
   readonly Inflate: new (options: { windowBits: number, chunkSize: number }) => {
     push (data: Buffer, flush: boolean): void
@@ -37,7 +37,7 @@ export function gzipFrame (frame: Buffer, level = defaultGzipLevel): Promise<Buf
   return new Promise((resolve, reject) => {
     gzip(frame, { level, chunkSize }, (error, gz) => {
       if (error !== null) return reject(error)
-      // zlib writes the operating system into the header; "unknown" makes objects the same on every platform.
+      // zlib writes the operating system into the header. The value "unknown" makes objects the same on every platform.
       gz[osByte] = osUnknown
       resolve(gz)
     })
@@ -49,10 +49,10 @@ export function looksLikeGzip (gz: Buffer): boolean {
   return gz.length >= minGzipBytes && gz.subarray(0, memberHeader.length).equals(memberHeader)
 }
 
-/** Inflates a stored object. `where` names the object in the error. Error: OBJECT_CORRUPT if it is truncated, damaged or not gzip. */
+/** Inflates a stored object. Throws OBJECT_CORRUPT if it is truncated, damaged or not gzip; `where` names the object in the error. */
 export function inflate (gz: Buffer, where?: string): Buffer {
   if (!looksLikeGzip(gz)) throw storeErrors.OBJECT_CORRUPT('the object is not gzip', { where })
-  // zlib-sync stops silently after the first member: node:zlib inflates anything that may contain a second one.
+  // zlib-sync silently stops after the first gzip member, so node:zlib inflates objects that may have several members.
   const fast = zlibSync === undefined || gz.includes(memberHeader, 1) ? undefined : inflateSync(zlibSync, gz)
   return fast ?? inflateAll(gz, where)
 }
@@ -60,7 +60,7 @@ export function inflate (gz: Buffer, where?: string): Buffer {
 function inflateSync ({ Inflate, Z_STREAM_END }: ZlibSync, gz: Buffer): Buffer | undefined {
   // The trailer holds the uncompressed length modulo 2^32.
   const length = gz.readUInt32LE(gz.length - 4)
-  // A reused instance returns wrong data, so each object gets a new one. The extra byte lets zlib finish in one round.
+  // A reused Inflate instance returns wrong data, so each object gets a new instance. The extra byte lets zlib finish in one round.
   const inflater = new Inflate({ windowBits: 31, chunkSize: Math.min(length, maxInflateChunk) + 1 })
   inflater.push(gz, true)
   const { err, result } = inflater

@@ -1,6 +1,6 @@
 // The folder `.incoming` in the root of a file store. Objects are written there before link(2) gives them their final name.
-// No key or listing reaches it. The next opening for writing removes leftovers of killed writers: files of dead processes of this host,
-// and files older than an hour. If that removed the file of a live writer, its link(2) would fail and the put would be retried.
+// No key or listing reaches the folder. A writer that opens the store removes leftovers of killed writers: files of dead processes of this
+// host, and files older than an hour. If the file of a live writer were removed, the put of that file would fail and be retried.
 import { readlinkSync } from 'node:fs'
 import { mkdir, readdir, stat, unlink } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
@@ -13,7 +13,7 @@ export const incomingName = '.incoming'
 const staleAfterMs = 60 * 60 * 1000
 const separator = '~'
 
-// File names identify the writer. Process ids repeat across containers and restarts, hence the pid namespace and the nonce.
+// File names identify the writer. Process ids repeat across containers and restarts, so names include the pid namespace and a nonce.
 const host = hostname().replace(/[^A-Za-z0-9.-]/g, '_')
 const namespace = pidNamespace()
 const nonce = randomBytes(6).toString('hex')
@@ -45,7 +45,7 @@ export class IncomingFolder {
         if (!isOrphan(name) && Date.now() - (await stat(path)).mtimeMs < staleAfterMs) continue
         await unlink(path)
         removed++
-      } catch { /* its writer finished, or another process removed it */ }
+      } catch { /* the writer of the file finished, or another process removed the file */ }
     }
     return removed
   }

@@ -2,7 +2,7 @@
 import { storeErrors } from './errors.ts'
 import { incomingName } from './incoming.ts'
 
-/** Splits a key into its names, one per folder level. Throws STORE_KEY_INVALID, which names the store by `url`. */
+/** Splits a key into its names, one per folder level. Throws STORE_KEY_INVALID with the store's `url` as its place. */
 export function namesOf (key: string, url: string): readonly string[] {
   const names = (key.startsWith('/') ? key.slice(1) : key).split('/')
   const bad = names.some(name => name === '' || name === '.' || name === '..' || /[\0\\\r\n]/.test(name) || Buffer.byteLength(name) > 255)
@@ -10,7 +10,7 @@ export function namesOf (key: string, url: string): readonly string[] {
   return names
 }
 
-/** Applies the same rules to the folder part of a listing prefix, so that no listing leaves the store. Throws STORE_KEY_INVALID. */
+/** Applies the rules for keys to the folder part of a listing prefix, so that no listing leaves the store. Throws STORE_KEY_INVALID. */
 export function assertPrefix (prefix: string, url: string): void {
   const folder = prefix.slice(0, prefix.lastIndexOf('/'))
   if (folder !== '') namesOf(folder, url)

@@ -1,4 +1,4 @@
-// Keys of archived objects in the two layouts that Rubin has used. Both must stay readable.
+// Keys of archived objects in the two layouts that Rubin has used. Both layouts must stay readable.
 // v1 (2022, Google Cloud Storage): the leading slash is part of the key. v2 (today, S3): alerts are grouped in folders named after
 // the first 6 digits of the id, or after the complete id if it is shorter.
 import { storeErrors } from './errors.ts'
@@ -9,21 +9,21 @@ const layouts: readonly Layout[] = ['v1', 'v2']
 const largestAlertId = (1n << 63n) - 1n
 const largestSchemaId = 0xffffffff
 
-/** Parses an alert id: 1 to 19 ASCII digits, at most 2^63 - 1. Returns it without leading zeros, or undefined if it is invalid. */
+/** Parses an alert id: 1 to 19 ASCII digits, at most 2^63 - 1. Returns the id without leading zeros, or undefined if invalid. */
 export function parseAlertId (text: string): string | undefined {
   if (!/^[0-9]{1,19}$/.test(text)) return undefined
   const id = BigInt(text)
   return id > largestAlertId ? undefined : id.toString()
 }
 
-/** Parses a schema id: 1 to 10 ASCII digits, at most 2^32 - 1. Returns undefined if it is invalid. */
+/** Parses a schema id: 1 to 10 ASCII digits, at most 2^32 - 1. Returns undefined if the text is invalid. */
 export function parseSchemaId (text: string): number | undefined {
   if (!/^[0-9]{1,10}$/.test(text)) return undefined
   const id = Number(text)
   return id > largestSchemaId ? undefined : id
 }
 
-/** Key of an alert by its canonical decimal id. Throws ALERT_ID_INVALID. */
+/** Key of an alert by its id. Throws ALERT_ID_INVALID if the id is not in the form that `parseAlertId` returns. */
 export function alertKey (layout: Layout, id: string): string {
   if (parseAlertId(id) !== id) throw storeErrors.ALERT_ID_INVALID(`${JSON.stringify(id)} is not an alert id`)
   switch (layout) {
@@ -32,7 +32,7 @@ export function alertKey (layout: Layout, id: string): string {
   }
 }
 
-/** Key of a schema. Throws SCHEMA_ID_INVALID. */
+/** Key of a schema. Throws SCHEMA_ID_INVALID if the id is not an integer from 0 to 2^32 - 1. */
 export function schemaKey (layout: Layout, id: number): string {
   if (!Number.isInteger(id) || id < 0 || id > largestSchemaId) throw storeErrors.SCHEMA_ID_INVALID(`${id} is not a schema id`)
   switch (layout) {

@@ -3,7 +3,7 @@ import { AlertStreamError, Histogram, type HistogramSnapshot } from '../pipeline
 import type { ObjectStore, PutOutcome } from './object-store.ts'
 
 type Operation = 'put' | 'get'
-/** `conflict`: the key already has different content, so the store itself works. */
+/** A `conflict` is not counted as `failed`: the key already has different content, but the store itself works. */
 type Outcome = PutOutcome | 'found' | 'absent' | 'conflict' | 'failed'
 
 interface OperationKey {
@@ -13,7 +13,7 @@ interface OperationKey {
   readonly outcome: Outcome
 }
 
-/** Seconds per call. */
+/** Upper bounds of the histogram buckets, in seconds per call. */
 const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 /** Call durations of all stores of a process, by store, operation and outcome. */

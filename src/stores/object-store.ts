@@ -5,16 +5,16 @@
 export interface ObjectMeta {
   /** Media type of the stored bytes. Two `application/gzip` objects are identical if their *inflated* bytes are equal. */
   readonly contentType: string
-  /** CRC32C of the uncompressed bytes (the frame of an alert). Kept as metadata if the store has metadata. */
+  /** CRC32C of the uncompressed bytes (the frame of an alert). Stored as metadata if the store keeps metadata. */
   readonly crc32c: number
-  /** Whether an existing object has the same content. Default: a comparison of bytes. */
+  /** Whether an existing object has the same content. Default: compares bytes (of gzip objects, inflated bytes). */
   same? (existing: Buffer): Promise<boolean> | boolean
 }
 
 export interface StoredObject {
   /** The bytes as stored. */
   readonly body: Buffer
-  /** CRC32C of the uncompressed bytes as given to `put`, if the store keeps metadata. */
+  /** CRC32C of the uncompressed bytes as given to `put`. Undefined if the object has no such metadata. */
   readonly crc32c?: number | undefined
 }
 
@@ -25,15 +25,15 @@ export interface ObjectStore {
   /** `file:///dir` or `gs://bucket/prefix`. Names the store in logs and errors. */
   readonly url: string
   /**
-   * Stores an object unless the key already has one. Resolves when the object is durable.
+   * Stores an object; never replaces an existing object. Resolves when the object is durable.
    * Rejects with ARCHIVE_CONFLICT if the key has different content, or with a STORE_* error.
    */
   put (key: string, body: Buffer, meta: ObjectMeta): Promise<PutOutcome>
-  /** Undefined if there is no such object. Rejects with a STORE_* error if the store cannot determine that. */
+  /** Resolves to undefined if the key has no object. Rejects with a STORE_* error if the store cannot be read. */
   get (key: string): Promise<StoredObject | undefined>
   /** Keys that begin with `prefix`, in no particular order, without unfinished objects. */
   list (prefix: string): AsyncIterable<string>
-  /** Resolves if the store can be used as it was opened (read or write); rejects with a STORE_* error otherwise. */
+  /** Checks that a folder can be read (a writer: also written), or that a bucket can be listed. Rejects with a STORE_* error otherwise. */
   check (): Promise<void>
   close (): Promise<void>
 }

@@ -1,4 +1,4 @@
-// Opens a store in a bucket of Google Cloud Storage, with its defaults.
+// Opens a Google Cloud Storage bucket as an object store: default timeout and retries, and a first check of the bucket for writers.
 import { formatError } from '../pipeline/errors.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { isFatal, noRetry, type RetryPolicy } from '../pipeline/retry.ts'
@@ -16,14 +16,14 @@ export interface GcsStoreOptions {
   readonly emulatorHost?: string | undefined
   /** Deadline of one request, in milliseconds. Default 15,000. */
   readonly requestMs?: number
-  /** Retries of reads. Default: none with 'write', because the pipeline retries the complete put; 3 attempts with 'read'. */
+  /** Retries of reads. Default: no retries with 'write', because the pipeline retries the complete put; 3 attempts with 'read'. */
   readonly reads?: RetryPolicy
 }
 
-/** For readers without a pipeline, such as the API. Short, because a client waits for the response. */
+/** Default for readers without a pipeline, such as the API. The retries are short, because a client waits for the response. */
 const readerRetry: RetryPolicy = { attempts: 3, baseMs: 200, maxMs: 2000 }
 
-/** Rejects with STORE_EMULATOR_INVALID. For writing, also rejects with a fatal STORE_* error of a first check, and logs a temporary one. */
+/** Rejects with STORE_EMULATOR_INVALID. With access 'write', checks the bucket, rejects with a fatal error and logs a retryable error. */
 export async function openGcsStore (location: GcsLocation, options: GcsStoreOptions = {}): Promise<ObjectStore> {
   const { access = 'write', log = silent, project, emulatorHost, requestMs = 15_000 } = options
   const writable = access === 'write'

@@ -5,20 +5,20 @@ import { openFileStore, type FileStoreOptions } from './file-store.ts'
 import { type GcsStoreOptions } from './open-gcs-store.ts'
 import { type ObjectStore } from './object-store.ts'
 
-/** `prefix` comes before every key. It is '' or ends with a slash. */
+/** `prefix` is the prefix of all object names: '' or a text that ends with a slash. */
 type StoreLocation =
   | { readonly kind: 'file', readonly root: string }
   | { readonly kind: 'gs', readonly bucket: string, readonly prefix: string }
 
-/** Each kind of store ignores the options of the other. */
+/** Options of file stores and of buckets. A store ignores the options that are only for the other kind. */
 export type OpenStoreOptions = FileStoreOptions & GcsStoreOptions
 
-/** Rejects with STORE_URL_INVALID, or with the error of the store. */
+/** Rejects with STORE_URL_INVALID, or with a STORE_* error if the store cannot be opened. */
 export async function openStore (url: string, options: OpenStoreOptions = {}): Promise<ObjectStore> {
   const location = parseStoreUrl(url)
   switch (location.kind) {
     case 'file': return openFileStore(location.root, options)
-    // Loaded on demand: the client library takes 0.1 s and 30 MB.
+    // Loaded on demand, because the client library takes 0.1 s and 30 MB.
     case 'gs': return (await import('./open-gcs-store.ts')).openGcsStore(location, options)
   }
 }

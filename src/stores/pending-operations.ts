@@ -3,7 +3,7 @@
 export class PendingOperations {
   readonly #operations = new Set<Promise<unknown>>()
 
-  /** Adds an operation until it settles. Returns the same promise. */
+  /** Keeps an operation until it settles. Returns the operation. */
   add<T> (operation: Promise<T>): Promise<T> {
     this.#operations.add(operation)
     const remove = (): void => { this.#operations.delete(operation) }
@@ -11,7 +11,7 @@ export class PendingOperations {
     return operation
   }
 
-  /** Resolves when all operations that are in progress now have settled. Never rejects. */
+  /** Resolves when all operations in progress at the time of the call have settled. Never rejects. */
   async settled (): Promise<void> {
     await Promise.allSettled(this.#operations)
   }

@@ -1,4 +1,4 @@
-// The admin port over HTTP.
+// Tests the admin port over HTTP.
 import { createServer, request } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -35,7 +35,7 @@ await t.test('/ lists all endpoints', async t => {
   for (const path of Object.keys(endpoints)) t.equal((await send(path)).status, 200, path)
 })
 
-await t.test('HEAD responds like GET without a body, unknown paths with 404, other methods with 405', async t => {
+await t.test('HEAD responds like GET without a body, unknown paths give 404, and other methods give 405', async t => {
   const { send } = await admin(t, { checks: { store: async () => { throw testErrors.TEST_SERVER_DOWN('x') } } })
   t.match(await send('/livez', 'HEAD'), {
     status: 200, text: '', headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }
@@ -46,7 +46,7 @@ await t.test('HEAD responds like GET without a body, unknown paths with 404, oth
   t.match(await send('/metrics', 'POST'), { status: 405, headers: { allow: 'GET, HEAD, OPTIONS' } })
 })
 
-await t.test('/readyz responds 200 if all checks pass, else 503 with the failed ones; /livez is independent of them', async t => {
+await t.test('/readyz responds 200 if all checks pass, else 503 with the failed checks; /livez is independent of the checks', async t => {
   let down = false
   let state: RunState = 'running'
   const store = async (): Promise<void> => { if (down) throw testErrors.TEST_SERVER_DOWN('gone', { where: 'x' }) }
@@ -72,7 +72,7 @@ await t.test('/metrics exports mode, version and state', async t => {
   t.strictSame(states?.map(({ labels }) => labels.state), ['draining'])
 })
 
-await t.test('an error while collecting stats responds 500 and is logged', async t => {
+await t.test('if collecting stats fails, /status responds 500 and the error is logged', async t => {
   const lines: object[] = []
   const log: Logger = { ...silent, error: (fields, msg) => { lines.push({ ...fields, msg }) } }
   const { send } = await admin(t, { stats: () => { throw new Error('broken') } }, log)
@@ -90,7 +90,7 @@ await t.test('close() ends keep-alive connections', async t => {
   t.ok(await failureOf(fetch(`${url}/livez`)))
 })
 
-await t.test('a port in use and a foreign address are errors', async t => {
+await t.test('startAdmin rejects if the port is in use or the address belongs to another host', async t => {
   const holder = createServer().listen(0, '127.0.0.1')
   await once(holder, 'listening')
   t.teardown(() => { holder.close() })

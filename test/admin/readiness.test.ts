@@ -8,7 +8,7 @@ await t.test('a mode is ready if all checks pass', async t => {
   t.strictSame(await health(), { ready: true, checks: { run: 'ok', broker: 'ok', store: 'ok' } })
 })
 
-await t.test('a failed check is reported with code, message and place on one line', async t => {
+await t.test('a failed check is reported with code, message and location on one line', async t => {
   const health = healthOf(() => 'running', {
     broker: async () => { throw testErrors.TEST_SERVER_DOWN('no\n  response', { where: 'localhost:1' }) },
     registry: async () => {},
@@ -20,19 +20,19 @@ await t.test('a failed check is reported with code, message and place on one lin
   })
 })
 
-await t.test('a check that throws synchronously has failed', async t => {
+await t.test('a check that throws synchronously is reported as failed', async t => {
   const health = healthOf(() => 'running', { store: () => { throw new Error('at once') } })
   t.match(await health(), { ready: false, checks: { store: 'UNEXPECTED: at once' } })
 })
 
-await t.test('a check that hangs fails at the limit, and the others are reported', async t => {
+await t.test('a check that hangs fails at the time limit, and the results of all other checks are reported', async t => {
   const health = healthOf(() => 'running', { broker: () => new Promise(() => {}), store: async () => {} }, 20)
   t.strictSame(await health(), {
     ready: false, checks: { run: 'ok', broker: 'HEALTH_NO_ANSWER: no response within 0.02 s', store: 'ok' }
   })
 })
 
-await t.test('checks run concurrently, and concurrent probes share them', async t => {
+await t.test('checks run concurrently, and concurrent probes share one run of each check', async t => {
   const begun: string[] = []
   const gate = Promise.withResolvers<void>()
   const check = (name: string) => () => { begun.push(name); return gate.promise }

@@ -4,7 +4,7 @@ import { sharedRequest } from '../../src/admin/shared-request.ts'
 const timeout = (): Error => new Error('timeout')
 const LONG_MS = 1_000_000
 
-await t.test('concurrent callers share one request; a later caller sends a new one', async t => {
+await t.test('concurrent callers share one request, and a later caller sends a new request', async t => {
   let sent = 0
   let response = Promise.withResolvers<number>()
   const request = sharedRequest(() => { sent++; return response.promise }, LONG_MS, timeout)
@@ -18,7 +18,7 @@ await t.test('concurrent callers share one request; a later caller sends a new o
   t.equal(sent, 2)
 })
 
-await t.test('all callers of a shared request get its failure; the next caller sends a new one', async t => {
+await t.test('all callers of a failed request get its error, and the next caller sends a new request', async t => {
   let sent = 0
   const request = sharedRequest(async () => { if (sent++ === 0) throw new Error('first'); return 'ok' }, LONG_MS, timeout)
   const two = await Promise.allSettled([request(), request()])
@@ -37,7 +37,7 @@ await t.test('a caller waits no longer than the limit; the next caller joins the
   t.equal(sent, 1)
 })
 
-await t.test('a request that hangs is replaced', async t => {
+await t.test('a later call replaces a request that hangs', async t => {
   let sent = 0
   const request = sharedRequest(() => ++sent === 1 ? new Promise<string>(() => {}) : Promise.resolve('ok'), 1, timeout)
   let response: string | undefined

@@ -32,7 +32,7 @@ async function start (t: Test, options: Partial<ApiOptions> = {}) {
   return { app, root }
 }
 
-await t.test('serves an alert as it was in Kafka', async t => {
+await t.test('serves an alert byte for byte as it was in Kafka', async t => {
   const { app } = await start(t)
   const response = await app.inject(`/v1/alerts/${id}`)
   t.equal(response.statusCode, 200)
@@ -83,7 +83,7 @@ await t.test('HEAD responds like GET without the body', async t => {
   }
 })
 
-await t.test('entity tags are stable, differ by coding, and give 304', async t => {
+await t.test('entity tags are stable and differ by coding, and a matching If-None-Match gives 304', async t => {
   const { app } = await start(t)
   const url = `/v1/alerts/${id}`
   const plain = await app.inject({ url })
@@ -104,7 +104,7 @@ await t.test('entity tags are stable, differ by coding, and give 304', async t =
   t.equal((await app.inject({ url: '/v1/schemas/1100', headers: { 'if-none-match': schemaTag } })).statusCode, 304)
 })
 
-await t.test('accepts alert ids up to 2^63 - 1 and rejects anything else with 400', async t => {
+await t.test('accepts alert ids from 0 to 2^63 - 1 and rejects any other id with 400', async t => {
   const { app } = await start(t)
   const status = async (text: string) => (await app.inject(`/v1/alerts/${text}`)).statusCode
   for (const existing of ['0', '9223372036854775807', '7', '007', '0000000000000000007']) t.equal(await status(existing), 200, existing)
@@ -112,7 +112,7 @@ await t.test('accepts alert ids up to 2^63 - 1 and rejects anything else with 40
     const response = await app.inject(`/v1/alerts/${unknown}`)
     t.equal(response.statusCode, 404)
     t.same(response.json(), { detail: 'alert not found' })
-    t.equal(response.headers['cache-control'], 'no-store', 'the alert may be archived a moment later')
+    t.equal(response.headers['cache-control'], 'no-store', '404 is not cacheable, because the alert may be archived a moment later')
   }
   const invalid = [
     '9223372036854775808', '9999999999999999999', '10000000000000000000', '00000000000000000007', 'abc', '-1', '+1', '1.0', '1e3', '0x1',
@@ -125,7 +125,7 @@ await t.test('accepts alert ids up to 2^63 - 1 and rejects anything else with 40
   }
 })
 
-await t.test('serves a schema unchanged', async t => {
+await t.test('serves a schema unchanged, and gives 404 for an unknown and 400 for an invalid schema id', async t => {
   const { app } = await start(t)
   const response = await app.inject('/v1/schemas/1100')
   t.equal(response.statusCode, 200)
@@ -165,10 +165,10 @@ await t.test('health reports whether the archive is readable', async t => {
   }
   await rename(join(root, 'away'), join(root, 'alerts'))
   t.equal((await app.inject('/v1/health')).statusCode, 200)
-  t.same(logged, ['archive not readable', 'archive readable again'], 'only changes are logged')
+  t.same(logged, ['archive not readable', 'archive readable again'], 'the log has one line per change of the state')
 })
 
-await t.test('health checks the archive once for concurrent probes', async t => {
+await t.test('concurrent health probes share one check of the archive', async t => {
   let checks = 0
   const root = t.testdir()
   const archive = await archiveAt(root)
@@ -197,7 +197,7 @@ await t.test('an unreadable archive gives 503 with Retry-After, and the log has 
   t.match(logged, [{ code: 'STORE_MISSING', url: `/v1/alerts/${id}` }, { code: 'STORE_PATH_BLOCKED' }])
 })
 
-await t.test('a damaged object gives 500, never wrong bytes', async t => {
+await t.test('a damaged object gives 500 and no part of the object', async t => {
   const { app, root } = await start(t)
   const path = join(root, 'alerts/v2/alerts/170028', `${id}.avro.gz`)
   await writeFile(path, gz.subarray(0, gz.length - 100))
@@ -211,14 +211,14 @@ await t.test('a damaged object gives 500, never wrong bytes', async t => {
   t.notOk(plain.headers['content-encoding'])
 })
 
-await t.test('an unexpected error gives 500 without its message', async t => {
+await t.test('an unexpected error gives 500 without the message of the error', async t => {
   const { app } = await start(t, { archive: { ...await archiveAt(t.testdir()), getAlert: () => { throw new TypeError('secret') } } })
   const response = await app.inject(`/v1/alerts/${id}`)
   t.equal(response.statusCode, 500)
   t.same(response.json(), { detail: 'internal error' })
 })
 
-await t.test('unknown paths give 404, and other methods 405 with Allow', async t => {
+await t.test('unknown paths give 404; on known paths, methods other than GET and HEAD give 405 (OPTIONS: 204) with Allow', async t => {
   const { app } = await start(t)
   for (const url of ['/nothing', '/v2', '/v1/alerts', '/v1/alerts/1/2', '/V1/health']) {
     const response = await app.inject(url)
@@ -238,7 +238,7 @@ await t.test('unknown paths give 404, and other methods 405 with Allow', async t
   }
 })
 
-await t.test('invalid escapes and long path segments give errors with detail', async t => {
+await t.test('invalid escapes give 400 and long path segments 414, with detail', async t => {
   const { app } = await start(t)
   const escape = await app.inject('/v1/alerts/%zz')
   t.equal(escape.statusCode, 400)
@@ -267,7 +267,7 @@ await t.test('the index lists the endpoints under the path prefix', async t => {
   }
 })
 
-await t.test('sheds requests under pressure, except health and index', async t => {
+await t.test('sheds requests for alerts and schemas under pressure, and still serves health and index', async t => {
   const { app } = await start(t, { pressure: { maxRssBytes: 1, sampleIntervalMs: 10 } })
   await app.ready()
   let shed = await app.inject(`/v1/alerts/${id}`)

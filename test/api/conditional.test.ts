@@ -2,7 +2,7 @@ import t from 'tap'
 import fastify from 'fastify'
 import { chooseCoding, entityTag, sendImmutable } from '../../src/api/conditional.ts'
 
-await t.test('chooses gzip only for clients that accept it', async t => {
+await t.test('chooses gzip only for clients that accept gzip at least as much as identity', async t => {
   const expected: [string | undefined, string | undefined][] = [
     [undefined, 'identity'],
     ['', 'identity'],
@@ -37,7 +37,7 @@ await t.test('chooses gzip only for clients that accept it', async t => {
   for (const [header, coding] of expected) t.equal(chooseCoding(header), coding, JSON.stringify(header))
 })
 
-await t.test('an entity tag depends on bytes and coding', async t => {
+await t.test('an entity tag has the checksum and length of the body, and the coding gzip', async t => {
   const body = Buffer.from('123456789')
   t.equal(entityTag(body, 'identity'), '"e3069283-9"')
   t.equal(entityTag(body, 'gzip'), '"e3069283-9-gzip"')

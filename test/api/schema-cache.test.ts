@@ -1,7 +1,7 @@
 import t from 'tap'
 import { SchemaCache } from '../../src/api/schema-cache.ts'
 
-await t.test('reads a schema once for concurrent and later requests', async t => {
+await t.test('concurrent and later requests for a schema share one read of the archive', async t => {
   let reads = 0
   const cache = new SchemaCache({ getSchema: async id => { reads++; return id === 1 ? '"long"' : undefined } }, 10)
   const all = await Promise.all([cache.get(1), cache.get(1), cache.get(1)])
@@ -11,10 +11,10 @@ await t.test('reads a schema once for concurrent and later requests', async t =>
   t.same(await Promise.all([cache.get(2), cache.get(2)]), [undefined, undefined])
   t.equal(await cache.get(2), undefined)
   t.equal(reads, 2, 'a missing schema is cached briefly')
-  t.same(cache.lookups, { hits: 2, misses: 5 }, 'a lookup that joins a read counts as a miss')
+  t.same(cache.lookups, { hits: 2, misses: 5 }, 'a lookup that joins a read in progress counts as a miss')
 })
 
-await t.test('a failure reaches all waiting requests and is not cached', async t => {
+await t.test('a failed read rejects all waiting requests and is not cached', async t => {
   let reads = 0
   const cache = new SchemaCache({ getSchema: async () => { if (reads++ === 0) throw new Error('store'); return '{}' } }, 10)
   const all = await Promise.allSettled([cache.get(1), cache.get(1)])

@@ -15,7 +15,7 @@ const id = '170028518906855444'
 const frame = Buffer.concat([Buffer.from([0, 0, 0, 4, 76]), randomBytes(20_000), Buffer.alloc(60_000)])
 const gz = await gzipFrame(frame)
 
-/** A server on a free port. Reads of alert 5 wait for `release`; `waiting` resolves when one has arrived. */
+/** Starts a server on a free port. Reads of alert 5 wait for `release`; `waiting` resolves when such a read has begun. */
 async function serve (t: Test) {
   const store = await openFileStore(t.testdir())
   const archive = createArchive({ alerts: store, schemas: store, layout: 'v2' })
@@ -54,7 +54,7 @@ async function responseTo (request: ClientRequest): Promise<IncomingMessage & { 
 const fetchRaw = (port: number, path: string, options: RequestOptions = {}) =>
   responseTo(get({ host: '127.0.0.1', port, path, ...options }))
 
-await t.test('sends the stored gzip byte for byte, and fetch decodes it', async t => {
+await t.test('sends the stored gzip byte for byte, and fetch decodes it to the frame', async t => {
   const { url, port } = await serve(t)
   const raw = await fetchRaw(port, `/v1/alerts/${id}`, { headers: { 'accept-encoding': 'gzip' } })
   t.equal(raw.headers['content-encoding'], 'gzip')
@@ -70,7 +70,7 @@ await t.test('sends the stored gzip byte for byte, and fetch decodes it', async 
   t.equal(head.headers.get('content-length'), String(frame.length))
 })
 
-await t.test('does not normalize dot segments in paths', async t => {
+await t.test('rejects dot segments instead of an alert id, and other invalid ids, with 400', async t => {
   const { port } = await serve(t)
   for (const id of ['%2e%2e', '..', '%2e%2e%2f%2e%2e', '+1', '-1', '9223372036854775808', '12345678901234567890']) {
     const response = await fetchRaw(port, `/v1/alerts/${id}`)
@@ -80,7 +80,7 @@ await t.test('does not normalize dot segments in paths', async t => {
   t.equal((await fetchRaw(port, '/v1/alerts/../../etc/passwd')).statusCode, 404)
 })
 
-await t.test('responds with detail to bytes that are not HTTP', async t => {
+await t.test('responds with detail to bytes that are not HTTP and to headers that are too long', async t => {
   const { port } = await serve(t)
   const longHeader = `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`
   for (const [text, status] of [['nonsense\r\n\r\n', 400], [longHeader, 431]] as const) {
@@ -98,7 +98,7 @@ await t.test('close lets requests in flight finish, rejects new connections and 
   const { app, port, release, waiting } = await serve(t)
   const agent = new Agent({ keepAlive: true })
   t.teardown(() => { agent.destroy() })
-  // One idle connection and one with a request in flight.
+  // Opens one idle connection, and one connection with a request in flight.
   const idle = connect(port, '127.0.0.1')
   idle.write('GET /v1 HTTP/1.1\r\nHost: x\r\n\r\n')
   await once(idle, 'data')
@@ -115,7 +115,7 @@ await t.test('close lets requests in flight finish, rejects new connections and 
   t.equal(response.statusCode, 200)
   t.ok(response.body.equals(frame))
   t.equal(response.headers.connection, 'close')
-  t.equal(await closed, true, 'all requests finished')
+  t.equal(await closed, true, 'closeWithin reports that all requests finished')
   t.equal(app.stats.inFlight, 0)
 })
 

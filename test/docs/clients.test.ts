@@ -1,5 +1,5 @@
-// Tests docs/clients.md: its Python examples run unchanged as a community broker's user against `demo --secure`, and access errors and
-// HTTP responses are those that the document describes. The archive is reached through a stand-in for the Gafaelfawr gateway.
+// Tests docs/clients.md: the Python examples of the document run unchanged as a community broker's user against `demo --secure`, and access
+// errors and HTTP responses are as documented. The examples reach the archive through a stand-in for the Gafaelfawr gateway.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
@@ -24,7 +24,7 @@ const text = await readFile(new URL('../../docs/clients.md', import.meta.url), '
 const examples = new Map([...text.matchAll(/^```python\n(# (\S+)\n[^]*?)^```$/gm)].map(([, code = '', name = '']) => [name, code]))
 const [, tryItLocally = ''] = /^```sh\n([^]*?)^```$/m.exec(text) ?? []
 
-/** Operations that the user of a community broker may not do: produce, create and delete topics. */
+/** Tries operations that the user of a community broker may not perform: produce, create topics, delete topics. */
 const FORBIDDEN = `
 import sys
 from confluent_kafka import Producer
@@ -65,7 +65,7 @@ const gatewayOptions: GatewayOptions = { upstream, prefix: '/alertdb', scope: 'r
 const gateway = await startGateway(t, gatewayOptions)
 const archive = `${gateway.url}/alertdb`
 
-// The archived messages by alert id, read directly from the store.
+// The archived alerts (frames) by alert id, read directly from the store.
 const alerts = new Map<string, Buffer>()
 const root = join(fileURLToPath(addresses.archive.alerts), 'v2', 'alerts')
 for (const path of await readdir(root, { recursive: true })) {
@@ -105,12 +105,12 @@ const sizes = (lines: readonly string[][]): Record<string, number> =>
   Object.fromEntries(lines.map(([id = '', , , size]) => [id, Number(size)]).sort())
 const archivedSizes = Object.fromEntries([...alerts].map(([id, message]) => [id, message.length]).sort())
 
-/** Returns the sum of the new offsets. */
+/** Runs reset_group.py. Returns the sum of the new offsets. */
 async function resetGroup (position: string): Promise<number> {
   return (await run('reset_group.py', [position])).reduce((sum, line) => sum + Number(line.at(-1)), 0)
 }
 
-await t.test('the document has all examples, and its variables hold the addresses of the demo', async t => {
+await t.test('docs/clients.md has all examples, and its variables hold the addresses of the demo', async t => {
   t.equal(alerts.size, ALERTS)
   t.strictSame([...examples.keys()].sort(), [
     'alerts.py', 'connect.py', 'cutouts.py', 'fetch_alert.py', 'read_alerts.py', 'read_with_deserializer.py', 'reset_group.py'
@@ -128,11 +128,11 @@ await t.test('the document has all examples, and its variables hold the addresse
   }
 })
 
-await t.test('read_alerts.py reads every alert once, resumes after a restart and gets the archived messages', async t => {
+await t.test('read_alerts.py reads every alert once and resumes after a restart; the alerts have the archived sizes', async t => {
   const first = await run('read_alerts.py', ['20'])
   const rest = await run('read_alerts.py', [String(ALERTS - 20)])
   t.equal(first.length, 20)
-  t.equal(new Set(positions([...first, ...rest])).size, ALERTS, 'no duplicates')
+  t.equal(new Set(positions([...first, ...rest])).size, ALERTS, 'no alert is read twice')
   t.strictSame(sizes([...first, ...rest]), archivedSizes)
 })
 
@@ -141,7 +141,7 @@ await t.test('reset_group.py resets the group to earliest, latest or a time', as
   t.equal(await resetGroup('2001-01-01T00:00:00+00:00'), 0)
   t.equal(await resetGroup('2101-01-01T00:00:00+00:00'), ALERTS)
   t.equal(await resetGroup('earliest'), 0)
-  t.strictSame(sizes(await run('read_alerts.py', [String(ALERTS)])), archivedSizes, 'reads all alerts again')
+  t.strictSame(sizes(await run('read_alerts.py', [String(ALERTS)])), archivedSizes, 'reads all alerts again after the reset')
 })
 
 await t.test('reset_group.py fails with UNKNOWN_MEMBER_ID while the group has a consumer', async t => {
@@ -154,7 +154,7 @@ await t.test('reset_group.py fails with UNKNOWN_MEMBER_ID while the group has a 
   await once(consumer, 'close')
 })
 
-await t.test('read_with_deserializer.py reads the same alerts', async t => {
+await t.test('read_with_deserializer.py reads the same alerts as read_alerts.py', async t => {
   const lines = await run('read_with_deserializer.py', [String(ALERTS)], { ALERT_GROUP: `${variables.ALERT_USER}_other` })
   t.strictSame(sizes(lines), archivedSizes)
 })
@@ -214,7 +214,7 @@ await t.test('gateway and archive respond with the documented status codes', asy
     status: 403, headers: { 'www-authenticate': /error="insufficient_scope".*scope="read:alertdb"/ }, body: /^<html>/
   })
   const full = await get(alert, token)
-  t.match(full, { status: 200, headers: { 'content-encoding': 'gzip' } }, 'sends the stored gzip, since fetch accepts gzip')
+  t.match(full, { status: 200, headers: { 'content-encoding': 'gzip' } }, 'the archive sends the stored gzip, because fetch accepts gzip')
   t.match(await get(alert, { ...token, 'accept-encoding': 'identity' }), {
     status: 200, headers: { 'content-encoding': undefined, 'content-length': String(alerts.get(firstId)?.length) }
   })
@@ -224,7 +224,7 @@ await t.test('gateway and archive respond with the documented status codes', asy
   t.match(await get('/alertdb/v1/schemas/9', token), { status: 404, body: '{"detail":"schema not found"}' })
   t.match(await get(alert, { ...token, 'accept-encoding': 'identity;q=0, br' }), { status: 406, body: /^\{"detail"/ })
   t.match(await get('/auth/tokens/'), { status: 200, body: /Create Token/ })
-  t.equal((await get('/alertdbs/v1/health', token)).status, 404, 'the prefix matches complete path segments only')
+  t.equal((await get('/alertdbs/v1/health', token)).status, 404, 'the gateway matches the prefix against complete path segments')
 })
 
 await t.test('the gateway sets the user name and removes credentials and forged headers', async t => {
@@ -236,25 +236,25 @@ await t.test('the gateway sets the user name and removes credentials and forged 
   t.match(headers, { 'x-auth-request-user': 'ada', 'x-auth-request-token': undefined, authorization: undefined, cookie: undefined })
 })
 
-await t.test('the login redirects a browser to the requested URL and sets a cookie', async t => {
+await t.test('the login page redirects a browser to the requested URL and sets a cookie', async t => {
   const schema = `${archive}/v1/schemas/1`
   const login = await get(`/login?rd=${schema}`)
   t.match(login, { status: 307, headers: { location: schema, 'set-cookie': /^gafaelfawr=/ } })
   const cookie = (login.headers['set-cookie'] ?? '').split(';', 1)[0] ?? ''
   const response = await get('/alertdb/v1/schemas/1', { cookie })
   t.match(response, { status: 200, headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' } })
-  t.match(JSON.parse(response.body), { type: 'record', name: 'alert' }, 'the schema is JSON that is parsed once')
-  t.equal((await get('/login?rd=https://elsewhere.example/')).status, 422, 'rejects a redirect to another host')
+  t.match(JSON.parse(response.body), { type: 'record', name: 'alert' }, 'the schema is plain JSON, not a JSON string')
+  t.equal((await get('/login?rd=https://elsewhere.example/')).status, 422, 'the login page rejects a redirect to another host')
   const { url } = await startGateway(t, { ...gatewayOptions, loginRedirect: true })
   const location = `${url}/login?rd=${encodeURIComponent(`${url}/alertdb/v1/schemas/1`)}`
   t.match(await get('/alertdb/v1/schemas/1', {}, url), { status: 302, headers: { location } })
 })
 
-await t.test('the registry responds with JSON in JSON, and the schema has the documented fields', async t => {
+await t.test('the registry returns the schema as a JSON string inside JSON, and the schema has the documented fields', async t => {
   const outer = await (await fetch(`${addresses.registry}/schemas/ids/1`)).json() as { schema: string }
   const fields = (JSON.parse(outer.schema) as { fields: Array<{ name: string }> }).fields.map(({ name }) => name)
   const [, table = ''] = /\*\*Content of an alert\*\*[^]*?\n((?:\|.*\n)+)/.exec(text) ?? []
-  // Fields of diaSource.
+  // These documented fields belong to diaSource, not to the alert itself.
   const inSource = ['midpointMjdTai', 'band']
   const documented = [...table.matchAll(/`(\w+)`/g)].map(([, name = '']) => name).filter(name => !inSource.includes(name))
   t.ok(documented.length >= 9)
@@ -262,15 +262,15 @@ await t.test('the registry responds with JSON in JSON, and the schema has the do
   t.equal(fields[0], 'diaSourceId')
 })
 
-/** Returns error name and message of an access error in the document's table. */
+/** Returns error name and message for `cause` in the table of access errors of docs/clients.md. */
 function documentedError (cause: string): { readonly name: string, readonly message: string } {
   const row = text.split('\n').find(line => line.startsWith(`| ${cause} |`)) ?? ''
   const [, name = '', message = ''] = /\| `(\w+)` \| `(.+)` \|$/.exec(row) ?? []
-  if (name === '') throw new Error(`the table of access errors has no row '${cause}'`)
+  if (name === '') throw new Error(`the table of access errors in docs/clients.md has no row '${cause}'`)
   return { name, message }
 }
 
-await t.test('an access error is as documented and ends read_alerts.py', async t => {
+await t.test('read_alerts.py fails with the documented error if access is denied', async t => {
   const connect = (examples.get('connect.py') ?? '').replace('TOPIC = "alerts-simulated"', 'TOPIC = "alerts-static"')
   t.not(connect, examples.get('connect.py'))
   const otherTopic = join(folder, 'other-topic')
@@ -305,7 +305,7 @@ await t.test('the user of a community broker cannot produce, create or delete to
     const { stdout } = await execute(python, ['forbidden.py', operation, topic], variables)
     t.match(stdout, new RegExp(`^${adminError.name} .*${adminError.message}`, 'i'), `${operation} ${topic}`)
   }
-  t.equal(await resetGroup('latest'), ALERTS, 'the topic is unchanged')
+  t.equal(await resetGroup('latest'), ALERTS, 'the topic has the same number of alerts as before')
 })
 
 await t.test('the demo exits with code 0 after SIGINT', async t => {

@@ -7,7 +7,7 @@ import { drive } from '../../src/pipeline/test-driver.ts'
 import { parsePrometheus } from '../support/prometheus.ts'
 import { quick, testErrors } from '../support/pipeline.ts'
 
-/** The exposition without the metrics of the process. */
+/** Renders the families, without the process metrics of prom-client. */
 async function textOf (...families: Parameters<typeof exposition>[0]): Promise<string> {
   return (await exposition(families).metrics()).match(/.*\balert_stream_.*\n/g)!.join('')
 }
@@ -42,7 +42,7 @@ await t.test('a histogram has cumulative buckets, sum and count', async t => {
   parsePrometheus(text)
 })
 
-await t.test('a family without series has its HELP and TYPE lines', async t => {
+await t.test('a family without series still has HELP and TYPE lines', async t => {
   const text = await textOf(family('alert_stream_dead_letters_total', () => []))
   t.strictSame(parsePrometheus(text).get('alert_stream_dead_letters_total')?.samples, [])
 })
@@ -59,14 +59,14 @@ await t.test('process metrics are exported', async t => {
   ]) t.ok(families.has(name), name)
 })
 
-await t.test('two registries of one process are independent', async t => {
+await t.test('two registries in one process export independent values', async t => {
   const one = exposition([single('alert_stream_archived_bytes_total', () => 1)])
   const two = exposition([single('alert_stream_archived_bytes_total', () => 2)])
   t.match(await one.metrics(), /^alert_stream_archived_bytes_total 1$/m)
   t.match(await two.metrics(), /^alert_stream_archived_bytes_total 2$/m)
 })
 
-await t.test('the current state is 1, the others are 0', async t => {
+await t.test('alert_stream_state is 1 for the current state and 0 for all other states', async t => {
   let state: RunState = 'created'
   const registry = exposition([stateFamily(() => state)])
   state = 'draining'
@@ -75,7 +75,7 @@ await t.test('the current state is 1, the others are 0', async t => {
     [['created', 0], ['running', 0], ['draining', 1], ['stopped', 0], ['failed', 0]])
 })
 
-await t.test('the metrics of a graph are the stats of its run', async t => {
+await t.test('the metrics of a graph export the stats of its run', async t => {
   const builder = createGraph('test', { retry: quick, deadLetters: { kind: 'bin', write: async () => {} } })
   const none: Source<number> = { kind: 'none', async * records () {} }
   builder.source('numbers', none)
@@ -103,7 +103,7 @@ await t.test('the metrics of a graph are the stats of its run', async t => {
     [[{ node: 'picky', reason: 'TEST_BAD_RECORD' }, 1]])
   t.equal(value('alert_stream_node_latency_seconds_count', { node: 'picky' }), 4)
   t.equal(value('alert_stream_source_bytes_total', { node: 'numbers' }), 40)
-  t.equal(families.get('alert_stream_source_bytes_total')?.samples.length, 1, 'only sources')
+  t.equal(families.get('alert_stream_source_bytes_total')?.samples.length, 1, 'only source nodes have the metric')
   t.equal(value('alert_stream_source_credit_records', { node: 'numbers' }), 1000)
   t.equal(value('alert_stream_source_unsettled_bytes', { node: 'numbers' }), 0)
   await driver.finish()

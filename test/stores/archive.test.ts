@@ -20,7 +20,7 @@ async function open (root: string, layout: Layout) {
   return createArchive({ alerts: await openFileStore(join(root, 'alerts')), schemas: await openFileStore(join(root, 'schemas')), layout })
 }
 
-await t.test('returns exactly what was put, in either layout', async t => {
+await t.test('returns exactly the alert and schema that were put, in either layout', async t => {
   for (const layout of layouts) {
     const archive = await open(t.testdir(), layout)
     const gz = await gzipFrame(frame)
@@ -38,7 +38,7 @@ await t.test('returns exactly what was put, in either layout', async t => {
   }
 })
 
-await t.test('names objects by the layout, and Python gunzips them to the frame', async t => {
+await t.test('names objects by the layout, and Python decompresses the objects to the frame', async t => {
   const names = { v1: `alert_archive/v1/alerts/${id}.avro.gz`, v2: `v2/alerts/170028/${id}.avro.gz` }
   const gunzip = 'import gzip,sys; sys.stdout.buffer.write(gzip.open(sys.argv[1]).read())'
   for (const layout of layouts) {
@@ -50,7 +50,7 @@ await t.test('names objects by the layout, and Python gunzips them to the frame'
   }
 })
 
-await t.test('reads both layouts, the configured one first', async t => {
+await t.test('reads objects of both layouts, and the configured layout first', async t => {
   const root = t.testdir()
   const v1 = await open(root, 'v1')
   const v2 = await open(root, 'v2')
@@ -74,13 +74,13 @@ await t.test('rejects another alert or schema under an existing id, but ignores 
   await archive.putSchema(1, schema)
   t.equal(await archive.putSchema(1, schema), 'identical')
   t.equal(await archive.putSchema(1, schema.replace(/\n */g, '')), 'identical')
-  t.equal(await archive.getSchema(1), schema, 'the first text is kept')
+  t.equal(await archive.getSchema(1), schema, 'the text of the first put is kept')
   for (const text of [schema.replace('kept  as', 'kept as'), schema.replace('993', '992'), '"long"']) {
     await t.rejects(archive.putSchema(1, text), { code: 'ARCHIVE_CONFLICT' })
   }
 })
 
-await t.test('rejects with OBJECT_CORRUPT, naming a damaged object', async t => {
+await t.test('reading a damaged object rejects with OBJECT_CORRUPT and the key of the object', async t => {
   const root = t.testdir()
   const archive = await open(root, 'v2')
   const gz = await gzipFrame(frame)

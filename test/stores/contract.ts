@@ -1,4 +1,4 @@
-// The contract of object stores as tests, for every kind of store.
+// Tests of the contract of object stores. contract.test.ts runs them for every kind of store.
 import { gzipSync } from 'node:zlib'
 import type { Test } from 'tap'
 import type { AlertStreamError } from '../../src/pipeline/index.ts'
@@ -23,7 +23,7 @@ export interface ContractOptions {
   setUp (t: Test): Promise<StoreAccess>
   /** Error code of a store that does not exist. */
   readonly missingCode: string
-  /** Number of objects for a listing of several pages. */
+  /** Number of objects in the listing test. For buckets, more than the 1000 objects of a page. */
   readonly listed: number
 }
 
@@ -42,7 +42,7 @@ export async function collect (keys: AsyncIterable<string>): Promise<string[]> {
 export async function contract (root: Test, { name, setUp, missingCode, listed }: ContractOptions): Promise<void> {
   const test = async (title: string, body: (t: Test) => Promise<void>): Promise<void> => { await root.test(`${name}: ${title}`, body) }
 
-  await test('returns what was put, under keys of both layouts', async t => {
+  await test('returns the bytes that were put, under keys of both layouts', async t => {
     const access = await setUp(t)
     const store = await access.open()
     const reader = await access.open('read')
@@ -58,7 +58,7 @@ export async function contract (root: Test, { name, setUp, missingCode, listed }
     t.equal(await store.get('v2/alerts'), undefined, 'a folder is not an object')
   })
 
-  await test('reports the same content as identical at any compression level and keeps the first object', async t => {
+  await test('reports the same content, compressed at any level, as identical and keeps the existing object', async t => {
     const store = await (await setUp(t)).open()
     const recompressed = gzipSync(frame, { level: 1 })
     t.notOk(recompressed.equals(gz))
@@ -76,7 +76,7 @@ export async function contract (root: Test, { name, setUp, missingCode, listed }
       code: 'ARCHIVE_CONFLICT', retryable: false, fatal: false, where: /v2\/a\.gz$/,
       message: new RegExp(`${hex32(meta.crc32c)}.*${hex32(crc32c(other))}`)
     })
-    await t.rejects(store.put('v2/a.gz', gzipSync(other), meta), { code: 'ARCHIVE_CONFLICT' }, 'also with the checksum of the old content')
+    await t.rejects(store.put('v2/a.gz', gzipSync(other), meta), { code: 'ARCHIVE_CONFLICT' }, 'a wrong checksum hides no conflict')
     t.ok((await store.get('v2/a.gz'))?.body.equals(gz))
   })
 
@@ -176,7 +176,7 @@ export async function contract (root: Test, { name, setUp, missingCode, listed }
     t.same(await collect(store.list('')), [])
   })
 
-  await test('rejects every put if opened for reading, with an error that is not the fault of the record', async t => {
+  await test('rejects every put if opened for reading, with an error that is retryable or fatal', async t => {
     const access = await setUp(t)
     const reader = await access.open('read')
     const error = await reader.put('a.gz', gz, meta).then(() => undefined, (reason: unknown) => reason as AlertStreamError)
@@ -185,7 +185,7 @@ export async function contract (root: Test, { name, setUp, missingCode, listed }
     t.equal(await reader.get('a.gz'), undefined)
   })
 
-  await test('waits for puts in flight on close and rejects later ones', async t => {
+  await test('close waits for puts in flight, and later puts are rejected', async t => {
     const access = await setUp(t)
     const store = await access.open()
     const puts = Array.from({ length: 20 }, (_, i) => store.put(`${i}.gz`, gz, meta))
@@ -198,7 +198,7 @@ export async function contract (root: Test, { name, setUp, missingCode, listed }
     await store.close()
   })
 
-  await test('passes the check if usable; a missing store is never taken for an empty one', async t => {
+  await test('the check of a usable store passes; check, get and list of a missing store reject', async t => {
     const access = await setUp(t)
     for (const mode of ['read', 'write'] as const) await (await access.open(mode)).check()
     const missing = await access.openMissing()

@@ -4,7 +4,7 @@ import { crc32c, hex32 } from '../../src/stores/crc32c.ts'
 import { tableCrc32c } from '../../src/stores/crc32c-table.ts'
 
 const ascending = Buffer.from(Array.from({ length: 32 }, (_, i) => i))
-// RFC 3720 B.4, and the check value of CRC catalogues.
+// Test vectors of RFC 3720 B.4, and the check value (of the digits 1 to 9) in catalogues of CRC algorithms.
 const known: [string, Buffer, number][] = [
   ['empty', Buffer.alloc(0), 0],
   ['the digits 1 to 9', Buffer.from('123456789'), 0xe3069283],
@@ -14,14 +14,14 @@ const known: [string, Buffer, number][] = [
   ['32 descending bytes', Buffer.from(ascending).reverse(), 0x113fdb5c]
 ]
 
-await t.test('both implementations match the published values', async t => {
+await t.test('crc32c and tableCrc32c give the published checksums', async t => {
   for (const [name, data, sum] of known) {
     t.equal(crc32c(data), sum, name)
     t.equal(tableCrc32c(data), sum, `${name}, table version`)
   }
 })
 
-await t.test('both implementations agree at every length and alignment', async t => {
+await t.test('crc32c and tableCrc32c agree at every length and alignment', async t => {
   const noise = randomBytes(4096)
   let differ = 0
   for (let start = 0; start < 9; start++) {

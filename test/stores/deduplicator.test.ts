@@ -11,13 +11,13 @@ await t.test('does not write the same alert twice', async t => {
   t.equal(writes, 2)
 })
 
-await t.test('writes other content under the same id', async t => {
+await t.test('writes an alert with a known id if its content differs', async t => {
   const recent = new Deduplicator(10)
   const write = async () => 'written'
   for (const [id, crc32c] of [['1', 23], ['1', 24], ['12', 3]] as const) t.equal(await recent.once(id, crc32c, write), 'written')
 })
 
-await t.test('concurrent copies wait for the write of the first one', async t => {
+await t.test('concurrent calls for the same alert wait for the write of the first call', async t => {
   const recent = new Deduplicator(10)
   const { promise, resolve } = Promise.withResolvers<string>()
   let writes = 0

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DurableFolders } from '../../src/stores/durable-folders.ts'
 
-/** An fsync that settles when the test settles it. */
+/** An fsync whose promises the test settles, through `waiting`. */
 function manualFsync () {
   const waiting: { folder: string, end: (error?: Error) => void }[] = []
   const fsync = (folder: string) => new Promise<void>((resolve, reject) => {
@@ -24,7 +24,7 @@ await t.test('shares one fsync among all waiting callers, but never one that beg
   waiting[0]!.end()
   await new Promise(setImmediate)
   t.same(done, ['first'])
-  t.equal(waiting.length, 2, 'one more fsync for the two calls made during the first')
+  t.equal(waiting.length, 2, 'the two calls made during the first fsync share the next fsync')
   sync('fourth')
   waiting[1]!.end()
   await new Promise(setImmediate)
@@ -35,7 +35,7 @@ await t.test('shares one fsync among all waiting callers, but never one that beg
   t.equal(waiting.length, 3)
 })
 
-await t.test('a failed fsync fails the callers that waited for it, not later ones', async t => {
+await t.test('a failed fsync fails the callers that waited for it, not later callers', async t => {
   const { waiting, fsync } = manualFsync()
   const folders = new DurableFolders('/store', fsync)
   const first = folders.sync('/store')
@@ -59,7 +59,7 @@ await t.test('syncs different folders concurrently', async t => {
   await both
 })
 
-await t.test('makes a new folder durable up to the root, once', async t => {
+await t.test('ensure makes a new folder durable up to the root, and syncs nothing for a known folder', async t => {
   const root = t.testdir()
   const synced: string[] = []
   const folders = new DurableFolders(root, async folder => { synced.push(folder) })
@@ -74,7 +74,7 @@ await t.test('makes a new folder durable up to the root, once', async t => {
   t.equal(synced.length, 6)
 })
 
-await t.test('makes a new root durable up to its first existing parent', async t => {
+await t.test('ensure makes a new root durable up to its first existing parent', async t => {
   const existing = t.testdir()
   const synced: string[] = []
   const root = join(existing, 'a', 'b')

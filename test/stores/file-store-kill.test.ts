@@ -10,7 +10,7 @@ import { gzipFrame, inflate } from '../../src/stores/gzip.ts'
 
 const frameOf = (i: number) => Buffer.alloc(200_000 + i, `alert ${i} `)
 
-// Puts objects until it is killed. Prints the number of each object whose put has resolved.
+// This program puts objects until it is killed. It prints the number of each object whose put has resolved.
 const writer = `
 import { writeSync } from 'node:fs'
 const [storeFile, crcFile, root, first] = process.argv.slice(1)
@@ -29,7 +29,7 @@ await Promise.all(Array.from({ length: 8 }, async () => {
   }
 }))`
 
-await t.test('a killed writer leaves no partial object and loses no acknowledged one', async t => {
+await t.test('a killed writer leaves no partial object and loses no acknowledged object', async t => {
   const root = t.testdir()
   const modules = ['file-store', 'crc32c'].map(name => new URL(`../../src/stores/${name}.ts`, import.meta.url).href)
   const acknowledged = new Set<number>()
@@ -47,7 +47,7 @@ await t.test('a killed writer leaves no partial object and loses no acknowledged
     t.same(await exited, [null, 'SIGKILL'])
     unfinished += (await readdir(join(root, '.incoming'))).length
   }
-  t.ok(unfinished > 0, `the kills interrupted puts: ${unfinished} unfinished files were left`)
+  t.ok(unfinished > 0, `the kills left ${unfinished} unfinished files, so they interrupted puts`)
 
   const store = await openFileStore(root)
   t.same(await readdir(join(root, '.incoming')), [], 'the next writer removes the unfinished files')
@@ -64,5 +64,5 @@ await t.test('a killed writer leaves no partial object and loses no acknowledged
   const frame = frameOf(one!)
   const meta = { contentType: 'application/gzip', crc32c: crc32c(frame) }
   const outcome = await store.put(`v2/alerts/${one! % 3}/${one}.avro.gz`, await gzipFrame(frame), meta)
-  t.equal(outcome, 'identical', 'a re-delivery after the kill is recognized')
+  t.equal(outcome, 'identical', 'a put of the same alert after the kill is identical')
 })

@@ -1,4 +1,4 @@
-// What only a file store does. The common contract is in contract.ts.
+// Tests the behavior that only file stores have. contract.ts tests the common contract.
 import t from 'tap'
 import { spawnSync } from 'node:child_process'
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
@@ -10,7 +10,7 @@ import { crc32c } from '../../src/stores/crc32c.ts'
 import { openFileStore } from '../../src/stores/file-store.ts'
 import { collect, frame, gz, meta } from './contract.ts'
 
-await t.test('a key is a path below the root, which is created on demand; a leading slash adds nothing to the path', async t => {
+await t.test('a key is a path below the root, which is created on demand; a leading slash of the key is ignored in the path', async t => {
   const root = join(t.testdir(), 'made', 'on', 'demand')
   const store = await openFileStore(root)
   for (const key of ['v2/alerts/123456/1234567.avro.gz', '/alert_archive/v1/alerts/1234567.avro.gz']) {
@@ -21,7 +21,7 @@ await t.test('a key is a path below the root, which is created on demand; a lead
   t.match(store.url, /^file:\/\/\/.*\/made\/on\/demand$/)
 })
 
-await t.test('copies and conflicts change no existing object and leave no unfinished file', async t => {
+await t.test('repeated and conflicting puts do not change the existing object and leave no unfinished file', async t => {
   const root = t.testdir()
   const store = await openFileStore(root)
   await store.put('a.gz', gz, meta)
@@ -37,7 +37,7 @@ await t.test('copies and conflicts change no existing object and leave no unfini
   t.same(await readdir(join(root, '.incoming')), [])
 })
 
-await t.test('no key reaches files outside the store or unfinished files', async t => {
+await t.test('keys cannot reach files outside the store or unfinished files', async t => {
   const root = t.testdir({ outside: 'secret', store: { '.incoming': { x: 'unfinished' }, v2: { a: 'a' } } })
   const store = await openFileStore(join(root, 'store'))
   for (const key of ['../outside', 'a/../../outside', '.incoming/x', '/.incoming/x']) {
@@ -64,7 +64,7 @@ await t.test('a reader changes nothing and reports a missing root', async t => {
   const reader = await openFileStore(join(root, 'later'), { access: 'read' })
   const missing = { code: 'STORE_MISSING', retryable: true }
   await t.rejects(reader.check(), missing)
-  await t.rejects(reader.get('a'), missing, 'an unmounted archive is not an empty one')
+  await t.rejects(reader.get('a'), missing, 'get rejects instead of resolving to undefined: an unmounted archive is not empty')
   await t.rejects(collect(reader.list('')), missing)
   t.same(await readdir(root), [])
   const writer = await openFileStore(join(root, 'later'))
@@ -83,7 +83,7 @@ await t.test('recreates a folder of objects that was removed while the store is 
   t.same(await collect(store.list('')), ['v2/a/2.gz'])
 })
 
-await t.test('puts fail while the root is missing, create nothing in its place, and succeed when it is back', async t => {
+await t.test('puts fail and create nothing while the root is missing, and succeed when the root is back', async t => {
   const folder = t.testdir({ mount: {} })
   const root = join(folder, 'mount')
   const store = await openFileStore(root)
@@ -91,7 +91,7 @@ await t.test('puts fail while the root is missing, create nothing in its place, 
   await rename(root, join(folder, 'away'))
   await t.rejects(store.put('v2/a/2.gz', gz, meta), { code: 'STORE_MISSING', retryable: true })
   t.same(await readdir(folder), ['away'])
-  // A mount point without its volume is an empty folder. Nothing may be written there either.
+  // A mount point without its volume is an empty folder. A put must not write into this folder either.
   await mkdir(root)
   await t.rejects(store.put('v2/a/3.gz', gz, meta), { code: 'STORE_MISSING' })
   t.same(await readdir(root), [])
@@ -100,12 +100,12 @@ await t.test('puts fail while the root is missing, create nothing in its place, 
   t.equal(await store.put('v2/a/2.gz', gz, meta), 'written')
 })
 
-await t.test('opening removes leftovers of dead writers and no files of live ones', async t => {
+await t.test('opening for writing removes leftovers of dead writers and no files of live writers', async t => {
   const root = t.testdir()
   await openFileStore(root)
   const incoming = join(root, '.incoming')
   const dead = spawnSync(process.execPath, ['-e', '']).pid
-  // Reads the owner part of a file name from a put of this process.
+  // Learns the names that this process gives to unfinished files, from the file of a large put.
   const probe = openFileStore(root).then(store => store.put('probe', Buffer.alloc(30_000_000, 1), { contentType: 'x', crc32c: 0 }))
   let mine: string | undefined
   while (mine === undefined) mine = (await readdir(incoming))[0]

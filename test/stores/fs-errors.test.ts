@@ -4,7 +4,7 @@ import { storeError } from '../../src/stores/fs-errors.ts'
 
 const errno = (code: string) => Object.assign(new Error(`${code}: from the system`), { code })
 
-await t.test('maps errno to error codes; faults of the complete store are retryable', async t => {
+await t.test('maps errno to error codes; a missing, full, denied, read-only or failing file system is retryable', async t => {
   const expected: Record<string, [string, boolean]> = {
     ENOENT: ['STORE_MISSING', true],
     ENOSPC: ['STORE_FULL', true],
@@ -30,7 +30,7 @@ await t.test('maps errno to error codes; faults of the complete store are retrya
   t.match(storeError(new Error('unknown'), 'write the object', '/a'), { code: 'STORE_IO', cause: { message: 'unknown' } })
 })
 
-await t.test('returns an error of the program unchanged', async t => {
+await t.test('returns an AlertStreamError unchanged', async t => {
   const known = storeErrors.STORE_FULL('x')
   t.equal(storeError(known, 'write the object', '/a'), known)
 })

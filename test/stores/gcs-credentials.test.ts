@@ -1,5 +1,5 @@
-// Application Default Credentials through the client library: the token of a pod with Workload Identity (from a metadata server), and the
-// errors for missing credentials and for a token server that rejects the request.
+// Tests Application Default Credentials with the client library: the token of a pod with Workload Identity (from a metadata server), and
+// the errors for missing credentials and for a token server that rejects the request.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -15,7 +15,7 @@ import { collect, gz, meta } from './contract.ts'
 
 const gcs = await useGcs(t)
 
-/** Sets environment variables that the library reads, for one test. */
+/** Sets environment variables that the client library reads, for the duration of one test. */
 function withEnvironment (t: Test, variables: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(variables)) {
     const before = process.env[name]
@@ -27,7 +27,7 @@ function withEnvironment (t: Test, variables: Readonly<Record<string, string>>):
   }
 }
 
-/** A store that sends credentials to this address as it would to Google. */
+/** Opens a store that sends credentials to `url`, as it would to Google. */
 async function storeAt (url: string, requestMs = 10_000): Promise<GcsStore> {
   const client = new GcsClient({ requestMs, project: 'rubin' }, { apiEndpoint: url, useAuthWithCustomEndpoint: true })
   return new GcsStore({ bucket: await gcs.bucket(), prefix: '' }, client, true, noRetry)
@@ -39,7 +39,7 @@ function token (value: string): TokenResponse {
   return { status: 200, body: JSON.stringify({ access_token: value, expires_in: 3600, token_type: 'Bearer' }) }
 }
 
-/** A metadata server. If `respond` returns undefined, the token request gets no response. */
+/** Starts a metadata server. If `respond` returns undefined, the token request gets no response. */
 async function metadataServer (t: Test, respond: () => TokenResponse | undefined): Promise<{ readonly tokenRequests: string[] }> {
   const tokenRequests: string[] = []
   const server = createServer(({ url = '' }, response) => {
@@ -75,7 +75,7 @@ await t.test('sends the token of the pod with every kind of request and fetches 
   t.equal(tokenRequests.length, 1)
 })
 
-await t.test('a token server that rejects the request is fatal; one that does not respond is retryable', async t => {
+await t.test('it is fatal if the token server rejects the request, and retryable if the token server does not respond', async t => {
   let response: TokenResponse | undefined = { status: 403, body: 'no service account' }
   await metadataServer(t, () => response)
   const proxy = await faultProxy(t, gcs.url)
@@ -84,17 +84,17 @@ await t.test('a token server that rejects the request is fatal; one that does no
   })
   response = undefined
   await t.rejects((await storeAt(proxy.url, 1000)).put('a.gz', gz, meta), { code: 'STORE_UNAVAILABLE', retryable: true })
-  t.equal(proxy.seen.length, 0, 'nothing is sent without a token')
+  t.equal(proxy.seen.length, 0, 'no request is sent to the store without a token')
 })
 
-await t.test('a put that timed out waiting for a token uploads nothing when the library gets one later', async t => {
+await t.test('a put that timed out waiting for a token uploads nothing when the token arrives later', async t => {
   let silent = true
   const { tokenRequests } = await metadataServer(t, () => silent ? undefined : token('late'))
   const proxy = await faultProxy(t, gcs.url)
   const store = await storeAt(proxy.url, 500)
   await t.rejects(store.put('a.gz', gz, meta), { code: 'STORE_UNAVAILABLE', message: /no complete response within 500 ms/ })
   silent = false
-  // All calls share one token request, and the pending one has to fail first.
+  // All calls share one token request, so the pending token request has to fail first.
   await eventually(async () => await store.put('b.gz', gz, meta).catch(() => undefined) !== undefined)
   t.ok(tokenRequests.length >= 2)
   t.strictSame([...new Set(proxy.seen.map(({ url }) => /name=([^&]+)/.exec(url)?.[1]))], ['b.gz'])
@@ -103,7 +103,7 @@ await t.test('a put that timed out waiting for a token uploads nothing when the 
 await t.test('missing credentials and a missing credentials file are fatal, with a hint', async t => {
   withEnvironment(t, { METADATA_SERVER_DETECTION: 'none', HOME: await tempDir(t) })
   const proxy = await faultProxy(t, gcs.url)
-  // The response of Cloud Storage to a request without credentials.
+  // Cloud Storage sends this response to a request without credentials.
   const message = 'Anonymous caller does not have storage.objects.create access'
   proxy.fail({ status: 401, body: JSON.stringify({ error: { code: 401, message } }) })
   const store = await storeAt(proxy.url)

@@ -21,7 +21,7 @@ await t.test('408, 429 and 5xx are retryable; every other error status is fatal'
   }
 })
 
-await t.test('the message of the store is included, shortened, on one line', async t => {
+await t.test('an error message includes the message of the store, on one line of at most 300 characters', async t => {
   const denied = responseError({ status: 403, body: { error: { message: 'a@b lacks\n storage.objects.create' } } }, operation)
   t.equal(denied.message, 'cannot write the object: the store returned 403, a@b lacks storage.objects.create')
   t.equal(responseError({ status: 503, body: undefined }, operation).message, 'cannot write the object: the store returned 503')
@@ -30,7 +30,7 @@ await t.test('the message of the store is included, shortened, on one line', asy
   t.match(unexpectedResponse(operation), { code: 'STORE_UNAVAILABLE', retryable: true, where: 'gs://bucket/a' })
 })
 
-await t.test('an object may already exist: precondition failed, concurrent write, or no permission to replace it', async t => {
+await t.test('an object may already exist if the upload gets 412, 409, or 403 because the object may not be replaced', async t => {
   const check = (status: number, message: string): boolean => mayAlreadyExist({ status, body: { error: { message } } })
   t.strictSame([409, 412, 200, 404, 503].map(status => check(status, '')), [true, true, false, false, false])
   t.ok(check(403, 'writer@p.iam does not have storage.objects.delete access to the Google Cloud Storage object.'))
@@ -41,7 +41,7 @@ await t.test('an object may already exist: precondition failed, concurrent write
   t.notOk(check(401, 'storage.objects.delete'))
 })
 
-await t.test('a network failure is retryable, whatever URL is in its message', async t => {
+await t.test('a network failure is retryable, even if its message has a URL with the word "credentials"', async t => {
   t.equal(classOfFailed('request to http://x/o failed, reason: socket hang up', { code: 'ECONNRESET' }), 'STORE_UNAVAILABLE retryable')
   t.equal(
     classOfFailed('request to https://iamcredentials.googleapis.com/ failed, reason: getaddrinfo', { code: 'EAI_AGAIN' }),
@@ -52,7 +52,7 @@ await t.test('a network failure is retryable, whatever URL is in its message', a
   t.equal(refused.message, 'cannot write the object: ECONNREFUSED')
 })
 
-await t.test('returns an error of the program unchanged', async t => {
+await t.test('returns an AlertStreamError unchanged', async t => {
   const known = storeErrors.STORE_CLOSED('closed')
   t.equal(requestError(known, operation), known)
 })

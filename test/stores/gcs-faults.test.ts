@@ -1,5 +1,5 @@
-// Requests to a bucket with every kind of network failure. Temporary failures are retryable, rejected requests are fatal; no failure is
-// taken for success; no bytes damaged in transit are stored or returned.
+// Requests to a bucket with every kind of network failure. Temporary failures are retryable, and rejected requests are fatal. No failure
+// counts as success, and bytes damaged in transit are neither stored nor returned.
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { crc32c } from '../../src/stores/crc32c.ts'
@@ -14,7 +14,7 @@ import { collect, frame, gz, meta } from './contract.ts'
 const gcs = await useGcs(t)
 const temporary = { retryable: true, fatal: false }
 const fatal = { retryable: false, fatal: true }
-/** For requests that hang. On a loaded machine, other requests need the longer default. */
+/** Options for tests with hanging requests. On a loaded machine, other requests need the longer default deadline. */
 const shortDeadline = { requestMs: 1000 }
 
 interface Setup {
@@ -81,7 +81,7 @@ const cannotReplace = [
 const cannotCreate = errorResponse(
   403, `${account} does not have storage.objects.create access to the Google Cloud Storage object.`, 'forbidden')
 
-await t.test('403 for an existing object that may not be replaced is treated like 412: identical or conflict', async t => {
+await t.test('403 for an existing object that may not be replaced is handled like 412: the put is identical or a conflict', async t => {
   const { store, proxy, direct } = await behindProxy(t)
   const other = Buffer.from('another alert')
   await direct.put('a.gz', gz, meta)
@@ -91,10 +91,10 @@ await t.test('403 for an existing object that may not be replaced is treated lik
     proxy.fail(fault, 1, isUpload)
     await t.rejects(store.put('a.gz', gzipSync(other), { ...meta, crc32c: crc32c(other) }), { code: 'ARCHIVE_CONFLICT' })
     proxy.fail(fault, 1, isUpload)
-    await t.rejects(store.put('new.gz', gz, meta), { ...fatal, code: 'STORE_BUCKET_DENIED' }, 'if there is no object, access is denied')
+    await t.rejects(store.put('new.gz', gz, meta), { ...fatal, code: 'STORE_BUCKET_DENIED' }, '403 for a missing object')
   }
   proxy.fail(cannotCreate, 1, isUpload)
-  await t.rejects(store.put('a.gz', gz, meta), { ...fatal, code: 'STORE_BUCKET_DENIED' }, 'denied, although the object exists')
+  await t.rejects(store.put('a.gz', gz, meta), { ...fatal, code: 'STORE_BUCKET_DENIED' }, 'the account may not create objects')
   proxy.fail(errorResponse(403, 'The rate of changes to the object exceeds the rate limit.', 'rateLimitExceeded'), 1, isUpload)
   await t.rejects(store.put('a.gz', gz, meta), { ...temporary, code: 'STORE_UNAVAILABLE' })
   t.ok((await direct.get('a.gz'))?.body.equals(gz))
@@ -107,10 +107,10 @@ await t.test('an object damaged during upload is deleted, and a retry stores it 
     ...temporary, code: 'STORE_DAMAGED', message: /CRC32C \S{8} instead of \S{8}, and was deleted/
   })
   t.equal(await direct.get('a.gz'), undefined)
-  t.match(proxy.seen.at(-1), { method: 'DELETE', url: /\/p\/a\.gz\?ifGenerationMatch=\d+$/ }, 'only the damaged generation is deleted')
+  t.match(proxy.seen.at(-1), { method: 'DELETE', url: /\/p\/a\.gz\?ifGenerationMatch=\d+$/ }, 'deletes the damaged generation')
   t.equal(await store.put('a.gz', gz, meta), 'written')
   t.ok((await direct.get('a.gz'))?.body.equals(gz))
-  // Cloud Storage itself verifies the announced checksum and stores nothing.
+  // Cloud Storage itself verifies the announced checksum and stores no damaged object.
   proxy.fail(errorResponse(400, 'Provided CRC32C "AAAAAA==" doesn\'t match calculated CRC32C "BBBBBB==".'), 1, isUpload)
   await t.rejects(store.put('b.gz', gz, meta), { ...temporary, code: 'STORE_DAMAGED', message: /doesn't match/ })
 })
@@ -123,7 +123,7 @@ await t.test('an intact object is kept if only the response to its upload was da
   proxy.fail({ status: 200, body: JSON.stringify({ crc32c: 'AAAAAA==', generation }) }, 1, isUpload)
   t.equal(await store.put('a.gz', gz, meta), 'written')
   t.equal(proxy.seen.some(({ method }) => method === 'DELETE'), false)
-  // It is also kept if it cannot be read for comparison.
+  // The object is also kept if it cannot be read for comparison.
   proxy.fail({ status: 200, body: JSON.stringify({ crc32c: 'AAAAAA==', generation }) }, 1, isUpload)
   proxy.fail('damage response', 1, isDownload)
   await t.rejects(store.put('a.gz', gz, meta), { ...temporary, code: 'STORE_DAMAGED' })
@@ -141,11 +141,11 @@ await t.test('never returns bytes damaged or truncated during download', async t
   }
   t.ok((await store.get('a.gz'))?.body.equals(gz))
   proxy.fail('damage response', 1, isDownload)
-  await t.rejects(store.put('a.gz', gz, meta), { ...temporary, code: 'STORE_DAMAGED' }, 'a damaged comparison is not a conflict')
+  await t.rejects(store.put('a.gz', gz, meta), { ...temporary, code: 'STORE_DAMAGED' }, 'a damaged download is not a conflict')
   t.equal(await store.put('a.gz', gz, meta), 'identical')
 })
 
-await t.test('a rejected request is fatal, sent once, and never taken for success or for a missing object', async t => {
+await t.test('a rejected request is fatal and sent once, and counts neither as success nor as a missing object', async t => {
   const { store, proxy } = await behindProxy(t)
   const cases = [
     [{ status: 403 }, 'STORE_BUCKET_DENIED'], [{ status: 401 }, 'STORE_CREDENTIALS'], [{ status: 400 }, 'STORE_REFUSED'],
@@ -171,7 +171,7 @@ await t.test('403 for a rate limit is retryable, and 409 means a concurrent writ
   t.equal(await store.put('a.gz', gz, meta), 'identical')
 })
 
-await t.test('a 2xx response that is not from Cloud Storage (login page, empty body) is retryable, not a success', async t => {
+await t.test('a 2xx response that is not from Cloud Storage (login page, empty body) is a retryable error', async t => {
   const { store, proxy, direct } = await behindProxy(t)
   await direct.put('existing.gz', gz, meta)
   const html = { 'content-type': 'text/html' }
@@ -188,7 +188,7 @@ await t.test('a 2xx response that is not from Cloud Storage (login page, empty b
   t.equal(await direct.get('a.gz'), undefined)
 })
 
-await t.test('a reader makes up to three attempts after temporary failures, and one after a rejected request', async t => {
+await t.test('a reader makes up to three attempts if failures are temporary, and one attempt if the request is rejected', async t => {
   const { store, proxy, direct } = await behindProxy(t, { access: 'read' })
   await direct.put('a.gz', gz, meta)
   for (const [index, fault] of ([{ status: 503 }, 'reset', 'damage response'] as const).entries()) {
@@ -208,8 +208,8 @@ await t.test('a reader makes up to three attempts after temporary failures, and 
   await t.rejects(store.check(), { code: 'STORE_UNAVAILABLE' }, 'a check makes one attempt')
 })
 
-await t.test('of 20 concurrent puts, those with faults fail with a retryable error, and a second round stores them', async t => {
-  // Long enough for a loaded machine: only requests that hang may miss the deadline.
+await t.test('of 20 concurrent puts, puts with a fault fail with a retryable error, and repeating them stores all objects', async t => {
+  // The deadline is long enough for a loaded machine, so only hanging requests miss it.
   const { store, proxy, direct } = await behindProxy(t, { requestMs: 4000 })
   for (const fault of ['hang', 'reset', { status: 503 }, 'lose response', 'stall response'] as const) proxy.fail(fault, 2, isUpload)
   const keys = Array.from({ length: 20 }, (_, index) => `${index}.gz`)
@@ -217,7 +217,7 @@ await t.test('of 20 concurrent puts, those with faults fail with a retryable err
   t.equal(first.filter(({ status }) => status === 'rejected').length, 10)
   t.ok(first.every(outcome => outcome.status === 'fulfilled' || (outcome.reason as { retryable: boolean }).retryable))
   const second = await Promise.all(keys.map(key => store.put(key, gz, meta)))
-  t.equal(second.filter(outcome => outcome === 'written').length, 6, 'four of the ten had reached the store')
+  t.equal(second.filter(outcome => outcome === 'written').length, 6, '4 of the 10 failed puts had stored their object')
   t.equal((await collect(direct.list(''))).length, 20)
 })
 
@@ -230,7 +230,7 @@ await t.test('close aborts a hanging put', async t => {
   t.match(await put, { code: 'STORE_UNAVAILABLE' })
 })
 
-await t.test('close aborts a put in its second request, and later calls send nothing', async t => {
+await t.test('close aborts a put that is reading the existing object, and later calls send no request', async t => {
   const { store, proxy, direct } = await behindProxy(t, { requestMs: 3_600_000 })
   await direct.put('a.gz', gz, meta)
   proxy.fail('hang', Infinity, isDownload)

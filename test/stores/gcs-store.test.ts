@@ -1,4 +1,4 @@
-// What only a bucket does. The common contract is in contract.ts, failing requests in gcs-faults.test.ts.
+// Tests the behavior that only buckets have. contract.ts tests the common contract, gcs-faults.test.ts failing requests.
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
 import { silent } from '../../src/pipeline/index.ts'
@@ -32,7 +32,7 @@ await t.test('stores objects with content type, both checksums and no Content-En
   t.equal((await store.get('/alert_archive/v1/alerts/1.avro.gz'))?.crc32c, meta.crc32c)
 })
 
-await t.test('uploads in one conditional request of known length, and reads the existing object on re-delivery', async t => {
+await t.test('uploads in one conditional request of known length, and reads the existing object if the put is repeated', async t => {
   const proxy = await faultProxy(t, gcs.url)
   const store = await openStore(`gs://${await gcs.bucket()}`, { emulatorHost: proxy.url })
   t.match(proxy.seen, [{ method: 'GET', url: /\/o\?prefix=&maxResults=1&/ }], 'opening for writing lists one object')
@@ -55,7 +55,7 @@ await t.test('lists page by page and requests only names', async t => {
   for (const name of ['p/a', 'p/b', 'p/c', 'q/d']) {
     await fetch(`${gcs.url}/upload/storage/v1/b/${bucket}/o?uploadType=media&name=${name}`, { method: 'POST', body: name })
   }
-  // A server may return fewer names than requested.
+  // Cloud Storage may return fewer names per page than requested.
   const page = { kind: 'storage#objects', items: [{ name: 'p/a' }, { name: 'p/b' }], nextPageToken: 'p/b' }
   proxy.fail({ status: 200, body: JSON.stringify(page) }, 1)
   t.strictSame((await collect(store.list(''))).slice(0, 2), ['a', 'b'])
@@ -82,14 +82,14 @@ await t.test('reads an object that another program stored with Content-Encoding:
   t.equal(await store.put('a.gz', gz, meta), 'identical')
 })
 
-await t.test('limits object names to 1024 bytes, prefix included', async t => {
+await t.test('limits object names to 1024 bytes, including the prefix', async t => {
   const store = await openStore(`gs://${await gcs.bucket()}/${'p'.repeat(100)}`, { emulatorHost: gcs.url })
   const key = (length: number): string => Array.from({ length: Math.ceil(length / 200) }, () => 'k'.repeat(199)).join('/').slice(0, length)
   t.equal(await store.put(key(923), gz, meta), 'written')
   await t.rejects(store.put(key(924), gz, meta), { code: 'STORE_KEY_INVALID', message: /too long/ })
 })
 
-await t.test('a missing or forbidden bucket rejects opening for writing, and each call of a reader', async t => {
+await t.test('opening a missing or forbidden bucket for writing rejects, and so does each call of a reader', async t => {
   const proxy = await faultProxy(t, gcs.url)
   const bucket = await gcs.bucket()
   const fatal = { retryable: false, fatal: true }
@@ -103,7 +103,7 @@ await t.test('a missing or forbidden bucket rejects opening for writing, and eac
   })
   const reader = await openStore(`gs://${bucket}-no`, { emulatorHost: gcs.url, access: 'read' })
   await t.rejects(reader.get('x'), { ...fatal, code: 'STORE_BUCKET_MISSING' })
-  // Cloud Storage reports that the bucket was deleted after it was opened.
+  // Cloud Storage sends this response if the bucket was deleted after the store was opened.
   const store = await openStore(`gs://${bucket}`, { emulatorHost: proxy.url })
   proxy.fail({ status: 404, body: JSON.stringify({ error: { code: 404, message: 'The specified bucket does not exist.' } }) }, 2)
   await t.rejects(store.get('x'), { ...fatal, code: 'STORE_BUCKET_MISSING' })
@@ -124,7 +124,7 @@ await t.test('accepts host:port or a URL as emulator address and rejects anythin
   }
 })
 
-await t.test('opens for writing with a warning if the store is temporarily unavailable, and leaves retries to the pipeline', async t => {
+await t.test('opens for writing with a warning if the store is temporarily unavailable, and does not retry puts', async t => {
   const proxy = await faultProxy(t, gcs.url)
   const warnings: object[] = []
   proxy.fail({ status: 503 }, 2)
@@ -134,5 +134,5 @@ await t.test('opens for writing with a warning if the store is temporarily unava
   await t.rejects(store.put('a', gz, meta), { code: 'STORE_UNAVAILABLE', retryable: true })
   t.equal(await store.put('a', gz, meta), 'written')
   const requests = proxy.seen.map(request => isUpload(request) ? 'put' : isDownload(request) ? 'get' : 'list')
-  t.strictSame(requests, ['list', 'put', 'put'], 'one request per call')
+  t.strictSame(requests, ['list', 'put', 'put'], 'each call sends one request')
 })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { alertKey, parseAlertId, parseSchemaId, readingOrder, schemaKey } from '../../src/stores/layouts.ts'
 
-await t.test('gives the keys that both Rubin archives use', async t => {
+await t.test('the keys of both layouts are those of the Rubin archives', async t => {
   const id = '170028518906855444'
   t.equal(alertKey('v1', id), `/alert_archive/v1/alerts/${id}.avro.gz`)
   t.equal(alertKey('v2', id), `v2/alerts/170028/${id}.avro.gz`)
@@ -14,7 +14,7 @@ await t.test('uses the complete id as the v2 folder if it has at most 6 digits',
   for (const [id, folder] of folders) t.equal(alertKey('v2', id!), `v2/alerts/${folder}/${id}.avro.gz`)
 })
 
-await t.test('rejects ids that are not canonical', async t => {
+await t.test('the key functions reject ids that are not canonical', async t => {
   for (const id of ['', '007', '-1', '+1', '1.0', '1e3', 'abc', '9223372036854775808', '../1', '1/2', '١']) {
     for (const layout of ['v1', 'v2'] as const) t.throws(() => alertKey(layout, id), { code: 'ALERT_ID_INVALID' }, JSON.stringify(id))
   }
@@ -34,7 +34,7 @@ await t.test('parses ids exactly up to their limits', async t => {
   for (const text of ['4294967296', '', '-1', '1.0', 'latest', '00000000001']) t.equal(parseSchemaId(text), undefined, text)
 })
 
-await t.test('reads the configured layout first, then the other', async t => {
+await t.test('the reading order is the configured layout, then the other layout', async t => {
   t.same(readingOrder('v1'), ['v1', 'v2'])
   t.same(readingOrder('v2'), ['v2', 'v1'])
 })

@@ -40,7 +40,7 @@ await t.test('keeps the URL of the store and passes its errors through', async t
   await t.rejects(store.check(), error)
 })
 
-await t.test('separates two names over one store', async t => {
+await t.test('counts operations separately for each name of the same store', async t => {
   const stats = new StoreStats()
   const store = await openFileStore(join(await tempDir(t), 'store'))
   await metered(store, 'alerts', stats).get('x')

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { openStore } from '../../src/stores/open-store.ts'
 import { useGcs } from '../support/stack.ts'
 
-await t.test('accepts file and gs URLs, with an optional prefix', async t => {
+await t.test('accepts file URLs, and gs URLs with and without a prefix', async t => {
   for (const [given, url] of [
     ['file:///data/alerts', 'file:///data/alerts'],
     ['FILE:///data/with%20space/', 'file:///data/with%20space'],
@@ -13,7 +13,7 @@ await t.test('accepts file and gs URLs, with an optional prefix', async t => {
   ] as const) t.equal((await openStore(given, { access: 'read' })).url, url)
 })
 
-await t.test('rejects any other URL as a usage error that shows the expected form', async t => {
+await t.test('rejects any other URL as a usage error whose hint shows the expected form', async t => {
   const invalid = [
     '', 'data', './data', '/data', 'file:data', 'file:/data', 'file://data/alerts', 'file://', 'file:///a?b', 'file:///a#b', 'file:///a%2fb',
     's3://bucket', 'gs://', 'gs://Bucket!', 'http://x'

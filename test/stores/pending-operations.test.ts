@@ -1,7 +1,7 @@
 import t from 'tap'
 import { PendingOperations } from '../../src/stores/pending-operations.ts'
 
-await t.test('settled() resolves when every operation has settled, failed ones included', async t => {
+await t.test('settled() resolves when every operation has succeeded or failed', async t => {
   const pending = new PendingOperations()
   const [first, second] = [Promise.withResolvers<number>(), Promise.withResolvers<number>()]
   t.equal(pending.add(first.promise), first.promise)

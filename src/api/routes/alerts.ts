@@ -13,7 +13,7 @@ interface AlertsOptions {
 
 export async function alertsRoute (app: FastifyInstance, { archive }: AlertsOptions): Promise<void> {
   readOnly<{ Params: { id: string } }>(app, '/v1/alerts/:id', async (request, reply) => {
-    // Leading zeros are ignored.
+    // `parseAlertId` removes leading zeros, so /v1/alerts/007 is alert 7.
     const id = parseAlertId(request.params.id)
     if (id === undefined) return sendProblem(reply, 400, 'an alert id is 1 to 19 decimal digits, at most 9223372036854775807')
     reply.header('vary', 'Accept-Encoding')

@@ -1,5 +1,5 @@
 // GET /v1/health: 200 `OK` if the archive is readable, else 503 with the error code. Concurrent and frequent probes share one check per
-// second. A check without a result after five seconds has failed.
+// second. A check that has no result after five seconds counts as failed.
 import { type FastifyInstance } from 'fastify'
 import { errorCode, formatError } from '../../pipeline/errors.ts'
 import { type Logger } from '../../pipeline/log.ts'
@@ -10,7 +10,7 @@ import { readOnly } from '../read-only-routes.ts'
 interface HealthOptions {
   readonly archive: Pick<ArchiveReader, 'check'>
   readonly log: Logger
-  /** How long a result is reused, in milliseconds. */
+  /** How long the result of a check is reused, in milliseconds. */
   readonly healthCacheMs: number
 }
 
@@ -21,7 +21,7 @@ export async function healthRoute (app: FastifyInstance, { archive, log, healthC
   let result: Promise<string | undefined> = Promise.resolve(undefined)
   let healthy = true
 
-  // Resolves to the problem, or undefined if there is none. Logs only changes.
+  // Resolves to the problem, or to undefined if the archive is readable. Logs only changes of the result.
   async function check (): Promise<string | undefined> {
     let problem: string | undefined
     try {
