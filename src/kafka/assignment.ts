@@ -5,7 +5,7 @@ import { partitionKey, type TopicPartition } from './offset-tracker.ts'
 
 /** The partitions that a member owned before it joined. */
 export interface OwnedPartitions {
-  /** Generation in which the member owned them. If two members claim one partition, the claim of the later generation wins. */
+  /** Generation in which the member owned the partitions. If two members claim one partition, the claim of the later generation wins. */
   readonly generation: number
   readonly owned: readonly TopicPartition[]
 }

@@ -48,7 +48,7 @@ export interface KafkaOperation {
   readonly group?: string | undefined
   /** AuthState of the connection, for errors of the client library that have no FailureContext. */
   readonly authState?: AuthState | undefined
-  /** Whether all records go to this topic. If they do, a missing ACL is fatal, because every record would fail. */
+  /** Whether all records go to `topic`. In this case, a missing ACL is fatal, because every record would fail. */
   readonly onlyTopic?: boolean | undefined
 }
 

@@ -77,7 +77,7 @@ export function groupClient (connection: KafkaConnection, settings: GroupSetting
     get memberId () { return consumer.memberId },
     subscribe: topics => {
       const { current } = consumer.topics
-      // The library counts the references to a topic, so `untrack` is called until the topic has none.
+      // The library counts the references to a topic, so `untrack` is called until no reference is left.
       for (const topic of current) if (!topics.includes(topic)) while (consumer.topics.has(topic)) consumer.topics.untrack(topic)
       for (const topic of topics) if (!current.includes(topic)) consumer.topics.track(topic)
     },

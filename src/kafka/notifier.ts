@@ -4,7 +4,7 @@ export class Notifier {
   #pending = false
   #resolve: (() => void) | undefined
 
-  /** Ends the current wait. Without a current wait, the next wait ends immediately. */
+  /** Ends the current wait. If nothing waits, the next wait ends immediately. */
   notify (): void {
     const resolve = this.#resolve
     this.#resolve = undefined

@@ -1,7 +1,7 @@
 // Decides which offsets may be committed. The committable offset of a partition is the highest contiguous settled offset + 1, for any order
 // of settlement and any gaps in the log (compaction, transaction markers). Each assignment of a partition starts an epoch. A record that is
 // delivered twice in an epoch is dropped, and settlements of an earlier epoch are ignored. The number of delivered records beyond the
-// committable offset is capped, so memory does not grow without limit behind one stuck record. O(1) amortised per record.
+// committable offset is capped, so memory does not grow without limit behind one stuck record. The amortised cost per record is O(1).
 
 export interface TopicPartition {
   readonly topic: string

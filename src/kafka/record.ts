@@ -1,5 +1,5 @@
-// A Kafka record as raw bytes and bigints, not decoded. Order and duplicates of headers are preserved. A null key, value or header
-// value is distinct from an empty one.
+// A Kafka record as raw bytes and bigints, not decoded. Order and duplicates of headers are preserved. In keys, values and header
+// values, null and empty are distinct.
 
 /** One header of a record. Kafka allows repeated names and null values. */
 export type KafkaHeader = readonly [name: Buffer, value: Buffer | null]

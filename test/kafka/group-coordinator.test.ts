@@ -13,7 +13,7 @@ await t.test('a committer that is not a member commits offsets with metadata', a
   const coordinator = new GroupCoordinator(connection, uniqueName('group'))
   t.teardown(async () => { await coordinator.close() })
   const partitions = [a, b].flatMap(topic => [{ topic, partition: 0 }, { topic, partition: 1 }])
-  // A new broker has no coordinator until it has created its offsets topic.
+  // A new broker has no group coordinator until the broker has created the offsets topic.
   await eventually(() => coordinator.committed(partitions).then(() => true, () => false))
   t.strictSame(await coordinator.committed(partitions), new Map(), 'a new group has no committed offsets')
 
