@@ -1,34 +1,34 @@
-// The reasons for dead letters, documented in docs/dead-letters.md: which node reports them, what they mean, and what can be done with the
-// dead letter. The remedy for each reason is the hint of its error.
+// The reasons for dead letters, documented in docs/dead-letters.md: the node that reports the reason, its meaning, and what can be done
+// with the dead letter. The remedy for each reason is the hint of its error.
 import '../avro/errors.ts'
 import '../kafka/errors.ts'
 import '../stores/errors.ts'
 import { declaredErrors } from '../pipeline/index.ts'
 
 interface DeadLetterReason {
-  /** Modes and nodes. */
+  /** Modes and nodes that report the reason. */
   readonly by: string
   readonly meaning: string
-  /** `redrive`: fix the cause, then send it back. `discard`: it can never become an alert. `file`: fix the file and load it again. */
+  /** `redrive`: fix the cause and send the dead letter back. `discard`: it can never become an alert. `file`: fix and reload the file. */
   readonly then: 'redrive' | 'discard' | 'file'
 }
 
 const [unframe, capture, archive, encode] = ['ingest: unframe', 'ingest: capture-schema', 'ingest: archive', 'create-stream: re-encode']
 const deadLetterReasons: Readonly<Record<string, DeadLetterReason>> = {
-  FRAME_EMPTY: { by: unframe, meaning: 'The message has no value, or an empty one.', then: 'discard' },
+  FRAME_EMPTY: { by: unframe, meaning: 'The value of the message is null or empty.', then: 'discard' },
   FRAME_TOO_SHORT: { by: unframe, meaning: 'The message is shorter than the 5-byte frame header.', then: 'discard' },
-  FRAME_BAD_MAGIC: { by: unframe, meaning: 'The first byte is not 0x00: the message is not a Confluent frame.', then: 'discard' },
-  UNKNOWN_SCHEMA: { by: capture, meaning: 'After --unknown-schema-seconds, the registry has no schema with this id.', then: 'redrive' },
+  FRAME_BAD_MAGIC: { by: unframe, meaning: 'The first byte is not 0x00, so the message is not a Confluent frame.', then: 'discard' },
+  UNKNOWN_SCHEMA: { by: capture, meaning: 'The registry had no schema with this id after --unknown-schema-seconds.', then: 'redrive' },
   SCHEMA_INVALID: { by: capture, meaning: 'The schema in the registry is not a valid Avro record schema.', then: 'redrive' },
-  SCHEMA_NO_ALERT_ID: { by: capture, meaning: 'The first field of the schema is not a long: the alert has no id.', then: 'discard' },
+  SCHEMA_NO_ALERT_ID: { by: capture, meaning: 'The first field of the schema is not a long, so the alert has no id.', then: 'discard' },
   DATUM_INVALID: { by: `${capture}; ${encode}`, meaning: 'The datum does not match the schema of its frame or file.', then: 'discard' },
   ALERT_ID_INVALID: { by: archive, meaning: 'The alert id is negative.', then: 'discard' },
-  ARCHIVE_CONFLICT: { by: archive, meaning: 'Another alert is archived under this id. The message has both checksums.', then: 'redrive' },
+  ARCHIVE_CONFLICT: { by: archive, meaning: 'Another alert is archived under this id. The error names both checksums.', then: 'redrive' },
   AVRO_BAD_RECORD: { by: encode, meaning: 'A record of the file cannot be decoded.', then: 'file' },
-  AVRO_BAD_BLOCK: { by: encode, meaning: 'A block of the file is damaged. The message says how many alerts are lost.', then: 'file' },
+  AVRO_BAD_BLOCK: { by: encode, meaning: 'A block of the file is damaged. The error message says how many alerts are lost.', then: 'file' },
   AVRO_CRC_MISMATCH: { by: encode, meaning: 'A block of the file does not match its checksum.', then: 'file' },
   AVRO_BLOCK_TOO_LARGE: { by: encode, meaning: 'A decompressed block of the file exceeds the size limit.', then: 'file' },
-  RESOLUTION_IMPOSSIBLE: { by: encode, meaning: 'The alert has no value for required fields of the schema; see --fill-in.', then: 'file' },
+  RESOLUTION_IMPOSSIBLE: { by: encode, meaning: 'The alert has no value for required fields of the schema (see --fill-in).', then: 'file' },
   VALUE_INVALID: { by: encode, meaning: 'A value does not fit the target schema.', then: 'file' },
   KAFKA_MESSAGE_TOO_LARGE: { by: `${encode}, static-topic`, meaning: 'The alert exceeds max.message.bytes of the topic.', then: 'file' }
 }
@@ -41,6 +41,6 @@ export function reasonsMarkdown (): string {
   return [
     '| reason | reported by | meaning | what to do | then |', '|---|---|---|---|---|',
     ...Object.entries(deadLetterReasons).map(([code, reason]) => row(code, reason)),
-    '| `UNEXPECTED` | any node | An error in the program. | Report it, with the dead letter. | redrive |'
+    '| `UNEXPECTED` | any node | An error in the program. | Report the error with the dead letter. | redrive |'
   ].join('\n')
 }

@@ -31,7 +31,7 @@ await t.test('passes of any length begin on the grid, at most one per tick', asy
     seed = (seed * 48_271) % 2_147_483_647
     now = Math.max(now, tick) + seed % 120
     const next = nextTick(tick, interval, now)
-    if ((next.tick - 5) % interval !== 0 || next.tick <= tick || seen.has(next.tick)) t.fail(`tick ${tick} at ${now}: ${JSON.stringify(next)}`)
+    if ((next.tick - 5) % interval !== 0 || next.tick <= tick || seen.has(next.tick)) t.fail(`${tick} at ${now}: ${JSON.stringify(next)}`)
     if (next.lateMs >= interval || (next.lateMs > 0) !== (next.tick < now)) t.fail(`wrong lateness ${JSON.stringify(next)} at ${now}`)
     seen.add(next.tick)
     tick = next.tick
