@@ -8,7 +8,7 @@ import { incompleteReason } from './topic-completeness.ts'
 
 export const staticTopicErrors = defineErrors({
   STATIC_TOPIC_INCOMPLETE: {
-    hint: 'Load it with create-stream --create-topic, or wait for the current load. If another program loads it, use --accept-unmarked.'
+    hint: 'Load the topic with create-stream --create-topic, or wait for a running load. For topics of other programs: --accept-unmarked.'
   },
   STATIC_TOPIC_SMALL: { hint: 'Use --fresh-ids, which allows alerts to be repeated within a pass, or a smaller --visit-size.' }
 })

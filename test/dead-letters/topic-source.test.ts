@@ -37,7 +37,7 @@ await t.test('emits left dead letters again, but no processed ones, and commits 
   t.strictSame(await readDeadLetters(source()), [])
 })
 
-await t.test('reads all partitions up to their end offsets at opening, and emits a record without a reason header as a problem', async t => {
+await t.test('reads all partitions up to their end offsets at opening, and emits records without reason header as problems', async t => {
   const { topic, source, put } = await newTopic(3)
   await put(...Array(9).keys())
   const context = contextOf()
