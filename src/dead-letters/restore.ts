@@ -49,7 +49,7 @@ export function recordRestorer (
 
   return async entry => {
     const found = entry.deadLetter
-    if (found === undefined) throw entry.problem ?? deadLetterSourceErrors.NOT_A_LETTER('no dead letter', { where: entry.position })
+    if (found === undefined) throw entry.problem ?? deadLetterSourceErrors.NOT_A_LETTER('not a dead letter', { where: entry.position })
     const { origin } = found
     if (origin === undefined) throw redriveErrors.LETTER_NOT_FROM_KAFKA('the dead letter comes from a file', { where: found.position })
     const deadLetter = found.omittedBytes === undefined ? found : await withOriginalValue(connection, found)

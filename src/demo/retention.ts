@@ -1,5 +1,5 @@
 // Raises the retention of an existing simulated topic if the visits are larger than in earlier starts of the demo.
-// Without the change, the brokers could delete alerts before they are archived.
+// With the earlier retention, the brokers could delete alerts before the alerts are archived.
 import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka'
 import type { KafkaAdmin } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'

@@ -15,7 +15,7 @@ export interface VisitSources {
   lag (): Promise<number | undefined>
 }
 
-/** Report of a pass when all its alerts are archived or the next pass has been published. Counts are since the previous report. */
+/** Report of a pass, made when all its alerts are archived or the next pass is published. Counts are since the previous report. */
 export interface VisitReport {
   readonly pass: PassReport
   /** Alerts that the ingester wrote, or found to be identical to an existing object. */

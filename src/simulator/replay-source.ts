@@ -260,7 +260,7 @@ class Replay implements ReplaySource {
   }
 }
 
-/** Number of times in a row that the record at `index` is played. If `expected` exceeds `held`, all numbers add up to `expected`. */
+/** Number of times in a row that the record at `index` is played. If `expected` exceeds `held`, the sum over all records is `expected`. */
 function playCount (index: number, held: number, expected: number): number {
   return expected <= held ? 1 : Math.floor((index + 1) * expected / held) - Math.floor(index * expected / held)
 }
