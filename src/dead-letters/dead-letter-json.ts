@@ -1,6 +1,6 @@
-// Dead letters as JSON objects in a store. Bytes are base64, and null differs from empty, so the record can be restored exactly. The key
-// depends only on the record and its origin, not on the report. A redelivered record therefore maps to the same object, and another record
-// at the same offset (of a recreated topic) to another object.
+// Dead letters as JSON objects in a store. Bytes are base64, and null differs from empty, so the record can be restored exactly. The object
+// key depends only on the record and its origin, not on the report. A redelivered record therefore maps to the same object, and a different
+// record at the same offset of a recreated topic maps to a different object.
 import { createHash } from 'node:crypto'
 import { defineErrors } from '../pipeline/errors.ts'
 import type { DeadLetterRecord } from './dead-letter.ts'
@@ -14,7 +14,7 @@ const deadLetterErrors = defineErrors({
 export const deadLetterPrefix = 'dead-letters/v1/'
 export const deadLetterContentType = 'application/json'
 
-/** `name` if it is valid UTF-8, otherwise `nameBase64`. */
+/** A header name that is valid UTF-8 is in `name`, any other header name in `nameBase64`. */
 interface HeaderJson { readonly name?: string, readonly nameBase64?: string, readonly value: string | null }
 
 interface DeadLetterJson {
@@ -33,7 +33,7 @@ interface DeadLetterJson {
   readonly value: string | null
 }
 
-/** Offsets have at most 19 digits. Padded to this width they sort as text. */
+/** Offsets have at most 19 digits. They are padded to this width so that keys sort by offset. */
 const OFFSET_DIGITS = 20
 
 /** `dead-letters/v1/{topic}/{partition}/{offset}-{hash}.json`, or `dead-letters/v1/~files/{hash}.json` without Kafka origin. */
@@ -61,10 +61,10 @@ export function deadLetterToJson (deadLetter: DeadLetterRecord): Buffer {
 
 /** Error: LETTER_UNREADABLE, with `where`. */
 export function deadLetterFromJson (body: Buffer, where?: string): DeadLetterRecord {
-  let problem = 'it is not JSON'
+  let problem = 'the object is not JSON'
   try {
     const json = JSON.parse(body.toString()) as Partial<DeadLetterJson>
-    problem = 'it is not a dead letter'
+    problem = 'the object is not a dead letter'
     const { topic, partition, offset, timestamp } = json
     return {
       reason: text(json.reason), message: text(json.message), node: text(json.node), position: text(json.position),
@@ -82,7 +82,7 @@ export function deadLetterFromJson (body: Buffer, where?: string): DeadLetterRec
   }
 }
 
-/** Whether two dead letters are of the same record at the same position. Their reports may differ. */
+/** Whether two dead letters contain the same record from the same position. Their reports may differ. */
 export function isSameDeadLetter (a: DeadLetterRecord, b: DeadLetterRecord): boolean {
   return identityOf(a) === identityOf(b)
 }
@@ -104,7 +104,7 @@ function base64 (content: Buffer | null): string | null {
 function bytes (content: unknown): Buffer | null {
   if (content === null) return null
   const decoded = Buffer.from(text(content), 'base64')
-  // Node skips invalid base64 characters. Without this check a damaged value would be read as a shorter one.
+  // Node skips invalid base64 characters. Without this check a damaged value would be read as a shorter value.
   if (decoded.toString('base64') !== content) throw new TypeError('not base64')
   return decoded
 }

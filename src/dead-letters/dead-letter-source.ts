@@ -1,5 +1,5 @@
-// Sources of dead letters for redrive. A dead letter that settles counts as processed and is not emitted in later runs, unless it was left.
-// A dead letter that was left stays in its topic or store, and does not hold back the others.
+// Sources of dead letters for redrive. A dead letter that settles counts as processed and is not emitted in later runs, unless `leave` was
+// called for it. A dead letter that was left stays in its topic or store, and does not hold back other dead letters.
 import { defineErrors, type Source } from '../pipeline/index.ts'
 import type { DeadLetterRecord } from './dead-letter.ts'
 
@@ -9,22 +9,22 @@ export interface DeadLetterEntry {
   readonly position: string
   /** Undefined if the entry is not a readable dead letter. */
   readonly deadLetter: DeadLetterRecord | undefined
-  /** Why it is not a readable dead letter. */
+  /** Why the entry is not a readable dead letter. */
   readonly problem?: Error | undefined
 }
 
-/** Emits: the unprocessed dead letters that exist when the source opens. Completes: after the last. */
+/** Emits: the unprocessed dead letters that exist when the source opens. Completes: after the last dead letter. */
 export interface DeadLetterSource extends Source<DeadLetterEntry> {
   /** Leaves an entry for a later run. Must be called before the entry settles. */
   leave (entry: DeadLetterEntry): void
-  /** Number of dead letters that were not emitted because no more entries could be tracked. */
+  /** Number of dead letters that were not emitted because the source cannot keep track of more processed dead letters. */
   readonly unread: number
 }
 
 export const deadLetterSourceErrors = defineErrors({
   REDRIVE_NOTHING_COMMITTED: {
-    hint: 'Check with --dry-run, then run with --from-beginning. Committed offsets expire (offsets.retention.minutes, default 7 days): ' +
-      'dead letters that this group has sent before would be sent again.'
+    hint: 'Check with --dry-run, then run with --from-beginning. If the committed offsets have expired (offsets.retention.minutes, ' +
+      'default 7 days), dead letters that this group has sent before are sent again.'
   },
   REDRIVE_CONCURRENT: { hint: 'Wait for the other run to end, then run again. Dead letters in flight may have been sent twice.' },
   NOT_A_LETTER: { hint: 'Only records with the header dead-letter-reason can be sent back.' }

@@ -1,5 +1,5 @@
-// A dead letter: a complete record that could not be processed, with its origin, the node that failed and the reason. In a topic it is the
-// original record with report headers appended, so that the key, value and headers before the report are unchanged.
+// A dead letter is a complete record that could not be processed, with its origin, the node that failed and the reason. In a topic, a dead
+// letter has the key, value and headers of the original record, followed by report headers.
 import { AlertStreamError, errorCode, messageOf } from '../pipeline/errors.ts'
 import type { DeadLetter } from '../pipeline/node.ts'
 import { headerText, isKafkaRecord, type KafkaHeader, type OutgoingRecord, textHeader } from '../kafka/record.ts'
@@ -21,7 +21,7 @@ const reportHeaderNames = {
 } as const
 type ReportField = keyof typeof reportHeaderNames
 
-/** Header with the number of times that redrive has sent a record back. It is part of the record, not of the report. */
+/** Header with the number of times that redrive has sent a record back. The header is part of the record, not of the report. */
 export const redrivenHeader = 'dead-letter-redriven'
 
 /** Origin of a record that came from Kafka. */
@@ -52,7 +52,7 @@ export interface DeadLetterRecord {
   readonly omittedBytes?: number | undefined
 }
 
-/** Limits the size of the report: a long message must not make the headers larger than the record. */
+/** Limit of the message in a report, so that a long error message does not make the headers larger than the record. */
 const MAX_MESSAGE_CHARACTERS = 2000
 
 export function toDeadLetterRecord ({ record: { value }, origin, node, error, attempts }: DeadLetter): DeadLetterRecord {
@@ -85,9 +85,9 @@ export function toKafkaRecord (deadLetter: DeadLetterRecord): OutgoingRecord {
   return { key: deadLetter.key, value: deadLetter.value, headers: [...deadLetter.headers, ...reportHeaders(deadLetter)] }
 }
 
-/** Reads a record of a dead-letter topic. Undefined if it is not a dead letter. Missing text of the report is empty. */
+/** Parses a record of a dead-letter topic. Returns undefined for a record that is not a dead letter. Missing report texts become ''. */
 export function parseDeadLetter ({ key, value, headers }: Omit<OutgoingRecord, 'topic'>): DeadLetterRecord | undefined {
-  // The last report counts: the original record may itself be a dead letter.
+  // The last report counts, because the original record may itself be a dead letter.
   const start = headers.findLastIndex(([name, text]) => text !== null && name.toString() === reportHeaderNames.reason)
   if (start < 0) return undefined
   const report = { headers: headers.slice(start) }
@@ -110,7 +110,7 @@ export function parseDeadLetter ({ key, value, headers }: Omit<OutgoingRecord, '
   }
 }
 
-/** Number of times that a record has been sent back. */
+/** Number of times that redrive has sent the record back. */
 export function redrivenCount (record: { readonly headers: readonly KafkaHeader[] }): number {
   return Number(parseInteger(headerText(record, redrivenHeader)) ?? 0n)
 }
@@ -126,7 +126,7 @@ function parseInteger (text: string | undefined): bigint | undefined {
   return text !== undefined && /^-?\d{1,19}$/.test(text) ? BigInt(text) : undefined
 }
 
-/** The bytes of a record that did not come from Kafka: its own or those of `bytes`, `value` or `data`; otherwise JSON. */
+/** The bytes of a record that did not come from Kafka: the record itself, its field `bytes`, `value` or `data`, or the record as JSON. */
 function bytesOf (value: unknown): Buffer {
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
   if (typeof value === 'object' && value !== null) {

@@ -5,7 +5,7 @@ import type { KafkaOrigin } from './dead-letter.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import { AlertStreamError, silent } from '../pipeline/index.ts'
 
-/** The record at an offset. Undefined if the topic does not exist or does not contain the offset. Errors: KAFKA_NOT_AUTHORISED, KAFKA_*. */
+/** The record at an offset, or undefined if the topic is missing or does not contain the offset. Errors: KAFKA_NOT_AUTHORISED, KAFKA_*. */
 export async function recordAt (
   connection: KafkaConnection, { topic, partition, offset }: Omit<KafkaOrigin, 'timestamp'>
 ): Promise<KafkaRecord | undefined> {

@@ -1,6 +1,6 @@
 // The processed offsets of a partition: all offsets below the commit offset, and ranges above it. Kafka stores one offset per partition and
 // group, with up to 4096 bytes of metadata. The ranges are deflated into that metadata, so that an unprocessed dead letter neither blocks
-// the later ones nor causes them to be sent again.
+// later dead letters nor causes them to be sent again.
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 
 /** `from` is inclusive, `to` exclusive. */
@@ -11,7 +11,7 @@ export class ProcessedOffsets {
   /** Ranges above the commit offset, ascending, with gaps between them. */
   readonly #ranges: OffsetRange[] = []
 
-  /** @param encoded result of `encode` for this commit offset; invalid text means that no offset above it was processed */
+  /** @param encoded result of `encode` for this commit offset; an invalid text is read as no ranges */
   constructor (commitOffset: bigint, encoded = '') {
     this.#commitOffset = commitOffset
     this.#ranges = decodeRanges(commitOffset, encoded)
@@ -93,7 +93,7 @@ function decodeRanges (commitOffset: bigint, encoded: string): OffsetRange[] {
     }
     return ranges
   } catch {
-    // Sending a dead letter twice is better than losing it.
+    // Ignore an invalid text, because sending a dead letter twice is better than losing a dead letter.
     return []
   }
 }

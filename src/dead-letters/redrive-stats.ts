@@ -1,7 +1,7 @@
-// Outcomes of a redrive run, for its last line: `redrive: 12 sent, 3 left (2 omitted values, 1 from a file), 5 not chosen`.
+// Counts the outcomes of a redrive run, for its last line: `redrive: 12 sent, 3 left (2 omitted values, 1 from a file), 5 not chosen`.
 import { errorCode } from '../pipeline/index.ts'
 
-/** Text for the codes of dead letters that were left. Other codes mean that the brokers rejected the record, and are printed as codes. */
+/** Texts for the error codes of left dead letters. Any other code means that the brokers rejected the record, and is printed itself. */
 const reasonText: Readonly<Record<string, readonly [singular: string, plural: string]>> = {
   LETTER_VALUE_GONE: ['omitted value', 'omitted values'],
   LETTER_NOT_FROM_KAFKA: ['from a file', 'from a file'],
@@ -12,7 +12,7 @@ const reasonText: Readonly<Record<string, readonly [singular: string, plural: st
 
 export class RedriveStats {
   readonly #left = new Map<string, number>()
-  /** Dead letters that do not match the flags. */
+  /** Number of dead letters that the filter flags exclude. */
   notChosen = 0
 
   addLeft (error: Error): void {
@@ -25,7 +25,7 @@ export class RedriveStats {
     return new Map([...this.#left].filter(([code]) => !Object.hasOwn(reasonText, code)))
   }
 
-  /** @param done what was done: `12 sent` */
+  /** @param done number of processed dead letters and the action: `12 sent` */
   line (done: string, unread: number): string {
     const left = [...this.#left].sort(([, a], [, b]) => b - a)
     const total = left.reduce((sum, [, count]) => sum + count, 0)

@@ -1,5 +1,5 @@
-// Restores the original record from a dead letter and decides where to send it. A value that was omitted because it was too large for the
-// dead-letter topic is read again from the original topic.
+// Restores the original record from a dead letter and selects its destination topic. A value that was omitted because it was too large for
+// the dead-letter topic is read again from the original topic.
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
@@ -10,9 +10,9 @@ import { recordAt } from './original-record.ts'
 import { deadLetterSourceErrors, type DeadLetterEntry } from './dead-letter-source.ts'
 
 export const redriveErrors = defineErrors({
-  LETTER_NOT_FROM_KAFKA: { hint: 'Its value is an unframed datum of a file. Correct the file and load it again with create-stream.' },
-  LETTER_VALUE_GONE: { hint: 'The dead letter has no value because it was too large, and the original is gone. Produce the alert again.' },
-  LETTER_REDRIVEN_TOO_OFTEN: { hint: 'Find out why it fails each time. Then raise --max-redrives, or discard it with --discard.' },
+  LETTER_NOT_FROM_KAFKA: { hint: 'The value is an unframed datum of a file. Correct the file and load it again with create-stream.' },
+  LETTER_VALUE_GONE: { hint: 'The value was too large for the dead-letter topic, and the original is gone. Produce the alert again.' },
+  LETTER_REDRIVEN_TOO_OFTEN: { hint: 'Find out why the record fails each time. Then raise --max-redrives, or run with --discard.' },
   REDRIVE_REFUSED: { hint: 'Depending on the code, create the topic, raise max.message.bytes or request an ACL; then run again.' },
   REDRIVE_MARKS_FULL: { hint: 'Send back the oldest dead letters, or discard them with --discard. Then run redrive again.' }
 })
@@ -39,7 +39,7 @@ export function recordRestorer (
 ): (entry: DeadLetterEntry) => Promise<RestoredRecord> {
   const checkedTopics = new Map<string, Promise<void>>()
 
-  // One check per topic: the producer would wait several seconds per record for a missing topic.
+  // Each topic is checked once, because the producer would wait several seconds per record for a missing topic.
   async function assertTopicExists (topic: string): Promise<void> {
     const check = checkedTopics.get(topic) ?? assertExists(connection, topic)
     checkedTopics.set(topic, check)
@@ -51,7 +51,7 @@ export function recordRestorer (
     const found = entry.deadLetter
     if (found === undefined) throw entry.problem ?? deadLetterSourceErrors.NOT_A_LETTER('not a dead letter', { where: entry.position })
     const { origin } = found
-    if (origin === undefined) throw redriveErrors.LETTER_NOT_FROM_KAFKA('the dead letter is from a file', { where: found.position })
+    if (origin === undefined) throw redriveErrors.LETTER_NOT_FROM_KAFKA('the dead letter comes from a file', { where: found.position })
     const deadLetter = found.omittedBytes === undefined ? found : await withOriginalValue(connection, found)
     const times = redrivenCount(deadLetter)
     if (times >= maxRedrives) {
@@ -67,13 +67,13 @@ async function assertExists (connection: KafkaConnection, topic: string): Promis
   const admin = new KafkaAdmin(connection)
   try {
     if (await admin.describeTopic(topic) !== undefined) return
-    throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot send back: the topic does not exist', { where: `${topic} at ${connection.brokers}` })
+    throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot redrive: the topic does not exist', { where: `${topic} at ${connection.brokers}` })
   } finally {
     await admin.close()
   }
 }
 
-/** Adds the omitted value. Timestamp and size must match: in a recreated topic, the offset belongs to another record. */
+/** Adds the omitted value. Timestamp and size must match, because in a recreated topic the offset belongs to another record. */
 async function withOriginalValue (connection: KafkaConnection, deadLetter: DeadLetterRecord): Promise<DeadLetterRecord> {
   const origin = deadLetter.origin!
   const valueGone = (why: string, cause?: unknown): AlertStreamError =>

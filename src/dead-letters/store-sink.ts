@@ -1,5 +1,5 @@
-// Writes dead letters to an object store: one JSON object per record, under a key derived from the record and its origin. Resolves when the
-// object is durable. A redelivered record is not written again, even if its report differs.
+// Writes dead letters to an object store: one JSON object per record, under a key derived from the record and its origin. `write` resolves
+// when the object is durable. A redelivered record is not written again, even if its report differs.
 import type { DeadLetterDestination } from './dead-letter-destination.ts'
 import { toDeadLetterRecord, type DeadLetterRecord } from './dead-letter.ts'
 import { deadLetterContentType, deadLetterFromJson, deadLetterKey, deadLetterToJson, isSameDeadLetter } from './dead-letter-json.ts'
@@ -11,11 +11,11 @@ import type { ObjectStore } from '../stores/object-store.ts'
 export interface DeadLetterStoreSinkOptions {
   /** URL of the store, for descriptions. */
   readonly url: string
-  /** Called when the graph opens. The sink closes the store. */
+  /** Opens the store. Called when the graph opens. The sink closes the store. */
   readonly open: (log: Logger) => Promise<ObjectStore>
 }
 
-/** Number of keys to try if other objects occupy the key. A damaged dead letter must not stop the stream at every start. */
+/** Number of keys to try if other objects occupy the key, so that a damaged object does not stop the stream at every start. */
 const MAX_KEYS = 9
 
 /** Errors of `open`: STORE_*. Errors of `write`, all retryable: STORE_*; ARCHIVE_CONFLICT if other objects occupy every key. */

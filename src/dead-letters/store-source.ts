@@ -1,5 +1,5 @@
 // The dead letters of a store, as listed when the source opens. A processed dead letter gets a marker, a separate object under the name of
-// the group. The dead letter itself is never modified or deleted, so a failed run cannot lose one.
+// the group. The dead letter itself is never modified or deleted, so a failed run loses no dead letter.
 import type { DeadLetterEntry, DeadLetterSource } from './dead-letter-source.ts'
 import { objectSource, type StoredObjectRecord } from '../sources/object-store.ts'
 import { deadLetterContentType, deadLetterFromJson, deadLetterPrefix } from './dead-letter-json.ts'
@@ -9,19 +9,19 @@ import { crc32c, type ObjectStore } from '../stores/index.ts'
 export interface DeadLetterStoreSourceOptions {
   /** URL of the store, for descriptions. */
   readonly url: string
-  /** Called when the graph opens, for reading and (unless `dryRun`) writing. The source closes the store. */
+  /** Opens the store for reading and, unless `dryRun` is set, for writing. Called when the graph opens. The source closes the store. */
   readonly open: (log: Logger) => Promise<ObjectStore>
-  /** Markers are stored under this name. */
+  /** Name under which markers are stored. */
   readonly group: string
-  /** Writes no markers. */
+  /** If true, the source writes no markers. */
   readonly dryRun?: boolean | undefined
 }
 
 /** Prefix of the keys of all markers: `dead-letters-redriven/v1/{group}/{rest of the dead letter's key}`. */
 const markerPrefix = 'dead-letters-redriven/v1/'
-/** A marker without dead letter, written before the first dead letter is emitted: if markers cannot be written, nothing is sent. */
+/** A marker without dead letter, written before the first dead letter is emitted, so that nothing is sent if markers cannot be written. */
 const startMarker = '~begun.json'
-/** Maximum number of markers being written. No dead letter is emitted while there are more. */
+/** Maximum number of markers being written. At the maximum, the source waits before it emits another dead letter. */
 const MAX_PENDING_MARKERS = 16
 
 /** Errors: STORE_*. An unreadable dead letter is emitted with its problem. */
@@ -48,7 +48,7 @@ export function deadLetterStoreSource ({ url, open, group, dryRun }: DeadLetterS
     const body = Buffer.from(`${JSON.stringify({ letter: deadLetterPrefix + name })}\n`)
     const meta = { contentType: deadLetterContentType, crc32c: crc32c(body), same: () => true }
     try {
-      // Retried during an outage of the store: a dead letter without a marker would be sent again.
+      // Retry during an outage of the store, because a dead letter without a marker would be sent again.
       await persist(async () => store!.put(groupPrefix + name, body, meta), patientRetry, abort)
     } catch (failure) {
       error ??= asError(failure)

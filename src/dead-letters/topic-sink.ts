@@ -1,5 +1,5 @@
-// Writes dead letters to a Kafka topic: the original key, value and headers, followed by the report headers. Resolves when all in-sync
-// replicas have the record. If the topic is missing, it is created when the sink opens; otherwise no create permission is needed.
+// Writes dead letters to a Kafka topic: the original key, value and headers, followed by the report headers. `write` resolves when all
+// in-sync replicas have the record. A missing topic is created when the sink opens. For an existing topic, no create permission is needed.
 import type { DeadLetter, DeadLetterSink, NodeContext } from '../pipeline/node.ts'
 import { AlertStreamError } from '../pipeline/errors.ts'
 import { KafkaAdmin, type TopicSpec } from '../kafka/admin.ts'
@@ -15,7 +15,7 @@ export interface DeadLetterTopicSinkOptions {
   readonly createTopic: TopicSpec
 }
 
-/** Errors: those of kafkaSink; at open also those of creating a topic. */
+/** Errors: those of kafkaSink. Errors of `open`: also those of creating the topic. */
 export function deadLetterTopicSink ({ connection, topic, createTopic }: DeadLetterTopicSinkOptions): DeadLetterSink {
   const sink = kafkaSink({ connection, topic })
   let signal = new AbortController().signal
@@ -52,7 +52,7 @@ export function deadLetterTopicSink ({ connection, topic, createTopic }: DeadLet
       if (await writeIfFits(toKafkaRecord(deadLetter))) return
       const omitted = { ...deadLetter, value: Buffer.alloc(0), omittedBytes: deadLetter.value?.length ?? 0 }
       if (await writeIfFits(toKafkaRecord(omitted))) return
-      // The key or the headers are too large. If this write failed too, the record would stop the stream at every start.
+      // The key or the headers are too large. Without this third attempt, the record would stop the stream at every start.
       await write({ key: null, value: Buffer.alloc(0), headers: reportHeaders(omitted) })
     },
     close: async () => sink.close?.()

@@ -17,11 +17,11 @@ export interface DeadLetterTopicSourceOptions {
   readonly connection: KafkaConnection
   readonly topic: string
   readonly group: string
-  /** Start of non-empty partitions without committed offset. `committed`: an error. `earliest`: the first dead letter. */
+  /** For a non-empty partition without committed offset, `committed` makes `open` fail, and `earliest` starts at the first dead letter. */
   readonly from: 'committed' | 'earliest'
-  /** Commits nothing. */
+  /** If true, the source commits nothing. */
   readonly dryRun?: boolean | undefined
-  /** Size of the encoded ranges at which no more dead letters are emitted. Default 3400, which leaves room for the records in flight. */
+  /** Bytes of encoded ranges above which no more dead letters are emitted. Default: 3400, which leaves room for records in flight. */
   readonly maxMetadata?: number | undefined
 }
 
@@ -39,7 +39,7 @@ interface PartitionProgress {
 
 const MAX_METADATA = 3400
 const COMMIT_MS = 1000
-/** Number of processed records after which offsets are committed early. Uncommitted records are sent again after a kill. */
+/** Number of processed records after which offsets are committed before COMMIT_MS. After a kill, uncommitted records are sent again. */
 const COMMIT_RECORDS = 50
 /** Number of processed but uncommitted records at which no more dead letters are emitted. */
 const MAX_UNCOMMITTED = 100
@@ -91,7 +91,7 @@ class DeadLetterTopicSource implements DeadLetterSource {
     const snapshot = await topicSnapshot(connection, topic)
     if (snapshot === undefined) throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot read dead letters: the topic does not exist', { where })
     this.#topicId = snapshot.id
-    // A broker has no group coordinator for some seconds after it starts.
+    // After a broker starts, the group coordinator is unavailable for some seconds.
     const partitions = snapshot.start.map((_, partition) => ({ topic, partition }))
     const committed = await persist(async () => await this.#coordinator.committed(partitions), coordinatorRetry, context.drain)
     const uncommitted: number[] = []
@@ -111,7 +111,7 @@ class DeadLetterTopicSource implements DeadLetterSource {
       const what = `group ${group} has no committed offset for partition ${uncommitted.join(', ')}`
       throw deadLetterSourceErrors.REDRIVE_NOTHING_COMMITTED(what, { where })
     }
-    // Commit before the first record is emitted: if commits fail, nothing must be sent.
+    // Commit before the first record is emitted, because nothing may be sent if commits fail.
     if (dryRun !== true) await persist(async () => { await this.#commit(() => true) }, coordinatorRetry, context.drain)
     const to = this.#partitions.map(({ end, next }) => end > next ? end : next)
     this.#reader = readTopic({ connection, topic, topicId: snapshot.id, from: this.#partitions.map(({ next }) => next), to })
@@ -155,7 +155,7 @@ class DeadLetterTopicSource implements DeadLetterSource {
     if (this.#options.dryRun !== true && ++this.#uncommitted >= COMMIT_RECORDS) this.#startCommit()
   }
 
-  /** Commits all partitions, even unchanged ones: committed offsets expire. */
+  /** Commits the offsets of all partitions, even if they are unchanged, because committed offsets expire. */
   async flush (): Promise<void> {
     clearInterval(this.#timer)
     await this.#committing
@@ -184,7 +184,7 @@ class DeadLetterTopicSource implements DeadLetterSource {
     if (this.#error !== undefined || !this.#partitions.some(isChanged)) return
     const { group } = this.#options
     this.#committing = this.#commit(isChanged).then(() => {
-      if (this.#outage) this.#log.info({ group }, 'committing offsets works again')
+      if (this.#outage) this.#log.info({ group }, 'offset commits succeed again')
       this.#outage = false
     }, (error: unknown) => {
       const fields = { group, reason: messageOf(error) }

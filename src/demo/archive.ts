@@ -1,4 +1,4 @@
-// The demo's archive: a folder, or two buckets in a Google Cloud Storage emulator. The state folder can hold both.
+// The demo's archive: a folder, or two buckets in a Google Cloud Storage emulator. Both keep their data in the state folder.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -12,16 +12,16 @@ export interface DemoArchive {
   readonly alerts: string
   /** URL of the schema store. */
   readonly schemas: string
-  /** Only with --store gs. */
+  /** Present only with --store gs. */
   readonly emulator?: GcsServer
   /** Environment for modes that open the stores. */
   readonly environment: Environment
 }
 
-/** DMTN-210, 3.6.2: schemas have their own bucket, so that a lifecycle rule that deletes old alerts does not delete schemas. */
+/** Schemas have their own bucket, so that a lifecycle rule that deletes old alerts does not delete schemas (DMTN-210, section 3.6.2). */
 const BUCKETS = { alerts: 'demo-alerts', schemas: 'demo-schemas' } as const
 
-/** Creates the folder, or starts the emulator. Errors: DEVSTACK_*. */
+/** Creates the archive folder, or starts the emulator and creates the buckets. Errors: DEVSTACK_*. */
 export async function startArchive ({ config, stateDir }: Settings, host: Host, print: PrintLine): Promise<DemoArchive> {
   if (config.store === 'file') {
     const folder = join(stateDir, 'archive')

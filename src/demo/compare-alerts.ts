@@ -1,5 +1,5 @@
-// Comparison of published alerts with their copies in the archive and from the API, byte for byte.
-// Problems with single alerts are counted and described; only a failing source ends the comparison early.
+// Compares published alerts, byte for byte, with their copies in the archive and from the API.
+// Problems with single alerts are counted and described. Only an error of the source ends the comparison early.
 import { parseFrame, parseSchema, type AlertSchema } from '../avro/index.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import { createGraph, formatError, messageOf, type Source } from '../pipeline/index.ts'
@@ -9,9 +9,9 @@ export interface Comparison {
   readonly published: number
   readonly archived: number
   readonly served: number
-  /** Alerts whose bytes in the archive or from the API differ from those in Kafka, and alerts that were published twice. */
+  /** Number of published records that differ from their copy in the archive or from the API, or that repeat an alert. */
   readonly differ: number
-  /** Descriptions of the first problems, one line each. */
+  /** Descriptions of the first 10 problems, one line each. */
   readonly problems: readonly string[]
 }
 

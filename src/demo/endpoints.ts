@@ -1,4 +1,4 @@
-// The addresses that the demo prints once everything is running.
+// The addresses that the demo prints when all its servers and modes are running.
 import type { Settings } from './settings.ts'
 import type { DemoFile } from './state-folder.ts'
 
@@ -21,7 +21,7 @@ export function endpointLines (file: DemoFile, { stateDir, config, intervalSecon
     ...intervalSeconds === undefined ? [] : [
       '',
       `A visit is published every ${intervalSeconds} s and reported in one line. Ctrl-C drains and stops everything.`,
-      ...config.fresh ? [] : ['Every pass publishes the same alerts, so only those of the first pass are new to the archive.']
+      ...config.fresh ? [] : ['Every pass publishes the same alerts, so only the alerts of the first pass are new to the archive.']
     ],
     ''
   ]

@@ -1,5 +1,5 @@
-// How the demo's clients connect to Kafka: in plaintext, or with --secure by mTLS, each as its own user.
-// With --secure, external clients such as the smoke test use SCRAM over TLS.
+// Connections of the demo's clients to Kafka, in plaintext by default. With --secure, each client has its own user: internal clients
+// authenticate by mTLS, external clients such as the smoke test by SCRAM over TLS.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { KafkaAccess } from '../devstack/index.ts'
@@ -13,12 +13,12 @@ const EXTERNAL_USER = 'rubin-communitybroker-idfint'
 type User = keyof typeof users
 
 export interface KafkaClients {
-  /** Flags with which a mode connects as this user. */
+  /** Returns the flags of a mode that connects as `user`. */
   flags (user: User): string[]
   connect (user: User): Promise<KafkaConnection>
 }
 
-/** Clients of a Kafka without authentication. */
+/** Clients of a Kafka cluster without authentication. */
 export function plaintextClients (broker: string): KafkaClients {
   return {
     flags: () => ['--broker', broker],
@@ -26,7 +26,7 @@ export function plaintextClients (broker: string): KafkaClients {
   }
 }
 
-/** Clients of a secured Kafka, on its internal listener. */
+/** Clients of the internal listener of a secured Kafka cluster. */
 export function mtlsClients ({ listeners, certificates }: KafkaAccess): KafkaClients {
   return {
     flags: user => {
@@ -51,7 +51,7 @@ export function securitySection ({ listeners, certificates, passwords }: KafkaAc
   return { mechanism: 'SCRAM-SHA-512', ca: certificates.ca, passwords, internal: listeners.internal, certificates: certificates.folder }
 }
 
-/** Connects as an external client, using only demo.json. */
+/** Connects as an external client, with the addresses and credentials that demo.json names. */
 export async function connectExternally ({ kafka, security }: DemoFile, clientId: string): Promise<KafkaConnection> {
   const brokers = kafka.split(',')
   if (security === undefined) return await kafkaConnection({ brokers, auth: 'none', tls: false, clientId })

@@ -1,4 +1,4 @@
-// The visits that the demo plays: generated once per combination of flags, and loaded into the static topic unless it already holds them.
+// Generates the demo's visits once per combination of --visits, --alerts and --seed, and loads them unless the static topic holds them.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KafkaAdmin } from '../kafka/admin.ts'
@@ -13,7 +13,7 @@ import { fingerprint, readLoaded, writeLoaded } from './state-folder.ts'
 
 const ALERT_MB = 0.0825
 
-/** Path of the Avro file of generated visits; generates it if it does not exist. */
+/** Returns the path of the Avro file of generated visits. If the file does not exist, generates the visits. */
 export async function generatedFile ({ config, alerts, stateDir }: Settings, host: Host, print: PrintLine): Promise<string> {
   const folder = join(stateDir, 'visits')
   await mkdir(folder, { recursive: true })
@@ -44,7 +44,7 @@ export async function loadVisit (
       print(`${topics.static}: already loaded`)
       return recordCount(complete)
     }
-    // In an existing Kafka, only a topic that this demo has created may be deleted. create-stream rejects any other non-empty topic.
+    // In an existing Kafka cluster, the demo deletes only a topic that it has created. create-stream rejects any other non-empty topic.
     const existing = (await admin.describeTopic(topics.static))?.id
     const ours = config.broker === undefined || existing === undefined || existing === loaded?.topicId
     print(`loading ${topics.static}`)
@@ -56,7 +56,7 @@ export async function loadVisit (
         ...ours ? ['--create-topic'] : [], ...config.fillIn ? ['--fill-in'] : []
       ], host, print)
     } catch (error) {
-      // Records that a partially loaded topic is the demo's, so that the next start may delete it.
+      // Remember that the demo has created the partially loaded topic, so that the next start may delete the topic.
       const topicId = ours ? (await admin.describeTopic(topics.static))?.id : undefined
       if (topicId !== undefined) await writeLoaded(stateDir, { topicId })
       throw error

@@ -1,11 +1,11 @@
-// Long-running modes of the demo, each a child process as in production, with its log in the state folder and an admin port.
+// Long-running modes of the demo. Each mode is a child process with an admin port and, in the state folder, a log file.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePorts, reclaimFolder, startServer, type Environment, type RunningServer } from '../devstack/index.ts'
 import type { NodeStats } from '../pipeline/index.ts'
 import type { Host } from '../program/mode.ts'
 
-/** Response of /status on the admin port, as far as the demo reads it. */
+/** The fields of the admin port's /status response that the demo reads. */
 export interface ModeStatus<Stats> {
   readonly nodes: readonly NodeStats[]
   readonly stats: Stats
@@ -15,18 +15,18 @@ export interface ModeProcess<Stats> extends RunningServer {
   readonly mode: string
   /** URL of the admin port, without a path. */
   readonly admin: string
-  /** Undefined if the process does not respond: it is starting, stopping or busy. Never rejects. */
+  /** Returns undefined if the process does not respond, for example while it starts or stops. Never rejects. */
   status (): Promise<ModeStatus<Stats> | undefined>
 }
 
-/** Starts a mode and waits until its admin port returns 200 for `path`. Errors: as `startServer`. */
+/** Starts a mode and waits until its admin port returns 200 for `path`. Errors: those of `startServer`. */
 export async function startMode<Stats> (
   mode: string, args: readonly string[], stateDir: string, host: Host, path: '/livez' | '/readyz'
 ): Promise<ModeProcess<Stats>> {
   const dataDir = join(stateDir, 'modes', mode)
   await mkdir(dataDir, { recursive: true })
   await reclaimFolder(dataDir, host.log)
-  // A port in `args` (--listen-port) is still free, so the admin port must not be the same.
+  // `freePorts` may return a port in `args` (--listen-port), which is not in use yet. The admin port must differ from it.
   const port = (await freePorts(2)).find(free => !args.includes(String(free))) ?? 0
   const [program = '', ...firstArgs] = host.self
   const url = `http://127.0.0.1:${port}`
@@ -54,7 +54,7 @@ async function fetchStatus<Stats> (url: string): Promise<ModeStatus<Stats> | und
   }
 }
 
-// The demo configures its processes by flags only, so the user's settings for other runs are removed.
+// The demo configures its processes by flags only, so environment variables that set flags are removed, except the log level.
 function childEnvironment (environment: Environment): Environment {
   const isOurs = (name: string): boolean => /^(ALERT_STREAM|ALERTDB)_/.test(name) && name !== 'ALERT_STREAM_LOG_LEVEL'
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !isOurs(name)))

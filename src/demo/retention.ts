@@ -1,11 +1,11 @@
-// Retention of an existing simulated topic, raised if the visits are larger than in earlier starts.
-// Otherwise the brokers could delete alerts before they are archived.
+// Raises the retention of an existing simulated topic if the visits are larger than in earlier starts of the demo.
+// With the earlier retention, the brokers could delete alerts before the alerts are archived.
 import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka'
 import type { KafkaAdmin } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { messageOf, type Logger } from '../pipeline/index.ts'
 
-/** Raises retention.bytes of an existing topic to at least `bytes` per partition. Failure is logged as a warning. */
+/** Raises retention.bytes of an existing topic to at least `bytes` per partition. An error is only logged. */
 export async function raiseRetention (
   admin: KafkaAdmin, connection: KafkaConnection, topic: string, bytes: number, log: Logger
 ): Promise<void> {

@@ -1,4 +1,4 @@
-// Kafka and the schema registry of the demo: started locally, unless the user names existing ones.
+// Starts Kafka and the schema registry of the demo, unless the user names an existing Kafka cluster or registry.
 // Required programs are checked before anything is downloaded.
 import { join } from 'node:path'
 import { fetchSchemaPackage, schemaPackageCached } from '../avro/index.ts'
@@ -13,11 +13,11 @@ import type { Settings } from './settings.ts'
 export interface Servers {
   /** Bootstrap brokers for external clients. */
   readonly broker: string
-  /** Only with --secure. */
+  /** Present only with --secure. */
   readonly access?: KafkaAccess | undefined
   /** URL of the schema registry. */
   readonly registry: string
-  /** The servers that were started here. */
+  /** The servers that `startServers` has started. */
   readonly running: ReadonlyArray<{ readonly name: string, readonly server: RunningServer }>
 }
 
@@ -34,7 +34,7 @@ export async function startServers ({ config, stateDir }: Settings, host: Host, 
   }, host.environment)
   await fetchSchemaPackage({ cacheDir: host.cacheDir, log: host.log })
   const shared = { cacheDir: host.cacheDir, env: host.environment, log: host.log, progress: (line: string) => print(`  ${line}`) }
-  // Downloaded before any server starts, like the other servers.
+  // Download the emulator before any server starts.
   if (config.store === 'gs') await ensureGcs(shared)
   const security = config.secure ? { security: { folder: join(stateDir, 'security'), table: await readAclTable() } } : {}
   let kafka: KafkaServer | undefined

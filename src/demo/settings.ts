@@ -5,29 +5,29 @@ import { flags, type ConfigOf } from '../config/flags.ts'
 export const demoFlags = flags({
   alerts: {
     type: 'integer', min: 1, max: 2_000_000,
-    description: 'Alerts per visit. Default: 1000, or 200 with --smoke. A real visit has 10,000: 820 MB in Kafka, 400 MB in the archive.'
+    description: 'Alerts per visit. Default: 1000, or 200 with --smoke. A real visit has 10,000 (820 MB in Kafka, 400 MB archived).'
   },
   visits: { type: 'integer', min: 1, max: 1000, default: 1, description: 'Number of different visits, 37 s apart, in one pass.' },
-  interval: { type: 'number', min: 0, placeholder: 'SECONDS', description: 'Seconds from one pass to the next. Default: 37 per visit.' },
+  interval: { type: 'number', min: 0, placeholder: 'SECONDS', description: 'Seconds between the starts of passes. Default: 37 per visit.' },
   fresh: { type: 'switch', description: 'New ids and times in each pass (play-stream --fresh-ids), so every alert is new to the archive.' },
-  port: { type: 'integer', min: 0, max: 65535, default: 3000, description: 'Port of the API. If it is in use, a free one is taken.' },
+  port: { type: 'integer', min: 0, max: 65535, default: 3000, description: 'Port of the API. If the port is in use, a free port is used.' },
   file: { type: 'text', placeholder: 'PATH', description: 'Avro file of alerts to play (schema 3.0 to 11.1). Default: generated alerts.' },
-  'fill-in': { type: 'switch', description: 'With --file and older alerts: fill in newly required fields (see create-stream --fill-in).' },
+  'fill-in': { type: 'switch', description: 'Default values for required fields that --file does not have (see create-stream --fill-in).' },
   seed: { type: 'integer', min: 0, default: 1, description: 'Seed of the generated alerts.' },
-  passes: { type: 'integer', min: 1, placeholder: 'N', description: 'Passes to archive before the demo stops. Default: run until Ctrl-C.' },
+  passes: { type: 'integer', min: 1, placeholder: 'N', description: 'Passes to archive before the demo stops. Default: no limit.' },
   broker: { type: 'list', placeholder: 'HOST:PORT,...', description: 'Bootstrap brokers of an existing Kafka. Default: start one.' },
   'schema-registry-url': { type: 'text', placeholder: 'URL', description: 'URL of an existing schema registry. Default: start one.' },
-  store: { type: 'choice', choices: ['file', 'gs'], default: 'file', description: 'Archive in a folder (file) or a GCS emulator (gs).' },
+  store: { type: 'choice', choices: ['file', 'gs'], default: 'file', description: 'Archive in a folder (file) or in a GCS emulator (gs).' },
   'state-dir': {
     type: 'text', placeholder: 'PATH', description: 'Folder for all data. Delete it to reset. Default: .alert-stream in the working folder.'
   },
   'cache-dir': { type: 'text', placeholder: 'PATH', description: 'Folder for downloads. Default: ~/.cache/alert-stream (XDG_CACHE_HOME).' },
   secure: {
-    type: 'switch', description: 'Secured Kafka: mTLS for internal clients, SCRAM-SHA-512 over TLS for others, ACLs of deploy/acls.json.'
+    type: 'switch', description: 'Secured Kafka: mTLS for internal clients, SCRAM over TLS for external clients, ACLs of deploy/acls.json.'
   },
   smoke: {
     type: 'switch',
-    description: 'Smoke test: one pass in a separate folder, comparing all alerts in Kafka, archive and API. Exit code 1 if any differs.'
+    description: 'Smoke test: one pass in a separate folder. Compares all alerts in Kafka, archive and API. Exit code 1 if any differs.'
   }
 })
 export type DemoConfig = ConfigOf<typeof demoFlags>
@@ -48,7 +48,7 @@ export interface Settings {
   readonly stateDir: string
   /** Alerts per visit. */
   readonly alerts: number
-  /** Undefined: a single pass. */
+  /** Seconds between the starts of passes. Undefined for a single pass. */
   readonly intervalSeconds: number | undefined
   /** retention.bytes of the simulated topic, per partition, so that the demo does not fill the disk. */
   readonly retentionBytes: number

@@ -33,5 +33,5 @@ export function reportSmoke (result: SmokeResult, stateDir: string, print: Print
   for (const problem of problems) print(`  ${problem}`)
   print(`smoke: ${published} published, ${archived} archived, ${served} served, ${differ} differ`)
   if ([published, archived, served].every(count => count === expected) && differ === 0) return
-  throw demoErrors.SMOKE_FAILED(`expected ${expected} alerts, all published, archived and served with equal bytes`, { where: stateDir })
+  throw demoErrors.SMOKE_FAILED(`not all ${expected} alerts were published, archived and served with equal bytes`, { where: stateDir })
 }

@@ -9,7 +9,7 @@ import { demoErrors } from './errors.ts'
 
 /** How to connect to a secured Kafka. */
 export interface DemoSecurity {
-  /** SASL mechanism of the listener `kafka`, over TLS. */
+  /** SASL mechanism of the external listener (`kafka` in demo.json), which requires TLS. */
   readonly mechanism: 'SCRAM-SHA-512'
   /** PEM file of the CA that signed the brokers' certificates. */
   readonly ca: string
@@ -25,7 +25,7 @@ export interface DemoSecurity {
 export interface DemoFile {
   readonly kafka: string
   readonly registry: string
-  /** Without /v1. */
+  /** URL of the API, without /v1. */
   readonly api: string
   readonly archive: { readonly alerts: string, readonly schemas: string }
   readonly topics: { readonly static: string, readonly simulated: string, readonly deadLetters: string }
@@ -33,9 +33,9 @@ export interface DemoFile {
   readonly pid: number
   /** URLs of the admin ports by mode, without a path. */
   readonly admin: Readonly<Record<string, string>>
-  /** STORAGE_EMULATOR_HOST for gs:// URLs; only with --store gs. */
+  /** STORAGE_EMULATOR_HOST for gs:// URLs. Present only with --store gs. */
   readonly storageEmulator?: string
-  /** Only with --secure. */
+  /** Present only with --secure. */
   readonly security?: DemoSecurity
 }
 
@@ -45,7 +45,7 @@ const SMOKE_MARKER = 'smoke-test'
 const SERVER_FOLDERS = ['modes/play-stream', 'modes/ingest', 'modes/serve', 'gcs', 'kafka', 'registry']
 
 /**
- * Creates the folder and runs `work` as its only user, after stopping what a killed demo left running.
+ * Creates the folder, stops processes that a killed demo left running, and runs `work` as the only user of the folder.
  * Errors: DEMO_RUNNING, DEVSTACK_FOLDER, DEVSTACK_DISK_FULL.
  */
 export async function withStateFolder<T> (stateDir: string, log: Logger, work: () => Promise<T>): Promise<T> {
@@ -72,13 +72,13 @@ export async function withStateFolder<T> (stateDir: string, log: Logger, work: (
   }
 }
 
-/** Empties the folder for a smoke test. Error: DEMO_FOLDER if it holds anything but an earlier smoke test. */
+/** Empties the folder for a smoke test. Error: DEMO_FOLDER if the folder holds files that are not from a smoke test. */
 export async function emptySmokeFolder (stateDir: string): Promise<void> {
   const names = (await readdir(stateDir)).filter(name => !name.startsWith(LOCK))
   if (names.length > 0 && !names.includes(SMOKE_MARKER)) {
-    throw demoErrors.DEMO_FOLDER('the folder is not empty and does not come from a smoke test', { where: stateDir })
+    throw demoErrors.DEMO_FOLDER('the folder is not empty and was not created by a smoke test', { where: stateDir })
   }
-  // The marker stays until the end, so that an interrupted cleanup can be repeated.
+  // The marker file is kept, so that an interrupted cleanup can be repeated.
   for (const name of names) if (name !== SMOKE_MARKER) await rm(join(stateDir, name), { recursive: true, force: true })
   await writeFile(join(stateDir, SMOKE_MARKER), '')
 }
@@ -91,7 +91,7 @@ export async function removeDemoFile (stateDir: string): Promise<void> {
   await rm(join(stateDir, 'demo.json'), { force: true })
 }
 
-/** Identifies the content of a file by path, size and modification time; undefined if it does not exist. */
+/** Identifies the content of a file by path, size and modification time. Returns undefined if the file does not exist. */
 export async function fingerprint (path: string): Promise<string | undefined> {
   try {
     const { size, mtimeMs } = await stat(path)
@@ -104,7 +104,7 @@ export async function fingerprint (path: string): Promise<string | undefined> {
 /** The static topic that the demo loaded. */
 export interface Loaded {
   readonly topicId: string
-  /** Fingerprint of the file and options; undefined if the load did not complete. */
+  /** Fingerprint of the loaded file, and the load options. Undefined if the load did not complete. */
   readonly from?: string
 }
 
@@ -116,7 +116,7 @@ export async function writeLoaded (stateDir: string, loaded: Loaded): Promise<vo
   await writeJson(join(stateDir, 'loaded.json'), loaded)
 }
 
-/** Number of the last visit that a demo with this folder has reported. */
+/** Number of the last visit that a demo with this state folder has reported, or 0. */
 export async function readVisits (stateDir: string): Promise<number> {
   return (await readJson<{ readonly visits: number }>(join(stateDir, 'visits.json')))?.visits ?? 0
 }
@@ -133,7 +133,7 @@ async function readJson<T> (path: string): Promise<T | undefined> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as T
   } catch {
-    // Missing, or truncated by a crash.
+    // The file is missing, or a crash has truncated it.
     return undefined
   }
 }

@@ -1,4 +1,4 @@
-// Supervision of the demo's processes: notices when one ends unexpectedly, and stops everything in reverse order of start.
+// Supervises the demo's processes: notices when a process ends unexpectedly, and stops all processes in reverse order of start.
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describeExit, logTail, type RunningServer } from '../devstack/index.ts'
@@ -6,7 +6,7 @@ import type { Logger } from '../pipeline/index.ts'
 import { demoErrors } from './errors.ts'
 
 const DRAIN_MS = 30_000
-/** After a failure, the other processes may wait for the failed one, so they get less time. */
+/** After a failure, the remaining processes may wait in vain for the failed process, so they get less time. */
 const DRAIN_AFTER_FAILURE_MS = 5_000
 
 export class Supervisor {
@@ -24,7 +24,7 @@ export class Supervisor {
     this.#stop = stop
   }
 
-  /** Adds a step of the shutdown. The last one added runs first. */
+  /** Adds a shutdown step. The step that was added last runs first. */
   onStop (step: () => Promise<unknown>): void {
     this.#stopSteps.push(step)
   }
@@ -37,13 +37,13 @@ export class Supervisor {
     this.#failures.push(failure)
   }
 
-  /** Called between two steps of the start: throws if the user has stopped the demo or a process has ended. */
+  /** Throws if the user has stopped the demo or a process has ended. Called between the steps of the start. */
   async check (): Promise<void> {
     this.#stop.throwIfAborted()
     await Promise.race([...this.#failures, sleep(0)])
   }
 
-  /** Rejects when one of the processes added so far ends unexpectedly. Error: DEMO_PART_FAILED with the end of its log. */
+  /** Rejects when a process added so far ends unexpectedly. Error: DEMO_PART_FAILED with the end of the process's log. */
   failure (): Promise<never> {
     const first = Promise.race(this.#failures)
     first.catch(() => {})
@@ -54,7 +54,7 @@ export class Supervisor {
   async stop (): Promise<void> {
     this.#stopped ??= (async () => {
       for (const step of this.#stopSteps.reverse()) {
-        await step().catch((error: unknown) => this.#log.warn({ error: String(error) }, 'a part of the demo did not stop cleanly'))
+        await step().catch((error: unknown) => this.#log.warn({ error: String(error) }, 'a shutdown step of the demo failed'))
       }
     })()
     await this.#stopped
@@ -62,7 +62,7 @@ export class Supervisor {
 
   async #failure (name: string, { exited, logFile }: RunningServer): Promise<never> {
     const exit = await exited
-    // Expected during the shutdown: never settles.
+    // During the shutdown a process is expected to end, so the promise never settles.
     if (this.#stopped !== undefined) return await new Promise<never>(() => {})
     const tail = logTail(await readFile(logFile, 'utf8').catch(() => ''))
     throw demoErrors.DEMO_PART_FAILED(`${name} ${describeExit(exit)}${tail}`, { where: logFile })

@@ -1,5 +1,5 @@
-// The demo's system: servers, data and modes, started in dependency order.
-// Shutdown order: simulator, ingester once it has archived everything, API, servers. If a step fails, everything running is stopped.
+// Starts the demo's servers, loads the static topic, and starts the modes. If a step fails, all running processes are stopped.
+// Shutdown order: simulator, ingester (after it has archived all published alerts), API, servers.
 import { freePorts, isPortFree } from '../devstack/index.ts'
 import { waitUntil } from '../devstack/wait-until.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
@@ -29,10 +29,10 @@ export interface DemoSystem extends VisitSources {
 
 const ARCHIVED_MS = 30_000
 const POLL_MS = 200
-/** Repeat interval of a single pass: longer than the demo runs. */
+/** Repeat interval for a single pass. The demo ends before a second pass would begin. */
 const ONE_DAY_SECONDS = 86_400
 
-/** Starts everything. Errors: DEVSTACK_*, PACKAGE_*, DEMO_PART_FAILED, and those of generate, sync-schema and create-stream. */
+/** Starts the demo's system. Errors: DEVSTACK_*, PACKAGE_*, DEMO_PART_FAILED, and those of generate, sync-schema and create-stream. */
 export async function startSystem (settings: Settings, host: Host, print: PrintLine): Promise<DemoSystem> {
   const supervisor = new Supervisor(host.log, host.stop)
   try {
@@ -85,7 +85,7 @@ async function start (settings: Settings, host: Host, print: PrintLine, supervis
   ], stateDir, archiveHost, '/livez')
   supervisor.add('ingest', ingest)
   await supervisor.check()
-  // Runs after the simulator has stopped.
+  // This step runs after the simulator has stopped.
   supervisor.onStop(async () => { if (!supervisor.failed) await untilArchived(lag, ingest) })
   const play = await startMode<PlayStats>('play-stream', [
     ...clients.flags('simulator'), '--src-topic', topics.static, '--dst-topic', topics.simulated,
@@ -107,7 +107,7 @@ async function start (settings: Settings, host: Host, print: PrintLine, supervis
   return { file, play, ingest, loaded, lag, failed: supervisor.failure(), stop: () => supervisor.stop() }
 }
 
-/** Waits until everything published is archived, the ingester has ended, or the timeout has passed. */
+/** Waits until all published alerts are archived, the ingester has ended, or the timeout has passed. */
 async function untilArchived (lag: () => Promise<number | undefined>, ingest: ModeProcess<unknown>): Promise<void> {
   let ended = false
   void ingest.exited.then(() => { ended = true })

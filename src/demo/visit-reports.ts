@@ -1,5 +1,5 @@
-// One report per visit: the alerts published and archived, the time this took, and the lag.
-// Totals and counts per node are available from /status of each process.
+// One report per pass, which is one visit by default: alerts published and archived, durations, and lag.
+// Totals and counts per node are in the /status response of each process.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PassReport } from '../simulator/replay-source.ts'
 import type { ModeStatus } from './mode-processes.ts'
@@ -7,7 +7,7 @@ import type { ModeStatus } from './mode-processes.ts'
 export interface PlayStats { readonly passes: number, readonly lastPass?: PassReport }
 export interface IngestStats { readonly written: number, readonly identical: number }
 
-/** Where the counts of the reports come from. */
+/** Sources of the counts in the reports. */
 export interface VisitSources {
   readonly play: { status (): Promise<ModeStatus<PlayStats> | undefined> }
   readonly ingest: { status (): Promise<ModeStatus<IngestStats> | undefined> }
@@ -15,22 +15,22 @@ export interface VisitSources {
   lag (): Promise<number | undefined>
 }
 
-/** One visit, reported when it is archived or when the next one has been published. All counts are since the previous report. */
+/** Report of a pass, made when all its alerts are archived or the next pass is published. Counts are since the previous report. */
 export interface VisitReport {
   readonly pass: PassReport
-  /** Alerts that are now in the archive, new or identical to an existing object. */
+  /** Alerts that the ingester wrote, or found to be identical to an existing object. */
   readonly archived: number
   readonly written: number
-  /** From the start of the pass, or from the previous report if that was later. */
+  /** Seconds from the start of the pass, or from the previous report if that was later, to this report. */
   readonly seconds: number
-  /** Records that are not archived yet. */
+  /** Records of the simulated topic that are not archived yet. */
   readonly lag: number
   readonly deadLetters: number
 }
 
 const POLL_MS = 250
 
-/** Yields a report per pass until `stop` is aborted. A process that does not respond is polled again; failures are noticed elsewhere. */
+/** Yields a report per pass until `stop` is aborted. A process that does not respond is polled again. Supervisor handles failures. */
 export async function * visitReports ({ play, ingest, lag }: VisitSources, stop: AbortSignal): AsyncGenerator<VisitReport> {
   let passes = 0
   let previous = { archived: 0, written: 0, deadLetters: 0, at: -Infinity }
@@ -49,7 +49,7 @@ export async function * visitReports ({ play, ingest, lag }: VisitSources, stop:
     }
     passes = stats.passes
     const started = performance.now() - pass.seconds * 1000
-    // Lag as computed from the brokers' offsets: an ingester that has not joined its group yet would report 0.
+    // The lag comes from the brokers' offsets, because an ingester that has not joined its group yet would report a lag of 0.
     let remaining = await lag()
     let archive = await counts()
     const nextPublished = async (): Promise<boolean> => ((await play.status())?.stats.passes ?? passes) !== passes
@@ -57,7 +57,7 @@ export async function * visitReports ({ play, ingest, lag }: VisitSources, stop:
       if (stop.aborted) return
       await pause(stop)
       remaining = await lag()
-      // Read after the lag, so that the counts include every committed record.
+      // The counts are read after the lag, so that they include every committed record.
       archive = await counts()
     }
     const now = performance.now()

@@ -1,4 +1,4 @@
-// Encodes alerts of an Avro file for the static topic: re-encoded with one schema, framed, keyed by alert id, with a time offset header.
+// Encodes alerts of an Avro file for the static topic: re-encodes and frames each alert, and adds the key (alert id) and a time offset.
 import { alertFacts, resolver, surveyFillIns, type AlertSchema, type ResolutionOptions } from '../avro/index.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import { partitionFor } from '../kafka/murmur2.ts'
@@ -13,7 +13,7 @@ interface AlertEncoderOptions {
   /** Schema to encode with. */
   readonly schema: AlertSchema
   readonly schemaId: number
-  /** Fills required fields that the file's schema does not have, see `surveyFillIns`. */
+  /** Fills in required fields that the file's schema does not have (see `surveyFillIns`). */
   readonly fillIn: boolean
   readonly topic: string
   readonly partitions: number
@@ -21,14 +21,14 @@ interface AlertEncoderOptions {
 }
 
 const SECONDS_PER_DAY = 86_400
-/** Upper bound of the key, the time offset header, and the overhead of a record and a batch. */
+/** Upper bound of the total size of key, time offset header, record overhead and batch overhead. */
 const RECORD_OVERHEAD_BYTES = 256
 
 function resolutionOptions (fillIn: boolean): ResolutionOptions {
   return fillIn ? { fillIns: surveyFillIns } : {}
 }
 
-/** Whether alerts written with one schema can be encoded with another. If not, `encode` rejects every alert. */
+/** Whether alerts written with the schema `writer` can be encoded with `schema`. If not, `encode` rejects every alert. */
 export function isResolvable (writer: AlertSchema, schema: AlertSchema, fillIn: boolean): boolean {
   try {
     resolver(writer, schema, resolutionOptions(fillIn))
@@ -51,7 +51,7 @@ export class AlertEncoder {
     this.#resolution = resolutionOptions(options.fillIn)
   }
 
-  /** Errors: the item's own; RESOLUTION_IMPOSSIBLE, DATUM_INVALID, VALUE_INVALID, KAFKA_MESSAGE_TOO_LARGE. */
+  /** Errors: `item.error`, RESOLUTION_IMPOSSIBLE, DATUM_INVALID, VALUE_INVALID, KAFKA_MESSAGE_TOO_LARGE. */
   encode (item: AvroFileItem): OutgoingRecord {
     try {
       if (item.error !== undefined) throw item.error
@@ -70,7 +70,7 @@ export class AlertEncoder {
     const seconds = midpointMjdTai === undefined || first === undefined ? 0 : (midpointMjdTai - first) * SECONDS_PER_DAY
     const key = Buffer.from(id.toString())
     const frame = schema.encodeFramed(schemaId, value)
-    // Checked here rather than by the broker: the completion marker must count only alerts that the topic accepts.
+    // The size is checked before the broker checks it, because the completion marker must count only alerts that the topic accepts.
     if (frame.length + RECORD_OVERHEAD_BYTES + maxMarkerBytes(partitions) > maxMessageBytes) {
       const what = `alert ${id} is too large: ${frame.length} bytes plus headers, but max.message.bytes of the topic is ${maxMessageBytes}`
       throw kafkaErrors.KAFKA_MESSAGE_TOO_LARGE(what, { where: topic })

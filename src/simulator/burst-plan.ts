@@ -1,30 +1,30 @@
-// Plans the bursts of one pass as described in DMTN-149: how many alerts each burst has, and when it starts. The plan depends only on the
-// seed, the pass and the number of alerts.
+// Plans the bursts of one pass as described in DMTN-149: how many alerts each burst has, and when each burst starts. The plan depends
+// only on the seed, the pass and the number of alerts.
 import { Random } from '../generator/random.ts'
 
 export interface BurstOptions {
-  /** Bursts per pass. In the survey, one per detector. */
+  /** Number of bursts per pass. In the survey, each detector sends one burst per visit. */
   readonly bursts: number
-  /** Time over which the bursts of a pass are spread. */
+  /** Seconds over which the bursts of a pass are spread. */
   readonly seconds: number
   readonly seed: number
 }
 
 interface BurstPlan {
-  /** Alerts of each burst, in order of start. */
+  /** Number of alerts in each burst, in order of start. */
   readonly sizes: readonly number[]
   /** Start of each burst in milliseconds since the start of the pass. */
   readonly startMs: readonly number[]
 }
 
-/** DMTN-149: 10,000 alerts of a visit leave in 189 bursts of 10 to 200 alerts, centred at 50, over 3 seconds. */
+/** DMTN-149: the 10,000 alerts of a visit are sent in 189 bursts over 3 seconds. Burst sizes are 10 to 200 alerts, centred at 50. */
 export const DMTN_149 = { bursts: 189, seconds: 3, smallest: 10, centre: 50, largest: 200, mean: 10_000 / 189 } as const
-/** Sigma of the lognormal distribution of sizes. One burst in twenty has fewer than 20 or more than 120 alerts. */
+/** Sigma of the lognormal distribution of burst sizes. About 93 % of the bursts of DMTN-149 have 20 to 120 alerts. */
 const SIZE_SIGMA = 0.5
 
 /**
- * The sizes add up to `alerts`. If the mean size differs from DMTN-149, the smallest and largest size scale with it. A visit with fewer
- * alerts than bursts has bursts of one alert. Each burst starts at a random time within an equal share of the seconds.
+ * The sizes add up to `alerts`. The smallest and the largest size scale with the mean size. If there are fewer alerts than bursts, each
+ * alert is a burst of its own. `seconds` is divided into equal slots, and each burst starts at a random time within its slot.
  */
 export function planBursts (alerts: number, pass: number, { bursts, seconds, seed }: BurstOptions): BurstPlan {
   const count = Math.min(bursts, alerts)
@@ -37,7 +37,7 @@ export function planBursts (alerts: number, pass: number, { bursts, seconds, see
   const drawn = Array.from({ length: count }, () => random.lognormal(DMTN_149.centre, SIZE_SIGMA))
   const total = drawn.reduce((sum, size) => sum + size, 0)
   const sizes = drawn.map(size => clamp(Math.round(size * alerts / total)))
-  // Rounding and clamping change the total. The mean lies between the limits, so adjusting sizes by one always reaches the exact total.
+  // Rounding and clamping change the total. The mean lies between the size limits, so adjusting sizes by one always reaches the total.
   let missing = alerts - sizes.reduce((sum, size) => sum + size, 0)
   for (let index = random.below(count); missing !== 0; index = (index + 1) % count) {
     const before = sizes[index]!

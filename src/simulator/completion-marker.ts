@@ -5,10 +5,10 @@ import { headerText, textHeader, type KafkaHeader, type KafkaRecord } from '../k
 export const completionHeader = 'alertsim-complete'
 
 export interface CompletionMarker {
-  /** Unique for each load. */
+  /** Id of the load, different for each load. */
   readonly load: string
   readonly alerts: number
-  /** Alerts by partition. */
+  /** Number of alerts in each partition. */
   readonly partitions: readonly number[]
 }
 
@@ -22,7 +22,7 @@ export function maxMarkerBytes (partitions: number): number {
   return completionHeader.length + '{"load":"","alerts":,"partitions":[]}'.length + 36 + counts
 }
 
-/** The marker of a record, or undefined if it has no valid marker. */
+/** Returns the completion marker of a record, or undefined if the record has no valid marker. */
 export function parseCompletionMarker (record: Pick<KafkaRecord, 'headers'>): CompletionMarker | undefined {
   const text = headerText(record, completionHeader)
   if (text === undefined) return undefined
@@ -30,6 +30,6 @@ export function parseCompletionMarker (record: Pick<KafkaRecord, 'headers'>): Co
     const value = JSON.parse(text) as Partial<CompletionMarker>
     const { load, alerts, partitions } = value
     if (typeof load === 'string' && typeof alerts === 'number' && Array.isArray(partitions)) return value as CompletionMarker
-  } catch { /* Not JSON: another program uses a header of this name. */ }
+  } catch { /* The text is not JSON, so another program wrote the header. */ }
   return undefined
 }

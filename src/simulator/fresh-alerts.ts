@@ -1,5 +1,5 @@
-// play-stream's refresh step: gives each alert new ids and times for its pass, using the schema named in its frame. An alert that cannot be
-// decoded is copied unmodified, logged and counted. While the schema registry is unavailable, alerts wait.
+// play-stream's refresh step: gives each alert new ids and times for its pass, using the schema id in the alert's frame. An alert that
+// cannot be decoded is copied unmodified, logged and counted. While the schema registry is unavailable, alerts wait.
 import { retryableRegistryError } from '../avro/errors.ts'
 import { schemaCache } from '../avro/schema-cache.ts'
 import { createRegistryClient, mjdTai, parseFrame, parseSchema, refresher, type Fresh, type Refresher } from '../avro/index.ts'
@@ -10,9 +10,9 @@ import { timeOffset } from './profiles.ts'
 import type { ReplayRecord } from './replay-source.ts'
 
 export interface RefreshStep {
-  /** Must be called in order: the first alert of a pass determines the time shift of the whole pass. */
+  /** Must be called in the order of the alerts, because the first alert of a pass determines the time shift of the whole pass. */
   refresh (item: ReplayRecord): ReplayRecord | Promise<ReplayRecord>
-  /** Alerts of the current pass that were copied unmodified. */
+  /** Number of alerts of the current pass that were copied unmodified. */
   readonly unmodified: number
 }
 
@@ -31,7 +31,7 @@ export function refreshStep (registryUrl: string, fresh: Fresh, log: Logger): Re
   async function load (id: number): Promise<Refresher> {
     const text = await registry.schemaById(id).catch((error: unknown) => { throw retryableRegistryError(error) })
     const compiled = refresher(parseSchema(text, `schema ${id} of ${registry.url}`), fresh)
-    if (fresh.times && !compiled.hasTime) log.warn({ schemaId: id }, 'the schema has no observation mid-point: its alerts keep their times')
+    if (fresh.times && !compiled.hasTime) log.warn({ schemaId: id }, 'the schema has no observation mid-point: alerts keep their times')
     return compiled
   }
 
@@ -41,7 +41,7 @@ export function refreshStep (registryUrl: string, fresh: Fresh, log: Logger): Re
     if (found.midpointMjdTai !== undefined) firstMidpoint ??= found.midpointMjdTai - timeOffset(record) / SECONDS_PER_DAY
     const shiftDays = firstMidpoint === undefined ? 0 : mjdTai(second) - firstMidpoint
     const { id, frame: value } = found.renew({ second, index, shiftDays })
-    // The completion marker describes the static topic and is not valid for the simulated one.
+    // The completion marker describes the static topic and is not valid for the simulated topic.
     const headers = record.headers.filter(([name]) => name.toString() !== completionHeader)
     return { ...item, record: { ...record, key: id === undefined ? record.key : Buffer.from(id.toString()), value, headers } }
   }
@@ -52,7 +52,7 @@ export function refreshStep (registryUrl: string, fresh: Fresh, log: Logger): Re
     const code = errorCode(error)
     if (!loggedCodes.has(code)) {
       log.warn({ pass, position: position(item.record), code, reason: messageOf(error) },
-        'cannot refresh an alert: copying it unmodified; further alerts with this code are only counted in this pass')
+        'cannot refresh an alert: copying the alert unmodified; in this pass, more alerts with this code are only counted')
     }
     loggedCodes.add(code)
     return item

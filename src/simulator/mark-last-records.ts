@@ -5,7 +5,7 @@ import type { Envelope } from '../pipeline/index.ts'
 import { completionMarkerHeader } from './completion-marker.ts'
 
 /**
- * Holds back the last record of each partition until the input completes, then emits these records with the marker.
+ * Holds back the last record of each partition until the input completes, then emits the held records with the marker.
  * Emits: each record once, in order within a partition. Settles: nothing. Holds: one credit per partition.
  * If `isComplete` returns false at the end of the input (the load was stopped), the held records are emitted without a marker.
  */

@@ -1,4 +1,4 @@
-// The simulator's metrics: its passes, and how well it keeps the repeat interval.
+// The simulator's metrics: number, duration and lateness of passes.
 import { family, single, type Family } from '../metrics/index.ts'
 import { Histogram } from '../pipeline/index.ts'
 import type { PassReport, ReplaySource } from './replay-source.ts'
@@ -13,7 +13,7 @@ export class PassStats {
   last: PassReport | undefined
   readonly seconds = new Histogram(DURATION_BUCKETS_SECONDS)
 
-  /** @param unmodified alerts of the pass that could not be given new ids or times */
+  /** @param unmodified number of alerts of the pass that were copied without new ids and times */
   add (report: PassReport, unmodified: number): void {
     this.unmodified += unmodified
     if (report.interrupted === undefined) this.whole++

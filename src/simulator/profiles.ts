@@ -1,5 +1,5 @@
-// Replay profiles: when each alert of a pass is due, in milliseconds since the start of the pass. `offsets` follows the time offsets of the
-// load, `dmtn-149` the bursts of DMTN-149, `fast` sends as fast as possible.
+// A replay profile defines when each alert of a pass is due, in milliseconds since the start of the pass. `offsets` follows the time
+// offsets of the load, `dmtn-149` follows the bursts of DMTN-149, and `fast` sends as fast as possible.
 import { headerText, type KafkaRecord } from '../kafka/record.ts'
 import { planBursts, type BurstOptions } from './burst-plan.ts'
 
@@ -8,7 +8,7 @@ type Schedule = (record: Pick<KafkaRecord, 'headers'>, index: number) => number
 
 export interface Profile {
   readonly name: string
-  /** For descriptions: `by alertsim-time-offset`. */
+  /** Text for descriptions, such as `by alertsim-time-offset`. */
   readonly detail: string
   /** Whether alerts are sent in the order of their time offsets. If not, they are sent in the order in which they are fetched. */
   readonly ordered: boolean
@@ -29,7 +29,7 @@ export const offsetsProfile: Profile = {
 
 export const fastProfile: Profile = { name: 'fast', detail: 'as fast as possible', ordered: false, timed: false, schedule: () => () => 0 }
 
-/** Each pass is one visit. Alerts that follow each other in time leave in the same burst, like those of one detector. */
+/** Each pass is one visit. Alerts with adjacent time offsets are sent in the same burst, like the alerts of one detector. */
 export function burstProfile (options: BurstOptions): Profile {
   return {
     name: 'dmtn-149',

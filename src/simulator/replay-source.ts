@@ -1,8 +1,8 @@
-// The static topic as a source, played repeatedly: one pass per interval, on a grid of ticks that does not drift. A pass begins only when
-// the topic can be played, reads it by its topic id (so that it never mixes two loads), and ends when all its records have settled.
-// Emits: each record once per pass, timed by the profile. With a visit size, only the first records, or each record several times in a row.
-// Backpressures: by credits. Completes: after one pass if the interval is negative, otherwise only when drained. A topic that is missing,
-// incomplete, too small or being recreated is an error in the first case and waited for in the second.
+// Plays the static topic repeatedly: one pass per interval, on a grid of ticks that does not drift. A pass begins only when the topic can
+// be played, reads the topic by its topic id, so that a pass never mixes two loads, and ends when all its records have settled.
+// Emits: each record once per pass. With a visit size, emits only the first records, or each record several times in a row. Backpressures:
+// by credits. Completes: after one pass if the interval is negative (a single pass), otherwise when drained (a loop). If the topic is
+// missing, incomplete, too small or being recreated, a single pass fails and a loop waits.
 import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { recordBytes, type KafkaRecord } from '../kafka/record.ts'
@@ -15,9 +15,9 @@ import { nextTick, sleepUntil, type PassSeconds } from './ticks.ts'
 export interface ReplayRecord {
   readonly record: KafkaRecord
   readonly pass: number
-  /** Index of the alert, the same in every pass: the index of the record in the topic, plus the topic's size for each repeat. */
+  /** Index of the alert, the same in every pass: the index of the record in the topic, plus the topic's record count per repeat. */
   readonly index: number
-  /** Unix time in seconds that identifies the pass, or 0 without `seconds`. */
+  /** Unix time in seconds that identifies the pass, or 0 without the option `seconds`. */
   readonly second: number
   /** Due time on the clock of `performance.now()`. */
   readonly dueAt: number
@@ -25,14 +25,14 @@ export interface ReplayRecord {
 
 export interface PassReport {
   readonly pass: number
-  /** Published alerts: the whole visit unless the pass was interrupted. */
+  /** Number of published alerts. Smaller than the visit size if the pass was interrupted. */
   readonly alerts: number
-  /** Key, value and header bytes of these alerts in the static topic. */
+  /** Key, value and header bytes of the published alerts, as stored in the static topic. */
   readonly bytes: number
   readonly seconds: number
   /** Longest delay between an alert's due time and its acknowledgement; undefined if the profile sets no due times. */
   readonly lateSeconds: number | undefined
-  /** Why the pass ended early: the topic was recreated, or the graph stopped. */
+  /** Why the pass ended early, such as `stopped` or an error message. Undefined if the pass was complete. */
   readonly interrupted: string | undefined
 }
 
@@ -41,18 +41,18 @@ export interface ReplayOptions extends PlayRequirements {
   /** Milliseconds from the start of one pass to the start of the next. Negative: one pass only. */
   readonly intervalMs: number
   readonly profile: Profile
-  /** Assigns a distinct second to each pass. The pass begins when its second begins. */
+  /** Assigns a distinct second to each pass. The pass begins when the assigned second begins. */
   readonly seconds?: PassSeconds | undefined
   readonly onPass: (report: PassReport) => void
 }
 
 export interface ReplaySource extends Source<ReplayRecord> {
   readonly passes: number
-  /** Why the next pass cannot begin yet; undefined if it can. */
+  /** Why the next pass cannot begin yet. Undefined if the pass can begin. */
   readonly waitingFor: string | undefined
-  /** Whether it waits because the brokers are unavailable, not because of the topic. */
+  /** Whether the source waits because the brokers are unavailable, and not because the topic cannot be played. */
   readonly outage: boolean
-  /** Total delay of the starts of passes, and the number of ticks at which no pass began. */
+  /** Total delay of pass starts in milliseconds, and the number of ticks at which no pass began. */
   readonly overruns: { readonly lateMs: number, readonly ticksSkipped: number }
   /** Aborted when the graph drains or fails. Records in flight then need not wait for their due time. */
   readonly ending: AbortSignal
@@ -71,13 +71,13 @@ interface Pass {
   readonly number: number
   readonly started: number
   readonly second: number
-  /** Records in the topic. */
+  /** Number of records in the topic. */
   readonly held: number
-  /** Alerts of the visit. */
+  /** Number of alerts that a complete pass publishes. */
   readonly expected: number
   lateMs: number
   pulled: number
-  /** Alerts that settled without failure: published. */
+  /** Number of published alerts, which have settled without failure. */
   alerts: number
   failed: boolean
   bytes: number
@@ -114,7 +114,7 @@ class Replay implements ReplaySource {
     while (!drain.aborted) {
       const found = await this.#waitForTopic(context)
       if (found === undefined) return
-      // Time spent waiting for the topic does not count as lateness: the grid restarts.
+      // After a wait for the topic the grid restarts, so that the wait does not count as lateness.
       if (tick === undefined || found.waited) tick = performance.now()
       const second = await this.#options.seconds?.next(drain) ?? 0
       if (drain.aborted) return
@@ -163,13 +163,13 @@ class Replay implements ReplaySource {
     this.#options.onPass({ pass: number, alerts, bytes, seconds: (performance.now() - started) / 1000, lateSeconds, interrupted })
   }
 
-  /** Emits the records of a pass. Returns why the pass was interrupted, or undefined. */
+  /** Emits the records of a pass. Returns why the pass was interrupted, or undefined if all its records were emitted. */
   async * #onePass (
     snapshot: TopicSnapshot, pass: Pass, context: NodeContext
   ): AsyncGenerator<SourceRecord<ReplayRecord>, string | undefined> {
     const { connection, topic, profile } = this.#options
     const { number, started, second, held, expected } = pass
-    // A smaller visit has the first alerts by time offset, whatever the profile.
+    // With every profile, a visit smaller than the topic has the first alerts by time offset.
     const ordered = profile.ordered || expected < held
     const reader = readTopic({
       connection, topic, topicId: snapshot.id, from: snapshot.start, to: snapshot.end, ...(ordered ? { orderBy: timeOffset } : {})
@@ -191,7 +191,7 @@ class Replay implements ReplaySource {
       }
       return undefined
     } catch (error) {
-      // The loop goes on with the next pass if the topic was recreated, or if the brokers became unavailable before the first record.
+      // A loop continues with the next pass if the topic was recreated, or if the brokers became unavailable before the first record.
       const unreachable = isRetryable(error) && pass.pulled === 0
       if (!this.#loops || !(unreachable || isTopicChanged(error))) throw error
       const { message: reason } = asError(error)
@@ -212,7 +212,7 @@ class Replay implements ReplaySource {
     context.abort.removeEventListener('abort', giveUp)
   }
 
-  /** Resolves when the topic can be played, or with undefined when drained first. */
+  /** Resolves with the topic when the topic can be played, or with undefined if the source is drained before. */
   async #waitForTopic ({ log, drain }: NodeContext): Promise<{ readonly topic: TopicSnapshot, readonly waited: boolean } | undefined> {
     const { connection, topic } = this.#options
     const admin = new KafkaAdmin(connection)
@@ -243,7 +243,7 @@ class Replay implements ReplaySource {
     }
   }
 
-  /** Waits for the next tick of the grid. Logs an overrun if that tick has passed. */
+  /** Waits for the next tick of the grid. Logs an overrun if the next tick has already passed. */
   async #waitForTick (tick: number, { alerts }: Pass, tookMs: number, context: NodeContext): Promise<number> {
     const { intervalMs } = this.#options
     const next = nextTick(tick, intervalMs, performance.now())
@@ -260,7 +260,7 @@ class Replay implements ReplaySource {
   }
 }
 
-/** How many times in a row the record at `index` is played. Over all `held` records the counts add up to `expected`, if that is larger. */
+/** Number of times in a row that the record at `index` is played. If `expected` exceeds `held`, the sum over all records is `expected`. */
 function playCount (index: number, held: number, expected: number): number {
   return expected <= held ? 1 : Math.floor((index + 1) * expected / held) - Math.floor(index * expected / held)
 }

@@ -1,4 +1,4 @@
-// Decides whether a static topic can be played: it exists, it is complete, and it holds enough alerts for the visit.
+// Decides whether a static topic can be played: whether the topic exists, is complete, and holds enough alerts for a pass.
 import type { KafkaAdmin, TopicSnapshot } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
@@ -8,34 +8,34 @@ import { incompleteReason } from './topic-completeness.ts'
 
 export const staticTopicErrors = defineErrors({
   STATIC_TOPIC_INCOMPLETE: {
-    hint: 'Load it with create-stream --create-topic, or wait until it is loaded. If another program loaded it, use --accept-unmarked.'
+    hint: 'Load the topic with create-stream --create-topic, or wait for a running load. For topics of other programs: --accept-unmarked.'
   },
   STATIC_TOPIC_SMALL: { hint: 'Use --fresh-ids, which allows alerts to be repeated within a pass, or a smaller --visit-size.' }
 })
 
 export interface PlayRequirements {
   readonly topic: string
-  /** Accepts a topic without completion marker, if it is not empty. For topics that another program loaded. */
+  /** Accepts non-empty topics without completion marker, for topics that another program loaded. */
   readonly acceptUnmarked: boolean
-  /** Alerts of one pass. Default: all alerts of the topic. */
+  /** Number of alerts per pass (--visit-size). Default: all alerts of the topic. */
   readonly visitSize?: number | undefined
-  /** Whether a pass may repeat alerts, and so be larger than the topic. */
+  /** Whether a pass may repeat alerts, so that `visitSize` may exceed the number of alerts in the topic. */
   readonly repeats?: boolean | undefined
 }
 
 const topicChangedCodes = new Set(['KAFKA_TOPIC_RECREATED', 'KAFKA_TOPIC_MISSING', 'KAFKA_OFFSET_LOST', 'KAFKA_PARTITION_MISSING'])
 
-/** Whether an error means that the topic was deleted or recreated while it was read. */
+/** Whether the error means that the topic was deleted or recreated during a read. */
 export function isTopicChanged (error: unknown): error is AlertStreamError {
   return error instanceof AlertStreamError && topicChangedCodes.has(error.code)
 }
 
-/** Whether an error means that the static topic is missing or is not in a state that can be played. */
+/** Whether the error means that the static topic cannot be played: it is missing, incomplete or too small. */
 export function isUnplayable (error: unknown): error is AlertStreamError {
   return error instanceof AlertStreamError && Object.hasOwn(staticTopicErrors, error.code)
 }
 
-/** The snapshot of a topic that can be played. Errors: STATIC_TOPIC_INCOMPLETE, STATIC_TOPIC_SMALL, KAFKA_*. */
+/** Returns the snapshot of the topic if the topic can be played. Errors: STATIC_TOPIC_INCOMPLETE, STATIC_TOPIC_SMALL, KAFKA_*. */
 export async function playableTopic (
   admin: KafkaAdmin, connection: KafkaConnection, { topic, acceptUnmarked, visitSize = 0, repeats = false }: PlayRequirements
 ): Promise<TopicSnapshot> {
@@ -49,7 +49,7 @@ export async function playableTopic (
   return found
 }
 
-/** The topic's id and offsets if it is complete, otherwise the reason why it is not. */
+/** Returns the topic's id and offsets if the topic is complete, otherwise the reason why the topic is not complete. */
 export async function checkStaticTopic (
   admin: KafkaAdmin, connection: KafkaConnection, topic: string, acceptUnmarked = false
 ): Promise<TopicSnapshot | string> {
@@ -65,7 +65,7 @@ export async function checkStaticTopic (
   }
 }
 
-/** Records in all partitions, computed from the offsets. */
+/** Number of records in all partitions, computed from the offsets. */
 export function recordCount ({ start, end }: TopicSnapshot): number {
   return end.reduce((sum, each, partition) => sum + Number(each - (start[partition] ?? 0n)), 0)
 }
@@ -81,7 +81,7 @@ export function recordIndexer ({ start, end }: TopicSnapshot): (record: KafkaRec
   return ({ partition, offset }) => (firstIndex[partition] ?? 0) + Number(offset - (start[partition] ?? 0n))
 }
 
-/** The record at the last offset of each partition. Undefined if the partition is empty or ends with a transaction marker. */
+/** The record at the last offset of each partition. Undefined for a partition that is empty or ends with a transaction marker. */
 async function lastRecords (connection: KafkaConnection, { topic, id, start, end }: TopicSnapshot): Promise<(KafkaRecord | undefined)[]> {
   const from = end.map((each, partition) => each > (start[partition] ?? 0n) ? each - 1n : each)
   const reader = readTopic({ connection, topic, topicId: id, from, to: end })

@@ -1,4 +1,4 @@
-// The topic that create-stream loads: created, recreated or used as it is.
+// Prepares the topic that create-stream loads: creates it, recreates it, or uses the existing topic unchanged.
 import type { KafkaAdmin, TopicSpec } from '../kafka/admin.ts'
 import { AlertStreamError, type Logger } from '../pipeline/index.ts'
 
@@ -15,7 +15,7 @@ export async function prepareTargetTopic (
   return partitions
 }
 
-/** max.message.bytes of the topic. No limit if this user is not allowed to read the settings; the brokers then reject larger records. */
+/** max.message.bytes of the topic, or Infinity if this user is not allowed to read topic settings. The brokers still enforce the limit. */
 export async function maxMessageBytesOf (admin: KafkaAdmin, topic: string): Promise<number> {
   try {
     return Number((await admin.topicConfigs(topic))['max.message.bytes'] ?? Infinity)

@@ -1,9 +1,9 @@
-// When passes begin: on a grid of ticks, so that a slow or fast pass does not shift later ones. Times are from the monotonic clock
+// Passes begin on a grid of ticks, so that a slow or fast pass does not shift later passes. Times are from the monotonic clock
 // (`performance.now()`), so that a change of the system time does not speed up or stall a replay.
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface NextTick {
-  /** Tick of the next pass. In the past if the previous pass overran. */
+  /** Tick of the next pass. The tick is in the past if the previous pass overran. */
   readonly tick: number
   /** Milliseconds by which the next pass begins after its tick. */
   readonly lateMs: number
@@ -11,7 +11,7 @@ export interface NextTick {
   readonly skipped: number
 }
 
-/** The tick after `tick` on a grid of `intervalMs`, or the latest tick before `now` if that one has passed. Interval 0 means `now`. */
+/** Returns the tick after `tick`, or the latest tick up to `now` if the tick after `tick` has passed. With interval 0, returns `now`. */
 export function nextTick (tick: number, intervalMs: number, now: number): NextTick {
   if (intervalMs === 0) return { tick: now, lateMs: 0, skipped: 0 }
   const next = tick + intervalMs
@@ -32,14 +32,14 @@ export async function sleepUntil (time: number, signal: AbortSignal): Promise<vo
 }
 
 /**
- * Assigns a distinct second (Unix time) to each pass, for ids that contain it. No two passes share a second, not even with a pass of an
- * earlier process. `next` resolves when the second begins.
+ * Assigns a distinct second (Unix time) to each pass, because new ids contain the second. Each second is later than the start of this
+ * process, so no pass of an earlier process has the same second. `next` resolves when the assigned second begins.
  */
 export class PassSeconds {
   readonly #now: () => number
   #last: number
 
-  /** @param now milliseconds since 1970 */
+  /** @param now returns the system time in milliseconds since 1970 */
   constructor (now: () => number = Date.now) {
     this.#now = now
     this.#last = Math.floor(now() / 1000)
@@ -47,7 +47,7 @@ export class PassSeconds {
 
   async next (signal: AbortSignal): Promise<number> {
     const second = this.#last = Math.max(Math.floor(this.#now() / 1000), this.#last + 1)
-    // If the clock was set back, the second may be far in the future. It is unique all the same, so the wait is limited to one second.
+    // If the system clock was set back, `second` may lie far in the future. It is unique anyway, so wait at most 1 s for it.
     const left = Math.min(second * 1000 - this.#now(), 1000)
     await sleepUntil(performance.now() + left, signal)
     return second

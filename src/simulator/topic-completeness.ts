@@ -1,11 +1,11 @@
-// Compares the completion markers of a static topic with the records that it holds. An interrupted load has no marker. After a second load
-// into the same topic, the counts do not match.
+// Compares the completion markers of a static topic with the number of records in each partition. An interrupted load leaves no marker.
+// After a second load into the same topic, the counts do not match.
 import type { TopicSnapshot } from '../kafka/admin.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import { parseCompletionMarker } from './completion-marker.ts'
 
 /**
- * The reason why a topic with records is not complete, or undefined if it is.
+ * Returns the reason why a non-empty topic is not complete, or undefined if the topic is complete.
  * @param last last record of each partition; undefined for an empty partition
  */
 export function incompleteReason (snapshot: TopicSnapshot, last: readonly (KafkaRecord | undefined)[]): string | undefined {

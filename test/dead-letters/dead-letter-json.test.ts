@@ -20,7 +20,7 @@ await t.test('restores any dead letter exactly from JSON', async t => {
   ])
 })
 
-await t.test('rejects an object that is damaged or not a dead letter, naming the object', async t => {
+await t.test('rejects an object that is damaged or not a dead letter, and names the object in the error', async t => {
   const good = JSON.parse(deadLetterToJson(deadLetterRecord()).toString()) as object
   const changes = [{ value: 'AQI*' }, { value: undefined }, { offset: 4 }, { headers: [{ value: '' }] }]
   const bad = ['', '{', 'null', '[]', '{}', ...changes.map(change => JSON.stringify({ ...good, ...change }))]
@@ -29,7 +29,7 @@ await t.test('rejects an object that is damaged or not a dead letter, naming the
   }
 })
 
-await t.test('the key depends on the record and its origin, not on the report', async t => {
+await t.test('the object key depends on the record and its origin, not on the report', async t => {
   const key = deadLetterKey(deadLetterRecord())
   t.match(key, /^dead-letters\/v1\/alerts\/3\/09223372036854775807-[0-9a-f]{16}\.json$/)
   const otherReport = deadLetterRecord(record, new Error('another time, another reason'))

@@ -3,7 +3,7 @@ import { parseDeadLetter, redrivenCount, redrivenRecord, toKafkaRecord } from '.
 import { headerText, textHeader } from '../../src/kafka/record.ts'
 import { deadLetterRecord, errors, record } from './records.ts'
 
-await t.test('a dead letter read from its record equals the one that was written', async t => {
+await t.test('parsing the Kafka record of a dead letter returns the same dead letter', async t => {
   const written = deadLetterRecord()
   t.match(written, {
     reason: 'TEST_LETTER', message: 'it is wrong (schema 7)', node: 'unframe', position: 'alerts[3]@9223372036854775807', attempts: 4
@@ -11,7 +11,7 @@ await t.test('a dead letter read from its record equals the one that was written
   t.strictSame(parseDeadLetter(toKafkaRecord(written)), written)
   for (const { key, value } of [{ key: null, value: null }, { key: Buffer.alloc(0), value: Buffer.alloc(0) }]) {
     const empty = deadLetterRecord({ ...record, key, value, headers: [] })
-    t.strictSame(parseDeadLetter(toKafkaRecord(empty)), empty, 'null differs from empty')
+    t.strictSame(parseDeadLetter(toKafkaRecord(empty)), empty, 'null and empty are kept apart')
   }
   const fromFile = deadLetterRecord(Buffer.from('raw'))
   t.strictSame(parseDeadLetter(toKafkaRecord(fromFile)), fromFile)
@@ -24,7 +24,7 @@ await t.test('a record without a reason header is not a dead letter', async t =>
   t.equal(parseDeadLetter(sentBack), undefined, 'a record that was sent back is an alert again')
 })
 
-await t.test('a dead letter of a dead letter has the outer report, and contains the inner one', async t => {
+await t.test('a dead letter of a dead letter has the outer report, and contains the inner dead letter', async t => {
   const inner = deadLetterRecord()
   const outer = deadLetterRecord({ ...record, ...toKafkaRecord(inner), topic: 'dead', offset: 1n }, errors.TEST_LETTER('not a frame'))
   const read = parseDeadLetter(toKafkaRecord(outer))
@@ -38,7 +38,7 @@ await t.test('reads a dead letter with an incomplete or invalid report', async t
   t.match(parseDeadLetter({ ...record, headers }), { reason: 'ODD', message: '', attempts: 0, origin: undefined })
 })
 
-await t.test('a record is sent back unchanged, with its redrive count', async t => {
+await t.test('redrivenRecord changes nothing but the redrive count', async t => {
   const once = redrivenRecord(deadLetterRecord(), 'alerts')
   t.strictSame({ key: once.key, value: once.value, topic: once.topic }, { key: record.key, value: record.value, topic: 'alerts' })
   t.strictSame(once.headers, [...record.headers, textHeader('dead-letter-redriven', '1')])

@@ -7,7 +7,7 @@ const { kafka } = await useStack(t)
 const connection = await connect(kafka)
 const admin = adminFor(t, connection)
 
-await t.test('reads the record at an offset, or nothing if the topic does not contain it', async t => {
+await t.test('returns the record at an offset, or undefined if the topic does not contain the offset', async t => {
   const topic = uniqueName('one')
   await admin.createTopic(topic, { partitions: 3, replicas: 1 })
   await produce(connection, topic, numbered(30, 3))

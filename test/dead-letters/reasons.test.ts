@@ -20,16 +20,16 @@ await t.test('every reason is a declared error that can lead to a dead letter', 
   for (const code of reasons.filter(code => code !== 'UNEXPECTED')) {
     const spec = declaredErrors().get(code)
     t.ok(spec, `${code} is declared`)
-    t.notOk(spec?.retryable === true || spec?.fatal === true, `${code} concerns the record`)
+    t.notOk(spec?.retryable === true || spec?.fatal === true, `${code} is neither retryable nor fatal`)
   }
 })
 
-await t.test('every error of frames, schemas and resolution is a reason', async t => {
+await t.test('every error of frames, schemas and resolution is a reason for dead letters', async t => {
   const codes = [frameErrors, schemaErrors, resolutionErrors].flatMap(table => Object.keys(table))
   t.strictSame(codes.filter(code => !reasons.includes(code)), [])
 })
 
-await t.test('docs/dead-letters.md names every header and both prefixes of a store', async t => {
+await t.test('docs/dead-letters.md names every report header and both key prefixes of a dead-letter store', async t => {
   const expanded = text.replaceAll(/`-(partition|offset|timestamp)`/g, '`dead-letter-$1`')
   const names = reportHeaders({ ...deadLetterRecord(), omittedBytes: 1 }).map(([name]) => name.toString())
   t.equal(names.length, 10)

@@ -1,4 +1,4 @@
-// A Kafka record with unusual bytes, and dead letters made of it.
+// A Kafka record with unusual bytes, and dead letters made from such records.
 import { toDeadLetterRecord, type DeadLetterRecord } from '../../src/dead-letters/dead-letter.ts'
 import { position, textHeader, type KafkaRecord } from '../../src/kafka/record.ts'
 import { defineErrors } from '../../src/pipeline/errors.ts'

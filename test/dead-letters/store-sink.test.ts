@@ -37,7 +37,7 @@ async function sinkOn (location: string) {
   return { sink, store, keys }
 }
 
-for (const kind of ['file', 'gs']) await t.test(`${kind}: writes one object per record, and none for a redelivery`, async t => {
+for (const kind of ['file', 'gs']) await t.test(`${kind}: writes one object per record, and no object for a redelivery`, async t => {
   const { sink, store, keys } = await sinkOn(kind === 'file' ? join(t.testdir(), 'store') : `gs://${await gcs.bucket()}/store`)
   await sink.write(deadLetterAt(1n))
   await sink.write(deadLetterAt(2n))
@@ -46,11 +46,11 @@ for (const kind of ['file', 'gs']) await t.test(`${kind}: writes one object per 
   await sink.write({ ...deadLetterAt(1n, 'bytes', 'another reason'), attempts: 9 })
   t.strictSame(await keys(), before)
   const first = deadLetterFromJson((await store.get(before[0]!))!.body)
-  t.strictSame(first, toDeadLetterRecord(deadLetterAt(1n)), 'the first report stays')
+  t.strictSame(first, toDeadLetterRecord(deadLetterAt(1n)), 'the object keeps the first report')
   await sink.close?.()
 })
 
-await t.test('another record at the same offset, from a recreated topic, gets another object', async t => {
+await t.test('a different record at the same offset of a recreated topic gets an object of its own', async t => {
   const { sink, store, keys } = await sinkOn(t.testdir())
   await sink.write(deadLetterAt(1n, 'old'))
   await sink.write(deadLetterAt(1n, 'new'))
@@ -83,7 +83,7 @@ await t.test('retries while the store is unavailable, and settles the record onl
   const source = {
     kind: 'one bad record',
     async * records () {
-      // The store disappears after it was opened: the first attempts fail.
+      // The store disappears after it was opened, so the first attempts fail.
       await rename(root, `${root}.away`)
       yield deadLetterAt(1n).record
     },

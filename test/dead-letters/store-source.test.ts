@@ -10,7 +10,7 @@ import { openStore } from '../../src/stores/index.ts'
 import { contextOf, pull } from '../kafka/support.ts'
 import { deadLetterFor, readDeadLetters, reasonIs } from './support.ts'
 
-/** A store with `count` dead letters, and sources that read it. */
+/** Writes `count` dead letters to a store. Returns functions that list its keys and create sources. */
 async function storeWith (root: string, count: number) {
   const url = pathToFileURL(root).href
   const open: DeadLetterStoreSourceOptions['open'] = async log => openStore(url, { log })
@@ -25,7 +25,7 @@ async function storeWith (root: string, count: number) {
   return { url, names, source }
 }
 
-await t.test('marks processed dead letters and does not emit them again, but emits those that were left', async t => {
+await t.test('marks processed dead letters and does not emit them again, but emits left dead letters again', async t => {
   const { source, names } = await storeWith(t.testdir(), 40)
   const before = await names()
   t.strictSame(await readDeadLetters(source({ dryRun: true })), [...Array(40).keys()])
@@ -41,7 +41,7 @@ await t.test('marks processed dead letters and does not emit them again, but emi
   t.strictSame(await readDeadLetters(source({ group: 'another/group' })), [])
 })
 
-await t.test('emits an object that is not a dead letter with its problem', async t => {
+await t.test('for an object that is not a dead letter, emits an entry with the problem', async t => {
   const root = t.testdir()
   const { source } = await storeWith(root, 1)
   await writeFile(join(root, 'dead-letters/v1/alerts/0/0.json'), '{}')
@@ -54,7 +54,7 @@ await t.test('fails before it emits a dead letter if markers cannot be written',
   const root = t.testdir()
   const { url } = await storeWith(root, 3)
   const readOnly = deadLetterStoreSource({ url, open: async log => openStore(url, { access: 'read', log }), group: 'redrive' })
-  // An aborted run makes only one attempt.
+  // If the run is aborted, the source makes only one attempt.
   await t.rejects(readOnly.open!({ ...contextOf(), abort: AbortSignal.abort() }), { code: 'STORE_READ_ONLY' })
   await readOnly.close?.()
 })

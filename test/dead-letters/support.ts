@@ -1,4 +1,4 @@
-// Shared by the tests of dead letters: made-up dead letters, and a pull loop over a dead-letter source.
+// Helpers for tests of dead letters: example dead letters, and a pull loop over a dead-letter source.
 import { position, textHeader, type KafkaRecord, type OutgoingRecord } from '../../src/kafka/record.ts'
 import { toDeadLetterRecord, toKafkaRecord } from '../../src/dead-letters/dead-letter.ts'
 import { AlertStreamError, type DeadLetter } from '../../src/pipeline/index.ts'
@@ -16,12 +16,12 @@ export function deadLetterFor (index: number, reason = 'TEST_REASON', more: Part
   return { record: { value, bytes: 1, position: at }, origin: { node: 'kafka', position: at }, node: 'unframe', error, attempts: 1 }
 }
 
-/** The same as a record of a dead-letter topic. */
+/** The dead letter of `deadLetterFor`, as a record of a dead-letter topic. */
 export function deadLetterTopicRecord (index: number, reason?: string, more: Partial<KafkaRecord> = {}, partition = 0): OutgoingRecord {
   return { ...toKafkaRecord(toDeadLetterRecord(deadLetterFor(index, reason, more))), partition }
 }
 
-/** Reads a source to its end and leaves the entries that `leave` selects. Returns the original offsets. */
+/** Reads a source to its end and leaves the entries that `leave` selects. Returns the original offsets of all entries. */
 export async function readDeadLetters (
   source: DeadLetterSource, leave: (entry: DeadLetterEntry) => boolean = () => false
 ): Promise<number[]> {

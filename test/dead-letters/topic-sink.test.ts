@@ -36,7 +36,7 @@ await t.test('a dead letter has the original key, value and headers, and the rep
   await sink.close?.()
 })
 
-await t.test('a record that is not from Kafka keeps its bytes, or becomes JSON if it has none', async t => {
+await t.test('a record that is not from Kafka keeps its bytes, or becomes JSON if it has no bytes', async t => {
   const topic = uniqueName('dead')
   const sink = deadLetterTopicSink({ connection, topic, createTopic: { partitions: 1, replicas: 1 } })
   await sink.open?.(contextOf())

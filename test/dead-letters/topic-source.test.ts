@@ -10,7 +10,7 @@ const { kafka } = await useStack(t)
 const connection = await connect(kafka)
 const admin = adminFor(t, connection)
 
-/** An empty dead-letter topic, with functions to read and fill it. */
+/** Creates an empty dead-letter topic. Returns functions to read and fill the topic. */
 async function newTopic (partitions = 1) {
   const at = { topic: uniqueName('dead'), group: uniqueName('redrive') }
   await admin.createTopic(at.topic, { partitions, replicas: 1 })
@@ -23,11 +23,11 @@ async function newTopic (partitions = 1) {
   return { ...at, source, put }
 }
 
-await t.test('emits dead letters that were left again, but not processed ones, and commits nothing past those that were left', async t => {
+await t.test('emits left dead letters again, but no processed ones, and commits nothing past the first left dead letter', async t => {
   const { topic, group, source, put } = await newTopic()
   await put(...Array(20).keys())
   t.strictSame(await readDeadLetters(source(), reasonIs('ODD')), [...Array(20).keys()])
-  t.strictSame(await admin.committed(group, topic), [1n], 'the first that was left')
+  t.strictSame(await admin.committed(group, topic), [1n], 'the offset of the first left dead letter is committed')
   const odd = [1, 3, 5, 7, 9, 11, 13, 15, 17, 19]
   t.strictSame(await readDeadLetters(source(), () => true), odd, 'skips processed dead letters above the committed offset')
   await put(20, 21)
@@ -37,7 +37,7 @@ await t.test('emits dead letters that were left again, but not processed ones, a
   t.strictSame(await readDeadLetters(source()), [])
 })
 
-await t.test('reads all partitions up to the end offsets at opening, and emits other records with a problem', async t => {
+await t.test('reads all partitions up to their end offsets at opening, and emits records without reason header as problems', async t => {
   const { topic, source, put } = await newTopic(3)
   await put(...Array(9).keys())
   const context = contextOf()
@@ -59,7 +59,7 @@ await t.test('reads all partitions up to the end offsets at opening, and emits o
   t.match(found, [{ position: `${topic}[0]@4`, problem: { code: 'NOT_A_LETTER' } }])
 })
 
-await t.test('fails without committed offsets unless it starts from the earliest, and a dry run commits nothing', async t => {
+await t.test('open fails without committed offsets unless `from` is earliest, and a dry run commits nothing', async t => {
   const { topic, group, source, put } = await newTopic(2)
   t.strictSame(await readDeadLetters(source({ from: 'committed' })), [], 'an empty topic needs no committed offsets')
   const other = uniqueName('redrive')
@@ -84,7 +84,7 @@ await t.test('ignores committed offsets of a previous topic of the same name', a
   t.match(await failureOf(readDeadLetters(source({ topic: uniqueName('none') }))), { code: 'KAFKA_TOPIC_MISSING' })
 })
 
-await t.test('emits a dead letter again if it failed', async t => {
+await t.test('a later run emits a failed dead letter again', async t => {
   const { source, put } = await newTopic()
   await put(0, 1, 2)
   const context = contextOf()
@@ -99,7 +99,7 @@ await t.test('emits a dead letter again if it failed', async t => {
   t.strictSame(await readDeadLetters(source()), [1])
 })
 
-await t.test('of two concurrent runs, the second to commit fails and does not overwrite the offsets of the first', async t => {
+await t.test('if a concurrent run has committed offsets, a run fails and does not overwrite them', async t => {
   const { topic, group, source, put } = await newTopic()
   await put(0, 1, 2, 3)
   const context = contextOf()
@@ -134,7 +134,7 @@ await t.test('ends early if the metadata is full, reports the unread dead letter
   await put(...Array(400).keys())
   const full = source({ maxMetadata: 10 })
   const first = await readDeadLetters(full, ({ deadLetter }) => Number(deadLetter!.origin!.offset) * 7919 % 13 < 6)
-  t.ok(first.length >= 49 && first.length < 400, `${first.length} dead letters`)
+  t.ok(first.length >= 49 && first.length < 400, `the first run read ${first.length} dead letters`)
   t.equal(full.unread, 400 - first.length)
   const left = first.filter(index => index * 7919 % 13 < 6)
   const unread = Array.from({ length: 400 - first.length }, (_, index) => first.length + index)

@@ -33,7 +33,7 @@ function published (values: ReadonlyArray<Buffer | null>): Source<KafkaRecord> {
   }
 }
 
-/** An archive with these frames behind a real API. Objects of the ids in `damaged` are truncated. */
+/** Returns an archive with `frames`, and the URL of a real API that serves it. The objects of the ids in `damaged` are truncated. */
 async function archiveOf (t: Test, frames: ReadonlyMap<bigint, Buffer>, damaged: readonly bigint[] = []) {
   const root = await tempDir(t)
   const store = await openStore(pathToFileURL(root).href)
@@ -54,7 +54,7 @@ async function archiveOf (t: Test, frames: ReadonlyMap<bigint, Buffer>, damaged:
 const ids = Array.from({ length: 20 }, (_, index) => 1000n + BigInt(index))
 const all = new Map(ids.map(id => [id, frameOf(id)] as const))
 
-await t.test('finds no difference if archive and API have what was published', async t => {
+await t.test('finds no difference if the archive and the API return the published bytes', async t => {
   const { archive, api } = await archiveOf(t, all)
   const result = await compareAlerts(published([...all.values()]), archive, api)
   t.strictSame(result, { published: 20, archived: 20, served: 20, differ: 0, problems: [] })
@@ -80,7 +80,7 @@ await t.test('counts and describes missing, altered, damaged and duplicate alert
   ])
 })
 
-await t.test('finds an API that serves other bytes, records that are not alerts, and an unreachable API', async t => {
+await t.test('reports an API that serves different bytes, records that are not alerts, and an unreachable API', async t => {
   const { archive, api } = await archiveOf(t, all)
   const wrongApi = createServer((request, response) => {
     if (request.url?.startsWith('/v1/schemas') === true) response.end(text)
@@ -92,7 +92,7 @@ await t.test('finds an API that serves other bytes, records that are not alerts,
   const { port } = wrongApi.address() as AddressInfo
   const wrong = await compareAlerts(published([...all.values()]), archive, `http://127.0.0.1:${port}`)
   t.match(wrong, { published: 20, archived: 20, served: 20, differ: 20 })
-  t.equal(wrong.problems.length, 10, 'describes the first ten problems')
+  t.equal(wrong.problems.length, 10, 'only the first ten problems are described')
   const invalid = await compareAlerts(published([null, Buffer.from('{}'), frameOf(1000n)]), archive, api)
   t.match(invalid, { published: 3, archived: 1, served: 1, differ: 0, problems: [/^simulated\[0\]@0: /, /^simulated\[0\]@1: /] })
   const unreachable = await compareAlerts(published([frameOf(1000n)]), archive, 'http://127.0.0.1:9')
@@ -106,7 +106,7 @@ await t.test('the smoke test passes only if every expected alert was published, 
   const print = (line: string): void => { lines.push(line) }
   reportSmoke(good, '/state', print)
   t.strictSame(lines, ['smoke: 20 published, 20 archived, 20 served, 0 differ'])
-  t.throws(() => { reportSmoke({ ...good, expected: 21 }, '/state', print) }, { code: 'SMOKE_FAILED' }, 'one alert was not published')
+  t.throws(() => { reportSmoke({ ...good, expected: 21 }, '/state', print) }, { code: 'SMOKE_FAILED' }, 'an alert was not published')
   for (const bad of [{ archived: 19 }, { served: 19 }, { differ: 1, problems: ['a problem'] }]) {
     t.throws(() => { reportSmoke({ ...good, ...bad }, '/state', print) }, { code: 'SMOKE_FAILED', where: '/state' })
   }

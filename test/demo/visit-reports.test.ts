@@ -6,11 +6,11 @@ import type { NodeStats } from '../../src/pipeline/index.ts'
 const pass = { pass: 1, alerts: 1000, bytes: 82_000_000, seconds: 2.5, lateSeconds: 0, interrupted: undefined }
 const report: VisitReport = { pass, archived: 1000, written: 0, seconds: 2.7, lag: 0, deadLetters: 0 }
 
-await t.test('the visit line has the counts of this visit', async t => {
+await t.test('the visit line has the counts of the report', async t => {
   t.equal(visitLine(2, report), 'visit 2: published 1000 in 2.5 s, archived 1000 in 2.7 s, 0 new, lag 0, dead letters 0\n')
 })
 
-await t.test('the visit line fits 100 columns with large numbers', async t => {
+await t.test('the visit line fits into 100 columns even with large numbers', async t => {
   const large = { ...report, pass: { ...pass, alerts: 10_000, seconds: 24.96 }, seconds: 36.84, lag: 123_456 }
   const lines = [
     { ...large, archived: 10_000, written: 10_000, deadLetters: 0 },

@@ -5,7 +5,7 @@ import t from 'tap'
 import { runCli, tempDir } from '../support/stack.ts'
 import { exists, launch, leftovers, readServers } from './demo-support.ts'
 
-await t.test('does not empty a folder that does not come from a smoke test', async t => {
+await t.test('does not empty a folder that was not created by a smoke test', async t => {
   const folder = join(await tempDir(t), 'mine')
   await mkdir(folder)
   await writeFile(join(folder, 'precious'), 'kept')

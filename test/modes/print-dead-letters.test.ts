@@ -102,7 +102,7 @@ await t.test('prints the dead letters of a store with the time of their records,
   await mkdir(join(damaged, 'dead-letters/v1/t'), { recursive: true })
   await writeFile(join(damaged, 'dead-letters/v1/t/1.json'), '{"reason":')
   const odd = await print('--dead-letter-store', storeUrl(damaged))
-  const problem = 'LETTER_UNREADABLE: cannot read the dead letter: it is not JSON'
+  const problem = 'LETTER_UNREADABLE: cannot read the dead letter: the object is not JSON'
   t.match(odd, { code: 0, stdout: `-  dead-letters/v1/t/1.json  not an alert: ${problem}  10 bytes\n` })
 })
 

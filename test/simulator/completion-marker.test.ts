@@ -2,7 +2,7 @@ import t from 'tap'
 import { textHeader } from '../../src/kafka/record.ts'
 import { completionHeader, completionMarkerHeader, maxMarkerBytes, parseCompletionMarker } from '../../src/simulator/completion-marker.ts'
 
-await t.test('a marker is at most as large as its upper bound, and not much smaller', async t => {
+await t.test('maxMarkerBytes is an upper bound of the bytes of a marker, and at most 23 bytes too large', async t => {
   for (const partitions of [1, 8, 1000]) {
     const counts = new Array<number>(partitions).fill(9_999_999_999)
     const [name, value] = completionMarkerHeader({ load: crypto.randomUUID(), alerts: 9_999_999_999, partitions: counts })

@@ -10,7 +10,7 @@ function record (partition: number, name: string): OutgoingRecord {
   return { key: Buffer.from(name), value: Buffer.from(name), headers: [textHeader('own', name)], partition }
 }
 
-/** Runs records through the operator in a graph and returns what reaches the sink. */
+/** Runs the records through `markLastRecords` in a graph and returns the records that reach the sink. */
 async function mark (partitions: number, records: readonly OutgoingRecord[], isComplete = true): Promise<readonly OutgoingRecord[]> {
   const graph = createGraph('test', { retry: noRetry })
   const none: Source<OutgoingRecord> = { kind: 'none', async * records () {} }
@@ -43,13 +43,13 @@ await t.test('emits all records without a marker if the load was stopped', async
   t.ok(out.every(each => parseCompletionMarker(each) === undefined))
 })
 
-await t.test('marks nothing without records, and every record if each partition has one', async t => {
+await t.test('emits nothing if there are no records, and marks every record if each partition has one record', async t => {
   t.strictSame(await mark(3, []), [])
   const out = await mark(3, [record(0, 'a'), record(1, 'b'), record(2, 'c')])
   t.ok(out.every(each => parseCompletionMarker(each)?.alerts === 3))
 })
 
-await t.test('passes on an error of the input', async t => {
+await t.test('passes an error of the input to its subscriber', async t => {
   const input = new Subject<Envelope<OutgoingRecord>>()
   const failed = new Promise<Error>(resolve => { markLastRecords(1, 'x', () => true)(input).subscribe({ error: resolve }) })
   input.error(new Error('broken'))

@@ -11,7 +11,7 @@ await t.test('all alerts of a burst are due when the burst starts', async t => {
   const due = burstProfile({ bursts, seconds, seed: 7 }).schedule(3, 1000)
   const times = Array.from({ length: 1000 }, (_, index) => due(withOffset('17'), index))
   t.strictSame(times, sizes.flatMap((size, burst) => new Array<number>(size).fill(startMs[burst]!)))
-  t.equal(due(withOffset('17'), 5000), startMs.at(-1), 'alerts beyond the expected number are due with the last burst')
+  t.equal(due(withOffset('17'), 5000), startMs.at(-1), 'an alert beyond the expected number is due with the last burst')
 })
 
 await t.test('alerts are due at their time offset with the offsets profile, and at once with the fast profile', async t => {

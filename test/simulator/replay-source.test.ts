@@ -16,7 +16,7 @@ const connection = await connect(kafka)
 const admin = adminFor(t, connection)
 const spec = (partitions: number) => ({ partitions, replicas: 1 })
 
-/** `count` records, round-robin over the partitions. The last of each partition has a completion marker, as written by create-stream. */
+/** `count` records, round-robin over the partitions. As after create-stream, each partition's last record has a completion marker. */
 function load (count: number, partitions: number, name = 'v', marked = true): OutgoingRecord[] {
   const counts = Array.from({ length: partitions }, (_, partition) => Math.ceil((count - partition) / partitions))
   const marker = completionMarkerHeader({ load: uniqueName('load'), alerts: count, partitions: counts })
@@ -35,7 +35,7 @@ async function loadedTopic (count: number, partitions = 3, marked = true): Promi
 
 interface Logged { readonly level: string, readonly fields: Record<string, unknown>, readonly message: string }
 
-/** Runs a replay. Each record settles when it arrives, after `hold` resolves, which also delays the records after it. */
+/** Runs a replay. Each record settles when `hold` resolves. Until then, no later record is pulled. */
 function play (t: Test, options: Partial<ReplayOptions> & { topic: string }, hold?: (record: ReplayRecord) => Promise<void>) {
   const reports: PassReport[] = []
   const logged: Logged[] = []
@@ -69,7 +69,7 @@ await t.test('a single pass emits every record once, reports the bytes and ends'
   t.equal(source.passes, 1)
 })
 
-await t.test('with the offsets profile, records are ordered by time offset and due at it', async t => {
+await t.test('with the offsets profile, records are ordered by time offset and due at their time offset', async t => {
   const topic = await loadedTopic(60)
   const { pulling, values } = play(t, { topic, profile: offsetsProfile })
   await pulling.ended
@@ -90,7 +90,7 @@ await t.test('with the fast profile, all records are due at once and each partit
   }
 })
 
-await t.test('with the burst profile, records are ordered by time offset, and all of a burst are due at the same time', async t => {
+await t.test('with the burst profile, records are ordered by time offset, and records of a burst are due together', async t => {
   const topic = await loadedTopic(60)
   const options = { bursts: 9, seconds: 0.2, seed: 5 }
   const { pulling, values } = play(t, { topic, profile: burstProfile(options) })
@@ -100,7 +100,7 @@ await t.test('with the burst profile, records are ordered by time offset, and al
   const due = pulling.records.map(({ value }) => value.dueAt)
   const began = due[0]! - startMs[0]!
   for (const [index, wanted] of sizes.flatMap((size, burst) => new Array<number>(size).fill(startMs[burst]!)).entries()) {
-    t.ok(Math.abs(due[index]! - began - wanted) < 1e-6, `alert ${index}`)
+    t.ok(Math.abs(due[index]! - began - wanted) < 1e-6, `due time of alert ${index}`)
   }
 })
 
@@ -117,7 +117,7 @@ await t.test('reports the longest delay between due time and settling, unless th
 })
 
 for (const [name, profile] of Object.entries({ fastProfile, offsetsProfile })) {
-  await t.test(`a smaller visit has the first alerts by time offset, in every pass (${name})`, async t => {
+  await t.test(`every pass of a visit smaller than the topic has the first alerts by time offset (${name})`, async t => {
     const topic = await loadedTopic(60)
     const { pulling, values, reports } = play(t, { topic, profile, visitSize: 25, intervalMs: 0 })
     await pulling.until(() => reports.length >= 2)
@@ -126,7 +126,7 @@ for (const [name, profile] of Object.entries({ fastProfile, offsetsProfile })) {
     t.match(reports.slice(0, 2), [{ alerts: 25, interrupted: undefined }, { alerts: 25, interrupted: undefined }])
   })
 
-  await t.test(`a larger visit repeats alerts in a row, evenly, up to the exact visit size (${name})`, async t => {
+  await t.test(`a visit larger than the topic repeats all alerts about equally often, up to the visit size (${name})`, async t => {
     const topic = await loadedTopic(60)
     const { pulling, values, reports } = play(t, { topic, profile, visitSize: 150, repeats: true })
     await pulling.ended
@@ -136,7 +136,7 @@ for (const [name, profile] of Object.entries({ fastProfile, offsetsProfile })) {
     t.equal(counts.length, 60)
     t.ok(counts.every(count => count === 2 || count === 3), String(counts))
     const runs = values(1).filter((value, index, all) => value !== all[index - 1])
-    t.equal(new Set(runs).size, runs.length, 'repeats follow each other')
+    t.equal(new Set(runs).size, runs.length, 'repeats of an alert follow each other')
     t.equal(new Set(pulling.records.map(({ value }) => value.index)).size, 150, 'indexes are distinct')
   })
 }
@@ -152,7 +152,7 @@ await t.test('an alert has the same index with every profile, numbered partition
   }
 })
 
-await t.test('a visit larger than the topic without repeats is an error for a single pass, and waited for in a loop', async t => {
+await t.test('if the visit is larger than the topic and alerts may not repeat, a single pass fails and a loop waits', async t => {
   const topic = await loadedTopic(9)
   await t.rejects(play(t, { topic, visitSize: 10 }).pulling.ended, {
     code: 'STATIC_TOPIC_SMALL', message: 'the static topic holds 9 alerts, but --visit-size is 10', hint: /--fresh-ids/
@@ -165,7 +165,7 @@ await t.test('a visit larger than the topic without repeats is an error for a si
   t.match(reports[0], { alerts: 10, interrupted: undefined })
 })
 
-await t.test('each pass has a distinct second, the same for all its alerts', async t => {
+await t.test('each pass has a distinct second, which all its alerts share', async t => {
   const topic = await loadedTopic(6)
   const { pulling, reports } = play(t, { topic, intervalMs: 0, seconds: new PassSeconds() })
   await pulling.until(() => reports.length >= 2)
@@ -177,7 +177,7 @@ await t.test('each pass has a distinct second, the same for all its alerts', asy
   t.ok([...second!][0]! > [...first!][0]!)
 })
 
-await t.test('a missing, empty, unmarked or inconsistent topic is an error for a single pass, with the reason', async t => {
+await t.test('a single pass fails with the reason if the topic is missing, empty, unmarked or inconsistent', async t => {
   const empty = uniqueName('static')
   await admin.createTopic(empty, spec(2))
   const twice = await loadedTopic(9)
@@ -196,7 +196,7 @@ await t.test('a missing, empty, unmarked or inconsistent topic is an error for a
   }
 })
 
-await t.test('plays an unmarked topic if that is accepted, but not an empty one', async t => {
+await t.test('with acceptUnmarked, plays an unmarked topic but not an empty topic', async t => {
   const { pulling, reports } = play(t, { topic: await loadedTopic(9, 3, false), acceptUnmarked: true })
   await pulling.ended
   t.match(reports, [{ alerts: 9 }])
@@ -220,13 +220,13 @@ await t.test('a loop waits until the topic is complete, and the wait does not co
   t.equal(source.waitingFor, undefined)
   t.match(reports[0], { pass: 1, alerts: 30, interrupted: undefined })
   t.equal(new Set(values(1)).size, 30)
-  // The first pass may be slow, but its lateness must not include the wait of seconds.
+  // The first pass may be slow, but its lateness must not include the wait for the topic.
   const late = logged.filter(({ message }) => message.startsWith('cannot keep up')).map(({ fields }) => fields)
   const lateness = ({ lateSeconds, ticksSkipped }: Logged['fields']): number => Number(lateSeconds) + Number(ticksSkipped) * 0.02
   t.ok(late.every(fields => lateness(fields) <= Number(fields['tookSeconds']) + 1), JSON.stringify(late))
 })
 
-await t.test('a pass that takes longer than the interval is logged, counted and followed at once', async t => {
+await t.test('a pass that takes longer than the interval is logged and counted, and the next pass begins at once', async t => {
   const topic = await loadedTopic(6)
   const pause = async (): Promise<void> => { await new Promise(resolve => setTimeout(resolve, 2)) }
   const { source, pulling, logged, reports } = play(t, { topic, intervalMs: 1 }, pause)
@@ -284,12 +284,12 @@ await t.test('a pass ends early if the topic is recreated, mixes no loads, and i
     if (interrupted === undefined) t.equal(seen.length, 300, `pass ${pass} is complete`)
   }
   t.match(reports[1], { pass: 2, interrupted: /deleted or recreated/ })
-  t.ok(reports[1]!.alerts < 300, `${reports[1]!.alerts} of 300`)
+  t.ok(reports[1]!.alerts < 300, `the interrupted pass published ${reports[1]!.alerts} of 300 alerts`)
   t.match(reports[2], { pass: 3, alerts: 300, interrupted: undefined })
   t.ok(values(3).every(value => value.startsWith('new-')))
 })
 
-await t.test('a topic recreated during a single pass is an error', async t => {
+await t.test('a single pass fails if the topic is recreated during the pass', async t => {
   const topic = uniqueName('static')
   await admin.createTopic(topic, spec(1))
   await produce(connection, topic, load(300, 1).map(each => ({ ...each, value: Buffer.alloc(60_000) })))
@@ -307,7 +307,7 @@ await t.test('a pass that is stopped is reported as stopped, with the alerts tha
   t.match(reports, [{ pass: 1, alerts: 10, interrupted: 'stopped' }])
   t.equal(source.ending.aborted, true)
   await source.flush?.()
-  t.equal(reports.length, 1, 'reported once')
+  t.equal(reports.length, 1, 'the stopped pass is reported only once')
 })
 
 await t.test('a pass that failed is reported when the graph flushes', async t => {

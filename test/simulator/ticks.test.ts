@@ -5,13 +5,13 @@ await t.test('passes that end in time do not move the grid', async t => {
   let tick = 1000
   for (const took of [1, 36_999, 200, 37_000, 0]) {
     const next = nextTick(tick, 37_000, tick + took)
-    t.strictSame(next, { tick: tick + 37_000, lateMs: 0, skipped: 0 }, `${took} ms`)
+    t.strictSame(next, { tick: tick + 37_000, lateMs: 0, skipped: 0 }, `a pass of ${took} ms`)
     tick = next.tick
   }
   t.equal(tick, 1000 + 5 * 37_000)
 })
 
-await t.test('a late pass is followed at once, and later passes stay on the grid', async t => {
+await t.test('after a late pass the next pass begins at once, and later passes stay on the grid', async t => {
   t.strictSame(nextTick(0, 10, 13), { tick: 10, lateMs: 3, skipped: 0 })
   t.strictSame(nextTick(10, 10, 19), { tick: 20, lateMs: 0, skipped: 0 })
 })
@@ -31,8 +31,8 @@ await t.test('passes of any length begin on the grid, at most one per tick', asy
     seed = (seed * 48_271) % 2_147_483_647
     now = Math.max(now, tick) + seed % 120
     const next = nextTick(tick, interval, now)
-    if ((next.tick - 5) % interval !== 0 || next.tick <= tick || seen.has(next.tick)) t.fail(`${tick} ${now} ${JSON.stringify(next)}`)
-    if (next.lateMs >= interval || (next.lateMs > 0) !== (next.tick < now)) t.fail(`late ${JSON.stringify(next)} at ${now}`)
+    if ((next.tick - 5) % interval !== 0 || next.tick <= tick || seen.has(next.tick)) t.fail(`${tick} at ${now}: ${JSON.stringify(next)}`)
+    if (next.lateMs >= interval || (next.lateMs > 0) !== (next.tick < now)) t.fail(`wrong lateness ${JSON.stringify(next)} at ${now}`)
     seen.add(next.tick)
     tick = next.tick
   }
@@ -51,7 +51,7 @@ await t.test('sleepUntil does not end early, and ends at once for a past time or
   await sleepUntil(performance.now() - 1, never)
   await sleepUntil(Infinity, AbortSignal.abort())
   const stop = new AbortController()
-  // Longer than the maximum of setTimeout, which would fire at once.
+  // The delay exceeds the maximum of setTimeout, which would fire at once.
   let over = false
   const sleeping = sleepUntil(performance.now() + 2 ** 33, stop.signal).then(() => { over = true })
   await new Promise(resolve => setTimeout(resolve, 30))
@@ -61,15 +61,15 @@ await t.test('sleepUntil does not end early, and ends at once for a past time or
   t.equal(over, true)
 })
 
-await t.test('assigns each pass a distinct second that has begun, later than those of earlier processes', async t => {
+await t.test('assigns each pass a distinct second that has begun and is later than the seconds of earlier processes', async t => {
   const never = new AbortController().signal
   const start = Math.floor(Date.now() / 1000)
   const seconds = new PassSeconds()
   const first = await seconds.next(never)
-  t.ok(first > start, 'later than any second of an earlier process')
+  t.ok(first > start, 'the second is later than any second of an earlier process')
   t.ok(Date.now() >= first * 1000)
   const second = await seconds.next(never)
-  t.equal(second, first + 1, 'requested within the same second')
+  t.equal(second, first + 1, 'the second call waits for the next second')
   t.ok(Date.now() >= second * 1000)
 })
 

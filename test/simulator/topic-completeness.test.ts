@@ -27,10 +27,10 @@ await t.test('gives the reason why a topic is not complete', async t => {
   const [unequal, other] = ['partition 2 does not end with the completion marker of the load', markedRecord('another', counts)]
   t.equal(incompleteReason(snapshot(counts), [unmarked, undefined, unmarked]), 'the static topic holds 5 records but no completion marker')
   t.equal(incompleteReason(snapshot(counts), [marked, undefined, unmarked]), unequal)
-  t.equal(incompleteReason(snapshot(counts), [marked, undefined, other]), unequal, 'marker of another load')
+  t.equal(incompleteReason(snapshot(counts), [marked, undefined, other]), unequal, 'the last record has the marker of another load')
   t.equal(incompleteReason(snapshot(counts), [marked, undefined, undefined]), unequal, 'the partition ends with a transaction marker')
   const second = incompleteReason(snapshot([4, 0, 2]), [marked, undefined, marked])
-  t.equal(second, 'partition 0 holds 4 records, but the load wrote 3', 'a second load into the topic')
+  t.equal(second, 'partition 0 holds 4 records, but the load wrote 3', 'a second load into the topic is detected')
   t.equal(incompleteReason(snapshot([3, 1, 2]), [marked, marked, marked]), 'partition 1 holds 1 records, but the load wrote 0')
   t.equal(incompleteReason(snapshot([3, 0]), [marked, undefined]), 'the load wrote 5 records, but 3 remain', 'a partition is missing')
 })
