@@ -49,7 +49,7 @@ await t.test('dead-letters all alerts if the schemas cannot be resolved, and cre
   const path = await alertFile(t, { version: '7.4', alerts: 3 })
   const { topic, deadLetterTopic, flags } = topics()
   const result = await program.run('create-stream', [path, ...flags])
-  const message = `none of 3 alerts could be loaded as schema 11\\.1, all are in topic ${deadLetterTopic}`
+  const message = `none of 3 alerts could be re-encoded with schema 11\\.1, all alerts are in topic ${deadLetterTopic}`
   const reason = 'RESOLUTION_IMPOSSIBLE: .*diaSource\\.timeProcessedMjdTai'
   t.match(result, { code: 1, stdout: '', stderr: new RegExp(`^NO_ALERTS: ${message} .*${reason}`, 'm') })
   t.equal(await admin.describeTopic(topic), undefined)

@@ -171,7 +171,7 @@ await t.test('does not delete the topic if the file is truncated, empty, not Avr
   }
   const none = await alertFile(t, { alerts: 0 })
   t.match(await program.run('create-stream', [none, ...flags, '--create-topic']), {
-    code: 1, stdout: '', stderr: /^NO_ALERTS: the file holds no readable alert \(0 damaged\)/
+    code: 1, stdout: '', stderr: /^NO_ALERTS: the file holds no readable alert \(0 damaged alerts\)/
   })
   t.strictSame(await admin.snapshot(topic), snapshot)
 })

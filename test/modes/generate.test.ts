@@ -63,7 +63,7 @@ await t.test('a stopped run keeps the old file and leaves no partial file', asyn
   const { code, stdout, stderr } = await cli.stop()
   t.equal(code, 1)
   t.equal(stdout, '')
-  t.match(stderr, /^STOPPED: stopped before the last alert: the file was not written/m)
+  t.match(stderr, /^STOPPED: stopped before the last alert, so the file was not written/m)
   t.strictSame(await readdir(folder), ['x.avro'])
   t.equal(await readFile(path, 'utf8'), 'old content')
 })
