@@ -1,7 +1,6 @@
 // Flags that several modes share. Flags of the original alert stream programs keep their names here, at least as aliases.
 import { flags, type ConfigOf } from './flags.ts'
 
-/** Flags of all modes. */
 export const commonFlags = flags({
   config: {
     type: 'text', placeholder: 'PATH',

@@ -7,7 +7,6 @@ import { usageErrors } from './errors.ts'
 import { environmentName, type Flags } from './flags.ts'
 import { didYouMean } from './nearest.ts'
 
-/** The value of a flag in the file. */
 export interface FileValue {
   /** The name or an alias of the flag, as written in the file. */
   readonly key: string
@@ -22,7 +21,6 @@ const FILE_FLAG = 'config'
 
 interface Entry extends FileValue {
   readonly shape: 'value' | 'list' | 'empty' | 'mapping' | 'nested'
-  /** The entries of a mapping. */
   readonly entries: readonly Entry[]
 }
 

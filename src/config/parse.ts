@@ -38,7 +38,6 @@ export function settingsOf (command: CommandLine<Flags>, { given }: Arguments, e
   })
 }
 
-/** The configuration object that the mode receives. */
 export function configOf<F extends Flags> (settings: readonly Setting[]): ConfigOf<F> {
   return Object.fromEntries(settings.map(({ name, value }) => [camel(name), value])) as ConfigOf<F>
 }

@@ -1,5 +1,5 @@
-// redrive: sends dead letters back to their original topics after the cause has been fixed. A dead letter counts as processed when the brokers
-// acknowledge its record. Dead letters that cannot be sent or were not selected stay for a later run. No dead letter is deleted.
+// redrive: sends dead letters back to their original topics after the cause has been fixed. A dead letter counts as processed when the
+// brokers acknowledge its record. Dead letters that cannot be sent or were not selected stay for a later run. No dead letter is deleted.
 import { kafkaFlags, defaultDeadLetterTopic } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'

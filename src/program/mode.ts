@@ -7,7 +7,6 @@ import type { ConfigOf, Flags } from '../config/flags.ts'
 import type { Environment } from '../config/parse.ts'
 import type { GraphDescription, Logger } from '../pipeline/index.ts'
 
-/** The services that the process provides to a mode. */
 export interface Host {
   readonly log: Logger
   /** Writes the text to stdout and resolves when it is written. Never rejects, because a closed pipe aborts `stop` instead. */
@@ -41,7 +40,6 @@ export interface Mode<F extends Flags = Flags> {
   readonly examples?: readonly string[]
   readonly flags: F
   readonly positionals?: readonly Positional[]
-  /** See `CommandLine.delegates`. */
   readonly delegates?: boolean
   /** Whether log messages are plain sentences instead of JSON lines, for modes that a person watches. */
   readonly plainLogs?: boolean

@@ -32,7 +32,6 @@ export function describedStoreUrls (config: StoreFlagsConfig): StoreUrls {
 
 export type GoogleConfig = Partial<Pick<StoreFlagsConfig, 'gcpProject' | 'storeTimeout'>>
 
-/** Options for gs:// stores. */
 export function googleOptions ({ gcpProject, storeTimeout }: GoogleConfig, environment: Environment): OpenStoreOptions {
   const timeout = storeTimeout === undefined ? {} : { requestMs: storeTimeout * 1000 }
   return { project: gcpProject, emulatorHost: environment['STORAGE_EMULATOR_HOST'], ...timeout }
