@@ -23,7 +23,7 @@ async function setUp (t: Test, partitions = 2): Promise<IngestTarget> {
 const total = (offsets: readonly (bigint | undefined)[]): number => offsets.reduce((sum, offset) => sum + Number(offset ?? 0n), 0)
 
 for (const layout of ['v1', 'v2'] as const) {
-  await t.test(`layout ${layout}: archives each Kafka value as gzip that Python reads, and its schema, and commits the offsets`, async t => {
+  await t.test(`layout ${layout}: archives each Kafka value as gzip that Python reads, and its schema, and commits offsets`, async t => {
     const at = await setUp(t, 3)
     const records = alertRecords(alerts, 30, 3)
     await produce(connection, at.topic, records)

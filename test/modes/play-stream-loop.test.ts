@@ -16,7 +16,7 @@ const file = await alertFile(t, { alerts: 30 })
 
 const create = (topic: string, path = file, ...flags: string[]) => load(program, subject, topic, path, ...flags)
 
-await t.test('is not ready while the static topic is missing, plays the topic once per interval, and exits with 0 when stopped', async t => {
+await t.test('is not ready while the static topic is missing, plays it once per interval, and exits with 0 when stopped', async t => {
   const { source, destination, flags } = replayTopics()
   const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '1', '--burst', '--admin-port', '0', '--log-level', 'info'])
   const [, port] = await cli.waitFor(/"port":(\d+),"msg":"admin port is open"/)
