@@ -10,8 +10,8 @@ const tooOld = major < 22 || (major === 22 && minor < 22)
 const npmNode = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url))
 
 // The kernel ignores a signal to process 1 of a container if the process has no handler for the signal. Without these handlers, a signal
-// during the loading of the program would be lost, and the container would be killed after its grace period. Handlers of the host replace
-// these handlers once the mode runs (src/cli/host.ts).
+// during the loading of the program would be lost, and the container would be killed after its grace period. Once the mode runs, only
+// the handlers of its host act (src/cli/host.ts).
 if (process.pid === 1) {
   for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]]) {
     process.on(signal, () => { if (process.listenerCount(signal) === 1) process.exit(code) })

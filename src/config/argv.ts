@@ -17,7 +17,7 @@ export interface CommandLine<F extends Flags> {
   readonly mode: string
   readonly flags: F
   readonly positionals?: readonly Positional[]
-  /** Whether the command line contains that of another mode. If so, unknown flags and common flags become positional arguments. */
+  /** Whether the arguments contain the command line of another mode. If so, unknown flags and common flags become positional arguments. */
   readonly delegates?: boolean
 }
 

@@ -85,7 +85,7 @@ export const schemaPackageFlags = flags({
 export const defaultDeadLetterTopic = 'alerts-dead-letters'
 
 export const deadLetterFlags = flags({
-  // This flag has no `default`, so that --dead-letter-store conflicts only with a topic that the user sets.
+  // A `default` here would conflict with --dead-letter-store even if the user sets no topic.
   'dead-letter-topic': {
     type: 'text', placeholder: 'TOPIC',
     description: 'Dead-letter topic for records that cannot be processed, created if missing. ' +

@@ -37,7 +37,7 @@ const ingestFlags = flags({
   'session-timeout-seconds': {
     type: 'number', min: 1, max: 1800, default: 30, placeholder: 'SECONDS',
     description: 'Session timeout. If the broker receives no heartbeat for this long, it reassigns the partitions. ' +
-      'Brokers allow 6 to 1800 s unless configured otherwise. With --group-instance-id, set it to more than a restart takes.'
+      'Brokers allow 6 to 1800 s unless configured otherwise. With --group-instance-id, set a longer timeout than a restart takes.'
   },
   'auto-offset-reset': {
     type: 'choice', choices: ['earliest', 'latest'], default: 'earliest',

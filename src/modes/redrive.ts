@@ -29,8 +29,8 @@ const redriveFlags = flags({
   },
   'from-beginning': {
     type: 'switch',
-    description: 'Start with the first dead letter if the group has no committed offsets. Without this flag, a group without offsets ' +
-      'is an error, because offsets expire (by default after 7 days) and dead letters that were sent before would be sent again.'
+    description: 'Start with the first dead letter if the group has no committed offsets. Without this flag, redrive rejects ' +
+      'such a group, because offsets expire (by default after 7 days) and dead letters that were sent before would be sent again.'
   },
   'dst-topic': { type: 'text', placeholder: 'TOPIC', description: 'Topic for all records. Default: the original topic of each record.' },
   reason: { type: 'list', placeholder: 'CODE,...', description: 'Reasons of the dead letters to process. Default: all.' },
