@@ -1,5 +1,5 @@
-// Lint rules. Besides the recommended ones, they enforce the import order of the folders, and forbid import cycles and RxJS operators that
-// drop an envelope without settling it.
+// Lint rules. Besides the recommended rules, these rules enforce the import order of the folders. They forbid import cycles and RxJS
+// operators that drop an envelope without settling it.
 import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript'
 import { importX } from 'eslint-plugin-import-x'
 import tseslint from 'typescript-eslint'
@@ -47,7 +47,7 @@ export default tseslint.config(
       'import-x/no-cycle': 'error'
     },
     plugins: { 'import-x': importX },
-    // Without the extension, import-x does not parse TypeScript files and finds no cycles.
+    // Without the extension .ts in this setting, import-x does not parse TypeScript files and finds no cycles.
     settings: { 'import-x/extensions': ['.ts'], 'import-x/resolver-next': [createTypeScriptImportResolver()] }
   },
   {
@@ -65,11 +65,11 @@ export default tseslint.config(
     ignores: ['src/cli/**'],
     rules: {
       'no-restricted-properties': ['error',
-        { object: 'process', property: 'env', message: 'Only src/cli reads the environment. Take it as an argument.' },
-        { object: 'process', property: 'argv', message: 'Only src/cli reads argv. Take it as an argument.' }],
+        { object: 'process', property: 'env', message: 'Only src/cli reads the environment. Pass the environment as an argument.' },
+        { object: 'process', property: 'argv', message: 'Only src/cli reads argv. Pass argv as an argument.' }],
       'no-console': 'error'
     }
   },
-  // Tests may use any operator, for example to show that a lossy one loses values.
+  // Tests may use any operator, for example to show that a lossy operator loses values.
   { files: ['test/**/*.ts', 'bench/**/*.ts'], rules: { 'no-restricted-imports': 'off' } }
 )

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Starts the program. A checkout runs the TypeScript sources, never a stale build. The container image has only dist/ and runs that.
+// Starts the program. A checkout runs the TypeScript sources, never a stale build. The container image has only dist/ and runs dist/.
 // If this Node is too old, the program restarts with the Node of the npm package `node`, if it is installed.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -9,8 +9,9 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 const tooOld = major < 22 || (major === 22 && minor < 22)
 const npmNode = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url))
 
-// The kernel ignores signals to process 1 of a container that it has no handler for. Without these handlers, a signal that arrives while
-// the program loads would be lost, and the container killed after its grace period. Once the mode runs, the handlers of its host apply.
+// The kernel ignores a signal to process 1 of a container if the process has no handler for the signal. Without these handlers, a signal
+// during the loading of the program would be lost, and the container would be killed after its grace period. Once the mode runs, only
+// the handlers of its host act (src/cli/host.ts).
 if (process.pid === 1) {
   for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]]) {
     process.on(signal, () => { if (process.listenerCount(signal) === 1) process.exit(code) })

@@ -8,8 +8,8 @@ import { digestArguments } from '../deploy/checks/image/containerfile.ts'
 const MAX_TAG_LENGTH = 128
 
 /**
- * The tags of an image: the Git ref and the commit. Characters that a tag cannot contain become `-` (tickets/DM-32743 becomes
- * tickets-DM-32743). Throws if a Git tag is a version other than the package's, because the charts use the package's version by default.
+ * Returns the tags of an image: the Git ref and the commit. Characters that a tag cannot contain become `-` (tickets/DM-32743 becomes
+ * tickets-DM-32743). Throws if a Git tag is a version other than that of package.json, because the charts use the version of package.json.
  */
 export function imageTags (refType: string, ref: string, commit: string, version: string): string[] {
   if (!/^[0-9a-f]{40}$/.test(commit)) throw new Error(`'${commit}' is not a full commit hash`)

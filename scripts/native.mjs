@@ -25,7 +25,7 @@ function usable () {
   }
 }
 
-/** Returns false if the source is not the expected version. */
+/** Patches the source file at `path`. Returns false if the source is not of the expected version. */
 function patch (path) {
   let text = readFileSync(path, 'utf8')
   if (text.includes('RELEASES_STATE')) return true

@@ -1,5 +1,5 @@
-// Runs `npm test`: the type check, the linter, the check for unused code, and all tests. Given paths, it runs only the tests under them.
-// The last line is `N passed, N failed, N skipped`. Each named test without subtests counts as one, and so does each check.
+// Runs `npm test`: the type check, the linter, the check for unused code, and all tests. If paths are given, only their tests run.
+// The last line is `N passed, N failed, N skipped`. The numbers count checks and named tests without subtests.
 // Servers and temporary files of the run use one folder. At the end, even after a failure, the servers stop and the folder is removed.
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { readFile, readdir, stat } from 'node:fs/promises'
@@ -16,7 +16,7 @@ const TAP = join('tap', 'dist', 'esm', 'run.mjs')
 // Fields of a tap diagnosis that are not printed.
 const HIDDEN = new Set(['args', 'command', 'cwd', 'externalID', 'jobId', 'source', 'stdio', 'at', 'test'])
 
-// Tests start their own storage emulator.
+// Tests start their own storage emulator, so they must not use the emulator of the caller.
 delete process.env.STORAGE_EMULATOR_HOST
 
 const counts = { passed: 0, failed: 0, skipped: 0 }
@@ -39,7 +39,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   })
 }
 
-// Each step runs in a separate process group, so that a signal reaches all of its processes and none of them outlives the step.
+// Each step runs in a separate process group, so that a signal reaches all processes of the step and none of them outlives it.
 function signalGroup (child: ChildProcess | undefined, signal: NodeJS.Signals): void {
   if (child?.pid === undefined) return
   try {
@@ -49,7 +49,7 @@ function signalGroup (child: ChildProcess | undefined, signal: NodeJS.Signals): 
 
 interface RunOptions {
   readonly env?: NodeJS.ProcessEnv
-  /** Receives stdout. Without it, stdout is inherited. */
+  /** Receives stdout. If undefined, the child process inherits stdout. */
   readonly onOutput?: (chunk: Buffer) => void
 }
 
@@ -61,10 +61,10 @@ async function run (program: string, args: readonly string[], { env = process.en
   if (onOutput !== undefined) child.stdout?.on('data', onOutput)
   const code = await new Promise<number>(resolve => {
     child.once('error', () => { resolve(1) })
-    // A child process left behind by a test would keep the output open: end the group first, then read the remaining output.
+    // A process that a test left behind would keep the output open, so the group is killed before the remaining output is read.
     child.once('exit', () => { signalGroup(child, 'SIGKILL') })
     child.once('close', code => { resolve(code ?? 1) })
-    // After a signal, a step has 10 seconds to end.
+    // After a signal, a step has 10 seconds to end before it is killed.
     const watch = setInterval(() => {
       if (stopped === undefined) return
       clearInterval(watch)
@@ -89,7 +89,7 @@ async function testFiles (path: string): Promise<string[]> {
   return entries.filter(name => name.endsWith('.test.ts')).map(name => join(path, name)).sort()
 }
 
-// Downloads what the chosen files use before the tests start, so that a slow download does not count as a hanging test.
+// Downloads the servers and packages of the chosen tests before the tests start, so that a slow download does not count as a hanging test.
 async function prepare (files: readonly string[]): Promise<void> {
   const texts = await Promise.all(files.map(async file => await readFile(join(ROOT, file), 'utf8')))
   const servers = texts.some(text => /\b(useStack|useOwnKafka|startKafka|startRegistry|startStack|startCli|runCli)\b/.test(text))

@@ -1,5 +1,5 @@
 // The entry point: `alert-stream MODE [flags]`. Only this folder reads argv, the environment and signals, prints errors and sets exit
-// codes: 0 done (also after a clean drain on a signal), 1 failed, 2 wrong usage.
+// codes. Exit codes: 0 success (also a clean drain after a signal), 1 failure, 2 wrong usage.
 import { fileURLToPath } from 'node:url'
 import { modeHelp } from '../config/help.ts'
 import type { Environment } from '../config/parse.ts'
@@ -12,7 +12,7 @@ import { createLogger } from './logger.ts'
 import { modes, overview } from './modes.ts'
 import { plainLogger } from './plain-logger.ts'
 
-/** Time until the process exits even if a failed mode left something open, such as a client library that keeps retrying a request. */
+/** Time after which the process exits even if a failed mode left a client library open that keeps retrying a request. */
 const LINGER_MS = 3000
 
 export async function main (argv: readonly string[]): Promise<number> {
@@ -59,7 +59,7 @@ async function runCommand (argv: readonly string[], environment: Environment, on
   const log = mode.plainLogs === true
     ? plainLogger(level, line => { process.stderr.write(line) })
     : createLogger(level, mode.mode, process.stderr.isTTY === true)
-  // Mode config accepts the flags of all modes and warns by itself.
+  // The mode config accepts the flags of all modes, so it calls warnOfUnreadVariables itself.
   if (mode.delegates !== true) await warnOfUnreadVariables(environment, [mode], modes, log)
   const self = [process.execPath, fileURLToPath(new URL('../../bin/alert-stream.js', import.meta.url))]
   const host = createHost(log, { environment, configFile, modes, cacheDir: common.cacheDir, self })
@@ -71,8 +71,8 @@ async function runCommand (argv: readonly string[], environment: Environment, on
   return 0
 }
 
-// The Cloud Storage client library reads these variables itself. It derives a wrong address from STORAGE_EMULATOR_HOST, so our store takes
-// that variable from the host instead. NO_PROXY keeps it from using a proxy for servers on this machine.
+// The Cloud Storage client library reads both variables itself. STORAGE_EMULATOR_HOST gives it a wrong address, so the variable is deleted
+// and our store takes it from the host. NO_PROXY keeps the library from using a proxy for servers on this machine.
 function takeEnvironment (): Environment {
   const environment = { ...process.env }
   delete process.env.STORAGE_EMULATOR_HOST
@@ -81,13 +81,13 @@ function takeEnvironment (): Environment {
   return environment
 }
 
-/** Prints one line, and the stack with --debug. */
+/** Prints the error on one line. With --debug, also prints its stack. */
 function printError (error: unknown, debug: boolean): void {
   process.stderr.write(`${formatError(error).replace(/\s*\n\s*/g, ' ')}\n`)
   if (debug && error instanceof Error) process.stderr.write(`${stackOf(error)}\n`)
 }
 
-/** A closed pipe (`| head -1`) is not an error. A running mode learns of it from its host. */
+/** EPIPE (`| head -1`) is not an error. While a mode runs, the host also stops the mode (host.ts). */
 function ignoreBrokenPipes (): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => { if (error.code !== 'EPIPE') throw error })

@@ -36,7 +36,7 @@ async function find (name: string): Promise<ListedMode> {
 
 export const modes: ModeCatalogue = { names, find, all: async () => await Promise.all(names.map(find)) }
 
-/** The text of `alert-stream --help`. Loads no mode. */
+/** Returns the text of `alert-stream --help` without loading a mode. */
 export function overview (): string {
   const width = Math.max(...names.map(name => name.length))
   return [

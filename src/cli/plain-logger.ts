@@ -1,11 +1,11 @@
-// Log messages as plain sentences, for modes that a person watches.
+// A logger that writes plain sentences, for modes that a person watches.
 import { messageOf } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 
 const levels = ['debug', 'info', 'warn', 'error'] as const
 const prefixes = { debug: '', info: '', warn: 'warning: ', error: 'error: ' }
 
-/** `warning: record dead-lettered [node archive, code ARCHIVE_CONFLICT]: the object already exists with different content` */
+/** Writes lines such as `warning: record dead-lettered [node archive, code ARCHIVE_CONFLICT]: the object already exists`. */
 export function plainLogger (minimum: string, write: (line: string) => void): Logger {
   const logAt = (level: typeof levels[number]) => (fields: object, message: string): void => {
     if (levels.indexOf(level) < levels.findIndex(each => each === minimum)) return
@@ -14,7 +14,7 @@ export function plainLogger (minimum: string, write: (line: string) => void): Lo
   return { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') }
 }
 
-// Fields that the message already contains are omitted.
+// Omits each field whose value already appears in the message.
 function details (fields: object, message: string): string {
   const { error, reason = error, ...others } = fields as Readonly<Record<string, unknown>>
   const scalars = Object.entries(others).filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))

@@ -1,5 +1,5 @@
 // Splits a command line into flags with their raw values and positional arguments. Rejects unknown flags, flags without a value, and
-// secrets. Values are converted later, in convert.ts.
+// secrets. The values are converted later (convert.ts).
 import { parseArgs } from 'node:util'
 import { commonFlags } from './common.ts'
 import { usageErrors } from './errors.ts'
@@ -17,14 +17,14 @@ export interface CommandLine<F extends Flags> {
   readonly mode: string
   readonly flags: F
   readonly positionals?: readonly Positional[]
-  /** The arguments are the command line of another mode. Unknown flags and common flags are passed through as positional arguments. */
+  /** Whether the arguments contain the command line of another mode. If so, unknown flags and common flags become positional arguments. */
   readonly delegates?: boolean
 }
 
-/** The values of one flag, and the names that set it. */
+/** The values of one flag on the command line, and the names or aliases under which it was given. */
 export interface GivenFlag {
   readonly values: readonly string[]
-  /** As typed: `--kafka-host`. */
+  /** The names as typed, for example `--kafka-host`. */
   readonly names: readonly string[]
 }
 
@@ -42,7 +42,7 @@ export function flagNames (flags: Flags): ReadonlyMap<string, string> {
 }
 
 /**
- * If --help is given, the other results may be incomplete.
+ * Splits `argv`. If --help is given, `given` and `positionals` may be incomplete.
  * Errors: USAGE_UNKNOWN_FLAG, USAGE_MISSING, USAGE_BAD_VALUE (a secret, or a value for `--no-...`).
  */
 export function readArguments (command: CommandLine<Flags>, argv: readonly string[]): Arguments {
@@ -71,7 +71,7 @@ export function readArguments (command: CommandLine<Flags>, argv: readonly strin
         const hint = didYouMean(token.name, [...names.keys()], '--')
         throw usageErrors.USAGE_UNKNOWN_FLAG(`unknown flag ${token.rawName}`, { where, hint })
       }
-      // parseArgs returns one token per letter of -abc: pass the word through once.
+      // parseArgs returns one token per letter of a word such as -abc, but the word is passed through only once.
       const word = argv[token.index]
       if (word !== undefined && token.index !== lastIndex) positionals.push(word)
       lastIndex = token.index
@@ -84,7 +84,7 @@ export function readArguments (command: CommandLine<Flags>, argv: readonly strin
     }
     if (negated && token.value !== undefined) throw usageErrors.USAGE_BAD_VALUE(`${token.rawName} takes no value`, { where })
     const value = spec.type === 'switch' ? negated ? 'false' : token.value ?? 'true' : token.value
-    // parseArgs takes any next word as the value. A flag is not a value, but a negative number is.
+    // parseArgs takes any next word as the value, even a flag. A flag is rejected, but a negative number is a valid value.
     const swallowed = value !== undefined && token.inlineValue === false && /^-[^\d.]/.test(value)
     if (value === undefined || swallowed) {
       const hint = swallowed ? `If ${value} is the value, write ${token.rawName}=${value}.` : undefined
@@ -108,7 +108,7 @@ export function checkPositionals (command: CommandLine<Flags>, positionals: read
   rejectExtra(command, positionals)
 }
 
-/** Accepts missing arguments. Error: USAGE_EXTRA_ARGUMENT. */
+/** Rejects surplus arguments, but accepts missing arguments. Error: USAGE_EXTRA_ARGUMENT. */
 export function rejectExtra (command: CommandLine<Flags>, positionals: readonly string[]): void {
   const extra = positionals[command.positionals?.length ?? 0]
   if (extra !== undefined && command.delegates !== true) {

@@ -1,7 +1,6 @@
-// Flags that several modes share. Names and aliases follow the original alert stream programs where those had the flag.
+// Flags that several modes share. Flags of the original alert stream programs keep their names here, at least as aliases.
 import { flags, type ConfigOf } from './flags.ts'
 
-/** Flags of all modes. */
 export const commonFlags = flags({
   config: {
     type: 'text', placeholder: 'PATH',
@@ -33,7 +32,7 @@ export const kafkaFlags = flags({
   }
 })
 
-/** Rejects credentials in the URL: fetch() does not accept them, and log lines would show them. */
+/** A `check` for HTTP URLs. It rejects credentials in a URL, because fetch() does not accept them and log lines would show them. */
 function webUrl (text: string): string | undefined {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol)) return 'an http:// or https:// URL'
@@ -86,7 +85,7 @@ export const schemaPackageFlags = flags({
 export const defaultDeadLetterTopic = 'alerts-dead-letters'
 
 export const deadLetterFlags = flags({
-  // The table has no default, so that --dead-letter-store conflicts only with a topic that the user sets.
+  // A `default` here would conflict with --dead-letter-store even if the user sets no topic.
   'dead-letter-topic': {
     type: 'text', placeholder: 'TOPIC',
     description: 'Dead-letter topic for records that cannot be processed, created if missing. ' +
@@ -119,7 +118,7 @@ export type SchemaPackageConfig = ConfigOf<typeof schemaPackageFlags>
 type TopicSetting = 'partitions' | 'replicas' | 'retention-ms' | 'retention-bytes' | 'max-message-bytes'
 interface IntegerFlag { type: 'integer', min: number, max?: number, default: number, description: string }
 
-/** Settings of a topic that a mode creates if it is missing. `topic` names it in the descriptions. */
+/** Flags for the settings of a topic that a mode may create. `topic` names the topic in the descriptions. */
 export function topicFlags<const P extends string> (prefix: P, topic: string, partitions: number, retentionMs: number, bytes: number) {
   const setting = (min: number, value: number, description: string): IntegerFlag =>
     ({ type: 'integer', min, default: value, description: `${description} Used when ${topic} is created.` })

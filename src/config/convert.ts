@@ -1,17 +1,17 @@
-// Converts the text of a flag, an environment variable or a file to the type of the flag.
+// Converts a text from the command line, the environment or the configuration file to the type of its flag.
 import { usageErrors } from './errors.ts'
 import type { FlagSpec } from './flags.ts'
 import { withoutPassword } from './mask.ts'
 
 /** The source of a text, for error messages. */
 interface TextSource {
-  /** `--count`, `ALERT_STREAM_COUNT`, `count`. */
+  /** The flag, variable or key: `--count`, `ALERT_STREAM_COUNT` or `count`. */
   readonly name: string
-  /** The mode, or `path:line:column` of a file. */
+  /** The mode, or `path:line:column` of the key in the configuration file. */
   readonly where: string
 }
 
-/** Of several values, a list keeps all without duplicates, any other type the last. Error: USAGE_BAD_VALUE. */
+/** If several values are given, a list keeps all distinct values, and any other type keeps the last value. Error: USAGE_BAD_VALUE. */
 export function convert (spec: FlagSpec, values: readonly string[], source: TextSource): unknown {
   const value = values.at(-1) ?? ''
   const bad = (expected: string): Error =>
@@ -46,7 +46,7 @@ export function convert (spec: FlagSpec, values: readonly string[], source: Text
   }
 }
 
-/** ` from 1 to 10`, ` of at least 1`, ` of at most 10`, or an empty text. */
+/** Returns ` from 1 to 10`, ` of at least 1`, ` of at most 10`, or an empty text if the range is unlimited. */
 export function range ({ min, max }: { readonly min?: number, readonly max?: number }): string {
   if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`
   return min !== undefined ? ` of at least ${min}` : max !== undefined ? ` of at most ${max}` : ''

@@ -1,5 +1,5 @@
 // The effective configuration of a mode with the source of each value: as a table, as JSON, or as a configuration file that sets the same
-// values. Secrets are masked, also in URLs. A masked value is commented out in the configuration file.
+// values. Secrets, including passwords in URLs, are masked. A masked value is commented out in the configuration file.
 import { stringify } from 'yaml'
 import { MASK, withoutPassword } from './mask.ts'
 import type { Origin, Setting } from './parse.ts'
@@ -35,7 +35,7 @@ function asJson (setting: Setting): object {
   return { flag: setting.name, value: masked(setting).value ?? null, ...setting.origin, ...secret }
 }
 
-// Defaults, secrets and the path of the configuration file are commented out: a file need not or cannot set them.
+// Defaults are commented out because a file need not set them. Secrets and --config are commented out because a file cannot set them.
 function asLine (setting: Setting): string {
   const { name } = setting
   const { value, secret } = masked(setting)
@@ -58,7 +58,7 @@ function origin (each: Origin): string {
   }
 }
 
-/** The value with secrets masked, and whether it contains one. */
+/** Returns the value with secrets masked, and whether the value contains a secret. */
 function masked ({ spec, value }: Setting): { readonly value: unknown, readonly secret: boolean } {
   if (value === undefined) return { value, secret: false }
   if (spec.secret === true) return { value: MASK, secret: true }

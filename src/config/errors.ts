@@ -1,4 +1,4 @@
-// Error codes for wrong usage. The program exits with 2.
+// Error codes for wrong usage. After such an error, the program exits with code 2.
 import { defineErrors } from '../pipeline/errors.ts'
 
 export const usageErrors = defineErrors({

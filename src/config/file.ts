@@ -7,9 +7,8 @@ import { usageErrors } from './errors.ts'
 import { environmentName, type Flags } from './flags.ts'
 import { didYouMean } from './nearest.ts'
 
-/** The value of a flag in the file. */
 export interface FileValue {
-  /** As written: the name of the flag or an alias. */
+  /** The name or an alias of the flag, as written in the file. */
   readonly key: string
   /** The items of a list, or the single value. */
   readonly values: readonly string[]
@@ -17,22 +16,21 @@ export interface FileValue {
   readonly where: string
 }
 
-/** The flag for the path of the file is also the name of a mode. It is neither a key nor a section of the file. */
+/** `config` is both the flag for the path of the file and the name of a mode. The file cannot use it as a key or a section. */
 const FILE_FLAG = 'config'
 
 interface Entry extends FileValue {
   readonly shape: 'value' | 'list' | 'empty' | 'mapping' | 'nested'
-  /** The entries of a mapping. */
   readonly entries: readonly Entry[]
 }
 
-/** A parsed file. Its keys are not checked yet. */
+/** A parsed configuration file whose keys are not checked yet. */
 export interface ConfigFile {
   readonly path: string
   readonly entries: readonly Entry[]
 }
 
-/** All modes and their flags. `all` loads the modes, so it is called only if needed. */
+/** All modes and their flags. `all` loads every mode, so it is called only for keys that the running mode does not know. */
 interface KnownModes {
   readonly names: readonly string[]
   all (): Promise<ReadonlyArray<{ readonly flags: Flags }>>
@@ -42,7 +40,7 @@ const yamlProblems: Partial<Record<string, string>> = {
   DUPLICATE_KEY: 'duplicate key', MULTIPLE_DOCS: 'the file must contain a single YAML document'
 }
 
-/** An empty file sets nothing. Error: USAGE_CONFIG_FILE. */
+/** Returns no entries for an empty file. Error: USAGE_CONFIG_FILE. */
 export function parseConfigFile (text: string, path: string): ConfigFile {
   const lineCounter = new LineCounter()
   const at = (offset: number): string => {
@@ -122,7 +120,7 @@ function valuesOf (command: CommandLine<Flags>, names: ReadonlyMap<string, strin
 /** Rejects the flags that no configuration file may set: secrets and the path of a configuration file. */
 function rejectForbidden (name: string, flags: Flags, where: string): void {
   if (name === FILE_FLAG) {
-    throw usageErrors.USAGE_BAD_VALUE('a configuration file cannot name another one', {
+    throw usageErrors.USAGE_BAD_VALUE('a configuration file cannot name another configuration file', {
       where, hint: 'Use one file. It can have a section for each mode.'
     })
   }
@@ -134,7 +132,7 @@ function rejectForbidden (name: string, flags: Flags, where: string): void {
 }
 
 /**
- * Rejects sections and top-level keys that no mode knows. Sections of other modes are not checked: they are checked when their mode runs.
+ * Rejects sections and top-level keys that no mode knows. The section of another mode is checked when that mode runs.
  * Errors: USAGE_UNKNOWN_KEY, USAGE_BAD_VALUE.
  */
 export async function checkKeys (file: ConfigFile, command: CommandLine<Flags>, modes: KnownModes): Promise<void> {

@@ -1,19 +1,19 @@
-// The specification of a flag: type, description, default and example. Parsing, validation, the environment variable, the help text and the
-// type of the configuration derive from it.
+// The specification of a flag: type, description, default and example. The parser, the environment variable, the help text and the type of
+// the configuration derive from the specification.
 
 interface Common {
   readonly description: string
   /** Other names of the flag, without leading dashes. */
   readonly aliases?: readonly string[]
   readonly example?: string
-  /** Further environment variables, read after ALERT_STREAM_<NAME>. */
+  /** Further environment variables, used if ALERT_STREAM_<NAME> is not set. */
   readonly environment?: readonly string[]
-  /** Accepted from the environment only: every user of the machine can read argv. */
+  /** Whether the flag is accepted from the environment only, because every user of the machine can read argv. */
   readonly secret?: boolean
 }
 interface TextFlag extends Common {
   readonly type: 'text', readonly default?: string, readonly placeholder?: string
-  /** Undefined if the value is valid, otherwise the description of a valid value. */
+  /** Returns undefined if the value is valid, otherwise a description of valid values. */
   readonly check?: (value: string) => string | undefined
 }
 interface ListFlag extends Common { readonly type: 'list', readonly default?: readonly string[], readonly placeholder?: string }
@@ -38,7 +38,7 @@ type Camel<S extends string> = S extends `${infer Head}-${infer Tail}` ? `${Head
 /** The type of the configuration for a table of flags: `--repeat-interval` becomes `repeatInterval`. */
 export type ConfigOf<F extends Flags> = { readonly [K in keyof F & string as Camel<K>]: Value<F[K]> }
 
-/** Keeps the literal types, because choices and defaults determine the type of the configuration. */
+/** Returns `table` with its literal types, because choices and defaults determine the type of the configuration. */
 export function flags<const F extends Flags> (table: F): F {
   return table
 }
@@ -53,7 +53,7 @@ export function environmentName (name: string): string {
   return `ALERT_STREAM_${name.replaceAll('-', '_').toUpperCase()}`
 }
 
-/** The placeholder of the value in the help text: `N`, `a|b`, empty for a switch. */
+/** The placeholder of the value in the help text, such as `N` or `a|b`. Empty for a switch. */
 export function placeholder (spec: FlagSpec): string {
   switch (spec.type) {
     case 'switch': return ''

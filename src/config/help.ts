@@ -1,4 +1,4 @@
-// The help text of a mode, generated from the tables that parse its flags.
+// Generates the help text of a mode from the flag table that also parses its command line.
 import type { CommandLine } from './argv.ts'
 import { environmentName, placeholder, type Flags, type FlagSpec } from './flags.ts'
 

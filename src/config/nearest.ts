@@ -1,6 +1,6 @@
 // Suggestions for mistyped names, by Levenshtein distance.
 
-/** The hint `Did you mean NAME?` for the known name within a third of the word's length by edit distance, if there is one. */
+/** The hint `Did you mean NAME?` for the nearest name, if its edit distance is at most 2 or a third of the word's length. */
 export function didYouMean (word: string, known: readonly string[], prefix = ''): string | undefined {
   const ranked = known.map(name => ({ name, distance: editDistance(word, name) })).sort((a, b) => a.distance - b.distance)
   const best = ranked[0]

@@ -13,7 +13,7 @@ export type Origin =
   | { readonly from: 'file', readonly name: string, readonly where: string }
   | { readonly from: 'default' }
 
-/** One flag with its value, `undefined` if it is not set and has no default. */
+/** One flag with its value. The value is undefined if the flag is not set and has no default. */
 export interface Setting {
   readonly name: string
   readonly spec: FlagSpec
@@ -21,7 +21,7 @@ export interface Setting {
   readonly origin: Origin
 }
 
-/** Reads a command line without --help. Errors: the USAGE_* codes. */
+/** Reads a command line that does not contain --help. Errors: the USAGE_* codes. */
 export function parseCommandLine<F extends Flags> (
   command: CommandLine<F>, argv: readonly string[], environment: Environment, file?: ConfigFile
 ): { readonly config: ConfigOf<F>, readonly positionals: readonly string[] } {
@@ -30,7 +30,7 @@ export function parseCommandLine<F extends Flags> (
   return { config: configOf<F>(settingsOf(command, args, environment, file)), positionals: args.positionals }
 }
 
-/** All flags of the mode with their values, in the order of its table. Errors: USAGE_BAD_VALUE, USAGE_UNKNOWN_KEY, USAGE_CONFIG_FILE. */
+/** All flags of the mode with their values, in table order. Errors: USAGE_BAD_VALUE, USAGE_UNKNOWN_KEY, USAGE_CONFIG_FILE. */
 export function settingsOf (command: CommandLine<Flags>, { given }: Arguments, environment: Environment, file?: ConfigFile): Setting[] {
   const fromFile = file === undefined ? new Map<string, FileValue>() : valuesFor(command, file)
   return Object.entries<FlagSpec>(command.flags).map(([name, spec]) => {
@@ -38,7 +38,6 @@ export function settingsOf (command: CommandLine<Flags>, { given }: Arguments, e
   })
 }
 
-/** The configuration object that the mode receives. */
 export function configOf<F extends Flags> (settings: readonly Setting[]): ConfigOf<F> {
   return Object.fromEntries(settings.map(({ name, value }) => [camel(name), value])) as ConfigOf<F>
 }

@@ -12,7 +12,7 @@ interface Described extends CommandLine<Flags> {
 interface FlagReference {
   readonly flag: string
   readonly type: FlagSpec['type']
-  /** The values of a choice. */
+  /** The valid values, if `type` is choice. */
   readonly choices?: readonly string[]
   readonly min?: number
   readonly max?: number
@@ -21,7 +21,7 @@ interface FlagReference {
   readonly aliases: readonly string[]
   /** Environment variables, in order of precedence. */
   readonly variables: readonly string[]
-  /** Accepted from the environment only. */
+  /** Whether the flag is accepted from the environment only. */
   readonly secret: boolean
   readonly description: string
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Environment } from './parse.ts'
 
-/** Set in the container image. It is not the variable of a flag. */
+/** The container image sets this variable to its Git revision. No flag has this variable. */
 export const REVISION_VARIABLE = 'ALERT_STREAM_REVISION'
 
 let cached: string | undefined
@@ -12,7 +12,7 @@ export function version (): string {
   return cached
 }
 
-/** `0.1.0`, or `0.1.0 (revision 4f2c...)` in the container image. */
+/** Returns `0.1.0`, or `0.1.0 (revision 4f2c...)` in the container image. */
 export function versionLine (environment: Environment): string {
   const revision = environment[REVISION_VARIABLE]
   return revision === undefined || revision === '' ? version() : `${version()} (revision ${revision})`

@@ -1,5 +1,5 @@
 // config: prints the effective configuration of a mode without running it. It reads the same command line, environment and configuration
-// file as the mode, and fails with the same errors. It reads no other file.
+// file as the mode, and fails with the same errors. No other file is read.
 import { checkPositionals, readArguments, rejectExtra } from '../config/argv.ts'
 import { commonFlags } from '../config/common.ts'
 import { effective } from '../config/effective.ts'
@@ -11,7 +11,7 @@ import { referenceMarkdown, referenceOf, referenceTable } from '../config/refere
 import { mode, type Host, type ListedMode, type Mode } from '../program/mode.ts'
 import { warnOfUnreadVariables } from '../program/unread-variables.ts'
 
-/** The remaining command line if no mode is named, or with --list. */
+/** The flags that remain valid if no mode is named or --list is given. */
 const commonOnly = { mode: 'config', flags: commonFlags }
 
 export default mode({
@@ -53,7 +53,7 @@ async function effectiveSettings (target: Mode<Flags>, words: readonly string[],
   rejectExtra(target, args.positionals)
   if (configFile !== undefined) await checkKeys(configFile, target, modes)
   const settings = settingsOf(target, args, environment, configFile)
-  // A mode reports flags that contradict each other when it describes its graph.
+  // `describe` is called for its usage errors, because it rejects flags that contradict each other.
   await target.describe?.(configOf(settings), (target.positionals ?? []).map(({ name }) => name))
   return settings
 }

@@ -35,8 +35,8 @@ const createFlags = flags({
   subject: { type: 'text', default: 'alert-packet', description: 'Subject of the alert schemas in the schema registry.' },
   'fill-in': {
     type: 'switch',
-    description: 'Placeholder values for fields that the schema requires and older alerts do not have: NaN for times and angles, ' +
-      '0 for counts and ids. Without it, such alerts become dead letters that name the fields.'
+    description: 'Placeholder values for fields that the target schema requires and the schema of the file does not have: NaN for times ' +
+      'and angles, 0 for counts and ids. Without this flag, alerts without such a field become dead letters that name the field.'
   },
   ...deadLetterFlags,
   ...registryFlags,
@@ -58,7 +58,7 @@ function declare (config: Config, path: string, { connection, encode, sink, part
   const source = avroFileSource(path)
   const mark = markLastRecords(partitions, randomUUID(), () => source.atEnd)
   const graph = createGraph('create-stream', { retry: noRetry, deadLetters: deadLettersOf(config, connection, environment) })
-  // One alert per partition is held back until the end. It needs extra credits, or the last alert would wait for its own credit.
+  // mark-last holds one alert per partition until the end of the file. Without extra credits for these alerts, the source could not finish.
   graph.source('avro-file', source, { records: defaultCredits.records + partitions, bytes: defaultCredits.bytes + partitions * largest })
     .step('re-encode', encode, { kind: 'avro', detail: `schema ${config.schemaVersion ?? 'newest'}, framed` })
     .through('mark-last', mark, { kind: 'completion marker', detail: 'last alert of each partition' })
@@ -83,7 +83,7 @@ async function assertTopicEmpty (admin: KafkaAdmin, { dstTopic, broker }: Config
   if (records > 0) throw modeErrors.TOPIC_NOT_EMPTY(`the topic already holds ${records} records`, { where })
 }
 
-/** Errors: USAGE_BAD_VALUE, STORE_*, KAFKA_*. */
+/** Opens and closes the dead-letter destination before the topic is changed. Errors: USAGE_BAD_VALUE, STORE_*, KAFKA_*. */
 async function checkDeadLetters (config: Config, connection: KafkaConnection, { environment, log, stop }: Host): Promise<void> {
   const destination = deadLettersOf(config, connection, environment)
   try {
@@ -101,7 +101,7 @@ function loadedBy (run: Run): NodeStats | undefined {
   return run.meters().find(({ node }) => node === 'static-topic')
 }
 
-/** For a file without encodable alerts. Unlike a Kafka sink, it does not require the topic to exist. */
+/** The sink for a file without encodable alerts. Unlike the Kafka sink, it does not require the topic to exist. */
 const unusedSink: KafkaSink = { kind: 'none', writeBatch: async () => {}, stats: () => ({ records: 0, bytes: 0, sends: 0 }) }
 
 export default mode({
@@ -116,7 +116,7 @@ export default mode({
   flags: createFlags,
   describe: async (config, [path = 'FILE']) => {
     const connection = describedConnection(config)
-    const encode = (): never => { throw new Error('a description encodes nothing') }
+    const encode = (): never => { throw new Error('describing the graph encodes no alert') }
     const sink = kafkaSink({ connection, topic: config.dstTopic })
     const partitions = config.dstTopicPartitions
     return declare(config, path, { connection, encode, sink, partitions, largest: 0, environment: {} }).graph.describe()
@@ -125,7 +125,7 @@ export default mode({
     const topic = config.dstTopic
     const scan = await scanAvroFile(path, host.stop)
     assertNotStopped(host, path)
-    if (scan.records === 0) throw modeErrors.NO_ALERTS(`the file holds no readable alert (${scan.damaged} damaged)`, { where: path })
+    if (scan.records === 0) throw modeErrors.NO_ALERTS(`the file holds no readable alert (${scan.damaged} damaged alerts)`, { where: path })
     const { schema, version, schemaId } = await targetSchema(config, host)
     const connection = await connectionOf(config, 'alert-stream-create', host.log)
     const admin = new KafkaAdmin(connection)
@@ -157,10 +157,10 @@ export default mode({
       if (!source.atEnd) throw modeErrors.STREAM_INCOMPLETE(`stopped after ${published} ${all}`, { where })
       const rejected = loadedBy(run)?.deadLettered ?? 0
       if (rejected > 0) throw modeErrors.STREAM_INCOMPLETE(`brokers rejected ${rejected} ${all}, see ${deadLetterPlace(config)}`, { where })
-      // Brokers acknowledged part of a batch before it was sent again record by record. The completion marker then does not match.
+      // The brokers acknowledged part of a batch before the batch was sent again record by record. The completion marker does not match.
       if (published > scan.records) throw modeErrors.STREAM_INCOMPLETE(`${published - scan.records} ${all} were written twice`, { where })
       if (published === 0) {
-        const what = `none ${all} could be loaded as schema ${version}, all are in ${deadLetterPlace(config)}`
+        const what = `none ${all} could be re-encoded with schema ${version}, all alerts are in ${deadLetterPlace(config)}`
         throw modeErrors.NO_ALERTS(what, { where: path, hint: `The first error: ${formatError(encoder.firstError)}` })
       }
       const details = `${partitions} partitions, schema ${version} with id ${schemaId}`

@@ -1,5 +1,5 @@
-// demo: what `npm start` runs. The whole system on this machine, with a real Kafka and schema registry: a generated visit is published
-// every 37 seconds, archived and served. Ctrl-C drains the processes in order and stops the servers.
+// demo (`npm start`): runs the whole system on this machine, with a real Kafka and schema registry. A generated visit is published every
+// 37 seconds, archived and served. Ctrl-C drains the processes in order and stops the servers.
 import { rm } from 'node:fs/promises'
 import { openContainer } from '../avro/index.ts'
 import { usageErrors } from '../config/errors.ts'
@@ -13,7 +13,7 @@ import { startSystem, type DemoSystem } from '../demo/system.ts'
 import { visitLine, visitReports } from '../demo/visit-reports.ts'
 import { mode, type Host } from '../program/mode.ts'
 
-/** Prints visit lines until the stop, or until `passes` passes are archived. Visit numbers continue those of earlier starts. */
+/** Prints one line per archived visit, until the host stops or `passes` passes are archived. The numbering continues across starts. */
 async function reportVisits (system: DemoSystem, { stateDir }: Settings, passes: number | undefined, host: Host): Promise<void> {
   const earlier = await readVisits(stateDir)
   const reporting = (async () => {
@@ -28,7 +28,7 @@ async function reportVisits (system: DemoSystem, { stateDir }: Settings, passes:
   await Promise.race([reporting, system.failed])
 }
 
-/** Starts the system, reports visits and stops it. With --smoke, returns the comparison unless it was stopped before. */
+/** Starts the system, reports its visits and stops the system. With --smoke, returns the comparison, or undefined after an early stop. */
 async function runSystem (settings: Settings, host: Host, print: PrintLine): Promise<SmokeResult | undefined> {
   const { config } = settings
   let system: DemoSystem | undefined
@@ -40,7 +40,7 @@ async function runSystem (settings: Settings, host: Host, print: PrintLine): Pro
     const expected = config.file === undefined ? settings.alerts * config.visits : system.loaded
     return { ...await Promise.race([compareDemo(system.file), system.failed]), expected }
   } catch (error) {
-    // Stopping during the start is not an error.
+    // An error after a stop signal, such as an interrupted start, is not reported.
     if (!host.stop.aborted) throw error
     return undefined
   } finally {
@@ -56,7 +56,7 @@ export default mode({
   mode: 'demo',
   about: 'The first start downloads Kafka and a schema registry (with Maven) and the alert schemas (with pip). ' +
     'The demo generates a visit of alerts, publishes it every 37 s, archives it and serves it. ' +
-    'Its state is kept, so the next start continues with the same topics and archive.',
+    'The demo keeps its state, so the next start continues with the same topics and archive.',
   examples: [
     'npm start', 'npm start -- --alerts 10000', 'npm start -- --store gs', 'npm start -- --secure',
     'npm start -- --file latest_single_visit_sample.avro',
@@ -67,11 +67,11 @@ export default mode({
   async run (config, _positionals, host) {
     if (config.secure && config.broker !== undefined) {
       const what = '--secure configures a Kafka that the demo starts, but --broker names an existing one'
-      throw usageErrors.USAGE_BAD_VALUE(what, { where: 'demo', hint: 'Omit one of them.' })
+      throw usageErrors.USAGE_BAD_VALUE(what, { where: 'demo', hint: 'Omit --secure or --broker.' })
     }
     const settings = settingsOf(config, host.cwd)
     const print: PrintLine = line => { void host.print(`${line}\n`) }
-    // Checked before anything is downloaded or started.
+    // The file is checked before anything is downloaded or started.
     if (config.file !== undefined) await (await openContainer(config.file, { decode: false })).close()
     await withStateFolder(settings.stateDir, host.log, async () => {
       if (config.smoke) await emptySmokeFolder(settings.stateDir)
@@ -79,7 +79,7 @@ export default mode({
       if (!config.smoke) return
       if (result === undefined) throw demoErrors.SMOKE_FAILED('stopped before the comparison', { where: settings.stateDir })
       reportSmoke(result, settings.stateDir, print)
-      // Only after success: the folder of a failed test is kept.
+      // Reached only after a successful smoke test. The state folder of a failed smoke test is kept.
       await rm(settings.stateDir, { recursive: true, force: true })
     })
   }

@@ -71,7 +71,7 @@ export default mode({
     })
     host.progress(undefined)
     if (sink.failure !== undefined) throw sink.failure
-    if (!sink.complete) throw modeErrors.STOPPED('stopped before the last alert: the file was not written', { where: path })
+    if (!sink.complete) throw modeErrors.STOPPED('stopped before the last alert, so the file was not written', { where: path })
     await host.print(`generated ${run.meters().at(-1)?.out} alerts of schema ${version.version} in ${visitsText(config)}: ${path}\n`)
   }
 })

@@ -1,4 +1,4 @@
-// graph: prints the graph of a mode, from the declaration that the mode itself runs. It connects to nothing.
+// graph: prints the graph of a mode, from the declaration that the mode itself runs. It opens no connections.
 import { usageErrors } from '../config/errors.ts'
 import { flags } from '../config/flags.ts'
 import { parseCommandLine } from '../config/parse.ts'
@@ -7,7 +7,7 @@ import { mode } from '../program/mode.ts'
 
 export default mode({
   mode: 'graph',
-  about: 'The graph uses the defaults of the mode, the environment and the configuration file.',
+  about: 'Flag values of the mode come from its defaults, the environment and the configuration file.',
   examples: ['alert-stream graph ingest', 'alert-stream graph play-stream --format dot | dot -Tsvg > play-stream.svg'],
   positionals: [{ name: 'MODE', description: 'a mode that runs a graph, such as ingest' }],
   flags: flags({

@@ -12,7 +12,7 @@ const healthErrors = defineErrors({
   NOT_HEALTHY: { hint: 'Check the log of the container.' }
 })
 
-/** The program in the command line of the process. A launcher, an init or a shell may precede it. */
+/** The word of a command line that names the program. A launcher, an init or a shell may precede that word. */
 const PROGRAM = /^alert-stream(\.js)?$/
 
 export default mode({
@@ -42,7 +42,7 @@ export default mode({
 
 interface Process { readonly pid: string, readonly argv: readonly string[], readonly environment: Environment }
 
-/** Error: NOT_HEALTHY. */
+/** Reads the command line and the environment of a process from /proc. Error: NOT_HEALTHY. */
 async function processOf (pid: string): Promise<Process> {
   const read = async (file: string): Promise<string[]> => {
     const where = `/proc/${pid}/${file}`
@@ -58,7 +58,7 @@ async function processOf (pid: string): Promise<Process> {
   return { pid, argv, environment: Object.fromEntries(environment) as Environment }
 }
 
-/** The mode of the process, and the URL of its /livez if it has an admin port. Error: NOT_HEALTHY. */
+/** The mode of the process, and the URL of /livez if the mode has an admin port. Error: NOT_HEALTHY. */
 async function adminOf ({ pid, argv, environment }: Process, modes: ModeCatalogue): Promise<{ name: string, url?: string }> {
   const program = argv.findIndex(word => PROGRAM.test(basename(word)))
   if (program === -1) throw healthErrors.NOT_HEALTHY(`process ${pid} is not alert-stream: ${argv.slice(0, 3).join(' ')}`)
@@ -67,7 +67,7 @@ async function adminOf ({ pid, argv, environment }: Process, modes: ModeCatalogu
   try {
     const line = await readCommandLine(await modes.find(name), rest, environment, modes)
     const { adminPort, adminHost } = (line?.config ?? {}) as { readonly adminPort?: number, readonly adminHost?: string }
-    // Port 0 means a free port, which only the log of the process names.
+    // With port 0, the process chose a free port, which only the log of the process names.
     if (adminPort === undefined || adminPort === 0 || adminHost === undefined) return { name }
     return { name, url: `http://${reachable(adminHost)}:${adminPort}/livez` }
   } catch (cause) {
@@ -75,7 +75,7 @@ async function adminOf ({ pid, argv, environment }: Process, modes: ModeCatalogu
   }
 }
 
-/** The address to connect to for an address that a server listens on. */
+/** The address that clients connect to if a server listens on `host`. */
 function reachable (host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1'
   if (host === '::') return '[::1]'

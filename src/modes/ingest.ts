@@ -1,4 +1,4 @@
-// ingest: archives every alert of Kafka topics, and every schema before the first alert that needs it. An offset is committed only after
+// ingest: archives every alert of Kafka topics, and every schema before the first alert with that schema. An offset is committed only after
 // its record is durable in the archive or in the dead letters, so no crash loses an alert. A redelivered alert is not written again.
 import type { AdminServer } from '../admin/status.ts'
 import { createRegistryClient } from '../avro/registry.ts'
@@ -37,7 +37,7 @@ const ingestFlags = flags({
   'session-timeout-seconds': {
     type: 'number', min: 1, max: 1800, default: 30, placeholder: 'SECONDS',
     description: 'Session timeout. If the broker receives no heartbeat for this long, it reassigns the partitions. ' +
-      'Brokers allow 6 to 1800 s unless configured otherwise. With --group-instance-id, use more than a restart takes.'
+      'Brokers allow 6 to 1800 s unless configured otherwise. With --group-instance-id, set a longer timeout than a restart takes.'
   },
   'auto-offset-reset': {
     type: 'choice', choices: ['earliest', 'latest'], default: 'earliest',
@@ -46,7 +46,7 @@ const ingestFlags = flags({
   'wait-for-topic': { type: 'switch', description: 'Wait for missing topics instead of failing.' },
   'commit-interval': {
     type: 'integer', min: 1, default: 100,
-    description: 'Number of settled alerts after which offsets are committed. They are also committed every second.'
+    description: 'Number of settled alerts after which offsets are committed, in addition to a commit every second.'
   },
   'batch-size': { type: 'integer', min: 1, max: 1000, default: 20, description: 'Maximum number of objects written concurrently.' },
   limit: { type: 'integer', min: -1, default: -1, description: 'Maximum number of records to process; -1 means no limit.' },
@@ -63,8 +63,8 @@ const ingestFlags = flags({
   ...registryFlags,
   'unknown-schema-seconds': {
     type: 'number', min: 0, max: 60, default: defaultUnknownSchemaWaitMs / 1000,
-    description: 'Time to wait for a schema id that the registry does not have, since the registry may still be loading. ' +
-      'After it, records with that id go to the dead letters.'
+    description: 'Time to wait for a schema that the registry does not have, in seconds, because the registry may still be loading. ' +
+      'Afterwards, records with the id of this schema go to the dead letters.'
   },
   ...storeFlags,
   ...deadLetterFlags,
@@ -73,8 +73,8 @@ const ingestFlags = flags({
 type Config = ConfigOf<typeof ingestFlags>
 
 /**
- * The graph of an ingester, and the parts of it that the monitor reads. Opens nothing: only the nodes of the running graph call `archive`.
- * @param urls of the two stores, for the description
+ * Returns the graph of an ingester, and the nodes that the monitor reads. Opens no store, because only running nodes call `archive`.
+ * @param urls the URLs of the alert store and the schema store, for the description
  */
 export function declare (
   config: Config, connection: KafkaConnection, archive: () => Archive, urls: { readonly alerts: string, readonly schemas: string },
@@ -85,7 +85,7 @@ export function declare (
     waitForTopic: config.waitForTopic, sessionTimeout: config.sessionTimeoutSeconds * 1000,
     commitInterval: { records: config.commitInterval }
   })
-  // schemaCapture decides how long an unknown id is remembered.
+  // The client caches no unknown ids, because schemaCapture decides how long an unknown id is remembered.
   const registry = createRegistryClient({ url: config.schemaRegistryUrl, log, unknownForMs: 0 })
   const capture = schemaCapture(registry, archive, { waitMs: config.unknownSchemaSeconds * 1000, log })
   const { gzipLevel, gzipThreads, layout } = config
@@ -111,7 +111,7 @@ export function declare (
   return { graph: graph.build(), source, sink, deadLetters }
 }
 
-/** Ends the source after `limit` records; a negative limit means never. All of them settle and are committed. */
+/** Ends the source after `limit` records, which all settle and are committed. A negative limit never ends the source. */
 function limitRecords<T> (source: Source<T>, limit: number): Source<T> {
   if (limit < 0) return source
   return {
@@ -143,14 +143,14 @@ export default mode({
   ],
   flags: ingestFlags,
   describe: config => {
-    const noArchive = (): never => { throw new Error('describing a graph opens no store') }
+    const noArchive = (): never => { throw new Error('describing the graph opens no store') }
     return declare(config, describedConnection(config), noArchive, describedStoreUrls(config)).graph.describe()
   },
   async run (config, _positionals, host) {
     const stores = new StoreStats()
     const connection = await connectionOf(config, 'alert-stream-ingest', host.log)
     const { graph, source, sink, deadLetters } = declare(config, connection, () => archive, storeUrls(config), host, stores)
-    // Opened after the flags have been checked, since this may create folders.
+    // The archive is opened after `declare` has checked the flags, because opening may create folders.
     const archive = await archiveOf(config, 'write', host, stores)
     const monitor = ingestMonitor({
       connection, topics: config.topic, registryUrl: config.schemaRegistryUrl, visitGapSeconds: config.visitGap,

@@ -75,7 +75,7 @@ type Config = ConfigOf<typeof playFlags>
 
 const MIB = 1024 * 1024
 
-/** Delays each record until it is due or the replay ends. With concurrency 1 it keeps the order. */
+/** Delays each record until it is due or the replay ends. The step has concurrency 1, so the records keep their order. */
 function pacer (ending: AbortSignal): (item: ReplayRecord) => OutgoingRecord | Promise<OutgoingRecord> {
   return ({ record, dueAt }) => {
     const outgoing = { key: record.key, value: record.value, headers: record.headers }
@@ -106,20 +106,20 @@ function declare (config: Config, connection: KafkaConnection, log: Logger, onPa
     onPass: report => { onPass(report, fresh?.unmodified ?? 0) }
   })
   const graph = createGraph('play-stream', { retry: noRetry })
-  // A refreshed alert is in memory twice, as read and as sent, so it gets half the credits.
+  // A refreshed alert is in memory twice, as read and as sent, so the source gets half the byte credits.
   const alerts = graph.source('static-topic', source, { records: 2000, bytes: (fresh === undefined ? 48 : 24) * MIB })
   const what = [...freshIds ? ['ids'] : [], ...freshTimes ? ['times'] : []].join(' and ')
   const refreshed = { kind: 'fresh', detail: what, retry: patientRetry }
   const played = fresh === undefined ? alerts : alerts.step('refresh', item => fresh.refresh(item), refreshed)
   played.step('pace', pacer(source.ending), { kind: profile.name, detail: profile.detail })
-    // Idempotent: a retry after a lost response must not duplicate an alert within a pass.
+    // The producer is idempotent, because a retry after a lost response must not duplicate an alert within a pass.
     .toBatches('simulated-topic', kafkaSink({ connection, topic: dstTopic, idempotent: true }), { count: 200, bytes: 8 * MIB, ms: 20 })
   return { graph: graph.build(), source }
 }
 
 /**
- * `pass 2: 1000 alerts in 2.50 s, 400 alerts/s, 33.1 MB/s, at most 0.03 s late`
- * @param unmodified alerts that could not be given new ids or times
+ * Returns a line such as `pass 2: 1000 alerts in 2.50 s, 400 alerts/s, 33.1 MB/s, at most 0.03 s late`.
+ * @param unmodified number of unreadable alerts, which were published without new ids or times
  */
 function passLine ({ pass, alerts, bytes, seconds, lateSeconds, interrupted }: PassReport, unmodified: number): string {
   const time = Math.max(seconds, 0.001)
@@ -131,7 +131,7 @@ function passLine ({ pass, alerts, bytes, seconds, lateSeconds, interrupted }: P
 }
 
 /**
- * Checks the source topic, then creates or checks the destination topic, so that it is created only if there is something to play.
+ * Checks the source topic before it creates or checks the destination topic, so that no topic is created if the source topic has an error.
  * Errors: STATIC_TOPIC_*, KAFKA_*.
  */
 async function checkTopics (config: Config, connection: KafkaConnection, log: Logger): Promise<void> {
@@ -139,7 +139,7 @@ async function checkTopics (config: Config, connection: KafkaConnection, log: Lo
   const admin = new KafkaAdmin(connection)
   try {
     await playableTopic(admin, connection, requirementsOf(config)).catch((error: unknown) => {
-      // With a repeat interval, play-stream waits for a topic that can be played.
+      // With a repeat interval, an unplayable topic is not an error, because play-stream waits until the topic can be played.
       if (config.repeatInterval < 0 || !isUnplayable(error)) throw error
     })
     if (config.createDstTopic) {
@@ -160,7 +160,7 @@ export default mode({
   mode: 'play-stream',
   about: 'Values, keys and headers are copied unmodified. With --fresh-ids or --fresh-times, each alert is read with the schema of its ' +
     'frame, and only ids or times are changed. An alert that cannot be read is copied unmodified, logged and counted. With a repeat ' +
-    'interval, play-stream waits for a static topic that is missing or being loaded, and follows it when it is recreated. ' +
+    'interval, play-stream waits for a static topic that is missing or being loaded, and plays the new topic if it is recreated. ' +
     'It prints one line per pass.',
   examples: [
     'alert-stream play-stream --create-dst-topic', 'alert-stream play-stream --repeat-interval -1 --profile fast',
@@ -169,7 +169,7 @@ export default mode({
   flags: playFlags,
   describe: config => declare(config, describedConnection(config), silent, () => {}).graph.describe(),
   async run (config, _positionals, host) {
-    // Throws usage errors before any connection is made.
+    // Called here so that usage errors are thrown before any connection is made.
     profileOf(config)
     const connection = await connectionOf(config, 'alert-stream-play', host.log)
     await checkTopics(config, connection, host.log)

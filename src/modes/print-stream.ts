@@ -53,7 +53,7 @@ function checkFlags ({ deadLetterStore, topic, follow, from }: Config): void {
   const given = [topic !== undefined && `--topic ${topic}`, follow && '--follow', from === 'latest' && '--from latest'].filter(Boolean)
   if (given.length === 0) return
   throw usageErrors.USAGE_BAD_VALUE(`${given.join(' and ')} and --dead-letter-store cannot be used together`, {
-    where: 'print-stream', hint: 'Give a topic or a store. One of them may come from the environment or the configuration file.'
+    where: 'print-stream', hint: 'Give either a topic or a store. Check the environment and the configuration file too.'
   })
 }
 
@@ -82,8 +82,8 @@ export default mode({
   mode: 'print-stream',
   about: 'The line of an alert shows the Kafka timestamp (UTC), the alert id, the history (number of prior sources, forced sources and ' +
     'limits) and the size of the framed message. Dead letters are recognised by their headers. Their lines show the timestamp of the ' +
-    'record, origin, node, reason, message, alert id (if it can be read), size, and the number of redrives. They do not need the schema ' +
-    'registry.',
+    'record, origin, node, reason, message, alert id (if it can be read), size, and the number of redrives. Printing dead letters does ' +
+    'not require the schema registry.',
   examples: [
     'alert-stream print-stream --topic alerts-simulated --from latest', 'alert-stream print-stream --json --count 10',
     'alert-stream print-stream --topic alerts-dead-letters --reason UNKNOWN_SCHEMA',

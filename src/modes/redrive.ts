@@ -1,5 +1,5 @@
-// redrive: sends dead letters back to their original topics after the cause has been fixed. A dead letter counts as processed only when the
-// brokers have acknowledged its record. Dead letters that cannot be sent or were not selected stay for a later run. None is ever deleted.
+// redrive: sends dead letters back to their original topics after the cause has been fixed. A dead letter counts as processed when the
+// brokers acknowledge its record. Dead letters that cannot be sent or were not selected stay for a later run. No dead letter is deleted.
 import { kafkaFlags, defaultDeadLetterTopic } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
@@ -21,7 +21,7 @@ import { RedriveStats } from '../dead-letters/redrive-stats.ts'
 
 const redriveFlags = flags({
   ...kafkaFlags,
-  // Not --topic: redrive may share its environment and configuration file with the ingester, whose --topic is a different topic.
+  // The flag is not called --topic, because redrive may share its environment with the ingester, whose --topic is a different topic.
   'dead-letter-topic': { type: 'text', placeholder: 'TOPIC', description: `Topic to read. Default: ${defaultDeadLetterTopic}.` },
   'dead-letter-store': { type: 'text', placeholder: 'URL', description: 'Store to read instead of a topic: file:///dir or gs://bucket[/prefix].' },
   group: {
@@ -29,10 +29,10 @@ const redriveFlags = flags({
   },
   'from-beginning': {
     type: 'switch',
-    description: 'Start with the first dead letter if the group has no committed offsets. Without this flag, that is an error, because ' +
-      'offsets expire (by default after 7 days) and dead letters that were sent before would be sent again.'
+    description: 'Start with the first dead letter if the group has no committed offsets. Without this flag, redrive rejects ' +
+      'such a group, because offsets expire (by default after 7 days) and dead letters that were sent before would be sent again.'
   },
-  'dst-topic': { type: 'text', placeholder: 'TOPIC', description: 'Topic to send all records to. Default: the original topic of each.' },
+  'dst-topic': { type: 'text', placeholder: 'TOPIC', description: 'Topic for all records. Default: the original topic of each record.' },
   reason: { type: 'list', placeholder: 'CODE,...', description: 'Reasons of the dead letters to process. Default: all.' },
   node: { type: 'list', placeholder: 'NODE,...', description: 'Nodes of the dead letters to process. Default: all.' },
   'origin-topic': { type: 'list', placeholder: 'TOPIC,...', description: 'Original topics of the dead letters to process. Default: all.' },
@@ -43,14 +43,14 @@ const redriveFlags = flags({
 })
 type Config = ConfigOf<typeof redriveFlags>
 
-/** Maximum number of dead letters in flight, which may be sent again after a kill. */
+/** Maximum number of dead letters in flight, and of dead letters that are sent again after a crash. */
 const CREDITS = 100
 
 /** Errors: USAGE_BAD_VALUE, USAGE_MISSING. */
 function checkFlags (config: Config): void {
   const fail = (a: string, b: string): never => {
     throw usageErrors.USAGE_BAD_VALUE(`${a} and ${b} cannot be used together`, {
-      where: 'redrive', hint: 'Give only one of them. The other may come from the environment or the configuration file.'
+      where: 'redrive', hint: `Omit ${a} or ${b}. Check the environment and the configuration file too.`
     })
   }
   const { deadLetterStore, deadLetterTopic = defaultDeadLetterTopic, dstTopic, discard, reason, node, originTopic } = config
@@ -72,7 +72,7 @@ function sourceOf (config: Config, connection: KafkaConnection, environment: Env
   return deadLetterStoreSource({ url, open: async log => openStore(url, { ...options, log }), group, dryRun })
 }
 
-/** Leaves a dead letter for a later run if a node fails on it. */
+/** Leaves a dead letter for a later run if a node fails to process it. */
 function leavingSink (source: DeadLetterSource, stats: RedriveStats): DeadLetterSink {
   return {
     kind: 'left in place',
@@ -135,7 +135,7 @@ function declare (config: Config, connection: KafkaConnection, host: Pick<Host, 
     else discarded.to('discard', { kind: 'marked as processed', write: async () => {} })
   } else {
     const restore = recordRestorer({ connection, destination: config.dstTopic, maxRedrives: config.maxRedrives })
-    // Concurrency 1: entries beyond the limit must not be restored.
+    // `restore` has concurrency 1, so that no entries beyond the limit are restored.
     const restored = chosen.split('restore', async (entry): Promise<readonly RestoredRecord[]> => {
       if (isBeyondLimit(entry)) return []
       const record = await restore(entry)
@@ -153,10 +153,10 @@ function declare (config: Config, connection: KafkaConnection, host: Pick<Host, 
 export default mode({
   mode: 'redrive',
   about: 'Each record is sent unchanged, with a header dead-letter-redriven that counts how often it was sent back. A second run sends ' +
-    'only what has not been sent yet. All consumers of the topic receive the record: one that is sent back to alerts-simulated reaches ' +
-    'every community broker again. To reach only the archive, send to a separate topic with --dst-topic alerts-redriven and let the ' +
-    'ingester read both: ingest --topic alerts-simulated,alerts-redriven. Dead letters that cannot be sent (value no longer available, ' +
-    'from a file, sent back too often) or that the flags do not select stay for a later run.',
+    'only what has not been sent yet. All consumers of the topic receive the record, so a record sent back to alerts-simulated ' +
+    'reaches every community broker again. To reach only the archive, send to a separate topic with --dst-topic alerts-redriven and let ' +
+    'the ingester read both topics: ingest --topic alerts-simulated,alerts-redriven. Dead letters stay for a later run if the flags ' +
+    'do not select them, their value is no longer available, they come from a file, or they were sent back too often.',
   examples: [
     'alert-stream redrive --dry-run', 'alert-stream redrive --from-beginning --reason UNKNOWN_SCHEMA --dst-topic alerts-redriven',
     'alert-stream redrive --dead-letter-store file:///var/dead-letters', 'alert-stream redrive --discard --reason FRAME_BAD_MAGIC'
@@ -179,7 +179,7 @@ export default mode({
       throw redriveErrors.REDRIVE_REFUSED(`the brokers rejected dead letters: ${counts}`, { where })
     }
     if (source.unread > 0) {
-      const what = `${source.unread} dead letters were not read: the group cannot track more dead letters that were left`
+      const what = `${source.unread} dead letters were not read, because the group cannot track more unsent dead letters`
       throw redriveErrors.REDRIVE_MARKS_FULL(what, { where })
     }
   }

@@ -1,4 +1,4 @@
-// serve: the archive over HTTP. No pipeline graph runs here; `graph serve` shows the stores and the routes.
+// serve: serves the archive over HTTP. This mode runs no pipeline graph, so `graph serve` shows the stores and the routes.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { storeChecks } from '../admin/readiness-checks.ts'
 import type { AdminServer } from '../admin/status.ts'
@@ -25,13 +25,13 @@ const serveFlags = flags({
     description: 'Event-loop delay in milliseconds above which requests get 503 (load shedding). 0 disables it.'
   },
   ...storeFlags,
-  // Shorter than for ingest: a read makes up to three attempts while the client waits.
+  // The timeout is shorter than in ingest, because a read makes up to three attempts while the client waits.
   'store-timeout': { ...storeFlags['store-timeout'], default: 5 },
   ...adminFlags
 })
 type Config = ConfigOf<typeof serveFlags>
 
-/** Time limit of the store check at start. A store that does not respond in time counts as temporarily unreachable. */
+/** Time limit of the store check at start, in ms. A store that does not respond in time counts as temporarily unreachable. */
 const startCheckMs = 5000
 
 /** Base path of the API, with the slashes of the prefix normalized. */
@@ -65,7 +65,7 @@ export default mode({
   mode: 'serve',
   about: 'GET /v1/alerts/{id} returns the message as it was in Kafka (framed Avro), as the stored gzip if the client accepts gzip. ' +
     '/v1/schemas/{id} returns the Avro schema, and /v1/health returns OK while the stores respond. ' +
-    'If a store does not exist, the server does not start. If one is temporarily unreachable, it starts, and /readyz reports it.',
+    'If a store does not exist, the server does not start. If a store is temporarily unreachable, it starts and /readyz reports the store.',
   examples: ['alert-stream serve --alert-store file:///var/alerts', 'curl localhost:3000/v1/schemas/1'],
   flags: serveFlags,
   describe,
@@ -91,7 +91,7 @@ export default mode({
     } finally {
       const clean = await closeWithin(app, config.drainSeconds * 1000)
       if (!clean) host.log.warn({}, 'closed connections of requests that were still open at the drain deadline')
-      // Last, so that the admin port shows the drain.
+      // The admin server closes after the API, so that it can report the drain.
       await admin?.close()
       await archive.close()
     }

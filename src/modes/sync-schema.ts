@@ -42,7 +42,7 @@ function versionsSource (config: Config, versions: () => readonly SchemaVersion[
 
 function registrySink (config: Config, registry: RegistryClient, report: (line: string) => void): Sink<SchemaVersion> {
   let level: string | undefined
-  // Some registries reject a compatibility level for a subject that does not exist. A new subject is therefore registered first.
+  // Some registries reject a compatibility level for a subject that does not exist, so a new subject first gets its schema.
   const setLevel = async (): Promise<void> => {
     level ??= await registry.compatibility(config.subject)
     if (level === config.compatibility) return

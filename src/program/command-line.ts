@@ -14,7 +14,7 @@ interface CheckedLine {
   readonly configFile: ConfigFile | undefined
 }
 
-/** Undefined if --help is given; nothing else is checked then. Errors: the USAGE_* codes. */
+/** Returns undefined if --help is given, without checking values or the configuration file. Errors: the USAGE_* codes. */
 export async function readCommandLine (
   mode: Mode<Flags>, argv: readonly string[], environment: Environment, modes: ModeCatalogue
 ): Promise<CheckedLine | undefined> {
@@ -25,7 +25,7 @@ export async function readCommandLine (
   return { config: configOf(settingsOf(mode, args, environment, configFile)), positionals: args.positionals, configFile }
 }
 
-/** The file given by --config or its environment variable, if any. Keys that no mode knows are errors. */
+/** Reads the file given by --config or ALERT_STREAM_CONFIG, if any. Rejects keys that no mode knows. */
 async function readConfigFile (
   mode: Mode<Flags>, { given }: Arguments, environment: Environment, modes: ModeCatalogue
 ): Promise<ConfigFile | undefined> {

@@ -1,4 +1,4 @@
-// The dead-letter topic or store, from the flags that several modes share.
+// Creates the dead-letter destination from the flags that several modes share.
 import { defaultDeadLetterTopic, type DeadLetterConfig } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import type { Environment } from '../config/parse.ts'
@@ -11,12 +11,12 @@ import { metered, StoreStats } from '../stores/metered-store.ts'
 import { openStore } from '../stores/open-store.ts'
 import { googleOptions, type GoogleConfig } from './stores-from-flags.ts'
 
-/** Settings of a dead-letter topic that is created: unlimited retention, and record batches large enough for any alert. */
+/** Settings for creating a missing dead-letter topic: unlimited retention, and record batches large enough for any alert. */
 const deadLetterTopic: TopicSpec = {
   partitions: 1, replicas: -1, configs: { 'retention.ms': '-1', 'max.message.bytes': String(20 * 1024 * 1024) }
 }
 
-/** The dead-letter topic, or the store if one is given. `stats` counts the calls to the store. Error: USAGE_BAD_VALUE if both are given. */
+/** The dead-letter store if its flag is set, otherwise the topic. `stats` counts store calls. Error: USAGE_BAD_VALUE if both are set. */
 export function deadLettersOf (
   config: DeadLetterConfig & GoogleConfig, connection: KafkaConnection, environment: Environment, stats = new StoreStats()
 ): DeadLetterDestination {

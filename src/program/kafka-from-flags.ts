@@ -22,12 +22,12 @@ function kafkaConfig (config: KafkaFlagsConfig, clientId: string): KafkaConfig {
   }
 }
 
-/** A connection with the given credentials. Errors: KAFKA_CONFIG, KAFKA_FILE, PASSWORD_FILE. */
+/** A connection with the credentials of the flags. Errors: KAFKA_CONFIG, KAFKA_FILE, PASSWORD_FILE. */
 export async function connectionOf (config: KafkaFlagsConfig, clientId: string, log: Logger): Promise<KafkaConnection> {
   return kafkaConnection(kafkaConfig(config, clientId), log)
 }
 
-/** A connection for graph descriptions. It reads no files and cannot connect. */
+/** A placeholder for graph descriptions. It reads no certificate or password file and cannot connect. */
 export function describedConnection (config: KafkaFlagsConfig): KafkaConnection {
   return described(kafkaConfig(config, 'alert-stream'))
 }
@@ -47,8 +47,8 @@ export function destinationSpec (config: ConfigOf<ReturnType<typeof topicFlags<'
   }
 }
 
-// A broker deletes only whole segments, and never the active one. With the default segment size of 1 GiB, a smaller retention would have no
-// effect.
+// A broker deletes only whole segments, and never the active segment. With the default segment size of 1 GiB, a retention size below 1 GiB
+// would have no effect.
 function segmentFor (retentionBytes: number): { readonly 'segment.bytes'?: string } {
   if (retentionBytes < 0) return {}
   return { 'segment.bytes': String(Math.min(Math.max(Math.floor(retentionBytes / 4), 16 * MIB), 1024 * MIB)) }

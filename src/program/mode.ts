@@ -7,12 +7,11 @@ import type { ConfigOf, Flags } from '../config/flags.ts'
 import type { Environment } from '../config/parse.ts'
 import type { GraphDescription, Logger } from '../pipeline/index.ts'
 
-/** The services that the process provides to a mode. */
 export interface Host {
   readonly log: Logger
-  /** Writes results to stdout. Resolves when the reader has consumed them. Never rejects: a closed pipe aborts `stop` instead. */
+  /** Writes the text to stdout and resolves when it is written. Never rejects, because a closed pipe aborts `stop` instead. */
   print (text: string): Promise<void>
-  /** Replaces the progress line on stderr if that is a terminal. `undefined` clears the line. */
+  /** Replaces the progress line if stderr is a terminal. `undefined` clears the progress line. */
   progress (line: string | undefined): void
   /** Aborted by SIGINT, SIGTERM or a closed stdout. The mode then takes no new work and finishes the records in flight. */
   readonly stop: AbortSignal
@@ -22,7 +21,7 @@ export interface Host {
   expose (status: Status, admin: AdminConfig): Promise<AdminServer | undefined>
   /** Default folder for downloads. */
   readonly cacheDir: string
-  /** The environment for child processes (Java, Python). A mode reads its settings from its configuration, not from here. */
+  /** The environment for child processes (Java, Python). A mode reads its settings from its configuration, not from the environment. */
   readonly environment: Environment
   /** The configuration file, for modes that print the configuration of other modes. */
   readonly configFile?: ConfigFile | undefined
@@ -41,9 +40,8 @@ export interface Mode<F extends Flags = Flags> {
   readonly examples?: readonly string[]
   readonly flags: F
   readonly positionals?: readonly Positional[]
-  /** See `CommandLine.delegates`. */
   readonly delegates?: boolean
-  /** Log messages are plain sentences instead of JSON lines. For modes that a person watches. */
+  /** Whether log messages are plain sentences instead of JSON lines, for modes that a person watches. */
   readonly plainLogs?: boolean
   /** Describes the graph that `run` runs, without network or disk access. Throws usage errors for flags that contradict each other. */
   describe? (config: ConfigOf<F>, positionals: readonly string[]): Promise<GraphDescription> | GraphDescription
@@ -61,7 +59,7 @@ export interface ListedMode extends Mode<Flags> {
   readonly summary: string
 }
 
-/** All modes, in the order of the overview. Each is loaded on first use. */
+/** All modes, in the order of `alert-stream --help`. Each mode is loaded on first use. */
 export interface ModeCatalogue {
   readonly names: readonly string[]
   /** Error: USAGE_UNKNOWN_MODE. */

@@ -1,4 +1,4 @@
-// Progress of a job with a known number of alerts: a bar on a terminal, or a log line every ten seconds.
+// Progress of a job with a known number of alerts: a bar on a terminal, otherwise a log line every 10 seconds.
 import type { Host } from './mode.ts'
 
 const WIDTH = 24
@@ -6,7 +6,7 @@ const LOG_EVERY_MS = 10_000
 const SHOW_EVERY_MS = 200
 
 interface ProgressBar {
-  /** Calls `done` for the number of processed alerts until `end` is called. */
+  /** Shows the number of processed alerts, which `done` returns, until `end` is called. */
   follow (done: () => number): void
   end (): void
 }

@@ -3,7 +3,7 @@ import { isKafkaRecord, type KafkaRecord } from '../kafka/record.ts'
 import type { SourceRecord } from '../pipeline/index.ts'
 
 /**
- * `{ topic, partition, offset, alertId }`. Unknown fields are omitted.
+ * Returns `{ topic, partition, offset, alertId }` without the fields that are unknown.
  * @param value the value that a node was processing, which may contain the alert id
  */
 export function recordLogFields ({ value: sourceValue }: SourceRecord<unknown>, value: unknown): object {
@@ -15,7 +15,7 @@ export function recordLogFields ({ value: sourceValue }: SourceRecord<unknown>, 
   }
 }
 
-// A record of the replay source wraps the Kafka record that it repeats.
+// A record of the replay source wraps a Kafka record of the static topic.
 function kafkaRecordOf (value: unknown): KafkaRecord | undefined {
   if (isKafkaRecord(value)) return value
   const inner = (value as { readonly record?: unknown } | null)?.record

@@ -7,7 +7,7 @@ interface RunOptions {
   /** Deadline of the drain, in seconds; default 20. */
   readonly drainSeconds?: number
   readonly observer?: RunObserver
-  /** Called when the graph has started. If it rejects (for example because the admin port is in use), the graph is drained. */
+  /** Called when the graph has started. If the callback rejects (for example because the admin port is in use), the graph is drained. */
   readonly onRun?: (run: Run) => void | Promise<void>
 }
 

@@ -1,4 +1,4 @@
-// The archive's stores, from the flags that several modes share.
+// Opens the stores of the archive from the flags that several modes share.
 import { pathToFileURL } from 'node:url'
 import type { StoreFlagsConfig } from '../config/common.ts'
 import type { Environment } from '../config/parse.ts'
@@ -14,7 +14,7 @@ const errors = defineErrors({
 
 interface StoreUrls { readonly alerts: string, readonly schemas: string }
 
-/** The URLs of both stores, from the flags or their aliases of the original programs. Error: STORE_NOT_GIVEN. */
+/** The URLs of the alert store and the schema store. Also accepts the flags of the original programs. Error: STORE_NOT_GIVEN. */
 export function storeUrls (config: StoreFlagsConfig): StoreUrls {
   const bucket = (name: string | undefined): string | undefined => name === undefined ? undefined : `gs://${name}`
   const { backend, localFileRoot } = config
@@ -24,7 +24,7 @@ export function storeUrls (config: StoreFlagsConfig): StoreUrls {
   return { alerts, schemas: config.schemaStore ?? local ?? bucket(config.gcpBucketSchemas) ?? alerts }
 }
 
-/** The URLs for the description of a graph: the names of the flags if no store is given. */
+/** The store URLs for the description of a graph. If no store is given, the names of the flags replace the URLs. */
 export function describedStoreUrls (config: StoreFlagsConfig): StoreUrls {
   const given = config.alertStore ?? config.gcpBucketAlerts ?? config.localFileRoot
   return given === undefined ? { alerts: '--alert-store', schemas: '--schema-store' } : storeUrls(config)
@@ -32,13 +32,12 @@ export function describedStoreUrls (config: StoreFlagsConfig): StoreUrls {
 
 export type GoogleConfig = Partial<Pick<StoreFlagsConfig, 'gcpProject' | 'storeTimeout'>>
 
-/** Options for gs:// stores. */
 export function googleOptions ({ gcpProject, storeTimeout }: GoogleConfig, environment: Environment): OpenStoreOptions {
   const timeout = storeTimeout === undefined ? {} : { requestMs: storeTimeout * 1000 }
   return { project: gcpProject, emulatorHost: environment['STORAGE_EMULATOR_HOST'], ...timeout }
 }
 
-/** Opens both stores. With `read` access nothing is created or cleaned up. `stats` counts the calls to the stores. Errors: STORE_*. */
+/** Opens both stores. With `read` access, opening a store creates and deletes nothing. `stats` counts store calls. Errors: STORE_*. */
 export async function archiveOf (
   config: StoreFlagsConfig, access: 'read' | 'write', { log, environment }: Pick<Host, 'log' | 'environment'>, stats: StoreStats
 ): Promise<Archive> {

@@ -1,4 +1,4 @@
-// Warns about `ALERT_STREAM_*` variables that no mode reads. They are usually misspelt, and the default would apply silently.
+// Warns about `ALERT_STREAM_*` variables that no mode reads. Such a variable is usually misspelt, so the default of the flag applies.
 import type { Flags } from '../config/flags.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { variablesOf, type Environment } from '../config/parse.ts'
@@ -7,10 +7,10 @@ import { sentences } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import type { Mode, ModeCatalogue } from './mode.ts'
 
-/** Variables that bin/alert-stream.js and the container image set. */
+/** Variables that bin/alert-stream.js and the container image set. They belong to no flag. */
 const OTHER_VARIABLES = ['ALERT_STREAM_REEXEC', REVISION_VARIABLE]
 
-/** @param chosen the modes that run. The others are loaded only if the chosen ones leave a variable unread. */
+/** @param chosen the modes that run. All modes are loaded only if no chosen mode reads one of the variables. */
 export async function warnOfUnreadVariables (
   environment: Environment, chosen: ReadonlyArray<Mode<Flags>>, modes: ModeCatalogue, log: Logger
 ): Promise<void> {

@@ -5,7 +5,7 @@ import t from 'tap'
 import { modes } from '../../src/cli/modes.ts'
 import { CLOSED_PORT, runCli, startCli, tempDir } from '../support/stack.ts'
 
-/** Runs two at a time, for machines with two cores. */
+/** Runs `work` for two items at a time, because two processes load a machine with two cores fully. */
 async function each<T> (items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const left = [...items]
   await Promise.all([0, 1].map(async () => {
@@ -27,15 +27,15 @@ await t.test('MODE --help prints the summary and all flags of the mode, and exit
   })
 })
 
-await t.test('checks nothing else with --help', async t => {
+await t.test('with --help, the values of the other flags are not checked', async t => {
   t.match(await runCli(['generate', '--alerts', 'x', '--help'], { env: { ALERT_STREAM_VISITS: 'x' } }), { code: 0, stderr: '' })
 })
 
-await t.test('each mode is listed under its own name', async t => {
+await t.test('the name under which the program lists a mode is the name that the mode declares', async t => {
   t.strictSame((await modes.all()).map(({ mode }) => mode), modes.names)
 })
 
-await t.test('each mode rejects an unknown flag with one line and exit code 2', async t => {
+await t.test('each mode rejects an unknown flag with a one-line error and exit code 2', async t => {
   await each(modes.names, async name => {
     const { code, stdout, stderr } = await runCli([name, '--no-such-flag'])
     t.equal(code, 2, name)
@@ -44,7 +44,7 @@ await t.test('each mode rejects an unknown flag with one line and exit code 2', 
   })
 })
 
-await t.test('the overview lists every mode, help MODE is MODE --help, and a misspelt mode gets a suggestion', async t => {
+await t.test('the overview lists every mode, help MODE prints the same as MODE --help, and a misspelt mode gets a suggestion', async t => {
   const overview = await runCli(['--help'])
   t.equal(overview.code, 0)
   for (const { mode, summary } of await modes.all()) {
@@ -58,7 +58,7 @@ await t.test('the overview lists every mode, help MODE is MODE --help, and a mis
   })
   t.match(await runCli(['help', 'serv']), { code: 2, stderr: /Did you mean serve\?\n$/ })
   t.match(await runCli(['constructor']), { code: 2, stderr: /^USAGE_UNKNOWN_MODE: unknown mode 'constructor'\. .*\n$/ })
-  t.match(await runCli([]), { code: 2, stdout: '', stderr: overview.stdout }, 'without a mode the overview goes to stderr')
+  t.match(await runCli([]), { code: 2, stdout: '', stderr: overview.stdout }, 'without a mode, the program prints the overview to stderr')
 })
 
 await t.test('--version prints the version of package.json, and the revision of the image', async t => {
@@ -66,7 +66,7 @@ await t.test('--version prints the version of package.json, and the revision of 
   t.match(await runCli(['--version']), { code: 0, stdout: `${version}\n`, stderr: '' })
   const env = { ALERT_STREAM_REVISION: '4f2c' }
   t.match(await runCli(['--version'], { env }), { code: 0, stdout: `${version} (revision 4f2c)\n`, stderr: '' })
-  t.match(await runCli(['config', 'serve'], { env }), { code: 0, stderr: '' }, 'the variable of the revision causes no warning')
+  t.match(await runCli(['config', 'serve'], { env }), { code: 0, stderr: '' }, 'the revision variable causes no warning')
 })
 
 interface WrongUsage { readonly args: readonly string[], readonly env?: Readonly<Record<string, string>>, readonly error: RegExp }
@@ -95,7 +95,7 @@ const wrongUsage: readonly WrongUsage[] = [
   { args: ['serve', '--config', '/nowhere/a.yaml'], error: /^USAGE_CONFIG_FILE: cannot read .* --config .*a\.yaml/ }
 ]
 
-await t.test('wrong usage exits with 2 and prints one line', async t => {
+await t.test('after wrong usage, the program prints a one-line error and exits with 2', async t => {
   await each(wrongUsage, async ({ args, env = {}, error }) => {
     const { code, stdout, stderr } = await runCli(args, { env: { ALERT_STREAM_LOG_LEVEL: 'error', ...env } })
     const title = args.join(' ')
@@ -107,7 +107,7 @@ await t.test('wrong usage exits with 2 and prints one line', async t => {
   })
 })
 
-await t.test('a failure exits with 1 and prints one line, and a stack only with --debug', async t => {
+await t.test('after a failure, the program prints a one-line error, with --debug also a stack, and exits with 1', async t => {
   const path = join(await tempDir(t), 'none.avro')
   const args = ['create-stream', path, '--broker', '127.0.0.1:9']
   const plain = await runCli(args)
@@ -119,10 +119,10 @@ await t.test('a failure exits with 1 and prints one line, and a stack only with 
   t.match(debug.stderr, /^AVRO_UNREADABLE: /m)
   t.match(debug.stderr, /\n {4}at .*file-reader\.ts:\d+/)
   t.match(debug.stderr, /caused by Error: ENOENT/)
-  t.match((await runCli(args, { env: { ALERT_STREAM_DEBUG: 'true' } })).stderr, /\n {4}at /, 'debug set in the environment')
+  t.match((await runCli(args, { env: { ALERT_STREAM_DEBUG: 'true' } })).stderr, /\n {4}at /, 'ALERT_STREAM_DEBUG=true prints the stack')
 })
 
-await t.test('an unreadable password file is an error that names the file', async t => {
+await t.test('the error for an unreadable password file names the file', async t => {
   const path = join(await tempDir(t), 'none')
   t.match(await runCli(['play-stream', '--kafka-auth-mechanism', 'scram', '--kafka-username', 'u', '--kafka-password-file', path]), {
     code: 1, stdout: '', stderr: /^PASSWORD_FILE: .*none/
@@ -171,7 +171,7 @@ await t.test('the admin port serves /livez, /readyz, /metrics and /status while 
   t.equal((await server.stop()).code, 0)
 })
 
-await t.test('a busy admin port is an error of one line and ends the mode', async t => {
+await t.test('if the admin port is in use, the mode prints a one-line error and exits', async t => {
   const first = await serve(t, '--admin-port', '0')
   const [, port] = await first.waitFor(/"port":(\d+),"msg":"admin port is open"/)
   const alertStore = pathToFileURL(await tempDir(t)).href

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { plainLogger } from '../../src/cli/plain-logger.ts'
 
-await t.test('writes sentences with the reason and other scalar fields, and drops messages below the level', async t => {
+await t.test('writes sentences with the reason and the other scalar fields, and drops messages below the minimum level', async t => {
   const lines: string[] = []
   const log = plainLogger('info', line => { lines.push(line) })
   log.debug({}, 'hidden')

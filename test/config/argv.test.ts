@@ -9,7 +9,7 @@ const table = flags({
   count: { type: 'integer', description: '' }
 })
 
-await t.test('a flag keeps all its values and the names that set it', async t => {
+await t.test('a flag keeps all its values and the names under which it was given', async t => {
   const argv = ['--kafka-host=a:1', 'x', '--broker', 'b:1', '--kafka-host', 'c:1', '--no-burst', '--', '--count']
   const { given, positionals } = readArguments({ mode: 'try', flags: table }, argv)
   t.strictSame(Object.fromEntries(given), {
@@ -34,23 +34,23 @@ await t.test('a mode that delegates passes through unknown words in order, follo
     passedThrough('--log-level', 'warn', 'ingest', '--no-debug', '--config=x.yaml', '--limit', '-1'),
     ['ingest', '--limit', '-1', '--log-level=warn', '--no-debug', '--config=x.yaml']
   )
-  t.strictSame(passedThrough('ingest', '-abc'), ['ingest', '-abc'], 'a group of short flags is passed through once')
+  t.strictSame(passedThrough('ingest', '-abc'), ['ingest', '-abc'], '-abc is passed through once')
   t.strictSame(Object.fromEntries(readArguments(command, ['ingest', '--format', 'b', '--debug']).given), {
     format: { values: ['b'], names: ['--format'] }, debug: { values: ['true'], names: ['--debug'] }
   })
   const words = passedThrough('--debug', '--broker', 'a:1', '--burst')
   const inner = readArguments({ mode: 'inner', flags: { ...table, ...commonFlags } }, words)
-  t.strictSame([...inner.given.keys()].sort(), ['broker', 'burst', 'debug'], 'the inner mode reads them as if they had been typed')
+  t.strictSame([...inner.given.keys()].sort(), ['broker', 'burst', 'debug'], 'the inner mode reads the passed-through flags')
   t.doesNotThrow(() => checkPositionals(command, ['any', 'number']))
 })
 
-await t.test('reads --help and -h, with any other flags', async t => {
+await t.test('recognises --help and -h among other flags', async t => {
   t.equal(readArguments({ mode: 'try', flags: table }, ['--help', '--count', 'x']).help, true)
   t.equal(readArguments({ mode: 'try', flags: table }, ['-h']).help, true)
   t.equal(readArguments({ mode: 'try', flags: table }, ['--count', 'x']).help, false)
 })
 
-await t.test('rejectExtra accepts missing arguments, checkPositionals does not', async t => {
+await t.test('rejectExtra accepts missing arguments, and checkPositionals rejects them', async t => {
   const command = { mode: 'try', flags: table, positionals: [{ name: 'FILE', description: 'a file' }] }
   t.doesNotThrow(() => rejectExtra(command, []))
   t.throws(() => rejectExtra(command, ['a', 'b']), { code: 'USAGE_EXTRA_ARGUMENT', message: 'unexpected argument \'b\'' })

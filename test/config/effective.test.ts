@@ -21,7 +21,7 @@ function settings (argv: string[], environment: Environment = {}, text = '') {
   return settingsOf(command, readArguments(command, argv), environment, parseConfigFile(text, 'a.yaml'))
 }
 
-await t.test('the table has every flag with its value and source', async t => {
+await t.test('the table output shows every flag with its value and source', async t => {
   const environment = { ALERT_STREAM_INTERVAL: '5', ALERT_STREAM_PASSWORD: 'hunter2' }
   const all = settings(['--kafka-host', 'a:1,b:2', '--no-burst', '--config=a.yaml'], environment, 'topic: x')
   const lines = effective([{ mode: 'try', settings: all }], 'table').trimEnd().split('\n')
@@ -38,7 +38,7 @@ await t.test('the table has every flag with its value and source', async t => {
   ])
 })
 
-await t.test('JSON has typed values', async t => {
+await t.test('the JSON output has typed values', async t => {
   const all = settings(['--broker', 'a:1'], { ALERT_STREAM_PASSWORD: 'hunter2' }, 'try: { interval: 5 }')
   const text = effective([{ mode: 'try', settings: all }], 'json')
   const { modes } = JSON.parse(text) as { modes: Array<{ settings: Array<{ flag: string }> }> }
@@ -55,7 +55,7 @@ await t.test('JSON has typed values', async t => {
   })
 })
 
-await t.test('YAML is a configuration file that sets the same values, including those that need quotes', async t => {
+await t.test('the YAML output is a configuration file that sets the same values, including values that need quotes', async t => {
   for (const topic of [
     'plain', 'a: b', '# no comment', '11.10', 'true', 'null', '- x', 'ümlaut "quoted" \'too\'', 'two\nlines', '*alias', ' blanks ', '{x}',
     '***', '%d', '@x', '`y`', 'x #y', 'a'.repeat(300)

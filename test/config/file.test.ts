@@ -47,7 +47,7 @@ await t.test('reads every flag type, as a YAML value or as text', async t => {
   }
 })
 
-await t.test('keeps a text as written, even if YAML would parse a number', async t => {
+await t.test('keeps a text as written, even if a YAML parser would read the text as a number', async t => {
   t.equal(parse('version: 11.10').version, '11.10')
   t.equal(parse('version: 007').version, '007')
   t.equal(parse('version: true').version, 'true')
@@ -60,9 +60,9 @@ await t.test('precedence: flag, environment variable, section of the mode, top l
   t.match(parse(text), { topic: 'own', count: 3, interval: 3, format: 'text' })
   const environment = { ALERT_STREAM_TOPIC: 'variable', ALERT_STREAM_COUNT: '4' }
   t.match(parse(text, ['--topic', 'flag'], environment), { topic: 'flag', count: 4 })
-  t.match(parse('kafka-host: [a:1]\ntry: { broker: [b:1] }'), { broker: ['b:1'] }, 'an alias is the same flag')
+  t.match(parse('kafka-host: [a:1]\ntry: { broker: [b:1] }'), { broker: ['b:1'] }, 'the section overrides an alias')
   t.match(parse('broker: [a:1]', [], { ALERT_STREAM_KAFKA_HOST: 'e:1' }), { broker: ['e:1'] })
-  t.match(parse('broker: [a:1, b:1]', ['--broker', 'f:1']), { broker: ['f:1'] }, 'lists are replaced, not joined')
+  t.match(parse('broker: [a:1, b:1]', ['--broker', 'f:1']), { broker: ['f:1'] }, 'a list flag replaces the list of the file')
 })
 
 await t.test('records the source of each value', async t => {
@@ -133,10 +133,10 @@ await t.test('rejects a bad value with its key, its position and the valid value
   for (const [text, where, code, message] of cases) {
     t.match(errorOf(() => parse(text)), { code, message, where: `a.yaml:${where}` }, text)
   }
-  t.equal(parse('count: many', ['--count', '3']).count, 3, 'a value that a flag overrides is not checked')
+  t.equal(parse('count: many', ['--count', '3']).count, 3, 'a value of the file is not checked if a flag overrides it')
 })
 
-await t.test('rejects a secret without repeating it, and names the flag for a password file', async t => {
+await t.test('rejects a secret, does not print its value, and names the flag for a password file', async t => {
   for (const text of ['password: hunter2', 'try: { password: hunter2 }']) {
     const error = errorOf(() => parse(text, [], { ALERT_STREAM_PASSWORD: 'set' }))
     t.match(error, {
@@ -155,7 +155,7 @@ await t.test('rejects the path of another configuration file', async t => {
   t.match(errorOf(() => valuesFor({ mode: 'config', flags: table }, file)), { code: 'USAGE_BAD_VALUE' })
 })
 
-await t.test('rejects an unknown key in the section of the mode, and ignores other sections', async t => {
+await t.test('rejects an unknown key in the section of the mode, and ignores the sections of other modes', async t => {
   t.match(errorOf(() => parse('try:\n  topik: a')), {
     code: 'USAGE_UNKNOWN_KEY', message: 'unknown key \'topik\' in section try', hint: 'Did you mean topic?', where: 'a.yaml:2:3'
   })
@@ -166,7 +166,7 @@ await t.test('rejects an unknown key in the section of the mode, and ignores oth
   t.equal(parse('other: { nonsense: 1 }\nlisten-port: 1\ntopic: a').topic, 'a')
 })
 
-await t.test('rejects keys that no mode knows, and loads the other modes only for a key that this mode does not know', async t => {
+await t.test('rejects keys that no mode knows, and loads the other modes only for a key that the running mode does not know', async t => {
   const other = { 'listen-port': { type: 'integer', description: '' }, secret: { type: 'text', secret: true, description: '' } } as const
   let loads = 0
   const all = async () => {
@@ -184,7 +184,7 @@ await t.test('rejects keys that no mode knows, and loads the other modes only fo
   })
   await t.rejects(check('serv: { listen-port: 1 }\n'), { code: 'USAGE_UNKNOWN_KEY', hint: 'Did you mean serve?' })
   await t.rejects(check('serve: 1\n'), { code: 'USAGE_BAD_VALUE', message: /^serve is a mode/ })
-  await t.rejects(check('secret: x\n'), { code: 'USAGE_BAD_VALUE', message: /secret/ }, 'a secret of another mode')
+  await t.rejects(check('secret: x\n'), { code: 'USAGE_BAD_VALUE', message: /secret/ }, 'a secret flag of another mode is rejected too')
 })
 
 await t.test('no flag has the name of a mode, except --config', async t => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { didYouMean } from '../../src/config/nearest.ts'
 
-await t.test('suggests the nearest name within a third of the word by edit distance, or none', async t => {
+await t.test('suggests the nearest name if at most a third of the word differs, otherwise nothing', async t => {
   t.equal(didYouMean('creat-stream', ['create-stream', 'play-stream']), 'Did you mean create-stream?')
   t.equal(didYouMean('paly-stream', ['create-stream', 'play-stream']), 'Did you mean play-stream?')
   t.equal(didYouMean('brokr', ['port', 'broker'], '--'), 'Did you mean --broker?')

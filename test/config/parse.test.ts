@@ -17,7 +17,7 @@ const table = flags({
   least: { type: 'integer', min: -1, default: -1, description: 'With a lower bound only.' },
   burst: { type: 'switch', description: 'Off unless given.' },
   checks: { type: 'switch', default: true, description: 'On by default.' },
-  format: { type: 'choice', choices: ['text', 'json'], default: 'text', description: 'One of some.' },
+  format: { type: 'choice', choices: ['text', 'json'], default: 'text', description: 'A choice.' },
   password: { type: 'text', secret: true, environment: ['OLD_PASSWORD'], description: 'A secret.' }
 })
 const command = { mode: 'try', flags: table, positionals: [{ name: 'FILE', description: 'a file', optional: true }] }
@@ -65,7 +65,7 @@ await t.test('accepts a negative number as a separate value, but not the next fl
   t.equal(parse(['--src-topic=--burst']).srcTopic, '--burst')
 })
 
-await t.test('precedence: flag, variable, default; an empty variable is ignored', async t => {
+await t.test('the precedence is flag, variable, default, and an empty variable is ignored', async t => {
   const environment = {
     ALERT_STREAM_SRC_TOPIC: 'from-env', ALERT_STREAM_COUNT: '3', ALERT_STREAM_BURST: 'yes', ALERT_STREAM_CHECKS: '0',
     ALERT_STREAM_BROKER: 'x:1,y:2', ALERT_STREAM_FORMAT: 'json'
@@ -76,7 +76,7 @@ await t.test('precedence: flag, variable, default; an empty variable is ignored'
   t.equal(parse([], { ALERT_STREAM_SRC_TOPIC: '' }).srcTopic, 'alerts-static')
 })
 
-await t.test('an alias sets the same flag, on the command line and in the environment, where the name takes precedence', async t => {
+await t.test('an alias sets the flag on the command line and in the environment, where the name takes precedence over aliases', async t => {
   t.strictSame(parse(['--kafka-host', 'h:1']).broker, ['h:1'])
   t.strictSame(parse([], { ALERT_STREAM_KAFKA_HOST: 'h:1' }).broker, ['h:1'])
   t.strictSame(parse([], { ALERT_STREAM_KAFKA_HOST: 'h:1', ALERT_STREAM_BROKER: 'b:1' }).broker, ['b:1'])
@@ -90,7 +90,7 @@ await t.test('the names of the original programs are aliases of the common flags
   t.equal(common.schemaRegistryUrl, 'http://r')
 })
 
-await t.test('accepts a secret from its variables only, and does not repeat it in the error', async t => {
+await t.test('accepts a secret from its environment variables only, and does not print it in the error', async t => {
   t.equal(parse([], { ALERT_STREAM_PASSWORD: 'new', OLD_PASSWORD: 'old' }).password, 'new')
   t.equal(parse([], { OLD_PASSWORD: 'old' }).password, 'old')
   for (const argv of [['--password', 'hunter2'], ['--password=hunter2']]) {
@@ -101,7 +101,7 @@ await t.test('accepts a secret from its variables only, and does not repeat it i
   t.equal(parseCommandLine({ mode: 'x', flags: kafkaFlags }, [], { ALERTDB_KAFKA_PASSWORD: 'p' }).config.kafkaPassword, 'p')
 })
 
-await t.test('rejects an unknown flag and suggests the nearest one', async t => {
+await t.test('rejects an unknown flag and suggests the flag with the nearest name', async t => {
   t.equal(formatError(errorOf(['--src-topik', 'a'])), 'USAGE_UNKNOWN_FLAG: unknown flag --src-topik (try). Did you mean --src-topic?')
   t.match(errorOf(['--kafka-hosts', 'a']), { hint: 'Did you mean --kafka-host?' })
   t.match(errorOf(['--zzzzzzzzzz']), { code: 'USAGE_UNKNOWN_FLAG', message: 'unknown flag --zzzzzzzzzz', hint: /--help/ })
@@ -109,7 +109,7 @@ await t.test('rejects an unknown flag and suggests the nearest one', async t => 
   t.match(errorOf(['--no-src-topic']), { code: 'USAGE_UNKNOWN_FLAG' }, 'only a switch has a --no- form')
 })
 
-await t.test('rejects a bad value with the name that set it and the valid values', async t => {
+await t.test('the error for a bad value shows the flag or variable as given, and the valid values', async t => {
   const cases: Array<[string[], Environment, RegExp]> = [
     [['--count', 'many'], {}, /^--count is 'many', but must be a whole number from 1 to 10$/],
     [['--count', '2.5'], {}, /a whole number from 1 to 10/],
@@ -131,14 +131,14 @@ await t.test('rejects a bad value with the name that set it and the valid values
     const error = errorOf(argv, environment)
     t.match(error, { code: 'USAGE_BAD_VALUE', message, where: 'try' }, `${argv.join(' ')} ${JSON.stringify(environment)}`)
   }
-  t.equal(parse(['--prefix=']).prefix, '', 'a text with an empty default may be empty')
+  t.equal(parse(['--prefix=']).prefix, '', 'an empty value is valid for a text flag with an empty default')
 })
 
-await t.test('checks the number of arguments, and takes words after -- as arguments', async t => {
+await t.test('checks the number of positional arguments, and reads words after -- as positional arguments', async t => {
   t.strictSame(parseCommandLine(command, ['visit.avro', '--burst'], {}).positionals, ['visit.avro'])
   t.strictSame(parseCommandLine(command, ['--', '--burst'], {}).positionals, ['--burst'])
   t.match(errorOf(['a', 'b']), { code: 'USAGE_EXTRA_ARGUMENT', message: /'b'/ })
-  t.match(errorOf(['--burst', 'true', 'b']), { code: 'USAGE_EXTRA_ARGUMENT' }, 'a switch takes no separate value')
+  t.match(errorOf(['--burst', 'true', 'b']), { code: 'USAGE_EXTRA_ARGUMENT' }, 'the word after a switch is a positional argument')
   const required = { ...command, positionals: [{ name: 'FILE', description: 'a file' }] }
   t.throws(() => parseCommandLine(required, [], {}), { code: 'USAGE_MISSING', message: /^missing argument FILE/ })
 })
@@ -165,14 +165,14 @@ await t.test('the help text shows every flag with its placeholder, default and a
   t.match(text, /ALERT_STREAM_PASSWORD \(environment variable only\)\n {8}A secret\. \(alias OLD_PASSWORD\)/)
   t.notMatch(text, /--password/)
   t.match(text, /Usage: alert-stream try FILE \[flags\]/)
-  t.ok(text.split('\n').every(line => line.length <= 100), 'lines fit a terminal')
+  t.ok(text.split('\n').every(line => line.length <= 100), 'no line of the help text has more than 100 characters')
 })
 
-await t.test('a list has no duplicates', async t => {
+await t.test('duplicate items are removed from a list', async t => {
   t.strictSame(parse(['--topic', 'a,b,a', '--topic', 'b,c']).topics, ['a', 'b', 'c'])
 })
 
-await t.test('rejects a schema registry URL that is not HTTP or has a password, without repeating the password', async t => {
+await t.test('rejects a schema registry URL that is not HTTP or has a password, and does not print the password', async t => {
   const registry = { mode: 'm', flags: registryFlags }
   for (const url of ['http://registry:8081', 'https://[::1]/apis/ccompat/v7/']) {
     t.equal(parseCommandLine(registry, ['--schema-registry-url', url], {}).config.schemaRegistryUrl, url)

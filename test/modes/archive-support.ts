@@ -1,4 +1,4 @@
-// Shared by the tests of the ingester: small alerts, a registry proxy that can fail, and readers of archive and topics.
+// Helpers for tests of the ingester: small alerts, a registry proxy that can fail, and functions that read the archive and the topics.
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -13,13 +13,13 @@ import { tempDir, uniqueName, type RunningCli } from '../support/stack.ts'
 export interface RegisteredAlerts {
   readonly schema: AlertSchema
   readonly schemaId: number
-  /** As the registry returns it. */
+  /** The schema text as the registry returns it. */
   readonly text: string
   frame (id: bigint, note?: string): Buffer
   record (id: bigint, partition: number, note?: string): OutgoingRecord
 }
 
-/** Registers a new schema, so that no other test uses its id. */
+/** Registers a new schema with a unique name, so that no other test uses its id. */
 export async function registerAlerts (registry: string): Promise<RegisteredAlerts> {
   const name = `alert_${uniqueName('t').replaceAll('-', '_')}`
   const given = JSON.stringify({
@@ -42,14 +42,14 @@ export async function registerAlerts (registry: string): Promise<RegisteredAlert
   }
 }
 
-/** `count` alerts with 18-digit ids like the survey's, spread over partitions. */
+/** Creates records of `count` alerts, spread over partitions. The alert ids have 18 digits, as in the survey. */
 export function alertRecords (
   alerts: RegisteredAlerts, count: number, partitions: number, firstId = 281_334_371_292_545_025n
 ): OutgoingRecord[] {
   return Array.from({ length: count }, (_, index) => alerts.record(firstId + BigInt(index) * 1_000_003n, index % partitions))
 }
 
-/** The alert id of a record made here: its key. */
+/** The alert id of a record from `alertRecords`, which is its key. */
 export function idOf (record: Pick<OutgoingRecord, 'key'>): string {
   return String(record.key)
 }
@@ -83,7 +83,7 @@ for path, expected in json.load(sys.stdin):
 print(json.dumps(wrong))
 `
 
-/** Compares the objects of these records with their values, using Python's gzip. Returns one line per difference. */
+/** Compares the archived objects with the values of the records, using Python's gzip. Returns one line per difference. */
 export function pythonMismatches (root: string, records: readonly OutgoingRecord[], layout: 'v1' | 'v2' = 'v2'): string[] {
   const input = JSON.stringify(records.map(record => [alertPath(root, idOf(record), layout), record.value!.toString('hex')]))
   const { stdout, stderr, status } = spawnSync('python3', ['-c', COMPARE], { input, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
@@ -102,13 +102,13 @@ export interface IngestTarget {
   readonly root: string
 }
 
-/** A target on these servers that no other test uses. */
+/** Creates a target on the servers, with topics and a group that no other test uses. */
 export async function newTarget (t: Test, servers: Pick<IngestTarget, 'kafka' | 'registry'>): Promise<IngestTarget> {
   const root = join(await tempDir(t), 'store')
   return { ...servers, topic: uniqueName('ingest'), group: uniqueName('g'), dead: uniqueName('dead'), root }
 }
 
-/** Command line of an ingester. */
+/** The command line of an ingester for the target. */
 export function ingestArgs ({ kafka, registry, topic, group, dead, root }: IngestTarget, ...more: string[]): string[] {
   return [
     'ingest', '--broker', kafka, '--schema-registry-url', registry, '--topic', topic, '--group', group,
@@ -122,7 +122,7 @@ export async function whileRunning (cli: RunningCli, condition: () => boolean | 
   void cli.finished.then(() => { ended = true })
   for (;;) {
     if (await condition()) return
-    if (ended) throw new Error(`the program ended first\nstdout: ${cli.stdout}\nstderr: ${cli.stderr}`)
+    if (ended) throw new Error(`the program ended before the condition held\nstdout: ${cli.stdout}\nstderr: ${cli.stderr}`)
     await new Promise(resolve => setTimeout(resolve, pollMs))
   }
 }
@@ -131,11 +131,11 @@ export interface RegistryProxy {
   readonly url: string
   /** Number of requests received. */
   readonly requests: number
-  /** `up` forwards to the registry; `down` disconnects; `hold` delays requests until the next change. A function responds itself. */
+  /** `up` forwards requests, `down` disconnects, `hold` delays requests until the next call of `set`. A function sends the response. */
   set (behaviour: 'up' | 'down' | 'hold' | ((response: ServerResponse) => void)): void
 }
 
-/** A proxy for the real registry that fails on demand. */
+/** Starts a proxy for the real registry. The proxy can fail on demand. */
 export async function registryProxy (t: Test, target: string): Promise<RegistryProxy> {
   let behaviour: Parameters<RegistryProxy['set']>[0] = 'up'
   let requests = 0

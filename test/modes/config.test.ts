@@ -28,7 +28,7 @@ async function file (name: string, text: string): Promise<string> {
   return path
 }
 
-/** Runs `alert-stream config ...` in this process, which is faster than a child process. */
+/** Runs `alert-stream config ...` in the process of the test, because a child process is slower. */
 async function config (args: readonly string[], environment: Environment = {}) {
   const mode = await modes.find('config')
   const line = await readCommandLine(mode, args, environment, modes)
@@ -55,7 +55,7 @@ async function errorOf (work: Promise<unknown>): Promise<AlertStreamError> {
   throw error
 }
 
-await t.test('a mode runs with the values of the file, which flags and environment override', async t => {
+await t.test('a mode runs with the values of the configuration file, and flags and environment variables override them', async t => {
   const store = join(folder, 'store')
   await mkdir(store)
   const path = await file('serve.yaml', [
@@ -72,7 +72,7 @@ await t.test('a mode runs with the values of the file, which flags and environme
   }
 })
 
-await t.test('graph uses the values of the file', async t => {
+await t.test('the mode graph uses the values of the configuration file', async t => {
   const path = await file('graph.yaml', 'src-topic: file-topic\nplay-stream: { repeat-interval: 5 }\n')
   t.match((await runCli(['graph', 'play-stream', '--config', path])).stdout, /file-topic, every 5 s/)
   const bad = await file('graph-bad.yaml', 'play-stream: { repeat-interval: x }\n')
@@ -81,7 +81,7 @@ await t.test('graph uses the values of the file', async t => {
   })
 })
 
-await t.test('an invalid file is wrong usage, with one line that has file, line and column', async t => {
+await t.test('an invalid configuration file is wrong usage, and the one-line error has file, line and column', async t => {
   const cases: Array<[string, string, RegExp]> = [
     [
       'typo.yaml', 'log-level: warn\nlisten-prot: 1\n',
@@ -110,7 +110,7 @@ await t.test('an invalid file is wrong usage, with one line that has file, line 
   })
 })
 
-await t.test('prints each value with its source, masks secrets and reads no password file', async t => {
+await t.test('config prints each value with its source, masks secrets and reads no password file', async t => {
   const text = 'broker: [a:1, b:2]\nkafka-password-file: /none/password\ningest:\n  batch-size: 7\n  kafka-topics: [x]\n'
   const path = await file('ingest.yaml', text)
   const settings = await settingsOf(
@@ -143,7 +143,7 @@ await t.test('the YAML output is a configuration file with the same values', asy
   })
 })
 
-await t.test('without a mode it prints all modes and checks every section', async t => {
+await t.test('config without a mode prints all modes and checks every section of the file', async t => {
   const good = await config(['--config', await file('all.yaml', 'broker: [a:1]\nserve: { listen-port: 5 }\n'), '--format', 'json'])
   t.strictSame((JSON.parse(good.stdout) as Printed).modes.map(({ mode }) => mode), modes.names)
   const bad = await file('all-bad.yaml', 'ingest: { batch-size: 1 }\nserve: { listen-port: 5, nonsense: 1 }\n')
@@ -153,7 +153,7 @@ await t.test('without a mode it prints all modes and checks every section', asyn
   })
 })
 
-await t.test('fails with the same error as the mode', async t => {
+await t.test('config MODE fails with the same error as the mode', async t => {
   for (const [name = '', ...args] of [
     ['ingest', '--batch-size', '0'], ['ingest', '--bach-size', '1'], ['ingest', '--kafka-password', 'hunter2'], ['ingest', '--topic'],
     ['create-stream', 'a', 'b']
@@ -170,7 +170,7 @@ await t.test('fails with the same error as the mode', async t => {
   t.match(await errorOf(config(['ingst'])), { code: 'USAGE_UNKNOWN_MODE', hint: 'Did you mean ingest?' })
   t.match(
     await errorOf(config(['--broker', 'a:1', 'ingest'])), { code: 'USAGE_UNKNOWN_FLAG', message: 'unknown flag --broker', where: 'config' },
-    'the mode precedes its flags'
+    'a flag of the mode is rejected before the mode name'
   )
   t.match(await config(['create-stream']), { stdout: /^FLAG/ }, 'positional arguments are optional')
 })

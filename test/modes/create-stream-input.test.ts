@@ -21,14 +21,14 @@ await createRegistryClient({ url: stack.registry }).register(subject, newest.tex
 
 const topics = () => staticTopics(subject)
 
-await t.test('loads the rest of a file with a damaged block, and writes a dead letter for the block', async t => {
+await t.test('loads the undamaged blocks of a file, and writes a dead letter for a damaged block', async t => {
   const path = await alertFile(t, { alerts: 40, codec: 'snappy', blockBytes: 10_000 })
   const bytes = await readFile(path)
   const marker = bytes.subarray(bytes.length - 16)
   const ends: number[] = []
   for (let at = bytes.indexOf(marker); at >= 0; at = bytes.indexOf(marker, at + 16)) ends.push(at)
-  t.ok(ends.length >= 4, `${ends.length - 1} blocks`)
-  // The checksum of the second block.
+  t.ok(ends.length >= 4, `the file has ${ends.length - 1} blocks, expected at least 3`)
+  // This damages the checksum of the second block.
   bytes[ends[2]! - 1]! ^= 0xff
   await writeFile(path, bytes)
   const { topic, deadLetterTopic, flags } = topics()
@@ -37,7 +37,7 @@ await t.test('loads the rest of a file with a damaged block, and writes a dead l
   const [, count] = /^loaded (\d+) of 40 alerts .*, 1 dead letters\n$/.exec(stdout) ?? []
   t.ok(Number(count) > 10 && Number(count) < 40, stdout)
   t.equal((await everyRecord(connection, topic)).length, Number(count))
-  t.type(await checkStaticTopic(admin, connection, topic), 'object', 'the topic is complete')
+  t.type(await checkStaticTopic(admin, connection, topic), 'object', 'the static topic is complete')
   const [deadLetter, ...more] = await everyRecord(connection, deadLetterTopic)
   t.strictSame(more, [])
   t.equal(headerText(deadLetter!, 'dead-letter-reason'), 'AVRO_CRC_MISMATCH')
@@ -49,7 +49,7 @@ await t.test('dead-letters all alerts if the schemas cannot be resolved, and cre
   const path = await alertFile(t, { version: '7.4', alerts: 3 })
   const { topic, deadLetterTopic, flags } = topics()
   const result = await program.run('create-stream', [path, ...flags])
-  const message = `none of 3 alerts could be loaded as schema 11\\.1, all are in topic ${deadLetterTopic}`
+  const message = `none of 3 alerts could be re-encoded with schema 11\\.1, all alerts are in topic ${deadLetterTopic}`
   const reason = 'RESOLUTION_IMPOSSIBLE: .*diaSource\\.timeProcessedMjdTai'
   t.match(result, { code: 1, stdout: '', stderr: new RegExp(`^NO_ALERTS: ${message} .*${reason}`, 'm') })
   t.equal(await admin.describeTopic(topic), undefined)
@@ -61,7 +61,7 @@ await t.test('dead-letters all alerts if the schemas cannot be resolved, and cre
     t.equal(headerText(deadLetter, 'dead-letter-reason'), 'RESOLUTION_IMPOSSIBLE')
     t.match(headerText(deadLetter, 'dead-letter-message'), /diaSource\.timeProcessedMjdTai/)
     const id = String(alertFacts(old.decode(deadLetter.value!)).id)
-    t.ok(old.encode(alerts.get(id)!).equals(deadLetter.value!), 'the datum of the file')
+    t.ok(old.encode(alerts.get(id)!).equals(deadLetter.value!), 'the dead letter holds the datum of the file')
   }
 })
 
@@ -74,7 +74,7 @@ await t.test('does not delete the topic if the schemas cannot be resolved', asyn
   t.strictSame(await admin.snapshot(topic), snapshot)
 })
 
-await t.test('converts alerts of 7.4 to 11.1 with --fill-in', async t => {
+await t.test('converts alerts of schema 7.4 to 11.1 with --fill-in', async t => {
   const path = await alertFile(t, { version: '7.4', alerts: 6 })
   const { topic, flags } = topics()
   t.match(await program.run('create-stream', [path, ...flags, '--fill-in']), { code: 0, stdout: /^loaded 6 of 6 alerts .*schema 11\.1/ })
@@ -86,8 +86,8 @@ await t.test('converts alerts of 7.4 to 11.1 with --fill-in', async t => {
     const [source, old] = [alert['diaSource'], before['diaSource']] as Array<Record<string, unknown>>
     t.equal(source!['midpointMjdTai'], old!['midpointMjdTai'])
     t.equal(source!['ra'], old!['ra'])
-    t.ok(Number.isNaN(source!['timeProcessedMjdTai']), 'a time that 7.4 does not have')
-    t.equal(source!['bboxSize'], 0, 'a count that 7.4 does not have')
+    t.ok(Number.isNaN(source!['timeProcessedMjdTai']), 'a time field that schema 7.4 does not have is NaN')
+    t.equal(source!['bboxSize'], 0, 'a count field that schema 7.4 does not have is 0')
   }
 })
 
@@ -105,7 +105,7 @@ await t.test('encodes with an older schema with --schema-version', async t => {
   }
 })
 
-await t.test('dead-letters an alert that is too large for the topic, and loads the rest', async t => {
+await t.test('dead-letters an alert that is too large for the topic, and loads the other alerts', async t => {
   const change = (alert: AlertValue, index: number) => index === 3 ? { ...alert, cutoutScience: Buffer.alloc(300_000) } : alert
   const path = await alertFile(t, { alerts: 8, change })
   const { topic, deadLetterTopic, flags } = topics()
@@ -118,7 +118,7 @@ await t.test('dead-letters an alert that is too large for the topic, and loads t
   t.match(headerText(deadLetter!, 'dead-letter-message'), /alert \d+ is too large: \d+ bytes .*max\.message\.bytes of the topic is 200000/)
 })
 
-/** A file of `count` alerts: a few generated alerts, repeated with other ids. */
+/** Writes a file of `count` alerts: five generated alerts, repeated with new ids. */
 async function largeFile (path: string, count: number, change: (alert: AlertValue, index: number) => AlertValue): Promise<void> {
   const generator = await generatorOf('11.1')
   const some = Array.from({ length: 5 }, (_, index) => generator.alert(0, index, 5))
@@ -127,10 +127,10 @@ async function largeFile (path: string, count: number, change: (alert: AlertValu
   await writer.close()
 }
 
-await t.test('large alerts that are held back for each partition do not use up the credits', async t => {
+await t.test('the alerts that mark-last holds back do not use up the credits, even if they are large', async t => {
   const path = join(await tempDir(t), 'large.avro')
   const ids: bigint[] = []
-  // Two alerts of 13 MB for each of six partitions. The six that are held back exceed the default byte credits.
+  // There are two alerts of 13 MB for each of six partitions. The six alerts that are held back exceed the default byte credits.
   for (let id = 0n; ids.length < 12; id++) {
     const wanted = ids.length % 6
     if (partitionFor(Buffer.from(String(id)), 6) === wanted) ids.push(id)
@@ -145,7 +145,7 @@ await t.test('large alerts that are held back for each partition do not use up t
   await admin.deleteTopic(topic)
 })
 
-await t.test('exits with 1 if it is stopped during the load, and play-stream does not play the incomplete topic', async t => {
+await t.test('create-stream exits with 1 if it is stopped during the load, and play-stream does not play the incomplete topic', async t => {
   const path = join(await tempDir(t), 'long.avro')
   await largeFile(path, 4000, alert => ({ ...alert, cutoutTemplate: null }))
   const { topic, flags } = topics()

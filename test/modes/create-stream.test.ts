@@ -27,7 +27,7 @@ const visits = await alertFile(t, { alerts: 30, visits: 2 })
 
 const topics = () => staticTopics(subject)
 
-/** A loaded topic, and its snapshot to compare with later. */
+/** Loads a topic. Returns the topic and its snapshot, for a later comparison. */
 async function loaded () {
   const names = topics()
   const { code, stderr } = await program.run('create-stream', [visits, ...names.flags])
@@ -61,7 +61,7 @@ await t.test('creates a missing topic and writes key, time offset and frame of e
     t.ok(frame.datum.equals(newest.encode(alert)), key)
     const offset = Number(headerText(record, 'alertsim-time-offset'))
     const expected = (alertFacts(alert).midpointMjdTai! - (await firstMidpoint())) * 86_400
-    t.ok(Math.abs(offset - expected) < 1e-5, `${offset} ${expected}`)
+    t.ok(Math.abs(offset - expected) < 1e-5, `time offset ${offset} s, expected ${expected} s`)
     t.ok(offset >= -1 && offset < 40)
   }
   t.match(await checkStaticTopic(admin, connection, topic), { topic, partitions: 5 })
@@ -74,7 +74,7 @@ await t.test('creates a missing topic and writes key, time offset and frame of e
   }
 })
 
-await t.test('rejects a topic that holds records and does not change it, and loads an empty topic with its partitions', async t => {
+await t.test('rejects a topic that holds records and does not change the topic, and keeps the partitions of an empty topic', async t => {
   const { topic, flags, snapshot } = await loaded()
   const refused = await program.run('create-stream', [visits, ...flags])
   t.match(refused, {
@@ -86,7 +86,7 @@ await t.test('rejects a topic that holds records and does not change it, and loa
   t.match(await program.run('create-stream', [visits, ...empty.flags]), { code: 0, stdout: /\(3 partitions/ })
 })
 
-await t.test('recreates the topic with the settings of the flags with --create-topic', async t => {
+await t.test('with --create-topic, recreates the topic with the settings given by flags', async t => {
   const { topic, flags, snapshot } = await loaded()
   const settings = ['--dst-topic-partitions', '2', '--dst-topic-max-message-bytes', '2000000', '--dst-topic-retention-ms=3600000']
   const again = await program.run('create-stream', [visits, ...flags, '--create-topic', ...settings])
@@ -98,7 +98,7 @@ await t.test('recreates the topic with the settings of the flags with --create-t
   t.type(await checkStaticTopic(admin, connection, topic), 'object')
 })
 
-await t.test('takes a given schema id', async t => {
+await t.test('writes the id given by --schema-id into the frames', async t => {
   const { topic, flags } = topics()
   t.match(await program.run('create-stream', [visits, ...flags, '--schema-id', '1101']), { code: 0, stdout: /schema 11\.1 with id 1101/ })
   const records = await everyRecord(connection, topic)
@@ -167,16 +167,16 @@ await t.test('does not delete the topic if the file is truncated, empty, not Avr
     if (content !== undefined) await writeFile(path, content)
     const result = await program.run('create-stream', [path, ...flags, '--create-topic'])
     t.match(result, { code: 1, stdout: '', stderr: message }, name)
-    t.equal(result.stderr.split('\n').length, 2, 'one line')
+    t.equal(result.stderr.split('\n').length, 2, 'the error has one line')
   }
   const none = await alertFile(t, { alerts: 0 })
   t.match(await program.run('create-stream', [none, ...flags, '--create-topic']), {
-    code: 1, stdout: '', stderr: /^NO_ALERTS: the file holds no readable alert \(0 damaged\)/
+    code: 1, stdout: '', stderr: /^NO_ALERTS: the file holds no readable alert \(0 damaged alerts\)/
   })
   t.strictSame(await admin.snapshot(topic), snapshot)
 })
 
-await t.test('does not delete the topic if it is stopped before the load begins', async t => {
+await t.test('does not delete the topic if a stop comes before the load begins', async t => {
   const { flags, topic, snapshot } = await loaded()
   const argv = [visits, ...flags, '--create-topic', '--broker', stack.kafka, '--schema-registry-url', stack.registry]
   const { config, positionals } = parseCommandLine(createStream, argv, {})

@@ -44,11 +44,11 @@ async function deadLettersIn (url: string): Promise<Map<string, DeadLetterRecord
   return found
 }
 
-const title = 'stores bad records unchanged, one object per record also after redelivery, and creates no topic'
+const title = 'stores bad records unchanged, as one object per record even after redelivery, and creates no dead-letter topic'
 for (const kind of ['file', 'gs'] as const) await t.test(`${kind}: ${title}`, async t => {
   const at = await setUp(t, kind)
   const [good] = alertRecords(alerts, 1, 1)
-  // Recent, so that the topic's retention does not delete them.
+  // The records are recent, so that the retention of the topic does not delete them.
   const time = BigInt(Date.now()) - 10_000n
   const bad = [
     { key: null, value: null, headers: [] },
@@ -79,25 +79,25 @@ for (const kind of ['file', 'gs'] as const) await t.test(`${kind}: ${title}`, as
   t.equal(await admin.describeTopic(at.dead), undefined)
 })
 
-await t.test('an invalid dead-letter store is an error before anything is read; store and topic together are a usage error', async t => {
+await t.test('an invalid dead-letter store is an error before a record is read, and giving store and topic is a usage error', async t => {
   const at = await setUp(t)
   await produce(connection, at.topic, alertRecords(alerts, 2, 1))
   const both = await runMode(storeArgs(at, '--dead-letter-topic', at.dead))
   t.match(both, { code: 2, stdout: '', stderr: /^USAGE_BAD_VALUE: .*both a topic .* and a store/m })
-  await t.rejects(readdir(at.root), { code: 'ENOENT' }, 'rejected before the store folder is created')
+  await t.rejects(readdir(at.root), { code: 'ENOENT' }, 'the ingester rejects the flags before it creates the store folder')
   const nowhere = await runMode([...storeArgs(at), '--dead-letter-store', '/not/a/url'])
   t.match(nowhere, { code: 2, stdout: '', stderr: /^STORE_URL_INVALID/m })
   t.strictSame(await readdir(at.root).catch(() => []), ['.incoming'])
   t.strictSame(await admin.committed(at.group, at.topic), [undefined])
 })
 
-await t.test('create-stream stores dead letters with the datum of the file; loading again adds none', async t => {
+await t.test('create-stream stores dead letters with the datum of the file, and a second load adds no dead letter', async t => {
   const at = await setUp(t)
   const path = await alertFile(t, { version: '8.0', alerts: 3 })
   const target = ['--broker', kafka, '--dst-topic', uniqueName('static'), '--dead-letter-store', at.deadLetterStore]
   const args = ['create-stream', path, '--schema-id', '1', ...target]
   const first = await runMode(args)
-  t.match(first, { code: 1, stdout: '', stderr: new RegExp(`^NO_ALERTS: none of 3 alerts .* all are in store ${at.deadLetterStore}`, 'm') })
+  t.match(first, { code: 1, stdout: '', stderr: new RegExp(`^NO_ALERTS: none of 3 .* all alerts are in store ${at.deadLetterStore}`, 'm') })
   const stored = await deadLettersIn(at.deadLetterStore)
   const positions = [...stored.values()].map(({ position, origin }) => [position, origin]).sort()
   t.strictSame(positions, [0, 1, 2].map(index => [`${path}#${index}`, undefined]))

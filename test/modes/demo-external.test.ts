@@ -1,4 +1,4 @@
-// The demo with an existing Kafka and registry and the user's own file: it starts no Java and deletes no topic of others.
+// The demo with an existing Kafka, an existing registry and the user's file. It starts no Java program and deletes no existing topic.
 import { join } from 'node:path'
 import t from 'tap'
 import { adminFor, connect } from '../kafka/support.ts'
@@ -12,11 +12,11 @@ const admin = adminFor(t, await connect(broker))
 const folder = await tempDir(t)
 const stateDir = join(folder, 'state')
 const file = join(folder, 'old.avro')
-// An interval long enough for a single pass on a slow machine.
+// The interval of 600 s is long enough for a single pass on a slow machine.
 const args = ['--file', file, '--fill-in', '--broker', broker, '--schema-registry-url', registry, '--interval', '600', '--passes', '1']
 const noPrograms = { PATH: '/nowhere', JAVA_HOME: '' }
 
-await t.test('converts alerts of an older schema to the newest, publishes and archives them', async t => {
+await t.test('converts alerts of an older schema to the newest schema, publishes and archives them', async t => {
   const generated = await runCli(['generate', file, '--alerts', '20', '--schema-version', '10.0'])
   t.equal(generated.code, 0, generated.stderr)
   const demo = startDemo(t, stateDir, args, noPrograms)
@@ -25,7 +25,7 @@ await t.test('converts alerts of an older schema to the newest, publishes and ar
   t.match(demo.stdout, new RegExp(`^Kafka +${broker} .*\nRegistry +${registry}$`, 'm'))
   t.notMatch(demo.stdout, /starting/)
   t.equal((await archivedIds(join(stateDir, 'archive'))).length, 20)
-  for (const folder of ['kafka', 'registry']) t.notOk(await exists(join(stateDir, folder)), `does not start its own ${folder}`)
+  for (const folder of ['kafka', 'registry']) t.notOk(await exists(join(stateDir, folder)), `the demo does not start its own ${folder}`)
   t.strictSame(await leftovers(stateDir), [])
 })
 
@@ -35,14 +35,14 @@ await t.test('a second start uses the loaded topic', async t => {
   t.match(demo.stdout, /alerts-static: already loaded\n[^]*^visit 2: published 20 .* archived 20 in .*, 0 new/m)
 })
 
-await t.test('with --fresh every alert of a pass is new', async t => {
+await t.test('with --fresh, every pass publishes alerts with new ids', async t => {
   const demo = startDemo(t, stateDir, [...args, '--fresh'], noPrograms)
   t.equal(await demo.finished, 0, demo.stdout + demo.stderr)
   t.match(demo.stdout, /^visit 3: published 20 .* archived 20 in .*, 20 new, lag 0, dead letters 0$/m)
   t.equal((await archivedIds(join(stateDir, 'archive'))).length, 40)
 })
 
-await t.test('rejects a static topic that it did not create, without deleting it', async t => {
+await t.test('rejects a static topic that the demo did not create, without deleting the topic', async t => {
   const before = await admin.describeTopic('alerts-static')
   const demo = startDemo(t, join(folder, 'other'), args, noPrograms)
   t.equal(await demo.finished, 1)
@@ -56,10 +56,10 @@ await t.test('raises the retention of the simulated topic for larger visits', as
   const demo = startDemo(t, stateDir, [...args, '--alerts', '5000'], noPrograms)
   t.equal(await demo.finished, 0, demo.stdout + demo.stderr)
   const after = Number((await admin.topicConfigs('alerts-simulated'))['retention.bytes'])
-  t.ok(after > before, `${before} before, ${after} now`)
+  t.ok(after > before, `retention was ${before}, and is now ${after}`)
 })
 
-await t.test('an unreachable broker is a clear error', async t => {
+await t.test('the error for an unreachable broker names the broker', async t => {
   const unreachable = ['--schema-registry-url', registry, '--broker', '127.0.0.1:9']
   const demo = startDemo(t, join(folder, 'unreachable'), unreachable.concat('--file', file), noPrograms)
   t.equal(await demo.finished, 1)

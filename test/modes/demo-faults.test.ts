@@ -1,4 +1,4 @@
-// The demo if something is missing or fails: a clear error, and nothing left behind.
+// If a program or file is missing or a part of the demo fails, the demo reports an error and leaves no process behind.
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
@@ -31,7 +31,7 @@ await t.test('rejects a missing or invalid Avro file before anything starts', as
   t.notOk(await exists(join(folder, 'state')))
 })
 
-await t.test('a state folder that is a file is an error', async t => {
+await t.test('rejects a state folder that is a file', async t => {
   const folder = await tempDir(t)
   await writeFile(join(folder, 'state'), 'a file')
   const { code, stderr } = await runCli(['demo', '--state-dir', join(folder, 'state')])

@@ -9,7 +9,7 @@ import { archivedIds } from './archive-support.ts'
 import { countsIn, exists, leftovers, readServers, startDemo, type RunningDemo } from './demo-support.ts'
 
 const { registry } = await useStack(t)
-// Settings in the user's environment are for other runs; the demo must ignore them.
+// The demo must ignore settings in the user's environment that are meant for other commands.
 const userSettings = { STORAGE_EMULATOR_HOST: (await useGcs(t)).url, ALERT_STREAM_ALERT_STORE: 'gs://other' }
 
 await t.test('the smoke test passes with buckets and leaves no process or folder behind', async t => {
@@ -28,7 +28,7 @@ await t.test('the smoke test passes with buckets and leaves no process or folder
 
 const { broker } = await useOwnKafka(t)
 const stateDir = join(await tempDir(t), 'state')
-// An interval long enough for a single pass on a slow machine.
+// The interval of 600 s is long enough for a single pass on a slow machine.
 const args = ['--alerts', '20', '--interval', '600', '--broker', broker, '--schema-registry-url', registry]
 const start = (...more: string[]): RunningDemo => startDemo(t, stateDir, [...args, ...more], userSettings)
 
@@ -37,7 +37,7 @@ async function firstVisit (demo: RunningDemo): Promise<ReturnType<typeof countsI
   return countsIn(line)
 }
 
-await t.test('demo.json names buckets and emulator; alerts and schemas are in separate buckets, and served unchanged', async t => {
+await t.test('demo.json names buckets and emulator, and alerts and schemas are served unchanged from separate buckets', async t => {
   const demo = start('--store', 'gs')
   t.strictSame(await firstVisit(demo), { archived: 20, fresh: 20 })
   const file = JSON.parse(await readFile(join(stateDir, 'demo.json'), 'utf8')) as DemoFile
@@ -65,7 +65,7 @@ await t.test('demo.json names buckets and emulator; alerts and schemas are in se
   t.strictSame(await leftovers(stateDir, servers), [])
 })
 
-await t.test('folder and buckets are kept side by side when starts alternate between them', async t => {
+await t.test('the archive folder and the buckets are kept when starts with and without --store gs alternate', async t => {
   const files = start('--passes', '1')
   t.strictSame(await firstVisit(files), { archived: 20, fresh: 20 })
   t.equal(await files.finished, 0, files.stderr)
@@ -79,7 +79,7 @@ await t.test('folder and buckets are kept side by side when starts alternate bet
   t.equal(await buckets.finished, null)
 
   const again = start('--store', 'gs', '--passes', '1')
-  t.match(await firstVisit(again), { fresh: 0 }, 'the servers of the killed demo were stopped, and its objects still exist')
+  t.match(await firstVisit(again), { fresh: 0 }, 'the next start stops the servers of the killed demo and keeps the objects in the buckets')
   t.equal(await again.finished, 0, again.stderr)
   t.strictSame(await leftovers(stateDir, servers), [])
 })

@@ -1,4 +1,4 @@
-// The smoke test as a command: its output, exit code and cleanup.
+// The command `npm run smoke`: output, exit code and cleanup.
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'

@@ -1,4 +1,4 @@
-// The demo stopped during its start, or started after a crash: nothing stays behind, and the next start works.
+// A demo that is stopped during its start leaves no process behind. A demo that is started after a crash works.
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
@@ -8,7 +8,7 @@ import { exists, leftovers, readServers, startDemo } from './demo-support.ts'
 const flags = ['--alerts', '20', '--interval', '600']
 const stateDir = join(await tempDir(t), 'state')
 
-await t.test('leaves nothing behind if it is stopped while Kafka starts or the topic is loaded', async t => {
+await t.test('leaves no process behind if a stop comes while Kafka starts or the topic is loaded', async t => {
   for (const moment of [/^starting Kafka/m, /^loading alerts-static/m]) {
     const demo = startDemo(t, stateDir, flags)
     await demo.waitFor(moment)
@@ -21,7 +21,7 @@ await t.test('leaves nothing behind if it is stopped while Kafka starts or the t
   }
 })
 
-await t.test('starts on a folder whose files were truncated by a crash', async t => {
+await t.test('starts on a state folder whose files were truncated by a crash', async t => {
   await writeFile(join(stateDir, 'demo.json'), '{"kafka": "127.')
   await writeFile(join(stateDir, 'loaded.json'), '')
   await writeFile(join(stateDir, 'visits.json'), '{')

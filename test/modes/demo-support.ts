@@ -1,4 +1,4 @@
-// Helpers for tests of the demo. It runs in its own process group, as from a terminal; its child processes are found by their pid files.
+// Helpers for tests of the demo. The demo runs in its own process group, as from a terminal. Pid files name its child processes.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { access, readFile, readdir } from 'node:fs/promises'
@@ -20,10 +20,10 @@ export interface RunningDemo {
   signal (name: NodeJS.Signals): void
 }
 
-/** Variables of the test run that must not reach the demo. */
+/** Matches variables of the test run that must not reach the demo. */
 const TEST_VARIABLES = /^(NODE_OPTIONS|NODE_V8_COVERAGE|TAP|TAP_.*|_TAP.*|ALERT_STREAM_.*|npm_.*)$/
 
-/** Starts a command in its own process group. Servers that it leaves running under `stateDir` are ended in teardown. */
+/** Starts a command in its own process group. Teardown ends servers that the command left running under `stateDir`. */
 export function launch (
   t: Test, program: string, args: readonly string[], stateDir: string, env: Record<string, string> = {}
 ): RunningDemo {
@@ -70,13 +70,13 @@ export function launch (
   }
 }
 
-/** Starts `alert-stream demo ...` with this state folder and, unless given, a free API port. */
+/** Starts `alert-stream demo ...` with the state folder. Uses a free API port if `args` has no port. */
 export function startDemo (t: Test, stateDir: string, args: readonly string[], env: Record<string, string> = {}): RunningDemo {
   const port = args.includes('--port') ? [] : ['--port', '0']
   return launch(t, process.execPath, ['bin/alert-stream.js', 'demo', '--state-dir', stateDir, ...port, ...args], stateDir, env)
 }
 
-/** Pid files of the demo's servers and modes, by folder. */
+/** Reads the pid files of the demo's servers and modes, by folder. */
 export async function readServers (stateDir: string): Promise<Map<string, PidRecord>> {
   const found = new Map<string, PidRecord>()
   for (const folder of SERVER_FOLDERS) {
@@ -86,7 +86,7 @@ export async function readServers (stateDir: string): Promise<Map<string, PidRec
   return found
 }
 
-/** The servers that are still running, and every other process with the folder in its command line. */
+/** The given servers that still run, and every other process with the state folder in its command line. */
 export async function leftovers (stateDir: string, servers: ReadonlyMap<string, PidRecord> = new Map()): Promise<string[]> {
   const found: string[] = []
   for (const [folder, record] of servers) if (await isAlive(record)) found.push(`${folder} (${record.pid})`)
@@ -101,7 +101,7 @@ export async function exists (path: string): Promise<boolean> {
   return access(path).then(() => true, () => false)
 }
 
-/** Numbers of archived and new alerts in a visit line. */
+/** Parses the numbers of archived and new alerts from a visit line. */
 export function countsIn (line: string): { readonly archived: number, readonly fresh: number } {
   const [, archived, fresh] = /archived (\d+) in [\d.]+ s, (\d+) new/.exec(line) ?? []
   return { archived: Number(archived), fresh: Number(fresh) }

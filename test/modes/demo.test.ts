@@ -1,4 +1,4 @@
-// The demo from its first start to a restart after SIGKILL, as from a terminal.
+// The demo, run as from a terminal: first start, restart, SIGKILL and the restart after SIGKILL.
 import { once } from 'node:events'
 import { readFile, stat } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
@@ -17,7 +17,7 @@ const demoFile = join(stateDir, 'demo.json')
 const flags = ['--alerts', '40', '--interval', '3']
 let visits = 0
 
-await t.test('a first start prints endpoints and visit lines in plain text, and Ctrl-C, even twice, stops everything', async t => {
+await t.test('a first start prints endpoints and visit lines in plain text, and Ctrl-C, even twice, stops all processes', async t => {
   const other = createServer()
   other.listen(0, '127.0.0.1')
   await once(other, 'listening')
@@ -41,7 +41,7 @@ await t.test('a first start prints endpoints and visit lines in plain text, and 
   const second = await runCli(['demo', '--state-dir', stateDir])
   t.equal(second.code, 1)
   t.match(second.stderr, new RegExp(`^DEMO_RUNNING: another demo \\(process ${demo.pid}\\) uses this state folder; .*${apiPort}`, 'm'))
-  t.ok(await exists(demoFile), 'the running demo is not disturbed')
+  t.ok(await exists(demoFile), 'the second demo does not delete demo.json of the running demo')
 
   const [first] = await demo.waitFor(/^visit 1: .*$/m)
   t.match(first, /^visit 1: published 40 in [\d.]+ s, archived 40 in [\d.]+ s, 40 new, lag 0, dead letters 0$/)
@@ -59,14 +59,14 @@ await t.test('a first start prints endpoints and visit lines in plain text, and 
   const { nodes } = await (await fetch(`${admin.ingest}/status`)).json() as { nodes: NodeStats[] }
   t.match(nodes.map(({ node, out }) => [node, out]), [
     ['kafka', 80], ['unframe', 80], ['capture-schema', 80], ['archive', 80], ['dead-letters', 0]
-  ], 'totals per node are on /status')
+  ], '/status shows the totals per node')
   t.ok(await exists(join(stateDir, 'archive/v2/schemas')), 'the user\'s ALERT_STREAM_* settings do not reach the child processes')
 
   demo.signal('SIGINT')
   demo.signal('SIGINT')
   t.equal(await demo.finished, 0, demo.stderr)
   t.match(demo.stdout, /stopping: .*\nstopped\n$/)
-  t.notMatch(demo.stdout + demo.stderr, /^\{/m, 'prints no JSON log lines')
+  t.notMatch(demo.stdout + demo.stderr, /^\{/m, 'the demo prints no JSON log lines')
   t.notOk(await exists(demoFile))
   t.strictSame(await leftovers(stateDir, servers), [])
   visits = [...demo.stdout.matchAll(/^visit (\d+)/gm)].map(([, visit]) => Number(visit)).at(-1)!
@@ -89,18 +89,18 @@ await t.test('a second start reuses alerts, topic, schema id and visit numbers, 
 
   const third = startDemo(t, stateDir, [...flags, '--passes', '1'])
   await third.waitFor(/A visit is published/)
-  t.strictSame(await running(), [false, false, false, false, false], 'the next start has ended them')
+  t.strictSame(await running(), [false, false, false, false, false], 'the next start has stopped the servers of the killed demo')
   t.equal(await third.finished, 0, third.stderr)
   t.match(third.stdout, /^visit \d+: published 40 .* lag 0, .*\nstopping: .*\nstopped\n$/m)
   t.strictSame(await leftovers(stateDir, servers), [])
   t.notOk(await exists(demoFile))
 })
 
-await t.test('with --secure an external client reads what the ACLs allow, and nothing else', async t => {
+await t.test('with --secure, an external client can read only with topics and groups that the ACLs allow', async t => {
   const demo = startDemo(t, stateDir, [...flags, '--secure'])
   const [line] = await demo.waitFor(/^visit \d+: .*$/m)
   t.strictSame(countsIn(line), { archived: 40, fresh: 0 })
-  t.match(demo.stdout, /alerts-static: already loaded\n/, 'reuses the topic of a start without --secure')
+  t.match(demo.stdout, /alerts-static: already loaded\n/, 'a start with --secure reuses the topic of a start without --secure')
   const file = JSON.parse(await readFile(demoFile, 'utf8')) as { kafka: string, registry: string, security: Record<string, string> }
   const { kafka, security } = file
   t.match(kafka, /^localhost:\d+$/)
@@ -109,7 +109,7 @@ await t.test('with --secure an external client reads what the ACLs allow, and no
   const passwordFile = join(security.passwords!, 'fink-idfint')
   t.equal((await stat(passwordFile)).mode & 0o777, 0o600)
   for (const each of [kafka, security.internal, security.passwords, security.ca, security.certificates]) {
-    t.ok(demo.stdout.includes(each!), `prints ${each}`)
+    t.ok(demo.stdout.includes(each!), `the demo prints ${each}`)
   }
 
   const conf = scramConf(kafka, security.ca!, 'fink-idfint', (await readFile(passwordFile, 'utf8')).trim())
@@ -126,7 +126,7 @@ await t.test('with --secure an external client reads what the ACLs allow, and no
     { do: 'read', topic, conf: { ...conf, 'bootstrap.servers': security.internal!, 'security.protocol': 'SSL' }, result: 'no connection' }
   ]
   const results = await withConfluent(await usePython(t), cases.map((each, index) => ({ conf, ...each, id: String(index) })))
-  // Without a client certificate, librdkafka reports the TLS alert or the closed connection, whichever it sees first.
+  // Without a client certificate, librdkafka reports the TLS alert or the closed connection, whichever librdkafka sees first.
   const normalized = (code: string | undefined): string | undefined => code === '_SSL' || code === '_TRANSPORT' ? 'no connection' : code
   for (const [index, { result, ...each }] of cases.entries()) {
     t.equal(normalized(results.get(String(index))), result, `${each.do} ${each.topic} ${each.group ?? ''}`)

@@ -15,7 +15,7 @@ async function idsOf (path: string): Promise<bigint[]> {
   return ids
 }
 
-await t.test('the same flags produce the same bytes, another seed produces others', async t => {
+await t.test('the same flags produce the same bytes, and a different seed produces different bytes', async t => {
   const folder = await tempDir(t)
   const file = (name: string) => join(folder, name)
   const generate = async (name: string, ...args: string[]) => {
@@ -44,7 +44,7 @@ for (const version of ['7.4', '9.0', '10.0', '11.1']) {
   })
 }
 
-await t.test('rejects an unknown schema version and lists the known ones', async t => {
+await t.test('rejects an unknown schema version and lists the known versions', async t => {
   const path = join(await tempDir(t), 'x.avro')
   t.match(await runCli(['generate', path, '--schema-version', '99.9']), {
     code: 2, stdout: '', stderr: /^PACKAGE_UNKNOWN_VERSION: .*99\.9.*7\.4.*11\.1/
@@ -63,12 +63,12 @@ await t.test('a stopped run keeps the old file and leaves no partial file', asyn
   const { code, stdout, stderr } = await cli.stop()
   t.equal(code, 1)
   t.equal(stdout, '')
-  t.match(stderr, /^STOPPED: stopped before the last alert: the file was not written/m)
+  t.match(stderr, /^STOPPED: stopped before the last alert, so the file was not written/m)
   t.strictSame(await readdir(folder), ['x.avro'])
   t.equal(await readFile(path, 'utf8'), 'old content')
 })
 
-await t.test('an unwritable path is an error that names the path, and leaves no file behind', async t => {
+await t.test('the error for an unwritable path names the path, and no file is left behind', async t => {
   const folder = await tempDir(t)
   const missing = join(folder, 'none', 'x.avro')
   t.match(await runCli(['generate', missing, '--alerts', '2']), {

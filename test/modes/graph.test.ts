@@ -6,7 +6,7 @@ import { runCli } from '../support/stack.ts'
 
 const described = (await modes.all()).filter(({ describe }) => describe !== undefined).map(({ mode }) => mode)
 
-await t.test('every mode that runs a graph describes it', async t => {
+await t.test('every mode that runs a graph can describe the graph', async t => {
   t.strictSame(described, ['generate', 'sync-schema', 'create-stream', 'play-stream', 'print-stream', 'ingest', 'redrive', 'serve'])
 })
 
@@ -24,20 +24,20 @@ for (const name of described) {
     t.equal(mermaid!.stdout, render(expected, 'mermaid'))
     t.equal(dot!.stdout, render(expected, 'dot'))
     for (const { name: node } of expected.nodes) {
-      t.ok(mermaid!.stdout.includes(node), `${node} in Mermaid`)
-      t.ok(dot!.stdout.includes(`"${node}"`), `${node} in DOT`)
+      t.ok(mermaid!.stdout.includes(node), `the Mermaid output has node ${node}`)
+      t.ok(dot!.stdout.includes(`"${node}"`), `the DOT output has node ${node}`)
     }
   })
 }
 
-await t.test('the graph uses the settings of the environment', async t => {
+await t.test('the graph reflects environment variables', async t => {
   const env = { ALERT_STREAM_SRC_TOPIC: 'my-topic', ALERT_STREAM_REPEAT_INTERVAL: '5', ALERT_STREAM_PROFILE: 'dmtn-149' }
   const { stdout } = await runCli(['graph', 'play-stream'], { env })
   t.match(stdout, /my-topic, every 5 s/)
   t.match(stdout, /dmtn-149: 189 bursts in 3 s/)
 })
 
-await t.test('a mode without a graph is wrong usage, and the error lists the modes with one', async t => {
+await t.test('a mode without a graph is wrong usage, and the error lists the modes that have a graph', async t => {
   t.match(await runCli(['graph', 'demo']), {
     code: 2, stdout: '', stderr: /^USAGE_BAD_VALUE: mode demo has no graph \(graph\)\. .*ingest.*\n$/
   })

@@ -12,7 +12,7 @@ async function startServe (t: Test, args: readonly string[], env: Record<string,
   return startCli(t, ['serve', '--alert-store', pathToFileURL(folder).href, '--listen-port', '0', ...args], { env })
 }
 
-await t.test('a mode is alive if its admin port responds, whether flag, variable or file sets the port', async t => {
+await t.test('a mode is alive if its admin port responds, whether a flag, a variable or the configuration file sets the port', async t => {
   const [flag = 0, variable = 0, file = 0] = await freePorts(3)
   const config = join(await tempDir(t), 'alerts.yaml')
   await writeFile(config, `serve: { admin-port: ${file} }\n`)
@@ -51,12 +51,12 @@ await t.test('a mode without an admin port is healthy while it runs', async t =>
   const printer = startCli(t, ['print-stream', '--broker', `127.0.0.1:${CLOSED_PORT}`])
   const result = await runCli(['healthcheck', String(printer.pid)])
   await printer.stop('SIGKILL')
-  // print-stream may already have failed, because no broker listens.
+  // print-stream may already have exited with an error, because no broker listens on the port.
   if (result.code === 0) t.equal(result.stdout, 'print-stream is running, without an admin port\n')
   else t.match(result.stderr, /no process/)
 })
 
-await t.test('rejects another program, and accepts alert-stream started by an init', async t => {
+await t.test('rejects a process that is not alert-stream, and accepts alert-stream started by an init', async t => {
   const start = (...args: string[]): number => {
     const child = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60_000)', '--', ...args], { stdio: 'ignore' })
     t.teardown(async () => {

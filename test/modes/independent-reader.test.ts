@@ -20,7 +20,7 @@ async function readIndependently (topic: string, file: string): Promise<unknown>
 }
 
 for (const version of ['11.1', '7.4']) {
-  await t.test(`a Python consumer decodes alerts of ${version}, and fastavro encodes them to the same bytes`, async t => {
+  await t.test(`a Python consumer decodes alerts of schema ${version}, and fastavro encodes the alerts to the same bytes`, async t => {
     const file = join(await tempDir(t), 'visit.avro')
     const [subject, source, simulated] = ['alert-packet', 'static', 'simulated'].map(uniqueName) as [string, string, string]
     const { id } = await createRegistryClient({ url: stack.registry }).register(subject, (await surveySchema(version)).text)

@@ -21,7 +21,7 @@ problems = []
 
 
 def messages(topic):
-    """All messages, partition after partition."""
+    """Return all messages of the topic, partition after partition."""
     consumer = confluent_kafka.Consumer({"bootstrap.servers": broker, "group.id": "independent-reader", "enable.auto.commit": False})
     found = []
     for number in sorted(consumer.list_topics(topic, timeout=60).topics[topic].partitions):
@@ -46,11 +46,11 @@ def decoded(message):
     stream = io.BytesIO(value[5:])
     record = fastavro.schemaless_reader(stream, schemas[number], None)
     if magic != 0 or stream.read(1) != b"":
-        problems.append("not one framed datum")
+        problems.append("a message is not a framed datum")
     again = io.BytesIO()
     fastavro.schemaless_writer(again, schemas[number], record)
     if again.getvalue() != value[5:]:
-        problems.append("fastavro encodes it to other bytes")
+        problems.append("fastavro encodes the record of a message to different bytes")
     return number, record
 
 
@@ -112,13 +112,13 @@ for message in messages(simulated):
     passes[second].append(alert)
 
 for second, alerts in passes.items():
-    # TAI is 37 s ahead of UTC; MJD 40587 is 1970-01-01.
+    # TAI is 37 s ahead of UTC. The MJD of 1970-01-01 is 40587.
     begin = 40587 + (second + 37) / 86400
     first = min(alert["diaSource"]["midpointMjdTai"] for alert in alerts)
     if abs(first - begin) > 1e-9:
-        problems.append(f"pass of {second}: its first mid-point is {first}, not {begin}")
+        problems.append(f"pass of {second}: the earliest mid-point is MJD {first}, not {begin}")
     if len({alert["diaSource"]["visit"] for alert in alerts}) != 1:
-        problems.append(f"pass of {second}: alerts of several visits")
+        problems.append(f"pass of {second}: the alerts belong to several visits")
 visits = {alert["diaSource"]["visit"] for alerts in passes.values() for alert in alerts}
 known = {source["diaSourceId"] for alerts in passes.values() for alert in alerts for source in alert["prvDiaSources"] or []}
 known |= {old["diaSource"]["diaSourceId"] for (_, old), _ in originals}

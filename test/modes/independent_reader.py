@@ -22,7 +22,7 @@ def identifier(record):
 
 
 def same(one, other):
-    """Equality by value. NaN equals itself; an int does not equal a float."""
+    """Compare by value. NaN equals NaN, and an int does not equal a float."""
     if isinstance(one, float) and isinstance(other, float):
         return one == other or (math.isnan(one) and math.isnan(other))
     if isinstance(one, dict) and isinstance(other, dict):
@@ -70,21 +70,21 @@ while left > 0:
     name = identifier(record)
     seen.append(name)
     if magic != 0:
-        problems.append(f"{name}: magic byte {magic}")
+        problems.append(f"{name}: the magic byte is {magic}, not 0")
     if stream.read(1) != b"":
-        problems.append(f"{name}: bytes after the datum")
+        problems.append(f"{name}: the value has bytes after the datum")
     if message.key() != str(name).encode():
-        problems.append(f"{name}: key {message.key()}")
+        problems.append(f"{name}: the key is {message.key()}")
     if same(record, expected.get(name)):
         equal += 1
     else:
-        problems.append(f"{name}: differs from the record in the file")
+        problems.append(f"{name}: the alert differs from the record in the file")
     again = io.BytesIO()
     fastavro.schemaless_writer(again, schemas[number], record)
     if again.getvalue() == value[5:]:
         reencoded += 1
     else:
-        problems.append(f"{name}: fastavro encodes it to other bytes")
+        problems.append(f"{name}: fastavro encodes the alert to different bytes")
 consumer.close()
 print(json.dumps({
     "messages": len(seen), "alerts": len(set(seen)), "equal": equal, "reencoded": reencoded, "schemas": sorted(schemas),

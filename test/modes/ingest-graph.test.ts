@@ -1,4 +1,4 @@
-// The ingester's graph, run by the test driver without a broker: which records each node passes on, and what happens to the others.
+// The ingester's graph, run by the test driver without a broker: which records each node accepts, and how it handles bad records.
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -20,7 +20,7 @@ const text = JSON.stringify({ type: 'record', name: 'alert', doc: 'kept', fields
 const schema = parseSchema(text)
 const frameOf = (id: bigint): Buffer => schema.encodeFramed(7, { diaSourceId: id, note: `alert ${id}` })
 
-/** A registry with these schemas. It records the requested paths. */
+/** Starts a registry that has the given schemas and records the requested paths. */
 async function registryOf (t: Test, schemas: Readonly<Record<number, string>>) {
   const requests: string[] = []
   const server = createServer((request, response) => {
@@ -64,7 +64,7 @@ await t.test('an alert reaches the archive after its schema, with its id, its un
   for (const frame of frames) t.equal(sink.values.find(each => each.frame.equals(frame))?.crc32c, crc32c(frame))
 })
 
-await t.test('the node that detects a bad record dead-letters it; the record settles and the others are archived', async t => {
+await t.test('the node that detects a bad record dead-letters the record, which settles, and the other records are archived', async t => {
   const { driver } = await driven(t, async () => 'written')
   const source = driver.source<KafkaRecord>('kafka')
   const unknown = frameOf(1n)
@@ -84,7 +84,7 @@ await t.test('the node that detects a bad record dead-letters it; the record set
   ])
 })
 
-await t.test('a schema id that has another schema in the archive fails the graph at once, without a dead letter', async t => {
+await t.test('if the archive has a different schema under the id, the graph fails at once without a dead letter', async t => {
   const { driver } = await driven(t, async () => { throw storeErrors.ARCHIVE_CONFLICT('other') })
   t.match((await driver.source<KafkaRecord>('kafka').push(record(frameOf(1n)))).failure, { code: 'SCHEMA_ID_REUSED' })
   t.match(await failureOf(driver.run.done), { code: 'SCHEMA_ID_REUSED' })
@@ -103,7 +103,7 @@ await t.test('the description matches the graph that runs, and shows that schema
   await driver.finish()
 })
 
-await t.test('describes buckets, whichever flags name them, without connecting to anything', async t => {
+await t.test('describes buckets, whichever flags name the buckets, without opening a connection', async t => {
   const detailOf = async (...args: string[]): Promise<string | undefined> => {
     const { config } = parseCommandLine(ingest, args, {})
     return (await ingest.describe!(config, [])).nodes.find(({ name }) => name === 'archive')?.detail

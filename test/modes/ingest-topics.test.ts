@@ -1,4 +1,4 @@
-// One ingester with many topics: several schema versions, a topic that is created later, one that is recreated, one with bad records only.
+// One ingester with many topics: several schema versions, a topic created later, a recreated topic, and a topic with bad records only.
 import t from 'tap'
 import { alertFacts, createRegistryClient } from '../../src/avro/index.ts'
 import { headerText, type OutgoingRecord } from '../../src/kafka/record.ts'
@@ -16,7 +16,7 @@ const connection = await connect(kafka)
 const admin = adminFor(t, connection)
 const client = createRegistryClient({ url: registry })
 
-/** Simulated alerts of one version of the survey's schema, with their ids as keys. */
+/** Creates simulated alerts of one version of the survey's schema. The keys are the alert ids. */
 async function surveyAlerts (version: string, count: number, partitions: number, visit: number) {
   const schema = await surveySchema(version)
   const { id: schemaId } = await client.register(uniqueName('alert-packet'), schema.text)
@@ -29,7 +29,7 @@ async function surveyAlerts (version: string, count: number, partitions: number,
   return { schema, schemaId, records }
 }
 
-await t.test('archives all alerts and schemas of all topics; a topic of bad records stops no other; each topic has a lag', async t => {
+await t.test('archives the alerts and schemas of all topics despite a topic of bad records, and reports the lag per topic', async t => {
   const at = await newTarget(t, { kafka, registry })
   const [old, wide, late, bad] = [uniqueName('old'), uniqueName('wide'), uniqueName('late'), uniqueName('bad')]
   for (const [topic, partitions] of [[old, 1], [wide, 4], [bad, 2]] as const) await admin.createTopic(topic, { partitions, replicas: 1 })
@@ -92,7 +92,7 @@ await t.test('archives all alerts and schemas of all topics; a topic of bad reco
   t.strictSame([origins.filter(topic => topic === bad).length, origins.filter(topic => topic === late).length], [200, 1])
 })
 
-await t.test('archives an alert of two topics once; dead-letters other content under its id with object, checksums and origin', async t => {
+await t.test('archives an alert of two topics once, and dead-letters different content with the same alert id', async t => {
   const at = await newTarget(t, { kafka, registry })
   const second = uniqueName('second')
   for (const topic of [at.topic, second]) await admin.createTopic(topic, { partitions: 1, replicas: 1 })
@@ -112,7 +112,7 @@ await t.test('archives an alert of two topics once; dead-letters other content u
   t.match(message, /CRC32C [0-9a-f]{8} in the store, [0-9a-f]{8} in the new object/)
 })
 
-await t.test('looks an unknown schema up once, not once per record; once it is registered, the next records are archived', async t => {
+await t.test('looks up an unknown schema once, not once per record, and archives later records once the schema is registered', async t => {
   const at = await newTarget(t, { kafka, registry })
   await admin.createTopic(at.topic, { partitions: 2, replicas: 1 })
   const alerts = await registerAlerts(registry)
@@ -129,7 +129,7 @@ await t.test('looks an unknown schema up once, not once per record; once it is r
   t.match(first, { stdout: 'archived 0 alerts: 0 written, 0 already archived, 1000 dead letters\n' })
   t.comment(`${proxy.requests} requests`)
   t.ok(proxy.requests < 20, `${proxy.requests} requests for 1000 records`)
-  // A schema that is registered within the wait causes no dead letters.
+  // A schema that is registered within --unknown-schema-seconds causes no dead letters.
   await produce(connection, at.topic, records.slice(1000))
   const before = proxy.requests
   const second = runMode([...args, '--unknown-schema-seconds', '60', '--limit', '10'])

@@ -24,7 +24,7 @@ async function setUp (t: Test, partitions = 2): Promise<IngestTarget> {
 const total = (offsets: readonly (bigint | undefined)[]): number => offsets.reduce((sum, offset) => sum + Number(offset ?? 0n), 0)
 
 for (const layout of ['v1', 'v2'] as const) {
-  await t.test(`${layout}: archives each Kafka value as gzip that Python reads, and its schema; commits the offsets`, async t => {
+  await t.test(`layout ${layout}: archives each Kafka value as gzip that Python reads, and its schema, and commits offsets`, async t => {
     const at = await setUp(t, 3)
     const records = alertRecords(alerts, 30, 3)
     await produce(connection, at.topic, records)
@@ -34,7 +34,7 @@ for (const layout of ['v1', 'v2'] as const) {
     t.strictSame(pythonMismatches(at.root, records, layout), [])
     t.equal((await archivedIds(at.root)).length, 30)
     const text = await readText(schemaPath(at.root, alerts.schemaId, layout))
-    t.equal(text, alerts.text, 'the text as the registry returned it')
+    t.equal(text, alerts.text, 'the archived schema text equals the text that the registry returned')
     const fields = [{ doc: 'The id.' }, { default: null }, { default: '\u00ff' }]
     t.match(JSON.parse(text), { doc: 'An alert of the tests: "quoted" \u00e9.', fields })
     t.strictSame(await admin.committed(at.group, at.topic), await admin.endOffsets(at.topic))
@@ -42,7 +42,7 @@ for (const layout of ['v1', 'v2'] as const) {
   })
 }
 
-await t.test('writes redelivered alerts and copies within a run once, and leaves existing objects untouched', async t => {
+await t.test('writes an alert once, even if it is redelivered or repeated, and leaves existing objects untouched', async t => {
   const at = await setUp(t)
   const records = alertRecords(alerts, 10, 2)
   await produce(connection, at.topic, records)
@@ -59,7 +59,7 @@ await t.test('writes redelivered alerts and copies within a run once, and leaves
   t.strictSame(await objectStats(), before)
 })
 
-await t.test('dead-letters records that are not alerts unchanged, with the reason, and archives the alerts behind them', async t => {
+await t.test('dead-letters records that are not alerts unchanged, with the reason, and archives the alerts after them', async t => {
   const at = await setUp(t, 1)
   const [first, ...others] = alertRecords(alerts, 10, 1)
   await produce(connection, at.topic, [first!])
@@ -93,7 +93,7 @@ await t.test('dead-letters records that are not alerts unchanged, with the reaso
   const { code, stdout, stderr } = await runCli(ingestArgs(at, '--limit', String(sent.length), '--unknown-schema-seconds', '0'))
   t.equal(code, 0, stderr)
   t.equal(stdout, `archived 9 alerts: 9 written, 0 already archived, ${bad.length} dead letters\n`)
-  t.strictSame(pythonMismatches(at.root, [first!, ...others]), [], 'the good alerts behind bad records')
+  t.strictSame(pythonMismatches(at.root, [first!, ...others]), [], 'the alerts after bad records are archived')
   t.strictSame(await admin.committed(at.group, at.topic), [19n])
 
   const offsetOf = (record: KafkaRecord): number => Number(headerText(record, 'dead-letter-offset'))
@@ -116,7 +116,7 @@ await t.test('dead-letters records that are not alerts unchanged, with the reaso
   t.strictSame(identityOf(after), identityOf(before), 'the first object is untouched')
 })
 
-await t.test('archives several topics; a missing topic is an error, unless --wait-for-topic is given', async t => {
+await t.test('archives several topics, and a missing topic is an error unless --wait-for-topic is given', async t => {
   const at = await setUp(t)
   const second = uniqueName('ingest')
   const records = alertRecords(alerts, 20, 2)
@@ -137,7 +137,7 @@ await t.test('archives several topics; a missing topic is an error, unless --wai
   t.strictSame(await admin.committed(at.group, second), [5n, 5n])
 })
 
-await t.test('an unusable or missing store is an error before anything is read', async t => {
+await t.test('an unusable or missing store is an error before a record is read', async t => {
   const at = await setUp(t)
   await produce(connection, at.topic, alertRecords(alerts, 2, 2))
   await writeFile(at.root, 'a file')
@@ -151,7 +151,7 @@ await t.test('an unusable or missing store is an error before anything is read',
   t.match(none.stderr, /^STORE_NOT_GIVEN/m)
 })
 
-await t.test('archives no alert and commits no offset before the schema is archived', async t => {
+await t.test('archives no alert and commits no offset before the schema of the alert is archived', async t => {
   const at = await setUp(t)
   const proxy = await registryProxy(t, registry)
   proxy.set('hold')
@@ -162,7 +162,7 @@ await t.test('archives no alert and commits no offset before the schema is archi
   t.strictSame(await admin.committed(at.group, at.topic), [undefined, undefined])
   proxy.set('up')
   t.equal((await ingest.finished).code, 0)
-  t.equal(proxy.requests, 1, 'one lookup for ten alerts')
+  t.equal(proxy.requests, 1, 'the ingester looks up the schema of ten alerts once')
   t.equal(await readText(schemaPath(at.root, alerts.schemaId)), alerts.text)
   t.equal((await archivedIds(at.root)).length, 10)
 })
@@ -183,7 +183,7 @@ await t.test('fails at once, without dead letters, if the registry and the archi
   t.equal((await everyRecord(connection, at.dead)).length, 0)
 })
 
-await t.test('SIGTERM drains: records that were read are archived and committed, and the next ingester continues from there', async t => {
+await t.test('after SIGTERM, records that were read are archived and committed, and the next ingester continues after them', async t => {
   const at = await setUp(t)
   const records = alertRecords(alerts, 100, 2)
   await produce(connection, at.topic, records)
@@ -202,7 +202,7 @@ await t.test('SIGTERM drains: records that were read are archived and committed,
   t.strictSame(pythonMismatches(at.root, records), [])
 })
 
-await t.test('the admin port shows state, stats and lag while it runs', async t => {
+await t.test('the admin port shows state, stats and lag while the ingester runs', async t => {
   const at = await setUp(t)
   const records = alertRecords(alerts, 6, 2)
   await produce(connection, at.topic, records)

@@ -1,4 +1,4 @@
-// Scrapes each mode while the system runs: exactly the metrics that docs/metrics.md lists for it, in valid Prometheus text format.
+// Scrapes each mode while the system runs. A mode must export exactly the metrics in docs/metrics.md, in valid Prometheus text format.
 import { join } from 'node:path'
 import t from 'tap'
 import { adminFor, connect, produce } from '../kafka/support.ts'
@@ -35,7 +35,7 @@ async function scrape (cli: RunningCli): Promise<Map<string, PrometheusFamily>> 
   return parsePrometheus(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text())
 }
 
-/** Metrics without samples while nothing fails. */
+/** Metrics that may have no samples. */
 const quiet = ['nodejs_active_requests']
 
 for (const [mode, cli] of [['ingest', ingest], ['play-stream', play], ['serve', serve]] as const) {

@@ -27,7 +27,7 @@ const ONCE = ['--repeat-interval', '-1', '--burst']
 
 interface FreshReport { readonly alerts: number[], readonly ids: number, readonly seconds: number[] }
 
-/** Compares both topics with a reader that shares no code with this program. */
+/** Compares both topics with a Python reader that shares no code with this program. */
 async function readIndependently (source: string, destination: string): Promise<FreshReport> {
   const script = join(import.meta.dirname, 'independent_fresh_reader.py')
   const { stdout } = await promisify(execFile)(python, [script, stack.kafka, source, destination, stack.registry], { maxBuffer: 1 << 24 })
@@ -35,7 +35,7 @@ async function readIndependently (source: string, destination: string): Promise<
 }
 
 for (const version of ['7.4', '11.1']) {
-  await t.test(`alerts of ${version}: each pass and each run has new ids and times; nothing else changes`, async t => {
+  await t.test(`alerts of schema ${version}: each pass and each run has new ids and times, and no other field changes`, async t => {
     const { source, destination, flags } = replayTopics()
     await load(program, subject, source, await alertFile(t, { version, alerts: 40 }), '--schema-version', version)
     const begun = Date.now() / 1000
@@ -51,13 +51,13 @@ for (const version of ['7.4', '11.1']) {
     const report = await readIndependently(source, destination)
     t.match(report, { alerts: [...counts, 100], ids: all, visits: counts.length + 1, taken: 0, valid: true, moved: true, problems: [] })
     const inTime = report.seconds.every(second => second >= Math.floor(begun) && second <= Date.now() / 1000)
-    t.ok(inTime, 'passes are identified by the second in which they begin')
+    t.ok(inTime, 'the ids of a pass contain the second in which the pass began')
     const records = await everyRecord(connection, destination)
     t.ok(records.every(({ key, partition }) => partition === partitionFor(key!, 3)), 'the new key determines the partition')
   })
 }
 
-await t.test('without these flags, the registry is not used and records are copied byte for byte, also with a smaller visit', async t => {
+await t.test('without --fresh-ids and --fresh-times, copies records unmodified without the registry, even with --visit-size', async t => {
   const { source, destination, flags } = replayTopics()
   await load(program, subject, source, await alertFile(t))
   const nowhere = ['--schema-registry-url', `http://127.0.0.1:${CLOSED_PORT}`]
@@ -75,7 +75,7 @@ await t.test('without these flags, the registry is not used and records are copi
   })
 })
 
-await t.test('copies records that cannot be decoded unmodified, counts them, and logs one per error code', async t => {
+await t.test('copies records that cannot be decoded unmodified, counts these records, and logs one record per error code', async t => {
   const { source, destination, flags } = replayTopics()
   await admin.createTopic(source, { partitions: 1, replicas: 1 })
   const loaded = uniqueName('static')
@@ -100,7 +100,7 @@ await t.test('copies records that cannot be decoded unmodified, counts them, and
   t.ok(keys.every(key => key >= 2n ** 62n))
 })
 
-await t.test('while the registry is down, alerts wait, none is copied unmodified, and /readyz names the registry', async t => {
+await t.test('while the registry is down, alerts wait, no alert is copied unmodified, and /readyz names the registry', async t => {
   const { source, destination, flags } = replayTopics()
   await load(program, subject, source, await alertFile(t))
   const double = await registryProxy(t, stack.registry)

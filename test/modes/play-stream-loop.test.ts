@@ -16,7 +16,7 @@ const file = await alertFile(t, { alerts: 30 })
 
 const create = (topic: string, path = file, ...flags: string[]) => load(program, subject, topic, path, ...flags)
 
-await t.test('waits for the static topic without being ready, plays it at every tick, and exits with 0 when stopped', async t => {
+await t.test('is not ready while the static topic is missing, plays it once per interval, and exits with 0 when stopped', async t => {
   const { source, destination, flags } = replayTopics()
   const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '1', '--burst', '--admin-port', '0', '--log-level', 'info'])
   const [, port] = await cli.waitFor(/"port":(\d+),"msg":"admin port is open"/)
@@ -41,7 +41,7 @@ await t.test('waits for the static topic without being ready, plays it at every 
   const { code, stdout } = await cli.stop()
   t.equal(code, 0)
   const played = passesOf(stdout)
-  for (const pass of played.slice(0, -1)) t.match(pass, { alerts: 30, interrupted: undefined }, `pass ${pass.pass}`)
+  for (const pass of played.slice(0, -1)) t.match(pass, { alerts: 30, interrupted: undefined }, `pass ${pass.pass} has all alerts`)
   const printed = played.reduce((sum, { alerts }) => sum + alerts, 0)
   t.equal((await everyRecord(connection, destination)).length, printed, 'the printed counts match the topic')
 })
@@ -70,21 +70,21 @@ await t.test('continues when create-stream recreates the topic: no pass has dupl
     const seen = keys.slice(at, at += alerts)
     t.equal(new Set(seen).size, alerts, `pass ${pass} has no duplicates`)
     const load = sets.findIndex(set => seen.every(key => set.has(key)))
-    t.ok(load >= 0, `pass ${pass} is from one load`)
+    t.ok(load >= 0, `all alerts of pass ${pass} come from one load of the static topic`)
     if (interrupted === undefined) t.equal(alerts, sets[load]!.size, `pass ${pass} is complete`)
     else t.ok(index === all.length - 1 || /recreated|exist|keeps/.test(interrupted), interrupted)
     return { load, complete: interrupted === undefined }
   })
-  t.equal(at, keys.length, 'the passes account for every record')
+  t.equal(at, keys.length, 'the printed passes account for every record of the destination topic')
   const loads = played.filter(({ complete }) => complete).map(({ load }) => load)
   t.strictSame(loads.filter((load, index, all) => load !== all[index - 1]), [0, 1, 0], 'the loads are played in order')
 })
 
-await t.test('when stopped, publishes records in flight at once and exits with 0', async t => {
+await t.test('when stopped, publishes the records in flight without waiting for their times, and exits with 0', async t => {
   const { source, destination, flags } = replayTopics()
   await create(source, await alertFile(t, { visits: 3, alerts: 8 }))
   const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '300'])
-  // The second visit is due 37 s after the first.
+  // The alerts of the second visit are due 37 s after the alerts of the first visit.
   await eventually(async () => await admin.describeTopic(destination) !== undefined && (await admin.endOffsets(destination))[0] === 8n)
   const { code, stdout, stderr } = await cli.stop()
   t.match({ code, stderr }, { code: 0, stderr: '' })
@@ -95,7 +95,7 @@ await t.test('when stopped, publishes records in flight at once and exits with 0
   t.equal(new Set(records.map(contentOf)).size, records.length)
 })
 
-await t.test('logs an overrun with statistics and continues', async t => {
+await t.test('logs a pass that takes longer than the interval, with statistics, and continues', async t => {
   const { source, flags } = replayTopics()
   await create(source)
   const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '0.001', '--burst'])

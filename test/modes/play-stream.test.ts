@@ -17,7 +17,7 @@ const ONCE = ['--repeat-interval', '-1', '--burst']
 
 const create = (topic: string, path = file, ...flags: string[]) => load(program, subject, topic, path, ...flags)
 
-await t.test('a single pass copies value, key and headers into a topic that is created with its settings', async t => {
+await t.test('a single pass copies value, key and headers into a topic that is created with the settings given by flags', async t => {
   const { source, destination } = replayTopics()
   await create(source)
   const args = ['--src-topic', source, '--dst-topic', destination, '--create-dst-topic', ...ONCE]
@@ -27,7 +27,7 @@ await t.test('a single pass copies value, key and headers into a topic that is c
   const [before, after] = [await everyRecord(connection, source), await everyRecord(connection, destination)]
   t.strictSame(after.map(contentOf).sort(), before.map(contentOf).sort())
   const partitions = (records: typeof before) => records.map(({ partition }) => partition).sort()
-  t.strictSame(partitions(after), partitions(before), 'both topics have eight partitions, chosen by key')
+  t.strictSame(partitions(after), partitions(before), 'in both topics, the key of an alert determines the partition')
   t.match(await admin.describeTopic(destination), { partitions: 8, replicas: 1 })
   t.match(await admin.topicConfigs(destination), {
     'retention.ms': '604800000', 'retention.bytes': '100000000000', 'max.message.bytes': String(16 * 1024 * 1024)
@@ -90,7 +90,7 @@ await t.test('checks the static topic before it creates the destination topic', 
   t.equal(await admin.describeTopic(destination), undefined)
 })
 
-await t.test('a missing destination topic, an unreachable broker and a record that is too large are errors of one line', async t => {
+await t.test('a missing destination topic, an unreachable broker and an oversized record are one-line errors', async t => {
   const { source, flags } = replayTopics()
   await create(source)
   t.match(await program.run('play-stream', ['--src-topic', source, '--dst-topic', uniqueName('none'), ...ONCE]), {

@@ -73,13 +73,13 @@ await t.test('prints time, origin, node, reason, id, size and redrive count of e
   t.strictSame(linesOf(stdout), expected.map((line, index) => `${times[index]}  ${line}`))
 })
 
-await t.test('prints dead letters while the registry is down, without the ids that need a schema', async t => {
+await t.test('prints dead letters while the registry is down, without the alert ids that only a schema can decode', async t => {
   const { code, stdout, stderr } = await print('--topic', topic, '--schema-registry-url', `http://127.0.0.1:${CLOSED_PORT}`)
   t.match({ code, stderr }, { code: 0, stderr: '' })
   t.strictSame(linesOf(stdout).map(line => line.slice(line.indexOf('  ') + 2)), expected.map(line => line.replace('id 99', 'id unknown')))
 })
 
-await t.test('--json prints every header by name, and --reason filters', async t => {
+await t.test('--json prints every header by name, and --reason selects the dead letters to print', async t => {
   const { code, stdout } = await print('--topic', topic, '--json', '--reason', 'FRAME_EMPTY,UNEXPECTED')
   t.equal(code, 0)
   const lines = linesOf(stdout).map(line => JSON.parse(line) as Record<string, unknown>)
@@ -122,7 +122,7 @@ await t.test('distinguishes dead letters from alerts in one topic, and --follow 
   t.match(lines[1], /FRAME_EMPTY/)
 })
 
-await t.test('--follow, --from latest and --topic are usage errors with a store', async t => {
+await t.test('--follow, --from latest and --topic are usage errors with --dead-letter-store', async t => {
   const wrong = [['--follow'], ['--from', 'latest'], ['--topic', topic]]
   const results = await Promise.all(wrong.map(async flag => await print('--dead-letter-store', url, ...flag)))
   for (const [index, result] of results.entries()) {

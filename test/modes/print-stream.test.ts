@@ -57,7 +57,7 @@ await t.test('--json prints one object per line, and --src-topic is an alias of 
   }
 })
 
-await t.test('exits after --count lines, and when its stdout is closed', async t => {
+await t.test('exits after --count lines, and when the reader closes stdout', async t => {
   const counted = await program.run('print-stream', ['--topic', topic, '--count', '7'])
   t.match(counted, { code: 0, stderr: '' })
   t.equal(linesOf(counted.stdout).length, 7)
@@ -69,7 +69,7 @@ await t.test('exits after --count lines, and when its stdout is closed', async t
   t.match(await cli.finished, { code: 0, signal: null, stderr: '' })
 })
 
-await t.test('--from latest prints only new records, --follow existing and new ones, both until stopped', async t => {
+await t.test('until stopped, --from latest prints only new records, and --follow prints existing and new records', async t => {
   const own = uniqueName('topic')
   await admin.createTopic(own, { partitions: 2, replicas: 1 })
   const some = records.slice(0, 6).map(({ key, value, headers }) => ({ key, value, headers }))
@@ -77,7 +77,7 @@ await t.test('--from latest prints only new records, --follow existing and new o
   const latest = program.start(t, 'print-stream', ['--topic', own, '--from', 'latest', '--json'])
   const follow = program.start(t, 'print-stream', ['--topic', own, '--follow', '--json'])
   await follow.waitFor(/\n.*\n/)
-  // The start of `latest` cannot be observed from outside: produce alerts until it prints one.
+  // The test cannot observe when `latest` has its start position, so it produces alerts until the program prints an alert.
   let sent = 2
   let seen = false
   const first = latest.waitFor(/\n/).then(() => { seen = true })
@@ -93,9 +93,9 @@ await t.test('--from latest prints only new records, --follow existing and new o
   t.equal(two.code, 0)
   t.equal(jsonLines(two.stdout).length, sent)
   const positions = new Set(jsonLines(one.stdout).map(({ position }) => position))
-  t.ok(positions.size >= 1 && positions.size <= sent - 2, `${positions.size} of ${sent}`)
+  t.ok(positions.size >= 1 && positions.size <= sent - 2, `printed ${positions.size} of ${sent} records`)
   const old = jsonLines(two.stdout).slice(0, 2).map(({ position }) => position)
-  t.ok(old.every(position => !positions.has(position)), 'no record from before the start')
+  t.ok(old.every(position => !positions.has(position)), '--from latest prints no record from before the start')
 })
 
 await t.test('prints a record that is not an alert with the reason, and continues', async t => {
@@ -125,13 +125,13 @@ await t.test('prints a record that is not an alert with the reason, and continue
     /^DATUM_INVALID: /, /^DATUM_INVALID: .*1 of its \d+ bytes are left over/, /neither alertId nor diaSourceId/, undefined
   ]
   t.equal(problems.length, expected.length)
-  for (const [index, problem] of problems.entries()) t.match(problem, expected[index], `record ${index}`)
+  for (const [index, problem] of problems.entries()) t.match(problem, expected[index], `reason of record ${index}`)
   const lines = linesOf((await program.run('print-stream', ['--topic', own])).stdout)
   t.equal(lines.filter(line => line.includes('not an alert: ')).length, 8)
   t.match(lines[3], new RegExp(`^\\S+Z {2}${own}\\[0\\]@3 {2}not an alert: FRAME_TOO_SHORT: .* {2}3 bytes$`))
 })
 
-await t.test('a missing topic, an unreachable broker and an unavailable registry are errors of one line', async t => {
+await t.test('a missing topic, an unreachable broker and an unavailable registry are one-line errors', async t => {
   const cases: Array<[string[], RegExp]> = [
     [['--topic', 'no-such-topic'], /^KAFKA_TOPIC_MISSING: .*no-such-topic.*\n$/],
     [['--topic', topic, '--broker', `127.0.0.1:${CLOSED_PORT}`], /^KAFKA_UNREACHABLE: .*\n$/],

@@ -1,4 +1,4 @@
-// redrive after ingest: dead letters are sent back once, and only those that the flags select.
+// redrive after ingest: dead letters are sent back once, and only if the flags select them.
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createRegistryClient } from '../../src/avro/index.ts'
@@ -18,7 +18,7 @@ const admin = adminFor(t, connection)
 const alerts = await registerAlerts(registry)
 const gcs = await useGcs(t)
 
-/** Topics, a store and a group that no other test uses, with functions to run ingest and redrive on them. */
+/** Creates topics, a store and a group that no other test uses. Returns functions that run ingest and redrive with them. */
 async function setUp (t: Test) {
   const folder = await tempDir(t)
   const at = {
@@ -33,7 +33,7 @@ async function setUp (t: Test) {
   return { ...at, redriveGroup: group, args, redrive, ingest }
 }
 
-/** Alerts with a schema id that is not registered yet, and a function that registers it. */
+/** Creates alerts whose schema is not registered yet, and a function that registers the schema. */
 function unregistered (count: number): { readonly records: OutgoingRecord[], readonly register: () => Promise<unknown> } {
   const schemaId = 1_000_000_000 + Math.floor(Math.random() * 1_000_000_000)
   const records = alertRecords(alerts, count, 3).map((record, index): OutgoingRecord => {
@@ -50,7 +50,7 @@ const redriven = (records: readonly KafkaRecord[], times: string): KafkaRecord[]
 const garbage = (count: number): OutgoingRecord[] =>
   Array.from({ length: count }, (_, index) => ({ key: null, value: Buffer.from(`garbage ${index}`), headers: [], partition: index % 3 }))
 
-await t.test('sends dead letters with an unknown schema back once after it was registered, and leaves the others', async t => {
+await t.test('after an unknown schema is registered, sends its dead letters back once and leaves other dead letters', async t => {
   const at = await setUp(t)
   const { records, register } = unregistered(30)
   await produce(connection, at.topic, [...records, ...garbage(6)])
@@ -61,7 +61,7 @@ await t.test('sends dead letters with an unknown schema back once after it was r
   const dryRun = await at.redrive('--dry-run')
   t.equal(linesOf(dryRun.stdout).filter(line => line.startsWith(`would send ${at.dead}[0]@`)).length, 36)
   t.equal(linesOf(dryRun.stdout).at(-1), 'redrive: 36 would be sent, 0 left')
-  t.equal((await admin.endOffsets(at.topic)).reduce((sum, end) => sum + Number(end), 0), 36, 'nothing was sent')
+  t.equal((await admin.endOffsets(at.topic)).reduce((sum, end) => sum + Number(end), 0), 36, 'the dry run sent no record')
   t.strictSame(await admin.committed(at.redriveGroup, at.dead), [undefined])
 
   const chosen = ['--from-beginning', '--reason', 'UNKNOWN_SCHEMA']
@@ -69,7 +69,7 @@ await t.test('sends dead letters with an unknown schema back once after it was r
   t.match(first, { code: 0, stdout: 'redrive: 30 sent, 0 left, 6 not chosen\n', stderr: '' })
   const back = redriven(await everyRecord(connection, at.topic), '1')
   const withoutCount = back.map(record => contentOf({ ...record, headers: record.headers.slice(0, -1) }))
-  t.strictSame(withoutCount.sort(), records.map(contentOf).sort(), 'unchanged except for the redrive count')
+  t.strictSame(withoutCount.sort(), records.map(contentOf).sort(), 'the records are unchanged except for the redrive count')
   t.match(await at.ingest(30), { code: 0, stdout: 'archived 30 alerts: 30 written, 0 already archived, 0 dead letters\n' })
   t.strictSame(pythonMismatches(at.root, records), [])
   t.match(await at.redrive(...chosen), { code: 0, stdout: 'redrive: 0 sent, 0 left, 6 not chosen\n' })
@@ -102,7 +102,7 @@ for (const kind of ['file', 'gs'] as const) await t.test(`sends dead letters of 
   const proxy = await faultProxy(t, gcs.url)
   const args = ['redrive', '--broker', kafka, '--dead-letter-store', store, '--dst-topic', second]
   const redrive = (...more: string[]) => runMode([...args, ...more], { STORAGE_EMULATOR_HOST: proxy.url })
-  // Requests for dead letters and markers that fail temporarily.
+  // Requests for dead letters and markers fail temporarily.
   const isMarker = ({ url }: SeenRequest): boolean => url.includes('dead-letters-redriven/')
   if (kind === 'gs') for (const match of [isDownload, isUpload, isMarker]) proxy.fail({ status: 503 }, 2, match)
   t.match(await redrive('--reason', 'UNKNOWN_SCHEMA', '--limit', '5'), { code: 0, stdout: /^redrive: 5 sent, 0 left/ })
@@ -131,7 +131,7 @@ await t.test('reads an omitted value from the original topic, and leaves and cou
   const fromFile = { record: { value: Buffer.from('datum'), bytes: 5, ...inFile }, origin: { node: 'avro-file', ...inFile } }
   const deadLetters = [
     deadLetterFor(0, 'R', first),
-    // Another timestamp: the record at that offset is a different one, as in a recreated topic.
+    // A different timestamp shows that the offset now holds a different record, as in a recreated topic.
     deadLetterFor(0, 'R', { ...second!, timestamp: second!.timestamp - 1n }),
     deadLetterFor(0, 'R', { ...second!, offset: 77n }),
     deadLetterFor(5, 'R', { topic: gone }),

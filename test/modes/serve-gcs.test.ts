@@ -1,4 +1,4 @@
-// serve over buckets: the same responses as over files, byte for byte, and its behaviour while a bucket cannot be read.
+// serve with buckets: the same responses as with a folder, byte for byte, and the responses while a bucket cannot be read.
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import { createArchive, crc32c, gzipFrame, openStore } from '../../src/stores/index.ts'
@@ -20,7 +20,7 @@ async function fill (alerts: string, schemas: string, layout: Layout): Promise<v
   await archive.close()
 }
 
-/** The proxy setting must not affect requests to the emulator on this machine. */
+/** The environment has a proxy, which must not affect requests to the emulator on this machine. */
 function environment (emulator: string | undefined) {
   return { env: { STORAGE_EMULATOR_HOST: emulator, HTTP_PROXY: 'http://127.0.0.1:2' } }
 }
@@ -31,7 +31,7 @@ async function serve (t: Test, args: readonly string[], emulator: string | undef
   return Object.assign(running, { url: url! })
 }
 
-/** Status, headers that clients and caches use, and bytes. */
+/** Returns the status, the headers that clients and caches use, and the body bytes of a response. */
 async function responseOf (url: string, headers: Record<string, string> = {}): Promise<unknown> {
   const response = await fetch(url, { headers })
   const kept = ['content-type', 'content-encoding', 'etag', 'cache-control', 'vary'].map(name => response.headers.get(name))
@@ -60,7 +60,7 @@ for (const layout of ['v1', 'v2'] as const) {
   })
 }
 
-await t.test('retries reads after temporary failures; a denied read gives 503, never 404, and the server keeps running', async t => {
+await t.test('retries reads after temporary failures, responds with 503 and never 404 to a denied read, and keeps running', async t => {
   const url = `gs://${await gcs.bucket()}`
   await fill(url, url, 'v2')
   const proxy = await faultProxy(t, gcs.url)
@@ -95,7 +95,7 @@ await t.test('does not start if a bucket does not exist', async t => {
 
 for (const fault of [{ status: 503 }, 'reset', 'hang'] as const) {
   const name = typeof fault === 'string' ? fault : '503'
-  await t.test(`${name}: starts while the bucket is temporarily unreachable, and /readyz reports it`, async t => {
+  await t.test(`${name}: starts while the bucket is temporarily unreachable, and /readyz reports the failure`, async t => {
     const url = `gs://${await gcs.bucket()}`
     await fill(url, url, 'v2')
     const proxy = await faultProxy(t, gcs.url)

@@ -1,4 +1,4 @@
-// serve as its users run it: a process over real HTTP, with a file store.
+// serve as a process that is requested over real HTTP, with a file store.
 import { once } from 'node:events'
 import { rename, writeFile } from 'node:fs/promises'
 import { request, type IncomingMessage } from 'node:http'
@@ -16,7 +16,7 @@ const schema = '{"type":"record","name":"alert","doc":"kept","fields":[{"name":"
 
 const urlOf = (path: string): string => pathToFileURL(path).href
 
-/** A folder with an archive of one alert and one schema. */
+/** Creates a folder with an archive of one alert and one schema. */
 async function makeArchive (t: Test, layout: Layout = 'v2'): Promise<string> {
   const root = await tempDir(t)
   const store = await openStore(urlOf(root))
@@ -33,7 +33,7 @@ async function serve (t: Test, ...args: string[]): Promise<RunningCli & { readon
   return Object.assign(running, { url: url! })
 }
 
-/** Content coding and bytes on the wire. `fetch` would decode them. */
+/** Returns the content coding and the body bytes as sent. `fetch` would decode the bytes. */
 async function raw (url: string, headers: Record<string, string>): Promise<{ encoding: string | undefined, body: Buffer }> {
   const sent = request(url, { headers })
   sent.end()
@@ -55,7 +55,7 @@ for (const layout of ['v1', 'v2'] as const) {
   })
 }
 
-await t.test('responds with 404 to unknown ids and 400 to invalid ones, each with a detail', async t => {
+await t.test('responds with 404 to unknown ids and 400 to invalid ids, each with a detail', async t => {
   const { url } = await serve(t, '--alert-store', urlOf(await makeArchive(t)))
   for (const [path, status] of [
     ['alerts/1', 404], ['alerts/9223372036854775807', 404], ['schemas/5', 404], ['nothing', 404],
@@ -98,7 +98,7 @@ await t.test('responds with 503 while the folder of the store is missing, and re
   t.equal((await fetch(`${url}/alerts/${id}`)).status, 200)
 })
 
-await t.test('serves under the path prefix, with or without slashes around it', async t => {
+await t.test('serves under the path prefix, with or without slashes around the prefix', async t => {
   const store = urlOf(await makeArchive(t))
   for (const prefix of ['/alertdb', 'alertdb/']) {
     const { url } = await serve(t, '--alert-store', store, '--path-prefix', prefix)
@@ -108,13 +108,13 @@ await t.test('serves under the path prefix, with or without slashes around it', 
   }
 })
 
-await t.test('accepts the store flags of the original', async t => {
+await t.test('accepts the store flags of the original programs', async t => {
   const root = await makeArchive(t, 'v1')
   const { url } = await serve(t, '--backend', 'local-files', '--local-file-root', root)
   t.strictSame((await raw(`${url}/alerts/${id}`, {})).body, frame)
 })
 
-await t.test('a busy port is an error with exit code 1', async t => {
+await t.test('if the port is in use, serve prints an error and exits with 1', async t => {
   const other = createServer()
   other.listen(0, '127.0.0.1')
   await once(other, 'listening')
@@ -139,7 +139,7 @@ await t.test('a missing or malformed store URL and an invalid path prefix are us
   }
 })
 
-await t.test('SIGTERM: finishes a request in flight, then exits with 0', async t => {
+await t.test('after SIGTERM, serve finishes a request in flight and exits with 0', async t => {
   const running = await serve(t, '--alert-store', urlOf(await makeArchive(t)), '--admin-port', '0')
   const [, admin] = await running.waitFor(/"port":(\d+)/)
   t.equal((await fetch(`http://127.0.0.1:${admin}/readyz`)).status, 200)

@@ -1,4 +1,4 @@
-// Shared by the tests of the modes: small Avro files, the program run against the test's servers, and the contents of a topic.
+// Helpers for tests of the modes: small Avro files, running the program with the test's servers, and reading topics.
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { alertFacts, createContainerWriter, openContainer, type AlertValue, type ContainerWriterOptions } from '../../src/avro/index.ts'
@@ -12,7 +12,7 @@ import {
 export interface FileOptions extends ContainerWriterOptions {
   readonly version?: string
   readonly visits?: number
-  /** Per visit. */
+  /** Number of alerts per visit. */
   readonly alerts?: number
   readonly seed?: number
   /** Changes an alert before it is written. */
@@ -36,7 +36,7 @@ export async function alertFile (t: Test, options: FileOptions = {}): Promise<st
   return path
 }
 
-/** The file's alerts by id. */
+/** Reads the alerts of the file, by id. */
 export async function alertsOf (path: string): Promise<Map<string, AlertValue>> {
   const alerts = new Map<string, AlertValue>()
   const container = await openContainer(path)
@@ -45,21 +45,21 @@ export async function alertsOf (path: string): Promise<Map<string, AlertValue>> 
   return alerts
 }
 
-/** Topic names that no other test uses, and create-stream's flags for them. */
+/** Topic names that no other test uses, and the flags of create-stream for these topics. */
 export function staticTopics (subject: string) {
   const topic = uniqueName('static')
   const deadLetterTopic = uniqueName('dead')
   return { topic, deadLetterTopic, flags: ['--dst-topic', topic, '--dead-letter-topic', deadLetterTopic, '--subject', subject] }
 }
 
-/** Names of a static and a simulated topic that no other test uses, and play-stream's flags for them. */
+/** Names of a static and a simulated topic that no other test uses, and the flags of play-stream for these topics. */
 export function replayTopics () {
   const [source, destination] = [uniqueName('static'), uniqueName('simulated')]
   const flags = ['--src-topic', source, '--dst-topic', destination, '--create-dst-topic', '--dst-topic-partitions', '1']
   return { source, destination, flags }
 }
 
-/** Loads a static topic. Rejects with the program's stderr if it fails. */
+/** Loads a static topic. If the load fails, rejects with stderr of the program. */
 export async function load (program: Program, subject: string, topic: string, path: string, ...flags: string[]): Promise<void> {
   const topics = ['--dst-topic', topic, '--dead-letter-topic', uniqueName('dead')]
   const result = await program.run('create-stream', [path, ...topics, '--subject', subject, ...flags])
@@ -83,7 +83,7 @@ export class Program {
   }
 
   #words (mode: string, args: readonly string[]): string[] {
-    // Repeated list flags add up, so the defaults are left away if the test names its own servers.
+    // The values of repeated list flags add up, so a default is omitted if the test gives the flag itself.
     const own = (flag: string, value: string): string[] => args.includes(flag) ? [] : [flag, value]
     const kafka = mode === 'sync-schema' ? [] : own('--broker', this.stack.kafka)
     return [mode, ...kafka, ...own('--schema-registry-url', this.stack.registry), '--log-level', 'warn', ...args]
@@ -100,17 +100,17 @@ export function contentOf ({ key, value, headers }: Pick<KafkaRecord, 'key' | 'v
   return [hex(key), hex(value), ...headers.map(([name, content]) => `${hex(name)}=${hex(content)}`)].join(' ')
 }
 
-/** Lines of the program's output. */
+/** The lines of the program's output. */
 export function linesOf (text: string): string[] {
   return text === '' ? [] : text.trimEnd().split('\n')
 }
 
-/** `pass 1: 30 alerts in 0.12 s, 250 alerts/s, 1.5 MB/s, at most 0.02 s late` */
+/** Matches a line such as `pass 1: 30 alerts in 0.12 s, 250 alerts/s, 1.5 MB/s, at most 0.02 s late`. */
 const PASS = new RegExp([
   /^pass (\d+): (\d+) alerts in \d+\.\d\d s, \d+ alerts\/s, \d+\.\d MB\/s/,
   /(?:, at most \d+\.\d\d s late)?(?:, \d+ unmodified)?(?:, interrupted: (.+))?$/
 ].map(({ source }) => source).join(''))
-/** Parses the lines of complete passes. */
+/** Parses the printed pass lines. An incomplete last line is ignored. */
 export function passesOf (stdout: string): Array<{ pass: number, alerts: number, interrupted: string | undefined }> {
   return linesOf(stdout.slice(0, stdout.lastIndexOf('\n') + 1)).map(line => {
     const [all, pass, alerts, interrupted] = PASS.exec(line) ?? []

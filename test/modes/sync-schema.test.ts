@@ -20,7 +20,7 @@ async function get<T> (path: string): Promise<T> {
   return await response.json() as T
 }
 
-/** A unique schema package with free explicit ids. Ids and schema texts are shared by all subjects of a registry. */
+/** Creates a schema package with unique texts and free explicit ids, because all subjects of a registry share ids and texts. */
 async function uniquePackage (t: Test, versions: number): Promise<{ folder: string, ids: number[] }> {
   const folder = await tempDir(t)
   const major = 1_000_000 + Math.floor(Math.random() * 20_000_000)
@@ -38,7 +38,7 @@ async function uniquePackage (t: Test, versions: number): Promise<{ folder: stri
   return { folder, ids: Array.from({ length: versions }, (_, minor) => major * 100 + minor) }
 }
 
-await t.test('registers the newest schema with docs and defaults, without whitespace, and changes nothing the second time', async t => {
+await t.test('registers the newest schema with docs and defaults, without whitespace, and a second run changes nothing', async t => {
   const subject = uniqueName('alert-packet')
   const first = await sync('--subject', subject)
   t.match(first, { code: 0, stderr: '' })
@@ -66,7 +66,7 @@ await t.test('--all registers every version, oldest first, even if incompatible'
   }
 })
 
-await t.test('explicit ids are major*100+minor, and stay the same the second time', async t => {
+await t.test('explicit ids are major*100+minor, and a second run keeps the ids', async t => {
   const subject = uniqueName('alert-packet')
   const { folder, ids } = await uniquePackage(t, 3)
   for (const outcome of ['registered', 'already registered']) {
@@ -80,7 +80,7 @@ await t.test('explicit ids are major*100+minor, and stay the same the second tim
   t.match(other, { code: 0, stdout: new RegExp(`: id ${ids.at(-1)}, .*registered\n$`) })
 })
 
-await t.test('an explicit id that the registry cannot assign is an error, and nothing changes', async t => {
+await t.test('an explicit id that the registry cannot assign is an error, and the registry does not change', async t => {
   const { folder } = await uniquePackage(t, 1)
   const subject = uniqueName('alert-packet')
   t.match(await sync('--subject', subject, '--schema-package', folder), { code: 0 })
@@ -90,7 +90,7 @@ await t.test('an explicit id that the registry cannot assign is an error, and no
   t.strictSame(await get(`/subjects/${subject}/versions`), [1])
 })
 
-await t.test('--schema-version registers that version, and cannot be used with --all', async t => {
+await t.test('--schema-version registers the given version, and cannot be used with --all', async t => {
   const subject = uniqueName('alert-packet')
   t.match(await sync('--subject', subject, '--schema-version', '7.4'), { code: 0, stdout: /^schema 7\.4: id \d+, version 1/ })
   t.match(await sync('--subject', subject, '--schema-version', '7.4', '--all'), {
@@ -99,7 +99,7 @@ await t.test('--schema-version registers that version, and cannot be used with -
   t.match(await sync('--subject', subject, '--schema-version', '7'), { code: 2, stderr: /^PACKAGE_UNKNOWN_VERSION/ })
 })
 
-await t.test('sets the compatibility level before the schema that it allows, and fails on a schema that the level rejects', async t => {
+await t.test('sets the level of an existing subject before registering a schema, and fails on a schema that the level rejects', async t => {
   const subject = uniqueName('alert-packet')
   t.match(await sync('--subject', subject, '--schema-version', '7.4', '--compatibility', 'FULL'), { code: 0 })
   t.strictSame(await get(`/config/${subject}`), { compatibilityLevel: 'FULL' })
@@ -127,7 +127,7 @@ await t.test('fails if the registry is down or the URL is not a registry', async
   })
 })
 
-await t.test('a stop lets the schemas in flight settle and exits with 0', async t => {
+await t.test('after a stop, sync-schema finishes the schemas in flight and exits with 0', async t => {
   const subject = uniqueName('alert-packet')
   const cli = startCli(t, ['sync-schema', '--all', '--schema-registry-url', registry, '--subject', subject])
   await cli.waitFor(/^schema .*\n/)

@@ -7,7 +7,7 @@ import { type Test } from 'tap'
 const BIN = join(import.meta.dirname, '..', '..', 'bin', 'alert-stream.js')
 
 export interface CliOptions {
-  /** Added to the child's environment; undefined removes a variable. */
+  /** Variables to add to the environment of the child process. The value undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
@@ -21,11 +21,11 @@ export interface CliResult {
 export interface RunningCli {
   readonly child: ChildProcess
   readonly pid: number
-  /** Output printed until now. */
+  /** The output that the program has printed so far. */
   readonly stdout: string
   readonly stderr: string
   readonly finished: Promise<CliResult>
-  /** Resolves with the match when stdout or stderr contains `pattern`; rejects with all output if the program exits first. */
+  /** Resolves with the match when stdout or stderr matches `pattern`. Rejects with all output if the program exits before. */
   waitFor (pattern: RegExp): Promise<RegExpExecArray>
   /** Sends a signal (default SIGTERM) and waits for the exit. */
   stop (signal?: NodeJS.Signals): Promise<CliResult>
@@ -36,7 +36,7 @@ export async function runCli (args: readonly string[], options: CliOptions = {})
   return await launch(args, options).finished
 }
 
-/** Starts a long-running mode. It is killed in teardown if it still runs. */
+/** Starts a long-running mode. If the process still runs in teardown, it is killed. */
 export function startCli (t: Test, args: readonly string[], options: CliOptions = {}): RunningCli {
   const running = launch(args, options)
   t.teardown(async () => { await running.stop('SIGKILL') })
@@ -84,7 +84,7 @@ function launch (args: readonly string[], options: CliOptions): RunningCli {
 
 const TEST_RUN_VARIABLE = /^(NODE_OPTIONS|NODE_V8_COVERAGE|TAP|TAP_.*|_TAP.*|ALERT_STREAM_.*|ALERTDB_.*|STORAGE_EMULATOR_HOST)$/
 
-// tap instruments its children through NODE_OPTIONS and its own variables. A developer's ALERT_STREAM_* must not influence a test.
+// tap instruments child processes through NODE_OPTIONS and TAP variables. A developer's ALERT_STREAM_* variables must not affect a test.
 function cleanEnvironment (extra: CliOptions['env'] = {}): Record<string, string> {
   const env: Record<string, string> = {}
   for (const [name, value] of Object.entries({ ...process.env, ...extra })) {

@@ -1,5 +1,5 @@
-// An HTTP proxy in front of a real server that injects faults into selected requests: error status, reset, hang, damaged bodies.
-// Other requests are forwarded unchanged. It records every request, and whether the client disconnected.
+// An HTTP proxy that injects faults into selected requests to a real server: error status, reset, hang, damaged bodies.
+// The proxy forwards all other requests unchanged. It records every request, and whether the client disconnected.
 import { once } from 'node:events'
 import { Agent, createServer, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -10,7 +10,7 @@ export type Fault =
   | 'reset'
   /** The request gets no response. */
   | 'hang'
-  /** The response stops in the middle; the connection stays open. */
+  /** The response stops in the middle, but the connection stays open. */
   | 'stall response'
   /** The connection is reset in the middle of the response. */
   | 'cut response'
@@ -18,7 +18,7 @@ export type Fault =
   | 'damage response'
   /** One byte of the request body is changed. */
   | 'damage request'
-  /** The server processes the request; then the connection is reset. */
+  /** The connection is reset after the server has processed the request. */
   | 'lose response'
   | { readonly status: number, readonly body?: string, readonly headers?: Readonly<Record<string, string>> }
 
@@ -27,7 +27,7 @@ export interface SeenRequest {
   /** Decoded path and query. */
   readonly url: string
   readonly headers: IncomingHttpHeaders
-  /** The client disconnected before the response was complete. */
+  /** Whether the client disconnected before the response was complete. */
   cut: boolean
 }
 
@@ -36,7 +36,7 @@ export interface FaultProxy {
   readonly seen: readonly SeenRequest[]
   /** Number of injected faults. */
   readonly failed: number
-  /** Injects a fault into the next `count` (default: all) requests that match. The first matching fault applies. */
+  /** Injects a fault into the next `count` matching requests (default: all). If several faults match, the earliest added fault applies. */
   fail (fault: Fault, count?: number, match?: (request: SeenRequest) => boolean): void
   /** Removes all faults and closes the connections of hanging requests. */
   heal (): void
@@ -76,7 +76,7 @@ export async function faultProxy (t: Test, target: string): Promise<FaultProxy> 
       response.writeHead(fault.status, { 'content-type': 'application/json', ...fault.headers })
       return void response.end(fault.body ?? JSON.stringify({ error: { code: fault.status, message: `injected status ${fault.status}` } }))
     }
-    // Near the end of an upload: in the object's data, not in its metadata.
+    // 60 bytes before the end of an upload is the object's data. Its metadata comes earlier.
     if (fault === 'damage request') body.writeUInt8(body.readUInt8(body.length - 60) ^ 1, body.length - 60)
     const { status, headers, payload } = await forward(request, body)
     if (fault === 'lose response') return void request.socket.resetAndDestroy()

@@ -1,6 +1,6 @@
 // A test stand-in for the survey's gateway (Gafaelfawr behind NGINX). It reads tokens from a table and speaks plain HTTP.
-// It responds like the real one: 401 with a challenge for a missing or unknown token, 403 for a missing scope, NGINX's HTML bodies, and a
-// login that sets a cookie. The API gets the user's name in X-Auth-Request-User, never a name or credentials sent by the client.
+// It responds like the real gateway: 401 with a challenge for a missing or unknown token, 403 for a missing scope, NGINX's HTML bodies, and
+// a login that sets a cookie. The API gets the user's name in X-Auth-Request-User, never a name or credentials sent by the client.
 import { once } from 'node:events'
 import { createServer, request, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -17,10 +17,10 @@ interface GatewayToken {
 export interface GatewayOptions {
   /** Base URL of the API. Paths are forwarded unchanged. */
   readonly upstream: string
-  /** Path prefix of the protected service: /alertdb. */
+  /** Path prefix of the protected service, such as /alertdb. */
   readonly prefix: string
   readonly scope: string
-  /** Users by token: `gt-...`. */
+  /** Users by token. A token has the form `gt-...`. */
   readonly tokens: Readonly<Record<string, GatewayToken>>
   /** The token in the cookie that a login sets. If undefined, the login is denied. */
   readonly loginAs?: string
@@ -31,13 +31,13 @@ export interface GatewayOptions {
 interface Passed { readonly path: string, readonly headers: IncomingHttpHeaders }
 
 export interface Gateway {
-  /** Without a trailing slash. */
+  /** Base URL of the gateway, without a trailing slash. */
   readonly url: string
   /** Requests forwarded to the upstream, in order, with their headers. */
   readonly passed: readonly Passed[]
 }
 
-/** Starts a gateway that is closed in teardown. */
+/** Starts a gateway. It is closed in teardown. */
 export async function startGateway (t: Test, options: GatewayOptions): Promise<Gateway> {
   const passed: Passed[] = []
   const server: Server = createServer((incoming, reply) => {
@@ -60,7 +60,7 @@ export async function startGateway (t: Test, options: GatewayOptions): Promise<G
   return { url, passed }
 }
 
-/** The user's name, or undefined if the request was rejected and a response sent. */
+/** Returns the user's name. If the request is rejected, sends the response and returns undefined. */
 function authenticate (
   incoming: IncomingMessage, reply: ServerResponse, path: string, url: string, { tokens, scope, loginRedirect }: GatewayOptions
 ): string | undefined {
@@ -86,7 +86,7 @@ function authenticate (
   return token.user
 }
 
-// The real gateway first redirects to the identity provider. Here that step has always succeeded.
+// The real gateway first redirects to the identity provider. The stand-in behaves as after a successful login there.
 function login (reply: ServerResponse, target: string | null, url: string, { loginAs }: GatewayOptions): void {
   if (target === null || !URL.canParse(target) || new URL(target).origin !== url) return page(reply, 422, 'Invalid return URL')
   if (loginAs === undefined) return page(reply, 403, 'Forbidden')

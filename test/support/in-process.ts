@@ -1,4 +1,4 @@
-// Runs a mode in the test's process as the program would: parses flags, collects output, turns an error into stderr and an exit code.
+// Runs a mode in the process of the test. Like the program, it parses the flags and turns an error into stderr and an exit code.
 // Only tests of the process itself (signals, logs, kills) need a child process, whose start takes a second of CPU time.
 import { readCommandLine } from '../../src/program/command-line.ts'
 import { modes } from '../../src/cli/modes.ts'
@@ -6,7 +6,7 @@ import type { Host } from '../../src/program/mode.ts'
 import { AlertStreamError, formatError, silent } from '../../src/pipeline/index.ts'
 import { cache, type CliResult } from './stack.ts'
 
-/** `argv`: the mode and its flags. */
+/** @param argv the mode and its flags */
 export async function runMode (
   argv: readonly string[], environment: Host['environment'] = {}
 ): Promise<Pick<CliResult, 'code' | 'stdout' | 'stderr'>> {

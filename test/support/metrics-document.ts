@@ -1,4 +1,4 @@
-// Reads the tables of docs/metrics.md, so that tests can compare scrapes with it.
+// Reads the tables of docs/metrics.md, so that tests can compare scrapes with this document.
 import { readFile } from 'node:fs/promises'
 
 export interface Documented { readonly type: string, readonly labels: readonly string[], readonly help: string }

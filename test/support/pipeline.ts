@@ -1,4 +1,4 @@
-// Helpers for pipeline tests: a source of numbers, errors of each class, and waits that do not depend on time.
+// Helpers for pipeline tests: a source of numbers, errors (retryable, fatal, neither), and waits that do not depend on time.
 import { defineErrors, type Source, type SourceRecord } from '../../src/pipeline/index.ts'
 import type { RetryPolicy } from '../../src/pipeline/retry.ts'
 
@@ -8,10 +8,10 @@ export const testErrors = defineErrors({
   TEST_SHUT: { hint: 'Ask for access.', fatal: true }
 })
 
-/** Retries without pauses. */
+/** Up to three attempts without backoff. */
 export const quick: RetryPolicy = { attempts: 3, baseMs: 0, maxMs: 0 }
 
-/** A finite source that records its settlements and how much was unsettled. */
+/** A finite source of numbers. It records the settlements and the amount of unsettled records. */
 export class Numbers implements Source<number> {
   readonly kind = 'numbers'
   readonly count: number
@@ -21,7 +21,7 @@ export class Numbers implements Source<number> {
   maxUnsettledBytes = 0
   unsettled = 0
   returned = false
-  /** Outcomes by position: one each if all is well. */
+  /** The outcomes by position. Each position must have exactly one outcome. */
   readonly settlements = new Map<string, (Error | undefined)[]>()
 
   constructor (count: number, bytes = 1) {
@@ -49,17 +49,17 @@ export class Numbers implements Source<number> {
   }
 }
 
-/** Yields to the event loop until the condition holds. If it never does, the test times out. */
+/** Yields to the event loop until the condition holds. If the condition never holds, the test times out. */
 export async function until (condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise(resolve => setImmediate(resolve))
 }
 
-/** Yields to the event loop `count` times: enough for all pending work that needs no I/O. */
+/** Yields to the event loop `count` times. By default, all pending work that needs no I/O can finish. */
 export async function turns (count = 50): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise(resolve => setImmediate(resolve))
 }
 
-/** The error that a promise rejects with; undefined if it resolves. */
+/** Returns the error that a promise rejects with, or undefined if the promise resolves. */
 export async function failureOf (promise: Promise<unknown>): Promise<(Error & { code?: string }) | undefined> {
   try {
     await promise

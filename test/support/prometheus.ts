@@ -1,4 +1,4 @@
-// A strict parser of the Prometheus text format (0.0.4). A violation throws an error with the line.
+// A strict parser of the Prometheus text format (0.0.4). If the text violates the format, the parser throws an error with the line.
 
 interface PrometheusSample {
   readonly name: string
@@ -12,11 +12,11 @@ export interface PrometheusFamily {
   readonly samples: PrometheusSample[]
 }
 
-/** Values as Go's ParseFloat accepts them, which Prometheus uses: NaN in any case. */
+/** A sample line. Prometheus parses values with Go's ParseFloat, which accepts NaN in upper and lower case. */
 const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? ([Nn]a[Nn]|[+-]Inf|[-+]?[0-9.]+(?:e[-+]?[0-9]+)?)$/
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"(?:,|$)/y
 
-/** Families by name. Checks that HELP and TYPE precede the samples, that no series is repeated, and that histograms are consistent. */
+/** Returns families by name. Checks that HELP and TYPE precede samples, no series is repeated, and histograms are consistent. */
 export function parsePrometheus (text: string): Map<string, PrometheusFamily> {
   if (!text.endsWith('\n')) throw new Error('the text does not end with a newline')
   const families = new Map<string, PrometheusFamily>()

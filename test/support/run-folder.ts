@@ -1,5 +1,5 @@
-// The folder of one test run, with the data of its servers and its temporary files. scripts/test.ts creates it, or a test file run alone.
-// It records its owner process. The next run stops the servers and removes the folder of a run that was killed.
+// The folder of one test run, with the data of its servers and its temporary files. scripts/test.ts creates the folder, or a test file
+// that runs alone. The folder records its owner process. The next run stops the servers and removes the folder of a run that was killed.
 import { rmSync } from 'node:fs'
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { isAlive, processFacts, type ProcessIdentity } from '../../src/devstack/process-identity.ts'
 import { endServersUnder } from '../../src/devstack/server-process.ts'
 
-/** Environment variable with which scripts/test.ts passes the folder to the test files. */
+/** The environment variable through which scripts/test.ts passes the run folder to the test files. */
 export const RUN_FOLDER = 'ALERT_STREAM_TEST_RUN'
 
 const PREFIX = 'alert-stream-test-'

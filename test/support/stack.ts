@@ -1,5 +1,5 @@
 // Real servers for tests. All test files of a run share one Kafka, one schema registry and one storage emulator, started by the first test
-// that needs them. scripts/test.ts passes the run's folder and stops its servers at the end. A file run alone starts and stops its own.
+// that needs them. scripts/test.ts passes the run folder and stops these servers at the end. A file that runs alone starts its own servers.
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -15,9 +15,9 @@ import { makeRunFolder, removeRunFolderNow, RUN_FOLDER } from './run-folder.ts'
 
 /** The shared Kafka and schema registry. */
 export interface TestStack {
-  /** `127.0.0.1:PORT` of Kafka. */
+  /** Bootstrap broker of Kafka, `127.0.0.1:PORT`. */
   readonly kafka: string
-  /** Base URL of the Confluent API. */
+  /** Base URL of the schema registry. */
   readonly registry: string
   readonly kafkaPid: number
   readonly registryPid: number
@@ -35,19 +35,19 @@ interface Shared { readonly servers: readonly ProcessIdentity[] }
 type SharedStack = TestStack & Shared
 interface SharedGcs extends Shared { readonly url: string }
 
-// If `npx tap` runs a single file, the file has a run folder of its own and removes it at the end.
+// If `npx tap` runs a single file, the file creates its own run folder and removes the folder at the end.
 const shared = process.env[RUN_FOLDER]
 let own: Promise<string> | undefined
 let stack: Promise<TestStack> | undefined
 let gcs: Promise<SharedGcs> | undefined
 
-/** The shared Kafka and schema registry. Other tests use them too: name topics and subjects with `uniqueName`, and never stop them. */
+/** The Kafka and schema registry that all tests share. Name topics and subjects with `uniqueName`, and never stop these servers. */
 export async function useStack (_t: Test): Promise<TestStack> {
   stack ??= shared === undefined ? ownStack() : sharedStack(shared)
   return await stack
 }
 
-/** The shared storage emulator. Never stop it. Create a bucket per test. */
+/** The storage emulator that all tests share. Never stop the emulator, and create a bucket per test. */
 export async function useGcs (_t: Test): Promise<TestGcs> {
   gcs ??= shared === undefined ? ownGcs() : sharedServers(shared, 'gcs', async dataDir => {
     const server = await startGcs({ ...cache(), dataDir, backend: 'memory' })
@@ -65,7 +65,7 @@ export async function useGcs (_t: Test): Promise<TestGcs> {
   }
 }
 
-/** A Kafka for one test, which may stop, kill and restart it on the same `dataDir`. It is killed in teardown. */
+/** A Kafka for one test. The test may stop, kill and restart this Kafka on the same `dataDir`. Teardown kills it. */
 export async function useOwnKafka (t: Test, options: Partial<KafkaOptions> = {}): Promise<KafkaServer> {
   const dataDir = options.dataDir ?? await tempDir(t)
   const server = await startKafka({ ...cache(), dataDir, ...options })
@@ -87,14 +87,14 @@ export function uniqueName (prefix: string): string {
   return `${prefix}-${randomBytes(6).toString('hex')}`
 }
 
-/** A new folder, removed in teardown. */
+/** Creates a temporary folder, which is removed in teardown. */
 export async function tempDir (t: Test): Promise<string> {
   const folder = await mkdtemp(join(await runFolder(), 'tmp-'))
   t.teardown(async () => { await rm(folder, { recursive: true, force: true, maxRetries: 3 }) })
   return folder
 }
 
-/** Options for src/devstack: the cache folder of the servers' programs and Python packages, and this process's environment. */
+/** Options for src/devstack: the cache folder for the server programs and Python packages, and the environment of this process. */
 export function cache (): CacheOptions {
   return { cacheDir: defaultCacheDir(process.env), env: process.env }
 }
@@ -103,7 +103,7 @@ async function runFolder (): Promise<string> {
   if (shared !== undefined) return shared
   own ??= makeRunFolder().then(folder => {
     process.once('exit', () => { removeRunFolderNow(folder) })
-    // A signal would end this process without the 'exit' event.
+    // By default, a signal ends the process without an 'exit' event, so the handler calls process.exit.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => { process.exit(1) })
     return folder
   })
@@ -133,7 +133,7 @@ async function sharedStack (folder: string): Promise<SharedStack> {
   })
 }
 
-/** The result of the first caller's `start`. If those servers no longer run, `start` is called again. */
+/** Returns the result of the first caller's `start`. If the started servers no longer run, calls `start` again. */
 async function sharedServers<S extends Shared> (folder: string, name: string, start: (stateDir: string) => Promise<S>): Promise<S> {
   const stateFile = join(folder, `${name}.json`)
   return await withLock(join(folder, `${name}.lock`), async () => {

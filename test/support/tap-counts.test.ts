@@ -3,12 +3,12 @@ import { tapCounter, type Counts } from './tap-counts.ts'
 
 function countTap (tap: string): Counts {
   const counter = tapCounter()
-  // In chunks that split lines, as a pipe delivers them.
+  // The chunks split lines, because a pipe delivers such chunks too.
   for (let at = 0; at < tap.length; at += 17) counter.write(tap.slice(at, at + 17))
   return counter.end()
 }
 
-await t.test('named tests without named subtests are counted, and a file without any counts as one', async t => {
+await t.test('named tests without named subtests are counted, and a file without named tests counts as one test', async t => {
   const counts = countTap(`TAP version 14
 # Subtest: test/a.test.ts
     # Subtest: one
@@ -87,7 +87,7 @@ ok 1 - test/a.test.ts # time=100ms
   t.match(counts, { passed: 0, failed: 0, skipped: 3 })
 })
 
-await t.test('failures outside of named tests are counted: at the top of a file, never run, killed, cut off', async t => {
+await t.test('counts failures at the top of a file, of a test that never ran, and of killed or cut-off files', async t => {
   const counts = countTap(`TAP version 14
 # Subtest: test/top.test.ts
     # Subtest: fine
@@ -126,7 +126,7 @@ await t.test('a run without tests has zero counts', async t => {
   t.match(countTap(''), { passed: 0, failed: 0, skipped: 0 })
 })
 
-await t.test('onFile is called when a file ends', async t => {
+await t.test('onFile is called when a test file ends', async t => {
   const files: string[] = []
   const counter = tapCounter((name, { passed }) => { files.push(`${name} ${passed}`) })
   counter.write('TAP version 14\n# Subtest: a\n    ok 1 - x\n    1..1\nok 1 - a # time=1ms\n')

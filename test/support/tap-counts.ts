@@ -1,8 +1,8 @@
-// Counts tests from the raw TAP of a run. A test is a named `t.test('...', ...)` without named subtests; a file without any counts as one.
-// A failure outside of such a test (at the top of a file, a test that never ran, a file that was killed) counts as one more.
+// Counts tests from the raw TAP of a run. A test is a named `t.test('...', ...)` without named subtests; a file without named
+// tests counts as one. Any other failure (at the top of a file, a test that never ran, a killed file) counts as one failed test.
 import { Parser, type Result } from 'tap-parser'
 
-/** A failed test: its path of names, and tap's diagnosis (a diff, the source location). */
+/** A failed test: the names of its file, parent tests and itself, and tap's diagnosis (a diff, the source location). */
 interface Failure {
   readonly path: readonly string[]
   readonly diagnosis: Readonly<Record<string, unknown>>
@@ -18,18 +18,18 @@ export interface Counts {
 interface Node {
   readonly name: string
   readonly children: Node[]
-  /** Assertions of this test, without the points that close its children. */
+  /** The assertions of the test, without the test points that close its subtests. */
   readonly points: Result[]
   closing: Result | undefined
 }
 
 export interface TapCounter {
   write (tap: string | Buffer): void
-  /** Counts of the run, after all of its TAP was written. */
+  /** Returns the counts of the run. Call `end` after the complete TAP was written. */
   end (): Counts
 }
 
-/** Counts a run while its TAP arrives. `onFile` is called when a test file ends. */
+/** Counts the tests of a run while its TAP arrives. `onFile` is called when a test file ends. */
 export function tapCounter (onFile: (name: string, counts: Counts) => void = () => {}): TapCounter {
   const all: Tally = { passed: 0, failed: 0, skipped: 0, failures: [] }
   const run = node('')
@@ -85,7 +85,7 @@ type Tally = { -readonly [K in keyof Counts]: Counts[K] } & { readonly failures:
 function count (node: Node, above: readonly string[], counts: Tally): void {
   const path = [...above, node.name]
   const { closing, children, points } = node
-  // A test that was cut off has no closing point.
+  // A test that was cut off has no closing test point, so it counts as failed.
   const ok = closing?.ok === true
   const bad = points.filter(point => !point.ok && !isSkipped(point))
   if (isSkipped(closing)) {
@@ -98,7 +98,7 @@ function count (node: Node, above: readonly string[], counts: Tally): void {
     const before = counts.failed
     for (const child of children) count(child, path, counts)
     for (const point of bad) fail(counts, path, point)
-    // A skipped test leaves only this point.
+    // A skipped test has only its closing test point, without a subtest.
     counts.skipped += points.filter(isSkipped).length
     if (!ok && counts.failed === before) fail(counts, path, closing)
   }
