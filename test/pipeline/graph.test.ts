@@ -105,7 +105,7 @@ await t.test('parts are replaced by name; an unknown name throws', async t => {
   t.equal((replaced.spec.nodes[1] as { part: unknown }).part, other)
   t.equal((replaced.spec.nodes[0] as { part: unknown }).part, (graph.spec.nodes[0] as { part: unknown }).part)
   t.throws(() => graph.with({ sinks: { sinc: other } as never }), {
-    code: 'GRAPH_INVALID', message: "no node 'sinc' of that type to replace"
+    code: 'GRAPH_INVALID', message: "cannot replace 'sinc': unknown name or wrong type"
   })
   t.throws(() => graph.with({ batchSinks: { sink: other } as never }), { code: 'GRAPH_INVALID' })
   const deadLetters = new RecordingDeadLetters()

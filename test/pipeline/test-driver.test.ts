@@ -72,7 +72,7 @@ await t.test('dead letters can be made to fail', async t => {
 
 await t.test('an unknown node name throws and lists the known ones', async t => {
   const driver = drive(graph())
-  t.throws(() => driver.sink('shop'), { message: "the graph has no node 'shop' of this type, only store, log" })
+  t.throws(() => driver.sink('shop'), { message: "the graph has no sink 'shop': it has store, log" })
   await driver.run.drain()
   t.ok(driver.sink('store') instanceof RecordingSink)
 })
