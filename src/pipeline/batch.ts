@@ -1,12 +1,12 @@
-// Collects records into arrays, for sinks that write batches. A group is emitted when it is full (count or bytes), when it reaches its
-// maximum age, or when a source is out of credit and no earlier group of this node is unsettled. Without the last rule, a group larger than
-// the source's credits would never be emitted.
+// Groups records for sinks that write batches. A group is emitted when it is full (count or bytes), when it reaches its maximum age, or
+// when a source is out of credit and no earlier group of this node is unsettled. Without the credit rule, a group that has no maximum age
+// and is larger than the source's credits would never be emitted.
 import { map, Observable, type OperatorFunction } from 'rxjs'
 import { Envelope } from './envelope.ts'
 import type { BatchLimits } from './spec.ts'
 
 export interface Starvation {
-  /** A source is waiting for credit. */
+  /** Whether a source is waiting for credit. */
   readonly starved: boolean
   /** Calls `listener` whenever a source starts to wait for credit. Returns the function that unsubscribes. */
   watch (listener: () => void): () => void
@@ -18,13 +18,13 @@ export interface Group<T> {
   finished (): void
 }
 
-/** Longest delay of setTimeout, milliseconds. A longer one fires at once. */
+/** Longest delay of setTimeout in milliseconds. A timer with a longer delay fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-/** Called with envelopes that were not emitted when the stream ended early. */
+/** Receives the envelopes that were still waiting when the stream ended early. */
 type Abandon<T> = (envelope: Envelope<T>) => void
 
-/** Groups envelopes in order of arrival. The last group may be partial. Settles nothing. */
+/** Groups envelopes in order of arrival. The last group may be partial. Settles no envelope. */
 export function groupEnvelopes<T> (
   limits: BatchLimits, starvation: Starvation, abandon: Abandon<T>
 ): OperatorFunction<Envelope<T>, Group<T>> {
@@ -53,7 +53,7 @@ export function groupEnvelopes<T> (
         }
       })
     }
-    // Deferred, so that records that are passing through the nodes before this one can still join the group.
+    // The check is deferred, so that records in the preceding nodes can still join the group.
     const flushIfStarved = (): void => {
       if (waiting.length === 0) return
       check ??= setImmediate(() => {
@@ -89,7 +89,7 @@ export function groupEnvelopes<T> (
   })
 }
 
-/** Groups as envelopes of arrays. Settling the array settles each of its records with the same outcome. */
+/** Emits each group as one envelope of an array. Settling this envelope settles each record of the group with the same outcome. */
 export function batchEnvelopes<T> (
   limits: BatchLimits, starvation: Starvation, abandon: Abandon<T>
 ): OperatorFunction<Envelope<T>, Envelope<readonly T[]>> {

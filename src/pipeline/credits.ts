@@ -1,10 +1,10 @@
-// Bounds the memory of a graph. A source is pulled only while its unsettled records and their bytes are below a limit. This bounds every
-// buffer between source and sink. One record is always admitted, however large.
+// Bounds the memory of a graph. A source is pulled only while its unsettled records and their bytes are below a limit. The limit
+// bounds every buffer between source and sink. If no record is unsettled, one record of any size is admitted.
 
 export interface CreditLimits {
   /** Maximum number of unsettled records. */
   readonly records: number
-  /** Unsettled bytes at which pulling stops. The last record may exceed it. */
+  /** Unsettled bytes at which pulling stops. The last pulled record may exceed the limit. */
   readonly bytes: number
 }
 
@@ -27,9 +27,9 @@ export class Credits {
 
   get records (): number { return this.#records }
   get bytes (): number { return this.#bytes }
-  /** A pull is waiting for credit. */
+  /** Whether a pull is waiting for credit. */
   get starved (): boolean { return this.#starvedSince !== undefined }
-  /** Total time that pulls waited for credit, milliseconds: the time during which the nodes after the source were the bottleneck. */
+  /** Total time in milliseconds that pulls waited for credit, because the nodes after the source were the bottleneck. */
   get starvedMs (): number {
     return this.#starvedMs + (this.#starvedSince === undefined ? 0 : performance.now() - this.#starvedSince)
   }
@@ -38,7 +38,7 @@ export class Credits {
     return this.#records === 0 || (this.#records < this.limits.records && this.#bytes < this.limits.bytes)
   }
 
-  /** @throws RangeError if `bytes` is negative or not finite, since that would disable the limit */
+  /** @throws RangeError if `bytes` is negative or not finite, because such a size would disable the limit */
   take (bytes: number): void {
     if (!(bytes >= 0 && bytes < Infinity)) throw new RangeError(`a source emitted a record with an invalid size: ${bytes} bytes`)
     this.#records++

@@ -1,11 +1,11 @@
-// A graph as data, and that data as Mermaid, Graphviz DOT or JSON.
+// Describes a graph as data, and renders the description as Mermaid, Graphviz DOT or JSON.
 import { isSink, type BatchLimits, type GraphSpec, type NodeSpec } from './spec.ts'
 
 interface NodeDescription {
   readonly name: string
-  /** `external`: a store that a step writes to as a side effect. The runner keeps no stats for it. */
+  /** `external`: a store that a step writes to as a side effect. The runner keeps no stats for the store. */
   readonly type: NodeSpec['type'] | 'dead-letters' | 'external'
-  /** What the part is: `kafka group`, `file store`. */
+  /** Kind of the part, such as `kafka group` or `file store`. */
   readonly kind: string
   readonly detail?: string
   /** Limits that the runner enforces: concurrency, credits, batch size. */
@@ -15,7 +15,7 @@ interface NodeDescription {
 interface EdgeDescription {
   readonly from: string
   readonly to: string
-  /** `failure`: records that the node cannot process; `side-effect`: what a step writes besides its output. */
+  /** `failure`: records that node `from` cannot process; `side-effect`: writes of step `from` to a store. */
   readonly type: 'data' | 'failure' | 'side-effect'
 }
 
@@ -66,7 +66,7 @@ function batchLimits ({ count, bytes, ms }: BatchLimits): Record<string, number>
   return { batch: count, ...bytes === undefined ? {} : { batchBytes: bytes }, ...ms === undefined ? {} : { batchMs: ms } }
 }
 
-/** Ends with a newline. */
+/** Returns text that ends with a newline. */
 export function render (description: GraphDescription, format: GraphFormat): string {
   switch (format) {
     case 'json': return JSON.stringify(description, null, 2) + '\n'
@@ -94,7 +94,7 @@ const mermaidKeywords = /^(end|graph|subgraph|flowchart|style|class|classdef|lin
 function mermaid (description: GraphDescription): string {
   const escape = (text: string): string =>
     text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-  // A Mermaid keyword cannot be an identifier; the box still shows the node's real name.
+  // A Mermaid keyword cannot be an identifier, so it gets a suffix. The box shows the node's name without the suffix.
   const id = (name: string): string => mermaidKeywords.test(name) ? `${name}_` : name
   const out = ['flowchart LR']
   for (const node of description.nodes) {

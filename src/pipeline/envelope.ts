@@ -1,5 +1,5 @@
-// The unit that flows through a graph: a value, its origin and its settlement. Every envelope settles exactly once, whether its record is
-// written, filtered, dead-lettered or failed. Settling returns the source's credit and lets the source commit an offset.
+// An envelope is the unit that flows through a graph: a value, its origin and its settlement. Every envelope settles exactly once, whether
+// its record is written, dropped, dead-lettered or failed. Settling returns the source's credit and lets the source commit an offset.
 import { defineErrors } from './errors.ts'
 import type { Origin, SourceRecord } from './node.ts'
 
@@ -7,7 +7,7 @@ const envelopeErrors = defineErrors({
   PIPELINE_SETTLED_TWICE: { hint: 'A node settled a record that it had already passed on. This is a bug in alert-stream: report it.' }
 })
 
-/** Called exactly once with the outcome of a record: nothing, or the failure. */
+/** Called exactly once per record: with the failure, or without an argument if the record succeeded. */
 export type Settle = (failure?: Error) => void
 
 /** The source record that an envelope descends from. */
@@ -16,12 +16,12 @@ export interface Root {
   readonly origin: Origin
 }
 
-/** A value in flight. Envelopes made with `map` share one settlement; `split` makes children. */
+/** A value in flight. `map` returns an envelope with the same settlement; `split` returns children, each with a settlement. */
 export class Envelope<T> {
   readonly value: T
   /** For a batch: the root of its first record. */
   readonly root: Root
-  /** Share of the source record's bytes: a child of a split has its part, a batch the sum. */
+  /** Bytes of the source record. The children of a split get equal shares; a batch has the sum of its envelopes' bytes. */
   readonly bytes: number
   readonly #settlement: Settlement
   readonly #roots: readonly Root[] | undefined
@@ -34,17 +34,17 @@ export class Envelope<T> {
     this.#roots = roots
   }
 
-  /** The roots of all source records that settle with this envelope: one, or those of a batch. */
+  /** The roots of all source records that settle with this envelope: one, or several if the envelope is a batch. */
   get roots (): readonly Root[] {
     return this.#roots ?? [this.root]
   }
 
-  /** The first envelope of a source record. */
+  /** Creates the first envelope of a source record. */
   static of<T> (record: SourceRecord<T>, origin: Origin, settle: Settle): Envelope<T> {
     return new Envelope(record.value, { record, origin }, new Settlement(settle), record.bytes)
   }
 
-  /** One envelope for several. Its outcome settles each of them; then `settled` is called. */
+  /** Combines envelopes into a batch. Settling the batch settles each envelope with the same outcome, then calls `settled`. */
   static batch<T> (envelopes: readonly Envelope<T>[], settled?: () => void): Envelope<readonly T[]> {
     const first = envelopes[0]
     if (first === undefined) throw new RangeError('a batch needs at least one envelope')
@@ -52,18 +52,18 @@ export class Envelope<T> {
       for (const envelope of envelopes) envelope.settle(failure)
       settled?.()
     })
-    // Several children of one record have the same root.
+    // The children of one record have the same root, which is listed once.
     const roots = new Set(envelopes.flatMap(envelope => envelope.roots))
     const bytes = envelopes.reduce((sum, envelope) => sum + envelope.bytes, 0)
     return new Envelope(envelopes.map(envelope => envelope.value), first.root, settlement, bytes, [...roots])
   }
 
-  /** Another value with the same settlement. */
+  /** Returns an envelope with another value and the same settlement. */
   map<U> (value: U): Envelope<U> {
     return new Envelope(value, this.root, this.#settlement, this.bytes, this.#roots)
   }
 
-  /** One child per value. This envelope settles when all children have, with the first failure if any; at once if there are no values. */
+  /** Returns one child per value. When all children have settled, this envelope settles with their first failure, if any. */
   split<U> (values: readonly U[]): Envelope<U>[] {
     if (values.length === 0) {
       this.settle()

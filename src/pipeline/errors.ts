@@ -1,23 +1,23 @@
 // The error type of the program. Every failure that a user can meet has a stable `code` and states what happened, where, and what to do.
-// Two flags decide what the pipeline does: `retryable` (retry), `fatal` (the graph fails at once), neither (dead-letter the record).
-// Each module declares its codes in one table with `defineErrors`, so that they can be listed and documented.
+// After a `retryable` error the pipeline retries the call, a `fatal` error fails the graph, and any other error dead-letters the record.
+// Each module declares its codes in one table with `defineErrors`, so that all codes can be listed and documented.
 
 export interface ErrorSpec {
   /** What the user should do: one sentence, imperative. */
   readonly hint: string
   /** The same call may succeed later, for example when a server is back. Default false: the record is bad. */
   readonly retryable?: boolean
-  /** An operator has to act, for example on denied access; no record is at fault. Default false. Excludes `retryable`. */
+  /** An operator has to act, for example on denied access; no record is at fault. Default false. Overrides `retryable`. */
   readonly fatal?: boolean
   /** The command line or configuration is wrong: the program exits with 2. */
   readonly usage?: boolean
 }
 
 export interface ErrorDetails {
-  /** Where it happened: a file path, a URL, `topic[partition]@offset`, a flag. */
+  /** Where the error happened: a file path, a URL, `topic[partition]@offset`, a flag. */
   readonly where?: string | undefined
   readonly cause?: unknown
-  /** Overrides the hint of the table. */
+  /** Replaces the hint that the error code declares. */
   readonly hint?: string | undefined
   readonly retryable?: boolean | undefined
   readonly fatal?: boolean | undefined
@@ -78,7 +78,7 @@ export function formatError (error: unknown): string {
   return `${error.code}: ${sentences(`${withoutStop(error.message)}${where}${because}`, error.hint)}`
 }
 
-/** Joins texts into sentences. Each ends with exactly one full stop, question mark or exclamation mark; empty ones are skipped. */
+/** Joins texts into sentences that each end with one full stop, question mark or exclamation mark. Skips empty texts. */
 export function sentences (...texts: ReadonlyArray<string | undefined>): string {
   const trimmed = texts.map(text => withoutStop(text ?? '')).filter(text => text !== '')
   return trimmed.map(text => /[?!]$/.test(text) ? text : `${text}.`).join(' ')
@@ -96,19 +96,19 @@ export function asError (error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error))
 }
 
-/** The stable code of an AlertStreamError; `UNEXPECTED` for anything else. */
+/** The stable code of an AlertStreamError; `UNEXPECTED` for any other value. */
 export function errorCode (error: unknown): string {
   return error instanceof AlertStreamError ? error.code : 'UNEXPECTED'
 }
 
-/** Returns the error as a retryable one if its code is one of `codes`; any other error unchanged. */
+/** If the code of the error is in `codes`, returns a retryable copy of the error; otherwise returns the error unchanged. */
 export function asRetryable (error: unknown, codes: ReadonlySet<string>): unknown {
   if (!(error instanceof AlertStreamError) || error.retryable || !codes.has(error.code)) return error
   const { code, message, hint, where, cause } = error
   return new AlertStreamError(code, message, { hint, retryable: true }, { where, cause })
 }
 
-/** The `code` that Node and its libraries set, such as ENOENT or ECONNREFUSED; undefined if there is none. */
+/** The `code` that Node or a library set on the error, such as ENOENT; undefined if the error has no code. */
 export function systemErrorCode (error: unknown): string | undefined {
   const code = (error as { readonly code?: unknown } | null | undefined)?.code
   return typeof code === 'string' ? code : undefined

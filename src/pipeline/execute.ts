@@ -1,6 +1,6 @@
-// Runs one record, or one batch, through one part: keeps stats, retries retryable errors, dead-letters bad records, and fails the graph
-// otherwise. A record whose error is retryable or fatal is never dead-lettered, because the record is not at fault.
-// After the graph has failed, no part is called again: records that had not started settle with the failure.
+// Runs one record or one batch through one node. Keeps stats, retries calls after retryable errors, dead-letters bad records, and fails the
+// graph after other errors. A record whose error is retryable or fatal is never dead-lettered, because the record is not at fault.
+// After the graph has failed, no part is called again, and records that no node had started settle with the failure.
 import { asError, errorCode } from './errors.ts'
 import type { Group } from './batch.ts'
 import type { Envelope } from './envelope.ts'
@@ -34,7 +34,7 @@ export type Subject = Pick<Envelope<unknown>, 'root' | 'value'>
 type Any = Envelope<unknown>
 const NOTHING: readonly never[] = []
 
-/** Settles a record that no node will process any more with the failure of the graph. */
+/** Settles a record with the failure of the graph, because no node will process the record any more. */
 export function abandon (envelope: Any, signal: AbortSignal): void {
   envelope.settle(asError(signal.reason))
 }
@@ -110,7 +110,7 @@ export function sinkHandler ({ name, part, retry: policy }: SinkSpec, meter: Met
   }
 }
 
-/** Writes a batch to a sink. If the batch fails for good, each record is written alone, so that one bad record affects no other. */
+/** Writes a batch to a sink. If the batch fails for good, each record is written alone, so that a bad record affects no other record. */
 export function batchSinkHandler (
   { name, part, retry: policy }: BatchSinkSpec, meter: Meter, runtime: Runtime
 ): Handler<Group<unknown>, never> {
@@ -129,9 +129,9 @@ export function batchSinkHandler (
       if (envelopes.length === 1 || isRetryable(outcome.error) || isFatal(outcome.error)) {
         for (const envelope of envelopes) await giveUp(name, meter, runtime, envelope, outcome)
       } else {
-        // Logged, because records that the failed batch did write may now be written twice.
+        // The failure is logged, because records that the failed batch has already written may now be written twice.
         runtime.batchFailed(name, outcome.error, first)
-        // Each record enters the node again.
+        // Each record enters the meter again when it is written alone.
         meter.in -= envelopes.length
         for (const envelope of envelopes) await write([envelope])
       }
@@ -150,7 +150,7 @@ export function batchSinkHandler (
   }
 }
 
-/** Calls with retries, stats and log lines. */
+/** Runs `call` with retries, stats and log lines. */
 async function callWithRetries<R> (
   node: string, meter: Meter, runtime: Runtime, policy: RetryPolicy, subject: Subject, call: (attempt: number) => Promise<R>
 ): Promise<{ readonly result: R } | Failure> {
@@ -161,7 +161,7 @@ async function callWithRetries<R> (
   }
 }
 
-/** Retries after a failed first attempt, with stats and log lines. */
+/** Retries `call`, whose first attempt failed with `error`, with stats and log lines. */
 async function retryLogged<R> (
   node: string, meter: Meter, runtime: Runtime, policy: RetryPolicy, subject: Subject, error: unknown,
   call: (attempt: number) => R | Promise<R>
@@ -182,7 +182,7 @@ async function retryLogged<R> (
   return outcome
 }
 
-// Dead-letters every source record that settles with the envelope: one, or all records of a batch that a step processes as one value.
+// Dead-letters every source record that settles with the envelope (several if the envelope is a batch), or fails the graph.
 async function giveUp (node: string, meter: Meter, runtime: Runtime, envelope: Any, failure: Failure): Promise<void> {
   let { error } = failure
   let failedNode = node
@@ -200,7 +200,7 @@ async function giveUp (node: string, meter: Meter, runtime: Runtime, envelope: A
       failedNode = runtime.deadLetters.name
     }
   }
-  // Fail the graph first: settling returns credit, and the source must not be pulled again.
+  // Fail the graph before settling, because settling returns credit and the source must not be pulled again.
   runtime.fail(failedNode, error)
   envelope.settle(error)
 }

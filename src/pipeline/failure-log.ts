@@ -1,14 +1,14 @@
 // Logs failed records of a run without flooding the log. During an outage a node logs the first failed attempt, then one line per interval
-// with a count, then its recovery. Dead letters are logged individually up to a limit per interval, node and code, and counted beyond it.
+// with a count, then its recovery. Per interval, node and code, a limited number of dead letters is logged individually.
 import { errorCode } from './errors.ts'
 import type { Logger } from './log.ts'
 
 /** Interval of the log lines about one outage, and of the counts of dead letters, in milliseconds. */
 const INTERVAL_MS = 30_000
-/** Dead letters with the same node and code that are logged individually in one interval. */
+/** Maximum number of dead letters with the same node and code that are logged individually in one interval. */
 const INDIVIDUAL_LINES = 10
 
-/** Returns log fields that identify the record. Called only if a line is written. */
+/** Returns log fields that identify the record. Called only if a log line is written. */
 export type RecordFields = () => object
 
 interface Outage {
@@ -17,7 +17,7 @@ interface Outage {
   /** Failed attempts since the last log line. */
   unlogged: number
   readonly since: number
-  /** The recovery has been logged. */
+  /** Whether the recovery has been logged. */
   recovered: boolean
   lastError: Error
   readonly timer: NodeJS.Timeout
@@ -36,7 +36,7 @@ export class FailureLog {
   readonly #log: Logger
   readonly #outages = new Map<string, Outage>()
   readonly #bursts = new Map<string, DeadLetterBurst>()
-  /** Records being retried, by node. */
+  /** Number of records being retried, by node. */
   readonly #retrying = new Map<string, number>()
 
   constructor (log: Logger) {
@@ -47,7 +47,7 @@ export class FailureLog {
     this.#countRetrying(node, 1)
   }
 
-  /** An attempt failed, and another one follows. */
+  /** Called when an attempt has failed and another attempt follows. */
   attemptFailed (node: string, error: Error, fields: RecordFields): void {
     const outage = this.#outages.get(node)
     if (outage !== undefined) {
@@ -66,7 +66,7 @@ export class FailureLog {
   retryEnds (node: string, succeeded: boolean): void {
     this.#countRetrying(node, -1)
     const outage = this.#outages.get(node)
-    // Once per interval: a server that fails intermittently would otherwise cause two lines each time.
+    // A recovery is logged once per interval. Otherwise, a server that fails intermittently would cause two lines per failure.
     if (outage === undefined || !succeeded || outage.recovered || this.#retrying.has(node)) return
     outage.recovered = true
     outage.unlogged = 0
@@ -89,7 +89,7 @@ export class FailureLog {
     }
   }
 
-  /** Logs all counts that are still unlogged, and stops the timers. */
+  /** Logs the counts that have not been logged yet, and stops the timers. */
   close (): void {
     for (const [node, outage] of this.#outages) {
       clearInterval(outage.timer)
@@ -121,7 +121,7 @@ export class FailureLog {
     this.#log.warn({ node, tries: outage.unlogged, waiting, seconds: secondsSince(outage.since), ...errorFields(outage.lastError) },
       waiting > 0 ? 'more attempts failed; retrying' : 'more attempts failed, then succeeded')
     outage.unlogged = 0
-    // If records are being retried, their recovery is logged again.
+    // If records are still being retried, their recovery is logged later.
     outage.recovered = waiting === 0
   }
 

@@ -1,5 +1,5 @@
 // Declares graphs. `createGraph(name)` returns a builder. `source` opens a port; each method of a port adds a node and returns the next
-// port, so that a mode reads from top to bottom. Ports are typed: a node that does not accept its input's type does not compile.
+// port, so that a declaration reads from top to bottom. Ports are typed: a node that does not accept its input's type does not compile.
 import type { OperatorFunction } from 'rxjs'
 import type { CreditLimits } from './credits.ts'
 import { describe, type GraphDescription } from './describe.ts'
@@ -12,17 +12,17 @@ import {
   graphErrors, validate, type BatchLimits, type DeadLetterSpec, type GraphSpec, type NodeSpec, type StepCall, type StepOptions
 } from './spec.ts'
 
-/** 1,000 records or 64 MiB unsettled. For alerts of 82 KB, the bytes are the limit. */
+/** At most 1,000 unsettled records or 64 MiB. With alerts of 82 kB, the byte limit is reached first. */
 export const defaultCredits: CreditLimits = { records: 1000, bytes: 64 * 1024 * 1024 }
 
 const DEAD_LETTERS = 'dead-letters'
 
 export interface GraphOptions {
-  /** Receives records that a node cannot process. Without it, a bad record fails the graph. */
+  /** Receives records that a node cannot process. Without a dead-letter sink, a bad record fails the graph. */
   readonly deadLetters?: DeadLetterSink
   /** Name of the dead-letter node, default `dead-letters`. */
   readonly deadLettersName?: string
-  /** Retry policy of the dead letters and of every node without one. Default `defaultRetry`. */
+  /** Retry policy of the dead letters and of every node without its own policy. Default `defaultRetry`. */
   readonly retry?: RetryPolicy
 }
 
@@ -34,21 +34,21 @@ interface SinkOptions {
 /** The output of a node, with values of type T. Exactly one node reads from it. */
 export interface Port<T> {
   /**
-   * Emits one value per input. Processes up to `concurrency` records at once; only 1 keeps their order. If `call` throws a retryable
-   * error, it is retried; on any other error the record is dead-lettered. Settles nothing.
+   * Emits one value per input. Processes up to `concurrency` records at once; only concurrency 1 keeps their order. The
+   * runner retries `call` after a retryable error, fails the graph after a fatal error, and dead-letters the record after any other error.
    */
   step<U> (name: string, call: (value: T, context: RecordContext) => U | Promise<U>, options?: StepOptions): Port<Awaited<U>>
-  /** Emits the values for which `keep` returns true. Settles the others as done. */
+  /** Emits the values for which `keep` returns true. Settles all other values as done. */
   filter (name: string, keep: (value: T, context: RecordContext) => boolean | Promise<boolean>, options?: StepOptions): Port<T>
-  /** Emits every value of the array that `call` returns. The input settles when all of them have; at once if the array is empty. */
+  /** Emits every value of the array that `call` returns. The input settles when all these values have settled. */
   split<U> (name: string, call: (value: T, context: RecordContext) => readonly U[] | Promise<readonly U[]>, options?: StepOptions): Port<U>
   /**
-   * Emits arrays at the limits, or as soon as a source is out of credit and nothing of this node is unsettled. Each record settles with
-   * its batch. If a step or sink fails on the array, all its records are dead-lettered (`toBatches` retries each of them alone first).
+   * Emits an array when it reaches a limit, or when a source is out of credit and no earlier array is unsettled. Each record settles with
+   * its array. If a step or sink fails on an array, all its records are dead-lettered (`toBatches` first writes each record alone).
    */
   batch (name: string, limits: BatchLimits): Port<readonly T[]>
   /**
-   * Emits what an RxJS operator on envelopes emits. The operator must map or settle every envelope. Lint forbids operators that drop
+   * Emits the envelopes that an RxJS operator emits. The operator must map or settle every envelope. Lint forbids operators that drop
    * values. An operator that completes before its input fails the graph with GRAPH_FLOW_ENDED.
    */
   through<U> (
@@ -60,7 +60,7 @@ export interface Port<T> {
   toBatches (name: string, sink: BatchSink<T>, limits: BatchLimits, options?: SinkOptions): void
 }
 
-/** Parts to replace, by node name. */
+/** Replacement parts, by node name. */
 export interface Replacements {
   readonly sources?: Readonly<Record<string, Source<never>>>
   readonly sinks?: Readonly<Record<string, Sink<never>>>
@@ -89,7 +89,7 @@ export class Graph {
     return runGraph(this.spec, options)
   }
 
-  /** Copies the graph with other parts, so that tests can run it without a broker. @throws GRAPH_INVALID for an unknown name */
+  /** Returns a copy of the graph with replaced parts, so that tests need no broker. @throws GRAPH_INVALID for an unknown name */
   with (replacements: Replacements): Graph {
     const { sources, sinks, batchSinks } = replacements
     const unknown = new Set([sources, sinks, batchSinks].flatMap(parts => Object.keys(parts ?? {})))
@@ -101,7 +101,7 @@ export class Graph {
     })
     if (unknown.size > 0) {
       const names = [...unknown].map(name => `'${name}'`).join(', ')
-      throw graphErrors.GRAPH_INVALID(`no node ${names} of that type to replace`, { where: `graph ${this.spec.name}` })
+      throw graphErrors.GRAPH_INVALID(`cannot replace ${names}: unknown name or wrong type`, { where: `graph ${this.spec.name}` })
     }
     const deadLetters = replacements.deadLetters === undefined
       ? this.spec.deadLetters
@@ -129,7 +129,7 @@ class GraphBuilder {
     return this.#add({ type: 'source', name, part: source, credits: { ...defaultCredits, ...credits } })
   }
 
-  /** @throws GRAPH_INVALID, naming the node */
+  /** @throws GRAPH_INVALID if the graph cannot run; the error names the node */
   build (): Graph {
     return new Graph({ name: this.#name, nodes: [...this.#nodes], deadLetters: this.#deadLetters })
   }

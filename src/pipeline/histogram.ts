@@ -3,7 +3,7 @@
 export interface HistogramSnapshot {
   /** Inclusive upper bounds of the buckets, ascending. One more bucket counts all larger values. */
   readonly bounds: readonly number[]
-  /** Values in each bucket, not cumulative; `bounds.length + 1` buckets. */
+  /** Number of values in each of the `bounds.length + 1` buckets, not cumulative. */
   readonly counts: readonly number[]
   readonly sum: number
   readonly count: number

@@ -1,4 +1,4 @@
-// The pipeline library: declare a graph of sources, flows and sinks, describe it, run it, test it.
+// The pipeline library: declares, describes and runs graphs of sources, flows and sinks.
 export { render, type GraphDescription } from './describe.ts'
 export type { Envelope } from './envelope.ts'
 export { AlertStreamError, asError, declaredErrors, defineErrors, errorCode, formatError, messageOf, systemErrorCode } from './errors.ts'

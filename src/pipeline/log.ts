@@ -1,6 +1,6 @@
-// The minimal logger interface that parts of the program take as an argument. A pino logger satisfies it.
+// The logger interface that modules of the program take as an argument. A pino logger implements this interface.
 
-/** Fields first, then the message. */
+/** Each method takes structured fields, then the message. */
 export interface Logger {
   debug (fields: object, message: string): void
   info (fields: object, message: string): void

@@ -1,5 +1,5 @@
-// Stats of one node. The runner keeps them, so that parts need not count.
-// Latencies are counted in buckets of powers of two microseconds: constant memory, and quantiles within a factor of two.
+// Stats of one node. The runner keeps the stats, so that sources and sinks need not.
+// Latencies are counted in buckets bounded by powers of two microseconds, for constant memory and quantiles within a factor of two.
 import type { HistogramSnapshot } from './histogram.ts'
 
 export interface NodeStats {
@@ -16,19 +16,19 @@ export interface NodeStats {
   readonly deadLettered: number
   /** Dead-lettered records by error code. */
   readonly reasons: Readonly<Record<string, number>>
-  /** Records that entered and have not left yet. For a source: unsettled records. */
+  /** Records that entered the node and have not left it yet. For a source: unsettled records. */
   readonly inFlight: number
   /** Bytes of pulled records; only for sources. */
   readonly bytes: number
   /** Milliseconds that a source waited for credit. */
   readonly starvedMs: number
-  /** Milliseconds from entering to leaving. Quantiles are upper bounds of their bucket. */
+  /** Milliseconds from entering to leaving the node. Quantiles are upper bounds of their bucket. */
   readonly latency: { readonly mean: number, readonly p50: number, readonly p99: number, readonly max: number }
 }
 
 /** Bucket n counts latencies up to 2^n microseconds. */
 const BUCKETS = 40
-/** Buckets whose bounds `latencies` reports: 64 microseconds to 67 seconds, each four times the one before. */
+/** Buckets whose bounds `latencies` reports: 64 microseconds to 67 seconds, each bound four times the previous bound. */
 const REPORTED_BUCKETS = [6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26]
 
 export class Meter {
@@ -56,7 +56,7 @@ export class Meter {
     this.inFlight++
   }
 
-  /** @param ms time since `enter`, milliseconds */
+  /** @param ms time since `enter` in milliseconds */
   leave (ms: number): void {
     this.inFlight--
     this.#sum += ms
@@ -79,7 +79,7 @@ export class Meter {
     return { node, in: this.in, out, dropped, failed, retried, deadLettered, reasons, inFlight, bytes, starvedMs, latency }
   }
 
-  /** Histogram of the time from entering to leaving, in seconds. */
+  /** Histogram of the time from entering to leaving the node, in seconds. */
   latencies (): HistogramSnapshot {
     const counts = new Array<number>(REPORTED_BUCKETS.length + 1).fill(0)
     for (let bucket = 0, reported = 0; bucket < BUCKETS; bucket++) {

@@ -1,5 +1,5 @@
-// The contracts of a graph's parts: sources, sinks and dead-letter sinks. Parts do not count, retry or settle. The runner owns the pull
-// loop, credits, retries and stats, and calls these methods.
+// The contracts of a graph's parts: sources, sinks and dead-letter sinks. The runner owns the pull loop, credits,
+// retries, settlement and stats, and calls the methods of the parts.
 // `open` is called once, sinks before sources, and may reject. `close` is called once for every part whose `open` was called, even if
 // `open` rejected or did not end within `settleMs` after a stop.
 import type { Logger } from './log.ts'
@@ -7,7 +7,7 @@ import type { Logger } from './log.ts'
 export interface Origin {
   /** Name of the source node. */
   readonly node: string
-  /** In a form that users can look up: `alerts-simulated[3]@1042`, `visit.avro#17`. */
+  /** Position of the record, in a form that users can look up: `alerts-simulated[3]@1042`, `visit.avro#17`. */
   readonly position: string
 }
 
@@ -22,13 +22,13 @@ export interface SourceRecord<T> {
 export interface NodeContext {
   readonly node: string
   readonly log: Logger
-  /** Aborted when the graph drains or aborts: sources stop emitting. */
+  /** Aborted when the graph drains, fails or is aborted. Sources must stop emitting. */
   readonly drain: AbortSignal
-  /** Aborted when the graph fails or is aborted: pending work should reject. */
+  /** Aborted when the graph fails or is aborted. Pending work should reject. */
   readonly abort: AbortSignal
 }
 
-/** The context of one call about one record. */
+/** The context of one call with one record. */
 export interface RecordContext {
   readonly origin: Origin
   /** Aborted when the graph fails or is aborted. */
@@ -39,9 +39,9 @@ export interface RecordContext {
 
 /** Labels for the node's box in descriptions. */
 interface Described {
-  /** What the part is, in one or two words: `kafka group`, `file store`. */
+  /** Kind of the part in one or two words: `kafka group`, `file store`. */
   readonly kind: string
-  /** What it works on: topics, a path, a codec. Never a secret. */
+  /** What the part works on: topics, a path, a codec. Must not contain a secret. */
   readonly detail?: string | undefined
 }
 
@@ -49,23 +49,23 @@ interface Described {
  * Emits records when pulled. The runner pulls the next record only while the source has credit.
  *
  * `records` must end promptly and without error when `context.drain` aborts. It may end by itself (a file) or never (a topic).
- * The runner still takes a record that a pending `next()` yields during the drain. When it stops pulling, it calls `return()`.
+ * The runner still takes a record that a pending `next()` yields during the drain. When the runner stops pulling, it calls `return()`.
  *
  * `settled` is called exactly once per pulled record, in any order, and must not throw. After a failure or an abort, records that no node
- * had started settle with that failure. Records whose work does not end within `settleMs` may not settle. It is never called after `close`.
+ * had started settle with that failure. Records whose work does not end within `settleMs` may not settle. Never called after `close`.
  */
 export interface Source<T> extends Described {
   open? (context: NodeContext): Promise<void>
   records (context: NodeContext): AsyncIterable<SourceRecord<T>>
   settled? (record: SourceRecord<T>, failure?: Error): void
-  /** Commits settled offsets. Called when all records have settled, or after a failure when no more will. */
+  /** Commits settled offsets. Called when all records have settled, or after a failure when no further record will settle. */
   flush? (): Promise<void>
   close? (): Promise<void>
 }
 
 /**
  * Writes one value. `write` resolves only when the value is durable, with nothing or with its outcome in one word (`written`, `identical`)
- * for the run's observer. It rejects with an error whose `retryable` and `fatal` decide what the runner does.
+ * for the run's observer. `write` rejects with an error whose `retryable` and `fatal` decide what the runner does.
  */
 export interface Sink<T> extends Described {
   open? (context: NodeContext): Promise<void>
@@ -73,7 +73,7 @@ export interface Sink<T> extends Described {
   close? (): Promise<void>
 }
 
-/** Writes several values at once. Resolves only when all are durable. If a batch fails for good, the runner writes each value alone. */
+/** Writes several values at once. Resolves only when all values are durable. If a batch fails for good, the runner writes each alone. */
 export interface BatchSink<T> extends Described {
   open? (context: NodeContext): Promise<void>
   writeBatch (values: readonly T[], context: { readonly signal: AbortSignal, readonly attempt: number }): Promise<void>
@@ -84,7 +84,7 @@ export interface BatchSink<T> extends Described {
 export interface DeadLetter {
   readonly record: SourceRecord<unknown>
   readonly origin: Origin
-  /** The node that failed. */
+  /** Name of the node that failed. */
   readonly node: string
   readonly error: Error
   readonly attempts: number

@@ -8,7 +8,7 @@ import type { SourceRecord } from './node.ts'
 export interface RunObserver {
   /** A source emitted the record. */
   pulled? (record: SourceRecord<unknown>): void
-  /** A sink (not a batch sink) made it durable. `result` is what the sink's `write` resolved with. */
+  /** A sink (not a batch sink) made the record durable. `result` is the value with which the sink's `write` resolved. */
   wrote? (record: SourceRecord<unknown>, node: string, result: unknown): void
   /** The dead letter of the record is durable. `node` is the node that failed with `error`. */
   deadLettered? (record: SourceRecord<unknown>, node: string, error: Error): void

@@ -1,5 +1,5 @@
 // The pull loop of one source: waits for credit, takes the next record and emits it as an envelope.
-// It ends when the source ends, or promptly when the graph drains, even if the source is idle in `next()`; then it calls `return()`.
+// The loop ends when the source ends. If the graph drains, the loop ends promptly, even if `next()` is pending, and calls `return()`.
 import type { Credits } from './credits.ts'
 import { Envelope } from './envelope.ts'
 import { messageOf } from './errors.ts'
@@ -7,9 +7,9 @@ import type { Meter } from './meter.ts'
 import type { NodeContext, SourceRecord } from './node.ts'
 import type { SourceSpec } from './spec.ts'
 
-/** Records between yields to the event loop. An in-memory source with a synchronous sink would otherwise starve timers and sockets. */
+/** Records between yields to the event loop. Without yields, an in-memory source with a synchronous sink starves timers and sockets. */
 const YIELD_EVERY = 256
-/** How long a drain waits for a source that does not end, milliseconds. */
+/** Time in milliseconds that a drain waits for a source that does not end. */
 const GRACE_MS = 1000
 
 type Result = IteratorResult<SourceRecord<unknown>>
@@ -25,7 +25,7 @@ export async function pull (node: SourceSpec, context: NodeContext, credits: Cre
   let pending: Promise<Result> | undefined
   let returned: Promise<unknown> | undefined
   let ended = false
-  // One listener for the whole loop. Racing each record against a long-lived promise would leak one reaction per record.
+  // The loop has one listener, because racing each record against a long-lived promise would leak one promise reaction per record.
   let wake: (() => void) | undefined
   const onDrain = (): void => wake?.()
   drain.addEventListener('abort', onDrain)
@@ -46,7 +46,7 @@ export async function pull (node: SourceSpec, context: NodeContext, credits: Cre
         throw error
       }
       if (result === undefined) {
-        // Some iterators end a pending `next()` only after `return()`. A record that it still yields has left the source: process it.
+        // Some iterators end a pending `next()` only after `return()`. Process a record that `next()` still yields.
         returned = iterator.return?.()
         result = await withinGrace(pending, context)
       }
@@ -65,8 +65,8 @@ export async function pull (node: SourceSpec, context: NodeContext, credits: Cre
   }
 }
 
-// A generator that waits in `next()` handles `return()` only afterwards, so a source that ignores the drain must not be awaited for long.
-// The timer is not unref'ed: it keeps the process alive until the sinks are closed.
+// A generator handles `return()` only after its pending `next()`, so a source that ignores the drain must not be awaited for long.
+// The timer is not unref'ed, because it must keep the process alive until the sinks are closed.
 async function withinGrace<T> (work: Promise<T> | undefined, context: NodeContext): Promise<T | undefined> {
   if (work === undefined) return undefined
   let timer: NodeJS.Timeout | undefined

@@ -5,17 +5,17 @@ import { backoffMs, type Backoff } from './backoff.ts'
 import { AlertStreamError, asError } from './errors.ts'
 
 export interface RetryPolicy extends Backoff {
-  /** Attempts in total; 1 means no retry. */
+  /** Total number of attempts; 1 means no retry. */
   readonly attempts: number
-  /** No further attempt after this time, by Date.now(). Default: none. */
+  /** Time after which no further attempt is made, compared with Date.now(). Default: no deadline. */
   readonly deadline?: number
   /** Whether to retry after this error. Default: `isRetryable`. */
   readonly retryable?: (error: Error) => boolean
 }
 
-/** For short interruptions: the pauses add up to 6 s on average, 13 s at most. */
+/** For short interruptions. The total backoff is 6 s on average and 13 s at most. */
 export const defaultRetry: RetryPolicy = { attempts: 8, baseMs: 100, maxMs: 10_000 }
-/** For the restart of a server: the pauses add up to 66 s on average. Records in flight wait meanwhile. */
+/** For the restart of a server. The total backoff is 66 s on average; records in flight wait during it. */
 export const patientRetry: RetryPolicy = { attempts: 20, baseMs: 100, maxMs: 10_000 }
 export const noRetry: RetryPolicy = { attempts: 1, baseMs: 0, maxMs: 0 }
 
@@ -30,13 +30,13 @@ export function isRetryable (error: unknown): boolean {
   return error instanceof AlertStreamError && error.retryable && !error.fatal
 }
 
-/** Whether an operator has to act: no record is at fault, and the graph fails at once. */
+/** Whether an operator has to act. No record is at fault, so the graph fails at once and dead-letters nothing. */
 export function isFatal (error: unknown): boolean {
   return error instanceof AlertStreamError && error.fatal
 }
 
 /**
- * Retries after a failed first attempt, until a call succeeds or fails for good. `onRetry` is called before each pause.
+ * Retries `call` after a failed first attempt, until it succeeds or fails for good. `onRetry` is called before each backoff.
  * @returns the result, or the last error and the number of attempts
  */
 export async function retry<R> (
@@ -57,7 +57,7 @@ export async function retry<R> (
   }
 }
 
-/** Calls with retries, for code that does not run in a node. Rejects with the last error. */
+/** Runs `call` with retries, for calls that the runner does not retry. Rejects with the last error. */
 export async function persist<R> (
   call: () => R | Promise<R>, policy: RetryPolicy, signal = new AbortController().signal, onRetry: (error: Error) => void = () => {}
 ): Promise<R> {

@@ -10,11 +10,11 @@ export type RunState = 'created' | 'running' | 'draining' | 'stopped' | 'failed'
 
 export interface RunOptions {
   readonly log?: Logger
-  /** After a failure, how long work in flight may still settle and a part may take to close, milliseconds; default 2000. */
+  /** Time in milliseconds that work in flight has to settle, and each part to close, after a failure. Default 2000. */
   readonly settleMs?: number
   /**
-   * Fields that identify a record in log lines, besides its position: topic, offset, id. `value` is the failing node's input.
-   * Must not throw.
+   * Returns log fields that identify a record besides its position, such as topic, offset or id. `value` is the input of the failing
+   * node. The function must not throw.
    */
   readonly logFields?: ((record: SourceRecord<unknown>, value: unknown) => object) | undefined
   readonly observer?: RunObserver | undefined
@@ -33,7 +33,7 @@ export interface Run {
   /** Stops pulling and lets all records settle. Aborts with GRAPH_DRAIN_DEADLINE after `deadlineMs`. Returns `done`. */
   drain (options?: { readonly deadlineMs?: number }): Promise<void>
   /**
-   * Gives up at once. Pending calls may end within `settleMs`; no new call begins. Sources flush what has settled, and parts are closed.
+   * Stops at once. Pending calls have `settleMs` to end; no new call begins. Sources flush settled records, and all parts are closed.
    * Returns `done`, which rejects with the reason (default GRAPH_ABORTED).
    */
   abort (reason?: Error): Promise<void>

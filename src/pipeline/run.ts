@@ -1,6 +1,6 @@
 // Runs a graph: owns the pull loops (RxJS has no backpressure), the credits and the lifecycle created -> running -> draining -> stopped or
-// failed. `drain` stops the sources and lets all records settle; `abort` gives up at once. In every case each opened part is closed:
-// sources first, then sinks, then the dead letters.
+// failed. `drain` stops the sources and lets all records settle; `abort` stops the graph at once. Afterwards, each opened part is
+// closed: sources first, then sinks, then the dead letters.
 import { setMaxListeners } from 'node:events'
 import type { Starvation } from './batch.ts'
 import { asError, messageOf } from './errors.ts'
@@ -44,7 +44,7 @@ class Runner implements Run {
   #failure: Error | undefined
   #idle = Promise.withResolvers<void>()
   #deadline: NodeJS.Timeout | undefined
-  /** Parts are being closed and are no longer notified of settlements. */
+  /** Whether parts are being closed. Sources are then no longer notified of settlements. */
   #closing = false
 
   constructor (graph: GraphSpec, options: RunOptions) {
@@ -55,7 +55,7 @@ class Runner implements Run {
     this.#failureLog = new FailureLog(this.#log)
     for (const { name } of graph.nodes) this.#meters.set(name, new Meter(name))
     if (graph.deadLetters !== undefined) this.#meters.set(graph.deadLetters.name, new Meter(graph.deadLetters.name))
-    // Every record in flight may add a listener, for example while it waits for its next attempt. That is not a leak.
+    // Every record in flight may add a listener, for example while it waits for its next attempt. Many listeners are not a leak.
     setMaxListeners(0, this.#drain.signal, this.#abort.signal)
     this.done = this.#finished.promise
     // A caller may await `done` only after a drain. Until then a failure must not be an unhandled rejection.
@@ -138,14 +138,14 @@ class Runner implements Run {
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  // Sinks first: a source may begin to fetch as soon as it is open.
+  // Opens sinks before sources, because a source may begin to fetch as soon as it is open.
   async #open (opened: OpenPart[]): Promise<void> {
     const { nodes, deadLetters } = this.#graph
     const parts = [...deadLetters === undefined ? [] : [deadLetters], ...nodes.filter(isSink), ...this.#sources()]
     for (const { name, part } of parts) {
       if (this.#drain.signal.aborted) return
       opened.push({ name, close: () => part.close?.() })
-      // No record is in flight yet, so a drain need not wait for the part.
+      // No record is in flight yet, so a drain need not wait until the part is open.
       await this.#waitFor(name, part.open?.(this.#context(name)), this.#drain.signal)
     }
   }
@@ -256,7 +256,7 @@ class Runner implements Run {
     }
   }
 
-  // Waits for a part, but no longer than `settleMs` after the signal: a part that hangs must not keep the others from being closed.
+  // Waits for a part, but no longer than `settleMs` after the signal, because all other parts must be closed too.
   async #waitFor (node: string, work: Promise<void> | undefined, signal = this.#abort.signal): Promise<void> {
     if (work === undefined) return
     const timeout = Promise.withResolvers<void>()

@@ -1,5 +1,5 @@
 // The data model of a declared graph: one spec per node, in the order of declaration, so that inputs come before their readers.
-// Builder, runner, description and test driver use it. Its only behaviour is validation.
+// The builder, the runner, descriptions and the test driver use this model.
 import type { OperatorFunction } from 'rxjs'
 import type { CreditLimits } from './credits.ts'
 import { defineErrors } from './errors.ts'
@@ -11,13 +11,13 @@ export const graphErrors = defineErrors({
   GRAPH_INVALID: {
     hint: 'Correct the declaration of the graph: names are unique, every port is used once and leads to a sink, every limit is at least 1.'
   },
-  GRAPH_REUSED: { hint: 'A graph runs once: declare a new one for the next run.' },
+  GRAPH_REUSED: { hint: 'A graph can run only once. Declare a new graph for the next run.' },
   GRAPH_DRAIN_DEADLINE: { hint: 'Unsettled records will be delivered again. If this happens at every stop, raise the drain deadline.' },
   GRAPH_FLOW_ENDED: { hint: 'A flow that completes before its input loses records. This is a bug in alert-stream: report it.' },
   GRAPH_ABORTED: { hint: 'Unsettled records will be delivered again.' }
 })
 
-/** A batch is emitted at any of these limits, and whenever a source is out of credit and nothing of the node is unsettled. */
+/** A batch is emitted when it reaches a limit, or when a source is out of credit and no earlier batch of the node is unsettled. */
 export interface BatchLimits {
   readonly count: number
   /** Sum of the records' `bytes` as their source declared them (a child of a split has its share). Default: no limit. */
@@ -27,23 +27,23 @@ export interface BatchLimits {
 }
 
 export interface StepOptions {
-  /** Records processed concurrently, default 1. Only 1 keeps their order. */
+  /** Records processed concurrently, default 1. Only concurrency 1 keeps their order. */
   readonly concurrency?: number
   readonly retry?: RetryPolicy
   /** Labels for descriptions. */
   readonly kind?: string
   readonly detail?: string
-  /** A store that the step writes to as a side effect. Descriptions show it as a node of its own. */
+  /** A store that the step writes to as a side effect. Descriptions show the store as a separate node. */
   readonly writes?: SideEffect | undefined
 }
 
-/** A store that a step writes to besides its output. Several steps may name the same one. */
+/** A store that a step writes to besides its output. Several steps may write to the same store. */
 interface SideEffect {
-  /** Node name in descriptions. It must differ from the graph's other nodes. */
+  /** Name of the store in descriptions. It must differ from the names of the graph's nodes. */
   readonly name: string
-  /** What it is: `object store`. */
+  /** Kind of the store, such as `object store`. */
   readonly kind: string
-  /** Where it is: a URL, a path. Never a secret. */
+  /** Location of the store: a URL or a path. Must not contain a secret. */
   readonly detail?: string | undefined
 }
 
@@ -59,7 +59,7 @@ interface Worker extends Common {
 export interface SourceSpec extends Common { readonly type: 'source', readonly part: Source<unknown>, readonly credits: CreditLimits }
 export interface StepSpec extends Worker {
   readonly type: 'step'
-  /** `map`: one value; `filter`: the input or nothing; `split`: any number of values. */
+  /** What the step emits per input: `map` one value, `filter` the input or nothing, `split` any number of values. */
   readonly emits: 'map' | 'filter' | 'split'
   readonly call: StepCall
   readonly kind?: string | undefined
@@ -95,7 +95,7 @@ export function isSink (node: NodeSpec): node is SinkSpec | BatchSinkSpec {
   return node.type === 'sink' || node.type === 'batch-sink'
 }
 
-/** @throws GRAPH_INVALID, naming the node, if the graph could not run */
+/** @throws GRAPH_INVALID if the graph cannot run; the error names the node */
 export function validate (graph: GraphSpec): void {
   const fail = (what: string): never => { throw graphErrors.GRAPH_INVALID(what, { where: `graph ${graph.name}` }) }
   const checkName = (name: string): void => {

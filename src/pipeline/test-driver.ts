@@ -1,5 +1,5 @@
 // Runs a real graph without a broker: tests replace its sources, sinks and dead letters by node name and drive the replacements.
-// Everything else, such as credits, retries, drain and settlement, is the production code.
+// Credits, retries, drain and settlement are the production code.
 import { asError } from './errors.ts'
 import { type Graph } from './graph.ts'
 import type { BatchSink, DeadLetter, DeadLetterSink, NodeContext, RecordContext, Sink, Source, SourceRecord } from './node.ts'
@@ -15,7 +15,7 @@ export interface Outcome {
 /** A source that emits the values that the test pushes. */
 export class PushSource<T> implements Source<T> {
   readonly kind = 'test source'
-  /** In order of settlement. */
+  /** Outcomes of the pushed records, in order of settlement. */
   readonly outcomes: Outcome[] = []
   pulled = 0
   flushed = 0
@@ -25,7 +25,7 @@ export class PushSource<T> implements Source<T> {
   #ended = false
   #position = 0
 
-  /** Resolves when the record has settled. `bytes` defaults to 1, `position` to a counter. */
+  /** Queues a record. Resolves when the record has settled. `bytes` defaults to 1, `position` to a counter. */
   push (value: T, options: { readonly bytes?: number, readonly position?: string } = {}): Promise<Outcome> {
     const record = { value, bytes: options.bytes ?? 1, position: options.position ?? `test#${this.#position++}` }
     this.#queue.push(record)
@@ -68,10 +68,10 @@ export class PushSource<T> implements Source<T> {
 
 interface AttemptContext { readonly attempt: number, readonly signal: AbortSignal }
 
-/** A sink, single or batch, that keeps the written values. Tests can hold writes (an abort ends them) or make them fail. */
+/** A sink and batch sink that keeps the written values. Tests can make writes fail, or wait until `release` or an abort. */
 export class RecordingSink<T> implements Sink<T>, BatchSink<T> {
   readonly kind = 'test sink'
-  /** Durable values, in order. */
+  /** Written values, in order of completion. */
   readonly values: T[] = []
   readonly batches: (readonly T[])[] = []
   writing = 0
@@ -80,7 +80,7 @@ export class RecordingSink<T> implements Sink<T>, BatchSink<T> {
   fail: (value: T, attempt: number) => Error | undefined = () => undefined
   #held: PromiseWithResolvers<void> | undefined
 
-  /** From now on, writes wait until `release`. */
+  /** Makes later writes wait until `release`. */
   hold (): void {
     this.#held ??= Promise.withResolvers<void>()
   }
@@ -156,11 +156,11 @@ export class TestDriver {
   }
 
   source<T> (name: string): PushSource<T> {
-    return find(this.#sources, name) as PushSource<T>
+    return find('source', this.#sources, name) as PushSource<T>
   }
 
   sink<T> (name: string): RecordingSink<T> {
-    return find(this.#sinks, name) as RecordingSink<T>
+    return find('sink', this.#sinks, name) as RecordingSink<T>
   }
 
   /** Ends every source and waits until the graph has stopped. */
@@ -170,7 +170,7 @@ export class TestDriver {
   }
 }
 
-/** Replaces every source by a PushSource, every sink by a RecordingSink and the dead letters by memory, then runs the graph. */
+/** Replaces sources by PushSource, sinks by RecordingSink and dead letters by RecordingDeadLetters, then runs the graph. */
 export function drive (graph: Graph, options: RunOptions = {}): TestDriver {
   return new TestDriver(graph, options)
 }
@@ -183,8 +183,8 @@ function aborted (signal: AbortSignal): Promise<never> {
   })
 }
 
-function find<T> (parts: ReadonlyMap<string, T>, name: string): T {
+function find<T> (type: string, parts: ReadonlyMap<string, T>, name: string): T {
   const part = parts.get(name)
-  if (part === undefined) throw new Error(`the graph has no node '${name}' of this type, only ${[...parts.keys()].join(', ')}`)
+  if (part === undefined) throw new Error(`the graph has no ${type} '${name}': it has ${[...parts.keys()].join(', ')}`)
   return part
 }

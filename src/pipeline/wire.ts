@@ -10,9 +10,9 @@ import { work } from './work.ts'
 type Stream = Observable<Envelope<unknown>>
 
 export interface Wiring {
-  /** For each source, the subject that takes its envelopes. */
+  /** The subject that receives the envelopes of a source, by node name. */
   readonly entries: ReadonlyMap<string, Subject<Envelope<unknown>>>
-  /** Subscribing to it connects the graph. It errors if an operator does. */
+  /** Connects the graph when subscribed. Errors if an operator errors. */
   readonly sinks: Observable<never>
 }
 

@@ -1,5 +1,5 @@
-// The operator that runs a node's work: at most `concurrency` inputs at once; the others wait in order of arrival.
-// It replaces RxJS's `mergeMap`, which empties its buffer recursively: 2,000 queued records overflow the stack. This one loops.
+// An operator that handles at most `concurrency` inputs of a node at once. Further inputs wait in order of arrival.
+// It uses a loop. RxJS's `mergeMap` empties its buffer recursively, so 2,000 queued records would overflow the stack.
 // If the stream ends early, waiting inputs and late outputs go to `abandon`, so that every envelope settles.
 import { Observable, type OperatorFunction } from 'rxjs'
 
@@ -51,12 +51,12 @@ export function work<I, O> (concurrency: number, handle: Handler<I, O>, abandon:
         looping = false
       }
     }
-    // Added first, so that it also runs if the input ends during `subscribe`.
+    // The teardown is added before subscribing, so that it also runs if the input ends during `subscribe`.
     subscriber.add(() => { while (waiting.length > 0) abandon(waiting.take()) })
     subscriber.add(input.subscribe({
       next: item => {
         try {
-          // Most inputs find the node idle and need not be queued.
+          // An input that finds the node idle need not be queued.
           if (looping || active >= concurrency || waiting.length > 0) waiting.put(item)
           else startNow(item)
           loop()
@@ -73,7 +73,7 @@ export function work<I, O> (concurrency: number, handle: Handler<I, O>, abandon:
   })
 }
 
-/** First in, first out, at constant cost (`Array.shift` moves all other items). */
+/** A first-in, first-out queue with constant cost per item, unlike `Array.shift`, which moves all remaining items. */
 class Queue<T> {
   #items: (T | undefined)[] = []
   #head = 0
@@ -84,7 +84,7 @@ class Queue<T> {
     this.#items.push(item)
   }
 
-  /** Requires `length > 0`. */
+  /** The queue must not be empty. */
   take (): T {
     const item = this.#items[this.#head] as T
     this.#items[this.#head++] = undefined

@@ -7,7 +7,7 @@ import { retryableStoreError } from '../stores/errors.ts'
 import { gzipFrame } from '../stores/gzip.ts'
 
 export interface ArchivableAlert {
-  /** Canonical decimal. */
+  /** Alert id as a canonical decimal number. */
   readonly id: string
   /** The Kafka value, unchanged. */
   readonly frame: Buffer
@@ -33,13 +33,13 @@ export interface ArchiveSinkOptions {
   /** Where alerts are stored, for descriptions. */
   readonly target: string
   readonly gzipLevel: number
-  /** Maximum number of frames compressed concurrently, in Node's thread pool, which the file store needs as well. */
+  /** Maximum number of frames compressed concurrently. The file store shares Node's thread pool with the compression. */
   readonly gzipThreads: number
   /** Maximum number of objects written concurrently. */
   readonly writes: number
 }
 
-/** More than any visit has, so that a rebalance during a visit causes no second write. About 150 bytes each. */
+/** Number of remembered alerts, about 150 bytes each. It exceeds a visit, so a rebalance during a visit causes no duplicate write. */
 const REMEMBERED_ALERTS = 100_000
 
 /** Writes resolve with `written` or `identical`. Errors: ARCHIVE_CONFLICT, ALERT_ID_INVALID (bad records); STORE_* (retryable or fatal). */
@@ -76,7 +76,7 @@ function concurrencyLimit (max: number): <R>(task: () => Promise<R>) => Promise<
     try {
       return await task()
     } finally {
-      // The slot passes to the next task, if there is one.
+      // The slot passes to the next waiting task, if any.
       const next = waiting.shift()
       if (next === undefined) running--
       else next()

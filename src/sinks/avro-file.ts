@@ -1,5 +1,5 @@
 // Writes values to an Avro object container file, in order of arrival (use concurrency 1). The file appears under its name only when it is
-// complete; an incomplete one is deleted. A record is therefore durable only once the file is complete.
+// complete; an incomplete file is deleted. A record is therefore durable only once the file is complete.
 import {
   createContainerWriter, type AlertSchema, type AlertValue, type ContainerWriter, type ContainerWriterOptions
 } from '../avro/index.ts'
@@ -8,7 +8,7 @@ import { asError, type Sink } from '../pipeline/index.ts'
 export interface AvroFileSink extends Sink<AlertValue> {
   /** Whether the complete file exists under its name. */
   readonly complete: boolean
-  /** The error of completing the file, if that failed. */
+  /** The error if the file could not be completed. */
   readonly failure: Error | undefined
 }
 

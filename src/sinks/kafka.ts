@@ -1,6 +1,6 @@
 // Produces batches to Kafka. A write resolves when all in-sync replicas have acknowledged every record. Batches are split by partition and
-// size. Order within a partition is preserved, within a batch and across sequential writes. Outages are retried up to the delivery timeout;
-// a retry may duplicate records unless the producer is idempotent.
+// size. Order within a partition is preserved, within a batch and across sequential writes. Sends are retried up to the delivery
+// timeout. A retry may duplicate records unless the producer is idempotent.
 import { Producer, type ProduceResult } from '@platformatic/kafka'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AlertStreamError, errorCode } from '../pipeline/errors.ts'
@@ -16,9 +16,9 @@ import { findTopic } from '../kafka/topic-lookup.ts'
 
 export interface KafkaSinkOptions {
   readonly connection: KafkaConnection
-  /** For records without a topic. It must exist when the sink opens. */
+  /** Topic of records that name no topic. The topic must exist when the sink opens. */
   readonly topic?: string | undefined
-  /** Retries cause no duplicates, but only one request is in flight at a time. Default false. */
+  /** Whether to use an idempotent producer: no duplicates, but only one request is in flight at a time. Default false. */
   readonly idempotent?: boolean | undefined
   /** Maximum bytes of a batch for one partition. Default: max.message.bytes of the topic, or 1 MiB if it cannot be read. */
   readonly maxBatchBytes?: number | undefined
@@ -27,11 +27,11 @@ export interface KafkaSinkOptions {
 }
 
 export interface KafkaSink extends BatchSink<OutgoingRecord> {
-  /** Acknowledged records. */
+  /** Numbers of acknowledged records, their bytes and acknowledged sends. */
   stats (): { readonly records: number, readonly bytes: number, readonly sends: number }
 }
 
-/** Maximum bytes of a batch; `known` if the broker reported it. */
+/** Maximum bytes of a batch. `known` means that the broker reported the limit. */
 interface BatchLimit {
   readonly bytes: number
   readonly known: boolean
@@ -40,7 +40,7 @@ interface BatchLimit {
 /** Kafka's default for max.message.bytes. */
 const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588
 const RETRY_DELAY_MS = 500
-/** How long a missing topic is retried: not all brokers learn of a new topic at the same time. */
+/** Time limit for retries if a topic is missing, because brokers learn of a new topic at different times. */
 const MISSING_TOPIC_MS = 5000
 const ALL_IN_SYNC = -1
 
@@ -60,7 +60,7 @@ class ProducerSink implements KafkaSink {
   readonly #timeout: number
   #producer: Producer | undefined
   readonly #limits = new Map<string, BatchLimit>()
-  /** Batches so far, for the partition of records without a key. */
+  /** Number of batches so far. It determines the partition of records without a key. */
   #batches = 0
   #records = 0
   #bytes = 0
@@ -87,7 +87,7 @@ class ProducerSink implements KafkaSink {
       if (await findTopic(producer, topic) === undefined) throw this.#missing(topic)
       await this.#limit(topic)
     } catch (error) {
-      // Callers do not close a sink whose open failed.
+      // Close the producer here, because callers outside a graph may not close a sink whose `open` failed.
       await this.close()
       throw this.#map(error, topic)
     }
@@ -130,7 +130,7 @@ class ProducerSink implements KafkaSink {
         throw kafkaErrors.KAFKA_PARTITION_MISSING(`partition ${partition} does not exist: the topic has ${partitions}`, { where: topic })
       }
       if (exceeds(record, known.limit) && known.refreshed !== true) {
-        // An operator may have raised the limit since it was read, as the hint of this error suggests.
+        // The cached limit may be outdated, because the hint of KAFKA_MESSAGE_TOO_LARGE tells operators to raise it. Read the limit again.
         this.#limits.delete(topic)
         known.limit = await this.#limit(topic)
         known.refreshed = true
@@ -152,7 +152,7 @@ class ProducerSink implements KafkaSink {
     } catch (error) {
       const mapped = this.#map(error, topic)
       if (mapped.code !== 'KAFKA_MESSAGE_TOO_LARGE') throw mapped
-      // The limit is unknown or was lowered. Partitions that acknowledged are not sent again; halving the rest keeps the order.
+      // The limit is unknown or was lowered. Only records without acknowledgement are sent again, in halves, which keeps their order.
       const done = acknowledgedPartitions(error)
       const [delivered = [], rest = []] = [true, false].map(wanted =>
         records.filter(({ topic, partition }) => done.has(`${topic}/${partition}`) === wanted))
@@ -175,12 +175,12 @@ class ProducerSink implements KafkaSink {
 
   async #send (records: readonly AddressedRecord[]): Promise<ProduceResult> {
     return await this.#opened.send({
-      // Set on each send: the library ignores acks elsewhere.
+      // Set on each send, because the library ignores `acks` in the producer's options.
       acks: ALL_IN_SYNC,
       messages: records.map(({ topic, partition, timestamp, record }) => ({
         topic,
         partition,
-        // The library writes null as null, although its types forbid it. A Map keyed by distinct Buffer objects keeps duplicates and order.
+        // The library writes null values, although its types forbid them. A Map with Buffer keys keeps duplicate headers and their order.
         ...(record.key === null ? {} : { key: record.key }),
         value: record.value as Buffer,
         headers: new Map(record.headers.map(([name, value]) => [name, value as Buffer])),
@@ -223,7 +223,7 @@ class ProducerSink implements KafkaSink {
     }
   }
 
-  /** Maximum batch size of the topic, cached; a default if this user is not allowed to read it. */
+  /** Maximum batch size of the topic, cached. If it cannot be read, returns Kafka's default. */
   async #limit (topic: string): Promise<BatchLimit> {
     const cached = this.#limits.get(topic)
     if (cached !== undefined) return cached
@@ -235,7 +235,7 @@ class ProducerSink implements KafkaSink {
       this.#limits.set(topic, limit)
       return limit
     } catch (error) {
-      // Not fatal: the broker rejects batches that are too large.
+      // A failed read is not fatal, because the broker rejects batches that are too large.
       if (!isRetryable(error)) this.#limits.set(topic, guess)
       return guess
     } finally {
@@ -278,7 +278,7 @@ function exceeds (record: OutgoingRecord, { known, bytes }: BatchLimit): boolean
   return known && recordBytes(record) > bytes
 }
 
-/** Partitions that acknowledged in a response that rejects others. */
+/** Partitions that acknowledged their records, in a response that rejects other partitions. */
 function acknowledgedPartitions (error: unknown): Set<string> {
   interface Topic { name: string, partitionResponses: ReadonlyArray<{ index: number, errorCode: number }> }
   const done = new Set<string>()

@@ -3,7 +3,7 @@
 import { openContainer, type AlertSchema, type ContainerFailure, type ContainerRecord } from '../avro/index.ts'
 import type { AlertStreamError, NodeContext, Source, SourceRecord } from '../pipeline/index.ts'
 
-/** A record of the file, or the failure to read it. `data` is its Avro binary in the schema of the file, if its end could be found. */
+/** A record of the file, or the failure to read it. `data`: its Avro binary in the file's schema, unless its end was not found. */
 export type AvroFileItem =
   | { readonly index: number, readonly data: Buffer, readonly error?: undefined }
   | { readonly index: number, readonly data?: Buffer, readonly error: AlertStreamError, readonly lost: number }
@@ -13,7 +13,7 @@ export interface AvroFileSource extends Source<AvroFileItem> {
   readonly atEnd: boolean
 }
 
-/** @param path opened when the graph starts */
+/** @param path path of the file, which is opened at the first pull */
 export function avroFileSource (path: string): AvroFileSource {
   let atEnd = false
   return {
@@ -45,7 +45,7 @@ function copied ({ index, datum, ...rest }: ContainerRecord | ContainerFailure):
 export interface FileScan {
   readonly schema: AlertSchema
   readonly records: number
-  /** Unreadable records. */
+  /** Number of unreadable records. */
   readonly damaged: number
   readonly bytes: number
   /** Bytes of the largest record. */

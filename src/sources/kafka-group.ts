@@ -1,6 +1,6 @@
 // Source that reads topics as a member of a consumer group. Delivers each record at least once, and commits an offset only when all records
-// before it have settled. Partitions take turns; a partition pauses at the cap of unsettled records. Survives outages, broker restarts,
-// rebalances and recreated topics. Ends with an error if access is denied or its instance id is fenced.
+// before it have settled. Partitions alternate. A partition with too many unsettled records is paused. The source survives outages,
+// broker restarts, rebalances and recreated topics. It fails if access is denied or its instance id is fenced.
 import type { NodeContext, Source, SourceRecord } from '../pipeline/node.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { messageOf } from '../pipeline/errors.ts'
@@ -17,7 +17,7 @@ import { type KafkaRecord, position } from '../kafka/record.ts'
 
 export type KafkaGroupOptions = GroupOptions & {
   readonly connection: KafkaConnection
-  /** Commit settled offsets after `ms` (default 1000) or `records` settled records, whichever comes first. */
+  /** Settled offsets are committed after `ms` milliseconds (default 1000) or `records` settled records, whichever comes first. */
   readonly commitInterval?: { readonly ms?: number | undefined, readonly records?: number | undefined } | undefined
 }
 
@@ -69,7 +69,7 @@ class GroupSource implements KafkaGroupSource {
     this.#consumer = new GroupConsumer({
       settings, clients: groupClients(connection, settings), connection, log, onProgress: () => { this.#progress.notify() }
     })
-    // Joining takes as long as the rebalance, or as long as the brokers are unavailable. Stopping must not wait for it.
+    // Joining waits for the rebalance and for unavailable brokers. A drain must not wait for the join, so it closes the consumer.
     const stop = (): void => { void this.#consumer?.close() }
     drain.addEventListener('abort', stop, { once: true })
     try {
@@ -107,7 +107,7 @@ class GroupSource implements KafkaGroupSource {
   }
 
   settled (record: SourceRecord<KafkaRecord>, failure?: Error): void {
-    // A record that failed permanently stays unsettled: its offset and later ones are not committed, so the records are read again.
+    // A record that failed permanently stays unsettled, so its offset and later offsets are not committed and the records are read again.
     if (failure !== undefined) return
     this.#consumer?.settle((record as GroupRecord).delivery)
     if (++this.#settled >= this.#commitRecords) this.#commit()
@@ -144,7 +144,7 @@ class GroupSource implements KafkaGroupSource {
     }, (error: unknown) => { this.#commitFailed(error) }).finally(() => { this.#committing = false })
   }
 
-  /** Logs a warning once per outage, and none for commits that a rebalance rejects. */
+  /** Logs a warning once per outage, but no warning for commits that a rebalance rejects. */
   #commitFailed (error: unknown): void {
     const rebalancing = isStaleGeneration(error)
     const level = rebalancing || this.#failedCommits > 0 ? 'debug' : 'warn'

@@ -1,6 +1,6 @@
 // Reads one topic without a consumer group, from given offsets to the end of the topic at open, or continuously. Emits: records of a
-// partition in order; partitions alternate, or are merged by a number (such as a time) that increases within each. Fetches by topic id: if
-// the topic is deleted or recreated, the source fails and emits no record of the new topic. Memory: about twice `maxBytes` per broker.
+// partition in order; partitions alternate, or are merged by a number (such as a time) that increases within a partition. If the topic
+// is deleted or recreated, the source fails and emits no record of the new topic. Memory: about twice `maxBytes` per broker.
 import type { NodeContext, Source, SourceRecord } from '../pipeline/node.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
@@ -21,7 +21,7 @@ export interface ReadTopicOptions {
   readonly to?: readonly bigint[] | 'end' | 'follow' | undefined
   /** Expected UUID of the topic. If it differs, opening fails with KAFKA_TOPIC_RECREATED. */
   readonly topicId?: string | undefined
-  /** Merges the partitions by this number, smallest first. Cannot be combined with `follow`. */
+  /** Returns the number by which the partitions are merged, smallest first. Cannot be combined with `follow`. */
   readonly orderBy?: ((record: KafkaRecord) => number) | undefined
   /** Maximum bytes of a fetch response. Default 8 MiB. */
   readonly maxBytes?: number | undefined
@@ -32,7 +32,7 @@ export interface ReadTopicOptions {
 }
 
 export interface KafkaTopicSource extends Source<KafkaRecord> {
-  /** The topic as it was when the source opened. */
+  /** Snapshot of the topic, taken when the source opened. */
   snapshot (): TopicSnapshot
 }
 
@@ -179,7 +179,7 @@ class TopicReader {
   }
 }
 
-/** Id and current offsets of a topic; undefined if it does not exist. */
+/** Returns the id and current offsets of a topic; undefined if the topic does not exist. */
 export async function topicSnapshot (connection: KafkaConnection, topic: string): Promise<TopicSnapshot | undefined> {
   const admin = new KafkaAdmin(connection)
   try {

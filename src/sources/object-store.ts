@@ -1,5 +1,5 @@
 // Reads the objects of a store whose keys start with a prefix, as listed when the source opens. Emits: complete objects in key order; skips
-// objects that were deleted since then, and ignores new ones. Reads a few objects ahead. Completes: after the last key.
+// objects that were deleted after the listing, and ignores new objects. Reads 8 objects ahead. Completes: after the last key.
 import type { Logger, NodeContext, Source, SourceRecord } from '../pipeline/index.ts'
 import type { ObjectStore } from '../stores/index.ts'
 
@@ -18,7 +18,7 @@ export interface ObjectSourceOptions {
   readonly keep?: (store: ObjectStore) => Promise<(key: string) => boolean>
 }
 
-/** Concurrent reads: a bucket takes tens of milliseconds per object. */
+/** Number of concurrent reads, because a bucket takes tens of milliseconds per object. */
 const READ_AHEAD = 8
 
 /** Errors: STORE_*. */

@@ -1,4 +1,4 @@
-// Error messages of failed authentication and authorization, on a real broker. Where the broker decides, confluent-kafka is denied as well.
+// Error messages of failed authentication and authorization on a real broker, which denies confluent-kafka as well.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AclOperations, AclPermissionTypes, Admin, Producer, ResourcePatternTypes, ResourceTypes } from '@platformatic/kafka'
@@ -20,7 +20,7 @@ const past = { from: new Date(Date.now() - 9 * DAY_MS), to: new Date(Date.now() 
 const TOPIC = 'alerts-simulated'
 const folder = await tempDir(t)
 
-/** Writes NAME.crt and NAME.key, and NAME.pem for a listener if there is an issuer. Resolves with the path without extension. */
+/** Writes NAME.crt and NAME.key, and for a given issuer also NAME.pem for a listener. Resolves with the path without extension. */
 async function save (name: string, { certificate, key }: Credentials, issuer?: Credentials): Promise<string> {
   const path = join(folder, name)
   await writeFile(`${path}.crt`, certificate)
@@ -29,7 +29,7 @@ async function save (name: string, { certificate, key }: Credentials, issuer?: C
   return path
 }
 
-// Two listeners with invalid certificates, signed by a CA of this test.
+// Two listeners have invalid certificates, which a CA of this test has signed.
 const authority = await createAuthority('authority of the test')
 const ca = await save('ca', authority)
 const foreign = await save('foreign', await issueCertificate(authority, { name: 'fink-idfint' }))
@@ -130,14 +130,14 @@ for (const [title, config, code, reason] of connectionCases) {
     t.match(error.message, /^cannot describe the topic: /)
     t.match(error.message, reason)
     t.match(error.where, `${TOPIC} at ${config.brokers[0]}`)
-    t.equal(error.retryable, retryableCodes.has(code), 'rejections at startup are final')
+    t.equal(error.retryable, retryableCodes.has(code), 'only an unresolved host name or an unreachable broker is retryable')
     const line = formatError(error)
-    t.notMatch(line, /[0-9A-F]{12}:error:|guessed|BEGIN/, 'no raw OpenSSL message and no secret')
+    t.notMatch(line, /[0-9A-F]{12}:error:|guessed|BEGIN/, 'the error line contains no raw OpenSSL message and no secret')
     t.ok(error.hint.length > 10 && line.endsWith(error.hint), line)
   })
 }
 
-await t.test('confluent-kafka is rejected in the same cases', async t => {
+await t.test('the broker rejects confluent-kafka in the same cases', async t => {
   const scram = kafka.conf('fink-idfint')
   const mtls = kafka.conf('alert-database-ingester')
   const password = String(scram['sasl.password'])
@@ -155,7 +155,7 @@ await t.test('confluent-kafka is rejected in the same cases', async t => {
     ['unknown user', { ...scram, 'sasl.username': 'nobody' }, /^_AUTHENTICATION$/]
   ]
   const results = await withConfluent(await usePython(t), cases.map(([id, conf]) => ({ id, conf, do: 'read', topic: TOPIC })))
-  for (const [title, , expected] of cases) t.match(results.get(title), expected, `${title}: ${results.get(title)}`)
+  for (const [title, , expected] of cases) t.match(results.get(title), expected, `${title}: confluent-kafka reports ${results.get(title)}`)
 })
 
 async function withLibrary (connection: KafkaConnection, action: string, work: (client: Admin) => Promise<unknown>): Promise<unknown> {
@@ -249,7 +249,7 @@ await t.test('ensureTopic needs no permission to create an existing topic', asyn
   })
 })
 
-await t.test('the program prints one line and exits with 1', async t => {
+await t.test('on an access error, the program prints one line and exits with 1', async t => {
   const flags = kafka.flags('fink-idfint')
   const registry = ['--schema-registry-url', 'http://localhost:2', '--log-level', 'error']
   const run = async (...args: string[]) => await runCli(['print-stream', '--topic', 'alerts-static', ...registry, ...args])
@@ -269,5 +269,5 @@ await t.test('docs/access.md lists every error code and every user', async t => 
   const text = await readFile(join(import.meta.dirname, '../../docs/access.md'), 'utf8')
   const codes = [...connectionCases.map(([, , code]) => code), 'KAFKA_NOT_AUTHORISED', 'KAFKA_FILE', 'PASSWORD_FILE']
   const users = [...kafka.table.users, ...kafka.table.superUsers].map(({ name }) => name)
-  for (const name of new Set([...codes, ...users])) t.match(text, new RegExp(`^\\|.*\`${name}\`.*\\|`, 'm'), name)
+  for (const name of new Set([...codes, ...users])) t.match(text, new RegExp(`^\\|.*\`${name}\`.*\\|`, 'm'), `a table lists ${name}`)
 })

@@ -1,4 +1,4 @@
-// The ACLs of deploy/acls.json on a real broker: each user can do what it needs and nothing else, with the program's client and with
+// The ACLs of deploy/acls.json on a real broker allow each user only the operations that it needs, with the program's client and with
 // confluent-kafka. The expected permissions are written by hand from DMTN-210 (3.2.3.3, 3.4.2, 3.5.2.4), independently of deploy/acls.json.
 import t from 'tap'
 import { KafkaAdmin } from '../../src/kafka/admin.ts'
@@ -25,14 +25,14 @@ type GroupOperation = typeof groupOperations[number]
 
 interface Permissions {
   readonly topics: Partial<Record<TopicOperation, readonly string[]>>
-  /** The topic for the group operations. */
+  /** The topic that the group operations read. */
   readonly reads: string
   readonly groups: Partial<Record<GroupOperation, readonly string[]>>
-  /** Groups without permissions. */
+  /** Groups on which the user has no permissions. */
   readonly otherGroups: readonly string[]
 }
 
-/** Reads its topics, and has all permissions on groups with its name as prefix. */
+/** Permissions of a user that reads `topics` and has all permissions on groups with its name as prefix. */
 function reader (name: string, topics: readonly string[], otherUser = 'antares-idfint'): Permissions {
   const groups = [name, `${name}-testing`, `${name}_anythingtheylike`]
   return {
@@ -100,7 +100,7 @@ interface Attempt extends Operation {
   readonly user: string
   readonly allowed: boolean
 }
-/** `ok` or the error, by attempt. */
+/** Outcome of each attempt: `ok` or the error. */
 type Results = Map<Attempt, string>
 
 async function withOurClient (attempts: readonly Attempt[], results: Results): Promise<void> {
@@ -151,7 +151,7 @@ const rounds: ReadonlyArray<readonly Attempt[]> = [
   onTopics.filter(isAllowedDelete).map(each => ({ ...each, do: 'create' }))
 ]
 const clients = [
-  { name: 'our client', run: withOurClient, results: new Map() as Results },
+  { name: "the program's client", run: withOurClient, results: new Map() as Results },
   { name: 'confluent-kafka', run: withConfluentKafka, results: new Map() as Results }
 ]
 for (const { run, results } of clients) for (const round of rounds) await run(round, results)
@@ -164,18 +164,18 @@ const superAttempts: Attempt[] = [
   ...clusterOperations.map((operation): Attempt => ({ user: SUPER, do: operation, principal: 'User:nobody', allowed: true }))
 ]
 for (const { name, run, results } of clients) {
-  // Sequentially: a group is deleted after it was used. Partitions can be added only once, so confluent-kafka skips that.
+  // Attempts run one after the other, because a group is deleted after use. Partitions can be added once, so confluent-kafka skips this.
   for (const each of superAttempts) {
-    if (each.do === 'add partitions' && name !== 'our client') results.set(each, 'ok')
+    if (each.do === 'add partitions' && name !== "the program's client") results.set(each, 'ok')
     else await run([each], results)
   }
 }
 
-/** Whether the ACLs allowed the operation; undefined if the result does not show it. */
+/** Whether the ACLs allowed the operation; undefined if the result does not show whether they did. */
 function isAllowed (result: string | undefined, operation: string): boolean | undefined {
-  // Brokers check ACLs first, so an error about the topic means that the operation was allowed.
+  // Brokers check ACLs first, so the error that a topic exists means that the operation was allowed.
   if (result === 'ok' || (operation === 'create' && /^KAFKA_TOPIC_EXISTS|^TOPIC_ALREADY_EXISTS/.test(result ?? ''))) return true
-  // librdkafka reports these for a topic that it cannot describe, and for denied ACL listings.
+  // librdkafka reports a denied "delete records" as _NOENT, and a denied "describe ACLs" as an empty list, without authorization error.
   if (result === (operation === 'delete records' ? '_NOENT' : operation === 'describe ACLs' ? 'empty list' : undefined)) return false
   return /^KAFKA_NOT_AUTHORISED|^(TOPIC|GROUP|CLUSTER)_AUTHORIZATION_FAILED/.test(result ?? '') ? false : undefined
 }
@@ -198,7 +198,7 @@ async function checkResults (attempts: readonly Attempt[]): Promise<void> {
         for (const each of same) {
           for (const { name, results } of clients) {
             const result = results.get(each)
-            t.equal(isAllowed(result, operation), each.allowed, `${name}: ${operation} ${resourceOf(each)}: ${result}`)
+            t.equal(isAllowed(result, operation), each.allowed, `${name}, ${operation} ${resourceOf(each)}, result: ${result}`)
           }
         }
       })
@@ -208,7 +208,7 @@ async function checkResults (attempts: readonly Attempt[]): Promise<void> {
 
 await checkResults([...rounds.flat(), ...superAttempts])
 
-await t.test('covers every user and topic of deploy/acls.json', async t => {
+await t.test('the expected permissions cover every user and topic of deploy/acls.json', async t => {
   t.strictSame(kafka.table.users.map(({ name }) => name).sort(), Object.keys(permissions).sort())
   t.strictSame(kafka.table.superUsers.map(({ name }) => name), [SUPER])
   const resources = kafka.table.users.flatMap(user => user.acls.map(({ resource }) => resource))

@@ -1,4 +1,4 @@
-# Runs Kafka operations with confluent-kafka, as the client of a community broker would. Cases run concurrently.
+# Runs Kafka operations with confluent-kafka, the client library of community brokers. Cases run concurrently.
 # stdin: {"parallel": N, "cases": [{"id", "conf", "do", ...}]}; stdout: {id: "ok" or the name of the error}.
 import concurrent.futures, json, os, sys, threading, time
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition, ConsumerGroupTopicPartitions
@@ -18,18 +18,18 @@ def name_of(error):
 
 
 def with_error_log(conf):
-    """The configuration, and a list of the client's errors: TLS and authentication errors are reported only there."""
+    """Returns the configuration and a list of the client's errors, because only error_cb reports TLS and authentication errors."""
     errors = []
     return {**conf, 'error_cb': errors.append, 'socket.timeout.ms': 10000, 'log_level': 0}, errors
 
 
 def root_cause(errors):
-    """The error that explains the others, or None."""
+    """Returns the name of the error that explains the other errors, or None."""
     names = [error.name() for error in errors]
     for wanted in ('_AUTHENTICATION', '_SSL', '_RESOLVE'):
         if wanted in names:
             return wanted
-    # After a single refused or reset connection the client tries the next address.
+    # After one refused or reset connection, the client tries the next address, so one such error is not the cause.
     return names[0] if names.count('_ALL_BROKERS_DOWN') > 2 or names.count('_TRANSPORT') > 4 else None
 
 
@@ -63,14 +63,14 @@ def consume(case, assign):
 
 def read(case):
     def assign(consumer):
-        # An assigned consumer waits forever for a topic that it is not allowed to describe.
+        # A consumer with an assigned partition waits forever if it is not allowed to describe the topic.
         if can_list(consumer, case['topic']):
             consumer.assign([TopicPartition(case['topic'], 0, 0)])
     consume(case, assign)
 
 
 def can_list(consumer, topic):
-    """Raises if the brokers deny access to the topic. False if no broker is reachable: the reason is in the error log."""
+    """Raises if the brokers deny access to the topic. Returns False if no broker is reachable; the error list has the reason."""
     try:
         error = consumer.list_topics(topic, 5).topics[topic].error
     except KafkaException:
@@ -165,5 +165,5 @@ request = json.load(sys.stdin)
 with concurrent.futures.ThreadPoolExecutor(request['parallel']) as pool:
     json.dump(dict(pool.map(attempt, request['cases'])), sys.stdout)
 sys.stdout.flush()
-# A normal exit would wait for the librdkafka threads of clients that never connected.
+# os._exit, because a normal exit would wait for the librdkafka threads of clients that never connected.
 os._exit(0)

@@ -1,5 +1,5 @@
-// Each mode that uses Kafka, run as its user of deploy/acls.json: the ACLs allow all that the mode needs. With mTLS as in the charts, and
-// with SCRAM, with and without TLS, as a second user with the same ACLs.
+// Runs each mode that uses Kafka as its user of deploy/acls.json. The ACLs must allow all operations of the mode. The modes use mTLS as
+// in the charts, and SCRAM with and without TLS as a second user with the same ACLs.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -74,11 +74,11 @@ for (const [mechanism, flags] of mechanisms) {
   })
 }
 
-await t.test('rubin-devel may print all topics, community brokers only the simulated one', async t => {
+await t.test('rubin-devel may print all topics, and community brokers may print only the simulated topic', async t => {
   const print = async (user: string, topic: string, flags = kafka.flags(user)) =>
     await runMode(['print-stream', ...flags, '--topic', topic, ...withRegistry])
   for (const topic of ['alerts-static', 'alerts-simulated']) {
-    t.match(await print('rubin-devel-idfint', topic), { code: 0, stdout: /(.* history \d+ [^]*?){12}/ }, topic)
+    t.match(await print('rubin-devel-idfint', topic), { code: 0, stdout: /(.* history \d+ [^]*?){12}/ }, `12 records of ${topic}`)
   }
   const inPlaintext = await print('rubin-communitybroker-idfint', 'alerts-simulated', plaintextFlags('rubin-communitybroker-idfint'))
   t.match(inPlaintext, { code: 0, stdout: /history/ })
@@ -98,7 +98,7 @@ await t.test('a mode run as the wrong user fails with KAFKA_NOT_AUTHORISED and c
   t.strictSame(await admin.snapshot('alerts-static'), before)
 })
 
-await t.test('create-stream stops if it may not write, and dead-letters nothing', async t => {
+await t.test('create-stream stops if it may not write to the topic, and dead-letters no alert', async t => {
   const before = await everyRecord(superuser, 'alerts-dead-letters')
   const flags = [...kafka.flags('create-only'), ...withRegistry, '--subject', subject]
   const load = await runMode(['create-stream', file, ...flags, '--dst-topic', 'alerts-create-only'])
@@ -107,7 +107,7 @@ await t.test('create-stream stops if it may not write, and dead-letters nothing'
   t.equal((await everyRecord(superuser, 'alerts-dead-letters')).length, before.length)
 })
 
-await t.test('readiness checks and metrics of long-running modes need no further permissions', async t => {
+await t.test('readiness checks and metrics of long-running modes need no additional permissions', async t => {
   const [playPort = 0, ingestPort = 0] = await freePorts(2)
   const play = ['play-stream', ...kafka.flags('alert-stream-simulator'), '--repeat-interval', '600', '--burst']
   startCli(t, [...play, '--admin-port', String(playPort)])

@@ -1,5 +1,5 @@
-// Kafka operations that ACLs allow or deny, run with the program's own client: through its modules if they support the operation, otherwise
-// through the client library. Each operation results in `ok`, or in the code and message of the error.
+// Runs Kafka operations that ACLs allow or deny through the program's modules or, if no module supports the operation, through the client
+// library. Each operation results in `ok`, or in the code and message of the error.
 import { Admin, AclOperations, AclPermissionTypes, ResourcePatternTypes, ResourceTypes } from '@platformatic/kafka'
 import { KafkaAdmin } from '../../src/kafka/admin.ts'
 import type { KafkaConnection } from '../../src/kafka/connection.ts'
@@ -17,7 +17,7 @@ export interface Operation {
   readonly principal?: string
 }
 
-/** The clients of one user, created once. */
+/** The Kafka clients of one user. Each client is created once. */
 export class UserClient {
   readonly #connection: KafkaConnection
   readonly #library: Admin
@@ -30,7 +30,7 @@ export class UserClient {
     this.#admin = new KafkaAdmin(connection)
   }
 
-  /** Resolves with `ok` or `CODE: message`. */
+  /** Runs an operation. Resolves with `ok` or `CODE: message`. */
   async attempt (operation: Operation): Promise<string> {
     try {
       await this.#run(operation)
@@ -98,7 +98,7 @@ export class UserClient {
   }
 }
 
-/** Reads one record, settles and commits it. */
+/** Reads one record, settles it and commits its offset. */
 async function readOne<T> (source: Source<T>): Promise<void> {
   const context = contextOf()
   await source.open?.(context)

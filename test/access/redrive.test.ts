@@ -1,4 +1,4 @@
-// redrive as its user of deploy/acls.json: the ACLs allow all that it needs, and denied operations lose no dead letter.
+// Runs redrive as its user of deploy/acls.json. The ACLs must allow all operations of redrive; denied operations lose no dead letter.
 import t from 'tap'
 import { toDeadLetterRecord, toKafkaRecord } from '../../src/dead-letters/dead-letter.ts'
 import { adminFor, everyRecord, produce } from '../kafka/support.ts'
@@ -17,11 +17,11 @@ const origin = { topic: 'alerts-simulated', headers: [] }
 await produce(superuser, 'alerts-dead-letters', [
   ...Array.from({ length: 5 }, (_, index) => deadLetterTopicRecord(index, 'R', origin)),
   deadLetterTopicRecord(5, 'R', { ...origin, topic: 'alerts-other' }),
-  // Its value was omitted, so redrive would have to read the original record.
+  // The value of this dead letter was omitted, so redrive would have to read the original record.
   toKafkaRecord({ ...toDeadLetterRecord(deadLetterFor(0, 'R', origin)), value: Buffer.alloc(0), omittedBytes: 7 })
 ])
 
-await t.test('sends dead letters to the simulated topic, commits, and leaves those that the ACLs do not allow', async t => {
+await t.test('sends dead letters to the simulated topic, commits, and leaves dead letters whose topic the ACLs do not allow', async t => {
   const first = await redrive()
   t.match(first, {
     code: 1,
@@ -35,7 +35,7 @@ await t.test('sends dead letters to the simulated topic, commits, and leaves tho
   t.strictSame(await admin.committed('alert-stream-redrive', 'alerts-dead-letters'), [6n])
 })
 
-await t.test('may use groups with its prefix, and no others', async t => {
+await t.test('may use only groups with its prefix', async t => {
   t.match(await redrive('--group', 'alert-stream-redrive-again', '--reason', 'R', '--limit', '1'), { code: 0, stdout: /^redrive: 1 sent/ })
   t.match(await redrive('--group', 'alertdb-ingester'), { code: 1, stdout: '', stderr: /^KAFKA_NOT_AUTHORISED: .*alertdb-ingester/ })
   const asIngester = await runMode(['redrive', ...kafka.flags('alert-database-ingester')])

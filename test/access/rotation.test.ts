@@ -27,7 +27,7 @@ const PLAYER: AclTable['users'][number] = {
   ]
 }
 
-/** The ACL table with a player, and a second ingester with SCRAM and its own group. */
+/** The ACL table with two more users: one for play-stream, and an ingester with SCRAM and its own group. */
 async function tableWithScramIngester (): Promise<AclTable> {
   const table = await readAclTable()
   const ingester = table.users.find(({ name }) => name === MTLS)!
@@ -35,7 +35,7 @@ async function tableWithScramIngester (): Promise<AclTable> {
   return { ...table, users: [...table.users, { ...ingester, name: SCRAM, authentication: 'scram-sha-512', acls }, PLAYER] }
 }
 
-/** A mounted Kubernetes secret: files behind a symbolic link, which is switched when the secret changes. */
+/** Files behind a symbolic link that is switched when they change, as in a mounted Kubernetes secret. */
 class MountedSecret {
   readonly #root: string
   #generation = 0
@@ -101,7 +101,7 @@ await t.test('ingest archives every alert once and play-stream continues while a
   for (const [cli, root] of all) await whileRunning(cli, async () => (await archivedIds(root)).length === 30)
   await whileRunning(player, () => player.stdout.includes('pass 2:'))
 
-  // A consumer with a short grace period.
+  // This consumer has a short grace period, so that it fails during the rotation.
   const config = { ...first.config('rubin-devel-idfint'), serverCa: mounted.path('ca'), graceMs: 500 }
   const shortGrace = kafkaGroupSource({ connection: await kafkaConnection(config), topics: [TOPIC], group: 'rubin-devel-idfint' })
   const context = contextOf()
@@ -118,13 +118,13 @@ await t.test('ingest archives every alert once and play-stream continues while a
   const security = { folder, table, ports: { internal: port(internal), external: port(external) } }
   const server = await useOwnKafka(t, { dataDir: first.server.dataDir, security })
   const second = securedKafka(server, table)
-  t.not(await readFile(caBefore, 'utf8'), await text('certificates', 'ca.crt'), 'the broker has a new CA')
+  t.not(await readFile(caBefore, 'utf8'), await text('certificates', 'ca.crt'), 'the restarted broker has a new CA')
   t.match(second.access.listeners, { internal, external })
   for (const [cli] of all) await whileRunning(cli, () => warned(cli, 'KAFKA_CA_UNKNOWN'))
-  await t.rejects(pulling.ended, { code: 'KAFKA_CA_UNKNOWN', retryable: false, fatal: true }, 'the grace period is over')
+  await t.rejects(pulling.ended, { code: 'KAFKA_CA_UNKNOWN', retryable: false, fatal: true }, 'the consumer ends after its grace period')
   await shortGrace.close?.()
 
-  // An incomplete update: a truncated certificate and an empty password file.
+  // Simulates an incomplete update: a truncated certificate and an empty password file.
   const next = await secret()
   await mounted.write({ ...next, crt: next.crt.slice(0, 200), password: '' })
   for (const [cli] of all) await whileRunning(cli, () => /last valid content/.test(cli.stderr))
@@ -147,7 +147,7 @@ await t.test('ingest archives every alert once and play-stream continues while a
   t.equal(played.code, 0, played.stderr.slice(-2000))
   const passes = passesOf(played.stdout)
   const incomplete = passes.slice(0, -1).filter(({ alerts, interrupted }) => alerts !== 10 || interrupted !== undefined)
-  t.strictSame(incomplete, [], 'every pass is complete')
+  t.strictSame(incomplete, [], 'play-stream publishes every alert of each pass except the last, interrupted pass')
   t.equal((await everyRecord(await second.connect('kafka-admin'), 'played')).length, passes.reduce((sum, { alerts }) => sum + alerts, 0))
 
   const after = adminFor(t, await second.connect('kafka-admin'))

@@ -1,4 +1,4 @@
-// Shared by the access tests: a secured Kafka with the users and ACLs of deploy/acls.json, and confluent-kafka as a second client.
+// Starts a secured Kafka with the users and ACLs of deploy/acls.json, and runs operations with confluent-kafka, for the access tests.
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import type { AclTable } from '../../src/devstack/acls.ts'
 import { kafkaConnection, type KafkaConfig, type KafkaConnection } from '../../src/kafka/connection.ts'
 import { tempDir, useOwnKafka } from '../support/stack.ts'
 
-/** One operation for confluent-kafka; confluent.py defines the parameters of each. */
+/** One operation for confluent-kafka. The file confluent.py defines the parameters of each operation. */
 export interface PythonCase {
   readonly id: string
   readonly conf: Readonly<Record<string, string>>
@@ -21,7 +21,7 @@ export interface PythonCase {
   readonly principal?: string
 }
 
-/** Runs the cases concurrently in one Python process. Resolves with `ok` or the name of the error by case id. */
+/** Runs the cases concurrently in one Python process. Resolves with `ok` or the name of the error for each case id. */
 export async function withConfluent (python: string, cases: readonly PythonCase[], parallel = 12): Promise<Map<string, string>> {
   const child = spawn(python, [join(import.meta.dirname, 'confluent.py')], { stdio: ['pipe', 'pipe', 'inherit'] })
   const chunks: Buffer[] = []
@@ -51,22 +51,22 @@ export function mtlsConf (brokers: string, ca: string, certificate: string, key:
   }
 }
 
-/** A Kafka with the ACLs of deploy/acls.json: mTLS for internal users, SCRAM over TLS for external ones. */
+/** A Kafka with the ACLs of deploy/acls.json: mTLS for internal users, SCRAM over TLS for external users. */
 export interface SecuredKafka {
   readonly server: KafkaServer
   readonly access: KafkaAccess
   readonly table: AclTable
-  /** Configuration of the program's client for this user. */
+  /** Configuration of the program's client for `user`. */
   config (user: string): KafkaConfig
   connect (user: string): Promise<KafkaConnection>
-  /** Configuration of confluent-kafka for this user. */
+  /** Configuration of confluent-kafka for `user`. */
   conf (user: string): Record<string, string>
-  /** Command line flags for this user. */
+  /** Command line flags for `user`. */
   flags (user: string): string[]
   passwordFile (user: string): string
 }
 
-/** Starts a secured Kafka for this test and stops it in teardown. */
+/** Starts a secured Kafka for the test and stops it in teardown. */
 export async function useSecuredKafka (t: Test, more: Partial<KafkaSecurity> = {}): Promise<SecuredKafka> {
   const table = more.table ?? await readAclTable()
   const server = await useOwnKafka(t, { security: { folder: join(await tempDir(t), 'security'), table, ...more } })
@@ -75,7 +75,7 @@ export async function useSecuredKafka (t: Test, more: Partial<KafkaSecurity> = {
 
 export function securedKafka (server: KafkaServer, table: AclTable): SecuredKafka {
   const { access } = server
-  if (access === undefined) throw new Error('this Kafka is not secured')
+  if (access === undefined) throw new Error('the Kafka server was started without security settings')
   const { certificates, listeners } = access
   const users = [...table.superUsers, ...table.users]
   const isInternal = (user: string): boolean => users.find(({ name }) => name === user)?.authentication === 'tls'

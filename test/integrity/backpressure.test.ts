@@ -1,4 +1,4 @@
-// Memory: unsettled records are bounded, and the bound never blocks the graph.
+// Backpressure: credits bound the unsettled records, and this bound never blocks the graph.
 import t from 'tap'
 import { createGraph } from '../../src/pipeline/index.ts'
 import { RecordingSink } from '../../src/pipeline/test-driver.ts'
@@ -89,7 +89,7 @@ await t.test('a source without credit proceeds while another source is idle', as
   t.equal(sink.values.length, 9)
 })
 
-await t.test('each source of a graph is bounded by its credits, and all records arrive', async t => {
+await t.test('the unsettled records of each source are bounded by its credits, and all records are written', async t => {
   const sources = [new Numbers(30), new Numbers(50), new Numbers(0)]
   let written = 0
   const builder = createGraph('g')
@@ -102,7 +102,7 @@ await t.test('each source of a graph is bounded by its credits, and all records 
   t.same(sources.map(source => source.maxUnsettled), [2, 3, 0])
 })
 
-await t.test('a long queue of fast records behind a slow one does not overflow the stack', async t => {
+await t.test('a long queue of fast records behind a slow record does not overflow the stack', async t => {
   const numbers = new Numbers(50_000)
   const builder = createGraph('g')
   let written = 0

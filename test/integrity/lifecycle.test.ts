@@ -1,4 +1,4 @@
-// The end of a run: it is prompt and complete, and leaves nothing open.
+// The end of a run: the run ends promptly, all records settle, and all parts are closed.
 import t from 'tap'
 import { spawnSync } from 'node:child_process'
 import { createGraph, type NodeContext, type Source, type SourceRecord } from '../../src/pipeline/index.ts'
@@ -42,7 +42,7 @@ await t.test('a drain while the source waits for credit ends when all records in
   t.equal(source.outcomes.length, 2)
 })
 
-await t.test('a source flushes after the last settlement and before it closes', async t => {
+await t.test('a source is flushed after its last record has settled and before the source is closed', async t => {
   const calls: string[] = []
   const builder = createGraph('g')
   builder.source<number>('numbers', {
@@ -71,7 +71,7 @@ await t.test('after a failure, no part is called for a record that had not start
   t.equal(numbers.settlements.size, numbers.pulled)
 })
 
-await t.test('a failed run causes no unhandled rejection, even if nobody awaits it', async t => {
+await t.test('a failed run causes no unhandled rejection, even if no caller awaits `done`', async t => {
   const unhandled: unknown[] = []
   const note = (reason: unknown): void => { unhandled.push(reason) }
   process.on('unhandledRejection', note)
@@ -102,7 +102,7 @@ await t.test('a failed run causes no unhandled rejection, even if nobody awaits 
   for (const where of ['open', 'records', 'step', 'write', 'dead letter', 'flush', 'close']) {
     const run = declare(where).run()
     await until(() => run.state === 'failed' || run.state === 'stopped')
-    t.equal(run.state, where === 'close' ? 'stopped' : 'failed', where)
+    t.equal(run.state, where === 'close' ? 'stopped' : 'failed', `state after a failure in ${where}`)
   }
   const aborted = declare().run()
   void aborted.drain({ deadlineMs: 1e6 })
@@ -113,7 +113,7 @@ await t.test('a failed run causes no unhandled rejection, even if nobody awaits 
   t.same(unhandled, [])
 })
 
-// Each program must exit by itself with all parts closed: no timer, listener or promise may keep it alive, and it must not exit early.
+// Each program must exit by itself, but not before all parts are closed. No timer, listener or promise may keep the program alive.
 const library = new URL('../../src/pipeline/index.ts', import.meta.url).href
 const programs: Record<string, string> = {
   'a run that ends': 'await start().done; print("end")',

@@ -13,10 +13,10 @@ interface Case {
   readonly sources: Map<string, Numbers>
   readonly written: Set<string>
   readonly deadLetters: DeadLetter[]
-  /** Node types, for messages. */
+  /** Node types of the graph, for assertion messages. */
   readonly shape: string[]
   readonly graph: ReturnType<ReturnType<typeof createGraph>['build']>
-  /** Some records may fail in a way that neither retries nor dead letters handle. */
+  /** Whether the graph may fail, because retries and dead letters do not handle all errors of the case. */
   readonly mayFail: boolean
 }
 
@@ -31,7 +31,7 @@ function declare (seed: number): Case {
   const badShare = chance(0.5) ? random() * 0.2 : 0
   const downShare = chance(0.5) ? random() * 0.3 : 0
   const downForGoodShare = chance(0.25) ? 0.01 : 0
-  // Depends on record and node only: a bad record is bad at every attempt, and a server recovers after the first one.
+  // The error depends only on record and node, so a bad record fails every attempt. A server usually recovers after the first attempt.
   const mayThrow = (node: string, ids: readonly string[], attempt: number): void => {
     for (const id of ids) {
       const luck = seeded(hash(`${seed}/${node}/${id}`))()
@@ -151,7 +151,7 @@ await t.test('every pulled record of a random graph settles exactly once, whatev
   }
   t.same(faults, [])
   t.comment(`${CASES} graphs ended: ${[...ends].map(([end, count]) => `${end} ${count}`).join(', ')}`)
-  for (const end of ['done', 'GRAPH_ABORTED', 'TEST_SERVER_DOWN', 'TEST_BAD_RECORD']) t.ok(ends.has(end), `some graphs ended with ${end}`)
+  for (const end of ['done', 'GRAPH_ABORTED', 'TEST_SERVER_DOWN', 'TEST_BAD_RECORD']) t.ok(ends.has(end), `a graph ended with ${end}`)
 })
 
 await t.test('a random graph that runs to its end writes or dead-letters every record', async t => {

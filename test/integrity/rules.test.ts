@@ -1,4 +1,4 @@
-// Rules of the source code: no RxJS operator loses records, imports go one way, and the pipeline depends on nothing else.
+// Rules of the source code: no lossy RxJS operators, a fixed import order, and a pipeline that imports only RxJS and Node.
 import t from 'tap'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
@@ -8,7 +8,7 @@ const root = resolve(import.meta.dirname, '../..')
 const eslint = new ESLint({ cwd: root })
 
 async function importErrors (code: string, file: string): Promise<string[]> {
-  // Type-aware rules need a file of the project; only its path is used.
+  // Type-aware rules need the path of a file of the project. The file is not read.
   const [result] = await eslint.lintText(code, { filePath: join(root, file) })
   return (result?.messages ?? []).filter(message => message.ruleId === 'no-restricted-imports').map(message => message.message)
 }
@@ -21,7 +21,7 @@ await t.test('lint rejects lossy operators', async t => {
   for (const operator of operators) {
     for (const [module, file] of [['rxjs', 'src/pipeline/wire.ts'], ['rxjs/operators', 'src/simulator/mark-last-records.ts']] as const) {
       const found = await importErrors(`import { ${operator} } from '${module}'\nexport const use = ${operator}\n`, file)
-      t.equal(found.length, 1, `${operator} of ${module} in ${file}`)
+      t.equal(found.length, 1, `lint reports one error for ${operator} of ${module} in ${file}`)
       t.match(found[0], /never settles/)
     }
   }
@@ -37,7 +37,7 @@ await t.test('lint rejects imports in the wrong direction', async t => {
     ['src/program/mode.ts', '../cli/host.ts']
   ] as const) {
     const found = await importErrors(`import * as up from '${module}'\nexport const use = up\n`, file)
-    t.match(found[0], /Import order: /, `${file} -> ${module}`)
+    t.match(found[0], /Import order: /, `lint rejects the import of ${module} in ${file}`)
   }
 })
 
@@ -50,7 +50,7 @@ await t.test('the pipeline imports only itself, RxJS and Node', async t => {
   for (const [file, text] of files) {
     for (const [, module = ''] of text.matchAll(/\bfrom '([^']+)'|\bimport\('([^']+)'\)/g)) {
       if (module === 'rxjs' || module.startsWith('node:')) continue
-      t.equal(dirname(relative(folder, resolve(folder, module))), '.', `${file} imports ${module}`)
+      t.equal(dirname(relative(folder, resolve(folder, module))), '.', `${file} must not import ${module} from another folder`)
     }
     t.notMatch(text, /process\.(env|argv)|console\./, file)
   }
@@ -59,7 +59,7 @@ await t.test('the pipeline imports only itself, RxJS and Node', async t => {
 await t.test('every pipeline file has a header and at most 300 lines', async t => {
   for (const [file, text] of files) {
     const lines = text.split('\n')
-    t.ok(lines.length <= 300, `${file}: ${lines.length} lines`)
+    t.ok(lines.length <= 300, `${file} has ${lines.length} lines, at most 300 are allowed`)
     t.match(lines[0], /^\/\/ \S/, file)
   }
 })

@@ -1,4 +1,4 @@
-// Settlement: a record settles as done only when nothing of it can be lost. Offsets are committed on this guarantee.
+// Settlement: a record settles as done only when it is durable, dropped by a filter or dead-lettered. Offset commits rely on this.
 import t from 'tap'
 import { createGraph } from '../../src/pipeline/index.ts'
 import { drive, RecordingDeadLetters, RecordingSink } from '../../src/pipeline/test-driver.ts'
@@ -7,7 +7,7 @@ import { failureOf, Numbers, quick, testErrors, turns, until } from '../support/
 const nowhere = { kind: 'none', async * records () {} }
 const bad = (): Error => testErrors.TEST_BAD_RECORD('bad')
 
-await t.test('a record settles only when everything that it was split into has', async t => {
+await t.test('a split record settles only when all its values have settled', async t => {
   const builder = createGraph('g')
   builder.source<number>('numbers', nowhere).split('parts', n => [n, n, n]).to('sink', new RecordingSink<number>())
   const driver = drive(builder.build())
@@ -25,7 +25,7 @@ await t.test('a record settles only when everything that it was split into has',
   await driver.finish()
 })
 
-await t.test('a record that is filtered, or split into nothing, settles as done', async t => {
+await t.test('a record that is dropped by a filter, or split into no values, settles as done', async t => {
   const builder = createGraph('g')
   builder.source<number>('numbers', nowhere)
     .split('parts', n => new Array<number>(n).fill(n))
@@ -38,7 +38,7 @@ await t.test('a record that is filtered, or split into nothing, settles as done'
   t.same(driver.sink('sink').values, [1])
 })
 
-await t.test('a failure of one part of a split record is the record\'s outcome, even if the other parts were written', async t => {
+await t.test('if one value of a split record fails, the record settles with the failure, even if other values are written', async t => {
   const numbers = new Numbers(1)
   const written: number[] = []
   const builder = createGraph('g')
@@ -123,7 +123,7 @@ await t.test('a retryable error of a batch is never dead-lettered', async t => {
   t.ok([...numbers.settlements.values()].every(([failure]) => failure !== undefined))
 })
 
-await t.test('one bad record in a batch affects no other record', async t => {
+await t.test('a bad record in a batch does not affect the other records of the batch', async t => {
   const numbers = new Numbers(10)
   const deadLetters = new RecordingDeadLetters()
   const sink = new RecordingSink<number>()
@@ -136,7 +136,7 @@ await t.test('one bad record in a batch affects no other record', async t => {
   t.ok([...numbers.settlements.values()].every(outcomes => outcomes.length === 1 && outcomes[0] === undefined))
 })
 
-await t.test('a batch that a step rejects loses no record: each is dead-lettered', async t => {
+await t.test('if a step rejects a batch, each record of the batch is dead-lettered', async t => {
   const numbers = new Numbers(6)
   const deadLetters = new RecordingDeadLetters()
   const builder = createGraph('g', { deadLetters })

@@ -42,7 +42,7 @@ function setUp (limits: BatchLimits) {
   }
 }
 
-await t.test('a full group is emitted', async t => {
+await t.test('a group is emitted when it reaches the record limit', async t => {
   const { push, values } = setUp({ count: 2, ms: NEVER })
   for (const n of [1, 2, 3, 4, 5]) push(n)
   await turns()
@@ -71,12 +71,12 @@ await t.test('an infinite maximum age disables the timer', async t => {
   input.complete()
 })
 
-await t.test('starvation emits a partial group once no earlier group is unfinished', async t => {
+await t.test('starvation emits a partial group when all earlier groups are finished', async t => {
   const { push, values, groups, starvation } = setUp({ count: 3, ms: NEVER })
   for (const n of [1, 2, 3, 4]) push(n)
   starvation.begin()
   await turns()
-  t.same(values(), [[1, 2, 3]], 'waits for the first group, because its settlement returns credit')
+  t.same(values(), [[1, 2, 3]], 'the second group waits for the first group, whose settlement returns credit')
   groups[0]?.finished()
   await turns()
   t.same(values(), [[1, 2, 3], [4]])
@@ -88,7 +88,7 @@ await t.test('starvation emits a partial group once no earlier group is unfinish
   t.same(values(), [[1, 2, 3], [4], [5]])
 })
 
-await t.test('records that arrive during starvation are emitted too', async t => {
+await t.test('records that arrive during starvation are emitted without a full group', async t => {
   const { push, values, starvation } = setUp({ count: 3, ms: NEVER })
   starvation.begin()
   push(1)
@@ -97,7 +97,7 @@ await t.test('records that arrive during starvation are emitted too', async t =>
   t.same(values(), [[1, 2]])
 })
 
-await t.test('the last partial group is emitted before completion', async t => {
+await t.test('the last, partial group is emitted before the stream completes', async t => {
   const batches = setUp({ count: 3, ms: NEVER })
   batches.push(1)
   batches.input.complete()
@@ -106,7 +106,7 @@ await t.test('the last partial group is emitted before completion', async t => {
   t.equal(batches.starvation.listeners.size, 0)
 })
 
-await t.test('unsubscribing abandons waiting records and removes the listener', async t => {
+await t.test('unsubscribing abandons waiting records and removes the starvation listener', async t => {
   const { push, abandoned, subscription, starvation } = setUp({ count: 3, ms: 1e6 })
   push(1)
   push(2)

@@ -47,11 +47,11 @@ await t.test('the description has every node with its limits, every side effect 
   })
 })
 
-await t.test('JSON output is the description', async t => {
+await t.test('JSON output contains the whole description', async t => {
   t.same(JSON.parse(render(graph().describe(), 'json')), graph().describe())
 })
 
-await t.test('Mermaid output escapes labels and renames keywords', async t => {
+await t.test('Mermaid output escapes labels and renames nodes whose names are Mermaid keywords', async t => {
   const text = render(graph().describe(), 'mermaid')
   t.match(text, /^flowchart LR\n/)
   t.match(text, '  numbers(["numbers<br/>topic: alerts &quot;new&quot; &lt;1&gt;<br/>credits 10, creditBytes 100"])\n')
@@ -60,7 +60,7 @@ await t.test('Mermaid output escapes labels and renames keywords', async t => {
   t.match(text, '  odd -.-> dead-letters\n')
 })
 
-await t.test('a side effect is a cylinder with an edge from the step', async t => {
+await t.test('the store of a side effect is rendered as a cylinder with an edge from the step', async t => {
   const description = graph().describe()
   t.match(render(description, 'mermaid'), '  schemas[("schemas<br/>object store: gs://schemas")]\n')
   t.match(render(description, 'mermaid'), '  double -- writes --> schemas\n')

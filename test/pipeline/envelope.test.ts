@@ -15,7 +15,7 @@ await t.test('a mapped envelope settles its source record', async t => {
   t.same(outcomes, [undefined])
 })
 
-await t.test('settling twice throws, also through a mapped envelope', async t => {
+await t.test('settling an envelope twice throws, also through a mapped envelope', async t => {
   let count = 0
   const first = envelope(1, () => count++)
   const second = first.map(2)
@@ -24,7 +24,7 @@ await t.test('settling twice throws, also through a mapped envelope', async t =>
   t.equal(count, 1)
 })
 
-await t.test('a split envelope settles after its last child, with the first failure', async t => {
+await t.test('a split envelope settles after its last child, with the first failure of its children', async t => {
   const outcomes: (Error | undefined)[] = []
   const children = envelope('abc', failure => outcomes.push(failure)).split(['a', 'b', 'c'])
   children[2]?.settle()
@@ -35,13 +35,13 @@ await t.test('a split envelope settles after its last child, with the first fail
   t.match(outcomes[0], { message: 'first' })
 })
 
-await t.test('a split into no values settles at once', async t => {
+await t.test('an envelope that is split into no values settles at once', async t => {
   let count = 0
   t.same(envelope('x', () => count++).split([]), [])
   t.equal(count, 1)
 })
 
-await t.test('children of a split share the bytes', async t => {
+await t.test('children of a split share the bytes of the envelope equally', async t => {
   t.same(envelope('x', () => {}, 12).split([1, 2, 3]).map(child => child.bytes), [4, 4, 4])
 })
 
@@ -54,7 +54,7 @@ await t.test('a batch has the roots and bytes of all its records', async t => {
   t.same(batch.split([1, 2])[0]?.roots.length, 3)
 })
 
-await t.test('a batch settles each record once with its own outcome', async t => {
+await t.test('settling a batch settles each of its records once, with the same outcome', async t => {
   const events: string[] = []
   const envelopes = ['a', 'b'].map(value => envelope(value, failure => events.push(value + (failure?.message ?? ''))))
   const batch = Envelope.batch(envelopes, () => events.push('done'))

@@ -11,7 +11,7 @@ const errors = defineErrors({
   TEST_STORE_SHUT: { hint: 'Ask for access.', fatal: true }
 })
 
-await t.test('an error has a code, a message, a place, a hint and a class', async t => {
+await t.test('an error has a code, a message, a location, a hint and flags', async t => {
   const error = errors.TEST_FILE_SHORT('the file ends inside block 3', { where: 'visit.avro' })
   t.ok(error instanceof AlertStreamError)
   t.match(error, {
@@ -22,13 +22,13 @@ await t.test('an error has a code, a message, a place, a hint and a class', asyn
   t.match([error.fatal, errors.TEST_STORE_SHUT('x').fatal, errors.TEST_FILE_SHORT('x', { fatal: true }).fatal], [false, true, true])
 })
 
-await t.test('a code can be declared only once, and all codes are listed', async t => {
+await t.test('an error code can be declared only once, and declaredErrors lists all codes', async t => {
   t.throws(() => defineErrors({ TEST_FILE_SHORT: { hint: '' } }), /declared twice/)
   t.match(declaredErrors().get('TEST_STORE_DOWN'), { retryable: true })
   t.ok(declaredErrors().has('GRAPH_INVALID'))
 })
 
-await t.test('formatError prints code, message, place, innermost cause and hint on one line', async t => {
+await t.test('formatError prints code, message, location, innermost cause and hint on one line', async t => {
   const socket = new Error('connect ECONNREFUSED')
   const cause = new Error('request failed', { cause: new AggregateError([socket]) })
   t.equal(formatError(errors.TEST_STORE_DOWN('cannot write', { where: 'file:///x', cause })),
@@ -38,7 +38,7 @@ await t.test('formatError prints code, message, place, innermost cause and hint 
   t.match(formatError(new TypeError('x is undefined')), /^UNEXPECTED: x is undefined\. .*--debug/)
 })
 
-await t.test('joins message, place, cause and hint into sentences without double punctuation', async t => {
+await t.test('formatError joins message, location, cause and hint into sentences without double punctuation', async t => {
   const from = (what: string, details?: ErrorDetails) => formatError(errors.TEST_STORE_DOWN(what, details))
   t.equal(from('the server said no.', { where: 'file:///x' }), 'TEST_STORE_DOWN: the server said no (file:///x). Start the store.')
   t.equal(from('unknown flag --topci', { where: 'ingest', hint: 'Did you mean --topic?' }),
@@ -58,18 +58,18 @@ await t.test('formatError ends on a cyclic chain of causes', async t => {
   t.match(formatError(errors.TEST_STORE_DOWN('round', { cause: error })), /^TEST_STORE_DOWN: round/)
 })
 
-await t.test('any thrown value becomes an Error with a message', async t => {
+await t.test('asError converts any thrown value to an Error with a message', async t => {
   t.equal(asError('text').message, 'text')
   t.equal(messageOf(undefined), 'undefined')
 })
 
-await t.test('errorCode is the code of our errors, UNEXPECTED for others', async t => {
+await t.test('errorCode returns the code of an AlertStreamError, and UNEXPECTED for any other error', async t => {
   t.equal(errorCode(errors.TEST_STORE_DOWN('x')), 'TEST_STORE_DOWN')
   t.equal(errorCode(Object.assign(new Error('x'), { code: 'ENOENT' })), 'UNEXPECTED')
   t.equal(errorCode(undefined), 'UNEXPECTED')
 })
 
-await t.test('systemErrorCode is the code of a system error, undefined without one', async t => {
+await t.test('systemErrorCode returns the code of a system error, and undefined for an error without code', async t => {
   t.equal(systemErrorCode(Object.assign(new Error('x'), { code: 'ENOENT' })), 'ENOENT')
   for (const error of [new Error('x'), Object.assign(new Error('x'), { code: 5 }), 'text', null, undefined]) {
     t.equal(systemErrorCode(error), undefined)

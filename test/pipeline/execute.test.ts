@@ -26,7 +26,7 @@ await t.test('a step may return a value, a promise or any thenable', async t => 
   t.same(driver.sink('sink').values, [0, 2, 9])
 })
 
-await t.test('a step gets the origin of the record and the attempt', async t => {
+await t.test('a step gets the origin of the record and the number of the attempt', async t => {
   const contexts: RecordContext[] = []
   const driver = start(port => port.step('look', (n, context) => {
     contexts.push(context)
@@ -59,7 +59,7 @@ for (const [how, raise] of [
   })
 }
 
-await t.test('every failed attempt is counted', async t => {
+await t.test('the stats count every failed attempt', async t => {
   const driver = start(port => port.step('late', (n, { attempt }) => {
     if (attempt < 3) throw down()
     return n
@@ -97,7 +97,7 @@ for (const [node, declare] of [
     const outcomes = await push(driver, 1, 2)
     t.match(await failureOf(driver.run.done), { code: 'TEST_SHUT' })
     t.match(outcomes[1]?.failure, { code: 'TEST_SHUT' })
-    t.match(outcomes[0]?.failure, node === 'batch sink' ? { code: 'TEST_SHUT' } : undefined, 'a batch fails as a whole')
+    t.match(outcomes[0]?.failure, node === 'batch sink' ? { code: 'TEST_SHUT' } : undefined, 'only a batch sink fails record 1 too')
     t.same(driver.deadLetters?.written, [])
     t.match(stats(driver, 'node'), { failed: 1, retried: 0, deadLettered: 0, inFlight: 0 })
   })
@@ -123,7 +123,7 @@ await t.test('the records of a batch that fails for good are written one at a ti
   t.match(stats(driver, 'sink'), { in: 5, out: 4, inFlight: 0, deadLettered: 1 })
 })
 
-await t.test('a failed batch is logged even if all its records succeed alone', async t => {
+await t.test('a failed batch is logged even if each of its records is then written alone', async t => {
   const lines: object[] = []
   const log = { ...silent, warn: (fields: object) => { lines.push(fields) } }
   let first = true
@@ -155,7 +155,7 @@ await t.test('if a step on a batch fails for good, all records of the batch are 
   t.match(stats(driver, 'sum'), { in: 2, out: 1, deadLettered: 3 })
 })
 
-await t.test('dead letters are retried with the graph\'s policy', async t => {
+await t.test('writes of dead letters are retried with the graph\'s retry policy', async t => {
   let attempts = 0
   class Flaky extends RecordingDeadLetters {
     override fail = () => ++attempts < 3 ? down() : undefined

@@ -17,7 +17,7 @@ function setUp () {
   return { lines, log: new FailureLog({ debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }) }
 }
 
-/** `count` records of a node fail once each and are being retried. */
+/** Reports one failed attempt for each of `count` records of a node. The records are then being retried. */
 function fail (log: FailureLog, node: string, count: number): void {
   for (let record = 0; record < count; record++) {
     log.retryBegins(node)
@@ -29,21 +29,21 @@ function end (log: FailureLog, node: string, count: number, succeeded = true): v
   for (let record = 0; record < count; record++) log.retryEnds(node, succeeded)
 }
 
-await t.test('an outage is logged once per node with record and code, and its recovery once', async t => {
+await t.test('an outage is logged once per node with the record and the error code, and the recovery is logged once', async t => {
   const { lines, log } = setUp()
   fail(log, 'archive', 500)
   t.strictSame(lines, [{
     level: 'warn', node: 'archive', offset: 0, code: 'TEST_SERVER_DOWN', error: 'no response 0', msg: 'attempt failed; retrying'
   }])
   end(log, 'archive', 499)
-  t.equal(lines.length, 1, 'one record is still being retried')
+  t.equal(lines.length, 1, 'no recovery is logged while one record is still being retried')
   end(log, 'archive', 1)
   t.match(lines.slice(1), [{ level: 'info', node: 'archive', tries: 500, msg: 'recovered' }])
   log.close()
   t.equal(lines.length, 2)
 })
 
-await t.test('outages are logged per node', async t => {
+await t.test('outages of different nodes are logged separately', async t => {
   const { lines, log } = setUp()
   fail(log, 'a', 3)
   fail(log, 'b', 3)
@@ -52,7 +52,7 @@ await t.test('outages are logged per node', async t => {
   log.close()
 })
 
-await t.test('a long outage is logged once per interval with its failed attempts; an interval without failures ends it', async t => {
+await t.test('a long outage is logged once per interval with the failed attempts, and ends after an interval without failures', async t => {
   const { lines, log } = setUp()
   fail(log, 'archive', 1)
   fail(log, 'archive', 40)
@@ -71,7 +71,7 @@ await t.test('a long outage is logged once per interval with its failed attempts
   log.close()
 })
 
-await t.test('a server that fails intermittently does not flood the log: later failures are counted', async t => {
+await t.test('if a server fails intermittently, only the first failure is logged at once, and later failures are counted', async t => {
   const { lines, log } = setUp()
   for (let time = 0; time < 100; time++) {
     fail(log, 'archive', 1)
@@ -83,7 +83,7 @@ await t.test('a server that fails intermittently does not flood the log: later f
   t.equal(lines.length, 3)
 })
 
-await t.test('a record that failed for good is no recovery', async t => {
+await t.test('no recovery is logged if a record has failed for good', async t => {
   const { lines, log } = setUp()
   fail(log, 'archive', 1)
   end(log, 'archive', 1, false)
@@ -93,7 +93,7 @@ await t.test('a record that failed for good is no recovery', async t => {
   log.close()
 })
 
-await t.test('the first 10 dead letters of a node and code are logged individually, the others are counted', async t => {
+await t.test('the first 10 dead letters of a node and code are logged individually, and further dead letters are counted', async t => {
   const { lines, log } = setUp()
   for (let record = 0; record < 27; record++) {
     log.deadLettered('unframe', bad(`not framed ${record}`), () => ({ offset: record }))
@@ -114,7 +114,7 @@ await t.test('the first 10 dead letters of a node and code are logged individual
   t.equal(lines.length, 24)
 })
 
-await t.test('each interval of dead letters ends with a count, and the next one starts with individual lines', async t => {
+await t.test('each interval of dead letters ends with a count, and the next interval starts with individual lines', async t => {
   const { lines, log } = setUp()
   for (let record = 0; record < 14; record++) log.deadLettered('unframe', bad('x'), () => ({}))
   mock.timers.tick(INTERVAL_MS)
@@ -124,7 +124,7 @@ await t.test('each interval of dead letters ends with a count, and the next one 
   log.close()
 })
 
-await t.test('record fields are computed only if a line is written', async t => {
+await t.test('record fields are computed only if a log line is written', async t => {
   const { log } = setUp()
   let computed = 0
   const fields = (): object => { computed++; return {} }

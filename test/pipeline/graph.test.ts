@@ -14,7 +14,7 @@ const rejects = (t: Assertions, declare: (builder: Builder) => void, message: Re
   t.throws(() => { declare(builder); builder.build() }, { code: 'GRAPH_INVALID', message, where: 'graph broken' })
 }
 
-await t.test('a graph has its nodes in the order of declaration, with defaults', async t => {
+await t.test('the spec of a graph has the nodes in the order of declaration, with default options', async t => {
   const builder = createGraph('g', { retry: noRetry, deadLetters: new RecordingDeadLetters(), deadLettersName: 'rejected' })
   builder.source('numbers', source(), { records: 7 }).step('double', n => n * 2, { concurrency: 3 }).to('left', sink())
   builder.source('others', source())
@@ -50,7 +50,7 @@ await t.test('an invalid declaration throws and names the node', async t => {
   rejects(t, builder => { builder.source('numbers', source()).toBatches('sink', sink(), { count: 1, ms: -1 }) }, /-1 ms/)
 })
 
-await t.test('a port with two readers throws', async t => {
+await t.test('building a graph throws if a port has two readers', async t => {
   rejects(t, builder => {
     const port = builder.source('numbers', source())
     port.to('left', sink())
@@ -58,7 +58,7 @@ await t.test('a port with two readers throws', async t => {
   }, "several nodes read from 'numbers': 'left', 'right'")
 })
 
-await t.test('a side effect under the name of a node throws', async t => {
+await t.test('building a graph throws if a side effect has the name of a node', async t => {
   const writing = (name: string) => (builder: Builder) => {
     builder.source('numbers', source()).step('capture', n => n, { writes: { name, kind: 'object store' } }).to('sink', sink())
   }
@@ -66,19 +66,19 @@ await t.test('a side effect under the name of a node throws', async t => {
   rejects(t, writing('Not Good'), /'Not Good'/)
 })
 
-await t.test('a dead-letter node under the name of another node throws', async t => {
+await t.test('building a graph throws if the dead-letter node has the name of another node', async t => {
   const builder = createGraph('g', { deadLetters: new RecordingDeadLetters(), deadLettersName: 'numbers' })
   builder.source('numbers', source()).to('sink', sink())
   t.throws(() => builder.build(), { code: 'GRAPH_INVALID', message: "two nodes are named 'numbers'" })
 })
 
-await t.test('nodes whose types do not match do not compile', async t => {
+await t.test('a graph whose node types do not match does not compile', async t => {
   const numbers: Port<number> = createGraph('typed').source('numbers', source())
   // @ts-expect-error a sink of strings does not take numbers
   numbers.to('strings', new RecordingSink<string>())
-  // @ts-expect-error a step takes what the node before it emits
+  // @ts-expect-error a step takes the values that the preceding node emits
   numbers.step('upper', (text: string) => text.toUpperCase())
-  // @ts-expect-error a batch is an array
+  // @ts-expect-error a batch node emits arrays
   numbers.batch('batches', { count: 2 }).step('plus', batch => batch + 1)
   // @ts-expect-error an operator works on envelopes, not on values
   numbers.through('flow', map((n: number) => n))
@@ -87,7 +87,7 @@ await t.test('nodes whose types do not match do not compile', async t => {
   t.pass('checked by the compiler')
 })
 
-await t.test('a second run throws', async t => {
+await t.test('running a graph a second time throws', async t => {
   const builder = createGraph('once')
   builder.source('numbers', source()).to('sink', sink())
   const graph = builder.build()
@@ -96,7 +96,7 @@ await t.test('a second run throws', async t => {
   await run.drain()
 })
 
-await t.test('parts are replaced by name; an unknown name throws', async t => {
+await t.test('with() replaces parts by node name, and throws for an unknown name', async t => {
   const builder = createGraph('replaced')
   builder.source('constructor', source()).to('sink', sink())
   const graph = builder.build()
@@ -105,7 +105,7 @@ await t.test('parts are replaced by name; an unknown name throws', async t => {
   t.equal((replaced.spec.nodes[1] as { part: unknown }).part, other)
   t.equal((replaced.spec.nodes[0] as { part: unknown }).part, (graph.spec.nodes[0] as { part: unknown }).part)
   t.throws(() => graph.with({ sinks: { sinc: other } as never }), {
-    code: 'GRAPH_INVALID', message: "no node 'sinc' of that type to replace"
+    code: 'GRAPH_INVALID', message: "cannot replace 'sinc': unknown name or wrong type"
   })
   t.throws(() => graph.with({ batchSinks: { sink: other } as never }), { code: 'GRAPH_INVALID' })
   const deadLetters = new RecordingDeadLetters()

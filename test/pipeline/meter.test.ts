@@ -1,14 +1,14 @@
 import t from 'tap'
 import { Meter } from '../../src/pipeline/meter.ts'
 
-await t.test('a new meter reads zero', async t => {
+await t.test('all stats of a new meter are zero', async t => {
   t.same(new Meter('n').read(), {
     node: 'n', in: 0, out: 0, dropped: 0, failed: 0, retried: 0, deadLettered: 0, reasons: {}, inFlight: 0, bytes: 0, starvedMs: 0,
     latency: { mean: 0, p50: 0, p99: 0, max: 0 }
   })
 })
 
-await t.test('records that entered and have not left are in flight', async t => {
+await t.test('records that entered the node and have not left it are in flight', async t => {
   const meter = new Meter('n')
   meter.enter()
   meter.enter()
@@ -16,7 +16,7 @@ await t.test('records that entered and have not left are in flight', async t => 
   t.match(meter.read(), { in: 2, inFlight: 1 })
 })
 
-await t.test('quantiles are upper bounds within a factor of two, and never above the maximum', async t => {
+await t.test('latency quantiles are upper bounds within a factor of two, and never exceed the maximum', async t => {
   const meter = new Meter('n')
   for (let ms = 1; ms <= 1000; ms++) {
     meter.enter()
@@ -29,7 +29,7 @@ await t.test('quantiles are upper bounds within a factor of two, and never above
   t.ok(latency.p99 >= 990 && latency.p99 <= 1000, `${latency.p99}`)
 })
 
-await t.test('latencies above the last bucket are counted', async t => {
+await t.test('latencies above the last bucket bound are counted', async t => {
   const meter = new Meter('n')
   meter.enter()
   meter.leave(1e12)
@@ -57,6 +57,6 @@ await t.test('latency buckets count values up to and including their bound', asy
   let below = 0
   for (const [index, bound] of bounds.entries()) {
     below += counts[index]!
-    t.equal(below, values.filter(ms => ms / 1000 <= bound).length, `at most ${bound} s`)
+    t.equal(below, values.filter(ms => ms / 1000 <= bound).length, `count of latencies up to ${bound} s`)
   }
 })

@@ -34,7 +34,7 @@ await t.test('an observer is called when a record is pulled, written and settled
   t.strictSame(events, ['pulled 1', 'wrote 1 sink written', 'settled 1', 'pulled 2', 'wrote 2 sink identical', 'settled 2'])
 })
 
-await t.test('a write that succeeds after retries is observed once', async t => {
+await t.test('the observer is called once for a write that succeeds after retries', async t => {
   const { driver, events, push } = observed(port => port.to('sink', sink))
   driver.sink<number>('sink').write = async (_, { attempt }) => { if (attempt < 3) throw down(); return 'written' }
   await push(1)
@@ -42,7 +42,7 @@ await t.test('a write that succeeds after retries is observed once', async t => 
   t.strictSame(events, ['pulled 1', 'wrote 1 sink written', 'settled 1'])
 })
 
-await t.test('a dead letter is observed before its record settles; a record that fails the graph settles with the failure', async t => {
+await t.test('a dead letter is observed before its record settles, and a record that fails the graph settles with the failure', async t => {
   const { driver, events, push } = observed(port =>
     port.step('picky', n => { throw n === 1 ? bad() : down() }).to('sink', new RecordingSink<never>()))
   await push(1)
@@ -51,7 +51,7 @@ await t.test('a dead letter is observed before its record settles; a record that
   t.strictSame(events, ['pulled 1', 'dead-lettered 1 picky bad', 'settled 1', 'pulled 2', 'settled 2 down'])
 })
 
-await t.test('each value of a split is observed when written; their record settles once', async t => {
+await t.test('the observer is called for each written value of a split record, and once when the record settles', async t => {
   const { driver, events, push } = observed(port => port.split('two', n => [n, n]).to('sink', new RecordingSink<number>()))
   await push(4)
   await driver.finish()
@@ -77,7 +77,7 @@ await t.test('log lines about a record have the run\'s log fields', async t => {
   ])
 })
 
-await t.test('a failed batch is logged with its first record', async t => {
+await t.test('the log line of a failed batch identifies the first record of the batch', async t => {
   const { driver, lines, push } = observed(
     port => port.toBatches('sink', new RecordingSink<number>(), { count: 2 }),
     { logFields: record => ({ number: record.value }) }
@@ -91,7 +91,7 @@ await t.test('a failed batch is logged with its first record', async t => {
   ])
 })
 
-await t.test('a thousand failed records during an outage are logged once', async t => {
+await t.test('an outage in which a thousand records fail is logged once', async t => {
   const { driver, lines, push } = observed(port => port.to('sink', sink, { concurrency: 1000 }))
   driver.sink<number>('sink').fail = (_, attempt) => attempt < 3 ? down() : undefined
   await push(...Array.from({ length: 1000 }, (_, index) => index))
@@ -101,7 +101,7 @@ await t.test('a thousand failed records during an outage are logged once', async
   t.equal(driver.sink('sink').values.length, 1000)
 })
 
-await t.test('a run has its credits and latencies', async t => {
+await t.test('a run returns the credits of its sources and the latencies of its nodes', async t => {
   const { driver, push } = observed(port => port.to('sink', new RecordingSink<number>()))
   driver.sink('sink').hold()
   const pushed = push(1, 2)

@@ -20,7 +20,7 @@ function begin (part: Source<unknown>, limits = { records: 1000, bytes: 1e9 }) {
   return { drain, credits, out, settled, meter, done }
 }
 
-await t.test('it pulls until the source ends, without calling return() on the ended iterator', async t => {
+await t.test('pulls until the source ends, and does not call return() on the ended iterator', async t => {
   let returns = 0
   let n = 0
   const { out, done, meter } = begin({
@@ -40,7 +40,7 @@ await t.test('it pulls until the source ends, without calling return() on the en
   t.equal(returns, 0)
 })
 
-await t.test('settling a record updates the stats, informs the source and returns the credit', async t => {
+await t.test('settling a record updates the stats, calls settled() of the source and returns the credit', async t => {
   const { out, settled, credits, done, meter } = begin(new Numbers(2))
   await done
   t.equal(credits.records, 2)
@@ -51,7 +51,7 @@ await t.test('settling a record updates the stats, informs the source and return
   t.match(meter.read(), { out: 1, failed: 1, inFlight: 0 })
 })
 
-await t.test('it does not pull without credit, and a drain ends the wait', async t => {
+await t.test('does not pull without credit, and a drain ends the wait for credit', async t => {
   const numbers = new Numbers(100)
   const { drain, done, out } = begin(numbers, { records: 3, bytes: 1e9 })
   await until(() => out.length === 3)
@@ -89,7 +89,7 @@ await t.test('a record that a pending next() yields during a drain is processed'
     async * records () {
       await given.promise
       yield { value: 'late', bytes: 1, position: '' }
-      t.fail('no further record is requested')
+      t.fail('a record was requested after the drain')
     }
   })
   await turns()
@@ -99,7 +99,7 @@ await t.test('a record that a pending next() yields during a drain is processed'
   t.same(out.map(envelope => envelope.value), ['late'])
 })
 
-await t.test('an error of the source after a drain is not a failure', async t => {
+await t.test('an error that the source throws after a drain does not reject the pull', async t => {
   const { drain, done } = begin({
     kind: 'aborts',
     async * records ({ drain }) {
@@ -112,7 +112,7 @@ await t.test('an error of the source after a drain is not a failure', async t =>
   t.equal(await failureOf(done), undefined)
 })
 
-await t.test('a drain does not wait for a source that ignores it', async t => {
+await t.test('a drain does not wait for a source that ignores the drain signal', async t => {
   const { drain, done } = begin({
     kind: 'stubborn',
     async * records () {
@@ -126,7 +126,7 @@ await t.test('a drain does not wait for a source that ignores it', async t => {
   t.pass('ended')
 })
 
-await t.test('an error of the source rejects: at once, in the middle, or for a record without a size', async t => {
+await t.test('the pull rejects if the source throws at once or after a record, or emits a record without a size', async t => {
   t.match(await failureOf(begin({ kind: 'at once', records: () => { throw new Error('no such file') } }).done), { message: 'no such file' })
   const middle = begin({
     kind: 'truncated',
@@ -141,7 +141,7 @@ await t.test('an error of the source rejects: at once, in the middle, or for a r
   t.match(await failureOf(sizeless.done), { message: 'a source emitted a record with an invalid size: undefined bytes' })
 })
 
-await t.test('an in-memory source yields to timers and sockets', async t => {
+await t.test('pulling from an in-memory source yields to timers and sockets', async t => {
   let turnsTaken = 0
   let pulled = 0
   const builder = createGraph('busy')
@@ -153,5 +153,5 @@ await t.test('an in-memory source yields to timers and sockets', async t => {
   const tick = (): void => { turnsTaken++; if (pulled < 10_000) setImmediate(tick) }
   setImmediate(tick)
   await done
-  t.ok(turnsTaken > 10, `${turnsTaken} turns`)
+  t.ok(turnsTaken > 10, `the event loop took ${turnsTaken} turns, expected more than 10`)
 })

@@ -6,13 +6,13 @@ import { quick, testErrors } from '../support/pipeline.ts'
 
 const down = (): Error => testErrors.TEST_SERVER_DOWN('down')
 
-await t.test('pauses double from the base up to the maximum, and are never 0', async t => {
+await t.test('the backoff doubles from the base up to the maximum, and is never 0', async t => {
   const policy = { attempts: 9, baseMs: 100, maxMs: 1000 }
   t.same([1, 2, 3, 4, 5, 9].map(attempt => backoffMs(policy, attempt, () => 0)), [100, 200, 400, 800, 1000, 1000])
   t.ok(backoffMs(policy, 1, () => 0.9999) > 0)
 })
 
-await t.test('the README and the code state how long the policies pause', async t => {
+await t.test('the README and the code state the total backoff of the retry policies', async t => {
   const seconds = (policy: RetryPolicy, random: number): number => {
     let ms = 0
     for (let attempt = 1; attempt < policy.attempts; attempt++) ms += backoffMs(policy, attempt, () => random)
@@ -21,10 +21,10 @@ await t.test('the README and the code state how long the policies pause', async 
   const mean = (policy: RetryPolicy): number => seconds(policy, 0.5)
   const text = (file: string): string =>
     readFileSync(new URL(`../../src/pipeline/${file}`, import.meta.url), 'utf8').replace(/\s+(\/\/ )?/g, ' ')
-  t.match(text('README.md'), `makes ${defaultRetry.attempts} attempts, whose pauses add up to ${mean(defaultRetry)} s on average`)
-  t.match(text('README.md'), `makes ${patientRetry.attempts} attempts and pauses ${mean(patientRetry)} s on average`)
-  t.match(text('retry.ts'), `add up to ${mean(defaultRetry)} s on average, ${seconds(defaultRetry, 0)} s at most`)
-  t.match(text('retry.ts'), `add up to ${mean(patientRetry)} s on average`)
+  t.match(text('README.md'), `makes ${defaultRetry.attempts} attempts with a total backoff of ${mean(defaultRetry)} s on average`)
+  t.match(text('README.md'), `makes ${patientRetry.attempts} attempts with ${mean(patientRetry)} s on average`)
+  t.match(text('retry.ts'), `total backoff is ${mean(defaultRetry)} s on average and ${seconds(defaultRetry, 0)} s at most`)
+  t.match(text('retry.ts'), `total backoff is ${mean(patientRetry)} s on average`)
   t.same([mean(defaultRetry), mean(patientRetry)], [6, 66])
 })
 
@@ -63,14 +63,14 @@ await t.test('an error that is not retryable ends the retries at once', async t 
   t.match(second, { attempts: 2, error: { message: 'worse' } })
 })
 
-await t.test('an abort ends the pause with the original failure', async t => {
+await t.test('an abort ends the backoff with the original failure', async t => {
   const abort = new AbortController()
   const waiting = retry(() => t.fail('called'), down(), { attempts: 9, baseMs: 1e9, maxMs: 1e9 }, abort.signal, () => {})
   abort.abort()
   t.match(await waiting, { attempts: 1, error: { code: 'TEST_SERVER_DOWN' } })
 })
 
-await t.test('a thrown value that is not an Error becomes one', async t => {
+await t.test('a thrown value that is not an Error is converted to an Error', async t => {
   t.match(await retry(() => { throw 'text' }, down(), quick, new AbortController().signal, () => {}), { error: { message: 'text' } })
 })
 
@@ -92,7 +92,7 @@ await t.test('persist stops at the deadline of the policy, and reports each retr
   const fail = (): never => { throw testErrors.TEST_SERVER_DOWN('down') }
   const failing = persist(fail, policy, undefined, ({ message }) => { retries.push(message) })
   await t.rejects(failing, { code: 'TEST_SERVER_DOWN' })
-  t.ok(retries.length > 1, `${retries.length} retries`)
+  t.ok(retries.length > 1, `${retries.length} retries were reported, expected more than 1`)
   t.ok(Date.now() >= policy.deadline)
 })
 

@@ -5,7 +5,7 @@ import { failureOf, Numbers, testErrors, turns, until } from '../support/pipelin
 
 interface Hooks { open?: (context: NodeContext) => unknown, close?: () => unknown, flush?: () => unknown }
 
-/** The methods of a part, which call `note` and then a hook of the test. */
+/** Methods of a part that call `note` and then a hook of the test. */
 function noted (note: (call: string) => void, name: string, hooks: Hooks = {}) {
   return {
     async open (context: NodeContext) { note(`open ${name}`); await hooks.open?.(context) },
@@ -39,7 +39,7 @@ function graph (hooks: AllHooks = {}, write: Sink<number>['write'] = async () =>
   return { calls, states, source, numbers, start }
 }
 
-await t.test('sinks open first and close last, and a source flushes before anything closes', async t => {
+await t.test('sinks open first and close last, and a source flushes before any part closes', async t => {
   const { calls, states, start } = graph()
   const run = start()
   t.equal(run.state, 'created')
@@ -48,7 +48,7 @@ await t.test('sinks open first and close last, and a source flushes before anyth
   t.same(states, ['created', 'running', 'stopped'])
 })
 
-await t.test('if a part fails to open, the run fails and closes all opened parts, including that one', async t => {
+await t.test('if a part fails to open, the run fails and closes all opened parts, including the failed part', async t => {
   const { calls, states, start } = graph({ sink: { open: () => { throw testErrors.TEST_SERVER_DOWN('no store') } } })
   t.match(await failureOf(start().done), { code: 'TEST_SERVER_DOWN' })
   t.same(calls, ['open dead letters', 'open sink', 'close sink', 'close dead letters'])
@@ -108,7 +108,7 @@ await t.test('a drain ends without failure even if open() of a part hangs', asyn
   t.same(states, ['created', 'draining', 'stopped'])
 })
 
-await t.test('the drain deadline error says if only the closing of parts is late', async t => {
+await t.test('the error of a missed drain deadline says if all records have settled and only the parts have not closed', async t => {
   const { calls, start } = graph({ sink: { close: never } })
   const run = start(1)
   await until(() => calls.includes('close sink'))
@@ -132,7 +132,7 @@ await t.test('a failed flush fails the run', async t => {
   t.same(calls.slice(-3), ['close source', 'close sink', 'close dead letters'])
 })
 
-await t.test('after a failure, pending writes may end, no write begins, all records settle, and the source flushes', async t => {
+await t.test('after a failure, pending writes end, no further write begins, all records settle, and the source flushes', async t => {
   const begun: number[] = []
   const { calls, source, numbers } = graph({}, undefined, 50)
   const builder = createGraph('few', { retry: { attempts: 1, baseMs: 0, maxMs: 0 } })
@@ -145,7 +145,7 @@ await t.test('after a failure, pending writes may end, no write begins, all reco
     }
   }, { concurrency: 2 })
   t.match(await failureOf(builder.build().run().done), { code: 'TEST_SERVER_DOWN' })
-  t.ok(begun.length <= 4, `${begun.length} writes began`)
+  t.ok(begun.length <= 4, `${begun.length} writes began, expected at most 4`)
   const settlements = [...numbers.settlements]
   t.equal(settlements.length, 50, 'every pulled record has settled')
   t.ok(settlements.every(([, outcomes]) => outcomes.length === 1))
@@ -153,7 +153,7 @@ await t.test('after a failure, pending writes may end, no write begins, all reco
   t.same(calls, ['open source', 'flush source', 'close source'])
 })
 
-await t.test('an error of a source fails the run, and the source is closed', async t => {
+await t.test('an error thrown by a source fails the run, and the source is closed', async t => {
   const calls: string[] = []
   const builder = createGraph('test')
   builder.source('file', {
@@ -168,7 +168,7 @@ await t.test('an error of a source fails the run, and the source is closed', asy
   t.same(calls, ['open file', 'flush file', 'close file'])
 })
 
-await t.test('an error of settled() fails the run, and the credit is returned', async t => {
+await t.test('an error thrown by settled() fails the run, and the credit of the record is returned', async t => {
   const builder = createGraph('test')
   const source: Source<number> = {
     kind: 'bad',
@@ -193,7 +193,7 @@ await t.test('settled() is not called after close()', async t => {
   t.equal(numbers.settlements.size, 0)
 })
 
-await t.test('a drain lets all records in flight settle, with concurrent steps and partial batches', async t => {
+await t.test('a drain lets all records in flight settle, also in concurrent steps and partial batches', async t => {
   const source = new PushSource<number>()
   const sink = new RecordingSink<number>()
   const builder = createGraph('test')
@@ -238,14 +238,14 @@ await t.test('done rejects with the first failure', async t => {
   t.match(await failureOf(run.abort(new Error('second'))), { message: 'first' })
 })
 
-await t.test('meters lists every node in order, dead letters last', async t => {
+await t.test('meters() lists the nodes in order of declaration, then the dead letters', async t => {
   const { start } = graph()
   const run = start()
   await run.done
   t.same(run.meters().map(({ node, in: entered, out }) => [node, entered, out]), [['source', 3, 3], ['sink', 3, 3], ['dead-letters', 0, 0]])
 })
 
-await t.test('nodeStats gives the stats of one node by name, including the dead letters', async t => {
+await t.test('nodeStats() returns the stats of a node by name, also of the dead letters', async t => {
   const builder = createGraph('test', { deadLetters: { kind: 'bin', async write () {} } })
   builder.source('source', new Numbers(3))
     .step('check', n => { if (n === 1) throw testErrors.TEST_BAD_RECORD('bad'); return n })
@@ -257,7 +257,7 @@ await t.test('nodeStats gives the stats of one node by name, including the dead 
   t.equal(run.nodeStats('other'), undefined)
 })
 
-await t.test('a thousand records waiting to be retried cause no listener warning', async t => {
+await t.test('a thousand records that wait for a retry cause no MaxListenersExceededWarning', async t => {
   const warnings: Error[] = []
   const onWarning = (warning: Error): void => { warnings.push(warning) }
   process.on('warning', onWarning)

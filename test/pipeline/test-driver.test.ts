@@ -14,7 +14,7 @@ function graph () {
   return builder.build()
 }
 
-await t.test('it runs the real graph with replaced sources and sinks', async t => {
+await t.test('drive() runs the real graph with replaced sources and sinks', async t => {
   const driver = drive(graph())
   const outcomes = [1, 2, 3].flatMap(n => [driver.source<number>('topic').push(n), driver.source<number>('file').push(n)])
   await driver.finish()
@@ -26,7 +26,7 @@ await t.test('it runs the real graph with replaced sources and sinks', async t =
   t.equal(driver.run.state, 'stopped')
 })
 
-await t.test('a push resolves when its record settles; writes can be held and released', async t => {
+await t.test('push() resolves when the record settles, and a test can hold and release writes', async t => {
   const driver = drive(graph())
   const source = driver.source<number>('topic')
   const store = driver.sink<number>('store')
@@ -49,7 +49,7 @@ await t.test('an abort ends a held write', async t => {
   t.match((await outcome).failure, { code: 'GRAPH_ABORTED' })
 })
 
-await t.test('waiting for records leaks no listeners', async t => {
+await t.test('a source that waits for pushed records leaks no listeners', async t => {
   const warnings: Error[] = []
   const onWarning = (warning: Error): void => { warnings.push(warning) }
   process.on('warning', onWarning)
@@ -63,16 +63,16 @@ await t.test('waiting for records leaks no listeners', async t => {
   t.same(warnings, [])
 })
 
-await t.test('dead letters can be made to fail', async t => {
+await t.test('a test can make the writing of dead letters fail', async t => {
   const deadLetters = new RecordingDeadLetters()
   deadLetters.fail = () => testErrors.TEST_BAD_RECORD('full')
   await t.rejects(deadLetters.write({} as never), { code: 'TEST_BAD_RECORD' })
   t.same(deadLetters.written, [])
 })
 
-await t.test('an unknown node name throws and lists the known ones', async t => {
+await t.test('an unknown node name throws an error that lists the known names', async t => {
   const driver = drive(graph())
-  t.throws(() => driver.sink('shop'), { message: "the graph has no node 'shop' of this type, only store, log" })
+  t.throws(() => driver.sink('shop'), { message: "the graph has no sink 'shop': it has store, log" })
   await driver.run.drain()
   t.ok(driver.sink('store') instanceof RecordingSink)
 })

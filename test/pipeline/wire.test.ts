@@ -4,7 +4,7 @@ import { createGraph, type Envelope } from '../../src/pipeline/index.ts'
 import { RecordingSink } from '../../src/pipeline/test-driver.ts'
 import { failureOf, Numbers } from '../support/pipeline.ts'
 
-await t.test('an RxJS operator on envelopes is a node', async t => {
+await t.test('through() runs an RxJS operator on envelopes as a node with stats', async t => {
   const sink = new RecordingSink<string>()
   const builder = createGraph('flow')
   builder.source('numbers', new Numbers(3))
@@ -22,7 +22,7 @@ await t.test('a flow that completes before its input fails the graph', async t =
   t.match(await failureOf(builder.build().run({ settleMs: 1 }).done), { code: 'GRAPH_FLOW_ENDED', where: 'node first' })
 })
 
-await t.test('an operator that throws fails the graph, and waiting records settle with that failure', async t => {
+await t.test('an operator that throws fails the graph, and waiting records settle with the thrown error', async t => {
   const numbers = new Numbers(10)
   const builder = createGraph('throws')
   builder.source('numbers', numbers)
@@ -30,6 +30,6 @@ await t.test('an operator that throws fails the graph, and waiting records settl
     .batch('batches', { count: 100, ms: Infinity })
     .to('sink', new RecordingSink<readonly number[]>())
   t.match(await failureOf(builder.build().run({ settleMs: 1 }).done), { message: 'broken' })
-  t.equal(numbers.settlements.size, 5, 'the five records that waited in the batch')
+  t.equal(numbers.settlements.size, 5, 'five records were pulled and have settled')
   t.ok([...numbers.settlements.values()].every(([failure]) => failure?.message === 'broken'))
 })

@@ -3,12 +3,12 @@ import { from, lastValueFrom, Subject, toArray } from 'rxjs'
 import { work, type Handler } from '../../src/pipeline/work.ts'
 import { turns } from '../support/pipeline.ts'
 
-const never = (): void => { throw new Error('nothing should be abandoned') }
+const never = (): void => { throw new Error('an input or output was abandoned') }
 const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
 const run = (count: number, concurrency: number, handle: Handler<number, number>): Promise<number[]> =>
   lastValueFrom(from(range(count)).pipe(work(concurrency, handle, never), toArray()))
 
-await t.test('concurrency 1 keeps the order', async t => {
+await t.test('concurrency 1 keeps the order of the inputs', async t => {
   const order = await run(20, 1, async n => {
     await turns(n % 3)
     return [n]
@@ -28,7 +28,7 @@ await t.test('at most `concurrency` inputs are processed at once', async t => {
   t.equal(most, 4)
 })
 
-await t.test('one slow input before 100,000 fast ones does not overflow the stack', async t => {
+await t.test('a slow input before 100,000 fast inputs does not overflow the stack', async t => {
   const out = await run(100_000, 1, n => n === 0 ? turns(1).then(() => [n]) : [n])
   t.equal(out.length, 100_000)
   t.same([out[0], out.at(-1)], [0, 99_999])
@@ -71,7 +71,7 @@ for (const [how, handle] of [
   })
 }
 
-await t.test('outputs after unsubscribing are abandoned', async t => {
+await t.test('outputs that arrive after unsubscribing are abandoned', async t => {
   const input = new Subject<number>()
   const abandoned: number[] = []
   const subscription = input.pipe(work<number, number>(2, n => turns(2).then(() => [n * 10]), n => abandoned.push(n))).subscribe()

@@ -26,7 +26,7 @@ function sinkInto (archive: Pick<Archive, 'putAlert'>): ArchiveSink {
   return archiveSink({ archive: () => archive, target: 'test', gzipLevel: 6, gzipThreads: 2, writes: 3 })
 }
 
-await t.test('writes an alert once and counts later copies as identical, also from another process', async t => {
+await t.test('writes an alert once and counts later copies as identical, also copies from another process', async t => {
   const archive = await archiveIn(await tempDir(t))
   const sink = sinkInto(archive)
   t.equal(await sink.write(alert('1', 'one'), context), 'written')
@@ -41,7 +41,7 @@ await t.test('writes an alert once and counts later copies as identical, also fr
   t.equal(String(await archive.getAlert('2')), 'two')
 })
 
-await t.test('writes the gzip of the frame with the frame\'s checksum, and counts its bytes', async t => {
+await t.test('writes the gzip of the frame with the frame\'s checksum, and counts the compressed bytes', async t => {
   const puts: Array<Parameters<Archive['putAlert']>> = []
   const sink = sinkInto({ putAlert: async (...put) => { puts.push(put); return 'written' } })
   const given = alert('7', 'text '.repeat(1000))
@@ -52,7 +52,7 @@ await t.test('writes the gzip of the frame with the frame\'s checksum, and count
   t.equal(sink.stats.writtenBytes, gz.length)
 })
 
-await t.test('copies in flight at the same time cause one write', async t => {
+await t.test('several copies of an alert in flight at the same time cause one write', async t => {
   let puts = 0
   const sink = sinkInto({
     putAlert: async () => {
@@ -66,7 +66,7 @@ await t.test('copies in flight at the same time cause one write', async t => {
   t.match(sink.stats, { written: 1, identical: 19 })
 })
 
-await t.test('another alert under the same id and an invalid id are bad records', async t => {
+await t.test('an alert with the id of a different archived alert, and an alert with an invalid id, are bad records', async t => {
   const archive = await archiveIn(await tempDir(t))
   const sink = sinkInto(archive)
   await sink.write(alert('1', 'one'), context)
@@ -76,7 +76,7 @@ await t.test('another alert under the same id and an invalid id are bad records'
   t.match(sink.stats, { written: 1, identical: 0 })
 })
 
-await t.test('a store whose folder was replaced by a file is a retryable error; the write succeeds once the folder is back', async t => {
+await t.test('a write fails with a retryable error if a file replaces the store\'s folder, and succeeds with the folder', async t => {
   const root = join(await tempDir(t), 'store')
   const sink = sinkInto(await archiveIn(root))
   await rm(root, { recursive: true })
@@ -89,7 +89,7 @@ await t.test('a store whose folder was replaced by a file is a retryable error; 
   t.strictSame(await readdir(join(root, 'v2/alerts/1')), ['1.avro.gz'])
 })
 
-await t.test('a failed write is not remembered: the next attempt writes', async t => {
+await t.test('a failed write is not remembered, so the next attempt writes the alert', async t => {
   let down = true
   const error = storeErrors.STORE_NO_LINKS('no links', { where: '/data' })
   const sink = sinkInto({ putAlert: async () => { if (down) throw error; return 'written' } })
@@ -99,7 +99,7 @@ await t.test('a failed write is not remembered: the next attempt writes', async 
   t.equal(await sink.write(alert('1', 'one'), context), 'written')
 })
 
-await t.test('writes at most `writes` objects at once, and all of them in the end, failed writes included', async t => {
+await t.test('attempts at most `writes` writes at once, and attempts every write even if one fails', async t => {
   let running = 0
   let most = 0
   const putAlert = async (id: string) => {
@@ -118,7 +118,7 @@ await t.test('writes at most `writes` objects at once, and all of them in the en
 await t.test('compresses at most `gzipThreads` frames at once', async t => {
   const order: string[] = []
   const sink = sinkInto({ putAlert: async id => { order.push(id); return 'written' } })
-  // The small frame would be first if it did not wait for one of the two large ones.
+  // The small frame would be written first if its compression did not wait for one of the two large frames.
   const large = 'some text '.repeat(500_000)
   await Promise.all([['1', large], ['2', large], ['3', 'small']].map(async ([id, text]) => sink.write(alert(id!, text!), context)))
   t.not(order[0], '3')

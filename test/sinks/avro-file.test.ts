@@ -33,7 +33,7 @@ await t.test('writes the values in order and renames the file when it is complet
   t.strictSame(seen, ids(20))
 })
 
-await t.test('keeps no incomplete file, and leaves an existing file unchanged', async t => {
+await t.test('deletes an incomplete file, and leaves an existing file of the same name unchanged', async t => {
   const folder = await tempDir(t)
   await writeFile(join(folder, 'old.avro'), 'old')
   for (const name of ['new.avro', 'old.avro']) {
@@ -56,7 +56,7 @@ await t.test('an invalid value fails the graph and leaves no file', async t => {
   t.strictSame(await readdir(folder), [])
 })
 
-await t.test('a file that cannot be opened fails the graph; a failed rename is reported as the failure', async t => {
+await t.test('the graph fails if the file cannot be opened; `failure` is the error of a failed rename', async t => {
   const folder = await tempDir(t)
   await t.rejects(run(join(folder, 'none', 'x.avro'), ids(1)).done, { code: 'AVRO_UNWRITABLE' })
   await mkdir(join(folder, 'taken', 'by'), { recursive: true })

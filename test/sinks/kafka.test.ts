@@ -25,8 +25,8 @@ async function opened (options: Omit<KafkaSinkOptions, 'connection'>) {
   return sink
 }
 
-await t.test('preserves binary keys, values, timestamps and headers, including duplicates, order, null and empty values', async t => {
-  // With a finite retention the broker would delete records with such old timestamps.
+await t.test('preserves keys, values, timestamps and headers, including null and empty values and duplicate headers in order', async t => {
+  // With a finite retention, the broker would delete records with the old timestamps of this test.
   const topic = await topicOf(1, { 'retention.ms': '-1' })
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index))
   const headers = [
@@ -65,7 +65,7 @@ await t.test('splits a batch that exceeds max.message.bytes and keeps the order 
     }), once)
   }
   t.match(sink.stats(), { records: 90, bytes: 90 * 40_000 })
-  t.ok(sink.stats().sends >= 90 / 2 / 4, `${sink.stats().sends} sends`)
+  t.ok(sink.stats().sends >= 90 / 2 / 4, `the sink made ${sink.stats().sends} sends, expected at least 12`)
   await sink.close?.()
   const back: string[][] = [[], []]
   for (const record of await everyRecord(connection, topic)) back[record.partition]!.push(record.value!.toString())
@@ -110,7 +110,7 @@ await t.test('names both sizes if the broker rejects a record, and does not rese
 
 await t.test('halves a batch until the broker accepts it if the limit is unknown', async t => {
   const topic = await topicOf(1, { 'max.message.bytes': '50000' })
-  // A wrong maxBatchBytes simulates a limit that this user is not allowed to read.
+  // A wrong maxBatchBytes simulates a limit that the user is not allowed to read.
   const sink = await opened({ topic, maxBatchBytes: 1_000_000 })
   const values = Array.from({ length: 16 }, (_, index) => String(index).padEnd(10_000, '.'))
   await sink.writeBatch(values.map(value => outgoing(value)), once)
@@ -128,7 +128,7 @@ await t.test('an idempotent producer delivers each record once', async t => {
   t.equal(new Set(values).size, 100)
 })
 
-await t.test('writes records to the topics that they name, and rejects one without a topic', async t => {
+await t.test('writes records to the topics that the records name, and rejects a record without a topic', async t => {
   const [one, two] = [await topicOf(1), await topicOf(1)]
   const sink = await opened({})
   await sink.writeBatch([outgoing('a', { topic: one }), outgoing('b', { topic: two }), outgoing('c', { topic: one })], once)
@@ -138,7 +138,7 @@ await t.test('writes records to the topics that they name, and rejects one witho
   t.strictSame((await everyRecord(connection, two)).map(textOf), ['b'])
 })
 
-await t.test('rejects a missing topic or partition and an unreachable broker by name', async t => {
+await t.test('rejects a missing topic, a missing partition and an unreachable broker, and names them in the error', async t => {
   await t.rejects(opened({ topic: uniqueName('none') }), { code: 'KAFKA_TOPIC_MISSING', where: new RegExp(kafka) })
   const sink = await opened({ topic: await topicOf(2) })
   await t.rejects(sink.writeBatch([outgoing('x', { partition: 2 })], once), { code: 'KAFKA_PARTITION_MISSING', message: /the topic has 2/ })
@@ -148,7 +148,7 @@ await t.test('rejects a missing topic or partition and an unreachable broker by 
   await unreachable.close?.()
 })
 
-await t.test('abort ends the wait for an unreachable broker', async t => {
+await t.test('an abort ends a write that waits for an unreachable broker', async t => {
   const sink = kafkaSink({ connection: await connect('127.0.0.1:1') })
   await sink.open?.(contextOf())
   const abort = new AbortController()

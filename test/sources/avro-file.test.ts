@@ -10,7 +10,7 @@ const fields = [{ name: 'diaSourceId', type: 'long' }, { name: 'raw', type: 'byt
 const schema = parseSchema(JSON.stringify({ type: 'record', name: 'alert', fields }))
 const never = new AbortController().signal
 
-/** A file with about five records of 100 bytes per block. */
+/** Writes a file with about five records of 100 bytes per block. */
 async function avroFile (t: Test, count: number, codec: CodecName = 'null'): Promise<string> {
   const path = join(await tempDir(t), 'x.avro')
   const writer = await createContainerWriter(path, schema, { codec, blockBytes: 500 })
@@ -26,7 +26,7 @@ async function read (path: string) {
   return { source, records: pulling.records }
 }
 
-await t.test('emits every record in order, with its bytes and position, copied out of its block', async t => {
+await t.test('emits every record in order, with its size and position, in a buffer separate from the block', async t => {
   const path = await avroFile(t, 23, 'deflate')
   const { source, records } = await read(path)
   t.equal(source.atEnd, true)
@@ -34,7 +34,7 @@ await t.test('emits every record in order, with its bytes and position, copied o
   for (const [n, { value, bytes }] of records.entries()) {
     t.equal(bytes, value.data?.length)
     t.equal(schema.decode(value.data!)['diaSourceId'], BigInt(n))
-    t.ok(value.data!.buffer.byteLength <= Buffer.poolSize, 'not a view of the block')
+    t.ok(value.data!.buffer.byteLength <= Buffer.poolSize, 'the data is not a view of the block')
   }
 })
 
@@ -52,7 +52,7 @@ await t.test('emits one failure with the number of lost records for a damaged bl
   const container = await openContainer(path)
   const marker = bytes.subarray(bytes.length - 16)
   await container.close()
-  // The compressed data of the second block.
+  // This position lies in the compressed data of the second block.
   const first = bytes.indexOf(marker)
   const second = bytes.indexOf(marker, bytes.indexOf(marker, first + 16) + 16)
   bytes.fill(0xff, second - 12, second - 6)
@@ -66,7 +66,7 @@ await t.test('emits one failure with the number of lost records for a damaged bl
   t.match(await scanAvroFile(path, never), { records: 17, damaged: 3 })
 })
 
-await t.test('fails for truncated, foreign and missing files', async t => {
+await t.test('fails if the file is truncated, missing or not an Avro container', async t => {
   const path = await avroFile(t, 20)
   const bytes = await readFile(path)
   await writeFile(path, bytes.subarray(0, bytes.length - 30))

@@ -1,4 +1,4 @@
-// Members that join and leave a group while records are in flight: which records are read twice, and which partitions move.
+// Rebalances while records are in flight: which records are read twice, and which partitions move to another member.
 import t from 'tap'
 import { kafkaGroupSource, type KafkaGroupOptions, type KafkaGroupSource } from '../../src/sources/kafka-group.ts'
 import type { KafkaRecord } from '../../src/kafka/record.ts'
@@ -21,7 +21,7 @@ async function topicAndGroup (partitions: number) {
 
 interface Held { readonly record: SourceRecord<KafkaRecord>, settle (): void }
 
-/** A member that settles its records immediately, or holds them after `hold`. `opened` resolves when it has joined. */
+/** A group member that settles its records immediately, or after `hold` only on `release`. `opened` resolves when the member has joined. */
 function member (options: Partial<KafkaGroupOptions> & Pick<KafkaGroupOptions, 'topics' | 'group'>) {
   const source = kafkaGroupSource({ ...fast, ...options })
   const { log, lines } = recordingLog()
@@ -38,7 +38,7 @@ function member (options: Partial<KafkaGroupOptions> & Pick<KafkaGroupOptions, '
   return {
     source, lines, held, opened,
     hold: () => { holding = true },
-    /** Settles the held records and all later ones. */
+    /** Settles the held records now, and later records immediately. */
     release: () => {
       holding = false
       for (const each of held.splice(0)) each.settle()
@@ -54,7 +54,7 @@ function member (options: Partial<KafkaGroupOptions> & Pick<KafkaGroupOptions, '
 }
 type Member = ReturnType<typeof member>
 
-/** Waits until these members share all partitions evenly. */
+/** Waits until `members` share all partitions evenly. */
 async function shared (partitions: number, ...members: readonly Member[]): Promise<void> {
   await Promise.all(members.map(({ opened }) => opened))
   await eventually(() => {
@@ -63,7 +63,7 @@ async function shared (partitions: number, ...members: readonly Member[]): Promi
   })
 }
 
-await t.test('records in flight settle before a joining member gets their partitions, so none is read twice', async t => {
+await t.test('records in flight settle before a joining member gets their partitions, so no record is read twice', async t => {
   const at = await topicAndGroup(4)
   const first = member(at)
   await shared(4, first)
@@ -84,12 +84,12 @@ await t.test('records in flight settle before a joining member gets their partit
   const all = [...await first.values(), ...await second.values()]
   t.equal(all.length, 120)
   t.equal(new Set(all).size, 120)
-  t.equal((await second.values()).length, 20, 'two of four partitions, from the second forty')
+  t.equal((await second.values()).length, 20, 'the second member reads 20 of the second 40 records: two of four partitions')
   t.notOk([...first.lines, ...second.lines].some(line => line.includes('read them again')))
   t.strictSame(await admin.committed(at.group, at.topic), [30n, 30n, 30n, 30n])
 })
 
-await t.test('records that do not settle in time do not block the join: the new owner reads them again, with a warning', async t => {
+await t.test('if records do not settle in time, the join proceeds with a warning, and the new owner reads the records again', async t => {
   const at = await topicAndGroup(2)
   const first = member(at)
   await shared(2, first)
@@ -99,15 +99,15 @@ await t.test('records that do not settle in time do not block the join: the new 
   const second = member(at)
   await shared(2, first, second)
   t.ok(first.lines.some(line => line.endsWith('did not settle in time {"unsettled":20}')), String(first.lines))
-  t.ok(first.lines.some(line => line.includes('read them again') && line.endsWith('"readAgain":10}')), 'of the revoked partition')
+  t.ok(first.lines.some(line => line.includes('read them again') && line.endsWith('"readAgain":10}')), '10 records are read again')
   await eventually(async () => (await second.values()).length === 10)
   first.release()
   await eventually(async () => (await admin.groupLag(at.group, [at.topic])).get(at.topic) === 0n)
   await Promise.all([first.stop(), second.stop()])
-  t.equal((await first.values()).length, 20, 'none twice from the partition that stayed')
+  t.equal((await first.values()).length, 20, 'the first member reads no record twice from the partition that it keeps')
 })
 
-await t.test('a join or leave moves as few partitions as possible', async t => {
+await t.test('a member that joins or leaves moves as few partitions as possible', async t => {
   const at = await topicAndGroup(6)
   const members = [member(at), member(at)]
   const [one, two] = members as [Member, Member]
@@ -117,7 +117,7 @@ await t.test('a join or leave moves as few partitions as possible', async t => {
   await shared(6, one, two, three)
   for (const [index, { partitions }] of [one, two].entries()) {
     t.equal(partitions().length, 2)
-    t.ok(partitions().every(each => before[index]!.includes(each)), 'keeps two of its partitions')
+    t.ok(partitions().every(each => before[index]!.includes(each)), 'an old member keeps two of its partitions when a third member joins')
   }
   const kept = [two.partitions(), three.partitions()]
   await one.stop()
@@ -139,7 +139,7 @@ await t.test('a stopped static member keeps its partitions until its session tim
   await shared(2, back, two)
   t.strictSame(back.partitions(), [mine])
   await eventually(async () => (await back.values()).length === 5 && (await two.values()).length === 5)
-  t.equal(joins(), before, 'no rebalance')
+  t.equal(joins(), before, 'the restart of the static member causes no rebalance')
   await back.stop()
   await shared(2, two)
   t.equal(joins(), before + 1)
@@ -148,7 +148,7 @@ await t.test('a stopped static member keeps its partitions until its session tim
   await two.stop()
 })
 
-await t.test('a session timeout above the limit of the brokers is an error', async t => {
+await t.test('opening fails if the session timeout exceeds the limit of the brokers', async t => {
   const at = await topicAndGroup(1)
   const { opened } = member({ ...at, sessionTimeout: 2_000_000, rebalanceTimeout: 2_000_000 })
   await t.rejects(opened, { code: 'KAFKA_CONFIG', message: /^cannot join group g-.*INVALID_SESSION_TIMEOUT/ })

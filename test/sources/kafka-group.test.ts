@@ -54,7 +54,7 @@ await t.test('the committed offset never passes an unsettled record', async t =>
   t.strictSame(await admin.committed(group, topic), [20n])
 })
 
-await t.test('a record that failed permanently is not committed, and the next member reads it again', async t => {
+await t.test('a record that failed permanently is not committed, so the next member reads the record again', async t => {
   const topic = await topicOf(1)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(5, 1))
@@ -71,7 +71,7 @@ await t.test('a record that failed permanently is not committed, and the next me
   t.strictSame(again.records.map(valueOf), ['v-2', 'v-3', 'v-4'])
 })
 
-await t.test('a partition pauses at the cap while others continue, and resumes when a record settles', async t => {
+await t.test('a partition with too many unsettled records pauses, other partitions continue, and a settled record resumes it', async t => {
   const topic = await topicOf(2)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(60, 2))
@@ -93,7 +93,7 @@ await t.test('a partition pauses at the cap while others continue, and resumes w
   t.strictSame(await admin.committed(group, topic), [30n, 30n])
 })
 
-await t.test('a rebalance that leaves a partition with its owner does not deliver its records again', async t => {
+await t.test('records of a partition that keeps its owner in a rebalance are not delivered again', async t => {
   const topic = await topicOf(2)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(20, 2))
@@ -113,12 +113,12 @@ await t.test('a rebalance that leaves a partition with its owner does not delive
     const { partition } = record.value
     if (kept.has(valueOf(record))) times.set(partition, (times.get(partition) ?? 0) + 1)
   }
-  t.strictSame([...times.values()].sort((a, b) => a - b), [10, 20], 'once from the partition that stayed, twice from the one that moved')
+  t.strictSame([...times.values()].sort((a, b) => a - b), [10, 20], 'only the moved partition is read twice')
   await pulling.stop()
   await source.close?.()
 })
 
-await t.test('with two members each record settles at least once, and no commit is ever rewound', async t => {
+await t.test('with two members, each record settles at least once, and committed offsets never decrease', async t => {
   const topic = await topicOf(4)
   const group = uniqueName('g')
   const total = 400
@@ -163,7 +163,7 @@ await t.test('with two members each record settles at least once, and no commit 
   t.strictSame(await admin.committed(group, topic), await admin.endOffsets(topic))
 })
 
-await t.test('a missing topic is an error, or is awaited with `waitForTopic`', async t => {
+await t.test('opening fails if the topic is missing, or waits for the topic with `waitForTopic`', async t => {
   const topic = uniqueName('later')
   const source = kafkaGroupSource({ ...fast, topics: [topic], group: uniqueName('g') })
   await t.rejects(source.open!(contextOf()), { code: 'KAFKA_TOPIC_MISSING', where: new RegExp(`${topic} at ${kafka}`) })
@@ -177,7 +177,7 @@ await t.test('a missing topic is an error, or is awaited with `waitForTopic`', a
   t.equal(pulling.records.length, 4)
 })
 
-await t.test('a recreated topic is read from its beginning, whatever was committed for the old one', async t => {
+await t.test('a recreated topic is read from its beginning, regardless of the offsets committed for the old topic', async t => {
   const topic = await topicOf(2)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(10, 2, 'old'))
@@ -229,7 +229,7 @@ await t.test('an offset committed for a deleted topic of the same name is not us
   t.equal(valueOf(pulling.records[0]!), 'new-0')
 })
 
-await t.test('partitions added later are consumed', async () => {
+await t.test('partitions that are added to an open topic are consumed', async () => {
   const { Admin } = await import('@platformatic/kafka')
   const topic = await topicOf(1)
   const { source, context } = await started({ topics: [topic], group: uniqueName('g') })
@@ -268,7 +268,7 @@ await t.test('an offset out of range resets to earliest, with a warning and a co
   t.strictSame(await admin.committed(group, topic), [20n])
 })
 
-await t.test('with `latest`, starts at the end and commits that offset immediately', async t => {
+await t.test('with `latest`, the source starts at the end of the topic and commits the end offset immediately', async t => {
   const topic = await topicOf(1)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(5, 1, 'before'))
@@ -281,7 +281,7 @@ await t.test('with `latest`, starts at the end and commits that offset immediate
   t.strictSame(pulling.records.map(valueOf), ['after-0', 'after-1'])
 })
 
-await t.test('drain ends the records promptly while no records arrive', async t => {
+await t.test('a drain ends the source promptly while no records arrive', async t => {
   const topic = await topicOf(1)
   const { source, context } = await started({ topics: [topic], group: uniqueName('g'), maxWaitMs: 60_000 })
   const pulling = pull(source, context)
@@ -292,7 +292,7 @@ await t.test('drain ends the records promptly while no records arrive', async t 
   t.equal(pulling.records.length, 0)
 })
 
-await t.test('commits after the configured number of settled records', async t => {
+await t.test('the source commits after the configured number of settled records', async t => {
   const topic = await topicOf(1)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(25, 1))
@@ -302,7 +302,7 @@ await t.test('commits after the configured number of settled records', async t =
   await eventually(async () => ((await admin.committed(group, topic))[0] ?? 0n) >= 10n)
   await pulling.stop()
   await source.close?.()
-  t.pass('committed without the timer')
+  t.pass('the source committed before the commit interval had passed')
 })
 
 await t.test('a restarted static member gets its partitions immediately', async t => {
@@ -324,7 +324,7 @@ await t.test('a restarted static member gets its partitions immediately', async 
   await first.source.close?.()
 })
 
-await t.test('a second process with the same instance id fences the first', async t => {
+await t.test('a second process with the same instance id fences the first process', async t => {
   const topic = await topicOf(1)
   const group = uniqueName('g')
   const first = await started({ topics: [topic], group, instanceId: 'same' })

@@ -1,4 +1,4 @@
-// Broker restarts and killed consumers: no record is lost, and readers and writers continue.
+// Broker restarts and killed consumers: no record is lost, and sources and sinks continue.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Admin } from '@platformatic/kafka'
@@ -65,12 +65,12 @@ await t.test('sink, group source and topic source survive a broker restart witho
   for (const part of [group, follower, sink]) await part.close?.()
   await admin.close()
   const order = followed.records.filter(record => record.value.partition === 0).map(record => Number(valueOf(record).split('-')[0]))
-  t.strictSame(order, order.toSorted((a, b) => a - b), 'in order within the partition')
+  t.strictSame(order, order.toSorted((a, b) => a - b), 'the records of each partition are read in order')
   const positions = new Set(followed.records.map(record => record.position))
   t.equal(positions.size, followed.records.length, 'the topic source reads each offset once')
 })
 
-await t.test('an outage longer than the limit is an error that names the broker', async t => {
+await t.test('sources and sinks fail after an outage longer than their limit, with an error that names the broker', async t => {
   const server = await useOwnKafka(t)
   const connection = await connect(server.broker)
   await produceTo(connection, 'gone')
@@ -113,15 +113,15 @@ await t.test('a killed consumer resumes from its committed offsets without losin
   first.kill('SIGKILL')
   await once(first, 'close')
   const committed = (await admin.committed(group, topic)).reduce<bigint>((sum, offset) => sum + (offset ?? 0n), 0n)
-  t.ok(committed <= BigInt(settled.size) + 2n, `${committed} committed, ${settled.size} settled`)
-  t.ok(settled.size < 400, 'killed before the end')
+  t.ok(committed <= BigInt(settled.size) + 2n, `${committed} offsets committed, but only ${settled.size} records settled`)
+  t.ok(settled.size < 400, 'the consumer was killed before it settled all records')
   consumer()
   await eventually(() => settled.size === 400)
   await eventually(async () => (await admin.committed(group, topic)).every(offset => offset === 200n))
   t.equal(settled.size, 400)
 })
 
-await t.test('a stop does not wait for a rebalance that a dead member blocks, before or after the join', async t => {
+await t.test('stopping a source does not wait for a rebalance that a dead member blocks, before or after the source joins', async t => {
   const { kafka } = await useStack(t)
   const connection = await connect(kafka)
   const admin = adminFor(t, connection)
@@ -155,7 +155,7 @@ await t.test('a stop does not wait for a rebalance that a dead member blocks, be
   await first.flush?.()
   await first.close?.()
   const remaining = [...(await describe()).members.values()].map(({ groupInstanceId }) => groupInstanceId)
-  t.strictSame(remaining, ['child'], 'both have left, and the dead member has not')
+  t.strictSame(remaining, ['child'], 'both stopped members have left the group, and the dead member remains')
 })
 
 async function produceTo (connection: Awaited<ReturnType<typeof connect>>, topic: string): Promise<void> {

@@ -15,7 +15,7 @@ async function topicOf (partitions: number, configs: Record<string, string> = {}
   return topic
 }
 
-/** `count` records, each padded with dots to `bytes`, distributed over the partitions in turn. */
+/** Returns `count` records, padded with dots to `bytes` and distributed round-robin over the partitions. */
 function padded (count: number, partitions: number, prefix: string, bytes: number) {
   return Array.from({ length: count }, (_, index) => outgoing(`${prefix}${index}`.padEnd(bytes, '.'), { partition: index % partitions }))
 }
@@ -39,7 +39,7 @@ async function readAll (options: Omit<ReadTopicOptions, 'connection'>) {
   }
 }
 
-await t.test('emits every record up to the end at open once and in order, with small fetches and an empty partition', async t => {
+await t.test('emits every record that exists at open once and in order, with small fetches and an empty partition', async t => {
   const topic = await topicOf(5)
   await produce(connection, topic, padded(400, 4, '', 3000))
   const { source, context } = await started({ topic, maxBytes: 100_000 })
@@ -64,12 +64,12 @@ for (const compression of ['gzip', 'snappy', 'lz4', 'zstd']) {
   })
 }
 
-await t.test('alternates between partitions', async t => {
+await t.test('alternates between the partitions of the topic', async t => {
   const topic = await topicOf(4)
   await produce(connection, topic, numbered(400, 4))
   const records = await readAll({ topic })
   const switches = records.filter((record, index) => index > 0 && record.value.partition !== records[index - 1]!.value.partition).length
-  t.ok(switches >= 300, `${switches} switches in 400 records`)
+  t.ok(switches >= 300, `the partition changed ${switches} times in 400 records, expected at least 300`)
 })
 
 await t.test('merges unevenly filled partitions by orderBy', async t => {
@@ -82,7 +82,7 @@ await t.test('merges unevenly filled partitions by orderBy', async t => {
   t.strictSame(merged.map(record => Number(headerText(record.value, 'time'))), records.map((_, index) => index))
 })
 
-await t.test('starts and ends at the given offsets', async t => {
+await t.test('emits the records between the offsets `from` and `to`', async t => {
   const topic = await topicOf(2)
   await produce(connection, topic, numbered(20, 2))
   const records = await readAll({ topic, from: [3n, 8n], to: [5n, 10n] })
@@ -90,12 +90,12 @@ await t.test('starts and ends at the given offsets', async t => {
   t.strictSame(await readAll({ topic, from: 'latest' }), [])
 })
 
-await t.test('an empty topic completes at once; a missing topic is an error', async t => {
+await t.test('the source completes at once if the topic is empty, and fails if the topic is missing', async t => {
   t.strictSame(await readAll({ topic: await topicOf(3) }), [])
   await t.rejects(readAll({ topic: uniqueName('none') }), { code: 'KAFKA_TOPIC_MISSING', where: new RegExp(kafka) })
 })
 
-await t.test('follow emits later records until it is drained', async t => {
+await t.test('with `follow`, the source emits later records until it is drained', async t => {
   const topic = await topicOf(2)
   await produce(connection, topic, numbered(4, 2, 'old'))
   const { source, context } = await started({ topic, from: 'latest', to: 'follow' })
@@ -121,7 +121,7 @@ await t.test('completes at a transaction marker and skips aborted records', asyn
   t.strictSame((await readAll({ topic })).map(valueOf), ['a', 'c'])
 })
 
-await t.test('topicSnapshot returns partitions and offsets', async t => {
+await t.test('topicSnapshot returns the partitions and offsets of a topic', async t => {
   const topic = await topicOf(3)
   await produce(connection, topic, numbered(10, 2))
   t.match(await topicSnapshot(connection, topic), { topic, partitions: 3, start: [0n, 0n, 0n], end: [5n, 5n, 0n] })
@@ -142,7 +142,7 @@ await t.test('fails with KAFKA_TOPIC_RECREATED if the topic is recreated, and em
   })
   await t.rejects(pulling.ended, { code: 'KAFKA_TOPIC_RECREATED', where: new RegExp(topic) })
   await source.close?.()
-  t.ok(pulling.records.length < 200, `${pulling.records.length} records of the old topic`)
+  t.ok(pulling.records.length < 200, `the source emitted ${pulling.records.length} records of the old topic, expected fewer than 200`)
   t.ok(pulling.records.every(record => valueOf(record).startsWith('old-')))
   const again = await readAll({ topic })
   t.equal(again.length, 400)
@@ -157,7 +157,7 @@ await t.test('fails with KAFKA_TOPIC_RECREATED if a followed topic is deleted', 
   await source.close?.()
 })
 
-await t.test('a topic id other than the expected one is an error at open', async t => {
+await t.test('opening fails if the topic id differs from the expected id', async t => {
   const topic = await topicOf(1)
   const before = await topicSnapshot(connection, topic)
   await admin.recreateTopic(topic, { partitions: 1, replicas: 1 })
@@ -172,6 +172,6 @@ await t.test('fails with KAFKA_OFFSET_LOST if retention deleted records that wer
   await library.deleteRecords({ topics: [{ name: topic, partitions: [{ partition: 0, offset: 4n }] }] })
   await library.close()
   const values = (await readAll({ topic })).map(valueOf)
-  t.strictSame(values, ['v-4', 'v-5', 'v-6', 'v-7', 'v-8', 'v-9'], 'earliest starts at the first available record')
+  t.strictSame(values, ['v-4', 'v-5', 'v-6', 'v-7', 'v-8', 'v-9'], 'with `earliest`, the source starts at the first available record')
   await t.rejects(readAll({ topic, from: [0n] }), { code: 'KAFKA_OFFSET_LOST', where: `${topic}[0]@0` })
 })

@@ -28,11 +28,11 @@ await t.test('emits every object below the prefix in key order, then completes',
   await source.close?.()
 })
 
-await t.test('skips objects created after open, deleted objects and keys that are not wanted', async t => {
+await t.test('skips objects created after open, deleted objects and keys that the filter rejects', async t => {
   const root = t.testdir()
   const { url, open, store } = await storeOf(root, ['a/1', 'a/2', 'a/3', 'a/4'])
   const keep = async (opened: ObjectStore) => {
-    t.ok(await opened.get('a/4'), 'the filter can read the store')
+    t.ok(await opened.get('a/4'), 'the filter can read objects of the store')
     return (key: string) => key !== 'a/4'
   }
   const source = objectSource({ url, open, prefix: 'a/', keep })
@@ -45,7 +45,7 @@ await t.test('skips objects created after open, deleted objects and keys that ar
   t.strictSame(pulling.records.map(({ value }) => value.key), ['a/1', 'a/3'])
 })
 
-await t.test('a drain ends the source; a missing store is an error at open', async t => {
+await t.test('a drain ends the source, and opening fails if the store is missing', async t => {
   const { url, open } = await storeOf(t.testdir(), ['a/1', 'a/2', 'a/3'])
   const source = objectSource({ url, open, prefix: 'a/' })
   const context = contextOf()
