@@ -94,7 +94,7 @@ const mermaidKeywords = /^(end|graph|subgraph|flowchart|style|class|classdef|lin
 function mermaid (description: GraphDescription): string {
   const escape = (text: string): string =>
     text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-  // A Mermaid keyword cannot be an identifier, so it gets a suffix. The box shows the node's name without the suffix.
+  // A Mermaid keyword cannot be an identifier, so the identifier gets a suffix. The box shows the node's name without the suffix.
   const id = (name: string): string => mermaidKeywords.test(name) ? `${name}_` : name
   const out = ['flowchart LR']
   for (const node of description.nodes) {

@@ -3,7 +3,7 @@
 // Each module declares its codes in one table with `defineErrors`, so that all codes can be listed and documented.
 
 export interface ErrorSpec {
-  /** What the user should do: one sentence, imperative. */
+  /** Advice to the user: one imperative sentence. */
   readonly hint: string
   /** The same call may succeed later, for example when a server is back. Default false: the record is bad. */
   readonly retryable?: boolean
@@ -67,7 +67,7 @@ export function declaredErrors (): ReadonlyMap<string, ErrorSpec> {
   return declared
 }
 
-/** One line for a user: `CODE: message (where): root cause. Hint.` The root cause is omitted if the message already contains it. */
+/** One line for a user: `CODE: message (where): root cause. Hint.` The root cause is omitted if the message repeats the cause. */
 export function formatError (error: unknown): string {
   if (!(error instanceof AlertStreamError)) {
     return `UNEXPECTED: ${sentences(messageOf(error), 'This is a bug in alert-stream. Run again with --debug and report it.')}`

@@ -1,5 +1,5 @@
-// Runs one record or one batch through one node. Keeps stats, retries calls after retryable errors, dead-letters bad records, and fails the
-// graph after other errors. A record whose error is retryable or fatal is never dead-lettered, because the record is not at fault.
+// Runs one record or one batch through one node. Keeps stats, retries calls after retryable errors, dead-letters bad records, and otherwise
+// fails the graph. A record whose error is retryable or fatal is never dead-lettered, because the record is not at fault.
 // After the graph has failed, no part is called again, and records that no node had started settle with the failure.
 import { asError, errorCode } from './errors.ts'
 import type { Group } from './batch.ts'
@@ -12,7 +12,7 @@ import type { BatchSinkSpec, SinkSpec, StepSpec } from './spec.ts'
 import type { FailureLog } from './failure-log.ts'
 import type { Handler } from './work.ts'
 
-/** What the runner provides to its nodes. */
+/** Functions and state that the runner provides to its nodes. */
 export interface Runtime {
   readonly signal: AbortSignal
   readonly deadLetters: {

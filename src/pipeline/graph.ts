@@ -40,7 +40,7 @@ export interface Port<T> {
   step<U> (name: string, call: (value: T, context: RecordContext) => U | Promise<U>, options?: StepOptions): Port<Awaited<U>>
   /** Emits the values for which `keep` returns true. Settles all other values as done. */
   filter (name: string, keep: (value: T, context: RecordContext) => boolean | Promise<boolean>, options?: StepOptions): Port<T>
-  /** Emits every value of the array that `call` returns. The input settles when all these values have settled. */
+  /** Emits every value of the array that `call` returns. The input settles when all emitted values have settled. */
   split<U> (name: string, call: (value: T, context: RecordContext) => readonly U[] | Promise<readonly U[]>, options?: StepOptions): Port<U>
   /**
    * Emits an array when it reaches a limit, or when a source is out of credit and no earlier array is unsettled. Each record settles with
@@ -54,9 +54,9 @@ export interface Port<T> {
   through<U> (
     name: string, operator: OperatorFunction<Envelope<T>, Envelope<U>>, labels?: { readonly kind?: string, readonly detail?: string }
   ): Port<U>
-  /** Ends in a sink. Each record settles when its write is durable. */
+  /** Ends the chain in a sink. Each record settles when its write is durable. */
   to (name: string, sink: Sink<T>, options?: SinkOptions): void
-  /** Ends in a sink that writes up to `concurrency` batches at once. If a batch fails for good, its records are written one at a time. */
+  /** Ends the chain in a sink that writes up to `concurrency` batches at once. If a batch fails for good, each record is written alone. */
   toBatches (name: string, sink: BatchSink<T>, limits: BatchLimits, options?: SinkOptions): void
 }
 

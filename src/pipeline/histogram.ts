@@ -1,4 +1,4 @@
-// A histogram that costs a few nanoseconds per value. The metrics endpoint converts it to a Prometheus histogram at each scrape.
+// A histogram that costs a few nanoseconds per value. The metrics endpoint converts its snapshot to a Prometheus histogram at each scrape.
 
 export interface HistogramSnapshot {
   /** Inclusive upper bounds of the buckets, ascending. One more bucket counts all larger values. */

@@ -90,7 +90,7 @@ export interface DeadLetter {
   readonly attempts: number
 }
 
-/** Stores dead letters. `write` resolves only when the dead letter is durable; the record settles after that. */
+/** Stores dead letters. `write` resolves only when the dead letter is durable. The record settles afterwards. */
 export interface DeadLetterSink extends Described {
   open? (context: NodeContext): Promise<void>
   write (deadLetter: DeadLetter): Promise<void>

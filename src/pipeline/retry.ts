@@ -9,7 +9,7 @@ export interface RetryPolicy extends Backoff {
   readonly attempts: number
   /** Time after which no further attempt is made, compared with Date.now(). Default: no deadline. */
   readonly deadline?: number
-  /** Whether to retry after this error. Default: `isRetryable`. */
+  /** Whether to retry after `error`. Default: `isRetryable`. */
   readonly retryable?: (error: Error) => boolean
 }
 
@@ -21,7 +21,7 @@ export const noRetry: RetryPolicy = { attempts: 1, baseMs: 0, maxMs: 0 }
 
 export interface Failure {
   readonly error: Error
-  /** Attempts made, including the first one. */
+  /** Attempts made, including the first attempt. */
   readonly attempts: number
 }
 

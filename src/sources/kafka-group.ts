@@ -30,7 +30,7 @@ const FLUSH_TIMEOUT_MS = 10_000
 
 /**
  * Errors at open: KAFKA_TOPIC_MISSING (unless `waitForTopic`), KAFKA_UNREACHABLE, KAFKA_NOT_AUTHORISED, and the authentication errors of
- * docs/access.md. Later: KAFKA_INSTANCE_FENCED, KAFKA_NOT_AUTHORISED, and authentication errors that last longer than a rotation of
+ * docs/access.md. Errors later: KAFKA_INSTANCE_FENCED, KAFKA_NOT_AUTHORISED, and authentication errors that last longer than a rotation of
  * credentials may take.
  */
 export function kafkaGroupSource (options: KafkaGroupOptions): KafkaGroupSource {
@@ -49,10 +49,10 @@ class GroupSource implements KafkaGroupSource {
   readonly #commitRecords: number
   #consumer: GroupConsumer | undefined
   #timer: NodeJS.Timeout | undefined
-  /** Records settled since the last commit. */
+  /** Number of records settled since the last commit. */
   #settled = 0
   #committing = false
-  /** Commits that failed since the last successful one. */
+  /** Number of failed commits since the last successful commit. */
   #failedCommits = 0
   #log: Logger = silent
 

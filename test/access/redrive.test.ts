@@ -21,7 +21,7 @@ await produce(superuser, 'alerts-dead-letters', [
   toKafkaRecord({ ...toDeadLetterRecord(deadLetterFor(0, 'R', origin)), value: Buffer.alloc(0), omittedBytes: 7 })
 ])
 
-await t.test('sends dead letters to the simulated topic, commits, and leaves dead letters whose topic the ACLs do not allow', async t => {
+await t.test('redrive sends dead letters to the simulated topic, commits, and leaves dead letters whose topic the ACLs deny', async t => {
   const first = await redrive()
   t.match(first, {
     code: 1,
@@ -35,7 +35,7 @@ await t.test('sends dead letters to the simulated topic, commits, and leaves dea
   t.strictSame(await admin.committed('alert-stream-redrive', 'alerts-dead-letters'), [6n])
 })
 
-await t.test('may use only groups with its prefix', async t => {
+await t.test('redrive may use only groups whose names start with its user name', async t => {
   t.match(await redrive('--group', 'alert-stream-redrive-again', '--reason', 'R', '--limit', '1'), { code: 0, stdout: /^redrive: 1 sent/ })
   t.match(await redrive('--group', 'alertdb-ingester'), { code: 1, stdout: '', stderr: /^KAFKA_NOT_AUTHORISED: .*alertdb-ingester/ })
   const asIngester = await runMode(['redrive', ...kafka.flags('alert-database-ingester')])

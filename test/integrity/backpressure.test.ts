@@ -23,7 +23,7 @@ for (const [limit, credits, pulled] of [['records', { records: 7 }, 7], ['bytes'
       const run = builder.build().run()
       await until(() => numbers.pulled === pulled)
       await turns(200)
-      t.equal(numbers.pulled, pulled, slow)
+      t.equal(numbers.pulled, pulled, `records pulled while ${slow} is slow`)
       gate.resolve()
       await run.done
       t.equal(numbers.pulled, 100)

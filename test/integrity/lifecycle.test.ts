@@ -5,7 +5,7 @@ import { createGraph, type NodeContext, type Source, type SourceRecord } from '.
 import { drive, RecordingSink } from '../../src/pipeline/test-driver.ts'
 import { failureOf, Numbers, testErrors, turns, until } from '../support/pipeline.ts'
 
-await t.test('a drain ends an idle source promptly through return()', async t => {
+await t.test('a drain ends an idle source promptly by calling return()', async t => {
   let returned = 0
   const source: Source<number> = {
     kind: 'idle',

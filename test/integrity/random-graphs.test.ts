@@ -141,7 +141,7 @@ async function check (seed: number): Promise<{ faults: string[], ended: string }
   return { faults: faults.map(fault => `seed ${seed} (${shape.join(' ')}): ${fault}`), ended: failure?.code ?? 'done' }
 }
 
-await t.test('every pulled record of a random graph settles exactly once, whatever fails', async t => {
+await t.test('every pulled record of a random graph settles exactly once, even if parts fail', async t => {
   const ends = new Map<string, number>()
   const faults: string[] = []
   for (let seed = 1; seed <= CASES; seed++) {

@@ -60,6 +60,6 @@ await t.test('every pipeline file has a header and at most 300 lines', async t =
   for (const [file, text] of files) {
     const lines = text.split('\n')
     t.ok(lines.length <= 300, `${file} has ${lines.length} lines, at most 300 are allowed`)
-    t.match(lines[0], /^\/\/ \S/, file)
+    t.match(lines[0], /^\/\/ \S/, `${file} starts with a comment`)
   }
 })

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url'
 const folder = join(import.meta.dirname, '../../src/pipeline')
 const readme = readFileSync(join(folder, 'README.md'), 'utf8')
 
-await t.test('the example in the README runs', async t => {
+await t.test('the example in the README of the pipeline runs', async t => {
   const [, example = ''] = /```ts\n([^]*?)```/.exec(readme) ?? []
   const file = join(t.testdir(), 'example.mts')
   writeFileSync(file, example.replace("'./index.ts'", `'${pathToFileURL(join(folder, 'index.ts')).href}'`))
@@ -18,7 +18,7 @@ await t.test('the example in the README runs', async t => {
   ])
 })
 
-await t.test('the README describes every node and every state', async t => {
+await t.test('the README of the pipeline describes every node and every state', async t => {
   const nodes = ['source', 'step', 'filter', 'split', 'batch', 'through', 'to', 'toBatches']
   const states = ['created', 'running', 'draining', 'stopped', 'failed']
   for (const name of [...nodes, ...states]) t.match(readme, `| \`${name}\` |`)
