@@ -46,8 +46,8 @@ export const catalogue = {
     'Time from entering the node to leaving it, including retries. For a source: time to settlement.'),
   alert_stream_dead_letters_total: counter('records', graphs, ['node', 'reason'],
     'Dead-lettered records, by the node that failed and the error code.',
-    '`alert_stream_records_out_total{node="dead-letters"}` increases: inspect the dead letters and redrive them. (Use that metric, which ' +
-    'exists from the start: a reason appears with its first record, and Prometheus sees no increase in that.)'),
+    '`alert_stream_records_out_total{node="dead-letters"}` increases: inspect the dead letters and redrive them. (That ' +
+    'metric exists from the start. A series with a reason appears with its first dead letter, which increase() does not count.)'),
   alert_stream_source_bytes_total: counter('bytes', graphs, ['node'], 'Bytes of the pulled records, as they count against the credit.'),
   alert_stream_source_starved_seconds_total: counter('seconds', graphs, ['node'],
     'Time during which the source waited for credit because later nodes were the bottleneck.',
@@ -110,7 +110,7 @@ export const catalogue = {
     'Total delay of pass starts, because the previous pass took longer than the interval.',
     'increases: the simulator cannot keep its interval.'),
   alert_stream_pass_ticks_skipped_total: counter('ticks', play, [],
-    'Ticks without a pass, because the previous pass also overran the next tick.'),
+    'Scheduled start times (ticks) without a pass, because the previous pass was still running when the following tick was due.'),
 
   alert_stream_http_requests_total: counter('requests', serve, ['route', 'status'],
     'Completed requests by route (other: no route matched) and HTTP status.',
