@@ -24,7 +24,7 @@ const unknownAuthority =
 const outsideValidity = /^(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)$/
 const plaintextResponse = /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/
 const tlsError = /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_)/
-/** Why the broker rejected the client certificate, by TLS alert (RFC 8446, section 6.2). */
+/** Reason for the rejection of the client certificate ("it"), by TLS alert (RFC 8446, section 6.2). */
 const tlsAlerts: ReadonlyArray<readonly [RegExp, string]> = [
   [/ALERT_CERTIFICATE_EXPIRED/, 'it has expired'],
   [/ALERT_UNKNOWN_CA/, 'the broker does not trust the authority that signed it'],

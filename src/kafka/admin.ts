@@ -12,7 +12,7 @@ export type TopicConfigs = Readonly<Record<string, string>>
 
 export interface TopicSpec {
   readonly partitions: number
-  /** Replication factor; -1 for the default of the broker. */
+  /** Replication factor. With -1, the broker's default applies. */
   readonly replicas: number
   readonly configs?: TopicConfigs | undefined
 }
@@ -83,7 +83,7 @@ export class KafkaAdmin {
   }
 
   /**
-   * Creates the topic if it does not exist, and waits until all its partitions respond. Leaves an existing topic unchanged, also
+   * Creates the topic if it does not exist, and waits until all its partitions respond. Leaves an existing topic unchanged, even
    * if another process creates the topic at the same time. Needs permission to create topics only if the topic is missing.
    * @returns the topic, and whether this call created the topic
    */
@@ -154,7 +154,7 @@ export class KafkaAdmin {
     return await this.#offsets(topic, await this.#partitions(topic), EARLIEST)
   }
 
-  /** Returns the number of uncommitted records by topic: all records of a partition without a committed offset, 0 for a missing topic. */
+  /** Returns the number of uncommitted records by topic. Partitions without a committed offset count in full; a missing topic has 0. */
   async groupLag (group: string, topics: readonly string[]): Promise<Map<string, bigint>> {
     const lag = new Map<string, bigint>()
     for (const topic of topics) {

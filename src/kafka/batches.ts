@@ -18,11 +18,11 @@ interface PartitionBatches {
 
 /** Size of the header of a record batch (format v2), in bytes. */
 const BATCH_OVERHEAD = 61
-/** Upper bounds in bytes: length, attributes, deltas and counts of a record; the two lengths of a record header. */
+/** Upper bounds in bytes: for a record's length, attributes, deltas and counts; and for the two lengths in a record header. */
 const RECORD_OVERHEAD = 36
 const HEADER_OVERHEAD = 10
 const MAX_SEND_BYTES = 8 * 1024 * 1024
-/** The library encodes timestamp deltas of 2^30 ms (12 days) or more incorrectly, so the records of a batch are closer together. */
+/** Maximum time between the records of a batch. The library encodes timestamp deltas of 2^30 ms (12 days) or more incorrectly. */
 const MAX_SPAN_MS = 2n ** 30n - 1n
 
 /** Returns an upper bound for the uncompressed size of a batch that contains only this record, in bytes. */

@@ -40,13 +40,13 @@ export interface KafkaConnection {
   readonly authState: AuthState
 }
 
-/** Kubernetes updates the mounted files of a changed secret within two minutes; a broker may use the new secret at once. */
+/** Default of `graceMs`: Kubernetes updates mounted secrets within two minutes, but a broker may use the new secret at once. */
 const GRACE_MS = 180_000
 
 /**
  * Validates the configuration, reads the credential files and builds the client options.
  * Errors: KAFKA_CONFIG (missing or contradictory options), KAFKA_FILE and PASSWORD_FILE (unusable file).
- * @param log receives later changes of the credential files, and a warning if a changed file is unusable
+ * @param log logger for later changes of the credential files, and for a warning if a changed file is unusable
  */
 export async function kafkaConnection (config: KafkaConfig, log: Logger = silent): Promise<KafkaConnection> {
   const brokers = config.brokers.map(broker => broker.trim()).filter(broker => broker !== '')

@@ -23,11 +23,11 @@ export interface FetcherOptions {
   readonly maxWaitMs: number
   /** Time without any response after which an outage is fatal, in ms. If undefined, no outage is fatal. */
   readonly giveUpAfterMs?: number | undefined
-  /** Whether to fetch partitions with an empty buffer even if other buffers are full. Merging partitions requires `everyPartition`. */
+  /** Whether to fetch partitions with an empty buffer even if other buffers are full. Required for merging partitions. */
   readonly everyPartition?: boolean | undefined
   readonly clock?: Clock | undefined
   readonly log: Logger
-  /** Called when records can be taken, or a partition is complete. */
+  /** Called when records can be taken, or when everything before the end offset of a partition was fetched. */
   onProgress (): void
   /** Called when the topic with this id was deleted or recreated. Its partitions are not fetched any more. */
   onTopicGone (topic: string, topicId: string): void

@@ -55,7 +55,7 @@ export function groupClient (connection: KafkaConnection, settings: GroupSetting
     heartbeatInterval,
     // Retries of the library would hide outages.
     retries: 0,
-    // The library calls `protocolsMetadata` before every JoinGroup request, also when it rejoins by itself.
+    // The library calls `protocolsMetadata` before every JoinGroup request, even when it rejoins by itself.
     protocolsMetadata: () => events.beforeJoin(),
     partitionAssigner: assign
   })

@@ -202,7 +202,7 @@ export class GroupConsumer {
       this.#fetcher.remove(buffer)
     }
     this.#drain.settled()
-    // Restarts the commit age if only dropped partitions had uncommitted records.
+    // Resets the commit age if only the dropped partitions had uncommitted records.
     this.#stats.commitAge(this.#tracker.outstanding)
   }
 

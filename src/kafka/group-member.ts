@@ -127,7 +127,7 @@ export class GroupMember {
   async #beforeJoin (): Promise<Buffer> {
     const owned = this.#membership
     if (owned === undefined || this.#stopped) return encodeOwned({ generation: -1, owned: [] })
-    // Without a member id, the coordinator has removed this member. Other members own its partitions, so a drain would be useless.
+    // A missing id means that the coordinator has removed this member. Other members own its partitions, so a drain would be useless.
     if (this.#client.memberId !== null) await this.#options.beforeJoin()
     return encodeOwned({ generation: owned.generation, owned: owned.partitions })
   }

@@ -20,7 +20,7 @@ export interface GroupStats {
   readonly joins: number
   readonly commits: number
   readonly failedCommits: number
-  /** Time in ms since the last commit, or since the first later delivery if the commit left nothing uncommitted. 0 if all is committed. */
+  /** Time in ms since the last commit, or since the next delivery if the commit left nothing uncommitted. 0 if all is committed. */
   readonly commitAgeMs: number
   readonly lost: readonly LostRecords[]
   /** Subscribed topics that do not exist yet. */
@@ -35,7 +35,7 @@ export class GroupStatsCollector {
   commits = 0
   failedCommits = 0
   joins = 0
-  /** Time of the last commit that left records uncommitted, or of the first delivery after a commit that left none. */
+  /** Start of the commit age: the last commit, or the next delivery if that commit left nothing uncommitted. */
   #uncommittedSince: number | undefined
   readonly #lost = new Map<string, LostRecords>()
   readonly #now: () => number

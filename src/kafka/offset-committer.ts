@@ -57,7 +57,7 @@ export class OffsetCommitter {
     await run
   }
 
-  /** Commits, and retries for up to `timeoutMs` ms. If partitions are revoked meanwhile, their new owners commit their offsets. */
+  /** Commits, and retries for up to `timeoutMs` ms. If partitions are revoked meanwhile, the new owners commit the offsets. */
   async flush (timeoutMs: number): Promise<void> {
     const { clock, log } = this.#options
     const deadline = clock.now() + timeoutMs

@@ -28,7 +28,7 @@ interface PartitionState extends TopicPartition {
   /** Number of delivered records that have not settled. */
   unsettled: number
   readonly start: bigint
-  /** Every offset below `next` was delivered in this epoch, or will not be delivered. */
+  /** Every offset below `next` either was delivered in this epoch or will never be delivered in it. */
   next: bigint
   committable: bigint
   committed: bigint | undefined
@@ -68,7 +68,7 @@ export class OffsetTracker {
     this.#partitions.delete(key)
   }
 
-  /** Whether a record of this partition may be delivered now. False at the cap and for a partition that is not assigned. */
+  /** Whether a record of this partition may be delivered now. False if the cap is reached or the partition is not assigned. */
   admit (topic: string, partition: number): boolean {
     const state = this.#partitions.get(partitionKey(topic, partition))
     return state !== undefined && state.entries.length - state.head < this.#cap

@@ -35,7 +35,7 @@ export class PartitionLeaders {
     return this.#gone.has(topicId)
   }
 
-  /** Allows lookups of a topic again that was reported as gone. */
+  /** Allows lookups again for a topic that was reported as gone. */
   restore (topicId: string): void {
     this.#gone.delete(topicId)
   }

@@ -20,7 +20,7 @@ export interface KafkaRecord {
 export interface OutgoingRecord {
   /** Default: the topic of the sink. */
   readonly topic?: string | undefined
-  /** Default: the partition of the key, as in the Java client. Without a key, each batch goes to the next partition. */
+  /** Default: chosen by the key as in the Java client. Batches of records without a key go to the partitions in turn. */
   readonly partition?: number | undefined
   readonly key: Buffer | null
   readonly value: Buffer | null
@@ -34,7 +34,7 @@ export function position (record: Pick<KafkaRecord, 'topic' | 'partition' | 'off
   return `${record.topic}[${record.partition}]@${record.offset}`
 }
 
-/** Returns the last non-null value of the named header as UTF-8 text, or undefined if the record has none. */
+/** Returns the last non-null value of the named header as UTF-8 text, or undefined if there is no such header. */
 export function headerText (record: Pick<KafkaRecord, 'headers'>, name: string): string | undefined {
   for (let index = record.headers.length - 1; index >= 0; index--) {
     const [key, value] = record.headers[index]!

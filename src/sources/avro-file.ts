@@ -3,7 +3,7 @@
 import { openContainer, type AlertSchema, type ContainerFailure, type ContainerRecord } from '../avro/index.ts'
 import type { AlertStreamError, NodeContext, Source, SourceRecord } from '../pipeline/index.ts'
 
-/** A record of the file, or the failure to read it. `data`: its Avro binary in the file's schema, unless its end was not found. */
+/** A record of the file, or the failure to read it. `data` is the record's Avro binary, or undefined if the record's end was not found. */
 export type AvroFileItem =
   | { readonly index: number, readonly data: Buffer, readonly error?: undefined }
   | { readonly index: number, readonly data?: Buffer, readonly error: AlertStreamError, readonly lost: number }

@@ -15,9 +15,9 @@ import { Notifier } from '../kafka/notifier.ts'
 export interface ReadTopicOptions {
   readonly connection: KafkaConnection
   readonly topic: string
-  /** First offset by partition, or `earliest` (default) or `latest`. */
+  /** Offset of the first record to read, by partition; or `earliest` (default) or `latest` for all partitions. */
   readonly from?: readonly bigint[] | 'earliest' | 'latest' | undefined
-  /** End offset by partition (exclusive), `end`: the end of the topic at open (default), or `follow`: no end. */
+  /** Exclusive end offset by partition; or `end` (default), which stops at the end found at open; or `follow`, which never stops. */
   readonly to?: readonly bigint[] | 'end' | 'follow' | undefined
   /** Expected UUID of the topic. If it differs, opening fails with KAFKA_TOPIC_RECREATED. */
   readonly topicId?: string | undefined

@@ -18,7 +18,7 @@ export interface ObjectSourceOptions {
   readonly keep?: (store: ObjectStore) => Promise<(key: string) => boolean>
 }
 
-/** Number of concurrent reads, because a bucket takes tens of milliseconds per object. */
+/** Number of concurrent reads. Sequential reads would be slow, because a bucket takes tens of milliseconds per object. */
 const READ_AHEAD = 8
 
 /** Errors: STORE_*. */

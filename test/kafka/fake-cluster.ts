@@ -61,7 +61,7 @@ const recordsOf = (values: readonly string[]) => values.map((value, offsetDelta)
 
 class FakePartition {
   leader = 1
-  /** Fetch requests for this partition return this error code. */
+  /** Error code that fetch requests for this partition return; 0 for none. */
   errorCode = 0
   start = 0n
   end = 0n

@@ -20,7 +20,7 @@ export class FakeGroup {
   readonly offsets = new Map<string, CommittedMetadata>()
   /** Commits of partitions that the member did not own. The coordinator accepts such commits, so a consumer must never send one. */
   readonly foreignCommits: OffsetToCommit[] = []
-  /** Errors for the next joins, commits and reads of offsets. Each call removes the first error of its list and rejects with that error. */
+  /** Errors for the next joins, commits and reads of offsets. Each request removes the first error of its list and rejects with it. */
   readonly joinErrors: Error[] = []
   readonly commitErrors: Error[] = []
   readonly readErrors: Error[] = []
@@ -113,7 +113,7 @@ export class FakeGroup {
     this.generation++
   }
 
-  /** Reports an error of the next heartbeat to all members. */
+  /** Makes the next heartbeat of every member fail with an error. */
   failHeartbeat (error: Error): void {
     for (const { events } of this.#members) events.onHeartbeatError(error)
   }

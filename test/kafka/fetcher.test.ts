@@ -119,7 +119,7 @@ await t.test('while records are buffered, requests for idle partitions wait only
   t.equal(cluster.requests.at(-1)!.maxWaitTime, 20)
 })
 
-await t.test('take returns records of the partitions in turn', async t => {
+await t.test('take returns a record of each partition in turn', async t => {
   const { cluster, add, takeAll } = setUp(t)
   cluster.createTopic('a', 3)
   for (let partition = 0; partition < 3; partition++) cluster.append('a', partition, `${partition}-first`, `${partition}-second`)
@@ -269,7 +269,7 @@ await t.test('reports a recreated topic, and returns no records of the new topic
   t.strictSame(takeAll(), ['new', 'new'])
 })
 
-await t.test('does not report a topic as gone that a broker does not know yet', async t => {
+await t.test('does not report a new topic as gone if a broker does not know the topic yet', async t => {
   const { clock, cluster, events, add, takeAll } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'v0')

@@ -30,7 +30,7 @@ await t.test('the commit age is 0 once all partitions with uncommitted records a
   t.equal(stats.commitAge(true), 5)
 })
 
-await t.test('lost records add up by partition', async t => {
+await t.test('the numbers of lost records are summed per partition', async t => {
   const stats = new GroupStatsCollector(() => 0)
   stats.lose('a', 0, 5)
   stats.lose('a', 1, 1)

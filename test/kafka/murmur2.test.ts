@@ -13,7 +13,7 @@ await t.test('partitionFor returns the same partitions as the Java client', asyn
   }
 })
 
-await t.test('1000 keys use every partition of the topic and no other partition', async t => {
+await t.test('1000 keys cover every partition, and every returned partition exists', async t => {
   const seen = new Set<number>()
   for (let key = 0; key < 1000; key++) seen.add(partitionFor(Buffer.from(String(key)), 8))
   t.strictSame([...seen].sort(), [0, 1, 2, 3, 4, 5, 6, 7])

@@ -103,7 +103,7 @@ await t.test('ignores repeated settlements and settlements of an earlier epoch',
   t.notOk(tracker.settle(old), 'ignores a repeated settlement')
   const lost = tracker.deliver('t', 0, 1n)!
   tracker.revoke('t', 0)
-  t.notOk(tracker.settle(lost), 'ignores a settlement in a revoked partition')
+  t.notOk(tracker.settle(lost), 'ignores the settlement of a record in a revoked partition')
   t.strictSame(tracker.committable(), [], 'no offset of a revoked partition is committable')
   tracker.assign('t', 0, 0n, 0n)
   t.notOk(tracker.settle(lost), 'ignores a settlement of an earlier epoch')
@@ -134,7 +134,7 @@ await t.test('repeated skips behind a stuck record use one entry', async t => {
   t.equal(tracker.state('t', 0)!.committable, 4999n)
 })
 
-await t.test('the start offset is committable if the group has not committed it', async t => {
+await t.test('the start offset is committable if it differs from the committed offset of the group', async t => {
   const tracker = new OffsetTracker(10)
   tracker.assign('t', 0, 7n)
   t.strictSame(tracker.committable(), [{ topic: 't', partition: 0, offset: 7n }])

@@ -53,7 +53,7 @@ export const valueOf = (record: { readonly value: KafkaRecord }): string => reco
 
 export interface Pulling<T> {
   readonly records: Array<SourceRecord<T>>
-  /** Resolves when the condition holds after a record. Rejects with the error of the source. */
+  /** Resolves as soon as the condition holds; it is checked after each record. Rejects with the error of the source. */
   until (condition: () => boolean): Promise<void>
   /** Drains the source. Resolves when the source has ended. */
   stop (): Promise<void>

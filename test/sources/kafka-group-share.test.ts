@@ -21,7 +21,7 @@ async function topicAndGroup (partitions: number) {
 
 interface Held { readonly record: SourceRecord<KafkaRecord>, settle (): void }
 
-/** A group member that settles its records immediately, or after `hold` only on `release`. `opened` resolves when the member has joined. */
+/** A group member that settles records immediately, but after `hold` only on `release`. `opened` resolves when the member has joined. */
 function member (options: Partial<KafkaGroupOptions> & Pick<KafkaGroupOptions, 'topics' | 'group'>) {
   const source = kafkaGroupSource({ ...fast, ...options })
   const { log, lines } = recordingLog()

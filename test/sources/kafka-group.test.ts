@@ -71,7 +71,7 @@ await t.test('a record that failed permanently is not committed, so the next mem
   t.strictSame(again.records.map(valueOf), ['v-2', 'v-3', 'v-4'])
 })
 
-await t.test('a partition with too many unsettled records pauses, other partitions continue, and a settled record resumes it', async t => {
+await t.test('a partition with too many unsettled records pauses until a record settles, and the other partitions continue', async t => {
   const topic = await topicOf(2)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(60, 2))

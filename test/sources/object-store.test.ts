@@ -28,7 +28,7 @@ await t.test('emits every object below the prefix in key order, then completes',
   await source.close?.()
 })
 
-await t.test('skips objects created after open, deleted objects and keys that the filter rejects', async t => {
+await t.test('skips objects that were created or deleted after open, and keys that the filter rejects', async t => {
   const root = t.testdir()
   const { url, open, store } = await storeOf(root, ['a/1', 'a/2', 'a/3', 'a/4'])
   const keep = async (opened: ObjectStore) => {
