@@ -89,7 +89,7 @@ export function groupEnvelopes<T> (
   })
 }
 
-/** Emits each group as one envelope of an array. Settling this envelope settles each record of the group with the same outcome. */
+/** Emits each group as one envelope whose value is an array. Settling it settles each record of the group with the same outcome. */
 export function batchEnvelopes<T> (
   limits: BatchLimits, starvation: Starvation, abandon: Abandon<T>
 ): OperatorFunction<Envelope<T>, Envelope<readonly T[]>> {

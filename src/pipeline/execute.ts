@@ -1,6 +1,6 @@
 // Runs one record or one batch through one node. Keeps stats, retries calls after retryable errors, dead-letters bad records, and otherwise
 // fails the graph. A record whose error is retryable or fatal is never dead-lettered, because the record is not at fault.
-// After the graph has failed, no part is called again, and records that no node had started settle with the failure.
+// After the graph has failed, no part is called again, and records that no node is processing settle with the failure.
 import { asError, errorCode } from './errors.ts'
 import type { Group } from './batch.ts'
 import type { Envelope } from './envelope.ts'
@@ -12,7 +12,7 @@ import type { BatchSinkSpec, SinkSpec, StepSpec } from './spec.ts'
 import type { FailureLog } from './failure-log.ts'
 import type { Handler } from './work.ts'
 
-/** Functions and state that the runner provides to its nodes. */
+/** Functions and state that the runner provides to the nodes of a graph. */
 export interface Runtime {
   readonly signal: AbortSignal
   readonly deadLetters: {
@@ -22,7 +22,7 @@ export interface Runtime {
   fail (node: string, error: Error): void
   readonly failureLog: FailureLog
   readonly observer: RunObserver
-  /** Log fields that identify the record. */
+  /** Returns log fields that identify the record. */
   logFields (subject: Subject): object
   /** Logs that a batch failed for good and its records are written one at a time. */
   batchFailed (node: string, error: Error, first: Subject): void

@@ -1,4 +1,4 @@
-// Stats of one node. The runner keeps the stats, so that sources and sinks need not.
+// Stats of one node. The runner keeps the stats, so sources and sinks do not have to count anything.
 // Latencies are counted in buckets bounded by powers of two microseconds, for constant memory and quantiles within a factor of two.
 import type { HistogramSnapshot } from './histogram.ts'
 

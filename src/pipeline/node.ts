@@ -51,8 +51,8 @@ interface Described {
  * `records` must end promptly and without error when `context.drain` aborts. It may end by itself (a file) or never (a topic).
  * The runner still takes a record that a pending `next()` yields during the drain. When the runner stops pulling, it calls `return()`.
  *
- * `settled` is called exactly once per pulled record, in any order, and must not throw. After a failure or an abort, records that no node
- * had started settle with that failure. Records whose work does not end within `settleMs` may not settle. Never called after `close`.
+ * `settled` is called exactly once per pulled record, in any order, and must not throw. It is never called after `close`. After a failure
+ * or an abort, records that no node is processing settle as failed. Records whose work does not end within `settleMs` may not settle.
  */
 export interface Source<T> extends Described {
   open? (context: NodeContext): Promise<void>

@@ -25,7 +25,7 @@ export async function pull (node: SourceSpec, context: NodeContext, credits: Cre
   let pending: Promise<Result> | undefined
   let returned: Promise<unknown> | undefined
   let ended = false
-  // The loop has one listener, because racing each record against a long-lived promise would leak one promise reaction per record.
+  // One abort listener serves the whole loop. Racing each record against a long-lived promise would leak a promise reaction per record.
   let wake: (() => void) | undefined
   const onDrain = (): void => wake?.()
   drain.addEventListener('abort', onDrain)

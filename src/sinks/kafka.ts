@@ -189,7 +189,7 @@ class ProducerSink implements KafkaSink {
     })
   }
 
-  /** Rejects at the deadline or on abort. The request itself is not cancelled and may still succeed. */
+  /** Waits for `work`. Rejects at the deadline or on abort, but does not cancel the request, which may still succeed. */
   async #bounded<T> (work: Promise<T>, topic: string, deadline: number, signal: AbortSignal): Promise<T> {
     const over = new AbortController()
     const waiting = AbortSignal.any([over.signal, signal])
@@ -278,7 +278,7 @@ function exceeds (record: OutgoingRecord, { known, bytes }: BatchLimit): boolean
   return known && recordBytes(record) > bytes
 }
 
-/** Partitions that acknowledged their records, in a response that rejects other partitions. */
+/** Returns the partitions that acknowledged their records, although the response reports errors for other partitions. */
 function acknowledgedPartitions (error: unknown): Set<string> {
   interface Topic { name: string, partitionResponses: ReadonlyArray<{ index: number, errorCode: number }> }
   const done = new Set<string>()

@@ -1,4 +1,4 @@
-// Error messages of failed authentication and authorization on a real broker, which denies confluent-kafka as well.
+// Error messages of failed authentication and authorization on a real broker. In the same cases, confluent-kafka fails too.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AclOperations, AclPermissionTypes, Admin, Producer, ResourcePatternTypes, ResourceTypes } from '@platformatic/kafka'
@@ -20,7 +20,7 @@ const past = { from: new Date(Date.now() - 9 * DAY_MS), to: new Date(Date.now() 
 const TOPIC = 'alerts-simulated'
 const folder = await tempDir(t)
 
-/** Writes NAME.crt and NAME.key, and for a given issuer also NAME.pem for a listener. Resolves with the path without extension. */
+/** Writes NAME.crt and NAME.key. With an issuer, also writes NAME.pem for a listener. Resolves with the path without extension. */
 async function save (name: string, { certificate, key }: Credentials, issuer?: Credentials): Promise<string> {
   const path = join(folder, name)
   await writeFile(`${path}.crt`, certificate)

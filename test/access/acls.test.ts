@@ -137,7 +137,7 @@ function groupAttempts (operation: GroupOperation, user: string, { groups, other
 const users = Object.entries(permissions)
 const onTopics = users.flatMap(([user, each]) => topicAttempts(user, each))
 const isAllowedDelete = (each: Attempt): boolean => each.do === 'delete' && each.allowed
-// Each round uses the groups and offsets of the previous one. Topics are deleted last, because other users read them.
+// Each round uses the groups and offsets that the previous round created. Topics are deleted last, because other attempts need them.
 const rounds: ReadonlyArray<readonly Attempt[]> = [
   [
     ...onTopics.filter(each => !isAllowedDelete(each)),
@@ -164,7 +164,7 @@ const superAttempts: Attempt[] = [
   ...clusterOperations.map((operation): Attempt => ({ user: SUPER, do: operation, principal: 'User:nobody', allowed: true }))
 ]
 for (const { name, run, results } of clients) {
-  // Attempts run one after the other, because a group is deleted after use. Partitions can be added once, so confluent-kafka skips this.
+  // Attempts run one by one, because the last group operation deletes the group. confluent-kafka cannot add the same partitions again.
   for (const each of superAttempts) {
     if (each.do === 'add partitions' && name !== "the program's client") results.set(each, 'ok')
     else await run([each], results)

@@ -56,7 +56,7 @@ await t.test('a source is flushed after its last record has settled and before t
   t.same(calls, ['settled 0', 'settled 1', 'settled 2', 'flush', 'close source', 'close sink'])
 })
 
-await t.test('after a failure, no part is called for a record that had not started', async t => {
+await t.test('after a failure, no part is called for any further record', async t => {
   const begun: number[] = []
   const numbers = new Numbers(100)
   const builder = createGraph('g')

@@ -1,12 +1,12 @@
-// Random graphs with random failures. Invariants: every pulled record settles exactly once and within the credits, and is written,
-// filtered or dead-lettered. A failing case prints its seed.
+// Random graphs with random failures. Invariants: unsettled records never exceed the credits, and every pulled record settles exactly once
+// and is written, filtered or dead-lettered. A failing case prints its seed.
 import t from 'tap'
 import { map } from 'rxjs'
 import { createGraph, type BatchSink, type DeadLetter, type Envelope, type Port, type Sink } from '../../src/pipeline/index.ts'
 import { failureOf, Numbers, quick, seeded, testErrors, turns } from '../support/pipeline.ts'
 
 const CASES = 300
-/** `source:record`, so that sinks know which record they write. */
+/** The value of a record. Its id `source:record` shows sinks which record they write. */
 type Value = { readonly id: string }
 
 interface Case {

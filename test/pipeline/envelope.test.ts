@@ -15,7 +15,7 @@ await t.test('a mapped envelope settles its source record', async t => {
   t.same(outcomes, [undefined])
 })
 
-await t.test('settling an envelope twice throws, also through a mapped envelope', async t => {
+await t.test('settling an envelope twice throws, even through a mapped envelope', async t => {
   let count = 0
   const first = envelope(1, () => count++)
   const second = first.map(2)

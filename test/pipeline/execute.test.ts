@@ -97,7 +97,7 @@ for (const [node, declare] of [
     const outcomes = await push(driver, 1, 2)
     t.match(await failureOf(driver.run.done), { code: 'TEST_SHUT' })
     t.match(outcomes[1]?.failure, { code: 'TEST_SHUT' })
-    t.match(outcomes[0]?.failure, node === 'batch sink' ? { code: 'TEST_SHUT' } : undefined, 'only a batch sink fails record 1 too')
+    t.match(outcomes[0]?.failure, node === 'batch sink' ? { code: 'TEST_SHUT' } : undefined, 'record 1 fails only in a batch')
     t.same(driver.deadLetters?.written, [])
     t.match(stats(driver, 'node'), { failed: 1, retried: 0, deadLettered: 0, inFlight: 0 })
   })

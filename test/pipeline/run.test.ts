@@ -108,7 +108,7 @@ await t.test('a drain ends without failure even if open() of a part hangs', asyn
   t.same(states, ['created', 'draining', 'stopped'])
 })
 
-await t.test('the error of a missed drain deadline says if all records have settled and only the parts have not closed', async t => {
+await t.test('if all records settle but a part does not close before the drain deadline, the error says so', async t => {
   const { calls, start } = graph({ sink: { close: never } })
   const run = start(1)
   await until(() => calls.includes('close sink'))
@@ -193,7 +193,7 @@ await t.test('settled() is not called after close()', async t => {
   t.equal(numbers.settlements.size, 0)
 })
 
-await t.test('a drain lets all records in flight settle, also in concurrent steps and partial batches', async t => {
+await t.test('a drain lets all records in flight settle, including records in concurrent steps and partial batches', async t => {
   const source = new PushSource<number>()
   const sink = new RecordingSink<number>()
   const builder = createGraph('test')
@@ -245,7 +245,7 @@ await t.test('meters() lists the nodes in order of declaration, then the dead le
   t.same(run.meters().map(({ node, in: entered, out }) => [node, entered, out]), [['source', 3, 3], ['sink', 3, 3], ['dead-letters', 0, 0]])
 })
 
-await t.test('nodeStats() returns the stats of a node by name, also of the dead letters', async t => {
+await t.test('nodeStats() returns the stats of a node by name, including the dead-letters node', async t => {
   const builder = createGraph('test', { deadLetters: { kind: 'bin', async write () {} } })
   builder.source('source', new Numbers(3))
     .step('check', n => { if (n === 1) throw testErrors.TEST_BAD_RECORD('bad'); return n })

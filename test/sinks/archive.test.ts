@@ -26,7 +26,7 @@ function sinkInto (archive: Pick<Archive, 'putAlert'>): ArchiveSink {
   return archiveSink({ archive: () => archive, target: 'test', gzipLevel: 6, gzipThreads: 2, writes: 3 })
 }
 
-await t.test('writes an alert once and counts later copies as identical, also copies from another process', async t => {
+await t.test('writes an alert once and counts later copies as identical, including copies from another process', async t => {
   const archive = await archiveIn(await tempDir(t))
   const sink = sinkInto(archive)
   t.equal(await sink.write(alert('1', 'one'), context), 'written')
@@ -76,7 +76,7 @@ await t.test('an alert with the id of a different archived alert, and an alert w
   t.match(sink.stats, { written: 1, identical: 0 })
 })
 
-await t.test('a write fails with a retryable error if a file replaces the store\'s folder, and succeeds with the folder', async t => {
+await t.test('a write fails with a retryable error while a file blocks the store\'s folder, and succeeds after its removal', async t => {
   const root = join(await tempDir(t), 'store')
   const sink = sinkInto(await archiveIn(root))
   await rm(root, { recursive: true })
