@@ -58,7 +58,7 @@ const longType = deriveType(avro.types.LongType.__with({
   }
 })
 
-/** An item count may exceed the bytes left only up to this limit, for items that take no bytes (nulls). Alerts have far fewer items. */
+/** Limit for an item count above the number of bytes left, which is valid for nulls: they take no bytes. Alerts have far fewer items. */
 const MAX_EMPTY_ITEMS = 1_000_000
 
 /** Calls `visit` for each item of an array or map. Throws Error if the item count exceeds the data. */

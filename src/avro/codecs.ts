@@ -22,7 +22,7 @@ function tooLarge (size: number, limit: number): Error {
   return containerErrors.AVRO_BLOCK_TOO_LARGE(`the block has at least ${size} bytes uncompressed; the limit is ${limit} bytes`)
 }
 
-/** Throws AVRO_BLOCK_TOO_LARGE if node:zlib reports that `maxOutputLength` is exceeded, otherwise the given error. */
+/** Throws AVRO_BLOCK_TOO_LARGE if node:zlib reports that `maxOutputLength` is exceeded, otherwise throws the given error. */
 function rethrow (error: unknown, limit: number): never {
   if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limit + 1, limit)
   throw error

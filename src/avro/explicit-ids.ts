@@ -1,7 +1,7 @@
 // Registers a schema under an explicit id, such as 704 for the survey's version 7.4. Confluent's registry accepts explicit ids in IMPORT
-// mode, Apicurio 2 in an imported archive. Apicurio's import has no safeguards: if another schema has the id, the new version points to
-// that schema, and a text known under another id creates a broken subject. Therefore the existing state is checked before any write, and
-// the result is verified afterwards.
+// mode, Apicurio 2 in an imported archive. Apicurio's import has no safeguards. If another schema has the id, the new version points to
+// that schema. If the registry has the text under another id, the subject is broken afterwards. Therefore this module checks the existing
+// state before any write and verifies the result.
 import { createHash } from 'node:crypto'
 import { registryErrors } from './errors.ts'
 import { findBySchemaId, type RegisteredSchema, type SubjectVersions } from './registered-schema.ts'
@@ -14,7 +14,7 @@ import { AlertStreamError } from '../pipeline/errors.ts'
 type Registry = SubjectVersions & Pick<RegistryClient, 'url' | 'schemaById' | 'idOf' | 'register'>
 
 /**
- * Registers `text` under exactly this id. See RegistryClient.register for the result.
+ * Registers the schema text `text` under exactly this id. See RegistryClient.register for the result.
  * @param forget removes the schema with this id from the client's cache
  */
 export async function registerWithId (
@@ -101,7 +101,7 @@ async function byImportMode (registry: Registry, http: RegistryHttp, subject: st
   return true
 }
 
-/** Returns the schema id as version number, or the next version number if the subject already has a version with this number. */
+/** Returns the schema id as the version number, or the next version number if the subject already has a version with this number. */
 async function freeVersion (registry: Registry, subject: string, id: number): Promise<number> {
   const versions = await registry.versions(subject)
   return versions.includes(id) ? Math.max(...versions) + 1 : id
@@ -142,7 +142,7 @@ async function byArchive (registry: Registry, http: RegistryHttp, subject: strin
 interface ArchiveEntry {
   readonly subject: string
   readonly text: string
-  /** SHA-256 of the text. */
+  /** SHA-256 of the schema text. */
   readonly hash: string
   readonly id: number
   readonly version: number

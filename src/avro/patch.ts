@@ -1,4 +1,4 @@
-// Finds and replaces single number fields of a datum without decoding the rest, so that all other bytes stay exactly as the producer wrote
+// Finds and replaces individual number fields of a datum without decoding the rest, so all other bytes stay as the producer wrote
 // them. A schema is compiled once into a walk that reads the tagged fields (int, long or double, at any depth) and skips all other fields.
 // An Avro array block may state its size in bytes. An edit can change the size, so edited data have blocks without a size.
 import { deriveType, tapType, type AvscType, type Tap, type TapType } from './avsc-types.ts'
@@ -30,7 +30,7 @@ export interface FoundField<T> {
   readonly value: bigint | number
 }
 
-/** Replacement of a byte range. */
+/** The replacement of a byte range. */
 export interface Edit {
   readonly start: number
   readonly end: number
@@ -38,13 +38,13 @@ export interface Edit {
 }
 
 interface Scan<T> {
-  /** The tagged fields in the order of the datum. */
+  /** The tagged fields, in the order in which they occur in the datum. */
   readonly found: readonly FoundField<T>[]
   /** Edits that remove the size from array blocks. Apply them whenever other edits are applied. */
   readonly blocks: readonly Edit[]
 }
 
-/** Finds the tagged fields of the datum that begins at `offset` and ends with the bytes. Error: DATUM_INVALID. */
+/** Finds the tagged fields of the datum that extends from `offset` to the end of `bytes`. Error: DATUM_INVALID. */
 export type Scanner<T> = (bytes: Buffer, offset: number) => Scan<T>
 
 type Walk = (tap: Tap) => void

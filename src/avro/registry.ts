@@ -1,5 +1,5 @@
 // Client for a schema registry with Confluent's API. The npm client looks up and registers schemas. RegistryHttp fetches them, because the
-// npm client would parse schemas, while their texts must stay unchanged. Fetched texts are cached. Nothing is deleted from the registry.
+// npm client would parse them, but schema texts must stay unchanged. Fetched texts are cached. Nothing is deleted from the registry.
 import { type COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { LRUCache } from 'lru-cache'
 import { registryErrors } from './errors.ts'
@@ -28,10 +28,10 @@ export interface RegistryClient {
   readonly url: string
   /** Returns the text of a schema. Concurrent calls with the same id share one request. Error: UNKNOWN_SCHEMA. */
   schemaById (id: number): Promise<string>
-  /** Returns the id of exactly this text in the subject, or undefined if the subject does not have the text. */
+  /** Returns the id that exactly this schema text has in the subject, or undefined if the subject does not have the text. */
   idOf (subject: string, text: string): Promise<number | undefined>
   /**
-   * Registers a text unless the subject already has the text. If `id` is given, the registry must register the text under this id.
+   * Registers a schema text unless the subject already has it. If `id` is given, the registry must register the text under this id.
    * `created` is false if the subject already had the text. Errors: SCHEMA_INCOMPATIBLE, SCHEMA_ID_NOT_HONOURED.
    */
   register (
@@ -161,7 +161,7 @@ class Client implements RegistryClient, SubjectVersions {
       if (typeof schemaType === 'string' && schemaType !== 'AVRO') {
         throw registryErrors.UNKNOWN_SCHEMA(`schema ${id} is of type ${schemaType}, not Avro`, { where })
       }
-      // A truncated text must not be cached, and it must not dead-letter the alerts with this id.
+      // A truncated schema text must not be cached, and it must not dead-letter the alerts with this id.
       if (!isJson(schema)) throw notARegistry(response, where)
       return schema
     }

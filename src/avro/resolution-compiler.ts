@@ -6,12 +6,12 @@ import type { FieldAliases, FieldFillIns } from './survey-aliases.ts'
 import { describeType, kindOf, sameName, shapeOf, unqualified } from './type-shape.ts'
 import type { Cursor } from './varint.ts'
 
-/** The fields of the current record that did not resolve, each with its reason. */
+/** The fields of the current record that did not resolve, each with the reason. */
 export type Failures = Set<string>
 
 interface Step {
   read (tap: Cursor): unknown
-  /** Failures that every datum causes, each with its field path. Empty if at least some data resolve. */
+  /** Failures that occur for every datum, each with its field path. Empty if at least some data resolve. */
   readonly impossible: readonly string[]
   /** True if the step only calls the read method of the writer's type, because no conversion is needed. */
   readonly plain?: boolean
@@ -42,7 +42,7 @@ export function compileResolution (
 ): Compiled {
   // Steps of the record pairs that are being compiled, by writer and reader type. Recursive references use these steps.
   const open = new Map<AvscType, Map<AvscType, Step>>()
-  // All failures that a datum can cause, in the order of the schema.
+  // All possible failures of a datum, in the order of the schema's fields.
   let possible: string[] = []
 
   function fail (source: AvscType, reasons: readonly string[]): Step {

@@ -10,8 +10,8 @@ export type FieldFillIns = Readonly<Record<string, Readonly<Record<string, unkno
 const bands = ['u', 'g', 'r', 'i', 'z', 'y']
 
 /**
- * Renames that keep meaning and unit; the default aliases of `resolver`. `alertId` always was the id of the triggering DiaSource and became
- * `diaSourceId` in 8.0; `midPointTai` became `midpointMjdTai` in 5.0; 10.0 renamed most coordinates of ssSource.
+ * Renames that keep the meaning and the unit. `resolver` uses them by default. `alertId` was always the id of the triggering DiaSource and
+ * became `diaSourceId` in 8.0; `midPointTai` became `midpointMjdTai` in 5.0; 10.0 renamed most coordinates of ssSource.
  */
 export const surveyAliases: FieldAliases = {
   alert: {

@@ -1,5 +1,5 @@
-// Writes the schema of each alert to the archive before the alert itself: once per schema id and process, shared by concurrent alerts. If a
-// capture fails, the next alert retries the capture. A record is bad only if its schema is unknown or not an alert schema.
+// Captures the schema of each alert: writes it to the archive before the alert, once per schema id and process. Concurrent alerts share a
+// capture. If it fails, the next alert retries it. A record is bad only if its schema is unknown or not an alert schema.
 import { retryableRegistryError } from '../avro/errors.ts'
 import type { RegistryClient } from '../avro/registry.ts'
 import { schemaCache } from '../avro/schema-cache.ts'

@@ -20,16 +20,16 @@ export interface SchemaLookupOptions {
 export const defaultUnknownSchemaWaitMs = 8000
 const POLL_MS = 500
 const UNKNOWN_FOR_MS = 2000
-/** Each time this period has passed, one halving of the wait is undone. */
+/** Time after which one halving of the wait is undone. */
 const RECOVERY_MS = 60_000
-/** Waits that would be shorter than this minimum are skipped. */
+/** Shorter waits are skipped. */
 const MIN_WAIT_MS = 200
 const MAX_HALVINGS = 6
 const MAX_UNKNOWN_IDS = 10_000
 
 /**
  * A `schemaById` that waits for unknown ids. The registry client must not cache unknown ids (`unknownForMs: 0`), and the caller must
- * share concurrent lookups of one id. Errors: the errors of `schemaById`, but UNKNOWN_SCHEMA only after the wait.
+ * share concurrent lookups of one id. Errors: the errors of `schemaById`, with UNKNOWN_SCHEMA only after the wait.
  */
 export function schemaLookup (
   registry: Pick<RegistryClient, 'schemaById' | 'url'>, options: SchemaLookupOptions = {}

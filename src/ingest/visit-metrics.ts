@@ -78,7 +78,7 @@ export class VisitMetrics {
   #ended (topic: string, visit: Visit): void {
     const entry = this.#topics.get(topic)!
     const { visits, overruns, durations } = entry.totals
-    // A visit with unsettled records is not archived, so neither its duration nor the visit itself is counted.
+    // A visit with unsettled records is not archived, so it adds neither to the visits nor to their durations.
     if (visit.unsettled === 0) {
       entry.totals = { topic, visits: visits + 1, overruns: overruns + (visit.overrunMs > 0 ? 1 : 0), alerts: visit.alerts, durations }
       durations.observe(durationOf(visit))

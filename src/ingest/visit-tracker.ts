@@ -1,5 +1,5 @@
-// Groups the records of one topic into visits and reports each visit once. A visit is a burst of records without a gap between their Kafka
-// timestamps. A visit ends when all its records have settled and none has arrived for the length of the gap. Partitions may be read at
+// Groups the records of one topic into visits and reports each visit once. In a visit, consecutive Kafka timestamps are at most the gap
+// apart. A visit ends when all its records have settled and none has arrived for the length of the gap. Partitions may be read at
 // different speeds, so several visits can be open at once. The tracker stores only a few numbers per open visit and nothing per record.
 
 export type VisitOutcome = 'written' | 'identical' | 'deadLettered'
@@ -20,7 +20,7 @@ export interface Visit {
   readonly durableAt: number
   /** Longest time from an alert's timestamp until it was durable in the store. */
   readonly maxAgeMs: number
-  /** Time from `first` + VISIT_MS, or from the start of an earlier next visit, to `durableAt`. 0 if in time or read from a backlog. */
+  /** Time from the deadline to `durableAt`; 0 for a backlog. Deadline: `first` + VISIT_MS, or the start of the next visit if earlier. */
   readonly overrunMs: number
   /** Number of unsettled records: above 0 only if the program stopped or too many visits were open. */
   readonly unsettled: number
@@ -50,14 +50,14 @@ interface OpenVisit {
 
 /** Interval between two visits of the telescope. If archiving a visit takes longer, the visit has an overrun. */
 const VISIT_MS = 37_000
-/** A record is read live if it is pulled within this time of its timestamp. Older records are a backlog. */
+/** A record is read live if it is pulled within this time of its timestamp. Older records belong to a backlog. */
 const LIVE_MS = 10_000
 
 export class VisitTracker {
   readonly #options: Required<VisitTrackerOptions>
   /** Open visits, sorted by time. */
   #open: OpenVisit[] = []
-  /** Timestamp of the first record that was read live. Earlier visits are a backlog, so they have no overrun. */
+  /** Timestamp of the first record that was read live. Earlier visits belong to a backlog, so they have no overrun. */
   #liveFrom = Infinity
 
   constructor (options: VisitTrackerOptions) {

@@ -31,7 +31,7 @@ export interface LineReader {
   fromObject (object: StoredObjectRecord): Promise<Line>
 }
 
-/** After a failed registry request for a dead letter, further dead letters are printed without registry requests for this time. */
+/** For this time after a failed registry request for a dead letter, further dead letters are printed without registry requests. */
 const REGISTRY_PAUSE_MS = 10_000
 
 export function lineReader (registryUrl: string, log: Logger): LineReader {
@@ -97,7 +97,7 @@ export function lineText (line: Line): string {
   return `${time}  ${id}  history ${line.history}  ${bytes}\n`
 }
 
-/** Formats one JSON object as a line. The object of a dead letter has all its report headers by name. */
+/** Formats one JSON object as a line. For a dead letter, the object contains all report headers by name. */
 export function lineJson ({ deadLetter, ...line }: Line): string {
   const report = deadLetter === undefined ? [] : reportHeaders(deadLetter)
   const headers = Object.fromEntries(report.map(([name, value]) => [name.toString(), value?.toString()]))

@@ -8,7 +8,7 @@ const SHIFT = 12.5
 /** Maximum number of alerts of a visit that get new ids. */
 const MAX_ALERTS = 2 ** 21
 
-/** The leaf values of a record (numbers, strings, bytes, nulls), by path. */
+/** Returns the leaf values of a record (numbers, strings, bytes, nulls) by path. */
 function leaves (value: unknown, path = ''): Map<string, unknown> {
   if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return new Map([[path, value]])
   return new Map(Object.entries(value).flatMap(([key, inner]) => [...leaves(inner, path === '' ? key : `${path}.${key}`)]))
@@ -104,7 +104,7 @@ await t.test('changes only ids, only times or no fields, as requested', async t 
   }
 })
 
-await t.test('keeps unknown values (NaN, null, visit 0) and renews repeated ids and visits', async t => {
+await t.test('keeps unknown values (NaN, null, visit 0) and replaces every occurrence of the alert\'s own id and visit', async t => {
   const schema = await surveySchema('11.1')
   const [alert] = (await someAlerts('11.1')).filter(({ prvDiaSources }) => prvDiaSources !== null)
   const { diaSource, prvDiaSources } = alert!
@@ -127,7 +127,7 @@ await t.test('keeps unknown values (NaN, null, visit 0) and renews repeated ids 
   t.equal(unknown['prvDiaSources'][1].visit, 0n)
 })
 
-await t.test('keeps a common parent for deblended sources, with an id that no alert has', async t => {
+await t.test('sources with a common parent get a common new parent id, which no alert has', async t => {
   const schema = await surveySchema('11.1')
   const [alert] = await someAlerts('11.1')
   const child = (parentDiaSourceId: bigint, index: number) => {

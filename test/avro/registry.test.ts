@@ -9,8 +9,8 @@ import { cache, uniqueName, useStack } from '../support/stack.ts'
 
 const { registry } = await useStack(t)
 const client = createRegistryClient({ url: registry })
-// The registry is shared with other tests, so texts and ids must be unique. After an import, the registry assigns the ids that follow the
-// imported id. Therefore the explicit ids are far apart.
+// The registry is shared with other tests, so schema texts and ids must be unique. After an import, the registry assigns the ids that
+// follow the imported id. Therefore the explicit ids are far apart.
 let next = 1_000_000 + Math.floor(Math.random() * 1_000_000_000)
 const freshId = (): number => (next += 10_000)
 const freshSchema = (): string => compactJson(`{
@@ -21,7 +21,7 @@ const freshSchema = (): string => compactJson(`{
   ]
 }`)
 
-/** Returns a version of a subject as the registry responds. */
+/** Returns the registry's response for a version of a subject. */
 async function registered (subject: string, version: number | 'latest' = 'latest'): Promise<{ id: number, schema: string }> {
   const response = await fetch(`${registry}/subjects/${subject}/versions/${version}`)
   return await response.json() as { id: number, schema: string }
@@ -48,7 +48,7 @@ async function bodyOf (request: IncomingMessage): Promise<Record<string, unknown
   return JSON.parse(text === '' ? '{}' : text) as Record<string, unknown>
 }
 
-await t.test('registers a text once and returns it unchanged', async t => {
+await t.test('registers a schema once and returns its text unchanged', async t => {
   const subject = uniqueName('avro')
   const text = freshSchema()
   t.equal(await client.idOf(subject, text), undefined)
@@ -84,7 +84,7 @@ await t.test('keeps the other schemas of the subject when registering under an e
   t.equal((await registered(subject)).id, id)
 })
 
-await t.test('changes nothing if the id belongs to another schema or the text has another id', async t => {
+await t.test('changes nothing if the id belongs to another schema or the schema has another id', async t => {
   const subject = uniqueName('avro')
   const id = freshId()
   const text = freshSchema()
@@ -99,7 +99,7 @@ await t.test('changes nothing if the id belongs to another schema or the text ha
   t.equal((await registered(subject)).schema, text)
 })
 
-await t.test('rejects another id for a text that another subject has, and leaves the new subject usable', async t => {
+await t.test('rejects a second id for a schema that another subject has, and leaves the new subject usable', async t => {
   const text = freshSchema()
   const { id } = await client.register(uniqueName('avro'), text)
   const subject = uniqueName('avro')
@@ -166,7 +166,7 @@ await t.test('caches an unknown id for a limited time', async t => {
   t.equal(await uncached.schemaById(7), '"long"')
 })
 
-await t.test('after the configured attempts, reports that the registry is down, failing or unresponsive', async t => {
+await t.test('reports a registry that is down, failing or unresponsive after the configured number of attempts', async t => {
   const options = { attempts: 2 }
   const down = createRegistryClient({ url: 'http://127.0.0.1:1', ...options })
   const calls: Array<() => Promise<unknown>> = [
@@ -237,7 +237,7 @@ async function confluent (t: Test, rejects = false): Promise<{ own: RegistryClie
           reply(422, { error_code: 42205, message: 'not in import mode' })
           return
         }
-        // Like Confluent's registry, re-serializes the schema.
+        // Re-serializes the schema, like Confluent's registry.
         const { type, name, fields } = JSON.parse(String(body['schema'])) as Record<string, unknown>
         stored.set(Number(body['version']), { id: Number(body['id']), schema: JSON.stringify({ type, name, fields }) })
         reply(200, { id: body['id'] })

@@ -18,7 +18,7 @@ await t.test('matches fields by name: reorders them, drops fields of the writer 
   t.same(resolve(writer, reader, { id: 1n, gone: ['a', 'b'], kept: 'k' }), { kept: 'k', id: 1n, fresh: null, list: [1] })
 })
 
-await t.test('matches reader aliases, but ignores an alias that is the name of another reader field', async t => {
+await t.test('matches fields by reader aliases, but ignores an alias that is the name of another reader field', async t => {
   t.same(resolve([long('old')], [{ ...long('fresh'), aliases: ['older', 'old'] }], { old: 5n }), { fresh: 5n })
   t.same(
     resolve([long('a'), long('b')], [{ ...long('c'), aliases: ['b'], default: 9 }, long('b'), long('a')], { a: 1n, b: 2n }),
@@ -108,7 +108,7 @@ await t.test('resolves recursive types', async t => {
   )
 })
 
-await t.test('lists every failing field by path if no alert can be resolved', async t => {
+await t.test('if no alert can be resolved, the error lists every failing field by path', async t => {
   const inner = (fields: unknown[]) => ({ type: 'record', name: 'inner', fields })
   const writer = record([
     long('id'), { name: 'inner', type: inner([long('a')]) }, { name: 'text', type: 'string' },

@@ -15,7 +15,7 @@ const alert = {
     { name: 'prior', type: ['null', { type: 'array', items: 'diaSource' }], default: null }]
 }
 
-/** Runs `action` with a PATH that has only this folder. */
+/** Runs `action` with a PATH that contains only this folder. */
 async function withPath<T> (folder: string, action: () => Promise<T>): Promise<T> {
   const path = process.env['PATH']
   process.env['PATH'] = folder

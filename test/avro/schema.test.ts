@@ -38,7 +38,7 @@ await t.test('decodes longs as exact bigints, logical types as their base type, 
     stamp: Buffer.from([1, 2]), mixed: 5n
   }
   t.same(schema.decode(schema.encode(value)), value)
-  t.equal((schema.decode(schema.encode({ diaSourceId: 1n })))['when'], 7n, 'an absent field takes its default')
+  t.equal((schema.decode(schema.encode({ diaSourceId: 1n })))['when'], 7n, 'an absent field gets its default value')
 })
 
 await t.test('wraps only unions with ambiguous bare values', async t => {
@@ -75,7 +75,7 @@ await t.test('reads the alert id from the first bytes only', async t => {
   t.throws(() => other.readAlertId(Buffer.from([2])), { code: 'SCHEMA_NO_ALERT_ID', message: /"objectId", is not a long/ })
 })
 
-await t.test('names the path of a value that does not match the schema', async t => {
+await t.test('the error for a value that does not match the schema names its path', async t => {
   t.throws(() => schema.encode({ diaSourceId: 1 }), { code: 'VALUE_INVALID', message: /diaSourceId: number 1/ })
   t.throws(() => schema.encode({ diaSourceId: 1n, counts: [1, 'x'] }), { code: 'VALUE_INVALID', message: /counts\.1/ })
   t.throws(() => schema.encode({ diaSourceId: 2n ** 63n }), { code: 'VALUE_INVALID' })

@@ -63,7 +63,7 @@ await t.test('resolves renamed fields; the error names the new required fields',
   t.throws(() => resolver(survey.get('7.4').schema, newest), error, 'failures that only some alerts have are listed too')
 })
 
-await t.test('rejects an alert with null in required fields and names each field', async t => {
+await t.test('rejects an alert with nulls in required fields; the error names each of these fields', async t => {
   const { datum } = await sample('10.0')
   t.throws(() => resolver(survey.get('10.0').schema, newest)(datum), {
     code: 'RESOLUTION_IMPOSSIBLE', message: /diaSource\.psfNdata: null cannot be read as int; .*diaObject\.y_psfFluxNdata/
@@ -74,7 +74,7 @@ await t.test('resolves alerts of every version to 11.1 with fill-ins', async t =
   for (const { version, schema } of survey.versions) {
     const { datum, value } = await sample(version)
     const out = resolver(schema, newest, { fillIns: surveyFillIns })(datum)
-    t.same(newest.decode(newest.encode(out)), out, `${version} is a complete alert of 11.1`)
+    t.same(newest.decode(newest.encode(out)), out, `${version} resolves to a complete alert of 11.1`)
     t.equal(alertFacts(out).id, alertFacts(value).id)
     t.equal(alertFacts(out).midpointMjdTai, alertFacts(value).midpointMjdTai)
     t.same(Object.keys(out), (JSON.parse(newest.text) as { fields: Array<{ name: string }> }).fields.map(({ name }) => name))

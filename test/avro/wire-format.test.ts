@@ -21,7 +21,7 @@ await t.test('returns the datum as a view of the frame', async t => {
   t.equal(datum.toString(), 'Ayz')
 })
 
-await t.test('rejects messages that are not frames; the error has the length or the first byte', async t => {
+await t.test('rejects messages that are not frames; the error contains the length or the first byte', async t => {
   t.throws(() => parseFrame(Buffer.alloc(0)), { code: 'FRAME_EMPTY', retryable: false, message: /0 bytes/ })
   t.throws(() => parseFrame(Buffer.from([0, 0, 0, 1])), { code: 'FRAME_TOO_SHORT', message: /has 4 bytes/ })
   t.throws(() => parseFrame(Buffer.from('{"alertId": 5}')), { code: 'FRAME_BAD_MAGIC', message: /14 bytes begins with 0x7b/ })

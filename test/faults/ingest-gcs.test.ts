@@ -42,7 +42,7 @@ function args ({ topic, group, dead, buckets }: Target, ...more: string[]): stri
   ]
 }
 
-/** Ids of alerts that are missing in the archive or differ from the value in Kafka. */
+/** Ids of alerts that are missing from the archive or differ from the value in Kafka. */
 async function mismatches ({ archive }: Target, records: readonly OutgoingRecord[]): Promise<string[]> {
   const checked = await Promise.all(records.map(async record => {
     const archived = await archive.getAlert(idOf(record))
@@ -118,7 +118,7 @@ await t.test('a 403 stops the ingester without a dead letter or a commit past th
   t.equal((await everyRecord(connection, at.dead)).length, 0)
 })
 
-await t.test('a 403 of the schema bucket stops the ingester before any upload of an alert, and a missing bucket at the start', async t => {
+await t.test('a 403 from the schema bucket stops the ingester before it uploads alerts; a missing bucket stops it at start', async t => {
   const at = await setUp(t)
   const proxy = await faultProxy(t, gcs.url)
   await produce(connection, at.topic, alertRecords(alerts, 5, 1))

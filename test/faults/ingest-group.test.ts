@@ -56,7 +56,7 @@ async function shared (...ingesters: readonly RunningCli[]): Promise<void> {
   })
 }
 
-/** The numbers of alerts that an ingester prints when it ends. */
+/** The alert counts that an ingester prints when it ends. */
 function countsOf ({ stdout, stderr, code }: CliResult): { written: number, identical: number } {
   const [all, written, identical] = /^archived \d+ alerts: (\d+) written, (\d+) already archived, 0 dead letters\n$/.exec(stdout) ?? []
   if (all === undefined || code !== 0) throw new Error(`code ${code}\n${stdout}\n${stderr.slice(-2000)}`)
@@ -120,7 +120,7 @@ await t.test('archives a visit of 3,000 alerts once while a third ingester joins
   t.ok(identical <= mostRepeated + early, `only uncommitted alerts were read again: ${identical} of ${mostRepeated} + ${early}`)
 })
 
-await t.test('joining and stopping an ingester causes no alert to be written twice, even with alerts in flight', async t => {
+await t.test('when an ingester joins or stops while alerts are in flight, no alert is written twice', async t => {
   const at = await setUp(t)
   const records = alertRecords(alerts, 1500, PARTITIONS)
   const { pair: [first, second], release } = await twoBusy(t, at, records.slice(0, 500))

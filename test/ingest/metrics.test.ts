@@ -23,19 +23,19 @@ async function scrape (given: Partial<GroupStats>, lags: Lags | 'no response' = 
   return name => Object.fromEntries(scraped.get(name)!.samples.map(({ labels, value }) => [Object.values(labels).join('/'), value]))
 }
 
-await t.test('every topic has a count of assigned partitions, 0 included', async t => {
+await t.test('exports the number of assigned partitions for every topic, even if it is 0', async t => {
   const assigned = 'alert_stream_kafka_assigned_partitions'
   t.strictSame((await scrape({}))(assigned), { a: 0, b: 0 })
   t.strictSame((await scrape({ partitions: [partition('b', 0, 1n), partition('b', 3, 1n)] }))(assigned), { a: 0, b: 2 })
 })
 
-await t.test('an assigned partition without lost records is exported as 0; lost records of revoked partitions stay counted', async t => {
+await t.test('exports 0 for an assigned partition without lost records; keeps counting lost records of revoked partitions', async t => {
   const partitions = [partition('a', 0, 1n), partition('a', 1, 1n)]
   const samples = await scrape({ partitions, lost: [{ topic: 'a', partition: 1, records: 7 }, { topic: 'b', partition: 0, records: 2 }] })
   t.strictSame(samples('alert_stream_kafka_lost_records_total'), { 'a/0': 0, 'a/1': 7, 'b/0': 2 })
 })
 
-await t.test('a partition without a commit has no committed offset', async t => {
+await t.test('exports no committed offset for a partition without a commit', async t => {
   const partitions = [partition('a', 0, 5n), partition('a', 1, 9n, 8n)]
   const samples = await scrape({ partitions, commits: 4, failedCommits: 1, commitAgeMs: 1500 }, [{ topic: 'a', partition: 0, records: 3 }])
   t.strictSame(samples('alert_stream_kafka_settled_offset'), { 'a/0': 5, 'a/1': 9 })

@@ -74,7 +74,7 @@ await t.test('merges two visits when a record closes the gap between them', asyn
   t.equal(ended.length, 1)
 })
 
-await t.test('an overrun begins 37 s after the first record of the visit, or at an earlier start of the next visit', async t => {
+await t.test('an overrun begins 37 s after the first record of the visit, or when the next visit starts if that is earlier', async t => {
   const late = tracker()
   late.live(0, 40_000)
   late.tracker.tick(50_000)
@@ -103,7 +103,7 @@ await t.test('visits read from a backlog have no overrun; late live visits have 
   ])
 })
 
-await t.test('a future timestamp does not make a backlog or later visits live', async t => {
+await t.test('a future timestamp does not affect which visits count as live', async t => {
   const { tracker: visits, ended, archive, live } = tracker()
   archive([2 ** 62, 0], 1_000_000)
   live(1_000_000, 1_050_000)
