@@ -51,7 +51,7 @@ export interface AclTable {
 const TABLE = new URL('../../deploy/acls.json', import.meta.url)
 const PROPAGATION_MS = 20_000
 const POLL_MS = 25
-/** Default and minimum number of iterations of Kafka. */
+/** Number of SCRAM iterations: Kafka's default and minimum. */
 const SCRAM_ITERATIONS = 4096
 const pbkdf2Async = promisify(pbkdf2)
 

@@ -39,7 +39,7 @@ const PYTHON_REQUIREMENTS: readonly string[] = [
   'zstandard==0.25.0; python_version < "3.11"'
 ]
 
-/** Path of a `python` with `requirements`. The first call takes about a minute. Errors: DEVSTACK_PREREQUISITE, DEVSTACK_PYTHON_PACKAGES. */
+/** Path of a Python that has `requirements`. The first call takes about 1 min. Errors: DEVSTACK_PREREQUISITE, DEVSTACK_PYTHON_PACKAGES. */
 export async function pythonEnvironment (options: CacheOptions & { readonly requirements?: readonly string[] }): Promise<string> {
   const { cacheDir, env, requirements = PYTHON_REQUIREMENTS, progress = () => {} } = options
   const system = await requirePython(env, 'venv')

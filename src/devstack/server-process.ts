@@ -36,7 +36,7 @@ export interface ServerSpec {
   readonly cwd?: string
   /** Checks whether the server is ready. Called until the result is true. */
   readonly ready: (signal: AbortSignal) => Promise<boolean>
-  /** Log text after which the server cannot become ready. The server is then ended at once (Kafka itself gives up after a minute). */
+  /** Matches a log text after which the server cannot become ready, so it is ended at once (Kafka itself gives up after a minute). */
   readonly fatalLog?: RegExp
   /** Startup timeout, milliseconds. */
   readonly readyMs: number

@@ -25,7 +25,7 @@ export interface ObjectSummary {
   /** Exposure midpoint of the first detection, MJD TAI. */
   readonly first: number
   readonly detections: number
-  /** Statistics per band, null without points: PSF fluxes of detections, forced fluxes on difference images and on science images. */
+  /** Per band; null for a band without points. `psf`: detections. `forced`, `science`: forced fluxes on difference and science images. */
   readonly psf: readonly (FluxStatistics | null)[]
   readonly forced: readonly (FluxStatistics | null)[]
   readonly science: readonly (FluxStatistics | null)[]

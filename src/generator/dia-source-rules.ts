@@ -36,12 +36,12 @@ function moment (source: DiaSource): number {
   return sigma * sigma
 }
 
-// The rule returns null for a small fraction of sources, as if the measurement had failed.
+// Returns a rule that gives null for a small fraction of sources, as if the measurement had failed, and otherwise follows `value`.
 function sometimesNull (value: Rule<DiaSource>): Rule<DiaSource> {
   return (source, random) => random.chance(FAILURE_FRACTION) ? null : value(source, random)
 }
 
-// The rule returns null if the trail model was not fitted to the source.
+// Returns a rule that gives null if the trail model was not fitted to the source, and otherwise follows `value`.
 function trailFit (value: Rule<DiaSource>): Rule<DiaSource> {
   return (source, random) => source.trailed ? value(source, random) : null
 }

@@ -65,7 +65,7 @@ export interface DiaSource {
   readonly dipole: boolean
 }
 
-/** Flux per detected electron, nJy. Determines the shot noise, and is the flux of a zero point of 31.9 mag for 30 s. */
+/** Flux per detected electron, nJy. Determines the shot noise. A source of 31.9 mag yields one electron in a 30 s exposure. */
 export const FLUX_PER_ELECTRON = 0.6
 /** Calibration error relative to the flux. */
 const CALIBRATION_ERROR = 0.001

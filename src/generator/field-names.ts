@@ -34,7 +34,7 @@ const renamedFields: Readonly<Record<string, string>> = {
 
 const fluxKinds: Readonly<Record<string, string>> = { PS: 'psf', FP: 'fp', TOT: 'science' }
 
-/** Returns names without a known renaming unchanged. */
+/** Returns the canonical name of a field. If the name has no known renaming, returns the name unchanged. */
 export function canonicalName (name: string): string {
   const renamed = renamedFields[name]
   if (renamed !== undefined) return renamed

@@ -94,7 +94,7 @@ await t.test('reissues only certificates that are missing, damaged, signed by an
   t.equal(before['broker.pem'], before['broker.key']! + before['broker.crt']! + other.certificate)
 })
 
-await t.test('a certificate folder that cannot be created is an error that names the folder', async t => {
+await t.test('if the certificate folder cannot be created, the error names the folder', async t => {
   const file = join(await tempDir(t), 'file')
   await writeFile(file, '')
   await t.rejects(ensureCertificates(join(file, 'certificates'), wanted), { code: 'DEVSTACK_FOLDER', where: join(file, 'certificates') })

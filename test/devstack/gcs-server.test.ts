@@ -67,7 +67,7 @@ await t.test('in memory, object names may start with a slash, and a stop loses a
   t.strictSame(remaining ?? [], [])
 })
 
-await t.test('a folder in use, a port in use and an invalid bucket name are errors', async t => {
+await t.test('rejects a folder in use, a port in use and an invalid bucket name', async t => {
   const dataDir = await tempDir(t)
   const { url } = await starter(t, dataDir, { backend: 'memory' })()
   await t.rejects(startGcs({ ...cache(), dataDir }), { code: 'DEVSTACK_IN_USE' })
@@ -76,14 +76,14 @@ await t.test('a folder in use, a port in use and an invalid bucket name are erro
   await t.rejects(ensureBucket(url, 'NO'), { code: 'DEVSTACK_SERVER_DIED', message: /NO/, cause: { message: /HTTP status 4\d\d/ } })
 })
 
-await t.test('an unsupported platform is an error that lists the supported platforms', async t => {
+await t.test('the error for an unsupported platform lists the supported platforms', async t => {
   const { env } = cache()
   await t.rejects(ensureGcs({ cacheDir: await tempDir(t), env }, 'darwin-x64'), {
     code: 'DEVSTACK_PLATFORM', message: /for darwin-x64, only for linux-x64, .*darwin-arm64/
   })
 })
 
-await t.test('rejects a wheel with another digest before unpacking it, and reports a pip failure', async t => {
+await t.test('rejects a wheel that does not match its pinned digest before unpacking it, and reports a pip failure', async t => {
   const root = await tempDir(t)
   const bin = join(root, 'bin')
   await mkdir(bin)

@@ -30,7 +30,7 @@ const second: AclTable = {
   ]
 }
 
-/** The Kafka with the table `second`, which the last two tests share. */
+/** A Kafka server with the ACL table `second`, shared by the last two tests. */
 let running: KafkaServer | undefined
 
 /** Returns the error of a metadata request, or undefined if the request succeeds. */
@@ -130,5 +130,5 @@ await root.test('no listener, including the controller\'s, accepts unauthenticat
   }
   t.notMatch(settings, /ANONYMOUS|PLAINTEXT:PLAINTEXT/)
   t.match(settings, /^super\.users=User:CN=kafka-broker;User:CN=kafka-admin$/m)
-  t.equal(await requestMetadata({ bootstrapBrokers: [internal], tls: await tlsOf(server, 'cid') }), undefined, 'accepts a certificate')
+  t.equal(await requestMetadata({ bootstrapBrokers: [internal], tls: await tlsOf(server, 'cid') }), undefined, 'internal accepts cid')
 })

@@ -98,7 +98,7 @@ await t.test('reports a failed start with the end of the server log', async t =>
   await t.rejects(readFile(join(dataDir, PID_FILE)), { code: 'ENOENT' })
 })
 
-await t.test('a data folder that cannot be created is an error', async t => {
+await t.test('if the data folder cannot be created, rejects with DEVSTACK_FOLDER', async t => {
   const file = join(await tempDir(t), 'a-file')
   await writeFile(file, '')
   const error: unknown = await startKafka({ ...cache(), dataDir: join(file, 'kafka') }).catch((e: unknown) => e)

@@ -18,7 +18,7 @@ await t.test('generates a different password for each user once, in a file that 
   t.strictSame((await readdir(folder)).sort(), ['ann', 'bob', 'cid'])
 })
 
-await t.test('a password folder that cannot be created is an error', async t => {
+await t.test('if the password folder cannot be created, rejects with DEVSTACK_FOLDER', async t => {
   const file = join(await tempDir(t), 'file')
   await writeFile(file, '')
   await t.rejects(ensurePasswords(join(file, 'passwords'), ['ann']), { code: 'DEVSTACK_FOLDER' })

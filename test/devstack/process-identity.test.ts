@@ -12,7 +12,7 @@ await t.test('identifies a process by pid and start time, so that a process that
   const other = { pid: facts.pid, started: `${facts.started}0` }
   t.equal(await isAlive(other), false)
   t.equal(await endProcess(other, 0), false)
-  t.equal(await isAlive(facts), true, 'a process with another start time is still running')
+  t.equal(await isAlive(facts), true, 'a process whose start time differs is not ended')
   t.equal(await endProcess(facts, 10_000), false, 'SIGTERM was enough')
   t.equal(await isAlive(facts), false)
 })

@@ -6,7 +6,7 @@ import type { CacheOptions } from '../../src/devstack/download-cache.ts'
 import { downloadsMissing, ensureKafka, ensureRegistry } from '../../src/devstack/server-downloads.ts'
 import { cache, tempDir } from '../support/stack.ts'
 
-/** Cache options with a shell script as Maven, whose calls are counted. `script` fills the folder `$out`. */
+/** Cache options with a shell script in place of Maven. The script counts calls and then runs `script`, which fills the folder `$out`. */
 async function withMaven (t: Test, script: string): Promise<CacheOptions & { calls: () => Promise<number>, lines: string[] }> {
   const root = await tempDir(t)
   const bin = join(root, 'bin')
@@ -46,7 +46,7 @@ await t.test('two concurrent calls download once and share the result', async t 
   t.equal(options.lines.at(-1), 'Kafka 4.4.0: 45 jars, 45 MB, cached')
 })
 
-await t.test('rejects a jar with another digest and leaves nothing in the cache', async t => {
+await t.test('rejects jars that do not match the pinned digest and leaves nothing in the cache', async t => {
   const jars = await realJars()
   const changed = await withMaven(t, `cp '${jars}'/*.jar "$out"; echo x >> "$out"/kafka_2.13-4.4.0.jar`)
   const error: unknown = await ensureKafka(changed).catch((e: unknown) => e)
@@ -60,7 +60,7 @@ await t.test('rejects a jar with another digest and leaves nothing in the cache'
   t.match(String(await ensureKafka(more).catch((e: unknown) => e)), 'the set of 46 Kafka jars')
 })
 
-await t.test('rejects a registry archive with another digest before unpacking the archive', async t => {
+await t.test('rejects a registry archive that does not match its pinned digest before unpacking it', async t => {
   const options = await withMaven(t, 'echo nonsense > "$out"/apicurio-registry-app-2.6.13.Final-all.tar.gz')
   t.equal(errorCode(await ensureRegistry(options).catch((e: unknown) => e)), 'DEVSTACK_CHECKSUM')
   t.strictSame(await readdir(options.cacheDir), [])
