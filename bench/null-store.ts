@@ -1,5 +1,5 @@
-// A stand-in for Google Cloud Storage that keeps nothing, for bench/gcs.ts. It accepts uploads and responds like the JSON API, with the
-// announced checksum. Listings are empty, and every download is the same object. An upload costs 0.1 CPU-ms (in the emulator, 1 to 14).
+// A stand-in for Google Cloud Storage that keeps nothing, for bench/gcs.ts. It responds to uploads like the JSON API, with the checksum
+// that the upload announces. Listings are empty, and every download is the same object. An upload costs 0.1 CPU-ms (emulator: 1 to 14).
 // bench/gcs.ts runs `node bench/null-store.ts BYTES` as a child process, which sends its port over the IPC channel.
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
@@ -17,7 +17,7 @@ const server = createServer((request, response) => {
     const body = JSON.stringify(value)
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length }).end(body)
   }
-  // The first part of an upload describes the object.
+  // The first bytes of an upload are the object's metadata, including the announced checksum.
   let head = ''
   request.on('data', (chunk: Buffer) => { if (head.length < 1000) head += chunk.toString('latin1', 0, 1000) })
   request.on('end', () => {

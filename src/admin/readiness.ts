@@ -14,7 +14,7 @@ export type Checks = Readonly<Record<string, Check>>
 /** The response of /readyz. */
 export interface Health {
   readonly ready: boolean
-  /** Results by name of the check: `ok` or an error (`CODE: what (where)`). `run` is `ok` only while the mode is running. */
+  /** Results by name of the check: `ok` or `CODE: message (location)`. The check `run` is `ok` only while the mode is running. */
   readonly checks: Readonly<Record<string, string>>
 }
 

@@ -33,7 +33,7 @@ export function build (options: ApiOptions): FastifyInstance {
   const prefix = normalPrefix(options.pathPrefix ?? '')
   const app: FastifyInstance = fastify({
     logger: false,
-    // Requests on open connections are served while the server closes. `Connection: close` (closeGracefully) then ends the connection.
+    // While the server closes, it serves requests on open connections. Their responses have `Connection: close` (closeGracefully).
     return503OnClosing: false,
     exposeHeadRoutes: false,
     bodyLimit: 1024,

@@ -5,7 +5,7 @@ import { Histogram } from '../pipeline/index.ts'
 export interface ApiStats {
   /** Completed requests by route pattern (`/v1/alerts/:id` without the path prefix; `other` if no route matched), then by status. */
   readonly requests: Record<string, Record<number, number>>
-  /** Bytes of response bodies as sent: of a compressed body, the compressed bytes. */
+  /** Bytes of response bodies as sent. A compressed body counts with its compressed length. */
   bytes: number
   inFlight: number
   /** Requests whose client disconnected before the response was sent. They are not in `requests`. */

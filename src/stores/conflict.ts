@@ -22,7 +22,7 @@ export async function assertSameContent (where: string, existing: Buffer, body: 
     throw storeErrors.ARCHIVE_CONFLICT(message, { where, cause })
   }
   const checksum = crc32c(inflated)
-  // Equal 32-bit checksums do not prove equal content, so compare the inflated bytes. gzip bytes rarely differ, so the cost is small.
+  // Equal 32-bit checksums do not prove equal content, so compare the inflated bytes. This code runs only if the gzip bytes differ.
   if (checksum !== meta.crc32c || !inflated.equals(inflate(body, where))) throw conflict(where, hex32(checksum), meta.crc32c)
 }
 

@@ -21,7 +21,7 @@ export class Deduplicator {
       if (this.#written.get(key) === true) return 'duplicate'
       const other = this.#writing.get(key)
       if (other === undefined) return this.#write(key, write)
-      // The call that runs the write reports its failure, and removes the key before this call continues.
+      // If the other write fails, the call that runs it rejects. That call removes the key before this call continues.
       const succeeded = await other.then(() => true, () => false)
       if (succeeded) return 'duplicate'
     }

@@ -26,7 +26,7 @@ export interface GcsRequest extends Operation {
   readonly query?: Readonly<Record<string, string | number>>
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Buffer
-  /** Statuses besides 2xx with which the request resolves instead of rejecting. */
+  /** Statuses other than 2xx for which the request resolves instead of rejecting. */
   readonly expected?: readonly number[]
 }
 
@@ -102,7 +102,7 @@ export class GcsClient {
       this.#storage.request(optionsOf(request), (error, body: unknown, response) => {
         const { statusCode: status, headers = {}, body: errorBody }: Partial<LibraryResponse> = response ?? {}
         const isErrorStatus = status !== undefined && (status < 200 || status > 299)
-        // In this case the library found no token and sent the request without a token. The library's error gives the reason.
+        // 401 without an ApiError: the library found no token and sent the request without a token. Its error gives the reason.
         const hadNoToken = status === 401 && !(error instanceof ApiError)
         if (isErrorStatus && !hadNoToken) resolve({ status, headers, body: errorBody })
         else if (error !== null && error !== undefined) reject(error)
@@ -186,7 +186,7 @@ function parsed (body: Buffer): unknown {
   }
 }
 
-// Google's Go client expects `host:port` in STORAGE_EMULATOR_HOST, and its Python client a URL. The path of the API is removed.
+// Google's Go client expects `host:port` in STORAGE_EMULATOR_HOST, and its Python client expects a URL. Removes the path of the JSON API.
 function endpointOf (emulatorHost: string): string {
   const url = URL.parse(/^https?:\/\//i.test(emulatorHost) ? emulatorHost : `http://${emulatorHost}`)
   if (url === null || !/^\/(storage\/v1\/?)?$/.test(url.pathname) || url.search !== '') {

@@ -17,7 +17,7 @@ import { PendingOperations } from './pending-operations.ts'
 
 export interface GcsLocation {
   readonly bucket: string
-  /** Prefix of all object names: '' or a text that ends with a slash. */
+  /** Prefix of all object names. It is empty or ends with a slash. */
   readonly prefix: string
 }
 
@@ -49,7 +49,7 @@ export class GcsStore implements ObjectStore {
     this.#client = client
     this.#writable = writable
     this.#reads = reads
-    // Every read that waits for a retry adds a listener, so turn off Node's warning about a listener leak.
+    // Every read that waits for a retry adds a listener to the signal, so turn off Node's warning about a listener leak.
     setMaxListeners(0, this.#closing.signal)
   }
 
@@ -99,7 +99,7 @@ export class GcsStore implements ObjectStore {
   }
 
   // Called if the response has a different checksum than the upload, which happens only if the store ignores the announced checksum.
-  // An intact object is kept. Of a damaged object, the uploaded generation is deleted, because a retry would find a conflict otherwise.
+  // Keeps an intact object. If the object is damaged, deletes the uploaded generation, because a retry would otherwise find a conflict.
   async #discardIfDamaged (name: string, body: Buffer, { crc32c: stored, generation }: GcsJson): Promise<void> {
     const where = this.#where(name)
     if (typeof generation !== 'string' || typeof stored !== 'string') throw unexpectedResponse({ action: 'write the object', where })

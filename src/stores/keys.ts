@@ -2,7 +2,7 @@
 import { storeErrors } from './errors.ts'
 import { incomingName } from './incoming.ts'
 
-/** Splits a key into its names, one per folder level. Throws STORE_KEY_INVALID with the store's `url` as its place. */
+/** Splits a key into its names, one per folder level. Throws STORE_KEY_INVALID with the store's `url` as the location. */
 export function namesOf (key: string, url: string): readonly string[] {
   const names = (key.startsWith('/') ? key.slice(1) : key).split('/')
   const bad = names.some(name => name === '' || name === '.' || name === '..' || /[\0\\\r\n]/.test(name) || Buffer.byteLength(name) > 255)

@@ -7,7 +7,7 @@ export interface ObjectMeta {
   readonly contentType: string
   /** CRC32C of the uncompressed bytes (the frame of an alert). Stored as metadata if the store keeps metadata. */
   readonly crc32c: number
-  /** Whether an existing object has the same content. Default: compares bytes (of gzip objects, inflated bytes). */
+  /** Whether an existing object has the same content. Default: compares the bytes, or the inflated bytes if `contentType` is gzip. */
   same? (existing: Buffer): Promise<boolean> | boolean
 }
 
@@ -33,7 +33,7 @@ export interface ObjectStore {
   get (key: string): Promise<StoredObject | undefined>
   /** Keys that begin with `prefix`, in no particular order, without unfinished objects. */
   list (prefix: string): AsyncIterable<string>
-  /** Checks that a folder can be read (a writer: also written), or that a bucket can be listed. Rejects with a STORE_* error otherwise. */
+  /** Checks that a folder can be read (and written, if opened for writing) or a bucket can be listed. Else rejects with a STORE_* error. */
   check (): Promise<void>
   close (): Promise<void>
 }

@@ -20,10 +20,10 @@ export interface GcsStoreOptions {
   readonly reads?: RetryPolicy
 }
 
-/** Default for readers without a pipeline, such as the API. The retries are short, because a client waits for the response. */
+/** Default retries of readers without a pipeline, such as the API. The retries are short, because a client waits for the response. */
 const readerRetry: RetryPolicy = { attempts: 3, baseMs: 200, maxMs: 2000 }
 
-/** Rejects with STORE_EMULATOR_INVALID. With access 'write', checks the bucket, rejects with a fatal error and logs a retryable error. */
+/** Rejects with STORE_EMULATOR_INVALID. 'write' also checks the bucket: a fatal error rejects, a retryable error is only logged. */
 export async function openGcsStore (location: GcsLocation, options: GcsStoreOptions = {}): Promise<ObjectStore> {
   const { access = 'write', log = silent, project, emulatorHost, requestMs = 15_000 } = options
   const writable = access === 'write'

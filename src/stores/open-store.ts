@@ -5,7 +5,7 @@ import { openFileStore, type FileStoreOptions } from './file-store.ts'
 import { type GcsStoreOptions } from './open-gcs-store.ts'
 import { type ObjectStore } from './object-store.ts'
 
-/** `prefix` is the prefix of all object names: '' or a text that ends with a slash. */
+/** `prefix` is the prefix of all object names. It is empty or ends with a slash. */
 type StoreLocation =
   | { readonly kind: 'file', readonly root: string }
   | { readonly kind: 'gs', readonly bucket: string, readonly prefix: string }

@@ -238,7 +238,7 @@ await t.test('unknown paths give 404; on known paths, methods other than GET and
   }
 })
 
-await t.test('invalid escapes give 400 and long path segments 414, with detail', async t => {
+await t.test('invalid escapes give 400 and long path segments give 414, both with `detail`', async t => {
   const { app } = await start(t)
   const escape = await app.inject('/v1/alerts/%zz')
   t.equal(escape.statusCode, 400)

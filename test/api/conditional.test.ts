@@ -37,7 +37,7 @@ await t.test('chooses gzip only for clients that accept gzip at least as much as
   for (const [header, coding] of expected) t.equal(chooseCoding(header), coding, JSON.stringify(header))
 })
 
-await t.test('an entity tag has the checksum and length of the body, and the coding gzip', async t => {
+await t.test('an entity tag consists of the checksum and length of the body, and for gzip the suffix -gzip', async t => {
   const body = Buffer.from('123456789')
   t.equal(entityTag(body, 'identity'), '"e3069283-9"')
   t.equal(entityTag(body, 'gzip'), '"e3069283-9-gzip"')

@@ -70,7 +70,7 @@ await t.test('sends the stored gzip byte for byte, and fetch decodes it to the f
   t.equal(head.headers.get('content-length'), String(frame.length))
 })
 
-await t.test('rejects dot segments instead of an alert id, and other invalid ids, with 400', async t => {
+await t.test('dot segments in place of an alert id, and other invalid ids, give 400', async t => {
   const { port } = await serve(t)
   for (const id of ['%2e%2e', '..', '%2e%2e%2f%2e%2e', '+1', '-1', '9223372036854775808', '12345678901234567890']) {
     const response = await fetchRaw(port, `/v1/alerts/${id}`)
@@ -80,7 +80,7 @@ await t.test('rejects dot segments instead of an alert id, and other invalid ids
   t.equal((await fetchRaw(port, '/v1/alerts/../../etc/passwd')).statusCode, 404)
 })
 
-await t.test('responds with detail to bytes that are not HTTP and to headers that are too long', async t => {
+await t.test('bytes that are not HTTP and headers that are too long give an error response with `detail`', async t => {
   const { port } = await serve(t)
   const longHeader = `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`
   for (const [text, status] of [['nonsense\r\n\r\n', 400], [longHeader, 431]] as const) {
@@ -140,7 +140,7 @@ await t.test('counts a request as aborted if its client disconnects', async t =>
   t.equal((await fetchRaw(port, `/v1/alerts/${id}`)).statusCode, 200)
 })
 
-await t.test('rejects with an error code if the port is busy or the address is not local', async t => {
+await t.test('listen rejects with an error code if the port is busy or the address is not local', async t => {
   const { port } = await serve(t)
   const second = build({ archive: {} as never, pressure: false })
   t.teardown(() => second.close())

@@ -4,7 +4,7 @@ import { storeError } from '../../src/stores/fs-errors.ts'
 
 const errno = (code: string) => Object.assign(new Error(`${code}: from the system`), { code })
 
-await t.test('maps errno to error codes; a missing, full, denied, read-only or failing file system is retryable', async t => {
+await t.test('maps errno to error codes; errors are retryable unless the path, the key or a missing link(2) causes them', async t => {
   const expected: Record<string, [string, boolean]> = {
     ENOENT: ['STORE_MISSING', true],
     ENOSPC: ['STORE_FULL', true],

@@ -75,7 +75,7 @@ await t.test('sends the token of the pod with every kind of request and fetches 
   t.equal(tokenRequests.length, 1)
 })
 
-await t.test('it is fatal if the token server rejects the request, and retryable if the token server does not respond', async t => {
+await t.test('a token request that the server rejects is fatal, and a token request without a response is retryable', async t => {
   let response: TokenResponse | undefined = { status: 403, body: 'no service account' }
   await metadataServer(t, () => response)
   const proxy = await faultProxy(t, gcs.url)
