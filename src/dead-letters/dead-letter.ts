@@ -85,9 +85,9 @@ export function toKafkaRecord (deadLetter: DeadLetterRecord): OutgoingRecord {
   return { key: deadLetter.key, value: deadLetter.value, headers: [...deadLetter.headers, ...reportHeaders(deadLetter)] }
 }
 
-/** Parses a record of a dead-letter topic. Returns undefined for a record that is not a dead letter. Missing report texts become ''. */
+/** Parses a record of a dead-letter topic. Returns undefined for a record that is not a dead letter. Missing text fields become ''. */
 export function parseDeadLetter ({ key, value, headers }: Omit<OutgoingRecord, 'topic'>): DeadLetterRecord | undefined {
-  // The last report counts, because the original record may itself be a dead letter.
+  // Use the last report, because the original record may itself be a dead letter.
   const start = headers.findLastIndex(([name, text]) => text !== null && name.toString() === reportHeaderNames.reason)
   if (start < 0) return undefined
   const report = { headers: headers.slice(start) }

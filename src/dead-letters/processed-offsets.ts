@@ -11,7 +11,7 @@ export class ProcessedOffsets {
   /** Ranges above the commit offset, ascending, with gaps between them. */
   readonly #ranges: OffsetRange[] = []
 
-  /** @param encoded result of `encode` for this commit offset; an invalid text is read as no ranges */
+  /** @param encoded result of `encode` for this commit offset; ignored if it is invalid */
   constructor (commitOffset: bigint, encoded = '') {
     this.#commitOffset = commitOffset
     this.#ranges = decodeRanges(commitOffset, encoded)
@@ -46,7 +46,7 @@ export class ProcessedOffsets {
     }
   }
 
-  /** The ranges above the commit offset as text; empty if there are none. */
+  /** The ranges above the commit offset as text, or '' if there are no ranges. */
   encode (): string {
     if (this.#ranges.length === 0) return ''
     const bytes: number[] = []
@@ -93,7 +93,7 @@ function decodeRanges (commitOffset: bigint, encoded: string): OffsetRange[] {
     }
     return ranges
   } catch {
-    // Ignore an invalid text, because sending a dead letter twice is better than losing a dead letter.
+    // Ignore invalid metadata, because sending a dead letter twice is better than losing a dead letter.
     return []
   }
 }

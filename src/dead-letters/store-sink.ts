@@ -15,7 +15,7 @@ export interface DeadLetterStoreSinkOptions {
   readonly open: (log: Logger) => Promise<ObjectStore>
 }
 
-/** Number of keys to try if other objects occupy the key, so that a damaged object does not stop the stream at every start. */
+/** If another object occupies a key, up to this many keys are tried, so that a damaged object does not stop the stream at every start. */
 const MAX_KEYS = 9
 
 /** Errors of `open`: STORE_*. Errors of `write`, all retryable: STORE_*; ARCHIVE_CONFLICT if other objects occupy every key. */

@@ -19,7 +19,7 @@ export interface DeadLetterStoreSourceOptions {
 
 /** Prefix of the keys of all markers: `dead-letters-redriven/v1/{group}/{rest of the dead letter's key}`. */
 const markerPrefix = 'dead-letters-redriven/v1/'
-/** A marker without dead letter, written before the first dead letter is emitted, so that nothing is sent if markers cannot be written. */
+/** Name of a marker that belongs to no dead letter. It is written first, so that a run that cannot write markers sends nothing. */
 const startMarker = '~begun.json'
 /** Maximum number of markers being written. At the maximum, the source waits before it emits another dead letter. */
 const MAX_PENDING_MARKERS = 16

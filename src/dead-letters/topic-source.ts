@@ -17,7 +17,7 @@ export interface DeadLetterTopicSourceOptions {
   readonly connection: KafkaConnection
   readonly topic: string
   readonly group: string
-  /** For a non-empty partition without committed offset, `committed` makes `open` fail, and `earliest` starts at the first dead letter. */
+  /** If a non-empty partition has no committed offset, `committed` makes `open` fail, and `earliest` starts at the first dead letter. */
   readonly from: 'committed' | 'earliest'
   /** If true, the source commits nothing. */
   readonly dryRun?: boolean | undefined
@@ -39,7 +39,7 @@ interface PartitionProgress {
 
 const MAX_METADATA = 3400
 const COMMIT_MS = 1000
-/** Number of processed records after which offsets are committed before COMMIT_MS. After a kill, uncommitted records are sent again. */
+/** Number of processed records that triggers a commit before COMMIT_MS has passed. After a kill, uncommitted records are sent again. */
 const COMMIT_RECORDS = 50
 /** Number of processed but uncommitted records at which no more dead letters are emitted. */
 const MAX_UNCOMMITTED = 100
@@ -50,7 +50,7 @@ const METADATA = /^topic-id=([^;]*)(?:;done=(.*))?$/
 
 /**
  * Errors at open: KAFKA_TOPIC_MISSING, REDRIVE_NOTHING_COMMITTED, KAFKA_REFUSED (the group has members), KAFKA_NOT_AUTHORISED, KAFKA_*.
- * Later: errors of readTopic, REDRIVE_CONCURRENT.
+ * Errors after open: those of readTopic, REDRIVE_CONCURRENT.
  */
 export function deadLetterTopicSource (options: DeadLetterTopicSourceOptions): DeadLetterSource {
   return new DeadLetterTopicSource(options)
@@ -125,7 +125,7 @@ class DeadLetterTopicSource implements DeadLetterSource {
     for await (const { value: record, bytes } of this.#reader.records(context)) {
       if (this.#error !== undefined) throw this.#error
       const progress = this.#partitions[record.partition]!
-      // Offsets without record (transaction markers, compaction) count as processed.
+      // Offsets without a record (transaction markers, compaction) count as processed.
       progress.processed.add(progress.next, record.offset)
       progress.next = record.offset + 1n
       if (progress.processed.has(record.offset)) continue

@@ -1,4 +1,4 @@
-// Generates the demo's visits once per combination of --visits, --alerts and --seed, and loads them unless the static topic holds them.
+// Generates the demo's visits once per combination of --visits, --alerts and --seed, and loads them unless the static topic has them.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KafkaAdmin } from '../kafka/admin.ts'

@@ -26,7 +26,7 @@ export async function startMode<Stats> (
   const dataDir = join(stateDir, 'modes', mode)
   await mkdir(dataDir, { recursive: true })
   await reclaimFolder(dataDir, host.log)
-  // `freePorts` may return a port in `args` (--listen-port), which is not in use yet. The admin port must differ from it.
+  // `freePorts` may return the --listen-port in `args`, because that port is not in use yet. The admin port must be a different port.
   const port = (await freePorts(2)).find(free => !args.includes(String(free))) ?? 0
   const [program = '', ...firstArgs] = host.self
   const url = `http://127.0.0.1:${port}`

@@ -7,7 +7,7 @@ import { reclaimFolder, withLock, writableFolder } from '../devstack/index.ts'
 import type { Logger } from '../pipeline/index.ts'
 import { demoErrors } from './errors.ts'
 
-/** How to connect to a secured Kafka. */
+/** How to connect to a secured Kafka cluster. */
 export interface DemoSecurity {
   /** SASL mechanism of the external listener (`kafka` in demo.json), which requires TLS. */
   readonly mechanism: 'SCRAM-SHA-512'

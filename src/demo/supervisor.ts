@@ -37,13 +37,13 @@ export class Supervisor {
     this.#failures.push(failure)
   }
 
-  /** Throws if the user has stopped the demo or a process has ended. Called between the steps of the start. */
+  /** Throws if the user has stopped the demo or a process has ended. Called between the startup steps. */
   async check (): Promise<void> {
     this.#stop.throwIfAborted()
     await Promise.race([...this.#failures, sleep(0)])
   }
 
-  /** Rejects when a process added so far ends unexpectedly. Error: DEMO_PART_FAILED with the end of the process's log. */
+  /** Rejects when a process added so far ends unexpectedly. Error: DEMO_PART_FAILED with the last part of its log. */
   failure (): Promise<never> {
     const first = Promise.race(this.#failures)
     first.catch(() => {})

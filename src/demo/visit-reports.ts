@@ -30,7 +30,7 @@ export interface VisitReport {
 
 const POLL_MS = 250
 
-/** Yields a report per pass until `stop` is aborted. A process that does not respond is polled again. Supervisor handles failures. */
+/** Yields a report per pass until `stop` is aborted. A process that does not respond is polled again. The supervisor handles failures. */
 export async function * visitReports ({ play, ingest, lag }: VisitSources, stop: AbortSignal): AsyncGenerator<VisitReport> {
   let passes = 0
   let previous = { archived: 0, written: 0, deadLetters: 0, at: -Infinity }

@@ -70,7 +70,7 @@ export class AlertEncoder {
     const seconds = midpointMjdTai === undefined || first === undefined ? 0 : (midpointMjdTai - first) * SECONDS_PER_DAY
     const key = Buffer.from(id.toString())
     const frame = schema.encodeFramed(schemaId, value)
-    // The size is checked before the broker checks it, because the completion marker must count only alerts that the topic accepts.
+    // Do not leave the size check to the broker, because the completion marker must count only alerts that the topic accepts.
     if (frame.length + RECORD_OVERHEAD_BYTES + maxMarkerBytes(partitions) > maxMessageBytes) {
       const what = `alert ${id} is too large: ${frame.length} bytes plus headers, but max.message.bytes of the topic is ${maxMessageBytes}`
       throw kafkaErrors.KAFKA_MESSAGE_TOO_LARGE(what, { where: topic })

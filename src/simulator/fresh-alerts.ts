@@ -1,5 +1,5 @@
-// play-stream's refresh step: gives each alert new ids and times for its pass, using the schema id in the alert's frame. An alert that
-// cannot be decoded is copied unmodified, logged and counted. While the schema registry is unavailable, alerts wait.
+// play-stream's refresh step: gives each alert new ids and times in every pass. The schema is found by the schema id in the alert's frame.
+// An alert that cannot be decoded is copied unmodified, logged and counted. While the schema registry is unavailable, alerts wait.
 import { retryableRegistryError } from '../avro/errors.ts'
 import { schemaCache } from '../avro/schema-cache.ts'
 import { createRegistryClient, mjdTai, parseFrame, parseSchema, refresher, type Fresh, type Refresher } from '../avro/index.ts'

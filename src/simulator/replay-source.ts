@@ -1,5 +1,5 @@
 // Plays the static topic repeatedly: one pass per interval, on a grid of ticks that does not drift. A pass begins only when the topic can
-// be played, reads the topic by its topic id, so that a pass never mixes two loads, and ends when all its records have settled.
+// be played, and ends when all its records have settled. It reads the topic by its topic id, so a pass never mixes two loads.
 // Emits: each record once per pass. With a visit size, emits only the first records, or each record several times in a row. Backpressures:
 // by credits. Completes: after one pass if the interval is negative (a single pass), otherwise when drained (a loop). If the topic is
 // missing, incomplete, too small or being recreated, a single pass fails and a loop waits.
@@ -15,7 +15,7 @@ import { nextTick, sleepUntil, type PassSeconds } from './ticks.ts'
 export interface ReplayRecord {
   readonly record: KafkaRecord
   readonly pass: number
-  /** Index of the alert, the same in every pass: the index of the record in the topic, plus the topic's record count per repeat. */
+  /** Index of the alert, the same in every pass. Repeat n of a record has its index in the topic + n * (records in the topic). */
   readonly index: number
   /** Unix time in seconds that identifies the pass, or 0 without the option `seconds`. */
   readonly second: number
@@ -169,7 +169,7 @@ class Replay implements ReplaySource {
   ): AsyncGenerator<SourceRecord<ReplayRecord>, string | undefined> {
     const { connection, topic, profile } = this.#options
     const { number, started, second, held, expected } = pass
-    // With every profile, a visit smaller than the topic has the first alerts by time offset.
+    // If the visit is smaller than the topic, every profile plays the alerts with the lowest time offsets.
     const ordered = profile.ordered || expected < held
     const reader = readTopic({
       connection, topic, topicId: snapshot.id, from: snapshot.start, to: snapshot.end, ...(ordered ? { orderBy: timeOffset } : {})

@@ -11,7 +11,7 @@ export interface NextTick {
   readonly skipped: number
 }
 
-/** Returns the tick after `tick`, or the latest tick up to `now` if the tick after `tick` has passed. With interval 0, returns `now`. */
+/** Returns the tick that follows `tick`. If that tick has passed, returns the latest tick up to `now`. With interval 0, returns `now`. */
 export function nextTick (tick: number, intervalMs: number, now: number): NextTick {
   if (intervalMs === 0) return { tick: now, lateMs: 0, skipped: 0 }
   const next = tick + intervalMs

@@ -3,7 +3,7 @@ import { kafkaErrors } from '../../src/kafka/errors.ts'
 import { redriveErrors } from '../../src/dead-letters/restore.ts'
 import { RedriveStats } from '../../src/dead-letters/redrive-stats.ts'
 
-await t.test('the last line counts left dead letters by reason, most frequent reason first, and omits zero counts', t => {
+await t.test('the last line counts the dead letters that were not sent, most frequent reason first, and omits zero counts', t => {
   const stats = new RedriveStats()
   t.equal(stats.line('12 sent', 0), 'redrive: 12 sent, 0 left\n')
   stats.addLeft(redriveErrors.LETTER_NOT_FROM_KAFKA('no'))

@@ -21,7 +21,7 @@ export function deadLetterTopicRecord (index: number, reason?: string, more: Par
   return { ...toKafkaRecord(toDeadLetterRecord(deadLetterFor(index, reason, more))), partition }
 }
 
-/** Reads a source to its end and leaves the entries that `leave` selects. Returns the original offsets of all entries. */
+/** Reads a source to its end. Calls `source.leave` for the entries that `leave` selects. Returns the original offsets of the entries. */
 export async function readDeadLetters (
   source: DeadLetterSource, leave: (entry: DeadLetterEntry) => boolean = () => false
 ): Promise<number[]> {

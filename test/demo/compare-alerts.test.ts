@@ -33,7 +33,7 @@ function published (values: ReadonlyArray<Buffer | null>): Source<KafkaRecord> {
   }
 }
 
-/** Returns an archive with `frames`, and the URL of a real API that serves it. The objects of the ids in `damaged` are truncated. */
+/** Returns an archive with `frames`, and the URL of a real API that serves it. The objects of alerts in `damaged` are truncated. */
 async function archiveOf (t: Test, frames: ReadonlyMap<bigint, Buffer>, damaged: readonly bigint[] = []) {
   const root = await tempDir(t)
   const store = await openStore(pathToFileURL(root).href)

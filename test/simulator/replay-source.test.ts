@@ -117,7 +117,7 @@ await t.test('reports the longest delay between due time and settling, unless th
 })
 
 for (const [name, profile] of Object.entries({ fastProfile, offsetsProfile })) {
-  await t.test(`every pass of a visit smaller than the topic has the first alerts by time offset (${name})`, async t => {
+  await t.test(`if the visit is smaller than the topic, every pass has the alerts with the lowest time offsets (${name})`, async t => {
     const topic = await loadedTopic(60)
     const { pulling, values, reports } = play(t, { topic, profile, visitSize: 25, intervalMs: 0 })
     await pulling.until(() => reports.length >= 2)
@@ -259,7 +259,7 @@ await t.test('a pass begins only after all records of the previous pass have set
   await ended
 })
 
-await t.test('a pass ends early if the topic is recreated, mixes no loads, and is followed by a complete pass', async t => {
+await t.test('if the topic is recreated, the pass ends early without mixing loads, and a complete pass follows', async t => {
   const topic = uniqueName('static')
   const padding = Buffer.alloc(60_000, '.')
   const big = (name: string) => load(300, 3, name).map(each => ({ ...each, value: Buffer.concat([each.value!, padding]) }))

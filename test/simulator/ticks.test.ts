@@ -69,7 +69,7 @@ await t.test('assigns each pass a distinct second that has begun and is later th
   t.ok(first > start, 'the second is later than any second of an earlier process')
   t.ok(Date.now() >= first * 1000)
   const second = await seconds.next(never)
-  t.equal(second, first + 1, 'the second call waits for the next second')
+  t.equal(second, first + 1, 'the next call waits for the next second')
   t.ok(Date.now() >= second * 1000)
 })
 
