@@ -71,8 +71,8 @@ async function runCommand (argv: readonly string[], environment: Environment, on
   return 0
 }
 
-// The Cloud Storage client library reads both variables itself. STORAGE_EMULATOR_HOST gives it a wrong address, so the variable is deleted
-// and our store takes it from the host. NO_PROXY keeps the library from using a proxy for servers on this machine.
+// The Cloud Storage client library reads both variables itself. It would misread STORAGE_EMULATOR_HOST, so this variable is deleted,
+// and our store reads it from the returned environment. NO_PROXY keeps the library from using a proxy for servers on this machine.
 function takeEnvironment (): Environment {
   const environment = { ...process.env }
   delete process.env.STORAGE_EMULATOR_HOST

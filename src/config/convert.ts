@@ -1,9 +1,9 @@
-// Converts a text from the command line, the environment or the configuration file to the type of its flag.
+// Converts the value of a flag, which is text on the command line, in the environment and in the configuration file, to the flag's type.
 import { usageErrors } from './errors.ts'
 import type { FlagSpec } from './flags.ts'
 import { withoutPassword } from './mask.ts'
 
-/** The source of a text, for error messages. */
+/** The source of a value, for error messages. */
 interface TextSource {
   /** The flag, variable or key: `--count`, `ALERT_STREAM_COUNT` or `count`. */
   readonly name: string
@@ -11,7 +11,7 @@ interface TextSource {
   readonly where: string
 }
 
-/** If several values are given, a list keeps all distinct values, and any other type keeps the last value. Error: USAGE_BAD_VALUE. */
+/** If a flag has several values, a list flag keeps all distinct values, and any other flag keeps the last value. Error: USAGE_BAD_VALUE. */
 export function convert (spec: FlagSpec, values: readonly string[], source: TextSource): unknown {
   const value = values.at(-1) ?? ''
   const bad = (expected: string): Error =>
@@ -46,7 +46,7 @@ export function convert (spec: FlagSpec, values: readonly string[], source: Text
   }
 }
 
-/** Returns ` from 1 to 10`, ` of at least 1`, ` of at most 10`, or an empty text if the range is unlimited. */
+/** Returns ` from 1 to 10`, ` of at least 1`, ` of at most 10`, or an empty string if the range is unlimited. */
 export function range ({ min, max }: { readonly min?: number, readonly max?: number }): string {
   if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`
   return min !== undefined ? ` of at least ${min}` : max !== undefined ? ` of at most ${max}` : ''

@@ -1,5 +1,5 @@
-// The effective configuration of a mode with the source of each value: as a table, as JSON, or as a configuration file that sets the same
-// values. Secrets, including passwords in URLs, are masked. A masked value is commented out in the configuration file.
+// Formats the effective configuration of a mode, with the source of each value, as a table, as JSON, or as a configuration file that sets
+// the same values. Secrets, including passwords in URLs, are masked. A masked value is commented out in the configuration file.
 import { stringify } from 'yaml'
 import { MASK, withoutPassword } from './mask.ts'
 import type { Origin, Setting } from './parse.ts'

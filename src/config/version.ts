@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Environment } from './parse.ts'
 
-/** The container image sets this variable to its Git revision. No flag has this variable. */
+/** The container image sets this variable to its Git revision. No flag reads this variable. */
 export const REVISION_VARIABLE = 'ALERT_STREAM_REVISION'
 
 let cached: string | undefined

@@ -111,7 +111,7 @@ export function declare (
   return { graph: graph.build(), source, sink, deadLetters }
 }
 
-/** Ends the source after `limit` records, which all settle and are committed. A negative limit never ends the source. */
+/** Ends the source after `limit` records. All these records settle and are committed. A negative limit never ends the source. */
 function limitRecords<T> (source: Source<T>, limit: number): Source<T> {
   if (limit < 0) return source
   return {

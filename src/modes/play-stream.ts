@@ -169,7 +169,7 @@ export default mode({
   flags: playFlags,
   describe: config => declare(config, describedConnection(config), silent, () => {}).graph.describe(),
   async run (config, _positionals, host) {
-    // Called here so that usage errors are thrown before any connection is made.
+    // The profile is checked here, so that usage errors are thrown before any connection is made.
     profileOf(config)
     const connection = await connectionOf(config, 'alert-stream-play', host.log)
     await checkTopics(config, connection, host.log)

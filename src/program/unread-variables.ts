@@ -1,4 +1,4 @@
-// Warns about `ALERT_STREAM_*` variables that no mode reads. Such a variable is usually misspelt, so the default of the flag applies.
+// Warns about `ALERT_STREAM_*` variables that no mode reads. Its name is usually misspelt, so the intended flag keeps its default.
 import type { Flags } from '../config/flags.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { variablesOf, type Environment } from '../config/parse.ts'

@@ -95,7 +95,7 @@ const wrongUsage: readonly WrongUsage[] = [
   { args: ['serve', '--config', '/nowhere/a.yaml'], error: /^USAGE_CONFIG_FILE: cannot read .* --config .*a\.yaml/ }
 ]
 
-await t.test('after wrong usage, the program prints a one-line error and exits with 2', async t => {
+await t.test('after a usage error, the program prints a one-line error and exits with 2', async t => {
   await each(wrongUsage, async ({ args, env = {}, error }) => {
     const { code, stdout, stderr } = await runCli(args, { env: { ALERT_STREAM_LOG_LEVEL: 'error', ...env } })
     const title = args.join(' ')
@@ -107,7 +107,7 @@ await t.test('after wrong usage, the program prints a one-line error and exits w
   })
 })
 
-await t.test('after a failure, the program prints a one-line error, with --debug also a stack, and exits with 1', async t => {
+await t.test('after a failure, the program prints a one-line error and, with --debug, a stack, and exits with 1', async t => {
   const path = join(await tempDir(t), 'none.avro')
   const args = ['create-stream', path, '--broker', '127.0.0.1:9']
   const plain = await runCli(args)

@@ -47,7 +47,7 @@ await t.test('reads every flag type, as a YAML value or as text', async t => {
   }
 })
 
-await t.test('keeps a text as written, even if a YAML parser would read the text as a number', async t => {
+await t.test('keeps the value of a text flag as written, even if a YAML parser would read the value as a number', async t => {
   t.equal(parse('version: 11.10').version, '11.10')
   t.equal(parse('version: 007').version, '007')
   t.equal(parse('version: true').version, 'true')

@@ -102,13 +102,13 @@ export interface IngestTarget {
   readonly root: string
 }
 
-/** Creates a target on the servers, with topics and a group that no other test uses. */
+/** Returns the settings of an ingester on the given servers, with topics, a group and a store folder that no other test uses. */
 export async function newTarget (t: Test, servers: Pick<IngestTarget, 'kafka' | 'registry'>): Promise<IngestTarget> {
   const root = join(await tempDir(t), 'store')
   return { ...servers, topic: uniqueName('ingest'), group: uniqueName('g'), dead: uniqueName('dead'), root }
 }
 
-/** The command line of an ingester for the target. */
+/** The command line of an ingester with these settings. */
 export function ingestArgs ({ kafka, registry, topic, group, dead, root }: IngestTarget, ...more: string[]): string[] {
   return [
     'ingest', '--broker', kafka, '--schema-registry-url', registry, '--topic', topic, '--group', group,

@@ -81,7 +81,7 @@ await t.test('the mode graph uses the values of the configuration file', async t
   })
 })
 
-await t.test('an invalid configuration file is wrong usage, and the one-line error has file, line and column', async t => {
+await t.test('an invalid configuration file is a usage error, and the one-line error has file, line and column', async t => {
   const cases: Array<[string, string, RegExp]> = [
     [
       'typo.yaml', 'log-level: warn\nlisten-prot: 1\n',

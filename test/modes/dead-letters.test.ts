@@ -79,7 +79,7 @@ for (const kind of ['file', 'gs'] as const) await t.test(`${kind}: ${title}`, as
   t.equal(await admin.describeTopic(at.dead), undefined)
 })
 
-await t.test('an invalid dead-letter store is an error before a record is read, and giving store and topic is a usage error', async t => {
+await t.test('an invalid dead-letter store is an error before any read, and a store together with a topic is a usage error', async t => {
   const at = await setUp(t)
   await produce(connection, at.topic, alertRecords(alerts, 2, 1))
   const both = await runMode(storeArgs(at, '--dead-letter-topic', at.dead))

@@ -72,7 +72,7 @@ await t.test('a first start prints endpoints and visit lines in plain text, and 
   visits = [...demo.stdout.matchAll(/^visit (\d+)/gm)].map(([, visit]) => Number(visit)).at(-1)!
 })
 
-await t.test('a second start reuses alerts, topic, schema id and visit numbers, also after SIGKILL', async t => {
+await t.test('a second start reuses alerts, topic, schema id and visit numbers, even after SIGKILL', async t => {
   const demo = startDemo(t, stateDir, flags)
   const [line, visit] = await demo.waitFor(/^visit (\d+): .*$/m)
   t.equal(Number(visit), visits + 1)

@@ -37,7 +37,7 @@ await t.test('the graph reflects environment variables', async t => {
   t.match(stdout, /dmtn-149: 189 bursts in 3 s/)
 })
 
-await t.test('a mode without a graph is wrong usage, and the error lists the modes that have a graph', async t => {
+await t.test('naming a mode without a graph is a usage error, and the error lists the modes that have a graph', async t => {
   t.match(await runCli(['graph', 'demo']), {
     code: 2, stdout: '', stderr: /^USAGE_BAD_VALUE: mode demo has no graph \(graph\)\. .*ingest.*\n$/
   })

@@ -64,7 +64,7 @@ await t.test('an alert reaches the archive after its schema, with its id, its un
   for (const frame of frames) t.equal(sink.values.find(each => each.frame.equals(frame))?.crc32c, crc32c(frame))
 })
 
-await t.test('the node that detects a bad record dead-letters the record, which settles, and the other records are archived', async t => {
+await t.test('the node that detects a bad record dead-letters and so settles the record, and the other records are archived', async t => {
   const { driver } = await driven(t, async () => 'written')
   const source = driver.source<KafkaRecord>('kafka')
   const unknown = frameOf(1n)

@@ -59,7 +59,7 @@ await t.test('writes an alert once, even if it is redelivered or repeated, and l
   t.strictSame(await objectStats(), before)
 })
 
-await t.test('dead-letters records that are not alerts unchanged, with the reason, and archives the alerts after them', async t => {
+await t.test('dead-letters a record that is not an alert, unchanged and with the reason, and archives the alerts after it', async t => {
   const at = await setUp(t, 1)
   const [first, ...others] = alertRecords(alerts, 10, 1)
   await produce(connection, at.topic, [first!])

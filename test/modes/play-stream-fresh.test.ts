@@ -75,7 +75,7 @@ await t.test('without --fresh-ids and --fresh-times, copies records unmodified w
   })
 })
 
-await t.test('copies records that cannot be decoded unmodified, counts these records, and logs one record per error code', async t => {
+await t.test('if records cannot be decoded, copies these records unmodified, counts them, and logs one record per error code', async t => {
   const { source, destination, flags } = replayTopics()
   await admin.createTopic(source, { partitions: 1, replicas: 1 })
   const loaded = uniqueName('static')

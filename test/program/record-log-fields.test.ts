@@ -15,7 +15,7 @@ await t.test('the fields of a replayed record are its position in the static top
   t.strictSame(recordLogFields(recordOf({ record: kafka, pass: 2, dueAt: 0 }), undefined), position)
 })
 
-await t.test('values without a Kafka record or an alert id have no fields', async t => {
+await t.test('a value without a Kafka record and without an alert id has no log fields', async t => {
   for (const value of [null, undefined, 'text', 7, {}, { id: 'not an id' }, { id: 7 }, { record: { topic: 'x' } }]) {
     t.strictSame(recordLogFields(recordOf(value), value), {})
   }

@@ -76,7 +76,7 @@ export async function faultProxy (t: Test, target: string): Promise<FaultProxy> 
       response.writeHead(fault.status, { 'content-type': 'application/json', ...fault.headers })
       return void response.end(fault.body ?? JSON.stringify({ error: { code: fault.status, message: `injected status ${fault.status}` } }))
     }
-    // 60 bytes before the end of an upload is the object's data. Its metadata comes earlier.
+    // The byte at 60 bytes before the end of an upload belongs to the object's data. The object's metadata comes earlier.
     if (fault === 'damage request') body.writeUInt8(body.readUInt8(body.length - 60) ^ 1, body.length - 60)
     const { status, headers, payload } = await forward(request, body)
     if (fault === 'lose response') return void request.socket.resetAndDestroy()

@@ -133,7 +133,7 @@ async function sharedStack (folder: string): Promise<SharedStack> {
   })
 }
 
-/** Returns the result of the first caller's `start`. If the started servers no longer run, calls `start` again. */
+/** Returns the servers that an earlier caller in this test run started. If there are none or they no longer run, calls `start`. */
 async function sharedServers<S extends Shared> (folder: string, name: string, start: (stateDir: string) => Promise<S>): Promise<S> {
   const stateFile = join(folder, `${name}.json`)
   return await withLock(join(folder, `${name}.lock`), async () => {

@@ -1,5 +1,5 @@
 // Counts tests from the raw TAP of a run. A test is a named `t.test('...', ...)` without named subtests; a file without named
-// tests counts as one. Any other failure (at the top of a file, a test that never ran, a killed file) counts as one failed test.
+// tests counts as one test. Any other failure (at the top of a file, a test that never ran, a killed file) counts as one failed test.
 import { Parser, type Result } from 'tap-parser'
 
 /** A failed test: the names of its file, parent tests and itself, and tap's diagnosis (a diff, the source location). */
