@@ -29,7 +29,7 @@ export const containerErrors = defineErrors({
 
 export const resolutionErrors = defineErrors({
   RESOLUTION_IMPOSSIBLE: {
-    hint: 'Publish the alert with its own schema version, or give each named field of the reader schema a default or an alias.'
+    hint: 'Publish the alert with its own schema version, or give each field in the message a default or an alias.'
   }
 })
 

@@ -12,7 +12,7 @@ export interface SmokeResult extends Comparison {
   readonly expected: number
 }
 
-/** Compares all alerts of a running demo. Errors: those of reading the topic and opening the store. */
+/** Compares all published alerts of a running demo with the archived ones. Rejects if the topic or the store cannot be read. */
 export async function compareDemo (file: DemoFile): Promise<Comparison> {
   const connection = await connectExternally(file, 'alert-stream-smoke')
   const store = await openStore(file.archive.alerts, { access: 'read', emulatorHost: file.storageEmulator })

@@ -55,7 +55,7 @@ export async function ensureSecrets (security: KafkaSecurity): Promise<KafkaSecr
   }
 }
 
-/** Client listeners without their ports. The first listener is the inter-broker listener. */
+/** Listeners of the broker, without ports. Brokers and internal clients use the first listener. */
 export function secureListeners ({ more = {} }: KafkaSecurity): [Omit<Listener, 'port'>, ...Array<Omit<Listener, 'port'>>] {
   return [
     { name: 'INTERNAL', protocol: 'SSL', host: HOST },

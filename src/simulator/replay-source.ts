@@ -77,7 +77,7 @@ interface Pass {
   readonly expected: number
   lateMs: number
   pulled: number
-  /** Number of published alerts, which have settled without failure. */
+  /** Number of alerts published so far: those that settled without failure. */
   alerts: number
   failed: boolean
   bytes: number

@@ -164,7 +164,8 @@ const superAttempts: Attempt[] = [
   ...clusterOperations.map((operation): Attempt => ({ user: SUPER, do: operation, principal: 'User:nobody', allowed: true }))
 ]
 for (const { name, run, results } of clients) {
-  // Attempts run one by one, because the last group operation deletes the group. confluent-kafka cannot add the same partitions again.
+  // Attempts run one by one, in the order of the operations, because the last group operation deletes the group. The program's client adds
+  // the partitions, so confluent-kafka cannot add the same ones and skips this attempt.
   for (const each of superAttempts) {
     if (each.do === 'add partitions' && name !== "the program's client") results.set(each, 'ok')
     else await run([each], results)

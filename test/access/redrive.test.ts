@@ -1,4 +1,5 @@
-// Runs redrive as its user of deploy/acls.json. The ACLs must allow all operations of redrive; denied operations lose no dead letter.
+// Runs redrive as the user that deploy/acls.json defines for it. The ACLs allow every operation that redrive needs.
+// If the ACLs deny a topic, no dead letter is lost.
 import t from 'tap'
 import { toDeadLetterRecord, toKafkaRecord } from '../../src/dead-letters/dead-letter.ts'
 import { adminFor, everyRecord, produce } from '../kafka/support.ts'

@@ -129,7 +129,7 @@ await t.test('if no alert can be resolved, the error lists every failing field b
   }
 })
 
-await t.test('resolves union branches and array items per record and reads each record to its end', async t => {
+await t.test('resolves unions and arrays by the values of each record, and consumes the complete record even if resolution fails', async t => {
   const inner = (fields: unknown[]) => ({ type: 'record', name: 'inner', fields })
   const writer = record([
     { name: 'maybe', type: ['null', inner([long('a')])] }, { name: 'list', type: { type: 'array', items: ['null', 'int'] } },

@@ -112,7 +112,7 @@ await t.test('ingest and play-stream name the stopped broker, stay live, respond
     '--repeat-interval', '1', '--burst', '--admin-port', '0'
   ]))
   t.match(await play.untilFailing('static-topic'), { status: 503, checks: { 'static-topic': /^STATIC_TOPIC_INCOMPLETE: .*\(static\)/ } })
-  // These alerts are read before the outage and archived during it, so their offsets cannot be committed.
+  // The missing store holds these alerts in flight until the broker is down. They are then archived, but their offsets cannot be committed.
   await rename(at.root, `${at.root}.away`)
   await produce(connection, at.topic, alertRecords(alerts, 5, 2, 900n))
   await ingest.untilMetric('alert_stream_records_in_flight{node="archive"}', value => value === 5)

@@ -98,7 +98,7 @@ await t.test('until stopped, --from latest prints only new records, and --follow
   t.ok(old.every(position => !positions.has(position)), '--from latest prints no record from before the start')
 })
 
-await t.test('prints a record that is not an alert with the reason, and continues', async t => {
+await t.test('prints a record that is not an alert, together with the reason, and continues', async t => {
   const own = uniqueName('topic')
   await admin.createTopic(own, { partitions: 1, replicas: 1 })
   const good = { key: records[0]!.key, value: records[0]!.value, headers: [] }

@@ -99,7 +99,7 @@ await t.test('--schema-version registers the given version, and cannot be used w
   t.match(await sync('--subject', subject, '--schema-version', '7'), { code: 2, stderr: /^PACKAGE_UNKNOWN_VERSION/ })
 })
 
-await t.test('sets the level of an existing subject before registering a schema, and fails on a schema that the level rejects', async t => {
+await t.test('sets the compatibility level of an existing subject first, and fails if that level rejects the schema', async t => {
   const subject = uniqueName('alert-packet')
   t.match(await sync('--subject', subject, '--schema-version', '7.4', '--compatibility', 'FULL'), { code: 0 })
   t.strictSame(await get(`/config/${subject}`), { compatibilityLevel: 'FULL' })
