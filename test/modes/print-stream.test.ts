@@ -122,7 +122,7 @@ await t.test('prints a record that is not an alert, together with the reason, an
   const problems = jsonLines(stdout).map(({ problem }) => problem)
   const expected = [
     undefined, /^FRAME_EMPTY: /, /^FRAME_EMPTY: /, /^FRAME_TOO_SHORT: /, /^FRAME_BAD_MAGIC: /, /^UNKNOWN_SCHEMA: .*2147483632/,
-    /^DATUM_INVALID: /, /^DATUM_INVALID: .*1 of its \d+ bytes are left over/, /neither alertId nor diaSourceId/, undefined
+    /^DATUM_INVALID: /, /^DATUM_INVALID: .*1 of its \d+ bytes are left over/, /no alertId and no diaSourceId/, undefined
   ]
   t.equal(problems.length, expected.length)
   for (const [index, problem] of problems.entries()) t.match(problem, expected[index], `reason of record ${index}`)
