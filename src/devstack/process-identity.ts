@@ -1,4 +1,4 @@
-// Identity of a process: its pid and start time. Pids are reused, so a pid alone may mean an unrelated process.
+// Identity of a process: its pid and start time. Pids are reused, so a pid alone may refer to an unrelated process.
 // The identity is checked before a process is stopped.
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'

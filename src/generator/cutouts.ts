@@ -19,7 +19,7 @@ interface PsfSizes {
 
 /**
  * Of twelve alerts, eleven have small PSF images and one has PSF images as large as in the real alerts of 2025 (138 KB of cutouts). With
- * light curves, an Avro datum has about 82 KB on average, the survey's design size, and sometimes more than 200 KB.
+ * light curves, an Avro datum has about 82 KB on average (the survey's design size). Some have more than 200 KB.
  */
 const PSF_SIZES = {
   period: 12,

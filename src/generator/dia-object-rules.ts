@@ -25,7 +25,7 @@ export interface ObjectSummary {
   /** Exposure midpoint of the first detection, MJD TAI. */
   readonly first: number
   readonly detections: number
-  /** Per band; null for a band without points. `psf`: detections. `forced`, `science`: forced fluxes on difference and science images. */
+  /** Statistics by band; null without points. `psf`: detections. `forced`, `science`: forced fluxes on difference and science images. */
   readonly psf: readonly (FluxStatistics | null)[]
   readonly forced: readonly (FluxStatistics | null)[]
   readonly science: readonly (FluxStatistics | null)[]
@@ -161,7 +161,7 @@ export function diaObjectRule (name: string): Rule<ObjectSummary> | undefined {
   return undefined
 }
 
-// Whether a neighbour exists depends only on the object id, so its id, distance and probability are null together.
+// Whether a neighbour exists depends only on the object id, so the neighbour's id, distance and probability are null together.
 function nearbyRule (rank: number, part: string): Rule<ObjectSummary> {
   return (object, random) => {
     const id = object.target.objectId ?? 0n

@@ -30,7 +30,7 @@ export function pixelToSky (pointing: Pointing, detector: number, x: number, y: 
   const v = (row * PITCH + y - DETECTOR_HEIGHT / 2) * PIXEL_SCALE * DEGREE
   const c = cos(pointing.rotation)
   const s = sin(pointing.rotation)
-  // East is left in the image, so xi and u have opposite signs.
+  // East is left in the image: xi, which increases to the east, and u, which increases to the right, have opposite signs.
   const xi = -(c * u - s * v)
   const eta = s * u + c * v
   const sin0 = sin(pointing.dec * DEGREE)

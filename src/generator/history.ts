@@ -12,7 +12,7 @@ const LENGTH_MEDIAN = 1.25
 const LENGTH_SIGMA = 1.6
 const MAX_LENGTH = 400
 const DAYS = 365
-/** In time of night, an earlier visit and the current visit are at most VISITS_PER_NIGHT / 2 visits apart. */
+/** The time of night of an earlier visit differs from that of the current visit by at most VISITS_PER_NIGHT / 2 visits. */
 const VISITS_PER_NIGHT = 700
 /** Minimum number of visits between an earlier detection and the current visit: about 15 minutes. */
 const MIN_VISITS_APART = 25

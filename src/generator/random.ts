@@ -12,7 +12,7 @@ export class Random {
   #d: number
   #spare = Number.NaN
 
-  /** The labels are the seed, for example `new Random(seed, 'visit', index)`. */
+  /** The labels together form the seed, for example `new Random(seed, 'visit', index)`. */
   constructor (...labels: readonly (string | number)[]) {
     const text = labels.join('\u0000')
     let a = 0x3c6ef372

@@ -105,7 +105,7 @@ function formatDay (day: number): string {
   return new Date(day * 86_400_000).toISOString().slice(0, 10).replaceAll('-', '')
 }
 
-/** Normalizes an angle in degrees to the range 0 to 360. */
+/** Normalizes an angle in degrees to the range [0, 360). */
 export function wrap (degrees: number): number {
   return ((degrees % 360) + 360) % 360
 }

@@ -4,7 +4,7 @@ import t from 'tap'
 import { writeAtomically } from '../../src/devstack/atomic-file.ts'
 import { tempDir } from '../support/stack.ts'
 
-await t.test('replaces content and mode of a file, and leaves no temporary file after a failure', async t => {
+await t.test('replaces the content and the mode of a file, and leaves no temporary file after a failure', async t => {
   const folder = await tempDir(t)
   await writeAtomically(join(folder, 'a'), 'one', 0o600)
   await writeAtomically(join(folder, 'a'), 'two', 0o644)

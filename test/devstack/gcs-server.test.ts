@@ -34,7 +34,7 @@ function starter (t: Test, dataDir: string, options: { readonly backend?: 'memor
   }
 }
 
-await t.test('objects in files survive a stop and SIGKILL with content, metadata and generation, and are never overwritten', async t => {
+await t.test('objects in files keep content, metadata and generation across a stop and SIGKILL, and are never overwritten', async t => {
   const dataDir = await tempDir(t)
   const start = starter(t, dataDir)
   const first = await start()

@@ -85,7 +85,7 @@ await root.test('the principal of a user is the certificate subject or the SCRAM
   t.strictSame(first.users.map(principalOf), ['User:ann', 'User:bob', 'User:CN=cid'])
 })
 
-await root.test('each start applies ACLs and passwords of the table and removes all others', async t => {
+await root.test('each start applies the ACLs of the table and the passwords of its users, and removes all others', async t => {
   const dataDir = await tempDir(root)
   const folder = await tempDir(root)
   const before = await useOwnKafka(t, { dataDir, security: { folder, table: first } })

@@ -4,7 +4,7 @@ import t from 'tap'
 import { ensurePasswords } from '../../src/devstack/passwords.ts'
 import { tempDir } from '../support/stack.ts'
 
-await t.test('generates a different password for each user once, in a file that only the owner can read', async t => {
+await t.test('generates each missing password once, different for each user, in a file that only the owner can read', async t => {
   const folder = join(await tempDir(t), 'passwords')
   const first = await ensurePasswords(folder, ['ann', 'bob'])
   t.match([...first.values()], [/^[\w-]{32}$/, /^[\w-]{32}$/])

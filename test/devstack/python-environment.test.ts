@@ -24,7 +24,7 @@ await t.test('reports a pip failure and leaves no incomplete environment behind'
   const root = await tempDir(t)
   const bin = join(root, 'bin')
   await mkdir(bin)
-  // The script replaces python3. With `-m venv` it creates an environment that contains the script itself, whose pip fails.
+  // The script replaces python3. With `-m venv`, it copies itself into a new environment. With `-m pip`, it fails.
   await writeFile(join(bin, 'python3'), `#!/bin/sh
 case "$*" in
   *json*) echo '{"version": "3.11.2", "pip": true, "venv": true}';;

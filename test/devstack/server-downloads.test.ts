@@ -6,7 +6,7 @@ import type { CacheOptions } from '../../src/devstack/download-cache.ts'
 import { downloadsMissing, ensureKafka, ensureRegistry } from '../../src/devstack/server-downloads.ts'
 import { cache, tempDir } from '../support/stack.ts'
 
-/** Cache options with a shell script in place of Maven. The script counts calls and then runs `script`, which fills the folder `$out`. */
+/** Cache options with a shell program in place of Maven. The program counts its calls and runs `script`, which fills the folder `$out`. */
 async function withMaven (t: Test, script: string): Promise<CacheOptions & { calls: () => Promise<number>, lines: string[] }> {
   const root = await tempDir(t)
   const bin = join(root, 'bin')

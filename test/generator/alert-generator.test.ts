@@ -51,7 +51,7 @@ await t.test('alerts are valid for every schema version of the survey', async t 
   }
 })
 
-await t.test('alert ids are unique, and the alerts of a visit share visit id and band, with midpoints ascending within 1 s', async t => {
+await t.test('alert ids are unique, and the alerts of a visit share visit id and band and have ascending midpoints within 1 s', async t => {
   const ids = new Set<bigint>()
   const visits = await Promise.all([0, 1, 2].map(visit => visitOfAlerts('11.1', 250, visit)))
   let last = 0
@@ -71,7 +71,7 @@ await t.test('alert ids are unique, and the alerts of a visit share visit id and
   t.equal(ids.size, 750)
 })
 
-await t.test('a source is above the detection threshold and on the detector, and the fluxes of the source agree', async t => {
+await t.test('a source is above the detection threshold and on the detector, and its different fluxes agree', async t => {
   let negative = 0
   let flags = 0
   for (const { diaSource: s } of await visitOfAlerts('11.1', 500) as Fields[]) {

@@ -20,7 +20,7 @@ await t.test('the first numbers of a stream never change', async t => {
   t.same([random.bits(), random.bits(), random.gaussian()], [-411605439, 1209720917, -1.1121510090026752])
 })
 
-await t.test('unit() is uniform and gaussian() is normal up to its tails', async t => {
+await t.test('unit() is uniformly distributed, and gaussian() is normally distributed, including its tails', async t => {
   const random = new Random(42)
   const deciles = new Array<number>(10).fill(0)
   for (let i = 0; i < COUNT; i++) deciles[Math.floor(random.unit() * 10)]!++
