@@ -1,5 +1,5 @@
-// Sources of dead letters for redrive. A dead letter that settles counts as processed, and later runs do not emit it. If `leave` was called
-// for a dead letter, later runs emit it again. Meanwhile it stays in its topic or store, and does not hold back other dead letters.
+// Sources of dead letters for redrive. A dead letter that settles counts as processed, and later runs do not emit it, unless `leave`
+// was called for it. An unprocessed dead letter stays in its topic or store, and does not hold back other dead letters.
 import { defineErrors, type Source } from '../pipeline/index.ts'
 import type { DeadLetterRecord } from './dead-letter.ts'
 

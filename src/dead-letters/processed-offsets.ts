@@ -3,7 +3,7 @@
 // later dead letters nor causes them to be sent again.
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 
-/** `from` is inclusive, `to` exclusive. */
+/** `from` is inclusive, `to` is exclusive. */
 interface OffsetRange { from: bigint, to: bigint }
 
 export class ProcessedOffsets {

@@ -1,7 +1,7 @@
 // Counts the outcomes of a redrive run, for its last line: `redrive: 12 sent, 3 left (2 omitted values, 1 from a file), 5 not chosen`.
 import { errorCode } from '../pipeline/index.ts'
 
-/** Texts for the codes of dead letters that were not sent. With any other code, the brokers rejected the record; the code is printed. */
+/** Texts for the error codes of unsent dead letters. Any other code means that the brokers rejected the record; that code is printed. */
 const reasonText: Readonly<Record<string, readonly [singular: string, plural: string]>> = {
   LETTER_VALUE_GONE: ['omitted value', 'omitted values'],
   LETTER_NOT_FROM_KAFKA: ['from a file', 'from a file'],

@@ -31,8 +31,8 @@ interface RestoreOptions {
 }
 
 /**
- * Errors: NOT_A_LETTER, LETTER_UNREADABLE, LETTER_NOT_FROM_KAFKA, LETTER_VALUE_GONE, LETTER_REDRIVEN_TOO_OFTEN, KAFKA_TOPIC_MISSING (the
- * destination), KAFKA_NOT_AUTHORISED; retryable: KAFKA_UNREACHABLE and others.
+ * Errors: NOT_A_LETTER, LETTER_UNREADABLE, LETTER_NOT_FROM_KAFKA, LETTER_VALUE_GONE, LETTER_REDRIVEN_TOO_OFTEN, KAFKA_TOPIC_MISSING (no
+ * destination topic), KAFKA_NOT_AUTHORISED; retryable: KAFKA_UNREACHABLE and others.
  */
 export function recordRestorer (
   { connection, destination, maxRedrives }: RestoreOptions

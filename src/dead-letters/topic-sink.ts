@@ -15,7 +15,7 @@ export interface DeadLetterTopicSinkOptions {
   readonly createTopic: TopicSpec
 }
 
-/** Errors: those of kafkaSink. Errors of `open`: also those of creating the topic. */
+/** Errors: the errors of kafkaSink. `open` can also fail with the errors of creating the topic. */
 export function deadLetterTopicSink ({ connection, topic, createTopic }: DeadLetterTopicSinkOptions): DeadLetterSink {
   const sink = kafkaSink({ connection, topic })
   let signal = new AbortController().signal

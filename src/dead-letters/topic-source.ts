@@ -1,6 +1,6 @@
-// The dead letters of a topic, from the committed offsets of a group to the end offsets at the time of opening. Per partition, the group
-// commits the first unprocessed offset, with the processed ranges above it as metadata (see processed-offsets.ts). The group has no
-// members; a concurrent run is detected by its commits.
+// The dead letters of a topic, from the committed offsets of a group to the end offsets at the time of opening. For each partition, the
+// source commits the first unprocessed offset to the group, with the processed ranges above it as metadata (see processed-offsets.ts).
+// The group has no members; a concurrent run is detected by its commits.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { topicSnapshot, readTopic, type KafkaTopicSource } from '../sources/kafka-topic.ts'
 import { deadLetterSourceErrors, type DeadLetterEntry, type DeadLetterSource } from './dead-letter-source.ts'
@@ -21,7 +21,7 @@ export interface DeadLetterTopicSourceOptions {
   readonly from: 'committed' | 'earliest'
   /** If true, the source commits nothing. */
   readonly dryRun?: boolean | undefined
-  /** Bytes of encoded ranges above which no more dead letters are emitted. Default: 3400, which leaves room for records in flight. */
+  /** Bytes of encoded metadata at which the source emits no more dead letters. Default: 3400, which leaves room for records in flight. */
   readonly maxMetadata?: number | undefined
 }
 
@@ -50,7 +50,7 @@ const METADATA = /^topic-id=([^;]*)(?:;done=(.*))?$/
 
 /**
  * Errors at open: KAFKA_TOPIC_MISSING, REDRIVE_NOTHING_COMMITTED, KAFKA_REFUSED (the group has members), KAFKA_NOT_AUTHORISED, KAFKA_*.
- * Errors after open: those of readTopic, REDRIVE_CONCURRENT.
+ * Errors after open: REDRIVE_CONCURRENT and the errors of readTopic.
  */
 export function deadLetterTopicSource (options: DeadLetterTopicSourceOptions): DeadLetterSource {
   return new DeadLetterTopicSource(options)

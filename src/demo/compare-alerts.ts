@@ -1,5 +1,5 @@
 // Compares published alerts, byte for byte, with their copies in the archive and from the API.
-// Problems with single alerts are counted and described. Only an error of the source ends the comparison early.
+// Problems with single alerts are counted and described. Only an error of the source of published alerts ends the comparison early.
 import { parseFrame, parseSchema, type AlertSchema } from '../avro/index.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import { createGraph, formatError, messageOf, type Source } from '../pipeline/index.ts'
@@ -9,7 +9,7 @@ export interface Comparison {
   readonly published: number
   readonly archived: number
   readonly served: number
-  /** Number of published records that differ from their copy in the archive or from the API, or that repeat an alert. */
+  /** Number of published records that repeat an alert, or whose copy in the archive or in the API response is different. */
   readonly differ: number
   /** Descriptions of the first 10 problems, one line each. */
   readonly problems: readonly string[]

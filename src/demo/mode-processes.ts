@@ -19,7 +19,7 @@ export interface ModeProcess<Stats> extends RunningServer {
   status (): Promise<ModeStatus<Stats> | undefined>
 }
 
-/** Starts a mode and waits until its admin port returns 200 for `path`. Errors: those of `startServer`. */
+/** Starts a mode and waits until its admin port returns 200 for `path`. Errors: the errors of `startServer`. */
 export async function startMode<Stats> (
   mode: string, args: readonly string[], stateDir: string, host: Host, path: '/livez' | '/readyz'
 ): Promise<ModeProcess<Stats>> {

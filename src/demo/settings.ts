@@ -38,7 +38,7 @@ export const partitions = 4
 const VISIT_SECONDS = 37
 const DEFAULT_ALERTS = 1000
 const SMOKE_ALERTS = 200
-/** Passes that the simulated topic keeps for late consumers. */
+/** Number of passes that the simulated topic retains for late consumers. */
 const PASSES_KEPT = 3
 const ALERT_BYTES = 85_000
 const MIN_RETENTION_BYTES = 64 * 1024 * 1024

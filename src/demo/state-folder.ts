@@ -13,7 +13,7 @@ export interface DemoSecurity {
   readonly mechanism: 'SCRAM-SHA-512'
   /** PEM file of the CA that signed the brokers' certificates. */
   readonly ca: string
-  /** Folder with one password file per user, named after the user. */
+  /** Folder with one password file per user. Each file has the name of its user. */
   readonly passwords: string
   /** host:port of the mTLS listener. */
   readonly internal: string

@@ -6,7 +6,7 @@ import type { Logger } from '../pipeline/index.ts'
 import { demoErrors } from './errors.ts'
 
 const DRAIN_MS = 30_000
-/** After a failure, the remaining processes may wait in vain for the failed process, so they get less time. */
+/** After a failure, the remaining processes may wait in vain for the failed process, so they get less time to stop. */
 const DRAIN_AFTER_FAILURE_MS = 5_000
 
 export class Supervisor {

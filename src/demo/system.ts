@@ -29,10 +29,10 @@ export interface DemoSystem extends VisitSources {
 
 const ARCHIVED_MS = 30_000
 const POLL_MS = 200
-/** Repeat interval for a single pass. The demo ends before a second pass would begin. */
+/** Interval between passes if the demo plays only one pass, so long that the demo ends before a second pass would begin. */
 const ONE_DAY_SECONDS = 86_400
 
-/** Starts the demo's system. Errors: DEVSTACK_*, PACKAGE_*, DEMO_PART_FAILED, and those of generate, sync-schema and create-stream. */
+/** Starts the demo's system. Errors: DEVSTACK_*, PACKAGE_*, DEMO_PART_FAILED, and the errors of generate, sync-schema and create-stream. */
 export async function startSystem (settings: Settings, host: Host, print: PrintLine): Promise<DemoSystem> {
   const supervisor = new Supervisor(host.log, host.stop)
   try {

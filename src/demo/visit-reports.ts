@@ -15,13 +15,13 @@ export interface VisitSources {
   lag (): Promise<number | undefined>
 }
 
-/** Report of a pass, made when all its alerts are archived or the next pass is published. Counts are since the previous report. */
+/** Report of a pass, made when all its alerts are archived or the next pass is published. Its counts start at the previous report. */
 export interface VisitReport {
   readonly pass: PassReport
   /** Alerts that the ingester wrote, or found to be identical to an existing object. */
   readonly archived: number
   readonly written: number
-  /** Seconds from the start of the pass, or from the previous report if that was later, to this report. */
+  /** Seconds between this report and the start of the pass or the previous report, whichever was later. */
   readonly seconds: number
   /** Records of the simulated topic that are not archived yet. */
   readonly lag: number

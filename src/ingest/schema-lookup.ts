@@ -12,7 +12,7 @@ export interface SchemaLookupOptions {
   readonly waitMs?: number | undefined
   /** Interval between two requests while polling, in milliseconds. Default: 500. */
   readonly pollMs?: number | undefined
-  /** Time after a failed lookup in which an id counts as unknown without another request, in milliseconds. Default: 2,000. */
+  /** Time after a failed lookup during which the id counts as unknown without another request, in milliseconds. Default: 2,000. */
   readonly unknownForMs?: number | undefined
   readonly log?: Logger | undefined
 }
@@ -22,7 +22,7 @@ const POLL_MS = 500
 const UNKNOWN_FOR_MS = 2000
 /** Time after which one halving of the wait is undone. */
 const RECOVERY_MS = 60_000
-/** Shorter waits are skipped. */
+/** Waits shorter than this are skipped. */
 const MIN_WAIT_MS = 200
 const MAX_HALVINGS = 6
 const MAX_UNKNOWN_IDS = 10_000

@@ -1,5 +1,5 @@
 // Computes the metrics of an ingester that depend on single records: the age of each alert when it became durable, and the totals and log
-// line of each visit. An observer of the run computes these metrics, so the nodes of the graph do not need to know visits.
+// line of each visit. An observer of the run computes these metrics, so the nodes of the graph do not need to know about visits.
 import type { KafkaRecord } from '../kafka/record.ts'
 import { Histogram, type Logger, type RunObserver, type SourceRecord } from '../pipeline/index.ts'
 import { VisitTracker, type Visit, type VisitOutcome } from './visit-tracker.ts'
@@ -78,7 +78,7 @@ export class VisitMetrics {
   #ended (topic: string, visit: Visit): void {
     const entry = this.#topics.get(topic)!
     const { visits, overruns, durations } = entry.totals
-    // A visit with unsettled records is not archived, so it adds neither to the visits nor to their durations.
+    // A visit with unsettled records is not archived, so neither the number of visits nor the durations include it.
     if (visit.unsettled === 0) {
       entry.totals = { topic, visits: visits + 1, overruns: overruns + (visit.overrunMs > 0 ? 1 : 0), alerts: visit.alerts, durations }
       durations.observe(durationOf(visit))

@@ -44,7 +44,7 @@ interface OpenVisit {
   bytes: number
   durableAt: number
   maxAgeMs: number
-  /** Time of the visit's last pulled or settled record, by the caller's clock. */
+  /** Time, by the caller's clock, at which a record of the visit was last pulled or settled. */
   activeAt: number
 }
 

@@ -37,7 +37,7 @@ export function planBursts (alerts: number, pass: number, { bursts, seconds, see
   const drawn = Array.from({ length: count }, () => random.lognormal(DMTN_149.centre, SIZE_SIGMA))
   const total = drawn.reduce((sum, size) => sum + size, 0)
   const sizes = drawn.map(size => clamp(Math.round(size * alerts / total)))
-  // Rounding and clamping change the total. The mean lies between the size limits, so adjusting sizes by one always reaches the total.
+  // Rounding and clamping change the total. The mean lies between the size limits, so adjusting sizes by one always reaches `alerts`.
   let missing = alerts - sizes.reduce((sum, size) => sum + size, 0)
   for (let index = random.below(count); missing !== 0; index = (index + 1) % count) {
     const before = sizes[index]!

@@ -1,5 +1,5 @@
 // Plays the static topic repeatedly: one pass per interval, on a grid of ticks that does not drift. A pass begins only when the topic can
-// be played, and ends when all its records have settled. It reads the topic by its topic id, so a pass never mixes two loads.
+// be played, and ends when all its records have settled. The source reads the topic by topic id, so a pass never mixes two loads.
 // Emits: each record once per pass. With a visit size, emits only the first records, or each record several times in a row. Backpressures:
 // by credits. Completes: after one pass if the interval is negative (a single pass), otherwise when drained (a loop). If the topic is
 // missing, incomplete, too small or being recreated, a single pass fails and a loop waits.
@@ -15,7 +15,7 @@ import { nextTick, sleepUntil, type PassSeconds } from './ticks.ts'
 export interface ReplayRecord {
   readonly record: KafkaRecord
   readonly pass: number
-  /** Index of the alert, the same in every pass. Repeat n of a record has its index in the topic + n * (records in the topic). */
+  /** Index of the alert, the same in every pass. Repeat n of a record has the index of the record + n * (records in the topic). */
   readonly index: number
   /** Unix time in seconds that identifies the pass, or 0 without the option `seconds`. */
   readonly second: number
@@ -141,7 +141,7 @@ class Replay implements ReplaySource {
     if (--pass.open === 0) pass.settled?.resolve()
   }
 
-  /** Reports a pass that the end of the graph interrupted. */
+  /** Reports the current pass if the graph has ended during the pass. */
   async flush (): Promise<void> {
     if (this.#pass !== undefined) this.#report(this.#pass, stoppedEarly(this.#pass))
   }
@@ -212,7 +212,7 @@ class Replay implements ReplaySource {
     context.abort.removeEventListener('abort', giveUp)
   }
 
-  /** Resolves with the topic when the topic can be played, or with undefined if the source is drained before. */
+  /** Resolves with the topic when the topic can be played, or with undefined if the source is drained first. */
   async #waitForTopic ({ log, drain }: NodeContext): Promise<{ readonly topic: TopicSnapshot, readonly waited: boolean } | undefined> {
     const { connection, topic } = this.#options
     const admin = new KafkaAdmin(connection)

@@ -20,7 +20,7 @@ await t.test('the commit offset moves to the first unprocessed offset', t => {
   t.end()
 })
 
-await t.test('contains exactly the offsets that were added, in whatever order, also after encoding and decoding', t => {
+await t.test('contains exactly the added offsets, in whatever order they were added, even after encoding and decoding', t => {
   const seed = Math.floor(Math.random() * 2 ** 31)
   t.comment(`seed ${seed}`)
   const random = seeded(seed)

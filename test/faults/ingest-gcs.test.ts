@@ -33,7 +33,7 @@ async function setUp (t: Test): Promise<Target> {
   return at
 }
 
-/** Names the buckets with the alias flags that the survey's ingester has. */
+/** Arguments of ingest. The bucket flags have the names that the survey's ingester uses. */
 function args ({ topic, group, dead, buckets }: Target, ...more: string[]): string[] {
   return [
     'ingest', '--broker', kafka, '--schema-registry-url', registry, '--topic', topic, '--group', group, '--dead-letter-topic', dead,
@@ -42,7 +42,7 @@ function args ({ topic, group, dead, buckets }: Target, ...more: string[]): stri
   ]
 }
 
-/** Ids of alerts that are missing from the archive or differ from the value in Kafka. */
+/** Ids of alerts that are missing from the archive or whose archived bytes differ from the value in Kafka. */
 async function mismatches ({ archive }: Target, records: readonly OutgoingRecord[]): Promise<string[]> {
   const checked = await Promise.all(records.map(async record => {
     const archived = await archive.getAlert(idOf(record))

@@ -43,7 +43,7 @@ await t.test('the ingester archives every alert byte for byte, even if it is kil
   t.equal((await everyRecord(connection, at.dead)).length, 0)
 })
 
-await t.test('an ingester killed between write and commit finds the redelivered alerts already archived after its restart', async t => {
+await t.test('after a kill between write and commit, the restarted ingester finds the redelivered alerts already archived', async t => {
   const server = await useOwnKafka(t)
   const ours = await connect(server.broker)
   const ourAdmin = adminFor(t, ours)

@@ -56,7 +56,7 @@ await t.test('the next alert retries a failed capture', async t => {
   t.equal((await capture(1)).alertIdField, 'diaSourceId')
 })
 
-await t.test('unknown and invalid schemas are bad records; registry and store errors are retryable; a reused id is fatal', async t => {
+await t.test('an unknown or invalid schema makes a record bad; registry and store errors are retryable; a reused id is fatal', async t => {
   const errorOf = async (error: Error, call: 'text' | 'put'): Promise<unknown> => {
     const { capture } = captureWith({ [call]: async () => { throw error } })
     return Promise.resolve(capture(1)).then(() => undefined, (reason: unknown) => reason)

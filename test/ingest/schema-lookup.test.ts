@@ -42,7 +42,7 @@ await t.test('waits once for an id that is never registered; later lookups of th
   t.equal(registry.requests.length, first)
 })
 
-await t.test('requests an unknown id again when its cached error has expired, without a wait', async t => {
+await t.test('when the cached error of an unknown id has expired, requests the id again without another wait', async t => {
   const registry = registryDouble()
   const lookUp = schemaLookup(registry, { pollMs: 5, waitMs: 20, unknownForMs: 0 })
   await t.rejects(lookUp(8), { code: 'UNKNOWN_SCHEMA' })

@@ -49,7 +49,7 @@ await t.test('emits nothing if there are no records, and marks every record if e
   t.ok(out.every(each => parseCompletionMarker(each)?.alerts === 3))
 })
 
-await t.test('passes an error of the input to its subscriber', async t => {
+await t.test('passes an error of the input on to the subscriber', async t => {
   const input = new Subject<Envelope<OutgoingRecord>>()
   const failed = new Promise<Error>(resolve => { markLastRecords(1, 'x', () => true)(input).subscribe({ error: resolve }) })
   input.error(new Error('broken'))

@@ -141,7 +141,7 @@ for (const [name, profile] of Object.entries({ fastProfile, offsetsProfile })) {
   })
 }
 
-await t.test('an alert has the same index with every profile, numbered partition after partition', async t => {
+await t.test('alerts are numbered partition after partition, and an alert has the same index with every profile', async t => {
   const topic = await loadedTopic(20)
   const expected = (value: ReplayRecord): number => [0, 7, 14][value.record.partition]! + Number(value.record.offset)
   for (const profile of [fastProfile, offsetsProfile]) {
