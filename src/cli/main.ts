@@ -59,7 +59,7 @@ async function runCommand (argv: readonly string[], environment: Environment, on
   const log = mode.plainLogs === true
     ? plainLogger(level, line => { process.stderr.write(line) })
     : createLogger(level, mode.mode, process.stderr.isTTY === true)
-  // The mode config accepts the flags of all modes, so it calls warnOfUnreadVariables itself.
+  // The mode `config` accepts the flags of all modes, so that mode calls warnOfUnreadVariables itself.
   if (mode.delegates !== true) await warnOfUnreadVariables(environment, [mode], modes, log)
   const self = [process.execPath, fileURLToPath(new URL('../../bin/alert-stream.js', import.meta.url))]
   const host = createHost(log, { environment, configFile, modes, cacheDir: common.cacheDir, self })
@@ -71,8 +71,8 @@ async function runCommand (argv: readonly string[], environment: Environment, on
   return 0
 }
 
-// The Cloud Storage client library reads both variables itself. It would misread STORAGE_EMULATOR_HOST, so this variable is deleted,
-// and our store reads it from the returned environment. NO_PROXY keeps the library from using a proxy for servers on this machine.
+// The Cloud Storage client library reads two variables from process.env. It would misread STORAGE_EMULATOR_HOST, so that variable is
+// deleted, and our store reads it from the returned environment. NO_PROXY keeps the library from using a proxy for local servers.
 function takeEnvironment (): Environment {
   const environment = { ...process.env }
   delete process.env.STORAGE_EMULATOR_HOST
@@ -87,7 +87,7 @@ function printError (error: unknown, debug: boolean): void {
   if (debug && error instanceof Error) process.stderr.write(`${stackOf(error)}\n`)
 }
 
-/** EPIPE (`| head -1`) is not an error. While a mode runs, the host also stops the mode (host.ts). */
+/** EPIPE (the reader closed the pipe, as in `| head -1`) is not an error. While a mode runs, the host also stops the mode (host.ts). */
 function ignoreBrokenPipes (): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => { if (error.code !== 'EPIPE') throw error })

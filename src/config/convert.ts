@@ -1,4 +1,4 @@
-// Converts the value of a flag, which is text on the command line, in the environment and in the configuration file, to the flag's type.
+// Converts the text of a value, from the command line, the environment or the configuration file, to the type of the flag.
 import { usageErrors } from './errors.ts'
 import type { FlagSpec } from './flags.ts'
 import { withoutPassword } from './mask.ts'

@@ -157,7 +157,7 @@ export default mode({
       if (!source.atEnd) throw modeErrors.STREAM_INCOMPLETE(`stopped after ${published} ${all}`, { where })
       const rejected = loadedBy(run)?.deadLettered ?? 0
       if (rejected > 0) throw modeErrors.STREAM_INCOMPLETE(`brokers rejected ${rejected} ${all}, see ${deadLetterPlace(config)}`, { where })
-      // If part of a batch was acknowledged before its records were sent again one by one, the topic has more alerts than its marker says.
+      // After a partial failure, the sink sends a batch again, record by record. The topic can then hold an alert twice.
       if (published > scan.records) throw modeErrors.STREAM_INCOMPLETE(`${published - scan.records} ${all} were written twice`, { where })
       if (published === 0) {
         const what = `none ${all} could be re-encoded with schema ${version}, all alerts are in ${deadLetterPlace(config)}`

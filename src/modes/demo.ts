@@ -28,7 +28,7 @@ async function reportVisits (system: DemoSystem, { stateDir }: Settings, passes:
   await Promise.race([reporting, system.failed])
 }
 
-/** Starts the system, reports its visits and stops the system. With --smoke, returns the comparison, or undefined after an early stop. */
+/** Starts the system, reports its visits and stops the system. Returns the result of a completed smoke test, otherwise undefined. */
 async function runSystem (settings: Settings, host: Host, print: PrintLine): Promise<SmokeResult | undefined> {
   const { config } = settings
   let system: DemoSystem | undefined

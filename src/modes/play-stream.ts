@@ -1,5 +1,5 @@
-// play-stream: publishes the static topic into the simulated topic once per repeat interval. Value, key and headers are copied unmodified,
-// or each pass gets new ids and times (--fresh-ids, --fresh-times).
+// play-stream: publishes the static topic into the simulated topic once per repeat interval. Value, key and headers are copied
+// unmodified. With --fresh-ids or --fresh-times, the alerts get new ids or times in each pass.
 import { adminFlags, kafkaFlags, registryFlags, topicFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'

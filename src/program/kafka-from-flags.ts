@@ -22,12 +22,12 @@ function kafkaConfig (config: KafkaFlagsConfig, clientId: string): KafkaConfig {
   }
 }
 
-/** A connection with the credentials of the flags. Errors: KAFKA_CONFIG, KAFKA_FILE, PASSWORD_FILE. */
+/** A connection with the credentials that the flags specify. Errors: KAFKA_CONFIG, KAFKA_FILE, PASSWORD_FILE. */
 export async function connectionOf (config: KafkaFlagsConfig, clientId: string, log: Logger): Promise<KafkaConnection> {
   return kafkaConnection(kafkaConfig(config, clientId), log)
 }
 
-/** A placeholder for graph descriptions. It reads no certificate or password file and cannot connect. */
+/** A placeholder connection, for graph descriptions. It reads no certificate or password file and cannot connect. */
 export function describedConnection (config: KafkaFlagsConfig): KafkaConnection {
   return described(kafkaConfig(config, 'alert-stream'))
 }

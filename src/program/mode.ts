@@ -9,7 +9,7 @@ import type { GraphDescription, Logger } from '../pipeline/index.ts'
 
 export interface Host {
   readonly log: Logger
-  /** Writes the text to stdout and resolves when it is written. Never rejects, because a closed pipe aborts `stop` instead. */
+  /** Writes the text to stdout and resolves when the text is written. Never rejects, because a closed pipe aborts `stop` instead. */
   print (text: string): Promise<void>
   /** Replaces the progress line if stderr is a terminal. `undefined` clears the progress line. */
   progress (line: string | undefined): void

@@ -1,4 +1,4 @@
-// Warns about `ALERT_STREAM_*` variables that no mode reads. Its name is usually misspelt, so the intended flag keeps its default.
+// Warns about `ALERT_STREAM_*` variables that no mode reads. Such a name is usually a misspelling, so the intended flag keeps its default.
 import type { Flags } from '../config/flags.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { variablesOf, type Environment } from '../config/parse.ts'
@@ -10,7 +10,7 @@ import type { Mode, ModeCatalogue } from './mode.ts'
 /** Variables that bin/alert-stream.js and the container image set. They belong to no flag. */
 const OTHER_VARIABLES = ['ALERT_STREAM_REEXEC', REVISION_VARIABLE]
 
-/** @param chosen the modes that run. All modes are loaded only if no chosen mode reads one of the variables. */
+/** @param chosen the modes that run. The other modes are loaded only if a variable is set that no chosen mode reads. */
 export async function warnOfUnreadVariables (
   environment: Environment, chosen: ReadonlyArray<Mode<Flags>>, modes: ModeCatalogue, log: Logger
 ): Promise<void> {

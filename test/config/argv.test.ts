@@ -22,7 +22,7 @@ await t.test('a flag keeps all its values and the names under which it was given
   ])
 })
 
-await t.test('a mode that takes a command line of another mode passes on unknown words in order, followed by common flags', async t => {
+await t.test('a mode that accepts the command line of another mode passes on unknown words in order, then the common flags', async t => {
   const format = { type: 'choice', choices: ['a', 'b'], description: '' } as const
   const command = { mode: 'outer', flags: flags({ format, ...commonFlags }), positionals: [], delegates: true }
   const passedThrough = (...argv: string[]): readonly string[] => readArguments(command, argv).positionals

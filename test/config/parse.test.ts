@@ -36,7 +36,7 @@ function errorOf (argv: string[], environment: Environment = {}, of: CommandLine
   throw new Error(`${argv.join(' ')} was accepted`)
 }
 
-await t.test('uses the defaults without flags and environment', async t => {
+await t.test('uses the defaults if no flags and no environment variables are set', async t => {
   t.strictSame({ ...parse([]) }, {
     srcTopic: 'alerts-static', prefix: '', name: undefined, broker: ['localhost:9092'], topics: undefined, repeatInterval: 37,
     count: undefined, least: -1, burst: false, checks: true, format: 'text', password: undefined
@@ -53,7 +53,7 @@ await t.test('reads every flag type, with a space or an equals sign before the v
   }
 })
 
-await t.test('accepts a negative number as a separate value, but not the next flag', async t => {
+await t.test('accepts a negative number as the word after a flag, but rejects another flag there', async t => {
   t.equal(parse(['--repeat-interval', '-1']).repeatInterval, -1)
   t.equal(parse(['--repeat-interval', '-0.5']).repeatInterval, -0.5)
   t.equal(parse(['--repeat-interval=-1']).repeatInterval, -1)
@@ -76,7 +76,7 @@ await t.test('the precedence is flag, variable, default, and an empty variable i
   t.equal(parse([], { ALERT_STREAM_SRC_TOPIC: '' }).srcTopic, 'alerts-static')
 })
 
-await t.test('an alias sets the flag on the command line and in the environment, where the name takes precedence over aliases', async t => {
+await t.test('an alias works as a flag and as a variable, and the variable of the name overrides the variable of an alias', async t => {
   t.strictSame(parse(['--kafka-host', 'h:1']).broker, ['h:1'])
   t.strictSame(parse([], { ALERT_STREAM_KAFKA_HOST: 'h:1' }).broker, ['h:1'])
   t.strictSame(parse([], { ALERT_STREAM_KAFKA_HOST: 'h:1', ALERT_STREAM_BROKER: 'b:1' }).broker, ['b:1'])

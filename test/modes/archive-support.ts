@@ -49,7 +49,7 @@ export function alertRecords (
   return Array.from({ length: count }, (_, index) => alerts.record(firstId + BigInt(index) * 1_000_003n, index % partitions))
 }
 
-/** The alert id of a record from `alertRecords`, which is its key. */
+/** Returns the key of a record from `alertRecords`. The key is the alert id. */
 export function idOf (record: Pick<OutgoingRecord, 'key'>): string {
   return String(record.key)
 }

@@ -45,7 +45,7 @@ await t.test('loads the undamaged blocks of a file, and writes a dead letter for
   t.match(headerText(deadLetter!, 'dead-letter-position'), new RegExp(`${path}#\\d+`))
 })
 
-await t.test('dead-letters all alerts if the schemas cannot be resolved, and creates no topic', async t => {
+await t.test('if the schema of the file does not resolve to the registered one, dead-letters all alerts and creates no topic', async t => {
   const path = await alertFile(t, { version: '7.4', alerts: 3 })
   const { topic, deadLetterTopic, flags } = topics()
   const result = await program.run('create-stream', [path, ...flags])
@@ -65,7 +65,7 @@ await t.test('dead-letters all alerts if the schemas cannot be resolved, and cre
   }
 })
 
-await t.test('does not delete the topic if the schemas cannot be resolved', async t => {
+await t.test('does not delete the topic if the schema of the file does not resolve to the registered schema', async t => {
   const { topic, flags } = topics()
   t.match(await program.run('create-stream', [await alertFile(t, { alerts: 8 }), ...flags]), { code: 0 })
   const snapshot = await admin.snapshot(topic)
@@ -91,7 +91,7 @@ await t.test('converts alerts of schema 7.4 to 11.1 with --fill-in', async t => 
   }
 })
 
-await t.test('encodes with an older schema with --schema-version', async t => {
+await t.test('with --schema-version, encodes alerts with the given older schema', async t => {
   const text = (await surveySchema('7.4')).text
   const { id } = await createRegistryClient({ url: stack.registry }).register(subject, text)
   const path = await alertFile(t, { version: '7.4', alerts: 3 })
@@ -127,7 +127,7 @@ async function largeFile (path: string, count: number, change: (alert: AlertValu
   await writer.close()
 }
 
-await t.test('the alerts that mark-last holds back do not use up the credits, even if they are large', async t => {
+await t.test('large alerts that the node mark-last holds back do not use up the credits of the source', async t => {
   const path = join(await tempDir(t), 'large.avro')
   const ids: bigint[] = []
   // There are two alerts of 13 MB for each of six partitions. The six alerts that are held back exceed the default byte credits.

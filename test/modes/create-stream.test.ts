@@ -74,7 +74,7 @@ await t.test('creates a missing topic and writes key, time offset and frame of e
   }
 })
 
-await t.test('rejects a topic that holds records and does not change the topic, and keeps the partitions of an empty topic', async t => {
+await t.test('rejects and does not change a topic that holds records, and keeps the partitions of an empty topic', async t => {
   const { topic, flags, snapshot } = await loaded()
   const refused = await program.run('create-stream', [visits, ...flags])
   t.match(refused, {

@@ -79,7 +79,7 @@ for (const kind of ['file', 'gs'] as const) await t.test(`${kind}: ${title}`, as
   t.equal(await admin.describeTopic(at.dead), undefined)
 })
 
-await t.test('an invalid dead-letter store is an error before any read, and a store together with a topic is a usage error', async t => {
+await t.test('an invalid dead-letter store is an error before a record is read, and a store plus a topic is a usage error', async t => {
   const at = await setUp(t)
   await produce(connection, at.topic, alertRecords(alerts, 2, 1))
   const both = await runMode(storeArgs(at, '--dead-letter-topic', at.dead))
@@ -91,7 +91,7 @@ await t.test('an invalid dead-letter store is an error before any read, and a st
   t.strictSame(await admin.committed(at.group, at.topic), [undefined])
 })
 
-await t.test('create-stream stores dead letters with the datum of the file, and a second load adds no dead letter', async t => {
+await t.test('create-stream stores each dead letter with the datum from the file, and a second load adds no dead letters', async t => {
   const at = await setUp(t)
   const path = await alertFile(t, { version: '8.0', alerts: 3 })
   const target = ['--broker', kafka, '--dst-topic', uniqueName('static'), '--dead-letter-store', at.deadLetterStore]

@@ -37,7 +37,7 @@ async function firstVisit (demo: RunningDemo): Promise<ReturnType<typeof countsI
   return countsIn(line)
 }
 
-await t.test('demo.json names buckets and emulator, and alerts and schemas are served unchanged from separate buckets', async t => {
+await t.test('demo.json names the buckets and the emulator, and alerts and schemas are served unchanged from separate buckets', async t => {
   const demo = start('--store', 'gs')
   t.strictSame(await firstVisit(demo), { archived: 20, fresh: 20 })
   const file = JSON.parse(await readFile(join(stateDir, 'demo.json'), 'utf8')) as DemoFile
@@ -65,7 +65,7 @@ await t.test('demo.json names buckets and emulator, and alerts and schemas are s
   t.strictSame(await leftovers(stateDir, servers), [])
 })
 
-await t.test('the archive folder and the buckets are kept when starts with and without --store gs alternate', async t => {
+await t.test('a start without --store gs keeps the buckets, and a start with --store gs keeps the archive folder', async t => {
   const files = start('--passes', '1')
   t.strictSame(await firstVisit(files), { archived: 20, fresh: 20 })
   t.equal(await files.finished, 0, files.stderr)

@@ -1,4 +1,4 @@
-// The ingester's graph, run by the test driver without a broker: which records each node accepts, and how it handles bad records.
+// The ingester's graph, run by the test driver without a broker: which records each node accepts, and what happens to bad records.
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -64,7 +64,7 @@ await t.test('an alert reaches the archive after its schema, with its id, its un
   for (const frame of frames) t.equal(sink.values.find(each => each.frame.equals(frame))?.crc32c, crc32c(frame))
 })
 
-await t.test('the node that detects a bad record dead-letters and so settles the record, and the other records are archived', async t => {
+await t.test('a bad record is dead-lettered, and so settled, by the node that detects it, and other records are archived', async t => {
   const { driver } = await driven(t, async () => 'written')
   const source = driver.source<KafkaRecord>('kafka')
   const unknown = frameOf(1n)
@@ -84,7 +84,7 @@ await t.test('the node that detects a bad record dead-letters and so settles the
   ])
 })
 
-await t.test('if the archive has a different schema under the id, the graph fails at once without a dead letter', async t => {
+await t.test('if the archive has a different schema with the same id, the graph fails at once without a dead letter', async t => {
   const { driver } = await driven(t, async () => { throw storeErrors.ARCHIVE_CONFLICT('other') })
   t.match((await driver.source<KafkaRecord>('kafka').push(record(frameOf(1n)))).failure, { code: 'SCHEMA_ID_REUSED' })
   t.match(await failureOf(driver.run.done), { code: 'SCHEMA_ID_REUSED' })

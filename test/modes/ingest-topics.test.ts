@@ -92,7 +92,7 @@ await t.test('archives the alerts and schemas of all topics despite a topic of b
   t.strictSame([origins.filter(topic => topic === bad).length, origins.filter(topic => topic === late).length], [200, 1])
 })
 
-await t.test('archives an alert of two topics once, and dead-letters different content with the same alert id', async t => {
+await t.test('archives an alert that is in two topics once, and dead-letters an alert with the same id but different content', async t => {
   const at = await newTarget(t, { kafka, registry })
   const second = uniqueName('second')
   for (const topic of [at.topic, second]) await admin.createTopic(topic, { partitions: 1, replicas: 1 })

@@ -24,7 +24,7 @@ async function setUp (t: Test, partitions = 2): Promise<IngestTarget> {
 const total = (offsets: readonly (bigint | undefined)[]): number => offsets.reduce((sum, offset) => sum + Number(offset ?? 0n), 0)
 
 for (const layout of ['v1', 'v2'] as const) {
-  await t.test(`layout ${layout}: archives each Kafka value as gzip that Python reads, and its schema, and commits offsets`, async t => {
+  await t.test(`layout ${layout}: archives schemas, and Kafka values as gzip data that Python reads, and commits the offsets`, async t => {
     const at = await setUp(t, 3)
     const records = alertRecords(alerts, 30, 3)
     await produce(connection, at.topic, records)
@@ -42,7 +42,7 @@ for (const layout of ['v1', 'v2'] as const) {
   })
 }
 
-await t.test('writes an alert once, even if it is redelivered or repeated, and leaves existing objects untouched', async t => {
+await t.test('writes an alert once, even if it is redelivered or twice in the topic, and leaves existing objects untouched', async t => {
   const at = await setUp(t)
   const records = alertRecords(alerts, 10, 2)
   await produce(connection, at.topic, records)

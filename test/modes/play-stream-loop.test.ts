@@ -80,7 +80,7 @@ await t.test('continues when create-stream recreates the topic: no pass has dupl
   t.strictSame(loads.filter((load, index, all) => load !== all[index - 1]), [0, 1, 0], 'the loads are played in order')
 })
 
-await t.test('when stopped, publishes the records in flight without waiting for their times, and exits with 0', async t => {
+await t.test('when stopped, publishes the records in flight without waiting until they are due, and exits with 0', async t => {
   const { source, destination, flags } = replayTopics()
   await create(source, await alertFile(t, { visits: 3, alerts: 8 }))
   const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '300'])

@@ -34,7 +34,7 @@ await t.test('a single pass copies value, key and headers into a topic that is c
   })
 })
 
-await t.test('copies null keys and values, repeated headers and binary headers with --accept-unmarked', async t => {
+await t.test('with --accept-unmarked, copies null keys and values, repeated headers and binary headers', async t => {
   const { source, destination, flags } = replayTopics()
   await admin.createTopic(source, { partitions: 1, replicas: 1 })
   await produce(connection, source, [

@@ -94,7 +94,7 @@ await t.test('--json prints every header by name, and --reason selects the dead 
   t.match(lines[1], { id: '99', 'dead-letter-reason': 'UNEXPECTED' })
 })
 
-await t.test('prints the dead letters of a store with the time of their records, and an unreadable object with the reason', async t => {
+await t.test('prints each dead letter of a store with the timestamp of its record, and each unreadable object with the error', async t => {
   const { code, stdout, stderr } = await print('--dead-letter-store', url)
   t.match({ code, stderr }, { code: 0, stderr: '' })
   t.strictSame(linesOf(stdout), expected.map(line => `${new Date(1_700_000_000_000).toISOString()}  ${line}`))

@@ -50,7 +50,7 @@ const redriven = (records: readonly KafkaRecord[], times: string): KafkaRecord[]
 const garbage = (count: number): OutgoingRecord[] =>
   Array.from({ length: count }, (_, index) => ({ key: null, value: Buffer.from(`garbage ${index}`), headers: [], partition: index % 3 }))
 
-await t.test('after an unknown schema is registered, sends its dead letters back once and leaves other dead letters', async t => {
+await t.test('after an unknown schema is registered, sends the dead letters with that schema back once and leaves the others', async t => {
   const at = await setUp(t)
   const { records, register } = unregistered(30)
   await produce(connection, at.topic, [...records, ...garbage(6)])
@@ -115,7 +115,7 @@ for (const kind of ['file', 'gs'] as const) await t.test(`sends dead letters of 
   t.strictSame(await archivedIds(at.root), records.map(idOf).sort())
 })
 
-await t.test('reads an omitted value from the original topic, and leaves and counts dead letters that cannot be sent', async t => {
+await t.test('reads the omitted value of a dead letter from the original topic, and leaves and counts unsendable dead letters', async t => {
   const at = await setUp(t)
   const [large, other] = [Buffer.alloc(30_000, 'large'), Buffer.alloc(30_000, 'other')]
   await produce(connection, at.topic, [

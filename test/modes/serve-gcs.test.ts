@@ -20,7 +20,7 @@ async function fill (alerts: string, schemas: string, layout: Layout): Promise<v
   await archive.close()
 }
 
-/** The environment has a proxy, which must not affect requests to the emulator on this machine. */
+/** The environment sets a proxy, which must not affect requests to the emulator on this machine. */
 function environment (emulator: string | undefined) {
   return { env: { STORAGE_EMULATOR_HOST: emulator, HTTP_PROXY: 'http://127.0.0.1:2' } }
 }
@@ -60,7 +60,7 @@ for (const layout of ['v1', 'v2'] as const) {
   })
 }
 
-await t.test('retries reads after temporary failures, responds with 503 and never 404 to a denied read, and keeps running', async t => {
+await t.test('retries reads after temporary failures, responds with 503, not 404, if the bucket denies access, and recovers', async t => {
   const url = `gs://${await gcs.bucket()}`
   await fill(url, url, 'v2')
   const proxy = await faultProxy(t, gcs.url)

@@ -1,4 +1,4 @@
-// serve as a process that is requested over real HTTP, with a file store.
+// The mode serve in a child process, with a file store. The tests send real HTTP requests.
 import { once } from 'node:events'
 import { rename, writeFile } from 'node:fs/promises'
 import { request, type IncomingMessage } from 'node:http'
@@ -55,7 +55,7 @@ for (const layout of ['v1', 'v2'] as const) {
   })
 }
 
-await t.test('responds with 404 to unknown ids and 400 to invalid ids, each with a detail', async t => {
+await t.test('responds with 404 to unknown ids and with 400 to invalid ids, and explains each error in the field detail', async t => {
   const { url } = await serve(t, '--alert-store', urlOf(await makeArchive(t)))
   for (const [path, status] of [
     ['alerts/1', 404], ['alerts/9223372036854775807', 404], ['schemas/5', 404], ['nothing', 404],

@@ -20,7 +20,7 @@ async function get<T> (path: string): Promise<T> {
   return await response.json() as T
 }
 
-/** Creates a schema package with unique texts and free explicit ids, because all subjects of a registry share ids and texts. */
+/** Creates a schema package whose texts and explicit ids are new to the registry, because all subjects share ids and texts. */
 async function uniquePackage (t: Test, versions: number): Promise<{ folder: string, ids: number[] }> {
   const folder = await tempDir(t)
   const major = 1_000_000 + Math.floor(Math.random() * 20_000_000)
@@ -99,7 +99,7 @@ await t.test('--schema-version registers the given version, and cannot be used w
   t.match(await sync('--subject', subject, '--schema-version', '7'), { code: 2, stderr: /^PACKAGE_UNKNOWN_VERSION/ })
 })
 
-await t.test('sets the compatibility level of an existing subject first, and fails if that level rejects the schema', async t => {
+await t.test('sets the compatibility level of an existing subject, then registers a schema or fails if the level rejects it', async t => {
   const subject = uniqueName('alert-packet')
   t.match(await sync('--subject', subject, '--schema-version', '7.4', '--compatibility', 'FULL'), { code: 0 })
   t.strictSame(await get(`/config/${subject}`), { compatibilityLevel: 'FULL' })

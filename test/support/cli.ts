@@ -25,7 +25,7 @@ export interface RunningCli {
   readonly stdout: string
   readonly stderr: string
   readonly finished: Promise<CliResult>
-  /** Resolves with the match when stdout or stderr matches `pattern`. Rejects with all output if the program exits before. */
+  /** Resolves with the match when stdout or stderr matches `pattern`. Rejects with all output if the program exits first. */
   waitFor (pattern: RegExp): Promise<RegExpExecArray>
   /** Sends a signal (default SIGTERM) and waits for the exit. */
   stop (signal?: NodeJS.Signals): Promise<CliResult>

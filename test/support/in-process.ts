@@ -1,4 +1,4 @@
-// Runs a mode in the process of the test. Like the program, it parses the flags and turns an error into stderr and an exit code.
+// Runs a mode in the process of the test. Like the program, it parses the flags and reports an error by stderr and exit code.
 // Only tests of the process itself (signals, logs, kills) need a child process, whose start takes a second of CPU time.
 import { readCommandLine } from '../../src/program/command-line.ts'
 import { modes } from '../../src/cli/modes.ts'

@@ -11,7 +11,7 @@ export const testErrors = defineErrors({
 /** Up to three attempts without backoff. */
 export const quick: RetryPolicy = { attempts: 3, baseMs: 0, maxMs: 0 }
 
-/** A finite source of numbers. It records the settlements and the amount of unsettled records. */
+/** A finite source of numbers. It records the settlements, and the greatest number and bytes of unsettled records. */
 export class Numbers implements Source<number> {
   readonly kind = 'numbers'
   readonly count: number

@@ -1,5 +1,6 @@
 // The folder of one test run, with the data of its servers and its temporary files. scripts/test.ts creates the folder. A test file
-// that runs alone creates its own. The folder records its owner process. The next run removes the servers and the folder of a killed run.
+// that runs alone creates its own. The folder records its owner process. If the owner is killed, the next run stops the servers and
+// removes the folder.
 import { rmSync } from 'node:fs'
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
