@@ -24,7 +24,7 @@ const unknownAuthority =
 const outsideValidity = /^(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)$/
 const plaintextResponse = /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/
 const tlsError = /^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|CERT_)/
-/** Reason for the rejection of the client certificate ("it"), by TLS alert (RFC 8446, section 6.2). */
+/** Why a broker rejected the client certificate ("it" in the texts), by TLS alert (RFC 8446, section 6.2). */
 const tlsAlerts: ReadonlyArray<readonly [RegExp, string]> = [
   [/ALERT_CERTIFICATE_EXPIRED/, 'it has expired'],
   [/ALERT_UNKNOWN_CA/, 'the broker does not trust the authority that signed it'],
@@ -169,7 +169,7 @@ const neededOperations: Readonly<Record<string, Partial<Record<'TOPIC' | 'GROUP'
 }
 
 /**
- * Explains an authorization error: `User:CN=x may not Write topic alerts-simulated`.
+ * Explains an authorization error, for example `User:CN=x may not Write topic alerts-simulated`.
  * @param id name of the error in the broker's response: TOPIC_AUTHORIZATION_FAILED, ...
  * @param names the topic and the group of the failed operation
  */

@@ -51,13 +51,13 @@ export class KafkaAdmin {
   readonly #connection: KafkaConnection
   readonly #admin: Admin
 
-  /** @param options.probeMs time limit of a request in ms, without retries, for health checks. Default: 4 attempts with longer limits. */
+  /** @param options.probeMs for health checks: time limit in ms of each request, no retries. Default: 4 attempts with longer limits. */
   constructor (connection: KafkaConnection, { probeMs }: { readonly probeMs?: number } = {}) {
     this.#connection = connection
     const { options } = connection
     const limits = probeMs === undefined
       ? { retries: 3, retryDelay: 250, timeout: 20_000 }
-      // Bootstrap brokers are contacted in turn, so an unresponsive broker must leave time for the next broker.
+      // Bootstrap brokers are contacted in turn, so each broker gets an equal share of the time to accept the connection.
       : { retries: 0, timeout: probeMs, requestTimeout: probeMs, connectTimeout: Math.ceil(probeMs / options.bootstrapBrokers.length) }
     this.#admin = new Admin({ ...options, ...limits })
     this.#admin.on('error', () => {})
@@ -128,7 +128,7 @@ export class KafkaAdmin {
     return await this.#settled(topic, before?.id)
   }
 
-  /** Returns the topic's id and the offsets of the topic with this id. Returns undefined if the topic does not exist. */
+  /** Returns the topic's id and the offsets of the topic with this id, or undefined if the topic does not exist. */
   async snapshot (topic: string): Promise<TopicSnapshot | undefined> {
     for (;;) {
       const before = await this.describeTopic(topic)
@@ -154,7 +154,7 @@ export class KafkaAdmin {
     return await this.#offsets(topic, await this.#partitions(topic), EARLIEST)
   }
 
-  /** Returns the number of uncommitted records by topic. Partitions without a committed offset count in full; a missing topic has 0. */
+  /** Returns the number of uncommitted records by topic: all records of a partition without a committed offset; 0 for a missing topic. */
   async groupLag (group: string, topics: readonly string[]): Promise<Map<string, bigint>> {
     const lag = new Map<string, bigint>()
     for (const topic of topics) {

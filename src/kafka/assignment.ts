@@ -44,7 +44,7 @@ export function stickyAssignment (
   return new Map(members.map(({ id, assigned }) => [id, assigned]))
 }
 
-/** Moves one partition to a member that has at least two partitions fewer than its owner. Returns false if no such move exists. */
+/** Moves one partition from its owner to a member with at least two partitions fewer. Returns false if no such move exists. */
 function moveOne (members: readonly Member[]): boolean {
   for (const { assigned } of members.toSorted((a, b) => b.assigned.length - a.assigned.length)) {
     const index = assigned.findLastIndex(({ topic }) => leastLoaded(members, topic).assigned.length + 1 < assigned.length)

@@ -18,11 +18,11 @@ interface PartitionBatches {
 
 /** Size of the header of a record batch (format v2), in bytes. */
 const BATCH_OVERHEAD = 61
-/** Upper bounds in bytes: for a record's length, attributes, deltas and counts; and for the two lengths in a record header. */
+/** Maximum encoded sizes in bytes: all lengths, deltas, counts and attributes of a record; and both lengths of a record header. */
 const RECORD_OVERHEAD = 36
 const HEADER_OVERHEAD = 10
 const MAX_SEND_BYTES = 8 * 1024 * 1024
-/** Maximum time between the records of a batch. The library encodes timestamp deltas of 2^30 ms (12 days) or more incorrectly. */
+/** Maximum difference of timestamps in a batch. The client library encodes differences of 2^30 ms (12 days) or more incorrectly. */
 const MAX_SPAN_MS = 2n ** 30n - 1n
 
 /** Returns an upper bound for the uncompressed size of a batch that contains only this record, in bytes. */

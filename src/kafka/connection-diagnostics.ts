@@ -16,9 +16,9 @@ export interface AuthState {
   readonly certificate: X509Certificate | undefined
   /** Whether any broker has ever served a request of this client other than the handshake requests. */
   accepted: boolean
-  /** Times of the first and the last rejection in the current series, by broker address. The clock is performance.now(). */
+  /** Times (performance.now()) of the first and the last rejection in the current series of rejections, by broker address. */
   readonly rejections: Map<string, { readonly since: number, readonly last: number }>
-  /** How long rejections are retryable once a broker has accepted this client, in ms. */
+  /** How long a series of rejections is retryable if any broker has accepted this client before, in ms. */
   readonly graceMs: number
 }
 

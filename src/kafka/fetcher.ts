@@ -21,7 +21,7 @@ export interface FetcherOptions {
   readonly maxBytes: number
   /** How long a broker may hold a request while no records are available, in ms. */
   readonly maxWaitMs: number
-  /** Time without any response after which an outage is fatal, in ms. If undefined, no outage is fatal. */
+  /** Maximum time without any response, in ms. A longer outage is fatal. If undefined, no outage is fatal. */
   readonly giveUpAfterMs?: number | undefined
   /** Whether to fetch partitions with an empty buffer even if other buffers are full. Required for merging partitions. */
   readonly everyPartition?: boolean | undefined

@@ -1,4 +1,4 @@
-// The classic group protocol, with static membership, over the client library: JoinGroup, SyncGroup, heartbeats, LeaveGroup. The library
+// Uses the client library for the classic group protocol with static membership: JoinGroup, SyncGroup, heartbeats, LeaveGroup. The library
 // rejoins by itself when a heartbeat reports a rebalance. The library's commits are not used, because after a rebalance the library would
 // send old offsets again with the new generation, and the broker would accept the old offsets.
 import {
@@ -53,13 +53,13 @@ export function groupClient (connection: KafkaConnection, settings: GroupSetting
     sessionTimeout,
     rebalanceTimeout,
     heartbeatInterval,
-    // Retries of the library would hide outages.
+    // Retries by the library would hide outages from the caller, which retries itself.
     retries: 0,
     // The library calls `protocolsMetadata` before every JoinGroup request, even when it rejoins by itself.
     protocolsMetadata: () => events.beforeJoin(),
     partitionAssigner: assign
   })
-  // The channel reports a heartbeat error before the library reacts to the error.
+  // The diagnostics channel reports a heartbeat error before the library reacts to the error.
   const onHeartbeatError = (message: unknown): void => {
     const { client, error } = message as { client: unknown, error: unknown }
     if (client === consumer) events.onHeartbeatError(error)

@@ -1,6 +1,6 @@
 // Consumes topics as a member of a group. Partitions can be paused individually, a rebalance does not refetch the partitions that stay with
 // this member, and only settled offsets of owned partitions are committed. After each join, the consumer compares the group's committed
-// offsets with its own. If another member has committed a different offset, the consumer reads the partition again from that offset.
+// offsets with the offsets that it committed itself. If another member has committed a different offset, reading continues from there.
 import { type AlertStreamError, messageOf } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { isRetryable } from '../pipeline/retry.ts'

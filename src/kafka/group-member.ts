@@ -75,7 +75,7 @@ export class GroupMember {
     await this.rejoin()
   }
 
-  /** Rejoins, and retries while retries can help. Concurrent calls share one join. */
+  /** Rejoins. Retries until the join succeeds or fails with an error that retries cannot fix. Concurrent calls share one join. */
   async rejoin (): Promise<void> {
     if (this.#stopped) return
     this.#joining ??= this.#join().finally(() => { this.#joining = undefined })
@@ -140,7 +140,7 @@ export class GroupMember {
     this.#options.onAssigned(membership)
   }
 
-  /** Stops if another process uses the same instance id. If the library rejoined, the two processes would fence each other forever. */
+  /** Ends the membership if another process uses the same instance id. If the library rejoined, both would fence each other forever. */
   #heartbeatFailed (error: unknown): void {
     if (this.#stopped || !hasProtocolError(error, 'FENCED_INSTANCE_ID')) return
     this.#client.leave()

@@ -3,7 +3,7 @@
 export interface GroupSettings {
   readonly topics: readonly string[]
   readonly group: string
-  /** Instance id for static membership: a process that restarts within the session timeout keeps its partitions. Unique per process. */
+  /** Instance id for static membership: a process that restarts within the session timeout keeps its partitions. Must be unique. */
   readonly instanceId: string | undefined
   /** Where to start a partition without a committed offset. Default `earliest`. */
   readonly from: 'earliest' | 'latest'
@@ -13,7 +13,7 @@ export interface GroupSettings {
   readonly maxBytes: number
   /** How long a broker may hold a fetch request while no records are available, in ms. Default 500. */
   readonly maxWaitMs: number
-  /** Maximum number of delivered records beyond the committable offset, per partition. Default 10,000. */
+  /** Maximum number of delivered records beyond the committable offset (see offset-tracker.ts), per partition. Default 10,000. */
   readonly cap: number
   /** Session timeout in ms. If the coordinator receives no heartbeat for this long, it reassigns the partitions. Default 30,000. */
   readonly sessionTimeout: number

@@ -20,7 +20,7 @@ export interface GroupStats {
   readonly joins: number
   readonly commits: number
   readonly failedCommits: number
-  /** Time in ms since the last commit, or since the next delivery if the commit left nothing uncommitted. 0 if all is committed. */
+  /** Time in ms since the last commit or, if that left nothing uncommitted, since the first delivery after it. 0 if all is committed. */
   readonly commitAgeMs: number
   readonly lost: readonly LostRecords[]
   /** Subscribed topics that do not exist yet. */
@@ -35,7 +35,7 @@ export class GroupStatsCollector {
   commits = 0
   failedCommits = 0
   joins = 0
-  /** Start of the commit age: the last commit, or the next delivery if that commit left nothing uncommitted. */
+  /** Start of the commit age: the last commit or, if that left nothing uncommitted, the first delivery after it. */
   #uncommittedSince: number | undefined
   readonly #lost = new Map<string, LostRecords>()
   readonly #now: () => number
@@ -49,7 +49,7 @@ export class GroupStatsCollector {
     return [...this.#lost.values()]
   }
 
-  /** Starts the commit age, unless the commit age is running. */
+  /** Starts to measure the commit age, unless it is already being measured. */
   delivered (): void {
     this.#uncommittedSince ??= this.#now()
   }
@@ -60,7 +60,7 @@ export class GroupStatsCollector {
     this.#uncommittedSince = outstanding ? this.#now() : undefined
   }
 
-  /** Returns the commit age in ms (see `commitAgeMs`). If nothing is outstanding, resets the commit age to 0. */
+  /** Returns the commit age in ms (see `commitAgeMs`). If no uncommitted offsets remain, resets the commit age to 0. */
   commitAge (outstanding: boolean): number {
     if (!outstanding) this.#uncommittedSince = undefined
     return this.#uncommittedSince === undefined ? 0 : this.#now() - this.#uncommittedSince

@@ -50,7 +50,7 @@ export class OffsetCommitter {
     this.#attempted.delete(key)
   }
 
-  /** Commits settled offsets of assigned partitions, after any commit in progress. Rejects if the commit fails. */
+  /** Waits for any commit in progress, then commits the settled offsets of assigned partitions. Rejects if this commit fails. */
   async commit (): Promise<void> {
     const run = this.#last.then(async () => { await this.#commit() })
     this.#last = run.catch(() => {})
@@ -101,7 +101,7 @@ export class OffsetCommitter {
       if (hasProtocolError(error, 'UNKNOWN_TOPIC_OR_PARTITION')) onTopicMissing()
       throw error
     }
-    // If the member has rejoined in the meantime, the tracker holds the committed offsets that the new generation has read.
+    // If the member has rejoined in the meantime, the tracker may already hold committed offsets that were read after the join.
     if (member.membership === membership) tracker.committed(offsets)
     stats.committed(tracker.outstanding)
   }

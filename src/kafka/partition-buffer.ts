@@ -1,6 +1,6 @@
 // Buffer of one fetched partition: fetch position, end, and the records that were fetched but not taken yet. `take` copies the bytes of a
 // record out of the fetch response, unless the record is at least half of the response. Without the copy, one record that waits downstream
-// would retain the entire response, which the byte credits do not count. (Copying 80 kB takes about 25 µs, 1 % of the time for gzip.)
+// would retain the entire response. (Copying 80 kB takes about 25 µs, 1 % of the time for gzip.)
 import type { fetchV17, KafkaRecord as RawRecord, RecordsBatch } from '@platformatic/kafka'
 import type { TopicPartition } from './offset-tracker.ts'
 import { type KafkaHeader, type KafkaRecord, recordBytes } from './record.ts'

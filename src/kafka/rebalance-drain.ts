@@ -1,6 +1,6 @@
 // Drains a member before it rejoins its group: pauses delivery, waits until the records in flight have settled, and commits. The new owner
-// of a partition then reads no record twice. The wait is limited to `settleTimeoutMs`, because the member sends no heartbeats meanwhile.
-// Delivery resumes after the join, or after `joinTimeoutMs` if other members are slow to join.
+// of a partition then does not read these records again. The wait is limited to `settleTimeoutMs`, because the member sends no heartbeats
+// meanwhile. Delivery resumes after the join, or after `joinTimeoutMs` if other members are slow to join.
 import type { Logger } from '../pipeline/log.ts'
 import type { Clock } from './clock.ts'
 

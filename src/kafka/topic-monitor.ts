@@ -67,7 +67,7 @@ export class TopicMonitor {
     return changed
   }
 
-  /** Starts the periodic checks, which `close` ends. */
+  /** Starts the periodic checks. `close` ends them. */
   start (): void {
     this.#running ??= this.#run()
   }

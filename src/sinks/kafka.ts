@@ -27,7 +27,7 @@ export interface KafkaSinkOptions {
 }
 
 export interface KafkaSink extends BatchSink<OutgoingRecord> {
-  /** Numbers of acknowledged records, their bytes and acknowledged sends. */
+  /** Number of acknowledged records, their total size in bytes, and the number of acknowledged sends. */
   stats (): { readonly records: number, readonly bytes: number, readonly sends: number }
 }
 
@@ -130,7 +130,7 @@ class ProducerSink implements KafkaSink {
         throw kafkaErrors.KAFKA_PARTITION_MISSING(`partition ${partition} does not exist: the topic has ${partitions}`, { where: topic })
       }
       if (exceeds(record, known.limit) && known.refreshed !== true) {
-        // The cached limit may be outdated, because the hint of KAFKA_MESSAGE_TOO_LARGE tells operators to raise it. Read the limit again.
+        // Read the limit again: operators may have raised it since it was cached, as the hint of KAFKA_MESSAGE_TOO_LARGE tells them to.
         this.#limits.delete(topic)
         known.limit = await this.#limit(topic)
         known.refreshed = true
@@ -152,7 +152,7 @@ class ProducerSink implements KafkaSink {
     } catch (error) {
       const mapped = this.#map(error, topic)
       if (mapped.code !== 'KAFKA_MESSAGE_TOO_LARGE') throw mapped
-      // The limit is unknown or was lowered. Only records without acknowledgement are sent again, in halves, which keeps their order.
+      // The limit is unknown or was lowered. Send the unacknowledged records again, split into two halves, which keeps their order.
       const done = acknowledgedPartitions(error)
       const [delivered = [], rest = []] = [true, false].map(wanted =>
         records.filter(({ topic, partition }) => done.has(`${topic}/${partition}`) === wanted))

@@ -144,7 +144,7 @@ class GroupSource implements KafkaGroupSource {
     }, (error: unknown) => { this.#commitFailed(error) }).finally(() => { this.#committing = false })
   }
 
-  /** Logs a warning once per outage, but no warning for commits that a rebalance rejects. */
+  /** Logs a warning once per outage, but no warning if the commit was rejected because of a rebalance. */
   #commitFailed (error: unknown): void {
     const rebalancing = isStaleGeneration(error)
     const level = rebalancing || this.#failedCommits > 0 ? 'debug' : 'warn'

@@ -1,4 +1,4 @@
-// Reads one topic without a consumer group, from given offsets to the end of the topic at open, or continuously. Emits: records of a
+// Reads one topic without a consumer group, from given offsets to given or current end offsets, or continuously. Emits: records of a
 // partition in order; partitions alternate, or are merged by a number (such as a time) that increases within a partition. If the topic
 // is deleted or recreated, the source fails and emits no record of the new topic. Memory: about twice `maxBytes` per broker.
 import type { NodeContext, Source, SourceRecord } from '../pipeline/node.ts'
@@ -17,7 +17,7 @@ export interface ReadTopicOptions {
   readonly topic: string
   /** Offset of the first record to read, by partition; or `earliest` (default) or `latest` for all partitions. */
   readonly from?: readonly bigint[] | 'earliest' | 'latest' | undefined
-  /** Exclusive end offset by partition; or `end` (default), which stops at the end found at open; or `follow`, which never stops. */
+  /** Exclusive end offset by partition; or `end` (default): the end offsets when the source opens; or `follow`: never stop. */
   readonly to?: readonly bigint[] | 'end' | 'follow' | undefined
   /** Expected UUID of the topic. If it differs, opening fails with KAFKA_TOPIC_RECREATED. */
   readonly topicId?: string | undefined
