@@ -1,6 +1,6 @@
 // Groups records for sinks that write batches. A group is emitted when it is full (count or bytes), when it reaches its maximum age, or
 // when a source is out of credit and no earlier group of this node is unsettled. Without the credit rule, a group that has no maximum age
-// and is larger than the source's credits would never be emitted.
+// would never be emitted if the source's credits are too few to fill it.
 import { map, Observable, type OperatorFunction } from 'rxjs'
 import { Envelope } from './envelope.ts'
 import type { BatchLimits } from './spec.ts'
@@ -21,7 +21,7 @@ export interface Group<T> {
 /** Longest delay of setTimeout in milliseconds. A timer with a longer delay fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-/** Receives the envelopes that were still waiting when the stream ended early. */
+/** Receives each envelope that was still waiting to be emitted when the stream ended early. */
 type Abandon<T> = (envelope: Envelope<T>) => void
 
 /** Groups envelopes in order of arrival. The last group may be partial. Settles no envelope. */

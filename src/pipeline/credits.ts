@@ -1,5 +1,5 @@
-// Bounds the memory of a graph. A source is pulled only while its unsettled records and their bytes are below a limit. The limit
-// bounds every buffer between source and sink. If no record is unsettled, one record of any size is admitted.
+// Bounds the memory of a graph. A source is pulled only while its unsettled records and their bytes are below their limits. The
+// limits bound every buffer between source and sink. If no record is unsettled, one record of any size is admitted.
 
 export interface CreditLimits {
   /** Maximum number of unsettled records. */
@@ -29,7 +29,7 @@ export class Credits {
   get bytes (): number { return this.#bytes }
   /** Whether a pull is waiting for credit. */
   get starved (): boolean { return this.#starvedSince !== undefined }
-  /** Total time in milliseconds that pulls waited for credit, because the nodes after the source were the bottleneck. */
+  /** Total time in milliseconds that pulls waited for credit. During these waits, the nodes after the source are the bottleneck. */
   get starvedMs (): number {
     return this.#starvedMs + (this.#starvedSince === undefined ? 0 : performance.now() - this.#starvedSince)
   }

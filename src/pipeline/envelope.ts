@@ -16,7 +16,7 @@ export interface Root {
   readonly origin: Origin
 }
 
-/** A value in flight. `map` returns an envelope with the same settlement; `split` returns children, each with a settlement. */
+/** A value in flight. `map` returns an envelope with the same settlement; `split` returns children, each with its own settlement. */
 export class Envelope<T> {
   readonly value: T
   /** For a batch: the root of its first record. */

@@ -24,7 +24,7 @@ export interface Runtime {
   readonly observer: RunObserver
   /** Returns log fields that identify the record. */
   logFields (subject: Subject): object
-  /** Logs that a batch failed for good and its records are written one at a time. */
+  /** Logs that a batch failed for good and that its records are now written one at a time. */
   batchFailed (node: string, error: Error, first: Subject): void
 }
 

@@ -66,7 +66,7 @@ export class FailureLog {
   retryEnds (node: string, succeeded: boolean): void {
     this.#countRetrying(node, -1)
     const outage = this.#outages.get(node)
-    // A recovery is logged once per interval. Otherwise, a server that fails intermittently would cause two lines per failure.
+    // A recovery is logged at most once per interval. Otherwise, a server that fails intermittently would cause two lines per failure.
     if (outage === undefined || !succeeded || outage.recovered || this.#retrying.has(node)) return
     outage.recovered = true
     outage.unlogged = 0

@@ -44,7 +44,7 @@ export interface Port<T> {
   split<U> (name: string, call: (value: T, context: RecordContext) => readonly U[] | Promise<readonly U[]>, options?: StepOptions): Port<U>
   /**
    * Emits an array when it reaches a limit, or when a source is out of credit and no earlier array is unsettled. Each record settles with
-   * its array. If a step or sink fails on an array, all its records are dead-lettered (`toBatches` first writes each record alone).
+   * its array. If a step or sink fails on an array, all its records are dead-lettered. (`toBatches` writes each record alone instead.)
    */
   batch (name: string, limits: BatchLimits): Port<readonly T[]>
   /**

@@ -1,5 +1,5 @@
 // Stats of one node. The runner keeps the stats, so sources and sinks do not have to count anything.
-// Latencies are counted in buckets bounded by powers of two microseconds, for constant memory and quantiles within a factor of two.
+// The bucket bounds of latencies are powers of two (in microseconds): memory is constant, and quantiles are within a factor of two.
 import type { HistogramSnapshot } from './histogram.ts'
 
 export interface NodeStats {

@@ -1,7 +1,7 @@
 // The contracts of a graph's parts: sources, sinks and dead-letter sinks. The runner owns the pull loop, credits,
 // retries, settlement and stats, and calls the methods of the parts.
 // `open` is called once, sinks before sources, and may reject. `close` is called once for every part whose `open` was called, even if
-// `open` rejected or did not end within `settleMs` after a stop.
+// `open` rejected or did not end within `settleMs` after a drain, a failure or an abort.
 import type { Logger } from './log.ts'
 
 export interface Origin {
@@ -22,9 +22,9 @@ export interface SourceRecord<T> {
 export interface NodeContext {
   readonly node: string
   readonly log: Logger
-  /** Aborted when the graph drains, fails or is aborted. Sources must stop emitting. */
+  /** Aborted when the graph drains, fails or is aborted. Sources must then stop emitting. */
   readonly drain: AbortSignal
-  /** Aborted when the graph fails or is aborted. Pending work should reject. */
+  /** Aborted when the graph fails or is aborted. Pending work should then reject. */
   readonly abort: AbortSignal
 }
 
@@ -52,7 +52,7 @@ interface Described {
  * The runner still takes a record that a pending `next()` yields during the drain. When the runner stops pulling, it calls `return()`.
  *
  * `settled` is called exactly once per pulled record, in any order, and must not throw. It is never called after `close`. After a failure
- * or an abort, records that no node is processing settle as failed. Records whose work does not end within `settleMs` may not settle.
+ * or an abort, records that no node is processing settle as failed. Records whose work exceeds `settleMs` might never settle.
  */
 export interface Source<T> extends Described {
   open? (context: NodeContext): Promise<void>
@@ -64,8 +64,8 @@ export interface Source<T> extends Described {
 }
 
 /**
- * Writes one value. `write` resolves only when the value is durable, with nothing or with its outcome in one word (`written`, `identical`)
- * for the run's observer. `write` rejects with an error whose `retryable` and `fatal` decide what the runner does.
+ * Writes one value. `write` resolves only when the value is durable. The result is empty, or one word that tells the run's observer the
+ * outcome (`written`, `identical`). `write` rejects with an error whose `retryable` and `fatal` decide what the runner does.
  */
 export interface Sink<T> extends Described {
   open? (context: NodeContext): Promise<void>
@@ -73,7 +73,7 @@ export interface Sink<T> extends Described {
   close? (): Promise<void>
 }
 
-/** Writes several values at once. Resolves only when all values are durable. If a batch fails for good, the runner writes each alone. */
+/** Writes several values at once. Resolves when all values are durable. If a batch fails for good, the runner writes each value alone. */
 export interface BatchSink<T> extends Described {
   open? (context: NodeContext): Promise<void>
   writeBatch (values: readonly T[], context: { readonly signal: AbortSignal, readonly attempt: number }): Promise<void>

@@ -7,7 +7,7 @@ import type { Meter } from './meter.ts'
 import type { NodeContext, SourceRecord } from './node.ts'
 import type { SourceSpec } from './spec.ts'
 
-/** Records between yields to the event loop. Without yields, an in-memory source with a synchronous sink starves timers and sockets. */
+/** Number of records after which the loop yields, so that an in-memory source with a synchronous sink does not block timers and sockets. */
 const YIELD_EVERY = 256
 /** Time in milliseconds that a drain waits for a source that does not end. */
 const GRACE_MS = 1000
@@ -46,7 +46,7 @@ export async function pull (node: SourceSpec, context: NodeContext, credits: Cre
         throw error
       }
       if (result === undefined) {
-        // Some iterators end a pending `next()` only after `return()`. Process a record that `next()` still yields.
+        // Some iterators end a pending `next()` only after `return()`. A record that `next()` still yields is processed.
         returned = iterator.return?.()
         result = await withinGrace(pending, context)
       }

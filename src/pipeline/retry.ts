@@ -7,7 +7,7 @@ import { AlertStreamError, asError } from './errors.ts'
 export interface RetryPolicy extends Backoff {
   /** Total number of attempts; 1 means no retry. */
   readonly attempts: number
-  /** Time after which no further attempt is made, compared with Date.now(). Default: no deadline. */
+  /** Time after which no further attempt is made, in milliseconds since the epoch, like Date.now(). Default: no deadline. */
   readonly deadline?: number
   /** Whether to retry after `error`. Default: `isRetryable`. */
   readonly retryable?: (error: Error) => boolean
@@ -15,7 +15,7 @@ export interface RetryPolicy extends Backoff {
 
 /** For short interruptions. The total backoff is 6 s on average and 13 s at most. */
 export const defaultRetry: RetryPolicy = { attempts: 8, baseMs: 100, maxMs: 10_000 }
-/** For the restart of a server. The total backoff is 66 s on average; records in flight wait during it. */
+/** For the restart of a server. The total backoff is 66 s on average. Meanwhile, the records that are being retried wait. */
 export const patientRetry: RetryPolicy = { attempts: 20, baseMs: 100, maxMs: 10_000 }
 export const noRetry: RetryPolicy = { attempts: 1, baseMs: 0, maxMs: 0 }
 

@@ -10,11 +10,11 @@ export type RunState = 'created' | 'running' | 'draining' | 'stopped' | 'failed'
 
 export interface RunOptions {
   readonly log?: Logger
-  /** Time in milliseconds that work in flight has to settle, and each part to close, after a failure. Default 2000. */
+  /** Time limit in milliseconds, after a failure, for work in flight to settle and for each part to close. Default 2000. */
   readonly settleMs?: number
   /**
-   * Returns log fields that identify a record besides its position, such as topic, offset or id. `value` is the input of the failing
-   * node. The function must not throw.
+   * Returns log fields, such as topic, offset or id, that identify a record in addition to its position. `value` is the input of the
+   * failing node. The function must not throw.
    */
   readonly logFields?: ((record: SourceRecord<unknown>, value: unknown) => object) | undefined
   readonly observer?: RunObserver | undefined
@@ -37,7 +37,7 @@ export interface Run {
    * Returns `done`, which rejects with the reason (default GRAPH_ABORTED).
    */
   abort (reason?: Error): Promise<void>
-  /** Stats of every node, in the order of declaration, dead letters last. */
+  /** Stats of every node, in the order of declaration. The dead-letter node is last. */
   meters (): NodeStats[]
   /** Stats of one node by name, such as `dead-letters`; undefined if the graph has no such node. */
   nodeStats (name: string): NodeStats | undefined

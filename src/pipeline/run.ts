@@ -1,6 +1,6 @@
 // Runs a graph: owns the pull loops (RxJS has no backpressure), the credits and the lifecycle created -> running -> draining -> stopped or
 // failed. `drain` stops the sources and lets all records settle; `abort` stops the graph at once. Afterwards, each opened part is
-// closed: sources first, then sinks, then the dead letters.
+// closed: sources first, then sinks, then the dead-letter sink.
 import { setMaxListeners } from 'node:events'
 import type { Starvation } from './batch.ts'
 import { asError, messageOf } from './errors.ts'

@@ -1,4 +1,4 @@
-// The data model of a declared graph: one spec per node, in the order of declaration, so that inputs come before their readers.
+// The data model of a declared graph: one spec per node, in the order of declaration, so that a node comes after its input.
 // The builder, the runner, descriptions and the test driver use this model.
 import type { OperatorFunction } from 'rxjs'
 import type { CreditLimits } from './credits.ts'
@@ -20,7 +20,7 @@ export const graphErrors = defineErrors({
 /** A batch is emitted when it reaches a limit, or when a source is out of credit and no earlier batch of the node is unsettled. */
 export interface BatchLimits {
   readonly count: number
-  /** Sum of the records' `bytes` as their source declared them (a child of a split has its share). Default: no limit. */
+  /** Maximum sum of the records' `bytes`, which the source declares (a child of a split counts with its share). Default: no limit. */
   readonly bytes?: number
   /** Milliseconds since the first record of the batch, default 20. Infinity disables this limit. */
   readonly ms?: number
@@ -37,7 +37,7 @@ export interface StepOptions {
   readonly writes?: SideEffect | undefined
 }
 
-/** A store that a step writes to besides its output. Several steps may write to the same store. */
+/** A store that a step writes to in addition to emitting its output. Several steps may write to the same store. */
 interface SideEffect {
   /** Name of the store in descriptions. It must differ from the names of the graph's nodes. */
   readonly name: string

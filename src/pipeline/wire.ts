@@ -10,9 +10,9 @@ import { work } from './work.ts'
 type Stream = Observable<Envelope<unknown>>
 
 export interface Wiring {
-  /** The subject that receives the envelopes of a source, by node name. */
+  /** For each source, by node name: the subject that receives the envelopes of the source. */
   readonly entries: ReadonlyMap<string, Subject<Envelope<unknown>>>
-  /** Connects the graph when subscribed. Errors if an operator errors. */
+  /** Subscribing to this observable connects the graph. It errors if an operator errors. */
   readonly sinks: Observable<never>
 }
 

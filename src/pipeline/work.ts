@@ -1,6 +1,6 @@
 // An operator that handles at most `concurrency` inputs of a node at once. Further inputs wait in order of arrival.
-// It uses a loop. RxJS's `mergeMap` empties its buffer recursively, so 2,000 queued records would overflow the stack.
-// If the stream ends early, waiting inputs and late outputs go to `abandon`, so that every envelope settles.
+// It uses a loop, because `mergeMap` of RxJS empties its buffer recursively and overflows the stack with 2,000 queued records.
+// If the stream ends early, waiting inputs, and outputs that arrive later, go to `abandon`, so that every envelope settles.
 import { Observable, type OperatorFunction } from 'rxjs'
 
 /** Processes one input and returns its outputs. If it throws or rejects, the stream errors. */
@@ -56,7 +56,7 @@ export function work<I, O> (concurrency: number, handle: Handler<I, O>, abandon:
     subscriber.add(input.subscribe({
       next: item => {
         try {
-          // An input that finds the node idle need not be queued.
+          // An input that can start at once need not be queued.
           if (looping || active >= concurrency || waiting.length > 0) waiting.put(item)
           else startNow(item)
           loop()

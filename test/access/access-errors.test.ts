@@ -29,7 +29,7 @@ async function save (name: string, { certificate, key }: Credentials, issuer?: C
   return path
 }
 
-// Two listeners have invalid certificates, which a CA of this test has signed.
+// Two listeners have invalid certificates, signed by a CA that this test creates.
 const authority = await createAuthority('authority of the test')
 const ca = await save('ca', authority)
 const foreign = await save('foreign', await issueCertificate(authority, { name: 'fink-idfint' }))

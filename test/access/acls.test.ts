@@ -32,7 +32,7 @@ interface Permissions {
   readonly otherGroups: readonly string[]
 }
 
-/** Permissions of a user that reads `topics` and has all permissions on groups with its name as prefix. */
+/** Permissions of a user that reads `topics` and has all permissions on groups whose names start with its name. */
 function reader (name: string, topics: readonly string[], otherUser = 'antares-idfint'): Permissions {
   const groups = [name, `${name}-testing`, `${name}_anythingtheylike`]
   return {
@@ -176,7 +176,7 @@ for (const { name, run, results } of clients) {
 function isAllowed (result: string | undefined, operation: string): boolean | undefined {
   // Brokers check ACLs first, so the error that a topic exists means that the operation was allowed.
   if (result === 'ok' || (operation === 'create' && /^KAFKA_TOPIC_EXISTS|^TOPIC_ALREADY_EXISTS/.test(result ?? ''))) return true
-  // librdkafka reports a denied "delete records" as _NOENT, and a denied "describe ACLs" as an empty list, without authorization error.
+  // librdkafka reports a denied "delete records" as _NOENT, and a denied "describe ACLs" as an empty list, without an error.
   if (result === (operation === 'delete records' ? '_NOENT' : operation === 'describe ACLs' ? 'empty list' : undefined)) return false
   return /^KAFKA_NOT_AUTHORISED|^(TOPIC|GROUP|CLUSTER)_AUTHORIZATION_FAILED/.test(result ?? '') ? false : undefined
 }

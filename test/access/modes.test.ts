@@ -1,5 +1,5 @@
-// Runs each mode that uses Kafka as its user of deploy/acls.json. The ACLs must allow all operations of the mode. The modes use mTLS as
-// in the charts, and SCRAM with and without TLS as a second user with the same ACLs.
+// Runs each mode that uses Kafka as its user of deploy/acls.json. The ACLs must allow all operations of the mode. Each mode runs
+// with mTLS, as in the charts, and again with SCRAM, with and without TLS, as a second user that has the same ACLs.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -98,7 +98,7 @@ await t.test('a mode run as the wrong user fails with KAFKA_NOT_AUTHORISED and c
   t.strictSame(await admin.snapshot('alerts-static'), before)
 })
 
-await t.test('create-stream stops if it may not write to the topic, and dead-letters no alert', async t => {
+await t.test('create-stream stops if the ACLs deny writing to the topic, and dead-letters no alert', async t => {
   const before = await everyRecord(superuser, 'alerts-dead-letters')
   const flags = [...kafka.flags('create-only'), ...withRegistry, '--subject', subject]
   const load = await runMode(['create-stream', file, ...flags, '--dst-topic', 'alerts-create-only'])

@@ -1,4 +1,4 @@
-// Runs Kafka operations that ACLs allow or deny through the program's modules or, if no module supports the operation, through the client
+// Runs the Kafka operations that ACLs can allow or deny. Uses the program's modules or, if no module supports the operation, the client
 // library. Each operation results in `ok`, or in the code and message of the error.
 import { Admin, AclOperations, AclPermissionTypes, ResourcePatternTypes, ResourceTypes } from '@platformatic/kafka'
 import { KafkaAdmin } from '../../src/kafka/admin.ts'

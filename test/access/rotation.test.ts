@@ -35,7 +35,7 @@ async function tableWithScramIngester (): Promise<AclTable> {
   return { ...table, users: [...table.users, { ...ingester, name: SCRAM, authentication: 'scram-sha-512', acls }, PLAYER] }
 }
 
-/** Files behind a symbolic link that is switched when they change, as in a mounted Kubernetes secret. */
+/** Files behind a symbolic link that is switched when the files change, as in a mounted Kubernetes secret. */
 class MountedSecret {
   readonly #root: string
   #generation = 0

@@ -71,7 +71,7 @@ await t.test('an infinite maximum age disables the timer', async t => {
   input.complete()
 })
 
-await t.test('starvation emits a partial group when all earlier groups are finished', async t => {
+await t.test('while a source waits for credit, a partial group is emitted when all earlier groups are finished', async t => {
   const { push, values, groups, starvation } = setUp({ count: 3, ms: NEVER })
   for (const n of [1, 2, 3, 4]) push(n)
   starvation.begin()
@@ -88,7 +88,7 @@ await t.test('starvation emits a partial group when all earlier groups are finis
   t.same(values(), [[1, 2, 3], [4], [5]])
 })
 
-await t.test('records that arrive during starvation are emitted without a full group', async t => {
+await t.test('records that arrive while a source waits for credit are emitted before their group is full', async t => {
   const { push, values, starvation } = setUp({ count: 3, ms: NEVER })
   starvation.begin()
   push(1)

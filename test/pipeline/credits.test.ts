@@ -49,7 +49,7 @@ await t.test('waiting for credit reports starvation and ends when credit returns
   t.ok(credits.starvedMs >= 0)
 })
 
-await t.test('wake ends a wait without credit', async t => {
+await t.test('wake() ends a wait even if there is no credit', async t => {
   const credits = new Credits({ records: 1, bytes: 100 }, nothing, nothing)
   credits.take(1)
   const wait = credits.wait()

@@ -52,7 +52,7 @@ await t.test('formatError joins message, location, cause and hint into sentences
   t.equal(sentences('no mode reads X', 'Did you mean Y?'), 'no mode reads X. Did you mean Y?')
 })
 
-await t.test('formatError ends on a cyclic chain of causes', async t => {
+await t.test('formatError returns even if the chain of causes is cyclic', async t => {
   const error = new Error('a')
   error.cause = new Error('b', { cause: error })
   t.match(formatError(errors.TEST_STORE_DOWN('round', { cause: error })), /^TEST_STORE_DOWN: round/)

@@ -17,7 +17,7 @@ function setUp () {
   return { lines, log: new FailureLog({ debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }) }
 }
 
-/** Reports one failed attempt for each of `count` records of a node. The records are then being retried. */
+/** Reports one failed attempt for each of `count` records of a node. Their retries do not end in this function. */
 function fail (log: FailureLog, node: string, count: number): void {
   for (let record = 0; record < count; record++) {
     log.retryBegins(node)

@@ -12,7 +12,7 @@ await t.test('the backoff doubles from the base up to the maximum, and is never 
   t.ok(backoffMs(policy, 1, () => 0.9999) > 0)
 })
 
-await t.test('the README of the pipeline and the code state the total backoff of the retry policies', async t => {
+await t.test('the README of the pipeline and the comments in retry.ts state the correct total backoff of each retry policy', async t => {
   const seconds = (policy: RetryPolicy, random: number): number => {
     let ms = 0
     for (let attempt = 1; attempt < policy.attempts; attempt++) ms += backoffMs(policy, attempt, () => random)

@@ -34,7 +34,7 @@ await t.test('a slow input before 100,000 fast inputs does not overflow the stac
   t.same([out[0], out.at(-1)], [0, 99_999])
 })
 
-await t.test('an input may have no, one or many outputs', async t => {
+await t.test('an input may have zero, one or many outputs', async t => {
   t.same(await run(4, 2, n => new Array<number>(n).fill(n)), [1, 2, 2, 3, 3, 3])
 })
 

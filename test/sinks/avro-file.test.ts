@@ -56,7 +56,7 @@ await t.test('an invalid value fails the graph and leaves no file', async t => {
   t.strictSame(await readdir(folder), [])
 })
 
-await t.test('the graph fails if the file cannot be opened; `failure` is the error of a failed rename', async t => {
+await t.test('a file that cannot be opened fails the graph, and a failed rename sets only `failure` of the sink', async t => {
   const folder = await tempDir(t)
   await t.rejects(run(join(folder, 'none', 'x.avro'), ids(1)).done, { code: 'AVRO_UNWRITABLE' })
   await mkdir(join(folder, 'taken', 'by'), { recursive: true })

@@ -42,7 +42,7 @@ await t.test('preserves keys, values, timestamps and headers, including null and
   t.strictSame(back.map(({ key, value, headers, timestamp }) => ({ key, value, headers, timestamp })), records)
 })
 
-await t.test('partitions by key as the Java client does, and alternates the partition of batches without keys', async t => {
+await t.test('partitions by key as the Java client does, and sends successive batches without keys to different partitions', async t => {
   const topic = await topicOf(5)
   const keys = Array.from({ length: 50 }, (_, index) => Buffer.from(String(170_000_000_000 + index)))
   await produce(connection, topic, keys.map(key => outgoing('v', { key })))
@@ -72,7 +72,7 @@ await t.test('splits a batch that exceeds max.message.bytes and keeps the order 
   t.strictSame(back, sent)
 })
 
-await t.test('rejects a record over max.message.bytes before anything is sent, and names both sizes', async t => {
+await t.test('rejects a record over max.message.bytes before anything is sent, and names the size of the record and the limit', async t => {
   const topic = await topicOf(1, { 'max.message.bytes': '50000' })
   const sink = await opened({ topic })
   await t.rejects(sink.writeBatch([outgoing('small'), outgoing('x'.repeat(60_000))], once), {
@@ -98,7 +98,7 @@ await t.test('uses a max.message.bytes that was raised while the sink is open', 
   t.equal((await everyRecord(connection, topic)).length, 1)
 })
 
-await t.test('names both sizes if the broker rejects a record, and does not resend to partitions that acknowledged', async t => {
+await t.test('names size and limit if the broker rejects a record, and does not resend to partitions that acknowledged', async t => {
   const topic = await topicOf(2, { 'max.message.bytes': '50000' })
   const sink = await opened({ topic })
   const large = outgoing('x'.repeat(49_990), { partition: 1 })
@@ -108,7 +108,7 @@ await t.test('names both sizes if the broker rejects a record, and does not rese
   t.strictSame((await everyRecord(connection, topic)).map(textOf), ['fine', 'fine too'])
 })
 
-await t.test('halves a batch until the broker accepts it if the limit is unknown', async t => {
+await t.test('if the size limit is unknown, halves a batch until the broker accepts the parts', async t => {
   const topic = await topicOf(1, { 'max.message.bytes': '50000' })
   // A wrong maxBatchBytes simulates a limit that the user is not allowed to read.
   const sink = await opened({ topic, maxBatchBytes: 1_000_000 })
