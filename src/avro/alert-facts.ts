@@ -11,7 +11,7 @@ interface AlertFacts {
 
 const HISTORY_FIELDS = ['prvDiaSources', 'prvDiaForcedSources', 'prvDiaNondetectionLimits']
 
-/** Throws TypeError if the value has no alert id: neither `alertId` nor `diaSourceId` nor a long as its first field. */
+/** Throws TypeError if the value has no alert id, that is, no `alertId`, no `diaSourceId` and no long as its first field. */
 export function alertFacts (value: AlertValue): AlertFacts {
   const id = value['alertId'] ?? value['diaSourceId'] ?? Object.values(value)[0]
   if (typeof id !== 'bigint') throw new TypeError('the value is not an alert: it has no alertId and no diaSourceId')

@@ -58,10 +58,10 @@ const longType = deriveType(avro.types.LongType.__with({
   }
 })
 
-/** Limit for an item count above the number of bytes left, which is valid for nulls: they take no bytes. Alerts have far fewer items. */
+/** Maximum item count if it exceeds the number of bytes left (nulls take no bytes). Alerts have far fewer items. */
 const MAX_EMPTY_ITEMS = 1_000_000
 
-/** Calls `visit` for each item of an array or map. Throws Error if the item count exceeds the data. */
+/** Calls `visit` for each item of an array or map. Throws Error if the item count is too high for the number of bytes left. */
 function eachItem (cursor: Cursor, visit: (tap: Tap) => void): void {
   const tap = cursor as Tap
   for (let count = tap.readLong(); count !== 0; count = tap.readLong()) {

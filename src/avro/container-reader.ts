@@ -32,7 +32,7 @@ export interface ContainerRecord {
 export interface ContainerFailure {
   readonly index: number
   readonly error: AlertStreamError
-  /** Number of lost records: 1, or all remaining records of the block if the end of the record is unknown. */
+  /** Number of lost records: 1; all remaining records of the block if the record's end is unknown; 0 if bytes follow the last record. */
   readonly lost: number
   /** The bytes of the damaged record. undefined if the end of the record is unknown. */
   readonly datum?: Buffer | undefined
@@ -44,7 +44,7 @@ export interface Container {
   readonly schemaText: string
   /**
    * Yields all records in file order. Can be called only once. Ends without error when `signal` aborts. Throws AVRO_TRUNCATED,
-   * AVRO_BAD_SYNC, AVRO_BAD_BLOCK, AVRO_BLOCK_TOO_LARGE or AVRO_UNREADABLE, with the number and byte offset of the block.
+   * AVRO_BAD_SYNC, AVRO_BAD_BLOCK, AVRO_BLOCK_TOO_LARGE or AVRO_UNREADABLE. Each message contains the number and byte offset of the block.
    */
   records (signal?: AbortSignal): AsyncGenerator<ContainerRecord | ContainerFailure, void, void>
   close (): Promise<void>
@@ -221,7 +221,7 @@ class OpenContainer implements Container {
     return this.schema.decodeAt(data, offset)
   }
 
-  /** The end of a record that cannot be decoded. undefined unless this record and the records after it fill the block exactly. */
+  /** The end of a record that cannot be decoded. undefined unless this record and the remaining records fill the block exactly. */
   #verifiedEnd (data: Buffer, offset: number, left: number): number | undefined {
     try {
       const end = this.schema.skipAt(data, offset)

@@ -1,5 +1,5 @@
 // Writes Avro object container files (Avro spec, "Object Container Files"). Data goes to a temporary file in the same folder. close() syncs
-// and renames the temporary file, so no reader sees an incomplete file. With a fixed sync marker, the output depends only on the input.
+// and renames the temporary file, so no reader sees an incomplete file. With a sync marker seed, the output depends only on the input.
 import { createHash, randomBytes } from 'node:crypto'
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'

@@ -3,7 +3,7 @@ import { type AvscType } from './avsc-types.ts'
 import { schemaErrors } from './errors.ts'
 import { messageOf, type AlertStreamError } from '../pipeline/errors.ts'
 
-/** The value of the datum at `offset`, and the offset of its end. `name` is the schema name for errors. Error: DATUM_INVALID. */
+/** The value of the datum at `offset`, and the offset of its end. `name` is the schema name for error messages. Error: DATUM_INVALID. */
 export function decodeDatum (type: AvscType, name: string, bytes: Buffer, offset: number): { value: unknown, end: number } {
   let decoded: { value: unknown, offset: number }
   try {
@@ -15,7 +15,7 @@ export function decodeDatum (type: AvscType, name: string, bytes: Buffer, offset
   return { value: decoded.value, end: decoded.offset }
 }
 
-/** Throws DATUM_INVALID if bytes follow the datum from `offset` to `end`. */
+/** Throws DATUM_INVALID if bytes follow the datum, which extends from `offset` to `end`. */
 export function assertNothingFollows (name: string, bytes: Buffer, offset: number, end: number): void {
   if (end === bytes.length) return
   throw invalidDatum(name, `${bytes.length - end} of its ${bytes.length - offset} bytes are left over`)

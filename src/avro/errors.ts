@@ -47,7 +47,7 @@ export const registryErrors = defineErrors({
 
 const repairable = new Set(['REGISTRY_REFUSED', 'NOT_A_REGISTRY'])
 
-/** Makes registry errors that are not caused by the record retryable, so that they dead-letter no record. */
+/** Makes registry errors retryable if they are not caused by the record, so that no record is dead-lettered because of them. */
 export function retryableRegistryError (error: unknown): unknown {
   return asRetryable(error, repairable)
 }

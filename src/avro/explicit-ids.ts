@@ -1,7 +1,7 @@
 // Registers a schema under an explicit id, such as 704 for the survey's version 7.4. Confluent's registry accepts explicit ids in IMPORT
-// mode, Apicurio 2 in an imported archive. Apicurio's import has no safeguards. If another schema has the id, the new version points to
-// that schema. If the registry has the text under another id, the subject is broken afterwards. Therefore this module checks the existing
-// state before any write and verifies the result.
+// mode; Apicurio 2 accepts them in an imported archive. Apicurio's import has no safeguards: if another schema has the id, the new version
+// points to that schema; if the registry has the schema text under another id, the subject is broken afterwards. Therefore this module
+// checks the existing schemas before any write and verifies the result.
 import { createHash } from 'node:crypto'
 import { registryErrors } from './errors.ts'
 import { findBySchemaId, type RegisteredSchema, type SubjectVersions } from './registered-schema.ts'
@@ -29,7 +29,7 @@ export async function registerWithId (
     if (!sameSchema(before, text)) throw notHonoured(`id ${id} already belongs to another schema; nothing was changed`)
     const existing = await findBySchemaId(registry, subject, id)
     if (existing !== undefined) return { ...existing, created: false }
-    // Another subject has this text under the id, so plain registration assigns the same id.
+    // Another subject already has this text under this id, so a registration without an explicit id assigns the same id.
     await registry.register(subject, text)
   } else {
     const other = await registry.idOf(subject, text)
@@ -107,7 +107,7 @@ async function freeVersion (registry: Registry, subject: string, id: number): Pr
   return versions.includes(id) ? Math.max(...versions) + 1 : id
 }
 
-/** For Apicurio 2: imports an archive with one content and one version. Returns false if the registry is not Apicurio 2. */
+/** For Apicurio 2: imports an archive with one content (a schema text) and one version. Returns false if the registry is not Apicurio 2. */
 async function byArchive (registry: Registry, http: RegistryHttp, subject: string, text: string, id: number): Promise<boolean> {
   const origin = /^(.*)\/apis\/ccompat\/v\d+$/.exec(registry.url)?.[1]
   if (origin === undefined) return false

@@ -38,7 +38,7 @@ export class FileReader {
     return await this.#fill(1) === 0
   }
 
-  /** Returns the next `size` bytes, or fewer at the end of the file: a view, valid until the next call. Error: AVRO_UNREADABLE. */
+  /** Returns a view of the next `size` bytes (fewer at the end of the file), valid until the next call. Error: AVRO_UNREADABLE. */
   async take (size: number): Promise<Buffer> {
     const available = Math.min(await this.#fill(size), size)
     const piece = this.#buffer.subarray(0, available)

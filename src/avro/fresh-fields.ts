@@ -1,6 +1,6 @@
 // Gives an alert of any schema version (3.0 to 11.1) new ids, new times or both. All other bytes stay unchanged.
-// Ids: the alert id and the visit number change everywhere in the packet, and so does the parent id of a deblended source. The ids of
-// objects and of earlier detections stay, because the simulator observes the same sky again.
+// Ids: the alert id and the visit number change everywhere in the packet, and so does the parent id of the triggering
+// source. The ids of objects and of earlier detections stay, because the simulator observes the same sky again.
 // Times: all observation and processing times shift by the same amount. Orbital elements (epoch, perihelion) stay: they are catalogue data.
 import { defineErrors } from '../pipeline/errors.ts'
 import { patch, scanner, type Edit, type FieldPath, type FoundField, type NumberKind } from './patch.ts'
@@ -12,7 +12,7 @@ const freshErrors = defineErrors({
   FRESH_IDS_USED_UP: { hint: 'Play fewer alerts per visit: set a smaller --visit-size, or load fewer alerts.', fatal: true }
 })
 
-/** Which fields of an alert to renew. */
+/** Which fields of an alert to renew, that is, to give new values. */
 export interface Fresh {
   readonly ids: boolean
   readonly times: boolean
@@ -48,7 +48,7 @@ const UNIX_EPOCH_MJD = 40_587
 const TAI_MINUS_UTC = 37
 const MICROS_PER_DAY = 86_400_000_000
 
-/** First counter of parent ids. The counters of alerts are lower, so no parent id equals an alert id. */
+/** Lowest counter (the low 22 bits of an id) for parent ids. The counters of alerts are lower, so no parent id equals an alert id. */
 const PARENT_COUNTER = 1 << 21
 
 /** Names of observation and processing times in all schema versions. Orbital elements have other names. */
@@ -164,7 +164,7 @@ function newIds (found: readonly FoundField<Tag>[], { second, index }: Renewal) 
   return { id, replace }
 }
 
-/** A hash of the old parent id, so that sources with a common parent still have a common parent. */
+/** Returns a hash of the old parent id, so that sources that shared a parent id also share the new one. */
 function parentCounter (old: bigint): number {
   return PARENT_COUNTER + Number(BigInt.asUintN(64, old * 0x9e3779b97f4a7c15n) >> 43n)
 }

@@ -11,7 +11,7 @@ export interface SchemaFile {
 const primitives = new Set(['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'])
 const containers = new Set(['record', 'error', 'enum', 'fixed', 'array', 'map'])
 
-/** The self-contained schema of `root` as JSON without whitespace. Error: PACKAGE_INVALID with all undefined types. */
+/** The self-contained schema of `root` as JSON without whitespace. Error: PACKAGE_INVALID, which lists all undefined types. */
 export function inlineTypes (files: readonly SchemaFile[], root: SchemaFile, where: string): string {
   const byName = new Map(files.map(file => [file.fullName, file]))
   const defined = new Set<string>()

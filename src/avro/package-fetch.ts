@@ -1,5 +1,5 @@
 // Downloads the survey's schema package with pip, checks its SHA-256 and unpacks it into the cache. A single rename creates the
-// folder, so the folder is never incomplete. A cached package needs neither Python nor network. It is GPL-3, so it is not shipped.
+// folder, so the folder is never incomplete. A cached package needs neither Python nor network. The package is GPL-3, so it is not shipped.
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'

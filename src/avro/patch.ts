@@ -53,7 +53,7 @@ const numbers: Readonly<Record<string, NumberKind>> = { int: 'int', long: 'long'
 
 /**
  * Compiles a scanner.
- * @param tagOf called once for each number field of the schema; returns a tag to find the field, or undefined to skip the field
+ * @param tagOf called once for each number field of the schema; returns a tag if the scan must find the field, or undefined to skip it
  */
 export function scanner<T> (schema: AlertSchema, tagOf: (path: FieldPath, kind: NumberKind) => T | undefined): Scanner<T> {
   let found: FoundField<T>[] = []
@@ -115,7 +115,7 @@ export function scanner<T> (schema: AlertSchema, tagOf: (path: FieldPath, kind: 
     }
   }
 
-  /** Returns the walk through a type, or undefined if the type contains no tagged field. Recursive types are entered once. */
+  /** Returns the walk through a type, or undefined if it contains no tagged field. A recursive type is not entered again inside itself. */
   function compile (type: AvscType, path: FieldPath, open: ReadonlySet<AvscType>): Walk | undefined {
     const kind = kindOf(type)
     if (numbers[kind] !== undefined) return number(path, numbers[kind])
@@ -137,7 +137,7 @@ export function scanner<T> (schema: AlertSchema, tagOf: (path: FieldPath, kind: 
 
   const { type } = schema
   const walk = record(type, undefined, new Set()) ?? (tap => { tapType(type)._skip(tap) })
-  // Decoding this type runs the walk. avsc's public methods give access to a tap only through decode().
+  // Decoding with this type runs the walk. avsc's public methods give access to a tap only through decode().
   const walker = deriveType(type, { _read: cursor => walk(cursor as Tap) })
   return (bytes, offset) => {
     found = []

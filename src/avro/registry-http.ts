@@ -27,7 +27,7 @@ export interface RegistryHttp {
   call (method: string, path: string, body?: unknown): Promise<RegistryResponse>
   /** Sends one request to any URL, without retries. Error: REGISTRY_UNAVAILABLE. */
   raw (method: string, url: string, init?: RawRequest): Promise<RawResponse>
-  /** Calls `action` until it succeeds, fails with an error that is not retryable, or the attempts are used up. */
+  /** Calls `action` until it succeeds, until it fails with an error that is not retryable, or until the attempts are used up. */
   retrying<T> (action: () => Promise<T>): Promise<T>
 }
 
@@ -94,7 +94,7 @@ export function registryHttp ({ url: base, log, timeoutMs, attempts }: RegistryH
   return { raw, retrying, call: (method, path, body) => retrying(() => once(method, path, body)) }
 }
 
-/** The error for a response that no schema registry sends. */
+/** The error for a response that cannot come from a schema registry. */
 export function notARegistry ({ status, message }: RegistryResponse, where: string): AlertStreamError {
   return registryErrors.NOT_A_REGISTRY(`the server is not a schema registry; it returned ${status}: ${message}`, { where })
 }

@@ -1,5 +1,5 @@
-// Client for a schema registry with Confluent's API. The npm client looks up and registers schemas. RegistryHttp fetches them, because the
-// npm client would parse them, but schema texts must stay unchanged. Fetched texts are cached. Nothing is deleted from the registry.
+// Client for a schema registry with Confluent's API. The npm client registers schemas and finds the id of a schema text. RegistryHttp
+// fetches schema texts unchanged; the npm client would parse them. Fetched texts are cached. Nothing is deleted from the registry.
 import { type COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { LRUCache } from 'lru-cache'
 import { registryErrors } from './errors.ts'
@@ -161,7 +161,7 @@ class Client implements RegistryClient, SubjectVersions {
       if (typeof schemaType === 'string' && schemaType !== 'AVRO') {
         throw registryErrors.UNKNOWN_SCHEMA(`schema ${id} is of type ${schemaType}, not Avro`, { where })
       }
-      // A truncated schema text must not be cached, and it must not dead-letter the alerts with this id.
+      // A truncated schema text must not be cached, and alerts with this id must not be dead-lettered because of it.
       if (!isJson(schema)) throw notARegistry(response, where)
       return schema
     }
@@ -173,7 +173,7 @@ class Client implements RegistryClient, SubjectVersions {
   }
 
   async #register (subject: string, text: string): Promise<number> {
-    // The npm client rejects the registration unless `compatibility` is the current level of the subject.
+    // The npm client rejects the registration unless `compatibility` is the current compatibility level of the subject.
     const level = await this.compatibility(subject) ?? 'NONE'
     const options = { subject, compatibility: level as COMPATIBILITY, updateConfig: false }
     const { id } = await this.#byLibrary(`POST ${this.url}/subjects/${subject}/versions`, () =>

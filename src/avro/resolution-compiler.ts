@@ -115,7 +115,7 @@ export function compileResolution (
     open.set(source, pairs)
     pairs.set(target, { impossible: [], read: tap => forward.step!.read(tap) })
     const step = forward.step = recordStep(source, target, path)
-    // Only a recursive reference shares the step. Each other use of the pair is compiled again, so that its failures name its path.
+    // Only recursive references share this step. Every other use of the pair is compiled again, so that its failures name its own path.
     pairs.delete(target)
     return step
   }
@@ -151,7 +151,7 @@ export function compileResolution (
       }
     })
     if (impossible.length > 0) return fail(source, impossible)
-    // In the writer's order, each field is read into a slot of the reader's record or skipped.
+    // The writer's fields in order. Each is read into its slot of the reader's record, or skipped if the reader has no such field.
     const plan = sourceFields.map(field => {
       const slot = slots.get(field.name) ?? -1
       return { slot, step: steps.get(slot), type: tapType(field.type) }
@@ -173,10 +173,10 @@ export function compileResolution (
     }
   }
 
-  // Steps of unions whose null branch does not resolve, each with the function that reads a branch of its union.
+  // Steps of unions whose null branch does not resolve. The value is the function that reads one branch of the union by index.
   const nullFails = new Map<Step, (tap: Cursor, index: number) => unknown>()
 
-  /** If the reader's field is not nullable, returns a step that reads the fill-in value instead of null. */
+  /** If the reader's field does not accept null, returns a step that replaces null by the fill-in value; otherwise returns `step`. */
   function withFillIn (source: AvscType, step: Step, value: unknown, path: string): Step {
     if (kindOf(source) !== 'union' || !nullFails.has(step)) return step
     possible = possible.filter(reason => !reason.startsWith(`${path}: null cannot`))

@@ -1,7 +1,7 @@
 // Avro schema resolution (Avro spec, "Schema Resolution"): reads a datum of the writer schema in the shape of the reader schema. Named
 // types match by unqualified name, since the survey's namespaces contain the version. avsc's own resolvers reject a pair of schemas at the
-// first field that may fail. This module resolves union branches and array items per record, as in the spec. Its errors list all failing
-// fields.
+// first field that may fail. This module resolves union branches and array items by the values of each record, as the spec requires.
+// Its errors list all failing fields.
 import { deriveType } from './avsc-types.ts'
 import { assertNothingFollows, decodeDatum } from './datum.ts'
 import { resolutionErrors } from './errors.ts'
@@ -17,7 +17,7 @@ export interface ResolutionOptions {
   readonly fillIns?: FieldFillIns | undefined
 }
 
-/** Decodes exactly one datum into the reader's shape. Errors: RESOLUTION_IMPOSSIBLE if the datum does not resolve, DATUM_INVALID. */
+/** Decodes exactly one datum into the reader's shape. Errors: DATUM_INVALID; RESOLUTION_IMPOSSIBLE if the datum does not resolve. */
 type Resolver = (datum: Buffer) => AlertValue
 type Outcome = { readonly resolve: Resolver } | { readonly error: AlertStreamError }
 

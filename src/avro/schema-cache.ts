@@ -1,7 +1,7 @@
 // Caches values derived from schemas, by schema id. Cached values never expire, because the schema of an id never changes.
 import { LRUCache } from 'lru-cache'
 
-/** A stream has far fewer schemas. Unknown ids fail to load, so they take no space in the cache. */
+/** A stream has far fewer schemas than this. Unknown ids fail to load, so they take no space in the cache. */
 const MAX_SCHEMAS = 512
 
 /**

@@ -65,7 +65,7 @@ async function fromFolder (folder: string): Promise<SchemaVersion[]> {
   return versions
 }
 
-/** Finds the folder of the major versions: the given folder, or the schema folder of a Python package inside. */
+/** Finds the folder of the major versions: the given folder, or the schema folder of a Python package inside the given folder. */
 async function findTree (folder: string): Promise<string | undefined> {
   for (const candidate of [folder, join(folder, 'schema'), join(folder, 'lsst', 'alert', 'packet', 'schema')]) {
     for (const major of await numbered(candidate)) {
@@ -112,7 +112,7 @@ async function readSchemaFile (path: string): Promise<SchemaFile> {
   }
 }
 
-/** Returns the file of the alert schema: the type named `alert`, else the only type that no other file uses. */
+/** Returns the file of the alert schema: the file of the type `alert`, otherwise the only file whose type no other file uses. */
 function rootOf (files: readonly SchemaFile[], where: string): SchemaFile {
   const alerts = files.filter(file => file.fullName.split('.').at(-1) === 'alert')
   if (alerts.length === 1) return alerts[0]!

@@ -22,7 +22,7 @@ export interface AlertSchema {
   readonly type: AvscType
   /** Returns a value as Avro binary. Absent fields get their default values. Error: VALUE_INVALID with the path of the field. */
   encode (value: AlertValue): Buffer
-  /** Returns a value as a Confluent frame. The header needs no extra copy of the datum. Error: VALUE_INVALID. */
+  /** Returns a value as a Confluent frame. Adding the header needs no extra copy of the datum. Error: VALUE_INVALID. */
   encodeFramed (schemaId: number, value: AlertValue): Buffer
   /** Decodes exactly one datum. Error: DATUM_INVALID. */
   decode (datum: Buffer): AlertValue
@@ -30,7 +30,7 @@ export interface AlertSchema {
   decodeAt (bytes: Buffer, offset: number): { readonly value: AlertValue, readonly end: number }
   /** The offset of the end of the datum at `offset`. Error: DATUM_INVALID. */
   skipAt (bytes: Buffer, offset: number): number
-  /** The alert id, read from the first bytes only. Errors: SCHEMA_NO_ALERT_ID, DATUM_INVALID. */
+  /** The alert id, read from the first bytes of the datum only. Errors: SCHEMA_NO_ALERT_ID, DATUM_INVALID. */
   readAlertId (datum: Buffer): bigint
 }
 
@@ -67,7 +67,7 @@ class ParsedSchema implements AlertSchema {
     this.alertIdField = first?.name ?? ''
     this.#idIsLong = first !== undefined && kindOf(first.type) === 'long'
     const tap = tapType(type)
-    // Decoding this type skips the datum. avsc's public methods give access to a tap only through decode().
+    // Decoding with this type skips the datum. avsc's public methods give access to a tap only through decode().
     this.#skipper = deriveType(type, { _read: cursor => tap._skip(cursor) })
   }
 

@@ -25,7 +25,7 @@ export const shapeOf = (type: AvscType): TypeShape => type as TypeShape
 /** A full name without its namespace. */
 export const unqualified = (name: string): string => name.slice(name.lastIndexOf('.') + 1)
 
-/** The Avro type name. avsc has separate names for custom longs, error records and both forms of unions. */
+/** The name of a type in Avro, such as `union`. avsc has separate names for custom longs, error records and both forms of unions. */
 export function kindOf (type: AvscType): string {
   if (type.typeName === 'abstract:long') return 'long'
   if (type.typeName === 'error') return 'record'

@@ -2,7 +2,7 @@
 // DMTN-210 specifies a little-endian id, but the survey's stream and all clients use big-endian.
 import { frameErrors } from './errors.ts'
 
-/** Length of the header before the datum in bytes. */
+/** Length in bytes of the header before the datum. */
 export const frameHeaderLength = 5
 
 export interface Frame {

@@ -1,4 +1,4 @@
-// Builds a ZIP archive of stored (uncompressed) files in memory, for an import into a registry. The date is fixed.
+// Builds a ZIP archive of stored (uncompressed) files in memory, for an import into a registry. All files have the same date.
 import { crc32 } from 'node:zlib'
 
 /** 1980-01-01, the earliest date in the ZIP format. */

@@ -1,5 +1,5 @@
 // Formats the output lines of print-stream. An alert line has time, id, history and size; a dead-letter line has origin, node and reason.
-// Every dead letter is printed. If the frame, the schema or the registry prevents reading its alert id, the line has no alert id.
+// Every dead letter is printed, without an alert id if neither the frame nor the Kafka key yields the id.
 import { schemaCache } from '../avro/schema-cache.ts'
 import { alertFacts, createRegistryClient, parseFrame, parseSchema, type AlertSchema } from '../avro/index.ts'
 import { deadLetterFromJson } from '../dead-letters/dead-letter-json.ts'
@@ -31,7 +31,7 @@ export interface LineReader {
   fromObject (object: StoredObjectRecord): Promise<Line>
 }
 
-/** For this time after a failed registry request for a dead letter, further dead letters are printed without registry requests. */
+/** Time after a failed registry request for a dead letter during which dead letters are printed without registry requests. */
 const REGISTRY_PAUSE_MS = 10_000
 
 export function lineReader (registryUrl: string, log: Logger): LineReader {
@@ -47,7 +47,7 @@ export function lineReader (registryUrl: string, log: Logger): LineReader {
     } catch (error) {
       if (error instanceof AlertStreamError && error.retryable) pausedUntil = performance.now() + REGISTRY_PAUSE_MS
     }
-    // The Kafka key of an alert is its alert id.
+    // Otherwise, uses the Kafka key, which is the alert id in decimal.
     return key === null ? undefined : parseAlertId(key.toString('latin1'))
   }
 
@@ -65,7 +65,7 @@ export function lineReader (registryUrl: string, log: Logger): LineReader {
         const { id, history, midpointMjdTai } = alertFacts((await schemaOf(schemaId)).decode(datum))
         return { ...common, size, id: id.toString(), schemaId, history, midpointMjdTai }
       } catch (error) {
-        // If the registry is unavailable, the node retries. When the attempts are used up, the mode fails.
+        // If the registry is unavailable, the pipeline node retries. When the attempts are used up, the mode fails.
         if (isRetryable(error)) throw error
         return { ...common, size, problem: problemOf(error) }
       }

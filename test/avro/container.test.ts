@@ -222,7 +222,7 @@ await t.test('loses only the damaged record if the end of this record can be ver
   t.match(records[3], { lost: 1, datum: Buffer.from([6, 16]), error: { code: 'AVRO_BAD_RECORD', where: /record 3$/ } })
 })
 
-await t.test('yields the rest of the block as one failure if the end of a record is unknown, then reads the next block', async t => {
+await t.test('yields the rest of a block as one failure if a damaged record has no known end, then reads the next block', async t => {
   const path = await damaged(t, (bytes, blocks) => {
     // Sets the union branch of the first record of block 1 to 60, which does not exist.
     bytes[blocks[1]!.data + 9] = 120

@@ -67,7 +67,7 @@ with open(sys.argv[2], 'wb') as file:
 print(len(records))
 `
 
-await t.test('fastavro reads files of src/avro and re-encodes their values to the same bytes', async t => {
+await t.test('fastavro reads files written by src/avro and re-encodes their values to the same bytes', async t => {
   const folder = await tempDir(t)
   for (const codec of codecNames) {
     const path = join(folder, `${codec}.avro`)
@@ -118,7 +118,7 @@ out = io.BytesIO()
 fastavro.schemaless_writer(out, reader, value)
 print(json.dumps([int.from_bytes(frame[1:5], 'big'), out.getvalue().hex()]))
 `
-  // These pairs resolve by the rules of the Avro spec alone, because fastavro does not know the survey's renames and fill-ins.
+  // Only pairs that resolve by the rules of the Avro spec alone, because fastavro does not know the survey's renames and fill-ins.
   for (const [from, to] of [['7.3', '7.4'], ['7.0', '7.2'], ['11.0', '11.1'], ['8.0', '8.0']] as const) {
     const [writer, reader] = [survey.get(from), survey.get(to)]
     const container = await openContainer(join(folder, 'lsst/alert/packet/schema', from.replace('.', '/'), 'sample_data/fakeAlert.avro'))
@@ -134,7 +134,7 @@ print(json.dumps([int.from_bytes(frame[1:5], 'big'), out.getvalue().hex()]))
   }
 })
 
-await t.test('fastavro parses the self-contained survey schemas and decodes alerts that src/avro resolved to 11.1', async t => {
+await t.test('fastavro parses the self-contained survey schemas and decodes alerts that src/avro resolved to version 11.1', async t => {
   const folder = await fetchSchemaPackage({ cacheDir: cache().cacheDir })
   const survey = await loadSchemaPackage(folder)
   const work = await tempDir(t)

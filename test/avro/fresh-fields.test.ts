@@ -5,7 +5,7 @@ import { allVersions, generatorOf, surveySchema, type Fields } from '../generato
 /** 2026-11-24 09:00:00 UTC. */
 const SECOND = Date.UTC(2026, 10, 24, 9) / 1000
 const SHIFT = 12.5
-/** Maximum number of alerts of a visit that get new ids. */
+/** Maximum number of alerts per visit that can get new ids. */
 const MAX_ALERTS = 2 ** 21
 
 /** Returns the leaf values of a record (numbers, strings, bytes, nulls) by path. */
@@ -51,7 +51,7 @@ function renewed (schema: AlertSchema, alert: AlertValue, fresh: { ids: boolean,
   return { schema, before: schema.decode(old.subarray(5)), after: schema.decode(frame.subarray(5)), frame, id }
 }
 
-/** Alerts with and without history, of DIAObjects and of solar system objects. The last source is deblended. */
+/** Alerts of DIAObjects and of solar system objects, with and without history. The last source is deblended. */
 async function someAlerts (version: string): Promise<Fields[]> {
   const generator = await generatorOf(version, 3)
   const alerts = Array.from({ length: 60 }, (_, index) => generator.alert(0, index, 60) as Fields)
@@ -65,7 +65,7 @@ async function someAlerts (version: string): Promise<Fields[]> {
 }
 
 for (const version of await allVersions()) {
-  await t.test(`${version}: renews all ids and times of the alert and nothing else`, async t => {
+  await t.test(`${version}: gives the alert new ids and new times and changes nothing else`, async t => {
     const schema = await surveySchema(version)
     for (const alert of await someAlerts(version)) {
       const { before, after, frame, id } = renewed(schema, alert, { ids: true, times: true })
@@ -127,7 +127,7 @@ await t.test('keeps unknown values (NaN, null, visit 0) and replaces every occur
   t.equal(unknown['prvDiaSources'][1].visit, 0n)
 })
 
-await t.test('sources with a common parent get a common new parent id, which no alert has', async t => {
+await t.test('sources with a common parent get a common new parent id, which is never an alert id', async t => {
   const schema = await surveySchema('11.1')
   const [alert] = await someAlerts('11.1')
   const child = (parentDiaSourceId: bigint, index: number) => {
@@ -155,7 +155,7 @@ await t.test('new ids are above all ids of the survey and unique per second, det
   t.throws(() => idOf(SECOND, 0, MAX_ALERTS), { code: 'FRESH_IDS_USED_UP', fatal: true, hint: /--visit-size/ })
 })
 
-await t.test('numbers visits by observing day and second; converts UTC to MJD TAI', async t => {
+await t.test('derives the visit number from the observing day and the second; converts UTC to MJD TAI', async t => {
   const schema = await surveySchema('11.1')
   const [alert] = await someAlerts('11.1')
   const at = (text: string): number => Date.parse(text) / 1000
@@ -177,7 +177,7 @@ await t.test('returns the mid-point of the triggering exposure unless it is NaN 
   t.equal(find({ ...alert!, diaSource: { ...alert!['diaSource'], midpointMjdTai: NaN } }), undefined)
 })
 
-await t.test('accepts schemas that have only an alert id; rejects schemas without one', async t => {
+await t.test('accepts schemas whose only known field is the alert id; rejects schemas without an alert id', async t => {
   const fields = [{ name: 'diaSourceId', type: 'long' }, { name: 'note', type: 'string' }]
   const small = parseSchema(JSON.stringify({ type: 'record', name: 'alert', fields }))
   const both = refresher(small, { ids: true, times: true })

@@ -101,7 +101,7 @@ function avroBytes (field: string, each: object): Buffer {
   return type.toBuffer(each)
 }
 
-await t.test('enters a recursive type only once; finds nothing in a schema without tagged fields', async t => {
+await t.test('does not enter a recursive type again inside itself; finds nothing in a schema without tagged fields', async t => {
   const list = parseSchema(
     JSON.stringify({ type: 'record', name: 'node', fields: [{ name: 'n', type: 'long' }, { name: 'next', type: ['null', 'node'] }] })
   )

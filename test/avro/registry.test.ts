@@ -9,7 +9,7 @@ import { cache, uniqueName, useStack } from '../support/stack.ts'
 
 const { registry } = await useStack(t)
 const client = createRegistryClient({ url: registry })
-// The registry is shared with other tests, so schema texts and ids must be unique. After an import, the registry assigns the ids that
+// The registry is shared with other tests, so schema texts and ids must be unique. After an import, new schemas get the ids that
 // follow the imported id. Therefore the explicit ids are far apart.
 let next = 1_000_000 + Math.floor(Math.random() * 1_000_000_000)
 const freshId = (): number => (next += 10_000)
@@ -62,7 +62,7 @@ await t.test('registers a schema once and returns its text unchanged', async t =
   t.equal((await registered(subject)).id, second.id)
 })
 
-await t.test('registers under an explicit id, idempotently', async t => {
+await t.test('registers a schema under an explicit id; a repeated call creates nothing', async t => {
   const subject = uniqueName('avro')
   const [low, high] = [freshId(), freshId()]
   const [older, newer] = [freshSchema(), freshSchema()]
@@ -166,7 +166,7 @@ await t.test('caches an unknown id for a limited time', async t => {
   t.equal(await uncached.schemaById(7), '"long"')
 })
 
-await t.test('reports a registry that is down, failing or unresponsive after the configured number of attempts', async t => {
+await t.test('after the configured number of attempts, reports a registry that is down, failing or unresponsive', async t => {
   const options = { attempts: 2 }
   const down = createRegistryClient({ url: 'http://127.0.0.1:1', ...options })
   const calls: Array<() => Promise<unknown>> = [

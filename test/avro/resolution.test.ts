@@ -9,7 +9,7 @@ function resolve (writerFields: unknown[], readerFields: unknown[], value: Alert
   return resolver(writer, record(readerFields, { namespace: 'other' }), options)(writer.encode(value))
 }
 
-await t.test('matches fields by name: reorders them, drops fields of the writer and adds defaults of the reader', async t => {
+await t.test('matches fields by name in any order, drops writer-only fields and fills reader-only fields with defaults', async t => {
   const writer = [long('id'), { name: 'gone', type: { type: 'array', items: 'string' } }, { name: 'kept', type: 'string' }]
   const reader = [
     { name: 'kept', type: 'string' }, long('id'), { name: 'fresh', type: ['null', 'int'], default: null },
@@ -61,7 +61,7 @@ await t.test('promotes numbers and converts between strings and bytes', async t 
   }
 })
 
-await t.test('in a union, prefers the same type to a promotion', async t => {
+await t.test('in a union, prefers a branch of the same type to a promotion', async t => {
   t.same(resolve([{ name: 'x', type: 'long' }], [{ name: 'x', type: ['double', 'long'] }], { x: 2n ** 62n }), { x: 2n ** 62n })
   t.same(
     resolve([{ name: 'x', type: 'int' }], [{ name: 'x', type: ['float', 'double'] }], { x: 3 }), { x: { float: 3 } },
@@ -129,7 +129,7 @@ await t.test('if no alert can be resolved, the error lists every failing field b
   }
 })
 
-await t.test('resolves unions and arrays by the values of each record, and consumes the complete record even if resolution fails', async t => {
+await t.test('resolves unions and arrays by the values of each record, and reads the complete record even if that fails', async t => {
   const inner = (fields: unknown[]) => ({ type: 'record', name: 'inner', fields })
   const writer = record([
     { name: 'maybe', type: ['null', inner([long('a')])] }, { name: 'list', type: { type: 'array', items: ['null', 'int'] } },

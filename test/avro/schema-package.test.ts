@@ -15,7 +15,7 @@ const alert = {
     { name: 'prior', type: ['null', { type: 'array', items: 'diaSource' }], default: null }]
 }
 
-/** Runs `action` with a PATH that contains only this folder. */
+/** Runs `action` with a PATH that contains only `folder`. */
 async function withPath<T> (folder: string, action: () => Promise<T>): Promise<T> {
   const path = process.env['PATH']
   process.env['PATH'] = folder
@@ -53,7 +53,7 @@ await t.test('loads a flat folder as one version, with types defined at first us
   t.same(latest.schema.decode(latest.schema.encode({ id: 1n, diaSource: {}, prior: null })), { id: 1n, diaSource: { n: 5 }, prior: null })
 })
 
-await t.test('finds the named types of an .avsc file in its folder and skips invalid siblings', async t => {
+await t.test('finds the named types of an .avsc file in sibling files and skips invalid siblings', async t => {
   const folder = await folderOf(t, { 'alert.avsc': alert, 'source.avsc': source, 'broken.avsc': '{' })
   const { latest } = await loadSchemaPackage(join(folder, 'alert.avsc'))
   t.match(latest.text, '"name":"diaSource","doc":"a source"')

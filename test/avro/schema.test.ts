@@ -91,7 +91,7 @@ await t.test('rejects truncated data and extra bytes', async t => {
 })
 
 await t.test('rejects a damaged item count of an array or map', async t => {
-  // id 1, when 0, maybe null, then an array of 2^62 items.
+  // `diaSourceId` is 1, `when` is 0 and `maybe` is null. An array or a map of 2^62 items follows.
   const head = Buffer.from([2, 0, 0])
   const huge = Buffer.from('80808080808080808001', 'hex')
   t.throws(() => schema.decode(Buffer.concat([head, huge])), { code: 'DATUM_INVALID', message: /array/ })
@@ -99,7 +99,7 @@ await t.test('rejects a damaged item count of an array or map', async t => {
   t.throws(() => schema.skipAt(Buffer.concat([head, huge]), 0), { code: 'DATUM_INVALID', message: /array/ })
 })
 
-await t.test('decodes or rejects random bytes with DATUM_INVALID', async t => {
+await t.test('decodes random bytes or rejects them with DATUM_INVALID', async t => {
   let state = 12345
   let rejected = 0
   for (let i = 0; i < 3000; i++) {

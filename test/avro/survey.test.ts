@@ -56,7 +56,7 @@ await t.test('without renames, only alerts of 9.0 and later resolve to 11.1', as
   for (const version of ['9.0', '10.0', '11.0', '11.1']) t.same(reasons(version, { aliases: {} }), [], version)
 })
 
-await t.test('resolves renamed fields; the error names the new required fields', async t => {
+await t.test('resolves renamed fields, so the error names only the new required fields', async t => {
   t.same(reasons('3.0', {}), ['diaSource.visit', 'diaSource.detector', 'diaSource.timeProcessedMjdTai', 'diaSource.bboxSize'])
   t.same(reasons('7.4', {}), ['diaSource.timeProcessedMjdTai', 'diaSource.bboxSize'])
   const error = { code: 'RESOLUTION_IMPOSSIBLE', message: /diaObject\.validityStartMjdTai: double, no default.*diaObject\.nDiaSources/ }
@@ -81,7 +81,7 @@ await t.test('resolves alerts of every version to 11.1 with fill-ins', async t =
   }
 })
 
-await t.test('resolves 7.4 to 11.1 with defaults for new fields and unchanged old values', async t => {
+await t.test('resolves 7.4 to 11.1: new fields get defaults or fill-ins, and old values stay unchanged', async t => {
   const { value, datum } = await sample('7.4')
   const out = resolver(survey.get('7.4').schema, newest, { fillIns: surveyFillIns })(datum)
   const [before, after] = [value['diaSource'], out['diaSource']] as [AlertValue, AlertValue]

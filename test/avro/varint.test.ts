@@ -1,7 +1,7 @@
 import t from 'tap'
 import { encodeLong, readLong, skipLong } from '../../src/avro/varint.ts'
 
-// Examples of the Avro spec ("Primitive Types"), and limits of the value range.
+// Examples from the Avro spec ("Primitive Types"), and limits of the value range.
 const vectors: Array<[bigint, string]> = [
   [0n, '00'], [-1n, '01'], [1n, '02'], [-2n, '03'], [63n, '7e'], [-64n, '7f'], [64n, '8001'], [-65n, '8101'], [8192n, '808001'],
   [2n ** 31n - 1n, 'feffffff0f'], [-(2n ** 31n), 'ffffffff0f'], [2n ** 53n, '80808080808080' + '20'],
