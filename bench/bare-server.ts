@@ -1,5 +1,5 @@
-// Reference server for bench/serve.ts: node:http and node:zlib with the same files, without routing, validation, caching headers or load
-// shedding. bench/serve.ts runs `node bench/bare-server.ts ROOT PORT` as a child process, which sends 'ready' over the IPC channel.
+// Reference server for bench/serve.ts: serves the same files with node:http and node:zlib, without routing, validation, caching headers
+// or load shedding. bench/serve.ts runs `node bench/bare-server.ts ROOT PORT` as a child process, which sends 'ready' over the IPC channel.
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// Measures writing alerts to a bucket and reading them: our store sends 20 concurrent requests to a null store in another process.
+// Measures writing alerts to a bucket and reading them: the GCS store sends 20 concurrent requests to a null store in another process.
 // References: bare loops of fetch and of node:http, the usual API of the client library (File.save), and the Python client with one request
 // at a time, as in the survey's own ingester. The last row runs the complete ingester. The required rates are 270 alerts/s on average and
 // 2,000 writes/s for the archive.
@@ -68,7 +68,7 @@ async function archiveAt (emulatorHost: string, access: 'read' | 'write'): Promi
   return createArchive({ alerts: store, schemas: store, layout: 'v2' })
 }
 
-/** The upload request that our store sends. */
+/** The upload request that the GCS store sends. */
 function multipart ({ gz }: Alert): { readonly body: Buffer, readonly headers: Record<string, string> } {
   const head = '--cut\r\nContent-Type: application/json\r\n\r\n{"contentType":"application/gzip"}\r\n' +
     '--cut\r\nContent-Type: application/gzip\r\n\r\n'

@@ -10,9 +10,9 @@
 //     }
 //   })
 //
-// `node bench/gzip.ts [--quick] [--alerts N] [--only TEXT] [--runs N] [--json PATH]`: each size has a flag. If another process does the
-// work (such as an ingester), pass its `{ pid }` to `measure`, which reads CPU time and memory of that process. A row that cannot run
-// returns `skip('no Java')`. Measured work may return additional values as `extra`, shown in the last column. Progress goes to stderr.
+// `node bench/gzip.ts [--quick] [--alerts N] [--only TEXT] [--runs N] [--json PATH]`: each size has a flag, such as `--alerts`.
+// If another process does the work (such as an ingester), pass its `{ pid }` to `measure`, which reads CPU time and memory of that process.
+// A row that cannot run returns `skip('no Java')`. Measured work may return more values as `extra`, the last column. Logs go to stderr.
 import { fork } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'

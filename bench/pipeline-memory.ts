@@ -33,7 +33,7 @@ const touch = (value: Buffer): Buffer => {
   return value
 }
 
-/** Logs resident memory, and live memory after garbage collection, at each tenth of the work. Records the resident memory. */
+/** Logs resident memory, and live memory after garbage collection, at each tenth of the work. Keeps the resident values for the result. */
 function sampler (total: number, progress: Progress, done: () => number) {
   const rss: number[] = []
   log('     at     pulled    written   unsettled   resident MiB   live MiB')

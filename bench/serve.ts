@@ -1,5 +1,5 @@
-// Measures the API over loopback HTTP: autocannon requests alerts of a file archive in turn, decompressed or as the stored gzip. CPU time
-// and memory are those of the serving process. Reference: a bare node:http server that inflates the same files.
+// Measures the API over loopback HTTP: the load generator autocannon fetches the alerts of a file archive in rotation, decompressed or as
+// stored gzip. CPU time and memory are those of the serving process. Reference: a bare node:http server that inflates the same files.
 import autocannon from 'autocannon'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'

@@ -40,7 +40,7 @@ export function totalBytes (buffers: readonly Buffer[]): number {
   return buffers.reduce((sum, buffer) => sum + buffer.length, 0)
 }
 
-/** Path of a Python with fastavro and confluent-kafka, for reference programs. */
+/** Path of a Python interpreter that has fastavro and confluent-kafka, for reference programs. */
 export async function python (): Promise<string> {
   return pythonEnvironment({ cacheDir, env: process.env })
 }

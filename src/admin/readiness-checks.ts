@@ -4,7 +4,7 @@ import type { KafkaAdmin } from '../kafka/admin.ts'
 import type { Archive } from '../stores/archive.ts'
 import { checkLimitMs, type Check, type Checks } from './readiness.ts'
 
-/** Passes if the brokers respond and permit describing the topics. Topics may be missing. `admin` needs a short request timeout. */
+/** Passes if the brokers respond and permit describing the topics. Topics may be missing. Create `admin` with a short request timeout. */
 export function brokerCheck (admin: Pick<KafkaAdmin, 'describeTopic'>, topics: readonly string[]): Check {
   return () => Promise.all(topics.map(topic => admin.describeTopic(topic)))
 }

@@ -1,7 +1,7 @@
 // Shares one request to a server among concurrent callers, such as probes and scrapes. Each caller waits at most `limitMs`. If the request
 // is still pending after this time, the next callers join the pending request instead of sending a new one.
 
-/** Age at which a pending request is replaced, in multiples of the limit, so that callers do not join a hanging request forever. */
+/** Age at which a pending request is replaced, in multiples of `limitMs`, so that callers do not join a hanging request forever. */
 const REPLACE_AFTER = 8
 
 /** The returned function resolves or rejects as `send` does, or rejects with `timeout()` after `limitMs` milliseconds. */

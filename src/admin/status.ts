@@ -7,9 +7,9 @@ export interface Status {
   /** Readiness checks of the mode's dependencies, by name. */
   readonly checks: Checks
   readonly run?: Run
-  /** State of a mode without a graph. With a graph, the run's state is used. */
+  /** State of a mode without `run`. If the mode has a `run`, the state of that run is used instead. */
   readonly state?: () => RunState
-  /** The name of the graph is the name of the mode. */
+  /** Description of the mode's graph. The graph has the name of the mode. */
   readonly description: GraphDescription
   /** Metrics of the mode, in addition to those of its graph and of the process. */
   readonly metrics?: readonly Family[]

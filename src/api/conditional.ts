@@ -33,7 +33,7 @@ export function entityTag (body: Buffer, coding: Coding): string {
   return `"${hex32(crc32c(body))}-${body.length.toString(16)}${coding === 'gzip' ? '-gzip' : ''}"`
 }
 
-/** Sends immutable content with 200, or 304 if the client has this content. The reply must already have content type and coding. */
+/** Sends immutable content with 200, or 304 if the client already has it. The caller must set Content-Type and Content-Encoding first. */
 export function sendImmutable (request: FastifyRequest, reply: FastifyReply, body: Buffer, tag: string): FastifyReply {
   reply.headers({ etag: tag, 'cache-control': cacheForever })
   if (matchesTag(request.headers['if-none-match'], tag)) {

@@ -1,4 +1,4 @@
-// Errors at the start of the HTTP server. Error responses to clients are in problems.ts.
+// Errors that can occur when the HTTP server starts. Error responses to clients are in problems.ts.
 import { defineErrors } from '../pipeline/errors.ts'
 
 export const apiErrors = defineErrors({

@@ -1,4 +1,4 @@
-// Metric families of the API server, from its stats.
+// Metric families of the API server. The values come from the server's stats (request-stats.ts).
 import { family, single, type Family } from '../metrics/index.ts'
 import type { ApiStats } from './request-stats.ts'
 

@@ -10,7 +10,7 @@ export interface ApiStats {
   inFlight: number
   /** Requests whose client disconnected before the response was sent. They are not in `requests`. */
   aborted: number
-  /** Seconds from the arrival of a request until its response was sent, by route as in `requests`. */
+  /** Seconds from the arrival of a request until its response was sent, by route pattern as in `requests`. */
   readonly durations: Map<string, Histogram>
   schemas: { readonly hits: number, readonly misses: number }
 }

@@ -9,7 +9,7 @@ export interface MetricSpec {
   readonly modes: readonly string[]
   readonly labels: readonly string[]
   readonly help: string
-  /** Condition on which to alert an operator, and the meaning of this condition. */
+  /** Condition under which to alert an operator, and what this condition means. */
   readonly alert?: string | undefined
 }
 

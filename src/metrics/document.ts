@@ -1,4 +1,4 @@
-// Renders the catalogue as Markdown for docs/metrics.md: all metrics, and conditions for alerts. The table of process metrics lists the
+// Renders the catalogue as Markdown for docs/metrics.md: all metrics, and when to alert an operator. The table of process metrics lists the
 // metrics that prom-client exports on this platform.
 import { catalogue, type MetricSpec } from './catalogue.ts'
 import { exposition } from './exposition.ts'

@@ -14,7 +14,7 @@ export function stateFamily (state: () => RunState): Family {
 export function graphFamilies (run: Pick<Run, 'meters' | 'latencies' | 'credits'>): Family[] {
   const meters = () => run.meters()
   const credits = () => run.credits()
-  /** Meters of the sources: only sources have bytes and credits. */
+  /** Meters of the source nodes. No other node counts bytes or has credits. */
   const sources = () => {
     const names = new Set(credits().map(({ node }) => node))
     return meters().filter(({ node }) => names.has(node))

@@ -16,7 +16,7 @@ interface ArchiveOptions {
 export interface ArchiveReader {
   /** Resolves to the stored gzip, or to undefined if the alert is not archived. Rejects with OBJECT_CORRUPT if the object is not gzip. */
   getAlertGzip (id: string): Promise<Buffer | undefined>
-  /** Resolves to the frame as it was in Kafka, or to undefined if the alert is not archived. Rejects with OBJECT_CORRUPT if damaged. */
+  /** Resolves to the frame as it was in Kafka, or to undefined if not archived. Rejects with OBJECT_CORRUPT if the object is damaged. */
   getAlert (id: string): Promise<Buffer | undefined>
   /** Resolves to the schema text as the registry returned it, or to undefined if the schema is not archived. */
   getSchema (id: number): Promise<string | undefined>

@@ -1,5 +1,5 @@
 // CRC32C (Castagnoli, RFC 3720 B.4): checksum of frames in object metadata, de-duplication keys and ETags.
-// Uses the CPU instruction through @node-rs/crc32 (5.7 GB/s) if it loads and passes a self-test, otherwise `tableCrc32c`.
+// Uses the CPU instruction through @node-rs/crc32 (5.7 GB/s) if the package loads and passes a self-test, otherwise `tableCrc32c`.
 // The Kafka client's WebAssembly fallback is no faster than `tableCrc32c`, because it copies its input.
 import { createRequire } from 'node:module'
 import { tableCrc32c } from './crc32c-table.ts'

@@ -1,7 +1,7 @@
 // Error codes of the object stores and the archive. The class of an error decides what the pipeline does:
 // - A fault of the file store (full, access denied, unmounted) is retryable, so records wait until an operator has fixed the store.
 // - A rejected request to a bucket is fatal, because changed credentials or roles take effect only after a restart.
-// - A fault of one object (conflict, invalid key, corrupt) is neither retryable nor fatal, so the record is dead-lettered.
+// - A fault of one object (conflict, invalid key, corrupt bytes) is neither retryable nor fatal, so the record is dead-lettered.
 import { asRetryable, defineErrors } from '../pipeline/errors.ts'
 
 export const storeErrors = defineErrors({

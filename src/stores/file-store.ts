@@ -82,7 +82,7 @@ class FileStore implements ObjectStore {
     if (!this.#writable) throw storeErrors.STORE_READ_ONLY('the store is open for reading only', { where: this.url })
     const path = this.#path(key)
     try {
-      // If the object is redelivered, looking for it first saves the write.
+      // A redelivered object already exists, so looking for it first saves a write.
       const outcome = await isFile(path) ? 'exists' : await this.#create(path, body)
       if (outcome === 'exists') await assertSameContent(path, await readBytes(path), body, meta)
       // Sync the folder of an existing object too, because the process that linked the object may have died before its fsync.
@@ -186,7 +186,7 @@ class FileStore implements ObjectStore {
       await access(this.#root, constants.R_OK | constants.X_OK | (this.#writable ? constants.W_OK : 0))
       if (!this.#writable) return
       const { bavail, type } = await statfs(this.#root)
-      // Some network file systems report 0 in all fields, including `type`.
+      // Some network file systems report 0 in every field. If `type` is 0, the free space is unknown.
       if (bavail === 0 && type !== 0) throw storeErrors.STORE_FULL('no space is left on the file system', { where: this.#root })
       // Only a write detects an exceeded quota, a lack of inodes, or the empty folder that an unmounted volume leaves.
       const probe = this.#incoming.nextPath()

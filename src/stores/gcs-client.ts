@@ -47,7 +47,7 @@ interface LibraryResponse {
 
 // The library ignores its `timeout` option, so a hanging request would hang forever. Therefore each call collects its HTTP requests,
 // including token requests, from the diagnostics channel of node:http, and destroys them at its deadline.
-// Requests made after the deadline are destroyed too, because the library may get a token late and then start an abandoned upload.
+// Requests made after the deadline are destroyed too, because the library may get a token late and start an upload after its call failed.
 class Call {
   readonly #requests = new Set<ClientRequest>()
   #aborted = false
@@ -79,7 +79,7 @@ export class GcsClient {
   /** Base URL of uploads. */
   readonly uploads: string
 
-  /** Throws STORE_EMULATOR_INVALID if `emulatorHost` is not an address. Tests of credentials pass `options` of the client library. */
+  /** Throws STORE_EMULATOR_INVALID if `emulatorHost` is not an address. Only tests pass `options`, to the client library. */
   constructor ({ project, emulatorHost, requestMs }: GcsConnection, options: StorageOptions = {}) {
     const endpoint = emulatorHost === undefined || emulatorHost === '' ? undefined : endpointOf(emulatorHost)
     this.#requestMs = requestMs
@@ -102,7 +102,7 @@ export class GcsClient {
       this.#storage.request(optionsOf(request), (error, body: unknown, response) => {
         const { statusCode: status, headers = {}, body: errorBody }: Partial<LibraryResponse> = response ?? {}
         const isErrorStatus = status !== undefined && (status < 200 || status > 299)
-        // 401 without an ApiError: the library found no token and sent the request without a token. Its error gives the reason.
+        // 401 without an ApiError: the library found no token and sent the request without a token. The library's error gives the reason.
         const hadNoToken = status === 401 && !(error instanceof ApiError)
         if (isErrorStatus && !hadNoToken) resolve({ status, headers, body: errorBody })
         else if (error !== null && error !== undefined) reject(error)

@@ -13,7 +13,7 @@ export interface Operation {
 
 export interface ErrorResponse {
   readonly status: number
-  /** The parsed body if it is JSON, otherwise its text. */
+  /** The body of the response: parsed if it is JSON, otherwise as text. */
   readonly body: unknown
 }
 

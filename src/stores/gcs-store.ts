@@ -98,7 +98,7 @@ export class GcsStore implements ObjectStore {
     }
   }
 
-  // Called if the response has a different checksum than the upload, which happens only if the store ignores the announced checksum.
+  // Called if the response does not have the checksum of the upload. Cloud Storage itself rejects damaged uploads; other stores may not.
   // Keeps an intact object. If the object is damaged, deletes the uploaded generation, because a retry would otherwise find a conflict.
   async #discardIfDamaged (name: string, body: Buffer, { crc32c: stored, generation }: GcsJson): Promise<void> {
     const where = this.#where(name)

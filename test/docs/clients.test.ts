@@ -1,5 +1,5 @@
-// Tests docs/clients.md: the Python examples of the document run unchanged as a community broker's user against `demo --secure`, and access
-// errors and HTTP responses are as documented. The examples reach the archive through a stand-in for the Gafaelfawr gateway.
+// Tests docs/clients.md: the Python examples of the document run unchanged against `demo --secure`, as the user of a community broker, and
+// access errors and HTTP responses are as documented. The examples reach the archive through a stand-in for the Gafaelfawr gateway.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
@@ -110,7 +110,7 @@ async function resetGroup (position: string): Promise<number> {
   return (await run('reset_group.py', [position])).reduce((sum, line) => sum + Number(line.at(-1)), 0)
 }
 
-await t.test('docs/clients.md has all examples, and its variables hold the addresses of the demo', async t => {
+await t.test('docs/clients.md names every example, and the variables that it sets are those of the demo', async t => {
   t.equal(alerts.size, ALERTS)
   t.strictSame([...examples.keys()].sort(), [
     'alerts.py', 'connect.py', 'cutouts.py', 'fetch_alert.py', 'read_alerts.py', 'read_with_deserializer.py', 'reset_group.py'
@@ -262,7 +262,7 @@ await t.test('the registry returns the schema as a JSON string inside JSON, and 
   t.equal(fields[0], 'diaSourceId')
 })
 
-/** Returns error name and message for `cause` in the table of access errors of docs/clients.md. */
+/** Returns the error name and the message that the table of access errors in docs/clients.md gives for `cause`. */
 function documentedError (cause: string): { readonly name: string, readonly message: string } {
   const row = text.split('\n').find(line => line.startsWith(`| ${cause} |`)) ?? ''
   const [, name = '', message = ''] = /\| `(\w+)` \| `(.+)` \|$/.exec(row) ?? []

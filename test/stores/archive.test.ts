@@ -50,7 +50,7 @@ await t.test('names objects by the layout, and Python decompresses the objects t
   }
 })
 
-await t.test('reads objects of both layouts, and the configured layout first', async t => {
+await t.test('reads objects of both layouts, and tries the configured layout first', async t => {
   const root = t.testdir()
   const v1 = await open(root, 'v1')
   const v2 = await open(root, 'v2')

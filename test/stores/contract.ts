@@ -13,7 +13,7 @@ interface StoreAccess {
   writeDirectly (key: string, body: Buffer): Promise<void>
   /** Reads the stored bytes without going through the store. */
   readDirectly (key: string): Promise<Buffer>
-  /** Opens a store that does not exist. */
+  /** Opens a store whose folder or bucket does not exist. */
   openMissing (): Promise<ObjectStore>
 }
 
@@ -21,9 +21,9 @@ export interface ContractOptions {
   readonly name: string
   /** Provides an empty store. */
   setUp (t: Test): Promise<StoreAccess>
-  /** Error code of a store that does not exist. */
+  /** Error code for a store whose folder or bucket does not exist. */
   readonly missingCode: string
-  /** Number of objects in the listing test. For buckets, more than the 1000 objects of a page. */
+  /** Number of objects in the listing test. For buckets, it must exceed the page size of 1000. */
   readonly listed: number
 }
 

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DurableFolders } from '../../src/stores/durable-folders.ts'
 
-/** An fsync whose promises the test settles, through `waiting`. */
+/** A fake fsync. The test settles the promises of its calls through `waiting`. */
 function manualFsync () {
   const waiting: { folder: string, end: (error?: Error) => void }[] = []
   const fsync = (folder: string) => new Promise<void>((resolve, reject) => {
@@ -12,7 +12,7 @@ function manualFsync () {
   return { waiting, fsync }
 }
 
-await t.test('shares one fsync among all waiting callers, but never one that began before their call', async t => {
+await t.test('all waiting callers share one fsync, and no caller shares an fsync that began before its call', async t => {
   const { waiting, fsync } = manualFsync()
   const folders = new DurableFolders('/store', fsync)
   const done: string[] = []

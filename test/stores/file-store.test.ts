@@ -37,7 +37,7 @@ await t.test('repeated and conflicting puts do not change the existing object an
   t.same(await readdir(join(root, '.incoming')), [])
 })
 
-await t.test('keys cannot reach files outside the store or unfinished files', async t => {
+await t.test('keys reach neither unfinished files nor files outside the store', async t => {
   const root = t.testdir({ outside: 'secret', store: { '.incoming': { x: 'unfinished' }, v2: { a: 'a' } } })
   const store = await openFileStore(join(root, 'store'))
   for (const key of ['../outside', 'a/../../outside', '.incoming/x', '/.incoming/x']) {
@@ -74,7 +74,7 @@ await t.test('a reader changes nothing and reports a missing root', async t => {
   await t.rejects(reader.put('b', gz, meta), { code: 'STORE_READ_ONLY' })
 })
 
-await t.test('recreates a folder of objects that was removed while the store is open', async t => {
+await t.test('a put recreates its folder if the folder was removed while the store was open', async t => {
   const root = t.testdir()
   const store = await openFileStore(root)
   await store.put('v2/a/1.gz', gz, meta)
@@ -100,7 +100,7 @@ await t.test('puts fail and create nothing while the root is missing, and succee
   t.equal(await store.put('v2/a/2.gz', gz, meta), 'written')
 })
 
-await t.test('opening for writing removes leftovers of dead writers and no files of live writers', async t => {
+await t.test('opening for writing removes leftovers of dead writers, but no files of live writers', async t => {
   const root = t.testdir()
   await openFileStore(root)
   const incoming = join(root, '.incoming')

@@ -59,7 +59,7 @@ for (const fault of [
 }
 
 for (const fault of ['lose response', 'stall response', 'cut response'] as const) {
-  await t.test(`${fault}: a retry finds the object of the first attempt identical`, async t => {
+  await t.test(`${fault}: the first attempt stored the object, so a retry resolves to "identical"`, async t => {
     const { store, proxy, direct } = await behindProxy(t, fault === 'stall response' ? shortDeadline : {})
     proxy.fail(fault, 1, isUpload)
     await t.rejects(store.put('a.gz', gz, meta), { ...temporary, code: 'STORE_UNAVAILABLE' })
@@ -81,7 +81,7 @@ const cannotReplace = [
 const cannotCreate = errorResponse(
   403, `${account} does not have storage.objects.create access to the Google Cloud Storage object.`, 'forbidden')
 
-await t.test('403 for an existing object that may not be replaced is handled like 412: the put is identical or a conflict', async t => {
+await t.test('403 for an object that may not be replaced is like 412: the put gives "identical" or rejects with a conflict', async t => {
   const { store, proxy, direct } = await behindProxy(t)
   const other = Buffer.from('another alert')
   await direct.put('a.gz', gz, meta)
@@ -208,7 +208,7 @@ await t.test('a reader makes up to three attempts if failures are temporary, and
   await t.rejects(store.check(), { code: 'STORE_UNAVAILABLE' }, 'a check makes one attempt')
 })
 
-await t.test('of 20 concurrent puts, puts with a fault fail with a retryable error, and repeating them stores all objects', async t => {
+await t.test('of 20 concurrent puts, only those with a fault fail, with a retryable error; repeated puts store all objects', async t => {
   // The deadline is long enough for a loaded machine, so only hanging requests miss it.
   const { store, proxy, direct } = await behindProxy(t, { requestMs: 4000 })
   for (const fault of ['hang', 'reset', { status: 503 }, 'lose response', 'stall response'] as const) proxy.fail(fault, 2, isUpload)

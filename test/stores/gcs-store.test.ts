@@ -47,7 +47,7 @@ await t.test('uploads in one conditional request of known length, and reads the 
   t.strictSame(proxy.seen.slice(2).map(({ method }) => method), ['POST', 'GET'])
 })
 
-await t.test('lists page by page and requests only names', async t => {
+await t.test('a listing is read page by page and requests only the names of objects', async t => {
   const proxy = await faultProxy(t, gcs.url)
   const bucket = await gcs.bucket()
   const store = await openStore(`gs://${bucket}/p`, { emulatorHost: proxy.url, access: 'read' })
@@ -89,7 +89,7 @@ await t.test('limits object names to 1024 bytes, including the prefix', async t 
   await t.rejects(store.put(key(924), gz, meta), { code: 'STORE_KEY_INVALID', message: /too long/ })
 })
 
-await t.test('opening a missing or forbidden bucket for writing rejects, and so does each call of a reader', async t => {
+await t.test('if a bucket is missing or forbidden, opening it to write rejects; opened to read, the store rejects every call', async t => {
   const proxy = await faultProxy(t, gcs.url)
   const bucket = await gcs.bucket()
   const fatal = { retryable: false, fatal: true }

@@ -30,7 +30,7 @@ await t.test('Python decompresses a compressed frame to the same bytes', async t
   t.ok(frame.equals(python.stdout), python.stderr.toString())
 })
 
-await t.test('inflates all members of a concatenated object, also if the members have equal lengths', async t => {
+await t.test('inflates all members of a concatenated object, even if the members have equal lengths', async t => {
   const other = Buffer.from(frame).reverse()
   for (const [a, b] of [[frame, frame], [frame, other], [frame, Buffer.from('tail')]] as const) {
     t.ok(inflate(Buffer.concat([gzipSync(a), gzipSync(b)])).equals(Buffer.concat([a, b])))
