@@ -42,7 +42,7 @@ await t.test('a TLS alert about the client certificate names the certificate and
   }
 })
 
-await t.test('if a broker closes the connection without an error, the phase of the connection determines the explanation', async t => {
+await t.test('the explanation of a connection closed without an error depends on whether the broker had responded', async t => {
   t.match(accessFailureOf([closed], context), { code: 'KAFKA_CLIENT_CERTIFICATE', why: /right after the TLS handshake/ })
   t.match(accessFailureOf([errorOf('ECONNRESET')], context), { code: 'KAFKA_CLIENT_CERTIFICATE' })
   t.match(accessFailureOf([closed], { ...context, responded: true, request: 'Metadata' }), {
@@ -70,7 +70,7 @@ await t.test('problems of the broker certificate and of the listener have differ
   }
 })
 
-await t.test('an ACL failure names the principal, the operation and the resource, if known', async t => {
+await t.test('an ACL failure names the principal, the operation and the resource, as far as they are known', async t => {
   const scram = { ...authState, scram: true, user: 'ann', certificate: undefined }
   const topicFailure = (state: AuthState): string =>
     aclFailure('TOPIC_AUTHORIZATION_FAILED', { authState: state, request: 'Produce' }, { topic: 'a' }).why

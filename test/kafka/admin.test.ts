@@ -79,14 +79,14 @@ await t.test('for a missing topic, describeTopic and snapshot return undefined, 
   t.equal(await admin.deleteTopic(uniqueName('x')), false)
 })
 
-await t.test('if the broker is unreachable, rejects with a retryable error that names the broker', async t => {
+await t.test('describeTopic rejects with a retryable error that names the broker if the broker is unreachable', async t => {
   const unreachable = adminFor(t, await connect('127.0.0.1:1'))
   const error = await unreachable.describeTopic('alerts').then(() => undefined, (error: unknown) => error)
   t.match(error, { code: 'KAFKA_UNREACHABLE', retryable: true, where: 'alerts at 127.0.0.1:1' })
   t.match(formatError(error), /127\.0\.0\.1:1.*ECONNREFUSED/)
 })
 
-await t.test('groupLag counts uncommitted records, and all records of partitions without a committed offset', async t => {
+await t.test('groupLag counts the records after the committed offset, or all records if a partition has no committed offset', async t => {
   const [read, unread] = [uniqueName('lag'), uniqueName('lag')]
   const group = uniqueName('g')
   for (const topic of [read, unread]) {
@@ -110,7 +110,7 @@ await t.test('groupLag counts uncommitted records, and all records of partitions
 })
 
 const skip = process.platform === 'linux' ? false : 'only Linux drops connection requests when the backlog is full'
-await t.test('a probe skips an unresponsive bootstrap broker within its time limit', { skip }, async t => {
+await t.test('the broker health check skips an unresponsive bootstrap broker and succeeds within its time limit', { skip }, async t => {
   // The listener accepts no connections. Once its backlog is full, Linux drops connection requests, as if the host were down.
   const unresponsive = new Worker(`
     const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {

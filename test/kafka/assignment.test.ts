@@ -27,11 +27,11 @@ await t.test('the remaining members keep their partitions and get the partitions
   t.strictSame(assigned([member('x', 'a0 a1'), member('y', 'a4 a5')]), { x: 'a0 a1 a2', y: 'a3 a4 a5' })
 })
 
-await t.test('if two members claim a partition, the member with the later generation keeps the partition', async t => {
+await t.test('if two members claim the same partitions, the member with the later generation keeps them', async t => {
   t.strictSame(assigned([member('x', 'a0 a1 a2', 3), member('y', 'a0 a1 a2', 4)]), { x: 'a3 a4 a5', y: 'a0 a1 a2' })
 })
 
-await t.test('claims of missing partitions and of topics without a subscription are ignored', async t => {
+await t.test('claims of missing partitions, and of topics to which the member does not subscribe, are ignored', async t => {
   const members = [member('x', 'a0 a1 a2', 3), member('y', 'a0 a1 a2', 4), member('z', 'a9 b1 a5', 4)]
   t.strictSame(assigned(members), { x: 'a3 a4', y: 'a0 a1', z: 'a2 a5' })
 })

@@ -26,7 +26,7 @@ await t.test('keeps records in order and batches within the limit, and puts an o
   t.strictSame([...seen.values()], [[0n, 2n, 4n, 6n, 8n], [1n, 3n, 5n, 7n]])
 })
 
-await t.test('splits the batches of many partitions into several sends', async t => {
+await t.test('distributes the batches of many partitions over several send calls', async t => {
   const batches = new Batches()
   for (let partition = 0; partition < 40; partition++) add(batches, partition, 0n, 1_000_000, 2_000_000)
   const sends = batches.sends()
@@ -34,13 +34,13 @@ await t.test('splits the batches of many partitions into several sends', async t
   t.ok(sends.every(send => send.length <= 8))
 })
 
-await t.test('puts records more than 12 days apart into different batches', async t => {
+await t.test('puts records whose timestamps are more than 12 days apart into different batches', async t => {
   const batches = new Batches()
   for (const timestamp of [0n, 2n ** 30n - 1n, 2n ** 30n, 5n, 2n ** 30n + 5n]) add(batches, 0, timestamp, 1, 1000)
   t.strictSame(batches.sends().map(send => send.map(({ timestamp }) => timestamp)), [[0n, 2n ** 30n - 1n], [2n ** 30n, 5n, 2n ** 30n + 5n]])
 })
 
-await t.test('returns no sends if no records were added', async t => {
+await t.test('sends() returns an empty list if no records were added', async t => {
   t.strictSame(new Batches().sends(), [])
 })
 

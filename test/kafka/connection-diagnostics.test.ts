@@ -25,7 +25,7 @@ await t.test('a connection reset during SASL authentication rejects the call and
   t.equal(connection.authState.accepted, false)
 })
 
-await t.test('rejections are retryable for a grace period per broker, but only if a broker has accepted the client before', async t => {
+await t.test('rejections by a broker are retryable for a grace period, but only if any broker has accepted the client before', async t => {
   const { kafka } = await useStack(t)
   const connection = await connect(kafka)
   t.equal(connection.authState.accepted, false)

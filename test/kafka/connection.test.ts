@@ -8,7 +8,7 @@ import { tempDir } from '../support/stack.ts'
 const plain: KafkaConfig = { brokers: ['a:9092', ' b:9093 '], auth: 'none', tls: false, clientId: 'me' }
 const usageError = { code: 'KAFKA_CONFIG', usage: true }
 
-await t.test('a plaintext connection has only the options bootstrap brokers, client id and context', async t => {
+await t.test('a plaintext connection sets only the options clientId, bootstrapBrokers and context', async t => {
   const { options, brokers, authState } = await kafkaConnection(plain)
   t.strictSame(options, { clientId: 'me', bootstrapBrokers: ['a:9092', 'b:9093'], context: authState })
   t.equal(brokers, 'a:9092,b:9093')

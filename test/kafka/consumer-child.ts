@@ -1,4 +1,4 @@
-// A slow group consumer for tests to kill. Prints the value of each record before it settles. Arguments: broker, topic, group.
+// A slow group consumer that tests kill. Prints the value of each record before the record settles. Arguments: broker, topic, group.
 import { kafkaGroupSource } from '../../src/sources/kafka-group.ts'
 import { connect, contextOf } from './support.ts'
 

@@ -30,7 +30,7 @@ async function filesOf (t: Test, { certificate, key }: Credentials, ca = authori
   return files
 }
 
-await t.test('while a file is missing, truncated, empty or mismatched, keeps the last valid content and warns once', async t => {
+await t.test('while a TLS file is missing, incomplete or does not match the others, keeps the last valid files and warns once', async t => {
   const files = await filesOf(t, ann)
   const { entries, log } = recordingLog()
   const credentials = new TlsCredentials(files, log)
@@ -83,7 +83,7 @@ await t.test('at startup, rejects unusable files with an error that names the fi
   t.strictSame(entries, [])
 })
 
-await t.test('uses the new client certificate and CA for the next handshake after the link of a mounted secret is switched', async t => {
+await t.test('the next handshake uses the new client certificate and CA once the symlink of a mounted secret is switched', async t => {
   const folder = await tempDir(t)
   const generation = async (name: string, authority: Credentials, client: Credentials): Promise<void> => {
     await mkdir(join(folder, name))
@@ -98,7 +98,7 @@ await t.test('uses the new client certificate and CA for the next handshake afte
   const files = { serverCa: path('ca.crt'), clientCert: path('user.crt'), clientKey: path('user.key') }
   const credentials = new TlsCredentials(files, recordingLog().log)
 
-  /** Returns the common name in the client certificate that the server received, or why the handshake failed. */
+  /** Returns the common name of the client certificate that the server received; if the handshake fails, `not trusted` or an error code. */
   const handshake = async (authority: Credentials): Promise<string> => {
     const { certificate, key } = await issueCertificate(authority, { name: 'server', hosts: ['localhost'] })
     const options = { cert: certificate, key, ca: authority.certificate, requestCert: true, rejectUnauthorized: true }

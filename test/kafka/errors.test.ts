@@ -33,12 +33,12 @@ await t.test('maps a library error to the code of the nested error that explains
   }
 })
 
-await t.test('the error for an unreachable broker names its address and the reason', async t => {
+await t.test('the error for an unreachable broker names the address of the broker and the reason', async t => {
   const refused = failedConnection(socketError('ECONNREFUSED', 'connect ECONNREFUSED b:1'))
   t.equal(mapKafkaError(refused, operation).message, 'cannot write to alerts: Connection to b:1 failed: connect ECONNREFUSED b:1')
 })
 
-await t.test('mapKafkaError returns an AlertStreamError unchanged, and hasProtocolError finds its nested protocol errors', async t => {
+await t.test('mapKafkaError returns an AlertStreamError unchanged, and hasProtocolError finds protocol errors nested in it', async t => {
   const error = kafkaErrors.KAFKA_REFUSED('no', { cause: retried(new ProtocolError('ILLEGAL_GENERATION')) })
   t.equal(mapKafkaError(error, operation), error)
   t.ok(hasProtocolError(error, 'UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION'))

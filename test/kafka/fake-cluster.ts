@@ -35,7 +35,7 @@ export function recordBatch ({ firstOffset, records, lastOffsetDelta, attributes
   } as unknown as RecordsBatch
 }
 
-/** A batch that ends a transaction. */
+/** A control batch that commits or aborts a transaction. */
 export function transactionMarker (firstOffset: bigint, producerId: bigint, outcome: 'abort' | 'commit'): RecordsBatch {
   const key = Buffer.from([0, 0, 0, outcome === 'abort' ? 0 : 1])
   const records = [{ offsetDelta: 0, key, value: null }]
@@ -150,13 +150,13 @@ export class FakeCluster {
     this.#change()
   }
 
-  /** Makes the next fetch response contain this error code and no partitions. */
+  /** Makes the next fetch response contain only this error code, without partitions. */
   failSession (errorCode: number): void {
     this.#sessionError = errorCode
     this.#change()
   }
 
-  /** Takes the cluster down, or up again. While the cluster is down, all requests fail. */
+  /** Stops the cluster (`down`) or starts it again. While the cluster is stopped, all requests fail. */
   setDown (down: boolean): void {
     this.#down = down
     this.#change()

@@ -18,7 +18,7 @@ interface FakeMember {
 export class FakeGroup {
   generation = 0
   readonly offsets = new Map<string, CommittedMetadata>()
-  /** Commits of partitions that the member did not own. The coordinator accepts such commits, so a consumer must never send one. */
+  /** Commits for partitions that the member did not own. The coordinator accepts such commits; tests check that the consumer sends none. */
   readonly foreignCommits: OffsetToCommit[] = []
   /** Errors for the next joins, commits and reads of offsets. Each request removes the first error of its list and rejects with it. */
   readonly joinErrors: Error[] = []

@@ -89,7 +89,7 @@ await t.test('stops reading a partition before its end offset', async t => {
   t.equal(cluster.requests.length, 1)
 })
 
-await t.test('sends no request while half of maxBytes is buffered, and sends the next request once records are taken', async t => {
+await t.test('sends no request while at least half of maxBytes is buffered, and sends the next request once records are taken', async t => {
   const { clock, cluster, fetcher, add } = setUp(t, { maxBytes: 4000 })
   cluster.createTopic('a')
   for (let index = 0; index < 20; index++) cluster.append('a', 0, 'x'.repeat(1000))
@@ -128,7 +128,7 @@ await t.test('take returns a record of each partition in turn', async t => {
   t.strictSame(takeAll(), ['0-first', '1-first', '2-first', '0-second', '1-second', '2-second'])
 })
 
-await t.test('pauses a partition that is not admitted, and neither takes nor fetches more of its records', async t => {
+await t.test('if take() does not admit a partition, pauses the partition, and neither returns nor fetches more of its records', async t => {
   const { clock, cluster, fetcher, add } = setUp(t)
   cluster.createTopic('a', 2)
   cluster.append('a', 0, 'v0')
@@ -173,7 +173,7 @@ await t.test('skips aborted records and control batches', async t => {
   t.equal(buffer.position, 4n)
 })
 
-await t.test('pauses a partition whose offset is out of range, until its owner resets it', async t => {
+await t.test('pauses a partition whose offset is out of range, until the caller resets the offset and resumes the partition', async t => {
   const { clock, cluster, fetcher, events, add, takeAll } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'v0')
@@ -251,7 +251,7 @@ await t.test('reports a deleted topic after three lookups, and stops fetching th
   t.equal(cluster.requests.length, length)
 })
 
-await t.test('reports a recreated topic, and returns no records of the new topic for the old id', async t => {
+await t.test('reports a recreated topic, and returns no records of the new topic until the partition is added again', async t => {
   const { clock, cluster, fetcher, events, add, takeAll } = setUp(t)
   const id = cluster.createTopic('a')
   cluster.append('a', 0, 'old')
@@ -348,7 +348,7 @@ await t.test('buffered records can be taken after a fatal error', async t => {
   t.strictSame(takeAll(), ['v0'])
 })
 
-await t.test('drops the response of a removed partition', async t => {
+await t.test('drops the response for a partition that has been removed', async t => {
   const { cluster, fetcher, events, add } = setUp(t)
   cluster.createTopic('a')
   const buffer = add('a', 0)
@@ -371,7 +371,7 @@ await t.test('ignores an error of a removed partition', async t => {
   t.strictSame(events.outOfRange, [])
 })
 
-await t.test('drops the response to a request that was sent before a reset', async t => {
+await t.test('drops the response to a request that was sent before the partition was reset', async t => {
   const { cluster, add } = setUp(t)
   cluster.createTopic('a')
   const buffer = add('a', 0)

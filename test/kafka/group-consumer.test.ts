@@ -69,7 +69,7 @@ await t.test('starts at the committed offsets of the group', async t => {
   t.strictSame(values(await take(2)).sort(), ['v2', 'w0'])
 })
 
-await t.test('with `latest`, starts at the end offset and commits the end offset', async t => {
+await t.test('with `latest`, starts at the end offset of the partition and commits this offset', async t => {
   const { cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'before')
@@ -97,7 +97,7 @@ await t.test('never commits past an unsettled record', async t => {
   t.strictSame(group.committed, { 'a/0': 4n })
 })
 
-await t.test('commits offsets without records once all earlier records have settled', async t => {
+await t.test('commits past offsets that hold no record (transaction markers) once all earlier records have settled', async t => {
   const { cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'v0')
@@ -112,7 +112,7 @@ await t.test('commits offsets without records once all earlier records have sett
   t.strictSame(group.committed, { 'a/0': 2n })
 })
 
-await t.test('pauses a partition at the cap and resumes the partition when a record settles', async t => {
+await t.test('pauses a partition that reaches the cap of unsettled records, and resumes the partition when a record settles', async t => {
   const { cluster, consumerOf } = setUp(t)
   cluster.createTopic('a', 2)
   cluster.append('a', 0, 'v0', 'v1', 'v2')
@@ -203,7 +203,7 @@ await t.test('drops buffered records of revoked partitions', async t => {
   t.strictSame(values(await second.take(2)), ['w0', 'w1'])
 })
 
-await t.test('a member that has lost its session commits nothing until the member has rejoined', async t => {
+await t.test('if the member has lost its session, a commit is rejected and changes no offset', async t => {
   const { cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'v0', 'v1')
@@ -224,7 +224,7 @@ await t.test('reads a partition again from the offset that another member has co
   await consumer.open()
   settle(await take(1))
   await consumer.commit()
-  // Another member owned the partition for a while.
+  // Simulates a commit by another member that owned the partition for a while.
   group.offsets.set('a/0', { offset: 3n, metadata: null })
   await group.rebalance()
   // The fetch request for the previous position stays in flight for 500 ms, its maximum wait.
@@ -313,7 +313,7 @@ await t.test('resets a partition once if its offset is out of range in two respo
   cluster.deleteRecords('a', 0, 6n)
   cluster.append('a', 0, 'v6', 'v7')
   await turns()
-  // Settling the record resumes the partition, so the same offset is fetched again.
+  // Settling the record resumes the partition, so the fetcher requests the same deleted offset again.
   settle(old)
   await turns()
   t.equal(cluster.offsetDelays.length, 0, 'both resets have requested the start offsets')
@@ -395,7 +395,7 @@ await t.test('does not commit records of a deleted topic that settle after the t
   t.notOk(group.log.includes('commit a/0@2'), String(group.log))
 })
 
-await t.test('consumption ends with an error if another process uses the instance id', async t => {
+await t.test('consumption ends with an error if another process uses the same instance id', async t => {
   const { cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   const { consumer } = consumerOf({ instanceId: 'one' })
@@ -404,7 +404,7 @@ await t.test('consumption ends with an error if another process uses the instanc
   t.match(consumer.error, { code: 'KAFKA_INSTANCE_FENCED' })
 })
 
-await t.test('consumption ends with an error if the group may not commit', async t => {
+await t.test('consumption ends with an error if the consumer may not commit offsets', async t => {
   const { cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   const { consumer } = consumerOf()
@@ -415,7 +415,7 @@ await t.test('consumption ends with an error if the group may not commit', async
   t.match(consumer.error, { code: 'KAFKA_NOT_AUTHORISED' })
 })
 
-await t.test('consumption ends with an error if the topic may not be read', async t => {
+await t.test('consumption ends with an error if the consumer may not read the topic', async t => {
   const { cluster, consumerOf } = setUp(t)
   cluster.createTopic('a')
   cluster.failPartition('a', 0, codes.TOPIC_AUTHORIZATION_FAILED)
@@ -440,7 +440,7 @@ await t.test('flush retries a commit until the commit succeeds', async t => {
   t.strictSame(group.committed, { 'a/0': 1n })
 })
 
-await t.test('flush rejects after its timeout, or immediately with an error that retries cannot fix', async t => {
+await t.test('flush rejects after its timeout, or immediately if retries cannot fix the error', async t => {
   const { clock, cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'v0')
@@ -455,7 +455,7 @@ await t.test('flush rejects after its timeout, or immediately with an error that
   await t.rejects(consumer.flush(1000), { code: 'KAFKA_REFUSED', retryable: false })
 })
 
-await t.test('flush gives up after its timeout if the group is still rebalancing', async t => {
+await t.test('flush resolves with a warning after its timeout if the group is still rebalancing', async t => {
   const { clock, cluster, group, consumerOf } = setUp(t)
   cluster.createTopic('a')
   cluster.append('a', 0, 'v0')

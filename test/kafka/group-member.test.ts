@@ -158,7 +158,7 @@ await t.test('a fenced instance id stops heartbeats and is fatal', async t => {
   t.equal(group.log.at(-1), 'stop')
 })
 
-await t.test('other heartbeat errors are left to the client library', async t => {
+await t.test('heartbeat errors other than a fenced instance id are left to the client library', async t => {
   const { group, member, fatal } = setUp(t)
   await member.subscribe(['a'])
   group.failHeartbeat(new ProtocolError('REBALANCE_IN_PROGRESS'))
@@ -206,7 +206,7 @@ await t.test('a static member stays in the group when it closes', async t => {
   t.equal(group.log.at(-1), 'disconnect')
 })
 
-await t.test('leaves through the coordinator while a join is pending', async t => {
+await t.test('close while a join is pending sends a leave request to the coordinator', async t => {
   const { group, member, assigned } = setUp(t)
   await member.subscribe(['a'])
   const { promise, resolve } = Promise.withResolvers<void>()
@@ -220,7 +220,7 @@ await t.test('leaves through the coordinator while a join is pending', async t =
   t.equal(assigned.length, 1, 'the member reports no assignment after close')
 })
 
-await t.test('close ends the retries of a join', async t => {
+await t.test('close ends the retries of a failed join', async t => {
   const { clock, group, member } = setUp(t)
   group.joinErrors.push(...Array.from({ length: 10 }, unreachable))
   const subscribed = member.subscribe(['a'])

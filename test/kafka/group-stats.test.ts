@@ -1,7 +1,7 @@
 import t from 'tap'
 import { GroupStatsCollector } from '../../src/kafka/group-stats.ts'
 
-await t.test('the commit age starts with the first delivery and restarts with a commit', async t => {
+await t.test('the commit age is the time since the first delivery or, after a commit, since the last commit', async t => {
   let now = 1000
   const stats = new GroupStatsCollector(() => now)
   t.equal(stats.commitAge(false), 0)

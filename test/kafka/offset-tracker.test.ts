@@ -2,7 +2,7 @@ import t from 'tap'
 import { type Delivery, OffsetTracker } from '../../src/kafka/offset-tracker.ts'
 import { seeded } from '../support/pipeline.ts'
 
-/** A naive model of one epoch of a partition: every delivered offset and whether its record has settled. */
+/** A naive model of one epoch (assignment to revocation) of a partition: each delivered offset and whether its record has settled. */
 class Model {
   readonly delivered: Array<{ offset: bigint, settled: boolean }> = []
   readonly start: bigint
@@ -82,7 +82,7 @@ await t.test('the committable offset equals that of a naive model, for random se
   t.equal(steps, 60 * 600)
 })
 
-await t.test('drops a record that was delivered before in its epoch', async t => {
+await t.test('drops a record that was already delivered in the same epoch', async t => {
   const tracker = new OffsetTracker(10)
   tracker.assign('t', 0, 5n)
   const first = tracker.deliver('t', 0, 5n)
@@ -110,7 +110,7 @@ await t.test('ignores repeated settlements and settlements of an earlier epoch',
   t.strictSame(tracker.committable(), [])
 })
 
-await t.test('one stuck record stops its partition at the cap, but no other partition', async t => {
+await t.test('a record that does not settle stops its own partition at the cap, but no other partition', async t => {
   const tracker = new OffsetTracker(100)
   tracker.assign('t', 0, 0n)
   tracker.assign('t', 1, 0n)
@@ -124,7 +124,7 @@ await t.test('one stuck record stops its partition at the cap, but no other part
   t.ok(tracker.admit('t', 0))
 })
 
-await t.test('repeated skips behind a stuck record use one entry', async t => {
+await t.test('repeated skips after an unsettled record use one entry', async t => {
   const tracker = new OffsetTracker(3)
   tracker.assign('t', 0, 0n)
   const stuck = tracker.deliver('t', 0, 0n)!

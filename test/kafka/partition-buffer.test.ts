@@ -38,7 +38,7 @@ await t.test('once all records are taken, the position is past trailing offsets 
   t.equal(buffer.position, 2n)
 })
 
-await t.test('ignores the response to a request that was sent before a reset', async t => {
+await t.test('ignores the response to a request that was sent before the buffer was reset', async t => {
   const buffer = bufferAt(40n)
   buffer.reset(0n)
   buffer.append(fetchedPartition([recordBatch({ firstOffset: 40n, records: [record(0), record(1)] })]), 40n)
@@ -77,7 +77,7 @@ await t.test('skips the rest of an aborted transaction that began before the fet
   t.strictSame(takeAll(buffer), [4n])
 })
 
-await t.test('a record has the timestamp of the producer, or of the broker with LogAppendTime', async t => {
+await t.test('a record has the timestamp of the producer or, with LogAppendTime, the timestamp of the broker', async t => {
   const buffer = bufferAt(0n)
   buffer.append(fetchedPartition([
     recordBatch({ firstOffset: 0n, records: [record(0), record(1)] }),

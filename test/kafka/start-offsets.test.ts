@@ -2,7 +2,7 @@ import t from 'tap'
 import type { CommittedOffset } from '../../src/kafka/group-member.ts'
 import { type MemberState, resolveStartOffsets } from '../../src/kafka/start-offsets.ts'
 
-/** Topic `a` keeps offsets 10 to 99 of partition 0 and 20 to 199 of partition 1. */
+/** A member and the requests it sends. Topic `a` keeps offsets 10 to 99 in partition 0 and offsets 20 to 199 in partition 1. */
 function memberWith (state: Partial<MemberState> = {}) {
   const requests: string[] = []
   const offsets = (name: string, result: bigint[]) => async (topic: string) => {
@@ -58,12 +58,12 @@ await t.test('skips partitions of a topic that does not exist', async t => {
   t.strictSame(await resolveStartOffsets([{ topic: 'deleted', partition: 0 }], offsets, member), [])
 })
 
-await t.test('skips a partition that the member is reading and no other member has committed', async t => {
+await t.test('skips a partition that the member is reading if no other member has committed an offset of the partition', async t => {
   t.strictSame(await resolveStartOffsets(one, committed(50n, 'new'), memberWith({ reading: reading(50n) }).member), [])
   t.strictSame(await resolveStartOffsets(one, nothing, memberWith({ reading: reading(undefined) }).member), [])
 })
 
-await t.test('skips a partition that the member is reading if its commit succeeded but the response was lost', async t => {
+await t.test('skips a partition that the member is reading if the commit by the member succeeded but the response was lost', async t => {
   const { member } = memberWith({ reading: reading(40n), attempted: key => key === 'a/0' ? 50n : undefined })
   t.strictSame(await resolveStartOffsets(one, committed(50n, 'new'), member), [])
 })

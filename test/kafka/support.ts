@@ -53,14 +53,14 @@ export const valueOf = (record: { readonly value: KafkaRecord }): string => reco
 
 export interface Pulling<T> {
   readonly records: Array<SourceRecord<T>>
-  /** Resolves as soon as the condition holds; it is checked after each record. Rejects with the error of the source. */
+  /** Checks the condition now and after each record, and resolves once it holds. Rejects if the source fails or ends first. */
   until (condition: () => boolean): Promise<void>
   /** Drains the source. Resolves when the source has ended. */
   stop (): Promise<void>
   readonly ended: Promise<void>
 }
 
-/** Pulls records one by one, as the runner does, and passes each record to `onRecord`. By default, records settle immediately. */
+/** Pulls records one by one, as the runner does, and passes each record to `onRecord`. Without `onRecord`, records settle immediately. */
 export function pull<T> (
   source: Source<T>, context: ReturnType<typeof contextOf>, onRecord?: (record: SourceRecord<T>) => unknown
 ): Pulling<T> {

@@ -27,7 +27,7 @@ await t.test('returns undefined if the topic does not exist', async t => {
   t.equal(await findTopic(clientWith(() => { throw new UserError('Unknown topic a.') }).client, 'a'), undefined)
 })
 
-await t.test('rejects with any other error', async t => {
+await t.test('rejects with any error other than that of a missing topic', async t => {
   await t.rejects(findTopic(clientWith(() => { throw new UserError('Unknown topic b.') }).client, 'a'), { message: 'Unknown topic b.' })
   const { client } = clientWith(() => { throw new NetworkError('Connection closed') })
   await t.rejects(findTopic(client, 'a'), { message: 'Connection closed' })

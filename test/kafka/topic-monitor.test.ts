@@ -14,7 +14,7 @@ function setUp (t: Test, topics: readonly string[]) {
   return { clock, cluster, monitor, seen, lines }
 }
 
-await t.test('reports existing and missing topics in configured order', async t => {
+await t.test('reports existing and missing topics in the configured order', async t => {
   const { cluster, monitor } = setUp(t, ['c', 'a', 'b'])
   cluster.createTopic('b')
   const id = cluster.createTopic('c')

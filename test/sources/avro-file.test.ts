@@ -26,7 +26,7 @@ async function read (path: string) {
   return { source, records: pulling.records }
 }
 
-await t.test('emits every record in order, with its size and position, in a buffer separate from the block', async t => {
+await t.test('emits every record in order, with its size and position, in a buffer that does not retain the block', async t => {
   const path = await avroFile(t, 23, 'deflate')
   const { source, records } = await read(path)
   t.equal(source.atEnd, true)
@@ -46,7 +46,7 @@ await t.test('scanAvroFile counts records and bytes and finds the largest record
   t.match(await scanAvroFile(path, never), { records: 23, damaged: 0, bytes, largest: Math.max(...sizes) })
 })
 
-await t.test('emits one failure with the number of lost records for a damaged block, and continues after it', async t => {
+await t.test('for a damaged block, emits one failure with the number of lost records, and continues after the block', async t => {
   const path = await avroFile(t, 20, 'deflate')
   const bytes = await readFile(path)
   const container = await openContainer(path)

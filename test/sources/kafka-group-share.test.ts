@@ -21,7 +21,7 @@ async function topicAndGroup (partitions: number) {
 
 interface Held { readonly record: SourceRecord<KafkaRecord>, settle (): void }
 
-/** A group member that settles records immediately, but after `hold` only on `release`. `opened` resolves when the member has joined. */
+/** A group member. Records settle immediately, or between `hold` and `release` not at all. `opened` resolves when the member has joined. */
 function member (options: Partial<KafkaGroupOptions> & Pick<KafkaGroupOptions, 'topics' | 'group'>) {
   const source = kafkaGroupSource({ ...fast, ...options })
   const { log, lines } = recordingLog()
@@ -38,7 +38,7 @@ function member (options: Partial<KafkaGroupOptions> & Pick<KafkaGroupOptions, '
   return {
     source, lines, held, opened,
     hold: () => { holding = true },
-    /** Settles the held records now, and later records immediately. */
+    /** Settles the held records now. Later records settle immediately. */
     release: () => {
       holding = false
       for (const each of held.splice(0)) each.settle()

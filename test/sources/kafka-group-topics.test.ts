@@ -26,6 +26,6 @@ await t.test('a topic with a large backlog does not starve a topic with few reco
   await source.close?.()
   const last = pulling.records.findLastIndex(({ value }) => value.topic === small)
   t.comment(`the last of the 50 records of the small topic was number ${last + 1} of 3250`)
-  // The last record of the small topic is number 850 if 17 partitions alternate, and number 3250 if the small topic is read last.
+  // The last record of the small topic is the 850th if all 17 partitions alternate, and the 3250th if the small topic is read last.
   t.ok(last < 2 * 850, `the last record of the small topic has index ${last}, expected less than 1700`)
 })

@@ -229,7 +229,7 @@ await t.test('an offset committed for a deleted topic of the same name is not us
   t.equal(valueOf(pulling.records[0]!), 'new-0')
 })
 
-await t.test('partitions that are added to an open topic are consumed', async () => {
+await t.test('partitions that are added to a topic during consumption are consumed', async () => {
   const { Admin } = await import('@platformatic/kafka')
   const topic = await topicOf(1)
   const { source, context } = await started({ topics: [topic], group: uniqueName('g') })
@@ -243,7 +243,7 @@ await t.test('partitions that are added to an open topic are consumed', async ()
   await finish(source, pulling)
 })
 
-await t.test('an offset out of range resets to earliest, with a warning and a count of lost records', async t => {
+await t.test('an offset out of range is reset to the earliest offset, with a warning and a count of the lost records', async t => {
   const topic = await topicOf(1)
   const group = uniqueName('g')
   await produce(connection, topic, numbered(20, 1))
@@ -314,7 +314,7 @@ await t.test('a restarted static member gets its partitions immediately', async 
   await pulling.until(() => pulling.records.length === 6)
   await pulling.stop()
   await first.source.flush?.()
-  // The first process never leaves, as after a crash. A dynamic member would wait for the session timeout.
+  // The first process has not left the group, as after a crash. A dynamic member would wait until its session times out.
   const second = await started({ topics: [topic], group, instanceId: 'one', sessionTimeout: 45_000, rebalanceTimeout: 60_000 })
   const again = pull(second.source, second.context)
   await produce(connection, topic, [outgoing('next')])

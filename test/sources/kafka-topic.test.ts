@@ -15,7 +15,7 @@ async function topicOf (partitions: number, configs: Record<string, string> = {}
   return topic
 }
 
-/** Returns `count` records, padded with dots to `bytes` and distributed round-robin over the partitions. */
+/** Returns `count` records of `bytes` bytes each (padded with dots), distributed round-robin over the partitions. */
 function padded (count: number, partitions: number, prefix: string, bytes: number) {
   return Array.from({ length: count }, (_, index) => outgoing(`${prefix}${index}`.padEnd(bytes, '.'), { partition: index % partitions }))
 }
@@ -39,7 +39,7 @@ async function readAll (options: Omit<ReadTopicOptions, 'connection'>) {
   }
 }
 
-await t.test('emits every record that exists at open once and in order, with small fetches and an empty partition', async t => {
+await t.test('emits every record that exists at open, in order and only once, even with small fetches and an empty partition', async t => {
   const topic = await topicOf(5)
   await produce(connection, topic, padded(400, 4, '', 3000))
   const { source, context } = await started({ topic, maxBytes: 100_000 })
@@ -72,7 +72,7 @@ await t.test('alternates between the partitions of the topic', async t => {
   t.ok(switches >= 300, `the partition changed ${switches} times in 400 records, expected at least 300`)
 })
 
-await t.test('merges unevenly filled partitions by orderBy', async t => {
+await t.test('merges unevenly filled partitions in the order of `orderBy`', async t => {
   const topic = await topicOf(3)
   const records = Array.from({ length: 600 }, (_, index) => outgoing('x'.repeat(2000), {
     partition: index < 400 ? 0 : index % 3, headers: [textHeader('time', String(index))]
@@ -82,7 +82,7 @@ await t.test('merges unevenly filled partitions by orderBy', async t => {
   t.strictSame(merged.map(record => Number(headerText(record.value, 'time'))), records.map((_, index) => index))
 })
 
-await t.test('emits the records between the offsets `from` and `to`', async t => {
+await t.test('emits the records from offset `from` (inclusive) to offset `to` (exclusive)', async t => {
   const topic = await topicOf(2)
   await produce(connection, topic, numbered(20, 2))
   const records = await readAll({ topic, from: [3n, 8n], to: [5n, 10n] })
@@ -95,7 +95,7 @@ await t.test('the source completes at once if the topic is empty, and fails if t
   await t.rejects(readAll({ topic: uniqueName('none') }), { code: 'KAFKA_TOPIC_MISSING', where: new RegExp(kafka) })
 })
 
-await t.test('with `follow`, the source emits later records until it is drained', async t => {
+await t.test('with `follow`, the source emits records that are produced after open, until it is drained', async t => {
   const topic = await topicOf(2)
   await produce(connection, topic, numbered(4, 2, 'old'))
   const { source, context } = await started({ topic, from: 'latest', to: 'follow' })
@@ -107,7 +107,7 @@ await t.test('with `follow`, the source emits later records until it is drained'
   t.ok(pulling.records.every(record => valueOf(record).startsWith('new')))
 })
 
-await t.test('completes at a transaction marker and skips aborted records', async t => {
+await t.test('completes if the topic ends with a transaction marker, and skips aborted records', async t => {
   const topic = await topicOf(1)
   const producer = new Producer({ ...connection.options, idempotent: true, transactionalId: uniqueName('tx') })
   for (const [value, commit] of [['a', true], ['b', false], ['c', true], ['d', false]] as const) {
