@@ -145,7 +145,7 @@ function newIds (found: readonly FoundField<Tag>[], { second, index }: Renewal) 
   const id = freshId(second, detector, index)
   const visit = freshVisit(second)
   const ccdVisit = visit * 1000n + BigInt(detector)
-  // 0 means unknown or none and stays unchanged, except in the visit field of the triggering source.
+  // In parent ids and in the other sources, 0 means unknown or none and stays unchanged. In the triggering source it is replaced.
   const replace = ({ tag, value }: FoundField<Tag>): Buffer | undefined => {
     switch (tag) {
       case 'alertId':

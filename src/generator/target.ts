@@ -1,4 +1,4 @@
-// Draws the object of an alert: its kind, colours, template fluxes and host galaxy, and the fluxes of earlier visits.
+// Generates the random properties of an alert's object: kind, colours, template fluxes, host galaxy, and the fluxes of earlier visits.
 import { type Host, type Kind, type Target } from './dia-source.ts'
 import { power } from './portable-math.ts'
 import { type Random } from './random.ts'

@@ -67,7 +67,7 @@ async function adminOf ({ pid, argv, environment }: Process, modes: ModeCatalogu
   try {
     const line = await readCommandLine(await modes.find(name), rest, environment, modes)
     const { adminPort, adminHost } = (line?.config ?? {}) as { readonly adminPort?: number, readonly adminHost?: string }
-    // With port 0, the process chose a free port, which only the log of the process names.
+    // With port 0, the operating system chose a free port. The port appears only in the log of the process, so the URL is unknown.
     if (adminPort === undefined || adminPort === 0 || adminHost === undefined) return { name }
     return { name, url: `http://${reachable(adminHost)}:${adminPort}/livez` }
   } catch (cause) {

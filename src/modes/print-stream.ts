@@ -28,7 +28,7 @@ const printFlags = flags({
   },
   follow: { type: 'switch', description: 'Continue with new records after the current end of the topic.' },
   count: { type: 'integer', min: 1, placeholder: 'N', description: 'Number of lines after which to exit. Default: no limit.' },
-  json: { type: 'switch', description: 'Print one JSON object per line. A dead letter has all its dead-letter-* headers.' },
+  json: { type: 'switch', description: 'Print one JSON object per line. The object of a dead letter includes all dead-letter-* headers.' },
   ...registryFlags
 })
 type Config = ConfigOf<typeof printFlags>

@@ -34,7 +34,7 @@ const redriveFlags = flags({
   },
   'dst-topic': { type: 'text', placeholder: 'TOPIC', description: 'Topic for all records. Default: the original topic of each record.' },
   reason: { type: 'list', placeholder: 'CODE,...', description: 'Reasons of the dead letters to process. Default: all.' },
-  node: { type: 'list', placeholder: 'NODE,...', description: 'Nodes of the dead letters to process. Default: all.' },
+  node: { type: 'list', placeholder: 'NODE,...', description: 'Pipeline nodes in which the dead letters to process failed. Default: all.' },
   'origin-topic': { type: 'list', placeholder: 'TOPIC,...', description: 'Original topics of the dead letters to process. Default: all.' },
   limit: { type: 'integer', min: 1, description: 'Maximum number of dead letters to process. Default: no limit.' },
   'max-redrives': { type: 'integer', min: 1, default: 3, description: 'Maximum number of times that one record is sent back.' },

@@ -51,7 +51,7 @@ function renewed (schema: AlertSchema, alert: AlertValue, fresh: { ids: boolean,
   return { schema, before: schema.decode(old.subarray(5)), after: schema.decode(frame.subarray(5)), frame, id }
 }
 
-/** Alerts of DIAObjects and of solar system objects, with and without history. The last source is deblended. */
+/** Alerts of DIAObjects and of solar system objects, with and without history. The source of the last alert is deblended. */
 async function someAlerts (version: string): Promise<Fields[]> {
   const generator = await generatorOf(version, 3)
   const alerts = Array.from({ length: 60 }, (_, index) => generator.alert(0, index, 60) as Fields)

@@ -115,7 +115,7 @@ for (const kind of ['file', 'gs'] as const) await t.test(`sends dead letters of 
   t.strictSame(await archivedIds(at.root), records.map(idOf).sort())
 })
 
-await t.test('reads the omitted value of a dead letter from the original topic, and leaves and counts unsendable dead letters', async t => {
+await t.test('restores an omitted value from the original topic, and counts unsendable dead letters as left', async t => {
   const at = await setUp(t)
   const [large, other] = [Buffer.alloc(30_000, 'large'), Buffer.alloc(30_000, 'other')]
   await produce(connection, at.topic, [
