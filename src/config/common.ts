@@ -61,7 +61,7 @@ export const storeFlags = flags({
   'gcp-bucket-schemas': { type: 'text', placeholder: 'BUCKET', description: 'Bucket for schemas. Same as --schema-store gs://BUCKET.' },
   backend: {
     type: 'choice', choices: ['local-files', 'google-cloud'],
-    description: 'Store type, as in the original programs: local-files uses --local-file-root, google-cloud uses --gcp-bucket-alerts.'
+    description: 'Store type, as in the programs that alert-stream replaces: local-files needs --local-file-root, google-cloud a bucket.'
   },
   'local-file-root': { type: 'text', placeholder: 'PATH', description: 'Folder of the stores. Same as --alert-store file://PATH.' },
   'store-timeout': {

@@ -13,7 +13,7 @@ export const graphErrors = defineErrors({
   },
   GRAPH_REUSED: { hint: 'A graph can run only once. Declare a new graph for the next run.' },
   GRAPH_DRAIN_DEADLINE: { hint: 'Unsettled records will be delivered again. If this happens at every stop, raise the drain deadline.' },
-  GRAPH_FLOW_ENDED: { hint: 'A flow that completes before its input loses records. This is a bug in alert-stream: report it.' },
+  GRAPH_FLOW_ENDED: { hint: 'A flow completed before its input did, so records were lost. This is a bug in alert-stream: report it.' },
   GRAPH_ABORTED: { hint: 'Unsettled records will be delivered again.' }
 })
 

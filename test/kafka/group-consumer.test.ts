@@ -415,7 +415,7 @@ await t.test('consumption ends with an error if the consumer may not commit offs
   t.match(consumer.error, { code: 'KAFKA_NOT_AUTHORISED' })
 })
 
-await t.test('consumption ends with an error if the consumer may not read the topic', async t => {
+await t.test('consumption ends with an error if the consumer is not authorized to read the topic', async t => {
   const { cluster, consumerOf } = setUp(t)
   cluster.createTopic('a')
   cluster.failPartition('a', 0, codes.TOPIC_AUTHORIZATION_FAILED)
