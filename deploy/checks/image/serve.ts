@@ -35,7 +35,7 @@ export function serveChecks (context: Context, workshop: Workshop): Check[] {
       await container.signal('TERM')
       const code = await container.exited(15)
       if (code !== 0) throw new Fault(`exit code ${code ?? 'unknown'}`, container.output)
-      if (!container.output.includes('stopping: finishing what is in hand'))
+      if (!container.output.includes('stopping: draining records in flight'))
         throw new Fault('it did not say that it stops', container.output)
     }
   }, {
