@@ -58,7 +58,7 @@ const longType = deriveType(avro.types.LongType.__with({
   }
 })
 
-/** Maximum item count if it exceeds the number of bytes left (nulls take no bytes). Alerts have far fewer items. */
+/** Maximum item count of an array or map if fewer bytes than items are left (nulls take no bytes). Alerts have far fewer items. */
 const MAX_EMPTY_ITEMS = 1_000_000
 
 /** Calls `visit` for each item of an array or map. Throws Error if the item count is too high for the number of bytes left. */
@@ -84,7 +84,7 @@ export function readArray (cursor: Cursor, read: (tap: Tap) => unknown): unknown
   return values
 }
 
-/** The returned object has no prototype, so any key is safe. */
+/** Reads a map into an object without a prototype, so any key is safe. */
 export function readMap (cursor: Cursor, read: (tap: Tap) => unknown): Record<string, unknown> {
   const entries = Object.create(null) as Record<string, unknown>
   eachItem(cursor, tap => {

@@ -8,7 +8,7 @@ import { AlertStreamError, messageOf } from '../pipeline/errors.ts'
 
 export const CONTAINER_MAGIC = Buffer.from('Obj\x01', 'latin1')
 export const SYNC_LENGTH = 16
-/** Maximum size of a string in the header. The longest string is the alert schema: 100 KB in version 11.1. */
+/** Maximum size of a string in the header. The longest one is the text of the alert schema (100 KB in version 11.1). */
 const MAX_HEADER_BYTES = 64 * 1024 * 1024
 /** Maximum size of a block, both compressed and uncompressed. */
 const MAX_BLOCK_BYTES = 256 * 1024 * 1024
@@ -221,7 +221,7 @@ class OpenContainer implements Container {
     return this.schema.decodeAt(data, offset)
   }
 
-  /** The end of a record that cannot be decoded. undefined unless this record and the remaining records fill the block exactly. */
+  /** Returns the end of an undecodable record, or undefined unless this record and the remaining records fill the block exactly. */
   #verifiedEnd (data: Buffer, offset: number, left: number): number | undefined {
     try {
       const end = this.schema.skipAt(data, offset)

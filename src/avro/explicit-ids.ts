@@ -129,7 +129,7 @@ async function byArchive (registry: Registry, http: RegistryHttp, subject: strin
   const url = `${origin}/apis/registry/v2/admin/import`
   const response = await http.raw('POST', url, {
     body: archive,
-    // The content id is the schema id. The registry assigns the global id: it would silently skip a version whose global id is taken.
+    // Keeps the content id, which is the schema id, but not the global id: the registry silently skips a version with a taken global id.
     headers: { 'content-type': 'application/zip', 'x-registry-preserve-globalid': 'false', 'x-registry-preserve-contentid': 'true' }
   })
   if (response.status >= 300) {

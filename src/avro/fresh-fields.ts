@@ -76,7 +76,7 @@ export function mjdTai (second: number): number {
   return UNIX_EPOCH_MJD + (second + TAI_MINUS_UTC) / SECONDS_PER_DAY
 }
 
-/** `own` marks a field of the triggering source; `any` marks the same field of the other sources in the packet. */
+/** Tags of fields. Prefix `own`: the field belongs to the triggering source. Prefix `any`: it belongs to another source in the packet. */
 type Tag =
   | 'alertId' | 'ownId' | 'anyId' | 'ownParent' | 'ownVisit' | 'anyVisit' | 'ownCcdVisit' | 'anyCcdVisit' | 'detector' | 'ownTime' | 'time'
 
@@ -140,7 +140,7 @@ function newIds (found: readonly FoundField<Tag>[], { second, index }: Renewal) 
   }
   const long = (wanted: Tag): bigint | undefined => found.find(({ tag }) => tag === wanted)?.value as bigint | undefined
   const old = { id: long('alertId'), sourceId: long('ownId'), visit: long('ownVisit'), ccdVisit: long('ownCcdVisit') }
-  // Schemas up to 6.1 have no detector field; ccdVisitId contains the detector.
+  // Schemas up to 6.1 have no detector field: the last three digits of ccdVisitId are the detector number.
   const detector = found.find(({ tag }) => tag === 'detector')?.value as number | undefined ?? Number((old.ccdVisit ?? 0n) % 1000n)
   const id = freshId(second, detector, index)
   const visit = freshVisit(second)

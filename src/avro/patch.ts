@@ -11,7 +11,7 @@ export interface FieldPath {
   /** Name of the record that has the field, without namespace. */
   readonly record: string
   readonly field: string
-  /** Name of the root record's field that is this field or contains this field. */
+  /** Name of a field of the root record: this field, or the field that contains it. */
   readonly root: string
   /** Whether the field is the first field of the root record, which is the alert id. */
   readonly first: boolean

@@ -85,7 +85,7 @@ export function registryHttp ({ url: base, log, timeoutMs, attempts }: RegistryH
   }
 
   async function retrying<T> (action: () => Promise<T>): Promise<T> {
-    // With full jitter, the mean delay is half the backoff.
+    // persist() chooses each delay at random between 0 and the backoff, so a mean of RETRY_DELAY_MS requires twice that backoff.
     return await persist(action, { attempts, baseMs: 2 * RETRY_DELAY_MS, maxMs: 10_000 }, undefined, ({ message }) => {
       log.debug({ reason: message }, 'schema registry request failed: retrying')
     })

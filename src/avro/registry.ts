@@ -17,7 +17,7 @@ export interface RegistryClientOptions {
   readonly timeoutMs?: number | undefined
   /** Maximum number of attempts if the registry is unavailable. Default: 3. */
   readonly attempts?: number | undefined
-  /** Time in milliseconds for which the lookup of an unknown id is cached. Default: 5,000. */
+  /** Time in milliseconds after a failed lookup during which the id counts as unknown without another request. Default: 5,000. */
   readonly unknownForMs?: number | undefined
 }
 

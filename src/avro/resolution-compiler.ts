@@ -77,7 +77,7 @@ export function compileResolution (
         impossible: [],
         read (tap) {
           const value = original._read(tap)
-          // Past the end of the data, avsc reads undefined. It reports the missing data after the last field.
+          // If the data have ended, avsc returns undefined, which is not converted. It reports the missing data after the last field.
           return value === undefined ? undefined : convert(value as never)
         }
       }
@@ -173,7 +173,7 @@ export function compileResolution (
     }
   }
 
-  // Steps of unions whose null branch does not resolve. The value is the function that reads one branch of the union by index.
+  // Steps of unions whose null branch does not resolve, each with the function that reads the branch with a given index.
   const nullFails = new Map<Step, (tap: Cursor, index: number) => unknown>()
 
   /** If the reader's field does not accept null, returns a step that replaces null by the fill-in value; otherwise returns `step`. */

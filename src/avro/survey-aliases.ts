@@ -4,7 +4,7 @@
 /** Older names of reader fields, newest first, by unqualified record name and reader field name. */
 export type FieldAliases = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
 
-/** Fill-in values by unqualified record name and reader field name, for an absent field, or for null if the field is not nullable. */
+/** Values used if a field is absent, or null but not nullable for the reader. Keys: unqualified record name, then reader field name. */
 export type FieldFillIns = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 const bands = ['u', 'g', 'r', 'i', 'z', 'y']

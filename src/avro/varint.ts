@@ -29,7 +29,7 @@ export function readLong (cursor: Cursor): bigint {
     cursor.pos = pos
     return BigInt((low >>> 1) ^ -(low & 1))
   }
-  // Bits 28 to 48 still fit exactly into a number.
+  // Reads bits 28 to 48 of the value. A value of up to 49 bits still fits exactly into a number.
   let middle = 0
   for (shift = 0; byte & 0x80 && shift < 21; shift += 7) {
     byte = buf[pos++]!

@@ -30,7 +30,7 @@ async function endOffsets (admin: Pick<KafkaAdmin, 'endOffsets'>, topic: string)
   try {
     return await admin.endOffsets(topic)
   } catch (error) {
-    // A topic that does not exist has no lag. The brokers did respond.
+    // The brokers responded, but the topic does not exist, so it has no partitions and no lag.
     if (error instanceof AlertStreamError && error.code === 'KAFKA_TOPIC_MISSING') return []
     throw error
   }

@@ -1,5 +1,5 @@
 // Captures the schema of each alert: writes it to the archive before the alert, once per schema id and process. Concurrent alerts share a
-// capture. If a capture fails, the next alert retries it. A record is dead-lettered only if its schema is unknown or no alert schema.
+// capture. If a capture fails, the next alert retries it. A record is dead-lettered only if its schema is unknown or not an alert schema.
 import { retryableRegistryError } from '../avro/errors.ts'
 import type { RegistryClient } from '../avro/registry.ts'
 import { schemaCache } from '../avro/schema-cache.ts'

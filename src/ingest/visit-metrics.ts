@@ -50,7 +50,7 @@ export class VisitMetrics {
       },
       wrote: (record, _node, result) => {
         const now = Date.now()
-        // The producer's clock may be ahead of the ingester's clock.
+        // If the producer's clock is ahead of the ingester's clock, the difference is negative; the age then counts as 0.
         this.ages.observe(Math.max(0, now - Number(kafkaRecord(record).timestamp)) / 1000)
         this.#settled(record, result === 'written' ? 'written' : 'identical', now)
       },

@@ -27,7 +27,7 @@ export interface Visit {
 }
 
 export interface VisitTrackerOptions {
-  /** Two visits are separated by more than this number of milliseconds between consecutive timestamps. */
+  /** A new visit begins if two consecutive timestamps are more than this number of milliseconds apart. */
   readonly gapMs: number
   readonly onVisit: (visit: Visit) => void
   /** Maximum length of a visit in milliseconds. A stream without gaps is cut at this length. Default: 300,000. */

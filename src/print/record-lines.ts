@@ -31,7 +31,7 @@ export interface LineReader {
   fromObject (object: StoredObjectRecord): Promise<Line>
 }
 
-/** Time after a failed registry request for a dead letter during which dead letters are printed without registry requests. */
+/** After a temporary registry failure, dead letters are printed without registry requests for this number of milliseconds. */
 const REGISTRY_PAUSE_MS = 10_000
 
 export function lineReader (registryUrl: string, log: Logger): LineReader {
@@ -47,7 +47,7 @@ export function lineReader (registryUrl: string, log: Logger): LineReader {
     } catch (error) {
       if (error instanceof AlertStreamError && error.retryable) pausedUntil = performance.now() + REGISTRY_PAUSE_MS
     }
-    // Otherwise, uses the Kafka key, which is the alert id in decimal.
+    // If the frame did not yield the alert id, uses the Kafka key, which is the alert id in decimal.
     return key === null ? undefined : parseAlertId(key.toString('latin1'))
   }
 
