@@ -1,5 +1,5 @@
 // Compares published alerts, byte for byte, with their copies in the archive and from the API.
-// Problems with single alerts are counted and described. Only an error of the source of published alerts ends the comparison early.
+// Problems with single alerts are counted and described. Only an error while reading the published alerts ends the comparison early.
 import { parseFrame, parseSchema, type AlertSchema } from '../avro/index.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import { createGraph, formatError, messageOf, type Source } from '../pipeline/index.ts'

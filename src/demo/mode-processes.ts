@@ -26,7 +26,7 @@ export async function startMode<Stats> (
   const dataDir = join(stateDir, 'modes', mode)
   await mkdir(dataDir, { recursive: true })
   await reclaimFolder(dataDir, host.log)
-  // `freePorts` may return the --listen-port in `args`, because that port is not in use yet. The admin port must be a different port.
+  // Chooses an admin port other than the --listen-port in `args`. `freePorts` may return the --listen-port, which is not in use yet.
   const port = (await freePorts(2)).find(free => !args.includes(String(free))) ?? 0
   const [program = '', ...firstArgs] = host.self
   const url = `http://127.0.0.1:${port}`

@@ -34,7 +34,7 @@ export async function startServers ({ config, stateDir }: Settings, host: Host, 
   }, host.environment)
   await fetchSchemaPackage({ cacheDir: host.cacheDir, log: host.log })
   const shared = { cacheDir: host.cacheDir, env: host.environment, log: host.log, progress: (line: string) => print(`  ${line}`) }
-  // Download the emulator before any server starts.
+  // Downloads the emulator before any server starts, so that a failed download leaves no server running.
   if (config.store === 'gs') await ensureGcs(shared)
   const security = config.secure ? { security: { folder: join(stateDir, 'security'), table: await readAclTable() } } : {}
   let kafka: KafkaServer | undefined

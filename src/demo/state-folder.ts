@@ -9,7 +9,7 @@ import { demoErrors } from './errors.ts'
 
 /** How to connect to a secured Kafka cluster. */
 export interface DemoSecurity {
-  /** SASL mechanism of the external listener (`kafka` in demo.json), which requires TLS. */
+  /** SASL mechanism of the external listener. The listener requires TLS; its address is `kafka` in demo.json. */
   readonly mechanism: 'SCRAM-SHA-512'
   /** PEM file of the CA that signed the brokers' certificates. */
   readonly ca: string

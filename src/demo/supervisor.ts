@@ -43,7 +43,7 @@ export class Supervisor {
     await Promise.race([...this.#failures, sleep(0)])
   }
 
-  /** Rejects when a process added so far ends unexpectedly. Error: DEMO_PART_FAILED with the last part of its log. */
+  /** Rejects when a process added so far ends unexpectedly. Error: DEMO_PART_FAILED with the end of the log of the process. */
   failure (): Promise<never> {
     const first = Promise.race(this.#failures)
     first.catch(() => {})
@@ -62,7 +62,7 @@ export class Supervisor {
 
   async #failure (name: string, { exited, logFile }: RunningServer): Promise<never> {
     const exit = await exited
-    // During the shutdown a process is expected to end, so the promise never settles.
+    // During shutdown, the end of a process is not a failure, so the promise that this method returns never settles.
     if (this.#stopped !== undefined) return await new Promise<never>(() => {})
     const tail = logTail(await readFile(logFile, 'utf8').catch(() => ''))
     throw demoErrors.DEMO_PART_FAILED(`${name} ${describeExit(exit)}${tail}`, { where: logFile })

@@ -29,7 +29,7 @@ export interface DemoSystem extends VisitSources {
 
 const ARCHIVED_MS = 30_000
 const POLL_MS = 200
-/** Interval between passes if the demo plays only one pass, so long that the demo ends before a second pass would begin. */
+/** Interval between passes if the demo plays only one pass. The demo ends long before a second pass would begin. */
 const ONE_DAY_SECONDS = 86_400
 
 /** Starts the demo's system. Errors: DEVSTACK_*, PACKAGE_*, DEMO_PART_FAILED, and the errors of generate, sync-schema and create-stream. */
@@ -85,7 +85,7 @@ async function start (settings: Settings, host: Host, print: PrintLine, supervis
   ], stateDir, archiveHost, '/livez')
   supervisor.add('ingest', ingest)
   await supervisor.check()
-  // This step runs after the simulator has stopped.
+  // Shutdown steps run in reverse order, so this step runs after the simulator has stopped.
   supervisor.onStop(async () => { if (!supervisor.failed) await untilArchived(lag, ingest) })
   const play = await startMode<PlayStats>('play-stream', [
     ...clients.flags('simulator'), '--src-topic', topics.static, '--dst-topic', topics.simulated,

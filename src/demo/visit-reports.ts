@@ -11,11 +11,11 @@ export interface IngestStats { readonly written: number, readonly identical: num
 export interface VisitSources {
   readonly play: { status (): Promise<ModeStatus<PlayStats> | undefined> }
   readonly ingest: { status (): Promise<ModeStatus<IngestStats> | undefined> }
-  /** Records of the simulated topic that the consumer group has not committed; undefined if the brokers do not respond. */
+  /** Number of records of the simulated topic past the committed offsets of the consumer group; undefined if the brokers do not respond. */
   lag (): Promise<number | undefined>
 }
 
-/** Report of a pass, made when all its alerts are archived or the next pass is published. Its counts start at the previous report. */
+/** Report of a pass, made when its alerts are archived or the next pass is published. Counts cover the time since the previous report. */
 export interface VisitReport {
   readonly pass: PassReport
   /** Alerts that the ingester wrote, or found to be identical to an existing object. */

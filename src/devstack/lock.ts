@@ -68,7 +68,7 @@ async function readHolder (path: string): Promise<ProcessIdentity | undefined> {
   }
 }
 
-// A stale lock is renamed before it is removed. Otherwise, if two processes found it, one could remove the other's new lock.
+// A stale lock is renamed before it is removed. Otherwise, if two processes found the stale lock, one could remove the other's new lock.
 async function removeStale (path: string, holder: ProcessIdentity): Promise<void> {
   const aside = `${path}.${randomUUID()}`
   try {

@@ -71,7 +71,7 @@ async function findMaven (env: Environment): Promise<Found> {
   return atLeast(version, MAVEN) ? { path } : problem(`version ${version} at ${path}`)
 }
 
-// Debian packages pip and venv separately from python3. `python -m venv` needs the module ensurepip to install pip.
+// On Debian, python3 may lack pip and venv, which are separate packages. `python -m venv` needs the module ensurepip to install pip.
 const PYTHON_PROBE = `
 import importlib.util, json, sys
 def has(name): return importlib.util.find_spec(name) is not None

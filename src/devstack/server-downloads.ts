@@ -55,7 +55,7 @@ export async function ensureRegistry (options: CacheOptions): Promise<string> {
   return await ensure(registry, options)
 }
 
-/** Whether a wanted download is missing from the cache. If one is, Maven is needed. By default, both downloads are wanted. */
+/** Whether a wanted download is missing from the cache (then Maven is needed). By default, both downloads are wanted. */
 export async function downloadsMissing (
   cacheDir: string, wanted: { readonly kafka?: boolean, readonly registry?: boolean } = {}
 ): Promise<boolean> {

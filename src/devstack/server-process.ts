@@ -176,7 +176,7 @@ export function logTail (text: string): string {
 }
 
 async function startError ({ name, dataDir, logFile }: ServerSpec, how: string, text: string): Promise<Error> {
-  // If the disk is full, the server may be unable to log the reason.
+  // If the disk is full, the server may be unable to log that error, so the free space is checked too.
   const free = await statfs(dataDir).then(({ bavail, bsize }) => bavail * bsize, () => Infinity)
   if (isDiskFull(text) || free < 1024 * 1024) {
     return devstackErrors.DEVSTACK_DISK_FULL(`${name} ${how}: no space left on the disk`, { where: dataDir })
@@ -212,7 +212,7 @@ async function readPidFile (dataDir: string): Promise<PidRecord | undefined> {
   try {
     return JSON.parse(await readFile(join(dataDir, PID_FILE), 'utf8')) as PidRecord
   } catch (error) {
-    // After a crash the pid file may be truncated. The server's lock on its data then prevents a second start.
+    // A pid file truncated by a crash counts as missing. If the server still runs, its lock on its data prevents a second start.
     if (systemErrorCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined
     throw folderError(error, dataDir)
   }

@@ -25,7 +25,7 @@ export interface Stack {
 
 /** Starts both servers in parallel. If one server fails, stops the other and throws the error. Errors: those of `startKafka`. */
 export async function startStack (options: StackOptions): Promise<Stack> {
-  // Only the downloads report progress. `startKafka` and `startRegistry` would report the cached downloads again.
+  // Only the downloads below get `progress`. With it, `startKafka` and `startRegistry` would report the cached downloads again.
   const { stateDir, progress: _, ...shared } = options
   await checkPrerequisites({ java: true, maven: await downloadsMissing(options.cacheDir) }, options.env)
   // Both servers are downloaded before one starts, so that a failed download leaves no server running.

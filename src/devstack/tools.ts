@@ -64,7 +64,7 @@ export async function runTool (program: string, args: readonly string[], options
       try {
         if (child.pid !== undefined) process.kill(-child.pid, name)
       } catch {
-        // The signal was not sent, because the program has just ended or belongs to another user. Wait for its exit.
+        // The signal was not sent, because the program has just ended or belongs to another user. `runTool` still waits for its exit.
       }
     }
     let killer: NodeJS.Timeout | undefined

@@ -26,7 +26,7 @@ await t.test('reports each pass once, with counts since the previous report', as
     ({ nodes: [{ node: 'archive', out: 1 }, { node: 'dead-letters', out: deadLetters }, { node: 'other', out: 7 }] as NodeStats[], stats })
   const stop = new AbortController()
   let passes = 1
-  // The lag of the first pass: 5, then unknown, then 0.
+  // Results of `lag()` during the first pass: 5, then undefined (the brokers do not respond), then 0.
   const lags = [5, undefined, 0]
   const reports: VisitReport[] = []
   for await (const each of visitReports({
