@@ -84,7 +84,7 @@ export function createAlertGenerator ({ schema, schemaVersion, seed }: AlertGene
         ssObjectId: moving ? 20_000_000_000_000_000n + BigInt(random.below(2_147_483_648)) * 1_000_003n : null
       })
       const measured = measure(random, { id, visit, detector, target, x, y, flux })
-      // The absolute flux is at least the detection threshold for any fluxError. The sky position agrees exactly with the WCS.
+      // Raises the absolute value of the flux to the detection threshold if necessary. Takes ra and dec from `sky`, as the WCS does.
       const threshold = 5.01 * measured.fluxError
       const source: DiaSource = {
         ...measured, ra: sky.ra, dec: sky.dec, flux: Math.abs(flux) >= threshold ? flux : negative ? -threshold : threshold

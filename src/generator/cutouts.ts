@@ -120,7 +120,7 @@ function writeCutout (cards: readonly Card[], pixels: Float32Array, errors: Floa
   ])
 }
 
-// The PSF image has a sum of 1 and the same subpixel offset as the source.
+// Renders the PSF with the same subpixel offset as the source. The pixels sum to 1.
 function psfImage (profile: MoffatProfile, side: number, source: DiaSource): Float64Array {
   const image = new Float64Array(side * side)
   const middle = (side - 1) / 2

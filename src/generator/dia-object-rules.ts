@@ -94,7 +94,7 @@ function statistics (points: readonly Point[]): FluxStatistics | null {
   }
 }
 
-// Statistics by suffix of the field name. Sigma and slope of a single point are NaN, which castTo turns into null.
+// Maps the suffix of a field name to a statistic. Sigma and slope of a single point are NaN, which castTo turns into null.
 const statisticOfSuffix: Readonly<Record<string, keyof FluxStatistics>> = {
   Mean: 'mean',
   MeanErr: 'meanError',

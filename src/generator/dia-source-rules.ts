@@ -36,12 +36,12 @@ function moment (source: DiaSource): number {
   return sigma * sigma
 }
 
-// Returns a rule that gives null for a small fraction of sources, as if the measurement had failed, and otherwise follows `value`.
+// Returns a rule that gives null for a small fraction of sources (failed measurements) and the result of `value` for all others.
 function sometimesNull (value: Rule<DiaSource>): Rule<DiaSource> {
   return (source, random) => random.chance(FAILURE_FRACTION) ? null : value(source, random)
 }
 
-// Returns a rule that gives null if the trail model was not fitted to the source, and otherwise follows `value`.
+// Returns a rule that gives null for sources to which no trail model was fitted, and the result of `value` for all others.
 function trailFit (value: Rule<DiaSource>): Rule<DiaSource> {
   return (source, random) => source.trailed ? value(source, random) : null
 }

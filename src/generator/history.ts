@@ -12,7 +12,7 @@ const LENGTH_MEDIAN = 1.25
 const LENGTH_SIGMA = 1.6
 const MAX_LENGTH = 400
 const DAYS = 365
-/** The time of night of an earlier visit differs from that of the current visit by at most VISITS_PER_NIGHT / 2 visits. */
+/** Earlier visits are at most VISITS_PER_NIGHT / 2 visits from the same time of night as the current visit. */
 const VISITS_PER_NIGHT = 700
 /** Minimum number of visits between an earlier detection and the current visit: about 15 minutes. */
 const MIN_VISITS_APART = 25
@@ -62,7 +62,7 @@ export function drawHistory (random: Random, seed: number, current: DiaSource, v
     const source = measure(random, { id, visit, target, flux: flux < 0 ? -size : size, ...position })
     sources.push(source)
     forced.push(drawForcedSource(random, visit, target, source.flux, position))
-    // Some visits to the field do not detect the object.
+    // Often adds a visit without a detection, shortly before this one.
     const index = visit.index - 3 - random.below(20)
     if (random.chance(0.6) && !measuredVisits.has(index)) {
       measuredVisits.add(index)

@@ -124,7 +124,7 @@ export function castTo (type: Type): (value: FieldValue) => unknown {
   }
 }
 
-// Casts return undefined for values that cannot be cast.
+// The returned function returns undefined for values that it cannot cast.
 function castBranch (branch: Branch): (value: NonNullable<FieldValue>) => unknown {
   switch (branch.kind) {
     case 'null': return () => null

@@ -30,7 +30,7 @@ export interface Asteroid {
   readonly observations: number
 }
 
-// Designations omit the letter I.
+// Letters in provisional designations: all except I.
 const LETTERS = 'ABCDEFGHJKLMNOPQRSTUVWXYZ'
 const OBLIQUITY = 23.4392911 * DEGREE
 const YEAR_DAYS = 365.25

@@ -8,7 +8,7 @@ const KIND_FRACTIONS: readonly (readonly [number, Kind])[] = [
   [0.58, 'variable'], [0.74, 'transient'], [0.86, 'agn'], [0.9, 'moving'], [1, 'artefact']
 ]
 
-/** Typical fluxes in ugrizy relative to the r band. */
+/** Typical flux in each band (ugrizy), relative to the flux in the r band. */
 const COLOURS: Readonly<Record<Kind, readonly number[]>> = {
   variable: [0.25, 0.65, 1, 1.2, 1.3, 1.35],
   transient: [0.5, 1, 1, 0.9, 0.8, 0.75],

@@ -24,7 +24,7 @@ const HISTORY_COUNTER = 1 << 21
 
 /** 1-sigma flux error of a faint point source in each band, nJy at 0.8 arcsec seeing. */
 const BAND_NOISE = [230, 95, 130, 200, 380, 850] as const
-/** Cumulative fractions of visit blocks per band. */
+/** Fraction of visit blocks in each band, cumulative in the order of BANDS. */
 const BAND_FRACTIONS = [0.07, 0.16, 0.38, 0.61, 0.8, 1] as const
 
 export interface Visit {
@@ -39,7 +39,7 @@ export interface Visit {
   readonly seeing: number
   /** 1-sigma flux error of a faint point source, nJy. */
   readonly fluxError: number
-  /** Day and sequence number as packed into 64-bit ids, above the bits of the detector. */
+  /** Packed day and sequence number. In a 64-bit id, these bits are above the bits of the detector. */
   readonly idBits: bigint
 }
 
@@ -92,7 +92,7 @@ export function alertId (visit: Visit, detector: number, index: number): bigint 
   return packId(visit, detector, index + 1)
 }
 
-/** The id of an earlier detection; `salt` is any 20-bit number. */
+/** Id of an earlier detection. `salt` (0 to 2^20 - 1) distinguishes detections of the same visit and detector. */
 export function historyId (visit: Visit, detector: number, salt: number): bigint {
   return packId(visit, detector, HISTORY_COUNTER + salt)
 }

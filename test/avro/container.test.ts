@@ -213,7 +213,7 @@ await t.test('loses only the damaged record if the end of this record can be ver
   for (let n = 0n; n < 10n; n++) await writer.append({ diaSourceId: n, band: 'g' })
   await writer.close()
   const { bytes, blocks } = await layout(path)
-  // Each record has 2 bytes. The enum of record 3 gets index 8, which does not exist.
+  // Each record has 2 bytes. Sets the enum of record 3 to index 8 (encoded as 16), which does not exist.
   bytes[blocks[0]!.data + 7] = 16
   await writeFile(path, bytes)
   const records = await readAll(path)
@@ -224,7 +224,7 @@ await t.test('loses only the damaged record if the end of this record can be ver
 
 await t.test('yields the rest of a block as one failure if a damaged record has no known end, then reads the next block', async t => {
   const path = await damaged(t, (bytes, blocks) => {
-    // Sets the union branch of the first record of block 1 to 60, which does not exist.
+    // Sets the union branch of the first record of block 1 to 60 (encoded as 120), which does not exist.
     bytes[blocks[1]!.data + 9] = 120
     return bytes
   })
@@ -239,7 +239,7 @@ await t.test('yields the rest of a block as one failure if a damaged record has 
 
 await t.test('reports bytes that follow the last record of a block', async t => {
   const path = await damaged(t, (bytes, blocks) => {
-    // Decrements the record count of the block.
+    // Decrements the record count of the block by 1 (encoded as 2).
     bytes[blocks[1]!.at]! -= 2
     return bytes
   })
@@ -275,7 +275,7 @@ await t.test('holds at most one block of a large file in memory', async t => {
   const before = process.memoryUsage().arrayBuffers
   for await (const record of container.records()) {
     if (record.index % 50 === 0) {
-      // Collects twice, with an event loop turn between, because buffer memory is freed after the garbage collection.
+      // Collects garbage twice, one event loop turn apart, because the memory of buffers is freed only after a collection.
       collectGarbage()
       await new Promise(resolve => setImmediate(resolve))
       collectGarbage()

@@ -118,7 +118,7 @@ out = io.BytesIO()
 fastavro.schemaless_writer(out, reader, value)
 print(json.dumps([int.from_bytes(frame[1:5], 'big'), out.getvalue().hex()]))
 `
-  // Only pairs that resolve by the rules of the Avro spec alone, because fastavro does not know the survey's renames and fill-ins.
+  // Uses version pairs that resolve by the Avro spec alone, because fastavro does not know the survey's renames and fill-ins.
   for (const [from, to] of [['7.3', '7.4'], ['7.0', '7.2'], ['11.0', '11.1'], ['8.0', '8.0']] as const) {
     const [writer, reader] = [survey.get(from), survey.get(to)]
     const container = await openContainer(join(folder, 'lsst/alert/packet/schema', from.replace('.', '/'), 'sample_data/fakeAlert.avro'))

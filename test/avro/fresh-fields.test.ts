@@ -2,7 +2,7 @@ import t from 'tap'
 import { mjdTai, parseSchema, refresher, type AlertSchema, type AlertValue } from '../../src/avro/index.ts'
 import { allVersions, generatorOf, surveySchema, type Fields } from '../generator/support.ts'
 
-/** 2026-11-24 09:00:00 UTC. */
+/** 2026-11-24 09:00:00 UTC as Unix time in seconds. */
 const SECOND = Date.UTC(2026, 10, 24, 9) / 1000
 const SHIFT = 12.5
 /** Maximum number of alerts per visit that can get new ids. */
@@ -22,7 +22,7 @@ function changes (before: AlertValue, after: AlertValue): Map<string, { old: unk
   return new Map(changed.map(([path, value]) => [path, { old: value, fresh: fresh.get(path) }]))
 }
 
-/** Names of the time fields in the survey's schemas, without orbital elements. */
+/** Names of the time fields in the survey's schemas, other than orbital elements. */
 const SOURCE_TIMES = ['midpointMjdTai', 'midPointTai', 'timeProcessedMjdTai', 'timeWithdrawnMjdTai', 'time_processed']
 const OBJECT_TIMES = ['radecMjdTai', 'radecTai', 'validityStartMjdTai', 'validityStart', 'firstDiaSourceMjdTai', 'lastDiaSourceMjdTai']
 const SOLAR_TIMES = ['firstObservationMjdTai', 'firstObservationDate', 'discoverySubmissionDate']

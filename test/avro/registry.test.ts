@@ -9,8 +9,8 @@ import { cache, uniqueName, useStack } from '../support/stack.ts'
 
 const { registry } = await useStack(t)
 const client = createRegistryClient({ url: registry })
-// The registry is shared with other tests, so schema texts and ids must be unique. After an import, new schemas get the ids that
-// follow the imported id. Therefore the explicit ids are far apart.
+// The registry is shared with other tests, so schema texts and ids must be unique. New schemas get the ids that follow the last
+// imported id. Therefore the ids that tests import are far apart.
 let next = 1_000_000 + Math.floor(Math.random() * 1_000_000_000)
 const freshId = (): number => (next += 10_000)
 const freshSchema = (): string => compactJson(`{
@@ -213,7 +213,7 @@ await t.test('reports a server that is not a schema registry', async t => {
   await t.rejects(createRegistryClient({ url: guarded.url }).schemaById(1), { code: 'REGISTRY_REFUSED', message: /401.*who are you/ })
 })
 
-/** Simulates Confluent's registry with its modes, as its documentation describes them. */
+/** Simulates Confluent's registry and the registry modes that Confluent documents. */
 async function confluent (t: Test, rejects = false): Promise<{ own: RegistryClient, seen: string[], mode: () => string }> {
   let mode = 'READWRITE'
   const stored = new Map<number, { id: number, schema: string }>()

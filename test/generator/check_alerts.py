@@ -75,7 +75,7 @@ def check_images(record, cutouts):
     if bright:
         stats["peaks"] += 1
         check(peak_distance(science) <= 2, record, "the science image does not peak at the source")
-    # PSF photometry with the PSF and UNCERT of the alert must measure psfFlux, within the error and the flux in truncated PSF wings.
+    # PSF photometry with the alert's PSF and UNCERT must yield psfFlux, within the error plus the flux in the cut-off PSF wings.
     psf = cutouts["cutoutDifference"][2].data
     half = min(psf.shape[0] // 2, 14)
     middle = psf.shape[0] // 2
