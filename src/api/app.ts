@@ -33,7 +33,7 @@ export function build (options: ApiOptions): FastifyInstance {
   const prefix = normalPrefix(options.pathPrefix ?? '')
   const app: FastifyInstance = fastify({
     logger: false,
-    // While the server closes, it serves requests on open connections. Their responses have `Connection: close` (closeGracefully).
+    // While the server closes, it still serves requests on open connections. closeGracefully ends each connection after its response.
     return503OnClosing: false,
     exposeHeadRoutes: false,
     bodyLimit: 1024,
@@ -64,7 +64,7 @@ export function build (options: ApiOptions): FastifyInstance {
   return app
 }
 
-// Node closes only connections that are idle when close() begins. Busy connections would stay open for keep-alive and delay close().
+// Node closes only connections that are idle when close() begins. Without this function, busy ones would stay open and delay close().
 function closeGracefully (app: FastifyInstance): void {
   let closing = false
   app.addHook('preClose', async () => { closing = true })

@@ -23,7 +23,7 @@ export function chooseCoding (acceptEncoding: string | undefined): Coding | unde
   }
   const any = weights.get('*')
   const gzip = weights.get('gzip') ?? any ?? 0
-  // Identity is acceptable unless it is excluded by name or by `*;q=0`. If identity is not named, gzip wins with any weight above 0.
+  // Identity is acceptable unless excluded by name or by `*;q=0`. If not named, it gets the lowest weight, so any gzip weight above 0 wins.
   const identity = weights.get('identity') ?? (any === 0 ? 0 : Number.MIN_VALUE)
   if (gzip > 0 && gzip >= identity) return 'gzip'
   return identity > 0 ? 'identity' : undefined

@@ -28,7 +28,7 @@ export function sendProblem (reply: FastifyReply, status: number, detail: string
 /** Sets the error and not-found handlers of the server. `index`: path of the page that lists the endpoints. */
 export function handleErrors (app: FastifyInstance, log: Logger, index: string): void {
   app.setErrorHandler((error: FastifyError | AlertStreamError, request, reply) => {
-    // The failed handler may have set these headers for its response.
+    // The handler may have set these headers for a successful response before it failed.
     for (const name of ['etag', 'content-encoding', 'content-length']) reply.removeHeader(name)
     const { status, detail, retryAfter } = problemOf(error)
     if (status >= 500 && !isOverload(error)) {

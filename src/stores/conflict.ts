@@ -6,7 +6,7 @@ import { storeErrors } from './errors.ts'
 import { gzipType, inflate } from './gzip.ts'
 import { type ObjectMeta } from './object-store.ts'
 
-/** Resolves if `existing` has the same content as `body`, otherwise rejects with ARCHIVE_CONFLICT, whose message has the checksums. */
+/** Resolves if `existing` has the same content as `body`, otherwise rejects with ARCHIVE_CONFLICT (the message has both checksums). */
 export async function assertSameContent (where: string, existing: Buffer, body: Buffer, meta: ObjectMeta): Promise<void> {
   if (existing.equals(body)) return
   if (meta.same !== undefined) {

@@ -1,4 +1,4 @@
-// CRC32C (Castagnoli, RFC 3720 B.4): checksum of frames in object metadata, de-duplication keys and ETags.
+// CRC32C (Castagnoli, RFC 3720 B.4): the checksum of frames, used in object metadata, de-duplication keys and ETags.
 // Uses the CPU instruction through @node-rs/crc32 (5.7 GB/s) if the package loads and passes a self-test, otherwise `tableCrc32c`.
 // The Kafka client's WebAssembly fallback is no faster than `tableCrc32c`, because it copies its input.
 import { createRequire } from 'node:module'

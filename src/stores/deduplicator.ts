@@ -21,7 +21,7 @@ export class Deduplicator {
       if (this.#written.get(key) === true) return 'duplicate'
       const other = this.#writing.get(key)
       if (other === undefined) return this.#write(key, write)
-      // If the other write fails, the call that runs it rejects. That call removes the key before this call continues.
+      // If the other write fails, the call that runs it removes the key and rejects, before this call tries again.
       const succeeded = await other.then(() => true, () => false)
       if (succeeded) return 'duplicate'
     }

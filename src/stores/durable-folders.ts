@@ -69,7 +69,7 @@ export class DurableFolders {
 
   async #create (folder: string): Promise<void> {
     const first = await mkdir(folder, { recursive: true })
-    // Sync all parents below the root, because another process may have created them and not synced them yet.
+    // Sync all parents up to the root (or the parent of a new root): another process may have created a folder and not synced its parent.
     const outermost = first !== undefined && first.length < this.#root.length ? dirname(first) : this.#root
     let at = folder
     while (at !== outermost && at !== dirname(at)) {

@@ -82,7 +82,7 @@ class FileStore implements ObjectStore {
     if (!this.#writable) throw storeErrors.STORE_READ_ONLY('the store is open for reading only', { where: this.url })
     const path = this.#path(key)
     try {
-      // A redelivered object already exists, so looking for it first saves a write.
+      // A redelivered object already exists. Checking for it first saves a write.
       const outcome = await isFile(path) ? 'exists' : await this.#create(path, body)
       if (outcome === 'exists') await assertSameContent(path, await readBytes(path), body, meta)
       // Sync the folder of an existing object too, because the process that linked the object may have died before its fsync.
@@ -98,7 +98,7 @@ class FileStore implements ObjectStore {
     const folder = dirname(path)
     const temporary = this.#incoming.nextPath()
     try {
-      // Write before creating the folder. If the root has disappeared, the write fails, so no folder is created in its place.
+      // Write before creating the folder. If the root is missing, the write fails, so the root is not created again.
       await this.#writeDurably(temporary, body)
       await this.#folders.ensure(folder)
       try {

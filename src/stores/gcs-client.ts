@@ -79,7 +79,7 @@ export class GcsClient {
   /** Base URL of uploads. */
   readonly uploads: string
 
-  /** Throws STORE_EMULATOR_INVALID if `emulatorHost` is not an address. Only tests pass `options`, to the client library. */
+  /** Throws STORE_EMULATOR_INVALID if `emulatorHost` is not an address. `options` are for the client library; only tests set them. */
   constructor ({ project, emulatorHost, requestMs }: GcsConnection, options: StorageOptions = {}) {
     const endpoint = emulatorHost === undefined || emulatorHost === '' ? undefined : endpointOf(emulatorHost)
     this.#requestMs = requestMs

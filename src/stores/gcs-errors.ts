@@ -1,5 +1,5 @@
 // Maps error responses of Google Cloud Storage and failed requests to STORE_* errors. Temporary failures (408, 429, 5xx, network) are
-// retryable. Other 4xx responses and missing credentials are fatal, because one alert never causes them.
+// retryable. Other 4xx responses and missing credentials are fatal, because their cause is never a single alert.
 import { AlertStreamError, systemErrorCode, messageOf } from '../pipeline/errors.ts'
 import { storeErrors } from './errors.ts'
 
@@ -52,7 +52,7 @@ export function responseError (response: ErrorResponse, { action, where }: Opera
   }
 }
 
-/** The error for a 2xx response that Cloud Storage would not send, such as the login page of a proxy. */
+/** The error for a 2xx response that cannot come from Cloud Storage, such as the login page of a proxy. */
 export function unexpectedResponse ({ action, where }: Operation): AlertStreamError {
   return storeErrors.STORE_UNAVAILABLE(`cannot ${action}: the response is not from Cloud Storage`, { where })
 }

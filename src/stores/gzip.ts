@@ -80,7 +80,7 @@ function inflateAll (gz: Buffer, where: string | undefined): Buffer {
 function loadZlibSync (): ZlibSync | undefined {
   try {
     const loaded = createRequire(import.meta.url)('zlib-sync') as ZlibSync
-    // The published build leaks about 40 KB per object and aborts the process on Node 24: see scripts/native.mjs.
+    // Only the build of scripts/native.mjs has RELEASES_STATE. The published build leaks 40 KB per object and aborts on Node 24.
     return loaded.RELEASES_STATE === 1 ? loaded : undefined
   } catch {
     return undefined

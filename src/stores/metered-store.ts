@@ -3,7 +3,7 @@ import { AlertStreamError, Histogram, type HistogramSnapshot } from '../pipeline
 import type { ObjectStore, PutOutcome } from './object-store.ts'
 
 type Operation = 'put' | 'get'
-/** A `conflict` is not counted as `failed`: the key already has different content, but the store itself works. */
+/** `conflict` (the key already has different content) is not counted as `failed`, because the store itself works. */
 type Outcome = PutOutcome | 'found' | 'absent' | 'conflict' | 'failed'
 
 interface OperationKey {

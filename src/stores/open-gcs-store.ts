@@ -1,4 +1,4 @@
-// Opens a Google Cloud Storage bucket as an object store: applies the default timeout and retries, and checks the bucket for writers.
+// Opens a Google Cloud Storage bucket as an object store: applies the default timeout and retries. For writers, checks the bucket.
 import { formatError } from '../pipeline/errors.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { isFatal, noRetry, type RetryPolicy } from '../pipeline/retry.ts'

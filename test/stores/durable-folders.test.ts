@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DurableFolders } from '../../src/stores/durable-folders.ts'
 
-/** A fake fsync. The test settles the promises of its calls through `waiting`. */
+/** A fake fsync. Each call adds an entry to `waiting`; calling `end` of the entry settles the call. */
 function manualFsync () {
   const waiting: { folder: string, end: (error?: Error) => void }[] = []
   const fsync = (folder: string) => new Promise<void>((resolve, reject) => {

@@ -105,7 +105,7 @@ await t.test('opening for writing removes leftovers of dead writers, but no file
   await openFileStore(root)
   const incoming = join(root, '.incoming')
   const dead = spawnSync(process.execPath, ['-e', '']).pid
-  // Learns the names that this process gives to unfinished files, from the file of a large put.
+  // The unfinished file of a large put shows how this process names such files.
   const probe = openFileStore(root).then(store => store.put('probe', Buffer.alloc(30_000_000, 1), { contentType: 'x', crc32c: 0 }))
   let mine: string | undefined
   while (mine === undefined) mine = (await readdir(incoming))[0]

@@ -94,7 +94,7 @@ await t.test('a put that timed out waiting for a token uploads nothing when the 
   const store = await storeAt(proxy.url, 500)
   await t.rejects(store.put('a.gz', gz, meta), { code: 'STORE_UNAVAILABLE', message: /no complete response within 500 ms/ })
   silent = false
-  // All calls share one token request, so the pending token request has to fail first.
+  // New puts wait for the same token request as the first put, so they fail until that request has failed.
   await eventually(async () => await store.put('b.gz', gz, meta).catch(() => undefined) !== undefined)
   t.ok(tokenRequests.length >= 2)
   t.strictSame([...new Set(proxy.seen.map(({ url }) => /name=([^&]+)/.exec(url)?.[1]))], ['b.gz'])

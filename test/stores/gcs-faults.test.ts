@@ -14,7 +14,7 @@ import { collect, frame, gz, meta } from './contract.ts'
 const gcs = await useGcs(t)
 const temporary = { retryable: true, fatal: false }
 const fatal = { retryable: false, fatal: true }
-/** Options for tests with hanging requests. On a loaded machine, other requests need the longer default deadline. */
+/** Options for tests in which requests hang. Other tests use the default deadline, because a loaded machine may exceed 1 s. */
 const shortDeadline = { requestMs: 1000 }
 
 interface Setup {
@@ -123,7 +123,7 @@ await t.test('an intact object is kept if only the response to its upload was da
   proxy.fail({ status: 200, body: JSON.stringify({ crc32c: 'AAAAAA==', generation }) }, 1, isUpload)
   t.equal(await store.put('a.gz', gz, meta), 'written')
   t.equal(proxy.seen.some(({ method }) => method === 'DELETE'), false)
-  // The object is also kept if it cannot be read for comparison.
+  // The object is also kept if the download that compares it with the upload fails.
   proxy.fail({ status: 200, body: JSON.stringify({ crc32c: 'AAAAAA==', generation }) }, 1, isUpload)
   proxy.fail('damage response', 1, isDownload)
   await t.rejects(store.put('a.gz', gz, meta), { ...temporary, code: 'STORE_DAMAGED' })

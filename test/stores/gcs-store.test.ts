@@ -1,4 +1,4 @@
-// Tests the behavior that only buckets have. contract.ts tests the common contract, gcs-faults.test.ts failing requests.
+// Tests the behavior that only buckets have. contract.ts tests the common contract; gcs-faults.test.ts tests failing requests.
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
 import { silent } from '../../src/pipeline/index.ts'
