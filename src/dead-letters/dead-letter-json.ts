@@ -33,13 +33,13 @@ interface DeadLetterJson {
   readonly value: string | null
 }
 
-/** Offsets have at most 19 digits. They are padded to this width so that keys sort by offset. */
+/** Offsets are zero-padded to this width, so that keys sort by offset. A 64-bit offset has at most 19 digits. */
 const OFFSET_DIGITS = 20
 
 /** `dead-letters/v1/{topic}/{partition}/{offset}-{hash}.json`, or `dead-letters/v1/~files/{hash}.json` without Kafka origin. */
 export function deadLetterKey (deadLetter: DeadLetterRecord): string {
   const hash = createHash('sha256').update(identityOf(deadLetter)).digest('hex')
-  // Topic names cannot contain a tilde.
+  // Topic names cannot contain a tilde, so `~files` cannot be a topic.
   if (deadLetter.origin === undefined) return `${deadLetterPrefix}~files/${hash.slice(0, 32)}.json`
   const { topic, partition, offset } = deadLetter.origin
   return `${deadLetterPrefix}${topic}/${partition}/${String(offset).padStart(OFFSET_DIGITS, '0')}-${hash.slice(0, 16)}.json`
@@ -59,7 +59,7 @@ export function deadLetterToJson (deadLetter: DeadLetterRecord): Buffer {
   return Buffer.from(`${JSON.stringify(json, undefined, 1)}\n`)
 }
 
-/** Error: LETTER_UNREADABLE, with `where`. */
+/** Parses the JSON of a dead letter. Error: LETTER_UNREADABLE, with `where` as its location. */
 export function deadLetterFromJson (body: Buffer, where?: string): DeadLetterRecord {
   let problem = 'the object is not JSON'
   try {

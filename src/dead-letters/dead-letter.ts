@@ -52,7 +52,7 @@ export interface DeadLetterRecord {
   readonly omittedBytes?: number | undefined
 }
 
-/** Limit of the message in a report, so that a long error message does not make the headers larger than the record. */
+/** Maximum length of the error message in the headers, in characters. Without a limit, the headers could be larger than the record. */
 const MAX_MESSAGE_CHARACTERS = 2000
 
 export function toDeadLetterRecord ({ record: { value }, origin, node, error, attempts }: DeadLetter): DeadLetterRecord {

@@ -1,5 +1,5 @@
-// The reasons for dead letters, documented in docs/dead-letters.md: the node that reports a reason, its meaning, and what to do with the
-// dead letter. The remedy for each reason is the hint of its error.
+// The reasons for dead letters. Each entry gives the nodes that report the reason, its meaning, and what to do with the dead letter. The
+// hint of the error with the same code is the remedy. docs/dead-letters.md lists all reasons.
 import '../avro/errors.ts'
 import '../kafka/errors.ts'
 import '../stores/errors.ts'

@@ -25,7 +25,7 @@ export class RedriveStats {
     return new Map([...this.#left].filter(([code]) => !Object.hasOwn(reasonText, code)))
   }
 
-  /** @param done number of processed dead letters and the action: `12 sent` */
+  /** @param done number of processed dead letters and what was done with them, such as `12 sent` */
   line (done: string, unread: number): string {
     const left = [...this.#left].sort(([, a], [, b]) => b - a)
     const total = left.reduce((sum, [, count]) => sum + count, 0)

@@ -11,7 +11,7 @@ export interface DeadLetterStoreSourceOptions {
   readonly url: string
   /** Opens the store for reading and, unless `dryRun` is set, for writing. Called when the graph opens. The source closes the store. */
   readonly open: (log: Logger) => Promise<ObjectStore>
-  /** Name under which markers are stored. */
+  /** Name of the group. Each group has its own markers, so groups process the dead letters independently. */
   readonly group: string
   /** If true, the source writes no markers. */
   readonly dryRun?: boolean | undefined

@@ -52,7 +52,7 @@ export function deadLetterTopicSink ({ connection, topic, createTopic }: DeadLet
       if (await writeIfFits(toKafkaRecord(deadLetter))) return
       const omitted = { ...deadLetter, value: Buffer.alloc(0), omittedBytes: deadLetter.value?.length ?? 0 }
       if (await writeIfFits(toKafkaRecord(omitted))) return
-      // The key or the headers are too large. Without this third attempt, the record would stop the stream at every start.
+      // The key or the headers are too large. Without this third attempt, the stream would stop at this record on every start.
       await write({ key: null, value: Buffer.alloc(0), headers: reportHeaders(omitted) })
     },
     close: async () => sink.close?.()

@@ -21,7 +21,7 @@ export interface DeadLetterTopicSourceOptions {
   readonly from: 'committed' | 'earliest'
   /** If true, the source commits nothing. */
   readonly dryRun?: boolean | undefined
-  /** Bytes of encoded metadata at which the source emits no more dead letters. Default: 3400, which leaves room for records in flight. */
+  /** Metadata size in bytes at which the source emits no more dead letters. Default: 3400, which leaves room for records in flight. */
   readonly maxMetadata?: number | undefined
 }
 
@@ -91,14 +91,14 @@ class DeadLetterTopicSource implements DeadLetterSource {
     const snapshot = await topicSnapshot(connection, topic)
     if (snapshot === undefined) throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot read dead letters: the topic does not exist', { where })
     this.#topicId = snapshot.id
-    // After a broker starts, the group coordinator is unavailable for some seconds.
+    // Retry, because the group coordinator is unavailable for some seconds after a broker starts.
     const partitions = snapshot.start.map((_, partition) => ({ topic, partition }))
     const committed = await persist(async () => await this.#coordinator.committed(partitions), coordinatorRetry, context.drain)
     const uncommitted: number[] = []
     this.#partitions = snapshot.start.map((start, partition): PartitionProgress => {
       const before = committed.get(partitionKey(topic, partition))
       const [, topicId, ranges] = METADATA.exec(before?.metadata ?? '') ?? []
-      // Offsets of a previous topic of this name are invalid.
+      // Offsets that were committed for an earlier topic of the same name are invalid.
       const valid = before !== undefined && (topicId === undefined || topicId === snapshot.id)
       const end = snapshot.end[partition] ?? start
       if (!valid && end > start) uncommitted.push(partition)
@@ -125,7 +125,7 @@ class DeadLetterTopicSource implements DeadLetterSource {
     for await (const { value: record, bytes } of this.#reader.records(context)) {
       if (this.#error !== undefined) throw this.#error
       const progress = this.#partitions[record.partition]!
-      // Offsets without a record (transaction markers, compaction) count as processed.
+      // Offsets without a record count as processed: transaction markers, and records removed by compaction.
       progress.processed.add(progress.next, record.offset)
       progress.next = record.offset + 1n
       if (progress.processed.has(record.offset)) continue

@@ -41,7 +41,7 @@ export function refreshStep (registryUrl: string, fresh: Fresh, log: Logger): Re
     if (found.midpointMjdTai !== undefined) firstMidpoint ??= found.midpointMjdTai - timeOffset(record) / SECONDS_PER_DAY
     const shiftDays = firstMidpoint === undefined ? 0 : mjdTai(second) - firstMidpoint
     const { id, frame: value } = found.renew({ second, index, shiftDays })
-    // The completion marker describes the static topic and is not valid for the simulated topic.
+    // Remove the completion marker, because it describes the static topic and is not valid for the simulated topic.
     const headers = record.headers.filter(([name]) => name.toString() !== completionHeader)
     return { ...item, record: { ...record, key: id === undefined ? record.key : Buffer.from(id.toString()), value, headers } }
   }

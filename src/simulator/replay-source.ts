@@ -59,7 +59,7 @@ export interface ReplaySource extends Source<ReplayRecord> {
 }
 
 const POLL_MS = 1000
-/** Maximum duration of an outage between passes. Within a pass, the reader has the same limit. */
+/** Maximum duration of an outage between passes. The reader limits an outage within a pass to the same duration. */
 const MAX_OUTAGE_MS = 120_000
 
 /** Errors: STATIC_TOPIC_INCOMPLETE and STATIC_TOPIC_SMALL if the interval is negative; KAFKA_*. */

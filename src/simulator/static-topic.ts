@@ -15,7 +15,7 @@ export const staticTopicErrors = defineErrors({
 
 export interface PlayRequirements {
   readonly topic: string
-  /** Accepts non-empty topics without a completion marker, which another program loaded. */
+  /** Whether to accept a non-empty topic without a completion marker, such as a topic that another program loaded. */
   readonly acceptUnmarked: boolean
   /** Number of alerts per pass (--visit-size). Default: all alerts of the topic. */
   readonly visitSize?: number | undefined

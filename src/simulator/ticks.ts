@@ -21,7 +21,7 @@ export function nextTick (tick: number, intervalMs: number, now: number): NextTi
   return { tick: latest, lateMs: now - latest, skipped }
 }
 
-/** setTimeout fires at once for delays of 2^31 ms or more. */
+/** Longest delay passed to setTimeout, which fires at once for delays of 2^31 ms or more. */
 const MAX_SLEEP_MS = 1_000_000_000
 
 /** Sleeps until `performance.now()` reaches `time` or the signal aborts. Never rejects. */

@@ -10,7 +10,7 @@ import { openStore } from '../../src/stores/index.ts'
 import { contextOf, pull } from '../kafka/support.ts'
 import { deadLetterFor, readDeadLetters, reasonIs } from './support.ts'
 
-/** Writes `count` dead letters to a store. Returns functions that list its keys and create sources. */
+/** Writes `count` dead letters to a store. Returns functions that list the keys in the store and create sources. */
 async function storeWith (root: string, count: number) {
   const url = pathToFileURL(root).href
   const open: DeadLetterStoreSourceOptions['open'] = async log => openStore(url, { log })
@@ -54,7 +54,7 @@ await t.test('fails before it emits a dead letter if markers cannot be written',
   const root = t.testdir()
   const { url } = await storeWith(root, 3)
   const readOnly = deadLetterStoreSource({ url, open: async log => openStore(url, { access: 'read', log }), group: 'redrive' })
-  // If the run is aborted, the source makes only one attempt.
+  // In an aborted run, the source makes only one attempt, so the test does not wait for retries.
   await t.rejects(readOnly.open!({ ...contextOf(), abort: AbortSignal.abort() }), { code: 'STORE_READ_ONLY' })
   await readOnly.close?.()
 })

@@ -58,7 +58,7 @@ await t.test('after a kill between write and commit, the restarted ingester find
   const [, port] = await first.waitFor(/"port":(\d+)/)
   const read = async (): Promise<number> =>
     (await (await fetch(`http://127.0.0.1:${port}/status`)).json() as { nodes: Array<{ in: number }> }).nodes[0]?.in ?? 0
-  // All alerts are read and none is archived. From now on the frozen broker accepts no commit.
+  // Wait until all alerts are read; none is archived yet. Then freeze the broker, so that it accepts no commit.
   await whileRunning(first, async () => proxy.requests > 0 && await read() === 20)
   process.kill(server.pid, 'SIGSTOP')
   t.teardown(() => { process.kill(server.pid, 'SIGCONT') })

@@ -47,7 +47,7 @@ class Probed {
     await whileRunning(this.cli, async () => enough(await this.metric(series)))
   }
 
-  /** Waits until exactly these checks fail, and returns the last probe. */
+  /** Waits until the checks in `names`, and no others, fail. Returns the last probe. */
   async untilFailing (...names: string[]): Promise<Probe> {
     let last: Probe | undefined
     await whileRunning(this.cli, async () => {

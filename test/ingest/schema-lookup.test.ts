@@ -33,7 +33,7 @@ await t.test('finds a schema that is registered during the wait, and logs the wa
 
 await t.test('waits once for an id that is never registered; later lookups of the id fail without a request', async t => {
   const registry = registryDouble()
-  // The times are long enough that they do not pass between two statements on a busy machine.
+  // waitMs and unknownForMs are long enough that neither passes between two statements on a busy machine.
   const lookUp = schemaLookup(registry, { pollMs: 5, waitMs: 500, unknownForMs: 600_000 })
   await t.rejects(lookUp(7), { code: 'UNKNOWN_SCHEMA', retryable: false })
   const first = registry.requests.length

@@ -9,7 +9,7 @@ function tracker (options: Partial<VisitTrackerOptions> = {}) {
   return {
     ended,
     tracker,
-    /** Reads and settles one record per timestamp at `now`. */
+    /** For each timestamp, reads and settles one record at the time `now`. */
     archive (timestamps: readonly number[], now: number, outcome: VisitOutcome = 'written'): void {
       for (const timestamp of timestamps) tracker.pulled(timestamp, now)
       for (const timestamp of timestamps) tracker.settled(timestamp, outcome, 100, now)

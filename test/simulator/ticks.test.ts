@@ -51,7 +51,7 @@ await t.test('sleepUntil does not end early, and ends at once for a past time or
   await sleepUntil(performance.now() - 1, never)
   await sleepUntil(Infinity, AbortSignal.abort())
   const stop = new AbortController()
-  // The delay exceeds the maximum of setTimeout, which would fire at once.
+  // A single setTimeout with a delay this long would fire at once.
   let over = false
   const sleeping = sleepUntil(performance.now() + 2 ** 33, stop.signal).then(() => { over = true })
   await new Promise(resolve => setTimeout(resolve, 30))
