@@ -37,7 +37,7 @@ const tlsAlerts: ReadonlyArray<readonly [RegExp, string]> = [
 /**
  * Returns why access failed, or undefined if the errors and the context do not indicate a known access problem.
  * @param errors the error of the client library and all errors nested in it
- * @param context the connection and request that failed with one of the errors, if known
+ * @param context the connection, and the request if any, in which one of the errors occurred; undefined if unknown
  */
 export function accessFailureOf (errors: readonly Error[], context: FailureContext | undefined): AccessFailure | undefined {
   const { reason, authState, broker = 'the broker' } = context ?? {}
@@ -94,13 +94,13 @@ function closedConnectionFailure (
   { authState, broker, request, responded }: FailureContext, errors: readonly NestedError[]
 ): AccessFailure | undefined {
   const closed = errors.some(({ message, code }) => message === 'Connection closed' || code === 'ECONNRESET' || code === 'EPIPE')
-  // If a broker has accepted this client before, its credentials are valid, so the broker is probably shutting down.
+  // If any broker has accepted this client before, the client's credentials are valid, so the broker is probably shutting down.
   if (!closed || authState.accepted || request === undefined) return undefined
   if (!authState.scram && responded) {
     const why = `${broker} closed the connection at the first request: its listener requires SASL authentication`
     return { code: 'KAFKA_SASL_MISMATCH', why, hint: 'Set --kafka-auth-mechanism scram, or use the port of another listener.' }
   }
-  // With TLS 1.3 a broker rejects a client certificate after the handshake, and the connection reset may arrive before the TLS alert.
+  // With TLS 1.3, a rejected client certificate may show only as a closed connection after the handshake, without the TLS alert.
   if (authState.tls && !responded) {
     return clientCertificateFailure(authState, broker, 'the broker closed the connection right after the TLS handshake')
   }

@@ -51,7 +51,7 @@ export class KafkaAdmin {
   readonly #connection: KafkaConnection
   readonly #admin: Admin
 
-  /** @param options.probeMs for health checks: time limit in ms of each request, no retries. Default: 4 attempts with longer limits. */
+  /** @param options.probeMs time limit of each request in ms, no retries (for health checks). Default: 4 attempts with longer limits. */
   constructor (connection: KafkaConnection, { probeMs }: { readonly probeMs?: number } = {}) {
     this.#connection = connection
     const { options } = connection
@@ -120,7 +120,7 @@ export class KafkaAdmin {
         await this.#do({ action: 'create the topic', topic }, () => this.#create(topic, spec))
         return true
       } catch (error) {
-        // A broker may still be deleting the old topic.
+        // A broker may still be deleting the old topic, so try again.
         if (hasProtocolError(error, 'TOPIC_ALREADY_EXISTS')) return undefined
         throw error
       }
@@ -138,7 +138,7 @@ export class KafkaAdmin {
         const end = await this.#offsets(topic, before.partitions, LATEST)
         if ((await this.describeTopic(topic))?.id === before.id) return { topic, id: before.id, partitions: before.partitions, start, end }
       } catch (error) {
-        // If the topic was recreated in the meantime, the next iteration reads the new topic.
+        // Ignore the error if the topic was recreated in the meantime: the next iteration reads the new topic.
         if ((await this.describeTopic(topic))?.id === before.id) throw error
       }
     }
@@ -154,7 +154,7 @@ export class KafkaAdmin {
     return await this.#offsets(topic, await this.#partitions(topic), EARLIEST)
   }
 
-  /** Returns the number of uncommitted records by topic: all records of a partition without a committed offset; 0 for a missing topic. */
+  /** Returns the lag by topic. For a partition without a committed offset, all its records count. The lag of a missing topic is 0. */
   async groupLag (group: string, topics: readonly string[]): Promise<Map<string, bigint>> {
     const lag = new Map<string, bigint>()
     for (const topic of topics) {

@@ -1,6 +1,6 @@
-// Sticky assignment of partitions to the members of a group: as even as the subscriptions allow, with as few moved partitions as possible.
-// A moved partition is fetched again, and its records in flight may be read twice. Each member sends its owned partitions when it joins.
-// The group leader computes the assignment.
+// Assigns partitions to the members of a group as evenly as their subscriptions allow, and moves as few partitions as possible (sticky).
+// A moved partition is fetched again, and its records in flight may be read twice. When a member joins, it sends the partitions that it
+// owned before. From all members' partitions, the group leader computes the assignment.
 import { partitionKey, type TopicPartition } from './offset-tracker.ts'
 
 /** The partitions that a member owned before it joined. */

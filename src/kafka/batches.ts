@@ -12,13 +12,13 @@ export interface AddressedRecord {
 
 interface PartitionBatches {
   readonly batches: AddressedRecord[][]
-  /** Bytes of the last batch. */
+  /** Size of the last batch, in bytes. */
   bytes: number
 }
 
 /** Size of the header of a record batch (format v2), in bytes. */
 const BATCH_OVERHEAD = 61
-/** Maximum encoded sizes in bytes: all lengths, deltas, counts and attributes of a record; and both lengths of a record header. */
+/** Maximum bytes that the encoding adds to the content of a record (lengths, deltas, counts, attributes) and of a header (two lengths). */
 const RECORD_OVERHEAD = 36
 const HEADER_OVERHEAD = 10
 const MAX_SEND_BYTES = 8 * 1024 * 1024

@@ -1,4 +1,4 @@
-// Records details of failed connections that the client library does not report: the socket error behind a failed request, the broker, the
+// Records what the client library does not report about failed connections: the socket error behind a failed request, the broker, the
 // request, and whether any broker has ever accepted this client. `mapKafkaError` uses the details in error messages. Also handles
 // late socket errors, because the library leaves them unhandled and an unhandled error ends the process.
 import { instancesChannel, protocolAPIsById, type Connection } from '@platformatic/kafka'
@@ -18,7 +18,7 @@ export interface AuthState {
   accepted: boolean
   /** Times (performance.now()) of the first and the last rejection in the current series of rejections, by broker address. */
   readonly rejections: Map<string, { readonly since: number, readonly last: number }>
-  /** How long a series of rejections is retryable if any broker has accepted this client before, in ms. */
+  /** Time in ms for which the rejections of a series are retryable, if any broker has accepted this client before. */
   readonly graceMs: number
 }
 
@@ -81,7 +81,7 @@ function track (connection: Connection, authState: AuthState): void {
       }
       if (error !== null) {
         record(error, request)
-        // The library drops the error of a failed handshake and then reports only 'Connection closed'.
+        // Keep the error of a failed handshake, because the library drops it and then reports only 'Connection closed'.
         if (error.message !== 'Connection closed') reason ??= error
       }
       callback(error, payload)
@@ -90,7 +90,7 @@ function track (connection: Connection, authState: AuthState): void {
   }) as Connection['send']
 }
 
-/** Replaces the message of an OpenSSL error, which starts with a memory address, with the `reason` of the error. */
+/** Replaces the message of an OpenSSL error with the error's `reason`, because the message starts with a memory address. */
 function simplifyOpenSslError (error: unknown): void {
   const reason = (error as { reason?: unknown } | undefined)?.reason
   if (error instanceof Error && typeof reason === 'string' && /^[0-9A-F]+:error:/.test(error.message)) error.message = reason

@@ -27,7 +27,7 @@ export interface KafkaConfig {
   readonly serverCa?: string | undefined
   /** Client id, which brokers use in request logs and quotas. */
   readonly clientId: string
-  /** How long a series of rejections is retryable if any broker has accepted this client before, in ms. Default 180,000. */
+  /** Time in ms for which the rejections of a series are retryable, if any broker has accepted this client before. Default 180,000. */
   readonly graceMs?: number | undefined
 }
 

@@ -142,7 +142,7 @@ function readPem (path: string | undefined, name: string, type: 'CERTIFICATE' | 
     const pem = readFileSync(path)
     const blocks = pemBlocks(pem)
     if (blocks.length === 0) throw new Error('the file contains no PEM block')
-    // OpenSSL silently uses the complete blocks of a truncated file.
+    // Reject a truncated file, because OpenSSL would silently use its complete blocks.
     if (blocks.length !== pem.toString().split('-----BEGIN ').length - 1) throw new Error('the file ends within a PEM block')
     if (!blocks.some(block => block.includes(`${type}-----`))) throw new Error(`the file contains no ${type}`)
     if (type === 'CERTIFICATE') for (const block of blocks) if (block.includes('CERTIFICATE-----')) void new X509Certificate(block)

@@ -126,7 +126,7 @@ export function mapKafkaError (error: unknown, operation: KafkaOperation): Alert
     const transient = context !== undefined && withinGrace(context)
     return fail(access.code, access.why, { hint: access.hint, ...(transient ? { retryable: true, fatal: false } : {}) })
   }
-  // A connection closed during the handshake does not prove that the credentials are wrong, because the broker may be shutting down.
+  // If the broker closed the connection during the handshake, do not blame the credentials, because the broker may be shutting down.
   const closed = nested.some(inner => inner.message === 'Connection closed')
   const auth = nested.find(inner => inner.code === 'PLT_KFK_AUTHENTICATION')
   if (auth !== undefined && !closed) return fail('KAFKA_AUTH_FAILED', trimmed(auth.message))

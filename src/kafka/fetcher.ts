@@ -234,7 +234,7 @@ export class Fetcher {
       this.#fail(mapped)
       return
     }
-    // Each error code is logged once per outage, because the cause may change: a restarted broker may reject the credentials.
+    // Log each error code once per outage. An outage can have several codes: for example, a restarted broker may reject the credentials.
     if (!this.#logged.has(mapped.code)) log.warn({ code: mapped.code, reason: mapped.message }, 'kafka is unavailable: retrying')
     this.#logged.add(mapped.code)
     this.#leaders.clear()

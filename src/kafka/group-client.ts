@@ -41,7 +41,7 @@ export interface Membership {
 
 export type ConnectGroup = (events: GroupEvents) => GroupClient
 
-/** No coordinator assigns this member id. */
+/** Member id that no coordinator assigns, for a LeaveGroup request that must have no effect. */
 const UNUSED_MEMBER_ID = 'nobody'
 
 export function groupClient (connection: KafkaConnection, settings: GroupSettings, events: GroupEvents): GroupClient {
@@ -88,7 +88,7 @@ export function groupClient (connection: KafkaConnection, settings: GroupSetting
     leave: () => { consumer.leaveGroup(true, () => {}) },
     close: async ({ leave }) => {
       consumerHeartbeatChannel.error.unsubscribe(onHeartbeatError)
-      // The library always sends LeaveGroup. With an unknown member id, the coordinator ignores LeaveGroup and the member stays.
+      // The library always sends LeaveGroup. The coordinator ignores a request with an unknown member id, so the member stays.
       if (!leave && consumer.memberId !== null) consumer.memberId = UNUSED_MEMBER_ID
       await consumer.close(true).catch(() => {})
     }

@@ -252,7 +252,7 @@ export class GroupConsumer {
     try {
       const start = (await admin.startOffsets(topic))[partition] ?? 0n
       const state = this.#tracker.state(topic, partition)
-      // A settled record may have resumed the partition and so caused a concurrent reset. A repeated reset would rewind newer commits.
+      // A settled record may have resumed the partition, so another reset may have run meanwhile. A second one would rewind newer commits.
       if (buffer.removed || state === undefined || buffer.fetchPosition !== wanted) return
       const lost = start > wanted ? Number(start - wanted) : 0
       this.#stats.lose(topic, partition, lost)
@@ -260,7 +260,7 @@ export class GroupConsumer {
       this.#tracker.assign(topic, partition, start, state.committed)
       buffer.reset(start)
     } catch {
-      // The broker is unreachable, or the topic was deleted. The next fetch reports the cause.
+      // Ignore the error: the broker is unreachable or the topic was deleted, and the next fetch reports the cause.
     }
     buffer.paused = false
     this.#fetcher.fetchMore()

@@ -22,7 +22,7 @@ export interface GroupMemberOptions extends Pick<GroupSettings, 'group' | 'insta
   onAssigned (membership: Membership): void
   /** Awaited before each JoinGroup request, because the join may revoke partitions. No heartbeat is sent during the wait. */
   beforeJoin (): Promise<void>
-  /** Called when an error that retries cannot fix ends the membership. */
+  /** Called when the membership ends because of an error that retries cannot fix. */
   onFatal (error: AlertStreamError): void
 }
 
@@ -140,7 +140,7 @@ export class GroupMember {
     this.#options.onAssigned(membership)
   }
 
-  /** Ends the membership if another process uses the same instance id. If the library rejoined, both would fence each other forever. */
+  /** Ends the membership if another process has the same instance id. After a rejoin, both processes would fence each other forever. */
   #heartbeatFailed (error: unknown): void {
     if (this.#stopped || !hasProtocolError(error, 'FENCED_INSTANCE_ID')) return
     this.#client.leave()

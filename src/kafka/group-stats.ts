@@ -20,7 +20,7 @@ export interface GroupStats {
   readonly joins: number
   readonly commits: number
   readonly failedCommits: number
-  /** Time in ms since the last commit or, if that left nothing uncommitted, since the first delivery after it. 0 if all is committed. */
+  /** Time in ms since the last commit, or since the first later delivery if that commit covered all deliveries. 0 if all is committed. */
   readonly commitAgeMs: number
   readonly lost: readonly LostRecords[]
   /** Subscribed topics that do not exist yet. */
@@ -35,7 +35,7 @@ export class GroupStatsCollector {
   commits = 0
   failedCommits = 0
   joins = 0
-  /** Start of the commit age: the last commit or, if that left nothing uncommitted, the first delivery after it. */
+  /** Start of the commit age: time of the last commit, or of the first later delivery if that commit covered all deliveries. */
   #uncommittedSince: number | undefined
   readonly #lost = new Map<string, LostRecords>()
   readonly #now: () => number

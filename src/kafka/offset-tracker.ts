@@ -140,7 +140,7 @@ export class OffsetTracker {
     return this.#partitions.get(partitionKey(topic, partition))
   }
 
-  /** Whether a delivered or committable offset is not committed. */
+  /** Whether any offset is delivered or committable, but not committed yet. */
   get outstanding (): boolean {
     for (const { next, committed } of this.#partitions.values()) if (next !== committed) return true
     return false

@@ -1,4 +1,4 @@
-// Leaders of partitions by topic id, from fresh metadata. Reports a topic as gone if its id is missing from several consecutive
+// Finds the leaders of partitions by topic id, in fresh metadata. Reports a topic as gone if its id is missing from several consecutive
 // lookups. One lookup is not enough, because a broker may not know a new topic yet.
 import type { FetchClient } from './fetch-client.ts'
 import type { FoundTopic } from './topic-lookup.ts'

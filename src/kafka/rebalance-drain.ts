@@ -48,7 +48,7 @@ export class RebalanceDrain {
       const left = unsettled()
       if (left > 0) log.warn({ unsettled: left }, 'consumer group is rebalancing: records in flight did not settle in time')
     }
-    // If the commit fails, another member already owns the partitions, or the offsets are committed after the join.
+    // Ignore a failed commit: either another member already owns the partitions, or the offsets are committed after the join.
     await commit().catch(() => {})
     if (this.#paused) void this.#resumeAfterTimeout()
   }

@@ -11,7 +11,7 @@ export interface FoundTopic {
 
 /**
  * Sends one Metadata request. Returns undefined if the topic does not exist.
- * Rejects with the client library's error: broker unreachable, not authorised, no leader yet.
+ * Rejects with the client library's error if no broker is reachable, access is denied, or a partition has no leader yet.
  */
 export async function findTopic (client: Pick<Admin | Consumer | Producer, 'metadata'>, topic: string): Promise<FoundTopic | undefined> {
   try {

@@ -1,5 +1,5 @@
 // Archives alerts: compresses each frame and writes it under the alert's id. A write resolves when the object is durable.
-// De-duplicates: an alert with the id and content of a recent one counts as identical, and is neither compressed nor written again.
+// De-duplicates: an alert with the same id and content as a recent alert counts as identical and is not compressed or written again.
 import type { Sink } from '../pipeline/node.ts'
 import type { Archive } from '../stores/archive.ts'
 import { Deduplicator } from '../stores/deduplicator.ts'
@@ -39,7 +39,7 @@ export interface ArchiveSinkOptions {
   readonly writes: number
 }
 
-/** Number of remembered alerts, about 150 bytes each. A visit has fewer alerts, so a rebalance during a visit causes no duplicate write. */
+/** Number of alerts remembered (150 bytes each). A visit has fewer alerts, so a rebalance during a visit causes no duplicate write. */
 const REMEMBERED_ALERTS = 100_000
 
 /** Writes resolve with `written` or `identical`. Errors: ARCHIVE_CONFLICT, ALERT_ID_INVALID (bad records); STORE_* (retryable or fatal). */

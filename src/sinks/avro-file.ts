@@ -12,7 +12,7 @@ export interface AvroFileSink extends Sink<AlertValue> {
   readonly failure: Error | undefined
 }
 
-/** @param isComplete called at close with the number of values written; the file is kept only if it returns true */
+/** @param isComplete function that is called at close with the number of values written; if it returns false, the file is deleted */
 export function avroFileSink (
   path: string, schema: () => AlertSchema, options: ContainerWriterOptions, isComplete: (written: number) => boolean
 ): AvroFileSink {

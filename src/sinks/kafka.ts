@@ -87,7 +87,7 @@ class ProducerSink implements KafkaSink {
       if (await findTopic(producer, topic) === undefined) throw this.#missing(topic)
       await this.#limit(topic)
     } catch (error) {
-      // Close the producer here, because callers outside a graph may not close a sink whose `open` failed.
+      // Close the producer here, because a caller outside a graph might not close the sink after `open` has failed.
       await this.close()
       throw this.#map(error, topic)
     }
@@ -180,7 +180,7 @@ class ProducerSink implements KafkaSink {
       messages: records.map(({ topic, partition, timestamp, record }) => ({
         topic,
         partition,
-        // The library writes null values, although its types forbid them. A Map with Buffer keys keeps duplicate headers and their order.
+        // Casts, because the types of the library forbid null values. A Map with Buffer keys keeps the order and duplicates of headers.
         ...(record.key === null ? {} : { key: record.key }),
         value: record.value as Buffer,
         headers: new Map(record.headers.map(([name, value]) => [name, value as Buffer])),
@@ -235,7 +235,7 @@ class ProducerSink implements KafkaSink {
       this.#limits.set(topic, limit)
       return limit
     } catch (error) {
-      // A failed read is not fatal, because the broker rejects batches that are too large.
+      // Cache the guess, unless a later read may succeed. A wrong guess is harmless, because the broker rejects batches that are too large.
       if (!isRetryable(error)) this.#limits.set(topic, guess)
       return guess
     } finally {

@@ -35,7 +35,7 @@ export function avroFileSource (path: string): AvroFileSource {
   }
 }
 
-// The datum is a view into its block. Without the copy, one slow alert would retain the whole block.
+// Copies the datum, which is a view into its block. Otherwise one slow alert would keep the entire block in memory.
 function copied ({ index, datum, ...rest }: ContainerRecord | ContainerFailure): AvroFileItem {
   const data = datum === undefined ? {} : { data: Buffer.from(datum) }
   if (rest.error === undefined) return { index, ...data } as AvroFileItem
@@ -48,7 +48,7 @@ export interface FileScan {
   /** Number of unreadable records. */
   readonly damaged: number
   readonly bytes: number
-  /** Bytes of the largest record. */
+  /** Size of the largest record, in bytes. */
   readonly largest: number
 }
 

@@ -22,7 +22,7 @@ export type KafkaGroupOptions = GroupOptions & {
 }
 
 export interface KafkaGroupSource extends Source<KafkaRecord> {
-  /** Empty until the source is open. */
+  /** Returns the stats of the consumer; empty stats until the source is open. */
   stats (): GroupStats
 }
 
@@ -69,7 +69,7 @@ class GroupSource implements KafkaGroupSource {
     this.#consumer = new GroupConsumer({
       settings, clients: groupClients(connection, settings), connection, log, onProgress: () => { this.#progress.notify() }
     })
-    // Joining waits for the rebalance and for unavailable brokers. A drain must not wait for the join, so it closes the consumer.
+    // A join may wait for a rebalance or for unavailable brokers. A drain must not wait for the join, so it closes the consumer.
     const stop = (): void => { void this.#consumer?.close() }
     drain.addEventListener('abort', stop, { once: true })
     try {

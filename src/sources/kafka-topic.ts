@@ -17,7 +17,7 @@ export interface ReadTopicOptions {
   readonly topic: string
   /** Offset of the first record to read, by partition; or `earliest` (default) or `latest` for all partitions. */
   readonly from?: readonly bigint[] | 'earliest' | 'latest' | undefined
-  /** Exclusive end offset by partition; or `end` (default): the end offsets when the source opens; or `follow`: never stop. */
+  /** Exclusive end offset by partition; `end` (default) to stop at the end offsets found at open; or `follow` to read indefinitely. */
   readonly to?: readonly bigint[] | 'end' | 'follow' | undefined
   /** Expected UUID of the topic. If it differs, opening fails with KAFKA_TOPIC_RECREATED. */
   readonly topicId?: string | undefined
@@ -27,7 +27,7 @@ export interface ReadTopicOptions {
   readonly maxBytes?: number | undefined
   /** How long a broker may delay an empty fetch response, in ms. Default 500. */
   readonly maxWaitMs?: number | undefined
-  /** Longest outage of the brokers, in ms, before the source fails. Default 120,000. */
+  /** Maximum outage of the brokers in ms; the source fails if an outage is longer. Default 120,000. */
   readonly giveUpAfterMs?: number | undefined
 }
 

@@ -1,4 +1,4 @@
-// Reads the objects of a store whose keys start with a prefix, as listed when the source opens. Emits: complete objects in key order; skips
+// When the source opens, lists the keys with a prefix in a store; then reads their objects. Emits: complete objects in key order; skips
 // objects that were deleted after the listing, and ignores new objects. Reads 8 objects ahead. Completes: after the last key.
 import type { Logger, NodeContext, Source, SourceRecord } from '../pipeline/index.ts'
 import type { ObjectStore } from '../stores/index.ts'
