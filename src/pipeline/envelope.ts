@@ -52,7 +52,7 @@ export class Envelope<T> {
       for (const envelope of envelopes) envelope.settle(failure)
       settled?.()
     })
-    // The children of one record have the same root, which is listed once.
+    // A batch may contain several children of one record. The root that they share is listed once.
     const roots = new Set(envelopes.flatMap(envelope => envelope.roots))
     const bytes = envelopes.reduce((sum, envelope) => sum + envelope.bytes, 0)
     return new Envelope(envelopes.map(envelope => envelope.value), first.root, settlement, bytes, [...roots])

@@ -5,11 +5,11 @@
 export interface ErrorSpec {
   /** Advice to the user: one imperative sentence. */
   readonly hint: string
-  /** The same call may succeed later, for example when a server is back. Default false: the record is bad. */
+  /** Whether the same call may succeed later, for example when a server is back. Default false: the record is dead-lettered. */
   readonly retryable?: boolean
   /** An operator has to act, for example on denied access; no record is at fault. Default false. Overrides `retryable`. */
   readonly fatal?: boolean
-  /** The command line or configuration is wrong: the program exits with 2. */
+  /** Whether the error is a wrong command line or configuration, after which the program exits with code 2. */
   readonly usage?: boolean
 }
 

@@ -131,7 +131,7 @@ export function batchSinkHandler (
       } else {
         // The failure is logged, because records that the failed batch has already written may now be written twice.
         runtime.batchFailed(name, outcome.error, first)
-        // Each record enters the meter again when it is written alone.
+        // Each record is counted again when it is written alone, so the records of the batch are subtracted here.
         meter.in -= envelopes.length
         for (const envelope of envelopes) await write([envelope])
       }

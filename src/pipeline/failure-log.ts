@@ -1,5 +1,5 @@
 // Logs failed records of a run without flooding the log. During an outage a node logs the first failed attempt, then one line per interval
-// with a count, then its recovery. Per interval, node and code, a limited number of dead letters is logged individually.
+// with a count, then its recovery. For each node and error code, a limited number of dead letters per interval is logged individually.
 import { errorCode } from './errors.ts'
 import type { Logger } from './log.ts'
 

@@ -22,7 +22,7 @@ export interface GraphOptions {
   readonly deadLetters?: DeadLetterSink
   /** Name of the dead-letter node, default `dead-letters`. */
   readonly deadLettersName?: string
-  /** Retry policy of the dead letters and of every node without its own policy. Default `defaultRetry`. */
+  /** Retry policy for writing dead letters, and for every node without its own policy. Default `defaultRetry`. */
   readonly retry?: RetryPolicy
 }
 

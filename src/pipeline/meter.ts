@@ -26,7 +26,7 @@ export interface NodeStats {
   readonly latency: { readonly mean: number, readonly p50: number, readonly p99: number, readonly max: number }
 }
 
-/** Bucket n counts latencies up to 2^n microseconds. */
+/** Number of buckets. Bucket n counts latencies up to 2^n microseconds. */
 const BUCKETS = 40
 /** Buckets whose bounds `latencies` reports: 64 microseconds to 67 seconds, each bound four times the previous bound. */
 const REPORTED_BUCKETS = [6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26]

@@ -64,8 +64,8 @@ export interface Source<T> extends Described {
 }
 
 /**
- * Writes one value. `write` resolves only when the value is durable. The result is empty, or one word that tells the run's observer the
- * outcome (`written`, `identical`). `write` rejects with an error whose `retryable` and `fatal` decide what the runner does.
+ * Writes one value. `write` resolves only when the value is durable, either without a result or with one word for the run's observer
+ * (`written`, `identical`). `write` rejects with an error whose `retryable` and `fatal` decide what the runner does.
  */
 export interface Sink<T> extends Described {
   open? (context: NodeContext): Promise<void>

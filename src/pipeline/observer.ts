@@ -2,8 +2,8 @@
 import type { SourceRecord } from './node.ts'
 
 /**
- * Called synchronously while a record is processed: `pulled`, then `wrote` and `deadLettered`, then `settled`. Callbacks must be quick and
- * must not throw. `pulled` and `settled` are called once per source record, `wrote` several times if the record was split.
+ * Called synchronously while a record is processed: first `pulled`, then `wrote` and `deadLettered` in any order, last `settled`. Callbacks
+ * must be quick and must not throw. `pulled` and `settled` are called once per source record, `wrote` several times for a split record.
  */
 export interface RunObserver {
   /** A source emitted the record. */

@@ -15,7 +15,7 @@ export interface RetryPolicy extends Backoff {
 
 /** For short interruptions. The total backoff is 6 s on average and 13 s at most. */
 export const defaultRetry: RetryPolicy = { attempts: 8, baseMs: 100, maxMs: 10_000 }
-/** For the restart of a server. The total backoff is 66 s on average. Meanwhile, the records that are being retried wait. */
+/** For calls to a server that may restart. The total backoff is 66 s on average. Until it ends, the record stays in flight. */
 export const patientRetry: RetryPolicy = { attempts: 20, baseMs: 100, maxMs: 10_000 }
 export const noRetry: RetryPolicy = { attempts: 1, baseMs: 0, maxMs: 0 }
 

@@ -55,7 +55,7 @@ class Runner implements Run {
     this.#failureLog = new FailureLog(this.#log)
     for (const { name } of graph.nodes) this.#meters.set(name, new Meter(name))
     if (graph.deadLetters !== undefined) this.#meters.set(graph.deadLetters.name, new Meter(graph.deadLetters.name))
-    // Every record in flight may add a listener, for example while it waits for its next attempt. Many listeners are not a leak.
+    // Every record in flight may add a listener, for example while it waits for its next attempt, so Node must not warn of a leak.
     setMaxListeners(0, this.#drain.signal, this.#abort.signal)
     this.done = this.#finished.promise
     // A caller may await `done` only after a drain. Until then a failure must not be an unhandled rejection.

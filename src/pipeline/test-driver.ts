@@ -68,7 +68,7 @@ export class PushSource<T> implements Source<T> {
 
 interface AttemptContext { readonly attempt: number, readonly signal: AbortSignal }
 
-/** A sink and batch sink that keeps the written values. Tests can make writes fail, or wait until a call of `release` or an abort. */
+/** A sink and batch sink that keeps the written values. Tests can make writes fail, or make them wait (`hold`). */
 export class RecordingSink<T> implements Sink<T>, BatchSink<T> {
   readonly kind = 'test sink'
   /** Written values, in order of completion. */

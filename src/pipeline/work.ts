@@ -56,7 +56,7 @@ export function work<I, O> (concurrency: number, handle: Handler<I, O>, abandon:
     subscriber.add(input.subscribe({
       next: item => {
         try {
-          // An input that can start at once need not be queued.
+          // Only inputs that cannot start at once are queued.
           if (looping || active >= concurrency || waiting.length > 0) waiting.put(item)
           else startNow(item)
           loop()

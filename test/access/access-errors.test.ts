@@ -1,4 +1,4 @@
-// Error messages of failed authentication and authorization on a real broker. In the same cases, confluent-kafka fails too.
+// Error messages of the program's client when a real broker denies access. In the same cases, confluent-kafka must fail too.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AclOperations, AclPermissionTypes, Admin, Producer, ResourcePatternTypes, ResourceTypes } from '@platformatic/kafka'

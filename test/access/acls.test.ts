@@ -156,7 +156,7 @@ const clients = [
 ]
 for (const { run, results } of clients) for (const round of rounds) await run(round, results)
 
-// The superuser runs last, because it can change everything.
+// The superuser's attempts run last, because they can change what the attempts of the other users need.
 const nonDeletes = topicOperations.filter(operation => !operation.startsWith('delete'))
 const superAttempts: Attempt[] = [
   ...[...nonDeletes, 'delete records'].map((operation): Attempt => ({ user: SUPER, do: operation, topic: OTHER, allowed: true })),

@@ -1,5 +1,5 @@
-// Runs each mode that uses Kafka as its user of deploy/acls.json. The ACLs must allow all operations of the mode. Each mode runs
-// with mTLS, as in the charts, and again with SCRAM, with and without TLS, as a second user that has the same ACLs.
+// Runs each mode that uses Kafka as the user that deploy/acls.json defines for it. The ACLs must allow every operation that the mode needs.
+// Each mode runs with mTLS, as in the charts, and again with SCRAM, with and without TLS, as a second user that has the same ACLs.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'

@@ -18,7 +18,7 @@ const SCRAM = 'alert-database-ingester-scram'
 const TOPIC = 'alerts-simulated'
 const DEAD_LETTERS = 'alerts-dead-letters'
 
-/** A user for play-stream on separate topics. */
+/** A user for play-stream, with topics that no other user accesses. */
 const PLAYER: AclTable['users'][number] = {
   name: 'player', authentication: 'tls', about: 'plays a separate topic',
   acls: [

@@ -31,7 +31,7 @@ function declare (seed: number): Case {
   const badShare = chance(0.5) ? random() * 0.2 : 0
   const downShare = chance(0.5) ? random() * 0.3 : 0
   const downForGoodShare = chance(0.25) ? 0.01 : 0
-  // The error depends only on record and node, so a bad record fails every attempt. A server usually recovers after the first attempt.
+  // Record and node decide which error is thrown, so a bad record fails at every attempt. Most server errors occur only at attempt 1.
   const mayThrow = (node: string, ids: readonly string[], attempt: number): void => {
     for (const id of ids) {
       const luck = seeded(hash(`${seed}/${node}/${id}`))()

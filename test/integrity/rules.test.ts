@@ -8,7 +8,7 @@ const root = resolve(import.meta.dirname, '../..')
 const eslint = new ESLint({ cwd: root })
 
 async function importErrors (code: string, file: string): Promise<string[]> {
-  // Type-aware rules need the path of a file of the project. The file is not read.
+  // Type-aware rules need the path of a file that belongs to the project. ESLint checks `code` and does not read the file.
   const [result] = await eslint.lintText(code, { filePath: join(root, file) })
   return (result?.messages ?? []).filter(message => message.ruleId === 'no-restricted-imports').map(message => message.message)
 }

@@ -125,7 +125,7 @@ await t.test('the broker health check skips an unresponsive bootstrap broker and
   const brokers = [`127.0.0.1:${port}`, kafka]
   const probe = new KafkaAdmin(await kafkaConnection({ brokers, auth: 'none', tls: false, clientId: 'test' }), { probeMs: 2000 })
   t.teardown(async () => { await probe.close() })
-  // The first call of a client makes two requests: API versions and metadata.
+  // The first call of a client makes two requests (API versions and metadata), so it is made here, before the timed health check.
   await probe.describeTopic(uniqueName('none'))
   const health = healthOf(() => 'running', { broker: brokerCheck(probe, [uniqueName('none')]) }, 2000)
   t.match(await health(), { checks: { broker: 'ok' } })

@@ -2,7 +2,7 @@ import t from 'tap'
 import type { CommittedOffset } from '../../src/kafka/group-member.ts'
 import { type MemberState, resolveStartOffsets } from '../../src/kafka/start-offsets.ts'
 
-/** A member and the requests it sends. Topic `a` keeps offsets 10 to 99 in partition 0 and offsets 20 to 199 in partition 1. */
+/** A member and the requests it sends. Topic `a` has the offsets 10 to 99 in partition 0 and offsets 20 to 199 in partition 1. */
 function memberWith (state: Partial<MemberState> = {}) {
   const requests: string[] = []
   const offsets = (name: string, result: bigint[]) => async (topic: string) => {

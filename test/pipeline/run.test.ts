@@ -5,7 +5,7 @@ import { failureOf, Numbers, testErrors, turns, until } from '../support/pipelin
 
 interface Hooks { open?: (context: NodeContext) => unknown, close?: () => unknown, flush?: () => unknown }
 
-/** Methods of a part that call `note` and then a hook of the test. */
+/** Returns methods for a part. Each method calls `note`, then the hook that the test has set for the method, if any. */
 function noted (note: (call: string) => void, name: string, hooks: Hooks = {}) {
   return {
     async open (context: NodeContext) { note(`open ${name}`); await hooks.open?.(context) },
@@ -16,7 +16,7 @@ function noted (note: (call: string) => void, name: string, hooks: Hooks = {}) {
 
 interface AllHooks { source?: Hooks, sink?: Hooks, deadLetters?: Hooks }
 
-/** A graph whose parts record their calls, and the states of the run at these calls and at its end. */
+/** Creates a graph whose parts record each call of their methods. Also records the state of the run at each call and at the end. */
 function graph (hooks: AllHooks = {}, write: Sink<number>['write'] = async () => {}, count = 3) {
   const calls: string[] = []
   const states: RunState[] = []

@@ -110,7 +110,7 @@ await t.test('names size and limit if the broker rejects a record, and does not 
 
 await t.test('if the size limit is unknown, halves a batch until the broker accepts the parts', async t => {
   const topic = await topicOf(1, { 'max.message.bytes': '50000' })
-  // A wrong maxBatchBytes simulates a limit that the user is not allowed to read.
+  // A maxBatchBytes above the limit of the topic simulates a user who is not allowed to read that limit.
   const sink = await opened({ topic, maxBatchBytes: 1_000_000 })
   const values = Array.from({ length: 16 }, (_, index) => String(index).padEnd(10_000, '.'))
   await sink.writeBatch(values.map(value => outgoing(value)), once)

@@ -10,7 +10,7 @@ const fields = [{ name: 'diaSourceId', type: 'long' }, { name: 'raw', type: 'byt
 const schema = parseSchema(JSON.stringify({ type: 'record', name: 'alert', fields }))
 const never = new AbortController().signal
 
-/** Writes a file with about five records of 100 bytes per block. */
+/** Writes a file of `count` records. Each record has about 100 bytes, and each block holds about five records. */
 async function avroFile (t: Test, count: number, codec: CodecName = 'null'): Promise<string> {
   const path = join(await tempDir(t), 'x.avro')
   const writer = await createContainerWriter(path, schema, { codec, blockBytes: 500 })
@@ -52,7 +52,7 @@ await t.test('for a damaged block, emits one failure with the number of lost rec
   const container = await openContainer(path)
   const marker = bytes.subarray(bytes.length - 16)
   await container.close()
-  // This position lies in the compressed data of the second block.
+  // Overwrites compressed data shortly before the sync marker that ends the second block.
   const first = bytes.indexOf(marker)
   const second = bytes.indexOf(marker, bytes.indexOf(marker, first + 16) + 16)
   bytes.fill(0xff, second - 12, second - 6)

@@ -21,7 +21,7 @@ async function topicAndGroup (partitions: number) {
 
 interface Held { readonly record: SourceRecord<KafkaRecord>, settle (): void }
 
-/** A group member. Records settle immediately, or between `hold` and `release` not at all. `opened` resolves when the member has joined. */
+/** A group member. Records settle immediately, except between `hold` and `release`. `opened` resolves when the member has joined. */
 function member (options: Partial<KafkaGroupOptions> & Pick<KafkaGroupOptions, 'topics' | 'group'>) {
   const source = kafkaGroupSource({ ...fast, ...options })
   const { log, lines } = recordingLog()

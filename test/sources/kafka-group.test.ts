@@ -314,7 +314,7 @@ await t.test('a restarted static member gets its partitions immediately', async 
   await pulling.until(() => pulling.records.length === 6)
   await pulling.stop()
   await first.source.flush?.()
-  // The first process has not left the group, as after a crash. A dynamic member would wait until its session times out.
+  // As after a crash, the first member has not left the group. Without `instanceId`, the second would wait until its session times out.
   const second = await started({ topics: [topic], group, instanceId: 'one', sessionTimeout: 45_000, rebalanceTimeout: 60_000 })
   const again = pull(second.source, second.context)
   await produce(connection, topic, [outgoing('next')])
