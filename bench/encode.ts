@@ -1,4 +1,4 @@
-// Measures re-encoding as in create-stream (Avro datum -> value -> frame), from the newest and two older schemas. Reference: fastavro.
+// Measures how create-stream re-encodes alerts (Avro datum -> value -> frame) of the newest and of two older schemas. Reference: fastavro.
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { resolver, surveyFillIns } from '../src/avro/index.ts'

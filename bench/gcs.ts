@@ -43,7 +43,7 @@ async function transferAll (alerts: readonly Alert[], count: number, transfer: T
   let bytes = 0
   await Promise.all(Array.from({ length: CONCURRENCY }, async () => {
     for (let index = next++; index < count; index = next++) {
-      // Not `bytes += await ...`, because this expression reads `bytes` before it waits.
+      // `bytes += await ...` would read `bytes` before it waits, and lose what other transfers add meanwhile.
       const size = await transfer(index, alerts[index % alerts.length]!)
       bytes += size
     }

@@ -91,8 +91,8 @@ export function usage (pid?: number): { readonly cpuMs: number, readonly peakByt
     return { cpuMs: (user + system) / 1000, peakBytes: process.resourceUsage().maxRSS * 1024 }
   }
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // The command in parentheses may contain anything, so count fields after the last parenthesis. utime and stime are fields 14 and 15,
-  // in units of 10 ms.
+  // The second field is the command in parentheses, which may contain spaces and parentheses. The last parenthesis ends that field.
+  // utime and stime are fields 14 and 15 of the line, in units of 10 ms.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
   return { cpuMs: (Number(fields[11]) + Number(fields[12])) * 10, peakBytes: Number(peak?.[1] ?? 0) * 1024 }
@@ -139,7 +139,7 @@ function parseFlags (scenario: string, sizes: Sizes, rows: readonly string[]): F
       quick: flag, silent: flag, help: flag, runs: { ...text, default: '1' }, only: text, json: text, row: text,
       ...Object.fromEntries(Object.keys(sizes).map(name => [name, text]))
     },
-    // `bench/run.ts` passes the same flags to every scenario, so sizes of other scenarios are ignored.
+    // `bench/run.ts` passes the same flags to every scenario, so a scenario must accept the size flags of other scenarios.
     strict: false
   })
   const given = values as Readonly<Record<string, string | boolean | undefined>>

@@ -18,7 +18,7 @@ async function * records (count: number, progress: Progress): AsyncIterable<Sour
     progress.pulled++
     progress.maxUnsettled = Math.max(progress.maxUnsettled, progress.pulled - progress.written)
     yield { value: Buffer.allocUnsafeSlow(BYTES).fill(n & 0xff), bytes: BYTES, position: String(n) }
-    // Real sources occasionally wait for a disk or a socket.
+    // Occasionally yields to the event loop, as a real source does when it waits for a disk or a socket.
     if (n % 64 === 63) await new Promise(resolve => setImmediate(resolve))
   }
 }

@@ -30,7 +30,7 @@ export function alertsOf (version: SchemaVersion, count: number): AlertValue[] {
   return Array.from({ length: count }, (_, index) => generator.alert(0, index, count))
 }
 
-/** Generates `count` framed alerts, as they are in Kafka, in the newest schema. */
+/** Generates `count` alerts in the newest schema, framed like the alerts in Kafka. */
 export async function framesOf (count: number): Promise<Buffer[]> {
   const version = await schemaVersion()
   return alertsOf(version, count).map(alert => version.schema.encodeFramed(1, alert))

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Starts the program. A checkout runs the TypeScript sources, never a stale build. The container image has only dist/ and runs dist/.
-// If this Node is too old, the program restarts with the Node of the npm package `node`, if it is installed.
+// If the running Node is too old and the npm package `node` is installed, the program restarts with the Node of that package.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -1,5 +1,5 @@
 // Runs `npm test`: the type check, the linter, the check for unused code, and all tests. If paths are given, only their tests run.
-// The last line is `N passed, N failed, N skipped`. The numbers count the checks, and the named tests that have no subtests.
+// The last line is `N passed, N failed, N skipped`. Each check and each named test without subtests counts once.
 // All servers and temporary files of a run are in one folder. At the end, even after a failure, the servers stop and the folder is removed.
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { readFile, readdir, stat } from 'node:fs/promises'

@@ -1,5 +1,5 @@
-// The host of a mode: stdout, progress line and stop signal of this process. The first SIGINT or SIGTERM requests a clean stop, and
-// a repeated signal exits at once. Repeated signals are ignored for 1000 ms, because npm can deliver one Ctrl-C twice.
+// The host of a mode: stdout, progress line and stop signal of this process. The first SIGINT or SIGTERM requests a clean stop.
+// A later signal exits at once, but signals within 1000 ms of the first are ignored, because npm can deliver one Ctrl-C twice.
 import { defaultCacheDir } from '../devstack/tools.ts'
 import type { Logger } from '../pipeline/log.ts'
 import type { Host } from '../program/mode.ts'

@@ -12,7 +12,7 @@ import { createLogger } from './logger.ts'
 import { modes, overview } from './modes.ts'
 import { plainLogger } from './plain-logger.ts'
 
-/** Time after which the process exits even if a failed mode left a client library open that keeps retrying a request. */
+/** After a mode has failed, the process exits after this time, even if a client library is still retrying a request. */
 const LINGER_MS = 3000
 
 export async function main (argv: readonly string[]): Promise<number> {
@@ -59,7 +59,7 @@ async function runCommand (argv: readonly string[], environment: Environment, on
   const log = mode.plainLogs === true
     ? plainLogger(level, line => { process.stderr.write(line) })
     : createLogger(level, mode.mode, process.stderr.isTTY === true)
-  // The mode `config` accepts the flags of all modes, so that mode calls warnOfUnreadVariables itself.
+  // `config`, the only mode with `delegates`, reads the variables of other modes and calls warnOfUnreadVariables itself.
   if (mode.delegates !== true) await warnOfUnreadVariables(environment, [mode], modes, log)
   const self = [process.execPath, fileURLToPath(new URL('../../bin/alert-stream.js', import.meta.url))]
   const host = createHost(log, { environment, configFile, modes, cacheDir: common.cacheDir, self })

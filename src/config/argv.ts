@@ -84,7 +84,7 @@ export function readArguments (command: CommandLine<Flags>, argv: readonly strin
     }
     if (negated && token.value !== undefined) throw usageErrors.USAGE_BAD_VALUE(`${token.rawName} takes no value`, { where })
     const value = spec.type === 'switch' ? negated ? 'false' : token.value ?? 'true' : token.value
-    // parseArgs takes any next word as the value, even a flag. A flag is rejected, but a negative number is a valid value.
+    // parseArgs takes the next word as the value, even if that word is a flag. Reject a flag, but accept a negative number.
     const swallowed = value !== undefined && token.inlineValue === false && /^-[^\d.]/.test(value)
     if (value === undefined || swallowed) {
       const hint = swallowed ? `If ${value} is the value, write ${token.rawName}=${value}.` : undefined

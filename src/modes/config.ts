@@ -11,7 +11,7 @@ import { referenceMarkdown, referenceOf, referenceTable } from '../config/refere
 import { mode, type Host, type ListedMode, type Mode } from '../program/mode.ts'
 import { warnOfUnreadVariables } from '../program/unread-variables.ts'
 
-/** The flags that remain valid if no mode is named or --list is given. */
+/** With --list, or without a named mode, the words after `config` may contain only these flags. */
 const commonOnly = { mode: 'config', flags: commonFlags }
 
 export default mode({

@@ -13,7 +13,7 @@ import { startSystem, type DemoSystem } from '../demo/system.ts'
 import { visitLine, visitReports } from '../demo/visit-reports.ts'
 import { mode, type Host } from '../program/mode.ts'
 
-/** Prints one line per archived visit, until the host stops or `passes` passes are archived. The numbering continues across starts. */
+/** Prints one line per archived visit, until the host stops or `passes` passes are archived. A restart continues the visit numbers. */
 async function reportVisits (system: DemoSystem, { stateDir }: Settings, passes: number | undefined, host: Host): Promise<void> {
   const earlier = await readVisits(stateDir)
   const reporting = (async () => {

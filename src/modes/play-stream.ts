@@ -106,7 +106,7 @@ function declare (config: Config, connection: KafkaConnection, log: Logger, onPa
     onPass: report => { onPass(report, fresh?.unmodified ?? 0) }
   })
   const graph = createGraph('play-stream', { retry: noRetry })
-  // A refreshed alert is in memory twice, as read and as sent, so the source gets half the byte credits.
+  // With new ids or times, each alert is in memory twice (as read and as sent), so the source gets half the byte credits.
   const alerts = graph.source('static-topic', source, { records: 2000, bytes: (fresh === undefined ? 48 : 24) * MIB })
   const what = [...freshIds ? ['ids'] : [], ...freshTimes ? ['times'] : []].join(' and ')
   const refreshed = { kind: 'fresh', detail: what, retry: patientRetry }

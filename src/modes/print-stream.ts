@@ -1,5 +1,5 @@
 // print-stream: prints one line per record of a topic, or per object of a dead-letter store. A record that is neither an alert nor a dead
-// letter is printed with the reason.
+// letter is printed together with the reason.
 import { kafkaFlags, registryFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'

@@ -43,7 +43,7 @@ const redriveFlags = flags({
 })
 type Config = ConfigOf<typeof redriveFlags>
 
-/** Maximum number of dead letters in flight, and of dead letters that are sent again after a crash. */
+/** Maximum number of dead letters in flight. A crash at that moment can cause these dead letters to be sent again. */
 const CREDITS = 100
 
 /** Errors: USAGE_BAD_VALUE, USAGE_MISSING. */

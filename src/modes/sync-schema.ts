@@ -1,4 +1,4 @@
-// sync-schema: registers alert schemas with their docs and defaults, without whitespace. Never changes or deletes a registered schema.
+// sync-schema: registers alert schemas as compact JSON that keeps docs and defaults. Never changes or deletes a registered schema.
 import { createRegistryClient, type CompatibilityLevel, type RegistryClient, type SchemaVersion } from '../avro/index.ts'
 import { registryFlags, schemaPackageFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'

@@ -5,7 +5,7 @@ import t from 'tap'
 import { modes } from '../../src/cli/modes.ts'
 import { CLOSED_PORT, runCli, startCli, tempDir } from '../support/stack.ts'
 
-/** Runs `work` for two items at a time, because two processes load a machine with two cores fully. */
+/** Runs `work` for two items at a time. Two processes are enough to keep a two-core machine busy. */
 async function each<T> (items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const left = [...items]
   await Promise.all([0, 1].map(async () => {

@@ -131,7 +131,7 @@ export interface RegistryProxy {
   readonly url: string
   /** Number of requests received. */
   readonly requests: number
-  /** `up` forwards requests, `down` disconnects, `hold` delays requests until the next call of `set`. A function sends the response. */
+  /** `up` forwards requests, `down` disconnects, `hold` delays requests until the next call of `set`. A function sends its own response. */
   set (behaviour: 'up' | 'down' | 'hold' | ((response: ServerResponse) => void)): void
 }
 

@@ -28,7 +28,7 @@ await t.test('loads the undamaged blocks of a file, and writes a dead letter for
   const ends: number[] = []
   for (let at = bytes.indexOf(marker); at >= 0; at = bytes.indexOf(marker, at + 16)) ends.push(at)
   t.ok(ends.length >= 4, `the file has ${ends.length - 1} blocks, expected at least 3`)
-  // This damages the checksum of the second block.
+  // Change the byte before the end marker of the second block. The byte belongs to the checksum of that block.
   bytes[ends[2]! - 1]! ^= 0xff
   await writeFile(path, bytes)
   const { topic, deadLetterTopic, flags } = topics()
@@ -130,7 +130,7 @@ async function largeFile (path: string, count: number, change: (alert: AlertValu
 await t.test('large alerts that the node mark-last holds back do not use up the credits of the source', async t => {
   const path = join(await tempDir(t), 'large.avro')
   const ids: bigint[] = []
-  // There are two alerts of 13 MB for each of six partitions. The six alerts that are held back exceed the default byte credits.
+  // Two alerts of 13 MB for each of six partitions. mark-last holds back one alert per partition, which exceeds the default byte credits.
   for (let id = 0n; ids.length < 12; id++) {
     const wanted = ids.length % 6
     if (partitionFor(Buffer.from(String(id)), 6) === wanted) ids.push(id)

@@ -1,4 +1,4 @@
-// play-stream with new ids and times in every pass, checked by a Python consumer, and with records that cannot be decoded.
+// play-stream with new ids and times in every pass. A Python consumer checks the alerts. Some records cannot be decoded.
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'

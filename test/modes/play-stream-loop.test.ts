@@ -84,7 +84,7 @@ await t.test('when stopped, publishes the records in flight without waiting unti
   const { source, destination, flags } = replayTopics()
   await create(source, await alertFile(t, { visits: 3, alerts: 8 }))
   const cli = program.start(t, 'play-stream', [...flags, '--repeat-interval', '300'])
-  // The alerts of the second visit are due 37 s after the alerts of the first visit.
+  // Wait for the 8 alerts of the first visit. The alerts of the second visit are then in flight, but not due for another 37 s.
   await eventually(async () => await admin.describeTopic(destination) !== undefined && (await admin.endOffsets(destination))[0] === 8n)
   const { code, stdout, stderr } = await cli.stop()
   t.match({ code, stderr }, { code: 0, stderr: '' })

@@ -64,7 +64,7 @@ await t.test('exits after --count lines, and when the reader closes stdout', asy
   const cli = program.start(t, 'print-stream', ['--topic', topic, '--follow'])
   await cli.waitFor(/bytes\n/)
   cli.child.stdout?.destroy()
-  // The closed pipe is detected when the next line is printed.
+  // The program detects the closed pipe when it prints the next line, so produce more records.
   for (const record of records) await produce(connection, topic, [{ ...record, topic }])
   t.match(await cli.finished, { code: 0, signal: null, stderr: '' })
 })

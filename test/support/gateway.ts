@@ -24,7 +24,7 @@ export interface GatewayOptions {
   readonly tokens: Readonly<Record<string, GatewayToken>>
   /** The token in the cookie that a login sets. If undefined, the login is denied. */
   readonly loginAs?: string
-  /** Redirects requests without a token to the login instead of 401 (`config.loginRedirect` of a GafaelfawrIngress). */
+  /** Whether requests without a token are redirected to the login, instead of getting 401 (GafaelfawrIngress: `config.loginRedirect`). */
   readonly loginRedirect?: boolean
 }
 

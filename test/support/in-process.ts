@@ -1,5 +1,5 @@
 // Runs a mode in the process of the test. Like the program, it parses the flags and reports an error by stderr and exit code.
-// Only tests of the process itself (signals, logs, kills) need a child process, whose start takes a second of CPU time.
+// The start of a child process takes a second of CPU time, so only tests of the process itself (signals, logs, kills) use one.
 import { readCommandLine } from '../../src/program/command-line.ts'
 import { modes } from '../../src/cli/modes.ts'
 import type { Host } from '../../src/program/mode.ts'

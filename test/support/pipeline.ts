@@ -11,7 +11,7 @@ export const testErrors = defineErrors({
 /** Up to three attempts without backoff. */
 export const quick: RetryPolicy = { attempts: 3, baseMs: 0, maxMs: 0 }
 
-/** A finite source of numbers. It records the settlements, and the greatest number and bytes of unsettled records. */
+/** A finite source of numbers. It records the settlements, and the maximum number and total bytes of unsettled records. */
 export class Numbers implements Source<number> {
   readonly kind = 'numbers'
   readonly count: number
@@ -54,7 +54,7 @@ export async function until (condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise(resolve => setImmediate(resolve))
 }
 
-/** Yields to the event loop `count` times. By default, all pending work that needs no I/O can finish. */
+/** Yields to the event loop `count` times. The default is enough for all pending work without I/O to finish. */
 export async function turns (count = 50): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise(resolve => setImmediate(resolve))
 }

@@ -2,7 +2,7 @@
 // tests counts as one test. Any other failure (at the top of a file, a test that never ran, a killed file) counts as one failed test.
 import { Parser, type Result } from 'tap-parser'
 
-/** A failed test: the names of its file, parent tests and itself, and tap's diagnosis (a diff, the source location). */
+/** A failed test. `path` names its file, its parent tests and the test itself. `diagnosis` is tap's, such as a diff. */
 interface Failure {
   readonly path: readonly string[]
   readonly diagnosis: Readonly<Record<string, unknown>>
@@ -50,7 +50,7 @@ export function tapCounter (onFile: (name: string, counts: Counts) => void = () 
       parser.end()
       const cut = run.children.at(-1)
       if (cut !== undefined && cut.closing === undefined) endFile(cut)
-      // tap reports its own failures here, such as a missing file.
+      // Test points outside of any file are tap's own failures, such as a missing file.
       for (const point of run.points) if (!point.ok) fail(all, [], point)
       return all
     }
