@@ -58,7 +58,7 @@ const longType = deriveType(avro.types.LongType.__with({
   }
 })
 
-/** Maximum item count of an array or map if fewer bytes than items are left (nulls take no bytes). Alerts have far fewer items. */
+/** Nulls take no bytes, so an array may have more items than bytes left. Above this count, it is then taken for corrupt. */
 const MAX_EMPTY_ITEMS = 1_000_000
 
 /** Calls `visit` for each item of an array or map. Throws Error if the item count is too high for the number of bytes left. */

@@ -80,7 +80,7 @@ export class OffsetCommitter {
 
   #uncommitted (): OffsetToCommit[] {
     const { tracker, buffers } = this.#options
-    // The position of an empty buffer is past trailing offsets without records (transaction markers, compaction).
+    // Commit past trailing offsets without records (transaction markers, compacted records): an empty buffer's position is past them.
     for (const { topic, partition, position } of buffers.values()) tracker.skipTo(topic, partition, position)
     return tracker.committable()
   }

@@ -28,7 +28,7 @@ export default mode({
   flags: flags({
     format: {
       type: 'choice', choices: ['table', 'json', 'yaml', 'markdown'], default: 'table',
-      description: 'Output format. yaml is a configuration file with the effective values, with sources as comments. markdown requires --list.'
+      description: 'Output format. yaml is a configuration file with the effective values and their sources. markdown requires --list.'
     },
     list: { type: 'switch', description: 'List of all flags with their variables, types and defaults, instead of the effective values.' }
   }),

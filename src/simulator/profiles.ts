@@ -1,5 +1,5 @@
 // A replay profile defines when each alert of a pass is due, in milliseconds since the start of the pass. `offsets` follows the time
-// offsets of the load, `dmtn-149` follows the bursts of DMTN-149, and `fast` sends as fast as possible.
+// offsets that create-stream stored in the alerts' headers, `dmtn-149` the bursts of DMTN-149, and `fast` sends as fast as possible.
 import { headerText, type KafkaRecord } from '../kafka/record.ts'
 import { planBursts, type BurstOptions } from './burst-plan.ts'
 

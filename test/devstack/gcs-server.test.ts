@@ -54,7 +54,7 @@ await t.test('objects in files keep content, metadata and generation across a st
   t.strictSame(await readObject((await start()).url, 'alerts', 'v2/alerts/1/1.avro.gz'), before)
 })
 
-await t.test('in memory, object names may start with a slash, and a stop loses all objects', async t => {
+await t.test('with the memory backend, object names may start with a slash, and all objects are lost when the server stops', async t => {
   const start = starter(t, await tempDir(t), { backend: 'memory' })
   const first = await start()
   await ensureBucket(first.url, 'alerts')
