@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { freePorts, startRegistry } from '../../src/devstack/index.ts'
+import { persist } from '../../src/pipeline/index.ts'
 import { adminFor, connect, everyRecord, produce } from '../kafka/support.ts'
 import {
   alertRecords, ingestArgs, newTarget, pythonMismatches, registerAlerts, registryProxy, whileRunning
@@ -56,7 +57,8 @@ await t.test('alerts wait while the registry restarts', async t => {
   await produce(connection, at.topic, records)
   const ingest = startCli(t, ingestArgs({ ...at, registry: first.url }, '--limit', '20'))
   await whileRunning(ingest, () => /attempt failed; retrying/.test(ingest.stderr))
-  const second = await startRegistry(options)
+  // While the registry is down, another process may take its port for a short time.
+  const second = await persist(() => startRegistry(options), { attempts: 20, baseMs: 1000, maxMs: 1000, retryable: () => true })
   t.teardown(() => second.kill())
   const { code, stdout, stderr } = await ingest.finished
   t.equal(code, 0, stderr.slice(-2000))
