@@ -58,7 +58,7 @@ const longType = deriveType(avro.types.LongType.__with({
   }
 })
 
-/** Nulls take no bytes, so an array may have more items than bytes left. Above this count, it is then taken for corrupt. */
+/** Nulls take no bytes, so an array may have more items than bytes left. In that case, a larger item count is rejected as corrupt. */
 const MAX_EMPTY_ITEMS = 1_000_000
 
 /** Calls `visit` for each item of an array or map. Throws Error if the item count is too high for the number of bytes left. */

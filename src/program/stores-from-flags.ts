@@ -14,7 +14,7 @@ const errors = defineErrors({
 
 interface StoreUrls { readonly alerts: string, readonly schemas: string }
 
-/** The URLs of the alert store and the schema store. Also accepts the flags of the original programs. Error: STORE_NOT_GIVEN. */
+/** The URLs of the alert store and the schema store. Also accepts the flags of the replaced programs. Error: STORE_NOT_GIVEN. */
 export function storeUrls (config: StoreFlagsConfig): StoreUrls {
   const bucket = (name: string | undefined): string | undefined => name === undefined ? undefined : `gs://${name}`
   const { backend, localFileRoot } = config
