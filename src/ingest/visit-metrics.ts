@@ -1,6 +1,6 @@
 // Computes the metrics of an ingester that depend on single records: the age of each alert when it became durable, and the totals and log
 // line of each visit. An observer of the run computes these metrics, so the nodes of the graph do not need to know about visits.
-import type { KafkaRecord } from '../kafka/record.ts'
+import { formatTimestamp, type KafkaRecord } from '../kafka/record.ts'
 import { Histogram, type Logger, type RunObserver, type SourceRecord } from '../pipeline/index.ts'
 import { VisitTracker, type Visit, type VisitOutcome } from './visit-tracker.ts'
 
@@ -90,7 +90,7 @@ export class VisitMetrics {
   async #log (topic: string, visit: Visit): Promise<void> {
     const { alerts, written, identical, deadLettered, bytes, unsettled, overrunMs } = visit
     const fields = {
-      topic, began: isoTime(visit.first), alerts, written, identical, deadLetters: deadLettered, bytes,
+      topic, began: formatTimestamp(visit.first), alerts, written, identical, deadLetters: deadLettered, bytes,
       seconds: durationOf(visit), maxAgeSeconds: seconds(visit.maxAgeMs), lag: await this.#options.lag(),
       ...overrunMs > 0 ? { overrunSeconds: seconds(overrunMs) } : {}, ...unsettled > 0 ? { unsettled } : {}
     }
@@ -110,10 +110,4 @@ function durationOf ({ first, durableAt }: Visit): number {
 
 function seconds (ms: number): number {
   return Math.round(ms) / 1000
-}
-
-/** Formats a time as ISO 8601, or in milliseconds if JavaScript has no such date: producers may send any 64-bit timestamp. */
-function isoTime (ms: number): string {
-  const date = new Date(ms)
-  return Number.isNaN(date.getTime()) ? `${ms} ms` : date.toISOString()
 }

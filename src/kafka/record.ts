@@ -59,3 +59,9 @@ export function recordBytes (record: { key: Buffer | null, value: Buffer | null,
   for (const [name, value] of record.headers) bytes += name.length + (value?.length ?? 0)
   return bytes
 }
+
+/** Formats a timestamp (ms) as ISO 8601, or in ms if it is out of the range of Date: a producer may set any 64-bit timestamp. */
+export function formatTimestamp (timestamp: bigint | number): string {
+  const date = new Date(Number(timestamp))
+  return Number.isNaN(date.getTime()) ? `${timestamp} ms` : date.toISOString()
+}

@@ -4,7 +4,7 @@ import { schemaCache } from '../avro/schema-cache.ts'
 import { alertFacts, createRegistryClient, parseFrame, parseSchema, type AlertSchema } from '../avro/index.ts'
 import { deadLetterFromJson } from '../dead-letters/dead-letter-json.ts'
 import { parseDeadLetter, redrivenCount, redrivenHeader, reportHeaders, type DeadLetterRecord } from '../dead-letters/dead-letter.ts'
-import { headerText, position, type KafkaRecord } from '../kafka/record.ts'
+import { formatTimestamp, headerText, position, type KafkaRecord } from '../kafka/record.ts'
 import { AlertStreamError, isRetryable, messageOf, type Logger } from '../pipeline/index.ts'
 import type { StoredObjectRecord } from '../sources/object-store.ts'
 import { parseAlertId } from '../stores/index.ts'
@@ -56,7 +56,7 @@ export function lineReader (registryUrl: string, log: Logger): LineReader {
 
   return {
     async fromRecord (record) {
-      const common = { time: formatTime(record.timestamp), position: position(record) }
+      const common = { time: formatTimestamp(record.timestamp), position: position(record) }
       const deadLetter = parseDeadLetter(record)
       if (deadLetter !== undefined) return await deadLetterLine(deadLetter, common)
       const size = record.value?.length ?? 0
@@ -73,7 +73,7 @@ export function lineReader (registryUrl: string, log: Logger): LineReader {
     async fromObject ({ key, body }) {
       try {
         const deadLetter = deadLetterFromJson(body)
-        const time = deadLetter.origin === undefined ? '-' : formatTime(deadLetter.origin.timestamp)
+        const time = deadLetter.origin === undefined ? '-' : formatTimestamp(deadLetter.origin.timestamp)
         return await deadLetterLine(deadLetter, { time, position: key })
       } catch (error) {
         return { time: '-', position: key, size: body.length, problem: problemOf(error) }
@@ -111,10 +111,4 @@ function schemasOf (registry: ReturnType<typeof createRegistryClient>): (id: num
 
 function problemOf (error: unknown): string {
   return error instanceof AlertStreamError ? `${error.code}: ${error.message}` : messageOf(error)
-}
-
-/** A producer may set any 64-bit timestamp; JavaScript dates cover a smaller range. */
-function formatTime (timestamp: bigint): string {
-  const date = new Date(Number(timestamp))
-  return Number.isNaN(date.getTime()) ? `${timestamp} ms` : date.toISOString()
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { headerText, isKafkaRecord, position, recordBytes, textHeader } from '../../src/kafka/record.ts'
+import { formatTimestamp, headerText, isKafkaRecord, position, recordBytes, textHeader } from '../../src/kafka/record.ts'
 
 const record = {
   topic: 'alerts', partition: 3, offset: 2n ** 60n, timestamp: 5n, key: null, value: Buffer.from('12345'),
@@ -24,4 +24,10 @@ await t.test('isKafkaRecord accepts only records', async t => {
   t.ok(isKafkaRecord(record))
   t.notOk(isKafkaRecord({ topic: 'x' }))
   t.notOk(isKafkaRecord(null))
+})
+
+await t.test('formatTimestamp formats ISO 8601, and milliseconds outside the range of Date', async t => {
+  t.equal(formatTimestamp(1_764_000_000_000n), '2025-11-24T16:00:00.000Z')
+  t.equal(formatTimestamp(0), '1970-01-01T00:00:00.000Z')
+  t.equal(formatTimestamp(9_223_372_036_854_775_807n), '9223372036854775807 ms')
 })
