@@ -22,8 +22,9 @@ await t.test('passes stdin to a program and collects its output', async t => {
 await t.test('aborting ends the program and its child processes, and waits for their exit', async t => {
   const folder = await tempDir(t)
   const stop = new AbortController()
-  // The program cleans up on SIGTERM. Without the abort, its child process would run for 300 s.
-  const script = 'trap "rm work; exit 7" TERM; touch work; sleep 300 & echo $! > child; wait; exit 8'
+  // The program cleans up on SIGTERM. Without the abort, its child process would run for 300 s. The child process writes its own id,
+  // so that it has the default handlers: a SIGTERM between fork and exec would run into the trap of the parent and be lost.
+  const script = `trap "rm work; exit 7" TERM; touch work; sh -c 'echo $$ > child; exec sleep 300' & wait; exit 8`
   const running = runTool('sh', ['-c', script], { env, cwd: folder, signal: stop.signal })
   const child = await readPid(join(folder, 'child'))
   const before = Date.now()
