@@ -61,6 +61,7 @@ const recordsOf = (values: readonly string[]) => values.map((value, offsetDelta)
 
 class FakePartition {
   leader = 1
+  leaderEpoch = 0
   /** Error code that fetch requests for this partition return; 0 for none. */
   errorCode = 0
   start = 0n
@@ -77,11 +78,14 @@ class FakePartition {
 export class FakeCluster {
   /** All fetch requests so far. */
   readonly requests: FetchRequest[] = []
+  /** Topics of all lookups of leaders so far. */
+  readonly lookups: string[] = []
   /** Each request for start or end offsets removes the first promise of this list, if any, and waits for it. */
   readonly offsetDelays: Array<Promise<void>> = []
   readonly #topics = new Map<string, { readonly id: string, readonly partitions: FakePartition[] }>()
   readonly #clock: Clock
   #down = false
+  readonly #downBrokers = new Set<number>()
   #sessionError = 0
   #nextId = 1
   #changed = Promise.withResolvers<void>()
@@ -140,13 +144,22 @@ export class FakeCluster {
 
   /** Makes another broker the leader of the partition. With -1, the partition has no leader. */
   setLeader (topic: string, partition: number, node: number): void {
-    this.#partition(topic, partition).leader = node
+    const log = this.#partition(topic, partition)
+    log.leader = node
+    log.leaderEpoch++
     this.#change()
   }
 
   /** Makes fetch requests for the partition return an error code. With 0, fetch requests succeed again. */
   failPartition (topic: string, partition: number, errorCode: number): void {
     this.#partition(topic, partition).errorCode = errorCode
+    this.#change()
+  }
+
+  /** Stops one broker (`down`) or starts it again. Fetch requests to a stopped broker fail; the others still answer metadata requests. */
+  setBrokerDown (node: number, down: boolean): void {
+    if (down) this.#downBrokers.add(node)
+    else this.#downBrokers.delete(node)
     this.#change()
   }
 
@@ -171,7 +184,7 @@ export class FakeCluster {
         const expired = this.#clock.sleep(request.maxWaitTime, timeout.signal).then(() => 'expired' as const)
         try {
           for (let wait = true; ;) {
-            if (closed || this.#down) throw connectionError()
+            if (closed || this.#down || this.#downBrokers.has(request.node)) throw connectionError()
             const response = this.#respond(request)
             if (response !== undefined || !wait) return response ?? fetchResponse([])
             wait = await Promise.race([this.#changed.promise, expired]) !== 'expired'
@@ -181,9 +194,11 @@ export class FakeCluster {
         }
       },
       findTopic: async topic => {
+        this.lookups.push(topic)
         if (this.#down) throw connectionError()
         const found = this.#topics.get(topic)
-        return found && { id: found.id, partitions: found.partitions.map(({ leader }) => ({ leader, replicas: [leader] })) }
+        const partitions = found?.partitions.map(({ leader, leaderEpoch }) => ({ leader, leaderEpoch, replicas: [leader] }))
+        return found && { id: found.id, partitions: partitions! }
       },
       close: async () => {
         closed = true

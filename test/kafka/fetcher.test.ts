@@ -213,7 +213,7 @@ await t.test('waits until a partition without a leader gets a leader', async t =
   await clock.advance(10_000)
   t.equal(cluster.requests.length, 0)
   cluster.setLeader('a', 0, 3)
-  await clock.advance(250)
+  await clock.advance(1000)
   await until(() => buffer.waiting === 1)
   t.strictSame(events.fatal, [])
 })
@@ -231,9 +231,119 @@ await t.test('an error of one partition does not stop fetching the other partiti
   t.strictSame(takeAll(), ['v1'])
   cluster.failPartition('a', 0, 0)
   cluster.append('a', 0, 'recovered')
-  await clock.advance(1000)
+  // The longest backoff, and the request for the other partition that is in flight at its end.
+  await clock.advance(1500)
   t.equal(failing.waiting, 1)
   t.strictSame(events.fatal, [])
+})
+
+await t.test('a partition without a leader delays no other partition', async t => {
+  const { clock, cluster, add, takeAll } = setUp(t)
+  cluster.createTopic('a', 2, [1, -1])
+  const [led] = [add('a', 0), add('a', 1)]
+  await clock.advance(1000)
+  for (let index = 0; index < 10; index++) {
+    cluster.append('a', 0, `v${index}`)
+    // The clock stands still, so a record arrives only if no backoff delays its fetch.
+    await turns()
+    t.strictSame(takeAll(), [`v${index}`])
+  }
+  t.equal(led.position, 10n)
+})
+
+await t.test('an error code of one partition delays no other partition', async t => {
+  const { clock, cluster, add, takeAll } = setUp(t)
+  cluster.createTopic('a', 2)
+  add('a', 0)
+  add('a', 1)
+  await clock.advance(1000)
+  cluster.failPartition('a', 1, codes.NOT_LEADER_OR_FOLLOWER)
+  await turns()
+  for (let index = 0; index < 10; index++) {
+    cluster.append('a', 0, `v${index}`)
+    await turns()
+    t.strictSame(takeAll(), [`v${index}`])
+  }
+})
+
+await t.test('logs one line when partitions cannot be read, and one line when they can be read again', async t => {
+  const { clock, cluster, lines, add } = setUp(t)
+  cluster.createTopic('a', 3)
+  for (let partition = 0; partition < 3; partition++) add('a', partition)
+  await clock.advance(1000)
+  for (const partition of [1, 2]) cluster.setLeader('a', partition, -1)
+  await clock.advance(60_000)
+  const fields = '{"partitions":"a[1] a[2]","reason":"the partition has no leader"}'
+  t.strictSame(lines, [`warn cannot read partitions: retrying ${fields}`])
+  for (const partition of [1, 2]) {
+    cluster.setLeader('a', partition, 2)
+    cluster.append('a', partition, 'v0')
+  }
+  await clock.advance(2000)
+  t.strictSame(lines.slice(1), ['info partitions can be read again {"partitions":"a[1] a[2]"}'])
+})
+
+await t.test('logs nothing if a partition gets a new leader within a few attempts', async t => {
+  const { clock, cluster, lines, add } = setUp(t)
+  cluster.createTopic('a')
+  const buffer = add('a', 0)
+  await turns()
+  cluster.setLeader('a', 0, 2)
+  cluster.append('a', 0, 'v0')
+  await clock.advance(1000)
+  t.strictSame([buffer.waiting, lines], [1, []])
+})
+
+await t.test('if a broker is unreachable, partitions of other brokers are read without delay or another lookup', async t => {
+  const { clock, cluster, lines, add, takeAll } = setUp(t)
+  cluster.createTopic('a', 1, [1])
+  cluster.createTopic('b', 1, [2])
+  add('a', 0)
+  add('b', 0)
+  await clock.advance(1000)
+  cluster.setBrokerDown(2, true)
+  await turns()
+  cluster.lookups.length = 0
+  for (let index = 0; index < 10; index++) {
+    cluster.append('a', 0, `v${index}`)
+    await turns()
+    t.strictSame(takeAll(), [`v${index}`])
+  }
+  await clock.advance(60_000)
+  t.notOk(cluster.lookups.includes('a'), 'the leader of the other partition is not looked up again')
+  t.match(lines, [/^warn kafka is unavailable: retrying \{"broker":2,"code":"KAFKA_UNREACHABLE"/])
+  t.equal(lines.length, 1)
+  cluster.setBrokerDown(2, false)
+  cluster.append('b', 0, 'w0')
+  await clock.advance(1000)
+  t.strictSame(takeAll(), ['w0'])
+  t.match(lines.slice(1), [/^info kafka is available again \{"broker":2/])
+})
+
+await t.test('reads a partition from its new leader while the old leader is down', async t => {
+  const { clock, cluster, add, takeAll } = setUp(t)
+  cluster.createTopic('a', 1, [2])
+  add('a', 0)
+  await turns()
+  cluster.setBrokerDown(2, true)
+  await clock.advance(5000)
+  cluster.setLeader('a', 0, 1)
+  cluster.append('a', 0, 'after')
+  await clock.advance(1000)
+  t.strictSame(takeAll(), ['after'])
+})
+
+await t.test('a partition without a leader for longer than `giveUpAfterMs` is fatal, even if other partitions are read', async t => {
+  const { clock, cluster, events, add, takeAll } = setUp(t, { giveUpAfterMs: 10_000 })
+  cluster.createTopic('a', 2, [1, -1])
+  cluster.append('a', 0, 'v0')
+  add('a', 0)
+  add('a', 1)
+  await clock.advance(9000)
+  t.strictSame([takeAll(), events.fatal], [['v0'], []])
+  await clock.advance(3000)
+  t.match(events.fatal, [{ code: 'KAFKA_PARTITION_UNAVAILABLE', where: 'a[1] at broker-1:9092', message: /no leader/ }])
+  t.equal(events.fatal.length, 1)
 })
 
 await t.test('reports a deleted topic after three lookups, and stops fetching the topic', async t => {
@@ -244,7 +354,7 @@ await t.test('reports a deleted topic after three lookups, and stops fetching th
   cluster.deleteTopic('a')
   await clock.advance(300)
   t.strictSame(events.gone, [], 'does not report the topic after fewer than three lookups')
-  await clock.advance(500)
+  await clock.advance(600)
   t.strictSame(events.gone, [`a ${id}`])
   const { length } = cluster.requests
   await clock.advance(10_000)
@@ -277,7 +387,7 @@ await t.test('does not report a new topic as gone if a broker does not know the 
   const buffer = add('a', 0)
   await clock.advance(2000)
   cluster.failPartition('a', 0, 0)
-  await clock.advance(100)
+  await clock.advance(1000)
   await until(() => buffer.waiting === 1)
   t.strictSame(takeAll(), ['v0'])
   t.strictSame(events.gone, [])
