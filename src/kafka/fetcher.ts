@@ -8,6 +8,7 @@ import { aclFailure } from './access-errors.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { KafkaConnection } from './connection.ts'
 import { kafkaErrors, mapKafkaError } from './errors.ts'
+import { type EpochEnd, UNKNOWN_EPOCH } from './leader-epochs.ts'
 import type { FetchClient } from './fetch-client.ts'
 import { type FailedPartition, FetchOutages } from './fetch-outages.ts'
 import { PartitionBuffer, type PartitionStart } from './partition-buffer.ts'
@@ -32,10 +33,22 @@ export interface FetcherOptions {
   onProgress (): void
   /** Called when the topic with this id was deleted or recreated. Its partitions are not fetched any more. */
   onTopicGone (topic: string, topicId: string): void
+  /** Called after the records of a partition from `truncation.offset` on were replaced. The buffer continues there. */
+  onTruncated (buffer: PartitionBuffer, truncation: Truncation): void
   /** Called if the fetch position of a partition is out of range. The partition is paused until the owner resets or removes the buffer. */
   onOutOfRange (buffer: PartitionBuffer): void
   /** Called once, when an error ends all fetching. */
   onFatal (error: AlertStreamError): void
+}
+
+/** A truncation of a partition's log: after an unclean leader election or the loss of a disk, records that were read are gone. */
+export interface Truncation {
+  /** The divergence: the first offset whose record may be another one now. */
+  readonly offset: bigint
+  /** Offset of the next record to take before the truncation was found. */
+  readonly position: bigint
+  /** The last leader epoch before the divergence. */
+  readonly leaderEpoch: number
 }
 
 interface Requested {
@@ -121,7 +134,7 @@ export class Fetcher {
     const leaderless = new Set<string>()
     for (const buffer of this.#buffers) {
       if (!this.#readyToFetch(buffer) || this.#leaders.isGone(buffer.topicId) || this.#outages.partitionWaits(buffer)) continue
-      const node = this.#leaders.leaderOf(buffer)
+      const node = this.#leaders.leaderOf(buffer)?.node
       if (node === undefined) leaderless.add(buffer.topic)
       else if (!this.#busy.has(node) && !this.#outages.brokerWaits(node)) byNode.set(node, [...byNode.get(node) ?? [], buffer])
     }
@@ -152,7 +165,7 @@ export class Fetcher {
 
   #bufferedBytes (node: number): number {
     let bytes = 0
-    for (const buffer of this.#buffers) if (!buffer.paused && this.#leaders.leaderOf(buffer) === node) bytes += buffer.bytes
+    for (const buffer of this.#buffers) if (!buffer.paused && this.#leaders.leaderOf(buffer)?.node === node) bytes += buffer.bytes
     return bytes
   }
 
@@ -167,7 +180,11 @@ export class Fetcher {
       const topic = topics.get(buffer.topicId) ?? { topicId: buffer.topicId, partitions: [] }
       topics.set(buffer.topicId, topic)
       topic.partitions.push({
-        partition: buffer.partition, fetchOffset: buffer.fetchPosition, currentLeaderEpoch: -1, lastFetchedEpoch: -1, partitionMaxBytes
+        partition: buffer.partition,
+        fetchOffset: buffer.fetchPosition,
+        currentLeaderEpoch: this.#leaders.leaderOf(buffer)?.epoch ?? UNKNOWN_EPOCH,
+        lastFetchedEpoch: buffer.lastFetchedEpoch,
+        partitionMaxBytes
       })
     }
     try {
@@ -200,13 +217,22 @@ export class Fetcher {
           continue
         }
         read.push(request.buffer)
-        request.buffer.append(partition, request.offset)
-        progress ||= request.buffer.fetchPosition !== request.offset || request.buffer.complete
+        const { buffer, offset } = request
+        const { divergingEpoch: end } = partition
+        if (end !== undefined && end.endOffset >= 0n && offset === buffer.fetchPosition) this.#truncated(buffer, end)
+        else buffer.append(partition, offset)
+        progress ||= buffer.fetchPosition !== offset || buffer.complete
       }
     }
     this.#outages.partitionsFailed(failed)
     this.#outages.partitionsRead(read)
     if (progress) this.#options.onProgress()
+  }
+
+  #truncated (buffer: PartitionBuffer, end: EpochEnd): void {
+    const { position } = buffer
+    const offset = buffer.truncate(end)
+    this.#options.onTruncated(buffer, { offset, position, leaderEpoch: end.epoch })
   }
 
   /** Handles the error of one partition in a response. Returns the reason if the partition has to wait until it is tried again. */
@@ -222,7 +248,7 @@ export class Fetcher {
       this.#fail(kafkaErrors.KAFKA_NOT_AUTHORISED(`cannot read ${buffer.topic}: ${why}`, { where: `${buffer.topic} at ${brokers}`, hint }))
       return undefined
     }
-    // The leader has changed, or the topic is new or was deleted, so look up the leader again.
+    // The leader has changed (NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH), or the topic is new or was deleted.
     this.#leaders.forget(buffer)
     return nameOf(errorCode)
   }
@@ -247,7 +273,7 @@ export class Fetcher {
       return
     }
     // The partitions may get another leader.
-    for (const buffer of this.#buffers) if (this.#leaders.leaderOf(buffer) === node) this.#leaders.forget(buffer)
+    for (const buffer of this.#buffers) if (this.#leaders.leaderOf(buffer)?.node === node) this.#leaders.forget(buffer)
     this.#outages.brokerFailed(node, mapped, buffers.filter(({ removed }) => !removed))
   }
 

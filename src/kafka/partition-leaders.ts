@@ -1,7 +1,15 @@
 // Finds the leaders of partitions by topic id, in fresh metadata. Reports a topic as gone if its id is missing from several consecutive
 // lookups. One lookup is not enough, because a broker may not know a new topic yet.
 import type { FetchClient } from './fetch-client.ts'
+import { UNKNOWN_EPOCH } from './leader-epochs.ts'
 import type { PartitionBuffer } from './partition-buffer.ts'
+
+export interface Leader {
+  /** Broker id of the leader. */
+  readonly node: number
+  /** The leader's epoch. A broker rejects a request with another epoch, so that no request reaches a former leader. */
+  readonly epoch: number
+}
 
 export interface PartitionLeadersOptions {
   readonly client: Pick<FetchClient, 'findTopic'>
@@ -20,7 +28,7 @@ const GONE_AFTER_LOOKUPS = 3
 
 export class PartitionLeaders {
   readonly #options: PartitionLeadersOptions
-  readonly #leaders = new Map<string, number>()
+  readonly #leaders = new Map<string, Leader>()
   /** Number of consecutive lookups that did not find a topic, by topic id. */
   readonly #missed = new Map<string, number>()
   readonly #gone = new Set<string>()
@@ -29,8 +37,8 @@ export class PartitionLeaders {
     this.#options = options
   }
 
-  /** Returns the broker id of the leader, or undefined if the leader is unknown. */
-  leaderOf (partition: Partition): number | undefined {
+  /** Returns undefined if the leader is unknown. */
+  leaderOf (partition: Partition): Leader | undefined {
     return this.#leaders.get(partitionIdKey(partition))
   }
 
@@ -57,9 +65,9 @@ export class PartitionLeaders {
     for (const topicId of new Set(asked.filter(each => !isFound(each)).map(each => each.topicId))) this.#miss(topic, topicId)
     return asked.flatMap(partition => {
       if (!isFound(partition)) return this.isGone(partition.topicId) ? [] : { partition, reason: 'no broker knows the topic id' }
-      const leader = found!.partitions[partition.partition]?.leader ?? -1
+      const { leader, leaderEpoch } = found!.partitions[partition.partition] ?? { leader: -1, leaderEpoch: UNKNOWN_EPOCH }
       if (leader < 0) return { partition, reason: 'the partition has no leader' }
-      this.#leaders.set(partitionIdKey(partition), leader)
+      this.#leaders.set(partitionIdKey(partition), { node: leader, epoch: leaderEpoch })
       return []
     })
   }
