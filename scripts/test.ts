@@ -92,7 +92,7 @@ async function testFiles (path: string): Promise<string[]> {
 // Downloads the servers and packages of the chosen tests before the tests start, so that a slow download does not count as a hanging test.
 async function prepare (files: readonly string[]): Promise<void> {
   const texts = await Promise.all(files.map(async file => await readFile(join(ROOT, file), 'utf8')))
-  const servers = texts.some(text => /\b(useStack|useOwnKafka|startKafka|startRegistry|startStack|startCli|runCli)\b/.test(text))
+  const servers = texts.some(text => /\b(useStack|useOwnKafka|useCluster|startKafka|startRegistry|startStack|startCli|runCli)\b/.test(text))
   const python = texts.some(text => /\b(usePython|pythonEnvironment)\b/.test(text))
   const gcs = texts.some(text => /\b(useGcs|startGcs|ensureGcs)\b|--store'?,? '?gs\b/.test(text))
   const cache = { cacheDir: defaultCacheDir(process.env), env: process.env, progress: print }

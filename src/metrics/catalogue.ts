@@ -76,6 +76,9 @@ export const catalogue = {
   alert_stream_kafka_lost_records_total: counter('records', ingest, ['topic', 'partition'],
     'Records that the topic\'s retention deleted before they were read.',
     'increases: alerts are lost. Raise the retention of the topic or the throughput of the ingester.'),
+  alert_stream_kafka_truncated_records_total: counter('records', ingest, ['topic', 'partition'],
+    'Records that were read before a truncation of the log (unclean leader election, lost disk) removed them from the topic.',
+    'increases: the topic has lost records. Ask the producer to send them again; the archive may already hold them.'),
 
   alert_stream_alerts_archived_total: counter('alerts', ingest, ['outcome'],
     'Alerts that are durable in the store, by outcome: written, identical (the same bytes were already archived).'),
