@@ -12,7 +12,7 @@ const minRate = 16
  */
 export function cutSlowReaders (app: FastifyInstance, stallMs: number): void {
   app.addHook('onSend', (request, reply, payload, done) => {
-    if (Buffer.isBuffer(payload) && payload.length > smallBytes && request.method !== 'HEAD') {
+    if (Buffer.isBuffer(payload) && payload.length > smallBytes && request.method !== 'HEAD' && !reply.raw.destroyed) {
       const cut = (): void => {
         app.stats.slowReaders++
         reply.raw.destroy()

@@ -21,8 +21,9 @@ export async function alertsRoute (app: FastifyInstance, { alerts }: AlertsOptio
     const coding = chooseCoding(request.headers['accept-encoding'])
     if (coding === undefined) return sendProblem(reply, 406, 'Accept-Encoding excludes both available codings, gzip and identity')
     const { content, release } = alerts.open(id, coding)
-    // Node emits 'close' when the response was sent completely and when the client disconnects.
-    reply.raw.once('close', release)
+    // Node emits 'close' once, when the response was sent completely or when the client disconnects.
+    if (reply.raw.destroyed) release()
+    else reply.raw.once('close', release)
     const alert = await content
     if (alert === undefined) return sendProblem(reply, 404, 'alert not found')
     reply.header('content-type', 'application/octet-stream')
