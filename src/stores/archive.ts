@@ -1,24 +1,41 @@
 // The archive keeps alerts (gzipped frames) and schemas (JSON text) by id, in two object stores. It writes one key layout and reads both
-// layouts. `getAlert` verifies the frame against the gzip trailer and, if the store keeps metadata, against the stored CRC32C.
+// layouts. A frame is verified against the gzip trailer and, if the store keeps metadata, against the stored CRC32C.
 import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
-import { gzipType, inflate, looksLikeGzip } from './gzip.ts'
+import { claimedLength, defaultMaxFrameBytes, gzipType, inflateAsync } from './gzip.ts'
 import { alertKey, readingOrder, schemaKey, type Layout } from './layouts.ts'
-import { type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
+import { type Admit, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 
 interface ArchiveOptions {
   readonly alerts: ObjectStore
   readonly schemas: ObjectStore
   /** Key layout of new objects. Reads try this layout before the other layout. */
   readonly layout: Layout
+  /** Longest frame that is read, in bytes. Default 32 MiB. */
+  readonly maxFrameBytes?: number
+}
+
+/** An alert as stored. The bytes are not verified yet. */
+export interface StoredAlert {
+  readonly gzip: Buffer
+  /** Length of the frame according to the gzip trailer, or the longest permitted frame if that is less. Wrong if the object is damaged. */
+  readonly expectedBytes: number
+  /** Inflates and verifies the frame. Rejects with OBJECT_CORRUPT or OBJECT_TOO_LARGE. */
+  frame (): Promise<Buffer>
 }
 
 export interface ArchiveReader {
-  /** Resolves to the stored gzip, or to undefined if the alert is not archived. Rejects with OBJECT_CORRUPT if the object is not gzip. */
-  getAlertGzip (id: string): Promise<Buffer | undefined>
-  /** Resolves to the frame as it was in Kafka, or to undefined if not archived. Rejects with OBJECT_CORRUPT if the object is damaged. */
+  /**
+   * Resolves to the stored object, or to undefined if the alert is not archived. Rejects with OBJECT_TOO_LARGE before it reads an object that
+   * cannot hold a frame of the permitted length, and with the error of `admit`.
+   */
+  findAlert (id: string, admit?: Admit): Promise<StoredAlert | undefined>
+  /** The verified frame as it was in Kafka, or undefined. Rejects like `findAlert`, and with OBJECT_CORRUPT if the object is damaged. */
   getAlert (id: string): Promise<Buffer | undefined>
-  /** Resolves to the schema text as the registry returned it, or to undefined if the schema is not archived. */
+  /**
+   * Resolves to the schema text as the registry returned it, or to undefined if the schema is not archived. Rejects with OBJECT_CORRUPT if
+   * the text is not JSON or differs from the stored checksum.
+   */
   getSchema (id: number): Promise<string | undefined>
   /** Resolves if both stores can be used; rejects with a STORE_* error otherwise. */
   check (): Promise<void>
@@ -47,16 +64,44 @@ interface FoundObject extends StoredObject {
   readonly where: string
 }
 
-export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Archive {
+export function createArchive ({ alerts, schemas, layout, maxFrameBytes = defaultMaxFrameBytes }: ArchiveOptions): Archive {
   const order = readingOrder(layout)
+  // gzip makes incompressible data slightly longer, and its header may carry extra fields.
+  const maxObjectBytes = Math.ceil(maxFrameBytes * 1.01) + 65_536
 
-  async function find (store: ObjectStore, keyIn: (layout: Layout) => string): Promise<FoundObject | undefined> {
+  async function find (store: ObjectStore, keyIn: (layout: Layout) => string, admit?: Admit): Promise<FoundObject | undefined> {
     for (const each of order) {
       const key = keyIn(each)
-      const object = await store.get(key)
-      if (object !== undefined) return { ...object, where: `${store.url}: ${key}` }
+      const where = `${store.url}: ${key}`
+      const object = await store.get(key, bytes => {
+        if (bytes > maxObjectBytes) throw storeErrors.OBJECT_TOO_LARGE(`the object has ${bytes} bytes`, { where })
+        admit?.(bytes)
+      })
+      if (object !== undefined) return { ...object, where }
     }
     return undefined
+  }
+
+  function verify ({ crc32c: expected, where }: FoundObject, content: Buffer, name: string): void {
+    if (expected === undefined) return
+    const found = crc32c(content)
+    if (found === expected) return
+    const what = `the ${name} has CRC32C ${hex32(found)}, but the metadata of the object says ${hex32(expected)}`
+    throw storeErrors.OBJECT_CORRUPT(what, { where })
+  }
+
+  async function findAlert (id: string, admit?: Admit): Promise<StoredAlert | undefined> {
+    const object = await find(alerts, each => alertKey(each, id), admit)
+    if (object === undefined) return undefined
+    return {
+      gzip: object.body,
+      expectedBytes: Math.min(claimedLength(object.body), maxFrameBytes),
+      async frame () {
+        const frame = await inflateAsync(object.body, object.where, maxFrameBytes)
+        verify(object, frame, 'frame')
+        return frame
+      }
+    }
   }
 
   return {
@@ -74,26 +119,23 @@ export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Arc
       })
     },
 
-    async getAlertGzip (id) {
-      const object = await find(alerts, each => alertKey(each, id))
-      if (object === undefined) return undefined
-      if (!looksLikeGzip(object.body)) throw storeErrors.OBJECT_CORRUPT('the object is not gzip', { where: object.where })
-      return object.body
-    },
+    findAlert,
 
     async getAlert (id) {
-      const object = await find(alerts, each => alertKey(each, id))
-      if (object === undefined) return undefined
-      const frame = inflate(object.body, object.where)
-      if (object.crc32c !== undefined && crc32c(frame) !== object.crc32c) {
-        const what = `the frame has CRC32C ${hex32(crc32c(frame))}, but the metadata of the object says ${hex32(object.crc32c)}`
-        throw storeErrors.OBJECT_CORRUPT(what, { where: object.where })
-      }
-      return frame
+      return await (await findAlert(id))?.frame()
     },
 
     async getSchema (id) {
-      return (await find(schemas, each => schemaKey(each, id)))?.body.toString()
+      const object = await find(schemas, each => schemaKey(each, id))
+      if (object === undefined) return undefined
+      verify(object, object.body, 'schema')
+      try {
+        const text = strictUtf8.decode(object.body)
+        JSON.parse(text)
+        return text
+      } catch (cause) {
+        throw storeErrors.OBJECT_CORRUPT('the schema is not JSON', { where: object.where, cause })
+      }
     },
 
     async check () {
@@ -105,6 +147,9 @@ export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Arc
     }
   }
 }
+
+// Rejects bytes that would change when the text is encoded again: invalid sequences, and a byte order mark.
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 // Removes whitespace between JSON tokens. Parsing and re-serializing would round numbers beyond 2^53.
 function compact (text: string): string {
