@@ -38,7 +38,7 @@ export interface ArchiveSinkOptions {
   readonly writes: number
 }
 
-/** Number of alerts remembered (200 bytes each). A visit has fewer alerts, so a rebalance during a visit causes no duplicate write. */
+/** Number of alerts remembered (240 bytes each). A visit has fewer alerts, so a rebalance during a visit causes no duplicate write. */
 const REMEMBERED_ALERTS = 100_000
 
 /** Writes resolve with `written` or `identical`. Errors: ARCHIVE_CONFLICT, ALERT_ID_INVALID (bad records); STORE_* (retryable or fatal). */

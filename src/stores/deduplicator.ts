@@ -6,7 +6,7 @@ export class Deduplicator {
   readonly #written: LRUCache<string, true>
   readonly #writing = new Map<string, Promise<unknown>>()
 
-  /** @param max number of alerts to remember, about 200 bytes each */
+  /** @param max number of alerts to remember, about 240 bytes each */
   constructor (max: number) {
     this.#written = new LRUCache({ max })
   }
