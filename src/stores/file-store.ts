@@ -80,20 +80,45 @@ class FileStore implements ObjectStore {
   }
 
   async #put (key: string, body: Buffer, meta: ObjectMeta): Promise<PutOutcome> {
-    if (this.#closed) throw storeErrors.STORE_CLOSED('the store is closed', { where: key })
-    if (!this.#writable) throw storeErrors.STORE_READ_ONLY('the store is open for reading only', { where: this.url })
+    this.#assertWritable(key)
     const path = this.#path(key)
     try {
       // A redelivered object already exists. Checking for it first saves a write.
       const outcome = await isFile(path) ? 'exists' : await this.#create(path, body)
       if (outcome === 'exists') await assertSameContent(path, await readFile(path) ?? Buffer.alloc(0), body, meta)
-      // Sync the folder of an existing object too, because the process that linked the object may have died before its fsync.
-      await this.#folders.ensure(dirname(path))
-      await this.#folders.sync(dirname(path))
+      await this.#syncFolderOf(path)
       return outcome === 'exists' ? 'identical' : 'written'
     } catch (error) {
       throw storeError(error, 'write the object', path)
     }
+  }
+
+  compare (key: string, body: Buffer, meta: ObjectMeta): Promise<'identical' | 'absent'> {
+    return this.#pending.add(this.#compare(key, body, meta))
+  }
+
+  async #compare (key: string, body: Buffer, meta: ObjectMeta): Promise<'identical' | 'absent'> {
+    this.#assertWritable(key)
+    const path = this.#path(key)
+    try {
+      if (!await isFile(path)) return 'absent'
+      await assertSameContent(path, await readFile(path) ?? Buffer.alloc(0), body, meta)
+      await this.#syncFolderOf(path)
+      return 'identical'
+    } catch (error) {
+      throw storeError(error, 'compare the object', path)
+    }
+  }
+
+  #assertWritable (key: string): void {
+    if (this.#closed) throw storeErrors.STORE_CLOSED('the store is closed', { where: key })
+    if (!this.#writable) throw storeErrors.STORE_READ_ONLY('the store is open for reading only', { where: this.url })
+  }
+
+  /** Syncs the folder of an existing object too, because the process that linked the object may have died before its fsync. */
+  async #syncFolderOf (path: string): Promise<void> {
+    await this.#folders.ensure(dirname(path))
+    await this.#folders.sync(dirname(path))
   }
 
   async #create (path: string, body: Buffer): Promise<'linked' | 'exists'> {
@@ -157,14 +182,18 @@ class FileStore implements ObjectStore {
     }
   }
 
-  async * list (prefix: string): AsyncIterable<string> {
+  async * list (prefix: string, limit = Infinity): AsyncIterable<string> {
     const slash = prefix.startsWith('/') ? '/' : ''
     const path = prefix.slice(slash.length)
     const folder = path.slice(0, path.lastIndexOf('/') + 1)
     assertPrefix(prefix, this.url)
     await this.#assertRoot()
     await this.#assertMounted()
-    for await (const name of this.#walk(folder, path)) yield slash + name
+    let left = limit
+    for await (const name of this.#walk(folder, path)) {
+      yield slash + name
+      if (--left <= 0) return
+    }
   }
 
   // `folder` is empty or ends with a slash.

@@ -21,10 +21,13 @@ export interface GcsLocation {
   readonly prefix: string
 }
 
-/** Name of the metadata field with the CRC32C of the uncompressed bytes, as 8 hex digits. */
+/** Names of the metadata fields with the checksums of the uncompressed bytes: CRC32C as 8 hex digits, SHA-256 as 64 hex digits. */
 const frameCrc32c = 'crc32c-frame'
+const frameSha256 = 'sha256-frame'
 /** Maximum length of an object name, in bytes. */
 const longestName = 1024
+/** Maximum number of keys that Cloud Storage returns per page. */
+const longestPage = 1000
 /** Statuses of an upload that may mean that the object already exists. */
 const existsStatuses: readonly number[] = [403, 409, 412]
 /** How long a bucket that proved to exist counts as existing, in ms. A bucket can be deleted while its readers run. */
@@ -62,10 +65,7 @@ export class GcsStore implements ObjectStore {
   }
 
   async #put (key: string, body: Buffer, meta: ObjectMeta): Promise<PutOutcome> {
-    if (this.#closing.signal.aborted) throw storeErrors.STORE_CLOSED('the store is closed', { where: key })
-    if (!this.#writable) {
-      throw storeErrors.STORE_READ_ONLY('the store is open for reading only', { where: this.url, retryable: false, fatal: true })
-    }
+    this.#assertWritable(key)
     const name = this.#name(key)
     const operation = { action: 'write the object', where: this.#where(name) }
     const checksum = base64(crc32c(body))
@@ -86,9 +86,29 @@ export class GcsStore implements ObjectStore {
     return 'identical'
   }
 
+  compare (key: string, body: Buffer, meta: ObjectMeta): Promise<'identical' | 'absent'> {
+    return this.#pending.add(this.#compare(key, body, meta))
+  }
+
+  async #compare (key: string, body: Buffer, meta: ObjectMeta): Promise<'identical' | 'absent'> {
+    this.#assertWritable(key)
+    const name = this.#name(key)
+    const existing = await this.#read(name, 'read the existing object')
+    if (existing === undefined) return 'absent'
+    await assertSameContent(this.#where(name), existing.body, body, meta)
+    return 'identical'
+  }
+
+  #assertWritable (key: string): void {
+    if (this.#closing.signal.aborted) throw storeErrors.STORE_CLOSED('the store is closed', { where: key })
+    if (this.#writable) return
+    throw storeErrors.STORE_READ_ONLY('the store is open for reading only', { where: this.url, retryable: false, fatal: true })
+  }
+
   #upload (name: string, body: Buffer, meta: ObjectMeta, checksum: string): Omit<GcsRequest, keyof Operation> {
     const { contentType } = meta
-    const resource = JSON.stringify({ contentType, crc32c: checksum, metadata: { [frameCrc32c]: hex32(meta.crc32c) } })
+    const metadata = { [frameCrc32c]: hex32(meta.crc32c), [frameSha256]: meta.sha256 }
+    const resource = JSON.stringify({ contentType, crc32c: checksum, metadata })
     const boundary = randomUUID()
     const head = `--${boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n${resource}\r\n` +
       `--${boundary}\r\nContent-Type: ${contentType}\r\n\r\n`
@@ -143,8 +163,9 @@ export class GcsStore implements ObjectStore {
     }
     this.#bucketSeen = performance.now()
     // Downloads through the JSON API may omit the metadata. Even then the bytes are verified (above).
-    const frame = /^[0-9a-f]{8}$/.exec(headers[`x-goog-meta-${frameCrc32c}`] ?? '')?.[0]
-    return { body, crc32c: frame === undefined ? undefined : Number.parseInt(frame, 16) }
+    const crc = /^[0-9a-f]{8}$/.exec(headers[`x-goog-meta-${frameCrc32c}`] ?? '')?.[0]
+    const sha256 = /^[0-9a-f]{64}$/.exec(headers[`x-goog-meta-${frameSha256}`] ?? '')?.[0]
+    return { body, ...crc === undefined ? {} : { crc32c: Number.parseInt(crc, 16) }, ...sha256 === undefined ? {} : { sha256 } }
   }
 
   // 404 means that the object or the bucket is missing. A missing bucket must not look like an empty archive.
@@ -157,17 +178,21 @@ export class GcsStore implements ObjectStore {
     return undefined
   }
 
-  async * list (prefix: string): AsyncIterable<string> {
+  async * list (prefix: string, limit = Infinity): AsyncIterable<string> {
     assertPrefix(prefix, this.url)
     let pageToken: string | undefined
+    let left = limit
     do {
-      const page = await this.#retry(async () => await this.#page(prefix, pageToken))
-      for (const { name } of (page['items'] ?? []) as { readonly name: string }[]) yield name.slice(this.#prefix.length)
+      const page = await this.#retry(async () => await this.#page(prefix, pageToken, Math.min(left, longestPage)))
+      for (const { name } of (page['items'] ?? []) as { readonly name: string }[]) {
+        yield name.slice(this.#prefix.length)
+        if (--left <= 0) return
+      }
       pageToken = page['nextPageToken'] as string | undefined
     } while (pageToken !== undefined && pageToken !== '')
   }
 
-  async #page (prefix: string, pageToken: string | undefined, maxResults = 1000): Promise<GcsJson> {
+  async #page (prefix: string, pageToken: string | undefined, maxResults: number): Promise<GcsJson> {
     const operation = { action: 'list the bucket', where: this.url }
     const query = { prefix: this.#prefix + prefix, maxResults, fields: 'kind,items/name,nextPageToken' }
     const { body } = await this.#client.json({

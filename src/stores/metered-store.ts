@@ -55,7 +55,8 @@ export function metered (store: ObjectStore, name: string, stats: StoreStats): O
     url: store.url,
     put: (key, body, meta) => timed('put', () => store.put(key, body, meta), outcome => outcome),
     get: (key, admit) => timed('get', () => store.get(key, admit), object => object === undefined ? 'absent' : 'found'),
-    list: prefix => store.list(prefix),
+    compare: (key, body, meta) => timed('get', () => store.compare(key, body, meta), outcome => outcome),
+    list: (prefix, limit) => store.list(prefix, limit),
     check: () => store.check(),
     close: () => store.close()
   }

@@ -109,7 +109,7 @@ await t.test('archives an alert that is in two topics once, and dead-letters an 
   t.equal(headerText(deadLetter!, 'dead-letter-position'), `${second}[0]@1`)
   const message = headerText(deadLetter!, 'dead-letter-message')!
   t.ok(message.includes(alertPath(at.root, idOf(other!))), message)
-  t.match(message, /CRC32C [0-9a-f]{8} in the store, [0-9a-f]{8} in the new object/)
+  t.match(message, /SHA-256 [0-9a-f]{64} in the store, [0-9a-f]{64} in the new object/)
 })
 
 await t.test('looks up an unknown schema once, not once per record, and archives later records once the schema is registered', async t => {
