@@ -5,11 +5,14 @@ import type { fetchV17 } from '@platformatic/kafka'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { aclFailure } from './access-errors.ts'
+import { type BatchLimits, BatchMemory, defaultBatchLimits } from './batch-records.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { KafkaConnection } from './connection.ts'
+import { type BatchPosition, DamagedBatches } from './damaged-batches.ts'
 import { kafkaErrors, mapKafkaError } from './errors.ts'
 import type { FetchClient } from './fetch-client.ts'
-import { PartitionBuffer, type PartitionStart } from './partition-buffer.ts'
+import type { FetchResponse } from './fetch-response.ts'
+import { type BufferOwner, PartitionBuffer, type PartitionStart } from './partition-buffer.ts'
 import { partitionIdKey, PartitionLeaders } from './partition-leaders.ts'
 import type { KafkaRecord } from './record.ts'
 
@@ -25,6 +28,12 @@ export interface FetcherOptions {
   readonly giveUpAfterMs?: number | undefined
   /** Whether to fetch partitions with an empty buffer even if other buffers are full. Required for merging partitions. */
   readonly everyPartition?: boolean | undefined
+  /** Default: `defaultBatchLimits`. */
+  readonly limits?: BatchLimits | undefined
+  /** Batches to skip if they are damaged. Default: none. */
+  readonly skipBatches?: readonly BatchPosition[] | undefined
+  /** Whether a batch that stays damaged is fatal. Default false: it stops its partition. */
+  readonly damageIsFatal?: boolean | undefined
   readonly clock?: Clock | undefined
   readonly log: Logger
   /** Called when records can be taken, or when everything before the end offset of a partition was fetched. */
@@ -49,12 +58,16 @@ const BACKOFF_MS = [100, 250, 500, 1000] as const
 const NO_LEADER_BACKOFF_MS = 250
 // Error codes of the Kafka protocol.
 const OFFSET_OUT_OF_RANGE = 1
+const CORRUPT_MESSAGE = 2
 const TOPIC_AUTHORIZATION_FAILED = 29
 
 export class Fetcher {
+  /** The damaged batches of the partitions that are read. */
+  readonly damaged: DamagedBatches
   readonly #options: FetcherOptions
   readonly #clock: Clock
   readonly #leaders: PartitionLeaders
+  readonly #bufferOwner: BufferOwner
   readonly #stop = new AbortController()
   /** Ids of brokers with a request in flight. */
   readonly #busy = new Set<number>()
@@ -75,10 +88,27 @@ export class Fetcher {
     this.#clock = options.clock ?? systemClock
     this.#leaders = new PartitionLeaders(options)
     this.#lastResponse = this.#clock.now()
+    const { limits = defaultBatchLimits, skipBatches = [], damageIsFatal = false, everyPartition = false, log, onProgress } = options
+    this.damaged = new DamagedBatches({
+      clock: this.#clock, log, signal: this.#stop.signal, skip: skipBatches, isFatal: damageIsFatal,
+      onRetry: () => { this.fetchMore() },
+      onFatal: error => { this.#fail(error) }
+    })
+    this.#bufferOwner = {
+      // Merging needs the next record of every partition, so it must stream all of them at the same time.
+      memory: new BatchMemory(limits, everyPartition ? Infinity : 1),
+      onReady: onProgress,
+      onDamaged: (buffer, damage) => {
+        // Another replica may be intact, and become the leader.
+        this.#leaders.forget(buffer)
+        this.damaged.found(buffer, damage)
+        this.fetchMore()
+      }
+    }
   }
 
   add (start: PartitionStart): PartitionBuffer {
-    const buffer = new PartitionBuffer(start)
+    const buffer = new PartitionBuffer(start, this.#bufferOwner)
     this.#leaders.restore(start.topicId)
     this.#buffers = [...this.#buffers.filter(other => partitionIdKey(other) !== partitionIdKey(start)), buffer]
     this.fetchMore()
@@ -89,6 +119,7 @@ export class Fetcher {
   remove (buffer: PartitionBuffer): void {
     buffer.removed = true
     buffer.reset(buffer.fetchPosition)
+    this.damaged.forget(buffer)
     this.#buffers = this.#buffers.filter(other => other !== buffer)
   }
 
@@ -101,8 +132,10 @@ export class Fetcher {
         buffer.paused = true
         continue
       }
+      const record = this.takeFrom(buffer)
+      if (record === undefined) continue
       this.#turn = (this.#turn + step + 1) % this.#buffers.length
-      return { buffer, record: this.takeFrom(buffer)! }
+      return { buffer, record }
     }
     return undefined
   }
@@ -110,6 +143,7 @@ export class Fetcher {
   takeFrom (buffer: PartitionBuffer): KafkaRecord | undefined {
     const wasReady = this.#readyToFetch(buffer)
     const record = buffer.take()
+    this.damaged.passed(buffer)
     if (this.#throttled || (!wasReady && this.#readyToFetch(buffer))) this.fetchMore()
     return record
   }
@@ -120,7 +154,7 @@ export class Fetcher {
     const byNode = new Map<number, PartitionBuffer[]>()
     let leaderless = false
     for (const buffer of this.#buffers) {
-      if (!this.#readyToFetch(buffer) || this.#leaders.isGone(buffer.topicId)) continue
+      if (!this.#readyToFetch(buffer) || this.#leaders.isGone(buffer.topicId) || this.damaged.isWaiting(buffer)) continue
       const node = this.#leaders.leaderOf(buffer)
       if (node === undefined) leaderless = true
       else if (!this.#busy.has(node)) byNode.set(node, [...byNode.get(node) ?? [], buffer])
@@ -184,7 +218,7 @@ export class Fetcher {
     this.fetchMore()
   }
 
-  #accept (response: fetchV17.FetchResponse, requested: ReadonlyMap<string, Requested>): void {
+  #accept (response: FetchResponse, requested: ReadonlyMap<string, Requested>): void {
     if (this.#stopped) return
     let progress = false
     for (const { topicId, partitions } of response.responses) {
@@ -196,6 +230,7 @@ export class Fetcher {
           continue
         }
         request.buffer.append(partition, request.offset)
+        this.damaged.passed(request.buffer)
         progress ||= request.buffer.fetchPosition !== request.offset || request.buffer.complete
       }
     }
@@ -204,7 +239,9 @@ export class Fetcher {
   }
 
   #partitionFailed (buffer: PartitionBuffer, errorCode: number): void {
-    if (errorCode === OFFSET_OUT_OF_RANGE) {
+    if (errorCode === CORRUPT_MESSAGE) {
+      buffer.damaged('the broker cannot read it (CORRUPT_MESSAGE)')
+    } else if (errorCode === OFFSET_OUT_OF_RANGE) {
       buffer.paused = true
       this.#options.onOutOfRange(buffer)
     } else if (errorCode === TOPIC_AUTHORIZATION_FAILED) {
