@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { topicSnapshot, readTopic, type KafkaTopicSource } from '../sources/kafka-topic.ts'
 import { deadLetterSourceErrors, type DeadLetterEntry, type DeadLetterSource } from './dead-letter-source.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
+import type { BatchOptions } from '../kafka/damaged-batches.ts'
 import { ProcessedOffsets } from './processed-offsets.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import { GroupCoordinator, noMember, type CommittedMetadata } from '../kafka/group-coordinator.ts'
@@ -23,6 +24,8 @@ export interface DeadLetterTopicSourceOptions {
   readonly dryRun?: boolean | undefined
   /** Metadata size in bytes at which the source emits no more dead letters. Default: 3400, which leaves room for records in flight. */
   readonly maxMetadata?: number | undefined
+  /** Limits of record batches, and damaged batches of the topic to skip. */
+  readonly batches?: BatchOptions | undefined
 }
 
 interface PartitionProgress {
@@ -85,7 +88,7 @@ class DeadLetterTopicSource implements DeadLetterSource {
   }
 
   async open (context: NodeContext): Promise<void> {
-    const { connection, topic, group, from, dryRun } = this.#options
+    const { connection, topic, group, from, dryRun, batches } = this.#options
     const where = `${topic} at ${connection.brokers}`
     this.#log = context.log
     const snapshot = await topicSnapshot(connection, topic)
@@ -114,7 +117,7 @@ class DeadLetterTopicSource implements DeadLetterSource {
     // Commit before the first record is emitted, because nothing may be sent if commits fail.
     if (dryRun !== true) await persist(async () => { await this.#commit(() => true) }, coordinatorRetry, context.drain)
     const to = this.#partitions.map(({ end, next }) => end > next ? end : next)
-    this.#reader = readTopic({ connection, topic, topicId: snapshot.id, from: this.#partitions.map(({ next }) => next), to })
+    this.#reader = readTopic({ connection, topic, topicId: snapshot.id, from: this.#partitions.map(({ next }) => next), to, batches })
     await this.#reader.open?.(context)
     if (dryRun !== true) this.#timer = setInterval(() => { this.#startCommit() }, COMMIT_MS)
   }

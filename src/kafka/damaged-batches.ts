@@ -3,6 +3,7 @@
 // and resumes by itself. Only a batch that the user has named is skipped, and only if it is damaged.
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
+import type { BatchLimits } from './batch-records.ts'
 import type { Clock } from './clock.ts'
 import { kafkaErrors } from './errors.ts'
 import { partitionKey, type TopicPartition } from './offset-tracker.ts'
@@ -16,6 +17,14 @@ export interface BatchPosition extends TopicPartition {
 /** A partition that is stopped at a damaged batch. */
 export interface StoppedPartition extends BatchPosition {
   readonly reason: string
+}
+
+/** How a source reads record batches. */
+export interface BatchOptions {
+  /** Default: `defaultBatchLimits`. */
+  readonly limits?: BatchLimits | undefined
+  /** Batches to skip if they are damaged. Default: none. */
+  readonly skipBatches?: readonly BatchPosition[] | undefined
 }
 
 export interface SkippedBatches extends TopicPartition {

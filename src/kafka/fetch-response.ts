@@ -10,12 +10,12 @@ export interface AbortedTransaction {
 }
 
 /** An epoch of a partition's leader and its end offset in the log of the broker. */
-export interface EpochEndOffset {
+interface EpochEndOffset {
   readonly epoch: number
   readonly endOffset: bigint
 }
 
-export interface CurrentLeader {
+interface CurrentLeader {
   readonly leaderId: number
   readonly leaderEpoch: number
 }
@@ -38,7 +38,7 @@ export interface FetchedPartition {
   readonly damage?: string | undefined
 }
 
-export interface NodeEndpoint {
+interface NodeEndpoint {
   readonly nodeId: number
   readonly host: string
   readonly port: number

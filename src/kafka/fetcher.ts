@@ -5,10 +5,10 @@ import type { fetchV17 } from '@platformatic/kafka'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { aclFailure } from './access-errors.ts'
-import { type BatchLimits, BatchMemory, defaultBatchLimits } from './batch-records.ts'
+import { BatchMemory, defaultBatchLimits } from './batch-records.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { KafkaConnection } from './connection.ts'
-import { type BatchPosition, DamagedBatches } from './damaged-batches.ts'
+import { type BatchOptions, DamagedBatches } from './damaged-batches.ts'
 import { kafkaErrors, mapKafkaError } from './errors.ts'
 import type { FetchClient } from './fetch-client.ts'
 import type { FetchResponse } from './fetch-response.ts'
@@ -16,7 +16,7 @@ import { type BufferOwner, PartitionBuffer, type PartitionStart } from './partit
 import { partitionIdKey, PartitionLeaders } from './partition-leaders.ts'
 import type { KafkaRecord } from './record.ts'
 
-export interface FetcherOptions {
+export interface FetcherOptions extends BatchOptions {
   readonly client: FetchClient
   /** Connection whose brokers and user are named in errors and logs. */
   readonly connection: Pick<KafkaConnection, 'brokers' | 'authState'>
@@ -28,10 +28,6 @@ export interface FetcherOptions {
   readonly giveUpAfterMs?: number | undefined
   /** Whether to fetch partitions with an empty buffer even if other buffers are full. Required for merging partitions. */
   readonly everyPartition?: boolean | undefined
-  /** Default: `defaultBatchLimits`. */
-  readonly limits?: BatchLimits | undefined
-  /** Batches to skip if they are damaged. Default: none. */
-  readonly skipBatches?: readonly BatchPosition[] | undefined
   /** Whether a batch that stays damaged is fatal. Default false: it stops its partition. */
   readonly damageIsFatal?: boolean | undefined
   readonly clock?: Clock | undefined

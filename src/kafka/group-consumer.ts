@@ -82,6 +82,7 @@ export class GroupConsumer {
     })
     this.#fetcher = new Fetcher({
       client: clients.fetch, connection, maxBytes: settings.maxBytes, maxWaitMs: settings.maxWaitMs, clock, log, onFatal,
+      ...settings.batches,
       onProgress: () => { options.onProgress() },
       onTopicGone: (topic, topicId) => {
         this.#drop(buffer => buffer.topic === topic && buffer.topicId === topicId)
@@ -153,7 +154,8 @@ export class GroupConsumer {
     })
     return {
       partitions, generation: this.#member.membership?.generation ?? -1, joins, commits, failedCommits, lost,
-      commitAgeMs: this.#stats.commitAge(this.#tracker.outstanding), missing: this.#topics.missing
+      commitAgeMs: this.#stats.commitAge(this.#tracker.outstanding), missing: this.#topics.missing,
+      stopped: this.#fetcher.damaged.stopped, skipped: this.#fetcher.damaged.skipped
     }
   }
 

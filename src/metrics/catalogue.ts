@@ -76,6 +76,11 @@ export const catalogue = {
   alert_stream_kafka_lost_records_total: counter('records', ingest, ['topic', 'partition'],
     'Records that the topic\'s retention deleted before they were read.',
     'increases: alerts are lost. Raise the retention of the topic or the throughput of the ingester.'),
+  alert_stream_kafka_partition_stopped: gauge('1', ingest, ['topic', 'partition'],
+    '1 while the partition is stopped at a damaged record batch, otherwise 0.',
+    'is 1: alerts of this partition are not archived. The log names the batch and what to do.'),
+  alert_stream_kafka_skipped_batches_total: counter('batches', ingest, ['topic', 'partition'],
+    'Damaged record batches that were skipped because of --skip-batch.'),
 
   alert_stream_alerts_archived_total: counter('alerts', ingest, ['outcome'],
     'Alerts that are durable in the store, by outcome: written, identical (the same bytes were already archived).'),
