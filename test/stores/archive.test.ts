@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { createArchive } from '../../src/stores/archive.ts'
 import { crc32c } from '../../src/stores/crc32c.ts'
 import { openFileStore } from '../../src/stores/file-store.ts'
@@ -103,4 +104,38 @@ await t.test('rejects a frame whose checksum differs from the stored metadata', 
     }
   }
   await t.rejects(createArchive({ alerts, schemas: archive.schemas, layout: 'v2' }).getAlert('1'), { code: 'OBJECT_CORRUPT' })
+})
+
+await t.test('rejects an object that cannot hold a permitted frame before it reads the object, and a frame above the limit', async t => {
+  const root = t.testdir()
+  const { alerts, schemas } = await open(root, 'v2')
+  const archive = createArchive({ alerts, schemas, layout: 'v2', maxFrameBytes: frame.length })
+  await archive.putAlert('1', await gzipFrame(frame), crc32c(frame))
+  t.ok((await archive.getAlert('1'))?.equals(frame), 'a frame of exactly the limit')
+  const longer = Buffer.concat([frame, Buffer.alloc(1)])
+  await archive.putAlert('2', await gzipFrame(longer), crc32c(longer))
+  await t.rejects(archive.getAlert('2'), { code: 'OBJECT_TOO_LARGE', where: /v2\/alerts\/2\/2\.avro\.gz$/ })
+  await writeFile(join(root, 'alerts/v2/alerts/2/2.avro.gz'), Buffer.alloc(2 * frame.length))
+  await t.rejects(archive.findAlert('2'), { code: 'OBJECT_TOO_LARGE', where: /v2\/alerts\/2\/2\.avro\.gz$/ })
+})
+
+await t.test('rejects a schema that differs from the stored checksum, is not JSON or not UTF-8', async t => {
+  const { alerts, schemas } = await open(t.testdir(), 'v2')
+  const holding = (body: Buffer, checksum?: number) =>
+    createArchive({ alerts, schemas: { ...schemas, url: 'gs://bucket', get: async () => ({ body, crc32c: checksum }) }, layout: 'v2' })
+  const body = Buffer.from(schema)
+  t.equal(await holding(body).getSchema(1), schema)
+  t.equal(await holding(body, crc32c(body)).getSchema(1), schema)
+  await t.rejects(holding(body, 1).getSchema(1), { code: 'OBJECT_CORRUPT', message: /schema has CRC32C/, where: /schemas\/1\.json$/ })
+  for (const damaged of [body.subarray(0, 40), Buffer.alloc(0), Buffer.from('"\xe9"', 'latin1')]) {
+    await t.rejects(holding(damaged).getSchema(1), { code: 'OBJECT_CORRUPT', where: /schemas\/1\.json$/ })
+  }
+})
+
+await t.test('a huge object under an existing id is a conflict, and is not inflated completely', async t => {
+  const root = t.testdir()
+  const archive = await open(root, 'v2')
+  await archive.putAlert('1', await gzipFrame(frame), crc32c(frame))
+  await writeFile(join(root, 'alerts/v2/alerts/1/1.avro.gz'), gzipSync(Buffer.alloc(64_000_000)))
+  await t.rejects(archive.putAlert('1', await gzipFrame(frame), crc32c(frame)), { code: 'ARCHIVE_CONFLICT', message: /cannot be read/ })
 })
