@@ -5,7 +5,8 @@ import { errorCode } from '../pipeline/index.ts'
 import { isRetryable, persist } from '../pipeline/retry.ts'
 import type { KafkaConnection } from './connection.ts'
 import { hasProtocolError, kafkaErrors, type KafkaOperation, mapKafkaError } from './errors.ts'
-import { findTopic } from './topic-lookup.ts'
+import { acceptLeaderless } from './leaderless.ts'
+import { findTopic, type FoundTopic } from './topic-lookup.ts'
 
 /** Topic configuration by Kafka's names: `retention.ms`, `retention.bytes`, `max.message.bytes`, `cleanup.policy`, ... */
 export type TopicConfigs = Readonly<Record<string, string>>
@@ -35,11 +36,19 @@ export interface TopicSnapshot {
   readonly end: readonly bigint[]
 }
 
+/** A position in the log of a partition. */
+export interface LogPosition {
+  readonly offset: bigint
+  /** Leader epoch of the last record before `offset`; -1 if unknown. */
+  readonly leaderEpoch: number
+}
+
 const EARLIEST = -2n
 const LATEST = -1n
 const READ_COMMITTED = 1
 const RESOURCE_TOPIC = 2
 const POLL_MS = 100
+const LEADER_MS = 250
 /** Time limit for the brokers to create or delete a topic. */
 const SETTLE_MS = 30_000
 
@@ -50,6 +59,7 @@ const SETTLE_MS = 30_000
 export class KafkaAdmin {
   readonly #connection: KafkaConnection
   readonly #admin: Admin
+  readonly #retries: number
 
   /** @param options.probeMs time limit of each request in ms, no retries (for health checks). Default: 4 attempts with longer limits. */
   constructor (connection: KafkaConnection, { probeMs }: { readonly probeMs?: number } = {}) {
@@ -59,7 +69,8 @@ export class KafkaAdmin {
       ? { retries: 3, retryDelay: 250, timeout: 20_000 }
       // Bootstrap brokers are contacted in turn, so each broker gets an equal share of the time to accept the connection.
       : { retries: 0, timeout: probeMs, requestTimeout: probeMs, connectTimeout: Math.ceil(probeMs / options.bootstrapBrokers.length) }
-    this.#admin = new Admin({ ...options, ...limits })
+    this.#admin = acceptLeaderless(new Admin({ ...options, ...limits }))
+    this.#retries = limits.retries
     this.#admin.on('error', () => {})
   }
 
@@ -134,9 +145,12 @@ export class KafkaAdmin {
       const before = await this.describeTopic(topic)
       if (before === undefined) return undefined
       try {
-        const start = await this.#offsets(topic, before.partitions, EARLIEST)
-        const end = await this.#offsets(topic, before.partitions, LATEST)
-        if ((await this.describeTopic(topic))?.id === before.id) return { topic, id: before.id, partitions: before.partitions, start, end }
+        const start = await this.#offsets(topic, EARLIEST)
+        const end = await this.#offsets(topic, LATEST)
+        if ((await this.describeTopic(topic))?.id === before.id) {
+          const [id, partitions] = [before.id, before.partitions]
+          return { topic, id, partitions, start: start.slice(0, partitions), end: end.slice(0, partitions) }
+        }
       } catch (error) {
         // Ignore the error if the topic was recreated in the meantime: the next iteration reads the new topic.
         if ((await this.describeTopic(topic))?.id === before.id) throw error
@@ -146,12 +160,17 @@ export class KafkaAdmin {
 
   /** Returns the last stable offset of each partition. */
   async endOffsets (topic: string): Promise<bigint[]> {
-    return await this.#offsets(topic, await this.#partitions(topic), LATEST)
+    return await this.#offsets(topic, LATEST)
   }
 
   /** Returns the first available offset of each partition. */
   async startOffsets (topic: string): Promise<bigint[]> {
-    return await this.#offsets(topic, await this.#partitions(topic), EARLIEST)
+    return await this.#offsets(topic, EARLIEST)
+  }
+
+  /** Returns the first or last position of each partition, or undefined for a partition without a leader. */
+  async positions (topic: string, at: 'earliest' | 'latest'): Promise<Array<LogPosition | undefined>> {
+    return await this.#positions(topic, at === 'earliest' ? EARLIEST : LATEST)
   }
 
   /** Returns the lag by topic. For a partition without a committed offset, all its records count. The lag of a missing topic is 0. */
@@ -175,7 +194,7 @@ export class KafkaAdmin {
 
   /** Returns the group's committed offset of each partition, or undefined for a partition without a committed offset. */
   async committed (group: string, topic: string, partitions?: number): Promise<Array<bigint | undefined>> {
-    const count = partitions ?? await this.#partitions(topic)
+    const count = partitions ?? (await this.#found(topic)).partitions.length
     const partitionIndexes = Array.from({ length: count }, (_, index) => index)
     const [response] = await this.#do({ action: `read the offsets of group ${group}`, topic, group }, () =>
       this.#admin.listConsumerGroupOffsets({ groups: [{ groupId: group, topics: [{ name: topic, partitionIndexes }] }] }))
@@ -195,20 +214,36 @@ export class KafkaAdmin {
     await this.#admin.createTopics({ topics: [topic], partitions, replicas, configs: entries })
   }
 
-  async #partitions (topic: string): Promise<number> {
-    const found = await this.describeTopic(topic)
-    if (found !== undefined) return found.partitions
+  async #found (topic: string): Promise<FoundTopic> {
+    const found = await this.#do({ action: 'describe the topic', topic }, () => findTopic(this.#admin, topic))
+    if (found !== undefined) return found
     throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot read the offsets of the topic: it does not exist', { where: this.#where(topic) })
   }
 
-  async #offsets (topic: string, partitions: number, timestamp: bigint): Promise<bigint[]> {
+  /** Offsets of all partitions. Waits a moment for a partition without a leader, because its leader may be changing. */
+  async #offsets (topic: string, timestamp: bigint): Promise<bigint[]> {
+    return await persist(async () => (await this.#positions(topic, timestamp)).map((position, partition) => {
+      if (position !== undefined) return position.offset
+      const where = `${topic}[${partition}] at ${this.#connection.brokers}`
+      throw kafkaErrors.KAFKA_PARTITION_UNAVAILABLE('cannot read the offset of the partition: it has no leader', { where })
+    }), {
+      attempts: this.#retries + 1,
+      baseMs: LEADER_MS,
+      maxMs: LEADER_MS,
+      retryable: error => errorCode(error) === 'KAFKA_PARTITION_UNAVAILABLE'
+    })
+  }
+
+  async #positions (topic: string, timestamp: bigint): Promise<Array<LogPosition | undefined>> {
+    const found = await this.#found(topic)
+    const positions = new Array<LogPosition | undefined>(found.partitions.length).fill(undefined)
+    const partitions = found.partitions.flatMap(({ leader }, partitionIndex) => leader < 0 ? [] : { partitionIndex, timestamp })
+    if (partitions.length === 0) return positions
     const [response] = await this.#do({ action: 'read the offsets of the topic', topic }, () => this.#admin.listOffsets({
-      topics: [{ name: topic, partitions: Array.from({ length: partitions }, (_, partitionIndex) => ({ partitionIndex, timestamp })) }],
-      isolationLevel: READ_COMMITTED
+      topics: [{ name: topic, partitions }], isolationLevel: READ_COMMITTED
     }))
-    const offsets = new Array<bigint>(partitions).fill(0n)
-    for (const { partitionIndex, offset } of response?.partitions ?? []) offsets[partitionIndex] = offset
-    return offsets
+    for (const { partitionIndex, offset, leaderEpoch } of response?.partitions ?? []) positions[partitionIndex] = { offset, leaderEpoch }
+    return positions
   }
 
   /** Waits until the topic has an id other than `oldId`, and every partition has a leader and responds. */
@@ -216,7 +251,7 @@ export class KafkaAdmin {
     return await this.#until(topic, 'have a leader for every partition', async () => {
       const found = await findTopic(this.#admin, topic)
       if (found === undefined || found.id === oldId || found.partitions.some(({ leader }) => leader < 0)) return undefined
-      await this.#offsets(topic, found.partitions.length, LATEST)
+      await this.#offsets(topic, LATEST)
       return { id: found.id, partitions: found.partitions.length, replicas: found.partitions[0]?.replicas.length ?? 0 }
     }, true)
   }

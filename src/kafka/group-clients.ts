@@ -7,7 +7,7 @@ import { GroupCoordinator } from './group-coordinator.ts'
 import type { GroupSettings } from './group-settings.ts'
 
 export interface GroupClients {
-  readonly admin: Pick<KafkaAdmin, 'describeTopic' | 'startOffsets' | 'endOffsets' | 'close'>
+  readonly admin: Pick<KafkaAdmin, 'describeTopic' | 'positions' | 'close'>
   readonly coordinator: Pick<GroupCoordinator, 'committed' | 'commit' | 'leave' | 'close'>
   readonly fetch: FetchClient
   readonly connectGroup: ConnectGroup

@@ -14,12 +14,12 @@ import { GroupMember } from './group-member.ts'
 import type { GroupSettings } from './group-settings.ts'
 import { GroupStatsCollector, type GroupStats } from './group-stats.ts'
 import { UNKNOWN_EPOCH } from './leader-epochs.ts'
-import { OffsetCommitter } from './offset-committer.ts'
+import { isStaleGeneration, OffsetCommitter } from './offset-committer.ts'
 import { type Delivery, OffsetTracker, partitionKey } from './offset-tracker.ts'
 import type { PartitionBuffer } from './partition-buffer.ts'
 import { RebalanceDrain } from './rebalance-drain.ts'
 import type { KafkaRecord } from './record.ts'
-import { resolveStartOffsets } from './start-offsets.ts'
+import { type StartOffset, StartOffsets } from './start-offsets.ts'
 import { TopicMonitor } from './topic-monitor.ts'
 
 export interface GroupConsumerOptions {
@@ -46,6 +46,7 @@ export class GroupConsumer {
   readonly #tracker: OffsetTracker
   readonly #committer: OffsetCommitter
   readonly #drain: RebalanceDrain
+  readonly #startOffsets: StartOffsets
   readonly #stats: GroupStatsCollector
   /** Buffers of the assigned partitions that are being read, by partition key. */
   readonly #buffers = new Map<string, PartitionBuffer>()
@@ -72,6 +73,11 @@ export class GroupConsumer {
     this.#committer = new OffsetCommitter({
       tracker: this.#tracker, member: this.#member, buffers: this.#buffers, stats: this.#stats, clock, log, onFatal,
       onTopicMissing: () => { this.#topics.invalidate() }
+    })
+    this.#startOffsets = new StartOffsets({
+      topics: this.#topics, member: this.#member, admin: clients.admin, from: settings.from,
+      reading: (topic, partition) => this.#tracker.state(topic, partition),
+      attempted: key => this.#committer.attempted(key)
     })
     // No heartbeat is sent during the drain, so the drain must be shorter than the session timeout.
     const settleTimeoutMs = Math.min(MAX_DRAIN_MS, settings.sessionTimeout / 3)
@@ -209,43 +215,39 @@ export class GroupConsumer {
     this.#stats.commitAge(this.#tracker.outstanding)
   }
 
-  /** Starts to read the partitions of a new generation at their start offsets, then allows commits in this generation. */
+  /** Starts to read the partitions of a new generation at their start offsets, and allows commits in this generation. */
   async #reconcile (membership: Membership): Promise<void> {
     const current = (): boolean => this.#member.membership === membership && !this.#closing.signal.aborted
-    const { log, settings: { from }, clients: { admin } } = this.#options
+    const { log } = this.#options
     for (let attempt = 1; current(); attempt++) {
+      let reason: string | undefined
       try {
-        const committed = await this.#member.committed(membership.partitions)
-        const starts = await resolveStartOffsets(membership.partitions, committed, {
-          topicId: topic => this.#topics.topicId(topic),
-          reading: (topic, partition) => this.#tracker.state(topic, partition),
-          attempted: key => this.#committer.attempted(key),
-          from,
-          admin
-        })
+        const { starts, pending, reason: why } = await this.#startOffsets.resolve(membership)
         if (!current()) return
-        for (const { topic, partition, topicId, start, leaderEpoch, committed: at } of starts) {
-          const key = partitionKey(topic, partition)
-          const previous = this.#buffers.get(key)
-          if (previous !== undefined) this.#drop(buffer => buffer === previous)
-          this.#tracker.assign(topic, partition, start, leaderEpoch, at)
-          this.#buffers.set(key, this.#fetcher.add({ topic, topicId, partition, position: start, leaderEpoch }))
-        }
+        for (const start of starts) this.#start(start)
         this.#committer.allow(membership)
-        return
+        if (pending.length === 0) return
+        reason = `${pending.map(({ topic, partition }) => `${topic}[${partition}]`).join(' ')}: ${why}`
       } catch (error) {
         if (!current()) return
-        if (!isRetryable(error) && (error as AlertStreamError).code !== 'KAFKA_TOPIC_MISSING') {
+        if (!isRetryable(error) && !isStaleGeneration(error) && (error as AlertStreamError).code !== 'KAFKA_TOPIC_MISSING') {
           this.#fail(error as AlertStreamError)
           return
         }
-        // If only the coordinator is unavailable, records keep arriving. Only this warning shows that no offset is committed.
-        if (attempt === WARN_AFTER_ATTEMPTS) {
-          log.warn({ reason: messageOf(error) }, 'cannot read the committed offsets of the group: commits wait until the read succeeds')
-        }
-        await this.#clock.sleep(RETRY_MS, this.#closing.signal)
+        reason = messageOf(error)
       }
+      // If only the coordinator is unavailable, records keep arriving. Only this warning shows that no offset is committed.
+      if (attempt === WARN_AFTER_ATTEMPTS) log.warn({ reason }, 'cannot find the start offsets of partitions: retrying')
+      await this.#clock.sleep(RETRY_MS, this.#closing.signal)
     }
+  }
+
+  #start ({ topic, partition, topicId, start, leaderEpoch, committed }: StartOffset): void {
+    const key = partitionKey(topic, partition)
+    const previous = this.#buffers.get(key)
+    if (previous !== undefined) this.#drop(buffer => buffer === previous)
+    this.#tracker.assign(topic, partition, start, leaderEpoch, committed)
+    this.#buffers.set(key, this.#fetcher.add({ topic, topicId, partition, position: start, leaderEpoch }))
   }
 
   /** Reads and commits again from the divergence, after the log was truncated. Until they settle, earlier records are not committed. */
@@ -265,7 +267,8 @@ export class GroupConsumer {
     const { topic, partition, fetchPosition: wanted } = buffer
     const { log, clients: { admin } } = this.#options
     try {
-      const start = (await admin.startOffsets(topic))[partition] ?? 0n
+      const start = (await admin.positions(topic, 'earliest'))[partition]?.offset
+      if (start === undefined) throw new Error('the partition has no leader')
       const state = this.#tracker.state(topic, partition)
       // A settled record may have resumed the partition, so another reset may have run meanwhile. A second one would rewind newer commits.
       if (buffer.removed || state === undefined || buffer.fetchPosition !== wanted) return
@@ -276,6 +279,7 @@ export class GroupConsumer {
       buffer.reset(start)
     } catch {
       // Ignore the error: the broker is unreachable or the topic was deleted, and the next fetch reports the cause.
+      await this.#clock.sleep(RETRY_MS, this.#closing.signal)
     }
     buffer.paused = false
     this.#fetcher.fetchMore()

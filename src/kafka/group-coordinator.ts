@@ -37,11 +37,12 @@ export class GroupCoordinator {
     this.#admin.on('error', () => {})
   }
 
-  /** Returns the committed offsets by `topic/partition`. Partitions without a committed offset are absent. */
-  async committed (partitions: readonly TopicPartition[]): Promise<Map<string, CommittedMetadata>> {
-    const topics = byTopic(partitions).map(([name, list]) => ({ name, partitionIndexes: list.map(({ partition }) => partition) }))
+  /** Returns the committed offsets of the given partitions, by default of all, by `topic/partition`. Uncommitted partitions are absent. */
+  async committed (partitions?: readonly TopicPartition[]): Promise<Map<string, CommittedMetadata>> {
+    // Without a list of topics, the coordinator returns all committed offsets of the group.
+    const topics = partitions && byTopic(partitions).map(([name, list]) => ({ name, partitionIndexes: list.map(({ partition }) => partition) }))
     const response = await this.#request('read the committed offsets', async connection =>
-      await offsetFetchV8.api.async(connection, [{ groupId: this.#group, memberEpoch: -1, topics }], false))
+      await offsetFetchV8.api.async(connection, [{ groupId: this.#group, memberEpoch: -1, topics: topics! }], false))
     const found = new Map<string, CommittedMetadata>()
     for (const { name, partitions: list } of response.groups[0]?.topics ?? []) {
       for (const { partitionIndex, committedOffset: offset, committedLeaderEpoch: leaderEpoch, metadata } of list) {

@@ -94,6 +94,11 @@ export class GroupMember {
     return found
   }
 
+  /** Whether the group has a committed offset of any partition. No retries. */
+  async hasCommitted (): Promise<boolean> {
+    return (await this.#options.coordinator.committed()).size > 0
+  }
+
   /**
    * Commits offsets as the owner in the given generation. Each offset's metadata holds the topic id. No retries. Rejects with KAFKA_REFUSED
    * (ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS) if the generation has ended.

@@ -6,7 +6,7 @@ export interface GroupSettings {
   readonly group: string
   /** Instance id for static membership: a process that restarts within the session timeout keeps its partitions. Must be unique. */
   readonly instanceId: string | undefined
-  /** Where to start a partition without a committed offset. Default `earliest`. */
+  /** Where a new group starts (see start-offsets.ts). Default `earliest`. */
   readonly from: 'earliest' | 'latest'
   /** Whether `open` waits for missing topics instead of failing. Default false. */
   readonly waitForTopic: boolean

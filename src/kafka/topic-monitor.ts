@@ -22,6 +22,8 @@ export class TopicMonitor {
   readonly #existing = new Map<string, TopicDescription>()
   /** Last known id of each topic, including deleted topics. */
   readonly #lastIds = new Map<string, string>()
+  /** Ids of the topics that the first check found. */
+  #atStart: ReadonlySet<string> | undefined
   readonly #stop = new AbortController()
   #checkNow = new AbortController()
   #running: Promise<void> | undefined
@@ -41,6 +43,12 @@ export class TopicMonitor {
 
   topicId (topic: string): string | undefined {
     return this.#existing.get(topic)?.id
+  }
+
+  /** Whether the topic existed, with its current id, at the first check. */
+  existedAtStart (topic: string): boolean {
+    const id = this.topicId(topic)
+    return id !== undefined && this.#atStart?.has(id) === true
   }
 
   /** Describes each topic once. Returns whether any topic has changed. */
@@ -64,6 +72,7 @@ export class TopicMonitor {
       else if (before === undefined) log.info({ topic, partitions: found.partitions }, 'topic exists')
       else log.info({ topic, partitions: found.partitions }, 'the number of partitions changed')
     }
+    this.#atStart ??= new Set([...this.#existing.values()].map(({ id }) => id))
     return changed
   }
 

@@ -41,7 +41,8 @@ const ingestFlags = flags({
   },
   'auto-offset-reset': {
     type: 'choice', choices: ['earliest', 'latest'], default: 'earliest',
-    description: 'Start offset of partitions for which the group has committed none.'
+    description: 'Where a new group starts. latest: at the end of the partitions that exist at the first start of the group. ' +
+      'Partitions and topics that appear later are always read from the beginning.'
   },
   'wait-for-topic': { type: 'switch', description: 'Wait for missing topics instead of failing.' },
   'commit-interval': {

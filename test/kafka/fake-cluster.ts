@@ -232,7 +232,7 @@ export class FakeCluster {
     }
   }
 
-  admin (): Pick<KafkaAdmin, 'describeTopic' | 'startOffsets' | 'endOffsets' | 'close'> {
+  admin (): Pick<KafkaAdmin, 'describeTopic' | 'positions' | 'close'> {
     const partitionsOf = async (topic: string): Promise<FakePartition[]> => {
       await this.offsetDelays.shift()
       if (this.#down) throw unreachable('read the offsets')
@@ -246,8 +246,8 @@ export class FakeCluster {
         const found = this.#topics.get(topic)
         return found && { id: found.id, partitions: found.partitions.length, replicas: 1 }
       },
-      startOffsets: async topic => (await partitionsOf(topic)).map(({ start }) => start),
-      endOffsets: async topic => (await partitionsOf(topic)).map(({ end }) => end),
+      positions: async (topic, at) => (await partitionsOf(topic)).map(({ leader, start, end, leaderEpoch }) =>
+        leader < 0 ? undefined : { offset: at === 'earliest' ? start : end, leaderEpoch }),
       close: async () => {}
     }
   }

@@ -18,7 +18,10 @@ interface FakeMember {
 export class FakeGroup {
   generation = 0
   readonly offsets = new Map<string, CommittedMetadata>()
-  /** Commits for partitions that the member did not own. The coordinator accepts such commits; tests check that the consumer sends none. */
+  /**
+   * Commits that replace the offset of a partition that the member did not own. The coordinator accepts such commits; tests check that the
+   * consumer sends none.
+   */
   readonly foreignCommits: OffsetToCommit[] = []
   /** Errors for the next joins, commits and reads of offsets. Each request removes the first error of its list and rejects with it. */
   readonly joinErrors: Error[] = []
@@ -72,6 +75,7 @@ export class FakeGroup {
     committed: async partitions => {
       const error = this.readErrors.shift()
       if (error !== undefined) throw mapped(error)
+      if (partitions === undefined) return new Map(this.offsets)
       const keys = new Set(partitions.map(({ topic, partition }) => partitionKey(topic, partition)))
       return new Map([...this.offsets].filter(([key]) => keys.has(key)))
     },
@@ -83,7 +87,8 @@ export class FakeGroup {
       if (generation !== this.generation) throw mapped(new ProtocolError('ILLEGAL_GENERATION'))
       for (const offset of offsets) {
         const { topic, partition } = offset
-        if (!member.assigned.some(owned => owned.topic === topic && owned.partition === partition)) this.foreignCommits.push(offset)
+        const owned = member.assigned.some(each => each.topic === topic && each.partition === partition)
+        if (!owned && this.offsets.has(partitionKey(topic, partition))) this.foreignCommits.push(offset)
         const { leaderEpoch } = offset
         this.offsets.set(partitionKey(topic, partition), { offset: offset.offset, leaderEpoch, metadata: metadata(offset) })
         this.log.push(`commit ${topic}/${partition}@${offset.offset}`)
