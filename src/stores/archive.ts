@@ -1,12 +1,12 @@
 // The archive keeps alerts (gzipped frames) and schemas (JSON text) by id, in two object stores. It writes one key layout. If a store also
 // holds objects of another layout, writes compare with the other key first, and reads that find nothing try the other key.
-// `getAlert` verifies the frame against the gzip trailer and, if the store keeps metadata, against SHA-256 (older objects: CRC32C).
+// A frame is verified against the gzip trailer and, if the store keeps metadata, against the stored SHA-256 (older objects: CRC32C).
 import { checksumsOf, sha256, type Checksums } from './checksums.ts'
 import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
-import { gzipType, inflate, looksLikeGzip } from './gzip.ts'
+import { claimedLength, defaultMaxFrameBytes, gzipType, inflateAsync } from './gzip.ts'
 import { alertKey, schemaKey, type Layout } from './layouts.ts'
-import { type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
+import { type Admit, type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 import { OtherLayouts } from './other-layouts.ts'
 
 interface ArchiveOptions {
@@ -14,14 +14,31 @@ interface ArchiveOptions {
   readonly schemas: ObjectStore
   /** Key layout of new objects. Reads try this layout first. */
   readonly layout: Layout
+  /** Longest frame that is read, in bytes. Default 32 MiB. */
+  readonly maxFrameBytes?: number
+}
+
+/** An alert as stored. The bytes are not verified yet. */
+export interface StoredAlert {
+  readonly gzip: Buffer
+  /** Length of the frame according to the gzip trailer, or the longest permitted frame if that is less. Wrong if the object is damaged. */
+  readonly expectedBytes: number
+  /** Inflates and verifies the frame. Rejects with OBJECT_CORRUPT or OBJECT_TOO_LARGE. */
+  frame (): Promise<Buffer>
 }
 
 export interface ArchiveReader {
-  /** Resolves to the stored gzip, or to undefined if the alert is not archived. Rejects with OBJECT_CORRUPT if the object is not gzip. */
-  getAlertGzip (id: string): Promise<Buffer | undefined>
-  /** Resolves to the frame as it was in Kafka, or to undefined if not archived. Rejects with OBJECT_CORRUPT if the object is damaged. */
+  /**
+   * Resolves to the stored object, or to undefined if the alert is not archived. Rejects with OBJECT_TOO_LARGE before it reads an object that
+   * cannot hold a frame of the permitted length, and with the error of `admit`.
+   */
+  findAlert (id: string, admit?: Admit): Promise<StoredAlert | undefined>
+  /** The verified frame as it was in Kafka, or undefined. Rejects like `findAlert`, and with OBJECT_CORRUPT if the object is damaged. */
   getAlert (id: string): Promise<Buffer | undefined>
-  /** Resolves to the schema text as the registry returned it, or to undefined if the schema is not archived. */
+  /**
+   * Resolves to the schema text as the registry returned it, or to undefined if the schema is not archived. Rejects with OBJECT_CORRUPT if
+   * the text is not JSON or differs from the stored checksum.
+   */
   getSchema (id: number): Promise<string | undefined>
   /** Resolves if both stores can be used; rejects with a STORE_* error otherwise. */
   check (): Promise<void>
@@ -50,23 +67,31 @@ interface FoundObject extends StoredObject {
   readonly where: string
 }
 
-export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Archive {
+export function createArchive ({ alerts, schemas, layout, maxFrameBytes = defaultMaxFrameBytes }: ArchiveOptions): Archive {
   const otherAlerts = new OtherLayouts(alerts, 'alerts', layout)
   const otherSchemas = new OtherLayouts(schemas, 'schemas', layout)
+  // gzip makes incompressible data slightly longer, and its header may carry extra fields.
+  const maxObjectBytes = Math.ceil(maxFrameBytes * 1.01) + 65_536
 
-  async function find (store: ObjectStore, others: OtherLayouts, keyIn: (layout: Layout) => string): Promise<FoundObject | undefined> {
-    const found = await read(store, keyIn(layout))
+  async function find (
+    store: ObjectStore, others: OtherLayouts, keyIn: (layout: Layout) => string, admit?: Admit
+  ): Promise<FoundObject | undefined> {
+    const found = await read(store, keyIn(layout), admit)
     if (found !== undefined) return found
     for (const other of await others.used()) {
-      const object = await read(store, keyIn(other))
+      const object = await read(store, keyIn(other), admit)
       if (object !== undefined) return object
     }
     return undefined
   }
 
-  async function read (store: ObjectStore, key: string): Promise<FoundObject | undefined> {
-    const object = await store.get(key)
-    return object === undefined ? undefined : { ...object, where: `${store.url}: ${key}` }
+  async function read (store: ObjectStore, key: string, admit?: Admit): Promise<FoundObject | undefined> {
+    const where = `${store.url}: ${key}`
+    const object = await store.get(key, bytes => {
+      if (bytes > maxObjectBytes) throw storeErrors.OBJECT_TOO_LARGE(`the object has ${bytes} bytes`, { where })
+      admit?.(bytes)
+    })
+    return object === undefined ? undefined : { ...object, where }
   }
 
   async function put (
@@ -77,6 +102,20 @@ export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Arc
       if (await store.compare(keyIn(other), body, meta) === 'identical') return 'identical'
     }
     return await store.put(key, body, meta)
+  }
+
+  async function findAlert (id: string, admit?: Admit): Promise<StoredAlert | undefined> {
+    const object = await find(alerts, otherAlerts, each => alertKey(each, id), admit)
+    if (object === undefined) return undefined
+    return {
+      gzip: object.body,
+      expectedBytes: Math.min(claimedLength(object.body), maxFrameBytes),
+      async frame () {
+        const frame = await inflateAsync(object.body, object.where, maxFrameBytes)
+        assertChecksum(object, frame, 'frame')
+        return frame
+      }
+    }
   }
 
   return {
@@ -96,23 +135,23 @@ export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Arc
       })
     },
 
-    async getAlertGzip (id) {
-      const object = await find(alerts, otherAlerts, each => alertKey(each, id))
-      if (object === undefined) return undefined
-      if (!looksLikeGzip(object.body)) throw storeErrors.OBJECT_CORRUPT('the object is not gzip', { where: object.where })
-      return object.body
-    },
+    findAlert,
 
     async getAlert (id) {
-      const object = await find(alerts, otherAlerts, each => alertKey(each, id))
-      if (object === undefined) return undefined
-      const frame = inflate(object.body, object.where)
-      assertChecksum(frame, object)
-      return frame
+      return await (await findAlert(id))?.frame()
     },
 
     async getSchema (id) {
-      return (await find(schemas, otherSchemas, each => schemaKey(each, id)))?.body.toString()
+      const object = await find(schemas, otherSchemas, each => schemaKey(each, id))
+      if (object === undefined) return undefined
+      assertChecksum(object, object.body, 'schema')
+      try {
+        const text = strictUtf8.decode(object.body)
+        JSON.parse(text)
+        return text
+      } catch (cause) {
+        throw storeErrors.OBJECT_CORRUPT('the schema is not JSON', { where: object.where, cause })
+      }
     },
 
     async check () {
@@ -125,16 +164,19 @@ export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Arc
   }
 }
 
-/** Throws OBJECT_CORRUPT unless the frame has the checksum in the metadata of its object. */
-function assertChecksum (frame: Buffer, { sha256: expected, crc32c: expectedCrc, where }: FoundObject): void {
+// Rejects bytes that would change when the text is encoded again: invalid sequences, and a byte order mark.
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Throws OBJECT_CORRUPT unless the content has the checksum in the metadata of its object, if there is one. */
+function assertChecksum ({ sha256: expected, crc32c: expectedCrc, where }: FoundObject, content: Buffer, name: string): void {
   if (expected !== undefined) {
-    const actual = sha256(frame)
+    const actual = sha256(content)
     if (actual === expected) return
-    throw storeErrors.OBJECT_CORRUPT(`the frame has SHA-256 ${actual}, but the metadata of the object says ${expected}`, { where })
+    throw storeErrors.OBJECT_CORRUPT(`the ${name} has SHA-256 ${actual}, but the metadata of the object says ${expected}`, { where })
   }
-  const actual = crc32c(frame)
+  const actual = crc32c(content)
   if (expectedCrc === undefined || actual === expectedCrc) return
-  const what = `the frame has CRC32C ${hex32(actual)}, but the metadata of the object says ${hex32(expectedCrc)}`
+  const what = `the ${name} has CRC32C ${hex32(actual)}, but the metadata of the object says ${hex32(expectedCrc)}`
   throw storeErrors.OBJECT_CORRUPT(what, { where })
 }
 

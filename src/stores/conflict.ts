@@ -4,22 +4,22 @@
 import { messageOf } from '../pipeline/errors.ts'
 import { sha256 } from './checksums.ts'
 import { storeErrors } from './errors.ts'
-import { gzipType, inflate } from './gzip.ts'
+import { claimedLength, defaultMaxFrameBytes, gzipType, inflate } from './gzip.ts'
 import { type ObjectMeta } from './object-store.ts'
 
 /** Resolves if `existing` has the same content as `body`, otherwise rejects with ARCHIVE_CONFLICT (the message has both SHA-256). */
 export async function assertSameContent (where: string, existing: Buffer, body: Buffer, meta: ObjectMeta): Promise<void> {
   if (existing.equals(body)) return
-  const found = meta.same === undefined && meta.contentType === gzipType ? inflateExisting(where, existing, meta) : existing
+  const found = meta.same === undefined && meta.contentType === gzipType ? inflateExisting(where, existing, body, meta) : existing
   const same = meta.same === undefined ? sha256(found) === meta.sha256 : await meta.same(existing)
   if (same) return
   const what = `the object already exists with different content: SHA-256 ${sha256(found)} in the store, ${meta.sha256} in the new object`
   throw storeErrors.ARCHIVE_CONFLICT(what, { where })
 }
 
-function inflateExisting (where: string, existing: Buffer, meta: ObjectMeta): Buffer {
+function inflateExisting (where: string, existing: Buffer, body: Buffer, meta: ObjectMeta): Buffer {
   try {
-    return inflate(existing, where)
+    return inflate(existing, where, Math.max(claimedLength(body), defaultMaxFrameBytes))
   } catch (cause) {
     const message = `the existing object cannot be read (${messageOf(cause)}); the new content has SHA-256 ${meta.sha256}`
     throw storeErrors.ARCHIVE_CONFLICT(message, { where, cause })

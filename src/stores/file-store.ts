@@ -1,7 +1,7 @@
 // An object store in a folder. An object is written to `.incoming`, fsynced and linked to its final name; then its folder is fsynced.
 // Therefore an object is complete or invisible, even after a kill or a power cut. link(2) never overwrites an object.
 // A key is a path below the root. The leading slash of layout v1 is part of the key and of listings, but not of the path.
-import { closeSync, fdatasync, link, open, readFile, stat, unlink, write, type Dirent } from 'node:fs'
+import { closeSync, fdatasync, link, open, stat, unlink, write, type Dirent } from 'node:fs'
 import { access, constants, opendir, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -14,8 +14,9 @@ import { storeErrors } from './errors.ts'
 import { storeError } from './fs-errors.ts'
 import { IncomingFolder, incomingName } from './incoming.ts'
 import { assertPrefix, namesOf } from './keys.ts'
-import { type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
+import { type Admit, type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 import { PendingOperations } from './pending-operations.ts'
+import { readFile } from './read-file.ts'
 
 type WriteFile = (fd: number, data: Buffer, offset: number, length: number, position: number) => Promise<{ bytesWritten: number }>
 
@@ -25,7 +26,6 @@ const writeFile = promisify(write) as unknown as WriteFile
 const syncFile = promisify(fdatasync)
 const linkFile = promisify(link)
 const unlinkFile = promisify(unlink)
-const readBytes = promisify(readFile) as (path: string) => Promise<Buffer>
 const statFile = promisify(stat)
 
 export interface FileStoreOptions {
@@ -53,6 +53,8 @@ class FileStore implements ObjectStore {
   readonly #incoming: IncomingFolder
   readonly #pending = new PendingOperations()
   #closed = false
+  /** Whether the root is known to have had an entry. If it is empty now, the volume was unmounted. */
+  #hadContent = false
 
   constructor (root: string, writable: boolean) {
     this.#root = join(root, '.')
@@ -83,7 +85,7 @@ class FileStore implements ObjectStore {
     try {
       // A redelivered object already exists. Checking for it first saves a write.
       const outcome = await isFile(path) ? 'exists' : await this.#create(path, body)
-      if (outcome === 'exists') await assertSameContent(path, await readBytes(path), body, meta)
+      if (outcome === 'exists') await assertSameContent(path, await readFile(path) ?? Buffer.alloc(0), body, meta)
       await this.#syncFolderOf(path)
       return outcome === 'exists' ? 'identical' : 'written'
     } catch (error) {
@@ -100,7 +102,7 @@ class FileStore implements ObjectStore {
     const path = this.#path(key)
     try {
       if (!await isFile(path)) return 'absent'
-      await assertSameContent(path, await readBytes(path), body, meta)
+      await assertSameContent(path, await readFile(path) ?? Buffer.alloc(0), body, meta)
       await this.#syncFolderOf(path)
       return 'identical'
     } catch (error) {
@@ -164,14 +166,18 @@ class FileStore implements ObjectStore {
     }
   }
 
-  async get (key: string): Promise<StoredObject | undefined> {
+  async get (key: string, admit?: Admit): Promise<StoredObject | undefined> {
     const path = this.#path(key)
     try {
-      return { body: await readBytes(path) }
+      const body = await readFile(path, admit)
+      if (body === undefined) return undefined
+      this.#hadContent = true
+      return { body }
     } catch (error) {
-      if (systemErrorCode(error) === 'EISDIR') return undefined
       if (systemErrorCode(error) !== 'ENOENT') throw storeError(error, 'read the object', path)
       await this.#assertRoot()
+      // Every ingester creates `.incoming`, so an archive is never empty.
+      if (await this.#isEmpty()) throw this.#unmounted()
       return undefined
     }
   }
@@ -182,6 +188,7 @@ class FileStore implements ObjectStore {
     const folder = path.slice(0, path.lastIndexOf('/') + 1)
     assertPrefix(prefix, this.url)
     await this.#assertRoot()
+    await this.#assertMounted()
     let left = limit
     for await (const name of this.#walk(folder, path)) {
       yield slash + name
@@ -213,6 +220,7 @@ class FileStore implements ObjectStore {
     await this.#assertRoot()
     try {
       await access(this.#root, constants.R_OK | constants.X_OK | (this.#writable ? constants.W_OK : 0))
+      await this.#assertMounted()
       if (!this.#writable) return
       const { bavail, type } = await statfs(this.#root)
       // Some network file systems report 0 in every field. If `type` is 0, the free space is unknown.
@@ -242,6 +250,23 @@ class FileStore implements ObjectStore {
       throw storeError(error, 'open the store', this.#root)
     }
     if (!isFolder) throw storeErrors.STORE_PATH_BLOCKED('the path of the store is not a folder', { where: this.#root })
+  }
+
+  // An empty folder that never had content may be a new archive, because its ingester may start later than its readers.
+  async #assertMounted (): Promise<void> {
+    if (await this.#isEmpty() && this.#hadContent) throw this.#unmounted()
+  }
+
+  async #isEmpty (): Promise<boolean> {
+    for await (const _entry of this.#entries('')) {
+      this.#hadContent = true
+      return false
+    }
+    return true
+  }
+
+  #unmounted (): Error {
+    return storeErrors.STORE_MISSING('the folder of the store is empty, as if its volume were not mounted', { where: this.#root })
   }
 
   #path (key: string): string {

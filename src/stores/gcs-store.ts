@@ -12,7 +12,7 @@ import { storeErrors } from './errors.ts'
 import { type GcsClient, type GcsJson, type GcsRequest } from './gcs-client.ts'
 import { mayAlreadyExist, messageIn, responseError, unexpectedResponse, type ErrorResponse, type Operation } from './gcs-errors.ts'
 import { assertPrefix, namesOf } from './keys.ts'
-import { type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
+import { type Admit, type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 import { PendingOperations } from './pending-operations.ts'
 
 export interface GcsLocation {
@@ -30,6 +30,8 @@ const longestName = 1024
 const longestPage = 1000
 /** Statuses of an upload that may mean that the object already exists. */
 const existsStatuses: readonly number[] = [403, 409, 412]
+/** How long a bucket that proved to exist counts as existing, in ms. A bucket can be deleted while its readers run. */
+const bucketSeenMs = 1000
 /** Time in milliseconds after which `close` aborts puts in flight. */
 const closeMs = 2000
 
@@ -42,8 +44,10 @@ export class GcsStore implements ObjectStore {
   readonly #reads: RetryPolicy
   readonly #pending = new PendingOperations()
   readonly #closing = new AbortController()
-  /** Whether the bucket is known to exist. If it is, 404 means that the object is missing. */
-  #bucketExists = false
+  /** When the bucket last proved to exist, in ms. Shortly afterwards, 404 means that the object is missing. */
+  #bucketSeen = -Infinity
+  /** Check of the bucket that concurrent reads of missing objects share. */
+  #bucketCheck: Promise<void> | undefined
 
   constructor ({ bucket, prefix }: GcsLocation, client: GcsClient, writable: boolean, reads: RetryPolicy) {
     this.url = `gs://${bucket}${prefix === '' ? '' : `/${prefix.slice(0, -1)}`}`
@@ -69,7 +73,7 @@ export class GcsStore implements ObjectStore {
     if (!mayAlreadyExist(response)) {
       if (response.status === 403) throw responseError(response, operation)
       if (response.body['crc32c'] !== checksum) await this.#discardIfDamaged(name, body, response.body)
-      this.#bucketExists = true
+      this.#bucketSeen = performance.now()
       return 'written'
     }
     const existing = await this.#read(name, 'read the existing object')
@@ -133,12 +137,12 @@ export class GcsStore implements ObjectStore {
     throw storeErrors.STORE_DAMAGED(what, { where })
   }
 
-  async get (key: string): Promise<StoredObject | undefined> {
+  async get (key: string, admit?: Admit): Promise<StoredObject | undefined> {
     const name = this.#name(key)
-    return await this.#retry(async () => await this.#read(name, 'read the object'))
+    return await this.#retry(async () => await this.#read(name, 'read the object', admit))
   }
 
-  async #read (name: string, action: string): Promise<StoredObject | undefined> {
+  async #read (name: string, action: string, admit?: Admit): Promise<StoredObject | undefined> {
     const operation = { action, where: this.#where(name) }
     const { status, headers, body } = await this.#client.bytes({
       uri: this.#object(name),
@@ -146,6 +150,7 @@ export class GcsStore implements ObjectStore {
       // Without "Accept-Encoding: gzip", the store decompresses objects with "Content-Encoding: gzip".
       headers: { 'Accept-Encoding': 'gzip', 'Cache-Control': 'no-store' },
       expected: [404],
+      admit,
       ...operation
     })
     if (status === 404) return await this.#absent({ status, body: body.toString() }, operation)
@@ -156,7 +161,7 @@ export class GcsStore implements ObjectStore {
       const what = `cannot ${action}: the ${body.length} bytes received have CRC32C ${actual} instead of ${expected}`
       throw storeErrors.STORE_DAMAGED(what, { where: operation.where })
     }
-    this.#bucketExists = true
+    this.#bucketSeen = performance.now()
     // Downloads through the JSON API may omit the metadata. Even then the bytes are verified (above).
     const crc = /^[0-9a-f]{8}$/.exec(headers[`x-goog-meta-${frameCrc32c}`] ?? '')?.[0]
     const sha256 = /^[0-9a-f]{64}$/.exec(headers[`x-goog-meta-${frameSha256}`] ?? '')?.[0]
@@ -166,7 +171,10 @@ export class GcsStore implements ObjectStore {
   // 404 means that the object or the bucket is missing. A missing bucket must not look like an empty archive.
   async #absent (response: ErrorResponse, operation: Operation): Promise<undefined> {
     if (/bucket does not exist/i.test(messageIn(response))) throw responseError(response, operation)
-    if (!this.#bucketExists) await this.check()
+    if (performance.now() - this.#bucketSeen > bucketSeenMs) {
+      this.#bucketCheck ??= this.check().finally(() => { this.#bucketCheck = undefined })
+      await this.#bucketCheck
+    }
     return undefined
   }
 
@@ -193,7 +201,7 @@ export class GcsStore implements ObjectStore {
       ...operation
     })
     if (body['kind'] !== 'storage#objects') throw unexpectedResponse(operation)
-    this.#bucketExists = true
+    this.#bucketSeen = performance.now()
     return body
   }
 

@@ -17,6 +17,12 @@ export interface StoredObject extends Partial<Checksums> {
   readonly body: Buffer
 }
 
+/**
+ * Called with the size of an object before its bytes are read, and again if the object turns out to be larger. If it throws, the read stops
+ * and rejects with that error.
+ */
+export type Admit = (bytes: number) => void
+
 /** 'identical': the object already existed with the same content, and nothing was written. */
 export type PutOutcome = 'written' | 'identical'
 
@@ -33,8 +39,11 @@ export interface ObjectStore {
    * if the key has no object. Rejects with ARCHIVE_CONFLICT if the key has different content, or with a STORE_* error.
    */
   compare (key: string, body: Buffer, meta: ObjectMeta): Promise<'identical' | 'absent'>
-  /** Resolves to undefined if the key has no object. Rejects with a STORE_* error if the store cannot be read. */
-  get (key: string): Promise<StoredObject | undefined>
+  /**
+   * Resolves to undefined if the key has no object. Rejects with a STORE_* error if the store cannot be read, and also if the folder or
+   * bucket itself is missing (or a folder is empty, as an unmounted volume leaves it): an archive that is away has not lost the object.
+   */
+  get (key: string, admit?: Admit): Promise<StoredObject | undefined>
   /** Keys that begin with `prefix`, in no particular order, without unfinished objects. At most `limit` keys; default: all keys. */
   list (prefix: string, limit?: number): AsyncIterable<string>
   /** Checks that a folder can be read (and written, if opened for writing) or a bucket can be listed. Else rejects with a STORE_* error. */

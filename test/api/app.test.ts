@@ -212,7 +212,7 @@ await t.test('a damaged object gives 500 and no part of the object', async t => 
 })
 
 await t.test('an unexpected error gives 500 without the message of the error', async t => {
-  const { app } = await start(t, { archive: { ...await archiveAt(t.testdir()), getAlert: () => { throw new TypeError('secret') } } })
+  const { app } = await start(t, { archive: { ...await archiveAt(t.testdir()), findAlert: () => { throw new TypeError('secret') } } })
   const response = await app.inject(`/v1/alerts/${id}`)
   t.equal(response.statusCode, 500)
   t.same(response.json(), { detail: 'internal error' })

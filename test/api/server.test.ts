@@ -28,12 +28,12 @@ async function serve (t: Test) {
   const app = build({
     archive: {
       ...archive,
-      async getAlert (which) {
+      async findAlert (which, admit) {
         if (which === '5') {
           arrived()
           await released
         }
-        return archive.getAlert(which)
+        return archive.findAlert(which, admit)
       }
     },
     pressure: false

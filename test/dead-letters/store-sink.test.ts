@@ -16,7 +16,8 @@ const errors = defineErrors({ TEST_STORED: { hint: 'Correct it.' } })
 
 function deadLetterAt (offset: bigint, text = 'bytes', why = 'wrong'): DeadLetter {
   const value: KafkaRecord = {
-    topic: 'alerts', partition: 0, offset, timestamp: 5n, key: null, value: Buffer.from(text), headers: [textHeader('h', '1')]
+    topic: 'alerts', partition: 0, offset, leaderEpoch: 0, timestamp: 5n, key: null, value: Buffer.from(text),
+    headers: [textHeader('h', '1')]
   }
   const [at, error] = [position(value), errors.TEST_STORED(why)]
   return { record: { value, bytes: 1, position: at }, origin: { node: 'kafka', position: at }, node: 'unframe', error, attempts: 1 }

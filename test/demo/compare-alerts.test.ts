@@ -26,7 +26,8 @@ function published (values: ReadonlyArray<Buffer | null>): Source<KafkaRecord> {
     kind: 'records',
     async * records () {
       for (const [index, value] of values.entries()) {
-        const record = { topic: 'simulated', partition: 0, offset: BigInt(index), timestamp: 0n, key: null, value, headers: [] }
+        const offset = BigInt(index)
+        const record = { topic: 'simulated', partition: 0, offset, leaderEpoch: 0, timestamp: 0n, key: null, value, headers: [] }
         yield { value: record, bytes: 1, position: `simulated[0]@${index}` }
       }
     }

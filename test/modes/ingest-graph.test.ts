@@ -44,7 +44,7 @@ async function driven (t: Test, putSchema: Archive['putSchema'], ...args: string
 
 let offset = 0n
 function record (value: Buffer | null): KafkaRecord {
-  return { topic: 'alerts', partition: 0, offset: offset++, timestamp: 0n, key: null, value, headers: [] }
+  return { topic: 'alerts', partition: 0, offset: offset++, leaderEpoch: 0, timestamp: 0n, key: null, value, headers: [] }
 }
 
 await t.test('an alert reaches the archive after its schema, with its id and its unchanged frame', async t => {
