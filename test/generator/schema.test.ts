@@ -54,13 +54,14 @@ await t.test('a schema that is not an alert schema throws GENERATOR_SCHEMA_UNUSA
 
 await t.test('generates fields whose names are also properties of every object', async t => {
   const names = ['constructor', 'toString', 'hasOwnProperty', '__proto__']
-  const source = { type: 'record', name: 'diaSource', fields: names.map(name => ({ name, type: 'long' })) }
+  const recordOf = (name: string) => ({ type: 'record', name, fields: names.map(name => ({ name, type: 'long' })) })
   const texts = names.map(name => ({ name, type: 'string' }))
-  const fields = [{ name: 'diaSourceId', type: 'long' }, ...texts, { name: 'diaSource', type: source }]
+  const records = ['diaSource', 'other'].map(name => ({ name, type: recordOf(name) }))
+  const fields = [{ name: 'diaSourceId', type: 'long' }, ...texts, ...records]
   const generator = createAlertGenerator({ schema: { type: 'record', name: 'alert', fields }, schemaVersion: '1.0', seed: 1 })
   const alert = generator.alert(0, 0, 1)
   for (const name of names) {
     t.type(Object.getOwnPropertyDescriptor(alert, name)?.value, 'string', name)
-    t.type(Object.getOwnPropertyDescriptor(alert['diaSource'], name)?.value, 'bigint', name)
+    for (const { name: each } of records) t.type(Object.getOwnPropertyDescriptor(alert[each], name)?.value, 'bigint', `${each}.${name}`)
   }
 })
