@@ -1,4 +1,5 @@
 // Runs `npm test`: the type check, the linter, the check for unused code, and all tests. If paths are given, only their tests run.
+// --rounds=N repeats the random faults of the fault tests N times; --seed=N repeats the faults of an earlier run. tap gets the other flags.
 // The last line is `N passed, N failed, N skipped`. Each check and each named test without subtests counts once.
 // All servers and temporary files of a run are in one folder. At the end, even after a failure, the servers stop and the folder is removed.
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
@@ -9,6 +10,7 @@ import {
 } from '../src/devstack/index.ts'
 import { formatError } from '../src/pipeline/errors.ts'
 import { makeRunFolder, removeRunFolder, RUN_FOLDER } from '../test/support/run-folder.ts'
+import { ROUNDS, SEED } from '../test/support/rounds.ts'
 import { tapCounter, type Counts } from '../test/support/tap-counts.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -92,7 +94,7 @@ async function testFiles (path: string): Promise<string[]> {
 // Downloads the servers and packages of the chosen tests before the tests start, so that a slow download does not count as a hanging test.
 async function prepare (files: readonly string[]): Promise<void> {
   const texts = await Promise.all(files.map(async file => await readFile(join(ROOT, file), 'utf8')))
-  const servers = texts.some(text => /\b(useStack|useOwnKafka|startKafka|startRegistry|startStack|startCli|runCli)\b/.test(text))
+  const servers = texts.some(text => /\b(useStack|useOwnKafka|useCluster|startKafka|startRegistry|startStack|startCli|runCli)\b/.test(text))
   const python = texts.some(text => /\b(usePython|pythonEnvironment)\b/.test(text))
   const gcs = texts.some(text => /\b(useGcs|startGcs|ensureGcs)\b|--store'?,? '?gs\b/.test(text))
   const cache = { cacheDir: defaultCacheDir(process.env), env: process.env, progress: print }
@@ -119,7 +121,13 @@ function reportFile (name: string, { passed, failed, skipped, failures }: Counts
   }
 }
 
-async function runTests (files: readonly string[], flags: readonly string[]): Promise<void> {
+/** Takes `--name=N` from the flags. Without such a flag, returns `otherwise`. */
+function takeNumber (name: string, otherwise: number): number {
+  const index = flags.findIndex(flag => flag.startsWith(`--${name}=`))
+  return index < 0 ? otherwise : Number(flags.splice(index, 1)[0]?.split('=')[1])
+}
+
+async function runTests (files: readonly string[]): Promise<void> {
   if (files.length === 0) {
     fail('no test files found')
     return
@@ -129,15 +137,20 @@ async function runTests (files: readonly string[], flags: readonly string[]): Pr
     await prepare(files)
     print(`# Tests (${files.length} files)`)
     const counter = tapCounter(reportFile)
-    const env = { ...process.env, [RUN_FOLDER]: folder }
-    const code = await run(TAP, ['--reporter=tap', '--no-color', ...flags, ...files], { env, onOutput: counter.write })
+    const env = { ...process.env, [RUN_FOLDER]: folder, [ROUNDS]: String(rounds), [SEED]: String(seed) }
+    // More rounds take longer than the time limit of a file in .taprc.
+    const limit = rounds > 1 ? [`--timeout=${300 * rounds}`] : []
+    const code = await run(TAP, ['--reporter=tap', '--no-color', ...limit, ...flags, ...files], { env, onOutput: counter.write })
     const found = counter.end()
     counts.passed += found.passed
     counts.failed += found.failed
     counts.skipped += found.skipped
     if (stopped === undefined && code !== 0 && found.failed === 0) fail(`tap exited with code ${code}`)
     if (stopped === undefined && code === 0 && found.passed + found.failed + found.skipped === 0) fail('no test ran')
-    if (found.failures.length > 0) print(`\n# Failed\n${found.failures.map(({ path }) => path.join(' > ')).join('\n')}`)
+    if (found.failures.length > 0) {
+      print(`\n# Failed\n${found.failures.map(({ path }) => path.join(' > ')).join('\n')}`)
+      print(`# To repeat the random faults of this run, add: --rounds=${rounds} --seed=${seed}`)
+    }
   } catch (error) {
     fail(formatError(error))
   } finally {
@@ -148,12 +161,14 @@ async function runTests (files: readonly string[], flags: readonly string[]): Pr
 const args = process.argv.slice(2)
 const paths = args.filter(arg => !arg.startsWith('-'))
 const flags = args.filter(arg => arg.startsWith('-'))
+const rounds = takeNumber('rounds', 1)
+const seed = takeNumber('seed', Math.floor(Math.random() * 2 ** 31))
 if (paths.length === 0) {
   await check('Type check', join('typescript', 'bin', 'tsc'), ['--noEmit'])
   await check('Linter', join('eslint', 'bin', 'eslint.js'), ['.'])
   await check('Unused code', join('knip', 'bin', 'knip.js'), ['--production'])
 }
-if (stopped === undefined) await runTests((await Promise.all((paths.length === 0 ? ['test'] : paths).map(testFiles))).flat(), flags)
+if (stopped === undefined) await runTests((await Promise.all((paths.length === 0 ? ['test'] : paths).map(testFiles))).flat())
 if (stopped !== undefined) fail(`stopped by ${stopped}`)
 print(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
 process.exitCode = counts.failed === 0 ? 0 : 1

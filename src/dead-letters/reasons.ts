@@ -23,7 +23,7 @@ const deadLetterReasons: Readonly<Record<string, DeadLetterReason>> = {
   SCHEMA_NO_ALERT_ID: { by: capture, meaning: 'The first field of the schema is not a long, so the alert has no id.', then: 'discard' },
   DATUM_INVALID: { by: `${capture}; ${encode}`, meaning: 'The datum does not match the schema of its frame or file.', then: 'discard' },
   ALERT_ID_INVALID: { by: archive, meaning: 'The alert id is negative.', then: 'discard' },
-  ARCHIVE_CONFLICT: { by: archive, meaning: 'Another alert has this id. The error message contains both checksums.', then: 'redrive' },
+  ARCHIVE_CONFLICT: { by: archive, meaning: 'Another alert has this id, in any layout. The message has both SHA-256.', then: 'redrive' },
   AVRO_BAD_RECORD: { by: encode, meaning: 'A record of the file cannot be decoded.', then: 'file' },
   AVRO_BAD_BLOCK: { by: encode, meaning: 'A block of the file is damaged, so its alerts are lost or may be wrong.', then: 'file' },
   AVRO_CRC_MISMATCH: { by: encode, meaning: 'A block of the file does not match its checksum.', then: 'file' },

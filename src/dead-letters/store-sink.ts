@@ -5,7 +5,7 @@ import { toDeadLetterRecord, type DeadLetterRecord } from './dead-letter.ts'
 import { deadLetterContentType, deadLetterFromJson, deadLetterKey, deadLetterToJson, isSameDeadLetter } from './dead-letter-json.ts'
 import { position, type KafkaRecord } from '../kafka/record.ts'
 import { AlertStreamError, type DeadLetter, type Logger, type NodeContext } from '../pipeline/index.ts'
-import { crc32c } from '../stores/crc32c.ts'
+import { checksumsOf } from '../stores/checksums.ts'
 import { retryableStoreError, storeErrors } from '../stores/errors.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 
@@ -33,7 +33,7 @@ export function deadLetterStoreSink ({ url, open }: DeadLetterStoreSinkOptions):
       const deadLetter = toDeadLetterRecord(failed)
       const body = deadLetterToJson(deadLetter)
       const same = (existing: Buffer): boolean => isCopyOf(deadLetter, existing)
-      const meta = { contentType: deadLetterContentType, crc32c: crc32c(body), same }
+      const meta = { contentType: deadLetterContentType, ...checksumsOf(body), same }
       const keys = deadLetterKeys(deadLetter)
       for (const key of keys) {
         try {

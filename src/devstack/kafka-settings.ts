@@ -1,4 +1,4 @@
-// Broker settings of a single-node Kafka (KRaft, combined broker and controller) on loopback ports.
+// Broker settings of a Kafka node (KRaft, combined broker and controller) on loopback ports: the only node, or one of a cluster.
 import { LOOPBACK } from './ports.ts'
 
 export interface Listener {
@@ -10,16 +10,33 @@ export interface Listener {
   readonly host: string
 }
 
+/** A node's place in a cluster. */
+export interface ClusterPlace {
+  /** Node id, from 1. */
+  readonly node: number
+  /** Ports of the controller listeners of all nodes, in the order of their ids. */
+  readonly controllers: readonly number[]
+}
+
 /** Maximum size of a record batch. Alerts with long histories reach a few MB, and a batch holds several alerts. */
 const MESSAGE_BYTES = 16 * 1024 * 1024
 
-/** @param clients all listeners except the controller listener; the first is also the inter-broker listener */
-export function brokerSettings (clients: readonly [Listener, ...Listener[]], controller: Listener, data: string): Record<string, string> {
+/**
+ * Settings of one node. Every node of a cluster is a voter of the controller quorum. Topics get a replica on up to three nodes, and with
+ * three nodes, a write with acks=all needs two in-sync replicas.
+ * @param clients all listeners except the controller listener; the first is also the inter-broker listener
+ */
+export function brokerSettings (
+  clients: readonly [Listener, ...Listener[]], controller: Listener, data: string,
+  { node, controllers }: ClusterPlace = { node: 1, controllers: [controller.port] }
+): Record<string, string> {
   const all = [...clients, controller]
+  const replicas = String(Math.min(controllers.length, 3))
+  const minInSync = controllers.length < 3 ? '1' : '2'
   return {
     'process.roles': 'broker,controller',
-    'node.id': '1',
-    'controller.quorum.voters': `1@${LOOPBACK}:${controller.port}`,
+    'node.id': String(node),
+    'controller.quorum.voters': controllers.map((port, index) => `${index + 1}@${LOOPBACK}:${port}`).join(','),
     listeners: all.map(({ name, port }) => `${name}://${LOOPBACK}:${port}`).join(','),
     'advertised.listeners': clients.map(({ name, host, port }) => `${name}://${host}:${port}`).join(','),
     'listener.security.protocol.map': all.map(({ name, protocol }) => `${name}:${protocol}`).join(','),
@@ -28,15 +45,15 @@ export function brokerSettings (clients: readonly [Listener, ...Listener[]], con
     'log.dirs': data,
     'auto.create.topics.enable': 'false',
     'num.partitions': '4',
-    // A single node cannot hold more than one replica.
-    'default.replication.factor': '1',
-    'offsets.topic.replication.factor': '1',
+    'default.replication.factor': replicas,
+    'min.insync.replicas': minInSync,
+    'offsets.topic.replication.factor': replicas,
     'offsets.topic.num.partitions': '4',
-    'transaction.state.log.replication.factor': '1',
-    'transaction.state.log.min.isr': '1',
+    'transaction.state.log.replication.factor': replicas,
+    'transaction.state.log.min.isr': minInSync,
     'transaction.state.log.num.partitions': '4',
-    'share.coordinator.state.topic.replication.factor': '1',
-    'share.coordinator.state.topic.min.isr': '1',
+    'share.coordinator.state.topic.replication.factor': replicas,
+    'share.coordinator.state.topic.min.isr': minInSync,
     // A broker that is restarted after SIGKILL waits until its previous session has expired (by default, up to 9 s).
     'broker.session.timeout.ms': '4000',
     'broker.heartbeat.interval.ms': '500',

@@ -1,6 +1,7 @@
 // The ingester's metrics for /metrics: consumer group, archived alerts, stores and visits.
 import { family, single, type Family } from '../metrics/index.ts'
 import { storeFamily } from '../metrics/store-metrics.ts'
+import type { GroupStats } from '../kafka/group-stats.ts'
 import type { ArchiveSinkStats } from '../sinks/archive.ts'
 import type { KafkaGroupSource } from '../sources/kafka-group.ts'
 import type { StoreStats } from '../stores/metered-store.ts'
@@ -53,15 +54,18 @@ function groupFamilies (source: Pick<KafkaGroupSource, 'stats'>, topics: readonl
       const { partitions } = source.stats()
       return topics.map(topic => ({ labels: { topic }, value: partitions.filter(assigned => assigned.topic === topic).length }))
     }),
-    // Every assigned partition has a series from the start, because Prometheus sees no increase if a new series begins above 0.
-    family('alert_stream_kafka_lost_records_total', () => {
-      const { partitions, lost } = source.stats()
-      const intact = partitions.filter(assigned =>
-        !lost.some(({ topic, partition }) => topic === assigned.topic && partition === assigned.partition))
-      return [...intact.map(assigned => ({ ...assigned, records: 0 })), ...lost]
-        .map(({ topic, partition, records }) => ({ labels: partitionLabels(topic, partition), value: records }))
-    })
+    family('alert_stream_kafka_lost_records_total', () => recordCounts(source.stats(), 'lost')),
+    family('alert_stream_kafka_truncated_records_total', () => recordCounts(source.stats(), 'truncated'))
   ]
+}
+
+/** Every assigned partition has a series from the start, because Prometheus sees no increase if a new series begins above 0. */
+function recordCounts (stats: GroupStats, name: 'lost' | 'truncated') {
+  const counted = stats[name]
+  const others = stats.partitions.filter(assigned =>
+    !counted.some(({ topic, partition }) => topic === assigned.topic && partition === assigned.partition))
+  return [...others.map(assigned => ({ ...assigned, records: 0 })), ...counted]
+    .map(({ topic, partition, records }) => ({ labels: partitionLabels(topic, partition), value: records }))
 }
 
 function partitionLabels (topic: string, partition: number): { readonly topic: string, readonly partition: string } {

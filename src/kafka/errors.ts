@@ -27,6 +27,7 @@ export const kafkaErrors = defineErrors({
   KAFKA_TOPIC_EXISTS: { hint: 'Choose another name, or delete the topic first.' },
   KAFKA_TOPIC_REFUSED: { hint: 'Correct the partition count, replication factor or configuration of the topic.' },
   KAFKA_PARTITION_MISSING: { hint: 'Use an existing partition, or add partitions to the topic.' },
+  KAFKA_PARTITION_UNAVAILABLE: { hint: 'Check the brokers that hold the replicas of the partition.', retryable: true },
   KAFKA_TOPIC_RECREATED: { hint: 'Read the topic again from the beginning.' },
   KAFKA_MESSAGE_TOO_LARGE: { hint: 'Raise max.message.bytes of the topic.' },
   KAFKA_NOT_ENOUGH_REPLICAS: { hint: 'Bring the missing brokers back, or lower min.insync.replicas.', retryable: true },
@@ -121,6 +122,9 @@ export function mapKafkaError (error: unknown, operation: KafkaOperation): Alert
   }
   const unknownTopic = nested.map(inner => /^Unknown topic (.+)\.$/.exec(inner.message)?.[1]).find(name => name !== undefined)
   if (unknownTopic !== undefined) return fail('KAFKA_TOPIC_MISSING', `topic ${unknownTopic} does not exist`)
+  // The leader is a broker that has left the cluster since the last look-up.
+  const unknownBroker = nested.map(inner => /^Cannot find broker with node id (\d+)/.exec(inner.message)?.[1]).find(id => id !== undefined)
+  if (unknownBroker !== undefined) return fail('KAFKA_UNREACHABLE', `broker ${unknownBroker} is not part of the cluster`)
   const access = accessFailureOf(nested, context)
   if (access !== undefined) {
     const transient = context !== undefined && withinGrace(context)

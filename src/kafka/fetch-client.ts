@@ -2,6 +2,7 @@
 import { Consumer, type fetchV17 } from '@platformatic/kafka'
 import type { KafkaConnection } from './connection.ts'
 import { nestedErrors } from './errors.ts'
+import { acceptLeaderless } from './leaderless.ts'
 import { findTopic, type FoundTopic } from './topic-lookup.ts'
 
 interface FetchRequest {
@@ -22,7 +23,7 @@ export interface FetchClient {
 }
 
 export function fetchClient (connection: KafkaConnection): FetchClient {
-  const consumer = new Consumer({ ...connection.options, groupId: 'none', retries: 0 })
+  const consumer = acceptLeaderless(new Consumer({ ...connection.options, groupId: 'none', retries: 0 }))
   consumer.on('error', () => {})
   return {
     fetch: async request => {

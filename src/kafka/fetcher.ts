@@ -1,14 +1,16 @@
 // Fetches assigned partitions by topic id, with at most one request in flight per broker for all its partitions. Buffers about
-// `maxBytes` per broker. Each partition can be paused individually. Survives broker restarts and leader changes. Reports deleted topics,
-// offsets out of range and permission errors to the owner of the fetcher.
-import type { fetchV17 } from '@platformatic/kafka'
+// `maxBytes` per broker. Each partition can be paused individually. Survives broker restarts and leader changes. An outage of one partition
+// or broker does not delay the others. Reports deleted topics, offsets out of range and permission errors to the owner of the fetcher.
+import { type fetchV17, protocolErrorsCodesById } from '@platformatic/kafka'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { aclFailure } from './access-errors.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { KafkaConnection } from './connection.ts'
 import { kafkaErrors, mapKafkaError } from './errors.ts'
+import { type EpochEnd, UNKNOWN_EPOCH } from './leader-epochs.ts'
 import type { FetchClient } from './fetch-client.ts'
+import { type FailedPartition, FetchOutages } from './fetch-outages.ts'
 import { PartitionBuffer, type PartitionStart } from './partition-buffer.ts'
 import { partitionIdKey, PartitionLeaders } from './partition-leaders.ts'
 import type { KafkaRecord } from './record.ts'
@@ -21,7 +23,7 @@ export interface FetcherOptions {
   readonly maxBytes: number
   /** How long a broker may hold a request while no records are available, in ms. */
   readonly maxWaitMs: number
-  /** Maximum time without any response, in ms. A longer outage is fatal. If undefined, no outage is fatal. */
+  /** Maximum time in ms for which a partition may be unreadable. A longer outage is fatal. If undefined, no outage is fatal. */
   readonly giveUpAfterMs?: number | undefined
   /** Whether to fetch partitions with an empty buffer even if other buffers are full. Required for merging partitions. */
   readonly everyPartition?: boolean | undefined
@@ -31,10 +33,22 @@ export interface FetcherOptions {
   onProgress (): void
   /** Called when the topic with this id was deleted or recreated. Its partitions are not fetched any more. */
   onTopicGone (topic: string, topicId: string): void
+  /** Called after the records of a partition from `truncation.offset` on were replaced. The buffer continues there. */
+  onTruncated (buffer: PartitionBuffer, truncation: Truncation): void
   /** Called if the fetch position of a partition is out of range. The partition is paused until the owner resets or removes the buffer. */
   onOutOfRange (buffer: PartitionBuffer): void
   /** Called once, when an error ends all fetching. */
   onFatal (error: AlertStreamError): void
+}
+
+/** A truncation of a partition's log: after an unclean leader election or the loss of a disk, records that were read are gone. */
+export interface Truncation {
+  /** The divergence: the first offset whose record may be another one now. */
+  readonly offset: bigint
+  /** Offset of the next record to take before the truncation was found. */
+  readonly position: bigint
+  /** The last leader epoch before the divergence. */
+  readonly leaderEpoch: number
 }
 
 interface Requested {
@@ -45,36 +59,34 @@ interface Requested {
 /** Replaces `maxWaitMs` while records are buffered, so that partitions without records do not delay the next fetch of busy partitions. */
 const SHORT_WAIT_MS = 20
 const MIN_PARTITION_BYTES = 1024 * 1024
-const BACKOFF_MS = [100, 250, 500, 1000] as const
-const NO_LEADER_BACKOFF_MS = 250
 // Error codes of the Kafka protocol.
 const OFFSET_OUT_OF_RANGE = 1
 const TOPIC_AUTHORIZATION_FAILED = 29
 
 export class Fetcher {
   readonly #options: FetcherOptions
-  readonly #clock: Clock
   readonly #leaders: PartitionLeaders
   readonly #stop = new AbortController()
   /** Ids of brokers with a request in flight. */
   readonly #busy = new Set<number>()
-  /** Codes of errors that were logged in the current outage. */
-  readonly #logged = new Set<string>()
+  /** Ids of brokers that rejected their fetch session in the last response. */
+  readonly #sessionless = new Set<number>()
+  readonly #outages: FetchOutages
   #buffers: PartitionBuffer[] = []
   /** Index of the partition that `take` tries first. The partitions take turns. */
   #turn = 0
   #lookingUp = false
   /** Whether a partition is ready to be fetched, but the buffers of its broker are full. */
   #throttled = false
-  #backOffs = 0
-  #failures = 0
-  #lastResponse: number
 
   constructor (options: FetcherOptions) {
     this.#options = options
-    this.#clock = options.clock ?? systemClock
     this.#leaders = new PartitionLeaders(options)
-    this.#lastResponse = this.#clock.now()
+    this.#outages = new FetchOutages({
+      ...options, brokers: options.connection.brokers, clock: options.clock ?? systemClock, signal: this.#stop.signal,
+      onElapsed: () => { this.fetchMore() },
+      onFatal: error => { this.#fail(error) }
+    })
   }
 
   add (start: PartitionStart): PartitionBuffer {
@@ -89,6 +101,7 @@ export class Fetcher {
   remove (buffer: PartitionBuffer): void {
     buffer.removed = true
     buffer.reset(buffer.fetchPosition)
+    this.#outages.forget(buffer)
     this.#buffers = this.#buffers.filter(other => other !== buffer)
   }
 
@@ -116,16 +129,16 @@ export class Fetcher {
 
   /** Sends fetch requests for partitions that need records, and looks up missing leaders. Cheap if no partition needs records. */
   fetchMore (): void {
-    if (this.#stopped || this.#backOffs > 0) return
+    if (this.#stopped) return
     const byNode = new Map<number, PartitionBuffer[]>()
-    let leaderless = false
+    const leaderless = new Set<string>()
     for (const buffer of this.#buffers) {
-      if (!this.#readyToFetch(buffer) || this.#leaders.isGone(buffer.topicId)) continue
-      const node = this.#leaders.leaderOf(buffer)
-      if (node === undefined) leaderless = true
-      else if (!this.#busy.has(node)) byNode.set(node, [...byNode.get(node) ?? [], buffer])
+      if (!this.#readyToFetch(buffer) || this.#leaders.isGone(buffer.topicId) || this.#outages.partitionWaits(buffer)) continue
+      const node = this.#leaders.leaderOf(buffer)?.node
+      if (node === undefined) leaderless.add(buffer.topic)
+      else if (!this.#busy.has(node) && !this.#outages.brokerWaits(node)) byNode.set(node, [...byNode.get(node) ?? [], buffer])
     }
-    if (leaderless) void this.#lookUpLeaders()
+    if (leaderless.size > 0) void this.#lookUpLeaders([...leaderless])
     this.#throttled = false
     for (const [node, ready] of byNode) {
       const bufferedBytes = this.#bufferedBytes(node)
@@ -152,7 +165,7 @@ export class Fetcher {
 
   #bufferedBytes (node: number): number {
     let bytes = 0
-    for (const buffer of this.#buffers) if (!buffer.paused && this.#leaders.leaderOf(buffer) === node) bytes += buffer.bytes
+    for (const buffer of this.#buffers) if (!buffer.paused && this.#leaders.leaderOf(buffer)?.node === node) bytes += buffer.bytes
     return bytes
   }
 
@@ -167,78 +180,107 @@ export class Fetcher {
       const topic = topics.get(buffer.topicId) ?? { topicId: buffer.topicId, partitions: [] }
       topics.set(buffer.topicId, topic)
       topic.partitions.push({
-        partition: buffer.partition, fetchOffset: buffer.fetchPosition, currentLeaderEpoch: -1, lastFetchedEpoch: -1, partitionMaxBytes
+        partition: buffer.partition,
+        fetchOffset: buffer.fetchPosition,
+        currentLeaderEpoch: this.#leaders.leaderOf(buffer)?.epoch ?? UNKNOWN_EPOCH,
+        lastFetchedEpoch: buffer.lastFetchedEpoch,
+        partitionMaxBytes
       })
     }
     try {
       const maxWaitTime = short ? Math.min(SHORT_WAIT_MS, maxWaitMs) : maxWaitMs
       const response = await client.fetch({ node, topics: [...topics.values()], maxBytes, maxWaitTime })
-      // An error of the whole response means that the broker lost the fetch session. The next request opens a new session.
-      if (response.errorCode !== 0) this.#backOff(BACKOFF_MS[0])
-      else this.#accept(response, requested)
+      if (response.errorCode !== 0) this.#sessionLost(node, response.errorCode, buffers)
+      else this.#accept(node, response, requested)
     } catch (error) {
-      this.#failed(error)
+      this.#brokerFailed(node, error, buffers)
     } finally {
       this.#busy.delete(node)
     }
     this.fetchMore()
   }
 
-  #accept (response: fetchV17.FetchResponse, requested: ReadonlyMap<string, Requested>): void {
+  #accept (node: number, response: fetchV17.FetchResponse, requested: ReadonlyMap<string, Requested>): void {
     if (this.#stopped) return
+    this.#sessionless.delete(node)
+    this.#outages.brokerResponded(node)
     let progress = false
+    const read: PartitionBuffer[] = []
+    const failed: FailedPartition[] = []
     for (const { topicId, partitions } of response.responses) {
       for (const partition of partitions) {
         const request = requested.get(partitionIdKey({ topicId, partition: partition.partitionIndex }))
         if (request === undefined || request.buffer.removed) continue
         if (partition.errorCode !== 0) {
-          this.#partitionFailed(request.buffer, partition.errorCode)
+          const reason = this.#partitionFailed(request.buffer, partition.errorCode)
+          if (reason !== undefined) failed.push({ partition: request.buffer, reason })
           continue
         }
-        request.buffer.append(partition, request.offset)
-        progress ||= request.buffer.fetchPosition !== request.offset || request.buffer.complete
+        read.push(request.buffer)
+        const { buffer, offset } = request
+        const { divergingEpoch: end } = partition
+        if (end !== undefined && end.endOffset >= 0n && offset === buffer.fetchPosition) this.#truncated(buffer, end)
+        else buffer.append(partition, offset)
+        progress ||= buffer.fetchPosition !== offset || buffer.complete
       }
     }
+    this.#outages.partitionsFailed(failed)
+    this.#outages.partitionsRead(read)
     if (progress) this.#options.onProgress()
-    this.#succeeded()
   }
 
-  #partitionFailed (buffer: PartitionBuffer, errorCode: number): void {
+  #truncated (buffer: PartitionBuffer, end: EpochEnd): void {
+    const { position } = buffer
+    const offset = buffer.truncate(end)
+    this.#options.onTruncated(buffer, { offset, position, leaderEpoch: end.epoch })
+  }
+
+  /** Handles the error of one partition in a response. Returns the reason if the partition has to wait until it is tried again. */
+  #partitionFailed (buffer: PartitionBuffer, errorCode: number): string | undefined {
     if (errorCode === OFFSET_OUT_OF_RANGE) {
       buffer.paused = true
       this.#options.onOutOfRange(buffer)
-    } else if (errorCode === TOPIC_AUTHORIZATION_FAILED) {
+      return undefined
+    }
+    if (errorCode === TOPIC_AUTHORIZATION_FAILED) {
       const { brokers, authState } = this.#options.connection
       const { why, hint } = aclFailure('TOPIC_AUTHORIZATION_FAILED', { authState, request: 'Fetch' }, { topic: buffer.topic })
       this.#fail(kafkaErrors.KAFKA_NOT_AUTHORISED(`cannot read ${buffer.topic}: ${why}`, { where: `${buffer.topic} at ${brokers}`, hint }))
-    } else {
-      // The leader has changed, or the topic is new or was deleted, so look up the leader again after a backoff.
-      this.#leaders.forget(buffer)
-      this.#backOff(BACKOFF_MS[0])
+      return undefined
     }
+    // The leader has changed (NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH), or the topic is new or was deleted.
+    this.#leaders.forget(buffer)
+    return nameOf(errorCode)
   }
 
-  #succeeded (): void {
-    if (this.#failures > 0) this.#options.log.info({ brokers: this.#options.connection.brokers }, 'kafka is available again')
-    this.#failures = 0
-    this.#logged.clear()
-    this.#lastResponse = this.#clock.now()
+  /**
+   * Handles the error of an entire response: the broker does not know the fetch session. The next request opens a new session, so the first
+   * error delays nothing.
+   */
+  #sessionLost (node: number, errorCode: number, buffers: readonly PartitionBuffer[]): void {
+    if (this.#sessionless.has(node)) {
+      const reason = `cannot read: broker ${node} rejects the fetch session (${nameOf(errorCode)})`
+      this.#brokerFailed(node, kafkaErrors.KAFKA_REFUSED(reason, { where: this.#options.connection.brokers, retryable: true }), buffers)
+    }
+    this.#sessionless.add(node)
   }
 
-  #failed (error: unknown): void {
+  #brokerFailed (node: number, error: unknown, buffers: readonly PartitionBuffer[]): void {
     if (this.#stopped) return
-    const { connection: { brokers, authState }, giveUpAfterMs, log } = this.#options
-    const topics = [...new Set(this.#buffers.map(({ topic }) => topic))].join(',')
-    const mapped = mapKafkaError(error, { action: `read ${topics}`, brokers, authState })
-    if (!mapped.retryable || (giveUpAfterMs !== undefined && this.#clock.now() - this.#lastResponse > giveUpAfterMs)) {
+    const mapped = this.#map(error, buffers)
+    if (!mapped.retryable) {
       this.#fail(mapped)
       return
     }
-    // Log each error code once per outage. An outage can have several codes: for example, a restarted broker may reject the credentials.
-    if (!this.#logged.has(mapped.code)) log.warn({ code: mapped.code, reason: mapped.message }, 'kafka is unavailable: retrying')
-    this.#logged.add(mapped.code)
-    this.#leaders.clear()
-    this.#backOff(BACKOFF_MS[Math.min(this.#failures++, BACKOFF_MS.length - 1)]!)
+    // The partitions may get another leader.
+    for (const buffer of this.#buffers) if (this.#leaders.leaderOf(buffer)?.node === node) this.#leaders.forget(buffer)
+    this.#outages.brokerFailed(node, mapped, buffers.filter(({ removed }) => !removed))
+  }
+
+  #map (error: unknown, buffers: readonly PartitionBuffer[]): AlertStreamError {
+    const { brokers, authState } = this.#options.connection
+    const topics = [...new Set(buffers.map(({ topic }) => topic))].join(',')
+    return mapKafkaError(error, { action: `read ${topics}`, brokers, authState })
   }
 
   /** Reports a fatal error and sends no more requests. Buffered records can still be taken. */
@@ -248,27 +290,34 @@ export class Fetcher {
     this.#options.onFatal(error)
   }
 
-  /** Sends no requests for `ms` milliseconds. */
-  #backOff (ms: number): void {
-    this.#backOffs++
-    void this.#clock.sleep(ms, this.#stop.signal).then(() => {
-      if (--this.#backOffs === 0) this.fetchMore()
-    })
-  }
-
-  async #lookUpLeaders (): Promise<void> {
+  async #lookUpLeaders (topics: readonly string[]): Promise<void> {
     if (this.#lookingUp) return
     this.#lookingUp = true
-    try {
-      if (await this.#leaders.lookUp(this.#buffers)) this.#backOff(NO_LEADER_BACKOFF_MS)
-      if (!this.#stopped) this.#succeeded()
-    } catch (error) {
-      this.#failed(error)
-    } finally {
-      this.#lookingUp = false
-    }
+    await Promise.all(topics.map(topic => this.#lookUpLeadersOf(topic)))
+    this.#lookingUp = false
     this.fetchMore()
   }
+
+  async #lookUpLeadersOf (topic: string): Promise<void> {
+    const leaderless = this.#buffers.filter(buffer => buffer.topic === topic && this.#leaders.leaderOf(buffer) === undefined)
+    // A partition that waits was not the cause of this lookup, so its wait does not grow.
+    const failed = (buffer: PartitionBuffer): boolean => !buffer.removed && !this.#outages.partitionWaits(buffer)
+    try {
+      const unknown = await this.#leaders.lookUp(topic, leaderless)
+      if (this.#stopped) return
+      this.#outages.lookupSucceeded()
+      this.#outages.partitionsFailed(unknown.filter(({ partition }) => failed(partition)))
+    } catch (error) {
+      if (this.#stopped) return
+      const mapped = this.#map(error, leaderless)
+      if (mapped.retryable) this.#outages.lookupFailed(leaderless.filter(failed), mapped)
+      else this.#fail(mapped)
+    }
+  }
+}
+
+function nameOf (errorCode: number): string {
+  return protocolErrorsCodesById[errorCode] ?? `error ${errorCode}`
 }
 
 /** Rotates the list. Each partition must come first in turn, because the first partition of a request may fill the entire response. */

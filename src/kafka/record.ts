@@ -8,6 +8,8 @@ export interface KafkaRecord {
   readonly topic: string
   readonly partition: number
   readonly offset: bigint
+  /** Epoch of the partition's leader that wrote the record; -1 if unknown. The same offset in a later epoch may be another record. */
+  readonly leaderEpoch: number
   /** Milliseconds since 1970, set by the producer, or by the broker if the topic uses LogAppendTime. */
   readonly timestamp: bigint
   readonly key: Buffer | null

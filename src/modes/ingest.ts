@@ -19,7 +19,6 @@ import { archiveOf, describedStoreUrls, storeUrls } from '../program/stores-from
 import { archiveSink, type ArchivableAlert, type ArchiveSink } from '../sinks/archive.ts'
 import { kafkaGroupSource } from '../sources/kafka-group.ts'
 import type { Archive } from '../stores/archive.ts'
-import { crc32c } from '../stores/crc32c.ts'
 import { StoreStats } from '../stores/metered-store.ts'
 
 const ingestFlags = flags({
@@ -116,7 +115,7 @@ export function archiveRecords (
   }
   const captureSchema = async ({ frame, schemaId, datum }: ReturnType<typeof unframe>): Promise<ArchivableAlert> => {
     const schema = await capture(schemaId)
-    return { id: schema.readAlertId(datum).toString(), frame, crc32c: crc32c(frame) }
+    return { id: schema.readAlertId(datum).toString(), frame }
   }
   records.step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
     .step('capture-schema', captureSchema, {

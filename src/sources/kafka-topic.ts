@@ -17,6 +17,8 @@ export interface ReadTopicOptions {
   readonly topic: string
   /** Offset of the first record to read, by partition; or `earliest` (default) or `latest` for all partitions. */
   readonly from?: readonly bigint[] | 'earliest' | 'latest' | undefined
+  /** Leader epoch of the last record before the offset in `from`, by partition; -1 if unknown. Default: unknown. */
+  readonly leaderEpochs?: readonly number[] | undefined
   /** Exclusive end offset by partition; `end` (default) to stop at the end offsets found at open; or `follow` to read indefinitely. */
   readonly to?: readonly bigint[] | 'end' | 'follow' | undefined
   /** Expected UUID of the topic. If it differs, opening fails with KAFKA_TOPIC_RECREATED. */
@@ -40,8 +42,8 @@ const DEFAULT_MAX_BYTES = 8 * 1024 * 1024
 
 /**
  * Errors at open: KAFKA_TOPIC_MISSING, KAFKA_TOPIC_RECREATED, and those of KafkaAdmin. While reading: KAFKA_TOPIC_RECREATED,
- * KAFKA_OFFSET_LOST (retention deleted records before they were read), KAFKA_UNREACHABLE (outage longer than `giveUpAfterMs`),
- * KAFKA_NOT_AUTHORISED.
+ * KAFKA_OFFSET_LOST (retention or a truncation of the log removed records before they were read), KAFKA_UNREACHABLE and
+ * KAFKA_PARTITION_UNAVAILABLE (outage of a partition longer than `giveUpAfterMs`), KAFKA_NOT_AUTHORISED.
  */
 export function readTopic (options: ReadTopicOptions): KafkaTopicSource {
   return new TopicSource(options)
@@ -114,6 +116,17 @@ class TopicReader {
       onProgress: () => { this.#progress.notify() },
       onFatal: fail,
       onTopicGone: () => { fail(recreated(topic, connection.brokers)) },
+      onTruncated: (buffer, { offset, position, leaderEpoch }) => {
+        if (options.to === 'follow') {
+          const fields = { topic, partition: buffer.partition, position: String(position), divergence: String(offset), leaderEpoch }
+          log.warn(fields, 'the log of the partition was truncated: reading again from the divergence')
+          return
+        }
+        // Records that were read, or that the end offset counts, are gone.
+        if (offset >= position && offset >= buffer.end!) return
+        const where = `${topic}[${buffer.partition}]@${offset}`
+        fail(kafkaErrors.KAFKA_OFFSET_LOST('the log of the partition was truncated', { where }))
+      },
       onOutOfRange: buffer => {
         const kept = buffer.logStart
         if (options.to === 'follow' && kept !== undefined && kept >= 0n) {
@@ -133,6 +146,7 @@ class TopicReader {
       topic,
       topicId: found.id,
       partition,
+      leaderEpoch: options.leaderEpochs?.[partition],
       position: (from === 'earliest' ? found.start : from === 'latest' ? found.end : from)[partition] ?? found.start[partition]!,
       end: to === 'follow' ? undefined : (to === 'end' ? found.end : to)[partition] ?? found.end[partition]!
     }))

@@ -1,15 +1,12 @@
 // Compares a Kafka record with its object in the archive. The alert id is read from the frame without a schema: by convention, the first
 // field of every alert schema is the id, an Avro long.
 import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
 import { readLong } from '../avro/varint.ts'
 import { parseFrame } from '../avro/wire-format.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
-import { errorCode, messageOf, systemErrorCode } from '../pipeline/index.ts'
+import { errorCode, messageOf } from '../pipeline/index.ts'
 import type { ArchiveReader } from '../stores/archive.ts'
-
-const inflate = promisify(gunzip)
+import { inflateAsync } from '../stores/gzip.ts'
 
 /** What the archive has for a record. */
 export interface Comparison {
@@ -23,7 +20,7 @@ export interface Comparison {
 }
 
 /** Errors: STORE_*. A damaged object is different. At most the size of the record is inflated. */
-export async function compareWithArchive (archive: Pick<ArchiveReader, 'getAlertGzip'>, record: KafkaRecord): Promise<Comparison> {
+export async function compareWithArchive (archive: Pick<ArchiveReader, 'findAlert'>, record: KafkaRecord): Promise<Comparison> {
   const frame = record.value ?? Buffer.alloc(0)
   let schemaId: number | undefined
   let alertId: string
@@ -36,21 +33,15 @@ export async function compareWithArchive (archive: Pick<ArchiveReader, 'getAlert
   }
   const found = { record, schemaId, alertId }
   const different = (reason: string): Comparison => ({ ...found, mismatch: { problem: 'different', reason } })
-  let object: Buffer | undefined
-  try {
-    object = await archive.getAlertGzip(alertId)
-  } catch (error) {
-    if (errorCode(error) !== 'OBJECT_CORRUPT') throw error
-    return different(messageOf(error))
-  }
-  if (object === undefined) return { ...found, mismatch: { problem: 'missing', reason: 'the archive has no object with this id' } }
   let content: Buffer
   try {
-    content = await inflate(object, { maxOutputLength: frame.length, chunkSize: frame.length + 1024 })
+    const object = await archive.findAlert(alertId)
+    if (object === undefined) return { ...found, mismatch: { problem: 'missing', reason: 'the archive has no object with this id' } }
+    content = await inflateAsync(object.gzip, undefined, frame.length)
   } catch (error) {
-    return different(systemErrorCode(error) === 'ERR_BUFFER_TOO_LARGE'
-      ? `the object holds more than the ${frame.length} bytes of the record`
-      : `the object is damaged or truncated: ${messageOf(error)}`)
+    if (errorCode(error) === 'OBJECT_TOO_LARGE') return different(`the object holds more than the ${frame.length} bytes of the record`)
+    if (errorCode(error) === 'OBJECT_CORRUPT') return different(messageOf(error))
+    throw error
   }
   return content.equals(frame) ? found : different(`the object holds ${described(content)}, and the record is ${described(frame)}`)
 }

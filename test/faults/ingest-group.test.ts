@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import type { OutgoingRecord } from '../../src/kafka/record.ts'
 import { adminFor, connect, eventually, everyRecord, produce } from '../kafka/support.ts'
 import {
-  alertRecords, archivedIds, idOf, ingestArgs, newTarget, pythonMismatches, registerAlerts, registryProxy
+  alertRecords, archivedIds, idOf, ingestArgs, joinedBy, newTarget, pythonMismatches, registerAlerts, registryProxy
 } from '../modes/archive-support.ts'
 import { startCli, useStack, type CliResult, type RunningCli } from '../support/stack.ts'
 
@@ -40,12 +40,6 @@ async function setUp (t: Test) {
   }
 }
 type Target = Awaited<ReturnType<typeof setUp>>
-
-/** The last generation that an ingester has joined, and the number of partitions assigned to the ingester. */
-function joinedBy ({ stderr }: RunningCli): { generation: number, partitions: number } | undefined {
-  const [, generation, partitions] = [...stderr.matchAll(/"generation":(\d+),"partitions":(\d+),"msg":"joined/g)].at(-1) ?? []
-  return generation === undefined ? undefined : { generation: Number(generation), partitions: Number(partitions) }
-}
 
 /** Waits until the ingesters are in the same generation and together own all partitions. */
 async function shared (...ingesters: readonly RunningCli[]): Promise<void> {

@@ -10,7 +10,8 @@ type FetchRequest = Parameters<FetchClient['fetch']>[0]
 
 /** Error codes of the Kafka protocol. */
 export const codes = {
-  OFFSET_OUT_OF_RANGE: 1, NOT_LEADER_OR_FOLLOWER: 6, TOPIC_AUTHORIZATION_FAILED: 29, FETCH_SESSION_ID_NOT_FOUND: 70, UNKNOWN_TOPIC_ID: 100
+  OFFSET_OUT_OF_RANGE: 1, NOT_LEADER_OR_FOLLOWER: 6, TOPIC_AUTHORIZATION_FAILED: 29, FETCH_SESSION_ID_NOT_FOUND: 70,
+  FENCED_LEADER_EPOCH: 74, UNKNOWN_LEADER_EPOCH: 75, UNKNOWN_TOPIC_ID: 100
 } as const
 
 const IS_CONTROL = 1 << 5
@@ -21,15 +22,19 @@ export interface BatchFields {
   /** Default: the offset delta of the last record. */
   readonly lastOffsetDelta?: number
   readonly records: ReadonlyArray<{ readonly offsetDelta: number, readonly key?: Buffer | null, readonly value: Buffer | null }>
+  readonly leaderEpoch?: number
   readonly attributes?: number
   readonly producerId?: bigint
 }
 
 /** A batch as the client library decodes it. Timestamps start at 1000 ms. */
-export function recordBatch ({ firstOffset, records, lastOffsetDelta, attributes = 0, producerId = -1n }: BatchFields): RecordsBatch {
+export function recordBatch (
+  { firstOffset, records, lastOffsetDelta, leaderEpoch = 0, attributes = 0, producerId = -1n }: BatchFields
+): RecordsBatch {
   return {
     firstOffset, lastOffsetDelta: lastOffsetDelta ?? records.at(-1)?.offsetDelta ?? 0, attributes, producerId,
-    length: 0, partitionLeaderEpoch: 0, magic: 2, crc: 0, firstTimestamp: 1000n, maxTimestamp: 9000n, producerEpoch: 0, firstSequence: 0,
+    length: 0, partitionLeaderEpoch: leaderEpoch, magic: 2, crc: 0, firstTimestamp: 1000n, maxTimestamp: 9000n, producerEpoch: 0,
+    firstSequence: 0,
     records: records.map(({ offsetDelta, key = null, value }) =>
       ({ length: 0, attributes: 0, timestampDelta: BigInt(offsetDelta), offsetDelta, key, value, headers: [] }))
   } as unknown as RecordsBatch
@@ -61,12 +66,37 @@ const recordsOf = (values: readonly string[]) => values.map((value, offsetDelta)
 
 class FakePartition {
   leader = 1
+  leaderEpoch = 0
   /** Error code that fetch requests for this partition return; 0 for none. */
   errorCode = 0
   start = 0n
   end = 0n
   batches: RecordsBatch[] = []
   abortedTransactions: Array<{ readonly producerId: bigint, readonly firstOffset: bigint }> = []
+
+  /** The first offset of each leader epoch, in ascending order. */
+  epochs: Array<{ readonly epoch: number, readonly offset: bigint }> = [{ epoch: 0, offset: 0n }]
+
+  /** Makes a broker the leader in the next epoch. */
+  lead (node: number): void {
+    this.leader = node
+    this.epochs.push({ epoch: ++this.leaderEpoch, offset: this.end })
+  }
+
+  /** Removes the records from `offset` on. */
+  truncate (offset: bigint): void {
+    this.batches = this.batches.filter(({ firstOffset }) => firstOffset < offset)
+    this.epochs = this.epochs.filter(start => start.offset < offset)
+    this.end = offset
+  }
+
+  /** Returns the last epoch up to `epoch` and the offset after its records, as a broker does. */
+  endOf (epoch: number): { readonly epoch: number, readonly endOffset: bigint } | undefined {
+    if (epoch === this.leaderEpoch) return { epoch, endOffset: this.end }
+    const next = this.epochs.find(start => start.epoch > epoch)
+    const found = this.epochs.findLast(start => start.epoch <= epoch)
+    return next && { epoch: found?.epoch ?? epoch, endOffset: next.offset }
+  }
 
   append (batch: RecordsBatch): void {
     this.batches.push(batch)
@@ -77,11 +107,14 @@ class FakePartition {
 export class FakeCluster {
   /** All fetch requests so far. */
   readonly requests: FetchRequest[] = []
+  /** Topics of all lookups of leaders so far. */
+  readonly lookups: string[] = []
   /** Each request for start or end offsets removes the first promise of this list, if any, and waits for it. */
   readonly offsetDelays: Array<Promise<void>> = []
   readonly #topics = new Map<string, { readonly id: string, readonly partitions: FakePartition[] }>()
   readonly #clock: Clock
   #down = false
+  readonly #downBrokers = new Set<number>()
   #sessionError = 0
   #nextId = 1
   #changed = Promise.withResolvers<void>()
@@ -118,7 +151,7 @@ export class FakeCluster {
   /** Appends one batch of records with the given values. */
   append (topic: string, partition: number, ...values: string[]): void {
     const log = this.#partition(topic, partition)
-    log.append(recordBatch({ firstOffset: log.end, records: recordsOf(values) }))
+    log.append(recordBatch({ firstOffset: log.end, leaderEpoch: log.leaderEpoch, records: recordsOf(values) }))
     this.#change()
   }
 
@@ -138,15 +171,42 @@ export class FakeCluster {
     if (log.end < offset) log.end = offset
   }
 
+  /** Removes the records from `offset` on, which must begin a batch, as an unclean leader election does. The next leader epoch begins. */
+  truncate (topic: string, partition: number, offset: bigint): void {
+    const log = this.#partition(topic, partition)
+    log.truncate(offset)
+    log.lead(log.leader)
+    this.#change()
+  }
+
+  /** Replaces the log by one record per entry of `epochs`, with the values `new-0`, `new-1`, ... The last epoch is the leader's. */
+  replaceLog (topic: string, partition: number, epochs: readonly number[]): void {
+    const log = this.#partition(topic, partition)
+    log.truncate(0n)
+    for (const [index, epoch] of epochs.entries()) {
+      if (log.epochs.at(-1)?.epoch !== epoch) log.epochs.push({ epoch, offset: log.end })
+      log.append(recordBatch({ firstOffset: log.end, leaderEpoch: epoch, records: recordsOf([`new-${index}`]) }))
+    }
+    log.leaderEpoch = epochs.at(-1)!
+    this.#change()
+  }
+
   /** Makes another broker the leader of the partition. With -1, the partition has no leader. */
   setLeader (topic: string, partition: number, node: number): void {
-    this.#partition(topic, partition).leader = node
+    this.#partition(topic, partition).lead(node)
     this.#change()
   }
 
   /** Makes fetch requests for the partition return an error code. With 0, fetch requests succeed again. */
   failPartition (topic: string, partition: number, errorCode: number): void {
     this.#partition(topic, partition).errorCode = errorCode
+    this.#change()
+  }
+
+  /** Stops one broker (`down`) or starts it again. Fetch requests to a stopped broker fail; the others still answer metadata requests. */
+  setBrokerDown (node: number, down: boolean): void {
+    if (down) this.#downBrokers.add(node)
+    else this.#downBrokers.delete(node)
     this.#change()
   }
 
@@ -171,7 +231,7 @@ export class FakeCluster {
         const expired = this.#clock.sleep(request.maxWaitTime, timeout.signal).then(() => 'expired' as const)
         try {
           for (let wait = true; ;) {
-            if (closed || this.#down) throw connectionError()
+            if (closed || this.#down || this.#downBrokers.has(request.node)) throw connectionError()
             const response = this.#respond(request)
             if (response !== undefined || !wait) return response ?? fetchResponse([])
             wait = await Promise.race([this.#changed.promise, expired]) !== 'expired'
@@ -181,9 +241,11 @@ export class FakeCluster {
         }
       },
       findTopic: async topic => {
+        this.lookups.push(topic)
         if (this.#down) throw connectionError()
         const found = this.#topics.get(topic)
-        return found && { id: found.id, partitions: found.partitions.map(({ leader }) => ({ leader, replicas: [leader] })) }
+        const partitions = found?.partitions.map(({ leader, leaderEpoch }) => ({ leader, leaderEpoch, replicas: [leader] }))
+        return found && { id: found.id, partitions: partitions! }
       },
       close: async () => {
         closed = true
@@ -241,7 +303,8 @@ export class FakeCluster {
   }
 
   #respondPartition (
-    node: number, topicId: string, { partition: partitionIndex, fetchOffset, partitionMaxBytes }: fetchV17.FetchRequestPartition,
+    node: number, topicId: string,
+    { partition: partitionIndex, fetchOffset, currentLeaderEpoch, lastFetchedEpoch, partitionMaxBytes }: fetchV17.FetchRequestPartition,
     budget: { bytes: number }
   ): fetchV17.FetchResponsePartition | undefined {
     const log = [...this.#topics.values()].find(({ id }) => id === topicId)?.partitions[partitionIndex]
@@ -249,7 +312,14 @@ export class FakeCluster {
     if (log === undefined) return failed(codes.UNKNOWN_TOPIC_ID)
     if (log.errorCode !== 0) return failed(log.errorCode)
     if (log.leader !== node) return failed(codes.NOT_LEADER_OR_FOLLOWER)
-    if (fetchOffset < log.start || fetchOffset > log.end) return failed(codes.OFFSET_OUT_OF_RANGE)
+    if (currentLeaderEpoch >= 0 && currentLeaderEpoch < log.leaderEpoch) return failed(codes.FENCED_LEADER_EPOCH)
+    if (currentLeaderEpoch > log.leaderEpoch) return failed(codes.UNKNOWN_LEADER_EPOCH)
+    const end = lastFetchedEpoch < 0 ? undefined : log.endOf(lastFetchedEpoch)
+    if ((lastFetchedEpoch >= 0 && end === undefined) || fetchOffset < log.start) return failed(codes.OFFSET_OUT_OF_RANGE)
+    if (end !== undefined && (end.epoch < lastFetchedEpoch || end.endOffset < fetchOffset)) {
+      return fetchedPartition([], { partitionIndex, highWatermark: log.end, divergingEpoch: end })
+    }
+    if (fetchOffset > log.end) return failed(codes.OFFSET_OUT_OF_RANGE)
     const batches: RecordsBatch[] = []
     let left = Math.min(budget.bytes, partitionMaxBytes)
     for (const batch of log.batches) {

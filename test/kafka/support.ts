@@ -8,8 +8,9 @@ import type { NodeContext, Source, SourceRecord } from '../../src/pipeline/node.
 import { kafkaSink, type KafkaSinkOptions } from '../../src/sinks/kafka.ts'
 import { readTopic } from '../../src/sources/kafka-topic.ts'
 
-export async function connect (broker: string): Promise<KafkaConnection> {
-  return await kafkaConnection({ brokers: [broker], auth: 'none', tls: false, clientId: 'test' })
+/** @param brokers one address or several, comma-separated */
+export async function connect (brokers: string): Promise<KafkaConnection> {
+  return await kafkaConnection({ brokers: brokers.split(','), auth: 'none', tls: false, clientId: 'test' })
 }
 
 export function adminFor (t: Test, connection: KafkaConnection): KafkaAdmin {

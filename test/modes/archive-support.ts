@@ -116,6 +116,12 @@ export function ingestArgs ({ kafka, registry, topic, group, dead, root }: Inges
   ]
 }
 
+/** The last generation that an ingester has joined, and the number of partitions assigned to the ingester. */
+export function joinedBy ({ stderr }: RunningCli): { generation: number, partitions: number } | undefined {
+  const [, generation, partitions] = [...stderr.matchAll(/"generation":(\d+),"partitions":(\d+),"msg":"joined/g)].at(-1) ?? []
+  return generation === undefined ? undefined : { generation: Number(generation), partitions: Number(partitions) }
+}
+
 /** Waits until the condition holds. Rejects with the program's output if the program ends first. */
 export async function whileRunning (cli: RunningCli, condition: () => boolean | Promise<boolean>, pollMs = 50): Promise<void> {
   let ended = false

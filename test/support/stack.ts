@@ -162,8 +162,8 @@ function identityOf ({ pid, started }: ProcessIdentity): ProcessIdentity {
   return { pid, started }
 }
 
-// If tap ends a test file early, its teardown does not run, and the servers would outlive it in their own process groups.
-function endWithThisProcess (server: { readonly pid: number, readonly exited: Promise<unknown> }): void {
+/** If tap ends a test file early, its teardown does not run, and the servers would outlive it in their own process groups. */
+export function endWithThisProcess (server: { readonly pid: number, readonly exited: Promise<unknown> }): void {
   const kill = (): void => {
     try {
       process.kill(server.pid, 'SIGKILL')

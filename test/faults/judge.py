@@ -1,0 +1,180 @@
+"""Independent judge of an archive: compares topics with the archive, byte for byte. Shares no code with the program.
+
+Usage: judge.py < CONFIG
+CONFIG is JSON: brokers, group, topics, deadLetters (topic), store (file:///folder or gs://bucket), emulator (URL, for gs), and optionally
+journal (the file that load.py writes). Reads every topic with librdkafka from the log start to the end, every archived alert with Python's
+gzip, and the dead letters. Prints JSON: counts, and lists with the first problems of each kind. All lists are empty if the archive is right:
+
+missing       below the committed offset, but neither archived nor a dead letter
+different     below the committed offset, archived with other bytes under the id, and no dead letter
+ahead         the committed offset is past the end of the log
+damaged       the object cannot be read, or its key is not that of the alert in it
+strangers     the object is no record of the topics, and nobody has sent it
+letters       a dead letter that does not name a record of the topics, or holds another value
+lost          acknowledged by the brokers, but not in the topic
+"""
+import gzip
+import hashlib
+import json
+import pathlib
+import sys
+import urllib.parse
+import urllib.request
+
+import confluent_kafka
+from confluent_kafka import TopicPartition
+
+config = json.load(sys.stdin)
+problems = {name: [] for name in ("missing", "different", "ahead", "damaged", "strangers", "letters", "lost")}
+
+
+def digest(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def identifier(frame):
+    """The first field of the datum, a zigzag varint. None if the frame is not an alert."""
+    value = shift = 0
+    if frame is None or len(frame) < 6 or frame[0] != 0:
+        return None
+    for byte in frame[5:15]:
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return (value >> 1) ^ -(value & 1)
+    return None
+
+
+def key_of(number):
+    """The key in layout v2."""
+    text = str(number)
+    return f"v2/alerts/{text[:6]}/{text}.avro.gz"
+
+
+def consumer_of(group):
+    return confluent_kafka.Consumer({
+        "bootstrap.servers": config["brokers"], "group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest",
+        "enable.partition.eof": True, "fetch.message.max.bytes": 32 * 1024 * 1024,
+    })
+
+
+def messages(topic):
+    """Every message of the topic, from the start of each partition's log to its end."""
+    consumer = consumer_of("judge")
+    partitions = consumer.list_topics(topic, timeout=60).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, partition, confluent_kafka.OFFSET_BEGINNING) for partition in partitions])
+    left = set(partitions)
+    while left:
+        message = consumer.poll(60)
+        if message is None:
+            raise RuntimeError(f"{topic}: no message within 60 s")
+        if message.error() is None:
+            yield message
+        elif message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
+            left.discard(message.partition())
+        elif not message.error().retriable():
+            raise confluent_kafka.KafkaException(message.error())
+    consumer.close()
+
+
+def archived_files(folder):
+    for path in sorted(folder.rglob("*.avro.gz")):
+        yield str(path.relative_to(folder)), path.read_bytes()
+
+
+def archived_objects(bucket):
+    base = f"{config['emulator']}/storage/v1/b/{bucket}/o"
+    token = ""
+    while True:
+        with urllib.request.urlopen(f"{base}?prefix=v2/alerts/&pageToken={token}") as response:
+            page = json.load(response)
+        for item in page.get("items", []):
+            with urllib.request.urlopen(f"{base}/{urllib.parse.quote(item['name'], safe='')}?alt=media") as response:
+                yield item["name"], response.read()
+        token = page.get("nextPageToken", "")
+        if not token:
+            return
+
+
+def archived():
+    url = urllib.parse.urlparse(config["store"])
+    return archived_objects(url.netloc) if url.scheme == "gs" else archived_files(pathlib.Path(urllib.parse.unquote(url.path)))
+
+
+def offsets_of(topic):
+    """Committed offset (0 if there is none) and end of the log, by partition."""
+    consumer = consumer_of(config["group"])
+    partitions = consumer.list_topics(topic, timeout=60).topics[topic].partitions
+    ends = {partition: consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=60)[1] for partition in partitions}
+    committed = consumer.committed([TopicPartition(topic, partition) for partition in partitions], timeout=60)
+    consumer.close()
+    return {each.partition: (max(each.offset, 0), ends[each.partition]) for each in committed}
+
+
+# (topic, partition, offset) -> (id, digest)
+records = {}
+for topic in config["topics"]:
+    for message in messages(topic):
+        value = message.value()
+        records[topic, message.partition(), message.offset()] = (identifier(value), None if value is None else digest(value))
+known = {value for _, value in records.values()}
+
+dead = set()
+for message in messages(config["deadLetters"]):
+    # The last report counts, because the record itself may be a dead letter.
+    report = {name: value for name, value in message.headers() or [] if name.startswith("dead-letter-")}
+    origin = (report["dead-letter-topic"].decode(), int(report["dead-letter-partition"]), int(report["dead-letter-offset"]))
+    record = records.get(origin)
+    same = message.value() is not None and record is not None and digest(message.value()) == record[1]
+    if record is None or not (same or record[1] is None or "dead-letter-omitted-bytes" in report):
+        problems["letters"].append(f"{origin}")
+    else:
+        dead.add(origin)
+
+sent, acknowledged = set(), {}
+if "journal" in config:
+    for line in open(config["journal"], encoding="ascii"):
+        kind, number, value, *_ = line.split()
+        sent.add(value)
+        if kind == "acknowledged":
+            acknowledged[number] = value
+problems["lost"] = [number for number, value in acknowledged.items() if value not in known]
+
+objects = {}
+for key, body in archived():
+    try:
+        frame = gzip.decompress(body)
+    except Exception as error:
+        problems["damaged"].append(f"{key}: {error!r}")
+        continue
+    if key != key_of(identifier(frame)):
+        problems["damaged"].append(f"{key}: the key of the alert is {key_of(identifier(frame))}")
+    objects[key] = digest(frame)
+problems["strangers"] = [key for key, value in objects.items() if value not in known and value not in sent]
+
+behind = checked = 0
+for topic in config["topics"]:
+    offsets = offsets_of(topic)
+    for partition, (committed, end) in offsets.items():
+        if committed > end:
+            problems["ahead"].append(f"{topic}[{partition}]: committed {committed}, log end {end}")
+    for (name, partition, offset), (number, value) in records.items():
+        if name != topic:
+            continue
+        if offset >= offsets[partition][0]:
+            behind += 1
+            continue
+        checked += 1
+        if (name, partition, offset) in dead:
+            continue
+        stored = None if number is None else objects.get(key_of(number))
+        where = f"{topic}[{partition}]@{offset}: {number}"
+        if stored is None:
+            problems["missing"].append(where)
+        elif stored != value:
+            problems["different"].append(where)
+
+print(json.dumps({
+    "records": len(records), "checked": checked, "behind": behind, "objects": len(objects), "deadLetters": len(dead),
+    "acknowledged": len(acknowledged), "problems": {name: found[:20] for name, found in problems.items()},
+}))
