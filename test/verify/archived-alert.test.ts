@@ -11,15 +11,17 @@ const fields = [{ name: 'id', type: 'long' }, { name: 'x', type: 'bytes' }]
 const schema = parseSchema(JSON.stringify({ type: 'record', name: 'a', fields }))
 const frameOf = (id: bigint, x = Buffer.alloc(1000, 'x')): Buffer => schema.encodeFramed(7, { id, x })
 const recordOf = (value: Buffer | null): KafkaRecord =>
-  ({ topic: 't', partition: 0, offset: 1n, timestamp: 0n, key: null, value, headers: [] })
+  ({ topic: 't', partition: 0, offset: 1n, leaderEpoch: 0, timestamp: 0n, key: null, value, headers: [] })
 
+/** @param object the stored bytes, or the error with which the store answers */
 async function compare (value: Buffer | null, object?: Buffer | Error) {
   const asked: string[] = []
   const { record: _, ...found } = await compareWithArchive({
-    getAlertGzip: async id => {
+    findAlert: async (id, admit) => {
       asked.push(id)
       if (object instanceof Error) throw object
-      return object
+      if (object !== undefined) admit?.(object.length)
+      return object && { gzip: object, expectedBytes: 0, frame: async () => { throw new Error('verify inflates the object itself') } }
     }
   }, recordOf(value))
   return { ...found, asked }
@@ -46,10 +48,11 @@ await t.test('any other object is different, with the reason', async t => {
     [gzipSync(frame.subarray(0, 900)), /^the object holds 900 bytes/],
     [gzipSync(Buffer.alloc(0)), /^the object holds 0 bytes/],
     [gzipSync(Buffer.concat([frame, Buffer.alloc(1)])), /^the object holds more than the 1008 bytes of the record$/],
+    [Buffer.concat([gz, Buffer.alloc(100_000)]), /^the object holds more than the 1008 bytes of the record$/],
     [Buffer.concat([gz, gz]), /^the object holds more than/],
-    [gz.subarray(0, gz.length - 1), /^the object is damaged or truncated: unexpected end of file$/],
-    [badChecksum, /^the object is damaged or truncated: incorrect data check$/],
-    [Buffer.concat([gz, Buffer.from('more')]), /^the object is damaged or truncated/],
+    [gz.subarray(0, gz.length - 1), /damaged or truncated/],
+    [badChecksum, /damaged or truncated/],
+    [Buffer.concat([gz, Buffer.from('more')]), /damaged or truncated/],
     [storeErrors.OBJECT_CORRUPT('the object is not gzip'), /^the object is not gzip$/]
   ] as const) {
     t.match(await compare(frame, object), { schemaId: 7, alertId: '5', mismatch: { problem: 'different', reason } })
@@ -57,7 +60,8 @@ await t.test('any other object is different, with the reason', async t => {
 })
 
 await t.test('an object of any size is inflated only up to the size of the record', async t => {
-  const bomb = gzipSync(Buffer.alloc(256 * 1024 * 1024))
+  const bomb = gzipSync(Buffer.alloc(48 * 1024 * 1024))
+  t.ok(bomb.length < 65_536, 'the object is not larger than the object of the record may be')
   const before = process.memoryUsage().arrayBuffers
   let most = 0
   const sampling = setInterval(() => { most = Math.max(most, process.memoryUsage().arrayBuffers) })

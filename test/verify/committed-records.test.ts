@@ -25,7 +25,7 @@ async function groupAt (t: Test, offsets: Readonly<Record<string, ReadonlyArray<
   const coordinator = new GroupCoordinator(connection, group)
   t.teardown(async () => { await coordinator.close() })
   const list = Object.entries(offsets).flatMap(([topic, each]) =>
-    each.flatMap((offset, partition) => offset === undefined ? [] : [{ topic, partition, offset }]))
+    each.flatMap((offset, partition) => offset === undefined ? [] : [{ topic, partition, offset, leaderEpoch: -1 }]))
   // Retry, because the coordinator is unavailable for some seconds after the broker has started.
   await persist(async () => { await coordinator.commit(noMember, list, () => null) }, { attempts: 50, baseMs: 200, maxMs: 200 })
   return group

@@ -22,7 +22,8 @@ const committed = (): readonly CommittedTopic[] =>
   [{ topic: 'alerts', id: 'x', partitions: [{ ...partition, partition: 0 }, { ...partition, partition: 1, end: 50n }] }]
 
 function origin (offset: number, more: Partial<KafkaRecord> = {}): KafkaRecord {
-  return { topic: 'alerts', partition: 0, offset: BigInt(offset), timestamp: 7n, key: null, value: null, headers: [], ...more }
+  const at = { topic: 'alerts', partition: 0, offset: BigInt(offset), leaderEpoch: 0 }
+  return { ...at, timestamp: 7n, key: null, value: null, headers: [], ...more }
 }
 
 function graphOf (index: DeadLetterIndex, topic: string) {

@@ -4,7 +4,7 @@ import type { KafkaRecord } from '../../src/kafka/record.ts'
 import { VerifyReport, type Problem } from '../../src/verify/report.ts'
 
 function recordAt (offset: bigint): KafkaRecord {
-  return { topic: 'alerts', partition: 3, offset, timestamp: 0n, key: null, value: Buffer.from('value'), headers: [] }
+  return { topic: 'alerts', partition: 3, offset, leaderEpoch: 0, timestamp: 0n, key: null, value: Buffer.from('value'), headers: [] }
 }
 
 function problemAt (offset: bigint, more: Partial<Problem> = {}): Problem {
