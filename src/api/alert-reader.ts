@@ -1,4 +1,4 @@
-// Reads alerts for responses. Guarantees: only verified alerts are handed out; the alerts in responses never take more memory than a budget;
+// Reads alerts for responses. Guarantees: only verified alerts are handed out; the alerts in responses stay within a memory budget;
 // concurrent requests for an alert share one read and one buffer; a bounded number of reads runs and waits at the same time.
 import { LRUCache } from 'lru-cache'
 import { Slots } from '../pipeline/slots.ts'

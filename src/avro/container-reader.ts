@@ -228,9 +228,9 @@ class OpenContainer implements Container {
   /** Returns the end of an undecodable record, or undefined unless this record and the remaining records fill the block exactly. */
   #verifiedEnd (data: Buffer, offset: number, left: number): number | undefined {
     try {
-      const end = this.schema.skipAt(data, offset)
+      const end = this.schema.endAt(data, offset)
       let last = end
-      for (let n = 1; n < left; n++) last = this.schema.skipAt(data, last)
+      for (let n = 1; n < left; n++) last = this.schema.endAt(data, last)
       return last === data.length ? end : undefined
     } catch {
       return undefined

@@ -2,6 +2,7 @@
 // If a value does not resolve, its step records the path of the field and skips the writer's bytes. Therefore one error names every
 // failing field, and the end of the record is always found.
 import { isUtf8 } from 'node:buffer'
+import { laterDefaultOf } from './avsc-schema.ts'
 import { readArray, readMap, tapType, type AvscType, type Tap } from './avsc-types.ts'
 import type { FieldAliases, FieldFillIns } from './survey-aliases.ts'
 import { describeType, kindOf, sameName, shapeOf, unqualified } from './type-shape.ts'
@@ -153,10 +154,11 @@ export function compileResolution (
         const step = fillIn === undefined ? compiled : withFillIn(found.type, compiled, fillIn, at(field.name))
         steps.set(index, step)
         impossible.push(...step.impossible)
-      } else if (own(filled, field.name) !== undefined && field.defaultValue() === undefined) {
-        defaults[index] = () => own(filled, field.name)
       } else if (field.defaultValue() === undefined) {
-        impossible.push(`${at(field.name)}: ${describeType(field.type)}, no default in the reader, no such field in the writer`)
+        const fillIn = own(filled, field.name)
+        const constant = laterDefaultOf(field) ?? (fillIn === undefined ? undefined : () => fillIn)
+        if (constant !== undefined) defaults[index] = constant
+        else impossible.push(`${at(field.name)}: ${describeType(field.type)}, no default in the reader, no such field in the writer`)
       }
     })
     if (impossible.length > 0) return fail(source, impossible)

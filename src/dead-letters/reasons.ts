@@ -15,6 +15,10 @@ interface DeadLetterReason {
 
 const [unframe, capture, archive, encode] = ['ingest: unframe', 'ingest: capture-schema', 'ingest: archive', 'create-stream: re-encode']
 const deadLetterReasons: Readonly<Record<string, DeadLetterReason>> = {
+  KAFKA_RECORD_TOO_LARGE: {
+    by: unframe, then: 'redrive',
+    meaning: 'The record exceeds --max-record-mib. The dead letter has the size and SHA-256 of the value, but not its bytes.'
+  },
   FRAME_EMPTY: { by: unframe, meaning: 'The value of the message is null or empty.', then: 'discard' },
   FRAME_TOO_SHORT: { by: unframe, meaning: 'The message is shorter than the 5-byte frame header.', then: 'discard' },
   FRAME_BAD_MAGIC: { by: unframe, meaning: 'The first byte is not 0x00, so the message is not a Confluent frame.', then: 'discard' },

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { topicSnapshot, readTopic, type KafkaTopicSource } from '../sources/kafka-topic.ts'
 import { deadLetterSourceErrors, type DeadLetterEntry, type DeadLetterSource } from './dead-letter-source.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
+import type { BatchOptions } from '../kafka/damaged-batches.ts'
 import { ProcessedOffsets } from './processed-offsets.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import { GroupCoordinator, noMember, type CommittedMetadata } from '../kafka/group-coordinator.ts'
@@ -24,6 +25,8 @@ export interface DeadLetterTopicSourceOptions {
   readonly dryRun?: boolean | undefined
   /** Metadata size in bytes at which the source emits no more dead letters. Default: 3400, which leaves room for records in flight. */
   readonly maxMetadata?: number | undefined
+  /** Limits of record batches, and damaged batches of the topic to skip. */
+  readonly batches?: BatchOptions | undefined
 }
 
 interface PartitionProgress {
@@ -87,7 +90,7 @@ class DeadLetterTopicSource implements DeadLetterSource {
   }
 
   async open (context: NodeContext): Promise<void> {
-    const { connection, topic, group, from: start, dryRun } = this.#options
+    const { connection, topic, group, from: start, dryRun, batches } = this.#options
     const where = `${topic} at ${connection.brokers}`
     this.#log = context.log
     const snapshot = await topicSnapshot(connection, topic)
@@ -119,7 +122,7 @@ class DeadLetterTopicSource implements DeadLetterSource {
     const to = this.#partitions.map(({ end, next }) => end > next ? end : next)
     const from = this.#partitions.map(({ next }) => next)
     const leaderEpochs = this.#partitions.map(({ epochs, next }) => epochs.before(next))
-    this.#reader = readTopic({ connection, topic, topicId: snapshot.id, from, leaderEpochs, to })
+    this.#reader = readTopic({ connection, topic, topicId: snapshot.id, from, leaderEpochs, to, batches })
     await this.#reader.open?.(context)
     if (dryRun !== true) this.#timer = setInterval(() => { this.#startCommit() }, COMMIT_MS)
   }

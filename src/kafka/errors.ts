@@ -34,6 +34,11 @@ export const kafkaErrors = defineErrors({
   KAFKA_INSTANCE_FENCED: { hint: 'Give each process of the group a unique instance id (--group-instance-id).' },
   KAFKA_OFFSET_LOST: { hint: 'Read from the earliest available offset.' },
   KAFKA_CORRUPT: { hint: 'Check the disks of the broker, and produce the record again.' },
+  KAFKA_BATCH_DAMAGED: {
+    hint: 'Move the leader to an intact replica, or skip the batch with --skip-batch TOPIC:PARTITION:OFFSET. Its records are lost then.'
+  },
+  KAFKA_RECORD_TOO_LARGE: { hint: 'Raise --max-record-mib and read the record again at its position, or produce it in smaller parts.' },
+  KAFKA_RESPONSE_INVALID: { hint: 'Check the network and any proxy between this host and the brokers.', retryable: true },
   KAFKA_TIMEOUT: { hint: 'Check that the broker is running and not overloaded.', retryable: true },
   KAFKA_STOPPED: { hint: 'Start the program again to continue.' },
   KAFKA_REFUSED: { hint: 'See the broker log.' },

@@ -5,17 +5,20 @@ import { type fetchV17, protocolErrorsCodesById } from '@platformatic/kafka'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { aclFailure } from './access-errors.ts'
+import { BatchMemory, defaultBatchLimits } from './batch-records.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { KafkaConnection } from './connection.ts'
+import { type BatchOptions, DamagedBatches } from './damaged-batches.ts'
 import { kafkaErrors, mapKafkaError } from './errors.ts'
 import { type EpochEnd, UNKNOWN_EPOCH } from './leader-epochs.ts'
 import type { FetchClient } from './fetch-client.ts'
 import { type FailedPartition, FetchOutages } from './fetch-outages.ts'
-import { PartitionBuffer, type PartitionStart } from './partition-buffer.ts'
+import type { FetchResponse } from './fetch-response.ts'
+import { type BufferOwner, PartitionBuffer, type PartitionStart } from './partition-buffer.ts'
 import { partitionIdKey, PartitionLeaders } from './partition-leaders.ts'
 import type { KafkaRecord } from './record.ts'
 
-export interface FetcherOptions {
+export interface FetcherOptions extends BatchOptions {
   readonly client: FetchClient
   /** Connection whose brokers and user are named in errors and logs. */
   readonly connection: Pick<KafkaConnection, 'brokers' | 'authState'>
@@ -27,6 +30,8 @@ export interface FetcherOptions {
   readonly giveUpAfterMs?: number | undefined
   /** Whether to fetch partitions with an empty buffer even if other buffers are full. Required for merging partitions. */
   readonly everyPartition?: boolean | undefined
+  /** Whether a batch that stays damaged is fatal. Default false: it stops its partition. */
+  readonly damageIsFatal?: boolean | undefined
   readonly clock?: Clock | undefined
   readonly log: Logger
   /** Called when records can be taken, or when everything before the end offset of a partition was fetched. */
@@ -61,11 +66,15 @@ const SHORT_WAIT_MS = 20
 const MIN_PARTITION_BYTES = 1024 * 1024
 // Error codes of the Kafka protocol.
 const OFFSET_OUT_OF_RANGE = 1
+const CORRUPT_MESSAGE = 2
 const TOPIC_AUTHORIZATION_FAILED = 29
 
 export class Fetcher {
+  /** The damaged batches of the partitions that are read. */
+  readonly damaged: DamagedBatches
   readonly #options: FetcherOptions
   readonly #leaders: PartitionLeaders
+  readonly #bufferOwner: BufferOwner
   readonly #stop = new AbortController()
   /** Ids of brokers with a request in flight. */
   readonly #busy = new Set<number>()
@@ -82,15 +91,34 @@ export class Fetcher {
   constructor (options: FetcherOptions) {
     this.#options = options
     this.#leaders = new PartitionLeaders(options)
+    const { clock = systemClock, log, onProgress, limits = defaultBatchLimits, skipBatches = [], damageIsFatal = false } = options
+    const shared = {
+      clock, log, signal: this.#stop.signal,
+      onFatal: (error: AlertStreamError) => { this.#fail(error) }
+    }
     this.#outages = new FetchOutages({
-      ...options, brokers: options.connection.brokers, clock: options.clock ?? systemClock, signal: this.#stop.signal,
-      onElapsed: () => { this.fetchMore() },
-      onFatal: error => { this.#fail(error) }
+      ...shared, brokers: options.connection.brokers, giveUpAfterMs: options.giveUpAfterMs,
+      onElapsed: () => { this.fetchMore() }
     })
+    this.damaged = new DamagedBatches({
+      ...shared, skip: skipBatches, isFatal: damageIsFatal,
+      onRetry: () => { this.fetchMore() }
+    })
+    this.#bufferOwner = {
+      // Merging needs the next record of every partition, so it must stream all of them at the same time.
+      memory: new BatchMemory(limits, options.everyPartition === true ? Infinity : 1),
+      onReady: onProgress,
+      onDamaged: (buffer, damage) => {
+        // Another replica may be intact, and become the leader.
+        this.#leaders.forget(buffer)
+        this.damaged.found(buffer, damage)
+        this.fetchMore()
+      }
+    }
   }
 
   add (start: PartitionStart): PartitionBuffer {
-    const buffer = new PartitionBuffer(start)
+    const buffer = new PartitionBuffer(start, this.#bufferOwner)
     this.#leaders.restore(start.topicId)
     this.#buffers = [...this.#buffers.filter(other => partitionIdKey(other) !== partitionIdKey(start)), buffer]
     this.fetchMore()
@@ -102,6 +130,7 @@ export class Fetcher {
     buffer.removed = true
     buffer.reset(buffer.fetchPosition)
     this.#outages.forget(buffer)
+    this.damaged.forget(buffer)
     this.#buffers = this.#buffers.filter(other => other !== buffer)
   }
 
@@ -114,8 +143,10 @@ export class Fetcher {
         buffer.paused = true
         continue
       }
+      const record = this.takeFrom(buffer)
+      if (record === undefined) continue
       this.#turn = (this.#turn + step + 1) % this.#buffers.length
-      return { buffer, record: this.takeFrom(buffer)! }
+      return { buffer, record }
     }
     return undefined
   }
@@ -123,6 +154,7 @@ export class Fetcher {
   takeFrom (buffer: PartitionBuffer): KafkaRecord | undefined {
     const wasReady = this.#readyToFetch(buffer)
     const record = buffer.take()
+    this.damaged.passed(buffer)
     if (this.#throttled || (!wasReady && this.#readyToFetch(buffer))) this.fetchMore()
     return record
   }
@@ -133,7 +165,7 @@ export class Fetcher {
     const byNode = new Map<number, PartitionBuffer[]>()
     const leaderless = new Set<string>()
     for (const buffer of this.#buffers) {
-      if (!this.#readyToFetch(buffer) || this.#leaders.isGone(buffer.topicId) || this.#outages.partitionWaits(buffer)) continue
+      if (!this.#readyToFetch(buffer) || this.#waits(buffer)) continue
       const node = this.#leaders.leaderOf(buffer)?.node
       if (node === undefined) leaderless.add(buffer.topic)
       else if (!this.#busy.has(node) && !this.#outages.brokerWaits(node)) byNode.set(node, [...byNode.get(node) ?? [], buffer])
@@ -157,6 +189,10 @@ export class Fetcher {
 
   get #stopped (): boolean {
     return this.#stop.signal.aborted
+  }
+
+  #waits (buffer: PartitionBuffer): boolean {
+    return this.#leaders.isGone(buffer.topicId) || this.#outages.partitionWaits(buffer) || this.damaged.isWaiting(buffer)
   }
 
   #readyToFetch (buffer: PartitionBuffer): boolean {
@@ -200,7 +236,7 @@ export class Fetcher {
     this.fetchMore()
   }
 
-  #accept (node: number, response: fetchV17.FetchResponse, requested: ReadonlyMap<string, Requested>): void {
+  #accept (node: number, response: FetchResponse, requested: ReadonlyMap<string, Requested>): void {
     if (this.#stopped) return
     this.#sessionless.delete(node)
     this.#outages.brokerResponded(node)
@@ -221,6 +257,7 @@ export class Fetcher {
         const { divergingEpoch: end } = partition
         if (end !== undefined && end.endOffset >= 0n && offset === buffer.fetchPosition) this.#truncated(buffer, end)
         else buffer.append(partition, offset)
+        this.damaged.passed(buffer)
         progress ||= buffer.fetchPosition !== offset || buffer.complete
       }
     }
@@ -237,6 +274,10 @@ export class Fetcher {
 
   /** Handles the error of one partition in a response. Returns the reason if the partition has to wait until it is tried again. */
   #partitionFailed (buffer: PartitionBuffer, errorCode: number): string | undefined {
+    if (errorCode === CORRUPT_MESSAGE) {
+      buffer.damaged('the broker cannot read it (CORRUPT_MESSAGE)')
+      return undefined
+    }
     if (errorCode === OFFSET_OUT_OF_RANGE) {
       buffer.paused = true
       this.#options.onOutOfRange(buffer)

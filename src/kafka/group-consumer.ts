@@ -83,6 +83,7 @@ export class GroupConsumer {
     })
     this.#fetcher = new Fetcher({
       client: clients.fetch, connection, maxBytes: settings.maxBytes, maxWaitMs: settings.maxWaitMs, clock, log, onFatal,
+      ...settings.batches,
       onProgress: () => { options.onProgress() },
       onTopicGone: (topic, topicId) => {
         this.#drop(buffer => buffer.topic === topic && buffer.topicId === topicId)
@@ -154,7 +155,8 @@ export class GroupConsumer {
     })
     return {
       partitions, generation: this.#member.membership?.generation ?? -1, joins, commits, failedCommits, lost, truncated,
-      commitAgeMs: this.#stats.commitAge(this.#tracker.outstanding), missing: this.#topics.missing
+      commitAgeMs: this.#stats.commitAge(this.#tracker.outstanding), missing: this.#topics.missing,
+      stopped: this.#fetcher.damaged.stopped, skipped: this.#fetcher.damaged.skipped
     }
   }
 

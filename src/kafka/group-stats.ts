@@ -1,4 +1,5 @@
 // In-process counters of a group consumer.
+import type { SkippedBatches, StoppedPartition } from './damaged-batches.ts'
 import { partitionKey, type TopicPartition } from './offset-tracker.ts'
 
 /** A number of records of a partition. */
@@ -28,10 +29,14 @@ export interface GroupStats {
   readonly truncated: readonly PartitionRecords[]
   /** Subscribed topics that do not exist yet. */
   readonly missing: readonly string[]
+  /** Partitions that are stopped at a damaged record batch. */
+  readonly stopped: readonly StoppedPartition[]
+  readonly skipped: readonly SkippedBatches[]
 }
 
 export const emptyGroupStats: GroupStats = {
-  partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], truncated: [], missing: []
+  partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], truncated: [], missing: [],
+  stopped: [], skipped: []
 }
 
 export class GroupStatsCollector {

@@ -79,6 +79,11 @@ export const catalogue = {
   alert_stream_kafka_truncated_records_total: counter('records', ingest, ['topic', 'partition'],
     'Records that were read before a truncation of the log (unclean leader election, lost disk) removed them from the topic.',
     'increases: the topic has lost records. Ask the producer to send them again; the archive may already hold them.'),
+  alert_stream_kafka_partition_stopped: gauge('1', ingest, ['topic', 'partition'],
+    '1 while the partition is stopped at a damaged record batch, otherwise 0.',
+    'is 1: alerts of this partition are not archived. The log names the batch and what to do.'),
+  alert_stream_kafka_skipped_batches_total: counter('batches', ingest, ['topic', 'partition'],
+    'Damaged record batches that were skipped because of --skip-batch.'),
 
   alert_stream_alerts_archived_total: counter('alerts', ingest, ['outcome'],
     'Alerts that are durable in the store, by outcome: written, identical (the same bytes were already archived).'),

@@ -3,16 +3,17 @@
 import type { AdminServer } from '../admin/status.ts'
 import { createRegistryClient } from '../avro/registry.ts'
 import { parseFrame, type Frame } from '../avro/wire-format.ts'
-import { adminFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
+import { adminFlags, batchFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { ingestMonitor } from '../ingest/monitor.ts'
 import { schemaCapture } from '../ingest/schema-capture.ts'
 import { defaultUnknownSchemaWaitMs } from '../ingest/schema-lookup.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
+import { assertComplete } from '../kafka/record-size.ts'
 import { createGraph, patientRetry, silent, type Port, type Sink, type Source } from '../pipeline/index.ts'
 import { deadLettersOf } from '../program/dead-letters-from-flags.ts'
-import { connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
+import { batchOptions, connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
 import { archiveOf, describedStoreUrls, storeUrls } from '../program/stores-from-flags.ts'
@@ -59,6 +60,7 @@ const ingestFlags = flags({
     type: 'number', min: 0.1, default: 5, placeholder: 'SECONDS',
     description: 'Gap between Kafka timestamps that separates two visits. Each visit is summarised in one log line.'
   },
+  ...batchFlags,
   ...registryFlags,
   'unknown-schema-seconds': {
     type: 'number', min: 0, max: 60, default: defaultUnknownSchemaWaitMs / 1000,
@@ -82,7 +84,7 @@ export function declare (
   const source = kafkaGroupSource({
     connection, topics: config.topic, group: config.group, instanceId: config.groupInstanceId, from: config.autoOffsetReset,
     waitForTopic: config.waitForTopic, sessionTimeout: config.sessionTimeoutSeconds * 1000,
-    commitInterval: { records: config.commitInterval }
+    commitInterval: { records: config.commitInterval }, batches: batchOptions(config)
   })
   const deadLetters = deadLettersOf(config, connection, environment, stores)
   const graph = createGraph('ingest', { deadLetters, retry: patientRetry })
@@ -109,8 +111,9 @@ export function archiveRecords (
   const { gzipLevel, gzipThreads, layout } = config
   const sink = archiveSink({ archive, target: `${urls.alerts}, layout ${layout}`, gzipLevel, gzipThreads, writes: config.batchSize })
 
-  const unframe = ({ value }: KafkaRecord): Frame & { readonly frame: Buffer } => {
-    const frame = value ?? Buffer.alloc(0)
+  const unframe = (record: KafkaRecord): Frame & { readonly frame: Buffer } => {
+    assertComplete(record)
+    const frame = record.value ?? Buffer.alloc(0)
     return { frame, ...parseFrame(frame) }
   }
   const captureSchema = async ({ frame, schemaId, datum }: ReturnType<typeof unframe>): Promise<ArchivableAlert> => {

@@ -5,11 +5,13 @@ import type { NodeContext, Source, SourceRecord } from '../pipeline/node.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
+import type { BatchOptions } from '../kafka/damaged-batches.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import { type PartitionBuffer, retainedBytes } from '../kafka/partition-buffer.ts'
 import { fetchClient } from '../kafka/fetch-client.ts'
 import { Fetcher } from '../kafka/fetcher.ts'
 import { type KafkaRecord, position } from '../kafka/record.ts'
+import { assertComplete } from '../kafka/record-size.ts'
 import { Notifier } from '../kafka/notifier.ts'
 
 export interface ReadTopicOptions {
@@ -31,6 +33,10 @@ export interface ReadTopicOptions {
   readonly maxWaitMs?: number | undefined
   /** Maximum outage of the brokers in ms; the source fails if an outage is longer. Default 120,000. */
   readonly giveUpAfterMs?: number | undefined
+  /** Limits of record batches, and damaged batches to skip. */
+  readonly batches?: BatchOptions | undefined
+  /** Whether to emit records above the size limit, without their content. Default false: the source fails at such a record. */
+  readonly omitsLarge?: boolean | undefined
 }
 
 export interface KafkaTopicSource extends Source<KafkaRecord> {
@@ -43,7 +49,8 @@ const DEFAULT_MAX_BYTES = 8 * 1024 * 1024
 /**
  * Errors at open: KAFKA_TOPIC_MISSING, KAFKA_TOPIC_RECREATED, and those of KafkaAdmin. While reading: KAFKA_TOPIC_RECREATED,
  * KAFKA_OFFSET_LOST (retention or a truncation of the log removed records before they were read), KAFKA_UNREACHABLE and
- * KAFKA_PARTITION_UNAVAILABLE (outage of a partition longer than `giveUpAfterMs`), KAFKA_NOT_AUTHORISED.
+ * KAFKA_PARTITION_UNAVAILABLE (outage of a partition longer than `giveUpAfterMs`), KAFKA_NOT_AUTHORISED, KAFKA_RECORD_TOO_LARGE (unless
+ * `omitsLarge`), KAFKA_BATCH_DAMAGED (unless `follow`: then its partition stops).
  */
 export function readTopic (options: ReadTopicOptions): KafkaTopicSource {
   return new TopicSource(options)
@@ -81,6 +88,7 @@ class TopicSource implements KafkaTopicSource {
   async * records (context: NodeContext): AsyncGenerator<SourceRecord<KafkaRecord>> {
     if (this.#reader === undefined) throw new Error('the source is not open')
     for await (const record of this.#reader.records(context.drain)) {
+      if (this.#options.omitsLarge !== true) assertComplete(record)
       yield { value: record, bytes: retainedBytes(record), position: position(record) }
     }
   }
@@ -112,6 +120,8 @@ class TopicReader {
       maxWaitMs: options.maxWaitMs ?? 500,
       giveUpAfterMs: options.giveUpAfterMs ?? 120_000,
       everyPartition: options.orderBy !== undefined,
+      ...options.batches,
+      damageIsFatal: options.to !== 'follow',
       log,
       onProgress: () => { this.#progress.notify() },
       onFatal: fail,
@@ -180,7 +190,7 @@ class TopicReader {
     for (const buffer of this.#buffers) {
       const head = buffer.peek()
       if (head === undefined) {
-        if (!buffer.complete) return undefined
+        if (!buffer.complete || buffer.waiting > 0) return undefined
         continue
       }
       const order = orderBy(head)

@@ -21,7 +21,7 @@ interface ArchiveOptions {
 /** An alert as stored. The bytes are not verified yet. */
 export interface StoredAlert {
   readonly gzip: Buffer
-  /** Length of the frame according to the gzip trailer, or the longest permitted frame if that is less. Wrong if the object is damaged. */
+  /** Length of the frame according to the gzip trailer, at most the longest permitted frame. Wrong if the object is damaged. */
   readonly expectedBytes: number
   /** Inflates and verifies the frame. Rejects with OBJECT_CORRUPT or OBJECT_TOO_LARGE. */
   frame (): Promise<Buffer>
@@ -29,8 +29,8 @@ export interface StoredAlert {
 
 export interface ArchiveReader {
   /**
-   * Resolves to the stored object, or to undefined if the alert is not archived. Rejects with OBJECT_TOO_LARGE before it reads an object that
-   * cannot hold a frame of the permitted length, and with the error of `admit`.
+   * Resolves to the stored object, or to undefined if the alert is not archived. Rejects with OBJECT_TOO_LARGE before it reads an object
+   * that is too large for a permitted frame, and with the error of `admit`.
    */
   findAlert (id: string, admit?: Admit): Promise<StoredAlert | undefined>
   /** The verified frame as it was in Kafka, or undefined. Rejects like `findAlert`, and with OBJECT_CORRUPT if the object is damaged. */

@@ -29,7 +29,7 @@ export interface GcsRequest extends Operation {
   readonly body?: Buffer
   /** Statuses other than 2xx for which the request resolves instead of rejecting. */
   readonly expected?: readonly number[]
-  /** Called with the announced size of the response body, and with the received size if that is larger. May throw to reject the request. */
+  /** Called with the announced size of a 2xx response, and with the received size if that is larger. If it throws, the request rejects. */
   readonly admit?: Admit | undefined
 }
 
@@ -104,7 +104,7 @@ export class GcsClient {
     const response = await this.#withDeadline(request, async () => await new Promise<GcsResponse<unknown>>((resolve, reject) => {
       this.#storage.request(optionsOf(request), (error, body: unknown, response) => {
         const { statusCode: status, headers = {}, body: errorBody }: Partial<LibraryResponse> = response ?? {}
-        const isErrorStatus = status !== undefined && (status < 200 || status > 299)
+        const isErrorStatus = status !== undefined && !isSuccess(status)
         // 401 without an ApiError: the library found no token and sent the request without a token. The library's error gives the reason.
         const hadNoToken = status === 401 && !(error instanceof ApiError)
         if (isErrorStatus && !hadNoToken) resolve({ status, headers, body: errorBody })
@@ -125,7 +125,7 @@ export class GcsClient {
       let admitted = 0
       const stream = this.#storage.requestStream(optionsOf(request))
       const admit = (bytes: number): void => {
-        if (bytes <= admitted) return
+        if (head === undefined || !isSuccess(head.status) || bytes <= admitted) return
         admitted = bytes
         try {
           request.admit?.(bytes)
@@ -194,8 +194,12 @@ function optionsOf ({ method = 'GET', uri, query, headers, body }: GcsRequest): 
 
 function checked<B> (response: GcsResponse<B>, request: GcsRequest): GcsResponse<B> {
   const { status, body } = response
-  if ((status >= 200 && status < 300) || request.expected?.includes(status) === true) return response
+  if (isSuccess(status) || request.expected?.includes(status) === true) return response
   throw responseError({ status, body: Buffer.isBuffer(body) ? parsed(body) : body }, request)
+}
+
+function isSuccess (status: number): boolean {
+  return status >= 200 && status <= 299
 }
 
 function parsed (body: Buffer): unknown {

@@ -64,8 +64,8 @@ export function claimedLength (gz: Buffer): number {
 }
 
 /**
- * Inflates a stored object in the calling thread. Throws OBJECT_CORRUPT if it is truncated, damaged, followed by other bytes or not gzip, and
- * OBJECT_TOO_LARGE if it inflates to more than `limit` bytes. `where` names the object in the error.
+ * Inflates a stored object in the calling thread. Throws OBJECT_CORRUPT if it is truncated, damaged, followed by other bytes or not gzip,
+ * and OBJECT_TOO_LARGE if it inflates to more than `limit` bytes. `where` names the object in the error.
  */
 export function inflate (gz: Buffer, where?: string, limit = defaultMaxFrameBytes): Buffer {
   const inline = inflateInline(gz, where, limit)

@@ -59,7 +59,7 @@ await t.test('concurrent requests for an alert share one read and one buffer unt
   next.release()
 })
 
-await t.test('the codings of an alert are separate buffers, and a verified gzip is not inflated again while its bytes are the same', async t => {
+await t.test('the codings are separate buffers, and verified gzip is not inflated again while its bytes are the same', async t => {
   const { reader, counts, answer, alert } = readerOf()
   const read = async (coding: 'gzip' | 'identity', stored = alert) => {
     const { content, release } = reader.open('1', coding)
@@ -82,7 +82,7 @@ await t.test('the codings of an alert are separate buffers, and a verified gzip 
   t.equal(counts.verified, 3, 'other bytes are verified again')
 })
 
-await t.test('requests beyond the memory budget are shed before their object is read, and admitted when memory is free again', async t => {
+await t.test('sheds requests beyond the memory budget, and admits requests again when memory is free', async t => {
   const { reader, answer, alert } = readerOf({ bufferBytes: 2 * frame.length + 2 * gz.length })
   const open = async (id: string) => {
     const lease = reader.open(id, 'identity')

@@ -4,9 +4,9 @@ import { buffer } from 'node:stream/consumers'
 import t from 'tap'
 import { listen } from '../../src/api/listen.ts'
 import { gzipFrame } from '../../src/stores/gzip.ts'
-import { apiOf } from './support.ts'
+import { apiOf, until } from './support.ts'
 
-await t.test('above the maximum of connections, requests get 503 and health responds; above twice the maximum, connections are refused', async t => {
+await t.test('above the maximum of connections, requests get 503 and health responds; above twice the maximum, refuses them', async t => {
   const { app, lines, writeAlert } = await apiOf(t, { limits: { connections: 3 } })
   await writeAlert('1', await gzipFrame(Buffer.from('alert')))
   await listen(app, { host: '127.0.0.1', port: 0 })
@@ -19,7 +19,7 @@ await t.test('above the maximum of connections, requests get 503 and health resp
     await once(socket, 'connect')
     return socket
   }
-  const opened = async (count: number): Promise<void> => { while (connections.open !== count) await new Promise(setImmediate) }
+  const opened = async (count: number): Promise<void> => { await until(() => connections.open === count) }
   const ask = async (socket: Socket, path: string, end = ''): Promise<string> => {
     socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n${end}\r\n`)
     return (await buffer(socket)).toString()

@@ -5,7 +5,7 @@ import { connect, type AddressInfo, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { listen } from '../../src/api/listen.ts'
 import { gzipFrame } from '../../src/stores/gzip.ts'
-import { apiOf } from './support.ts'
+import { apiOf, until } from './support.ts'
 
 // Larger than what the kernel buffers of both ends take.
 const frame = Buffer.concat([randomBytes(1_000_000), Buffer.alloc(19_000_000)])
@@ -42,7 +42,7 @@ await t.test('slow readers of one alert share its buffer, and those of other ale
   t.strictSame(stats.shed, { buffers: 1 })
   t.equal((await fetch(`http://127.0.0.1:${port}/v1/health`)).status, 200)
   for (const reader of readers) reader.destroy()
-  while (stats.buffers.bufferedBytes > frame.length) await new Promise(setImmediate)
+  await until(() => stats.buffers.bufferedBytes <= frame.length)
   const response = await fetch(`http://127.0.0.1:${port}/v1/alerts/3`, { headers: { 'accept-encoding': 'identity' } })
   t.ok(Buffer.from(await response.arrayBuffer()).equals(frame), 'admitted when the memory is free again')
   t.strictSame(app.stats.unusableObjects, {})
@@ -61,7 +61,7 @@ await t.test('a client that reads nothing is cut off and its buffer is freed, bu
       resolve()
     }, 20)
   })
-  while (stats.slowReaders === 0) await new Promise(setImmediate)
+  await until(() => stats.slowReaders > 0)
   await whole
   t.match(stats, { slowReaders: 1, aborted: 1 })
   const ended = once(stalled, 'close')

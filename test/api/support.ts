@@ -1,18 +1,25 @@
 // A file archive with its API, for tests that damage objects behind the server's back.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { build, type ApiOptions } from '../../src/api/app.ts'
 import { type Logger } from '../../src/pipeline/log.ts'
 import { createArchive } from '../../src/stores/archive.ts'
 import { openFileStore } from '../../src/stores/file-store.ts'
 import { alertKey, schemaKey } from '../../src/stores/layouts.ts'
+import { tempDir } from '../support/stack.ts'
+
+/** Resolves when the condition holds. */
+export async function until (condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(5)
+}
 
 export interface LogLine { readonly level: string, readonly message: string, readonly code?: string }
 
 /** The API of an archive in `root`. `write` stores bytes as they are, as a faulty disk or another program would. */
 export async function apiOf (t: Test, options: Partial<ApiOptions> & { readonly maxFrameBytes?: number } = {}) {
-  const root = join(t.testdir(), 'archive')
+  const root = join(await tempDir(t), 'archive')
   const store = await openFileStore(root)
   const archive = createArchive({ alerts: store, schemas: store, layout: 'v2', maxFrameBytes: options.maxFrameBytes ?? 1_000_000 })
   const lines: LogLine[] = []

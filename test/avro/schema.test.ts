@@ -1,5 +1,5 @@
 import t from 'tap'
-import { compactJson } from '../../src/avro/compact-json.ts'
+import { compactJson } from '../../src/avro/schema-json.ts'
 import { alertFacts, parseFrame, parseSchema } from '../../src/avro/index.ts'
 
 const text = `{

@@ -40,6 +40,15 @@ await t.test('exports the records that a truncation removed, by partition', asyn
   t.strictSame(samples('alert_stream_kafka_truncated_records_total'), { 'a/0': 0, 'a/1': 5 })
 })
 
+await t.test('exports which partitions are stopped and how many batches were skipped, for every assigned partition', async t => {
+  const samples = await scrape({
+    partitions: [partition('a', 0, 1n), partition('a', 1, 1n)],
+    stopped: [{ topic: 'a', partition: 1, offset: 7n, reason: 'checksum' }], skipped: [{ topic: 'a', partition: 0, batches: 2 }]
+  })
+  t.strictSame(samples('alert_stream_kafka_partition_stopped'), { 'a/0': 0, 'a/1': 1 })
+  t.strictSame(samples('alert_stream_kafka_skipped_batches_total'), { 'a/0': 2, 'a/1': 0 })
+})
+
 await t.test('exports no committed offset for a partition without a commit', async t => {
   const partitions = [partition('a', 0, 5n), partition('a', 1, 9n, 8n)]
   const samples = await scrape({ partitions, commits: 4, failedCommits: 1, commitAgeMs: 1500 }, [{ topic: 'a', partition: 0, records: 3 }])

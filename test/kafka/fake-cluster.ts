@@ -1,10 +1,13 @@
 // An in-memory Kafka cluster: topics with ids, partition leaders and record batches, served through the clients that the consumer uses.
 // Tests inject outages, error codes, leader changes and deleted records.
-import { NetworkError, type fetchV17, type RecordsBatch } from '@platformatic/kafka'
+import { NetworkError, type fetchV17 } from '@platformatic/kafka'
 import type { KafkaAdmin } from '../../src/kafka/admin.ts'
 import type { Clock } from '../../src/kafka/clock.ts'
 import { kafkaErrors, mapKafkaError } from '../../src/kafka/errors.ts'
 import type { FetchClient } from '../../src/kafka/fetch-client.ts'
+import type { FetchedPartition, FetchResponse } from '../../src/kafka/fetch-response.ts'
+import { lastOffset, type RecordBatch } from '../../src/kafka/record-batch.ts'
+import { recordBatch } from './encode-batch.ts'
 
 type FetchRequest = Parameters<FetchClient['fetch']>[0]
 
@@ -17,48 +20,23 @@ export const codes = {
 const IS_CONTROL = 1 << 5
 const IS_TRANSACTIONAL = 1 << 4
 
-export interface BatchFields {
-  readonly firstOffset: bigint
-  /** Default: the offset delta of the last record. */
-  readonly lastOffsetDelta?: number
-  readonly records: ReadonlyArray<{ readonly offsetDelta: number, readonly key?: Buffer | null, readonly value: Buffer | null }>
-  readonly leaderEpoch?: number
-  readonly attributes?: number
-  readonly producerId?: bigint
-}
-
-/** A batch as the client library decodes it. Timestamps start at 1000 ms. */
-export function recordBatch (
-  { firstOffset, records, lastOffsetDelta, leaderEpoch = 0, attributes = 0, producerId = -1n }: BatchFields
-): RecordsBatch {
-  return {
-    firstOffset, lastOffsetDelta: lastOffsetDelta ?? records.at(-1)?.offsetDelta ?? 0, attributes, producerId,
-    length: 0, partitionLeaderEpoch: leaderEpoch, magic: 2, crc: 0, firstTimestamp: 1000n, maxTimestamp: 9000n, producerEpoch: 0,
-    firstSequence: 0,
-    records: records.map(({ offsetDelta, key = null, value }) =>
-      ({ length: 0, attributes: 0, timestampDelta: BigInt(offsetDelta), offsetDelta, key, value, headers: [] }))
-  } as unknown as RecordsBatch
-}
-
 /** A control batch that commits or aborts a transaction. */
-export function transactionMarker (firstOffset: bigint, producerId: bigint, outcome: 'abort' | 'commit'): RecordsBatch {
+export function transactionMarker (firstOffset: bigint, producerId: bigint, outcome: 'abort' | 'commit'): RecordBatch {
   const key = Buffer.from([0, 0, 0, outcome === 'abort' ? 0 : 1])
   const records = [{ offsetDelta: 0, key, value: null }]
   return recordBatch({ firstOffset, records, attributes: IS_CONTROL | IS_TRANSACTIONAL, producerId })
 }
 
 /** A batch of records in a transaction. */
-export function transactionBatch (firstOffset: bigint, producerId: bigint, values: readonly string[]): RecordsBatch {
+export function transactionBatch (firstOffset: bigint, producerId: bigint, values: readonly string[]): RecordBatch {
   return recordBatch({ firstOffset, records: recordsOf(values), attributes: IS_TRANSACTIONAL, producerId })
 }
 
 /** One partition of a fetch response. */
-export function fetchedPartition (
-  batches: readonly RecordsBatch[], fields: Partial<fetchV17.FetchResponsePartition> = {}
-): fetchV17.FetchResponsePartition {
+export function fetchedPartition (batches: readonly RecordBatch[], fields: Partial<FetchedPartition> = {}): FetchedPartition {
   return {
-    partitionIndex: 0, errorCode: 0, highWatermark: 100n, lastStableOffset: 100n, logStartOffset: 0n, abortedTransactions: null,
-    preferredReadReplica: -1, records: [...batches], ...fields
+    partitionIndex: 0, errorCode: 0, highWatermark: 100n, lastStableOffset: 100n, logStartOffset: 0n, abortedTransactions: [],
+    preferredReadReplica: -1, batches, ...fields
   }
 }
 
@@ -71,7 +49,7 @@ class FakePartition {
   errorCode = 0
   start = 0n
   end = 0n
-  batches: RecordsBatch[] = []
+  batches: RecordBatch[] = []
   abortedTransactions: Array<{ readonly producerId: bigint, readonly firstOffset: bigint }> = []
 
   /** The first offset of each leader epoch, in ascending order. */
@@ -98,9 +76,9 @@ class FakePartition {
     return next && { epoch: found?.epoch ?? epoch, endOffset: next.offset }
   }
 
-  append (batch: RecordsBatch): void {
+  append (batch: RecordBatch): void {
     this.batches.push(batch)
-    this.end = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n
+    this.end = lastOffset(batch) + 1n
   }
 }
 
@@ -155,7 +133,7 @@ export class FakeCluster {
     this.#change()
   }
 
-  appendBatch (topic: string, partition: number, batch: RecordsBatch): void {
+  appendBatch (topic: string, partition: number, batch: RecordBatch): void {
     this.#partition(topic, partition).append(batch)
     this.#change()
   }
@@ -289,7 +267,7 @@ export class FakeCluster {
   }
 
   /** Returns the response to a fetch request, or undefined if no records or errors are available yet. */
-  #respond (request: FetchRequest): fetchV17.FetchResponse | undefined {
+  #respond (request: FetchRequest): FetchResponse | undefined {
     if (this.#sessionError !== 0) {
       const errorCode = this.#sessionError
       this.#sessionError = 0
@@ -306,7 +284,7 @@ export class FakeCluster {
     node: number, topicId: string,
     { partition: partitionIndex, fetchOffset, currentLeaderEpoch, lastFetchedEpoch, partitionMaxBytes }: fetchV17.FetchRequestPartition,
     budget: { bytes: number }
-  ): fetchV17.FetchResponsePartition | undefined {
+  ): FetchedPartition | undefined {
     const log = [...this.#topics.values()].find(({ id }) => id === topicId)?.partitions[partitionIndex]
     const failed = (errorCode: number) => fetchedPartition([], { partitionIndex, errorCode })
     if (log === undefined) return failed(codes.UNKNOWN_TOPIC_ID)
@@ -320,14 +298,14 @@ export class FakeCluster {
       return fetchedPartition([], { partitionIndex, highWatermark: log.end, divergingEpoch: end })
     }
     if (fetchOffset > log.end) return failed(codes.OFFSET_OUT_OF_RANGE)
-    const batches: RecordsBatch[] = []
+    const batches: RecordBatch[] = []
     let left = Math.min(budget.bytes, partitionMaxBytes)
     for (const batch of log.batches) {
-      if (batch.firstOffset + BigInt(batch.lastOffsetDelta) < fetchOffset) continue
+      if (lastOffset(batch) < fetchOffset) continue
       if (left <= 0) break
       batches.push(batch)
-      left -= bytesOf(batch)
-      budget.bytes -= bytesOf(batch)
+      left -= batch.bytes
+      budget.bytes -= batch.bytes
     }
     if (batches.length === 0) return undefined
     return fetchedPartition(batches, {
@@ -337,12 +315,8 @@ export class FakeCluster {
   }
 }
 
-function fetchResponse (responses: fetchV17.FetchResponseTopic[]): fetchV17.FetchResponse {
-  return { throttleTimeMs: 0, errorCode: 0, sessionId: 0, responses }
-}
-
-function bytesOf (batch: RecordsBatch): number {
-  return batch.records.reduce((sum, { value }) => sum + (value as Buffer | null ?? '').length, 0)
+function fetchResponse (responses: FetchResponse['responses']): FetchResponse {
+  return { throttleTimeMs: 0, errorCode: 0, sessionId: 0, responses, nodeEndpoints: [] }
 }
 
 function connectionError (): Error {

@@ -1,10 +1,11 @@
 // The mode serve in a child process, with a file store. The tests send real HTTP requests.
 import { once } from 'node:events'
-import { rename, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rmdir, writeFile } from 'node:fs/promises'
 import { request, type IncomingMessage } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { checksumsOf, createArchive, gzipFrame, openStore } from '../../src/stores/index.ts'
 import type { Layout } from '../../src/stores/layouts.ts'
@@ -96,6 +97,49 @@ await t.test('responds with 503 while the folder of the store is missing, and re
   t.equal((await fetch(`${url}/alerts/${id}`)).status, 503)
   await rename(`${root}.away`, root)
   t.equal((await fetch(`${url}/alerts/${id}`)).status, 200)
+})
+
+await t.test('responds with 503 while an empty folder is in the place of the archive, as after an unmount, and recovers', async t => {
+  const root = await makeArchive(t)
+  const { url, waitFor } = await serve(t, '--alert-store', urlOf(root), '--admin-port', '0')
+  const [, admin] = await waitFor(/"port":(\d+)/)
+  t.equal((await fetch(`${url}/alerts/5`)).status, 404)
+  await rename(root, `${root}.volume`)
+  t.teardown(() => rename(`${root}.volume`, root).catch(() => {}))
+  await mkdir(root)
+  for (const path of [`alerts/${id}`, 'alerts/5', 'schemas/1234', 'schemas/5', 'health']) {
+    const response = await fetch(`${url}/${path}`)
+    t.match([response.status, await response.json()], [503, { detail: /STORE_MISSING/ }], path)
+  }
+  t.equal((await fetch(`http://127.0.0.1:${admin}/readyz`)).status, 503)
+  t.equal((await fetch(`http://127.0.0.1:${admin}/livez`)).status, 200)
+  await rmdir(root)
+  await rename(`${root}.volume`, root)
+  t.equal((await fetch(`${url}/alerts/${id}`)).status, 200)
+  t.equal((await fetch(`http://127.0.0.1:${admin}/readyz`)).status, 200)
+})
+
+await t.test('--max-record-mib limits the size of alerts, and the metrics count the objects that were not served', async t => {
+  const root = await makeArchive(t)
+  const path = join(root, 'v2/alerts/281334', `${id}.avro.gz`)
+  const { url, waitFor } = await serve(t, '--alert-store', urlOf(root), '--max-record-mib', '1', '--admin-port', '0')
+  const [, admin] = await waitFor(/"port":(\d+)/)
+  const get = async (coding: string) => {
+    const response = await fetch(`${url}/alerts/${id}`, { headers: { 'accept-encoding': coding } })
+    return [response.status, response.headers.get('cache-control'), response.status === 200 ? undefined : await response.json()]
+  }
+  // Inflated without a limit, this object would abort the process.
+  await writeFile(path, gzipSync(Buffer.alloc(200_000_000), { level: 1 }))
+  const tooLarge = [500, 'no-store', { detail: 'the stored object is too large (OBJECT_TOO_LARGE)' }]
+  for (const coding of ['identity', 'gzip']) t.strictSame(await get(coding), tooLarge)
+  await writeFile(path, gzipSync(frame).subarray(0, -1))
+  t.strictSame(await get('gzip'), [500, 'no-store', { detail: 'the stored object is damaged (OBJECT_CORRUPT)' }])
+  await writeFile(path, gzipSync(frame))
+  t.match(await get('gzip'), [200, /immutable/])
+  const metrics = await (await fetch(`http://127.0.0.1:${admin}/metrics`)).text()
+  t.match(metrics, /^alert_stream_http_unusable_objects_total\{reason="too large"\} 2$/m)
+  t.match(metrics, /^alert_stream_http_unusable_objects_total\{reason="damaged"\} 1$/m)
+  t.match(metrics, /^alert_stream_http_buffered_bytes 0$/m)
 })
 
 await t.test('serves under the path prefix, with or without slashes around the prefix', async t => {

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { createArchive } from '../../src/stores/archive.ts'
 import { checksumsOf, type Checksums } from '../../src/stores/checksums.ts'
 import { openFileStore } from '../../src/stores/file-store.ts'
@@ -159,4 +160,42 @@ await t.test('rejects a frame whose SHA-256 or, in older objects, CRC32C differs
   const wrong = `0${sha256.slice(1)}` === sha256 ? `1${sha256.slice(1)}` : `0${sha256.slice(1)}`
   await t.rejects(read({ crc32c: 1 }), { code: 'OBJECT_CORRUPT', message: /CRC32C/ })
   await t.rejects(read({ crc32c, sha256: wrong }), { code: 'OBJECT_CORRUPT', message: new RegExp(`SHA-256 ${sha256}.*${wrong}`) })
+})
+
+await t.test('rejects an object that cannot hold a permitted frame before it reads the object, and a frame above the limit', async t => {
+  const root = t.testdir()
+  const { alerts, schemas } = await open(root, 'v2')
+  const archive = createArchive({ alerts, schemas, layout: 'v2', maxFrameBytes: frame.length })
+  await archive.putAlert('1', await gzipFrame(frame), checksumsOf(frame))
+  t.ok((await archive.getAlert('1'))?.equals(frame), 'a frame of exactly the limit')
+  const longer = Buffer.concat([frame, Buffer.alloc(1)])
+  await archive.putAlert('2', await gzipFrame(longer), checksumsOf(longer))
+  await t.rejects(archive.getAlert('2'), { code: 'OBJECT_TOO_LARGE', where: /v2\/alerts\/2\/2\.avro\.gz$/ })
+  await writeFile(join(root, 'alerts/v2/alerts/2/2.avro.gz'), Buffer.alloc(2 * frame.length))
+  await t.rejects(archive.findAlert('2'), { code: 'OBJECT_TOO_LARGE', where: /v2\/alerts\/2\/2\.avro\.gz$/ })
+})
+
+await t.test('rejects a schema that differs from the stored checksum, is not JSON or not UTF-8', async t => {
+  const { alerts, schemas } = await open(t.testdir(), 'v2')
+  const holding = (body: Buffer, checksums: Partial<Checksums> = {}) =>
+    createArchive({ alerts, schemas: { ...schemas, url: 'gs://bucket', get: async () => ({ body, ...checksums }) }, layout: 'v2' })
+  const body = Buffer.from(schema)
+  t.equal(await holding(body).getSchema(1), schema)
+  t.equal(await holding(body, checksumsOf(body)).getSchema(1), schema)
+  await t.rejects(holding(body, { crc32c: 1 }).getSchema(1), {
+    code: 'OBJECT_CORRUPT', message: /schema has CRC32C/, where: /schemas\/1\.json$/
+  })
+  const ofOther = checksumsOf(Buffer.from('{}'))
+  await t.rejects(holding(body, ofOther).getSchema(1), { code: 'OBJECT_CORRUPT', message: /schema has SHA-256/ })
+  for (const damaged of [body.subarray(0, 40), Buffer.alloc(0), Buffer.from('"\xe9"', 'latin1')]) {
+    await t.rejects(holding(damaged).getSchema(1), { code: 'OBJECT_CORRUPT', where: /schemas\/1\.json$/ })
+  }
+})
+
+await t.test('a huge object under an existing id is a conflict, and is not inflated completely', async t => {
+  const root = t.testdir()
+  const archive = await open(root, 'v2')
+  await archive.putAlert('1', await gzipFrame(frame), checksumsOf(frame))
+  await writeFile(join(root, 'alerts/v2/alerts/1/1.avro.gz'), gzipSync(Buffer.alloc(64_000_000)))
+  await t.rejects(archive.putAlert('1', await gzipFrame(frame), checksumsOf(frame)), { code: 'ARCHIVE_CONFLICT', message: /cannot be read/ })
 })

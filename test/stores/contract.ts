@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import type { AlertStreamError } from '../../src/pipeline/index.ts'
 import { gzipType } from '../../src/stores/gzip.ts'
 import { checksumsOf, sha256 } from '../../src/stores/checksums.ts'
+import { storeErrors } from '../../src/stores/errors.ts'
 import { forge } from '../support/equal-crc32c.ts'
 import { type ObjectStore } from '../../src/stores/object-store.ts'
 
@@ -57,6 +58,20 @@ export async function contract (root: Test, { name, setUp, missingCode, listed }
     t.same(await collect(store.list('v2/')), ['v2/alerts/123456/1234567.avro.gz'])
     t.same(await collect(reader.list('/alert_archive/')), ['/alert_archive/v1/alerts/1234567.avro.gz'])
     t.equal(await store.get('v2/alerts'), undefined, 'a folder is not an object')
+  })
+
+  await test('asks the caller to admit the size of an object before reading it, and rejects with the caller\'s error', async t => {
+    const access = await setUp(t)
+    const store = await access.open()
+    const sizes: number[] = []
+    await store.get('v2/none.gz', bytes => { sizes.push(bytes) })
+    t.strictSame(sizes, [])
+    await store.put('v2/a.gz', gz, meta)
+    t.ok((await store.get('v2/a.gz', bytes => { sizes.push(bytes) }))?.body.equals(gz))
+    t.strictSame(sizes, [gz.length])
+    const refusal = storeErrors.OBJECT_TOO_LARGE('too large')
+    await t.rejects(store.get('v2/a.gz', () => { throw refusal }), { code: 'OBJECT_TOO_LARGE', message: 'too large' })
+    t.ok((await store.get('v2/a.gz'))?.body.equals(gz), 'the store can still be read')
   })
 
   await test('reports the same content, compressed at any level, as identical and keeps the existing object', async t => {
@@ -214,6 +229,7 @@ export async function contract (root: Test, { name, setUp, missingCode, listed }
 
   await test('rejects every put if opened for reading, with an error that is retryable or fatal', async t => {
     const access = await setUp(t)
+    await access.open()
     const reader = await access.open('read')
     const error = await reader.put('a.gz', gz, meta).then(() => undefined, (reason: unknown) => reason as AlertStreamError)
     t.equal(error?.code, 'STORE_READ_ONLY')

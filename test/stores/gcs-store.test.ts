@@ -4,6 +4,7 @@ import t from 'tap'
 import { silent } from '../../src/pipeline/index.ts'
 import { crc32c, hex32 } from '../../src/stores/crc32c.ts'
 import { openStore } from '../../src/stores/open-store.ts'
+import { eventually } from '../kafka/support.ts'
 import { faultProxy, isDownload, isUpload } from '../support/fault-proxy.ts'
 import { useGcs } from '../support/stack.ts'
 import { collect, frame, gz, meta } from './contract.ts'
@@ -110,6 +111,16 @@ await t.test('if a bucket is missing or forbidden, opening it to write rejects; 
   await t.rejects(store.get('x'), { ...fatal, code: 'STORE_BUCKET_MISSING' })
   await t.rejects(store.put('x', gz, meta), { ...fatal, code: 'STORE_BUCKET_MISSING' })
   t.equal(await store.get('x'), undefined)
+})
+
+await t.test('reading a bucket that was deleted while the store is open rejects; a missing object is not reported', async t => {
+  const bucket = await gcs.bucket()
+  const store = await openStore(`gs://${bucket}`, { emulatorHost: gcs.url, access: 'read' })
+  t.equal(await store.get('a'), undefined)
+  t.equal((await fetch(`${gcs.url}/storage/v1/b/${bucket}`, { method: 'DELETE' })).status, 200)
+  // Cloud Storage names the missing bucket at once. The emulator does not, so the store finds out when it checks the bucket again.
+  await eventually(async () => await store.get('a').then(() => false, error => error.code === 'STORE_BUCKET_MISSING'))
+  await Promise.all(['a', 'b', 'c'].map(key => t.rejects(store.get(key), { code: 'STORE_BUCKET_MISSING' })))
 })
 
 await t.test('accepts host:port or a URL as emulator address and rejects anything else', async t => {

@@ -1,6 +1,6 @@
 // GET /v1/alerts/{id}: the alert exactly as it was in Kafka (Confluent frame: 0x00, 4-byte schema id, Avro datum). Clients that accept
-// gzip get the stored bytes unchanged, which halves CPU time and transfer. Other clients get the inflated alert. The alert is verified before
-// the first byte is sent.
+// gzip get the stored bytes unchanged, which halves CPU time and transfer. Other clients get the inflated alert. In both cases the alert
+// is verified before the first byte is sent.
 import { type FastifyInstance } from 'fastify'
 import { parseAlertId } from '../../stores/layouts.ts'
 import { type AlertReader } from '../alert-reader.ts'

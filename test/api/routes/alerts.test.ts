@@ -55,7 +55,8 @@ for (const [damage, bytes] of Object.entries(damages)) {
         }
       }
     }
-    t.match(lines, Array.from({ length: requests }, () => ({ level: 'error', code: 'OBJECT_CORRUPT', error: new RegExp(`${id}\\.avro\\.gz`) })))
+    const line = { level: 'error', code: 'OBJECT_CORRUPT', error: new RegExp(`${id}\\.avro\\.gz`) }
+    t.match(lines, Array.from({ length: requests }, () => line))
     t.strictSame(app.stats.unusableObjects, { damaged: requests })
     await writeAlert(id, gz)
     const restored = await app.inject({ url, headers: { 'accept-encoding': 'gzip' } })
