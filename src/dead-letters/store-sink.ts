@@ -63,8 +63,11 @@ function deadLetterKeys (deadLetter: DeadLetterRecord): readonly string[] {
 
 /** Whether the store has the dead letter of a record from Kafka. Errors: STORE_*. */
 export async function hasDeadLetter (store: Pick<ObjectStore, 'get'>, record: KafkaRecord): Promise<boolean> {
-  const { key, value, headers } = record
-  const deadLetter = { reason: '', message: '', node: '', position: position(record), attempts: 0, origin: record, key, value, headers }
+  const at = position(record)
+  // The key depends on the record and its origin only, so node, error and attempts do not matter.
+  const deadLetter = toDeadLetterRecord({
+    record: { value: record, bytes: 0, position: at }, origin: { node: '', position: at }, node: '', error: new Error(), attempts: 0
+  })
   for (const name of deadLetterKeys(deadLetter)) {
     const object = await store.get(name)
     if (object === undefined) return false

@@ -6,6 +6,7 @@ import { parseFrame } from '../avro/wire-format.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import { errorCode, messageOf } from '../pipeline/index.ts'
 import type { ArchiveReader } from '../stores/archive.ts'
+import { storeErrors } from '../stores/errors.ts'
 import { inflateAsync } from '../stores/gzip.ts'
 
 /** What the archive has for a record. */
@@ -33,9 +34,12 @@ export async function compareWithArchive (archive: Pick<ArchiveReader, 'findAler
   }
   const found = { record, schemaId, alertId }
   const different = (reason: string): Comparison => ({ ...found, mismatch: { problem: 'different', reason } })
+  const tooLarge = storeErrors.OBJECT_TOO_LARGE('the object cannot hold the record')
+  // gzip makes incompressible data slightly longer, and its header may carry extra fields.
+  const maxObjectBytes = Math.ceil(frame.length * 1.01) + 65_536
   let content: Buffer
   try {
-    const object = await archive.findAlert(alertId)
+    const object = await archive.findAlert(alertId, bytes => { if (bytes > maxObjectBytes) throw tooLarge })
     if (object === undefined) return { ...found, mismatch: { problem: 'missing', reason: 'the archive has no object with this id' } }
     content = await inflateAsync(object.gzip, undefined, frame.length)
   } catch (error) {

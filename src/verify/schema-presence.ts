@@ -1,6 +1,6 @@
 // Checks that the archive has the schemas of archived alerts. Each schema id is looked up once.
 import { LRUCache } from 'lru-cache'
-import { messageOf } from '../pipeline/index.ts'
+import { errorCode, messageOf } from '../pipeline/index.ts'
 import type { ArchiveReader } from '../stores/archive.ts'
 
 export interface SchemaProblem {
@@ -41,13 +41,12 @@ export class SchemaPresence {
   }
 
   async #lookUp (schemaId: number): Promise<SchemaProblem | undefined> {
-    const text = await this.#archive().getSchema(schemaId)
-    if (text === undefined) return { problem: 'missing', reason: 'the archive has no schema with this id' }
     try {
-      JSON.parse(text)
-      return undefined
+      const text = await this.#archive().getSchema(schemaId)
+      return text === undefined ? { problem: 'missing', reason: 'the archive has no schema with this id' } : undefined
     } catch (error) {
-      return { problem: 'different', reason: `the archived schema is not JSON: ${messageOf(error)}` }
+      if (!['OBJECT_CORRUPT', 'OBJECT_TOO_LARGE'].includes(errorCode(error))) throw error
+      return { problem: 'different', reason: messageOf(error) }
     }
   }
 }

@@ -6,7 +6,7 @@ import { deadLetterFromJson, deadLetterKey } from '../../src/dead-letters/dead-l
 import { toDeadLetterRecord } from '../../src/dead-letters/dead-letter.ts'
 import { position, textHeader, type KafkaRecord } from '../../src/kafka/record.ts'
 import { createGraph, type DeadLetter, defineErrors } from '../../src/pipeline/index.ts'
-import { deadLetterStoreSink } from '../../src/dead-letters/store-sink.ts'
+import { deadLetterStoreSink, hasDeadLetter } from '../../src/dead-letters/store-sink.ts'
 import { openStore, type ObjectStore } from '../../src/stores/index.ts'
 import { contextOf } from '../kafka/support.ts'
 import { useGcs } from '../support/stack.ts'
@@ -73,6 +73,10 @@ await t.test('a damaged object under the key is not overwritten and does not sto
   t.equal((await keys()).length, 2)
   const copy = (await keys()).find(key => key.endsWith('-2.json'))
   t.strictSame(deadLetterFromJson((await store.get(copy!))!.body), toDeadLetterRecord(deadLetterAt(1n)))
+  const recordAt = (offset: bigint) => deadLetterAt(offset).record.value as KafkaRecord
+  t.equal(await hasDeadLetter(store, recordAt(1n)), true, 'it is found behind the damaged object')
+  t.equal(await hasDeadLetter(store, recordAt(2n)), false)
+  t.equal(await hasDeadLetter(store, { ...recordAt(1n), timestamp: 99n }), false, 'the record is of another topic of the same name')
   await sink.close?.()
 })
 
