@@ -4,7 +4,7 @@ import ingest from '../../src/modes/ingest.ts'
 
 const settingsWith = (sessionTimeout?: number) => groupSettings({ topics: ['a'], group: 'g', sessionTimeout })
 
-await t.test('the default session timeout is 10 s, also that of ingest, and members send at least three heartbeats in a session', async t => {
+await t.test('the default session timeout is 10 s, also that of ingest, with at least three heartbeats in a session', async t => {
   t.match(settingsWith(), { sessionTimeout: 10_000, heartbeatInterval: 3000 })
   t.equal(ingest.flags['session-timeout-seconds'].default, 10)
   for (const session of [1000, 6000, 10_000, 1_800_000]) {
