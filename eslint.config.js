@@ -17,7 +17,7 @@ const bannedOperators = ['rxjs', 'rxjs/operators'].map(name => ({
 }))
 const parts = [
   'admin', 'api', 'avro', 'config', 'dead-letters', 'devstack', 'generator', 'ingest', 'kafka', 'metrics', 'print', 'simulator', 'sinks',
-  'sources', 'stores'
+  'sources', 'stores', 'verify'
 ]
 const forbidImportsFrom = folders => ({
   paths: bannedOperators,

@@ -9,7 +9,7 @@ import { Agent, request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import { Storage } from '@google-cloud/storage'
 import { pythonEnvironment } from '../src/devstack/index.ts'
-import { createArchive, crc32c, gzipFrame, openStore, type Archive } from '../src/stores/index.ts'
+import { checksumsOf, createArchive, gzipFrame, openStore, type Archive } from '../src/stores/index.ts'
 import { bench, type Bench, type Result, type Work } from './harness.ts'
 import { cacheDir, framesOf, ingestInto, inFolder, MEAN_RATE, run, withLoadedStack, type PeerResult } from './support.ts'
 
@@ -19,14 +19,14 @@ type B = Bench<typeof SIZES>
 const CONCURRENCY = 20
 const ARCHIVE_RATE = 2000
 
-interface Alert { readonly gz: Buffer, readonly crc32c: number }
+interface Alert { readonly gz: Buffer, readonly checksums: ReturnType<typeof checksumsOf> }
 /** Writes or reads one object. Resolves to its size in bytes. */
 type Transfer = (index: number, alert: Alert) => Promise<number>
 
 /** Starts a null store and prepares `objects` gzipped alerts, which the scenarios store repeatedly under different ids. */
 async function withNullStore<R> (objects: number, work: (url: string, alerts: readonly Alert[]) => Promise<R>): Promise<R> {
   const frames = await framesOf(objects)
-  const alerts = await Promise.all(frames.map(async frame => ({ gz: await gzipFrame(frame), crc32c: crc32c(frame) })))
+  const alerts = await Promise.all(frames.map(async frame => ({ gz: await gzipFrame(frame), checksums: checksumsOf(frame) })))
   const child = fork(join(import.meta.dirname, 'null-store.ts'), [String(alerts[0]!.gz.length)])
   const [port] = await once(child, 'message') as [number]
   try {
@@ -96,9 +96,9 @@ print(json.dumps({'alerts': count, 'bytes': count * len(data), 'cpuMs': cpu, 'se
 await bench('gcs', SIZES, {
   'put, our store': row(async url => {
     const archive = await archiveAt(url, 'write')
-    return async (index, { gz, crc32c }) => {
+    return async (index, { gz, checksums }) => {
       const id = String(1_000_000 + index)
-      if (await archive.putAlert(id, gz, crc32c) !== 'written') throw new Error(`alert ${id} already exists`)
+      if (await archive.putAlert(id, gz, checksums) !== 'written') throw new Error(`alert ${id} already exists`)
       return gz.length
     }
   }),

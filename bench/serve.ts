@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { freePorts } from '../src/devstack/index.ts'
-import { crc32c, createArchive, gzipFrame, openStore } from '../src/stores/index.ts'
+import { checksumsOf, createArchive, gzipFrame, openStore } from '../src/stores/index.ts'
 import { bench, type Bench } from './harness.ts'
 import { alertsOf, inFolder, schemaVersion, startMode } from './support.ts'
 
@@ -44,7 +44,7 @@ function row (gzip: boolean, start: (root: string) => Promise<Server>) {
     for (const alert of alertsOf(version, sizes.objects)) {
       const frame = version.schema.encodeFramed(1, alert)
       const id = String(alert['diaSourceId'])
-      await archive.putAlert(id, await gzipFrame(frame), crc32c(frame))
+      await archive.putAlert(id, await gzipFrame(frame), checksumsOf(frame))
       paths.push(`/v1/alerts/${id}`)
     }
     const server = await start(root)

@@ -1,8 +1,10 @@
-// Patches and rebuilds zlib-sync after `npm ci`, because the published package has two problems:
+// Patches and rebuilds zlib-sync after `npm ci`, because the published package has three problems:
 // - npm compiles it for the Node that npm runs on (for example 20), but all scripts here run on the Node 24 of node_modules.
 // - Its objects never release their zlib state (about 40 KB each). On Node 24 their destructor aborts the process if the garbage collector
 //   runs outside of JavaScript, because node::ObjectWrap then has no environment.
-// The patch releases the state, uses nan's object wrapper, and exports a constant by which src/stores/gzip.ts recognizes the patched build.
+// - Its output grows with the input: 2 GB of zeros, compressed to 2 MB, abort the process. It accepts bytes after the end of the stream.
+// The patch releases the state, uses nan's object wrapper, limits the output to `chunkSize` bytes (more output is Z_BUF_ERROR, as are bytes
+// after the end), and exports BOUNDED_OUTPUT, by which src/stores/gzip.ts recognizes the patched build.
 // zlib-sync is optional. If the build fails, the program inflates alerts with node:zlib.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -14,12 +16,18 @@ const require = createRequire(import.meta.url)
 const patches = [
   ['class ZlibSyncInflate : public ObjectWrap {', 'class ZlibSyncInflate : public Nan::ObjectWrap {'],
   ['        static NAN_METHOD(Push) {', '        ~ZlibSyncInflate() { inflateEnd(&stream); }\n\n        static NAN_METHOD(Push) {'],
-  ['    EXPORT_CONST(Z_NULL);', '    EXPORT_CONST(Z_NULL);\n\n    const int RELEASES_STATE = 1;\n    EXPORT_CONST(RELEASES_STATE);']
+  ['Z_BUF_ERROR) && stream->avail_in > 0) {', 'Z_BUF_ERROR) && stream->avail_in > 0 && self->out_buffer.size() < self->chunk_size) {'],
+  [
+    '                    self->result_size = stream->total_out;',
+    '                    if(self->err == Z_STREAM_END && stream->avail_in > 0) self->err = Z_BUF_ERROR;\n' +
+    '                    self->result_size = stream->total_out;'
+  ],
+  ['    EXPORT_CONST(Z_NULL);', '    EXPORT_CONST(Z_NULL);\n\n    const int BOUNDED_OUTPUT = 1;\n    EXPORT_CONST(BOUNDED_OUTPUT);']
 ]
 
 function usable () {
   try {
-    return require('zlib-sync').RELEASES_STATE === 1
+    return require('zlib-sync').BOUNDED_OUTPUT === 1
   } catch {
     return false
   }
@@ -28,8 +36,8 @@ function usable () {
 /** Patches the source file at `path`. Returns false if the source is not of the expected version. */
 function patch (path) {
   let text = readFileSync(path, 'utf8')
-  if (text.includes('RELEASES_STATE')) return true
   for (const [before, after] of patches) {
+    if (text.includes(after)) continue
     if (text.split(before).length !== 2) return false
     text = text.replace(before, after)
   }

@@ -4,6 +4,8 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { type ArchiveReader } from '../stores/archive.ts'
+import { AlertReader, type ReaderLimits } from './alert-reader.ts'
+import { boundConnections, shedConnections } from './connections.ts'
 import { apiErrors } from './errors.ts'
 import { shedLoad, type PressureLimits } from './load-shedding.ts'
 import { handleBadRequest, handleBadUrl, handleErrors } from './problems.ts'
@@ -13,6 +15,7 @@ import { healthRoute } from './routes/health.ts'
 import { indexRoute } from './routes/index-page.ts'
 import { schemasRoute } from './routes/schemas.ts'
 import { SchemaCache } from './schema-cache.ts'
+import { cutSlowReaders } from './slow-readers.ts'
 
 export interface ApiOptions {
   readonly archive: ArchiveReader
@@ -21,15 +24,25 @@ export interface ApiOptions {
   readonly pathPrefix?: string
   /** Limits for load shedding. `false` disables load shedding. */
   readonly pressure?: PressureLimits | false
+  readonly limits?: Partial<ApiLimits>
   /** How long a result of the health check is reused, in milliseconds. Default 1000. */
   readonly healthCacheMs?: number
 }
 
+export interface ApiLimits extends ReaderLimits {
+  /** Connections above which requests are shed and connections are closed. Default 1000. */
+  readonly connections: number
+  /** Time after which a client that reads nothing is cut off, in milliseconds. Default 30,000. */
+  readonly stallMs: number
+}
+
+const defaultLimits: ApiLimits = { bufferBytes: 128 * 1024 * 1024, reads: 64, waitingReads: 512, connections: 1000, stallMs: 30_000 }
 const cachedSchemas = 256
 
 /** Throws API_PREFIX_INVALID if `pathPrefix` is not a path. The app is ready after `listen`, `app.ready()` or `app.inject()`. */
 export function build (options: ApiOptions): FastifyInstance {
   const { archive, log = silent, pressure = {}, healthCacheMs = 1000 } = options
+  const limits = { ...defaultLimits, ...options.limits }
   const prefix = normalPrefix(options.pathPrefix ?? '')
   const app: FastifyInstance = fastify({
     logger: false,
@@ -38,6 +51,9 @@ export function build (options: ApiOptions): FastifyInstance {
     exposeHeadRoutes: false,
     bodyLimit: 1024,
     requestTimeout: 30_000,
+    // Closes a connection on which nothing moves, such as one whose client sends many requests and reads no response.
+    connectionTimeout: 120_000,
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 5000 },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
     frameworkErrors: handleBadUrl,
     clientErrorHandler: handleBadRequest
@@ -46,18 +62,23 @@ export function build (options: ApiOptions): FastifyInstance {
   collectStats(app, prefix)
   handleErrors(app, log, `${prefix}/v1`)
   closeGracefully(app)
+  boundConnections(app, limits.connections)
   app.addHook('onResponse', async (request, reply) => {
     log.debug({ method: request.method, url: request.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request')
   })
 
   const schemas = new SchemaCache(archive, cachedSchemas)
   app.stats.schemas = schemas.lookups
+  const alerts = new AlertReader(archive, limits)
+  app.stats.buffers = alerts
   app.register(async root => {
     await root.register(indexRoute)
     await root.register(healthRoute, { archive, log, healthCacheMs })
     await root.register(async shed => {
       if (pressure !== false) await shedLoad(shed, pressure)
-      await shed.register(alertsRoute, { archive })
+      shedConnections(shed, limits.connections)
+      cutSlowReaders(shed, limits.stallMs)
+      await shed.register(alertsRoute, { alerts })
       await shed.register(schemasRoute, { schemas })
     })
   }, { prefix })

@@ -3,7 +3,7 @@
 import { type FastifyReply, type FastifyRequest } from 'fastify'
 import { crc32c, hex32 } from '../stores/crc32c.ts'
 
-type Coding = 'gzip' | 'identity'
+export type Coding = 'gzip' | 'identity'
 
 /** Cache-Control of archived content, which never changes. The value is `private`, because the service runs behind authentication. */
 const cacheForever = 'private, max-age=31536000, immutable'

@@ -11,8 +11,18 @@ export function httpFamilies (stats: ApiStats): Family[] {
     single('alert_stream_http_requests_in_flight', () => stats.inFlight),
     single('alert_stream_http_requests_aborted_total', () => stats.aborted),
     single('alert_stream_http_response_bytes_total', () => stats.bytes),
+    family('alert_stream_http_requests_shed_total', () => byReason(stats.shed)),
+    family('alert_stream_http_unusable_objects_total', () => byReason(stats.unusableObjects)),
+    single('alert_stream_http_slow_readers_total', () => stats.slowReaders),
+    single('alert_stream_http_connections', () => stats.connections.open),
+    single('alert_stream_http_connections_refused_total', () => stats.connections.refused),
+    single('alert_stream_http_buffered_bytes', () => stats.buffers.bufferedBytes),
     family('alert_stream_schema_cache_lookups_total', () => [
       { labels: { result: 'hit' }, value: stats.schemas.hits }, { labels: { result: 'miss' }, value: stats.schemas.misses }
     ])
   ]
+}
+
+function byReason (counts: Readonly<Record<string, number>>) {
+  return Object.entries(counts).map(([reason, value]) => ({ labels: { reason }, value }))
 }

@@ -1,5 +1,6 @@
 // Error responses. The body is always `{"detail": "..."}`, as in the survey's own server. If the archive fails, the status is 503 with
-// Retry-After, because the same request may succeed later. If the stored object is damaged, the status is 500.
+// Retry-After, because the same request may succeed later. If the stored object is damaged or too large, the status is 500. Requests that
+// are shed under overload get 503; they are counted, and logged at most every 30 seconds.
 // The detail has a stable error code, but no path or URL of the archive. The log has the full error.
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { STATUS_CODES } from 'node:http'
@@ -25,13 +26,41 @@ export function sendProblem (reply: FastifyReply, status: number, detail: string
   }).send(body)
 }
 
+/** Why requests are shed, by the code of their error. The reasons are labels of a metric. */
+const overloads = new Map([
+  ['FST_UNDER_PRESSURE', 'pressure'],
+  ['API_QUEUE_FULL', 'queue'],
+  ['API_BUFFERS_FULL', 'buffers'],
+  ['API_TOO_MANY_CONNECTIONS', 'connections'],
+  ['API_CLIENT_GONE', 'client-gone']
+])
+
+/** Stored objects that cannot be served, by the code of their error. */
+const unusableObjects = new Map([['OBJECT_CORRUPT', 'damaged'], ['OBJECT_TOO_LARGE', 'too large']])
+
+/** Time between two log lines about shed requests, in ms. */
+const shedLogMs = 30_000
+
 /** Sets the error and not-found handlers of the server. `index`: path of the page that lists the endpoints. */
 export function handleErrors (app: FastifyInstance, log: Logger, index: string): void {
+  let shedLogged = -Infinity
+  function countShed (reason: string, error: Error): void {
+    const { shed } = app.stats
+    shed[reason] = (shed[reason] ?? 0) + 1
+    if (performance.now() - shedLogged < shedLogMs) return
+    shedLogged = performance.now()
+    log.warn({ reason, error: error.message, shed: { ...shed } }, 'shedding requests')
+  }
+
   app.setErrorHandler((error: FastifyError | AlertStreamError, request, reply) => {
     // The handler may have set these headers for a successful response before it failed.
     for (const name of ['etag', 'content-encoding', 'content-length']) reply.removeHeader(name)
     const { status, detail, retryAfter } = problemOf(error)
-    if (status >= 500 && !isOverload(error)) {
+    const overload = overloads.get(error.code)
+    if (overload !== undefined) countShed(overload, error)
+    const unusable = unusableObjects.get(error.code)
+    if (unusable !== undefined) app.stats.unusableObjects[unusable] = (app.stats.unusableObjects[unusable] ?? 0) + 1
+    if (status >= 500 && overload === undefined) {
       const code = errorCode(error)
       log.error({ code, method: request.method, url: request.url, error: formatError(error) }, 'request failed')
       if (code === 'UNEXPECTED') log.debug({ err: error }, 'stack trace of the failed request')
@@ -67,15 +96,12 @@ export function handleBadRequest (error: Error & { code?: string }, socket: Sock
 }
 
 function problemOf (error: FastifyError | AlertStreamError): Problem {
+  if (overloads.has(error.code)) return { status: 503, detail: 'the server is overloaded; try again later', retryAfter: retryAfterSeconds }
   if (error instanceof AlertStreamError) {
-    if (error.code === 'OBJECT_CORRUPT') return { status: 500, detail: `the stored object is damaged (${error.code})` }
+    const unusable = unusableObjects.get(error.code)
+    if (unusable !== undefined) return { status: 500, detail: `the stored object is ${unusable} (${error.code})` }
     return { status: 503, detail: `the archive is not available (${error.code})`, retryAfter: retryAfterSeconds }
   }
-  if (isOverload(error)) return { status: 503, detail: 'the server is overloaded; try again later' }
   const status = error.statusCode ?? 500
   return status >= 400 && status < 500 ? { status, detail: error.message } : { status: 500, detail: 'internal error' }
-}
-
-function isOverload (error: FastifyError | AlertStreamError): boolean {
-  return error.code === 'FST_UNDER_PRESSURE'
 }

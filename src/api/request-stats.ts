@@ -12,6 +12,15 @@ export interface ApiStats {
   aborted: number
   /** Seconds from the arrival of a request until its response was sent, by route pattern as in `requests`. */
   readonly durations: Map<string, Histogram>
+  /** Requests that got 503 because the server was overloaded, by reason. */
+  readonly shed: Record<string, number>
+  /** Requests for stored objects that cannot be served, by reason (damaged, too large). */
+  readonly unusableObjects: Record<string, number>
+  /** Responses that were cut off because their client read too slowly. They are in `aborted` too. */
+  slowReaders: number
+  readonly connections: { open: number, refused: number }
+  /** Bytes of the alerts that are being read or sent. */
+  buffers: { readonly bufferedBytes: number }
   schemas: { readonly hits: number, readonly misses: number }
 }
 
@@ -25,7 +34,10 @@ declare module 'fastify' {
 
 /** Adds `app.stats` and updates it with every request. */
 export function collectStats (app: FastifyInstance, prefix: string): void {
-  const stats: ApiStats = { requests: {}, bytes: 0, inFlight: 0, aborted: 0, durations: new Map(), schemas: { hits: 0, misses: 0 } }
+  const stats: ApiStats = {
+    requests: {}, bytes: 0, inFlight: 0, aborted: 0, durations: new Map(), shed: {}, unusableObjects: {}, slowReaders: 0,
+    connections: { open: 0, refused: 0 }, buffers: { bufferedBytes: 0 }, schemas: { hits: 0, misses: 0 }
+  }
   app.decorate('stats', stats)
   app.addHook('onRequest', async (request, reply) => {
     stats.inFlight++

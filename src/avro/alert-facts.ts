@@ -1,5 +1,7 @@
 // Reads the alert id, the mid-point time and the history length of a decoded alert of any schema version.
-import type { AlertValue } from './schema.ts'
+import { schemaErrors } from './errors.ts'
+import { noAlertId, type AlertSchema, type AlertValue } from './schema.ts'
+import { kindOf, shapeOf } from './type-shape.ts'
 
 interface AlertFacts {
   readonly id: bigint
@@ -11,10 +13,12 @@ interface AlertFacts {
 
 const HISTORY_FIELDS = ['prvDiaSources', 'prvDiaForcedSources', 'prvDiaNondetectionLimits']
 
-/** Throws TypeError if the value has no alert id, that is, no `alertId`, no `diaSourceId` and no long as its first field. */
+/** Error: SCHEMA_NO_ALERT_ID if the value has no `alertId`, no `diaSourceId` and no long as its first field. */
 export function alertFacts (value: AlertValue): AlertFacts {
   const id = value['alertId'] ?? value['diaSourceId'] ?? Object.values(value)[0]
-  if (typeof id !== 'bigint') throw new TypeError('the value is not an alert: it has no alertId and no diaSourceId')
+  if (typeof id !== 'bigint') {
+    throw schemaErrors.SCHEMA_NO_ALERT_ID('the record has no alert id: no alertId, no diaSourceId and no long as its first field')
+  }
   const source = value['diaSource'] as AlertValue | null | undefined
   const midpoint = source?.['midpointMjdTai'] ?? source?.['midPointTai']
   let history = 0
@@ -23,4 +27,10 @@ export function alertFacts (value: AlertValue): AlertFacts {
     if (Array.isArray(entries)) history += entries.length
   }
   return { id, midpointMjdTai: typeof midpoint === 'number' ? midpoint : undefined, history }
+}
+
+/** Checks that the records of a schema are alerts. Error: SCHEMA_NO_ALERT_ID unless the first field of the schema is a long. */
+export function assertAlertId (schema: AlertSchema): void {
+  const first = shapeOf(schema.type).fields[0]
+  if (first === undefined || kindOf(first.type) !== 'long') throw noAlertId(schema)
 }

@@ -1,5 +1,7 @@
 // Builds avsc types that decode longs as exact 64-bit bigints, unions as plain values (wrapped only if ambiguous) and logical types as
-// their base type. A damaged item count of an array or map can neither hang the reader nor exhaust memory.
+// their base type. A damaged item count of an array or map can neither hang the reader nor exhaust memory. Strings that are not valid UTF-8
+// are rejected, because a JavaScript string cannot hold them and they would be written with other bytes.
+import { isUtf8 } from 'node:buffer'
 import avro from 'avsc'
 import { readLong, skipLong, writeLong, type Cursor } from './varint.ts'
 
@@ -16,7 +18,8 @@ export interface TapType {
 export interface Tap extends Cursor {
   readLong (): number
   readDouble (): number
-  readString (): string
+  readString (): string | undefined
+  skipString (): void
 }
 
 export function tapType (type: AvscType): TapType {
@@ -58,6 +61,35 @@ const longType = deriveType(avro.types.LongType.__with({
   }
 })
 
+/** Reads a string. Throws Error if its bytes are not valid UTF-8. Returns undefined if the data end inside the string, as avsc does. */
+function readText (tap: Tap): string | undefined {
+  const start = tap.pos
+  const text = tap.readString()
+  // Invalid bytes are decoded to U+FFFD. Only a string with this character, which is valid but rare, needs the check of its bytes.
+  if (text?.includes('\ufffd') === true) {
+    const end = tap.pos
+    tap.pos = start
+    const length = tap.readLong()
+    tap.pos = end
+    if (!isUtf8(tap.buf.subarray(end - length, end))) throw new Error('a string is not valid UTF-8')
+  }
+  return text
+}
+
+/** Throws Error if the string has no UTF-8 form, because it contains half of a surrogate pair. */
+function assertWellFormed (text: unknown): void {
+  if (typeof text === 'string' && !text.isWellFormed()) throw new Error(`the string ${JSON.stringify(text)} has no UTF-8 form`)
+}
+
+const plainString = new avro.types.StringType()
+const stringType = deriveType(plainString, {
+  _read: cursor => readText(cursor as Tap),
+  _write (tap, value) {
+    assertWellFormed(value)
+    tapType(plainString)._write(tap, value)
+  }
+})
+
 /** Nulls take no bytes, so an array may have more items than bytes left. In that case, a larger item count is rejected as corrupt. */
 const MAX_EMPTY_ITEMS = 1_000_000
 
@@ -88,7 +120,7 @@ export function readArray (cursor: Cursor, read: (tap: Tap) => unknown): unknown
 export function readMap (cursor: Cursor, read: (tap: Tap) => unknown): Record<string, unknown> {
   const entries = Object.create(null) as Record<string, unknown>
   eachItem(cursor, tap => {
-    const key = tap.readString()
+    const key = readText(tap) ?? ''
     entries[key] = read(tap)
   })
   return entries
@@ -109,9 +141,13 @@ function mapType (schema: avro.Schema, options: object): AvscType {
   return deriveType(base, {
     _read: cursor => readMap(cursor, tap => values._read(tap)),
     _skip: cursor => eachItem(cursor, tap => {
-      tap.readString()
+      tap.skipString()
       values._skip(tap)
-    })
+    }),
+    _write (tap, value) {
+      for (const key of Object.keys(Object(value) as object)) assertWellFormed(key)
+      tapType(base)._write(tap, value)
+    }
   })
 }
 
@@ -123,6 +159,7 @@ export function buildType (schema: unknown): AvscType {
     typeHook: (node, options) => {
       const name = typeof node === 'string' ? node : Array.isArray(node) ? undefined : (node as { type?: unknown }).type
       if (name === 'long') return longType
+      if (name === 'string') return stringType
       if (typeof node === 'string') return undefined
       if (name === 'array') return arrayType(node, options)
       if (name === 'map') return mapType(node, options)

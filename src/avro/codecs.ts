@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
 import * as snappy from 'snappy'
 import { containerErrors } from './errors.ts'
+import { systemErrorCode } from '../pipeline/errors.ts'
 
 export interface Codec {
   readonly name: string
@@ -24,7 +25,7 @@ function tooLarge (size: number, limit: number): Error {
 
 /** Throws AVRO_BLOCK_TOO_LARGE if node:zlib reports that `maxOutputLength` is exceeded, otherwise throws the given error. */
 function rethrow (error: unknown, limit: number): never {
-  if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limit + 1, limit)
+  if (systemErrorCode(error) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limit + 1, limit)
   throw error
 }
 
@@ -34,10 +35,22 @@ const none: Codec = {
   decompress: data => Promise.resolve(data)
 }
 
+/** The empty stored block that ends a sync flush of a deflate stream, and an empty final block that completes such a stream. */
+const syncFlush = Buffer.from([0x00, 0x00, 0xff, 0xff])
+const finalBlock = Buffer.from([0x03, 0x00])
+
 const deflate: Codec = {
   name: 'deflate',
   compress: data => deflateRaw(data, {}),
-  decompress: (data, limit) => inflateRaw(data, { maxOutputLength: limit }).catch(error => rethrow(error, limit))
+  decompress (data, limit) {
+    // Some writers end a block with a sync flush instead of a final block. A truncated block has neither, so zlib rejects it.
+    const ended = data.subarray(-syncFlush.length).equals(syncFlush)
+    const inflated = inflateRaw(data, { maxOutputLength: limit }).catch(async (error: unknown) => {
+      if (!ended || systemErrorCode(error) !== 'Z_BUF_ERROR') throw error
+      return await inflateRaw(Buffer.concat([data, finalBlock]), { maxOutputLength: limit })
+    })
+    return inflated.catch(error => rethrow(error, limit))
+  }
 }
 
 /** A raw Snappy block, followed by the big-endian CRC-32 of the uncompressed data. */
@@ -87,11 +100,28 @@ function zstandard (where?: string): Codec {
     })
   }
   const compress = promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdCompress)
-  const decompress = promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress)
+  // With `info`, the result also has the decompressor, whose `bytesWritten` is the number of input bytes that it consumed.
+  const decompressFrame = promisify(zlib.zstdDecompress) as unknown as (data: Buffer, options: zlib.ZstdOptions) =>
+    Promise<{ readonly buffer: Buffer, readonly engine: { readonly bytesWritten: number } }>
+
+  // A block is one or more frames, some of which may be skippable. node:zlib stops after the first frame.
+  async function decompress (data: Buffer, limit: number): Promise<Buffer> {
+    const frames: Buffer[] = []
+    let size = 0
+    for (let rest = data; frames.length === 0 || rest.length > 0;) {
+      const { buffer, engine } = await decompressFrame(rest, { info: true, maxOutputLength: Math.max(1, limit - size) })
+      frames.push(buffer)
+      size += buffer.length
+      if (size > limit) throw tooLarge(size, limit)
+      rest = rest.subarray(engine.bytesWritten)
+    }
+    return frames.length === 1 ? frames[0]! : Buffer.concat(frames, size)
+  }
+
   return {
     name: 'zstandard',
     compress: data => compress(data, {}),
-    decompress: (data, limit) => decompress(data, { maxOutputLength: limit }).catch(error => rethrow(error, limit))
+    decompress: (data, limit) => decompress(data, limit).catch(error => rethrow(error, limit))
   }
 }
 

@@ -1,5 +1,6 @@
 // Reads Avro object container files (Avro spec, "Object Container Files"), with at most one block in memory. A damaged record or block
 // yields a failure, and reading continues. If the next block cannot be found (truncation, wrong sync marker), reading throws an error.
+import { isUtf8 } from 'node:buffer'
 import { codecByName, type Codec } from './codecs.ts'
 import { containerErrors } from './errors.ts'
 import { FileReader } from './file-reader.ts'
@@ -56,9 +57,11 @@ export async function openContainer (path: string, options: ContainerOptions = {
   try {
     const metadata = await readHeader(file)
     const sync = Buffer.from(await takeFromHeader(file, SYNC_LENGTH))
-    const schemaText = metadata.get('avro.schema')
-    if (schemaText === undefined) throw containerErrors.AVRO_NOT_A_CONTAINER('the header has no schema (avro.schema)', { where: path })
-    const codec = codecByName(metadata.get('avro.codec') ?? 'null', path)
+    const schema = metadata.get('avro.schema')
+    if (schema === undefined) throw containerErrors.AVRO_NOT_A_CONTAINER('the header has no schema (avro.schema)', { where: path })
+    if (!isUtf8(schema)) throw containerErrors.AVRO_NOT_A_CONTAINER('the schema in the header is not valid UTF-8', { where: path })
+    const schemaText = schema.toString()
+    const codec = codecByName(metadata.get('avro.codec')?.toString() ?? 'null', path)
     return new OpenContainer(file, sync, schemaText, codec, parseSchema(schemaText, path), options.decode ?? true)
   } catch (error) {
     await file.close()
@@ -76,22 +79,23 @@ async function takeFromHeader (file: FileReader, size: number): Promise<Buffer> 
   return piece
 }
 
-async function readHeader (file: FileReader): Promise<Map<string, string>> {
+/** The metadata of the header. The specification says that keys are text and values are bytes. */
+async function readHeader (file: FileReader): Promise<Map<string, Buffer>> {
   const start = Buffer.from(await file.take(CONTAINER_MAGIC.length))
   if (!start.equals(CONTAINER_MAGIC)) {
     const expected = `${CONTAINER_MAGIC.toString('hex')} ("Obj" 0x01)`
     const seen = start.length === 0 ? 'is empty' : `begins with ${start.toString('hex')}, not with ${expected}`
     throw containerErrors.AVRO_NOT_A_CONTAINER(`the file ${seen}`, { where: file.path })
   }
-  const text = async (): Promise<string> => {
+  const bytes = async (): Promise<Buffer> => {
     const size = Number(await headerLong(file))
     if (size < 0 || size > MAX_HEADER_BYTES) throw damagedHeader(file)
-    return (await takeFromHeader(file, size)).toString()
+    return Buffer.from(await takeFromHeader(file, size))
   }
-  const metadata = new Map<string, string>()
+  const metadata = new Map<string, Buffer>()
   for (let count = await headerLong(file); count !== 0n; count = await headerLong(file)) {
     if (count < 0n) await headerLong(file)
-    for (let left = count < 0n ? -count : count; left > 0n; left--) metadata.set(await text(), await text())
+    for (let left = count < 0n ? -count : count; left > 0n; left--) metadata.set((await bytes()).toString(), await bytes())
   }
   return metadata
 }
@@ -224,9 +228,9 @@ class OpenContainer implements Container {
   /** Returns the end of an undecodable record, or undefined unless this record and the remaining records fill the block exactly. */
   #verifiedEnd (data: Buffer, offset: number, left: number): number | undefined {
     try {
-      const end = this.schema.skipAt(data, offset)
+      const end = this.schema.endAt(data, offset)
       let last = end
-      for (let n = 1; n < left; n++) last = this.schema.skipAt(data, last)
+      for (let n = 1; n < left; n++) last = this.schema.endAt(data, last)
       return last === data.length ? end : undefined
     } catch {
       return undefined

@@ -1,6 +1,7 @@
 // Combines Avro schema files into one self-contained schema: each named type is defined at its first use and referenced by its full name
 // afterwards.
 import { packageErrors } from './errors.ts'
+import { fullName } from './schema-tree.ts'
 
 export interface SchemaFile {
   /** Name with namespace, such as `lsst.v7_4.diaSource`. */
@@ -8,43 +9,56 @@ export interface SchemaFile {
   readonly schema: object
 }
 
+type Json = Readonly<Record<string, unknown>>
+
+interface Definition {
+  readonly schema: Json
+  /** Namespace in which the definition stands. */
+  readonly enclosing: string
+}
+
 const primitives = new Set(['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'])
-const containers = new Set(['record', 'error', 'enum', 'fixed', 'array', 'map'])
+const namedTypes = new Set<unknown>(['record', 'error', 'enum', 'fixed'])
 
 /** The self-contained schema of `root` as JSON without whitespace. Error: PACKAGE_INVALID, which lists all undefined types. */
 export function inlineTypes (files: readonly SchemaFile[], root: SchemaFile, where: string): string {
-  const byName = new Map(files.map(file => [file.fullName, file]))
-  const defined = new Set<string>()
+  const known = definitions(files)
+  const emitted = new Map<string, Json>()
   const missing = new Set<string>()
 
   function reference (name: string, namespace: string): unknown {
     if (primitives.has(name)) return name
-    const full = name.includes('.') || namespace === '' ? name : `${namespace}.${name}`
-    const found = [full, name].find(candidate => defined.has(candidate) || byName.has(candidate))
+    const full = fullName(name, namespace)
+    const found = [full, name].find(candidate => emitted.has(candidate) || known.has(candidate))
     if (found === undefined) {
       missing.add(full)
       return name
     }
-    return defined.has(found) ? found : visit(byName.get(found)!.schema, '')
+    if (emitted.has(found)) return found
+    const { schema, enclosing } = known.get(found)!
+    const definition = visit(schema, enclosing) as Json
+    // Elsewhere, the type would not inherit the namespace in which it was defined.
+    return enclosing === '' ? definition : { ...definition, namespace: namesOf(schema, enclosing).namespace }
   }
 
   function visit (node: unknown, namespace: string): unknown {
     if (typeof node === 'string') return reference(node, namespace)
     if (Array.isArray(node)) return node.map(branch => visit(branch, namespace))
-    const schema = node as Record<string, unknown>
+    const schema = node as Json
     const { type } = schema
-    // {"type": {"type": "array", ...}} and {"type": "long", "logicalType": ...} wrap a type instead of defining one.
-    if (typeof type !== 'string') return { ...schema, type: visit(type, namespace) }
-    if (!containers.has(type)) return primitives.has(type) ? schema : reference(type, namespace)
     if (type === 'array') return { ...schema, items: visit(schema['items'], namespace) }
     if (type === 'map') return { ...schema, values: visit(schema['values'], namespace) }
-    const name = String(schema['name'])
-    const prefix = name.includes('.') ? name.slice(0, name.lastIndexOf('.')) : namespace
-    const scope = typeof schema['namespace'] === 'string' ? schema['namespace'] : prefix
-    defined.add(name.includes('.') || scope === '' ? name : `${scope}.${name}`)
-    if (type !== 'record' && type !== 'error') return schema
-    const fields = schema['fields'] as Array<Record<string, unknown>>
-    return { ...schema, fields: fields.map(field => ({ ...field, type: visit(field['type'], scope) })) }
+    if (!namedTypes.has(type)) {
+      // {"type": {"type": "array", ...}} and {"type": "long", "logicalType": ...} wrap a type instead of defining one.
+      if (typeof type !== 'string') return { ...schema, type: visit(type, namespace) }
+      return primitives.has(type) ? schema : reference(type, namespace)
+    }
+    const { full, namespace: inner } = namesOf(schema, namespace)
+    // A type that is defined inside another type may have been needed, and defined, before that type.
+    if (emitted.get(full) === schema) return full
+    emitted.set(full, schema)
+    if (!Array.isArray(schema['fields'])) return schema
+    return { ...schema, fields: (schema['fields'] as Json[]).map(field => ({ ...field, type: visit(field['type'], inner) })) }
   }
 
   const combined = visit(root.schema, '')
@@ -53,4 +67,30 @@ export function inlineTypes (files: readonly SchemaFile[], root: SchemaFile, whe
     throw packageErrors.PACKAGE_INVALID(`${root.fullName} uses types that no file of the package defines: ${names}`, { where })
   }
   return JSON.stringify(combined)
+}
+
+/** The named types that the files define, by full name: first the types of the files, then the types inside them. */
+function definitions (files: readonly SchemaFile[]): Map<string, Definition> {
+  const found = new Map<string, Definition>()
+  const add = (full: string, definition: Definition): void => { if (!found.has(full)) found.set(full, definition) }
+  const collect = (node: unknown, enclosing: string): void => {
+    if (Array.isArray(node)) for (const branch of node) collect(branch, enclosing)
+    if (typeof node !== 'object' || node === null || Array.isArray(node)) return
+    const schema = node as Json
+    if (!namedTypes.has(schema['type'])) return collect(schema['items'] ?? schema['values'] ?? schema['type'], enclosing)
+    const { full, namespace } = namesOf(schema, enclosing)
+    add(full, { schema, enclosing })
+    if (Array.isArray(schema['fields'])) for (const field of schema['fields'] as Json[]) collect(field['type'], namespace)
+  }
+  for (const file of files) add(file.fullName, { schema: file.schema as Json, enclosing: '' })
+  for (const file of files) collect(file.schema, '')
+  return found
+}
+
+/** The full name of a named type, and the namespace of the names inside the type. */
+function namesOf (schema: Json, enclosing: string): { readonly full: string, readonly namespace: string } {
+  const name = String(schema['name'])
+  const prefix = name.includes('.') ? name.slice(0, name.lastIndexOf('.')) : enclosing
+  const namespace = typeof schema['namespace'] === 'string' && !name.includes('.') ? schema['namespace'] : prefix
+  return { full: fullName(name, namespace), namespace }
 }

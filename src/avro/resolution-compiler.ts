@@ -1,6 +1,8 @@
 // Compiles a pair of avsc types into a tree of steps. Each step reads one value of the writer's type from the tap, in the reader's shape.
 // If a value does not resolve, its step records the path of the field and skips the writer's bytes. Therefore one error names every
 // failing field, and the end of the record is always found.
+import { isUtf8 } from 'node:buffer'
+import { laterDefaultOf } from './avsc-schema.ts'
 import { readArray, readMap, tapType, type AvscType, type Tap } from './avsc-types.ts'
 import type { FieldAliases, FieldFillIns } from './survey-aliases.ts'
 import { describeType, kindOf, sameName, shapeOf, unqualified } from './type-shape.ts'
@@ -22,7 +24,7 @@ export interface Compiled extends Step {
   readonly conditional: readonly string[]
 }
 
-// Avro spec, "Schema Resolution".
+// Avro spec, "Schema Resolution". A function returns undefined for a value that cannot be converted.
 const promotions: Record<string, (value: never) => unknown> = {
   'int>long': (value: number) => BigInt(value),
   'int>float': (value: number) => value,
@@ -31,7 +33,12 @@ const promotions: Record<string, (value: never) => unknown> = {
   'long>double': (value: bigint) => Number(value),
   'float>double': (value: number) => value,
   'string>bytes': (value: string) => Buffer.from(value),
-  'bytes>string': (value: Buffer) => value.toString()
+  'bytes>string': (value: Buffer) => isUtf8(value) ? value.toString() : undefined
+}
+
+/** The entry of a table under a name of a schema, which may also be the name of an inherited property, such as `constructor`. */
+function own<V> (table: Readonly<Record<string, V>>, name: string): V | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined
 }
 
 const primitives = new Set(['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'])
@@ -78,7 +85,10 @@ export function compileResolution (
         read (tap) {
           const value = original._read(tap)
           // If the data have ended, avsc returns undefined, which is not converted. It reports the missing data after the last field.
-          return value === undefined ? undefined : convert(value as never)
+          if (value === undefined) return undefined
+          const converted = convert(value as never)
+          if (converted === undefined) failures.add(`${path}: these ${from} are not valid UTF-8, so they cannot be read as ${to}`)
+          return converted
         }
       }
     }
@@ -124,8 +134,8 @@ export function compileResolution (
     const name = unqualified(target.name ?? '')
     const [sourceFields, targetFields] = [shapeOf(source).fields, shapeOf(target).fields]
     const at = (field: string): string => path === '' ? field : `${path}.${field}`
-    const renamed = aliases[name] ?? {}
-    const filled = fillIns[name] ?? {}
+    const renamed = own(aliases, name) ?? {}
+    const filled = own(fillIns, name) ?? {}
     // Index of the matching reader field, by writer field name.
     const slots = new Map<string, number>()
     const impossible: string[] = []
@@ -133,21 +143,22 @@ export function compileResolution (
     const defaults: Array<(() => unknown) | undefined> = []
     targetFields.forEach((field, index) => {
       // An alias is ignored if the reader has a field with the same name as the alias.
-      const older = [...field.aliases, ...renamed[field.name] ?? []].filter(name => !targetFields.some(other => other.name === name))
+      const older = [...field.aliases, ...own(renamed, field.name) ?? []].filter(name => !targetFields.some(other => other.name === name))
       const found = [field.name, ...older]
         .map(name => sourceFields.find(other => other.name === name && !slots.has(name)))
         .find(other => other !== undefined)
       if (found !== undefined) {
         slots.set(found.name, index)
-        const fillIn = filled[field.name]
+        const fillIn = own(filled, field.name)
         const compiled = compile(found.type, field.type, at(field.name))
         const step = fillIn === undefined ? compiled : withFillIn(found.type, compiled, fillIn, at(field.name))
         steps.set(index, step)
         impossible.push(...step.impossible)
-      } else if (filled[field.name] !== undefined && field.defaultValue() === undefined) {
-        defaults[index] = () => filled[field.name]
       } else if (field.defaultValue() === undefined) {
-        impossible.push(`${at(field.name)}: ${describeType(field.type)}, no default in the reader, no such field in the writer`)
+        const fillIn = own(filled, field.name)
+        const constant = laterDefaultOf(field) ?? (fillIn === undefined ? undefined : () => fillIn)
+        if (constant !== undefined) defaults[index] = constant
+        else impossible.push(`${at(field.name)}: ${describeType(field.type)}, no default in the reader, no such field in the writer`)
       }
     })
     if (impossible.length > 0) return fail(source, impossible)

@@ -4,6 +4,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { packageErrors } from './errors.ts'
 import { inlineTypes, type SchemaFile } from './inline-types.ts'
+import { compactJson, parseExactly } from './schema-json.ts'
 import { parseSchema, type AlertSchema } from './schema.ts'
 import { messageOf } from '../pipeline/errors.ts'
 
@@ -102,7 +103,7 @@ async function readFolder (folder: string, except?: string, skipInvalid = false)
 
 async function readSchemaFile (path: string): Promise<SchemaFile> {
   try {
-    const schema = JSON.parse(await readFile(path, 'utf8')) as { name?: unknown, namespace?: unknown }
+    const schema = parseExactly(compactJson(await readFile(path, 'utf8'))) as { name?: unknown, namespace?: unknown }
     if (typeof schema !== 'object' || schema === null || typeof schema.name !== 'string') throw new Error('it does not define a named type')
     const namespace = typeof schema.namespace === 'string' ? schema.namespace : ''
     const fullName = schema.name.includes('.') || namespace === '' ? schema.name : `${namespace}.${schema.name}`

@@ -1,11 +1,13 @@
 // An alert schema: the published text without whitespace, and the functions that encode, decode and skip data or read only the alert id of
 // a datum.
-import { buildType, deriveType, tapType, type AvscType } from './avsc-types.ts'
-import { compactJson } from './compact-json.ts'
-import { assertNothingFollows, decodeDatum, invalidDatum } from './datum.ts'
+import { typeOf } from './avsc-schema.ts'
+import type { AvscType } from './avsc-types.ts'
+import { assertNothingFollows, decodeDatum, invalidDatum, readFirstLong } from './datum.ts'
 import { schemaErrors } from './errors.ts'
-import { kindOf, shapeOf } from './type-shape.ts'
-import { readLong } from './varint.ts'
+import { compactJson, parseExactly } from './schema-json.ts'
+import { parseTree, type RecordNode, type SchemaNode } from './schema-tree.ts'
+import { skipper, type Skipper } from './skipper.ts'
+import { kindOf } from './type-shape.ts'
 import { frameHeaderLength, writeFrameHeader } from './wire-format.ts'
 import { messageOf, type AlertStreamError } from '../pipeline/errors.ts'
 
@@ -19,6 +21,7 @@ export interface AlertSchema {
   readonly name: string
   /** Name of the first field, the alert id: `alertId` up to 7.x, `diaSourceId` from 8.0. */
   readonly alertIdField: string
+  /** The avsc type. Only decoding, encoding and resolution need it. Error: SCHEMA_INVALID if avsc does not accept the schema. */
   readonly type: AvscType
   /** Returns a value as Avro binary. Absent fields get their default values. Error: VALUE_INVALID with the path of the field. */
   encode (value: AlertValue): Buffer
@@ -28,8 +31,12 @@ export interface AlertSchema {
   decode (datum: Buffer): AlertValue
   /** The value of the datum at `offset`, and the offset of its end. Error: DATUM_INVALID. */
   decodeAt (bytes: Buffer, offset: number): { readonly value: AlertValue, readonly end: number }
-  /** The offset of the end of the datum at `offset`. Error: DATUM_INVALID. */
+  /** The offset of the end of the datum at `offset`. All bytes are checked, but nothing is decoded. Error: DATUM_INVALID. */
   skipAt (bytes: Buffer, offset: number): number
+  /** As skipAt, but also for a datum with invalid values whose end is known. Error: DATUM_INVALID. */
+  endAt (bytes: Buffer, offset: number): number
+  /** Throws DATUM_INVALID unless the bytes are exactly one datum. */
+  checkDatum (datum: Buffer): void
   /** The alert id, read from the first bytes of the datum only. Errors: SCHEMA_NO_ALERT_ID, DATUM_INVALID. */
   readAlertId (datum: Buffer): bigint
 }
@@ -37,15 +44,19 @@ export interface AlertSchema {
 /** Parses an alert schema, which must be a record. Error: SCHEMA_INVALID. */
 export function parseSchema (text: string, where?: string): AlertSchema {
   let compact: string
-  let type: AvscType
+  let root: SchemaNode
   try {
     compact = compactJson(text)
-    type = buildType(JSON.parse(compact))
+    root = parseTree(parseExactly(compact))
   } catch (error) {
-    throw schemaErrors.SCHEMA_INVALID(`the Avro schema cannot be parsed: ${messageOf(error)}`, { where, cause: error })
+    throw invalidSchema(error, where)
   }
-  if (type.typeName !== 'record') throw schemaErrors.SCHEMA_INVALID(`the schema is of type ${type.typeName}, not a record`, { where })
-  return new ParsedSchema(compact, type)
+  if (root.kind !== 'record') throw schemaErrors.SCHEMA_INVALID(`the schema is of type ${root.kind}, not a record`, { where })
+  return new ParsedSchema(compact, root, where)
+}
+
+function invalidSchema (cause: unknown, where: string | undefined): AlertStreamError {
+  return schemaErrors.SCHEMA_INVALID(`the Avro schema cannot be parsed: ${messageOf(cause)}`, { where, cause })
 }
 
 // Values are encoded into this buffer and then copied out, so encoding needs no size estimate. The buffer grows to the largest value.
@@ -53,22 +64,31 @@ let scratch = Buffer.allocUnsafeSlow(256 * 1024)
 
 class ParsedSchema implements AlertSchema {
   readonly text: string
-  readonly type: AvscType
   readonly name: string
   readonly alertIdField: string
+  readonly #root: RecordNode
+  readonly #where: string | undefined
   readonly #idIsLong: boolean
-  readonly #skipper: AvscType
+  readonly #skip: Skipper
+  #type: AvscType | undefined
 
-  constructor (text: string, type: AvscType) {
+  constructor (text: string, root: RecordNode, where: string | undefined) {
+    const first = root.fields[0]
     this.text = text
-    this.type = type
-    this.name = type.name ?? ''
-    const first = shapeOf(type).fields[0]
+    this.name = root.name
     this.alertIdField = first?.name ?? ''
-    this.#idIsLong = first !== undefined && kindOf(first.type) === 'long'
-    const tap = tapType(type)
-    // Decoding with this type skips the datum. avsc's public methods give access to a tap only through decode().
-    this.#skipper = deriveType(type, { _read: cursor => tap._skip(cursor) })
+    this.#root = root
+    this.#where = where
+    this.#idIsLong = first?.type.kind === 'long'
+    this.#skip = skipper(root)
+  }
+
+  get type (): AvscType {
+    try {
+      return this.#type ??= typeOf(this.#root)
+    } catch (error) {
+      throw invalidSchema(error, this.#where)
+    }
   }
 
   encode (value: AlertValue): Buffer {
@@ -93,20 +113,31 @@ class ParsedSchema implements AlertSchema {
   }
 
   skipAt (bytes: Buffer, offset: number): number {
-    return decodeDatum(this.#skipper, this.name, bytes, offset).end
+    return this.#end(bytes, offset, false)
+  }
+
+  endAt (bytes: Buffer, offset: number): number {
+    return this.#end(bytes, offset, true)
+  }
+
+  #end (bytes: Buffer, offset: number, tolerant: boolean): number {
+    let end: number
+    try {
+      end = this.#skip(bytes, offset, tolerant)
+    } catch (error) {
+      throw invalidDatum(this.name, messageOf(error), error)
+    }
+    if (end > bytes.length) throw invalidDatum(this.name, 'it ends before its last field')
+    return end
+  }
+
+  checkDatum (datum: Buffer): void {
+    assertNothingFollows(this.name, datum, 0, this.skipAt(datum, 0))
   }
 
   readAlertId (datum: Buffer): bigint {
     if (!this.#idIsLong) throw noAlertId(this)
-    const cursor = { buf: datum, pos: 0 }
-    let id: bigint
-    try {
-      id = readLong(cursor)
-    } catch (error) {
-      throw invalidDatum(this.name, messageOf(error), error)
-    }
-    if (cursor.pos > datum.length) throw invalidDatum(this.name, `it ends inside ${this.alertIdField} (${datum.length} bytes)`)
-    return id
+    return readFirstLong(this.name, this.alertIdField, datum)
   }
 
   #write (value: AlertValue, offset: number): number {

@@ -1,7 +1,7 @@
 // The structure of avsc types (record fields, union branches, item types) and the names by which schemas are compared.
 import { type AvscType } from './avsc-types.ts'
 
-interface Field {
+export interface FieldShape {
   readonly name: string
   readonly type: AvscType
   readonly aliases: readonly string[]
@@ -10,7 +10,7 @@ interface Field {
 
 /** The members of avsc's types that schema resolution and field scanning read. Each kind of type has only some of them. */
 interface TypeShape extends AvscType {
-  readonly fields: readonly Field[]
+  readonly fields: readonly FieldShape[]
   readonly recordConstructor: new (...values: unknown[]) => object
   readonly types: readonly AvscType[]
   readonly itemsType: AvscType

@@ -12,7 +12,7 @@ const MAX_VARINT_LENGTH = 10
 
 /**
  * Reads a long and advances the cursor. If the buffer ends inside the long, `pos` is beyond `buf.length` afterwards, as in avsc.
- * Throws Error if the long has more than 10 bytes.
+ * Throws Error if the long has more than 10 bytes or more than 64 bits.
  */
 export function readLong (cursor: Cursor): bigint {
   const { buf } = cursor
@@ -47,14 +47,15 @@ export function readLong (cursor: Cursor): bigint {
   }
   cursor.pos = pos
   if (byte & 0x80) throw new Error('a long has more than 10 bytes')
-  const bits = BigInt.asUintN(64, (BigInt(high) << 49n) | BigInt(small))
+  if (high >= 0x8000) throw new Error('a long has more than 64 bits')
+  const bits = (BigInt(high) << 49n) | BigInt(small)
   return bits & 1n ? -(bits >> 1n) - 1n : bits >> 1n
 }
 
-/** Advances the cursor past a long. */
+/** Advances the cursor past a long. Throws Error if the long has more than 10 bytes. */
 export function skipLong (cursor: Cursor): void {
-  const { buf } = cursor
-  while (buf[cursor.pos++]! & 0x80);
+  const { buf, pos } = cursor
+  while (buf[cursor.pos++]! & 0x80) if (cursor.pos - pos === MAX_VARINT_LENGTH) throw new Error('a long has more than 10 bytes')
 }
 
 /** Writes a 64-bit long. Past the end of the buffer, only `pos` advances, so that the caller learns how much space is missing. */

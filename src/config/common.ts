@@ -97,6 +97,23 @@ export const deadLetterFlags = flags({
   }
 })
 
+/** Flags of all modes that read records from Kafka. */
+export const batchFlags = flags({
+  'max-batch-mib': {
+    type: 'integer', min: 1, max: 1024, default: 64,
+    description: 'Memory for decompressed record batches, in MiB. Batches that do not fit are decompressed in parts.'
+  },
+  'max-record-mib': {
+    type: 'integer', min: 1, max: 512, default: 32,
+    description: 'Maximum size of a record, in MiB. A larger record is never in memory as a whole.'
+  },
+  'skip-batch': {
+    type: 'list', placeholder: 'TOPIC:PARTITION:OFFSET,...',
+    description: 'Record batches to skip if they are damaged, each named by the offset of the error message. Their records are lost. ' +
+      'An intact batch is never skipped.'
+  }
+})
+
 /** Flags of all long-running modes. */
 export const adminFlags = flags({
   'admin-port': {
@@ -110,6 +127,7 @@ export const adminFlags = flags({
   }
 })
 
+export type BatchFlagsConfig = ConfigOf<typeof batchFlags>
 export type KafkaFlagsConfig = ConfigOf<typeof kafkaFlags>
 export type StoreFlagsConfig = ConfigOf<typeof storeFlags>
 export type DeadLetterConfig = ConfigOf<typeof deadLetterFlags>

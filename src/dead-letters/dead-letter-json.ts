@@ -31,6 +31,9 @@ interface DeadLetterJson {
   readonly headers: readonly HeaderJson[]
   readonly key: string | null
   readonly value: string | null
+  /** Size and SHA-256 of the value, present only if the record was too large to read. */
+  readonly omittedBytes?: number
+  readonly omittedSha256?: string
 }
 
 /** Offsets are zero-padded to this width, so that keys sort by offset. A 64-bit offset has at most 19 digits. */
@@ -46,7 +49,7 @@ export function deadLetterKey (deadLetter: DeadLetterRecord): string {
 }
 
 export function deadLetterToJson (deadLetter: DeadLetterRecord): Buffer {
-  const { reason, message, node, position, attempts, origin } = deadLetter
+  const { reason, message, node, position, attempts, origin, omittedBytes, omittedSha256 } = deadLetter
   const json: DeadLetterJson = {
     reason, message, node, position, attempts,
     ...origin === undefined
@@ -54,7 +57,9 @@ export function deadLetterToJson (deadLetter: DeadLetterRecord): Buffer {
       : { topic: origin.topic, partition: origin.partition, offset: String(origin.offset), timestamp: String(origin.timestamp) },
     headers: deadLetter.headers.map(headerToJson),
     key: base64(deadLetter.key),
-    value: base64(deadLetter.value)
+    value: base64(deadLetter.value),
+    ...omittedBytes === undefined ? {} : { omittedBytes },
+    ...omittedSha256 === undefined ? {} : { omittedSha256 }
   }
   return Buffer.from(`${JSON.stringify(json, undefined, 1)}\n`)
 }
@@ -65,7 +70,7 @@ export function deadLetterFromJson (body: Buffer, where?: string): DeadLetterRec
   try {
     const json = JSON.parse(body.toString()) as Partial<DeadLetterJson>
     problem = 'the object is not a dead letter'
-    const { topic, partition, offset, timestamp } = json
+    const { topic, partition, offset, timestamp, omittedBytes, omittedSha256 } = json
     return {
       reason: text(json.reason), message: text(json.message), node: text(json.node), position: text(json.position),
       attempts: integer(json.attempts),
@@ -75,7 +80,9 @@ export function deadLetterFromJson (body: Buffer, where?: string): DeadLetterRec
       key: bytes(json.key),
       value: bytes(json.value),
       headers: headerList(json.headers).map(({ name, nameBase64, value }): KafkaHeader =>
-        [nameBase64 === undefined ? Buffer.from(text(name)) : bytes(nameBase64)!, bytes(value)])
+        [nameBase64 === undefined ? Buffer.from(text(name)) : bytes(nameBase64)!, bytes(value)]),
+      ...omittedBytes === undefined ? {} : { omittedBytes: integer(omittedBytes) },
+      ...omittedSha256 === undefined ? {} : { omittedSha256: text(omittedSha256) }
     }
   } catch (cause) {
     throw deadLetterErrors.LETTER_UNREADABLE(`cannot read the dead letter: ${problem}`, { where, cause })
@@ -87,9 +94,10 @@ export function isSameDeadLetter (a: DeadLetterRecord, b: DeadLetterRecord): boo
   return identityOf(a) === identityOf(b)
 }
 
-function identityOf ({ position, origin, key, value, headers }: DeadLetterRecord): string {
+function identityOf ({ position, origin, key, value, headers, omittedSha256 }: DeadLetterRecord): string {
   const at = origin === undefined ? position : `${origin.topic} ${origin.partition} ${origin.offset} ${origin.timestamp}`
-  return JSON.stringify([at, base64(key), base64(value), headers.map(([name, content]) => [base64(name), base64(content)])])
+  const omitted = omittedSha256 === undefined ? [] : [omittedSha256]
+  return JSON.stringify([at, base64(key), base64(value), headers.map(([name, content]) => [base64(name), base64(content)]), ...omitted])
 }
 
 function headerToJson ([name, value]: KafkaHeader): HeaderJson {

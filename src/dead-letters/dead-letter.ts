@@ -16,8 +16,10 @@ const reportHeaderNames = {
   partition: 'dead-letter-partition',
   offset: 'dead-letter-offset',
   timestamp: 'dead-letter-timestamp',
-  /** Size of the value in bytes. Present only if the record was too large for the dead-letter topic and the value was omitted. */
-  omitted: 'dead-letter-omitted-bytes'
+  /** Size of the value in bytes. Present only if the value was omitted, because the record was too large to read or for the topic. */
+  omitted: 'dead-letter-omitted-bytes',
+  /** SHA-256 of the value in hex. Present only if the record was too large to read. */
+  omittedSha256: 'dead-letter-omitted-sha256'
 } as const
 type ReportField = keyof typeof reportHeaderNames
 
@@ -50,6 +52,8 @@ export interface DeadLetterRecord {
   readonly headers: readonly KafkaHeader[]
   /** Size of the value in bytes if the value was omitted. The key and headers may then be omitted too. */
   readonly omittedBytes?: number | undefined
+  /** SHA-256 of the value in hex, if the record was too large to read. */
+  readonly omittedSha256?: string | undefined
 }
 
 /** Maximum length of the error message in the headers, in characters. Without a limit, the headers could be larger than the record. */
@@ -65,18 +69,21 @@ export function toDeadLetterRecord ({ record: { value }, origin, node, error, at
     attempts
   }
   if (!isKafkaRecord(value)) return { ...report, origin: undefined, key: null, value: bytesOf(value), headers: [] }
-  const { topic, partition, offset, timestamp, key, headers } = value
-  return { ...report, origin: { topic, partition, offset, timestamp }, key, value: value.value, headers }
+  const { topic, partition, offset, timestamp, key, headers, omitted } = value
+  const kept = { ...report, origin: { topic, partition, offset, timestamp }, key, headers }
+  if (omitted === undefined) return { ...kept, value: value.value }
+  return { ...kept, value: Buffer.alloc(0), omittedBytes: omitted.bytes, omittedSha256: omitted.sha256 }
 }
 
 export function reportHeaders (deadLetter: DeadLetterRecord): KafkaHeader[] {
-  const { origin, omittedBytes } = deadLetter
+  const { origin, omittedBytes, omittedSha256 } = deadLetter
   const header = (name: ReportField, value: string | number | bigint): KafkaHeader => textHeader(reportHeaderNames[name], String(value))
   return [
     header('reason', deadLetter.reason), header('message', deadLetter.message), header('node', deadLetter.node),
     header('position', deadLetter.position), header('attempts', deadLetter.attempts),
     ...origin === undefined ? [] : (['topic', 'partition', 'offset', 'timestamp'] as const).map(name => header(name, origin[name])),
-    ...omittedBytes === undefined ? [] : [header('omitted', omittedBytes)]
+    ...omittedBytes === undefined ? [] : [header('omitted', omittedBytes)],
+    ...omittedSha256 === undefined ? [] : [header('omittedSha256', omittedSha256)]
   ]
 }
 
@@ -94,6 +101,7 @@ export function parseDeadLetter ({ key, value, headers }: Omit<OutgoingRecord, '
   const text = (name: ReportField): string | undefined => headerText(report, reportHeaderNames[name])
   const integer = (name: ReportField): bigint | undefined => parseInteger(text(name))
   const [topic, partition, offset, omitted] = [text('topic'), integer('partition'), integer('offset'), integer('omitted')]
+  const omittedSha256 = text('omittedSha256')
   return {
     reason: text('reason') ?? '',
     message: text('message') ?? '',
@@ -106,7 +114,8 @@ export function parseDeadLetter ({ key, value, headers }: Omit<OutgoingRecord, '
     key,
     value,
     headers: headers.slice(0, start),
-    ...omitted === undefined ? {} : { omittedBytes: Number(omitted) }
+    ...omitted === undefined ? {} : { omittedBytes: Number(omitted) },
+    ...omittedSha256 === undefined ? {} : { omittedSha256 }
   }
 }
 

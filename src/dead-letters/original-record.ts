@@ -1,19 +1,22 @@
 // Reads one record of a topic by its offset.
 import { topicSnapshot, readTopic } from '../sources/kafka-topic.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
+import type { BatchOptions } from '../kafka/damaged-batches.ts'
 import type { KafkaOrigin } from './dead-letter.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import { AlertStreamError, silent } from '../pipeline/index.ts'
 
-/** The record at an offset, or undefined if the topic is missing or does not contain the offset. Errors: KAFKA_NOT_AUTHORISED, KAFKA_*. */
+/** The record at an offset, or undefined if the topic is missing or does not contain the offset. Errors: KAFKA_*. */
 export async function recordAt (
-  connection: KafkaConnection, { topic, partition, offset }: Omit<KafkaOrigin, 'timestamp'>
+  connection: KafkaConnection, { topic, partition, offset }: Omit<KafkaOrigin, 'timestamp'>, batches?: BatchOptions
 ): Promise<KafkaRecord | undefined> {
   const snapshot = await topicSnapshot(connection, topic)
   const [start, end] = [snapshot?.start[partition], snapshot?.end[partition]]
   if (snapshot === undefined || start === undefined || end === undefined || offset < start || offset >= end) return undefined
   const onlyThisPartition = (at: bigint): bigint[] => snapshot.end.map((other, index) => index === partition ? at : other)
-  const reader = readTopic({ connection, topic, topicId: snapshot.id, from: onlyThisPartition(offset), to: onlyThisPartition(offset + 1n) })
+  const reader = readTopic({
+    connection, topic, topicId: snapshot.id, from: onlyThisPartition(offset), to: onlyThisPartition(offset + 1n), batches
+  })
   const never = new AbortController().signal
   const context = { node: 'record', log: silent, drain: never, abort: never }
   try {

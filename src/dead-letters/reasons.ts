@@ -15,6 +15,10 @@ interface DeadLetterReason {
 
 const [unframe, capture, archive, encode] = ['ingest: unframe', 'ingest: capture-schema', 'ingest: archive', 'create-stream: re-encode']
 const deadLetterReasons: Readonly<Record<string, DeadLetterReason>> = {
+  KAFKA_RECORD_TOO_LARGE: {
+    by: unframe, then: 'redrive',
+    meaning: 'The record exceeds --max-record-mib. The dead letter has the size and SHA-256 of the value, but not its bytes.'
+  },
   FRAME_EMPTY: { by: unframe, meaning: 'The value of the message is null or empty.', then: 'discard' },
   FRAME_TOO_SHORT: { by: unframe, meaning: 'The message is shorter than the 5-byte frame header.', then: 'discard' },
   FRAME_BAD_MAGIC: { by: unframe, meaning: 'The first byte is not 0x00, so the message is not a Confluent frame.', then: 'discard' },
@@ -23,7 +27,7 @@ const deadLetterReasons: Readonly<Record<string, DeadLetterReason>> = {
   SCHEMA_NO_ALERT_ID: { by: capture, meaning: 'The first field of the schema is not a long, so the alert has no id.', then: 'discard' },
   DATUM_INVALID: { by: `${capture}; ${encode}`, meaning: 'The datum does not match the schema of its frame or file.', then: 'discard' },
   ALERT_ID_INVALID: { by: archive, meaning: 'The alert id is negative.', then: 'discard' },
-  ARCHIVE_CONFLICT: { by: archive, meaning: 'Another alert has this id. The error message contains both checksums.', then: 'redrive' },
+  ARCHIVE_CONFLICT: { by: archive, meaning: 'Another alert has this id, in any layout. The message has both SHA-256.', then: 'redrive' },
   AVRO_BAD_RECORD: { by: encode, meaning: 'A record of the file cannot be decoded.', then: 'file' },
   AVRO_BAD_BLOCK: { by: encode, meaning: 'A block of the file is damaged, so its alerts are lost or may be wrong.', then: 'file' },
   AVRO_CRC_MISMATCH: { by: encode, meaning: 'A block of the file does not match its checksum.', then: 'file' },

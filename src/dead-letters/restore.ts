@@ -1,6 +1,8 @@
 // Restores the original record from a dead letter and selects its destination topic. A value that was omitted because it was too large for
 // the dead-letter topic is read again from the original topic.
+import { hash } from 'node:crypto'
 import type { KafkaConnection } from '../kafka/connection.ts'
+import type { BatchOptions } from '../kafka/damaged-batches.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import { redrivenCount, redrivenRecord, type DeadLetterRecord } from './dead-letter.ts'
@@ -28,6 +30,8 @@ interface RestoreOptions {
   /** Topic for all records. Default: the original topic of each record. */
   readonly destination?: string | undefined
   readonly maxRedrives: number
+  /** Limits of record batches of the original topic. */
+  readonly batches?: BatchOptions | undefined
 }
 
 /**
@@ -35,7 +39,7 @@ interface RestoreOptions {
  * destination topic), KAFKA_NOT_AUTHORISED; retryable: KAFKA_UNREACHABLE and others.
  */
 export function recordRestorer (
-  { connection, destination, maxRedrives }: RestoreOptions
+  { connection, destination, maxRedrives, batches }: RestoreOptions
 ): (entry: DeadLetterEntry) => Promise<RestoredRecord> {
   const checkedTopics = new Map<string, Promise<void>>()
 
@@ -52,7 +56,7 @@ export function recordRestorer (
     if (found === undefined) throw entry.problem ?? deadLetterSourceErrors.NOT_A_LETTER('not a dead letter', { where: entry.position })
     const { origin } = found
     if (origin === undefined) throw redriveErrors.LETTER_NOT_FROM_KAFKA('the dead letter comes from a file', { where: found.position })
-    const deadLetter = found.omittedBytes === undefined ? found : await withOriginalValue(connection, found)
+    const deadLetter = found.omittedBytes === undefined ? found : await withOriginalValue(connection, found, batches)
     const times = redrivenCount(deadLetter)
     if (times >= maxRedrives) {
       throw redriveErrors.LETTER_REDRIVEN_TOO_OFTEN(`the record has already been sent back ${times} times`, { where: deadLetter.position })
@@ -74,21 +78,30 @@ async function assertExists (connection: KafkaConnection, topic: string): Promis
 }
 
 /** Adds the omitted value. Timestamp and size must match, because in a recreated topic the offset belongs to another record. */
-async function withOriginalValue (connection: KafkaConnection, deadLetter: DeadLetterRecord): Promise<DeadLetterRecord> {
+async function withOriginalValue (
+  connection: KafkaConnection, deadLetter: DeadLetterRecord, batches: BatchOptions | undefined
+): Promise<DeadLetterRecord> {
   const origin = deadLetter.origin!
-  const valueGone = (why: string, cause?: unknown): AlertStreamError =>
-    redriveErrors.LETTER_VALUE_GONE(`the value was omitted, and ${why}`, { where: deadLetter.position, cause })
+  const valueGone = (why: string, cause?: unknown, hint?: string): AlertStreamError =>
+    redriveErrors.LETTER_VALUE_GONE(`the value was omitted, and ${why}`, { where: deadLetter.position, cause, hint })
   let record: KafkaRecord | undefined
   try {
-    record = await recordAt(connection, origin)
+    record = await recordAt(connection, origin, batches)
   } catch (error) {
-    if (!(error instanceof AlertStreamError) || error.code !== 'KAFKA_NOT_AUTHORISED') throw error
-    throw valueGone(`this user is not allowed to read ${origin.topic}`, error)
+    if (!(error instanceof AlertStreamError)) throw error
+    if (error.code === 'KAFKA_NOT_AUTHORISED') throw valueGone(`this user is not allowed to read ${origin.topic}`, error)
+    if (error.code === 'KAFKA_BATCH_DAMAGED') throw valueGone(error.message, error)
+    if (error.code === 'KAFKA_RECORD_TOO_LARGE') {
+      throw valueGone('the original record exceeds --max-record-mib', error, 'Run redrive with a larger --max-record-mib.')
+    }
+    throw error
   }
   if (record === undefined) throw valueGone(`${position(origin)} no longer exists`)
-  if (record.timestamp !== origin.timestamp || (record.value?.length ?? 0) !== deadLetter.omittedBytes) {
+  const { omittedBytes, omittedSha256 } = deadLetter
+  const value = record.value ?? Buffer.alloc(0)
+  const differs = omittedSha256 !== undefined && hash('sha256', value) !== omittedSha256
+  if (record.timestamp !== origin.timestamp || value.length !== omittedBytes || differs) {
     throw valueGone(`${position(origin)} is now a different record`)
   }
-  const { key, value, headers } = record
-  return { ...deadLetter, key, value, headers, omittedBytes: undefined }
+  return { ...deadLetter, key: record.key, value: record.value, headers: record.headers, omittedBytes: undefined, omittedSha256: undefined }
 }

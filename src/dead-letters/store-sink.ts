@@ -3,8 +3,9 @@
 import type { DeadLetterDestination } from './dead-letter-destination.ts'
 import { toDeadLetterRecord, type DeadLetterRecord } from './dead-letter.ts'
 import { deadLetterContentType, deadLetterFromJson, deadLetterKey, deadLetterToJson, isSameDeadLetter } from './dead-letter-json.ts'
+import { position, type KafkaRecord } from '../kafka/record.ts'
 import { AlertStreamError, type DeadLetter, type Logger, type NodeContext } from '../pipeline/index.ts'
-import { crc32c } from '../stores/crc32c.ts'
+import { checksumsOf } from '../stores/checksums.ts'
 import { retryableStoreError, storeErrors } from '../stores/errors.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 
@@ -32,15 +33,15 @@ export function deadLetterStoreSink ({ url, open }: DeadLetterStoreSinkOptions):
       const deadLetter = toDeadLetterRecord(failed)
       const body = deadLetterToJson(deadLetter)
       const same = (existing: Buffer): boolean => isCopyOf(deadLetter, existing)
-      const meta = { contentType: deadLetterContentType, crc32c: crc32c(body), same }
-      const key = deadLetterKey(deadLetter)
-      for (let number = 1; ; number++) {
+      const meta = { contentType: deadLetterContentType, ...checksumsOf(body), same }
+      const keys = deadLetterKeys(deadLetter)
+      for (const key of keys) {
         try {
-          await store.put(number === 1 ? key : key.replace(/\.json$/, `-${number}.json`), body, meta)
+          await store.put(key, body, meta)
           return
         } catch (error) {
           const occupied = error instanceof AlertStreamError && error.code === 'ARCHIVE_CONFLICT'
-          if (!occupied || number === MAX_KEYS) throw retryableStoreError(error)
+          if (!occupied || key === keys.at(-1)) throw retryableStoreError(error)
         }
       }
     },
@@ -52,6 +53,24 @@ export function deadLetterStoreSink ({ url, open }: DeadLetterStoreSinkOptions):
       await store?.close()
     }
   }
+}
+
+/** The keys under which the dead letter can be, in the order in which the sink tries them. */
+function deadLetterKeys (deadLetter: DeadLetterRecord): readonly string[] {
+  const key = deadLetterKey(deadLetter)
+  return [key, ...Array.from({ length: MAX_KEYS - 1 }, (_, index) => key.replace(/\.json$/, `-${index + 2}.json`))]
+}
+
+/** Whether the store has the dead letter of a record from Kafka. Errors: STORE_*. */
+export async function hasDeadLetter (store: Pick<ObjectStore, 'get'>, record: KafkaRecord): Promise<boolean> {
+  const { key, value, headers } = record
+  const deadLetter = { reason: '', message: '', node: '', position: position(record), attempts: 0, origin: record, key, value, headers }
+  for (const name of deadLetterKeys(deadLetter)) {
+    const object = await store.get(name)
+    if (object === undefined) return false
+    if (isCopyOf(deadLetter, object.body)) return true
+  }
+  return false
 }
 
 function isCopyOf (deadLetter: DeadLetterRecord, existing: Buffer): boolean {

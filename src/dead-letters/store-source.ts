@@ -4,7 +4,7 @@ import type { DeadLetterEntry, DeadLetterSource } from './dead-letter-source.ts'
 import { objectSource, type StoredObjectRecord } from '../sources/object-store.ts'
 import { deadLetterContentType, deadLetterFromJson, deadLetterPrefix } from './dead-letter-json.ts'
 import { asError, patientRetry, persist, type Logger, type NodeContext, type SourceRecord } from '../pipeline/index.ts'
-import { crc32c, type ObjectStore } from '../stores/index.ts'
+import { checksumsOf, type ObjectStore } from '../stores/index.ts'
 
 export interface DeadLetterStoreSourceOptions {
   /** URL of the store, for descriptions. */
@@ -46,7 +46,7 @@ export function deadLetterStoreSource ({ url, open, group, dryRun }: DeadLetterS
   /** @param name key of the dead letter without `deadLetterPrefix` */
   async function putMarker (name: string): Promise<void> {
     const body = Buffer.from(`${JSON.stringify({ letter: deadLetterPrefix + name })}\n`)
-    const meta = { contentType: deadLetterContentType, crc32c: crc32c(body), same: () => true }
+    const meta = { contentType: deadLetterContentType, ...checksumsOf(body), same: () => true }
     try {
       // Retry during an outage of the store, because a dead letter without a marker would be sent again.
       await persist(async () => store!.put(groupPrefix + name, body, meta), patientRetry, abort)

@@ -5,10 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { topicSnapshot, readTopic, type KafkaTopicSource } from '../sources/kafka-topic.ts'
 import { deadLetterSourceErrors, type DeadLetterEntry, type DeadLetterSource } from './dead-letter-source.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
+import type { BatchOptions } from '../kafka/damaged-batches.ts'
 import { ProcessedOffsets } from './processed-offsets.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import { GroupCoordinator, noMember, type CommittedMetadata } from '../kafka/group-coordinator.ts'
 import { parseDeadLetter } from './dead-letter.ts'
+import { LeaderEpochs, UNKNOWN_EPOCH } from '../kafka/leader-epochs.ts'
 import { partitionKey } from '../kafka/offset-tracker.ts'
 import { position, type KafkaRecord } from '../kafka/record.ts'
 import { asError, isRetryable, messageOf, persist, silent, type Logger, type NodeContext, type SourceRecord } from '../pipeline/index.ts'
@@ -23,12 +25,15 @@ export interface DeadLetterTopicSourceOptions {
   readonly dryRun?: boolean | undefined
   /** Metadata size in bytes at which the source emits no more dead letters. Default: 3400, which leaves room for records in flight. */
   readonly maxMetadata?: number | undefined
+  /** Limits of record batches, and damaged batches of the topic to skip. */
+  readonly batches?: BatchOptions | undefined
 }
 
 interface PartitionProgress {
   readonly partition: number
   readonly processed: ProcessedOffsets
   readonly end: bigint
+  readonly epochs: LeaderEpochs
   /** Offset of the next record to emit. */
   next: bigint
   /** Last known commit of the group. */
@@ -85,7 +90,7 @@ class DeadLetterTopicSource implements DeadLetterSource {
   }
 
   async open (context: NodeContext): Promise<void> {
-    const { connection, topic, group, from, dryRun } = this.#options
+    const { connection, topic, group, from: start, dryRun, batches } = this.#options
     const where = `${topic} at ${connection.brokers}`
     this.#log = context.log
     const snapshot = await topicSnapshot(connection, topic)
@@ -95,26 +100,29 @@ class DeadLetterTopicSource implements DeadLetterSource {
     const partitions = snapshot.start.map((_, partition) => ({ topic, partition }))
     const committed = await persist(async () => await this.#coordinator.committed(partitions), coordinatorRetry, context.drain)
     const uncommitted: number[] = []
-    this.#partitions = snapshot.start.map((start, partition): PartitionProgress => {
+    this.#partitions = snapshot.start.map((first, partition): PartitionProgress => {
       const before = committed.get(partitionKey(topic, partition))
       const [, topicId, ranges] = METADATA.exec(before?.metadata ?? '') ?? []
       // Offsets that were committed for an earlier topic of the same name are invalid.
       const valid = before !== undefined && (topicId === undefined || topicId === snapshot.id)
-      const end = snapshot.end[partition] ?? start
-      if (!valid && end > start) uncommitted.push(partition)
-      const processed = new ProcessedOffsets(valid ? before.offset : start, valid ? ranges : undefined)
+      const end = snapshot.end[partition] ?? first
+      if (!valid && end > first) uncommitted.push(partition)
+      const processed = new ProcessedOffsets(valid ? before.offset : first, valid ? ranges : undefined)
       // Records deleted by retention count as processed.
-      if (start > processed.commitOffset) processed.add(processed.commitOffset, start)
-      return { partition, processed, end, next: processed.commitOffset, committed: before, attempted: undefined }
+      if (first > processed.commitOffset) processed.add(processed.commitOffset, first)
+      const epochs = new LeaderEpochs(processed.commitOffset, valid ? before.leaderEpoch : UNKNOWN_EPOCH)
+      return { partition, processed, end, epochs, next: processed.commitOffset, committed: before, attempted: undefined }
     })
-    if (uncommitted.length > 0 && from === 'committed' && dryRun !== true) {
+    if (uncommitted.length > 0 && start === 'committed' && dryRun !== true) {
       const what = `group ${group} has no committed offset for partition ${uncommitted.join(', ')}`
       throw deadLetterSourceErrors.REDRIVE_NOTHING_COMMITTED(what, { where })
     }
     // Commit before the first record is emitted, because nothing may be sent if commits fail.
     if (dryRun !== true) await persist(async () => { await this.#commit(() => true) }, coordinatorRetry, context.drain)
     const to = this.#partitions.map(({ end, next }) => end > next ? end : next)
-    this.#reader = readTopic({ connection, topic, topicId: snapshot.id, from: this.#partitions.map(({ next }) => next), to })
+    const from = this.#partitions.map(({ next }) => next)
+    const leaderEpochs = this.#partitions.map(({ epochs, next }) => epochs.before(next))
+    this.#reader = readTopic({ connection, topic, topicId: snapshot.id, from, leaderEpochs, to, batches })
     await this.#reader.open?.(context)
     if (dryRun !== true) this.#timer = setInterval(() => { this.#startCommit() }, COMMIT_MS)
   }
@@ -127,6 +135,7 @@ class DeadLetterTopicSource implements DeadLetterSource {
       const progress = this.#partitions[record.partition]!
       // Offsets without a record count as processed: transaction markers, and records removed by compaction.
       progress.processed.add(progress.next, record.offset)
+      progress.epochs.append(record.leaderEpoch, record.offset)
       progress.next = record.offset + 1n
       if (progress.processed.has(record.offset)) continue
       if (++count % METADATA_CHECK_RECORDS === 0 && this.#isFull()) {
@@ -212,12 +221,14 @@ class DeadLetterTopicSource implements DeadLetterSource {
       throw deadLetterSourceErrors.REDRIVE_CONCURRENT(`another process commits offsets of group ${group}`, { where })
     }
     const count = this.#uncommitted
-    const offsets = this.#partitions.filter(which).map(progress => (
-      { topic, partition: progress.partition, offset: progress.processed.commitOffset, metadata: this.#metadata(progress), progress }
-    ))
-    for (const { progress, offset, metadata } of offsets) progress.attempted = { offset, metadata }
+    const offsets = this.#partitions.filter(which).map(progress => {
+      const offset = progress.processed.commitOffset
+      const leaderEpoch = progress.epochs.before(offset)
+      return { topic, partition: progress.partition, offset, leaderEpoch, metadata: this.#metadata(progress), progress }
+    })
+    for (const { progress, offset, leaderEpoch, metadata } of offsets) progress.attempted = { offset, leaderEpoch, metadata }
     await this.#coordinator.commit(noMember, offsets, ({ metadata }) => metadata)
-    for (const { progress, offset, metadata } of offsets) progress.committed = { offset, metadata }
+    for (const { progress, offset, leaderEpoch, metadata } of offsets) progress.committed = { offset, leaderEpoch, metadata }
     this.#uncommitted -= count
   }
 

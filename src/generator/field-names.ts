@@ -1,7 +1,7 @@
 // Maps the field names of the survey's schemas 3.0 to 11.1 (`psFlux`, `decl`, `filterName`, `gPSFluxMean`, `eclipticLambda` ...) to
 // canonical names, so that each field needs only one rule. The canonical name is the name in the newest version that has the field.
 
-const renamedFields: Readonly<Record<string, string>> = {
+const renamedFields = new Map(Object.entries({
   filterName: 'band',
   midPointTai: 'midpointMjdTai',
   radecTai: 'radecMjdTai',
@@ -30,13 +30,13 @@ const renamedFields: Readonly<Record<string, string>> = {
   t_p: 'peri_time',
   M: 'mean_anomaly',
   epoch: 'epoch_mjd'
-}
+}))
 
 const fluxKinds: Readonly<Record<string, string>> = { PS: 'psf', FP: 'fp', TOT: 'science' }
 
 /** Returns the canonical name of a field. If the name has no known renaming, returns the name unchanged. */
 export function canonicalName (name: string): string {
-  const renamed = renamedFields[name]
+  const renamed = renamedFields.get(name)
   if (renamed !== undefined) return renamed
   return name
     .replace(/^([ugrizy])(PS|FP|TOT)Flux/, (_, band: string, kind: string) => `${band}_${fluxKinds[kind]!}Flux`)

@@ -176,10 +176,6 @@ function zeroValue (branch: Branch): unknown {
     case 'fixed': return Buffer.alloc(branch.size)
     case 'array': return []
     case 'map': return {}
-    case 'record': {
-      const record: Record<string, unknown> = {}
-      for (const field of branch.fields) record[field.name] = field.type.nullable ? null : zeroValue(field.type.branch)
-      return record
-    }
+    case 'record': return Object.fromEntries(branch.fields.map(({ name, type }) => [name, type.nullable ? null : zeroValue(type.branch)]))
   }
 }

@@ -2,6 +2,7 @@
 import { family, single, type Family } from '../metrics/index.ts'
 import { storeFamily } from '../metrics/store-metrics.ts'
 import type { ArchiveSinkStats } from '../sinks/archive.ts'
+import type { TopicPartition } from '../kafka/offset-tracker.ts'
 import type { KafkaGroupSource } from '../sources/kafka-group.ts'
 import type { StoreStats } from '../stores/metered-store.ts'
 import type { PartitionLag } from './consumer-lag.ts'
@@ -53,15 +54,29 @@ function groupFamilies (source: Pick<KafkaGroupSource, 'stats'>, topics: readonl
       const { partitions } = source.stats()
       return topics.map(topic => ({ labels: { topic }, value: partitions.filter(assigned => assigned.topic === topic).length }))
     }),
-    // Every assigned partition has a series from the start, because Prometheus sees no increase if a new series begins above 0.
-    family('alert_stream_kafka_lost_records_total', () => {
-      const { partitions, lost } = source.stats()
-      const intact = partitions.filter(assigned =>
-        !lost.some(({ topic, partition }) => topic === assigned.topic && partition === assigned.partition))
-      return [...intact.map(assigned => ({ ...assigned, records: 0 })), ...lost]
-        .map(({ topic, partition, records }) => ({ labels: partitionLabels(topic, partition), value: records }))
-    })
+    family('alert_stream_kafka_lost_records_total', () => recordCounts(source, 'lost')),
+    family('alert_stream_kafka_truncated_records_total', () => recordCounts(source, 'truncated')),
+    family('alert_stream_kafka_partition_stopped', () => perPartition(source, source.stats().stopped.map(at => ({ ...at, value: 1 })))),
+    family('alert_stream_kafka_skipped_batches_total', () =>
+      perPartition(source, source.stats().skipped.map(skipped => ({ ...skipped, value: skipped.batches }))))
   ]
+}
+
+function recordCounts (source: Pick<KafkaGroupSource, 'stats'>, name: 'lost' | 'truncated') {
+  return perPartition(source, source.stats()[name].map(counted => ({ ...counted, value: counted.records })))
+}
+
+/**
+ * Adds a sample of 0 for every assigned partition without a sample. Every assigned partition has a series from the start, because
+ * Prometheus sees no increase if a new series begins above 0.
+ */
+function perPartition (
+  source: Pick<KafkaGroupSource, 'stats'>, samples: ReadonlyArray<TopicPartition & { readonly value: number }>
+): Array<{ readonly labels: ReturnType<typeof partitionLabels>, readonly value: number }> {
+  const others = source.stats().partitions.filter(assigned =>
+    !samples.some(({ topic, partition }) => topic === assigned.topic && partition === assigned.partition))
+  return [...others.map(assigned => ({ ...assigned, value: 0 })), ...samples]
+    .map(({ topic, partition, value }) => ({ labels: partitionLabels(topic, partition), value }))
 }
 
 function partitionLabels (topic: string, partition: number): { readonly topic: string, readonly partition: string } {

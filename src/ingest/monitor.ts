@@ -5,6 +5,7 @@ import type { Status } from '../admin/status.ts'
 import type { DeadLetterDestination } from '../dead-letters/dead-letter-destination.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
+import { damagedError } from '../kafka/damaged-batches.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import type { GraphDescription, Logger, Run, RunObserver } from '../pipeline/index.ts'
 import type { ArchiveSink } from '../sinks/archive.ts'
@@ -47,6 +48,10 @@ export function ingestMonitor (
     topics: async () => {
       const { missing } = source.stats()
       if (missing.length > 0) throw kafkaErrors.KAFKA_TOPIC_MISSING(`waiting for ${missing.join(', ')}`, { where: connection.brokers })
+    },
+    partitions: async () => {
+      const [stopped] = source.stats().stopped
+      if (stopped !== undefined) throw damagedError(stopped)
     },
     registry: registryCheck(registryUrl),
     ...storeChecks(archive),

@@ -27,12 +27,18 @@ export const kafkaErrors = defineErrors({
   KAFKA_TOPIC_EXISTS: { hint: 'Choose another name, or delete the topic first.' },
   KAFKA_TOPIC_REFUSED: { hint: 'Correct the partition count, replication factor or configuration of the topic.' },
   KAFKA_PARTITION_MISSING: { hint: 'Use an existing partition, or add partitions to the topic.' },
+  KAFKA_PARTITION_UNAVAILABLE: { hint: 'Check the brokers that hold the replicas of the partition.', retryable: true },
   KAFKA_TOPIC_RECREATED: { hint: 'Read the topic again from the beginning.' },
   KAFKA_MESSAGE_TOO_LARGE: { hint: 'Raise max.message.bytes of the topic.' },
   KAFKA_NOT_ENOUGH_REPLICAS: { hint: 'Bring the missing brokers back, or lower min.insync.replicas.', retryable: true },
   KAFKA_INSTANCE_FENCED: { hint: 'Give each process of the group a unique instance id (--group-instance-id).' },
   KAFKA_OFFSET_LOST: { hint: 'Read from the earliest available offset.' },
   KAFKA_CORRUPT: { hint: 'Check the disks of the broker, and produce the record again.' },
+  KAFKA_BATCH_DAMAGED: {
+    hint: 'Move the leader to an intact replica, or skip the batch with --skip-batch TOPIC:PARTITION:OFFSET. Its records are lost then.'
+  },
+  KAFKA_RECORD_TOO_LARGE: { hint: 'Raise --max-record-mib and read the record again at its position, or produce it in smaller parts.' },
+  KAFKA_RESPONSE_INVALID: { hint: 'Check the network and any proxy between this host and the brokers.', retryable: true },
   KAFKA_TIMEOUT: { hint: 'Check that the broker is running and not overloaded.', retryable: true },
   KAFKA_STOPPED: { hint: 'Start the program again to continue.' },
   KAFKA_REFUSED: { hint: 'See the broker log.' },
@@ -121,6 +127,9 @@ export function mapKafkaError (error: unknown, operation: KafkaOperation): Alert
   }
   const unknownTopic = nested.map(inner => /^Unknown topic (.+)\.$/.exec(inner.message)?.[1]).find(name => name !== undefined)
   if (unknownTopic !== undefined) return fail('KAFKA_TOPIC_MISSING', `topic ${unknownTopic} does not exist`)
+  // The leader is a broker that has left the cluster since the last look-up.
+  const unknownBroker = nested.map(inner => /^Cannot find broker with node id (\d+)/.exec(inner.message)?.[1]).find(id => id !== undefined)
+  if (unknownBroker !== undefined) return fail('KAFKA_UNREACHABLE', `broker ${unknownBroker} is not part of the cluster`)
   const access = accessFailureOf(nested, context)
   if (access !== undefined) {
     const transient = context !== undefined && withinGrace(context)

@@ -1,7 +1,9 @@
 // Sends the Kafka requests of the fetcher with the client library, without retries.
-import { Consumer, type fetchV17 } from '@platformatic/kafka'
+import type { fetchV17 } from '@platformatic/kafka'
 import type { KafkaConnection } from './connection.ts'
-import { nestedErrors } from './errors.ts'
+import { FetchConsumer } from './fetch-consumer.ts'
+import type { FetchResponse } from './fetch-response.ts'
+import { acceptLeaderless } from './leaderless.ts'
 import { findTopic, type FoundTopic } from './topic-lookup.ts'
 
 interface FetchRequest {
@@ -15,27 +17,17 @@ interface FetchRequest {
 
 export interface FetchClient {
   /** Sends a Fetch request. Errors of partitions and of the fetch session are codes in the response. Rejects if no response arrives. */
-  fetch (request: FetchRequest): Promise<fetchV17.FetchResponse>
+  fetch (request: FetchRequest): Promise<FetchResponse>
   /** Looks up a topic, see `findTopic` in topic-lookup.ts. */
   findTopic (topic: string): Promise<FoundTopic | undefined>
   close (): Promise<void>
 }
 
 export function fetchClient (connection: KafkaConnection): FetchClient {
-  const consumer = new Consumer({ ...connection.options, groupId: 'none', retries: 0 })
+  const consumer = acceptLeaderless(new FetchConsumer({ ...connection.options, groupId: 'none', retries: 0 }))
   consumer.on('error', () => {})
   return {
-    fetch: async request => {
-      try {
-        return await consumer.fetch(request)
-      } catch (error) {
-        // The library rejects if one partition has an error, although the response holds the records of the other partitions.
-        const response = nestedErrors(error).map(inner => (inner as { response?: fetchV17.FetchResponse }).response)
-          .find(found => found?.responses !== undefined)
-        if (response === undefined) throw error
-        return response
-      }
-    },
+    fetch: async request => await consumer.fetch(request) as unknown as FetchResponse,
     findTopic: topic => findTopic(consumer, topic),
     close: async () => { await consumer.close(true).catch(() => {}) }
   }

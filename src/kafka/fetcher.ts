@@ -1,19 +1,24 @@
 // Fetches assigned partitions by topic id, with at most one request in flight per broker for all its partitions. Buffers about
-// `maxBytes` per broker. Each partition can be paused individually. Survives broker restarts and leader changes. Reports deleted topics,
-// offsets out of range and permission errors to the owner of the fetcher.
-import type { fetchV17 } from '@platformatic/kafka'
+// `maxBytes` per broker. Each partition can be paused individually. Survives broker restarts and leader changes. An outage of one partition
+// or broker does not delay the others. Reports deleted topics, offsets out of range and permission errors to the owner of the fetcher.
+import { type fetchV17, protocolErrorsCodesById } from '@platformatic/kafka'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { aclFailure } from './access-errors.ts'
+import { BatchMemory, defaultBatchLimits } from './batch-records.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { KafkaConnection } from './connection.ts'
+import { type BatchOptions, DamagedBatches } from './damaged-batches.ts'
 import { kafkaErrors, mapKafkaError } from './errors.ts'
+import { type EpochEnd, UNKNOWN_EPOCH } from './leader-epochs.ts'
 import type { FetchClient } from './fetch-client.ts'
-import { PartitionBuffer, type PartitionStart } from './partition-buffer.ts'
+import { type FailedPartition, FetchOutages } from './fetch-outages.ts'
+import type { FetchResponse } from './fetch-response.ts'
+import { type BufferOwner, PartitionBuffer, type PartitionStart } from './partition-buffer.ts'
 import { partitionIdKey, PartitionLeaders } from './partition-leaders.ts'
 import type { KafkaRecord } from './record.ts'
 
-export interface FetcherOptions {
+export interface FetcherOptions extends BatchOptions {
   readonly client: FetchClient
   /** Connection whose brokers and user are named in errors and logs. */
   readonly connection: Pick<KafkaConnection, 'brokers' | 'authState'>
@@ -21,20 +26,34 @@ export interface FetcherOptions {
   readonly maxBytes: number
   /** How long a broker may hold a request while no records are available, in ms. */
   readonly maxWaitMs: number
-  /** Maximum time without any response, in ms. A longer outage is fatal. If undefined, no outage is fatal. */
+  /** Maximum time in ms for which a partition may be unreadable. A longer outage is fatal. If undefined, no outage is fatal. */
   readonly giveUpAfterMs?: number | undefined
   /** Whether to fetch partitions with an empty buffer even if other buffers are full. Required for merging partitions. */
   readonly everyPartition?: boolean | undefined
+  /** Whether a batch that stays damaged is fatal. Default false: it stops its partition. */
+  readonly damageIsFatal?: boolean | undefined
   readonly clock?: Clock | undefined
   readonly log: Logger
   /** Called when records can be taken, or when everything before the end offset of a partition was fetched. */
   onProgress (): void
   /** Called when the topic with this id was deleted or recreated. Its partitions are not fetched any more. */
   onTopicGone (topic: string, topicId: string): void
+  /** Called after the records of a partition from `truncation.offset` on were replaced. The buffer continues there. */
+  onTruncated (buffer: PartitionBuffer, truncation: Truncation): void
   /** Called if the fetch position of a partition is out of range. The partition is paused until the owner resets or removes the buffer. */
   onOutOfRange (buffer: PartitionBuffer): void
   /** Called once, when an error ends all fetching. */
   onFatal (error: AlertStreamError): void
+}
+
+/** A truncation of a partition's log: after an unclean leader election or the loss of a disk, records that were read are gone. */
+export interface Truncation {
+  /** The divergence: the first offset whose record may be another one now. */
+  readonly offset: bigint
+  /** Offset of the next record to take before the truncation was found. */
+  readonly position: bigint
+  /** The last leader epoch before the divergence. */
+  readonly leaderEpoch: number
 }
 
 interface Requested {
@@ -45,40 +64,61 @@ interface Requested {
 /** Replaces `maxWaitMs` while records are buffered, so that partitions without records do not delay the next fetch of busy partitions. */
 const SHORT_WAIT_MS = 20
 const MIN_PARTITION_BYTES = 1024 * 1024
-const BACKOFF_MS = [100, 250, 500, 1000] as const
-const NO_LEADER_BACKOFF_MS = 250
 // Error codes of the Kafka protocol.
 const OFFSET_OUT_OF_RANGE = 1
+const CORRUPT_MESSAGE = 2
 const TOPIC_AUTHORIZATION_FAILED = 29
 
 export class Fetcher {
+  /** The damaged batches of the partitions that are read. */
+  readonly damaged: DamagedBatches
   readonly #options: FetcherOptions
-  readonly #clock: Clock
   readonly #leaders: PartitionLeaders
+  readonly #bufferOwner: BufferOwner
   readonly #stop = new AbortController()
   /** Ids of brokers with a request in flight. */
   readonly #busy = new Set<number>()
-  /** Codes of errors that were logged in the current outage. */
-  readonly #logged = new Set<string>()
+  /** Ids of brokers that rejected their fetch session in the last response. */
+  readonly #sessionless = new Set<number>()
+  readonly #outages: FetchOutages
   #buffers: PartitionBuffer[] = []
   /** Index of the partition that `take` tries first. The partitions take turns. */
   #turn = 0
   #lookingUp = false
   /** Whether a partition is ready to be fetched, but the buffers of its broker are full. */
   #throttled = false
-  #backOffs = 0
-  #failures = 0
-  #lastResponse: number
 
   constructor (options: FetcherOptions) {
     this.#options = options
-    this.#clock = options.clock ?? systemClock
     this.#leaders = new PartitionLeaders(options)
-    this.#lastResponse = this.#clock.now()
+    const { clock = systemClock, log, onProgress, limits = defaultBatchLimits, skipBatches = [], damageIsFatal = false } = options
+    const shared = {
+      clock, log, signal: this.#stop.signal,
+      onFatal: (error: AlertStreamError) => { this.#fail(error) }
+    }
+    this.#outages = new FetchOutages({
+      ...shared, brokers: options.connection.brokers, giveUpAfterMs: options.giveUpAfterMs,
+      onElapsed: () => { this.fetchMore() }
+    })
+    this.damaged = new DamagedBatches({
+      ...shared, skip: skipBatches, isFatal: damageIsFatal,
+      onRetry: () => { this.fetchMore() }
+    })
+    this.#bufferOwner = {
+      // Merging needs the next record of every partition, so it must stream all of them at the same time.
+      memory: new BatchMemory(limits, options.everyPartition === true ? Infinity : 1),
+      onReady: onProgress,
+      onDamaged: (buffer, damage) => {
+        // Another replica may be intact, and become the leader.
+        this.#leaders.forget(buffer)
+        this.damaged.found(buffer, damage)
+        this.fetchMore()
+      }
+    }
   }
 
   add (start: PartitionStart): PartitionBuffer {
-    const buffer = new PartitionBuffer(start)
+    const buffer = new PartitionBuffer(start, this.#bufferOwner)
     this.#leaders.restore(start.topicId)
     this.#buffers = [...this.#buffers.filter(other => partitionIdKey(other) !== partitionIdKey(start)), buffer]
     this.fetchMore()
@@ -89,6 +129,8 @@ export class Fetcher {
   remove (buffer: PartitionBuffer): void {
     buffer.removed = true
     buffer.reset(buffer.fetchPosition)
+    this.#outages.forget(buffer)
+    this.damaged.forget(buffer)
     this.#buffers = this.#buffers.filter(other => other !== buffer)
   }
 
@@ -101,8 +143,10 @@ export class Fetcher {
         buffer.paused = true
         continue
       }
+      const record = this.takeFrom(buffer)
+      if (record === undefined) continue
       this.#turn = (this.#turn + step + 1) % this.#buffers.length
-      return { buffer, record: this.takeFrom(buffer)! }
+      return { buffer, record }
     }
     return undefined
   }
@@ -110,22 +154,23 @@ export class Fetcher {
   takeFrom (buffer: PartitionBuffer): KafkaRecord | undefined {
     const wasReady = this.#readyToFetch(buffer)
     const record = buffer.take()
+    this.damaged.passed(buffer)
     if (this.#throttled || (!wasReady && this.#readyToFetch(buffer))) this.fetchMore()
     return record
   }
 
   /** Sends fetch requests for partitions that need records, and looks up missing leaders. Cheap if no partition needs records. */
   fetchMore (): void {
-    if (this.#stopped || this.#backOffs > 0) return
+    if (this.#stopped) return
     const byNode = new Map<number, PartitionBuffer[]>()
-    let leaderless = false
+    const leaderless = new Set<string>()
     for (const buffer of this.#buffers) {
-      if (!this.#readyToFetch(buffer) || this.#leaders.isGone(buffer.topicId)) continue
-      const node = this.#leaders.leaderOf(buffer)
-      if (node === undefined) leaderless = true
-      else if (!this.#busy.has(node)) byNode.set(node, [...byNode.get(node) ?? [], buffer])
+      if (!this.#readyToFetch(buffer) || this.#waits(buffer)) continue
+      const node = this.#leaders.leaderOf(buffer)?.node
+      if (node === undefined) leaderless.add(buffer.topic)
+      else if (!this.#busy.has(node) && !this.#outages.brokerWaits(node)) byNode.set(node, [...byNode.get(node) ?? [], buffer])
     }
-    if (leaderless) void this.#lookUpLeaders()
+    if (leaderless.size > 0) void this.#lookUpLeaders([...leaderless])
     this.#throttled = false
     for (const [node, ready] of byNode) {
       const bufferedBytes = this.#bufferedBytes(node)
@@ -146,13 +191,17 @@ export class Fetcher {
     return this.#stop.signal.aborted
   }
 
+  #waits (buffer: PartitionBuffer): boolean {
+    return this.#leaders.isGone(buffer.topicId) || this.#outages.partitionWaits(buffer) || this.damaged.isWaiting(buffer)
+  }
+
   #readyToFetch (buffer: PartitionBuffer): boolean {
     return !buffer.removed && !buffer.paused && !buffer.complete && buffer.bytes < this.#options.maxBytes / (2 * this.#buffers.length)
   }
 
   #bufferedBytes (node: number): number {
     let bytes = 0
-    for (const buffer of this.#buffers) if (!buffer.paused && this.#leaders.leaderOf(buffer) === node) bytes += buffer.bytes
+    for (const buffer of this.#buffers) if (!buffer.paused && this.#leaders.leaderOf(buffer)?.node === node) bytes += buffer.bytes
     return bytes
   }
 
@@ -167,78 +216,112 @@ export class Fetcher {
       const topic = topics.get(buffer.topicId) ?? { topicId: buffer.topicId, partitions: [] }
       topics.set(buffer.topicId, topic)
       topic.partitions.push({
-        partition: buffer.partition, fetchOffset: buffer.fetchPosition, currentLeaderEpoch: -1, lastFetchedEpoch: -1, partitionMaxBytes
+        partition: buffer.partition,
+        fetchOffset: buffer.fetchPosition,
+        currentLeaderEpoch: this.#leaders.leaderOf(buffer)?.epoch ?? UNKNOWN_EPOCH,
+        lastFetchedEpoch: buffer.lastFetchedEpoch,
+        partitionMaxBytes
       })
     }
     try {
       const maxWaitTime = short ? Math.min(SHORT_WAIT_MS, maxWaitMs) : maxWaitMs
       const response = await client.fetch({ node, topics: [...topics.values()], maxBytes, maxWaitTime })
-      // An error of the whole response means that the broker lost the fetch session. The next request opens a new session.
-      if (response.errorCode !== 0) this.#backOff(BACKOFF_MS[0])
-      else this.#accept(response, requested)
+      if (response.errorCode !== 0) this.#sessionLost(node, response.errorCode, buffers)
+      else this.#accept(node, response, requested)
     } catch (error) {
-      this.#failed(error)
+      this.#brokerFailed(node, error, buffers)
     } finally {
       this.#busy.delete(node)
     }
     this.fetchMore()
   }
 
-  #accept (response: fetchV17.FetchResponse, requested: ReadonlyMap<string, Requested>): void {
+  #accept (node: number, response: FetchResponse, requested: ReadonlyMap<string, Requested>): void {
     if (this.#stopped) return
+    this.#sessionless.delete(node)
+    this.#outages.brokerResponded(node)
     let progress = false
+    const read: PartitionBuffer[] = []
+    const failed: FailedPartition[] = []
     for (const { topicId, partitions } of response.responses) {
       for (const partition of partitions) {
         const request = requested.get(partitionIdKey({ topicId, partition: partition.partitionIndex }))
         if (request === undefined || request.buffer.removed) continue
         if (partition.errorCode !== 0) {
-          this.#partitionFailed(request.buffer, partition.errorCode)
+          const reason = this.#partitionFailed(request.buffer, partition.errorCode)
+          if (reason !== undefined) failed.push({ partition: request.buffer, reason })
           continue
         }
-        request.buffer.append(partition, request.offset)
-        progress ||= request.buffer.fetchPosition !== request.offset || request.buffer.complete
+        read.push(request.buffer)
+        const { buffer, offset } = request
+        const { divergingEpoch: end } = partition
+        if (end !== undefined && end.endOffset >= 0n && offset === buffer.fetchPosition) this.#truncated(buffer, end)
+        else buffer.append(partition, offset)
+        this.damaged.passed(buffer)
+        progress ||= buffer.fetchPosition !== offset || buffer.complete
       }
     }
+    this.#outages.partitionsFailed(failed)
+    this.#outages.partitionsRead(read)
     if (progress) this.#options.onProgress()
-    this.#succeeded()
   }
 
-  #partitionFailed (buffer: PartitionBuffer, errorCode: number): void {
+  #truncated (buffer: PartitionBuffer, end: EpochEnd): void {
+    const { position } = buffer
+    const offset = buffer.truncate(end)
+    this.#options.onTruncated(buffer, { offset, position, leaderEpoch: end.epoch })
+  }
+
+  /** Handles the error of one partition in a response. Returns the reason if the partition has to wait until it is tried again. */
+  #partitionFailed (buffer: PartitionBuffer, errorCode: number): string | undefined {
+    if (errorCode === CORRUPT_MESSAGE) {
+      buffer.damaged('the broker cannot read it (CORRUPT_MESSAGE)')
+      return undefined
+    }
     if (errorCode === OFFSET_OUT_OF_RANGE) {
       buffer.paused = true
       this.#options.onOutOfRange(buffer)
-    } else if (errorCode === TOPIC_AUTHORIZATION_FAILED) {
+      return undefined
+    }
+    if (errorCode === TOPIC_AUTHORIZATION_FAILED) {
       const { brokers, authState } = this.#options.connection
       const { why, hint } = aclFailure('TOPIC_AUTHORIZATION_FAILED', { authState, request: 'Fetch' }, { topic: buffer.topic })
       this.#fail(kafkaErrors.KAFKA_NOT_AUTHORISED(`cannot read ${buffer.topic}: ${why}`, { where: `${buffer.topic} at ${brokers}`, hint }))
-    } else {
-      // The leader has changed, or the topic is new or was deleted, so look up the leader again after a backoff.
-      this.#leaders.forget(buffer)
-      this.#backOff(BACKOFF_MS[0])
+      return undefined
     }
+    // The leader has changed (NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH), or the topic is new or was deleted.
+    this.#leaders.forget(buffer)
+    return nameOf(errorCode)
   }
 
-  #succeeded (): void {
-    if (this.#failures > 0) this.#options.log.info({ brokers: this.#options.connection.brokers }, 'kafka is available again')
-    this.#failures = 0
-    this.#logged.clear()
-    this.#lastResponse = this.#clock.now()
+  /**
+   * Handles the error of an entire response: the broker does not know the fetch session. The next request opens a new session, so the first
+   * error delays nothing.
+   */
+  #sessionLost (node: number, errorCode: number, buffers: readonly PartitionBuffer[]): void {
+    if (this.#sessionless.has(node)) {
+      const reason = `cannot read: broker ${node} rejects the fetch session (${nameOf(errorCode)})`
+      this.#brokerFailed(node, kafkaErrors.KAFKA_REFUSED(reason, { where: this.#options.connection.brokers, retryable: true }), buffers)
+    }
+    this.#sessionless.add(node)
   }
 
-  #failed (error: unknown): void {
+  #brokerFailed (node: number, error: unknown, buffers: readonly PartitionBuffer[]): void {
     if (this.#stopped) return
-    const { connection: { brokers, authState }, giveUpAfterMs, log } = this.#options
-    const topics = [...new Set(this.#buffers.map(({ topic }) => topic))].join(',')
-    const mapped = mapKafkaError(error, { action: `read ${topics}`, brokers, authState })
-    if (!mapped.retryable || (giveUpAfterMs !== undefined && this.#clock.now() - this.#lastResponse > giveUpAfterMs)) {
+    const mapped = this.#map(error, buffers)
+    if (!mapped.retryable) {
       this.#fail(mapped)
       return
     }
-    // Log each error code once per outage. An outage can have several codes: for example, a restarted broker may reject the credentials.
-    if (!this.#logged.has(mapped.code)) log.warn({ code: mapped.code, reason: mapped.message }, 'kafka is unavailable: retrying')
-    this.#logged.add(mapped.code)
-    this.#leaders.clear()
-    this.#backOff(BACKOFF_MS[Math.min(this.#failures++, BACKOFF_MS.length - 1)]!)
+    // The partitions may get another leader.
+    for (const buffer of this.#buffers) if (this.#leaders.leaderOf(buffer)?.node === node) this.#leaders.forget(buffer)
+    this.#outages.brokerFailed(node, mapped, buffers.filter(({ removed }) => !removed))
+  }
+
+  #map (error: unknown, buffers: readonly PartitionBuffer[]): AlertStreamError {
+    const { brokers, authState } = this.#options.connection
+    const topics = [...new Set(buffers.map(({ topic }) => topic))].join(',')
+    return mapKafkaError(error, { action: `read ${topics}`, brokers, authState })
   }
 
   /** Reports a fatal error and sends no more requests. Buffered records can still be taken. */
@@ -248,27 +331,34 @@ export class Fetcher {
     this.#options.onFatal(error)
   }
 
-  /** Sends no requests for `ms` milliseconds. */
-  #backOff (ms: number): void {
-    this.#backOffs++
-    void this.#clock.sleep(ms, this.#stop.signal).then(() => {
-      if (--this.#backOffs === 0) this.fetchMore()
-    })
-  }
-
-  async #lookUpLeaders (): Promise<void> {
+  async #lookUpLeaders (topics: readonly string[]): Promise<void> {
     if (this.#lookingUp) return
     this.#lookingUp = true
-    try {
-      if (await this.#leaders.lookUp(this.#buffers)) this.#backOff(NO_LEADER_BACKOFF_MS)
-      if (!this.#stopped) this.#succeeded()
-    } catch (error) {
-      this.#failed(error)
-    } finally {
-      this.#lookingUp = false
-    }
+    await Promise.all(topics.map(topic => this.#lookUpLeadersOf(topic)))
+    this.#lookingUp = false
     this.fetchMore()
   }
+
+  async #lookUpLeadersOf (topic: string): Promise<void> {
+    const leaderless = this.#buffers.filter(buffer => buffer.topic === topic && this.#leaders.leaderOf(buffer) === undefined)
+    // A partition that waits was not the cause of this lookup, so its wait does not grow.
+    const failed = (buffer: PartitionBuffer): boolean => !buffer.removed && !this.#outages.partitionWaits(buffer)
+    try {
+      const unknown = await this.#leaders.lookUp(topic, leaderless)
+      if (this.#stopped) return
+      this.#outages.lookupSucceeded()
+      this.#outages.partitionsFailed(unknown.filter(({ partition }) => failed(partition)))
+    } catch (error) {
+      if (this.#stopped) return
+      const mapped = this.#map(error, leaderless)
+      if (mapped.retryable) this.#outages.lookupFailed(leaderless.filter(failed), mapped)
+      else this.#fail(mapped)
+    }
+  }
+}
+
+function nameOf (errorCode: number): string {
+  return protocolErrorsCodesById[errorCode] ?? `error ${errorCode}`
 }
 
 /** Rotates the list. Each partition must come first in turn, because the first partition of a request may fill the entire response. */

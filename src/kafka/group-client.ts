@@ -7,6 +7,7 @@ import {
 import { decodeOwned, stickyAssignment } from './assignment.ts'
 import type { KafkaConnection } from './connection.ts'
 import type { GroupSettings } from './group-settings.ts'
+import { acceptLeaderless } from './leaderless.ts'
 import type { TopicPartition } from './offset-tracker.ts'
 
 export interface GroupClient {
@@ -46,7 +47,7 @@ const UNUSED_MEMBER_ID = 'nobody'
 
 export function groupClient (connection: KafkaConnection, settings: GroupSettings, events: GroupEvents): GroupClient {
   const { group, instanceId, sessionTimeout, rebalanceTimeout, heartbeatInterval } = settings
-  const consumer = new Consumer({
+  const consumer = acceptLeaderless(new Consumer({
     ...connection.options,
     groupId: group,
     ...(instanceId === undefined ? {} : { groupInstanceId: instanceId }),
@@ -58,7 +59,7 @@ export function groupClient (connection: KafkaConnection, settings: GroupSetting
     // The library calls `protocolsMetadata` before every JoinGroup request, even when it rejoins by itself.
     protocolsMetadata: () => events.beforeJoin(),
     partitionAssigner: assign
-  })
+  }))
   // The diagnostics channel reports a heartbeat error before the library reacts to the error.
   const onHeartbeatError = (message: unknown): void => {
     const { client, error } = message as { client: unknown, error: unknown }

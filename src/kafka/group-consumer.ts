@@ -7,12 +7,13 @@ import { isRetryable } from '../pipeline/retry.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { KafkaConnection } from './connection.ts'
 import { kafkaErrors } from './errors.ts'
-import { Fetcher } from './fetcher.ts'
+import { Fetcher, type Truncation } from './fetcher.ts'
 import type { Membership } from './group-client.ts'
 import type { GroupClients } from './group-clients.ts'
 import { GroupMember } from './group-member.ts'
 import type { GroupSettings } from './group-settings.ts'
 import { GroupStatsCollector, type GroupStats } from './group-stats.ts'
+import { UNKNOWN_EPOCH } from './leader-epochs.ts'
 import { OffsetCommitter } from './offset-committer.ts'
 import { type Delivery, OffsetTracker, partitionKey } from './offset-tracker.ts'
 import type { PartitionBuffer } from './partition-buffer.ts'
@@ -82,11 +83,13 @@ export class GroupConsumer {
     })
     this.#fetcher = new Fetcher({
       client: clients.fetch, connection, maxBytes: settings.maxBytes, maxWaitMs: settings.maxWaitMs, clock, log, onFatal,
+      ...settings.batches,
       onProgress: () => { options.onProgress() },
       onTopicGone: (topic, topicId) => {
         this.#drop(buffer => buffer.topic === topic && buffer.topicId === topicId)
         this.#topics.invalidate(topic, topicId)
       },
+      onTruncated: (buffer, truncation) => { this.#rewind(buffer, truncation) },
       onOutOfRange: buffer => { void this.#resetToEarliest(buffer) }
     })
   }
@@ -114,8 +117,7 @@ export class GroupConsumer {
     while (!this.#drain.paused) {
       const next = this.#fetcher.take(({ topic, partition }) => this.#tracker.admit(topic, partition))
       if (next === undefined) return undefined
-      const { topic, partition, offset } = next.record
-      const delivery = this.#tracker.deliver(topic, partition, offset)
+      const delivery = this.#tracker.deliver(next.record)
       if (delivery === undefined) continue
       this.#stats.delivered()
       return { record: next.record, delivery }
@@ -146,14 +148,15 @@ export class GroupConsumer {
   }
 
   stats (): GroupStats {
-    const { commits, failedCommits, joins, lost } = this.#stats
+    const { commits, failedCommits, joins, lost, truncated } = this.#stats
     const partitions = [...this.#buffers.values()].flatMap(({ topic, partition }) => {
       const state = this.#tracker.state(topic, partition)
       return state === undefined ? [] : [{ topic, partition, committed: state.committed, settled: state.committable }]
     })
     return {
-      partitions, generation: this.#member.membership?.generation ?? -1, joins, commits, failedCommits, lost,
-      commitAgeMs: this.#stats.commitAge(this.#tracker.outstanding), missing: this.#topics.missing
+      partitions, generation: this.#member.membership?.generation ?? -1, joins, commits, failedCommits, lost, truncated,
+      commitAgeMs: this.#stats.commitAge(this.#tracker.outstanding), missing: this.#topics.missing,
+      stopped: this.#fetcher.damaged.stopped, skipped: this.#fetcher.damaged.skipped
     }
   }
 
@@ -221,12 +224,12 @@ export class GroupConsumer {
           admin
         })
         if (!current()) return
-        for (const { topic, partition, topicId, start, committed: at } of starts) {
+        for (const { topic, partition, topicId, start, leaderEpoch, committed: at } of starts) {
           const key = partitionKey(topic, partition)
           const previous = this.#buffers.get(key)
           if (previous !== undefined) this.#drop(buffer => buffer === previous)
-          this.#tracker.assign(topic, partition, start, at)
-          this.#buffers.set(key, this.#fetcher.add({ topic, topicId, partition, position: start }))
+          this.#tracker.assign(topic, partition, start, leaderEpoch, at)
+          this.#buffers.set(key, this.#fetcher.add({ topic, topicId, partition, position: start, leaderEpoch }))
         }
         this.#committer.allow(membership)
         return
@@ -245,6 +248,18 @@ export class GroupConsumer {
     }
   }
 
+  /** Reads and commits again from the divergence, after the log was truncated. Until they settle, earlier records are not committed. */
+  #rewind (buffer: PartitionBuffer, { offset, position, leaderEpoch }: Truncation): void {
+    const { topic, partition } = buffer
+    const gone = position > offset ? Number(position - offset) : 0
+    this.#stats.truncate(topic, partition, gone)
+    const fields = { topic, partition, position: String(position), divergence: String(offset), leaderEpoch, gone }
+    this.#options.log.warn(fields, 'the log of the partition was truncated: reading again from the divergence')
+    this.#tracker.rewind({ topic, partition, offset, leaderEpoch })
+    this.#drain.settled()
+    if (this.#tracker.admit(topic, partition)) buffer.paused = false
+  }
+
   /** Continues at the log start offset, after retention or an unclean leader election put the fetch position out of range. */
   async #resetToEarliest (buffer: PartitionBuffer): Promise<void> {
     const { topic, partition, fetchPosition: wanted } = buffer
@@ -257,7 +272,7 @@ export class GroupConsumer {
       const lost = start > wanted ? Number(start - wanted) : 0
       this.#stats.lose(topic, partition, lost)
       log.warn({ topic, partition, wanted: String(wanted), start: String(start), lost }, 'offset out of range: resetting to earliest')
-      this.#tracker.assign(topic, partition, start, state.committed)
+      this.#tracker.assign(topic, partition, start, UNKNOWN_EPOCH, state.committed)
       buffer.reset(start)
     } catch {
       // Ignore the error: the broker is unreachable or the topic was deleted, and the next fetch reports the cause.

@@ -8,6 +8,8 @@ import { type OffsetToCommit, partitionKey, type TopicPartition } from './offset
 
 export interface CommittedMetadata {
   readonly offset: bigint
+  /** Leader epoch of the last record before `offset`; -1 if unknown. */
+  readonly leaderEpoch: number
   /** Text stored with the offset. Kafka's default limit is 4096 bytes. */
   readonly metadata: string | null
 }
@@ -42,8 +44,8 @@ export class GroupCoordinator {
       await offsetFetchV8.api.async(connection, [{ groupId: this.#group, memberEpoch: -1, topics }], false))
     const found = new Map<string, CommittedMetadata>()
     for (const { name, partitions: list } of response.groups[0]?.topics ?? []) {
-      for (const { partitionIndex, committedOffset, metadata } of list) {
-        if (committedOffset >= 0n) found.set(partitionKey(name, partitionIndex), { offset: committedOffset, metadata: metadata ?? null })
+      for (const { partitionIndex, committedOffset: offset, committedLeaderEpoch: leaderEpoch, metadata } of list) {
+        if (offset >= 0n) found.set(partitionKey(name, partitionIndex), { offset, leaderEpoch, metadata: metadata ?? null })
       }
     }
     return found
@@ -56,7 +58,10 @@ export class GroupCoordinator {
     const topics = byTopic(offsets).map(([name, list]) => ({
       name,
       partitions: list.map(each => ({
-        partitionIndex: each.partition, committedOffset: each.offset, committedLeaderEpoch: -1, committedMetadata: metadata(each)
+        partitionIndex: each.partition,
+        committedOffset: each.offset,
+        committedLeaderEpoch: each.leaderEpoch,
+        committedMetadata: metadata(each)
       }))
     }))
     await this.#request('commit offsets', async connection =>

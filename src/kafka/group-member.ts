@@ -29,6 +29,8 @@ export interface GroupMemberOptions extends Pick<GroupSettings, 'group' | 'insta
 /** The group's committed offset of a partition. */
 export interface CommittedOffset {
   readonly offset: bigint
+  /** Leader epoch of the last record before `offset`; -1 if unknown. */
+  readonly leaderEpoch: number
   /** UUID of the topic for which the offset was committed; undefined if another client implementation committed the offset. */
   readonly topicId: string | undefined
 }
@@ -85,9 +87,9 @@ export class GroupMember {
   /** Returns the committed offsets by `topic/partition`. Partitions without a committed offset are absent. No retries. */
   async committed (partitions: readonly TopicPartition[]): Promise<Map<string, CommittedOffset>> {
     const found = new Map<string, CommittedOffset>()
-    for (const [key, { offset, metadata }] of await this.#options.coordinator.committed(partitions)) {
+    for (const [key, { offset, leaderEpoch, metadata }] of await this.#options.coordinator.committed(partitions)) {
       const topicId = metadata?.startsWith(TOPIC_ID_PREFIX) ? metadata.slice(TOPIC_ID_PREFIX.length) : undefined
-      found.set(key, { offset, topicId })
+      found.set(key, { offset, leaderEpoch, topicId })
     }
     return found
   }

@@ -1,4 +1,5 @@
 // Settings of a group consumer and their defaults.
+import type { BatchOptions } from './damaged-batches.ts'
 
 export interface GroupSettings {
   readonly topics: readonly string[]
@@ -23,6 +24,8 @@ export interface GroupSettings {
   readonly heartbeatInterval: number
   /** Interval of checks for new topics, recreated topics and added partitions, in ms. Default 10,000. */
   readonly topicCheckInterval: number
+  /** Limits of record batches, and damaged batches to skip. */
+  readonly batches: BatchOptions
 }
 
 type RequiredSetting = 'topics' | 'group'
@@ -47,6 +50,7 @@ export function groupSettings (options: GroupOptions): GroupSettings {
     sessionTimeout,
     rebalanceTimeout: Math.max(options.rebalanceTimeout ?? 60_000, sessionTimeout),
     heartbeatInterval: options.heartbeatInterval ?? Math.min(3000, sessionTimeout / 3),
-    topicCheckInterval: options.topicCheckInterval ?? 10_000
+    topicCheckInterval: options.topicCheckInterval ?? 10_000,
+    batches: options.batches ?? {}
   }
 }

@@ -1,8 +1,9 @@
 // In-process counters of a group consumer.
+import type { SkippedBatches, StoppedPartition } from './damaged-batches.ts'
 import { partitionKey, type TopicPartition } from './offset-tracker.ts'
 
-/** Number of records of a partition that the broker deleted before the consumer read them. */
-export interface LostRecords extends TopicPartition {
+/** A number of records of a partition. */
+export interface PartitionRecords extends TopicPartition {
   readonly records: number
 }
 
@@ -22,13 +23,20 @@ export interface GroupStats {
   readonly failedCommits: number
   /** Time in ms since the last commit, or since the first later delivery if that commit covered all deliveries. 0 if all is committed. */
   readonly commitAgeMs: number
-  readonly lost: readonly LostRecords[]
+  /** Records that retention deleted before they were read. */
+  readonly lost: readonly PartitionRecords[]
+  /** Records that were read and that a truncation of the log then removed. */
+  readonly truncated: readonly PartitionRecords[]
   /** Subscribed topics that do not exist yet. */
   readonly missing: readonly string[]
+  /** Partitions that are stopped at a damaged record batch. */
+  readonly stopped: readonly StoppedPartition[]
+  readonly skipped: readonly SkippedBatches[]
 }
 
 export const emptyGroupStats: GroupStats = {
-  partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: []
+  partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], truncated: [], missing: [],
+  stopped: [], skipped: []
 }
 
 export class GroupStatsCollector {
@@ -37,7 +45,8 @@ export class GroupStatsCollector {
   joins = 0
   /** Start of the commit age: time of the last commit, or of the first later delivery if that commit covered all deliveries. */
   #uncommittedSince: number | undefined
-  readonly #lost = new Map<string, LostRecords>()
+  readonly #lost = new Map<string, PartitionRecords>()
+  readonly #truncated = new Map<string, PartitionRecords>()
   readonly #now: () => number
 
   /** @param now returns monotonic time in ms */
@@ -45,8 +54,12 @@ export class GroupStatsCollector {
     this.#now = now
   }
 
-  get lost (): LostRecords[] {
+  get lost (): PartitionRecords[] {
     return [...this.#lost.values()]
+  }
+
+  get truncated (): PartitionRecords[] {
+    return [...this.#truncated.values()]
   }
 
   /** Starts to measure the commit age, unless it is already being measured. */
@@ -67,7 +80,15 @@ export class GroupStatsCollector {
   }
 
   lose (topic: string, partition: number, records: number): void {
-    const key = partitionKey(topic, partition)
-    this.#lost.set(key, { topic, partition, records: (this.#lost.get(key)?.records ?? 0) + records })
+    add(this.#lost, topic, partition, records)
   }
+
+  truncate (topic: string, partition: number, records: number): void {
+    add(this.#truncated, topic, partition, records)
+  }
+}
+
+function add (counts: Map<string, PartitionRecords>, topic: string, partition: number, records: number): void {
+  const key = partitionKey(topic, partition)
+  counts.set(key, { topic, partition, records: (counts.get(key)?.records ?? 0) + records })
 }

@@ -81,7 +81,9 @@ export class OffsetCommitter {
   #uncommitted (): OffsetToCommit[] {
     const { tracker, buffers } = this.#options
     // Commit past trailing offsets without records (transaction markers, compacted records): an empty buffer's position is past them.
-    for (const { topic, partition, position } of buffers.values()) tracker.skipTo(topic, partition, position)
+    for (const { topic, partition, position: offset, positionEpoch: leaderEpoch } of buffers.values()) {
+      tracker.skipTo({ topic, partition, offset, leaderEpoch })
+    }
     return tracker.committable()
   }
 

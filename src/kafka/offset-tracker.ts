@@ -11,6 +11,8 @@ export interface TopicPartition {
 /** An offset to commit: the offset of the next record to read. */
 export interface OffsetToCommit extends TopicPartition {
   readonly offset: bigint
+  /** Leader epoch of the last record before `offset`; -1 if unknown. */
+  readonly leaderEpoch: number
 }
 
 /** A delivered record, the argument of `settle`. */
@@ -19,6 +21,7 @@ export interface Delivery extends TopicPartition {
 }
 
 interface Entry extends Delivery {
+  readonly leaderEpoch: number
   readonly state: PartitionState
   settled: boolean
 }
@@ -31,6 +34,8 @@ interface PartitionState extends TopicPartition {
   /** Every offset below `next` either was delivered in this epoch or will never be delivered in it. */
   next: bigint
   committable: bigint
+  /** Leader epoch of the last record before `committable`. */
+  leaderEpoch: number
   committed: bigint | undefined
   /** Delivered records at or beyond `committable`, oldest first, starting at index `head`. */
   entries: Entry[]
@@ -49,12 +54,12 @@ export class OffsetTracker {
 
   /**
    * Starts an epoch for an assigned partition: records from `start` on will be delivered. `committed` is the group's committed offset.
-   * If `committed` differs from `start`, `start` itself is committable.
+   * If `committed` differs from `start`, `start` itself is committable. `leaderEpoch` is the epoch of the last record before `start`.
    */
-  assign (topic: string, partition: number, start: bigint, committed?: bigint): void {
+  assign (topic: string, partition: number, start: bigint, leaderEpoch: number, committed?: bigint): void {
     this.revoke(topic, partition)
     this.#partitions.set(partitionKey(topic, partition), {
-      topic, partition, assigned: true, unsettled: 0, start, next: start, committable: start, committed, entries: [], head: 0
+      topic, partition, assigned: true, unsettled: 0, start, next: start, committable: start, leaderEpoch, committed, entries: [], head: 0
     })
   }
 
@@ -75,10 +80,10 @@ export class OffsetTracker {
   }
 
   /** Records the delivery of a record. Returns undefined if the partition is not assigned or the epoch already delivered the record. */
-  deliver (topic: string, partition: number, offset: bigint): Delivery | undefined {
+  deliver ({ topic, partition, offset, leaderEpoch }: OffsetToCommit): Delivery | undefined {
     const state = this.#partitions.get(partitionKey(topic, partition))
     if (state === undefined || offset < state.next) return undefined
-    const entry: Entry = { topic, partition, offset, state, settled: false }
+    const entry: Entry = { topic, partition, offset, leaderEpoch, state, settled: false }
     state.entries.push(entry)
     state.unsettled++
     state.next = offset + 1n
@@ -86,14 +91,34 @@ export class OffsetTracker {
   }
 
   /** Declares that no more records below `offset` will be delivered, so that offsets without records become committable. */
-  skipTo (topic: string, partition: number, offset: bigint): void {
+  skipTo ({ topic, partition, offset, leaderEpoch }: OffsetToCommit): void {
     const state = this.#partitions.get(partitionKey(topic, partition))
     if (state === undefined || offset <= state.next) return
     // The new entry replaces a settled last entry, so that repeated skips behind a stuck record use no additional memory.
     if (state.entries.length > state.head && state.entries.at(-1)!.settled) state.entries.pop()
-    state.entries.push({ topic, partition, offset: offset - 1n, state, settled: true })
+    state.entries.push({ topic, partition, offset: offset - 1n, leaderEpoch, state, settled: true })
     state.next = offset
     advance(state)
+  }
+
+  /**
+   * Continues at `offset` after the log of the partition was truncated there: later records count as not delivered, and a higher committed
+   * offset is replaced at the next commit. Records before `offset` that have not settled are still awaited.
+   */
+  rewind ({ topic, partition, offset, leaderEpoch }: OffsetToCommit): void {
+    const state = this.#partitions.get(partitionKey(topic, partition))
+    if (state === undefined || offset >= state.next) return
+    state.next = offset
+    for (const entry of state.entries.slice(state.head)) {
+      if (entry.offset < offset || entry.settled) continue
+      entry.settled = true
+      state.unsettled--
+    }
+    state.entries = state.entries.slice(state.head).filter(entry => entry.offset < offset)
+    state.head = 0
+    if (state.committable <= offset) return
+    state.committable = offset
+    state.leaderEpoch = leaderEpoch
   }
 
   /** Marks a delivered record as settled. Returns false if its epoch has ended or the record had already settled. */
@@ -116,15 +141,15 @@ export class OffsetTracker {
   /** Returns the number of delivered but uncommitted offsets of the selected partitions. The next owners read these offsets again. */
   uncommitted (includes: (partition: TopicPartition) => boolean): bigint {
     let count = 0n
-    for (const state of this.#partitions.values()) if (includes(state)) count += state.next - (state.committed ?? state.start)
+    for (const state of this.#partitions.values()) if (includes(state)) count += outstandingOf(state)
     return count
   }
 
   /** Returns the committable offset of each assigned partition, unless that offset is already committed. */
   committable (): OffsetToCommit[] {
     const offsets: OffsetToCommit[] = []
-    for (const { topic, partition, committable, committed } of this.#partitions.values()) {
-      if (committable !== committed) offsets.push({ topic, partition, offset: committable })
+    for (const { topic, partition, committable, leaderEpoch, committed } of this.#partitions.values()) {
+      if (committable !== committed) offsets.push({ topic, partition, offset: committable, leaderEpoch })
     }
     return offsets
   }
@@ -151,9 +176,18 @@ export function partitionKey (topic: string, partition: number): string {
   return `${topic}/${partition}`
 }
 
+function outstandingOf ({ next, committed, start }: PartitionState): bigint {
+  const from = committed ?? start
+  return next > from ? next - from : 0n
+}
+
 function advance (state: PartitionState): void {
   const { entries } = state
-  while (state.head < entries.length && entries[state.head]!.settled) state.committable = entries[state.head++]!.offset + 1n
+  while (state.head < entries.length && entries[state.head]!.settled) {
+    const { offset, leaderEpoch } = entries[state.head++]!
+    state.committable = offset + 1n
+    state.leaderEpoch = leaderEpoch
+  }
   // Settled entries are dropped only when they fill more than half of the array. The array stays short at constant cost per record.
   if (state.head > 32 && state.head * 2 > entries.length) {
     entries.splice(0, state.head)

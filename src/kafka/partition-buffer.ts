@@ -1,30 +1,54 @@
-// Buffer of one fetched partition: fetch position, end, and the records that were fetched but not taken yet. `take` copies the bytes of a
-// record out of the fetch response, unless the record is at least half of the response. Without the copy, one record that waits downstream
-// would retain the entire response. (Copying 80 kB takes about 25 µs, 1 % of the time for gzip.)
-import type { fetchV17, KafkaRecord as RawRecord, RecordsBatch } from '@platformatic/kafka'
+// Buffer of one fetched partition: fetch position, end, and the batches that were fetched but not taken yet. Batches stay compressed until
+// their records are taken. A taken record has memory of its own, so a record that waits downstream does not retain the fetch response.
+// A damaged batch stops the buffer at the first record that cannot be read. The buffer reports it to its owner, and skips nothing itself.
+import { BatchError } from './batch-errors.ts'
+import { BatchMemory, BatchRecords } from './batch-records.ts'
+import type { AbortedTransaction, FetchedPartition } from './fetch-response.ts'
+import { type EpochEnd, LeaderEpochs } from './leader-epochs.ts'
 import type { TopicPartition } from './offset-tracker.ts'
-import { type KafkaHeader, type KafkaRecord, recordBytes } from './record.ts'
+import { checkBatch, IS_CONTROL, IS_LOG_APPEND_TIME, IS_TRANSACTIONAL, lastOffset, type RecordBatch } from './record-batch.ts'
+import type { BatchRecord } from './record-body.ts'
+import { HEADER_OVERHEAD, type KafkaRecord, recordBytes } from './record.ts'
 
-const IS_TRANSACTIONAL = 1 << 4
-const IS_CONTROL = 1 << 5
-const IS_LOG_APPEND_TIME = 1 << 3
 const ABORT_MARKER = 0
+const MAX_MARKER_BYTES = 1024
 /** Estimated memory of a record in addition to its bytes, in bytes: objects, array slots, bigints. */
 const RECORD_OVERHEAD = 256
+/** A response may hold records beyond the high watermark that it states, but not by this many. */
+const MAX_OFFSETS_PAST_HIGH_WATERMARK = 1_000_000n
 
-interface Buffered {
+/** A batch that cannot be read. */
+export interface BatchDamage {
+  /** Offset of the first record that cannot be read. */
   readonly offset: bigint
-  readonly timestamp: bigint
-  readonly raw: RawRecord
-  readonly bytes: number
+  readonly reason: string
+  /** First offset after the batch, as far as it can be told. */
+  readonly next: bigint
 }
 
 export interface PartitionStart extends TopicPartition {
   /** UUID of the topic. A fetch by id never returns records of a recreated topic. */
   readonly topicId: string
   readonly position: bigint
+  /** Leader epoch of the last record before `position`. If undefined, the epoch is unknown. */
+  readonly leaderEpoch?: number | undefined
   /** Offset before which reading stops. If undefined, the partition is read indefinitely. */
   readonly end?: bigint | undefined
+}
+
+export interface BufferOwner {
+  readonly memory: BatchMemory
+  /** Called when a record of a streamed batch, which `take` could not return at once, can be taken. */
+  onReady (): void
+  /** Called when the buffer stops at a damaged batch. The fetch position is then the offset of the damage. */
+  onDamaged (buffer: PartitionBuffer, damage: BatchDamage): void
+}
+
+/** The batch whose records are being taken. */
+interface OpenBatch {
+  readonly batch: RecordBatch
+  readonly records: BatchRecords
+  reading: boolean
 }
 
 export class PartitionBuffer {
@@ -32,26 +56,33 @@ export class PartitionBuffer {
   readonly topicId: string
   readonly partition: number
   readonly end: bigint | undefined
-  /** Size of the records that were fetched but not taken yet, in bytes. */
-  bytes = 0
   /** While true, the partition is not read, and responses that arrive are dropped. */
   removed = false
   /** While true, the partition is not fetched and its records are not delivered. */
   paused = false
   /** Log start offset of the last fetch response. */
   logStart: bigint | undefined
+  readonly #owner: BufferOwner
+  #epochs: LeaderEpochs
   #fetched: bigint
   #taken: bigint
-  #queue: Buffered[] = []
-  #head = 0
+  #queue: RecordBatch[] = []
+  #queuedBytes = 0
+  /** Number of records in the queued batches. */
+  #queued = 0
+  #open: OpenBatch | undefined
+  /** The next record, if `peek` has read it. */
+  #next: KafkaRecord | undefined
 
-  constructor (start: PartitionStart) {
+  constructor (start: PartitionStart, owner: BufferOwner) {
     this.topic = start.topic
     this.topicId = start.topicId
     this.partition = start.partition
     this.end = start.end
+    this.#owner = owner
     this.#fetched = start.position
     this.#taken = start.position
+    this.#epochs = new LeaderEpochs(start.position, start.leaderEpoch)
   }
 
   /** Offset of the next record to fetch. */
@@ -61,12 +92,27 @@ export class PartitionBuffer {
 
   /** Offset of the next record to take. If the buffer is empty, this is the fetch position, past any trailing offsets without records. */
   get position (): bigint {
-    return this.waiting === 0 ? this.#fetched : this.#taken
+    return this.#isEmpty ? this.#fetched : this.#taken
   }
 
-  /** Number of records that were fetched but not taken yet. */
+  /** Leader epoch of the last record before the fetch position; -1 if unknown. */
+  get lastFetchedEpoch (): number {
+    return this.#epochs.before(this.#fetched)
+  }
+
+  /** Leader epoch of the last record before `position`; -1 if unknown. */
+  get positionEpoch (): number {
+    return this.#epochs.before(this.position)
+  }
+
+  /** Bytes that the buffer holds: compressed batches, and the decompressed part of the batch that is being taken. */
+  get bytes (): number {
+    return this.#queuedBytes + (this.#open?.records.held ?? 0)
+  }
+
+  /** Number of records that were fetched but not taken yet. An upper bound if the topic is compacted. */
   get waiting (): number {
-    return this.#queue.length - this.#head
+    return this.#queued + (this.#open === undefined ? 0 : this.#countOf(this.#open.batch))
   }
 
   /** Whether everything before `end` was fetched. */
@@ -76,116 +122,223 @@ export class PartitionBuffer {
 
   /** Drops the buffered records and continues at `position`. */
   reset (position: bigint): void {
+    this.#moveTo(position)
+    this.#epochs = new LeaderEpochs(position)
+  }
+
+  /**
+   * Drops the buffered records after the log of the partition was truncated, and continues at the divergence or, if no taken record is
+   * gone, at the next record to take. Returns the divergence.
+   */
+  truncate (end: EpochEnd): bigint {
+    const divergence = this.#epochs.divergence(end, this.#fetched)
+    this.#epochs.truncate(divergence, end.epoch)
+    this.#moveTo(divergence < this.position ? divergence : this.position)
+    return divergence
+  }
+
+  /** Continues to fetch at `position`, behind a damaged batch. Keeps the records before it. */
+  skipTo (position: bigint): void {
+    if (this.#isEmpty) this.#taken = position
+    this.#fetched = position
+  }
+
+  /**
+   * Appends the batches of a fetch response, up to the first damaged one. Ignores the response if `requestedOffset` is not the fetch
+   * position.
+   */
+  append (response: FetchedPartition, requestedOffset: bigint): void {
+    if (this.removed || requestedOffset !== this.#fetched) return
+    this.logStart = response.logStartOffset
+    const { batches, highWatermark } = response
+    const aborted = new AbortedTransactions(response.abortedTransactions)
+    for (const [index, batch] of batches.entries()) {
+      const last = lastOffset(batch)
+      const follows = index === 0 || batch.firstOffset > lastOffset(batches[index - 1]!)
+      const exists = highWatermark < 0n || last < highWatermark + MAX_OFFSETS_PAST_HIGH_WATERMARK
+      const reason = checkBatch(batch) ?? (follows && exists ? undefined : `its first offset ${batch.firstOffset} is out of order`)
+      if (reason !== undefined) {
+        this.damaged(reason, offsetAfter(batch, batches[index + 1]))
+        return
+      }
+      try {
+        const skip = aborted.includes(batch)
+        if (last < this.#fetched) continue
+        this.#epochs.append(batch.partitionLeaderEpoch, batch.firstOffset)
+        if (!skip && (batch.attributes & IS_CONTROL) === 0) this.#enqueue(batch)
+      } catch (error) {
+        if (!(error instanceof BatchError)) throw error
+        this.damaged(error.message, last + 1n)
+        return
+      }
+      this.#fetched = last + 1n
+    }
+    if (response.damage !== undefined) this.damaged(response.damage)
+  }
+
+  /** Reports that the batch at the fetch position is damaged. `next`: first offset after the batch, if it is known. */
+  damaged (reason: string, next?: bigint): void {
+    const offset = this.#fetched
+    this.#owner.onDamaged(this, { offset, reason, next: next !== undefined && next > offset ? next : offset + 1n })
+  }
+
+  /** Returns the next record without removing it. Returns undefined if there is none, or if it is still being decompressed. */
+  peek (): KafkaRecord | undefined {
+    while (this.#next === undefined) {
+      const open = this.#openBatch()
+      if (open === undefined || open.reading) return undefined
+      const record = this.#attempt(open.batch, () => open.records.next())
+      if (record === 'damaged') return undefined
+      if (record === undefined) {
+        if (open.records.done) this.#closeBatch()
+        else if (this.#owner.memory.startStream(this)) void this.#readMore(open)
+        else return undefined
+        continue
+      }
+      const offset = open.batch.firstOffset + BigInt(record.offsetDelta)
+      if (this.end !== undefined && offset >= this.end) this.#closeBatch()
+      else if (offset >= this.#taken) this.#next = this.#recordAt(offset, open.batch, record)
+    }
+    return this.#next
+  }
+
+  /** Removes and returns the next record, as `peek` does. */
+  take (): KafkaRecord | undefined {
+    const record = this.peek()
+    if (record === undefined) return undefined
+    this.#next = undefined
+    this.#taken = record.offset + 1n
+    if (this.#open?.records.done === true || (this.end !== undefined && this.#taken >= this.end)) this.#closeBatch()
+    return record
+  }
+
+  #moveTo (position: bigint): void {
+    this.#closeBatch()
     this.#queue = []
-    this.#head = 0
-    this.bytes = 0
+    this.#queued = this.#queuedBytes = 0
+    this.#next = undefined
     this.#fetched = position
     this.#taken = position
   }
 
-  /** Appends the records of a fetch response. Ignores the response if `requestedOffset` is not the fetch position. */
-  append (response: fetchV17.FetchResponsePartition, requestedOffset: bigint): void {
-    if (this.removed || requestedOffset !== this.#fetched) return
-    this.logStart = response.logStartOffset
-    const aborted = new AbortedTransactions(response.abortedTransactions ?? [])
-    for (const batch of response.records ?? []) {
-      const last = batch.firstOffset + BigInt(batch.lastOffsetDelta)
-      const skip = aborted.includes(batch, last)
-      if (last < this.#fetched) continue
-      if (!skip && (batch.attributes & IS_CONTROL) === 0) this.#appendBatch(batch)
-      this.#fetched = last + 1n
+  get #isEmpty (): boolean {
+    return this.#queue.length === 0 && this.#open === undefined
+  }
+
+  /** Number of records of a batch that will be taken. */
+  #countOf (batch: RecordBatch): number {
+    const first = batch.firstOffset > this.#taken ? batch.firstOffset : this.#taken
+    const last = lastOffset(batch)
+    const end = this.end !== undefined && this.end <= last ? this.end - 1n : last
+    return Math.min(batch.count, Math.max(Number(end - first) + 1, 0))
+  }
+
+  #enqueue (batch: RecordBatch): void {
+    this.#queue.push(batch)
+    this.#queuedBytes += batch.bytes
+    this.#queued += this.#countOf(batch)
+  }
+
+  #openBatch (): OpenBatch | undefined {
+    if (this.#open !== undefined) return this.#open
+    const batch = this.#queue.shift()
+    if (batch === undefined) return undefined
+    this.#queuedBytes -= batch.bytes
+    this.#queued -= this.#countOf(batch)
+    const records = this.#attempt(batch, () => new BatchRecords(batch, this.#owner.memory))
+    if (records === 'damaged') return undefined
+    this.#open = { batch, records, reading: false }
+    return this.#open
+  }
+
+  #closeBatch (): void {
+    if (this.#open === undefined) return
+    const { batch, records } = this.#open
+    records.close()
+    this.#open = undefined
+    if (this.#owner.memory.endStream(this)) this.#owner.onReady()
+    const next = lastOffset(batch) + 1n
+    if (next > this.#taken) this.#taken = next
+  }
+
+  /** Reads the next part of a streamed batch. */
+  async #readMore (open: OpenBatch): Promise<void> {
+    open.reading = true
+    let failure: unknown
+    try {
+      await open.records.readMore()
+    } catch (error) {
+      failure = error
     }
-  }
-
-  /** Returns the oldest buffered record without removing it. The bytes of the record are part of the fetch response. */
-  peek (): KafkaRecord | undefined {
-    const next = this.#queue[this.#head]
-    return next === undefined ? undefined : this.#record(next, next.raw as unknown as Bytes)
-  }
-
-  /** Removes and returns the oldest buffered record. Copies its bytes, unless the record is at least half of the fetch response. */
-  take (): KafkaRecord | undefined {
-    const next = this.#queue[this.#head]
-    if (next === undefined) return undefined
-    this.#queue[this.#head++] = undefined as unknown as Buffered
-    if (this.#head === this.#queue.length) {
-      this.#queue = []
-      this.#head = 0
+    if (this.#open !== open) return
+    open.reading = false
+    if (failure !== undefined) {
+      this.#attempt(open.batch, () => { throw failure })
+      return
     }
-    this.bytes -= next.bytes
-    this.#taken = next.offset + 1n
-    return this.#record(next, detached(next.raw as unknown as Bytes))
+    if (this.peek() !== undefined || this.#isEmpty) this.#owner.onReady()
   }
 
-  #appendBatch (batch: RecordsBatch): void {
-    for (const raw of batch.records) {
-      const offset = batch.firstOffset + BigInt(raw.offsetDelta)
-      if (offset < this.#fetched || (this.end !== undefined && offset >= this.end)) continue
-      const timestamp = (batch.attributes & IS_LOG_APPEND_TIME) === 0 ? batch.firstTimestamp + raw.timestampDelta : batch.maxTimestamp
-      const bytes = recordBytes(raw as unknown as KafkaRecord) + RECORD_OVERHEAD
-      this.#queue.push({ offset, timestamp, raw, bytes })
-      this.bytes += bytes
+  #recordAt (offset: bigint, batch: RecordBatch, { timestampDelta, key, value, headers, omitted }: BatchRecord): KafkaRecord {
+    const { topic, partition } = this
+    const timestamp = (batch.attributes & IS_LOG_APPEND_TIME) === 0 ? batch.firstTimestamp + timestampDelta : batch.maxTimestamp
+    return { topic, partition, offset, leaderEpoch: batch.partitionLeaderEpoch, timestamp, key, value, headers, ...omitted === undefined ? {} : { omitted } }
+  }
+
+  /** Calls a function that reads a batch. If the batch is damaged, drops all buffered records from the first unreadable one on. */
+  #attempt<T> (batch: RecordBatch, read: () => T): T | 'damaged' {
+    try {
+      return read()
+    } catch (error) {
+      if (!(error instanceof BatchError)) throw error
+      this.#moveTo(this.#taken > batch.firstOffset ? this.#taken : batch.firstOffset)
+      this.damaged(error.message, lastOffset(batch) + 1n)
+      return 'damaged'
     }
-  }
-
-  #record ({ offset, timestamp }: Buffered, { key, value, headers }: Bytes): KafkaRecord {
-    return { topic: this.topic, partition: this.partition, offset, timestamp, key, value, headers }
   }
 }
 
 /**
- * Detects batches of aborted transactions as the Java client does. A transaction ends at the abort marker of its producer.
- * (The client library also skips aborted batches, but handles only the last of several transactions of one producer.)
+ * The first offset after a damaged batch: where the next batch begins if that batch is intact, or where the damaged header says, if its
+ * fields agree. Undefined if neither can be trusted.
  */
+function offsetAfter (damaged: RecordBatch, following: RecordBatch | undefined): bigint | undefined {
+  if (following !== undefined && checkBatch(following) === undefined) return following.firstOffset
+  return damaged.count === damaged.lastOffsetDelta + 1 ? lastOffset(damaged) + 1n : undefined
+}
+
+/** Detects batches of aborted transactions as the Java client does. A transaction ends at the abort marker of its producer. */
 class AbortedTransactions {
-  readonly #ahead: Array<{ readonly producerId: bigint, readonly firstOffset: bigint }>
+  readonly #ahead: AbortedTransaction[]
   readonly #open = new Set<bigint>()
 
-  constructor (transactions: ReadonlyArray<{ readonly producerId: bigint, readonly firstOffset: bigint }>) {
+  constructor (transactions: readonly AbortedTransaction[]) {
     this.#ahead = transactions.toSorted((a, b) => a.firstOffset < b.firstOffset ? -1 : a.firstOffset > b.firstOffset ? 1 : 0)
   }
 
-  includes (batch: RecordsBatch, last: bigint): boolean {
+  /** Error: BatchError, if the batch is a marker that cannot be read. */
+  includes (batch: RecordBatch): boolean {
+    const last = lastOffset(batch)
     while (this.#ahead.length > 0 && this.#ahead[0]!.firstOffset <= last) this.#open.add(this.#ahead.shift()!.producerId)
     if ((batch.attributes & IS_CONTROL) !== 0) {
-      const key = batch.records[0]?.key as Buffer | null | undefined
-      if (key?.readInt16BE(2) === ABORT_MARKER) this.#open.delete(batch.producerId)
+      if (this.#open.size > 0 && markerType(batch) === ABORT_MARKER) this.#open.delete(batch.producerId)
       return false
     }
     return (batch.attributes & IS_TRANSACTIONAL) !== 0 && this.#open.has(batch.producerId)
   }
 }
 
+/** The type of a transaction marker: bytes 2 and 3 of its key. */
+function markerType (batch: RecordBatch): number | undefined {
+  const records = new BatchRecords(batch, new BatchMemory({ maxBatchBytes: MAX_MARKER_BYTES, maxRecordBytes: MAX_MARKER_BYTES }))
+  const key = records.next()?.key
+  records.close()
+  if (key === undefined || key === null || key.length < 4) throw new BatchError('a transaction marker has no type')
+  return key.readInt16BE(2)
+}
+
 /** Returns the memory that a taken record retains, in bytes. */
 export function retainedBytes (record: KafkaRecord): number {
-  return Math.max(backingBytes(record), recordBytes(record)) + RECORD_OVERHEAD
-}
-
-interface Bytes {
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-  readonly headers: readonly KafkaHeader[]
-}
-
-/** Returns the size of the ArrayBuffer that contains a record's bytes. */
-function backingBytes ({ key, value }: Bytes): number {
-  return (value ?? key)?.buffer.byteLength ?? 0
-}
-
-function detached (raw: Bytes): Bytes {
-  const size = recordBytes(raw)
-  if (backingBytes(raw) <= size * 2) return { key: raw.key, value: raw.value, headers: raw.headers }
-  const memory = Buffer.allocUnsafeSlow(size)
-  let at = 0
-  const copy = (bytes: Buffer): Buffer => {
-    memory.set(bytes, at)
-    const slice = memory.subarray(at, at + bytes.length)
-    at += bytes.length
-    return slice
-  }
-  return {
-    key: raw.key && copy(raw.key),
-    value: raw.value && copy(raw.value),
-    headers: raw.headers.map(([name, value]) => [copy(name), value && copy(value)])
-  }
+  const backing = (record.value ?? record.key)?.buffer.byteLength ?? 0
+  return Math.max(backing, recordBytes(record)) + RECORD_OVERHEAD + HEADER_OVERHEAD * record.headers.length
 }

@@ -1,8 +1,15 @@
 // Finds the leaders of partitions by topic id, in fresh metadata. Reports a topic as gone if its id is missing from several consecutive
 // lookups. One lookup is not enough, because a broker may not know a new topic yet.
 import type { FetchClient } from './fetch-client.ts'
-import type { FoundTopic } from './topic-lookup.ts'
+import { UNKNOWN_EPOCH } from './leader-epochs.ts'
 import type { PartitionBuffer } from './partition-buffer.ts'
+
+export interface Leader {
+  /** Broker id of the leader. */
+  readonly node: number
+  /** The leader's epoch. A broker rejects a request with another epoch, so that no request reaches a former leader. */
+  readonly epoch: number
+}
 
 export interface PartitionLeadersOptions {
   readonly client: Pick<FetchClient, 'findTopic'>
@@ -12,11 +19,16 @@ export interface PartitionLeadersOptions {
 
 type Partition = Pick<PartitionBuffer, 'topic' | 'topicId' | 'partition' | 'removed'>
 
+interface UnknownLeader<P> {
+  readonly partition: P
+  readonly reason: string
+}
+
 const GONE_AFTER_LOOKUPS = 3
 
 export class PartitionLeaders {
   readonly #options: PartitionLeadersOptions
-  readonly #leaders = new Map<string, number>()
+  readonly #leaders = new Map<string, Leader>()
   /** Number of consecutive lookups that did not find a topic, by topic id. */
   readonly #missed = new Map<string, number>()
   readonly #gone = new Set<string>()
@@ -25,8 +37,8 @@ export class PartitionLeaders {
     this.#options = options
   }
 
-  /** Returns the broker id of the leader, or undefined if the leader is unknown. */
-  leaderOf (partition: Partition): number | undefined {
+  /** Returns undefined if the leader is unknown. */
+  leaderOf (partition: Partition): Leader | undefined {
     return this.#leaders.get(partitionIdKey(partition))
   }
 
@@ -44,43 +56,29 @@ export class PartitionLeaders {
     this.#leaders.delete(partitionIdKey(partition))
   }
 
-  clear (): void {
-    this.#leaders.clear()
+  /** Looks up the leaders of partitions of one topic. Returns the partitions whose leader remains unknown. */
+  async lookUp<P extends Partition> (topic: string, partitions: readonly P[]): Promise<Array<UnknownLeader<P>>> {
+    const found = await this.#options.client.findTopic(topic)
+    const asked = partitions.filter(({ removed }) => !removed)
+    const isFound = ({ topicId }: P): boolean => topicId === found?.id
+    if (found !== undefined) this.#missed.delete(found.id)
+    for (const topicId of new Set(asked.filter(each => !isFound(each)).map(each => each.topicId))) this.#miss(topic, topicId)
+    return asked.flatMap(partition => {
+      if (!isFound(partition)) return this.isGone(partition.topicId) ? [] : { partition, reason: 'no broker knows the topic id' }
+      const { leader, leaderEpoch } = found!.partitions[partition.partition] ?? { leader: -1, leaderEpoch: UNKNOWN_EPOCH }
+      if (leader < 0) return { partition, reason: 'the partition has no leader' }
+      this.#leaders.set(partitionIdKey(partition), { node: leader, epoch: leaderEpoch })
+      return []
+    })
   }
 
-  /** Looks up the topics of partitions without a known leader. Returns whether another lookup is needed. */
-  async lookUp (partitions: readonly Partition[]): Promise<boolean> {
-    const leaderless = partitions.filter(partition => this.leaderOf(partition) === undefined && !this.isGone(partition.topicId))
-    let incomplete = false
-    for (const [topic, list] of Map.groupBy(leaderless, ({ topic }) => topic)) {
-      const found = await this.#options.client.findTopic(topic)
-      if (this.#update(topic, list.filter(({ removed }) => !removed), found)) incomplete = true
-    }
-    return incomplete
-  }
-
-  #update (topic: string, partitions: readonly Partition[], found: FoundTopic | undefined): boolean {
-    let incomplete = false
-    for (const partition of partitions) {
-      if (partition.topicId !== found?.id) continue
-      this.#missed.delete(partition.topicId)
-      const leader = found.partitions[partition.partition]?.leader ?? -1
-      if (leader >= 0) this.#leaders.set(partitionIdKey(partition), leader)
-      else incomplete = true
-    }
-    for (const topicId of new Set(partitions.map(({ topicId }) => topicId))) {
-      if (topicId === found?.id) continue
-      const missed = (this.#missed.get(topicId) ?? 0) + 1
-      this.#missed.set(topicId, missed)
-      if (missed < GONE_AFTER_LOOKUPS) {
-        incomplete = true
-        continue
-      }
-      this.#missed.delete(topicId)
-      this.#gone.add(topicId)
-      this.#options.onTopicGone(topic, topicId)
-    }
-    return incomplete
+  #miss (topic: string, topicId: string): void {
+    const missed = (this.#missed.get(topicId) ?? 0) + 1
+    this.#missed.set(topicId, missed)
+    if (missed < GONE_AFTER_LOOKUPS) return
+    this.#missed.delete(topicId)
+    this.#gone.add(topicId)
+    this.#options.onTopicGone(topic, topicId)
   }
 }
 

@@ -4,16 +4,29 @@
 /** One header of a record. Kafka allows repeated names and null values. */
 export type KafkaHeader = readonly [name: Buffer, value: Buffer | null]
 
+/** What is left of a record that exceeds the size limit: the size of its value in bytes, and the SHA-256 of its value in hex. */
+export interface OmittedValue {
+  readonly bytes: number
+  readonly sha256: string
+}
+
+/** Estimated memory of a header in addition to its bytes: the array and two buffers. */
+export const HEADER_OVERHEAD = 256
+
 export interface KafkaRecord {
   readonly topic: string
   readonly partition: number
   readonly offset: bigint
+  /** Epoch of the partition's leader that wrote the record; -1 if unknown. The same offset in a later epoch may be another record. */
+  readonly leaderEpoch: number
   /** Milliseconds since 1970, set by the producer, or by the broker if the topic uses LogAppendTime. */
   readonly timestamp: bigint
   readonly key: Buffer | null
   /** Value of the record; null for a tombstone. */
   readonly value: Buffer | null
   readonly headers: readonly KafkaHeader[]
+  /** Set if the record exceeds the size limit of its source. Key and value are then null, and the headers are empty. */
+  readonly omitted?: OmittedValue | undefined
 }
 
 /** A record to produce. */

@@ -2,11 +2,14 @@
 // of the topic if the group has no committed offset.
 import type { KafkaAdmin } from './admin.ts'
 import type { CommittedOffset } from './group-member.ts'
+import { UNKNOWN_EPOCH } from './leader-epochs.ts'
 import { partitionKey, type TopicPartition } from './offset-tracker.ts'
 
 export interface StartOffset extends TopicPartition {
   readonly topicId: string
   readonly start: bigint
+  /** Leader epoch of the last record before `start`; -1 if unknown. */
+  readonly leaderEpoch: number
   /** The group's committed offset in the topic with this id, if any. */
   readonly committed: bigint | undefined
 }
@@ -42,14 +45,14 @@ export async function resolveStartOffsets (
     const reading = member.reading(topic, partition)
     if (reading !== undefined && !stale && (found?.offset === reading.committed || found?.offset === member.attempted(key))) continue
     if (found !== undefined && !stale) {
-      starts.push({ topic, partition, topicId, start: found.offset, committed: found.offset })
+      starts.push({ topic, partition, topicId, start: found.offset, leaderEpoch: found.leaderEpoch, committed: found.offset })
       continue
     }
     const from = stale ? 'earliest' : member.from
     const limitKey = `${from} ${topic}`
     const offsets = limits.get(limitKey) ?? await (from === 'earliest' ? member.admin.startOffsets(topic) : member.admin.endOffsets(topic))
     limits.set(limitKey, offsets)
-    starts.push({ topic, partition, topicId, start: offsets[partition] ?? 0n, committed: undefined })
+    starts.push({ topic, partition, topicId, start: offsets[partition] ?? 0n, leaderEpoch: UNKNOWN_EPOCH, committed: undefined })
   }
   return starts
 }

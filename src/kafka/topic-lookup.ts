@@ -6,12 +6,20 @@ import { nestedErrors } from './errors.ts'
 export interface FoundTopic {
   /** UUID of the topic. A recreated topic has a new UUID. */
   readonly id: string
-  readonly partitions: ReadonlyArray<{ readonly leader: number, readonly replicas: readonly number[] }>
+  readonly partitions: ReadonlyArray<FoundPartition>
+}
+
+interface FoundPartition {
+  /** Broker id of the leader; -1 if the partition has no leader. */
+  readonly leader: number
+  readonly leaderEpoch: number
+  readonly replicas: readonly number[]
 }
 
 /**
  * Sends one Metadata request. Returns undefined if the topic does not exist.
- * Rejects with the client library's error if no broker is reachable, access is denied, or a partition has no leader yet.
+ * Rejects with the client library's error if no broker is reachable, access is denied, or, unless the client was passed to
+ * `acceptLeaderless`, a partition has no leader.
  */
 export async function findTopic (client: Pick<Admin | Consumer | Producer, 'metadata'>, topic: string): Promise<FoundTopic | undefined> {
   try {

@@ -76,6 +76,14 @@ export const catalogue = {
   alert_stream_kafka_lost_records_total: counter('records', ingest, ['topic', 'partition'],
     'Records that the topic\'s retention deleted before they were read.',
     'increases: alerts are lost. Raise the retention of the topic or the throughput of the ingester.'),
+  alert_stream_kafka_truncated_records_total: counter('records', ingest, ['topic', 'partition'],
+    'Records that were read before a truncation of the log (unclean leader election, lost disk) removed them from the topic.',
+    'increases: the topic has lost records. Ask the producer to send them again; the archive may already hold them.'),
+  alert_stream_kafka_partition_stopped: gauge('1', ingest, ['topic', 'partition'],
+    '1 while the partition is stopped at a damaged record batch, otherwise 0.',
+    'is 1: alerts of this partition are not archived. The log names the batch and what to do.'),
+  alert_stream_kafka_skipped_batches_total: counter('batches', ingest, ['topic', 'partition'],
+    'Damaged record batches that were skipped because of --skip-batch.'),
 
   alert_stream_alerts_archived_total: counter('alerts', ingest, ['outcome'],
     'Alerts that are durable in the store, by outcome: written, identical (the same bytes were already archived).'),
@@ -121,6 +129,19 @@ export const catalogue = {
   alert_stream_http_requests_in_flight: gauge('requests', serve, [], 'Requests in progress.'),
   alert_stream_http_requests_aborted_total: counter('requests', serve, [], 'Requests whose client disconnected before the response.'),
   alert_stream_http_response_bytes_total: counter('bytes', serve, [], 'Bytes of the response bodies as sent.'),
+  alert_stream_http_requests_shed_total: counter('requests', serve, ['reason'],
+    'Requests that got 503 because of overload, by reason: pressure (event-loop delay or memory), connections, queue (reads waiting for the ' +
+    'store), buffers (memory for responses), client-gone (the client disconnected while its request was waiting).',
+    'rate is above 1 for 5 minutes: the server needs more replicas, or a client sends too many requests.'),
+  alert_stream_http_unusable_objects_total: counter('requests', serve, ['reason'],
+    'Requests for stored objects that cannot be served, by reason: damaged, too large. They get status 500, and the log names the object.',
+    'increases: restore the objects that the log names.'),
+  alert_stream_http_slow_readers_total: counter('requests', serve, [],
+    'Responses that were cut off because the client read too slowly.'),
+  alert_stream_http_connections: gauge('connections', serve, [], 'Open connections.'),
+  alert_stream_http_connections_refused_total: counter('connections', serve, [],
+    'Connections that were closed at once because twice --max-connections were open.'),
+  alert_stream_http_buffered_bytes: gauge('bytes', serve, [], 'Memory for alerts that are being read or sent; at most --response-buffer-mib.'),
   alert_stream_schema_cache_lookups_total: counter('lookups', serve, ['result'], 'Lookups in the schema cache by result: hit, miss.')
 } satisfies Readonly<Record<`alert_stream_${string}`, MetricSpec>>
 

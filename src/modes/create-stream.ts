@@ -1,7 +1,7 @@
 // create-stream: loads an Avro file into the static topic. The last alert of each partition carries the completion marker, from which
 // play-stream recognises a complete topic. All input is checked before the topic is deleted or created.
 import { randomUUID } from 'node:crypto'
-import { createRegistryClient, type AlertSchema } from '../avro/index.ts'
+import { assertAlertId, createRegistryClient, type AlertSchema } from '../avro/index.ts'
 import { deadLetterFlags, kafkaFlags, registryFlags, schemaPackageFlags, topicFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
@@ -66,10 +66,11 @@ function declare (config: Config, path: string, { connection, encode, sink, part
   return { graph: graph.build(), source }
 }
 
-/** The schema to encode with, and its id for the frames. Error: SCHEMA_NOT_REGISTERED. */
+/** The schema to encode with, and its id for the frames. Errors: SCHEMA_NO_ALERT_ID, SCHEMA_NOT_REGISTERED. */
 async function targetSchema (config: Config, host: Host): Promise<{ schema: AlertSchema, version: string, schemaId: number }> {
   const schemas = await schemaPackageOf(config, host)
   const { schema, text, version } = config.schemaVersion === undefined ? schemas.latest : schemas.get(config.schemaVersion)
+  assertAlertId(schema)
   const url = config.schemaRegistryUrl
   const schemaId = config.schemaId ?? await createRegistryClient({ url, log: host.log }).idOf(config.subject, text)
   if (schemaId !== undefined) return { schema, version, schemaId }

@@ -3,7 +3,7 @@
 import type { AdminServer } from '../admin/status.ts'
 import { createRegistryClient } from '../avro/registry.ts'
 import { parseFrame, type Frame } from '../avro/wire-format.ts'
-import { adminFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
+import { adminFlags, batchFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { ingestMonitor } from '../ingest/monitor.ts'
 import { schemaCapture } from '../ingest/schema-capture.ts'
@@ -11,16 +11,16 @@ import { defaultUnknownSchemaWaitMs } from '../ingest/schema-lookup.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { defaultSessionTimeoutMs } from '../kafka/group-settings.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
-import { createGraph, patientRetry, silent, type Source } from '../pipeline/index.ts'
+import { assertComplete } from '../kafka/record-size.ts'
+import { createGraph, patientRetry, silent, type Port, type Sink, type Source } from '../pipeline/index.ts'
 import { deadLettersOf } from '../program/dead-letters-from-flags.ts'
-import { connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
+import { batchOptions, connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
 import { archiveOf, describedStoreUrls, storeUrls } from '../program/stores-from-flags.ts'
-import { archiveSink, type ArchivableAlert } from '../sinks/archive.ts'
+import { archiveSink, type ArchivableAlert, type ArchiveSink } from '../sinks/archive.ts'
 import { kafkaGroupSource } from '../sources/kafka-group.ts'
 import type { Archive } from '../stores/archive.ts'
-import { crc32c } from '../stores/crc32c.ts'
 import { StoreStats } from '../stores/metered-store.ts'
 
 const ingestFlags = flags({
@@ -61,6 +61,7 @@ const ingestFlags = flags({
     type: 'number', min: 0.1, default: 5, placeholder: 'SECONDS',
     description: 'Gap between Kafka timestamps that separates two visits. Each visit is summarised in one log line.'
   },
+  ...batchFlags,
   ...registryFlags,
   'unknown-schema-seconds': {
     type: 'number', min: 0, max: 60, default: defaultUnknownSchemaWaitMs / 1000,
@@ -84,32 +85,49 @@ export function declare (
   const source = kafkaGroupSource({
     connection, topics: config.topic, group: config.group, instanceId: config.groupInstanceId, from: config.autoOffsetReset,
     waitForTopic: config.waitForTopic, sessionTimeout: config.sessionTimeoutSeconds * 1000,
-    commitInterval: { records: config.commitInterval }
+    commitInterval: { records: config.commitInterval }, batches: batchOptions(config)
   })
+  const deadLetters = deadLettersOf(config, connection, environment, stores)
+  const graph = createGraph('ingest', { deadLetters, retry: patientRetry })
+  const records = graph.source('kafka', limitRecords(source, config.limit), {
+    records: 2000, bytes: config.maxInFlightMib * 1024 * 1024
+  })
+  const sink = archiveRecords(records, config, archive, urls, { log })
+  return { graph: graph.build(), source, sink, deadLetters }
+}
+
+type ArchiveConfig = Pick<Config, 'schemaRegistryUrl' | 'unknownSchemaSeconds' | 'gzipLevel' | 'gzipThreads' | 'layout' | 'batchSize'>
+
+/**
+ * Adds the nodes that archive records: unframe, capture-schema, archive. `verify --repair` adds the same nodes to its graph.
+ * @param options.reported wraps the sink of the graph, to report each write. The returned sink is the inner one.
+ */
+export function archiveRecords (
+  records: Port<KafkaRecord>, config: ArchiveConfig, archive: () => Archive, urls: { readonly alerts: string, readonly schemas: string },
+  { log, reported = sink => sink }: Pick<Host, 'log'> & { readonly reported?: (sink: Sink<ArchivableAlert>) => Sink<ArchivableAlert> }
+): ArchiveSink {
   // The client caches no unknown ids, because schemaCapture decides how long an unknown id is remembered.
   const registry = createRegistryClient({ url: config.schemaRegistryUrl, log, unknownForMs: 0 })
   const capture = schemaCapture(registry, archive, { waitMs: config.unknownSchemaSeconds * 1000, log })
   const { gzipLevel, gzipThreads, layout } = config
   const sink = archiveSink({ archive, target: `${urls.alerts}, layout ${layout}`, gzipLevel, gzipThreads, writes: config.batchSize })
-  const deadLetters = deadLettersOf(config, connection, environment, stores)
 
-  const unframe = ({ value }: KafkaRecord): Frame & { readonly frame: Buffer } => {
-    const frame = value ?? Buffer.alloc(0)
+  const unframe = (record: KafkaRecord): Frame & { readonly frame: Buffer } => {
+    assertComplete(record)
+    const frame = record.value ?? Buffer.alloc(0)
     return { frame, ...parseFrame(frame) }
   }
   const captureSchema = async ({ frame, schemaId, datum }: ReturnType<typeof unframe>): Promise<ArchivableAlert> => {
     const schema = await capture(schemaId)
-    return { id: schema.readAlertId(datum).toString(), frame, crc32c: crc32c(frame) }
+    return { id: schema.readAlertId(datum).toString(), frame }
   }
-  const graph = createGraph('ingest', { deadLetters, retry: patientRetry })
-  graph.source('kafka', limitRecords(source, config.limit), { records: 2000, bytes: config.maxInFlightMib * 1024 * 1024 })
-    .step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
+  records.step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
     .step('capture-schema', captureSchema, {
       concurrency: config.batchSize, kind: 'schema registry', detail: config.schemaRegistryUrl,
       writes: { name: 'schema-archive', kind: 'object store', detail: `${urls.schemas}, layout ${layout}` }
     })
-    .to('archive', sink, { concurrency: config.batchSize + gzipThreads })
-  return { graph: graph.build(), source, sink, deadLetters }
+    .to('archive', reported(sink), { concurrency: config.batchSize + gzipThreads })
+  return sink
 }
 
 /** Ends the source after `limit` records. All these records settle and are committed. A negative limit never ends the source. */

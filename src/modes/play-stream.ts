@@ -1,6 +1,6 @@
 // play-stream: publishes the static topic into the simulated topic once per repeat interval. Value, key and headers are copied
 // unmodified. With --fresh-ids or --fresh-times, the alerts get new ids or times in each pass.
-import { adminFlags, kafkaFlags, registryFlags, topicFlags } from '../config/common.ts'
+import { adminFlags, batchFlags, kafkaFlags, registryFlags, topicFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
@@ -19,7 +19,7 @@ import { checkLimitMs } from '../admin/readiness.ts'
 import { mode } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
 import type { AdminServer } from '../admin/status.ts'
-import { connectionOf, describedConnection, destinationSpec } from '../program/kafka-from-flags.ts'
+import { batchOptions, connectionOf, describedConnection, destinationSpec } from '../program/kafka-from-flags.ts'
 import { refreshStep } from '../simulator/fresh-alerts.ts'
 import { PassStats, passFamilies } from '../simulator/pass-metrics.ts'
 
@@ -68,6 +68,7 @@ const playFlags = flags({
   'accept-unmarked': { type: 'switch', description: 'Play a topic without a completion marker, loaded by another program.' },
   'create-dst-topic': { type: 'switch', description: 'Create the destination topic if it does not exist.' },
   ...topicFlags('dst-topic', 'the destination topic', 8, 604_800_000, 100_000_000_000),
+  ...batchFlags,
   ...registryFlags,
   ...adminFlags
 })
@@ -102,7 +103,8 @@ function declare (config: Config, connection: KafkaConnection, log: Logger, onPa
   const profile = profileOf(config)
   const fresh = freshIds || freshTimes ? refreshStep(config.schemaRegistryUrl, { ids: freshIds, times: freshTimes }, log) : undefined
   const source = replaySource({
-    connection, ...requirementsOf(config), intervalMs: config.repeatInterval * 1000, profile, seconds: fresh && new PassSeconds(),
+    connection, ...requirementsOf(config), batches: batchOptions(config),
+    intervalMs: config.repeatInterval * 1000, profile, seconds: fresh && new PassSeconds(),
     onPass: report => { onPass(report, fresh?.unmodified ?? 0) }
   })
   const graph = createGraph('play-stream', { retry: noRetry })

@@ -1,6 +1,6 @@
 // print-stream: prints one line per record of a topic, or per object of a dead-letter store. A record that is neither an alert nor a dead
 // letter is printed together with the reason.
-import { kafkaFlags, registryFlags } from '../config/common.ts'
+import { batchFlags, kafkaFlags, registryFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
@@ -11,7 +11,7 @@ import { objectSource } from '../sources/object-store.ts'
 import { openStore } from '../stores/index.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
-import { connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
+import { batchOptions, connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
 import { googleOptions } from '../program/stores-from-flags.ts'
 import { lineJson, lineReader, lineText, type Line } from '../print/record-lines.ts'
 
@@ -29,6 +29,7 @@ const printFlags = flags({
   follow: { type: 'switch', description: 'Continue with new records after the current end of the topic.' },
   count: { type: 'integer', min: 1, placeholder: 'N', description: 'Number of lines after which to exit. Default: no limit.' },
   json: { type: 'switch', description: 'Print one JSON object per line. The object of a dead letter includes all dead-letter-* headers.' },
+  ...batchFlags,
   ...registryFlags
 })
 type Config = ConfigOf<typeof printFlags>
@@ -65,7 +66,9 @@ function declare (config: Config, connection: KafkaConnection | undefined, host:
   const { fromRecord, fromObject } = lineReader(config.schemaRegistryUrl, host.log)
   const decode = { kind: 'avro', detail: `schemas of ${config.schemaRegistryUrl}` }
   const to = config.follow || config.from === 'latest' ? 'follow' : 'end'
-  const topicSource = () => readTopic({ connection: connection!, topic: config.topic ?? defaultTopic, from: config.from, to })
+  const topicSource = () => readTopic({
+    connection: connection!, topic: config.topic ?? defaultTopic, from: config.from, to, batches: batchOptions(config), omitsLarge: true
+  })
   const storeSource = (url: string) => objectSource({
     url, open: async log => openStore(url, { ...googleOptions({}, host.environment), access: 'read', log }), prefix: deadLetterPrefix
   })

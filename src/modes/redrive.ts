@@ -1,6 +1,6 @@
 // redrive: sends dead letters back to their original topics after the cause has been fixed. A dead letter counts as processed when the
 // brokers acknowledge its record. Dead letters that cannot be sent or were not selected stay for a later run. No dead letter is deleted.
-import { kafkaFlags, defaultDeadLetterTopic } from '../config/common.ts'
+import { batchFlags, kafkaFlags, defaultDeadLetterTopic } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { Environment } from '../config/parse.ts'
@@ -14,7 +14,7 @@ import type { DeadLetterEntry, DeadLetterSource } from '../dead-letters/dead-let
 import { openStore } from '../stores/index.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
-import { connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
+import { batchOptions, connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
 import { googleOptions } from '../program/stores-from-flags.ts'
 import { recordRestorer, redriveErrors, type RestoredRecord } from '../dead-letters/restore.ts'
 import { RedriveStats } from '../dead-letters/redrive-stats.ts'
@@ -37,6 +37,7 @@ const redriveFlags = flags({
   node: { type: 'list', placeholder: 'NODE,...', description: 'Pipeline nodes in which the dead letters to process failed. Default: all.' },
   'origin-topic': { type: 'list', placeholder: 'TOPIC,...', description: 'Original topics of the dead letters to process. Default: all.' },
   limit: { type: 'integer', min: 1, description: 'Maximum number of dead letters to process. Default: no limit.' },
+  ...batchFlags,
   'max-redrives': { type: 'integer', min: 1, default: 3, description: 'Maximum number of times that one record is sent back.' },
   'dry-run': { type: 'switch', description: 'Print what would be sent. Send nothing and store no progress.' },
   discard: { type: 'switch', description: 'Mark dead letters as processed without sending. Needs --reason, --node or --origin-topic.' }
@@ -67,7 +68,11 @@ function checkFlags (config: Config): void {
 
 function sourceOf (config: Config, connection: KafkaConnection, environment: Environment): DeadLetterSource {
   const { deadLetterStore: url, deadLetterTopic: topic = defaultDeadLetterTopic, group, fromBeginning, dryRun } = config
-  if (url === undefined) return deadLetterTopicSource({ connection, topic, group, from: fromBeginning ? 'earliest' : 'committed', dryRun })
+  if (url === undefined) {
+    return deadLetterTopicSource({
+      connection, topic, group, from: fromBeginning ? 'earliest' : 'committed', dryRun, batches: batchOptions(config)
+    })
+  }
   const options = { ...googleOptions({}, environment), access: dryRun ? 'read' as const : 'write' as const, reads: patientRetry }
   return deadLetterStoreSource({ url, open: async log => openStore(url, { ...options, log }), group, dryRun })
 }
@@ -134,7 +139,9 @@ function declare (config: Config, connection: KafkaConnection, host: Pick<Host, 
     if (config.dryRun) discarded.to('print', { kind: 'stdout', write })
     else discarded.to('discard', { kind: 'marked as processed', write: async () => {} })
   } else {
-    const restore = recordRestorer({ connection, destination: config.dstTopic, maxRedrives: config.maxRedrives })
+    const restore = recordRestorer({
+      connection, destination: config.dstTopic, maxRedrives: config.maxRedrives, batches: batchOptions(config)
+    })
     // `restore` has concurrency 1, so that no entries beyond the limit are restored.
     const restored = chosen.split('restore', async (entry): Promise<readonly RestoredRecord[]> => {
       if (isBeyondLimit(entry)) return []

@@ -21,8 +21,20 @@ const serveFlags = flags({
     description: 'Path prefix before /v1, if an ingress forwards requests with one.'
   },
   'max-event-loop-delay': {
-    type: 'integer', min: 0, default: 1000,
+    type: 'integer', min: 0, default: 250,
     description: 'Event-loop delay in milliseconds above which requests get 503 (load shedding). 0 disables it.'
+  },
+  'max-connections': {
+    type: 'integer', min: 1, default: 1000,
+    description: 'Connections above which requests get 503 and connections are closed. Above twice this number, connections are refused.'
+  },
+  'response-buffer-mib': {
+    type: 'integer', min: 1, default: 128, placeholder: 'MIB',
+    description: 'Memory for alerts in responses, in MiB. Requests for which it does not suffice get 503.'
+  },
+  'max-record-mib': {
+    type: 'integer', min: 1, max: 1024, default: 32, placeholder: 'MIB',
+    description: 'Maximum size of a decompressed alert, in MiB. Requests for larger objects get 500.'
   },
   ...storeFlags,
   // The timeout is shorter than in ingest, because a read makes up to three attempts while the client waits.
@@ -72,8 +84,9 @@ export default mode({
   async run (config, _positionals, host) {
     const stores = new StoreStats()
     const archive = await archiveOf(config, 'read', host, stores)
-    const { pathPrefix, maxEventLoopDelay: maxEventLoopDelayMs } = config
-    const app = build({ archive, log: host.log, pathPrefix, pressure: { maxEventLoopDelayMs } })
+    const { pathPrefix, maxEventLoopDelay: maxEventLoopDelayMs, maxConnections: connections, responseBufferMib } = config
+    const limits = { connections, bufferBytes: responseBufferMib * 1024 * 1024 }
+    const app = build({ archive, log: host.log, pathPrefix, pressure: { maxEventLoopDelayMs }, limits })
     let admin: AdminServer | undefined
     try {
       await checkStores(archive, host.log)
@@ -85,7 +98,7 @@ export default mode({
         state: () => host.stop.aborted ? 'draining' : 'running',
         checks: storeChecks(archive),
         metrics: [...httpFamilies(app.stats), storeFamily(stores)],
-        stats: () => ({ ...app.stats, durations: undefined })
+        stats: () => ({ ...app.stats, durations: undefined, buffers: app.stats.buffers.bufferedBytes })
       }, config)
       if (!host.stop.aborted) await new Promise<void>(resolve => { host.stop.addEventListener('abort', () => resolve(), { once: true }) })
     } finally {

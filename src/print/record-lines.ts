@@ -5,6 +5,7 @@ import { alertFacts, createRegistryClient, parseFrame, parseSchema, type AlertSc
 import { deadLetterFromJson } from '../dead-letters/dead-letter-json.ts'
 import { parseDeadLetter, redrivenCount, redrivenHeader, reportHeaders, type DeadLetterRecord } from '../dead-letters/dead-letter.ts'
 import { formatTimestamp, headerText, position, type KafkaRecord } from '../kafka/record.ts'
+import { assertComplete } from '../kafka/record-size.ts'
 import { AlertStreamError, isRetryable, messageOf, type Logger } from '../pipeline/index.ts'
 import type { StoredObjectRecord } from '../sources/object-store.ts'
 import { parseAlertId } from '../stores/index.ts'
@@ -59,8 +60,9 @@ export function lineReader (registryUrl: string, log: Logger): LineReader {
       const common = { time: formatTimestamp(record.timestamp), position: position(record) }
       const deadLetter = parseDeadLetter(record)
       if (deadLetter !== undefined) return await deadLetterLine(deadLetter, common)
-      const size = record.value?.length ?? 0
+      const size = record.omitted?.bytes ?? record.value?.length ?? 0
       try {
+        assertComplete(record)
         const { schemaId, datum } = parseFrame(record.value ?? Buffer.alloc(0))
         const { id, history, midpointMjdTai } = alertFacts((await schemaOf(schemaId)).decode(datum))
         return { ...common, size, id: id.toString(), schemaId, history, midpointMjdTai }

@@ -1,8 +1,10 @@
 // Kafka connections and topic settings, from the flags that several modes share.
-import type { KafkaFlagsConfig, topicFlags } from '../config/common.ts'
+import type { BatchFlagsConfig, KafkaFlagsConfig, topicFlags } from '../config/common.ts'
+import { usageErrors } from '../config/errors.ts'
 import type { ConfigOf } from '../config/flags.ts'
 import type { TopicSpec } from '../kafka/admin.ts'
 import { describedConnection as described, kafkaConnection, type KafkaConfig, type KafkaConnection } from '../kafka/connection.ts'
+import type { BatchOptions, BatchPosition } from '../kafka/damaged-batches.ts'
 import type { Logger } from '../pipeline/index.ts'
 
 const MIB = 1024 * 1024
@@ -30,6 +32,21 @@ export async function connectionOf (config: KafkaFlagsConfig, clientId: string, 
 /** A placeholder connection, for graph descriptions. It reads no certificate or password file and cannot connect. */
 export function describedConnection (config: KafkaFlagsConfig): KafkaConnection {
   return described(kafkaConfig(config, 'alert-stream'))
+}
+
+/** Error: USAGE_BAD_VALUE. */
+export function batchOptions ({ maxBatchMib, maxRecordMib, skipBatch = [] }: BatchFlagsConfig): BatchOptions {
+  return { limits: { maxBatchBytes: maxBatchMib * MIB, maxRecordBytes: maxRecordMib * MIB }, skipBatches: skipBatch.map(batchPosition) }
+}
+
+function batchPosition (text: string): BatchPosition {
+  const [, topic, partition, offset] = /^([\w.-]+):(\d{1,9}):(\d{1,19})$/.exec(text) ?? []
+  if (topic === undefined || partition === undefined || offset === undefined) {
+    throw usageErrors.USAGE_BAD_VALUE(`--skip-batch ${JSON.stringify(text)} is not TOPIC:PARTITION:OFFSET`, {
+      where: '--skip-batch', hint: 'Copy the value from the error message of the damaged batch, such as alerts-simulated:3:1042.'
+    })
+  }
+  return { topic, partition: Number(partition), offset: BigInt(offset) }
 }
 
 /** The settings with which the destination topic is created. */

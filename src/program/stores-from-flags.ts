@@ -39,12 +39,18 @@ export function googleOptions ({ gcpProject, storeTimeout }: GoogleConfig, envir
 
 /** Opens both stores. With `read` access, opening a store creates and deletes nothing. `stats` counts store calls. Errors: STORE_*. */
 export async function archiveOf (
-  config: StoreFlagsConfig, access: 'read' | 'write', { log, environment }: Pick<Host, 'log' | 'environment'>, stats: StoreStats
+  config: StoreFlagsConfig & { readonly maxRecordMib?: number }, access: 'read' | 'write',
+  { log, environment }: Pick<Host, 'log' | 'environment'>, stats: StoreStats
 ): Promise<Archive> {
   const { alerts, schemas } = storeUrls(config)
   const options = { ...googleOptions(config, environment), access, log }
   const alertStore = await openStore(alerts, options)
   const schemaStore = schemas === alerts ? alertStore : await openStore(schemas, options)
-  const { layout } = config
-  return createArchive({ alerts: metered(alertStore, 'alerts', stats), schemas: metered(schemaStore, 'schemas', stats), layout })
+  const { layout, maxRecordMib } = config
+  return createArchive({
+    alerts: metered(alertStore, 'alerts', stats),
+    schemas: metered(schemaStore, 'schemas', stats),
+    layout,
+    ...maxRecordMib === undefined ? {} : { maxFrameBytes: maxRecordMib * 1024 * 1024 }
+  })
 }

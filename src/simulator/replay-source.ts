@@ -5,6 +5,7 @@
 // missing, incomplete, too small or being recreated, a single pass fails and a loop waits.
 import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
+import type { BatchOptions } from '../kafka/damaged-batches.ts'
 import { recordBytes, type KafkaRecord } from '../kafka/record.ts'
 import { asError, isRetryable, type NodeContext, type Source, type SourceRecord } from '../pipeline/index.ts'
 import { readTopic } from '../sources/kafka-topic.ts'
@@ -41,6 +42,8 @@ export interface ReplayOptions extends PlayRequirements {
   /** Milliseconds from the start of one pass to the start of the next. Negative: one pass only. */
   readonly intervalMs: number
   readonly profile: Profile
+  /** Limits of record batches, and damaged batches of the static topic to skip. */
+  readonly batches?: BatchOptions | undefined
   /** Assigns a distinct second to each pass. The pass begins when the assigned second begins. */
   readonly seconds?: PassSeconds | undefined
   readonly onPass: (report: PassReport) => void
@@ -167,12 +170,12 @@ class Replay implements ReplaySource {
   async * #onePass (
     snapshot: TopicSnapshot, pass: Pass, context: NodeContext
   ): AsyncGenerator<SourceRecord<ReplayRecord>, string | undefined> {
-    const { connection, topic, profile } = this.#options
+    const { connection, topic, profile, batches } = this.#options
     const { number, started, second, held, expected } = pass
     // If the visit is smaller than the topic, every profile plays the alerts with the lowest time offsets.
     const ordered = profile.ordered || expected < held
     const reader = readTopic({
-      connection, topic, topicId: snapshot.id, from: snapshot.start, to: snapshot.end, ...(ordered ? { orderBy: timeOffset } : {})
+      connection, topic, topicId: snapshot.id, from: snapshot.start, to: snapshot.end, batches, ...(ordered ? { orderBy: timeOffset } : {})
     })
     const due = profile.schedule(number, expected)
     const indexOf = recordIndexer(snapshot)

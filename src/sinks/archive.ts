@@ -2,6 +2,7 @@
 // De-duplicates: an alert with the same id and content as a recent alert counts as identical and is not compressed or written again.
 import type { Sink } from '../pipeline/node.ts'
 import type { Archive } from '../stores/archive.ts'
+import { checksumsOf } from '../stores/checksums.ts'
 import { Deduplicator } from '../stores/deduplicator.ts'
 import { retryableStoreError } from '../stores/errors.ts'
 import { gzipFrame } from '../stores/gzip.ts'
@@ -11,8 +12,6 @@ export interface ArchivableAlert {
   readonly id: string
   /** The Kafka value, unchanged. */
   readonly frame: Buffer
-  /** CRC32C of the frame. */
-  readonly crc32c: number
 }
 
 export interface ArchiveSinkStats {
@@ -39,7 +38,7 @@ export interface ArchiveSinkOptions {
   readonly writes: number
 }
 
-/** Number of alerts remembered (150 bytes each). A visit has fewer alerts, so a rebalance during a visit causes no duplicate write. */
+/** Number of alerts remembered (240 bytes each). A visit has fewer alerts, so a rebalance during a visit causes no duplicate write. */
 const REMEMBERED_ALERTS = 100_000
 
 /** Writes resolve with `written` or `identical`. Errors: ARCHIVE_CONFLICT, ALERT_ID_INVALID (bad records); STORE_* (retryable or fatal). */
@@ -52,10 +51,12 @@ export function archiveSink ({ archive, target, gzipLevel, gzipThreads, writes }
     kind: 'object store',
     detail: `gzip level ${gzipLevel} to ${target}`,
     stats,
-    async write ({ id, frame, crc32c }) {
-      const outcome = await recent.once(id, crc32c, async () => {
+    async write ({ id, frame }) {
+      const checksums = checksumsOf(frame)
+      const outcome = await recent.once(id, checksums.sha256, async () => {
         const gz = await compressing(() => gzipFrame(frame, gzipLevel))
-        const put = await writing(() => archive().putAlert(id, gz, crc32c)).catch((error: unknown) => { throw retryableStoreError(error) })
+        const put = await writing(() => archive().putAlert(id, gz, checksums))
+          .catch((error: unknown) => { throw retryableStoreError(error) })
         if (put === 'written') stats.writtenBytes += gz.length
         return put
       })

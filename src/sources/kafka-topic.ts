@@ -5,11 +5,13 @@ import type { NodeContext, Source, SourceRecord } from '../pipeline/node.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
+import type { BatchOptions } from '../kafka/damaged-batches.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import { type PartitionBuffer, retainedBytes } from '../kafka/partition-buffer.ts'
 import { fetchClient } from '../kafka/fetch-client.ts'
 import { Fetcher } from '../kafka/fetcher.ts'
 import { type KafkaRecord, position } from '../kafka/record.ts'
+import { assertComplete } from '../kafka/record-size.ts'
 import { Notifier } from '../kafka/notifier.ts'
 
 export interface ReadTopicOptions {
@@ -17,6 +19,8 @@ export interface ReadTopicOptions {
   readonly topic: string
   /** Offset of the first record to read, by partition; or `earliest` (default) or `latest` for all partitions. */
   readonly from?: readonly bigint[] | 'earliest' | 'latest' | undefined
+  /** Leader epoch of the last record before the offset in `from`, by partition; -1 if unknown. Default: unknown. */
+  readonly leaderEpochs?: readonly number[] | undefined
   /** Exclusive end offset by partition; `end` (default) to stop at the end offsets found at open; or `follow` to read indefinitely. */
   readonly to?: readonly bigint[] | 'end' | 'follow' | undefined
   /** Expected UUID of the topic. If it differs, opening fails with KAFKA_TOPIC_RECREATED. */
@@ -29,6 +33,10 @@ export interface ReadTopicOptions {
   readonly maxWaitMs?: number | undefined
   /** Maximum outage of the brokers in ms; the source fails if an outage is longer. Default 120,000. */
   readonly giveUpAfterMs?: number | undefined
+  /** Limits of record batches, and damaged batches to skip. */
+  readonly batches?: BatchOptions | undefined
+  /** Whether to emit records above the size limit, without their content. Default false: the source fails at such a record. */
+  readonly omitsLarge?: boolean | undefined
 }
 
 export interface KafkaTopicSource extends Source<KafkaRecord> {
@@ -40,8 +48,9 @@ const DEFAULT_MAX_BYTES = 8 * 1024 * 1024
 
 /**
  * Errors at open: KAFKA_TOPIC_MISSING, KAFKA_TOPIC_RECREATED, and those of KafkaAdmin. While reading: KAFKA_TOPIC_RECREATED,
- * KAFKA_OFFSET_LOST (retention deleted records before they were read), KAFKA_UNREACHABLE (outage longer than `giveUpAfterMs`),
- * KAFKA_NOT_AUTHORISED.
+ * KAFKA_OFFSET_LOST (retention or a truncation of the log removed records before they were read), KAFKA_UNREACHABLE and
+ * KAFKA_PARTITION_UNAVAILABLE (outage of a partition longer than `giveUpAfterMs`), KAFKA_NOT_AUTHORISED, KAFKA_RECORD_TOO_LARGE (unless
+ * `omitsLarge`), KAFKA_BATCH_DAMAGED (unless `follow`: then its partition stops).
  */
 export function readTopic (options: ReadTopicOptions): KafkaTopicSource {
   return new TopicSource(options)
@@ -79,6 +88,7 @@ class TopicSource implements KafkaTopicSource {
   async * records (context: NodeContext): AsyncGenerator<SourceRecord<KafkaRecord>> {
     if (this.#reader === undefined) throw new Error('the source is not open')
     for await (const record of this.#reader.records(context.drain)) {
+      if (this.#options.omitsLarge !== true) assertComplete(record)
       yield { value: record, bytes: retainedBytes(record), position: position(record) }
     }
   }
@@ -110,10 +120,23 @@ class TopicReader {
       maxWaitMs: options.maxWaitMs ?? 500,
       giveUpAfterMs: options.giveUpAfterMs ?? 120_000,
       everyPartition: options.orderBy !== undefined,
+      ...options.batches,
+      damageIsFatal: options.to !== 'follow',
       log,
       onProgress: () => { this.#progress.notify() },
       onFatal: fail,
       onTopicGone: () => { fail(recreated(topic, connection.brokers)) },
+      onTruncated: (buffer, { offset, position, leaderEpoch }) => {
+        if (options.to === 'follow') {
+          const fields = { topic, partition: buffer.partition, position: String(position), divergence: String(offset), leaderEpoch }
+          log.warn(fields, 'the log of the partition was truncated: reading again from the divergence')
+          return
+        }
+        // Records that were read, or that the end offset counts, are gone.
+        if (offset >= position && offset >= buffer.end!) return
+        const where = `${topic}[${buffer.partition}]@${offset}`
+        fail(kafkaErrors.KAFKA_OFFSET_LOST('the log of the partition was truncated', { where }))
+      },
       onOutOfRange: buffer => {
         const kept = buffer.logStart
         if (options.to === 'follow' && kept !== undefined && kept >= 0n) {
@@ -133,6 +156,7 @@ class TopicReader {
       topic,
       topicId: found.id,
       partition,
+      leaderEpoch: options.leaderEpochs?.[partition],
       position: (from === 'earliest' ? found.start : from === 'latest' ? found.end : from)[partition] ?? found.start[partition]!,
       end: to === 'follow' ? undefined : (to === 'end' ? found.end : to)[partition] ?? found.end[partition]!
     }))
@@ -166,7 +190,7 @@ class TopicReader {
     for (const buffer of this.#buffers) {
       const head = buffer.peek()
       if (head === undefined) {
-        if (!buffer.complete) return undefined
+        if (!buffer.complete || buffer.waiting > 0) return undefined
         continue
       }
       const order = orderBy(head)

@@ -1,24 +1,44 @@
-// The archive keeps alerts (gzipped frames) and schemas (JSON text) by id, in two object stores. It writes one key layout and reads both
-// layouts. `getAlert` verifies the frame against the gzip trailer and, if the store keeps metadata, against the stored CRC32C.
+// The archive keeps alerts (gzipped frames) and schemas (JSON text) by id, in two object stores. It writes one key layout. If a store also
+// holds objects of another layout, writes compare with the other key first, and reads that find nothing try the other key.
+// A frame is verified against the gzip trailer and, if the store keeps metadata, against the stored SHA-256 (older objects: CRC32C).
+import { checksumsOf, sha256, type Checksums } from './checksums.ts'
 import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
-import { gzipType, inflate, looksLikeGzip } from './gzip.ts'
-import { alertKey, readingOrder, schemaKey, type Layout } from './layouts.ts'
-import { type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
+import { claimedLength, defaultMaxFrameBytes, gzipType, inflateAsync } from './gzip.ts'
+import { alertKey, schemaKey, type Layout } from './layouts.ts'
+import { type Admit, type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
+import { OtherLayouts } from './other-layouts.ts'
 
 interface ArchiveOptions {
   readonly alerts: ObjectStore
   readonly schemas: ObjectStore
-  /** Key layout of new objects. Reads try this layout before the other layout. */
+  /** Key layout of new objects. Reads try this layout first. */
   readonly layout: Layout
+  /** Longest frame that is read, in bytes. Default 32 MiB. */
+  readonly maxFrameBytes?: number
+}
+
+/** An alert as stored. The bytes are not verified yet. */
+export interface StoredAlert {
+  readonly gzip: Buffer
+  /** Length of the frame according to the gzip trailer, or the longest permitted frame if that is less. Wrong if the object is damaged. */
+  readonly expectedBytes: number
+  /** Inflates and verifies the frame. Rejects with OBJECT_CORRUPT or OBJECT_TOO_LARGE. */
+  frame (): Promise<Buffer>
 }
 
 export interface ArchiveReader {
-  /** Resolves to the stored gzip, or to undefined if the alert is not archived. Rejects with OBJECT_CORRUPT if the object is not gzip. */
-  getAlertGzip (id: string): Promise<Buffer | undefined>
-  /** Resolves to the frame as it was in Kafka, or to undefined if not archived. Rejects with OBJECT_CORRUPT if the object is damaged. */
+  /**
+   * Resolves to the stored object, or to undefined if the alert is not archived. Rejects with OBJECT_TOO_LARGE before it reads an object that
+   * cannot hold a frame of the permitted length, and with the error of `admit`.
+   */
+  findAlert (id: string, admit?: Admit): Promise<StoredAlert | undefined>
+  /** The verified frame as it was in Kafka, or undefined. Rejects like `findAlert`, and with OBJECT_CORRUPT if the object is damaged. */
   getAlert (id: string): Promise<Buffer | undefined>
-  /** Resolves to the schema text as the registry returned it, or to undefined if the schema is not archived. */
+  /**
+   * Resolves to the schema text as the registry returned it, or to undefined if the schema is not archived. Rejects with OBJECT_CORRUPT if
+   * the text is not JSON or differs from the stored checksum.
+   */
   getSchema (id: number): Promise<string | undefined>
   /** Resolves if both stores can be used; rejects with a STORE_* error otherwise. */
   check (): Promise<void>
@@ -28,12 +48,12 @@ export interface Archive extends ArchiveReader {
   readonly alerts: ObjectStore
   readonly schemas: ObjectStore
   /**
-   * Stores an alert. Rejects with ARCHIVE_CONFLICT if a different frame is stored under the id.
+   * Stores an alert unless the same frame is stored under the id, in any layout. Rejects with ARCHIVE_CONFLICT if a different frame is.
    * @param id canonical decimal alert id
    * @param gz gzip of the frame
-   * @param frameCrc32c CRC32C of the uncompressed frame
+   * @param frame checksums of the uncompressed frame
    */
-  putAlert (id: string, gz: Buffer, frameCrc32c: number): Promise<PutOutcome>
+  putAlert (id: string, gz: Buffer, frame: Checksums): Promise<PutOutcome>
   /**
    * Stores the JSON text of a schema unchanged. If the stored text differs only in whitespace, the outcome is 'identical'.
    * Rejects with ARCHIVE_CONFLICT if a different schema is stored under the id.
@@ -47,53 +67,91 @@ interface FoundObject extends StoredObject {
   readonly where: string
 }
 
-export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Archive {
-  const order = readingOrder(layout)
+export function createArchive ({ alerts, schemas, layout, maxFrameBytes = defaultMaxFrameBytes }: ArchiveOptions): Archive {
+  const otherAlerts = new OtherLayouts(alerts, 'alerts', layout)
+  const otherSchemas = new OtherLayouts(schemas, 'schemas', layout)
+  // gzip makes incompressible data slightly longer, and its header may carry extra fields.
+  const maxObjectBytes = Math.ceil(maxFrameBytes * 1.01) + 65_536
 
-  async function find (store: ObjectStore, keyIn: (layout: Layout) => string): Promise<FoundObject | undefined> {
-    for (const each of order) {
-      const key = keyIn(each)
-      const object = await store.get(key)
-      if (object !== undefined) return { ...object, where: `${store.url}: ${key}` }
+  async function find (
+    store: ObjectStore, others: OtherLayouts, keyIn: (layout: Layout) => string, admit?: Admit
+  ): Promise<FoundObject | undefined> {
+    const found = await read(store, keyIn(layout), admit)
+    if (found !== undefined) return found
+    for (const other of await others.used()) {
+      const object = await read(store, keyIn(other), admit)
+      if (object !== undefined) return object
     }
     return undefined
+  }
+
+  async function read (store: ObjectStore, key: string, admit?: Admit): Promise<FoundObject | undefined> {
+    const where = `${store.url}: ${key}`
+    const object = await store.get(key, bytes => {
+      if (bytes > maxObjectBytes) throw storeErrors.OBJECT_TOO_LARGE(`the object has ${bytes} bytes`, { where })
+      admit?.(bytes)
+    })
+    return object === undefined ? undefined : { ...object, where }
+  }
+
+  async function put (
+    store: ObjectStore, others: OtherLayouts, keyIn: (layout: Layout) => string, body: Buffer, meta: ObjectMeta
+  ): Promise<PutOutcome> {
+    const key = keyIn(layout)
+    for (const other of await others.used()) {
+      if (await store.compare(keyIn(other), body, meta) === 'identical') return 'identical'
+    }
+    return await store.put(key, body, meta)
+  }
+
+  async function findAlert (id: string, admit?: Admit): Promise<StoredAlert | undefined> {
+    const object = await find(alerts, otherAlerts, each => alertKey(each, id), admit)
+    if (object === undefined) return undefined
+    return {
+      gzip: object.body,
+      expectedBytes: Math.min(claimedLength(object.body), maxFrameBytes),
+      async frame () {
+        const frame = await inflateAsync(object.body, object.where, maxFrameBytes)
+        assertChecksum(object, frame, 'frame')
+        return frame
+      }
+    }
   }
 
   return {
     alerts,
     schemas,
 
-    putAlert: (id, gz, frameCrc32c) => alerts.put(alertKey(layout, id), gz, { contentType: gzipType, crc32c: frameCrc32c }),
+    async putAlert (id, gz, frame) {
+      return await put(alerts, otherAlerts, each => alertKey(each, id), gz, { contentType: gzipType, ...frame })
+    },
 
-    putSchema (id, text) {
+    async putSchema (id, text) {
       const body = Buffer.from(text)
-      return schemas.put(schemaKey(layout, id), body, {
+      return await put(schemas, otherSchemas, each => schemaKey(each, id), body, {
         contentType: 'application/json',
-        crc32c: crc32c(body),
+        ...checksumsOf(body),
         same: existing => compact(existing.toString()) === compact(text)
       })
     },
 
-    async getAlertGzip (id) {
-      const object = await find(alerts, each => alertKey(each, id))
-      if (object === undefined) return undefined
-      if (!looksLikeGzip(object.body)) throw storeErrors.OBJECT_CORRUPT('the object is not gzip', { where: object.where })
-      return object.body
-    },
+    findAlert,
 
     async getAlert (id) {
-      const object = await find(alerts, each => alertKey(each, id))
-      if (object === undefined) return undefined
-      const frame = inflate(object.body, object.where)
-      if (object.crc32c !== undefined && crc32c(frame) !== object.crc32c) {
-        const what = `the frame has CRC32C ${hex32(crc32c(frame))}, but the metadata of the object says ${hex32(object.crc32c)}`
-        throw storeErrors.OBJECT_CORRUPT(what, { where: object.where })
-      }
-      return frame
+      return await (await findAlert(id))?.frame()
     },
 
     async getSchema (id) {
-      return (await find(schemas, each => schemaKey(each, id)))?.body.toString()
+      const object = await find(schemas, otherSchemas, each => schemaKey(each, id))
+      if (object === undefined) return undefined
+      assertChecksum(object, object.body, 'schema')
+      try {
+        const text = strictUtf8.decode(object.body)
+        JSON.parse(text)
+        return text
+      } catch (cause) {
+        throw storeErrors.OBJECT_CORRUPT('the schema is not JSON', { where: object.where, cause })
+      }
     },
 
     async check () {
@@ -104,6 +162,22 @@ export function createArchive ({ alerts, schemas, layout }: ArchiveOptions): Arc
       await Promise.all([alerts.close(), schemas.close()])
     }
   }
+}
+
+// Rejects bytes that would change when the text is encoded again: invalid sequences, and a byte order mark.
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Throws OBJECT_CORRUPT unless the content has the checksum in the metadata of its object, if there is one. */
+function assertChecksum ({ sha256: expected, crc32c: expectedCrc, where }: FoundObject, content: Buffer, name: string): void {
+  if (expected !== undefined) {
+    const actual = sha256(content)
+    if (actual === expected) return
+    throw storeErrors.OBJECT_CORRUPT(`the ${name} has SHA-256 ${actual}, but the metadata of the object says ${expected}`, { where })
+  }
+  const actual = crc32c(content)
+  if (expectedCrc === undefined || actual === expectedCrc) return
+  const what = `the ${name} has CRC32C ${hex32(actual)}, but the metadata of the object says ${hex32(expectedCrc)}`
+  throw storeErrors.OBJECT_CORRUPT(what, { where })
 }
 
 // Removes whitespace between JSON tokens. Parsing and re-serializing would round numbers beyond 2^53.

@@ -6,17 +6,17 @@ export class Deduplicator {
   readonly #written: LRUCache<string, true>
   readonly #writing = new Map<string, Promise<unknown>>()
 
-  /** @param max number of alerts to remember, about 150 bytes each */
+  /** @param max number of alerts to remember, about 240 bytes each */
   constructor (max: number) {
     this.#written = new LRUCache({ max })
   }
 
   /**
-   * Runs `write` and rejects as `write` does. If the same alert (id and CRC32C of its frame) is already written, resolves to 'duplicate'
+   * Runs `write` and rejects as `write` does. If the same alert (id and SHA-256 of its frame) is already written, resolves to 'duplicate'
    * instead. If another call is writing the alert, waits for that write. If that write fails, the next waiting call runs its own `write`.
    */
-  async once<R> (id: string, frameCrc32c: number, write: () => Promise<R>): Promise<R | 'duplicate'> {
-    const key = `${id}:${frameCrc32c.toString(36)}`
+  async once<R> (id: string, frameSha256: string, write: () => Promise<R>): Promise<R | 'duplicate'> {
+    const key = `${id}:${frameSha256}`
     for (;;) {
       if (this.#written.get(key) === true) return 'duplicate'
       const other = this.#writing.get(key)

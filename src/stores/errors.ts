@@ -43,7 +43,8 @@ export const storeErrors = defineErrors({
   ARCHIVE_CONFLICT: { hint: 'Nothing was overwritten. Find out why two objects have the same id. To replace the object, delete it first.' },
   ALERT_ID_INVALID: { hint: 'Use alert ids from 0 to 9223372036854775807.' },
   SCHEMA_ID_INVALID: { hint: 'Give a whole number from 0 to 4294967295.' },
-  OBJECT_CORRUPT: { hint: 'Restore the object from a copy, or delete it and ingest the alert again.' }
+  OBJECT_CORRUPT: { hint: 'Restore the object from a copy, or delete it and ingest the alert again.' },
+  OBJECT_TOO_LARGE: { hint: 'If the object is a valid alert, raise --max-record-mib. Otherwise delete it and ingest the alert again.' }
 })
 
 /** Errors of the whole store. A single call fails with such an error; a stream of records waits until an operator repairs the store. */

@@ -1,7 +1,7 @@
 // An object store in a folder. An object is written to `.incoming`, fsynced and linked to its final name; then its folder is fsynced.
 // Therefore an object is complete or invisible, even after a kill or a power cut. link(2) never overwrites an object.
 // A key is a path below the root. The leading slash of layout v1 is part of the key and of listings, but not of the path.
-import { closeSync, fdatasync, link, open, readFile, stat, unlink, write, type Dirent } from 'node:fs'
+import { closeSync, fdatasync, link, open, stat, unlink, write, type Dirent } from 'node:fs'
 import { access, constants, opendir, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -14,8 +14,9 @@ import { storeErrors } from './errors.ts'
 import { storeError } from './fs-errors.ts'
 import { IncomingFolder, incomingName } from './incoming.ts'
 import { assertPrefix, namesOf } from './keys.ts'
-import { type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
+import { type Admit, type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 import { PendingOperations } from './pending-operations.ts'
+import { readFile } from './read-file.ts'
 
 type WriteFile = (fd: number, data: Buffer, offset: number, length: number, position: number) => Promise<{ bytesWritten: number }>
 
@@ -25,7 +26,6 @@ const writeFile = promisify(write) as unknown as WriteFile
 const syncFile = promisify(fdatasync)
 const linkFile = promisify(link)
 const unlinkFile = promisify(unlink)
-const readBytes = promisify(readFile) as (path: string) => Promise<Buffer>
 const statFile = promisify(stat)
 
 export interface FileStoreOptions {
@@ -53,6 +53,8 @@ class FileStore implements ObjectStore {
   readonly #incoming: IncomingFolder
   readonly #pending = new PendingOperations()
   #closed = false
+  /** Whether the root is known to have had an entry. If it is empty now, the volume was unmounted. */
+  #hadContent = false
 
   constructor (root: string, writable: boolean) {
     this.#root = join(root, '.')
@@ -78,20 +80,45 @@ class FileStore implements ObjectStore {
   }
 
   async #put (key: string, body: Buffer, meta: ObjectMeta): Promise<PutOutcome> {
-    if (this.#closed) throw storeErrors.STORE_CLOSED('the store is closed', { where: key })
-    if (!this.#writable) throw storeErrors.STORE_READ_ONLY('the store is open for reading only', { where: this.url })
+    this.#assertWritable(key)
     const path = this.#path(key)
     try {
       // A redelivered object already exists. Checking for it first saves a write.
       const outcome = await isFile(path) ? 'exists' : await this.#create(path, body)
-      if (outcome === 'exists') await assertSameContent(path, await readBytes(path), body, meta)
-      // Sync the folder of an existing object too, because the process that linked the object may have died before its fsync.
-      await this.#folders.ensure(dirname(path))
-      await this.#folders.sync(dirname(path))
+      if (outcome === 'exists') await assertSameContent(path, await readFile(path) ?? Buffer.alloc(0), body, meta)
+      await this.#syncFolderOf(path)
       return outcome === 'exists' ? 'identical' : 'written'
     } catch (error) {
       throw storeError(error, 'write the object', path)
     }
+  }
+
+  compare (key: string, body: Buffer, meta: ObjectMeta): Promise<'identical' | 'absent'> {
+    return this.#pending.add(this.#compare(key, body, meta))
+  }
+
+  async #compare (key: string, body: Buffer, meta: ObjectMeta): Promise<'identical' | 'absent'> {
+    this.#assertWritable(key)
+    const path = this.#path(key)
+    try {
+      if (!await isFile(path)) return 'absent'
+      await assertSameContent(path, await readFile(path) ?? Buffer.alloc(0), body, meta)
+      await this.#syncFolderOf(path)
+      return 'identical'
+    } catch (error) {
+      throw storeError(error, 'compare the object', path)
+    }
+  }
+
+  #assertWritable (key: string): void {
+    if (this.#closed) throw storeErrors.STORE_CLOSED('the store is closed', { where: key })
+    if (!this.#writable) throw storeErrors.STORE_READ_ONLY('the store is open for reading only', { where: this.url })
+  }
+
+  /** Syncs the folder of an existing object too, because the process that linked the object may have died before its fsync. */
+  async #syncFolderOf (path: string): Promise<void> {
+    await this.#folders.ensure(dirname(path))
+    await this.#folders.sync(dirname(path))
   }
 
   async #create (path: string, body: Buffer): Promise<'linked' | 'exists'> {
@@ -139,25 +166,34 @@ class FileStore implements ObjectStore {
     }
   }
 
-  async get (key: string): Promise<StoredObject | undefined> {
+  async get (key: string, admit?: Admit): Promise<StoredObject | undefined> {
     const path = this.#path(key)
     try {
-      return { body: await readBytes(path) }
+      const body = await readFile(path, admit)
+      if (body === undefined) return undefined
+      this.#hadContent = true
+      return { body }
     } catch (error) {
-      if (systemErrorCode(error) === 'EISDIR') return undefined
       if (systemErrorCode(error) !== 'ENOENT') throw storeError(error, 'read the object', path)
       await this.#assertRoot()
+      // Every ingester creates `.incoming`, so an archive is never empty.
+      if (await this.#isEmpty()) throw this.#unmounted()
       return undefined
     }
   }
 
-  async * list (prefix: string): AsyncIterable<string> {
+  async * list (prefix: string, limit = Infinity): AsyncIterable<string> {
     const slash = prefix.startsWith('/') ? '/' : ''
     const path = prefix.slice(slash.length)
     const folder = path.slice(0, path.lastIndexOf('/') + 1)
     assertPrefix(prefix, this.url)
     await this.#assertRoot()
-    for await (const name of this.#walk(folder, path)) yield slash + name
+    await this.#assertMounted()
+    let left = limit
+    for await (const name of this.#walk(folder, path)) {
+      yield slash + name
+      if (--left <= 0) return
+    }
   }
 
   // `folder` is empty or ends with a slash.
@@ -184,6 +220,7 @@ class FileStore implements ObjectStore {
     await this.#assertRoot()
     try {
       await access(this.#root, constants.R_OK | constants.X_OK | (this.#writable ? constants.W_OK : 0))
+      await this.#assertMounted()
       if (!this.#writable) return
       const { bavail, type } = await statfs(this.#root)
       // Some network file systems report 0 in every field. If `type` is 0, the free space is unknown.
@@ -213,6 +250,23 @@ class FileStore implements ObjectStore {
       throw storeError(error, 'open the store', this.#root)
     }
     if (!isFolder) throw storeErrors.STORE_PATH_BLOCKED('the path of the store is not a folder', { where: this.#root })
+  }
+
+  // An empty folder that never had content may be a new archive, because its ingester may start later than its readers.
+  async #assertMounted (): Promise<void> {
+    if (await this.#isEmpty() && this.#hadContent) throw this.#unmounted()
+  }
+
+  async #isEmpty (): Promise<boolean> {
+    for await (const _entry of this.#entries('')) {
+      this.#hadContent = true
+      return false
+    }
+    return true
+  }
+
+  #unmounted (): Error {
+    return storeErrors.STORE_MISSING('the folder of the store is empty, as if its volume were not mounted', { where: this.#root })
   }
 
   #path (key: string): string {

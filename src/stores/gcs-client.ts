@@ -9,6 +9,7 @@ import { Stream } from 'node:stream'
 import { ApiError, Storage, type StorageOptions } from '@google-cloud/storage'
 import { requestError, responseError, type Operation } from './gcs-errors.ts'
 import { storeErrors } from './errors.ts'
+import { type Admit } from './object-store.ts'
 
 interface GcsConnection {
   /** Google Cloud project. Default: the project of the credentials. */
@@ -28,6 +29,8 @@ export interface GcsRequest extends Operation {
   readonly body?: Buffer
   /** Statuses other than 2xx for which the request resolves instead of rejecting. */
   readonly expected?: readonly number[]
+  /** Called with the announced size of the response body, and with the received size if that is larger. May throw to reject the request. */
+  readonly admit?: Admit | undefined
 }
 
 interface GcsResponse<B> {
@@ -118,9 +121,27 @@ export class GcsClient {
     const response = await this.#withDeadline(request, async () => await new Promise<GcsResponse<Buffer>>((resolve, reject) => {
       const chunks: Buffer[] = []
       let head: Pick<GcsResponse<Buffer>, 'status' | 'headers'> | undefined
+      let received = 0
+      let admitted = 0
       const stream = this.#storage.requestStream(optionsOf(request))
-      stream.on('response', ({ statusCode, headers }: LibraryResponse) => { head = { status: statusCode, headers } })
-      stream.on('data', (chunk: Buffer) => { chunks.push(chunk) })
+      const admit = (bytes: number): void => {
+        if (bytes <= admitted) return
+        admitted = bytes
+        try {
+          request.admit?.(bytes)
+        } catch (error) {
+          reject(error)
+          calls.getStore()?.abort()
+        }
+      }
+      stream.on('response', ({ statusCode, headers }: LibraryResponse) => {
+        head = { status: statusCode, headers }
+        admit(Number(headers['content-length'] ?? 0))
+      })
+      stream.on('data', (chunk: Buffer) => {
+        chunks.push(chunk)
+        admit(received += chunk.length)
+      })
       stream.on('error', reject)
       stream.on('end', () => {
         if (head === undefined) reject(new Error('the connection ended without a response'))

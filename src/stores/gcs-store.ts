@@ -12,7 +12,7 @@ import { storeErrors } from './errors.ts'
 import { type GcsClient, type GcsJson, type GcsRequest } from './gcs-client.ts'
 import { mayAlreadyExist, messageIn, responseError, unexpectedResponse, type ErrorResponse, type Operation } from './gcs-errors.ts'
 import { assertPrefix, namesOf } from './keys.ts'
-import { type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
+import { type Admit, type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 import { PendingOperations } from './pending-operations.ts'
 
 export interface GcsLocation {
@@ -21,12 +21,17 @@ export interface GcsLocation {
   readonly prefix: string
 }
 
-/** Name of the metadata field with the CRC32C of the uncompressed bytes, as 8 hex digits. */
+/** Names of the metadata fields with the checksums of the uncompressed bytes: CRC32C as 8 hex digits, SHA-256 as 64 hex digits. */
 const frameCrc32c = 'crc32c-frame'
+const frameSha256 = 'sha256-frame'
 /** Maximum length of an object name, in bytes. */
 const longestName = 1024
+/** Maximum number of keys that Cloud Storage returns per page. */
+const longestPage = 1000
 /** Statuses of an upload that may mean that the object already exists. */
 const existsStatuses: readonly number[] = [403, 409, 412]
+/** How long a bucket that proved to exist counts as existing, in ms. A bucket can be deleted while its readers run. */
+const bucketSeenMs = 1000
 /** Time in milliseconds after which `close` aborts puts in flight. */
 const closeMs = 2000
 
@@ -39,8 +44,10 @@ export class GcsStore implements ObjectStore {
   readonly #reads: RetryPolicy
   readonly #pending = new PendingOperations()
   readonly #closing = new AbortController()
-  /** Whether the bucket is known to exist. If it is, 404 means that the object is missing. */
-  #bucketExists = false
+  /** When the bucket last proved to exist, in ms. Shortly afterwards, 404 means that the object is missing. */
+  #bucketSeen = -Infinity
+  /** Check of the bucket that concurrent reads of missing objects share. */
+  #bucketCheck: Promise<void> | undefined
 
   constructor ({ bucket, prefix }: GcsLocation, client: GcsClient, writable: boolean, reads: RetryPolicy) {
     this.url = `gs://${bucket}${prefix === '' ? '' : `/${prefix.slice(0, -1)}`}`
@@ -58,10 +65,7 @@ export class GcsStore implements ObjectStore {
   }
 
   async #put (key: string, body: Buffer, meta: ObjectMeta): Promise<PutOutcome> {
-    if (this.#closing.signal.aborted) throw storeErrors.STORE_CLOSED('the store is closed', { where: key })
-    if (!this.#writable) {
-      throw storeErrors.STORE_READ_ONLY('the store is open for reading only', { where: this.url, retryable: false, fatal: true })
-    }
+    this.#assertWritable(key)
     const name = this.#name(key)
     const operation = { action: 'write the object', where: this.#where(name) }
     const checksum = base64(crc32c(body))
@@ -69,7 +73,7 @@ export class GcsStore implements ObjectStore {
     if (!mayAlreadyExist(response)) {
       if (response.status === 403) throw responseError(response, operation)
       if (response.body['crc32c'] !== checksum) await this.#discardIfDamaged(name, body, response.body)
-      this.#bucketExists = true
+      this.#bucketSeen = performance.now()
       return 'written'
     }
     const existing = await this.#read(name, 'read the existing object')
@@ -82,9 +86,29 @@ export class GcsStore implements ObjectStore {
     return 'identical'
   }
 
+  compare (key: string, body: Buffer, meta: ObjectMeta): Promise<'identical' | 'absent'> {
+    return this.#pending.add(this.#compare(key, body, meta))
+  }
+
+  async #compare (key: string, body: Buffer, meta: ObjectMeta): Promise<'identical' | 'absent'> {
+    this.#assertWritable(key)
+    const name = this.#name(key)
+    const existing = await this.#read(name, 'read the existing object')
+    if (existing === undefined) return 'absent'
+    await assertSameContent(this.#where(name), existing.body, body, meta)
+    return 'identical'
+  }
+
+  #assertWritable (key: string): void {
+    if (this.#closing.signal.aborted) throw storeErrors.STORE_CLOSED('the store is closed', { where: key })
+    if (this.#writable) return
+    throw storeErrors.STORE_READ_ONLY('the store is open for reading only', { where: this.url, retryable: false, fatal: true })
+  }
+
   #upload (name: string, body: Buffer, meta: ObjectMeta, checksum: string): Omit<GcsRequest, keyof Operation> {
     const { contentType } = meta
-    const resource = JSON.stringify({ contentType, crc32c: checksum, metadata: { [frameCrc32c]: hex32(meta.crc32c) } })
+    const metadata = { [frameCrc32c]: hex32(meta.crc32c), [frameSha256]: meta.sha256 }
+    const resource = JSON.stringify({ contentType, crc32c: checksum, metadata })
     const boundary = randomUUID()
     const head = `--${boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n${resource}\r\n` +
       `--${boundary}\r\nContent-Type: ${contentType}\r\n\r\n`
@@ -113,12 +137,12 @@ export class GcsStore implements ObjectStore {
     throw storeErrors.STORE_DAMAGED(what, { where })
   }
 
-  async get (key: string): Promise<StoredObject | undefined> {
+  async get (key: string, admit?: Admit): Promise<StoredObject | undefined> {
     const name = this.#name(key)
-    return await this.#retry(async () => await this.#read(name, 'read the object'))
+    return await this.#retry(async () => await this.#read(name, 'read the object', admit))
   }
 
-  async #read (name: string, action: string): Promise<StoredObject | undefined> {
+  async #read (name: string, action: string, admit?: Admit): Promise<StoredObject | undefined> {
     const operation = { action, where: this.#where(name) }
     const { status, headers, body } = await this.#client.bytes({
       uri: this.#object(name),
@@ -126,6 +150,7 @@ export class GcsStore implements ObjectStore {
       // Without "Accept-Encoding: gzip", the store decompresses objects with "Content-Encoding: gzip".
       headers: { 'Accept-Encoding': 'gzip', 'Cache-Control': 'no-store' },
       expected: [404],
+      admit,
       ...operation
     })
     if (status === 404) return await this.#absent({ status, body: body.toString() }, operation)
@@ -136,30 +161,38 @@ export class GcsStore implements ObjectStore {
       const what = `cannot ${action}: the ${body.length} bytes received have CRC32C ${actual} instead of ${expected}`
       throw storeErrors.STORE_DAMAGED(what, { where: operation.where })
     }
-    this.#bucketExists = true
+    this.#bucketSeen = performance.now()
     // Downloads through the JSON API may omit the metadata. Even then the bytes are verified (above).
-    const frame = /^[0-9a-f]{8}$/.exec(headers[`x-goog-meta-${frameCrc32c}`] ?? '')?.[0]
-    return { body, crc32c: frame === undefined ? undefined : Number.parseInt(frame, 16) }
+    const crc = /^[0-9a-f]{8}$/.exec(headers[`x-goog-meta-${frameCrc32c}`] ?? '')?.[0]
+    const sha256 = /^[0-9a-f]{64}$/.exec(headers[`x-goog-meta-${frameSha256}`] ?? '')?.[0]
+    return { body, ...crc === undefined ? {} : { crc32c: Number.parseInt(crc, 16) }, ...sha256 === undefined ? {} : { sha256 } }
   }
 
   // 404 means that the object or the bucket is missing. A missing bucket must not look like an empty archive.
   async #absent (response: ErrorResponse, operation: Operation): Promise<undefined> {
     if (/bucket does not exist/i.test(messageIn(response))) throw responseError(response, operation)
-    if (!this.#bucketExists) await this.check()
+    if (performance.now() - this.#bucketSeen > bucketSeenMs) {
+      this.#bucketCheck ??= this.check().finally(() => { this.#bucketCheck = undefined })
+      await this.#bucketCheck
+    }
     return undefined
   }
 
-  async * list (prefix: string): AsyncIterable<string> {
+  async * list (prefix: string, limit = Infinity): AsyncIterable<string> {
     assertPrefix(prefix, this.url)
     let pageToken: string | undefined
+    let left = limit
     do {
-      const page = await this.#retry(async () => await this.#page(prefix, pageToken))
-      for (const { name } of (page['items'] ?? []) as { readonly name: string }[]) yield name.slice(this.#prefix.length)
+      const page = await this.#retry(async () => await this.#page(prefix, pageToken, Math.min(left, longestPage)))
+      for (const { name } of (page['items'] ?? []) as { readonly name: string }[]) {
+        yield name.slice(this.#prefix.length)
+        if (--left <= 0) return
+      }
       pageToken = page['nextPageToken'] as string | undefined
     } while (pageToken !== undefined && pageToken !== '')
   }
 
-  async #page (prefix: string, pageToken: string | undefined, maxResults = 1000): Promise<GcsJson> {
+  async #page (prefix: string, pageToken: string | undefined, maxResults: number): Promise<GcsJson> {
     const operation = { action: 'list the bucket', where: this.url }
     const query = { prefix: this.#prefix + prefix, maxResults, fields: 'kind,items/name,nextPageToken' }
     const { body } = await this.#client.json({
@@ -168,7 +201,7 @@ export class GcsStore implements ObjectStore {
       ...operation
     })
     if (body['kind'] !== 'storage#objects') throw unexpectedResponse(operation)
-    this.#bucketExists = true
+    this.#bucketSeen = performance.now()
     return body
   }
 

@@ -1,5 +1,6 @@
 // The archive and its object stores.
 export { createArchive, type Archive } from './archive.ts'
+export { checksumsOf } from './checksums.ts'
 export { crc32c } from './crc32c.ts'
 export { defaultGzipLevel, gzipFrame, inflate, inflaterKind } from './gzip.ts'
 export { alertKey, parseAlertId } from './layouts.ts'

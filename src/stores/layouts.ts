@@ -4,8 +4,15 @@
 import { storeErrors } from './errors.ts'
 
 export type Layout = 'v1' | 'v2'
+export type ArchivedKind = 'alerts' | 'schemas'
 
-const layouts: readonly Layout[] = ['v1', 'v2']
+/** Prefixes of the keys of all alerts and of all schemas, by layout. */
+export const prefixes: Readonly<Record<Layout, Readonly<Record<ArchivedKind, string>>>> = {
+  v1: { alerts: '/alert_archive/v1/alerts/', schemas: '/alert_archive/v1/schemas/' },
+  v2: { alerts: 'v2/alerts/', schemas: 'v2/schemas/' }
+}
+export const layouts = Object.keys(prefixes) as readonly Layout[]
+
 const largestAlertId = (1n << 63n) - 1n
 const largestSchemaId = 0xffffffff
 
@@ -27,21 +34,13 @@ export function parseSchemaId (text: string): number | undefined {
 export function alertKey (layout: Layout, id: string): string {
   if (parseAlertId(id) !== id) throw storeErrors.ALERT_ID_INVALID(`${JSON.stringify(id)} is not an alert id`)
   switch (layout) {
-    case 'v1': return `/alert_archive/v1/alerts/${id}.avro.gz`
-    case 'v2': return `v2/alerts/${id.slice(0, 6)}/${id}.avro.gz`
+    case 'v1': return `${prefixes.v1.alerts}${id}.avro.gz`
+    case 'v2': return `${prefixes.v2.alerts}${id.slice(0, 6)}/${id}.avro.gz`
   }
 }
 
 /** Key of a schema. Throws SCHEMA_ID_INVALID if the id is not an integer from 0 to 2^32 - 1. */
 export function schemaKey (layout: Layout, id: number): string {
   if (!Number.isInteger(id) || id < 0 || id > largestSchemaId) throw storeErrors.SCHEMA_ID_INVALID(`${id} is not a schema id`)
-  switch (layout) {
-    case 'v1': return `/alert_archive/v1/schemas/${id}.json`
-    case 'v2': return `v2/schemas/${id}.json`
-  }
-}
-
-/** All layouts, in the order in which reads try them. */
-export function readingOrder (first: Layout): readonly Layout[] {
-  return [first, ...layouts.filter(layout => layout !== first)]
+  return `${prefixes[layout].schemas}${id}.json`
 }

@@ -43,6 +43,8 @@ export function metered (store: ObjectStore, name: string, stats: StoreStats): O
       return result
     } catch (error) {
       if (error instanceof AlertStreamError && error.code === 'ARCHIVE_CONFLICT') outcome = 'conflict'
+      // The store has found the object, but the caller did not admit it.
+      else if (operation === 'get' && error instanceof AlertStreamError && !error.code.startsWith('STORE_')) outcome = 'found'
       throw error
     } finally {
       stats.observe({ store: name, operation, outcome }, (performance.now() - start) / 1000)
@@ -52,8 +54,9 @@ export function metered (store: ObjectStore, name: string, stats: StoreStats): O
   return {
     url: store.url,
     put: (key, body, meta) => timed('put', () => store.put(key, body, meta), outcome => outcome),
-    get: key => timed('get', () => store.get(key), object => object === undefined ? 'absent' : 'found'),
-    list: prefix => store.list(prefix),
+    get: (key, admit) => timed('get', () => store.get(key, admit), object => object === undefined ? 'absent' : 'found'),
+    compare: (key, body, meta) => timed('get', () => store.compare(key, body, meta), outcome => outcome),
+    list: (prefix, limit) => store.list(prefix, limit),
     check: () => store.check(),
     close: () => store.close()
   }

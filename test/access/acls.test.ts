@@ -55,7 +55,7 @@ const permissions: Readonly<Record<string, Permissions>> = {
   },
   'alert-database-ingester': {
     topics: {
-      read: [SIMULATED], describe: [SIMULATED, DEAD_LETTERS],
+      read: [SIMULATED, DEAD_LETTERS], describe: [SIMULATED, DEAD_LETTERS],
       'describe configs': [DEAD_LETTERS], write: [DEAD_LETTERS], create: [DEAD_LETTERS]
     },
     reads: SIMULATED,

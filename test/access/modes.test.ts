@@ -50,7 +50,7 @@ async function newStore (t: Test): Promise<string> {
 }
 
 for (const [mechanism, flags] of mechanisms) {
-  await t.test(`${mechanism}: create-stream, play-stream, print-stream and ingest succeed`, async t => {
+  await t.test(`${mechanism}: create-stream, play-stream, print-stream, ingest and verify succeed`, async t => {
     for (const topic of ['alerts-static', 'alerts-simulated', 'alerts-dead-letters']) await admin.deleteTopic(topic)
     const simulator = flags('alert-stream-simulator')
     for (const [more, code] of [[[], 0], [[], 1], [['--create-topic'], 0]] as const) {
@@ -66,11 +66,16 @@ for (const [mechanism, flags] of mechanisms) {
 
     await admin.deleteTopic('alerts-dead-letters')
     await produce(superuser, 'alerts-simulated', [outgoing('not an alert')])
-    const archive = ['--alert-store', await newStore(t), '--limit', String(ALERTS + 1)]
-    const archived = await runMode(['ingest', ...flags('alert-database-ingester'), ...withRegistry, ...archive])
+    const archive = ['--alert-store', await newStore(t)]
+    const limit = ['--limit', String(ALERTS + 1)]
+    const archived = await runMode(['ingest', ...flags('alert-database-ingester'), ...withRegistry, ...archive, ...limit])
     t.match(archived, { code: 0, stdout: 'archived 12 alerts: 12 written, 0 already archived, 1 dead letters\n' }, archived.stderr)
     t.equal((await everyRecord(superuser, 'alerts-dead-letters')).length, 1, 'ingest created the dead-letter topic')
     t.equal((await admin.groupLag('alertdb-ingester', ['alerts-simulated'])).get('alerts-simulated'), 0n)
+    for (const more of [[], ['--repair', ...withRegistry]]) {
+      const verified = await runMode(['verify', ...flags('alert-database-ingester'), ...archive, ...more])
+      t.match(verified, { code: 0, stdout: /"verified": 12,\n"repeats": 0,\n"deadLettered": 1,\n"missing": 0/ }, verified.stderr)
+    }
   })
 }
 
@@ -95,6 +100,8 @@ await t.test('a mode run as the wrong user fails with KAFKA_NOT_AUTHORISED and c
   const simulator = kafka.flags('alert-stream-simulator')
   const ingest = await runMode(['ingest', ...simulator, ...withRegistry, '--alert-store', await newStore(t)])
   t.match(ingest, { code: 1, stderr: /^KAFKA_NOT_AUTHORISED: .*group alertdb-ingester/ })
+  const verify = await runMode(['verify', ...kafka.flags('rubin-devel-idfint'), '--alert-store', 'file:///'])
+  t.match(verify, { code: 1, stdout: '', stderr: /^KAFKA_NOT_AUTHORISED: .*group alertdb-ingester/ })
   t.strictSame(await admin.snapshot('alerts-static'), before)
 })
 

@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib'
 import { build, type ApiOptions } from '../../src/api/app.ts'
 import { type Logger } from '../../src/pipeline/log.ts'
 import { createArchive } from '../../src/stores/archive.ts'
-import { crc32c } from '../../src/stores/crc32c.ts'
+import { checksumsOf } from '../../src/stores/checksums.ts'
 import { openFileStore } from '../../src/stores/file-store.ts'
 import { gzipFrame } from '../../src/stores/gzip.ts'
 
@@ -18,8 +18,8 @@ const schema = '{ "type": "record", "name": "alert", "doc": "kept", "fields": []
 async function archiveAt (root: string) {
   const [alerts, schemas] = [await openFileStore(join(root, 'alerts')), await openFileStore(join(root, 'schemas'))]
   const archive = createArchive({ alerts, schemas, layout: 'v2' })
-  await archive.putAlert(id, gz, crc32c(frame))
-  for (const edge of ['0', '7', '9223372036854775807']) await archive.putAlert(edge, gz, crc32c(frame))
+  await archive.putAlert(id, gz, checksumsOf(frame))
+  for (const edge of ['0', '7', '9223372036854775807']) await archive.putAlert(edge, gz, checksumsOf(frame))
   await archive.putSchema(1100, schema)
   await archive.putSchema(4294967295, schema)
   return archive
@@ -212,7 +212,7 @@ await t.test('a damaged object gives 500 and no part of the object', async t => 
 })
 
 await t.test('an unexpected error gives 500 without the message of the error', async t => {
-  const { app } = await start(t, { archive: { ...await archiveAt(t.testdir()), getAlert: () => { throw new TypeError('secret') } } })
+  const { app } = await start(t, { archive: { ...await archiveAt(t.testdir()), findAlert: () => { throw new TypeError('secret') } } })
   const response = await app.inject(`/v1/alerts/${id}`)
   t.equal(response.statusCode, 500)
   t.same(response.json(), { detail: 'internal error' })

@@ -7,7 +7,7 @@ import { buffer } from 'node:stream/consumers'
 import { build } from '../../src/api/app.ts'
 import { closeWithin, listen } from '../../src/api/listen.ts'
 import { createArchive } from '../../src/stores/archive.ts'
-import { crc32c } from '../../src/stores/crc32c.ts'
+import { checksumsOf } from '../../src/stores/checksums.ts'
 import { openFileStore } from '../../src/stores/file-store.ts'
 import { gzipFrame } from '../../src/stores/gzip.ts'
 
@@ -19,8 +19,8 @@ const gz = await gzipFrame(frame)
 async function serve (t: Test) {
   const store = await openFileStore(t.testdir())
   const archive = createArchive({ alerts: store, schemas: store, layout: 'v2' })
-  await archive.putAlert(id, gz, crc32c(frame))
-  await archive.putAlert('5', gz, crc32c(frame))
+  await archive.putAlert(id, gz, checksumsOf(frame))
+  await archive.putAlert('5', gz, checksumsOf(frame))
   let release!: () => void
   const released = new Promise<void>(resolve => { release = resolve })
   let arrived!: () => void
@@ -28,12 +28,12 @@ async function serve (t: Test) {
   const app = build({
     archive: {
       ...archive,
-      async getAlert (which) {
+      async findAlert (which, admit) {
         if (which === '5') {
           arrived()
           await released
         }
-        return archive.getAlert(which)
+        return archive.findAlert(which, admit)
       }
     },
     pressure: false

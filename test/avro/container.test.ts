@@ -2,6 +2,7 @@ import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { constants, deflateRawSync, zstdCompressSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import {
   codecNames, createContainerWriter, openContainer, parseSchema, type CodecName, type ContainerFailure, type ContainerRecord
@@ -251,6 +252,35 @@ await t.test('rejects a block above the size limit without reading it', async t 
   await write(path, 'null', 0)
   await appendFile(path, Buffer.concat([encodeLong(1), encodeLong(300 * 1024 * 1024)]))
   await t.rejects(readAll(path), { code: 'AVRO_BLOCK_TOO_LARGE', where: /block 0 at byte/ })
+})
+
+await t.test('decompresses several Zstandard frames within one size limit, and rejects what is damaged', async t => {
+  const codec = codecByName('zstandard')
+  const skippable = Buffer.concat([Buffer.from([0x5f, 0x2a, 0x4d, 0x18, 3, 0, 0, 0]), Buffer.from('any')])
+  const [first, second] = [zstdCompressSync(Buffer.alloc(60_000, 1)), zstdCompressSync(Buffer.alloc(40_000, 2))]
+  const packed = Buffer.concat([skippable, first, second, skippable])
+  t.strictSame(await codec.decompress(packed, 100_000), Buffer.concat([Buffer.alloc(60_000, 1), Buffer.alloc(40_000, 2)]))
+  t.strictSame(await codec.decompress(skippable, 100_000), Buffer.alloc(0))
+  await t.rejects(codec.decompress(packed, 99_999), { code: 'AVRO_BLOCK_TOO_LARGE' })
+  await t.rejects(codec.decompress(Buffer.concat([first, zstdCompressSync(Buffer.alloc(1))]), 60_000), { code: 'AVRO_BLOCK_TOO_LARGE' })
+  const broken = Buffer.concat([first, Buffer.from('no frame'), second])
+  for (const damaged of [packed.subarray(0, -2), packed.subarray(0, -14), Buffer.alloc(0), broken]) {
+    await t.rejects(codec.decompress(damaged, 100_000), { code: /^(Z_BUF_ERROR|ZSTD_error_)/ })
+  }
+})
+
+await t.test('inflates a deflate block that ends with a sync flush, and rejects a truncated block', async t => {
+  const codec = codecByName('deflate')
+  const text = Buffer.from(Array.from({ length: 5000 }, (_, n) => n * 7919 % 251))
+  const flushed = deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH })
+  t.strictSame(await codec.decompress(flushed, 5000), text)
+  await t.rejects(codec.decompress(flushed, 4999), { code: 'AVRO_BLOCK_TOO_LARGE' })
+  for (let length = 0; length < flushed.length; length++) await t.rejects(codec.decompress(flushed.subarray(0, length), 5000))
+  const finished = deflateRawSync(text)
+  for (const end of [1, 2, 100]) await t.rejects(codec.decompress(finished.subarray(0, -end), 5000), { code: 'Z_BUF_ERROR' })
+  // The sync flush is within a stored block here, so it does not end the stream.
+  const stored = deflateRawSync(Buffer.concat([text, Buffer.from([0, 0, 0xff, 0xff]), text]), { level: 0 })
+  await t.rejects(codec.decompress(stored.subarray(0, 5 + text.length + 4), 20_000), { code: 'Z_BUF_ERROR' })
 })
 
 await t.test('limits the decompressed size of a block', async t => {

@@ -102,6 +102,57 @@ await t.test('src/avro reads files written by fastavro', async t => {
   }
 })
 
+// Recompresses each block of a file into several Zstandard frames, with a skippable frame before each, or into a deflate stream that ends
+// with a sync flush. Prints the data of the new file as fastavro reads them.
+const recompress = `
+import sys, io, json, struct, zlib, fastavro
+from backports import zstd
+source, target, codec = sys.argv[1:4]
+def long(n):
+    n, out = n << 1, b''
+    while n > 127: n, out = n >> 7, out + bytes([n & 127 | 128])
+    return out + bytes([n])
+def text(s): return long(len(s)) + s
+def frames(data):
+    half, skip = len(data) // 2, struct.pack('<II', 0x184D2A53, 6) + b'skip me'[:6]
+    return skip + zstd.compress(data[:half]) + skip + zstd.compress(b'') + zstd.compress(data[half:]) + skip
+def flushed(data):
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH)
+with open(source, 'rb') as file, open(target, 'wb') as out:
+    reader = fastavro.block_reader(file)
+    out.write(b'Obj\\x01' + long(2) + text(b'avro.codec') + text(codec.encode()) + text(b'avro.schema') +
+        text(json.dumps(reader.writer_schema).encode()) + long(0) + b'0123456789abcdef')
+    for block in reader:
+        packed = (frames if codec == 'zstandard' else flushed)(block.bytes_.getvalue())
+        out.write(long(block.num_records) + text(packed) + b'0123456789abcdef')
+with open(target, 'rb') as file:
+    reader, data = fastavro.reader(file), []
+    for record in reader:
+        buffer = io.BytesIO()
+        fastavro.schemaless_writer(buffer, reader.writer_schema, record)
+        data.append(buffer.getvalue().hex())
+print(json.dumps(data))
+`
+
+await t.test('reads blocks of several Zstandard frames and deflate blocks that end with a sync flush, as fastavro does', async t => {
+  const folder = await tempDir(t)
+  const plain = join(folder, 'plain.avro')
+  const writer = await createContainerWriter(plain, schema, { blockBytes: 3000 })
+  for (let n = 0; n < 300; n++) await writer.append(value(n))
+  await writer.close()
+  for (const codec of ['zstandard', 'deflate']) {
+    const path = join(folder, `${codec}.avro`)
+    const theirs = await runPython(recompress, plain, path, codec)
+    const container = await openContainer(path, { decode: false })
+    const ours: string[] = []
+    for await (const record of container.records()) ours.push(record.error?.message ?? record.datum!.toString('hex'))
+    await container.close()
+    t.same(ours, theirs, codec)
+    t.equal(ours.length, 300)
+  }
+})
+
 await t.test('resolves the survey samples to the same bytes as fastavro', async t => {
   const folder = await fetchSchemaPackage({ cacheDir: cache().cacheDir })
   const survey = await loadSchemaPackage(folder)

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { compactJson } from '../../src/avro/compact-json.ts'
+import { compactJson } from '../../src/avro/schema-json.ts'
 import { createRegistryClient, fetchSchemaPackage, loadSchemaPackage, type RegistryClient } from '../../src/avro/index.ts'
 import { cache, uniqueName, useStack } from '../support/stack.ts'
 

@@ -26,6 +26,18 @@ await t.test('matches fields by reader aliases, but ignores an alias that is the
   )
 })
 
+await t.test('matches fields and records whose names are also properties of every object', async t => {
+  for (const name of ['constructor', 'toString', 'hasOwnProperty', 'valueOf']) {
+    const inner = { name, type: { type: 'record', name: `x.${name}`, fields: [{ name, type: 'int' }] } }
+    const value = { id: 1n, [name]: { [name]: 3 }, gone: 2n }
+    t.same(resolve([long('id'), inner, long('gone')], [long('id'), inner], value), { id: 1n, [name]: { [name]: 3 } }, name)
+    t.same(resolve([long('id')], [long('id'), { name, type: 'int', default: 7 }], { id: 1n }), { id: 1n, [name]: 7 }, name)
+    t.throws(() => resolve([long('id')], [long('id'), long(name)], { id: 1n }), {
+      code: 'RESOLUTION_IMPOSSIBLE', message: new RegExp(`${name}: long, no default`)
+    })
+  }
+})
+
 await t.test('promotes numbers and converts between strings and bytes', async t => {
   const pairs: Array<[string, string, unknown, unknown]> = [
     ['int', 'long', 5, 5n], ['int', 'float', 5, 5], ['int', 'double', 5, 5], ['long', 'float', 5n, 5],

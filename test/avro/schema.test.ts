@@ -1,5 +1,5 @@
 import t from 'tap'
-import { compactJson } from '../../src/avro/compact-json.ts'
+import { compactJson } from '../../src/avro/schema-json.ts'
 import { alertFacts, parseFrame, parseSchema } from '../../src/avro/index.ts'
 
 const text = `{
@@ -131,5 +131,5 @@ await t.test('alertFacts reads id, mid-point and history length under the field 
     alertFacts({ diaSourceId: highest, diaSource: { midpointMjdTai: 60902.25 } }), { id: highest, midpointMjdTai: 60902.25, history: 0 }
   )
   t.same(alertFacts({ diaSourceId: 1n }), { id: 1n, midpointMjdTai: undefined, history: 0 })
-  t.throws(() => alertFacts({ name: 'x' }), TypeError)
+  t.throws(() => alertFacts({ name: 'x' }), { code: 'SCHEMA_NO_ALERT_ID' })
 })

@@ -6,7 +6,8 @@ import { defineErrors } from '../../src/pipeline/errors.ts'
 export const errors = defineErrors({ TEST_LETTER: { hint: 'Correct it.' } })
 
 export const record: KafkaRecord = {
-  topic: 'alerts', partition: 3, offset: 9_223_372_036_854_775_807n, timestamp: 1_700_000_000_000n, key: Buffer.from([0, 255]),
+  topic: 'alerts', partition: 3, offset: 9_223_372_036_854_775_807n, leaderEpoch: 4, timestamp: 1_700_000_000_000n,
+  key: Buffer.from([0, 255]),
   value: Buffer.from([1, 2, 3]),
   headers: [
     textHeader('h', '1'), [Buffer.from('h'), null], [Buffer.from('e'), Buffer.alloc(0)], [Buffer.from([0xff, 0xfe]), Buffer.from([0x80])]

@@ -16,7 +16,8 @@ const errors = defineErrors({ TEST_STORED: { hint: 'Correct it.' } })
 
 function deadLetterAt (offset: bigint, text = 'bytes', why = 'wrong'): DeadLetter {
   const value: KafkaRecord = {
-    topic: 'alerts', partition: 0, offset, timestamp: 5n, key: null, value: Buffer.from(text), headers: [textHeader('h', '1')]
+    topic: 'alerts', partition: 0, offset, leaderEpoch: 0, timestamp: 5n, key: null, value: Buffer.from(text),
+    headers: [textHeader('h', '1')]
   }
   const [at, error] = [position(value), errors.TEST_STORED(why)]
   return { record: { value, bytes: 1, position: at }, origin: { node: 'kafka', position: at }, node: 'unframe', error, attempts: 1 }
@@ -104,8 +105,8 @@ await t.test('retries while the store is unavailable, and settles the record onl
       }
     }
     return {
-      url: store.url, put, get: async key => store.get(key), list: prefix => store.list(prefix),
-      check: async () => store.check(), close: async () => store.close()
+      url: store.url, put, get: async key => store.get(key), compare: async (...args) => store.compare(...args),
+      list: prefix => store.list(prefix), check: async () => store.check(), close: async () => store.close()
     }
   }
   const retry = { attempts: 50, baseMs: 1, maxMs: 1 }

@@ -8,7 +8,7 @@ import { contextOf, pull } from '../kafka/support.ts'
 /** A dead letter for a record at offset `index`. */
 export function deadLetterFor (index: number, reason = 'TEST_REASON', more: Partial<KafkaRecord> = {}): DeadLetter {
   const value: KafkaRecord = {
-    topic: 'alerts', partition: 0, offset: BigInt(index), timestamp: BigInt(Date.now()), key: Buffer.from(String(index)),
+    topic: 'alerts', partition: 0, offset: BigInt(index), leaderEpoch: 0, timestamp: BigInt(Date.now()), key: Buffer.from(String(index)),
     value: Buffer.from(`value ${index}`), headers: [textHeader('h', String(index))], ...more
   }
   const error = new AlertStreamError(reason, 'wrong', { hint: 'Correct it.' })

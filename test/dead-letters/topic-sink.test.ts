@@ -11,7 +11,8 @@ const admin = adminFor(t, connection)
 const smallTopic = { partitions: 1, replicas: 1, configs: { 'max.message.bytes': '20000' } }
 const errors = defineErrors({ TEST_BAD_FRAME: { hint: 'Send a frame.' } })
 const bad: KafkaRecord = {
-  topic: 'alerts', partition: 3, offset: 42n, timestamp: 1_700_000_000_000n, key: Buffer.from([0, 255]), value: Buffer.from([1, 2, 3]),
+  topic: 'alerts', partition: 3, offset: 42n, leaderEpoch: 0, timestamp: 1_700_000_000_000n, key: Buffer.from([0, 255]),
+  value: Buffer.from([1, 2, 3]),
   headers: [[Buffer.from('h'), Buffer.from('1')], [Buffer.from('h'), null]]
 }
 

@@ -12,7 +12,7 @@ import { compareAlerts } from '../../src/demo/compare-alerts.ts'
 import { reportSmoke } from '../../src/demo/smoke.ts'
 import type { KafkaRecord } from '../../src/kafka/record.ts'
 import type { Source } from '../../src/pipeline/index.ts'
-import { createArchive, crc32c, gzipFrame, openStore } from '../../src/stores/index.ts'
+import { checksumsOf, createArchive, gzipFrame, openStore } from '../../src/stores/index.ts'
 import { tempDir } from '../support/stack.ts'
 
 const text = JSON.stringify({
@@ -26,7 +26,8 @@ function published (values: ReadonlyArray<Buffer | null>): Source<KafkaRecord> {
     kind: 'records',
     async * records () {
       for (const [index, value] of values.entries()) {
-        const record = { topic: 'simulated', partition: 0, offset: BigInt(index), timestamp: 0n, key: null, value, headers: [] }
+        const offset = BigInt(index)
+        const record = { topic: 'simulated', partition: 0, offset, leaderEpoch: 0, timestamp: 0n, key: null, value, headers: [] }
         yield { value: record, bytes: 1, position: `simulated[0]@${index}` }
       }
     }
@@ -39,7 +40,7 @@ async function archiveOf (t: Test, frames: ReadonlyMap<bigint, Buffer>, damaged:
   const store = await openStore(pathToFileURL(root).href)
   const archive = createArchive({ alerts: store, schemas: store, layout: 'v2' })
   await archive.putSchema(1, text)
-  for (const [id, frame] of frames) await archive.putAlert(String(id), await gzipFrame(frame), crc32c(frame))
+  for (const [id, frame] of frames) await archive.putAlert(String(id), await gzipFrame(frame), checksumsOf(frame))
   for (const id of damaged) {
     const path = join(root, 'v2/alerts', String(id).slice(0, 6), `${id}.avro.gz`)
     const bytes = await readFile(path)

@@ -51,3 +51,16 @@ await t.test('a schema that is not an alert schema throws GENERATOR_SCHEMA_UNUSA
     t.throws(() => createAlertGenerator({ schema, schemaVersion: '1.0', seed: 1 }), { code: 'GENERATOR_SCHEMA_UNUSABLE' }, name)
   }
 })
+
+await t.test('generates fields whose names are also properties of every object', async t => {
+  const names = ['constructor', 'toString', 'hasOwnProperty', '__proto__']
+  const source = { type: 'record', name: 'diaSource', fields: names.map(name => ({ name, type: 'long' })) }
+  const texts = names.map(name => ({ name, type: 'string' }))
+  const fields = [{ name: 'diaSourceId', type: 'long' }, ...texts, { name: 'diaSource', type: source }]
+  const generator = createAlertGenerator({ schema: { type: 'record', name: 'alert', fields }, schemaVersion: '1.0', seed: 1 })
+  const alert = generator.alert(0, 0, 1)
+  for (const name of names) {
+    t.type(Object.getOwnPropertyDescriptor(alert, name)?.value, 'string', name)
+    t.type(Object.getOwnPropertyDescriptor(alert['diaSource'], name)?.value, 'bigint', name)
+  }
+})

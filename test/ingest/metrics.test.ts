@@ -1,6 +1,6 @@
 import t from 'tap'
 import { ingestFamilies } from '../../src/ingest/metrics.ts'
-import type { GroupStats } from '../../src/kafka/group-stats.ts'
+import { emptyGroupStats, type GroupStats } from '../../src/kafka/group-stats.ts'
 import { exposition } from '../../src/metrics/exposition.ts'
 import { Histogram } from '../../src/pipeline/index.ts'
 import { StoreStats } from '../../src/stores/metered-store.ts'
@@ -13,8 +13,7 @@ type Lags = ReadonlyArray<{ readonly topic: string, readonly partition: number, 
 
 /** Returns the samples of a metric by their label values. */
 async function scrape (given: Partial<GroupStats>, lags: Lags | 'no response' = []): Promise<(name: string) => Record<string, number>> {
-  const none = { partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: [] }
-  const stats: GroupStats = { ...none, ...given }
+  const stats: GroupStats = { ...emptyGroupStats, ...given }
   const families = ingestFamilies({
     topics: ['a', 'b'], source: { stats: () => stats }, stats: { written: 1, identical: 2, writtenBytes: 3 }, stores: new StoreStats(),
     visits: { ages: new Histogram([1]), topics: [] }, lags: async () => lags === 'no response' ? undefined : lags
@@ -33,6 +32,21 @@ await t.test('exports 0 for an assigned partition without lost records; keeps co
   const partitions = [partition('a', 0, 1n), partition('a', 1, 1n)]
   const samples = await scrape({ partitions, lost: [{ topic: 'a', partition: 1, records: 7 }, { topic: 'b', partition: 0, records: 2 }] })
   t.strictSame(samples('alert_stream_kafka_lost_records_total'), { 'a/0': 0, 'a/1': 7, 'b/0': 2 })
+})
+
+await t.test('exports the records that a truncation removed, by partition', async t => {
+  const partitions = [partition('a', 0, 1n), partition('a', 1, 1n)]
+  const samples = await scrape({ partitions, truncated: [{ topic: 'a', partition: 1, records: 5 }] })
+  t.strictSame(samples('alert_stream_kafka_truncated_records_total'), { 'a/0': 0, 'a/1': 5 })
+})
+
+await t.test('exports which partitions are stopped and how many batches were skipped, for every assigned partition', async t => {
+  const samples = await scrape({
+    partitions: [partition('a', 0, 1n), partition('a', 1, 1n)],
+    stopped: [{ topic: 'a', partition: 1, offset: 7n, reason: 'checksum' }], skipped: [{ topic: 'a', partition: 0, batches: 2 }]
+  })
+  t.strictSame(samples('alert_stream_kafka_partition_stopped'), { 'a/0': 0, 'a/1': 1 })
+  t.strictSame(samples('alert_stream_kafka_skipped_batches_total'), { 'a/0': 2, 'a/1': 0 })
 })
 
 await t.test('exports no committed offset for a partition without a commit', async t => {

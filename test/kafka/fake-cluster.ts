@@ -1,59 +1,42 @@
 // An in-memory Kafka cluster: topics with ids, partition leaders and record batches, served through the clients that the consumer uses.
 // Tests inject outages, error codes, leader changes and deleted records.
-import { NetworkError, type fetchV17, type RecordsBatch } from '@platformatic/kafka'
+import { NetworkError, type fetchV17 } from '@platformatic/kafka'
 import type { KafkaAdmin } from '../../src/kafka/admin.ts'
 import type { Clock } from '../../src/kafka/clock.ts'
 import { kafkaErrors, mapKafkaError } from '../../src/kafka/errors.ts'
 import type { FetchClient } from '../../src/kafka/fetch-client.ts'
+import type { FetchedPartition, FetchResponse } from '../../src/kafka/fetch-response.ts'
+import { lastOffset, type RecordBatch } from '../../src/kafka/record-batch.ts'
+import { recordBatch } from './encode-batch.ts'
 
 type FetchRequest = Parameters<FetchClient['fetch']>[0]
 
 /** Error codes of the Kafka protocol. */
 export const codes = {
-  OFFSET_OUT_OF_RANGE: 1, NOT_LEADER_OR_FOLLOWER: 6, TOPIC_AUTHORIZATION_FAILED: 29, FETCH_SESSION_ID_NOT_FOUND: 70, UNKNOWN_TOPIC_ID: 100
+  OFFSET_OUT_OF_RANGE: 1, NOT_LEADER_OR_FOLLOWER: 6, TOPIC_AUTHORIZATION_FAILED: 29, FETCH_SESSION_ID_NOT_FOUND: 70,
+  FENCED_LEADER_EPOCH: 74, UNKNOWN_LEADER_EPOCH: 75, UNKNOWN_TOPIC_ID: 100
 } as const
 
 const IS_CONTROL = 1 << 5
 const IS_TRANSACTIONAL = 1 << 4
 
-export interface BatchFields {
-  readonly firstOffset: bigint
-  /** Default: the offset delta of the last record. */
-  readonly lastOffsetDelta?: number
-  readonly records: ReadonlyArray<{ readonly offsetDelta: number, readonly key?: Buffer | null, readonly value: Buffer | null }>
-  readonly attributes?: number
-  readonly producerId?: bigint
-}
-
-/** A batch as the client library decodes it. Timestamps start at 1000 ms. */
-export function recordBatch ({ firstOffset, records, lastOffsetDelta, attributes = 0, producerId = -1n }: BatchFields): RecordsBatch {
-  return {
-    firstOffset, lastOffsetDelta: lastOffsetDelta ?? records.at(-1)?.offsetDelta ?? 0, attributes, producerId,
-    length: 0, partitionLeaderEpoch: 0, magic: 2, crc: 0, firstTimestamp: 1000n, maxTimestamp: 9000n, producerEpoch: 0, firstSequence: 0,
-    records: records.map(({ offsetDelta, key = null, value }) =>
-      ({ length: 0, attributes: 0, timestampDelta: BigInt(offsetDelta), offsetDelta, key, value, headers: [] }))
-  } as unknown as RecordsBatch
-}
-
 /** A control batch that commits or aborts a transaction. */
-export function transactionMarker (firstOffset: bigint, producerId: bigint, outcome: 'abort' | 'commit'): RecordsBatch {
+export function transactionMarker (firstOffset: bigint, producerId: bigint, outcome: 'abort' | 'commit'): RecordBatch {
   const key = Buffer.from([0, 0, 0, outcome === 'abort' ? 0 : 1])
   const records = [{ offsetDelta: 0, key, value: null }]
   return recordBatch({ firstOffset, records, attributes: IS_CONTROL | IS_TRANSACTIONAL, producerId })
 }
 
 /** A batch of records in a transaction. */
-export function transactionBatch (firstOffset: bigint, producerId: bigint, values: readonly string[]): RecordsBatch {
+export function transactionBatch (firstOffset: bigint, producerId: bigint, values: readonly string[]): RecordBatch {
   return recordBatch({ firstOffset, records: recordsOf(values), attributes: IS_TRANSACTIONAL, producerId })
 }
 
 /** One partition of a fetch response. */
-export function fetchedPartition (
-  batches: readonly RecordsBatch[], fields: Partial<fetchV17.FetchResponsePartition> = {}
-): fetchV17.FetchResponsePartition {
+export function fetchedPartition (batches: readonly RecordBatch[], fields: Partial<FetchedPartition> = {}): FetchedPartition {
   return {
-    partitionIndex: 0, errorCode: 0, highWatermark: 100n, lastStableOffset: 100n, logStartOffset: 0n, abortedTransactions: null,
-    preferredReadReplica: -1, records: [...batches], ...fields
+    partitionIndex: 0, errorCode: 0, highWatermark: 100n, lastStableOffset: 100n, logStartOffset: 0n, abortedTransactions: [],
+    preferredReadReplica: -1, batches, ...fields
   }
 }
 
@@ -61,27 +44,55 @@ const recordsOf = (values: readonly string[]) => values.map((value, offsetDelta)
 
 class FakePartition {
   leader = 1
+  leaderEpoch = 0
   /** Error code that fetch requests for this partition return; 0 for none. */
   errorCode = 0
   start = 0n
   end = 0n
-  batches: RecordsBatch[] = []
+  batches: RecordBatch[] = []
   abortedTransactions: Array<{ readonly producerId: bigint, readonly firstOffset: bigint }> = []
 
-  append (batch: RecordsBatch): void {
+  /** The first offset of each leader epoch, in ascending order. */
+  epochs: Array<{ readonly epoch: number, readonly offset: bigint }> = [{ epoch: 0, offset: 0n }]
+
+  /** Makes a broker the leader in the next epoch. */
+  lead (node: number): void {
+    this.leader = node
+    this.epochs.push({ epoch: ++this.leaderEpoch, offset: this.end })
+  }
+
+  /** Removes the records from `offset` on. */
+  truncate (offset: bigint): void {
+    this.batches = this.batches.filter(({ firstOffset }) => firstOffset < offset)
+    this.epochs = this.epochs.filter(start => start.offset < offset)
+    this.end = offset
+  }
+
+  /** Returns the last epoch up to `epoch` and the offset after its records, as a broker does. */
+  endOf (epoch: number): { readonly epoch: number, readonly endOffset: bigint } | undefined {
+    if (epoch === this.leaderEpoch) return { epoch, endOffset: this.end }
+    const next = this.epochs.find(start => start.epoch > epoch)
+    const found = this.epochs.findLast(start => start.epoch <= epoch)
+    return next && { epoch: found?.epoch ?? epoch, endOffset: next.offset }
+  }
+
+  append (batch: RecordBatch): void {
     this.batches.push(batch)
-    this.end = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n
+    this.end = lastOffset(batch) + 1n
   }
 }
 
 export class FakeCluster {
   /** All fetch requests so far. */
   readonly requests: FetchRequest[] = []
+  /** Topics of all lookups of leaders so far. */
+  readonly lookups: string[] = []
   /** Each request for start or end offsets removes the first promise of this list, if any, and waits for it. */
   readonly offsetDelays: Array<Promise<void>> = []
   readonly #topics = new Map<string, { readonly id: string, readonly partitions: FakePartition[] }>()
   readonly #clock: Clock
   #down = false
+  readonly #downBrokers = new Set<number>()
   #sessionError = 0
   #nextId = 1
   #changed = Promise.withResolvers<void>()
@@ -118,11 +129,11 @@ export class FakeCluster {
   /** Appends one batch of records with the given values. */
   append (topic: string, partition: number, ...values: string[]): void {
     const log = this.#partition(topic, partition)
-    log.append(recordBatch({ firstOffset: log.end, records: recordsOf(values) }))
+    log.append(recordBatch({ firstOffset: log.end, leaderEpoch: log.leaderEpoch, records: recordsOf(values) }))
     this.#change()
   }
 
-  appendBatch (topic: string, partition: number, batch: RecordsBatch): void {
+  appendBatch (topic: string, partition: number, batch: RecordBatch): void {
     this.#partition(topic, partition).append(batch)
     this.#change()
   }
@@ -138,15 +149,42 @@ export class FakeCluster {
     if (log.end < offset) log.end = offset
   }
 
+  /** Removes the records from `offset` on, which must begin a batch, as an unclean leader election does. The next leader epoch begins. */
+  truncate (topic: string, partition: number, offset: bigint): void {
+    const log = this.#partition(topic, partition)
+    log.truncate(offset)
+    log.lead(log.leader)
+    this.#change()
+  }
+
+  /** Replaces the log by one record per entry of `epochs`, with the values `new-0`, `new-1`, ... The last epoch is the leader's. */
+  replaceLog (topic: string, partition: number, epochs: readonly number[]): void {
+    const log = this.#partition(topic, partition)
+    log.truncate(0n)
+    for (const [index, epoch] of epochs.entries()) {
+      if (log.epochs.at(-1)?.epoch !== epoch) log.epochs.push({ epoch, offset: log.end })
+      log.append(recordBatch({ firstOffset: log.end, leaderEpoch: epoch, records: recordsOf([`new-${index}`]) }))
+    }
+    log.leaderEpoch = epochs.at(-1)!
+    this.#change()
+  }
+
   /** Makes another broker the leader of the partition. With -1, the partition has no leader. */
   setLeader (topic: string, partition: number, node: number): void {
-    this.#partition(topic, partition).leader = node
+    this.#partition(topic, partition).lead(node)
     this.#change()
   }
 
   /** Makes fetch requests for the partition return an error code. With 0, fetch requests succeed again. */
   failPartition (topic: string, partition: number, errorCode: number): void {
     this.#partition(topic, partition).errorCode = errorCode
+    this.#change()
+  }
+
+  /** Stops one broker (`down`) or starts it again. Fetch requests to a stopped broker fail; the others still answer metadata requests. */
+  setBrokerDown (node: number, down: boolean): void {
+    if (down) this.#downBrokers.add(node)
+    else this.#downBrokers.delete(node)
     this.#change()
   }
 
@@ -171,7 +209,7 @@ export class FakeCluster {
         const expired = this.#clock.sleep(request.maxWaitTime, timeout.signal).then(() => 'expired' as const)
         try {
           for (let wait = true; ;) {
-            if (closed || this.#down) throw connectionError()
+            if (closed || this.#down || this.#downBrokers.has(request.node)) throw connectionError()
             const response = this.#respond(request)
             if (response !== undefined || !wait) return response ?? fetchResponse([])
             wait = await Promise.race([this.#changed.promise, expired]) !== 'expired'
@@ -181,9 +219,11 @@ export class FakeCluster {
         }
       },
       findTopic: async topic => {
+        this.lookups.push(topic)
         if (this.#down) throw connectionError()
         const found = this.#topics.get(topic)
-        return found && { id: found.id, partitions: found.partitions.map(({ leader }) => ({ leader, replicas: [leader] })) }
+        const partitions = found?.partitions.map(({ leader, leaderEpoch }) => ({ leader, leaderEpoch, replicas: [leader] }))
+        return found && { id: found.id, partitions: partitions! }
       },
       close: async () => {
         closed = true
@@ -227,7 +267,7 @@ export class FakeCluster {
   }
 
   /** Returns the response to a fetch request, or undefined if no records or errors are available yet. */
-  #respond (request: FetchRequest): fetchV17.FetchResponse | undefined {
+  #respond (request: FetchRequest): FetchResponse | undefined {
     if (this.#sessionError !== 0) {
       const errorCode = this.#sessionError
       this.#sessionError = 0
@@ -241,23 +281,31 @@ export class FakeCluster {
   }
 
   #respondPartition (
-    node: number, topicId: string, { partition: partitionIndex, fetchOffset, partitionMaxBytes }: fetchV17.FetchRequestPartition,
+    node: number, topicId: string,
+    { partition: partitionIndex, fetchOffset, currentLeaderEpoch, lastFetchedEpoch, partitionMaxBytes }: fetchV17.FetchRequestPartition,
     budget: { bytes: number }
-  ): fetchV17.FetchResponsePartition | undefined {
+  ): FetchedPartition | undefined {
     const log = [...this.#topics.values()].find(({ id }) => id === topicId)?.partitions[partitionIndex]
     const failed = (errorCode: number) => fetchedPartition([], { partitionIndex, errorCode })
     if (log === undefined) return failed(codes.UNKNOWN_TOPIC_ID)
     if (log.errorCode !== 0) return failed(log.errorCode)
     if (log.leader !== node) return failed(codes.NOT_LEADER_OR_FOLLOWER)
-    if (fetchOffset < log.start || fetchOffset > log.end) return failed(codes.OFFSET_OUT_OF_RANGE)
-    const batches: RecordsBatch[] = []
+    if (currentLeaderEpoch >= 0 && currentLeaderEpoch < log.leaderEpoch) return failed(codes.FENCED_LEADER_EPOCH)
+    if (currentLeaderEpoch > log.leaderEpoch) return failed(codes.UNKNOWN_LEADER_EPOCH)
+    const end = lastFetchedEpoch < 0 ? undefined : log.endOf(lastFetchedEpoch)
+    if ((lastFetchedEpoch >= 0 && end === undefined) || fetchOffset < log.start) return failed(codes.OFFSET_OUT_OF_RANGE)
+    if (end !== undefined && (end.epoch < lastFetchedEpoch || end.endOffset < fetchOffset)) {
+      return fetchedPartition([], { partitionIndex, highWatermark: log.end, divergingEpoch: end })
+    }
+    if (fetchOffset > log.end) return failed(codes.OFFSET_OUT_OF_RANGE)
+    const batches: RecordBatch[] = []
     let left = Math.min(budget.bytes, partitionMaxBytes)
     for (const batch of log.batches) {
-      if (batch.firstOffset + BigInt(batch.lastOffsetDelta) < fetchOffset) continue
+      if (lastOffset(batch) < fetchOffset) continue
       if (left <= 0) break
       batches.push(batch)
-      left -= bytesOf(batch)
-      budget.bytes -= bytesOf(batch)
+      left -= batch.bytes
+      budget.bytes -= batch.bytes
     }
     if (batches.length === 0) return undefined
     return fetchedPartition(batches, {
@@ -267,12 +315,8 @@ export class FakeCluster {
   }
 }
 
-function fetchResponse (responses: fetchV17.FetchResponseTopic[]): fetchV17.FetchResponse {
-  return { throttleTimeMs: 0, errorCode: 0, sessionId: 0, responses }
-}
-
-function bytesOf (batch: RecordsBatch): number {
-  return batch.records.reduce((sum, { value }) => sum + (value as Buffer | null ?? '').length, 0)
+function fetchResponse (responses: FetchResponse['responses']): FetchResponse {
+  return { throttleTimeMs: 0, errorCode: 0, sessionId: 0, responses, nodeEndpoints: [] }
 }
 
 function connectionError (): Error {

@@ -84,7 +84,8 @@ export class FakeGroup {
       for (const offset of offsets) {
         const { topic, partition } = offset
         if (!member.assigned.some(owned => owned.topic === topic && owned.partition === partition)) this.foreignCommits.push(offset)
-        this.offsets.set(partitionKey(topic, partition), { offset: offset.offset, metadata: metadata(offset) })
+        const { leaderEpoch } = offset
+        this.offsets.set(partitionKey(topic, partition), { offset: offset.offset, leaderEpoch, metadata: metadata(offset) })
         this.log.push(`commit ${topic}/${partition}@${offset.offset}`)
       }
       if (this.loseCommitResponses) throw mapped(new ProtocolError('REQUEST_TIMED_OUT'))

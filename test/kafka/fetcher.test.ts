@@ -1,7 +1,7 @@
 // The fetcher against an in-memory cluster, on a clock that the tests advance.
 import t, { type Test } from 'tap'
 import { describedConnection } from '../../src/kafka/connection.ts'
-import { Fetcher, type FetcherOptions } from '../../src/kafka/fetcher.ts'
+import { Fetcher, type FetcherOptions, type Truncation } from '../../src/kafka/fetcher.ts'
 import type { PartitionBuffer } from '../../src/kafka/partition-buffer.ts'
 import { turns, until } from '../support/pipeline.ts'
 import { FakeClock } from './fake-clock.ts'
@@ -14,18 +14,21 @@ function setUp (t: Test, options: Partial<FetcherOptions> = {}) {
   const clock = new FakeClock()
   const cluster = new FakeCluster(clock)
   const { log, lines } = recordingLog()
-  const events = { progress: 0, gone: [] as string[], outOfRange: [] as PartitionBuffer[], fatal: [] as Error[] }
+  const events = {
+    progress: 0, gone: [] as string[], outOfRange: [] as PartitionBuffer[], truncated: [] as Truncation[], fatal: [] as Error[]
+  }
   const fetcher = new Fetcher({
     client: cluster.fetchClient(), connection, maxBytes: 8 * 1024 * 1024, maxWaitMs: 500, clock, log,
     onProgress: () => { events.progress++ },
     onTopicGone: (topic, topicId) => { events.gone.push(`${topic} ${topicId}`) },
+    onTruncated: (_, truncation) => { events.truncated.push(truncation) },
     onOutOfRange: buffer => { events.outOfRange.push(buffer) },
     onFatal: error => { events.fatal.push(error) },
     ...options
   })
   t.teardown(async () => { await fetcher.close() })
-  const add = (topic: string, partition: number, position = 0n, end?: bigint): PartitionBuffer =>
-    fetcher.add({ topic, topicId: cluster.topicId(topic), partition, position, end })
+  const add = (topic: string, partition: number, position = 0n, end?: bigint, leaderEpoch?: number): PartitionBuffer =>
+    fetcher.add({ topic, topicId: cluster.topicId(topic), partition, position, end, leaderEpoch })
   const takeAll = (): string[] => {
     const values: string[] = []
     for (let next = fetcher.take(); next !== undefined; next = fetcher.take()) values.push(next.record.value!.toString())
@@ -191,6 +194,95 @@ await t.test('pauses a partition whose offset is out of range, until the caller 
   t.strictSame(takeAll(), ['v1'])
 })
 
+await t.test('fetches with the epoch of the leader and the epoch of the last record that was fetched', async t => {
+  const { clock, cluster, add } = setUp(t)
+  cluster.createTopic('a')
+  for (let epoch = 1; epoch <= 3; epoch++) cluster.setLeader('a', 0, 1)
+  cluster.append('a', 0, 'v0')
+  const buffer = add('a', 0)
+  await until(() => buffer.waiting === 1)
+  t.equal(buffer.take()!.leaderEpoch, 3)
+  cluster.setLeader('a', 0, 1)
+  await clock.advance(1000)
+  const sent = cluster.requests.map(({ topics }) => topics[0]!.partitions[0]!).map(each => [each.currentLeaderEpoch, each.lastFetchedEpoch])
+  t.strictSame(sent[0], [3, -1], 'no epoch is known before the first record')
+  t.strictSame(sent.at(-1), [4, 3])
+})
+
+await t.test('continues at the divergence after the log was truncated, and returns every record of the new log', async t => {
+  const { clock, cluster, events, add, takeAll } = setUp(t)
+  cluster.createTopic('a')
+  for (let index = 0; index < 4; index++) cluster.append('a', 0, `old-${index}`)
+  const buffer = add('a', 0)
+  await until(() => buffer.waiting === 4)
+  t.equal(takeAll().length, 4)
+  cluster.truncate('a', 0, 2n)
+  for (let index = 2; index < 6; index++) cluster.append('a', 0, `new-${index}`)
+  await clock.advance(1000)
+  t.strictSame(takeAll(), ['new-2', 'new-3', 'new-4', 'new-5'])
+  t.strictSame(events.truncated, [{ offset: 2n, position: 4n, leaderEpoch: 0 }])
+  t.strictSame(events.outOfRange, [])
+})
+
+await t.test('drops buffered records above the divergence, and keeps the position if no taken record is gone', async t => {
+  const { clock, cluster, fetcher, events, add, takeAll } = setUp(t)
+  cluster.createTopic('a')
+  for (let index = 0; index < 4; index++) cluster.append('a', 0, `old-${index}`)
+  const buffer = add('a', 0)
+  await until(() => buffer.waiting === 4)
+  fetcher.take()
+  cluster.truncate('a', 0, 2n)
+  cluster.append('a', 0, 'new-2', 'new-3')
+  await clock.advance(1000)
+  t.strictSame(takeAll(), ['old-1', 'new-2', 'new-3'])
+  t.strictSame(events.truncated, [{ offset: 2n, position: 1n, leaderEpoch: 0 }])
+})
+
+await t.test('a start offset beyond the end of a truncated log continues at the divergence, not at the earliest offset', async t => {
+  const { clock, cluster, events, add, takeAll } = setUp(t)
+  cluster.createTopic('a')
+  for (let index = 0; index < 3; index++) cluster.append('a', 0, `old-${index}`)
+  cluster.truncate('a', 0, 2n)
+  cluster.append('a', 0, 'new-2')
+  add('a', 0, 9n, undefined, 0)
+  await clock.advance(1000)
+  t.strictSame(takeAll(), ['new-2'])
+  t.strictSame([events.truncated, events.outOfRange], [[{ offset: 2n, position: 9n, leaderEpoch: 0 }], []])
+})
+
+await t.test('continues where the first epoch began that the new leader does not have, even if its log is longer there', async t => {
+  const { clock, cluster, events, add, takeAll } = setUp(t)
+  cluster.createTopic('a')
+  // The consumer reads offsets 0 and 1 in epoch 0, then offsets 2 and 3 in epoch 1.
+  cluster.append('a', 0, 'v0', 'v1')
+  const buffer = add('a', 0)
+  await until(() => buffer.waiting === 2)
+  cluster.setLeader('a', 0, 1)
+  cluster.append('a', 0, 'gone-2', 'gone-3')
+  await clock.advance(1000)
+  t.equal(takeAll().length, 4)
+  // Another broker, whose log has more records of epoch 0 and none of epoch 1, becomes the leader.
+  cluster.replaceLog('a', 0, [0, 0, 0, 0, 0, 0, 2])
+  await clock.advance(1000)
+  t.strictSame(takeAll(), ['new-2', 'new-3', 'new-4', 'new-5', 'new-6'])
+  t.match(events.truncated, [{ offset: 2n, position: 4n }])
+})
+
+await t.test('looks up the leader again, with a backoff, if its epoch is not the current one', async t => {
+  const { clock, cluster, add, events, lines } = setUp(t)
+  cluster.createTopic('a')
+  const buffer = add('a', 0)
+  await turns()
+  cluster.failPartition('a', 0, codes.UNKNOWN_LEADER_EPOCH)
+  await clock.advance(10_000)
+  t.ok(cluster.requests.length < 15, `${cluster.requests.length} requests, expected less than 15`)
+  cluster.failPartition('a', 0, 0)
+  cluster.append('a', 0, 'v0')
+  await clock.advance(1000)
+  t.strictSame([buffer.waiting, events.fatal], [1, []])
+  t.match(lines[0], /^warn cannot read partitions: retrying \{"partitions":"a\[0\]","reason":"UNKNOWN_LEADER_EPOCH"/)
+})
+
 await t.test('finds the new leader of a partition after NOT_LEADER_OR_FOLLOWER', async t => {
   const { clock, cluster, events, add, takeAll } = setUp(t)
   cluster.createTopic('a')
@@ -213,7 +305,7 @@ await t.test('waits until a partition without a leader gets a leader', async t =
   await clock.advance(10_000)
   t.equal(cluster.requests.length, 0)
   cluster.setLeader('a', 0, 3)
-  await clock.advance(250)
+  await clock.advance(1000)
   await until(() => buffer.waiting === 1)
   t.strictSame(events.fatal, [])
 })
@@ -231,9 +323,119 @@ await t.test('an error of one partition does not stop fetching the other partiti
   t.strictSame(takeAll(), ['v1'])
   cluster.failPartition('a', 0, 0)
   cluster.append('a', 0, 'recovered')
-  await clock.advance(1000)
+  // The longest backoff, and the request for the other partition that is in flight at its end.
+  await clock.advance(1500)
   t.equal(failing.waiting, 1)
   t.strictSame(events.fatal, [])
+})
+
+await t.test('a partition without a leader delays no other partition', async t => {
+  const { clock, cluster, add, takeAll } = setUp(t)
+  cluster.createTopic('a', 2, [1, -1])
+  const [led] = [add('a', 0), add('a', 1)]
+  await clock.advance(1000)
+  for (let index = 0; index < 10; index++) {
+    cluster.append('a', 0, `v${index}`)
+    // The clock stands still, so a record arrives only if no backoff delays its fetch.
+    await turns()
+    t.strictSame(takeAll(), [`v${index}`])
+  }
+  t.equal(led.position, 10n)
+})
+
+await t.test('an error code of one partition delays no other partition', async t => {
+  const { clock, cluster, add, takeAll } = setUp(t)
+  cluster.createTopic('a', 2)
+  add('a', 0)
+  add('a', 1)
+  await clock.advance(1000)
+  cluster.failPartition('a', 1, codes.NOT_LEADER_OR_FOLLOWER)
+  await turns()
+  for (let index = 0; index < 10; index++) {
+    cluster.append('a', 0, `v${index}`)
+    await turns()
+    t.strictSame(takeAll(), [`v${index}`])
+  }
+})
+
+await t.test('logs one line when partitions cannot be read, and one line when they can be read again', async t => {
+  const { clock, cluster, lines, add } = setUp(t)
+  cluster.createTopic('a', 3)
+  for (let partition = 0; partition < 3; partition++) add('a', partition)
+  await clock.advance(1000)
+  for (const partition of [1, 2]) cluster.setLeader('a', partition, -1)
+  await clock.advance(60_000)
+  const fields = '{"partitions":"a[1] a[2]","reason":"the partition has no leader"}'
+  t.strictSame(lines, [`warn cannot read partitions: retrying ${fields}`])
+  for (const partition of [1, 2]) {
+    cluster.setLeader('a', partition, 2)
+    cluster.append('a', partition, 'v0')
+  }
+  await clock.advance(2000)
+  t.strictSame(lines.slice(1), ['info partitions can be read again {"partitions":"a[1] a[2]"}'])
+})
+
+await t.test('logs nothing if a partition gets a new leader within a few attempts', async t => {
+  const { clock, cluster, lines, add } = setUp(t)
+  cluster.createTopic('a')
+  const buffer = add('a', 0)
+  await turns()
+  cluster.setLeader('a', 0, 2)
+  cluster.append('a', 0, 'v0')
+  await clock.advance(1000)
+  t.strictSame([buffer.waiting, lines], [1, []])
+})
+
+await t.test('if a broker is unreachable, partitions of other brokers are read without delay or another lookup', async t => {
+  const { clock, cluster, lines, add, takeAll } = setUp(t)
+  cluster.createTopic('a', 1, [1])
+  cluster.createTopic('b', 1, [2])
+  add('a', 0)
+  add('b', 0)
+  await clock.advance(1000)
+  cluster.setBrokerDown(2, true)
+  await turns()
+  cluster.lookups.length = 0
+  for (let index = 0; index < 10; index++) {
+    cluster.append('a', 0, `v${index}`)
+    await turns()
+    t.strictSame(takeAll(), [`v${index}`])
+  }
+  await clock.advance(60_000)
+  t.notOk(cluster.lookups.includes('a'), 'the leader of the other partition is not looked up again')
+  t.match(lines, [/^warn kafka is unavailable: retrying \{"broker":2,"code":"KAFKA_UNREACHABLE"/])
+  t.equal(lines.length, 1)
+  cluster.setBrokerDown(2, false)
+  cluster.append('b', 0, 'w0')
+  await clock.advance(1000)
+  t.strictSame(takeAll(), ['w0'])
+  t.match(lines.slice(1), [/^info kafka is available again \{"broker":2/])
+})
+
+await t.test('reads a partition from its new leader while the old leader is down', async t => {
+  const { clock, cluster, add, takeAll } = setUp(t)
+  cluster.createTopic('a', 1, [2])
+  add('a', 0)
+  await turns()
+  cluster.setBrokerDown(2, true)
+  await clock.advance(5000)
+  cluster.setLeader('a', 0, 1)
+  cluster.append('a', 0, 'after')
+  await clock.advance(1000)
+  t.strictSame(takeAll(), ['after'])
+})
+
+await t.test('a partition without a leader for longer than `giveUpAfterMs` is fatal, even if other partitions are read', async t => {
+  const { clock, cluster, events, add, takeAll } = setUp(t, { giveUpAfterMs: 10_000 })
+  cluster.createTopic('a', 2, [1, -1])
+  cluster.append('a', 0, 'v0')
+  add('a', 0)
+  add('a', 1)
+  await clock.advance(9000)
+  t.strictSame([takeAll(), events.fatal], [['v0'], []])
+  await clock.advance(3000)
+  t.match(events.fatal, [{ code: 'KAFKA_PARTITION_UNAVAILABLE', where: 'a[1] at broker-1:9092', message: /no leader/ }])
+  t.equal(events.fatal.length, 1)
 })
 
 await t.test('reports a deleted topic after three lookups, and stops fetching the topic', async t => {
@@ -244,7 +446,7 @@ await t.test('reports a deleted topic after three lookups, and stops fetching th
   cluster.deleteTopic('a')
   await clock.advance(300)
   t.strictSame(events.gone, [], 'does not report the topic after fewer than three lookups')
-  await clock.advance(500)
+  await clock.advance(600)
   t.strictSame(events.gone, [`a ${id}`])
   const { length } = cluster.requests
   await clock.advance(10_000)
@@ -277,7 +479,7 @@ await t.test('does not report a new topic as gone if a broker does not know the 
   const buffer = add('a', 0)
   await clock.advance(2000)
   cluster.failPartition('a', 0, 0)
-  await clock.advance(100)
+  await clock.advance(1000)
   await until(() => buffer.waiting === 1)
   t.strictSame(takeAll(), ['v0'])
   t.strictSame(events.gone, [])

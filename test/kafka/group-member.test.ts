@@ -169,17 +169,22 @@ await t.test('heartbeat errors other than a fenced instance id are left to the c
 await t.test('stores the topic id with each committed offset, and returns offsets with their topic ids', async t => {
   const { group, member } = setUp(t)
   await member.subscribe(['a', 'b'])
-  const offsets = [{ topic: 'a', partition: 1, offset: 5n }, { topic: 'b', partition: 0, offset: 6n }]
+  const offsets = [{ topic: 'a', partition: 1, offset: 5n, leaderEpoch: 3 }, { topic: 'b', partition: 0, offset: 6n, leaderEpoch: 4 }]
   await member.commit(member.membership!, offsets, topic => topic === 'a' ? 'id-of-a' : undefined)
-  t.strictSame(group.offsets, new Map([['a/1', { offset: 5n, metadata: 'topic-id=id-of-a' }], ['b/0', { offset: 6n, metadata: null }]]))
+  t.strictSame(group.offsets, new Map([
+    ['a/1', { offset: 5n, leaderEpoch: 3, metadata: 'topic-id=id-of-a' }], ['b/0', { offset: 6n, leaderEpoch: 4, metadata: null }]
+  ]))
   const committed = await member.committed([{ topic: 'a', partition: 0 }, ...offsets])
-  t.strictSame(committed, new Map([['a/1', { offset: 5n, topicId: 'id-of-a' }], ['b/0', { offset: 6n, topicId: undefined }]]))
+  t.strictSame(committed, new Map([
+    ['a/1', { offset: 5n, leaderEpoch: 3, topicId: 'id-of-a' }], ['b/0', { offset: 6n, leaderEpoch: 4, topicId: undefined }]
+  ]))
 })
 
 await t.test('ignores offset metadata of other client implementations', async t => {
   const { group, member } = setUp(t)
-  group.offsets.set('a/0', { offset: 3n, metadata: 'something else' })
-  t.strictSame(await member.committed([{ topic: 'a', partition: 0 }]), new Map([['a/0', { offset: 3n, topicId: undefined }]]))
+  group.offsets.set('a/0', { offset: 3n, leaderEpoch: -1, metadata: 'something else' })
+  const committed = await member.committed([{ topic: 'a', partition: 0 }])
+  t.strictSame(committed, new Map([['a/0', { offset: 3n, leaderEpoch: -1, topicId: undefined }]]))
 })
 
 await t.test('a commit with an earlier generation is rejected', async t => {
@@ -188,7 +193,7 @@ await t.test('a commit with an earlier generation is rejected', async t => {
   const earlier = member.membership!
   await group.rebalance()
   const rejected = { code: 'KAFKA_REFUSED', message: /ILLEGAL_GENERATION/ }
-  await t.rejects(member.commit(earlier, [{ topic: 'a', partition: 0, offset: 5n }], () => undefined), rejected)
+  await t.rejects(member.commit(earlier, [{ topic: 'a', partition: 0, offset: 5n, leaderEpoch: 3 }], () => undefined), rejected)
   t.strictSame(group.committed, {})
 })
 

@@ -23,13 +23,14 @@ function memberWith (state: Partial<MemberState> = {}) {
 const both = [{ topic: 'a', partition: 0 }, { topic: 'a', partition: 1 }]
 const one = both.slice(0, 1)
 const nothing = new Map<string, CommittedOffset>()
-const committed = (offset: bigint, topicId?: string) => new Map<string, CommittedOffset>([['a/0', { offset, topicId }]])
+const committed = (offset: bigint, topicId?: string) => new Map<string, CommittedOffset>([['a/0', { offset, leaderEpoch: 3, topicId }]])
 const reading = (offset: bigint | undefined) => () => ({ committed: offset })
 
 await t.test('starts at the committed offset', async t => {
   const { member, requests } = memberWith()
-  t.strictSame(await resolveStartOffsets(one, committed(50n, 'new'), member), [{ ...one[0], topicId: 'new', start: 50n, committed: 50n }])
-  t.strictSame(await resolveStartOffsets(one, committed(50n), member), [{ ...one[0], topicId: 'new', start: 50n, committed: 50n }],
+  const start = { ...one[0], topicId: 'new', start: 50n, leaderEpoch: 3, committed: 50n }
+  t.strictSame(await resolveStartOffsets(one, committed(50n, 'new'), member), [start])
+  t.strictSame(await resolveStartOffsets(one, committed(50n), member), [start],
     'starts at an offset that was committed without a topic id by another client implementation')
   t.strictSame(requests, [])
 })
@@ -54,7 +55,7 @@ await t.test('starts a recreated topic at its earliest offset, even with `latest
 
 await t.test('skips partitions of a topic that does not exist', async t => {
   const { member } = memberWith()
-  const offsets = new Map([['deleted/0', { offset: 5n, topicId: undefined }]])
+  const offsets = new Map([['deleted/0', { offset: 5n, leaderEpoch: 3, topicId: undefined }]])
   t.strictSame(await resolveStartOffsets([{ topic: 'deleted', partition: 0 }], offsets, member), [])
 })
 

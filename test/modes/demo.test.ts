@@ -57,9 +57,10 @@ await t.test('a first start prints endpoints and visit lines in plain text, and 
   const [next] = await demo.waitFor(/^visit 2: .*$/m)
   t.match(next, /published 40 .* archived 40 in .*, 0 new, lag 0/)
   const { nodes } = await (await fetch(`${admin.ingest}/status`)).json() as { nodes: NodeStats[] }
-  t.match(nodes.map(({ node, out }) => [node, out]), [
-    ['kafka', 80], ['unframe', 80], ['capture-schema', 80], ['archive', 80], ['dead-letters', 0]
-  ], '/status shows the totals per node')
+  t.strictSame(nodes.map(({ node }) => node), ['kafka', 'unframe', 'capture-schema', 'archive', 'dead-letters'])
+  // On a busy machine, a third visit may have arrived in the meantime.
+  t.ok(nodes.slice(0, 4).every(({ out }) => out >= 80), '/status shows the totals per node, not the counts of one visit')
+  t.equal(nodes.at(-1)?.out, 0)
   t.ok(await exists(join(stateDir, 'archive/v2/schemas')), 'the user\'s ALERT_STREAM_* settings do not reach the child processes')
 
   demo.signal('SIGINT')

@@ -7,7 +7,7 @@ import { runCli } from '../support/stack.ts'
 const described = (await modes.all()).filter(({ describe }) => describe !== undefined).map(({ mode }) => mode)
 
 await t.test('every mode that runs a graph can describe the graph', async t => {
-  t.strictSame(described, ['generate', 'sync-schema', 'create-stream', 'play-stream', 'print-stream', 'ingest', 'redrive', 'serve'])
+  t.strictSame(described, ['generate', 'sync-schema', 'create-stream', 'play-stream', 'print-stream', 'ingest', 'verify', 'redrive', 'serve'])
 })
 
 for (const name of described) {

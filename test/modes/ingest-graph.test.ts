@@ -11,7 +11,6 @@ import { describedConnection } from '../../src/program/kafka-from-flags.ts'
 import { drive } from '../../src/pipeline/test-driver.ts'
 import type { ArchivableAlert } from '../../src/sinks/archive.ts'
 import type { Archive } from '../../src/stores/archive.ts'
-import { crc32c } from '../../src/stores/crc32c.ts'
 import { storeErrors } from '../../src/stores/errors.ts'
 import { failureOf } from '../support/pipeline.ts'
 
@@ -45,10 +44,10 @@ async function driven (t: Test, putSchema: Archive['putSchema'], ...args: string
 
 let offset = 0n
 function record (value: Buffer | null): KafkaRecord {
-  return { topic: 'alerts', partition: 0, offset: offset++, timestamp: 0n, key: null, value, headers: [] }
+  return { topic: 'alerts', partition: 0, offset: offset++, leaderEpoch: 0, timestamp: 0n, key: null, value, headers: [] }
 }
 
-await t.test('an alert reaches the archive after its schema, with its id, its unchanged frame and the checksum', async t => {
+await t.test('an alert reaches the archive after its schema, with its id and its unchanged frame', async t => {
   const order: string[] = []
   const { driver, registry } = await driven(t, async (id, given) => { order.push(`schema ${id} ${given === text}`); return 'written' })
   const sink = driver.sink<ArchivableAlert>('archive')
@@ -61,7 +60,7 @@ await t.test('an alert reaches the archive after its schema, with its id, its un
   t.equal(order[0], 'schema 7 true')
   t.strictSame(order.slice(1).sort(), ['alert 5', 'alert 6', 'alert 9223372036854775807'])
   t.strictSame(registry.requests, ['/schemas/ids/7'])
-  for (const frame of frames) t.equal(sink.values.find(each => each.frame.equals(frame))?.crc32c, crc32c(frame))
+  t.strictSame(sink.values.map(({ frame }) => frame).sort(Buffer.compare), frames.sort(Buffer.compare))
 })
 
 await t.test('a bad record is dead-lettered, and so settled, by the node that detects it, and other records are archived', async t => {

@@ -4,6 +4,8 @@ import { alertFacts, createRegistryClient } from '../../src/avro/index.ts'
 import { headerText, type OutgoingRecord } from '../../src/kafka/record.ts'
 import { surveySchema, generatorOf } from '../generator/support.ts'
 import { adminFor, connect, eventually, everyRecord, outgoing, produce } from '../kafka/support.ts'
+import { crc32c } from '../../src/stores/crc32c.ts'
+import { forge } from '../support/equal-crc32c.ts'
 import { runMode } from '../support/in-process.ts'
 import { startCli, uniqueName, useStack } from '../support/stack.ts'
 import {
@@ -109,7 +111,26 @@ await t.test('archives an alert that is in two topics once, and dead-letters an 
   t.equal(headerText(deadLetter!, 'dead-letter-position'), `${second}[0]@1`)
   const message = headerText(deadLetter!, 'dead-letter-message')!
   t.ok(message.includes(alertPath(at.root, idOf(other!))), message)
-  t.match(message, /CRC32C [0-9a-f]{8} in the store, [0-9a-f]{8} in the new object/)
+  t.match(message, /SHA-256 [0-9a-f]{64} in the store, [0-9a-f]{64} in the new object/)
+})
+
+await t.test('dead-letters a second alert with the same id and the same CRC32C, and keeps the object of the first', async t => {
+  const at = await newTarget(t, { kafka, registry })
+  await admin.createTopic(at.topic, { partitions: 1, replicas: 1 })
+  const alerts = await registerAlerts(registry)
+  const first = alerts.record(5n, 0)
+  const second = { ...first, value: forge(alerts.frame(5n, 'another text'), first.value!) }
+  t.equal(crc32c(second.value), crc32c(first.value!))
+  await produce(connection, at.topic, [first, second])
+  const { stdout } = await runMode(ingestArgs(at, '--limit', '2'))
+  t.equal(stdout, 'archived 1 alerts: 1 written, 0 already archived, 1 dead letters\n')
+  const [deadLetter, ...more] = await everyRecord(connection, at.dead)
+  t.strictSame(more, [])
+  t.equal(headerText(deadLetter!, 'dead-letter-reason'), 'ARCHIVE_CONFLICT')
+  // Two alerts in flight at the same time are written in any order.
+  const archived = deadLetter!.value!.equals(second.value) ? first : second
+  t.ok((archived === first ? second : first).value!.equals(deadLetter!.value!))
+  t.strictSame(pythonMismatches(at.root, [archived]), [])
 })
 
 await t.test('looks up an unknown schema once, not once per record, and archives later records once the schema is registered', async t => {

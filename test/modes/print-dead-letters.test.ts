@@ -26,7 +26,7 @@ const print = (...args: string[]) => {
 
 const unknown = alerts.frame(7n)
 unknown.writeUInt32BE(0x7ffffff0, 1)
-const origin = { topic: 'alerts-simulated', partition: 3, timestamp: 1_700_000_000_000n, headers: [] }
+const origin = { topic: 'alerts-simulated', partition: 3, leaderEpoch: 0, timestamp: 1_700_000_000_000n, headers: [] }
 const records: Array<{ readonly record: KafkaRecord, readonly error: Error }> = [
   {
     record: { ...origin, offset: 42n, key: Buffer.from('123'), value: unknown },

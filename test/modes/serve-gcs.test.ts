@@ -1,7 +1,7 @@
 // serve with buckets: the same responses as with a folder, byte for byte, and the responses while a bucket cannot be read.
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
-import { createArchive, crc32c, gzipFrame, openStore } from '../../src/stores/index.ts'
+import { checksumsOf, createArchive, gzipFrame, openStore } from '../../src/stores/index.ts'
 import type { Layout } from '../../src/stores/layouts.ts'
 import { eventually } from '../kafka/support.ts'
 import { faultProxy, isDownload } from '../support/fault-proxy.ts'
@@ -15,7 +15,7 @@ const schema = '{"type":"record","name":"alert","doc":"kept  as it is","fields":
 async function fill (alerts: string, schemas: string, layout: Layout): Promise<void> {
   const options = { emulatorHost: gcs.url }
   const archive = createArchive({ alerts: await openStore(alerts, options), schemas: await openStore(schemas, options), layout })
-  for (const id of ids) await archive.putAlert(id, await gzipFrame(frameOf(id)), crc32c(frameOf(id)))
+  for (const id of ids) await archive.putAlert(id, await gzipFrame(frameOf(id)), checksumsOf(frameOf(id)))
   await archive.putSchema(1234, schema)
   await archive.close()
 }

@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
-import { createArchive, crc32c, gzipFrame, openStore } from '../../src/stores/index.ts'
+import { checksumsOf, createArchive, gzipFrame, openStore } from '../../src/stores/index.ts'
 import type { Layout } from '../../src/stores/layouts.ts'
 import { runCli, startCli, tempDir, type RunningCli } from '../support/stack.ts'
 
@@ -21,7 +21,7 @@ async function makeArchive (t: Test, layout: Layout = 'v2'): Promise<string> {
   const root = await tempDir(t)
   const store = await openStore(urlOf(root))
   const archive = createArchive({ alerts: store, schemas: store, layout })
-  await archive.putAlert(id, await gzipFrame(frame), crc32c(frame))
+  await archive.putAlert(id, await gzipFrame(frame), checksumsOf(frame))
   await archive.putSchema(1234, schema)
   await archive.close()
   return root

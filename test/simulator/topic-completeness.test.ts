@@ -11,7 +11,7 @@ function snapshot (counts: readonly number[], start = 0n): TopicSnapshot {
 
 function markedRecord (load: string, partitions: readonly number[]): KafkaRecord {
   const marker = completionMarkerHeader({ load, alerts: partitions.reduce((sum, count) => sum + count, 0), partitions })
-  return { topic: 'x', partition: 0, offset: 0n, timestamp: 0n, key: null, value: null, headers: [marker] }
+  return { topic: 'x', partition: 0, offset: 0n, leaderEpoch: 0, timestamp: 0n, key: null, value: null, headers: [marker] }
 }
 
 const counts = [3, 0, 2]

@@ -4,17 +4,17 @@ import { readdir, rm, writeFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import { archiveSink, type ArchivableAlert, type ArchiveSink } from '../../src/sinks/archive.ts'
 import { createArchive, type Archive } from '../../src/stores/archive.ts'
-import { crc32c } from '../../src/stores/crc32c.ts'
+import { checksumsOf } from '../../src/stores/checksums.ts'
 import { storeErrors } from '../../src/stores/errors.ts'
 import { inflate } from '../../src/stores/gzip.ts'
 import { openStore } from '../../src/stores/open-store.ts'
+import { forge } from '../support/equal-crc32c.ts'
 import { tempDir } from '../support/stack.ts'
 
 const context = { origin: { node: 'test', position: '0' }, signal: new AbortController().signal, attempt: 1 }
 
 function alert (id: string, text: string): ArchivableAlert {
-  const frame = Buffer.from(text)
-  return { id, frame, crc32c: crc32c(frame) }
+  return { id, frame: Buffer.from(text) }
 }
 
 async function archiveIn (root: string): Promise<Archive> {
@@ -41,13 +41,13 @@ await t.test('writes an alert once and counts later copies as identical, includi
   t.equal(String(await archive.getAlert('2')), 'two')
 })
 
-await t.test('writes the gzip of the frame with the frame\'s checksum, and counts the compressed bytes', async t => {
+await t.test('writes the gzip of the frame with the frame\'s checksums, and counts the compressed bytes', async t => {
   const puts: Array<Parameters<Archive['putAlert']>> = []
   const sink = sinkInto({ putAlert: async (...put) => { puts.push(put); return 'written' } })
   const given = alert('7', 'text '.repeat(1000))
   await sink.write(given, context)
-  const [id, gz, checksum] = puts[0]!
-  t.strictSame([id, checksum], ['7', given.crc32c])
+  const [id, gz, checksums] = puts[0]!
+  t.strictSame([id, checksums], ['7', checksumsOf(given.frame)])
   t.ok(inflate(gz).equals(given.frame))
   t.equal(sink.stats.writtenBytes, gz.length)
 })
@@ -73,6 +73,21 @@ await t.test('an alert with the id of a different archived alert, and an alert w
   await t.rejects(sink.write(alert('1', 'another'), context), { code: 'ARCHIVE_CONFLICT', retryable: false })
   await t.rejects(sink.write(alert('-1', 'one'), context), { code: 'ALERT_ID_INVALID', retryable: false })
   t.equal(String(await archive.getAlert('1')), 'one')
+  t.match(sink.stats, { written: 1, identical: 0 })
+})
+
+await t.test('a frame with the id and the CRC32C of an archived alert, but other content, is a conflict, not a duplicate', async t => {
+  const archive = await archiveIn(await tempDir(t))
+  const sink = sinkInto(archive)
+  const first = alert('1', 'the first frame')
+  const second = { id: '1', frame: forge(Buffer.from('another frame'), first.frame) }
+  t.equal(checksumsOf(second.frame).crc32c, checksumsOf(first.frame).crc32c)
+  const outcomes = await Promise.allSettled([first, second].map(async each => sink.write(each, context)))
+  t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
+  t.match(outcomes.find(({ status }) => status === 'rejected'), { reason: { code: 'ARCHIVE_CONFLICT', retryable: false, fatal: false } })
+  const kept = (await archive.getAlert('1'))!
+  const lost = [first, second].find(({ frame }) => !frame.equals(kept))!
+  await t.rejects(sink.write(lost, context), { code: 'ARCHIVE_CONFLICT' }, 'the conflict is not remembered as a duplicate')
   t.match(sink.stats, { written: 1, identical: 0 })
 })
 

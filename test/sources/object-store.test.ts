@@ -6,7 +6,7 @@ import { objectSource } from '../../src/sources/object-store.ts'
 import { openStore, type ObjectStore } from '../../src/stores/index.ts'
 import { contextOf, pull } from '../kafka/support.ts'
 
-const meta = { contentType: 'text/plain', crc32c: 0 }
+const meta = { contentType: 'text/plain', crc32c: 0, sha256: '' }
 
 async function storeOf (root: string, keys: readonly string[]) {
   const url = pathToFileURL(root).href

@@ -1,14 +1,16 @@
 import t from 'tap'
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createArchive } from '../../src/stores/archive.ts'
-import { crc32c } from '../../src/stores/crc32c.ts'
+import { checksumsOf, type Checksums } from '../../src/stores/checksums.ts'
 import { openFileStore } from '../../src/stores/file-store.ts'
 import { gzipFrame } from '../../src/stores/gzip.ts'
-import { type Layout } from '../../src/stores/layouts.ts'
+import { alertKey, schemaKey, type Layout } from '../../src/stores/layouts.ts'
 import { type ObjectStore } from '../../src/stores/object-store.ts'
+import { forge } from '../support/equal-crc32c.ts'
+import { collect } from './contract.ts'
 
 const layouts: readonly Layout[] = ['v1', 'v2']
 const id = '170028518906855444'
@@ -25,12 +27,12 @@ await t.test('returns exactly the alert and schema that were put, in either layo
     const archive = await open(t.testdir(), layout)
     const gz = await gzipFrame(frame)
     t.equal(await archive.getAlert(id), undefined)
-    t.equal(await archive.getAlertGzip(id), undefined)
+    t.equal(await archive.findAlert(id), undefined)
     t.equal(await archive.getSchema(1), undefined)
-    t.equal(await archive.putAlert(id, gz, crc32c(frame)), 'written')
-    t.equal(await archive.putAlert(id, await gzipFrame(frame, 1), crc32c(frame)), 'identical')
+    t.equal(await archive.putAlert(id, gz, checksumsOf(frame)), 'written')
+    t.equal(await archive.putAlert(id, await gzipFrame(frame, 1), checksumsOf(frame)), 'identical')
     t.ok((await archive.getAlert(id))?.equals(frame))
-    t.ok((await archive.getAlertGzip(id))?.equals(gz))
+    t.ok((await archive.findAlert(id))?.gzip.equals(gz), 'the stored bytes are unchanged')
     t.equal(await archive.putSchema(1, schema), 'written')
     t.equal(await archive.getSchema(1), schema)
     await archive.check()
@@ -44,7 +46,7 @@ await t.test('names objects by the layout, and Python decompresses the objects t
   for (const layout of layouts) {
     const root = t.testdir()
     const archive = await open(root, layout)
-    await archive.putAlert(id, await gzipFrame(frame), crc32c(frame))
+    await archive.putAlert(id, await gzipFrame(frame), checksumsOf(frame))
     const python = spawnSync('python3', ['-c', gunzip, join(root, 'alerts', names[layout])], { maxBuffer: 1e8 })
     t.ok(frame.equals(python.stdout), python.stderr.toString())
   }
@@ -55,22 +57,69 @@ await t.test('reads objects of both layouts, and tries the configured layout fir
   const v1 = await open(root, 'v1')
   const v2 = await open(root, 'v2')
   const other = Buffer.from('\0\0\0\0\x01other')
-  await v1.putAlert('1', await gzipFrame(frame), crc32c(frame))
-  await v2.putAlert('2', await gzipFrame(other), crc32c(other))
+  await v1.putAlert('1', await gzipFrame(frame), checksumsOf(frame))
+  await v2.putAlert('2', await gzipFrame(other), checksumsOf(other))
   await v1.putSchema(1, schema)
   t.ok((await v2.getAlert('1'))?.equals(frame))
-  t.ok((await v1.getAlert('2'))?.equals(other))
   t.equal(await v2.getSchema(1), schema)
-  await v2.putAlert('1', await gzipFrame(other), crc32c(other))
+  const later = await open(root, 'v1')
+  t.ok((await later.getAlert('2'))?.equals(other), 'a store opened later finds the objects of both layouts')
+  const bothUnder1 = join(root, 'alerts/v2/alerts/1')
+  await mkdir(bothUnder1, { recursive: true })
+  await writeFile(join(bothUnder1, '1.avro.gz'), await gzipFrame(other))
   t.ok((await v1.getAlert('1'))?.equals(frame))
   t.ok((await v2.getAlert('1'))?.equals(other))
 })
 
+for (const [layout, other] of [['v1', 'v2'], ['v2', 'v1']] as const) {
+  await t.test(`compares with an alert or schema of the other layout before it writes (${layout})`, async t => {
+    const root = t.testdir()
+    await (await open(root, other)).putAlert('1', await gzipFrame(frame), checksumsOf(frame))
+    await (await open(root, other)).putSchema(1, schema)
+    const archive = await open(root, layout)
+    t.equal(await archive.putAlert('1', await gzipFrame(frame, 1), checksumsOf(frame)), 'identical')
+    const changed = forge(Buffer.from(frame), frame.subarray(1))
+    await t.rejects(archive.putAlert('1', await gzipFrame(changed), checksumsOf(changed)), {
+      code: 'ARCHIVE_CONFLICT', where: join(root, 'alerts', alertKey(other, '1')), retryable: false, fatal: false
+    })
+    t.equal(await archive.putSchema(1, schema.replace(/\n */g, '')), 'identical')
+    await t.rejects(archive.putSchema(1, schema.replace('992', '991').replace('993', '992')), { code: 'ARCHIVE_CONFLICT' })
+    t.equal(await archive.putAlert('2', await gzipFrame(changed), checksumsOf(changed)), 'written')
+    t.equal(await archive.putSchema(2, schema), 'written')
+    const paths = (...keys: string[]) => keys.map(key => key.replace(/^\//, '')).sort()
+    t.same(await collect(archive.alerts.list('')), paths(alertKey(other, '1'), alertKey(layout, '2')))
+    t.same(await collect(archive.schemas.list('')), paths(schemaKey(other, 1), schemaKey(layout, 2)))
+  })
+}
+
+await t.test('a store with one layout costs no request per object, and one listing per other layout', async t => {
+  const root = t.testdir()
+  const store = await openFileStore(root)
+  const calls: string[] = []
+  const counted = new Proxy(store, {
+    get: (target, name) => (...args: unknown[]) => {
+      calls.push(`${String(name)} ${String(args[0])}`)
+      return (target[name as keyof ObjectStore] as (...args: unknown[]) => unknown).apply(target, args)
+    }
+  })
+  const archive = createArchive({ alerts: counted, schemas: counted, layout: 'v2' })
+  const gz = await gzipFrame(frame)
+  await Promise.all(['1', '2', '3'].map(async id => archive.putAlert(id, gz, checksumsOf(frame))))
+  for (const id of ['1', '4']) await archive.getAlert(id)
+  await archive.putSchema(1, schema)
+  await archive.getSchema(2)
+  t.same(calls.toSorted(), [
+    'get v2/alerts/1/1.avro.gz', 'get v2/alerts/4/4.avro.gz', 'get v2/schemas/2.json',
+    'list /alert_archive/v1/alerts/', 'list /alert_archive/v1/schemas/',
+    'put v2/alerts/1/1.avro.gz', 'put v2/alerts/2/2.avro.gz', 'put v2/alerts/3/3.avro.gz', 'put v2/schemas/1.json'
+  ])
+})
+
 await t.test('rejects another alert or schema under an existing id, but ignores whitespace in schemas', async t => {
   const archive = await open(t.testdir(), 'v2')
-  await archive.putAlert('1', await gzipFrame(frame), crc32c(frame))
+  await archive.putAlert('1', await gzipFrame(frame), checksumsOf(frame))
   const other = Buffer.from('other')
-  await t.rejects(archive.putAlert('1', await gzipFrame(other), crc32c(other)), { code: 'ARCHIVE_CONFLICT' })
+  await t.rejects(archive.putAlert('1', await gzipFrame(other), checksumsOf(other)), { code: 'ARCHIVE_CONFLICT' })
   await archive.putSchema(1, schema)
   t.equal(await archive.putSchema(1, schema), 'identical')
   t.equal(await archive.putSchema(1, schema.replace(/\n */g, '')), 'identical')
@@ -84,23 +133,30 @@ await t.test('reading a damaged object rejects with OBJECT_CORRUPT and the key o
   const root = t.testdir()
   const archive = await open(root, 'v2')
   const gz = await gzipFrame(frame)
-  await archive.putAlert('1', gz, crc32c(frame))
+  await archive.putAlert('1', gz, checksumsOf(frame))
   await writeFile(join(root, 'alerts/v2/alerts/1/1.avro.gz'), gz.subarray(0, 1000))
   await t.rejects(archive.getAlert('1'), { code: 'OBJECT_CORRUPT', where: /v2\/alerts\/1\/1\.avro\.gz$/ })
   await writeFile(join(root, 'alerts/v2/alerts/1/1.avro.gz'), '')
-  await t.rejects(archive.getAlertGzip('1'), { code: 'OBJECT_CORRUPT' })
+  await t.rejects(archive.getAlert('1'), { code: 'OBJECT_CORRUPT' })
 })
 
-await t.test('rejects a frame whose checksum differs from the stored metadata', async t => {
+await t.test('rejects a frame whose SHA-256 or, in older objects, CRC32C differs from the stored metadata', async t => {
   const archive = await open(t.testdir(), 'v2')
-  await archive.putAlert('1', await gzipFrame(frame), crc32c(frame))
-  const alerts: ObjectStore = {
-    ...archive.alerts,
-    url: 'gs://bucket',
-    get: async key => {
-      const object = await archive.alerts.get(key)
-      return object && { ...object, crc32c: 1 }
+  await archive.putAlert('1', await gzipFrame(frame), checksumsOf(frame))
+  const { crc32c, sha256 } = checksumsOf(frame)
+  const read = async (metadata: Partial<Checksums>) => {
+    const alerts: ObjectStore = {
+      ...archive.alerts,
+      url: 'gs://bucket',
+      get: async key => {
+        const object = await archive.alerts.get(key)
+        return object && { ...object, ...metadata }
+      }
     }
+    return await createArchive({ alerts, schemas: archive.schemas, layout: 'v2' }).getAlert('1')
   }
-  await t.rejects(createArchive({ alerts, schemas: archive.schemas, layout: 'v2' }).getAlert('1'), { code: 'OBJECT_CORRUPT' })
+  for (const metadata of [{}, { crc32c }, { crc32c, sha256 }]) t.ok((await read(metadata))?.equals(frame))
+  const wrong = `0${sha256.slice(1)}` === sha256 ? `1${sha256.slice(1)}` : `0${sha256.slice(1)}`
+  await t.rejects(read({ crc32c: 1 }), { code: 'OBJECT_CORRUPT', message: /CRC32C/ })
+  await t.rejects(read({ crc32c, sha256: wrong }), { code: 'OBJECT_CORRUPT', message: new RegExp(`SHA-256 ${sha256}.*${wrong}`) })
 })

@@ -3,7 +3,8 @@ import { gzipSync } from 'node:zlib'
 import type { Test } from 'tap'
 import type { AlertStreamError } from '../../src/pipeline/index.ts'
 import { gzipType } from '../../src/stores/gzip.ts'
-import { crc32c, hex32 } from '../../src/stores/crc32c.ts'
+import { checksumsOf, sha256 } from '../../src/stores/checksums.ts'
+import { forge } from '../support/equal-crc32c.ts'
 import { type ObjectStore } from '../../src/stores/object-store.ts'
 
 interface StoreAccess {
@@ -28,10 +29,10 @@ export interface ContractOptions {
 }
 
 export const frame = Buffer.alloc(40_000, 'an alert ')
-export const meta = { contentType: gzipType, crc32c: crc32c(frame) }
+export const meta = { contentType: gzipType, ...checksumsOf(frame) }
 export const gz = gzipSync(frame)
 
-const json = { contentType: 'application/json', crc32c: 1 }
+const json = { contentType: 'application/json', crc32c: 1, sha256: 'of other bytes' }
 
 export async function collect (keys: AsyncIterable<string>): Promise<string[]> {
   const all: string[] = []
@@ -72,12 +73,44 @@ export async function contract (root: Test, { name, setUp, missingCode, listed }
     const store = await (await setUp(t)).open()
     await store.put('v2/a.gz', gz, meta)
     const other = Buffer.from('another alert')
-    await t.rejects(store.put('v2/a.gz', gzipSync(other), { ...meta, crc32c: crc32c(other) }), {
+    await t.rejects(store.put('v2/a.gz', gzipSync(other), { ...meta, ...checksumsOf(other) }), {
       code: 'ARCHIVE_CONFLICT', retryable: false, fatal: false, where: /v2\/a\.gz$/,
-      message: new RegExp(`${hex32(meta.crc32c)}.*${hex32(crc32c(other))}`)
+      message: new RegExp(`${meta.sha256}.*${sha256(other)}`)
     })
-    await t.rejects(store.put('v2/a.gz', gzipSync(other), meta), { code: 'ARCHIVE_CONFLICT' }, 'a wrong checksum hides no conflict')
+    const wrongCrc = { ...meta, ...checksumsOf(other), crc32c: meta.crc32c }
+    await t.rejects(store.put('v2/a.gz', gzipSync(other), wrongCrc), { code: 'ARCHIVE_CONFLICT' }, 'a wrong checksum hides no conflict')
     t.ok((await store.get('v2/a.gz'))?.body.equals(gz))
+  })
+
+  await test('rejects different content with the same CRC32C as a conflict, whether or not the object has metadata', async t => {
+    const access = await setUp(t)
+    const store = await access.open()
+    const forged = forge(Buffer.alloc(frame.length, 'forged '), frame)
+    t.equal(checksumsOf(forged).crc32c, meta.crc32c)
+    await store.put('own.gz', gz, meta)
+    await access.writeDirectly('older.gz', gz)
+    for (const key of ['own.gz', 'older.gz']) {
+      for (const call of ['put', 'compare'] as const) {
+        await t.rejects(store[call](key, gzipSync(forged), { ...meta, ...checksumsOf(forged) }), {
+          code: 'ARCHIVE_CONFLICT', message: new RegExp(`${meta.sha256}.*${sha256(forged)}`)
+        })
+      }
+      t.ok((await store.get(key))?.body.equals(gz))
+      t.equal(await store.put(key, gzipSync(frame, { level: 1 }), meta), 'identical')
+    }
+  })
+
+  await test('compares an object without writing it', async t => {
+    const access = await setUp(t)
+    const store = await access.open()
+    t.equal(await store.compare('a/b.gz', gz, meta), 'absent')
+    t.same(await collect(store.list('')), [], 'a comparison writes nothing')
+    await store.put('a/b.gz', gz, meta)
+    t.equal(await store.compare('a/b.gz', gzipSync(frame, { level: 1 }), meta), 'identical')
+    const other = Buffer.from('another alert')
+    await t.rejects(store.compare('a/b.gz', gzipSync(other), { ...meta, ...checksumsOf(other) }), { code: 'ARCHIVE_CONFLICT' })
+    await t.rejects((await access.open('read')).compare('a/b.gz', gz, meta), { code: 'STORE_READ_ONLY' })
+    await t.rejects(store.compare('../b.gz', gz, meta), { code: 'STORE_KEY_INVALID' })
   })
 
   await test('rejects a put onto an unreadable object as a conflict and does not overwrite it', async t => {
@@ -106,7 +139,7 @@ export async function contract (root: Test, { name, setUp, missingCode, listed }
     t.equal(outcomes.filter(outcome => outcome === 'identical').length, 19)
     const different = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => {
       const body = Buffer.from(`content ${i}`)
-      return stores[i % 2]!.put('v2/two.gz', gzipSync(body), { ...meta, crc32c: crc32c(body) })
+      return stores[i % 2]!.put('v2/two.gz', gzipSync(body), { ...meta, ...checksumsOf(body) })
     }))
     t.equal(different.filter(({ status }) => status === 'fulfilled').length, 1)
     t.match(different.filter(({ status }) => status === 'rejected'), Array(19).fill({ reason: { code: 'ARCHIVE_CONFLICT' } }))
@@ -143,6 +176,9 @@ export async function contract (root: Test, { name, setUp, missingCode, listed }
     t.same(await collect(store.list('/alert_archive/v1/')), ['/alert_archive/v1/alerts/5.avro.gz'])
     t.same(await collect(store.list('v3/alerts/')), [])
     t.same(await collect(store.list('.inc')), [])
+    t.equal((await collect(store.list('', 1))).length, 1)
+    t.equal((await collect(store.list('v2/alerts/1', 2))).length, 2)
+    t.equal((await collect(store.list('v2/', 9))).length, 4)
   })
 
   await test('returns empty, large and unusual objects byte for byte, also under unusual keys', async t => {

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { crc32c } from '../../src/stores/crc32c.ts'
+import { checksumsOf } from '../../src/stores/checksums.ts'
 import { openFileStore } from '../../src/stores/file-store.ts'
 import { gzipFrame, inflate } from '../../src/stores/gzip.ts'
 
@@ -13,9 +13,9 @@ const frameOf = (i: number) => Buffer.alloc(200_000 + i, `alert ${i} `)
 // This program puts objects until it is killed. It prints the number of each object whose put has resolved.
 const writer = `
 import { writeSync } from 'node:fs'
-const [storeFile, crcFile, root, first] = process.argv.slice(1)
+const [storeFile, checksumsFile, root, first] = process.argv.slice(1)
 const { openFileStore } = await import(storeFile)
-const { crc32c } = await import(crcFile)
+const { checksumsOf } = await import(checksumsFile)
 const { gzipSync } = await import('node:zlib')
 const store = await openFileStore(root)
 let next = Number(first)
@@ -23,7 +23,7 @@ await Promise.all(Array.from({ length: 8 }, async () => {
   for (;;) {
     const i = next++
     const frame = Buffer.alloc(200_000 + i, 'alert ' + i + ' ')
-    const meta = { contentType: 'application/gzip', crc32c: crc32c(frame) }
+    const meta = { contentType: 'application/gzip', ...checksumsOf(frame) }
     await store.put('v2/alerts/' + i % 3 + '/' + i + '.avro.gz', gzipSync(frame, { level: 0 }), meta)
     writeSync(1, i + '\\n')
   }
@@ -31,7 +31,7 @@ await Promise.all(Array.from({ length: 8 }, async () => {
 
 await t.test('a killed writer leaves no partial object and loses no acknowledged object', async t => {
   const root = t.testdir()
-  const modules = ['file-store', 'crc32c'].map(name => new URL(`../../src/stores/${name}.ts`, import.meta.url).href)
+  const modules = ['file-store', 'checksums'].map(name => new URL(`../../src/stores/${name}.ts`, import.meta.url).href)
   const acknowledged = new Set<number>()
   let unfinished = 0
   for (let round = 0; round < 6; round++) {
@@ -62,7 +62,7 @@ await t.test('a killed writer leaves no partial object and loses no acknowledged
 
   const [one] = acknowledged
   const frame = frameOf(one!)
-  const meta = { contentType: 'application/gzip', crc32c: crc32c(frame) }
+  const meta = { contentType: 'application/gzip', ...checksumsOf(frame) }
   const outcome = await store.put(`v2/alerts/${one! % 3}/${one}.avro.gz`, await gzipFrame(frame), meta)
   t.equal(outcome, 'identical', 'a put of the same alert after the kill is identical')
 })

@@ -6,7 +6,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { type Logger, silent } from '../../src/pipeline/log.ts'
-import { crc32c } from '../../src/stores/crc32c.ts'
+import { checksumsOf } from '../../src/stores/checksums.ts'
 import { openFileStore } from '../../src/stores/file-store.ts'
 import { collect, frame, gz, meta } from './contract.ts'
 
@@ -28,7 +28,7 @@ await t.test('repeated and conflicting puts do not change the existing object an
   const before = await stat(join(root, 'a.gz'))
   t.equal(await store.put('a.gz', gzipSync(frame, { level: 1 }), meta), 'identical')
   const other = Buffer.from('another alert')
-  await t.rejects(store.put('a.gz', gzipSync(other), { ...meta, crc32c: crc32c(other) }), {
+  await t.rejects(store.put('a.gz', gzipSync(other), { ...meta, ...checksumsOf(other) }), {
     code: 'ARCHIVE_CONFLICT', where: join(root, 'a.gz')
   })
   await Promise.all(Array.from({ length: 20 }, () => store.put('b.gz', gz, meta)))
@@ -106,7 +106,7 @@ await t.test('opening for writing removes leftovers of dead writers, but no file
   const incoming = join(root, '.incoming')
   const dead = spawnSync(process.execPath, ['-e', '']).pid
   // The unfinished file of a large put shows how this process names such files.
-  const probe = openFileStore(root).then(store => store.put('probe', Buffer.alloc(30_000_000, 1), { contentType: 'x', crc32c: 0 }))
+  const probe = openFileStore(root).then(store => store.put('probe', Buffer.alloc(30_000_000, 1), { ...meta, contentType: 'x' }))
   let mine: string | undefined
   while (mine === undefined) mine = (await readdir(incoming))[0]
   await probe
@@ -147,7 +147,7 @@ await t.test('check fails for a writer if an empty folder has replaced the store
   const store = await openFileStore(root)
   await rename(root, `${root}.volume`)
   await mkdir(root)
-  await t.rejects(store.put('a', Buffer.from('1'), { contentType: 'text/plain', crc32c: 0 }), { code: 'STORE_MISSING' })
+  await t.rejects(store.put('a', Buffer.from('1'), { ...meta, contentType: 'text/plain' }), { code: 'STORE_MISSING' })
   await t.rejects(store.check(), { code: 'STORE_MISSING', where: root })
   t.strictSame(await readdir(root), [], 'the check creates nothing')
 })

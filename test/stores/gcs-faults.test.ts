@@ -2,7 +2,7 @@
 // counts as success, and bytes damaged in transit are neither stored nor returned.
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
-import { crc32c } from '../../src/stores/crc32c.ts'
+import { checksumsOf } from '../../src/stores/checksums.ts'
 import { type ObjectStore } from '../../src/stores/object-store.ts'
 import type { GcsStoreOptions } from '../../src/stores/open-gcs-store.ts'
 import { openStore } from '../../src/stores/open-store.ts'
@@ -89,7 +89,7 @@ await t.test('403 for an object that may not be replaced is like 412: the put gi
     proxy.fail(fault, 1, isUpload)
     t.equal(await store.put('a.gz', gz, meta), 'identical')
     proxy.fail(fault, 1, isUpload)
-    await t.rejects(store.put('a.gz', gzipSync(other), { ...meta, crc32c: crc32c(other) }), { code: 'ARCHIVE_CONFLICT' })
+    await t.rejects(store.put('a.gz', gzipSync(other), { ...meta, ...checksumsOf(other) }), { code: 'ARCHIVE_CONFLICT' })
     proxy.fail(fault, 1, isUpload)
     await t.rejects(store.put('new.gz', gz, meta), { ...fatal, code: 'STORE_BUCKET_DENIED' }, '403 for a missing object')
   }
@@ -246,8 +246,8 @@ await t.test('stores an object of several megabytes completely or not at all', a
   const { store, proxy, direct } = await behindProxy(t)
   const large = Buffer.concat(Array.from({ length: 100 }, () => frame))
   proxy.fail('reset', 1, isUpload)
-  await t.rejects(store.put('large', large, { contentType: 'x/y', crc32c: 1 }), { ...temporary, code: 'STORE_UNAVAILABLE' })
+  await t.rejects(store.put('large', large, { contentType: 'x/y', ...checksumsOf(large) }), { ...temporary, code: 'STORE_UNAVAILABLE' })
   t.equal(await direct.get('large'), undefined)
-  t.equal(await store.put('large', large, { contentType: 'x/y', crc32c: 1 }), 'written')
+  t.equal(await store.put('large', large, { contentType: 'x/y', ...checksumsOf(large) }), 'written')
   t.ok((await store.get('large'))?.body.equals(large))
 })

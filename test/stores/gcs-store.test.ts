@@ -20,16 +20,17 @@ async function resource (bucket: string, name: string): Promise<Record<string, u
   return await (await fetch(`${gcs.url}/storage/v1/b/${bucket}/o/${encodeURIComponent(name)}`)).json() as Record<string, unknown>
 }
 
-await t.test('stores objects with content type, both checksums and no Content-Encoding', async t => {
+await t.test('stores objects with content type, the checksums of gzip and frame, and no Content-Encoding', async t => {
   const bucket = await gcs.bucket()
   const store = await openStore(`gs://${bucket}/p`, { emulatorHost: gcs.url })
   await store.put('/alert_archive/v1/alerts/1.avro.gz', gz, meta)
   const stored = await resource(bucket, 'p//alert_archive/v1/alerts/1.avro.gz')
   t.match(stored, {
-    contentType: 'application/gzip', crc32c: base64(crc32c(gz)), size: String(gz.length), metadata: { 'crc32c-frame': hex32(meta.crc32c) }
+    contentType: 'application/gzip', crc32c: base64(crc32c(gz)), size: String(gz.length),
+    metadata: { 'crc32c-frame': hex32(meta.crc32c), 'sha256-frame': meta.sha256 }
   })
   t.equal(stored['contentEncoding'], undefined)
-  t.equal((await store.get('/alert_archive/v1/alerts/1.avro.gz'))?.crc32c, meta.crc32c)
+  t.match(await store.get('/alert_archive/v1/alerts/1.avro.gz'), { crc32c: meta.crc32c, sha256: meta.sha256 })
 })
 
 await t.test('uploads in one conditional request of known length, and reads the existing object if the put is repeated', async t => {
@@ -78,7 +79,7 @@ await t.test('reads an object that another program stored with Content-Encoding:
   const object = await store.get('a.gz')
   t.ok(object?.body.equals(gz))
   t.ok(gunzipSync(object!.body).equals(frame))
-  t.equal(object?.crc32c, undefined, 'the object has no frame checksum')
+  t.match(object, { crc32c: undefined, sha256: undefined }, 'the object has no checksum of the frame')
   t.equal(await store.put('a.gz', gz, meta), 'identical')
 })
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { alertKey, parseAlertId, parseSchemaId, readingOrder, schemaKey } from '../../src/stores/layouts.ts'
+import { alertKey, parseAlertId, parseSchemaId, schemaKey } from '../../src/stores/layouts.ts'
 
 await t.test('the keys of both layouts are those of the Rubin archives', async t => {
   const id = '170028518906855444'
@@ -32,9 +32,4 @@ await t.test('parses ids exactly up to their limits', async t => {
   t.equal(parseSchemaId('0'), 0)
   t.equal(parseSchemaId('4294967295'), 4294967295)
   for (const text of ['4294967296', '', '-1', '1.0', 'latest', '00000000001']) t.equal(parseSchemaId(text), undefined, text)
-})
-
-await t.test('the reading order is the configured layout, then the other layout', async t => {
-  t.same(readingOrder('v1'), ['v1', 'v2'])
-  t.same(readingOrder('v2'), ['v2', 'v1'])
 })

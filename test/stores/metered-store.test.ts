@@ -7,7 +7,7 @@ import { type ObjectStore } from '../../src/stores/object-store.ts'
 import { tempDir } from '../support/stack.ts'
 import { collect } from './contract.ts'
 
-const meta = { contentType: 'text/plain', crc32c: 0 }
+const meta = { contentType: 'text/plain', crc32c: 0, sha256: '' }
 const countsIn = (stats: StoreStats) => Object.fromEntries(
   stats.read().map(({ store, operation, outcome, histogram }) => [`${store} ${operation} ${outcome}`, histogram.count])
 )
@@ -20,6 +20,9 @@ await t.test('counts puts and gets by outcome and returns what the store returns
   await t.rejects(store.put('a', Buffer.from('2'), meta), { code: 'ARCHIVE_CONFLICT' })
   t.equal((await store.get('a'))?.body.toString(), '1')
   t.equal(await store.get('b'), undefined)
+  t.equal(await store.compare('a', Buffer.from('1'), meta), 'identical')
+  t.equal(await store.compare('b', Buffer.from('1'), meta), 'absent')
+  await t.rejects(store.compare('a', Buffer.from('2'), meta), { code: 'ARCHIVE_CONFLICT' })
   await t.rejects(store.get('../x'), { code: 'STORE_KEY_INVALID' })
   t.strictSame(await collect(store.list('')), ['a'])
   await store.check()
@@ -27,7 +30,7 @@ await t.test('counts puts and gets by outcome and returns what the store returns
   await t.rejects(store.put('c', Buffer.from('1'), meta), { code: 'STORE_CLOSED' })
   t.strictSame(countsIn(stats), {
     'alerts put written': 1, 'alerts put identical': 1, 'alerts put conflict': 1, 'alerts put failed': 1,
-    'alerts get found': 1, 'alerts get absent': 1, 'alerts get failed': 1
+    'alerts get found': 1, 'alerts get absent': 2, 'alerts get identical': 1, 'alerts get conflict': 1, 'alerts get failed': 1
   })
 })
 

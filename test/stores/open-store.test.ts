@@ -28,7 +28,7 @@ await t.test('opens a file store whose path needs escapes', async t => {
   const url = pathToFileURL(`${root}/a b#c`).href
   const store = await openStore(url)
   t.equal(store.url, url)
-  t.equal(await store.put('x', Buffer.from('1'), { contentType: 'text/plain', crc32c: 0 }), 'written')
+  t.equal(await store.put('x', Buffer.from('1'), { contentType: 'text/plain', crc32c: 0, sha256: '' }), 'written')
   await store.close()
 })
 
@@ -37,7 +37,7 @@ await t.test('opens a bucket with and without a prefix', async t => {
   const name = await bucket()
   for (const [given, outcome] of [['', 'written'], ['/', 'identical'], ['/some/prefix/', 'written']] as const) {
     const store = await openStore(`gs://${name}${given}`, { emulatorHost })
-    t.equal(await store.put('x', Buffer.from('1'), { contentType: 'text/plain', crc32c: 0 }), outcome)
+    t.equal(await store.put('x', Buffer.from('1'), { contentType: 'text/plain', crc32c: 0, sha256: '' }), outcome)
     await store.close()
   }
 })

@@ -3,7 +3,7 @@ import { chmod, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { alertFacts, openContainer } from '../../../src/avro/index.ts'
-import { crc32c, createArchive, defaultGzipLevel, gzipFrame, openStore } from '../../../src/stores/index.ts'
+import { checksumsOf, createArchive, defaultGzipLevel, gzipFrame, openStore } from '../../../src/stores/index.ts'
 import { Fault } from '../check.ts'
 
 export interface Archived {
@@ -30,7 +30,7 @@ export async function archiveSample (visit: string, folder: string): Promise<Arc
   await mkdir(folder, { recursive: true })
   const store = await openStore(pathToFileURL(folder).href, { access: 'write' })
   const archive = createArchive({ alerts: store, schemas: store, layout: 'v2' })
-  await archive.putAlert(first.id, await gzipFrame(first.frame, defaultGzipLevel), crc32c(first.frame))
+  await archive.putAlert(first.id, await gzipFrame(first.frame, defaultGzipLevel), checksumsOf(first.frame))
   await archive.putSchema(schemaId, container.schemaText)
   await archive.close()
   await readable(folder)

@@ -1,0 +1,44 @@
+// Tells whether two texts are the same schema, by the Parsing Canonical Form (Avro specification, "Parsing Canonical Form for Schemas"):
+// data written with one can be read with the other. Docs, defaults, aliases, logical types, key order, escapes and the place of
+// namespaces do not count.
+import { compactJson, parseExactly } from './schema-json.ts'
+import { parseTree, type SchemaNode } from './schema-tree.ts'
+
+/** The Parsing Canonical Form of a schema. */
+export function canonicalForm (root: SchemaNode): string {
+  const defined = new Set<string>()
+
+  function print (node: SchemaNode): string {
+    switch (node.kind) {
+      case 'union': return `[${node.branches.map(print).join()}]`
+      case 'array': return `{"type":"array","items":${print(node.items)}}`
+      case 'map': return `{"type":"map","values":${print(node.values)}}`
+      case 'record':
+      case 'enum':
+      case 'fixed': {
+        const name = JSON.stringify(node.name)
+        if (defined.has(node.name)) return name
+        defined.add(node.name)
+        const type = `{"name":${name},"type":"${node.kind}"`
+        if (node.kind === 'fixed') return `${type},"size":${node.size}}`
+        if (node.kind === 'enum') return `${type},"symbols":${JSON.stringify(node.symbols)}}`
+        const fields = node.fields.map(field => `{"name":${JSON.stringify(field.name)},"type":${print(field.type)}}`)
+        return `${type},"fields":[${fields.join()}]}`
+      }
+      default: return `"${node.kind}"`
+    }
+  }
+
+  return print(root)
+}
+
+/** Whether two texts are spellings of the same schema. A text that is not a schema is the same only as an equal text. */
+export function isSameSchema (one: string, other: string): boolean {
+  if (one === other) return true
+  try {
+    const [a, b] = [one, other].map(text => canonicalForm(parseTree(parseExactly(compactJson(text)))))
+    return a === b
+  } catch {
+    return false
+  }
+}

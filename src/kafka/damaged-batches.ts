@@ -1,0 +1,146 @@
+// Decides what happens to batches that cannot be read. A damaged batch is fetched again with a backoff, because the leader may move to an
+// intact replica. If the batch stays damaged, its partition stops, or a finite read fails. A stopped partition is still tried every 30 s,
+// and resumes by itself. Only a batch that the user has named is skipped, and only if it is damaged.
+import type { AlertStreamError } from '../pipeline/errors.ts'
+import type { Logger } from '../pipeline/log.ts'
+import type { BatchLimits } from './batch-records.ts'
+import type { Clock } from './clock.ts'
+import { kafkaErrors } from './errors.ts'
+import { partitionKey, type TopicPartition } from './offset-tracker.ts'
+import type { BatchDamage, PartitionBuffer } from './partition-buffer.ts'
+
+/** A record in the batch to skip. */
+export interface BatchPosition extends TopicPartition {
+  readonly offset: bigint
+}
+
+/** A partition that is stopped at a damaged batch. */
+export interface StoppedPartition extends BatchPosition {
+  readonly reason: string
+}
+
+/** How a source reads record batches. */
+export interface BatchOptions {
+  /** Default: `defaultBatchLimits`. */
+  readonly limits?: BatchLimits | undefined
+  /** Batches to skip if they are damaged. Default: none. */
+  readonly skipBatches?: readonly BatchPosition[] | undefined
+}
+
+export interface SkippedBatches extends TopicPartition {
+  readonly batches: number
+}
+
+export interface DamagedBatchesOptions {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly signal: AbortSignal
+  readonly skip: readonly BatchPosition[]
+  /** Whether a batch that stays damaged fails the whole read. */
+  readonly isFatal: boolean
+  /** Called when the batch should be fetched again. */
+  onRetry (): void
+  onFatal (error: AlertStreamError): void
+}
+
+interface State {
+  readonly damage: BatchDamage
+  attempts: number
+  waiting: boolean
+  stopped: boolean
+}
+
+/** Waits after each of the first attempts, about 12 s in total. */
+const BACKOFF_MS = [100, 250, 500, 1000, 2000, 3000, 5000] as const
+const STOPPED_MS = 30_000
+
+export class DamagedBatches {
+  readonly #options: DamagedBatchesOptions
+  readonly #states = new Map<PartitionBuffer, State>()
+  readonly #skipped = new Map<string, SkippedBatches>()
+
+  constructor (options: DamagedBatchesOptions) {
+    this.#options = options
+  }
+
+  get stopped (): StoppedPartition[] {
+    return [...this.#states].flatMap(([{ topic, partition }, { damage: { offset, reason }, stopped }]) =>
+      stopped ? [{ topic, partition, offset, reason }] : [])
+  }
+
+  get skipped (): SkippedBatches[] {
+    return [...this.#skipped.values()]
+  }
+
+  /** Whether the partition must not be fetched now. */
+  isWaiting (buffer: PartitionBuffer): boolean {
+    return this.#states.get(buffer)?.waiting ?? false
+  }
+
+  /** Handles a damaged batch at the fetch position of the buffer. */
+  found (buffer: PartitionBuffer, damage: BatchDamage): void {
+    if (this.#skip(buffer, damage)) return
+    const before = this.#states.get(buffer)
+    const state: State = before?.damage.offset === damage.offset ? before : { damage, attempts: 0, waiting: false, stopped: false }
+    this.#states.set(buffer, state)
+    const { topic, partition } = buffer
+    const { offset, reason } = damage
+    const fields = { topic, partition, offset: String(offset), reason }
+    const wait = BACKOFF_MS[state.attempts++]
+    if (state.attempts === 1) this.#options.log.warn(fields, 'a record batch is damaged: fetching it again')
+    if (wait === undefined && !state.stopped) {
+      state.stopped = true
+      const at = { topic, partition, offset, reason }
+      if (this.#options.isFatal) this.#options.onFatal(damagedError(at))
+      else this.#options.log.error({ ...fields, skip: flagOf(at) }, 'a record batch stays damaged: its partition is stopped')
+    }
+    void this.#wait(buffer, state, wait ?? STOPPED_MS)
+  }
+
+  /** Ends the damage if the buffer has passed it. Cheap if no partition has a damaged batch. */
+  passed (buffer: PartitionBuffer): void {
+    if (this.#states.size === 0) return
+    const state = this.#states.get(buffer)
+    if (state === undefined || buffer.position <= state.damage.offset) return
+    this.#states.delete(buffer)
+    const { topic, partition } = buffer
+    this.#options.log.info({ topic, partition, offset: String(state.damage.offset) }, 'the damaged record batch can be read again')
+  }
+
+  /** Forgets a partition that is not read any more. */
+  forget (buffer: PartitionBuffer): void {
+    this.#states.delete(buffer)
+  }
+
+  #skip (buffer: PartitionBuffer, { offset, reason, next }: BatchDamage): boolean {
+    const { topic, partition } = buffer
+    const named = this.#options.skip.some(at => at.topic === topic && at.partition === partition && at.offset >= offset && at.offset < next)
+    if (!named) return false
+    this.#states.delete(buffer)
+    const key = partitionKey(topic, partition)
+    this.#skipped.set(key, { topic, partition, batches: (this.#skipped.get(key)?.batches ?? 0) + 1 })
+    const fields = { topic, partition, offset: String(offset), next: String(next), reason }
+    this.#options.log.warn(fields, 'skipping a damaged record batch, as --skip-batch demands')
+    buffer.skipTo(next)
+    return true
+  }
+
+  async #wait (buffer: PartitionBuffer, state: State, ms: number): Promise<void> {
+    state.waiting = true
+    await this.#options.clock.sleep(ms, this.#options.signal)
+    state.waiting = false
+    if (this.#states.get(buffer) === state) this.#options.onRetry()
+  }
+}
+
+/** The error of a batch that stays damaged. */
+export function damagedError ({ topic, partition, offset, reason }: StoppedPartition): AlertStreamError {
+  const where = `${topic}[${partition}]@${offset}`
+  const hint = 'Move the leader of the partition to an intact replica, or skip the batch, whose records are then lost, with ' +
+    `${flagOf({ topic, partition, offset })}.`
+  return kafkaErrors.KAFKA_BATCH_DAMAGED(`a record batch is damaged: ${reason}`, { where, hint })
+}
+
+function flagOf ({ topic, partition, offset }: BatchPosition): string {
+  return `--skip-batch ${topic}:${partition}:${offset}`
+}

@@ -1,0 +1,109 @@
+// Record batches of format v2 as they are stored and fetched: the header is parsed, the records stay raw and compressed. `checkBatch`
+// detects damage, by the checksum (CRC32C) of the batch and by header fields that contradict each other.
+import { crc32c } from '../stores/crc32c.ts'
+import type { Chunks } from './response-reader.ts'
+
+export interface RecordBatch {
+  readonly firstOffset: bigint
+  readonly lastOffsetDelta: number
+  readonly partitionLeaderEpoch: number
+  readonly crc: number
+  readonly attributes: number
+  readonly firstTimestamp: bigint
+  readonly maxTimestamp: bigint
+  readonly producerId: bigint
+  /** Number of records. Smaller than the range of offsets if the topic is compacted. */
+  readonly count: number
+  /** Size of the whole batch, in bytes. */
+  readonly bytes: number
+  /** The bytes that the checksum covers: from the attributes to the end of the batch. */
+  readonly checked: Chunks
+}
+
+/** Batches of one partition in a fetch response. */
+export interface SplitBatches {
+  readonly batches: RecordBatch[]
+  /** Why the bytes after the last batch are not a batch. */
+  readonly damage?: string | undefined
+}
+
+/** Attributes of a batch. */
+export const IS_TRANSACTIONAL = 1 << 4
+export const IS_CONTROL = 1 << 5
+export const IS_LOG_APPEND_TIME = 1 << 3
+
+const LENGTH_AT = 8
+const MAGIC_AT = 16
+const CRC_AT = 17
+const ATTRIBUTES_AT = 21
+/** Bytes before the part whose size the length field states: first offset and length. */
+const PREFIX_BYTES = 12
+const HEADER_BYTES = 61
+const SUPPORTED_MAGIC = 2
+
+/**
+ * Splits the bytes of a partition into batches, without decoding their records. A broker may cut the last batch off, but it always returns
+ * the first batch completely, so an incomplete first batch is damaged.
+ */
+export function splitBatches (bytes: Chunks): SplitBatches {
+  const batches: RecordBatch[] = []
+  for (let at = 0; at < bytes.length;) {
+    const left = bytes.length - at
+    if (left > MAGIC_AT) {
+      const magic = bytes.readInt8(at + MAGIC_AT)
+      if (magic !== SUPPORTED_MAGIC) return { batches, damage: `record format ${magic} is not supported, only format ${SUPPORTED_MAGIC}` }
+      const size = bytes.readInt32BE(at + LENGTH_AT) + PREFIX_BYTES
+      if (size < HEADER_BYTES) return { batches, damage: `the length of the batch is ${size} bytes, less than its header` }
+      if (size <= left) {
+        batches.push(parseHeader(bytes, at, size))
+        at += size
+        continue
+      }
+    }
+    if (batches.length > 0) break
+    return { batches, damage: `the batch is incomplete: the broker returned only ${left} bytes of it` }
+  }
+  return { batches }
+}
+
+/** Returns why the batch is damaged, or undefined if it is intact. */
+export function checkBatch (batch: RecordBatch): string | undefined {
+  const { crc, checked, count, lastOffsetDelta } = batch
+  let actual = 0
+  for (const chunk of checked.buffers) actual = crc32c(chunk, actual)
+  if (actual !== crc) return `its CRC32C is ${hex(actual)}, but its header states ${hex(crc)}`
+  if (lastOffsetDelta < 0 || count < 0 || count > lastOffsetDelta + 1) {
+    return `its header states ${count} records at ${lastOffsetDelta + 1} offsets`
+  }
+  return undefined
+}
+
+export function lastOffset ({ firstOffset, lastOffsetDelta }: RecordBatch): bigint {
+  return firstOffset + BigInt(lastOffsetDelta)
+}
+
+/** The records of a batch, compressed as the attributes state. */
+export function payloadOf ({ checked }: RecordBatch): Chunks {
+  return checked.subarray(HEADER_BYTES - ATTRIBUTES_AT)
+}
+
+function parseHeader (bytes: Chunks, at: number, size: number): RecordBatch {
+  const header = bytes.slice(at, at + HEADER_BYTES)
+  return {
+    firstOffset: header.readBigInt64BE(0),
+    partitionLeaderEpoch: header.readInt32BE(12),
+    crc: header.readUInt32BE(CRC_AT),
+    attributes: header.readInt16BE(ATTRIBUTES_AT),
+    lastOffsetDelta: header.readInt32BE(23),
+    firstTimestamp: header.readBigInt64BE(27),
+    maxTimestamp: header.readBigInt64BE(35),
+    producerId: header.readBigInt64BE(43),
+    count: header.readInt32BE(57),
+    bytes: size,
+    checked: bytes.subarray(at + ATTRIBUTES_AT, at + size)
+  }
+}
+
+function hex (value: number): string {
+  return `0x${value.toString(16).padStart(8, '0')}`
+}

@@ -1,0 +1,35 @@
+// Reads a file whose size the caller has to admit first, so that a huge file in the store cannot exhaust the memory.
+import { closeSync, fstat, open, read, type Stats } from 'node:fs'
+import { promisify } from 'node:util'
+import { type Admit } from './object-store.ts'
+
+type ReadFile = (fd: number, data: Buffer, offset: number, length: number, position: number) => Promise<{ bytesRead: number }>
+
+// The callback functions of node:fs use less CPU time than the file handles of fs/promises.
+const openFile = promisify(open)
+const statFile = promisify(fstat) as (fd: number) => Promise<Stats>
+const readBytes = promisify(read) as unknown as ReadFile
+
+/** Longest read, in bytes. Longer ones would occupy a thread of the pool for too long. */
+const longestRead = 512 * 1024
+
+/** Resolves to undefined if the path is not a file. Rejects with the system error, such as ENOENT, or with the error of `admit`. */
+export async function readFile (path: string, admit?: Admit): Promise<Buffer | undefined> {
+  const fd = await openFile(path, 'r')
+  try {
+    const stats = await statFile(fd)
+    if (!stats.isFile()) return undefined
+    admit?.(stats.size)
+    // Not from the pool of small buffers, because responses may keep the buffer for long.
+    const bytes = Buffer.allocUnsafeSlow(stats.size)
+    let at = 0
+    while (at < bytes.length) {
+      const { bytesRead } = await readBytes(fd, bytes, at, Math.min(longestRead, bytes.length - at), at)
+      if (bytesRead === 0) break
+      at += bytesRead
+    }
+    return bytes.subarray(0, at)
+  } finally {
+    closeSync(fd)
+  }
+}

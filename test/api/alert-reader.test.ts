@@ -1,0 +1,165 @@
+import t from 'tap'
+import { AlertReader, type ReaderLimits } from '../../src/api/alert-reader.ts'
+import { type ArchiveReader, type StoredAlert } from '../../src/stores/archive.ts'
+import { gzipFrame } from '../../src/stores/gzip.ts'
+
+const frame = Buffer.alloc(100_000, 'an alert ')
+const gz = await gzipFrame(frame)
+const turn = async (): Promise<void> => { await new Promise(setImmediate) }
+
+/** An archive of one frame under every id. Each read waits until the test calls `answer`. */
+function archiveOf () {
+  const pending: Array<(alert?: StoredAlert | Error) => void> = []
+  const counts = { reads: 0, verified: 0 }
+  const alert: StoredAlert = {
+    gzip: gz,
+    expectedBytes: frame.length,
+    async frame () {
+      counts.verified++
+      return frame
+    }
+  }
+  const archive: Pick<ArchiveReader, 'findAlert'> = {
+    async findAlert (_id, admit) {
+      counts.reads++
+      const found = await new Promise<StoredAlert | undefined>((resolve, reject) => {
+        pending.push(result => { if (result instanceof Error) reject(result); else resolve(result) })
+      })
+      if (found !== undefined) admit?.(found.gzip.length)
+      return found
+    }
+  }
+  return { archive, alert, counts, answer: (result?: StoredAlert | Error) => { pending.shift()!(result) } }
+}
+
+function readerOf (limits: Partial<ReaderLimits> = {}) {
+  const source = archiveOf()
+  return { ...source, reader: new AlertReader(source.archive, { bufferBytes: 1_000_000, reads: 8, waitingReads: 8, ...limits }) }
+}
+
+await t.test('concurrent requests for an alert share one read and one buffer until the last response is sent', async t => {
+  const { reader, counts, answer, alert } = readerOf()
+  const first = [reader.open('1', 'identity'), reader.open('1', 'identity')]
+  await turn()
+  answer(alert)
+  const contents = await Promise.all(first.map(({ content }) => content))
+  const late = reader.open('1', 'identity')
+  t.equal((await late.content)?.body, contents[0]?.body)
+  t.equal(contents[1]?.body, contents[0]?.body)
+  t.strictSame([counts.reads, reader.bufferedBytes], [1, frame.length])
+  for (const { release } of first) release()
+  t.equal(reader.bufferedBytes, frame.length, 'the third response still uses the buffer')
+  late.release()
+  t.equal(reader.bufferedBytes, 0)
+  const next = reader.open('1', 'identity')
+  await turn()
+  t.equal(counts.reads, 2, 'later requests read the archive again')
+  answer(alert)
+  await next.content
+  next.release()
+})
+
+await t.test('the codings of an alert are separate buffers, and a verified gzip is not inflated again while its bytes are the same', async t => {
+  const { reader, counts, answer, alert } = readerOf()
+  const read = async (coding: 'gzip' | 'identity', stored = alert) => {
+    const { content, release } = reader.open('1', coding)
+    await turn()
+    answer(stored)
+    const result = await content
+    release()
+    return result
+  }
+  const gzip = await read('gzip')
+  t.ok(gzip?.body.equals(gz))
+  t.equal(counts.verified, 1)
+  t.strictSame(await read('gzip'), gzip)
+  t.equal(counts.verified, 1, 'verified before')
+  t.ok((await read('identity'))?.body.equals(frame))
+  t.equal(counts.verified, 2)
+  const changed = Buffer.from(gz)
+  changed[5] = 1
+  await read('gzip', { ...alert, gzip: changed })
+  t.equal(counts.verified, 3, 'other bytes are verified again')
+})
+
+await t.test('requests beyond the memory budget are shed before their object is read, and admitted when memory is free again', async t => {
+  const { reader, answer, alert } = readerOf({ bufferBytes: 2 * frame.length + 2 * gz.length })
+  const open = async (id: string) => {
+    const lease = reader.open(id, 'identity')
+    await turn()
+    answer(alert)
+    return lease
+  }
+  const held = [await open('1'), await open('2')]
+  for (const { content } of held) t.ok((await content)?.body.equals(frame))
+  const third = await open('3')
+  await t.rejects(third.content, { code: 'API_BUFFERS_FULL' })
+  third.release()
+  t.equal(reader.bufferedBytes, 2 * frame.length)
+  held[0]!.release()
+  const fourth = await open('4')
+  t.ok((await fourth.content)?.body.equals(frame))
+  for (const { release } of [held[1]!, fourth]) release()
+  t.equal(reader.bufferedBytes, 0)
+})
+
+await t.test('an alert that exceeds the budget alone is served while no other alert is held', async t => {
+  const { reader, answer, alert } = readerOf({ bufferBytes: 1 })
+  const { content, release } = reader.open('1', 'identity')
+  await turn()
+  answer(alert)
+  t.ok((await content)?.body.equals(frame))
+  release()
+})
+
+await t.test('at most `reads` reads run and `waitingReads` wait; further requests are shed', async t => {
+  const { reader, answer, alert, counts } = readerOf({ reads: 2, waitingReads: 3 })
+  const leases = Array.from({ length: 6 }, (_, i) => reader.open(String(i), 'gzip'))
+  await t.rejects(leases[5]!.content, { code: 'API_QUEUE_FULL' })
+  await turn()
+  t.equal(counts.reads, 2)
+  const same = reader.open('0', 'gzip')
+  for (let i = 0; i < 5; i++) {
+    answer(alert)
+    t.ok((await leases[i]!.content)?.body.equals(gz))
+    await turn()
+  }
+  t.ok((await same.content)?.body.equals(gz), 'a request that joins a read needs no place in the queue')
+  for (const { release } of [...leases, same]) release()
+  t.equal(reader.bufferedBytes, 0)
+})
+
+await t.test('neither a failed read nor a missing alert is remembered', async t => {
+  const { reader, answer, alert, counts } = readerOf()
+  const failed = reader.open('1', 'gzip')
+  const joined = reader.open('1', 'gzip')
+  await turn()
+  answer(new Error('store'))
+  for (const { content } of [failed, joined]) await t.rejects(content, /store/)
+  const missing = reader.open('1', 'gzip')
+  await turn()
+  answer(undefined)
+  t.equal(await missing.content, undefined)
+  const found = reader.open('1', 'gzip')
+  await turn()
+  answer(alert)
+  t.ok((await found.content)?.body.equals(gz))
+  t.equal(counts.reads, 3)
+  for (const { release } of [failed, joined, missing]) release()
+  t.equal(reader.bufferedBytes, gz.length, 'late releases of earlier requests do not free the buffer of a later one')
+  found.release()
+  t.equal(reader.bufferedBytes, 0)
+})
+
+await t.test('a waiting request whose client has disconnected is not read', async t => {
+  const { reader, answer, alert, counts } = readerOf({ reads: 1 })
+  const running = reader.open('1', 'gzip')
+  const waiting = reader.open('2', 'gzip')
+  waiting.release()
+  running.release()
+  await turn()
+  answer(alert)
+  await t.rejects(waiting.content, { code: 'API_CLIENT_GONE' })
+  await running.content
+  t.strictSame([counts.reads, reader.bufferedBytes], [1, 0])
+})
