@@ -16,7 +16,7 @@ export interface GroupSettings {
   readonly maxWaitMs: number
   /** Maximum number of delivered records beyond the committable offset (see offset-tracker.ts), per partition. Default 10,000. */
   readonly cap: number
-  /** Session timeout in ms. If the coordinator receives no heartbeat for this long, it reassigns the partitions. Default 30,000. */
+  /** Session timeout in ms. If the coordinator receives no heartbeat for this long, it reassigns the partitions. Default 10,000. */
   readonly sessionTimeout: number
   /** Time limit for members to rejoin in a rebalance, in ms. Default 60,000; at least the session timeout. */
   readonly rebalanceTimeout: number
@@ -33,8 +33,11 @@ export type GroupOptions = Pick<GroupSettings, RequiredSetting> & {
   readonly [K in Exclude<keyof GroupSettings, RequiredSetting>]?: GroupSettings[K] | undefined
 }
 
+/** The successor of a killed process, if it is not a static member, waits at most this long for the partitions. */
+export const defaultSessionTimeoutMs = 10_000
+
 export function groupSettings (options: GroupOptions): GroupSettings {
-  const { sessionTimeout = 30_000 } = options
+  const { sessionTimeout = defaultSessionTimeoutMs } = options
   return {
     topics: options.topics,
     group: options.group,

@@ -9,6 +9,7 @@ import { ingestMonitor } from '../ingest/monitor.ts'
 import { schemaCapture } from '../ingest/schema-capture.ts'
 import { defaultUnknownSchemaWaitMs } from '../ingest/schema-lookup.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
+import { defaultSessionTimeoutMs } from '../kafka/group-settings.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import { assertComplete } from '../kafka/record-size.ts'
 import { createGraph, patientRetry, silent, type Port, type Sink, type Source } from '../pipeline/index.ts'
@@ -35,7 +36,7 @@ const ingestFlags = flags({
       'A restart within the session timeout then causes no rebalance. Without it, a process that stops hands its partitions over at once.'
   },
   'session-timeout-seconds': {
-    type: 'number', min: 1, max: 1800, default: 30, placeholder: 'SECONDS',
+    type: 'number', min: 1, max: 1800, default: defaultSessionTimeoutMs / 1000, placeholder: 'SECONDS',
     description: 'Session timeout. If the broker receives no heartbeat for this long, it reassigns the partitions. ' +
       'Brokers allow 6 to 1800 s unless configured otherwise. With --group-instance-id, set a longer timeout than a restart takes.'
   },

@@ -1,34 +1,21 @@
 // Scenarios on three brokers: a topic with three replicas, an independent producer, ingesters as child processes, and the judgement of the
 // archive at the end.
+import { createHash } from 'node:crypto'
+import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { runTool } from '../../src/devstack/tools.ts'
 import { KafkaAdmin } from '../../src/kafka/admin.ts'
 import type { OutgoingRecord } from '../../src/kafka/record.ts'
 import { persist } from '../../src/pipeline/retry.ts'
 import { connect, eventually, produce } from '../kafka/support.ts'
-import { archivedIds, registerAlerts, storeUrl } from '../modes/archive-support.ts'
+import { registerAlerts, storeUrl } from '../modes/archive-support.ts'
 import { useCluster } from '../support/kafka-cluster.ts'
 import { startCli, tempDir, uniqueName, useGcs, usePython, useStack, type RunningCli } from '../support/stack.ts'
+import { judge, noProblems, type Verdict } from './judge.ts'
 import { startLoad, type Load } from './load.ts'
 
 const PARTITIONS = 6
 const FIRST_ID = 281_334_371_292_545_025n
-
-/** What judge.py prints. All lists of problems are empty if the archive is right. */
-export interface Verdict {
-  /** Number of records in the topics. */
-  readonly records: number
-  /** Number of records below the committed offsets. */
-  readonly checked: number
-  readonly behind: number
-  readonly objects: number
-  readonly deadLetters: number
-  readonly acknowledged: number
-  readonly problems: Readonly<Record<string, readonly string[]>>
-}
-
-const noProblems = { missing: [], different: [], ahead: [], damaged: [], strangers: [], letters: [], lost: [] }
 
 /** Starts three brokers for a test file. Each scenario has its own topics, group and store. */
 export async function useFaultCluster (t: Test) {
@@ -59,10 +46,11 @@ export async function scenario (t: Test, on: FaultCluster, options: ScenarioOpti
   const gcs = store === 'gs' ? await useGcs(t) : undefined
   const url = gcs === undefined ? storeUrl(root) : `gs://${await gcs.bucket()}`
   const [topic, group, dead] = [uniqueName('ingest'), uniqueName('g'), uniqueName('dead')]
-  const journal = join(folder, 'journal')
+  // What has been sent, by the project's own sink and by the independent producer.
+  const journals = [join(folder, 'published'), join(folder, 'load')] as const
+  await Promise.all(journals.map(async path => { await appendFile(path, '') }))
   await persist(() => admin.createTopic(topic, { partitions, replicas, configs }), untilDone)
   await persist(() => admin.createTopic(dead, { partitions: 2, replicas: 3 }), untilDone)
-  let load: Load | undefined
 
   /** Committed offsets by partition. Undefined while the coordinator is away. */
   const commits = async () => await admin.committed(group, topic, partitions).catch(() => undefined)
@@ -75,15 +63,10 @@ export async function scenario (t: Test, on: FaultCluster, options: ScenarioOpti
     return known
   }
 
-  async function judge (): Promise<Verdict> {
-    const config = {
-      brokers: cluster.brokers, group, topics: [topic], deadLetters: dead, store: url, emulator: gcs?.url,
-      ...load === undefined ? {} : { journal }
-    }
-    const script = join(import.meta.dirname, 'judge.py')
-    const { code, stdout, stderr } = await runTool(python, [script], { env: process.env, input: JSON.stringify(config) })
-    if (code !== 0) throw new Error(stderr)
-    return JSON.parse(stdout) as Verdict
+  async function verdict (): Promise<Verdict> {
+    return await judge(python, {
+      brokers: cluster.brokers, group, topics: [topic], deadLetters: dead, store: url, emulator: gcs?.url, journals
+    })
   }
 
   return {
@@ -94,19 +77,28 @@ export async function scenario (t: Test, on: FaultCluster, options: ScenarioOpti
       '--dead-letter-topic', dead, '--alert-store', url, '--commit-interval', '20', ...flags, ...more
     ], { env: { STORAGE_EMULATOR_HOST: gcs?.url } }),
     /** Starts the independent producer. */
-    startLoad: (rate: number): Load => {
+    startLoad: (): Load => {
+      const [, journal] = journals
       const { schemaId } = alerts
-      load = startLoad(t, { python, brokers: cluster.brokers, topic, registry, schemaId, firstId: FIRST_ID, rate, journal })
-      return load
+      return startLoad(t, { python, brokers: cluster.brokers, topic, registry, schemaId, firstId: FIRST_ID, journal })
     },
     /** Publishes records with the project's own sink. If a broker fails, the batch is sent again, so records may be in the topic twice. */
     publish: async (records: readonly OutgoingRecord[]): Promise<void> => {
+      const sent = records.map(({ key, value }) => `sent ${String(key)} ${createHash('sha256').update(value!).digest('hex')}\n`)
+      await appendFile(journals[0], sent.join(''))
       await persist(() => produce(connection, topic, records), untilDone)
     },
-    archived: async (): Promise<number> => (await archivedIds(root)).length,
-    /** Waits until this many more offsets are committed. */
-    commitMore: async (count: number): Promise<void> => {
+    /** Waits until these are the in-sync replicas of a partition. */
+    isrIs: async (partition: number, ids: readonly number[]): Promise<void> => {
+      await eventually(async () => String((await cluster.admin.partition(topic, partition)).isr) === String(ids))
+    },
+    leaderIs: async (partition: number, id: number): Promise<void> => {
+      await eventually(async () => (await cluster.admin.partition(topic, partition)).leader === id)
+    },
+    /** Waits until this many more offsets are committed. With a load, sends this many alerts. */
+    commitMore: async (count: number, load?: Load): Promise<void> => {
       const enough = await committed() + count
+      void load?.send(count)
       await eventually(async () => await committed() >= enough)
     },
     /** Waits until every offset of the topic is committed. */
@@ -115,17 +107,17 @@ export async function scenario (t: Test, on: FaultCluster, options: ScenarioOpti
     },
     /** Checks the whole archive: every record is archived, every offset is committed, and nothing is in the archive that nobody sent. */
     assertComplete: async (t: Test): Promise<Verdict> => {
-      const verdict = await judge()
-      t.strictSame(verdict.problems, noProblems)
-      t.match(verdict, { behind: 0, deadLetters: 0 })
-      t.ok(verdict.records > 0 && verdict.checked === verdict.records, `${verdict.checked} of ${verdict.records} records are checked`)
-      return verdict
+      const found = await verdict()
+      t.strictSame(found.problems, noProblems)
+      t.match(found, { behind: 0, deadLetters: 0 })
+      t.ok(found.records > 0 && found.checked === found.records, `${found.checked} of ${found.records} records are checked`)
+      return found
     },
     /** Checks what must hold at every moment: no offset past a record that is not archived. */
     assertSound: async (t: Test): Promise<Verdict> => {
-      const verdict = await judge()
-      t.strictSame(verdict.problems, noProblems)
-      return verdict
+      const found = await verdict()
+      t.strictSame(found.problems, noProblems)
+      return found
     }
   }
 }

@@ -1,9 +1,9 @@
 """Independent judge of an archive: compares topics with the archive, byte for byte. Shares no code with the program.
 
 Usage: judge.py < CONFIG
-CONFIG is JSON: brokers, group, topics, deadLetters (topic), store (file:///folder or gs://bucket), emulator (URL, for gs), and optionally
-journal (the file that load.py writes). Reads every topic with librdkafka from the log start to the end, every archived alert with Python's
-gzip, and the dead letters. Prints JSON: counts, and lists with the first problems of each kind. All lists are empty if the archive is right:
+CONFIG is JSON: brokers, group, topics, deadLetters (topic), store (file:///folder or gs://bucket), emulator (URL, for gs), journals (files
+with lines as load.py writes them). Reads every topic with librdkafka from the log start to the end, every archived alert with gzip, and
+the dead letters. Prints JSON: counts, and lists with the first problems of each kind. All lists are empty if the archive is right:
 
 missing       below the committed offset, but neither archived nor a dead letter
 different     below the committed offset, archived with other bytes under the id, and no dead letter
@@ -132,8 +132,8 @@ for message in messages(config["deadLetters"]):
         dead.add(origin)
 
 sent, acknowledged = set(), {}
-if "journal" in config:
-    for line in open(config["journal"], encoding="ascii"):
+for journal in config["journals"]:
+    for line in open(journal, encoding="ascii"):
         kind, number, value, *_ = line.split()
         sent.add(value)
         if kind == "acknowledged":

@@ -1,15 +1,16 @@
-"""Independent producer: sends alerts with librdkafka and fastavro, acks=all, until stdin ends. Shares no code with the program.
+"""Independent producer: sends alerts with librdkafka and fastavro, acks=all. Shares no code with the program.
 
 Usage: load.py BROKERS TOPIC REGISTRY SCHEMA_ID FIRST_ID RATE JOURNAL
-Sends RATE alerts per second with ids that begin at FIRST_ID. Retries without limit, so that every alert is acknowledged in the end. Prints
-`sent N acknowledged M` lines. JOURNAL gets one line per alert: `sent ID SHA256`, and later `acknowledged ID SHA256 PARTITION OFFSET`.
+Each line of stdin is a number of alerts to send, at most RATE per second, with ids that begin at FIRST_ID. At the end of stdin, sends the
+rest and waits until every alert is acknowledged, without limit. Prints `sent N acknowledged M` lines. JOURNAL gets one line per alert:
+`sent ID SHA256`, and later `acknowledged ID SHA256 PARTITION OFFSET`.
 """
 import hashlib
 import io
 import json
-import select
 import struct
 import sys
+import threading
 import time
 import urllib.request
 
@@ -50,18 +51,29 @@ def report():
     print(f"sent {sent} acknowledged {acknowledged}", flush=True)
 
 
-started = time.monotonic()
-reported = 0.0
-while not select.select([sys.stdin], [], [], 0.01)[0]:
-    while sent < (time.monotonic() - started) * float(rate):
+ordered = 0
+finished = threading.Event()
+
+
+def read_orders():
+    global ordered
+    for line in sys.stdin:
+        ordered += int(line)
+    finished.set()
+
+
+threading.Thread(target=read_orders, daemon=True).start()
+reported = None
+while not (finished.is_set() and sent == ordered):
+    if sent < ordered:
         number = int(first) + sent
         value = frame(number)
         journal.write(f"sent {number} {hashlib.sha256(value).hexdigest()}\n")
         producer.produce(topic, value, str(number), on_delivery=delivered)
         sent += 1
-    producer.poll(0)
-    if time.monotonic() - reported > 0.1:
-        reported = time.monotonic()
+    producer.poll(1 / float(rate))
+    if reported != (sent, acknowledged):
+        reported = (sent, acknowledged)
         report()
 while producer.flush(1) > 0:
     report()
