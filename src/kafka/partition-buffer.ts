@@ -1,17 +1,16 @@
 // Buffer of one fetched partition: fetch position, end, and the batches that were fetched but not taken yet. Batches stay compressed until
 // their records are taken. A taken record has memory of its own, so a record that waits downstream does not retain the fetch response.
 // A damaged batch stops the buffer at the first record that cannot be read. The buffer reports it to its owner, and skips nothing itself.
+import { AbortedTransactions } from './aborted-transactions.ts'
 import { BatchError } from './batch-errors.ts'
-import { BatchMemory, BatchRecords } from './batch-records.ts'
-import type { AbortedTransaction, FetchedPartition } from './fetch-response.ts'
+import { type BatchMemory, BatchRecords } from './batch-records.ts'
+import type { FetchedPartition } from './fetch-response.ts'
 import { type EpochEnd, LeaderEpochs } from './leader-epochs.ts'
 import type { TopicPartition } from './offset-tracker.ts'
-import { checkBatch, IS_CONTROL, IS_LOG_APPEND_TIME, IS_TRANSACTIONAL, lastOffset, type RecordBatch } from './record-batch.ts'
+import { checkBatch, IS_CONTROL, IS_LOG_APPEND_TIME, lastOffset, type RecordBatch } from './record-batch.ts'
 import type { BatchRecord } from './record-body.ts'
 import { HEADER_OVERHEAD, type KafkaRecord, recordBytes } from './record.ts'
 
-const ABORT_MARKER = 0
-const MAX_MARKER_BYTES = 1024
 /** Estimated memory of a record in addition to its bytes, in bytes: objects, array slots, bigints. */
 const RECORD_OVERHEAD = 256
 /** A response may hold records beyond the high watermark that it states, but not by this many. */
@@ -66,6 +65,8 @@ export class PartitionBuffer {
   #epochs: LeaderEpochs
   #fetched: bigint
   #taken: bigint
+  /** Whether the fetch position is known to be the end of a batch. */
+  #atBatchEnd = false
   #queue: RecordBatch[] = []
   #queuedBytes = 0
   /** Number of records in the queued batches. */
@@ -141,6 +142,7 @@ export class PartitionBuffer {
   skipTo (position: bigint): void {
     if (this.#isEmpty) this.#taken = position
     this.#fetched = position
+    this.#atBatchEnd = false
   }
 
   /**
@@ -154,11 +156,12 @@ export class PartitionBuffer {
     const aborted = new AbortedTransactions(response.abortedTransactions)
     for (const [index, batch] of batches.entries()) {
       const last = lastOffset(batch)
-      const follows = index === 0 || batch.firstOffset > lastOffset(batches[index - 1]!)
-      const exists = highWatermark < 0n || last < highWatermark + MAX_OFFSETS_PAST_HIGH_WATERMARK
-      const reason = checkBatch(batch) ?? (follows && exists ? undefined : `its first offset ${batch.firstOffset} is out of order`)
+      const reason = checkBatch(batch) ?? this.#checkOffsets(batch, highWatermark)
       if (reason !== undefined) {
-        this.damaged(reason, offsetAfter(batch, batches[index + 1]))
+        const next = offsetAfter(batch, batches[index + 1])
+        // A broker returns a batch with a damaged header again after it was skipped.
+        if (next !== undefined && next <= this.#fetched) continue
+        this.damaged(reason, next)
         return
       }
       try {
@@ -172,6 +175,7 @@ export class PartitionBuffer {
         return
       }
       this.#fetched = last + 1n
+      this.#atBatchEnd = true
     }
     if (response.damage !== undefined) this.damaged(response.damage)
   }
@@ -219,6 +223,7 @@ export class PartitionBuffer {
     this.#next = undefined
     this.#fetched = position
     this.#taken = position
+    this.#atBatchEnd = false
   }
 
   get #isEmpty (): boolean {
@@ -231,6 +236,14 @@ export class PartitionBuffer {
     const last = lastOffset(batch)
     const end = this.end !== undefined && this.end <= last ? this.end - 1n : last
     return Math.min(batch.count, Math.max(Number(end - first) + 1, 0))
+  }
+
+  /** Checks the offsets of a batch, which its checksum does not cover. */
+  #checkOffsets ({ firstOffset, lastOffsetDelta }: RecordBatch, highWatermark: bigint): string | undefined {
+    const last = firstOffset + BigInt(lastOffsetDelta)
+    const overlaps = this.#atBatchEnd && firstOffset < this.#fetched && last >= this.#fetched
+    const exists = highWatermark < 0n || last < highWatermark + MAX_OFFSETS_PAST_HIGH_WATERMARK
+    return overlaps || !exists ? `its offsets, ${firstOffset} to ${last}, are wrong` : undefined
   }
 
   #enqueue (batch: RecordBatch): void {
@@ -305,36 +318,6 @@ export class PartitionBuffer {
 function offsetAfter (damaged: RecordBatch, following: RecordBatch | undefined): bigint | undefined {
   if (following !== undefined && checkBatch(following) === undefined) return following.firstOffset
   return damaged.count === damaged.lastOffsetDelta + 1 ? lastOffset(damaged) + 1n : undefined
-}
-
-/** Detects batches of aborted transactions as the Java client does. A transaction ends at the abort marker of its producer. */
-class AbortedTransactions {
-  readonly #ahead: AbortedTransaction[]
-  readonly #open = new Set<bigint>()
-
-  constructor (transactions: readonly AbortedTransaction[]) {
-    this.#ahead = transactions.toSorted((a, b) => a.firstOffset < b.firstOffset ? -1 : a.firstOffset > b.firstOffset ? 1 : 0)
-  }
-
-  /** Error: BatchError, if the batch is a marker that cannot be read. */
-  includes (batch: RecordBatch): boolean {
-    const last = lastOffset(batch)
-    while (this.#ahead.length > 0 && this.#ahead[0]!.firstOffset <= last) this.#open.add(this.#ahead.shift()!.producerId)
-    if ((batch.attributes & IS_CONTROL) !== 0) {
-      if (this.#open.size > 0 && markerType(batch) === ABORT_MARKER) this.#open.delete(batch.producerId)
-      return false
-    }
-    return (batch.attributes & IS_TRANSACTIONAL) !== 0 && this.#open.has(batch.producerId)
-  }
-}
-
-/** The type of a transaction marker: bytes 2 and 3 of its key. */
-function markerType (batch: RecordBatch): number | undefined {
-  const records = new BatchRecords(batch, new BatchMemory({ maxBatchBytes: MAX_MARKER_BYTES, maxRecordBytes: MAX_MARKER_BYTES }))
-  const key = records.next()?.key
-  records.close()
-  if (key === undefined || key === null || key.length < 4) throw new BatchError('a transaction marker has no type')
-  return key.readInt16BE(2)
 }
 
 /** Returns the memory that a taken record retains, in bytes. */

@@ -13,7 +13,7 @@ type FetchRequest = Parameters<FetchClient['fetch']>[0]
 
 /** Error codes of the Kafka protocol. */
 export const codes = {
-  OFFSET_OUT_OF_RANGE: 1, NOT_LEADER_OR_FOLLOWER: 6, TOPIC_AUTHORIZATION_FAILED: 29, FETCH_SESSION_ID_NOT_FOUND: 70,
+  OFFSET_OUT_OF_RANGE: 1, CORRUPT_MESSAGE: 2, NOT_LEADER_OR_FOLLOWER: 6, TOPIC_AUTHORIZATION_FAILED: 29, FETCH_SESSION_ID_NOT_FOUND: 70,
   FENCED_LEADER_EPOCH: 74, UNKNOWN_LEADER_EPOCH: 75, UNKNOWN_TOPIC_ID: 100
 } as const
 
@@ -133,9 +133,18 @@ export class FakeCluster {
     this.#change()
   }
 
-  appendBatch (topic: string, partition: number, batch: RecordBatch): void {
-    this.#partition(topic, partition).append(batch)
+  /** Appends a batch. `end`: end offset of the partition then. Default: after the last offset of the batch. */
+  appendBatch (topic: string, partition: number, batch: RecordBatch, end?: bigint): void {
+    const log = this.#partition(topic, partition)
+    log.append(batch)
+    log.end = end ?? log.end
     this.#change()
+  }
+
+  /** Replaces the batch with the same first offset, as if the next leader had other bytes. */
+  replaceBatch (topic: string, partition: number, batch: RecordBatch): void {
+    const log = this.#partition(topic, partition)
+    log.batches = log.batches.map(old => old.firstOffset === batch.firstOffset ? batch : old)
   }
 
   abortTransaction (topic: string, partition: number, producerId: bigint, firstOffset: bigint): void {
