@@ -13,7 +13,7 @@ export async function recordAt (
   const [start, end] = [snapshot?.start[partition], snapshot?.end[partition]]
   if (snapshot === undefined || start === undefined || end === undefined || offset < start || offset >= end) return undefined
   const onlyThisPartition = (at: bigint): bigint[] => snapshot.end.map((other, index) => index === partition ? at : other)
-  const reader = readTopic({ connection, topic, topicId: snapshot.id, from: onlyThisPartition(offset), to: onlyThisPartition(offset + 1n) })
+  const reader = readTopic({ connection, topic, snapshot, from: onlyThisPartition(offset), to: onlyThisPartition(offset + 1n) })
   const never = new AbortController().signal
   const context = { node: 'record', log: silent, drain: never, abort: never }
   try {

@@ -114,7 +114,7 @@ class DeadLetterTopicSource implements DeadLetterSource {
     // Commit before the first record is emitted, because nothing may be sent if commits fail.
     if (dryRun !== true) await persist(async () => { await this.#commit(() => true) }, coordinatorRetry, context.drain)
     const to = this.#partitions.map(({ end, next }) => end > next ? end : next)
-    this.#reader = readTopic({ connection, topic, topicId: snapshot.id, from: this.#partitions.map(({ next }) => next), to })
+    this.#reader = readTopic({ connection, topic, snapshot, from: this.#partitions.map(({ next }) => next), to })
     await this.#reader.open?.(context)
     if (dryRun !== true) this.#timer = setInterval(() => { this.#startCommit() }, COMMIT_MS)
   }

@@ -139,7 +139,7 @@ export default mode({
       const partitions = resolvable ? await prepareTargetTopic(admin, targetOptions) : config.dstTopicPartitions
       const maxMessageBytes = resolvable ? await maxMessageBytesOf(admin, topic) : Infinity
       const encoder = new AlertEncoder({ writer: scan.schema, schema, schemaId, fillIn: config.fillIn, topic, partitions, maxMessageBytes })
-      const sink = resolvable ? kafkaSink({ connection, topic, idempotent: true }) : unusedSink
+      const sink = resolvable ? kafkaSink({ connection, topic }) : unusedSink
       const { graph, source } = declare(config, path, {
         connection, encode: item => encoder.encode(item), sink, partitions, largest: scan.largest, environment: host.environment
       })

@@ -84,7 +84,7 @@ function leavingSink (source: DeadLetterSource, stats: RedriveStats): DeadLetter
 }
 
 function sendingSink (connection: KafkaConnection, config: Config): BatchSink<RestoredRecord> {
-  const sink = kafkaSink({ connection, idempotent: true })
+  const sink = kafkaSink({ connection })
   return {
     kind: 'kafka',
     detail: config.dstTopic ?? 'the original topics',
