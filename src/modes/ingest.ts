@@ -11,7 +11,7 @@ import { defaultUnknownSchemaWaitMs } from '../ingest/schema-lookup.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import { createGraph, patientRetry, silent, type Source } from '../pipeline/index.ts'
-import { deadLettersOf } from '../program/dead-letters-from-flags.ts'
+import { checkDeadLetterTopic, deadLettersOf } from '../program/dead-letters-from-flags.ts'
 import { connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
@@ -90,7 +90,8 @@ export function declare (
   const capture = schemaCapture(registry, archive, { waitMs: config.unknownSchemaSeconds * 1000, log })
   const { gzipLevel, gzipThreads, layout } = config
   const sink = archiveSink({ archive, target: `${urls.alerts}, layout ${layout}`, gzipLevel, gzipThreads, writes: config.batchSize })
-  const deadLetters = deadLettersOf(config, connection, environment, stores)
+  checkDeadLetterTopic(config, 'ingest', '--topic', config.topic)
+  const deadLetters = deadLettersOf(config, { connection, environment, expected: { topics: config.topic }, stats: stores })
 
   const unframe = ({ value }: KafkaRecord): Frame & { readonly frame: Buffer } => {
     const frame = value ?? Buffer.alloc(0)
