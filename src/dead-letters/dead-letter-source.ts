@@ -19,6 +19,8 @@ export interface DeadLetterSource extends Source<DeadLetterEntry> {
   leave (entry: DeadLetterEntry): void
   /** Number of dead letters that were not emitted because the source cannot keep track of more processed dead letters. */
   readonly unread: number
+  /** Number of repeated dead letters. They count as processed and are not emitted. */
+  readonly repeats: number
 }
 
 export const deadLetterSourceErrors = defineErrors({

@@ -58,6 +58,8 @@ export interface DeadLetterRecord {
 
 /** Maximum length of the error message in the headers, in characters. Without a limit, the headers could be larger than the record. */
 const MAX_MESSAGE_CHARACTERS = 2000
+/** Upper bound of the bytes that the report adds to a record: a character has up to three bytes, and the position may be a path. */
+export const maxReportBytes = 3 * MAX_MESSAGE_CHARACTERS + 8192
 
 export function toDeadLetterRecord ({ record: { value }, origin, node, error, attempts }: DeadLetter): DeadLetterRecord {
   const where = error instanceof AlertStreamError && error.where !== undefined ? ` (${error.where})` : ''

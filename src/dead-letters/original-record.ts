@@ -15,7 +15,7 @@ export async function recordAt (
   if (snapshot === undefined || start === undefined || end === undefined || offset < start || offset >= end) return undefined
   const onlyThisPartition = (at: bigint): bigint[] => snapshot.end.map((other, index) => index === partition ? at : other)
   const reader = readTopic({
-    connection, topic, topicId: snapshot.id, from: onlyThisPartition(offset), to: onlyThisPartition(offset + 1n), batches
+    connection, topic, snapshot, from: onlyThisPartition(offset), to: onlyThisPartition(offset + 1n), batches
   })
   const never = new AbortController().signal
   const context = { node: 'record', log: silent, drain: never, abort: never }

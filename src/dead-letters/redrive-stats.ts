@@ -6,6 +6,7 @@ const reasonText: Readonly<Record<string, readonly [singular: string, plural: st
   LETTER_VALUE_GONE: ['omitted value', 'omitted values'],
   LETTER_NOT_FROM_KAFKA: ['from a file', 'from a file'],
   LETTER_REDRIVEN_TOO_OFTEN: ['sent back too often', 'sent back too often'],
+  LETTER_FROM_DEAD_LETTERS: ['from the dead-letter topic', 'from the dead-letter topic'],
   LETTER_UNREADABLE: ['unreadable', 'unreadable'],
   NOT_A_LETTER: ['no dead letter', 'no dead letters']
 }
@@ -26,11 +27,12 @@ export class RedriveStats {
   }
 
   /** @param done number of processed dead letters and what was done with them, such as `12 sent` */
-  line (done: string, unread: number): string {
+  line (done: string, { unread, repeats }: { readonly unread: number, readonly repeats: number }): string {
     const left = [...this.#left].sort(([, a], [, b]) => b - a)
     const total = left.reduce((sum, [, count]) => sum + count, 0)
     const reasons = left.map(([code, count]) => `${count} ${reasonText[code]?.[count === 1 ? 0 : 1] ?? code}`).join(', ')
     return `redrive: ${done}, ${total} left${reasons === '' ? '' : ` (${reasons})`}` +
-      `${this.notChosen === 0 ? '' : `, ${this.notChosen} not chosen`}${unread === 0 ? '' : `, ${unread} not read`}\n`
+      `${this.notChosen === 0 ? '' : `, ${this.notChosen} not chosen`}${repeats === 0 ? '' : `, ${repeats} repeated`}` +
+      `${unread === 0 ? '' : `, ${unread} not read`}\n`
   }
 }

@@ -14,6 +14,7 @@ import { deadLetterSourceErrors, type DeadLetterEntry } from './dead-letter-sour
 export const redriveErrors = defineErrors({
   LETTER_NOT_FROM_KAFKA: { hint: 'The value is an unframed datum of a file. Correct the file and load it again with create-stream.' },
   LETTER_VALUE_GONE: { hint: 'The value was too large for the dead-letter topic, and the original is gone. Produce the alert again.' },
+  LETTER_FROM_DEAD_LETTERS: { hint: 'Name another topic with --dst-topic, or run with --discard.' },
   LETTER_REDRIVEN_TOO_OFTEN: { hint: 'Find out why the record fails each time. Then raise --max-redrives, or run with --discard.' },
   REDRIVE_REFUSED: { hint: 'Depending on the code, create the topic, raise max.message.bytes or request an ACL; then run again.' },
   REDRIVE_MARKS_FULL: { hint: 'Send back the oldest dead letters, or discard them with --discard. Then run redrive again.' }
@@ -32,14 +33,16 @@ interface RestoreOptions {
   readonly maxRedrives: number
   /** Limits of record batches of the original topic. */
   readonly batches?: BatchOptions | undefined
+  /** The topic from which the dead letters are read. No record is sent to this topic. */
+  readonly deadLetterTopic?: string | undefined
 }
 
 /**
- * Errors: NOT_A_LETTER, LETTER_UNREADABLE, LETTER_NOT_FROM_KAFKA, LETTER_VALUE_GONE, LETTER_REDRIVEN_TOO_OFTEN, KAFKA_TOPIC_MISSING (no
- * destination topic), KAFKA_NOT_AUTHORISED; retryable: KAFKA_UNREACHABLE and others.
+ * Errors: NOT_A_LETTER, LETTER_UNREADABLE, LETTER_NOT_FROM_KAFKA, LETTER_FROM_DEAD_LETTERS, LETTER_VALUE_GONE, LETTER_REDRIVEN_TOO_OFTEN,
+ * KAFKA_TOPIC_MISSING (no destination topic), KAFKA_NOT_AUTHORISED; retryable: KAFKA_UNREACHABLE and others.
  */
 export function recordRestorer (
-  { connection, destination, maxRedrives, batches }: RestoreOptions
+  { connection, destination, maxRedrives, batches, deadLetterTopic }: RestoreOptions
 ): (entry: DeadLetterEntry) => Promise<RestoredRecord> {
   const checkedTopics = new Map<string, Promise<void>>()
 
@@ -56,12 +59,15 @@ export function recordRestorer (
     if (found === undefined) throw entry.problem ?? deadLetterSourceErrors.NOT_A_LETTER('not a dead letter', { where: entry.position })
     const { origin } = found
     if (origin === undefined) throw redriveErrors.LETTER_NOT_FROM_KAFKA('the dead letter comes from a file', { where: found.position })
+    const topic = destination ?? origin.topic
+    if (topic === deadLetterTopic) {
+      throw redriveErrors.LETTER_FROM_DEAD_LETTERS('the record was read from the dead-letter topic itself', { where: found.position })
+    }
     const deadLetter = found.omittedBytes === undefined ? found : await withOriginalValue(connection, found, batches)
     const times = redrivenCount(deadLetter)
     if (times >= maxRedrives) {
       throw redriveErrors.LETTER_REDRIVEN_TOO_OFTEN(`the record has already been sent back ${times} times`, { where: deadLetter.position })
     }
-    const topic = destination ?? origin.topic
     await assertTopicExists(topic)
     return { entry, deadLetter, record: { ...redrivenRecord(deadLetter, topic), topic } }
   }

@@ -59,6 +59,8 @@ export function deadLetterStoreSource ({ url, open, group, dryRun }: DeadLetterS
     kind: 'dead-letter store',
     detail: `${url} as ${group}`,
     unread: 0,
+    // A record that is dead-lettered again maps to the same object.
+    repeats: 0,
     async open (context) {
       abort = context.abort
       await objects.open?.(context)

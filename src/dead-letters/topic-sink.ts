@@ -1,23 +1,30 @@
 // Writes dead letters to a Kafka topic: the original key, value and headers, followed by the report headers. `write` resolves when all
-// in-sync replicas have the record. A missing topic is created when the sink opens. For an existing topic, no create permission is needed.
+// in-sync replicas have the record. The producer repeats a send until its deadline, and the brokers write it once; the graph must not
+// repeat it. A missing topic is created when the sink opens. For an existing topic, no create permission is needed.
 import type { DeadLetter, DeadLetterSink, NodeContext } from '../pipeline/node.ts'
 import { AlertStreamError } from '../pipeline/errors.ts'
+import { noRetry } from '../pipeline/retry.ts'
 import { KafkaAdmin, type TopicSpec } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { reportHeaders, toDeadLetterRecord, toKafkaRecord } from './dead-letter.ts'
 import type { OutgoingRecord } from '../kafka/record.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
+import { checkTopicSettings, type ExpectedRecords } from './topic-settings.ts'
 
 export interface DeadLetterTopicSinkOptions {
   readonly connection: KafkaConnection
   readonly topic: string
   /** Settings for creating a missing topic. */
   readonly createTopic: TopicSpec
+  readonly expected: ExpectedRecords
 }
 
-/** Errors: the errors of kafkaSink. `open` can also fail with the errors of creating the topic. */
-export function deadLetterTopicSink ({ connection, topic, createTopic }: DeadLetterTopicSinkOptions): DeadLetterSink {
-  const sink = kafkaSink({ connection, topic })
+/** Time limit for writing a dead letter. The source reads on during an outage of all brokers, so this limit is long. */
+const DELIVERY_TIMEOUT_MS = 600_000
+
+/** Errors: the errors of kafkaSink. `open` can also fail with the errors of creating the topic and of checkTopicSettings. */
+export function deadLetterTopicSink ({ connection, topic, createTopic, expected }: DeadLetterTopicSinkOptions): DeadLetterSink {
+  const sink = kafkaSink({ connection, topic, deliveryTimeoutMs: DELIVERY_TIMEOUT_MS })
   let signal = new AbortController().signal
 
   async function write (record: OutgoingRecord): Promise<void> {
@@ -37,11 +44,13 @@ export function deadLetterTopicSink ({ connection, topic, createTopic }: DeadLet
   return {
     kind: 'dead-letter topic',
     detail: topic,
+    retry: noRetry,
     async open (context: NodeContext) {
       signal = context.abort
-      const admin = new KafkaAdmin(connection)
+      const admin = new KafkaAdmin(connection, { patience: { log: context.log, signal: context.drain } })
       try {
         await admin.ensureTopic(topic, createTopic)
+        await checkTopicSettings(admin, topic, expected, `${topic} at ${connection.brokers}`, context.log)
       } finally {
         await admin.close()
       }

@@ -1,6 +1,6 @@
 // The dead letters of a topic, from the committed offsets of a group to the end offsets at the time of opening. For each partition, the
 // source commits the first unprocessed offset to the group, with the processed ranges above it as metadata (see processed-offsets.ts).
-// The group has no members; a concurrent run is detected by its commits.
+// Repeated dead letters count as processed. The group has no members; a concurrent run is detected by its commits.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { topicSnapshot, readTopic, type KafkaTopicSource } from '../sources/kafka-topic.ts'
 import { deadLetterSourceErrors, type DeadLetterEntry, type DeadLetterSource } from './dead-letter-source.ts'
@@ -11,6 +11,7 @@ import { kafkaErrors } from '../kafka/errors.ts'
 import { GroupCoordinator, noMember, type CommittedMetadata } from '../kafka/group-coordinator.ts'
 import { parseDeadLetter } from './dead-letter.ts'
 import { LeaderEpochs, UNKNOWN_EPOCH } from '../kafka/leader-epochs.ts'
+import { DeadLetterRepeats } from './repeats.ts'
 import { partitionKey } from '../kafka/offset-tracker.ts'
 import { position, type KafkaRecord } from '../kafka/record.ts'
 import { asError, isRetryable, messageOf, persist, silent, type Logger, type NodeContext, type SourceRecord } from '../pipeline/index.ts'
@@ -48,8 +49,10 @@ const COMMIT_MS = 1000
 const COMMIT_RECORDS = 50
 /** Number of processed but uncommitted records at which no more dead letters are emitted. */
 const MAX_UNCOMMITTED = 100
-/** Retries for about 10 s on average. */
-const coordinatorRetry = { attempts: 20, baseMs: 1000, maxMs: 1000 }
+/** Number of dead letters per partition, before the first unprocessed one, that are read again to recognise their repeats. */
+const LOOK_BACK = 1000n
+/** Retries for about 30 s on average: coordinators may be moving from a broker that restarts. */
+const coordinatorRetry = { attempts: 60, baseMs: 1000, maxMs: 1000 }
 const METADATA_CHECK_RECORDS = 50
 const METADATA = /^topic-id=([^;]*)(?:;done=(.*))?$/
 
@@ -77,6 +80,8 @@ class DeadLetterTopicSource implements DeadLetterSource {
   #full = false
   #uncommitted = 0
   #outage = false
+  readonly #seen = new DeadLetterRepeats()
+  #repeats = 0
   #log: Logger = silent
 
   constructor (options: DeadLetterTopicSourceOptions) {
@@ -89,11 +94,15 @@ class DeadLetterTopicSource implements DeadLetterSource {
     return this.#full ? Number(this.#partitions.reduce((sum, { next, end }) => sum + (end > next ? end - next : 0n), 0n)) : 0
   }
 
+  get repeats (): number {
+    return this.#repeats
+  }
+
   async open (context: NodeContext): Promise<void> {
     const { connection, topic, group, from: start, dryRun, batches } = this.#options
     const where = `${topic} at ${connection.brokers}`
     this.#log = context.log
-    const snapshot = await topicSnapshot(connection, topic)
+    const snapshot = await topicSnapshot(connection, topic, { log: context.log, signal: context.drain })
     if (snapshot === undefined) throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot read dead letters: the topic does not exist', { where })
     this.#topicId = snapshot.id
     // Retry, because the group coordinator is unavailable for some seconds after a broker starts.
@@ -120,9 +129,13 @@ class DeadLetterTopicSource implements DeadLetterSource {
     // Commit before the first record is emitted, because nothing may be sent if commits fail.
     if (dryRun !== true) await persist(async () => { await this.#commit(() => true) }, coordinatorRetry, context.drain)
     const to = this.#partitions.map(({ end, next }) => end > next ? end : next)
-    const from = this.#partitions.map(({ next }) => next)
-    const leaderEpochs = this.#partitions.map(({ epochs, next }) => epochs.before(next))
-    this.#reader = readTopic({ connection, topic, topicId: snapshot.id, from, leaderEpochs, to, batches })
+    const readFrom = this.#partitions.map(({ next, end, partition }) => {
+      const start = snapshot.start[partition] ?? 0n
+      return next >= end ? next : next - LOOK_BACK > start ? next - LOOK_BACK : start
+    })
+    const leaderEpochs = this.#partitions.map(({ epochs, next, partition }) =>
+      readFrom[partition] === next ? epochs.before(next) : UNKNOWN_EPOCH)
+    this.#reader = readTopic({ connection, topic, snapshot, from: readFrom, leaderEpochs, to, batches })
     await this.#reader.open?.(context)
     if (dryRun !== true) this.#timer = setInterval(() => { this.#startCommit() }, COMMIT_MS)
   }
@@ -133,18 +146,25 @@ class DeadLetterTopicSource implements DeadLetterSource {
     for await (const { value: record, bytes } of this.#reader.records(context)) {
       if (this.#error !== undefined) throw this.#error
       const progress = this.#partitions[record.partition]!
+      const value = toEntry(record)
+      const isRepeat = value.deadLetter !== undefined && this.#seen.isRepeat(value.deadLetter)
+      if (record.offset < progress.next) continue
       // Offsets without a record count as processed: transaction markers, and records removed by compaction.
       progress.processed.add(progress.next, record.offset)
       progress.epochs.append(record.leaderEpoch, record.offset)
       progress.next = record.offset + 1n
       if (progress.processed.has(record.offset)) continue
+      if (isRepeat) {
+        this.#repeats++
+        this.#process(progress, record.offset)
+        continue
+      }
       if (++count % METADATA_CHECK_RECORDS === 0 && this.#isFull()) {
         progress.next = record.offset
         this.#full = true
         return
       }
       await this.#waitForCommits(context.drain)
-      const value = toEntry(record)
       this.#inFlight.set(value, { progress, offset: record.offset })
       yield { value, bytes, position: value.position }
     }
@@ -160,8 +180,7 @@ class DeadLetterTopicSource implements DeadLetterSource {
     this.#inFlight.delete(value)
     const left = this.#left.delete(value)
     if (failure !== undefined || left) return
-    found?.progress.processed.add(found.offset)
-    if (this.#options.dryRun !== true && ++this.#uncommitted >= COMMIT_RECORDS) this.#startCommit()
+    if (found !== undefined) this.#process(found.progress, found.offset)
   }
 
   /** Commits the offsets of all partitions, even if they are unchanged, because committed offsets expire. */
@@ -179,6 +198,11 @@ class DeadLetterTopicSource implements DeadLetterSource {
     clearInterval(this.#timer)
     await this.#reader?.close?.()
     await this.#coordinator.close()
+  }
+
+  #process ({ processed }: PartitionProgress, offset: bigint): void {
+    processed.add(offset)
+    if (this.#options.dryRun !== true && ++this.#uncommitted >= COMMIT_RECORDS) this.#startCommit()
   }
 
   #isFull (): boolean {

@@ -3,9 +3,11 @@
 import { Admin } from '@platformatic/kafka'
 import { errorCode } from '../pipeline/index.ts'
 import { isRetryable, persist } from '../pipeline/retry.ts'
+import { rotateBrokers, type BrokerRotation } from './broker-rotation.ts'
 import type { KafkaConnection } from './connection.ts'
 import { hasProtocolError, kafkaErrors, type KafkaOperation, mapKafkaError } from './errors.ts'
 import { acceptLeaderless } from './leaderless.ts'
+import { startPatiently, type StartPatience } from './start-patience.ts'
 import { findTopic, type FoundTopic } from './topic-lookup.ts'
 
 /** Topic configuration by Kafka's names: `retention.ms`, `retention.bytes`, `max.message.bytes`, `cleanup.policy`, ... */
@@ -58,12 +60,18 @@ const SETTLE_MS = 30_000
  */
 export class KafkaAdmin {
   readonly #connection: KafkaConnection
+  readonly #patience: StartPatience | undefined
   readonly #admin: Admin
   readonly #retries: number
+  readonly #rotation: BrokerRotation
 
-  /** @param options.probeMs time limit of each request in ms, no retries (for health checks). Default: 4 attempts with longer limits. */
-  constructor (connection: KafkaConnection, { probeMs }: { readonly probeMs?: number } = {}) {
+  /**
+   * @param options.probeMs time limit of each request in ms, no retries (for health checks). Default: 4 attempts with longer limits
+   * @param options.patience for the start of a mode: calls are repeated while brokers restart (see start-patience.ts)
+   */
+  constructor (connection: KafkaConnection, { probeMs, patience }: { readonly probeMs?: number, readonly patience?: StartPatience } = {}) {
     this.#connection = connection
+    this.#patience = patience
     const { options } = connection
     const limits = probeMs === undefined
       ? { retries: 3, retryDelay: 250, timeout: 20_000 }
@@ -72,6 +80,7 @@ export class KafkaAdmin {
     this.#admin = acceptLeaderless(new Admin({ ...options, ...limits }))
     this.#retries = limits.retries
     this.#admin.on('error', () => {})
+    this.#rotation = rotateBrokers(this.#admin)
   }
 
   /** Returns undefined if the topic does not exist. */
@@ -131,9 +140,10 @@ export class KafkaAdmin {
         await this.#do({ action: 'create the topic', topic }, () => this.#create(topic, spec))
         return true
       } catch (error) {
-        // A broker may still be deleting the old topic, so try again.
-        if (hasProtocolError(error, 'TOPIC_ALREADY_EXISTS')) return undefined
-        throw error
+        if (!hasProtocolError(error, 'TOPIC_ALREADY_EXISTS')) throw error
+        // An earlier attempt has created the topic and its response was lost, or a broker is still deleting the old topic.
+        const found = await this.describeTopic(topic)
+        return found !== undefined && found.id !== before?.id ? true : undefined
       }
     })
     return await this.#settled(topic, before?.id)
@@ -253,11 +263,11 @@ export class KafkaAdmin {
       if (found === undefined || found.id === oldId || found.partitions.some(({ leader }) => leader < 0)) return undefined
       await this.#offsets(topic, LATEST)
       return { id: found.id, partitions: found.partitions.length, replicas: found.partitions[0]?.replicas.length ?? 0 }
-    }, true)
+    })
   }
 
-  /** Polls until `done` returns a value. An error ends the wait, unless `tolerant` is set and the error is transient. */
-  async #until<T> (topic: string, what: string, done: () => Promise<T | undefined>, tolerant = false): Promise<T> {
+  /** Polls until `done` returns a value. A transient error does not end the wait. */
+  async #until<T> (topic: string, what: string, done: () => Promise<T | undefined>): Promise<T> {
     const notYet = kafkaErrors.KAFKA_TIMEOUT(`waited ${SETTLE_MS / 1000} s for the topic to ${what}`, { where: this.#where(topic) })
     return await persist(async () => {
       const result = await this.#do({ action: `wait for the topic to ${what}`, topic }, done)
@@ -265,16 +275,22 @@ export class KafkaAdmin {
       return result
     }, {
       attempts: Infinity, baseMs: POLL_MS, maxMs: POLL_MS, deadline: Date.now() + SETTLE_MS,
-      retryable: error => error === notYet || (tolerant && (isRetryable(error) || errorCode(error) === 'KAFKA_TOPIC_MISSING'))
+      retryable: error => error === notYet || isRetryable(error) || errorCode(error) === 'KAFKA_TOPIC_MISSING'
     })
   }
 
   async #do<T> (operation: Omit<KafkaOperation, 'brokers'>, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      throw mapKafkaError(error, { ...operation, brokers: this.#connection.brokers, authState: this.#connection.authState })
+    const attempt = async (): Promise<T> => {
+      try {
+        return await work()
+      } catch (error) {
+        // The library would use its metadata again, although the controller or a leader may have moved to another broker.
+        this.#admin.clearMetadata()
+        this.#rotation.failed()
+        throw mapKafkaError(error, { ...operation, brokers: this.#connection.brokers, authState: this.#connection.authState })
+      }
     }
+    return this.#patience === undefined ? await attempt() : await startPatiently(this.#connection, this.#patience, attempt)
   }
 
   #where (topic: string): string {

@@ -141,7 +141,9 @@ export function mapKafkaError (error: unknown, operation: KafkaOperation): Alert
   if (auth !== undefined && !closed) return fail('KAFKA_AUTH_FAILED', trimmed(auth.message))
   const protocol = nested.find(inner => inner.apiId !== undefined)
   if (protocol !== undefined) {
-    return fail('KAFKA_REFUSED', `${trimmed(protocol.message)} (${protocol.apiId})`, { retryable: protocol.canRetry ?? false })
+    // The library does not retry BROKER_NOT_AVAILABLE, but the broker may be restarting.
+    const retryable = protocol.canRetry === true || protocol.apiId === 'BROKER_NOT_AVAILABLE'
+    return fail('KAFKA_REFUSED', `${trimmed(protocol.message)} (${protocol.apiId})`, { retryable })
   }
   const timeout = nested.find(inner => /timed out/i.test(inner.message))
   const network = nested.find(inner => inner.code === 'PLT_KFK_NETWORK')

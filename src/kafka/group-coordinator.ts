@@ -3,7 +3,7 @@
 // after a failure.
 import { Admin, FindCoordinatorKeyTypes, leaveGroupV4, offsetCommitV8, offsetFetchV8, type Connection } from '@platformatic/kafka'
 import type { KafkaConnection } from './connection.ts'
-import { mapKafkaError } from './errors.ts'
+import { kafkaErrors, mapKafkaError } from './errors.ts'
 import { type OffsetToCommit, partitionKey, type TopicPartition } from './offset-tracker.ts'
 
 export interface CommittedMetadata {
@@ -84,7 +84,11 @@ export class GroupCoordinator {
         this.#node = found!.nodeId
       }
       const connection = (await this.#admin.connectToBrokers([this.#node])).get(this.#node)
-      if (connection === undefined) throw new Error('the coordinator of the group is unknown')
+      if (connection === undefined) {
+        // The coordinator is restarting, or its groups are moving to another broker.
+        const where = this.#connection.brokers
+        throw kafkaErrors.KAFKA_UNREACHABLE(`cannot ${action} (group ${this.#group}): its coordinator is not in the cluster`, { where })
+      }
       return await send(connection)
     } catch (error) {
       this.#node = undefined

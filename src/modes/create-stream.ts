@@ -9,7 +9,7 @@ import type { KafkaConnection } from '../kafka/connection.ts'
 import type { OutgoingRecord } from '../kafka/record.ts'
 import { createGraph, defaultCredits, formatError, noRetry, type BatchSink, type NodeStats, type Run } from '../pipeline/index.ts'
 import { modeErrors } from './errors.ts'
-import { deadLetterPlace, deadLettersOf } from '../program/dead-letters-from-flags.ts'
+import { checkDeadLetterTopic, deadLetterPlace, deadLettersOf } from '../program/dead-letters-from-flags.ts'
 import { connectionOf, describedConnection, destinationSpec } from '../program/kafka-from-flags.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { progressBar } from '../program/progress-bar.ts'
@@ -55,9 +55,11 @@ interface GraphParts {
 }
 
 function declare (config: Config, path: string, { connection, encode, sink, partitions, largest, environment }: GraphParts) {
+  checkDeadLetterTopic(config, 'create-stream', '--dst-topic', [config.dstTopic])
   const source = avroFileSource(path)
   const mark = markLastRecords(partitions, randomUUID(), () => source.atEnd)
-  const graph = createGraph('create-stream', { retry: noRetry, deadLetters: deadLettersOf(config, connection, environment) })
+  const deadLetters = deadLettersOf(config, { connection, environment, expected: { largest } })
+  const graph = createGraph('create-stream', { retry: noRetry, deadLetters })
   // mark-last holds one alert per partition until the end of the file. Without extra credits for these alerts, the source could not finish.
   graph.source('avro-file', source, { records: defaultCredits.records + partitions, bytes: defaultCredits.bytes + partitions * largest })
     .step('re-encode', encode, { kind: 'avro', detail: `schema ${config.schemaVersion ?? 'newest'}, framed` })
@@ -85,8 +87,10 @@ async function assertTopicEmpty (admin: KafkaAdmin, { dstTopic, broker }: Config
 }
 
 /** Opens and closes the dead-letter destination before the topic is changed. Errors: USAGE_BAD_VALUE, STORE_*, KAFKA_*. */
-async function checkDeadLetters (config: Config, connection: KafkaConnection, { environment, log, stop }: Host): Promise<void> {
-  const destination = deadLettersOf(config, connection, environment)
+async function checkDeadLetters (
+  config: Config, connection: KafkaConnection, largest: number, { environment, log, stop }: Host
+): Promise<void> {
+  const destination = deadLettersOf(config, { connection, environment, expected: { largest } })
   try {
     await destination.open?.({ node: 'dead-letters', log, drain: stop, abort: stop })
   } finally {
@@ -124,15 +128,16 @@ export default mode({
   },
   async run (config, [path = ''], host) {
     const topic = config.dstTopic
+    checkDeadLetterTopic(config, 'create-stream', '--dst-topic', [topic])
     const scan = await scanAvroFile(path, host.stop)
     assertNotStopped(host, path)
     if (scan.records === 0) throw modeErrors.NO_ALERTS(`the file holds no readable alert (${scan.damaged} damaged alerts)`, { where: path })
     const { schema, version, schemaId } = await targetSchema(config, host)
     const connection = await connectionOf(config, 'alert-stream-create', host.log)
-    const admin = new KafkaAdmin(connection)
+    const admin = new KafkaAdmin(connection, { patience: { log: host.log, signal: host.stop } })
     try {
       if (!config.createTopic) await assertTopicEmpty(admin, config)
-      await checkDeadLetters(config, connection, host)
+      await checkDeadLetters(config, connection, scan.largest, host)
       assertNotStopped(host, path)
       // If the schemas cannot be resolved, every alert becomes a dead letter, and the topic is neither deleted nor created.
       const resolvable = isResolvable(scan.schema, schema, config.fillIn)
@@ -140,7 +145,7 @@ export default mode({
       const partitions = resolvable ? await prepareTargetTopic(admin, targetOptions) : config.dstTopicPartitions
       const maxMessageBytes = resolvable ? await maxMessageBytesOf(admin, topic) : Infinity
       const encoder = new AlertEncoder({ writer: scan.schema, schema, schemaId, fillIn: config.fillIn, topic, partitions, maxMessageBytes })
-      const sink = resolvable ? kafkaSink({ connection, topic, idempotent: true }) : unusedSink
+      const sink = resolvable ? kafkaSink({ connection, topic }) : unusedSink
       const { graph, source } = declare(config, path, {
         connection, encode: item => encoder.encode(item), sink, partitions, largest: scan.largest, environment: host.environment
       })
@@ -158,8 +163,6 @@ export default mode({
       if (!source.atEnd) throw modeErrors.STREAM_INCOMPLETE(`stopped after ${published} ${all}`, { where })
       const rejected = loadedBy(run)?.deadLettered ?? 0
       if (rejected > 0) throw modeErrors.STREAM_INCOMPLETE(`brokers rejected ${rejected} ${all}, see ${deadLetterPlace(config)}`, { where })
-      // After a partial failure, the sink sends a batch again, record by record. The topic can then hold an alert twice.
-      if (published > scan.records) throw modeErrors.STREAM_INCOMPLETE(`${published - scan.records} ${all} were written twice`, { where })
       if (published === 0) {
         const what = `none ${all} could be re-encoded with schema ${version}, all alerts are in ${deadLetterPlace(config)}`
         throw modeErrors.NO_ALERTS(what, { where: path, hint: `The first error: ${formatError(encoder.firstError)}` })

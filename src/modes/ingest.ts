@@ -13,7 +13,7 @@ import { defaultSessionTimeoutMs } from '../kafka/group-settings.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import { assertComplete } from '../kafka/record-size.ts'
 import { createGraph, patientRetry, silent, type Port, type Sink, type Source } from '../pipeline/index.ts'
-import { deadLettersOf } from '../program/dead-letters-from-flags.ts'
+import { checkDeadLetterTopic, deadLettersOf } from '../program/dead-letters-from-flags.ts'
 import { batchOptions, connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
@@ -88,7 +88,8 @@ export function declare (
     waitForTopic: config.waitForTopic, sessionTimeout: config.sessionTimeoutSeconds * 1000,
     commitInterval: { records: config.commitInterval }, batches: batchOptions(config)
   })
-  const deadLetters = deadLettersOf(config, connection, environment, stores)
+  checkDeadLetterTopic(config, 'ingest', '--topic', config.topic)
+  const deadLetters = deadLettersOf(config, { connection, environment, expected: { topics: config.topic }, stats: stores })
   const graph = createGraph('ingest', { deadLetters, retry: patientRetry })
   const records = graph.source('kafka', limitRecords(source, config.limit), {
     records: 2000, bytes: config.maxInFlightMib * 1024 * 1024

@@ -10,13 +10,13 @@ import type { OutgoingRecord } from '../kafka/record.ts'
 import { createGraph, noRetry, patientRetry, silent, type Logger } from '../pipeline/index.ts'
 import { DMTN_149 } from '../simulator/burst-plan.ts'
 import { burstProfile, fastProfile, offsetsProfile, type Profile } from '../simulator/profiles.ts'
-import { replaySource, type PassReport, type ReplayRecord } from '../simulator/replay-source.ts'
+import { outageLimitMs, replaySource, type PassReport, type ReplayRecord } from '../simulator/replay-source.ts'
 import { isUnplayable, playableTopic, staticTopicErrors, type PlayRequirements } from '../simulator/static-topic.ts'
 import { PassSeconds, sleepUntil } from '../simulator/ticks.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
 import { brokerCheck, registryCheck } from '../admin/readiness-checks.ts'
 import { checkLimitMs } from '../admin/readiness.ts'
-import { mode } from '../program/mode.ts'
+import { mode, type Host } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
 import type { AdminServer } from '../admin/status.ts'
 import { batchOptions, connectionOf, describedConnection, destinationSpec } from '../program/kafka-from-flags.ts'
@@ -95,18 +95,28 @@ function profileOf ({ profile, burst, bursts, burstSeconds, seed }: Config): Pro
   return burst || profile === 'fast' ? fastProfile : offsetsProfile
 }
 
+/** Error: USAGE_BAD_VALUE if each pass would be appended to the topic that it plays. */
+function checkTopicNames ({ srcTopic, dstTopic }: Config): void {
+  if (srcTopic !== dstTopic) return
+  throw usageErrors.USAGE_BAD_VALUE(`--src-topic and --dst-topic are both ${srcTopic}`, {
+    where: 'play-stream', hint: 'Publish to another topic. Otherwise each pass would be played again by all later passes.'
+  })
+}
+
 const requirementsOf = ({ srcTopic, acceptUnmarked, visitSize, freshIds }: Config): PlayRequirements =>
   ({ topic: srcTopic, acceptUnmarked, visitSize, repeats: freshIds })
 
 function declare (config: Config, connection: KafkaConnection, log: Logger, onPass: (report: PassReport, unmodified: number) => void) {
   const { freshIds, freshTimes, dstTopic } = config
+  const intervalMs = config.repeatInterval * 1000
   const profile = profileOf(config)
+  checkTopicNames(config)
   const fresh = freshIds || freshTimes ? refreshStep(config.schemaRegistryUrl, { ids: freshIds, times: freshTimes }, log) : undefined
   const source = replaySource({
-    connection, ...requirementsOf(config), batches: batchOptions(config),
-    intervalMs: config.repeatInterval * 1000, profile, seconds: fresh && new PassSeconds(),
+    connection, ...requirementsOf(config), batches: batchOptions(config), intervalMs, profile, seconds: fresh && new PassSeconds(),
     onPass: report => { onPass(report, fresh?.unmodified ?? 0) }
   })
+  const sink = kafkaSink({ connection, topic: dstTopic, deliveryTimeoutMs: outageLimitMs(intervalMs) })
   const graph = createGraph('play-stream', { retry: noRetry })
   // With new ids or times, each alert is in memory twice (as read and as sent), so the source gets half the byte credits.
   const alerts = graph.source('static-topic', source, { records: 2000, bytes: (fresh === undefined ? 48 : 24) * MIB })
@@ -114,8 +124,7 @@ function declare (config: Config, connection: KafkaConnection, log: Logger, onPa
   const refreshed = { kind: 'fresh', detail: what, retry: patientRetry }
   const played = fresh === undefined ? alerts : alerts.step('refresh', item => fresh.refresh(item), refreshed)
   played.step('pace', pacer(source.ending), { kind: profile.name, detail: profile.detail })
-    // The producer is idempotent, because a retry after a lost response must not duplicate an alert within a pass.
-    .toBatches('simulated-topic', kafkaSink({ connection, topic: dstTopic, idempotent: true }), { count: 200, bytes: 8 * MIB, ms: 20 })
+    .toBatches('simulated-topic', sink, { count: 200, bytes: 8 * MIB, ms: 20 })
   return { graph: graph.build(), source }
 }
 
@@ -136,9 +145,9 @@ function passLine ({ pass, alerts, bytes, seconds, lateSeconds, interrupted }: P
  * Checks the source topic before it creates or checks the destination topic, so that no topic is created if the source topic has an error.
  * Errors: STATIC_TOPIC_*, KAFKA_*.
  */
-async function checkTopics (config: Config, connection: KafkaConnection, log: Logger): Promise<void> {
+async function checkTopics (config: Config, connection: KafkaConnection, { log, stop }: Pick<Host, 'log' | 'stop'>): Promise<void> {
   const { dstTopic: topic } = config
-  const admin = new KafkaAdmin(connection)
+  const admin = new KafkaAdmin(connection, { patience: { log, signal: stop } })
   try {
     await playableTopic(admin, connection, requirementsOf(config)).catch((error: unknown) => {
       // With a repeat interval, an unplayable topic is not an error, because play-stream waits until the topic can be played.
@@ -171,10 +180,17 @@ export default mode({
   flags: playFlags,
   describe: config => declare(config, describedConnection(config), silent, () => {}).graph.describe(),
   async run (config, _positionals, host) {
-    // The profile is checked here, so that usage errors are thrown before any connection is made.
+    // The flags are checked here, so that usage errors are thrown before any connection is made.
     profileOf(config)
+    checkTopicNames(config)
     const connection = await connectionOf(config, 'alert-stream-play', host.log)
-    await checkTopics(config, connection, host.log)
+    try {
+      await checkTopics(config, connection, host)
+    } catch (error) {
+      // A stop ends the wait for unavailable brokers.
+      if (host.stop.aborted) return
+      throw error
+    }
     const passes = new PassStats()
     const { graph, source } = declare(config, connection, host.log, (report, unmodified) => {
       passes.add(report, unmodified)

@@ -5,6 +5,7 @@ import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { deadLetterPrefix } from '../dead-letters/dead-letter-json.ts'
+import { DeadLetterRepeats } from '../dead-letters/repeats.ts'
 import { createGraph, silent, type Sink } from '../pipeline/index.ts'
 import { readTopic } from '../sources/kafka-topic.ts'
 import { objectSource } from '../sources/object-store.ts'
@@ -76,7 +77,10 @@ function declare (config: Config, connection: KafkaConnection | undefined, host:
     ? graph.source('topic', topicSource(), { records: 100 }).step('decode', fromRecord, decode)
     : graph.source('store', storeSource(url), { records: 100 }).step('decode', fromObject, decode)
   const hasReason = ({ deadLetter }: Line): boolean => deadLetter !== undefined && reason?.includes(deadLetter.reason) === true
-  const selected = reason === undefined ? lines : lines.filter('reason', hasReason, { kind: 'filter', detail: reason.join(', ') })
+  const repeats = new DeadLetterRepeats()
+  const isFirst = ({ deadLetter }: Line): boolean => deadLetter === undefined || !repeats.isRepeat(deadLetter)
+  const first = lines.filter('first', isFirst, { kind: 'filter', detail: 'repeated dead letters are dropped' })
+  const selected = reason === undefined ? first : first.filter('reason', hasReason, { kind: 'filter', detail: reason.join(', ') })
   selected.to('stdout', printer(config, host))
   return graph.build()
 }

@@ -6,7 +6,7 @@ import { flags, type ConfigOf } from '../config/flags.ts'
 import type { Environment } from '../config/parse.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { DeadLetterRecord } from '../dead-letters/dead-letter.ts'
-import { createGraph, patientRetry, type BatchSink, type DeadLetterSink, type NodeContext } from '../pipeline/index.ts'
+import { createGraph, noRetry, patientRetry, type BatchSink, type DeadLetterSink, type NodeContext } from '../pipeline/index.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
 import { deadLetterStoreSource } from '../dead-letters/store-source.ts'
 import { deadLetterTopicSource } from '../dead-letters/topic-source.ts'
@@ -54,16 +54,21 @@ function checkFlags (config: Config): void {
       where: 'redrive', hint: `Omit ${a} or ${b}. Check the environment and the configuration file too.`
     })
   }
-  const { deadLetterStore, deadLetterTopic = defaultDeadLetterTopic, dstTopic, discard, reason, node, originTopic } = config
+  const { deadLetterStore, dstTopic, discard, reason, node, originTopic } = config
   if (deadLetterStore !== undefined && config.deadLetterTopic !== undefined) fail('--dead-letter-topic', '--dead-letter-store')
   if (deadLetterStore !== undefined && config.fromBeginning) fail('--from-beginning', '--dead-letter-store')
-  if (deadLetterStore === undefined && dstTopic === deadLetterTopic) {
+  if (dstTopic !== undefined && dstTopic === deadLetterTopicOf(config)) {
     throw usageErrors.USAGE_BAD_VALUE(`--dst-topic ${dstTopic} is the dead-letter topic itself`, { where: 'redrive' })
   }
   if (discard && dstTopic !== undefined) fail('--discard', '--dst-topic')
   if (discard && reason === undefined && node === undefined && originTopic === undefined) {
     throw usageErrors.USAGE_MISSING('--discard needs --reason, --node or --origin-topic', { where: 'redrive' })
   }
+}
+
+/** The topic from which dead letters are read; undefined if they are read from a store. */
+function deadLetterTopicOf ({ deadLetterStore, deadLetterTopic = defaultDeadLetterTopic }: Config): string | undefined {
+  return deadLetterStore === undefined ? deadLetterTopic : undefined
 }
 
 function sourceOf (config: Config, connection: KafkaConnection, environment: Environment): DeadLetterSource {
@@ -89,7 +94,7 @@ function leavingSink (source: DeadLetterSource, stats: RedriveStats): DeadLetter
 }
 
 function sendingSink (connection: KafkaConnection, config: Config): BatchSink<RestoredRecord> {
-  const sink = kafkaSink({ connection, idempotent: true })
+  const sink = kafkaSink({ connection })
   return {
     kind: 'kafka',
     detail: config.dstTopic ?? 'the original topics',
@@ -140,7 +145,8 @@ function declare (config: Config, connection: KafkaConnection, host: Pick<Host, 
     else discarded.to('discard', { kind: 'marked as processed', write: async () => {} })
   } else {
     const restore = recordRestorer({
-      connection, destination: config.dstTopic, maxRedrives: config.maxRedrives, batches: batchOptions(config)
+      connection, destination: config.dstTopic, maxRedrives: config.maxRedrives, deadLetterTopic: deadLetterTopicOf(config),
+      batches: batchOptions(config)
     })
     // `restore` has concurrency 1, so that no entries beyond the limit are restored.
     const restored = chosen.split('restore', async (entry): Promise<readonly RestoredRecord[]> => {
@@ -152,7 +158,7 @@ function declare (config: Config, connection: KafkaConnection, host: Pick<Host, 
     const write = async ({ entry, deadLetter, record }: RestoredRecord) =>
       await host.print(`would send ${entry.position} to ${record.topic}: ${summaryOf(deadLetter)}\n`)
     if (config.dryRun) restored.to('print', { kind: 'stdout', write })
-    else restored.toBatches('send', sendingSink(connection, config), { count: 50, bytes: 8 * 1024 * 1024, ms: 50 })
+    else restored.toBatches('send', sendingSink(connection, config), { count: 50, bytes: 8 * 1024 * 1024, ms: 50 }, { retry: noRetry })
   }
   return { graph: graph.build(), source, stats }
 }
@@ -179,7 +185,7 @@ export default mode({
     const run = await runToEnd(graph, host)
     const count = run.meters().find(({ node }) => ['send', 'discard', 'print'].includes(node))?.out ?? 0
     const verb = config.discard ? 'discarded' : 'sent'
-    await host.print(stats.line(config.dryRun ? `${count} would be ${verb}` : `${count} ${verb}`, source.unread))
+    await host.print(stats.line(config.dryRun ? `${count} would be ${verb}` : `${count} ${verb}`, source))
     const where = source.detail
     if (stats.rejected.size > 0) {
       const counts = [...stats.rejected].map(([code, count]) => `${count} ${code}`).join(', ')

@@ -99,7 +99,7 @@ export function declare (
     return problems
   })
 
-  const destination = deadLettersOf(config, connection, environment)
+  const destination = deadLettersOf(config, { connection, environment, expected: { topics: config.topic } })
   const graph = createGraph('verify', { retry: patientRetry, ...repair ? { deadLetters: reportedLetters(destination, report) } : {} })
   const problems = graph.source('records', source, { records: 1000, bytes: config.maxInFlightMib * 1024 * 1024 })
     .step('compare', compare, { concurrency, ...archive })

@@ -22,7 +22,7 @@ export interface GraphOptions {
   readonly deadLetters?: DeadLetterSink
   /** Name of the dead-letter node, default `dead-letters`. */
   readonly deadLettersName?: string
-  /** Retry policy for writing dead letters, and for every node without its own policy. Default `defaultRetry`. */
+  /** Retry policy of every node and dead-letter sink without its own policy. Default `defaultRetry`. */
   readonly retry?: RetryPolicy
 }
 
@@ -121,7 +121,7 @@ class GraphBuilder {
     this.#retry = options.retry ?? defaultRetry
     this.#deadLetters = options.deadLetters === undefined
       ? undefined
-      : { name: options.deadLettersName ?? DEAD_LETTERS, part: options.deadLetters, retry: this.#retry }
+      : { name: options.deadLettersName ?? DEAD_LETTERS, part: options.deadLetters, retry: options.deadLetters.retry ?? this.#retry }
   }
 
   /** Opens a port with the records of a source. If a graph has several sources, each leads to a separate sink. */

@@ -3,6 +3,7 @@
 // `open` is called once, sinks before sources, and may reject. `close` is called once for every part whose `open` was called, even if
 // `open` rejected or did not end within `settleMs` after a drain, a failure or an abort.
 import type { Logger } from './log.ts'
+import type { RetryPolicy } from './retry.ts'
 
 export interface Origin {
   /** Name of the source node. */
@@ -92,6 +93,8 @@ export interface DeadLetter {
 
 /** Stores dead letters. `write` resolves only when the dead letter is durable. The record settles afterwards. */
 export interface DeadLetterSink extends Described {
+  /** Retry policy for `write`. Default: the policy of the graph. A sink that retries by itself has the policy `noRetry`. */
+  readonly retry?: RetryPolicy
   open? (context: NodeContext): Promise<void>
   write (deadLetter: DeadLetter): Promise<void>
   close? (): Promise<void>

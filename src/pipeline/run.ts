@@ -145,8 +145,14 @@ class Runner implements Run {
     for (const { name, part } of parts) {
       if (this.#drain.signal.aborted) return
       opened.push({ name, close: () => part.close?.() })
-      // No record is in flight yet, so a drain need not wait until the part is open.
-      await this.#waitFor(name, part.open?.(this.#context(name)), this.#drain.signal)
+      try {
+        // No record is in flight yet, so a drain need not wait until the part is open.
+        await this.#waitFor(name, part.open?.(this.#context(name)), this.#drain.signal)
+      } catch (error) {
+        // The drain ended a part's attempts to open, so this is no failure. A failure of the graph is reported as such.
+        if (this.#drain.signal.aborted) return
+        throw error
+      }
     }
   }
 

@@ -1,8 +1,9 @@
 // Plays the static topic repeatedly: one pass per interval, on a grid of ticks that does not drift. A pass begins only when the topic can
-// be played, and ends when all its records have settled. The source reads the topic by topic id, so a pass never mixes two loads.
+// be played, and ends when all its records have settled. The source reads the topic by topic id, so a pass never mixes two loads. A pass
+// that is interrupted by an outage continues with the next record after the outage.
 // Emits: each record once per pass. With a visit size, emits only the first records, or each record several times in a row. Backpressures:
 // by credits. Completes: after one pass if the interval is negative (a single pass), otherwise when drained (a loop). If the topic is
-// missing, incomplete, too small or being recreated, a single pass fails and a loop waits.
+// missing, incomplete, too small or being recreated, a single pass fails and a loop waits. Both wait for unavailable brokers.
 import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { BatchOptions } from '../kafka/damaged-batches.ts'
@@ -62,8 +63,13 @@ export interface ReplaySource extends Source<ReplayRecord> {
 }
 
 const POLL_MS = 1000
-/** Maximum duration of an outage between passes. The reader limits an outage within a pass to the same duration. */
-const MAX_OUTAGE_MS = 120_000
+const MIN_OUTAGE_LIMIT_MS = 120_000
+const MAX_OUTAGE_LIMIT_MS = 3_600_000
+
+/** Returns how long the brokers may be unavailable, between passes and within a pass, in ms: one interval, within limits. */
+export function outageLimitMs (intervalMs: number): number {
+  return Math.min(Math.max(intervalMs, MIN_OUTAGE_LIMIT_MS), MAX_OUTAGE_LIMIT_MS)
+}
 
 /** Errors: STATIC_TOPIC_INCOMPLETE and STATIC_TOPIC_SMALL if the interval is negative; KAFKA_*. */
 export function replaySource (options: ReplayOptions): ReplaySource {
@@ -117,8 +123,8 @@ class Replay implements ReplaySource {
     while (!drain.aborted) {
       const found = await this.#waitForTopic(context)
       if (found === undefined) return
-      // After a wait for the topic the grid restarts, so that the wait does not count as lateness.
-      if (tick === undefined || found.waited) tick = performance.now()
+      // After a wait for the topic, or an outage of an interval or more, the grid restarts, so that the wait does not count as lateness.
+      if (tick === undefined || found.waited || performance.now() - tick >= this.#options.intervalMs) tick = performance.now()
       const second = await this.#options.seconds?.next(drain) ?? 0
       if (drain.aborted) return
       const pass = this.#pass = this.#begin(found.topic, second)
@@ -170,12 +176,13 @@ class Replay implements ReplaySource {
   async * #onePass (
     snapshot: TopicSnapshot, pass: Pass, context: NodeContext
   ): AsyncGenerator<SourceRecord<ReplayRecord>, string | undefined> {
-    const { connection, topic, profile, batches } = this.#options
+    const { connection, topic, profile, intervalMs, batches } = this.#options
     const { number, started, second, held, expected } = pass
     // If the visit is smaller than the topic, every profile plays the alerts with the lowest time offsets.
     const ordered = profile.ordered || expected < held
     const reader = readTopic({
-      connection, topic, topicId: snapshot.id, from: snapshot.start, to: snapshot.end, batches, ...(ordered ? { orderBy: timeOffset } : {})
+      connection, topic, snapshot, from: snapshot.start, to: snapshot.end, giveUpAfterMs: outageLimitMs(intervalMs), batches,
+      ...(ordered ? { orderBy: timeOffset } : {})
     })
     const due = profile.schedule(number, expected)
     const indexOf = recordIndexer(snapshot)
@@ -194,12 +201,10 @@ class Replay implements ReplaySource {
       }
       return undefined
     } catch (error) {
-      // A loop continues with the next pass if the topic was recreated, or if the brokers became unavailable before the first record.
-      const unreachable = isRetryable(error) && pass.pulled === 0
-      if (!this.#loops || !(unreachable || isTopicChanged(error))) throw error
+      // A loop continues with the next pass if the topic was recreated.
+      if (!this.#loops || !isTopicChanged(error)) throw error
       const { message: reason } = asError(error)
-      context.log.warn({ pass: number, pulled: pass.pulled, reason },
-        unreachable ? 'cannot read the static topic: skipping the pass' : 'the static topic was recreated: ending the pass early')
+      context.log.warn({ pass: number, pulled: pass.pulled, reason }, 'the static topic was recreated: ending the pass early')
       return reason
     } finally {
       await reader.close?.()
@@ -215,28 +220,35 @@ class Replay implements ReplaySource {
     context.abort.removeEventListener('abort', giveUp)
   }
 
-  /** Resolves with the topic when the topic can be played, or with undefined if the source is drained first. */
+  /**
+   * Resolves with the topic when the topic can be played, or with undefined if the source is drained first. `waited` tells whether the
+   * topic could not be played at first; a wait for unavailable brokers does not count.
+   */
   async #waitForTopic ({ log, drain }: NodeContext): Promise<{ readonly topic: TopicSnapshot, readonly waited: boolean } | undefined> {
-    const { connection, topic } = this.#options
+    const { connection, topic, intervalMs } = this.#options
     const admin = new KafkaAdmin(connection)
     let outageSince: number | undefined
     try {
-      for (let waited = false; !drain.aborted; waited = true) {
+      let waited = false
+      while (!drain.aborted) {
         try {
           const snapshot = await playableTopic(admin, connection, this.#options)
-          if (waited) log.info({ topic }, 'the static topic is complete: playing it')
+          if (this.waitingFor !== undefined) log.info({ topic }, 'the static topic is complete: playing it')
           this.waitingFor = undefined
           this.outage = false
           return { topic: snapshot, waited }
         } catch (error) {
           const outage = isRetryable(error)
           outageSince = outage ? outageSince ?? performance.now() : undefined
-          const canWait = isUnplayable(error) || (outageSince !== undefined && performance.now() - outageSince < MAX_OUTAGE_MS)
-          if (!this.#loops || !canWait) throw error
+          const canWait = outageSince === undefined
+            ? this.#loops && isUnplayable(error)
+            : performance.now() - outageSince < outageLimitMs(intervalMs)
+          if (!canWait) throw error
           const { message: reason } = asError(error)
           if (this.waitingFor !== reason) log.warn({ topic, reason }, 'waiting for the static topic')
           this.waitingFor = reason
           this.outage = outage
+          waited ||= !outage
         }
         await sleepUntil(performance.now() + POLL_MS, drain)
       }

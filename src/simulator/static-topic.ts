@@ -82,9 +82,10 @@ export function recordIndexer ({ start, end }: TopicSnapshot): (record: KafkaRec
 }
 
 /** The record at the last offset of each partition. Undefined for a partition that is empty or ends with a transaction marker. */
-async function lastRecords (connection: KafkaConnection, { topic, id, start, end }: TopicSnapshot): Promise<(KafkaRecord | undefined)[]> {
+async function lastRecords (connection: KafkaConnection, snapshot: TopicSnapshot): Promise<(KafkaRecord | undefined)[]> {
+  const { topic, start, end } = snapshot
   const from = end.map((each, partition) => each > (start[partition] ?? 0n) ? each - 1n : each)
-  const reader = readTopic({ connection, topic, topicId: id, from, to: end })
+  const reader = readTopic({ connection, topic, snapshot, from, to: end })
   const never = new AbortController().signal
   const context = { node: 'static-topic', log: silent, drain: never, abort: never }
   const last = new Array<KafkaRecord | undefined>(end.length).fill(undefined)

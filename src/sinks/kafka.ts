@@ -1,25 +1,26 @@
 // Produces batches to Kafka. A write resolves when all in-sync replicas have acknowledged every record. Batches are split by partition and
-// size. Order within a partition is preserved, within a batch and across sequential writes. Sends are retried up to the delivery
-// timeout. A retry may duplicate records unless the producer is idempotent.
-import { Producer, type ProduceResult } from '@platformatic/kafka'
+// size. Order within a partition is preserved, within a batch and across sequential writes. Sends are repeated up to the delivery timeout,
+// and write each record once (see idempotent-producer.ts). After a timeout or an abort, the records may be in the topic, and writing them
+// again may duplicate them. Therefore a graph uses the sink with `noRetry`.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type AlertStreamError, errorCode } from '../pipeline/errors.ts'
-import type { BatchSink } from '../pipeline/node.ts'
-import { isRetryable, persist } from '../pipeline/retry.ts'
+import { errorCode, type AlertStreamError } from '../pipeline/errors.ts'
+import { silent, type Logger } from '../pipeline/log.ts'
+import type { BatchSink, NodeContext } from '../pipeline/node.ts'
+import { isRetryable } from '../pipeline/retry.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
+import { startLimitMs } from '../kafka/start-patience.ts'
 import { type AddressedRecord, batchBytes, Batches } from '../kafka/batches.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
-import { kafkaErrors, mapKafkaError, nestedErrors } from '../kafka/errors.ts'
+import { kafkaErrors, mapKafkaError } from '../kafka/errors.ts'
+import { IdempotentProducer, partitionMissing } from '../kafka/idempotent-producer.ts'
 import { partitionFor } from '../kafka/murmur2.ts'
+import { produceClient, type ProduceClient } from '../kafka/produce-client.ts'
 import { type OutgoingRecord, recordBytes } from '../kafka/record.ts'
-import { findTopic } from '../kafka/topic-lookup.ts'
 
 export interface KafkaSinkOptions {
   readonly connection: KafkaConnection
   /** Topic of records that name no topic. The topic must exist when the sink opens. */
   readonly topic?: string | undefined
-  /** Whether to use an idempotent producer: no duplicates, but only one request is in flight at a time. Default false. */
-  readonly idempotent?: boolean | undefined
   /** Maximum bytes of a batch for one partition. Default: max.message.bytes of the topic, or 1 MiB if it cannot be read. */
   readonly maxBatchBytes?: number | undefined
   /** Time limit for the acknowledgement of a batch, in ms. Default 120,000. */
@@ -39,10 +40,6 @@ interface BatchLimit {
 
 /** Kafka's default for max.message.bytes. */
 const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588
-const RETRY_DELAY_MS = 500
-/** Time limit for retries if a topic is missing, because brokers learn of a new topic at different times. */
-const MISSING_TOPIC_MS = 5000
-const ALL_IN_SYNC = -1
 
 /**
  * Errors: KAFKA_MESSAGE_TOO_LARGE (names the record size and the limit), KAFKA_TOPIC_MISSING, KAFKA_PARTITION_MISSING, KAFKA_UNREACHABLE,
@@ -58,13 +55,19 @@ class ProducerSink implements KafkaSink {
   readonly detail: string | undefined
   readonly #options: KafkaSinkOptions
   readonly #timeout: number
-  #producer: Producer | undefined
+  #client: ProduceClient | undefined
+  #producer: IdempotentProducer | undefined
   readonly #limits = new Map<string, BatchLimit>()
   /** Number of batches so far. It determines the partition of records without a key. */
   #batches = 0
   #records = 0
   #bytes = 0
   #sends = 0
+  /** Records that were acknowledged in a batch that failed. They are not sent again with the rest of the batch. */
+  readonly #acknowledged = new WeakSet<OutgoingRecord>()
+  /** The last failed attempt of the current outage. */
+  #outage: Error | undefined
+  #log: Logger = silent
 
   constructor (options: KafkaSinkOptions) {
     this.#options = options
@@ -72,32 +75,45 @@ class ProducerSink implements KafkaSink {
     this.detail = options.topic
   }
 
-  async open (): Promise<void> {
-    const { connection, idempotent, topic } = this.#options
-    const producer = new Producer({
-      ...connection.options,
-      ...(idempotent === true ? { idempotent: true } : {}),
-      retries: Math.max(1, Math.ceil(this.#timeout / RETRY_DELAY_MS)),
-      retryDelay: RETRY_DELAY_MS
+  async open ({ log, drain }: NodeContext): Promise<void> {
+    const { connection, topic } = this.#options
+    const client = this.#client = produceClient(connection)
+    this.#log = log
+    this.#producer = new IdempotentProducer({
+      client,
+      mapError: (error, topic) => this.#map(error, topic),
+      missing: topic => this.#missing(topic),
+      onRetry: error => { this.#retrying(error) }
     })
-    producer.on('error', () => {})
-    this.#producer = producer
     if (topic === undefined) return
     try {
-      if (await findTopic(producer, topic) === undefined) throw this.#missing(topic)
+      await this.#producer.partitions(topic, { deadline: Date.now() + Math.min(startLimitMs(connection), this.#timeout), signal: drain })
       await this.#limit(topic)
     } catch (error) {
-      // Close the producer here, because a caller outside a graph might not close the sink after `open` has failed.
+      // Close the client here, because a caller outside a graph might not close the sink after `open` has failed.
       await this.close()
-      throw this.#map(error, topic)
+      throw error
     }
   }
 
   async writeBatch (values: readonly OutgoingRecord[], context: { readonly signal: AbortSignal }): Promise<void> {
-    if (values.length === 0) return
     const deadline = Date.now() + this.#timeout
-    const sends = await this.#address(values, deadline, context.signal)
-    for (const send of sends) await this.#deliver(send, deadline, context.signal)
+    const unsent = values.filter(record => !this.#acknowledged.has(record))
+    if (unsent.length === 0) return
+    const acknowledged: OutgoingRecord[] = []
+    for (const send of await this.#address(unsent, deadline, context.signal)) {
+      const partitions = [...Map.groupBy(send, ({ topic, partition }) => `${topic}/${partition}`).values()]
+      const outcomes = await Promise.allSettled(partitions.map(async batch => {
+        await this.#deliver(batch, acknowledged, deadline, context.signal)
+      }))
+      const failures = outcomes.filter(outcome => outcome.status === 'rejected').map(({ reason }) => reason as AlertStreamError)
+      if (failures.length === 0) continue
+      for (const record of acknowledged) this.#acknowledged.add(record)
+      // An error that blames one record is reported only if it is the only kind of error, because the other records would be sent again.
+      throw failures.find(error => error.fatal || error.retryable) ?? failures[0]!
+    }
+    if (this.#outage !== undefined) this.#log.info({ brokers: this.#options.connection.brokers }, 'kafka accepts records again')
+    this.#outage = undefined
   }
 
   stats () {
@@ -105,9 +121,10 @@ class ProducerSink implements KafkaSink {
   }
 
   async close (): Promise<void> {
-    const producer = this.#producer
+    const client = this.#client
+    this.#client = undefined
     this.#producer = undefined
-    await producer?.close().catch(() => {})
+    await client?.close()
   }
 
   /** Assigns partitions and groups the records into sends. Rejects before anything is sent if a record cannot be delivered. */
@@ -121,14 +138,13 @@ class ProducerSink implements KafkaSink {
       if (topic === undefined) throw new Error('the record has no topic, and the sink has no default topic')
       let known = topics.get(topic)
       if (known === undefined) {
-        known = { partitions: await this.#partitions(topic, deadline, signal), limit: await this.#limit(topic) }
+        const partitions = await this.#bounded(this.#opened.partitions(topic, { deadline, signal }), topic, deadline, signal)
+        known = { partitions, limit: await this.#limit(topic) }
         topics.set(topic, known)
       }
       const { partitions } = known
       const partition = record.partition ?? (record.key === null ? batch % partitions : partitionFor(record.key, partitions))
-      if (partition >= partitions) {
-        throw kafkaErrors.KAFKA_PARTITION_MISSING(`partition ${partition} does not exist: the topic has ${partitions}`, { where: topic })
-      }
+      if (partition >= partitions) throw partitionMissing(topic, partition, partitions)
       if (exceeds(record, known.limit) && known.refreshed !== true) {
         // Read the limit again: operators may have raised it since it was cached, as the hint of KAFKA_MESSAGE_TOO_LARGE tells them to.
         this.#limits.delete(topic)
@@ -141,52 +157,28 @@ class ProducerSink implements KafkaSink {
     return batches.sends()
   }
 
-  async #deliver (records: readonly AddressedRecord[], deadline: number, signal: AbortSignal): Promise<void> {
-    const { topic } = records[0]!
+  /** Delivers records of one partition, and adds them to `acknowledged`. */
+  async #deliver (
+    batch: readonly AddressedRecord[], acknowledged: OutgoingRecord[], deadline: number, signal: AbortSignal
+  ): Promise<void> {
+    const { topic, record } = batch[0]!
     try {
-      const result = await this.#bounded(this.#send(records), topic, deadline, signal)
-      const acknowledged = new Set((result.offsets ?? []).map(({ topic, partition }) => `${topic}/${partition}`))
-      const missed = records.find(({ topic, partition }) => !acknowledged.has(`${topic}/${partition}`))
-      if (missed !== undefined) throw kafkaErrors.KAFKA_TIMEOUT(`partition ${missed.partition} not acknowledged`, { where: missed.topic })
-      this.#count(records)
+      await this.#bounded(this.#opened.send(batch, { deadline, signal }), topic, deadline, signal)
     } catch (error) {
-      const mapped = this.#map(error, topic)
-      if (mapped.code !== 'KAFKA_MESSAGE_TOO_LARGE') throw mapped
-      // The limit is unknown or was lowered. Send the unacknowledged records again, split into two halves, which keeps their order.
-      const done = acknowledgedPartitions(error)
-      const [delivered = [], rest = []] = [true, false].map(wanted =>
-        records.filter(({ topic, partition }) => done.has(`${topic}/${partition}`) === wanted))
-      this.#count(delivered)
-      const [only] = rest
-      if (only === undefined) return
-      if (rest.length === 1) throw this.#tooLarge(only.topic, only.record)
-      const middle = rest.length >> 1
-      await this.#deliver(rest.slice(0, middle), deadline, signal)
-      await this.#deliver(rest.slice(middle), deadline, signal)
+      if (errorCode(error) !== 'KAFKA_MESSAGE_TOO_LARGE') throw error
+      if (batch.length === 1) throw this.#tooLarge(topic, record)
+      // The limit is unknown or was lowered. The broker has written nothing, so send the records again in two halves.
+      const middle = batch.length >> 1
+      await this.#deliver(batch.slice(0, middle), acknowledged, deadline, signal)
+      await this.#deliver(batch.slice(middle), acknowledged, deadline, signal)
+      return
     }
-  }
-
-  #count (records: readonly AddressedRecord[]): void {
-    if (records.length === 0) return
     this.#sends++
-    this.#records += records.length
-    this.#bytes += records.reduce((sum, { record }) => sum + recordBytes(record), 0)
-  }
-
-  async #send (records: readonly AddressedRecord[]): Promise<ProduceResult> {
-    return await this.#opened.send({
-      // Set on each send, because the library ignores `acks` in the producer's options.
-      acks: ALL_IN_SYNC,
-      messages: records.map(({ topic, partition, timestamp, record }) => ({
-        topic,
-        partition,
-        // Casts, because the types of the library forbid null values. A Map with Buffer keys keeps the order and duplicates of headers.
-        ...(record.key === null ? {} : { key: record.key }),
-        value: record.value as Buffer,
-        headers: new Map(record.headers.map(([name, value]) => [name, value as Buffer])),
-        timestamp
-      }))
-    })
+    for (const { record } of batch) {
+      this.#records++
+      this.#bytes += recordBytes(record)
+      acknowledged.push(record)
+    }
   }
 
   /** Waits for `work`. Rejects at the deadline or on abort, but does not cancel the request, which may still succeed. */
@@ -196,30 +188,13 @@ class ProducerSink implements KafkaSink {
     work.catch(() => {})
     try {
       return await Promise.race([work, sleep(Math.max(0, deadline - Date.now()), undefined, { signal: waiting, ref: true }).then(() => {
-        throw kafkaErrors.KAFKA_TIMEOUT(`records not acknowledged within ${this.#timeout / 1000} s`, { where: this.#where(topic) })
+        const what = `records not acknowledged within ${this.#timeout / 1000} s`
+        throw kafkaErrors.KAFKA_TIMEOUT(what, { where: this.#where(topic), cause: this.#outage })
       }, () => {
         throw this.#stopped(topic)
       })])
     } finally {
       over.abort()
-    }
-  }
-
-  /** Number of partitions. Retries until the deadline if brokers are unreachable, and for MISSING_TOPIC_MS if the topic does not exist. */
-  async #partitions (topic: string, deadline: number, signal: AbortSignal): Promise<number> {
-    const missingDeadline = Date.now() + MISSING_TOPIC_MS
-    try {
-      return await persist(async () => {
-        const { topics } = await this.#opened.metadata({ topics: [topic], retries: 0 }).catch(error => { throw this.#map(error, topic) })
-        const found = topics.get(topic)
-        if (found === undefined) throw this.#missing(topic)
-        return found.partitionsCount
-      }, {
-        attempts: Infinity, baseMs: RETRY_DELAY_MS, maxMs: RETRY_DELAY_MS, deadline,
-        retryable: error => isRetryable(error) || (errorCode(error) === 'KAFKA_TOPIC_MISSING' && Date.now() < missingDeadline)
-      }, signal)
-    } catch (error) {
-      throw signal.aborted ? this.#stopped(topic) : error
     }
   }
 
@@ -243,7 +218,7 @@ class ProducerSink implements KafkaSink {
     }
   }
 
-  get #opened (): Producer {
+  get #opened (): IdempotentProducer {
     if (this.#producer === undefined) throw kafkaErrors.KAFKA_STOPPED('the sink is not open', { where: this.#options.topic })
     return this.#producer
   }
@@ -267,6 +242,13 @@ class ProducerSink implements KafkaSink {
     return kafkaErrors.KAFKA_MESSAGE_TOO_LARGE(what, { where: this.#where(topic) })
   }
 
+  /** Logs the first failed attempt of an outage. */
+  #retrying (error: Error): void {
+    const fields = { code: errorCode(error), reason: error.message }
+    if (this.#outage === undefined) this.#log.warn(fields, 'kafka does not accept records: retrying')
+    this.#outage = error
+  }
+
   #map (error: unknown, topic: string): AlertStreamError {
     const { connection: { brokers, authState }, topic: onlyTopic } = this.#options
     return mapKafkaError(error, { action: `write to ${topic}`, topic, brokers, authState, onlyTopic: onlyTopic !== undefined })
@@ -276,17 +258,4 @@ class ProducerSink implements KafkaSink {
 /** Whether the broker would certainly reject the record. */
 function exceeds (record: OutgoingRecord, { known, bytes }: BatchLimit): boolean {
   return known && recordBytes(record) > bytes
-}
-
-/** Returns the partitions that acknowledged their records, although the response reports errors for other partitions. */
-function acknowledgedPartitions (error: unknown): Set<string> {
-  interface Topic { name: string, partitionResponses: ReadonlyArray<{ index: number, errorCode: number }> }
-  const done = new Set<string>()
-  for (const inner of nestedErrors(error)) {
-    const { response } = inner as { response?: { responses?: readonly Topic[] } }
-    for (const { name, partitionResponses } of response?.responses ?? []) {
-      for (const { index, errorCode } of partitionResponses) if (errorCode === 0) done.add(`${name}/${index}`)
-    }
-  }
-  return done
 }

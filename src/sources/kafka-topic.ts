@@ -13,6 +13,7 @@ import { Fetcher } from '../kafka/fetcher.ts'
 import { type KafkaRecord, position } from '../kafka/record.ts'
 import { assertComplete } from '../kafka/record-size.ts'
 import { Notifier } from '../kafka/notifier.ts'
+import type { StartPatience } from '../kafka/start-patience.ts'
 
 export interface ReadTopicOptions {
   readonly connection: KafkaConnection
@@ -23,8 +24,8 @@ export interface ReadTopicOptions {
   readonly leaderEpochs?: readonly number[] | undefined
   /** Exclusive end offset by partition; `end` (default) to stop at the end offsets found at open; or `follow` to read indefinitely. */
   readonly to?: readonly bigint[] | 'end' | 'follow' | undefined
-  /** Expected UUID of the topic. If it differs, opening fails with KAFKA_TOPIC_RECREATED. */
-  readonly topicId?: string | undefined
+  /** The topic to read, as found earlier. Default: the topic is looked up at open. */
+  readonly snapshot?: TopicSnapshot | undefined
   /** Returns the number by which the partitions are merged, smallest first. Cannot be combined with `follow`. */
   readonly orderBy?: ((record: KafkaRecord) => number) | undefined
   /** Maximum bytes of a fetch response. Default 8 MiB. */
@@ -40,14 +41,14 @@ export interface ReadTopicOptions {
 }
 
 export interface KafkaTopicSource extends Source<KafkaRecord> {
-  /** Snapshot of the topic, taken when the source opened. */
+  /** Snapshot of the topic: the given snapshot, or the snapshot taken when the source opened. */
   snapshot (): TopicSnapshot
 }
 
 const DEFAULT_MAX_BYTES = 8 * 1024 * 1024
 
 /**
- * Errors at open: KAFKA_TOPIC_MISSING, KAFKA_TOPIC_RECREATED, and those of KafkaAdmin. While reading: KAFKA_TOPIC_RECREATED,
+ * Errors at open, only without `snapshot`: KAFKA_TOPIC_MISSING and those of KafkaAdmin. While reading: KAFKA_TOPIC_RECREATED,
  * KAFKA_OFFSET_LOST (retention or a truncation of the log removed records before they were read), KAFKA_UNREACHABLE and
  * KAFKA_PARTITION_UNAVAILABLE (outage of a partition longer than `giveUpAfterMs`), KAFKA_NOT_AUTHORISED, KAFKA_RECORD_TOO_LARGE (unless
  * `omitsLarge`), KAFKA_BATCH_DAMAGED (unless `follow`: then its partition stops).
@@ -70,12 +71,11 @@ class TopicSource implements KafkaTopicSource {
   }
 
   async open (context: NodeContext): Promise<void> {
-    const { connection, topic, topicId } = this.#options
-    const found = await topicSnapshot(connection, topic)
+    const { connection, topic, snapshot } = this.#options
+    const found = snapshot ?? await topicSnapshot(connection, topic, { log: context.log, signal: context.drain })
     if (found === undefined) {
       throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot read the topic: it does not exist', { where: `${topic} at ${connection.brokers}` })
     }
-    if (topicId !== undefined && found.id !== topicId) throw recreated(topic, connection.brokers)
     this.#snapshot = found
     this.#reader = new TopicReader(this.#options, found, context.log)
   }
@@ -203,9 +203,11 @@ class TopicReader {
   }
 }
 
-/** Returns the id and current offsets of a topic; undefined if the topic does not exist. */
-export async function topicSnapshot (connection: KafkaConnection, topic: string): Promise<TopicSnapshot | undefined> {
-  const admin = new KafkaAdmin(connection)
+/** Returns the id and current offsets of a topic; undefined if the topic does not exist. With `patience`, waits for restarting brokers. */
+export async function topicSnapshot (
+  connection: KafkaConnection, topic: string, patience?: StartPatience
+): Promise<TopicSnapshot | undefined> {
+  const admin = new KafkaAdmin(connection, patience === undefined ? {} : { patience })
   try {
     return await admin.snapshot(topic)
   } finally {

@@ -99,7 +99,8 @@ export function committedRecords ({ connection, topics, group, committed }: Comm
   async function * read (topic: CommittedTopic, context: NodeContext): AsyncGenerator<SourceRecord<KafkaRecord>> {
     const { partitions } = topic
     const reader = readTopic({
-      connection, topic: topic.topic, topicId: topic.id, maxBytes: MAX_BYTES,
+      connection, topic: topic.topic, maxBytes: MAX_BYTES,
+      snapshot: { topic: topic.topic, id: topic.id, start: partitions.map(at => at.logStart), end: partitions.map(at => at.logEnd) },
       from: partitions.map(({ next }) => next), to: partitions.map(({ end }) => end)
     })
     try {

@@ -87,7 +87,7 @@ export class UserClient {
   }
 
   async #write (topic: string): Promise<void> {
-    const sink = kafkaSink({ connection: this.#connection, topic, idempotent: true })
+    const sink = kafkaSink({ connection: this.#connection, topic })
     const context = contextOf()
     await sink.open?.(context)
     try {

@@ -1,13 +1,15 @@
 import t from 'tap'
 import { headerText, position, type KafkaRecord } from '../../src/kafka/record.ts'
-import { defineErrors } from '../../src/pipeline/errors.ts'
+import { createGraph, defineErrors, patientRetry, type Source } from '../../src/pipeline/index.ts'
 import { deadLetterTopicSink } from '../../src/dead-letters/topic-sink.ts'
 import { adminFor, connect, contextOf, everyRecord } from '../kafka/support.ts'
+import { kafkaProxy } from '../support/kafka-proxy.ts'
 import { uniqueName, useStack } from '../support/stack.ts'
 
 const { kafka } = await useStack(t)
 const connection = await connect(kafka)
 const admin = adminFor(t, connection)
+const expected = { topics: [] }
 const smallTopic = { partitions: 1, replicas: 1, configs: { 'max.message.bytes': '20000' } }
 const errors = defineErrors({ TEST_BAD_FRAME: { hint: 'Send a frame.' } })
 const bad: KafkaRecord = {
@@ -22,7 +24,8 @@ function deadLetterFor (value: unknown, at: string, error: Error = errors.TEST_B
 
 await t.test('a dead letter has the original key, value and headers, and the report headers', async t => {
   const topic = uniqueName('dead')
-  const sink = deadLetterTopicSink({ connection, topic, createTopic: { partitions: 1, replicas: 1, configs: { 'retention.ms': '-1' } } })
+  const createTopic = { partitions: 1, replicas: 1, configs: { 'retention.ms': '-1' } }
+  const sink = deadLetterTopicSink({ connection, topic, createTopic, expected })
   await sink.open?.(contextOf())
   await sink.write(deadLetterFor(bad, position(bad)))
   const [record] = await everyRecord(connection, topic)
@@ -39,7 +42,7 @@ await t.test('a dead letter has the original key, value and headers, and the rep
 
 await t.test('a record that is not from Kafka keeps its bytes, or becomes JSON if it has no bytes', async t => {
   const topic = uniqueName('dead')
-  const sink = deadLetterTopicSink({ connection, topic, createTopic: { partitions: 1, replicas: 1 } })
+  const sink = deadLetterTopicSink({ connection, topic, createTopic: { partitions: 1, replicas: 1 }, expected })
   await sink.open?.(contextOf())
   await sink.write(deadLetterFor(Buffer.from('raw'), 'a.avro#1'))
   await sink.write(deadLetterFor({ bytes: new Uint8Array([7, 8]), id: 1n }, 'a.avro#2'))
@@ -56,7 +59,7 @@ await t.test('a record that is not from Kafka keeps its bytes, or becomes JSON i
 await t.test('uses an existing topic unchanged', async t => {
   const topic = uniqueName('dead')
   await admin.createTopic(topic, { partitions: 2, replicas: 1, configs: { 'retention.ms': '777000' } })
-  const sink = deadLetterTopicSink({ connection, topic, createTopic: { partitions: 9, replicas: 1 } })
+  const sink = deadLetterTopicSink({ connection, topic, createTopic: { partitions: 9, replicas: 1 }, expected })
   await sink.open?.(contextOf())
   await Promise.all(Array.from({ length: 10 }, () => sink.write(deadLetterFor(bad, position(bad)))))
   await sink.close?.()
@@ -66,7 +69,7 @@ await t.test('uses an existing topic unchanged', async t => {
 
 await t.test('omits a value that is too large for the dead-letter topic', async t => {
   const topic = uniqueName('dead')
-  const sink = deadLetterTopicSink({ connection, topic, createTopic: smallTopic })
+  const sink = deadLetterTopicSink({ connection, topic, createTopic: smallTopic, expected })
   await sink.open?.(contextOf())
   await sink.write(deadLetterFor({ ...bad, value: Buffer.alloc(30_000) }, position(bad)))
   await sink.close?.()
@@ -78,7 +81,7 @@ await t.test('omits a value that is too large for the dead-letter topic', async 
 
 await t.test('omits a key or headers that are too large for the dead-letter topic, and keeps the report', async t => {
   const topic = uniqueName('dead')
-  const sink = deadLetterTopicSink({ connection, topic, createTopic: smallTopic })
+  const sink = deadLetterTopicSink({ connection, topic, createTopic: smallTopic, expected })
   await sink.open?.(contextOf())
   await sink.write(deadLetterFor({ ...bad, headers: [[Buffer.from('h'), Buffer.alloc(30_000)]] }, position(bad)))
   await sink.write(deadLetterFor({ ...bad, key: Buffer.alloc(30_000) }, position(bad)))
@@ -91,4 +94,34 @@ await t.test('omits a key or headers that are too large for the dead-letter topi
     t.strictSame(record.headers.map(([name]) => name.toString()).filter(name => !name.startsWith('dead-letter-')), [])
     t.strictSame(reported.map(name => headerText(record, `dead-letter-${name}`)), ['TEST_BAD_FRAME', 'alerts', '3', '42', '3'])
   }
+})
+
+await t.test('a graph writes each dead letter once, even if the brokers\' responses are lost', async t => {
+  const topic = uniqueName('dead')
+  await admin.createTopic(topic, { partitions: 1, replicas: 1 })
+  const proxy = await kafkaProxy(t, kafka)
+  const deadLetters = deadLetterTopicSink({
+    connection: await connect(proxy.broker), topic, createTopic: { partitions: 1, replicas: 1 }, expected
+  })
+  const source: Source<KafkaRecord> = {
+    kind: 'records',
+    async * records () {
+      for (let offset = 0n; offset < 10n; offset++) yield { value: { ...bad, offset }, bytes: 3, position: position({ ...bad, offset }) }
+    }
+  }
+  const builder = createGraph('test', { deadLetters, retry: patientRetry })
+  const rejecting = { kind: 'rejects', write: async () => { throw errors.TEST_BAD_FRAME('bad') } }
+  builder.source('source', source).to('sink', rejecting, { concurrency: 4 })
+  proxy.fail('Produce', 'lose response', 4)
+  await builder.build().run().done
+  const offsets = (await everyRecord(connection, topic)).map(record => headerText(record, 'dead-letter-offset'))
+  t.strictSame(offsets.sort(), Array.from({ length: 10 }, (_, offset) => String(offset)))
+})
+
+await t.test('does not open with a compacted topic', async t => {
+  const topic = uniqueName('dead')
+  await admin.createTopic(topic, { partitions: 1, replicas: 1, configs: { 'cleanup.policy': 'compact' } })
+  const sink = deadLetterTopicSink({ connection, topic, createTopic: smallTopic, expected })
+  await t.rejects(sink.open!(contextOf()), { code: 'DEAD_LETTER_TOPIC_COMPACTED', where: `${topic} at ${kafka}` })
+  await sink.close?.()
 })

@@ -140,3 +140,25 @@ await t.test('ends early if the metadata is full, reports the unread dead letter
   const unread = Array.from({ length: 400 - first.length }, (_, index) => first.length + index)
   t.strictSame(await readDeadLetters(source()), [...left, ...unread])
 })
+
+await t.test('drops repeated dead letters, in one run and in later runs', async t => {
+  const { topic, group, source } = await newTopic(2)
+  // Dead letters without a key may be written to any partition, so a repeat may be in another partition.
+  const put = async (index: number, partition: number, reason = 'EVEN', more = {}) => {
+    await produce(connection, topic, [deadLetterTopicRecord(index, reason, { timestamp: 1000n, ...more }, partition)])
+  }
+  for (const [index, partition] of [[0, 0], [1, 0], [2, 1], [0, 0], [2, 0], [1, 1]] as const) await put(index, partition)
+  const first = source()
+  const emitted = await readDeadLetters(first, entry => entry.deadLetter?.origin?.offset === 1n)
+  t.strictSame([...new Set(emitted)].sort(), emitted.toSorted(), 'each dead letter is emitted once')
+  t.strictSame(emitted.toSorted(), [0, 1, 2])
+  t.equal(first.repeats, 3)
+  await put(0, 0, 'OTHER_REASON')
+  await put(3, 1)
+  const second = source()
+  t.strictSame((await readDeadLetters(second)).sort(), [1, 3], 'the dead letter that was left is emitted, its repeat is not')
+  t.equal(second.repeats, 1)
+  t.strictSame(await admin.committed(group, topic), await admin.endOffsets(topic), 'repeats count as processed')
+  await put(0, 0, 'EVEN', { value: Buffer.from('a record of the recreated topic') })
+  t.strictSame(await readDeadLetters(source()), [0], 'a different record at the same offset is not a repeat')
+})

@@ -7,8 +7,9 @@ import { kafkaConnection } from '../../src/kafka/connection.ts'
 import { brokerCheck } from '../../src/admin/readiness-checks.ts'
 import { healthOf } from '../../src/admin/readiness.ts'
 import { formatError } from '../../src/pipeline/errors.ts'
+import { kafkaProxy, leaderless } from '../support/kafka-proxy.ts'
 import { uniqueName, useStack } from '../support/stack.ts'
-import { adminFor, connect, eventually, numbered, outgoing, produce } from './support.ts'
+import { adminFor, connect, eventually, numbered, outgoing, produce, recordingLog } from './support.ts'
 
 const { kafka } = await useStack(t)
 const connection = await connect(kafka)
@@ -129,4 +130,34 @@ await t.test('the broker health check skips an unresponsive bootstrap broker and
   await probe.describeTopic(uniqueName('none'))
   const health = healthOf(() => 'running', { broker: brokerCheck(probe, [uniqueName('none')]) }, 2000)
   t.match(await health(), { checks: { broker: 'ok' } })
+})
+
+await t.test('at the start of a mode, waits for a leader and for lost connections; otherwise rejects at once', async t => {
+  const topic = uniqueName('patient')
+  await admin.createTopic(topic, { partitions: 2, replicas: 1 })
+  const proxy = await kafkaProxy(t, kafka)
+  const proxied = await connect(proxy.broker)
+  const { log, lines } = recordingLog()
+  const hasty = adminFor(t, proxied)
+  proxy.fail('Metadata', leaderless(topic), 1)
+  await t.rejects(hasty.describeTopic(topic), { code: 'KAFKA_REFUSED', retryable: true, message: /LEADER_NOT_AVAILABLE/ })
+  const patient = new KafkaAdmin(proxied, { patience: { log, signal: new AbortController().signal } })
+  t.teardown(async () => { await patient.close() })
+  proxy.fail('Metadata', leaderless(topic), 3)
+  proxy.fail('Metadata', 'lose response', 2)
+  proxy.fail('ListOffsets', 'lose request', 6)
+  t.match(await patient.snapshot(topic), { partitions: 2, end: [0n, 0n] })
+  t.ok(lines.length >= 1)
+  for (const line of lines) t.match(line, /^warn kafka is not available yet: retrying/)
+})
+
+await t.test('recreateTopic succeeds if the response to the creation is lost', async t => {
+  const topic = uniqueName('recreated')
+  const { id } = await admin.createTopic(topic, { partitions: 1, replicas: 1 })
+  const proxy = await kafkaProxy(t, kafka)
+  const proxied = adminFor(t, await connect(proxy.broker))
+  proxy.fail('CreateTopics', 'lose response', 1)
+  const recreated = await proxied.recreateTopic(topic, { partitions: 3, replicas: 1 })
+  t.equal(recreated.partitions, 3)
+  t.not(recreated.id, id)
 })

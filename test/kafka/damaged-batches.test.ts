@@ -31,7 +31,7 @@ function setUp (t: Test, options: Partial<FetcherOptions> = {}) {
   const fatal: Error[] = []
   const fetcher = new Fetcher({
     client: cluster.fetchClient(), connection, maxBytes: 8 * MIB, maxWaitMs: 500, clock, log,
-    onProgress () {}, onTopicGone () {}, onOutOfRange () {}, onFatal: error => { fatal.push(error) }, ...options
+    onProgress () {}, onTopicGone () {}, onOutOfRange () {}, onTruncated () {}, onFatal: error => { fatal.push(error) }, ...options
   })
   t.teardown(async () => { await fetcher.close() })
   cluster.createTopic('a', 2)

@@ -96,7 +96,7 @@ await t.test('a missing destination topic, an unreachable broker and an oversize
   t.match(await program.run('play-stream', ['--src-topic', source, '--dst-topic', uniqueName('none'), ...ONCE]), {
     code: 1, stdout: '', stderr: /^KAFKA_TOPIC_MISSING: the destination topic does not exist \(none-.*--create-dst-topic.*\n$/
   })
-  t.match(await program.run('play-stream', [...flags, '--broker', `127.0.0.1:${CLOSED_PORT}`]), {
+  t.match(await program.run('play-stream', [...flags, '--broker', `127.0.0.1:${CLOSED_PORT}`, '--log-level', 'error']), {
     code: 1, stdout: '', stderr: new RegExp(`^KAFKA_UNREACHABLE: .*127\\.0\\.0\\.1:${CLOSED_PORT}.*\n$`)
   })
   const small = await program.run('play-stream', [...flags, ...ONCE, '--dst-topic-max-message-bytes', '1024', '--log-level', 'error'])

@@ -51,7 +51,7 @@ const topic = uniqueName('dead')
 const root = join(await tempDir(t), 'store')
 const url = storeUrl(root)
 const createTopic = { partitions: 1, replicas: 1 }
-const topicSink = deadLetterTopicSink({ connection, topic, createTopic })
+const topicSink = deadLetterTopicSink({ connection, topic, createTopic, expected: { topics: [] } })
 for (const sink of [topicSink, deadLetterStoreSink({ url, open: async log => openStore(url, { log }) })]) {
   await sink.open?.(contextOf())
   for (const deadLetter of deadLetters) await sink.write(deadLetter)
@@ -110,7 +110,7 @@ await t.test('distinguishes dead letters from alerts in one topic, and --follow 
   const own = uniqueName('mixed')
   await admin.createTopic(own, { partitions: 1, replicas: 1 })
   const follow = program.start(t, 'print-stream', ['--topic', own, '--follow', '--count', '2'])
-  const sink = deadLetterTopicSink({ connection, topic: own, createTopic })
+  const sink = deadLetterTopicSink({ connection, topic: own, createTopic, expected: { topics: [] } })
   await sink.open?.(contextOf())
   await produce(connection, own, [alerts.record(5n, 0)])
   await sink.write(deadLetters[1]!)
@@ -129,4 +129,15 @@ await t.test('--follow, --from latest and --topic are usage errors with --dead-l
     t.match(result, { code: 2, stdout: '', stderr: new RegExp(`^USAGE_BAD_VALUE: ${wrong[index]!.join(' ')} and --dead-letter-store`) })
   }
   t.match(await print('--dead-letter-store', storeUrl(join(root, 'not-there'))), { code: 1, stderr: /^STORE_MISSING/ })
+})
+
+await t.test('prints a repeated dead letter once', async t => {
+  const own = uniqueName('dead')
+  const sink = deadLetterTopicSink({ connection, topic: own, createTopic, expected: { topics: [] } })
+  await sink.open?.(contextOf())
+  for (const deadLetter of [...deadLetters, ...deadLetters]) await sink.write(deadLetter)
+  await sink.close?.()
+  const { code, stdout } = await print('--topic', own)
+  t.equal(code, 0)
+  t.strictSame(linesOf(stdout).map(line => line.slice(line.indexOf('  ') + 2)), expected)
 })

@@ -134,7 +134,7 @@ await t.test('prints a record that is not an alert, together with the reason, an
 await t.test('a missing topic, an unreachable broker and an unavailable registry are one-line errors', async t => {
   const cases: Array<[string[], RegExp]> = [
     [['--topic', 'no-such-topic'], /^KAFKA_TOPIC_MISSING: .*no-such-topic.*\n$/],
-    [['--topic', topic, '--broker', `127.0.0.1:${CLOSED_PORT}`], /^KAFKA_UNREACHABLE: .*\n$/],
+    [['--topic', topic, '--log-level', 'error', '--broker', `127.0.0.1:${CLOSED_PORT}`], /^KAFKA_UNREACHABLE: .*\n$/],
     [
       ['--topic', topic, '--log-level', 'error', '--schema-registry-url', `http://127.0.0.1:${CLOSED_PORT}`],
       /^REGISTRY_UNAVAILABLE: .*ECONNREFUSED.*\n$/

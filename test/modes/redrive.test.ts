@@ -124,7 +124,7 @@ await t.test('restores an omitted value from the original topic, and counts unse
   ])
   const [first, second] = await everyRecord(connection, at.topic)
   const createTopic = { partitions: 1, replicas: 1, configs: { 'max.message.bytes': '20000' } }
-  const sink = deadLetterTopicSink({ connection, topic: at.dead, createTopic })
+  const sink = deadLetterTopicSink({ connection, topic: at.dead, createTopic, expected: { topics: [] } })
   await sink.open?.(contextOf())
   const gone = uniqueName('gone')
   const inFile = { position: 'a.avro#3' }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createGraph, silent, type NodeStats, type Port } from '../../src/pipeline/index.ts'
+import { createGraph, noRetry, silent, type NodeStats, type Port } from '../../src/pipeline/index.ts'
 import type { RecordContext } from '../../src/pipeline/node.ts'
 import type { GraphOptions } from '../../src/pipeline/graph.ts'
 import { drive, RecordingDeadLetters, RecordingSink, type TestDriver } from '../../src/pipeline/test-driver.ts'
@@ -166,6 +166,21 @@ await t.test('writes of dead letters are retried with the graph\'s retry policy'
   await run.done
   t.equal(attempts, 3)
   t.match(run.nodeStats('dead-letters'), { in: 1, out: 1, failed: 2, retried: 2 })
+})
+
+await t.test('a write of a dead letter is not repeated if the sink has its own retry policy', async t => {
+  let attempts = 0
+  class Single extends RecordingDeadLetters {
+    readonly retry = noRetry
+    override fail = () => {
+      attempts++
+      return down()
+    }
+  }
+  const builder = createGraph('test', { retry: quick, deadLetters: new Single() })
+  builder.source('numbers', new Numbers(1)).to('sink', { kind: 'rejects', write: () => Promise.reject(bad()) })
+  await t.rejects(builder.build().run().done)
+  t.equal(attempts, 1)
 })
 
 await t.test('if one value of a split is bad, the record is dead-lettered once and the other values are written', async t => {

@@ -68,6 +68,17 @@ await t.test('a drain while parts open pulls nothing, flushes nothing and closes
   t.equal(numbers.pulled, 0)
 })
 
+await t.test('if a drain makes a part fail to open, the run stops without failure', async t => {
+  const open = ({ drain }: NodeContext): Promise<void> =>
+    new Promise((_, reject) => { drain.addEventListener('abort', () => reject(testErrors.TEST_SERVER_DOWN('still down'))) })
+  const { calls, states, start } = graph({ sink: { open } })
+  const run = start()
+  await until(() => calls.includes('open sink'))
+  await run.drain()
+  t.same(calls, ['open dead letters', 'open sink', 'close sink', 'close dead letters'])
+  t.same(states, ['created', 'draining', 'stopped'])
+})
+
 await t.test('an abort while parts open fails the run before it is running', async t => {
   const open = ({ abort }: NodeContext): Promise<void> =>
     new Promise((_, reject) => { abort.addEventListener('abort', () => reject(abort.reason as Error)) })

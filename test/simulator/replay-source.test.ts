@@ -9,6 +9,7 @@ import { replaySource, type PassReport, type ReplayOptions, type ReplayRecord } 
 import { checkStaticTopic } from '../../src/simulator/static-topic.ts'
 import { PassSeconds } from '../../src/simulator/ticks.ts'
 import { adminFor, connect, contextOf, eventually, outgoing, produce, pull } from '../kafka/support.ts'
+import { kafkaProxy, leaderless } from '../support/kafka-proxy.ts'
 import { uniqueName, useStack } from '../support/stack.ts'
 
 const { kafka } = await useStack(t)
@@ -324,4 +325,56 @@ await t.test('a pass that failed is reported when the graph flushes', async t =>
   t.strictSame(reports, [])
   await source.flush?.()
   t.match(reports, [{ pass: 1, alerts: 3, interrupted: 'failed' }])
+})
+
+await t.test('a pass whose lookup finds no leader waits and then plays every record', async t => {
+  const topic = await loadedTopic(30)
+  const proxy = await kafkaProxy(t, kafka)
+  const faults = (): void => {
+    proxy.fail('Metadata', leaderless(topic), 2)
+    proxy.fail('Metadata', 'lose response', 1)
+    proxy.fail('ListOffsets', 'lose response', 5)
+  }
+  const reported: PassReport[] = []
+  const { pulling, values, source } = play(t, {
+    connection: await connect(proxy.broker), topic, intervalMs: 50,
+    onPass: report => {
+      reported.push(report)
+      faults()
+    }
+  })
+  await eventually(() => reported.length >= 3)
+  proxy.heal()
+  await pulling.stop()
+  for (const { pass, alerts, interrupted } of reported.slice(0, 3)) {
+    t.match({ alerts, interrupted }, { alerts: 30, interrupted: undefined }, `pass ${pass} is complete`)
+    t.equal(new Set(values(pass)).size, 30)
+    t.equal(values(pass).length, 30)
+  }
+  t.equal(source.passes, reported.length)
+})
+
+await t.test('an interrupted pass continues with the next record: none is missing, none is emitted twice', async t => {
+  const topic = await loadedTopic(60)
+  const proxy = await kafkaProxy(t, kafka)
+  const options = { connection: await connect(proxy.broker), topic, profile: offsetsProfile }
+  const { reports, pulling, values } = play(t, options, async ({ index }) => {
+    if (index !== 10) return
+    proxy.fail('Fetch', 'lose response', 2)
+    proxy.fail('Metadata', leaderless(topic), 2)
+  })
+  proxy.fail('Fetch', 'lose response', 2)
+  await pulling.ended
+  t.match(reports, [{ pass: 1, alerts: 60, interrupted: undefined }])
+  t.strictSame(values(1), load(60, 3).map(({ value }) => value!.toString()))
+})
+
+await t.test('a single pass waits for the brokers too', async t => {
+  const topic = await loadedTopic(10)
+  const proxy = await kafkaProxy(t, kafka)
+  proxy.fail('Metadata', leaderless(topic), 2)
+  const { reports, pulling, source } = play(t, { connection: await connect(proxy.broker), topic })
+  await pulling.ended
+  t.match(reports, [{ pass: 1, alerts: 10, interrupted: undefined }])
+  t.equal(source.waitingFor, undefined)
 })

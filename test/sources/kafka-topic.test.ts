@@ -157,11 +157,12 @@ await t.test('fails with KAFKA_TOPIC_RECREATED if a followed topic is deleted', 
   await source.close?.()
 })
 
-await t.test('opening fails if the topic id differs from the expected id', async t => {
+await t.test('fails if the topic was recreated after the given snapshot', async t => {
   const topic = await topicOf(1)
   const before = await topicSnapshot(connection, topic)
   await admin.recreateTopic(topic, { partitions: 1, replicas: 1 })
-  await t.rejects(readAll({ topic, topicId: before!.id }), { code: 'KAFKA_TOPIC_RECREATED' })
+  await produce(connection, topic, numbered(3, 1))
+  await t.rejects(readAll({ topic, snapshot: { ...before!, end: [3n] } }), { code: 'KAFKA_TOPIC_RECREATED' })
 })
 
 await t.test('fails with KAFKA_OFFSET_LOST if retention deleted records that were not read', async t => {
