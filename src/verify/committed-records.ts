@@ -100,7 +100,10 @@ export function committedRecords ({ connection, topics, group, committed }: Comm
     const { partitions } = topic
     const reader = readTopic({
       connection, topic: topic.topic, maxBytes: MAX_BYTES,
-      snapshot: { topic: topic.topic, id: topic.id, start: partitions.map(at => at.logStart), end: partitions.map(at => at.logEnd) },
+      snapshot: {
+        topic: topic.topic, id: topic.id, partitions: partitions.length,
+        start: partitions.map(at => at.logStart), end: partitions.map(at => at.logEnd)
+      },
       from: partitions.map(({ next }) => next), to: partitions.map(({ end }) => end)
     })
     try {
