@@ -10,7 +10,7 @@ import { persist } from '../../src/pipeline/retry.ts'
 import { connect, eventually, produce } from '../kafka/support.ts'
 import { registerAlerts, storeUrl } from '../modes/archive-support.ts'
 import { useCluster } from '../support/kafka-cluster.ts'
-import { startCli, tempDir, uniqueName, useGcs, usePython, useStack, type RunningCli } from '../support/stack.ts'
+import { runCli, startCli, tempDir, uniqueName, useGcs, usePython, useStack, type RunningCli } from '../support/stack.ts'
 import { judge, noProblems, type Verdict } from './judge.ts'
 import { startLoad, type Load } from './load.ts'
 
@@ -69,13 +69,17 @@ export async function scenario (t: Test, on: FaultCluster, options: ScenarioOpti
     })
   }
 
+  const ingestFlags = [
+    '--broker', cluster.brokers, '--schema-registry-url', registry, '--topic', topic, '--group', group, '--dead-letter-topic', dead,
+    '--alert-store', url
+  ]
+  const env = { STORAGE_EMULATOR_HOST: gcs?.url }
+
   return {
-    topic, group, dead, root, commits,
+    topic, group, root, commits,
     /** Starts an ingester. */
-    start: (...more: string[]): RunningCli => startCli(t, [
-      'ingest', '--broker', cluster.brokers, '--schema-registry-url', registry, '--topic', topic, '--group', group,
-      '--dead-letter-topic', dead, '--alert-store', url, '--commit-interval', '20', ...flags, ...more
-    ], { env: { STORAGE_EMULATOR_HOST: gcs?.url } }),
+    start: (...more: string[]): RunningCli =>
+      startCli(t, ['ingest', ...ingestFlags, '--commit-interval', '20', ...flags, ...more], { env }),
     /** Starts the independent producer. */
     startLoad: (): Load => {
       const [, journal] = journals
@@ -110,6 +114,8 @@ export async function scenario (t: Test, on: FaultCluster, options: ScenarioOpti
       const found = await verdict()
       t.strictSame(found.problems, noProblems)
       t.match(found, { behind: 0, deadLetters: 0 })
+      const verified = await runCli(['verify', ...ingestFlags], { env })
+      t.equal(verified.code, 0, `alert-stream verify agrees: ${verified.stdout}${verified.stderr.slice(-2000)}`)
       t.ok(found.records > 0 && found.checked === found.records, `${found.checked} of ${found.records} records are checked`)
       return found
     },

@@ -105,11 +105,24 @@ def offsets_of(topic):
     """Committed offset (0 if there is none) and end of the log, by partition."""
     consumer = consumer_of(config["group"])
     partitions = consumer.list_topics(topic, timeout=60).topics[topic].partitions
-    ends = {partition: consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=60)[1] for partition in partitions}
     committed = consumer.committed([TopicPartition(topic, partition) for partition in partitions], timeout=60)
+    ends = {partition: consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=60)[1] for partition in partitions}
     consumer.close()
     return {each.partition: (max(each.offset, 0), ends[each.partition]) for each in committed}
 
+
+def journal_lines():
+    for path in config["journals"]:
+        # The last line may be incomplete, because the producer is still writing.
+        for line in pathlib.Path(path).read_text(encoding="ascii").splitlines(keepends=True):
+            if line.endswith("\n"):
+                yield line.split()
+
+
+# The program may be running. What implies something else is read first: acknowledgements and commits before the topics and the archive.
+acknowledged = {number: value for kind, number, value, *_ in journal_lines() if kind == "acknowledged"}
+offsets = {topic: offsets_of(topic) for topic in config["topics"]}
+letters = list(messages(config["deadLetters"]))
 
 # (topic, partition, offset) -> (id, digest)
 records = {}
@@ -118,9 +131,10 @@ for topic in config["topics"]:
         value = message.value()
         records[topic, message.partition(), message.offset()] = (identifier(value), None if value is None else digest(value))
 known = {value for _, value in records.values()}
+problems["lost"] = [number for number, value in acknowledged.items() if value not in known]
 
 dead = set()
-for message in messages(config["deadLetters"]):
+for message in letters:
     # The last report counts, because the record itself may be a dead letter.
     report = {name: value for name, value in message.headers() or [] if name.startswith("dead-letter-")}
     origin = (report["dead-letter-topic"].decode(), int(report["dead-letter-partition"]), int(report["dead-letter-offset"]))
@@ -130,15 +144,6 @@ for message in messages(config["deadLetters"]):
         problems["letters"].append(f"{origin}")
     else:
         dead.add(origin)
-
-sent, acknowledged = set(), {}
-for journal in config["journals"]:
-    for line in open(journal, encoding="ascii"):
-        kind, number, value, *_ = line.split()
-        sent.add(value)
-        if kind == "acknowledged":
-            acknowledged[number] = value
-problems["lost"] = [number for number, value in acknowledged.items() if value not in known]
 
 objects = {}
 for key, body in archived():
@@ -150,29 +155,27 @@ for key, body in archived():
     if key != key_of(identifier(frame)):
         problems["damaged"].append(f"{key}: the key of the alert is {key_of(identifier(frame))}")
     objects[key] = digest(frame)
+sent = {value for _, _, value, *_ in journal_lines()}
 problems["strangers"] = [key for key, value in objects.items() if value not in known and value not in sent]
 
-behind = checked = 0
-for topic in config["topics"]:
-    offsets = offsets_of(topic)
-    for partition, (committed, end) in offsets.items():
+for topic, partitions in offsets.items():
+    for partition, (committed, end) in partitions.items():
         if committed > end:
             problems["ahead"].append(f"{topic}[{partition}]: committed {committed}, log end {end}")
-    for (name, partition, offset), (number, value) in records.items():
-        if name != topic:
-            continue
-        if offset >= offsets[partition][0]:
-            behind += 1
-            continue
-        checked += 1
-        if (name, partition, offset) in dead:
-            continue
-        stored = None if number is None else objects.get(key_of(number))
-        where = f"{topic}[{partition}]@{offset}: {number}"
-        if stored is None:
-            problems["missing"].append(where)
-        elif stored != value:
-            problems["different"].append(where)
+behind = checked = 0
+for (topic, partition, offset), (number, value) in records.items():
+    if offset >= offsets[topic][partition][0]:
+        behind += 1
+        continue
+    checked += 1
+    if (topic, partition, offset) in dead:
+        continue
+    stored = None if number is None else objects.get(key_of(number))
+    where = f"{topic}[{partition}]@{offset}: {number}"
+    if stored is None:
+        problems["missing"].append(where)
+    elif stored != value:
+        problems["different"].append(where)
 
 print(json.dumps({
     "records": len(records), "checked": checked, "behind": behind, "objects": len(objects), "deadLetters": len(dead),

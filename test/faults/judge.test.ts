@@ -52,7 +52,7 @@ await t.test('the judge names every record and object that is wrong, and nothing
   t.match(await verdictAt(7n), { records: 10, checked: 7, behind: 3, objects: 7, deadLetters: 1, problems: noProblems })
 
   await archive(ids[1]!, gzipSync(alerts.frame(BigInt(ids[1]!), 'another note')))
-  await archive(ids[2]!, gzipSync(records[2]!.value!).subarray(0, 100))
+  await archive(ids[2]!, gzipSync(records[2]!.value!).subarray(0, -10))
   await archive(ids[9]!, gzipSync(records[8]!.value!))
   await archive(idOf(never!), gzipSync(never!.value!))
   await produce(connection, at.dead, [letterOf(6, Buffer.from('another value'))])
