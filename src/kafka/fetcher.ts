@@ -10,10 +10,11 @@ import { type Clock, systemClock } from './clock.ts'
 import type { KafkaConnection } from './connection.ts'
 import { type BatchOptions, DamagedBatches } from './damaged-batches.ts'
 import { kafkaErrors, mapKafkaError } from './errors.ts'
-import { type EpochEnd, UNKNOWN_EPOCH } from './leader-epochs.ts'
 import type { FetchClient } from './fetch-client.ts'
 import { type FailedPartition, FetchOutages } from './fetch-outages.ts'
+import { fetchTopics } from './fetch-request.ts'
 import type { FetchResponse } from './fetch-response.ts'
+import type { EpochEnd } from './leader-epochs.ts'
 import { type BufferOwner, PartitionBuffer, type PartitionStart } from './partition-buffer.ts'
 import { partitionIdKey, PartitionLeaders } from './partition-leaders.ts'
 import type { KafkaRecord } from './record.ts'
@@ -63,7 +64,6 @@ interface Requested {
 
 /** Replaces `maxWaitMs` while records are buffered, so that partitions without records do not delay the next fetch of busy partitions. */
 const SHORT_WAIT_MS = 20
-const MIN_PARTITION_BYTES = 1024 * 1024
 // Error codes of the Kafka protocol.
 const OFFSET_OUT_OF_RANGE = 1
 const CORRUPT_MESSAGE = 2
@@ -208,24 +208,11 @@ export class Fetcher {
   async #fetch (node: number, buffers: readonly PartitionBuffer[], short: boolean): Promise<void> {
     const { client, maxBytes, maxWaitMs } = this.#options
     this.#busy.add(node)
-    const requested = new Map<string, Requested>()
-    const partitionMaxBytes = Math.max(MIN_PARTITION_BYTES, Math.ceil(maxBytes / buffers.length))
-    const topics = new Map<string, fetchV17.FetchRequestTopic>()
-    for (const buffer of rotated(buffers, this.#turn)) {
-      requested.set(partitionIdKey(buffer), { buffer, offset: buffer.fetchPosition })
-      const topic = topics.get(buffer.topicId) ?? { topicId: buffer.topicId, partitions: [] }
-      topics.set(buffer.topicId, topic)
-      topic.partitions.push({
-        partition: buffer.partition,
-        fetchOffset: buffer.fetchPosition,
-        currentLeaderEpoch: this.#leaders.leaderOf(buffer)?.epoch ?? UNKNOWN_EPOCH,
-        lastFetchedEpoch: buffer.lastFetchedEpoch,
-        partitionMaxBytes
-      })
-    }
+    const requested = new Map(buffers.map(buffer => [partitionIdKey(buffer), { buffer, offset: buffer.fetchPosition }]))
+    const topics = fetchTopics(buffers, this.#leaders, maxBytes, this.#turn)
     try {
       const maxWaitTime = short ? Math.min(SHORT_WAIT_MS, maxWaitMs) : maxWaitMs
-      const response = await client.fetch({ node, topics: [...topics.values()], maxBytes, maxWaitTime })
+      const response = await client.fetch({ node, topics, maxBytes, maxWaitTime })
       if (response.errorCode !== 0) this.#sessionLost(node, response.errorCode, buffers)
       else this.#accept(node, response, requested)
     } catch (error) {
@@ -359,10 +346,4 @@ export class Fetcher {
 
 function nameOf (errorCode: number): string {
   return protocolErrorsCodesById[errorCode] ?? `error ${errorCode}`
-}
-
-/** Rotates the list. Each partition must come first in turn, because the first partition of a request may fill the entire response. */
-function rotated<T> (list: readonly T[], by: number): T[] {
-  const start = list.length === 0 ? 0 : by % list.length
-  return [...list.slice(start), ...list.slice(0, start)]
 }

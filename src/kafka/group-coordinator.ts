@@ -37,10 +37,11 @@ export class GroupCoordinator {
     this.#admin.on('error', () => {})
   }
 
-  /** Returns the committed offsets of the given partitions, by default of all, by `topic/partition`. Uncommitted partitions are absent. */
+  /** Returns the committed offsets of the given partitions, by default of all. Partitions without a committed offset are absent. */
   async committed (partitions?: readonly TopicPartition[]): Promise<Map<string, CommittedMetadata>> {
     // Without a list of topics, the coordinator returns all committed offsets of the group.
-    const topics = partitions && byTopic(partitions).map(([name, list]) => ({ name, partitionIndexes: list.map(({ partition }) => partition) }))
+    const topics = partitions && byTopic(partitions).map(([name, list]) =>
+      ({ name, partitionIndexes: list.map(({ partition }) => partition) }))
     const response = await this.#request('read the committed offsets', async connection =>
       await offsetFetchV8.api.async(connection, [{ groupId: this.#group, memberEpoch: -1, topics: topics! }], false))
     const found = new Map<string, CommittedMetadata>()
