@@ -38,7 +38,7 @@ function avscSchema (root: SchemaNode): unknown {
         if (node.kind === 'fixed') return { ...named, size: node.size }
         if (node.kind === 'record') return { ...named, fields: node.fields.map(field) }
         const fallback = avscDefault(node, node.default)
-        return { ...named, symbols: node.symbols.map(safeName), ...fallback === undefined ? {} : { default: fallback } }
+        return { ...named, symbols: node.symbols, ...fallback === undefined ? {} : { default: fallback } }
       }
       default: return node.kind
     }
@@ -47,7 +47,8 @@ function avscSchema (root: SchemaNode): unknown {
   function field (node: FieldNode): object {
     const value = avscDefault(node.type, node.default)
     const { name, type, aliases } = node
-    return { name: safeName(name), type: convert(type), aliases: aliases.map(safeName), ...value === undefined ? {} : { default: value } }
+    const converted = { name: safeFieldName(name), type: convert(type), aliases: aliases.map(safeFieldName) }
+    return value === undefined ? converted : { ...converted, default: value }
   }
 
   return convert(root)
@@ -65,7 +66,7 @@ function avscDefault (node: SchemaNode, json: unknown): unknown {
     case 'string': return typeof json === 'string' ? json : undefined
     case 'bytes': return isBytes(json) ? json : undefined
     case 'fixed': return isBytes(json) && json.length === node.size ? json : undefined
-    case 'enum': return typeof json === 'string' && node.symbols.includes(json) ? safeName(json) : undefined
+    case 'enum': return typeof json === 'string' && node.symbols.includes(json) ? json : undefined
     case 'union': return node.branches[0] === undefined ? undefined : avscDefault(node.branches[0], json)
     case 'array': return Array.isArray(json) ? allOf(json.map(item => avscDefault(node.items, item))) : undefined
     case 'map': {
@@ -77,7 +78,7 @@ function avscDefault (node: SchemaNode, json: unknown): unknown {
       if (!isObject(json)) return undefined
       const valueOf = ({ name, type, default: own }: FieldNode) => avscDefault(type, Object.hasOwn(json, name) ? json[name] : own)
       const values = allOf(node.fields.map(valueOf))
-      return values && Object.fromEntries(node.fields.map(({ name }, index) => [safeName(name), values[index]]))
+      return values && Object.fromEntries(node.fields.map(({ name }, index) => [safeFieldName(name), values[index]]))
     }
   }
 }
@@ -137,7 +138,16 @@ function safeFullName (name: string): string {
   return safe.includes('.') ? safe : `.${safe}`
 }
 
-/** Replaces the characters that avsc does not accept in names. */
+/**
+ * Replaces the characters that avsc does not accept in names. avsc keeps types in plain objects, so it would find the names of inherited
+ * properties, such as `constructor`, already taken.
+ */
 function safeName (name: string): string {
-  return name.replace(/^(?=[0-9])|[^A-Za-z0-9_]/gu, character => `_${character.codePointAt(0)?.toString(16) ?? ''}_`)
+  const safe = name.replace(/^(?=[0-9])|[^A-Za-z0-9_]/gu, character => `_${character.codePointAt(0)?.toString(16) ?? ''}_`)
+  return safe in Object.prototype ? `${safe}_` : safe
+}
+
+/** avsc assigns the fields of a record one by one, which works for all names but `__proto__`. */
+function safeFieldName (name: string): string {
+  return name in Object.prototype && name !== '__proto__' ? name : safeName(name)
 }

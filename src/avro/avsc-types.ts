@@ -14,6 +14,15 @@ export interface TapType {
   _write (tap: Cursor, value: unknown): void
 }
 
+/** The members of an avsc type that a derived type can replace. */
+interface Replaceable extends TapType {
+  /** Whether the value is valid. Calls `invalid` for a value that is not. */
+  _check (value: unknown, flags: unknown, invalid?: (value: unknown, type: AvscType) => void): boolean
+  /** Of an enum. */
+  readonly symbols: readonly string[]
+  readonly default: string | undefined
+}
+
 /** The part of avsc's tap that this library uses. */
 export interface Tap extends Cursor {
   readLong (): number
@@ -33,8 +42,8 @@ function isLong (value: unknown): value is bigint {
   return typeof value === 'bigint' && value >= MIN_LONG && value <= MAX_LONG
 }
 
-/** A type that behaves like `base` except for the replaced methods. avsc freezes its types, so the new type inherits from `base`. */
-export function deriveType (base: AvscType, replaced: Partial<TapType>): AvscType {
+/** A type that behaves like `base` except for the replaced members. avsc freezes its types, so the new type inherits from `base`. */
+export function deriveType (base: AvscType, replaced: Partial<Replaceable>): AvscType {
   return Object.create(base, Object.getOwnPropertyDescriptors(replaced)) as AvscType
 }
 
@@ -151,6 +160,38 @@ function mapType (schema: avro.Schema, options: object): AvscType {
   })
 }
 
+// avsc looks symbols up in a plain object, which has inherited properties such as `constructor`, and accepts only ASCII symbols. Therefore
+// the base type has numbered symbols, and the derived type has the symbols of the schema.
+function enumType (schema: avro.Schema, options: object): AvscType {
+  const { symbols, default: fallback } = schema as unknown as { readonly symbols: readonly string[], readonly default?: string }
+  const indices = new Map(symbols.map((symbol, index) => [symbol, index]))
+  const numbered = { ...schema as object, symbols: symbols.map((_, index) => `S${index}`), default: undefined }
+  const base = new avro.types.EnumType(numbered as never, options)
+  const type = deriveType(base, {
+    symbols,
+    default: fallback,
+    _read (tap) {
+      const index = (tap as Tap).readLong()
+      const symbol = symbols[index]
+      if (symbol === undefined) throw new Error(`the enum ${base.name} has no symbol with index ${index}`)
+      return symbol
+    },
+    _write (tap, value) {
+      const index = indices.get(value as string)
+      if (index === undefined) throw new Error(`the enum ${base.name} has no symbol ${JSON.stringify(value)}`)
+      writeLong(tap, BigInt(index))
+    },
+    _check (value, _flags, invalid) {
+      const valid = indices.has(value as string)
+      if (!valid) invalid?.(value, type)
+      return valid
+    }
+  })
+  // References to the enum by name must find the derived type.
+  if (base.name !== undefined) (options as { readonly registry: Record<string, AvscType> }).registry[base.name] = type
+  return type
+}
+
 /** Builds the avsc type of a schema (parsed JSON). Throws avsc's errors if the schema is invalid. */
 export function buildType (schema: unknown): AvscType {
   return avro.Type.forSchema(schema as avro.Schema, {
@@ -163,6 +204,7 @@ export function buildType (schema: unknown): AvscType {
       if (typeof node === 'string') return undefined
       if (name === 'array') return arrayType(node, options)
       if (name === 'map') return mapType(node, options)
+      if (name === 'enum') return enumType(node, options)
       return undefined
     }
   })

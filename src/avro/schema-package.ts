@@ -1,5 +1,6 @@
 // Loads alert schema packages: a tree `{major}/{minor}/*.avsc`, a flat folder, or one .avsc file with its named types in sibling files.
 // Each version becomes one self-contained schema. Named types are defined at first use; docs and defaults are kept.
+import { isUtf8 } from 'node:buffer'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { packageErrors } from './errors.ts'
@@ -103,7 +104,9 @@ async function readFolder (folder: string, except?: string, skipInvalid = false)
 
 async function readSchemaFile (path: string): Promise<SchemaFile> {
   try {
-    const schema = parseExactly(compactJson(await readFile(path, 'utf8'))) as { name?: unknown, namespace?: unknown }
+    const bytes = await readFile(path)
+    if (!isUtf8(bytes)) throw new Error('it is not valid UTF-8')
+    const schema = parseExactly(compactJson(bytes.toString())) as { name?: unknown, namespace?: unknown }
     if (typeof schema !== 'object' || schema === null || typeof schema.name !== 'string') throw new Error('it does not define a named type')
     const namespace = typeof schema.namespace === 'string' ? schema.namespace : ''
     const fullName = schema.name.includes('.') || namespace === '' ? schema.name : `${namespace}.${schema.name}`

@@ -38,6 +38,26 @@ await t.test('matches fields and records whose names are also properties of ever
   }
 })
 
+await t.test('reads and writes types, fields and symbols whose names are also properties of every object', async t => {
+  // The encoding does not depend on names, so a schema with plain names writes and checks the data.
+  const schemaOf = (name: string, symbol: string, more: unknown[] = []) => record([
+    long('id'), { name, type: 'int' },
+    { name: 'inner', type: { type: 'record', name, fields: [{ name, type: ['null', name] }] } },
+    { name: 'e', type: { type: 'enum', name: `${name}.e`, symbols: ['first', symbol] } }, { name: 'f', type: ['null', `${name}.e`] }, ...more
+  ])
+  const plain = schemaOf('plain', 'other')
+  const value = { id: 1n, plain: 2, inner: { plain: { plain: null } }, e: 'other', f: 'first' }
+  for (const name of ['constructor', 'toString', '__proto__']) {
+    const [writer, reader] = [schemaOf(name, name), schemaOf(name, name, [{ name: 'new', type: 'int', default: 7 }])]
+    const read = resolver(writer, reader)(plain.encode(value))
+    t.same([read['e'], read['f'], read['new']], [name, 'first', 7])
+    t.ok(reader.encode(read).subarray(0, -1).equals(plain.encode(value)), name)
+    t.ok(writer.encode(writer.decode(plain.encode(value))).equals(plain.encode(value)), name)
+    const message = 'the value does not match alert: e: string is not enum'
+    t.throws(() => plain.encode({ ...value, e: name }), { code: 'VALUE_INVALID', message }, 'an enum has only its own symbols')
+  }
+})
+
 await t.test('promotes numbers and converts between strings and bytes', async t => {
   const pairs: Array<[string, string, unknown, unknown]> = [
     ['int', 'long', 5, 5n], ['int', 'float', 5, 5], ['int', 'double', 5, 5], ['long', 'float', 5n, 5],

@@ -129,3 +129,11 @@ await t.test('reports why a download failed and leaves no files in the cache', a
   await fails(forged, { code: 'PACKAGE_BAD_CHECKSUM', retryable: false })
   t.same(await readdir(cacheDir), [])
 })
+
+await t.test('rejects a schema file that is not UTF-8 instead of changing its text', async t => {
+  const folder = await folderOf(t, {})
+  await writeFile(join(folder, 'source.avsc'), Buffer.from(JSON.stringify({ ...source, doc: 'caf\u00e9' }), 'latin1'))
+  await t.rejects(loadSchemaPackage(folder), {
+    code: 'PACKAGE_INVALID', message: /it is not valid UTF-8/, where: join(folder, 'source.avsc')
+  })
+})
