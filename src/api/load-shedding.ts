@@ -8,7 +8,7 @@ import { retryAfterSeconds } from './problems.ts'
 
 /** Limits above which requests are shed. 0 disables a limit. Requests are also shed if the heap exceeds 90 % of Node's heap limit. */
 export interface PressureLimits {
-  /** Mean event-loop delay during a sample, in milliseconds. Default 250. */
+  /** Mean event-loop delay during a sample, in milliseconds. Default 500. */
   readonly maxEventLoopDelayMs?: number
   /** Resident memory in bytes. Default 90 % of the memory limit of the container, or disabled outside a container. */
   readonly maxRssBytes?: number
@@ -18,7 +18,7 @@ export interface PressureLimits {
 
 export async function shedLoad (app: FastifyInstance, limits: PressureLimits): Promise<void> {
   await app.register(underPressure, {
-    maxEventLoopDelay: limits.maxEventLoopDelayMs ?? 250,
+    maxEventLoopDelay: limits.maxEventLoopDelayMs ?? 500,
     maxHeapUsedBytes: Math.floor(getHeapStatistics().heap_size_limit * 0.9),
     maxRssBytes: limits.maxRssBytes ?? defaultRssLimit(),
     sampleInterval: limits.sampleIntervalMs ?? 1000,

@@ -21,7 +21,7 @@ const serveFlags = flags({
     description: 'Path prefix before /v1, if an ingress forwards requests with one.'
   },
   'max-event-loop-delay': {
-    type: 'integer', min: 0, default: 250,
+    type: 'integer', min: 0, default: 500,
     description: 'Event-loop delay in milliseconds above which requests get 503 (load shedding). 0 disables it.'
   },
   'max-connections': {
