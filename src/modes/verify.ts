@@ -1,14 +1,14 @@
 // verify: checks that every record below the committed offsets of a group is in the archive, byte for byte, or in the dead letters. Reads
 // the topics without joining the group and commits nothing. Without --repair it writes nothing. It may run while the ingester runs.
 import { LRUCache } from 'lru-cache'
-import { deadLetterFlags, defaultDeadLetterTopic, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
+import { batchFlags, deadLetterFlags, defaultDeadLetterTopic, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { hasDeadLetter } from '../dead-letters/store-sink.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import { createGraph, patientRetry, silent, type DeadLetterSink, type Sink } from '../pipeline/index.ts'
 import { deadLettersOf } from '../program/dead-letters-from-flags.ts'
-import { connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
+import { batchOptions, connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { progressBar } from '../program/progress-bar.ts'
 import { runToEnd } from '../program/run-graph.ts'
@@ -37,6 +37,7 @@ const verifyFlags = flags({
   'max-in-flight-mib': ingestFlags['max-in-flight-mib'],
   'gzip-level': ingestFlags['gzip-level'],
   'gzip-threads': ingestFlags['gzip-threads'],
+  ...batchFlags,
   ...registryFlags,
   'unknown-schema-seconds': ingestFlags['unknown-schema-seconds'],
   ...storeFlags,
@@ -72,7 +73,8 @@ export function declare (
   const { group, repair, layout, batchSize: concurrency, deadLetterStore, deadLetterTopic = defaultDeadLetterTopic } = config
   const archive = { kind: 'object store', detail: `${urls.alerts}, layout ${layout}` }
   const committed = () => opened().topics
-  const source = committedRecords({ connection, topics: config.topic, group, committed })
+  const batches = batchOptions(config)
+  const source = committedRecords({ connection, topics: config.topic, group, committed, batches })
   const schemas = new SchemaPresence(() => opened().archive)
   const index = deadLetterStore === undefined ? new DeadLetterIndex(committed) : undefined
   const remembered = new LRUCache<string, true>({ max: REMEMBERED_ALERTS })
@@ -124,7 +126,7 @@ export function declare (
     problems.to('report', { kind: 'stdout', detail: 'JSON', write: async found => { await report.print(found) } })
   }
   if (index !== undefined) {
-    graph.source('dead-letter-records', index.source(connection, deadLetterTopic), { bytes: 4 * 1024 * 1024 })
+    graph.source('dead-letter-records', index.source(connection, deadLetterTopic, batches), { bytes: 4 * 1024 * 1024 })
       .to('dead-letter-index', index.sink())
   }
   return { graph: graph.build(), schemas }

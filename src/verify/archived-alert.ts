@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { readLong } from '../avro/varint.ts'
 import { parseFrame } from '../avro/wire-format.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
+import { assertComplete } from '../kafka/record-size.ts'
 import { errorCode, messageOf } from '../pipeline/index.ts'
 import type { ArchiveReader } from '../stores/archive.ts'
 import { storeErrors } from '../stores/errors.ts'
@@ -26,11 +27,12 @@ export async function compareWithArchive (archive: Pick<ArchiveReader, 'findAler
   let schemaId: number | undefined
   let alertId: string
   try {
+    assertComplete(record)
     const parsed = parseFrame(frame)
     schemaId = parsed.schemaId
     alertId = alertIdOf(parsed.datum)
   } catch (error) {
-    return { record, schemaId, mismatch: { problem: 'missing', reason: `the record is not an alert: ${messageOf(error)}` } }
+    return { record, schemaId, mismatch: { problem: 'missing', reason: `the record cannot be archived: ${messageOf(error)}` } }
   }
   const found = { record, schemaId, alertId }
   const different = (reason: string): Comparison => ({ ...found, mismatch: { problem: 'different', reason } })

@@ -3,6 +3,7 @@
 // read, these offsets count as expired and reading continues behind them.
 import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
+import type { BatchOptions } from '../kafka/damaged-batches.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import { errorCode, persist, type NodeContext, type Source, type SourceRecord } from '../pipeline/index.ts'
@@ -92,10 +93,12 @@ export interface CommittedRecordsOptions {
   readonly group: string
   /** Returns the result of `committedTopics`. Called when the source is pulled. */
   readonly committed: () => readonly CommittedTopic[]
+  /** Limits of record batches. Records above the limit are emitted without their content. */
+  readonly batches?: BatchOptions | undefined
 }
 
 /** Errors: KAFKA_TOPIC_MISSING, KAFKA_TOPIC_RECREATED and the other errors of readTopic except KAFKA_OFFSET_LOST. */
-export function committedRecords ({ connection, topics, group, committed }: CommittedRecordsOptions): Source<KafkaRecord> {
+export function committedRecords ({ connection, topics, group, committed, batches }: CommittedRecordsOptions): Source<KafkaRecord> {
   async function * read (topic: CommittedTopic, context: NodeContext): AsyncGenerator<SourceRecord<KafkaRecord>> {
     const { partitions } = topic
     const reader = readTopic({
@@ -104,7 +107,7 @@ export function committedRecords ({ connection, topics, group, committed }: Comm
         topic: topic.topic, id: topic.id, partitions: partitions.length,
         start: partitions.map(at => at.logStart), end: partitions.map(at => at.logEnd)
       },
-      from: partitions.map(({ next }) => next), to: partitions.map(({ end }) => end)
+      batches, omitsLarge: true, from: partitions.map(({ next }) => next), to: partitions.map(({ end }) => end)
     })
     try {
       await reader.open?.(context)

@@ -1,6 +1,7 @@
 // The origins of the dead letters of a topic, in memory: 16 bytes per dead letter. A topic cannot be searched, so all its dead letters are
 // read once, and the checks wait until they are complete.
 import type { KafkaConnection } from '../kafka/connection.ts'
+import type { BatchOptions } from '../kafka/damaged-batches.ts'
 import { partitionKey } from '../kafka/offset-tracker.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import { parseDeadLetter } from '../dead-letters/dead-letter.ts'
@@ -31,8 +32,8 @@ export class DeadLetterIndex implements DeadLetterLookup {
    * The dead letters that the topic has when the source opens. A missing topic has none. The index is complete when all of them have been
    * written to `sink`.
    */
-  source (connection: KafkaConnection, topic: string): Source<KafkaRecord> {
-    const reader = readTopic({ connection, topic, maxBytes: MAX_BYTES })
+  source (connection: KafkaConnection, topic: string, batches?: BatchOptions): Source<KafkaRecord> {
+    const reader = readTopic({ connection, topic, batches, omitsLarge: true, maxBytes: MAX_BYTES })
     const end = this.#complete.resolve
     let missing = false
     let unsettled = 0

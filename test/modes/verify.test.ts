@@ -1,5 +1,6 @@
 // verify, on a real broker and registry: what it finds in an archive, what it repairs and what it leaves alone.
 import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -68,11 +69,11 @@ interface Report {
 }
 
 /** A topic, a group and an archive that no other test uses. */
-async function setUp (t: Test, { kind = 'file', letters = 'topic', partitions = 2 } = {}) {
+async function setUp (t: Test, { kind = 'file', letters = 'topic', partitions = 2, configs = {} } = {}) {
   const objects = kind === 'file' ? await fileObjects(t) : await bucketObjects()
   const deadLetterObjects = kind === 'file' ? await fileObjects(t) : await bucketObjects()
   const at = { topic: uniqueName('verify'), group: uniqueName('g'), dead: uniqueName('dead') }
-  await admin.createTopic(at.topic, { partitions, replicas: 1 })
+  await admin.createTopic(at.topic, { partitions, replicas: 1, configs })
   const common = [
     '--broker', kafka, '--topic', at.topic, '--group', at.group, '--alert-store', objects.url,
     ...letters === 'topic' ? ['--dead-letter-topic', at.dead] : ['--dead-letter-store', deadLetterObjects.url]
@@ -178,13 +179,23 @@ await t.test('with --repair, a record that was never an alert and has no dead le
   await produce(connection, at.topic, bad)
   await at.ingest(2)
   await admin.deleteTopic(at.dead)
-  const problem = { problem: 'missing', object: 'alert', reason: /^the record is not an alert/ }
+  const problem = { problem: 'missing', object: 'alert', reason: /^the record cannot be archived/ }
   t.match(await at.verify(), { code: 1, report: { ...totals, missing: 2, schemas: 0, problems: [problem, problem] } })
   t.equal(await admin.describeTopic(at.dead), undefined, 'a check creates no topic')
   const repairs = [problem, problem].map(each => ({ ...each, repair: 'dead-lettered' }))
   t.match(await at.verify('--repair'), { code: 0, report: { ...totals, missing: 2, repaired: 2, schemas: 0, problems: repairs } })
   t.equal((await everyRecord(connection, at.dead)).length, 2)
   t.match(await at.verify(), { code: 0, report: { ...totals, deadLettered: 2, schemas: 0 } })
+})
+
+await t.test('the dead letter of a record above the size limit is found, in a topic and in a store', async t => {
+  for (const letters of ['topic', 'store']) {
+    const at = await setUp(t, { letters, partitions: 1, configs: { 'max.message.bytes': '4000000' } })
+    await produce(connection, at.topic, [{ key: null, value: randomBytes(2_000_000), headers: [], partition: 0 }])
+    await at.ingest(1, '--max-record-mib', '1')
+    const limited = await at.verify('--max-record-mib', '1')
+    t.match(limited, { code: 0, report: { ...totals, deadLettered: 1, schemas: 0, problems: [] } }, limited.stderr)
+  }
 })
 
 await t.test('a dead letter of a deleted topic of the same name does not explain a missing alert', async t => {

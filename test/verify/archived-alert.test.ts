@@ -80,9 +80,16 @@ await t.test('a missing object is missing, and so is an object for a record with
     [frame(Buffer.alloc(11, 0xff)), /more than 10 bytes/], [frame(encodeLong(-5n)), /alert id -5 is negative/]
   ] as const) {
     const found = await compare(value)
-    t.match(found, { asked: [], mismatch: { problem: 'missing', reason: /^the record is not an alert: / } })
+    t.match(found, { asked: [], mismatch: { problem: 'missing', reason: /^the record cannot be archived: / } })
     t.match(found.mismatch?.reason, reason)
   }
+})
+
+await t.test('a record above the size limit is missing until its dead letter is found', async t => {
+  const omitted = { bytes: 40_000_000, sha256: 'ab12' }
+  const findAlert = async (): Promise<undefined> => { throw new Error('not reached') }
+  const found = await compareWithArchive({ findAlert }, { ...recordOf(Buffer.alloc(0)), omitted })
+  t.match(found, { mismatch: { problem: 'missing', reason: /exceeds the size limit: its value has 40000000 bytes and SHA-256 ab12/ } })
 })
 
 await t.test('a fault of the store is no result', async t => {
