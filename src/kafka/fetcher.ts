@@ -1,7 +1,7 @@
 // Fetches assigned partitions by topic id, with at most one request in flight per broker for all its partitions. Buffers about
 // `maxBytes` per broker. Each partition can be paused individually. Survives broker restarts and leader changes. An outage of one partition
 // or broker does not delay the others. Reports deleted topics, offsets out of range and permission errors to the owner of the fetcher.
-import { type fetchV17, protocolErrorsCodesById } from '@platformatic/kafka'
+import { protocolErrorsCodesById } from '@platformatic/kafka'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { aclFailure } from './access-errors.ts'

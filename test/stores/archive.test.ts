@@ -197,5 +197,6 @@ await t.test('a huge object under an existing id is a conflict, and is not infla
   const archive = await open(root, 'v2')
   await archive.putAlert('1', await gzipFrame(frame), checksumsOf(frame))
   await writeFile(join(root, 'alerts/v2/alerts/1/1.avro.gz'), gzipSync(Buffer.alloc(64_000_000)))
-  await t.rejects(archive.putAlert('1', await gzipFrame(frame), checksumsOf(frame)), { code: 'ARCHIVE_CONFLICT', message: /cannot be read/ })
+  const again = archive.putAlert('1', await gzipFrame(frame), checksumsOf(frame))
+  await t.rejects(again, { code: 'ARCHIVE_CONFLICT', message: /cannot be read/ })
 })
