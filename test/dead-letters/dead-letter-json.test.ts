@@ -7,7 +7,8 @@ import { deadLetterRecord, record } from './records.ts'
 await t.test('restores any dead letter exactly from JSON', async t => {
   const nulls = deadLetterRecord({ ...record, key: null, value: null, headers: [] })
   const empty = deadLetterRecord({ ...record, key: Buffer.alloc(0), value: Buffer.alloc(0) })
-  for (const deadLetter of [deadLetterRecord(), nulls, empty, deadLetterRecord(Buffer.from('raw'))]) {
+  const omitted = deadLetterRecord({ ...record, key: null, value: null, headers: [], omitted: { bytes: 7, sha256: 'ab' } })
+  for (const deadLetter of [deadLetterRecord(), nulls, empty, omitted, deadLetterRecord(Buffer.from('raw'))]) {
     t.strictSame(deadLetterFromJson(deadLetterToJson(deadLetter)), deadLetter)
   }
   const json = JSON.parse(deadLetterToJson(deadLetterRecord()).toString())

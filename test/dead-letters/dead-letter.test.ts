@@ -18,6 +18,14 @@ await t.test('parsing the Kafka record of a dead letter returns the same dead le
   t.equal(fromFile.origin, undefined)
 })
 
+await t.test('a record above the size limit becomes a dead letter with size and SHA-256, but without its bytes', async t => {
+  const omitted = { bytes: 50_000_000, sha256: 'ab'.repeat(32) }
+  const written = deadLetterRecord({ ...record, key: null, value: null, headers: [], omitted })
+  t.match(written, { omittedBytes: omitted.bytes, omittedSha256: omitted.sha256, origin: { topic: 'alerts', partition: 3 } })
+  t.equal(written.value?.length, 0, 'the value is empty, not a tombstone')
+  t.strictSame(parseDeadLetter(toKafkaRecord(written)), written)
+})
+
 await t.test('a record without a reason header is not a dead letter', async t => {
   t.equal(parseDeadLetter(record), undefined)
   const sentBack = { ...record, headers: [textHeader('dead-letter-redriven', '1')] }

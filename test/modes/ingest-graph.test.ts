@@ -63,6 +63,15 @@ await t.test('an alert reaches the archive after its schema, with its id and its
   t.strictSame(sink.values.map(({ frame }) => frame).sort(Buffer.compare), frames.sort(Buffer.compare))
 })
 
+await t.test('a record above --max-record-mib is dead-lettered with position, size and SHA-256', async t => {
+  const { driver } = await driven(t, async () => 'written')
+  const large = { ...record(null), omitted: { bytes: 50_000_000, sha256: 'ab'.repeat(32) } }
+  await driver.source<KafkaRecord>('kafka').push(large)
+  await driver.finish()
+  const error = { code: 'KAFKA_RECORD_TOO_LARGE', where: `alerts[0]@${large.offset}`, message: /50000000 bytes and SHA-256 abab/ }
+  t.match(driver.deadLetters?.written, [{ node: 'unframe', error }])
+})
+
 await t.test('a bad record is dead-lettered, and so settled, by the node that detects it, and other records are archived', async t => {
   const { driver } = await driven(t, async () => 'written')
   const source = driver.source<KafkaRecord>('kafka')
