@@ -43,8 +43,8 @@ await t.test('reads and writes types, fields and symbols whose names are also pr
   const schemaOf = (name: string, symbol: string, more: unknown[] = []) => record([
     long('id'), { name, type: 'int' },
     { name: 'inner', type: { type: 'record', name, fields: [{ name, type: ['null', name] }] } },
-    { name: 'e', type: { type: 'enum', name: `${name}.e`, symbols: ['first', symbol] } }, { name: 'f', type: ['null', `${name}.e`] },
-    ...more
+    { name: 'e', type: { type: 'enum', name: `${name}.e`, symbols: ['first', symbol] } },
+    { name: 'f', type: ['null', `${name}.e`] }, ...more
   ])
   const plain = schemaOf('plain', 'other')
   const value = { id: 1n, plain: 2, inner: { plain: { plain: null } }, e: 'other', f: 'first' }
