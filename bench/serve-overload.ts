@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { freePorts } from '../src/devstack/index.ts'
-import { crc32c, createArchive, gzipFrame, openStore } from '../src/stores/index.ts'
+import { checksumsOf, createArchive, gzipFrame, openStore } from '../src/stores/index.ts'
 import { bench, type Bench } from './harness.ts'
 import { framesOf, inFolder, startMode } from './support.ts'
 
@@ -20,7 +20,7 @@ async function served<R> (frames: readonly Buffer[], work: (port: number, pid: n
   return await inFolder(async root => {
     const store = await openStore(pathToFileURL(root).href)
     const archive = createArchive({ alerts: store, schemas: store, layout: 'v2' })
-    for (const [id, frame] of frames.entries()) await archive.putAlert(String(id), await gzipFrame(frame, 1), crc32c(frame))
+    for (const [id, frame] of frames.entries()) await archive.putAlert(String(id), await gzipFrame(frame, 1), checksumsOf(frame))
     const [port = 0] = await freePorts(1)
     const mode = await startMode('serve', '--alert-store', pathToFileURL(root).href, '--listen-port', String(port))
     try {
