@@ -13,7 +13,7 @@ export interface ProducerId {
   readonly epoch: number
 }
 
-export interface ProduceRequest {
+interface ProduceRequest {
   /** Id of the broker that leads the partition. */
   readonly node: number
   /** Records of one partition, in order. They are sent as one batch. */

@@ -83,6 +83,7 @@ await t.test('an ACL failure names the principal, the operation and the resource
   t.equal(why('TOPIC_AUTHORIZATION_FAILED', 'OffsetCommit'), 'User:ann may not Read topic (TOPIC_AUTHORIZATION_FAILED)')
   t.match(why('GROUP_AUTHORIZATION_FAILED', 'DeleteGroups', { group: 'g', topic: 'a' }), /^User:ann may not Delete group g \(/)
   t.match(why('CLUSTER_AUTHORIZATION_FAILED', 'InitProducerId'), /^User:ann may not IdempotentWrite the cluster \(/)
+  t.match(why('CLUSTER_AUTHORIZATION_FAILED', 'InitProducerId', { topic: 'a' }), /^User:ann may not Write topic a \(/)
   t.equal(why('TOPIC_AUTHORIZATION_FAILED', 'ANewRequest', { topic: 'a' }), 'User:ann may not use topic a (TOPIC_AUTHORIZATION_FAILED)')
   t.match(aclFailure('GROUP_AUTHORIZATION_FAILED', { authState: undefined, request: undefined }, { group: 'g' }), {
     why: /^this user may not use group g/, hint: /allows this user to use group g/

@@ -3,9 +3,10 @@ import t from 'tap'
 import type { AddressedRecord } from '../../src/kafka/batches.ts'
 import { kafkaErrors, mapKafkaError } from '../../src/kafka/errors.ts'
 import { IdempotentProducer } from '../../src/kafka/idempotent-producer.ts'
-import type { ProduceClient, ProduceRequest } from '../../src/kafka/produce-client.ts'
+import type { ProduceClient } from '../../src/kafka/produce-client.ts'
 import { outgoing } from './support.ts'
 
+type ProduceRequest = Parameters<ProduceClient['produce']>[0]
 const never = new AbortController().signal
 const within = (ms: number) => ({ deadline: Date.now() + ms, signal: never })
 const batchOf = (count: number, partition = 0, topic = 'a'): AddressedRecord[] =>
