@@ -122,8 +122,8 @@ export const catalogue = {
   alert_stream_http_requests_aborted_total: counter('requests', serve, [], 'Requests whose client disconnected before the response.'),
   alert_stream_http_response_bytes_total: counter('bytes', serve, [], 'Bytes of the response bodies as sent.'),
   alert_stream_http_requests_shed_total: counter('requests', serve, ['reason'],
-    'Requests that got 503 because of overload, by reason: pressure (event-loop delay or memory), connections, queue (reads waiting for the ' +
-    'store), buffers (memory for responses), client-gone (the client disconnected while its request was waiting).',
+    'Requests that got 503 because of overload, by reason: pressure (event-loop delay or memory), connections, queue (reads waiting for ' +
+    'the store), buffers (memory for responses), client-gone (the client disconnected while its request was waiting).',
     'rate is above 1 for 5 minutes: the server needs more replicas, or a client sends too many requests.'),
   alert_stream_http_unusable_objects_total: counter('requests', serve, ['reason'],
     'Requests for stored objects that cannot be served, by reason: damaged, too large. They get status 500, and the log names the object.',
@@ -133,7 +133,8 @@ export const catalogue = {
   alert_stream_http_connections: gauge('connections', serve, [], 'Open connections.'),
   alert_stream_http_connections_refused_total: counter('connections', serve, [],
     'Connections that were closed at once because twice --max-connections were open.'),
-  alert_stream_http_buffered_bytes: gauge('bytes', serve, [], 'Memory for alerts that are being read or sent; at most --response-buffer-mib.'),
+  alert_stream_http_buffered_bytes: gauge('bytes', serve, [],
+    'Memory for alerts that are being read or sent; at most --response-buffer-mib, unless a single alert is larger.'),
   alert_stream_schema_cache_lookups_total: counter('lookups', serve, ['result'], 'Lookups in the schema cache by result: hit, miss.')
 } satisfies Readonly<Record<`alert_stream_${string}`, MetricSpec>>
 
