@@ -1,5 +1,5 @@
-// Measures serve under overload. "Slow readers": 300 clients request an alert of 9 MB and read nothing; the memory is that of the server while
-// they wait. "Health": /v1/health is requested one after another while 500 connections request alerts without a pause.
+// Measures serve under overload. "Slow readers": 300 clients request an alert of 9 MB and read nothing; the memory is that of the server
+// while they wait. "Health": /v1/health is requested one after another while 500 connections request alerts without a pause.
 import autocannon from 'autocannon'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'

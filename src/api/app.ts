@@ -29,7 +29,7 @@ export interface ApiOptions {
   readonly healthCacheMs?: number
 }
 
-export interface ApiLimits extends ReaderLimits {
+interface ApiLimits extends ReaderLimits {
   /** Connections above which requests are shed and connections are closed. Default 1000. */
   readonly connections: number
   /** Time after which a client that reads nothing is cut off, in milliseconds. Default 30,000. */

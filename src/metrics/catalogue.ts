@@ -142,7 +142,7 @@ export const catalogue = {
   alert_stream_http_connections_refused_total: counter('connections', serve, [],
     'Connections that were closed at once because twice --max-connections were open.'),
   alert_stream_http_buffered_bytes: gauge('bytes', serve, [],
-    'Memory for alerts that are being read or sent; at most --response-buffer-mib.'),
+    'Memory for alerts that are being read or sent; at most --response-buffer-mib, unless a single alert is larger.'),
   alert_stream_schema_cache_lookups_total: counter('lookups', serve, ['result'], 'Lookups in the schema cache by result: hit, miss.')
 } satisfies Readonly<Record<`alert_stream_${string}`, MetricSpec>>
 

@@ -19,7 +19,7 @@ interface ArchiveOptions {
 }
 
 /** An alert as stored. The bytes are not verified yet. */
-export interface StoredAlert {
+interface StoredAlert {
   readonly gzip: Buffer
   /** Length of the frame according to the gzip trailer, at most the longest permitted frame. Wrong if the object is damaged. */
   readonly expectedBytes: number

@@ -1,7 +1,9 @@
 import t from 'tap'
 import { AlertReader, type ReaderLimits } from '../../src/api/alert-reader.ts'
-import { type ArchiveReader, type StoredAlert } from '../../src/stores/archive.ts'
+import { type ArchiveReader } from '../../src/stores/archive.ts'
 import { gzipFrame } from '../../src/stores/gzip.ts'
+
+type StoredAlert = NonNullable<Awaited<ReturnType<ArchiveReader['findAlert']>>>
 
 const frame = Buffer.alloc(100_000, 'an alert ')
 const gz = await gzipFrame(frame)
