@@ -137,7 +137,8 @@ function safeFullName (name: string): string {
   return safe.includes('.') ? safe : `.${safe}`
 }
 
-/** Replaces the characters that avsc does not accept in names. */
+/** Replaces what avsc does not accept in names. It keeps names in plain objects, so it does not accept names such as `constructor`. */
 function safeName (name: string): string {
+  if (name in Object.prototype) return `${name}_`
   return name.replace(/^(?=[0-9])|[^A-Za-z0-9_]/gu, character => `_${character.codePointAt(0)?.toString(16) ?? ''}_`)
 }

@@ -63,14 +63,16 @@ const ingestFlags = flags({
   ...registryFlags,
   'unknown-schema-seconds': {
     type: 'number', min: 0, max: 60, default: defaultUnknownSchemaWaitMs / 1000,
-    description: 'Time to wait for a schema that the registry does not have, in seconds, because the registry may still be loading. ' +
-      'Afterwards, records with the id of this schema go to the dead letters.'
+    description: 'Time to wait for a schema that the registry does not have or cannot return, in seconds, because the registry may still ' +
+      'be loading. Afterwards, records with the id of this schema go to the dead letters.'
   },
   ...storeFlags,
   ...deadLetterFlags,
   ...adminFlags
 })
 type Config = ConfigOf<typeof ingestFlags>
+
+const MAX_UNSETTLED_RECORDS = 2000
 
 /**
  * Returns the graph of an ingester, and the nodes that the monitor reads. Opens no store, because only running nodes call `archive`.
@@ -96,19 +98,23 @@ export function declare (
     const frame = value ?? Buffer.alloc(0)
     return { frame, ...parseFrame(frame) }
   }
+  const checks = { unchecked: 0 }
   const captureSchema = async ({ frame, schemaId, datum }: ReturnType<typeof unframe>): Promise<ArchivableAlert> => {
     const schema = await capture(schemaId)
-    return { id: schema.readAlertId(datum).toString(), frame, crc32c: crc32c(frame) }
+    const id = schema.alertIdOf(datum).toString()
+    if (!schema.checked) checks.unchecked++
+    return { id, frame, crc32c: crc32c(frame) }
   }
   const graph = createGraph('ingest', { deadLetters, retry: patientRetry })
-  graph.source('kafka', limitRecords(source, config.limit), { records: 2000, bytes: config.maxInFlightMib * 1024 * 1024 })
+  graph.source('kafka', limitRecords(source, config.limit), { records: MAX_UNSETTLED_RECORDS, bytes: config.maxInFlightMib * 1024 * 1024 })
     .step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
+    // Records that wait for an unknown schema must not keep other records from passing.
     .step('capture-schema', captureSchema, {
-      concurrency: config.batchSize, kind: 'schema registry', detail: config.schemaRegistryUrl,
+      concurrency: MAX_UNSETTLED_RECORDS, kind: 'schema registry', detail: config.schemaRegistryUrl,
       writes: { name: 'schema-archive', kind: 'object store', detail: `${urls.schemas}, layout ${layout}` }
     })
     .to('archive', sink, { concurrency: config.batchSize + gzipThreads })
-  return { graph: graph.build(), source, sink, deadLetters }
+  return { graph: graph.build(), source, sink, deadLetters, checks }
 }
 
 /** Ends the source after `limit` records. All these records settle and are committed. A negative limit never ends the source. */
@@ -149,12 +155,12 @@ export default mode({
   async run (config, _positionals, host) {
     const stores = new StoreStats()
     const connection = await connectionOf(config, 'alert-stream-ingest', host.log)
-    const { graph, source, sink, deadLetters } = declare(config, connection, () => archive, storeUrls(config), host, stores)
+    const { graph, source, sink, deadLetters, checks } = declare(config, connection, () => archive, storeUrls(config), host, stores)
     // The archive is opened after `declare` has checked the flags, because opening may create folders.
     const archive = await archiveOf(config, 'write', host, stores)
     const monitor = ingestMonitor({
       connection, topics: config.topic, registryUrl: config.schemaRegistryUrl, visitGapSeconds: config.visitGap,
-      archive, stores, source, sink, deadLetters, log: host.log
+      archive, stores, source, sink, deadLetters, checks, log: host.log
     })
     let admin: AdminServer | undefined
     try {

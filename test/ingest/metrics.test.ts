@@ -16,7 +16,8 @@ async function scrape (given: Partial<GroupStats>, lags: Lags | 'no response' = 
   const none = { partitions: [], generation: -1, joins: 0, commits: 0, failedCommits: 0, commitAgeMs: 0, lost: [], missing: [] }
   const stats: GroupStats = { ...none, ...given }
   const families = ingestFamilies({
-    topics: ['a', 'b'], source: { stats: () => stats }, stats: { written: 1, identical: 2, writtenBytes: 3 }, stores: new StoreStats(),
+    topics: ['a', 'b'], source: { stats: () => stats }, stats: { written: 1, identical: 2, writtenBytes: 3 }, checks: { unchecked: 4 },
+    stores: new StoreStats(),
     visits: { ages: new Histogram([1]), topics: [] }, lags: async () => lags === 'no response' ? undefined : lags
   })
   const scraped = parsePrometheus(await exposition(families).metrics())
