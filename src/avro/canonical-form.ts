@@ -5,7 +5,7 @@ import { compactJson, parseExactly } from './schema-json.ts'
 import { parseTree, type SchemaNode } from './schema-tree.ts'
 
 /** The Parsing Canonical Form of a schema. */
-export function canonicalForm (root: SchemaNode): string {
+function canonicalForm (root: SchemaNode): string {
   const defined = new Set<string>()
 
   function print (node: SchemaNode): string {
@@ -36,7 +36,11 @@ export function canonicalForm (root: SchemaNode): string {
 export function isSameSchema (one: string, other: string): boolean {
   if (one === other) return true
   try {
-    const [a, b] = [one, other].map(text => canonicalForm(parseTree(parseExactly(compactJson(text)))))
+    const [a, b] = [one, other].map(text => {
+      const form = canonicalForm(parseTree(parseExactly(compactJson(text))))
+      // In a canonical form, a type without a namespace inside a type with one reads as if it had this namespace.
+      return canonicalForm(parseTree(JSON.parse(form)))
+    })
     return a === b
   } catch {
     return false

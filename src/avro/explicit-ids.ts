@@ -3,18 +3,19 @@
 // points to that schema; if the registry has the schema text under another id, the subject is broken afterwards. Therefore this module
 // checks the existing schemas before any write and verifies the result.
 import { createHash } from 'node:crypto'
+import { isSameSchema } from './canonical-form.ts'
 import { registryErrors } from './errors.ts'
 import { findBySchemaId, type RegisteredSchema, type SubjectVersions } from './registered-schema.ts'
 import type { RegistryClient } from './registry.ts'
-import type { RegistryHttp } from './registry-http.ts'
-import { parseSchema } from './schema.ts'
+import { notARegistry, type RegistryHttp } from './registry-http.ts'
 import { zipStored } from './zip.ts'
 import { AlertStreamError } from '../pipeline/errors.ts'
 
-type Registry = SubjectVersions & Pick<RegistryClient, 'url' | 'schemaById' | 'idOf' | 'register'>
+type Registry = SubjectVersions & Pick<RegistryClient, 'url' | 'idOf' | 'register'>
 
 /**
- * Registers the schema text `text` under exactly this id. See RegistryClient.register for the result.
+ * Registers the schema text `text` under exactly this id, unless the id already has the schema in any spelling. See RegistryClient.register
+ * for the result.
  * @param forget removes the schema with this id from the client's cache
  */
 export async function registerWithId (
@@ -24,13 +25,13 @@ export async function registerWithId (
   const notHonoured = (what: string): Error => registryErrors.SCHEMA_ID_NOT_HONOURED(what, { where })
   if (!Number.isInteger(id) || id < 1 || id > 0x7fffffff) throw notHonoured(`${id} is not a valid schema id`)
   forget()
-  const before = await textOf(registry, id)
+  const before = await textOf(registry, http, id)
   if (before !== undefined) {
-    if (!sameSchema(before, text)) throw notHonoured(`id ${id} already belongs to another schema; nothing was changed`)
+    if (!isSameSchema(before, text)) throw notHonoured(`id ${id} already belongs to another schema; nothing was changed`)
     const existing = await findBySchemaId(registry, subject, id)
     if (existing !== undefined) return { ...existing, created: false }
-    // Another subject already has this text under this id, so a registration without an explicit id assigns the same id.
-    await registry.register(subject, text)
+    // Another subject already has this schema under this id, so a registration of the same text without an explicit id assigns the same id.
+    await registry.register(subject, before)
   } else {
     const other = await registry.idOf(subject, text)
     if (other !== undefined) throw notHonoured(`the subject already has this schema as id ${other}; nothing was changed`)
@@ -38,8 +39,8 @@ export async function registerWithId (
     if (!written) throw notHonoured('the schema registry does not accept explicit ids; nothing was changed')
   }
   forget()
-  const after = await textOf(registry, id)
-  const found = after === undefined || !sameSchema(after, text) ? undefined : await findBySchemaId(registry, subject, id)
+  const after = await textOf(registry, http, id)
+  const found = after === undefined || !isSameSchema(after, text) ? undefined : await findBySchemaId(registry, subject, id)
   if (found === undefined) {
     const seen = after === undefined ? `has no schema with id ${id}` : `has another schema or subject under id ${id}`
     throw notHonoured(`the schema registry accepted the schema but ${seen}; the registry may have the same text under another id`)
@@ -47,23 +48,16 @@ export async function registerWithId (
   return { ...found, created: true }
 }
 
-async function textOf (registry: Registry, id: number): Promise<string | undefined> {
+/** The schema with this id, or undefined if the registry says that it has none. A bad answer does not mean that the id is free. */
+async function textOf (registry: Registry, http: RegistryHttp, id: number): Promise<string | undefined> {
   try {
     return await registry.schemaById(id)
   } catch (error) {
-    if (error instanceof AlertStreamError && error.code === 'UNKNOWN_SCHEMA') return undefined
-    throw error
-  }
-}
-
-/** Whether two schemas are equal, docs and defaults included. Confluent's registry re-serializes schemas, so their texts can differ. */
-function sameSchema (one: string, other: string): boolean {
-  if (one === other) return true
-  try {
-    const [a, b] = [one, other].map(text => JSON.stringify(parseSchema(text).type.schema({ exportAttrs: true })))
-    return a === b
-  } catch {
-    return false
+    if (!(error instanceof AlertStreamError) || error.code !== 'UNKNOWN_SCHEMA') throw error
+    const path = `/schemas/ids/${id}`
+    const response = await http.call('GET', path)
+    if (response.status !== 404) throw notARegistry(response, `GET ${registry.url}${path}`)
+    return undefined
   }
 }
 

@@ -19,12 +19,19 @@ export interface RegistryResponse {
   /** The error code in the registry's response, such as 40403; 0 if the response has no error code. */
   readonly errorCode: number
   readonly message: string
+  /** The parsed JSON of the response; undefined if the response is empty or not JSON. */
   readonly body: unknown
+  readonly json: boolean
 }
 
 export interface RegistryHttp {
   /** Sends a request with retries. Errors: REGISTRY_UNAVAILABLE (429, 5xx), REGISTRY_REFUSED (401, 403), NOT_A_REGISTRY (no JSON). */
   call (method: string, path: string, body?: unknown): Promise<RegistryResponse>
+  /**
+   * Sends a GET request with retries and returns any response about the requested thing, even a status 500 or a text that is not JSON.
+   * Errors: REGISTRY_UNAVAILABLE (429, 5xx except 500 and 501), REGISTRY_REFUSED (401, 403).
+   */
+  get (path: string): Promise<RegistryResponse>
   /** Sends one request to any URL, without retries. Error: REGISTRY_UNAVAILABLE. */
   raw (method: string, url: string, init?: RawRequest): Promise<RawResponse>
   /** Calls `action` until it succeeds, until it fails with an error that is not retryable, or until the attempts are used up. */
@@ -59,29 +66,48 @@ export function registryHttp ({ url: base, log, timeoutMs, attempts }: RegistryH
     }
   }
 
-  async function once (method: string, path: string, body: unknown): Promise<RegistryResponse> {
+  async function once (method: string, path: string, body?: unknown): Promise<RegistryResponse> {
     const url = `${base}${path}`
     const where = `${method} ${url}`
     const { status, text } = await raw(method, url, {
       headers: { accept: `${CONTENT_TYPE}, application/json`, ...body === undefined ? {} : { 'content-type': CONTENT_TYPE } },
       ...body === undefined ? {} : { body: JSON.stringify(body) }
     })
-    if (status >= 500 || status === 429) {
-      throw registryErrors.REGISTRY_UNAVAILABLE(`the schema registry returned ${status}: ${excerpt(text)}`, { where })
-    }
+    if (status === 429 || status > 501) throw unavailable(status, excerpt(text), where)
     if (status === 401 || status === 403) {
       throw registryErrors.REGISTRY_REFUSED(`the schema registry denied access (${status}): ${excerpt(text)}`, { where })
     }
-    let parsed: unknown
-    try {
-      parsed = text === '' ? undefined : JSON.parse(text)
-    } catch {
-      throw registryErrors.NOT_A_REGISTRY(`the server is not a schema registry; it returned ${status}: ${excerpt(text)}`, { where })
-    }
+    const { json, parsed } = parse(text)
     const fields = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as { error_code?: unknown, message?: unknown }
     const errorCode = typeof fields.error_code === 'number' ? fields.error_code : 0
     const message = typeof fields.message === 'string' ? fields.message : excerpt(text)
-    return { status, errorCode, message, body: parsed }
+    return { status, errorCode, message, body: parsed, json }
+  }
+
+  async function get (path: string): Promise<RegistryResponse> {
+    let failed: RegistryResponse | undefined
+    try {
+      return await retrying(async () => {
+        failed = undefined
+        const response = await once('GET', path)
+        if (response.status < 500) return response
+        failed = response
+        throw unavailable(response.status, response.message, `GET ${base}${path}`)
+      })
+    } catch (error) {
+      if (failed === undefined) throw error
+      return failed
+    }
+  }
+
+  async function call (method: string, path: string, body?: unknown): Promise<RegistryResponse> {
+    return await retrying(async () => {
+      const where = `${method} ${base}${path}`
+      const response = await once(method, path, body)
+      if (response.status >= 500) throw unavailable(response.status, response.message, where)
+      if (!response.json) throw notARegistry(response, where)
+      return response
+    })
   }
 
   async function retrying<T> (action: () => Promise<T>): Promise<T> {
@@ -91,7 +117,21 @@ export function registryHttp ({ url: base, log, timeoutMs, attempts }: RegistryH
     })
   }
 
-  return { raw, retrying, call: (method, path, body) => retrying(() => once(method, path, body)) }
+  return { raw, retrying, get, call }
+}
+
+/** An empty text counts as JSON, because some responses have no body. */
+function parse (text: string): { readonly json: boolean, readonly parsed?: unknown } {
+  try {
+    return { json: true, parsed: text === '' ? undefined : JSON.parse(text) as unknown }
+  } catch {
+    return { json: false }
+  }
+}
+
+/** The error for a response that says that the registry is unavailable. */
+export function unavailable (status: number, message: string, where: string): AlertStreamError {
+  return registryErrors.REGISTRY_UNAVAILABLE(`the schema registry returned ${status}: ${message}`, { where })
 }
 
 /** The error for a response that cannot come from a schema registry. */

@@ -1,11 +1,13 @@
-// Client for a schema registry with Confluent's API. The npm client registers schemas and finds the id of a schema text. RegistryHttp
-// fetches schema texts unchanged; the npm client would parse them. Fetched texts are cached. Nothing is deleted from the registry.
+// Client for a schema registry with Confluent's API. The npm client finds the id of a schema text. RegistryHttp fetches and registers texts
+// unchanged; the npm client would reject texts that avsc does not accept. Fetched texts are cached. Nothing is deleted from the registry.
 import { type COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { LRUCache } from 'lru-cache'
 import { registryErrors } from './errors.ts'
 import { registerWithId } from './explicit-ids.ts'
-import { findBySchemaId, type RegisteredSchema, type SubjectVersions } from './registered-schema.ts'
-import { notARegistry, registryHttp, type RegistryHttp, type RegistryResponse } from './registry-http.ts'
+import { findBySchemaId, findSameSchema, type RegisteredSchema, type SubjectVersions } from './registered-schema.ts'
+import { notARegistry, registryHttp, unavailable, type RegistryHttp, type RegistryResponse } from './registry-http.ts'
+import { compactJson } from './schema-json.ts'
+import { referencesIn, selfContained, type ReferringSchema } from './schema-references.ts'
 import { AlertStreamError, messageOf } from '../pipeline/errors.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 
@@ -23,13 +25,21 @@ export interface RegistryClientOptions {
 
 export type CompatibilityLevel = keyof typeof COMPATIBILITY
 
+/** Registries assign ids up to this number. A frame has room for greater ids, which are unknown without a request. */
+export const maxSchemaId = 0x7fffffff
+
 /** All methods can fail with REGISTRY_UNAVAILABLE (retryable), NOT_A_REGISTRY or REGISTRY_REFUSED. */
 export interface RegistryClient {
   readonly url: string
-  /** Returns the text of a schema. Concurrent calls with the same id share one request. Error: UNKNOWN_SCHEMA. */
+  /**
+   * Returns the text of a schema. If it refers to other schemas, their types are included. Concurrent calls with the same id share one
+   * request. Error: UNKNOWN_SCHEMA, also if the registry gives no usable answer about this id although it has other schemas.
+   */
   schemaById (id: number): Promise<string>
   /** Returns the id that exactly this schema text has in the subject, or undefined if the subject does not have the text. */
   idOf (subject: string, text: string): Promise<number | undefined>
+  /** Returns the id of the schema in the subject, in this spelling (`exact`) or another one; undefined if the subject does not have it. */
+  findId (subject: string, text: string): Promise<{ readonly id: number, readonly exact: boolean } | undefined>
   /**
    * Registers a schema text unless the subject already has it. If `id` is given, the registry must register the text under this id.
    * `created` is false if the subject already had the text. Errors: SCHEMA_INCOMPATIBLE, SCHEMA_ID_NOT_HONOURED.
@@ -65,6 +75,8 @@ class Client implements RegistryClient, SubjectVersions {
     ignoreFetchAbort: true,
     fetchMethod: (id, _stale, { options }) => this.#fetchById(id, options)
   })
+  /** The id that was read last. If the registry still returns its schema, a bad answer about another id is not an outage. */
+  #lastRead: number | undefined
 
   constructor (url: string, http: RegistryHttp, timeoutMs: number, unknownForMs: number) {
     this.url = url
@@ -79,6 +91,7 @@ class Client implements RegistryClient, SubjectVersions {
   }
 
   async schemaById (id: number): Promise<string> {
+    if (id > maxSchemaId) throw registryErrors.UNKNOWN_SCHEMA(`schema id ${id} is above ${maxSchemaId}, the highest id of a registry`)
     const schema = await this.#schemas.forceFetch(id)
     if (schema instanceof AlertStreamError) throw schema
     return schema
@@ -92,9 +105,17 @@ class Client implements RegistryClient, SubjectVersions {
       throw registryErrors.UNKNOWN_SUBJECT(`the schema registry has no version ${version} of subject ${subject}`, { where })
     }
     if (response.status !== 200) throw unexpected(response, where)
-    const body = fieldsOf<{ id: number, version: number, schema: string }>(response)
+    const body = fieldsOf<{ id: number, version: number, schema: string, references: unknown }>(response)
     if (typeof body.schema !== 'string' || typeof body.id !== 'number') throw notARegistry(response, where)
-    return { subject, version: body.version ?? 0, id: body.id, text: body.schema }
+    const refers = referencesIn(body.references).length > 0
+    return { subject, version: body.version ?? 0, id: body.id, text: body.schema, refers }
+  }
+
+  async findId (subject: string, text: string): Promise<{ readonly id: number, readonly exact: boolean } | undefined> {
+    const id = await this.idOf(subject, text)
+    if (id !== undefined) return { id, exact: true }
+    const same = await findSameSchema(this, subject, text)
+    return same && { id: same.id, exact: false }
   }
 
   async idOf (subject: string, text: string): Promise<number | undefined> {
@@ -153,32 +174,70 @@ class Client implements RegistryClient, SubjectVersions {
   }
 
   async #fetchById (id: number, cache: { ttl?: number }): Promise<string | AlertStreamError> {
-    const where = `GET ${this.url}/schemas/ids/${id}`
-    const response = await this.#http.call('GET', `/schemas/ids/${id}`)
-    if (response.status === 200) {
-      const { schema, schemaType } = fieldsOf<{ schema: unknown, schemaType: unknown }>(response)
-      if (typeof schema !== 'string') throw notARegistry(response, where)
-      if (typeof schemaType === 'string' && schemaType !== 'AVRO') {
-        throw registryErrors.UNKNOWN_SCHEMA(`schema ${id} is of type ${schemaType}, not Avro`, { where })
-      }
-      // A truncated schema text must not be cached, and alerts with this id must not be dead-lettered because of it.
-      if (!isJson(schema)) throw notARegistry(response, where)
-      return schema
+    try {
+      const text = await this.#textOf(id)
+      this.#lastRead = id
+      return text
+    } catch (error) {
+      if (!(error instanceof AlertStreamError) || error.code !== 'UNKNOWN_SCHEMA' || this.#unknownForMs === 0) throw error
+      cache.ttl = this.#unknownForMs
+      return error
     }
-    if (!isMissing(response)) throw unexpected(response, where)
-    const unknown = registryErrors.UNKNOWN_SCHEMA(`the schema registry has no schema with id ${id}`, { where })
-    if (this.#unknownForMs === 0) throw unknown
-    cache.ttl = this.#unknownForMs
-    return unknown
+  }
+
+  async #textOf (id: number): Promise<string> {
+    const path = `/schemas/ids/${id}`
+    const where = `GET ${this.url}${path}`
+    const response = await this.#http.get(path)
+    if (isMissing(response)) throw registryErrors.UNKNOWN_SCHEMA(`the schema registry has no schema with id ${id}`, { where })
+    const { schemaType } = fieldsOf<{ schemaType: unknown }>(response)
+    if (response.status === 200 && typeof schemaType === 'string' && schemaType !== 'AVRO') {
+      throw registryErrors.UNKNOWN_SCHEMA(`schema ${id} is of type ${schemaType}, not Avro`, { where })
+    }
+    const schema = schemaIn(response)
+    if (schema === undefined) throw await this.#unusable(id, response, where)
+    try {
+      return await selfContained(schema, where, (subject, version) => this.#referenced(id, subject, version))
+    } catch (cause) {
+      if (cause instanceof AlertStreamError && (Object.hasOwn(registryErrors, cause.code))) throw cause
+      throw registryErrors.UNKNOWN_SCHEMA(`the references of schema ${id} cannot be resolved: ${messageOf(cause)}`, { where, cause })
+    }
+  }
+
+  async #referenced (id: number, subject: string, version: number): Promise<ReferringSchema> {
+    const path = `/subjects/${encodeURIComponent(subject)}/versions/${version}`
+    const response = await this.#http.get(path)
+    const schema = schemaIn(response)
+    if (schema === undefined) throw await this.#unusable(id, response, `GET ${this.url}${path}`)
+    return schema
+  }
+
+  /** The error for a response without a usable schema: UNKNOWN_SCHEMA if the registry is otherwise healthy, else a registry error. */
+  async #unusable (id: number, response: RegistryResponse, where: string): Promise<AlertStreamError> {
+    const fault = response.status === 200 ? notARegistry(response, where) : unexpected(response, where)
+    if (!await this.#isHealthy(id)) return fault
+    const what = `the schema registry has no usable schema with id ${id}; it returned ${response.status}: ${response.message}`
+    return registryErrors.UNKNOWN_SCHEMA(what, { where, cause: fault })
+  }
+
+  async #isHealthy (except: number): Promise<boolean> {
+    const id = this.#lastRead === except ? undefined : this.#lastRead
+    try {
+      const response = await this.#http.get(id === undefined ? '/subjects' : `/schemas/ids/${id}`)
+      return id === undefined ? response.status === 200 && Array.isArray(response.body) : schemaIn(response) !== undefined
+    } catch {
+      return false
+    }
   }
 
   async #register (subject: string, text: string): Promise<number> {
-    // The npm client rejects the registration unless `compatibility` is the current compatibility level of the subject.
-    const level = await this.compatibility(subject) ?? 'NONE'
-    const options = { subject, compatibility: level as COMPATIBILITY, updateConfig: false }
-    const { id } = await this.#byLibrary(`POST ${this.url}/subjects/${subject}/versions`, () =>
-      this.#library.register({ type: SchemaType.AVRO, schema: text }, options))
-    return id
+    const path = `/subjects/${encodeURIComponent(subject)}/versions`
+    const where = `POST ${this.url}${path}`
+    const response = await this.#http.call('POST', path, { schema: text })
+    const { id } = fieldsOf<{ id: unknown }>(response)
+    if (response.status === 200 && typeof id === 'number') return id
+    if (response.status !== 409) throw unexpected(response, where)
+    throw registryErrors.SCHEMA_INCOMPATIBLE(`the schema registry rejected the schema as incompatible: ${response.message}`, { where })
   }
 
   /** Calls the npm client with retries and maps its errors to error codes. */
@@ -191,9 +250,6 @@ class Client implements RegistryClient, SubjectVersions {
         // The npm client reports a broken connection as status 400 with the message of the system error.
         const { status } = cause as { status?: number }
         const message = messageOf(cause).replace(/^\S+ - /, '')
-        if (status === 409) {
-          throw registryErrors.SCHEMA_INCOMPATIBLE(`the schema registry rejected the schema as incompatible: ${message}`, { where, cause })
-        }
         if ((status ?? 0) >= 500 || /ECONN|ENOTFOUND|EAI_AGAIN|EPIPE|socket|timeout/i.test(message)) {
           throw registryErrors.REGISTRY_UNAVAILABLE(`the schema registry is unavailable: ${message}`, { where, cause })
         }
@@ -210,6 +266,7 @@ function isMissing ({ status, errorCode }: RegistryResponse): boolean {
 
 function unexpected (response: RegistryResponse, where: string): AlertStreamError {
   if (response.status === 404) return notARegistry(response, where)
+  if (response.status >= 500) return unavailable(response.status, response.message, where)
   return registryErrors.REGISTRY_REFUSED(`the schema registry returned ${response.status}: ${response.message}`, { where })
 }
 
@@ -218,11 +275,14 @@ function fieldsOf<T extends object> ({ body }: RegistryResponse): Partial<T> {
   return typeof body === 'object' && body !== null ? body : {}
 }
 
-function isJson (text: string): boolean {
+/** The schema in a response; undefined unless the response is about a schema and its text is JSON. A truncated text is not JSON. */
+function schemaIn (response: RegistryResponse): ReferringSchema | undefined {
+  const { schema, references } = fieldsOf<{ schema: unknown, references: unknown }>(response)
+  if (response.status !== 200 || typeof schema !== 'string') return undefined
   try {
-    JSON.parse(text)
-    return true
+    compactJson(schema)
   } catch {
-    return false
+    return undefined
   }
+  return { text: schema, references: referencesIn(references) }
 }

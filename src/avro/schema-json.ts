@@ -2,7 +2,7 @@
 // are not parsed and re-serialized with plain JSON functions, because that would round numbers beyond 2^53.
 
 /** A JSON number that a double cannot represent. JSON.stringify writes its text unchanged. */
-export interface RawNumber { readonly rawJSON: string }
+interface RawNumber { readonly rawJSON: string }
 
 const { parse, rawJSON, isRawJSON } = JSON as unknown as {
   parse (text: string, reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown): unknown

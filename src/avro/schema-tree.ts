@@ -20,7 +20,7 @@ export interface RecordNode {
   readonly fields: readonly FieldNode[]
 }
 
-export interface EnumNode {
+interface EnumNode {
   readonly kind: 'enum'
   readonly name: string
   readonly aliases: readonly string[]
@@ -28,7 +28,7 @@ export interface EnumNode {
   readonly default: unknown
 }
 
-export interface FixedNode { readonly kind: 'fixed', readonly name: string, readonly aliases: readonly string[], readonly size: number }
+interface FixedNode { readonly kind: 'fixed', readonly name: string, readonly aliases: readonly string[], readonly size: number }
 export interface UnionNode { readonly kind: 'union', readonly branches: readonly SchemaNode[] }
 export type NamedNode = RecordNode | EnumNode | FixedNode
 /** Each reference to a named type is the node of its definition, so the nodes of a recursive type form a cycle. */

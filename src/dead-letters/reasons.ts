@@ -22,10 +22,13 @@ const deadLetterReasons: Readonly<Record<string, DeadLetterReason>> = {
   FRAME_EMPTY: { by: unframe, meaning: 'The value of the message is null or empty.', then: 'discard' },
   FRAME_TOO_SHORT: { by: unframe, meaning: 'The message is shorter than the 5-byte frame header.', then: 'discard' },
   FRAME_BAD_MAGIC: { by: unframe, meaning: 'The first byte is not 0x00, so the message is not a Confluent frame.', then: 'discard' },
-  UNKNOWN_SCHEMA: { by: capture, meaning: 'The registry had no schema with this id after --unknown-schema-seconds.', then: 'redrive' },
-  SCHEMA_INVALID: { by: capture, meaning: 'The schema in the registry is not a valid Avro record schema.', then: 'redrive' },
+  UNKNOWN_SCHEMA: {
+    by: capture, meaning: 'The registry had no usable schema with this id after --unknown-schema-seconds.', then: 'redrive'
+  },
   SCHEMA_NO_ALERT_ID: { by: capture, meaning: 'The first field of the schema is not a long, so the alert has no id.', then: 'discard' },
-  DATUM_INVALID: { by: `${capture}; ${encode}`, meaning: 'The datum does not match the schema of its frame or file.', then: 'discard' },
+  DATUM_INVALID: {
+    by: `${capture}; ${encode}`, meaning: 'The bytes are not exactly one datum of the schema of their frame or file.', then: 'discard'
+  },
   ALERT_ID_INVALID: { by: archive, meaning: 'The alert id is negative.', then: 'discard' },
   ARCHIVE_CONFLICT: { by: archive, meaning: 'Another alert has this id, in any layout. The message has both SHA-256.', then: 'redrive' },
   AVRO_BAD_RECORD: { by: encode, meaning: 'A record of the file cannot be decoded.', then: 'file' },

@@ -8,17 +8,23 @@ import type { StoreStats } from '../stores/metered-store.ts'
 import type { PartitionLag } from './consumer-lag.ts'
 import type { VisitMetrics } from './visit-metrics.ts'
 
+export interface DatumChecks {
+  /** Alerts of which only the first field was read, because the rest of their schema cannot be compiled. */
+  readonly unchecked: number
+}
+
 export interface IngestStats {
   readonly topics: readonly string[]
   readonly source: Pick<KafkaGroupSource, 'stats'>
   readonly stats: ArchiveSinkStats
+  readonly checks: DatumChecks
   readonly stores: StoreStats
   readonly visits: Pick<VisitMetrics, 'ages' | 'topics'>
   /** Resolves with undefined if the brokers do not respond in time. */
   readonly lags: () => Promise<readonly PartitionLag[] | undefined>
 }
 
-export function ingestFamilies ({ topics, source, stats, stores, visits, lags }: IngestStats): Family[] {
+export function ingestFamilies ({ topics, source, stats, checks, stores, visits, lags }: IngestStats): Family[] {
   return [
     ...groupFamilies(source, topics),
     family('alert_stream_kafka_up', async () => [{ value: await lags() === undefined ? 0 : 1 }]),
@@ -26,6 +32,7 @@ export function ingestFamilies ({ topics, source, stats, stores, visits, lags }:
       (await lags() ?? []).map(({ topic, partition, records }) => ({ labels: partitionLabels(topic, partition), value: records }))),
     family('alert_stream_alerts_archived_total', () =>
       (['written', 'identical'] as const).map(outcome => ({ labels: { outcome }, value: stats[outcome] }))),
+    single('alert_stream_alerts_unchecked_total', () => checks.unchecked),
     single('alert_stream_archived_bytes_total', () => stats.writtenBytes),
     single('alert_stream_alert_age_seconds', () => visits.ages.read()),
     family('alert_stream_visits_total', () => visits.topics.map(({ topic, visits: value }) => ({ labels: { topic }, value }))),

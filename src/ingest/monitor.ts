@@ -13,7 +13,7 @@ import type { KafkaGroupSource } from '../sources/kafka-group.ts'
 import type { Archive } from '../stores/archive.ts'
 import type { StoreStats } from '../stores/metered-store.ts'
 import { lagOf } from './consumer-lag.ts'
-import { ingestFamilies } from './metrics.ts'
+import { ingestFamilies, type DatumChecks } from './metrics.ts'
 import { VisitMetrics } from './visit-metrics.ts'
 
 interface IngestMonitorOptions {
@@ -26,6 +26,7 @@ interface IngestMonitorOptions {
   readonly source: KafkaGroupSource
   readonly sink: ArchiveSink
   readonly deadLetters: DeadLetterDestination
+  readonly checks: DatumChecks
   readonly log: Logger
 }
 
@@ -36,9 +37,8 @@ export interface IngestMonitor {
   close (): Promise<void>
 }
 
-export function ingestMonitor (
-  { connection, topics, registryUrl, visitGapSeconds, archive, stores, source, sink, deadLetters, log }: IngestMonitorOptions
-): IngestMonitor {
+export function ingestMonitor (options: IngestMonitorOptions): IngestMonitor {
+  const { connection, topics, registryUrl, visitGapSeconds, archive, stores, source, sink, deadLetters, log } = options
   const admin = new KafkaAdmin(connection, { probeMs: checkLimitMs })
   const lags = lagOf(admin, topics, source)
   const lag = async (): Promise<number | undefined> => (await lags())?.reduce((sum, { records }) => sum + records, 0)
@@ -63,8 +63,8 @@ export function ingestMonitor (
       run,
       description,
       checks,
-      metrics: ingestFamilies({ topics, source, stats: sink.stats, stores, visits, lags }),
-      stats: async () => ({ ...sink.stats, lag: await lag() })
+      metrics: ingestFamilies({ topics, source, stats: sink.stats, checks: options.checks, stores, visits, lags }),
+      stats: async () => ({ ...sink.stats, ...options.checks, lag: await lag() })
     }),
     close: async () => {
       await visits.close()

@@ -1,9 +1,10 @@
 // Looks up schemas in the registry and waits for unknown ids, because the registry may still be loading. An unknown id is polled once per
 // process, for 8 seconds by default. After this wait, records with the id fail at once, and the id is requested at most every 2 seconds.
+// An id that no registry assigns fails without a wait.
 // Each wait that ends without the schema halves later waits for about a minute, so records with random ids cannot stall the stream.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
-import type { RegistryClient } from '../avro/registry.ts'
+import { maxSchemaId } from '../avro/registry.ts'
 import { AlertStreamError } from '../pipeline/errors.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 
@@ -28,12 +29,13 @@ const MAX_HALVINGS = 6
 const MAX_UNKNOWN_IDS = 10_000
 
 /**
- * A `schemaById` that waits for unknown ids. The registry client must not cache unknown ids (`unknownForMs: 0`), and the caller must
- * share concurrent lookups of one id. Errors: the errors of `schemaById`, with UNKNOWN_SCHEMA only after the wait.
+ * Wraps `fetchSchema` in a function that waits for unknown ids. `fetchSchema` must not cache unknown ids, and the caller must share
+ * concurrent lookups of one id. Errors: the errors of `fetchSchema`, with UNKNOWN_SCHEMA only after the wait.
+ * @param registryUrl URL of the registry, for the log
  */
-export function schemaLookup (
-  registry: Pick<RegistryClient, 'schemaById' | 'url'>, options: SchemaLookupOptions = {}
-): (schemaId: number) => Promise<string> {
+export function schemaLookup<S> (
+  fetchSchema: (schemaId: number) => Promise<S>, registryUrl: string, options: SchemaLookupOptions = {}
+): (schemaId: number) => Promise<S> {
   const { waitMs = defaultUnknownSchemaWaitMs, pollMs = POLL_MS, unknownForMs = UNKNOWN_FOR_MS, log = silent } = options
   const unknown = new LRUCache<number, { readonly error: AlertStreamError, readonly until: number }>({ max: MAX_UNKNOWN_IDS })
   let halvings = 0
@@ -51,14 +53,14 @@ export function schemaLookup (
     const before = unknown.get(schemaId)
     if (before !== undefined && performance.now() < before.until) throw before.error
     // Each unknown id gets only one wait.
-    const wait = before === undefined ? currentWait() : 0
+    const wait = before === undefined && schemaId <= maxSchemaId ? currentWait() : 0
     const deadline = performance.now() + wait
     for (let attempt = 1; ; attempt++) {
       try {
-        const text = await registry.schemaById(schemaId)
+        const schema = await fetchSchema(schemaId)
         unknown.delete(schemaId)
         if (attempt > 1) halvings = 0
-        return text
+        return schema
       } catch (error) {
         if (!(error instanceof AlertStreamError) || error.code !== 'UNKNOWN_SCHEMA') throw error
         const left = deadline - performance.now()
@@ -69,7 +71,7 @@ export function schemaLookup (
         }
         if (attempt === 1) {
           const message = 'schema not found in the registry: retrying, since the registry may still be loading'
-          log.warn({ schemaId, registry: registry.url, ms: Math.round(wait) }, message)
+          log.warn({ schemaId, registry: registryUrl, ms: Math.round(wait), error: error.message }, message)
         }
         await sleep(Math.min(pollMs, left))
       }

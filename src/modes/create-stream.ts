@@ -74,8 +74,13 @@ async function targetSchema (config: Config, host: Host): Promise<{ schema: Aler
   const { schema, text, version } = config.schemaVersion === undefined ? schemas.latest : schemas.get(config.schemaVersion)
   assertAlertId(schema)
   const url = config.schemaRegistryUrl
-  const schemaId = config.schemaId ?? await createRegistryClient({ url, log: host.log }).idOf(config.subject, text)
-  if (schemaId !== undefined) return { schema, version, schemaId }
+  if (config.schemaId !== undefined) return { schema, version, schemaId: config.schemaId }
+  const found = await createRegistryClient({ url, log: host.log }).findId(config.subject, text)
+  if (found?.exact === false) {
+    host.log.warn({ schema: version, schemaId: found.id, subject: config.subject },
+      'the registry has the schema in another spelling: using its id')
+  }
+  if (found !== undefined) return { schema, version, schemaId: found.id }
   throw modeErrors.SCHEMA_NOT_REGISTERED(`schema ${version} is not registered under subject ${config.subject}`, { where: url })
 }
 

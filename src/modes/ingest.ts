@@ -66,14 +66,16 @@ const ingestFlags = flags({
   ...registryFlags,
   'unknown-schema-seconds': {
     type: 'number', min: 0, max: 60, default: defaultUnknownSchemaWaitMs / 1000,
-    description: 'Time to wait for a schema that the registry does not have, in seconds, because the registry may still be loading. ' +
-      'Afterwards, records with the id of this schema go to the dead letters.'
+    description: 'Time to wait for a schema that the registry does not have or cannot return, in seconds, because the registry may still ' +
+      'be loading. Afterwards, records with the id of this schema go to the dead letters.'
   },
   ...storeFlags,
   ...deadLetterFlags,
   ...adminFlags
 })
 type Config = ConfigOf<typeof ingestFlags>
+
+const MAX_UNSETTLED_RECORDS = 2000
 
 /**
  * Returns the graph of an ingester, and the nodes that the monitor reads. Opens no store, because only running nodes call `archive`.
@@ -92,10 +94,10 @@ export function declare (
   const deadLetters = deadLettersOf(config, { connection, environment, expected: { topics: config.topic }, stats: stores })
   const graph = createGraph('ingest', { deadLetters, retry: patientRetry })
   const records = graph.source('kafka', limitRecords(source, config.limit), {
-    records: 2000, bytes: config.maxInFlightMib * 1024 * 1024
+    records: MAX_UNSETTLED_RECORDS, bytes: config.maxInFlightMib * 1024 * 1024
   })
-  const sink = archiveRecords(records, config, archive, urls, { log })
-  return { graph: graph.build(), source, sink, deadLetters }
+  const { sink, checks } = archiveRecords(records, config, archive, urls, { log })
+  return { graph: graph.build(), source, sink, deadLetters, checks }
 }
 
 type ArchiveConfig = Pick<Config, 'schemaRegistryUrl' | 'unknownSchemaSeconds' | 'gzipLevel' | 'gzipThreads' | 'layout' | 'batchSize'>
@@ -107,7 +109,7 @@ type ArchiveConfig = Pick<Config, 'schemaRegistryUrl' | 'unknownSchemaSeconds' |
 export function archiveRecords (
   records: Port<KafkaRecord>, config: ArchiveConfig, archive: () => Archive, urls: { readonly alerts: string, readonly schemas: string },
   { log, reported = sink => sink }: Pick<Host, 'log'> & { readonly reported?: (sink: Sink<ArchivableAlert>) => Sink<ArchivableAlert> }
-): ArchiveSink {
+): { readonly sink: ArchiveSink, readonly checks: { readonly unchecked: number } } {
   // The client caches no unknown ids, because schemaCapture decides how long an unknown id is remembered.
   const registry = createRegistryClient({ url: config.schemaRegistryUrl, log, unknownForMs: 0 })
   const capture = schemaCapture(registry, archive, { waitMs: config.unknownSchemaSeconds * 1000, log })
@@ -119,17 +121,21 @@ export function archiveRecords (
     const frame = record.value ?? Buffer.alloc(0)
     return { frame, ...parseFrame(frame) }
   }
+  const checks = { unchecked: 0 }
   const captureSchema = async ({ frame, schemaId, datum }: ReturnType<typeof unframe>): Promise<ArchivableAlert> => {
     const schema = await capture(schemaId)
-    return { id: schema.readAlertId(datum).toString(), frame }
+    const id = schema.alertIdOf(datum).toString()
+    if (!schema.checked) checks.unchecked++
+    return { id, frame }
   }
   records.step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
+    // Records that wait for an unknown schema must not keep other records from passing.
     .step('capture-schema', captureSchema, {
-      concurrency: config.batchSize, kind: 'schema registry', detail: config.schemaRegistryUrl,
+      concurrency: MAX_UNSETTLED_RECORDS, kind: 'schema registry', detail: config.schemaRegistryUrl,
       writes: { name: 'schema-archive', kind: 'object store', detail: `${urls.schemas}, layout ${layout}` }
     })
     .to('archive', reported(sink), { concurrency: config.batchSize + gzipThreads })
-  return sink
+  return { sink, checks }
 }
 
 /** Ends the source after `limit` records. All these records settle and are committed. A negative limit never ends the source. */
@@ -170,12 +176,12 @@ export default mode({
   async run (config, _positionals, host) {
     const stores = new StoreStats()
     const connection = await connectionOf(config, 'alert-stream-ingest', host.log)
-    const { graph, source, sink, deadLetters } = declare(config, connection, () => archive, storeUrls(config), host, stores)
+    const { graph, source, sink, deadLetters, checks } = declare(config, connection, () => archive, storeUrls(config), host, stores)
     // The archive is opened after `declare` has checked the flags, because opening may create folders.
     const archive = await archiveOf(config, 'write', host, stores)
     const monitor = ingestMonitor({
       connection, topics: config.topic, registryUrl: config.schemaRegistryUrl, visitGapSeconds: config.visitGap,
-      archive, stores, source, sink, deadLetters, log: host.log
+      archive, stores, source, sink, deadLetters, checks, log: host.log
     })
     let admin: AdminServer | undefined
     try {

@@ -53,11 +53,12 @@ function registrySink (config: Config, registry: RegistryClient, report: (line: 
     kind: 'schema registry',
     detail: `${config.schemaRegistryUrl}, subject ${config.subject}`,
     async write (version) {
-      const known = (await registry.versions(config.subject)).length > 0
-      if (known) await setLevel()
+      const exists = (await registry.versions(config.subject)).length > 0
+      if (exists) await setLevel()
       const done = await registry.register(config.subject, version.text, config.ids === 'explicit' ? { id: version.id } : {})
-      if (!known) await setLevel()
-      const outcome = done.created ? 'registered' : 'already registered'
+      if (!exists) await setLevel()
+      const known = done.text === version.text ? 'already registered' : 'already registered in another spelling'
+      const outcome = done.created ? 'registered' : known
       report(`schema ${version.version}: id ${done.id}, version ${done.version} of subject ${config.subject}, ${outcome}\n`)
     }
   }

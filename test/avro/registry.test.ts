@@ -4,7 +4,8 @@ import { createServer, type IncomingMessage, type RequestListener } from 'node:h
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { compactJson } from '../../src/avro/schema-json.ts'
-import { createRegistryClient, fetchSchemaPackage, loadSchemaPackage, type RegistryClient } from '../../src/avro/index.ts'
+import { createRegistryClient, fetchSchemaPackage, loadSchemaPackage, parseSchema, type RegistryClient } from '../../src/avro/index.ts'
+import { otherSpelling } from './support.ts'
 import { cache, uniqueName, useStack } from '../support/stack.ts'
 
 const { registry } = await useStack(t)
@@ -202,15 +203,147 @@ await t.test('reports a server that is not a schema registry', async t => {
   await t.rejects(createRegistryClient({ url: origin }).check(), { code: 'NOT_A_REGISTRY' })
   const page = await fakeServer(t, (_request, response) => { response.setHeader('content-type', 'text/html').end('<html>hello</html>') })
   await t.rejects(createRegistryClient({ url: page.url }).schemaById(1), { code: 'NOT_A_REGISTRY', message: /hello/ })
-  for (const body of ['', 'null', '[]', '"text"', '{"schema":{"type":"long"}}', '{"schema":"{\\"type\\":"}']) {
+  for (const body of ['', 'null', '"text"', '{"schema":{"type":"long"}}', '{"schema":"{\\"type\\":"}']) {
     const odd = await fakeServer(t, (_request, response) => { response.end(body) })
     const client = createRegistryClient({ url: odd.url })
     await t.rejects(client.schemaById(1), { code: 'NOT_A_REGISTRY' }, `200 with ${body}`)
     await t.rejects(client.schemaById(1), { code: 'NOT_A_REGISTRY' }, 'the response is not cached')
-    t.equal(odd.seen.length, 2)
+    t.strictSame(odd.seen, ['GET /schemas/ids/1', 'GET /subjects', 'GET /schemas/ids/1', 'GET /subjects'])
   }
   const guarded = await fakeServer(t, (_request, response) => { response.writeHead(401).end('{"message":"who are you"}') })
   await t.rejects(createRegistryClient({ url: guarded.url }).schemaById(1), { code: 'REGISTRY_REFUSED', message: /401.*who are you/ })
+})
+
+await t.test('a bad answer about one id makes this id unknown for a limited time, if the registry still returns the last one', async t => {
+  const schema = '{"schema":"\\"long\\""}'
+  const answers: Record<string, readonly [number, string]> = { '/schemas/ids/1': [200, schema], '/schemas/ids/2': [404, 'no JSON'] }
+  const { url, seen } = await fakeServer(t, (request, response) => {
+    const [status, body] = answers[request.url!] ?? [500, '']
+    response.writeHead(status).end(body)
+  })
+  const own = createRegistryClient({ url, attempts: 1, unknownForMs: 600_000 })
+  await t.rejects(own.schemaById(2), { code: 'NOT_A_REGISTRY' }, 'no schema was read, and /subjects fails')
+  t.equal(await own.schemaById(1), '"long"')
+  const before = seen.length
+  await t.rejects(own.schemaById(2), { code: 'UNKNOWN_SCHEMA', retryable: false, message: /id 2; it returned 404: no JSON/ })
+  await t.rejects(own.schemaById(2), { code: 'UNKNOWN_SCHEMA' })
+  t.strictSame(seen.slice(before), ['GET /schemas/ids/2', 'GET /schemas/ids/1'], 'the unknown id is cached')
+  await t.rejects(own.schemaById(3), { code: 'UNKNOWN_SCHEMA', message: /returned 500/ })
+  answers['/schemas/ids/1'] = [200, '<html>']
+  await t.rejects(own.schemaById(4), { code: 'REGISTRY_UNAVAILABLE', retryable: true })
+  answers['/schemas/ids/1'] = [200, schema]
+  for (const status of [429, 502, 503, 504]) {
+    answers[`/schemas/ids/${status}`] = [status, '']
+    await t.rejects(own.schemaById(status), { code: 'REGISTRY_UNAVAILABLE', retryable: true }, 'these statuses are not about the id')
+  }
+  answers['/schemas/ids/401'] = [401, '']
+  await t.rejects(own.schemaById(401), { code: 'REGISTRY_REFUSED' })
+})
+
+await t.test('ids above 2^31-1 are unknown without a request', async t => {
+  const { url, seen } = await fakeServer(t, (_request, response) => { response.end('[]') })
+  for (const id of [2 ** 31, 2 ** 32 - 1]) await t.rejects(createRegistryClient({ url }).schemaById(id), { code: 'UNKNOWN_SCHEMA' })
+  t.strictSame(seen, [])
+  await t.rejects(client.schemaById(2 ** 31), { code: 'UNKNOWN_SCHEMA' })
+})
+
+/** Registers a schema that refers to other schemas. Returns its id. */
+async function registerReferring (subject: string, schema: object, references: object[] = []): Promise<number> {
+  const response = await fetch(`${registry}/subjects/${subject}/versions`, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ schema: JSON.stringify(schema), references })
+  })
+  const { id } = await response.json() as { id: number }
+  return id
+}
+
+await t.test('includes the types of referenced schemas, also of their references', async t => {
+  const [inner, middle, outer] = [uniqueName('inner'), uniqueName('middle'), uniqueName('outer')]
+  const namespace = `n${uniqueName('x').replaceAll('-', '_')}`
+  const field = { name: 'x', type: 'long', default: 1, doc: 'kept' }
+  await registerReferring(inner, { type: 'record', name: 'Inner', namespace, fields: [field] })
+  const reference = (name: string, subject: string) => ({ name: `${namespace}.${name}`, subject, version: 1 })
+  await registerReferring(middle, { type: 'record', name: `${namespace}.Middle`, fields: [{ name: 'inner', type: 'Inner' }] }, [
+    reference('Inner', inner)
+  ])
+  const fields = [
+    { name: 'id', type: 'long' }, { name: 'inner', type: ['null', `${namespace}.Inner`], default: null }, { name: 'middle', type: 'Middle' }
+  ]
+  const id = await registerReferring(outer, { type: 'record', name: 'Outer', namespace, doc: 'kept', fields }, [
+    reference('Inner', inner), reference('Middle', middle)
+  ])
+  const text = await client.schemaById(id)
+  const name = `${namespace}.Inner`
+  t.strictSame(JSON.parse(text), {
+    type: 'record', name: 'Outer', namespace, doc: 'kept',
+    fields: [
+      { name: 'id', type: 'long' },
+      { name: 'inner', type: ['null', { type: 'record', name: 'Inner', namespace, fields: [field] }], default: null },
+      { name: 'middle', type: { type: 'record', name: `${namespace}.Middle`, fields: [{ name: 'inner', type: name }] } }
+    ]
+  })
+  t.equal(parseSchema(text).name, `${namespace}.Outer`)
+  t.strictSame(await client.findId(outer, text), { id, exact: false })
+})
+
+await t.test('an id whose references cannot be resolved is unknown', async t => {
+  const referring = (type: string, references: unknown) =>
+    JSON.stringify({ schema: JSON.stringify({ type: 'record', name: 'R', fields: [{ name: 'f', type }] }), references })
+  const bodies: Record<string, string> = {
+    '/subjects': '[]', '/schemas/ids/1': referring('Missing', [{ name: 'Missing', subject: 'gone', version: 1 }]),
+    '/schemas/ids/2': referring('Missing', [{ name: 'X', subject: 's', version: 1 }]),
+    '/schemas/ids/3': referring('Loop', [{ name: 'Loop', subject: 'loop', version: 1 }]),
+    '/subjects/s/versions/1': referring('int', []),
+    '/subjects/loop/versions/1': JSON.stringify({
+      schema: '{"type":"fixed","name":"Loop","size":1}', references: [{ name: 'Loop', subject: 'loop', version: 1 }]
+    })
+  }
+  const { url } = await fakeServer(t, (request, response) => {
+    response.writeHead(bodies[request.url!] === undefined ? 404 : 200).end(bodies[request.url!] ?? '{"error_code":40402}')
+  })
+  const own = createRegistryClient({ url })
+  await t.rejects(own.schemaById(1), { code: 'UNKNOWN_SCHEMA', where: /subjects.gone.versions.1/ })
+  await t.rejects(own.schemaById(2), { code: 'UNKNOWN_SCHEMA', message: /references of schema 2 cannot be resolved.*Missing/ })
+  t.match(await own.schemaById(3), /"type":\{"type":"fixed","name":"Loop","size":1\}/)
+})
+
+await t.test('registers a schema that avsc does not accept', async t => {
+  const subject = uniqueName('avro')
+  const text = freshSchema().replace('"type":"int","default":1', '"type":["float","null"],"default":null')
+  const { id } = await client.register(subject, text)
+  t.equal(await client.schemaById(id), text)
+})
+
+await t.test('finds the id of a schema that the subject has in another spelling', async t => {
+  const subject = uniqueName('avro')
+  const text = freshSchema()
+  const { id } = await client.register(subject, otherSpelling(text))
+  await client.register(subject, freshSchema())
+  t.equal(await client.idOf(subject, text), undefined)
+  t.strictSame(await client.findId(subject, text), { id, exact: false })
+  t.equal(await client.findId(subject, freshSchema()), undefined)
+  const exact = await client.register(subject, text)
+  t.strictSame(await client.findId(subject, text), { id: exact.id, exact: true })
+})
+
+await t.test('uses an explicit id that has the schema in another spelling', async t => {
+  const [first, second] = [uniqueName('avro'), uniqueName('avro')]
+  const id = freshId()
+  const text = freshSchema()
+  const spelling = otherSpelling(text)
+  await client.register(first, spelling, { id })
+  t.match(await client.register(first, text, { id }), { id, text: spelling, created: false })
+  t.match(await client.register(second, text, { id }), { subject: second, id, text: spelling, created: true })
+  t.strictSame(await client.versions(first), [id])
+  await t.rejects(client.register(first, text.replace('"int"', '"long"'), { id }), { code: 'SCHEMA_ID_NOT_HONOURED' })
+})
+
+await t.test('does not take an id as free because the registry cannot return its schema', async t => {
+  const { url, seen } = await fakeServer(t, (request, response) => {
+    if (request.url === '/subjects') response.end('[]')
+    else response.writeHead(500).end('{"error_code":50001}')
+  })
+  await t.rejects(createRegistryClient({ url, attempts: 1 }).register('s', freshSchema(), { id: 704 }), { code: 'REGISTRY_UNAVAILABLE' })
+  t.notMatch(seen.join('\n'), /PUT|POST/)
 })
 
 /** Simulates Confluent's registry and the registry modes that Confluent documents. */

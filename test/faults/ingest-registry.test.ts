@@ -1,6 +1,7 @@
 // The schema registry fails while the ingester runs. Alerts wait, and no alert is dead-lettered.
 import { join } from 'node:path'
 import t from 'tap'
+import { headerText } from '../../src/kafka/record.ts'
 import { freePorts, startRegistry } from '../../src/devstack/index.ts'
 import { persist } from '../../src/pipeline/index.ts'
 import { adminFor, connect, everyRecord, produce } from '../kafka/support.ts'
@@ -17,6 +18,7 @@ const alerts = await registerAlerts(registry)
 type Behaviour = Parameters<Awaited<ReturnType<typeof registryProxy>>['set']>[0]
 const respond = (status: number, type: string, body: string): Behaviour => response => {
   response.writeHead(status, { 'content-type': type }).end(body)
+  return true
 }
 
 for (const [failure, behaviour] of Object.entries({
@@ -43,6 +45,32 @@ for (const [failure, behaviour] of Object.entries({
     t.equal((await everyRecord(connection, at.dead)).length, 0)
   })
 }
+
+await t.test('a bad answer about one schema id dead-letters only the records with this id; a restart changes nothing', async t => {
+  const at = await newTarget(t, { kafka, registry })
+  await admin.createTopic(at.topic, { partitions: 2, replicas: 1 })
+  const proxy = await registryProxy(t, registry)
+  const [damaged, fine] = [await registerAlerts(registry), alerts]
+  proxy.set((response, path) => {
+    if (path.endsWith(`/ids/${damaged.schemaId}`)) response.writeHead(500).end('{"error_code":50001,"message":"one schema is damaged"}')
+    return path.endsWith(`/ids/${damaged.schemaId}`)
+  })
+  const above = Buffer.from(fine.frame(7n))
+  above.writeUInt32BE(2 ** 31 + 5, 1)
+  const records = alertRecords(fine, 10, 2)
+  const bad = [...alertRecords(damaged, 30, 2), { key: null, value: above, headers: [], partition: 0 }]
+  await produce(connection, at.topic, [...bad, ...records])
+  const args = ingestArgs({ ...at, registry: proxy.url }, '--limit', '41', '--unknown-schema-seconds', '3')
+  const { code, stdout, stderr } = await startCli(t, args).finished
+  t.equal(code, 0, stderr)
+  t.equal(stdout, 'archived 10 alerts: 10 written, 0 already archived, 31 dead letters\n')
+  t.strictSame(pythonMismatches(at.root, records), [])
+  const dead = await everyRecord(connection, at.dead)
+  t.strictSame(new Set(dead.map(letter => headerText(letter, 'dead-letter-reason'))), new Set(['UNKNOWN_SCHEMA']))
+  await produce(connection, at.topic, alertRecords(fine, 5, 2, 1n))
+  const again = await startCli(t, ingestArgs({ ...at, registry: proxy.url }, '--limit', '5')).finished
+  t.equal(again.stdout, 'archived 5 alerts: 5 written, 0 already archived, 0 dead letters\n', again.stderr)
+})
 
 await t.test('alerts wait while the registry restarts', async t => {
   const at = await newTarget(t, { kafka, registry })

@@ -137,8 +137,11 @@ export interface RegistryProxy {
   readonly url: string
   /** Number of requests received. */
   readonly requests: number
-  /** `up` forwards requests, `down` disconnects, `hold` delays requests until the next call of `set`. A function sends its own response. */
-  set (behaviour: 'up' | 'down' | 'hold' | ((response: ServerResponse) => void)): void
+  /**
+   * `up` forwards requests, `down` disconnects, `hold` delays requests until the next call of `set`. A function sends its own response and
+   * returns true, or returns false to forward the request.
+   */
+  set (behaviour: 'up' | 'down' | 'hold' | ((response: ServerResponse, path: string) => boolean)): void
 }
 
 /** Starts a proxy for the real registry. The proxy can fail on demand. */
@@ -151,9 +154,7 @@ export async function registryProxy (t: Test, target: string): Promise<RegistryP
       request.socket.destroy()
     } else if (behaviour === 'hold') {
       held.push(() => { void respond(request, response) })
-    } else if (typeof behaviour === 'function') {
-      behaviour(response)
-    } else {
+    } else if (typeof behaviour !== 'function' || !behaviour(response, request.url ?? '')) {
       const real = await fetch(target + (request.url ?? ''))
       response.writeHead(real.status, { 'content-type': real.headers.get('content-type') ?? 'application/json' }).end(await real.text())
     }

@@ -11,6 +11,7 @@ import { parseCommandLine } from '../../src/config/parse.ts'
 import createStream from '../../src/modes/create-stream.ts'
 import { silent } from '../../src/pipeline/log.ts'
 import { checkStaticTopic } from '../../src/simulator/static-topic.ts'
+import { otherSpelling } from '../avro/support.ts'
 import { surveySchema } from '../generator/support.ts'
 import { adminFor, everyRecord } from '../kafka/support.ts'
 import { cache, CLOSED_PORT, tempDir, uniqueName, useStack } from '../support/stack.ts'
@@ -26,6 +27,7 @@ const { id: schemaId } = await createRegistryClient({ url: stack.registry }).reg
 const visits = await alertFile(t, { alerts: 30, visits: 2 })
 
 const topics = () => staticTopics(subject)
+const spelling = otherSpelling(newest.text)
 
 /** Loads a topic. Returns the topic and its snapshot, for a later comparison. */
 async function loaded () {
@@ -35,6 +37,17 @@ async function loaded () {
   const snapshot = await admin.snapshot(names.topic)
   return { ...names, snapshot }
 }
+
+await t.test('uses the id of a schema that is registered in another spelling, and says so', async t => {
+  const subject = uniqueName('alert-packet')
+  const { id } = await createRegistryClient({ url: stack.registry }).register(subject, spelling)
+  const { topic, flags } = staticTopics(subject)
+  const { code, stdout, stderr } = await program.run('create-stream', [visits, ...flags])
+  t.equal(code, 0, stderr)
+  t.match(stdout, new RegExp(`schema 11\\.1 with id ${id}\\), 0 dead letters\n$`))
+  t.match(stderr, new RegExp(`"schemaId":${id},.*in another spelling`))
+  t.equal(parseFrame((await everyRecord(connection, topic))[0]!.value!).schemaId, id)
+})
 
 await t.test('creates a missing topic and writes key, time offset and frame of every alert, and the completion marker', async t => {
   const { topic, flags } = topics()

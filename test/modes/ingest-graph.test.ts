@@ -1,7 +1,4 @@
 // The ingester's graph, run by the test driver without a broker: which records each node accepts, and what happens to bad records.
-import { createServer } from 'node:http'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { parseSchema } from '../../src/avro/index.ts'
 import { parseCommandLine } from '../../src/config/parse.ts'
@@ -12,6 +9,7 @@ import { drive } from '../../src/pipeline/test-driver.ts'
 import type { ArchivableAlert } from '../../src/sinks/archive.ts'
 import type { Archive } from '../../src/stores/archive.ts'
 import { storeErrors } from '../../src/stores/errors.ts'
+import { badAnswers, fakeRegistry, type Answer } from '../support/fake-registry.ts'
 import { failureOf } from '../support/pipeline.ts'
 
 const fields = [{ name: 'diaSourceId', type: 'long' }, { name: 'note', type: 'string', default: 'x' }]
@@ -19,27 +17,24 @@ const text = JSON.stringify({ type: 'record', name: 'alert', doc: 'kept', fields
 const schema = parseSchema(text)
 const frameOf = (id: bigint): Buffer => schema.encodeFramed(7, { diaSourceId: id, note: `alert ${id}` })
 
-/** Starts a registry that has the given schemas and records the requested paths. */
-async function registryOf (t: Test, schemas: Readonly<Record<number, string>>) {
-  const requests: string[] = []
-  const server = createServer((request, response) => {
-    requests.push(request.url ?? '')
-    const found = schemas[Number(/\/schemas\/ids\/(\d+)/.exec(request.url ?? '')?.[1])]
-    response.writeHead(found === undefined ? 404 : 200, { 'content-type': 'application/json' })
-    response.end(JSON.stringify(found === undefined ? { error_code: 40403, message: 'Schema not found' } : { schema: found }))
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => { server.close() })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests }
+type Doubles = Partial<Pick<Archive, 'putSchema' | 'getSchema'>>
+
+async function driven (t: Test, { putSchema = async () => 'written', getSchema }: Doubles, ...args: string[]) {
+  const noFirstLong = '{"type":"record","name":"a","fields":[{"name":"id","type":"nowhere"}]}'
+  const unchecked = '{"type":"record","name":"a","fields":[{"name":"id","type":"long"},{"name":"x","type":"nowhere"}]}'
+  const schemas: Record<number, string | Answer> = { 7: text, 8: '"string"', 9: noFirstLong, 10: unchecked, ...badAnswers }
+  const registry = await fakeRegistry(t, schemas)
+  const wait = args.includes('--unknown-schema-seconds') ? [] : ['--unknown-schema-seconds', '0']
+  const { config } = parseCommandLine(ingest, ['--schema-registry-url', registry.url, ...wait, ...args], {})
+  const archive = { putSchema, getSchema } as unknown as Archive
+  const { graph, checks } = declare(config, describedConnection(config), () => archive, { alerts: 'alerts', schemas: 'schemas' })
+  return { driver: drive(graph), graph, registry, schemas, checks }
 }
 
-async function driven (t: Test, putSchema: Archive['putSchema'], ...args: string[]) {
-  const registry = await registryOf(t, { 7: text, 8: '"string"' })
-  const { config } = parseCommandLine(ingest, ['--schema-registry-url', registry.url, '--unknown-schema-seconds', '0', ...args], {})
-  const archive = { putSchema } as unknown as Archive
-  const { graph } = declare(config, describedConnection(config), () => archive, { alerts: 'alerts', schemas: 'schemas' })
-  return { driver: drive(graph), graph, registry }
+function withSchemaId (frame: Buffer, schemaId: number): Buffer {
+  const copy = Buffer.from(frame)
+  copy.writeUInt32BE(schemaId, 1)
+  return copy
 }
 
 let offset = 0n
@@ -49,7 +44,9 @@ function record (value: Buffer | null): KafkaRecord {
 
 await t.test('an alert reaches the archive after its schema, with its id and its unchanged frame', async t => {
   const order: string[] = []
-  const { driver, registry } = await driven(t, async (id, given) => { order.push(`schema ${id} ${given === text}`); return 'written' })
+  const { driver, registry } = await driven(t, {
+    putSchema: async (id, given) => { order.push(`schema ${id} ${given === text}`); return 'written' }
+  })
   const sink = driver.sink<ArchivableAlert>('archive')
   sink.fail = alert => { order.push(`alert ${alert.id}`); return undefined }
   const source = driver.source<KafkaRecord>('kafka')
@@ -64,7 +61,7 @@ await t.test('an alert reaches the archive after its schema, with its id and its
 })
 
 await t.test('a record above --max-record-mib is dead-lettered with position, size and SHA-256', async t => {
-  const { driver } = await driven(t, async () => 'written')
+  const { driver } = await driven(t, {})
   const large = { ...record(null), omitted: { bytes: 50_000_000, sha256: 'ab'.repeat(32) } }
   await driver.source<KafkaRecord>('kafka').push(large)
   await driver.finish()
@@ -73,13 +70,12 @@ await t.test('a record above --max-record-mib is dead-lettered with position, si
 })
 
 await t.test('a bad record is dead-lettered, and so settled, by the node that detects it, and other records are archived', async t => {
-  const { driver } = await driven(t, async () => 'written')
+  const { driver } = await driven(t, {})
   const source = driver.source<KafkaRecord>('kafka')
-  const unknown = frameOf(1n)
-  unknown.writeUInt32BE(99, 1)
-  const notAnAlert = frameOf(1n)
-  notAnAlert.writeUInt32BE(8, 1)
-  const values = [null, Buffer.from([0, 0]), Buffer.from('text of some length'), unknown, notAnAlert, frameOf(1n).subarray(0, 5)]
+  const values = [
+    null, Buffer.from([0, 0]), Buffer.from('text of some length'), withSchemaId(frameOf(1n), 99), withSchemaId(frameOf(1n), 8),
+    withSchemaId(frameOf(1n), 9), frameOf(1n).subarray(0, 5)
+  ]
   const outcomes = await Promise.all(values.flatMap(value => [source.push(record(value)), source.push(record(frameOf(2n)))]))
   await driver.finish()
   t.ok(outcomes.every(({ failure }) => failure === undefined))
@@ -88,12 +84,96 @@ await t.test('a bad record is dead-lettered, and so settled, by the node that de
     [(record.value as KafkaRecord).value, node, (error as { code?: string }).code] as const)
   t.strictSame(values.map(value => deadLetters.find(([deadLettered]) => deadLettered === value)?.slice(1)), [
     ['unframe', 'FRAME_EMPTY'], ['unframe', 'FRAME_TOO_SHORT'], ['unframe', 'FRAME_BAD_MAGIC'],
-    ['capture-schema', 'UNKNOWN_SCHEMA'], ['capture-schema', 'SCHEMA_INVALID'], ['capture-schema', 'DATUM_INVALID']
+    ['capture-schema', 'UNKNOWN_SCHEMA'], ['capture-schema', 'UNKNOWN_SCHEMA'], ['capture-schema', 'UNKNOWN_SCHEMA'],
+    ['capture-schema', 'DATUM_INVALID']
   ])
 })
 
+await t.test('a record whose datum does not end at the end of its frame is dead-lettered, and the good alert is archived', async t => {
+  const { driver } = await driven(t, {})
+  const source = driver.source<KafkaRecord>('kafka')
+  const good = frameOf(5n)
+  const bad = [
+    good.subarray(0, 6), good.subarray(0, -1), Buffer.concat([good, Buffer.from([0])]), Buffer.concat([good, good]),
+    // The id has 65 bits: its low 64 bits are the id of the good alert.
+    Buffer.concat([good.subarray(0, 5), Buffer.from('8a808080808080808002', 'hex'), good.subarray(6)])
+  ]
+  for (const value of [...bad, good]) await source.push(record(value))
+  await driver.finish()
+  t.strictSame(driver.sink<ArchivableAlert>('archive').values.map(({ frame }) => frame), [good])
+  t.strictSame(driver.deadLetters!.written.map(({ record }) => (record.value as KafkaRecord).value), bad)
+  for (const { error } of driver.deadLetters!.written) t.match(error, { code: 'DATUM_INVALID' })
+})
+
+await t.test('a bad answer about one schema id dead-letters only the records with this id', async t => {
+  // Before the first schema is read, the registry is healthy if it lists its subjects; afterwards, if it still returns that schema.
+  for (const first of [undefined, 7]) {
+    const { driver, registry, checks } = await driven(t, {})
+    const source = driver.source<KafkaRecord>('kafka')
+    if (first !== undefined) await source.push(record(frameOf(1n)))
+    const ids = [...Object.keys(badAnswers).map(Number), 2 ** 31, 2 ** 32 - 1]
+    const outcomes = await Promise.all(ids.map(id => source.push(record(withSchemaId(frameOf(2n), id)))))
+    await source.push(record(frameOf(3n)))
+    await driver.finish()
+    t.ok(outcomes.every(({ failure }) => failure === undefined))
+    const reasons = new Map(driver.deadLetters!.written.map(({ error, record }) =>
+      [(record.value as KafkaRecord).value!.readUInt32BE(1), (error as { code?: string }).code]))
+    t.strictSame([...reasons.keys()].sort((a, b) => a - b), ids)
+    for (const [id, reason] of reasons) t.equal(reason, 'UNKNOWN_SCHEMA', `id ${id}`)
+    t.equal(driver.sink('archive').values.length, first === undefined ? 1 : 2)
+    t.notOk(registry.requests.some(path => /ids\/\d{10}/.test(path)), 'an id that no registry assigns is not requested')
+    t.equal(registry.requests.includes('/subjects'), first === undefined)
+    t.equal(checks.unchecked, 0)
+  }
+})
+
+await t.test('while the registry fails for all ids, no record is dead-lettered', async t => {
+  await Promise.all(Object.values(badAnswers).map(async ([status, body]) => {
+    const { driver, schemas, registry } = await driven(t, {})
+    const source = driver.source<KafkaRecord>('kafka')
+    await source.push(record(frameOf(1n)))
+    const answers = { ...schemas }
+    for (const id of [...Object.keys(schemas), 70]) schemas[Number(id)] = [status, body]
+    const pushed = source.push(record(withSchemaId(frameOf(2n), 70)))
+    const failed = (): boolean => driver.run.nodeStats('capture-schema')!.failed > 0
+    while (!failed()) await new Promise(resolve => setImmediate(resolve))
+    Object.assign(schemas, answers, { 70: text })
+    t.equal((await pushed).failure, undefined)
+    await driver.finish()
+    t.strictSame(driver.deadLetters!.written, [], `${status} ${body}`)
+    t.equal(driver.sink('archive').values.length, 2)
+    t.ok(registry.requests.includes('/schemas/ids/70'))
+  }))
+})
+
+await t.test('records that wait for an unknown schema keep no other record from passing', async t => {
+  const { driver, schemas } = await driven(t, {}, '--unknown-schema-seconds', '60', '--batch-size', '1')
+  const source = driver.source<KafkaRecord>('kafka')
+  const waiting = Array.from({ length: 200 }, (_, index) =>
+    source.push(record(withSchemaId(frameOf(BigInt(index)), index % 2 === 0 ? 25 : 70))))
+  for (let id = 1000n; id < 1100n; id++) t.equal((await source.push(record(frameOf(id)))).failure, undefined)
+  t.equal(driver.sink('archive').values.length, 100)
+  t.equal(driver.deadLetters!.written.length, 0)
+  Object.assign(schemas, { 25: text, 70: text })
+  await Promise.all(waiting)
+  await driver.finish()
+  t.equal(driver.sink('archive').values.length, 300)
+})
+
+await t.test('counts alerts of which only the first field can be read', async t => {
+  const { driver, checks } = await driven(t, {})
+  const frame = withSchemaId(Buffer.concat([frameOf(5n), Buffer.from('anything')]), 10)
+  await driver.source<KafkaRecord>('kafka').push(record(frame))
+  await driver.finish()
+  t.match(driver.sink<ArchivableAlert>('archive').values, [{ id: '5', frame }])
+  t.equal(checks.unchecked, 1)
+})
+
 await t.test('if the archive has a different schema with the same id, the graph fails at once without a dead letter', async t => {
-  const { driver } = await driven(t, async () => { throw storeErrors.ARCHIVE_CONFLICT('other') })
+  const archived = text.replace('note', 'other')
+  const { driver } = await driven(t, {
+    putSchema: async () => { throw storeErrors.ARCHIVE_CONFLICT('other') }, getSchema: async () => archived
+  })
   t.match((await driver.source<KafkaRecord>('kafka').push(record(frameOf(1n)))).failure, { code: 'SCHEMA_ID_REUSED' })
   t.match(await failureOf(driver.run.done), { code: 'SCHEMA_ID_REUSED' })
   t.strictSame(driver.deadLetters!.written, [])
@@ -101,7 +181,7 @@ await t.test('if the archive has a different schema with the same id, the graph 
 })
 
 await t.test('the description matches the graph that runs, and shows that schema capture writes to the archive', async t => {
-  const { graph, driver } = await driven(t, async () => 'written', '--alert-store', 'file:///there')
+  const { graph, driver } = await driven(t, {}, '--alert-store', 'file:///there')
   const { config } = parseCommandLine(ingest, ['--alert-store', 'file:///there'], {})
   const described = await ingest.describe!(config, [])
   t.strictSame(described.nodes.map(({ name }) => name), graph.describe().nodes.map(({ name }) => name))

@@ -2,7 +2,9 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import t, { type Test } from 'tap'
+import { parseSchema } from '../../src/avro/index.ts'
 import { headerText, type KafkaRecord } from '../../src/kafka/record.ts'
+import { otherSpelling } from '../avro/support.ts'
 import { adminFor, connect, everyRecord, produce } from '../kafka/support.ts'
 import { runCli, startCli, uniqueName, useStack } from '../support/stack.ts'
 import {
@@ -76,6 +78,8 @@ await t.test('dead-letters a record that is not an alert, unchanged and with the
     { reason: 'UNKNOWN_SCHEMA', value: unknown, node: 'capture-schema' },
     { reason: 'DATUM_INVALID', value: Buffer.concat([good.subarray(0, 5), Buffer.from([0x80])]) },
     { reason: 'DATUM_INVALID', value: Buffer.from(good.subarray(0, 5)) },
+    { reason: 'DATUM_INVALID', value: Buffer.from(good.subarray(0, 12)) },
+    { reason: 'DATUM_INVALID', value: Buffer.concat([good, Buffer.from([0])]) },
     { reason: 'ALERT_ID_INVALID', value: alerts.frame(-5n), node: 'archive' },
     { reason: 'ARCHIVE_CONFLICT', value: alerts.frame(BigInt(idOf(first!)), 'another text'), node: 'archive' }
   ]
@@ -92,7 +96,7 @@ await t.test('dead-letters a record that is not an alert, unchanged and with the
   await produce(connection, at.topic, sent)
   const { code, stdout, stderr } = await runCli(ingestArgs(at, '--limit', String(sent.length), '--unknown-schema-seconds', '0'))
   t.equal(code, 0, stderr)
-  t.equal(stdout, `archived 9 alerts: 9 written, 0 already archived, ${bad.length} dead letters\n`)
+  t.equal(stdout, `archived ${bad.length} alerts: ${bad.length} written, 0 already archived, ${bad.length} dead letters\n`)
   t.strictSame(pythonMismatches(at.root, [first!, ...others]), [], 'the alerts after bad records are archived')
   t.strictSame(await admin.committed(at.group, at.topic), [19n])
 
@@ -165,6 +169,44 @@ await t.test('archives no alert and commits no offset before the schema of the a
   t.equal(proxy.requests, 1, 'the ingester looks up the schema of ten alerts once')
   t.equal(await readText(schemaPath(at.root, alerts.schemaId)), alerts.text)
   t.equal((await archivedIds(at.root)).length, 10)
+})
+
+await t.test('goes on if the archive has the schema in another spelling, and keeps the archived text', async t => {
+  const at = await setUp(t)
+  await produce(connection, at.topic, alertRecords(alerts, 10, 2))
+  const spelling = otherSpelling(alerts.text)
+  const path = schemaPath(at.root, alerts.schemaId)
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, spelling)
+  const { code, stdout, stderr } = await runCli(ingestArgs(at, '--limit', '10'))
+  t.equal(code, 0, stderr)
+  t.equal(stdout, 'archived 10 alerts: 10 written, 0 already archived, 0 dead letters\n')
+  t.match(stderr, /the archive has the schema in another spelling, which it keeps/)
+  t.equal(await readText(path), spelling)
+})
+
+await t.test('archives a self-contained schema if the registered schema refers to another subject', async t => {
+  const at = await setUp(t)
+  const namespace = uniqueName('n').replaceAll('-', '_')
+  const register = async (subject: string, schema: object, references: object[]): Promise<number> => {
+    const body = JSON.stringify({ schema: JSON.stringify(schema), references })
+    const response = await fetch(`${registry}/subjects/${subject}/versions`, {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body
+    })
+    return (await response.json() as { id: number }).id
+  }
+  const source = { type: 'record', name: 'Source', namespace, fields: [{ name: 'flux', type: 'float', doc: 'kept', default: 1.5 }] }
+  const id = { name: 'id', type: 'long' }
+  const alert = (type: unknown) => ({ type: 'record', name: 'Alert', namespace, fields: [id, { name: 'source', type }] })
+  const subject = uniqueName('source')
+  await register(subject, source, [])
+  const schemaId = await register(uniqueName('alert'), alert('Source'), [{ name: `${namespace}.Source`, subject, version: 1 }])
+  const value = parseSchema(JSON.stringify(alert(source))).encodeFramed(schemaId, { id: 77n, source: { flux: 2 } })
+  await produce(connection, at.topic, [{ key: Buffer.from('77'), value, headers: [], partition: 0 }])
+  const { code, stdout, stderr } = await runCli(ingestArgs(at, '--limit', '1'))
+  t.equal(code, 0, stderr)
+  t.equal(stdout, 'archived 1 alerts: 1 written, 0 already archived, 0 dead letters\n')
+  t.strictSame(JSON.parse(await readText(schemaPath(at.root, schemaId))), alert(source))
 })
 
 await t.test('fails at once, without dead letters, if the registry and the archive have different schemas under one id', async t => {

@@ -3,7 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { fetchSchemaPackage, loadSchemaPackage } from '../../src/avro/index.ts'
+import { createRegistryClient, fetchSchemaPackage, loadSchemaPackage } from '../../src/avro/index.ts'
+import { otherSpelling } from '../avro/support.ts'
 import { cache, runCli, startCli, CLOSED_PORT, tempDir, uniqueName, useStack } from '../support/stack.ts'
 import { linesOf } from './support.ts'
 
@@ -78,6 +79,19 @@ await t.test('explicit ids are major*100+minor, and a second run keeps the ids',
   // The same schema text under another subject has the same id.
   const other = await sync('--subject', uniqueName('alert-packet'), '--ids', 'explicit', '--schema-package', folder)
   t.match(other, { code: 0, stdout: new RegExp(`: id ${ids.at(-1)}, .*registered\n$`) })
+})
+
+await t.test('an explicit id that has the schema in another spelling is used, and the output says so', async t => {
+  const subject = uniqueName('alert-packet')
+  const { folder, ids: [id] } = await uniquePackage(t, 1)
+  const text = (await loadSchemaPackage(folder)).latest.text
+  const spelling = otherSpelling(text)
+  await createRegistryClient({ url: registry }).register(subject, spelling, { id })
+  const { code, stdout, stderr } = await sync('--subject', subject, '--schema-package', folder, '--ids', 'explicit')
+  t.equal(code, 0, stderr)
+  t.match(stdout, new RegExp(`: id ${id}, version ${id} of subject ${subject}, already registered in another spelling\n$`))
+  t.equal((await get<{ schema: string }>(`/schemas/ids/${id}`)).schema, spelling)
+  t.strictSame(await get(`/subjects/${subject}/versions`), [id])
 })
 
 await t.test('an explicit id that the registry cannot assign is an error, and the registry does not change', async t => {
