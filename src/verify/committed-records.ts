@@ -11,7 +11,7 @@ import { readTopic, topicSnapshot } from '../sources/kafka-topic.ts'
 import { verifyErrors } from './errors.ts'
 
 /** The committed offsets of one partition, and how far they have been read. */
-export interface CommittedPartition {
+interface CommittedPartition {
   readonly topic: string
   readonly partition: number
   /** Committed offset of the group when the check started; undefined if the group has committed none. */

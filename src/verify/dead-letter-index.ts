@@ -9,16 +9,10 @@ import { errorCode, type Sink, type Source } from '../pipeline/index.ts'
 import { readTopic } from '../sources/kafka-topic.ts'
 import type { CommittedTopic } from './committed-records.ts'
 
-/** Where the dead letters of the checked records are. */
-export interface DeadLetterLookup {
-  /** Whether a dead letter has this origin. Resolves to undefined if the run was stopped before all dead letters were read. */
-  has (record: KafkaRecord): Promise<boolean | undefined>
-}
-
 /** Maximum bytes of a fetch response. */
 const MAX_BYTES = 4 * 1024 * 1024
 
-export class DeadLetterIndex implements DeadLetterLookup {
+export class DeadLetterIndex {
   readonly #complete = Promise.withResolvers<boolean>()
   readonly #origins = new Map<string, Origins>()
   readonly #committed: () => readonly CommittedTopic[]
@@ -75,6 +69,7 @@ export class DeadLetterIndex implements DeadLetterLookup {
     return { kind: 'memory', detail: 'origins of the dead letters', write: async record => { this.#add(record) } }
   }
 
+  /** Whether a dead letter has this origin. Resolves to undefined if the run was stopped before all dead letters were read. */
   async has ({ topic, partition, offset, timestamp }: KafkaRecord): Promise<boolean | undefined> {
     if (!await this.#complete.promise) return undefined
     return this.#origins.get(partitionKey(topic, partition))?.has(offset, timestamp) ?? false
