@@ -15,7 +15,7 @@ export async function until (condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(5)
 }
 
-export interface LogLine { readonly level: string, readonly message: string, readonly code?: string }
+interface LogLine { readonly level: string, readonly message: string, readonly code?: string }
 
 /** The API of an archive in `root`. `write` stores bytes as they are, as a faulty disk or another program would. */
 export async function apiOf (t: Test, options: Partial<ApiOptions> & { readonly maxFrameBytes?: number } = {}) {

@@ -63,7 +63,7 @@ export function encodeBatch ({
 }
 
 /** Writes the checksum of the batch into its header. */
-export function withChecksum (batch: Buffer): Buffer {
+function withChecksum (batch: Buffer): Buffer {
   batch.writeUInt32BE(tableCrc32c(batch.subarray(21)), 17)
   return batch
 }

@@ -11,7 +11,7 @@ import { cache, endWithThisProcess, tempDir } from './stack.ts'
 
 const BROKERS = 3
 
-export interface ClusterBroker {
+interface ClusterBroker {
   /** Node id: 1, 2 or 3. */
   readonly id: number
   /** `127.0.0.1:PORT` */
