@@ -230,18 +230,19 @@ export class KafkaAdmin {
     throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot read the offsets of the topic: it does not exist', { where: this.#where(topic) })
   }
 
-  /** Offsets of all partitions. Waits a moment for a partition without a leader, because its leader may be changing. */
+  /** Offsets of all partitions. Waits for a partition without a leader, at least a moment, because its leader may be changing. */
   async #offsets (topic: string, timestamp: bigint): Promise<bigint[]> {
-    return await persist(async () => (await this.#positions(topic, timestamp)).map((position, partition) => {
+    const attempt = async (): Promise<bigint[]> => (await this.#positions(topic, timestamp)).map((position, partition) => {
       if (position !== undefined) return position.offset
       const where = `${topic}[${partition}] at ${this.#connection.brokers}`
       throw kafkaErrors.KAFKA_PARTITION_UNAVAILABLE('cannot read the offset of the partition: it has no leader', { where })
-    }), {
+    })
+    return await this.#patiently(() => persist(attempt, {
       attempts: this.#retries + 1,
       baseMs: LEADER_MS,
       maxMs: LEADER_MS,
       retryable: error => errorCode(error) === 'KAFKA_PARTITION_UNAVAILABLE'
-    })
+    }))
   }
 
   async #positions (topic: string, timestamp: bigint): Promise<Array<LogPosition | undefined>> {
@@ -290,7 +291,11 @@ export class KafkaAdmin {
         throw mapKafkaError(error, { ...operation, brokers: this.#connection.brokers, authState: this.#connection.authState })
       }
     }
-    return this.#patience === undefined ? await attempt() : await startPatiently(this.#connection, this.#patience, attempt)
+    return await this.#patiently(attempt)
+  }
+
+  async #patiently<T> (call: () => Promise<T>): Promise<T> {
+    return this.#patience === undefined ? await call() : await startPatiently(this.#connection, this.#patience, call)
   }
 
   #where (topic: string): string {
