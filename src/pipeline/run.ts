@@ -145,14 +145,10 @@ class Runner implements Run {
     for (const { name, part } of parts) {
       if (this.#drain.signal.aborted) return
       opened.push({ name, close: () => part.close?.() })
-      try {
-        // No record is in flight yet, so a drain need not wait until the part is open.
-        await this.#waitFor(name, part.open?.(this.#context(name)), this.#drain.signal)
-      } catch (error) {
-        // The drain ended a part's attempts to open, so this is no failure. A failure of the graph is reported as such.
-        if (this.#drain.signal.aborted) return
-        throw error
-      }
+      // No record is in flight yet, so a drain need not wait until the part is open. A drain that ends the attempts to open is no failure.
+      await this.#waitFor(name, part.open?.(this.#context(name)), this.#drain.signal).catch((error: unknown) => {
+        if (!this.#drain.signal.aborted) throw error
+      })
     }
   }
 
