@@ -36,9 +36,12 @@ export async function produce (
   connection: KafkaConnection, topic: string, records: readonly OutgoingRecord[], options: Partial<KafkaSinkOptions> = {}
 ): Promise<void> {
   const sink = kafkaSink({ connection, topic, ...options })
-  await sink.open?.(contextOf())
-  await sink.writeBatch(records, { signal: new AbortController().signal, attempt: 1 })
-  await sink.close?.()
+  try {
+    await sink.open?.(contextOf())
+    await sink.writeBatch(records, { signal: new AbortController().signal, attempt: 1 })
+  } finally {
+    await sink.close?.()
+  }
 }
 
 export function outgoing (value: string, more: Partial<OutgoingRecord> = {}): OutgoingRecord {

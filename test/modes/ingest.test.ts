@@ -63,7 +63,7 @@ await t.test('writes an alert once, even if it is redelivered or twice in the to
 
 await t.test('dead-letters a record that is not an alert, unchanged and with the reason, and archives the alerts after it', async t => {
   const at = await setUp(t, 1)
-  const [first, ...others] = alertRecords(alerts, 10, 1)
+  const [first, ...others] = alertRecords(alerts, 12, 1)
   await produce(connection, at.topic, [first!])
   t.equal((await runCli(ingestArgs(at, '--limit', '1'))).code, 0)
   const before = await stat(alertPath(at.root, idOf(first!)))
@@ -98,7 +98,7 @@ await t.test('dead-letters a record that is not an alert, unchanged and with the
   t.equal(code, 0, stderr)
   t.equal(stdout, `archived ${bad.length} alerts: ${bad.length} written, 0 already archived, ${bad.length} dead letters\n`)
   t.strictSame(pythonMismatches(at.root, [first!, ...others]), [], 'the alerts after bad records are archived')
-  t.strictSame(await admin.committed(at.group, at.topic), [19n])
+  t.strictSame(await admin.committed(at.group, at.topic), [23n])
 
   const offsetOf = (record: KafkaRecord): number => Number(headerText(record, 'dead-letter-offset'))
   const deadLetters = (await everyRecord(connection, at.dead)).sort((a, b) => offsetOf(a) - offsetOf(b))

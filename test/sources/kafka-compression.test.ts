@@ -12,6 +12,8 @@ import { uniqueName, usePython, useStack } from '../support/stack.ts'
 
 const MIB = 1024 * 1024
 const GZIP = 1
+/** The records are from 1970, so retention would delete them. */
+const configs = { 'max.message.bytes': '5000000', 'retention.ms': '-1' }
 const { kafka } = await useStack(t)
 const connection = await connect(kafka)
 const admin = adminFor(t, connection)
@@ -52,7 +54,7 @@ await t.test('reads what librdkafka writes with each codec', async t => {
 
 await t.test('a small gzip batch that holds 600 MiB is read in bounded memory', async t => {
   const topic = uniqueName('bomb')
-  await admin.createTopic(topic, { partitions: 1, replicas: 1, configs: { 'max.message.bytes': '5000000' } })
+  await admin.createTopic(topic, { partitions: 1, replicas: 1, configs })
   const payload = await gzipRecords(600, Buffer.alloc(MIB))
   t.ok(payload.length < 5 * MIB, `the batch has ${payload.length} bytes`)
   const fields = { firstOffset: 0n, records: [], attributes: GZIP, payload }
@@ -64,7 +66,7 @@ await t.test('a small gzip batch that holds 600 MiB is read in bounded memory', 
 
 await t.test('a record of 400 MiB is read in bounded memory, as size and SHA-256, and the records after it are read', async t => {
   const topic = uniqueName('large')
-  await admin.createTopic(topic, { partitions: 1, replicas: 1, configs: { 'max.message.bytes': '5000000' } })
+  await admin.createTopic(topic, { partitions: 1, replicas: 1, configs })
   const value = Buffer.alloc(400 * MIB)
   const sha256 = createHash('sha256').update(value).digest('hex')
   const payload = await gzipRecords(1, value)
