@@ -1,7 +1,7 @@
 // Combines Avro schema files into one self-contained schema: each named type is defined at its first use and referenced by its full name
 // afterwards.
 import { packageErrors } from './errors.ts'
-import { fullName } from './schema-tree.ts'
+import { fullName, isPrimitive } from './schema-tree.ts'
 
 export interface SchemaFile {
   /** Name with namespace, such as `lsst.v7_4.diaSource`. */
@@ -17,7 +17,6 @@ interface Definition {
   readonly enclosing: string
 }
 
-const primitives = new Set(['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'])
 const namedTypes = new Set<unknown>(['record', 'error', 'enum', 'fixed'])
 
 /** The self-contained schema of `root` as JSON without whitespace. Error: PACKAGE_INVALID, which lists all undefined types. */
@@ -27,7 +26,7 @@ export function inlineTypes (files: readonly SchemaFile[], root: SchemaFile, whe
   const missing = new Set<string>()
 
   function reference (name: string, namespace: string): unknown {
-    if (primitives.has(name)) return name
+    if (isPrimitive(name)) return name
     const full = fullName(name, namespace)
     const found = [full, name].find(candidate => emitted.has(candidate) || known.has(candidate))
     if (found === undefined) {
@@ -51,7 +50,7 @@ export function inlineTypes (files: readonly SchemaFile[], root: SchemaFile, whe
     if (!namedTypes.has(type)) {
       // {"type": {"type": "array", ...}} and {"type": "long", "logicalType": ...} wrap a type instead of defining one.
       if (typeof type !== 'string') return { ...schema, type: visit(type, namespace) }
-      return primitives.has(type) ? schema : reference(type, namespace)
+      return isPrimitive(type) ? schema : reference(type, namespace)
     }
     const { full, namespace: inner } = namesOf(schema, namespace)
     // A type that is defined inside another type may have been needed, and defined, before that type.

@@ -5,6 +5,7 @@ import { isUtf8 } from 'node:buffer'
 import { laterDefaultOf } from './avsc-schema.ts'
 import { readArray, readMap, tapType, type AvscType, type Tap } from './avsc-types.ts'
 import type { FieldAliases, FieldFillIns } from './survey-aliases.ts'
+import { isPrimitive } from './schema-tree.ts'
 import { describeType, kindOf, sameName, shapeOf, unqualified } from './type-shape.ts'
 import type { Cursor } from './varint.ts'
 
@@ -41,8 +42,6 @@ function own<V> (table: Readonly<Record<string, V>>, name: string): V | undefine
   return Object.hasOwn(table, name) ? table[name] : undefined
 }
 
-const primitives = new Set(['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'])
-
 /** Compiles a pair of types. The steps add to `failures` while they read a record. The caller clears `failures` before each record. */
 export function compileResolution (
   writer: AvscType, reader: AvscType, aliases: FieldAliases, fillIns: FieldFillIns, failures: Failures
@@ -75,7 +74,7 @@ export function compileResolution (
     const to = kindOf(target)
     if (from === 'union') return fromUnion(source, target, path)
     if (to === 'union') return toUnion(source, target, path)
-    if (primitives.has(from)) {
+    if (isPrimitive(from)) {
       if (from === to) return unchanged(source)
       const convert = promotions[`${from}>${to}`]
       if (convert === undefined) return mismatch(source, target, path)

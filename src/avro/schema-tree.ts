@@ -4,6 +4,11 @@
 const primitives = ['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'] as const
 type Primitive = typeof primitives[number]
 
+/** Whether the name is that of a primitive type. */
+export function isPrimitive (name: string): name is Primitive {
+  return (primitives as readonly string[]).includes(name)
+}
+
 export interface FieldNode {
   readonly name: string
   readonly type: SchemaNode
@@ -102,7 +107,7 @@ export function parseTree (json: unknown): SchemaNode {
   }
 
   function reference (name: string, namespace: string): SchemaNode {
-    if ((primitives as readonly string[]).includes(name)) return { kind: name as Primitive }
+    if (isPrimitive(name)) return { kind: name }
     const found = named.get(fullName(name, namespace)) ?? named.get(name)
     if (found === undefined) throw new Error(`the type ${JSON.stringify(name)} is not defined`)
     return found

@@ -6,8 +6,10 @@ import type { Logger } from '../pipeline/log.ts'
 import type { BatchLimits } from './batch-records.ts'
 import type { Clock } from './clock.ts'
 import { kafkaErrors } from './errors.ts'
+import { OutageBackoff } from './outage-backoff.ts'
 import { partitionKey, type TopicPartition } from './offset-tracker.ts'
 import type { BatchDamage, PartitionBuffer } from './partition-buffer.ts'
+import { partitionIdKey } from './partition-leaders.ts'
 
 /** A record in the batch to skip. */
 export interface BatchPosition extends TopicPartition {
@@ -45,22 +47,23 @@ export interface DamagedBatchesOptions {
 
 interface State {
   readonly damage: BatchDamage
-  attempts: number
-  waiting: boolean
   stopped: boolean
 }
 
 /** Waits after each of the first attempts, about 12 s in total. */
-const BACKOFF_MS = [100, 250, 500, 1000, 2000, 3000, 5000] as const
+const BACKOFF_MS = [100, 250, 500, 1000, 2000, 3000, 5000]
 const STOPPED_MS = 30_000
 
 export class DamagedBatches {
   readonly #options: DamagedBatchesOptions
+  readonly #backoff: OutageBackoff
   readonly #states = new Map<PartitionBuffer, State>()
   readonly #skipped = new Map<string, SkippedBatches>()
 
   constructor (options: DamagedBatchesOptions) {
     this.#options = options
+    const { clock, signal, onRetry } = options
+    this.#backoff = new OutageBackoff({ clock, signal, delaysMs: [...BACKOFF_MS, STOPPED_MS], onElapsed: () => { onRetry() } })
   }
 
   get stopped (): StoppedPartition[] {
@@ -74,27 +77,29 @@ export class DamagedBatches {
 
   /** Whether the partition must not be fetched now. */
   isWaiting (buffer: PartitionBuffer): boolean {
-    return this.#states.get(buffer)?.waiting ?? false
+    return this.#backoff.isWaiting(partitionIdKey(buffer))
   }
 
   /** Handles a damaged batch at the fetch position of the buffer. */
   found (buffer: PartitionBuffer, damage: BatchDamage): void {
     if (this.#skip(buffer, damage)) return
-    const before = this.#states.get(buffer)
-    const state: State = before?.damage.offset === damage.offset ? before : { damage, attempts: 0, waiting: false, stopped: false }
-    this.#states.set(buffer, state)
+    let state = this.#states.get(buffer)
+    if (state === undefined || state.damage.offset !== damage.offset) {
+      this.forget(buffer)
+      state = { damage, stopped: false }
+      this.#states.set(buffer, state)
+    }
     const { topic, partition } = buffer
     const { offset, reason } = damage
     const fields = { topic, partition, offset: String(offset), reason }
-    const wait = BACKOFF_MS[state.attempts++]
-    if (state.attempts === 1) this.#options.log.warn(fields, 'a record batch is damaged: fetching it again')
-    if (wait === undefined && !state.stopped) {
+    const attempts = this.#backoff.fail(partitionIdKey(buffer))
+    if (attempts === 1) this.#options.log.warn(fields, 'a record batch is damaged: fetching it again')
+    if (attempts > BACKOFF_MS.length && !state.stopped) {
       state.stopped = true
       const at = { topic, partition, offset, reason }
       if (this.#options.isFatal) this.#options.onFatal(damagedError(at))
       else this.#options.log.error({ ...fields, skip: flagOf(at) }, 'a record batch stays damaged: its partition is stopped')
     }
-    void this.#wait(buffer, state, wait ?? STOPPED_MS)
   }
 
   /** Ends the damage if the buffer has passed it. Cheap if no partition has a damaged batch. */
@@ -102,7 +107,7 @@ export class DamagedBatches {
     if (this.#states.size === 0) return
     const state = this.#states.get(buffer)
     if (state === undefined || buffer.position <= state.damage.offset) return
-    this.#states.delete(buffer)
+    this.forget(buffer)
     const { topic, partition } = buffer
     this.#options.log.info({ topic, partition, offset: String(state.damage.offset) }, 'the damaged record batch can be read again')
   }
@@ -110,26 +115,20 @@ export class DamagedBatches {
   /** Forgets a partition that is not read any more. */
   forget (buffer: PartitionBuffer): void {
     this.#states.delete(buffer)
+    this.#backoff.recover(partitionIdKey(buffer))
   }
 
   #skip (buffer: PartitionBuffer, { offset, reason, next }: BatchDamage): boolean {
     const { topic, partition } = buffer
     const named = this.#options.skip.some(at => at.topic === topic && at.partition === partition && at.offset >= offset && at.offset < next)
     if (!named) return false
-    this.#states.delete(buffer)
+    this.forget(buffer)
     const key = partitionKey(topic, partition)
     this.#skipped.set(key, { topic, partition, batches: (this.#skipped.get(key)?.batches ?? 0) + 1 })
     const fields = { topic, partition, offset: String(offset), next: String(next), reason }
     this.#options.log.warn(fields, 'skipping a damaged record batch, as --skip-batch demands')
     buffer.skipTo(next)
     return true
-  }
-
-  async #wait (buffer: PartitionBuffer, state: State, ms: number): Promise<void> {
-    state.waiting = true
-    await this.#options.clock.sleep(ms, this.#options.signal)
-    state.waiting = false
-    if (this.#states.get(buffer) === state) this.#options.onRetry()
   }
 }
 

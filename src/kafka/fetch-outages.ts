@@ -28,7 +28,7 @@ export interface FailedPartition {
   readonly reason: string
 }
 
-/** A change of leader takes a few attempts, so fewer failures are no outage worth a line. */
+/** A change of leader takes a few attempts, so fewer failures are not logged. */
 const WARN_AFTER_FAILURES = 3
 
 export class FetchOutages {
@@ -101,7 +101,7 @@ export class FetchOutages {
     if (this.#logged.delete(node)) this.#options.log.info({ broker: node, brokers: this.#options.brokers }, 'kafka is available again')
   }
 
-  /** Makes partitions wait whose leaders could not be looked up. If the line of a broker tells the same, no other line is logged. */
+  /** Makes partitions wait whose leaders could not be looked up. No line is logged if a broker's line already reports the error. */
   lookupFailed (partitions: readonly Partition[], error: AlertStreamError): void {
     for (const partition of partitions) this.#partitions.fail(partitionIdKey(partition))
     const known = this.#loggedLookups.has(error.code) || [...this.#logged.values()].some(codes => codes.has(error.code))

@@ -6,6 +6,8 @@ export interface OutageBackoffOptions {
   readonly clock: Clock
   /** Ends all waits. */
   readonly signal: AbortSignal
+  /** Wait after each consecutive failure, in ms. The last wait repeats. Default: 100 ms to 1 s. */
+  readonly delaysMs?: readonly number[] | undefined
   /** Called when a key has waited. */
   onElapsed (key: string): void
 }
@@ -17,7 +19,7 @@ interface Outage {
   retryAt: number
 }
 
-const DELAYS_MS = [100, 250, 500, 1000] as const
+const DELAYS_MS: readonly number[] = [100, 250, 500, 1000]
 
 export class OutageBackoff {
   readonly #options: OutageBackoffOptions
@@ -27,13 +29,13 @@ export class OutageBackoff {
     this.#options = options
   }
 
-  /** Makes the key wait, 100 ms after its first failure and at most 1 s. Returns the number of failures since the key last worked. */
+  /** Makes the key wait. Returns the number of failures since the key last worked. */
   fail (key: string): number {
-    const { clock, signal, onElapsed } = this.#options
+    const { clock, signal, delaysMs = DELAYS_MS, onElapsed } = this.#options
     const outage = this.#outages.get(key) ?? { failures: 0, retryAt: 0 }
     this.#outages.set(key, outage)
     const failures = ++outage.failures
-    const delay = DELAYS_MS[Math.min(failures, DELAYS_MS.length) - 1]!
+    const delay = delaysMs[Math.min(failures, delaysMs.length) - 1]!
     outage.retryAt = clock.now() + delay
     void clock.sleep(delay, signal).then(() => {
       // If the key has failed again meanwhile, the later wait counts. If the outage has ended, the key does not wait.

@@ -1,6 +1,6 @@
 // Record batches of format v2 as they are stored and fetched: the header is parsed, the records stay raw and compressed. `checkBatch`
 // detects damage, by the checksum (CRC32C) of the batch and by header fields that contradict each other.
-import { crc32c } from '../stores/crc32c.ts'
+import { crc32c, hex32 } from '../stores/crc32c.ts'
 import type { Chunks } from './response-reader.ts'
 
 export interface RecordBatch {
@@ -71,7 +71,7 @@ export function checkBatch (batch: RecordBatch): string | undefined {
   const { crc, checked, count, lastOffsetDelta } = batch
   let actual = 0
   for (const chunk of checked.buffers) actual = crc32c(chunk, actual)
-  if (actual !== crc) return `its CRC32C is ${hex(actual)}, but its header states ${hex(crc)}`
+  if (actual !== crc) return `its CRC32C is 0x${hex32(actual)}, but its header states 0x${hex32(crc)}`
   if (lastOffsetDelta < 0 || count < 0 || count > lastOffsetDelta + 1) {
     return `its header states ${count} records at ${lastOffsetDelta + 1} offsets`
   }
@@ -102,8 +102,4 @@ function parseHeader (bytes: Chunks, at: number, size: number): RecordBatch {
     bytes: size,
     checked: bytes.subarray(at + ATTRIBUTES_AT, at + size)
   }
-}
-
-function hex (value: number): string {
-  return `0x${value.toString(16).padStart(8, '0')}`
 }

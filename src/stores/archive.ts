@@ -4,7 +4,7 @@
 import { checksumsOf, sha256, type Checksums } from './checksums.ts'
 import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
-import { claimedLength, defaultMaxFrameBytes, gzipType, inflateAsync } from './gzip.ts'
+import { claimedLength, defaultMaxFrameBytes, gzipType, inflateAsync, maxGzipBytes } from './gzip.ts'
 import { alertKey, schemaKey, type Layout } from './layouts.ts'
 import { type Admit, type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 import { OtherLayouts } from './other-layouts.ts'
@@ -70,8 +70,7 @@ interface FoundObject extends StoredObject {
 export function createArchive ({ alerts, schemas, layout, maxFrameBytes = defaultMaxFrameBytes }: ArchiveOptions): Archive {
   const otherAlerts = new OtherLayouts(alerts, 'alerts', layout)
   const otherSchemas = new OtherLayouts(schemas, 'schemas', layout)
-  // gzip makes incompressible data slightly longer, and its header may carry extra fields.
-  const maxObjectBytes = Math.ceil(maxFrameBytes * 1.01) + 65_536
+  const maxObjectBytes = maxGzipBytes(maxFrameBytes)
 
   async function find (
     store: ObjectStore, others: OtherLayouts, keyIn: (layout: Layout) => string, admit?: Admit

@@ -58,6 +58,11 @@ function looksLikeGzip (gz: Buffer): boolean {
   return gz.length >= minGzipBytes && gz.subarray(0, memberHeader.length).equals(memberHeader)
 }
 
+/** Maximum size of the gzip of a frame: gzip makes incompressible data slightly longer, and its header may carry extra fields. */
+export function maxGzipBytes (frameBytes: number): number {
+  return Math.ceil(frameBytes * 1.01) + 65_536
+}
+
 /** The length of the frame according to the gzip trailer (modulo 2^32). Only a hint: a damaged object may claim any length. */
 export function claimedLength (gz: Buffer): number {
   return gz.length < minGzipBytes ? 0 : gz.readUInt32LE(gz.length - 4)

@@ -1,14 +1,14 @@
 // Compares a Kafka record with its object in the archive. The alert id is read from the frame without a schema: by convention, the first
 // field of every alert schema is the id, an Avro long.
-import { createHash } from 'node:crypto'
-import { readLong } from '../avro/varint.ts'
+import { readFirstLong } from '../avro/datum.ts'
 import { parseFrame } from '../avro/wire-format.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import { assertComplete } from '../kafka/record-size.ts'
 import { errorCode, messageOf } from '../pipeline/index.ts'
 import type { ArchiveReader } from '../stores/archive.ts'
+import { sha256 } from '../stores/checksums.ts'
 import { storeErrors } from '../stores/errors.ts'
-import { inflateAsync } from '../stores/gzip.ts'
+import { inflateAsync, maxGzipBytes } from '../stores/gzip.ts'
 
 /** What the archive has for a record. */
 export interface Comparison {
@@ -37,8 +37,7 @@ export async function compareWithArchive (archive: Pick<ArchiveReader, 'findAler
   const found = { record, schemaId, alertId }
   const different = (reason: string): Comparison => ({ ...found, mismatch: { problem: 'different', reason } })
   const tooLarge = storeErrors.OBJECT_TOO_LARGE('the object cannot hold the record')
-  // gzip makes incompressible data slightly longer, and its header may carry extra fields.
-  const maxObjectBytes = Math.ceil(frame.length * 1.01) + 65_536
+  const maxObjectBytes = maxGzipBytes(frame.length)
   let content: Buffer
   try {
     const object = await archive.findAlert(alertId, bytes => { if (bytes > maxObjectBytes) throw tooLarge })
@@ -52,15 +51,13 @@ export async function compareWithArchive (archive: Pick<ArchiveReader, 'findAler
   return content.equals(frame) ? found : different(`the object holds ${described(content)}, and the record is ${described(frame)}`)
 }
 
-/** Throws Error if the datum does not begin with an alert id. */
+/** Errors: DATUM_INVALID; Error if the id is negative. */
 function alertIdOf (datum: Buffer): string {
-  const cursor = { buf: datum, pos: 0 }
-  const id = readLong(cursor)
-  if (cursor.pos > datum.length) throw new Error('the datum ends inside the alert id')
+  const id = readFirstLong('an alert', 'the alert id', datum)
   if (id < 0n) throw new Error(`the alert id ${id} is negative`)
   return id.toString()
 }
 
 function described (bytes: Buffer): string {
-  return `${bytes.length} bytes with SHA-256 ${createHash('sha256').update(bytes).digest('hex')}`
+  return `${bytes.length} bytes with SHA-256 ${sha256(bytes)}`
 }

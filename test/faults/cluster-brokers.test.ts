@@ -5,7 +5,7 @@ import { alertRecords } from '../modes/archive-support.ts'
 import { passesOf } from '../modes/support.ts'
 import { diceFor, rounds } from '../support/rounds.ts'
 import { startCli, uniqueName } from '../support/stack.ts'
-import { scenario, stopAll, useFaultCluster } from './cluster-support.ts'
+import { finish, scenario, useFaultCluster } from './cluster-support.ts'
 
 const on = await useFaultCluster(t)
 const { admin, alerts, cluster, connection } = on
@@ -30,9 +30,7 @@ await t.test('the leaders of all partitions and the coordinator of the group mov
     await at.commitMore(50, load)
   }
   const acknowledged = await load.stop()
-  await at.settled()
-  await stopAll(t, ingester)
-  const { records } = await at.assertComplete(t)
+  const { records } = await finish(t, at, ingester)
   t.ok(records >= acknowledged + 120 * rounds, `${records} records`)
 })
 
@@ -52,9 +50,7 @@ await t.test('one of three brokers is killed and comes back; the ingester goes o
     await at.commitMore(50, load)
   }
   await load.stop()
-  await at.settled()
-  await stopAll(t, ingester)
-  await at.assertComplete(t)
+  await finish(t, at, ingester)
 })
 
 await t.test('with two of three brokers killed, no write is acknowledged; when they are back, everything is archived', async t => {
@@ -76,9 +72,7 @@ await t.test('with two of three brokers killed, no write is acknowledged; when t
     await at.commitMore(100, load)
   }
   await load.stop()
-  await at.settled()
-  await stopAll(t, ingester)
-  await at.assertComplete(t)
+  await finish(t, at, ingester)
 })
 
 await t.test('the brokers restart one after another in the middle of a visit', async t => {
@@ -103,7 +97,5 @@ await t.test('the brokers restart one after another in the middle of a visit', a
   const { code, stdout, stderr } = await play.stop('SIGTERM')
   t.equal(code, 0, stderr.slice(-2000))
   t.ok(passesOf(stdout).length > 0, stdout)
-  await at.settled()
-  await stopAll(t, ingester)
-  await at.assertComplete(t)
+  await finish(t, at, ingester)
 })

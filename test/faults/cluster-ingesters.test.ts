@@ -7,7 +7,7 @@ import { eventually } from '../kafka/support.ts'
 import { joinedBy } from '../modes/archive-support.ts'
 import { diceFor, rounds } from '../support/rounds.ts'
 import type { RunningCli } from '../support/stack.ts'
-import { scenario, stopAll, useFaultCluster, type Scenario } from './cluster-support.ts'
+import { finish, scenario, stopAll, useFaultCluster, type Scenario } from './cluster-support.ts'
 
 const on = await useFaultCluster(t)
 const SESSION_SECONDS = 3
@@ -29,9 +29,7 @@ for (const store of ['file', 'gs'] as const) {
       ingesters[index] = at.start()
     }
     await load.stop()
-    await at.settled()
-    await stopAll(t, ...ingesters)
-    await at.assertComplete(t)
+    await finish(t, at, ...ingesters)
   })
 }
 

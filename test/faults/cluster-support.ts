@@ -137,3 +137,10 @@ export async function stopAll (t: Test, ...ingesters: readonly RunningCli[]): Pr
     t.equal(code, 0, stderr.slice(-2000))
   }
 }
+
+/** Waits until every offset of the topic is committed, stops the ingesters, and checks the whole archive. */
+export async function finish (t: Test, at: Scenario, ...ingesters: readonly RunningCli[]): Promise<Verdict> {
+  await at.settled()
+  await stopAll(t, ...ingesters)
+  return await at.assertComplete(t)
+}
