@@ -45,7 +45,7 @@ export class ClusterAdmin {
     }, untilAnswered)
   }
 
-  /** Makes another in-sync replica the leader of the partition, and waits until it leads. */
+  /** Makes another in-sync replica the leader of the partition, and waits until every broker knows it. */
   async moveLeader (topic: string, partition: number, to: number): Promise<void> {
     const { replicas } = await this.partition(topic, partition)
     const preferred = [to, ...replicas.filter(id => id !== to)]
@@ -56,7 +56,8 @@ export class ClusterAdmin {
     // The election fails until the new order of the replicas has been applied and the new leader is in sync.
     await until(async () => {
       await this.#request(async connection => await electLeaders.async(connection, PREFERRED, topic, [partition]))
-      return (await this.partition(topic, partition)).leader === to
+      const views = await this.#requestAll(async connection => await partitionsOf(topic, connection))
+      return views.every(partitions => partitions[partition]!.leader === to)
     })
   }
 
@@ -80,9 +81,7 @@ export class ClusterAdmin {
   }
 
   async #partitions (topic: string): Promise<PartitionState[]> {
-    const response = await this.#request(async connection => await metadataV12.api.async(connection, [topic], false, false))
-    return response.topics[0]!.partitions.sort((a, b) => a.partitionIndex - b.partitionIndex)
-      .map(({ leaderId: leader, leaderEpoch, replicaNodes: replicas, isrNodes: isr }) => ({ leader, leaderEpoch, replicas, isr }))
+    return await this.#request(async connection => await partitionsOf(topic, connection))
   }
 
   /** Sends a request to any broker. Brokers forward the requests that are for the active controller. */
@@ -93,6 +92,22 @@ export class ClusterAdmin {
       return await send((await this.#admin.connectToBrokers([node])).get(node)!)
     }, untilAnswered)
   }
+
+  /** Sends a request to every broker. */
+  async #requestAll<T> (send: (connection: Connection) => Promise<T>): Promise<T[]> {
+    return await persist(async () => {
+      const { brokers } = await this.#admin.metadata({ topics: [], forceUpdate: true })
+      const connections = await this.#admin.connectToBrokers([...brokers.keys()])
+      return await Promise.all([...connections.values()].map(send))
+    }, untilAnswered)
+  }
+}
+
+/** The partitions of the topic as one broker knows them. */
+async function partitionsOf (topic: string, connection: Connection): Promise<PartitionState[]> {
+  const response = await metadataV12.api.async(connection, [topic], false, false)
+  return response.topics[0]!.partitions.sort((a, b) => a.partitionIndex - b.partitionIndex)
+    .map(({ leaderId: leader, leaderEpoch, replicaNodes: replicas, isrNodes: isr }) => ({ leader, leaderEpoch, replicas, isr }))
 }
 
 /** Result codes by partition, of the first topic. */
