@@ -3,7 +3,7 @@
 // is verified before the first byte is sent. With `compat: 'upstream'`, every client gets the stored bytes without Content-Encoding, as
 // from the server of lsst-dm/alert_database_server, whose clients decompress the body themselves.
 import { type FastifyInstance } from 'fastify'
-import { parseAlertId } from '../../stores/layouts.ts'
+import { parseAlertName } from '../../ids/alert-id.ts'
 import { type AlertReader } from '../alert-reader.ts'
 import { type Compat } from '../compat.ts'
 import { chooseCoding, sendImmutable } from '../conditional.ts'
@@ -18,9 +18,11 @@ interface AlertsOptions {
 export async function alertsRoute (app: FastifyInstance, { alerts, compat }: AlertsOptions): Promise<void> {
   const negotiates = compat === 'dmtn-210'
   readOnly<{ Params: { id: string } }>(app, '/v1/alerts/:id', async (request, reply) => {
-    // `parseAlertId` removes leading zeros, so /v1/alerts/007 is alert 7.
-    const id = parseAlertId(request.params.id)
-    if (id === undefined) return sendProblem(reply, 400, 'an alert id is 1 to 19 decimal digits, at most 9223372036854775807')
+    // `parseAlertName` removes leading zeros, so /v1/alerts/007 is alert 7.
+    const id = parseAlertName(request.params.id)
+    if (id === undefined) {
+      return sendProblem(reply, 400, 'an alert id is 1 to 19 decimal digits, at most 9223372036854775807, alone or after LSST-AP-DS-')
+    }
     if (negotiates) reply.header('vary', 'Accept-Encoding')
     const coding = negotiates ? chooseCoding(request.headers['accept-encoding']) : 'gzip'
     if (coding === undefined) return sendProblem(reply, 406, 'Accept-Encoding excludes both available codings, gzip and identity')
