@@ -1,7 +1,7 @@
 // GET /v1/alerts/{id}: the alert exactly as it was in Kafka (Confluent frame: 0x00, 4-byte schema id, Avro datum). Clients that accept
-// gzip get the stored bytes unchanged, which halves CPU time and transfer. Other clients get the inflated alert. In both cases the alert
-// is verified before the first byte is sent. With `compat: 'upstream'`, every client gets the stored bytes without Content-Encoding, as
-// from the server of lsst-dm/alert_database_server, whose clients decompress the body themselves.
+// gzip get the stored bytes unchanged, which halves CPU time and transfer. Other clients get the inflated alert. An alert that is stored
+// uncompressed is sent as it is. In all cases the alert is verified before the first byte is sent. With `compat: 'upstream'`, every client
+// gets the stored bytes without Content-Encoding, as from lsst-dm/alert_database_server, whose clients decompress the body themselves.
 import { type FastifyInstance } from 'fastify'
 import { parseAlertName } from '../../ids/alert-id.ts'
 import { type AlertReader } from '../alert-reader.ts'
@@ -33,7 +33,7 @@ export async function alertsRoute (app: FastifyInstance, { alerts, compat }: Ale
     const alert = await content
     if (alert === undefined) return sendProblem(reply, 404, 'alert not found')
     reply.header('content-type', 'application/octet-stream')
-    if (negotiates && coding === 'gzip') reply.header('content-encoding', 'gzip')
+    if (negotiates && alert.coding === 'gzip') reply.header('content-encoding', 'gzip')
     return sendImmutable(request, reply, alert.body, alert.tag)
   })
 }
