@@ -83,7 +83,7 @@ class OtherKeys<Id> {
     const start = this.#now()
     const found = new Set<string>()
     let count = 0
-    for await (const key of this.#store.list(prefix, pageSize)) {
+    for await (const key of this.#store.list(prefix, { limit: pageSize })) {
       count++
       const ending = endings.find(each => key.endsWith(each))
       if (ending !== undefined) found.add(ending)

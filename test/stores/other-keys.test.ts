@@ -12,7 +12,7 @@ function listedStore (keys: string[]) {
   const problem: { error?: Error | undefined } = {}
   return {
     keys, listed, problem,
-    async * list (prefix: string, limit?: number) {
+    async * list (prefix: string, { limit }: { limit?: number } = {}) {
       listed.push(prefix)
       if (problem.error !== undefined) throw problem.error
       yield * keys.filter(key => key.startsWith(prefix)).slice(0, limit)
