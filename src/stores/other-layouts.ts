@@ -34,7 +34,7 @@ export class OtherLayouts {
 
   async #list (): Promise<void> {
     for (const layout of this.#empty) {
-      for await (const _ of this.#store.list(prefixes[layout][this.#kind], 1)) {
+      for await (const _ of this.#store.list(prefixes[layout][this.#kind], { limit: 1 })) {
         this.#empty.delete(layout)
         this.#used.push(layout)
       }

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { storeErrors } from '../../src/stores/errors.ts'
+import type { KeyRange } from '../../src/stores/object-store.ts'
 import { OtherLayouts } from '../../src/stores/other-layouts.ts'
 
 /** A store whose keys are in `keys`, and the listings that were requested. */
@@ -8,7 +9,7 @@ function listedStore (keys: string[]) {
   const problem: { error?: Error | undefined } = {}
   return {
     keys, listed, problem,
-    async * list (prefix: string, limit?: number) {
+    async * list (prefix: string, { limit }: KeyRange = {}) {
       listed.push(`${prefix} ${limit}`)
       if (problem.error !== undefined) throw problem.error
       yield * keys.filter(key => key.startsWith(prefix)).slice(0, limit)
