@@ -23,7 +23,7 @@ const forbidImportsFrom = folders => ({
   paths: bannedOperators,
   patterns: [{
     group: folders.flatMap(folder => [`**/${folder}/*`, `**/${folder}`]),
-    message: 'Import order: pipeline <- parts <- program <- demo and modes <- cli.'
+    message: 'Import order: pipeline <- ids <- parts <- program <- demo and modes <- cli.'
   }]
 })
 
@@ -52,6 +52,10 @@ export default tseslint.config(
   },
   {
     files: ['src/pipeline/**/*.ts'],
+    rules: { 'no-restricted-imports': ['error', forbidImportsFrom(['ids', ...parts, 'program', 'demo', 'modes', 'cli'])] }
+  },
+  {
+    files: ['src/ids/**/*.ts'],
     rules: { 'no-restricted-imports': ['error', forbidImportsFrom([...parts, 'program', 'demo', 'modes', 'cli'])] }
   },
   {

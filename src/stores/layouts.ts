@@ -1,6 +1,7 @@
 // Keys of archived objects in the two layouts that Rubin has used. Both layouts must stay readable.
 // v1 (2022, Google Cloud Storage): the leading slash is part of the key. v2 (today, S3): alerts are grouped in folders named after
 // the first 6 digits of the id, or after the complete id if it is shorter.
+import { parseAlertId } from '../ids/alert-id.ts'
 import { storeErrors } from './errors.ts'
 
 export type Layout = 'v1' | 'v2'
@@ -13,15 +14,7 @@ export const prefixes: Readonly<Record<Layout, Readonly<Record<ArchivedKind, str
 }
 export const layouts = Object.keys(prefixes) as readonly Layout[]
 
-const largestAlertId = (1n << 63n) - 1n
 const largestSchemaId = 0xffffffff
-
-/** Parses an alert id: 1 to 19 ASCII digits, at most 2^63 - 1. Returns the id without leading zeros, or undefined if invalid. */
-export function parseAlertId (text: string): string | undefined {
-  if (!/^[0-9]{1,19}$/.test(text)) return undefined
-  const id = BigInt(text)
-  return id > largestAlertId ? undefined : id.toString()
-}
 
 /** Parses a schema id: 1 to 10 ASCII digits, at most 2^32 - 1. Returns undefined if the text is invalid. */
 export function parseSchemaId (text: string): number | undefined {

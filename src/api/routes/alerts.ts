@@ -2,7 +2,7 @@
 // gzip get the stored bytes unchanged, which halves CPU time and transfer. Other clients get the inflated alert. In both cases the alert
 // is verified before the first byte is sent.
 import { type FastifyInstance } from 'fastify'
-import { parseAlertId } from '../../stores/layouts.ts'
+import { parseAlertName } from '../../ids/alert-id.ts'
 import { type AlertReader } from '../alert-reader.ts'
 import { chooseCoding, sendImmutable } from '../conditional.ts'
 import { sendProblem } from '../problems.ts'
@@ -14,9 +14,11 @@ interface AlertsOptions {
 
 export async function alertsRoute (app: FastifyInstance, { alerts }: AlertsOptions): Promise<void> {
   readOnly<{ Params: { id: string } }>(app, '/v1/alerts/:id', async (request, reply) => {
-    // `parseAlertId` removes leading zeros, so /v1/alerts/007 is alert 7.
-    const id = parseAlertId(request.params.id)
-    if (id === undefined) return sendProblem(reply, 400, 'an alert id is 1 to 19 decimal digits, at most 9223372036854775807')
+    // `parseAlertName` removes leading zeros, so /v1/alerts/007 is alert 7.
+    const id = parseAlertName(request.params.id)
+    if (id === undefined) {
+      return sendProblem(reply, 400, 'an alert id is 1 to 19 decimal digits, at most 9223372036854775807, alone or after LSST-AP-DS-')
+    }
     reply.header('vary', 'Accept-Encoding')
     const coding = chooseCoding(request.headers['accept-encoding'])
     if (coding === undefined) return sendProblem(reply, 406, 'Accept-Encoding excludes both available codings, gzip and identity')
