@@ -9,6 +9,8 @@ import { apiErrors } from './errors.ts'
 /** The body of a response. */
 export interface Content {
   readonly body: Buffer
+  /** Identity if the alert is stored uncompressed, even if the client accepts gzip. */
+  readonly coding: Coding
   readonly tag: string
 }
 
@@ -90,21 +92,21 @@ export class AlertReader {
     if (entry.users === 0) throw apiErrors.API_CLIENT_GONE('the client disconnected while its request was waiting')
     const alert = await this.#archive.findAlert(id, bytes => { this.#hold(entry, bytes) })
     if (alert === undefined) return undefined
-    const { gzip } = alert
-    if (coding === 'identity') {
-      this.#hold(entry, gzip.length + alert.expectedBytes)
+    const { body, compressed } = alert
+    if (coding === 'identity' || !compressed) {
+      this.#hold(entry, compressed ? body.length + alert.expectedBytes : body.length)
       const frame = await alert.frame()
       this.#hold(entry, frame.length)
-      return { body: frame, tag: entityTag(frame, coding) }
+      return { body: frame, coding: 'identity', tag: entityTag(frame, 'identity') }
     }
-    const tag = entityTag(gzip, coding)
+    const tag = entityTag(body, coding)
     if (this.#verified.get(id) !== tag) {
-      this.#hold(entry, gzip.length + alert.expectedBytes)
+      this.#hold(entry, body.length + alert.expectedBytes)
       await alert.frame()
       this.#verified.set(id, tag)
     }
-    this.#hold(entry, gzip.length)
-    return { body: gzip, tag }
+    this.#hold(entry, body.length)
+    return { body, coding, tag }
   }
 
   #hold (entry: Entry, bytes: number): void {

@@ -1,6 +1,6 @@
 // Alerts that cannot be served: damaged objects, objects above the limit, and an archive that is away.
 import { randomBytes } from 'node:crypto'
-import { mkdir, rename, rm, truncate } from 'node:fs/promises'
+import { mkdir, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
@@ -115,4 +115,20 @@ await t.test('while the folder of the archive is missing or empty, known and unk
   await rm(root, { recursive: true })
   await rename(`${root}.volume`, root)
   t.strictSame(await statuses(), mounted, 'the archive is back')
+})
+
+await t.test('an alert that is stored uncompressed is sent as it is, also to clients that accept gzip', async t => {
+  const { app, root } = await apiOf(t)
+  await mkdir(join(root, 'v2/alerts/170028'), { recursive: true })
+  await writeFile(join(root, `v2/alerts/170028/${id}.avro`), frame)
+  const responses = await Promise.all([undefined, 'identity', 'gzip', 'gzip;q=1, identity;q=0.5'].map(async coding =>
+    await app.inject({ url, headers: coding === undefined ? {} : { 'accept-encoding': coding } })))
+  for (const response of responses) {
+    t.equal(response.statusCode, 200)
+    t.ok(response.rawPayload.equals(frame))
+    t.equal(response.headers['content-encoding'], undefined)
+    t.equal(response.headers.etag, responses[0]!.headers.etag)
+  }
+  const again = await app.inject({ url, headers: { 'accept-encoding': 'gzip', 'if-none-match': String(responses[0]!.headers.etag) } })
+  t.equal(again.statusCode, 304)
 })
