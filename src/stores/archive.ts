@@ -6,7 +6,7 @@ import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
 import { claimedLength, defaultMaxFrameBytes, gzipType, inflateAsync, maxGzipBytes } from './gzip.ts'
 import { alertKey, schemaKey, type Layout } from './layouts.ts'
-import { type Admit, type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
+import { type Admit, type ObjectMeta, type ObjectStart, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 import { OtherLayouts } from './other-layouts.ts'
 
 interface ArchiveOptions {
@@ -21,6 +21,10 @@ interface ArchiveOptions {
 /** An alert as stored. The bytes are not verified yet. */
 interface StoredAlert {
   readonly gzip: Buffer
+  /** Store URL and key, for messages. */
+  readonly where: string
+  /** SHA-256 of the frame according to the metadata of the object, if it has any. `frame` verifies it. */
+  readonly sha256?: string | undefined
   /** Length of the frame according to the gzip trailer, at most the longest permitted frame. Wrong if the object is damaged. */
   readonly expectedBytes: number
   /** Inflates and verifies the frame. Rejects with OBJECT_CORRUPT or OBJECT_TOO_LARGE. */
@@ -28,11 +32,18 @@ interface StoredAlert {
 }
 
 export interface ArchiveReader {
+  /** Longest frame that is read, in bytes. */
+  readonly maxFrameBytes: number
   /**
    * Resolves to the stored object, or to undefined if the alert is not archived. Rejects with OBJECT_TOO_LARGE before it reads an object
    * that is too large for a permitted frame, and with the error of `admit`.
    */
   findAlert (id: string, admit?: Admit): Promise<StoredAlert | undefined>
+  /**
+   * The first `bytes` bytes of the stored object, unverified, with its size and its checksums from the metadata. Resolves to undefined if
+   * the alert is not archived. Rejects with a STORE_* error.
+   */
+  getAlertStart (id: string, bytes: number): Promise<ObjectStart | undefined>
   /** The verified frame as it was in Kafka, or undefined. Rejects like `findAlert`, and with OBJECT_CORRUPT if the object is damaged. */
   getAlert (id: string): Promise<Buffer | undefined>
   /**
@@ -72,13 +83,14 @@ export function createArchive ({ alerts, schemas, layout, maxFrameBytes = defaul
   const otherSchemas = new OtherLayouts(schemas, 'schemas', layout)
   const maxObjectBytes = maxGzipBytes(maxFrameBytes)
 
-  async function find (
-    store: ObjectStore, others: OtherLayouts, keyIn: (layout: Layout) => string, admit?: Admit
-  ): Promise<FoundObject | undefined> {
-    const found = await read(store, keyIn(layout), admit)
+  /** Calls `readKey` with the key in each layout that is in use until it finds an object. */
+  async function find<T> (
+    others: OtherLayouts, keyIn: (layout: Layout) => string, readKey: (key: string) => Promise<T | undefined>
+  ): Promise<T | undefined> {
+    const found = await readKey(keyIn(layout))
     if (found !== undefined) return found
     for (const other of await others.used()) {
-      const object = await read(store, keyIn(other), admit)
+      const object = await readKey(keyIn(other))
       if (object !== undefined) return object
     }
     return undefined
@@ -104,10 +116,12 @@ export function createArchive ({ alerts, schemas, layout, maxFrameBytes = defaul
   }
 
   async function findAlert (id: string, admit?: Admit): Promise<StoredAlert | undefined> {
-    const object = await find(alerts, otherAlerts, each => alertKey(each, id), admit)
+    const object = await find(otherAlerts, each => alertKey(each, id), async key => await read(alerts, key, admit))
     if (object === undefined) return undefined
     return {
       gzip: object.body,
+      where: object.where,
+      sha256: object.sha256,
       expectedBytes: Math.min(claimedLength(object.body), maxFrameBytes),
       async frame () {
         const frame = await inflateAsync(object.body, object.where, maxFrameBytes)
@@ -120,6 +134,7 @@ export function createArchive ({ alerts, schemas, layout, maxFrameBytes = defaul
   return {
     alerts,
     schemas,
+    maxFrameBytes,
 
     async putAlert (id, gz, frame) {
       return await put(alerts, otherAlerts, each => alertKey(each, id), gz, { contentType: gzipType, ...frame })
@@ -136,12 +151,16 @@ export function createArchive ({ alerts, schemas, layout, maxFrameBytes = defaul
 
     findAlert,
 
+    async getAlertStart (id, bytes) {
+      return await find(otherAlerts, each => alertKey(each, id), async key => await alerts.getStart(key, bytes))
+    },
+
     async getAlert (id) {
       return await (await findAlert(id))?.frame()
     },
 
     async getSchema (id) {
-      const object = await find(schemas, otherSchemas, each => schemaKey(each, id))
+      const object = await find(otherSchemas, each => schemaKey(each, id), async key => await read(schemas, key))
       if (object === undefined) return undefined
       assertChecksum(object, object.body, 'schema')
       try {

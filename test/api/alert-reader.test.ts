@@ -15,13 +15,16 @@ function archiveOf () {
   const counts = { reads: 0, verified: 0 }
   const alert: StoredAlert = {
     gzip: gz,
+    where: 'here',
     expectedBytes: frame.length,
     async frame () {
       counts.verified++
       return frame
     }
   }
-  const archive: Pick<ArchiveReader, 'findAlert'> = {
+  const archive: Pick<ArchiveReader, 'findAlert' | 'getAlertStart' | 'maxFrameBytes'> = {
+    maxFrameBytes: 1_000_000,
+    getAlertStart: async () => { throw new Error('not reached') },
     async findAlert (_id, admit) {
       counts.reads++
       const found = await new Promise<StoredAlert | undefined>((resolve, reject) => {

@@ -24,7 +24,7 @@ function driven (getAlertGzip: (id: string) => Promise<Buffer | undefined>, ...a
   const { config } = parseCommandLine(verify, ['--dead-letter-store', 'file:///letters', ...args], {})
   const findAlert: Archive['findAlert'] = async id => {
     const gzip = await getAlertGzip(id)
-    return gzip && { gzip, expectedBytes: 0, frame: async () => { throw new Error('verify inflates the object itself') } }
+    return gzip && { gzip, where: id, expectedBytes: 0, frame: async () => { throw new Error('verify inflates the object itself') } }
   }
   const archive = { findAlert, getSchema: async () => '{}' } as Partial<Archive> as Archive
   const deadLetterStore = { get: async () => undefined } as Partial<ObjectStore> as ObjectStore

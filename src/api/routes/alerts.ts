@@ -1,15 +1,15 @@
 // GET /v1/alerts/{id}: the alert exactly as it was in Kafka (Confluent frame: 0x00, 4-byte schema id, Avro datum). Clients that accept
 // gzip get the stored bytes unchanged, which halves CPU time and transfer. Other clients get the inflated alert. In both cases the alert
-// is verified before the first byte is sent.
+// is verified before the first byte is sent. HEAD and 304 send no alert, so they read only the beginning of its object.
 import { type FastifyInstance } from 'fastify'
 import { parseAlertName } from '../../ids/alert-id.ts'
 import { type AlertReader } from '../alert-reader.ts'
-import { chooseCoding, sendImmutable } from '../conditional.ts'
+import { chooseCoding, matchesTag, sendHead, sendImmutable, sendNotModified } from '../conditional.ts'
 import { sendProblem } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'
 
 interface AlertsOptions {
-  readonly alerts: Pick<AlertReader, 'open'>
+  readonly alerts: Pick<AlertReader, 'open' | 'head'>
 }
 
 export async function alertsRoute (app: FastifyInstance, { alerts }: AlertsOptions): Promise<void> {
@@ -22,14 +22,22 @@ export async function alertsRoute (app: FastifyInstance, { alerts }: AlertsOptio
     reply.header('vary', 'Accept-Encoding')
     const coding = chooseCoding(request.headers['accept-encoding'])
     if (coding === undefined) return sendProblem(reply, 406, 'Accept-Encoding excludes both available codings, gzip and identity')
+    const contentHeaders = { 'content-type': 'application/octet-stream', ...coding === 'gzip' ? { 'content-encoding': 'gzip' } : {} }
+    const ifNoneMatch = request.headers['if-none-match']
+    if (request.method === 'HEAD' || ifNoneMatch !== undefined) {
+      const head = await alerts.head(id, coding)
+      if (head === undefined) return sendProblem(reply, 404, 'alert not found')
+      if (head !== 'unknown' && matchesTag(ifNoneMatch, head.tag)) return sendNotModified(reply, head.tag)
+      if (head !== 'unknown' && head.length !== undefined && request.method === 'HEAD') {
+        return sendHead(reply.headers(contentHeaders), head.length, head.tag)
+      }
+    }
     const { content, release } = alerts.open(id, coding)
     // Node emits 'close' once, when the response was sent completely or when the client disconnects.
     if (reply.raw.destroyed) release()
     else reply.raw.once('close', release)
     const alert = await content
     if (alert === undefined) return sendProblem(reply, 404, 'alert not found')
-    reply.header('content-type', 'application/octet-stream')
-    if (coding === 'gzip') reply.header('content-encoding', 'gzip')
-    return sendImmutable(request, reply, alert.body, alert.tag)
+    return sendImmutable(request, reply.headers(contentHeaders), alert.body, alert.tag)
   })
 }
