@@ -11,7 +11,7 @@ const on = await useFaultCluster(t)
 const { admin, alerts, cluster, connection } = on
 const ids = cluster.all.map(({ id }) => id)
 
-await t.test('the leaders of all partitions and the coordinator of the group move', async t => {
+await t.test('no record is lost while the leaders of all partitions and the coordinator of the group move', async t => {
   const dice = diceFor(t.name)
   const at = await scenario(t, on)
   const load = at.startLoad()
@@ -34,7 +34,7 @@ await t.test('the leaders of all partitions and the coordinator of the group mov
   t.ok(records >= acknowledged + 120 * rounds, `${records} records`)
 })
 
-await t.test('one of three brokers is killed and comes back; the ingester goes on meanwhile', async t => {
+await t.test('the ingester continues while one of three brokers is killed and restarted', async t => {
   const dice = diceFor(t.name)
   const at = await scenario(t, on)
   const load = at.startLoad()
@@ -53,7 +53,7 @@ await t.test('one of three brokers is killed and comes back; the ingester goes o
   await finish(t, at, ingester)
 })
 
-await t.test('with two of three brokers killed, no write is acknowledged; when they are back, everything is archived', async t => {
+await t.test('while two of three brokers are down, no write is acknowledged; after their restart, every record is archived', async t => {
   const dice = diceFor(t.name)
   const at = await scenario(t, on)
   const load = at.startLoad()
@@ -75,7 +75,7 @@ await t.test('with two of three brokers killed, no write is acknowledged; when t
   await finish(t, at, ingester)
 })
 
-await t.test('the brokers restart one after another in the middle of a visit', async t => {
+await t.test('no record is lost in a rolling restart of the brokers in the middle of a visit', async t => {
   const at = await scenario(t, on)
   const source = uniqueName('static')
   await admin.createTopic(source, { partitions: 6, replicas: 3 })

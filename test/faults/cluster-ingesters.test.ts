@@ -13,7 +13,7 @@ const on = await useFaultCluster(t)
 const SESSION_SECONDS = 3
 
 for (const store of ['file', 'gs'] as const) {
-  await t.test(`ingesters that write to ${store} are killed again and again with SIGKILL`, async t => {
+  await t.test(`no record is lost while ingesters that write to ${store} are repeatedly killed with SIGKILL`, async t => {
     const dice = diceFor(t.name)
     const at = await scenario(t, on, { store, flags: ['--session-timeout-seconds', String(SESSION_SECONDS)] })
     const load = at.startLoad()
@@ -75,7 +75,7 @@ function watchCommits (at: Scenario) {
   }
 }
 
-await t.test('members join, leave, are killed, and are frozen longer than their session, again and again', async t => {
+await t.test('no record is lost while members join, leave, are killed, and are frozen longer than their session timeout', async t => {
   const dice = diceFor(t.name)
   const at = await scenario(t, on, { flags: ['--session-timeout-seconds', String(SESSION_SECONDS)] })
   const load = at.startLoad()
