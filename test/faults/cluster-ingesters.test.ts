@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { eventually } from '../kafka/support.ts'
 import { joinedBy } from '../modes/archive-support.ts'
-import { diceFor, rounds } from '../support/rounds.ts'
+import { randomFor, rounds } from '../support/rounds.ts'
 import type { RunningCli } from '../support/stack.ts'
 import { finish, scenario, stopAll, useFaultCluster, type Scenario } from './cluster-support.ts'
 
@@ -14,7 +14,7 @@ const SESSION_SECONDS = 3
 
 for (const store of ['file', 'gs'] as const) {
   await t.test(`no record is lost while ingesters that write to ${store} are repeatedly killed with SIGKILL`, async t => {
-    const dice = diceFor(t.name)
+    const random = randomFor(t.name)
     const at = await scenario(t, on, { store, flags: ['--session-timeout-seconds', String(SESSION_SECONDS)] })
     const load = at.startLoad()
     const ingesters = [at.start(), at.start()]
@@ -22,8 +22,8 @@ for (const store of ['file', 'gs'] as const) {
     for (let round = 0; round < 3 * rounds; round++) {
       // The rest of the alerts arrives while the ingester is killed.
       void load.send(100)
-      await at.commitMore(dice.between(1, 100))
-      const index = dice.between(0, 1)
+      await at.commitMore(random.between(1, 100))
+      const index = random.between(0, 1)
       t.equal((await ingesters[index]!.stop('SIGKILL')).signal, 'SIGKILL')
       await at.assertSound(t)
       ingesters[index] = at.start()
@@ -76,7 +76,7 @@ function watchCommits (at: Scenario) {
 }
 
 await t.test('no record is lost while members join, leave, are killed, and are frozen longer than their session timeout', async t => {
-  const dice = diceFor(t.name)
+  const random = randomFor(t.name)
   const at = await scenario(t, on, { flags: ['--session-timeout-seconds', String(SESSION_SECONDS)] })
   const load = at.startLoad()
   const commits = watchCommits(at)
@@ -85,9 +85,9 @@ await t.test('no record is lost while members join, leave, are killed, and are f
   const faults = ['freeze', 'kill', 'freeze', 'replace'] as const
   for (let round = 0; round < 4 * rounds; round++) {
     void load.send(150)
-    await at.commitMore(dice.between(1, 100))
-    const fault = round < 4 ? faults[round]! : dice.pick(faults)
-    const index = dice.between(0, ingesters.length - 1)
+    await at.commitMore(random.between(1, 100))
+    const fault = round < 4 ? faults[round]! : random.pick(faults)
+    const index = random.between(0, ingesters.length - 1)
     const chosen = ingesters[index]!
     const written = await files(at.root)
     if (fault === 'freeze') {

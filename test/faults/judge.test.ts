@@ -63,11 +63,11 @@ await t.test('the judge reports every wrong record and object, and no other', as
     missing: [at0(2), at0(7)],
     different: [at0(1)],
     ahead: [],
-    letters: [`('${at.topic}', 0, 6)`],
+    wrongDeadLetters: [`('${at.topic}', 0, 6)`],
     lost: ['1']
   })
   t.equal(problems.damaged!.length, 2, 'the cut object, and the object under the key of another alert')
-  t.strictSame(problems.strangers!.map(key => key.replace(/^.*\/|\.avro\.gz$/g, '')).sort(), [ids[1], idOf(never!), idOf(sent!)].sort())
+  t.strictSame(problems.unexpected!.map(key => key.replace(/^.*\/|\.avro\.gz$/g, '')).sort(), [ids[1], idOf(never!), idOf(sent!)].sort())
 })
 
 await t.test('the judge reports a committed offset past the end of the log', async t => {
