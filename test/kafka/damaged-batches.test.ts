@@ -118,7 +118,7 @@ await t.test('--skip-batch skips exactly the damaged batch that holds the offset
     add(1)
     t.strictSame((await persist()).toSorted(), ['0@0 before', '0@3 after', '1@0 intact'], 'an intact batch is not skipped')
     t.strictSame(fetcher.damaged.skipped, [{ topic: 'a', partition: 0, batches: 1 }])
-    t.match(lines, [/^warn skipping a damaged record batch, because of --skip-batch .*"offset":"1","next":"3"/])
+    t.match(lines, [/^warn skipping a damaged record batch because of --skip-batch .*"offset":"1","next":"3"/])
   }
 })
 
