@@ -91,7 +91,7 @@ class Client implements RegistryClient, SubjectVersions {
   }
 
   async schemaById (id: number): Promise<string> {
-    if (id > maxSchemaId) throw registryErrors.UNKNOWN_SCHEMA(`schema id ${id} is above ${maxSchemaId}, the highest id of a registry`)
+    if (id > maxSchemaId) throw registryErrors.UNKNOWN_SCHEMA(`schema id ${id} is above ${maxSchemaId}, the highest id of registries`)
     const schema = await this.#schemas.forceFetch(id)
     if (schema instanceof AlertStreamError) throw schema
     return schema
