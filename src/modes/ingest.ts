@@ -131,7 +131,7 @@ export function archiveRecords (
     return { id, frame, origin: record, redrivenFrom: redrivenFrom(record) }
   }
   records.step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
-    // Records that wait for an unknown schema must not keep other records from passing.
+    // Records that wait for an unknown schema must not block other records.
     .step('capture-schema', captureSchema, {
       concurrency: MAX_UNSETTLED_RECORDS, kind: 'schema registry', detail: config.schemaRegistryUrl,
       writes: { name: 'schema-archive', kind: 'object store', detail: `${urls.schemas}, layout ${layout}` }

@@ -58,7 +58,7 @@ const playFlags = flags({
     type: 'switch',
     description: 'New ids in each pass, for the alert (everywhere in the packet), its visit, its parent source and its Kafka key. ' +
       'Objects and earlier detections keep their ids. An id consists of the second in which the pass begins, the detector and the index ' +
-      'of the alert. Passes begin at least one second apart, so use only one such play-stream per archive.'
+      'of the alert. Run only one such play-stream per archive, because two passes that begin in the same second get the same ids.'
   },
   'fresh-times': {
     type: 'switch',
@@ -169,10 +169,10 @@ async function checkTopics (config: Config, connection: KafkaConnection, { log, 
 
 export default mode({
   mode: 'play-stream',
-  about: 'Values, keys and headers are copied unmodified. With --fresh-ids or --fresh-times, each alert is read with the schema of its ' +
-    'frame, and only ids or times are changed. An alert that cannot be read is copied unmodified, logged and counted. With a repeat ' +
-    'interval, play-stream waits for a static topic that is missing or being loaded, and plays the new topic if it is recreated. ' +
-    'It prints one line per pass.',
+  about: 'Values, keys and headers are copied unmodified. With --fresh-ids or --fresh-times, each alert is read with the schema that ' +
+    'its frame names, and only its ids or times are changed. An alert that cannot be read is copied unmodified, logged and counted. ' +
+    'With a repeat interval, play-stream waits for a static topic that is missing or being loaded, and plays the new topic if it is ' +
+    'recreated. It prints one line per pass.',
   examples: [
     'alert-stream play-stream --create-dst-topic', 'alert-stream play-stream --repeat-interval -1 --profile fast',
     'alert-stream play-stream --profile dmtn-149 --fresh-ids --fresh-times --visit-size 40000'

@@ -105,7 +105,7 @@ await t.test('a record whose datum does not end at the end of its frame is dead-
   for (const { error } of driver.deadLetters!.written) t.match(error, { code: 'DATUM_INVALID' })
 })
 
-await t.test('a bad answer about one schema id dead-letters only the records with this id', async t => {
+await t.test('a bad response for one schema id dead-letters only the records with this id', async t => {
   // Before the first schema is read, the registry is healthy if it lists its subjects; afterwards, if it still returns that schema.
   for (const first of [undefined, 7]) {
     const { driver, registry, checks } = await driven(t, {})
@@ -146,7 +146,7 @@ await t.test('while the registry fails for all ids, no record is dead-lettered',
   }))
 })
 
-await t.test('records that wait for an unknown schema keep no other record from passing', async t => {
+await t.test('records that wait for an unknown schema do not block other records', async t => {
   const { driver, schemas } = await driven(t, {}, '--unknown-schema-seconds', '60', '--batch-size', '1')
   const source = driver.source<KafkaRecord>('kafka')
   const waiting = Array.from({ length: 200 }, (_, index) =>

@@ -1,4 +1,5 @@
-// The refresh step with a registry that answers badly about single ids, or about all. test/modes/play-stream-fresh.test.ts runs the mode.
+// The refresh step with a registry that returns no usable schema for some ids, or for all. test/modes/play-stream-fresh.test.ts runs the
+// mode.
 import t from 'tap'
 import { parseSchema } from '../../src/avro/index.ts'
 import { refreshStep } from '../../src/simulator/fresh-alerts.ts'
@@ -15,7 +16,7 @@ function itemOf (schemaId: number): ReplayRecord {
   return { record, pass: 1, index: 0, second: 1_800_000_000, dueAt: 0 }
 }
 
-await t.test('copies alerts unmodified if the registry answers badly about their schema id only, and renews all others', async t => {
+await t.test('copies alerts unmodified if the registry returns no usable schema for their id alone, and refreshes all others', async t => {
   const { url, requests } = await fakeRegistry(t, { 7: text, ...badAnswers })
   const step = refreshStep(url, { ids: true, times: false }, silent)
   const renewed = await step.refresh(itemOf(7))
@@ -27,7 +28,7 @@ await t.test('copies alerts unmodified if the registry answers badly about their
   t.same(await step.refresh(itemOf(7)), renewed)
 })
 
-await t.test('while the registry answers badly about all ids, no alert is copied unmodified', async t => {
+await t.test('while the registry returns no usable schema for any id, copies no alert unmodified', async t => {
   const schemas: Record<number, string | Answer> = { 7: text }
   const { url } = await fakeRegistry(t, schemas)
   const step = refreshStep(url, { ids: true, times: false }, silent)

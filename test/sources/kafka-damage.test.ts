@@ -25,7 +25,7 @@ async function damage (dataDir: string, partition: string, text: string): Promis
   throw new Error(`${text} is not in ${partition}`)
 }
 
-await t.test('a batch damaged on disk stops only its partition, is never delivered, and is skipped only on demand', async t => {
+await t.test('a batch damaged on disk stops only its partition, is never delivered, and is skipped only with --skip-batch', async t => {
   const first = await useOwnKafka(t)
   const connection = await connect(first.broker)
   await adminFor(t, connection).createTopic('alerts', { partitions: 2, replicas: 1 })
