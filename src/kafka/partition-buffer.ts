@@ -291,10 +291,13 @@ export class PartitionBuffer {
   }
 
   #recordAt (offset: bigint, batch: RecordBatch, { timestampDelta, key, value, headers, omitted }: BatchRecord): KafkaRecord {
-    const { topic, partition } = this
-    const timestamp = (batch.attributes & IS_LOG_APPEND_TIME) === 0 ? batch.firstTimestamp + timestampDelta : batch.maxTimestamp
-    const { partitionLeaderEpoch: leaderEpoch } = batch
-    return { topic, partition, offset, leaderEpoch, timestamp, key, value, headers, ...omitted === undefined ? {} : { omitted } }
+    const { topic, topicId, partition } = this
+    const timestampType = (batch.attributes & IS_LOG_APPEND_TIME) === 0 ? 'CreateTime' : 'LogAppendTime'
+    const timestamp = timestampType === 'CreateTime' ? batch.firstTimestamp + timestampDelta : batch.maxTimestamp
+    return {
+      topic, topicId, partition, offset, leaderEpoch: batch.partitionLeaderEpoch, timestamp, timestampType, key, value, headers,
+      ...omitted === undefined ? {} : { omitted }
+    }
   }
 
   /** Calls a function that reads a batch. If the batch is damaged, drops all buffered records from the first unreadable one on. */

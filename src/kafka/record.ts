@@ -15,14 +15,21 @@ const RECORD_OVERHEAD = 256
 /** Estimated memory of a header in addition to its bytes: the array and two buffers. */
 export const HEADER_OVERHEAD = 256
 
+/** Who set the timestamp of a record: its producer, or the broker when it appended the record. */
+type TimestampType = 'CreateTime' | 'LogAppendTime'
+
 export interface KafkaRecord {
   readonly topic: string
+  /** UUID of the topic, in hex with dashes. A recreated topic has a new one. Undefined if unknown. */
+  readonly topicId?: string | undefined
   readonly partition: number
   readonly offset: bigint
   /** Epoch of the partition's leader that wrote the record; -1 if unknown. The same offset in a later epoch may be another record. */
   readonly leaderEpoch: number
   /** Milliseconds since 1970, set by the producer, or by the broker if the topic uses LogAppendTime. */
   readonly timestamp: bigint
+  /** Undefined if unknown. */
+  readonly timestampType?: TimestampType | undefined
   readonly key: Buffer | null
   /** Value of the record; null for a tombstone. */
   readonly value: Buffer | null
