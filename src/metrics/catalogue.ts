@@ -90,6 +90,8 @@ export const catalogue = {
   alert_stream_alerts_unchecked_total: counter('alerts', ingest, [],
     'Alerts of which only the first field was read, because the rest of their schema cannot be compiled.',
     'increases: a producer registered a schema that Avro does not define. The log names its id.'),
+  alert_stream_visit_mismatches_total: counter('alerts', ingest, [],
+    'Alerts whose field visit contradicts the visit that is packed in their id. They are archived by their id.'),
   alert_stream_archived_bytes_total: counter('bytes', ingest, [], 'Compressed bytes of the written objects.'),
   alert_stream_alert_age_seconds: histogram('seconds', ingest, [],
     'Time from an alert\'s Kafka timestamp until it was durable in the store.',
