@@ -90,6 +90,8 @@ export const catalogue = {
   alert_stream_alerts_unchecked_total: counter('alerts', ingest, [],
     'Alerts of which only the first field was read, because the rest of their schema cannot be compiled.',
     'increases: a producer has registered a schema that is not valid Avro. The log names its id.'),
+  alert_stream_visit_mismatches_total: counter('alerts', ingest, [],
+    'Alerts whose field visit contradicts the visit that is packed in their id. They are archived by their id.'),
   alert_stream_archived_bytes_total: counter('bytes', ingest, [], 'Compressed bytes of the written objects.'),
   alert_stream_provenance_truncated_total: counter('alerts', ingest, [],
     'Written alerts whose Kafka headers, or headers and key, do not fit into the provenance in the gzip header of the object.',

@@ -169,6 +169,23 @@ await t.test('counts alerts of which only the first field can be read', async t 
   t.equal(checks.unchecked, 1)
 })
 
+await t.test('an alert whose visit contradicts its id is archived by its id and counted', async t => {
+  const source = { type: 'record', name: 'source', fields: [{ name: 'diaSourceId', type: 'long' }, { name: 'visit', type: 'long' }] }
+  const fields = [{ name: 'diaSourceId', type: 'long' }, { name: 'reason', type: ['null', 'string'] }, { name: 'diaSource', type: source }]
+  const withVisit = parseSchema(JSON.stringify({ type: 'record', name: 'alert', fields }))
+  const { driver, schemas, checks } = await driven(t, {})
+  schemas[11] = withVisit.text
+  // The first id is that of an alert of visit 2026022401010; the second is not packed.
+  const alerts = [[170055002004914266n, 2026022401010n], [170055002004914267n, 2026022401011n], [7n, 2026022401011n]] as const
+  for (const [diaSourceId, visit] of alerts) {
+    const frame = withVisit.encodeFramed(11, { diaSourceId, reason: 'any', diaSource: { diaSourceId, visit } })
+    t.equal((await driver.source<KafkaRecord>('kafka').push(record(frame))).failure, undefined)
+  }
+  await driver.finish()
+  t.strictSame(driver.sink<ArchivableAlert>('archive').values.map(({ id }) => id), alerts.map(([id]) => String(id)))
+  t.equal(checks.visitMismatches, 1)
+})
+
 await t.test('if the archive has a different schema with the same id, the graph fails at once without a dead letter', async t => {
   const archived = text.replace('note', 'other')
   const { driver } = await driven(t, {
