@@ -167,10 +167,10 @@ async function countInto (counted: { keys: number }, { from }: Opened, selection
 export default mode({
   mode: 'copy',
   about: 'Copies schemas and alerts between stores and layouts, for example from layout v2 to v3, or from a folder to a bucket. Each ' +
-    'frame is inflated and compared with the SHA-256 in the metadata and the provenance of its object. The bytes of the object are ' +
-    'copied unchanged; an uncompressed alert (.avro) is compressed. Nothing is overwritten. After a stop, the same command copies the rest. ' +
-    'The report is a JSON document on stdout. The exit code is 1 if an object of the source is damaged, or if the destination has ' +
-    'another object under the same id.',
+    'frame is inflated and compared with the SHA-256 in the metadata and the provenance of its object. Objects are copied unchanged; ' +
+    'an uncompressed alert (.avro) is compressed. Nothing is overwritten. After a stop, the same command copies the rest. The report is ' +
+    'a JSON document on stdout. The exit code is 1 if an object of the source is damaged, or if the destination has another object ' +
+    'under the same id.',
   examples: [
     'alert-stream copy --from gs://alerts --to file:///var/alerts --layout v3',
     'alert-stream copy --from file:///var/alerts --to file:///var/alerts --layout v3 --night 20260224'
