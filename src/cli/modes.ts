@@ -22,6 +22,7 @@ const table: Readonly<Record<string, ModeEntry>> = {
   list: { summary: 'Print the ids of archived alerts by night, visit, detector or first digits', load: () => import('../modes/list.ts') },
   redrive: { summary: 'Send dead letters back to their original topics', load: () => import('../modes/redrive.ts') },
   serve: { summary: 'Serve archived alerts and schemas over HTTP', load: () => import('../modes/serve.ts') },
+  copy: { summary: 'Copy an archive to another store or layout', load: () => import('../modes/copy.ts') },
   graph: { summary: 'Print the graph of a mode as Mermaid, DOT or JSON', load: () => import('../modes/graph.ts') },
   config: { summary: 'Print the effective configuration of a mode and the source of each value', load: () => import('../modes/config.ts') },
   healthcheck: { summary: 'Check that the alert-stream process of this container is alive', load: () => import('../modes/healthcheck.ts') }

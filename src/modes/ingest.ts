@@ -132,7 +132,7 @@ export function archiveRecords (
     const packed = visit === undefined ? undefined : decodeId(id, packedIds)
     if (packed === undefined || packed.visit === visit) return
     if (checks.visitMismatches++ === 0) {
-      log.warn({ alertId: id, visit, packedVisit: packed.visit },
+      log.warn({ alertId: id.toString(), visit, packedVisit: packed.visit },
         'the visit of an alert contradicts its id: archiving by the id; more such alerts are only counted')
     }
   }
