@@ -3,6 +3,7 @@
 import { adminFlags, batchFlags, kafkaFlags, registryFlags, topicFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
+import { freshVisitSeconds } from '../avro/index.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
@@ -57,8 +58,8 @@ const playFlags = flags({
   'fresh-ids': {
     type: 'switch',
     description: 'New ids in each pass, for the alert (everywhere in the packet), its visit, its parent source and its Kafka key. ' +
-      'Objects and earlier detections keep their ids. An id consists of the second in which the pass begins, the detector and the index ' +
-      'of the alert. Passes begin at least one second apart, so use only one such play-stream per archive.'
+      'Objects and earlier detections keep their ids. New ids are packed like Rubin\'s: each pass is a visit of the current night. ' +
+      'Passes begin at least 3 seconds apart, so use only one such play-stream per archive.'
   },
   'fresh-times': {
     type: 'switch',
@@ -113,7 +114,8 @@ function declare (config: Config, connection: KafkaConnection, log: Logger, onPa
   checkTopicNames(config)
   const fresh = freshIds || freshTimes ? refreshStep(config.schemaRegistryUrl, { ids: freshIds, times: freshTimes }, log) : undefined
   const source = replaySource({
-    connection, ...requirementsOf(config), batches: batchOptions(config), intervalMs, profile, seconds: fresh && new PassSeconds(),
+    connection, ...requirementsOf(config), batches: batchOptions(config), intervalMs, profile,
+    seconds: fresh && new PassSeconds(freshIds ? freshVisitSeconds : 1),
     onPass: report => { onPass(report, fresh?.unmodified ?? 0) }
   })
   const sink = kafkaSink({ connection, topic: dstTopic, deliveryTimeoutMs: outageLimitMs(intervalMs) })
