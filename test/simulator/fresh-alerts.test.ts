@@ -3,7 +3,7 @@
 import t from 'tap'
 import { parseSchema } from '../../src/avro/index.ts'
 import { refreshStep } from '../../src/simulator/fresh-alerts.ts'
-import type { ReplayRecord } from '../../src/simulator/replay-source.ts'
+import type { ReplayRecord } from '../../src/simulator/replay-pass.ts'
 import { silent } from '../../src/pipeline/log.ts'
 import { badAnswers, fakeRegistry, type Answer } from '../support/fake-registry.ts'
 
@@ -23,7 +23,7 @@ await t.test('copies alerts unmodified if the registry returns no usable schema 
   t.notSame(renewed.record.value, itemOf(7).record.value)
   const ids = [...Object.keys(badAnswers).map(Number), 99, 2 ** 31, 2 ** 32 - 1]
   for (const id of ids) t.same((await step.refresh(itemOf(id))).record.value, itemOf(id).record.value, `id ${id}`)
-  t.equal(step.unmodified, ids.length)
+  t.equal(step.unmodifiedIn(1), ids.length)
   t.notOk(requests.some(path => /ids\/\d{10}/.test(path)), 'an id that no registry assigns is not requested')
   t.same(await step.refresh(itemOf(7)), renewed)
 })
@@ -37,7 +37,7 @@ await t.test('while the registry returns no usable schema for any id, copies no 
     Object.assign(schemas, { 7: answer, 70: answer })
     await t.rejects(Promise.resolve(step.refresh(itemOf(70))), { code: /^(REGISTRY_\w+|NOT_A_REGISTRY)$/, retryable: true })
   }
-  t.equal(step.unmodified, 0)
+  t.equal(step.unmodifiedIn(1), 0)
   Object.assign(schemas, { 7: text, 70: text })
   t.notSame((await step.refresh(itemOf(70))).record.value, itemOf(70).record.value)
 })
