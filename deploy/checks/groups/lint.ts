@@ -44,7 +44,8 @@ async function checkov (context: Context, args: readonly string[]): Promise<void
 async function manifests (context: Context): Promise<string> {
   const folder = join(context.scratch, 'manifests')
   for (const environment of await environmentsOf(context.root)) {
-    const objects = (await systemObjects(context, environment)).filter(object => podsOf(object).length > 0)
+    const objects = (await systemObjects(context, environment)).filter(object => podsOf(object).length > 0 &&
+      object.metadata.annotations?.['helm.sh/hook'] !== 'test')
     await mkdir(join(folder, environment), { recursive: true })
     for (const object of objects)
       await writeFile(join(folder, environment, `${object.kind}-${object.metadata.name}.json`), JSON.stringify(object))

@@ -108,11 +108,13 @@ export function pythonProgram (title: string, name: string): Recipe {
     title,
     pins: [readFileSync(requirements, 'utf8')],
     path: `site/bin/${name}`,
-    fetch: async (into, { python }) => {
+    fetch: async (into, { python, run }) => {
       const options = ['--quiet', '--disable-pip-version-check', '--no-input', '--no-deps', '--only-binary=:all:', '--require-hashes']
       await python(['-m', 'pip', 'install', ...options, '--target', join(into, 'site'), '-r', requirements], into)
       const launcher = `#!/bin/sh\nPYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(dirname "$0")/.. exec python3 -m ${name}.main "$@"\n`
       await writeFile(join(into, 'site/bin', name), launcher, { mode: 0o755 })
+      // Starts it once, because a first start may change files.
+      await run(join(into, 'site/bin', name), ['--version'], into)
     }
   }
 }
