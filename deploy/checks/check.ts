@@ -1,74 +1,59 @@
-// What a check of the deployment is, and what it is given to work with. Groups of checks live in groups/NAME.ts, one line each in
-// groups/index.ts.
+// A check of the deployment and its context. Groups of checks are in groups/NAME.ts and are listed in groups/index.ts.
 import type { Environment, Progress, ToolOptions, ToolResult } from '../../src/devstack/tools.ts'
-import type { ToolName } from './tools/index.ts'
-
-/** A check that could not be made, and why: printed, and counted apart from what passed. */
-export interface Skipped {
-  readonly skipped: string
-}
+import type { ToolName } from './tools/pins.ts'
 
 export interface Check {
-  /** A sentence that is true where the check passes: `the chart alert-database passes helm lint --strict`. */
+  /** States what holds if the check passes: `alert-database passes helm lint --strict`. */
   readonly title: string
-  /** Throws where it is not true; a `Fault` where the reason is what a tool said. */
-  run (): Promise<void | Skipped>
+  /** Throws if it does not hold: a `Fault` if the reason is the output of a tool. Resolves with a reason if it could not be checked. */
+  run (): Promise<string | void>
 }
 
 export interface Group {
-  /** As `--only` takes it. */
+  /** Name for `--only`. */
   readonly name: string
-  /** What its checks are about, in a few words. */
   readonly about: string
-  /** All that it asks `tool` for: installed before its checks are listed. */
+  /** Tools that are installed before the checks run. */
   readonly tools: readonly ToolName[]
-  /** What it looks at in deploy/, each with all that lies below; the default is nothing. What nobody claims fails. */
-  readonly claims?: readonly string[]
-  /** How many of its checks run at the same time, default one; they are reported in order all the same. */
-  readonly atOnce?: number
-  /**
-   * Its checks, in the order in which they run. Should find what there is to check and leave the work to `run`: where a tool is missing, it
-   * is called to count what could not be checked.
-   */
+  /** Runs only with `--full` or `--only`: expensive, and outside CI. */
+  readonly full?: true
+  /** Number of checks that run at the same time. Default: 1. */
+  readonly parallel?: number
   checks (context: Context): Promise<readonly Check[]>
 }
 
-/** What every group gets; it lasts for the whole run. */
 export interface Context {
   /** The repository. */
   readonly root: string
-  /** An empty folder of this group's own, removed at the end. */
+  /** An empty folder of this group, removed at the end. */
   readonly scratch: string
-  /** Kept between runs and shared by all of them. */
   readonly cacheDir: string
   readonly env: Environment
-  /** A folder of definitions that no package registry carries, where there is one. */
+  /** Folder with CRDs that no package contains. */
   readonly crds: string | undefined
-  /** Aborted when the run is stopped. */
   readonly signal: AbortSignal
   readonly progress: Progress
-  /** Path of a tool (a program, or a folder of data); installed at the first call. Throws `ToolMissing`. */
+  /** Path of a tool, installed on first use. Throws `ToolMissing`. */
   tool (name: ToolName): Promise<string>
-  /** Runs a program to its end; it is stopped together with the run. Never rejects for a failing program. */
   run (program: string, args: readonly string[], options?: Partial<ToolOptions>): Promise<ToolResult>
-  /** Like `run`, but a failure of the program is thrown as a `Fault` with what it printed; resolves with its standard output. */
+  /** Standard output of a program. Throws a `Fault` with the program's output if the program fails. */
   must (program: string, args: readonly string[], options?: Partial<ToolOptions>): Promise<string>
-  /** To be done when the group ends, however it ends, the last one first: stop a server. */
+  /** Work for the end of the group, last in first out, such as stopping a server. */
   defer (work: () => Promise<void>): void
 }
 
-/** A check that failed: what is wrong, and below it the tool's own words. */
+/** A failed check: what is wrong, and the output of the tool. */
 export class Fault extends Error {
-  readonly words: string
+  readonly output: string
 
-  constructor (what: string, words = '') {
-    super(what)
+  constructor (message: string, output = '') {
+    super(message)
     this.name = 'Fault'
-    this.words = words
+    this.output = output
   }
 }
 
-/** A tool that this machine cannot have: the message says what is missing and how to get it. */
+/** A tool that cannot be installed on this machine. The message says how to get it. */
 export class ToolMissing extends Error {
   constructor (message: string, cause?: unknown) {
     super(message, { cause })
@@ -76,7 +61,7 @@ export class ToolMissing extends Error {
   }
 }
 
-/** Throws a `Fault` that lists them, where there are any. */
-export function none (faults: readonly string[], what: string): void {
-  if (faults.length > 0) throw new Fault(`${what}: ${faults.length}`, faults.join('\n'))
+/** Throws a `Fault` with the list of problems, unless the list is empty. */
+export function none (problems: readonly string[]): void {
+  if (problems.length > 0) throw new Fault(`problems: ${problems.length}`, problems.join('\n'))
 }

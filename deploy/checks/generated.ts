@@ -1,37 +1,23 @@
-// What in deploy/ is made from something else beside it, written anew: READMEs of charts from their values and of Terraform's
-// modules from their variables, values of the umbrella from those of its parts.
+// Generated files in deploy/: READMEs of charts by helm-docs, from the comments in values.yaml and from README.md.gotmpl.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from './check.ts'
-import { environmentNames, findCharts } from './helm/charts.ts'
-import { readme } from './helm/readme.ts'
-import { composeUmbrella, umbrellaFile } from './helm/umbrella.ts'
-import { programs } from './programs.ts'
-import { readmeOf } from './terraform/readme.ts'
-import { foldersOf } from './terraform/tofu.ts'
-import { Toolbox } from './tools/index.ts'
+import { findCharts } from './helm/charts.ts'
 
-/** Writes what is not current; resolves with the paths. */
-export async function writeGenerated (
-  { root, env, cacheDir, signal, progress }: Pick<Context, 'root' | 'env' | 'cacheDir' | 'signal' | 'progress'>
-): Promise<string[]> {
-  const toolbox = new Toolbox({ cacheDir, env, progress, signal })
-  const context: Pick<Context, 'tool' | 'must' | 'env'> = {
-    env,
-    tool: async name => await toolbox.tool(name),
-    must: programs(env, signal).must
-  }
-  const wanted = new Map<string, string>()
-  for (const environment of await environmentNames(root))
-    wanted.set(umbrellaFile(root, environment), await composeUmbrella(root, environment))
-  for (const { folder, library } of await findCharts(root))
-    if (!library) wanted.set(join(folder, 'README.md'), await readme(context, folder))
-  const terraform = join(root, 'deploy', 'terraform')
-  for (const folder of await foldersOf(terraform))
-    wanted.set(join(terraform, folder, 'README.md'), await readmeOf(context, join(terraform, folder)))
+type Tools = Pick<Context, 'root' | 'must' | 'run' | 'tool'>
+
+export async function readmeOf (context: Tools, folder: string): Promise<string> {
+  const text = await context.must(await context.tool('helm-docs'), ['--dry-run', '--log-level', 'warning', '--chart-search-root', folder])
+  return `${text.trim()}\n`
+}
+
+/** Writes the files that are not current. Returns their paths. */
+export async function writeGenerated (context: Tools): Promise<string[]> {
   const written: string[] = []
-  for (const [path, text] of wanted) {
-    if ((await readFile(path, 'utf8').catch(() => '')).trim() === text.trim()) continue
+  for (const { folder, library } of await findCharts(context.root)) {
+    const path = join(folder, 'README.md')
+    const text = library ? undefined : await readmeOf(context, folder)
+    if (text === undefined || text === await readFile(path, 'utf8').catch(() => '')) continue
     await writeFile(path, text)
     written.push(path)
   }

@@ -1,7 +1,7 @@
 // KafkaUsers as charts render them, beside the table in deploy/acls.json: the same users, each with the same rules, whatever their order.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { KubernetesObject } from './helm/render.ts'
+import type { KubernetesObject } from './helm/charts.ts'
 
 export interface Rule {
   readonly resource: { readonly type: string, readonly name: string, readonly patternType?: string }

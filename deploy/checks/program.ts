@@ -1,7 +1,9 @@
-// What the charts hand to our program, read by the program's own tables: the mode, every flag and every variable has to be one that this
-// mode takes, with a value that it takes, and every file that is named has to be mounted. So neither the charts nor the program can drift.
+// What the charts hand to the program, read by the program's own tables: each mode, flag and variable exists and takes its value, each
+// named
+// file is mounted, and ports and probe paths are those that the program opens.
 import { readFile } from 'node:fs/promises'
 import { isAbsolute, join, posix } from 'node:path'
+import { adminEndpoints } from '../../src/admin/admin-server.ts'
 import { readCommandLine } from '../../src/program/command-line.ts'
 import { modes } from '../../src/cli/modes.ts'
 import type { Flags, FlagSpec } from '../../src/config/flags.ts'
@@ -10,7 +12,7 @@ import type { Mode } from '../../src/program/mode.ts'
 import { storeUrls } from '../../src/program/stores-from-flags.ts'
 import { formatError } from '../../src/pipeline/errors.ts'
 import { containersOf, podsOf, type Container, type Pod } from './helm/pods.ts'
-import { nameOf, type KubernetesObject } from './helm/render.ts'
+import { nameOf, type KubernetesObject } from './helm/charts.ts'
 
 /** The image: what it sets itself, and where it has files. */
 export interface Image {
@@ -21,7 +23,7 @@ export interface Image {
 /** Variables that Node and the libraries read; any other would be read by nobody. */
 const otherVariables = [
   'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'UV_THREADPOOL_SIZE', 'TZ', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY',
-  'GOOGLE_APPLICATION_CREDENTIALS', 'GOOGLE_CLOUD_PROJECT', 'STORAGE_EMULATOR_HOST'
+  'GOOGLE_APPLICATION_CREDENTIALS', 'GOOGLE_CLOUD_PROJECT', 'STORAGE_EMULATOR_HOST', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'
 ]
 
 /** Whether a container runs the one image: by the end of the repository's name, whichever registry it is in. */
@@ -78,7 +80,7 @@ export async function containerFaults (container: Container, pod: Pod, image: Im
   try {
     const line = await readCommandLine(mode, args, environmentOf(container, mode, image), modes)
     if (line === undefined) return faults
-    faults.push(...portFaults(line.config as Ports, container))
+    faults.push(...portFaults(line.config as Ports, container), ...probeFaults(line.config as Ports, container))
     faults.push(...graceFaults(line.config as Ports, pod))
     // What a mode demands of several flags together, as far as it can tell before it connects.
     await mode.describe?.(line.config, line.positionals)
@@ -180,6 +182,7 @@ interface Ports {
   readonly listenPort?: number
   readonly listenHost?: string
   readonly drainSeconds?: number
+  readonly pathPrefix?: string
 }
 
 /** Probes and Services find the ports by name; the program has to listen there, and not for itself only. */
@@ -193,6 +196,14 @@ function portFaults ({ adminPort, adminHost, listenPort, listenHost }: Ports, { 
   if (http !== undefined && http !== listenPort) faults.push(`port http is ${http}, the program listens on ${listenPort ?? 'none'}`)
   if (http !== undefined && listenHost === '127.0.0.1') faults.push('the program listens inside the pod only')
   return faults
+}
+
+/** Probes ask for paths that the program serves on that port. */
+function probeFaults ({ pathPrefix = '' }: Ports, { startupProbe, livenessProbe, readinessProbe }: Container): string[] {
+  return [startupProbe, livenessProbe, readinessProbe].flatMap(probe => probe?.httpGet ?? []).flatMap(({ path = '/', port }) => {
+    const served = port === 'admin' ? Object.keys(adminEndpoints) : port === 'http' ? [`${pathPrefix}/v1/health`] : []
+    return served.includes(path) ? [] : [`a probe asks for ${path} on port ${port}, which the program does not serve`]
+  })
 }
 
 /** The pod is given longer than the program takes to drain, or it is killed over its work. */

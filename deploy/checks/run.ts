@@ -1,80 +1,63 @@
-// `npm run check:deploy`: all checks of what is in deploy/, by the real tools. Options: --only GROUP,... | --without GROUP,... (also by the
-// variable ALERT_STREAM_CHECKS_WITHOUT, for a machine that is too slow for one) | --list | --crds DIR | --write. Prints a line for each
-// check and ends with `N passed, N failed, N skipped`; exit code 1 where one failed or none passed. Whatever ends it, no process stays
-// behind. --write checks nothing: it makes anew what in deploy/ is made from something else there.
+// `npm run check:deploy`: checks everything in deploy/ and the image. Prints one line per check and `N passed, N failed, N skipped`.
+// The exit code is 1 if a check failed or none passed. `--write` regenerates the generated files instead.
 import { access } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { defaultCacheDir } from '../../src/devstack/tools.ts'
 import { writeGenerated } from './generated.ts'
 import { groups } from './groups/index.ts'
-import { Runner } from './runner.ts'
+import { programs, Runner } from './runner.ts'
+import { Toolbox } from './tools/toolbox.ts'
 
 const root = join(import.meta.dirname, '..', '..')
-const groupLines = groups.map(({ name, about }) => `  ${name.padEnd(12)} ${about}\n`).join('')
-const usage = `npm run check:deploy [-- --only GROUP,... | --without GROUP,... | --list | --crds DIR | --write]\n\n${groupLines}`
+const list = groups.map(({ name, about, full }) => `  ${name.padEnd(10)} ${about}${full === true ? ' (only with --full)' : ''}\n`).join('')
+const usage = `npm run check:deploy [-- --only GROUP,... | --without GROUP,... | --full | --list | --crds DIR | --write]\n\n${list}`
 
-interface Options {
-  readonly only: readonly string[] | undefined
-  readonly without: readonly string[]
-  readonly list: boolean
-  readonly write: boolean
-  readonly crds: string | undefined
-}
-
-function options (): Options {
-  const { values } = parseArgs({
-    options: {
-      only: { type: 'string', multiple: true },
-      without: { type: 'string', multiple: true },
-      list: { type: 'boolean', default: false },
-      write: { type: 'boolean', default: false },
-      crds: { type: 'string' }
-    }
-  })
-  const named = (lists: readonly string[]): string[] => lists.flatMap(names => names.split(',')).filter(name => name !== '')
-  const only = values.only === undefined ? undefined : named(values.only)
-  const without = named(values.without ?? [process.env.ALERT_STREAM_CHECKS_WITHOUT ?? ''])
-  const unknown = [...only ?? [], ...without].filter(name => !groups.some(group => group.name === name))
-  // Whoever names none would be told that all is well.
-  if (only?.length === 0) throw new Error('--only names no group')
-  if (unknown.length > 0) throw new Error(`no group is called ${unknown.join(', ')}`)
-  return { only, without, list: values.list, write: values.write, crds: values.crds ?? process.env.ALERT_STREAM_CRDS }
+function choose (only: string | undefined, without: string, full: boolean): typeof groups {
+  const names = (text: string): string[] => text.split(',').filter(name => name !== '')
+  const unknown = [...names(only ?? ''), ...names(without)].filter(name => !groups.some(group => group.name === name))
+  if (unknown.length > 0 || (only !== undefined && names(only).length === 0)) throw new Error(`unknown groups: ${unknown.join(', ')}`)
+  return groups.filter(group => only === undefined ? full || group.full !== true : names(only).includes(group.name))
+    .filter(({ name }) => !names(without).includes(name))
 }
 
 async function main (): Promise<number> {
-  let given
+  const { env } = process
+  let values, chosen
   try {
-    given = options()
+    values = parseArgs({
+      options: {
+        only: { type: 'string' },
+        without: { type: 'string', default: env.ALERT_STREAM_CHECKS_WITHOUT ?? '' },
+        crds: { type: 'string' },
+        full: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        write: { type: 'boolean', default: false }
+      }
+    }).values
+    chosen = choose(values.only, values.without, values.full)
   } catch (error) {
-    process.stderr.write(`check:deploy: ${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
+    process.stderr.write(`check:deploy: ${(error as Error).message}\n\n${usage}`)
     return 2
   }
-  if (given.list) {
+  if (values.list) {
     process.stdout.write(usage)
     return 0
   }
-  const beside = join(root, '..', 'shared', 'crds')
-  const crds = given.crds ?? await access(beside).then(() => beside, () => undefined)
+  const shared = join(root, '..', 'shared', 'crds')
+  const crds = values.crds ?? env.ALERT_STREAM_CRDS ?? await access(shared).then(() => shared, () => undefined)
   const stop = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      if (!stop.signal.aborted) process.stderr.write(`check:deploy: stopped by ${signal}\n`)
-      stop.abort()
-    })
-  }
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => { stop.abort() })
   const progress = (line: string): void => { process.stderr.write(`check:deploy: ${line}\n`) }
-  const common = { root, env: process.env, cacheDir: defaultCacheDir(process.env), signal: stop.signal, progress }
-  if (given.write) {
-    for (const path of await writeGenerated(common)) process.stdout.write(`${relative(root, path)}\n`)
+  const common = { root, env, cacheDir: defaultCacheDir(env), signal: stop.signal, progress }
+  if (values.write) {
+    const tools = new Toolbox(common)
+    const written = await writeGenerated({ root, tool: async name => await tools.tool(name), ...programs(env, stop.signal) })
+    for (const path of written) process.stdout.write(`${path}\n`)
     return 0
   }
-  const runner = new Runner({
-    ...common,
-    crds,
-    write: line => { process.stdout.write(`${line}\n`) }
-  })
-  const { passed, failed, skipped } = await runner.run(groups, given.only, given.without)
+  const { passed, failed, skipped } = await new Runner({ ...common, crds, write: line => { process.stdout.write(`${line}\n`) } }).run(
+    chosen)
   process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`)
   return failed > 0 || passed === 0 ? 1 : 0
 }

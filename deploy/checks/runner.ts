@@ -1,41 +1,21 @@
-// Runs groups of checks one after the other and counts. A group whose tool is missing counts as failed in CI and as skipped elsewhere; a
-// stop ends the children that run, cleans up and counts as a failure. Temporary files of all programs are in one folder, which goes at the
-// end.
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+// Runs groups of checks one after the other and counts the results. If a tool is missing, the checks of its group fail in CI and are
+// skipped elsewhere. Aborting stops all child processes and counts as a failure.
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { endServersUnder } from '../../src/devstack/server-process.ts'
-import type { Environment, Progress } from '../../src/devstack/tools.ts'
+import { runTool, type Environment } from '../../src/devstack/tools.ts'
 import { Fault, ToolMissing, type Check, type Context, type Group } from './check.ts'
-import { programs } from './programs.ts'
-import { Toolbox, type ToolName } from './tools/index.ts'
+import { Toolbox, type Tools } from './tools/toolbox.ts'
 
-/** Helm tells of each chart that is a link, which they are on purpose. */
-const NOISE = /^level=INFO msg="found symbolic link in path/
-
-export interface RunnerOptions {
-  readonly root: string
-  readonly crds: string | undefined
-  readonly env: Environment
-  readonly cacheDir: string
-  readonly signal: AbortSignal
-  /** One line of the result. */
+export interface RunnerOptions extends Pick<Context, 'root' | 'crds' | 'env' | 'cacheDir' | 'signal' | 'progress'> {
+  /** Receives one line of the result. */
   readonly write: (line: string) => void
-  readonly progress: Progress
-  /** Default: the real tools. */
-  readonly tool?: (name: ToolName) => Promise<string>
+  /** Default: the pinned tools. */
+  readonly tools?: Tools
 }
 
-type Outcome = { readonly title: string, readonly ms: number } & ({ readonly skipped: string | undefined } | { readonly error: unknown })
-
-export interface Counts {
-  passed: number
-  failed: number
-  skipped: number
-}
-
-/** What all groups of a run share. */
-type Surroundings = Pick<Context, 'env' | 'tool'>
+export interface Counts { passed: number, failed: number, skipped: number }
 
 export class Runner {
   readonly #options: RunnerOptions
@@ -45,41 +25,15 @@ export class Runner {
     this.#options = options
   }
 
-  /**
-   * Runs the groups of these names, by default all; those that are left out count as skipped. That a group claims everything is looked at
-   * in any case.
-   */
-  async run (groups: readonly Group[], only?: readonly string[], without: readonly string[] = []): Promise<Readonly<Counts>> {
+  async run (groups: readonly Group[]): Promise<Readonly<Counts>> {
     const { signal, cacheDir, progress } = this.#options
     const scratch = await mkdtemp(join(tmpdir(), 'check-deploy-'))
-    // A compiler that is stopped leaves gigabytes, a plugin its socket.
+    // All temporary files of child processes go with this folder.
     const env = { ...this.#options.env, TMPDIR: scratch }
-    const toolbox = new Toolbox({ cacheDir, env, progress, signal })
-    const surroundings: Surroundings = { env, tool: this.#options.tool ?? (async name => await toolbox.tool(name)) }
+    const tools = this.#options.tools ?? new Toolbox({ cacheDir, env, progress, signal })
     try {
-      this.#report(
-        await outcomeOf({
-          title: 'everything in deploy/ is checked by a group',
-          run: async () => {
-            await this.#claimed(groups)
-          }
-        })
-      )
-      for (const group of groups) {
-        if (only !== undefined && !only.includes(group.name)) continue
-        if (signal.aborted) break
-        if (without.includes(group.name)) {
-          this.#report(
-            await outcomeOf({
-              title: group.about,
-              run: async () => await Promise.resolve({ skipped: `the group ${group.name} was left out` })
-            })
-          )
-          continue
-        }
-        await this.#group(group, join(scratch, group.name), surroundings)
-      }
-      if (signal.aborted) this.#fail('stopped before the end', new Fault('it was stopped'))
+      for (const group of groups) if (!signal.aborted) await this.#group(group, join(scratch, group.name), env, tools)
+      if (signal.aborted) this.#fail('the run was stopped', new Fault('stopped before the end'))
     } finally {
       await endServersUnder(scratch, 5_000)
       await rm(scratch, { recursive: true, force: true, maxRetries: 5 })
@@ -87,135 +41,80 @@ export class Runner {
     return this.#counts
   }
 
-  async #group (group: Group, scratch: string, { env, tool }: Surroundings): Promise<void> {
-    const { root, crds, cacheDir, signal, progress, write } = this.#options
+  async #group (group: Group, scratch: string, env: Environment, tools: Tools): Promise<void> {
+    const { write, progress, signal } = this.#options
     const started = Date.now()
     const deferred: Array<() => Promise<void>> = []
     await mkdir(scratch, { recursive: true })
     write(`# ${group.name}: ${group.about}`)
     const context: Context = {
-      root,
+      ...this.#options,
       scratch,
-      cacheDir,
       env,
-      crds,
-      signal,
-      progress,
-      tool,
       ...programs(env, signal),
+      tool: async name => await tools.tool(name),
       defer: work => { deferred.push(work) }
     }
     try {
-      const waiting = [...await this.#checksOf(group, context)]
-      const running: Array<Promise<Outcome>> = []
-      while (waiting.length + running.length > 0) {
-        while (!signal.aborted && waiting.length > 0 && running.length < (group.atOnce ?? 1))
-          running.push(outcomeOf(waiting.shift() as Check))
-        const first = running.shift()
-        if (first === undefined) break
-        this.#report(await first)
+      const waiting = await this.#checks(group, context)
+      const worker = async (): Promise<void> => {
+        for (let check = waiting.shift(); check !== undefined && !signal.aborted; check = waiting.shift()) await this.#check(check)
       }
+      await Promise.all(Array.from({ length: group.parallel ?? 1 }, worker))
     } finally {
-      for (const work of deferred.reverse()) {
-        await work().catch((error: unknown) => { this.#fail(`${group.name} cleans up`, error) })
-      }
+      for (const work of deferred.reverse()) await work().catch((error: unknown) => { this.#fail(`${group.name} cleans up`, error) })
     }
     progress(`${group.name}: ${((Date.now() - started) / 1000).toFixed(1)} s`)
   }
 
-  async #checksOf (group: Group, context: Context): Promise<readonly Check[]> {
-    const missing: ToolMissing[] = []
-    for (const name of group.tools) {
-      if (this.#options.signal.aborted) return []
-      try {
-        await context.tool(name)
-      } catch (error) {
-        if (this.#options.signal.aborted) return []
-        // A checksum that does not fit is no lack.
-        if (!(error instanceof ToolMissing)) return [failing(`${group.name} has its tools`, error)]
-        missing.push(error)
-      }
-    }
-    const why = missing.map(({ message }) => message).join('; ')
+  async #checks (group: Group, context: Context): Promise<Check[]> {
     try {
+      for (const name of group.tools) await context.tool(name)
       const checks = await group.checks(context)
-      if (missing.length === 0)
-        return checks.length > 0 ?
-          checks :
-          [failing(`${group.name} has something to check`, new Fault('it has no checks'))]
-      return checks.map(({ title }) => this.#without(title, why))
+      if (checks.length === 0) throw new Fault('the group has no checks')
+      return [...checks]
     } catch (error) {
       if (this.#options.signal.aborted) return []
-      if (missing.length > 0) return [this.#without(`the checks of ${group.name}`, why)]
-      return [failing(`the checks of ${group.name} can be listed`, error)]
+      const optional = error instanceof ToolMissing && this.#options.env.CI !== 'true'
+      return [{
+        title: `${group.name}: tools and checks are available`,
+        run: async () => optional ? await Promise.resolve(error.message) : await Promise.reject(error as Error)
+      }]
     }
   }
 
-  #without (title: string, why: string): Check {
-    // On a machine of somebody's own, a lack is no fault of what is checked; CI has no excuse.
-    return this.#options.env.CI === 'true' ?
-      failing(title, new Fault(why)) :
-      { title, run: async () => await Promise.resolve({ skipped: why }) }
-  }
-
-  #report ({ title, ms, ...outcome }: Outcome): void {
+  async #check ({ title, run }: Check): Promise<void> {
     const { write, signal } = this.#options
-    if ('error' in outcome) {
-      // What a stop broke off is no failure of its own.
-      if (!signal.aborted) this.#fail(title, outcome.error)
-    } else if (outcome.skipped === undefined) {
-      this.#counts.passed++
-      write(`ok - ${title}${ms < 1000 ? '' : ` (${(ms / 1000).toFixed(1)} s)`}`)
-    } else {
-      this.#counts.skipped++
-      write(`skip - ${title}: ${outcome.skipped}`)
+    try {
+      const skipped = await run()
+      if (skipped === undefined) this.#counts.passed++
+      else this.#counts.skipped++
+      write(skipped === undefined ? `ok - ${title}` : `skip - ${title}: ${skipped}`)
+    } catch (error) {
+      if (!signal.aborted) this.#fail(title, error)
     }
   }
 
   #fail (title: string, error: unknown): void {
-    this.#counts.failed++
     const { write } = this.#options
+    this.#counts.failed++
     write(`not ok - ${title}`)
-    const said = error instanceof Fault || error instanceof ToolMissing ?
-      error.message :
-      error instanceof Error ?
-      error.stack ?? error.message :
-      String(error)
-    const words = error instanceof Fault && error.words !== '' ? `\n${error.words}` : ''
-    for (const line of `${said}${words}`.trimEnd().split('\n').filter(line => !NOISE.test(line))) write(`    ${line}`)
+    const known = error instanceof Fault || error instanceof ToolMissing
+    const message = known ? error.message : error instanceof Error ? error.stack ?? error.message : String(error)
+    const output = error instanceof Fault ? error.output : ''
+    for (const line of `${message}\n${output}`.trimEnd().split('\n')) write(`    ${line}`)
   }
+}
 
-  async #claimed (groups: readonly Group[]): Promise<void> {
-    const claims = new Set(groups.flatMap(({ claims = [] }) => claims))
-    const walk = async (folder: string): Promise<string[]> => {
-      const entries = await readdir(join(this.#options.root, 'deploy', folder), { withFileTypes: true })
-      const faults: string[] = []
-      for (const entry of entries) {
-        const path = folder === '' ? entry.name : `${folder}/${entry.name}`
-        if (claims.has(path) || path === 'checks' || path.endsWith('README.md')) continue
-        // A folder of which a group claims a part is looked into, and one that only says what will come is no lack.
-        const inside = entry.isDirectory() ? await readdir(join(this.#options.root, 'deploy', path)) : []
-        if (inside.length > 0 && inside.every(name => name === 'README.md')) continue
-        if (inside.length > 0 && [...claims].some(claim => claim.startsWith(`${path}/`))) faults.push(...await walk(path))
-        else faults.push(`nothing checks deploy/${path} yet: a group in deploy/checks/groups has to claim it`)
-      }
-      return faults
+export function programs (env: Environment, signal: AbortSignal): Pick<Context, 'run' | 'must'> {
+  const run: Context['run'] = async (program, args, options) => await runTool(program, args, { env, signal, ...options })
+  return {
+    run,
+    must: async (program, args, options) => {
+      const { code, stdout, stderr } = await run(program, args, options)
+      if (code === 0) return stdout
+      const output = (stdout + stderr).split('\n').slice(-200).join('\n')
+      throw new Fault(`${[program.split('/').at(-1), ...args].join(' ').slice(0, 200)}: exit code ${code ?? 'unknown'}`, output)
     }
-    const faults = await walk('')
-    if (faults.length > 0) throw new Fault('not everything is', faults.join('\n'))
   }
-}
-
-async function outcomeOf ({ title, run }: Check): Promise<Outcome> {
-  const started = Date.now()
-  try {
-    const result = await run()
-    return { title, ms: Date.now() - started, skipped: result?.skipped }
-  } catch (error) {
-    return { title, ms: Date.now() - started, error }
-  }
-}
-
-function failing (title: string, error: unknown): Check {
-  return { title, run: async () => await Promise.reject(error as Error) }
 }

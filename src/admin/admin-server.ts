@@ -16,7 +16,8 @@ const adminErrors = defineErrors({
   }
 })
 
-const endpoints = {
+/** The paths of the admin port, and what each answers. */
+export const adminEndpoints = {
   '/livez': 'liveness: OK while the process responds, independent of brokers, registry and stores',
   '/readyz': 'readiness, and the state of each dependency; 503 if the mode is not ready',
   '/metrics': 'metrics in Prometheus text format',
@@ -42,7 +43,7 @@ export async function startAdmin (status: Status, port: number, host: string, lo
     return sendProblem(reply, 500, 'internal error; see the log')
   })
   app.addHook('onSend', async (_request, reply) => { reply.header('cache-control', 'no-store') })
-  readOnly(app, '/', async (_request, reply) => reply.send({ service: `alert-stream ${description.graph}`, endpoints }))
+  readOnly(app, '/', async (_request, reply) => reply.send({ service: `alert-stream ${description.graph}`, endpoints: adminEndpoints }))
   readOnly(app, '/livez', async (_request, reply) => reply.type('text/plain; charset=utf-8').send('OK\n'))
   readOnly(app, '/readyz', async (_request, reply) => {
     const report = await health()

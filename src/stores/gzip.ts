@@ -22,7 +22,7 @@ interface ZlibSync {
 
 /** Content type of archived alerts. */
 export const gzipType = 'application/gzip'
-export const defaultGzipLevel = 6
+const defaultGzipLevel = 6
 /** Default limit of a decompressed alert: the default of --max-record-mib. */
 export const defaultMaxFrameBytes = 32 * 1024 * 1024
 

@@ -2,7 +2,7 @@
 export { createArchive, type Archive } from './archive.ts'
 export { checksumsOf } from './checksums.ts'
 export { crc32c } from './crc32c.ts'
-export { defaultGzipLevel, gzipFrame, inflate, inflaterKind } from './gzip.ts'
+export { gzipFrame, inflate, inflaterKind } from './gzip.ts'
 export { alertKey } from './layouts.ts'
 export { StoreStats } from './metered-store.ts'
 export { type ObjectStore } from './object-store.ts'

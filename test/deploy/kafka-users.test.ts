@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { KubernetesObject } from '../../deploy/checks/helm/render.ts'
+import type { KubernetesObject } from '../../deploy/checks/helm/charts.ts'
 import { differences, usersOf, type Table } from '../../deploy/checks/kafka-users.ts'
 
 const rule = (operations: readonly string[], name = 'alerts') => ({

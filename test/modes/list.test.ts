@@ -107,7 +107,8 @@ await t.test('a mistyped flag is wrong usage, and a missing store is a failure',
   for (const [args, message] of [
     [['--night', '20260230'], /ID_OUT_OF_RANGE.*20260230/], [['--night', '20091231'], /ID_OUT_OF_RANGE/],
     [['--visit', '2026'], /--visit is '2026'/], [['--detector', '3'], /--detector needs/],
-    [['--night', night, '--visit', `${night}00001`], /only one of/], [['--prefix', 'x7'], /--prefix is 'x7'/], [['--prefix', '12345678901234567890'], /1 to 19 digits/], [['--prefix', 'LSST-DP1-DS-7'], /1 to 19 digits/],
+    [['--night', night, '--visit', `${night}00001`], /only one of/], [['--prefix', 'x7'], /--prefix is 'x7'/],
+    [['--prefix', '12345678901234567890'], /1 to 19 digits/], [['--prefix', 'LSST-DP1-DS-7'], /1 to 19 digits/],
     [['--packed-id-bits', '7,14'], /ID_FORMAT_INVALID/], [['--visit', `${night}99999`], /ID_OUT_OF_RANGE.*99999/]
   ] as const) {
     const { code, stdout, stderr } = await runCli(['list', '--alert-store', url, ...args])

@@ -62,10 +62,10 @@ app.kubernetes.io/part-of: alert-stream
 {{- end }}
 
 {{- define "alert-stream-apps.environment" -}}
-{{- required "environment: give the folder in deploy/environments/ whose values are taken: local, idfint or prod" .Values.environment -}}
+{{- required "environment: set it to the name of a file in deploy/environments: local, idfint, prod or usdf" .Values.environment -}}
 {{- end }}
 
-{{/* One of our charts, with the environment's values: {root: $, chart}. All is of the same repository, so one source does. */}}
+{{/* A chart of this repository: {root: $, chart, valueFiles: list}. */}}
 {{- define "alert-stream-apps.chartSource" -}}
 source:
   repoURL: {{ .root.Values.repoURL }}
@@ -73,16 +73,17 @@ source:
   path: deploy/helm/{{ .chart }}
   helm:
     releaseName: {{ .chart }}
+    {{- with .valueFiles }}
     valueFiles:
-      - ../../environments/{{ include "alert-stream-apps.environment" .root }}/global.yaml
-      - ../../environments/{{ include "alert-stream-apps.environment" .root }}/{{ .chart }}.yaml
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
 {{- end }}
 
 {{/* The namespaces that something is installed in, one a line. */}}
 {{- define "alert-stream-apps.namespaces" -}}
 {{- $names := list .Values.namespaces.system -}}
 {{- if .Values.strimzi.enabled -}}{{- $names = append $names .Values.namespaces.strimzi -}}{{- end -}}
-{{- if get .Values.components "strimzi-registry-operator" -}}{{- $names = append $names .Values.namespaces.registryOperator -}}{{- end -}}
+{{- if .Values.registryOperator.enabled -}}{{- $names = append $names .Values.namespaces.registryOperator -}}{{- end -}}
 {{- $names | uniq | join "\n" -}}
 {{- end }}
 

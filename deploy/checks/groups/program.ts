@@ -1,31 +1,29 @@
-// Every container that runs our image, with all values: its mode, flags, variables, files and ports are those of the program.
+// Each container of the image against the program's own tables: mode, flags, variables, files, ports and probe paths.
 import { Fault, none, type Check, type Context, type Group } from '../check.ts'
-import { findCharts, variantsOf } from '../helm/charts.ts'
-import { render, renderingsOf, titleOf, type Rendering } from '../helm/render.ts'
-import { modesOf, programFaults, readImage, type Image } from '../program.ts'
+import { findCharts, render, variantsOf, type Variant } from '../helm/charts.ts'
+import { modesOf, programFaults, readImage } from '../program.ts'
+
+/** Modes that the charts must run, so that a container that the check does not recognise is noticed. */
+const MODES = ['create-stream', 'ingest', 'play-stream', 'redrive', 'serve', 'sync-schema']
 
 export const program: Group = {
   name: 'program',
-  about: 'what the charts hand to the program, by the program itself',
+  about: 'flags, variables, files, ports and probe paths in the charts, against the program\'s own tables',
   tools: ['helm'],
   checks: async context => {
+    const run = new Set<string>()
     const charts = (await findCharts(context.root)).filter(({ library }) => !library)
-    const perChart = await Promise.all(
-      charts.map(async chart => (await Promise.all((await variantsOf(context.root, chart)).map(renderingsOf))).flat())
-    )
-    const ours: string[] = []
-    const image = await readImage(context.root)
+    const variants = (await Promise.all(charts.map(async chart => await variantsOf(context.root, chart)))).flat()
     return [
-      ...perChart.map((renderings): Check => ({
-        title: `${renderings[0]?.chart.name}: mode, flags, variables, files and ports of each container are the program's`,
-        run: async () => { await checkContainers(context, renderings, image, ours) }
+      ...variants.map((variant): Check => ({
+        title: `${variant.chart.name}, ${variant.title}: flags, variables, files, ports and probes are the program's`,
+        run: async () => { for (const mode of await check(context, variant)) run.add(mode) }
       })),
       {
-        title: 'the charts run the modes sync-schema, create-stream, play-stream, ingest, redrive and serve',
-        // Else the checks before this one might have passed over everything.
+        title: `the charts run the modes ${MODES.join(', ')}`,
         run: async () => {
-          const lacking = ['sync-schema', 'create-stream', 'play-stream', 'ingest', 'redrive', 'serve'].filter(mode => !ours.includes(mode))
-          if (lacking.length > 0) throw new Fault(`no container runs ${lacking.join(', ')}`)
+          const missing = MODES.filter(mode => !run.has(mode))
+          if (missing.length > 0) throw new Fault(`no container runs ${missing.join(', ')}`)
           return await Promise.resolve()
         }
       }
@@ -33,20 +31,8 @@ export const program: Group = {
   }
 }
 
-/** Throws where one has a fault; adds the modes that they run. */
-async function checkContainers (context: Context, renderings: readonly Rendering[], image: Image, modes: string[]): Promise<void> {
-  const faults: string[] = []
-  let rendered = 0
-  for (const rendering of renderings) {
-    // What does not render is a failure of its own, in the group helm.
-    const { objects } = await render(context, rendering).catch((error: unknown) => {
-      if (error instanceof Fault) return { objects: [] }
-      throw error
-    })
-    if (objects.length > 0) rendered++
-    modes.push(...modesOf(objects))
-    faults.push(...(await programFaults(objects, image)).map(fault => `${titleOf(rendering)}: ${fault}`))
-  }
-  if (rendered === 0) throw new Fault('it renders with none of its values')
-  none(faults, 'faults')
+async function check (context: Context, variant: Variant): Promise<string[]> {
+  const { objects } = await render(context, variant)
+  none(await programFaults(objects, await readImage(context.root)))
+  return modesOf(objects)
 }

@@ -1,45 +1,63 @@
-// What no chart can be asked by itself: whether all parts of an environment reach each other, and whether Argo CD's project lets them be
-// installed.
+// What no chart can be asked alone: the wiring and the network of every environment, the users against deploy/acls.json, and idfint against
+// DMTN-210.
+import { readFile, readdir, readlink, stat } from 'node:fs/promises'
+import { join, normalize, sep } from 'node:path'
+import { parse } from 'yaml'
 import { none, type Check, type Context, type Group } from '../check.ts'
-import { applicationsOf, partObjects, partsOf, umbrellaParts } from '../helm/applications.ts'
-import { environmentNames } from '../helm/charts.ts'
-import { linkFaults } from '../helm/links.ts'
-import { networkFaults } from '../helm/network.ts'
-import { projectFaults } from '../helm/project.ts'
-import { systemObjects } from '../helm/system.ts'
+import { deviations, terraformProblems } from '../dmtn-210.ts'
+import { environmentFile, environmentsOf, IDFINT, systemObjects } from '../helm/charts.ts'
+import { networkProblems } from '../helm/network.ts'
+import { wiringProblems, type ExistingKafka } from '../helm/wiring.ts'
+import { differences, readTable, usersOf } from '../kafka-users.ts'
+import { STRIMZI } from '../tools/pins.ts'
 
 export const system: Group = {
   name: 'system',
-  about: 'the parts of an environment reach each other, and what Argo CD has to know of them',
+  about: 'wiring, network, users and numbers of the environments',
   tools: ['helm'],
   checks: async context => [
-    {
-      title: 'every link in deploy/ stays in the repository all the way, as Argo CD demands',
+    ...(await environmentsOf(context.root)).flatMap((environment): Check[] => [
+      { title: `${environment}: wiring of clusters, listeners, users, topics, Secrets and service accounts`, run: async () => {
+        none(wiringProblems(await systemObjects(context, environment), await existingKafka(context.root, environment)))
+      } },
+      { title: `${environment}: Services, Ingresses, autoscalers, NetworkPolicies and DNS`, run: async () => {
+        none(networkProblems(await systemObjects(context, environment)))
+      } }
+    ]),
+    { title: `the users of ${IDFINT} are those of deploy/acls.json, rule by rule`, run: async () => {
+      none(differences(usersOf(await systemObjects(context, IDFINT)), await readTable(context.root)))
+    } },
+    { title: `${IDFINT} has the numbers and names of DMTN-210`, run: async () =>
+      { none(deviations(await systemObjects(context, IDFINT))) } },
+    ...['idfint', 'prod'].map((environment): Check => ({ title: `${environment}: names that Terraform makes are those of the charts`,
       run: async () => {
-        none(await linkFaults(context.root, 'deploy'), 'faults')
-      }
-    },
-    ...(await environmentNames(context.root)).flatMap(environment => checksOf(context, environment))
+      none(await terraformProblems(context.root, environment, await systemObjects(context, environment)))
+    } })),
+    { title: `values, README and Argo CD install Strimzi ${STRIMZI}`, run: async () => { none(await versionProblems(context)) } },
+    { title: 'links in deploy/ stay in the repository, as Argo CD requires', run: async () => { none(await linkProblems(context.root)) } }
   ]
 }
 
-function checksOf (context: Context, environment: string): Check[] {
-  return [
-    {
-      title: `${environment}: Services, Ingresses, autoscalers and NetworkPolicies lead where they should`,
-      run: async () => {
-        none(networkFaults(await systemObjects(context, environment, 'v1')), 'faults')
-        // The umbrella has a test of its own, which goes through all of it.
-        none(networkFaults(await partObjects(context, (await umbrellaParts(context, environment)).at(-1)!, 'v1')), 'faults in the umbrella')
-      }
-    },
-    {
-      title: `${environment}: Argo CD's project allows what its Applications install, and no kind of the cluster besides`,
-      run: async () => {
-        const [{ objects: applications }, parts] = await Promise.all([applicationsOf(context, environment), partsOf(context, environment)])
-        const rendered = await Promise.all(parts.map(async part => await partObjects(context, part, undefined)))
-        none(projectFaults(applications, rendered.flat()), 'faults')
-      }
-    }
-  ]
+async function existingKafka (root: string, environment: string): Promise<ExistingKafka | undefined> {
+  const values = parse(await readFile(environmentFile(root, environment), 'utf8')) as
+    { readonly global?: { readonly kafka?: { readonly existing?: ExistingKafka } }, readonly existingSecrets?: readonly string[] }
+  const existing = values.global?.kafka?.existing
+  return existing === undefined ? undefined : { ...existing, secrets: values.existingSecrets ?? [] }
+}
+
+async function versionProblems ({ root }: Context): Promise<string[]> {
+  const files = ['helm/strimzi/README.md', 'helm/strimzi/values.yaml', 'argocd/values.yaml']
+  const texts = await Promise.all(files.map(async file => [file, await readFile(join(root, 'deploy', file), 'utf8')] as const))
+  return texts.filter(([, text]) => !text.includes(STRIMZI)).map(([file]) => `deploy/${file} does not name Strimzi ${STRIMZI}`)
+}
+
+async function linkProblems (root: string): Promise<string[]> {
+  const entries = await readdir(join(root, 'deploy'), { recursive: true, withFileTypes: true })
+  const problems = await Promise.all(entries.filter(entry => entry.isSymbolicLink()).map(async entry => {
+    const path = join(entry.parentPath, entry.name)
+    const target = await readlink(path)
+    const inside = !target.startsWith(sep) && normalize(join(entry.parentPath, target)).startsWith(root)
+    return inside && await stat(path).then(() => true, () => false) ? [] : [`${path} -> ${target}`]
+  }))
+  return problems.flat()
 }

@@ -1,118 +1,118 @@
-// The charts and their environments, as they are found on disk: nothing here or in the checks lists them by name.
+// The charts, the environments, and what helm renders of them. Each rendering is made once per run.
 import { readFile, readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { parse } from 'yaml'
+import { basename, join } from 'node:path'
+import { parse, parseAllDocuments } from 'yaml'
+import { Fault, type Context } from '../check.ts'
 
-export interface Chart {
-  readonly name: string
-  readonly folder: string
-  readonly library: boolean
-  readonly version: string
-  readonly appVersion: string | undefined
-  /** Names of the charts that it takes along, as values address them. */
-  readonly dependencies: readonly string[]
-  /** Of values.yaml. */
-  readonly values: Readonly<Record<string, unknown>>
+/** The chart that contains all others; its values files are the environments. */
+export const UMBRELLA = 'alert-stream'
+/** The environment of DMTN-210. */
+export const IDFINT = 'idfint'
+/** The namespace of everything except the operators (DMTN-210, 5.1). */
+export const NAMESPACE = 'alert-stream-broker'
+const OPERATOR = 'strimzi-registry-operator'
+const namespaces: Readonly<Record<string, string>> = { [OPERATOR]: OPERATOR, 'alert-stream-apps': 'argocd' }
+
+export interface Chart { readonly name: string, readonly folder: string, readonly library: boolean,
+  readonly appVersion: string | undefined }
+
+/** A set of values for a chart. */
+export interface Variant { readonly chart: Chart, readonly title: string, readonly files: readonly string[],
+  readonly set?: readonly string[] }
+
+/** The fields that the checks read. The rest is for schemas. */
+export interface KubernetesObject {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
+  }
+  readonly spec?: unknown
 }
 
-/** A set of values that a chart is rendered with. */
-export interface Variant {
-  readonly chart: Chart
-  /** `default values`, `ci/pinned`, `environment idfint`. */
-  readonly title: string
-  /** Of values, above values.yaml. */
-  readonly files: readonly string[]
-  readonly environment?: string
-}
+export interface Rendered { readonly text: string, readonly objects: readonly KubernetesObject[] }
 
-/** Of an environment: values that all of its charts share. */
-export const SHARED = 'global.yaml'
-/** What a chart takes that understands them. */
-export const LIBRARY = 'alert-stream-common'
+type Tools = Pick<Context, 'root' | 'must' | 'tool'>
 
-interface ChartFile {
-  readonly name: string
-  readonly type?: string
-  readonly version: string
-  readonly appVersion?: string
-  readonly dependencies?: ReadonlyArray<{ readonly name: string, readonly alias?: string }>
-}
-
-/** Every folder of deploy/helm, each a chart, and other folders of deploy/ that are one, by name. */
 export async function findCharts (root: string): Promise<Chart[]> {
-  const folders = async (path: string): Promise<string[]> =>
-    (await readdir(path, { withFileTypes: true })).filter(entry => entry.isDirectory()).map(({ name }) => join(path, name)).sort()
-  const others: string[] = []
-  for (const folder of await folders(join(root, 'deploy'))) if (await exists(join(folder, 'Chart.yaml'))) others.push(folder)
-  const values = await foreignValues(root)
-  return await Promise.all(
-    [...(await folders(join(root, 'deploy', 'helm'))).filter(folder => !values.includes(folder)), ...others].map(readChart)
-  )
+  const folders = (await readdir(join(root, 'deploy/helm'))).sort().map(name => join(root, 'deploy/helm', name))
+  const charts: Chart[] = []
+  for (const folder of [...folders, join(root, 'deploy/argocd')])
+    if (await exists(join(folder, 'Chart.yaml'))) charts.push(await readChart(folder))
+  return charts
 }
 
-/** Folders of deploy/helm with nothing but values for a chart of somebody else's. */
-export async function foreignValues (root: string): Promise<string[]> {
-  const base = join(root, 'deploy', 'helm')
-  const found: string[] = []
-  for (const entry of await readdir(base, { withFileTypes: true })) {
-    const folder = join(base, entry.name)
-    if (!entry.isDirectory()) continue
-    const files = await readdir(folder)
-    if (files.includes('values.yaml') && files.every(name => ['values.yaml', 'README.md'].includes(name))) found.push(folder)
-  }
-  return found
+async function readChart (folder: string): Promise<Chart> {
+  const { name, type, appVersion } = parse(await readFile(join(folder, 'Chart.yaml'), 'utf8')) as Record<string, string>
+  return { name: name ?? '', folder, library: type === 'library', appVersion }
 }
 
-/** Those that are installed one by one: neither the library nor a chart that takes others along. */
-export function components (charts: readonly Chart[]): Chart[] {
-  return charts.filter(({ library, dependencies }) =>
-    !library && !dependencies.some(name => charts.some(chart => chart.name === name && !chart.library))
-  )
-}
-
-export async function readChart (folder: string): Promise<Chart> {
-  const { name, type, version, appVersion, dependencies = [] } = parse(await readFile(join(folder, 'Chart.yaml'), 'utf8')) as ChartFile
-  const values = parse(await readFile(join(folder, 'values.yaml'), 'utf8').catch(() => '{}')) as Record<string, unknown> | null
-  return {
-    name,
-    folder,
-    library: type === 'library',
-    version,
-    appVersion,
-    dependencies: dependencies.map(({ name, alias }) => alias ?? name),
-    values: values ?? {}
-  }
-}
-
-/** What a chart is rendered with: its own values, each file of its ci folder, each environment that has a file for it. */
+/** The values that a chart is rendered with: its defaults, the files in its folder ci, and for the umbrella every environment. */
 export async function variantsOf (root: string, chart: Chart): Promise<Variant[]> {
-  const ci = (await readdir(join(chart.folder, 'ci')).catch(() => [])).filter(name => name.endsWith('-values.yaml')).sort()
-  const environments = join(root, 'deploy', 'environments')
-  const variants: Variant[] = [
-    { chart, title: 'default values', files: [] },
-    ...ci.map(name => ({ chart, title: `ci/${name.slice(0, -'-values.yaml'.length)}`, files: [join(chart.folder, 'ci', name)] }))
-  ]
-  for (const environment of await environmentNames(root)) {
-    const file = join(environments, environment, `${chart.name}.yaml`)
-    if (await exists(file))
-      variants.push({ chart, title: `environment ${environment}`, files: await environmentFiles(root, environment, chart), environment })
-  }
-  return variants
+  const ci = (await readdir(join(chart.folder, 'ci')).catch(() => [])).sort().map(name => join(chart.folder, 'ci', name))
+  const files = chart.name === UMBRELLA ? [...ci, ...(await environmentsOf(root)).map(name => environmentFile(root, name))] : ci
+  return [{ chart, title: 'default values', files: [] }, ...files.map(file => ({ chart, title: basename(file, '.yaml'), files: [file] }))]
 }
 
-/** Below a chart's own values those that all charts of the environment share; the umbrella's own file has them already. */
-async function environmentFiles (root: string, environment: string, { name, dependencies }: Chart): Promise<string[]> {
-  const folder = join(root, 'deploy', 'environments', environment)
-  const shared = join(folder, SHARED)
-  const takesShared = dependencies.some(dependency => dependency === LIBRARY)
-  return takesShared && await exists(shared) ? [shared, join(folder, `${name}.yaml`)] : [join(folder, `${name}.yaml`)]
+export async function environmentsOf (root: string): Promise<string[]> {
+  return (await readdir(join(root, 'deploy/environments'))).filter(name => name.endsWith('.yaml')).sort().map(name =>
+    basename(name, '.yaml'))
 }
 
-export async function environmentNames (root: string): Promise<string[]> {
-  const entries = await readdir(join(root, 'deploy', 'environments'), { withFileTypes: true }).catch(() => [])
-  return entries.filter(entry => entry.isDirectory()).map(({ name }) => name).sort()
+export function environmentFile (root: string, environment: string): string {
+  return join(root, 'deploy/environments', `${environment}.yaml`)
 }
 
-export async function exists (path: string): Promise<boolean> {
+/** Everything in an environment: the umbrella with its values, and the registry operator. */
+export async function systemObjects (context: Tools, environment: string, set: readonly string[] = []): Promise<KubernetesObject[]> {
+  const charts = await findCharts(context.root)
+  const chartOf = (name: string): Chart => charts.find(chart => chart.name === name) ?? fail(`there is no chart ${name}`)
+  const whole = await render(context, { chart: chartOf(UMBRELLA), title: environment, files: [environmentFile(context.root, environment)],
+    set })
+  const operator = await render(context, { chart: chartOf(OPERATOR), title: environment, files: [] })
+  return [...whole.objects, ...operator.objects]
+}
+
+// Keyed by command line, because tests and checks work on different copies of the repository.
+const rendered = new Map<string, Promise<Rendered>>()
+
+/** Throws a `Fault` with the output of helm. */
+export async function render (context: Tools, { chart, files, set = [] }: Variant): Promise<Rendered> {
+  const args = ['template', 'check', chart.folder, '--namespace', namespaces[chart.name] ?? NAMESPACE, '--include-crds',
+    ...files.flatMap(file => ['--values', file]), ...set.flatMap(each => ['--set', each])]
+  const key = args.join('\0')
+  const result = rendered.get(key) ?? (async () => {
+    const text = await context.must(await context.tool('helm'), args)
+    return { text, objects: objectsOf(text) }
+  })()
+  rendered.set(key, result)
+  return await result
+}
+
+export function objectsOf (text: string): KubernetesObject[] {
+  return parseAllDocuments(text).map(document => document.toJS({ maxAliasCount: -1 }) as KubernetesObject | null).filter(each =>
+    each !== null)
+}
+
+/** `Deployment/alert-database-server` */
+export function nameOf ({ kind, metadata }: KubernetesObject): string {
+  return `${kind}/${metadata.name}`
+}
+
+/** The one object of a kind whose name ends with `name`. */
+export function pick<T extends KubernetesObject> (objects: readonly KubernetesObject[], kind: string, name = ''): T {
+  const [object, ...others] = objects.filter(each => each.kind === kind && each.metadata.name.endsWith(name))
+  if (object === undefined || others.length > 0) throw new Fault(`expected one ${kind} ${name}, found ${others.length}`)
+  return object as T
+}
+
+async function exists (path: string): Promise<boolean> {
   return await stat(path).then(() => true, () => false)
+}
+
+function fail (message: string): never {
+  throw new Error(message)
 }

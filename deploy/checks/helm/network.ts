@@ -1,175 +1,192 @@
-// Whether the parts of a system reach each other: Services lead to Pods that listen there, Ingresses to Services, autoscalers to
-// Deployments, and NetworkPolicies let through what the Pods' own arguments say they ask for. What Strimzi and the registry operator make
-// is known by their rules.
-import { allows, matches, selects, type Peer, type Place, type Policy, type PortRule } from './policies.ts'
-import { containersOf, podsOf, type Pod } from './pods.ts'
-import { nameOf, type KubernetesObject } from './render.ts'
+// Whether the parts of a system reach each other: Services lead to pods that listen, Ingresses to Services, autoscalers to Deployments, and
+// NetworkPolicies admit what pods and KEDA connect to, name service included.
+import { nameOf, type KubernetesObject } from './charts.ts'
+import { containersOf, podsOf } from './pods.ts'
 
-interface Service {
-  readonly name: string
+interface Selector {
+  readonly matchLabels?: Readonly<Record<string, string>>
+  readonly matchExpressions?: ReadonlyArray<{ readonly key: string, readonly operator: string, readonly values?: readonly string[] }>
+}
+interface Peer { readonly podSelector?: Selector, readonly namespaceSelector?: Selector, readonly ipBlock?: object }
+interface PortRule { readonly port?: number | string, readonly protocol?: string }
+interface Policy {
+  readonly title: string
   readonly namespace: string
-  readonly ports: ReadonlyArray<{ readonly name?: string, readonly port: number, readonly targetPort: number | string }>
-  readonly pods: readonly Place[]
+  readonly podSelector: Selector
+  readonly policyTypes?: readonly string[]
+  readonly ingress?: ReadonlyArray<{ readonly from?: readonly Peer[], readonly ports?: readonly PortRule[] }>
+  readonly egress?: ReadonlyArray<{ readonly to?: readonly Peer[], readonly ports?: readonly PortRule[] }>
 }
-interface Listener { readonly port: number, readonly networkPolicyPeers?: readonly Peer[] }
+/** Pods of one owner: where they are and what they listen on. */
+interface Place {
+  readonly title: string
+  readonly namespace: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly ports: ReadonlyArray<{ readonly name?: string, readonly containerPort: number }>
+}
+interface ServicePort { readonly name?: string, readonly port: number, readonly targetPort?: number | string }
+interface Service { readonly name: string, readonly namespace: string, readonly ports: readonly ServicePort[],
+  readonly pods: readonly Place[] }
 
-/** What a registry's Pod listens on, and how its operator labels it. */
+/** Port of the pods that the registry operator makes. */
 const REGISTRY_PORT = 8081
+/** The default namespace of KEDA's operator. */
+const KEDA: Place = { title: 'KEDA', namespace: 'keda', labels: { app: 'keda-operator' }, ports: [] }
 
-/** What does not reach what it should, among all objects of one system; one line each. */
-export function networkFaults (objects: readonly KubernetesObject[]): string[] {
-  const places = [...objects.flatMap(podsOf).map(placeOf),
-    ...objects.filter(({ kind }) => kind === 'StrimziSchemaRegistry').map(registryPlace)]
-  const services = servicesOf(objects, places)
-  return [
-    ...services.flatMap(serviceFaults),
-    ...objects.flatMap(object => backendFaults(object, services)),
-    ...objects.flatMap(object => scaleFaults(object, objects)),
-    ...policiesOf(objects).flatMap(policy => policyFaults(policy, places)),
-    ...flowFaults(objects, services)
+/** Connections that do not work, one per line. */
+export function networkProblems (objects: readonly KubernetesObject[]): string[] {
+  const registries = objects.filter(({ kind }) => kind === 'StrimziSchemaRegistry')
+  const places = [
+    ...objects.flatMap(podsOf).map(pod => ({
+      title: nameOf(pod.owner),
+      namespace: pod.owner.metadata.namespace ?? '',
+      labels: pod.labels,
+      ports: containersOf(pod).flatMap(({ ports = [] }) => ports)
+    })),
+    ...registries.map(({ metadata }) => ({
+      title: `pods of StrimziSchemaRegistry/${metadata.name}`,
+      namespace: metadata.namespace ?? '',
+      labels: { app: metadata.name },
+      ports: [{ containerPort: REGISTRY_PORT }]
+    }))
   ]
-}
-
-function placeOf ({ owner, labels, spec }: Pod): Place {
-  const ports = containersOf({ owner, labels, spec }).flatMap(({ ports = [] }) => ports).map(({ name, containerPort }) => ({
-    name,
-    port: containerPort
-  }))
-  return { title: nameOf(owner), namespace: owner.metadata.namespace ?? '', labels, ports }
-}
-
-function registryPlace (registry: KubernetesObject): Place {
-  const { name, namespace = '' } = registry.metadata
-  return { title: `the Pods of ${nameOf(registry)}`, namespace, labels: { app: name }, ports: [{ name: undefined, port: REGISTRY_PORT }] }
-}
-
-function servicesOf (objects: readonly KubernetesObject[], places: readonly Place[]): Service[] {
-  const own = objects.filter(({ kind }) => kind === 'Service').map(({ metadata: { name, namespace = '' }, spec }) => {
-    const { selector = {}, ports = [] } = spec as {
-      readonly selector?: Readonly<Record<string, string>>
-      readonly ports?: ReadonlyArray<{ readonly name?: string, readonly port: number, readonly targetPort?: number | string }>
-    }
-    return {
-      name,
-      namespace,
-      ports: ports.map(each => ({ ...each, targetPort: each.targetPort ?? each.port })),
-      pods: places.filter(place => place.namespace === namespace && matches({ matchLabels: selector }, place.labels))
-    }
+  const services = [
+    ...objects.filter(({ kind }) => kind === 'Service'),
+    // The registry operator makes a Service of the registry's name.
+    ...registries.map(({ metadata }) => ({ metadata, spec: { selector: { app: metadata.name }, ports: [{ port: REGISTRY_PORT }] } }))
+  ].map(({ metadata: { name, namespace = '' }, spec }): Service => {
+    const { selector, ports } = spec as { readonly selector?: Readonly<Record<string, string>>, readonly ports: readonly ServicePort[] }
+    const pods = places.filter(place => place.namespace === namespace && matches({ matchLabels: selector ?? {} }, place.labels))
+    return { name, namespace, ports, pods }
   })
-  // The operator's Service has the registry's name.
-  const made = objects.filter(({ kind }) => kind === 'StrimziSchemaRegistry').map(registry => {
-    const place = registryPlace(registry)
-    return {
-      name: registry.metadata.name,
-      namespace: place.namespace,
-      ports: [{ port: REGISTRY_PORT, targetPort: REGISTRY_PORT }],
-      pods: [place]
-    }
-  })
-  return [...own, ...made]
+  const policies = objects.filter(({ kind }) => kind === 'NetworkPolicy').map(object =>
+    ({ ...object.spec as Policy, title: nameOf(object), namespace: object.metadata.namespace ?? '' }))
+  return [...new Set([
+    ...services.flatMap(serviceProblems),
+    ...objects.flatMap(object => backendProblems(object, services)),
+    ...objects.flatMap(object => scalerProblems(object, objects)),
+    ...policies.flatMap(policy => policyProblems(policy, places)),
+    ...places.flatMap(place => nameServiceProblems(place, policies)),
+    ...connectionProblems(objects, places, services, policies)
+  ])]
 }
 
-function serviceFaults ({ name, pods, ports }: Service): string[] {
-  return pods.flatMap(({ title, ports: open }) =>
-    ports.filter(({ targetPort }) => !open.some(each => each.name === targetPort || each.port === targetPort))
-    .map(({ targetPort }) => `Service/${name}: ${title} does not listen on ${targetPort}`))
+function serviceProblems ({ name, pods, ports }: Service): string[] {
+  if (pods.length === 0) return [`Service/${name}: selects no pods`]
+  return pods.flatMap(({ title, ports: open }) => ports.map(({ port, targetPort = port }) => targetPort)
+    .filter(target => !open.some(each => each.name === target || each.containerPort === target))
+    .map(target => `Service/${name}: ${title} does not listen on ${target}`))
 }
 
-interface Backend { readonly name: string, readonly port: { readonly name?: string, readonly number?: number } }
-
-/** Of an Ingress, and of the template in a GafaelfawrIngress. */
-function backendFaults (object: KubernetesObject, services: readonly Service[]): string[] {
+function backendProblems (object: KubernetesObject, services: readonly Service[]): string[] {
   if (!['Ingress', 'GafaelfawrIngress'].includes(object.kind)) return []
-  const backends: Backend[] = []
-  const walk = (value: unknown): void => {
-    if (typeof value !== 'object' || value === null) return
-    const { backend } = value as { readonly backend?: { readonly service?: Backend } }
-    if (backend?.service !== undefined) backends.push(backend.service)
-    Object.values(value).forEach(walk)
-  }
-  walk(object)
-  if (backends.length === 0) return [`${nameOf(object)}: leads nowhere`]
-  return backends.flatMap(({ name, port }) => {
-    const service = services.find(each => each.name === name && each.namespace === object.metadata.namespace)
-    if (service === undefined) return [`${nameOf(object)}: there is no Service ${name}`]
-    return service.ports.some(each => port.name === undefined ? each.port === port.number : each.name === port.name) ?
-      [] :
-      [`${nameOf(object)}: Service ${name} has no port ${port.name ?? port.number}`]
-  })
+  const text = JSON.stringify(object)
+  const backends = [...text.matchAll(/"service":\{"name":"([^"]+)","port":\{"(?:name|number)":"?([\w-]+)"?\}/g)]
+  if (backends.length === 0) return [`${nameOf(object)}: has no backend`]
+  return backends.filter(([, name, port]) => !services.some(service => service.name === name &&
+    service.ports.some(each => each.name === port || String(each.port) === port)))
+    .map(([, name, port]) => `${nameOf(object)}: there is no Service ${name} with port ${port}`)
 }
 
-function scaleFaults (object: KubernetesObject, objects: readonly KubernetesObject[]): string[] {
-  const target = (object.spec as { readonly scaleTargetRef?: { readonly kind?: string, readonly name: string } } | undefined)
-    ?.scaleTargetRef
-  if (target === undefined) return []
-  const { kind = 'Deployment', name } = target
-  return objects.some(other =>
-      other.kind === kind && other.metadata.name === name && other.metadata.namespace === object.metadata.namespace
-    ) ?
-    [] :
-    [`${nameOf(object)}: there is no ${kind} ${name}`]
+function scalerProblems (object: KubernetesObject, objects: readonly KubernetesObject[]): string[] {
+  const { scaleTargetRef: target } = (object.spec ?? {}) as { readonly scaleTargetRef?: { readonly kind?: string, readonly name: string } }
+  if (target === undefined || objects.some(({ kind, metadata }) => kind === (target.kind ?? 'Deployment') &&
+    metadata.name === target.name)) return []
+  return [`${nameOf(object)}: there is no ${target.kind ?? 'Deployment'} ${target.name}`]
 }
 
-interface NamedPolicy extends Policy { readonly title: string }
-
-function policiesOf (objects: readonly KubernetesObject[]): NamedPolicy[] {
-  return objects.filter(({ kind }) => kind === 'NetworkPolicy').map(object => ({
-    ...object.spec as Omit<Policy, 'namespace'>,
-    title: nameOf(object),
-    namespace: object.metadata.namespace ?? ''
-  }))
-}
-
-/** A policy that selects nothing guards nothing, and a port that nobody listens on lets nobody in. */
-function policyFaults (policy: NamedPolicy, places: readonly Place[]): string[] {
+function policyProblems (policy: Policy, places: readonly Place[]): string[] {
   const selected = places.filter(place => selects(policy, place))
-  if (selected.length === 0) return [`${policy.title}: selects no Pod of the system`]
-  return (policy.ingress ?? []).flatMap(({ ports = [] }: { readonly ports?: readonly PortRule[] }) => ports)
-    .filter(({ port }) => port !== undefined && !selected.some(({ ports }) => ports.some(open => open.name === port || open.port === port)))
-    .map(({ port }) => `${policy.title}: no Pod that it selects listens on ${port}`)
+  if (selected.length === 0) return [`${policy.title}: selects no pods`]
+  return (policy.ingress ?? []).flatMap(({ ports = [] }) => ports)
+    .filter(({ port }) => port !== undefined && !selected.some(place => numberOf(place, port) !== undefined))
+    .map(({ port }) => `${policy.title}: no selected pod listens on ${port}`)
 }
 
-/** What Pods ask for by their arguments is let through, on both sides. */
-function flowFaults (objects: readonly KubernetesObject[], services: readonly Service[]): string[] {
-  const policies = policiesOf(objects)
-  const faults: string[] = []
+/** A pod whose egress is restricted still resolves names: UDP and TCP port 53 to any destination. */
+function nameServiceProblems (place: Place, policies: readonly Policy[]): string[] {
+  const egress = policies.filter(policy => policy.policyTypes?.includes('Egress') === true && selects(policy, place))
+  const open = (protocol: string): boolean => egress.some(policy => (policy.egress ?? []).some(({ to = [], ports = [] }) =>
+    to.length === 0 && ports.some(rule => rule.port === 53 && (rule.protocol ?? 'TCP') === protocol)))
+  return egress.length === 0 ? [] : ['UDP', 'TCP'].filter(protocol => !open(protocol))
+    .map(protocol => `${place.title}: no NetworkPolicy admits DNS (${protocol} port 53)`)
+}
+
+/** Connections that arguments of pods and triggers of KEDA ask for. */
+function connectionProblems (
+  objects: readonly KubernetesObject[], places: readonly Place[], services: readonly Service[], policies: readonly Policy[]
+): string[] {
+  const problems: string[] = []
   for (const pod of objects.flatMap(podsOf)) {
-    const from = placeOf(pod)
-    const words = containersOf(pod).flatMap(({ args = [] }) => args)
-    for (const url of words.flatMap(urlsIn)) {
-      const [name, namespace = from.namespace] = url.hostname.split('.')
+    const from = places.find(({ title }) => title === nameOf(pod.owner)) ?? KEDA
+    const words = containersOf(pod).flatMap(({ args = [], env = [] }) => [...args, ...env.map(({ value = '' }) => `=${value}`)])
+    for (const [, url = ''] of words.flatMap(word => [...word.matchAll(/^(?:(?:--)?[\w-]*=)?(http:\/\/\S+)$/g)])) {
+      const { hostname, port } = new URL(url)
+      const [name, namespace = from.namespace] = hostname.split('.')
       const service = services.find(each => each.name === name && each.namespace === namespace)
-      // Elsewhere on the network: not for this to know.
-      if (service === undefined) continue
-      const number = Number(url.port || 80)
-      const port = service.ports.find(each => each.port === number)
-      if (port === undefined) faults.push(`${from.title}: asks for ${url.href}, and Service ${name} has no port ${number}`)
-      else for (const to of service.pods)
-          if (!allows(policies, from, to, port.targetPort))
-            faults.push(`${from.title}: no NetworkPolicy lets it reach ${to.title} on ${port.targetPort}`)
+      const open = service?.ports.find(each => each.port === Number(port || 80))
+      if (service !== undefined && open === undefined) problems.push(`${from.title}: Service ${name} has no port ${port || 80}`)
+      for (const to of open === undefined ? [] : service?.pods ?? [])
+        if (!admits(policies, from, to, open?.targetPort ?? open?.port ?? 0)) problems.push(
+          `${from.title}: no NetworkPolicy admits it to ${to.title}`)
     }
-    faults.push(...brokerFaults(objects, from, words))
+    for (const word of words.filter(word => word.startsWith('--broker='))) problems.push(...brokerProblems(objects, from, word.slice(9)))
   }
-  return [...new Set(faults)]
+  for (const { spec } of objects.filter(({ kind }) => kind === 'ScaledObject'))
+    for (const { metadata } of (spec as { readonly triggers?: ReadonlyArray<{ readonly metadata: Record<string,
+      string> }> }).triggers ?? [])
+      problems.push(...brokerProblems(objects, KEDA, metadata.bootstrapServers ?? ''))
+  return problems
 }
 
-/** Strimzi makes a policy of each listener's peers; without any, everybody may come. */
-function brokerFaults (objects: readonly KubernetesObject[], from: Place, words: readonly string[]): string[] {
+/** Strimzi makes a NetworkPolicy from the peers of a listener. Without peers, every pod may connect. */
+function brokerProblems (objects: readonly KubernetesObject[], from: Place, addresses: string): string[] {
   const kafka = objects.find(({ kind }) => kind === 'Kafka')
   if (kafka === undefined) return []
-  const { listeners } = (kafka.spec as { readonly kafka: { readonly listeners: readonly Listener[] } }).kafka
-  return words.filter(word => word.startsWith('--broker=')).flatMap(word => {
-    const port = Number(word.split(':').at(-1))
+  const namespace = kafka.metadata.namespace ?? ''
+  const { listeners } = (kafka.spec as { kafka: { listeners: Array<{ port: number, networkPolicyPeers?: readonly Peer[] }> } }).kafka
+  return addresses.split(',').map(address => Number(address.split(':').at(-1))).filter(port => {
     const peers = listeners.find(each => each.port === port)?.networkPolicyPeers
-    if (peers === undefined) return []
-    const namespace = kafka.metadata.namespace ?? ''
-    const policy: Policy = { namespace, podSelector: {}, policyTypes: ['Ingress'], ingress: [{ from: peers }] }
-    const brokers: Place = { title: 'Kafka', namespace, labels: {}, ports: [{ name: undefined, port }] }
-    return allows([policy], from, brokers, port) ? [] : [`${from.title}: is not among the peers of Kafka's listener on ${port}`]
-  })
+    return peers !== undefined && !admitsPeer(peers, namespace, from)
+  }).map(port => `${from.title}: is not among the peers of Kafka's listener on port ${port}`)
 }
 
-function urlsIn (word: string): URL[] {
-  const text = /^(?:--[\w-]+=)?(http:\/\/\S+)$/.exec(word)?.[1]
-  return text === undefined ? [] : [new URL(text)]
+function matches ({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Readonly<Record<string, string>>): boolean {
+  return Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+    matchExpressions.every(({ key, operator, values = [] }) => {
+      const value = labels[key]
+      switch (operator) {
+        case 'In': return value !== undefined && values.includes(value)
+        case 'NotIn': return value === undefined || !values.includes(value)
+        case 'Exists': return value !== undefined
+        default: return value === undefined
+      }
+    })
+}
+
+function selects ({ namespace, podSelector }: Policy, place: Place): boolean {
+  return namespace === place.namespace && matches(podSelector, place.labels)
+}
+
+/** Both sides decide. A side that no policy selects admits everything. */
+function admits (policies: readonly Policy[], from: Place, to: Place, port: number | string): boolean {
+  const into = policies.filter(policy => selects(policy, to) && policy.policyTypes?.includes('Ingress') !== false)
+  const out = policies.filter(policy => selects(policy, from) && policy.policyTypes?.includes('Egress') === true)
+  const fits = (rules: readonly PortRule[] | undefined): boolean => rules === undefined ||
+    rules.some(rule => rule.port === undefined || (numberOf(to, rule.port) ?? rule.port) === numberOf(to, port))
+  return (into.length === 0 || into.some(policy => policy.ingress?.some(rule =>
+    admitsPeer(rule.from ?? [], policy.namespace, from) && fits(rule.ports)) === true)) &&
+    (out.length === 0 || out.some(policy => policy.egress?.some(rule => admitsPeer(rule.to ?? [], policy.namespace, to) &&
+      fits(rule.ports)) === true))
+}
+
+/** An empty list of peers admits everyone; an address block admits no pod. */
+function admitsPeer (peers: readonly Peer[], namespace: string, place: Place): boolean {
+  return peers.length === 0 || peers.some(({ podSelector, namespaceSelector, ipBlock }) => ipBlock === undefined &&
+    (namespaceSelector === undefined ? place.namespace === namespace :
+      matches(namespaceSelector, { 'kubernetes.io/metadata.name': place.namespace })) && matches(podSelector ?? {}, place.labels))
+}
+
+function numberOf ({ ports }: Place, port: number | string): number | undefined {
+  return ports.find(({ name, containerPort }) => name === port || containerPort === port)?.containerPort
 }

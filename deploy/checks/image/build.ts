@@ -1,177 +1,138 @@
-// The image as the Containerfile makes it: built by buildah in chroot isolation on stand-ins for its bases, and mounted to be looked at.
-// One after the other where two runs want it; what a run built goes at its end, the bases stay.
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+// The image as the Containerfile makes it: built by buildah without a daemon, in chroot isolation, on stand-ins for the base images. The
+// stand-ins are Debian by mmdebstrap with what the real images add, because package registries are reachable where image registries are
+// not.
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readFile, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { withLock } from '../../../src/devstack/index.ts'
 import { Fault, type Context } from '../check.ts'
-import { shortHash } from '../tools/recipe.ts'
-import { basesPins, ensureBases } from './bases.ts'
-import { openBuildah, type Buildah, type Root } from './buildah.ts'
-import type { Image } from './container.ts'
+import { asRoot } from '../tools/pins.ts'
 import { basesOf } from './containerfile.ts'
-import type { ImageConfig } from './facts.ts'
-import { secretsOf } from './secrets.ts'
 
-/** As a build on a clean checkout of a tag would be told. */
-export const REVISION = '0123456789abcdef0123456789abcdef01234567'
-const CREATED = '2026-01-01T00:00:00Z'
-const WHOLE = 'bases-are-whole'
-const NAME = 'localhost/alert-stream:check'
+export interface Image {
+  /** Where the root file system is mounted. */
+  readonly folder: string
+  readonly config: { readonly User?: string, readonly Entrypoint?: readonly string[], readonly Env?: readonly string[] }
+}
+export type AsRoot = (program: string, ...args: readonly string[]) => Promise<string>
 
-export interface Workshop {
-  /** Builds it at the first call. A `Fault` where that fails, which only the first one explains. */
-  image (): Promise<Image>
-  /** Another one on top of it, from these lines. */
-  variant (name: string, lines: readonly string[]): Promise<Image>
-  /** Runs a script of the shell in it, as its user, in chroot isolation; standard output. */
-  shell (script: string): Promise<string>
-  root (): Promise<Root>
+const SUITE = 'bookworm'
+const NPM = '11.21.2'
+const PROXY = /^(PATH|(HTTPS?|NO)_PROXY)$/i
+
+/** Packages and npm packages of each base image beside Debian itself. */
+const additions: Readonly<Record<string, { readonly debian: readonly string[],
+  readonly npm: ReadonlyArray<readonly [what: string, into: string]> }>> = {
+  debian: { debian: [], npm: [] },
+  python: { debian: ['python3', 'python3-pip'], npm: [] },
+  node: { debian: ['g++', 'make', 'python3'], npm: [[`node-linux-${process.arch}@VERSION`, 'usr/local'],
+    [`npm@${NPM}`, 'usr/local/lib/node_modules/npm']] }
 }
 
-/** Opens nothing yet. */
-export function workshopOf (context: Context): Workshop {
-  let bench: Promise<Bench> | undefined
-  let built: Promise<Image> | undefined
-  let explained = false
-  const open = async (): Promise<Bench> => await (bench ??= Bench.open(context))
-  const image = async (): Promise<Image> => {
-    built ??= open().then(async bench => await bench.build())
-    try {
-      return await built
-    } catch (error) {
-      if (explained) throw new Fault('there is no image: see above')
-      explained = true
-      throw error
-    }
-  }
-  return {
-    image,
-    variant: async (name, lines) => {
-      await image()
-      return await (await open()).variant(name, lines)
-    },
-    shell: async script => {
-      await image()
-      return await (await open()).shell(script)
-    },
-    root: async () => (await open()).root
+/** Runs programs as root, with temporary files in `temporary`. */
+export function rootOf (context: Context, temporary: string): AsRoot {
+  const kept = Object.entries(context.env).filter(([name]) => PROXY.test(name)).map(([name, value]) => `${name}=${value}`)
+  return async (program, ...args) => {
+    const [first = '', ...words] = [...asRoot(), 'env', ...kept, `TMPDIR=${temporary}`, program, ...args]
+    return await context.must(first, words)
   }
 }
 
-class Bench {
-  readonly #context: Context
-  readonly #buildah: Buildah
-  readonly #folder: string
-  readonly #bases: readonly string[]
-  readonly #tag = `${NAME}-${process.pid}`
-  #shell: string | undefined
-
-  private constructor (context: Context, buildah: Buildah, folder: string, bases: readonly string[]) {
-    this.#context = context
-    this.#buildah = buildah
-    this.#folder = folder
-    this.#bases = bases
-  }
-
-  static async open (context: Context): Promise<Bench> {
-    const bases = basesOf(await readFile(join(context.root, 'Containerfile'), 'utf8'))
-    const parent = join(context.cacheDir, 'images')
-    const folder = join(parent, `bases-${shortHash(await basesPins(bases))}`)
-    await mkdir(folder, { recursive: true })
-    const buildah = await locked(context, join(parent, 'lock'), async () => await openBuildah(context, folder))
-    const bench = new Bench(context, buildah, folder, bases)
-    context.defer(async () => { await bench.#clear() })
-    return bench
-  }
-
-  get root (): Root { return this.#buildah.root }
-
-  async build (): Promise<Image> {
-    await this.#prepare()
-    await this.#clear()
-    const { root } = this.#context
-    return await this.#bud(this.#tag, [
-      ...await secretsOf(this.#context),
-      '--build-arg',
-      `REVISION=${REVISION}`,
-      '--build-arg',
-      `CREATED=${CREATED}`,
-      '--file',
-      join(root, 'Containerfile')
-    ])
-  }
-
-  async variant (name: string, lines: readonly string[]): Promise<Image> {
-    const file = join(this.#context.scratch, `Containerfile.${name}`)
-    await writeFile(file, [`FROM ${this.#tag}`, ...lines, ''].join('\n'))
-    return await this.#bud(`${this.#tag}-${name}`, ['--file', file])
-  }
-
-  async shell (script: string): Promise<string> {
-    // One of its own: what is written in it must not count as the image's.
-    this.#shell ??= (await this.#buildah.must('from', '--pull-never', this.#tag)).trim()
-    return await this.#buildah.must('run', '--isolation', 'chroot', '--network', 'host', this.#shell, '--', 'sh', '-c', script)
-  }
-
-  // Bases of another time go; a store that was left half made would be taken for a whole one.
-  async #prepare (): Promise<void> {
-    const parent = dirname(this.#folder)
-    const old = (await readdir(parent)).filter(name => name.startsWith('bases-') && join(parent, name) !== this.#folder)
-    for (const name of old) await this.root.must('rm', ['-rf', join(parent, name)])
-    if ((await readdir(this.#folder)).includes(WHOLE)) return
-    await this.root.must('rm', ['-rf', this.#buildah.store])
-    await ensureBases(this.#context, this.#buildah, this.#bases)
-    await writeFile(join(this.#folder, WHOLE), '')
-  }
-
-  async #bud (name: string, words: readonly string[]): Promise<Image> {
-    await this.#buildah.must(
-      'bud',
-      '--isolation',
-      'chroot',
-      '--pull-never',
-      '--format',
-      'docker',
-      ...words,
-      '--tag',
-      name,
-      this.#context.root
-    )
-    const container = (await this.#buildah.must('from', '--pull-never', name)).trim()
-    const folder = (await this.#buildah.must('mount', container)).trim()
-    const { Docker } = JSON.parse(await this.#buildah.must('inspect', '--type', 'image', name)) as { Docker?: { config?: ImageConfig } }
-    if (Docker?.config === undefined) throw new Fault(`${name} has no configuration`)
-    return { folder, config: Docker.config }
-  }
-
-  // Also what a run before this one left, if it was killed.
-  async #clear (): Promise<void> {
-    const { clean } = this.#buildah
-    await clean('rm', '--all')
-    const names = (await clean('images', '--format', '{{.Name}}:{{.Tag}}')).split('\n').filter(name => name.startsWith(`${NAME}-`))
-    for (const name of names) await clean('rmi', '--force', name)
-    // Stages of the build that have no name.
-    await clean('rmi', '--prune', '--force')
-  }
+/** Builds the image. It is removed with the group of checks; the bases stay in the cache. */
+export async function buildImage (context: Context): Promise<Image & { readonly root: AsRoot }> {
+  const containerfile = join(context.root, 'Containerfile')
+  const bases = basesOf(await readFile(containerfile, 'utf8'))
+  const parent = join(context.cacheDir, 'images')
+  const pins = createHash('sha256').update([...bases, JSON.stringify(additions), SUITE].join()).digest('hex').slice(0, 12)
+  const folder = join(parent, `bases-${pins}`)
+  const temporary = join(folder, 'tmp')
+  await mkdir(temporary, { recursive: true })
+  await held(context, join(parent, 'lock'))
+  const root = rootOf(context, temporary)
+  for (const name of await readdir(parent)) if (/^bases-/.test(name) && !name.endsWith(pins)) await root('rm', '-rf', join(parent, name))
+  const policy = join(context.scratch, 'policy.json')
+  await writeFile(policy, JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] }))
+  const program = await context.tool('buildah')
+  const driver = await root(program, '--storage-driver', 'overlay', '--root', join(folder, 'overlay'), '--runroot',
+    join(folder, 'overlay-run'), 'info')
+    .then(() => 'overlay', () => 'vfs')
+  const store = ['--storage-driver', driver, '--root', join(folder, driver), '--runroot', join(folder, `${driver}-run`)]
+  const buildah: AsRoot = async (verb, ...args) =>
+    await root(program, ...store, verb, ...['bud', 'from', 'commit'].includes(verb) ? ['--signature-policy', policy] : [], ...args)
+  for (const base of bases) await makeBase(context, root, buildah, base)
+  const tag = `localhost/alert-stream:check-${process.pid}`
+  context.defer(async () => {
+    await buildah('rm', '--all')
+    await buildah('rmi', '--force', tag)
+    await buildah('rmi', '--prune', '--force')
+  })
+  await buildah('bud', '--isolation', 'chroot', '--pull-never', '--format', 'docker', ...await secrets(context), '--build-arg',
+    'REVISION=check',
+    '--file', containerfile, '--tag', tag, context.root)
+  const container = (await buildah('from', '--pull-never', tag)).trim()
+  const { Docker } = JSON.parse(await buildah('inspect', '--type', 'image', tag)) as { Docker: { config: Image['config'] } }
+  return { folder: (await buildah('mount', container)).trim(), config: Docker.config, root }
 }
 
-/** Holds the lock until the group of checks ends. */
-async function locked<T> (context: Context, lock: string, work: () => Promise<T>): Promise<T> {
-  return await new Promise<T>((resolve, reject) => {
+async function makeBase (context: Context, root: AsRoot, buildah: AsRoot, base: string): Promise<void> {
+  if ((await buildah('images', '--format', '{{.Name}}:{{.Tag}}')).split('\n').includes(base)) return
+  const [, name = '', version = ''] = /\/(\w+):([\d.]+)/.exec(base) ?? []
+  const { debian, npm } = additions[name] ?? (() => { throw new Fault(`deploy/checks/image/build.ts has no stand-in for ${base}`) })()
+  context.progress(`making a stand-in for ${base}`)
+  const work = await mkdtemp(join(context.scratch, 'base-'))
+  const hooks = ['set -e', 'rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*']
+  for (const [what, into] of npm) {
+    const pack = await mkdtemp(join(work, 'pack-'))
+    await context.must('npm', ['pack', '--silent', what.replace('VERSION', version)], { cwd: pack })
+    hooks.push(`mkdir -p "$1/${into}"`, `tar -xzf ${pack}/*.tgz -C "$1/${into}" --strip-components=1 --no-same-owner`)
+  }
+  if (npm.length > 0) hooks.push(...['npm', 'npx'].map(each =>
+    `ln -s ../lib/node_modules/npm/bin/${each}-cli.js "$1/usr/local/bin/${each}"`))
+  const script = join(work, 'customize')
+  await writeFile(script, hooks.join('\n'))
+  const excluded = ['doc', 'man', 'locale', 'info'].map(each => `--dpkgopt=path-exclude=/usr/share/${each}/*`)
+  await root(await context.tool('mmdebstrap'), '--quiet', '--variant=minbase', ...excluded,
+    '--dpkgopt=path-include=/usr/share/doc/*/copyright',
+    '--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr', `--include=${['usr-is-merged', ...debian].join()}`,
+      `--customize-hook=sh ${script} "$1"`,
+    SUITE, join(work, 'root.tar'))
+  const container = (await buildah('from', 'scratch')).trim()
+  await buildah('add', '--quiet', container, join(work, 'root.tar'), '/')
+  await buildah('config', '--env', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', container)
+  await buildah('commit', '--quiet', '--rm', container, base)
+}
+
+/** Registry settings of npm and pip, as secrets, which are in no layer. */
+async function secrets (context: Context): Promise<string[]> {
+  const ca = context.env.NODE_EXTRA_CA_CERTS ?? context.env.SSL_CERT_FILE ?? ''
+  const ask = async (key: string): Promise<string> => (await context.run('npm', ['config', 'get', key],
+    { cwd: context.scratch })).stdout.trim()
+  const userconfig = await readFile(await ask('userconfig'), 'utf8').catch(() => '')
+  const lines = userconfig.split('\n').filter(line => /^(\/\/|@[^:=]+:registry|(registry|proxy|https-proxy|noproxy|strict-ssl)\s*=)/.test(
+    line.trim()))
+  const npmrc = [...lines, `registry=${await ask('registry')}`, ...ca === '' ? [] : ['cafile=/run/secrets/ca']]
+  const pip = (await context.run('python3', ['-m', 'pip', 'config', 'list'])).stdout
+  const settings = [...pip.matchAll(/^[^=]*\.((?:extra-)?index-url|trusted-host|proxy)='(.*)'$/gm)].map(([, key, value]) =>
+    `${key} = ${value}`)
+  const pipConf = ['[global]', ...settings, ...ca === '' ? [] : ['cert = /run/secrets/ca']]
+  for (const [name, text] of [['npmrc', npmrc], ['pip.conf', pipConf]] as const)
+    await writeFile(join(context.scratch, name), `${text.join('\n')}\n`, { mode: 0o600 })
+  return [...['npmrc', 'pip.conf'].flatMap(name => ['--secret', `id=${name},src=${join(context.scratch, name)}`]),
+    ...ca === '' ? [] : ['--secret', `id=ca,src=${ca}`]]
+}
+
+/** Holds a lock until the group of checks ends. */
+async function held (context: Context, lock: string): Promise<void> {
+  const { promise: ended, resolve: release } = Promise.withResolvers<void>()
+  await new Promise<void>((resolve, reject) => {
     const holding = withLock(lock, async () => {
-      let release = (): void => {}
-      const ended = new Promise<void>(done => { release = done })
-      context.defer(async () => {
-        release()
-        await holding
-      })
-      try {
-        resolve(await work())
-      } catch (error) {
-        reject(error as Error)
-      }
+      resolve()
       await ended
     }, { onWait: holder => { context.progress(`waiting for process ${holder}, which builds an image`) } })
     holding.catch(reject)
+    context.defer(async () => {
+      release()
+      await holding
+    })
   })
 }

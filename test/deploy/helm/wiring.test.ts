@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { KubernetesObject } from '../../../deploy/checks/helm/render.ts'
-import { wiringFaults } from '../../../deploy/checks/helm/wiring.ts'
+import type { KubernetesObject } from '../../../deploy/checks/helm/charts.ts'
+import { wiringProblems } from '../../../deploy/checks/helm/wiring.ts'
 
 const labels = { 'strimzi.io/cluster': 'k' }
 const strimzi = (kind: string, name: string, spec: object = {}, its: object = labels): KubernetesObject => ({
@@ -40,9 +40,9 @@ const whole = [kafka, strimzi('KafkaUser', 'ann'), strimzi('KafkaUser', 'reg'), 
 const swap = (from: string, to: string): string[] => args.map(word => word.replace(from, to))
 
 await t.test('accepts parts that find each other', async t => {
-  t.strictSame(wiringFaults([...whole, registry({}), pod(args)]), [])
+  t.strictSame(wiringProblems([...whole, registry({}), pod(args)]), [])
   t.strictSame(
-    wiringFaults([...whole, registry({}), pod(args), pod(['create-stream', 'FILE', '--dst-topic=static']),
+    wiringProblems([...whole, registry({}), pod(args), pod(['create-stream', 'FILE', '--dst-topic=static']),
       pod(['play-stream', '--src-topic=static'])]),
     []
   )
@@ -50,20 +50,26 @@ await t.test('accepts parts that find each other', async t => {
 
 await t.test('reports each part that does not find another', async t => {
   const cases: ReadonlyArray<readonly [readonly KubernetesObject[], RegExp]> = [
-    [[], /there are 0 Kafkas/],
-    [[...whole, kafka], /there are 2 Kafkas/],
+    [[], /there are 0 Kafka objects/],
+    [[...whole, kafka], /there are 2 Kafka objects/],
     [[...whole, strimzi('KafkaTopic', 'y', {}, { 'strimzi.io/cluster': 'z' })],
-      /KafkaTopic\/y: is of the cluster z, and Kafka is called k/],
-    [[...whole, registry({ listener: 'tls' })], /no listener tls, but internal, external/],
-    [[...whole, registry({ listener: 'external' })], /the listener external takes none/],
+      /KafkaTopic\/y: belongs to the cluster z, not to k/],
+    [[...whole, registry({ listener: 'tls' })], /no listener tls with mutual TLS/],
+    [[...whole, registry({ listener: 'external' })], /no listener external with mutual TLS/],
     [[...whole, registry({ registryTopic: 'other' })], /nobody makes its topic other/],
-    [[...whole.filter(({ metadata }) => metadata.name !== 'reg'), registry({})], /there is no user of its name/],
+    [[...whole.filter(({ metadata }) => metadata.name !== 'reg'), registry({})], /there is no KafkaUser of its name/],
     [[...whole, registry({}), pod(args, 'bob')], /nobody makes the Secret bob/],
-    [[...whole, registry({}), pod(swap('k-kafka', 'z-kafka'))], /no Kafka answers at z-kafka-bootstrap/],
-    [[...whole, registry({}), pod(swap('9092', '9094'))], /no internal listener on port 9094/],
+    [[...whole, registry({}), pod(swap('k-kafka', 'z-kafka'))], /no Kafka at z-kafka-bootstrap/],
+    [[...whole, registry({}), pod(swap('9092', '9094'))], /no internal listener on 9094/],
     [[...whole, registry({}), pod(swap('=alerts', '=alarms'))], /nobody makes the topic alarms/],
-    [[...whole, pod(args)], /no registry answers at http:\/\/reg/],
-    [[...whole, registry({}), pod(swap('8081', '80'))], /another port than the registry's 8081/]
+    [[...whole, pod(args)], /there is no schema registry at http:\/\/reg/],
+    [[...whole, registry({}), pod(swap('8081', '80'))], /there is no schema registry at http:\/\/reg.n.svc/]
   ]
-  for (const [objects, fault] of cases) t.match(wiringFaults(objects).join('\n'), fault)
+  const acting = (mode: string, account: string): KubernetesObject => ({
+    apiVersion: 'v1', kind: 'Pod', metadata: { name: mode },
+      spec: { serviceAccountName: account, containers: [{ name: 'c', args: [mode] }] }
+  } as KubernetesObject)
+  t.match(wiringProblems([...whole, acting('ingest', 'one'), acting('serve', 'one')]).join(), /acts as one, as does the writer/)
+  t.strictSame(wiringProblems([...whole, acting('ingest', 'one'), acting('serve', 'two')]), [])
+  for (const [objects, fault] of cases) t.match(wiringProblems(objects).join('\n'), fault)
 })

@@ -12,9 +12,6 @@ here, with the name of the value.
 {{- if has (int $listener.port) (list 9404 9999) -}}
   {{- fail (printf "externalListener.port %v: Strimzi keeps 9404 and 9999 for metrics" $listener.port) -}}
 {{- end -}}
-{{- if and (eq $listener.type "tlsroute") (ne (include "alert-stream-common.strimziAPIVersion" (dict "root" .)) "kafka.strimzi.io/v1") -}}
-  {{- fail "externalListener.type tlsroute: there is none in kafka.strimzi.io/v1beta2. Upgrade Strimzi to 1.1 or later, or take another type" -}}
-{{- end -}}
 {{- if and (eq $listener.type "tlsroute") (not $listener.parentRefs) -}}
   {{- fail "externalListener.parentRefs: type tlsroute needs a Gateway" -}}
 {{- end -}}

@@ -3,19 +3,15 @@
 {{- define "alert-stream-broker.checkKafka" -}}
 {{- $kafka := .Values.kafka -}}
 {{- include "alert-stream-broker.checkName" (dict "what" "cluster.name" "name" (include "alert-stream-broker.cluster" .)) -}}
-{{- $zookeeper := eq (include "alert-stream-broker.zookeeper" .) "true" -}}
-{{- if and $kafka.metadataVersion (not $zookeeper) -}}
+{{- if $kafka.metadataVersion -}}
   {{- $metadata := regexFind "^[0-9]+[.][0-9]+" $kafka.metadataVersion -}}
   {{- if semverCompare (printf ">%s" (regexFind "^[0-9]+[.][0-9]+" $kafka.version)) $metadata -}}
     {{- fail (printf "kafka.metadataVersion %s is newer than kafka.version %s. Upgrade the version first, the metadata when all brokers run it" $kafka.metadataVersion $kafka.version) -}}
   {{- end -}}
 {{- end -}}
 {{- $voters := ternary $kafka.replicas $kafka.controllers.replicas $kafka.combined | int -}}
-{{- if and (not $zookeeper) (eq (mod $voters 2) 0) -}}
+{{- if eq (mod $voters 2) 0 -}}
   {{- fail (printf "%s %d: controllers vote, so take an odd number" (ternary "kafka.combined with kafka.replicas" "kafka.controllers.replicas" $kafka.combined) $voters) -}}
-{{- end -}}
-{{- if and $zookeeper (eq (mod (int .Values.zookeeper.replicas) 2) 0) -}}
-  {{- fail (printf "zookeeper.replicas %v: they vote, so take an odd number" .Values.zookeeper.replicas) -}}
 {{- end -}}
 {{- if and .Values.cruiseControl.enabled (lt (int $kafka.replicas) 2) -}}
   {{- fail "cruiseControl.enabled: there is nothing to balance on one broker (kafka.replicas)" -}}
@@ -44,22 +40,6 @@ validityDays: {{ int . }}
 {{- with .values.renewalDays }}
 renewalDays: {{ int . }}
 {{- end }}
-{{- end }}
-
-{{- define "alert-stream-broker.zookeeperSpec" -}}
-{{- $values := .Values.zookeeper -}}
-replicas: {{ $values.replicas }}
-storage:
-  type: persistent-claim
-  size: {{ $values.storage.size }}
-  class: {{ $values.storage.storageClassName | default .Values.kafka.storage.storageClassName }}
-  deleteClaim: false
-template:
-  {{- $selector := dict "strimzi.io/name" (printf "%s-zookeeper" (include "alert-stream-broker.cluster" .)) }}
-  {{- omit (include "alert-stream-broker.podTemplate" (dict "root" . "selector" $selector) | fromYaml) "kafkaContainer" "initContainer" | toYaml | nindent 2 }}
-  {{- include "alert-stream-broker.containerTemplates" (dict "root" . "containers" (list "zookeeperContainer")) | nindent 2 }}
-  podDisruptionBudget:
-    maxUnavailable: 1
 {{- end }}
 
 {{- define "alert-stream-broker.cruiseControl" -}}

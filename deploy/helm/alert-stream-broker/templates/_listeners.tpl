@@ -10,6 +10,11 @@
   {{- with $.Values.networkPolicy.internalPeers }}
   networkPolicyPeers:
     {{- toYaml . | nindent 4 }}
+    {{- with $.Values.networkPolicy.kedaNamespace }}
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: {{ . }}
+    {{- end }}
   {{- end }}
 {{- end }}
 {{- if .Values.externalListener.enabled }}

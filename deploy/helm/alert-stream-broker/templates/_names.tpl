@@ -19,27 +19,6 @@ each new version of this chart.
 {{- toYaml $labels -}}
 {{- end }}
 
-{{/* "true" where the values are of the days of ZooKeeper; fails where they ask for what today's Kafka does not have. */}}
-{{- define "alert-stream-broker.zookeeper" -}}
-{{- $kafka := .Values.kafka -}}
-{{- $given := list -}}
-{{- if $kafka.logMessageFormatVersion }}{{ $given = append $given "kafka.logMessageFormatVersion" }}{{ end -}}
-{{- if $kafka.interBrokerProtocolVersion }}{{ $given = append $given "kafka.interBrokerProtocolVersion" }}{{ end -}}
-{{- if $given -}}
-  {{- $given = join ", " $given -}}
-  {{- if not (semverCompare "<4.0.0" $kafka.version) -}}
-    {{- fail (printf "%s: Kafka %s has no such setting, as 4.0 took ZooKeeper and these protocol versions away. Remove it, and set kafka.metadataVersion" $given $kafka.version) -}}
-  {{- end -}}
-  {{- if ne (include "alert-stream-common.strimziAPIVersion" (dict "root" .)) "kafka.strimzi.io/v1beta2" -}}
-    {{- fail (printf "%s: operators that serve kafka.strimzi.io/v1 run no ZooKeeper. Remove it for a cluster of today, or set strimziAPIVersion to kafka.strimzi.io/v1beta2 for an operator before 0.46" $given) -}}
-  {{- end -}}
-  {{- if $kafka.combined -}}
-    {{- fail (printf "kafka.combined: with %s the cluster has ZooKeeper, and no controllers to combine with. Leave one of them out" $given) -}}
-  {{- end -}}
-true
-{{- end -}}
-{{- end }}
-
 {{/* How the external listener's certificate comes to be: "certificate", "secret" or "strimzi". */}}
 {{- define "alert-stream-broker.tlsSource" -}}
 {{- if not (and .Values.tls.enabled .Values.externalListener.enabled) -}}strimzi
@@ -63,9 +42,8 @@ true
 
 {{/* Name of the Service through which a broker is reached from outside: {root: $, id}. As Strimzi names those of a listener `external` on 9094. */}}
 {{- define "alert-stream-broker.brokerService" -}}
-{{- $pool := ternary "kafka" .root.Values.kafka.nodePool.name (eq (include "alert-stream-broker.zookeeper" .root) "true") -}}
 {{- $listener := ternary "" "-external" (eq (int .root.Values.externalListener.port) 9094) -}}
-{{- printf "%s-%s%s-%v" (include "alert-stream-broker.cluster" .root) $pool $listener .id -}}
+{{- printf "%s-%s%s-%v" (include "alert-stream-broker.cluster" .root) .root.Values.kafka.nodePool.name $listener .id -}}
 {{- end }}
 
 {{/* Names are checked where they are used, as Kubernetes' own message does not name the value: {what, name}. */}}

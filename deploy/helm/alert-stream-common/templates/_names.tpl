@@ -50,12 +50,3 @@ app.kubernetes.io/component: {{ . }}
 {{- $topics := (.root.Values.global | default dict).topics | default dict -}}
 {{- get $topics .topic | default .local -}}
 {{- end }}
-
-{{/* API version of Strimzi's objects: {root: $}. Fails on one that no operator serves. */}}
-{{- define "alert-stream-common.strimziAPIVersion" -}}
-{{- $version := include "alert-stream-common.shared" (dict "root" .root "key" "strimziAPIVersion" "local" .root.Values.strimziAPIVersion) -}}
-{{- if not (has $version (list "kafka.strimzi.io/v1" "kafka.strimzi.io/v1beta2")) -}}
-{{- fail (printf "strimziAPIVersion %q: it is kafka.strimzi.io/v1 (Strimzi 1.0 and later), or kafka.strimzi.io/v1beta2 for an operator older than that" $version) -}}
-{{- end -}}
-{{- $version -}}
-{{- end }}

@@ -36,14 +36,11 @@
 http://{{ include "alert-stream-schema-registry.name" . }}.{{ .Release.Namespace }}.svc:{{ .Values.port }}
 {{- end }}
 
-{{/* How the registry is read from outside: proxy, snippet or none. */}}
+{{/* How the registry is read from outside: proxy or none. */}}
 {{- define "alert-stream-schema-registry.readOnlyMode" -}}
 {{- $mode := .Values.readOnly.mode -}}
 {{- if and .Values.ingress.enabled (eq $mode "none") -}}
-{{- fail "readOnly.mode none: with ingress.enabled everybody could write to the registry and delete from it; set proxy, or snippet where ingress-nginx allows snippets" -}}
-{{- end -}}
-{{- if and .Values.ingress.enabled (eq $mode "snippet") (not (contains "nginx" .Values.ingress.className)) -}}
-{{- fail (printf "readOnly.mode snippet: only ingress-nginx knows its annotation, and ingress.className is %q, which would let everybody write; set proxy" .Values.ingress.className) -}}
+{{- fail "readOnly.mode none: with ingress.enabled everybody could write to the registry and delete from it; set proxy" -}}
 {{- end -}}
 {{- if and .Values.ingress.enabled (not .Values.hostname) -}}
 {{- fail "hostname: set it where ingress.enabled is, to the registry's own host, such as alert-schemas-int.lsst.cloud" -}}

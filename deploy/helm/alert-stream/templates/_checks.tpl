@@ -9,6 +9,16 @@ What no component can know by itself: whether what it is told fits what the othe
 {{- include "alert-stream.checkUsers" $settings -}}
 {{- include "alert-stream.checkListeners" $settings -}}
 {{- include "alert-stream.checkRegistry" $settings -}}
+{{- include "alert-stream.checkKEDA" . -}}
+{{- end }}
+
+{{/* Strimzi keeps KEDA from the brokers unless its namespace is among the listener's peers. */}}
+{{- define "alert-stream.checkKEDA" -}}
+{{- $policy := index .Values "alert-stream-broker" "networkPolicy" -}}
+{{- $scales := and .Values.components.broker .Values.components.database (index .Values "alert-database" "ingester" "autoscaling" "enabled") -}}
+{{- if and $scales (eq (toJson $policy.internalPeers) (toJson (list (dict "podSelector" dict)))) (not $policy.kedaNamespace) -}}
+{{- fail "alert-database.ingester.autoscaling.enabled: KEDA cannot reach Kafka. Set alert-stream-broker.networkPolicy.kedaNamespace to its namespace, such as keda" -}}
+{{- end -}}
 {{- end }}
 
 {{- define "alert-stream.checkClusters" -}}

@@ -12,11 +12,6 @@ output "helm_values" {
   value       = yamlencode(local.helm_values)
 }
 
-output "helm_values_by_chart" {
-  description = "The same for each chart by itself, YAML by the chart's name."
-  value       = { for chart, values in local.helm_values : chart => yamlencode(values) }
-}
-
 output "dns_records" {
   description = "The DNS records that must exist; to be entered by hand where no zone of Cloud DNS gets them."
   value       = module.addresses.dns_records

@@ -40,17 +40,9 @@ run "as_dmtn_210_has_it" {
   }
 }
 
-run "values_for_each_chart_by_itself" {
+run "values_of_the_environment" {
   command = plan
 
-  assert {
-    condition     = { for chart, values in output.helm_values_by_chart : chart => yamldecode(values) } == yamldecode(output.helm_values)
-    error_message = "the two outputs must say the same"
-  }
-  assert {
-    condition     = toset(keys(output.helm_values_by_chart)) == toset(["alert-stream-broker", "alert-database"])
-    error_message = "charts"
-  }
   assert {
     condition = yamldecode(output.helm_values)["alert-database"] == {
       storage  = { gcp = { project = "science-platform-int-dc5d", alertBucket = output.buckets.alerts, schemaBucket = output.buckets.schemas } }

@@ -47,10 +47,6 @@ run "values_for_the_charts" {
     error_message = "buckets"
   }
   assert {
-    condition     = { for chart, values in output.helm_values_by_chart : chart => yamldecode(values) } == yamldecode(output.helm_values)
-    error_message = "the two outputs must say the same"
-  }
-  assert {
     condition     = output.kubernetes_service_accounts == { writer = "alert-stream-broker/alert-database-ingester", reader = "alert-stream-broker/alert-database-server" }
     error_message = "service accounts of the charts"
   }
