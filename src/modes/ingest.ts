@@ -6,6 +6,7 @@ import { parseFrame, type Frame } from '../avro/wire-format.ts'
 import { adminFlags, batchFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { redrivenFrom } from '../dead-letters/dead-letter.ts'
+import { packedIdFormat } from '../ids/packed-id.ts'
 import { ingestMonitor } from '../ingest/monitor.ts'
 import { schemaCapture } from '../ingest/schema-capture.ts'
 import { defaultUnknownSchemaWaitMs } from '../ingest/schema-lookup.ts'
@@ -183,6 +184,7 @@ export default mode({
     const archive = await archiveOf(config, 'write', host, stores)
     const monitor = ingestMonitor({
       connection, topics: config.topic, registryUrl: config.schemaRegistryUrl, visitGapSeconds: config.visitGap,
+      packedIds: packedIdFormat(config.packedIdBits, config.packedIdTags),
       archive, stores, source, sink, deadLetters, checks, log: host.log
     })
     let admin: AdminServer | undefined
