@@ -196,6 +196,7 @@ export default mode({
     const archive = await archiveOf(config, 'write', host, stores)
     const monitor = ingestMonitor({
       connection, topics: config.topic, registryUrl: config.schemaRegistryUrl, visitGapSeconds: config.visitGap,
+      packedIds: packedIdFormat(config.packedIdBits, config.packedIdTags),
       archive, stores, source, sink, deadLetters, checks, log: host.log
     })
     let admin: AdminServer | undefined
