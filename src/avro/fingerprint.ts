@@ -12,13 +12,13 @@ const table = Array.from({ length: 256 }, (_, byte) => {
 })
 
 /** CRC-64-AVRO of the Parsing Canonical Form of a schema. Throws Error if the text is not a schema. */
-export function fingerprint (text: string): bigint {
+function fingerprint (text: string): bigint {
   let value = EMPTY
   for (const byte of Buffer.from(canonicalText(text))) value = (value >> 8n) ^ table[Number(value & 0xffn) ^ byte]!
   return value
 }
 
-/** The marker C3 01 and the little-endian fingerprint of the schema. The datum follows this header. */
+/** The marker C3 01 and the little-endian fingerprint of the schema. The datum follows this header. Throws like `fingerprint`. */
 export function singleObjectHeader (text: string): Buffer {
   const header = Buffer.alloc(MARKER.length + 8)
   header.set(MARKER)

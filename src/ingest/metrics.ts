@@ -37,6 +37,7 @@ export function ingestFamilies ({ topics, source, stats, checks, stores, visits,
     single('alert_stream_provenance_truncated_total', () => stats.truncated),
     single('alert_stream_alert_age_seconds', () => visits.ages.read()),
     family('alert_stream_visits_total', () => visits.topics.map(({ topic, visits: value }) => ({ labels: { topic }, value }))),
+    family('alert_stream_visit_id', () => visits.topics.map(({ topic, visit: value }) => ({ labels: { topic }, value }))),
     family('alert_stream_visit_alerts', () => visits.topics.map(({ topic, alerts: value }) => ({ labels: { topic }, value }))),
     family('alert_stream_visit_duration_seconds', () =>
       visits.topics.map(({ topic, durations }) => ({ labels: { topic }, value: durations.read() }))),

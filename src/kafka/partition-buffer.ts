@@ -7,12 +7,10 @@ import { type BatchMemory, BatchRecords } from './batch-records.ts'
 import type { FetchedPartition } from './fetch-response.ts'
 import { type EpochEnd, LeaderEpochs } from './leader-epochs.ts'
 import type { TopicPartition } from './offset-tracker.ts'
-import { checkBatch, IS_CONTROL, IS_LOG_APPEND_TIME, lastOffset, type RecordBatch } from './record-batch.ts'
+import { checkBatch, IS_CONTROL, IS_LOG_APPEND_TIME, lastOffset, offsetAfter, type RecordBatch } from './record-batch.ts'
 import type { BatchRecord } from './record-body.ts'
-import { HEADER_OVERHEAD, type KafkaRecord, recordBytes } from './record.ts'
+import type { KafkaRecord } from './record.ts'
 
-/** Estimated memory of a record in addition to its bytes, in bytes: objects, array slots, bigints. */
-const RECORD_OVERHEAD = 256
 /** A response may hold records beyond the high watermark that it states, but not by this many. */
 const MAX_OFFSETS_PAST_HIGH_WATERMARK = 1_000_000n
 
@@ -313,19 +311,4 @@ export class PartitionBuffer {
       return 'damaged'
     }
   }
-}
-
-/**
- * The first offset after a damaged batch: where the next batch begins if that batch is intact, or where the damaged header says, if its
- * fields agree. Undefined if neither can be trusted.
- */
-function offsetAfter (damaged: RecordBatch, following: RecordBatch | undefined): bigint | undefined {
-  if (following !== undefined && checkBatch(following) === undefined) return following.firstOffset
-  return damaged.count === damaged.lastOffsetDelta + 1 ? lastOffset(damaged) + 1n : undefined
-}
-
-/** Returns the memory that a taken record retains, in bytes. */
-export function retainedBytes (record: KafkaRecord): number {
-  const backing = (record.value ?? record.key)?.buffer.byteLength ?? 0
-  return Math.max(backing, recordBytes(record)) + RECORD_OVERHEAD + HEADER_OVERHEAD * record.headers.length
 }

@@ -10,6 +10,8 @@ export interface OmittedValue {
   readonly sha256: string
 }
 
+/** Estimated memory of a record in addition to its bytes, in bytes: objects, array slots, bigints. */
+const RECORD_OVERHEAD = 256
 /** Estimated memory of a header in addition to its bytes: the array and two buffers. */
 export const HEADER_OVERHEAD = 256
 
@@ -78,6 +80,12 @@ export function recordBytes (record: { key: Buffer | null, value: Buffer | null,
   let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)
   for (const [name, value] of record.headers) bytes += name.length + (value?.length ?? 0)
   return bytes
+}
+
+/** Returns the memory that a record retains, in bytes. */
+export function retainedBytes (record: KafkaRecord): number {
+  const backing = (record.value ?? record.key)?.buffer.byteLength ?? 0
+  return Math.max(backing, recordBytes(record)) + RECORD_OVERHEAD + HEADER_OVERHEAD * record.headers.length
 }
 
 /** Formats a timestamp (ms) as ISO 8601, or in ms if it is out of the range of Date: a producer may set any 64-bit timestamp. */

@@ -61,7 +61,8 @@ const ingestFlags = flags({
   'max-in-flight-mib': { type: 'integer', min: 1, default: 16, description: 'Unsettled message bytes, in MiB, at which reading pauses.' },
   'visit-gap': {
     type: 'number', min: 0.1, default: 5, placeholder: 'SECONDS',
-    description: 'Gap between Kafka timestamps that separates two visits. Each visit is summarised in one log line.'
+    description: 'Time without a record after which a visit is summarised in one log line. Visits are told apart by the alert ids. Where ' +
+      'the ids contain no visit, a gap of this length between Kafka timestamps separates two visits.'
   },
   ...batchFlags,
   ...registryFlags,

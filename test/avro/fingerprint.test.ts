@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import t from 'tap'
-import { fingerprint, singleObjectHeader } from '../../src/avro/fingerprint.ts'
+import { singleObjectHeader } from '../../src/avro/fingerprint.ts'
 import { provenanceSchema } from '../../src/provenance/provenance-schema.ts'
 import { usePython } from '../support/stack.ts'
 import { otherSpelling } from './support.ts'
@@ -19,7 +19,8 @@ print(json.dumps([fingerprint(to_parsing_canonical_form(json.loads(text)), 'CRC-
 })
 
 await t.test('the fingerprint of "int" is that of the specification, and spellings of a schema have the same fingerprint', async t => {
-  t.equal(fingerprint('"int"'), 0x7275d51a3f395c8fn)
-  t.equal(fingerprint(otherSpelling(provenanceSchema)), fingerprint(provenanceSchema))
-  t.throws(() => fingerprint('{'))
+  // CRC-64-AVRO of "int" is 7275d51a3f395c8f, and the header has it in little-endian order.
+  t.equal(singleObjectHeader('"int"').toString('hex'), 'c3018f5c393f1ad57572')
+  t.ok(singleObjectHeader(otherSpelling(provenanceSchema)).equals(singleObjectHeader(provenanceSchema)))
+  t.throws(() => singleObjectHeader('{'))
 })

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { BatchMemory, defaultBatchLimits } from '../../src/kafka/batch-records.ts'
-import { PartitionBuffer, retainedBytes } from '../../src/kafka/partition-buffer.ts'
+import { PartitionBuffer } from '../../src/kafka/partition-buffer.ts'
+import { retainedBytes } from '../../src/kafka/record.ts'
 import { recordBatch } from './encode-batch.ts'
 import { fetchedPartition, transactionBatch, transactionMarker } from './fake-cluster.ts'
 
