@@ -19,6 +19,7 @@ const table: Readonly<Record<string, ModeEntry>> = {
   'print-stream': { summary: 'Print one line per alert or dead letter of a topic', load: () => import('../modes/print-stream.ts') },
   ingest: { summary: 'Archive all alerts of Kafka topics, and their schemas', load: () => import('../modes/ingest.ts') },
   verify: { summary: 'Check that the archive has every record that a group has committed', load: () => import('../modes/verify.ts') },
+  list: { summary: 'Print the ids of archived alerts by night, visit, detector or first digits', load: () => import('../modes/list.ts') },
   redrive: { summary: 'Send dead letters back to their original topics', load: () => import('../modes/redrive.ts') },
   serve: { summary: 'Serve archived alerts and schemas over HTTP', load: () => import('../modes/serve.ts') },
   copy: { summary: 'Copy an archive to another store or layout', load: () => import('../modes/copy.ts') },

@@ -61,7 +61,8 @@ const packedIdFlags = flags({
 export const storeFlags = flags({
   'alert-store': {
     type: 'text', placeholder: 'URL',
-    description: 'Store for alerts: file:///dir, or gs://bucket[/prefix] with Application Default Credentials or STORAGE_EMULATOR_HOST.'
+    description: 'Store for alerts: file:///dir, or gs://bucket[/prefix] with Application Default Credentials or STORAGE_EMULATOR_HOST. ' +
+      'Required, unless --gcp-bucket-alerts or --local-file-root is set.'
   },
   'schema-store': { type: 'text', placeholder: 'URL', description: 'Store for schemas. Default: the alert store.' },
   layout: {
@@ -119,11 +120,11 @@ export const batchFlags = flags({
   },
   'max-record-mib': {
     type: 'integer', min: 1, max: 512, default: 32,
-    description: 'Maximum size of a record, in MiB. A larger record is never in memory as a whole.'
+    description: 'Maximum size of a record, in MiB. Of a larger record, only the position, the size and the SHA-256 are kept.'
   },
   'skip-batch': {
     type: 'list', placeholder: 'TOPIC:PARTITION:OFFSET,...',
-    description: 'Record batches to skip if they are damaged, each named by the offset of the error message. Their records are lost. ' +
+    description: 'Damaged record batches to skip, as named in the error message. Their records are lost. ' +
       'An intact batch is never skipped.'
   }
 })
