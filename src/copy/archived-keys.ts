@@ -1,6 +1,6 @@
 // Lists the objects of an archive in the order of their keys, in each layout that Rubin has used: all of them, or the alerts of one night.
 import { parseAlertId } from '../ids/alert-id.ts'
-import { decodeId, idRanges, type IdRange, type PackedIdFormat } from '../ids/packed-id.ts'
+import { idRanges, type IdRange, type PackedIdFormat } from '../ids/packed-id.ts'
 import { alertName, allKeySchemes, gzipped, keySchemes, parseSchemaId, type KeyScheme, type Layout } from '../stores/layouts.ts'
 import type { KeyRange, ObjectStore } from '../stores/object-store.ts'
 
@@ -39,14 +39,13 @@ export async function * schemaKeys (store: Listing, { except }: Selection, ignor
 
 /** Keys of the selected alerts. Rejects with a STORE_* error, or with ID_OUT_OF_RANGE if the night is not a date. */
 export async function * alertKeys (store: Listing, selection: Selection, ignored: Ignored = () => {}): AsyncGenerator<ArchivedKey> {
-  const { format, night } = selection
   for (const scheme of schemesOf(store, selection.except)) {
-    for (const { prefix, range } of listingsOf(scheme, selection)) {
+    for (const { prefix, range, ids } of partsOf(scheme, selection)) {
       for await (const key of store.list(prefix, range)) {
-        const found = parseKey(scheme, key, format)
+        const found = parseKey(scheme, key, selection.format)
         if (found === undefined) ignored(key)
-        // Between the ids of a night, there may be ids with fewer or more digits.
-        else if (night === undefined || decodeId(BigInt(found.id), format)?.night === night) yield found
+        // Between the keys of the range, there may be keys of ids with fewer or more digits.
+        else if (ids === undefined || isIn(ids, BigInt(found.id))) yield found
       }
     }
   }
@@ -59,15 +58,21 @@ function schemesOf ({ url }: Listing, except: Layout | undefined): readonly KeyS
   return schemes.filter((scheme, index) => schemes.findIndex(other => path(other) === path(scheme)) === index)
 }
 
-function listingsOf (scheme: KeyScheme, { night, format }: Selection): ReadonlyArray<{ prefix: string, range: KeyRange }> {
+/** A part of a listing. `ids` are the ids whose keys the range is made for. */
+interface ListedPart { readonly prefix: string, readonly range: KeyRange, readonly ids?: IdRange }
+
+function partsOf (scheme: KeyScheme, { night, format }: Selection): readonly ListedPart[] {
   const prefix = scheme.alerts
   if (night === undefined) return [{ prefix, range: {} }]
   const ranges = idRanges({ night }, format)
   if (scheme === keySchemes.v3) return [{ prefix: `${prefix}${night}/`, range: {} }]
+  const nameOf = (id: bigint): string => alertName(scheme, String(id), format)
   // The slash sorts after the dot of the ending, so the last id is part of the range.
-  return ranges.flatMap(byLength).map(({ first, last }) => ({
-    prefix, range: { from: alertName(scheme, String(first), format), before: `${alertName(scheme, String(last), format)}/` }
-  }))
+  return ranges.flatMap(byLength).map(ids => ({ prefix, range: { from: nameOf(ids.first), before: `${nameOf(ids.last)}/` }, ids }))
+}
+
+function isIn ({ first, last }: IdRange, id: bigint): boolean {
+  return first <= id && id <= last
 }
 
 /** Splits a range of ids by the number of their digits, because only ids of one length have the order of their texts. */
