@@ -5,6 +5,7 @@ import { createRegistryClient } from '../avro/registry.ts'
 import { parseFrame, type Frame } from '../avro/wire-format.ts'
 import { adminFlags, batchFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
+import { redrivenFrom } from '../dead-letters/dead-letter.ts'
 import { decodeId, packedIdFormat } from '../ids/packed-id.ts'
 import type { DatumChecks } from '../ingest/metrics.ts'
 import { ingestMonitor } from '../ingest/monitor.ts'
@@ -62,7 +63,8 @@ const ingestFlags = flags({
   'max-in-flight-mib': { type: 'integer', min: 1, default: 16, description: 'Unsettled message bytes, in MiB, at which reading pauses.' },
   'visit-gap': {
     type: 'number', min: 0.1, default: 5, placeholder: 'SECONDS',
-    description: 'Gap between Kafka timestamps that separates two visits. Each visit is summarised in one log line.'
+    description: 'Time without a record after which a visit is summarised in one log line. Visits are told apart by the alert ids. Where ' +
+      'the ids contain no visit, a gap of this length between Kafka timestamps separates two visits.'
   },
   ...batchFlags,
   ...registryFlags,
@@ -119,10 +121,10 @@ export function archiveRecords (
   const { gzipLevel, gzipThreads, layout } = config
   const sink = archiveSink({ archive, target: `${urls.alerts}, layout ${layout}`, gzipLevel, gzipThreads, writes: config.batchSize })
 
-  const unframe = (record: KafkaRecord): Frame & { readonly frame: Buffer } => {
+  const unframe = (record: KafkaRecord): Frame & { readonly frame: Buffer, readonly record: KafkaRecord } => {
     assertComplete(record)
     const frame = record.value ?? Buffer.alloc(0)
-    return { frame, ...parseFrame(frame) }
+    return { frame, record, ...parseFrame(frame) }
   }
   const checks = { unchecked: 0, visitMismatches: 0 }
   const packedIds = packedIdFormat(config.packedIdBits, config.packedIdTags)
@@ -134,12 +136,12 @@ export function archiveRecords (
         'the visit of an alert contradicts its id: archiving by the id; more such alerts are only counted')
     }
   }
-  const captureSchema = async ({ frame, schemaId, datum }: ReturnType<typeof unframe>): Promise<ArchivableAlert> => {
+  const captureSchema = async ({ frame, record, schemaId, datum }: ReturnType<typeof unframe>): Promise<ArchivableAlert> => {
     const schema = await capture(schemaId)
     const id = schema.alertIdOf(datum)
     if (!schema.checked) checks.unchecked++
     checkVisit(id, schema.visitOf(datum))
-    return { id: id.toString(), frame }
+    return { id: id.toString(), frame, origin: record, redrivenFrom: redrivenFrom(record) }
   }
   records.step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
     // Records that wait for an unknown schema must not keep other records from passing.

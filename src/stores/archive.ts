@@ -7,7 +7,7 @@ import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
 import { claimedLength, defaultMaxFrameBytes, gzipType, inflateAsync, maxGzipBytes } from './gzip.ts'
 import { alertKey, gzipped, schemaKey, type Layout } from './layouts.ts'
-import { type Admit, type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
+import { type Admit, type ObjectMeta, type ObjectStart, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
 import { otherAlertKeys, otherSchemaKeys } from './other-keys.ts'
 
 interface ArchiveOptions {
@@ -26,6 +26,10 @@ interface StoredAlert {
   readonly body: Buffer
   /** Whether the body is the gzip of the frame. Otherwise it is the frame itself, as Rubin stored alerts before November 2025. */
   readonly compressed: boolean
+  /** Store URL and key, for messages. */
+  readonly where: string
+  /** SHA-256 of the frame according to the metadata of the object, if it has any. `frame` verifies it. */
+  readonly sha256?: string | undefined
   /** Length of the frame according to the gzip trailer, at most the longest permitted frame. Wrong if the object is damaged. */
   readonly expectedBytes: number
   /** Inflates and verifies the frame. Rejects with OBJECT_CORRUPT or OBJECT_TOO_LARGE. */
@@ -33,11 +37,18 @@ interface StoredAlert {
 }
 
 export interface ArchiveReader {
+  /** Longest frame that is read, in bytes. */
+  readonly maxFrameBytes: number
   /**
    * Resolves to the stored object, or to undefined if the alert is not archived. Rejects with OBJECT_TOO_LARGE before it reads an object
    * that is too large for a permitted frame, and with the error of `admit`.
    */
   findAlert (id: string, admit?: Admit): Promise<StoredAlert | undefined>
+  /**
+   * The first `bytes` bytes of the stored object, unverified, with its size and its checksums from the metadata. Resolves to undefined if
+   * the alert is not archived. Rejects with a STORE_* error.
+   */
+  getAlertStart (id: string, bytes: number): Promise<ObjectStart | undefined>
   /** The verified frame as it was in Kafka, or undefined. Rejects like `findAlert`, and with OBJECT_CORRUPT if the object is damaged. */
   getAlert (id: string): Promise<Buffer | undefined>
   /**
@@ -78,13 +89,14 @@ export function createArchive (options: ArchiveOptions): Archive {
   const otherAlerts = otherAlertKeys(alerts, layout, packedIds)
   const otherSchemas = otherSchemaKeys(schemas, layout)
 
-  async function find (
-    store: ObjectStore, key: string, otherKeys: () => Promise<readonly string[]>, admit?: Admit
-  ): Promise<FoundObject | undefined> {
-    const found = await read(store, key, admit)
+  /** Calls `readKey` with the first key, then with the other keys, until it finds an object. */
+  async function find<T> (
+    key: string, otherKeys: () => Promise<readonly string[]>, readKey: (key: string) => Promise<T | undefined>
+  ): Promise<T | undefined> {
+    const found = await readKey(key)
     if (found !== undefined) return found
     for (const other of await otherKeys()) {
-      const object = await read(store, other, admit)
+      const object = await readKey(other)
       if (object !== undefined) return object
     }
     return undefined
@@ -100,14 +112,20 @@ export function createArchive (options: ArchiveOptions): Archive {
     return object === undefined ? undefined : { ...object, key, where }
   }
 
+  async function findFirst<T> (id: string, readKey: (key: string) => Promise<T | undefined>): Promise<T | undefined> {
+    return await find(alertKey(layout, id, packedIds), () => otherAlerts.toRead(id), readKey)
+  }
+
   async function findAlert (id: string, admit?: Admit): Promise<StoredAlert | undefined> {
-    const object = await find(alerts, alertKey(layout, id, packedIds), () => otherAlerts.toRead(id), admit)
+    const object = await findFirst(id, async key => await read(alerts, key, admit))
     if (object === undefined) return undefined
     const { body, key, where } = object
     const compressed = key.endsWith(gzipped)
     return {
       body,
       compressed,
+      where,
+      sha256: object.sha256,
       expectedBytes: Math.min(compressed ? claimedLength(body) : body.length, maxFrameBytes),
       async frame () {
         const frame = compressed ? await inflateAsync(body, where, maxFrameBytes) : body
@@ -121,6 +139,7 @@ export function createArchive (options: ArchiveOptions): Archive {
   return {
     alerts,
     schemas,
+    maxFrameBytes,
 
     async putAlert (id, gz, frame) {
       const key = alertKey(layout, id, packedIds)
@@ -147,12 +166,16 @@ export function createArchive (options: ArchiveOptions): Archive {
 
     findAlert,
 
+    async getAlertStart (id, bytes) {
+      return await findFirst(id, async key => await alerts.getStart(key, bytes))
+    },
+
     async getAlert (id) {
       return await (await findAlert(id))?.frame()
     },
 
     async getSchema (id) {
-      const object = await find(schemas, schemaKey(layout, id), () => otherSchemas.toRead(id))
+      const object = await find(schemaKey(layout, id), () => otherSchemas.toRead(id), async key => await read(schemas, key))
       if (object === undefined) return undefined
       assertChecksum(object, object.body, 'schema')
       try {

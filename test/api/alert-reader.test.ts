@@ -16,13 +16,16 @@ function archiveOf () {
   const alert: StoredAlert = {
     body: gz,
     compressed: true,
+    where: 'here',
     expectedBytes: frame.length,
     async frame () {
       counts.verified++
       return frame
     }
   }
-  const archive: Pick<ArchiveReader, 'findAlert'> = {
+  const archive: Pick<ArchiveReader, 'findAlert' | 'getAlertStart' | 'maxFrameBytes'> = {
+    maxFrameBytes: 1_000_000,
+    getAlertStart: async () => { throw new Error('not reached') },
     async findAlert (_id, admit) {
       counts.reads++
       const found = await new Promise<StoredAlert | undefined>((resolve, reject) => {

@@ -8,7 +8,7 @@ import { KafkaAdmin } from '../../src/kafka/admin.ts'
 import type { OutgoingRecord } from '../../src/kafka/record.ts'
 import { persist } from '../../src/pipeline/retry.ts'
 import { connect, eventually, produce } from '../kafka/support.ts'
-import { registerAlerts, storeUrl } from '../modes/archive-support.ts'
+import { joinedBy, registerAlerts, storeUrl, whileRunning } from '../modes/archive-support.ts'
 import { useCluster } from '../support/kafka-cluster.ts'
 import { runCli, startCli, tempDir, uniqueName, useGcs, usePython, useStack, type RunningCli } from '../support/stack.ts'
 import { judge, noProblems, type Verdict } from './judge.ts'
@@ -131,8 +131,9 @@ export type Scenario = Awaited<ReturnType<typeof scenario>>
 
 const untilDone = { attempts: Infinity, baseMs: 100, maxMs: 500, retryable: () => true }
 
-/** Stops ingesters with SIGTERM. Each must end with exit code 0. */
+/** Stops ingesters with SIGTERM once they have joined, because a signal kills a program that is still loading. Each must exit with 0. */
 export async function stopAll (t: Test, ...ingesters: readonly RunningCli[]): Promise<void> {
+  await Promise.all(ingesters.map(ingester => whileRunning(ingester, () => joinedBy(ingester) !== undefined)))
   for (const { code, stderr } of await Promise.all(ingesters.map(async ingester => await ingester.stop('SIGTERM')))) {
     t.equal(code, 0, stderr.slice(-2000))
   }

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import t from 'tap'
 import { adminFor, connect, produce } from '../kafka/support.ts'
 import {
-  alertPath, alertRecords, archivedIds, idOf, ingestArgs, newTarget, registerAlerts, storeUrl, whileRunning
+  alertPath, alertRecords, archivedIds, idOf, ingestArgs, joinedBy, newTarget, registerAlerts, storeUrl, whileRunning
 } from '../modes/archive-support.ts'
 import { runMode } from '../support/in-process.ts'
 import { startCli, useStack } from '../support/stack.ts'
@@ -37,6 +37,7 @@ await t.test('after a killed ingester, and while the next one runs, no committed
   t.equal(BigInt(afterKill.verified), await committed())
 
   const next = startCli(t, args)
+  await whileRunning(next, () => joinedBy(next) !== undefined)
   for (let seen = 0; seen < 400;) {
     const whileIngesting = await verify()
     t.match(whileIngesting, { code: 0, complete: true, missing: 0, different: 0 }, whileIngesting.stderr)

@@ -25,7 +25,7 @@ function driven (getAlertGzip: (id: string) => Promise<Buffer | undefined>, ...a
   const findAlert: Archive['findAlert'] = async id => {
     const body = await getAlertGzip(id)
     const frame = async () => { throw new Error('verify inflates the object itself') }
-    return body && { body, compressed: true, expectedBytes: 0, frame }
+    return body && { body, compressed: true, where: id, expectedBytes: 0, frame }
   }
   const archive = { findAlert, getSchema: async () => '{}' } as Partial<Archive> as Archive
   const deadLetterStore = { get: async () => undefined } as Partial<ObjectStore> as ObjectStore

@@ -246,5 +246,12 @@ await t.test('a huge object under an existing id is a conflict, and is not infla
   await archive.putAlert('1', await gzipFrame(frame), checksumsOf(frame))
   await writeFile(join(root, 'alerts/v2/alerts/1/1.avro.gz'), gzipSync(Buffer.alloc(64_000_000)))
   const again = archive.putAlert('1', await gzipFrame(frame), checksumsOf(frame))
-  await t.rejects(again, { code: 'ARCHIVE_CONFLICT', message: /cannot be read/ })
+  await t.rejects(again, { code: 'ARCHIVE_CONFLICT', message: new RegExp(`inflates to more than .* to ${frame.length} bytes with `) })
+})
+
+await t.test('a frame above the default size limit is identical to itself, at another compression level too', async t => {
+  const archive = await open(t.testdir(), 'v2')
+  const large = Buffer.alloc(40 * 1024 * 1024, 'large ')
+  t.equal(await archive.putAlert('1', await gzipFrame(large, 1), checksumsOf(large)), 'written')
+  t.equal(await archive.putAlert('1', await gzipFrame(large, 9), checksumsOf(large)), 'identical')
 })

@@ -22,7 +22,7 @@ async function compare (value: Buffer | null, object?: Buffer | Error, compresse
       if (object instanceof Error) throw object
       if (object !== undefined) admit?.(object.length)
       const frame = async () => { throw new Error('verify inflates the object itself') }
-      return object && { body: object, compressed, expectedBytes: 0, frame }
+      return object && { body: object, compressed, where: 'here', expectedBytes: 0, frame }
     }
   }, recordOf(value))
   return { ...found, asked }

@@ -4,6 +4,7 @@ import { mkdir, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
+import { noneUnusable } from '../../../src/api/problems.ts'
 import { gzipFrame } from '../../../src/stores/gzip.ts'
 import { apiOf } from '../support.ts'
 
@@ -57,7 +58,7 @@ for (const [damage, bytes] of Object.entries(damages)) {
     }
     const line = { level: 'error', code: 'OBJECT_CORRUPT', error: new RegExp(`${id}\\.avro\\.gz`) }
     t.match(lines, Array.from({ length: requests }, () => line))
-    t.strictSame(app.stats.unusableObjects, { damaged: requests })
+    t.strictSame(app.stats.unusableObjects, { ...noneUnusable(), damaged: requests })
     await writeAlert(id, gz)
     const restored = await app.inject({ url, headers: { 'accept-encoding': 'gzip' } })
     t.ok(restored.statusCode === 200 && restored.rawPayload.equals(gz), 'a restored object is served')
@@ -78,7 +79,7 @@ await t.test('an object that inflates to more than the limit gives 500, whatever
     }
   }
   t.match(lines, Array.from({ length: 4 }, () => ({ code: 'OBJECT_TOO_LARGE', error: /--max-record-mib/ })))
-  t.strictSame(app.stats.unusableObjects, { 'too large': 4 })
+  t.strictSame(app.stats.unusableObjects, { ...noneUnusable(), 'too large': 4 })
 })
 
 await t.test('an object that is larger than any permitted alert is not read', async t => {
