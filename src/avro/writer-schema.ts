@@ -1,5 +1,5 @@
-// A writer schema as the ingester uses it: it checks that a record is exactly one datum, and reads the alert id and the visit. If the schema
-// does not determine the encoding of a whole datum, but its first field is a long, only the alert id is read.
+// A writer schema as the ingester uses it: it checks that a record is exactly one datum, and reads the alert id and the visit. If the
+// schema does not determine the encoding of a whole datum, but its first field is a long, only the alert id is read.
 import { readFirstLong } from './datum.ts'
 import { compactJson } from './schema-json.ts'
 import { parseSchema } from './schema.ts'
