@@ -51,7 +51,7 @@ await t.test('exports which partitions are stopped and how many batches were ski
 })
 
 await t.test('exports the number of alerts whose provenance was truncated', async t => {
-  t.strictSame((await scrape({}))('alert_stream_provenance_truncated_total'), { '': 5 })
+  t.strictSame((await scrape({}))('alert_stream_provenance_truncated_total'), { '': 6 })
 })
 
 await t.test('exports no committed offset for a partition without a commit', async t => {
