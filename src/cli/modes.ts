@@ -20,6 +20,7 @@ const table: Readonly<Record<string, ModeEntry>> = {
   ingest: { summary: 'Archive all alerts of Kafka topics, and their schemas', load: () => import('../modes/ingest.ts') },
   verify: { summary: 'Check that the archive has every record that a group has committed', load: () => import('../modes/verify.ts') },
   redrive: { summary: 'Send dead letters back to their original topics', load: () => import('../modes/redrive.ts') },
+  inspect: { summary: 'Describe one archived alert: its origin in Kafka, and any damage', load: () => import('../modes/inspect.ts') },
   serve: { summary: 'Serve archived alerts and schemas over HTTP', load: () => import('../modes/serve.ts') },
   graph: { summary: 'Print the graph of a mode as Mermaid, DOT or JSON', load: () => import('../modes/graph.ts') },
   config: { summary: 'Print the effective configuration of a mode and the source of each value', load: () => import('../modes/config.ts') },
