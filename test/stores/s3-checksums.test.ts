@@ -24,6 +24,7 @@ await t.test('compares the ETag of an object that was put in one part, unless KM
   t.ok(md5Mismatch({ ...wrong, ServerSideEncryption: 'AES256' }, body))
   for (const other of [
     { ETag: `"${'0'.repeat(32)}-2"` }, {},
-    { ...wrong, ServerSideEncryption: 'aws:kms' }, { ...wrong, ServerSideEncryption: 'aws:kms:dsse' }, { ...wrong, SSECustomerAlgorithm: 'AES256' }
+    { ...wrong, ServerSideEncryption: 'aws:kms' }, { ...wrong, ServerSideEncryption: 'aws:kms:dsse' },
+    { ...wrong, SSECustomerAlgorithm: 'AES256' }
   ]) t.equal(md5Mismatch(other, body), undefined)
 })
