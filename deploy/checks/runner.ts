@@ -15,6 +15,9 @@ export interface RunnerOptions extends Pick<Context, 'root' | 'crds' | 'env' | '
   readonly tools?: Tools
 }
 
+/** Helm reports each linked chart. */
+const NOISE = /found symbolic link in path/
+
 export interface Counts { passed: number, failed: number, skipped: number }
 
 export class Runner {
@@ -102,7 +105,7 @@ export class Runner {
     const known = error instanceof Fault || error instanceof ToolMissing
     const message = known ? error.message : error instanceof Error ? error.stack ?? error.message : String(error)
     const output = error instanceof Fault ? error.output : ''
-    for (const line of `${message}\n${output}`.trimEnd().split('\n')) write(`    ${line}`)
+    for (const line of `${message}\n${output}`.trimEnd().split('\n').filter(line => !NOISE.test(line))) write(`    ${line}`)
   }
 }
 

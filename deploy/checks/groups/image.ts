@@ -48,7 +48,7 @@ async function content (context: Context, { folder, config, root }: Built): Prom
   context.progress(`the image holds ${Math.round(bytes / 1e6)} MB`)
   if (bytes > LIMIT_MB * 1e6) throw new Fault(`it holds ${Math.round(bytes / 1e6)} MB`)
   const writable = await find('!', '-type', 'l', '!', '-path', `${folder}/tmp`, '!', '-path', `${folder}/dev/*`,
-    '(', '-perm', '-o+w', '-o', '-perm', '/6000', '-o', '-uid', String(ID), '-o', '-gid', String(ID), ')')
+    '(', '-perm', '-o+w', '-o', '-type', 'f', '-perm', '/6000', '-o', '-uid', String(ID), '-o', '-gid', String(ID), ')')
   if (writable !== '') throw new Fault('writable by its user, or setuid', writable)
   const build = await find('-path', `${folder}/app/node_modules/typescript`, '-o', '-name', 'gcc', '-o', '-name', 'npm', '-o', '-path',
     `${folder}/app/test`)

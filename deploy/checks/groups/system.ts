@@ -7,7 +7,7 @@ import { none, type Check, type Context, type Group } from '../check.ts'
 import { deviations, terraformProblems } from '../dmtn-210.ts'
 import { environmentFile, environmentsOf, IDFINT, systemObjects } from '../helm/charts.ts'
 import { networkProblems } from '../helm/network.ts'
-import { wiringProblems, type ExistingKafka } from '../helm/wiring.ts'
+import { wiringProblems, type Given } from '../helm/wiring.ts'
 import { differences, readTable, usersOf } from '../kafka-users.ts'
 import { STRIMZI } from '../tools/pins.ts'
 
@@ -18,7 +18,7 @@ export const system: Group = {
   checks: async context => [
     ...(await environmentsOf(context.root)).flatMap((environment): Check[] => [
       { title: `${environment}: wiring of clusters, listeners, users, topics, Secrets and service accounts`, run: async () => {
-        none(wiringProblems(await systemObjects(context, environment), await existingKafka(context.root, environment)))
+        none(wiringProblems(await systemObjects(context, environment), await given(context.root, environment)))
       } },
       { title: `${environment}: Services, Ingresses, autoscalers, NetworkPolicies and DNS`, run: async () => {
         none(networkProblems(await systemObjects(context, environment)))
@@ -38,11 +38,16 @@ export const system: Group = {
   ]
 }
 
-async function existingKafka (root: string, environment: string): Promise<ExistingKafka | undefined> {
-  const values = parse(await readFile(environmentFile(root, environment), 'utf8')) as
-    { readonly global?: { readonly kafka?: { readonly existing?: ExistingKafka } }, readonly existingSecrets?: readonly string[] }
-  const existing = values.global?.kafka?.existing
-  return existing === undefined ? undefined : { ...existing, secrets: values.existingSecrets ?? [] }
+interface Values {
+  readonly global?: { readonly kafka?: { readonly existing?: Given['kafka'] & { readonly caSecret?: string } } }
+  readonly knownTopics?: readonly string[]
+}
+
+async function given (root: string, environment: string): Promise<Given> {
+  const values = parse(await readFile(environmentFile(root, environment), 'utf8')) as Values
+  const secrets = [...JSON.stringify(values).matchAll(/"(?:existingSecret|caSecret)":"([^"]+)"/g)].map(([, name = '']) => name)
+  const kafka = values.global?.kafka?.existing
+  return { ...kafka === undefined ? {} : { kafka }, topics: values.knownTopics ?? [], secrets }
 }
 
 async function versionProblems ({ root }: Context): Promise<string[]> {

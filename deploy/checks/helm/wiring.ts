@@ -7,12 +7,16 @@ interface Listener { readonly name: string, readonly port: number, readonly type
   readonly authentication?: { readonly type: string } }
 type Spec = Readonly<Record<string, unknown>>
 
-/** A Kafka cluster that others operate, from `global.kafka.existing`, and the Secrets that exist beside it. */
-export interface ExistingKafka { readonly cluster: string, readonly namespace: string, readonly port: number,
-  readonly secrets: readonly string[] }
+/** What an environment takes from others: a Kafka cluster (`global.kafka.existing`), topics and Secrets. */
+export interface Given {
+  readonly kafka?: { readonly cluster: string, readonly namespace: string, readonly port: number }
+  readonly topics: readonly string[]
+  readonly secrets: readonly string[]
+}
 
 /** Names that nobody makes, one per line. */
-export function wiringProblems (objects: readonly KubernetesObject[], existing?: ExistingKafka): string[] {
+export function wiringProblems (objects: readonly KubernetesObject[], given: Given = { topics: [], secrets: [] }): string[] {
+  const existing = given.kafka
   const ofKind = (kind: string): KubernetesObject[] => objects.filter(object => object.kind === kind)
   const kafkas = ofKind('Kafka')
   const [kafka] = kafkas
@@ -28,6 +32,7 @@ export function wiringProblems (objects: readonly KubernetesObject[], existing?:
     return flags.includes(flag) ? value.split(',') : []
   })
   const topics = new Set([
+    ...given.topics,
     ...ofKind('KafkaTopic').map(({ metadata, spec }) => String((spec as Spec).topicName ?? metadata.name)),
     // The Job creates the static topic itself (DMTN-210, 3.5.2.1).
     ...words.filter(({ args }) => args[0] === 'create-stream').flatMap(({ args }) => values(args, 'dst-topic'))
@@ -50,7 +55,7 @@ export function wiringProblems (objects: readonly KubernetesObject[], existing?:
   }
   const secrets = new Set(objects.flatMap(({ kind, metadata, spec }) => kind === 'Certificate' ? [String((spec as Spec).secretName)] :
     ['Secret', 'VaultSecret', 'KafkaUser'].includes(kind) ? [`${metadata.name}`] : []).concat(
-    existing?.secrets ?? [`${cluster}-cluster-ca-cert`, `${cluster}-clients-ca-cert`]))
+    given.secrets, existing === undefined ? [`${cluster}-cluster-ca-cert`, `${cluster}-clients-ca-cert`] : []))
   for (const object of objects)
     for (const name of secretsWanted(object.spec)) if (!secrets.has(name)) problems.push(
       `${nameOf(object)}: nobody makes the Secret ${name}`)

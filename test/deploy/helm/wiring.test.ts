@@ -48,6 +48,14 @@ await t.test('accepts parts that find each other', async t => {
   )
 })
 
+await t.test('accepts a Kafka cluster, topics and Secrets that others provide', async t => {
+  const given = { kafka: { cluster: 'z', namespace: 'zoo', port: 9094 }, topics: ['alerts'], secrets: ['ann', 'k-cluster-ca-cert'] }
+  const reader = pod(['ingest', '--broker=z-kafka-bootstrap.zoo.svc:9094', '--topic=alerts'])
+  t.strictSame(wiringProblems([reader], given), [])
+  t.strictSame(wiringProblems([reader], { ...given, topics: [], secrets: ['ann'] }).length, 2)
+  t.match(wiringProblems([...whole, reader], given), ['there are 1 Kafka objects'])
+})
+
 await t.test('reports each part that does not find another', async t => {
   const cases: ReadonlyArray<readonly [readonly KubernetesObject[], RegExp]> = [
     [[], /there are 0 Kafka objects/],

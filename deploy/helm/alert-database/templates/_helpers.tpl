@@ -1,6 +1,11 @@
 {{/* Name of Strimzi's Kafka. */}}
 {{- define "alert-database.cluster" -}}
+{{- $existing := include "alert-stream-common.kafka.existing" (dict "root" .) | fromYaml -}}
+{{- if $existing.cluster -}}
+{{- $existing.cluster -}}
+{{- else -}}
 {{- include "alert-stream-common.shared" (dict "root" . "key" "clusterName" "local" .Values.ingester.kafka.cluster) -}}
+{{- end -}}
 {{- end }}
 
 {{/* Topics that are archived, as a YAML list. A list of the chart's own is meant as it is; a single topic follows global.topics. */}}

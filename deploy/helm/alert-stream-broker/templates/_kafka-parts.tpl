@@ -3,6 +3,9 @@
 {{- define "alert-stream-broker.checkKafka" -}}
 {{- $kafka := .Values.kafka -}}
 {{- include "alert-stream-broker.checkName" (dict "what" "cluster.name" "name" (include "alert-stream-broker.cluster" .)) -}}
+{{- if not (has $kafka.version $kafka.supportedVersions) -}}
+  {{- fail (printf "kafka.version %s: the operator supports %s. Take one of these, or list the versions of your operator in kafka.supportedVersions" $kafka.version (join ", " $kafka.supportedVersions)) -}}
+{{- end -}}
 {{- if $kafka.metadataVersion -}}
   {{- $metadata := regexFind "^[0-9]+[.][0-9]+" $kafka.metadataVersion -}}
   {{- if semverCompare (printf ">%s" (regexFind "^[0-9]+[.][0-9]+" $kafka.version)) $metadata -}}

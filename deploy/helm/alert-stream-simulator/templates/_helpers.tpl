@@ -31,7 +31,7 @@
 {{- end }}
 
 {{- define "alert-stream-simulator.kafkaVolumes" -}}
-{{- include "alert-stream-common.kafka.volumes" (dict "cluster" (include "alert-stream-simulator.cluster" .) "user" .Values.kafkaUserName) }}
+{{- include "alert-stream-common.kafka.volumes" (dict "root" $ "cluster" (include "alert-stream-simulator.cluster" .) "user" .Values.kafkaUserName) }}
 {{ include "alert-stream-common.tmp.volume" . }}
 {{- end }}
 

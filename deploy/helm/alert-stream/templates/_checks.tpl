@@ -10,6 +10,7 @@ What no component can know by itself: whether what it is told fits what the othe
 {{- include "alert-stream.checkListeners" $settings -}}
 {{- include "alert-stream.checkRegistry" $settings -}}
 {{- include "alert-stream.checkKEDA" . -}}
+{{- include "alert-stream.checkExistingKafka" . -}}
 {{- end }}
 
 {{/* Strimzi keeps KEDA from the brokers unless its namespace is among the listener's peers. */}}
@@ -18,6 +19,22 @@ What no component can know by itself: whether what it is told fits what the othe
 {{- $scales := and .Values.components.broker .Values.components.database (index .Values "alert-database" "ingester" "autoscaling" "enabled") -}}
 {{- if and $scales (eq (toJson $policy.internalPeers) (toJson (list (dict "podSelector" dict)))) (not $policy.kedaNamespace) -}}
 {{- fail "alert-database.ingester.autoscaling.enabled: KEDA cannot reach Kafka. Set alert-stream-broker.networkPolicy.kedaNamespace to its namespace, such as keda" -}}
+{{- end -}}
+{{- end }}
+
+{{/* With a Kafka that others operate, neither its objects nor those that need its mutual TLS are ours. */}}
+{{- define "alert-stream.checkExistingKafka" -}}
+{{- if .Values.global.kafka.existing.cluster -}}
+{{- range $component := list "broker" "schemaRegistry" "simulator" -}}
+{{- if get $.Values.components $component -}}
+{{- fail (printf "global.kafka.existing.cluster is set: set components.%s to false" $component) -}}
+{{- end -}}
+{{- end -}}
+{{- range $topic := (include "alert-stream.settings" . | fromYaml).database.topics -}}
+{{- if not (has $topic $.Values.knownTopics) -}}
+{{- fail (printf "alert-database reads %q, which nobody makes: add it to knownTopics if it exists in the Kafka cluster" $topic) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
 
