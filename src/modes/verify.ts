@@ -234,7 +234,7 @@ export default mode({
     host.log[complete ? 'info' : 'warn']({ complete }, complete ? report.summary() : `stopped before the end: ${report.summary()}`)
     if (report.remaining === 0) return
     const where = `group ${config.group} of ${config.topic.join(',')} at ${config.broker.join(',')}`
-    throw verifyErrors.VERIFY_FAILED(`${report.missing} objects are missing and ${report.different} are different` +
-      (config.repair ? `; ${report.repaired} were repaired` : ''), { where })
+    throw verifyErrors.VERIFY_FAILED(`problems found: ${report.missing} missing, ${report.different} different` +
+      (config.repair ? `, ${report.repaired} repaired` : ''), { where })
   }
 })

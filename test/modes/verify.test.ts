@@ -127,12 +127,12 @@ for (const [kind, letters] of [['file', 'topic'], ['file', 'store'], ['gs', 'top
       String(a.alertId).localeCompare(String(b.alertId)) || String(a.partition).localeCompare(String(b.partition)))
     const inOrder = expected.toSorted((a, b) => a.alertId.localeCompare(b.alertId))
     const found = await at.verify()
-    t.match(found, { code: 1, stderr: /^VERIFY_FAILED: 2 objects are missing and 6 are different/ })
+    t.match(found, { code: 1, stderr: /^VERIFY_FAILED: problems found: 2 missing, 6 different/ })
     t.match(found.report, { ...totals, verified: 15, deadLettered: 2, missing: 2, different: 6 })
     t.match(sorted(found.report), inOrder)
 
     const repaired = await at.verify('--repair')
-    t.match(repaired, { code: 1, stderr: /^VERIFY_FAILED: .*2 were repaired/ })
+    t.match(repaired, { code: 1, stderr: /^VERIFY_FAILED: .*, 2 repaired/ })
     t.match(repaired.report, { ...totals, verified: 15, deadLettered: 2, missing: 2, different: 6, repaired: 2 })
     t.match(sorted(repaired.report), inOrder.map(each => ({ ...each, repair: each.problem === 'missing' ? 'archived' : 'dead-lettered' })))
     for (const [key, body] of damaged) t.ok((await at.objects.read(key)).equals(body), 'a different object is never overwritten')
@@ -258,7 +258,7 @@ await t.test('the report of a check that a signal has stopped is marked incomple
   const report = JSON.parse(stdout) as Report
   t.match(report, { complete: false, missing: 0, different: 0 })
   t.ok(Number(report['verified']) < 799, String(report['verified']))
-  t.match(stderr, /stopped before the end: \d+ alerts verified/)
+  t.match(stderr, /stopped before the end: \d+ records verified/)
 })
 
 /** Deletes the records of partition 0 below the offset, as retention does. */
