@@ -12,7 +12,7 @@ import { reportText } from '../inspect/report-text.ts'
 import { parseTarget } from '../inspect/target.ts'
 import { AlertStreamError, messageOf } from '../pipeline/index.ts'
 import { mode, type Host } from '../program/mode.ts'
-import { archiveOf, googleOptions } from '../program/stores-from-flags.ts'
+import { archiveOf, bucketOptions } from '../program/stores-from-flags.ts'
 import { openStore, StoreStats, type Archive } from '../stores/index.ts'
 
 const { default: _, ...registryUrl } = registryFlags['schema-registry-url']
@@ -47,7 +47,7 @@ export default mode({
     const target = parseTarget(text)
     const format = packedIdFormat(config.packedIdBits, config.packedIdTags)
     const maxFrameBytes = config.maxRecordMib * 1024 * 1024
-    const options = { ...googleOptions(config, host.environment), access: 'read' as const, log: host.log }
+    const options = { ...bucketOptions(config, host.environment), access: 'read' as const, log: host.log }
     let opened: Archive | undefined
     // To look up the schema of a file, a schema store is enough.
     const alertStore = config.alertStore ?? (target.kind === 'alert' ? undefined : config.schemaStore)
