@@ -6,8 +6,9 @@ import { schemaVersion } from './support.ts'
 
 const SIZES = { alerts: { full: 5000, quick: 200 } } as const
 
-const row = (version: string, encode: boolean, profile: ProfileName = 'design') => async (bench: Bench<typeof SIZES>) => {
-  const { sizes, warmUp, measure } = bench
+type Sizes = Bench<typeof SIZES>
+
+const row = (version: string, encode: boolean, profile: ProfileName = 'design') => async ({ sizes, warmUp, measure }: Sizes) => {
   const schema = await schemaVersion(version)
   const generator = createAlertGenerator({ schema: JSON.parse(schema.text), schemaVersion: schema.version, seed: 1, profile })
   const run = (count: number): number => {
