@@ -22,7 +22,10 @@ export const demoFlags = flags({
   passes: { type: 'integer', min: 1, placeholder: 'N', description: 'Passes to archive before the demo stops. Default: no limit.' },
   broker: { type: 'list', placeholder: 'HOST:PORT,...', description: 'Bootstrap brokers of an existing Kafka. Default: start one.' },
   'schema-registry-url': { type: 'text', placeholder: 'URL', description: 'URL of an existing schema registry. Default: start one.' },
-  store: { type: 'choice', choices: ['file', 'gs'], default: 'file', description: 'Archive in a folder (file) or in a GCS emulator (gs).' },
+  store: {
+    type: 'choice', choices: ['file', 'gs', 's3'], default: 'file',
+    description: 'Archive in a folder (file), in a GCS emulator (gs) or in an S3 server that keeps objects in memory (s3).'
+  },
   'state-dir': {
     type: 'text', placeholder: 'PATH', description: 'Folder for all data. Delete it to reset. Default: .alert-stream in the working folder.'
   },

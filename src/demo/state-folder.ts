@@ -21,6 +21,14 @@ export interface DemoSecurity {
   readonly certificates: string
 }
 
+/** How to connect to the S3 server. */
+export interface DemoS3 {
+  /** Value for --s3-endpoint-url and boto3's endpoint_url. */
+  readonly endpointUrl: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+}
+
 /** Content of demo.json. Other programs read it: keep it compatible. */
 export interface DemoFile {
   readonly kafka: string
@@ -35,6 +43,8 @@ export interface DemoFile {
   readonly admin: Readonly<Record<string, string>>
   /** STORAGE_EMULATOR_HOST for gs:// URLs. Present only with --store gs. */
   readonly storageEmulator?: string
+  /** Present only with --store s3. */
+  readonly s3?: DemoS3
   /** Present only with --secure. */
   readonly security?: DemoSecurity
 }
@@ -42,7 +52,7 @@ export interface DemoFile {
 const LOCK = 'demo.lock'
 const SMOKE_MARKER = 'smoke-test'
 /** Folders with a pid file, in the order in which their processes are stopped. */
-const SERVER_FOLDERS = ['modes/play-stream', 'modes/ingest', 'modes/serve', 'gcs', 'kafka', 'registry']
+const SERVER_FOLDERS = ['modes/play-stream', 'modes/ingest', 'modes/serve', 'gcs', 's3', 'kafka', 'registry']
 
 /**
  * Creates the folder, stops processes that a killed demo left running, and runs `work` as the only user of the folder.

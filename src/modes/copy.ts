@@ -6,7 +6,7 @@ import { keySource } from '../copy/key-source.ts'
 import { isPresent } from '../copy/presence.ts'
 import { readVerified, type VerifiedObject } from '../copy/read-object.ts'
 import { CopyReport } from '../copy/report.ts'
-import { adminFlags, storeFlags } from '../config/common.ts'
+import { adminFlags, s3Flags, storeFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { idRanges, packedIdFormat } from '../ids/packed-id.ts'
@@ -16,7 +16,7 @@ import {
 import { mode, type Host } from '../program/mode.ts'
 import { progressBar } from '../program/progress-bar.ts'
 import { runToEnd } from '../program/run-graph.ts'
-import { googleOptions } from '../program/stores-from-flags.ts'
+import { bucketOptions } from '../program/stores-from-flags.ts'
 import { openStore, type ObjectStore } from '../stores/index.ts'
 import { retryableStoreError } from '../stores/errors.ts'
 import { alertKey, schemaKey } from '../stores/layouts.ts'
@@ -50,6 +50,7 @@ const copyFlags = flags({
   'max-record-mib': ingestFlags['max-record-mib'],
   'packed-id-tags': storeFlags['packed-id-tags'],
   'packed-id-bits': storeFlags['packed-id-bits'],
+  ...s3Flags,
   'gcp-project': storeFlags['gcp-project'],
   'store-timeout': storeFlags['store-timeout'],
   'drain-seconds': adminFlags['drain-seconds']
@@ -139,7 +140,7 @@ async function storeCall<T> (call: () => Promise<T>): Promise<T> {
 }
 
 async function openPair ({ alerts, schemas }: Urls, access: 'read' | 'write', config: Config, host: Host): Promise<StorePair> {
-  const options = { ...googleOptions(config, host.environment), access, log: host.log }
+  const options = { ...bucketOptions(config, host.environment), access, log: host.log }
   const store = await openStore(alerts, options)
   return { alerts: store, schemas: schemas === alerts ? store : await openStore(schemas, options) }
 }

@@ -12,7 +12,7 @@ import { batchOptions, connectionOf, describedConnection } from '../program/kafk
 import { mode, type Host } from '../program/mode.ts'
 import { progressBar } from '../program/progress-bar.ts'
 import { runToEnd } from '../program/run-graph.ts'
-import { archiveOf, describedStoreUrls, googleOptions, storeUrls } from '../program/stores-from-flags.ts'
+import { archiveOf, bucketOptions, describedStoreUrls, storeUrls } from '../program/stores-from-flags.ts'
 import { openStore, StoreStats, type Archive, type ObjectStore } from '../stores/index.ts'
 import { compareWithArchive, type Comparison } from '../verify/archived-alert.ts'
 import { committedRecords, committedTopics, type CommittedTopic } from '../verify/committed-records.ts'
@@ -186,7 +186,7 @@ async function openAll (config: Config, connection: KafkaConnection, host: Host)
   // A check with a mistyped URL must fail, and --repair must not create a new archive there.
   await archive.check()
   const url = config.deadLetterStore
-  const options = { ...googleOptions(config, host.environment), access: 'read' as const, log: host.log }
+  const options = { ...bucketOptions(config, host.environment), access: 'read' as const, log: host.log }
   const deadLetterStore = url === undefined ? undefined : await openStore(url, options)
   await deadLetterStore?.check()
   return { topics, archive, deadLetterStore, target: config.repair ? await archiveOf(config, 'write', host, stats) : undefined }
