@@ -38,7 +38,9 @@ export async function startServers ({ config, stateDir }: Settings, host: Host, 
   // Downloads the server of the buckets before any server starts, so that a failed download leaves no server running.
   if (config.store === 'gs') await ensureGcs(shared)
   if (config.store === 's3') await ensureS3(shared)
-  const security = config.secure ? { security: { folder: join(stateDir, 'security'), table: await readAclTable() } } : {}
+  // Like Rubin's public stream, the demo also offers SCRAM without TLS.
+  const more = { plaintext: { protocol: 'SASL_PLAINTEXT' } } as const
+  const security = config.secure ? { security: { folder: join(stateDir, 'security'), table: await readAclTable(), more } } : {}
   let kafka: KafkaServer | undefined
   let registry: RegistryServer | undefined
   if (ownKafka && ownRegistry) {

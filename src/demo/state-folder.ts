@@ -15,6 +15,8 @@ export interface DemoSecurity {
   readonly ca: string
   /** Folder with one password file per user. Each file has the name of its user. */
   readonly passwords: string
+  /** host:port of the listener with SCRAM-SHA-512 without TLS. */
+  readonly plaintext?: string | undefined
   /** host:port of the mTLS listener. */
   readonly internal: string
   /** Folder with NAME.crt and NAME.key of each mTLS user. */
