@@ -204,7 +204,8 @@ function checksumsInResponse ({ Metadata = {} }: GetObjectCommandOutput): Return
 
 /** A name shortly before `name`, because a listing starts after its StartAfter. The few names between the two are filtered out. */
 function nameBefore (name: string): string {
-  const head = name.slice(0, -1)
-  const last = name.charCodeAt(name.length - 1)
-  return last > 0x20 && last <= 0x7f ? `${head}${String.fromCharCode(last - 1)}~` : head
+  const characters = Array.from(name)
+  const last = characters.pop()?.codePointAt(0) ?? 0
+  const head = characters.join('')
+  return last > 0x20 && last <= 0x7f ? `${head}${String.fromCodePoint(last - 1)}~` : head
 }

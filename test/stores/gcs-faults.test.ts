@@ -15,6 +15,7 @@ const service: FaultyService = {
   bucket: gcs.bucket,
   isUpload,
   isDownload,
+  emptyUploadResponse: false,
   checksumRejection: errorResponse(400, 'Provided CRC32C "AAAAAA==" doesn\'t match calculated CRC32C "BBBBBB==".')
 }
 
