@@ -46,6 +46,18 @@ export const registryFlags = flags({
   }
 })
 
+const packedIdFlags = flags({
+  'packed-id-tags': {
+    type: 'text', default: '2,4', placeholder: 'N,...',
+    description: 'Tags of alert ids that pack night, visit and detector. Other ids have no visit and no v3 folder of their own.'
+  },
+  'packed-id-bits': {
+    type: 'text', default: '7,14,15,8,19', placeholder: 'N,N,N,N,N',
+    description: 'Widths in bits of the parts of a packed alert id: ' +
+      'tag, days since 2010-01-01, sequence number of the visit, detector, counter.'
+  }
+})
+
 export const storeFlags = flags({
   'alert-store': {
     type: 'text', placeholder: 'URL',
@@ -53,9 +65,11 @@ export const storeFlags = flags({
   },
   'schema-store': { type: 'text', placeholder: 'URL', description: 'Store for schemas. Default: the alert store.' },
   layout: {
-    type: 'choice', choices: ['v1', 'v2'], default: 'v2',
-    description: 'Layout of object names: v2 (folders by the first 6 digits of the id) or v1 (the layout of 2022, without folders).'
+    type: 'choice', choices: ['v1', 'v2', 'v3'], default: 'v2',
+    description: 'Layout of new objects: v2 (folders by the first 6 digits of the id), v3 (folders by night, visit and detector) or ' +
+      'v1 (the layout of 2021, without folders). Objects of all layouts are read.'
   },
+  ...packedIdFlags,
   'gcp-project': { type: 'text', description: 'Google Cloud project. Default: the project of the Application Default Credentials.' },
   'gcp-bucket-alerts': { type: 'text', placeholder: 'BUCKET', description: 'Bucket for alerts. Same as --alert-store gs://BUCKET.' },
   'gcp-bucket-schemas': { type: 'text', placeholder: 'BUCKET', description: 'Bucket for schemas. Same as --schema-store gs://BUCKET.' },

@@ -55,8 +55,7 @@ export function visitOf (seed: number, index: number): Visit {
   const count = FIRST_SEQUENCE + index
   const day = FIRST_DAY + Math.floor(count / VISITS_PER_DAY)
   const sequence = count - (day - FIRST_DAY) * VISITS_PER_DAY
-  const block = new Random(seed, 'band', Math.floor(index / VISITS_PER_BLOCK)).unit()
-  const band = BAND_FRACTIONS.findIndex(fraction => block < fraction)
+  const band = bandOf(seed, index)
   const random = new Random(seed, 'visit', index)
   const seeing = 0.8 + random.between(-0.15, 0.2)
   return {
@@ -69,6 +68,12 @@ export function visitOf (seed: number, index: number): Visit {
     fluxError: BAND_NOISE[band]! * (seeing / 0.8) * random.between(0.85, 1.2),
     idBits: (BigInt(day - ID_EPOCH) << 15n) | BigInt(sequence)
   }
+}
+
+/** Band of a visit, as an index into BANDS. */
+export function bandOf (seed: number, index: number): number {
+  const block = new Random(seed, 'band', Math.floor(index / VISITS_PER_BLOCK)).unit()
+  return BAND_FRACTIONS.findIndex(fraction => block < fraction)
 }
 
 /** Draws a pointing with an hour angle of at most 40 degrees at Cerro Pachon. */

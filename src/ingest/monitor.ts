@@ -14,6 +14,7 @@ import type { Archive } from '../stores/archive.ts'
 import type { StoreStats } from '../stores/metered-store.ts'
 import { lagOf } from './consumer-lag.ts'
 import { ingestFamilies, type DatumChecks } from './metrics.ts'
+import { visitOfRecord } from './record-visit.ts'
 import { VisitMetrics } from './visit-metrics.ts'
 
 interface IngestMonitorOptions {
@@ -42,7 +43,7 @@ export function ingestMonitor (options: IngestMonitorOptions): IngestMonitor {
   const admin = new KafkaAdmin(connection, { probeMs: checkLimitMs })
   const lags = lagOf(admin, topics, source)
   const lag = async (): Promise<number | undefined> => (await lags())?.reduce((sum, { records }) => sum + records, 0)
-  const visits = new VisitMetrics({ topics, gapMs: visitGapSeconds * 1000, log, lag })
+  const visits = new VisitMetrics({ topics, gapMs: visitGapSeconds * 1000, visitOf: visitOfRecord, log, lag })
   const checks: Checks = {
     broker: brokerCheck(admin, topics),
     topics: async () => {

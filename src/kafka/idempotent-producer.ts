@@ -87,6 +87,7 @@ export class IdempotentProducer {
         const { partitions } = await this.#lookUp(topic)
         const node = partitions[partition]?.leader
         if (node === undefined) throw partitionMissing(topic, partition, partitions.length)
+        if (node < 0) throw kafkaErrors.KAFKA_PARTITION_UNAVAILABLE('the partition has no leader', { where: `${topic}[${partition}]` })
         const sequence = this.#sequences.get(key) ?? { producer: await client.newProducerId(), next: 0 }
         this.#sequences.set(key, sequence)
         try {

@@ -5,6 +5,7 @@ import { createRegistryClient } from '../avro/registry.ts'
 import { parseFrame, type Frame } from '../avro/wire-format.ts'
 import { adminFlags, batchFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
+import { redrivenFrom } from '../dead-letters/dead-letter.ts'
 import { ingestMonitor } from '../ingest/monitor.ts'
 import { schemaCapture } from '../ingest/schema-capture.ts'
 import { defaultUnknownSchemaWaitMs } from '../ingest/schema-lookup.ts'
@@ -60,7 +61,8 @@ const ingestFlags = flags({
   'max-in-flight-mib': { type: 'integer', min: 1, default: 16, description: 'Unsettled message bytes, in MiB, at which reading pauses.' },
   'visit-gap': {
     type: 'number', min: 0.1, default: 5, placeholder: 'SECONDS',
-    description: 'Gap between Kafka timestamps that separates two visits. Each visit is summarised in one log line.'
+    description: 'Time without a record after which a visit is summarised in one log line. Visits are told apart by the alert ids. Where ' +
+      'the ids contain no visit, a gap of this length between Kafka timestamps separates two visits.'
   },
   ...batchFlags,
   ...registryFlags,
@@ -116,17 +118,17 @@ export function archiveRecords (
   const { gzipLevel, gzipThreads, layout } = config
   const sink = archiveSink({ archive, target: `${urls.alerts}, layout ${layout}`, gzipLevel, gzipThreads, writes: config.batchSize })
 
-  const unframe = (record: KafkaRecord): Frame & { readonly frame: Buffer } => {
+  const unframe = (record: KafkaRecord): Frame & { readonly frame: Buffer, readonly record: KafkaRecord } => {
     assertComplete(record)
     const frame = record.value ?? Buffer.alloc(0)
-    return { frame, ...parseFrame(frame) }
+    return { frame, record, ...parseFrame(frame) }
   }
   const checks = { unchecked: 0 }
-  const captureSchema = async ({ frame, schemaId, datum }: ReturnType<typeof unframe>): Promise<ArchivableAlert> => {
+  const captureSchema = async ({ frame, record, schemaId, datum }: ReturnType<typeof unframe>): Promise<ArchivableAlert> => {
     const schema = await capture(schemaId)
     const id = schema.alertIdOf(datum).toString()
     if (!schema.checked) checks.unchecked++
-    return { id, frame }
+    return { id, frame, origin: record, redrivenFrom: redrivenFrom(record) }
   }
   records.step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
     // Records that wait for an unknown schema must not keep other records from passing.

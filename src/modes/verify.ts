@@ -7,7 +7,7 @@ import { hasDeadLetter } from '../dead-letters/store-sink.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import { createGraph, patientRetry, silent, type DeadLetterSink, type Sink } from '../pipeline/index.ts'
-import { deadLettersOf } from '../program/dead-letters-from-flags.ts'
+import { checkDeadLetterTopic, deadLettersOf } from '../program/dead-letters-from-flags.ts'
 import { batchOptions, connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { progressBar } from '../program/progress-bar.ts'
@@ -101,6 +101,7 @@ export function declare (
     return problems
   })
 
+  checkDeadLetterTopic(config, 'verify', '--topic', config.topic)
   const destination = deadLettersOf(config, { connection, environment, expected: { topics: config.topic } })
   const graph = createGraph('verify', { retry: patientRetry, ...repair ? { deadLetters: reportedLetters(destination, report) } : {} })
   const problems = graph.source('records', source, { records: 1000, bytes: config.maxInFlightMib * 1024 * 1024 })
@@ -164,7 +165,7 @@ function reportedLetters (sink: DeadLetterSink, report: VerifyReport): DeadLette
 
 async function openAll (config: Config, connection: KafkaConnection, host: Host): Promise<Opened> {
   const stats = new StoreStats()
-  const topics = await committedTopics(connection, config.topic, config.group)
+  const topics = await committedTopics(connection, config.topic, config.group, { log: host.log, signal: host.stop })
   for (const { topic, partitions } of topics) {
     const uncommitted = partitions.filter(({ committed }) => committed === undefined).map(({ partition }) => partition)
     const { group } = config

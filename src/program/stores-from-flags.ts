@@ -2,6 +2,7 @@
 import { pathToFileURL } from 'node:url'
 import type { StoreFlagsConfig } from '../config/common.ts'
 import type { Environment } from '../config/parse.ts'
+import { packedIdFormat } from '../ids/packed-id.ts'
 import { defineErrors } from '../pipeline/errors.ts'
 import { createArchive, type Archive } from '../stores/archive.ts'
 import { metered, type StoreStats } from '../stores/metered-store.ts'
@@ -37,11 +38,15 @@ export function googleOptions ({ gcpProject, storeTimeout }: GoogleConfig, envir
   return { project: gcpProject, emulatorHost: environment['STORAGE_EMULATOR_HOST'], ...timeout }
 }
 
-/** Opens both stores. With `read` access, opening a store creates and deletes nothing. `stats` counts store calls. Errors: STORE_*. */
+/**
+ * Opens both stores. With `read` access, opening a store creates and deletes nothing. `stats` counts store calls.
+ * Errors: STORE_*, ID_FORMAT_INVALID.
+ */
 export async function archiveOf (
   config: StoreFlagsConfig & { readonly maxRecordMib?: number }, access: 'read' | 'write',
   { log, environment }: Pick<Host, 'log' | 'environment'>, stats: StoreStats
 ): Promise<Archive> {
+  const packedIds = packedIdFormat(config.packedIdBits, config.packedIdTags)
   const { alerts, schemas } = storeUrls(config)
   const options = { ...googleOptions(config, environment), access, log }
   const alertStore = await openStore(alerts, options)
@@ -51,6 +56,7 @@ export async function archiveOf (
     alerts: metered(alertStore, 'alerts', stats),
     schemas: metered(schemaStore, 'schemas', stats),
     layout,
+    packedIds,
     ...maxRecordMib === undefined ? {} : { maxFrameBytes: maxRecordMib * 1024 * 1024 }
   })
 }

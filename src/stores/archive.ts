@@ -1,26 +1,35 @@
 // The archive keeps alerts (gzipped frames) and schemas (JSON text) by id, in two object stores. It writes one key layout. If a store also
-// holds objects of another layout, writes compare with the other key first, and reads that find nothing try the other key.
+// holds objects of other layouts or uncompressed frames, writes compare with them first, and reads that find nothing try their keys.
 // A frame is verified against the gzip trailer and, if the store keeps metadata, against the stored SHA-256 (older objects: CRC32C).
+import { rubinIds, type PackedIdFormat } from '../ids/packed-id.ts'
 import { checksumsOf, sha256, type Checksums } from './checksums.ts'
 import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
 import { claimedLength, defaultMaxFrameBytes, gzipType, inflateAsync, maxGzipBytes } from './gzip.ts'
-import { alertKey, schemaKey, type Layout } from './layouts.ts'
-import { type Admit, type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
-import { OtherLayouts } from './other-layouts.ts'
+import { alertKey, gzipped, schemaKey, type Layout } from './layouts.ts'
+import { type Admit, type ObjectMeta, type ObjectStart, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
+import { otherAlertKeys, otherSchemaKeys } from './other-keys.ts'
 
 interface ArchiveOptions {
   readonly alerts: ObjectStore
   readonly schemas: ObjectStore
   /** Key layout of new objects. Reads try this layout first. */
   readonly layout: Layout
+  /** Packing of alert ids, for layout v3. Default: Rubin's. */
+  readonly packedIds?: PackedIdFormat | undefined
   /** Longest frame that is read, in bytes. Default 32 MiB. */
   readonly maxFrameBytes?: number
 }
 
 /** An alert as stored. The bytes are not verified yet. */
 interface StoredAlert {
-  readonly gzip: Buffer
+  readonly body: Buffer
+  /** Whether the body is the gzip of the frame. Otherwise it is the frame itself, as Rubin stored alerts before November 2025. */
+  readonly compressed: boolean
+  /** Store URL and key, for messages. */
+  readonly where: string
+  /** SHA-256 of the frame according to the metadata of the object, if it has any. `frame` verifies it. */
+  readonly sha256?: string | undefined
   /** Length of the frame according to the gzip trailer, at most the longest permitted frame. Wrong if the object is damaged. */
   readonly expectedBytes: number
   /** Inflates and verifies the frame. Rejects with OBJECT_CORRUPT or OBJECT_TOO_LARGE. */
@@ -28,11 +37,18 @@ interface StoredAlert {
 }
 
 export interface ArchiveReader {
+  /** Longest frame that is read, in bytes. */
+  readonly maxFrameBytes: number
   /**
    * Resolves to the stored object, or to undefined if the alert is not archived. Rejects with OBJECT_TOO_LARGE before it reads an object
    * that is too large for a permitted frame, and with the error of `admit`.
    */
   findAlert (id: string, admit?: Admit): Promise<StoredAlert | undefined>
+  /**
+   * The first `bytes` bytes of the stored object, unverified, with its size and its checksums from the metadata. Resolves to undefined if
+   * the alert is not archived. Rejects with a STORE_* error.
+   */
+  getAlertStart (id: string, bytes: number): Promise<ObjectStart | undefined>
   /** The verified frame as it was in Kafka, or undefined. Rejects like `findAlert`, and with OBJECT_CORRUPT if the object is damaged. */
   getAlert (id: string): Promise<Buffer | undefined>
   /**
@@ -63,22 +79,24 @@ export interface Archive extends ArchiveReader {
 }
 
 interface FoundObject extends StoredObject {
+  readonly key: string
   /** Store URL and key of the object, for error messages. */
   readonly where: string
 }
 
-export function createArchive ({ alerts, schemas, layout, maxFrameBytes = defaultMaxFrameBytes }: ArchiveOptions): Archive {
-  const otherAlerts = new OtherLayouts(alerts, 'alerts', layout)
-  const otherSchemas = new OtherLayouts(schemas, 'schemas', layout)
-  const maxObjectBytes = maxGzipBytes(maxFrameBytes)
+export function createArchive (options: ArchiveOptions): Archive {
+  const { alerts, schemas, layout, packedIds = rubinIds, maxFrameBytes = defaultMaxFrameBytes } = options
+  const otherAlerts = otherAlertKeys(alerts, layout, packedIds)
+  const otherSchemas = otherSchemaKeys(schemas, layout)
 
-  async function find (
-    store: ObjectStore, others: OtherLayouts, keyIn: (layout: Layout) => string, admit?: Admit
-  ): Promise<FoundObject | undefined> {
-    const found = await read(store, keyIn(layout), admit)
+  /** Calls `readKey` with the first key, then with the other keys, until it finds an object. */
+  async function find<T> (
+    key: string, otherKeys: () => Promise<readonly string[]>, readKey: (key: string) => Promise<T | undefined>
+  ): Promise<T | undefined> {
+    const found = await readKey(key)
     if (found !== undefined) return found
-    for (const other of await others.used()) {
-      const object = await read(store, keyIn(other), admit)
+    for (const other of await otherKeys()) {
+      const object = await readKey(other)
       if (object !== undefined) return object
     }
     return undefined
@@ -86,31 +104,32 @@ export function createArchive ({ alerts, schemas, layout, maxFrameBytes = defaul
 
   async function read (store: ObjectStore, key: string, admit?: Admit): Promise<FoundObject | undefined> {
     const where = `${store.url}: ${key}`
+    const maxObjectBytes = maxGzipBytes(maxFrameBytes)
     const object = await store.get(key, bytes => {
       if (bytes > maxObjectBytes) throw storeErrors.OBJECT_TOO_LARGE(`the object has ${bytes} bytes`, { where })
       admit?.(bytes)
     })
-    return object === undefined ? undefined : { ...object, where }
+    return object === undefined ? undefined : { ...object, key, where }
   }
 
-  async function put (
-    store: ObjectStore, others: OtherLayouts, keyIn: (layout: Layout) => string, body: Buffer, meta: ObjectMeta
-  ): Promise<PutOutcome> {
-    const key = keyIn(layout)
-    for (const other of await others.used()) {
-      if (await store.compare(keyIn(other), body, meta) === 'identical') return 'identical'
-    }
-    return await store.put(key, body, meta)
+  async function findFirst<T> (id: string, readKey: (key: string) => Promise<T | undefined>): Promise<T | undefined> {
+    return await find(alertKey(layout, id, packedIds), () => otherAlerts.toRead(id), readKey)
   }
 
   async function findAlert (id: string, admit?: Admit): Promise<StoredAlert | undefined> {
-    const object = await find(alerts, otherAlerts, each => alertKey(each, id), admit)
+    const object = await findFirst(id, async key => await read(alerts, key, admit))
     if (object === undefined) return undefined
+    const { body, key, where } = object
+    const compressed = key.endsWith(gzipped)
     return {
-      gzip: object.body,
-      expectedBytes: Math.min(claimedLength(object.body), maxFrameBytes),
+      body,
+      compressed,
+      where,
+      sha256: object.sha256,
+      expectedBytes: Math.min(compressed ? claimedLength(body) : body.length, maxFrameBytes),
       async frame () {
-        const frame = await inflateAsync(object.body, object.where, maxFrameBytes)
+        const frame = compressed ? await inflateAsync(body, where, maxFrameBytes) : body
+        if (!compressed) assertFrame(object, maxFrameBytes)
         assertChecksum(object, frame, 'frame')
         return frame
       }
@@ -120,28 +139,43 @@ export function createArchive ({ alerts, schemas, layout, maxFrameBytes = defaul
   return {
     alerts,
     schemas,
+    maxFrameBytes,
 
     async putAlert (id, gz, frame) {
-      return await put(alerts, otherAlerts, each => alertKey(each, id), gz, { contentType: gzipType, ...frame })
+      const key = alertKey(layout, id, packedIds)
+      for (const other of await otherAlerts.toCompare(id)) {
+        const contentType = other.endsWith(gzipped) ? gzipType : 'application/octet-stream'
+        if (await alerts.compare(other, gz, { contentType, ...frame }) === 'identical') return 'identical'
+      }
+      return await alerts.put(key, gz, { contentType: gzipType, ...frame })
     },
 
     async putSchema (id, text) {
       const body = Buffer.from(text)
-      return await put(schemas, otherSchemas, each => schemaKey(each, id), body, {
+      const meta: ObjectMeta = {
         contentType: 'application/json',
         ...checksumsOf(body),
         same: existing => compact(existing.toString()) === compact(text)
-      })
+      }
+      const key = schemaKey(layout, id)
+      for (const other of await otherSchemas.toCompare(id)) {
+        if (await schemas.compare(other, body, meta) === 'identical') return 'identical'
+      }
+      return await schemas.put(key, body, meta)
     },
 
     findAlert,
+
+    async getAlertStart (id, bytes) {
+      return await findFirst(id, async key => await alerts.getStart(key, bytes))
+    },
 
     async getAlert (id) {
       return await (await findAlert(id))?.frame()
     },
 
     async getSchema (id) {
-      const object = await find(schemas, otherSchemas, each => schemaKey(each, id))
+      const object = await find(schemaKey(layout, id), () => otherSchemas.toRead(id), async key => await read(schemas, key))
       if (object === undefined) return undefined
       assertChecksum(object, object.body, 'schema')
       try {
@@ -177,6 +211,12 @@ function assertChecksum ({ sha256: expected, crc32c: expectedCrc, where }: Found
   if (expectedCrc === undefined || actual === expectedCrc) return
   const what = `the ${name} has CRC32C ${hex32(actual)}, but the metadata of the object says ${hex32(expectedCrc)}`
   throw storeErrors.OBJECT_CORRUPT(what, { where })
+}
+
+/** Throws unless the uncompressed object can be a frame: an empty object or one without the header is not an alert. */
+function assertFrame ({ body, where }: FoundObject, maxFrameBytes: number): void {
+  if (body.length > maxFrameBytes) throw storeErrors.OBJECT_TOO_LARGE(`the object has ${body.length} bytes`, { where })
+  if (body.length < 6 || body[0] !== 0) throw storeErrors.OBJECT_CORRUPT('the uncompressed object is not a Confluent frame', { where })
 }
 
 // Removes whitespace between JSON tokens. Parsing and re-serializing would round numbers beyond 2^53.

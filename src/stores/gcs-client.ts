@@ -33,7 +33,7 @@ export interface GcsRequest extends Operation {
   readonly admit?: Admit | undefined
 }
 
-interface GcsResponse<B> {
+export interface GcsResponse<B> {
   readonly status: number
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: B

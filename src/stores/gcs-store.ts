@@ -6,13 +6,16 @@ import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { persist, type RetryPolicy } from '../pipeline/retry.ts'
+import type { Checksums } from './checksums.ts'
 import { assertSameContent } from './conflict.ts'
 import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
-import { type GcsClient, type GcsJson, type GcsRequest } from './gcs-client.ts'
+import { type GcsClient, type GcsJson, type GcsRequest, type GcsResponse } from './gcs-client.ts'
 import { mayAlreadyExist, messageIn, responseError, unexpectedResponse, type ErrorResponse, type Operation } from './gcs-errors.ts'
 import { assertPrefix, namesOf } from './keys.ts'
-import { type Admit, type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
+import {
+  type Admit, type KeyRange, type ObjectMeta, type ObjectStart, type ObjectStore, type PutOutcome, type StoredObject
+} from './object-store.ts'
 import { PendingOperations } from './pending-operations.ts'
 
 export interface GcsLocation {
@@ -144,15 +147,7 @@ export class GcsStore implements ObjectStore {
 
   async #read (name: string, action: string, admit?: Admit): Promise<StoredObject | undefined> {
     const operation = { action, where: this.#where(name) }
-    const { status, headers, body } = await this.#client.bytes({
-      uri: this.#object(name),
-      query: { alt: 'media' },
-      // Without "Accept-Encoding: gzip", the store decompresses objects with "Content-Encoding: gzip".
-      headers: { 'Accept-Encoding': 'gzip', 'Cache-Control': 'no-store' },
-      expected: [404],
-      admit,
-      ...operation
-    })
+    const { status, headers, body } = await this.#client.bytes({ ...this.#download(name), expected: [404], admit, ...operation })
     if (status === 404) return await this.#absent({ status, body: body.toString() }, operation)
     const expected = /(?:^|[\s,])crc32c=([A-Za-z0-9+/]{6}==)/.exec(headers['x-goog-hash'] ?? '')?.[1]
     if (expected === undefined) throw unexpectedResponse(operation)
@@ -162,10 +157,34 @@ export class GcsStore implements ObjectStore {
       throw storeErrors.STORE_DAMAGED(what, { where: operation.where })
     }
     this.#bucketSeen = performance.now()
-    // Downloads through the JSON API may omit the metadata. Even then the bytes are verified (above).
-    const crc = /^[0-9a-f]{8}$/.exec(headers[`x-goog-meta-${frameCrc32c}`] ?? '')?.[0]
-    const sha256 = /^[0-9a-f]{64}$/.exec(headers[`x-goog-meta-${frameSha256}`] ?? '')?.[0]
-    return { body, ...crc === undefined ? {} : { crc32c: Number.parseInt(crc, 16) }, ...sha256 === undefined ? {} : { sha256 } }
+    return { body, ...checksumsIn(headers) }
+  }
+
+  async getStart (key: string, bytes: number): Promise<ObjectStart | undefined> {
+    const name = this.#name(key)
+    return await this.#retry(async () => await this.#readStart(name, bytes))
+  }
+
+  async #readStart (name: string, bytes: number): Promise<ObjectStart | undefined> {
+    const operation = { action: 'read the start of the object', where: this.#where(name) }
+    const download = this.#download(name, { Range: `bytes=0-${bytes - 1}` })
+    const admit = (received: number): void => {
+      if (received > bytes) throw unexpectedResponse(operation)
+    }
+    const { status, headers, body } = await this.#client.bytes({ ...download, expected: [404, 416], admit, ...operation })
+    if (status === 404) return await this.#absent({ status, body: body.toString() }, operation)
+    // Only an empty object has no first byte.
+    if (status === 416) return { start: Buffer.alloc(0), size: 0, ...checksumsIn(headers) }
+    const size = status === 206 ? Number(/^bytes 0-\d+\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]) : body.length
+    if (body.length !== Math.min(bytes, size)) throw unexpectedResponse(operation)
+    this.#bucketSeen = performance.now()
+    return { start: body, size, ...checksumsIn(headers) }
+  }
+
+  #download (name: string, headers?: GcsRequest['headers']): Omit<GcsRequest, keyof Operation> {
+    // Without "Accept-Encoding: gzip", the store decompresses objects with "Content-Encoding: gzip".
+    const common = { 'Accept-Encoding': 'gzip', 'Cache-Control': 'no-store' }
+    return { uri: this.#object(name), query: { alt: 'media' }, headers: { ...common, ...headers } }
   }
 
   // 404 means that the object or the bucket is missing. A missing bucket must not look like an empty archive.
@@ -178,28 +197,31 @@ export class GcsStore implements ObjectStore {
     return undefined
   }
 
-  async * list (prefix: string, limit = Infinity): AsyncIterable<string> {
+  async * list (prefix: string, { from, before, limit = Infinity }: KeyRange = {}): AsyncIterable<string> {
     assertPrefix(prefix, this.url)
+    const offsets = {
+      ...from === undefined ? {} : { startOffset: this.#prefix + from },
+      ...before === undefined ? {} : { endOffset: this.#prefix + before }
+    }
     let pageToken: string | undefined
-    let left = limit
-    do {
-      const page = await this.#retry(async () => await this.#page(prefix, pageToken, Math.min(left, longestPage)))
+    // Cloud Storage ignores an empty endOffset.
+    let left = before === '' ? 0 : limit
+    while (left > 0) {
+      const position = pageToken === undefined ? offsets : { ...offsets, pageToken }
+      const page = await this.#retry(async () => await this.#page(prefix, Math.min(left, longestPage), position))
       for (const { name } of (page['items'] ?? []) as { readonly name: string }[]) {
         yield name.slice(this.#prefix.length)
         if (--left <= 0) return
       }
       pageToken = page['nextPageToken'] as string | undefined
-    } while (pageToken !== undefined && pageToken !== '')
+      if (pageToken === undefined || pageToken === '') return
+    }
   }
 
-  async #page (prefix: string, pageToken: string | undefined, maxResults: number): Promise<GcsJson> {
+  async #page (prefix: string, maxResults: number, position: Readonly<Record<string, string>> = {}): Promise<GcsJson> {
     const operation = { action: 'list the bucket', where: this.url }
-    const query = { prefix: this.#prefix + prefix, maxResults, fields: 'kind,items/name,nextPageToken' }
-    const { body } = await this.#client.json({
-      uri: `b/${this.#bucket}/o`,
-      query: pageToken === undefined ? query : { ...query, pageToken },
-      ...operation
-    })
+    const query = { prefix: this.#prefix + prefix, maxResults, fields: 'kind,items/name,nextPageToken', ...position }
+    const { body } = await this.#client.json({ uri: `b/${this.#bucket}/o`, query, ...operation })
     if (body['kind'] !== 'storage#objects') throw unexpectedResponse(operation)
     this.#bucketSeen = performance.now()
     return body
@@ -207,7 +229,7 @@ export class GcsStore implements ObjectStore {
 
   /** Lists one object, because the roles of readers and writers permit listing objects, but not getting the bucket itself. */
   async check (): Promise<void> {
-    await this.#page('', undefined, 1)
+    await this.#page('', 1)
   }
 
   /** Resolves when all puts in flight have settled. Puts that take longer than two seconds are aborted. */
@@ -241,6 +263,13 @@ export class GcsStore implements ObjectStore {
   #where (name: string): string {
     return `gs://${this.#bucket}/${name}`
   }
+}
+
+/** The checksums in the metadata. Downloads through the JSON API may omit the metadata. */
+function checksumsIn (headers: GcsResponse<Buffer>['headers']): Partial<Checksums> {
+  const crc = /^[0-9a-f]{8}$/.exec(headers[`x-goog-meta-${frameCrc32c}`] ?? '')?.[0]
+  const sha256 = /^[0-9a-f]{64}$/.exec(headers[`x-goog-meta-${frameSha256}`] ?? '')?.[0]
+  return { ...crc === undefined ? {} : { crc32c: Number.parseInt(crc, 16) }, ...sha256 === undefined ? {} : { sha256 } }
 }
 
 /** A checksum in the notation of Cloud Storage: 4 bytes, big-endian, in base64. */

@@ -292,6 +292,22 @@ await t.test('limits the decompressed size of a block', async t => {
   }
 })
 
+await t.test('a block of a few kilobytes that decompresses to 1 GiB is not decompressed beyond the limit', async t => {
+  const blocks = 8192
+  // A Zstandard frame without content size, whose blocks repeat one byte 128 KiB times.
+  const frame = Buffer.alloc(6 + 4 * blocks)
+  frame.set([0x28, 0xb5, 0x2f, 0xfd, 0, 0x38])
+  for (let block = 0; block < blocks; block++) frame.writeUInt32LE(128 * 1024 << 3 | 1 << 1 | (block === blocks - 1 ? 1 : 0), 6 + 4 * block)
+  const deflated = deflateRawSync(Buffer.alloc(16 * 1024 * 1024), { finishFlush: constants.Z_FULL_FLUSH })
+  const bombs = { zstandard: frame, deflate: Buffer.concat(Array.from({ length: 64 }, () => deflated)) }
+  const before = process.resourceUsage().maxRSS
+  for (const [name, bomb] of Object.entries(bombs)) {
+    await t.rejects(codecByName(name).decompress(bomb, 1_000_000), { code: 'AVRO_BLOCK_TOO_LARGE' }, name)
+  }
+  const grownMib = (process.resourceUsage().maxRSS - before) / 1024
+  t.ok(grownMib < 256, `the memory grew by ${Math.round(grownMib)} MiB`)
+})
+
 await t.test('holds at most one block of a large file in memory', async t => {
   const path = join(await tempDir(t), 'large.avro')
   const writer = await createContainerWriter(path, schema, { blockBytes: 1_000_000 })

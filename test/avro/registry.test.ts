@@ -49,6 +49,16 @@ async function bodyOf (request: IncomingMessage): Promise<Record<string, unknown
   return JSON.parse(text === '' ? '{}' : text) as Record<string, unknown>
 }
 
+await t.test('a response that is not UTF-8 is reported, and not changed into a schema with replacement characters', async t => {
+  const text = Buffer.from(JSON.stringify({ schema: '{"type":"long","doc":"caf\u00e9"}' }), 'latin1')
+  const { url } = await fakeServer(t, ({ url }, response) => {
+    response.setHeader('content-type', 'application/json').end(url === '/subjects' ? '[]' : text)
+  })
+  const client = createRegistryClient({ url, attempts: 1 })
+  await t.rejects(client.schemaById(7), { code: 'UNKNOWN_SCHEMA', message: /id 7.* is not UTF-8: .*caf/ })
+  await t.rejects(client.versions('s'), { code: 'NOT_A_REGISTRY', message: /is not UTF-8/ })
+})
+
 await t.test('registers a schema once and returns its text unchanged', async t => {
   const subject = uniqueName('avro')
   const text = freshSchema()

@@ -15,8 +15,8 @@ type Lags = ReadonlyArray<{ readonly topic: string, readonly partition: number, 
 async function scrape (given: Partial<GroupStats>, lags: Lags | 'no response' = []): Promise<(name: string) => Record<string, number>> {
   const stats: GroupStats = { ...emptyGroupStats, ...given }
   const families = ingestFamilies({
-    topics: ['a', 'b'], source: { stats: () => stats }, stats: { written: 1, identical: 2, writtenBytes: 3 }, checks: { unchecked: 4 },
-    stores: new StoreStats(),
+    topics: ['a', 'b'], source: { stats: () => stats }, stats: { written: 1, identical: 2, writtenBytes: 3, truncated: 5 },
+    checks: { unchecked: 4 }, stores: new StoreStats(),
     visits: { ages: new Histogram([1]), topics: [] }, lags: async () => lags === 'no response' ? undefined : lags
   })
   const scraped = parsePrometheus(await exposition(families).metrics())
@@ -48,6 +48,10 @@ await t.test('exports which partitions are stopped and how many batches were ski
   })
   t.strictSame(samples('alert_stream_kafka_partition_stopped'), { 'a/0': 0, 'a/1': 1 })
   t.strictSame(samples('alert_stream_kafka_skipped_batches_total'), { 'a/0': 2, 'a/1': 0 })
+})
+
+await t.test('exports the number of alerts whose provenance was truncated', async t => {
+  t.strictSame((await scrape({}))('alert_stream_provenance_truncated_total'), { '': 5 })
 })
 
 await t.test('exports no committed offset for a partition without a commit', async t => {

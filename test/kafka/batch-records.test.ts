@@ -135,6 +135,20 @@ await t.test('reads LZ4 blocks that refer to earlier blocks, stored blocks and c
   t.strictSame(valuesOf((await readAll(LZ4, frame, 1)).records), [value.toString()])
 })
 
+await t.test('rejects an LZ4 block that is longer, compressed or not, than the block size of its frame', async t => {
+  const header = Buffer.from('04224d18604000', 'hex') // independent blocks of 64 KiB
+  const stored = Buffer.concat([Buffer.alloc(4), Buffer.alloc(70_000)])
+  stored.writeUInt32LE(0x80000000 + 70_000)
+  // One literal byte, then a match of 15 + 4 + 300 * 255 bytes at distance 1.
+  const match = Buffer.concat([Buffer.from([0x1f, 0, 1, 0]), Buffer.alloc(300, 255), Buffer.from([0])])
+  const matched = Buffer.concat([Buffer.alloc(4), match])
+  matched.writeUInt32LE(match.length)
+  for (const block of [stored, matched]) {
+    const frame = Buffer.concat([header, block, Buffer.alloc(4)])
+    await t.rejects(readAll(LZ4, frame, 1), { name: 'BatchError', message: /LZ4 block/ })
+  }
+})
+
 await t.test('rejects an unknown codec', async t => {
   for (const codec of [5, 6, 7]) {
     await t.rejects(readAll(codec, Buffer.alloc(10), 1), { name: 'BatchError', message: `compression codec ${codec} is unknown` })

@@ -80,6 +80,20 @@ await t.test('sends a batch again with the same number after a lost response, an
   t.equal(retried.length, 2)
 })
 
+await t.test('a partition without a leader delays no other partition, and is written once it has a leader', async t => {
+  const client = new FakeClient()
+  client.leaders = [-1, 2]
+  const { producer, retried } = producerFor(client)
+  const waiting = producer.send(batchOf(1, 0), within(10_000))
+  await producer.send(batchOf(1, 1), within(10_000))
+  t.strictSame(client.sent, ['2 1:0+1'])
+  t.match(retried[0], /the partition has no leader/)
+  client.leaders = [1, 2]
+  await waiting
+  t.strictSame(client.sent, ['2 1:0+1', '1 2:0+1'])
+  await t.rejects(producer.send(batchOf(1, 2), within(1000)), { code: 'KAFKA_PARTITION_MISSING' })
+})
+
 await t.test('follows the leader of each partition, also if the partitions of one leader move to different brokers', async t => {
   const client = new FakeClient()
   client.leaders = [1, 1]

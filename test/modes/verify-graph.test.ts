@@ -23,8 +23,9 @@ function recordOf (id: bigint): KafkaRecord {
 function driven (getAlertGzip: (id: string) => Promise<Buffer | undefined>, ...args: string[]) {
   const { config } = parseCommandLine(verify, ['--dead-letter-store', 'file:///letters', ...args], {})
   const findAlert: Archive['findAlert'] = async id => {
-    const gzip = await getAlertGzip(id)
-    return gzip && { gzip, expectedBytes: 0, frame: async () => { throw new Error('verify inflates the object itself') } }
+    const body = await getAlertGzip(id)
+    const frame = async () => { throw new Error('verify inflates the object itself') }
+    return body && { body, compressed: true, where: id, expectedBytes: 0, frame }
   }
   const archive = { findAlert, getSchema: async () => '{}' } as Partial<Archive> as Archive
   const deadLetterStore = { get: async () => undefined } as Partial<ObjectStore> as ObjectStore
