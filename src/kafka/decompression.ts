@@ -60,7 +60,7 @@ function zstd (data: Buffer, { available }: DecompressionLimits): Decompressed {
     return { kind: 'stream', chunks, held: data.length }
   }
   try {
-    const parts = frames.map(frame => zlib.zstdDecompressSync(frame.data, { maxOutputLength: frame.maxBytes }))
+    const parts = frames.map(frame => zlib.zstdDecompressSync(frame.data, { maxOutputLength: Math.max(1, frame.maxBytes) }))
     return { kind: 'whole', bytes: Buffer.concat(parts) }
   } catch (error) {
     throw damaged('Zstandard', error)

@@ -71,7 +71,7 @@ export interface Archive extends ArchiveReader {
    */
   putAlert (id: string, gz: Buffer, frame: Checksums): Promise<PutOutcome>
   /**
-   * Stores the JSON text of a schema unchanged. If the stored text differs only in whitespace, the outcome is 'identical'.
+   * Stores the JSON text of a schema unchanged. If the stored text differs only in whitespace and comments, the outcome is 'identical'.
    * Rejects with ARCHIVE_CONFLICT if a different schema is stored under the id.
    */
   putSchema (id: number, text: string): Promise<PutOutcome>

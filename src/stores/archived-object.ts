@@ -1,5 +1,6 @@
 // Verifies the content of archived objects: frames against the gzip trailer, and every content against the SHA-256 in the metadata of its
 // object (older objects: CRC32C), if there is any.
+import { compactJson } from '../avro/schema-json.ts'
 import { checksumsOf, sha256 } from './checksums.ts'
 import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
@@ -23,24 +24,24 @@ export async function verifiedFrame (object: ReadObject, compressed: boolean, ma
   return frame
 }
 
-/** Returns the text of a schema. Throws OBJECT_CORRUPT if it is not JSON. */
+/** Returns the text of a schema. Throws OBJECT_CORRUPT if it is not the JSON of a schema, which may have comments. */
 export function verifiedSchema (object: ReadObject): string {
   assertChecksum(object, object.body, 'schema')
   try {
     const text = strictUtf8.decode(object.body)
-    JSON.parse(text)
+    compactJson(text)
     return text
   } catch (cause) {
     throw storeErrors.OBJECT_CORRUPT('the schema is not JSON', { where: object.where, cause })
   }
 }
 
-/** Metadata of a schema. An object whose text differs only in whitespace has the same content. */
+/** Metadata of a schema. An object whose text differs only in whitespace and comments has the same content. */
 export function schemaMeta (text: string): ObjectMeta {
   return {
     contentType: 'application/json',
     ...checksumsOf(Buffer.from(text)),
-    same: existing => compact(existing.toString()) === compact(text)
+    same: existing => compactOrUnchanged(existing.toString()) === compactOrUnchanged(text)
   }
 }
 
@@ -66,7 +67,10 @@ function assertFrame ({ body, where }: ReadObject, maxFrameBytes: number): void 
   if (body.length < 6 || body[0] !== 0) throw storeErrors.OBJECT_CORRUPT('the uncompressed object is not a Confluent frame', { where })
 }
 
-// Removes whitespace between JSON tokens. Parsing and re-serializing would round numbers beyond 2^53.
-function compact (text: string): string {
-  return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1')
+function compactOrUnchanged (text: string): string {
+  try {
+    return compactJson(text)
+  } catch {
+    return text
+  }
 }

@@ -57,6 +57,7 @@ function xerial (data: Buffer, blockBytes: number): Buffer {
 }
 
 const skippable = Buffer.from([0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3])
+const noContent = zlib.zstdCompressSync(Buffer.alloc(0))
 const halves = (data: Buffer): [Buffer, Buffer] => [data.subarray(0, data.length >> 1), data.subarray(data.length >> 1)]
 const lz4 = (data: Buffer): Buffer => compressionsAlgorithms.lz4.compressSync(data)
 
@@ -72,7 +73,8 @@ const encodings: ReadonlyArray<readonly [name: string, codec: number, encode: (d
   ['Zstandard', ZSTD, data => zlib.zstdCompressSync(data)],
   ['Zstandard with checksum', ZSTD, data => zlib.zstdCompressSync(data, { params: { [zlib.constants.ZSTD_c_checksumFlag]: 1 } })],
   ['Zstandard with two frames', ZSTD, data => Buffer.concat(halves(data).map(half => zlib.zstdCompressSync(half)))],
-  ['Zstandard with skippable frames', ZSTD, data => Buffer.concat([skippable, zlib.zstdCompressSync(data), skippable])]
+  ['Zstandard with skippable frames', ZSTD, data => Buffer.concat([skippable, zlib.zstdCompressSync(data), skippable])],
+  ['Zstandard with empty frames', ZSTD, data => Buffer.concat([noContent, zlib.zstdCompressSync(data), noContent])]
 ]
 
 const values = [Buffer.from('first'), randomBytes(70_000), Buffer.alloc(400_000, 'repeat'), Buffer.alloc(0), randomBytes(100)]
