@@ -174,6 +174,13 @@ function reportedDeadLetters (sink: DeadLetterSink, report: VerifyReport): DeadL
 
 async function openAll (config: Config, connection: KafkaConnection, host: Host): Promise<Opened> {
   const stats = new StoreStats()
+  const archive = await archiveOf(config, 'read', host, stats)
+  // A check with a mistyped URL must fail, and --repair must not create a new archive there.
+  await archive.check()
+  const url = config.deadLetterStore
+  const options = { ...bucketOptions(config, host.environment), access: 'read' as const, log: host.log }
+  const deadLetterStore = url === undefined ? undefined : await openStore(url, options)
+  await deadLetterStore?.check()
   const topics = await committedTopics(connection, config.topic, config.group, { log: host.log, signal: host.stop })
   for (const { topic, partitions } of topics) {
     const uncommitted = partitions.filter(({ committed }) => committed === undefined).map(({ partition }) => partition)
@@ -182,13 +189,6 @@ async function openAll (config: Config, connection: KafkaConnection, host: Host)
     const truncated = partitions.filter(({ truncated }) => truncated > 0n).map(({ partition }) => partition)
     if (truncated.length > 0) host.log.warn({ topic, partitions: truncated }, 'the log ends below the committed offset: records are lost')
   }
-  const archive = await archiveOf(config, 'read', host, stats)
-  // A check with a mistyped URL must fail, and --repair must not create a new archive there.
-  await archive.check()
-  const url = config.deadLetterStore
-  const options = { ...bucketOptions(config, host.environment), access: 'read' as const, log: host.log }
-  const deadLetterStore = url === undefined ? undefined : await openStore(url, options)
-  await deadLetterStore?.check()
   return { topics, archive, deadLetterStore, target: config.repair ? await archiveOf(config, 'write', host, stats) : undefined }
 }
 
