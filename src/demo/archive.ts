@@ -52,7 +52,6 @@ export async function startArchive ({ config, stateDir }: Settings, host: Host, 
   const s3 = { endpointUrl: server.url, ...s3Credentials }
   const environment = {
     ...host.environment,
-    ALERT_STREAM_S3_ENDPOINT_URL: s3.endpointUrl,
     AWS_ACCESS_KEY_ID: s3.accessKeyId,
     AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
     // With a profile, the SDK would ignore these credentials.

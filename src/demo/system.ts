@@ -73,7 +73,8 @@ async function start (settings: Settings, host: Host, print: PrintLine, supervis
   const { server, storageEmulator, s3 } = archive
   if (server !== undefined) supervisor.add(s3 === undefined ? 'the storage emulator' : 'the S3 server', server)
   await supervisor.check()
-  const stores = ['--alert-store', archive.alerts, '--schema-store', archive.schemas]
+  const endpoint = s3 === undefined ? [] : ['--s3-endpoint-url', s3.endpointUrl]
+  const stores = ['--alert-store', archive.alerts, '--schema-store', archive.schemas, ...endpoint]
   const archiveHost: Host = { ...host, environment: archive.environment }
   const port = await apiPort(config.port, print)
   const serve = await startMode<object>('serve', [...stores, '--listen-port', String(port)], stateDir, archiveHost, '/readyz')

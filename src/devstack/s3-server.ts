@@ -44,7 +44,8 @@ async function launch ({ dataDir, env }: ServerOptions, port: number, python: st
     program: python,
     args: ['-m', 'moto.server', '-H', LOOPBACK, '-p', String(port)],
     mark: 'moto.server',
-    env: { ...env, TMPDIR: dataDir },
+    // The server uses botocore, which fails if AWS_PROFILE names a profile that is missing.
+    env: { ...Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('AWS_'))), TMPDIR: dataDir },
     dataDir,
     logFile: join(dataDir, 's3.log'),
     ready: async signal => {

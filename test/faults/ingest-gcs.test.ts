@@ -16,7 +16,6 @@ await ingestIntoBuckets({
     '--backend', 'google-cloud', '--gcp-project', 'rubin', '--gcp-bucket-alerts', alerts, '--gcp-bucket-schemas', schemas
   ],
   isUpload,
-  emptyUploadResponse: false,
   bucketOf: ({ url }) => url.split('/')[5],
   denied: { status: 403, body: JSON.stringify({ error: { code: 403, message } }) },
   deniedLine: /^STORE_BUCKET_DENIED: .*403.* writer@rubin\.iam does not have storage\.objects\.create access.*Grant .*objectCreator/

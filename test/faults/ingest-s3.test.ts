@@ -14,7 +14,6 @@ await ingestIntoBuckets({
   environment: url => ({ ...s3.env, ALERT_STREAM_ENDPOINT_URL: url }),
   flags: ({ alerts, schemas }) => ['--bucket-alerts', alerts, '--bucket-schemas', schemas],
   isUpload: isS3Upload,
-  emptyUploadResponse: true,
   bucketOf: ({ url }) => url.split('/')[1],
   denied: {
     status: 403, body: '<Error><Code>AccessDenied</Code><Message>no s3:PutObject for writer</Message></Error>',

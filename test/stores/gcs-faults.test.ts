@@ -15,7 +15,6 @@ const service: FaultyService = {
   bucket: gcs.bucket,
   isUpload,
   isDownload,
-  emptyUploadResponse: false,
   checksumRejection: errorResponse(400, 'Provided CRC32C "AAAAAA==" doesn\'t match calculated CRC32C "BBBBBB==".')
 }
 

@@ -17,7 +17,6 @@ const service: FaultyService = {
   bucket: s3.bucket,
   isUpload: isS3Upload,
   isDownload: isS3Download,
-  emptyUploadResponse: true,
   checksumRejection: errorResponse(400, 'BadDigest', 'The CRC32C you specified did not match the calculated checksum.')
 }
 

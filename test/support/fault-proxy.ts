@@ -10,9 +10,9 @@ export type Fault =
   | 'reset'
   /** The request gets no response. */
   | 'hang'
-  /** The response stops in the middle, but the connection stays open. */
+  /** The response stops in the middle, or before its headers if it has no body, but the connection stays open. */
   | 'stall response'
-  /** The connection is reset in the middle of the response. */
+  /** The connection is reset in the middle of the response, or before its headers if it has no body. */
   | 'cut response'
   /** One byte of the response body is changed. */
   | 'damage response'
@@ -84,6 +84,8 @@ export async function faultProxy (t: Test, target: string): Promise<FaultProxy> 
     const { status, headers, payload } = await forward(request, body)
     if (fault === 'lose response') return void request.socket.resetAndDestroy()
     if (fault === 'damage response') payload.writeUInt8(payload.readUInt8(payload.length >> 1) ^ 1, payload.length >> 1)
+    if (payload.length === 0 && fault === 'stall response') return void hanging.add(request)
+    if (payload.length === 0 && fault === 'cut response') return void request.socket.resetAndDestroy()
     response.writeHead(status, headers)
     if (fault === 'stall response' || fault === 'cut response') {
       response.write(payload.subarray(0, payload.length >> 1), () => {
