@@ -15,7 +15,7 @@ import { compileRecord, type Builder, type Rule } from './record-builder.ts'
 import { parseAlertSchema, type RecordType, type Type } from './schema.ts'
 import { drawAsteroid, solarSystemRule, type Asteroid } from './solar-system-rules.ts'
 import { drawKind, drawSnr, drawTarget } from './target.ts'
-import { DETECTORS, VISITS_PER_BLOCK, alertId, historyId, pointingOf, visitOf, type Pointing, type Visit } from './visits.ts'
+import { DETECTORS, HISTORY_IDS, VISITS_PER_BLOCK, alertId, historyId, pointingOf, visitOf, type Pointing, type Visit } from './visits.ts'
 
 const REASONS = ['pairs_ri_33.0', 'pairs_gr_33.0', 'pairs_iz_33.0', 'blob_long', 'greedy', 'ddf']
 const FIELDS = ['lowdust', 'nes', 'galplane', 'scp', 'bulgy', 'ddf_cosmos', 'ddf_ecdfs']
@@ -80,12 +80,12 @@ export function createAlertGenerator ({ schema, schemaVersion, seed, profile = '
       const moving = kind === 'moving'
       const negative = kind !== 'transient' && !moving && random.chance(0.45)
       const flux = snr * visit.fluxError * (negative ? -1 : 1)
-      const id = alertId(visit, detector, index)
+      const id = alertId(visit, detector, index - Math.ceil(detector * alertsInVisit / DETECTORS))
       const visits = moving ? [] : earlier.draw(random, kind === 'artefact' ? random.below(2) : drawHistoryLength(random, lengths))
       const oldest = visits.at(-1)
       const target = drawTarget(random, kind, sky, flux, visit.band, {
         // An object's id is the id of its first detection, as in the survey.
-        objectId: moving ? null : oldest === undefined ? id : historyId(oldest, random.below(DETECTORS), random.below(1 << 20)),
+        objectId: moving ? null : oldest === undefined ? id : historyId(oldest, random.below(DETECTORS), random.below(HISTORY_IDS)),
         ssObjectId: moving ? 20_000_000_000_000_000n + BigInt(random.below(2_147_483_648)) * 1_000_003n : null
       })
       const measured = measure(random, { id, visit, detector, target, x, y, flux }, fits)

@@ -5,7 +5,7 @@ import { type EarlierVisits } from './earlier-visits.ts'
 import { DETECTOR_HEIGHT, DETECTOR_WIDTH } from './focal-plane.ts'
 import { type Random } from './random.ts'
 import { drawFluxRatio } from './target.ts'
-import { DETECTORS, historyId, midpointAt, type Visit } from './visits.ts'
+import { DETECTORS, HISTORY_IDS, historyId, midpointAt, type Visit } from './visits.ts'
 
 /** Forced photometry of one visit at the position of the object. Fluxes are in nJy. */
 export type ForcedSource = Pick<DiaSource,
@@ -47,7 +47,7 @@ export function drawHistory (
     const flux = current.flux * drawFluxRatio(random, target.kind, days, visit.band, current.visit.band)
     // The flux of an earlier detection is above the detection threshold.
     const size = Math.max(Math.abs(flux), visit.fluxError * random.between(5.3, 7))
-    const id = historyId(visit, detector, random.below(1 << 20))
+    const id = historyId(visit, detector, random.below(HISTORY_IDS))
     const source = measure(random, { id, visit, target, flux: flux < 0 ? -size : size, ...position }, fits)
     sources.push(source)
     forced.push(drawForcedSource(random, visit, target, source.flux, position))
@@ -70,7 +70,7 @@ function drawForcedSource (
   random: Random, visit: Visit, target: Target, flux: number, { detector, x, y }: Pick<ForcedSource, 'detector' | 'x' | 'y'>
 ): ForcedSource {
   return {
-    id: historyId(visit, detector, random.below(1 << 20)),
+    id: historyId(visit, detector, random.below(HISTORY_IDS)),
     visit,
     detector,
     midpoint: midpointAt(visit, detector),

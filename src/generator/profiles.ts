@@ -6,6 +6,8 @@ import type { HistoryLengths } from './history.ts'
 import type { Visit } from './visits.ts'
 
 export interface AlertProfile {
+  /** Mean size of an Avro datum, with cutouts. */
+  readonly meanBytes: number
   readonly history: HistoryLengths
   readonly earlierVisits: (seed: number, current: Visit) => EarlierVisits
   readonly fits: FitFractions
@@ -25,6 +27,7 @@ export const alertProfiles: Readonly<Record<ProfileName, AlertProfile>> = {
    * light curves, an Avro datum has about 82 KB on average. Some have more than 200 KB.
    */
   design: {
+    meanBytes: 82_000,
     history: { median: 1.25, sigma: 1.6, longest: 400 },
     earlierVisits: visitsOfObjects,
     fits: { trail: 0.75, dipole: 0.25 },
@@ -42,6 +45,7 @@ export const alertProfiles: Readonly<Record<ProfileName, AlertProfile>> = {
    * an alert of a new object, about two thirds of the 123 float and double fields of diaSource and diaObject are NaN.
    */
   'rubin-2026': {
+    meanBytes: 112_000,
     history: { median: 78, sigma: 1.6, longest: 800 },
     earlierVisits: visitsOfField,
     fits: { trail: 0.05, dipole: 0.05 },

@@ -88,7 +88,13 @@ export function encodeId (parts: PackedIdParts, format = rubinIds): bigint {
 }
 
 /** Returns undefined if the id is not packed: its tag is not among the tags of the format, or the camera has no such detector. */
-export function decodeId (id: bigint, { bits, tags } = rubinIds): PackedId | undefined {
+export function decodeId (id: bigint, format = rubinIds): PackedId | undefined {
+  const parts = unpack(id, format)
+  return parts.detector >= detectors || !format.tags.includes(parts.tag) ? undefined : { ...parts, visit: visitNumber(parts) }
+}
+
+/** The parts of any id, also if it is not packed. */
+export function unpack (id: bigint, { bits } = rubinIds): PackedIdParts {
   const low = (width: number): number => {
     const value = Number(BigInt.asUintN(width, id))
     id >>= BigInt(width)
@@ -97,11 +103,8 @@ export function decodeId (id: bigint, { bits, tags } = rubinIds): PackedId | und
   const counter = low(bits.counter)
   const detector = low(bits.detector)
   const sequence = low(bits.sequence)
-  const day = low(bits.day)
-  const tag = Number(id)
-  if (detector >= detectors || !tags.includes(tag)) return undefined
-  const night = new Date(epoch + day * dayMs).toISOString().slice(0, 10).replaceAll('-', '')
-  return { tag, night, sequence, detector, counter, visit: visitNumber({ night, sequence }) }
+  const night = new Date(epoch + low(bits.day) * dayMs).toISOString().slice(0, 10).replaceAll('-', '')
+  return { tag: Number(id), night, sequence, detector, counter }
 }
 
 /**

@@ -11,6 +11,8 @@ import type { VisitMetrics } from './visit-metrics.ts'
 export interface DatumChecks {
   /** Alerts of which only the first field was read, because the rest of their schema cannot be compiled. */
   readonly unchecked: number
+  /** Alerts whose field visit contradicts the visit that is packed in their id. */
+  readonly visitMismatches: number
 }
 
 export interface IngestStats {
@@ -33,6 +35,7 @@ export function ingestFamilies ({ topics, source, stats, checks, stores, visits,
     family('alert_stream_alerts_archived_total', () =>
       (['written', 'identical'] as const).map(outcome => ({ labels: { outcome }, value: stats[outcome] }))),
     single('alert_stream_alerts_unchecked_total', () => checks.unchecked),
+    single('alert_stream_visit_mismatches_total', () => checks.visitMismatches),
     single('alert_stream_archived_bytes_total', () => stats.writtenBytes),
     single('alert_stream_provenance_truncated_total', () => stats.truncated),
     single('alert_stream_alert_age_seconds', () => visits.ages.read()),

@@ -1,4 +1,4 @@
-// Sends batches so that each record is in the topic exactly once, although responses get lost, leaders change and brokers restart. A batch
+// Sends batches so that each record is in the topic exactly once, even if responses get lost, leaders change or brokers restart. A batch
 // is sent again with the same producer id and sequence number, by which the leader recognises a batch that it already has. At most one
 // batch per partition is in flight. If a send fails, its batch may be in the topic, and the caller must not send it again.
 import { asError, type AlertStreamError } from '../pipeline/errors.ts'

@@ -32,14 +32,15 @@ const serveFlags = flags({
   },
   'max-connections': {
     type: 'integer', min: 1, default: 1000,
-    description: 'Connections above which requests get 503 and connections are closed. Above twice this number, connections are refused.'
+    description: 'Number of open connections above which requests get 503 and their connections are closed. ' +
+      'Above twice this number, new connections are refused.'
   },
   'response-buffer-mib': {
-    type: 'integer', min: 1, default: 128, placeholder: 'MIB',
-    description: 'Memory for alerts in responses, in MiB. Requests for which it does not suffice get 503.'
+    type: 'integer', min: 1, default: 128,
+    description: 'Memory for the alerts in responses, in MiB. Requests that would exceed it get 503.'
   },
   'max-record-mib': {
-    type: 'integer', min: 1, max: 1024, default: 32, placeholder: 'MIB',
+    type: 'integer', min: 1, max: 1024, default: 32,
     description: 'Maximum size of a decompressed alert, in MiB. Requests for larger objects get 500.'
   },
   ...storeFlags,

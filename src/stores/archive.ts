@@ -2,12 +2,12 @@
 // holds objects of other layouts or uncompressed frames, writes compare with them first, and reads that find nothing try their keys.
 // A frame is verified against the gzip trailer and, if the store keeps metadata, against the stored SHA-256 (older objects: CRC32C).
 import { rubinIds, type PackedIdFormat } from '../ids/packed-id.ts'
-import { checksumsOf, sha256, type Checksums } from './checksums.ts'
-import { crc32c, hex32 } from './crc32c.ts'
+import { schemaMeta, verifiedFrame, verifiedSchema, type ReadObject } from './archived-object.ts'
+import { type Checksums } from './checksums.ts'
 import { storeErrors } from './errors.ts'
-import { claimedLength, defaultMaxFrameBytes, gzipType, inflateAsync, maxGzipBytes } from './gzip.ts'
+import { claimedLength, defaultMaxFrameBytes, gzipType, maxGzipBytes } from './gzip.ts'
 import { alertKey, gzipped, schemaKey, type Layout } from './layouts.ts'
-import { type Admit, type ObjectMeta, type ObjectStart, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
+import { type Admit, type ObjectStart, type ObjectStore, type PutOutcome } from './object-store.ts'
 import { otherAlertKeys, otherSchemaKeys } from './other-keys.ts'
 
 interface ArchiveOptions {
@@ -78,10 +78,8 @@ export interface Archive extends ArchiveReader {
   close (): Promise<void>
 }
 
-interface FoundObject extends StoredObject {
+interface FoundObject extends ReadObject {
   readonly key: string
-  /** Store URL and key of the object, for error messages. */
-  readonly where: string
 }
 
 export function createArchive (options: ArchiveOptions): Archive {
@@ -127,12 +125,7 @@ export function createArchive (options: ArchiveOptions): Archive {
       where,
       sha256: object.sha256,
       expectedBytes: Math.min(compressed ? claimedLength(body) : body.length, maxFrameBytes),
-      async frame () {
-        const frame = compressed ? await inflateAsync(body, where, maxFrameBytes) : body
-        if (!compressed) assertFrame(object, maxFrameBytes)
-        assertChecksum(object, frame, 'frame')
-        return frame
-      }
+      frame: () => verifiedFrame(object, compressed, maxFrameBytes)
     }
   }
 
@@ -152,11 +145,7 @@ export function createArchive (options: ArchiveOptions): Archive {
 
     async putSchema (id, text) {
       const body = Buffer.from(text)
-      const meta: ObjectMeta = {
-        contentType: 'application/json',
-        ...checksumsOf(body),
-        same: existing => compact(existing.toString()) === compact(text)
-      }
+      const meta = schemaMeta(text)
       const key = schemaKey(layout, id)
       for (const other of await otherSchemas.toCompare(id)) {
         if (await schemas.compare(other, body, meta) === 'identical') return 'identical'
@@ -176,15 +165,7 @@ export function createArchive (options: ArchiveOptions): Archive {
 
     async getSchema (id) {
       const object = await find(schemaKey(layout, id), () => otherSchemas.toRead(id), async key => await read(schemas, key))
-      if (object === undefined) return undefined
-      assertChecksum(object, object.body, 'schema')
-      try {
-        const text = strictUtf8.decode(object.body)
-        JSON.parse(text)
-        return text
-      } catch (cause) {
-        throw storeErrors.OBJECT_CORRUPT('the schema is not JSON', { where: object.where, cause })
-      }
+      return object === undefined ? undefined : verifiedSchema(object)
     },
 
     async check () {
@@ -195,31 +176,4 @@ export function createArchive (options: ArchiveOptions): Archive {
       await Promise.all([alerts.close(), schemas.close()])
     }
   }
-}
-
-// Rejects bytes that would change when the text is encoded again: invalid sequences, and a byte order mark.
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** Throws OBJECT_CORRUPT unless the content has the checksum in the metadata of its object, if there is one. */
-function assertChecksum ({ sha256: expected, crc32c: expectedCrc, where }: FoundObject, content: Buffer, name: string): void {
-  if (expected !== undefined) {
-    const actual = sha256(content)
-    if (actual === expected) return
-    throw storeErrors.OBJECT_CORRUPT(`the ${name} has SHA-256 ${actual}, but the metadata of the object says ${expected}`, { where })
-  }
-  const actual = crc32c(content)
-  if (expectedCrc === undefined || actual === expectedCrc) return
-  const what = `the ${name} has CRC32C ${hex32(actual)}, but the metadata of the object says ${hex32(expectedCrc)}`
-  throw storeErrors.OBJECT_CORRUPT(what, { where })
-}
-
-/** Throws unless the uncompressed object can be a frame: an empty object or one without the header is not an alert. */
-function assertFrame ({ body, where }: FoundObject, maxFrameBytes: number): void {
-  if (body.length > maxFrameBytes) throw storeErrors.OBJECT_TOO_LARGE(`the object has ${body.length} bytes`, { where })
-  if (body.length < 6 || body[0] !== 0) throw storeErrors.OBJECT_CORRUPT('the uncompressed object is not a Confluent frame', { where })
-}
-
-// Removes whitespace between JSON tokens. Parsing and re-serializing would round numbers beyond 2^53.
-function compact (text: string): string {
-  return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1')
 }

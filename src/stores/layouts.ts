@@ -1,7 +1,7 @@
 // Keys of archived objects: prefix, folder of the alert, id. The program writes v1, v2 and v3, and reads every layout that Rubin has used.
 // All keys are pure functions of the id.
 import { parseAlertId } from '../ids/alert-id.ts'
-import { decodeId, rubinIds, type PackedIdFormat } from '../ids/packed-id.ts'
+import { decodeId, rubinIds, type PackedIdFormat, type PackedIdParts } from '../ids/packed-id.ts'
 import { storeErrors } from './errors.ts'
 
 /** Layouts that are written. v1: Rubin's layout of 2021 (Google Cloud). v2: Rubin's layout since 2026 (S3). v3: see `folderInV3`. */
@@ -47,8 +47,11 @@ const largestSchemaId = 0xffffffff
 /** `{night}/{sequence}/{detector}/`: a folder holds one detector of one visit. If the id is not packed: `other/{first 6 digits}/`. */
 function folderInV3 (id: string, format: PackedIdFormat): string {
   const packed = decodeId(BigInt(id), format)
-  if (packed === undefined) return `other/${firstDigits(id)}`
-  const { night, sequence, detector } = packed
+  return packed === undefined ? `other/${firstDigits(id)}` : packedFolder(packed)
+}
+
+/** Folder of the alerts of a detector in a visit in layout v3. Folders are in the order of nights, visits and detectors. */
+export function packedFolder ({ night, sequence, detector }: Pick<PackedIdParts, 'night' | 'sequence' | 'detector'>): string {
   return `${night}/${String(sequence).padStart(5, '0')}/${String(detector).padStart(3, '0')}/`
 }
 

@@ -1,8 +1,9 @@
 import t from 'tap'
-import { encodeId } from '../../src/ids/packed-id.ts'
-import { visitOfRecord } from '../../src/ingest/record-visit.ts'
+import { encodeId, packedIdFormat, rubinIds } from '../../src/ids/packed-id.ts'
+import { visitOfRecord as visitOf } from '../../src/ingest/record-visit.ts'
 import { allVersions, generatorOf, surveySchema } from '../generator/support.ts'
 
+const visitOfRecord = (record: { readonly value: Buffer | null }) => visitOf(record, rubinIds)
 const hex = (text: string): { readonly value: Buffer } => ({ value: Buffer.from(text, 'hex') })
 
 await t.test('reads the visit from the first field of an alert of any schema version', async t => {
@@ -31,4 +32,13 @@ await t.test('needs only the start of the value', async t => {
   const frame = schema.encodeFramed(7, { ...(await generatorOf('11.1')).alert(0, 0, 1), diaSourceId: id })
   t.equal(visitOfRecord({ value: frame.subarray(0, 14) }), 2026022401010)
   t.equal(visitOfRecord({ value: frame.subarray(0, 13) }), undefined)
+})
+
+await t.test('reads ids of another format', async t => {
+  const format = packedIdFormat('7,14,14,9,19', '3')
+  const schema = await surveySchema('11.1')
+  const id = encodeId({ tag: 3, night: '20260224', sequence: 1010, detector: 89, counter: 1 }, format)
+  const value = schema.encodeFramed(7, { ...(await generatorOf('11.1')).alert(0, 0, 1), diaSourceId: id })
+  t.equal(visitOf({ value }, format), 2026022401010)
+  t.equal(visitOf({ value }, rubinIds), undefined)
 })

@@ -16,7 +16,7 @@ const [GZIP, SNAPPY, LZ4, ZSTD] = [1, 2, 3, 4] as const
 const valuesOf = (records: readonly BatchRecord[]): string[] => records.map(({ value }) => String(value))
 const fieldsOf = (values: readonly Buffer[]): RecordFields[] => values.map((value, offsetDelta) => ({ offsetDelta, value }))
 
-/** Reads all records, one after the other. Returns them with the largest number of bytes that the batch held meanwhile. */
+/** Reads all records. Returns them with the largest number of bytes that the batch held while they were read. */
 async function readAll (
   attributes: number, payload: Buffer, count: number, { maxBatchBytes = 64 * MIB, maxRecordBytes = 32 * MIB } = {}
 ): Promise<{ readonly records: BatchRecord[], readonly most: number, readonly streamed: boolean }> {

@@ -70,7 +70,7 @@ await t.test('numbers the records of each partition', async t => {
   t.strictSame(client.sent, ['1 1:0+3', '2 2:0+2', '1 1:3+1'])
 })
 
-await t.test('sends a batch again with the same number after a lost response, and takes a duplicate for success', async t => {
+await t.test('sends a batch again with the same number after a lost response, and treats a duplicate as success', async t => {
   const client = new FakeClient()
   const { producer, retried } = producerFor(client)
   client.outcomes.push(new NetworkError('Connection closed'), refused('REQUEST_TIMED_OUT'), refused('DUPLICATE_SEQUENCE_NUMBER'))

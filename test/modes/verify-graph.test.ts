@@ -44,7 +44,7 @@ await t.test('only problems reach the report', async t => {
   t.match(report, { verified: 3, repeats: 1, deadLettered: 0 })
 })
 
-await t.test('with --repair, a check that fails ends the run and dead-letters no record, whatever the error', async t => {
+await t.test('with --repair, a failed check ends the run and dead-letters no record, whatever the error', async t => {
   for (const [error, code] of [
     [new TypeError('a bug'), 'VERIFY_CHECK_FAILED'], [storeErrors.STORE_KEY_INVALID('no'), 'VERIFY_CHECK_FAILED'],
     [storeErrors.STORE_BUCKET_DENIED('no'), 'STORE_BUCKET_DENIED']
@@ -57,7 +57,7 @@ await t.test('with --repair, a check that fails ends the run and dead-letters no
   }
 })
 
-await t.test('a store that is unavailable for a moment is asked again', async t => {
+await t.test('retries a check if the store is temporarily unavailable', async t => {
   let asked = 0
   const { driver, report } = driven(async () => {
     if (++asked === 1) throw storeErrors.STORE_PATH_BLOCKED('a file is in the way')

@@ -126,6 +126,22 @@ await t.test('a frame with the id and the CRC32C of an archived alert, but other
   t.match(sink.stats, { written: 1, identical: 0 })
 })
 
+await t.test('a write that the store denies fails with a fatal error, is not counted and not remembered', async t => {
+  let denied = true
+  const sink = sinkInto({
+    putAlert: async () => {
+      if (denied) throw storeErrors.STORE_BUCKET_DENIED('cannot write the object: the store returned 403', { where: 'gs://b/1' })
+      return 'written'
+    }
+  })
+  const copies = await Promise.allSettled([1, 2].map(async () => sink.write(alert('1', 'one'), context)))
+  const rejected = { status: 'rejected', reason: { code: 'STORE_BUCKET_DENIED', fatal: true } }
+  t.match(copies, [rejected, rejected])
+  t.match(sink.stats, { written: 0, identical: 0 })
+  denied = false
+  t.equal(await sink.write(alert('1', 'one'), context), 'written')
+})
+
 await t.test('a write fails with a retryable error while a file blocks the store\'s folder, and succeeds after its removal', async t => {
   const root = join(await tempDir(t), 'store')
   const sink = sinkInto(await archiveIn(root))

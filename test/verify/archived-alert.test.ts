@@ -72,7 +72,7 @@ await t.test('an object of any size is inflated only up to the size of the recor
   t.ok(most - before < 16 * 1024 * 1024, `${most - before} bytes`)
 })
 
-await t.test('a missing object is missing, and so is an object for a record without alert id', async t => {
+await t.test('a record without an object, or without an alert id, is missing', async t => {
   t.match(await compare(frameOf(5n)), { alertId: '5', asked: ['5'], mismatch: { problem: 'missing', reason: /no object/ } })
   const frame = (datum: Buffer): Buffer => Buffer.concat([Buffer.from([0, 0, 0, 0, 7]), datum])
   for (const [value, reason] of [
@@ -93,7 +93,7 @@ await t.test('a record above the size limit is missing until its dead letter is 
   t.match(found, { mismatch: { problem: 'missing', reason: /exceeds the size limit: its value has 40000000 bytes and SHA-256 ab12/ } })
 })
 
-await t.test('a fault of the store is no result', async t => {
+await t.test('rejects with the error of the store if the store fails', async t => {
   await t.rejects(compare(frameOf(5n), storeErrors.STORE_UNAVAILABLE('away')), { code: 'STORE_UNAVAILABLE' })
 })
 

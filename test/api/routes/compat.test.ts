@@ -1,11 +1,14 @@
 // The variant of the API for clients of alert_database_server: stored gzip without Content-Encoding, with all other guarantees of the API.
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { get } from 'node:http'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { listen } from '../../../src/api/listen.ts'
 import { noneUnusable } from '../../../src/api/problems.ts'
 import { gzipFrame } from '../../../src/stores/gzip.ts'
+import { alertKey } from '../../../src/stores/layouts.ts'
 import { apiOf } from '../support.ts'
 
 const id = '170028518906855444'
@@ -48,6 +51,15 @@ await t.test('never serves a damaged object', async t => {
     }
   }
   t.strictSame(app.stats.unusableObjects, { ...noneUnusable(), damaged: 8 })
+})
+
+await t.test('sends an alert that is stored uncompressed as it is, like alert_database_server', async t => {
+  const { app, root } = await apiOf(t, upstream)
+  const path = join(root, alertKey('v2', id).replace(/\.gz$/, ''))
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, frame)
+  const response = await app.inject({ url, headers: { 'accept-encoding': 'gzip' } })
+  t.strictSame([response.statusCode, response.rawPayload, response.headers['content-encoding']], [200, frame, undefined])
 })
 
 await t.test('unknown and invalid ids and schemas are as in the default variant', async t => {
