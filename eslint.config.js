@@ -16,14 +16,14 @@ const bannedOperators = ['rxjs', 'rxjs/operators'].map(name => ({
   message: 'This operator can drop an envelope, which then never settles and never returns its credit. Use the graph builder instead.'
 }))
 const parts = [
-  'admin', 'api', 'avro', 'config', 'dead-letters', 'devstack', 'generator', 'ingest', 'kafka', 'metrics', 'print', 'simulator', 'sinks',
-  'sources', 'stores', 'verify'
+  'admin', 'api', 'avro', 'config', 'copy', 'dead-letters', 'devstack', 'generator', 'ingest', 'inspect', 'kafka', 'metrics', 'print',
+  'provenance', 'simulator', 'sinks', 'sources', 'stores', 'verify'
 ]
 const forbidImportsFrom = folders => ({
   paths: bannedOperators,
   patterns: [{
     group: folders.flatMap(folder => [`**/${folder}/*`, `**/${folder}`]),
-    message: 'Import order: pipeline <- parts <- program <- demo and modes <- cli.'
+    message: 'Import order: pipeline <- ids <- parts <- program <- demo and modes <- cli.'
   }]
 })
 
@@ -52,6 +52,10 @@ export default tseslint.config(
   },
   {
     files: ['src/pipeline/**/*.ts'],
+    rules: { 'no-restricted-imports': ['error', forbidImportsFrom(['ids', ...parts, 'program', 'demo', 'modes', 'cli'])] }
+  },
+  {
+    files: ['src/ids/**/*.ts'],
     rules: { 'no-restricted-imports': ['error', forbidImportsFrom([...parts, 'program', 'demo', 'modes', 'cli'])] }
   },
   {

@@ -5,6 +5,7 @@ import fastify, { type FastifyInstance } from 'fastify'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { type ArchiveReader } from '../stores/archive.ts'
 import { AlertReader, type ReaderLimits } from './alert-reader.ts'
+import { type Compat } from './compat.ts'
 import { boundConnections, shedConnections } from './connections.ts'
 import { apiErrors } from './errors.ts'
 import { shedLoad, type PressureLimits } from './load-shedding.ts'
@@ -20,6 +21,8 @@ import { cutSlowReaders } from './slow-readers.ts'
 export interface ApiOptions {
   readonly archive: ArchiveReader
   readonly log?: Logger
+  /** How alerts are sent. Default 'dmtn-210'. */
+  readonly compat?: Compat
   /** Prefix of every path, such as '/alertdb'. Default ''. */
   readonly pathPrefix?: string
   /** Limits for load shedding. `false` disables load shedding. */
@@ -41,7 +44,7 @@ const cachedSchemas = 256
 
 /** Throws API_PREFIX_INVALID if `pathPrefix` is not a path. The app is ready after `listen`, `app.ready()` or `app.inject()`. */
 export function build (options: ApiOptions): FastifyInstance {
-  const { archive, log = silent, pressure = {}, healthCacheMs = 1000 } = options
+  const { archive, log = silent, compat = 'dmtn-210', pressure = {}, healthCacheMs = 1000 } = options
   const limits = { ...defaultLimits, ...options.limits }
   const prefix = normalPrefix(options.pathPrefix ?? '')
   const app: FastifyInstance = fastify({
@@ -72,13 +75,13 @@ export function build (options: ApiOptions): FastifyInstance {
   const alerts = new AlertReader(archive, limits)
   app.stats.buffers = alerts
   app.register(async root => {
-    await root.register(indexRoute)
+    await root.register(indexRoute, { compat })
     await root.register(healthRoute, { archive, log, healthCacheMs })
     await root.register(async shed => {
       if (pressure !== false) await shedLoad(shed, pressure)
       shedConnections(shed, limits.connections)
       cutSlowReaders(shed, limits.stallMs)
-      await shed.register(alertsRoute, { alerts })
+      await shed.register(alertsRoute, { alerts, compat })
       await shed.register(schemasRoute, { schemas })
     })
   }, { prefix })

@@ -1,7 +1,6 @@
 // Content negotiation and conditional requests (RFC 9110): Accept-Encoding (12.5.3), strong entity tags (8.8.3), If-None-Match (13.1.2).
-// The gzip and identity codings of an alert are two representations, so each coding has its own tag, made of the CRC32C of the bytes sent.
+// The gzip and identity codings of an alert are two representations, so each coding has its own tag, made of the SHA-256 of the alert.
 import { type FastifyReply, type FastifyRequest } from 'fastify'
-import { crc32c, hex32 } from '../stores/crc32c.ts'
 
 export type Coding = 'gzip' | 'identity'
 
@@ -29,22 +28,32 @@ export function chooseCoding (acceptEncoding: string | undefined): Coding | unde
   return identity > 0 ? 'identity' : undefined
 }
 
-export function entityTag (body: Buffer, coding: Coding): string {
-  return `"${hex32(crc32c(body))}-${body.length.toString(16)}${coding === 'gzip' ? '-gzip' : ''}"`
+/** Number of hex digits of the SHA-256 in an entity tag: 16 bytes. */
+const tagDigits = 32
+
+/** The entity tag of content, by the SHA-256 of its identity coding in hex. */
+export function entityTag (sha256: string, coding: Coding): string {
+  return `"${sha256.slice(0, tagDigits)}${coding === 'gzip' ? '-gzip' : ''}"`
 }
 
 /** Sends immutable content with 200, or 304 if the client already has it. The caller must set Content-Type and Content-Encoding first. */
 export function sendImmutable (request: FastifyRequest, reply: FastifyReply, body: Buffer, tag: string): FastifyReply {
-  reply.headers({ etag: tag, 'cache-control': cacheForever })
-  if (matchesTag(request.headers['if-none-match'], tag)) {
-    reply.removeHeader('content-type').removeHeader('content-encoding')
-    return reply.code(304).send()
-  }
-  return reply.header('content-length', body.length).send(body)
+  if (matchesTag(request.headers['if-none-match'], tag)) return sendNotModified(reply, tag)
+  return reply.headers({ etag: tag, 'cache-control': cacheForever, 'content-length': body.length }).send(body)
 }
 
-// Compares tags weakly, as RFC 9110 requires for If-None-Match.
-function matchesTag (ifNoneMatch: string | undefined, tag: string): boolean {
+/** Responds to HEAD with 200 and the length of the body in bytes. The caller must set Content-Type and Content-Encoding first. */
+export function sendHead (reply: FastifyReply, length: number, tag: string): FastifyReply {
+  return reply.headers({ etag: tag, 'cache-control': cacheForever, 'content-length': length }).send()
+}
+
+export function sendNotModified (reply: FastifyReply, tag: string): FastifyReply {
+  reply.removeHeader('content-type').removeHeader('content-encoding')
+  return reply.code(304).headers({ etag: tag, 'cache-control': cacheForever }).send()
+}
+
+/** Whether If-None-Match has the tag. Compares tags weakly, as RFC 9110 requires. */
+export function matchesTag (ifNoneMatch: string | undefined, tag: string): boolean {
   if (ifNoneMatch === undefined) return false
   if (ifNoneMatch.trim() === '*') return true
   return ifNoneMatch.match(/"[^"]*"/g)?.includes(tag) ?? false

@@ -38,6 +38,14 @@ const overloads = new Map([
 /** Stored objects that cannot be served, by the code of their error. */
 const unusableObjects = new Map([['OBJECT_CORRUPT', 'damaged'], ['OBJECT_TOO_LARGE', 'too large']])
 
+/** Zero for each reason, so that the metrics have samples before the first such request. */
+export const noneShed = (): Record<string, number> => zeros(overloads.values())
+export const noneUnusable = (): Record<string, number> => zeros(unusableObjects.values())
+
+function zeros (reasons: Iterable<string>): Record<string, number> {
+  return Object.fromEntries([...reasons].map(reason => [reason, 0]))
+}
+
 /** Time between two log lines about shed requests, in ms. */
 const shedLogMs = 30_000
 
@@ -46,7 +54,7 @@ export function handleErrors (app: FastifyInstance, log: Logger, index: string):
   let shedLogged = -Infinity
   function countShed (reason: string, error: Error): void {
     const { shed } = app.stats
-    shed[reason] = (shed[reason] ?? 0) + 1
+    shed[reason]!++
     if (performance.now() - shedLogged < shedLogMs) return
     shedLogged = performance.now()
     log.warn({ reason, error: error.message, shed: { ...shed } }, 'shedding requests')
@@ -59,7 +67,7 @@ export function handleErrors (app: FastifyInstance, log: Logger, index: string):
     const overload = overloads.get(error.code)
     if (overload !== undefined) countShed(overload, error)
     const unusable = unusableObjects.get(error.code)
-    if (unusable !== undefined) app.stats.unusableObjects[unusable] = (app.stats.unusableObjects[unusable] ?? 0) + 1
+    if (unusable !== undefined) app.stats.unusableObjects[unusable]!++
     if (status >= 500 && overload === undefined) {
       const code = errorCode(error)
       log.error({ code, method: request.method, url: request.url, error: formatError(error) }, 'request failed')

@@ -1,6 +1,7 @@
 // In-process counters of the API server. They only grow, except `inFlight`.
 import { type FastifyInstance } from 'fastify'
 import { Histogram } from '../pipeline/index.ts'
+import { noneShed, noneUnusable } from './problems.ts'
 
 export interface ApiStats {
   /** Completed requests by route pattern (`/v1/alerts/:id` without the path prefix; `other` if no route matched), then by status. */
@@ -35,7 +36,8 @@ declare module 'fastify' {
 /** Adds `app.stats` and updates it with every request. */
 export function collectStats (app: FastifyInstance, prefix: string): void {
   const stats: ApiStats = {
-    requests: {}, bytes: 0, inFlight: 0, aborted: 0, durations: new Map(), shed: {}, unusableObjects: {}, slowReaders: 0,
+    requests: {}, bytes: 0, inFlight: 0, aborted: 0, durations: new Map(), slowReaders: 0,
+    shed: noneShed(), unusableObjects: noneUnusable(),
     connections: { open: 0, refused: 0 }, buffers: { bufferedBytes: 0 }, schemas: { hits: 0, misses: 0 }
   }
   app.decorate('stats', stats)

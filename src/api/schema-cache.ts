@@ -2,6 +2,7 @@
 // Neither failures nor missing schemas are cached: the ingester may be about to store the schema, or the archive may be away.
 import { LRUCache } from 'lru-cache'
 import { type ArchiveReader } from '../stores/archive.ts'
+import { sha256 } from '../stores/checksums.ts'
 import { entityTag } from './conditional.ts'
 
 interface CachedSchema {
@@ -29,7 +30,7 @@ export class SchemaCache {
         const text = await archive.getSchema(id)
         if (text === undefined) return undefined
         const body = Buffer.from(text)
-        return { body, tag: entityTag(body, 'identity') }
+        return { body, tag: entityTag(sha256(body), 'identity') }
       }
     })
   }

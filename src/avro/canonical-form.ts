@@ -32,12 +32,17 @@ function canonicalForm (root: SchemaNode): string {
   return print(root)
 }
 
+/** The Parsing Canonical Form of the text of a schema. Throws Error if the text is not a schema. */
+export function canonicalText (text: string): string {
+  return canonicalForm(parseTree(parseExactly(compactJson(text))))
+}
+
 /** Whether two texts are spellings of the same schema. A text that is not a schema is the same only as an equal text. */
 export function isSameSchema (one: string, other: string): boolean {
   if (one === other) return true
   try {
     const [a, b] = [one, other].map(text => {
-      const form = canonicalForm(parseTree(parseExactly(compactJson(text))))
+      const form = canonicalText(text)
       // In a canonical form, a type without a namespace inside a type with one reads as if it had this namespace.
       return canonicalForm(parseTree(JSON.parse(form)))
     })

@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
 import * as snappy from 'snappy'
 import { containerErrors } from './errors.ts'
+import { snappyLength } from './snappy-length.ts'
 import { systemErrorCode } from '../pipeline/errors.ts'
 
 export interface Codec {
@@ -66,6 +67,7 @@ const snappyCodec: Codec = {
   async decompress (data, limit) {
     if (data.length < 5) throw containerErrors.AVRO_BAD_BLOCK(`a snappy block of ${data.length} bytes is too short; the minimum is 5 bytes`)
     const size = snappyLength(data)
+    if (size === undefined) throw containerErrors.AVRO_BAD_BLOCK('the snappy block does not begin with a valid length')
     if (size > limit) throw tooLarge(size, limit)
     const plain = await snappy.uncompress(data.subarray(0, -4), { asBuffer: true }) as Buffer
     const expected = data.readUInt32BE(data.length - 4)
@@ -75,17 +77,6 @@ const snappyCodec: Codec = {
     }
     return plain
   }
-}
-
-/** The uncompressed length at the start of a raw Snappy block. */
-function snappyLength (data: Buffer): number {
-  let size = 0
-  for (let i = 0; i < 5; i++) {
-    const byte = data[i]!
-    size += (byte & 0x7f) * 2 ** (7 * i)
-    if (byte < 0x80) return size
-  }
-  throw containerErrors.AVRO_BAD_BLOCK('the snappy block does not begin with a valid length')
 }
 
 const hex = (value: number): string => `0x${value.toString(16).padStart(8, '0')}`

@@ -48,7 +48,7 @@ export async function registerWithId (
   return { ...found, created: true }
 }
 
-/** The schema with this id, or undefined if the registry says that it has none. A bad answer does not mean that the id is free. */
+/** The schema with this id, or undefined if the registry says that it has none. A bad response does not mean that the id is free. */
 async function textOf (registry: Registry, http: RegistryHttp, id: number): Promise<string | undefined> {
   try {
     return await registry.schemaById(id)

@@ -1,7 +1,8 @@
 // Gives an alert of any schema version (3.0 to 11.1) new ids, new times or both. All other bytes stay unchanged.
-// Ids: the alert id and the visit number change everywhere in the packet, and so does the parent id of the triggering
-// source. The ids of objects and of earlier detections stay, because the simulator observes the same sky again.
+// Ids: the alert id and the visit number change everywhere in the packet, and so does the parent id of the triggering source. New ids are
+// packed like Rubin's and agree with visit and detector. The ids of objects and of earlier detections stay: the sky is the same.
 // Times: all observation and processing times shift by the same amount. Orbital elements (epoch, perihelion) stay: they are catalogue data.
+import { detectors, encodeId, rubinIds, visitNumber, type VisitParts } from '../ids/packed-id.ts'
 import { defineErrors } from '../pipeline/errors.ts'
 import { patch, scanner, type Edit, type FieldPath, type FoundField, type NumberKind } from './patch.ts'
 import { noAlertId, type AlertSchema } from './schema.ts'
@@ -19,7 +20,7 @@ export interface Fresh {
 }
 
 interface Renewal {
-  /** Start of the visit in seconds since 1970. Must be unique per visit. */
+  /** Start of the visit in seconds since 1970, a multiple of `freshVisitSeconds`. Must be unique per visit. */
   readonly second: number
   /** Index of the alert within its visit, from 0. */
   readonly index: number
@@ -48,27 +49,29 @@ const UNIX_EPOCH_MJD = 40_587
 const TAI_MINUS_UTC = 37
 const MICROS_PER_DAY = 86_400_000_000
 
-/** Lowest counter (the low 22 bits of an id) for parent ids. The counters of alerts are lower, so no parent id equals an alert id. */
-const PARENT_COUNTER = 1 << 21
+/** Tag of ids from prompt processing. */
+const PROMPT = 2
+/** Lowest counter for parent ids. The counters of alerts are lower, so no parent id equals an alert id. */
+const PARENT_COUNTER = 1 << (rubinIds.bits.counter - 1)
+/** Detectors without a number of their own, or with one that no camera has, become one of the science detectors. */
+const SCIENCE_DETECTORS = 189
+
+/**
+ * Seconds between the earliest possible starts of two visits with new ids. A night of 86,400 s has 28,800 visits, because a packed id has
+ * 32,768 sequence numbers.
+ */
+export const freshVisitSeconds = 3
 
 /** Names of observation and processing times in all schema versions. Orbital elements have other names. */
 const TIME = /MjdTai$|^(midPointTai|radecTai|validityStart|time_processed|time_withdrawn|firstObservationDate|discoverySubmissionDate)$/
 const MIDPOINT = /^(midpointMjdTai|midPointTai)$/
 
-/**
- * A new id: 2^62 plus second (32 bits), detector (8 bits) and counter within the visit (22 bits). The id is below 2^63 and above all ids
- * of the survey. Ids are unique if no two visits have the same second.
- */
-function freshId (second: number, detector: number, counter: number): bigint {
-  return 1n << 62n | BigInt.asUintN(32, BigInt(second)) << 30n | BigInt.asUintN(8, BigInt(detector)) << 22n | BigInt(counter)
-}
-
-/** A visit number in the survey's format: date of the observing day, which begins at noon UTC, then seconds since noon (5 digits). */
-function freshVisit (second: number): bigint {
+/** The visit that starts at `second`. The night (day_obs) begins at noon UTC. */
+function freshVisit (second: number): VisitParts {
   const sinceNoon = second - SECONDS_PER_DAY / 2
   const day = Math.floor(sinceNoon / SECONDS_PER_DAY)
-  const name = new Date(day * SECONDS_PER_DAY * 1000).toISOString().slice(0, 10).replaceAll('-', '')
-  return BigInt(name) * 100_000n + BigInt(sinceNoon - day * SECONDS_PER_DAY)
+  const night = new Date(day * SECONDS_PER_DAY * 1000).toISOString().slice(0, 10).replaceAll('-', '')
+  return { night, sequence: Math.floor((sinceNoon - day * SECONDS_PER_DAY) / freshVisitSeconds) }
 }
 
 /** Modified Julian Date, TAI, of a UTC time in seconds since 1970. */
@@ -141,9 +144,11 @@ function newIds (found: readonly FoundField<Tag>[], { second, index }: Renewal) 
   const long = (wanted: Tag): bigint | undefined => found.find(({ tag }) => tag === wanted)?.value as bigint | undefined
   const old = { id: long('alertId'), sourceId: long('ownId'), visit: long('ownVisit'), ccdVisit: long('ownCcdVisit') }
   // Schemas up to 6.1 have no detector field: the last three digits of ccdVisitId are the detector number.
-  const detector = found.find(({ tag }) => tag === 'detector')?.value as number | undefined ?? Number((old.ccdVisit ?? 0n) % 1000n)
-  const id = freshId(second, detector, index)
-  const visit = freshVisit(second)
+  const given = found.find(({ tag }) => tag === 'detector')?.value as number | undefined ?? Number((old.ccdVisit ?? 0n) % 1000n)
+  const detector = given >= 0 && given < detectors ? given : Math.abs(given % SCIENCE_DETECTORS)
+  const parts = { ...freshVisit(second), tag: PROMPT, detector }
+  const id = encodeId({ ...parts, counter: index })
+  const visit = visitNumber(parts)
   const ccdVisit = visit * 1000n + BigInt(detector)
   // In parent ids and in the other sources, 0 means unknown or none and stays unchanged. In the triggering source it is replaced.
   const replace = ({ tag, value }: FoundField<Tag>): Buffer | undefined => {
@@ -153,7 +158,8 @@ function newIds (found: readonly FoundField<Tag>[], { second, index }: Renewal) 
       case 'anyId': return value === old.id || value === old.sourceId ? encodeLong(id) : undefined
       case 'ownParent':
         if (value === old.id || value === old.sourceId) return encodeLong(id)
-        return value === 0n ? undefined : encodeLong(freshId(second, detector, parentCounter(value as bigint)))
+        return value === 0n ? undefined : encodeLong(encodeId({ ...parts, counter: parentCounter(value as bigint) }))
+      case 'detector': return value === detector ? undefined : encodeLong(BigInt(detector))
       case 'ownVisit': return encodeLong(visit)
       case 'ownCcdVisit': return encodeLong(ccdVisit)
       case 'anyVisit': return value === old.visit && value !== 0n ? encodeLong(visit) : undefined
@@ -166,5 +172,5 @@ function newIds (found: readonly FoundField<Tag>[], { second, index }: Renewal) 
 
 /** Returns a hash of the old parent id, so that sources that shared a parent id also share the new one. */
 function parentCounter (old: bigint): number {
-  return PARENT_COUNTER + Number(BigInt.asUintN(64, old * 0x9e3779b97f4a7c15n) >> 43n)
+  return PARENT_COUNTER + Number(BigInt.asUintN(64, old * 0x9e3779b97f4a7c15n) >> 46n)
 }

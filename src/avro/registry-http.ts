@@ -1,4 +1,5 @@
 // Sends HTTP requests to a schema registry: sets a timeout per request, retries temporary failures and maps error responses to error codes.
+import { isUtf8 } from 'node:buffer'
 import { registryErrors } from './errors.ts'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
@@ -19,7 +20,7 @@ export interface RegistryResponse {
   /** The error code in the registry's response, such as 40403; 0 if the response has no error code. */
   readonly errorCode: number
   readonly message: string
-  /** The parsed JSON of the response; undefined if the response is empty or not JSON. */
+  /** The parsed JSON of the response; undefined if the response is empty, not JSON or not UTF-8. */
   readonly body: unknown
   readonly json: boolean
 }
@@ -46,9 +47,12 @@ interface RawRequest {
 interface RawResponse {
   readonly status: number
   readonly text: string
+  /** Whether `text` is what the registry sent. False if its bytes are not UTF-8: some characters of `text` are replacements. */
+  readonly valid: boolean
   readonly json: boolean
 }
 
+const lenientUtf8 = new TextDecoder()
 const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json'
 /** Mean delay before the second attempt in milliseconds. The delay doubles with each further attempt. */
 const RETRY_DELAY_MS = 200
@@ -58,8 +62,9 @@ export function registryHttp ({ url: base, log, timeoutMs, attempts }: RegistryH
     const signal = AbortSignal.timeout(timeoutMs)
     try {
       const response = await fetch(url, { method, ...init, signal } as RequestInit)
-      const text = await response.text()
-      return { status: response.status, text, json: /json/.test(response.headers.get('content-type') ?? '') }
+      const bytes = Buffer.from(await response.arrayBuffer())
+      const json = /json/.test(response.headers.get('content-type') ?? '')
+      return { status: response.status, text: lenientUtf8.decode(bytes), valid: isUtf8(bytes), json }
     } catch (cause) {
       const what = signal.aborted ? `the schema registry did not respond within ${timeoutMs} ms` : 'cannot reach the schema registry'
       throw registryErrors.REGISTRY_UNAVAILABLE(what, { where: `${method} ${url}`, cause })
@@ -69,7 +74,7 @@ export function registryHttp ({ url: base, log, timeoutMs, attempts }: RegistryH
   async function once (method: string, path: string, body?: unknown): Promise<RegistryResponse> {
     const url = `${base}${path}`
     const where = `${method} ${url}`
-    const { status, text } = await raw(method, url, {
+    const { status, text, valid } = await raw(method, url, {
       headers: { accept: `${CONTENT_TYPE}, application/json`, ...body === undefined ? {} : { 'content-type': CONTENT_TYPE } },
       ...body === undefined ? {} : { body: JSON.stringify(body) }
     })
@@ -77,6 +82,7 @@ export function registryHttp ({ url: base, log, timeoutMs, attempts }: RegistryH
     if (status === 401 || status === 403) {
       throw registryErrors.REGISTRY_REFUSED(`the schema registry denied access (${status}): ${excerpt(text)}`, { where })
     }
+    if (!valid) return { status, errorCode: 0, message: `the response is not UTF-8: ${excerpt(text)}`, body: undefined, json: false }
     const { json, parsed } = parse(text)
     const fields = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as { error_code?: unknown, message?: unknown }
     const errorCode = typeof fields.error_code === 'number' ? fields.error_code : 0

@@ -25,7 +25,7 @@ export interface RegistryClientOptions {
 
 export type CompatibilityLevel = keyof typeof COMPATIBILITY
 
-/** Registries assign ids up to this number. A frame has room for greater ids, which are unknown without a request. */
+/** The highest id that a registry assigns. A frame can hold higher ids, which are unknown without a request. */
 export const maxSchemaId = 0x7fffffff
 
 /** All methods can fail with REGISTRY_UNAVAILABLE (retryable), NOT_A_REGISTRY or REGISTRY_REFUSED. */
@@ -33,7 +33,7 @@ export interface RegistryClient {
   readonly url: string
   /**
    * Returns the text of a schema. If it refers to other schemas, their types are included. Concurrent calls with the same id share one
-   * request. Error: UNKNOWN_SCHEMA, also if the registry gives no usable answer about this id although it has other schemas.
+   * request. Error: UNKNOWN_SCHEMA, also if the registry returns no usable schema for this id although it is otherwise healthy.
    */
   schemaById (id: number): Promise<string>
   /** Returns the id that exactly this schema text has in the subject, or undefined if the subject does not have the text. */
@@ -75,7 +75,7 @@ class Client implements RegistryClient, SubjectVersions {
     ignoreFetchAbort: true,
     fetchMethod: (id, _stale, { options }) => this.#fetchById(id, options)
   })
-  /** The id that was read last. If the registry still returns its schema, a bad answer about another id is not an outage. */
+  /** The id that was read last. If the registry still returns its schema, a bad response for another id is not an outage. */
   #lastRead: number | undefined
 
   constructor (url: string, http: RegistryHttp, timeoutMs: number, unknownForMs: number) {
@@ -91,7 +91,7 @@ class Client implements RegistryClient, SubjectVersions {
   }
 
   async schemaById (id: number): Promise<string> {
-    if (id > maxSchemaId) throw registryErrors.UNKNOWN_SCHEMA(`schema id ${id} is above ${maxSchemaId}, the highest id of a registry`)
+    if (id > maxSchemaId) throw registryErrors.UNKNOWN_SCHEMA(`schema id ${id} is above ${maxSchemaId}, the highest id of registries`)
     const schema = await this.#schemas.forceFetch(id)
     if (schema instanceof AlertStreamError) throw schema
     return schema

@@ -4,6 +4,7 @@ import { typeOf } from './avsc-schema.ts'
 import type { AvscType } from './avsc-types.ts'
 import { assertNothingFollows, decodeDatum, invalidDatum, readFirstLong } from './datum.ts'
 import { schemaErrors } from './errors.ts'
+import { longReader } from './field-reader.ts'
 import { compactJson, parseExactly } from './schema-json.ts'
 import { parseTree, type RecordNode, type SchemaNode } from './schema-tree.ts'
 import { skipper, type Skipper } from './skipper.ts'
@@ -39,6 +40,8 @@ export interface AlertSchema {
   checkDatum (datum: Buffer): void
   /** The alert id, read from the first bytes of the datum only. Errors: SCHEMA_NO_ALERT_ID, DATUM_INVALID. */
   readAlertId (datum: Buffer): bigint
+  /** The visit of the triggering source, `diaSource.visit`, in a valid datum. undefined if the schema or the alert has none. */
+  readVisit (datum: Buffer): bigint | undefined
 }
 
 /** Parses an alert schema, which must be a record. Error: SCHEMA_INVALID. */
@@ -70,6 +73,7 @@ class ParsedSchema implements AlertSchema {
   readonly #where: string | undefined
   readonly #idIsLong: boolean
   readonly #skip: Skipper
+  readonly #readVisit: ReturnType<typeof longReader>
   #type: AvscType | undefined
 
   constructor (text: string, root: RecordNode, where: string | undefined) {
@@ -81,6 +85,7 @@ class ParsedSchema implements AlertSchema {
     this.#where = where
     this.#idIsLong = first?.type.kind === 'long'
     this.#skip = skipper(root)
+    this.#readVisit = longReader(root, ['diaSource', 'visit'])
   }
 
   get type (): AvscType {
@@ -138,6 +143,10 @@ class ParsedSchema implements AlertSchema {
   readAlertId (datum: Buffer): bigint {
     if (!this.#idIsLong) throw noAlertId(this)
     return readFirstLong(this.name, this.alertIdField, datum)
+  }
+
+  readVisit (datum: Buffer): bigint | undefined {
+    return this.#readVisit?.(datum)
   }
 
   #write (value: AlertValue, offset: number): number {

@@ -1,5 +1,5 @@
-// A writer schema as the ingester uses it: it checks that a record is exactly one datum, and reads the alert id. If the schema does not
-// determine the encoding of a whole datum, but its first field is a long, only the alert id is read.
+// A writer schema as the ingester uses it: it checks that a record is exactly one datum, and reads the alert id and the visit. If the
+// schema does not determine the encoding of a whole datum, but its first field is a long, only the alert id is read.
 import { readFirstLong } from './datum.ts'
 import { compactJson } from './schema-json.ts'
 import { parseSchema } from './schema.ts'
@@ -9,6 +9,8 @@ export interface WriterSchema {
   readonly checked: boolean
   /** Returns the alert id. Errors: DATUM_INVALID if the bytes are not exactly one datum; SCHEMA_NO_ALERT_ID. */
   alertIdOf (datum: Buffer): bigint
+  /** The field `diaSource.visit` of a datum that `alertIdOf` has accepted. undefined without this field, or if `checked` is false. */
+  visitOf (datum: Buffer): bigint | undefined
 }
 
 /** Error: SCHEMA_INVALID if the text is neither an Avro record schema nor the JSON of a record whose first field is a long. */
@@ -20,12 +22,13 @@ export function parseWriterSchema (text: string, where: string): WriterSchema {
       alertIdOf (datum) {
         schema.checkDatum(datum)
         return schema.readAlertId(datum)
-      }
+      },
+      visitOf: datum => schema.readVisit(datum)
     }
   } catch (error) {
     const first = firstLong(text)
     if (first === undefined) throw error
-    return { checked: false, alertIdOf: datum => readFirstLong(first.record, first.field, datum) }
+    return { checked: false, alertIdOf: datum => readFirstLong(first.record, first.field, datum), visitOf: () => undefined }
   }
 }
 

@@ -46,16 +46,52 @@ export const registryFlags = flags({
   }
 })
 
+const packedIdFlags = flags({
+  'packed-id-tags': {
+    type: 'text', default: '2,4', placeholder: 'N,...',
+    description: 'Tags of alert ids that pack night, visit and detector. Other ids have no visit and no v3 folder of their own.'
+  },
+  'packed-id-bits': {
+    type: 'text', default: '7,14,15,8,19', placeholder: 'N,N,N,N,N',
+    description: 'Widths in bits of the parts of a packed alert id: ' +
+      'tag, days since 2010-01-01, sequence number of the visit, detector, counter.'
+  }
+})
+
+/** Flags of all modes that open a store. */
+export const s3Flags = flags({
+  's3-endpoint-url': {
+    type: 'text', placeholder: 'URL', aliases: ['endpoint-url'], check: webUrl,
+    description: 'URL of an S3-compatible service, such as Ceph. Default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or AWS.'
+  },
+  's3-region': { type: 'text', description: 'Region of s3:// buckets. Default: AWS_REGION, the profile, or us-east-1 for another service.' },
+  's3-path-style': {
+    type: 'switch', description: 'Path-style requests, with the bucket in the path of the URL. Always on with --s3-endpoint-url.'
+  },
+  's3-allow-overwrite': {
+    type: 'switch',
+    description: 'Writes to a service that ignores If-None-Match. Each write looks for an existing object first, but concurrent writers ' +
+      'can overwrite objects. Default: the mode does not start.'
+  }
+})
+
 export const storeFlags = flags({
   'alert-store': {
     type: 'text', placeholder: 'URL',
-    description: 'Store for alerts: file:///dir, or gs://bucket[/prefix] with Application Default Credentials or STORAGE_EMULATOR_HOST.'
+    description: 'Store for alerts: file:///dir, s3://bucket[/prefix] with the AWS credential chain, or gs://bucket[/prefix] with ' +
+      'Application Default Credentials or STORAGE_EMULATOR_HOST. ' +
+      'Required, unless --bucket-alerts, --gcp-bucket-alerts or --local-file-root is set.'
   },
   'schema-store': { type: 'text', placeholder: 'URL', description: 'Store for schemas. Default: the alert store.' },
   layout: {
-    type: 'choice', choices: ['v1', 'v2'], default: 'v2',
-    description: 'Layout of object names: v2 (folders by the first 6 digits of the id) or v1 (the layout of 2022, without folders).'
+    type: 'choice', choices: ['v1', 'v2', 'v3'], default: 'v2',
+    description: 'Layout of new objects: v2 (folders by the first 6 digits of the id), v3 (folders by night, visit and detector) or ' +
+      'v1 (the layout of 2021, without folders). Objects of all layouts are read.'
   },
+  ...packedIdFlags,
+  ...s3Flags,
+  'bucket-alerts': { type: 'text', placeholder: 'BUCKET', description: 'Bucket for alerts. Same as --alert-store s3://BUCKET.' },
+  'bucket-schemas': { type: 'text', placeholder: 'BUCKET', description: 'Bucket for schemas. Same as --schema-store s3://BUCKET.' },
   'gcp-project': { type: 'text', description: 'Google Cloud project. Default: the project of the Application Default Credentials.' },
   'gcp-bucket-alerts': { type: 'text', placeholder: 'BUCKET', description: 'Bucket for alerts. Same as --alert-store gs://BUCKET.' },
   'gcp-bucket-schemas': { type: 'text', placeholder: 'BUCKET', description: 'Bucket for schemas. Same as --schema-store gs://BUCKET.' },
@@ -66,7 +102,7 @@ export const storeFlags = flags({
   'local-file-root': { type: 'text', placeholder: 'PATH', description: 'Folder of the stores. Same as --alert-store file://PATH.' },
   'store-timeout': {
     type: 'number', min: 0.1, default: 15, placeholder: 'SECONDS',
-    description: 'Timeout of one request to a gs:// store, in seconds. A request that times out is retried.'
+    description: 'Timeout of one request to a bucket, in seconds. A request that times out is retried.'
   }
 })
 
@@ -93,8 +129,10 @@ export const deadLetterFlags = flags({
   },
   'dead-letter-store': {
     type: 'text', placeholder: 'URL',
-    description: 'Dead-letter store to use instead of a topic: file:///dir or gs://bucket[/prefix]. Each record becomes one JSON object.'
-  }
+    description: 'Dead-letter store to use instead of a topic: file:///dir, s3://bucket[/prefix] or gs://bucket[/prefix]. ' +
+      'Each record becomes one JSON object.'
+  },
+  ...s3Flags
 })
 
 /** Flags of all modes that read records from Kafka. */
@@ -105,11 +143,11 @@ export const batchFlags = flags({
   },
   'max-record-mib': {
     type: 'integer', min: 1, max: 512, default: 32,
-    description: 'Maximum size of a record, in MiB. A larger record is never in memory as a whole.'
+    description: 'Maximum size of a record, in MiB. Of a larger record, only the position, the size and the SHA-256 are kept.'
   },
   'skip-batch': {
     type: 'list', placeholder: 'TOPIC:PARTITION:OFFSET,...',
-    description: 'Record batches to skip if they are damaged, each named by the offset of the error message. Their records are lost. ' +
+    description: 'Damaged record batches to skip, as named in the error message. Their records are lost. ' +
       'An intact batch is never skipped.'
   }
 })
@@ -130,6 +168,7 @@ export const adminFlags = flags({
 export type BatchFlagsConfig = ConfigOf<typeof batchFlags>
 export type KafkaFlagsConfig = ConfigOf<typeof kafkaFlags>
 export type StoreFlagsConfig = ConfigOf<typeof storeFlags>
+export type S3FlagsConfig = ConfigOf<typeof s3Flags>
 export type DeadLetterConfig = ConfigOf<typeof deadLetterFlags>
 export type SchemaPackageConfig = ConfigOf<typeof schemaPackageFlags>
 

@@ -26,6 +26,16 @@ type ReportField = keyof typeof reportHeaderNames
 /** Header with the number of times that redrive has sent a record back. The header is part of the record, not of the report. */
 export const redrivenHeader = 'dead-letter-redriven'
 
+/** Headers with the position and timestamp at which a redriven record was first. Like `redrivenHeader`, they are part of the record. */
+const originHeaderNames = {
+  topic: 'dead-letter-origin-topic',
+  partition: 'dead-letter-origin-partition',
+  offset: 'dead-letter-origin-offset',
+  timestamp: 'dead-letter-origin-timestamp'
+} as const
+const TOPIC_NAME = /^[A-Za-z0-9._-]{1,249}$/
+const MAX_PARTITION = 2n ** 31n - 1n
+
 /** Origin of a record that came from Kafka. */
 export interface KafkaOrigin {
   readonly topic: string
@@ -126,15 +136,35 @@ export function redrivenCount (record: { readonly headers: readonly KafkaHeader[
   return Number(parseInteger(headerText(record, redrivenHeader)) ?? 0n)
 }
 
-/** The original record to send back, with its redrive count increased by one. */
+/** Where a redriven record was first; undefined if the record was not redriven or its headers do not say it. */
+export function redrivenFrom (record: { readonly headers: readonly KafkaHeader[] }): KafkaOrigin | undefined {
+  if (record.headers.length === 0 || headerText(record, redrivenHeader) === undefined) return undefined
+  const integer = (name: 'partition' | 'offset' | 'timestamp') => parseInteger(headerText(record, originHeaderNames[name]))
+  const topic = headerText(record, originHeaderNames.topic)
+  const [partition = -1n, offset = -1n, timestamp = -1n] = [integer('partition'), integer('offset'), integer('timestamp')]
+  if (topic === undefined || !TOPIC_NAME.test(topic) || partition < 0n || partition > MAX_PARTITION || offset < 0n) return undefined
+  return { topic, partition: Number(partition), offset, timestamp }
+}
+
+/** The original record to send back, with its redrive count increased by one, and with its first origin. */
 export function redrivenRecord (deadLetter: DeadLetterRecord, topic: string): OutgoingRecord {
   const others = deadLetter.headers.filter(([name]) => name.toString() !== redrivenHeader)
   const count = textHeader(redrivenHeader, String(redrivenCount(deadLetter) + 1))
-  return { topic, key: deadLetter.key, value: deadLetter.value, headers: [...others, count] }
+  // A record that was redriven before has the headers of its first origin already.
+  const { origin } = deadLetter
+  const first = origin === undefined || redrivenFrom(deadLetter) !== undefined ? [] : originHeaders(origin)
+  return { topic, key: deadLetter.key, value: deadLetter.value, headers: [...others, ...first, count] }
+}
+
+function originHeaders ({ topic, partition, offset, timestamp }: KafkaOrigin): KafkaHeader[] {
+  const values = { topic, partition, offset, timestamp }
+  return Object.entries(originHeaderNames).map(([name, header]) => textHeader(header, String(values[name as keyof typeof values])))
 }
 
 function parseInteger (text: string | undefined): bigint | undefined {
-  return text !== undefined && /^-?\d{1,19}$/.test(text) ? BigInt(text) : undefined
+  if (text === undefined || !/^-?\d{1,19}$/.test(text)) return undefined
+  const value = BigInt(text)
+  return BigInt.asIntN(64, value) === value ? value : undefined
 }
 
 /** The bytes of a record that did not come from Kafka: the record itself, its field `bytes`, `value` or `data`, or the record as JSON. */

@@ -1,6 +1,6 @@
 // Writes dead letters to a Kafka topic: the original key, value and headers, followed by the report headers. `write` resolves when all
-// in-sync replicas have the record. The producer repeats a send until its deadline, and the brokers write it once; the graph must not
-// repeat it. A missing topic is created when the sink opens. For an existing topic, no create permission is needed.
+// in-sync replicas have the record. The producer retries a send until its deadline, and the brokers write it once. The graph must not
+// retry it. A missing topic is created when the sink opens. For an existing topic, no create permission is needed.
 import type { DeadLetter, DeadLetterSink, NodeContext } from '../pipeline/node.ts'
 import { AlertStreamError } from '../pipeline/errors.ts'
 import { noRetry } from '../pipeline/retry.ts'
@@ -19,7 +19,7 @@ export interface DeadLetterTopicSinkOptions {
   readonly expected: ExpectedRecords
 }
 
-/** Time limit for writing a dead letter. The source reads on during an outage of all brokers, so this limit is long. */
+/** Time limit for writing a dead letter, in ms. The limit is long, because the source keeps retrying while no broker is reachable. */
 const DELIVERY_TIMEOUT_MS = 600_000
 
 /** Errors: the errors of kafkaSink. `open` can also fail with the errors of creating the topic and of checkTopicSettings. */

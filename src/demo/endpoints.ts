@@ -3,7 +3,8 @@ import type { Settings } from './settings.ts'
 import type { DemoFile } from './state-folder.ts'
 
 export function endpointLines (file: DemoFile, { stateDir, config, intervalSeconds }: Settings): string[] {
-  const { topics, security, storageEmulator } = file
+  const { topics, security, storageEmulator, s3 } = file
+  const storeLog = storageEmulator !== undefined ? [`${stateDir}/gcs/gcs.log`] : s3 !== undefined ? [`${stateDir}/s3/s3.log`] : []
   return [
     '',
     `Kafka      ${file.kafka}   topics ${topics.static}, ${topics.simulated}, ${topics.deadLetters}`,
@@ -16,8 +17,9 @@ export function endpointLines (file: DemoFile, { stateDir, config, intervalSecon
     `API        ${file.api}/v1`,
     `Archive    ${file.archive.alerts}`,
     ...storageEmulator === undefined ? [] : [`           schemas ${file.archive.schemas}; STORAGE_EMULATOR_HOST=${storageEmulator}`],
+    ...s3 === undefined ? [] : [`           schemas ${file.archive.schemas}; --s3-endpoint-url ${s3.endpointUrl}; any credentials`],
     ...Object.entries(file.admin).map(([mode, url], index) => `${index === 0 ? 'Metrics   ' : '          '} ${url}/metrics (${mode})`),
-    `Logs       ${stateDir}/modes/*/log, ${stateDir}/kafka/kafka.log${storageEmulator === undefined ? '' : `, ${stateDir}/gcs/gcs.log`}`,
+    `Logs       ${[`${stateDir}/modes/*/log`, `${stateDir}/kafka/kafka.log`, ...storeLog].join(', ')}`,
     ...intervalSeconds === undefined ? [] : [
       '',
       `A visit is published every ${intervalSeconds} s and reported in one line. Ctrl-C drains and stops everything.`,

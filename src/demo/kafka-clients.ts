@@ -48,7 +48,8 @@ export function mtlsClients ({ listeners, certificates }: KafkaAccess): KafkaCli
 
 /** The `security` section of demo.json. */
 export function securitySection ({ listeners, certificates, passwords }: KafkaAccess): DemoSecurity {
-  return { mechanism: 'SCRAM-SHA-512', ca: certificates.ca, passwords, internal: listeners.internal, certificates: certificates.folder }
+  const { internal, plaintext } = listeners
+  return { mechanism: 'SCRAM-SHA-512', ca: certificates.ca, passwords, plaintext, internal, certificates: certificates.folder }
 }
 
 /** Connects as an external client, with the addresses and credentials that demo.json names. */

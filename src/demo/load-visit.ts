@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KafkaAdmin } from '../kafka/admin.ts'
+import { alertProfiles } from '../generator/profiles.ts'
 import createStream from '../modes/create-stream.ts'
 import generate from '../modes/generate.ts'
 import type { Host } from '../program/mode.ts'
@@ -11,20 +12,20 @@ import { runMode, type PrintLine } from './run-mode.ts'
 import { partitions, topics, type Settings } from './settings.ts'
 import { fingerprint, readLoaded, writeLoaded } from './state-folder.ts'
 
-const ALERT_MB = 0.0825
-
 /** Returns the path of the Avro file of generated visits. If the file does not exist, generates the visits. */
 export async function generatedFile ({ config, alerts, stateDir }: Settings, host: Host, print: PrintLine): Promise<string> {
   const folder = join(stateDir, 'visits')
   await mkdir(folder, { recursive: true })
-  const path = join(folder, `visits-${config.visits}-alerts-${alerts}-seed-${config.seed}.avro`)
+  const path = join(folder, `${config.profile}-visits-${config.visits}-alerts-${alerts}-seed-${config.seed}.avro`)
   if (await fingerprint(path) !== undefined) {
     print(`alerts: ${path}, already generated`)
     return path
   }
-  print(`generating ${config.visits * alerts} alerts (about ${Math.ceil(config.visits * alerts * ALERT_MB)} MB)`)
+  const megabytes = Math.ceil(config.visits * alerts * alertProfiles[config.profile].meanBytes / 1e6)
+  print(`generating ${config.visits * alerts} alerts (about ${megabytes} MB)`)
   await runMode(generate, [
-    path, '--visits', String(config.visits), '--alerts', String(alerts), '--seed', String(config.seed), '--cache-dir', host.cacheDir
+    path, '--profile', config.profile, '--visits', String(config.visits), '--alerts', String(alerts), '--seed', String(config.seed),
+    '--cache-dir', host.cacheDir
   ], host, print)
   return path
 }

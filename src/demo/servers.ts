@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { fetchSchemaPackage, schemaPackageCached } from '../avro/index.ts'
 import {
-  checkPrerequisites, downloadsMissing, ensureGcs, gcsMissing, readAclTable, startKafka, startRegistry, startStack,
+  checkPrerequisites, downloadsMissing, ensureGcs, ensureS3, gcsMissing, readAclTable, startKafka, startRegistry, startStack,
   type KafkaAccess, type KafkaServer, type RegistryServer, type RunningServer
 } from '../devstack/index.ts'
 import type { Host } from '../program/mode.ts'
@@ -27,16 +27,20 @@ export async function startServers ({ config, stateDir }: Settings, host: Host, 
   const ownKafka = broker === undefined
   const ownRegistry = schemaRegistryUrl === undefined
   const pipNeeded = !await schemaPackageCached(host.cacheDir) || config.store === 'gs' && await gcsMissing(host.cacheDir)
+  const python = config.store === 's3' ? 'venv' : pipNeeded && 'pip'
   await checkPrerequisites({
     java: ownKafka || ownRegistry,
     maven: await downloadsMissing(host.cacheDir, { kafka: ownKafka, registry: ownRegistry }),
-    python: pipNeeded && 'pip'
+    python
   }, host.environment)
   await fetchSchemaPackage({ cacheDir: host.cacheDir, log: host.log })
   const shared = { cacheDir: host.cacheDir, env: host.environment, log: host.log, progress: (line: string) => print(`  ${line}`) }
-  // Downloads the emulator before any server starts, so that a failed download leaves no server running.
+  // Downloads the server of the buckets before any server starts, so that a failed download leaves no server running.
   if (config.store === 'gs') await ensureGcs(shared)
-  const security = config.secure ? { security: { folder: join(stateDir, 'security'), table: await readAclTable() } } : {}
+  if (config.store === 's3') await ensureS3(shared)
+  // Like Rubin's public stream, the demo also offers SCRAM without TLS.
+  const more = { plaintext: { protocol: 'SASL_PLAINTEXT' } } as const
+  const security = config.secure ? { security: { folder: join(stateDir, 'security'), table: await readAclTable(), more } } : {}
   let kafka: KafkaServer | undefined
   let registry: RegistryServer | undefined
   if (ownKafka && ownRegistry) {

@@ -1,6 +1,7 @@
 // Flags of the demo, and the settings derived from them.
 import { resolve } from 'node:path'
 import { flags, type ConfigOf } from '../config/flags.ts'
+import { alertProfiles, profileNames } from '../generator/profiles.ts'
 
 export const demoFlags = flags({
   alerts: {
@@ -13,11 +14,18 @@ export const demoFlags = flags({
   port: { type: 'integer', min: 0, max: 65535, default: 3000, description: 'Port of the API. If the port is in use, a free port is used.' },
   file: { type: 'text', placeholder: 'PATH', description: 'Avro file of alerts to play (schema 3.0 to 11.1). Default: generated alerts.' },
   'fill-in': { type: 'switch', description: 'Default values for required fields that --file does not have (see create-stream --fill-in).' },
+  profile: {
+    type: 'choice', choices: profileNames, default: 'design',
+    description: 'Kind of generated alerts (see generate). rubin-2026: as Rubin publishes them, 112 KB on average.'
+  },
   seed: { type: 'integer', min: 0, default: 1, description: 'Seed of the generated alerts.' },
   passes: { type: 'integer', min: 1, placeholder: 'N', description: 'Passes to archive before the demo stops. Default: no limit.' },
   broker: { type: 'list', placeholder: 'HOST:PORT,...', description: 'Bootstrap brokers of an existing Kafka. Default: start one.' },
   'schema-registry-url': { type: 'text', placeholder: 'URL', description: 'URL of an existing schema registry. Default: start one.' },
-  store: { type: 'choice', choices: ['file', 'gs'], default: 'file', description: 'Archive in a folder (file) or in a GCS emulator (gs).' },
+  store: {
+    type: 'choice', choices: ['file', 'gs', 's3'], default: 'file',
+    description: 'Archive in a folder (file), in a GCS emulator (gs) or in an S3 server that keeps objects in memory (s3).'
+  },
   'state-dir': {
     type: 'text', placeholder: 'PATH', description: 'Folder for all data. Delete it to reset. Default: .alert-stream in the working folder.'
   },
@@ -40,7 +48,8 @@ const DEFAULT_ALERTS = 1000
 const SMOKE_ALERTS = 200
 /** Number of passes that the simulated topic retains for late consumers. */
 const PASSES_KEPT = 3
-const ALERT_BYTES = 85_000
+/** Frame, key and headers, relative to the Avro datum. */
+const RECORD_OVERHEAD = 1.04
 const MIN_RETENTION_BYTES = 64 * 1024 * 1024
 
 export interface Settings {
@@ -57,11 +66,12 @@ export interface Settings {
 export function settingsOf (config: DemoConfig, cwd: string): Settings {
   const stateDir = resolve(cwd, config.stateDir ?? (config.smoke ? '.alert-stream-smoke' : '.alert-stream'))
   const alerts = config.alerts ?? (config.smoke ? SMOKE_ALERTS : DEFAULT_ALERTS)
+  const alertBytes = alertProfiles[config.profile].meanBytes * RECORD_OVERHEAD
   return {
     config,
     stateDir,
     alerts,
     intervalSeconds: config.smoke ? undefined : config.interval ?? VISIT_SECONDS * config.visits,
-    retentionBytes: Math.max(MIN_RETENTION_BYTES, Math.ceil(PASSES_KEPT * alerts * config.visits * ALERT_BYTES / partitions))
+    retentionBytes: Math.max(MIN_RETENTION_BYTES, Math.ceil(PASSES_KEPT * alerts * config.visits * alertBytes / partitions))
   }
 }

@@ -15,7 +15,10 @@ export interface SmokeResult extends Comparison {
 /** Compares all published alerts of a running demo with the archived ones. Rejects if the topic or the store cannot be read. */
 export async function compareDemo (file: DemoFile): Promise<Comparison> {
   const connection = await connectExternally(file, 'alert-stream-smoke')
-  const store = await openStore(file.archive.alerts, { access: 'read', emulatorHost: file.storageEmulator })
+  const { s3, storageEmulator } = file
+  const store = await openStore(file.archive.alerts, {
+    access: 'read', emulatorHost: storageEmulator, ...s3 === undefined ? {} : { s3: { endpoint: s3.endpointUrl, credentials: s3 } }
+  })
   const archive = createArchive({ alerts: store, schemas: store, layout: 'v2' })
   try {
     return await compareAlerts(readTopic({ connection, topic: file.topics.simulated }), archive, file.api)

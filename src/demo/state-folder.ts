@@ -15,10 +15,20 @@ export interface DemoSecurity {
   readonly ca: string
   /** Folder with one password file per user. Each file has the name of its user. */
   readonly passwords: string
+  /** host:port of the listener with SCRAM-SHA-512 without TLS. */
+  readonly plaintext?: string | undefined
   /** host:port of the mTLS listener. */
   readonly internal: string
   /** Folder with NAME.crt and NAME.key of each mTLS user. */
   readonly certificates: string
+}
+
+/** How to connect to the S3 server. */
+export interface DemoS3 {
+  /** Value for --s3-endpoint-url and boto3's endpoint_url. */
+  readonly endpointUrl: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
 }
 
 /** Content of demo.json. Other programs read it: keep it compatible. */
@@ -35,6 +45,8 @@ export interface DemoFile {
   readonly admin: Readonly<Record<string, string>>
   /** STORAGE_EMULATOR_HOST for gs:// URLs. Present only with --store gs. */
   readonly storageEmulator?: string
+  /** Present only with --store s3. */
+  readonly s3?: DemoS3
   /** Present only with --secure. */
   readonly security?: DemoSecurity
 }
@@ -42,7 +54,7 @@ export interface DemoFile {
 const LOCK = 'demo.lock'
 const SMOKE_MARKER = 'smoke-test'
 /** Folders with a pid file, in the order in which their processes are stopped. */
-const SERVER_FOLDERS = ['modes/play-stream', 'modes/ingest', 'modes/serve', 'gcs', 'kafka', 'registry']
+const SERVER_FOLDERS = ['modes/play-stream', 'modes/ingest', 'modes/serve', 'gcs', 's3', 'kafka', 'registry']
 
 /**
  * Creates the folder, stops processes that a killed demo left running, and runs `work` as the only user of the folder.

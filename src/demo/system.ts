@@ -70,8 +70,8 @@ async function start (settings: Settings, host: Host, print: PrintLine, supervis
   }
 
   const archive = await startArchive(settings, host, print)
-  const { emulator } = archive
-  if (emulator !== undefined) supervisor.add('the storage emulator', emulator)
+  const { server, storageEmulator, s3 } = archive
+  if (server !== undefined) supervisor.add(s3 === undefined ? 'the storage emulator' : 'the S3 server', server)
   await supervisor.check()
   const stores = ['--alert-store', archive.alerts, '--schema-store', archive.schemas]
   const archiveHost: Host = { ...host, environment: archive.environment }
@@ -99,7 +99,8 @@ async function start (settings: Settings, host: Host, print: PrintLine, supervis
     kafka: broker, registry, api: `http://127.0.0.1:${port}`, topics, group, pid: process.pid,
     archive: { alerts: archive.alerts, schemas: archive.schemas },
     admin: Object.fromEntries([play, ingest, serve].map(({ mode, admin }) => [mode, admin])),
-    ...emulator === undefined ? {} : { storageEmulator: emulator.url },
+    ...storageEmulator === undefined ? {} : { storageEmulator },
+    ...s3 === undefined ? {} : { s3 },
     ...access === undefined ? {} : { security: securitySection(access) }
   }
   supervisor.onStop(() => removeDemoFile(stateDir))

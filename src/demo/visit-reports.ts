@@ -1,7 +1,7 @@
 // One report per pass, which is one visit by default: alerts published and archived, durations, and lag.
 // Totals and counts per node are in the /status response of each process.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { PassReport } from '../simulator/replay-source.ts'
+import type { PassReport } from '../simulator/replay-pass.ts'
 import type { ModeStatus } from './mode-processes.ts'
 
 export interface PlayStats { readonly passes: number, readonly lastPass?: PassReport }

@@ -1,4 +1,5 @@
-// Local servers (Kafka, schema registry, Google Cloud Storage emulator) and Python packages for the demo, the tests and the benchmarks.
+// Local servers (Kafka, schema registry, Google Cloud Storage emulator, S3 server) and Python packages for the demo, the tests and the
+// benchmarks.
 export { readAclTable } from './acls.ts'
 export { ensureGcs, gcsMissing } from './gcs-download.ts'
 export { ensureBucket, startGcs, type GcsServer } from './gcs-server.ts'
@@ -11,5 +12,6 @@ export { pythonEnvironment } from './python-environment.ts'
 export { startRegistry, type RegistryServer } from './registry-server.ts'
 export { downloadsMissing, ensureKafka, ensureRegistry } from './server-downloads.ts'
 export { describeExit, logTail, reclaimFolder, startServer, writableFolder, type RunningServer } from './server-process.ts'
+export { ensureS3, ensureS3Bucket, s3Credentials, startS3 } from './s3-server.ts'
 export { startStack } from './stack.ts'
 export { defaultCacheDir, type Environment } from './tools.ts'

@@ -1,14 +1,11 @@
-// Renders the three cutouts of an alert as FITS files with the survey's layout: a 30 x 30 float32 image in nJy with a TAN WCS, its 1-sigma
-// uncertainty (UNCERT) and the PSF (PSFIMAGE, float64). The template image shows host galaxy and star. The science image also shows the
-// current change of the flux. The difference image is science - template, pixel by pixel.
+// Renders the three cutouts of an alert as FITS files with the survey's layout: a float32 image in nJy with a TAN WCS and, depending on
+// the profile, its 1-sigma uncertainty (UNCERT) and the PSF (PSFIMAGE, float64). The template image shows host galaxy and star. The science
+// image also shows the current change of the flux. The difference image is science - template, pixel by pixel.
 import { FLUX_PER_ELECTRON, TEMPLATE_NOISE, type DiaSource } from './dia-source.ts'
 import { writeFits, type Card } from './fits.ts'
 import { type SkyPosition } from './focal-plane.ts'
 import { addProfile, moffatProfile, type MoffatProfile } from './psf.ts'
 import { Random } from './random.ts'
-
-const SIDE = 30
-const PIXELS = SIDE * SIDE
 
 /** Side of PSFIMAGE in each cutout, pixels. A side of 17, 25, 41 or 77 gives a cutout of 23,040, 25,920, 34,560 or 69,120 bytes. */
 interface PsfSizes {
@@ -17,15 +14,21 @@ interface PsfSizes {
   readonly template: number
 }
 
-/**
- * Of twelve alerts, eleven have small PSF images and one has PSF images as large as in the real alerts of 2025 (138 KB of cutouts). With
- * light curves, an Avro datum has about 82 KB on average (the survey's design size). Some have more than 200 KB.
- */
-const PSF_SIZES = {
-  period: 12,
-  typical: { difference: 17, science: 25, template: 25 },
-  large: { difference: 41, science: 41, template: 77 }
-} as const satisfies { period: number, typical: PsfSizes, large: PsfSizes }
+interface StampSizes {
+  /** Side of the images, pixels. */
+  readonly side: number
+  /** Undefined: the cutouts consist of the image alone, without UNCERT and PSFIMAGE. */
+  readonly psf?: PsfSizes
+}
+
+/** Of `period` alerts, one has large stamps. */
+export interface CutoutLayout {
+  readonly period: number
+  readonly typical: StampSizes
+  readonly large: StampSizes
+  /** Which WCS keywords the images have. `values`: only CRPIX, CRVAL and CD, as in Rubin's alerts; readers must assume TAN and degrees. */
+  readonly wcs: 'complete' | 'values'
+}
 
 /** PSF images with a larger side have values rounded to float32, like PSFs of coadds. Otherwise large alerts would hardly compress. */
 const MAX_DOUBLE_SIDE = 41
@@ -36,28 +39,41 @@ export interface Cutouts {
   readonly template: Buffer
 }
 
-/** Exactly one alert in each group of twelve has large PSF images, so the mean alert size is right even for a few alerts. */
-export function drawPsfSizes (seed: number, visit: number, index: number): PsfSizes {
-  const group = Math.floor(index / PSF_SIZES.period)
-  const large = new Random(seed, 'stamps', visit, group).below(PSF_SIZES.period)
-  return index % PSF_SIZES.period === large ? PSF_SIZES.large : PSF_SIZES.typical
+/** Exactly one alert in each group of `period` has large stamps, so the mean alert size is right even for a few alerts. */
+export function drawStampSizes ({ period, typical, large }: CutoutLayout, seed: number, visit: number, index: number): StampSizes {
+  const largest = new Random(seed, 'stamps', visit, Math.floor(index / period)).below(period)
+  return index % period === largest ? large : typical
+}
+
+/** Images of one side, reused for all alerts. */
+function createImages (side: number) {
+  const pixels = side * side
+  return {
+    model: new Float64Array(pixels),
+    change: new Float64Array(pixels),
+    science: new Float32Array(pixels),
+    template: new Float32Array(pixels),
+    difference: new Float32Array(pixels),
+    scienceError: new Float32Array(pixels),
+    templateError: new Float32Array(pixels),
+    differenceError: new Float32Array(pixels)
+  }
 }
 
 /** The renderer reuses internal images between calls; the buffers it returns are new. */
-export function createCutoutRenderer (seed: number): (random: Random, source: DiaSource, sky: SkyPosition, sizes: PsfSizes) => Cutouts {
-  const model = new Float64Array(PIXELS)
-  const change = new Float64Array(PIXELS)
-  const science = new Float32Array(PIXELS)
-  const template = new Float32Array(PIXELS)
-  const difference = new Float32Array(PIXELS)
-  const scienceError = new Float32Array(PIXELS)
-  const templateError = new Float32Array(PIXELS)
-  const differenceError = new Float32Array(PIXELS)
+export function createCutoutRenderer (
+  seed: number, wcs: CutoutLayout['wcs']
+): (random: Random, source: DiaSource, sky: SkyPosition, sizes: StampSizes) => Cutouts {
+  const imagesOfSide = new Map<number, ReturnType<typeof createImages>>()
 
   return (random, source, sky, sizes) => {
+    const { side } = sizes
+    let images = imagesOfSide.get(side)
+    if (images === undefined) imagesOfSide.set(side, images = createImages(side))
+    const { model, change, science, template, difference, scienceError, templateError, differenceError } = images
     const { fwhm } = source
-    const minX = Math.round(source.x) - SIDE / 2
-    const minY = Math.round(source.y) - SIDE / 2
+    const minX = Math.round(source.x) - side / 2
+    const minY = Math.round(source.y) - side / 2
     const x = source.x - minX
     const y = source.y - minY
     const optics = new Random(seed, 'optics', source.visit.index, source.detector)
@@ -69,16 +85,16 @@ export function createCutoutRenderer (seed: number): (random: Random, source: Di
     const { host } = source.target
     if (host !== null) {
       const hostProfile = moffatProfile(host.fwhm + fwhm, 1 - host.axisRatio, 0.3 * (1 - host.axisRatio))
-      addProfile(model, SIDE, hostProfile, x + host.dx, y + host.dy, host.flux)
+      addProfile(model, side, hostProfile, x + host.dx, y + host.dy, host.flux)
     }
     const templateFlux = source.target.templateFluxes[source.visit.band]!
-    if (templateFlux !== 0) addProfile(model, SIDE, psf, x, y, templateFlux)
+    if (templateFlux !== 0) addProfile(model, side, psf, x, y, templateFlux)
     change.fill(0)
-    addProfile(change, SIDE, psf, x, y, source.flux)
+    addProfile(change, side, psf, x, y, source.flux)
 
     const scienceBackground = source.pixelNoise * source.pixelNoise
     const templateBackground = scienceBackground * TEMPLATE_NOISE * TEMPLATE_NOISE
-    for (let i = 0; i < PIXELS; i++) {
+    for (let i = 0; i < side * side; i++) {
       const templateModel = model[i]!
       const scienceModel = templateModel + change[i]!
       const scienceNoise = Math.sqrt(scienceBackground + Math.max(0, scienceModel) * FLUX_PER_ELECTRON)
@@ -96,14 +112,16 @@ export function createCutoutRenderer (seed: number): (random: Random, source: Di
       differenceError[i] = Math.sqrt(scienceVariance + templateVariance)
     }
 
-    const cards = wcsCards(sky, minX, minY, x, y)
+    const cards = wcs === 'complete' ? wcsCards(sky, minX, minY, x, y) : [unit, ...wcsValues(sky, x, y)]
+    const { psf: psfSizes } = sizes
     // Decorrelation of the difference image makes its PSF about one per cent narrower.
     const differencePsf = moffatProfile(fwhm * 0.99, e1, e2)
     const templatePsf = moffatProfile(fwhm * 1.005, e1 * 0.9, e2 * 0.9)
+    const psfOf = (profile: MoffatProfile, name: keyof PsfSizes) => psfSizes && psfImage(profile, psfSizes[name], source)
     return {
-      difference: writeCutout(cards, difference, differenceError, psfImage(differencePsf, sizes.difference, source)),
-      science: writeCutout(cards, science, scienceError, psfImage(psf, sizes.science, source)),
-      template: writeCutout(cards, template, templateError, psfImage(templatePsf, sizes.template, source))
+      difference: writeCutout(cards, difference, differenceError, psfOf(differencePsf, 'difference')),
+      science: writeCutout(cards, science, scienceError, psfOf(psf, 'science')),
+      template: writeCutout(cards, template, templateError, psfOf(templatePsf, 'template'))
     }
   }
 }
@@ -111,11 +129,14 @@ export function createCutoutRenderer (seed: number): (random: Random, source: Di
 const unit: Card = { keyword: 'BUNIT', value: 'nJy', comment: 'unit of the pixels' }
 const uncertaintyCards: readonly Card[] = [unit, { keyword: 'UTYPE', value: 'StdDevUncertainty', comment: 'one standard deviation' }]
 
-function writeCutout (cards: readonly Card[], pixels: Float32Array, errors: Float32Array, psf: Float64Array): Buffer {
+function writeCutout (cards: readonly Card[], pixels: Float32Array, errors: Float32Array, psf: Float64Array | undefined): Buffer {
+  const side = Math.sqrt(pixels.length)
+  const image = { bitpix: -32, width: side, height: side, pixels, cards } as const
+  if (psf === undefined) return writeFits([image])
   const psfSide = Math.sqrt(psf.length)
   return writeFits([
-    { bitpix: -32, width: SIDE, height: SIDE, pixels, cards },
-    { name: 'UNCERT', bitpix: -32, width: SIDE, height: SIDE, pixels: errors, cards: uncertaintyCards },
+    image,
+    { name: 'UNCERT', bitpix: -32, width: side, height: side, pixels: errors, cards: uncertaintyCards },
     { name: 'PSFIMAGE', bitpix: -64, width: psfSide, height: psfSide, pixels: psf }
   ])
 }
@@ -141,6 +162,15 @@ function wcsCards (sky: SkyPosition, minX: number, minY: number, x: number, y: n
     { keyword: 'CTYPE2', value: 'DEC--TAN', comment: 'Declination, gnomonic' },
     { keyword: 'CUNIT1', value: 'deg' },
     { keyword: 'CUNIT2', value: 'deg' },
+    ...wcsValues(sky, x, y),
+    { keyword: 'LONPOLE', value: 180 },
+    { keyword: 'LATPOLE', value: sky.dec },
+    { keyword: 'RADESYS', value: 'ICRS' }
+  ]
+}
+
+function wcsValues (sky: SkyPosition, x: number, y: number): Card[] {
+  return [
     { keyword: 'CRPIX1', value: x + 1, comment: 'the source, from 1' },
     { keyword: 'CRPIX2', value: y + 1, comment: 'the source, from 1' },
     { keyword: 'CRVAL1', value: sky.ra },
@@ -148,9 +178,6 @@ function wcsCards (sky: SkyPosition, minX: number, minY: number, x: number, y: n
     { keyword: 'CD1_1', value: sky.cd[0] },
     { keyword: 'CD1_2', value: sky.cd[1] },
     { keyword: 'CD2_1', value: sky.cd[2] },
-    { keyword: 'CD2_2', value: sky.cd[3] },
-    { keyword: 'LONPOLE', value: 180 },
-    { keyword: 'LATPOLE', value: sky.dec },
-    { keyword: 'RADESYS', value: 'ICRS' }
+    { keyword: 'CD2_2', value: sky.cd[3] }
   ]
 }

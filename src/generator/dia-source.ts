@@ -73,9 +73,16 @@ const APERTURE_PIXELS = 12 * 12 * Math.PI
 /** Noise of the template relative to the science image. The template has less noise because it is a coadd of many visits. */
 export const TEMPLATE_NOISE = 0.35
 
+/** Fractions of sources to which a trail or a dipole was fitted. Moving objects have a fraction of their own for trails. */
+export interface FitFractions {
+  readonly trail: number
+  readonly dipole: number
+}
+
 export function measure (
   random: Random,
-  { id, visit, detector, target, x, y, flux }: Pick<DiaSource, 'id' | 'visit' | 'detector' | 'target' | 'x' | 'y' | 'flux'>
+  { id, visit, detector, target, x, y, flux }: Pick<DiaSource, 'id' | 'visit' | 'detector' | 'target' | 'x' | 'y' | 'flux'>,
+  fits: FitFractions
 ): DiaSource {
   const fwhm = visit.seeing / (PIXEL_SCALE * 3600)
   const templateFlux = target.templateFluxes[visit.band]!
@@ -107,7 +114,7 @@ export function measure (
     scienceFluxError: fluxError * 0.9,
     fwhm,
     pixelNoise,
-    trailed: target.kind === 'moving' ? random.chance(0.6) : random.chance(0.75),
-    dipole: random.chance(0.25)
+    trailed: random.chance(target.kind === 'moving' ? 0.6 : fits.trail),
+    dipole: random.chance(fits.dipole)
   }
 }

@@ -1,21 +1,11 @@
 // The light curve before the current visit: earlier detections, forced photometry and, for old schemas, upper limits from visits without a
-// detection. The number of earlier detections is lognormal: about half of the alerts have at most one, and about 1 % have 100 or more.
-// Earlier visits span the last year, newest first.
-import { measure, type DiaSource, type Target } from './dia-source.ts'
+// detection. The number of earlier detections is lognormal. Earlier visits span the last year, newest first.
+import { measure, type DiaSource, type FitFractions, type Target } from './dia-source.ts'
+import { type EarlierVisits } from './earlier-visits.ts'
 import { DETECTOR_HEIGHT, DETECTOR_WIDTH } from './focal-plane.ts'
 import { type Random } from './random.ts'
 import { drawFluxRatio } from './target.ts'
-import { DETECTORS, VISITS_PER_DAY, historyId, midpointAt, visitOf, type Visit } from './visits.ts'
-
-/** Lognormal distribution of the number of earlier detections; the mean is near 4. */
-const LENGTH_MEDIAN = 1.25
-const LENGTH_SIGMA = 1.6
-const MAX_LENGTH = 400
-const DAYS = 365
-/** Earlier visits are at most VISITS_PER_NIGHT / 2 visits from the same time of night as the current visit. */
-const VISITS_PER_NIGHT = 700
-/** Minimum number of visits between an earlier detection and the current visit: about 15 minutes. */
-const MIN_VISITS_APART = 25
+import { DETECTORS, HISTORY_IDS, historyId, midpointAt, type Visit } from './visits.ts'
 
 /** Forced photometry of one visit at the position of the object. Fluxes are in nJy. */
 export type ForcedSource = Pick<DiaSource,
@@ -30,22 +20,21 @@ export interface History {
 
 export const noHistory: History = { sources: [], forced: [], nondetections: [] }
 
-export function drawHistoryLength (random: Random): number {
-  return Math.min(MAX_LENGTH, Math.floor(random.lognormal(LENGTH_MEDIAN, LENGTH_SIGMA)))
+/** Lognormal distribution of the number of earlier detections, cut at `longest`. `sigma`: standard deviation of the logarithm. */
+export interface HistoryLengths {
+  readonly median: number
+  readonly sigma: number
+  readonly longest: number
 }
 
-/** Draws `count` distinct earlier visits, newest first. */
-export function drawEarlierVisits (random: Random, seed: number, current: Visit, count: number): Visit[] {
-  const indices = new Set<number>()
-  while (indices.size < count) {
-    const nights = random.below(DAYS)
-    const visitsAgo = nights * VISITS_PER_DAY + random.below(VISITS_PER_NIGHT) - VISITS_PER_NIGHT / 2
-    if (visitsAgo >= MIN_VISITS_APART) indices.add(current.index - visitsAgo)
-  }
-  return [...indices].sort((a, b) => b - a).map(index => visitOf(seed, index))
+export function drawHistoryLength (random: Random, { median, sigma, longest }: HistoryLengths): number {
+  return Math.min(longest, Math.floor(random.lognormal(median, sigma)))
 }
 
-export function drawHistory (random: Random, seed: number, current: DiaSource, visits: readonly Visit[]): History {
+/** @param visits the visits of the earlier detections, newest first, drawn from `earlier` */
+export function drawHistory (
+  random: Random, current: DiaSource, visits: readonly Visit[], earlier: EarlierVisits, fits: FitFractions
+): History {
   const { target } = current
   const sources: DiaSource[] = []
   const forced: ForcedSource[] = []
@@ -58,15 +47,15 @@ export function drawHistory (random: Random, seed: number, current: DiaSource, v
     const flux = current.flux * drawFluxRatio(random, target.kind, days, visit.band, current.visit.band)
     // The flux of an earlier detection is above the detection threshold.
     const size = Math.max(Math.abs(flux), visit.fluxError * random.between(5.3, 7))
-    const id = historyId(visit, detector, random.below(1 << 20))
-    const source = measure(random, { id, visit, target, flux: flux < 0 ? -size : size, ...position })
+    const id = historyId(visit, detector, random.below(HISTORY_IDS))
+    const source = measure(random, { id, visit, target, flux: flux < 0 ? -size : size, ...position }, fits)
     sources.push(source)
     forced.push(drawForcedSource(random, visit, target, source.flux, position))
-    // Often adds a visit without a detection, shortly before this one.
-    const index = visit.index - 3 - random.below(20)
+    // Often adds a visit without a detection.
+    const index = earlier.drawQuiet(random, visit)
     if (random.chance(0.6) && !measuredVisits.has(index)) {
       measuredVisits.add(index)
-      const other = visitOf(seed, index)
+      const other = earlier.visitAt(index)
       const nondetection = drawForcedSource(random, other, target, other.fluxError * random.gaussian(), position)
       forced.push(nondetection)
       nondetections.push(nondetection)
@@ -81,7 +70,7 @@ function drawForcedSource (
   random: Random, visit: Visit, target: Target, flux: number, { detector, x, y }: Pick<ForcedSource, 'detector' | 'x' | 'y'>
 ): ForcedSource {
   return {
-    id: historyId(visit, detector, random.below(1 << 20)),
+    id: historyId(visit, detector, random.below(HISTORY_IDS)),
     visit,
     detector,
     midpoint: midpointAt(visit, detector),

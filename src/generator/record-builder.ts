@@ -9,14 +9,19 @@ export type Rule<C> = (context: C, random: Random) => FieldValue
 export type Rules<C> = Readonly<Record<string, Rule<C>>>
 export type Builder<C> = (context: C, random: Random) => Record<string, unknown>
 
-/** `ruleFor` is called once per field, with the field's canonical name and type. It returns undefined to use the default rule. */
-export function compileRecord<C> (record: RecordType, ruleFor: (name: string, type: Type) => Rule<C> | undefined): Builder<C> {
+/**
+ * `ruleFor` is called once per field, with the field's canonical name and type. It returns undefined to use the default rule. Float and
+ * double fields without a value become `missingNumber`.
+ */
+export function compileRecord<C> (
+  record: RecordType, missingNumber: number | null, ruleFor: (name: string, type: Type) => Rule<C> | undefined
+): Builder<C> {
   const names = record.fields.map(field => field.name)
   const rules = record.fields.map(field => {
     const name = canonicalName(field.name)
     return ruleFor(name, field.type) ?? defaultRule(name, field.type)
   })
-  const casts = record.fields.map(field => castTo(field.type))
+  const casts = record.fields.map(field => castTo(field.type, missingNumber))
   // Copies of a complete object share a V8 hidden class. Adding a hundred fields to an empty object would create a slow dictionary.
   const template = Object.fromEntries(names.map(name => [name, null as unknown]))
   return (context, random) => {

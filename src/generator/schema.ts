@@ -113,10 +113,14 @@ function define<T extends Branch> (json: Json, enclosing: string, named: Map<str
   return branch
 }
 
-/** Values that cannot be cast become null, or the type's zero value if the type is not nullable. */
-export function castTo (type: Type): (value: FieldValue) => unknown {
+/**
+ * Values that cannot be cast become null, or the type's zero value if the type is not nullable. A float or double becomes `missingNumber`
+ * instead, unless that is null.
+ */
+export function castTo (type: Type, missingNumber: number | null = null): (value: FieldValue) => unknown {
   const cast = castBranch(type.branch)
-  const fallback = type.nullable ? null : zeroValue(type.branch)
+  const real = type.branch.kind === 'float' || type.branch.kind === 'double'
+  const fallback = real && missingNumber !== null ? missingNumber : type.nullable ? null : zeroValue(type.branch)
   return value => {
     if (value === null || value === undefined) return fallback
     const result = cast(value)

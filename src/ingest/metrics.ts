@@ -11,6 +11,8 @@ import type { VisitMetrics } from './visit-metrics.ts'
 export interface DatumChecks {
   /** Alerts of which only the first field was read, because the rest of their schema cannot be compiled. */
   readonly unchecked: number
+  /** Alerts whose field visit contradicts the visit that is packed in their id. */
+  readonly visitMismatches: number
 }
 
 export interface IngestStats {
@@ -33,9 +35,12 @@ export function ingestFamilies ({ topics, source, stats, checks, stores, visits,
     family('alert_stream_alerts_archived_total', () =>
       (['written', 'identical'] as const).map(outcome => ({ labels: { outcome }, value: stats[outcome] }))),
     single('alert_stream_alerts_unchecked_total', () => checks.unchecked),
+    single('alert_stream_visit_mismatches_total', () => checks.visitMismatches),
     single('alert_stream_archived_bytes_total', () => stats.writtenBytes),
+    single('alert_stream_provenance_truncated_total', () => stats.truncated),
     single('alert_stream_alert_age_seconds', () => visits.ages.read()),
     family('alert_stream_visits_total', () => visits.topics.map(({ topic, visits: value }) => ({ labels: { topic }, value }))),
+    family('alert_stream_visit_id', () => visits.topics.map(({ topic, visit: value }) => ({ labels: { topic }, value }))),
     family('alert_stream_visit_alerts', () => visits.topics.map(({ topic, alerts: value }) => ({ labels: { topic }, value }))),
     family('alert_stream_visit_duration_seconds', () =>
       visits.topics.map(({ topic, durations }) => ({ labels: { topic }, value: durations.read() }))),

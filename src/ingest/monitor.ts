@@ -3,10 +3,12 @@ import { brokerCheck, registryCheck, storeChecks } from '../admin/readiness-chec
 import { checkLimitMs, type Checks } from '../admin/readiness.ts'
 import type { Status } from '../admin/status.ts'
 import type { DeadLetterDestination } from '../dead-letters/dead-letter-destination.ts'
+import type { PackedIdFormat } from '../ids/packed-id.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { damagedError } from '../kafka/damaged-batches.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
+import type { KafkaRecord } from '../kafka/record.ts'
 import type { GraphDescription, Logger, Run, RunObserver } from '../pipeline/index.ts'
 import type { ArchiveSink } from '../sinks/archive.ts'
 import type { KafkaGroupSource } from '../sources/kafka-group.ts'
@@ -14,6 +16,7 @@ import type { Archive } from '../stores/archive.ts'
 import type { StoreStats } from '../stores/metered-store.ts'
 import { lagOf } from './consumer-lag.ts'
 import { ingestFamilies, type DatumChecks } from './metrics.ts'
+import { visitOfRecord } from './record-visit.ts'
 import { VisitMetrics } from './visit-metrics.ts'
 
 interface IngestMonitorOptions {
@@ -21,6 +24,8 @@ interface IngestMonitorOptions {
   readonly topics: readonly string[]
   readonly registryUrl: string
   readonly visitGapSeconds: number
+  /** Format of the alert ids, from which visits are read. */
+  readonly packedIds: PackedIdFormat
   readonly archive: Archive
   readonly stores: StoreStats
   readonly source: KafkaGroupSource
@@ -38,11 +43,12 @@ export interface IngestMonitor {
 }
 
 export function ingestMonitor (options: IngestMonitorOptions): IngestMonitor {
-  const { connection, topics, registryUrl, visitGapSeconds, archive, stores, source, sink, deadLetters, log } = options
+  const { connection, topics, registryUrl, visitGapSeconds, packedIds, archive, stores, source, sink, deadLetters, log } = options
   const admin = new KafkaAdmin(connection, { probeMs: checkLimitMs })
   const lags = lagOf(admin, topics, source)
   const lag = async (): Promise<number | undefined> => (await lags())?.reduce((sum, { records }) => sum + records, 0)
-  const visits = new VisitMetrics({ topics, gapMs: visitGapSeconds * 1000, log, lag })
+  const visitOf = (record: KafkaRecord): number | undefined => visitOfRecord(record, packedIds)
+  const visits = new VisitMetrics({ topics, gapMs: visitGapSeconds * 1000, visitOf, log, lag })
   const checks: Checks = {
     broker: brokerCheck(admin, topics),
     topics: async () => {

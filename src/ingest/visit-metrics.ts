@@ -2,22 +2,27 @@
 // line of each visit. An observer of the run computes these metrics, so the nodes of the graph do not need to know about visits.
 import { formatTimestamp, type KafkaRecord } from '../kafka/record.ts'
 import { Histogram, type Logger, type RunObserver, type SourceRecord } from '../pipeline/index.ts'
-import { VisitTracker, type Visit, type VisitOutcome } from './visit-tracker.ts'
+import type { VisitOutcome } from './open-visit.ts'
+import { VisitTracker, type TrackedRecord, type Visit } from './visit-tracker.ts'
 
 export interface VisitMetricsOptions {
   readonly topics: readonly string[]
-  /** Gap between two visits in milliseconds; see VisitTrackerOptions. */
+  /** Gap in milliseconds; see VisitTrackerOptions. */
   readonly gapMs: number
+  /** Returns the visit in the alert id of a record, or undefined if there is none. */
+  readonly visitOf: (record: KafkaRecord) => number | undefined
   readonly log: Logger
   /** Resolves with the number of unsettled records of all topics, or undefined if the brokers do not respond. */
   readonly lag: () => Promise<number | undefined>
 }
 
-/** Totals of one topic's visits. */
+/** Totals of one topic's visits, as far as this ingester has archived them. */
 export interface TopicVisits {
   readonly topic: string
   readonly visits: number
   readonly overruns: number
+  /** The last visit, such as 2026112300123; 0 if it was found by gaps in time. */
+  readonly visit: number
   /** Number of records in the last visit. */
   readonly alerts: number
   /** Durations of the visits in seconds. */
@@ -41,12 +46,13 @@ export class VisitMetrics {
     this.#options = options
     for (const topic of options.topics) {
       const tracker = new VisitTracker({ gapMs: options.gapMs, onVisit: visit => { this.#ended(topic, visit) } })
-      this.#topics.set(topic, { tracker, totals: { topic, visits: 0, overruns: 0, alerts: 0, durations: new Histogram(DURATION_BOUNDS) } })
+      const totals = { topic, visits: 0, overruns: 0, visit: 0, alerts: 0, durations: new Histogram(DURATION_BOUNDS) }
+      this.#topics.set(topic, { tracker, totals })
     }
     this.observer = {
       pulled: record => {
-        const { topic, timestamp } = kafkaRecord(record)
-        this.#topics.get(topic)?.tracker.pulled(Number(timestamp), Date.now())
+        const kafka = kafkaRecord(record)
+        this.#topics.get(kafka.topic)?.tracker.pulled(this.#tracked(kafka), Date.now())
       },
       wrote: (record, _node, result) => {
         const now = Date.now()
@@ -71,32 +77,48 @@ export class VisitMetrics {
   }
 
   #settled (record: SourceRecord<unknown>, outcome: VisitOutcome, now: number): void {
-    const { topic, timestamp, value } = kafkaRecord(record)
-    this.#topics.get(topic)?.tracker.settled(Number(timestamp), outcome, value?.length ?? 0, now)
+    const kafka = kafkaRecord(record)
+    this.#topics.get(kafka.topic)?.tracker.settled(this.#tracked(kafka), outcome, kafka.value?.length ?? 0, now)
+  }
+
+  #tracked (record: KafkaRecord): TrackedRecord {
+    return { timestamp: Number(record.timestamp), visit: this.#options.visitOf(record) }
   }
 
   #ended (topic: string, visit: Visit): void {
     const entry = this.#topics.get(topic)!
     const { visits, overruns, durations } = entry.totals
     // A visit with unsettled records is not archived, so neither the number of visits nor the durations include it.
-    if (visit.unsettled === 0) {
-      entry.totals = { topic, visits: visits + 1, overruns: overruns + (visit.overrunMs > 0 ? 1 : 0), alerts: visit.alerts, durations }
+    if (visit.unsettled === 0 && !isDebris(visit)) {
+      entry.totals = {
+        topic, visits: visits + (visit.part === 1 ? 1 : 0), overruns: overruns + (visit.overrunMs > 0 ? 1 : 0), visit: visit.visit ?? 0,
+        alerts: visit.totalAlerts, durations
+      }
       durations.observe(durationOf(visit))
     }
     const logging = this.#log(topic, visit).finally(() => { this.#logging.delete(logging) })
     this.#logging.add(logging)
   }
 
-  async #log (topic: string, visit: Visit): Promise<void> {
-    const { alerts, written, identical, deadLettered, bytes, unsettled, overrunMs } = visit
+  async #log (topic: string, ended: Visit): Promise<void> {
+    const { visit, part, alerts, written, identical, deadLettered, bytes, unsettled, overrunMs } = ended
     const fields = {
-      topic, began: formatTimestamp(visit.first), alerts, written, identical, deadLetters: deadLettered, bytes,
-      seconds: durationOf(visit), maxAgeSeconds: seconds(visit.maxAgeMs), lag: await this.#options.lag(),
-      ...overrunMs > 0 ? { overrunSeconds: seconds(overrunMs) } : {}, ...unsettled > 0 ? { unsettled } : {}
+      topic, ...visit === undefined ? {} : { visit }, ...part > 1 ? { part } : {}, began: formatTimestamp(ended.first), alerts, written,
+      identical, deadLetters: deadLettered, bytes, seconds: durationOf(ended), maxAgeSeconds: seconds(ended.maxAgeMs),
+      lag: await this.#options.lag(), ...overrunMs > 0 ? { overrunSeconds: seconds(overrunMs) } : {}, ...unsettled > 0 ? { unsettled } : {}
     }
-    const message = unsettled > 0 ? 'visit not fully archived' : 'visit archived'
-    this.#options.log[overrunMs > 0 || deadLettered > 0 || unsettled > 0 ? 'warn' : 'info'](fields, message)
+    this.#options.log[overrunMs > 0 || deadLettered > 0 || unsettled > 0 ? 'warn' : 'info'](fields, messageOf(ended))
   }
+}
+
+/** Whether the records have no visit and are all dead letters, such as records that are not alerts. They do not count as a visit. */
+function isDebris ({ visit, alerts, deadLettered }: Visit): boolean {
+  return visit === undefined && alerts > 0 && deadLettered === alerts
+}
+
+function messageOf (visit: Visit): string {
+  if (visit.unsettled > 0) return 'visit not fully archived'
+  return isDebris(visit) ? 'dead letters without a visit' : 'visit archived'
 }
 
 // The cast is safe, because the only source of an ingester emits Kafka records.

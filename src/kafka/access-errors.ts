@@ -177,7 +177,7 @@ export function aclFailure (
   id: string, { authState, request }: { readonly authState: AuthState | undefined, readonly request: string | undefined },
   names: { readonly topic?: string | undefined, readonly group?: string | undefined }
 ): { readonly why: string, readonly hint: string } {
-  // The brokers give a producer id to every user that may write to any topic, so a user that gets none may not write to this topic either.
+  // The brokers assign a producer id to every user that may write to any topic. A user that gets none may not write to this topic either.
   const writesNothing = request === 'InitProducerId' && id === 'CLUSTER_AUTHORIZATION_FAILED' && names.topic !== undefined
   const type = writesNothing ? 'TOPIC' : id.replace(/_AUTHORIZATION_FAILED$/, '') as 'TOPIC' | 'GROUP' | 'CLUSTER' | 'TRANSACTIONAL_ID'
   const principal = authState === undefined ? 'this user' : principalOf(authState)

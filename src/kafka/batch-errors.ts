@@ -1,4 +1,4 @@
-// The error with which all readers of record batches report damage. PartitionBuffer catches it, so it never leaves the consumer.
+// Thrown by all readers of record batches if a batch is damaged. PartitionBuffer catches the error, so it never leaves the consumer.
 
 export class BatchError extends Error {
   override readonly name = 'BatchError'

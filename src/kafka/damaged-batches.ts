@@ -126,7 +126,7 @@ export class DamagedBatches {
     const key = partitionKey(topic, partition)
     this.#skipped.set(key, { topic, partition, batches: (this.#skipped.get(key)?.batches ?? 0) + 1 })
     const fields = { topic, partition, offset: String(offset), next: String(next), reason }
-    this.#options.log.warn(fields, 'skipping a damaged record batch, as --skip-batch demands')
+    this.#options.log.warn(fields, 'skipping a damaged record batch because of --skip-batch')
     buffer.skipTo(next)
     return true
   }

@@ -2,6 +2,7 @@
 // if the result fits into the memory that is left, and are streamed otherwise.
 import * as zlib from 'node:zlib'
 import * as snappy from 'snappy'
+import { snappyLength } from '../avro/snappy-length.ts'
 import { messageOf, systemErrorCode } from '../pipeline/errors.ts'
 import { BatchError } from './batch-errors.ts'
 import { lz4Chunks } from './lz4.ts'
@@ -23,7 +24,6 @@ export interface DecompressionLimits {
 
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
 const XERIAL_HEADER_BYTES = 16
-const MAX_SNAPPY_LENGTH_BYTES = 5
 const chunked = { chunkSize: 64 * 1024 }
 
 /** Decompresses with the codec of a batch's attributes (bits 0 to 2). Errors, also of the chunks: BatchError. */
@@ -99,6 +99,7 @@ function * snappyChunks (data: Buffer, max: number): Generator<Buffer, void> {
 
 function snappyBlock (block: Buffer, max: number): Buffer {
   const size = snappyLength(block)
+  if (size === undefined) throw new BatchError('the Snappy data has no valid length')
   if (size > max) {
     throw new BatchError(`it has ${size} bytes in one Snappy block, which cannot be decompressed in parts. Raise --max-batch-mib`)
   }
@@ -107,17 +108,6 @@ function snappyBlock (block: Buffer, max: number): Buffer {
   } catch (error) {
     throw damaged('Snappy', error)
   }
-}
-
-/** The decompressed length at the start of a Snappy block. */
-function snappyLength (block: Buffer): number {
-  let size = 0
-  for (let index = 0; index < MAX_SNAPPY_LENGTH_BYTES; index++) {
-    const byte = block[index] ?? 0xff
-    size += (byte & 0x7f) * 2 ** (7 * index)
-    if (byte < 0x80) return size
-  }
-  throw new BatchError('the Snappy data has no valid length')
 }
 
 function damaged (codec: string, error: unknown): BatchError {

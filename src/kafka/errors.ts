@@ -37,7 +37,7 @@ export const kafkaErrors = defineErrors({
   KAFKA_BATCH_DAMAGED: {
     hint: 'Move the leader to an intact replica, or skip the batch with --skip-batch TOPIC:PARTITION:OFFSET. Its records are lost then.'
   },
-  KAFKA_RECORD_TOO_LARGE: { hint: 'Raise --max-record-mib and read the record again at its position, or produce it in smaller parts.' },
+  KAFKA_RECORD_TOO_LARGE: { hint: 'Raise --max-record-mib, then redrive the dead letter or read the topic again.' },
   KAFKA_RESPONSE_INVALID: { hint: 'Check the network and any proxy between this host and the brokers.', retryable: true },
   KAFKA_TIMEOUT: { hint: 'Check that the broker is running and not overloaded.', retryable: true },
   KAFKA_STOPPED: { hint: 'Start the program again to continue.' },

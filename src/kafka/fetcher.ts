@@ -1,18 +1,17 @@
 // Fetches assigned partitions by topic id, with at most one request in flight per broker for all its partitions. Buffers about
 // `maxBytes` per broker. Each partition can be paused individually. Survives broker restarts and leader changes. An outage of one partition
 // or broker does not delay the others. Reports deleted topics, offsets out of range and permission errors to the owner of the fetcher.
-import { protocolErrorsCodesById } from '@platformatic/kafka'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { aclFailure } from './access-errors.ts'
 import { BatchMemory, defaultBatchLimits } from './batch-records.ts'
+import { BrokerRequests, nameOf, readError, type RequestedPartition } from './broker-requests.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { KafkaConnection } from './connection.ts'
 import { type BatchOptions, DamagedBatches } from './damaged-batches.ts'
-import { kafkaErrors, mapKafkaError } from './errors.ts'
+import { kafkaErrors } from './errors.ts'
 import type { FetchClient } from './fetch-client.ts'
 import { type FailedPartition, FetchOutages } from './fetch-outages.ts'
-import { fetchTopics } from './fetch-request.ts'
 import type { FetchResponse } from './fetch-response.ts'
 import type { EpochEnd } from './leader-epochs.ts'
 import { type BufferOwner, PartitionBuffer, type PartitionStart } from './partition-buffer.ts'
@@ -57,13 +56,6 @@ export interface Truncation {
   readonly leaderEpoch: number
 }
 
-interface Requested {
-  readonly buffer: PartitionBuffer
-  readonly offset: bigint
-}
-
-/** Replaces `maxWaitMs` while records are buffered, so that partitions without records do not delay the next fetch of busy partitions. */
-const SHORT_WAIT_MS = 20
 // Error codes of the Kafka protocol.
 const OFFSET_OUT_OF_RANGE = 1
 const CORRUPT_MESSAGE = 2
@@ -76,10 +68,7 @@ export class Fetcher {
   readonly #leaders: PartitionLeaders
   readonly #bufferOwner: BufferOwner
   readonly #stop = new AbortController()
-  /** Ids of brokers with a request in flight. */
-  readonly #busy = new Set<number>()
-  /** Ids of brokers that rejected their fetch session in the last response. */
-  readonly #sessionless = new Set<number>()
+  readonly #requests: BrokerRequests
   readonly #outages: FetchOutages
   #buffers: PartitionBuffer[] = []
   /** Index of the partition that `take` tries first. The partitions take turns. */
@@ -99,6 +88,11 @@ export class Fetcher {
     this.#outages = new FetchOutages({
       ...shared, brokers: options.connection.brokers, giveUpAfterMs: options.giveUpAfterMs,
       onElapsed: () => { this.fetchMore() }
+    })
+    this.#requests = new BrokerRequests({
+      ...shared, client: options.client, connection: options.connection, maxBytes: options.maxBytes, maxWaitMs: options.maxWaitMs,
+      leaders: this.#leaders, outages: this.#outages,
+      onResponse: (response, requested) => { this.#accept(response, requested) }
     })
     this.damaged = new DamagedBatches({
       ...shared, skip: skipBatches, isFatal: damageIsFatal,
@@ -168,7 +162,7 @@ export class Fetcher {
       if (!this.#readyToFetch(buffer) || this.#waits(buffer)) continue
       const node = this.#leaders.leaderOf(buffer)?.node
       if (node === undefined) leaderless.add(buffer.topic)
-      else if (!this.#busy.has(node) && !this.#outages.brokerWaits(node)) byNode.set(node, [...byNode.get(node) ?? [], buffer])
+      else if (!this.#requests.isBusy(node) && !this.#outages.brokerWaits(node)) byNode.set(node, [...byNode.get(node) ?? [], buffer])
     }
     if (leaderless.size > 0) void this.#lookUpLeaders([...leaderless])
     this.#throttled = false
@@ -206,27 +200,11 @@ export class Fetcher {
   }
 
   async #fetch (node: number, buffers: readonly PartitionBuffer[], short: boolean): Promise<void> {
-    const { client, maxBytes, maxWaitMs } = this.#options
-    this.#busy.add(node)
-    const requested = new Map(buffers.map(buffer => [partitionIdKey(buffer), { buffer, offset: buffer.fetchPosition }]))
-    const topics = fetchTopics(buffers, this.#leaders, maxBytes, this.#turn)
-    try {
-      const maxWaitTime = short ? Math.min(SHORT_WAIT_MS, maxWaitMs) : maxWaitMs
-      const response = await client.fetch({ node, topics, maxBytes, maxWaitTime })
-      if (response.errorCode !== 0) this.#sessionLost(node, response.errorCode, buffers)
-      else this.#accept(node, response, requested)
-    } catch (error) {
-      this.#brokerFailed(node, error, buffers)
-    } finally {
-      this.#busy.delete(node)
-    }
+    await this.#requests.send(node, buffers, this.#turn, short)
     this.fetchMore()
   }
 
-  #accept (node: number, response: FetchResponse, requested: ReadonlyMap<string, Requested>): void {
-    if (this.#stopped) return
-    this.#sessionless.delete(node)
-    this.#outages.brokerResponded(node)
+  #accept (response: FetchResponse, requested: ReadonlyMap<string, RequestedPartition>): void {
     let progress = false
     const read: PartitionBuffer[] = []
     const failed: FailedPartition[] = []
@@ -281,36 +259,6 @@ export class Fetcher {
     return nameOf(errorCode)
   }
 
-  /**
-   * Handles the error of an entire response: the broker does not know the fetch session. The next request opens a new session, so the first
-   * error delays nothing.
-   */
-  #sessionLost (node: number, errorCode: number, buffers: readonly PartitionBuffer[]): void {
-    if (this.#sessionless.has(node)) {
-      const reason = `cannot read: broker ${node} rejects the fetch session (${nameOf(errorCode)})`
-      this.#brokerFailed(node, kafkaErrors.KAFKA_REFUSED(reason, { where: this.#options.connection.brokers, retryable: true }), buffers)
-    }
-    this.#sessionless.add(node)
-  }
-
-  #brokerFailed (node: number, error: unknown, buffers: readonly PartitionBuffer[]): void {
-    if (this.#stopped) return
-    const mapped = this.#map(error, buffers)
-    if (!mapped.retryable) {
-      this.#fail(mapped)
-      return
-    }
-    // The partitions may get another leader.
-    for (const buffer of this.#buffers) if (this.#leaders.leaderOf(buffer)?.node === node) this.#leaders.forget(buffer)
-    this.#outages.brokerFailed(node, mapped, buffers.filter(({ removed }) => !removed))
-  }
-
-  #map (error: unknown, buffers: readonly PartitionBuffer[]): AlertStreamError {
-    const { brokers, authState } = this.#options.connection
-    const topics = [...new Set(buffers.map(({ topic }) => topic))].join(',')
-    return mapKafkaError(error, { action: `read ${topics}`, brokers, authState })
-  }
-
   /** Reports a fatal error and sends no more requests. Buffered records can still be taken. */
   #fail (error: AlertStreamError): void {
     if (this.#stopped) return
@@ -337,13 +285,9 @@ export class Fetcher {
       this.#outages.partitionsFailed(unknown.filter(({ partition }) => failed(partition)))
     } catch (error) {
       if (this.#stopped) return
-      const mapped = this.#map(error, leaderless)
+      const mapped = readError(this.#options.connection, error, leaderless)
       if (mapped.retryable) this.#outages.lookupFailed(leaderless.filter(failed), mapped)
       else this.#fail(mapped)
     }
   }
-}
-
-function nameOf (errorCode: number): string {
-  return protocolErrorsCodesById[errorCode] ?? `error ${errorCode}`
 }

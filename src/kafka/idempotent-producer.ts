@@ -1,4 +1,4 @@
-// Sends batches so that each record is in the topic exactly once, although responses get lost, leaders change and brokers restart. A batch
+// Sends batches so that each record is in the topic exactly once, even if responses get lost, leaders change or brokers restart. A batch
 // is sent again with the same producer id and sequence number, by which the leader recognises a batch that it already has. At most one
 // batch per partition is in flight. If a send fails, its batch may be in the topic, and the caller must not send it again.
 import { asError, type AlertStreamError } from '../pipeline/errors.ts'
@@ -87,6 +87,7 @@ export class IdempotentProducer {
         const { partitions } = await this.#lookUp(topic)
         const node = partitions[partition]?.leader
         if (node === undefined) throw partitionMissing(topic, partition, partitions.length)
+        if (node < 0) throw kafkaErrors.KAFKA_PARTITION_UNAVAILABLE('the partition has no leader', { where: `${topic}[${partition}]` })
         const sequence = this.#sequences.get(key) ?? { producer: await client.newProducerId(), next: 0 }
         this.#sequences.set(key, sequence)
         try {

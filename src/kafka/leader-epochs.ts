@@ -1,18 +1,18 @@
-// The leader epochs in which the records that were read from a partition were written. After an unclean leader election or the loss of a
-// disk, the log of the new leader may end before records that were already read, and continue with other records at the same offsets. A
-// broker compares the epoch of the last record that was read with its own log. From its answer and the epochs here follows the divergence:
-// the first offset whose record is another one now.
+// The leader epochs of the records that were read from a partition. After an unclean leader election or the loss of a disk, the log of the
+// new leader may end before records that were already read, and continue with other records at the same offsets. A broker compares the
+// epoch of the last record that was read with its own log. Its response and these epochs determine the divergence: the first offset at
+// which the old and the new log differ.
 
 /** The epoch of a record whose epoch is unknown, for example because an earlier version or another client committed its offset. */
 export const UNKNOWN_EPOCH = -1
 
-/** Answer of a broker: the last epoch of its log up to the requested epoch, and the first offset after the records of this epoch. */
+/** Response of a broker: the last epoch of its log up to the requested epoch, and the first offset after the records of this epoch. */
 export interface EpochEnd {
   readonly epoch: number
   readonly endOffset: bigint
 }
 
-/** Leaders change rarely. Without a limit, the list of a partition that never comes to rest would grow for ever. */
+/** Leaders change rarely. Without a limit, the list would grow without bound if the leader of a partition keeps changing. */
 const MAX_EPOCHS = 100
 
 export class LeaderEpochs {

@@ -13,7 +13,7 @@ export interface OutageBackoffOptions {
 }
 
 interface Outage {
-  /** Number of failures since the key last worked. */
+  /** Number of failures since the last recovery. */
   failures: number
   /** Time of the next attempt, in ms. */
   retryAt: number
@@ -29,7 +29,7 @@ export class OutageBackoff {
     this.#options = options
   }
 
-  /** Makes the key wait. Returns the number of failures since the key last worked. */
+  /** Makes the key wait. Returns the number of failures since its last recovery. */
   fail (key: string): number {
     const { clock, signal, delaysMs = DELAYS_MS, onElapsed } = this.#options
     const outage = this.#outages.get(key) ?? { failures: 0, retryAt: 0 }
@@ -38,7 +38,7 @@ export class OutageBackoff {
     const delay = delaysMs[Math.min(failures, delaysMs.length) - 1]!
     outage.retryAt = clock.now() + delay
     void clock.sleep(delay, signal).then(() => {
-      // If the key has failed again meanwhile, the later wait counts. If the outage has ended, the key does not wait.
+      // If the key has failed again in the meantime, the later wait counts. If the outage has ended, the key does not wait.
       if (outage.failures !== failures || this.#outages.get(key) !== outage) return
       // A timer may fire a little early.
       outage.retryAt = 0

@@ -7,12 +7,10 @@ import { type BatchMemory, BatchRecords } from './batch-records.ts'
 import type { FetchedPartition } from './fetch-response.ts'
 import { type EpochEnd, LeaderEpochs } from './leader-epochs.ts'
 import type { TopicPartition } from './offset-tracker.ts'
-import { checkBatch, IS_CONTROL, IS_LOG_APPEND_TIME, lastOffset, type RecordBatch } from './record-batch.ts'
+import { checkBatch, IS_CONTROL, IS_LOG_APPEND_TIME, lastOffset, offsetAfter, type RecordBatch } from './record-batch.ts'
 import type { BatchRecord } from './record-body.ts'
-import { HEADER_OVERHEAD, type KafkaRecord, recordBytes } from './record.ts'
+import type { KafkaRecord } from './record.ts'
 
-/** Estimated memory of a record in addition to its bytes, in bytes: objects, array slots, bigints. */
-const RECORD_OVERHEAD = 256
 /** A response may hold records beyond the high watermark that it states, but not by this many. */
 const MAX_OFFSETS_PAST_HIGH_WATERMARK = 1_000_000n
 
@@ -293,10 +291,13 @@ export class PartitionBuffer {
   }
 
   #recordAt (offset: bigint, batch: RecordBatch, { timestampDelta, key, value, headers, omitted }: BatchRecord): KafkaRecord {
-    const { topic, partition } = this
-    const timestamp = (batch.attributes & IS_LOG_APPEND_TIME) === 0 ? batch.firstTimestamp + timestampDelta : batch.maxTimestamp
-    const { partitionLeaderEpoch: leaderEpoch } = batch
-    return { topic, partition, offset, leaderEpoch, timestamp, key, value, headers, ...omitted === undefined ? {} : { omitted } }
+    const { topic, topicId, partition } = this
+    const timestampType = (batch.attributes & IS_LOG_APPEND_TIME) === 0 ? 'CreateTime' : 'LogAppendTime'
+    const timestamp = timestampType === 'CreateTime' ? batch.firstTimestamp + timestampDelta : batch.maxTimestamp
+    return {
+      topic, topicId, partition, offset, leaderEpoch: batch.partitionLeaderEpoch, timestamp, timestampType, key, value, headers,
+      ...omitted === undefined ? {} : { omitted }
+    }
   }
 
   /** Calls a function that reads a batch. If the batch is damaged, drops all buffered records from the first unreadable one on. */
@@ -310,19 +311,4 @@ export class PartitionBuffer {
       return 'damaged'
     }
   }
-}
-
-/**
- * The first offset after a damaged batch: where the next batch begins if that batch is intact, or where the damaged header says, if its
- * fields agree. Undefined if neither can be trusted.
- */
-function offsetAfter (damaged: RecordBatch, following: RecordBatch | undefined): bigint | undefined {
-  if (following !== undefined && checkBatch(following) === undefined) return following.firstOffset
-  return damaged.count === damaged.lastOffsetDelta + 1 ? lastOffset(damaged) + 1n : undefined
-}
-
-/** Returns the memory that a taken record retains, in bytes. */
-export function retainedBytes (record: KafkaRecord): number {
-  const backing = (record.value ?? record.key)?.buffer.byteLength ?? 0
-  return Math.max(backing, recordBytes(record)) + RECORD_OVERHEAD + HEADER_OVERHEAD * record.headers.length
 }

@@ -56,6 +56,11 @@ export class PartitionLeaders {
     this.#leaders.delete(partitionIdKey(partition))
   }
 
+  /** Forgets the leaders of all partitions that this broker leads. */
+  forgetBroker (node: number): void {
+    for (const [key, leader] of this.#leaders) if (leader.node === node) this.#leaders.delete(key)
+  }
+
   /** Looks up the leaders of partitions of one topic. Returns the partitions whose leader remains unknown. */
   async lookUp<P extends Partition> (topic: string, partitions: readonly P[]): Promise<Array<UnknownLeader<P>>> {
     const found = await this.#options.client.findTopic(topic)

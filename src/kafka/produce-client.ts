@@ -5,6 +5,7 @@ import type { AddressedRecord } from './batches.ts'
 import { rotateBrokers } from './broker-rotation.ts'
 import type { KafkaConnection } from './connection.ts'
 import { kafkaErrors } from './errors.ts'
+import { acceptLeaderless } from './leaderless.ts'
 import { findTopic, type FoundTopic } from './topic-lookup.ts'
 
 /** Producer id and epoch that a broker has assigned. */
@@ -43,7 +44,8 @@ const REQUEST_MS = 15_000
 const MAX_IN_FLIGHT = 1000
 
 export function produceClient (connection: KafkaConnection): ProduceClient {
-  const producer = new Producer({ ...connection.options, retries: 0, requestTimeout: REQUEST_MS, maxInflights: MAX_IN_FLIGHT })
+  const options = { ...connection.options, retries: 0, requestTimeout: REQUEST_MS, maxInflights: MAX_IN_FLIGHT }
+  const producer = acceptLeaderless(new Producer(options))
   producer.on('error', () => {})
   const rotation = rotateBrokers(producer)
   // `Producer.send` is not used. Its retries send all partitions of a former leader to the new leader of only one of them, and after a

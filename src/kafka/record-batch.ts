@@ -82,6 +82,15 @@ export function lastOffset ({ firstOffset, lastOffsetDelta }: RecordBatch): bigi
   return firstOffset + BigInt(lastOffsetDelta)
 }
 
+/**
+ * The first offset after a damaged batch: where the next batch begins if that batch is intact, or where the damaged header says, if its
+ * fields agree. Undefined if neither can be trusted.
+ */
+export function offsetAfter (damaged: RecordBatch, following: RecordBatch | undefined): bigint | undefined {
+  if (following !== undefined && checkBatch(following) === undefined) return following.firstOffset
+  return damaged.count === damaged.lastOffsetDelta + 1 ? lastOffset(damaged) + 1n : undefined
+}
+
 /** The records of a batch, compressed as the attributes state. */
 export function payloadOf ({ checked }: RecordBatch): Chunks {
   return checked.subarray(HEADER_BYTES - ATTRIBUTES_AT)

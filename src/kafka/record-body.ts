@@ -97,5 +97,5 @@ class BodyReader {
 }
 
 export function tooLong (bytes: number): BatchError {
-  return new BatchError(`a number of more than ${bytes} bytes`)
+  return new BatchError(`a number has more than ${bytes} bytes`)
 }

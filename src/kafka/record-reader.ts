@@ -139,7 +139,7 @@ export class RecordReader {
   }
 }
 
-/** A record with so many headers that their objects would exceed the limit is too large for memory, too. */
+/** Omits the content of a record whose header objects would exceed the limit. */
 function bounded (record: BatchRecord, maxRecordBytes: number): BatchRecord {
   const { value, headers } = record
   if (headers.length * HEADER_OVERHEAD <= maxRecordBytes) return record

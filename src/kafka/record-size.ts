@@ -1,4 +1,4 @@
-// Records above the size limit of their source (--max-record-mib), of which only position, size and hash are left.
+// Records above the size limit of their source (--max-record-mib). Only their position, size and hash are known.
 import { kafkaErrors } from './errors.ts'
 import { type KafkaRecord, position } from './record.ts'
 

@@ -10,17 +10,26 @@ export interface OmittedValue {
   readonly sha256: string
 }
 
+/** Estimated memory of a record in addition to its bytes, in bytes: objects, array slots, bigints. */
+const RECORD_OVERHEAD = 256
 /** Estimated memory of a header in addition to its bytes: the array and two buffers. */
 export const HEADER_OVERHEAD = 256
 
+/** Who set the timestamp of a record: its producer, or the broker when it appended the record. */
+type TimestampType = 'CreateTime' | 'LogAppendTime'
+
 export interface KafkaRecord {
   readonly topic: string
+  /** UUID of the topic, in hex with dashes. A recreated topic has a new one. Undefined if unknown. */
+  readonly topicId?: string | undefined
   readonly partition: number
   readonly offset: bigint
   /** Epoch of the partition's leader that wrote the record; -1 if unknown. The same offset in a later epoch may be another record. */
   readonly leaderEpoch: number
   /** Milliseconds since 1970, set by the producer, or by the broker if the topic uses LogAppendTime. */
   readonly timestamp: bigint
+  /** Undefined if unknown. */
+  readonly timestampType?: TimestampType | undefined
   readonly key: Buffer | null
   /** Value of the record; null for a tombstone. */
   readonly value: Buffer | null
@@ -71,6 +80,12 @@ export function recordBytes (record: { key: Buffer | null, value: Buffer | null,
   let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)
   for (const [name, value] of record.headers) bytes += name.length + (value?.length ?? 0)
   return bytes
+}
+
+/** Returns the memory that a record retains, in bytes. */
+export function retainedBytes (record: KafkaRecord): number {
+  const backing = (record.value ?? record.key)?.buffer.byteLength ?? 0
+  return Math.max(backing, recordBytes(record)) + RECORD_OVERHEAD + HEADER_OVERHEAD * record.headers.length
 }
 
 /** Formats a timestamp (ms) as ISO 8601, or in ms if it is out of the range of Date: a producer may set any 64-bit timestamp. */

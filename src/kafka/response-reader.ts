@@ -55,7 +55,7 @@ export class ResponseReader {
   array<T> (element: () => T): T[] {
     const length = this.#length() ?? 0
     // Every element has at least one byte, so a larger length is damage.
-    if (length > this.#left) throw this.#invalid(`an array of ${length} elements in ${this.#left} bytes`)
+    if (length > this.#left) throw this.#invalid(`an array states ${length} elements, but only ${this.#left} bytes are left`)
     return Array.from({ length }, element)
   }
 
@@ -64,8 +64,9 @@ export class ResponseReader {
     const count = this.uvarint()
     for (let index = 0; index < count; index++) {
       const tag = this.uvarint()
-      const end = this.uvarint() + this.#position
-      if (end > this.#bytes.length) throw this.#invalid(`a tagged field of ${end - this.#position} bytes in ${this.#left} bytes`)
+      const length = this.uvarint()
+      const end = this.#position + length
+      if (length > this.#left) throw this.#invalid(`a tagged field states ${length} bytes, but only ${this.#left} are left`)
       handlers[tag]?.()
       if (this.#position > end) throw this.#invalid(`tagged field ${tag} is longer than its length`)
       this.#position = end
@@ -79,7 +80,7 @@ export class ResponseReader {
       value += (byte & 0x7f) * 2 ** (7 * index)
       if (byte < 0x80) return value
     }
-    throw this.#invalid('a number of more than 5 bytes')
+    throw this.#invalid('a number has more than 5 bytes')
   }
 
   get #left (): number {

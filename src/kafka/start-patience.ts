@@ -34,7 +34,7 @@ export async function startPatiently<R> (
   })
 }
 
-/** Whether the broker closed the connection. It may have rejected the client without a word, or it is shutting down. */
+/** Whether the broker closed the connection. It may have rejected the client without an error code, or it is shutting down. */
 function wasClosed (error: Error): boolean {
   return nestedErrors(error).some(inner => inner.message === 'Connection closed' || systemErrorCode(inner) === 'ECONNRESET')
 }

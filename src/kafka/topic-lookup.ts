@@ -17,7 +17,7 @@ interface FoundPartition {
 }
 
 /**
- * Sends one Metadata request. Returns undefined if the topic does not exist.
+ * Sends one Metadata request. Returns undefined if the broker does not know the topic.
  * Rejects with the client library's error if no broker is reachable, access is denied, or, unless the client was passed to
  * `acceptLeaderless`, a partition has no leader.
  */

@@ -148,6 +148,8 @@ export default mode({
       const resolvable = isResolvable(scan.schema, schema, config.fillIn)
       const targetOptions = { topic, spec: destinationSpec(config), recreate: config.createTopic, log: host.log }
       const partitions = resolvable ? await prepareTargetTopic(admin, targetOptions) : config.dstTopicPartitions
+      // Another process may have loaded the topic in the meantime.
+      if (resolvable && !config.createTopic) await assertTopicEmpty(admin, config)
       const maxMessageBytes = resolvable ? await maxMessageBytesOf(admin, topic) : Infinity
       const encoder = new AlertEncoder({ writer: scan.schema, schema, schemaId, fillIn: config.fillIn, topic, partitions, maxMessageBytes })
       const sink = resolvable ? kafkaSink({ connection, topic }) : unusedSink

@@ -2,7 +2,9 @@
 import { codecNames, type AlertValue, type CodecName, type SchemaVersion } from '../avro/index.ts'
 import { schemaPackageFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
+import { usageErrors } from '../config/errors.ts'
 import { createAlertGenerator } from '../generator/alert-generator.ts'
+import { alertProfiles, profileNames } from '../generator/profiles.ts'
 import { createGraph, noRetry, type Source } from '../pipeline/index.ts'
 import { avroFileSink } from '../sinks/avro-file.ts'
 import { modeErrors } from './errors.ts'
@@ -16,28 +18,47 @@ const generateFlags = flags({
   'schema-version': {
     type: 'text', placeholder: 'MAJOR.MINOR', example: '11.1', description: 'Version of the alert schema. Default: the newest.'
   },
+  profile: {
+    type: 'choice', choices: profileNames, default: 'design',
+    description: 'Kind of alerts. design: the survey\'s design, 82 KB on average. rubin-2026: as Rubin publishes them, 112 KB on average ' +
+      'and up to 500 KB, with long light curves, NaN for unmeasured numbers and cutouts without CTYPE and CUNIT; schema 9.0 or newer.'
+  },
   seed: { type: 'integer', min: 0, default: 1, description: 'Seed of the random number generator. The same seed produces the same file.' },
   codec: { type: 'choice', choices: codecNames, default: 'null', description: 'Compression codec of the Avro blocks.' },
   ...schemaPackageFlags
 })
 type Config = ConfigOf<typeof generateFlags>
 
+/** Major version of the schema of the first alerts of the profile rubin-2026. */
+const FIRST_PUBLIC_MAJOR = 9
+
 const visitsText = ({ visits }: Config): string => visits === 1 ? '1 visit' : `${visits} visits`
 
 function alertSource (config: Config, version: () => SchemaVersion): Source<AlertValue> {
   return {
     kind: 'generator',
-    detail: `${visitsText(config)} of ${config.alerts} alerts, schema ${config.schemaVersion ?? 'newest'}, seed ${config.seed}`,
+    detail: `${visitsText(config)} of ${config.alerts} alerts, ${config.profile}, schema ${config.schemaVersion ?? 'newest'}, ` +
+      `seed ${config.seed}`,
     async * records ({ drain }) {
-      const generator = createAlertGenerator({ schema: JSON.parse(version().text), schemaVersion: version().version, seed: config.seed })
+      const { profile, seed } = config
+      const { meanBytes: bytes } = alertProfiles[profile]
+      const generator = createAlertGenerator({ schema: JSON.parse(version().text), schemaVersion: version().version, seed, profile })
       for (let visit = 0; visit < config.visits; visit++) {
         for (let index = 0; index < config.alerts; index++) {
           if (drain.aborted) return
-          yield { value: generator.alert(visit, index, config.alerts), bytes: 82_000, position: `visit ${visit} alert ${index}` }
+          yield { value: generator.alert(visit, index, config.alerts), bytes, position: `visit ${visit} alert ${index}` }
         }
       }
     }
   }
+}
+
+/** Error: USAGE_BAD_VALUE if Rubin has published no alerts of the profile with this schema. */
+function checkVersion ({ profile }: Config, { version }: SchemaVersion): void {
+  if (profile === 'design' || Number.parseInt(version) >= FIRST_PUBLIC_MAJOR) return
+  throw usageErrors.USAGE_BAD_VALUE(`--profile ${profile} needs schema ${FIRST_PUBLIC_MAJOR}.0 or newer, not ${version}`, {
+    where: 'generate', hint: 'Give a newer --schema-version, or omit --profile.'
+  })
 }
 
 function declare (config: Config, path: string, version: () => SchemaVersion) {
@@ -51,8 +72,11 @@ function declare (config: Config, path: string, version: () => SchemaVersion) {
 export default mode({
   mode: 'generate',
   about: 'Each alert has the fields of the survey\'s schema, three FITS cutouts, and light curves of previous detections and forced ' +
-    'photometry. Its typical size is 82 KB. Positions, fluxes and images are simulated: they are plausible, but not real.',
-  examples: ['alert-stream generate visit.avro --alerts 1000', 'alert-stream generate old.avro --schema-version 7.4 --seed 7'],
+    'photometry. Positions, fluxes and images are simulated: they are plausible, but not real.',
+  examples: [
+    'alert-stream generate visit.avro --alerts 1000', 'alert-stream generate today.avro --profile rubin-2026',
+    'alert-stream generate old.avro --schema-version 7.4 --seed 7'
+  ],
   positionals: [{ name: 'FILE', description: 'the Avro file to write; an existing file is replaced when the new one is complete' }],
   flags: generateFlags,
   describe: (config, [path = 'FILE']) => {
@@ -61,6 +85,7 @@ export default mode({
   async run (config, [path = ''], host) {
     const schemas = await schemaPackageOf(config, host)
     const version = config.schemaVersion === undefined ? schemas.latest : schemas.get(config.schemaVersion)
+    checkVersion(config, version)
     const { graph, sink } = declare(config, path, () => version)
     const total = config.visits * config.alerts
     const run = await runToEnd(graph, host, {

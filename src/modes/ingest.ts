@@ -5,6 +5,9 @@ import { createRegistryClient } from '../avro/registry.ts'
 import { parseFrame, type Frame } from '../avro/wire-format.ts'
 import { adminFlags, batchFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
+import { redrivenFrom } from '../dead-letters/dead-letter.ts'
+import { decodeId, packedIdFormat } from '../ids/packed-id.ts'
+import type { DatumChecks } from '../ingest/metrics.ts'
 import { ingestMonitor } from '../ingest/monitor.ts'
 import { schemaCapture } from '../ingest/schema-capture.ts'
 import { defaultUnknownSchemaWaitMs } from '../ingest/schema-lookup.ts'
@@ -60,7 +63,8 @@ const ingestFlags = flags({
   'max-in-flight-mib': { type: 'integer', min: 1, default: 16, description: 'Unsettled message bytes, in MiB, at which reading pauses.' },
   'visit-gap': {
     type: 'number', min: 0.1, default: 5, placeholder: 'SECONDS',
-    description: 'Gap between Kafka timestamps that separates two visits. Each visit is summarised in one log line.'
+    description: 'Time without a record after which a visit is summarised in one log line. Visits are told apart by the alert ids. Where ' +
+      'the ids contain no visit, a gap of this length between Kafka timestamps separates two visits.'
   },
   ...batchFlags,
   ...registryFlags,
@@ -100,7 +104,8 @@ export function declare (
   return { graph: graph.build(), source, sink, deadLetters, checks }
 }
 
-type ArchiveConfig = Pick<Config, 'schemaRegistryUrl' | 'unknownSchemaSeconds' | 'gzipLevel' | 'gzipThreads' | 'layout' | 'batchSize'>
+type ArchiveConfig = Pick<Config, 'schemaRegistryUrl' | 'unknownSchemaSeconds' | 'gzipLevel' | 'gzipThreads' | 'layout' | 'batchSize' |
+  'packedIdBits' | 'packedIdTags'>
 
 /**
  * Adds the nodes that archive records: unframe, capture-schema, archive. `verify --repair` adds the same nodes to its graph.
@@ -109,27 +114,37 @@ type ArchiveConfig = Pick<Config, 'schemaRegistryUrl' | 'unknownSchemaSeconds' |
 export function archiveRecords (
   records: Port<KafkaRecord>, config: ArchiveConfig, archive: () => Archive, urls: { readonly alerts: string, readonly schemas: string },
   { log, reported = sink => sink }: Pick<Host, 'log'> & { readonly reported?: (sink: Sink<ArchivableAlert>) => Sink<ArchivableAlert> }
-): { readonly sink: ArchiveSink, readonly checks: { readonly unchecked: number } } {
+): { readonly sink: ArchiveSink, readonly checks: DatumChecks } {
   // The client caches no unknown ids, because schemaCapture decides how long an unknown id is remembered.
   const registry = createRegistryClient({ url: config.schemaRegistryUrl, log, unknownForMs: 0 })
   const capture = schemaCapture(registry, archive, { waitMs: config.unknownSchemaSeconds * 1000, log })
   const { gzipLevel, gzipThreads, layout } = config
   const sink = archiveSink({ archive, target: `${urls.alerts}, layout ${layout}`, gzipLevel, gzipThreads, writes: config.batchSize })
 
-  const unframe = (record: KafkaRecord): Frame & { readonly frame: Buffer } => {
+  const unframe = (record: KafkaRecord): Frame & { readonly frame: Buffer, readonly record: KafkaRecord } => {
     assertComplete(record)
     const frame = record.value ?? Buffer.alloc(0)
-    return { frame, ...parseFrame(frame) }
+    return { frame, record, ...parseFrame(frame) }
   }
-  const checks = { unchecked: 0 }
-  const captureSchema = async ({ frame, schemaId, datum }: ReturnType<typeof unframe>): Promise<ArchivableAlert> => {
+  const checks = { unchecked: 0, visitMismatches: 0 }
+  const packedIds = packedIdFormat(config.packedIdBits, config.packedIdTags)
+  const checkVisit = (id: bigint, visit: bigint | undefined): void => {
+    const packed = visit === undefined ? undefined : decodeId(id, packedIds)
+    if (packed === undefined || packed.visit === visit) return
+    if (checks.visitMismatches++ === 0) {
+      log.warn({ alertId: id.toString(), visit, packedVisit: packed.visit },
+        'the visit of an alert contradicts its id: archiving by the id; more such alerts are only counted')
+    }
+  }
+  const captureSchema = async ({ frame, record, schemaId, datum }: ReturnType<typeof unframe>): Promise<ArchivableAlert> => {
     const schema = await capture(schemaId)
-    const id = schema.alertIdOf(datum).toString()
+    const id = schema.alertIdOf(datum)
     if (!schema.checked) checks.unchecked++
-    return { id, frame }
+    checkVisit(id, schema.visitOf(datum))
+    return { id: id.toString(), frame, origin: record, redrivenFrom: redrivenFrom(record) }
   }
   records.step('unframe', unframe, { kind: 'check', detail: 'Confluent frame' })
-    // Records that wait for an unknown schema must not keep other records from passing.
+    // Records that wait for an unknown schema must not block other records.
     .step('capture-schema', captureSchema, {
       concurrency: MAX_UNSETTLED_RECORDS, kind: 'schema registry', detail: config.schemaRegistryUrl,
       writes: { name: 'schema-archive', kind: 'object store', detail: `${urls.schemas}, layout ${layout}` }
@@ -181,6 +196,7 @@ export default mode({
     const archive = await archiveOf(config, 'write', host, stores)
     const monitor = ingestMonitor({
       connection, topics: config.topic, registryUrl: config.schemaRegistryUrl, visitGapSeconds: config.visitGap,
+      packedIds: packedIdFormat(config.packedIdBits, config.packedIdTags),
       archive, stores, source, sink, deadLetters, checks, log: host.log
     })
     let admin: AdminServer | undefined

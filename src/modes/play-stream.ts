@@ -3,14 +3,16 @@
 import { adminFlags, batchFlags, kafkaFlags, registryFlags, topicFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
+import { freshVisitSeconds } from '../avro/index.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import type { OutgoingRecord } from '../kafka/record.ts'
 import { createGraph, noRetry, patientRetry, silent, type Logger } from '../pipeline/index.ts'
 import { DMTN_149 } from '../simulator/burst-plan.ts'
-import { burstProfile, fastProfile, offsetsProfile, type Profile } from '../simulator/profiles.ts'
-import { outageLimitMs, replaySource, type PassReport, type ReplayRecord } from '../simulator/replay-source.ts'
+import { burstProfile, fastProfile, interleavedProfile, offsetsProfile, type Profile } from '../simulator/profiles.ts'
+import type { PassReport, ReplayRecord } from '../simulator/replay-pass.ts'
+import { outageLimitMs, replaySource } from '../simulator/replay-source.ts'
 import { isUnplayable, playableTopic, staticTopicErrors, type PlayRequirements } from '../simulator/static-topic.ts'
 import { PassSeconds, sleepUntil } from '../simulator/ticks.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
@@ -45,6 +47,11 @@ const playFlags = flags({
     type: 'number', min: 0, max: 86_400, default: DMTN_149.seconds, placeholder: 'SECONDS',
     description: 'Seconds over which the bursts of a pass are spread, for --profile dmtn-149.'
   },
+  overlap: {
+    type: 'number', min: 0, max: 86_400, default: 0, placeholder: 'SECONDS',
+    description: 'Seconds by which consecutive visits overlap, for --profile dmtn-149; less than --repeat-interval. The bursts of a pass ' +
+      'are then spread over --repeat-interval plus this time, not over --burst-seconds, and the alerts of neighbouring bursts interleave.'
+  },
   seed: {
     type: 'integer', min: 0, default: 1,
     description: 'Random seed for --profile dmtn-149. The same seed, pass and number of alerts give the same burst sizes and times.'
@@ -57,8 +64,8 @@ const playFlags = flags({
   'fresh-ids': {
     type: 'switch',
     description: 'New ids in each pass, for the alert (everywhere in the packet), its visit, its parent source and its Kafka key. ' +
-      'Objects and earlier detections keep their ids. An id consists of the second in which the pass begins, the detector and the index ' +
-      'of the alert. Passes begin at least one second apart, so use only one such play-stream per archive.'
+      'Objects and earlier detections keep their ids. New ids are packed like Rubin\'s: each pass is a visit of the current night. ' +
+      'Passes begin at least 3 seconds apart, so use only one such play-stream per archive.'
   },
   'fresh-times': {
     type: 'switch',
@@ -84,12 +91,28 @@ function pacer (ending: AbortSignal): (item: ReplayRecord) => OutgoingRecord | P
   }
 }
 
-/** Error: USAGE_BAD_VALUE if --burst contradicts --profile. */
-function profileOf ({ profile, burst, bursts, burstSeconds, seed }: Config): Profile {
+/** Error: USAGE_BAD_VALUE if visits cannot overlap, or if more than two would. */
+function checkOverlap ({ profile, overlap, repeatInterval }: Config): void {
+  const refuse = (what: string, hint: string) => usageErrors.USAGE_BAD_VALUE(what, { where: 'play-stream', hint })
+  if (profile !== 'dmtn-149') throw refuse('--overlap needs --profile dmtn-149', 'Give --profile dmtn-149 or omit --overlap.')
+  if (overlap < repeatInterval) return
+  throw refuse(
+    `--overlap ${overlap} is not less than --repeat-interval ${repeatInterval}, so more than two visits would overlap`,
+    'Give a longer --repeat-interval or a smaller --overlap.'
+  )
+}
+
+/** Errors: USAGE_BAD_VALUE if --burst contradicts --profile; the errors of `checkOverlap`. */
+function profileOf (config: Config): Profile {
+  const { profile, burst, bursts, burstSeconds, seed, overlap, repeatInterval } = config
   if (burst && profile !== undefined && profile !== 'fast') {
     throw usageErrors.USAGE_BAD_VALUE(`--burst and --profile ${profile} cannot be used together`, {
       where: 'play-stream', hint: 'For the bursts of DMTN-149, give --profile dmtn-149 without --burst.'
     })
+  }
+  if (overlap > 0) {
+    checkOverlap(config)
+    return interleavedProfile({ bursts, seconds: repeatInterval + overlap, seed, overlapSeconds: overlap })
   }
   if (profile === 'dmtn-149') return burstProfile({ bursts, seconds: burstSeconds, seed })
   return burst || profile === 'fast' ? fastProfile : offsetsProfile
@@ -113,8 +136,9 @@ function declare (config: Config, connection: KafkaConnection, log: Logger, onPa
   checkTopicNames(config)
   const fresh = freshIds || freshTimes ? refreshStep(config.schemaRegistryUrl, { ids: freshIds, times: freshTimes }, log) : undefined
   const source = replaySource({
-    connection, ...requirementsOf(config), batches: batchOptions(config), intervalMs, profile, seconds: fresh && new PassSeconds(),
-    onPass: report => { onPass(report, fresh?.unmodified ?? 0) }
+    connection, ...requirementsOf(config), batches: batchOptions(config), intervalMs, profile, overlaps: config.overlap > 0,
+    seconds: fresh && new PassSeconds(freshIds ? freshVisitSeconds : 1),
+    onPass: report => { onPass(report, fresh?.unmodifiedIn(report.pass) ?? 0) }
   })
   const sink = kafkaSink({ connection, topic: dstTopic, deliveryTimeoutMs: outageLimitMs(intervalMs) })
   const graph = createGraph('play-stream', { retry: noRetry })
@@ -169,10 +193,10 @@ async function checkTopics (config: Config, connection: KafkaConnection, { log, 
 
 export default mode({
   mode: 'play-stream',
-  about: 'Values, keys and headers are copied unmodified. With --fresh-ids or --fresh-times, each alert is read with the schema of its ' +
-    'frame, and only ids or times are changed. An alert that cannot be read is copied unmodified, logged and counted. With a repeat ' +
-    'interval, play-stream waits for a static topic that is missing or being loaded, and plays the new topic if it is recreated. ' +
-    'It prints one line per pass.',
+  about: 'Values, keys and headers are copied unmodified. With --fresh-ids or --fresh-times, each alert is read with the schema that ' +
+    'its frame names, and only its ids or times are changed. An alert that cannot be read is copied unmodified, logged and counted. ' +
+    'With a repeat interval, play-stream waits for a static topic that is missing or being loaded, and plays the new topic if it is ' +
+    'recreated. It prints one line per pass.',
   examples: [
     'alert-stream play-stream --create-dst-topic', 'alert-stream play-stream --repeat-interval -1 --profile fast',
     'alert-stream play-stream --profile dmtn-149 --fresh-ids --fresh-times --visit-size 40000'

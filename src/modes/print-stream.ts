@@ -1,6 +1,6 @@
 // print-stream: prints one line per record of a topic, or per object of a dead-letter store. A record that is neither an alert nor a dead
 // letter is printed together with the reason.
-import { batchFlags, kafkaFlags, registryFlags } from '../config/common.ts'
+import { batchFlags, kafkaFlags, registryFlags, s3Flags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
@@ -13,7 +13,7 @@ import { openStore } from '../stores/index.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
 import { batchOptions, connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
-import { googleOptions } from '../program/stores-from-flags.ts'
+import { bucketOptions } from '../program/stores-from-flags.ts'
 import { lineJson, lineReader, lineText, type Line } from '../print/record-lines.ts'
 
 const defaultTopic = 'alerts-static'
@@ -21,7 +21,10 @@ const defaultTopic = 'alerts-static'
 const printFlags = flags({
   ...kafkaFlags,
   topic: { type: 'text', aliases: ['src-topic'], placeholder: 'TOPIC', description: `Topic to print. Default: ${defaultTopic}.` },
-  'dead-letter-store': { type: 'text', placeholder: 'URL', description: 'Store to print instead of a topic: file:///dir or gs://bucket[/prefix].' },
+  'dead-letter-store': {
+    type: 'text', placeholder: 'URL', description: 'Store to print instead of a topic: file:///dir, s3://bucket or gs://bucket.'
+  },
+  ...s3Flags,
   reason: { type: 'list', placeholder: 'CODE,...', description: 'Reasons of the dead letters to print. Default: print all records.' },
   from: {
     type: 'choice', choices: ['earliest', 'latest'], default: 'earliest',
@@ -71,7 +74,7 @@ function declare (config: Config, connection: KafkaConnection | undefined, host:
     connection: connection!, topic: config.topic ?? defaultTopic, from: config.from, to, batches: batchOptions(config), omitsLarge: true
   })
   const storeSource = (url: string) => objectSource({
-    url, open: async log => openStore(url, { ...googleOptions({}, host.environment), access: 'read', log }), prefix: deadLetterPrefix
+    url, open: async log => openStore(url, { ...bucketOptions(config, host.environment), access: 'read', log }), prefix: deadLetterPrefix
   })
   const lines = url === undefined
     ? graph.source('topic', topicSource(), { records: 100 }).step('decode', fromRecord, decode)

@@ -1,6 +1,6 @@
 // redrive: sends dead letters back to their original topics after the cause has been fixed. A dead letter counts as processed when the
 // brokers acknowledge its record. Dead letters that cannot be sent or were not selected stay for a later run. No dead letter is deleted.
-import { batchFlags, kafkaFlags, defaultDeadLetterTopic } from '../config/common.ts'
+import { batchFlags, kafkaFlags, defaultDeadLetterTopic, s3Flags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { Environment } from '../config/parse.ts'
@@ -15,7 +15,7 @@ import { openStore } from '../stores/index.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
 import { batchOptions, connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
-import { googleOptions } from '../program/stores-from-flags.ts'
+import { bucketOptions } from '../program/stores-from-flags.ts'
 import { recordRestorer, redriveErrors, type RestoredRecord } from '../dead-letters/restore.ts'
 import { RedriveStats } from '../dead-letters/redrive-stats.ts'
 
@@ -23,7 +23,10 @@ const redriveFlags = flags({
   ...kafkaFlags,
   // The flag is not called --topic, because redrive may share its environment with the ingester, whose --topic is a different topic.
   'dead-letter-topic': { type: 'text', placeholder: 'TOPIC', description: `Topic to read. Default: ${defaultDeadLetterTopic}.` },
-  'dead-letter-store': { type: 'text', placeholder: 'URL', description: 'Store to read instead of a topic: file:///dir or gs://bucket[/prefix].' },
+  'dead-letter-store': {
+    type: 'text', placeholder: 'URL', description: 'Store to read instead of a topic: file:///dir, s3://bucket or gs://bucket.'
+  },
+  ...s3Flags,
   group: {
     type: 'text', default: 'alert-stream-redrive', description: 'Name of the stored progress: consumer group, or marker folder in a store.'
   },
@@ -78,7 +81,7 @@ function sourceOf (config: Config, connection: KafkaConnection, environment: Env
       connection, topic, group, from: fromBeginning ? 'earliest' : 'committed', dryRun, batches: batchOptions(config)
     })
   }
-  const options = { ...googleOptions({}, environment), access: dryRun ? 'read' as const : 'write' as const, reads: patientRetry }
+  const options = { ...bucketOptions(config, environment), access: dryRun ? 'read' as const : 'write' as const, reads: patientRetry }
   return deadLetterStoreSource({ url, open: async log => openStore(url, { ...options, log }), group, dryRun })
 }
 

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { storeChecks } from '../admin/readiness-checks.ts'
 import type { AdminServer } from '../admin/status.ts'
 import { build } from '../api/app.ts'
+import { compats } from '../api/compat.ts'
 import { httpFamilies } from '../api/http-metrics.ts'
 import { closeWithin, listen } from '../api/listen.ts'
 import { adminFlags, storeFlags } from '../config/common.ts'
@@ -20,20 +21,26 @@ const serveFlags = flags({
     type: 'text', default: '', placeholder: 'PATH', example: '/alertdb',
     description: 'Path prefix before /v1, if an ingress forwards requests with one.'
   },
+  compat: {
+    type: 'choice', choices: compats, default: 'dmtn-210',
+    description: 'Form of alerts: dmtn-210 (as in Kafka; gzip as Content-Encoding if the client accepts it) or upstream (the stored gzip ' +
+      'without Content-Encoding, for clients of alert_database_server, which decompress the body themselves).'
+  },
   'max-event-loop-delay': {
     type: 'integer', min: 0, default: 500,
     description: 'Event-loop delay in milliseconds above which requests get 503 (load shedding). 0 disables it.'
   },
   'max-connections': {
     type: 'integer', min: 1, default: 1000,
-    description: 'Connections above which requests get 503 and connections are closed. Above twice this number, connections are refused.'
+    description: 'Number of open connections above which requests get 503 and their connections are closed. ' +
+      'Above twice this number, new connections are refused.'
   },
   'response-buffer-mib': {
-    type: 'integer', min: 1, default: 128, placeholder: 'MIB',
-    description: 'Memory for alerts in responses, in MiB. Requests for which it does not suffice get 503.'
+    type: 'integer', min: 1, default: 128,
+    description: 'Memory for the alerts in responses, in MiB. Requests that would exceed it get 503.'
   },
   'max-record-mib': {
-    type: 'integer', min: 1, max: 1024, default: 32, placeholder: 'MIB',
+    type: 'integer', min: 1, max: 1024, default: 32,
     description: 'Maximum size of a decompressed alert, in MiB. Requests for larger objects get 500.'
   },
   ...storeFlags,
@@ -51,6 +58,10 @@ function prefixOf ({ pathPrefix }: Config): string {
   return `/${pathPrefix}/v1`.replace(/\/+/g, '/')
 }
 
+const gunzipDetail: Readonly<Record<Config['compat'], string>> = {
+  'dmtn-210': 'unless the client accepts gzip', upstream: 'only to verify: the stored gzip is sent'
+}
+
 function describe (config: Config): GraphDescription {
   const prefix = prefixOf(config)
   const urls = describedStoreUrls(config)
@@ -59,7 +70,7 @@ function describe (config: Config): GraphDescription {
     nodes: [
       { name: 'alert-store', type: 'source', kind: 'object store', detail: urls.alerts, limits: {} },
       { name: 'schema-store', type: 'source', kind: 'object store', detail: urls.schemas, limits: {} },
-      { name: 'gunzip', type: 'step', kind: 'map', detail: 'unless the client accepts gzip', limits: {} },
+      { name: 'gunzip', type: 'step', kind: 'map', detail: gunzipDetail[config.compat], limits: {} },
       { name: 'schema-cache', type: 'step', kind: 'cache', limits: {} },
       { name: 'alerts', type: 'sink', kind: 'http', detail: `GET ${prefix}/alerts/{id}`, limits: {} },
       { name: 'schemas', type: 'sink', kind: 'http', detail: `GET ${prefix}/schemas/{id}`, limits: {} },
@@ -76,6 +87,7 @@ function describe (config: Config): GraphDescription {
 export default mode({
   mode: 'serve',
   about: 'GET /v1/alerts/{id} returns the message as it was in Kafka (framed Avro), as the stored gzip if the client accepts gzip. ' +
+    'With --compat upstream it returns the stored gzip without Content-Encoding. ' +
     '/v1/schemas/{id} returns the Avro schema, and /v1/health returns OK while the stores respond. ' +
     'If a store does not exist, the server does not start. If a store is temporarily unreachable, it starts and /readyz reports the store.',
   examples: ['alert-stream serve --alert-store file:///var/alerts', 'curl localhost:3000/v1/schemas/1'],
@@ -84,9 +96,9 @@ export default mode({
   async run (config, _positionals, host) {
     const stores = new StoreStats()
     const archive = await archiveOf(config, 'read', host, stores)
-    const { pathPrefix, maxEventLoopDelay: maxEventLoopDelayMs, maxConnections: connections, responseBufferMib } = config
+    const { pathPrefix, compat, maxEventLoopDelay: maxEventLoopDelayMs, maxConnections: connections, responseBufferMib } = config
     const limits = { connections, bufferBytes: responseBufferMib * 1024 * 1024 }
-    const app = build({ archive, log: host.log, pathPrefix, pressure: { maxEventLoopDelayMs }, limits })
+    const app = build({ archive, log: host.log, compat, pathPrefix, pressure: { maxEventLoopDelayMs }, limits })
     let admin: AdminServer | undefined
     try {
       await checkStores(archive, host.log)

@@ -1,5 +1,6 @@
 // sync-schema: registers alert schemas as compact JSON that keeps docs and defaults. Never changes or deletes a registered schema.
 import { createRegistryClient, type CompatibilityLevel, type RegistryClient, type SchemaVersion } from '../avro/index.ts'
+import { checkSubjectTemplate, subjectFor } from '../avro/subject-template.ts'
 import { registryFlags, schemaPackageFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
@@ -12,6 +13,11 @@ import { schemaPackageOf } from '../program/schema-package-from-flags.ts'
 const syncFlags = flags({
   ...registryFlags,
   subject: { type: 'text', default: 'alert-packet', description: 'Subject of the alert schemas.' },
+  'subject-template': {
+    type: 'text', placeholder: 'TEXT', check: checkSubjectTemplate, example: 'lsst-alerts-v{major}.{minor}-value',
+    description: 'Second subject of each schema, with the placeholders {major} and {minor}. A schema has the same id in both subjects. ' +
+      'Default: only --subject.'
+  },
   all: { type: 'switch', description: 'All versions of the package, instead of the newest one only.' },
   'schema-version': { type: 'text', placeholder: 'MAJOR.MINOR', description: 'Version to register. Default: the newest.' },
   ids: {
@@ -40,33 +46,43 @@ function versionsSource (config: Config, versions: () => readonly SchemaVersion[
   }
 }
 
-function registrySink (config: Config, registry: RegistryClient, report: (line: string) => void): Sink<SchemaVersion> {
-  let level: string | undefined
+/** A schema and the subject under which to register it. */
+interface Registration { readonly subject: string, readonly schema: SchemaVersion }
+
+function registrySink (config: Config, registry: RegistryClient, report: (line: string) => void): Sink<Registration> {
+  const levels = new Map<string, string | undefined>()
   // Some registries reject a compatibility level for a subject that does not exist, so a new subject first gets its schema.
-  const setLevel = async (): Promise<void> => {
-    level ??= await registry.compatibility(config.subject)
-    if (level === config.compatibility) return
-    await registry.setCompatibility(config.subject, config.compatibility as CompatibilityLevel)
-    level = config.compatibility
+  const setLevel = async (subject: string): Promise<void> => {
+    const level = levels.get(subject) ?? await registry.compatibility(subject)
+    if (level !== config.compatibility) await registry.setCompatibility(subject, config.compatibility as CompatibilityLevel)
+    levels.set(subject, config.compatibility)
   }
   return {
     kind: 'schema registry',
-    detail: `${config.schemaRegistryUrl}, subject ${config.subject}`,
-    async write (version) {
-      const exists = (await registry.versions(config.subject)).length > 0
-      if (exists) await setLevel()
-      const done = await registry.register(config.subject, version.text, config.ids === 'explicit' ? { id: version.id } : {})
-      if (!exists) await setLevel()
-      const known = done.text === version.text ? 'already registered' : 'already registered in another spelling'
+    detail: `${config.schemaRegistryUrl}, ids ${config.ids}`,
+    async write ({ subject, schema }) {
+      const exists = (await registry.versions(subject)).length > 0
+      if (exists) await setLevel(subject)
+      const done = await registry.register(subject, schema.text, config.ids === 'explicit' ? { id: schema.id } : {})
+      if (!exists) await setLevel(subject)
+      const known = done.text === schema.text ? 'already registered' : 'already registered in another spelling'
       const outcome = done.created ? 'registered' : known
-      report(`schema ${version.version}: id ${done.id}, version ${done.version} of subject ${config.subject}, ${outcome}\n`)
+      report(`schema ${schema.version}: id ${done.id}, version ${done.version} of subject ${subject}, ${outcome}\n`)
     }
   }
 }
 
+/** The subjects of a schema version. A template may yield the main subject, which is then listed once. */
+function subjectsOf ({ subject, subjectTemplate }: Config, { version }: SchemaVersion): readonly string[] {
+  return subjectTemplate === undefined ? [subject] : [...new Set([subject, subjectFor(subjectTemplate, version)])]
+}
+
 function declare (config: Config, versions: () => readonly SchemaVersion[], registry: RegistryClient, report: (line: string) => void) {
   const graph = createGraph('sync-schema')
-  graph.source('schemas', versionsSource(config, versions)).to('registry', registrySink(config, registry, report))
+  const subjects = [config.subject, config.subjectTemplate].filter(subject => subject !== undefined).join(' and ')
+  graph.source('schemas', versionsSource(config, versions))
+    .split('subjects', schema => subjectsOf(config, schema).map(subject => ({ subject, schema })), { kind: 'split', detail: subjects })
+    .to('registry', registrySink(config, registry, report))
   return graph.build()
 }
 
@@ -74,7 +90,10 @@ export default mode({
   mode: 'sync-schema',
   about: 'Registers schemas with their docs and defaults, and reads each back by its id. Schemas that are already registered do not ' +
     'change, and nothing is deleted.',
-  examples: ['alert-stream sync-schema --schema-registry-url http://localhost:8081', 'alert-stream sync-schema --all --ids explicit'],
+  examples: [
+    'alert-stream sync-schema --schema-registry-url http://localhost:8081', 'alert-stream sync-schema --all --ids explicit',
+    "alert-stream sync-schema --all --ids explicit --subject-template 'lsst-alerts-v{major}.{minor}-value'"
+  ],
   flags: syncFlags,
   describe: config => declare(config, () => [], createRegistryClient({ url: config.schemaRegistryUrl }), () => {}).describe(),
   async run (config, _positionals, host) {
@@ -91,8 +110,9 @@ export default mode({
       done++
       void host.print(line)
     }), host)
-    if (done < versions.length) {
-      throw modeErrors.STOPPED(`stopped after ${done} of ${versions.length} schemas`, { where: config.schemaRegistryUrl })
+    const total = versions.reduce((sum, version) => sum + subjectsOf(config, version).length, 0)
+    if (done < total) {
+      throw modeErrors.STOPPED(`stopped after ${done} of ${total} registrations`, { where: config.schemaRegistryUrl })
     }
   }
 })

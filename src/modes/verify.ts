@@ -7,12 +7,12 @@ import { hasDeadLetter } from '../dead-letters/store-sink.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import { createGraph, patientRetry, silent, type DeadLetterSink, type Sink } from '../pipeline/index.ts'
-import { deadLettersOf } from '../program/dead-letters-from-flags.ts'
+import { checkDeadLetterTopic, deadLettersOf } from '../program/dead-letters-from-flags.ts'
 import { batchOptions, connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { progressBar } from '../program/progress-bar.ts'
 import { runToEnd } from '../program/run-graph.ts'
-import { archiveOf, describedStoreUrls, googleOptions, storeUrls } from '../program/stores-from-flags.ts'
+import { archiveOf, bucketOptions, describedStoreUrls, storeUrls } from '../program/stores-from-flags.ts'
 import { openStore, StoreStats, type Archive, type ObjectStore } from '../stores/index.ts'
 import { compareWithArchive, type Comparison } from '../verify/archived-alert.ts'
 import { committedRecords, committedTopics, type CommittedTopic } from '../verify/committed-records.ts'
@@ -41,7 +41,15 @@ const verifyFlags = flags({
   ...registryFlags,
   'unknown-schema-seconds': ingestFlags['unknown-schema-seconds'],
   ...storeFlags,
-  ...deadLetterFlags,
+  'dead-letter-topic': {
+    ...deadLetterFlags['dead-letter-topic'],
+    description: 'Dead-letter topic of the ingester. With --repair, created if missing. ' +
+      `Default: ${defaultDeadLetterTopic}, unless --dead-letter-store is set.`
+  },
+  'dead-letter-store': {
+    ...deadLetterFlags['dead-letter-store'],
+    description: 'Dead-letter store of the ingester, if it does not use a topic: file:///dir or gs://bucket[/prefix].'
+  },
   'drain-seconds': ingestFlags['drain-seconds']
 })
 type Config = ConfigOf<typeof verifyFlags>
@@ -101,8 +109,9 @@ export function declare (
     return problems
   })
 
+  checkDeadLetterTopic(config, 'verify', '--topic', config.topic)
   const destination = deadLettersOf(config, { connection, environment, expected: { topics: config.topic } })
-  const graph = createGraph('verify', { retry: patientRetry, ...repair ? { deadLetters: reportedLetters(destination, report) } : {} })
+  const graph = createGraph('verify', { retry: patientRetry, ...repair ? { deadLetters: reportedDeadLetters(destination, report) } : {} })
   const problems = graph.source('records', source, { records: 1000, bytes: config.maxInFlightMib * 1024 * 1024 })
     .step('compare', compare, { concurrency, ...archive })
     .step('find-dead-letter', findDeadLetter, {
@@ -152,7 +161,8 @@ function reportedWrites<T> (sink: Sink<T>, report: VerifyReport): Sink<T> {
   }
 }
 
-function reportedLetters (sink: DeadLetterSink, report: VerifyReport): DeadLetterSink {
+/** Reports a repair when the dead letter is durable. */
+function reportedDeadLetters (sink: DeadLetterSink, report: VerifyReport): DeadLetterSink {
   return {
     ...sink,
     async write (deadLetter) {
@@ -164,7 +174,7 @@ function reportedLetters (sink: DeadLetterSink, report: VerifyReport): DeadLette
 
 async function openAll (config: Config, connection: KafkaConnection, host: Host): Promise<Opened> {
   const stats = new StoreStats()
-  const topics = await committedTopics(connection, config.topic, config.group)
+  const topics = await committedTopics(connection, config.topic, config.group, { log: host.log, signal: host.stop })
   for (const { topic, partitions } of topics) {
     const uncommitted = partitions.filter(({ committed }) => committed === undefined).map(({ partition }) => partition)
     const { group } = config
@@ -176,7 +186,7 @@ async function openAll (config: Config, connection: KafkaConnection, host: Host)
   // A check with a mistyped URL must fail, and --repair must not create a new archive there.
   await archive.check()
   const url = config.deadLetterStore
-  const options = { ...googleOptions(config, host.environment), access: 'read' as const, log: host.log }
+  const options = { ...bucketOptions(config, host.environment), access: 'read' as const, log: host.log }
   const deadLetterStore = url === undefined ? undefined : await openStore(url, options)
   await deadLetterStore?.check()
   return { topics, archive, deadLetterStore, target: config.repair ? await archiveOf(config, 'write', host, stats) : undefined }
@@ -190,8 +200,8 @@ function unread (topics: readonly CommittedTopic[]): number {
 export default mode({
   mode: 'verify',
   about: 'Every record of the topics below the committed offsets of the group must have an object in the archive that holds exactly the ' +
-    'value of the record, or a dead letter that names the record; and the archive must have the schema of each archived alert. Use the ' +
-    'flags of the ingester. The check may run while the ingester runs, since it covers the offsets that are committed when it starts. ' +
+    'value of the record, or a dead letter that names the record. The archive must also have the schema of each archived alert. Use the ' +
+    'flags of the ingester. The ingester may run at the same time: the check covers the offsets that are committed when it starts. ' +
     'The report is a JSON document on stdout. The exit code is 1 if anything is missing or different and was not repaired.',
   examples: [
     'alert-stream verify --alert-store file:///var/alerts', 'alert-stream verify --alert-store gs://alerts --schema-store gs://schemas --repair'
@@ -224,7 +234,7 @@ export default mode({
     host.log[complete ? 'info' : 'warn']({ complete }, complete ? report.summary() : `stopped before the end: ${report.summary()}`)
     if (report.remaining === 0) return
     const where = `group ${config.group} of ${config.topic.join(',')} at ${config.broker.join(',')}`
-    throw verifyErrors.VERIFY_FAILED(`${report.missing} objects are missing and ${report.different} are different` +
-      (config.repair ? `; ${report.repaired} were repaired` : ''), { where })
+    throw verifyErrors.VERIFY_FAILED(`problems found: ${report.missing} missing, ${report.different} different` +
+      (config.repair ? `, ${report.repaired} repaired` : ''), { where })
   }
 })

@@ -145,7 +145,7 @@ class Runner implements Run {
     for (const { name, part } of parts) {
       if (this.#drain.signal.aborted) return
       opened.push({ name, close: () => part.close?.() })
-      // No record is in flight yet, so a drain need not wait until the part is open. A drain that ends the attempts to open is no failure.
+      // No record is in flight yet, so a drain need not wait until the part is open. If a drain makes `open` reject, the run does not fail.
       await this.#waitFor(name, part.open?.(this.#context(name)), this.#drain.signal).catch((error: unknown) => {
         if (!this.#drain.signal.aborted) throw error
       })

@@ -8,7 +8,7 @@ import { formatTimestamp, headerText, position, type KafkaRecord } from '../kafk
 import { assertComplete } from '../kafka/record-size.ts'
 import { AlertStreamError, isRetryable, messageOf, type Logger } from '../pipeline/index.ts'
 import type { StoredObjectRecord } from '../sources/object-store.ts'
-import { parseAlertId } from '../stores/index.ts'
+import { parseAlertId } from '../ids/alert-id.ts'
 
 export interface Line {
   /** Kafka timestamp of the record, ISO 8601, UTC. For a dead letter in a store, the timestamp of its original record. */

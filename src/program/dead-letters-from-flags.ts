@@ -10,7 +10,7 @@ import type { TopicSpec } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { metered, StoreStats } from '../stores/metered-store.ts'
 import { openStore } from '../stores/open-store.ts'
-import { googleOptions, type GoogleConfig } from './stores-from-flags.ts'
+import { bucketOptions, type BucketConfig } from './stores-from-flags.ts'
 
 /** Settings for creating a missing dead-letter topic: unlimited retention, and record batches large enough for any alert. */
 const deadLetterTopic: TopicSpec = {
@@ -43,7 +43,7 @@ export function checkDeadLetterTopic (
 
 /** The dead-letter store if its flag is set, otherwise the topic. Error: USAGE_BAD_VALUE if both are set. */
 export function deadLettersOf (
-  config: DeadLetterConfig & GoogleConfig, { connection, environment, expected, stats = new StoreStats() }: DeadLetterOptions
+  config: DeadLetterConfig & BucketConfig, { connection, environment, expected, stats = new StoreStats() }: DeadLetterOptions
 ): DeadLetterDestination {
   const { deadLetterStore: url, deadLetterTopic: topic = defaultDeadLetterTopic } = config
   if (url === undefined) return deadLetterTopicSink({ connection, topic, createTopic: deadLetterTopic, expected })
@@ -52,7 +52,7 @@ export function deadLettersOf (
       hint: 'Set only one of --dead-letter-topic and --dead-letter-store. Check the environment and the configuration file too.'
     })
   }
-  const options = { ...googleOptions(config, environment), access: 'write' as const }
+  const options = { ...bucketOptions(config, environment), access: 'write' as const }
   return deadLetterStoreSink({ url, open: async log => metered(await openStore(url, { ...options, log }), 'dead-letters', stats) })
 }
 

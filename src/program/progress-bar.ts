@@ -1,4 +1,4 @@
-// Progress of a job with a known number of alerts: a bar on a terminal, otherwise a log line every 10 seconds.
+// Progress of a job: a bar on a terminal, otherwise a log line every 10 seconds.
 import type { Host } from './mode.ts'
 
 const WIDTH = 24
@@ -11,7 +11,10 @@ interface ProgressBar {
   end (): void
 }
 
-export function progressBar (host: Pick<Host, 'progress' | 'log' | 'isTerminal'>, title: string, total: number): ProgressBar {
+/** @param total number of alerts (or of other `things`), or a function that returns the number counted so far */
+export function progressBar (
+  host: Pick<Host, 'progress' | 'log' | 'isTerminal'>, title: string, total: number | (() => number), things = 'alerts'
+): ProgressBar {
   const start = Date.now()
   let timer: NodeJS.Timeout | undefined
   return {
@@ -19,8 +22,9 @@ export function progressBar (host: Pick<Host, 'progress' | 'log' | 'isTerminal'>
       timer = setInterval(() => {
         const count = done()
         const rate = Math.round(count / Math.max(0.001, (Date.now() - start) / 1000))
-        if (host.isTerminal) host.progress(`${title} ${bar(count, total)} ${count}/${total} alerts, ${rate}/s`)
-        else host.log.info({ done: count, total, perSecond: rate }, title)
+        const all = typeof total === 'number' ? total : Math.max(count, total())
+        if (host.isTerminal) host.progress(`${title} ${bar(count, all)} ${count}/${all} ${things}, ${rate}/s`)
+        else host.log.info({ done: count, total: all, perSecond: rate }, title)
       }, host.isTerminal ? SHOW_EVERY_MS : LOG_EVERY_MS)
     },
     end: () => {

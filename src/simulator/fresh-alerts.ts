@@ -7,26 +7,40 @@ import { completionHeader } from './completion-marker.ts'
 import { position } from '../kafka/record.ts'
 import { errorCode, isFatal, isRetryable, messageOf, type Logger } from '../pipeline/index.ts'
 import { timeOffset } from './profiles.ts'
-import type { ReplayRecord } from './replay-source.ts'
+import type { ReplayRecord } from './replay-pass.ts'
 
 export interface RefreshStep {
-  /** Must be called in the order of the alerts, because the first alert of a pass determines the time shift of the whole pass. */
+  /** The first alert of a pass determines the time shift of the whole pass. Alerts of two consecutive passes may alternate. */
   refresh (item: ReplayRecord): ReplayRecord | Promise<ReplayRecord>
-  /** Number of alerts of the current pass that were copied unmodified. */
-  readonly unmodified: number
+  /** Number of alerts of a pass that were copied unmodified. Known for the last passes only. */
+  unmodifiedIn (pass: number): number
 }
 
 const SECONDS_PER_DAY = 86_400
+/** Number of passes that are remembered. At most two passes run at a time. */
+const REMEMBERED_PASSES = 4
+
+interface PassState {
+  unmodified: number
+  readonly loggedCodes: Set<string>
+  /** Mid-point (MJD TAI, days) that corresponds to time offset 0 in this pass. */
+  firstMidpoint?: number
+}
 
 /** Errors of `refresh`: REGISTRY_UNAVAILABLE and other retryable errors; FRESH_IDS_USED_UP. */
 export function refreshStep (registryUrl: string, fresh: Fresh, log: Logger): RefreshStep {
   const registry = createRegistryClient({ url: registryUrl, log })
   const refresherOf = schemaCache(load)
-  let pass = 0
-  let unmodified = 0
-  let loggedCodes = new Set<string>()
-  /** Mid-point (MJD TAI, days) that corresponds to time offset 0 in this pass. */
-  let firstMidpoint: number | undefined
+  const passes = new Map<number, PassState>()
+
+  function stateOf (pass: number): PassState {
+    let state = passes.get(pass)
+    if (state === undefined) {
+      passes.set(pass, state = { unmodified: 0, loggedCodes: new Set() })
+      passes.delete(pass - REMEMBERED_PASSES)
+    }
+    return state
+  }
 
   async function load (id: number): Promise<Refresher> {
     const text = await registry.schemaById(id).catch((error: unknown) => { throw retryableRegistryError(error) })
@@ -38,8 +52,9 @@ export function refreshStep (registryUrl: string, fresh: Fresh, log: Logger): Re
   function renew (item: ReplayRecord, frame: Buffer, schema: Refresher): ReplayRecord {
     const { record, second, index } = item
     const found = schema.find(frame)
-    if (found.midpointMjdTai !== undefined) firstMidpoint ??= found.midpointMjdTai - timeOffset(record) / SECONDS_PER_DAY
-    const shiftDays = firstMidpoint === undefined ? 0 : mjdTai(second) - firstMidpoint
+    const state = stateOf(item.pass)
+    if (found.midpointMjdTai !== undefined) state.firstMidpoint ??= found.midpointMjdTai - timeOffset(record) / SECONDS_PER_DAY
+    const shiftDays = state.firstMidpoint === undefined ? 0 : mjdTai(second) - state.firstMidpoint
     const { id, frame: value } = found.renew({ second, index, shiftDays })
     // Remove the completion marker, because it describes the static topic and is not valid for the simulated topic.
     const headers = record.headers.filter(([name]) => name.toString() !== completionHeader)
@@ -48,25 +63,21 @@ export function refreshStep (registryUrl: string, fresh: Fresh, log: Logger): Re
 
   function copyUnmodified (item: ReplayRecord, error: unknown): ReplayRecord {
     if (isRetryable(error) || isFatal(error)) throw error
-    unmodified++
+    const { pass } = item
+    const state = stateOf(pass)
+    state.unmodified++
     const code = errorCode(error)
-    if (!loggedCodes.has(code)) {
+    if (!state.loggedCodes.has(code)) {
       log.warn({ pass, position: position(item.record), code, reason: messageOf(error) },
         'cannot refresh an alert: copying the alert unmodified; in this pass, more alerts with this code are only counted')
     }
-    loggedCodes.add(code)
+    state.loggedCodes.add(code)
     return item
   }
 
   return {
-    get unmodified () { return unmodified },
+    unmodifiedIn: pass => passes.get(pass)?.unmodified ?? 0,
     refresh (item) {
-      if (item.pass !== pass) {
-        pass = item.pass
-        unmodified = 0
-        loggedCodes = new Set()
-        firstMidpoint = undefined
-      }
       try {
         const frame = item.record.value ?? Buffer.alloc(0)
         const { schemaId } = parseFrame(frame)

@@ -1,7 +1,8 @@
 // The simulator's metrics: number, duration and lateness of passes.
 import { family, single, type Family } from '../metrics/index.ts'
 import { Histogram } from '../pipeline/index.ts'
-import type { PassReport, ReplaySource } from './replay-source.ts'
+import type { PassReport } from './replay-pass.ts'
+import type { ReplaySource } from './replay-source.ts'
 
 const outcomes = ['whole', 'interrupted'] as const
 const DURATION_BUCKETS_SECONDS = [0.1, 0.5, 1, 2, 5, 10, 20, 30, 37, 45, 60, 120, 300, 600]

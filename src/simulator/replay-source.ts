@@ -1,48 +1,28 @@
 // Plays the static topic repeatedly: one pass per interval, on a grid of ticks that does not drift. A pass begins only when the topic can
-// be played, and ends when all its records have settled. The source reads the topic by topic id, so a pass never mixes two loads. A pass
-// that is interrupted by an outage continues with the next record after the outage.
-// Emits: each record once per pass. With a visit size, emits only the first records, or each record several times in a row. Backpressures:
-// by credits. Completes: after one pass if the interval is negative (a single pass), otherwise when drained (a loop). If the topic is
-// missing, incomplete, too small or being recreated, a single pass fails and a loop waits. Both wait for unavailable brokers.
+// be played, and ends when all its records have settled. With `overlaps`, a pass begins at its tick although the previous one has not
+// ended. The source reads the topic by topic id, so a pass never mixes two loads. An interrupted pass continues after the outage.
+// Emits: each record once per pass. With a visit size, emits only the first records, or each record several times in a row. Two overlapping
+// passes are emitted in the order of their due times. Backpressures: by credits. Completes: after one pass if the interval is negative (a
+// single pass), otherwise when drained (a loop). If the topic is missing, incomplete, too small or being recreated, a single pass fails and
+// a loop waits. Both wait for unavailable brokers.
 import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { BatchOptions } from '../kafka/damaged-batches.ts'
-import { recordBytes, type KafkaRecord } from '../kafka/record.ts'
 import { asError, isRetryable, type NodeContext, type Source, type SourceRecord } from '../pipeline/index.ts'
 import { readTopic } from '../sources/kafka-topic.ts'
 import { timeOffset, type Profile } from './profiles.ts'
+import { earliest, Pass, type PassReport, type ReplayRecord, type RunningPass } from './replay-pass.ts'
+import { DueOrder } from './due-order.ts'
 import { isTopicChanged, isUnplayable, playableTopic, recordCount, recordIndexer, type PlayRequirements } from './static-topic.ts'
 import { nextTick, sleepUntil, type PassSeconds } from './ticks.ts'
-
-export interface ReplayRecord {
-  readonly record: KafkaRecord
-  readonly pass: number
-  /** Index of the alert, the same in every pass. Repeat n of a record has the index of the record + n * (records in the topic). */
-  readonly index: number
-  /** Unix time in seconds that identifies the pass, or 0 without the option `seconds`. */
-  readonly second: number
-  /** Due time on the clock of `performance.now()`. */
-  readonly dueAt: number
-}
-
-export interface PassReport {
-  readonly pass: number
-  /** Number of published alerts. Smaller than the visit size if the pass was interrupted. */
-  readonly alerts: number
-  /** Key, value and header bytes of the published alerts, as stored in the static topic. */
-  readonly bytes: number
-  readonly seconds: number
-  /** Longest delay between an alert's due time and its acknowledgement; undefined if the profile sets no due times. */
-  readonly lateSeconds: number | undefined
-  /** Why the pass ended early, such as `stopped` or an error message. Undefined if the pass was complete. */
-  readonly interrupted: string | undefined
-}
 
 export interface ReplayOptions extends PlayRequirements {
   readonly connection: KafkaConnection
   /** Milliseconds from the start of one pass to the start of the next. Negative: one pass only. */
   readonly intervalMs: number
   readonly profile: Profile
+  /** Whether a pass begins before the previous pass has ended. */
+  readonly overlaps?: boolean
   /** Limits of record batches, and damaged batches of the static topic to skip. */
   readonly batches?: BatchOptions | undefined
   /** Assigns a distinct second to each pass. The pass begins when the assigned second begins. */
@@ -76,22 +56,13 @@ export function replaySource (options: ReplayOptions): ReplaySource {
   return new Replay(options)
 }
 
-interface Pass {
-  readonly number: number
-  readonly started: number
-  readonly second: number
-  /** Number of records in the topic. */
-  readonly held: number
-  /** Number of alerts that a complete pass publishes. */
-  readonly expected: number
-  lateMs: number
-  pulled: number
-  /** Number of alerts published so far: those that settled without failure. */
-  alerts: number
-  failed: boolean
-  bytes: number
-  open: number
-  settled: PromiseWithResolvers<void> | undefined
+/** The pass that begins next. */
+interface Upcoming {
+  /** Records that are due later wait for the pass. */
+  readonly tick: number
+  /** Resolves with undefined if the source is drained first. */
+  readonly begun: Promise<RunningPass | undefined>
+  ready: boolean
 }
 
 class Replay implements ReplaySource {
@@ -103,8 +74,9 @@ class Replay implements ReplaySource {
   readonly overruns = { lateMs: 0, ticksSkipped: 0 }
   readonly #options: ReplayOptions
   readonly #ending = new AbortController()
-  /** The current pass; undefined once it has been reported. */
-  #pass: Pass | undefined
+  /** Passes that have begun and have not been reported, by number. */
+  readonly #passes = new Map<number, Pass>()
+  #begun = 0
 
   constructor (options: ReplayOptions) {
     this.#options = options
@@ -119,57 +91,99 @@ class Replay implements ReplaySource {
     const { drain } = context
     if (drain.aborted) this.#ending.abort()
     else drain.addEventListener('abort', () => { this.#ending.abort() }, { once: true })
-    let tick: number | undefined
-    while (!drain.aborted) {
-      const found = await this.#waitForTopic(context)
-      if (found === undefined) return
-      // After a wait for the topic, or an outage of an interval or more, the grid restarts, so that the wait does not count as lateness.
-      if (tick === undefined || found.waited || performance.now() - tick >= this.#options.intervalMs) tick = performance.now()
-      const second = await this.#options.seconds?.next(drain) ?? 0
-      if (drain.aborted) return
-      const pass = this.#pass = this.#begin(found.topic, second)
-      const interrupted = yield * this.#onePass(found.topic, pass, context)
-      await this.#allSettled(pass, context)
-      const tookMs = performance.now() - pass.started
-      this.#report(pass, interrupted ?? (drain.aborted ? stoppedEarly(pass) : undefined))
-      if (!this.#loops) return
-      tick = await this.#waitForTick(tick, pass, tookMs, context)
+    const finishing = new Set<Promise<void>>()
+    const finish = (pass: Pass, interrupted?: string): void => {
+      const finished = this.#finish(pass, interrupted, context).finally(() => finishing.delete(finished))
+      finishing.add(finished)
     }
+    let running: RunningPass[] = []
+    let upcoming: Upcoming | undefined = this.#upcoming([], context)
+    try {
+      while (!drain.aborted) {
+        const first = earliest(running)
+        if (upcoming !== undefined && (first === undefined || upcoming.ready || isDueAfter(first, upcoming.tick))) {
+          // The first records of the next pass may be due before the next record of this one.
+          await (first === undefined || upcoming.ready ? upcoming.begun : Promise.race([upcoming.begun, untilDue(first, drain)]))
+          if (upcoming.ready) {
+            const begun = await upcoming.begun
+            if (begun === undefined) break
+            running.push(begun)
+            upcoming = this.#loops ? this.#upcoming(running, context) : undefined
+            continue
+          }
+        }
+        if (first === undefined) break
+        if (first.next.done === true) {
+          running = running.filter(each => each !== first)
+          finish(first.pass, first.next.value)
+          if (running.length === 0 && upcoming === undefined) break
+          continue
+        }
+        first.pass.emitted()
+        yield first.next.value
+        first.next = await first.records.next()
+      }
+    } finally {
+      for (const { records } of running) await records.return(undefined)
+    }
+    for (const { pass } of running) finish(pass)
+    await Promise.all(finishing)
   }
 
   settled ({ value }: SourceRecord<ReplayRecord>, failure?: Error): void {
-    const pass = this.#pass
-    if (pass === undefined) return
-    if (failure === undefined) {
-      pass.alerts++
-      pass.lateMs = Math.max(pass.lateMs, performance.now() - value.dueAt)
-      pass.bytes += recordBytes(value.record)
-    } else {
-      pass.failed = true
-    }
-    if (--pass.open === 0) pass.settled?.resolve()
+    this.#passes.get(value.pass)?.settled(value, failure)
   }
 
-  /** Reports the current pass if the graph has ended during the pass. */
+  /** Reports the current passes if the graph has ended during a pass. */
   async flush (): Promise<void> {
-    if (this.#pass !== undefined) this.#report(this.#pass, stoppedEarly(this.#pass))
+    for (const pass of this.#passes.values()) this.#report(pass, pass.stoppedEarly)
   }
 
-  #begin (topic: TopicSnapshot, second: number): Pass {
-    const held = recordCount(topic)
-    return {
-      number: this.passes + 1, started: performance.now(), second, held, expected: this.#options.visitSize ?? held,
-      lateMs: 0, pulled: 0, alerts: 0, failed: false, bytes: 0, open: 0, settled: undefined
+  /** Begins the next pass at its tick. With `overlaps`, the pass before the last running one must have ended. */
+  #upcoming (running: readonly RunningPass[], context: NodeContext): Upcoming {
+    const { overlaps = false, intervalMs } = this.#options
+    const last = running.at(-1)?.pass
+    const blocking = overlaps ? this.#passes.get((last?.number ?? 0) - 1) : last
+    const begin = async (): Promise<RunningPass | undefined> => {
+      await blocking?.ended.promise
+      const tick = last === undefined ? undefined : await this.#waitForTick(last.tick, blocking ?? last, context)
+      return this.#begin(tick, context)
     }
+    const begun = begin().finally(() => { upcoming.ready = true })
+    // The error is thrown where `begun` is awaited.
+    begun.catch(() => {})
+    const upcoming = { tick: overlaps && last !== undefined ? last.tick + intervalMs : Infinity, begun, ready: false }
+    return upcoming
+  }
+
+  /** Returns undefined if the source is drained. */
+  async #begin (tick: number | undefined, context: NodeContext): Promise<RunningPass | undefined> {
+    const { seconds, intervalMs, visitSize } = this.#options
+    const { drain } = context
+    const found = drain.aborted ? undefined : await this.#waitForTopic(context)
+    if (found === undefined) return undefined
+    // After a wait for the topic, or an outage of an interval or more, the grid restarts, so that the wait does not count as lateness.
+    if (tick === undefined || found.waited || performance.now() - tick >= intervalMs) tick = performance.now()
+    const second = await seconds?.next(drain) ?? 0
+    if (drain.aborted) return undefined
+    const held = recordCount(found.topic)
+    const pass = new Pass({ number: ++this.#begun, second, tick, held, expected: visitSize ?? held })
+    this.#passes.set(pass.number, pass)
+    const records = this.#onePass(found.topic, pass, context)
+    return { pass, records, next: await records.next() }
+  }
+
+  /** Reports the pass when all its records have settled. */
+  async #finish (pass: Pass, interrupted: string | undefined, { abort, drain }: NodeContext): Promise<void> {
+    await pass.allSettled(abort)
+    this.#report(pass, interrupted ?? (drain.aborted ? pass.stoppedEarly : undefined))
+    pass.ended.resolve()
   }
 
   #report (pass: Pass, interrupted: string | undefined): void {
-    if (this.#pass !== pass) return
-    this.#pass = undefined
+    if (!this.#passes.delete(pass.number)) return
     this.passes++
-    const { number, alerts, bytes, started, lateMs } = pass
-    const lateSeconds = this.#options.profile.timed ? lateMs / 1000 : undefined
-    this.#options.onPass({ pass: number, alerts, bytes, seconds: (performance.now() - started) / 1000, lateSeconds, interrupted })
+    this.#options.onPass(pass.report(this.#options.profile.timed, interrupted))
   }
 
   /** Emits the records of a pass. Returns why the pass was interrupted, or undefined if all its records were emitted. */
@@ -184,40 +198,35 @@ class Replay implements ReplaySource {
       connection, topic, snapshot, from: snapshot.start, to: snapshot.end, giveUpAfterMs: outageLimitMs(intervalMs), batches,
       ...(ordered ? { orderBy: timeOffset } : {})
     })
-    const due = profile.schedule(number, expected)
+    const { due, earliestFrom } = profile.schedule(number, expected)
     const indexOf = recordIndexer(snapshot)
+    const waiting = new DueOrder()
+    let read = 0
     try {
       await reader.open?.(context)
       for await (const { value: record, bytes, position } of reader.records(context)) {
         const index = indexOf(record)
         const times = playCount(index, held, expected)
         for (let repeat = 0; repeat < times; repeat++) {
-          const dueAt = started + due(record, pass.pulled)
-          pass.pulled++
-          pass.open++
-          yield { value: { record, pass: number, index: index + repeat * held, second, dueAt }, bytes, position }
+          const dueAt = started + due(record, read++)
+          const emitted = { value: { record, pass: number, index: index + repeat * held, second, dueAt }, bytes, position }
+          if (earliestFrom === undefined) yield emitted
+          else waiting.add(emitted)
         }
-        if (pass.pulled === expected) break
+        if (earliestFrom !== undefined) yield * waiting.dueBefore(started + earliestFrom(read))
+        if (read === expected) break
       }
+      if (!context.drain.aborted) yield * waiting.dueBefore(Infinity)
       return undefined
     } catch (error) {
       // A loop continues with the next pass if the topic was recreated.
       if (!this.#loops || !isTopicChanged(error)) throw error
       const { message: reason } = asError(error)
-      context.log.warn({ pass: number, pulled: pass.pulled, reason }, 'the static topic was recreated: ending the pass early')
+      context.log.warn({ pass: number, pulled: read, reason }, 'the static topic was recreated: ending the pass early')
       return reason
     } finally {
       await reader.close?.()
     }
-  }
-
-  async #allSettled (pass: Pass, context: NodeContext): Promise<void> {
-    if (pass.open === 0) return
-    pass.settled = Promise.withResolvers()
-    const giveUp = (): void => pass.settled?.resolve()
-    context.abort.addEventListener('abort', giveUp, { once: true })
-    await pass.settled.promise
-    context.abort.removeEventListener('abort', giveUp)
   }
 
   /**
@@ -258,8 +267,8 @@ class Replay implements ReplaySource {
     }
   }
 
-  /** Waits for the next tick of the grid. Logs an overrun if the next tick has already passed. */
-  async #waitForTick (tick: number, { alerts }: Pass, tookMs: number, context: NodeContext): Promise<number> {
+  /** Waits for the next tick of the grid. Logs an overrun of the pass if the next tick has already passed. */
+  async #waitForTick (tick: number, { alerts, tookMs }: Pass, context: NodeContext): Promise<number> {
     const { intervalMs } = this.#options
     const next = nextTick(tick, intervalMs, performance.now())
     if (next.lateMs > 0) {
@@ -280,9 +289,13 @@ function playCount (index: number, held: number, expected: number): number {
   return expected <= held ? 1 : Math.floor((index + 1) * expected / held) - Math.floor(index * expected / held)
 }
 
-function stoppedEarly ({ alerts, expected, failed }: Pass): string | undefined {
-  if (failed) return 'failed'
-  return alerts < expected ? 'stopped' : undefined
+/** Whether the next record of a pass is due after `time`. */
+function isDueAfter ({ next }: RunningPass, time: number): boolean {
+  return next.done !== true && next.value.value.dueAt > time
+}
+
+async function untilDue ({ next }: RunningPass, signal: AbortSignal): Promise<void> {
+  if (next.done !== true) await sleepUntil(next.value.value.dueAt, signal)
 }
 
 function seconds (ms: number): number {

@@ -32,24 +32,33 @@ export async function sleepUntil (time: number, signal: AbortSignal): Promise<vo
 }
 
 /**
- * Assigns a distinct second (Unix time) to each pass, because new ids contain the second. Each second is later than the start of this
- * process, so no pass of an earlier process has the same second. `next` resolves when the assigned second begins.
+ * Assigns a distinct second (Unix time) to each pass, because new ids contain it. Each second is later than the start of this process, so
+ * no pass of an earlier process has the same second. `next` resolves when the assigned second begins.
  */
 export class PassSeconds {
+  readonly #step: number
   readonly #now: () => number
   #last: number
 
-  /** @param now returns the system time in milliseconds since 1970 */
-  constructor (now: () => number = Date.now) {
+  /**
+   * @param step assigned seconds are multiples of this number
+   * @param now returns the system time in milliseconds since 1970
+   */
+  constructor (step = 1, now: () => number = Date.now) {
+    this.#step = step
     this.#now = now
-    this.#last = Math.floor(now() / 1000)
+    this.#last = this.#current()
   }
 
   async next (signal: AbortSignal): Promise<number> {
-    const second = this.#last = Math.max(Math.floor(this.#now() / 1000), this.#last + 1)
-    // If the system clock was set back, `second` may lie far in the future. It is unique anyway, so wait at most 1 s for it.
-    const left = Math.min(second * 1000 - this.#now(), 1000)
+    const second = this.#last = Math.max(this.#current(), this.#last + this.#step)
+    // If the system clock was set back, `second` may lie far in the future. It is unique anyway, so wait at most one step for it.
+    const left = Math.min(second * 1000 - this.#now(), this.#step * 1000)
     await sleepUntil(performance.now() + left, signal)
     return second
+  }
+
+  #current (): number {
+    return Math.floor(this.#now() / 1000 / this.#step) * this.#step
   }
 }

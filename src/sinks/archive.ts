@@ -1,7 +1,9 @@
-// Archives alerts: compresses each frame and writes it under the alert's id. A write resolves when the object is durable.
+// Archives alerts: compresses each frame, adds its provenance to the gzip header and writes it under the alert's id. A write resolves when
+// the object is durable.
 // De-duplicates: an alert with the same id and content as a recent alert counts as identical and is not compressed or written again.
 import type { Sink } from '../pipeline/node.ts'
 import type { Archive } from '../stores/archive.ts'
+import { withProvenance, type ArchivedRecord, type FirstRecord } from '../provenance/provenance.ts'
 import { checksumsOf } from '../stores/checksums.ts'
 import { Deduplicator } from '../stores/deduplicator.ts'
 import { retryableStoreError } from '../stores/errors.ts'
@@ -12,6 +14,10 @@ export interface ArchivableAlert {
   readonly id: string
   /** The Kafka value, unchanged. */
   readonly frame: Buffer
+  /** The record that has the frame as its value. */
+  readonly origin: ArchivedRecord
+  /** Where a redriven record was first. */
+  readonly redrivenFrom?: FirstRecord | undefined
 }
 
 export interface ArchiveSinkStats {
@@ -20,6 +26,8 @@ export interface ArchiveSinkStats {
   identical: number
   /** Compressed bytes of the objects written. */
   writtenBytes: number
+  /** Written objects whose provenance lacks headers, or headers and key, because they are too long. */
+  truncated: number
 }
 
 export interface ArchiveSink extends Sink<ArchivableAlert> {
@@ -43,7 +51,7 @@ const REMEMBERED_ALERTS = 100_000
 
 /** Writes resolve with `written` or `identical`. Errors: ARCHIVE_CONFLICT, ALERT_ID_INVALID (bad records); STORE_* (retryable or fatal). */
 export function archiveSink ({ archive, target, gzipLevel, gzipThreads, writes }: ArchiveSinkOptions): ArchiveSink {
-  const stats: ArchiveSinkStats = { written: 0, identical: 0, writtenBytes: 0 }
+  const stats: ArchiveSinkStats = { written: 0, identical: 0, writtenBytes: 0, truncated: 0 }
   const recent = new Deduplicator(REMEMBERED_ALERTS)
   const compressing = concurrencyLimit(gzipThreads)
   const writing = concurrencyLimit(writes)
@@ -51,13 +59,18 @@ export function archiveSink ({ archive, target, gzipLevel, gzipThreads, writes }
     kind: 'object store',
     detail: `gzip level ${gzipLevel} to ${target}`,
     stats,
-    async write ({ id, frame }) {
+    async write ({ id, frame, origin, redrivenFrom }) {
       const checksums = checksumsOf(frame)
       const outcome = await recent.once(id, checksums.sha256, async () => {
         const gz = await compressing(() => gzipFrame(frame, gzipLevel))
-        const put = await writing(() => archive().putAlert(id, gz, checksums))
+        const identity = { sha256: checksums.sha256, frameBytes: frame.length, archivedAt: Date.now() }
+        const { object, truncated } = withProvenance(gz, identity, origin, redrivenFrom)
+        const put = await writing(() => archive().putAlert(id, object, checksums))
           .catch((error: unknown) => { throw retryableStoreError(error) })
-        if (put === 'written') stats.writtenBytes += gz.length
+        if (put === 'written') {
+          stats.writtenBytes += object.length
+          if (truncated.length > 0) stats.truncated++
+        }
         return put
       })
       const counted = outcome === 'written' ? 'written' : 'identical'

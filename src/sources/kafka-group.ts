@@ -12,8 +12,7 @@ import { emptyGroupStats, type GroupStats } from '../kafka/group-stats.ts'
 import { Notifier } from '../kafka/notifier.ts'
 import { isStaleGeneration } from '../kafka/offset-committer.ts'
 import type { Delivery } from '../kafka/offset-tracker.ts'
-import { retainedBytes } from '../kafka/partition-buffer.ts'
-import { type KafkaRecord, position } from '../kafka/record.ts'
+import { type KafkaRecord, position, retainedBytes } from '../kafka/record.ts'
 
 export type KafkaGroupOptions = GroupOptions & {
   readonly connection: KafkaConnection

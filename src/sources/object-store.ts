@@ -32,7 +32,6 @@ export function objectSource ({ url, open, prefix, keep }: ObjectSourceOptions):
       store = await open(context.log)
       const wanted = await keep?.(store) ?? (() => true)
       for await (const key of store.list(prefix)) if (wanted(key)) keys.push(key)
-      keys.sort()
     },
     async * records ({ drain }: NodeContext): AsyncGenerator<SourceRecord<StoredObjectRecord>> {
       const from = store

@@ -1,26 +1,35 @@
 // The archive keeps alerts (gzipped frames) and schemas (JSON text) by id, in two object stores. It writes one key layout. If a store also
-// holds objects of another layout, writes compare with the other key first, and reads that find nothing try the other key.
+// holds objects of other layouts or uncompressed frames, writes compare with them first, and reads that find nothing try their keys.
 // A frame is verified against the gzip trailer and, if the store keeps metadata, against the stored SHA-256 (older objects: CRC32C).
-import { checksumsOf, sha256, type Checksums } from './checksums.ts'
-import { crc32c, hex32 } from './crc32c.ts'
+import { rubinIds, type PackedIdFormat } from '../ids/packed-id.ts'
+import { schemaMeta, verifiedFrame, verifiedSchema, type ReadObject } from './archived-object.ts'
+import { type Checksums } from './checksums.ts'
 import { storeErrors } from './errors.ts'
-import { claimedLength, defaultMaxFrameBytes, gzipType, inflateAsync, maxGzipBytes } from './gzip.ts'
-import { alertKey, schemaKey, type Layout } from './layouts.ts'
-import { type Admit, type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
-import { OtherLayouts } from './other-layouts.ts'
+import { claimedLength, defaultMaxFrameBytes, gzipType, maxGzipBytes } from './gzip.ts'
+import { alertKey, gzipped, schemaKey, type Layout } from './layouts.ts'
+import { type Admit, type ObjectStart, type ObjectStore, type PutOutcome } from './object-store.ts'
+import { otherAlertKeys, otherSchemaKeys } from './other-keys.ts'
 
 interface ArchiveOptions {
   readonly alerts: ObjectStore
   readonly schemas: ObjectStore
   /** Key layout of new objects. Reads try this layout first. */
   readonly layout: Layout
+  /** Packing of alert ids, for layout v3. Default: Rubin's. */
+  readonly packedIds?: PackedIdFormat | undefined
   /** Longest frame that is read, in bytes. Default 32 MiB. */
   readonly maxFrameBytes?: number
 }
 
 /** An alert as stored. The bytes are not verified yet. */
 interface StoredAlert {
-  readonly gzip: Buffer
+  readonly body: Buffer
+  /** Whether the body is the gzip of the frame. Otherwise it is the frame itself, as Rubin stored alerts before November 2025. */
+  readonly compressed: boolean
+  /** Store URL and key, for messages. */
+  readonly where: string
+  /** SHA-256 of the frame according to the metadata of the object, if it has any. `frame` verifies it. */
+  readonly sha256?: string | undefined
   /** Length of the frame according to the gzip trailer, at most the longest permitted frame. Wrong if the object is damaged. */
   readonly expectedBytes: number
   /** Inflates and verifies the frame. Rejects with OBJECT_CORRUPT or OBJECT_TOO_LARGE. */
@@ -28,11 +37,18 @@ interface StoredAlert {
 }
 
 export interface ArchiveReader {
+  /** Longest frame that is read, in bytes. */
+  readonly maxFrameBytes: number
   /**
    * Resolves to the stored object, or to undefined if the alert is not archived. Rejects with OBJECT_TOO_LARGE before it reads an object
    * that is too large for a permitted frame, and with the error of `admit`.
    */
   findAlert (id: string, admit?: Admit): Promise<StoredAlert | undefined>
+  /**
+   * The first `bytes` bytes of the stored object, unverified, with its size and its checksums from the metadata. Resolves to undefined if
+   * the alert is not archived. Rejects with a STORE_* error.
+   */
+  getAlertStart (id: string, bytes: number): Promise<ObjectStart | undefined>
   /** The verified frame as it was in Kafka, or undefined. Rejects like `findAlert`, and with OBJECT_CORRUPT if the object is damaged. */
   getAlert (id: string): Promise<Buffer | undefined>
   /**
@@ -62,23 +78,23 @@ export interface Archive extends ArchiveReader {
   close (): Promise<void>
 }
 
-interface FoundObject extends StoredObject {
-  /** Store URL and key of the object, for error messages. */
-  readonly where: string
+interface FoundObject extends ReadObject {
+  readonly key: string
 }
 
-export function createArchive ({ alerts, schemas, layout, maxFrameBytes = defaultMaxFrameBytes }: ArchiveOptions): Archive {
-  const otherAlerts = new OtherLayouts(alerts, 'alerts', layout)
-  const otherSchemas = new OtherLayouts(schemas, 'schemas', layout)
-  const maxObjectBytes = maxGzipBytes(maxFrameBytes)
+export function createArchive (options: ArchiveOptions): Archive {
+  const { alerts, schemas, layout, packedIds = rubinIds, maxFrameBytes = defaultMaxFrameBytes } = options
+  const otherAlerts = otherAlertKeys(alerts, layout, packedIds)
+  const otherSchemas = otherSchemaKeys(schemas, layout)
 
-  async function find (
-    store: ObjectStore, others: OtherLayouts, keyIn: (layout: Layout) => string, admit?: Admit
-  ): Promise<FoundObject | undefined> {
-    const found = await read(store, keyIn(layout), admit)
+  /** Calls `readKey` with the first key, then with the other keys, until it finds an object. */
+  async function find<T> (
+    key: string, otherKeys: () => Promise<readonly string[]>, readKey: (key: string) => Promise<T | undefined>
+  ): Promise<T | undefined> {
+    const found = await readKey(key)
     if (found !== undefined) return found
-    for (const other of await others.used()) {
-      const object = await read(store, keyIn(other), admit)
+    for (const other of await otherKeys()) {
+      const object = await readKey(other)
       if (object !== undefined) return object
     }
     return undefined
@@ -86,71 +102,70 @@ export function createArchive ({ alerts, schemas, layout, maxFrameBytes = defaul
 
   async function read (store: ObjectStore, key: string, admit?: Admit): Promise<FoundObject | undefined> {
     const where = `${store.url}: ${key}`
+    const maxObjectBytes = maxGzipBytes(maxFrameBytes)
     const object = await store.get(key, bytes => {
       if (bytes > maxObjectBytes) throw storeErrors.OBJECT_TOO_LARGE(`the object has ${bytes} bytes`, { where })
       admit?.(bytes)
     })
-    return object === undefined ? undefined : { ...object, where }
+    return object === undefined ? undefined : { ...object, key, where }
   }
 
-  async function put (
-    store: ObjectStore, others: OtherLayouts, keyIn: (layout: Layout) => string, body: Buffer, meta: ObjectMeta
-  ): Promise<PutOutcome> {
-    const key = keyIn(layout)
-    for (const other of await others.used()) {
-      if (await store.compare(keyIn(other), body, meta) === 'identical') return 'identical'
-    }
-    return await store.put(key, body, meta)
+  async function findFirst<T> (id: string, readKey: (key: string) => Promise<T | undefined>): Promise<T | undefined> {
+    return await find(alertKey(layout, id, packedIds), () => otherAlerts.toRead(id), readKey)
   }
 
   async function findAlert (id: string, admit?: Admit): Promise<StoredAlert | undefined> {
-    const object = await find(alerts, otherAlerts, each => alertKey(each, id), admit)
+    const object = await findFirst(id, async key => await read(alerts, key, admit))
     if (object === undefined) return undefined
+    const { body, key, where } = object
+    const compressed = key.endsWith(gzipped)
     return {
-      gzip: object.body,
-      expectedBytes: Math.min(claimedLength(object.body), maxFrameBytes),
-      async frame () {
-        const frame = await inflateAsync(object.body, object.where, maxFrameBytes)
-        assertChecksum(object, frame, 'frame')
-        return frame
-      }
+      body,
+      compressed,
+      where,
+      sha256: object.sha256,
+      expectedBytes: Math.min(compressed ? claimedLength(body) : body.length, maxFrameBytes),
+      frame: () => verifiedFrame(object, compressed, maxFrameBytes)
     }
   }
 
   return {
     alerts,
     schemas,
+    maxFrameBytes,
 
     async putAlert (id, gz, frame) {
-      return await put(alerts, otherAlerts, each => alertKey(each, id), gz, { contentType: gzipType, ...frame })
+      const key = alertKey(layout, id, packedIds)
+      for (const other of await otherAlerts.toCompare(id)) {
+        const contentType = other.endsWith(gzipped) ? gzipType : 'application/octet-stream'
+        if (await alerts.compare(other, gz, { contentType, ...frame }) === 'identical') return 'identical'
+      }
+      return await alerts.put(key, gz, { contentType: gzipType, ...frame })
     },
 
     async putSchema (id, text) {
       const body = Buffer.from(text)
-      return await put(schemas, otherSchemas, each => schemaKey(each, id), body, {
-        contentType: 'application/json',
-        ...checksumsOf(body),
-        same: existing => compact(existing.toString()) === compact(text)
-      })
+      const meta = schemaMeta(text)
+      const key = schemaKey(layout, id)
+      for (const other of await otherSchemas.toCompare(id)) {
+        if (await schemas.compare(other, body, meta) === 'identical') return 'identical'
+      }
+      return await schemas.put(key, body, meta)
     },
 
     findAlert,
+
+    async getAlertStart (id, bytes) {
+      return await findFirst(id, async key => await alerts.getStart(key, bytes))
+    },
 
     async getAlert (id) {
       return await (await findAlert(id))?.frame()
     },
 
     async getSchema (id) {
-      const object = await find(schemas, otherSchemas, each => schemaKey(each, id))
-      if (object === undefined) return undefined
-      assertChecksum(object, object.body, 'schema')
-      try {
-        const text = strictUtf8.decode(object.body)
-        JSON.parse(text)
-        return text
-      } catch (cause) {
-        throw storeErrors.OBJECT_CORRUPT('the schema is not JSON', { where: object.where, cause })
-      }
+      const object = await find(schemaKey(layout, id), () => otherSchemas.toRead(id), async key => await read(schemas, key))
+      return object === undefined ? undefined : verifiedSchema(object)
     },
 
     async check () {
@@ -161,25 +176,4 @@ export function createArchive ({ alerts, schemas, layout, maxFrameBytes = defaul
       await Promise.all([alerts.close(), schemas.close()])
     }
   }
-}
-
-// Rejects bytes that would change when the text is encoded again: invalid sequences, and a byte order mark.
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** Throws OBJECT_CORRUPT unless the content has the checksum in the metadata of its object, if there is one. */
-function assertChecksum ({ sha256: expected, crc32c: expectedCrc, where }: FoundObject, content: Buffer, name: string): void {
-  if (expected !== undefined) {
-    const actual = sha256(content)
-    if (actual === expected) return
-    throw storeErrors.OBJECT_CORRUPT(`the ${name} has SHA-256 ${actual}, but the metadata of the object says ${expected}`, { where })
-  }
-  const actual = crc32c(content)
-  if (expectedCrc === undefined || actual === expectedCrc) return
-  const what = `the ${name} has CRC32C ${hex32(actual)}, but the metadata of the object says ${hex32(expectedCrc)}`
-  throw storeErrors.OBJECT_CORRUPT(what, { where })
-}
-
-// Removes whitespace between JSON tokens. Parsing and re-serializing would round numbers beyond 2^53.
-function compact (text: string): string {
-  return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1')
 }

@@ -1,7 +1,7 @@
 // Compares new content with the existing object under the same key. Different content gives ARCHIVE_CONFLICT.
 // gzip output differs by library and level, so gzip objects are compared after inflating. Every comparison reads the existing bytes, so it
 // does not matter whether the object has metadata.
-import { messageOf } from '../pipeline/errors.ts'
+import { errorCode, messageOf } from '../pipeline/errors.ts'
 import { sha256 } from './checksums.ts'
 import { storeErrors } from './errors.ts'
 import { claimedLength, defaultMaxFrameBytes, gzipType, inflate } from './gzip.ts'
@@ -19,8 +19,13 @@ export async function assertSameContent (where: string, existing: Buffer, body: 
 
 function inflateExisting (where: string, existing: Buffer, body: Buffer, meta: ObjectMeta): Buffer {
   try {
+    // An equal object is never longer than `body`, whatever --max-record-mib allows. Up to the default, the SHA-256 can be reported.
     return inflate(existing, where, Math.max(claimedLength(body), defaultMaxFrameBytes))
   } catch (cause) {
+    if (errorCode(cause) === 'OBJECT_TOO_LARGE') {
+      const what = `${messageOf(cause)}, and the new object to ${claimedLength(body)} bytes with SHA-256 ${meta.sha256}`
+      throw storeErrors.ARCHIVE_CONFLICT(`the object already exists with different content: ${what}`, { where })
+    }
     const message = `the existing object cannot be read (${messageOf(cause)}); the new content has SHA-256 ${meta.sha256}`
     throw storeErrors.ARCHIVE_CONFLICT(message, { where, cause })
   }

@@ -6,7 +6,7 @@ import { asRetryable, defineErrors } from '../pipeline/errors.ts'
 
 export const storeErrors = defineErrors({
   STORE_URL_INVALID: {
-    hint: 'Give an absolute file URL with three slashes, such as file:///data/alerts, or gs://BUCKET[/PREFIX].', usage: true
+    hint: 'Give an absolute file URL with three slashes, such as file:///data/alerts, or gs://BUCKET[/PREFIX] or s3://BUCKET[/PREFIX].', usage: true
   },
   STORE_EMULATOR_INVALID: {
     hint: 'Set STORAGE_EMULATOR_HOST to HOST:PORT or http://HOST:PORT, or unset it to use Google Cloud Storage.', usage: true
@@ -34,8 +34,13 @@ export const storeErrors = defineErrors({
       'For an emulator, set STORAGE_EMULATOR_HOST instead.',
     fatal: true
   },
+  STORE_OVERWRITES: {
+    hint: 'Use a store with conditional writes. If only one ingester writes each alert, --s3-allow-overwrite accepts the risk.', fatal: true
+  },
   STORE_REFUSED: { hint: 'Check the settings of the bucket (requester pays, retention). A retry cannot succeed.', fatal: true },
-  STORE_UNAVAILABLE: { hint: 'The request is retried. If this persists, check the network and status.cloud.google.com.', retryable: true },
+  STORE_UNAVAILABLE: {
+    hint: 'The request is retried. If this persists, check the network and the status page of the storage service.', retryable: true
+  },
   STORE_DAMAGED: {
     hint: 'The request is retried. If this persists, check proxies and the network between this host and the store.', retryable: true
   },

@@ -1,8 +1,8 @@
 // An object store in a folder. An object is written to `.incoming`, fsynced and linked to its final name; then its folder is fsynced.
 // Therefore an object is complete or invisible, even after a kill or a power cut. link(2) never overwrites an object.
 // A key is a path below the root. The leading slash of layout v1 is part of the key and of listings, but not of the path.
-import { closeSync, fdatasync, link, open, stat, unlink, write, type Dirent } from 'node:fs'
-import { access, constants, opendir, statfs } from 'node:fs/promises'
+import { closeSync, fdatasync, link, open, stat, unlink, write } from 'node:fs'
+import { access, constants, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
@@ -11,12 +11,15 @@ import { silent, type Logger } from '../pipeline/log.ts'
 import { assertSameContent } from './conflict.ts'
 import { DurableFolders } from './durable-folders.ts'
 import { storeErrors } from './errors.ts'
+import { folderEntries, listFiles } from './file-listing.ts'
 import { storeError } from './fs-errors.ts'
-import { IncomingFolder, incomingName } from './incoming.ts'
+import { IncomingFolder } from './incoming.ts'
 import { assertPrefix, namesOf } from './keys.ts'
-import { type Admit, type ObjectMeta, type ObjectStore, type PutOutcome, type StoredObject } from './object-store.ts'
+import {
+  type Admit, type KeyRange, type ObjectMeta, type ObjectStart, type ObjectStore, type PutOutcome, type StoredObject
+} from './object-store.ts'
 import { PendingOperations } from './pending-operations.ts'
-import { readFile } from './read-file.ts'
+import { readFile, readFileStart } from './read-file.ts'
 
 type WriteFile = (fd: number, data: Buffer, offset: number, length: number, position: number) => Promise<{ bytesWritten: number }>
 
@@ -167,12 +170,20 @@ class FileStore implements ObjectStore {
   }
 
   async get (key: string, admit?: Admit): Promise<StoredObject | undefined> {
+    const file = await this.#read(key, async path => await readFile(path, admit))
+    return file && { body: file }
+  }
+
+  async getStart (key: string, bytes: number): Promise<ObjectStart | undefined> {
+    return await this.#read(key, async path => await readFileStart(path, bytes))
+  }
+
+  async #read<T> (key: string, read: (path: string) => Promise<T | undefined>): Promise<T | undefined> {
     const path = this.#path(key)
     try {
-      const body = await readFile(path, admit)
-      if (body === undefined) return undefined
-      this.#hadContent = true
-      return { body }
+      const content = await read(path)
+      if (content !== undefined) this.#hadContent = true
+      return content
     } catch (error) {
       if (systemErrorCode(error) !== 'ENOENT') throw storeError(error, 'read the object', path)
       await this.#assertRoot()
@@ -182,38 +193,11 @@ class FileStore implements ObjectStore {
     }
   }
 
-  async * list (prefix: string, limit = Infinity): AsyncIterable<string> {
-    const slash = prefix.startsWith('/') ? '/' : ''
-    const path = prefix.slice(slash.length)
-    const folder = path.slice(0, path.lastIndexOf('/') + 1)
+  async * list (prefix: string, range?: KeyRange): AsyncIterable<string> {
     assertPrefix(prefix, this.url)
     await this.#assertRoot()
     await this.#assertMounted()
-    let left = limit
-    for await (const name of this.#walk(folder, path)) {
-      yield slash + name
-      if (--left <= 0) return
-    }
-  }
-
-  // `folder` is empty or ends with a slash.
-  async * #walk (folder: string, prefix: string): AsyncIterable<string> {
-    for await (const entry of this.#entries(folder)) {
-      const name = folder + entry.name
-      if (!name.startsWith(prefix) || name === incomingName) continue
-      if (entry.isDirectory()) yield * this.#walk(`${name}/`, prefix)
-      else if (entry.isFile()) yield name
-    }
-  }
-
-  async * #entries (folder: string): AsyncIterable<Dirent> {
-    const path = join(this.#root, folder)
-    try {
-      yield * await opendir(path, { bufferSize: 256 })
-    } catch (error) {
-      // ENOENT: no key has the prefix, or the folder was removed during the listing.
-      if (systemErrorCode(error) !== 'ENOENT') throw storeError(error, 'list the folder', path)
-    }
+    yield * listFiles(this.#root, prefix, range)
   }
 
   async check (): Promise<void> {
@@ -258,7 +242,7 @@ class FileStore implements ObjectStore {
   }
 
   async #isEmpty (): Promise<boolean> {
-    for await (const _entry of this.#entries('')) {
+    for await (const _entry of folderEntries(this.#root)) {
       this.#hadContent = true
       return false
     }

@@ -7,9 +7,11 @@ import { subscribe } from 'node:diagnostics_channel'
 import { type ClientRequest } from 'node:http'
 import { Stream } from 'node:stream'
 import { ApiError, Storage, type StorageOptions } from '@google-cloud/storage'
-import { requestError, responseError, type Operation } from './gcs-errors.ts'
+import type { Operation } from './bucket-errors.ts'
 import { storeErrors } from './errors.ts'
+import { requestError, responseError } from './gcs-errors.ts'
 import { type Admit } from './object-store.ts'
+import { RequestDeadlines } from './request-deadlines.ts'
 
 interface GcsConnection {
   /** Google Cloud project. Default: the project of the credentials. */
@@ -33,7 +35,7 @@ export interface GcsRequest extends Operation {
   readonly admit?: Admit | undefined
 }
 
-interface GcsResponse<B> {
+export interface GcsResponse<B> {
   readonly status: number
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: B
@@ -76,16 +78,14 @@ subscribe('http.client.request.created', message => { calls.getStore()?.track((m
 
 export class GcsClient {
   readonly #storage: Storage
-  readonly #requestMs: number
-  readonly #inFlight = new Set<Call>()
-  #aborted = false
+  readonly #deadlines: RequestDeadlines
   /** Base URL of uploads. */
   readonly uploads: string
 
   /** Throws STORE_EMULATOR_INVALID if `emulatorHost` is not an address. `options` are for the client library; only tests set them. */
   constructor ({ project, emulatorHost, requestMs }: GcsConnection, options: StorageOptions = {}) {
     const endpoint = emulatorHost === undefined || emulatorHost === '' ? undefined : endpointOf(emulatorHost)
-    this.#requestMs = requestMs
+    this.#deadlines = new RequestDeadlines(requestMs)
     this.#storage = new Storage({
       retryOptions: { autoRetry: false },
       userAgent: 'alert-stream',
@@ -154,30 +154,20 @@ export class GcsClient {
 
   /** Destroys all requests in flight. Their calls reject, and all later calls reject too. */
   abort (): void {
-    this.#aborted = true
-    for (const call of this.#inFlight) call.abort()
+    this.#deadlines.close()
   }
 
-  async #withDeadline<T> ({ action, where }: Operation, work: () => Promise<T>): Promise<T> {
+  async #withDeadline<T> (operation: Operation, work: () => Promise<T>): Promise<T> {
     const call = new Call()
-    if (this.#aborted) call.abort()
-    this.#inFlight.add(call)
-    let timer: NodeJS.Timeout | undefined
     try {
-      return await Promise.race([
-        calls.run(call, work),
-        new Promise<never>((_, reject) => {
-          timer = setTimeout(() => {
-            reject(storeErrors.STORE_UNAVAILABLE(`cannot ${action}: no complete response within ${this.#requestMs} ms`, { where }))
-            call.abort()
-          }, this.#requestMs)
-        })
-      ])
+      return await this.#deadlines.run(operation, async signal => {
+        if (signal.aborted) call.abort()
+        signal.addEventListener('abort', () => { call.abort() })
+        return await calls.run(call, work)
+      })
     } catch (error) {
-      throw requestError(error, { action, where })
+      throw requestError(error, operation)
     } finally {
-      clearTimeout(timer)
-      this.#inFlight.delete(call)
       call.clear()
     }
   }

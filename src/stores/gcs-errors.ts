@@ -1,15 +1,7 @@
-// Maps error responses of Google Cloud Storage and failed requests to STORE_* errors. Temporary failures (408, 429, 5xx, network) are
-// retryable. Other 4xx responses and missing credentials are fatal, because their cause is never a single alert.
+// Maps error responses of Google Cloud Storage and failed requests to STORE_* errors. `bucket-errors.ts` describes the classes.
 import { AlertStreamError, systemErrorCode, messageOf } from '../pipeline/errors.ts'
+import { isTemporary, networkError, rejectionError, unexpectedResponse, type Operation } from './bucket-errors.ts'
 import { storeErrors } from './errors.ts'
-
-/** An operation on the store, for error messages. */
-export interface Operation {
-  /** Verb and object of the message "cannot ...", such as "write the object". */
-  readonly action: string
-  /** URL of the object or bucket. */
-  readonly where: string
-}
 
 export interface ErrorResponse {
   readonly status: number
@@ -37,29 +29,23 @@ export function mayAlreadyExist (response: ErrorResponse): boolean {
 }
 
 /** The error for a response with a status other than 2xx. */
-export function responseError (response: ErrorResponse, { action, where }: Operation): AlertStreamError {
+export function responseError (response: ErrorResponse, operation: Operation): AlertStreamError {
   const { status } = response
   const message = messageIn(response)
-  const what = `cannot ${action}: the store returned ${status}${message === '' ? '' : `, ${message}`}`
-  if (isTemporary(status) || isRateLimit(response)) return storeErrors.STORE_UNAVAILABLE(what, { where })
-  switch (status) {
-    // If the message names a checksum, the received bytes do not match the announced checksum, and nothing was stored.
-    case 400: return storeErrors[/crc32c|md5|hash|checksum/i.test(message) ? 'STORE_DAMAGED' : 'STORE_REFUSED'](what, { where })
-    case 401: return storeErrors.STORE_CREDENTIALS(what, { where })
-    case 403: return storeErrors.STORE_BUCKET_DENIED(what, { where })
-    case 404: return storeErrors.STORE_BUCKET_MISSING(what, { where })
-    default: return storeErrors.STORE_REFUSED(what, { where })
-  }
+  // If the message of a 400 names a checksum, the received bytes do not match the announced checksum, and nothing was stored.
+  const damaged = status === 400 && /crc32c|md5|hash|checksum/i.test(message)
+  return rejectionError({ status, message, temporary: isRateLimit(response), damaged }, operation)
 }
 
-/** The error for a 2xx response that cannot come from Cloud Storage, such as the login page of a proxy. */
-export function unexpectedResponse ({ action, where }: Operation): AlertStreamError {
-  return storeErrors.STORE_UNAVAILABLE(`cannot ${action}: the response is not from Cloud Storage`, { where })
+/** The error for a 2xx response that cannot come from Cloud Storage. */
+export function unexpectedGcsResponse (operation: Operation): AlertStreamError {
+  return unexpectedResponse(operation, 'Cloud Storage')
 }
 
 /** The error for a request without a response: a network failure, or a failure to get an access token. */
-export function requestError (error: unknown, { action, where }: Operation): AlertStreamError {
+export function requestError (error: unknown, operation: Operation): AlertStreamError {
   if (error instanceof AlertStreamError) return error
+  const { action, where } = operation
   const context = { where, cause: error }
   const status = tokenStatus(error)
   if (status !== undefined) {
@@ -70,12 +56,7 @@ export function requestError (error: unknown, { action, where }: Operation): Ale
   if ((code === undefined || code === 'ENOENT' || code === 'EACCES') && isAboutCredentials(error)) {
     return storeErrors.STORE_CREDENTIALS(`cannot ${action}: no access token`, context)
   }
-  // An unknown error is retryable. If the error persists, the graph fails.
-  return storeErrors.STORE_UNAVAILABLE(`cannot ${action}: ${code ?? messageOf(error)}`, context)
-}
-
-function isTemporary (status: number): boolean {
-  return status === 408 || status === 429 || status >= 500
+  return networkError(error, operation)
 }
 
 // Cloud Storage may report a rate limit as 403 instead of 429. Any other 403 means that access is denied.

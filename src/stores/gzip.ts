@@ -58,9 +58,9 @@ function looksLikeGzip (gz: Buffer): boolean {
   return gz.length >= minGzipBytes && gz.subarray(0, memberHeader.length).equals(memberHeader)
 }
 
-/** Maximum size of the gzip of a frame: gzip makes incompressible data slightly longer, and its header may carry extra fields. */
+/** Maximum size of the gzip of a frame: gzip makes incompressible data slightly longer, and its header may have 64 KiB of extra fields. */
 export function maxGzipBytes (frameBytes: number): number {
-  return Math.ceil(frameBytes * 1.01) + 65_536
+  return Math.ceil(frameBytes * 1.01) + 66_560
 }
 
 /** The length of the frame according to the gzip trailer (modulo 2^32). Only a hint: a damaged object may claim any length. */

@@ -15,3 +15,17 @@ export function assertPrefix (prefix: string, url: string): void {
   const folder = prefix.slice(0, prefix.lastIndexOf('/'))
   if (folder !== '') namesOf(folder, url)
 }
+
+/** Compares keys by their UTF-8 bytes, as buckets sort them. The result is negative, zero or positive. */
+export function compareKeys (a: string, b: string): number {
+  if (beyondBmp.test(a) || beyondBmp.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b))
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** Sorts the array in place like `compareKeys`, but without a callback per comparison if possible. Returns the array. */
+export function sortKeys (keys: string[]): string[] {
+  return keys.some(key => beyondBmp.test(key)) ? keys.sort(compareKeys) : keys.sort()
+}
+
+// JavaScript compares UTF-16 code units. Only surrogate pairs make this order different from the order of the UTF-8 bytes.
+const beyondBmp = /[\ud800-\udfff]/

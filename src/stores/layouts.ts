@@ -1,26 +1,58 @@
-// Keys of archived objects in the two layouts that Rubin has used. Both layouts must stay readable.
-// v1 (2022, Google Cloud Storage): the leading slash is part of the key. v2 (today, S3): alerts are grouped in folders named after
-// the first 6 digits of the id, or after the complete id if it is shorter.
+// Keys of archived objects: prefix, folder of the alert, id. The program writes v1, v2 and v3, and reads every layout that Rubin has used.
+// All keys are pure functions of the id.
+import { parseAlertId } from '../ids/alert-id.ts'
+import { decodeId, rubinIds, type PackedIdFormat, type PackedIdParts } from '../ids/packed-id.ts'
 import { storeErrors } from './errors.ts'
 
-export type Layout = 'v1' | 'v2'
-export type ArchivedKind = 'alerts' | 'schemas'
+/** Layouts that are written. v1: Rubin's layout of 2021 (Google Cloud). v2: Rubin's layout since 2026 (S3). v3: see `folderInV3`. */
+export type Layout = 'v1' | 'v2' | 'v3'
+type ArchivedKind = 'alerts' | 'schemas'
 
-/** Prefixes of the keys of all alerts and of all schemas, by layout. */
-export const prefixes: Readonly<Record<Layout, Readonly<Record<ArchivedKind, string>>>> = {
-  v1: { alerts: '/alert_archive/v1/alerts/', schemas: '/alert_archive/v1/schemas/' },
-  v2: { alerts: 'v2/alerts/', schemas: 'v2/schemas/' }
+export const gzipped = '.avro.gz'
+
+/** How the objects of a layout are named. */
+export interface KeyScheme extends Readonly<Record<ArchivedKind, string>> {
+  /** Name of the layout in output. */
+  readonly name: string
+  /** Folder of an alert, below the prefix of all alerts. Empty, or ends with a slash. */
+  readonly folder: (id: string, format: PackedIdFormat) => string
+  /** Endings of the names of alerts. */
+  readonly endings: readonly string[]
 }
-export const layouts = Object.keys(prefixes) as readonly Layout[]
 
-const largestAlertId = (1n << 63n) - 1n
+const noFolder = () => ''
+const firstDigits = (id: string) => `${id.slice(0, 6)}/`
+// Rubin's programs stored uncompressed alerts from February to November 2025.
+const endings = [gzipped, '.avro']
+
+export const keySchemes: Readonly<Record<Layout, KeyScheme>> = {
+  // The leading slash is part of the key.
+  v1: { name: 'v1', alerts: '/alert_archive/v1/alerts/', schemas: '/alert_archive/v1/schemas/', folder: noFolder, endings },
+  v2: { name: 'v2', alerts: 'v2/alerts/', schemas: 'v2/schemas/', folder: firstDigits, endings },
+  v3: { name: 'v3', alerts: 'v3/alerts/', schemas: 'v3/schemas/', folder: folderInV3, endings: [gzipped] }
+}
+
+/** All layouts, in the order of reading: from the newest to the oldest. */
+export const allKeySchemes: readonly KeyScheme[] = [
+  keySchemes.v3,
+  keySchemes.v2,
+  // Rubin's first layouts in S3: from July 2025 and from February 2025.
+  { name: 'v1-s3', alerts: 'v1/alerts/', schemas: 'v1/schemas/', folder: noFolder, endings },
+  { name: 'v1-s3-slash', alerts: '/v1/alerts/', schemas: '/v1/schemas/', folder: noFolder, endings },
+  keySchemes.v1
+]
+
 const largestSchemaId = 0xffffffff
 
-/** Parses an alert id: 1 to 19 ASCII digits, at most 2^63 - 1. Returns the id without leading zeros, or undefined if invalid. */
-export function parseAlertId (text: string): string | undefined {
-  if (!/^[0-9]{1,19}$/.test(text)) return undefined
-  const id = BigInt(text)
-  return id > largestAlertId ? undefined : id.toString()
+/** `{night}/{sequence}/{detector}/`: a folder holds one detector of one visit. If the id is not packed: `other/{first 6 digits}/`. */
+function folderInV3 (id: string, format: PackedIdFormat): string {
+  const packed = decodeId(BigInt(id), format)
+  return packed === undefined ? `other/${firstDigits(id)}` : packedFolder(packed)
+}
+
+/** Folder of the alerts of a detector in a visit in layout v3. Folders are in the order of nights, visits and detectors. */
+export function packedFolder ({ night, sequence, detector }: Pick<PackedIdParts, 'night' | 'sequence' | 'detector'>): string {
+  return `${night}/${String(sequence).padStart(5, '0')}/${String(detector).padStart(3, '0')}/`
 }
 
 /** Parses a schema id: 1 to 10 ASCII digits, at most 2^32 - 1. Returns undefined if the text is invalid. */
@@ -30,17 +62,19 @@ export function parseSchemaId (text: string): number | undefined {
   return id > largestSchemaId ? undefined : id
 }
 
-/** Key of an alert by its id. Throws ALERT_ID_INVALID if the id is not in the form that `parseAlertId` returns. */
-export function alertKey (layout: Layout, id: string): string {
+/** Key of an alert in a layout that is written. Throws ALERT_ID_INVALID if the id is not in the form that `parseAlertId` returns. */
+export function alertKey (layout: Layout, id: string, format = rubinIds): string {
   if (parseAlertId(id) !== id) throw storeErrors.ALERT_ID_INVALID(`${JSON.stringify(id)} is not an alert id`)
-  switch (layout) {
-    case 'v1': return `${prefixes.v1.alerts}${id}.avro.gz`
-    case 'v2': return `${prefixes.v2.alerts}${id.slice(0, 6)}/${id}.avro.gz`
-  }
+  return alertName(keySchemes[layout], id, format) + gzipped
+}
+
+/** Key of an alert without its ending. */
+export function alertName ({ alerts, folder }: KeyScheme, id: string, format: PackedIdFormat): string {
+  return alerts + folder(id, format) + id
 }
 
 /** Key of a schema. Throws SCHEMA_ID_INVALID if the id is not an integer from 0 to 2^32 - 1. */
 export function schemaKey (layout: Layout, id: number): string {
   if (!Number.isInteger(id) || id < 0 || id > largestSchemaId) throw storeErrors.SCHEMA_ID_INVALID(`${id} is not a schema id`)
-  return `${prefixes[layout].schemas}${id}.json`
+  return `${keySchemes[layout].schemas}${id}.json`
 }

@@ -56,7 +56,8 @@ export function metered (store: ObjectStore, name: string, stats: StoreStats): O
     put: (key, body, meta) => timed('put', () => store.put(key, body, meta), outcome => outcome),
     get: (key, admit) => timed('get', () => store.get(key, admit), object => object === undefined ? 'absent' : 'found'),
     compare: (key, body, meta) => timed('get', () => store.compare(key, body, meta), outcome => outcome),
-    list: (prefix, limit) => store.list(prefix, limit),
+    getStart: (key, bytes) => timed('get', () => store.getStart(key, bytes), object => object === undefined ? 'absent' : 'found'),
+    list: (prefix, range) => store.list(prefix, range),
     check: () => store.check(),
     close: () => store.close()
   }

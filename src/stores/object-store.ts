@@ -23,6 +23,24 @@ export interface StoredObject extends Partial<Checksums> {
  */
 export type Admit = (bytes: number) => void
 
+/** The beginning of an object, with its checksums like a `StoredObject`. The checksums are not compared with the bytes. */
+export interface ObjectStart extends Partial<Checksums> {
+  /** The first bytes as stored. */
+  readonly start: Buffer
+  /** Size of the complete object, in bytes. */
+  readonly size: number
+}
+
+/** Part of a listing. Keys are complete, so they begin with the prefix of the listing, and are compared by their UTF-8 bytes. */
+export interface KeyRange {
+  /** First key, inclusive. */
+  readonly from?: string
+  /** End of the range, exclusive. */
+  readonly before?: string
+  /** Maximum number of keys. */
+  readonly limit?: number
+}
+
 /** 'identical': the object already existed with the same content, and nothing was written. */
 export type PutOutcome = 'written' | 'identical'
 
@@ -44,8 +62,16 @@ export interface ObjectStore {
    * bucket itself is missing (or a folder is empty, as an unmounted volume leaves it): an archive that is away has not lost the object.
    */
   get (key: string, admit?: Admit): Promise<StoredObject | undefined>
-  /** Keys that begin with `prefix`, in no particular order, without unfinished objects. At most `limit` keys; default: all keys. */
-  list (prefix: string, limit?: number): AsyncIterable<string>
+  /**
+   * Reads the first `bytes` bytes of an object (at least 1), or the complete object if it is shorter. Resolves to undefined and rejects
+   * like `get`. A bucket verifies the length of the response, but has no checksum of a part of an object.
+   */
+  getStart (key: string, bytes: number): Promise<ObjectStart | undefined>
+  /**
+   * Keys that begin with `prefix`, in ascending order of their UTF-8 bytes, without unfinished objects. Default range: all keys. Streams
+   * the keys, so the memory in use does not depend on their number.
+   */
+  list (prefix: string, range?: KeyRange): AsyncIterable<string>
   /** Checks that a folder can be read (and written, if opened for writing) or a bucket can be listed. Else rejects with a STORE_* error. */
   check (): Promise<void>
   close (): Promise<void>

@@ -15,21 +15,35 @@ const longestRead = 512 * 1024
 
 /** Resolves to undefined if the path is not a file. Rejects with the system error, such as ENOENT, or with the error of `admit`. */
 export async function readFile (path: string, admit?: Admit): Promise<Buffer | undefined> {
+  return await withFile(path, async (fd, size) => {
+    admit?.(size)
+    return await readFrom(fd, size)
+  })
+}
+
+/** Like `readFile`, but reads at most the first `bytes` bytes. */
+export async function readFileStart (path: string, bytes: number): Promise<{ start: Buffer, size: number } | undefined> {
+  return await withFile(path, async (fd, size) => ({ start: await readFrom(fd, Math.min(bytes, size)), size }))
+}
+
+async function withFile<T> (path: string, read: (fd: number, size: number) => Promise<T>): Promise<T | undefined> {
   const fd = await openFile(path, 'r')
   try {
     const stats = await statFile(fd)
-    if (!stats.isFile()) return undefined
-    admit?.(stats.size)
-    // Not from the pool of small buffers, because responses may keep the buffer for long.
-    const bytes = Buffer.allocUnsafeSlow(stats.size)
-    let at = 0
-    while (at < bytes.length) {
-      const { bytesRead } = await readBytes(fd, bytes, at, Math.min(longestRead, bytes.length - at), at)
-      if (bytesRead === 0) break
-      at += bytesRead
-    }
-    return bytes.subarray(0, at)
+    return stats.isFile() ? await read(fd, stats.size) : undefined
   } finally {
     closeSync(fd)
   }
+}
+
+async function readFrom (fd: number, length: number): Promise<Buffer> {
+  // Not from the pool of small buffers, because responses may keep the buffer for long.
+  const bytes = Buffer.allocUnsafeSlow(length)
+  let at = 0
+  while (at < length) {
+    const { bytesRead } = await readBytes(fd, bytes, at, Math.min(longestRead, length - at), at)
+    if (bytesRead === 0) break
+    at += bytesRead
+  }
+  return bytes.subarray(0, at)
 }

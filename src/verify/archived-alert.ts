@@ -42,7 +42,7 @@ export async function compareWithArchive (archive: Pick<ArchiveReader, 'findAler
   try {
     const object = await archive.findAlert(alertId, bytes => { if (bytes > maxObjectBytes) throw tooLarge })
     if (object === undefined) return { ...found, mismatch: { problem: 'missing', reason: 'the archive has no object with this id' } }
-    content = await inflateAsync(object.gzip, undefined, frame.length)
+    content = object.compressed ? await inflateAsync(object.body, undefined, frame.length) : object.body
   } catch (error) {
     if (errorCode(error) === 'OBJECT_TOO_LARGE') return different(`the object holds more than the ${frame.length} bytes of the record`)
     if (errorCode(error) === 'OBJECT_CORRUPT') return different(messageOf(error))

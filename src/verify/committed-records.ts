@@ -6,6 +6,7 @@ import type { KafkaConnection } from '../kafka/connection.ts'
 import type { BatchOptions } from '../kafka/damaged-batches.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
+import type { StartPatience } from '../kafka/start-patience.ts'
 import { errorCode, persist, type NodeContext, type Source, type SourceRecord } from '../pipeline/index.ts'
 import { readTopic, topicSnapshot } from '../sources/kafka-topic.ts'
 import { verifyErrors } from './errors.ts'
@@ -41,8 +42,10 @@ const MAX_BYTES = 4 * 1024 * 1024
 const coordinatorRetry = { attempts: 20, baseMs: 1000, maxMs: 1000 }
 
 /** Reads the committed offsets. Errors: KAFKA_TOPIC_MISSING, VERIFY_NOTHING_COMMITTED and those of KafkaAdmin. */
-export async function committedTopics (connection: KafkaConnection, topics: readonly string[], group: string): Promise<CommittedTopic[]> {
-  const admin = new KafkaAdmin(connection)
+export async function committedTopics (
+  connection: KafkaConnection, topics: readonly string[], group: string, patience?: StartPatience
+): Promise<CommittedTopic[]> {
+  const admin = new KafkaAdmin(connection, patience === undefined ? {} : { patience })
   const found: CommittedTopic[] = []
   try {
     for (const topic of new Set(topics)) {

@@ -93,7 +93,7 @@ export class VerifyReport {
   /** One line for people. */
   summary (): string {
     const { verified, repeats, deadLettered, missing, different, repaired } = this
-    return `${verified} alerts verified (${repeats} repeats), ${deadLettered} dead letters, ${missing} missing, ${different} different, ` +
+    return `${verified} records verified (${repeats} repeats), ${deadLettered} dead letters, ${missing} missing, ${different} different, ` +
       `${repaired} repaired`
   }
 }

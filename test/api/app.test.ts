@@ -104,11 +104,13 @@ await t.test('entity tags are stable and differ by coding, and a matching If-Non
   t.equal((await app.inject({ url: '/v1/schemas/1100', headers: { 'if-none-match': schemaTag } })).statusCode, 304)
 })
 
-await t.test('accepts alert ids from 0 to 2^63 - 1 and rejects any other id with 400', async t => {
+await t.test('accepts alert ids from 0 to 2^63 - 1, also as IAU names, and rejects any other id with 400', async t => {
   const { app } = await start(t)
   const status = async (text: string) => (await app.inject(`/v1/alerts/${text}`)).statusCode
-  for (const existing of ['0', '9223372036854775807', '7', '007', '0000000000000000007']) t.equal(await status(existing), 200, existing)
-  for (const unknown of ['1', '9223372036854775806', '1234567890123456789']) {
+  for (const existing of ['0', '9223372036854775807', '7', '007', '0000000000000000007', 'LSST-AP-DS-7']) {
+    t.equal(await status(existing), 200, existing)
+  }
+  for (const unknown of ['1', '9223372036854775806', '1234567890123456789', 'LSST-AP-DS-1']) {
     const response = await app.inject(`/v1/alerts/${unknown}`)
     t.equal(response.statusCode, 404)
     t.same(response.json(), { detail: 'alert not found' })
@@ -116,7 +118,8 @@ await t.test('accepts alert ids from 0 to 2^63 - 1 and rejects any other id with
   }
   const invalid = [
     '9223372036854775808', '9999999999999999999', '10000000000000000000', '00000000000000000007', 'abc', '-1', '+1', '1.0', '1e3', '0x1',
-    '%20', '1%20', '1%2F2', '%D9%A1', 'x'.repeat(200)
+    '%20', '1%20', '1%2F2', '%D9%A1', 'x'.repeat(200),
+    'LSST-AP-DS-', 'LSST-AP-DS-x', 'LSST-AP-DS-9223372036854775808', 'lsst-ap-ds-7', 'LSST-AP-DO-7', 'LSST-AP-DS-LSST-AP-DS-7'
   ]
   for (const text of invalid) {
     const response = await app.inject(`/v1/alerts/${text}`)

@@ -46,7 +46,7 @@ await t.test('NaN and infinities are defaults of floats, as strings and as bare 
   t.match(resolved(text), { a: NaN, b: -Infinity, c: NaN, d: -Infinity, e: 'NaN' })
 })
 
-await t.test('comments are no part of a schema', async t => {
+await t.test('ignores comments in a schema', async t => {
   const schema = parseSchema(`/* The "alert" */ ${alert('{"name":"n", // the number\n "type":"int", "doc":"// kept /* kept */"}')} // end`)
   t.match(schema.text, /^\{"type":"record".*"doc":"\/\/ kept \/\* kept \*\/"\}\]\}$/)
   t.match(schema.decode(schema.encode({ ...id, n: 5 })), { n: 5 })
@@ -62,7 +62,7 @@ await t.test('names that are not ASCII are accepted, and resolve to the same nam
   t.same(reader!.encode(value), Buffer.concat([datum, encodeLong(1), Buffer.from('x')]))
 })
 
-await t.test('a default that fits its field in no way is ignored by a writer, and missing in a reader', async t => {
+await t.test('an invalid default is ignored in a writer schema, and counts as missing in a reader schema', async t => {
   const text = alert('{"name":"n","type":"int","default":"seven"}', '{"name":"u","type":["null","int"],"default":1.5}')
   const schema = parseSchema(text)
   t.match(schema.decode(schema.encode({ ...id, n: 5, u: null })), { n: 5 })
@@ -70,7 +70,7 @@ await t.test('a default that fits its field in no way is ignored by a writer, an
   t.throws(() => resolved(text), { code: 'RESOLUTION_IMPOSSIBLE', message })
 })
 
-await t.test('types of the same short name in several namespaces, or without one, stay apart', async t => {
+await t.test('distinguishes types with the same short name in several namespaces or without a namespace', async t => {
   const inner = '{"type":"record","name":"inner","namespace":"","fields":[{"name":"x","type":"int"}]}'
   const schema = parseSchema(`{"type":"record","name":"a.alert","fields":[{"name":"id","type":"long"},
     {"name":"one","type":${inner}},

@@ -254,7 +254,7 @@ await t.test('rejects a block above the size limit without reading it', async t 
   await t.rejects(readAll(path), { code: 'AVRO_BLOCK_TOO_LARGE', where: /block 0 at byte/ })
 })
 
-await t.test('decompresses several Zstandard frames within one size limit, and rejects what is damaged', async t => {
+await t.test('decompresses several Zstandard frames within one size limit, and rejects damaged frames', async t => {
   const codec = codecByName('zstandard')
   const skippable = Buffer.concat([Buffer.from([0x5f, 0x2a, 0x4d, 0x18, 3, 0, 0, 0]), Buffer.from('any')])
   const [first, second] = [zstdCompressSync(Buffer.alloc(60_000, 1)), zstdCompressSync(Buffer.alloc(40_000, 2))]
@@ -290,6 +290,22 @@ await t.test('limits the decompressed size of a block', async t => {
     t.equal((await codec.decompress(packed, 300_000)).length, 300_000, name)
     await t.rejects(codec.decompress(packed, 100_000), { code: 'AVRO_BLOCK_TOO_LARGE' }, name)
   }
+})
+
+await t.test('a block of a few kilobytes that decompresses to 1 GiB is not decompressed beyond the limit', async t => {
+  const blocks = 8192
+  // A Zstandard frame without content size, whose blocks repeat one byte 128 KiB times.
+  const frame = Buffer.alloc(6 + 4 * blocks)
+  frame.set([0x28, 0xb5, 0x2f, 0xfd, 0, 0x38])
+  for (let block = 0; block < blocks; block++) frame.writeUInt32LE(128 * 1024 << 3 | 1 << 1 | (block === blocks - 1 ? 1 : 0), 6 + 4 * block)
+  const deflated = deflateRawSync(Buffer.alloc(16 * 1024 * 1024), { finishFlush: constants.Z_FULL_FLUSH })
+  const bombs = { zstandard: frame, deflate: Buffer.concat(Array.from({ length: 64 }, () => deflated)) }
+  const before = process.resourceUsage().maxRSS
+  for (const [name, bomb] of Object.entries(bombs)) {
+    await t.rejects(codecByName(name).decompress(bomb, 1_000_000), { code: 'AVRO_BLOCK_TOO_LARGE' }, name)
+  }
+  const grownMib = (process.resourceUsage().maxRSS - before) / 1024
+  t.ok(grownMib < 256, `the memory grew by ${Math.round(grownMib)} MiB`)
 })
 
 await t.test('holds at most one block of a large file in memory', async t => {

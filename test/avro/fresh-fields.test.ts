@@ -1,12 +1,15 @@
 import t from 'tap'
 import { mjdTai, parseSchema, refresher, type AlertSchema, type AlertValue } from '../../src/avro/index.ts'
+import { decodeId } from '../../src/ids/packed-id.ts'
 import { allVersions, generatorOf, surveySchema, type Fields } from '../generator/support.ts'
 
 /** 2026-11-24 09:00:00 UTC as Unix time in seconds. */
 const SECOND = Date.UTC(2026, 10, 24, 9) / 1000
+/** The visit of SECOND: 75,600 s after noon UTC, in steps of 3 s. */
+const VISIT = 2_026_112_325_200n
 const SHIFT = 12.5
 /** Maximum number of alerts per visit that can get new ids. */
-const MAX_ALERTS = 2 ** 21
+const MAX_ALERTS = 2 ** 18
 
 /** Returns the leaf values of a record (numbers, strings, bytes, nulls) by path. */
 function leaves (value: unknown, path = ''): Map<string, unknown> {
@@ -74,10 +77,10 @@ for (const version of await allVersions()) {
       const found = changes(before, after)
       const ids = ['alertId', 'diaSourceId', 'diaSource.diaSourceId', 'ssSource.diaSourceId'].filter(path => leaves(before).has(path))
       t.strictSame(ids.map(path => found.get(path)?.fresh), ids.map(() => id))
-      t.equal(id, 1n << 62n | BigInt(SECOND) << 30n | BigInt(detector) << 22n | 5n)
+      t.match(decodeId(id!), { tag: 2, night: '20261123', visit: VISIT, detector, counter: 5 })
       const { visit, ccdVisitId, parentDiaSourceId } = after['diaSource']
-      if (visit !== undefined) t.equal(visit, 2_026_112_375_600n, 'before noon UTC, the observing day has the date of the previous day')
-      else t.equal(ccdVisitId, 2_026_112_375_600_000n + BigInt(detector))
+      if (visit !== undefined) t.equal(visit, VISIT, 'before noon UTC, the observing day has the date of the previous day')
+      else t.equal(ccdVisitId, VISIT * 1000n + BigInt(detector))
       t.equal(parentDiaSourceId === null, before['diaSource'].parentDiaSourceId === null)
       const others = [...ids, 'diaSource.visit', 'diaSource.ccdVisitId', 'diaSource.parentDiaSourceId']
       const times = timesOf(before)
@@ -123,7 +126,7 @@ await t.test('keeps unknown values (NaN, null, visit 0) and replaces every occur
   const unknown = renewed(
     schema, { ...given, diaSource: { ...given.diaSource, visit: 0n, parentDiaSourceId: 0n } }, { ids: true, times: true }
   ).after
-  t.match(unknown['diaSource'], { visit: 2_026_112_375_600n, parentDiaSourceId: 0n })
+  t.match(unknown['diaSource'], { visit: VISIT, parentDiaSourceId: 0n })
   t.equal(unknown['prvDiaSources'][1].visit, 0n)
 })
 
@@ -137,22 +140,43 @@ await t.test('sources with a common parent get a common new parent id, which is 
   const [one, two, other] = [child(100n, 1), child(100n, 2), child(101n, 3)]
   t.equal(one.parentDiaSourceId, two.parentDiaSourceId)
   t.not(one.parentDiaSourceId, other.parentDiaSourceId)
-  const counter = Number(BigInt.asUintN(22, one.parentDiaSourceId))
-  t.ok(counter >= MAX_ALERTS, 'the counter of the parent id is above all counters of alerts')
+  const parent = decodeId(one.parentDiaSourceId)
+  t.match(parent, { tag: 2, visit: one.visit, detector: one.detector })
+  t.ok(parent!.counter >= MAX_ALERTS, 'the counter of the parent id is above all counters of alerts')
 })
 
-await t.test('new ids are above all ids of the survey and unique per second, detector and index', async t => {
+await t.test('new ids are unique per visit, detector and index, and agree with visit and detector', async t => {
   const schema = await surveySchema('11.1')
   const [alert] = await someAlerts('11.1')
-  const idOf = (second: number, detector: number, index: number) =>
-    renewed(schema, { ...alert!, diaSource: { ...alert!['diaSource'], detector } }, { ids: true, times: false }, index, second).id!
+  const sourceOf = (second: number, detector: number, index: number): Fields =>
+    renewed(schema, { ...alert!, diaSource: { ...alert!['diaSource'], detector } }, { ids: true, times: false }, index, second)
+      .after['diaSource']
   const ids = new Set<bigint>()
-  for (const second of [0, SECOND, SECOND + 1, 2 ** 32 - 1]) {
-    for (const detector of [0, 94, 188, 255]) for (const index of [0, 1, 39_999, MAX_ALERTS - 1]) ids.add(idOf(second, detector, index))
+  const noon = Date.UTC(2026, 10, 24, 12) / 1000
+  for (const second of [SECOND, SECOND + 3, noon - 3, noon, noon + 86_397]) {
+    for (const detector of [0, 94, 188, 204]) {
+      for (const index of [0, 1, 39_999, MAX_ALERTS - 1]) {
+        const { diaSourceId, visit, ...source } = sourceOf(second, detector, index)
+        t.match(decodeId(diaSourceId), { tag: 2, visit, detector, counter: index })
+        t.equal(source['detector'], detector)
+        ids.add(diaSourceId)
+      }
+    }
   }
-  t.equal(ids.size, 4 * 4 * 4)
-  for (const id of ids) t.ok(id >= 2n ** 62n && id < 2n ** 63n)
-  t.throws(() => idOf(SECOND, 0, MAX_ALERTS), { code: 'FRESH_IDS_USED_UP', fatal: true, hint: /--visit-size/ })
+  t.equal(ids.size, 5 * 4 * 4)
+  t.throws(() => sourceOf(SECOND, 0, MAX_ALERTS), { code: 'FRESH_IDS_USED_UP', fatal: true, hint: /--visit-size/ })
+})
+
+await t.test('a detector that the camera does not have is replaced, so that the id decodes', async t => {
+  for (const [version, detector, expected] of [['11.1', 205, 16], ['11.1', -7, 7], ['7.4', 377, 188]] as const) {
+    const schema = await surveySchema(version)
+    const [alert] = await someAlerts(version)
+    const { after, id } = renewed(
+      schema, { ...alert!, diaSource: { ...alert!['diaSource'], detector } }, { ids: true, times: true }
+    )
+    t.match(decodeId(id!), { detector: expected })
+    t.equal(after['diaSource'].detector, expected)
+  }
 })
 
 await t.test('derives the visit number from the observing day and the second; converts UTC to MJD TAI', async t => {
@@ -160,9 +184,9 @@ await t.test('derives the visit number from the observing day and the second; co
   const [alert] = await someAlerts('11.1')
   const at = (text: string): number => Date.parse(text) / 1000
   const visitAt = (text: string) => renewed(schema, alert!, { ids: true, times: false }, 5, at(text)).after['diaSource'].visit
-  t.equal(visitAt('2026-11-24T11:59:59Z'), 2_026_112_386_399n)
+  t.equal(visitAt('2026-11-24T11:59:59Z'), 2_026_112_328_799n)
   t.equal(visitAt('2026-11-24T12:00:00Z'), 2_026_112_400_000n)
-  t.equal(visitAt('2027-01-01T00:00:00Z'), 2_026_123_143_200n)
+  t.equal(visitAt('2027-01-01T00:00:00Z'), 2_026_123_114_400n)
   t.equal(mjdTai(at('2026-11-24T00:00:00Z')), 61_368 + 37 / 86_400)
 })
 

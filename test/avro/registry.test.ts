@@ -49,6 +49,16 @@ async function bodyOf (request: IncomingMessage): Promise<Record<string, unknown
   return JSON.parse(text === '' ? '{}' : text) as Record<string, unknown>
 }
 
+await t.test('a response that is not UTF-8 is reported, and not changed into a schema with replacement characters', async t => {
+  const text = Buffer.from(JSON.stringify({ schema: '{"type":"long","doc":"caf\u00e9"}' }), 'latin1')
+  const { url } = await fakeServer(t, ({ url }, response) => {
+    response.setHeader('content-type', 'application/json').end(url === '/subjects' ? '[]' : text)
+  })
+  const client = createRegistryClient({ url, attempts: 1 })
+  await t.rejects(client.schemaById(7), { code: 'UNKNOWN_SCHEMA', message: /id 7.* is not UTF-8: .*caf/ })
+  await t.rejects(client.versions('s'), { code: 'NOT_A_REGISTRY', message: /is not UTF-8/ })
+})
+
 await t.test('registers a schema once and returns its text unchanged', async t => {
   const subject = uniqueName('avro')
   const text = freshSchema()
@@ -214,7 +224,7 @@ await t.test('reports a server that is not a schema registry', async t => {
   await t.rejects(createRegistryClient({ url: guarded.url }).schemaById(1), { code: 'REGISTRY_REFUSED', message: /401.*who are you/ })
 })
 
-await t.test('a bad answer about one id makes this id unknown for a limited time, if the registry still returns the last one', async t => {
+await t.test('a bad response for one id makes this id unknown for a limited time, if the registry still returns the last one', async t => {
   const schema = '{"schema":"\\"long\\""}'
   const answers: Record<string, readonly [number, string]> = { '/schemas/ids/1': [200, schema], '/schemas/ids/2': [404, 'no JSON'] }
   const { url, seen } = await fakeServer(t, (request, response) => {
@@ -337,7 +347,7 @@ await t.test('uses an explicit id that has the schema in another spelling', asyn
   await t.rejects(client.register(first, text.replace('"int"', '"long"'), { id }), { code: 'SCHEMA_ID_NOT_HONOURED' })
 })
 
-await t.test('does not take an id as free because the registry cannot return its schema', async t => {
+await t.test('does not treat an id as free because the registry cannot return its schema', async t => {
   const { url, seen } = await fakeServer(t, (request, response) => {
     if (request.url === '/subjects') response.end('[]')
     else response.writeHead(500).end('{"error_code":50001}')

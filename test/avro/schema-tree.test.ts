@@ -10,7 +10,7 @@ const fails = (json: unknown): string => {
   }
 }
 
-await t.test('accepts what does not change the encoding, whatever avsc says about it', async t => {
+await t.test('accepts schemas that avsc rejects for reasons that do not affect the encoding', async t => {
   const field = (attributes: object) => ({ type: 'record', name: 'R', fields: [{ name: 'f', type: 'int', ...attributes }] })
   for (const json of [
     field({ default: 'not an int' }), field({ order: 'sideways' }), field({ name: 'größe' }), field({ name: '__proto__' }),

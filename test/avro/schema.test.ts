@@ -86,6 +86,7 @@ await t.test('rejects truncated data and extra bytes', async t => {
   const datum = schema.encode({ diaSourceId: highest, counts: [1, 2, 3], tags: { k: 'v' }, stamp: Buffer.from('abc') })
   for (let length = 0; length < datum.length; length++) {
     t.throws(() => schema.decode(datum.subarray(0, length)), { code: 'DATUM_INVALID' }, `${length} bytes`)
+    t.throws(() => schema.skipAt(datum.subarray(0, length), 0), { code: 'DATUM_INVALID' }, `${length} bytes`)
   }
   t.throws(() => schema.decode(Buffer.concat([datum, Buffer.from([0])])), { code: 'DATUM_INVALID', message: /1 of its .* left over/ })
 })

@@ -1,4 +1,4 @@
-// Strings whose bytes are not UTF-8 are carried as they are or rejected, but never changed.
+// Strings whose bytes are not UTF-8 are copied unchanged or rejected, but never altered.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'

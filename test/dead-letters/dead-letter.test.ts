@@ -1,5 +1,5 @@
 import t from 'tap'
-import { parseDeadLetter, redrivenCount, redrivenRecord, toKafkaRecord } from '../../src/dead-letters/dead-letter.ts'
+import { parseDeadLetter, redrivenCount, redrivenFrom, redrivenRecord, toKafkaRecord } from '../../src/dead-letters/dead-letter.ts'
 import { headerText, textHeader } from '../../src/kafka/record.ts'
 import { deadLetterRecord, errors, record } from './records.ts'
 
@@ -46,13 +46,40 @@ await t.test('reads a dead letter with an incomplete or invalid report', async t
   t.match(parseDeadLetter({ ...record, headers }), { reason: 'ODD', message: '', attempts: 0, origin: undefined })
 })
 
-await t.test('redrivenRecord changes nothing but the redrive count', async t => {
+const originHeaders = (topic: string, partition: string, offset: string, timestamp: string) => [
+  textHeader('dead-letter-origin-topic', topic), textHeader('dead-letter-origin-partition', partition),
+  textHeader('dead-letter-origin-offset', offset), textHeader('dead-letter-origin-timestamp', timestamp)
+]
+
+await t.test('redrivenRecord adds the first origin and the redrive count; the first origin stays', async t => {
   const once = redrivenRecord(deadLetterRecord(), 'alerts')
   t.strictSame({ key: once.key, value: once.value, topic: once.topic }, { key: record.key, value: record.value, topic: 'alerts' })
-  t.strictSame(once.headers, [...record.headers, textHeader('dead-letter-redriven', '1')])
-  const again = deadLetterRecord({ ...record, ...once, offset: 5n })
+  const added = originHeaders('alerts', '3', String(record.offset), String(record.timestamp))
+  t.strictSame(once.headers, [...record.headers, ...added, textHeader('dead-letter-redriven', '1')])
+  const { topic, partition, offset, timestamp } = record
+  t.strictSame(redrivenFrom(once), { topic, partition, offset, timestamp })
+  const again = deadLetterRecord({ ...record, ...once, topic: 'redriven', offset: 5n })
   t.equal(redrivenCount(again), 1)
   const twice = redrivenRecord(parseDeadLetter(toKafkaRecord(again))!, 'other')
-  t.strictSame(twice.headers, [...record.headers, textHeader('dead-letter-redriven', '2')])
+  t.strictSame(twice.headers, [...record.headers, ...added, textHeader('dead-letter-redriven', '2')])
   t.equal(headerText(toKafkaRecord(again), 'dead-letter-offset'), '5')
+})
+
+await t.test('a record that was not redriven, or whose headers name no valid position, has no first origin', async t => {
+  const count = textHeader('dead-letter-redriven', '1')
+  t.strictSame(redrivenFrom({ headers: [...originHeaders('alerts', '3', '7', '9'), count] }), {
+    topic: 'alerts', partition: 3, offset: 7n, timestamp: 9n
+  })
+  t.equal(redrivenFrom({ headers: originHeaders('alerts', '3', '7', '9') }), undefined, 'a producer may use these headers itself')
+  t.equal(redrivenFrom({ headers: [count] }), undefined)
+  const invalid = [
+    ['', '3', '7'], ['a/b', '3', '7'], ['x'.repeat(250), '3', '7'], ['alerts', '-1', '7'], ['alerts', '2147483648', '7'],
+    ['alerts', '3', '-7'], ['alerts', '3', '9999999999999999999'], ['alerts', 'three', '7'], ['alerts', '3', '']
+  ] as const
+  for (const [topic, partition, offset] of invalid) {
+    const headers = [...originHeaders(topic, partition, offset, '9'), count]
+    t.equal(redrivenFrom({ headers }), undefined, `${topic} ${partition} ${offset}`)
+  }
+  const replaced = redrivenRecord(deadLetterRecord({ ...record, headers: [...originHeaders('a/b', '3', '7', '9'), count] }), 'alerts')
+  t.match(redrivenFrom(replaced), { topic: 'alerts', offset: record.offset }, 'redrive adds the origin that it knows')
 })

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import { frameErrors, resolutionErrors, schemaErrors } from '../../src/avro/errors.ts'
-import { redrivenHeader, reportHeaders } from '../../src/dead-letters/dead-letter.ts'
+import { redrivenRecord, reportHeaders } from '../../src/dead-letters/dead-letter.ts'
 import { deadLetterPrefix } from '../../src/dead-letters/dead-letter-json.ts'
 import { reasonsMarkdown } from '../../src/dead-letters/reasons.ts'
 import { declaredErrors } from '../../src/pipeline/index.ts'
-import { deadLetterRecord } from './records.ts'
+import { deadLetterRecord, record } from './records.ts'
 
 const text = await readFile(new URL('../../docs/dead-letters.md', import.meta.url), 'utf8')
 const reasons = [...reasonsMarkdown().matchAll(/^\| `(\w+)`/gm)].map(([, code = '']) => code)
@@ -30,10 +30,12 @@ await t.test('every error of frames, schemas and resolution is a reason for dead
   t.strictSame(codes.filter(code => !reasons.includes(code)), ['SCHEMA_INVALID'])
 })
 
-await t.test('docs/dead-letters.md names every report header and both key prefixes of a dead-letter store', async t => {
-  const expanded = text.replaceAll(/`-(partition|offset|timestamp)`/g, '`dead-letter-$1`')
+await t.test('docs/dead-letters.md names every header of reports and redriven records, and both key prefixes of a store', async t => {
+  const expanded = text.replaceAll(/`-(partition|offset|timestamp)`/g, '`dead-letter-$1` `dead-letter-origin-$1`')
   const names = reportHeaders({ ...deadLetterRecord(), omittedBytes: 1, omittedSha256: '0' }).map(([name]) => name.toString())
   t.equal(names.length, 11)
-  for (const name of [...names, redrivenHeader]) t.ok(expanded.includes(`\`${name}\``), name)
+  const added = redrivenRecord(deadLetterRecord({ ...record, headers: [] }), 'alerts').headers.map(([name]) => name.toString())
+  t.equal(added.length, 5)
+  for (const name of [...names, ...added]) t.ok(expanded.includes(`\`${name}\``), name)
   for (const prefix of [deadLetterPrefix, 'dead-letters-redriven/v1/']) t.ok(text.includes(prefix), prefix)
 })

@@ -15,7 +15,7 @@ await t.test('a dead letter with the same origin and record is a repeat, whateve
   t.ok(repeats.isRepeat(letter(1, {}, 'OTHER_REASON')))
 })
 
-await t.test('another topic, partition, offset, timestamp or content is no repeat', async t => {
+await t.test('a dead letter with another topic, partition, offset, timestamp or content is not a repeat', async t => {
   const repeats = new DeadLetterRepeats()
   const others: Array<Partial<KafkaRecord>> = [
     {}, { topic: 'other' }, { partition: 1 }, { offset: 3n }, { timestamp: 8n }, { value: Buffer.from('of a recreated topic') }

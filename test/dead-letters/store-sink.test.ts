@@ -109,8 +109,9 @@ await t.test('retries while the store is unavailable, and settles the record onl
       }
     }
     return {
-      url: store.url, put, get: async key => store.get(key), compare: async (...args) => store.compare(...args),
-      list: prefix => store.list(prefix), check: async () => store.check(), close: async () => store.close()
+      url: store.url, put, get: async key => store.get(key), getStart: async (...args) => store.getStart(...args),
+      compare: async (...args) => store.compare(...args), list: prefix => store.list(prefix),
+      check: async () => store.check(), close: async () => store.close()
     }
   }
   const retry = { attempts: 50, baseMs: 1, maxMs: 1 }

@@ -1,8 +1,9 @@
-// Tests docs/clients.md: the Python examples of the document run unchanged against `demo --secure`, as the user of a community broker, and
-// access errors and HTTP responses are as documented. The examples reach the archive through a stand-in for the Gafaelfawr gateway.
+// Tests docs/clients.md: the Python and JavaScript examples of the document run unchanged against `demo --secure`, as the user of a
+// community broker, and access errors and HTTP responses are as documented. The examples reach the archive through a stand-in for the
+// Gafaelfawr gateway.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -12,7 +13,7 @@ import t from 'tap'
 import { type DemoFile } from '../../src/demo/state-folder.ts'
 import { startDemo } from '../modes/demo-support.ts'
 import { startGateway, type GatewayOptions } from '../support/gateway.ts'
-import { startCli, tempDir, usePython } from '../support/stack.ts'
+import { runCli, startCli, tempDir, usePython } from '../support/stack.ts'
 
 const ALERTS = 50
 const TOKENS = {
@@ -21,7 +22,8 @@ const TOKENS = {
 }
 
 const text = await readFile(new URL('../../docs/clients.md', import.meta.url), 'utf8')
-const examples = new Map([...text.matchAll(/^```python\n(# (\S+)\n[^]*?)^```$/gm)].map(([, code = '', name = '']) => [name, code]))
+const codeBlocks = text.matchAll(/^```(?:python|js)\n((?:#|\/\/) (\S+)\n[^]*?)^```$/gm)
+const examples = new Map([...codeBlocks].map(([, code = '', name = '']) => [name, code]))
 const [, tryItLocally = ''] = /^```sh\n([^]*?)^```$/m.exec(text) ?? []
 
 /** Tries operations that the user of a community broker may not perform: produce, create topics, delete topics. */
@@ -51,6 +53,7 @@ except Exception as error:
 const folder = await tempDir(t)
 for (const [name, code] of examples) await writeFile(join(folder, name), code)
 await writeFile(join(folder, 'forbidden.py'), FORBIDDEN)
+await symlink(join(import.meta.dirname, '..', '..', 'node_modules'), join(folder, 'node_modules'))
 const python = await usePython(t)
 const stateDir = join(folder, '.alert-stream')
 const demo = startDemo(t, stateDir, ['--secure', '--alerts', String(ALERTS), '--interval', '3600'])
@@ -95,7 +98,8 @@ const variables: Environment = { ...localVariables, ALERT_ARCHIVE: archive, ALER
 
 /** Runs an example that must succeed. Returns the output lines, split at spaces. */
 async function run (name: string, args: readonly string[] = [], env: Environment = {}): Promise<string[][]> {
-  const { code, stdout, stderr } = await execute(python, [name, ...args], { ...variables, ...env })
+  const program = name.endsWith('.py') ? python : process.execPath
+  const { code, stdout, stderr } = await execute(program, [name, ...args], { ...variables, ...env })
   if (code !== 0) throw new Error(`${name} exited with ${code}: ${stderr}`)
   return stdout.trimEnd().split('\n').map(line => line.split(' '))
 }
@@ -113,7 +117,8 @@ async function resetGroup (position: string): Promise<number> {
 await t.test('docs/clients.md names every example, and the variables that it sets are those of the demo', async t => {
   t.equal(alerts.size, ALERTS)
   t.strictSame([...examples.keys()].sort(), [
-    'alerts.py', 'connect.py', 'cutouts.py', 'fetch_alert.py', 'read_alerts.py', 'read_with_deserializer.py', 'reset_group.py'
+    'alerts.py', 'check_versions.py', 'connect.py', 'cutouts.py', 'fetch_alert.py', 'read_alerts.mjs', 'read_alerts.py',
+    'read_with_deserializer.py', 'reset_group.py'
   ])
   for (const name of examples.keys()) t.ok(text.includes(name))
   t.match(localVariables, {
@@ -157,6 +162,36 @@ await t.test('reset_group.py fails with UNKNOWN_MEMBER_ID while the group has a 
 await t.test('read_with_deserializer.py reads the same alerts as read_alerts.py', async t => {
   const lines = await run('read_with_deserializer.py', [String(ALERTS)], { ALERT_GROUP: `${variables.ALERT_USER}_other` })
   t.strictSame(sizes(lines), archivedSizes)
+})
+
+await t.test('read_alerts.mjs reads the same alerts, with exact ids, and resumes after a restart', async t => {
+  const first = await run('read_alerts.mjs', ['20'])
+  const rest = await run('read_alerts.mjs', [String(ALERTS - 20)])
+  t.equal(new Set(positions([...first, ...rest])).size, ALERTS, 'no alert is read twice')
+  t.strictSame(sizes([...first, ...rest]), archivedSizes)
+})
+
+await t.test('every client reads the stream from the listener without TLS, if its protocol is SASL_PLAINTEXT', async t => {
+  const address = addresses.security?.plaintext
+  t.match(address, /^localhost:\d+$/)
+  const plaintext = { ALERT_KAFKA: address, ALERT_PROTOCOL: 'SASL_PLAINTEXT', ALERT_CA: undefined }
+  for (const name of ['read_alerts.py', 'read_with_deserializer.py', 'read_alerts.mjs']) {
+    const lines = await run(name, [String(ALERTS)], { ...plaintext, ALERT_GROUP: `${variables.ALERT_USER}-${name}` })
+    t.strictSame(sizes(lines), archivedSizes, name)
+  }
+  const wrong = await execute(python, ['read_alerts.py', '1'], { ...variables, ...plaintext, ALERT_PASSWORD: 'wrong' })
+  t.match(wrong, { code: 1, stdout: '', stderr: /_AUTHENTICATION/ })
+  const password = { ALERT_STREAM_KAFKA_PASSWORD: variables.ALERT_PASSWORD }
+  const printed = await runCli([
+    'print-stream', '--broker', String(address), '--kafka-auth-mechanism', 'scram', '--kafka-username', String(variables.ALERT_USER),
+    '--schema-registry-url', addresses.registry, '--topic', 'alerts-simulated', '--from', 'earliest'
+  ], { env: password })
+  t.equal(printed.code, 0, printed.stderr)
+  for (const id of alerts.keys()) t.match(printed.stdout, id)
+})
+
+await t.test('check_versions.py: in the registry of the demo, versions equal ids, as BOOM expects', async t => {
+  t.strictSame(await run('check_versions.py'), [['1', '1', 'ok']])
 })
 
 await t.test('fetch_alert.py fetches an alert and its schema through the gateway; cutouts.py opens its FITS images', async t => {

@@ -3,7 +3,7 @@ import t from 'tap'
 import { produce } from '../kafka/support.ts'
 import { alertRecords } from '../modes/archive-support.ts'
 import { passesOf } from '../modes/support.ts'
-import { diceFor, rounds } from '../support/rounds.ts'
+import { randomFor, rounds } from '../support/rounds.ts'
 import { startCli, uniqueName } from '../support/stack.ts'
 import { finish, scenario, useFaultCluster } from './cluster-support.ts'
 
@@ -11,8 +11,8 @@ const on = await useFaultCluster(t)
 const { admin, alerts, cluster, connection } = on
 const ids = cluster.all.map(({ id }) => id)
 
-await t.test('the leaders of all partitions and the coordinator of the group move', async t => {
-  const dice = diceFor(t.name)
+await t.test('no record is lost while the leaders of all partitions and the coordinator of the group move', async t => {
+  const random = randomFor(t.name)
   const at = await scenario(t, on)
   const load = at.startLoad()
   const ingester = at.start()
@@ -21,12 +21,12 @@ await t.test('the leaders of all partitions and the coordinator of the group mov
     void load.send(200)
     for (const partition of [0, 1, 2]) {
       const { leader } = await cluster.admin.partition(at.topic, partition)
-      await cluster.admin.moveLeader(at.topic, partition, dice.pick(ids.filter(id => id !== leader)))
+      await cluster.admin.moveLeader(at.topic, partition, random.pick(ids.filter(id => id !== leader)))
     }
     await at.publish(alertRecords(alerts, 60, 6, 9_000_000_000n + BigInt(round) * 1_000_000_000n))
     await at.commitMore(50, load)
     const coordinator = await cluster.admin.coordinator(at.group)
-    await cluster.admin.moveCoordinator(at.group, dice.pick(ids.filter(id => id !== coordinator)))
+    await cluster.admin.moveCoordinator(at.group, random.pick(ids.filter(id => id !== coordinator)))
     await at.commitMore(50, load)
   }
   const acknowledged = await load.stop()
@@ -34,15 +34,15 @@ await t.test('the leaders of all partitions and the coordinator of the group mov
   t.ok(records >= acknowledged + 120 * rounds, `${records} records`)
 })
 
-await t.test('one of three brokers is killed and comes back; the ingester goes on meanwhile', async t => {
-  const dice = diceFor(t.name)
+await t.test('the ingester continues while one of three brokers is killed and restarted', async t => {
+  const random = randomFor(t.name)
   const at = await scenario(t, on)
   const load = at.startLoad()
   const ingester = at.start()
   for (let round = 0; round < rounds; round++) {
     await at.commitMore(50, load)
     // The coordinator of the group is killed in the first round, any broker in the others.
-    const broker = cluster.broker(round === 0 ? await cluster.admin.coordinator(at.group) : dice.pick(ids))
+    const broker = cluster.broker(round === 0 ? await cluster.admin.coordinator(at.group) : random.pick(ids))
     await broker.kill()
     await at.commitMore(200, load)
     await broker.start()
@@ -53,14 +53,14 @@ await t.test('one of three brokers is killed and comes back; the ingester goes o
   await finish(t, at, ingester)
 })
 
-await t.test('with two of three brokers killed, no write is acknowledged; when they are back, everything is archived', async t => {
-  const dice = diceFor(t.name)
+await t.test('while two of three brokers are down, no write is acknowledged; after their restart, every record is archived', async t => {
+  const random = randomFor(t.name)
   const at = await scenario(t, on)
   const load = at.startLoad()
   const ingester = at.start()
   for (let round = 0; round < rounds; round++) {
     await at.commitMore(50, load)
-    const survivor = dice.pick(ids)
+    const survivor = random.pick(ids)
     const killed = cluster.all.filter(({ id }) => id !== survivor)
     await Promise.all(killed.map(async broker => { await broker.kill() }))
     await load.send(50)
@@ -75,7 +75,7 @@ await t.test('with two of three brokers killed, no write is acknowledged; when t
   await finish(t, at, ingester)
 })
 
-await t.test('the brokers restart one after another in the middle of a visit', async t => {
+await t.test('no record is lost in a rolling restart of the brokers in the middle of a visit', async t => {
   const at = await scenario(t, on)
   const source = uniqueName('static')
   await admin.createTopic(source, { partitions: 6, replicas: 3 })

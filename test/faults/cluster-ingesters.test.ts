@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { eventually } from '../kafka/support.ts'
 import { joinedBy } from '../modes/archive-support.ts'
-import { diceFor, rounds } from '../support/rounds.ts'
+import { randomFor, rounds } from '../support/rounds.ts'
 import type { RunningCli } from '../support/stack.ts'
 import { finish, scenario, stopAll, useFaultCluster, type Scenario } from './cluster-support.ts'
 
@@ -13,8 +13,8 @@ const on = await useFaultCluster(t)
 const SESSION_SECONDS = 3
 
 for (const store of ['file', 'gs'] as const) {
-  await t.test(`ingesters that write to ${store} are killed again and again with SIGKILL`, async t => {
-    const dice = diceFor(t.name)
+  await t.test(`no record is lost while ingesters that write to ${store} are repeatedly killed with SIGKILL`, async t => {
+    const random = randomFor(t.name)
     const at = await scenario(t, on, { store, flags: ['--session-timeout-seconds', String(SESSION_SECONDS)] })
     const load = at.startLoad()
     const ingesters = [at.start(), at.start()]
@@ -22,8 +22,8 @@ for (const store of ['file', 'gs'] as const) {
     for (let round = 0; round < 3 * rounds; round++) {
       // The rest of the alerts arrives while the ingester is killed.
       void load.send(100)
-      await at.commitMore(dice.between(1, 100))
-      const index = dice.between(0, 1)
+      await at.commitMore(random.between(1, 100))
+      const index = random.between(0, 1)
       t.equal((await ingesters[index]!.stop('SIGKILL')).signal, 'SIGKILL')
       await at.assertSound(t)
       ingesters[index] = at.start()
@@ -75,8 +75,8 @@ function watchCommits (at: Scenario) {
   }
 }
 
-await t.test('members join, leave, are killed, and are frozen longer than their session, again and again', async t => {
-  const dice = diceFor(t.name)
+await t.test('no record is lost while members join, leave, are killed, and are frozen longer than their session timeout', async t => {
+  const random = randomFor(t.name)
   const at = await scenario(t, on, { flags: ['--session-timeout-seconds', String(SESSION_SECONDS)] })
   const load = at.startLoad()
   const commits = watchCommits(at)
@@ -85,9 +85,9 @@ await t.test('members join, leave, are killed, and are frozen longer than their 
   const faults = ['freeze', 'kill', 'freeze', 'replace'] as const
   for (let round = 0; round < 4 * rounds; round++) {
     void load.send(150)
-    await at.commitMore(dice.between(1, 100))
-    const fault = round < 4 ? faults[round]! : dice.pick(faults)
-    const index = dice.between(0, ingesters.length - 1)
+    await at.commitMore(random.between(1, 100))
+    const fault = round < 4 ? faults[round]! : random.pick(faults)
+    const index = random.between(0, ingesters.length - 1)
     const chosen = ingesters[index]!
     const written = await files(at.root)
     if (fault === 'freeze') {

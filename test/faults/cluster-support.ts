@@ -52,10 +52,10 @@ export async function scenario (t: Test, on: FaultCluster, options: ScenarioOpti
   await persist(() => admin.createTopic(topic, { partitions, replicas, configs }), untilDone)
   await persist(() => admin.createTopic(dead, { partitions: 2, replicas: 3 }), untilDone)
 
-  /** Committed offsets by partition. Undefined while the coordinator is away. */
+  /** Committed offsets by partition. Undefined while the coordinator is unavailable. */
   const commits = async () => await admin.committed(group, topic, partitions).catch(() => undefined)
 
-  /** Sum of the committed offsets. While the coordinator is away, the last known sum. */
+  /** Sum of the committed offsets. While the coordinator is unavailable, the last known sum. */
   let known = 0
   async function committed (): Promise<number> {
     const offsets = await commits()

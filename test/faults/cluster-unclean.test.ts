@@ -1,5 +1,5 @@
-// An unclean leader election truncates the log of a partition: the new leader lacks the last records and continues at their offsets. The
-// ingester has read and committed the truncated records. Every record that is in the log in the end must be archived.
+// An unclean leader election truncates the log of a partition: the new leader does not have the last records and
+// continues at their offsets. The ingester has read and committed the truncated records. Every record of the new log must be archived.
 import t from 'tap'
 import { alertRecords } from '../modes/archive-support.ts'
 import { scenario, stopAll, useFaultCluster } from './cluster-support.ts'

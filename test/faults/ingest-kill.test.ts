@@ -6,7 +6,7 @@ import { adminFor, connect, eventually, everyRecord, produce } from '../kafka/su
 import {
   alertRecords, archivedIds, idOf, ingestArgs, joinedBy, newTarget, pythonMismatches, registerAlerts, registryProxy, whileRunning
 } from '../modes/archive-support.ts'
-import { diceFor } from '../support/rounds.ts'
+import { randomFor } from '../support/rounds.ts'
 import { startCli, useOwnKafka, useStack } from '../support/stack.ts'
 
 const { kafka, registry } = await useStack(t)
@@ -15,7 +15,7 @@ const admin = adminFor(t, connection)
 const alerts = await registerAlerts(registry)
 
 await t.test('the ingester archives every alert byte for byte, even if it is killed five times during a visit', async t => {
-  const dice = diceFor(t.name)
+  const random = randomFor(t.name)
   const at = await newTarget(t, { kafka, registry })
   await admin.createTopic(at.topic, { partitions: 4, replicas: 1 })
   const records = alertRecords(alerts, 400, 4)
@@ -24,7 +24,7 @@ await t.test('the ingester archives every alert byte for byte, even if it is kil
   let before = 0
   for (let round = 1; round <= 5; round++) {
     const ingest = startCli(t, args)
-    const enough = before + dice.between(1, 60)
+    const enough = before + random.between(1, 60)
     await whileRunning(ingest, async () => before >= 400 || (await archivedIds(at.root)).length >= enough, 1)
     const { signal } = await ingest.stop('SIGKILL')
     t.equal(signal, 'SIGKILL')

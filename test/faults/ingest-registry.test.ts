@@ -46,7 +46,7 @@ for (const [failure, behaviour] of Object.entries({
   })
 }
 
-await t.test('a bad answer about one schema id dead-letters only the records with this id; a restart changes nothing', async t => {
+await t.test('a bad response for one schema id dead-letters only the records with this id, also after a restart', async t => {
   const at = await newTarget(t, { kafka, registry })
   await admin.createTopic(at.topic, { partitions: 2, replicas: 1 })
   const proxy = await registryProxy(t, registry)

@@ -5,13 +5,13 @@ CONFIG is JSON: brokers, group, topics, deadLetters (topic), store (file:///fold
 with lines as load.py writes them). Reads every topic with librdkafka from the log start to the end, every archived alert with gzip, and
 the dead letters. Prints JSON: counts, and lists with the first problems of each kind. All lists are empty if the archive is right:
 
-missing       below the committed offset, but neither archived nor a dead letter
-different     below the committed offset, archived with other bytes under the id, and no dead letter
-ahead         the committed offset is past the end of the log
-damaged       the object cannot be read, or its key is not that of the alert in it
-strangers     the object is no record of the topics, and nobody has sent it
-letters       a dead letter that does not name a record of the topics, or holds another value
-lost          acknowledged by the brokers, but not in the topic
+missing           below the committed offset, but neither archived nor in the dead letters
+different         below the committed offset, archived with other bytes under its id, and not in the dead letters
+ahead             the committed offset is past the end of the log
+damaged           the object cannot be read, or its key is not the key of its alert
+unexpected        the object is not a record of the topics, and no producer has sent it
+wrongDeadLetters  the dead letter does not name a record of the topics, or holds another value
+lost              acknowledged by the brokers, but not in the topic
 """
 import gzip
 import hashlib
@@ -25,7 +25,7 @@ import confluent_kafka
 from confluent_kafka import TopicPartition
 
 config = json.load(sys.stdin)
-problems = {name: [] for name in ("missing", "different", "ahead", "damaged", "strangers", "letters", "lost")}
+problems = {name: [] for name in ("missing", "different", "ahead", "damaged", "unexpected", "wrongDeadLetters", "lost")}
 
 
 def digest(data):
@@ -119,10 +119,10 @@ def journal_lines():
                 yield line.split()
 
 
-# The program may be running. What implies something else is read first: acknowledgements and commits before the topics and the archive.
+# The program may be running. Acknowledgements and commits are read before the topics and the archive, so that what they imply is there.
 acknowledged = {number: value for kind, number, value, *_ in journal_lines() if kind == "acknowledged"}
 offsets = {topic: offsets_of(topic) for topic in config["topics"]}
-letters = list(messages(config["deadLetters"]))
+dead_letters = list(messages(config["deadLetters"]))
 
 # (topic, partition, offset) -> (id, digest)
 records = {}
@@ -134,14 +134,14 @@ known = {value for _, value in records.values()}
 problems["lost"] = [number for number, value in acknowledged.items() if value not in known]
 
 dead = set()
-for message in letters:
+for message in dead_letters:
     # The last report counts, because the record itself may be a dead letter.
     report = {name: value for name, value in message.headers() or [] if name.startswith("dead-letter-")}
     origin = (report["dead-letter-topic"].decode(), int(report["dead-letter-partition"]), int(report["dead-letter-offset"]))
     record = records.get(origin)
     same = message.value() is not None and record is not None and digest(message.value()) == record[1]
     if record is None or not (same or record[1] is None or "dead-letter-omitted-bytes" in report):
-        problems["letters"].append(f"{origin}")
+        problems["wrongDeadLetters"].append(f"{origin}")
     else:
         dead.add(origin)
 
@@ -156,7 +156,7 @@ for key, body in archived():
         problems["damaged"].append(f"{key}: the key of the alert is {key_of(identifier(frame))}")
     objects[key] = digest(frame)
 sent = {value for _, _, value, *_ in journal_lines()}
-problems["strangers"] = [key for key, value in objects.items() if value not in known and value not in sent]
+problems["unexpected"] = [key for key, value in objects.items() if value not in known and value not in sent]
 
 for topic, partitions in offsets.items():
     for partition, (committed, end) in partitions.items():

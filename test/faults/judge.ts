@@ -31,7 +31,7 @@ export interface Verdict {
   readonly problems: Readonly<Record<string, readonly string[]>>
 }
 
-export const noProblems = { missing: [], different: [], ahead: [], damaged: [], strangers: [], letters: [], lost: [] }
+export const noProblems = { missing: [], different: [], ahead: [], damaged: [], unexpected: [], wrongDeadLetters: [], lost: [] }
 
 export async function judge (python: string, config: JudgeConfig): Promise<Verdict> {
   const script = join(import.meta.dirname, 'judge.py')

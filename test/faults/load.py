@@ -51,21 +51,21 @@ def report():
     print(f"sent {sent} acknowledged {acknowledged}", flush=True)
 
 
-ordered = 0
+requested = 0
 finished = threading.Event()
 
 
-def read_orders():
-    global ordered
+def read_requests():
+    global requested
     for line in sys.stdin:
-        ordered += int(line)
+        requested += int(line)
     finished.set()
 
 
-threading.Thread(target=read_orders, daemon=True).start()
+threading.Thread(target=read_requests, daemon=True).start()
 reported = None
-while not (finished.is_set() and sent == ordered):
-    if sent < ordered:
+while not (finished.is_set() and sent == requested):
+    if sent < requested:
         number = int(first) + sent
         value = frame(number)
         journal.write(f"sent {number} {hashlib.sha256(value).hexdigest()}\n")

@@ -33,7 +33,7 @@ export function startLoad (t: Test, options: LoadOptions): Load {
   const args = [join(import.meta.dirname, 'load.py'), brokers, topic, registry, schemaId, firstId, RATE, journal].map(String)
   const child = spawn(python, args, { stdio: ['pipe', 'pipe', 'pipe'] })
   t.teardown(() => { child.kill('SIGKILL') })
-  let [ordered, sent, acknowledged] = [0, 0, 0]
+  let [requested, sent, acknowledged] = [0, 0, 0]
   let [output, errors] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text
@@ -51,7 +51,7 @@ export function startLoad (t: Test, options: LoadOptions): Load {
   return {
     get acknowledged () { return acknowledged },
     async send (count) {
-      const enough = ordered += count
+      const enough = requested += count
       child.stdin.write(`${count}\n`)
       while (sent < enough) await Promise.race([once(child, 'progress'), ended])
     },

@@ -10,7 +10,7 @@ import {
 } from '../modes/archive-support.ts'
 import { deadLetterFor } from '../dead-letters/support.ts'
 import { runMode } from '../support/in-process.ts'
-import { diceFor } from '../support/rounds.ts'
+import { randomFor } from '../support/rounds.ts'
 import { startCli, tempDir, uniqueName, useStack } from '../support/stack.ts'
 
 const { kafka, registry } = await useStack(t)
@@ -23,7 +23,7 @@ const ends = async (topic: string): Promise<number> => (await admin.endOffsets(t
 
 for (const kind of ['topic', 'store'] as const) {
   await t.test(`${kind}: every chosen dead letter is sent even if redrive is killed, and its alert is archived`, async t => {
-    const dice = diceFor(t.name)
+    const random = randomFor(t.name)
     const at = await newTarget(t, { kafka, registry })
     const count = kind === 'topic' ? COUNT : COUNT / 5
     const records = alertRecords(alerts, count, 3)
@@ -46,7 +46,7 @@ for (const kind of ['topic', 'store'] as const) {
     let killed = 0
     for (let round = 1; round <= 3; round++) {
       const redrive = startCli(t, args)
-      const enough = Math.min(await ends(at.topic) + dice.between(1, count / 8), count)
+      const enough = Math.min(await ends(at.topic) + random.between(1, count / 8), count)
       let over = false
       void redrive.finished.then(() => { over = true })
       await whileRunning(redrive, async () => over || await ends(at.topic) >= enough, 1).catch(() => {})

@@ -1,4 +1,4 @@
-// verify after an ingester that was killed: nothing is missing, and what is taken out of the archive is named and archived again.
+// verify after an ingester was killed: no record is missing, and a deleted object is reported and repaired.
 import { rm } from 'node:fs/promises'
 import t from 'tap'
 import { adminFor, connect, produce } from '../kafka/support.ts'

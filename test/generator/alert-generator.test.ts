@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
+import { decodeId } from '../../src/ids/packed-id.ts'
 import { MAIN_VERSIONS, allVersions, generatorOf, surveySchema, visitOfAlerts, type Fields } from './support.ts'
 
 const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
@@ -22,10 +23,10 @@ await t.test('an alert depends on seed, schema version, visit and index, not on 
 
 await t.test('for a given seed, the encoded alerts never change', async t => {
   const expected: Record<string, string> = {
-    '7.4': '39454de9fabafca674e2d733e0574a53dbc8efb1dddedb4eb65061943ab15848',
-    '9.0': '94792c47b93c6ad8f07013f2140bffc1022b464c82e9874410169ee4b56ce026',
-    '10.0': '3b153e7987db27a66448f6c5903cc0b8a389afac3525c59425213bddadc3ef06',
-    '11.1': '488f4e8c348cf09e546c5ec417d295632d63ca736977cd47e153b4ffba2965eb'
+    '7.4': '82ae664f2db72a41ed50c1c6ba0dd54d73ee1738404530bd945dfb3cf02fd91e',
+    '9.0': '88752beaff78cf771830489deaaac73e0c69f1ee8cb5bb12b37b8764cd08a118',
+    '10.0': '28fa4a84804572de0f1bc685c2b488c6922bec0ffc0aa5303a5c05600d355735',
+    '11.1': 'a3b06f78a71ab231c71c6da6f4f8c32b607cec205b06a4b5732b4918c39d7118'
   }
   for (const version of Object.keys(expected)) {
     const schema = await surveySchema(version)
@@ -69,6 +70,18 @@ await t.test('alert ids are unique, and the alerts of a visit share visit id and
     t.same([alerts[0]!['diaSource'].detector, alerts.at(-1)!['diaSource'].detector], [0, 188])
   })
   t.equal(ids.size, 750)
+})
+
+await t.test('ids decode to the night, visit and detector of the source, also with more alerts than a detector has counters', async t => {
+  const generator = await generatorOf('11.1')
+  const alerts = [[0, 1], [7, 10], [94, 189], [1_999_999, 2_000_000], [1_999_998, 2_000_000]] as const
+  const ids = alerts.map(([index, count]) => {
+    const { diaSourceId, diaSource } = generator.alert(3, index, count) as Fields
+    const { visit, detector } = diaSource
+    t.match(decodeId(diaSourceId), { tag: 2, visit, detector, night: '20261123' }, `alert ${index} of ${count}`)
+    return diaSourceId as bigint
+  })
+  t.equal(new Set(ids).size, alerts.length)
 })
 
 await t.test('a source is above the detection threshold and on the detector, and its different fluxes agree', async t => {

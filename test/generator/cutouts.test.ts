@@ -1,14 +1,11 @@
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { createContainerWriter } from '../../src/avro/index.ts'
 import { pixelToSky } from '../../src/generator/focal-plane.ts'
 import { pointingOf, visitOf } from '../../src/generator/visits.ts'
 import { tempDir, usePython } from '../support/stack.ts'
-import { surveySchema, visitOfAlerts } from './support.ts'
+import { runPython, surveySchema, visitOfAlerts } from './support.ts'
 
 interface AlertReport {
   readonly records: number
@@ -21,14 +18,6 @@ interface AlertReport {
     readonly pullDeviation: number
     readonly errorRatio: number
   }
-}
-
-async function runPython (python: string, script: string, args: readonly string[], input = ''): Promise<unknown> {
-  const child = spawn(python, [fileURLToPath(new URL(script, import.meta.url)), ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
-  child.stdin.end(input)
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)])
-  if (out === '') throw new Error(`${script} failed: ${err}`)
-  return JSON.parse(out)
 }
 
 await t.test('fastavro and astropy accept every alert, and WCS, photometry and noise of the cutouts match the fields', async t => {

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { DETECTORS, VISITS_PER_DAY, alertId, historyId, midpointAt, visitOf } from '../../src/generator/visits.ts'
+import { decodeId } from '../../src/ids/packed-id.ts'
+import { DETECTORS, HISTORY_IDS, VISITS_PER_DAY, alertId, historyId, midpointAt, visitOf } from '../../src/generator/visits.ts'
 
 await t.test('visits are 37 s apart, and visit ids consist of day and sequence number', async t => {
   const visits = Array.from({ length: 50 }, (_, i) => visitOf(1, i))
@@ -10,22 +11,24 @@ await t.test('visits are 37 s apart, and visit ids consist of day and sequence n
   t.equal(visitOf(1, -124).id, 2026112202334n, 'ids of earlier visits have the same format')
 })
 
-await t.test('ids of alerts and of earlier detections are unique, have 18 digits and increase with time', async t => {
+await t.test('ids of alerts and of earlier detections are unique, and decode to their night, visit and detector', async t => {
   const ids = new Set<bigint>()
   let count = 0
   for (const index of [-852_275, -1, 0, 1, 2, 2400, 999_999]) {
     const visit = visitOf(1, index)
     for (const detector of [0, 1, 100, DETECTORS - 1]) {
-      for (const alert of [0, 1, 9999, 1_999_999]) {
-        ids.add(alertId(visit, detector, alert))
-        ids.add(historyId(visit, detector, alert % (1 << 20)))
-        count += 2
+      for (const alert of [0, 1, 9999, 2 ** 18 - 2]) {
+        for (const id of [alertId(visit, detector, alert), historyId(visit, detector, alert)]) {
+          ids.add(id)
+          count++
+          t.match(decodeId(id), { tag: 2, visit: visit.id, detector, night: String(visit.id).slice(0, 8) })
+        }
       }
+      t.match(decodeId(historyId(visit, detector, HISTORY_IDS - 1)), { visit: visit.id, detector }, 'the largest id stays in the detector')
     }
   }
   t.equal(ids.size, count)
-  t.ok([...ids].every(id => id < 1n << 63n && String(id).length === 18))
-  t.ok(alertId(visitOf(1, 1), 0, 0) > alertId(visitOf(1, 0), DETECTORS - 1, 1_999_999))
+  t.ok(alertId(visitOf(1, 1), 0, 0) > historyId(visitOf(1, 0), DETECTORS - 1, HISTORY_IDS - 1))
 })
 
 await t.test('exposure midpoints increase from the first to the last detector by less than a second', async t => {

@@ -15,8 +15,8 @@ type Lags = ReadonlyArray<{ readonly topic: string, readonly partition: number, 
 async function scrape (given: Partial<GroupStats>, lags: Lags | 'no response' = []): Promise<(name: string) => Record<string, number>> {
   const stats: GroupStats = { ...emptyGroupStats, ...given }
   const families = ingestFamilies({
-    topics: ['a', 'b'], source: { stats: () => stats }, stats: { written: 1, identical: 2, writtenBytes: 3 }, checks: { unchecked: 4 },
-    stores: new StoreStats(),
+    topics: ['a', 'b'], source: { stats: () => stats }, stats: { written: 1, identical: 2, writtenBytes: 3, truncated: 6 },
+    checks: { unchecked: 4, visitMismatches: 5 }, stores: new StoreStats(),
     visits: { ages: new Histogram([1]), topics: [] }, lags: async () => lags === 'no response' ? undefined : lags
   })
   const scraped = parsePrometheus(await exposition(families).metrics())
@@ -50,6 +50,10 @@ await t.test('exports which partitions are stopped and how many batches were ski
   t.strictSame(samples('alert_stream_kafka_skipped_batches_total'), { 'a/0': 2, 'a/1': 0 })
 })
 
+await t.test('exports the number of alerts whose provenance was truncated', async t => {
+  t.strictSame((await scrape({}))('alert_stream_provenance_truncated_total'), { '': 6 })
+})
+
 await t.test('exports no committed offset for a partition without a commit', async t => {
   const partitions = [partition('a', 0, 5n), partition('a', 1, 9n, 8n)]
   const samples = await scrape({ partitions, commits: 4, failedCommits: 1, commitAgeMs: 1500 }, [{ topic: 'a', partition: 0, records: 3 }])
@@ -58,6 +62,11 @@ await t.test('exports no committed offset for a partition without a commit', asy
   t.strictSame(samples('alert_stream_kafka_commits_total'), { done: 4, failed: 1 })
   t.strictSame(samples('alert_stream_kafka_commit_age_seconds'), { '': 1.5 })
   t.strictSame([samples('alert_stream_kafka_up'), samples('alert_stream_kafka_lag_records')], [{ '': 1 }, { 'a/0': 3 }])
+})
+
+await t.test('exports the alerts that were not checked, and those whose visit contradicts their id', async t => {
+  const samples = await scrape({})
+  t.strictSame([samples('alert_stream_alerts_unchecked_total'), samples('alert_stream_visit_mismatches_total')], [{ '': 4 }, { '': 5 }])
 })
 
 await t.test('if the brokers do not respond, kafka_up is 0 and the lag has no samples', async t => {

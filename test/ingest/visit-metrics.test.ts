@@ -1,6 +1,7 @@
 import { mock } from 'node:test'
 import t from 'tap'
 import { VisitMetrics } from '../../src/ingest/visit-metrics.ts'
+import type { KafkaRecord } from '../../src/kafka/record.ts'
 
 mock.timers.enable({ apis: ['setInterval', 'Date'] })
 t.teardown(() => { mock.timers.reset() })
@@ -11,12 +12,15 @@ function visitMetrics (lag: () => Promise<number | undefined> = async () => 7) {
   const lines: Line[] = []
   const at = (level: string) => (fields: object, msg: string): void => { lines.push({ level, ...fields, msg }) }
   const log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
-  return { lines, metrics: new VisitMetrics({ topics: ['alerts', 'other'], gapMs: 5000, log, lag }) }
+  const visitOf = ({ key }: KafkaRecord): number | undefined => key === null ? undefined : Number(key.toString())
+  return { lines, metrics: new VisitMetrics({ topics: ['alerts', 'other'], gapMs: 5000, visitOf, log, lag }) }
 }
 
 let offset = 0n
-const record = (timestamp: number | bigint, topic = 'alerts') => {
-  const value = { topic, partition: 0, offset: offset++, timestamp: BigInt(timestamp), key: null, value: Buffer.alloc(50), headers: [] }
+/** A record. In these tests, the visit is the key. */
+const record = (timestamp: number | bigint, topic = 'alerts', visit?: number) => {
+  const key = visit === undefined ? null : Buffer.from(String(visit))
+  const value = { topic, partition: 0, offset: offset++, timestamp: BigInt(timestamp), key, value: Buffer.alloc(50), headers: [] }
   return { value, bytes: 500, position: 'x' }
 }
 const turn = async (): Promise<void> => { await new Promise(resolve => setImmediate(resolve)) }
@@ -99,4 +103,37 @@ await t.test('accepts a timestamp in the future that is outside the range of Jav
   await metrics.close()
   t.match(lines, [{ began: `${2 ** 62} ms`, seconds: 0, maxAgeSeconds: 0 }])
   t.strictSame([metrics.ages.read().count, metrics.ages.read().sum], [1, 0])
+})
+
+await t.test('the log line and the metrics carry the visit; a later part of the visit does not count as another visit', async t => {
+  const { lines, metrics } = visitMetrics()
+  const visit = 2026112300123
+  for (const [now, count] of [[500_000, 3], [520_000, 2]] as const) {
+    mock.timers.setTime(now)
+    const records = Array.from({ length: count }, () => record(now, 'alerts', visit))
+    for (const each of records) metrics.observer.pulled!(each)
+    for (const each of records) metrics.observer.wrote!(each, 'archive', 'written')
+    mock.timers.tick(6000)
+    await turn()
+  }
+  t.match(lines, [{ visit, alerts: 3, part: undefined, msg: 'visit archived' }, { visit, alerts: 2, part: 2, msg: 'visit archived' }])
+  t.match(metrics.topics[0], { visits: 1, visit, alerts: 5 })
+  await metrics.close()
+})
+
+await t.test('dead letters without a visit are logged, but do not count as a visit', async t => {
+  const { lines, metrics } = visitMetrics()
+  mock.timers.setTime(600_000)
+  const [alert, garbage] = [record(599_000, 'alerts', 2026112300123), record(600_000)]
+  for (const each of [alert, garbage]) metrics.observer.pulled!(each)
+  metrics.observer.wrote!(alert, 'archive', 'written')
+  metrics.observer.deadLettered!(garbage, 'unframe', new Error('bad'))
+  mock.timers.tick(6000)
+  await turn()
+  t.match(lines, [
+    { level: 'info', visit: 2026112300123, alerts: 1, deadLetters: 0 },
+    { level: 'warn', visit: undefined, alerts: 1, deadLetters: 1, msg: 'dead letters without a visit' }
+  ])
+  t.match(metrics.topics[0], { visits: 1, visit: 2026112300123, alerts: 1 })
+  await metrics.close()
 })

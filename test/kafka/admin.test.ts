@@ -7,7 +7,7 @@ import { kafkaConnection } from '../../src/kafka/connection.ts'
 import { brokerCheck } from '../../src/admin/readiness-checks.ts'
 import { healthOf } from '../../src/admin/readiness.ts'
 import { formatError } from '../../src/pipeline/errors.ts'
-import { kafkaProxy, leaderless } from '../support/kafka-proxy.ts'
+import { kafkaProxy, leaderless, unknownTopic } from '../support/kafka-proxy.ts'
 import { uniqueName, useStack } from '../support/stack.ts'
 import { adminFor, connect, eventually, numbered, outgoing, produce, recordingLog } from './support.ts'
 
@@ -149,6 +149,52 @@ await t.test('at the start of a mode, waits for a leader and for lost connection
   t.match(await patient.snapshot(topic), { partitions: 2, end: [0n, 0n] })
   t.ok(lines.length >= 1)
   for (const line of lines) t.match(line, /^warn kafka is not available yet: retrying/)
+})
+
+await t.test('a topic is missing only if three lookups do not find it, or one lookup of a probe', async t => {
+  const topic = uniqueName('unknown')
+  await admin.createTopic(topic, { partitions: 2, replicas: 1 })
+  await produce(connection, topic, numbered(6, 2))
+  const proxy = await kafkaProxy(t, kafka)
+  const proxied = await connect(proxy.broker)
+  const slow = adminFor(t, proxied)
+  proxy.fail('Metadata', unknownTopic(topic), 2)
+  t.match(await slow.describeTopic(topic), { partitions: 2 })
+  proxy.fail('Metadata', unknownTopic(topic), 2)
+  t.match(await slow.snapshot(topic), { partitions: 2, end: [3n, 3n] })
+  proxy.fail('Metadata', unknownTopic(topic), 3)
+  t.equal(await slow.describeTopic(topic), undefined)
+  const probe = new KafkaAdmin(proxied, { probeMs: 2000 })
+  t.teardown(async () => { await probe.close() })
+  proxy.fail('Metadata', unknownTopic(topic), 1)
+  t.equal(await probe.describeTopic(topic), undefined)
+  t.match(await probe.describeTopic(topic), { partitions: 2 })
+})
+
+await t.test('recreateTopic does not take an existing topic, which a broker does not know yet, for the new one', async t => {
+  const topic = uniqueName('recreated')
+  const { id } = await admin.createTopic(topic, { partitions: 2, replicas: 1 })
+  await produce(connection, topic, numbered(6, 2))
+  const proxy = await kafkaProxy(t, kafka)
+  proxy.fail('Metadata', unknownTopic(topic), 2)
+  const recreated = await adminFor(t, await connect(proxy.broker)).recreateTopic(topic, { partitions: 1, replicas: 1 })
+  t.not(recreated.id, id)
+  t.strictSame(await admin.endOffsets(topic), [0n])
+})
+
+await t.test('a snapshot takes two lookups, and end offsets take one', async t => {
+  const topic = uniqueName('lookups')
+  await admin.createTopic(topic, { partitions: 3, replicas: 1 })
+  const proxy = await kafkaProxy(t, kafka)
+  const proxied = adminFor(t, await connect(proxy.broker))
+  await proxied.endOffsets(topic)
+  const count = async (call: () => Promise<unknown>): Promise<number> => {
+    const before = proxy.requests('Metadata')
+    await call()
+    return proxy.requests('Metadata') - before
+  }
+  t.equal(await count(() => proxied.snapshot(topic)), 2)
+  t.equal(await count(() => proxied.endOffsets(topic)), 1)
 })
 
 await t.test('recreateTopic succeeds if the response to the creation is lost', async t => {

@@ -16,7 +16,7 @@ const [GZIP, SNAPPY, LZ4, ZSTD] = [1, 2, 3, 4] as const
 const valuesOf = (records: readonly BatchRecord[]): string[] => records.map(({ value }) => String(value))
 const fieldsOf = (values: readonly Buffer[]): RecordFields[] => values.map((value, offsetDelta) => ({ offsetDelta, value }))
 
-/** Reads all records, one after the other. Returns them with the largest number of bytes that the batch held meanwhile. */
+/** Reads all records. Returns them with the largest number of bytes that the batch held while they were read. */
 async function readAll (
   attributes: number, payload: Buffer, count: number, { maxBatchBytes = 64 * MIB, maxRecordBytes = 32 * MIB } = {}
 ): Promise<{ readonly records: BatchRecord[], readonly most: number, readonly streamed: boolean }> {
@@ -133,6 +133,20 @@ await t.test('reads LZ4 blocks that refer to earlier blocks, stored blocks and c
   const header = Buffer.concat([u32(0x184d2204), Buffer.from([0b01011100, 0x40]), Buffer.alloc(8), Buffer.from([0])])
   const frame = Buffer.concat([header, stored(data.subarray(0, start + 4)), u32(linked.length), linked, u32(0), u32(0), u32(0)])
   t.strictSame(valuesOf((await readAll(LZ4, frame, 1)).records), [value.toString()])
+})
+
+await t.test('rejects an LZ4 block that is longer, compressed or not, than the block size of its frame', async t => {
+  const header = Buffer.from('04224d18604000', 'hex') // independent blocks of 64 KiB
+  const stored = Buffer.concat([Buffer.alloc(4), Buffer.alloc(70_000)])
+  stored.writeUInt32LE(0x80000000 + 70_000)
+  // One literal byte, then a match of 15 + 4 + 300 * 255 bytes at distance 1.
+  const match = Buffer.concat([Buffer.from([0x1f, 0, 1, 0]), Buffer.alloc(300, 255), Buffer.from([0])])
+  const matched = Buffer.concat([Buffer.alloc(4), match])
+  matched.writeUInt32LE(match.length)
+  for (const block of [stored, matched]) {
+    const frame = Buffer.concat([header, block, Buffer.alloc(4)])
+    await t.rejects(readAll(LZ4, frame, 1), { name: 'BatchError', message: /LZ4 block/ })
+  }
 })
 
 await t.test('rejects an unknown codec', async t => {

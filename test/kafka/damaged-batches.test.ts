@@ -44,7 +44,7 @@ function setUp (t: Test, options: Partial<FetcherOptions> = {}) {
   }
   const add = (partition: number, end?: bigint): PartitionBuffer =>
     fetcher.add({ topic: 'a', topicId: cluster.topicId('a'), partition, position: 0n, end })
-  /** Lets the time pass until the fetcher has given up the quick attempts. */
+  /** Advances the clock until the partition is stopped. */
   const persist = async (): Promise<string[]> => {
     for (let step = 0; step < 40; step++) {
       await clock.advance(1000)
@@ -55,7 +55,7 @@ function setUp (t: Test, options: Partial<FetcherOptions> = {}) {
   return { clock, cluster, fetcher, fatal, lines, add, takeAll, persist }
 }
 
-await t.test('a batch with a wrong checksum stops its partition, after attempts and with one error line; others go on', async t => {
+await t.test('a batch with a wrong checksum stops only its partition, after several attempts and with one error line', async t => {
   const { clock, cluster, fetcher, lines, add, persist, takeAll } = setUp(t)
   cluster.append('a', 0, 'before')
   cluster.appendBatch('a', 0, damagedBatch({ firstOffset: 1n, records: records('damaged', 'damaged') }))
@@ -118,11 +118,11 @@ await t.test('--skip-batch skips exactly the damaged batch that holds the offset
     add(1)
     t.strictSame((await persist()).toSorted(), ['0@0 before', '0@3 after', '1@0 intact'], 'an intact batch is not skipped')
     t.strictSame(fetcher.damaged.skipped, [{ topic: 'a', partition: 0, batches: 1 }])
-    t.match(lines, [/^warn skipping a damaged record batch, as --skip-batch demands .*"offset":"1","next":"3"/])
+    t.match(lines, [/^warn skipping a damaged record batch because of --skip-batch .*"offset":"1","next":"3"/])
   }
 })
 
-await t.test('--skip-batch trusts the next batch more than a damaged header', async t => {
+await t.test('--skip-batch continues at the next batch, even if the damaged header states another length', async t => {
   const { cluster, add, persist } = setUp(t, { skipBatches: [{ topic: 'a', partition: 0, offset: 0n }] })
   const bytes = encodeBatch({ firstOffset: 0n, records: records('damaged', 'damaged') })
   bytes[23]! ^= 0x40 // a high bit of the last offset delta

@@ -70,7 +70,7 @@ await t.test('numbers the records of each partition', async t => {
   t.strictSame(client.sent, ['1 1:0+3', '2 2:0+2', '1 1:3+1'])
 })
 
-await t.test('sends a batch again with the same number after a lost response, and takes a duplicate for success', async t => {
+await t.test('sends a batch again with the same number after a lost response, and treats a duplicate as success', async t => {
   const client = new FakeClient()
   const { producer, retried } = producerFor(client)
   client.outcomes.push(new NetworkError('Connection closed'), refused('REQUEST_TIMED_OUT'), refused('DUPLICATE_SEQUENCE_NUMBER'))
@@ -78,6 +78,20 @@ await t.test('sends a batch again with the same number after a lost response, an
   await producer.send(batchOf(1), within(1000))
   t.strictSame(client.sent, ['1 1:0+3', '1 1:0+3', '1 1:0+3', '1 1:3+1'])
   t.equal(retried.length, 2)
+})
+
+await t.test('a partition without a leader delays no other partition, and is written once it has a leader', async t => {
+  const client = new FakeClient()
+  client.leaders = [-1, 2]
+  const { producer, retried } = producerFor(client)
+  const waiting = producer.send(batchOf(1, 0), within(10_000))
+  await producer.send(batchOf(1, 1), within(10_000))
+  t.strictSame(client.sent, ['2 1:0+1'])
+  t.match(retried[0], /the partition has no leader/)
+  client.leaders = [1, 2]
+  await waiting
+  t.strictSame(client.sent, ['2 1:0+1', '1 2:0+1'])
+  await t.rejects(producer.send(batchOf(1, 2), within(1000)), { code: 'KAFKA_PARTITION_MISSING' })
 })
 
 await t.test('follows the leader of each partition, also if the partitions of one leader move to different brokers', async t => {

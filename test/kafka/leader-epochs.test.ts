@@ -8,7 +8,7 @@ function read (): LeaderEpochs {
   return epochs
 }
 
-await t.test('tells the epoch of the last record before an offset', async t => {
+await t.test('returns the epoch of the last record before an offset', async t => {
   const epochs = read()
   t.strictSame([0n, 1n, 10n, 11n, 20n].map(offset => epochs.before(offset)), [-1, 2, 2, 5, 5])
   t.strictSame([19n, 20n].map(offset => new LeaderEpochs(20n, 7).before(offset)), [-1, 7], 'the epoch of the record before the start')

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { BatchMemory, defaultBatchLimits } from '../../src/kafka/batch-records.ts'
-import { PartitionBuffer, retainedBytes } from '../../src/kafka/partition-buffer.ts'
+import { PartitionBuffer } from '../../src/kafka/partition-buffer.ts'
+import { retainedBytes } from '../../src/kafka/record.ts'
 import { recordBatch } from './encode-batch.ts'
 import { fetchedPartition, transactionBatch, transactionMarker } from './fake-cluster.ts'
 
@@ -112,4 +113,18 @@ await t.test('distinguishes null from empty values', async t => {
     { offsetDelta: 0, value: null }, { offsetDelta: 1, value: Buffer.alloc(0) }
   ] })]), 0n)
   t.strictSame([buffer.take()?.value, buffer.take()?.value?.length], [null, 0])
+})
+
+await t.test('a record has the id of its topic, its leader epoch, and the timestamp of the producer or of the broker', async t => {
+  const buffer = bufferAt(0n)
+  const logAppendTime = 1 << 3
+  buffer.append(fetchedPartition([
+    recordBatch({ firstOffset: 0n, records: [record(0), record(1)], leaderEpoch: 4 }),
+    recordBatch({ firstOffset: 2n, records: [record(0), record(1)], leaderEpoch: 5, attributes: logAppendTime })
+  ]), 0n)
+  const taken = Array.from({ length: 4 }, () => buffer.take()!)
+  t.ok(taken.every(({ topicId }) => topicId === 'id'))
+  t.strictSame(taken.map(({ leaderEpoch, timestamp, timestampType }) => [leaderEpoch, timestamp, timestampType]), [
+    [4, 1000n, 'CreateTime'], [4, 1001n, 'CreateTime'], [5, 9000n, 'LogAppendTime'], [5, 9000n, 'LogAppendTime']
+  ])
 })

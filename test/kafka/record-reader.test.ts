@@ -93,7 +93,7 @@ await t.test('rejects lengths that exceed the record, also in a record above the
   t.throws(() => readAll(record(...timestampAndOffset, -1, -1, 0, 0), 1), { message: 'a record is 1 bytes longer than its fields' })
   t.throws(() => readAll(record(...timestampAndOffset, -1, -1, 1000), 1), { message: 'a record states 1000 headers' })
   t.throws(() => readAll(record(...timestampAndOffset, -1, -1, 1, -1, -1), 1), { message: 'the name of a header is null' })
-  t.throws(() => readAll(record(0, Buffer.alloc(10, 0xff)), 1), { message: 'a number of more than 5 bytes' })
+  t.throws(() => readAll(record(0, Buffer.alloc(10, 0xff)), 1), { message: 'a number has more than 5 bytes' })
   t.throws(() => readAll(varint(-1), 1), { message: 'a record states a length of -1 bytes' })
   const huge = record(...timestampAndOffset, 2 ** 30, Buffer.alloc(2 * MAX))
   t.throws(() => readAll(huge, 1), { message: /^a field of 1073741824 bytes in a record of/ })

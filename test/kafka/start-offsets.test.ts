@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { LogPosition } from '../../src/kafka/admin.ts'
+import type { LogPosition } from '../../src/kafka/topic-positions.ts'
 import type { Membership } from '../../src/kafka/group-client.ts'
 import type { CommittedOffset } from '../../src/kafka/group-member.ts'
 import type { OffsetToCommit } from '../../src/kafka/offset-tracker.ts'

@@ -9,7 +9,7 @@ import { textHeader } from '../../src/kafka/record.ts'
 import { openStore } from '../../src/stores/index.ts'
 import { adminFor, connect, produce } from '../kafka/support.ts'
 import { runMode } from '../support/in-process.ts'
-import { CLOSED_PORT, startCli, tempDir, uniqueName, useGcs, useStack } from '../support/stack.ts'
+import { startCli, tempDir, uniqueName, useGcs, useStack } from '../support/stack.ts'
 import { surveySchema } from '../generator/support.ts'
 import { alertRecords, archivedIds, idOf, ingestArgs, registerAlerts, storeUrl, whileRunning } from './archive-support.ts'
 import { alertFile, alertsOf, linesOf } from './support.ts'
@@ -128,23 +128,4 @@ await t.test('/readyz checks the dead-letter store, and the store metrics count 
   const count = /^alert_stream_store_operation_seconds_count\{store="dead-letters",operation="put",outcome="written"\} 1$/m
   await whileRunning(ingest, async () => count.test(await get('/metrics')))
   t.equal((await ingest.stop()).code, 0)
-})
-
-await t.test('a dead-letter topic that the mode itself reads or loads is a usage error', async t => {
-  const store = ['--alert-store', storeUrl(await tempDir(t))]
-  const wrong = [
-    ['ingest', ...store, '--topic', 'a', '--topic', 'b', '--dead-letter-topic', 'b'],
-    ['ingest', ...store, '--kafka-topics', 'a,b', '--dead-letter-topic', 'a'],
-    ['ingest', ...store, '--topic', 'alerts-dead-letters'],
-    ['ingest', ...store, '--dead-letter-topic', 'alerts-simulated'],
-    ['create-stream', 'no-such-file.avro', '--dst-topic', 'a', '--dead-letter-topic', 'a'],
-    ['create-stream', 'no-such-file.avro', '--dead-letter-topic', 'alerts-static', '--create-topic'],
-    ['redrive', '--dst-topic', 'a', '--dead-letter-topic', 'a'],
-    ['redrive', '--dst-topic', 'alerts-dead-letters'],
-    ['play-stream', '--src-topic', 'a', '--dst-topic', 'a', '--accept-unmarked']
-  ]
-  for (const [mode = '', ...args] of wrong) {
-    const broker = ['--broker', `127.0.0.1:${CLOSED_PORT}`]
-    t.match(await runMode([mode, ...broker, ...args]), { code: 2, stdout: '', stderr: /^USAGE_BAD_VALUE: / }, [mode, ...args].join(' '))
-  }
 })

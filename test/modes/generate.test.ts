@@ -44,6 +44,20 @@ for (const version of ['7.4', '9.0', '10.0', '11.1']) {
   })
 }
 
+await t.test('with --profile rubin-2026, generates larger alerts of the newest schema, and rejects schemas older than 9.0', async t => {
+  const folder = await tempDir(t)
+  const path = (name: string): string => join(folder, name)
+  t.match(await runCli(['generate', path('design.avro'), '--alerts', '24']), { code: 0 })
+  t.match(await runCli(['generate', path('rubin.avro'), '--alerts', '24', '--profile', 'rubin-2026']), {
+    code: 0, stdout: `generated 24 alerts of schema 11.1 in 1 visit: ${path('rubin.avro')}\n`
+  })
+  t.not((await readFile(path('rubin.avro'))).length, (await readFile(path('design.avro'))).length)
+  t.equal(new Set(await idsOf(path('rubin.avro'))).size, 24)
+  t.match(await runCli(['generate', path('old.avro'), '--profile', 'rubin-2026', '--schema-version', '8.0']), {
+    code: 2, stdout: '', stderr: /^USAGE_BAD_VALUE: --profile rubin-2026 needs schema 9.0 or newer, not 8.0/
+  })
+})
+
 await t.test('rejects an unknown schema version and lists the known versions', async t => {
   const path = join(await tempDir(t), 'x.avro')
   t.match(await runCli(['generate', path, '--schema-version', '99.9']), {

@@ -5,6 +5,7 @@ Reads both topics, decodes every message, finds the original alert of each simul
 field by field. Prints counts and problems as JSON.
 """
 import collections
+import datetime
 import io
 import json
 import math
@@ -69,6 +70,12 @@ def same(one, other):
     return type(one) is type(other) and (one == other or (isinstance(one, float) and math.isnan(one) and math.isnan(other)))
 
 
+def packed(name):
+    """Split an id into tag, day, sequence number, detector and counter (7, 14, 15, 8 and 19 bits)."""
+    bits = f"{name:063b}"
+    return [int(bits[begin:end], 2) for begin, end in ((0, 7), (7, 21), (21, 36), (36, 44), (44, 63))]
+
+
 TIMES = {"midpointMjdTai", "timeProcessedMjdTai", "timeWithdrawnMjdTai", "radecMjdTai", "validityStartMjdTai", "firstDiaSourceMjdTai", "lastDiaSourceMjdTai",
          "firstObservationMjdTai", "firstObservationDate", "discoverySubmissionDate"}
 IDS = {("alertId",), ("diaSourceId",), ("diaSource", "diaSourceId"), ("ssSource", "diaSourceId")}
@@ -82,7 +89,14 @@ for message in messages(simulated):
     number, alert = decoded(message)
     name = alert.get("diaSourceId", alert.get("alertId"))
     ids.append(name)
-    second, index = (name >> 30) & 0xFFFFFFFF, name & 0x1FFFFF
+    tag, day, sequence, detector, index = packed(name)
+    # Each visit takes 3 s of a night that begins at noon UTC. The days of the ids are counted from 2010-01-01.
+    second = (day + 14610) * 86400 + 43200 + 3 * sequence
+    night = datetime.date(2010, 1, 1) + datetime.timedelta(days=day)
+    source = alert["diaSource"]
+    visit = int(f"{night:%Y%m%d}{sequence:05d}")
+    if tag != 2 or source["visit"] != visit or source.get("detector", detector) != detector:
+        problems.append(f"{name}: tag {tag}, visit {source['visit']}, detector {source.get('detector')}")
     (old_number, old), old_headers = originals[index % len(originals)]
     headers = dict(message.headers())
     old_headers = {key: value for key, value in old_headers.items() if key != "alertsim-complete"}

@@ -105,7 +105,7 @@ await t.test('a record whose datum does not end at the end of its frame is dead-
   for (const { error } of driver.deadLetters!.written) t.match(error, { code: 'DATUM_INVALID' })
 })
 
-await t.test('a bad answer about one schema id dead-letters only the records with this id', async t => {
+await t.test('a bad response for one schema id dead-letters only the records with this id', async t => {
   // Before the first schema is read, the registry is healthy if it lists its subjects; afterwards, if it still returns that schema.
   for (const first of [undefined, 7]) {
     const { driver, registry, checks } = await driven(t, {})
@@ -146,7 +146,7 @@ await t.test('while the registry fails for all ids, no record is dead-lettered',
   }))
 })
 
-await t.test('records that wait for an unknown schema keep no other record from passing', async t => {
+await t.test('records that wait for an unknown schema do not block other records', async t => {
   const { driver, schemas } = await driven(t, {}, '--unknown-schema-seconds', '60', '--batch-size', '1')
   const source = driver.source<KafkaRecord>('kafka')
   const waiting = Array.from({ length: 200 }, (_, index) =>
@@ -167,6 +167,23 @@ await t.test('counts alerts of which only the first field can be read', async t 
   await driver.finish()
   t.match(driver.sink<ArchivableAlert>('archive').values, [{ id: '5', frame }])
   t.equal(checks.unchecked, 1)
+})
+
+await t.test('an alert whose visit contradicts its id is archived by its id and counted', async t => {
+  const source = { type: 'record', name: 'source', fields: [{ name: 'diaSourceId', type: 'long' }, { name: 'visit', type: 'long' }] }
+  const fields = [{ name: 'diaSourceId', type: 'long' }, { name: 'reason', type: ['null', 'string'] }, { name: 'diaSource', type: source }]
+  const withVisit = parseSchema(JSON.stringify({ type: 'record', name: 'alert', fields }))
+  const { driver, schemas, checks } = await driven(t, {})
+  schemas[11] = withVisit.text
+  // The first id is that of an alert of visit 2026022401010; the second is not packed.
+  const alerts = [[170055002004914266n, 2026022401010n], [170055002004914267n, 2026022401011n], [7n, 2026022401011n]] as const
+  for (const [diaSourceId, visit] of alerts) {
+    const frame = withVisit.encodeFramed(11, { diaSourceId, reason: 'any', diaSource: { diaSourceId, visit } })
+    t.equal((await driver.source<KafkaRecord>('kafka').push(record(frame))).failure, undefined)
+  }
+  await driver.finish()
+  t.strictSame(driver.sink<ArchivableAlert>('archive').values.map(({ id }) => id), alerts.map(([id]) => String(id)))
+  t.equal(checks.visitMismatches, 1)
 })
 
 await t.test('if the archive has a different schema with the same id, the graph fails at once without a dead letter', async t => {

@@ -171,7 +171,7 @@ await t.test('archives no alert and commits no offset before the schema of the a
   t.equal((await archivedIds(at.root)).length, 10)
 })
 
-await t.test('goes on if the archive has the schema in another spelling, and keeps the archived text', async t => {
+await t.test('continues if the archive has the schema in another spelling, and keeps the archived text', async t => {
   const at = await setUp(t)
   await produce(connection, at.topic, alertRecords(alerts, 10, 2))
   const spelling = otherSpelling(alerts.text)

@@ -1,6 +1,7 @@
 // play-stream with a repeat interval, while the static topic is loaded and recreated and a broker restarts.
 import t from 'tap'
 import { createRegistryClient } from '../../src/avro/index.ts'
+import { decodeId } from '../../src/ids/packed-id.ts'
 import { surveySchema } from '../generator/support.ts'
 import { adminFor, eventually, everyRecord } from '../kafka/support.ts'
 import { uniqueName, useOwnKafka, useStack } from '../support/stack.ts'
@@ -119,4 +120,34 @@ await t.test('continues after a broker is killed and restarted between passes', 
   const before = passesOf(cli.stdout).length
   await cli.waitFor(new RegExp(`^pass ${before + 2}: 30 alerts.*s\n`, 'm'))
   t.equal((await cli.stop()).code, 0)
+})
+
+await t.test('with --overlap, alerts of two visits alternate, and each visit has every alert once', async t => {
+  const { source, destination, flags } = replayTopics()
+  await create(source, await alertFile(t, { alerts: 400 }))
+  const args = ['--profile', 'dmtn-149', '--repeat-interval', '4', '--overlap', '2', '--fresh-ids']
+  const cli = program.start(t, 'play-stream', [...flags, ...args])
+  await cli.waitFor(/^pass 2: 400 .*\n/m)
+  t.equal((await cli.stop()).code, 0)
+  t.match(passesOf(cli.stdout).slice(0, 2), [{ pass: 1, alerts: 400, interrupted: undefined }, { pass: 2, alerts: 400 }])
+  const ids = (await everyRecord(connection, destination)).map(({ key }) => decodeId(BigInt(key!.toString()))!)
+  const visits = [...Map.groupBy(ids, ({ visit }) => visit).values()]
+  t.strictSame(visits.slice(0, 2).map(({ length }) => length), [400, 400])
+  for (const visit of visits.slice(0, 2)) t.equal(new Set(visit.map(({ counter }) => counter)).size, 400, 'each alert is sent once')
+  const [one, two] = visits
+  const overlap = ids.slice(ids.indexOf(two![0]!), ids.indexOf(one!.at(-1)!))
+  const changes = overlap.filter(({ visit }, index) => index > 0 && visit !== overlap[index - 1]!.visit).length
+  t.ok(changes > 10, `the visit changes ${changes} times in ${overlap.length} alerts`)
+  for (let detector = 0; detector < 189; detector++) {
+    const counters = one!.filter(each => each.detector === detector).map(({ counter }) => counter)
+    t.strictSame(counters, counters.toSorted((a, b) => a - b), `detector ${detector} keeps its order`)
+  }
+})
+
+await t.test('--overlap needs --profile dmtn-149 and less time than the repeat interval', async t => {
+  const { flags } = replayTopics()
+  const run = (...args: string[]) => program.run('play-stream', [...flags, ...args])
+  t.match(await run('--overlap', '2'), { code: 2, stderr: /^USAGE_BAD_VALUE: --overlap needs --profile dmtn-149/ })
+  t.match(await run('--profile', 'dmtn-149', '--overlap', '37'), { code: 2, stderr: /--overlap 37 is not less than --repeat-interval 37/ })
+  t.match(await run('--profile', 'dmtn-149', '--overlap', '2', '--repeat-interval', '-1'), { code: 2, stderr: /not less than/ })
 })

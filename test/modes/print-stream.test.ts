@@ -122,7 +122,8 @@ await t.test('prints a record that is not an alert, together with the reason, an
   const problems = jsonLines(stdout).map(({ problem }) => problem)
   const expected = [
     undefined, /^FRAME_EMPTY: /, /^FRAME_EMPTY: /, /^FRAME_TOO_SHORT: /, /^FRAME_BAD_MAGIC: /, /^UNKNOWN_SCHEMA: .*2147483632/,
-    /^DATUM_INVALID: /, /^DATUM_INVALID: .*1 of its \d+ bytes are left over/, /no alertId and no diaSourceId/, undefined
+    /^DATUM_INVALID: /, /^DATUM_INVALID: .*1 of its \d+ bytes are left over/,
+    /^SCHEMA_NO_ALERT_ID: .*no alertId, no diaSourceId and no long as its first field/, undefined
   ]
   t.equal(problems.length, expected.length)
   for (const [index, problem] of problems.entries()) t.match(problem, expected[index], `reason of record ${index}`)

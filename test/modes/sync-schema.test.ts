@@ -81,6 +81,54 @@ await t.test('explicit ids are major*100+minor, and a second run keeps the ids',
   t.match(other, { code: 0, stdout: new RegExp(`: id ${ids.at(-1)}, .*registered\n$`) })
 })
 
+await t.test('--subject-template registers each schema under a second subject too, and a second run changes nothing', async t => {
+  const [subject, prefix] = [uniqueName('alert-packet'), uniqueName('lsst-alerts')]
+  const { folder, ids } = await uniquePackage(t, 3)
+  const flags = ['--all', '--ids', 'explicit', '--schema-package', folder, '--subject-template', `${prefix}-v{major}.{minor}-value`]
+  const major = Math.floor(ids[0]! / 100)
+  const second = (minor: number): string => `${prefix}-v${major}.${minor}-value`
+  for (const outcome of ['registered', 'already registered']) {
+    const { code, stdout, stderr } = await sync('--subject', subject, ...flags)
+    t.equal(code, 0, stderr)
+    t.strictSame(linesOf(stdout), ids.flatMap((id, minor) => [
+      `schema ${major}.${minor}: id ${id}, version ${id} of subject ${subject}, ${outcome}`,
+      `schema ${major}.${minor}: id ${id}, version 1 of subject ${second(minor)}, ${outcome}`
+    ]))
+  }
+  // BOOM takes the id of a message for a version of the subject.
+  t.strictSame(await get(`/subjects/${subject}/versions`), ids)
+  for (const id of ids) t.match(await get(`/subjects/${subject}/versions/${id}`), { id, version: id, subject })
+  const { versions } = await loadSchemaPackage(folder)
+  for (const [minor, { text }] of versions.entries()) {
+    t.match(await get(`/subjects/${second(minor)}/versions/latest`), { id: ids[minor], version: 1, schema: text })
+    t.strictSame(await get(`/config/${second(minor)}`), { compatibilityLevel: 'NONE' })
+  }
+})
+
+await t.test('--subject-template with assigned ids: both subjects have the id that the registry assigned', async t => {
+  const [subject, prefix] = [uniqueName('alert-packet'), uniqueName('lsst-alerts')]
+  const { folder } = await uniquePackage(t, 2)
+  const { code, stdout, stderr } = await sync('--subject', subject, '--all', '--schema-package', folder,
+    '--subject-template', `${prefix}-{major}-value`)
+  t.equal(code, 0, stderr)
+  const ids = linesOf(stdout).map(line => Number(/id (\d+), version/.exec(line)?.[1]))
+  t.strictSame([ids.length, ids[0], ids[2]], [4, ids[1], ids[3]])
+  t.not(ids[0], ids[2])
+})
+
+await t.test('a wrong template is a usage error that says what a template looks like', async t => {
+  for (const [template, reason] of [
+    ['lsst-alerts', /contains \{major\}, such as lsst-alerts-v\{major\}\.\{minor\}-value/], ['v{minor}', /contains \{major\}/],
+    ['v{major}.{patch}', /without other braces/], ['v{major}.{minor', /without other braces/], ['v{major}}', /without other braces/],
+    ['a {major}', /without spaces/], ['', /non-empty/]
+  ] as const) {
+    const { code, stdout, stderr } = await runCli(['sync-schema', '--subject-template', template])
+    t.strictSame([code, stdout], [2, ''], template)
+    t.match(stderr, /^USAGE_BAD_VALUE: --subject-template is /)
+    t.match(stderr, reason, template)
+  }
+})
+
 await t.test('an explicit id that has the schema in another spelling is used, and the output says so', async t => {
   const subject = uniqueName('alert-packet')
   const { folder, ids: [id] } = await uniquePackage(t, 1)

@@ -23,8 +23,9 @@ function recordOf (id: bigint): KafkaRecord {
 function driven (getAlertGzip: (id: string) => Promise<Buffer | undefined>, ...args: string[]) {
   const { config } = parseCommandLine(verify, ['--dead-letter-store', 'file:///letters', ...args], {})
   const findAlert: Archive['findAlert'] = async id => {
-    const gzip = await getAlertGzip(id)
-    return gzip && { gzip, expectedBytes: 0, frame: async () => { throw new Error('verify inflates the object itself') } }
+    const body = await getAlertGzip(id)
+    const frame = async () => { throw new Error('verify inflates the object itself') }
+    return body && { body, compressed: true, where: id, expectedBytes: 0, frame }
   }
   const archive = { findAlert, getSchema: async () => '{}' } as Partial<Archive> as Archive
   const deadLetterStore = { get: async () => undefined } as Partial<ObjectStore> as ObjectStore
@@ -43,7 +44,7 @@ await t.test('only problems reach the report', async t => {
   t.match(report, { verified: 3, repeats: 1, deadLettered: 0 })
 })
 
-await t.test('with --repair, a check that fails ends the run and dead-letters no record, whatever the error', async t => {
+await t.test('with --repair, a failed check ends the run and dead-letters no record, whatever the error', async t => {
   for (const [error, code] of [
     [new TypeError('a bug'), 'VERIFY_CHECK_FAILED'], [storeErrors.STORE_KEY_INVALID('no'), 'VERIFY_CHECK_FAILED'],
     [storeErrors.STORE_BUCKET_DENIED('no'), 'STORE_BUCKET_DENIED']
@@ -56,7 +57,7 @@ await t.test('with --repair, a check that fails ends the run and dead-letters no
   }
 })
 
-await t.test('a store that is unavailable for a moment is asked again', async t => {
+await t.test('retries a check if the store is temporarily unavailable', async t => {
   let asked = 0
   const { driver, report } = driven(async () => {
     if (++asked === 1) throw storeErrors.STORE_PATH_BLOCKED('a file is in the way')

@@ -1,4 +1,4 @@
-// verify, on a real broker and registry: what it finds in an archive, what it repairs and what it leaves alone.
+// verify, on a real broker and registry: the problems that it reports, and those that it repairs.
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
@@ -98,7 +98,7 @@ const bad = [
 ]
 
 for (const [kind, letters] of [['file', 'topic'], ['file', 'store'], ['gs', 'topic'], ['gs', 'store']] as const) {
-  await t.test(`${kind} archive, dead-letter ${letters}: names, repairs and keeps what it should`, async t => {
+  await t.test(`${kind} archive, dead-letter ${letters}: archives missing objects and keeps different ones`, async t => {
     const at = await setUp(t, { kind, letters })
     const records = alertRecords(alerts, 20, 2)
     await produce(connection, at.topic, [...records, ...records.slice(0, 3), ...bad])
@@ -127,12 +127,12 @@ for (const [kind, letters] of [['file', 'topic'], ['file', 'store'], ['gs', 'top
       String(a.alertId).localeCompare(String(b.alertId)) || String(a.partition).localeCompare(String(b.partition)))
     const inOrder = expected.toSorted((a, b) => a.alertId.localeCompare(b.alertId))
     const found = await at.verify()
-    t.match(found, { code: 1, stderr: /^VERIFY_FAILED: 2 objects are missing and 6 are different/ })
+    t.match(found, { code: 1, stderr: /^VERIFY_FAILED: problems found: 2 missing, 6 different/ })
     t.match(found.report, { ...totals, verified: 15, deadLettered: 2, missing: 2, different: 6 })
     t.match(sorted(found.report), inOrder)
 
     const repaired = await at.verify('--repair')
-    t.match(repaired, { code: 1, stderr: /^VERIFY_FAILED: .*2 were repaired/ })
+    t.match(repaired, { code: 1, stderr: /^VERIFY_FAILED: .*, 2 repaired/ })
     t.match(repaired.report, { ...totals, verified: 15, deadLettered: 2, missing: 2, different: 6, repaired: 2 })
     t.match(sorted(repaired.report), inOrder.map(each => ({ ...each, repair: each.problem === 'missing' ? 'archived' : 'dead-lettered' })))
     for (const [key, body] of damaged) t.ok((await at.objects.read(key)).equals(body), 'a different object is never overwritten')
@@ -155,7 +155,7 @@ await t.test('only records below the committed offsets are checked, and of these
   t.match(await at.verify(), { code: 0, report: { ...totals, verified: 5, expired: 4, partitions: [partition] } })
 })
 
-await t.test('a missing schema is named and repaired, and a damaged one is different', async t => {
+await t.test('a missing schema is reported and repaired, and a damaged schema is different', async t => {
   const at = await setUp(t)
   const key = schemaKey('v2', alerts.schemaId)
   await produce(connection, at.topic, alertRecords(alerts, 4, 2))
@@ -217,7 +217,7 @@ await t.test('objects in the other layout are found, as in serve', async t => {
   t.match(await at.verify(), { code: 0, report: { ...totals, verified: 4 } })
 })
 
-await t.test('what cannot be checked is an error, not an empty report', async t => {
+await t.test('fails without a report if the topic, the group or a store cannot be read', async t => {
   const at = await setUp(t)
   await produce(connection, at.topic, alertRecords(alerts, 2, 2))
   await at.ingest(2)
@@ -235,7 +235,7 @@ await t.test('what cannot be checked is an error, not an empty report', async t 
   t.match(noStore, { code: 2, stdout: '', stderr: /^STORE_NOT_GIVEN/ })
 })
 
-await t.test('a check that is stopped by a signal says so in its report', async t => {
+await t.test('the report of a check that a signal has stopped is marked incomplete', async t => {
   const at = await setUp(t, { partitions: 1 })
   const records = alertRecords(alerts, 800, 1)
   const key = alertKey('v2', idOf(records[0]!))
@@ -258,7 +258,7 @@ await t.test('a check that is stopped by a signal says so in its report', async 
   const report = JSON.parse(stdout) as Report
   t.match(report, { complete: false, missing: 0, different: 0 })
   t.ok(Number(report['verified']) < 799, String(report['verified']))
-  t.match(stderr, /stopped before the end: \d+ alerts verified/)
+  t.match(stderr, /stopped before the end: \d+ records verified/)
 })
 
 /** Deletes the records of partition 0 below the offset, as retention does. */

@@ -1,11 +1,11 @@
-// Lines of records whose schema id the registry cannot answer for. test/modes/print-stream.test.ts prints lines of real topics.
+// Lines of records for whose schema id the registry returns no usable schema. test/modes/print-stream.test.ts prints lines of real topics.
 import t from 'tap'
 import { parseSchema } from '../../src/avro/index.ts'
 import { silent } from '../../src/pipeline/log.ts'
 import { lineReader } from '../../src/print/record-lines.ts'
 import { badAnswers, fakeRegistry } from '../support/fake-registry.ts'
 
-await t.test('prints a record as no alert if the registry answers badly about its schema id only', async t => {
+await t.test('prints a record as not an alert if the registry returns no usable schema for its id alone', async t => {
   const text = '{"type":"record","name":"alert","fields":[{"name":"diaSourceId","type":"long"}]}'
   const { url } = await fakeRegistry(t, { 7: text, ...badAnswers })
   const { fromRecord } = lineReader(url, silent)

@@ -4,8 +4,9 @@ import { textHeader, type OutgoingRecord } from '../../src/kafka/record.ts'
 import type { Logger } from '../../src/pipeline/log.ts'
 import type { SourceRecord } from '../../src/pipeline/node.ts'
 import { planBursts } from '../../src/simulator/burst-plan.ts'
-import { burstProfile, fastProfile, offsetsProfile } from '../../src/simulator/profiles.ts'
-import { replaySource, type PassReport, type ReplayOptions, type ReplayRecord } from '../../src/simulator/replay-source.ts'
+import { burstProfile, fastProfile, interleavedProfile, offsetsProfile } from '../../src/simulator/profiles.ts'
+import type { PassReport, ReplayRecord } from '../../src/simulator/replay-pass.ts'
+import { replaySource, type ReplayOptions } from '../../src/simulator/replay-source.ts'
 import { checkStaticTopic } from '../../src/simulator/static-topic.ts'
 import { PassSeconds } from '../../src/simulator/ticks.ts'
 import { adminFor, connect, contextOf, eventually, outgoing, produce, pull } from '../kafka/support.ts'
@@ -258,6 +259,49 @@ await t.test('a pass begins only after all records of the previous pass have set
   const ended = iterator.return?.()
   source.settled?.(await seventh)
   await ended
+})
+
+await t.test('with overlaps, a pass begins before the previous one has ended, and each pass emits every record once', async t => {
+  const topic = await loadedTopic(120)
+  const options = { bursts: 12, seconds: 0.9, seed: 5, overlapSeconds: 0.3 }
+  const open = new Set<number>()
+  let most = 0
+  const profile = interleavedProfile(options)
+  const { pulling, values, reports } = play(t, { topic, intervalMs: 600, overlaps: true, profile }, async value => {
+    open.add(value.pass)
+    most = Math.max(most, open.size)
+    while (performance.now() < value.dueAt) await new Promise(resolve => setTimeout(resolve, 2))
+    if (values(value.pass).length === 120) open.delete(value.pass)
+  })
+  await pulling.until(() => reports.length >= 3)
+  await pulling.stop()
+  t.equal(most, 2, 'two passes run at a time, never three')
+  for (const pass of [1, 2, 3]) t.strictSame(new Set(values(pass)), new Set(load(120, 3).map(({ value }) => value!.toString())))
+  for (const pass of [1, 2, 3]) t.equal(values(pass).length, 120, `pass ${pass} has no duplicates`)
+  t.match(reports.slice(0, 3).map(({ pass, alerts, interrupted }) => ({ pass, alerts, interrupted })), [1, 2, 3].map(pass =>
+    ({ pass, alerts: 120, interrupted: undefined })))
+  const order = pulling.records.map(({ value }) => value)
+  const firstOf = (pass: number): number => order.findIndex(value => value.pass === pass)
+  const lastOf = (pass: number): number => order.findLastIndex(value => value.pass === pass)
+  t.ok(firstOf(2) < lastOf(1) && firstOf(3) < lastOf(2), 'records of two passes alternate')
+  t.ok(order.every(({ dueAt, pass }, index) => index === 0 || dueAt >= order[index - 1]!.dueAt || firstOf(pass) === index))
+})
+
+await t.test('overlapping passes have distinct seconds; a stop reports both passes', async t => {
+  const topic = await loadedTopic(60)
+  const profile = interleavedProfile({ bursts: 6, seconds: 2.2, seed: 5, overlapSeconds: 1 })
+  const twice = { topic, intervalMs: 1200, overlaps: true, profile, seconds: new PassSeconds() }
+  const { pulling, reports, context } = play(t, twice, async value => {
+    while (performance.now() < value.dueAt) await new Promise(resolve => setTimeout(resolve, 2))
+    if (value.pass === 2) context.stop()
+  })
+  await pulling.ended
+  const seconds = Map.groupBy(pulling.records, ({ value }) => value.second)
+  t.strictSame([...seconds.values()].map(records => new Set(records.map(({ value }) => value.pass)).size), [1, 1])
+  t.match(reports.map(({ pass, interrupted }) => ({ pass, interrupted })).sort((a, b) => a.pass - b.pass), [
+    { pass: 1, interrupted: 'stopped' }, { pass: 2, interrupted: 'stopped' }
+  ])
+  t.equal(reports.reduce((sum, { alerts }) => sum + alerts, 0), pulling.records.length, 'every emitted record is reported')
 })
 
 await t.test('if the topic is recreated, the pass ends early without mixing loads, and a complete pass follows', async t => {

@@ -76,10 +76,21 @@ await t.test('assigns each pass a distinct second that has begun and is later th
 await t.test('assigns no second twice if the clock is set back, and does not wait for the clock', async t => {
   const never = new AbortController().signal
   let now = 1_800_000_000_500
-  const seconds = new PassSeconds(() => now)
+  const seconds = new PassSeconds(1, () => now)
   now += 5000
   t.equal(await seconds.next(never), 1_800_000_005)
   now -= 3_600_000
   t.equal(await seconds.next(never), 1_800_000_006)
   t.equal(await seconds.next(AbortSignal.abort()), 1_800_000_007)
+})
+
+await t.test('with a step, assigns multiples of the step', async t => {
+  const never = new AbortController().signal
+  let now = 1_800_000_001_000
+  const seconds = new PassSeconds(3, () => now)
+  now += 10_000
+  t.equal(await seconds.next(never), 1_800_000_009)
+  t.equal(await seconds.next(AbortSignal.abort()), 1_800_000_012)
+  now += 60_000
+  t.equal(await seconds.next(never), 1_800_000_069)
 })

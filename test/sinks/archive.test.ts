@@ -1,20 +1,27 @@
 import t from 'tap'
 import { join } from 'node:path'
-import { readdir, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
+import { textHeader } from '../../src/kafka/record.ts'
+import { readProvenance } from '../../src/provenance/provenance.ts'
 import { archiveSink, type ArchivableAlert, type ArchiveSink } from '../../src/sinks/archive.ts'
 import { createArchive, type Archive } from '../../src/stores/archive.ts'
 import { checksumsOf } from '../../src/stores/checksums.ts'
 import { storeErrors } from '../../src/stores/errors.ts'
-import { inflate } from '../../src/stores/gzip.ts'
+import { gzipFrame, inflate } from '../../src/stores/gzip.ts'
 import { openStore } from '../../src/stores/open-store.ts'
 import { forge } from '../support/equal-crc32c.ts'
 import { tempDir } from '../support/stack.ts'
 
 const context = { origin: { node: 'test', position: '0' }, signal: new AbortController().signal, attempt: 1 }
 
-function alert (id: string, text: string): ArchivableAlert {
-  return { id, frame: Buffer.from(text) }
+const origin: ArchivableAlert['origin'] = {
+  topic: 'alerts', topicId: '01234567-89ab-cdef-0123-456789abcdef', partition: 3, offset: 7n, leaderEpoch: 2,
+  timestamp: 1_764_451_234_567n, timestampType: 'CreateTime', key: Buffer.from('key'), headers: [textHeader('h', 'value')]
+}
+
+function alert (id: string, text: string, more: Partial<ArchivableAlert> = {}): ArchivableAlert {
+  return { id, frame: Buffer.from(text), origin, ...more }
 }
 
 async function archiveIn (root: string): Promise<Archive> {
@@ -52,6 +59,34 @@ await t.test('writes the gzip of the frame with the frame\'s checksums, and coun
   t.equal(sink.stats.writtenBytes, gz.length)
 })
 
+await t.test('the object has the provenance of the delivery that was written first, also if later deliveries are identical', async t => {
+  const root = await tempDir(t)
+  const archive = await archiveIn(root)
+  const sink = sinkInto(archive)
+  const redrivenFrom = { topic: 'first', partition: 0, offset: 1n, timestamp: 2n }
+  const before = Date.now()
+  await sink.write(alert('1', 'one', { redrivenFrom }), context)
+  const stored = await readFile(join(root, 'v2/alerts/1/1.avro.gz'))
+  const { archivedAt, gzipBytes, ...provenance } = readProvenance(stored)!
+  t.strictSame(provenance, {
+    sha256: checksumsOf(Buffer.from('one')).sha256, frameBytes: 3, record: origin, truncated: [], redrivenFrom
+  })
+  t.ok(archivedAt >= before && archivedAt <= Date.now())
+  t.equal(gzipBytes, (await gzipFrame(Buffer.from('one'))).length)
+  const later = alert('1', 'one', { origin: { ...origin, offset: 8n } })
+  for (const each of [sink, sinkInto(archive)]) t.equal(await each.write(later, context), 'identical')
+  t.ok(stored.equals(await readFile(join(root, 'v2/alerts/1/1.avro.gz'))))
+})
+
+await t.test('counts written alerts whose headers are too long for the provenance', async t => {
+  const sink = sinkInto(await archiveIn(await tempDir(t)))
+  const long = { ...origin, headers: [textHeader('h', 'x'.repeat(70_000))] }
+  await sink.write(alert('1', 'one'), context)
+  await sink.write(alert('2', 'two', { origin: long }), context)
+  await sink.write(alert('1', 'one', { origin: long }), context)
+  t.match(sink.stats, { written: 2, identical: 1, truncated: 1 })
+})
+
 await t.test('several copies of an alert in flight at the same time cause one write', async t => {
   let puts = 0
   const sink = sinkInto({
@@ -80,7 +115,7 @@ await t.test('a frame with the id and the CRC32C of an archived alert, but other
   const archive = await archiveIn(await tempDir(t))
   const sink = sinkInto(archive)
   const first = alert('1', 'the first frame')
-  const second = { id: '1', frame: forge(Buffer.from('another frame'), first.frame) }
+  const second = alert('1', '', { frame: forge(Buffer.from('another frame'), first.frame) })
   t.equal(checksumsOf(second.frame).crc32c, checksumsOf(first.frame).crc32c)
   const outcomes = await Promise.allSettled([first, second].map(async each => sink.write(each, context)))
   t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
@@ -89,6 +124,22 @@ await t.test('a frame with the id and the CRC32C of an archived alert, but other
   const lost = [first, second].find(({ frame }) => !frame.equals(kept))!
   await t.rejects(sink.write(lost, context), { code: 'ARCHIVE_CONFLICT' }, 'the conflict is not remembered as a duplicate')
   t.match(sink.stats, { written: 1, identical: 0 })
+})
+
+await t.test('a write that the store denies fails with a fatal error, is not counted and not remembered', async t => {
+  let denied = true
+  const sink = sinkInto({
+    putAlert: async () => {
+      if (denied) throw storeErrors.STORE_BUCKET_DENIED('cannot write the object: the store returned 403', { where: 'gs://b/1' })
+      return 'written'
+    }
+  })
+  const copies = await Promise.allSettled([1, 2].map(async () => sink.write(alert('1', 'one'), context)))
+  const rejected = { status: 'rejected', reason: { code: 'STORE_BUCKET_DENIED', fatal: true } }
+  t.match(copies, [rejected, rejected])
+  t.match(sink.stats, { written: 0, identical: 0 })
+  denied = false
+  t.equal(await sink.write(alert('1', 'one'), context), 'written')
 })
 
 await t.test('a write fails with a retryable error while a file blocks the store\'s folder, and succeeds after its removal', async t => {

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { startKafka } from '../../src/devstack/index.ts'
 import { kafkaSink } from '../../src/sinks/kafka.ts'
 import { adminFor, connect, contextOf, eventually, everyRecord, numbered, outgoing, recordingLog } from '../kafka/support.ts'
-import { kafkaProxy } from '../support/kafka-proxy.ts'
+import { kafkaProxy, leaderless, unknownTopic } from '../support/kafka-proxy.ts'
 import { cache, uniqueName, useOwnKafka, useStack } from '../support/stack.ts'
 
 const { kafka } = await useStack(t)
@@ -48,6 +48,23 @@ await t.test('if requests, lookups and new producer ids are lost, each record is
   await sink.writeBatch(numbered(10, 2), once)
   const values = (await everyRecord(connection, topic)).map(textOf)
   t.strictSame([...values].sort(), numbered(10, 2).map(textOf).sort())
+})
+
+await t.test('while a partition has no leader, the sink opens and writes to the other partitions', async t => {
+  const topic = uniqueName('sink')
+  await admin.createTopic(topic, { partitions: 2, replicas: 1 })
+  const proxy = await kafkaProxy(t, kafka)
+  proxy.fail('Metadata', unknownTopic(topic), 1)
+  proxy.fail('Metadata', leaderless(topic))
+  const sink = kafkaSink({ connection: await connect(proxy.broker), topic })
+  t.teardown(async () => { await sink.close?.() })
+  await sink.open?.(contextOf())
+  const waiting = sink.writeBatch([outgoing('first', { partition: 0 })], once)
+  await sink.writeBatch([outgoing('second', { partition: 1 })], once)
+  t.strictSame((await everyRecord(connection, topic)).map(textOf), ['second'])
+  proxy.heal()
+  await waiting
+  t.strictSame((await everyRecord(connection, topic)).map(textOf), ['first', 'second'])
 })
 
 await t.test('concurrent writes after a lost response are each in the topic once', async t => {

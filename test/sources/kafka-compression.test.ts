@@ -1,4 +1,4 @@
-// Compressed batches of a real broker: written by librdkafka with every codec, and gzip batches that hold far more than they weigh.
+// Compressed batches of a real broker: written by librdkafka with every codec, and gzip batches that decompress to many times their size.
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'

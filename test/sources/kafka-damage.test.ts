@@ -1,31 +1,14 @@
 // A real broker whose log was damaged on disk: Kafka does not check a batch when it is fetched.
-import { readdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import t from 'tap'
 import { startKafka } from '../../src/devstack/index.ts'
 import type { BatchOptions } from '../../src/kafka/damaged-batches.ts'
 import { kafkaGroupSource } from '../../src/sources/kafka-group.ts'
 import { readTopic } from '../../src/sources/kafka-topic.ts'
 import { adminFor, connect, contextOf, eventually, outgoing, produce, pull, recordingLog, valueOf } from '../kafka/support.ts'
+import { damageLog } from '../support/damaged-log.ts'
 import { cache, useOwnKafka } from '../support/stack.ts'
 
-/** Flips one bit of the only occurrence of `text` in the segments of a partition. */
-async function damage (dataDir: string, partition: string, text: string): Promise<void> {
-  const files = await readdir(dataDir, { recursive: true })
-  const segments = files.filter(file => file.includes(`${partition}/`) && file.endsWith('.log'))
-  for (const segment of segments) {
-    const path = join(dataDir, segment)
-    const bytes = await readFile(path)
-    const at = bytes.indexOf(text)
-    if (at < 0) continue
-    bytes[at]! ^= 1
-    await writeFile(path, bytes)
-    return
-  }
-  throw new Error(`${text} is not in ${partition}`)
-}
-
-await t.test('a batch damaged on disk stops only its partition, is never delivered, and is skipped only on demand', async t => {
+await t.test('a batch damaged on disk stops only its partition, is never delivered, and is skipped only with --skip-batch', async t => {
   const first = await useOwnKafka(t)
   const connection = await connect(first.broker)
   await adminFor(t, connection).createTopic('alerts', { partitions: 2, replicas: 1 })
@@ -35,7 +18,7 @@ await t.test('a batch damaged on disk stops only its partition, is never deliver
   for (const value of ['before', 'damaged-record', 'after']) await send(value, 0)
   await send('other', 1)
   await first.stop()
-  await damage(first.dataDir, 'alerts-0', 'damaged-record')
+  await damageLog(first.dataDir, 'alerts-0', 'damaged-record')
   const second = await startKafka({ ...cache(), dataDir: first.dataDir, port: Number(first.broker.split(':')[1]) })
   t.teardown(async () => { await second.kill() })
 

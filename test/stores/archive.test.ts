@@ -2,7 +2,7 @@ import t from 'tap'
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { createArchive } from '../../src/stores/archive.ts'
 import { checksumsOf, type Checksums } from '../../src/stores/checksums.ts'
@@ -13,7 +13,7 @@ import { type ObjectStore } from '../../src/stores/object-store.ts'
 import { forge } from '../support/equal-crc32c.ts'
 import { collect } from './contract.ts'
 
-const layouts: readonly Layout[] = ['v1', 'v2']
+const layouts: readonly Layout[] = ['v1', 'v2', 'v3']
 const id = '170028518906855444'
 const frame = Buffer.concat([Buffer.from([0, 0, 0, 4, 76]), randomBytes(20_000), Buffer.alloc(60_000)])
 const schema = '{\n  "type": "record", "name": "alert", "doc": "kept  as it is",\n' +
@@ -23,7 +23,7 @@ async function open (root: string, layout: Layout) {
   return createArchive({ alerts: await openFileStore(join(root, 'alerts')), schemas: await openFileStore(join(root, 'schemas')), layout })
 }
 
-await t.test('returns exactly the alert and schema that were put, in either layout', async t => {
+await t.test('returns exactly the alert and schema that were put, in any layout', async t => {
   for (const layout of layouts) {
     const archive = await open(t.testdir(), layout)
     const gz = await gzipFrame(frame)
@@ -33,7 +33,7 @@ await t.test('returns exactly the alert and schema that were put, in either layo
     t.equal(await archive.putAlert(id, gz, checksumsOf(frame)), 'written')
     t.equal(await archive.putAlert(id, await gzipFrame(frame, 1), checksumsOf(frame)), 'identical')
     t.ok((await archive.getAlert(id))?.equals(frame))
-    t.ok((await archive.findAlert(id))?.gzip.equals(gz), 'the stored bytes are unchanged')
+    t.ok((await archive.findAlert(id))?.body.equals(gz), 'the stored bytes are unchanged')
     t.equal(await archive.putSchema(1, schema), 'written')
     t.equal(await archive.getSchema(1), schema)
     await archive.check()
@@ -42,7 +42,9 @@ await t.test('returns exactly the alert and schema that were put, in either layo
 })
 
 await t.test('names objects by the layout, and Python decompresses the objects to the frame', async t => {
-  const names = { v1: `alert_archive/v1/alerts/${id}.avro.gz`, v2: `v2/alerts/170028/${id}.avro.gz` }
+  const names = {
+    v1: `alert_archive/v1/alerts/${id}.avro.gz`, v2: `v2/alerts/170028/${id}.avro.gz`, v3: `v3/alerts/other/170028/${id}.avro.gz`
+  }
   const gunzip = 'import gzip,sys; sys.stdout.buffer.write(gzip.open(sys.argv[1]).read())'
   for (const layout of layouts) {
     const root = t.testdir()
@@ -72,7 +74,7 @@ await t.test('reads objects of both layouts, and tries the configured layout fir
   t.ok((await v2.getAlert('1'))?.equals(other))
 })
 
-for (const [layout, other] of [['v1', 'v2'], ['v2', 'v1']] as const) {
+for (const [layout, other] of [['v1', 'v2'], ['v2', 'v1'], ['v2', 'v3'], ['v3', 'v2']] as const) {
   await t.test(`compares with an alert or schema of the other layout before it writes (${layout})`, async t => {
     const root = t.testdir()
     await (await open(root, other)).putAlert('1', await gzipFrame(frame), checksumsOf(frame))
@@ -94,7 +96,7 @@ for (const [layout, other] of [['v1', 'v2'], ['v2', 'v1']] as const) {
   })
 }
 
-await t.test('a store with one layout costs no request per object, and one listing per other layout', async t => {
+await t.test('a store with one layout costs no request per object, and one listing per layout', async t => {
   const root = t.testdir()
   const store = await openFileStore(root)
   const calls: string[] = []
@@ -112,9 +114,54 @@ await t.test('a store with one layout costs no request per object, and one listi
   await archive.getSchema(2)
   t.same(calls.toSorted(), [
     'get v2/alerts/1/1.avro.gz', 'get v2/alerts/4/4.avro.gz', 'get v2/schemas/2.json',
-    'list /alert_archive/v1/alerts/', 'list /alert_archive/v1/schemas/',
+    'list /alert_archive/v1/alerts/', 'list /alert_archive/v1/schemas/', 'list /v1/alerts/', 'list /v1/schemas/',
+    'list v1/alerts/', 'list v1/schemas/', 'list v2/alerts/', 'list v3/alerts/', 'list v3/schemas/',
     'put v2/alerts/1/1.avro.gz', 'put v2/alerts/2/2.avro.gz', 'put v2/alerts/3/3.avro.gz', 'put v2/schemas/1.json'
   ])
+})
+
+await t.test('reads and compares uncompressed alerts and the keys of all layouts of Rubin', async t => {
+  const frames = Array.from({ length: 8 }, (_, n) => Buffer.concat([frame, Buffer.alloc(1, n)]))
+  const keyOf: ReadonlyArray<(id: string) => string> = [
+    id => `v2/alerts/${id.slice(0, 6)}/${id}.avro`, id => `v1/alerts/${id}.avro.gz`, id => `v1/alerts/${id}.avro`,
+    id => `alert_archive/v1/alerts/${id}.avro`, id => `v3/alerts/other/170028/${id}.avro.gz`
+  ]
+  for (const layout of layouts) {
+    const root = t.testdir()
+    for (const [n, key] of keyOf.entries()) {
+      const path = join(root, 'alerts', key(String(BigInt(id) + BigInt(n))))
+      await mkdir(dirname(path), { recursive: true })
+      await writeFile(path, path.endsWith('.gz') ? gzipSync(frames[n]!) : frames[n]!)
+    }
+    await mkdir(join(root, 'schemas/v1/schemas'), { recursive: true })
+    await writeFile(join(root, 'schemas/v1/schemas/1.json'), schema)
+    const archive = await open(root, layout)
+    const before = await collect(archive.alerts.list(''))
+    for (const [n, key] of keyOf.entries()) {
+      const each = String(BigInt(id) + BigInt(n))
+      t.ok((await archive.getAlert(each))?.equals(frames[n]!), `${layout} reads ${key(each)}`)
+      t.equal((await archive.findAlert(each))?.compressed, key(each).endsWith('.gz'))
+      t.equal(await archive.putAlert(each, await gzipFrame(frames[n]!), checksumsOf(frames[n]!)), 'identical')
+      const other = Buffer.concat([frames[n]!, Buffer.alloc(1)])
+      const put = archive.putAlert(each, await gzipFrame(other), checksumsOf(other))
+      await t.rejects(put, { code: 'ARCHIVE_CONFLICT', where: /\.avro(\.gz)?$/ })
+    }
+    t.same(await collect(archive.alerts.list('')), before, 'nothing is written beside an existing alert')
+    t.equal(await archive.getSchema(1), schema)
+    t.equal(await archive.putSchema(1, schema), 'identical')
+    await t.rejects(archive.putSchema(1, '"long"'), { code: 'ARCHIVE_CONFLICT' })
+  }
+})
+
+await t.test('an uncompressed object that cannot be a frame is corrupt', async t => {
+  const root = t.testdir({
+    alerts: { v2: { alerts: { 1: { '1.avro': '' }, 2: { '2.avro': 'Obj\x01 a container' }, 3: { '3.avro': '\0' } } } }
+  })
+  const archive = await open(root, 'v2')
+  for (const id of ['1', '2', '3']) await t.rejects(archive.getAlert(id), { code: 'OBJECT_CORRUPT', where: new RegExp(`${id}\\.avro$`) })
+  const large = createArchive({ alerts: archive.alerts, schemas: archive.schemas, layout: 'v2', maxFrameBytes: 100 })
+  await writeFile(join(root, 'alerts/v2/alerts/1/1.avro'), frame.subarray(0, 101))
+  await t.rejects(large.getAlert('1'), { code: 'OBJECT_TOO_LARGE' })
 })
 
 await t.test('rejects another alert or schema under an existing id, but ignores whitespace in schemas', async t => {
@@ -199,5 +246,12 @@ await t.test('a huge object under an existing id is a conflict, and is not infla
   await archive.putAlert('1', await gzipFrame(frame), checksumsOf(frame))
   await writeFile(join(root, 'alerts/v2/alerts/1/1.avro.gz'), gzipSync(Buffer.alloc(64_000_000)))
   const again = archive.putAlert('1', await gzipFrame(frame), checksumsOf(frame))
-  await t.rejects(again, { code: 'ARCHIVE_CONFLICT', message: /cannot be read/ })
+  await t.rejects(again, { code: 'ARCHIVE_CONFLICT', message: new RegExp(`inflates to more than .* to ${frame.length} bytes with `) })
+})
+
+await t.test('a frame above the default size limit is identical to itself, at another compression level too', async t => {
+  const archive = await open(t.testdir(), 'v2')
+  const large = Buffer.alloc(40 * 1024 * 1024, 'large ')
+  t.equal(await archive.putAlert('1', await gzipFrame(large, 1), checksumsOf(large)), 'written')
+  t.equal(await archive.putAlert('1', await gzipFrame(large, 9), checksumsOf(large)), 'identical')
 })

@@ -38,7 +38,12 @@ const json = { contentType: 'application/json', crc32c: 1, sha256: 'of other byt
 export async function collect (keys: AsyncIterable<string>): Promise<string[]> {
   const all: string[] = []
   for await (const key of keys) all.push(key)
-  return all.sort()
+  return all
+}
+
+/** Sorted by the UTF-8 bytes. */
+function inOrder (keys: readonly string[]): string[] {
+  return keys.map(key => Buffer.from(key)).sort(Buffer.compare).map(String)
 }
 
 export async function contract (root: Test, { name, setUp, missingCode, listed }: ContractOptions): Promise<void> {
@@ -172,8 +177,12 @@ export async function contract (root: Test, { name, setUp, missingCode, listed }
       }
     }))
     t.strictSame([...outcomes], [['written', listed]])
-    t.strictSame(await collect(store.list('')), keys.sort())
-    t.strictSame(await collect(store.list('v2/alerts/3/')), keys.filter(key => key.startsWith('v2/alerts/3/')))
+    t.strictSame(await collect(store.list('')), inOrder(keys))
+    t.strictSame(await collect(store.list('v2/alerts/3/')), inOrder(keys).filter(key => key.startsWith('v2/alerts/3/')))
+    const [from, before] = ['v2/alerts/1/9', 'v2/alerts/5']
+    const between = inOrder(keys).filter(key => key >= from && key < before)
+    t.ok(between.length > listed / 3)
+    t.strictSame(await collect(store.list('v2/', { from, before })), between, 'a range of several pages and folders')
   })
 
   await test('lists by prefix, not by folder, and keeps the leading slash of v1', async t => {
@@ -191,9 +200,65 @@ export async function contract (root: Test, { name, setUp, missingCode, listed }
     t.same(await collect(store.list('/alert_archive/v1/')), ['/alert_archive/v1/alerts/5.avro.gz'])
     t.same(await collect(store.list('v3/alerts/')), [])
     t.same(await collect(store.list('.inc')), [])
-    t.equal((await collect(store.list('', 1))).length, 1)
-    t.equal((await collect(store.list('v2/alerts/1', 2))).length, 2)
-    t.equal((await collect(store.list('v2/', 9))).length, 4)
+    t.same(await collect(store.list('v2/alerts/1', { limit: 2 })), [short, first])
+    t.equal((await collect(store.list('', { limit: 1 }))).length, 1)
+    t.equal((await collect(store.list('v2/', { limit: 9 }))).length, 4)
+    t.same(await collect(store.list('v2/', { limit: 0 })), [])
+  })
+
+  await test('lists keys in ascending order of their UTF-8 bytes, and any range of them', async t => {
+    const access = await setUp(t)
+    const keys = inOrder([
+      'b/a.x', 'b/a-/z', 'b/a0', 'b/a/a', 'b/a/b/c', 'b/a/b.c', 'b/a/b0', 'b/a!/1', 'b/A', 'b/~', 'b/\u00e9', 'b/\uff5e',
+      'b/\u{1f600}/x', 'b/\u{1f600}x', 'a', 'b.c', 'c/1', 'c/10', 'c/2'
+    ])
+    for (const key of keys) await access.writeDirectly(key, Buffer.from(key))
+    const store = await access.open('read')
+    t.strictSame(await collect(store.list('')), keys)
+    // Bounds that are keys, that lie between keys, and that are folders or beginnings of keys.
+    const bounds = [...keys, ...keys.map(key => `${key}!`), ...keys.map(key => key.slice(0, -1)), 'b/a/', 'b/a/b/', 'b/b', 'zz', '!']
+    const bytes = (key: string): Buffer => Buffer.from(key)
+    const wrong: unknown[] = []
+    for (const [i, from] of bounds.entries()) {
+      const before = bounds[(i * 7 + 3) % bounds.length]!
+      for (const range of [{ from }, { before }, { from, before }, { from, limit: 2 }]) {
+        const expected = keys
+          .filter(key => !('from' in range) || Buffer.compare(bytes(key), bytes(from)) >= 0)
+          .filter(key => !('before' in range) || Buffer.compare(bytes(key), bytes(before)) < 0)
+          .slice(0, 'limit' in range ? range.limit : keys.length)
+        const found = await collect(store.list('', range))
+        if (found.join('\n') !== expected.join('\n')) wrong.push({ range, found, expected })
+      }
+    }
+    t.strictSame(wrong, [])
+    t.strictSame(await collect(store.list('b/a', { from: 'b/a/b', before: 'b/a0' })), ['b/a/b.c', 'b/a/b/c', 'b/a/b0'])
+    t.strictSame(await collect(store.list('b/a/', { from: 'c' })), [], 'a range beyond the prefix')
+    const v1 = '/alert_archive/v1/alerts/'
+    for (const id of ['1', '2', '3']) await access.writeDirectly(`${v1}${id}.avro.gz`, Buffer.from(id))
+    t.strictSame(await collect(store.list(v1, { from: `${v1}2`, before: `${v1}3` })), [`${v1}2.avro.gz`])
+  })
+
+  await test('reads the start of an object with its size and its checksums', async t => {
+    const access = await setUp(t)
+    const store = await access.open()
+    t.equal(await store.getStart('a.gz', 10), undefined)
+    await store.put('a.gz', gz, meta)
+    await store.put('empty', Buffer.alloc(0), json)
+    await access.writeDirectly('plain', Buffer.from('of another program'))
+    for (const each of [store, await access.open('read')]) {
+      const { body: _, ...checksums } = (await each.get('a.gz'))!
+      for (const bytes of [1, 10, gz.length - 1, gz.length, gz.length + 1]) {
+        const { start, ...rest } = (await each.getStart('a.gz', bytes))!
+        t.ok(start.equals(gz.subarray(0, bytes)), `${bytes} bytes`)
+        t.strictSame(rest, { size: gz.length, ...checksums })
+      }
+      t.match(await each.getStart('plain', 2), { start: Buffer.from('of'), size: 18 })
+      t.equal(await each.getStart('none', 1), undefined)
+      await t.rejects(each.getStart('../a', 1), { code: 'STORE_KEY_INVALID' })
+    }
+    await t.rejects((await access.openMissing()).getStart('a.gz', 1), { code: missingCode })
+    // Last, because the Google emulator closes the connection after its 416 response.
+    t.match(await store.getStart('empty', 5), { start: Buffer.alloc(0), size: 0 })
   })
 
   await test('returns empty, large and unusual objects byte for byte, also under unusual keys', async t => {
@@ -208,7 +273,7 @@ export async function contract (root: Test, { name, setUp, missingCode, listed }
     ]
     for (const [key, body] of bodies) t.equal(await store.put(key, body, json), 'written', key.slice(0, 30))
     for (const [key, body] of bodies) t.ok((await store.get(key))?.body.equals(body), key.slice(0, 30))
-    t.strictSame(await collect(store.list('')), bodies.map(([key]) => key).sort())
+    t.strictSame(await collect(store.list('')), inOrder(bodies.map(([key]) => key)))
   })
 
   await test('rejects keys that leave the store or reach unfinished objects', async t => {

@@ -6,8 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { noRetry } from '../../src/pipeline/index.ts'
+import { BucketStore } from '../../src/stores/bucket-store.ts'
 import { GcsClient } from '../../src/stores/gcs-client.ts'
-import { GcsStore } from '../../src/stores/gcs-store.ts'
+import { GcsBucket } from '../../src/stores/gcs-bucket.ts'
 import { eventually } from '../kafka/support.ts'
 import { faultProxy } from '../support/fault-proxy.ts'
 import { tempDir, useGcs } from '../support/stack.ts'
@@ -28,9 +29,9 @@ function withEnvironment (t: Test, variables: Readonly<Record<string, string>>):
 }
 
 /** Opens a store that sends credentials to `url`, as it would to Google. */
-async function storeAt (url: string, requestMs = 10_000): Promise<GcsStore> {
+async function storeAt (url: string, requestMs = 10_000): Promise<BucketStore> {
   const client = new GcsClient({ requestMs, project: 'rubin' }, { apiEndpoint: url, useAuthWithCustomEndpoint: true })
-  return new GcsStore({ bucket: await gcs.bucket(), prefix: '' }, client, true, noRetry)
+  return new BucketStore(new GcsBucket(await gcs.bucket(), client), { prefix: '', writable: true, reads: noRetry })
 }
 
 interface TokenResponse { readonly status: number, readonly body: string }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { storeErrors } from '../../src/stores/errors.ts'
-import { mayAlreadyExist, messageIn, requestError, responseError, unexpectedResponse } from '../../src/stores/gcs-errors.ts'
+import { mayAlreadyExist, messageIn, requestError, responseError, unexpectedGcsResponse } from '../../src/stores/gcs-errors.ts'
 
 const operation = { action: 'write the object', where: 'gs://bucket/a' }
 const classOf = ({ code, retryable, fatal }: { readonly code: string, readonly retryable: boolean, readonly fatal: boolean }): string =>
@@ -27,7 +27,7 @@ await t.test('an error message includes the message of the store, on one line of
   t.equal(responseError({ status: 503, body: undefined }, operation).message, 'cannot write the object: the store returned 503')
   t.equal(messageIn({ status: 502, body: `<html>${'x'.repeat(1000)}` }).length, 300)
   t.equal(messageIn({ status: 500, body: { other: 1 } }), '')
-  t.match(unexpectedResponse(operation), { code: 'STORE_UNAVAILABLE', retryable: true, where: 'gs://bucket/a' })
+  t.match(unexpectedGcsResponse(operation), { code: 'STORE_UNAVAILABLE', retryable: true, where: 'gs://bucket/a' })
 })
 
 await t.test('an object may already exist if the upload gets 412, 409, or 403 because the object may not be replaced', async t => {

@@ -9,14 +9,16 @@ await t.test('accepts file URLs, and gs URLs with and without a prefix', async t
     ['FILE:///data/with%20space/', 'file:///data/with%20space'],
     ['gs://rubin-alertdb-int-packets', 'gs://rubin-alertdb-int-packets'],
     ['gs://bucket/', 'gs://bucket'],
-    ['gs://bucket/some/prefix/', 'gs://bucket/some/prefix']
+    ['gs://bucket/some/prefix/', 'gs://bucket/some/prefix'],
+    ['s3://rubin-alert-archive', 's3://rubin-alert-archive'],
+    ['s3://bucket/some/prefix/', 's3://bucket/some/prefix']
   ] as const) t.equal((await openStore(given, { access: 'read' })).url, url)
 })
 
 await t.test('rejects any other URL as a usage error whose hint shows the expected form', async t => {
   const invalid = [
     '', 'data', './data', '/data', 'file:data', 'file:/data', 'file://data/alerts', 'file://', 'file:///a?b', 'file:///a#b', 'file:///a%2fb',
-    's3://bucket', 'gs://', 'gs://Bucket!', 'http://x'
+    's3://', 's3:///prefix', 's3://B', 'gs://', 'gs://Bucket!', 'http://x'
   ]
   for (const url of invalid) {
     await t.rejects(openStore(url), { code: 'STORE_URL_INVALID', usage: true, hint: /file:\/\/\/data/ }, JSON.stringify(url))

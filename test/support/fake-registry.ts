@@ -1,4 +1,4 @@
-// A small HTTP server that answers as a schema registry, also in ways in which the real registry does not answer.
+// A small HTTP server that imitates a schema registry, including responses that the real registry does not give.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 
 export type Answer = readonly [status: number, body: string]
 
-/** Answers about single schema ids of a registry that is otherwise healthy. */
+/** Responses for single schema ids, from a registry that is otherwise healthy. */
 export const badAnswers: Readonly<Record<number, Answer>> = {
   20: [400, '{"error_code":400,"message":"bad"}'], 21: [404, '{"message":"no such thing"}'], 22: [404, 'RESTEASY003210: not found'],
   23: [404, '[]'], 24: [422, '{"error_code":42201}'], 25: [500, '{"error_code":50001,"message":"store"}'], 26: [500, 'Internal error'],
@@ -14,7 +14,7 @@ export const badAnswers: Readonly<Record<number, Answer>> = {
   32: [405, ''], 33: [501, '']
 }
 
-/** Starts a registry that has the given schema texts and answers by id, lists no subject, and records the requested paths. */
+/** Starts a registry with the given schema texts and responses by id. It lists no subject and records the requested paths. */
 export async function fakeRegistry (t: Test, schemas: Readonly<Record<number, string | Answer>>) {
   const requests: string[] = []
   const server = createServer((request, response) => {

@@ -38,6 +38,8 @@ export interface FaultProxy {
   readonly failed: number
   /** Injects a fault into the next `count` matching requests (default: all). If several faults match, the earliest added fault applies. */
   fail (fault: Fault, count?: number, match?: (request: SeenRequest) => boolean): void
+  /** Changes the headers of all forwarded requests. */
+  rewrite (change: (headers: IncomingHttpHeaders) => IncomingHttpHeaders): void
   /** Removes all faults and closes the connections of hanging requests. */
   heal (): void
 }
@@ -49,6 +51,7 @@ export async function faultProxy (t: Test, target: string): Promise<FaultProxy> 
   const seen: SeenRequest[] = []
   let pending: Pending[] = []
   let failed = 0
+  let change = (headers: IncomingHttpHeaders): IncomingHttpHeaders => headers
   const hanging = new Set<IncomingMessage>()
   const agent = new Agent({ keepAlive: true })
   const server = createServer((request, response) => {
@@ -94,7 +97,7 @@ export async function faultProxy (t: Test, target: string): Promise<FaultProxy> 
 
   async function forward (request: IncomingMessage, body: Buffer): Promise<Forwarded> {
     const { connection: _, 'transfer-encoding': __, ...requestHeaders } = request.headers
-    const headers = { ...requestHeaders, 'content-length': body.length }
+    const headers = { ...change(requestHeaders), 'content-length': body.length }
     const forwarded = httpRequest(target + (request.url ?? ''), { method: request.method ?? 'GET', headers, agent })
     forwarded.end(body)
     const [real] = await once(forwarded, 'response') as [IncomingMessage]
@@ -122,9 +125,13 @@ export async function faultProxy (t: Test, target: string): Promise<FaultProxy> 
     seen,
     get failed () { return failed },
     fail: (fault, count = Infinity, match = () => true) => { pending.push({ fault, left: count, match }) },
+    rewrite: next => { change = next },
     heal
   }
 }
 
 export const isUpload = ({ method }: SeenRequest): boolean => method === 'POST'
 export const isDownload = ({ url }: SeenRequest): boolean => url.includes('alt=media')
+// The probe for conditional writes and listings are neither uploads nor downloads.
+export const isS3Upload = ({ method, url }: SeenRequest): boolean => method === 'PUT' && !url.includes('/.incoming/')
+export const isS3Download = ({ method, url }: SeenRequest): boolean => method === 'GET' && !url.includes('list-type=')

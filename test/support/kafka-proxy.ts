@@ -116,6 +116,26 @@ function onFrames (socket: Socket, take: (frame: Buffer) => void): void {
   })
 }
 
+/** Changes a Metadata response: the broker does not know the topic (UNKNOWN_TOPIC_OR_PARTITION). */
+export function unknownTopic (topic: string): KafkaFault {
+  return response => {
+    const name = response.indexOf(topic)
+    // Before the name: error code of the topic, length of the name (1 byte).
+    if (name >= 0) response.writeInt16BE(3, name - 3)
+  }
+}
+
+/** Changes a FindCoordinator response: the group has no coordinator yet (COORDINATOR_NOT_AVAILABLE). */
+export function coordinatorless (group: string): KafkaFault {
+  return response => {
+    const name = response.indexOf(group)
+    if (name < 0) return
+    // After the name: broker id (4 bytes), length of the host (1 byte), host, port (4 bytes), error code.
+    const host = name + group.length + 4
+    response.writeInt16BE(15, host + response[host]! + 4)
+  }
+}
+
 /** Changes a Metadata response: the first partition of the topic has no leader (LEADER_NOT_AVAILABLE). */
 export function leaderless (topic: string): KafkaFault {
   return response => {

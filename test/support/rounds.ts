@@ -9,7 +9,7 @@ export const SEED = 'ALERT_STREAM_TEST_SEED'
 /** Number of rounds of each scenario. */
 export const rounds = Number(process.env[ROUNDS] ?? 1)
 
-export interface Dice {
+export interface RandomChoices {
   /** A random integer from `min` to `max`. */
   between (min: number, max: number): number
   /** A random element. */
@@ -17,7 +17,7 @@ export interface Dice {
 }
 
 /** Random numbers that depend only on the seed of the run and on the name. */
-export function diceFor (name: string): Dice {
+export function randomFor (name: string): RandomChoices {
   let hash = Number(process.env[SEED] ?? 0)
   for (const character of name) hash = Math.imul(hash, 31) + character.codePointAt(0)! | 0
   const random = seeded(hash)

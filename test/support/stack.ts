@@ -1,11 +1,13 @@
-// Real servers for tests. All test files of a run share one Kafka, one schema registry and one storage emulator, started by the first test
-// that needs them. scripts/test.ts passes the run folder and stops these servers at the end. A file that runs alone starts its own servers.
+// Real servers for tests. All test files of a run share one Kafka, one schema registry, one Google Cloud Storage emulator and one S3
+// server, started by the first test that needs them. scripts/test.ts passes the run folder and stops these servers at the end. A file that
+// runs alone starts its own servers.
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import root, { type Test } from 'tap'
 import {
-  defaultCacheDir, ensureBucket, pythonEnvironment, startGcs, startKafka, startStack, withLock, type GcsServer, type KafkaServer
+  defaultCacheDir, ensureBucket, ensureS3, ensureS3Bucket, pythonEnvironment, s3Credentials, startGcs, startKafka, startS3, startStack,
+  withLock, type KafkaServer, type RunningServer
 } from '../../src/devstack/index.ts'
 import type { Stack } from '../../src/devstack/stack.ts'
 import { isAlive, type ProcessIdentity } from '../../src/devstack/process-identity.ts'
@@ -31,15 +33,28 @@ export interface TestGcs {
   bucket (): Promise<string>
 }
 
+/** An S3 server that keeps objects in memory. */
+export interface TestS3 {
+  /** Value for --s3-endpoint-url: `http://127.0.0.1:PORT`. */
+  readonly url: string
+  /** Environment for programs that use the server. */
+  readonly env: Readonly<Record<string, string>>
+  /** Path of a Python with boto3. */
+  readonly python: string
+  /** Creates a bucket that no other test uses and returns its name. */
+  bucket (): Promise<string>
+}
+
 interface Shared { readonly servers: readonly ProcessIdentity[] }
 type SharedStack = TestStack & Shared
-interface SharedGcs extends Shared { readonly url: string }
+interface SharedServer extends Shared { readonly url: string }
 
 // If `npx tap` runs a single file, the file creates its own run folder and removes the folder at the end.
 const shared = process.env[RUN_FOLDER]
 let own: Promise<string> | undefined
 let stack: Promise<TestStack> | undefined
-let gcs: Promise<SharedGcs> | undefined
+let gcs: Promise<SharedServer> | undefined
+let s3: Promise<SharedServer> | undefined
 
 /** The Kafka and schema registry that all tests share. Name topics and subjects with `uniqueName`, and never stop these servers. */
 export async function useStack (_t: Test): Promise<TestStack> {
@@ -49,17 +64,29 @@ export async function useStack (_t: Test): Promise<TestStack> {
 
 /** The storage emulator that all tests share. Never stop the emulator, and create a bucket per test. */
 export async function useGcs (_t: Test): Promise<TestGcs> {
-  gcs ??= shared === undefined ? ownGcs() : sharedServers(shared, 'gcs', async dataDir => {
-    const server = await startGcs({ ...cache(), dataDir, backend: 'memory' })
-    server.unref()
-    return { url: server.url, servers: [identityOf(server)] }
-  })
+  gcs ??= oneServer('gcs', async dataDir => await startGcs({ ...cache(), dataDir, backend: 'memory' }))
   const { url } = await gcs
   return {
     url,
     bucket: async () => {
       const name = uniqueName('bucket')
       await ensureBucket(url, name)
+      return name
+    }
+  }
+}
+
+/** The S3 server that all tests share. Never stop it, and create a bucket per test. */
+export async function useS3 (_t: Test): Promise<TestS3> {
+  s3 ??= oneServer('s3', async dataDir => await startS3({ ...cache(), dataDir }))
+  const { url } = await s3
+  return {
+    url,
+    env: { AWS_ACCESS_KEY_ID: s3Credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: s3Credentials.secretAccessKey },
+    python: await ensureS3(cache()),
+    bucket: async () => {
+      const name = uniqueName('bucket')
+      await ensureS3Bucket(url, name)
       return name
     }
   }
@@ -118,8 +145,17 @@ async function ownStack (): Promise<TestStack> {
   return stateOf(started)
 }
 
-async function ownGcs (): Promise<SharedGcs> {
-  const server: GcsServer = await startGcs({ ...cache(), dataDir: join(await runFolder(), 'gcs'), backend: 'memory' })
+async function oneServer (
+  name: string, start: (dataDir: string) => Promise<RunningServer & { readonly url: string }>
+): Promise<SharedServer> {
+  if (shared !== undefined) {
+    return await sharedServers(shared, name, async dataDir => {
+      const server = await start(dataDir)
+      server.unref()
+      return { url: server.url, servers: [identityOf(server)] }
+    })
+  }
+  const server = await start(join(await runFolder(), name))
   endWithThisProcess(server)
   root.teardown(async () => { await server.kill() })
   return { url: server.url, servers: [identityOf(server)] }

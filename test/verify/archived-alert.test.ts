@@ -14,14 +14,15 @@ const recordOf = (value: Buffer | null): KafkaRecord =>
   ({ topic: 't', partition: 0, offset: 1n, leaderEpoch: 0, timestamp: 0n, key: null, value, headers: [] })
 
 /** @param object the stored bytes, or the error with which the store answers */
-async function compare (value: Buffer | null, object?: Buffer | Error) {
+async function compare (value: Buffer | null, object?: Buffer | Error, compressed = true) {
   const asked: string[] = []
   const { record: _, ...found } = await compareWithArchive({
     findAlert: async (id, admit) => {
       asked.push(id)
       if (object instanceof Error) throw object
       if (object !== undefined) admit?.(object.length)
-      return object && { gzip: object, expectedBytes: 0, frame: async () => { throw new Error('verify inflates the object itself') } }
+      const frame = async () => { throw new Error('verify inflates the object itself') }
+      return object && { body: object, compressed, where: 'here', expectedBytes: 0, frame }
     }
   }, recordOf(value))
   return { ...found, asked }
@@ -71,7 +72,7 @@ await t.test('an object of any size is inflated only up to the size of the recor
   t.ok(most - before < 16 * 1024 * 1024, `${most - before} bytes`)
 })
 
-await t.test('a missing object is missing, and so is an object for a record without alert id', async t => {
+await t.test('a record without an object, or without an alert id, is missing', async t => {
   t.match(await compare(frameOf(5n)), { alertId: '5', asked: ['5'], mismatch: { problem: 'missing', reason: /no object/ } })
   const frame = (datum: Buffer): Buffer => Buffer.concat([Buffer.from([0, 0, 0, 0, 7]), datum])
   for (const [value, reason] of [
@@ -92,6 +93,14 @@ await t.test('a record above the size limit is missing until its dead letter is 
   t.match(found, { mismatch: { problem: 'missing', reason: /exceeds the size limit: its value has 40000000 bytes and SHA-256 ab12/ } })
 })
 
-await t.test('a fault of the store is no result', async t => {
+await t.test('rejects with the error of the store if the store fails', async t => {
   await t.rejects(compare(frameOf(5n), storeErrors.STORE_UNAVAILABLE('away')), { code: 'STORE_UNAVAILABLE' })
+})
+
+await t.test('an uncompressed object is equal if it is the frame', async t => {
+  const frame = frameOf(7n)
+  t.strictSame(await compare(frame, frame, false), { schemaId: 7, alertId: '7', asked: ['7'] })
+  for (const other of [frameOf(7n, Buffer.alloc(1000, 'y')), frame.subarray(0, -1), gzipSync(frame), Buffer.alloc(0)]) {
+    t.match(await compare(frame, other, false), { mismatch: { problem: 'different', reason: /SHA-256/ } })
+  }
 })

@@ -21,7 +21,7 @@ await t.test('concurrent checks of one id share a lookup, and only the first cal
   t.equal(presence.present, 1)
 })
 
-await t.test('a fault of the store rejects, and the next check looks the schema up again', async t => {
+await t.test('rejects with the error of the store, and the next check looks the schema up again', async t => {
   let fails = true
   const presence = new SchemaPresence(() => ({
     getSchema: async () => {

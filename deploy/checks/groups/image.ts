@@ -50,7 +50,8 @@ async function content (context: Context, { folder, config, root }: Built): Prom
   const writable = await find('!', '-type', 'l', '!', '-path', `${folder}/tmp`, '!', '-path', `${folder}/dev/*`,
     '(', '-perm', '-o+w', '-o', '-type', 'f', '-perm', '/6000', '-o', '-uid', String(ID), '-o', '-gid', String(ID), ')')
   if (writable !== '') throw new Fault('writable by its user, or setuid', writable)
-  const build = await find('-path', `${folder}/app/node_modules/typescript`, '-o', '-name', 'gcc', '-o', '-name', 'npm', '-o', '-path',
+  const build = await find('-path', `${folder}/app/node_modules/typescript`, '-o', '-path', '*/bin/gcc', '-o', '-path', '*/bin/npm', '-o',
+    '-path',
     `${folder}/app/test`)
   if (build !== '') throw new Fault('belongs to the build', build)
 }

@@ -1,33 +1,50 @@
 // GET /v1/alerts/{id}: the alert exactly as it was in Kafka (Confluent frame: 0x00, 4-byte schema id, Avro datum). Clients that accept
-// gzip get the stored bytes unchanged, which halves CPU time and transfer. Other clients get the inflated alert. In both cases the alert
-// is verified before the first byte is sent.
+// gzip get the stored bytes unchanged, which halves CPU time and transfer. Other clients get the inflated alert. An alert that is stored
+// uncompressed is sent as it is. In all cases the alert is verified before the first byte is sent. HEAD and 304 send no alert, so they
+// read only the beginning of its object. With `compat: 'upstream'`, every client gets the stored bytes without Content-Encoding, as from
+// lsst-dm/alert_database_server, whose clients decompress the body themselves.
 import { type FastifyInstance } from 'fastify'
-import { parseAlertId } from '../../stores/layouts.ts'
+import { parseAlertName } from '../../ids/alert-id.ts'
 import { type AlertReader } from '../alert-reader.ts'
-import { chooseCoding, sendImmutable } from '../conditional.ts'
+import { type Compat } from '../compat.ts'
+import { chooseCoding, matchesTag, sendHead, sendImmutable, sendNotModified, type Coding } from '../conditional.ts'
 import { sendProblem } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'
 
 interface AlertsOptions {
-  readonly alerts: Pick<AlertReader, 'open'>
+  readonly alerts: Pick<AlertReader, 'open' | 'head'>
+  readonly compat: Compat
 }
 
-export async function alertsRoute (app: FastifyInstance, { alerts }: AlertsOptions): Promise<void> {
+export async function alertsRoute (app: FastifyInstance, { alerts, compat }: AlertsOptions): Promise<void> {
+  const negotiates = compat === 'dmtn-210'
+  const contentHeaders = (coding: Coding) => ({
+    'content-type': 'application/octet-stream', ...negotiates && coding === 'gzip' ? { 'content-encoding': 'gzip' } : {}
+  })
   readOnly<{ Params: { id: string } }>(app, '/v1/alerts/:id', async (request, reply) => {
-    // `parseAlertId` removes leading zeros, so /v1/alerts/007 is alert 7.
-    const id = parseAlertId(request.params.id)
-    if (id === undefined) return sendProblem(reply, 400, 'an alert id is 1 to 19 decimal digits, at most 9223372036854775807')
-    reply.header('vary', 'Accept-Encoding')
-    const coding = chooseCoding(request.headers['accept-encoding'])
+    // `parseAlertName` removes leading zeros, so /v1/alerts/007 is alert 7.
+    const id = parseAlertName(request.params.id)
+    if (id === undefined) {
+      return sendProblem(reply, 400, 'an alert id is 1 to 19 decimal digits, at most 9223372036854775807, alone or after LSST-AP-DS-')
+    }
+    if (negotiates) reply.header('vary', 'Accept-Encoding')
+    const coding = negotiates ? chooseCoding(request.headers['accept-encoding']) : 'gzip'
     if (coding === undefined) return sendProblem(reply, 406, 'Accept-Encoding excludes both available codings, gzip and identity')
+    const ifNoneMatch = request.headers['if-none-match']
+    if (request.method === 'HEAD' || ifNoneMatch !== undefined) {
+      const head = await alerts.head(id, coding)
+      if (head === undefined) return sendProblem(reply, 404, 'alert not found')
+      if (head !== 'unknown' && matchesTag(ifNoneMatch, head.tag)) return sendNotModified(reply, head.tag)
+      if (head !== 'unknown' && head.length !== undefined && request.method === 'HEAD') {
+        return sendHead(reply.headers(contentHeaders(coding)), head.length, head.tag)
+      }
+    }
     const { content, release } = alerts.open(id, coding)
     // Node emits 'close' once, when the response was sent completely or when the client disconnects.
     if (reply.raw.destroyed) release()
     else reply.raw.once('close', release)
     const alert = await content
     if (alert === undefined) return sendProblem(reply, 404, 'alert not found')
-    reply.header('content-type', 'application/octet-stream')
-    if (coding === 'gzip') reply.header('content-encoding', 'gzip')
-    return sendImmutable(request, reply, alert.body, alert.tag)
+    return sendImmutable(request, reply.headers(contentHeaders(alert.coding)), alert.body, alert.tag)
   })
 }

@@ -1,14 +1,21 @@
 // GET / and /v1: lists the endpoints, for people who open the URL of the server in a browser.
 import { type FastifyInstance } from 'fastify'
+import { type Compat } from '../compat.ts'
 import { readOnly } from '../read-only-routes.ts'
 
-export async function indexRoute (app: FastifyInstance): Promise<void> {
+const frame = '0x00, schema id (4 bytes, big-endian), Avro datum'
+const alertBody: Readonly<Record<Compat, string>> = {
+  'dmtn-210': `an alert as it was in Kafka: ${frame}; gzip if accepted`,
+  upstream: `gzip of an alert as it was in Kafka (${frame}), without Content-Encoding`
+}
+
+export async function indexRoute (app: FastifyInstance, { compat }: { readonly compat: Compat }): Promise<void> {
   const { prefix } = app
   const body = JSON.stringify({
     service: 'alert-stream archive',
     endpoints: {
       [`${prefix}/v1/health`]: 'OK if the archive is readable',
-      [`${prefix}/v1/alerts/{id}`]: 'an alert as it was in Kafka: 0x00, schema id (4 bytes, big-endian), Avro datum; gzip if accepted',
+      [`${prefix}/v1/alerts/{id}`]: alertBody[compat],
       [`${prefix}/v1/schemas/{id}`]: 'the Avro schema with this id, as JSON'
     }
   }, undefined, 2) + '\n'

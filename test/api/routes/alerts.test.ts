@@ -1,9 +1,10 @@
 // Alerts that cannot be served: damaged objects, objects above the limit, and an archive that is away.
 import { randomBytes } from 'node:crypto'
-import { mkdir, rename, rm, truncate } from 'node:fs/promises'
+import { mkdir, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
+import { noneUnusable } from '../../../src/api/problems.ts'
 import { gzipFrame } from '../../../src/stores/gzip.ts'
 import { apiOf } from '../support.ts'
 
@@ -57,7 +58,7 @@ for (const [damage, bytes] of Object.entries(damages)) {
     }
     const line = { level: 'error', code: 'OBJECT_CORRUPT', error: new RegExp(`${id}\\.avro\\.gz`) }
     t.match(lines, Array.from({ length: requests }, () => line))
-    t.strictSame(app.stats.unusableObjects, { damaged: requests })
+    t.strictSame(app.stats.unusableObjects, { ...noneUnusable(), damaged: requests })
     await writeAlert(id, gz)
     const restored = await app.inject({ url, headers: { 'accept-encoding': 'gzip' } })
     t.ok(restored.statusCode === 200 && restored.rawPayload.equals(gz), 'a restored object is served')
@@ -78,7 +79,7 @@ await t.test('an object that inflates to more than the limit gives 500, whatever
     }
   }
   t.match(lines, Array.from({ length: 4 }, () => ({ code: 'OBJECT_TOO_LARGE', error: /--max-record-mib/ })))
-  t.strictSame(app.stats.unusableObjects, { 'too large': 4 })
+  t.strictSame(app.stats.unusableObjects, { ...noneUnusable(), 'too large': 4 })
 })
 
 await t.test('an object that is larger than any permitted alert is not read', async t => {
@@ -114,4 +115,20 @@ await t.test('while the folder of the archive is missing or empty, known and unk
   await rm(root, { recursive: true })
   await rename(`${root}.volume`, root)
   t.strictSame(await statuses(), mounted, 'the archive is back')
+})
+
+await t.test('an alert that is stored uncompressed is sent as it is, also to clients that accept gzip', async t => {
+  const { app, root } = await apiOf(t)
+  await mkdir(join(root, 'v2/alerts/170028'), { recursive: true })
+  await writeFile(join(root, `v2/alerts/170028/${id}.avro`), frame)
+  const responses = await Promise.all([undefined, 'identity', 'gzip', 'gzip;q=1, identity;q=0.5'].map(async coding =>
+    await app.inject({ url, headers: coding === undefined ? {} : { 'accept-encoding': coding } })))
+  for (const response of responses) {
+    t.equal(response.statusCode, 200)
+    t.ok(response.rawPayload.equals(frame))
+    t.equal(response.headers['content-encoding'], undefined)
+    t.equal(response.headers.etag, responses[0]!.headers.etag)
+  }
+  const again = await app.inject({ url, headers: { 'accept-encoding': 'gzip', 'if-none-match': String(responses[0]!.headers.etag) } })
+  t.equal(again.statusCode, 304)
 })

@@ -27,7 +27,7 @@ variable "cluster_name" {
 }
 
 variable "authorized_networks" {
-  description = "From where the control plane may be reached; none: from everywhere, by whoever has credentials."
+  description = "Address ranges that may reach the control plane, NAME = RANGE. Default: none, only nodes of the cluster."
   type        = map(string)
   default     = {}
 }

@@ -35,15 +35,13 @@ resource "google_container_cluster" "this" {
     }
   }
 
-  dynamic "master_authorized_networks_config" {
-    for_each = length(var.authorized_networks) > 0 ? [1] : []
-    content {
-      dynamic "cidr_blocks" {
-        for_each = var.authorized_networks
-        content {
-          display_name = cidr_blocks.key
-          cidr_block   = cidr_blocks.value
-        }
+  # Always present: without this block, the control plane is open to the internet.
+  master_authorized_networks_config {
+    dynamic "cidr_blocks" {
+      for_each = var.authorized_networks
+      content {
+        display_name = cidr_blocks.key
+        cidr_block   = cidr_blocks.value
       }
     }
   }

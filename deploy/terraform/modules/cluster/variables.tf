@@ -89,7 +89,7 @@ variable "webhook_ports" {
 }
 
 variable "authorized_networks" {
-  description = "From where the control plane may be reached, NAME = RANGE; none: from everywhere, by whoever has credentials."
+  description = "Address ranges that may reach the control plane, NAME = RANGE. Default: none, only nodes of the cluster."
   type        = map(string)
   default     = {}
 

@@ -15,6 +15,10 @@ variables {
 run "regional_and_protected" {
   command = plan
   assert {
+    condition     = length(google_container_cluster.this.master_authorized_networks_config) == 1 && length(google_container_cluster.this.master_authorized_networks_config[0].cidr_blocks) == 0
+    error_message = "the control plane is not open to the internet by default"
+  }
+  assert {
     condition     = google_container_cluster.this.location == "us-central1" && google_container_cluster.this.name == "alert-stream" && output.location == "us-central1" && output.name == "alert-stream"
     error_message = "a regional cluster"
   }

@@ -1,0 +1,14 @@
+// Error codes of `inspect`.
+import { defineErrors } from '../pipeline/errors.ts'
+
+export const inspectErrors = defineErrors({
+  INSPECT_BAD_TARGET: {
+    hint: 'Give an alert id (1 to 19 digits, at most 9223372036854775807, alone or after LSST-AP-DS-), the path of a file, or a URL. ' +
+      'For a file whose name looks like an id, write ./NAME.',
+    usage: true
+  },
+  INSPECT_NOT_FOUND: { hint: 'Check the name and the flags of the store.' },
+  INSPECT_UNREADABLE: { hint: 'Check that the object exists and that this user may read it.' },
+  INSPECT_DAMAGED: { hint: 'Restore the object from a copy, or delete it and ingest the alert again.' },
+  INSPECT_NO_SCHEMA: { hint: 'Name the archive with --schema-store or --alert-store, or a registry with --schema-registry-url.' }
+})
