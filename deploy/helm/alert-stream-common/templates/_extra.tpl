@@ -10,6 +10,7 @@ password in a values file would only be found out much later.
 --kafka-topics: --topic
 --kafka-group: --group
 --schema-registry-address: --schema-registry-url
+--endpoint-url: --s3-endpoint-url
 {{- end }}
 
 {{/* {path: "ingester.extraArgs", args: the chart's own flags as YAML, extra: list}. */}}
