@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { processFacts } from '../../src/devstack/process-identity.ts'
 import { runTool } from '../../src/devstack/tools.ts'
+import { waitUntil } from '../../src/devstack/wait-until.ts'
 import { tempDir } from '../support/stack.ts'
 
 const env = process.env
@@ -33,7 +34,7 @@ await t.test('aborting ends the program and its child processes, and waits for t
   t.equal(code, 7)
   t.ok(Date.now() - before < 5_000, 'SIGTERM was enough')
   t.notOk(existsSync(join(folder, 'work')), 'the program cleaned up after SIGTERM')
-  t.equal(await processFacts(child), undefined, 'the child process has ended')
+  t.ok(await ended(child), 'the child process has ended')
   t.same(await runTool('touch', ['late'], { env, cwd: folder, signal: stop.signal }), { code: undefined, stdout: '', stderr: 'stopped' })
   t.notOk(existsSync(join(folder, 'late')), 'no program is started after the abort')
 })
@@ -46,8 +47,13 @@ await t.test('aborting kills a program that ignores SIGTERM, and its child proce
   const child = await readPid(join(folder, 'child'))
   stop.abort()
   t.equal((await running).code, undefined)
-  t.equal(await processFacts(child), undefined)
+  t.ok(await ended(child), 'the child process has ended')
 })
+
+/** Waits for the end of a process, because a killed process takes a moment to end. */
+async function ended (pid: number): Promise<boolean> {
+  return await waitUntil(async () => await processFacts(pid) === undefined, 5_000, 20)
+}
 
 async function readPid (file: string): Promise<number> {
   for (;;) {
