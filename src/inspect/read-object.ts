@@ -1,7 +1,7 @@
 // Reads the object that `inspect` examines, and finds the schema of its alert in the archive from which the object came.
 import { pathToFileURL } from 'node:url'
 import { resolve } from 'node:path'
-import { messageOf, systemErrorCode } from '../pipeline/errors.ts'
+import { AlertStreamError, messageOf, systemErrorCode } from '../pipeline/errors.ts'
 import { createArchive, type Archive } from '../stores/archive.ts'
 import { storeErrors } from '../stores/errors.ts'
 import { maxGzipBytes } from '../stores/gzip.ts'
@@ -53,7 +53,7 @@ export async function readObject (target: Target, options: ReadOptions): Promise
       const where = resolve(target.path)
       const body = await readFile(where, admitAt(where)).catch((cause: unknown) => {
         if (systemErrorCode(cause) === 'ENOENT') throw inspectErrors.INSPECT_NOT_FOUND('no such file', { where, cause })
-        if (systemErrorCode(cause) === undefined) throw cause
+        if (cause instanceof AlertStreamError || systemErrorCode(cause) === undefined) throw cause
         throw inspectErrors.INSPECT_UNREADABLE(`cannot read the file: ${messageOf(cause)}`, { where, cause })
       })
       if (body === undefined) throw inspectErrors.INSPECT_UNREADABLE('not a file', { where })

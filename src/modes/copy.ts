@@ -47,7 +47,10 @@ const copyFlags = flags({
     description: 'Maximum number of objects read or written concurrently. Memory holds at most twice this number of alerts.'
   },
   'gzip-level': { ...ingestFlags['gzip-level'], description: 'Compression level of alerts that the source stores uncompressed.' },
-  'max-record-mib': ingestFlags['max-record-mib'],
+  'max-record-mib': {
+    ...ingestFlags['max-record-mib'],
+    description: 'Maximum size of a decompressed alert, in MiB. Larger alerts are reported and not copied.'
+  },
   'packed-id-tags': storeFlags['packed-id-tags'],
   'packed-id-bits': storeFlags['packed-id-bits'],
   ...s3Flags,

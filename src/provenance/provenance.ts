@@ -88,7 +88,8 @@ export function readProvenance (start: Buffer, where?: string): Provenance | und
 export function frameIdentity (start: Buffer, size: number): Pick<Provenance, 'sha256' | 'frameBytes'> | undefined {
   try {
     const provenance = readProvenance(start)
-    return provenance !== undefined && size === objectBytes(provenance, start) ? provenance : undefined
+    if (provenance === undefined || provenance.frameBytes < 0) return undefined
+    return size === objectBytes(provenance, start) ? provenance : undefined
   } catch {
     return undefined
   }

@@ -1,5 +1,5 @@
 // Reads a file whose size the caller has to admit first, so that a huge file in the store cannot exhaust the memory.
-import { closeSync, fstat, open, read, type Stats } from 'node:fs'
+import { closeSync, constants, fstat, open, read, type Stats } from 'node:fs'
 import { promisify } from 'node:util'
 import { type Admit } from './object-store.ts'
 
@@ -27,7 +27,8 @@ export async function readFileStart (path: string, bytes: number): Promise<{ sta
 }
 
 async function withFile<T> (path: string, read: (fd: number, size: number) => Promise<T>): Promise<T | undefined> {
-  const fd = await openFile(path, 'r')
+  // Without O_NONBLOCK, opening a named pipe waits for its writer and blocks a thread of the pool.
+  const fd = await openFile(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     const stats = await statFile(fd)
     return stats.isFile() ? await read(fd, stats.size) : undefined

@@ -1,5 +1,6 @@
 // inspect: an archived alert by id, file, URL of a bucket and URL of an archive server; intact and damaged.
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { basename, dirname, join } from 'node:path'
@@ -67,6 +68,16 @@ await t.test('prints the decoded alert as JSON: longs as strings, bytes as base6
   })
   const omitted = JSON.parse((await inspect(id, '--alert-store', url, '--json', '--omit-bytes')).stdout)
   t.strictSame(omitted.alert, { diaSourceId: id, flux: null, history })
+})
+
+await t.test('fails at once on a named pipe, and names the limit if a file is too large', async t => {
+  const folder = await tempDir(t)
+  const [pipe, sparse] = [join(folder, 'pipe'), join(folder, '1.avro.gz')]
+  execFileSync('mkfifo', [pipe])
+  t.match(await inspect(pipe), { code: 1, stderr: 'INSPECT_UNREADABLE: not a file' })
+  await writeFile(sparse, '')
+  await truncate(sparse, 3 * 2 ** 30)
+  t.match(await inspect(sparse), { code: 1, stderr: 'OBJECT_TOO_LARGE: the object has 3221225472 bytes' })
 })
 
 /** Serves the archive, or one response for every request. */

@@ -35,6 +35,11 @@ await t.test('what was written is read, and equal inputs give equal objects', as
   t.strictSame(readProvenance(withProvenance(gz, identity, unknown).object)?.record, unknown)
 })
 
+await t.test('provenance with a negative frame length identifies no frame', async t => {
+  const { object } = withProvenance(gz, { ...identity, frameBytes: -1 }, record)
+  t.equal(frameIdentity(object, object.length), undefined)
+})
+
 await t.test('any 64-bit timestamp and offset is kept; the time of the header is 0 if the timestamp does not fit into it', async t => {
   for (const timestamp of [0n, -1n, 2n ** 63n - 1n, -(2n ** 63n)]) {
     const { object } = withProvenance(gz, identity, { ...record, timestamp, offset: 2n ** 63n - 1n })
