@@ -84,6 +84,16 @@ export function hasProtocolError (error: unknown, ...ids: readonly string[]): bo
   return nestedErrors(error).some(inner => ids.includes((inner as LibraryError).apiId ?? ''))
 }
 
+/** Leaders and coordinators that have just been elected refuse requests for a moment. If they refuse longer, something is wrong. */
+const ELECTION_MS = 3000
+
+/** Whether an outage that has lasted this long is probably an election of leaders or coordinators, which is not worth a log line. */
+export function isElection (error: unknown, lastedMs: number): boolean {
+  if (lastedMs >= ELECTION_MS) return false
+  return hasProtocolError(error, 'LEADER_NOT_AVAILABLE', 'NOT_LEADER_OR_FOLLOWER', 'FENCED_LEADER_EPOCH', 'UNKNOWN_LEADER_EPOCH',
+    'COORDINATOR_LOAD_IN_PROGRESS', 'COORDINATOR_NOT_AVAILABLE', 'NOT_COORDINATOR')
+}
+
 const codesByProtocolError: ReadonlyArray<readonly [RegExp, keyof typeof kafkaErrors]> = [
   [/^UNKNOWN_TOPIC_OR_PARTITION$/, 'KAFKA_TOPIC_MISSING'],
   [/^(UNKNOWN|INCONSISTENT)_TOPIC_ID$/, 'KAFKA_TOPIC_RECREATED'],

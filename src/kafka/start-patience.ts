@@ -4,7 +4,7 @@ import { errorCode, systemErrorCode } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { isRetryable, persist } from '../pipeline/retry.ts'
 import type { KafkaConnection } from './connection.ts'
-import { nestedErrors } from './errors.ts'
+import { isElection, nestedErrors } from './errors.ts'
 
 export interface StartPatience {
   readonly log: Logger
@@ -20,7 +20,10 @@ export function startLimitMs ({ authState }: Pick<KafkaConnection, 'authState'>)
   return authState.accepted ? START_MS : NEVER_ACCEPTED_MS
 }
 
-/** Runs `call`, and retries it after a retryable error up to the time limit. Logs the first failure. Rejects with the last error. */
+/**
+ * Runs `call`, and retries it after a retryable error up to the time limit. Logs the first failure that is not normal. Rejects with the
+ * last error.
+ */
 export async function startPatiently<R> (
   connection: Pick<KafkaConnection, 'authState'>, { log, signal }: StartPatience, call: () => Promise<R>
 ): Promise<R> {
@@ -29,7 +32,8 @@ export async function startPatiently<R> (
   const retryable = (error: Error): boolean =>
     (isRetryable(error) || wasClosed(error)) && Date.now() - began < startLimitMs(connection)
   return await persist(call, { attempts: Infinity, baseMs: 250, maxMs: 2000, retryable }, signal, error => {
-    if (!logged) log.warn({ code: errorCode(error), reason: error.message }, 'kafka is not available yet: retrying')
+    if (logged || isElection(error, Date.now() - began)) return
+    log.warn({ code: errorCode(error), reason: error.message }, 'kafka is not available yet: retrying')
     logged = true
   })
 }

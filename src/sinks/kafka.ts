@@ -11,7 +11,7 @@ import { KafkaAdmin } from '../kafka/admin.ts'
 import { startLimitMs } from '../kafka/start-patience.ts'
 import { type AddressedRecord, batchBytes, Batches } from '../kafka/batches.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
-import { kafkaErrors, mapKafkaError } from '../kafka/errors.ts'
+import { isElection, kafkaErrors, mapKafkaError } from '../kafka/errors.ts'
 import { IdempotentProducer, partitionMissing } from '../kafka/idempotent-producer.ts'
 import { partitionFor } from '../kafka/murmur2.ts'
 import { produceClient, type ProduceClient } from '../kafka/produce-client.ts'
@@ -65,8 +65,8 @@ class ProducerSink implements KafkaSink {
   #sends = 0
   /** Records that were acknowledged in a batch that failed. They are not sent again with the rest of the batch. */
   readonly #acknowledged = new WeakSet<OutgoingRecord>()
-  /** The last failed attempt of the current outage. */
-  #outage: Error | undefined
+  /** The current outage with its last failed attempt. */
+  #outage: { readonly since: number, logged: boolean, error: Error } | undefined
   #log: Logger = silent
 
   constructor (options: KafkaSinkOptions) {
@@ -112,7 +112,7 @@ class ProducerSink implements KafkaSink {
       // An error that blames one record is reported only if it is the only kind of error, because the other records would be sent again.
       throw failures.find(error => error.fatal || error.retryable) ?? failures[0]!
     }
-    if (this.#outage !== undefined) this.#log.info({ brokers: this.#options.connection.brokers }, 'kafka accepts records again')
+    if (this.#outage?.logged === true) this.#log.info({ brokers: this.#options.connection.brokers }, 'kafka accepts records again')
     this.#outage = undefined
   }
 
@@ -189,7 +189,7 @@ class ProducerSink implements KafkaSink {
     try {
       return await Promise.race([work, sleep(Math.max(0, deadline - Date.now()), undefined, { signal: waiting, ref: true }).then(() => {
         const what = `records not acknowledged within ${this.#timeout / 1000} s`
-        throw kafkaErrors.KAFKA_TIMEOUT(what, { where: this.#where(topic), cause: this.#outage })
+        throw kafkaErrors.KAFKA_TIMEOUT(what, { where: this.#where(topic), cause: this.#outage?.error })
       }, () => {
         throw this.#stopped(topic)
       })])
@@ -242,11 +242,13 @@ class ProducerSink implements KafkaSink {
     return kafkaErrors.KAFKA_MESSAGE_TOO_LARGE(what, { where: this.#where(topic) })
   }
 
-  /** Logs the first failed attempt of an outage. */
+  /** Logs the first failed attempt of an outage, unless it is normal. */
   #retrying (error: Error): void {
-    const fields = { code: errorCode(error), reason: error.message }
-    if (this.#outage === undefined) this.#log.warn(fields, 'kafka does not accept records: retrying')
-    this.#outage = error
+    this.#outage ??= { since: Date.now(), logged: false, error }
+    this.#outage.error = error
+    if (this.#outage.logged || isElection(error, Date.now() - this.#outage.since)) return
+    this.#log.warn({ code: errorCode(error), reason: error.message }, 'kafka does not accept records: retrying')
+    this.#outage.logged = true
   }
 
   #map (error: unknown, topic: string): AlertStreamError {

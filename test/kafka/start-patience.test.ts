@@ -17,6 +17,28 @@ await t.test('retries retryable errors, logs the first of them and returns the r
   t.strictSame(lines, ['warn kafka is not available yet: retrying {"code":"KAFKA_UNREACHABLE","reason":"refused"}'])
 })
 
+await t.test('logs elections only if they last longer than a moment', async t => {
+  const loading = () => kafkaErrors.KAFKA_REFUSED('loading', {
+    retryable: true, cause: Object.assign(new Error('loading'), { apiId: 'COORDINATOR_LOAD_IN_PROGRESS' })
+  })
+  const linesAfter = async (waits: readonly number[]): Promise<readonly string[]> => {
+    const { log, lines } = recordingLog()
+    const outcomes = [...waits]
+    let now = 0
+    t.intercept(Date, 'now', { value: () => now })
+    await startPatiently(connection, { log, signal: new AbortController().signal }, async () => {
+      const wait = outcomes.shift()
+      if (wait === undefined) return
+      now += wait
+      throw loading()
+    })
+    return lines
+  }
+  t.strictSame(await linesAfter([100, 100]), [])
+  const expected = ['warn kafka is not available yet: retrying {"code":"KAFKA_REFUSED","reason":"loading"}']
+  t.strictSame(await linesAfter([100, 5000, 100]), expected)
+})
+
 await t.test('other errors end the attempts at once, and so does a stop', async t => {
   const { log } = recordingLog()
   const stop = new AbortController()
