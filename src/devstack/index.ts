@@ -2,7 +2,7 @@
 // benchmarks.
 export { readAclTable } from './acls.ts'
 export { ensureGcs, gcsMissing } from './gcs-download.ts'
-export { ensureBucket, startGcs, type GcsServer } from './gcs-server.ts'
+export { ensureBucket, startGcs } from './gcs-server.ts'
 export type { KafkaAccess } from './kafka-security.ts'
 export { startKafka, type KafkaServer } from './kafka-server.ts'
 export { withLock } from './lock.ts'

@@ -1,7 +1,8 @@
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { ensureBucket, ensureGcs, startGcs, type GcsServer } from '../../src/devstack/index.ts'
+import { ensureBucket, ensureGcs, startGcs } from '../../src/devstack/index.ts'
+import type { GcsServer } from '../../src/devstack/gcs-server.ts'
 import { isAlive } from '../../src/devstack/process-identity.ts'
 import { cache, tempDir, uniqueName, useGcs } from '../support/stack.ts'
 

@@ -12,7 +12,7 @@ import { finish, scenario, stopAll, useFaultCluster, type Scenario } from './clu
 const on = await useFaultCluster(t)
 const SESSION_SECONDS = 3
 
-for (const store of ['file', 'gs'] as const) {
+for (const store of ['file', 'gs', 's3'] as const) {
   await t.test(`no record is lost while ingesters that write to ${store} are repeatedly killed with SIGKILL`, async t => {
     const random = randomFor(t.name)
     const at = await scenario(t, on, { store, flags: ['--session-timeout-seconds', String(SESSION_SECONDS)] })

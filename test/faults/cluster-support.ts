@@ -10,7 +10,7 @@ import { persist } from '../../src/pipeline/retry.ts'
 import { connect, eventually, produce } from '../kafka/support.ts'
 import { joinedBy, registerAlerts, storeUrl, whileRunning } from '../modes/archive-support.ts'
 import { useCluster } from '../support/kafka-cluster.ts'
-import { runCli, startCli, tempDir, uniqueName, useGcs, usePython, useStack, type RunningCli } from '../support/stack.ts'
+import { runCli, startCli, tempDir, uniqueName, useGcs, usePython, useS3, useStack, type RunningCli } from '../support/stack.ts'
 import { judge, noProblems, type Verdict } from './judge.ts'
 import { startLoad, type Load } from './load.ts'
 
@@ -28,8 +28,10 @@ export async function useFaultCluster (t: Test) {
 }
 export type FaultCluster = Awaited<ReturnType<typeof useFaultCluster>>
 
+type StoreKind = 'file' | 'gs' | 's3'
+
 export interface ScenarioOptions {
-  readonly store?: 'file' | 'gs'
+  readonly store?: StoreKind
   /** Replicas and settings of the topic. Default: three replicas and the settings of the brokers. */
   readonly replicas?: number
   readonly configs?: Readonly<Record<string, string>>
@@ -38,13 +40,34 @@ export interface ScenarioOptions {
   readonly flags?: readonly string[]
 }
 
+interface Store {
+  readonly url: string
+  /** URL of the storage server, for buckets. */
+  readonly server?: string
+  /** Environment of programs that use the store. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+async function newStore (t: Test, kind: StoreKind, root: string): Promise<Store> {
+  switch (kind) {
+    case 'file': return { url: storeUrl(root), env: {} }
+    case 'gs': {
+      const { url: server, bucket } = await useGcs(t)
+      return { url: `gs://${await bucket()}`, server, env: { STORAGE_EMULATOR_HOST: server } }
+    }
+    case 's3': {
+      const { url: server, bucket, env } = await useS3(t)
+      return { url: `s3://${await bucket()}`, server, env: { ...env, ALERT_STREAM_S3_ENDPOINT_URL: server } }
+    }
+  }
+}
+
 export async function scenario (t: Test, on: FaultCluster, options: ScenarioOptions = {}) {
   const { registry, cluster, python, alerts, connection, admin } = on
   const { store = 'file', replicas = 3, configs = {}, partitions = PARTITIONS, flags = [] } = options
   const folder = await tempDir(t)
   const root = join(folder, 'store')
-  const gcs = store === 'gs' ? await useGcs(t) : undefined
-  const url = gcs === undefined ? storeUrl(root) : `gs://${await gcs.bucket()}`
+  const { url, server, env } = await newStore(t, store, root)
   const [topic, group, dead] = [uniqueName('ingest'), uniqueName('g'), uniqueName('dead')]
   // What has been sent, by the project's own sink and by the independent producer.
   const journals = [join(folder, 'published'), join(folder, 'load')] as const
@@ -65,7 +88,7 @@ export async function scenario (t: Test, on: FaultCluster, options: ScenarioOpti
 
   async function verdict (): Promise<Verdict> {
     return await judge(python, {
-      brokers: cluster.brokers, group, topics: [topic], deadLetters: dead, store: url, emulator: gcs?.url, journals
+      brokers: cluster.brokers, group, topics: [topic], deadLetters: dead, store: url, server, journals
     })
   }
 
@@ -73,7 +96,6 @@ export async function scenario (t: Test, on: FaultCluster, options: ScenarioOpti
     '--broker', cluster.brokers, '--schema-registry-url', registry, '--topic', topic, '--group', group, '--dead-letter-topic', dead,
     '--alert-store', url
   ]
-  const env = { STORAGE_EMULATOR_HOST: gcs?.url }
 
   return {
     topic, group, root, commits,

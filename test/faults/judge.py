@@ -1,9 +1,9 @@
 """Independent judge of an archive: compares topics with the archive, byte for byte. Shares no code with the program.
 
 Usage: judge.py < CONFIG
-CONFIG is JSON: brokers, group, topics, deadLetters (topic), store (file:///folder or gs://bucket), emulator (URL, for gs), journals (files
-with lines as load.py writes them). Reads every topic with librdkafka from the log start to the end, every archived alert with gzip, and
-the dead letters. Prints JSON: counts, and lists with the first problems of each kind. All lists are empty if the archive is right:
+CONFIG is JSON: brokers, group, topics, deadLetters (topic), store (file:///folder, gs://bucket or s3://bucket), server (URL of the storage
+server, for buckets), journals (files with lines as load.py writes them). Reads every topic with librdkafka from the log start to the end,
+every archived alert with gzip, and the dead letters. Prints JSON: counts, and lists with the first problems of each kind. All lists are empty if the archive is right:
 
 missing           below the committed offset, but neither archived nor in the dead letters
 different         below the committed offset, archived with other bytes under its id, and not in the dead letters
@@ -20,6 +20,7 @@ import pathlib
 import sys
 import urllib.parse
 import urllib.request
+import xml.etree.ElementTree
 
 import confluent_kafka
 from confluent_kafka import TopicPartition
@@ -82,23 +83,45 @@ def archived_files(folder):
         yield str(path.relative_to(folder)), path.read_bytes()
 
 
-def archived_objects(bucket):
-    base = f"{config['emulator']}/storage/v1/b/{bucket}/o"
+# The test servers verify no signature, but the S3 server rejects requests without one.
+SIGNATURE = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+
+
+def download(path):
+    request = urllib.request.Request(f"{config['server']}/{path}", headers={"Authorization": SIGNATURE})
+    with urllib.request.urlopen(request) as response:
+        return response.read()
+
+
+def gcs_objects(bucket):
+    base = f"storage/v1/b/{bucket}/o"
     token = ""
     while True:
-        with urllib.request.urlopen(f"{base}?prefix=v2/alerts/&pageToken={token}") as response:
-            page = json.load(response)
+        page = json.loads(download(f"{base}?prefix=v2/alerts/&pageToken={token}"))
         for item in page.get("items", []):
-            with urllib.request.urlopen(f"{base}/{urllib.parse.quote(item['name'], safe='')}?alt=media") as response:
-                yield item["name"], response.read()
+            yield item["name"], download(f"{base}/{urllib.parse.quote(item['name'], safe='')}?alt=media")
         token = page.get("nextPageToken", "")
         if not token:
             return
 
 
+def s3_objects(bucket):
+    after = ""
+    while True:
+        page = xml.etree.ElementTree.fromstring(download(f"{bucket}?list-type=2&prefix=v2/alerts/&start-after={after}"))
+        keys = [key.text for key in page.iterfind("{*}Contents/{*}Key")]
+        for key in keys:
+            yield key, download(f"{bucket}/{key}")
+        if page.findtext("{*}IsTruncated") != "true":
+            return
+        after = keys[-1]
+
+
 def archived():
     url = urllib.parse.urlparse(config["store"])
-    return archived_objects(url.netloc) if url.scheme == "gs" else archived_files(pathlib.Path(urllib.parse.unquote(url.path)))
+    if url.scheme == "file":
+        return archived_files(pathlib.Path(urllib.parse.unquote(url.path)))
+    return {"gs": gcs_objects, "s3": s3_objects}[url.scheme](url.netloc)
 
 
 def offsets_of(topic):

@@ -9,10 +9,10 @@ export interface JudgeConfig {
   readonly topics: readonly string[]
   /** The dead-letter topic. */
   readonly deadLetters: string
-  /** `file:///folder` or `gs://bucket` */
+  /** `file:///folder`, `gs://bucket` or `s3://bucket` */
   readonly store: string
-  /** URL of the storage emulator, for `gs`. */
-  readonly emulator?: string | undefined
+  /** URL of the storage server, for buckets. */
+  readonly server?: string | undefined
   /** Files that list what was sent. */
   readonly journals: readonly string[]
 }

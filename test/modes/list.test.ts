@@ -5,14 +5,16 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { spawn } from 'node:child_process'
 import t, { type Test } from 'tap'
+import { s3Credentials } from '../../src/devstack/index.ts'
 import { decodeId, encodeId } from '../../src/ids/packed-id.ts'
 import { checksumsOf, createArchive, gzipFrame, openStore } from '../../src/stores/index.ts'
 import type { ObjectStore } from '../../src/stores/object-store.ts'
 import type { Layout } from '../../src/stores/layouts.ts'
-import { runCli, tempDir, useGcs } from '../support/stack.ts'
+import { runCli, tempDir, useGcs, useS3 } from '../support/stack.ts'
 import { linesOf } from './support.ts'
 
 const gcs = await useGcs(t)
+const s3 = await useS3(t)
 const night = '20260224'
 const ids = Array.from({ length: 60 }, (_, n) => String(encodeId({
   tag: n % 10 === 0 ? 4 : 2, night, sequence: 1010 + n % 2, detector: n % 3, counter: n
@@ -26,13 +28,14 @@ const frameOf = (id: string): Buffer => Buffer.concat([Buffer.from([0, 0, 0, 4, 
 
 const urls: Readonly<Record<string, (t: Test) => Promise<string>>> = {
   file: async t => pathToFileURL(await tempDir(t)).href,
-  gs: async () => `gs://${await gcs.bucket()}/some/prefix`
+  gs: async () => `gs://${await gcs.bucket()}/some/prefix`,
+  s3: async () => `s3://${await s3.bucket()}/some/prefix`
 }
-const environment = { env: { STORAGE_EMULATOR_HOST: gcs.url } }
+const environment = { env: { STORAGE_EMULATOR_HOST: gcs.url, ...s3.env, ALERT_STREAM_S3_ENDPOINT_URL: s3.url } }
 
 async function fill (url: string, layouts: readonly Layout[]): Promise<void> {
   for (const layout of layouts) {
-    const store = await openStore(url, { emulatorHost: gcs.url })
+    const store = await openStore(url, { emulatorHost: gcs.url, s3: { endpoint: s3.url, credentials: s3Credentials } })
     // The archive itself would not write an alert into a second layout.
     const archive = createArchive({ alerts: blind(store), schemas: store, layout })
     for (const id of [...ids, ...unpacked]) await archive.putAlert(id, await gzipFrame(frameOf(id)), checksumsOf(frameOf(id)))

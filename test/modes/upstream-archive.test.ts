@@ -9,11 +9,12 @@ import { createRegistryClient, parseSchema } from '../../src/avro/index.ts'
 import { decodeId, encodeId } from '../../src/ids/packed-id.ts'
 import type { OutgoingRecord } from '../../src/kafka/record.ts'
 import { adminFor, connect, produce } from '../kafka/support.ts'
-import { runCli, startCli, tempDir, uniqueName, useGcs, usePython, useStack } from '../support/stack.ts'
+import { runCli, startCli, tempDir, uniqueName, useGcs, usePython, useS3, useStack } from '../support/stack.ts'
 import { linesOf } from './support.ts'
 
 const { kafka, registry } = await useStack(t)
 const gcs = await useGcs(t)
+const s3 = await useS3(t)
 const python = await usePython(t)
 const connection = await connect(kafka)
 const admin = adminFor(t, connection)
@@ -55,9 +56,13 @@ const stores: Readonly<Record<string, (t: Test) => Promise<Store>>> = {
   gs: async () => {
     const bucket = await gcs.bucket()
     return { url: `gs://${bucket}`, place: `${gcs.url}/${bucket}` }
+  },
+  s3: async () => {
+    const bucket = await s3.bucket()
+    return { url: `s3://${bucket}`, place: `${s3.url}/${bucket}` }
   }
 }
-const env = { STORAGE_EMULATOR_HOST: gcs.url }
+const env = { STORAGE_EMULATOR_HOST: gcs.url, ...s3.env, ALERT_STREAM_S3_ENDPOINT_URL: s3.url }
 
 function upstream (request: object): Record<string, { frame: string, id: string, visit: string } | null> {
   const { stdout, stderr, status } = spawnSync(python, [join(import.meta.dirname, 'upstream_archive.py')], {
@@ -87,7 +92,8 @@ for (const [kind, open] of Object.entries(stores)) {
     await t.test(`${kind}: the server of ${rule} reads an archive that ingest wrote in layout ${layout}`, async t => {
       const { url, place } = await open(t)
       t.equal(await ingest(url, layout), `archived ${ids.length} alerts: ${ids.length} written, 0 already archived, 0 dead letters`)
-      const found = upstream({ command: 'read', store: place, rule, alerts: { ...Object.fromEntries(ids.map(id => [id, null])), 7: null } })
+      const alerts = { ...Object.fromEntries(ids.map(id => [id, null])), 7: null }
+      const found = upstream({ command: 'read', kind, store: place, rule, alerts })
       t.equal(found['7'], null)
       for (const id of ids) {
         const visit = String(decodeId(BigInt(id))!.visit)
@@ -120,7 +126,7 @@ for (const [kind, open] of Object.entries(stores)) {
     for (const [n, [rule, compressed]] of times.entries()) {
       // One alert in six is not in the archive yet.
       const alerts = Object.fromEntries(ids.filter((_, index) => index % (last + 1) === n).map(id => [id, frames.get(id)!.toString('hex')]))
-      upstream({ command: 'write', store: place, rule, gzip: compressed, schema: { id: schemaId, text }, alerts })
+      upstream({ command: 'write', kind, store: place, rule, gzip: compressed, schema: { id: schemaId, text }, alerts })
     }
     const old = ids.filter((_, index) => index % (last + 1) < last)
     t.strictSame((await list(url, '--night', night)).sort(), old.toSorted())
@@ -140,7 +146,7 @@ for (const [kind, open] of Object.entries(stores)) {
     t.strictSame(lines.map(({ id }) => id), ids.toSorted())
     // A folder has the keys of v1 with and without a leading slash.
     t.ok(lines.every(({ keys }) => new Set(keys.map(key => key.replace(/^\//, ''))).size === 1), 'each alert has one object')
-    const found = upstream({ command: 'read', store: place, rule: '2026', alerts: Object.fromEntries(ids.map(id => [id, null])) })
+    const found = upstream({ command: 'read', kind, store: place, rule: '2026', alerts: Object.fromEntries(ids.map(id => [id, null])) })
     const inV2 = ids.filter((_, index) => index % (last + 1) >= 3)
     for (const id of inV2) t.equal(found[id]?.frame, frames.get(id)!.toString('hex'))
   })

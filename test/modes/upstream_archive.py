@@ -3,8 +3,9 @@
 The rules are those of lsst-dm/alert_database_ingester and lsst-dm/alert_database_server at three times:
 2021 (Google Cloud), 2025 (S3, until November uncompressed) and 2026 (S3, today).
 
-stdin: {"command": "read" or "write", "store": "/folder" or "http://host/bucket" (Google's API), "rule": "2021" | "2025" | "2026",
-        "gzip": bool (write only), "schema": {"id": int, "text": str} (write only), "alerts": {id: frame as hex (write) or null (read)}}
+stdin: {"command": "read" or "write", "kind": "file" | "gs" | "s3", "store": "/folder" or "http://host/bucket",
+        "rule": "2021" | "2025" | "2026", "gzip": bool (write only), "schema": {"id": int, "text": str} (write only),
+        "alerts": {id: frame as hex (write) or null (read)}}
 stdout (read): {id: {"frame": hex, "id": the id in the body, "visit": the visit in the body}}; a missing alert is null.
 """
 import gzip
@@ -44,23 +45,45 @@ class Folder:
             file.write(body)
 
 
-class Bucket:
+# The test servers verify no signature, but the S3 server rejects requests without one.
+SIGNATURE = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+
+
+def download(url):
+    try:
+        return urllib.request.urlopen(urllib.request.Request(url, headers={"Authorization": SIGNATURE})).read()
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return None
+        raise
+
+
+def upload(url, body, method):
+    headers = {"Authorization": SIGNATURE, "Content-Type": "application/octet-stream"}
+    urllib.request.urlopen(urllib.request.Request(url, body, headers, method=method)).read()
+
+
+class GoogleBucket:
     def __init__(self, url):
         self.host, self.bucket = url.rsplit("/", 1)
 
     def get(self, key):
-        url = "%s/storage/v1/b/%s/o/%s?alt=media" % (self.host, self.bucket, urllib.parse.quote(key, safe=""))
-        try:
-            return urllib.request.urlopen(url).read()
-        except urllib.error.HTTPError as error:
-            if error.code == 404:
-                return None
-            raise
+        return download("%s/storage/v1/b/%s/o/%s?alt=media" % (self.host, self.bucket, urllib.parse.quote(key, safe="")))
 
     def put(self, key, body):
         name = urllib.parse.quote(key, safe="")
-        url = "%s/upload/storage/v1/b/%s/o?uploadType=media&name=%s" % (self.host, self.bucket, name)
-        urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "application/octet-stream"})).read()
+        upload("%s/upload/storage/v1/b/%s/o?uploadType=media&name=%s" % (self.host, self.bucket, name), body, "POST")
+
+
+class S3Bucket:
+    def __init__(self, url):
+        self.url = url
+
+    def get(self, key):
+        return download(self.url + "/" + urllib.parse.quote(key))
+
+    def put(self, key, body):
+        upload(self.url + "/" + urllib.parse.quote(key), body, "PUT")
 
 
 def read(store, rule, ids):
@@ -99,7 +122,7 @@ def write(store, rule, alerts, schema, compressed):
 
 
 given = json.load(sys.stdin)
-place = Bucket(given["store"]) if given["store"].startswith("http") else Folder(given["store"])
+place = {"file": Folder, "gs": GoogleBucket, "s3": S3Bucket}[given["kind"]](given["store"])
 if given["command"] == "write":
     write(place, given["rule"], given["alerts"], given["schema"], given["gzip"])
 else:
