@@ -162,7 +162,7 @@ export async function bucketFaults (root: Test, service: FaultyService): Promise
 
   await test('of 20 concurrent puts, only those with a fault fail, with a retryable error; repeated puts store all objects', async t => {
     // The deadline is long enough for a loaded machine, so only hanging requests miss it.
-    const { store, proxy, direct } = await behindProxy(t, service, { requestMs: 4000 })
+    const { store, proxy, direct } = await behindProxy(t, service, { requestMs: 10_000 })
     for (const fault of ['hang', 'reset', { status: 503 }, 'lose response', 'stall response'] as const) proxy.fail(fault, 2, isUpload)
     const keys = Array.from({ length: 20 }, (_, index) => `${index}.gz`)
     const first = await Promise.allSettled(keys.map(key => store.put(key, gz, meta)))
