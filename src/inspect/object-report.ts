@@ -36,23 +36,28 @@ export interface ObjectReport {
   readonly provenance: Provenance | undefined
   /** Undefined if the object cannot be inflated. */
   readonly frame: FrameReport | undefined
-  /** What is wrong with the object, in sentences. Empty if nothing is. */
-  readonly problems: readonly string[]
+  /** What is wrong with the frame or contradicts it, in sentences. Empty if nothing is. */
+  readonly frameProblems: readonly string[]
+  /** What is wrong with the provenance alone. The frame can be intact. */
+  readonly provenanceProblems: readonly string[]
 }
 
-/** @param maxFrameBytes longest frame that is inflated */
+/** Rejects with OBJECT_TOO_LARGE. @param maxFrameBytes longest frame that is inflated */
 export async function examine (object: ReadObject, maxFrameBytes: number): Promise<ObjectReport> {
   const { where, body } = object
-  const problems: string[] = []
+  const [frameProblems, provenanceProblems]: [string[], string[]] = [[], []]
   const header = gzipHeader(body)
-  // A frame begins with 0x00, so it cannot be mistaken for gzip.
-  const compressed = header !== undefined || body[0] !== 0
-  const provenance = await attempt(problems, async () => readProvenance(body))
-  const content = compressed ? await attempt(problems, () => inflateAsync(body, undefined, maxFrameBytes)) : body
-  const frame = content === undefined ? undefined : await frameReport(content, problems)
-  if (frame !== undefined) compareNames(object, frame, problems)
-  if (provenance !== undefined) compareProvenance(provenance, frame, body, header!.time, problems)
-  return { where, objectBytes: body.length, compressed, provenance, frame, problems }
+  const provenance = await attempt(provenanceProblems, async () => readProvenance(body))
+  // A frame begins with 0x00. Anything else must be gzip.
+  const isGzip = header !== undefined || body[0] !== 0
+  const content = isGzip ? await attempt(frameProblems, () => inflateAsync(body, where, maxFrameBytes)) : body
+  const frame = content === undefined ? undefined : await frameReport(content, frameProblems)
+  if (frame !== undefined) compareNames(object, frame, frameProblems)
+  if (provenance !== undefined) {
+    compareProvenance(provenance, frame, body, frameProblems)
+    compareTime(provenance, header!.time, provenanceProblems)
+  }
+  return { where, objectBytes: body.length, compressed: header !== undefined, provenance, frame, frameProblems, provenanceProblems }
 }
 
 async function frameReport (content: Buffer, problems: string[]): Promise<FrameReport> {
@@ -73,9 +78,7 @@ function compareNames ({ expectedId, expectedSha256 }: ReadObject, { alertId, sh
   }
 }
 
-function compareProvenance (
-  provenance: Provenance, frame: FrameReport | undefined, body: Buffer, time: number, problems: string[]
-): void {
+function compareProvenance (provenance: Provenance, frame: FrameReport | undefined, body: Buffer, problems: string[]): void {
   const compare = (what: string, actual: number | string, stated: number | string): void => {
     if (actual !== stated) problems.push(`${what} ${actual}, but the provenance says ${stated}`)
   }
@@ -84,16 +87,20 @@ function compareProvenance (
     compare('the SHA-256 of the frame is', frame.sha256, provenance.sha256)
     compare('the length of the frame is', frame.bytes, provenance.frameBytes)
   }
-  // A timestamp out of the range of the header is stored as 0.
-  if (time !== 0) compare('the time in the gzip header is', time, Math.floor(Number(provenance.record.timestamp) / 1000))
 }
 
-/** Adds the message of a failure to `problems`. */
+function compareTime ({ record }: Provenance, time: number, problems: string[]): void {
+  const stated = Math.floor(Number(record.timestamp) / 1000)
+  // A timestamp out of the range of the header is stored as 0.
+  if (time !== 0 && time !== stated) problems.push(`the time in the gzip header is ${time}, but the provenance says ${stated}`)
+}
+
+/** Adds the message of a failure to `problems`. Rejects with OBJECT_TOO_LARGE, because such an object can be intact. */
 async function attempt<T> (problems: string[], action: () => Promise<T>): Promise<T | undefined> {
   try {
     return await action()
   } catch (error) {
-    if (!(error instanceof AlertStreamError)) throw error
+    if (!(error instanceof AlertStreamError) || error.code === 'OBJECT_TOO_LARGE') throw error
     problems.push(messageOf(error))
     return undefined
   }

@@ -11,12 +11,12 @@ interface JsonOptions {
 
 /** One JSON document. @param alert undefined if the alert cannot be decoded */
 export function reportJson (report: ObjectReport, alert: AlertValue | undefined, { omitBytes }: JsonOptions): string {
-  const { where, objectBytes, compressed, provenance, frame, problems } = report
+  const { where, objectBytes, compressed, provenance, frame, frameProblems, provenanceProblems } = report
   const document = {
     object: where, objectBytes, compressed,
     frameBytes: frame?.bytes ?? null, sha256: frame?.sha256 ?? null, schemaId: frame?.schemaId ?? null, alertId: frame?.alertId ?? null,
     provenance: provenance === undefined ? null : provenanceJson(provenance),
-    problems,
+    problems: [...frameProblems, ...provenanceProblems],
     ...alert === undefined ? {} : { alert: plain(alert, omitBytes) }
   }
   return `${JSON.stringify(document, undefined, 1)}\n`

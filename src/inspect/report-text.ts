@@ -16,7 +16,7 @@ export function reportText (report: ObjectReport, format: PackedIdFormat): strin
     ...frameRows(report, format),
     ['stored', storedText(report)],
     ...provenanceRows(report),
-    ...report.problems.map((problem): Row => ['problem', printable(problem)])
+    ...[...report.frameProblems, ...report.provenanceProblems].map((problem): Row => ['problem', printable(problem)])
   ]
   const width = Math.max(...rows.map(([name]) => name.length))
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('')
@@ -33,13 +33,13 @@ function frameRows ({ frame }: ObjectReport, format: PackedIdFormat): Row[] {
 }
 
 function storedText ({ compressed, objectBytes, frame }: ObjectReport): string {
-  if (!compressed) return `${bytesText(objectBytes)}, not compressed`
+  if (!compressed) return frame === undefined ? bytesText(objectBytes) : `${bytesText(objectBytes)}, not compressed`
   const ratio = frame === undefined || frame.bytes === 0 ? '' : `, ${(100 * objectBytes / frame.bytes).toFixed(1)} % of the frame`
   return `${bytesText(objectBytes)}, gzip${ratio}`
 }
 
-function provenanceRows ({ provenance }: ObjectReport): Row[] {
-  if (provenance === undefined) return [['provenance', 'none']]
+function provenanceRows ({ provenance, provenanceProblems }: ObjectReport): Row[] {
+  if (provenance === undefined) return [['provenance', provenanceProblems.length === 0 ? 'none' : 'unreadable']]
   const { archivedAt, record, truncated, redrivenFrom } = provenance
   const at = (where: typeof record | NonNullable<typeof redrivenFrom>): string => position({ ...where, topic: printable(where.topic) })
   const rows: Row[] = [

@@ -59,10 +59,11 @@ export default mode({
       const report = await examine(object, maxFrameBytes)
       if (config.json) await printJson(report, object, config, archive, host)
       else await host.print(reportText(report, format))
-      const [first, ...more] = report.problems
+      const { frameProblems, provenanceProblems, where } = report
+      const [first, ...more] = [...frameProblems, ...provenanceProblems]
       if (first === undefined) return
-      const others = more.length === 0 ? '' : ` (and ${more.length} more)`
-      throw inspectErrors.INSPECT_DAMAGED(`${first}${others}`, { where: report.where })
+      const code = frameProblems.length > 0 ? 'INSPECT_DAMAGED' : 'INSPECT_PROVENANCE'
+      throw inspectErrors[code](`${first}${more.length === 0 ? '' : ` (and ${more.length} more)`}`, { where })
     } finally {
       await opened?.close()
     }
@@ -83,7 +84,7 @@ async function printJson (
   }
   await host.print(reportJson(report, alert, config))
   // Damage of the object is reported first.
-  if (failure !== undefined && report.problems.length === 0) throw failure
+  if (failure !== undefined && report.frameProblems.length === 0) throw failure
 }
 
 function decode (text: string, datum: Buffer, where: string): AlertValue {
