@@ -41,6 +41,8 @@ export interface PackedId extends PackedIdParts {
 export interface IdRange { readonly first: bigint, readonly last: bigint }
 
 const widthNames = ['tag', 'day', 'sequence', 'detector', 'counter'] as const
+const nouns = { tag: 'tag', sequence: 'sequence number', detector: 'detector', counter: 'counter' } as const
+const doesNotFit = 'does not fit into a packed alert id'
 const dayMs = 86_400_000
 const epoch = Date.UTC(2010, 0, 1)
 
@@ -79,12 +81,16 @@ export function encodeId (parts: PackedIdParts, format = rubinIds): bigint {
     const value = values[name]
     const limit = name === 'detector' ? detectors : 2 ** format.bits[name]
     if (!Number.isInteger(value) || value < 0 || value >= limit) {
-      const what = name === 'day' ? `the night ${parts.night}` : `the ${name} ${value}`
-      throw idErrors.ID_OUT_OF_RANGE(`${what} does not fit into a packed alert id`)
+      throw idErrors.ID_OUT_OF_RANGE(name === 'day' ? invalidNight(parts.night, value) : `the ${nouns[name]} ${value} ${doesNotFit}`)
     }
     id = (id << BigInt(format.bits[name])) | BigInt(value)
   }
   return id
+}
+
+function invalidNight (night: string, day: number): string {
+  if (Number.isNaN(day)) return `the night ${night} is not a date (YYYYMMDD)`
+  return `the night ${night} ${day < 0 ? 'is before 2010-01-01' : doesNotFit}`
 }
 
 /** Returns undefined if the id is not packed: its tag is not among the tags of the format, or the camera has no such detector. */

@@ -52,8 +52,8 @@ function selection (config: Config, format: PackedIdFormat): (store: ObjectStore
       }
     }
   }
-  const digits = (prefix ?? '').replace(/^LSST-AP-DS-/, '')
-  if (!/^[0-9]{0,19}$/.test(digits) || prefix === '') throw bad(`--prefix is '${prefix}', but must be 1 to 19 digits`)
+  const digits = prefix?.replace(/^LSST-AP-DS-/, '') ?? ''
+  if (prefix !== undefined && !/^[0-9]{1,19}$/.test(digits)) throw bad(`--prefix is '${prefix}', but must be 1 to 19 digits`)
   return async function * (store) { yield * listByPrefix(digits, await listing(store)) }
 }
 

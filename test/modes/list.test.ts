@@ -108,11 +108,12 @@ await t.test('stops when its reader has enough', async t => {
 await t.test('a mistyped flag is wrong usage, and a missing store is a failure', async t => {
   const url = await urls['file']!(t)
   for (const [args, message] of [
-    [['--night', '20260230'], /ID_OUT_OF_RANGE.*20260230/], [['--night', '20091231'], /ID_OUT_OF_RANGE/],
+    [['--night', '20260230'], /ID_OUT_OF_RANGE.*20260230 is not a date/], [['--night', '20091231'], /is before 2010-01-01/],
     [['--visit', '2026'], /--visit is '2026'/], [['--visit', `${night}99999`], /ID_OUT_OF_RANGE.*99999/],
     [['--night', night, '--visit', `${night}00001`], /only one of/], [['--detector', '3'], /--detector needs/],
     [['--prefix', 'x7'], /--prefix is 'x7'/], [['--prefix', '12345678901234567890'], /1 to 19 digits/],
-    [['--prefix', 'LSST-DP1-DS-7'], /1 to 19 digits/], [['--packed-id-bits', '7,14'], /ID_FORMAT_INVALID/]
+    [['--prefix', 'LSST-DP1-DS-7'], /1 to 19 digits/], [['--prefix', 'LSST-AP-DS-'], /1 to 19 digits/],
+    [['--packed-id-bits', '7,14'], /ID_FORMAT_INVALID/]
   ] as const) {
     const { code, stdout, stderr } = await runCli(['list', '--alert-store', url, ...args])
     t.equal(code, 2, args.join(' '))
