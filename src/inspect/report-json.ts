@@ -1,7 +1,7 @@
 // The report of an object and the decoded alert as JSON. Longs are decimal strings, because JSON numbers are not exact beyond 2^53. Bytes
 // are base64. NaN and infinite numbers, for which JSON has no notation, are null.
 import type { AlertValue } from '../avro/schema.ts'
-import type { Provenance } from '../provenance/provenance.ts'
+import { topicIdBytes, type Provenance } from '../provenance/provenance.ts'
 import type { ObjectReport } from './object-report.ts'
 
 interface JsonOptions {
@@ -36,7 +36,7 @@ function provenanceJson ({ sha256, frameBytes, gzipBytes, archivedAt, record, tr
 
 /** A topic id as Kafka's own tools print it: base64 with the URL alphabet, without padding. */
 export function topicIdText (uuid: string): string {
-  return Buffer.from(uuid.replaceAll('-', ''), 'hex').toString('base64url')
+  return topicIdBytes(uuid).toString('base64url')
 }
 
 function base64 (bytes: Buffer | null): string | null {

@@ -5,6 +5,7 @@ import { singleObjectHeader } from '../avro/fingerprint.ts'
 import { parseSchema, type AlertValue } from '../avro/schema.ts'
 import type { KafkaHeader, KafkaRecord } from '../kafka/record.ts'
 import { AlertStreamError, messageOf } from '../pipeline/errors.ts'
+import { hex32 } from '../stores/crc32c.ts'
 import { extraField, gzipHeader, maxFieldBytes, withExtraField } from '../stores/gzip-header.ts'
 import { provenanceErrors } from './errors.ts'
 import { provenanceSchema } from './provenance-schema.ts'
@@ -108,7 +109,7 @@ function encode ({ sha256, frameBytes, gzipBytes, archivedAt, record, truncated,
   if (minimumBytes(key, headers) > maxFieldBytes) return undefined
   const datum = schema.encode({
     sha256: Buffer.from(sha256, 'hex'), frameBytes: BigInt(frameBytes), gzipBytes: BigInt(gzipBytes), archivedAt: BigInt(archivedAt),
-    topic: record.topic, topicId: record.topicId === undefined ? null : Buffer.from(record.topicId.replaceAll('-', ''), 'hex'),
+    topic: record.topic, topicId: record.topicId === undefined ? null : topicIdBytes(record.topicId),
     partition: record.partition, offset: record.offset, leaderEpoch: record.leaderEpoch,
     timestamp: record.timestamp, timestampType: record.timestampType ?? 'Unknown',
     key, headers: headers.map(([name, value]) => ({ name: name.toString(), value })),
@@ -131,7 +132,7 @@ function minimumBytes (key: Buffer | null, headers: readonly KafkaHeader[]): num
 function decode (data: Buffer, where?: string): Provenance {
   if (data.length < prefix.length + CHECKSUM_BYTES) throw new Error(`it has only ${data.length} bytes`)
   const [stated, actual] = [data.readUInt32LE(data.length - CHECKSUM_BYTES), checksumOf(data)]
-  if (stated !== actual) throw new Error(`its CRC-32 is ${hex(actual)}, but it states ${hex(stated)}`)
+  if (stated !== actual) throw new Error(`its CRC-32 is ${hex32(actual)}, but it states ${hex32(stated)}`)
   const header = data.subarray(0, prefix.length)
   if (!header.equals(prefix)) {
     throw provenanceErrors.PROVENANCE_UNKNOWN(`the provenance has an unknown schema: it begins with ${header.toString('hex')}`, { where })
@@ -172,14 +173,15 @@ interface Encoded extends Pick<KafkaRecord, 'topic' | 'partition' | 'offset' | '
   readonly redrivenFrom: FirstRecord | null
 }
 
+/** The 16 bytes of a topic id in the notation of a UUID. */
+export function topicIdBytes (uuid: string): Buffer {
+  return Buffer.from(uuid.replaceAll('-', ''), 'hex')
+}
+
 function uuid (bytes: Buffer): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
 function checksumOf (data: Buffer): number {
   return crc32(data.subarray(0, -CHECKSUM_BYTES))
-}
-
-function hex (checksum: number): string {
-  return checksum.toString(16).padStart(8, '0')
 }

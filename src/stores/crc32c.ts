@@ -9,7 +9,7 @@ type Crc32c = (data: Uint8Array, previous?: number) => number
 /** CRC32C of `data` as an unsigned 32-bit number. `previous`: checksum of the preceding bytes. */
 export const crc32c: Crc32c = loadNative() ?? tableCrc32c
 
-/** Formats a checksum as eight lower-case hex digits. */
+/** Formats a 32-bit checksum as eight lower-case hex digits. */
 export function hex32 (value: number): string {
   return value.toString(16).padStart(8, '0')
 }
