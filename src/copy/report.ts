@@ -1,6 +1,6 @@
-// The report of a copy: one JSON document, printed while the copy runs, so that a report of any length needs no memory. First come the
-// problems, one per line, and last the totals. A report without its end belongs to a copy that was killed.
+// The report of a copy: its problems and totals.
 import { errorCode, messageOf } from '../pipeline/errors.ts'
+import { ProblemReport } from '../print/problem-report.ts'
 import type { ArchivedKey } from './archived-keys.ts'
 
 /** What was copied. */
@@ -14,8 +14,7 @@ interface Subject {
 const problemOf: Readonly<Record<string, 'different' | 'missing'>> = { ARCHIVE_CONFLICT: 'different', COPY_SOURCE_GONE: 'missing' }
 
 export class CopyReport {
-  readonly #print: (text: string) => Promise<void>
-  #lines = 0
+  readonly #document: ProblemReport
   /** Objects written, by kind. */
   readonly copied = { alert: 0, schema: 0 }
   copiedBytes = 0
@@ -31,7 +30,7 @@ export class CopyReport {
   ignored = 0
 
   constructor (print: (text: string) => Promise<void>) {
-    this.#print = print
+    this.#document = new ProblemReport(print)
   }
 
   get problems (): number {
@@ -44,7 +43,7 @@ export class CopyReport {
   }
 
   async begin (): Promise<void> {
-    await this.#print('{\n"problems": [')
+    await this.#document.begin()
   }
 
   async problem ({ kind, key, id }: ArchivedKey, error: Error): Promise<void> {
@@ -52,19 +51,16 @@ export class CopyReport {
     const problem = problemOf[code] ?? 'damaged'
     this[problem]++
     const ids = kind === 'alert' ? { alertId: id } : { schemaId: Number(id) }
-    const line = JSON.stringify({ problem, object: kind, key, ...ids, code, reason: messageOf(error) })
-    await this.#print(`${this.#lines++ === 0 ? '' : ','}\n${line}`)
+    await this.#document.add({ problem, object: kind, key, ...ids, code, reason: messageOf(error) })
   }
 
   /** @param complete whether every selected object was dealt with */
   async end ({ from, to, layout, night }: Subject, complete: boolean): Promise<void> {
     const { copied, copiedBytes, present, different, damaged, missing, ignored } = this
-    const totals = {
+    await this.#document.end({
       complete, from, to, layout, night: night ?? null, copied: copied.alert, copiedSchemas: copied.schema, copiedBytes, present, different,
       damaged, missing, ignored
-    }
-    const fields = Object.entries(totals).map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`)
-    await this.#print(`\n],\n${fields.join(',\n')}\n}\n`)
+    })
   }
 
   /** One line for people. */

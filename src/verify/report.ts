@@ -1,6 +1,6 @@
-// The report of a check: one JSON document, printed while the check runs, so that a report of any length needs no memory. First come the
-// problems, one per line, and last the totals. A report without its end belongs to a check that was killed.
+// The report of a check: its problems, what became of them, and totals.
 import { position, type KafkaRecord } from '../kafka/record.ts'
+import { ProblemReport } from '../print/problem-report.ts'
 import type { CommittedTopic } from './committed-records.ts'
 
 export interface Problem {
@@ -24,9 +24,8 @@ export interface Subject {
 }
 
 export class VerifyReport {
-  readonly #print: (text: string) => Promise<void>
+  readonly #document: ProblemReport
   readonly #open = new Map<string, readonly Problem[]>()
-  #lines = 0
   verified = 0
   /** Verified records of alerts that were verified before. */
   repeats = 0
@@ -38,7 +37,7 @@ export class VerifyReport {
   undecided = 0
 
   constructor (print: (text: string) => Promise<void>) {
-    this.#print = print
+    this.#document = new ProblemReport(print)
   }
 
   /** Number of problems that were not repaired. */
@@ -47,7 +46,7 @@ export class VerifyReport {
   }
 
   async begin (): Promise<void> {
-    await this.#print('{\n"problems": [')
+    await this.#document.begin()
   }
 
   async print (problems: readonly Problem[], repair?: Repair): Promise<void> {
@@ -55,8 +54,7 @@ export class VerifyReport {
       this[each.problem]++
       if (isSolved(each, repair)) this.repaired++
       const { problem, object, record: { topic, partition, offset }, alertId, schemaId, reason } = each
-      const line = JSON.stringify({ problem, object, topic, partition, offset: String(offset), alertId, schemaId, reason, repair })
-      await this.#print(`${this.#lines++ === 0 ? '' : ','}\n${line}`)
+      await this.#document.add({ problem, object, topic, partition, offset: String(offset), alertId, schemaId, reason, repair })
     }
   }
 
@@ -82,12 +80,11 @@ export class VerifyReport {
       complete, ...subject, verified, repeats, deadLettered, missing, different, repaired, schemas,
       expired: sum('expired'), truncated: sum('truncated')
     }
-    const rows = partitions.map(({ topic, partition, committed, next, logStart, logEnd }) => JSON.stringify({
+    const rows = partitions.map(({ topic, partition, committed, next, logStart, logEnd }) => ({
       topic, partition, committed: committed === undefined ? null : String(committed), checkedTo: String(next),
       logStart: String(logStart), logEnd: String(logEnd)
     }))
-    const fields = Object.entries(totals).map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`)
-    await this.#print(`\n],\n${fields.join(',\n')},\n"partitions": [\n${rows.join(',\n')}\n]\n}\n`)
+    await this.#document.end(totals, { partitions: rows })
   }
 
   /** One line for people. */
