@@ -1,7 +1,8 @@
 // Lists the objects of an archive in the order of their keys, in each layout that Rubin has used: all of them, or the alerts of one night.
-import { parseAlertId } from '../ids/alert-id.ts'
-import { idRanges, type IdRange, type PackedIdFormat } from '../ids/packed-id.ts'
-import { alertName, allKeySchemes, gzipped, keySchemes, parseSchemaId, type KeyScheme, type Layout } from '../stores/layouts.ts'
+import { idRanges, isIn, type IdRange, type PackedIdFormat } from '../ids/packed-id.ts'
+import {
+  allKeySchemes, gzipped, keyRanges, keySchemes, parseAlertKey, parseSchemaId, type KeyScheme, type Layout
+} from '../stores/layouts.ts'
 import type { KeyRange, ObjectStore } from '../stores/object-store.ts'
 
 export interface ArchivedKey {
@@ -42,10 +43,11 @@ export async function * alertKeys (store: Listing, selection: Selection, ignored
   for (const scheme of schemesOf(store, selection.except)) {
     for (const { prefix, range, ids } of partsOf(scheme, selection)) {
       for await (const key of store.list(prefix, range)) {
-        const found = parseKey(scheme, key, selection.format)
+        const found = parseAlertKey(scheme, key, selection.format)
         if (found === undefined) ignored(key)
-        // Between the keys of the range, there may be keys of ids with fewer or more digits.
-        else if (ids === undefined || isIn(ids, BigInt(found.id))) yield found
+        else if (ids === undefined || isIn(ids, BigInt(found.id))) {
+          yield { kind: 'alert', key, id: found.id, compressed: found.ending === gzipped }
+        }
       }
     }
   }
@@ -66,25 +68,5 @@ function partsOf (scheme: KeyScheme, { night, format }: Selection): readonly Lis
   if (night === undefined) return [{ prefix, range: {} }]
   const ranges = idRanges({ night }, format)
   if (scheme === keySchemes.v3) return [{ prefix: `${prefix}${night}/`, range: {} }]
-  const nameOf = (id: bigint): string => alertName(scheme, String(id), format)
-  // The slash sorts after the dot of the ending, so the last id is part of the range.
-  return ranges.flatMap(byLength).map(ids => ({ prefix, range: { from: nameOf(ids.first), before: `${nameOf(ids.last)}/` }, ids }))
-}
-
-function isIn ({ first, last }: IdRange, id: bigint): boolean {
-  return first <= id && id <= last
-}
-
-/** Splits a range of ids by the number of their digits, because only ids of one length have the order of their texts. */
-function byLength ({ first, last }: IdRange): readonly IdRange[] {
-  const next = 10n ** BigInt(String(first).length)
-  return last < next ? [{ first, last }] : [{ first, last: next - 1n }, ...byLength({ first: next, last })]
-}
-
-function parseKey (scheme: KeyScheme, key: string, format: PackedIdFormat): ArchivedKey | undefined {
-  const ending = scheme.endings.find(each => key.endsWith(each))
-  if (ending === undefined) return undefined
-  const id = parseAlertId(key.slice(key.lastIndexOf('/') + 1, -ending.length))
-  if (id === undefined || key !== alertName(scheme, id, format) + ending) return undefined
-  return { kind: 'alert', key, id, compressed: ending === gzipped }
+  return ranges.flatMap(range => keyRanges(scheme, range, format)).map(({ ids, keys }) => ({ prefix, range: keys, ids }))
 }

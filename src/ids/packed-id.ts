@@ -129,6 +129,10 @@ export function idRanges (
   })
 }
 
+export function isIn ({ first, last }: IdRange, id: bigint): boolean {
+  return first <= id && id <= last
+}
+
 /** The visit as in the field `visit` of an alert. */
 export function visitNumber ({ night, sequence }: VisitParts): bigint {
   return BigInt(night) * 100_000n + BigInt(sequence)

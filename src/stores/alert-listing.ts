@@ -1,8 +1,7 @@
 // Lists the ids of archived alerts by key ranges, without an index. The layouts of a store are merged, and an alert that is stored under
 // several keys is listed once. The listing streams: it holds one key of each layout, and one folder of layout v3.
-import { parseAlertId } from '../ids/alert-id.ts'
-import { unpack, type IdRange, type PackedIdFormat } from '../ids/packed-id.ts'
-import { allKeySchemes, alertName, keySchemes, packedFolder, type KeyScheme } from './layouts.ts'
+import { isIn, unpack, type IdRange, type PackedIdFormat } from '../ids/packed-id.ts'
+import { allKeySchemes, alertName, keyRanges, keySchemes, packedFolder, parseAlertKey, type KeyScheme } from './layouts.ts'
 import type { KeyRange, ObjectStore } from './object-store.ts'
 
 export interface ListedAlert {
@@ -104,17 +103,10 @@ export async function usedKeySchemes (store: Pick<ObjectStore, 'list'>): Promise
 /** The part of layout v3 for ids that are not packed. */
 const otherInV3: KeyScheme = { ...keySchemes.v2, name: 'v3', alerts: `${keySchemes.v3.alerts}other/`, endings: keySchemes.v3.endings }
 
-/** The alerts of a range, in a layout whose keys are in the order of the ids as long as the ids have the same number of digits. */
-async function * inIdOrder (scheme: KeyScheme, { first, last }: IdRange, options: ListingOptions): AsyncGenerator<Found> {
-  for (let from = first; from <= last;) {
-    const power = 10n ** BigInt(from.toString().length)
-    const end = min(power - 1n, last)
-    const nameOf = (id: bigint): string => alertName(scheme, id.toString(), options.format)
-    // An ending begins with a full stop, which sorts before the slash.
-    for await (const found of alertsIn(scheme, { from: nameOf(from), before: `${nameOf(end)}/` }, options)) {
-      if (found.id >= from && found.id <= end) yield found
-    }
-    from = power
+/** The alerts of a range, in any layout but v3. */
+async function * inIdOrder (scheme: KeyScheme, range: IdRange, options: ListingOptions): AsyncGenerator<Found> {
+  for (const { ids, keys } of keyRanges(scheme, range, options.format)) {
+    for await (const found of alertsIn(scheme, keys, options)) if (isIn(ids, found.id)) yield found
   }
 }
 
@@ -132,7 +124,7 @@ async function * inV3 (ranges: readonly IdRange[], options: ListingOptions): Asy
   if (packed === undefined) return
   const { alerts } = keySchemes.v3
   const [from, end] = [packed.first, packed.last].map(id => alerts + packedFolder(unpack(id, format)))
-  const inRange = ({ id }: Found): boolean => ranges.some(({ first, last }) => first <= id && id <= last)
+  const inRange = ({ id }: Found): boolean => ranges.some(range => isIn(range, id))
   let folder = ''
   let found: Found[] = []
   for await (const each of alertsIn(keySchemes.v3, { from: from!, before: `${end!.slice(0, -1)}0` }, options)) {
@@ -156,10 +148,8 @@ async function * alertsIn (
   scheme: KeyScheme, range: KeyRange, { store, format }: ListingOptions, prefix = scheme.alerts
 ): AsyncGenerator<Found> {
   for await (const key of store.list(prefix, range)) {
-    const ending = scheme.endings.find(each => key.endsWith(each))
-    if (ending === undefined) continue
-    const id = parseAlertId(key.slice(key.lastIndexOf('/') + 1, -ending.length))
-    if (id !== undefined && alertName(scheme, id, format) + ending === key) yield { id: BigInt(id), key }
+    const found = parseAlertKey(scheme, key, format)
+    if (found !== undefined) yield { id: BigInt(found.id), key }
   }
 }
 

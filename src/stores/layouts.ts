@@ -1,8 +1,9 @@
 // Keys of archived objects: prefix, folder of the alert, id. The program writes v1, v2 and v3, and reads every layout that Rubin has used.
 // All keys are pure functions of the id.
 import { parseAlertId } from '../ids/alert-id.ts'
-import { decodeId, rubinIds, type PackedIdFormat, type PackedIdParts } from '../ids/packed-id.ts'
+import { decodeId, rubinIds, type IdRange, type PackedIdFormat, type PackedIdParts } from '../ids/packed-id.ts'
 import { storeErrors } from './errors.ts'
+import type { KeyRange } from './object-store.ts'
 
 /** Layouts that are written. v1: Rubin's layout of 2021 (Google Cloud). v2: Rubin's layout since 2026 (S3). v3: see `folderInV3`. */
 export type Layout = 'v1' | 'v2' | 'v3'
@@ -71,6 +72,31 @@ export function alertKey (layout: Layout, id: string, format = rubinIds): string
 /** Key of an alert without its ending. */
 export function alertName ({ alerts, folder }: KeyScheme, id: string, format: PackedIdFormat): string {
   return alerts + folder(id, format) + id
+}
+
+/** Reads the id from a key. Returns undefined unless it is the key of an alert in the layout. */
+export function parseAlertKey (
+  scheme: KeyScheme, key: string, format: PackedIdFormat
+): { readonly id: string, readonly ending: string } | undefined {
+  const ending = scheme.endings.find(each => key.endsWith(each))
+  if (ending === undefined) return undefined
+  const id = parseAlertId(key.slice(key.lastIndexOf('/') + 1, -ending.length))
+  return id === undefined || key !== alertName(scheme, id, format) + ending ? undefined : { id, ending }
+}
+
+/**
+ * Ranges of keys that contain all alerts of a range of ids: one for each number of digits, together with its ids. A range of keys may also
+ * contain ids with other numbers of digits. Not for layout v3, because its keys are not in the order of ids with the same number of digits.
+ */
+export function keyRanges (
+  scheme: KeyScheme, { first, last }: IdRange, format: PackedIdFormat
+): ReadonlyArray<{ readonly ids: IdRange, readonly keys: KeyRange }> {
+  const longer = 10n ** BigInt(first.toString().length)
+  const ids = { first, last: last < longer ? last : longer - 1n }
+  const nameOf = (id: bigint): string => alertName(scheme, id.toString(), format)
+  // An ending begins with a full stop, which sorts before the slash, so the keys of the last id are part of the range.
+  const part = { ids, keys: { from: nameOf(ids.first), before: `${nameOf(ids.last)}/` } }
+  return last < longer ? [part] : [part, ...keyRanges(scheme, { first: longer, last }, format)]
 }
 
 /** Key of a schema. Throws SCHEMA_ID_INVALID if the id is not an integer from 0 to 2^32 - 1. */
