@@ -10,6 +10,8 @@ module "alertdb" {
   name_salt   = var.bucket_name_salt
   labels      = var.labels
 
+  bucket_names = var.bucket_names
+
   # Simulated alerts have no value once they are old.
   purge_old_alerts  = true
   maximum_alert_age = var.maximum_alert_age

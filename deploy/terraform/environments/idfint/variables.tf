@@ -76,6 +76,34 @@ variable "bucket_name_salt" {
   default     = ""
 }
 
+variable "bucket_names" {
+  description = "Names of buckets that exist and are imported; see the module alertdb."
+  type = object({
+    packets = optional(string)
+    schemas = optional(string)
+  })
+  default = {}
+}
+
+variable "adopt" {
+  description = "Objects that exist already and are imported instead of created: any of `writer`, `reader`, `kafka_node_pool`, `packets`, `schemas`."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = length(setsubtract(var.adopt, ["writer", "reader", "kafka_node_pool", "packets", "schemas"])) == 0
+    error_message = "adopt lists any of writer, reader, kafka_node_pool, packets, schemas."
+  }
+
+  validation {
+    condition = alltrue([
+      !contains(var.adopt, "packets") || var.bucket_names.packets != null,
+      !contains(var.adopt, "schemas") || var.bucket_names.schemas != null,
+    ])
+    error_message = "A bucket that is imported needs its name in bucket_names: under the generated name there is no bucket yet."
+  }
+}
+
 variable "labels" {
   description = "Labels of everything that can have some."
   type        = map(string)

@@ -29,6 +29,7 @@ module "cluster" {
   zones               = var.zones
   release_channel     = "STABLE"
   authorized_networks = var.authorized_networks
+  private_endpoint    = var.private_endpoint
   deletion_protection = var.deletion_protection
   backup              = var.backup
   labels              = var.labels

@@ -27,9 +27,15 @@ variable "cluster_name" {
 }
 
 variable "authorized_networks" {
-  description = "Address ranges that may reach the control plane, NAME = RANGE. Default: none, only nodes of the cluster."
+  description = "Address ranges that may reach the control plane, NAME = RANGE. Required unless `private_endpoint`."
   type        = map(string)
   default     = {}
+}
+
+variable "private_endpoint" {
+  description = "Give the control plane no public address; see the module cluster."
+  type        = bool
+  default     = false
 }
 
 variable "deletion_protection" {

@@ -5,8 +5,8 @@ locals {
   # (so the charts' values can be written down), are the same after the state was lost, and need no second provider.
   unique = substr(sha256("${var.project_id}/${var.environment}/${var.name_salt}"), 0, 8)
   names = {
-    packets = "${var.name_prefix}-${var.environment}-${local.unique}-packets"
-    schemas = "${var.name_prefix}-${var.environment}-${local.unique}-schemas"
+    packets = coalesce(var.bucket_names.packets, "${var.name_prefix}-${var.environment}-${local.unique}-packets")
+    schemas = coalesce(var.bucket_names.schemas, "${var.name_prefix}-${var.environment}-${local.unique}-schemas")
   }
   labels = merge(var.labels, { component = "alertdb", environment = var.environment })
 

@@ -35,6 +35,25 @@ variable "name_salt" {
   default     = ""
 }
 
+variable "bucket_names" {
+  description = "Names of the buckets instead of the generated ones: for buckets that exist and are imported, because a bucket cannot be renamed."
+  type = object({
+    packets = optional(string)
+    schemas = optional(string)
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for name in [var.bucket_names.packets, var.bucket_names.schemas] : name == null || can(regex("^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$", name))])
+    error_message = "bucket_names are 3 to 63 lower-case letters, digits, hyphens, underscores and dots, without gs://."
+  }
+
+  validation {
+    condition     = var.bucket_names.packets == null || try(var.bucket_names.packets != var.bucket_names.schemas, true)
+    error_message = "bucket_names are two different buckets: a purge of alerts must not reach the schemas."
+  }
+}
+
 variable "location" {
   description = "Where the buckets are: the cluster's region, for reads and writes that leave it cost more and take longer. Cannot be changed later."
   type        = string
@@ -93,7 +112,7 @@ variable "maximum_alert_age" {
 }
 
 variable "purge_prefixes" {
-  description = "Delete only alerts whose names begin with one of these; none: all. For a bucket that also holds dead letters (`dead-letters/`, and redrive's marks `dead-letters-redriven/`), give `[\"v2/alerts/\"]`."
+  description = "Prefixes that the purge is limited to; none: the whole bucket. A bucket that also holds dead letters (`dead-letters/`, `dead-letters-redriven/`) needs the prefixes of all layouts: `[\"v1/alerts/\", \"/v1/alerts/\", \"/alert_archive/v1/alerts/\", \"v2/alerts/\", \"v3/alerts/\"]`."
   type        = list(string)
   default     = []
 

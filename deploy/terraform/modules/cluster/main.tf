@@ -30,13 +30,16 @@ resource "google_container_cluster" "this" {
     for_each = var.private_nodes ? [1] : []
     content {
       enable_private_nodes    = true
-      enable_private_endpoint = false
+      enable_private_endpoint = var.private_endpoint
       master_ipv4_cidr_block  = var.control_plane_cidr
     }
   }
 
-  # Always present: without this block, the control plane is open to the internet.
+  # Without this block, the control plane is open to the internet. With it, GKE still admits the public addresses of all Google Cloud customers
+  # unless that is switched off.
   master_authorized_networks_config {
+    gcp_public_cidrs_access_enabled = false
+
     dynamic "cidr_blocks" {
       for_each = var.authorized_networks
       content {
@@ -121,6 +124,15 @@ resource "google_container_cluster" "this" {
   lifecycle {
     # The default pool's, which is gone.
     ignore_changes = [node_config, initial_node_count]
+
+    precondition {
+      condition     = var.private_endpoint || length(var.authorized_networks) > 0
+      error_message = "authorized_networks is empty: name the address ranges that may reach the control plane, or set private_endpoint."
+    }
+    precondition {
+      condition     = var.private_nodes || !var.private_endpoint
+      error_message = "private_endpoint needs private_nodes: GKE offers a private endpoint for private clusters only."
+    }
   }
 }
 

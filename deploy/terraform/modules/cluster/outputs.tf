@@ -30,5 +30,5 @@ output "node_service_account" {
 
 output "credentials_command" {
   description = "What gives kubectl access to the cluster."
-  value       = "gcloud container clusters get-credentials ${google_container_cluster.this.name} --project ${var.project_id} --region ${google_container_cluster.this.location}"
+  value       = "gcloud container clusters get-credentials ${google_container_cluster.this.name} --project ${var.project_id} --region ${google_container_cluster.this.location}${var.private_endpoint ? " --internal-ip" : ""}"
 }

@@ -88,14 +88,26 @@ variable "webhook_ports" {
   default     = [8443]
 }
 
+variable "private_endpoint" {
+  description = "Give the control plane no public address. Administrators then reach it from the cluster's network only (a bastion host, Cloud VPN), and `authorized_networks` names ranges of that network. Default: a public address that admits `authorized_networks` only."
+  type        = bool
+  default     = false
+}
+
 variable "authorized_networks" {
-  description = "Address ranges that may reach the control plane, NAME = RANGE. Default: none, only nodes of the cluster."
+  description = "Address ranges that may reach the control plane, NAME = RANGE. Required unless `private_endpoint`; the whole internet is refused."
   type        = map(string)
   default     = {}
 
   validation {
     condition     = alltrue([for range in values(var.authorized_networks) : can(cidrhost(range, 0))])
     error_message = "authorized_networks are ranges, such as office = \"192.0.2.0/24\"."
+  }
+
+  # Two halves of the internet are also the internet.
+  validation {
+    condition     = alltrue([for range in values(var.authorized_networks) : try(tonumber(split("/", range)[1]) >= 8, true)])
+    error_message = "A range of authorized_networks has a prefix of at least 8 bits: a larger one opens the control plane to strangers."
   }
 }
 

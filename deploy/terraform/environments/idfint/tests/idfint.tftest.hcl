@@ -83,3 +83,19 @@ run "a_project_of_somebody_else_gets_new_addresses" {
     error_message = "buckets of its own: ${output.buckets.alerts}"
   }
 }
+
+run "unknown_object_to_adopt" {
+  command = plan
+  variables {
+    adopt = ["addresses"]
+  }
+  expect_failures = [var.adopt]
+}
+
+run "bucket_to_adopt_without_its_name" {
+  command = plan
+  variables {
+    adopt = ["packets"]
+  }
+  expect_failures = [var.adopt]
+}

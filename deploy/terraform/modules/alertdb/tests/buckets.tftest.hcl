@@ -151,3 +151,14 @@ run "retention_is_not_locked_unless_asked" {
     error_message = "a lock cannot be undone: it must be asked for"
   }
 }
+
+run "existing_buckets" {
+  command = plan
+  variables {
+    bucket_names = { packets = "rubin-alertdb-int-us-central1-packets" }
+  }
+  assert {
+    condition     = output.alert_bucket == "rubin-alertdb-int-us-central1-packets" && endswith(output.schema_bucket, "-schemas") && output.helm_values.storage.gcp.alertBucket == output.alert_bucket
+    error_message = "the name of an imported bucket, the generated name of the other"
+  }
+}

@@ -217,3 +217,19 @@ run "colder_class_after_the_end" {
   }
   expect_failures = [google_storage_bucket.packets]
 }
+
+run "bucket_by_url" {
+  command = plan
+  variables {
+    bucket_names = { packets = "gs://alerts" }
+  }
+  expect_failures = [var.bucket_names]
+}
+
+run "one_bucket_for_both" {
+  command = plan
+  variables {
+    bucket_names = { packets = "alerts", schemas = "alerts" }
+  }
+  expect_failures = [var.bucket_names]
+}

@@ -8,15 +8,16 @@ override_resource {
 }
 
 variables {
-  project_id = "alert-stream-test"
-  region     = "us-central1"
+  project_id          = "alert-stream-test"
+  region              = "us-central1"
+  authorized_networks = { office = "192.0.2.0/24" }
 }
 
 run "regional_and_protected" {
   command = plan
   assert {
-    condition     = length(google_container_cluster.this.master_authorized_networks_config) == 1 && length(google_container_cluster.this.master_authorized_networks_config[0].cidr_blocks) == 0
-    error_message = "the control plane is not open to the internet by default"
+    condition     = length(google_container_cluster.this.master_authorized_networks_config) == 1 && google_container_cluster.this.master_authorized_networks_config[0].gcp_public_cidrs_access_enabled == false
+    error_message = "the control plane admits authorized networks only, and no public addresses of Google Cloud"
   }
   assert {
     condition     = google_container_cluster.this.location == "us-central1" && google_container_cluster.this.name == "alert-stream" && output.location == "us-central1" && output.name == "alert-stream"
@@ -214,5 +215,21 @@ run "everything_else_is_a_choice" {
   assert {
     condition     = google_gke_backup_backup_plan.this[0].backup_config[0].include_volume_data && google_gke_backup_backup_plan.this[0].backup_config[0].selected_namespaces[0].namespaces == tolist(["a", "b"])
     error_message = "backup with disks"
+  }
+}
+
+run "private_endpoint" {
+  command = apply
+  variables {
+    private_endpoint    = true
+    authorized_networks = {}
+  }
+  assert {
+    condition     = google_container_cluster.this.private_cluster_config[0].enable_private_endpoint && length(google_container_cluster.this.master_authorized_networks_config) == 1
+    error_message = "no public address, and still no access for the whole network"
+  }
+  assert {
+    condition     = endswith(output.credentials_command, " --internal-ip")
+    error_message = "kubectl connects to the private address: ${output.credentials_command}"
   }
 }

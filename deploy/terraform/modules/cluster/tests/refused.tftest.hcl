@@ -3,8 +3,9 @@
 mock_provider "google" {}
 
 variables {
-  project_id = "alert-stream-test"
-  region     = "us-central1"
+  project_id          = "alert-stream-test"
+  region              = "us-central1"
+  authorized_networks = { office = "192.0.2.0/24" }
 }
 
 run "project_by_number" {
@@ -69,6 +70,39 @@ run "authorized_host" {
     authorized_networks = { office = "office.example.org" }
   }
   expect_failures = [var.authorized_networks]
+}
+
+run "nobody_authorized" {
+  command = plan
+  variables {
+    authorized_networks = {}
+  }
+  expect_failures = [google_container_cluster.this]
+}
+
+run "whole_internet_authorized" {
+  command = plan
+  variables {
+    authorized_networks = { all = "0.0.0.0/0" }
+  }
+  expect_failures = [var.authorized_networks]
+}
+
+run "half_of_the_internet_authorized" {
+  command = plan
+  variables {
+    authorized_networks = { low = "0.0.0.0/1", high = "128.0.0.0/1" }
+  }
+  expect_failures = [var.authorized_networks]
+}
+
+run "private_endpoint_of_public_nodes" {
+  command = plan
+  variables {
+    private_endpoint = true
+    private_nodes    = false
+  }
+  expect_failures = [google_container_cluster.this]
 }
 
 run "unknown_channel" {
