@@ -84,7 +84,10 @@ type Config = ConfigOf<typeof playFlags>
 
 const MIB = 1024 * 1024
 
-/** Delays each record until it is due or the replay ends. The step has concurrency 1, so the records keep their order. */
+/**
+ * Delays each record until it is due or the replay ends, and adds its visit to those of the pass. The step has concurrency 1, so the
+ * records keep their order.
+ */
 function pacer (ending: AbortSignal, visits: PassVisits): (item: ReplayRecord) => OutgoingRecord | Promise<OutgoingRecord> {
   return ({ record, pass, dueAt }) => {
     visits.add(pass, record.value)

@@ -18,7 +18,7 @@ export class PassStats {
   readonly seconds = new Histogram(DURATION_BUCKETS_SECONDS)
 
   /** @param unmodified number of alerts of the pass that were copied without new ids and times */
-  add (report: PassReport, unmodified: number, visits?: PassVisitRange): void {
+  add (report: PassReport, unmodified: number, visits: PassVisitRange | undefined): void {
     this.unmodified += unmodified
     if (report.interrupted === undefined) this.whole++
     else this.interrupted++

@@ -1,4 +1,4 @@
-"""Independent judge of visits: reads the ids of a topic and the keys of an archive, and decodes the packed ids, without code of this program.
+"""Independent judge of visits: decodes the packed ids of a topic, and those in the keys of an archive, without code of this program.
 
 Usage: visit_judge.py BROKER TOPIC                  prints {visit: [id, ...]} for the alerts of the topic
        visit_judge.py ARCHIVE SERVER PREFIX         prints {folder: {"visit detector": number of alerts}} for the alerts of the archive

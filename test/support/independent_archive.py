@@ -43,7 +43,7 @@ def messages(brokers, topic):
 
 
 def objects(store, server=None, prefix=""):
-    """Key, time of the last change in whole seconds since 1970, and a function that reads the body, for each object in the order of keys."""
+    """For each object: key, time of the last change in whole seconds since 1970, and a function that reads the body."""
     url = urllib.parse.urlparse(store)
     if url.scheme == "file":
         return _files(pathlib.Path(urllib.parse.unquote(url.path)), prefix)
