@@ -1,10 +1,16 @@
 // One report per pass, which is one visit by default: alerts published and archived, durations, and lag.
 // Totals and counts per node are in the /status response of each process.
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { PassVisitRange } from '../simulator/pass-visits.ts'
 import type { PassReport } from '../simulator/replay-pass.ts'
 import type { ModeStatus } from './mode-processes.ts'
 
-export interface PlayStats { readonly passes: number, readonly lastPass?: PassReport }
+export interface PlayStats {
+  readonly passes: number
+  readonly lastPass?: PassReport
+  /** The visits in the alert ids of the last pass. */
+  readonly lastVisits?: PassVisitRange
+}
 export interface IngestStats { readonly written: number, readonly identical: number }
 
 /** Sources of the counts in the reports. */
@@ -18,6 +24,8 @@ export interface VisitSources {
 /** Report of a pass, made when its alerts are archived or the next pass is published. Counts cover the time since the previous report. */
 export interface VisitReport {
   readonly pass: PassReport
+  /** The visits in the alert ids; undefined if the ids contain no visit. */
+  readonly visits?: PassVisitRange | undefined
   /** Alerts that the ingester wrote, or found to be identical to an existing object. */
   readonly archived: number
   readonly written: number
@@ -63,6 +71,7 @@ export async function * visitReports ({ play, ingest, lag }: VisitSources, stop:
     const now = performance.now()
     yield {
       pass,
+      visits: stats.lastVisits,
       archived: archive.archived - previous.archived,
       written: archive.written - previous.written,
       seconds: (now - Math.max(started, previous.at)) / 1000,
@@ -77,15 +86,20 @@ async function pause (stop: AbortSignal): Promise<void> {
   await sleep(POLL_MS, undefined, { signal: stop }).catch(() => {})
 }
 
-/** `visit 2: published 1000 in 2.5 s, archived 1000 in 2.7 s, 0 new, lag 0, dead letters 0` */
-export function visitLine (visit: number, { pass, archived, written, seconds, lag, deadLetters }: VisitReport): string {
+/** `visit 2: published 1000 in 2.5 s, archived 1000 in 2.7 s, 0 new, lag 0, dead letters 0, visit id 2026112300123` */
+export function visitLine (visit: number, { pass, visits, archived, written, seconds, lag, deadLetters }: VisitReport): string {
   return [
     `visit ${visit}: published ${pass.alerts} in ${formatSeconds(pass.seconds)}`,
     `archived ${archived} in ${formatSeconds(seconds)}`,
     `${written} new`,
     `lag ${lag}`,
-    `dead letters ${deadLetters}`
+    `dead letters ${deadLetters}`,
+    ...visits === undefined ? [] : [formatVisits(visits)]
   ].join(', ') + '\n'
+}
+
+function formatVisits ({ first, last }: PassVisitRange): string {
+  return first === last ? `visit id ${first}` : `visit ids ${first} to ${last}`
 }
 
 function formatSeconds (seconds: number): string {

@@ -24,6 +24,7 @@ import type { AdminServer } from '../admin/status.ts'
 import { batchOptions, connectionOf, describedConnection, destinationSpec } from '../program/kafka-from-flags.ts'
 import { refreshStep } from '../simulator/fresh-alerts.ts'
 import { PassStats, passFamilies } from '../simulator/pass-metrics.ts'
+import { PassVisits, type PassVisitRange } from '../simulator/pass-visits.ts'
 
 const playFlags = flags({
   ...kafkaFlags,
@@ -83,9 +84,13 @@ type Config = ConfigOf<typeof playFlags>
 
 const MIB = 1024 * 1024
 
-/** Delays each record until it is due or the replay ends. The step has concurrency 1, so the records keep their order. */
-function pacer (ending: AbortSignal): (item: ReplayRecord) => OutgoingRecord | Promise<OutgoingRecord> {
-  return ({ record, dueAt }) => {
+/**
+ * Delays each record until it is due or the replay ends, and adds its visit to those of the pass. The step has concurrency 1, so the
+ * records keep their order.
+ */
+function pacer (ending: AbortSignal, visits: PassVisits): (item: ReplayRecord) => OutgoingRecord | Promise<OutgoingRecord> {
+  return ({ record, pass, dueAt }) => {
+    visits.add(pass, record.value)
     const outgoing = { key: record.key, value: record.value, headers: record.headers }
     return dueAt <= performance.now() || ending.aborted ? outgoing : sleepUntil(dueAt, ending).then(() => outgoing)
   }
@@ -129,16 +134,19 @@ function checkTopicNames ({ srcTopic, dstTopic }: Config): void {
 const requirementsOf = ({ srcTopic, acceptUnmarked, visitSize, freshIds }: Config): PlayRequirements =>
   ({ topic: srcTopic, acceptUnmarked, visitSize, repeats: freshIds })
 
-function declare (config: Config, connection: KafkaConnection, log: Logger, onPass: (report: PassReport, unmodified: number) => void) {
+type OnPass = (report: PassReport, unmodified: number, visits: PassVisitRange | undefined) => void
+
+function declare (config: Config, connection: KafkaConnection, log: Logger, onPass: OnPass) {
   const { freshIds, freshTimes, dstTopic } = config
   const intervalMs = config.repeatInterval * 1000
   const profile = profileOf(config)
   checkTopicNames(config)
   const fresh = freshIds || freshTimes ? refreshStep(config.schemaRegistryUrl, { ids: freshIds, times: freshTimes }, log) : undefined
+  const visits = new PassVisits()
   const source = replaySource({
     connection, ...requirementsOf(config), batches: batchOptions(config), intervalMs, profile, overlaps: config.overlap > 0,
     seconds: fresh && new PassSeconds(freshIds ? freshVisitSeconds : 1),
-    onPass: report => { onPass(report, fresh?.unmodifiedIn(report.pass) ?? 0) }
+    onPass: report => { onPass(report, fresh?.unmodifiedIn(report.pass) ?? 0, visits.of(report.pass)) }
   })
   const sink = kafkaSink({ connection, topic: dstTopic, deliveryTimeoutMs: outageLimitMs(intervalMs) })
   const graph = createGraph('play-stream', { retry: noRetry })
@@ -147,7 +155,7 @@ function declare (config: Config, connection: KafkaConnection, log: Logger, onPa
   const what = [...freshIds ? ['ids'] : [], ...freshTimes ? ['times'] : []].join(' and ')
   const refreshed = { kind: 'fresh', detail: what, retry: patientRetry }
   const played = fresh === undefined ? alerts : alerts.step('refresh', item => fresh.refresh(item), refreshed)
-  played.step('pace', pacer(source.ending), { kind: profile.name, detail: profile.detail })
+  played.step('pace', pacer(source.ending, visits), { kind: profile.name, detail: profile.detail })
     .toBatches('simulated-topic', sink, { count: 200, bytes: 8 * MIB, ms: 20 })
   return { graph: graph.build(), source }
 }
@@ -216,8 +224,8 @@ export default mode({
       throw error
     }
     const passes = new PassStats()
-    const { graph, source } = declare(config, connection, host.log, (report, unmodified) => {
-      passes.add(report, unmodified)
+    const { graph, source } = declare(config, connection, host.log, (report, unmodified, visits) => {
+      passes.add(report, unmodified, visits)
       void host.print(passLine(report, unmodified))
     })
     const kafka = new KafkaAdmin(connection, { probeMs: checkLimitMs })
@@ -239,7 +247,7 @@ export default mode({
               }
             },
             metrics: passFamilies(passes, source),
-            stats: () => ({ passes: source.passes, waitingFor: source.waitingFor, lastPass: passes.last })
+            stats: () => ({ passes: source.passes, waitingFor: source.waitingFor, lastPass: passes.last, lastVisits: passes.lastVisits })
           }, config)
         }
       })

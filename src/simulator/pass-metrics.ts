@@ -1,6 +1,7 @@
 // The simulator's metrics: number, duration and lateness of passes.
 import { family, single, type Family } from '../metrics/index.ts'
 import { Histogram } from '../pipeline/index.ts'
+import type { PassVisitRange } from './pass-visits.ts'
 import type { PassReport } from './replay-pass.ts'
 import type { ReplaySource } from './replay-source.ts'
 
@@ -12,15 +13,18 @@ export class PassStats {
   interrupted = 0
   unmodified = 0
   last: PassReport | undefined
+  /** The visits in the ids of the last pass; undefined if its ids contain no visit. */
+  lastVisits: PassVisitRange | undefined
   readonly seconds = new Histogram(DURATION_BUCKETS_SECONDS)
 
   /** @param unmodified number of alerts of the pass that were copied without new ids and times */
-  add (report: PassReport, unmodified: number): void {
+  add (report: PassReport, unmodified: number, visits: PassVisitRange | undefined): void {
     this.unmodified += unmodified
     if (report.interrupted === undefined) this.whole++
     else this.interrupted++
     this.seconds.observe(report.seconds)
     this.last = report
+    this.lastVisits = visits
   }
 }
 

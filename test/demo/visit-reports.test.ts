@@ -10,6 +10,13 @@ await t.test('the visit line has the counts of the report', async t => {
   t.equal(visitLine(2, report), 'visit 2: published 1000 in 2.5 s, archived 1000 in 2.7 s, 0 new, lag 0, dead letters 0\n')
 })
 
+await t.test('the visit line names the visits in the alert ids', async t => {
+  const counts = 'visit 2: published 1000 in 2.5 s, archived 1000 in 2.7 s, 0 new, lag 0, dead letters 0'
+  const line = (first: number, last: number): string => visitLine(2, { ...report, visits: { first, last } })
+  t.equal(line(2026112300123, 2026112300123), `${counts}, visit id 2026112300123\n`)
+  t.equal(line(2026112300123, 2026112300125), `${counts}, visit ids 2026112300123 to 2026112300125\n`)
+})
+
 await t.test('the visit line fits into 100 columns even with large numbers', async t => {
   const large = { ...report, pass: { ...pass, alerts: 10_000, seconds: 24.96 }, seconds: 36.84, lag: 123_456 }
   const lines = [
@@ -30,7 +37,11 @@ await t.test('reports each pass once, with counts since the previous report', as
   const lags = [5, undefined, 0]
   const reports: VisitReport[] = []
   for await (const each of visitReports({
-    play: { status: async () => statusOf<PlayStats>({ passes, lastPass: { ...pass, pass: passes } }) },
+    play: {
+      status: async () => statusOf<PlayStats>({
+        passes, lastPass: { ...pass, pass: passes }, lastVisits: { first: 100 + passes, last: 100 + passes }
+      })
+    },
     ingest: { status: async () => statusOf<IngestStats>({ written: 990, identical: 990 * (passes - 1) }, 10 * passes) },
     lag: async () => lags.length > 0 ? lags.shift() : 0
   }, stop.signal)) {
@@ -39,7 +50,7 @@ await t.test('reports each pass once, with counts since the previous report', as
     if (reports.length === 2) stop.abort()
   }
   t.match(reports, [
-    { pass: { pass: 1 }, archived: 990, written: 990, lag: 0, deadLetters: 10 },
-    { pass: { pass: 2 }, archived: 990, written: 0, lag: 0, deadLetters: 10 }
+    { pass: { pass: 1 }, visits: { first: 101 }, archived: 990, written: 990, lag: 0, deadLetters: 10 },
+    { pass: { pass: 2 }, visits: { first: 102 }, archived: 990, written: 0, lag: 0, deadLetters: 10 }
   ])
 })

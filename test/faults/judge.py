@@ -18,12 +18,11 @@ import hashlib
 import json
 import pathlib
 import sys
-import urllib.parse
-import urllib.request
-import xml.etree.ElementTree
 
-import confluent_kafka
 from confluent_kafka import TopicPartition
+
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "support"))
+from independent_archive import consumer_of, messages, objects  # noqa: E402
 
 config = json.load(sys.stdin)
 problems = {name: [] for name in ("missing", "different", "ahead", "damaged", "unexpected", "wrongDeadLetters", "lost")}
@@ -52,81 +51,14 @@ def key_of(number):
     return f"v2/alerts/{text[:6]}/{text}.avro.gz"
 
 
-def consumer_of(group):
-    return confluent_kafka.Consumer({
-        "bootstrap.servers": config["brokers"], "group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest",
-        "enable.partition.eof": True, "fetch.message.max.bytes": 32 * 1024 * 1024,
-    })
-
-
-def messages(topic):
-    """Every message of the topic, from the start of each partition's log to its end."""
-    consumer = consumer_of("judge")
-    partitions = consumer.list_topics(topic, timeout=60).topics[topic].partitions
-    consumer.assign([TopicPartition(topic, partition, confluent_kafka.OFFSET_BEGINNING) for partition in partitions])
-    left = set(partitions)
-    while left:
-        message = consumer.poll(60)
-        if message is None:
-            raise RuntimeError(f"{topic}: no message within 60 s")
-        if message.error() is None:
-            yield message
-        elif message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
-            left.discard(message.partition())
-        elif not message.error().retriable():
-            raise confluent_kafka.KafkaException(message.error())
-    consumer.close()
-
-
-def archived_files(folder):
-    for path in sorted(folder.rglob("*.avro.gz")):
-        yield str(path.relative_to(folder)), path.read_bytes()
-
-
-# The test servers verify no signature, but the S3 server rejects requests without one.
-SIGNATURE = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
-
-
-def download(path):
-    request = urllib.request.Request(f"{config['server']}/{path}", headers={"Authorization": SIGNATURE})
-    with urllib.request.urlopen(request) as response:
-        return response.read()
-
-
-def gcs_objects(bucket):
-    base = f"storage/v1/b/{bucket}/o"
-    token = ""
-    while True:
-        page = json.loads(download(f"{base}?prefix=v2/alerts/&pageToken={token}"))
-        for item in page.get("items", []):
-            yield item["name"], download(f"{base}/{urllib.parse.quote(item['name'], safe='')}?alt=media")
-        token = page.get("nextPageToken", "")
-        if not token:
-            return
-
-
-def s3_objects(bucket):
-    after = ""
-    while True:
-        page = xml.etree.ElementTree.fromstring(download(f"{bucket}?list-type=2&prefix=v2/alerts/&start-after={after}"))
-        keys = [key.text for key in page.iterfind("{*}Contents/{*}Key")]
-        for key in keys:
-            yield key, download(f"{bucket}/{key}")
-        if page.findtext("{*}IsTruncated") != "true":
-            return
-        after = keys[-1]
-
-
 def archived():
-    url = urllib.parse.urlparse(config["store"])
-    if url.scheme == "file":
-        return archived_files(pathlib.Path(urllib.parse.unquote(url.path)))
-    return {"gs": gcs_objects, "s3": s3_objects}[url.scheme](url.netloc)
+    for key, _, read in objects(config["store"], config.get("server"), "v2/alerts/"):
+        yield key, read()
 
 
 def offsets_of(topic):
     """Committed offset (0 if there is none) and end of the log, by partition."""
-    consumer = consumer_of(config["group"])
+    consumer = consumer_of(config["brokers"], config["group"])
     partitions = consumer.list_topics(topic, timeout=60).topics[topic].partitions
     committed = consumer.committed([TopicPartition(topic, partition) for partition in partitions], timeout=60)
     ends = {partition: consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=60)[1] for partition in partitions}
@@ -145,12 +77,12 @@ def journal_lines():
 # The program may be running. Acknowledgements and commits are read before the topics and the archive, so that what they imply is there.
 acknowledged = {number: value for kind, number, value, *_ in journal_lines() if kind == "acknowledged"}
 offsets = {topic: offsets_of(topic) for topic in config["topics"]}
-dead_letters = list(messages(config["deadLetters"]))
+dead_letters = list(messages(config["brokers"], config["deadLetters"]))
 
 # (topic, partition, offset) -> (id, digest)
 records = {}
 for topic in config["topics"]:
-    for message in messages(topic):
+    for message in messages(config["brokers"], topic):
         value = message.value()
         records[topic, message.partition(), message.offset()] = (identifier(value), None if value is None else digest(value))
 known = {value for _, value in records.values()}

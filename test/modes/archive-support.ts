@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Test } from 'tap'
 import { createRegistryClient, parseSchema, type AlertSchema } from '../../src/avro/index.ts'
+import { decodeId } from '../../src/ids/packed-id.ts'
 import type { OutgoingRecord } from '../../src/kafka/record.ts'
 import { tempDir, uniqueName, type RunningCli } from '../support/stack.ts'
 
@@ -70,6 +71,12 @@ export function schemaPath (root: string, id: number, layout: 'v1' | 'v2' = 'v2'
 export async function archivedIds (root: string): Promise<string[]> {
   const names = await readdir(root, { recursive: true }).catch(() => [])
   return names.filter(name => name.endsWith('.avro.gz')).map(name => name.replace(/^.*\//, '').replace('.avro.gz', '')).sort()
+}
+
+/** Visits in the ids of the archived alerts, sorted. */
+export async function archivedVisits (root: string): Promise<string[]> {
+  const visits = (await archivedIds(root)).map(id => String(decodeId(BigInt(id))?.visit))
+  return [...new Set(visits)].sort()
 }
 
 const COMPARE = `

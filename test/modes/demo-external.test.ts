@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { adminFor, connect } from '../kafka/support.ts'
 import { runCli, tempDir, useOwnKafka, useStack } from '../support/stack.ts'
-import { archivedIds } from './archive-support.ts'
+import { archivedIds, archivedVisits } from './archive-support.ts'
 import { exists, leftovers, startDemo } from './demo-support.ts'
 
 const { registry } = await useStack(t)
@@ -21,7 +21,8 @@ await t.test('converts alerts of an older schema to the newest schema, publishes
   t.equal(generated.code, 0, generated.stderr)
   const demo = startDemo(t, stateDir, args, noPrograms)
   t.equal(await demo.finished, 0, demo.stdout + demo.stderr)
-  t.match(demo.stdout, /^visit 1: published 20 in .*, archived 20 in .*, 20 new, lag 0, dead letters 0$/m)
+  const [, visit] = /^visit 1: published 20 in .*, archived 20 in .*, 20 new, lag 0, dead letters 0, visit id (\d{13})$/m.exec(demo.stdout)!
+  t.strictSame(await archivedVisits(join(stateDir, 'archive')), [visit])
   t.match(demo.stdout, new RegExp(`^Kafka +${broker} .*\nRegistry +${registry}$`, 'm'))
   t.notMatch(demo.stdout, /starting/)
   t.equal((await archivedIds(join(stateDir, 'archive'))).length, 20)
@@ -38,7 +39,10 @@ await t.test('a second start uses the loaded topic', async t => {
 await t.test('with --fresh, every pass publishes alerts with new ids', async t => {
   const demo = startDemo(t, stateDir, [...args, '--fresh'], noPrograms)
   t.equal(await demo.finished, 0, demo.stdout + demo.stderr)
-  t.match(demo.stdout, /^visit 3: published 20 .* archived 20 in .*, 20 new, lag 0, dead letters 0$/m)
+  const [, visit] = /^visit 3: published 20 .* archived 20 in .*, 20 new, lag 0, dead letters 0, visit id (\d{13})$/m.exec(demo.stdout)!
+  const visits = await archivedVisits(join(stateDir, 'archive'))
+  t.equal(visits.length, 2)
+  t.ok(visits.includes(visit!), 'the line names the visit of the new ids')
   t.equal((await archivedIds(join(stateDir, 'archive'))).length, 40)
 })
 

@@ -10,6 +10,7 @@ import { scramConf, withConfluent, type PythonCase } from '../access/support.ts'
 import { documentedMetrics } from '../support/metrics-document.ts'
 import { parsePrometheus } from '../support/prometheus.ts'
 import { runCli, tempDir, usePython } from '../support/stack.ts'
+import { archivedVisits } from './archive-support.ts'
 import { countsIn, exists, leftovers, readServers, startDemo } from './demo-support.ts'
 
 const stateDir = join(await tempDir(t), 'state')
@@ -44,7 +45,8 @@ await t.test('a first start prints endpoints and visit lines in plain text, and 
   t.ok(await exists(demoFile), 'the second demo does not delete demo.json of the running demo')
 
   const [first] = await demo.waitFor(/^visit 1: .*$/m)
-  t.match(first, /^visit 1: published 40 in [\d.]+ s, archived 40 in [\d.]+ s, 40 new, lag 0, dead letters 0$/)
+  t.match(first, /^visit 1: published 40 in [\d.]+ s, archived 40 in [\d.]+ s, 40 new, lag 0, dead letters 0, visit id \d{13}$/)
+  t.strictSame(await archivedVisits(join(stateDir, 'archive')), [/\d{13}$/.exec(first)?.[0]])
   t.strictSame(Object.keys(admin).sort(), ['ingest', 'play-stream', 'serve'])
   for (const [mode, url] of Object.entries(admin)) {
     t.equal((await fetch(`${url}/readyz`)).status, 200, mode)

@@ -9,23 +9,29 @@ import type { KafkaHeader, OutgoingRecord } from '../../src/kafka/record.ts'
 import { surveySchema } from '../generator/support.ts'
 import { adminFor, connect, produce } from '../kafka/support.ts'
 import { runMode } from '../support/in-process.ts'
-import { runCli, tempDir, uniqueName, usePython, useStack } from '../support/stack.ts'
-import { alertPath, alertRecords, idOf, ingestArgs, newTarget, pythonMismatches, registerAlerts } from './archive-support.ts'
+import { runCli, tempDir, uniqueName, useGcs, usePython, useS3, useStack } from '../support/stack.ts'
+import { alertPath, alertRecords, idOf, ingestArgs, newTarget, pythonMismatches, registerAlerts, storeUrl } from './archive-support.ts'
 import { load, Program, replayTopics } from './support.ts'
 
 const stack = await useStack(t)
 const { kafka, registry } = stack
 const python = await usePython(t)
+const gcs = await useGcs(t)
+const s3 = await useS3(t)
 const connection = await connect(kafka)
 const admin = adminFor(t, connection)
 const alerts = await registerAlerts(registry)
 const run = promisify(execFile)
 
-async function judge (root: string, ...topics: string[]): Promise<unknown> {
-  const files = [join(import.meta.dirname, 'provenance_judge.py'), kafka, join(import.meta.dirname, '../../docs/provenance.avsc'), root]
-  const { stdout } = await run(python, [...files, ...topics], { maxBuffer: 1 << 24 })
+/** @param server URL of the storage server, for buckets */
+async function judgeStore (url: string, server: string, ...topics: string[]): Promise<unknown> {
+  const script = join(import.meta.dirname, 'provenance_judge.py')
+  const args = [script, kafka, join(import.meta.dirname, '../../docs/provenance.avsc'), url, server, ...topics]
+  const { stdout } = await run(python, args, { maxBuffer: 1 << 24 })
   return JSON.parse(stdout)
 }
+
+const judge = (root: string, ...topics: string[]) => judgeStore(storeUrl(root), '', ...topics)
 
 const firstObject = (root: string, records: readonly OutgoingRecord[]): string =>
   alertPath(root, String(alerts.schema.readAlertId(records[0]!.value!.subarray(5))))
@@ -132,8 +138,7 @@ await t.test('verify --repair writes the provenance of the record that it reads'
   t.strictSame(await judge(other.root, at.topic), { objects: 6, redriven: 0, truncated: [], types: { CreateTime: 6 }, problems: [] })
 })
 
-await t.test('alerts of a simulated visit, from Avro file to archive, have the provenance of their records', async t => {
-  const at = await newTarget(t, { kafka, registry })
+await t.test('in each store, every alert of a simulated visit has the provenance of its record', async t => {
   const program = new Program(stack)
   const file = join(await tempDir(t), 'visit.avro')
   const subject = uniqueName('alert-packet')
@@ -142,6 +147,15 @@ await t.test('alerts of a simulated visit, from Avro file to archive, have the p
   t.match(await runCli(['generate', file, '--alerts', '200']), { code: 0 })
   await load(program, subject, source, file)
   t.match(await program.run('play-stream', [...flags, '--repeat-interval', '-1', '--burst']), { code: 0 })
-  t.match(await runCli(ingestArgs({ ...at, topic: destination }, '--limit', '200')), { code: 0, stdout: /200 written/ })
-  t.strictSame(await judge(at.root, destination), { objects: 200, redriven: 0, truncated: [], types: { CreateTime: 200 }, problems: [] })
+  for (const [url, server] of [
+    [storeUrl(join(await tempDir(t), 'store')), ''], [`gs://${await gcs.bucket()}`, gcs.url], [`s3://${await s3.bucket()}`, s3.url]
+  ] as const) {
+    const ingested = await program.run('ingest', [
+      '--topic', destination, '--group', uniqueName('g'), '--dead-letter-topic', uniqueName('dead'), '--alert-store', url, '--limit', '200'
+    ], { env: { STORAGE_EMULATOR_HOST: gcs.url, ...s3.env, ALERT_STREAM_S3_ENDPOINT_URL: s3.url } })
+    t.match(ingested, { code: 0, stdout: /200 written/ }, ingested.stderr)
+    t.strictSame(await judgeStore(url, server, destination), {
+      objects: 200, redriven: 0, truncated: [], types: { CreateTime: 200 }, problems: []
+    }, url)
+  }
 })

@@ -1,8 +1,9 @@
 """Independent judge of the provenance: compares every archived object with the topics, without code of this program.
 
-Usage: provenance_judge.py BROKER SCHEMA FOLDER TOPIC...
-Reads the topics with librdkafka and their ids with its admin client. Decodes the gzip header of every object below the folder with fastavro.
-Each object must describe the first record with its content in that partition. Prints counts and problems as JSON.
+Usage: provenance_judge.py BROKER SCHEMA ARCHIVE SERVER TOPIC...
+ARCHIVE is file:///folder, gs://bucket or s3://bucket; SERVER is the URL of the bucket's storage server, or empty. Reads the topics with
+librdkafka and their ids with its admin client. Decodes the gzip header of every alert of the archive with fastavro. Each object must
+describe the first record with its content in that partition. Prints counts and problems as JSON.
 """
 import gzip
 import hashlib
@@ -17,7 +18,10 @@ import confluent_kafka
 import fastavro
 from confluent_kafka.admin import AdminClient
 
-broker, schema_path, folder, *topics = sys.argv[1:]
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "support"))
+from independent_archive import messages, objects  # noqa: E402
+
+broker, schema_path, archive, server, *topics = sys.argv[1:]
 with open(schema_path) as file:
     plain = json.load(file)
 schema = fastavro.parse_schema(plain)
@@ -32,23 +36,7 @@ for topic, future in described.items():
     uuid = future.result().topic_id
     ids[topic] = struct.pack(">qq", uuid.get_most_significant_bits(), uuid.get_least_significant_bits())
 
-consumer = confluent_kafka.Consumer({
-    "bootstrap.servers": broker, "group.id": "provenance-judge", "enable.auto.commit": False, "auto.offset.reset": "earliest",
-    "fetch.message.max.bytes": 32 * 1024 * 1024,
-})
-records = {}
-for topic in topics:
-    for partition in consumer.list_topics(topic, timeout=60).topics[topic].partitions:
-        low, high = consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, partition), timeout=60)
-        consumer.assign([confluent_kafka.TopicPartition(topic, partition, low)])
-        offset = low - 1
-        while offset < high - 1:
-            message = consumer.poll(30)
-            if message is None or message.error():
-                raise SystemExit("cannot read %s[%d]: %s" % (topic, partition, message and message.error()))
-            offset = message.offset()
-            records[topic, partition, offset] = message
-consumer.close()
+records = {(topic, message.partition(), message.offset()): message for topic in topics for message in messages(broker, topic)}
 
 first = {}
 for (topic, partition, offset), message in sorted(records.items(), reverse=True):
@@ -74,9 +62,11 @@ def provenance_of(data):
 
 counts = {"objects": 0, "redriven": 0, "truncated": [], "types": {}}
 problems = []
-for path in sorted(pathlib.Path(folder).rglob("*.avro.gz")):
+for object_key, modified, read in objects(archive, server):
+    if not object_key.endswith(".avro.gz"):
+        continue
     counts["objects"] += 1
-    data = path.read_bytes()
+    data = read()
     try:
         found, mtime, gzip_bytes = provenance_of(data)
         frame = gzip.decompress(data)
@@ -95,7 +85,7 @@ for path in sorted(pathlib.Path(folder).rglob("*.avro.gz")):
         for name, value in expected.items():
             assert found[name] == value, "%s is %r, not %r" % (name, found[name], value)
         assert mtime == timestamp // 1000, "time %d" % mtime
-        assert abs(found["archivedAt"] - path.stat().st_mtime * 1000) < 60_000, "archived at %d" % found["archivedAt"]
+        assert abs(found["archivedAt"] - modified * 1000) < 60_000, "archived at %d" % found["archivedAt"]
         assert first[message.topic(), message.partition(), frame] == found["offset"], "not the first delivery"
         origin = found["redrivenFrom"]
         if origin is not None:
@@ -110,5 +100,5 @@ for path in sorted(pathlib.Path(folder).rglob("*.avro.gz")):
         counts["truncated"] += [left_out] if left_out else []
         counts["types"][found["timestampType"]] = counts["types"].get(found["timestampType"], 0) + 1
     except Exception as error:
-        problems.append("%s: %r" % (path.name, error))
+        problems.append("%s: %r" % (object_key, error))
 print(json.dumps({**counts, "problems": problems}))
