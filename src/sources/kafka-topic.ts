@@ -13,7 +13,7 @@ import { Fetcher } from '../kafka/fetcher.ts'
 import { type KafkaRecord, position, retainedBytes } from '../kafka/record.ts'
 import { assertComplete } from '../kafka/record-size.ts'
 import { Notifier } from '../kafka/notifier.ts'
-import type { StartPatience } from '../kafka/start-patience.ts'
+import type { StartRetry } from '../kafka/start-retry.ts'
 
 export interface ReadTopicOptions {
   readonly connection: KafkaConnection
@@ -203,11 +203,11 @@ class TopicReader {
   }
 }
 
-/** Returns the id and current offsets of a topic; undefined if the topic does not exist. With `patience`, waits for restarting brokers. */
+/** Returns the id and current offsets of a topic; undefined if it does not exist. With `startRetry`, waits for restarting brokers. */
 export async function topicSnapshot (
-  connection: KafkaConnection, topic: string, patience?: StartPatience
+  connection: KafkaConnection, topic: string, startRetry?: StartRetry
 ): Promise<TopicSnapshot | undefined> {
-  const admin = new KafkaAdmin(connection, patience === undefined ? {} : { patience })
+  const admin = new KafkaAdmin(connection, startRetry === undefined ? {} : { startRetry })
   try {
     return await admin.snapshot(topic)
   } finally {
