@@ -51,7 +51,7 @@ const DEFAULT_MAX_BYTES = 8 * 1024 * 1024
  * Errors at open, only without `snapshot`: KAFKA_TOPIC_MISSING and those of KafkaAdmin. While reading: KAFKA_TOPIC_RECREATED,
  * KAFKA_OFFSET_LOST (retention or a truncation of the log removed records before they were read), KAFKA_UNREACHABLE and
  * KAFKA_PARTITION_UNAVAILABLE (outage of a partition longer than `giveUpAfterMs`), KAFKA_NOT_AUTHORISED, KAFKA_RECORD_TOO_LARGE (unless
- * `omitsLarge`), KAFKA_BATCH_DAMAGED (unless `follow`: then its partition stops).
+ * `omitsLarge`), KAFKA_BATCH_DAMAGED or KAFKA_BATCH_TOO_LARGE (unless `follow`: then the partition stops).
  */
 export function readTopic (options: ReadTopicOptions): KafkaTopicSource {
   return new TopicSource(options)
