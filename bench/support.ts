@@ -107,7 +107,8 @@ export function run (command: string, args: readonly string[]): Promise<string> 
 export interface RunningMode {
   readonly pid: number
   status (): Promise<{ readonly nodes: readonly NodeStats[], readonly stats: Readonly<Record<string, unknown>> }>
-  stop (): Promise<void>
+  /** Sends the signal, by default SIGTERM, and waits until the process has ended. */
+  stop (signal?: NodeJS.Signals): Promise<void>
 }
 
 /** Starts a long-running mode and waits until its admin port responds. */
@@ -126,8 +127,8 @@ export async function startMode (...args: readonly string[]): Promise<RunningMod
   return {
     pid: child.pid as number,
     status,
-    stop: async () => {
-      child.kill('SIGTERM')
+    stop: async (signal = 'SIGTERM') => {
+      child.kill(signal)
       await exited
     }
   }

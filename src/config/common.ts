@@ -147,8 +147,8 @@ export const batchFlags = flags({
   },
   'skip-batch': {
     type: 'list', placeholder: 'TOPIC:PARTITION:OFFSET,...',
-    description: 'Damaged record batches to skip, as named in the error message. Their records are lost. ' +
-      'An intact batch is never skipped.'
+    description: 'Record batches to skip if they are damaged, or too large for --max-batch-mib. Each is named by an offset that it ' +
+      'contains. Their records are lost. A readable batch is never skipped.'
   }
 })
 

@@ -97,6 +97,7 @@ async function withOriginalValue (
     if (!(error instanceof AlertStreamError)) throw error
     if (error.code === 'KAFKA_NOT_AUTHORISED') throw valueGone(`this user is not allowed to read ${origin.topic}`, error)
     if (error.code === 'KAFKA_BATCH_DAMAGED') throw valueGone(error.message, error)
+    if (error.code === 'KAFKA_BATCH_TOO_LARGE') throw valueGone(error.message, error, 'Run redrive with a larger --max-batch-mib.')
     if (error.code === 'KAFKA_RECORD_TOO_LARGE') {
       throw valueGone('the original record exceeds --max-record-mib', error, 'Run redrive with a larger --max-record-mib.')
     }

@@ -47,7 +47,7 @@ export function deadLetterTopicSink ({ connection, topic, createTopic, expected 
     retry: noRetry,
     async open (context: NodeContext) {
       signal = context.abort
-      const admin = new KafkaAdmin(connection, { patience: { log: context.log, signal: context.drain } })
+      const admin = new KafkaAdmin(connection, { startRetry: { log: context.log, signal: context.drain } })
       try {
         await admin.ensureTopic(topic, createTopic)
         await checkTopicSettings(admin, topic, expected, `${topic} at ${connection.brokers}`, context.log)

@@ -6,7 +6,7 @@ import type { DeadLetterDestination } from '../dead-letters/dead-letter-destinat
 import type { PackedIdFormat } from '../ids/packed-id.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
-import { damagedError } from '../kafka/damaged-batches.ts'
+import { unreadableError } from '../kafka/damaged-batches.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import type { GraphDescription, Logger, Run, RunObserver } from '../pipeline/index.ts'
@@ -57,7 +57,7 @@ export function ingestMonitor (options: IngestMonitorOptions): IngestMonitor {
     },
     partitions: async () => {
       const [stopped] = source.stats().stopped
-      if (stopped !== undefined) throw damagedError(stopped)
+      if (stopped !== undefined) throw unreadableError(stopped)
     },
     registry: registryCheck(registryUrl),
     ...storeChecks(archive),

@@ -8,15 +8,15 @@ import { type BrokerRotation, rotateBrokers } from './broker-rotation.ts'
 import type { KafkaConnection } from './connection.ts'
 import { kafkaErrors, type KafkaOperation, mapKafkaError } from './errors.ts'
 import { acceptLeaderless } from './leaderless.ts'
-import { startPatiently, type StartPatience } from './start-patience.ts'
+import { retryAtStart, type StartRetry } from './start-retry.ts'
 import { findTopic, type FoundTopic } from './topic-lookup.ts'
 import { listPositions, type LogPosition } from './topic-positions.ts'
 
 export interface AdminOptions {
   /** Time limit of each request in ms, without retries, for health checks. Default: 4 attempts with longer limits. */
   readonly probeMs?: number
-  /** For the start of a mode: calls are repeated while brokers restart (see start-patience.ts). */
-  readonly patience?: StartPatience
+  /** For the start of a mode: calls are repeated while brokers restart (see start-retry.ts). */
+  readonly startRetry?: StartRetry
 }
 
 const LEADER_MS = 250
@@ -28,14 +28,14 @@ const MISSING_MS = 500
 export class AdminRequests {
   readonly client: Admin
   readonly #connection: KafkaConnection
-  readonly #patience: StartPatience | undefined
+  readonly #startRetry: StartRetry | undefined
   readonly #retries: number
   readonly #missingLookups: number
   readonly #rotation: BrokerRotation
 
-  constructor (connection: KafkaConnection, { probeMs, patience }: AdminOptions) {
+  constructor (connection: KafkaConnection, { probeMs, startRetry }: AdminOptions) {
     this.#connection = connection
-    this.#patience = patience
+    this.#startRetry = startRetry
     const { options } = connection
     const limits = probeMs === undefined
       ? { retries: 3, retryDelay: 250, timeout: 20_000 }
@@ -57,7 +57,7 @@ export class AdminRequests {
   async findTopic (topic: string): Promise<FoundTopic | undefined> {
     for (let lookup = 1; ; lookup++) {
       const found = await this.lookUp(topic)
-      if (found !== undefined || lookup >= this.#missingLookups || this.#patience?.signal.aborted === true) return found
+      if (found !== undefined || lookup >= this.#missingLookups || this.#startRetry?.signal.aborted === true) return found
       // The next lookup asks another broker.
       this.#rotation.failed()
       await sleep(MISSING_MS)
@@ -79,7 +79,7 @@ export class AdminRequests {
         throw kafkaErrors.KAFKA_PARTITION_UNAVAILABLE('cannot read the offset of the partition: it has no leader', { where })
       })
     }
-    if (this.#patience !== undefined) return await this.#patiently(attempt)
+    if (this.#startRetry !== undefined) return await this.#retrying(attempt)
     return await persist(attempt, { attempts: this.#retries + 1, baseMs: LEADER_MS, maxMs: LEADER_MS })
   }
 
@@ -97,7 +97,7 @@ export class AdminRequests {
 
   /** Runs `work`, which uses the client, and maps its errors. */
   async run<T> (operation: Omit<KafkaOperation, 'brokers'>, work: () => Promise<T>): Promise<T> {
-    return await this.#patiently(async () => {
+    return await this.#retrying(async () => {
       try {
         return await work()
       } catch (error) {
@@ -121,7 +121,7 @@ export class AdminRequests {
     await this.client.close().catch(() => {})
   }
 
-  async #patiently<T> (call: () => Promise<T>): Promise<T> {
-    return this.#patience === undefined ? await call() : await startPatiently(this.#connection, this.#patience, call)
+  async #retrying<T> (call: () => Promise<T>): Promise<T> {
+    return this.#startRetry === undefined ? await call() : await retryAtStart(this.#connection, this.#startRetry, call)
   }
 }

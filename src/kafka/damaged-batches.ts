@@ -1,6 +1,7 @@
 // Decides what happens to batches that cannot be read. A damaged batch is fetched again with a backoff, because the leader may move to an
 // intact replica. If the batch stays damaged, its partition stops, or a finite read fails. A stopped partition is still tried every 30 s,
-// and resumes by itself. Only a batch that the user has named is skipped, and only if it is damaged.
+// and resumes by itself. A batch above the memory limit stops its partition at once. Only a batch that the user has named is skipped, and
+// only if it cannot be read.
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import type { BatchLimits } from './batch-records.ts'
@@ -19,13 +20,15 @@ export interface BatchPosition extends TopicPartition {
 /** A partition that is stopped at a damaged batch. */
 export interface StoppedPartition extends BatchPosition {
   readonly reason: string
+  /** Whether the batch is intact, but too large for the memory limit. */
+  readonly oversized: boolean
 }
 
 /** How a source reads record batches. */
 export interface BatchOptions {
   /** Default: `defaultBatchLimits`. */
   readonly limits?: BatchLimits | undefined
-  /** Batches to skip if they are damaged. Default: none. */
+  /** Batches to skip if they cannot be read. Default: none. */
   readonly skipBatches?: readonly BatchPosition[] | undefined
 }
 
@@ -67,8 +70,8 @@ export class DamagedBatches {
   }
 
   get stopped (): StoppedPartition[] {
-    return [...this.#states].flatMap(([{ topic, partition }, { damage: { offset, reason }, stopped }]) =>
-      stopped ? [{ topic, partition, offset, reason }] : [])
+    return [...this.#states].flatMap(([{ topic, partition }, { damage: { offset, reason, oversized }, stopped }]) =>
+      stopped ? [{ topic, partition, offset, reason, oversized }] : [])
   }
 
   get skipped (): SkippedBatches[] {
@@ -90,14 +93,15 @@ export class DamagedBatches {
       this.#states.set(buffer, state)
     }
     const { topic, partition } = buffer
-    const { offset, reason } = damage
+    const { offset, reason, oversized } = damage
     const fields = { topic, partition, offset: String(offset), reason }
     const attempts = this.#backoff.fail(partitionIdKey(buffer))
-    if (attempts === 1) this.#options.log.warn(fields, 'a record batch is damaged: fetching it again')
-    if (attempts > BACKOFF_MS.length && !state.stopped) {
+    if (attempts === 1 && !oversized) this.#options.log.warn(fields, 'a record batch is damaged: fetching it again')
+    if ((oversized || attempts > BACKOFF_MS.length) && !state.stopped) {
       state.stopped = true
-      const at = { topic, partition, offset, reason }
-      if (this.#options.isFatal) this.#options.onFatal(damagedError(at))
+      const at = { topic, partition, offset, reason, oversized }
+      if (this.#options.isFatal) this.#options.onFatal(unreadableError(at))
+      else if (oversized) this.#options.log.error(fields, 'a record batch exceeds --max-batch-mib: its partition is stopped')
       else this.#options.log.error({ ...fields, skip: flagOf(at) }, 'a record batch stays damaged: its partition is stopped')
     }
   }
@@ -118,7 +122,7 @@ export class DamagedBatches {
     this.#backoff.recover(partitionIdKey(buffer))
   }
 
-  #skip (buffer: PartitionBuffer, { offset, reason, next }: BatchDamage): boolean {
+  #skip (buffer: PartitionBuffer, { offset, reason, oversized, next }: BatchDamage): boolean {
     const { topic, partition } = buffer
     const named = this.#options.skip.some(at => at.topic === topic && at.partition === partition && at.offset >= offset && at.offset < next)
     if (!named) return false
@@ -126,15 +130,16 @@ export class DamagedBatches {
     const key = partitionKey(topic, partition)
     this.#skipped.set(key, { topic, partition, batches: (this.#skipped.get(key)?.batches ?? 0) + 1 })
     const fields = { topic, partition, offset: String(offset), next: String(next), reason }
-    this.#options.log.warn(fields, 'skipping a damaged record batch because of --skip-batch')
+    this.#options.log.warn(fields, `skipping ${oversized ? 'an oversized' : 'a damaged'} record batch because of --skip-batch`)
     buffer.skipTo(next)
     return true
   }
 }
 
-/** The error of a batch that stays damaged. */
-export function damagedError ({ topic, partition, offset, reason }: StoppedPartition): AlertStreamError {
+/** The error of a batch that is too large or stays damaged. */
+export function unreadableError ({ topic, partition, offset, reason, oversized }: StoppedPartition): AlertStreamError {
   const where = `${topic}[${partition}]@${offset}`
+  if (oversized) return kafkaErrors.KAFKA_BATCH_TOO_LARGE(`a record batch is too large: ${reason}`, { where })
   const hint = 'Move the leader of the partition to an intact replica, or skip the batch, whose records are then lost, with ' +
     `${flagOf({ topic, partition, offset })}.`
   return kafkaErrors.KAFKA_BATCH_DAMAGED(`a record batch is damaged: ${reason}`, { where, hint })

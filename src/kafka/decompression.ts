@@ -101,7 +101,7 @@ function snappyBlock (block: Buffer, max: number): Buffer {
   const size = snappyLength(block)
   if (size === undefined) throw new BatchError('the Snappy data has no valid length')
   if (size > max) {
-    throw new BatchError(`it has ${size} bytes in one Snappy block, which cannot be decompressed in parts. Raise --max-batch-mib`)
+    throw new BatchError(`it has ${size} bytes in one Snappy block, which cannot be decompressed in parts`, { oversized: true })
   }
   try {
     return snappy.uncompressSync(block, { asBuffer: true }) as Buffer

@@ -37,6 +37,7 @@ export const kafkaErrors = defineErrors({
   KAFKA_BATCH_DAMAGED: {
     hint: 'Move the leader to an intact replica, or skip the batch with --skip-batch TOPIC:PARTITION:OFFSET. Its records are lost then.'
   },
+  KAFKA_BATCH_TOO_LARGE: { hint: 'Raise --max-batch-mib, and the memory limit of the process with it.' },
   KAFKA_RECORD_TOO_LARGE: { hint: 'Raise --max-record-mib, then redrive the dead letter or read the topic again.' },
   KAFKA_RESPONSE_INVALID: { hint: 'Check the network and any proxy between this host and the brokers.', retryable: true },
   KAFKA_TIMEOUT: { hint: 'Check that the broker is running and not overloaded.', retryable: true },

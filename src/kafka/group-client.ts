@@ -19,7 +19,7 @@ export interface GroupClient {
   join (): Promise<void>
   /** Leaves the group: stops heartbeats and never rejoins. */
   leave (): void
-  /** Closes the connections. If `leave` is false, a static member stays in the group until its session times out. */
+  /** Closes the connections. If `leave` is false, the member stays in the group until its session times out. */
   close (options: { readonly leave: boolean }): Promise<void>
 }
 

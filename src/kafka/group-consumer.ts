@@ -20,7 +20,7 @@ import type { PartitionBuffer } from './partition-buffer.ts'
 import { RebalanceDrain } from './rebalance-drain.ts'
 import type { KafkaRecord } from './record.ts'
 import { type StartOffset, StartOffsets } from './start-offsets.ts'
-import { startPatiently } from './start-patience.ts'
+import { retryAtStart } from './start-retry.ts'
 import { TopicMonitor } from './topic-monitor.ts'
 
 export interface GroupConsumerOptions {
@@ -109,8 +109,8 @@ export class GroupConsumer {
   /** Looks up the topics and joins the group. Rejects with KAFKA_TOPIC_MISSING if a topic is missing, unless `waitForTopic` is set. */
   async open (): Promise<void> {
     const { settings, connection, log } = this.#options
-    const patience = { log, signal: this.#closing.signal }
-    await startPatiently(connection, patience, async () => { await this.#topics.check() })
+    const startRetry = { log, signal: this.#closing.signal }
+    await retryAtStart(connection, startRetry, async () => { await this.#topics.check() })
     const [missing] = this.#topics.missing
     if (missing !== undefined && !settings.waitForTopic) {
       throw kafkaErrors.KAFKA_TOPIC_MISSING('cannot consume: the topic does not exist', { where: `${missing} at ${connection.brokers}` })

@@ -70,8 +70,10 @@ export class GroupCoordinator {
       await offsetCommitV8.api.async(connection, this.#group, generation, memberId, instanceId ?? null, topics))
   }
 
-  async leave (memberId: string): Promise<void> {
-    await this.#request('remove the member', async connection => await leaveGroupV4.api.async(connection, this.#group, [{ memberId }]))
+  /** Removes a member. A static member is found by its instance id if `memberId` is empty. */
+  async leave (memberId: string, instanceId?: string): Promise<void> {
+    const member = { memberId, groupInstanceId: instanceId ?? null }
+    await this.#request('remove the member', async connection => await leaveGroupV4.api.async(connection, this.#group, [member]))
   }
 
   async close (): Promise<void> {

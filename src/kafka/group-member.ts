@@ -11,7 +11,7 @@ import type { GroupCoordinator } from './group-coordinator.ts'
 import type { GroupSettings } from './group-settings.ts'
 import type { OffsetToCommit, TopicPartition } from './offset-tracker.ts'
 
-export interface GroupMemberOptions extends Pick<GroupSettings, 'group' | 'instanceId' | 'rebalanceTimeout'> {
+export interface GroupMemberOptions extends Pick<GroupSettings, 'group' | 'instanceId' | 'leaveOnStop' | 'rebalanceTimeout'> {
   readonly connect: ConnectGroup
   readonly coordinator: Pick<GroupCoordinator, 'committed' | 'commit' | 'leave' | 'close'>
   /** Connection whose brokers and user are named in errors. */
@@ -113,16 +113,20 @@ export class GroupMember {
     })
   }
 
-  /** Leaves the group, so that the member's partitions are reassigned immediately. A static member stays and keeps its partitions. */
+  /**
+   * Leaves the group, so that the member's partitions are reassigned immediately. A static member stays and keeps its partitions, unless
+   * `leaveOnStop` is set.
+   */
   async close (): Promise<void> {
-    const { instanceId, coordinator } = this.#options
-    const { memberId } = this.#client
+    const { instanceId, leaveOnStop, coordinator } = this.#options
+    // The coordinator assigns the id of a static member when its first join ends. Until then, it knows the member by the instance id.
+    const memberId = this.#client.memberId ?? (instanceId === undefined ? undefined : '')
     const joining = this.#joining !== undefined || this.#rebalance !== undefined
     this.#stop.abort()
-    const leave = instanceId === undefined
+    const leave = instanceId === undefined || leaveOnStop
     const closed = this.#client.close({ leave })
     // On the member's connection, LeaveGroup waits behind a pending JoinGroup, which may wait for the session timeout of another member.
-    if (leave && joining && memberId !== null) await coordinator.leave(memberId).catch(() => {})
+    if (leave && joining && memberId !== undefined) await coordinator.leave(memberId, instanceId).catch(() => {})
     await closed
     await coordinator.close()
   }

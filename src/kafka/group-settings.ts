@@ -6,6 +6,8 @@ export interface GroupSettings {
   readonly group: string
   /** Instance id for static membership: a process that restarts within the session timeout keeps its partitions. Must be unique. */
   readonly instanceId: string | undefined
+  /** Whether a static member leaves the group when it closes. A member without an instance id always leaves. Default false. */
+  readonly leaveOnStop: boolean
   /** Where a new group starts (see start-offsets.ts). Default `earliest`. */
   readonly from: 'earliest' | 'latest'
   /** Whether `open` waits for missing topics instead of failing. Default false. */
@@ -42,6 +44,7 @@ export function groupSettings (options: GroupOptions): GroupSettings {
     topics: options.topics,
     group: options.group,
     instanceId: options.instanceId,
+    leaveOnStop: options.leaveOnStop ?? false,
     from: options.from ?? 'earliest',
     waitForTopic: options.waitForTopic ?? false,
     maxBytes: options.maxBytes ?? 8 * 1024 * 1024,

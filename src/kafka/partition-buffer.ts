@@ -19,6 +19,8 @@ export interface BatchDamage {
   /** Offset of the first record that cannot be read. */
   readonly offset: bigint
   readonly reason: string
+  /** Whether the batch is intact, but too large for the memory limit. */
+  readonly oversized: boolean
   /** First offset after the batch, as far as it can be told. */
   readonly next: bigint
 }
@@ -178,10 +180,10 @@ export class PartitionBuffer {
     if (response.damage !== undefined) this.damaged(response.damage)
   }
 
-  /** Reports that the batch at the fetch position is damaged. `next`: first offset after the batch, if it is known. */
-  damaged (reason: string, next?: bigint): void {
+  /** Reports that the batch at the fetch position cannot be read. `next`: first offset after the batch, if it is known. */
+  damaged (reason: string, next?: bigint, oversized = false): void {
     const offset = this.#fetched
-    this.#owner.onDamaged(this, { offset, reason, next: next !== undefined && next > offset ? next : offset + 1n })
+    this.#owner.onDamaged(this, { offset, reason, oversized, next: next !== undefined && next > offset ? next : offset + 1n })
   }
 
   /** Returns the next record without removing it. Returns undefined if there is none, or if it is still being decompressed. */
@@ -307,7 +309,7 @@ export class PartitionBuffer {
     } catch (error) {
       if (!(error instanceof BatchError)) throw error
       this.#moveTo(this.#taken > batch.firstOffset ? this.#taken : batch.firstOffset)
-      this.damaged(error.message, lastOffset(batch) + 1n)
+      this.damaged(error.message, lastOffset(batch) + 1n, error.oversized)
       return 'damaged'
     }
   }

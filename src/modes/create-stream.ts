@@ -139,7 +139,7 @@ export default mode({
     if (scan.records === 0) throw modeErrors.NO_ALERTS(`the file holds no readable alert (${scan.damaged} damaged alerts)`, { where: path })
     const { schema, version, schemaId } = await targetSchema(config, host)
     const connection = await connectionOf(config, 'alert-stream-create', host.log)
-    const admin = new KafkaAdmin(connection, { patience: { log: host.log, signal: host.stop } })
+    const admin = new KafkaAdmin(connection, { startRetry: { log: host.log, signal: host.stop } })
     try {
       if (!config.createTopic) await assertTopicEmpty(admin, config)
       await checkDeadLetters(config, connection, scan.largest, host)

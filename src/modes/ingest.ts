@@ -35,8 +35,13 @@ const ingestFlags = flags({
   group: { type: 'text', default: 'alertdb-ingester', aliases: ['kafka-group'], description: 'Consumer group.' },
   'group-instance-id': {
     type: 'text', placeholder: 'ID',
-    description: 'Static membership id: unique in the group, kept across restarts (the pod name in a StatefulSet, not in a Deployment). ' +
-      'A restart within the session timeout then causes no rebalance. Without it, a process that stops hands its partitions over at once.'
+    description: 'Static membership id: unique in the group, kept across restarts (for example the pod name). A process that restarts ' +
+      'within the session timeout gets its partitions back at once, without a rebalance. See also --leave-group-on-stop.'
+  },
+  'leave-group-on-stop': {
+    type: 'switch',
+    description: 'Leave the group at a clean stop, also with --group-instance-id, so that the other members get the partitions at once. ' +
+      'By default, a static member stays in the group until its session times out. A process without an instance id always leaves.'
   },
   'session-timeout-seconds': {
     type: 'number', min: 1, max: 1800, default: defaultSessionTimeoutMs / 1000, placeholder: 'SECONDS',
@@ -90,8 +95,8 @@ export function declare (
   { log, environment }: Pick<Host, 'log' | 'environment'> = { log: silent, environment: {} }, stores?: StoreStats
 ) {
   const source = kafkaGroupSource({
-    connection, topics: config.topic, group: config.group, instanceId: config.groupInstanceId, from: config.autoOffsetReset,
-    waitForTopic: config.waitForTopic, sessionTimeout: config.sessionTimeoutSeconds * 1000,
+    connection, topics: config.topic, group: config.group, instanceId: config.groupInstanceId, leaveOnStop: config.leaveGroupOnStop,
+    from: config.autoOffsetReset, waitForTopic: config.waitForTopic, sessionTimeout: config.sessionTimeoutSeconds * 1000,
     commitInterval: { records: config.commitInterval }, batches: batchOptions(config)
   })
   checkDeadLetterTopic(config, 'ingest', '--topic', config.topic)

@@ -179,7 +179,7 @@ function passLine ({ pass, alerts, bytes, seconds, lateSeconds, interrupted }: P
  */
 async function checkTopics (config: Config, connection: KafkaConnection, { log, stop }: Pick<Host, 'log' | 'stop'>): Promise<void> {
   const { dstTopic: topic } = config
-  const admin = new KafkaAdmin(connection, { patience: { log, signal: stop } })
+  const admin = new KafkaAdmin(connection, { startRetry: { log, signal: stop } })
   try {
     await playableTopic(admin, connection, requirementsOf(config)).catch((error: unknown) => {
       // With a repeat interval, an unplayable topic is not an error, because play-stream waits until the topic can be played.

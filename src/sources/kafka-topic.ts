@@ -13,7 +13,7 @@ import { Fetcher } from '../kafka/fetcher.ts'
 import { type KafkaRecord, position, retainedBytes } from '../kafka/record.ts'
 import { assertComplete } from '../kafka/record-size.ts'
 import { Notifier } from '../kafka/notifier.ts'
-import type { StartPatience } from '../kafka/start-patience.ts'
+import type { StartRetry } from '../kafka/start-retry.ts'
 
 export interface ReadTopicOptions {
   readonly connection: KafkaConnection
@@ -51,7 +51,7 @@ const DEFAULT_MAX_BYTES = 8 * 1024 * 1024
  * Errors at open, only without `snapshot`: KAFKA_TOPIC_MISSING and those of KafkaAdmin. While reading: KAFKA_TOPIC_RECREATED,
  * KAFKA_OFFSET_LOST (retention or a truncation of the log removed records before they were read), KAFKA_UNREACHABLE and
  * KAFKA_PARTITION_UNAVAILABLE (outage of a partition longer than `giveUpAfterMs`), KAFKA_NOT_AUTHORISED, KAFKA_RECORD_TOO_LARGE (unless
- * `omitsLarge`), KAFKA_BATCH_DAMAGED (unless `follow`: then its partition stops).
+ * `omitsLarge`), KAFKA_BATCH_DAMAGED or KAFKA_BATCH_TOO_LARGE (unless `follow`: then the partition stops).
  */
 export function readTopic (options: ReadTopicOptions): KafkaTopicSource {
   return new TopicSource(options)
@@ -203,11 +203,11 @@ class TopicReader {
   }
 }
 
-/** Returns the id and current offsets of a topic; undefined if the topic does not exist. With `patience`, waits for restarting brokers. */
+/** Returns the id and current offsets of a topic; undefined if it does not exist. With `startRetry`, waits for restarting brokers. */
 export async function topicSnapshot (
-  connection: KafkaConnection, topic: string, patience?: StartPatience
+  connection: KafkaConnection, topic: string, startRetry?: StartRetry
 ): Promise<TopicSnapshot | undefined> {
-  const admin = new KafkaAdmin(connection, patience === undefined ? {} : { patience })
+  const admin = new KafkaAdmin(connection, startRetry === undefined ? {} : { startRetry })
   try {
     return await admin.snapshot(topic)
   } finally {

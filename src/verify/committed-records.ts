@@ -6,7 +6,7 @@ import type { KafkaConnection } from '../kafka/connection.ts'
 import type { BatchOptions } from '../kafka/damaged-batches.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
-import type { StartPatience } from '../kafka/start-patience.ts'
+import type { StartRetry } from '../kafka/start-retry.ts'
 import { errorCode, persist, type NodeContext, type Source, type SourceRecord } from '../pipeline/index.ts'
 import { readTopic, topicSnapshot } from '../sources/kafka-topic.ts'
 import { verifyErrors } from './errors.ts'
@@ -43,9 +43,9 @@ const coordinatorRetry = { attempts: 20, baseMs: 1000, maxMs: 1000 }
 
 /** Reads the committed offsets. Errors: KAFKA_TOPIC_MISSING, VERIFY_NOTHING_COMMITTED and those of KafkaAdmin. */
 export async function committedTopics (
-  connection: KafkaConnection, topics: readonly string[], group: string, patience?: StartPatience
+  connection: KafkaConnection, topics: readonly string[], group: string, startRetry?: StartRetry
 ): Promise<CommittedTopic[]> {
-  const admin = new KafkaAdmin(connection, patience === undefined ? {} : { patience })
+  const admin = new KafkaAdmin(connection, startRetry === undefined ? {} : { startRetry })
   const found: CommittedTopic[] = []
   try {
     for (const topic of new Set(topics)) {

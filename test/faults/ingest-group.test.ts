@@ -1,5 +1,6 @@
 // Several ingesters share a topic while a visit is published. Ingesters join, stop or are killed. No alert is lost, each alert is written
 // once, and alerts that are read twice are counted as identical.
+import { Admin } from '@platformatic/kafka'
 import t, { type Test } from 'tap'
 import type { OutgoingRecord } from '../../src/kafka/record.ts'
 import { adminFor, connect, eventually, everyRecord, produce } from '../kafka/support.ts'
@@ -158,4 +159,36 @@ await t.test('a killed static member resumes its partitions after a restart, wit
   t.equal(joinedBy(second)!.generation, generation, 'the group has not rebalanced')
   t.equal(two.identical, 0)
   t.ok(one.identical <= mostRepeated, `only uncommitted alerts were read again: ${one.identical} of ${mostRepeated}`)
+})
+
+await t.test('a static member leaves its group at SIGTERM only with --leave-group-on-stop', async t => {
+  const client = new Admin({ clientId: 'test', bootstrapBrokers: [kafka] })
+  t.teardown(async () => { await client.close() })
+  const instances = async (group: string) => [...(await client.describeGroups({ groups: [group] })).get(group)!.members.values()]
+    .map(({ groupInstanceId }) => groupInstanceId).sort()
+  // The session is longer than the test, so partitions move only if their owner leaves.
+  const pair = async (at: Target, ...flags: string[]) => {
+    const members = ['one', 'two'].map(id => at.start('--group-instance-id', id, '--session-timeout-seconds', '600', ...flags))
+    await shared(...members)
+    return members as [RunningCli, RunningCli]
+  }
+  const [leaving, staying] = [await setUp(t), await setUp(t)]
+  const [[first, second], [kept, other]] = await Promise.all([pair(leaving, '--leave-group-on-stop'), pair(staying)])
+  const records = alertRecords(alerts, 300, PARTITIONS)
+  await leaving.publish(records.slice(0, 150))
+  await eventually(leaving.settled)
+  const written = countsOf(await first.stop('SIGTERM')).written
+  t.strictSame(await instances(leaving.group), ['two'])
+  await shared(second)
+  await leaving.publish(records.slice(150))
+  await eventually(leaving.settled)
+  t.equal(written + countsOf(await second.stop('SIGTERM')).written, 300)
+  await nothingLost(t, leaving, records)
+  t.strictSame(await instances(leaving.group), [])
+
+  const { generation } = joinedBy(other)!
+  countsOf(await kept.stop('SIGTERM'))
+  t.strictSame(await instances(staying.group), ['one', 'two'])
+  countsOf(await other.stop('SIGTERM'))
+  t.equal(joinedBy(other)!.generation, generation, 'the partitions of the stopped member have not moved')
 })

@@ -44,7 +44,8 @@ await t.test('exports the records that a truncation removed, by partition', asyn
 await t.test('exports which partitions are stopped and how many batches were skipped, for every assigned partition', async t => {
   const samples = await scrape({
     partitions: [partition('a', 0, 1n), partition('a', 1, 1n)],
-    stopped: [{ topic: 'a', partition: 1, offset: 7n, reason: 'checksum' }], skipped: [{ topic: 'a', partition: 0, batches: 2 }]
+    stopped: [{ topic: 'a', partition: 1, offset: 7n, reason: 'checksum', oversized: false }],
+    skipped: [{ topic: 'a', partition: 0, batches: 2 }]
   })
   t.strictSame(samples('alert_stream_kafka_partition_stopped'), { 'a/0': 0, 'a/1': 1 })
   t.strictSame(samples('alert_stream_kafka_skipped_batches_total'), { 'a/0': 2, 'a/1': 0 })

@@ -1,5 +1,6 @@
 // The fetcher with damaged batches, against an in-memory cluster, on a clock that the tests advance.
 import * as zlib from 'node:zlib'
+import * as snappy from 'snappy'
 import t, { type Test } from 'tap'
 import { describedConnection } from '../../src/kafka/connection.ts'
 import { Fetcher, type FetcherOptions } from '../../src/kafka/fetcher.ts'
@@ -200,6 +201,30 @@ await t.test('a finite read fails at a batch that stays damaged, and says what t
   t.match(fatal[0]?.message, /^a record batch is damaged: its CRC32C/)
   t.equal(fatal.length, 1)
 })
+
+for (const damageIsFatal of [false, true]) {
+  const outcome = damageIsFatal ? 'fails a finite read' : 'stops its partition'
+  await t.test(`a Snappy block above --max-batch-mib ${outcome} at once, and is not reported as damaged`, async t => {
+    const limits = { maxBatchBytes: 1000, maxRecordBytes: MIB }
+    const { clock, cluster, fetcher, fatal, lines, add, takeAll } = setUp(t, { damageIsFatal, limits })
+    const large = records('x'.repeat(2000))
+    const payload = snappy.compressSync(encodeRecords(large))
+    cluster.appendBatch('a', 0, parsed(encodeBatch({ firstOffset: 0n, records: large, attributes: 2, payload })))
+    add(0, damageIsFatal ? 1n : undefined)
+    await clock.advance(1000)
+    t.strictSame(takeAll(), [])
+    const reason = /^it has 2\d{3} bytes in one Snappy block/
+    t.match(fetcher.damaged.stopped, [{ offset: 0n, oversized: true, reason }])
+    if (damageIsFatal) {
+      t.match(fatal, [{ code: 'KAFKA_BATCH_TOO_LARGE', where: 'a[0]@0', hint: /^Raise --max-batch-mib/, message: /is too large: it has/ }])
+    } else {
+      await clock.advance(100_000)
+      t.match(lines, [/^error a record batch exceeds --max-batch-mib: its partition is stopped .*"offset":"0"/])
+      t.notMatch(lines[0], /skip/)
+    }
+    t.equal(lines.length, damageIsFatal ? 0 : 1)
+  })
+}
 
 await t.test('forgets the damage of a partition that is removed', async t => {
   const { cluster, fetcher, add, persist } = setUp(t)

@@ -33,6 +33,8 @@ export class FakeGroup {
   loseCommitResponses = false
   /** Joins wait for this promise. */
   joinDelay: Promise<void> = Promise.resolve()
+  /** First joins wait for this promise before they get a member id, as the joins of static members do. */
+  memberIdDelay: Promise<void> = Promise.resolve()
   readonly #members = new Set<FakeMember>()
   readonly #partitionCount: (topic: string) => number
   #rebalances: Promise<void> = Promise.resolve()
@@ -54,6 +56,7 @@ export class FakeGroup {
         this.log.push(error === undefined ? `join ${member.topics.join()}` : `join fails: ${error.message}`)
         if (error !== undefined) throw error
         const metadata = await member.events.beforeJoin()
+        if (member.id === null) await this.memberIdDelay
         member.id ??= `member-${this.#nextMember++}`
         member.left = false
         this.#members.add(member)
@@ -95,7 +98,9 @@ export class FakeGroup {
       }
       if (this.loseCommitResponses) throw mapped(new ProtocolError('REQUEST_TIMED_OUT'))
     },
-    leave: async memberId => { this.log.push(`leave ${memberId} at the coordinator`) },
+    leave: async (memberId, instanceId) => {
+      this.log.push(`leave ${memberId || `instance ${instanceId}`} at the coordinator`)
+    },
     close: async () => {}
   }
 

@@ -18,7 +18,7 @@ function memberOf (t: Test, group: FakeGroup, clock: FakeClock, options: Partial
   const fatal: Error[] = []
   const drains = { count: 0 }
   const member = new GroupMember({
-    group: 'g', instanceId: undefined, rebalanceTimeout: 60_000,
+    group: 'g', instanceId: undefined, leaveOnStop: false, rebalanceTimeout: 60_000,
     connect: group.connect, coordinator: group.coordinator, connection, clock, log,
     onAssigned: membership => { assigned.push(membership) },
     beforeJoin: async () => { drains.count++ },
@@ -210,6 +210,28 @@ await t.test('a static member stays in the group when it closes', async t => {
   await member.close()
   t.equal(group.log.at(-1), 'disconnect')
 })
+
+await t.test('with leaveOnStop, a static member leaves the group when it closes', async t => {
+  const { group, member } = setUp(t, { instanceId: 'one', leaveOnStop: true })
+  await member.subscribe(['a'])
+  await member.close()
+  t.equal(group.log.at(-1), 'leave')
+})
+
+for (const leaveOnStop of [true, false]) {
+  await t.test(`close during the first join of a static member ${leaveOnStop ? 'removes' : 'does not remove'} the member`, async t => {
+    const { group, member } = setUp(t, { instanceId: 'one', leaveOnStop })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    group.memberIdDelay = promise
+    const joined = member.subscribe(['a'])
+    await turns()
+    await member.close()
+    const last = leaveOnStop ? ['leave', 'leave instance one at the coordinator'] : ['disconnect']
+    t.strictSame(group.log, ['join a', ...last])
+    resolve()
+    await joined
+  })
+}
 
 await t.test('close while a join is pending sends a leave request to the coordinator', async t => {
   const { group, member, assigned } = setUp(t)

@@ -1,4 +1,5 @@
 // Rebalances while records are in flight: which records are read twice, and which partitions move to another member.
+import { Admin } from '@platformatic/kafka'
 import t from 'tap'
 import { kafkaGroupSource, type KafkaGroupOptions, type KafkaGroupSource } from '../../src/sources/kafka-group.ts'
 import type { KafkaRecord } from '../../src/kafka/record.ts'
@@ -36,7 +37,7 @@ function member (options: Partial<KafkaGroupOptions> & Pick<KafkaGroupOptions, '
     })
   })()
   return {
-    source, lines, held, opened,
+    source, lines, held, opened, context,
     hold: () => { holding = true },
     /** Settles the held records now. Later records settle immediately. */
     release: () => {
@@ -146,6 +147,41 @@ await t.test('a stopped static member keeps its partitions until its session tim
   await produce(connection, at.topic, numbered(10, 2, 'w'))
   await eventually(async () => (await two.values()).length === 15)
   await two.stop()
+})
+
+await t.test('a static member with leaveOnStop leaves when it stops, and the other member gets its partitions', async t => {
+  // The session is longer than this test, so only LeaveGroup can move the partitions.
+  const at = { ...await topicAndGroup(2), sessionTimeout: 600_000, rebalanceTimeout: 600_000 }
+  const [one, two] = [member({ ...at, instanceId: 'one', leaveOnStop: true }), member({ ...at, instanceId: 'two', leaveOnStop: true })]
+  await shared(2, one, two)
+  await one.stop()
+  await shared(2, two)
+  await produce(connection, at.topic, numbered(10, 2))
+  await eventually(async () => (await two.values()).length === 10)
+  await two.stop()
+  t.strictSame(await admin.committed(at.group, at.topic), [5n, 5n])
+})
+
+await t.test('a static member with leaveOnStop that stops during its first join leaves the group', async t => {
+  const at = { ...await topicAndGroup(2), sessionTimeout: 600_000, rebalanceTimeout: 600_000 }
+  const one = member({ ...at, instanceId: 'one', leaveOnStop: true })
+  await shared(2, one)
+  // The first member waits for its records in flight before it rejoins, so the join of the second member waits for the first member.
+  one.hold()
+  await produce(connection, at.topic, numbered(10, 2))
+  await eventually(() => one.held.length === 10)
+  const two = member({ ...at, instanceId: 'two', leaveOnStop: true })
+  const client = new Admin({ clientId: 'test', bootstrapBrokers: [kafka] })
+  t.teardown(async () => { await client.close() })
+  const instances = async () => [...(await client.describeGroups({ groups: [at.group] })).get(at.group)!.members.values()]
+    .map(({ groupInstanceId }) => groupInstanceId).sort()
+  await eventually(async () => (await instances()).length === 2)
+  two.context.stop()
+  await two.stop()
+  t.strictSame(await instances(), ['one'])
+  one.release()
+  await one.stop()
+  t.strictSame(await instances(), [])
 })
 
 await t.test('opening fails if the session timeout exceeds the limit of the brokers', async t => {

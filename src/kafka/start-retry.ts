@@ -6,7 +6,7 @@ import { isRetryable, persist } from '../pipeline/retry.ts'
 import type { KafkaConnection } from './connection.ts'
 import { isElection, nestedErrors } from './errors.ts'
 
-export interface StartPatience {
+export interface StartRetry {
   readonly log: Logger
   /** Ends the retries. */
   readonly signal: AbortSignal
@@ -24,8 +24,8 @@ export function startLimitMs ({ authState }: Pick<KafkaConnection, 'authState'>)
  * Runs `call`, and retries it after a retryable error up to the time limit. Logs the first failure that is not normal. Rejects with the
  * last error.
  */
-export async function startPatiently<R> (
-  connection: Pick<KafkaConnection, 'authState'>, { log, signal }: StartPatience, call: () => Promise<R>
+export async function retryAtStart<R> (
+  connection: Pick<KafkaConnection, 'authState'>, { log, signal }: StartRetry, call: () => Promise<R>
 ): Promise<R> {
   const began = Date.now()
   let logged = false

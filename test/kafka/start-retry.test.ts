@@ -1,6 +1,6 @@
 import t from 'tap'
 import { kafkaErrors } from '../../src/kafka/errors.ts'
-import { startLimitMs, startPatiently } from '../../src/kafka/start-patience.ts'
+import { retryAtStart, startLimitMs } from '../../src/kafka/start-retry.ts'
 import { connect, recordingLog } from './support.ts'
 
 const connection = await connect('127.0.0.1:1')
@@ -8,7 +8,7 @@ const connection = await connect('127.0.0.1:1')
 await t.test('retries retryable errors, logs the first of them and returns the result', async t => {
   const { log, lines } = recordingLog()
   const outcomes = [kafkaErrors.KAFKA_UNREACHABLE('refused'), kafkaErrors.KAFKA_REFUSED('no leader', { retryable: true }), undefined]
-  const result = await startPatiently(connection, { log, signal: new AbortController().signal }, async () => {
+  const result = await retryAtStart(connection, { log, signal: new AbortController().signal }, async () => {
     const error = outcomes.shift()
     if (error !== undefined) throw error
     return 'found'
@@ -26,7 +26,7 @@ await t.test('logs elections only if they last longer than a moment', async t =>
     const outcomes = [...waits]
     let now = 0
     t.intercept(Date, 'now', { value: () => now })
-    await startPatiently(connection, { log, signal: new AbortController().signal }, async () => {
+    await retryAtStart(connection, { log, signal: new AbortController().signal }, async () => {
       const wait = outcomes.shift()
       if (wait === undefined) return
       now += wait
@@ -43,7 +43,7 @@ await t.test('other errors end the attempts at once, and so does a stop', async 
   const { log } = recordingLog()
   const stop = new AbortController()
   let calls = 0
-  const failing = (error: Error) => startPatiently(connection, { log, signal: stop.signal }, async () => {
+  const failing = (error: Error) => retryAtStart(connection, { log, signal: stop.signal }, async () => {
     calls++
     stop.abort()
     throw error
