@@ -11,7 +11,7 @@ import { zlibPool } from './zlib.ts'
 
 interface CompressorConfig {
   readonly compressor: CompressorName | 'auto'
-  /** Default: the level of the compressor that has the lowest cost (docs/compression.md). */
+  /** Default: the default level of the compressor. docs/compression.md compares the levels. */
   readonly gzipLevel?: number | undefined
 }
 

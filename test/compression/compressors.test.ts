@@ -1,9 +1,11 @@
 // Every compressor at every level, judged by independent gzip readers: node:zlib, zlib-sync, Python, GNU gunzip and Go.
 import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import t from 'tap'
 import { compressorNames, type Compressor, type CompressorName } from '../../src/compression/compressor.ts'
-import { openCompressor } from '../../src/compression/open-compressor.ts'
+import { defaultThreads, openCompressor } from '../../src/compression/open-compressor.ts'
 import { Random } from '../../src/generator/random.ts'
 import { messageOf, silent } from '../../src/pipeline/index.ts'
 import { extraField, withExtraField } from '../../src/stores/gzip-header.ts'
@@ -115,6 +117,18 @@ for (const name of compressorNames) {
     const many = Array.from({ length: 300 }, (_, index) => mixture(new Random(seed, 'many', index), 20_000 + index))
     const objects = await Promise.all(many.map(async frame => await archived(compressor, frame)))
     t.equal(objects.findIndex((object, index) => !gunzipSync(object).equals(many[index]!)), -1)
+  })
+
+  await t.test(`files can be written while many frames wait for ${name}`, { skip }, async t => {
+    const compressor = openCompressor({ compressor: name }, defaultThreads, silent)
+    let compressed = 0
+    const compressing = Promise.all(Array.from({ length: 60 }, async () => {
+      await compressor.gzip(frames['4 MB of random bytes']!, () => {})
+      compressed++
+    }))
+    await writeFile(join(await tempDir(t), 'file'), 'content')
+    t.ok(compressed < 60, `${compressed} of 60 frames were compressed before the file was written`)
+    await compressing
   })
 
   await t.test(`a failed copy of ${name}'s output rejects, and does not use up a thread`, { skip }, async t => {
