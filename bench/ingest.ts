@@ -18,7 +18,9 @@ const row = (...flags: readonly string[]) => async ({ sizes, log, measure }: Ben
   })
 
 await bench('ingest', SIZES, {
-  'gzip 6, 20 concurrent writes (default)': row(),
-  'gzip 1': row('--gzip-level', '1'),
-  'reference: one object at a time, gzip 9': row('--batch-size', '1', '--gzip-threads', '1', '--gzip-level', '9')
+  'libdeflate 4 (default)': row('--compressor', 'libdeflate'),
+  'isal 2': row('--compressor', 'isal'),
+  'zlib 3': row('--compressor', 'zlib'),
+  'zlib 6': row('--compressor', 'zlib', '--gzip-level', '6'),
+  'reference: one object at a time, gzip 9': row('--batch-size', '1', '--gzip-threads', '1', '--compressor', 'zlib', '--gzip-level', '9')
 })

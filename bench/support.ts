@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fetchSchemaPackage, loadSchemaPackage, type AlertValue, type SchemaVersion } from '../src/avro/index.ts'
 import { defaultCacheDir, freePorts, pythonEnvironment, startStack } from '../src/devstack/index.ts'
 import { createAlertGenerator } from '../src/generator/alert-generator.ts'
+import type { ProfileName } from '../src/generator/profiles.ts'
 import type { NodeStats } from '../src/pipeline/index.ts'
 import type { Bench, Result, Sizes } from './harness.ts'
 
@@ -25,15 +26,15 @@ export async function schemaVersion (version?: string): Promise<SchemaVersion> {
 }
 
 /** Generates one visit of `count` alerts. */
-export function alertsOf (version: SchemaVersion, count: number): AlertValue[] {
-  const generator = createAlertGenerator({ schema: JSON.parse(version.text), schemaVersion: version.version, seed: 1 })
+export function alertsOf (version: SchemaVersion, count: number, profile: ProfileName = 'design'): AlertValue[] {
+  const generator = createAlertGenerator({ schema: JSON.parse(version.text), schemaVersion: version.version, seed: 1, profile })
   return Array.from({ length: count }, (_, index) => generator.alert(0, index, count))
 }
 
 /** Generates `count` alerts in the newest schema, framed like the alerts in Kafka. */
-export async function framesOf (count: number): Promise<Buffer[]> {
+export async function framesOf (count: number, profile?: ProfileName): Promise<Buffer[]> {
   const version = await schemaVersion()
-  return alertsOf(version, count).map(alert => version.schema.encodeFramed(1, alert))
+  return alertsOf(version, count, profile).map(alert => version.schema.encodeFramed(1, alert))
 }
 
 export function totalBytes (buffers: readonly Buffer[]): number {

@@ -46,6 +46,19 @@ export const registryFlags = flags({
   }
 })
 
+export const compressionFlags = flags({
+  compressor: {
+    type: 'choice', choices: ['auto', 'libdeflate', 'isal', 'zlib'], default: 'auto',
+    description: 'Library that compresses alerts: libdeflate (small objects), isal (Intel ISA-L, least CPU time) or zlib (part of Node). ' +
+      'auto: the first of these that can be loaded. A library that is named and cannot be loaded is an error.'
+  },
+  'gzip-level': {
+    type: 'integer', min: 1, max: 12,
+    description: 'Compression level, from 1 (fastest): up to 12 with libdeflate, 3 with isal, 9 with zlib. Default: 4 with libdeflate, ' +
+      '2 with isal, 3 with zlib.'
+  }
+})
+
 const packedIdFlags = flags({
   'packed-id-tags': {
     type: 'text', default: '2,4', placeholder: 'N,...',

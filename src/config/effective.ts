@@ -5,9 +5,14 @@ import { MASK, withoutPassword } from './mask.ts'
 import type { Origin, Setting } from './parse.ts'
 import { table } from './table.ts'
 
+export interface EffectiveSetting extends Setting {
+  /** What the mode uses where the value leaves the choice open, such as `auto`. */
+  readonly resolved?: string | undefined
+}
+
 export interface EffectiveMode {
   readonly mode: string
-  readonly settings: readonly Setting[]
+  readonly settings: readonly EffectiveSetting[]
 }
 
 export type EffectiveFormat = 'table' | 'json' | 'yaml'
@@ -22,26 +27,32 @@ export function effective (modes: readonly EffectiveMode[], format: EffectiveFor
 
 const HEAD = '# Defaults are commented out. The comment on each line names the source of the value.\n'
 
-function asTable (settings: readonly Setting[]): string {
+function asTable (settings: readonly EffectiveSetting[]): string {
   return table(['FLAG', 'VALUE', 'FROM'], settings.map(setting => {
     const { value } = masked(setting)
     const text = value === undefined ? '-' : value === '' ? '\'\'' : Array.isArray(value) ? value.join(',') : String(value)
-    return [setting.name, text, origin(setting.origin)]
+    return [setting.name, withResolved(text, setting), origin(setting.origin)]
   }))
 }
 
-function asJson (setting: Setting): object {
+function withResolved (text: string, { value, resolved = text }: EffectiveSetting): string {
+  return value === undefined || resolved === text ? resolved : `${text}: ${resolved}`
+}
+
+function asJson (setting: EffectiveSetting): object {
   const secret = setting.spec.secret === true ? { secret: true } : {}
-  return { flag: setting.name, value: masked(setting).value ?? null, ...setting.origin, ...secret }
+  const resolved = setting.resolved === undefined ? {} : { resolved: setting.resolved }
+  return { flag: setting.name, value: masked(setting).value ?? null, ...setting.origin, ...secret, ...resolved }
 }
 
 // Defaults are commented out because a file need not set them. Secrets and --config are commented out because a file cannot set them.
-function asLine (setting: Setting): string {
+function asLine (setting: EffectiveSetting): string {
   const { name } = setting
   const { value, secret } = masked(setting)
   const text = value === undefined ? '' : ` ${onOneLine(value)}`
+  const resolved = setting.resolved === undefined ? '' : `: ${setting.resolved}`
   const comment = setting.origin.from === 'default' || secret || name === 'config'
-  return `  ${comment ? '# ' : ''}${name}:${text}  # ${origin(setting.origin)}${secret ? ', masked' : ''}\n`
+  return `  ${comment ? '# ' : ''}${name}:${text}  # ${origin(setting.origin)}${secret ? ', masked' : ''}${resolved}\n`
 }
 
 function onOneLine (value: unknown): string {

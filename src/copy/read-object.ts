@@ -2,12 +2,13 @@
 // in the provenance, and its alert id with the id in the key.
 import { readFirstLong } from '../avro/datum.ts'
 import { parseFrame } from '../avro/wire-format.ts'
+import type { Compressor } from '../compression/compressor.ts'
 import { AlertStreamError, messageOf } from '../pipeline/errors.ts'
 import { readProvenance } from '../provenance/provenance.ts'
 import { schemaMeta, verifiedFrame, verifiedSchema, type ReadObject } from '../stores/archived-object.ts'
 import { checksumsOf } from '../stores/checksums.ts'
 import { storeErrors } from '../stores/errors.ts'
-import { gzipFrame, gzipType, maxGzipBytes } from '../stores/gzip.ts'
+import { gzipType, maxGzipBytes } from '../stores/gzip.ts'
 import type { ObjectMeta, ObjectStore } from '../stores/object-store.ts'
 import type { ArchivedKey } from './archived-keys.ts'
 import { copyErrors } from './errors.ts'
@@ -21,8 +22,8 @@ export interface VerifiedObject {
 
 interface ReadOptions {
   readonly maxFrameBytes: number
-  /** Level for alerts that are stored uncompressed. */
-  readonly gzipLevel: number
+  /** Compresses alerts that are stored uncompressed. */
+  readonly compressor: Compressor
 }
 
 /** Errors: OBJECT_CORRUPT, OBJECT_TOO_LARGE, COPY_SOURCE_GONE, STORE_*. */
@@ -37,7 +38,7 @@ export async function readVerified (store: ObjectStore, source: ArchivedKey, opt
   const frame = await verifiedFrame(object, source.compressed, options.maxFrameBytes)
   assertAlertId(frame, source.id, where)
   const meta = { contentType: gzipType, ...checksumsOf(frame) }
-  if (!source.compressed) return { source, body: await gzipFrame(frame, options.gzipLevel), meta }
+  if (!source.compressed) return { source, body: await options.compressor.gzip(frame, gz => Buffer.from(gz)), meta }
   assertProvenance(object, meta.sha256)
   return { source, body: object.body, meta }
 }

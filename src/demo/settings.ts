@@ -1,5 +1,6 @@
 // Flags of the demo, and the settings derived from them.
 import { resolve } from 'node:path'
+import { compressionFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { alertProfiles, profileNames } from '../generator/profiles.ts'
 
@@ -26,6 +27,7 @@ export const demoFlags = flags({
     type: 'choice', choices: ['file', 'gs', 's3'], default: 'file',
     description: 'Archive in a folder (file), in a GCS emulator (gs) or in an S3 server that keeps objects in memory (s3).'
   },
+  ...compressionFlags,
   'state-dir': {
     type: 'text', placeholder: 'PATH', description: 'Folder for all data. Delete it to reset. Default: .alert-stream in the working folder.'
   },

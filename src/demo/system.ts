@@ -82,7 +82,8 @@ async function start (settings: Settings, host: Host, print: PrintLine, supervis
   await supervisor.check()
   const ingest = await startMode<IngestStats>('ingest', [
     ...clients.flags('ingester'), '--topic', topics.simulated, '--group', group, '--group-instance-id', 'demo', '--wait-for-topic',
-    '--schema-registry-url', registry, ...stores, '--dead-letter-topic', topics.deadLetters
+    '--schema-registry-url', registry, ...stores, '--dead-letter-topic', topics.deadLetters, '--compressor', config.compressor,
+    ...config.gzipLevel === undefined ? [] : ['--gzip-level', String(config.gzipLevel)]
   ], stateDir, archiveHost, '/livez')
   supervisor.add('ingest', ingest)
   await supervisor.check()

@@ -1,4 +1,5 @@
 // The ingester's metrics for /metrics: consumer group, archived alerts, stores and visits.
+import type { CompressorInfo } from '../compression/compressor.ts'
 import { family, single, type Family } from '../metrics/index.ts'
 import { storeFamily } from '../metrics/store-metrics.ts'
 import type { ArchiveSinkStats } from '../sinks/archive.ts'
@@ -20,13 +21,14 @@ export interface IngestStats {
   readonly source: Pick<KafkaGroupSource, 'stats'>
   readonly stats: ArchiveSinkStats
   readonly checks: DatumChecks
+  readonly compressor: CompressorInfo
   readonly stores: StoreStats
   readonly visits: Pick<VisitMetrics, 'ages' | 'topics'>
   /** Resolves with undefined if the brokers do not respond in time. */
   readonly lags: () => Promise<readonly PartitionLag[] | undefined>
 }
 
-export function ingestFamilies ({ topics, source, stats, checks, stores, visits, lags }: IngestStats): Family[] {
+export function ingestFamilies ({ topics, source, stats, checks, compressor, stores, visits, lags }: IngestStats): Family[] {
   return [
     ...groupFamilies(source, topics),
     family('alert_stream_kafka_up', async () => [{ value: await lags() === undefined ? 0 : 1 }]),
@@ -36,6 +38,10 @@ export function ingestFamilies ({ topics, source, stats, checks, stores, visits,
       (['written', 'identical'] as const).map(outcome => ({ labels: { outcome }, value: stats[outcome] }))),
     single('alert_stream_alerts_unchecked_total', () => checks.unchecked),
     single('alert_stream_visit_mismatches_total', () => checks.visitMismatches),
+    family('alert_stream_compressor_info', () => {
+      const { name, level, library } = compressor
+      return [{ labels: { compressor: name, level: String(level), library }, value: 1 }]
+    }),
     single('alert_stream_archived_bytes_total', () => stats.writtenBytes),
     single('alert_stream_provenance_truncated_total', () => stats.truncated),
     single('alert_stream_alert_age_seconds', () => visits.ages.read()),

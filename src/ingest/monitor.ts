@@ -2,6 +2,7 @@
 import { brokerCheck, registryCheck, storeChecks } from '../admin/readiness-checks.ts'
 import { checkLimitMs, type Checks } from '../admin/readiness.ts'
 import type { Status } from '../admin/status.ts'
+import type { CompressorInfo } from '../compression/compressor.ts'
 import type { DeadLetterDestination } from '../dead-letters/dead-letter-destination.ts'
 import type { PackedIdFormat } from '../ids/packed-id.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
@@ -30,6 +31,7 @@ interface IngestMonitorOptions {
   readonly stores: StoreStats
   readonly source: KafkaGroupSource
   readonly sink: ArchiveSink
+  readonly compressor: CompressorInfo
   readonly deadLetters: DeadLetterDestination
   readonly checks: DatumChecks
   readonly log: Logger
@@ -43,7 +45,8 @@ export interface IngestMonitor {
 }
 
 export function ingestMonitor (options: IngestMonitorOptions): IngestMonitor {
-  const { connection, topics, registryUrl, visitGapSeconds, packedIds, archive, stores, source, sink, deadLetters, log } = options
+  const { connection, topics, registryUrl, visitGapSeconds, packedIds, archive, stores, source, sink, compressor, deadLetters } = options
+  const { log } = options
   const admin = new KafkaAdmin(connection, { probeMs: checkLimitMs })
   const lags = lagOf(admin, topics, source)
   const lag = async (): Promise<number | undefined> => (await lags())?.reduce((sum, { records }) => sum + records, 0)
@@ -69,7 +72,7 @@ export function ingestMonitor (options: IngestMonitorOptions): IngestMonitor {
       run,
       description,
       checks,
-      metrics: ingestFamilies({ topics, source, stats: sink.stats, checks: options.checks, stores, visits, lags }),
+      metrics: ingestFamilies({ topics, source, stats: sink.stats, checks: options.checks, compressor, stores, visits, lags }),
       stats: async () => ({ ...sink.stats, ...options.checks, lag: await lag() })
     }),
     close: async () => {

@@ -2,11 +2,11 @@
 // file as the mode, and fails with the same errors. No other file is read.
 import { checkPositionals, readArguments, rejectExtra } from '../config/argv.ts'
 import { commonFlags } from '../config/common.ts'
-import { effective } from '../config/effective.ts'
+import { effective, type EffectiveSetting } from '../config/effective.ts'
 import { usageErrors } from '../config/errors.ts'
 import { checkKeys } from '../config/file.ts'
 import { flags, type Flags } from '../config/flags.ts'
-import { configOf, settingsOf, type Setting } from '../config/parse.ts'
+import { configOf, settingsOf } from '../config/parse.ts'
 import { referenceMarkdown, referenceOf, referenceTable } from '../config/reference.ts'
 import { mode, type Host, type ListedMode, type Mode } from '../program/mode.ts'
 import { warnOfUnreadVariables } from '../program/unread-variables.ts'
@@ -47,15 +47,17 @@ export default mode({
 })
 
 /** The settings that the mode would run with. Positional arguments may be missing. Errors: the USAGE_* codes. */
-async function effectiveSettings (target: Mode<Flags>, words: readonly string[], host: Host): Promise<Setting[]> {
+async function effectiveSettings (target: Mode<Flags>, words: readonly string[], host: Host): Promise<EffectiveSetting[]> {
   const { environment, configFile, modes } = host
   const args = readArguments(target, words)
   rejectExtra(target, args.positionals)
   if (configFile !== undefined) await checkKeys(configFile, target, modes)
   const settings = settingsOf(target, args, environment, configFile)
   // `describe` is called for its usage errors, because it rejects flags that contradict each other.
-  await target.describe?.(configOf(settings), (target.positionals ?? []).map(({ name }) => name))
-  return settings
+  const config = configOf(settings)
+  await target.describe?.(config, (target.positionals ?? []).map(({ name }) => name))
+  const resolved = target.resolve?.(config) ?? {}
+  return settings.map(setting => ({ ...setting, resolved: resolved[setting.name] }))
 }
 
 function listing (chosen: readonly ListedMode[], format: string): string {

@@ -6,7 +6,8 @@ import { keySource } from '../copy/key-source.ts'
 import { isPresent } from '../copy/presence.ts'
 import { readVerified, type VerifiedObject } from '../copy/read-object.ts'
 import { CopyReport } from '../copy/report.ts'
-import { adminFlags, s3Flags, storeFlags } from '../config/common.ts'
+import { defaultThreads, openCompressor, resolveCompressor } from '../compression/open-compressor.ts'
+import { adminFlags, compressionFlags, s3Flags, storeFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { idRanges, packedIdFormat } from '../ids/packed-id.ts'
@@ -46,7 +47,11 @@ const copyFlags = flags({
     ...ingestFlags['batch-size'], default: 32,
     description: 'Maximum number of objects read or written concurrently. Memory holds at most twice this number of alerts.'
   },
-  'gzip-level': { ...ingestFlags['gzip-level'], description: 'Compression level of alerts that the source stores uncompressed.' },
+  compressor: {
+    ...compressionFlags.compressor,
+    description: 'Library that compresses alerts that the source stores uncompressed, as for ingest.'
+  },
+  'gzip-level': compressionFlags['gzip-level'],
   'max-record-mib': {
     ...ingestFlags['max-record-mib'],
     description: 'Maximum size of a decompressed alert, in MiB. Larger alerts are reported and not copied.'
@@ -73,13 +78,13 @@ const described = ({ alerts, schemas }: Urls): string => schemas === alerts ? al
 
 /** Returns the graph of a copy. Opens nothing, because only running nodes call `opened`. Errors: ID_FORMAT_INVALID, ID_OUT_OF_RANGE. */
 export function declare (config: Config, opened: () => Opened, report: CopyReport, log: Logger = silent) {
-  const { layout, night, batchSize: concurrency, gzipLevel, compare } = config
+  const { layout, night, batchSize: concurrency, compare } = config
   const format = packedIdFormat(config.packedIdBits, config.packedIdTags)
   // An invalid night is a usage error, before any store is opened.
   if (night !== undefined) idRanges({ night }, format)
   const { from, to } = urlsOf(config)
   const selection = { format, night, except: from.alerts === to.alerts && from.schemas === to.schemas ? layout : undefined }
-  const options = { maxFrameBytes: config.maxRecordMib * 1024 * 1024, gzipLevel }
+  const options = { maxFrameBytes: config.maxRecordMib * 1024 * 1024, compressor: openCompressor(config, defaultThreads, log) }
   const destinationOf = ({ kind, id }: ArchivedKey): string =>
     kind === 'alert' ? alertKey(layout, id, format) : schemaKey(layout, Number(id))
   const storesOf = ({ kind }: ArchivedKey): readonly [ObjectStore, ObjectStore] => {
@@ -184,6 +189,7 @@ export default mode({
     const nothing = (): never => { throw new Error('describing the graph opens nothing') }
     return declare(config, nothing, new CopyReport(async () => {})).graph.describe()
   },
+  resolve: resolveCompressor,
   async run (config, _positionals, host) {
     for (const name of ['from', 'to'] as const) {
       if (config[name] === undefined) throw usageErrors.USAGE_MISSING(`copy needs --${name}`, { where: 'copy' })

@@ -2,6 +2,7 @@
 // 37 seconds, archived and served. Ctrl-C drains the processes in order and stops the servers.
 import { rm } from 'node:fs/promises'
 import { openContainer } from '../avro/index.ts'
+import { resolveCompressor } from '../compression/open-compressor.ts'
 import { usageErrors } from '../config/errors.ts'
 import { endpointLines } from '../demo/endpoints.ts'
 import { demoErrors } from '../demo/errors.ts'
@@ -64,11 +65,14 @@ export default mode({
   ],
   flags: demoFlags,
   plainLogs: true,
+  resolve: resolveCompressor,
   async run (config, _positionals, host) {
     if (config.secure && config.broker !== undefined) {
       const what = '--secure configures a Kafka that the demo starts, but --broker names an existing one'
       throw usageErrors.USAGE_BAD_VALUE(what, { where: 'demo', hint: 'Omit --secure or --broker.' })
     }
+    // A compressor that cannot be used is reported before anything is started.
+    resolveCompressor(config)
     const settings = settingsOf(config, host.cwd)
     const print: PrintLine = line => { void host.print(`${line}\n`) }
     // The file is checked before anything is downloaded or started.

@@ -3,7 +3,9 @@
 import type { AdminServer } from '../admin/status.ts'
 import { createRegistryClient } from '../avro/registry.ts'
 import { parseFrame, type Frame } from '../avro/wire-format.ts'
-import { adminFlags, batchFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
+import type { CompressorInfo } from '../compression/compressor.ts'
+import { defaultThreads, openCompressor, resolveCompressor } from '../compression/open-compressor.ts'
+import { adminFlags, batchFlags, compressionFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { redrivenFrom } from '../dead-letters/dead-letter.ts'
 import { decodeId, packedIdFormat } from '../ids/packed-id.ts'
@@ -60,10 +62,11 @@ const ingestFlags = flags({
   },
   'batch-size': { type: 'integer', min: 1, max: 1000, default: 20, description: 'Maximum number of objects written concurrently.' },
   limit: { type: 'integer', min: -1, default: -1, description: 'Maximum number of records to process; -1 means no limit.' },
-  'gzip-level': { type: 'integer', min: 1, max: 9, default: 6, description: 'Compression level, from 1 (fastest) to 9 (smallest).' },
+  ...compressionFlags,
   'gzip-threads': {
-    type: 'integer', min: 1, max: 64, default: 4,
-    description: 'Maximum number of alerts compressed concurrently, in the thread pool that also serves file I/O.'
+    type: 'integer', min: 1, max: 64, default: defaultThreads,
+    description: 'Maximum number of alerts compressed concurrently, in the thread pool that also serves file I/O. The pool has ' +
+      '4 threads, unless UV_THREADPOOL_SIZE is set.'
   },
   'max-in-flight-mib': { type: 'integer', min: 1, default: 16, description: 'Unsettled message bytes, in MiB, at which reading pauses.' },
   'visit-gap': {
@@ -105,12 +108,12 @@ export function declare (
   const records = graph.source('kafka', limitRecords(source, config.limit), {
     records: MAX_UNSETTLED_RECORDS, bytes: config.maxInFlightMib * 1024 * 1024
   })
-  const { sink, checks } = archiveRecords(records, config, archive, urls, { log })
-  return { graph: graph.build(), source, sink, deadLetters, checks }
+  const { sink, checks, compressor } = archiveRecords(records, config, archive, urls, { log })
+  return { graph: graph.build(), source, sink, deadLetters, checks, compressor }
 }
 
-type ArchiveConfig = Pick<Config, 'schemaRegistryUrl' | 'unknownSchemaSeconds' | 'gzipLevel' | 'gzipThreads' | 'layout' | 'batchSize' |
-  'packedIdBits' | 'packedIdTags'>
+type ArchiveConfig = Pick<Config, 'schemaRegistryUrl' | 'unknownSchemaSeconds' | 'compressor' | 'gzipLevel' | 'gzipThreads' | 'layout' |
+  'batchSize' | 'packedIdBits' | 'packedIdTags'>
 
 /**
  * Adds the nodes that archive records: unframe, capture-schema, archive. `verify --repair` adds the same nodes to its graph.
@@ -119,12 +122,13 @@ type ArchiveConfig = Pick<Config, 'schemaRegistryUrl' | 'unknownSchemaSeconds' |
 export function archiveRecords (
   records: Port<KafkaRecord>, config: ArchiveConfig, archive: () => Archive, urls: { readonly alerts: string, readonly schemas: string },
   { log, reported = sink => sink }: Pick<Host, 'log'> & { readonly reported?: (sink: Sink<ArchivableAlert>) => Sink<ArchivableAlert> }
-): { readonly sink: ArchiveSink, readonly checks: DatumChecks } {
+): { readonly sink: ArchiveSink, readonly checks: DatumChecks, readonly compressor: CompressorInfo } {
   // The client caches no unknown ids, because schemaCapture decides how long an unknown id is remembered.
   const registry = createRegistryClient({ url: config.schemaRegistryUrl, log, unknownForMs: 0 })
   const capture = schemaCapture(registry, archive, { waitMs: config.unknownSchemaSeconds * 1000, log })
-  const { gzipLevel, gzipThreads, layout } = config
-  const sink = archiveSink({ archive, target: `${urls.alerts}, layout ${layout}`, gzipLevel, gzipThreads, writes: config.batchSize })
+  const { gzipThreads, layout } = config
+  const compressor = openCompressor(config, gzipThreads, log)
+  const sink = archiveSink({ archive, target: `${urls.alerts}, layout ${layout}`, compressor, writes: config.batchSize })
 
   const unframe = (record: KafkaRecord): Frame & { readonly frame: Buffer, readonly record: KafkaRecord } => {
     assertComplete(record)
@@ -155,7 +159,7 @@ export function archiveRecords (
       writes: { name: 'schema-archive', kind: 'object store', detail: `${urls.schemas}, layout ${layout}` }
     })
     .to('archive', reported(sink), { concurrency: config.batchSize + gzipThreads })
-  return { sink, checks }
+  return { sink, checks, compressor }
 }
 
 /** Ends the source after `limit` records. All these records settle and are committed. A negative limit never ends the source. */
@@ -193,16 +197,18 @@ export default mode({
     const noArchive = (): never => { throw new Error('describing the graph opens no store') }
     return declare(config, describedConnection(config), noArchive, describedStoreUrls(config)).graph.describe()
   },
+  resolve: resolveCompressor,
   async run (config, _positionals, host) {
     const stores = new StoreStats()
     const connection = await connectionOf(config, 'alert-stream-ingest', host.log)
-    const { graph, source, sink, deadLetters, checks } = declare(config, connection, () => archive, storeUrls(config), host, stores)
+    const { graph, source, sink, compressor, deadLetters, checks } =
+      declare(config, connection, () => archive, storeUrls(config), host, stores)
     // The archive is opened after `declare` has checked the flags, because opening may create folders.
     const archive = await archiveOf(config, 'write', host, stores)
     const monitor = ingestMonitor({
       connection, topics: config.topic, registryUrl: config.schemaRegistryUrl, visitGapSeconds: config.visitGap,
       packedIds: packedIdFormat(config.packedIdBits, config.packedIdTags),
-      archive, stores, source, sink, deadLetters, checks, log: host.log
+      archive, stores, source, sink, compressor, deadLetters, checks, log: host.log
     })
     let admin: AdminServer | undefined
     try {

@@ -1,7 +1,10 @@
 // verify: checks that every record below the committed offsets of a group is in the archive, byte for byte, or in the dead letters. Reads
 // the topics without joining the group and commits nothing. Without --repair it writes nothing. It may run while the ingester runs.
 import { LRUCache } from 'lru-cache'
-import { batchFlags, deadLetterFlags, defaultDeadLetterTopic, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
+import { resolveCompressor } from '../compression/open-compressor.ts'
+import {
+  batchFlags, compressionFlags, deadLetterFlags, defaultDeadLetterTopic, kafkaFlags, registryFlags, storeFlags
+} from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { hasDeadLetter } from '../dead-letters/store-sink.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
@@ -35,7 +38,7 @@ const verifyFlags = flags({
   },
   'batch-size': { ...ingestFlags['batch-size'], description: 'Maximum number of objects read, or written with --repair, concurrently.' },
   'max-in-flight-mib': ingestFlags['max-in-flight-mib'],
-  'gzip-level': ingestFlags['gzip-level'],
+  ...compressionFlags,
   'gzip-threads': ingestFlags['gzip-threads'],
   ...batchFlags,
   ...registryFlags,
@@ -212,6 +215,7 @@ export default mode({
     const report = new VerifyReport(async () => {})
     return declare(config, describedConnection(config), describedStoreUrls(config), nothing, report).graph.describe()
   },
+  resolve: resolveCompressor,
   async run (config, _positionals, host) {
     const urls = storeUrls(config)
     const connection = await connectionOf(config, 'alert-stream-verify', host.log)

@@ -45,6 +45,8 @@ export interface Mode<F extends Flags = Flags> {
   readonly plainLogs?: boolean
   /** Describes the graph that `run` runs, without network or disk access. Throws usage errors for flags that contradict each other. */
   describe? (config: ConfigOf<F>, positionals: readonly string[]): Promise<GraphDescription> | GraphDescription
+  /** The values that the mode chooses where flags leave the choice open (`auto`), by flag, for the output of `config`. */
+  resolve? (config: ConfigOf<F>): Readonly<Record<string, string>>
   /** Runs the mode to its end. The CLI prints a thrown AlertStreamError and derives the exit code from it. */
   run (config: ConfigOf<F>, positionals: readonly string[], host: Host): Promise<void>
 }

@@ -1,13 +1,13 @@
 // Archives alerts: compresses each frame, adds its provenance to the gzip header and writes it under the alert's id. A write resolves when
 // the object is durable.
 // De-duplicates: an alert with the same id and content as a recent alert counts as identical and is not compressed or written again.
+import type { Compressor } from '../compression/compressor.ts'
 import type { Sink } from '../pipeline/node.ts'
 import type { Archive } from '../stores/archive.ts'
 import { withProvenance, type ArchivedRecord, type FirstRecord } from '../provenance/provenance.ts'
 import { checksumsOf } from '../stores/checksums.ts'
 import { Deduplicator } from '../stores/deduplicator.ts'
 import { retryableStoreError } from '../stores/errors.ts'
-import { gzipFrame } from '../stores/gzip.ts'
 
 export interface ArchivableAlert {
   /** Alert id as a canonical decimal number. */
@@ -39,9 +39,7 @@ export interface ArchiveSinkOptions {
   readonly archive: () => Pick<Archive, 'putAlert'>
   /** Where alerts are stored, for descriptions. */
   readonly target: string
-  readonly gzipLevel: number
-  /** Maximum number of frames compressed concurrently. The file store shares Node's thread pool with the compression. */
-  readonly gzipThreads: number
+  readonly compressor: Compressor
   /** Maximum number of objects written concurrently. */
   readonly writes: number
 }
@@ -50,21 +48,21 @@ export interface ArchiveSinkOptions {
 const REMEMBERED_ALERTS = 100_000
 
 /** Writes resolve with `written` or `identical`. Errors: ARCHIVE_CONFLICT, ALERT_ID_INVALID (bad records); STORE_* (retryable or fatal). */
-export function archiveSink ({ archive, target, gzipLevel, gzipThreads, writes }: ArchiveSinkOptions): ArchiveSink {
+export function archiveSink ({ archive, target, compressor, writes }: ArchiveSinkOptions): ArchiveSink {
   const stats: ArchiveSinkStats = { written: 0, identical: 0, writtenBytes: 0, truncated: 0 }
   const recent = new Deduplicator(REMEMBERED_ALERTS)
-  const compressing = concurrencyLimit(gzipThreads)
   const writing = concurrencyLimit(writes)
   return {
     kind: 'object store',
-    detail: `gzip level ${gzipLevel} to ${target}`,
+    detail: `gzip by ${compressor.name}, level ${compressor.level}, to ${target}`,
     stats,
     async write ({ id, frame, origin, redrivenFrom }) {
       const checksums = checksumsOf(frame)
       const outcome = await recent.once(id, checksums.sha256, async () => {
-        const gz = await compressing(() => gzipFrame(frame, gzipLevel))
-        const identity = { sha256: checksums.sha256, frameBytes: frame.length, archivedAt: Date.now() }
-        const { object, truncated } = withProvenance(gz, identity, origin, redrivenFrom)
+        const { object, truncated } = await compressor.gzip(frame, gz => {
+          const identity = { sha256: checksums.sha256, frameBytes: frame.length, archivedAt: Date.now() }
+          return withProvenance(gz, identity, origin, redrivenFrom)
+        })
         const put = await writing(() => archive().putAlert(id, object, checksums))
           .catch((error: unknown) => { throw retryableStoreError(error) })
         if (put === 'written') {

@@ -1,7 +1,7 @@
-// Compresses frames for the archive and decompresses archived objects. Compression runs in Node's thread pool; the output depends only on
-// the frame, the level and the zlib version. Decompression accepts only complete gzip members, with nothing after the last member, and
-// never produces more than a limit: OBJECT_CORRUPT or OBJECT_TOO_LARGE. Frames of common size are inflated by the faster zlib-sync, if
-// it was built; node:zlib inflates all others and gives the verdict on every object that zlib-sync rejects.
+// Decompresses archived objects, and compresses frames with node:zlib (src/compression/ has the faster compressors). Decompression accepts
+// only complete gzip members, with nothing after the last member, and never produces more than a limit: OBJECT_CORRUPT or OBJECT_TOO_LARGE.
+// Frames of common size are inflated by the faster zlib-sync, if it was built; node:zlib inflates all others and gives the verdict on every
+// object that zlib-sync rejects.
 import { createRequire } from 'node:module'
 import { gunzip, gunzipSync, gzip, type Gunzip } from 'node:zlib'
 import { systemErrorCode } from '../pipeline/errors.ts'
@@ -22,7 +22,6 @@ interface ZlibSync {
 
 /** Content type of archived alerts. */
 export const gzipType = 'application/gzip'
-const defaultGzipLevel = 6
 /** Default limit of a decompressed alert: the default of --max-record-mib. */
 export const defaultMaxFrameBytes = 32 * 1024 * 1024
 
@@ -39,8 +38,8 @@ const zlibSync = loadZlibSync()
 
 export const inflaterKind: 'zlib-sync' | 'node:zlib' = zlibSync === undefined ? 'node:zlib' : 'zlib-sync'
 
-/** Compresses a frame in the thread pool. The same frame and level give the same bytes on any machine with the same zlib. */
-export function gzipFrame (frame: Buffer, level = defaultGzipLevel): Promise<Buffer> {
+/** Compresses a frame with node:zlib. The same frame and level give the same bytes on any machine with the same zlib. */
+export function gzipFrame (frame: Buffer, level = 3): Promise<Buffer> {
   // With a chunk that holds the complete output, zlib needs one round trip to the thread pool instead of one per 16 KiB.
   const chunkSize = Math.max(1024, Math.ceil(frame.length * 0.6) + 64)
   return new Promise((resolve, reject) => {

@@ -38,6 +38,18 @@ await t.test('the table output shows every flag with its value and source', asyn
   ])
 })
 
+await t.test('every format shows what a mode chose where a value leaves the choice open', async t => {
+  const [broker, topic] = settings(['--broker', 'auto'])
+  const chosen = [{ ...broker!, resolved: 'libdeflate' }, { ...topic!, resolved: '4' }]
+  const output = (format: 'table' | 'json' | 'yaml') => effective([{ mode: 'try', settings: chosen }], format)
+  t.strictSame(output('table').trimEnd().split('\n').slice(1).map(line => line.split(/ {2,}/)), [
+    ['broker', 'auto: libdeflate', 'flag --broker'], ['topic', '4', 'default']
+  ])
+  const inJson = [{ value: ['auto'], resolved: 'libdeflate' }, { value: null, resolved: '4' }]
+  t.match(JSON.parse(output('json')), { modes: [{ settings: inJson }] })
+  t.match(output('yaml'), /  broker: \[auto\]  # flag --broker: libdeflate\n  # topic:  # default: 4\n/)
+})
+
 await t.test('the JSON output has typed values', async t => {
   const all = settings(['--broker', 'a:1'], { ALERT_STREAM_PASSWORD: 'hunter2' }, 'try: { interval: 5 }')
   const text = effective([{ mode: 'try', settings: all }], 'json')

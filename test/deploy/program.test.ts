@@ -49,7 +49,7 @@ await t.test('reports mistakes of the chart', async t => {
     [{ args: ['ingests'] }, /unknown mode 'ingests'/],
     [{ args: swap('--group', '--grup') }, /unknown flag --grup \(ingest\)\. Did you mean --group\?/],
     [{ args: [...args, '--group=other'] }, /--group is given twice/],
-    [{ args: [...args, '--gzip-level=10'] }, /--gzip-level/],
+    [{ args: [...args, '--gzip-level=13'] }, /--gzip-level/],
     [{ args: [...args, '--auto-offset-reset=sometimes'] }, /--auto-offset-reset/],
     [{ args: [...args, 'word'] }, /unexpected argument 'word'/],
     [{ args: args.filter(word => !word.startsWith('--alert-store')) }, /alert-store/],

@@ -16,7 +16,8 @@ async function scrape (given: Partial<GroupStats>, lags: Lags | 'no response' = 
   const stats: GroupStats = { ...emptyGroupStats, ...given }
   const families = ingestFamilies({
     topics: ['a', 'b'], source: { stats: () => stats }, stats: { written: 1, identical: 2, writtenBytes: 3, truncated: 6 },
-    checks: { unchecked: 4, visitMismatches: 5 }, stores: new StoreStats(),
+    checks: { unchecked: 4, visitMismatches: 5 },
+    compressor: { name: 'isal', level: 2, library: 'libisal.so.2' }, stores: new StoreStats(),
     visits: { ages: new Histogram([1]), topics: [] }, lags: async () => lags === 'no response' ? undefined : lags
   })
   const scraped = parsePrometheus(await exposition(families).metrics())
@@ -53,6 +54,10 @@ await t.test('exports which partitions are stopped and how many batches were ski
 
 await t.test('exports the number of alerts whose provenance was truncated', async t => {
   t.strictSame((await scrape({}))('alert_stream_provenance_truncated_total'), { '': 6 })
+})
+
+await t.test('exports the compressor with its level and library', async t => {
+  t.strictSame((await scrape({}))('alert_stream_compressor_info'), { 'isal/2/libisal.so.2': 1 })
 })
 
 await t.test('exports no committed offset for a partition without a commit', async t => {

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Test } from 'tap'
 import { parseSchema } from '../../src/avro/schema.ts'
+import { openCompressor } from '../../src/compression/open-compressor.ts'
+import { silent } from '../../src/pipeline/index.ts'
 import { archiveSink, type ArchivableAlert } from '../../src/sinks/archive.ts'
 import { createArchive } from '../../src/stores/archive.ts'
 import { openFileStore } from '../../src/stores/file-store.ts'
@@ -39,7 +41,8 @@ export async function archiveWith (t: Test, more: Partial<ArchivableAlert> = {})
   const root = join(await tempDir(t), 'archive')
   const store = await openFileStore(root)
   const archive = createArchive({ alerts: store, schemas: store, layout: 'v2' })
-  const sink = archiveSink({ archive: () => archive, target: 'test', gzipLevel: 6, gzipThreads: 1, writes: 1 })
+  const compressor = openCompressor({ compressor: 'zlib' }, 1, silent)
+  const sink = archiveSink({ archive: () => archive, target: 'test', compressor, writes: 1 })
   const context = { origin: { node: 'test', position: '0' }, signal: new AbortController().signal, attempt: 1 }
   await sink.write({ id, frame: frameOf(), origin, ...more }, context)
   await archive.putSchema(schemaId, schemaText)

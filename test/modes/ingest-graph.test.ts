@@ -210,11 +210,11 @@ await t.test('the description matches the graph that runs, and shows that schema
 
 await t.test('describes buckets, whichever flags name the buckets, without opening a connection', async t => {
   const detailOf = async (...args: string[]): Promise<string | undefined> => {
-    const { config } = parseCommandLine(ingest, args, {})
+    const { config } = parseCommandLine(ingest, ['--compressor', 'zlib', ...args], {})
     return (await ingest.describe!(config, [])).nodes.find(({ name }) => name === 'archive')?.detail
   }
-  const packets = 'gzip level 6 to gs://packets, layout v2'
-  t.equal(await detailOf('--alert-store', 'gs://bucket/prefix', '--layout', 'v1'), 'gzip level 6 to gs://bucket/prefix, layout v1')
+  const packets = 'gzip by zlib, level 3, to gs://packets, layout v2'
+  t.equal(await detailOf('--alert-store', 'gs://bucket/prefix', '--layout', 'v1'), 'gzip by zlib, level 3, to gs://bucket/prefix, layout v1')
   t.equal(await detailOf('--backend', 'google-cloud', '--gcp-bucket-alerts', 'packets', '--gcp-bucket-schemas', 'schemas'), packets)
   t.equal(await detailOf('--backend', 'google-cloud', '--local-file-root', '/x', '--gcp-bucket-alerts', 'packets'), packets)
 })

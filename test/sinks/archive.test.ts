@@ -2,7 +2,9 @@ import t from 'tap'
 import { join } from 'node:path'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
+import { openCompressor } from '../../src/compression/open-compressor.ts'
 import { textHeader } from '../../src/kafka/record.ts'
+import { silent } from '../../src/pipeline/index.ts'
 import { readProvenance } from '../../src/provenance/provenance.ts'
 import { archiveSink, type ArchivableAlert, type ArchiveSink } from '../../src/sinks/archive.ts'
 import { createArchive, type Archive } from '../../src/stores/archive.ts'
@@ -30,7 +32,7 @@ async function archiveIn (root: string): Promise<Archive> {
 }
 
 function sinkInto (archive: Pick<Archive, 'putAlert'>): ArchiveSink {
-  return archiveSink({ archive: () => archive, target: 'test', gzipLevel: 6, gzipThreads: 2, writes: 3 })
+  return archiveSink({ archive: () => archive, target: 'test', compressor: openCompressor({ compressor: 'zlib' }, 2, silent), writes: 3 })
 }
 
 await t.test('writes an alert once and counts later copies as identical, including copies from another process', async t => {
