@@ -22,7 +22,7 @@ import sys
 from confluent_kafka import TopicPartition
 
 sys.path.append(str(pathlib.Path(__file__).parents[1] / "support"))
-from independent_archive import consumer_of, messages, objects  # noqa: E402
+from independent_archive import archived_objects, consumer_of, messages  # noqa: E402
 
 config = json.load(sys.stdin)
 problems = {name: [] for name in ("missing", "different", "ahead", "damaged", "unexpected", "wrongDeadLetters", "lost")}
@@ -52,7 +52,7 @@ def key_of(number):
 
 
 def archived():
-    for key, _, read in objects(config["store"], config.get("server"), "v2/alerts/"):
+    for key, _, read in archived_objects(config["store"], config.get("server"), "v2/alerts/"):
         yield key, read()
 
 

@@ -19,7 +19,7 @@ import fastavro
 from confluent_kafka.admin import AdminClient
 
 sys.path.append(str(pathlib.Path(__file__).parents[1] / "support"))
-from independent_archive import messages, objects  # noqa: E402
+from independent_archive import archived_objects, messages  # noqa: E402
 
 broker, schema_path, archive, server, *topics = sys.argv[1:]
 with open(schema_path) as file:
@@ -62,7 +62,7 @@ def provenance_of(data):
 
 counts = {"objects": 0, "redriven": 0, "truncated": [], "types": {}}
 problems = []
-for object_key, modified, read in objects(archive, server):
+for object_key, modified, read in archived_objects(archive, server):
     if not object_key.endswith(".avro.gz"):
         continue
     counts["objects"] += 1

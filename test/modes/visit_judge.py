@@ -14,7 +14,7 @@ import sys
 import fastavro
 
 sys.path.append(str(pathlib.Path(__file__).parents[1] / "support"))
-from independent_archive import messages, objects  # noqa: E402
+from independent_archive import archived_objects, messages  # noqa: E402
 
 
 def unpack(number):
@@ -35,7 +35,7 @@ def ids_by_visit(broker, topic):
 
 def contents_by_folder(archive, server, prefix):
     folders = collections.defaultdict(collections.Counter)
-    for key, _, _ in objects(archive, server, prefix):
+    for key, _, _ in archived_objects(archive, server, prefix):
         folder, name = key.rsplit("/", 1)
         visit, detector = unpack(int(name.split(".")[0]))
         folders[folder][f"{visit} {detector}"] += 1

@@ -42,7 +42,7 @@ def messages(brokers, topic):
     consumer.close()
 
 
-def objects(store, server=None, prefix=""):
+def archived_objects(store, server=None, prefix=""):
     """For each object: key, time of the last change in whole seconds since 1970, and a function that reads the body."""
     url = urllib.parse.urlparse(store)
     if url.scheme == "file":
