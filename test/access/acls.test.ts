@@ -55,12 +55,18 @@ const permissions: Readonly<Record<string, Permissions>> = {
   },
   'alert-database-ingester': {
     topics: {
-      read: [SIMULATED, DEAD_LETTERS], describe: [SIMULATED, DEAD_LETTERS],
+      read: [SIMULATED], describe: [SIMULATED, DEAD_LETTERS],
       'describe configs': [DEAD_LETTERS], write: [DEAD_LETTERS], create: [DEAD_LETTERS]
     },
     reads: SIMULATED,
     groups: { 'read as group': ['alertdb-ingester'], 'describe group': ['alertdb-ingester'], 'alter offsets': ['alertdb-ingester'] },
     otherGroups: ['alertdb-ingester-2', 'fink-idfint', 'admin']
+  },
+  'alert-database-verify': {
+    topics: { read: [SIMULATED, DEAD_LETTERS], describe: [SIMULATED, DEAD_LETTERS] },
+    reads: SIMULATED,
+    groups: { 'describe group': ['alertdb-ingester'] },
+    otherGroups: ['alertdb-ingester-2', 'alert-database-verify', 'admin']
   },
   'alert-stream-redrive': {
     topics: { read: [DEAD_LETTERS], describe: [SIMULATED, DEAD_LETTERS], 'describe configs': [SIMULATED], write: [SIMULATED] },

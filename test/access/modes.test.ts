@@ -73,7 +73,7 @@ for (const [mechanism, flags] of mechanisms) {
     t.equal((await everyRecord(superuser, 'alerts-dead-letters')).length, 1, 'ingest created the dead-letter topic')
     t.equal((await admin.groupLag('alertdb-ingester', ['alerts-simulated'])).get('alerts-simulated'), 0n)
     for (const more of [[], ['--repair', ...withRegistry]]) {
-      const verified = await runMode(['verify', ...flags('alert-database-ingester'), ...archive, ...more])
+      const verified = await runMode(['verify', ...flags('alert-database-verify'), ...archive, ...more])
       t.match(verified, { code: 0, stdout: /"verified": 12,\n"repeats": 0,\n"deadLettered": 1,\n"missing": 0/ }, verified.stderr)
     }
   })

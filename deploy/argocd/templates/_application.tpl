@@ -1,6 +1,6 @@
 {{/*
-An Application. {root: $, name, namespace, wave, sources: YAML of `source` or `sources`, paths: optional, ignoreDifferences: optional YAML}.
-Waves hold only where Argo CD takes an Application's own health into account: see ../argocd-cm.patch.yaml.
+Application: {root: $, name, namespace, wave, sources: YAML of `source` or `sources`, paths: optional, ignoreDifferences: optional YAML}.
+Waves require that Argo CD assesses the health of Applications: see ../argocd-cm.patch.yaml.
 */}}
 {{- define "alert-stream-apps.application" -}}
 apiVersion: argoproj.io/v1alpha1
@@ -12,10 +12,10 @@ metadata:
     {{- include "alert-stream-apps.labels" .root | nindent 4 }}
   annotations:
     argocd.argoproj.io/sync-wave: {{ .wave | quote }}
-    # The API server's own dry run tells what differs: defaults that a CRD fills in are no difference.
+    # Compare with a dry run of the API server, which fills in the defaults of CRDs.
     argocd.argoproj.io/compare-options: ServerSideDiff=true
     {{- with .paths }}
-    # A commit elsewhere in the repository renders nothing anew.
+    # Commits outside these paths do not render the charts again.
     argocd.argoproj.io/manifest-generate-paths: {{ . | quote }}
     {{- end }}
 spec:
@@ -31,7 +31,7 @@ spec:
   syncPolicy:
     {{- include "alert-stream-apps.syncPolicy" .root | nindent 4 }}
     syncOptions:
-      # Strimzi's definitions are larger than the annotation that a client's apply keeps.
+      # Strimzi's CRDs are too large for client-side apply.
       - ServerSideApply=true
       - PruneLast=true
       {{- if .ignoreDifferences }}
@@ -79,7 +79,7 @@ source:
     {{- end }}
 {{- end }}
 
-{{/* The namespaces that something is installed in, one a line. */}}
+{{/* Namespaces of the enabled Applications, one per line. */}}
 {{- define "alert-stream-apps.namespaces" -}}
 {{- $names := list .Values.namespaces.system -}}
 {{- if .Values.strimzi.enabled -}}{{- $names = append $names .Values.namespaces.strimzi -}}{{- end -}}
@@ -87,13 +87,13 @@ source:
 {{- $names | uniq | join "\n" -}}
 {{- end }}
 
-{{/* Argo CD takes a cluster by its name or by its server, not both. */}}
+{{/* Target cluster, by name or by server. */}}
 {{- define "alert-stream-apps.destination" -}}
 {{- with .Values.destination -}}
 {{- if .name -}}
 name: {{ .name }}
 {{- else -}}
-server: {{ required "destination: give the cluster's server or its name" .server }}
+server: {{ required "destination: set server or name of the cluster" .server }}
 {{- end -}}
 {{- end -}}
 {{- end }}

@@ -1,9 +1,10 @@
-// Each chart by Helm's own tools: lint, unit tests (refusals of values are tested there, with failedTemplate), README, schemas of objects.
+// Each chart by Helm's own tools: lint, unit tests (rejected values are tested there, with failedTemplate), generated files, and the
+// schemas of the rendered objects.
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, type Check, type Context, type Group } from '../check.ts'
 import { findCharts, render, variantsOf, type Chart, type Variant } from '../helm/charts.ts'
-import { readmeOf } from '../generated.ts'
+import { outdated } from '../generated.ts'
 import { crdSchemas, schemaLocations } from '../tools/schemas.ts'
 
 /** Kinds whose CRDs no package contains; they are judged only if `--crds` names a folder with their CRDs. */
@@ -21,7 +22,7 @@ export const charts: Group = {
       return [
         { title: `${chart.name} passes helm lint --strict`, run: async () => { await lint(context, variants) } },
         { title: `${chart.name} passes helm-unittest`, run: async () => { await unittest(context, chart) } },
-        { title: `${chart.name}/README.md is current (helm-docs)`, run: async () => { await currentReadme(context, chart) } },
+        { title: `${chart.name}: README.md and values.schema.json are current`, run: async () => { await current(context, chart) } },
         { title: `${chart.name} has the version of package.json as appVersion`, run: async () => { await sameVersion(context, chart) } },
         ...variants.map(variant => ({
           title: `${chart.name}, ${variant.title}: kubeconform accepts all objects`,
@@ -67,9 +68,9 @@ async function unittest (context: Context, { folder }: Chart): Promise<void> {
   if (!/^Tests:\s+[1-9]\d* passed/m.test(output)) throw new Fault('there are no tests', output)
 }
 
-async function currentReadme (context: Context, { folder }: Chart): Promise<void> {
-  const found = await readFile(join(folder, 'README.md'), 'utf8').catch(() => '')
-  if (await readmeOf(context, folder) !== found) throw new Fault('not current: run npm run check:deploy -- --write')
+async function current (context: Context, chart: Chart): Promise<void> {
+  const old = await outdated(context, chart)
+  if (old.length > 0) throw new Fault('not current: run npm run check:deploy -- --write', old.map(({ path }) => path).join('\n'))
 }
 
 async function sameVersion ({ root }: Context, { appVersion }: Chart): Promise<void> {

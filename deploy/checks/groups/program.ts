@@ -4,7 +4,7 @@ import { findCharts, render, variantsOf, type Variant } from '../helm/charts.ts'
 import { modesOf, programFaults, readImage } from '../program.ts'
 
 /** Modes that the charts must run, so that a container that the check does not recognise is noticed. */
-const MODES = ['create-stream', 'ingest', 'play-stream', 'redrive', 'serve', 'sync-schema']
+const MODES = ['copy', 'create-stream', 'ingest', 'play-stream', 'redrive', 'serve', 'sync-schema', 'verify']
 
 export const program: Group = {
   name: 'program',

@@ -9,7 +9,7 @@ const [, table = ''] = /define "alert-stream-common\.flagAliases" -}}\n([^]*?)\n
 
 await t.test('the table of flag aliases in the charts matches the modes', async t => {
   const expected: Record<string, string> = {}
-  for (const name of ['ingest', 'serve', 'redrive', 'create-stream', 'play-stream']) {
+  for (const name of ['ingest', 'serve', 'redrive', 'verify', 'copy', 'create-stream', 'play-stream']) {
     const { flags } = await modes.find(name)
     for (const [flag, { aliases = [] }] of Object.entries(flags)) for (const alias of aliases) expected[`--${alias}`] = `--${flag}`
   }

@@ -1,4 +1,4 @@
-// Asks the server for what it always has: its health, an alert and a schema that cannot be there, and a refusal to write.
+// Checks responses that do not depend on the content of the archive: health, an unknown alert and schema, and rejected writes.
 const base = process.argv[1]
 const requests = [
   ['GET', '/v1/health', 200, 'OK'],

@@ -1,13 +1,11 @@
-{{/*
-The archive: buckets of Google Cloud Storage or of an S3 service, or a volume.
-*/}}
+{{/* The archive: buckets of Google Cloud Storage or of an S3 service, or a volume. */}}
 
-{{/* Where the archive is: `gcp`, `s3`, or `volume` if no bucket is named. Fails if the values are incomplete or contradict each other. */}}
+{{/* Type of the store: gcp, s3, or volume if no bucket is set. Fails if the values are incomplete or contradict each other. */}}
 {{- define "alert-database.store" -}}
 {{- $gcp := .Values.storage.gcp -}}
 {{- $s3 := .Values.storage.s3 -}}
 {{- if and $gcp.alertBucket $s3.alertBucket -}}
-{{- fail "storage: name the buckets of gcp or of s3, not of both" -}}
+{{- fail "storage: set alertBucket in gcp or in s3, not in both" -}}
 {{- else if $gcp.alertBucket -}}
 gcp
 {{- else if $s3.alertBucket -}}
@@ -23,37 +21,24 @@ volume
 {{- end -}}
 {{- end }}
 
-{{/* "true" if the archive is in a volume that only one node can mount. Then there is one server and no autoscaler, and both parts share the node. */}}
+{{/* "true" if the archive is in a volume that only one node can mount. Then all components run on that node, and nothing is scaled. */}}
 {{- define "alert-database.singleNode" -}}
 {{- if and (eq (include "alert-database.store" .) "volume") (not (has "ReadWriteMany" .Values.storage.file.accessModes)) -}}
-{{- $replicas := dict "ingester.replicas" .Values.ingester.replicas "server.replicas" (.Values.server.replicas | default 1) -}}
-{{- range $path, $count := $replicas -}}
-{{- if gt (int $count) 1 -}}
-{{- fail (printf "%s is %d, but storage.file.accessModes allows one node only: set it to 1, or use ReadWriteMany or buckets" $path (int $count)) -}}
-{{- end -}}
-{{- end -}}
-{{- range $path, $values := dict "ingester.autoscaling.enabled" .Values.ingester.autoscaling "server.autoscaling.enabled" .Values.server.autoscaling -}}
-{{- if $values.enabled -}}
-{{- fail (printf "%s: storage.file.accessModes allows one node only, so there is nothing to scale: set it to false, or use ReadWriteMany or buckets" $path) -}}
+{{- range $component := list "ingester" "server" -}}
+{{- $values := get $.Values $component -}}
+{{- if gt (int ($values.replicas | default 1)) 1 -}}
+{{- fail (printf "%s.replicas is %d, but storage.file.accessModes allows one node only: set it to 1, or use ReadWriteMany or buckets" $component (int $values.replicas)) -}}
+{{- else if $values.autoscaling.enabled -}}
+{{- fail (printf "%s.autoscaling.enabled: storage.file.accessModes allows one node only. Set it to false, or use ReadWriteMany or buckets" $component) -}}
 {{- end -}}
 {{- end -}}
 true
 {{- end -}}
 {{- end }}
 
-{{/* "true" if the server has a HorizontalPodAutoscaler. */}}
-{{- define "alert-database.serverScales" -}}
-{{- $enabled := .Values.server.autoscaling.enabled -}}
-{{- if kindIs "bool" $enabled -}}
-{{- ternary "true" "" $enabled -}}
-{{- else if not (include "alert-database.singleNode" .) -}}
-true
-{{- end -}}
-{{- end }}
-
-{{/* How pods are replaced: {root: $}. A volume for one node is released by the old pod first. */}}
+{{/* Update strategy of a Deployment. The volume of a single node must be released by the old pod first. */}}
 {{- define "alert-database.strategy" -}}
-{{- if include "alert-database.singleNode" .root -}}
+{{- if include "alert-database.singleNode" . -}}
 type: Recreate
 {{- else -}}
 type: RollingUpdate
@@ -64,22 +49,37 @@ rollingUpdate:
 {{- end -}}
 {{- end }}
 
-{{/* Flags of ingest and serve. */}}
+{{/* Store URL: {root: $, bucket: "alertBucket"|"schemaBucket"}. */}}
+{{- define "alert-database.storeURL" -}}
+{{- $store := include "alert-database.store" .root -}}
+{{- if eq $store "volume" -}}
+file:///var/lib/alert-stream/archive
+{{- else -}}
+{{- $values := get .root.Values.storage $store -}}
+{{- $path := list (get $values .bucket | default $values.alertBucket) (get $values "prefix" | default "" | trimAll "/") | compact | join "/" -}}
+{{- printf "%s://%s" (ternary "gs" "s3" (eq $store "gcp")) $path -}}
+{{- end -}}
+{{- end }}
+
+{{/* Flags that name the stores, for ingest, serve and verify. */}}
 {{- define "alert-database.storeArgs" -}}
-{{- $gcp := .Values.storage.gcp -}}
+{{- if eq (include "alert-database.store" .) "gcp" -}}
+- {{ printf "--gcp-bucket-alerts=%s" .Values.storage.gcp.alertBucket | quote }}
+- {{ printf "--gcp-bucket-schemas=%s" (.Values.storage.gcp.schemaBucket | default .Values.storage.gcp.alertBucket) | quote }}
+{{- else -}}
+- {{ printf "--alert-store=%s" (include "alert-database.storeURL" (dict "root" . "bucket" "alertBucket")) | quote }}
+- {{ printf "--schema-store=%s" (include "alert-database.storeURL" (dict "root" . "bucket" "schemaBucket")) | quote }}
+{{- end }}
+{{- include "alert-database.serviceArgs" . }}
+- --layout={{ .Values.storage.layout }}
+{{- end }}
+
+{{/* Flags for the connection to the storage service. */}}
+{{- define "alert-database.serviceArgs" -}}
 {{- $s3 := .Values.storage.s3 -}}
-{{- $store := include "alert-database.store" . -}}
-{{- if eq $store "gcp" -}}
-- {{ printf "--gcp-bucket-alerts=%s" $gcp.alertBucket | quote }}
-- {{ printf "--gcp-bucket-schemas=%s" ($gcp.schemaBucket | default $gcp.alertBucket) | quote }}
-{{- with $gcp.project }}
+{{- with .Values.storage.gcp.project }}
 - {{ printf "--gcp-project=%s" . | quote }}
 {{- end }}
-{{- else if eq $store "s3" -}}
-{{- $prefix := $s3.prefix | trimAll "/" -}}
-{{- $path := ternary (printf "/%s" $prefix) "" (ne $prefix "") -}}
-- {{ printf "--alert-store=s3://%s%s" $s3.alertBucket $path | quote }}
-- {{ printf "--schema-store=s3://%s%s" ($s3.schemaBucket | default $s3.alertBucket) $path | quote }}
 {{- with $s3.endpointURL }}
 - {{ printf "--s3-endpoint-url=%s" . | quote }}
 {{- end }}
@@ -89,60 +89,48 @@ rollingUpdate:
 {{- if $s3.pathStyle }}
 - --s3-path-style
 {{- end }}
-{{- else -}}
-- --alert-store=file:///var/lib/alert-stream/archive
-{{- end }}
-- --layout={{ .Values.storage.layout }}
 {{- end }}
 
-{{/* Environment variables of ingest and serve: the address of an emulator, or the credentials of S3. */}}
+{{/* Environment variables for the storage service, as a YAML list. */}}
 {{- define "alert-database.storeEnv" -}}
-{{- with .Values.storage.emulatorHost -}}
+{{- with .Values.storage.emulatorHost }}
 - name: STORAGE_EMULATOR_HOST
   value: {{ quote . }}
 {{- end }}
-{{- $s3 := .Values.storage.s3 -}}
-{{- if and $s3.alertBucket $s3.existingSecret -}}
-- name: AWS_ACCESS_KEY_ID
+{{- $s3 := .Values.storage.s3 }}
+{{- if and $s3.alertBucket $s3.existingSecret }}
+{{- range $variable, $key := dict "AWS_ACCESS_KEY_ID" $s3.accessKeyIDKey "AWS_SECRET_ACCESS_KEY" $s3.secretAccessKeyKey }}
+- name: {{ $variable }}
   valueFrom:
     secretKeyRef:
       name: {{ $s3.existingSecret }}
-      key: {{ $s3.accessKeyIDKey }}
-- name: AWS_SECRET_ACCESS_KEY
-  valueFrom:
-    secretKeyRef:
-      name: {{ $s3.existingSecret }}
-      key: {{ $s3.secretAccessKeyKey }}
+      key: {{ $key }}
+{{- end }}
 {{- end }}
 {{- end }}
 
-{{/* Where a part runs: its own values, and for a volume of one node the node of the other part. {root: $, values: of the part}. */}}
-{{- define "alert-database.scheduling" -}}
-{{- $values := .values -}}
-{{- if and (include "alert-database.singleNode" .root) (not $values.affinity) -}}
-{{- $labels := dict "app.kubernetes.io/name" .root.Chart.Name "app.kubernetes.io/instance" .root.Release.Name -}}
+{{/*
+Pod spec of a component that uses the archive: {root: $, component, values, mode, args, readOnly: bool}, lists of further env, mounts and volumes, and
+keys of alert-stream-common.pod. On a single node, the pods have an affinity to each other.
+*/}}
+{{- define "alert-database.pod" -}}
+{{- $part := deepCopy .values -}}
+{{- if and (include "alert-database.singleNode" .root) (not $part.affinity) -}}
+{{- $labels := include "alert-stream-common.selectorLabels" (dict "root" .root) | fromYaml -}}
 {{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" $labels) -}}
-{{- $affinity := dict "podAffinity" (dict "requiredDuringSchedulingIgnoredDuringExecution" (list $term)) -}}
-{{- $values = mergeOverwrite (deepCopy $values) (dict "affinity" $affinity) -}}
+{{- $_ := set $part "affinity" (dict "podAffinity" (dict "requiredDuringSchedulingIgnoredDuringExecution" (list $term))) -}}
 {{- end -}}
-{{- include "alert-stream-common.scheduling" $values | trim -}}
-{{- end }}
-
-{{/* {root: $, readOnly: bool}. */}}
-{{- define "alert-database.storeVolumeMount" -}}
+{{- $mounts := .mounts | default list -}}
+{{- $volumes := .volumes | default list -}}
 {{- if eq (include "alert-database.store" .root) "volume" -}}
-- name: archive
-  mountPath: /var/lib/alert-stream/archive
-  {{- if .readOnly }}
-  readOnly: true
-  {{- end }}
-{{- end }}
-{{- end }}
-
-{{- define "alert-database.storeVolume" -}}
-{{- if eq (include "alert-database.store" .) "volume" -}}
-- name: archive
-  persistentVolumeClaim:
-    claimName: {{ .Values.storage.file.existingClaim | default "alert-database-archive" }}
-{{- end }}
+{{- $mount := dict "name" "archive" "mountPath" "/var/lib/alert-stream/archive" -}}
+{{- if .readOnly }}{{ $_ := set $mount "readOnly" true }}{{ end -}}
+{{- $claim := .root.Values.storage.file.existingClaim | default "alert-database-archive" -}}
+{{- $mounts = prepend $mounts $mount -}}
+{{- $volumes = prepend $volumes (dict "name" "archive" "persistentVolumeClaim" (dict "claimName" $claim)) -}}
+{{- end -}}
+{{- $env := concat (.env | default list) (include "alert-database.storeEnv" .root | fromYamlArray) -}}
+{{- $pod := merge (dict "part" $part "name" .component "path" .component "image" (.values.image | default .root.Values.ingester.image)) (omit . "env" "mounts" "volumes") -}}
+{{- range $key, $list := dict "env" $env "mounts" $mounts "volumes" $volumes }}{{ if $list }}{{ $_ := set $pod $key (toYaml $list) }}{{ end }}{{ end -}}
+{{- include "alert-stream-common.pod" $pod -}}
 {{- end }}

@@ -1,7 +1,4 @@
-{{/*
-Configuration of the brokers: what this system needs, then the user's own keys, which go before. Numbers are written without an exponent: a number of
-a values file is a float for Helm, and the broker would not start with 6.442450944e+11.
-*/}}
+{{/* Broker configuration: defaults of this system, then `kafka.config`, which takes precedence. */}}
 {{- define "alert-stream-broker.config" -}}
 {{- $kafka := .Values.kafka -}}
 {{- $copies := min 3 (int $kafka.replicas) -}}
@@ -17,33 +14,26 @@ a values file is a float for Helm, and the broker would not start with 6.4424509
   "replica.fetch.max.bytes" (max 20971520 (int64 .Values.deadLetters.maxMessageBytes) | toString)
 -}}
 {{- range $key, $value := $kafka.config -}}
-  {{- if kindIs "float64" $value -}}
-    {{- $whole := int64 $value -}}
-    {{- $value = ternary $whole (toString $value) (eq (float64 $whole) $value) -}}
-  {{- end -}}
+  {{- /* Helm reads numbers as floats, and the broker cannot read 6.442450944e+11. */}}
+  {{- if kindIs "float64" $value }}{{ $value = ternary (int64 $value) (toString $value) (eq (float64 (int64 $value)) $value) }}{{ end -}}
   {{- $_ := set $config $key $value -}}
 {{- end -}}
-{{- include "alert-stream-broker.checkCopies" (dict "root" . "config" $config) -}}
+{{- include "alert-stream-broker.checkReplication" (dict "brokers" (int $kafka.replicas) "config" $config) -}}
 {{- toYaml $config -}}
 {{- end }}
 
-{{/*
-More copies than brokers: no such topic can be made. As many in-sync ones as copies: one broker that restarts stops all who write, which is borne where
-there is one copy only. More of them: nobody can ever write.
-*/}}
-{{- define "alert-stream-broker.checkCopies" -}}
-{{- $brokers := int .root.Values.kafka.replicas -}}
+{{/* A replication factor above the number of brokers cannot be met. With as many in-sync replicas as replicas, each restart of a broker stops all writes. */}}
+{{- define "alert-stream-broker.checkReplication" -}}
 {{- range $key := list "default.replication.factor" "offsets.topic.replication.factor" "transaction.state.log.replication.factor" -}}
-  {{- if gt (int (get $.config $key)) $brokers -}}
-    {{- fail (printf "kafka.config: %s is %v, more than the brokers (kafka.replicas: %d)" $key (get $.config $key) $brokers) -}}
+  {{- if gt (int (get $.config $key)) $.brokers -}}
+    {{- fail (printf "kafka.config: %s is %v, but there are only %d brokers (kafka.replicas)" $key (get $.config $key) $.brokers) -}}
   {{- end -}}
 {{- end -}}
 {{- range $least, $copies := dict "min.insync.replicas" "default.replication.factor" "transaction.state.log.min.isr" "transaction.state.log.replication.factor" -}}
-  {{- if gt (int (get $.config $least)) (int (get $.config $copies)) -}}
-    {{- fail (printf "kafka.config: %s is %v and %s %v: nothing could ever be written. Make it less" $least (get $.config $least) $copies (get $.config $copies)) -}}
-  {{- end -}}
-  {{- if and (gt (int (get $.config $copies)) 1) (ge (int (get $.config $least)) (int (get $.config $copies))) -}}
-    {{- fail (printf "kafka.config: %s is %v and %s %v: with every restart of a broker nothing could be written. Make it less" $least (get $.config $least) $copies (get $.config $copies)) -}}
+  {{- $isr := int (get $.config $least) -}}
+  {{- $factor := int (get $.config $copies) -}}
+  {{- if or (gt $isr $factor) (and (gt $factor 1) (eq $isr $factor)) -}}
+    {{- fail (printf "kafka.config: %s is %d and %s is %d, so %s. Lower the first one" $least $isr $copies $factor (ternary "nothing could be written" "nothing could be written while a broker restarts" (gt $isr $factor))) -}}
   {{- end -}}
 {{- end -}}
 {{- end }}

@@ -1,4 +1,4 @@
-{{/* Listeners of the brokers. Two for pods, by client certificate (DMTN-210, 3.2.1.1: `tls` for the schema registry), one for the world, by password. */}}
+{{/* Listeners: two for pods with client certificates (DMTN-210, 3.2.1.1: `tls` is for the schema registry), and one for external clients with passwords. */}}
 {{- define "alert-stream-broker.listeners" -}}
 {{- range $name, $port := dict "internal" 9092 "tls" 9093 }}
 - name: {{ $name }}
@@ -17,18 +17,13 @@
     {{- end }}
   {{- end }}
 {{- end }}
-{{- if .Values.externalListener.enabled }}
-{{ include "alert-stream-broker.externalListener" . }}
-{{- end }}
-{{- end }}
-
-{{- define "alert-stream-broker.externalListener" -}}
-{{- include "alert-stream-broker.checkExternalListener" . -}}
-{{- $listener := .Values.externalListener -}}
+{{- $listener := .Values.externalListener }}
+{{- if $listener.enabled }}
+{{- include "alert-stream-broker.checkExternalListener" . }}
 - name: external
-  port: {{ $listener.port }}
+  port: {{ int $listener.port }}
   type: {{ $listener.type }}
-  tls: true
+  tls: {{ $listener.tls }}
   authentication:
     type: scram-sha-512
   {{- with .Values.networkPolicy.externalPeers }}
@@ -40,71 +35,75 @@
     {{- toYaml . | nindent 4 }}
   {{- end }}
 {{- end }}
+{{- end }}
 
-{{/* `configuration` of the external listener; empty where there is nothing to say. Only fields that Strimzi takes for this type: the check saw to the values. */}}
+{{/* Strimzi reports a wrong listener only in the status of the Kafka object, minutes after the installation. */}}
+{{- define "alert-stream-broker.checkExternalListener" -}}
+{{- $listener := .Values.externalListener -}}
+{{- if has (int $listener.port) (list 9092 9093 9404 9999) -}}
+  {{- fail (printf "externalListener.port %v: 9092 and 9093 are the internal listeners, 9404 and 9999 are reserved by Strimzi. Use 9094 or another port" $listener.port) -}}
+{{- end -}}
+{{- $brokers := int .Values.kafka.replicas -}}
+{{- $entries := $listener.brokers | default list -}}
+{{- $given := len $entries -}}
+{{- if and $given (ne $given $brokers) -}}
+  {{- fail (printf "externalListener.brokers has %d entries, but there are %d brokers (kafka.replicas). Add one entry per broker, in the order of their node ids, or none" $given $brokers) -}}
+{{- end -}}
+{{- $named := 0 -}}
+{{- range $entries }}{{ if .host }}{{ $named = add1 $named }}{{ end }}{{ end -}}
+{{- if and (has (include "alert-stream-broker.tlsSource" .) (list "certificate" "secret")) (lt (int $named) $brokers) -}}
+  {{- fail (printf "externalListener.brokers: %v of %d have a host. The certificate does not cover the address of the others: set a host for each broker, or tls.enabled to false" $named $brokers) -}}
+{{- end -}}
+{{- $entries = prepend $entries $listener.bootstrap -}}
+{{- range $key, $types := dict "ip" (list "loadbalancer") "addressName" (list "loadbalancer") "nodePort" (list "loadbalancer" "nodeport") "host" (list "loadbalancer" "nodeport" "cluster-ip") -}}
+  {{- $values := list -}}
+  {{- range $entries }}{{ with get . $key }}{{ $values = append $values . }}{{ end }}{{ end -}}
+  {{- if and $values (not (has $listener.type $types)) -}}
+    {{- fail (printf "externalListener: %s is for the type %s only, not %s" $key (join " or " $types) $listener.type) -}}
+  {{- end -}}
+  {{- if and (ne (len $values) (len (uniq $values))) (not (and (eq $key "host") (eq $listener.type "nodeport"))) -}}
+    {{- fail (printf "externalListener: two entries have the same %s. The bootstrap and each broker need their own" $key) -}}
+  {{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* `configuration` of the external listener; may be empty. */}}
 {{- define "alert-stream-broker.externalConfiguration" -}}
 {{- $listener := .Values.externalListener -}}
-{{- if ne (include "alert-stream-broker.tlsSource" .) "strimzi" }}
+{{- if has (include "alert-stream-broker.tlsSource" .) (list "certificate" "secret") }}
 brokerCertChainAndKey:
   secretName: {{ include "alert-stream-broker.tlsSecret" . }}
   certificate: tls.crt
   key: tls.key
 {{- end }}
-{{- range $key := list "class" "externalTrafficPolicy" "loadBalancerSourceRanges" "finalizers" "preferredNodePortAddressType" "parentRefs" "maxConnections" "maxConnectionCreationRate" }}
-{{- with get $listener $key }}
-{{ dict $key . | toYaml }}
+{{- with $listener.configuration }}
+{{ toYaml . }}
 {{- end }}
+{{- $bootstrap := include "alert-stream-broker.address" (dict "listener" $listener "entry" $listener.bootstrap) | fromYaml }}
+{{- with $listener.bootstrap.host }}
+{{- /* Strimzi's own certificate is valid for this name, too. */}}
+{{- $_ := set $bootstrap "alternativeNames" (list .) }}
 {{- end }}
-{{- if not $listener.createBootstrapService }}
-createBootstrapService: false
-{{- end }}
-{{- if kindIs "bool" $listener.allocateLoadBalancerNodePorts }}
-allocateLoadBalancerNodePorts: {{ $listener.allocateLoadBalancerNodePorts }}
-{{- end }}
-{{- with include "alert-stream-broker.bootstrap" . | fromYaml }}
+{{- with $bootstrap }}
 bootstrap:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- $brokers := include "alert-stream-broker.brokers" . | fromYamlArray }}
-{{- if $brokers }}
-brokers:
-  {{- toYaml $brokers | nindent 2 }}
-{{- end }}
-{{- end }}
-
-{{- define "alert-stream-broker.bootstrap" -}}
-{{- $listener := .Values.externalListener -}}
-{{- with $listener.bootstrap.host }}
-{{- if has $listener.type (list "ingress" "route" "tlsroute") }}
-host: {{ . }}
-{{- else }}
-# Strimzi's own certificates name it too, so that clients may come by this name before there is one by cert-manager.
-alternativeNames:
-  - {{ . }}
-{{- end }}
-{{- end }}
-{{ include "alert-stream-broker.address" (dict "listener" $listener "entry" $listener.bootstrap) }}
-{{- end }}
-
-{{/* Entries by node id: the pool's ids begin with 0. An entry with nothing but an id is left out. */}}
-{{- define "alert-stream-broker.brokers" -}}
-{{- $listener := .Values.externalListener -}}
-{{- $entries := $listener.brokers | default list }}
-{{- range $id := until (int .Values.kafka.replicas) }}
+{{- $brokers := list }}
+{{- range $index, $id := include "alert-stream-broker.ids" . | fromJsonArray }}
 {{- $entry := dict }}
-{{- if lt $id (len $entries) }}{{ $entry = index $entries $id }}{{ end }}
+{{- if lt $index (len ($listener.brokers | default list)) }}{{ $entry = index $listener.brokers $index }}{{ end }}
 {{- $address := include "alert-stream-broker.address" (dict "listener" $listener "entry" $entry) | fromYaml }}
-{{- with $entry.host }}
-{{- $_ := set $address (has $listener.type (list "ingress" "route" "tlsroute") | ternary "host" "advertisedHost") . }}
-{{- end }}
+{{- with $entry.host }}{{ $_ := set $address "advertisedHost" . }}{{ end }}
 {{- with $entry.port }}{{ $_ := set $address "advertisedPort" (int .) }}{{ end }}
-{{- if $address }}
-- {{ set $address "broker" $id | toYaml | nindent 2 | trim }}
+{{- if $address }}{{ $brokers = append $brokers (set $address "broker" (int $id)) }}{{ end }}
 {{- end }}
+{{- with $brokers }}
+brokers:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* What bootstrap and brokers have alike: {listener, entry}. GKE takes the name of a reserved address from an annotation. */}}
+{{/* Address of the bootstrap or of a broker: {listener, entry}. GKE takes the name of a reserved address from an annotation. */}}
 {{- define "alert-stream-broker.address" -}}
 {{- with .entry.ip }}
 loadBalancerIP: {{ . }}

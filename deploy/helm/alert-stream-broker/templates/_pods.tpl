@@ -1,4 +1,4 @@
-{{/* Template of Kafka's pods: where they run and as whom. {root: $, selector: labels of the pods that are to be spread} */}}
+{{/* Pod template of brokers and controllers: {root: $, selector: labels of the pods to spread}. */}}
 {{- define "alert-stream-broker.podTemplate" -}}
 {{- $pool := .root.Values.kafka.nodePool -}}
 pod:
@@ -41,26 +41,19 @@ pod:
 {{- end }}
 
 {{- define "alert-stream-broker.antiAffinity" -}}
+{{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" .selector) -}}
 {{- if eq .mode "required" -}}
 podAntiAffinity:
   requiredDuringSchedulingIgnoredDuringExecution:
-    - topologyKey: kubernetes.io/hostname
-      labelSelector:
-        matchLabels:
-          {{- toYaml .selector | nindent 10 }}
+    {{- list $term | toYaml | nindent 4 }}
 {{- else if eq .mode "preferred" -}}
 podAntiAffinity:
   preferredDuringSchedulingIgnoredDuringExecution:
-    - weight: 100
-      podAffinityTerm:
-        topologyKey: kubernetes.io/hostname
-        labelSelector:
-          matchLabels:
-            {{- toYaml .selector | nindent 12 }}
+    {{- list (dict "weight" 100 "podAffinityTerm" $term) | toYaml | nindent 4 }}
 {{- end -}}
 {{- end }}
 
-{{/* {root: $, containers: names in a template} */}}
+{{/* Security contexts of containers: {root: $, containers: names in a template of Strimzi}. */}}
 {{- define "alert-stream-broker.containerTemplates" -}}
 {{- with .root.Values.kafka.containerSecurityContext }}
 {{- range $name := $.containers }}
@@ -71,7 +64,7 @@ podAntiAffinity:
 {{- end }}
 {{- end }}
 
-{{/* Template of the pods beside Kafka's (entity operator, Cruise Control, exporter): they have no disks, and run anywhere. {root: $, containers} */}}
+{{/* Pod template of entity operator, Cruise Control and exporter, which have no volumes and no node affinity: {root: $, containers}. */}}
 {{- define "alert-stream-broker.sidePodTemplate" -}}
 pod:
   enableServiceLinks: false
@@ -80,25 +73,4 @@ pod:
     seccompProfile:
       type: RuntimeDefault
 {{- include "alert-stream-broker.containerTemplates" . }}
-{{- end }}
-
-{{/* Disks of a node: {first: {size, storageClassName}, class: default one, extra: list}. deleteClaim false: the data outlive the objects. */}}
-{{- define "alert-stream-broker.storage" -}}
-type: jbod
-volumes:
-  - id: 0
-    type: persistent-claim
-    size: {{ .first.size }}
-    class: {{ .first.storageClassName | default .class }}
-    deleteClaim: false
-    {{- if .metadata }}
-    kraftMetadata: shared
-    {{- end }}
-  {{- range $index, $volume := .extra }}
-  - id: {{ add1 $index }}
-    type: persistent-claim
-    size: {{ $volume.size }}
-    class: {{ $volume.storageClassName | default $.class }}
-    deleteClaim: false
-  {{- end }}
 {{- end }}

@@ -1,9 +1,6 @@
-{{/*
-What an operator may add to a container: flags and variables that the chart has no value for. Both are looked at here, as a flag given twice or a
-password in a values file would only be found out much later.
-*/}}
+{{/* Flags and variables that a user adds. Duplicates and passwords in plain text are rejected here, because they would be found much later otherwise. */}}
 
-{{/* The program's other names of flags that charts set: one of these is the flag given twice all the same. */}}
+{{/* Aliases of flags that the charts set. */}}
 {{- define "alert-stream-common.flagAliases" -}}
 --kafka-host: --broker
 --kafka-topic: --topic
@@ -21,7 +18,7 @@ password in a values file would only be found out much later.
 {{- range .extra -}}
 {{- $flag := index (splitList "=" .) 0 -}}
 {{- if has (get $aliases $flag | default $flag) $own -}}
-{{- fail (printf "%s: %s is set by the chart already; change the value that it comes from (README.md lists them)" $.path $flag) -}}
+{{- fail (printf "%s: the chart already sets %s. Change the value that it is made from instead (see the README)" $.path $flag) -}}
 {{- end }}
 - {{ quote . }}
 {{- end -}}
@@ -29,13 +26,13 @@ password in a values file would only be found out much later.
 
 {{/* {path: "ingester.extraEnv", taken: names that the chart sets, extra: list of {name, value | valueFrom}}. */}}
 {{- define "alert-stream-common.extraEnv" -}}
-{{- $taken := .taken | default list -}}
+{{- $taken := .taken -}}
 {{- range .extra -}}
 {{- if has .name $taken -}}
-{{- fail (printf "%s: %s is there already; change the value that it comes from (README.md lists them), or name it once" $.path .name) -}}
+{{- fail (printf "%s: %s is already set. Change the value that it is made from (see the README), or remove the duplicate" $.path .name) -}}
 {{- end -}}
 {{- if and (hasKey . "value") (regexMatch "(?i)(PASSWORD|PASSWD|SECRET|TOKEN|PRIVATE_?KEY|API_?KEY)$" .name) -}}
-{{- fail (printf "%s: %s looks like a secret, and values files are no place for one; take it from a Secret with valueFrom.secretKeyRef" $.path .name) -}}
+{{- fail (printf "%s: %s looks like a secret. Take it from a Secret with valueFrom.secretKeyRef" $.path .name) -}}
 {{- end -}}
 {{- $taken = append $taken .name }}
 - {{ toYaml . | nindent 2 | trim }}

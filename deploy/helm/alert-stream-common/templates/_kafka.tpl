@@ -1,32 +1,30 @@
 {{/*
-The way into Kafka: mutual TLS with the Secrets that Strimzi makes. They are volumes, no variables: the program reads the files again for each
-connection, so a rotated certificate reaches it without a restart (DMTN-210, 3.5.2.1 and 5.1).
+Connections to Kafka: mutual TLS with the Secrets of Strimzi's KafkaUsers, or SCRAM with an existing Secret. The Secrets are mounted as files, because
+the program reads them again for each connection: a renewed certificate needs no restart (DMTN-210, 3.5.2.1).
 */}}
 
-{{/* A Kafka cluster that others operate, as YAML: `global.kafka.existing`. Empty for the cluster of the chart alert-stream-broker. */}}
+{{/* `global.kafka.existing` with defaults, as YAML. Empty if the chart alert-stream-broker creates the Kafka cluster. */}}
 {{- define "alert-stream-common.kafka.existing" -}}
 {{- $existing := ((.root.Values.global | default dict).kafka | default dict).existing | default dict -}}
 {{- if $existing.cluster -}}
 {{- $sasl := $existing.sasl | default dict -}}
-{{- $namespace := $existing.namespace | default .root.Release.Namespace -}}
-{{- if and (not $sasl.existingSecret) (ne $namespace .root.Release.Namespace) -}}
-{{- fail (printf "global.kafka.existing: Strimzi makes the Secrets of mutual TLS in the namespace %s. Install this release there, or set sasl.existingSecret" $namespace) -}}
-{{- end -}}
-{{- toYaml (dict "cluster" $existing.cluster "namespace" $namespace "port" ($existing.port | default 9092) "tls" ($existing.tls | default false) "caSecret" ($existing.caSecret | default "") "secret" ($sasl.existingSecret | default "") "usernameKey" ($sasl.usernameKey | default "username") "passwordKey" ($sasl.passwordKey | default "password")) -}}
+{{- toYaml (dict "cluster" $existing.cluster "namespace" ($existing.namespace | default .root.Release.Namespace) "port" ($existing.port | default 9092) "tls" ($existing.tls | default false) "caSecret" ($existing.caSecret | default "") "secret" ($sasl.existingSecret | default "") "usernameKey" ($sasl.usernameKey | default "username") "passwordKey" ($sasl.passwordKey | default "password")) -}}
 {{- end -}}
 {{- end }}
 
-{{/* host:port of the internal listener: {root: $, cluster: name of the Kafka, port: 9092}. */}}
+{{/* Name of the Kafka cluster: {root: $, local: the chart's own value}. */}}
+{{- define "alert-stream-common.kafka.cluster" -}}
+{{- $existing := include "alert-stream-common.kafka.existing" . | fromYaml -}}
+{{- $existing.cluster | default (include "alert-stream-common.shared" (dict "root" .root "key" "clusterName" "local" .local)) -}}
+{{- end }}
+
+{{/* host:port of the listener for pods: {root: $, kafka: {cluster, port}}. */}}
 {{- define "alert-stream-common.kafka.bootstrap" -}}
 {{- $existing := include "alert-stream-common.kafka.existing" . | fromYaml -}}
-{{- if $existing.cluster -}}
-{{- printf "%s-kafka-bootstrap.%s.svc:%v" $existing.cluster $existing.namespace (int $existing.port) -}}
-{{- else -}}
-{{- printf "%s-kafka-bootstrap.%s.svc:%v" .cluster .root.Release.Namespace .port -}}
-{{- end -}}
+{{- printf "%s-kafka-bootstrap.%s.svc:%d" .kafka.cluster ($existing.namespace | default .root.Release.Namespace) (int ($existing.port | default .kafka.port)) -}}
 {{- end }}
 
-{{/* Flags, one list item each: {root: $, cluster, port}. */}}
+{{/* Flags, as list items: {root: $, kafka: {cluster, port}}. */}}
 {{- define "alert-stream-common.kafka.args" -}}
 {{- $existing := include "alert-stream-common.kafka.existing" . | fromYaml -}}
 - --broker={{ include "alert-stream-common.kafka.bootstrap" . }}
@@ -47,66 +45,113 @@ connection, so a rotated certificate reaches it without a restart (DMTN-210, 3.5
 {{- end }}
 {{- end }}
 
-{{/* The SCRAM user name comes from a Secret: {root: $}. */}}
-{{- define "alert-stream-common.kafka.env" -}}
+{{/* Credentials: {root: $, kafka: {cluster, user}}, as YAML with the keys env, mounts and volumes. */}}
+{{- define "alert-stream-common.kafka.credentials" -}}
 {{- $existing := include "alert-stream-common.kafka.existing" . | fromYaml -}}
-{{- with $existing.secret -}}
-- name: ALERT_STREAM_KAFKA_USERNAME
-  valueFrom:
-    secretKeyRef:
-      name: {{ . }}
-      key: {{ $existing.usernameKey }}
+{{- if and $existing.cluster (not $existing.secret) (ne $existing.namespace .root.Release.Namespace) -}}
+{{- fail (printf "global.kafka.existing: Strimzi creates the Secrets for mutual TLS in the namespace %s. Install this release there, or set sasl.existingSecret" $existing.namespace) -}}
+{{- end -}}
+{{- $ca := $existing.caSecret | default (ternary "" (printf "%s-cluster-ca-cert" .kafka.cluster) (ne ($existing.secret | default "") "")) -}}
+{{- with $existing.secret }}
+env:
+  - name: ALERT_STREAM_KAFKA_USERNAME
+    valueFrom:
+      secretKeyRef:
+        name: {{ . }}
+        key: {{ $existing.usernameKey }}
+{{- end }}
+mounts:
+  - name: kafka-user
+    mountPath: /etc/alert-stream/kafka-user
+    readOnly: true
+{{- if $ca }}
+  - name: kafka-ca
+    mountPath: /etc/alert-stream/kafka-ca
+    readOnly: true
+{{- end }}
+volumes:
+  - name: kafka-user
+    secret:
+      secretName: {{ $existing.secret | default .kafka.user }}
+      defaultMode: 0440
+      items:
+        {{- if $existing.secret }}
+        - key: {{ $existing.passwordKey }}
+          path: password
+        {{- else }}
+        - key: user.crt
+          path: user.crt
+        - key: user.key
+          path: user.key
+        {{- end }}
+{{- with $ca }}
+  - name: kafka-ca
+    secret:
+      secretName: {{ . }}
+      defaultMode: 0440
+      items:
+        - key: ca.crt
+          path: ca.crt
 {{- end }}
 {{- end }}
 
-{{/* {root: $}. */}}
-{{- define "alert-stream-common.kafka.volumeMounts" -}}
-{{- $existing := include "alert-stream-common.kafka.existing" . | fromYaml -}}
-- name: kafka-user
-  mountPath: /etc/alert-stream/kafka-user
-  readOnly: true
-{{- if or (not $existing.secret) $existing.caSecret }}
-- name: kafka-ca
-  mountPath: /etc/alert-stream/kafka-ca
-  readOnly: true
-{{- end }}
-{{- end }}
-
-{{/* {root: $, cluster, user: name of the KafkaUser}. Only the files that the program reads. */}}
-{{- define "alert-stream-common.kafka.volumes" -}}
-{{- $existing := include "alert-stream-common.kafka.existing" . | fromYaml -}}
-- name: kafka-user
-  secret:
-    secretName: {{ $existing.secret | default .user }}
-    defaultMode: 0440
-    items:
-      {{- if $existing.secret }}
-      - key: {{ $existing.passwordKey }}
-        path: password
-      {{- else }}
-      - key: user.crt
-        path: user.crt
-      - key: user.key
-        path: user.key
+{{/*
+KafkaUser: {root: $, name, component, cluster, authentication: optional, acls: optional list, quotas: optional, namespace: optional}. An item of acls is
+{topic | group: name, prefix: optional bool, operations}. Superusers need no acls.
+*/}}
+{{- define "alert-stream-common.kafkaUser" -}}
+apiVersion: kafka.strimzi.io/v1
+kind: KafkaUser
+metadata:
+  {{- include "alert-stream-common.metadata" (merge (dict "labels" (dict "strimzi.io/cluster" .cluster)) .) | nindent 2 }}
+spec:
+  authentication:
+    {{- toYaml (.authentication | default (dict "type" "tls")) | nindent 4 }}
+  {{- with .acls }}
+  authorization:
+    type: simple
+    acls:
+      {{- range . }}
+      - resource:
+          type: {{ ternary "topic" "group" (hasKey . "topic") }}
+          name: {{ .topic | default .group | quote }}
+          patternType: {{ ternary "prefix" "literal" (.prefix | default false) }}
+        operations: {{ sortAlpha .operations | toJson }}
+        host: "*"
       {{- end }}
-{{- if or (not $existing.secret) $existing.caSecret }}
-- name: kafka-ca
-  secret:
-    secretName: {{ $existing.caSecret | default (printf "%s-cluster-ca-cert" ($existing.cluster | default .cluster)) }}
-    defaultMode: 0440
-    items:
-      - key: ca.crt
-        path: ca.crt
-{{- end }}
+  {{- end }}
+  {{- with .quotas }}
+  quotas:
+    {{- range $key, $value := . }}
+    {{ $key }}: {{ ternary $value (int64 $value) (eq $key "controllerMutationRate") }}
+    {{- end }}
+  {{- end }}
 {{- end }}
 
-{{/* The one place that the program may write to. */}}
-{{- define "alert-stream-common.tmp.volumeMount" -}}
-- name: tmp
-  mountPath: /tmp
+{{/* Kubernetes name of a KafkaTopic: object names allow fewer characters than topic names. */}}
+{{- define "alert-stream-common.topicObjectName" -}}
+{{- . | lower | replace "_" "-" | trimAll "-." -}}
 {{- end }}
 
-{{- define "alert-stream-common.tmp.volume" -}}
-- name: tmp
-  emptyDir: {}
+{{/* KafkaTopic: {root: $, topic, component, cluster, partitions, replicas, config: dict, keep: bool, namespace: optional}. Deleting it deletes the data. */}}
+{{- define "alert-stream-common.kafkaTopic" -}}
+{{- $name := include "alert-stream-common.topicObjectName" .topic -}}
+{{- $annotations := ternary (include "alert-stream-common.keep" . | fromYaml) dict (.keep | default false) -}}
+apiVersion: kafka.strimzi.io/v1
+kind: KafkaTopic
+metadata:
+  {{- include "alert-stream-common.metadata" (merge (dict "name" $name "annotations" $annotations "labels" (dict "strimzi.io/cluster" .cluster)) .) | nindent 2 }}
+spec:
+  topicName: {{ .topic | quote }}
+  partitions: {{ int64 .partitions }}
+  replicas: {{ int64 .replicas }}
+  config:
+    {{- range $key, $value := .config }}
+    {{ $key }}: {{ include "alert-stream-common.plain" $value | quote }}
+    {{- end }}
+{{- end }}
+
+{{/* A scalar without an exponent: Helm reads large numbers as floats, and Kafka cannot read 6.442450944e+11. */}}
+{{- define "alert-stream-common.plain" -}}
+{{- if and (kindIs "float64" .) (eq (float64 (int64 .)) .) }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
 {{- end }}

@@ -1,21 +1,33 @@
 {{/*
-Names and labels. Objects carry fixed names, those of DMTN-210, as Kafka's users, Terraform's Workload Identity bindings and the operators know them
-by name: there is one system per namespace, and a release's name is in labels only.
+Names and labels. Object names are fixed (those of DMTN-210), because KafkaUsers, Workload Identity bindings and the operators refer to them: there is
+one installation per namespace, and the release name is only a label.
 */}}
 
-{{/* Labels of an object: {root: $, component: "ingester", name: optional}. */}}
+{{/* Metadata: {root: $, name, component, namespace: optional, labels: optional dict, annotations: optional dict}. */}}
+{{- define "alert-stream-common.metadata" -}}
+name: {{ .name }}
+namespace: {{ .namespace | default .root.Release.Namespace }}
+labels:
+  {{- mergeOverwrite (include "alert-stream-common.labels" . | fromYaml) (.labels | default dict) | toYaml | nindent 2 }}
+{{- with .annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Common labels: {root: $, component: "ingester"}. */}}
 {{- define "alert-stream-common.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 {{ include "alert-stream-common.selectorLabels" . }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 app.kubernetes.io/part-of: alert-stream
-{{- with (include "alert-stream-common.global" (dict "root" .root "key" "commonLabels") | fromYaml) }}
+{{- with (.root.Values.global | default dict).commonLabels }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
 
-{{/* What never changes from version to version, as a selector cannot: {root: $, component: "ingester"}. */}}
+{{/* Selector labels, which do not contain the version because selectors are immutable: {root: $, component: "ingester"}. */}}
 {{- define "alert-stream-common.selectorLabels" -}}
 app.kubernetes.io/name: {{ .root.Chart.Name }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -24,29 +36,34 @@ app.kubernetes.io/component: {{ . }}
 {{- end }}
 {{- end }}
 
-{{/* A value that all charts share, as YAML; empty where it is not set: {root: $, key: "topics"}. */}}
-{{- define "alert-stream-common.global" -}}
-{{- with .root.Values.global -}}
-{{- with get . $.key -}}
-{{- toYaml . -}}
-{{- end -}}
-{{- end -}}
-{{- end }}
-
-{{/* A text that all charts share, else the chart's own: {root: $, key: "clusterName", local: .Values.clusterName}. */}}
+{{/* A string from `global`, or the chart's own value: {root: $, key: "clusterName", local: .Values.clusterName}. */}}
 {{- define "alert-stream-common.shared" -}}
-{{- $global := .root.Values.global | default dict -}}
-{{- get $global .key | default .local -}}
+{{- get (.root.Values.global | default dict) .key | default .local -}}
 {{- end }}
 
-{{/* URL of the schema registry: that of all charts, the chart's own, or the registry of this namespace. {root: $, local: the chart's own}. */}}
+{{/* URL of the schema registry. Default: the registry in the release namespace. {root: $, local: the chart's own value}. */}}
 {{- define "alert-stream-common.schemaRegistryURL" -}}
 {{- $local := .local | default (printf "http://alert-schema-registry.%s.svc:8081" .root.Release.Namespace) -}}
 {{- include "alert-stream-common.shared" (dict "root" .root "key" "schemaRegistryURL" "local" $local) -}}
 {{- end }}
 
-{{/* Name of a topic, by its part in the system: {root: $, topic: "static"|"simulated"|"deadLetters", local: the chart's own}. */}}
+{{/* Name of a topic: {root: $, topic: "static"|"simulated"|"deadLetters", local: the chart's own value}. */}}
 {{- define "alert-stream-common.topic" -}}
 {{- $topics := (.root.Values.global | default dict).topics | default dict -}}
 {{- get $topics .topic | default .local -}}
+{{- end }}
+
+{{/* Annotations that keep an object after its release is uninstalled, for Helm and for Argo CD. */}}
+{{- define "alert-stream-common.keep" -}}
+helm.sh/resource-policy: keep
+argocd.argoproj.io/sync-options: Prune=false,Delete=false
+{{- end }}
+
+{{/* ServiceAccount of the pods of a component: {root: $, name, component, annotations}. */}}
+{{- define "alert-stream-common.serviceAccount" -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  {{- include "alert-stream-common.metadata" . | nindent 2 }}
+automountServiceAccountToken: false
 {{- end }}

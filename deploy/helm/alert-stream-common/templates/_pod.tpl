@@ -1,8 +1,6 @@
-{{/*
-Pods of the one image: what a namespace with the Pod Security level `restricted` asks for, and where the program may write.
-*/}}
+{{/* Pods of the alert-stream image. They meet the Pod Security level `restricted`. */}}
 
-{{/* Reference of the image: {root: $, image: the chart's own {repository, tag, digest}}. A digest wins over a tag. */}}
+{{/* Image reference: {root: $, image: {repository, tag, digest}}. A digest takes precedence over a tag. */}}
 {{- define "alert-stream-common.image" -}}
 {{- $image := include "alert-stream-common.imageValues" . | fromYaml -}}
 {{- if $image.digest -}}
@@ -12,12 +10,7 @@ Pods of the one image: what a namespace with the Pod Security level `restricted`
 {{- end -}}
 {{- end }}
 
-{{/* `imagePullPolicy`, `imagePullSecrets` are the pod's: {root: $, image: ...}. A branch's tag moves, so it has to be pulled each time. */}}
-{{- define "alert-stream-common.imagePullPolicy" -}}
-{{- (include "alert-stream-common.imageValues" . | fromYaml).pullPolicy | default "IfNotPresent" -}}
-{{- end }}
-
-{{/* A tag set for all charts does not go with a digest of one chart, so the digest of the same level wins. Fails on what can be no image's name. */}}
+{{/* `global.image` over the chart's own image. A global tag also replaces the chart's own digest, and a global digest its tag. */}}
 {{- define "alert-stream-common.imageValues" -}}
 {{- $image := deepCopy (.image | default dict) -}}
 {{- $shared := (.root.Values.global | default dict).image | default dict -}}
@@ -28,19 +21,33 @@ Pods of the one image: what a namespace with the Pod Security level `restricted`
 {{- if $value -}}{{- $_ := set $image $key $value -}}{{- end -}}
 {{- end -}}
 {{- if contains "/" (toString $image.tag) -}}
-{{- fail (printf "image.tag %q: a tag holds no /. The image of a branch has - in its place: %s" $image.tag (replace "/" "-" $image.tag)) -}}
+{{- fail (printf "image.tag %q: a tag cannot contain a slash. The image of a branch has a dash instead: %s" $image.tag (replace "/" "-" $image.tag)) -}}
 {{- end -}}
 {{- if regexMatch "[:@]" (base $image.repository) -}}
-{{- fail (printf "image.repository %q: it is the name alone; put what follows into image.tag (or image.digest, which begins with sha256:)" $image.repository) -}}
+{{- fail (printf "image.repository %q: put the tag into image.tag, or the digest into image.digest" $image.repository) -}}
 {{- end -}}
 {{- toYaml $image -}}
 {{- end }}
 
-{{/* Fields of a pod's spec that are alike everywhere: {root: $, serviceAccountName: optional, grace: seconds}. */}}
-{{- define "alert-stream-common.podSpec" -}}
-# The program takes ALERT_STREAM_* for its own flags: the variables that Kubernetes makes of Services would be in its way.
+{{/*
+Pod spec with one container of the image. Keys:
+  root, name      $ and the name of the container
+  image           image values of the component
+  mode, args      mode of the program and its flags, as YAML; or command, a list, with args
+  part, path      values of the component (resources, extraArgs, extraEnv, nodeOptions, scheduling, extraVolumes ...) and their path, for messages
+  kafka           {cluster, user} of the credentials to mount
+  env, mounts, volumes, initContainers, probes   further parts, as YAML
+  ports           {name: number}
+  serviceAccountName, token, grace, restartPolicy, activeDeadlineSeconds, preStopSeconds   as in Kubernetes
+  spread          {root, component} of the pods to spread over zones and nodes
+*/}}
+{{- define "alert-stream-common.pod" -}}
+{{- $part := .part | default dict -}}
+{{- $credentials := dict -}}
+{{- if .kafka }}{{ $credentials = include "alert-stream-common.kafka.credentials" . | fromYaml }}{{ end -}}
+# The program reads ALERT_STREAM_* as flags, and service links would set such variables.
 enableServiceLinks: false
-automountServiceAccountToken: {{ .automountServiceAccountToken | default false }}
+automountServiceAccountToken: {{ .token | default false }}
 {{- with (.root.Values.global | default dict).imagePullSecrets | default .root.Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
@@ -51,21 +58,118 @@ serviceAccountName: {{ . }}
 {{- with .grace }}
 terminationGracePeriodSeconds: {{ . }}
 {{- end }}
+{{- with .restartPolicy }}
+restartPolicy: {{ . }}
+{{- end }}
+{{- with .activeDeadlineSeconds }}
+activeDeadlineSeconds: {{ . }}
+{{- end }}
 securityContext:
-  {{- include "alert-stream-common.podSecurityContext" . | nindent 2 }}
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  # Owner of the mounted Secrets, which only this group can read.
+  fsGroup: 10001
+  # An archive in a volume has millions of files: change their owner once, not at each start.
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile:
+    type: RuntimeDefault
+{{- include "alert-stream-common.scheduling" $part }}
+{{- with .spread }}
+topologySpreadConstraints:
+  {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+  - maxSkew: 1
+    topologyKey: {{ . }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "alert-stream-common.selectorLabels" $.spread | nindent 8 }}
+  {{- end }}
+{{- end }}
+{{- with .initContainers }}
+initContainers:
+  {{- . | nindent 2 }}
+{{- end }}
+containers:
+  {{- include "alert-stream-common.container" (merge (dict "credentials" $credentials) .) | nindent 2 }}
+volumes:
+  {{- with $credentials.volumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  - name: tmp
+    emptyDir: {}
+  {{- with .volumes }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  {{- with $part.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 
-{{/* The image's user, by number, as the kubelet cannot tell from a name that it is not root. */}}
-{{- define "alert-stream-common.podSecurityContext" -}}
-runAsNonRoot: true
-runAsUser: 10001
-runAsGroup: 10001
-# Projected and secret volumes belong to this group: the files of Strimzi's Secrets are not for all.
-fsGroup: 10001
-# Once, and not at each start: an archive in a volume has millions of files.
-fsGroupChangePolicy: OnRootMismatch
-seccompProfile:
-  type: RuntimeDefault
+{{/* A container of the image, as a list item. Keys as for the pod, and credentials. */}}
+{{- define "alert-stream-common.container" -}}
+{{- $part := .part | default dict -}}
+{{- $credentials := .credentials | default dict -}}
+- name: {{ .name }}
+  image: {{ include "alert-stream-common.image" . | quote }}
+  imagePullPolicy: {{ (include "alert-stream-common.imageValues" . | fromYaml).pullPolicy | default "IfNotPresent" }}
+  {{- with .command }}
+  command: {{ toJson . }}
+  {{- end }}
+  args:
+    {{- with .mode }}
+    - {{ . }}
+    {{- end }}
+    {{- .args | nindent 4 }}
+    {{- with $part.extraArgs }}
+    {{- include "alert-stream-common.extraArgs" (dict "path" (printf "%s.extraArgs" $.path) "args" $.args "extra" .) | trim | nindent 4 }}
+    {{- end }}
+  {{- $options := ternary list (list (dict "name" "NODE_OPTIONS" "value" $part.nodeOptions)) (empty $part.nodeOptions) }}
+  {{- $env := concat $options ($credentials.env | default list) (.env | default "" | fromYamlArray) }}
+  {{- if or $env $part.extraEnv }}
+  env:
+    {{- $taken := list "NODE_OPTIONS" }}
+    {{- range $env }}
+    {{- $taken = append $taken .name }}
+    - {{ toYaml . | nindent 6 | trim }}
+    {{- end }}
+    {{- with $part.extraEnv }}
+    {{- include "alert-stream-common.extraEnv" (dict "path" (printf "%s.extraEnv" $.path) "taken" $taken "extra" .) | trim | nindent 4 }}
+    {{- end }}
+  {{- end }}
+  {{- with .ports }}
+  ports:
+    {{- range $name, $port := . }}
+    - name: {{ $name }}
+      containerPort: {{ $port }}
+    {{- end }}
+  {{- end }}
+  {{- with .preStopSeconds }}
+  lifecycle:
+    preStop:
+      # Requests arrive until all endpoints are updated, which happens while the pod stops.
+      sleep:
+        seconds: {{ int64 . }}
+  {{- end }}
+  {{- with .probes }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  securityContext:
+    {{- include "alert-stream-common.containerSecurityContext" . | nindent 4 }}
+  resources:
+    {{- toYaml $part.resources | nindent 4 }}
+  volumeMounts:
+    {{- with $credentials.mounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+    - name: tmp
+      mountPath: /tmp
+    {{- with .mounts }}
+    {{- . | nindent 4 }}
+    {{- end }}
+    {{- with $part.extraVolumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 {{- end }}
 
 {{- define "alert-stream-common.containerSecurityContext" -}}
@@ -76,7 +180,7 @@ capabilities:
     - ALL
 {{- end }}
 
-{{/* Probes of a mode that runs for long: alive while the process answers, whatever becomes of Kafka; ready while it can do its work. */}}
+{{/* Probes of a long-running mode: live while the process responds, ready while it can do its work. {ready: optional path}. */}}
 {{- define "alert-stream-common.probes" -}}
 startupProbe:
   httpGet:
@@ -94,15 +198,15 @@ livenessProbe:
   timeoutSeconds: 4
 readinessProbe:
   httpGet:
-    path: /readyz
+    path: {{ .ready | default "/readyz" }}
     port: admin
   periodSeconds: 10
   failureThreshold: 2
-  # Its checks take 2.5 s each, at most, side by side: the answer names the part that is down, so let it come.
+  # The checks behind /readyz run in parallel and take 2.5 s at most. The response names the dependency that is down.
   timeoutSeconds: 4
 {{- end }}
 
-{{/* Where pods may run: the values of one part that say so. */}}
+{{/* Scheduling fields of a pod from the values of a component. */}}
 {{- define "alert-stream-common.scheduling" -}}
 {{- range $key := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
 {{- with get $ $key }}
@@ -111,5 +215,18 @@ readinessProbe:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Labels and annotations of the pods of a component: {root: $, component, values}. */}}
+{{- define "alert-stream-common.podMetadata" -}}
+labels:
+  {{- include "alert-stream-common.selectorLabels" . | nindent 2 }}
+  {{- with .values.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .values.podAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}

@@ -1,7 +1,6 @@
 {{- $proxy := .Values.readOnly.proxy -}}
-# The registry for everybody, for reading. Two things keep it so, and either would do: what is neither GET nor HEAD is refused here, and whatever is
-# passed on is a GET without a body, with headers that are listed here and no other.
-# Paths without a slash before them are below the folder that nginx is started with (-p), the only one that it writes to.
+# Read-only access to the registry, protected twice: all methods but GET and HEAD are rejected, and each forwarded request is a GET without a body
+# and with the headers listed here only. Relative paths are below the prefix folder (-p), the only one that NGINX writes to.
 worker_processes 1;
 daemon off;
 pid nginx.pid;
@@ -43,11 +42,6 @@ http {
     default "";
     405     "GET, HEAD";
   }
-{{- if $proxy.resolver }}
-
-  resolver {{ $proxy.resolver }} valid=10s;
-  resolver_timeout 5s;
-{{- end }}
 
   server {
     listen {{ $proxy.port }};
@@ -55,15 +49,11 @@ http {
     add_header Allow $allow always;
 
     if ($reads = 0) {
-      return 405 '{"error_code":405,"message":"This registry is open for reading only: GET and HEAD"}';
+      return 405 '{"error_code":405,"message":"This registry is read-only: use GET or HEAD"}';
     }
-{{- if $proxy.resolver }}
-    # By a variable: else the name is looked up when nginx starts, and then no more.
-    set $registry {{ include "alert-stream-schema-registry.upstream" . }};
-{{- end }}
     proxy_method GET;
     proxy_pass_request_body off;
-    # Else nginx announces the body that it keeps back, and the registry waits for it.
+    # Otherwise the registry waits for the body that NGINX announces but does not forward.
     proxy_set_header Content-Length "";
     proxy_set_header Transfer-Encoding "";
     proxy_pass_request_headers off;
@@ -76,11 +66,11 @@ http {
     proxy_read_timeout 15s;
 
     location / {
-      proxy_pass http://{{ ternary "$registry$request_uri" (include "alert-stream-schema-registry.upstream" .) (ne $proxy.resolver "") }};
+      proxy_pass http://{{ include "alert-stream-schema-registry.upstream" . }};
     }
 {{- if $proxy.cache.enabled }}
 
-    # What an id stands for never changes.
+    # The schema of an id never changes.
     location ~ ^/schemas/ids/[0-9]+(/schema)?$ {
       proxy_cache schemas;
       proxy_cache_key "$request_uri $http_accept";
@@ -89,12 +79,12 @@ http {
       proxy_cache_background_update on;
       proxy_cache_use_stale error timeout updating http_500 http_502 http_503 http_504;
       proxy_ignore_headers Cache-Control Expires Set-Cookie Vary X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
-      proxy_pass http://{{ ternary "$registry$request_uri" (include "alert-stream-schema-registry.upstream" .) (ne $proxy.resolver "") }};
+      proxy_pass http://{{ include "alert-stream-schema-registry.upstream" . }};
     }
 {{- end }}
   }
 
-  # For the kubelet only. It says nothing of the registry, as schemas that are known are given out without it.
+  # Health check for the kubelet. It does not depend on the registry, because cached schemas are served without it.
   server {
     listen {{ $proxy.healthPort }};
     access_log off;

@@ -1,6 +1,5 @@
-// Ends what the registry operator begins when Strimzi has replaced a certificate: it makes the key stores anew and notes their version at
-// the registry's Deployment, but not at its pods, which so go on with the old ones until those expire. Here the note is copied to the pods,
-// and Kubernetes replaces them.
+// Restarts the registry after Strimzi renewed its certificate. The operator creates new key stores and annotates the Deployment with their
+// version, but not the pods, which keep the old key stores until they expire. This script copies the annotation to the pod template.
 import { readFile } from 'node:fs/promises'
 
 const NOTE = 'strimziregistryoperator.roundtable.lsst.codes/jksVersion'

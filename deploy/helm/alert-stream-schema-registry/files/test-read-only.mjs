@@ -1,5 +1,5 @@
-// The registry answers, has the alert schemas, and lets nobody write who comes in by the way for everybody. What it tries to write is
-// nothing that a registry would take, so it does no harm where it gets through.
+// Checks that the registry responds and has the alert schemas, and that the proxy rejects writes. The bodies of the writes are invalid, so
+// they change nothing even without a proxy.
 const [registry, readOnly, subject] = process.argv.slice(1).filter(arg => !arg.startsWith('--'))
 const NONE = 'alert-stream-helm-test'
 const faults = []

@@ -1,11 +1,11 @@
-{{/* The registry's name, where it can be one. */}}
+{{/* Name of the registry and of its Service. */}}
 {{- define "alert-stream-schema-registry.name" -}}
 {{- $name := .Values.name -}}
 {{- if eq $name "schema-registry" -}}
-{{- fail "name schema-registry: the Service of that name would give the registry's own pod a variable SCHEMA_REGISTRY_PORT, with which it refuses to start; take another name" -}}
+{{- fail "name schema-registry: a Service of this name sets SCHEMA_REGISTRY_PORT in the registry's pod, which then does not start. Choose another name" -}}
 {{- end -}}
 {{- if not (regexMatch "^[a-z]([-a-z0-9]{0,48}[a-z0-9])?$" $name) -}}
-{{- fail (printf "name %q: it is the name of a Service and of what hangs on it: small letters, digits and dashes, from a letter on, at most 50" $name) -}}
+{{- fail (printf "name %q: it must be a valid name of a Service with at most 50 characters: lower-case letters, digits and dashes, starting with a letter" $name) -}}
 {{- end -}}
 {{- $name -}}
 {{- end }}
@@ -14,54 +14,33 @@
 {{- include "alert-stream-schema-registry.name" . }}-read-only
 {{- end }}
 
-{{/* Behind the proxy: host:port. */}}
+{{/* host:port that the proxy forwards to. */}}
 {{- define "alert-stream-schema-registry.upstream" -}}
-{{- $proxy := .Values.readOnly.proxy -}}
-{{- if and $proxy.resolver (not $proxy.upstream) -}}
-{{- fail "readOnly.proxy.resolver: leave it empty without readOnly.proxy.upstream, as the address of this chart's own Service never changes" -}}
-{{- end -}}
-{{- $proxy.upstream | default (printf "%s-origin.%s.svc:%v" (include "alert-stream-schema-registry.name" .) .Release.Namespace .Values.port) -}}
+{{- .Values.readOnly.proxy.upstream | default (printf "%s-origin.%s.svc:%v" (include "alert-stream-schema-registry.name" .) .Release.Namespace .Values.port) -}}
 {{- end }}
 
 {{- define "alert-stream-schema-registry.clusterName" -}}
 {{- $name := include "alert-stream-common.shared" (dict "root" $ "key" "clusterName" "local" .Values.clusterName) -}}
 {{- if not $name -}}
-{{- fail "clusterName: set it to the name of the Kafka cluster (the Kafka object of Strimzi)" -}}
+{{- fail "clusterName: set the name of Strimzi's Kafka object" -}}
 {{- end -}}
 {{- $name -}}
 {{- end }}
 
-{{/* The Service that the registry operator makes: never global.schemaRegistryURL, which may be the one that can only read. */}}
+{{/* URL of the Service that the registry operator creates. Not global.schemaRegistryURL, which may be read-only. */}}
 {{- define "alert-stream-schema-registry.url" -}}
 http://{{ include "alert-stream-schema-registry.name" . }}.{{ .Release.Namespace }}.svc:{{ .Values.port }}
 {{- end }}
 
-{{/* How the registry is read from outside: proxy or none. */}}
-{{- define "alert-stream-schema-registry.readOnlyMode" -}}
-{{- $mode := .Values.readOnly.mode -}}
-{{- if and .Values.ingress.enabled (eq $mode "none") -}}
-{{- fail "readOnly.mode none: with ingress.enabled everybody could write to the registry and delete from it; set proxy" -}}
+{{/* Public URL; empty without an ingress. */}}
+{{- define "alert-stream-schema-registry.publicURL" -}}
+{{- if .Values.ingress.enabled -}}
+{{- if not .Values.hostname -}}
+{{- fail "hostname: set the registry's own host name, such as alert-schemas-int.lsst.cloud, or set ingress.enabled to false" -}}
 {{- end -}}
-{{- if and .Values.ingress.enabled (not .Values.hostname) -}}
-{{- fail "hostname: set it where ingress.enabled is, to the registry's own host, such as alert-schemas-int.lsst.cloud" -}}
+{{- if eq .Values.readOnly.mode "none" -}}
+{{- fail "readOnly.mode none: everyone who can reach the ingress could change and delete schemas. Set readOnly.mode to proxy" -}}
 {{- end -}}
-{{- $mode -}}
-{{- end }}
-
-{{/* A topic whose name Kubernetes does not take (`_schemas`) is known there by one that it does. */}}
-{{- define "alert-stream-schema-registry.topicObjectName" -}}
-{{- .Values.schemaTopic | lower | replace "_" "-" | trimAll "-." -}}
-{{- end }}
-
-{{/* The image of the Job, where it has one of its own. */}}
-{{- define "alert-stream-schema-registry.syncImage" -}}
-{{- $image := deepCopy .Values.image -}}
-{{- $own := .Values.schemaSync.image -}}
-{{- if or $own.tag $own.digest -}}
-{{- $image = omit $image "tag" "digest" -}}
+{{- ternary "https" "http" .Values.ingress.tls }}://{{ .Values.hostname -}}
 {{- end -}}
-{{- range $key, $value := $own -}}
-{{- if $value -}}{{- $_ := set $image $key $value -}}{{- end -}}
-{{- end -}}
-{{- toYaml $image -}}
 {{- end }}

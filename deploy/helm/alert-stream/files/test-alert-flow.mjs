@@ -1,5 +1,5 @@
-// Follows one alert: what comes by in Kafka from now on has to be in the archive soon after, and its schema too.
-// Arguments: URL of the server, seconds of patience, then the flags of print-stream.
+// Follows the next alert in Kafka: the archive must soon have it and its schema.
+// Arguments: URL of the server, timeout in seconds, then the flags of print-stream.
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 

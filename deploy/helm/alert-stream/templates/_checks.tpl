@@ -1,38 +1,26 @@
-{{/*
-What no component can know by itself: whether what it is told fits what the others are told. Each fails with what differs, where, and what to do.
-*/}}
-{{- define "alert-stream.checks" -}}
-{{- $settings := include "alert-stream.settings" . | fromYaml -}}
-{{- include "alert-stream.checkClusters" $settings -}}
-{{- include "alert-stream.checkTopics" (dict "settings" $settings "known" .Values.knownTopics) -}}
-{{- include "alert-stream.checkReplicas" $settings -}}
-{{- include "alert-stream.checkUsers" $settings -}}
-{{- include "alert-stream.checkListeners" $settings -}}
-{{- include "alert-stream.checkRegistry" $settings -}}
-{{- include "alert-stream.checkKEDA" . -}}
-{{- include "alert-stream.checkExistingKafka" . -}}
-{{- end }}
-
-{{/* Strimzi keeps KEDA from the brokers unless its namespace is among the listener's peers. */}}
+{{/* Strimzi's NetworkPolicy admits KEDA only if its namespace is among the peers of the listener. */}}
 {{- define "alert-stream.checkKEDA" -}}
 {{- $policy := index .Values "alert-stream-broker" "networkPolicy" -}}
 {{- $scales := and .Values.components.broker .Values.components.database (index .Values "alert-database" "ingester" "autoscaling" "enabled") -}}
-{{- if and $scales (eq (toJson $policy.internalPeers) (toJson (list (dict "podSelector" dict)))) (not $policy.kedaNamespace) -}}
+{{- if and $scales (eq (toJson $policy.internalPeers) (toJson (list (dict "podSelector" dict)))) (not $policy.kedaNamespace) (not .Values.global.kafka.existing.cluster) -}}
 {{- fail "alert-database.ingester.autoscaling.enabled: KEDA cannot reach Kafka. Set alert-stream-broker.networkPolicy.kedaNamespace to its namespace, such as keda" -}}
 {{- end -}}
 {{- end }}
 
-{{/* With a Kafka that others operate, neither its objects nor those that need its mutual TLS are ours. */}}
+{{/* The registry and the simulator need mutual TLS with a Kafka cluster of this release. */}}
 {{- define "alert-stream.checkExistingKafka" -}}
 {{- if .Values.global.kafka.existing.cluster -}}
-{{- range $component := list "broker" "schemaRegistry" "simulator" -}}
+{{- range $component := list "schemaRegistry" "simulator" -}}
 {{- if get $.Values.components $component -}}
 {{- fail (printf "global.kafka.existing.cluster is set: set components.%s to false" $component) -}}
 {{- end -}}
 {{- end -}}
-{{- range $topic := (include "alert-stream.settings" . | fromYaml).database.topics -}}
-{{- if not (has $topic $.Values.knownTopics) -}}
-{{- fail (printf "alert-database reads %q, which nobody makes: add it to knownTopics if it exists in the Kafka cluster" $topic) -}}
+{{- $settings := include "alert-stream.settings" . | fromYaml -}}
+{{- $known := .Values.knownTopics -}}
+{{- range ($settings.broker | default dict).topics }}{{ $known = append $known .name }}{{ end -}}
+{{- range ($settings.database | default dict).topics -}}
+{{- if not (has . $known) -}}
+{{- fail (printf "alert-database reads the topic %q, which no component creates. If it exists in the Kafka cluster, add it to knownTopics" .) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -44,7 +32,7 @@ What no component can know by itself: whether what it is told fits what the othe
 {{- range $part := list "broker" "registry" "simulator" "database" -}}
 {{- with get $ $part -}}
 {{- if and $first (ne $first .cluster) -}}
-{{- fail (printf "the %s is of the Kafka %q, the %s of %q: set global.clusterName, which holds for all" $of $first $part .cluster) -}}
+{{- fail (printf "the %s uses the Kafka cluster %q, and the %s uses %q. Set global.clusterName, which applies to all components" $of $first $part .cluster) -}}
 {{- end -}}
 {{- $first = .cluster -}}
 {{- $of = $part -}}
@@ -53,119 +41,116 @@ What no component can know by itself: whether what it is told fits what the othe
 {{- end }}
 
 {{- define "alert-stream.checkTopics" -}}
-{{- $known := concat .known (list "*") -}}
-{{- with .settings.simulator }}{{ $known = concat $known (list .static .replay .deadLetters) }}{{ end -}}
-{{- with .settings.database }}{{ $known = concat $known .topics (list .deadLetters) }}{{ end -}}
-{{- with .settings.broker -}}
+{{- $known := append .known "*" -}}
+{{- with .simulator }}{{ $known = concat $known (list .static .replay .deadLetters) }}{{ end -}}
+{{- with .database }}{{ $known = concat $known .topics (list .deadLetters) }}{{ end -}}
+{{- with .broker -}}
 {{- $known = append $known .deadLetters -}}
+{{- range .topics }}{{ $known = append $known .name }}{{ end -}}
 {{- range $user := .users -}}
-{{- range .readonlyTopics -}}
+{{- $topics := $user.readonlyTopics | default list -}}
+{{- range $user.topics }}{{ $topics = append $topics .name }}{{ end -}}
+{{- range $topics -}}
 {{- if not (has . $known) -}}
-{{- fail (printf "alert-stream-broker.users: %s may read %q, which no component makes or reads: correct readonlyTopics, or list the topic in knownTopics where others make it" $user.username .) -}}
+{{- fail (printf "alert-stream-broker.users: %s has permissions on the topic %q, which no component creates. Correct the name, or add the topic to knownTopics if others create it" $user.username .) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- if and .settings.simulator .settings.database -}}
-{{- if not (has .settings.simulator.replay .settings.database.topics) -}}
-{{- fail (printf "the simulator writes to %q, the archive reads %s: set global.topics.simulated, which holds for both" .settings.simulator.replay (join ", " .settings.database.topics)) -}}
+{{- if and .simulator .database -}}
+{{- if not (has .simulator.replay .database.topics) -}}
+{{- fail (printf "the simulator writes to %q, but the archive reads %s. Set global.topics.simulated, which applies to both" .simulator.replay (join ", " .database.topics)) -}}
 {{- end -}}
 {{- end -}}
+{{- end }}
+
+{{- define "alert-stream.checkDeadLetters" -}}
 {{- $letters := "" -}}
 {{- $of := "" -}}
 {{- range $part := list "broker" "simulator" "database" -}}
-{{- with get $.settings $part -}}
-{{- if .deadLetters -}}
-{{- if and $letters (ne $letters .deadLetters) -}}
-{{- fail (printf "dead letters: the %s has the topic %q, the %s %q: set global.topics.deadLetters, which holds for all" $of $letters $part .deadLetters) -}}
+{{- with (get $ $part | default dict).deadLetters -}}
+{{- if and $letters (ne $letters .) -}}
+{{- fail (printf "dead letters: the %s uses the topic %q, and the %s uses %q. Set global.topics.deadLetters, which applies to all components" $of $letters $part .) -}}
 {{- end -}}
-{{- $letters = .deadLetters -}}
+{{- $letters = . -}}
 {{- $of = $part -}}
 {{- end -}}
 {{- end -}}
-{{- end -}}
-{{- if and .settings.broker .settings.simulator -}}
-{{- if and .settings.broker.deadLetters (lt (int64 .settings.broker.deadLetterBytes) (int64 .settings.simulator.messageBytes)) -}}
-{{- fail (printf "alert-stream-broker.deadLetters.maxMessageBytes is %d, but alerts may have %d (alert-stream-simulator.maxMessageBytes): a letter is the alert with its reasons, so give it more" (int64 .settings.broker.deadLetterBytes) (int64 .settings.simulator.messageBytes)) -}}
+{{- if and (.broker | default dict).deadLetters .simulator -}}
+{{- if lt (int64 .broker.deadLetterBytes) (int64 .simulator.messageBytes) -}}
+{{- fail (printf "alert-stream-broker.deadLetters.maxMessageBytes is %d, but alerts may have %d bytes (alert-stream-simulator.maxMessageBytes). A dead letter is an alert with additional headers, so raise it" (int64 .broker.deadLetterBytes) (int64 .simulator.messageBytes)) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}
 
-{{/* A topic cannot have more copies than there are brokers: Strimzi would leave it unmade. */}}
+{{/* Strimzi does not create a topic with more replicas than brokers. */}}
 {{- define "alert-stream.checkReplicas" -}}
-{{- with .broker -}}
-{{- $brokers := int .replicas -}}
-{{- $wanted := list -}}
-{{- with $.registry }}{{ $wanted = append $wanted (dict "path" "alert-stream-schema-registry.topic.replicas" "count" .replicas) }}{{ end -}}
-{{- with $.simulator -}}
-{{- $wanted = append $wanted (dict "path" "alert-stream-simulator.staticTopicReplicas" "count" .staticReplicas) -}}
-{{- $wanted = append $wanted (dict "path" "alert-stream-simulator.replayTopicReplicas" "count" .replayReplicas) -}}
+{{- if .broker -}}
+{{- $wanted := dict -}}
+{{- with .registry }}{{ $_ := set $wanted "alert-stream-schema-registry.topic.replicas" .replicas }}{{ end -}}
+{{- with .simulator -}}
+{{- $wanted = merge $wanted (dict "alert-stream-simulator.staticTopicReplicas" .staticReplicas "alert-stream-simulator.replayTopicReplicas" .replayReplicas) -}}
 {{- end -}}
-{{- range $wanted -}}
-{{- if gt (int .count) $brokers -}}
-{{- fail (printf "%s is %d, but alert-stream-broker.kafka.replicas is %d: a topic has at most one copy per broker" .path (int .count) $brokers) -}}
+{{- range $path, $count := $wanted -}}
+{{- if gt (int $count) (int $.broker.replicas) -}}
+{{- fail (printf "%s is %d, but alert-stream-broker.kafka.replicas is %d: each replica needs its own broker" $path (int $count) (int $.broker.replicas)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end }}
 
-{{/* All KafkaUsers are objects of one namespace: the second of a name would change the rights of the first. */}}
+{{/* A second KafkaUser of the same name would replace the permissions of the first. */}}
 {{- define "alert-stream.checkUsers" -}}
-{{- $seen := dict -}}
 {{- $all := list -}}
 {{- with .broker -}}
-{{- range .superusers }}{{ $all = append $all (dict "name" . "of" "alert-stream-broker.superusers") }}{{ end -}}
-{{- range .users }}{{ $all = append $all (dict "name" .username "of" "alert-stream-broker.users") }}{{ end -}}
+{{- range .users }}{{ $all = append $all .username }}{{ end -}}
+{{- $all = concat $all .superusers -}}
 {{- end -}}
-{{- with .registry }}{{ $all = append $all (dict "name" .name "of" "alert-stream-schema-registry.name") }}{{ end -}}
-{{- with .simulator }}{{ $all = append $all (dict "name" .user "of" "alert-stream-simulator.kafkaUserName") }}{{ end -}}
-{{- with .database -}}
-{{- range $index, $name := .users }}{{ $all = append $all (dict "name" $name "of" (index (list "alert-database.ingester.kafka.user" "alert-database.redrive.user") $index)) }}{{ end -}}
+{{- with .registry }}{{ $all = append $all .name }}{{ end -}}
+{{- range list "simulator" "database" }}{{ with get $ . }}{{ $all = concat $all .users }}{{ end }}{{ end -}}
+{{- $seen := list -}}
+{{- range $all -}}
+{{- if has . $seen -}}
+{{- fail (printf "two components create the Kafka user %q. Rename one of them" .) -}}
 {{- end -}}
-{{- range $user := $all -}}
-{{- with get $seen $user.name -}}
-{{- fail (printf "the Kafka user %q is there twice, by %s and by %s: each part has a user of its own" $user.name . $user.of) -}}
-{{- end -}}
-{{- $_ := set $seen $user.name $user.of -}}
+{{- $seen = append $seen . -}}
 {{- end -}}
 {{- end }}
 
-{{/* The listeners inside the cluster are fixed: `internal` on 9092 and `tls` on 9093, both with mutual TLS (DMTN-210, 3.2.1.1). */}}
+{{/* The internal listeners are `internal` on 9092 and `tls` on 9093, both with mutual TLS (DMTN-210, 3.2.1.1). */}}
 {{- define "alert-stream.checkListeners" -}}
 {{- if .broker -}}
-{{- with .registry -}}
-{{- if not (has .listener (list "internal" "tls")) -}}
-{{- fail (printf "alert-stream-schema-registry.listener is %q: the chart alert-stream-broker has internal and tls inside the cluster" .listener) -}}
-{{- end -}}
+{{- if not (has (.registry | default (dict "listener" "tls")).listener (list "internal" "tls")) -}}
+{{- fail (printf "alert-stream-schema-registry.listener is %q. Use internal or tls, the internal listeners of alert-stream-broker" .registry.listener) -}}
 {{- end -}}
 {{- range $part, $path := dict "simulator" "alert-stream-simulator.clusterPort" "database" "alert-database.ingester.kafka.port" -}}
 {{- with get $ $part -}}
 {{- if not (has (int .port) (list 9092 9093)) -}}
-{{- fail (printf "%s is %d: the chart alert-stream-broker listens on 9092 and 9093 inside the cluster" $path (int .port)) -}}
+{{- fail (printf "%s is %d. Use 9092 or 9093, the internal listeners of alert-stream-broker" $path (int .port)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end }}
 
-{{/* Who reads schemas finds a registry, and the one that the schemas are written to. */}}
+{{/* Simulator and archive use the registry in which the schemas are registered. */}}
 {{- define "alert-stream.checkRegistry" -}}
 {{- range $part, $path := dict "simulator" "alert-stream-simulator.schemaRegistryURL" "database" "alert-database.ingester.schemaRegistryURL" -}}
 {{- with get $ $part -}}
-{{- if and (not $.registry) (not .registryURL) -}}
-{{- fail (printf "components.schemaRegistry is false: set global.schemaRegistryURL (or %s) to the registry that is there" $path) -}}
+{{- if not .registryURL -}}
+{{- if not $.registry -}}
+{{- fail (printf "components.schemaRegistry is false: set global.schemaRegistryURL (or %s) to the URL of an existing registry" $path) -}}
 {{- end -}}
-{{- with $.registry -}}
-{{- $url := (get $ $part).registryURL -}}
-{{- if and (not $url) (ne (printf "%s:%d" .name (int .port)) "alert-schema-registry:8081") -}}
-{{- fail (printf "the schema registry is %s on port %d, but the %s asks alert-schema-registry:8081: set global.schemaRegistryURL, for example http://%s:%d" .name (int .port) $part .name (int .port)) -}}
-{{- end -}}
-{{- end -}}
+{{- $address := printf "%s:%d" $.registry.name (int $.registry.port) -}}
+{{- if ne $address "alert-schema-registry:8081" -}}
+{{- fail (printf "the schema registry is %s, but the %s uses alert-schema-registry:8081. Set global.schemaRegistryURL, for example http://%s" $address $part $address) -}}
 {{- end -}}
 {{- end -}}
-{{- if and .registry .simulator -}}
-{{- if and .registry.subject (ne .registry.subject .simulator.subject) -}}
-{{- fail (printf "schemas are registered as %q (alert-stream-schema-registry.schemaSync.subject), the simulator looks for %q (alert-stream-simulator.schemaSubject): give both the same" .registry.subject .simulator.subject) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (.registry | default dict).subject .simulator -}}
+{{- if ne .registry.subject .simulator.subject -}}
+{{- fail (printf "schemas are registered as %q (alert-stream-schema-registry.schemaSync.subject), but the simulator looks up %q (alert-stream-simulator.schemaSubject). Use the same subject" .registry.subject .simulator.subject) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}
