@@ -53,7 +53,10 @@ const ingestFlags = flags({
     type: 'integer', min: 1, default: 100,
     description: 'Number of settled alerts after which offsets are committed, in addition to a commit every second.'
   },
-  'batch-size': { type: 'integer', min: 1, max: 1000, default: 20, description: 'Maximum number of objects written concurrently.' },
+  'batch-size': {
+    type: 'integer', min: 1, max: 1000, default: 128,
+    description: 'Maximum number of objects written concurrently. Fewer are written if the latency of the store grows with their number.'
+  },
   limit: { type: 'integer', min: -1, default: -1, description: 'Maximum number of records to process; -1 means no limit.' },
   'gzip-level': { type: 'integer', min: 1, max: 9, default: 6, description: 'Compression level, from 1 (fastest) to 9 (smallest).' },
   'gzip-threads': {

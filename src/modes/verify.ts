@@ -33,7 +33,10 @@ const verifyFlags = flags({
     description: 'Archive missing alerts and schemas with the steps of the ingester, which need the schema registry. Records that cannot ' +
       'be archived, such as those with a different object, go to the dead letters. Objects are never overwritten.'
   },
-  'batch-size': { ...ingestFlags['batch-size'], description: 'Maximum number of objects read, or written with --repair, concurrently.' },
+  'batch-size': {
+    ...ingestFlags['batch-size'], default: 20,
+    description: 'Maximum number of objects read, or written with --repair, concurrently.'
+  },
   'max-in-flight-mib': ingestFlags['max-in-flight-mib'],
   'gzip-level': ingestFlags['gzip-level'],
   'gzip-threads': ingestFlags['gzip-threads'],

@@ -8,6 +8,7 @@ import { checksumsOf } from '../stores/checksums.ts'
 import { Deduplicator } from '../stores/deduplicator.ts'
 import { retryableStoreError } from '../stores/errors.ts'
 import { gzipFrame } from '../stores/gzip.ts'
+import { WriteLimit } from './write-limit.ts'
 
 export interface ArchivableAlert {
   /** Alert id as a canonical decimal number. */
@@ -28,6 +29,8 @@ export interface ArchiveSinkStats {
   writtenBytes: number
   /** Written objects whose provenance lacks headers, or headers and key, because they are too long. */
   truncated: number
+  /** Current limit of concurrent writes. */
+  readonly writeLimit: number
 }
 
 export interface ArchiveSink extends Sink<ArchivableAlert> {
@@ -42,7 +45,7 @@ export interface ArchiveSinkOptions {
   readonly gzipLevel: number
   /** Maximum number of frames compressed concurrently. The file store shares Node's thread pool with the compression. */
   readonly gzipThreads: number
-  /** Maximum number of objects written concurrently. */
+  /** Maximum number of objects written concurrently. Fewer are written if the latency of the store grows with their number. */
   readonly writes: number
 }
 
@@ -51,10 +54,12 @@ const REMEMBERED_ALERTS = 100_000
 
 /** Writes resolve with `written` or `identical`. Errors: ARCHIVE_CONFLICT, ALERT_ID_INVALID (bad records); STORE_* (retryable or fatal). */
 export function archiveSink ({ archive, target, gzipLevel, gzipThreads, writes }: ArchiveSinkOptions): ArchiveSink {
-  const stats: ArchiveSinkStats = { written: 0, identical: 0, writtenBytes: 0, truncated: 0 }
+  const writing = new WriteLimit(writes)
+  const stats: ArchiveSinkStats = {
+    written: 0, identical: 0, writtenBytes: 0, truncated: 0, get writeLimit () { return writing.current }
+  }
   const recent = new Deduplicator(REMEMBERED_ALERTS)
   const compressing = concurrencyLimit(gzipThreads)
-  const writing = concurrencyLimit(writes)
   return {
     kind: 'object store',
     detail: `gzip level ${gzipLevel} to ${target}`,
@@ -65,7 +70,7 @@ export function archiveSink ({ archive, target, gzipLevel, gzipThreads, writes }
         const gz = await compressing(() => gzipFrame(frame, gzipLevel))
         const identity = { sha256: checksums.sha256, frameBytes: frame.length, archivedAt: Date.now() }
         const { object, truncated } = withProvenance(gz, identity, origin, redrivenFrom)
-        const put = await writing(() => archive().putAlert(id, object, checksums))
+        const put = await writing.run(async () => archive().putAlert(id, object, checksums))
           .catch((error: unknown) => { throw retryableStoreError(error) })
         if (put === 'written') {
           stats.writtenBytes += object.length
