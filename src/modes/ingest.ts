@@ -3,7 +3,7 @@
 import type { AdminServer } from '../admin/status.ts'
 import { createRegistryClient } from '../avro/registry.ts'
 import { parseFrame, type Frame } from '../avro/wire-format.ts'
-import { adminFlags, batchFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
+import { adminFlags, batchFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags, uploadFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { redrivenFrom } from '../dead-letters/dead-letter.ts'
 import { decodeId, packedIdFormat } from '../ids/packed-id.ts'
@@ -77,6 +77,7 @@ const ingestFlags = flags({
       'be loading. Afterwards, records with the id of this schema go to the dead letters.'
   },
   ...storeFlags,
+  ...uploadFlags,
   ...deadLetterFlags,
   ...adminFlags
 })

@@ -44,6 +44,7 @@ const verifyFlags = flags({
   ...registryFlags,
   'unknown-schema-seconds': ingestFlags['unknown-schema-seconds'],
   ...storeFlags,
+  upload: ingestFlags.upload,
   'dead-letter-topic': {
     ...deadLetterFlags['dead-letter-topic'],
     description: 'Dead-letter topic of the ingester. With --repair, created if missing. ' +
