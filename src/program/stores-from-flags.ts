@@ -37,7 +37,8 @@ export type BucketConfig =
 
 /** Options of `openStore` for buckets of every service. */
 export function bucketOptions (config: BucketConfig, environment: Environment): OpenStoreOptions {
-  const { gcpProject, storeTimeout, upload = 'lean', s3EndpointUrl: endpoint, s3PathStyle: pathStyle, s3AllowOverwrite: allowOverwrite } = config
+  const { gcpProject, storeTimeout, upload = 'lean' } = config
+  const { s3EndpointUrl: endpoint, s3PathStyle: pathStyle, s3AllowOverwrite: allowOverwrite } = config
   // With an endpoint, the region of the profile does not apply.
   const region = config.s3Region ?? (endpoint === undefined ? undefined : environment['AWS_REGION'])
   return {

@@ -1,5 +1,5 @@
-// Uploads objects to S3 over our own connections, with endpoint, credentials and signature from the AWS SDK. The CRC32C is a signed header,
-// so it also protects the body. Over TLS the payload itself is not signed; otherwise the signature covers its SHA-256.
+// Uploads objects to S3 over our own connections, with endpoint, credentials and signature from the AWS SDK. Like that of the SDK, the
+// signature covers the SHA-256 of the body: some bucket policies deny unsigned payloads.
 import { hash } from 'node:crypto'
 import { Agent } from 'undici'
 import type { Operation } from './bucket-errors.ts'
@@ -58,7 +58,7 @@ export class S3Upload {
     const headers: Record<string, string> = {
       host: url.host,
       'content-type': contentType,
-      'x-amz-content-sha256': url.protocol === 'https:' ? 'UNSIGNED-PAYLOAD' : hash('sha256', body),
+      'x-amz-content-sha256': hash('sha256', body),
       'x-amz-sdk-checksum-algorithm': 'CRC32C',
       'x-amz-checksum-crc32c': crc32c
     }
