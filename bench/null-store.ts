@@ -1,7 +1,7 @@
-// A stand-in for Google Cloud Storage and S3 that keeps nothing, for bench/gcs.ts and bench/uploads.ts. It responds to uploads like the JSON
-// API, with the checksum that the upload announces, or like S3. Listings are empty, and every download is the same object. An upload costs
-// 0.1 CPU-ms (emulator: 1 to 14). `node bench/null-store.ts BYTES [MS]` delays the response to each upload by MS. It runs as a child process,
-// which sends its port over the IPC channel.
+// A stand-in for Google Cloud Storage and S3 that keeps nothing, for bench/gcs.ts and bench/uploads.ts. It responds to uploads like the
+// JSON API, with the checksum that the upload announces, or like S3. Listings are empty, and every download is the same object. An upload
+// costs 0.1 CPU-ms (emulator: 1 to 14). The benchmarks run `node bench/null-store.ts BYTES [MS]` as a child process, which sends its port
+// over the IPC channel and delays the response to each upload by MS.
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -49,6 +49,13 @@ async function serving (t: Test, ...responses: readonly Respond[]): Promise<Serv
   return { store, sockets }
 }
 
+/** Sets environment variables for the duration of one test. */
+function withEnvironment (t: Test, variables: Readonly<Record<string, string>>): void {
+  const before = { ...process.env }
+  Object.assign(process.env, variables)
+  t.teardown(() => { process.env = before })
+}
+
 await t.test('a connection that is reset in the middle of an upload is a retryable error', async t => {
   const { store, sockets } = await serving(t, async request => {
     await once(request, 'data')
@@ -98,4 +105,24 @@ await t.test('a connection that the server closed while it was idle is not used 
 await t.test('a response of more than 1 MiB is a retryable error', async t => {
   const { store } = await serving(t, (_, response) => { response.writeHead(200).end(Buffer.alloc(2 * 1024 * 1024, ' ')) })
   await t.rejects(store.put('a', gz, meta), { ...temporary, code: 'STORE_UNAVAILABLE' })
+})
+
+await t.test('uploads go through the proxy of HTTP_PROXY, except to the hosts of NO_PROXY', async t => {
+  // A proxy gets the complete URL of a plain HTTP request. It responds as the store would.
+  const uploads: string[] = []
+  const proxy = createServer(({ method, url = '' }, response) => {
+    if (method === 'POST') uploads.push(url)
+    response.writeHead(200).end(method === 'POST' ? stored(gz) : JSON.stringify({ kind: 'storage#objects' }))
+  }).listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  t.teardown(() => { proxy.close() })
+  withEnvironment(t, { HTTP_PROXY: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, NO_PROXY: '' })
+  const proxied = await serving(t)
+  t.equal(await proxied.store.put('a', gz, meta), 'written')
+  t.match(uploads, [/^http:\/\/127\.0\.0\.1:\d+\/upload\/storage\/v1\/b\/bucket\/o\?/])
+  t.equal(proxied.sockets.length, 0)
+  withEnvironment(t, { NO_PROXY: '127.0.0.1' })
+  const direct = await serving(t)
+  t.equal(await direct.store.put('a', gz, meta), 'written')
+  t.equal(direct.sockets.length, 1)
 })
