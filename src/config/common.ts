@@ -119,6 +119,15 @@ export const storeFlags = flags({
   }
 })
 
+/** Flags of the modes that write objects. */
+export const uploadFlags = flags({
+  upload: {
+    type: 'choice', choices: ['lean', 'sdk'], default: 'lean',
+    description: 'Client for writes to s3:// and gs:// buckets: lean (own requests, at a fraction of the CPU time) or sdk (the client ' +
+      'library of the service). Both write the same objects and use the credentials of the library.'
+  }
+})
+
 export const schemaPackageFlags = flags({
   'schema-package': {
     type: 'text', placeholder: 'PATH',
@@ -182,6 +191,7 @@ export type BatchFlagsConfig = ConfigOf<typeof batchFlags>
 export type KafkaFlagsConfig = ConfigOf<typeof kafkaFlags>
 export type StoreFlagsConfig = ConfigOf<typeof storeFlags>
 export type S3FlagsConfig = ConfigOf<typeof s3Flags>
+export type UploadFlagsConfig = ConfigOf<typeof uploadFlags>
 export type DeadLetterConfig = ConfigOf<typeof deadLetterFlags>
 export type SchemaPackageConfig = ConfigOf<typeof schemaPackageFlags>
 

@@ -25,6 +25,10 @@ const REQUIREMENTS: readonly string[] = [
   'py-partiql-parser==0.6.3', 'PyYAML==6.0.4', 'cryptography==50.0.2', 'requests==2.34.2', 'responses==0.26.3', 'xmltodict==1.0.4'
 ]
 
+// moto looks for an existing object and then stores the new one, so two conditional puts could both succeed (1 of 40 races). Between these
+// steps it does no I/O, so a long switch interval keeps Python from running another thread.
+const program = 'import sys; sys.setswitchinterval(60); from moto.server import main; main()'
+
 /** Path of a Python with moto and boto3. Installs the packages if they are not in the cache. Errors: those of `pythonEnvironment`. */
 export async function ensureS3 (options: CacheOptions): Promise<string> {
   return await pythonEnvironment({ ...options, requirements: REQUIREMENTS })
@@ -42,7 +46,7 @@ async function launch ({ dataDir, env }: ServerOptions, port: number, python: st
   const server = await startServer({
     name: NAME,
     program: python,
-    args: ['-m', 'moto.server', '-H', LOOPBACK, '-p', String(port)],
+    args: ['-c', program, '-H', LOOPBACK, '-p', String(port)],
     mark: 'moto.server',
     // The server uses botocore, which fails if AWS_PROFILE names a profile that is missing.
     env: { ...Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('AWS_'))), TMPDIR: dataDir },

@@ -43,6 +43,7 @@ export function ingestFamilies ({ topics, source, stats, checks, compressor, sto
       return [{ labels: { compressor: name, level: String(level), library }, value: 1 }]
     }),
     single('alert_stream_archived_bytes_total', () => stats.writtenBytes),
+    single('alert_stream_write_limit', () => stats.writeLimit),
     single('alert_stream_provenance_truncated_total', () => stats.truncated),
     single('alert_stream_alert_age_seconds', () => visits.ages.read()),
     family('alert_stream_visits_total', () => visits.topics.map(({ topic, visits: value }) => ({ labels: { topic }, value }))),

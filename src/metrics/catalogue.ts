@@ -96,6 +96,8 @@ export const catalogue = {
     'Always 1. The labels are the compressor of new objects (libdeflate, isal, zlib), its level and its library.',
     'compressor="zlib" where libdeflate should be installed: each alert takes more CPU time.'),
   alert_stream_archived_bytes_total: counter('bytes', ingest, [], 'Compressed bytes of the written objects.'),
+  alert_stream_write_limit: gauge('writes', ingest, [],
+    'Current limit of concurrent writes. It grows to --batch-size while the latency of the store stays the same, and falls when it grows.'),
   alert_stream_provenance_truncated_total: counter('alerts', ingest, [],
     'Written alerts whose Kafka headers, or headers and key, do not fit into the provenance in the gzip header of the object.',
     'increases: a producer sends headers of more than 64 kB with each alert. The archive does not have these headers.'),

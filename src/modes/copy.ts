@@ -61,6 +61,7 @@ const copyFlags = flags({
   ...s3Flags,
   'gcp-project': storeFlags['gcp-project'],
   'store-timeout': storeFlags['store-timeout'],
+  upload: ingestFlags.upload,
   'drain-seconds': adminFlags['drain-seconds']
 })
 type Config = ConfigOf<typeof copyFlags>

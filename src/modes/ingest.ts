@@ -5,7 +5,9 @@ import { createRegistryClient } from '../avro/registry.ts'
 import { parseFrame, type Frame } from '../avro/wire-format.ts'
 import type { CompressorInfo } from '../compression/compressor.ts'
 import { defaultThreads, openCompressor, resolveCompressor } from '../compression/open-compressor.ts'
-import { adminFlags, batchFlags, compressionFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
+import {
+  adminFlags, batchFlags, compressionFlags, deadLetterFlags, kafkaFlags, registryFlags, storeFlags, uploadFlags
+} from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { redrivenFrom } from '../dead-letters/dead-letter.ts'
 import { decodeId, packedIdFormat } from '../ids/packed-id.ts'
@@ -60,7 +62,10 @@ const ingestFlags = flags({
     type: 'integer', min: 1, default: 100,
     description: 'Number of settled alerts after which offsets are committed, in addition to a commit every second.'
   },
-  'batch-size': { type: 'integer', min: 1, max: 1000, default: 20, description: 'Maximum number of objects written concurrently.' },
+  'batch-size': {
+    type: 'integer', min: 1, max: 1000, default: 128,
+    description: 'Maximum number of objects written concurrently. Fewer are written if the latency of the store grows with their number.'
+  },
   limit: { type: 'integer', min: -1, default: -1, description: 'Maximum number of records to process; -1 means no limit.' },
   ...compressionFlags,
   'gzip-threads': {
@@ -82,6 +87,7 @@ const ingestFlags = flags({
       'be loading. Afterwards, records with the id of this schema go to the dead letters.'
   },
   ...storeFlags,
+  ...uploadFlags,
   ...deadLetterFlags,
   ...adminFlags
 })

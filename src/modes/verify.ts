@@ -36,7 +36,10 @@ const verifyFlags = flags({
     description: 'Archive missing alerts and schemas with the steps of the ingester, which need the schema registry. Records that cannot ' +
       'be archived, such as those with a different object, go to the dead letters. Objects are never overwritten.'
   },
-  'batch-size': { ...ingestFlags['batch-size'], description: 'Maximum number of objects read, or written with --repair, concurrently.' },
+  'batch-size': {
+    ...ingestFlags['batch-size'], default: 20,
+    description: 'Maximum number of objects read, or written with --repair, concurrently.'
+  },
   'max-in-flight-mib': ingestFlags['max-in-flight-mib'],
   ...compressionFlags,
   'gzip-threads': ingestFlags['gzip-threads'],
@@ -44,6 +47,7 @@ const verifyFlags = flags({
   ...registryFlags,
   'unknown-schema-seconds': ingestFlags['unknown-schema-seconds'],
   ...storeFlags,
+  upload: ingestFlags.upload,
   'dead-letter-topic': {
     ...deadLetterFlags['dead-letter-topic'],
     description: 'Dead-letter topic of the ingester. With --repair, created if missing. ' +

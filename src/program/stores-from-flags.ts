@@ -1,6 +1,6 @@
 // Opens the stores of the archive from the flags that several modes share.
 import { pathToFileURL } from 'node:url'
-import type { S3FlagsConfig, StoreFlagsConfig } from '../config/common.ts'
+import type { S3FlagsConfig, StoreFlagsConfig, UploadFlagsConfig } from '../config/common.ts'
 import type { Environment } from '../config/parse.ts'
 import { packedIdFormat } from '../ids/packed-id.ts'
 import { defineErrors } from '../pipeline/errors.ts'
@@ -32,17 +32,20 @@ export function describedStoreUrls (config: StoreFlagsConfig): StoreUrls {
   return given === undefined ? { alerts: '--alert-store', schemas: '--schema-store' } : storeUrls(config)
 }
 
-export type BucketConfig = S3FlagsConfig & Partial<Pick<StoreFlagsConfig, 'gcpProject' | 'storeTimeout'>>
+export type BucketConfig =
+  S3FlagsConfig & Partial<Pick<StoreFlagsConfig, 'gcpProject' | 'storeTimeout'> & UploadFlagsConfig>
 
 /** Options of `openStore` for buckets of every service. */
 export function bucketOptions (config: BucketConfig, environment: Environment): OpenStoreOptions {
-  const { gcpProject, storeTimeout, s3EndpointUrl: endpoint, s3PathStyle: pathStyle, s3AllowOverwrite: allowOverwrite } = config
+  const { gcpProject, storeTimeout, upload = 'lean' } = config
+  const { s3EndpointUrl: endpoint, s3PathStyle: pathStyle, s3AllowOverwrite: allowOverwrite } = config
   // With an endpoint, the region of the profile does not apply.
   const region = config.s3Region ?? (endpoint === undefined ? undefined : environment['AWS_REGION'])
   return {
     project: gcpProject,
     emulatorHost: environment['STORAGE_EMULATOR_HOST'],
     s3: { endpoint, region, pathStyle, allowOverwrite },
+    upload,
     ...storeTimeout === undefined ? {} : { requestMs: storeTimeout * 1000 }
   }
 }
@@ -52,7 +55,7 @@ export function bucketOptions (config: BucketConfig, environment: Environment): 
  * Errors: STORE_*, ID_FORMAT_INVALID.
  */
 export async function archiveOf (
-  config: StoreFlagsConfig & { readonly maxRecordMib?: number }, access: 'read' | 'write',
+  config: StoreFlagsConfig & Partial<UploadFlagsConfig> & { readonly maxRecordMib?: number }, access: 'read' | 'write',
   { log, environment }: Pick<Host, 'log' | 'environment'>, stats: StoreStats
 ): Promise<Archive> {
   const packedIds = packedIdFormat(config.packedIdBits, config.packedIdTags)

@@ -8,6 +8,7 @@ import { withProvenance, type ArchivedRecord, type FirstRecord } from '../proven
 import { checksumsOf } from '../stores/checksums.ts'
 import { Deduplicator } from '../stores/deduplicator.ts'
 import { retryableStoreError } from '../stores/errors.ts'
+import { WriteLimit } from './write-limit.ts'
 
 export interface ArchivableAlert {
   /** Alert id as a canonical decimal number. */
@@ -28,6 +29,8 @@ export interface ArchiveSinkStats {
   writtenBytes: number
   /** Written objects whose provenance lacks headers, or headers and key, because they are too long. */
   truncated: number
+  /** Current limit of concurrent writes. */
+  readonly writeLimit: number
 }
 
 export interface ArchiveSink extends Sink<ArchivableAlert> {
@@ -40,7 +43,7 @@ export interface ArchiveSinkOptions {
   /** Where alerts are stored, for descriptions. */
   readonly target: string
   readonly compressor: Compressor
-  /** Maximum number of objects written concurrently. */
+  /** Maximum number of objects written concurrently. Fewer are written if the latency of the store grows with their number. */
   readonly writes: number
 }
 
@@ -49,9 +52,11 @@ const REMEMBERED_ALERTS = 100_000
 
 /** Writes resolve with `written` or `identical`. Errors: ARCHIVE_CONFLICT, ALERT_ID_INVALID (bad records); STORE_* (retryable or fatal). */
 export function archiveSink ({ archive, target, compressor, writes }: ArchiveSinkOptions): ArchiveSink {
-  const stats: ArchiveSinkStats = { written: 0, identical: 0, writtenBytes: 0, truncated: 0 }
+  const writing = new WriteLimit(writes)
+  const stats: ArchiveSinkStats = {
+    written: 0, identical: 0, writtenBytes: 0, truncated: 0, get writeLimit () { return writing.current }
+  }
   const recent = new Deduplicator(REMEMBERED_ALERTS)
-  const writing = concurrencyLimit(writes)
   return {
     kind: 'object store',
     detail: `gzip by ${compressor.name}, level ${compressor.level}, to ${target}`,
@@ -63,7 +68,7 @@ export function archiveSink ({ archive, target, compressor, writes }: ArchiveSin
           const identity = { sha256: checksums.sha256, frameBytes: frame.length, archivedAt: Date.now() }
           return withProvenance(gz, identity, origin, redrivenFrom)
         })
-        const put = await writing(() => archive().putAlert(id, object, checksums))
+        const put = await writing.run(async () => archive().putAlert(id, object, checksums))
           .catch((error: unknown) => { throw retryableStoreError(error) })
         if (put === 'written') {
           stats.writtenBytes += object.length
@@ -74,24 +79,6 @@ export function archiveSink ({ archive, target, compressor, writes }: ArchiveSin
       const counted = outcome === 'written' ? 'written' : 'identical'
       stats[counted]++
       return counted
-    }
-  }
-}
-
-/** Returns a function that runs at most `max` tasks concurrently; further tasks wait in order. */
-function concurrencyLimit (max: number): <R>(task: () => Promise<R>) => Promise<R> {
-  const waiting: Array<() => void> = []
-  let running = 0
-  return async task => {
-    if (running < max) running++
-    else await new Promise<void>(resolve => { waiting.push(resolve) })
-    try {
-      return await task()
-    } finally {
-      // The slot passes to the next waiting task, if any.
-      const next = waiting.shift()
-      if (next === undefined) running--
-      else next()
     }
   }
 }

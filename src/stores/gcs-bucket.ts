@@ -7,6 +7,7 @@ import type { AlertStreamError } from '../pipeline/errors.ts'
 import { base64Crc32c, checksumsIn, metadataOf, type Bucket, type Page, type PageRequest } from './bucket.ts'
 import { damagedResponse, type Operation } from './bucket-errors.ts'
 import { type GcsClient, type GcsJson, type GcsRequest, type GcsResponse } from './gcs-client.ts'
+import type { GcsUpload, GcsUploadRequest } from './gcs-upload.ts'
 import { mayAlreadyExist, messageIn, responseError, unexpectedGcsResponse } from './gcs-errors.ts'
 import type { Admit, ObjectMeta, ObjectStart, StoredObject } from './object-store.ts'
 
@@ -23,20 +24,23 @@ export class GcsBucket implements Bucket {
   seenAt = -Infinity
   readonly #bucket: string
   readonly #client: GcsClient
+  readonly #upload: GcsUpload | undefined
 
-  constructor (bucket: string, client: GcsClient) {
+  /** @param upload sends the uploads. Default: the client library sends them. */
+  constructor (bucket: string, client: GcsClient, upload?: GcsUpload) {
     this.url = `gs://${bucket}`
     this.#bucket = bucket
     this.#client = client
+    this.#upload = upload
   }
 
   async create (name: string, body: Buffer, meta: ObjectMeta): Promise<AlertStreamError | undefined> {
     const operation = { action: 'write the object', where: this.#where(name) }
     const checksum = base64Crc32c(body)
-    const response = await this.#client.json({ ...this.#upload(name, body, meta, checksum), ...operation })
+    const response = await (this.#upload ?? this.#client).json({ ...this.#uploadOf(name, body, meta, checksum), ...operation })
     if (!mayAlreadyExist(response)) {
       if (response.status === 403) throw responseError(response, operation)
-      if (response.body['crc32c'] !== checksum) await this.#discardIfDamaged(name, body, response.body)
+      if (response.body['crc32c'] !== checksum) await this.#discardIfDamaged(name, body, checksum, response.body)
       this.seenAt = performance.now()
       return undefined
     }
@@ -45,7 +49,7 @@ export class GcsBucket implements Bucket {
     return storeErrors.STORE_UNAVAILABLE('the object existed, but was deleted before it could be compared', { where: operation.where })
   }
 
-  #upload (name: string, body: Buffer, meta: ObjectMeta, checksum: string): Omit<GcsRequest, keyof Operation> {
+  #uploadOf (name: string, body: Buffer, meta: ObjectMeta, checksum: string): Omit<GcsUploadRequest, keyof Operation> {
     const { contentType } = meta
     const resource = JSON.stringify({ contentType, crc32c: checksum, metadata: metadataOf(meta) })
     const boundary = randomUUID()
@@ -63,7 +67,7 @@ export class GcsBucket implements Bucket {
 
   // Called if the response does not have the checksum of the upload. Cloud Storage itself rejects damaged uploads; other stores may not.
   // Keeps an intact object. If the object is damaged, deletes the uploaded generation, because a retry would otherwise find a conflict.
-  async #discardIfDamaged (name: string, body: Buffer, { crc32c: stored, generation }: GcsJson): Promise<void> {
+  async #discardIfDamaged (name: string, body: Buffer, checksum: string, { crc32c: stored, generation }: GcsJson): Promise<void> {
     const where = this.#where(name)
     if (typeof generation !== 'string' || typeof stored !== 'string') throw unexpectedGcsResponse({ action: 'write the object', where })
     const existing = await this.read(name, 'read the object just written')
@@ -72,7 +76,7 @@ export class GcsBucket implements Bucket {
       method: 'DELETE', uri: this.#object(name), query: { ifGenerationMatch: generation }, expected: [404, 412],
       action: 'delete the damaged object', where
     })
-    const what = `the object was stored with CRC32C ${stored} instead of ${base64Crc32c(body)}, and was deleted`
+    const what = `the object was stored with CRC32C ${stored} instead of ${checksum}, and was deleted`
     throw storeErrors.STORE_DAMAGED(what, { where })
   }
 
@@ -136,6 +140,7 @@ export class GcsBucket implements Bucket {
   }
 
   abort (): void {
+    this.#upload?.abort()
     this.#client.abort()
   }
 

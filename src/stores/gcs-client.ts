@@ -112,7 +112,7 @@ export class GcsClient {
         else resolve({ status: status ?? 0, headers, body })
       })
     }))
-    const { status, headers, body } = checked(response, request)
+    const { status, headers, body } = checkedResponse(response, request)
     return { status, headers, body: typeof body === 'object' && body !== null && !(body instanceof Stream) ? body as GcsJson : {} }
   }
 
@@ -149,7 +149,22 @@ export class GcsClient {
       })
       stream.on('close', () => { reject(new Error('the connection was closed')) })
     }))
-    return checked(response, request)
+    return checkedResponse(response, request)
+  }
+
+  /**
+   * Headers with the access token, which google-auth-library fetches, caches and renews before it expires. No headers for an emulator.
+   * @param rejected headers that the service rejected with 401. Their token is renewed although it has not expired.
+   */
+  async authorization (rejected?: Readonly<Record<string, string>>): Promise<Record<string, string>> {
+    const { authClient: auth, customEndpoint, useAuthWithCustomEndpoint, apiEndpoint } = this.#storage
+    if (customEndpoint && useAuthWithCustomEndpoint !== true) return {}
+    const client = await auth.getClient()
+    const current = async () => Object.fromEntries(await client.getRequestHeaders(`${apiEndpoint}/`))
+    const headers = await current()
+    if (rejected === undefined || headers['authorization'] !== rejected['authorization']) return headers
+    client.setCredentials({ ...client.credentials, expiry_date: 1 })
+    return await current()
   }
 
   /** Destroys all requests in flight. Their calls reject, and all later calls reject too. */
@@ -182,18 +197,19 @@ function optionsOf ({ method = 'GET', uri, query, headers, body }: GcsRequest): 
   }
 }
 
-function checked<B> (response: GcsResponse<B>, request: GcsRequest): GcsResponse<B> {
+/** Throws a STORE_* error if the status is neither 2xx nor expected. */
+export function checkedResponse<B> (response: GcsResponse<B>, request: GcsRequest): GcsResponse<B> {
   const { status, body } = response
   if (isSuccess(status) || request.expected?.includes(status) === true) return response
-  throw responseError({ status, body: Buffer.isBuffer(body) ? parsed(body) : body }, request)
+  throw responseError({ status, body: Buffer.isBuffer(body) ? parsedJson(body.toString()) : body }, request)
 }
 
 function isSuccess (status: number): boolean {
   return status >= 200 && status <= 299
 }
 
-function parsed (body: Buffer): unknown {
-  const text = body.toString()
+/** The value of a JSON text, or the text itself if it is not JSON. */
+export function parsedJson (text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

@@ -18,6 +18,8 @@ export interface BucketStoreOptions {
   readonly log?: Logger
   /** Deadline of one request, in milliseconds. Default `defaultRequestMs`. */
   readonly requestMs?: number
+  /** 'lean' uploads objects over our own connections, 'sdk' through the client library of the service. Default 'lean'. */
+  readonly upload?: 'lean' | 'sdk'
   /** Retries of reads. Default: no retries with 'write', because the pipeline retries the complete put; 3 attempts with 'read'. */
   readonly reads?: RetryPolicy
 }

@@ -1,6 +1,7 @@
 // Opens a bucket of Google Cloud Storage as an object store.
 import { GcsBucket } from './gcs-bucket.ts'
 import { GcsClient } from './gcs-client.ts'
+import { GcsUpload } from './gcs-upload.ts'
 import { type ObjectStore } from './object-store.ts'
 import { defaultRequestMs, openBucketStore, type BucketLocation, type BucketStoreOptions } from './open-bucket-store.ts'
 
@@ -13,7 +14,8 @@ export interface GcsStoreOptions extends BucketStoreOptions {
 
 /** Rejects with STORE_EMULATOR_INVALID, and like `openBucketStore`. */
 export async function openGcsStore ({ bucket, prefix }: BucketLocation, options: GcsStoreOptions = {}): Promise<ObjectStore> {
-  const { project, emulatorHost, requestMs = defaultRequestMs } = options
+  const { project, emulatorHost, requestMs = defaultRequestMs, upload = 'lean' } = options
   const client = new GcsClient({ project, emulatorHost, requestMs })
-  return await openBucketStore(new GcsBucket(bucket, client), prefix, options)
+  const sender = upload === 'lean' ? new GcsUpload(client, requestMs) : undefined
+  return await openBucketStore(new GcsBucket(bucket, client, sender), prefix, options)
 }

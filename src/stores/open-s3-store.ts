@@ -4,6 +4,7 @@ import { type ObjectStore } from './object-store.ts'
 import { defaultRequestMs, openBucketStore, type BucketLocation, type BucketStoreOptions } from './open-bucket-store.ts'
 import { S3Bucket } from './s3-bucket.ts'
 import { S3Connection, type S3Settings } from './s3-connection.ts'
+import { S3Upload } from './s3-upload.ts'
 
 export interface S3StoreOptions extends BucketStoreOptions {
   readonly s3?: S3Settings & {
@@ -14,7 +15,9 @@ export interface S3StoreOptions extends BucketStoreOptions {
 
 /** Rejects like `openBucketStore`. */
 export async function openS3Store ({ bucket, prefix }: BucketLocation, options: S3StoreOptions = {}): Promise<ObjectStore> {
-  const { s3 = {}, requestMs = defaultRequestMs, log = silent } = options
-  const s3Options = { bucket, prefix, allowOverwrite: s3.allowOverwrite === true, log }
-  return await openBucketStore(new S3Bucket(new S3Connection(s3, requestMs), s3Options), prefix, options)
+  const { s3 = {}, requestMs = defaultRequestMs, log = silent, upload = 'lean' } = options
+  const connection = new S3Connection(s3, requestMs)
+  const sender = upload === 'lean' ? new S3Upload(connection, requestMs) : undefined
+  const s3Options = { bucket, prefix, allowOverwrite: s3.allowOverwrite === true, log, upload: sender }
+  return await openBucketStore(new S3Bucket(connection, s3Options), prefix, options)
 }

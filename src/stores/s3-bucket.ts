@@ -2,8 +2,7 @@
 // object shows whether the service honours this header. A request announces the CRC32C of its body in a header, not in a trailer. Each
 // response is verified with the CRC32C that the service returns, or else with the MD5 in the ETag.
 import {
-  DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand,
-  type GetObjectCommandOutput, type PutObjectCommandOutput
+  DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, type GetObjectCommandOutput
 } from '@aws-sdk/client-s3'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
@@ -15,8 +14,9 @@ import { incomingName } from './incoming.ts'
 import { compareKeys } from './keys.ts'
 import type { Admit, ObjectMeta, ObjectStart, StoredObject } from './object-store.ts'
 import { crc32cMismatch, hasCrc32c, md5Mismatch, type Mismatch } from './s3-checksums.ts'
-import { readBody, type S3Connection } from './s3-connection.ts'
-import { mayAlreadyExist, missingIn, statusOf, unexpectedS3Response } from './s3-errors.ts'
+import { readBody, type S3Connection, type S3Stored } from './s3-connection.ts'
+import { missingIn, statusOf, unexpectedS3Response } from './s3-errors.ts'
+import type { S3Upload } from './s3-upload.ts'
 
 interface S3BucketOptions {
   readonly bucket: string
@@ -25,6 +25,8 @@ interface S3BucketOptions {
   /** Whether to write although the service ignores If-None-Match. Then each write looks for an existing object first. */
   readonly allowOverwrite: boolean
   readonly log: Logger
+  /** Sends the uploads. Default: the connection, through the SDK. */
+  readonly upload?: S3Upload | undefined
 }
 
 interface Download {
@@ -50,32 +52,23 @@ export class S3Bucket implements Bucket {
 
   async create (name: string, body: Buffer, meta: ObjectMeta): Promise<AlertStreamError | undefined> {
     const conditional = await this.#isConditional()
-    const outcome = conditional || !await this.#exists(name) ? await this.#put(name, body, meta, conditional) : 'exists'
+    const crc32c = base64Crc32c(body)
+    const outcome = conditional || !await this.#exists(name) ? await this.#put(name, body, crc32c, meta, conditional) : 'exists'
     if (outcome === 'exists') {
       const what = 'the object existed or was being written, but is missing now'
       return storeErrors.STORE_UNAVAILABLE(what, { where: this.#where(name) })
     }
     if (outcome.ETag === undefined) throw unexpectedS3Response({ action: 'write the object', where: this.#where(name) })
-    const mismatch = crc32cMismatch(outcome, body) ?? md5Mismatch(outcome, body)
+    const mismatch = crc32cMismatch(outcome, body, crc32c) ?? md5Mismatch(outcome, body)
     if (mismatch !== undefined) await this.#discardIfDamaged(name, body, outcome, mismatch)
     this.seenAt = performance.now()
     return undefined
   }
 
-  async #put (name: string, body: Buffer, meta: ObjectMeta, conditional: boolean): Promise<PutObjectCommandOutput | 'exists'> {
-    const command = new PutObjectCommand({
-      Bucket: this.#options.bucket,
-      Key: name,
-      Body: body,
-      ContentType: meta.contentType,
-      Metadata: metadataOf(meta),
-      ChecksumAlgorithm: 'CRC32C',
-      ChecksumCRC32C: base64Crc32c(body),
-      ...conditional ? { IfNoneMatch: '*' } : {}
-    })
-    return await this.#connection.send<PutObjectCommandOutput | 'exists'>(
-      { action: 'write the object', where: this.#where(name) }, async (client, options) => await client.send(command, options),
-      error => conditional && mayAlreadyExist(error) ? 'exists' : undefined)
+  async #put (name: string, body: Buffer, crc32c: string, meta: ObjectMeta, conditional: boolean): Promise<S3Stored | 'exists'> {
+    const { upload = this.#connection, bucket } = this.#options
+    const object = { bucket, name, body, crc32c, contentType: meta.contentType, metadata: metadataOf(meta), conditional }
+    return await upload.put({ action: 'write the object', where: this.#where(name) }, object)
   }
 
   async #exists (name: string): Promise<boolean> {
@@ -89,7 +82,7 @@ export class S3Bucket implements Bucket {
   // Called if the response does not have the checksum of the upload. AWS itself rejects damaged uploads; other services may not. Some have
   // ETags that are no MD5, so the stored bytes decide. A damaged object is deleted, because a retry would otherwise find a conflict.
   async #discardIfDamaged (
-    name: string, body: Buffer, { VersionId, ETag }: PutObjectCommandOutput, { kind, actual, expected }: Mismatch
+    name: string, body: Buffer, { VersionId, ETag }: S3Stored, { kind, actual, expected }: Mismatch
   ): Promise<void> {
     const where = this.#where(name)
     const stored = await this.#download(name, { action: 'read the object just written', where })
@@ -118,7 +111,8 @@ export class S3Bucket implements Bucket {
     const { prefix, allowOverwrite, log } = this.#options
     const name = `${prefix}${incomingName}/if-none-match`
     const meta = { contentType: 'text/plain', ...checksumsOf(probe) }
-    for (let attempt = 1; attempt <= 2; attempt++) if (await this.#put(name, probe, meta, true) === 'exists') return true
+    const crc32c = base64Crc32c(probe)
+    for (let attempt = 1; attempt <= 2; attempt++) if (await this.#put(name, probe, crc32c, meta, true) === 'exists') return true
     if (!allowOverwrite) {
       const what = 'the service ignores "If-None-Match: *", so that a write could replace an archived object'
       throw storeErrors.STORE_OVERWRITES(what, { where: this.#where(name) })
@@ -190,6 +184,7 @@ export class S3Bucket implements Bucket {
   }
 
   abort (): void {
+    this.#options.upload?.abort()
     this.#connection.abort()
   }
 

@@ -4,7 +4,7 @@ import { hash } from 'node:crypto'
 import { base64Crc32c } from './bucket.ts'
 
 /** The fields of the responses to GetObject and PutObject that describe the stored bytes. */
-interface StoredChecksums {
+export interface StoredChecksums {
   readonly ChecksumCRC32C?: string | undefined
   readonly ETag?: string | undefined
   readonly ServerSideEncryption?: string | undefined
@@ -13,10 +13,14 @@ interface StoredChecksums {
 
 export interface Mismatch { readonly kind: 'CRC32C' | 'MD5', readonly actual: string, readonly expected: string }
 
-/** Compares the CRC32C. Undefined: the checksums are equal, or the response has no CRC32C of the complete object. */
-export function crc32cMismatch ({ ChecksumCRC32C: expected }: StoredChecksums, body: Buffer): Mismatch | undefined {
+/**
+ * Compares the CRC32C. Undefined: the checksums are equal, or the response has no CRC32C of the complete object.
+ * @param actual checksum of the body, if it is known already
+ */
+export function crc32cMismatch (
+  { ChecksumCRC32C: expected }: StoredChecksums, body: Buffer, actual = base64Crc32c(body)
+): Mismatch | undefined {
   if (!hasCrc32c({ ChecksumCRC32C: expected })) return undefined
-  const actual = base64Crc32c(body)
   return actual === expected ? undefined : { kind: 'CRC32C', actual, expected: expected! }
 }
 

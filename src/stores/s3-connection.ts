@@ -4,12 +4,14 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { Readable } from 'node:stream'
-import { S3Client } from '@aws-sdk/client-s3'
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { getEndpointFromInstructions } from '@smithy/core/endpoints'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { Operation } from './bucket-errors.ts'
 import type { Admit } from './object-store.ts'
 import { RequestDeadlines } from './request-deadlines.ts'
-import { credentialsError, s3Error } from './s3-errors.ts'
+import type { StoredChecksums } from './s3-checksums.ts'
+import { credentialsError, mayAlreadyExist, s3Error } from './s3-errors.ts'
 
 export interface S3Settings {
   /** URL of a service other than AWS. Implies `pathStyle`. Default: AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, otherwise AWS. */
@@ -21,6 +23,36 @@ export interface S3Settings {
   /** Default: the credential chain of the SDK. */
   readonly credentials?: { readonly accessKeyId: string, readonly secretAccessKey: string } | undefined
 }
+
+/** An object to put. */
+export interface S3Object {
+  readonly bucket: string
+  readonly name: string
+  readonly body: Buffer
+  /** CRC32C of the body, in base64. */
+  readonly crc32c: string
+  readonly contentType: string
+  readonly metadata: Record<string, string>
+  /** Whether to send "If-None-Match: *". */
+  readonly conditional: boolean
+}
+
+/** What the response to a put says about the stored object. */
+export interface S3Stored extends StoredChecksums {
+  readonly VersionId?: string | undefined
+}
+
+/** Where the objects of a bucket are, and how requests to them are signed. */
+export interface S3Target {
+  /** URL of the bucket. */
+  readonly url: URL
+  /** Resolves to the headers of the request, with a signature that is valid around `date`. */
+  sign (request: UnsignedRequest, date: Date): Promise<Readonly<Record<string, string>>>
+}
+
+type Signer = Awaited<ReturnType<S3Client['config']['signer']>>
+type UnsignedRequest = Parameters<Signer['sign']>[0]
+type Credentials = Awaited<ReturnType<S3Client['config']['credentials']>>
 
 type Send<T> = (client: S3Client, options: { readonly abortSignal: AbortSignal }) => Promise<T>
 
@@ -60,8 +92,7 @@ export class S3Connection {
   async send<T> (operation: Operation, send: Send<T>, recover: (error: unknown) => T | undefined = () => undefined): Promise<T> {
     try {
       return await this.#deadlines.run(operation, async abortSignal => {
-        // The SDK caches the credentials. A separate request for them tells a failed login from a rejected request to the bucket.
-        await this.#client.config.credentials().catch((error: unknown) => { throw credentialsError(error, operation) })
+        await this.credentials(operation)
         return await send(this.#client, { abortSignal })
       })
     } catch (error) {
@@ -69,6 +100,41 @@ export class S3Connection {
       if (recovered !== undefined) return recovered
       throw s3Error(error, operation)
     }
+  }
+
+  /** Puts an object. Resolves to 'exists' if the put is conditional and an object may exist already. */
+  async put (operation: Operation, object: S3Object): Promise<S3Stored | 'exists'> {
+    const { bucket, name, body, crc32c, contentType, metadata, conditional } = object
+    const command = new PutObjectCommand({
+      Bucket: bucket,
+      Key: name,
+      Body: body,
+      ContentType: contentType,
+      Metadata: metadata,
+      ChecksumAlgorithm: 'CRC32C',
+      ChecksumCRC32C: crc32c,
+      ...conditional ? { IfNoneMatch: '*' } : {}
+    })
+    return await this.send<S3Stored | 'exists'>(operation, async (client, options) => await client.send(command, options),
+      error => conditional && mayAlreadyExist(error) ? 'exists' : undefined)
+  }
+
+  /**
+   * The credentials, which the SDK caches and renews before they expire. A separate call for them tells a failed login from a rejected
+   * request to the bucket.
+   */
+  async credentials (operation: Operation, options?: { readonly forceRefresh: true }): Promise<Credentials> {
+    return await this.#client.config.credentials(options).catch((error: unknown) => { throw credentialsError(error, operation) })
+  }
+
+  /** Undefined for a bucket whose requests need more than an ordinary signature, such as a directory bucket. */
+  async target (bucket: string): Promise<S3Target | undefined> {
+    const { config } = this.#client
+    const { url, properties } = await getEndpointFromInstructions({ Bucket: bucket }, PutObjectCommand, { ...config })
+    const [scheme] = properties?.['authSchemes'] as ReadonlyArray<{ readonly name: string }> | undefined ?? []
+    if (scheme?.name !== 'sigv4') return undefined
+    const signer = await config.signer(scheme as Parameters<typeof config.signer>[0])
+    return { url, sign: async (request, signingDate) => (await signer.sign(request, { signingDate })).headers }
   }
 
   /** Ends all requests in flight. Their calls reject, and all later calls reject too. */

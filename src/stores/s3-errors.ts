@@ -4,7 +4,7 @@ import { isTemporary, networkError, rejectionError, unexpectedResponse, type Hin
 import { storeErrors } from './errors.ts'
 
 /** The fields of SDK errors that are used here. Errors without a response have no status. */
-interface SdkError {
+export interface SdkError {
   readonly name?: string
   readonly message?: string
   /** Error code in the response of the service. Undefined if the body of the response was not the XML of S3. */
@@ -19,7 +19,7 @@ const hints: Hints = {
   STORE_REFUSED: 'Check --s3-region, --s3-endpoint-url, --s3-path-style and the settings of the bucket. A retry cannot succeed.'
 }
 
-/** Codes of 4xx responses after which the same request may succeed. After a skewed time, the SDK corrects its clock. */
+/** Codes of 4xx responses after which the same request may succeed. After a skewed time, the next signature has a corrected time. */
 const temporaryCodes = new Set(['RequestTimeout', 'RequestTimeTooSkewed', 'SlowDown', 'Throttling', 'OperationAborted'])
 const damageCodes = new Set(['BadDigest', 'InvalidDigest', 'XAmzContentSHA256Mismatch', 'XAmzContentChecksumMismatch', 'IncompleteBody'])
 const credentialCodes = new Set([
@@ -42,6 +42,16 @@ export function missingIn (error: unknown): 'object' | 'object or bucket' | unde
 export function mayAlreadyExist (error: unknown): boolean {
   const status = statusOf(error)
   return status === 412 || (status === 409 && (error as SdkError).Code === 'ConditionalRequestConflict')
+}
+
+export function isClockSkewed (error: unknown): boolean {
+  return (error as SdkError).Code === 'RequestTimeTooSkewed'
+}
+
+/** Whether other credentials of the same source may be accepted. */
+export function areCredentialsExpired (error: unknown): boolean {
+  const { Code = '' } = error as SdkError
+  return statusOf(error) === 401 || ['ExpiredToken', 'InvalidToken', 'TokenRefreshRequired', 'InvalidAccessKeyId'].includes(Code)
 }
 
 /** The error for a failed request. */

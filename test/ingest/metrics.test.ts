@@ -15,7 +15,7 @@ type Lags = ReadonlyArray<{ readonly topic: string, readonly partition: number, 
 async function scrape (given: Partial<GroupStats>, lags: Lags | 'no response' = []): Promise<(name: string) => Record<string, number>> {
   const stats: GroupStats = { ...emptyGroupStats, ...given }
   const families = ingestFamilies({
-    topics: ['a', 'b'], source: { stats: () => stats }, stats: { written: 1, identical: 2, writtenBytes: 3, truncated: 6 },
+    topics: ['a', 'b'], source: { stats: () => stats }, stats: { written: 1, identical: 2, writtenBytes: 3, truncated: 6, writeLimit: 7 },
     checks: { unchecked: 4, visitMismatches: 5 },
     compressor: { name: 'isal', level: 2, library: 'libisal.so.2' }, stores: new StoreStats(),
     visits: { ages: new Histogram([1]), topics: [] }, lags: async () => lags === 'no response' ? undefined : lags

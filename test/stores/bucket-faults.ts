@@ -15,6 +15,7 @@ const shortDeadline = { requestMs: 1000 }
 
 export interface FaultyService {
   readonly name: 'gs' | 's3'
+  readonly upload: 'lean' | 'sdk'
   /** URL of the real server. */
   readonly server: string
   /** Options for a store behind `url`, which is the real server or a proxy. */
@@ -33,10 +34,11 @@ interface Setup {
   readonly direct: ObjectStore
 }
 
-export async function behindProxy (t: Test, { name, server, at, bucket }: FaultyService, options: OpenStoreOptions = {}): Promise<Setup> {
+export async function behindProxy (t: Test, service: FaultyService, options: OpenStoreOptions = {}): Promise<Setup> {
+  const { name, upload, server, at, bucket } = service
   const proxy = await faultProxy(t, server)
   const url = `${name}://${await bucket()}/p`
-  const store = await openStore(url, { ...at(proxy.url), ...options })
+  const store = await openStore(url, { ...at(proxy.url), upload, ...options })
   return { store, proxy, direct: await openStore(url, at(server)) }
 }
 
@@ -45,11 +47,13 @@ function nameOf (fault: Fault): string {
 }
 
 export async function bucketFaults (root: Test, service: FaultyService): Promise<void> {
-  const { name, isUpload, isDownload, checksumRejection } = service
-  const test = async (title: string, body: (t: Test) => Promise<void>): Promise<void> => { await root.test(`${name}: ${title}`, body) }
+  const { name, upload, isUpload, isDownload, checksumRejection } = service
+  const test = async (title: string, body: (t: Test) => Promise<void>): Promise<void> => {
+    await root.test(`${name}, ${upload}: ${title}`, body)
+  }
 
   for (const fault of [
-    { status: 503 }, { status: 500 }, { status: 429 }, { status: 408 },
+    { status: 503 }, { status: 500 }, { status: 429 }, { status: 408 }, { status: 503, headers: { 'retry-after': '3600' } },
     { status: 502, body: '<html>Bad Gateway</html>', headers: { 'content-type': 'text/html' } },
     'reset', 'hang'
   ] as const) {

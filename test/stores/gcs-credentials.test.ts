@@ -9,6 +9,7 @@ import { noRetry } from '../../src/pipeline/index.ts'
 import { BucketStore } from '../../src/stores/bucket-store.ts'
 import { GcsClient } from '../../src/stores/gcs-client.ts'
 import { GcsBucket } from '../../src/stores/gcs-bucket.ts'
+import { GcsUpload } from '../../src/stores/gcs-upload.ts'
 import { eventually } from '../kafka/support.ts'
 import { faultProxy } from '../support/fault-proxy.ts'
 import { tempDir, useGcs } from '../support/stack.ts'
@@ -29,9 +30,19 @@ function withEnvironment (t: Test, variables: Readonly<Record<string, string>>):
 }
 
 /** Opens a store that sends credentials to `url`, as it would to Google. */
-async function storeAt (url: string, requestMs = 10_000): Promise<BucketStore> {
-  const client = new GcsClient({ requestMs, project: 'rubin' }, { apiEndpoint: url, useAuthWithCustomEndpoint: true })
-  return new BucketStore(new GcsBucket(await gcs.bucket(), client), { prefix: '', writable: true, reads: noRetry })
+type StoreAt = (url: string, requestMs?: number) => Promise<BucketStore>
+
+function storeWith (upload: 'lean' | 'sdk'): StoreAt {
+  return async (url, requestMs = 10_000) => {
+    const client = new GcsClient({ requestMs, project: 'rubin' }, { apiEndpoint: url, useAuthWithCustomEndpoint: true })
+    const sender = upload === 'lean' ? new GcsUpload(client, requestMs) : undefined
+    return new BucketStore(new GcsBucket(await gcs.bucket(), client, sender), { prefix: '', writable: true, reads: noRetry })
+  }
+}
+
+/** Runs a test for each client that can send the uploads. */
+async function withEachUpload (title: string, body: (t: Test, storeAt: StoreAt) => Promise<void>): Promise<void> {
+  for (const upload of ['lean', 'sdk'] as const) await t.test(`${upload}: ${title}`, async t => body(t, storeWith(upload)))
 }
 
 interface TokenResponse { readonly status: number, readonly body: string }
@@ -62,7 +73,7 @@ async function metadataServer (t: Test, respond: () => TokenResponse | undefined
   return { tokenRequests }
 }
 
-await t.test('sends the token of the pod with every kind of request and fetches it once', async t => {
+await withEachUpload('sends the token of the pod with every kind of request and fetches it once', async (t, storeAt) => {
   const { tokenRequests } = await metadataServer(t, () => token('of-the-pod'))
   const proxy = await faultProxy(t, gcs.url)
   const store = await storeAt(proxy.url)
@@ -76,7 +87,7 @@ await t.test('sends the token of the pod with every kind of request and fetches 
   t.equal(tokenRequests.length, 1)
 })
 
-await t.test('a token request that the server rejects is fatal, and a token request without a response is retryable', async t => {
+await withEachUpload('a rejected token request is fatal, and a token request without a response is retryable', async (t, storeAt) => {
   let response: TokenResponse | undefined = { status: 403, body: 'no service account' }
   await metadataServer(t, () => response)
   const proxy = await faultProxy(t, gcs.url)
@@ -88,7 +99,7 @@ await t.test('a token request that the server rejects is fatal, and a token requ
   t.equal(proxy.seen.length, 0, 'no request is sent to the store without a token')
 })
 
-await t.test('a put that timed out waiting for a token uploads nothing when the token arrives later', async t => {
+await withEachUpload('a put that timed out waiting for a token uploads nothing when the token arrives later', async (t, storeAt) => {
   let silent = true
   const { tokenRequests } = await metadataServer(t, () => silent ? undefined : token('late'))
   const proxy = await faultProxy(t, gcs.url)
@@ -101,7 +112,7 @@ await t.test('a put that timed out waiting for a token uploads nothing when the 
   t.strictSame([...new Set(proxy.seen.map(({ url }) => /name=([^&]+)/.exec(url)?.[1]))], ['b.gz'])
 })
 
-await t.test('missing credentials and a missing credentials file are fatal, with a hint', async t => {
+await withEachUpload('missing credentials and a missing credentials file are fatal, with a hint', async (t, storeAt) => {
   withEnvironment(t, { METADATA_SERVER_DETECTION: 'none', HOME: await tempDir(t) })
   const proxy = await faultProxy(t, gcs.url)
   // Cloud Storage sends this response to a request without credentials.
@@ -117,4 +128,20 @@ await t.test('missing credentials and a missing credentials file are fatal, with
   await t.rejects((await storeAt(proxy.url)).put('a.gz', gz, meta), {
     code: 'STORE_CREDENTIALS', fatal: true, cause: { message: /missing\.json/ }
   })
+})
+
+await t.test('an upload with a token that is rejected before it expires is sent once more with a fresh token', async t => {
+  let issued = 0
+  const { tokenRequests } = await metadataServer(t, () => token(`token-${++issued}`))
+  const proxy = await faultProxy(t, gcs.url)
+  const store = await storeWith('lean')(proxy.url)
+  const rejected = { status: 401, body: JSON.stringify({ error: { code: 401, message: 'Invalid Credentials' } }) }
+  t.equal(await store.put('a.gz', gz, meta), 'written')
+  proxy.fail(rejected, 4, ({ headers }) => headers.authorization === 'Bearer token-1')
+  t.strictSame(await Promise.all(['b.gz', 'c.gz', 'd.gz', 'e.gz'].map(name => store.put(name, gz, meta))), Array(4).fill('written'))
+  t.equal(proxy.failed, 4)
+  t.equal(tokenRequests.length, 2, 'concurrent uploads share one new token')
+  proxy.fail(rejected)
+  await t.rejects(store.put('f.gz', gz, meta), { code: 'STORE_CREDENTIALS', fatal: true, message: /401, Invalid Credentials/ })
+  t.equal(proxy.failed, 6, 'a fresh token that is rejected too is fatal')
 })

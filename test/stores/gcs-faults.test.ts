@@ -1,6 +1,6 @@
 // Requests to Google Cloud Storage with every kind of network failure, and with the responses that only Cloud Storage sends.
 import { gzipSync } from 'node:zlib'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { checksumsOf } from '../../src/stores/checksums.ts'
 import { isDownload, isUpload, type Fault } from '../support/fault-proxy.ts'
 import { useGcs } from '../support/stack.ts'
@@ -10,6 +10,7 @@ import { gz, meta } from './contract.ts'
 const gcs = await useGcs(t)
 const service: FaultyService = {
   name: 'gs',
+  upload: 'lean',
   server: gcs.url,
   at: url => ({ emulatorHost: url }),
   bucket: gcs.bucket,
@@ -18,13 +19,18 @@ const service: FaultyService = {
   checksumRejection: errorResponse(400, 'Provided CRC32C "AAAAAA==" doesn\'t match calculated CRC32C "BBBBBB==".')
 }
 
+/** Runs a test for each client that can send the uploads. */
+async function withEachUpload (title: string, body: (t: Test, service: FaultyService) => Promise<void>): Promise<void> {
+  for (const upload of ['lean', 'sdk'] as const) await t.test(`${upload}: ${title}`, async t => body(t, { ...service, upload }))
+}
+
 /** An error response in the format of Cloud Storage. */
 function errorResponse (code: number, message: string, reason?: string): Fault {
   const errors = reason === undefined ? {} : { errors: [{ message, domain: 'global', reason }] }
   return { status: code, body: JSON.stringify({ error: { code, message, ...errors } }) }
 }
 
-await bucketFaults(t, service)
+for (const upload of ['lean', 'sdk'] as const) await bucketFaults(t, { ...service, upload })
 
 const account = 'alertdb-writer@p.iam.gserviceaccount.com'
 const cannotReplace = [
@@ -38,7 +44,8 @@ const cannotReplace = [
 const cannotCreate = errorResponse(
   403, `${account} does not have storage.objects.create access to the Google Cloud Storage object.`, 'forbidden')
 
-await t.test('403 for an object that may not be replaced is like 412: the put gives "identical" or rejects with a conflict', async t => {
+const title403 = '403 for an object that may not be replaced is like 412: the put gives "identical" or rejects with a conflict'
+await withEachUpload(title403, async (t, service) => {
   const { store, proxy, direct } = await behindProxy(t, service)
   const other = Buffer.from('another alert')
   await direct.put('a.gz', gz, meta)
@@ -57,7 +64,7 @@ await t.test('403 for an object that may not be replaced is like 412: the put gi
   t.ok((await direct.get('a.gz'))?.body.equals(gz))
 })
 
-await t.test('an intact object is kept if only the response to its upload was damaged', async t => {
+await withEachUpload('an intact object is kept if only the response to its upload was damaged', async (t, service) => {
   const { store, proxy, direct } = await behindProxy(t, service)
   await direct.put('a.gz', gz, meta)
   const listing = await fetch(`${gcs.url}/storage/v1/b/${new URL(store.url).host}/o`)
@@ -72,7 +79,7 @@ await t.test('an intact object is kept if only the response to its upload was da
   t.ok((await direct.get('a.gz'))?.body.equals(gz))
 })
 
-await t.test('403 for a rate limit is retryable, and 409 means a concurrent write of the same object', async t => {
+await withEachUpload('403 for a rate limit is retryable, and 409 means a concurrent write of the same object', async (t, service) => {
   const { store, proxy, direct } = await behindProxy(t, service)
   proxy.fail(errorResponse(403, 'slow down', 'rateLimitExceeded'), 1, isUpload)
   await t.rejects(store.put('a.gz', gz, meta), { ...temporary, code: 'STORE_UNAVAILABLE' })

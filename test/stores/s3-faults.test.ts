@@ -12,6 +12,7 @@ import { collect, gz, meta } from './contract.ts'
 const s3 = await useS3(t)
 const service: FaultyService = {
   name: 's3',
+  upload: 'lean',
   server: s3.url,
   at: url => ({ s3: { endpoint: url, credentials: s3Credentials } }),
   bucket: s3.bucket,
@@ -20,14 +21,19 @@ const service: FaultyService = {
   checksumRejection: errorResponse(400, 'BadDigest', 'The CRC32C you specified did not match the calculated checksum.')
 }
 
+/** Runs a test for each client that can send the uploads. */
+async function withEachUpload (title: string, body: (t: Test, service: FaultyService) => Promise<void>): Promise<void> {
+  for (const upload of ['lean', 'sdk'] as const) await t.test(`${upload}: ${title}`, async t => body(t, { ...service, upload }))
+}
+
 function errorResponse (status: number, code: string, message: string): Fault {
   const body = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>${message}</Message></Error>`
   return { status, body, headers: { 'content-type': 'application/xml' } }
 }
 
-await bucketFaults(t, service)
+for (const upload of ['lean', 'sdk'] as const) await bucketFaults(t, { ...service, upload })
 
-await t.test('an error of the service has the class of its code, and its hint names the flags and permissions of S3', async t => {
+await withEachUpload('an error has the class of its code, and its hint names the flags and permissions of S3', async (t, service) => {
   const { store, proxy } = await behindProxy(t, service)
   const cases = [
     [errorResponse(403, 'AccessDenied', 'no s3:PutObject'), { ...fatal, code: 'STORE_BUCKET_DENIED', hint: /s3:ListBucket.*s3:PutObject/ }],
@@ -49,7 +55,7 @@ await t.test('an error of the service has the class of its code, and its hint na
   t.equal(await store.put('a.gz', gz, meta), 'written')
 })
 
-await t.test('uploads in one conditional request with the CRC32C in a header and the metadata of gs://', async t => {
+await withEachUpload('uploads in one conditional request with the CRC32C in a header and the metadata of gs://', async (t, service) => {
   const { store, proxy } = await behindProxy(t, service)
   t.equal(await store.put('a.gz', gz, meta), 'written')
   const upload = proxy.seen.at(-1)!
@@ -117,7 +123,7 @@ await t.test('a writer that opened during an outage checks If-None-Match before 
   t.equal(await store.get('a.gz'), undefined)
 })
 
-await t.test('the probe object is put once per bucket and prefix, and appears in no listing', async t => {
+await withEachUpload('the probe object is put once per bucket and prefix, and appears in no listing', async (t, service) => {
   const { store, proxy, direct } = await behindProxy(t, service)
   const isProbe = ({ method, url }: SeenRequest): boolean => method === 'PUT' && url.includes('.incoming/')
   t.equal(proxy.seen.filter(isProbe).length, 2, 'one put creates the object, the next is rejected')
