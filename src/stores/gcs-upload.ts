@@ -1,8 +1,7 @@
 // Uploads objects to Cloud Storage without the client library, with the access tokens of google-auth-library. The request is the same as
 // that of the library, so the objects are too. If the service rejects a token that has not expired, a fresh token is tried once.
 import { EnvHttpProxyAgent } from 'undici'
-import type { GcsClient, GcsJson, GcsRequest, GcsResponse } from './gcs-client.ts'
-import { checkedResponse, parsedJson } from './gcs-client.ts'
+import { checkedResponse, parsedJson, type GcsClient, type GcsJson, type GcsRequest, type GcsResponse } from './gcs-client.ts'
 import { requestError } from './gcs-errors.ts'
 import { connectionOptions, UploadClient, type SendUpload, type UploadRequest, type UploadResponse } from './upload-client.ts'
 
@@ -29,7 +28,7 @@ export class GcsUpload {
     try {
       const response = await this.#uploads.run(request, async send => await this.#authorized(upload, send))
       const checked = checkedResponse({ ...response, body: parsedJson(response.body) }, request)
-      return { ...checked, body: typeof checked.body === 'object' ? checked.body as GcsJson : {} }
+      return { ...checked, body: typeof checked.body === 'object' && checked.body !== null ? checked.body as GcsJson : {} }
     } catch (error) {
       throw requestError(error, request)
     }

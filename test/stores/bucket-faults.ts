@@ -133,7 +133,7 @@ export async function bucketFaults (root: Test, service: FaultyService): Promise
     const html = { 'content-type': 'text/html' }
     for (const fault of [
       { status: 200, body: '<html>Log in</html>', headers: html }, { status: 200, body: '{}' }, { status: 200, body: '' },
-      { status: 200, body: '{"kind":' }, { status: 204, body: '' }
+      { status: 200, body: '{"kind":' }, { status: 200, body: 'null' }, { status: 204, body: '' }
     ]) {
       proxy.fail(fault, 3)
       const what = JSON.stringify(fault)
