@@ -3,10 +3,8 @@
 import { nameOf, type KubernetesObject } from './charts.ts'
 import { containersOf, podsOf } from './pods.ts'
 
-interface Selector {
-  readonly matchLabels?: Readonly<Record<string, string>>
-  readonly matchExpressions?: ReadonlyArray<{ readonly key: string, readonly operator: string, readonly values?: readonly string[] }>
-}
+interface Expression { readonly key: string, readonly operator: string, readonly values?: readonly string[] }
+interface Selector { readonly matchLabels?: Readonly<Record<string, string>>, readonly matchExpressions?: readonly Expression[] }
 interface Peer { readonly podSelector?: Selector, readonly namespaceSelector?: Selector, readonly ipBlock?: object }
 interface PortRule { readonly port?: number | string, readonly protocol?: string }
 interface Policy {
@@ -25,9 +23,8 @@ interface Place {
   readonly ports: ReadonlyArray<{ readonly name?: string, readonly containerPort: number }>
 }
 interface ServicePort { readonly name?: string, readonly port: number, readonly targetPort?: number | string }
-interface Service {
+interface Service extends Pick<Place, 'namespace'> {
   readonly name: string
-  readonly namespace: string
   readonly ports: readonly ServicePort[]
   readonly pods: readonly Place[]
 }
@@ -157,13 +154,8 @@ function brokerProblems (objects: readonly KubernetesObject[], from: Place, addr
 function matches ({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Readonly<Record<string, string>>): boolean {
   return Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
     matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = labels[key]
-      switch (operator) {
-        case 'In': return value !== undefined && values.includes(value)
-        case 'NotIn': return value === undefined || !values.includes(value)
-        case 'Exists': return value !== undefined
-        default: return value === undefined
-      }
+      const found = operator.endsWith('In') ? values.includes(labels[key] ?? '') : key in labels
+      return ['In', 'Exists'].includes(operator) === found
     })
 }
 
@@ -173,18 +165,19 @@ function selects ({ namespace, podSelector }: Policy, place: Place): boolean {
 
 /** Both sides decide. A side that no policy selects admits everything. */
 function admits (policies: readonly Policy[], from: Place, to: Place, port: number | string): boolean {
-  const into = policies.filter(policy => selects(policy, to) && policy.policyTypes?.includes('Ingress') !== false)
-  const out = policies.filter(policy => selects(policy, from) && policy.policyTypes?.includes('Egress') === true)
   const fits = (rules: readonly PortRule[] | undefined): boolean => rules === undefined ||
     rules.some(rule => rule.port === undefined || (numberOf(to, rule.port) ?? rule.port) === numberOf(to, port))
-  return (into.length === 0 || into.some(policy => policy.ingress?.some(rule =>
-    admitsPeer(rule.from ?? [], policy.namespace, from) && fits(rule.ports)) === true)) &&
-    (out.length === 0 || out.some(policy => policy.egress?.some(rule => admitsPeer(rule.to ?? [], policy.namespace, to) &&
-      fits(rule.ports)) === true))
+  const into = policies.filter(policy => selects(policy, to) && policy.policyTypes?.includes('Ingress') !== false)
+  const out = policies.filter(policy => selects(policy, from) && policy.policyTypes?.includes('Egress') === true)
+  const enters = ({ namespace, ingress = [] }: Policy): boolean =>
+    ingress.some(rule => admitsPeer(rule.from, namespace, from) && fits(rule.ports))
+  const leaves = ({ namespace, egress = [] }: Policy): boolean =>
+    egress.some(rule => admitsPeer(rule.to, namespace, to) && fits(rule.ports))
+  return (into.length === 0 || into.some(enters)) && (out.length === 0 || out.some(leaves))
 }
 
 /** An empty list of peers admits everyone; an address block admits no pod. */
-function admitsPeer (peers: readonly Peer[], namespace: string, place: Place): boolean {
+function admitsPeer (peers: readonly Peer[] = [], namespace: string, place: Place): boolean {
   return peers.length === 0 || peers.some(({ podSelector, namespaceSelector, ipBlock }) => ipBlock === undefined &&
     (namespaceSelector === undefined ? place.namespace === namespace :
       matches(namespaceSelector, { 'kubernetes.io/metadata.name': place.namespace })) && matches(podSelector ?? {}, place.labels))
