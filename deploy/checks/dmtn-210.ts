@@ -1,7 +1,5 @@
 // What idfint must render: names and numbers of DMTN-210 by section, and those of deploy/terraform. docs/deploy.md lists the deviations.
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { nameOf, type KubernetesObject } from './helm/charts.ts'
 
 /** Section, object, path in it, and value. A path step is a key, or `[key=value]` for an item of a list. */
@@ -48,23 +46,23 @@ function at (value: unknown, path: string): unknown {
   return name === undefined ? undefined : at((value as Record<string, unknown>)[name], path.slice(name.length + 1))
 }
 
-/** Names in the committed variables of Terraform that the rendered objects of its environment do not have. */
-export async function terraformProblems (root: string, environment: string, objects: readonly KubernetesObject[]): Promise<string[]> {
-  const text = await readFile(join(root, 'deploy/terraform/environments', environment, 'terraform.tfvars'), 'utf8')
-  const variable = (name: string): string => new RegExp(`^${name}\\s+= "(.*)"$`, 'm').exec(text)?.[1] ?? ''
-  const project = variable('project_id')
+/** Names in the variables of Terraform (`terraform.tfvars`) that the rendered objects of the environment do not have. */
+export function terraformProblems (variables: string, objects: readonly KubernetesObject[]): string[] {
+  const variable = (name: string): string => new RegExp(`^${name}\\s+= "(.*)"$`, 'm').exec(variables)?.[1] ?? ''
+  const list = (name: string): string[] => {
+    const [, items = ''] = new RegExp(`^${name}\\s+= \\[(.*)\\]`, 'm').exec(variables) ?? []
+    return [...items.matchAll(/"([^"]+)"/g)].map(([, each = '']) => each)
+  }
+  const [project, environment] = [variable('project_id'), variable('environment')]
   // As in modules/alertdb/main.tf.
-  const unique = createHash('sha256').update(`${project}/${variable('environment')}/`).digest('hex').slice(0, 8)
-  const bucket = (name: string): string => `rubin-alertdb-${variable('environment')}-${unique}-${name}`
-  const listOf = (name: string): string[] => [...(new RegExp(`^${name}\\s+= \\[(.*)\\]`, 'm').exec(text)?.[1] ?? '').matchAll(
-    /"([^"]+)"/g)].map(([, each]) => each ?? '')
+  const unique = createHash('sha256').update(`${project}/${environment}/`).digest('hex').slice(0, 8)
   const wanted = [
-    ...['packets', 'schemas'].map(name => `${{ packets: '--gcp-bucket-alerts', schemas: '--gcp-bucket-schemas' }[name]}=${bucket(name)}`),
+    `--gcp-bucket-alerts=rubin-alertdb-${environment}-${unique}-packets`,
+    `--gcp-bucket-schemas=rubin-alertdb-${environment}-${unique}-schemas`,
     ...['writer', 'reader'].map(name => `alertdb-${name}@${project}.iam.gserviceaccount.com`),
-    variable('bootstrap_host'), ...[0, 1, 2].map(id => variable('broker_host').replace('%d', String(id))),
-    variable('bootstrap_address'), ...listOf('broker_addresses'), ...listOf('ingress_hosts')
-  ].filter(name => name !== '')
+    ...[0, 1, 2].map(id => variable('broker_host').replace('%d', String(id))),
+    variable('bootstrap_host'), variable('bootstrap_address'), ...list('broker_addresses'), ...list('ingress_hosts')
+  ]
   const rendered = JSON.stringify(objects)
-  return wanted.filter(name => !rendered.includes(`"${name}"`)).map(name =>
-    `no object has ${name}, which terraform/environments/${environment} makes`)
+  return wanted.filter(name => name !== '' && !rendered.includes(`"${name}"`)).map(name => `no object has ${name}, which Terraform makes`)
 }

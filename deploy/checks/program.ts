@@ -1,6 +1,5 @@
 // What the charts hand to the program, read by the program's own tables: each mode, flag and variable exists and takes its value, each
-// named
-// file is mounted, and ports and probe paths are those that the program opens.
+// named file is mounted, and ports and probe paths are those that the program opens.
 import { readFile } from 'node:fs/promises'
 import { isAbsolute, join, posix } from 'node:path'
 import { adminEndpoints } from '../../src/admin/admin-server.ts'
@@ -13,6 +12,7 @@ import { storeUrls } from '../../src/program/stores-from-flags.ts'
 import { formatError } from '../../src/pipeline/errors.ts'
 import { containersOf, podsOf, type Container, type Pod } from './helm/pods.ts'
 import { nameOf, type KubernetesObject } from './helm/charts.ts'
+import { ROOT } from './tools/toolbox.ts'
 
 /** The image: what it sets itself, and where it has files. */
 export interface Image {
@@ -41,34 +41,25 @@ export function imageEnv (containerfile: string): Record<string, string> {
   )
 }
 
-/** What every container of ours gets from the image itself. */
-export async function readImage (root: string): Promise<Image> {
-  return { env: imageEnv(await readFile(join(root, 'Containerfile'), 'utf8')), folders: ['/usr/share/alert-stream', '/app'] }
-}
-
-/** What is wrong with the containers of ours among some objects; one line each. */
-export async function programFaults (objects: readonly KubernetesObject[], image: Image): Promise<string[]> {
+/** What is wrong with the containers of the image among some objects; one line each. */
+export async function programFaults (objects: readonly KubernetesObject[]): Promise<string[]> {
+  // What every container gets from the image itself.
+  const env = imageEnv(await readFile(join(ROOT, 'Containerfile'), 'utf8'))
+  const image = { env, folders: ['/usr/share/alert-stream', '/app'] }
   const faults = await Promise.all(objects.flatMap(podsOf).flatMap(pod => containersOf(pod).filter(isOurs).map(async container =>
     (await containerFaults(container, pod, image)).map(fault => `${nameOf(pod.owner)}, container ${container.name}: ${fault}`))))
   return faults.flat()
 }
 
-/** The modes that they run. */
-export function modesOf (objects: readonly KubernetesObject[]): string[] {
-  return objects.flatMap(podsOf).flatMap(containersOf).filter(isOurs).flatMap(({ args = [] }) => args.slice(0, 1))
-}
-
 /** What is wrong with a container of ours; one line each. Nothing connects to anything. */
 export async function containerFaults (container: Container, pod: Pod, image: Image, find = modes.find): Promise<string[]> {
-  const words = container.command?.[0] === 'alert-stream' ?
-    [...container.command.slice(1), ...container.args ?? []] :
-    [...container.args ?? []]
+  const [program = 'alert-stream', ...words] = container.command ?? []
   // What a helm test runs inside the image besides the program is that test's own, and so is a script of a chart's.
-  if (container.command !== undefined && container.command[0] !== 'alert-stream') {
-    const script = container.command[0] === 'node' && container.command.at(-1) === '--eval'
+  if (program !== 'alert-stream') {
+    const script = program === 'node' && words.at(-1) === '--eval'
     return script || pod.owner.metadata.annotations?.['helm.sh/hook'] === 'test' ? [] : ['its command is not the program']
   }
-  const [name, ...args] = words.map(word => expand(word, container))
+  const [name, ...args] = [...words, ...container.args ?? []].map(word => expand(word, container))
   if (name === undefined) return ['has no args: the first one picks the mode']
   let mode: Mode<Flags>
   try {
@@ -76,7 +67,7 @@ export async function containerFaults (container: Container, pod: Pod, image: Im
   } catch (error) {
     return [formatError(error)]
   }
-  const faults = [...shapeFaults(args), ...variableFaults(container, mode), ...fileFaults(args, container, pod, image)]
+  const faults = [...nameFaults(args, container, mode), ...fileFaults(args, container, pod, image)]
   try {
     const line = await readCommandLine(mode, args, environmentOf(container, mode, image), modes)
     if (line === undefined) return faults
@@ -91,28 +82,17 @@ export async function containerFaults (container: Container, pod: Pod, image: Im
   return faults
 }
 
-/** One word per flag, so that a value can never be taken for the next one. */
-function shapeFaults (args: readonly string[]): string[] {
-  const seen = new Set<string>()
-  return args.flatMap(word => {
-    const flag = /^--?([^=]*)/.exec(word)?.[1]
-    if (flag === undefined) return []
-    const twice = seen.has(flag)
-    seen.add(flag)
-    return twice ? [`--${flag} is given twice`] : []
-  })
-}
-
-function variableFaults ({ env = [], envFrom = [] }: Container, { mode, flags }: Mode<Flags>): string[] {
-  const known = new Set(Object.entries<FlagSpec>(flags).flatMap(([name, spec]) => variablesOf(name, spec)))
-  const seen = new Set<string>()
+/** Flags and variables that are given twice, and variables that nobody reads. */
+function nameFaults (args: readonly string[], { env = [], envFrom = [] }: Container, { mode, flags }: Mode<Flags>): string[] {
+  const known = new Set([...otherVariables, ...Object.entries<FlagSpec>(flags).flatMap(([name, spec]) => variablesOf(name, spec))])
+  const given = args.flatMap(word => /^--?[^=]*/.exec(word) ?? [])
+  const names = env.map(({ name }) => name)
+  const twice = (all: readonly string[]): string[] => [...new Set(all.filter((each, index) => all.indexOf(each) < index))]
   return [
-    ...envFrom.length > 0 ? ['envFrom: nobody can tell which variables come of it'] : [],
-    ...env.flatMap(({ name }) => {
-      const twice = seen.has(name) ? [`the variable ${name} is given twice`] : []
-      seen.add(name)
-      return known.has(name) || otherVariables.includes(name) ? twice : [...twice, `the mode ${mode} reads no variable ${name}`]
-    })
+    ...twice(given).map(flag => `${flag} is given twice`),
+    ...twice(names).map(name => `the variable ${name} is given twice`),
+    ...names.filter(name => !known.has(name)).map(name => `the mode ${mode} reads no variable ${name}`),
+    ...envFrom.length > 0 ? ['envFrom: nobody can tell which variables come of it'] : []
   ]
 }
 
@@ -142,33 +122,24 @@ function expand (word: string, { env = [] }: Container): string {
   })
 }
 
-/** Every absolute path among the words and variables is in the image or mounted, and of a Secret's chosen keys if those are chosen. */
+/** Every absolute path in flags and variables is in the image or mounted. If the volume has chosen keys, the file is one of these. */
 function fileFaults (args: readonly string[], container: Container, { spec }: Pod, image: Image): string[] {
-  const values = [
-    ...args.map(word => word.replace(/^--[^=]*=/, '')),
-    ...(container.env ?? []).filter(({ name }) => !otherVariables.includes(name)).map(({ value = '' }) => value)
-  ].map(value => value.replace(/^file:\/\//, ''))
-  // A path of a URL is none in the file system.
-  const named = args.filter(word => /^--(path-prefix|[\w-]*url)=/.test(word)).map(word => word.replace(/^--[^=]*=/, ''))
-  const paths = [...new Set(values)].filter(value =>
-    isAbsolute(value) && !named.includes(value) &&
-    !(container.env ?? []).some(({ name, value: own }) => /PATH_PREFIX|URL/.test(name) && own === value)
-  )
-  return paths.flatMap(path => {
-    const mount = container.volumeMounts?.filter(({ mountPath }) => isBelow(path, mountPath)).sort((a, b) =>
-      b.mountPath.length - a.mountPath.length
-    )[0]
-    if (mount === undefined)
-      return image.folders.some(folder => isBelow(path, folder)) ?
-        [] :
-        [`${path}: nothing is mounted there, and the image has no such folder`]
+  // The path of a URL is not one of the file system.
+  const isUrl = (name: string): boolean => /path[-_]prefix$|url$/i.test(name) || otherVariables.includes(name)
+  const words = args.map(word => /^(?:--([^=]*)=)?(.*)$/.exec(word)?.slice(1) ?? []).map(([name = '', value = '']) => ({ name, value }))
+  const values = [...words, ...container.env ?? []].filter(({ name }) => !isUrl(name))
+    .map(({ value = '' }) => value.replace(/^file:\/\//, ''))
+  return [...new Set(values)].filter(isAbsolute).flatMap(path => {
+    const [mount] = (container.volumeMounts ?? []).filter(({ mountPath }) => isBelow(path, mountPath))
+      .sort((a, b) => b.mountPath.length - a.mountPath.length)
+    if (mount === undefined && image.folders.some(folder => isBelow(path, folder))) return []
+    if (mount === undefined) return [`${path}: nothing is mounted there, and the image has no such folder`]
     const volume = spec.volumes?.find(({ name }) => name === mount.name)
     if (volume === undefined) return [`${path}: there is no volume ${mount.name}`]
     const { items } = (volume.secret ?? volume.configMap ?? {}) as { readonly items?: ReadonlyArray<{ readonly path: string }> }
     const inside = posix.relative(mount.mountPath, path)
-    return items === undefined || inside === '' || items.some(item => item.path === inside) ?
-      [] :
-      [`${path}: the volume ${mount.name} has no file ${inside}`]
+    const found = items === undefined || inside === '' || items.some(item => item.path === inside)
+    return found ? [] : [`${path}: the volume ${mount.name} has no file ${inside}`]
   })
 }
 
@@ -187,15 +158,13 @@ interface Ports {
 
 /** Probes and Services find the ports by name; the program has to listen there, and not for itself only. */
 function portFaults ({ adminPort, adminHost, listenPort, listenHost }: Ports, { ports = [] }: Container): string[] {
-  const declared = (name: string): number | undefined => ports.find(port => port.name === name)?.containerPort
-  const faults: string[] = []
-  const admin = declared('admin')
-  if (admin !== undefined && admin !== adminPort) faults.push(`port admin is ${admin}, the program opens ${adminPort ?? 'none'}`)
-  if (admin !== undefined && adminHost === '127.0.0.1') faults.push('the admin port is open inside the pod only')
-  const http = declared('http')
-  if (http !== undefined && http !== listenPort) faults.push(`port http is ${http}, the program listens on ${listenPort ?? 'none'}`)
-  if (http !== undefined && listenHost === '127.0.0.1') faults.push('the program listens inside the pod only')
-  return faults
+  const opened = { admin: [adminPort, adminHost], http: [listenPort, listenHost] } as const
+  return Object.entries(opened).flatMap(([name, [port, host]]) => {
+    const declared = ports.find(each => each.name === name)?.containerPort
+    if (declared === undefined) return []
+    return [...declared === port ? [] : [`port ${name} is ${declared}, the program opens ${port ?? 'none'}`],
+      ...host === '127.0.0.1' ? [`port ${name} is open inside the pod only`] : []]
+  })
 }
 
 /** Probes ask for paths that the program serves on that port. */
@@ -207,9 +176,7 @@ function probeFaults ({ pathPrefix = '' }: Ports, { startupProbe, livenessProbe,
 }
 
 /** The pod is given longer than the program takes to drain, or it is killed over its work. */
-function graceFaults ({ drainSeconds }: Ports, { spec }: Pod): string[] {
-  const grace = spec.terminationGracePeriodSeconds ?? 30
-  return drainSeconds !== undefined && grace <= drainSeconds ?
-    [`terminationGracePeriodSeconds is ${grace}, and the program drains for up to ${drainSeconds} s`] :
-    []
+function graceFaults ({ drainSeconds = 0 }: Ports, { spec: { terminationGracePeriodSeconds: grace = 30 } }: Pod): string[] {
+  return grace > drainSeconds ? [] :
+    [`terminationGracePeriodSeconds is ${grace}, and the program drains for up to ${drainSeconds} s`]
 }

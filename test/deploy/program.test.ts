@@ -61,7 +61,7 @@ await t.test('reports mistakes of the chart', async t => {
     [{ volumeMounts: [] }, /user\.crt: nothing is mounted there/],
     [{ args: swap('user.crt', 'tls.crt') }, /the volume user has no file tls\.crt/],
     [{ ports: [{ name: 'admin', containerPort: 9601 }] }, /port admin is 9601, the program opens 9600/],
-    [{ args: [...args, '--admin-host=127.0.0.1'] }, /inside the pod only/],
+    [{ args: [...args, '--admin-host=127.0.0.1'] }, /open inside the pod only/],
     [{ command: ['sh', '-c'] }, /its command is not the program/]
   ]
   for (const [more, fault] of cases) t.match((await faults(more)).join('\n'), fault)

@@ -1,24 +1,25 @@
-// The charts, the environments, and what helm renders of them. Each rendering is made once per run.
-import { readFile, readdir, stat } from 'node:fs/promises'
+// The charts, the environments, and what helm renders of them. Each rendering is made once per process.
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { parse, parseAllDocuments } from 'yaml'
-import { Fault, type Context } from '../check.ts'
+import { must, ROOT, tool } from '../tools/toolbox.ts'
 
+const DEPLOY = join(ROOT, 'deploy')
+/** The folder of the charts, except that of the Argo CD Applications. */
+export const HELM = join(DEPLOY, 'helm')
 /** The chart that contains all others; its values files are the environments. */
-export const UMBRELLA = 'alert-stream'
+const UMBRELLA = 'alert-stream'
 /** The environment of DMTN-210. */
 export const IDFINT = 'idfint'
 /** The namespace of everything except the operators (DMTN-210, 5.1). */
 export const NAMESPACE = 'alert-stream-broker'
-const OPERATOR = 'strimzi-registry-operator'
+export const OPERATOR = 'strimzi-registry-operator'
 const namespaces: Readonly<Record<string, string>> = { [OPERATOR]: OPERATOR, 'alert-stream-apps': 'argocd' }
 
-export interface Chart { readonly name: string, readonly folder: string, readonly library: boolean,
-  readonly appVersion: string | undefined }
+export interface Chart { readonly name: string, readonly folder: string, readonly appVersion: string | undefined }
 
-/** A set of values for a chart. */
-export interface Variant { readonly chart: Chart, readonly title: string, readonly files: readonly string[],
-  readonly set?: readonly string[] }
+/** A chart with a set of values. */
+export interface Variant { readonly chart: Chart, readonly title: string, readonly files: readonly string[] }
 
 /** The fields that the checks read. The rest is for schemas. */
 export interface KubernetesObject {
@@ -35,84 +36,57 @@ export interface KubernetesObject {
 
 export interface Rendered { readonly text: string, readonly objects: readonly KubernetesObject[] }
 
-type Tools = Pick<Context, 'root' | 'must' | 'tool'>
+export const environments = yamlFiles(join(DEPLOY, 'environments')).map(file => basename(file, '.yaml'))
 
-export async function findCharts (root: string): Promise<Chart[]> {
-  const folders = (await readdir(join(root, 'deploy/helm'))).sort().map(name => join(root, 'deploy/helm', name))
-  const charts: Chart[] = []
-  for (const folder of [...folders, join(root, 'deploy/argocd')])
-    if (await exists(join(folder, 'Chart.yaml'))) charts.push(await readChart(folder))
-  return charts
+/** All charts except libraries. */
+export const charts: readonly Chart[] = [...readdirSync(HELM).sort().map(name => join(HELM, name)),
+  join(DEPLOY, 'argocd')].flatMap(folder => {
+  if (!existsSync(join(folder, 'Chart.yaml'))) return []
+  const { name = '', type, appVersion } = parse(readFileSync(join(folder, 'Chart.yaml'), 'utf8')) as Record<string, string>
+  return type === 'library' ? [] : [{ name, folder, appVersion }]
+})
+
+/** Each chart with its defaults, with the files in its folder ci, and the umbrella with every environment. */
+export const variants: readonly Variant[] = charts.flatMap(chart => [
+  { chart, title: 'default values', files: [] },
+  ...[...yamlFiles(join(chart.folder, 'ci')), ...chart.name === UMBRELLA ? environments.map(environmentFile) : []]
+    .map(file => ({ chart, title: basename(file, '.yaml'), files: [file] }))
+])
+
+function yamlFiles (folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder).filter(name => name.endsWith('.yaml')).sort().map(name => join(folder, name)) : []
 }
 
-async function readChart (folder: string): Promise<Chart> {
-  const { name, type, appVersion } = parse(await readFile(join(folder, 'Chart.yaml'), 'utf8')) as Record<string, string>
-  return { name: name ?? '', folder, library: type === 'library', appVersion }
-}
-
-/** The values that a chart is rendered with: its defaults, the files in its folder ci, and for the umbrella every environment. */
-export async function variantsOf (root: string, chart: Chart): Promise<Variant[]> {
-  const ci = (await readdir(join(chart.folder, 'ci')).catch(() => [])).sort().map(name => join(chart.folder, 'ci', name))
-  const files = chart.name === UMBRELLA ? [...ci, ...(await environmentsOf(root)).map(name => environmentFile(root, name))] : ci
-  return [{ chart, title: 'default values', files: [] }, ...files.map(file => ({ chart, title: basename(file, '.yaml'), files: [file] }))]
-}
-
-export async function environmentsOf (root: string): Promise<string[]> {
-  return (await readdir(join(root, 'deploy/environments'))).filter(name => name.endsWith('.yaml')).sort().map(name =>
-    basename(name, '.yaml'))
-}
-
-export function environmentFile (root: string, environment: string): string {
-  return join(root, 'deploy/environments', `${environment}.yaml`)
+export function environmentFile (environment: string): string {
+  return join(DEPLOY, 'environments', `${environment}.yaml`)
 }
 
 /** Everything in an environment: the umbrella with its values, and the registry operator. */
-export async function systemObjects (context: Tools, environment: string, set: readonly string[] = []): Promise<KubernetesObject[]> {
-  const charts = await findCharts(context.root)
-  const chartOf = (name: string): Chart => charts.find(chart => chart.name === name) ?? fail(`there is no chart ${name}`)
-  const whole = await render(context, { chart: chartOf(UMBRELLA), title: environment, files: [environmentFile(context.root, environment)],
-    set })
-  const operator = await render(context, { chart: chartOf(OPERATOR), title: environment, files: [] })
-  return [...whole.objects, ...operator.objects]
+export async function systemObjects (environment: string, set: readonly string[] = []): Promise<KubernetesObject[]> {
+  const render = async (name: string, files: readonly string[], set: readonly string[]): Promise<Rendered> =>
+    await rendered(join(HELM, name), name, files, set)
+  return [...(await render(UMBRELLA, [environmentFile(environment)], set)).objects, ...(await render(OPERATOR, [], [])).objects]
 }
 
-// Keyed by command line, because tests and checks work on different copies of the repository.
-const rendered = new Map<string, Promise<Rendered>>()
+export async function render ({ chart, files }: Variant): Promise<Rendered> {
+  return await rendered(chart.folder, chart.name, files, [])
+}
 
-/** Throws a `Fault` with the output of helm. */
-export async function render (context: Tools, { chart, files, set = [] }: Variant): Promise<Rendered> {
-  const args = ['template', 'check', chart.folder, '--namespace', namespaces[chart.name] ?? NAMESPACE, '--include-crds',
+const cache = new Map<string, Promise<Rendered>>()
+
+async function rendered (folder: string, name: string, files: readonly string[], set: readonly string[]): Promise<Rendered> {
+  const args = ['template', 'check', folder, '--namespace', namespaces[name] ?? NAMESPACE, '--include-crds',
     ...files.flatMap(file => ['--values', file]), ...set.flatMap(each => ['--set', each])]
-  const key = args.join('\0')
-  const result = rendered.get(key) ?? (async () => {
-    const text = await context.must(await context.tool('helm'), args)
-    return { text, objects: objectsOf(text) }
+  const result = cache.get(args.join('\0')) ?? (async () => {
+    const text = await must(await tool('helm'), args)
+    const objects = parseAllDocuments(text).map(document => document.toJS({ maxAliasCount: -1 }) as KubernetesObject | null)
+    return { text, objects: objects.filter(each => each !== null) }
   })()
-  rendered.set(key, result)
+  cache.set(args.join('\0'), result)
   return await result
-}
-
-export function objectsOf (text: string): KubernetesObject[] {
-  return parseAllDocuments(text).map(document => document.toJS({ maxAliasCount: -1 }) as KubernetesObject | null).filter(each =>
-    each !== null)
 }
 
 /** `Deployment/alert-database-server` */
 export function nameOf ({ kind, metadata }: KubernetesObject): string {
   return `${kind}/${metadata.name}`
-}
-
-/** The one object of a kind whose name ends with `name`. */
-export function pick<T extends KubernetesObject> (objects: readonly KubernetesObject[], kind: string, name = ''): T {
-  const [object, ...others] = objects.filter(each => each.kind === kind && each.metadata.name.endsWith(name))
-  if (object === undefined || others.length > 0) throw new Fault(`expected one ${kind} ${name}, found ${others.length}`)
-  return object as T
-}
-
-async function exists (path: string): Promise<boolean> {
-  return await stat(path).then(() => true, () => false)
-}
-
-function fail (message: string): never {
-  throw new Error(message)
 }

@@ -3,10 +3,8 @@
 import { nameOf, type KubernetesObject } from './charts.ts'
 import { containersOf, podsOf } from './pods.ts'
 
-interface Selector {
-  readonly matchLabels?: Readonly<Record<string, string>>
-  readonly matchExpressions?: ReadonlyArray<{ readonly key: string, readonly operator: string, readonly values?: readonly string[] }>
-}
+interface Expression { readonly key: string, readonly operator: string, readonly values?: readonly string[] }
+interface Selector { readonly matchLabels?: Readonly<Record<string, string>>, readonly matchExpressions?: readonly Expression[] }
 interface Peer { readonly podSelector?: Selector, readonly namespaceSelector?: Selector, readonly ipBlock?: object }
 interface PortRule { readonly port?: number | string, readonly protocol?: string }
 interface Policy {
@@ -25,8 +23,15 @@ interface Place {
   readonly ports: ReadonlyArray<{ readonly name?: string, readonly containerPort: number }>
 }
 interface ServicePort { readonly name?: string, readonly port: number, readonly targetPort?: number | string }
-interface Service { readonly name: string, readonly namespace: string, readonly ports: readonly ServicePort[],
-  readonly pods: readonly Place[] }
+interface Service extends Pick<Place, 'namespace'> {
+  readonly name: string
+  readonly ports: readonly ServicePort[]
+  readonly pods: readonly Place[]
+}
+interface Scaler {
+  readonly scaleTargetRef?: { readonly kind?: string, readonly name: string }
+  readonly triggers?: ReadonlyArray<{ readonly metadata: Readonly<Record<string, string>> }>
+}
 
 /** Port of the pods that the registry operator makes. */
 const REGISTRY_PORT = 8081
@@ -35,31 +40,24 @@ const KEDA: Place = { title: 'KEDA', namespace: 'keda', labels: { app: 'keda-ope
 
 /** Connections that do not work, one per line. */
 export function networkProblems (objects: readonly KubernetesObject[]): string[] {
-  const registries = objects.filter(({ kind }) => kind === 'StrimziSchemaRegistry')
-  const places = [
-    ...objects.flatMap(podsOf).map(pod => ({
-      title: nameOf(pod.owner),
-      namespace: pod.owner.metadata.namespace ?? '',
-      labels: pod.labels,
-      ports: containersOf(pod).flatMap(({ ports = [] }) => ports)
-    })),
-    ...registries.map(({ metadata }) => ({
-      title: `pods of StrimziSchemaRegistry/${metadata.name}`,
-      namespace: metadata.namespace ?? '',
-      labels: { app: metadata.name },
-      ports: [{ containerPort: REGISTRY_PORT }]
-    }))
-  ]
-  const services = [
-    ...objects.filter(({ kind }) => kind === 'Service'),
-    // The registry operator makes a Service of the registry's name.
-    ...registries.map(({ metadata }) => ({ metadata, spec: { selector: { app: metadata.name }, ports: [{ port: REGISTRY_PORT }] } }))
-  ].map(({ metadata: { name, namespace = '' }, spec }): Service => {
+  const ofKind = (kind: string): KubernetesObject[] => objects.filter(object => object.kind === kind)
+  // The registry operator makes pods and a Service of the registry's name.
+  const registries = ofKind('StrimziSchemaRegistry').map(({ metadata: { name, namespace = '' } }) => ({
+    place: { title: `pods of StrimziSchemaRegistry/${name}`, namespace, labels: { app: name }, ports: [{ containerPort: REGISTRY_PORT }] },
+    service: { metadata: { name, namespace }, spec: { selector: { app: name }, ports: [{ port: REGISTRY_PORT }] } }
+  }))
+  const places: Place[] = [...objects.flatMap(podsOf).map(pod => {
+    const { owner, labels } = pod
+    const ports = containersOf(pod).flatMap(({ ports = [] }) => ports)
+    return { title: nameOf(owner), namespace: owner.metadata.namespace ?? '', labels, ports }
+  }), ...registries.map(({ place }) => place)]
+  const services = [...ofKind('Service'), ...registries.map(({ service }) => service)].map(({ metadata, spec }): Service => {
+    const { name, namespace = '' } = metadata
     const { selector, ports } = spec as { readonly selector?: Readonly<Record<string, string>>, readonly ports: readonly ServicePort[] }
     const pods = places.filter(place => place.namespace === namespace && matches({ matchLabels: selector ?? {} }, place.labels))
     return { name, namespace, ports, pods }
   })
-  const policies = objects.filter(({ kind }) => kind === 'NetworkPolicy').map(object =>
+  const policies = ofKind('NetworkPolicy').map(object =>
     ({ ...object.spec as Policy, title: nameOf(object), namespace: object.metadata.namespace ?? '' }))
   return [...new Set([
     ...services.flatMap(serviceProblems),
@@ -89,10 +87,10 @@ function backendProblems (object: KubernetesObject, services: readonly Service[]
 }
 
 function scalerProblems (object: KubernetesObject, objects: readonly KubernetesObject[]): string[] {
-  const { scaleTargetRef: target } = (object.spec ?? {}) as { readonly scaleTargetRef?: { readonly kind?: string, readonly name: string } }
-  if (target === undefined || objects.some(({ kind, metadata }) => kind === (target.kind ?? 'Deployment') &&
-    metadata.name === target.name)) return []
-  return [`${nameOf(object)}: there is no ${target.kind ?? 'Deployment'} ${target.name}`]
+  const { scaleTargetRef: target } = (object.spec ?? {}) as Scaler
+  if (target === undefined) return []
+  const name = `${target.kind ?? 'Deployment'}/${target.name}`
+  return objects.some(each => nameOf(each) === name) ? [] : [`${nameOf(object)}: there is no ${name}`]
 }
 
 function policyProblems (policy: Policy, places: readonly Place[]): string[] {
@@ -116,27 +114,29 @@ function nameServiceProblems (place: Place, policies: readonly Policy[]): string
 function connectionProblems (
   objects: readonly KubernetesObject[], places: readonly Place[], services: readonly Service[], policies: readonly Policy[]
 ): string[] {
-  const problems: string[] = []
-  for (const pod of objects.flatMap(podsOf)) {
+  const ofPods = objects.flatMap(podsOf).flatMap(pod => {
     const from = places.find(({ title }) => title === nameOf(pod.owner)) ?? KEDA
     const words = containersOf(pod).flatMap(({ args = [], env = [] }) => [...args, ...env.map(({ value = '' }) => `=${value}`)])
-    for (const [, url = ''] of words.flatMap(word => [...word.matchAll(/^(?:(?:--)?[\w-]*=)?(http:\/\/\S+)$/g)])) {
-      const { hostname, port } = new URL(url)
-      const [name, namespace = from.namespace] = hostname.split('.')
-      const service = services.find(each => each.name === name && each.namespace === namespace)
-      const open = service?.ports.find(each => each.port === Number(port || 80))
-      if (service !== undefined && open === undefined) problems.push(`${from.title}: Service ${name} has no port ${port || 80}`)
-      for (const to of open === undefined ? [] : service?.pods ?? [])
-        if (!admits(policies, from, to, open?.targetPort ?? open?.port ?? 0)) problems.push(
-          `${from.title}: no NetworkPolicy admits it to ${to.title}`)
-    }
-    for (const word of words.filter(word => word.startsWith('--broker='))) problems.push(...brokerProblems(objects, from, word.slice(9)))
-  }
-  for (const { spec } of objects.filter(({ kind }) => kind === 'ScaledObject'))
-    for (const { metadata } of (spec as { readonly triggers?: ReadonlyArray<{ readonly metadata: Record<string,
-      string> }> }).triggers ?? [])
-      problems.push(...brokerProblems(objects, KEDA, metadata.bootstrapServers ?? ''))
-  return problems
+    const urls = words.flatMap(word => /^(?:(?:--)?[\w-]*=)?(http:\/\/\S+)$/.exec(word)?.[1] ?? [])
+    return [
+      ...urls.flatMap(url => urlProblems(new URL(url), from, services, policies)),
+      ...words.filter(word => word.startsWith('--broker=')).flatMap(word => brokerProblems(objects, from, word.slice('--broker='.length)))
+    ]
+  })
+  const ofKeda = objects.filter(({ kind }) => kind === 'ScaledObject').flatMap(({ spec }) => (spec as Scaler).triggers ?? [])
+    .flatMap(({ metadata }) => brokerProblems(objects, KEDA, metadata.bootstrapServers ?? ''))
+  return [...ofPods, ...ofKeda]
+}
+
+/** A host that is no Service of these objects is elsewhere. */
+function urlProblems ({ hostname, port }: URL, from: Place, services: readonly Service[], policies: readonly Policy[]): string[] {
+  const [name, namespace = from.namespace] = hostname.split('.')
+  const service = services.find(each => each.name === name && each.namespace === namespace)
+  const open = service?.ports.find(each => each.port === Number(port || 80))
+  if (service === undefined) return []
+  if (open === undefined) return [`${from.title}: Service ${name} has no port ${port || 80}`]
+  return service.pods.filter(to => !admits(policies, from, to, open.targetPort ?? open.port))
+    .map(to => `${from.title}: no NetworkPolicy admits it to ${to.title}`)
 }
 
 /** Strimzi makes a NetworkPolicy from the peers of a listener. Without peers, every pod may connect. */
@@ -154,13 +154,8 @@ function brokerProblems (objects: readonly KubernetesObject[], from: Place, addr
 function matches ({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Readonly<Record<string, string>>): boolean {
   return Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
     matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = labels[key]
-      switch (operator) {
-        case 'In': return value !== undefined && values.includes(value)
-        case 'NotIn': return value === undefined || !values.includes(value)
-        case 'Exists': return value !== undefined
-        default: return value === undefined
-      }
+      const found = operator.endsWith('In') ? values.includes(labels[key] ?? '') : key in labels
+      return ['In', 'Exists'].includes(operator) === found
     })
 }
 
@@ -170,18 +165,19 @@ function selects ({ namespace, podSelector }: Policy, place: Place): boolean {
 
 /** Both sides decide. A side that no policy selects admits everything. */
 function admits (policies: readonly Policy[], from: Place, to: Place, port: number | string): boolean {
-  const into = policies.filter(policy => selects(policy, to) && policy.policyTypes?.includes('Ingress') !== false)
-  const out = policies.filter(policy => selects(policy, from) && policy.policyTypes?.includes('Egress') === true)
   const fits = (rules: readonly PortRule[] | undefined): boolean => rules === undefined ||
     rules.some(rule => rule.port === undefined || (numberOf(to, rule.port) ?? rule.port) === numberOf(to, port))
-  return (into.length === 0 || into.some(policy => policy.ingress?.some(rule =>
-    admitsPeer(rule.from ?? [], policy.namespace, from) && fits(rule.ports)) === true)) &&
-    (out.length === 0 || out.some(policy => policy.egress?.some(rule => admitsPeer(rule.to ?? [], policy.namespace, to) &&
-      fits(rule.ports)) === true))
+  const into = policies.filter(policy => selects(policy, to) && policy.policyTypes?.includes('Ingress') !== false)
+  const out = policies.filter(policy => selects(policy, from) && policy.policyTypes?.includes('Egress') === true)
+  const enters = ({ namespace, ingress = [] }: Policy): boolean =>
+    ingress.some(rule => admitsPeer(rule.from, namespace, from) && fits(rule.ports))
+  const leaves = ({ namespace, egress = [] }: Policy): boolean =>
+    egress.some(rule => admitsPeer(rule.to, namespace, to) && fits(rule.ports))
+  return (into.length === 0 || into.some(enters)) && (out.length === 0 || out.some(leaves))
 }
 
 /** An empty list of peers admits everyone; an address block admits no pod. */
-function admitsPeer (peers: readonly Peer[], namespace: string, place: Place): boolean {
+function admitsPeer (peers: readonly Peer[] = [], namespace: string, place: Place): boolean {
   return peers.length === 0 || peers.some(({ podSelector, namespaceSelector, ipBlock }) => ipBlock === undefined &&
     (namespaceSelector === undefined ? place.namespace === namespace :
       matches(namespaceSelector, { 'kubernetes.io/metadata.name': place.namespace })) && matches(podSelector ?? {}, place.labels))

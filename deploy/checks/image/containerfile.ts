@@ -30,10 +30,3 @@ export function digestArguments (containerfile: string): Map<string, string> {
   }
   return args
 }
-
-/** Bases whose tag can come to mean another release: without one, `latest`, or with fewer than two numbers in it. */
-export function loosePins (bases: readonly string[]): string[] {
-  return bases.filter(base => !/:\d+\.\d+(\.\d+)?(-[\w.-]+)?(@sha256:[0-9a-f]{64})?$/.test(base)).map(base =>
-    `${base}: not pinned by a full version`
-  )
-}

@@ -1,75 +1,64 @@
-// The schema of the google provider, as far as deploy/terraform uses it, out of a package of its bindings. The stand-in provider knows this
-// and nothing else: see deploy/terraform/README.md for what it therefore cannot check.
+// The schema of the google provider, as far as deploy/terraform uses it, read from the typed bindings that are generated from the provider.
+// The stand-in provider knows this and nothing else: deploy/terraform/README.md says what it therefore cannot check.
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readBindings, type BlockSchema, type BlockTypeSchema } from './bindings.ts'
 
-/** What the modules and environments use. A type that is missing here is refused as one that the provider does not have: add it. */
-export const resourceTypes = [
-  'google_compute_address',
-  'google_compute_firewall',
-  'google_compute_network',
-  'google_compute_router',
-  'google_compute_router_nat',
-  'google_compute_subnetwork',
-  'google_container_cluster',
-  'google_container_node_pool',
-  'google_dns_managed_zone',
-  'google_dns_record_set',
-  'google_gke_backup_backup_plan',
-  'google_project_iam_member',
-  'google_project_service',
-  'google_service_account',
-  'google_service_account_iam_binding',
-  'google_storage_bucket',
-  'google_storage_bucket_iam_binding'
-] as const
-
-/** Blocks of one that are sets in the provider, which the bindings do not tell: `condition[0]` is refused, `one(condition)` works. */
-export const setBlocks: ReadonlyArray<readonly string[]> = [
-  ['google_storage_bucket', 'lifecycle_rule', 'action'],
-  ['google_storage_bucket', 'lifecycle_rule', 'condition']
+/** A type that is missing here is refused as one that the provider does not have: add it. */
+const resources = [
+  'compute_address', 'compute_firewall', 'compute_network', 'compute_router', 'compute_router_nat', 'compute_subnetwork',
+  'container_cluster', 'container_node_pool', 'dns_managed_zone', 'dns_record_set', 'gke_backup_backup_plan', 'project_iam_member',
+  'project_service', 'service_account', 'service_account_iam_binding', 'storage_bucket', 'storage_bucket_iam_binding'
 ]
 
-interface Versioned {
-  readonly version: 0
-  readonly block: BlockSchema
+/** An argument, an attribute or a block (`fields`), as the stand-in reads it. */
+export interface Field {
+  readonly type: 'string' | 'number' | 'bool' | 'list' | 'set' | 'map'
+  readonly of?: 'string' | 'number' | 'bool'
+  readonly fields?: Fields
+  readonly single?: boolean
+  readonly required: boolean
+  readonly optional: boolean
+  readonly computed: boolean
+}
+export type Fields = Readonly<Record<string, Field>>
+
+// How a getter asks for the value shows its type. A set is turned into a list on the way.
+const types = { String: 'string', Number: 'number', Boolean: 'bool' } as const
+
+/** The fields of each resource type in `lib`, the bindings' folder of that name. */
+export async function googleSchema (lib: string, names: readonly string[] = resources): Promise<Record<string, Fields>> {
+  return Object.fromEntries(await Promise.all(names.map(async name => {
+    const folder = join(lib, name.replaceAll('_', '-'))
+    const files = (await readdir(folder, { recursive: true })).filter(file => file.endsWith('.js'))
+    const source = (await Promise.all(files.map(async file => await readFile(join(folder, file), 'utf8')))).join('\n')
+    const bodies = [...source.matchAll(/^class (\w+) extends [\w.]+ \{\n(.*?)^\}/gms)]
+    const classes = new Map(bodies.map(([, cls = '', body = '']) => [cls, body]))
+    const sets = new Set([...source.matchAll(/type: "set",\s+storageClassType: "(\w+)List"/g)].map(([, cls = '']) => cls))
+    const [resource = ''] = [...classes].find(([, body]) => body.includes(`terraformResourceType: 'google_${name}'`)) ?? []
+    return [`google_${name}`, fieldsOf(resource, classes, sets)]
+  })))
 }
 
-/** As `terraform providers schema -json` has it, for one provider. */
-export interface ProviderSchema {
-  readonly version: string
-  readonly provider: Versioned
-  readonly resource_schemas: Readonly<Record<string, Versioned>>
-}
-
-/** `lib` is the bindings' folder of that name. Throws where it lacks one of the types, or describes something else. */
-export async function googleSchema (lib: string, types: readonly string[] = resourceTypes): Promise<ProviderSchema> {
-  const provider = readBindings(await readFile(join(lib, 'provider', 'index.js'), 'utf8'))
-  const resources: Record<string, Versioned> = {}
-  for (const type of types) {
-    const folder = join(lib, type.replace(/^google_/, '').replaceAll('_', '-'))
-    const structs = await readdir(join(folder, 'index-structs')).catch(() => [])
-    const bound = readBindings(
-      await readFile(join(folder, 'index.js'), 'utf8'),
-      await Promise.all(
-        structs.filter(name => name.endsWith('.js')).map(async name => await readFile(join(folder, 'index-structs', name), 'utf8'))
-      )
-    )
-    if (bound.type !== type || bound.providerVersion !== provider.providerVersion)
-      throw new Error(`${folder} describes ${bound.type} of ${bound.providerVersion}`)
-    resources[type] = { version: 0, block: corrected(bound.block, setBlocks.filter(([name]) => name === type).map(path => path.slice(1))) }
-  }
-  return { version: provider.providerVersion, provider: { version: 0, block: provider.block }, resource_schemas: resources }
-}
-
-/** The block, where the nested ones at these paths are sets. Throws where there is none at a path: then the table is out of date. */
-function corrected (block: BlockSchema, paths: ReadonlyArray<readonly string[]>): BlockSchema {
-  const blocks: Record<string, BlockTypeSchema> = { ...block.block_types }
-  for (const [name = '', ...rest] of paths) {
-    const inner = blocks[name]
-    if (inner === undefined) throw new Error(`the bindings have no block ${name}`)
-    blocks[name] = rest.length === 0 ? { ...inner, nesting_mode: 'set' } : { ...inner, block: corrected(inner.block, [rest]) }
-  }
-  return { ...block, block_types: blocks }
+/** Throws where a property is written in a way that is not known: a guess would check nothing. */
+function fieldsOf (cls: string, classes: ReadonlyMap<string, string>, sets: ReadonlySet<string>): Fields {
+  const body = classes.get(cls)
+  if (body === undefined) throw new Error(`the bindings have no class ${cls}`)
+  const properties = body.split(/^ +\/\/ (?=\w+ - computed: )/m).slice(1)
+  return Object.fromEntries(properties.map((text): [string, Field] => {
+    const [, name = '', computed, optional, required] = /^(\w+) - computed: (\w+), optional: (\w+), required: (\w+)\n/.exec(text) ?? []
+    const flags = { computed: computed === 'true', optional: optional === 'true', required: required === 'true' }
+    const [, kind = 'String', collection] = /this\.get(String|Number|Boolean)?(List|Map)?Attribute\('/.exec(text) ?? []
+    const [, nested = '', isSet] = /new (?:\w+\.)?(\w+)\(this, "\w+"(?:, (\w+))?\)/.exec(text) ?? []
+    const [, map] = /^(String|Number|Boolean)Map$/.exec(nested) ?? []
+    const type = types[(map ?? kind) as keyof typeof types]
+    if (map !== undefined || collection === 'Map') return [name, { type: 'map', of: type, ...flags }]
+    if (nested !== '') {
+      const block = nested.replace(/(List|OutputReference)$/, '')
+      const fields = fieldsOf(`${block}OutputReference`, classes, sets)
+      return [name, { type: isSet === 'true' || sets.has(block) ? 'set' : 'list', single: !nested.endsWith('List'), fields, ...flags }]
+    }
+    if (collection === 'List') return [name, { type: text.includes('Fn.tolist(') ? 'set' : 'list', of: type, ...flags }]
+    if (text.includes('Attribute(')) return [name, { type, ...flags }]
+    throw new Error(`${cls}.${name} is written in a way that is not known`)
+  }))
 }

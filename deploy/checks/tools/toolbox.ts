@@ -1,69 +1,49 @@
-// Installs the tools of the checks into the cache, each once. A tool that this machine cannot have is a `ToolMissing`; a download with
-// another checksum is an error everywhere.
+// The programs of the checks: installed into the download cache on first use, and run to completion.
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { downloadError, ensure, type CacheOptions, type Fetcher } from '../../../src/devstack/download-cache.ts'
-import { requirePython } from '../../../src/devstack/prerequisites.ts'
-import { runTool } from '../../../src/devstack/tools.ts'
-import { AlertStreamError, formatError } from '../../../src/pipeline/errors.ts'
-import { ToolMissing } from '../check.ts'
+import { ensure } from '../../../src/devstack/download-cache.ts'
+import { defaultCacheDir, runTool, type ToolOptions } from '../../../src/devstack/tools.ts'
 import { recipes, type ToolName } from './pins.ts'
-import type { Help, Recipe } from './recipes.ts'
+import type { Recipe } from './recipes.ts'
 
-export interface Tools { tool (name: ToolName): Promise<string> }
+/** The repository. */
+export const ROOT = join(import.meta.dirname, '../../..')
+export const CACHE = defaultCacheDir(process.env)
 
-/** Error codes for what another machine or network would not have met. */
-const LACKS = ['DEVSTACK_PREREQUISITE', 'DEVSTACK_DOWNLOAD', 'DEVSTACK_PLATFORM']
+export function progress (line: string): void {
+  process.stderr.write(`check:deploy: ${line}\n`)
+}
 
-export class Toolbox implements Tools {
-  readonly #options: CacheOptions & { readonly signal: AbortSignal }
-  readonly #found = new Map<string, Promise<string>>()
+/** Standard output of a program. Throws with the last lines of the program's output if the program fails. */
+export async function must (program: string, args: readonly string[], options: Partial<ToolOptions> = {}): Promise<string> {
+  const { code, stdout, stderr } = await runTool(program, args, { env: process.env, ...options })
+  if (code === 0) return stdout
+  const output = (stdout + stderr).split('\n').filter(line => !line.includes('found symbolic link in path')).slice(-200).join('\n')
+  throw new Error(`${[program.split('/').at(-1), ...args].join(' ').slice(0, 200)}: exit code ${code ?? 'unknown'}\n${output}`)
+}
 
-  constructor (options: CacheOptions & { readonly signal: AbortSignal }) {
+const found = new Map<ToolName, Promise<string>>()
+
+/** Path of a tool, which is installed first if necessary. */
+export async function tool (name: ToolName): Promise<string> {
+  const path = found.get(name) ?? install(name, recipes[name])
+  found.set(name, path)
+  return await path
+}
+
+async function install (name: ToolName, { title, path, pins, needs = [], installed, fetch }: Recipe): Promise<string> {
+  const own = await installed?.()
+  if (own !== undefined) return own
+  const digest = createHash('sha256').update(JSON.stringify([title, path, pins])).digest('hex').slice(0, 12)
+  const install = async (needed: string): Promise<string> => await tool(needed as ToolName)
+  const folder = await ensure({
+    title,
+    folder: `${name}-${digest}`,
+    items: 'files',
+    // What a tool needs takes the same lock, so it is installed before.
+    fetcher: { name: 'its recipe', find: async () => { for (const needed of needs) await install(needed); return '' } },
+    fetch: async into => { await fetch(into, { must, tool: install }) }
     // A folder of its own, so that the demo does not wait for the lock of these downloads.
-    this.#options = { ...options, cacheDir: join(options.cacheDir, 'tools') }
-  }
-
-  async tool (name: ToolName): Promise<string> {
-    const found = this.#found.get(name) ?? this.#install(name, recipes[name])
-    this.#found.set(name, found)
-    return await found
-  }
-
-  async #install (name: string, recipe: Recipe): Promise<string> {
-    const { env, signal } = this.#options
-    const installed = await recipe.installed?.(env)
-    if (installed !== undefined) return installed
-    const paths = new Map<string, string>()
-    const digest = createHash('sha256').update([recipe.title, recipe.path, ...recipe.pins].join('\n')).digest('hex').slice(0, 12)
-    const run: Help['run'] = async (program, args, cwd, more = {}) => {
-      const { code, stdout, stderr } = await runTool(program, args, { env: { ...env, ...more }, cwd, signal })
-      if (code !== 0) throw downloadError(`cannot install ${recipe.title}: ${program.split('/').at(-1)} failed`, stderr + stdout, cwd)
-      return stdout
-    }
-    try {
-      const folder = await ensure({
-        title: recipe.title,
-        folder: `${name}-${digest}`,
-        items: 'files',
-        // Other tools take the same lock, so they are installed before.
-        fetcher: {
-          name: 'its recipe',
-          find: async () => {
-            for (const needed of recipe.needs ?? []) paths.set(needed, await this.tool(needed as ToolName))
-            return ''
-          }
-        },
-        fetch: async into => {
-          const python: Fetcher = async (args, cwd) => { await run(await requirePython(env, 'pip'), args, cwd) }
-          await recipe.fetch(into, { env, run, python, path: needed => paths.get(needed) ?? '' })
-        }
-      }, { ...this.#options, progress: line => { if (!line.endsWith(', cached')) this.#options.progress?.(line) } })
-      return join(folder, recipe.path)
-    } catch (error) {
-      if (error instanceof AlertStreamError && LACKS.includes(error.code))
-        throw new ToolMissing(`${recipe.title} is missing: ${formatError(error)}`, error)
-      throw error
-    }
-  }
+  }, { cacheDir: join(CACHE, 'tools'), env: process.env, progress: line => { if (!line.endsWith(', cached')) progress(line) } })
+  return join(folder, path)
 }

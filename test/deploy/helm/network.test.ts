@@ -58,7 +58,7 @@ await t.test('an autoscaler must target an existing workload', async t => {
   t.same(
     networkProblems([server,
       object('autoscaling/v2', 'HorizontalPodAutoscaler', 'scale', { scaleTargetRef: { kind: 'Deployment', name: 'serve' } })]),
-    ['HorizontalPodAutoscaler/scale: there is no Deployment serve']
+    ['HorizontalPodAutoscaler/scale: there is no Deployment/serve']
   )
   t.same(networkProblems([server, object('keda.sh/v1alpha1', 'ScaledObject', 'scale', { scaleTargetRef: { name: 'server' } })]), [])
 })

@@ -1,0 +1,19 @@
+// Each container of the image against the program's own tables: mode, flags, variables, files, ports and probe paths.
+import t from 'tap'
+import { render, variants } from './helm/charts.ts'
+import { containersOf, podsOf } from './helm/pods.ts'
+import { isOurs, programFaults } from './program.ts'
+
+/** Modes that the charts must run, so that a container that the check does not recognise is noticed. */
+const MODES = ['copy', 'create-stream', 'ingest', 'play-stream', 'redrive', 'serve', 'sync-schema', 'verify']
+const run = new Set<string | undefined>()
+
+for (const variant of variants) {
+  await t.test(`${variant.chart.name}, ${variant.title}: flags, variables, files, ports and probes are the program's`, async t => {
+    const { objects } = await render(variant)
+    t.same(await programFaults(objects), [])
+    for (const { args } of objects.flatMap(podsOf).flatMap(containersOf).filter(isOurs)) run.add(args?.[0])
+  })
+}
+
+await t.test(`the charts run the modes ${MODES.join(', ')}`, async t => { t.same(MODES.filter(mode => !run.has(mode)), []) })
