@@ -6,7 +6,8 @@ import { flags, type ConfigOf } from '../config/flags.ts'
 import { idRanges, packedIdFormat, parseVisit, unpack, type PackedIdFormat } from '../ids/packed-id.ts'
 import { mode } from '../program/mode.ts'
 import { archiveOf } from '../program/stores-from-flags.ts'
-import { listAlerts, listByPrefix, usedKeySchemes, type ListedAlert } from '../stores/alert-listing.ts'
+import { usedKeySchemes } from '../stores/alert-keys.ts'
+import { listAlerts, listByPrefix, type ListedAlert } from '../stores/alert-listing.ts'
 import { StoreStats, type ObjectStore } from '../stores/index.ts'
 import { allKeySchemes } from '../stores/layouts.ts'
 
@@ -38,9 +39,8 @@ function selection (config: Config, format: PackedIdFormat): (store: ObjectStore
   const bad = (what: string) => usageErrors.USAGE_BAD_VALUE(what, { where: 'list' })
   if ([night, visit, prefix].filter(each => each !== undefined).length > 1) throw bad('give only one of --night, --visit and --prefix')
   if (detector !== undefined && night === undefined && visit === undefined) throw bad('--detector needs --night or --visit')
-  const listing = async (store: ObjectStore) => ({
-    store, format, schemes: (await usedKeySchemes(store)).filter(({ name }) => config.layout === undefined || name === config.layout)
-  })
+  const schemes = allKeySchemes.filter(({ name }) => config.layout === undefined || name === config.layout)
+  const listing = async (store: ObjectStore) => ({ store, format, schemes: await usedKeySchemes(store, schemes) })
   if (night !== undefined || visit !== undefined) {
     const parsed = visit === undefined ? { night: night! } : parseVisit(visit)
     if (parsed === undefined) throw bad(`--visit is '${visit}', but must be YYYYMMDD and a 5-digit sequence number`)

@@ -43,6 +43,12 @@ export const allKeySchemes: readonly KeyScheme[] = [
   keySchemes.v1
 ]
 
+/** Leaves out each layout whose objects are those of an earlier one: in a folder, a leading slash is not part of the path. */
+export function distinctKeySchemes (storeUrl: string, schemes: readonly KeyScheme[]): readonly KeyScheme[] {
+  const path = ({ alerts }: KeyScheme): string => storeUrl.startsWith('file:') ? alerts.replace(/^\//, '') : alerts
+  return schemes.filter((scheme, index) => schemes.findIndex(other => path(other) === path(scheme)) === index)
+}
+
 const largestSchemaId = 0xffffffff
 
 /** `{night}/{sequence}/{detector}/`: a folder holds one detector of one visit. If the id is not packed: `other/{first 6 digits}/`. */
