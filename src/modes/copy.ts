@@ -3,10 +3,11 @@
 import { copyErrors } from '../copy/errors.ts'
 import { alertKeys, schemaKeys, type ArchivedKey } from '../copy/archived-keys.ts'
 import { keySource } from '../copy/key-source.ts'
+import { MemoryLimit } from '../copy/memory-limit.ts'
 import { isPresent } from '../copy/presence.ts'
 import { readVerified, type VerifiedObject } from '../copy/read-object.ts'
 import { CopyReport } from '../copy/report.ts'
-import { adminFlags, s3Flags, storeFlags } from '../config/common.ts'
+import { adminFlags, s3Flags, s3WriteFlags, storeFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { idRanges, packedIdFormat } from '../ids/packed-id.ts'
@@ -44,7 +45,12 @@ const copyFlags = flags({
   },
   'batch-size': {
     ...ingestFlags['batch-size'], default: 32,
-    description: 'Maximum number of objects read or written concurrently. Memory holds at most twice this number of alerts.'
+    description: 'Maximum number of objects read or written concurrently.'
+  },
+  'max-in-flight-mib': {
+    ...ingestFlags['max-in-flight-mib'], default: 64,
+    description: 'Memory for objects, in MiB. An object counts three times its size: as stored, and decompressed. Larger objects are ' +
+      'copied one at a time.'
   },
   'gzip-level': { ...ingestFlags['gzip-level'], description: 'Compression level of alerts that the source stores uncompressed.' },
   'max-record-mib': {
@@ -54,6 +60,7 @@ const copyFlags = flags({
   'packed-id-tags': storeFlags['packed-id-tags'],
   'packed-id-bits': storeFlags['packed-id-bits'],
   ...s3Flags,
+  ...s3WriteFlags,
   'gcp-project': storeFlags['gcp-project'],
   'store-timeout': storeFlags['store-timeout'],
   'drain-seconds': adminFlags['drain-seconds']
@@ -79,7 +86,8 @@ export function declare (config: Config, opened: () => Opened, report: CopyRepor
   if (night !== undefined) idRanges({ night }, format)
   const { from, to } = urlsOf(config)
   const selection = { format, night, except: from.alerts === to.alerts && from.schemas === to.schemas ? layout : undefined }
-  const options = { maxFrameBytes: config.maxRecordMib * 1024 * 1024, gzipLevel }
+  const memory = new MemoryLimit(config.maxInFlightMib * 1024 * 1024)
+  const options = { memory, maxFrameBytes: config.maxRecordMib * 1024 * 1024, gzipLevel }
   const destinationOf = ({ kind, id }: ArchivedKey): string =>
     kind === 'alert' ? alertKey(layout, id, format) : schemaKey(layout, Number(id))
   const storesOf = ({ kind }: ArchivedKey): readonly [ObjectStore, ObjectStore] => {
@@ -94,7 +102,8 @@ export function declare (config: Config, opened: () => Opened, report: CopyRepor
     ignored: key => {
       report.ignored++
       log.warn({ key }, 'the key belongs to no alert and no schema')
-    }
+    },
+    settled: key => { memory.release(key) }
   })
   const isMissing = async (key: ArchivedKey): Promise<boolean> => {
     const [store, destination] = storesOf(key)

@@ -1,6 +1,6 @@
 // redrive: sends dead letters back to their original topics after the cause has been fixed. A dead letter counts as processed when the
 // brokers acknowledge its record. Dead letters that cannot be sent or were not selected stay for a later run. No dead letter is deleted.
-import { batchFlags, kafkaFlags, defaultDeadLetterTopic, s3Flags } from '../config/common.ts'
+import { batchFlags, kafkaFlags, defaultDeadLetterTopic, s3Flags, s3WriteFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { Environment } from '../config/parse.ts'
@@ -27,6 +27,7 @@ const redriveFlags = flags({
     type: 'text', placeholder: 'URL', description: 'Store to read instead of a topic: file:///dir, s3://bucket or gs://bucket.'
   },
   ...s3Flags,
+  ...s3WriteFlags,
   group: {
     type: 'text', default: 'alert-stream-redrive', description: 'Name of the stored progress: consumer group, or marker folder in a store.'
   },

@@ -1,8 +1,10 @@
 // verify: checks that every record below the committed offsets of a group is in the archive, byte for byte, or in the dead letters. Reads
 // the topics without joining the group and commits nothing. Without --repair it writes nothing. It may run while the ingester runs.
 import { LRUCache } from 'lru-cache'
-import { batchFlags, deadLetterFlags, defaultDeadLetterTopic, kafkaFlags, registryFlags, storeFlags } from '../config/common.ts'
-import { flags, type ConfigOf } from '../config/flags.ts'
+import {
+  batchFlags, deadLetterFlags, defaultDeadLetterTopic, kafkaFlags, registryFlags, s3WriteFlags, storeFlags
+} from '../config/common.ts'
+import { flags, type ConfigOf, type FlagSpec } from '../config/flags.ts'
 import { hasDeadLetter } from '../dead-letters/store-sink.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
@@ -24,6 +26,11 @@ import ingest, { archiveRecords } from './ingest.ts'
 
 const ingestFlags = ingest.flags
 
+/** A flag of the ingester that acts only with --repair. */
+function withRepair<F extends FlagSpec> (flag: F): F {
+  return { ...flag, description: `With --repair: ${flag.description.charAt(0).toLowerCase()}${flag.description.slice(1)}` }
+}
+
 const verifyFlags = flags({
   ...kafkaFlags,
   topic: { ...ingestFlags.topic, description: 'Topics of the ingester to check. May be given more than once.' },
@@ -35,12 +42,13 @@ const verifyFlags = flags({
   },
   'batch-size': { ...ingestFlags['batch-size'], description: 'Maximum number of objects read, or written with --repair, concurrently.' },
   'max-in-flight-mib': ingestFlags['max-in-flight-mib'],
-  'gzip-level': ingestFlags['gzip-level'],
-  'gzip-threads': ingestFlags['gzip-threads'],
+  'gzip-level': withRepair(ingestFlags['gzip-level']),
+  'gzip-threads': withRepair(ingestFlags['gzip-threads']),
   ...batchFlags,
-  ...registryFlags,
-  'unknown-schema-seconds': ingestFlags['unknown-schema-seconds'],
+  'schema-registry-url': withRepair(registryFlags['schema-registry-url']),
+  'unknown-schema-seconds': withRepair(ingestFlags['unknown-schema-seconds']),
   ...storeFlags,
+  's3-allow-overwrite': withRepair(s3WriteFlags['s3-allow-overwrite']),
   'dead-letter-topic': {
     ...deadLetterFlags['dead-letter-topic'],
     description: 'Dead-letter topic of the ingester. With --repair, created if missing. ' +
