@@ -1,5 +1,5 @@
-// Limits the bytes of the objects that a copy holds in memory. A store tells the size of an object when it begins to send the object. If the
-// object does not fit then, it is not received, and is read again as soon as there is room. One object of any size is always admitted.
+// Limits the bytes of the objects that a copy holds in memory. A store tells the size of an object when it begins to send the object. If
+// the object does not fit then, it is not received, and is read again as soon as there is room. One object of any size is always admitted.
 import { storeErrors } from '../stores/errors.ts'
 import type { Admit } from '../stores/object-store.ts'
 

@@ -14,6 +14,7 @@ import { idRanges, packedIdFormat } from '../ids/packed-id.ts'
 import {
   createGraph, errorCode, formatError, patientRetry, silent, type DeadLetterSink, type Logger, type Sink
 } from '../pipeline/index.ts'
+import { counted } from '../print/counted.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { progressBar } from '../program/progress-bar.ts'
 import { runToEnd } from '../program/run-graph.ts'
@@ -168,11 +169,11 @@ async function openAll (config: Config, host: Host): Promise<Opened> {
 }
 
 /** Counts the selected objects while they are copied, for the progress bar. */
-async function countInto (counted: { keys: number }, { from }: Opened, selection: Parameters<typeof alertKeys>[1], stop: AbortSignal) {
+async function countInto (selected: { keys: number }, { from }: Opened, selection: Parameters<typeof alertKeys>[1], stop: AbortSignal) {
   for (const keys of [schemaKeys(from.schemas, selection), alertKeys(from.alerts, selection)]) {
     for await (const _ of keys) {
       if (stop.aborted) return
-      counted.keys++
+      selected.keys++
     }
   }
 }
@@ -201,12 +202,12 @@ export default mode({
     const { graph, source, selection } = declare(config, () => opened, report, host.log)
     const opened = await openAll(config, host)
     const stopCount = new AbortController()
-    const counted = { keys: 0 }
-    const bar = progressBar(host, 'copying', () => counted.keys, 'objects')
+    const selected = { keys: 0 }
+    const bar = progressBar(host, 'copying', () => selected.keys, 'objects')
     let complete = false
     try {
       await report.begin()
-      const counting = countInto(counted, opened, selection, stopCount.signal).catch((error: unknown) => {
+      const counting = countInto(selected, opened, selection, stopCount.signal).catch((error: unknown) => {
         host.log.debug({ code: errorCode(error), error: formatError(error) }, 'cannot count the objects')
       })
       await runToEnd(graph, host, { drainSeconds: config.drainSeconds, onRun: () => bar.follow(() => report.done) })
@@ -223,7 +224,10 @@ export default mode({
     const stopped = 'stopped before the end: run the same command again to copy the rest'
     host.log[complete ? 'info' : 'warn']({ complete }, complete ? report.summary() : `${stopped} (${report.summary()})`)
     if (report.problems === 0) return
-    const what = `${report.different} objects are different, ${report.damaged} are damaged and ${report.missing} are gone`
+    const { different, damaged, missing } = report
+    const be = (count: number): string => count === 1 ? 'is' : 'are'
+    const what = `${counted(different, 'object')} ${be(different)} different, ${damaged} ${be(damaged)} damaged and ` +
+      `${missing} ${be(missing)} gone`
     throw copyErrors.COPY_FAILED(what, { where: described(urlsOf(config).from) })
   }
 })

@@ -211,7 +211,9 @@ await t.test('missing objects and schemas, wrong ids and URLs have clear errors'
   t.match(await inspect(id), { code: 2, stdout: '', stderr: /^STORE_NOT_GIVEN/ })
   t.match(await inspect(root), { stderr: /alert-stream list --json/ })
   t.match(await inspect(''), { code: 2, stdout: '', stderr: /^INSPECT_BAD_TARGET: the name of the object is empty/ })
-  t.match(await inspect(`lsst-ap-ds-${id}`, '--alert-store', url), { code: 2, stdout: '', stderr: /is not an alert id.*LSST-AP-DS- \(in capitals\)/ })
+  t.match(await inspect(`lsst-ap-ds-${id}`, '--alert-store', url), {
+    code: 2, stdout: '', stderr: /is not an alert id.*LSST-AP-DS- \(in capitals\)/
+  })
   t.match(await inspect(path, '--omit-bytes'), { code: 2, stdout: '', stderr: /^USAGE_BAD_VALUE: --omit-bytes needs --json/ })
   for (const wrong of ['9223372036854775808', 'LSST-AP-DS-x', 'LSST-AP-DS-', 'gs://bucket', 'http://u:p@host/v1/alerts/1', 'file://host/x']) {
     t.match(await inspect(wrong), { code: 2, stdout: '', stderr: /^INSPECT_BAD_TARGET/ }, wrong)
