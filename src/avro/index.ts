@@ -1,5 +1,5 @@
 // The Avro library: frames, schemas, container files, schema resolution, the schema registry and the survey's schema packages.
-export { alertFacts, assertAlertId } from './alert-facts.ts'
+export { alertSummary, assertAlertId } from './alert-summary.ts'
 export { codecNames, type CodecName } from './codecs.ts'
 export { openContainer, type ContainerFailure, type ContainerRecord } from './container-reader.ts'
 export { createContainerWriter, type ContainerWriter, type ContainerWriterOptions } from './container-writer.ts'

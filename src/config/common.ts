@@ -80,7 +80,11 @@ export const s3Flags = flags({
   's3-region': { type: 'text', description: 'Region of s3:// buckets. Default: AWS_REGION, the profile, or us-east-1 for another service.' },
   's3-path-style': {
     type: 'switch', description: 'Path-style requests, with the bucket in the path of the URL. Always on with --s3-endpoint-url.'
-  },
+  }
+})
+
+/** Flags of all modes that write to a store, together with `s3Flags`. */
+export const s3WriteFlags = flags({
   's3-allow-overwrite': {
     type: 'switch',
     description: 'Writes to a service that ignores If-None-Match. Each write looks for an existing object first, but concurrent writers ' +
@@ -154,7 +158,8 @@ export const deadLetterFlags = flags({
     description: 'Dead-letter store to use instead of a topic: file:///dir, s3://bucket[/prefix] or gs://bucket[/prefix]. ' +
       'Each record becomes one JSON object.'
   },
-  ...s3Flags
+  ...s3Flags,
+  ...s3WriteFlags
 })
 
 /** Flags of all modes that read records from Kafka. */
@@ -190,7 +195,7 @@ export const adminFlags = flags({
 export type BatchFlagsConfig = ConfigOf<typeof batchFlags>
 export type KafkaFlagsConfig = ConfigOf<typeof kafkaFlags>
 export type StoreFlagsConfig = ConfigOf<typeof storeFlags>
-export type S3FlagsConfig = ConfigOf<typeof s3Flags>
+export type S3FlagsConfig = ConfigOf<typeof s3Flags> & Partial<ConfigOf<typeof s3WriteFlags>>
 export type UploadFlagsConfig = ConfigOf<typeof uploadFlags>
 export type DeadLetterConfig = ConfigOf<typeof deadLetterFlags>
 export type SchemaPackageConfig = ConfigOf<typeof schemaPackageFlags>

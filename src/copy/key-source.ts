@@ -11,6 +11,8 @@ interface KeySourceOptions {
   readonly selection: Selection
   /** Called with keys that belong to no alert and no schema. */
   readonly ignored: (key: string) => void
+  /** Called when an object has been dealt with. */
+  readonly settled: (key: ArchivedKey) => void
 }
 
 export interface KeySource extends Source<ArchivedKey> {
@@ -19,7 +21,7 @@ export interface KeySource extends Source<ArchivedKey> {
 }
 
 /** Errors: STORE_*. */
-export function keySource ({ detail, stores, selection, ignored }: KeySourceOptions): KeySource {
+export function keySource ({ detail, stores, selection, ignored, settled }: KeySourceOptions): KeySource {
   let unsettled = 0
   let ended = false
   let allSettled: (() => void) | undefined
@@ -48,7 +50,8 @@ export function keySource ({ detail, stores, selection, ignored }: KeySourceOpti
       }
       ended = !drain.aborted
     },
-    settled () {
+    settled ({ value }) {
+      settled(value)
       if (--unsettled === 0) allSettled?.()
     }
   }

@@ -1,5 +1,6 @@
 // The report of a copy: its problems and totals.
 import { errorCode, messageOf } from '../pipeline/errors.ts'
+import { counted } from '../print/counted.ts'
 import { ProblemReport } from '../print/problem-report.ts'
 import type { ArchivedKey } from './archived-keys.ts'
 
@@ -66,7 +67,8 @@ export class CopyReport {
   /** One line for people. */
   summary (): string {
     const { copied, present, different, damaged, missing } = this
-    return `${copied.alert} alerts and ${copied.schema} schemas copied, ${present} objects already present, ${different} different, ` +
+    const objects = `${counted(copied.alert, 'alert')} and ${counted(copied.schema, 'schema')}`
+    return `${objects} copied, ${counted(present, 'object')} already present, ${different} different, ` +
       `${damaged} damaged, ${missing} missing`
   }
 }

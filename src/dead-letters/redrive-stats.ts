@@ -1,4 +1,4 @@
-// Counts the outcomes of a redrive run, for its last line: `redrive: 12 sent, 3 left (2 omitted values, 1 from a file), 5 not chosen`.
+// Counts the outcomes of a redrive run, for its last line: `redrive: 12 sent, 3 left (2 omitted values, 1 from a file), 5 not selected`.
 import { errorCode } from '../pipeline/index.ts'
 
 /** Texts for the error codes of unsent dead letters. Any other code means that the brokers rejected the record; that code is printed. */
@@ -14,7 +14,7 @@ const reasonText: Readonly<Record<string, readonly [singular: string, plural: st
 export class RedriveStats {
   readonly #left = new Map<string, number>()
   /** Number of dead letters that the filter flags exclude. */
-  notChosen = 0
+  notSelected = 0
 
   addLeft (error: Error): void {
     const code = errorCode(error)
@@ -32,7 +32,7 @@ export class RedriveStats {
     const total = left.reduce((sum, [, count]) => sum + count, 0)
     const reasons = left.map(([code, count]) => `${count} ${reasonText[code]?.[count === 1 ? 0 : 1] ?? code}`).join(', ')
     return `redrive: ${done}, ${total} left${reasons === '' ? '' : ` (${reasons})`}` +
-      `${this.notChosen === 0 ? '' : `, ${this.notChosen} not chosen`}${repeats === 0 ? '' : `, ${repeats} repeated`}` +
+      `${this.notSelected === 0 ? '' : `, ${this.notSelected} not selected`}${repeats === 0 ? '' : `, ${repeats} repeated`}` +
       `${unread === 0 ? '' : `, ${unread} not read`}\n`
   }
 }

@@ -1,10 +1,10 @@
 // Error codes of `inspect`.
+import { alertNameForms } from '../ids/alert-id.ts'
 import { defineErrors } from '../pipeline/errors.ts'
 
 export const inspectErrors = defineErrors({
   INSPECT_BAD_TARGET: {
-    hint: 'Give an alert id (1 to 19 digits, at most 9223372036854775807, alone or after LSST-AP-DS-), the path of a file, or a URL. ' +
-      'For a file whose name looks like an id, write ./NAME.',
+    hint: `Give an alert id (${alertNameForms}), the path of a file, or a URL. For a file whose name looks like an id, write ./NAME.`,
     usage: true
   },
   INSPECT_NOT_FOUND: { hint: 'Check the name and the flags of the store.' },

@@ -1,7 +1,7 @@
 // Reads a resource of an archive server as it was sent. fetch() would decompress the stored gzip and so lose the provenance in its header.
 import { request as requestHttp, type IncomingMessage } from 'node:http'
 import { request as requestHttps } from 'node:https'
-import { messageOf } from '../pipeline/errors.ts'
+import { messageOf, systemErrorCode } from '../pipeline/errors.ts'
 import { inspectErrors } from './errors.ts'
 
 interface HttpOptions {
@@ -9,6 +9,8 @@ interface HttpOptions {
   readonly maxBytes: number
   readonly timeoutMs: number
 }
+
+const checkServer = 'Check the host and the port of the URL, and that the archive server (alert-stream serve) runs there.'
 
 /** Requests the gzip coding and returns the bytes of the body. Errors: INSPECT_NOT_FOUND (404), INSPECT_UNREADABLE. */
 export async function httpBody (url: URL, { maxBytes, timeoutMs }: HttpOptions): Promise<Buffer> {
@@ -27,8 +29,11 @@ export async function httpBody (url: URL, { maxBytes, timeoutMs }: HttpOptions):
       : inspectErrors.INSPECT_UNREADABLE(what, { where })
   } catch (cause) {
     if (cause instanceof Error && 'hint' in cause) throw cause
-    const what = signal.aborted ? `the server did not respond within ${timeoutMs} ms` : `cannot read the resource: ${messageOf(cause)}`
-    throw inspectErrors.INSPECT_UNREADABLE(what, { where, cause })
+    // The error of an unreachable host that has several addresses has a code, but no message.
+    const reason = messageOf(cause) || systemErrorCode(cause)
+    const what = signal.aborted ? `the server did not respond within ${timeoutMs} ms` : `cannot read the resource: ${reason}`
+    const unreachable = signal.aborted || systemErrorCode(cause) !== undefined
+    throw inspectErrors.INSPECT_UNREADABLE(what, { where, cause, hint: unreachable ? checkServer : undefined })
   }
 }
 

@@ -27,6 +27,8 @@ interface ReadOptions {
   readonly httpTimeoutMs: number
 }
 
+const notAFile = 'Give the path of one object. To find the objects of an archive: alert-stream list --json --alert-store file:///FOLDER.'
+
 /** Errors: INSPECT_NOT_FOUND, INSPECT_UNREADABLE, OBJECT_TOO_LARGE, STORE_*. */
 export async function readObject (target: Target, options: ReadOptions): Promise<InspectedObject> {
   const maxBytes = maxGzipBytes(options.maxFrameBytes)
@@ -56,7 +58,7 @@ export async function readObject (target: Target, options: ReadOptions): Promise
         if (cause instanceof AlertStreamError || systemErrorCode(cause) === undefined) throw cause
         throw inspectErrors.INSPECT_UNREADABLE(`cannot read the file: ${messageOf(cause)}`, { where, cause })
       })
-      if (body === undefined) throw inspectErrors.INSPECT_UNREADABLE('not a file', { where })
+      if (body === undefined) throw inspectErrors.INSPECT_UNREADABLE('not a file', { where, hint: notAFile })
       return { where, body, expectedId: idInName(where), schemaText: lookup(archiveRoot(where), root => pathToFileURL(root || '/').href) }
     }
     case 'object': {

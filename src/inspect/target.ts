@@ -1,7 +1,7 @@
 // What `inspect` examines: an alert of the archive, a file, an object of a store, or a resource of an archive server.
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseAlertId, parseAlertName } from '../ids/alert-id.ts'
+import { isLikeIauName, parseAlertId, parseAlertName } from '../ids/alert-id.ts'
 import { allKeySchemes } from '../stores/layouts.ts'
 import { inspectErrors } from './errors.ts'
 
@@ -15,9 +15,10 @@ export type Target =
 /** Error: INSPECT_BAD_TARGET. */
 export function parseTarget (text: string): Target {
   const invalid = (what: string, cause?: unknown): Error => inspectErrors.INSPECT_BAD_TARGET(`${JSON.stringify(text)} ${what}`, { cause })
+  if (text === '') throw inspectErrors.INSPECT_BAD_TARGET('the name of the object is empty')
   const id = parseAlertName(text)
   if (id !== undefined) return { kind: 'alert', id }
-  if (/^[0-9]+$/.test(text) || text.startsWith('LSST-AP-DS-')) throw invalid('is not an alert id')
+  if (/^[0-9]+$/.test(text) || isLikeIauName(text)) throw invalid('is not an alert id')
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
   switch (scheme) {
     case undefined: return { kind: 'file', path: text }

@@ -3,17 +3,19 @@
 import { copyErrors } from '../copy/errors.ts'
 import { alertKeys, schemaKeys, type ArchivedKey } from '../copy/archived-keys.ts'
 import { keySource } from '../copy/key-source.ts'
+import { MemoryLimit } from '../copy/memory-limit.ts'
 import { isPresent } from '../copy/presence.ts'
 import { readVerified, type VerifiedObject } from '../copy/read-object.ts'
 import { CopyReport } from '../copy/report.ts'
 import { defaultThreads, openCompressor, resolveCompressor } from '../compression/open-compressor.ts'
-import { adminFlags, compressionFlags, s3Flags, storeFlags } from '../config/common.ts'
+import { adminFlags, compressionFlags, s3Flags, s3WriteFlags, storeFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { idRanges, packedIdFormat } from '../ids/packed-id.ts'
 import {
   createGraph, errorCode, formatError, patientRetry, silent, type DeadLetterSink, type Logger, type Sink
 } from '../pipeline/index.ts'
+import { counted } from '../print/counted.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { progressBar } from '../program/progress-bar.ts'
 import { runToEnd } from '../program/run-graph.ts'
@@ -45,7 +47,12 @@ const copyFlags = flags({
   },
   'batch-size': {
     ...ingestFlags['batch-size'], default: 32,
-    description: 'Maximum number of objects read or written concurrently. Memory holds at most twice this number of alerts.'
+    description: 'Maximum number of objects read or written concurrently.'
+  },
+  'max-in-flight-mib': {
+    ...ingestFlags['max-in-flight-mib'], default: 64,
+    description: 'Memory for objects, in MiB. An object counts three times its size: as stored, and decompressed. Larger objects are ' +
+      'copied one at a time.'
   },
   compressor: {
     ...compressionFlags.compressor,
@@ -59,6 +66,7 @@ const copyFlags = flags({
   'packed-id-tags': storeFlags['packed-id-tags'],
   'packed-id-bits': storeFlags['packed-id-bits'],
   ...s3Flags,
+  ...s3WriteFlags,
   'gcp-project': storeFlags['gcp-project'],
   'store-timeout': storeFlags['store-timeout'],
   upload: ingestFlags.upload,
@@ -85,7 +93,9 @@ export function declare (config: Config, opened: () => Opened, report: CopyRepor
   if (night !== undefined) idRanges({ night }, format)
   const { from, to } = urlsOf(config)
   const selection = { format, night, except: from.alerts === to.alerts && from.schemas === to.schemas ? layout : undefined }
-  const options = { maxFrameBytes: config.maxRecordMib * 1024 * 1024, compressor: openCompressor(config, defaultThreads, log) }
+  const memory = new MemoryLimit(config.maxInFlightMib * 1024 * 1024)
+  const compressor = openCompressor(config, defaultThreads, log)
+  const options = { memory, maxFrameBytes: config.maxRecordMib * 1024 * 1024, compressor }
   const destinationOf = ({ kind, id }: ArchivedKey): string =>
     kind === 'alert' ? alertKey(layout, id, format) : schemaKey(layout, Number(id))
   const storesOf = ({ kind }: ArchivedKey): readonly [ObjectStore, ObjectStore] => {
@@ -100,7 +110,8 @@ export function declare (config: Config, opened: () => Opened, report: CopyRepor
     ignored: key => {
       report.ignored++
       log.warn({ key }, 'the key belongs to no alert and no schema')
-    }
+    },
+    settled: key => { memory.release(key) }
   })
   const isMissing = async (key: ArchivedKey): Promise<boolean> => {
     const [store, destination] = storesOf(key)
@@ -165,11 +176,11 @@ async function openAll (config: Config, host: Host): Promise<Opened> {
 }
 
 /** Counts the selected objects while they are copied, for the progress bar. */
-async function countInto (counted: { keys: number }, { from }: Opened, selection: Parameters<typeof alertKeys>[1], stop: AbortSignal) {
+async function countInto (selected: { keys: number }, { from }: Opened, selection: Parameters<typeof alertKeys>[1], stop: AbortSignal) {
   for (const keys of [schemaKeys(from.schemas, selection), alertKeys(from.alerts, selection)]) {
     for await (const _ of keys) {
       if (stop.aborted) return
-      counted.keys++
+      selected.keys++
     }
   }
 }
@@ -199,12 +210,12 @@ export default mode({
     const { graph, source, selection } = declare(config, () => opened, report, host.log)
     const opened = await openAll(config, host)
     const stopCount = new AbortController()
-    const counted = { keys: 0 }
-    const bar = progressBar(host, 'copying', () => counted.keys, 'objects')
+    const selected = { keys: 0 }
+    const bar = progressBar(host, 'copying', () => selected.keys, 'objects')
     let complete = false
     try {
       await report.begin()
-      const counting = countInto(counted, opened, selection, stopCount.signal).catch((error: unknown) => {
+      const counting = countInto(selected, opened, selection, stopCount.signal).catch((error: unknown) => {
         host.log.debug({ code: errorCode(error), error: formatError(error) }, 'cannot count the objects')
       })
       await runToEnd(graph, host, { drainSeconds: config.drainSeconds, onRun: () => bar.follow(() => report.done) })
@@ -221,7 +232,10 @@ export default mode({
     const stopped = 'stopped before the end: run the same command again to copy the rest'
     host.log[complete ? 'info' : 'warn']({ complete }, complete ? report.summary() : `${stopped} (${report.summary()})`)
     if (report.problems === 0) return
-    const what = `${report.different} objects are different, ${report.damaged} are damaged and ${report.missing} are gone`
+    const { different, damaged, missing } = report
+    const be = (count: number): string => count === 1 ? 'is' : 'are'
+    const what = `${counted(different, 'object')} ${be(different)} different, ${damaged} ${be(damaged)} damaged and ` +
+      `${missing} ${be(missing)} gone`
     throw copyErrors.COPY_FAILED(what, { where: described(urlsOf(config).from) })
   }
 })

@@ -53,6 +53,18 @@ async function runSystem (settings: Settings, host: Host, print: PrintLine): Pro
   }
 }
 
+/** Error: USAGE_BAD_VALUE if a flag would have no effect. */
+function checkFlags ({ secure, broker, fillIn, file, smoke, passes, interval }: Settings['config']): void {
+  const bad = (what: string, hint: string) => usageErrors.USAGE_BAD_VALUE(what, { where: 'demo', hint })
+  if (secure && broker !== undefined) {
+    throw bad('--secure configures a Kafka that the demo starts, but --broker names an existing one', 'Omit --secure or --broker.')
+  }
+  if (fillIn && file === undefined) throw bad('--fill-in needs --file', 'Omit --fill-in: generated alerts have all fields.')
+  if (!smoke) return
+  if (passes !== undefined) throw bad('--smoke and --passes cannot be used together', 'Omit --passes: a smoke test is one pass.')
+  if (interval !== undefined) throw bad('--smoke and --interval cannot be used together', 'Omit --interval: a smoke test is one pass.')
+}
+
 export default mode({
   mode: 'demo',
   about: 'The first start downloads Kafka and a schema registry (with Maven) and the alert schemas (with pip). ' +
@@ -67,10 +79,7 @@ export default mode({
   plainLogs: true,
   resolve: resolveCompressor,
   async run (config, _positionals, host) {
-    if (config.secure && config.broker !== undefined) {
-      const what = '--secure configures a Kafka that the demo starts, but --broker names an existing one'
-      throw usageErrors.USAGE_BAD_VALUE(what, { where: 'demo', hint: 'Omit --secure or --broker.' })
-    }
+    checkFlags(config)
     // A compressor that cannot be used is reported before anything is started.
     resolveCompressor(config)
     const settings = settingsOf(config, host.cwd)

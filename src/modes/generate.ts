@@ -8,6 +8,7 @@ import { alertProfiles, profileNames } from '../generator/profiles.ts'
 import { createGraph, noRetry, type Source } from '../pipeline/index.ts'
 import { avroFileSink } from '../sinks/avro-file.ts'
 import { modeErrors } from './errors.ts'
+import { counted } from '../print/counted.ts'
 import { mode } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
 import { schemaPackageOf } from '../program/schema-package-from-flags.ts'
@@ -32,13 +33,11 @@ type Config = ConfigOf<typeof generateFlags>
 /** Major version of the schema of the first alerts of the profile rubin-2026. */
 const FIRST_PUBLIC_MAJOR = 9
 
-const visitsText = ({ visits }: Config): string => visits === 1 ? '1 visit' : `${visits} visits`
-
 function alertSource (config: Config, version: () => SchemaVersion): Source<AlertValue> {
   return {
     kind: 'generator',
-    detail: `${visitsText(config)} of ${config.alerts} alerts, ${config.profile}, schema ${config.schemaVersion ?? 'newest'}, ` +
-      `seed ${config.seed}`,
+    detail: `${counted(config.visits, 'visit')} of ${counted(config.alerts, 'alert')}, ${config.profile}, ` +
+      `schema ${config.schemaVersion ?? 'newest'}, seed ${config.seed}`,
     async * records ({ drain }) {
       const { profile, seed } = config
       const { meanBytes: bytes } = alertProfiles[profile]
@@ -97,6 +96,7 @@ export default mode({
     host.progress(undefined)
     if (sink.failure !== undefined) throw sink.failure
     if (!sink.complete) throw modeErrors.STOPPED('stopped before the last alert, so the file was not written', { where: path })
-    await host.print(`generated ${run.meters().at(-1)?.out} alerts of schema ${version.version} in ${visitsText(config)}: ${path}\n`)
+    const visits = counted(config.visits, 'visit')
+    await host.print(`generated ${run.meters().at(-1)?.out} alerts of schema ${version.version} in ${visits}: ${path}\n`)
   }
 })

@@ -2,6 +2,7 @@
 import { createRegistryClient } from '../avro/registry.ts'
 import { parseSchema, type AlertValue } from '../avro/schema.ts'
 import { batchFlags, registryFlags, storeFlags } from '../config/common.ts'
+import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { packedIdFormat } from '../ids/packed-id.ts'
 import { inspectErrors } from '../inspect/errors.ts'
@@ -24,7 +25,7 @@ const inspectFlags = flags({
   ...storeFlags,
   'schema-registry-url': {
     ...registryUrl,
-    description: 'Base URL of a schema registry, for schemas that the archive does not have. Default: no registry.'
+    description: 'With --json: base URL of a schema registry, for schemas that the archive does not have. Default: no registry.'
   }
 })
 type Config = ConfigOf<typeof inspectFlags>
@@ -44,6 +45,9 @@ export default mode({
   positionals: [{ name: 'OBJECT', description: 'alert id or IAU name, path of a file, URL of an object, or URL of an archive server' }],
   flags: inspectFlags,
   async run (config, [text = ''], host) {
+    if (config.omitBytes && !config.json) {
+      throw usageErrors.USAGE_BAD_VALUE('--omit-bytes needs --json', { where: 'inspect', hint: 'Give --json or omit --omit-bytes.' })
+    }
     const target = parseTarget(text)
     const format = packedIdFormat(config.packedIdBits, config.packedIdTags)
     const maxFrameBytes = config.maxRecordMib * 1024 * 1024

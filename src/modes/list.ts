@@ -5,10 +5,14 @@ import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { idRanges, packedIdFormat, parseVisit, unpack, type PackedIdFormat } from '../ids/packed-id.ts'
 import { mode } from '../program/mode.ts'
-import { archiveOf } from '../program/stores-from-flags.ts'
-import { listAlerts, listByPrefix, usedKeySchemes, type ListedAlert } from '../stores/alert-listing.ts'
-import { StoreStats, type ObjectStore } from '../stores/index.ts'
+import { bucketOptions, storeUrls } from '../program/stores-from-flags.ts'
+import { usedKeySchemes } from '../stores/alert-keys.ts'
+import { listAlerts, listByPrefix, type ListedAlert } from '../stores/alert-listing.ts'
+import { openStore, type ObjectStore } from '../stores/index.ts'
 import { allKeySchemes } from '../stores/layouts.ts'
+
+// Schemas are not listed.
+const { 'schema-store': _store, 'bucket-schemas': _s3, 'gcp-bucket-schemas': _gs, ...alertStoreFlags } = storeFlags
 
 const listFlags = flags({
   night: { type: 'text', placeholder: 'YYYYMMDD', description: 'Night (day_obs) of the alerts.' },
@@ -24,7 +28,7 @@ const listFlags = flags({
   json: {
     type: 'switch', description: 'Print one JSON object per alert: id and keys (several keys if the alert is stored in several layouts).'
   },
-  ...storeFlags,
+  ...alertStoreFlags,
   layout: {
     type: 'choice', choices: allKeySchemes.map(({ name }) => name),
     description: 'Layout to list. Default: all layouts. v1-s3 and v1-s3-slash are earlier layouts of Rubin.'
@@ -37,10 +41,10 @@ function selection (config: Config, format: PackedIdFormat): (store: ObjectStore
   const { night, visit, detector, prefix } = config
   const bad = (what: string) => usageErrors.USAGE_BAD_VALUE(what, { where: 'list' })
   if ([night, visit, prefix].filter(each => each !== undefined).length > 1) throw bad('give only one of --night, --visit and --prefix')
+  if (config.count && config.json) throw bad('give only one of --count and --json')
   if (detector !== undefined && night === undefined && visit === undefined) throw bad('--detector needs --night or --visit')
-  const listing = async (store: ObjectStore) => ({
-    store, format, schemes: (await usedKeySchemes(store)).filter(({ name }) => config.layout === undefined || name === config.layout)
-  })
+  const schemes = allKeySchemes.filter(({ name }) => config.layout === undefined || name === config.layout)
+  const listing = async (store: ObjectStore) => ({ store, format, schemes: await usedKeySchemes(store, schemes) })
   if (night !== undefined || visit !== undefined) {
     const parsed = visit === undefined ? { night: night! } : parseVisit(visit)
     if (parsed === undefined) throw bad(`--visit is '${visit}', but must be YYYYMMDD and a 5-digit sequence number`)
@@ -53,7 +57,9 @@ function selection (config: Config, format: PackedIdFormat): (store: ObjectStore
     }
   }
   const digits = prefix?.replace(/^LSST-AP-DS-/, '') ?? ''
-  if (prefix !== undefined && !/^[0-9]{1,19}$/.test(digits)) throw bad(`--prefix is '${prefix}', but must be 1 to 19 digits`)
+  if (prefix !== undefined && !/^[0-9]{1,19}$/.test(digits)) {
+    throw bad(`--prefix is '${prefix}', but must be 1 to 19 digits, alone or after LSST-AP-DS- (in capitals)`)
+  }
   return async function * (store) { yield * listByPrefix(digits, await listing(store)) }
 }
 
@@ -70,19 +76,20 @@ export default mode({
   async run (config, _positionals, host) {
     const format = packedIdFormat(config.packedIdBits, config.packedIdTags)
     const alerts = selection(config, format)
-    const archive = await archiveOf({ ...config, layout: 'v2' }, 'read', host, new StoreStats())
+    const { alerts: url } = storeUrls(config)
+    const store = await openStore(url, { ...bucketOptions(config, host.environment), access: 'read', log: host.log })
     try {
       // A mistyped URL must fail, not list nothing.
-      await archive.alerts.check()
+      await store.check()
       let count = 0
-      for await (const { id, keys } of alerts(archive.alerts)) {
+      for await (const { id, keys } of alerts(store)) {
         if (host.stop.aborted) break
         count++
         if (!config.count) await host.print(config.json ? `${JSON.stringify({ id, keys })}\n` : `${id}\n`)
       }
       if (config.count && !host.stop.aborted) await host.print(`${count}\n`)
     } finally {
-      await archive.close()
+      await store.close()
     }
   }
 })

@@ -41,12 +41,13 @@ const playFlags = flags({
   },
   burst: { type: 'switch', description: 'Alias of --profile fast.' },
   bursts: {
-    type: 'integer', min: 1, max: 10_000, default: DMTN_149.bursts,
-    description: 'Bursts per pass, for --profile dmtn-149. With 10,000 alerts per pass, a burst has 10 to 200 alerts.'
+    type: 'integer', min: 1, max: 10_000,
+    description: 'Bursts per pass, for --profile dmtn-149. With 10,000 alerts per pass, a burst has 10 to 200 alerts. ' +
+      `Default: ${DMTN_149.bursts}.`
   },
   'burst-seconds': {
-    type: 'number', min: 0, max: 86_400, default: DMTN_149.seconds, placeholder: 'SECONDS',
-    description: 'Seconds over which the bursts of a pass are spread, for --profile dmtn-149.'
+    type: 'number', min: 0, max: 86_400, placeholder: 'SECONDS',
+    description: `Seconds over which the bursts of a pass are spread, for --profile dmtn-149. Default: ${DMTN_149.seconds}.`
   },
   overlap: {
     type: 'number', min: 0, max: 86_400, default: 0, placeholder: 'SECONDS',
@@ -54,8 +55,9 @@ const playFlags = flags({
       'are then spread over --repeat-interval plus this time, not over --burst-seconds, and the alerts of neighbouring bursts interleave.'
   },
   seed: {
-    type: 'integer', min: 0, default: 1,
-    description: 'Random seed for --profile dmtn-149. The same seed, pass and number of alerts give the same burst sizes and times.'
+    type: 'integer', min: 0,
+    description: 'Random seed for --profile dmtn-149. The same seed, pass and number of alerts give the same burst sizes and times. ' +
+      'Default: 1.'
   },
   'visit-size': {
     type: 'integer', min: 1, max: 2_000_000, placeholder: 'N',
@@ -96,25 +98,39 @@ function pacer (ending: AbortSignal, visits: PassVisits): (item: ReplayRecord) =
   }
 }
 
-/** Error: USAGE_BAD_VALUE if visits cannot overlap, or if more than two would. */
-function checkOverlap ({ profile, overlap, repeatInterval }: Config): void {
-  const refuse = (what: string, hint: string) => usageErrors.USAGE_BAD_VALUE(what, { where: 'play-stream', hint })
-  if (profile !== 'dmtn-149') throw refuse('--overlap needs --profile dmtn-149', 'Give --profile dmtn-149 or omit --overlap.')
-  if (overlap < repeatInterval) return
-  throw refuse(
-    `--overlap ${overlap} is not less than --repeat-interval ${repeatInterval}, so more than two visits would overlap`,
-    'Give a longer --repeat-interval or a smaller --overlap.'
-  )
+function refuse (what: string, hint: string): never {
+  throw usageErrors.USAGE_BAD_VALUE(what, { where: 'play-stream', hint })
 }
 
-/** Errors: USAGE_BAD_VALUE if --burst contradicts --profile; the errors of `checkOverlap`. */
-function profileOf (config: Config): Profile {
-  const { profile, burst, bursts, burstSeconds, seed, overlap, repeatInterval } = config
-  if (burst && profile !== undefined && profile !== 'fast') {
-    throw usageErrors.USAGE_BAD_VALUE(`--burst and --profile ${profile} cannot be used together`, {
-      where: 'play-stream', hint: 'For the bursts of DMTN-149, give --profile dmtn-149 without --burst.'
-    })
+/** Error: USAGE_BAD_VALUE if a flag of the profile dmtn-149 is given without the profile. */
+function checkBurstFlags ({ profile, bursts, burstSeconds, seed, overlap }: Config): void {
+  if (profile === 'dmtn-149') return
+  const given = Object.entries({ bursts, 'burst-seconds': burstSeconds, seed, overlap: overlap > 0 ? overlap : undefined })
+  for (const [flag, value] of given) {
+    if (value !== undefined) refuse(`--${flag} needs --profile dmtn-149`, `Give --profile dmtn-149 or omit --${flag}.`)
   }
+}
+
+/** Error: USAGE_BAD_VALUE if more than two visits would overlap, or if --burst-seconds contradicts --overlap. */
+function checkOverlap ({ overlap, repeatInterval, burstSeconds }: Config): void {
+  if (overlap >= repeatInterval) {
+    refuse(
+      `--overlap ${overlap} is not less than --repeat-interval ${repeatInterval}, so more than two visits would overlap`,
+      'Give a longer --repeat-interval or a smaller --overlap.'
+    )
+  }
+  if (burstSeconds !== undefined) refuse('--burst-seconds and --overlap cannot be used together', 'Omit --burst-seconds or --overlap.')
+}
+
+/** Errors: USAGE_BAD_VALUE if --burst contradicts --profile; the errors of `checkBurstFlags` and `checkOverlap`. */
+function profileOf (config: Config): Profile {
+  const { profile, burst, bursts = DMTN_149.bursts, burstSeconds = DMTN_149.seconds, seed = 1, overlap, repeatInterval } = config
+  if (burst && profile !== undefined && profile !== 'fast') {
+    refuse(
+      `--burst and --profile ${profile} cannot be used together`, 'For the bursts of DMTN-149, give --profile dmtn-149 without --burst.'
+    )
+  }
+  checkBurstFlags(config)
   if (overlap > 0) {
     checkOverlap(config)
     return interleavedProfile({ bursts, seconds: repeatInterval + overlap, seed, overlapSeconds: overlap })

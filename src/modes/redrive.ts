@@ -1,6 +1,6 @@
 // redrive: sends dead letters back to their original topics after the cause has been fixed. A dead letter counts as processed when the
 // brokers acknowledge its record. Dead letters that cannot be sent or were not selected stay for a later run. No dead letter is deleted.
-import { batchFlags, kafkaFlags, defaultDeadLetterTopic, s3Flags } from '../config/common.ts'
+import { batchFlags, kafkaFlags, defaultDeadLetterTopic, s3Flags, s3WriteFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import type { Environment } from '../config/parse.ts'
@@ -12,6 +12,7 @@ import { deadLetterStoreSource } from '../dead-letters/store-source.ts'
 import { deadLetterTopicSource } from '../dead-letters/topic-source.ts'
 import type { DeadLetterEntry, DeadLetterSource } from '../dead-letters/dead-letter-source.ts'
 import { openStore } from '../stores/index.ts'
+import { counted } from '../print/counted.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
 import { batchOptions, connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
@@ -27,6 +28,7 @@ const redriveFlags = flags({
     type: 'text', placeholder: 'URL', description: 'Store to read instead of a topic: file:///dir, s3://bucket or gs://bucket.'
   },
   ...s3Flags,
+  ...s3WriteFlags,
   group: {
     type: 'text', default: 'alert-stream-redrive', description: 'Name of the stored progress: consumer group, or marker folder in a store.'
   },
@@ -117,15 +119,15 @@ function declare (config: Config, connection: KafkaConnection, host: Pick<Host, 
   const { reason, node, originTopic, limit } = config
   const filters = [reason, node, originTopic].filter(list => list !== undefined)
   let taken = 0
-  const isChosen = (entry: DeadLetterEntry): boolean => {
+  const isSelected = (entry: DeadLetterEntry): boolean => {
     const { deadLetter } = entry
-    const chosen = filters.length === 0 || (deadLetter !== undefined && (reason?.includes(deadLetter.reason) ?? true) &&
+    const selected = filters.length === 0 || (deadLetter !== undefined && (reason?.includes(deadLetter.reason) ?? true) &&
       (node?.includes(deadLetter.node) ?? true) && (originTopic?.includes(deadLetter.origin?.topic ?? '') ?? true))
-    if (!chosen) {
-      stats.notChosen++
+    if (!selected) {
+      stats.notSelected++
       source.leave(entry)
     }
-    return chosen
+    return selected
   }
   const isBeyondLimit = (entry: DeadLetterEntry): boolean => {
     if (limit === undefined || taken < limit) return false
@@ -134,11 +136,11 @@ function declare (config: Config, connection: KafkaConnection, host: Pick<Host, 
   }
   const take = (): void => { if (++taken === limit) host.requestStop() }
   const graph = createGraph('redrive', { deadLetters: leavingSink(source, stats), deadLettersName: 'left', retry: patientRetry })
-  const chosen = graph.source('dead-letters', source, { records: CREDITS })
-    .filter('choose', isChosen, { kind: 'filter', detail: filters.flat().join(', ') || 'all dead letters' })
+  const selected = graph.source('dead-letters', source, { records: CREDITS })
+    .filter('choose', isSelected, { kind: 'filter', detail: filters.flat().join(', ') || 'all dead letters' })
   const detail = limit === undefined ? 'no limit' : `at most ${limit}`
   if (config.discard) {
-    const discarded = chosen.filter('limit', entry => {
+    const discarded = selected.filter('limit', entry => {
       if (isBeyondLimit(entry)) return false
       take()
       return true
@@ -152,7 +154,7 @@ function declare (config: Config, connection: KafkaConnection, host: Pick<Host, 
       batches: batchOptions(config)
     })
     // `restore` has concurrency 1, so that no entries beyond the limit are restored.
-    const restored = chosen.split('restore', async (entry): Promise<readonly RestoredRecord[]> => {
+    const restored = selected.split('restore', async (entry): Promise<readonly RestoredRecord[]> => {
       if (isBeyondLimit(entry)) return []
       const record = await restore(entry)
       take()
@@ -195,7 +197,7 @@ export default mode({
       throw redriveErrors.REDRIVE_REFUSED(`the brokers rejected dead letters: ${counts}`, { where })
     }
     if (source.unread > 0) {
-      const what = `${source.unread} dead letters were not read, because the group cannot track more unsent dead letters`
+      const what = `${counted(source.unread, 'dead letter')} not read, because the group cannot track more unsent dead letters`
       throw redriveErrors.REDRIVE_MARKS_FULL(what, { where })
     }
   }

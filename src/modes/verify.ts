@@ -3,9 +3,9 @@
 import { LRUCache } from 'lru-cache'
 import { resolveCompressor } from '../compression/open-compressor.ts'
 import {
-  batchFlags, compressionFlags, deadLetterFlags, defaultDeadLetterTopic, kafkaFlags, registryFlags, storeFlags
+  batchFlags, compressionFlags, deadLetterFlags, defaultDeadLetterTopic, kafkaFlags, registryFlags, s3WriteFlags, storeFlags
 } from '../config/common.ts'
-import { flags, type ConfigOf } from '../config/flags.ts'
+import { flags, type ConfigOf, type FlagSpec } from '../config/flags.ts'
 import { hasDeadLetter } from '../dead-letters/store-sink.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
@@ -27,6 +27,11 @@ import ingest, { archiveRecords } from './ingest.ts'
 
 const ingestFlags = ingest.flags
 
+/** A flag of the ingester that acts only with --repair. */
+function withRepair<F extends FlagSpec> (flag: F): F {
+  return { ...flag, description: `With --repair: ${flag.description.charAt(0).toLowerCase()}${flag.description.slice(1)}` }
+}
+
 const verifyFlags = flags({
   ...kafkaFlags,
   topic: { ...ingestFlags.topic, description: 'Topics of the ingester to check. May be given more than once.' },
@@ -41,13 +46,15 @@ const verifyFlags = flags({
     description: 'Maximum number of objects read, or written with --repair, concurrently.'
   },
   'max-in-flight-mib': ingestFlags['max-in-flight-mib'],
-  ...compressionFlags,
-  'gzip-threads': ingestFlags['gzip-threads'],
+  compressor: withRepair(compressionFlags.compressor),
+  'gzip-level': withRepair(compressionFlags['gzip-level']),
+  'gzip-threads': withRepair(ingestFlags['gzip-threads']),
   ...batchFlags,
-  ...registryFlags,
-  'unknown-schema-seconds': ingestFlags['unknown-schema-seconds'],
+  'schema-registry-url': withRepair(registryFlags['schema-registry-url']),
+  'unknown-schema-seconds': withRepair(ingestFlags['unknown-schema-seconds']),
   ...storeFlags,
-  upload: ingestFlags.upload,
+  upload: withRepair(ingestFlags.upload),
+  's3-allow-overwrite': withRepair(s3WriteFlags['s3-allow-overwrite']),
   'dead-letter-topic': {
     ...deadLetterFlags['dead-letter-topic'],
     description: 'Dead-letter topic of the ingester. With --repair, created if missing. ' +

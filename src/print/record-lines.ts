@@ -1,7 +1,7 @@
 // Formats the output lines of print-stream. An alert line has time, id, history and size; a dead-letter line has origin, node and reason.
 // Every dead letter is printed, without an alert id if neither the frame nor the Kafka key yields the id.
 import { schemaCache } from '../avro/schema-cache.ts'
-import { alertFacts, createRegistryClient, parseFrame, parseSchema, type AlertSchema } from '../avro/index.ts'
+import { alertSummary, createRegistryClient, parseFrame, parseSchema, type AlertSchema } from '../avro/index.ts'
 import { deadLetterFromJson } from '../dead-letters/dead-letter-json.ts'
 import { parseDeadLetter, redrivenCount, redrivenHeader, reportHeaders, type DeadLetterRecord } from '../dead-letters/dead-letter.ts'
 import { formatTimestamp, headerText, position, type KafkaRecord } from '../kafka/record.ts'
@@ -64,7 +64,7 @@ export function lineReader (registryUrl: string, log: Logger): LineReader {
       try {
         assertComplete(record)
         const { schemaId, datum } = parseFrame(record.value ?? Buffer.alloc(0))
-        const { id, history, midpointMjdTai } = alertFacts((await schemaOf(schemaId)).decode(datum))
+        const { id, history, midpointMjdTai } = alertSummary((await schemaOf(schemaId)).decode(datum))
         return { ...common, size, id: id.toString(), schemaId, history, midpointMjdTai }
       } catch (error) {
         // If the registry is unavailable, the pipeline node retries. When the attempts are used up, the mode fails.

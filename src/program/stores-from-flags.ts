@@ -13,10 +13,14 @@ const errors = defineErrors({
   STORE_NOT_GIVEN: { hint: 'Set --alert-store, for example to file:///var/alerts or s3://bucket.', usage: true }
 })
 
+type SchemaStoreFlags = 'schemaStore' | 'bucketSchemas' | 'gcpBucketSchemas'
+/** The flags that name stores. A mode that needs no schemas has no flags for them. */
+type StoreUrlFlags = Omit<StoreFlagsConfig, SchemaStoreFlags> & Partial<Pick<StoreFlagsConfig, SchemaStoreFlags>>
+
 interface StoreUrls { readonly alerts: string, readonly schemas: string }
 
 /** The URLs of the alert store and the schema store. Also accepts the flags of the replaced programs. Error: STORE_NOT_GIVEN. */
-export function storeUrls (config: StoreFlagsConfig): StoreUrls {
+export function storeUrls (config: Omit<StoreUrlFlags, 'layout'>): StoreUrls {
   const bucket = (s3: string | undefined, gs: string | undefined): string | undefined =>
     s3 !== undefined ? `s3://${s3}` : gs === undefined ? undefined : `gs://${gs}`
   const { backend, localFileRoot } = config
@@ -55,7 +59,7 @@ export function bucketOptions (config: BucketConfig, environment: Environment): 
  * Errors: STORE_*, ID_FORMAT_INVALID.
  */
 export async function archiveOf (
-  config: StoreFlagsConfig & Partial<UploadFlagsConfig> & { readonly maxRecordMib?: number }, access: 'read' | 'write',
+  config: StoreFlagsConfig & S3FlagsConfig & Partial<UploadFlagsConfig> & { readonly maxRecordMib?: number }, access: 'read' | 'write',
   { log, environment }: Pick<Host, 'log' | 'environment'>, stats: StoreStats
 ): Promise<Archive> {
   const packedIds = packedIdFormat(config.packedIdBits, config.packedIdTags)

@@ -1,5 +1,5 @@
 // Encodes alerts of an Avro file for the static topic: re-encodes and frames each alert, and adds the key (alert id) and a time offset.
-import { alertFacts, resolver, surveyFillIns, type AlertSchema, type ResolutionOptions } from '../avro/index.ts'
+import { alertSummary, resolver, surveyFillIns, type AlertSchema, type ResolutionOptions } from '../avro/index.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import { partitionFor } from '../kafka/murmur2.ts'
 import { textHeader, type OutgoingRecord } from '../kafka/record.ts'
@@ -65,7 +65,7 @@ export class AlertEncoder {
   #encode (data: Buffer): OutgoingRecord {
     const { schema, schemaId, writer, topic, partitions, maxMessageBytes } = this.#options
     const value = resolver(writer, schema, this.#resolution)(data)
-    const { id, midpointMjdTai } = alertFacts(value)
+    const { id, midpointMjdTai } = alertSummary(value)
     const first = this.#firstMidpoint ??= midpointMjdTai
     const seconds = midpointMjdTai === undefined || first === undefined ? 0 : (midpointMjdTai - first) * SECONDS_PER_DAY
     const key = Buffer.from(id.toString())

@@ -1,7 +1,7 @@
 // Keys of archived objects: prefix, folder of the alert, id. The program writes v1, v2 and v3, and reads every layout that Rubin has used.
 // All keys are pure functions of the id.
 import { parseAlertId } from '../ids/alert-id.ts'
-import { decodeId, rubinIds, type IdRange, type PackedIdFormat, type PackedIdParts } from '../ids/packed-id.ts'
+import { decodeId, rubinIds, type IdRange, type PackedIdFormat, type VisitParts } from '../ids/packed-id.ts'
 import { storeErrors } from './errors.ts'
 import type { KeyRange } from './object-store.ts'
 
@@ -43,6 +43,12 @@ export const allKeySchemes: readonly KeyScheme[] = [
   keySchemes.v1
 ]
 
+/** Leaves out each layout whose objects are those of an earlier one: in a folder, a leading slash is not part of the path. */
+export function distinctKeySchemes (storeUrl: string, schemes: readonly KeyScheme[]): readonly KeyScheme[] {
+  const path = ({ alerts }: KeyScheme): string => storeUrl.startsWith('file:') ? alerts.replace(/^\//, '') : alerts
+  return schemes.filter((scheme, index) => schemes.findIndex(other => path(other) === path(scheme)) === index)
+}
+
 const largestSchemaId = 0xffffffff
 
 /** `{night}/{sequence}/{detector}/`: a folder holds one detector of one visit. If the id is not packed: `other/{first 6 digits}/`. */
@@ -52,8 +58,13 @@ function folderInV3 (id: string, format: PackedIdFormat): string {
 }
 
 /** Folder of the alerts of a detector in a visit in layout v3. Folders are in the order of nights, visits and detectors. */
-export function packedFolder ({ night, sequence, detector }: Pick<PackedIdParts, 'night' | 'sequence' | 'detector'>): string {
-  return `${night}/${String(sequence).padStart(5, '0')}/${String(detector).padStart(3, '0')}/`
+export function packedFolder ({ detector, ...visit }: VisitParts & { readonly detector: number }): string {
+  return `${visitFolder(visit)}${String(detector).padStart(3, '0')}/`
+}
+
+/** Folder of the detectors of a visit in layout v3. */
+export function visitFolder ({ night, sequence }: VisitParts): string {
+  return `${night}/${String(sequence).padStart(5, '0')}/`
 }
 
 /** Parses a schema id: 1 to 10 ASCII digits, at most 2^32 - 1. Returns undefined if the text is invalid. */

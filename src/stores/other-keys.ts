@@ -1,14 +1,17 @@
 // Finds out under which other keys an object may be stored: in a layout other than the configured one, or uncompressed. Listings decide, so
-// that a store with one layout costs no extra request per object. A listing returns at most 1,000 keys (one request) and is valid for 10 s,
-// because another process may have begun to write. Until then, first objects under other keys are neither compared nor read.
+// that a store with one layout costs no extra request per object. A listing is valid for at least 10 s, because another process may have
+// begun to write. Until then, first objects under other keys are neither compared nor read.
 import { LRUCache } from 'lru-cache'
-import { type PackedIdFormat } from '../ids/packed-id.ts'
-import { allKeySchemes, alertName, gzipped, keySchemes, type KeyScheme, type Layout } from './layouts.ts'
+import { decodeId, type PackedIdFormat } from '../ids/packed-id.ts'
+import { allKeySchemes, alertName, gzipped, keySchemes, visitFolder, type KeyScheme, type Layout } from './layouts.ts'
 import type { ObjectStore } from './object-store.ts'
 
 const validMs = 10_000
-const pageSize = 1000
-/** Listings of a large folder take at most this fraction of the time. */
+/** Keys in a listing of a layout: one request. */
+const maxLayoutKeys = 1000
+/** Keys in a listing of a block: at most 20 requests. */
+const maxBlockKeys = 20_000
+/** Repeated listings of a prefix take at most this fraction of the time. */
 const maxLoad = 0.01
 const rememberedListings = 10_000
 
@@ -20,22 +23,26 @@ interface Listing {
   readonly validUntil: number
 }
 
-/** The keys of an object in one layout: `name` and one of the endings. `around` begins the keys of objects with similar ids. */
+/** The keys of an object in one layout: `name` and one of the endings. */
 interface Place {
+  /** Begins all keys of the layout. */
   readonly prefix: string
-  readonly around: string
+  /** Begins the keys of about as many objects as a visit has, this one among them. */
+  readonly block: string
   readonly name: string
   readonly endings: readonly string[]
 }
 
+type Listed = Pick<ObjectStore, 'list' | 'url'>
+
 class OtherKeys<Id> {
-  readonly #store: Pick<ObjectStore, 'list'>
+  readonly #store: Listed
   readonly #placesOf: (id: Id) => readonly Place[]
   readonly #now: () => number
   readonly #listings = new LRUCache<string, Promise<Listing>>({ max: rememberedListings })
 
   /** @param placesOf where to look for an object, in the order of reading. Excludes the key that is always tried first. */
-  constructor (store: Pick<ObjectStore, 'list'>, placesOf: (id: Id) => readonly Place[], now: () => number) {
+  constructor (store: Listed, placesOf: (id: Id) => readonly Place[], now: () => number) {
     this.#store = store
     this.#placesOf = placesOf
     this.#now = now
@@ -47,19 +54,21 @@ class OtherKeys<Id> {
   }
 
   /**
-   * Keys to compare with before the object is written. In a layout with many objects, only the objects around this one count, so that a new
+   * Keys to compare with before the object is written. In a layout with many objects, only the block of the object counts, so that a new
    * night is not compared with an old layout. Rejects with a STORE_* error.
    */
   async toCompare (id: Id): Promise<readonly string[]> {
-    return await this.#keys(id, async ({ endings, around }) => {
-      const listing = await this.#listing(around, endings)
-      return endings.filter(ending => listing.endings.has(ending))
+    return await this.#keys(id, async ({ endings, block }) => {
+      // In a folder, looking for a file is faster than listing the folder.
+      if (this.#store.url.startsWith('file:')) return endings
+      const listing = await this.#listing(block, endings, maxBlockKeys)
+      return listing.complete ? endings.filter(ending => listing.endings.has(ending)) : endings
     })
   }
 
   async #keys (id: Id, endingsOf: (place: Place) => Promise<readonly string[]>): Promise<readonly string[]> {
     const keys = await Promise.all(this.#placesOf(id).map(async place => {
-      const all = await this.#listing(place.prefix, place.endings)
+      const all = await this.#listing(place.prefix, place.endings, maxLayoutKeys)
       const endings = all.complete ? place.endings.filter(ending => all.endings.has(ending)) : await endingsOf(place)
       return endings.map(ending => place.name + ending)
     }))
@@ -67,23 +76,23 @@ class OtherKeys<Id> {
   }
 
   /** Concurrent calls share a listing. */
-  async #listing (prefix: string, endings: readonly string[]): Promise<Listing> {
+  async #listing (prefix: string, endings: readonly string[], limit: number): Promise<Listing> {
     const known = this.#listings.get(prefix)
     if (known !== undefined && (await known).validUntil > this.#now()) return known
     // Another call may have begun a listing while this call waited.
     const newest = this.#listings.get(prefix)
     if (newest !== known && newest !== undefined) return newest
-    const listing = this.#list(prefix, endings)
+    const listing = this.#list(prefix, endings, limit)
     this.#listings.set(prefix, listing)
     listing.catch(() => { this.#listings.delete(prefix) })
     return listing
   }
 
-  async #list (prefix: string, endings: readonly string[]): Promise<Listing> {
+  async #list (prefix: string, endings: readonly string[], limit: number): Promise<Listing> {
     const start = this.#now()
     const found = new Set<string>()
     let count = 0
-    for await (const key of this.#store.list(prefix, { limit: pageSize })) {
+    for await (const key of this.#store.list(prefix, { limit })) {
       count++
       const ending = endings.find(each => key.endsWith(each))
       if (ending !== undefined) found.add(ending)
@@ -91,20 +100,19 @@ class OtherKeys<Id> {
     const end = this.#now()
     // A listing that found everything cannot find more.
     const validUntil = endings.every(ending => found.has(ending)) ? Infinity : end + Math.max(validMs, (end - start) / maxLoad)
-    return { endings: found, complete: count < pageSize, validUntil }
+    return { endings: found, complete: count < limit, validUntil }
   }
 }
 
 /** Keys of alerts other than the key in `layout`. */
 export function otherAlertKeys (
-  store: Pick<ObjectStore, 'list'>, layout: Layout, format: PackedIdFormat, now = () => performance.now()
+  store: Listed, layout: Layout, format: PackedIdFormat, now = () => performance.now()
 ): OtherKeys<string> {
   const own = keySchemes[layout]
   const placeOf = (scheme: KeyScheme, id: string): Place => {
-    const folder = scheme.folder(id, format)
     return {
       prefix: scheme.alerts,
-      around: scheme.alerts + (folder === '' ? id.slice(0, 6) : folder.slice(0, folder.indexOf('/') + 1)),
+      block: blockOf(scheme, id, format),
       name: alertName(scheme, id, format),
       endings: scheme === own ? scheme.endings.filter(ending => ending !== gzipped) : scheme.endings
     }
@@ -113,8 +121,14 @@ export function otherAlertKeys (
   return new OtherKeys(store, id => schemes.map(scheme => placeOf(scheme, id)).filter(({ endings }) => endings.length > 0), now)
 }
 
+/** A visit in layout v3, 10^8 ids (three quarters of a visit) in the other layouts. */
+function blockOf (scheme: KeyScheme, id: string, format: PackedIdFormat): string {
+  const packed = scheme === keySchemes.v3 ? decodeId(BigInt(id), format) : undefined
+  return scheme.alerts + (packed === undefined ? scheme.folder(id, format) + id.slice(0, -8) : visitFolder(packed))
+}
+
 /** Keys of schemas other than the key in `layout`. */
-export function otherSchemaKeys (store: Pick<ObjectStore, 'list'>, layout: Layout, now = () => performance.now()): OtherKeys<number> {
+export function otherSchemaKeys (store: Listed, layout: Layout, now = () => performance.now()): OtherKeys<number> {
   const prefixes = allKeySchemes.filter(scheme => scheme !== keySchemes[layout]).map(({ schemas }) => schemas)
-  return new OtherKeys(store, id => prefixes.map(prefix => ({ prefix, around: prefix, name: `${prefix}${id}`, endings: ['.json'] })), now)
+  return new OtherKeys(store, id => prefixes.map(prefix => ({ prefix, block: prefix, name: `${prefix}${id}`, endings: ['.json'] })), now)
 }

@@ -1,5 +1,6 @@
 // The report of a check: its problems, what became of them, and totals.
 import { position, type KafkaRecord } from '../kafka/record.ts'
+import { counted } from '../print/counted.ts'
 import { ProblemReport } from '../print/problem-report.ts'
 import type { CommittedTopic } from './committed-records.ts'
 
@@ -90,8 +91,8 @@ export class VerifyReport {
   /** One line for people. */
   summary (): string {
     const { verified, repeats, deadLettered, missing, different, repaired } = this
-    return `${verified} records verified (${repeats} repeats), ${deadLettered} dead letters, ${missing} missing, ${different} different, ` +
-      `${repaired} repaired`
+    return `${counted(verified, 'record')} verified (${counted(repeats, 'repeat')}), ${counted(deadLettered, 'dead letter')}, ` +
+      `${missing} missing, ${different} different, ${repaired} repaired`
   }
 }
 

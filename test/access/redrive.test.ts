@@ -32,7 +32,7 @@ await t.test('redrive sends dead letters to the simulated topic, commits, and le
   const sent = await everyRecord(superuser, 'alerts-simulated')
   t.strictSame(sent.map(({ value }) => value!.toString()), [0, 1, 2, 3, 4].map(index => `value ${index}`))
   const other = await redrive('--dst-topic', 'alerts-simulated', '--origin-topic', 'alerts-other')
-  t.match(other, { code: 0, stdout: 'redrive: 1 sent, 0 left, 1 not chosen\n' })
+  t.match(other, { code: 0, stdout: 'redrive: 1 sent, 0 left, 1 not selected\n' })
   t.strictSame(await admin.committed('alert-stream-redrive', 'alerts-dead-letters'), [6n])
 })
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { compactJson } from '../../src/avro/schema-json.ts'
-import { alertFacts, parseFrame, parseSchema } from '../../src/avro/index.ts'
+import { alertSummary, parseFrame, parseSchema } from '../../src/avro/index.ts'
 
 const text = `{
   "type": "record", "name": "alert", "namespace": "lsst.v9_9", "doc": "two  spaces \\" and a quote",
@@ -125,12 +125,12 @@ await t.test('rejects texts that are not alert schemas', async t => {
   )
 })
 
-await t.test('alertFacts reads id, mid-point and history length under the field names of all schema versions', async t => {
+await t.test('alertSummary reads id, mid-point and history length under the field names of all schema versions', async t => {
   const history = { prvDiaSources: [1, 2], prvDiaForcedSources: [1], prvDiaNondetectionLimits: null }
-  t.same(alertFacts({ alertId: 5n, diaSource: { midPointTai: 1.5 }, ...history }), { id: 5n, midpointMjdTai: 1.5, history: 3 })
+  t.same(alertSummary({ alertId: 5n, diaSource: { midPointTai: 1.5 }, ...history }), { id: 5n, midpointMjdTai: 1.5, history: 3 })
   t.same(
-    alertFacts({ diaSourceId: highest, diaSource: { midpointMjdTai: 60902.25 } }), { id: highest, midpointMjdTai: 60902.25, history: 0 }
+    alertSummary({ diaSourceId: highest, diaSource: { midpointMjdTai: 60902.25 } }), { id: highest, midpointMjdTai: 60902.25, history: 0 }
   )
-  t.same(alertFacts({ diaSourceId: 1n }), { id: 1n, midpointMjdTai: undefined, history: 0 })
-  t.throws(() => alertFacts({ name: 'x' }), { code: 'SCHEMA_NO_ALERT_ID' })
+  t.same(alertSummary({ diaSourceId: 1n }), { id: 1n, midpointMjdTai: undefined, history: 0 })
+  t.throws(() => alertSummary({ name: 'x' }), { code: 'SCHEMA_NO_ALERT_ID' })
 })

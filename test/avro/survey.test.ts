@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import {
-  alertFacts, fetchSchemaPackage, loadSchemaPackage, openContainer, resolver, surveyFillIns, type AlertValue
+  alertSummary, fetchSchemaPackage, loadSchemaPackage, openContainer, resolver, surveyFillIns, type AlertValue
 } from '../../src/avro/index.ts'
 import { cache } from '../support/stack.ts'
 
@@ -44,9 +44,9 @@ await t.test('decodes and re-encodes the sample of every version to the same byt
   for (const { version, schema } of survey.versions) {
     const { datum, value } = await sample(version)
     t.ok(schema.encode(value).equals(datum), version)
-    t.equal(schema.readAlertId(datum), alertFacts(value).id)
-    t.type(alertFacts(value).midpointMjdTai, 'number', version)
-    t.equal(alertFacts(value).history, 2)
+    t.equal(schema.readAlertId(datum), alertSummary(value).id)
+    t.type(alertSummary(value).midpointMjdTai, 'number', version)
+    t.equal(alertSummary(value).history, 2)
   }
 })
 
@@ -75,8 +75,8 @@ await t.test('resolves alerts of every version to 11.1 with fill-ins', async t =
     const { datum, value } = await sample(version)
     const out = resolver(schema, newest, { fillIns: surveyFillIns })(datum)
     t.same(newest.decode(newest.encode(out)), out, `${version} resolves to a complete alert of 11.1`)
-    t.equal(alertFacts(out).id, alertFacts(value).id)
-    t.equal(alertFacts(out).midpointMjdTai, alertFacts(value).midpointMjdTai)
+    t.equal(alertSummary(out).id, alertSummary(value).id)
+    t.equal(alertSummary(out).midpointMjdTai, alertSummary(value).midpointMjdTai)
     t.same(Object.keys(out), (JSON.parse(newest.text) as { fields: Array<{ name: string }> }).fields.map(({ name }) => name))
   }
 })

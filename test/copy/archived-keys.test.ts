@@ -1,7 +1,9 @@
 import t from 'tap'
 import { alertKeys, schemaKeys, type Selection } from '../../src/copy/archived-keys.ts'
-import { encodeId, packedIdFormat, rubinIds } from '../../src/ids/packed-id.ts'
+import { encodeId, idRanges, packedIdFormat, rubinIds } from '../../src/ids/packed-id.ts'
+import { listAlerts } from '../../src/stores/alert-listing.ts'
 import { sortKeys } from '../../src/stores/keys.ts'
+import { allKeySchemes, alertName } from '../../src/stores/layouts.ts'
 import type { KeyRange } from '../../src/stores/object-store.ts'
 
 /** A store of keys without objects. Remembers its listings. */
@@ -64,7 +66,31 @@ await t.test('finds the alerts of a night by ranges that contain few other keys'
   const { prefix, range } = store.listings.find(listing => listing.prefix === 'v2/alerts/')!
   t.strictSame([prefix, range.from], ['v2/alerts/', v2(wanted[0]!, '')])
   for (const each of others) t.notOk(v2(each) >= range.from! && v2(each) < range.before!, 'not in the range of tag 2')
-  t.strictSame(store.listings[0]?.prefix, 'v3/alerts/20260224/')
+  t.strictSame(store.listings[0], {
+    prefix: 'v3/alerts/', range: { from: 'v3/alerts/20260224/00000/000/', before: 'v3/alerts/20260224/32767/2550' }
+  })
+})
+
+await t.test('--night of copy and of list find the same alerts in every layout, also those outside the night folders of v3', async t => {
+  const night = '20260224'
+  const packed = [2, 4].map(tag => encodeId({ tag, night, sequence: 10, detector: 204, counter: 1 }))
+  // Detectors above 204, and ids that were not packed with the tags of the program that wrote them.
+  const others = [205n, 255n].map(detector => encodeId({ tag: 2, night, sequence: 10, detector: 0, counter: 1 }) + (detector << 19n))
+  const misplaced = encodeId({ tag: 4, night, sequence: 11, detector: 7, counter: 5 })
+  const nextNight = encodeId({ tag: 2, night: '20260225', sequence: 0, detector: 0, counter: 0 })
+  const wanted = [...packed, ...others, misplaced].map(String).sort()
+  for (const scheme of allKeySchemes) {
+    const keyOf = (each: bigint) => scheme.name === 'v3' && each === misplaced
+      ? `v3/alerts/other/${String(each).slice(0, 6)}/${each}.avro.gz`
+      : `${alertName(scheme, String(each), rubinIds)}.avro.gz`
+    const store = storeOf([...packed, ...others, misplaced, nextNight, 7n].map(keyOf))
+    const idsIn = async (selection: Partial<Selection>) => (await collect(store, selection)).found.map(line => line.split(' ')[0]!).sort()
+    const listed: string[] = []
+    for await (const { id } of listAlerts(idRanges({ night }), { store, format: rubinIds, schemes: [scheme] })) listed.push(id)
+    t.strictSame(listed.sort(), wanted, scheme.name)
+    t.strictSame(await idsIn({ night }), wanted, scheme.name)
+    t.strictSame(await idsIn({}), [...wanted, String(nextNight), '7'].sort(), scheme.name)
+  }
 })
 
 await t.test('a range whose ids differ in length is listed once per length', async t => {

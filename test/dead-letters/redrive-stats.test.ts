@@ -13,9 +13,9 @@ await t.test('the last line counts the dead letters that were not sent, most fre
   t.equal(stats.rejected.size, 0)
   stats.addLeft(kafkaErrors.KAFKA_MESSAGE_TOO_LARGE('no'))
   stats.addLeft(new Error('odd'))
-  stats.notChosen = 4
+  stats.notSelected = 4
   const left = '5 left (2 omitted values, 1 from a file, 1 KAFKA_MESSAGE_TOO_LARGE, 1 UNEXPECTED)'
-  t.equal(stats.line('0 sent', { unread: 7, repeats: 2 }), `redrive: 0 sent, ${left}, 4 not chosen, 2 repeated, 7 not read\n`)
+  t.equal(stats.line('0 sent', { unread: 7, repeats: 2 }), `redrive: 0 sent, ${left}, 4 not selected, 2 repeated, 7 not read\n`)
   t.strictSame([...stats.rejected], [['KAFKA_MESSAGE_TOO_LARGE', 1], ['UNEXPECTED', 1]])
   t.end()
 })

@@ -60,15 +60,17 @@ await t.test('in one store: from v2 to v3, with both layouts afterwards', async 
 await t.test('--night copies the alerts of this night from every layout, and all schemas', async t => {
   for (const layout of ['v1', 'v2', 'v3'] as const) {
     const from = await folder(t)
-    for (const id of [...all, '1', String(BigInt(ids[0]!) / 10n)]) {
+    // In layout v3, these ids of the night are not in a folder of the night, because the camera has no such detector.
+    const noDetector = [205, 255].map(detector => String(((BigInt(ids[0]!) >> 27n << 8n) + BigInt(detector)) << 19n))
+    for (const id of [...all, ...noDetector, '1', String(BigInt(ids[0]!) / 10n)]) {
       await from.store.put(alertKey(layout, id), await gzipFrame(frameOf(id)), metaOf(frameOf(id)))
     }
     const schema = Buffer.from(schemaText)
     await from.store.put(schemaKey(layout, schemaId), schema, metaOf(schema, 'application/json'))
     const to = await folder(t)
     const { code, report } = await copy(['--from', from.url, '--to', to.url, '--night', night])
-    t.match([code, report], [0, { night, layout: 'v2', copied: ids.length, copiedSchemas: 1, ignored: 0 }], layout)
-    const expected = [...ids.map(id => alertKey('v2', id)), schemaKey('v2', schemaId)].sort()
+    t.match([code, report], [0, { night, layout: 'v2', copied: ids.length + 2, copiedSchemas: 1, ignored: 0 }], layout)
+    const expected = [...[...ids, ...noDetector].map(id => alertKey('v2', id)), schemaKey('v2', schemaId)].sort()
     t.strictSame([...(await objectsIn(to.store)).keys()], expected, layout)
   }
 })

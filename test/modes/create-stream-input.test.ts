@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { alertFacts, createContainerWriter, createRegistryClient, parseFrame, type AlertValue } from '../../src/avro/index.ts'
+import { alertSummary, createContainerWriter, createRegistryClient, parseFrame, type AlertValue } from '../../src/avro/index.ts'
 import { partitionFor } from '../../src/kafka/murmur2.ts'
 import { headerText } from '../../src/kafka/record.ts'
 import { checkStaticTopic } from '../../src/simulator/static-topic.ts'
@@ -60,7 +60,7 @@ await t.test('if the schema of the file does not resolve to the registered one, 
   for (const deadLetter of dead) {
     t.equal(headerText(deadLetter, 'dead-letter-reason'), 'RESOLUTION_IMPOSSIBLE')
     t.match(headerText(deadLetter, 'dead-letter-message'), /diaSource\.timeProcessedMjdTai/)
-    const id = String(alertFacts(old.decode(deadLetter.value!)).id)
+    const id = String(alertSummary(old.decode(deadLetter.value!)).id)
     t.ok(old.encode(alerts.get(id)!).equals(deadLetter.value!), 'the dead letter holds the datum of the file')
   }
 })

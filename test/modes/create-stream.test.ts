@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
-import { alertFacts, createRegistryClient, parseFrame } from '../../src/avro/index.ts'
+import { alertSummary, createRegistryClient, parseFrame } from '../../src/avro/index.ts'
 import { parseCompletionMarker } from '../../src/simulator/completion-marker.ts'
 import { partitionFor } from '../../src/kafka/murmur2.ts'
 import { headerText } from '../../src/kafka/record.ts'
@@ -64,7 +64,7 @@ await t.test('creates a missing topic and writes key, time offset and frame of e
   t.equal(records.length, 60)
   t.strictSame(new Set(records.map(({ key }) => key?.toString())), new Set(alerts.keys()))
   let first = Infinity
-  for (const alert of alerts.values()) first = Math.min(first, alertFacts(alert).midpointMjdTai!)
+  for (const alert of alerts.values()) first = Math.min(first, alertSummary(alert).midpointMjdTai!)
   for (const record of records) {
     const key = record.key!.toString()
     const alert = alerts.get(key)!
@@ -73,7 +73,7 @@ await t.test('creates a missing topic and writes key, time offset and frame of e
     t.equal(frame.schemaId, schemaId)
     t.ok(frame.datum.equals(newest.encode(alert)), key)
     const offset = Number(headerText(record, 'alertsim-time-offset'))
-    const expected = (alertFacts(alert).midpointMjdTai! - (await firstMidpoint())) * 86_400
+    const expected = (alertSummary(alert).midpointMjdTai! - (await firstMidpoint())) * 86_400
     t.ok(Math.abs(offset - expected) < 1e-5, `time offset ${offset} s, expected ${expected} s`)
     t.ok(offset >= -1 && offset < 40)
   }
@@ -83,7 +83,7 @@ await t.test('creates a missing topic and writes key, time offset and frame of e
   t.equal(marks[0]?.alerts, 60)
 
   async function firstMidpoint (): Promise<number> {
-    return alertFacts([...alerts.values()][0]!).midpointMjdTai!
+    return alertSummary([...alerts.values()][0]!).midpointMjdTai!
   }
 })
 

@@ -1,6 +1,6 @@
 // One ingester with many topics: several schema versions, a topic created later, a recreated topic, and a topic with bad records only.
 import t from 'tap'
-import { alertFacts, createRegistryClient } from '../../src/avro/index.ts'
+import { alertSummary, createRegistryClient } from '../../src/avro/index.ts'
 import { headerText, type OutgoingRecord } from '../../src/kafka/record.ts'
 import { surveySchema, generatorOf } from '../generator/support.ts'
 import { adminFor, connect, eventually, everyRecord, outgoing, produce } from '../kafka/support.ts'
@@ -26,7 +26,7 @@ async function surveyAlerts (version: string, count: number, partitions: number,
   const records = Array.from({ length: count }, (_, index): OutgoingRecord => {
     const alert = { ...generator.alert(visit, index, count), cutoutDifference: null, cutoutScience: null, cutoutTemplate: null }
     const value = schema.encodeFramed(schemaId, alert)
-    return { key: Buffer.from(String(alertFacts(alert).id)), value, headers: [], partition: index % partitions }
+    return { key: Buffer.from(String(alertSummary(alert).id)), value, headers: [], partition: index % partitions }
   })
   return { schema, schemaId, records }
 }

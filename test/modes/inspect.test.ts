@@ -97,6 +97,7 @@ await t.test('inspects an alert of an archive server, with the schema from the s
   t.match(await inspect(`${server}/v1/alerts/5`), { code: 1, stdout: '', stderr: /^INSPECT_NOT_FOUND: .*404.*alert not found/ })
   t.match(await inspect(`${server}/v1/alerts/x`), { code: 1, stdout: '', stderr: /^INSPECT_UNREADABLE: .*400/ })
   t.match(await inspect(`http://127.0.0.1:2/v1/alerts/${id}`), { code: 1, stdout: '', stderr: /^INSPECT_UNREADABLE: .*ECONNREFUSED/ })
+  t.match(await inspect(`http://localhost:2/v1/alerts/${id}`), { code: 1, stderr: /ECONNREFUSED.*alert-stream serve/ })
 })
 
 await t.test('a server that sends too much or never responds is an error', async t => {
@@ -208,6 +209,12 @@ await t.test('missing objects and schemas, wrong ids and URLs have clear errors'
   t.match(await inspect(join(root, 'none')), { code: 1, stdout: '', stderr: /^INSPECT_NOT_FOUND: no such file/ })
   t.match(await inspect(root), { code: 1, stdout: '', stderr: /^INSPECT_UNREADABLE: not a file/ })
   t.match(await inspect(id), { code: 2, stdout: '', stderr: /^STORE_NOT_GIVEN/ })
+  t.match(await inspect(root), { stderr: /alert-stream list --json/ })
+  t.match(await inspect(''), { code: 2, stdout: '', stderr: /^INSPECT_BAD_TARGET: the name of the object is empty/ })
+  t.match(await inspect(`lsst-ap-ds-${id}`, '--alert-store', url), {
+    code: 2, stdout: '', stderr: /is not an alert id.*LSST-AP-DS- \(in capitals\)/
+  })
+  t.match(await inspect(path, '--omit-bytes'), { code: 2, stdout: '', stderr: /^USAGE_BAD_VALUE: --omit-bytes needs --json/ })
   for (const wrong of ['9223372036854775808', 'LSST-AP-DS-x', 'LSST-AP-DS-', 'gs://bucket', 'http://u:p@host/v1/alerts/1', 'file://host/x']) {
     t.match(await inspect(wrong), { code: 2, stdout: '', stderr: /^INSPECT_BAD_TARGET/ }, wrong)
   }

@@ -144,6 +144,21 @@ await t.test('with --overlap, alerts of two visits alternate, and each visit has
   }
 })
 
+await t.test('the flags of --profile dmtn-149 are wrong usage without it, and --burst-seconds with --overlap', async t => {
+  const { flags } = replayTopics()
+  const run = (...args: string[]) => program.run('play-stream', [...flags, ...args])
+  for (const flag of ['--bursts', '--burst-seconds', '--seed']) {
+    for (const profile of [[], ['--burst'], ['--profile', 'fast'], ['--profile', 'offsets']]) {
+      const { code, stderr } = await run(flag, '3', ...profile)
+      t.equal(code, 2)
+      t.match(stderr, `USAGE_BAD_VALUE: ${flag} needs --profile dmtn-149`)
+    }
+  }
+  t.match(await run('--profile', 'dmtn-149', '--overlap', '2', '--burst-seconds', '3'), {
+    code: 2, stderr: /^USAGE_BAD_VALUE: --burst-seconds and --overlap cannot be used together/
+  })
+})
+
 await t.test('--overlap needs --profile dmtn-149 and less time than the repeat interval', async t => {
   const { flags } = replayTopics()
   const run = (...args: string[]) => program.run('play-stream', [...flags, ...args])

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { alertFacts, createRegistryClient, parseFrame } from '../../src/avro/index.ts'
+import { alertSummary, createRegistryClient, parseFrame } from '../../src/avro/index.ts'
 import { surveySchema } from '../generator/support.ts'
 import { adminFor, everyRecord, outgoing, produce } from '../kafka/support.ts'
 import { CLOSED_PORT, uniqueName, useStack } from '../support/stack.ts'
@@ -35,7 +35,7 @@ await t.test('prints timestamp, id, history and size of each alert, and exits at
   const { code, stdout, stderr } = await program.run('print-stream', ['--topic', topic])
   t.match({ code, stderr }, { code: 0, stderr: '' })
   const expected = records.map(({ timestamp, value }) => {
-    const { id, history } = alertFacts(newest.decode(parseFrame(value!).datum))
+    const { id, history } = alertSummary(newest.decode(parseFrame(value!).datum))
     return `${new Date(Number(timestamp)).toISOString()}  ${id}  history ${history}  ${value!.length} bytes`
   })
   t.strictSame(linesOf(stdout).sort(), expected.sort())
@@ -48,7 +48,7 @@ await t.test('--json prints one object per line, and --src-topic is an alias of 
   const lines = jsonLines(stdout)
   t.equal(lines.length, 20)
   for (const record of records) {
-    const alert = alertFacts(newest.decode(parseFrame(record.value!).datum))
+    const alert = alertSummary(newest.decode(parseFrame(record.value!).datum))
     const line = lines.find(({ position }) => position === `${topic}[${record.partition}]@${record.offset}`)
     t.strictSame(line, {
       time: new Date(Number(record.timestamp)).toISOString(), position: line?.position, size: record.value!.length, id: String(alert.id),

@@ -66,7 +66,7 @@ await t.test('after an unknown schema is registered, sends the dead letters with
 
   const chosen = ['--from-beginning', '--reason', 'UNKNOWN_SCHEMA']
   const first = await runCli([...at.args, ...chosen, '--log-level', 'warn'])
-  t.match(first, { code: 0, stdout: 'redrive: 30 sent, 0 left, 6 not chosen\n', stderr: '' })
+  t.match(first, { code: 0, stdout: 'redrive: 30 sent, 0 left, 6 not selected\n', stderr: '' })
   const back = redriven(await everyRecord(connection, at.topic), '1')
   const original = back.map(record => contentOf({ ...record, headers: record.headers.slice(0, -5) }))
   t.strictSame(original.sort(), records.map(contentOf).sort(), 'the records are unchanged except for the origin and the redrive count')
@@ -77,7 +77,7 @@ await t.test('after an unknown schema is registered, sends the dead letters with
   t.strictSame(origins.sort(), failed.map(({ topic, partition, offset }) => `${topic} ${partition} ${offset}`).sort())
   t.match(await at.ingest(30), { code: 0, stdout: 'archived 30 alerts: 30 written, 0 already archived, 0 dead letters\n' })
   t.strictSame(pythonMismatches(at.root, records), [])
-  t.match(await at.redrive(...chosen), { code: 0, stdout: 'redrive: 0 sent, 0 left, 6 not chosen\n' })
+  t.match(await at.redrive(...chosen), { code: 0, stdout: 'redrive: 0 sent, 0 left, 6 not selected\n' })
 
   // Records that can never be archived become dead letters again, until they are discarded.
   t.match(await at.redrive(), { code: 0, stdout: 'redrive: 6 sent, 0 left\n' })
@@ -111,8 +111,8 @@ for (const kind of ['file', 'gs'] as const) await t.test(`sends dead letters of 
   const isMarker = ({ url }: SeenRequest): boolean => url.includes('dead-letters-redriven/')
   if (kind === 'gs') for (const match of [isDownload, isUpload, isMarker]) proxy.fail({ status: 503 }, 2, match)
   t.match(await redrive('--reason', 'UNKNOWN_SCHEMA', '--limit', '5'), { code: 0, stdout: /^redrive: 5 sent, 0 left/ })
-  t.match(await redrive('--node', 'capture-schema'), { code: 0, stdout: 'redrive: 7 sent, 0 left, 3 not chosen\n' })
-  t.match(await redrive('--reason', 'UNKNOWN_SCHEMA'), { code: 0, stdout: 'redrive: 0 sent, 0 left, 3 not chosen\n' })
+  t.match(await redrive('--node', 'capture-schema'), { code: 0, stdout: 'redrive: 7 sent, 0 left, 3 not selected\n' })
+  t.match(await redrive('--reason', 'UNKNOWN_SCHEMA'), { code: 0, stdout: 'redrive: 0 sent, 0 left, 3 not selected\n' })
   t.equal(proxy.failed, kind === 'gs' ? 6 : 0)
   t.strictSame((await everyRecord(connection, second)).map(idOf).sort(), records.map(idOf).sort())
   t.match(await ingest(12), { code: 0, stdout: 'archived 12 alerts: 12 written, 0 already archived, 0 dead letters\n' })
@@ -167,7 +167,7 @@ await t.test('--origin-topic and --limit select dead letters, and contradicting 
     deadLetterTopicRecord(index, 'R', { topic: index % 2 === 0 ? at.topic : second }, index % 4 < 2 ? 0 : 1)
   await produce(connection, at.dead, Array.from({ length: 20 }, (_, index) => recordAt(index)))
   t.match(await at.redrive('--from-beginning', '--origin-topic', second, '--limit', '4'), { code: 0, stdout: /^redrive: 4 sent, 0 left/ })
-  t.match(await at.redrive('--from-beginning', '--origin-topic', second), { code: 0, stdout: 'redrive: 6 sent, 0 left, 10 not chosen\n' })
+  t.match(await at.redrive('--from-beginning', '--origin-topic', second), { code: 0, stdout: 'redrive: 6 sent, 0 left, 10 not selected\n' })
   const values = (await everyRecord(connection, second)).map(({ value }) => value!.toString())
   t.strictSame(values.sort(), Array.from({ length: 10 }, (_, index) => `value ${2 * index + 1}`).sort())
   t.strictSame(await everyRecord(connection, at.topic), [])

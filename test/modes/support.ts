@@ -1,7 +1,7 @@
 // Helpers for tests of the modes: small Avro files, running the program with the test's servers, and reading topics.
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { alertFacts, createContainerWriter, openContainer, type AlertValue, type ContainerWriterOptions } from '../../src/avro/index.ts'
+import { alertSummary, createContainerWriter, openContainer, type AlertValue, type ContainerWriterOptions } from '../../src/avro/index.ts'
 import { kafkaConnection, type KafkaConnection } from '../../src/kafka/connection.ts'
 import type { KafkaRecord } from '../../src/kafka/record.ts'
 import { generatorOf, surveySchema } from '../generator/support.ts'
@@ -40,7 +40,7 @@ export async function alertFile (t: Test, options: FileOptions = {}): Promise<st
 export async function alertsOf (path: string): Promise<Map<string, AlertValue>> {
   const alerts = new Map<string, AlertValue>()
   const container = await openContainer(path)
-  for await (const item of container.records()) if (item.error === undefined) alerts.set(String(alertFacts(item.value).id), item.value)
+  for await (const item of container.records()) if (item.error === undefined) alerts.set(String(alertSummary(item.value).id), item.value)
   await container.close()
   return alerts
 }

@@ -1,7 +1,8 @@
 import t from 'tap'
 import { Random } from '../../src/generator/random.ts'
 import { decodeId, encodeId, idRanges, packedIdFormat, rubinIds, type PackedIdFormat } from '../../src/ids/packed-id.ts'
-import { listAlerts, listByPrefix, usedKeySchemes, type ListedAlert } from '../../src/stores/alert-listing.ts'
+import { usedKeySchemes } from '../../src/stores/alert-keys.ts'
+import { listAlerts, listByPrefix, type ListedAlert } from '../../src/stores/alert-listing.ts'
 import { allKeySchemes, alertName } from '../../src/stores/layouts.ts'
 import type { KeyRange } from '../../src/stores/object-store.ts'
 
@@ -9,6 +10,7 @@ import type { KeyRange } from '../../src/stores/object-store.ts'
 function storeOf (given: Iterable<string>) {
   const keys = [...new Set(given)].sort()
   const store = {
+    url: 'gs://bucket',
     listed: 0,
     open: 0,
     async * list (prefix: string, { from = '', before = '\uffff', limit = Infinity }: KeyRange = {}) {

@@ -15,7 +15,7 @@ const s3 = await useS3(t)
 await contract(t, {
   name: 'file',
   missingCode: 'STORE_MISSING',
-  listed: 300,
+  listed: 1050,
   setUp: async t => {
     const root = join(await tempDir(t), 'made', 'on', 'demand')
     await mkdir(root, { recursive: true })

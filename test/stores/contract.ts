@@ -2,6 +2,7 @@
 import { gzipSync } from 'node:zlib'
 import type { Test } from 'tap'
 import type { AlertStreamError } from '../../src/pipeline/index.ts'
+import { createArchive } from '../../src/stores/archive.ts'
 import { gzipType } from '../../src/stores/gzip.ts'
 import { checksumsOf, sha256 } from '../../src/stores/checksums.ts'
 import { storeErrors } from '../../src/stores/errors.ts'
@@ -25,7 +26,7 @@ export interface ContractOptions {
   setUp (t: Test): Promise<StoreAccess>
   /** Error code for a store whose folder or bucket does not exist. */
   readonly missingCode: string
-  /** Number of objects in the listing test. For buckets, it must exceed the page size of 1000. */
+  /** Number of objects in the listing test. One store of each kind has more than the page size of buckets, 1000. */
   readonly listed: number
 }
 
@@ -184,6 +185,38 @@ export async function contract (root: Test, { name, setUp, missingCode, listed }
     t.ok(between.length > listed / 3)
     t.strictSame(await collect(store.list('v2/', { from, before })), between, 'a range of several pages and folders')
   })
+
+  if (listed > 1000) {
+    await test('an uncompressed alert is compared at a write, also behind 1,000 other objects of its folder', async t => {
+      const access = await setUp(t)
+      const before = Array.from({ length: 1000 }, (_, n) => `v2/alerts/170055/${170055000000000000n + BigInt(n)}.avro.gz`)
+      const left = [...before]
+      await Promise.all(Array.from({ length: 20 }, async () => {
+        for (let key = left.pop(); key !== undefined; key = left.pop()) await access.writeDirectly(key, Buffer.from('x'))
+      }))
+      const [same, different, inNewBlock] = ['170055999900000001', '170055999900000002', '170055999800000001'] as const
+      for (const id of [same, different]) await access.writeDirectly(`v2/alerts/170055/${id}.avro`, frame)
+      const store = await access.open()
+      const compared: string[] = []
+      const alerts: ObjectStore = {
+        url: store.url, put: store.put.bind(store), get: store.get.bind(store), getStart: store.getStart.bind(store),
+        list: store.list.bind(store), check: store.check.bind(store), close: store.close.bind(store),
+        async compare (key, body, meta) {
+          compared.push(key)
+          return await store.compare(key, body, meta)
+        }
+      }
+      const archive = createArchive({ alerts, schemas: store, layout: 'v2' })
+      const other = Buffer.from('another alert')
+      t.equal(await archive.putAlert(same, gz, checksumsOf(frame)), 'identical')
+      await t.rejects(archive.putAlert(different, gzipSync(other), checksumsOf(other)), { code: 'ARCHIVE_CONFLICT' })
+      t.equal(await archive.putAlert(inNewBlock, gz, checksumsOf(frame)), 'written')
+      t.equal(compared.includes(`v2/alerts/170055/${inNewBlock}.avro`), name === 'file', 'a bucket costs no request for the others')
+      t.strictSame((await collect(store.list('v2/alerts/170055/17005599'))).toSorted(), [
+        `v2/alerts/170055/${inNewBlock}.avro.gz`, `v2/alerts/170055/${same}.avro`, `v2/alerts/170055/${different}.avro`
+      ])
+    })
+  }
 
   await test('lists by prefix, not by folder, and keeps the leading slash of v1', async t => {
     const access = await setUp(t)

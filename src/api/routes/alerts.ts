@@ -4,7 +4,7 @@
 // read only the beginning of its object. With `compat: 'upstream'`, every client gets the stored bytes without Content-Encoding, as from
 // lsst-dm/alert_database_server, whose clients decompress the body themselves.
 import { type FastifyInstance } from 'fastify'
-import { parseAlertName } from '../../ids/alert-id.ts'
+import { alertNameForms, parseAlertName } from '../../ids/alert-id.ts'
 import { type AlertReader } from '../alert-reader.ts'
 import { type Compat } from '../compat.ts'
 import { chooseCoding, matchesTag, sendHead, sendImmutable, sendNotModified, type Coding } from '../conditional.ts'
@@ -25,7 +25,7 @@ export async function alertsRoute (app: FastifyInstance, { alerts, compat }: Ale
     // `parseAlertName` removes leading zeros, so /v1/alerts/007 is alert 7.
     const id = parseAlertName(request.params.id)
     if (id === undefined) {
-      return sendProblem(reply, 400, 'an alert id is 1 to 19 decimal digits, at most 9223372036854775807, alone or after LSST-AP-DS-')
+      return sendProblem(reply, 400, `an alert id is ${alertNameForms}`)
     }
     if (negotiates) reply.header('vary', 'Accept-Encoding')
     const coding = negotiates ? chooseCoding(request.headers['accept-encoding']) : 'gzip'

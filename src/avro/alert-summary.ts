@@ -3,7 +3,7 @@ import { schemaErrors } from './errors.ts'
 import { noAlertId, type AlertSchema, type AlertValue } from './schema.ts'
 import { kindOf, shapeOf } from './type-shape.ts'
 
-interface AlertFacts {
+interface AlertSummary {
   readonly id: bigint
   /** Mid-point of the triggering exposure (MJD, TAI, days). The field is `midPointTai` up to schema 4.0, `midpointMjdTai` from 5.0. */
   readonly midpointMjdTai: number | undefined
@@ -14,7 +14,7 @@ interface AlertFacts {
 const HISTORY_FIELDS = ['prvDiaSources', 'prvDiaForcedSources', 'prvDiaNondetectionLimits']
 
 /** Error: SCHEMA_NO_ALERT_ID if the value has no `alertId`, no `diaSourceId` and no long as its first field. */
-export function alertFacts (value: AlertValue): AlertFacts {
+export function alertSummary (value: AlertValue): AlertSummary {
   const id = value['alertId'] ?? value['diaSourceId'] ?? Object.values(value)[0]
   if (typeof id !== 'bigint') {
     throw schemaErrors.SCHEMA_NO_ALERT_ID('the record has no alert id: no alertId, no diaSourceId and no long as its first field')

@@ -1,0 +1,29 @@
+// Modes offer a flag only if it acts, and reject flags that have no effect together.
+import t from 'tap'
+import { modes } from '../../src/cli/modes.ts'
+import { runMode } from '../support/in-process.ts'
+
+const all = await modes.all()
+
+await t.test('only modes that write to a store offer --s3-allow-overwrite', async t => {
+  const offering = all.filter(({ flags }) => 's3-allow-overwrite' in flags).map(({ mode }) => mode)
+  t.same(offering.toSorted(), ['copy', 'create-stream', 'ingest', 'redrive', 'verify'])
+})
+
+await t.test('list has no flags for schemas', async t => {
+  const { flags } = await modes.find('list')
+  t.same(Object.keys(flags).filter(name => name.includes('schema')), [])
+})
+
+await t.test('flags without effect are wrong usage', async t => {
+  for (const [args, message] of [
+    [['list', '--count', '--json', '--alert-store', 'file:///nowhere'], /^USAGE_BAD_VALUE: give only one of --count and --json/],
+    [['inspect', '1', '--omit-bytes'], /^USAGE_BAD_VALUE: --omit-bytes needs --json/],
+    [['demo', '--fill-in'], /^USAGE_BAD_VALUE: --fill-in needs --file/],
+    [['demo', '--smoke', '--passes', '2'], /^USAGE_BAD_VALUE: --smoke and --passes cannot be used together/],
+    [['demo', '--smoke', '--interval', '2'], /^USAGE_BAD_VALUE: --smoke and --interval cannot be used together/],
+    [['demo', '--secure', '--broker', 'localhost:1'], /^USAGE_BAD_VALUE: --secure configures a Kafka that the demo starts/]
+  ] as const) {
+    t.match(await runMode([...args]), { code: 2, stdout: '', stderr: message }, args.join(' '))
+  }
+})
