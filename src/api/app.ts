@@ -39,7 +39,9 @@ interface ApiLimits extends ReaderLimits {
   readonly stallMs: number
 }
 
-const defaultLimits: ApiLimits = { bufferBytes: 128 * 1024 * 1024, reads: 64, waitingReads: 512, connections: 1000, stallMs: 30_000 }
+const defaultLimits: ApiLimits = {
+  bufferBytes: 128 * 1024 * 1024, cacheBytes: 0, reads: 64, waitingReads: 512, connections: 1000, stallMs: 30_000
+}
 const cachedSchemas = 256
 
 /** Throws API_PREFIX_INVALID if `pathPrefix` is not a path. The app is ready after `listen`, `app.ready()` or `app.inject()`. */
@@ -66,8 +68,9 @@ export function build (options: ApiOptions): FastifyInstance {
   handleErrors(app, log, `${prefix}/v1`)
   closeGracefully(app)
   boundConnections(app, limits.connections)
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     log.debug({ method: request.method, url: request.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request')
+    done()
   })
 
   const schemas = new SchemaCache(archive, cachedSchemas)
@@ -92,9 +95,9 @@ export function build (options: ApiOptions): FastifyInstance {
 function closeGracefully (app: FastifyInstance): void {
   let closing = false
   app.addHook('preClose', async () => { closing = true })
-  app.addHook('onSend', async (_request, reply, payload) => {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
     if (closing) reply.header('connection', 'close')
-    return payload
+    done()
   })
 }
 

@@ -1,11 +1,15 @@
 // Content negotiation and conditional requests (RFC 9110): Accept-Encoding (12.5.3), strong entity tags (8.8.3), If-None-Match (13.1.2).
 // The gzip and identity codings of an alert are two representations, so each coding has its own tag, made of the SHA-256 of the alert.
 import { type FastifyReply, type FastifyRequest } from 'fastify'
+import { LRUCache } from 'lru-cache'
 
 export type Coding = 'gzip' | 'identity'
 
 /** Cache-Control of archived content, which never changes. The value is `private`, because the service runs behind authentication. */
 const cacheForever = 'private, max-age=31536000, immutable'
+
+/** Codings by Accept-Encoding. Clients send few different values. */
+const knownCodings = new LRUCache<string, { readonly coding: Coding | undefined }>({ max: 256 })
 
 /**
  * Selects the content coding of a response. gzip wins if the client accepts it at least as much as identity, because passing through the
@@ -13,6 +17,12 @@ const cacheForever = 'private, max-age=31536000, immutable'
  */
 export function chooseCoding (acceptEncoding: string | undefined): Coding | undefined {
   if (acceptEncoding === undefined) return 'identity'
+  let known = knownCodings.get(acceptEncoding)
+  if (known === undefined) knownCodings.set(acceptEncoding, known = { coding: parseAcceptEncoding(acceptEncoding) })
+  return known.coding
+}
+
+function parseAcceptEncoding (acceptEncoding: string): Coding | undefined {
   const weights = new Map<string, number>()
   for (const part of acceptEncoding.split(',')) {
     const [name = '', ...parameters] = part.trim().toLowerCase().split(/\s*;\s*/)
@@ -55,6 +65,7 @@ export function sendNotModified (reply: FastifyReply, tag: string): FastifyReply
 /** Whether If-None-Match has the tag. Compares tags weakly, as RFC 9110 requires. */
 export function matchesTag (ifNoneMatch: string | undefined, tag: string): boolean {
   if (ifNoneMatch === undefined) return false
+  if (ifNoneMatch === tag) return true
   if (ifNoneMatch.trim() === '*') return true
   return ifNoneMatch.match(/"[^"]*"/g)?.includes(tag) ?? false
 }

@@ -17,10 +17,14 @@ export function httpFamilies (stats: ApiStats): Family[] {
     single('alert_stream_http_connections', () => stats.connections.open),
     single('alert_stream_http_connections_refused_total', () => stats.connections.refused),
     single('alert_stream_http_buffered_bytes', () => stats.buffers.bufferedBytes),
-    family('alert_stream_schema_cache_lookups_total', () => [
-      { labels: { result: 'hit' }, value: stats.schemas.hits }, { labels: { result: 'miss' }, value: stats.schemas.misses }
-    ])
+    family('alert_stream_alert_cache_lookups_total', () => byResult(stats.buffers.cacheLookups)),
+    single('alert_stream_alert_cache_bytes', () => stats.buffers.cachedBytes),
+    family('alert_stream_schema_cache_lookups_total', () => byResult(stats.schemas))
   ]
+}
+
+function byResult ({ hits, misses }: { readonly hits: number, readonly misses: number }) {
+  return [{ labels: { result: 'hit' }, value: hits }, { labels: { result: 'miss' }, value: misses }]
 }
 
 function byReason (counts: Readonly<Record<string, number>>) {

@@ -20,9 +20,15 @@ export interface ApiStats {
   /** Responses that were cut off because their client read too slowly. They are in `aborted` too. */
   slowReaders: number
   readonly connections: { open: number, refused: number }
-  /** Bytes of the alerts that are being read or sent. */
-  buffers: { readonly bufferedBytes: number }
+  buffers: AlertBuffers
   schemas: { readonly hits: number, readonly misses: number }
+}
+
+interface AlertBuffers {
+  /** Bytes of the alerts that are being read or sent, without those in the cache. */
+  readonly bufferedBytes: number
+  readonly cachedBytes: number
+  readonly cacheLookups: { readonly hits: number, readonly misses: number }
 }
 
 const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
@@ -38,10 +44,11 @@ export function collectStats (app: FastifyInstance, prefix: string): void {
   const stats: ApiStats = {
     requests: {}, bytes: 0, inFlight: 0, aborted: 0, durations: new Map(), slowReaders: 0,
     shed: noneShed(), unusableObjects: noneUnusable(),
-    connections: { open: 0, refused: 0 }, buffers: { bufferedBytes: 0 }, schemas: { hits: 0, misses: 0 }
+    connections: { open: 0, refused: 0 },
+    buffers: { bufferedBytes: 0, cachedBytes: 0, cacheLookups: { hits: 0, misses: 0 } }, schemas: { hits: 0, misses: 0 }
   }
   app.decorate('stats', stats)
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     stats.inFlight++
     let finished = false
     reply.raw.once('finish', () => {
@@ -60,5 +67,6 @@ export function collectStats (app: FastifyInstance, prefix: string): void {
       stats.inFlight--
       if (!finished) stats.aborted++
     })
+    done()
   })
 }

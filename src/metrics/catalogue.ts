@@ -160,6 +160,9 @@ export const catalogue = {
     'Connections that were closed at once because twice --max-connections were open.'),
   alert_stream_http_buffered_bytes: gauge('bytes', serve, [],
     'Memory for alerts that are being read or sent; at most --response-buffer-mib, unless a single alert is larger.'),
+  alert_stream_alert_cache_lookups_total: counter('lookups', serve, ['result'],
+    'Lookups of alerts to send in the alert cache by result: hit, miss.'),
+  alert_stream_alert_cache_bytes: gauge('bytes', serve, [], 'Memory for alerts in the alert cache; at most --cache-mib.'),
   alert_stream_schema_cache_lookups_total: counter('lookups', serve, ['result'], 'Lookups in the schema cache by result: hit, miss.')
 } satisfies Readonly<Record<`alert_stream_${string}`, MetricSpec>>
 

@@ -6,6 +6,7 @@ import { build } from '../api/app.ts'
 import { compats } from '../api/compat.ts'
 import { httpFamilies } from '../api/http-metrics.ts'
 import { closeWithin, listen } from '../api/listen.ts'
+import type { ApiStats } from '../api/request-stats.ts'
 import { adminFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { storeFamily } from '../metrics/store-metrics.ts'
@@ -39,6 +40,11 @@ const serveFlags = flags({
     type: 'integer', min: 1, default: 128,
     description: 'Memory for the alerts in responses, in MiB. Requests that would exceed it get 503.'
   },
+  'cache-mib': {
+    type: 'integer', min: 0, max: 65_536, default: 64,
+    description: 'Memory for recently served alerts, in MiB, apart from --response-buffer-mib. 0 disables the cache, so that every ' +
+      'response reads the alert store.'
+  },
   'max-record-mib': {
     type: 'integer', min: 1, max: 1024, default: 32,
     description: 'Maximum size of a decompressed alert, in MiB. Requests for larger objects get 500.'
@@ -49,6 +55,8 @@ const serveFlags = flags({
   ...adminFlags
 })
 type Config = ConfigOf<typeof serveFlags>
+
+const mib = 1024 * 1024
 
 /** Time limit of the store check at start, in ms. A store that does not respond in time counts as temporarily unreachable. */
 const startCheckMs = 5000
@@ -71,13 +79,15 @@ function describe (config: Config): GraphDescription {
       { name: 'alert-store', type: 'source', kind: 'object store', detail: urls.alerts, limits: {} },
       { name: 'schema-store', type: 'source', kind: 'object store', detail: urls.schemas, limits: {} },
       { name: 'gunzip', type: 'step', kind: 'map', detail: gunzipDetail[config.compat], limits: {} },
+      { name: 'alert-cache', type: 'step', kind: 'cache', limits: { bytes: config.cacheMib * mib } },
       { name: 'schema-cache', type: 'step', kind: 'cache', limits: {} },
       { name: 'alerts', type: 'sink', kind: 'http', detail: `GET ${prefix}/alerts/{id}`, limits: {} },
       { name: 'schemas', type: 'sink', kind: 'http', detail: `GET ${prefix}/schemas/{id}`, limits: {} },
       { name: 'health', type: 'sink', kind: 'http', detail: `GET ${prefix}/health`, limits: {} }
     ],
     edges: [
-      { from: 'alert-store', to: 'gunzip', type: 'data' }, { from: 'gunzip', to: 'alerts', type: 'data' },
+      { from: 'alert-store', to: 'gunzip', type: 'data' }, { from: 'gunzip', to: 'alert-cache', type: 'data' },
+      { from: 'alert-cache', to: 'alerts', type: 'data' },
       { from: 'schema-store', to: 'schema-cache', type: 'data' }, { from: 'schema-cache', to: 'schemas', type: 'data' },
       { from: 'alert-store', to: 'health', type: 'data' }, { from: 'schema-store', to: 'health', type: 'data' }
     ]
@@ -96,8 +106,8 @@ export default mode({
   async run (config, _positionals, host) {
     const stores = new StoreStats()
     const archive = await archiveOf(config, 'read', host, stores)
-    const { pathPrefix, compat, maxEventLoopDelay: maxEventLoopDelayMs, maxConnections: connections, responseBufferMib } = config
-    const limits = { connections, bufferBytes: responseBufferMib * 1024 * 1024 }
+    const { pathPrefix, compat, maxEventLoopDelay: maxEventLoopDelayMs, maxConnections: connections, responseBufferMib, cacheMib } = config
+    const limits = { connections, bufferBytes: responseBufferMib * mib, cacheBytes: cacheMib * mib }
     const app = build({ archive, log: host.log, compat, pathPrefix, pressure: { maxEventLoopDelayMs }, limits })
     let admin: AdminServer | undefined
     try {
@@ -110,7 +120,7 @@ export default mode({
         state: () => host.stop.aborted ? 'draining' : 'running',
         checks: storeChecks(archive),
         metrics: [...httpFamilies(app.stats), storeFamily(stores)],
-        stats: () => ({ ...app.stats, durations: undefined, buffers: app.stats.buffers.bufferedBytes })
+        stats: () => ({ ...app.stats, durations: undefined, ...bufferStats(app.stats.buffers) })
       }, config)
       if (!host.stop.aborted) await new Promise<void>(resolve => { host.stop.addEventListener('abort', () => resolve(), { once: true }) })
     } finally {
@@ -122,6 +132,10 @@ export default mode({
     }
   }
 })
+
+function bufferStats ({ bufferedBytes, cachedBytes, cacheLookups }: ApiStats['buffers']) {
+  return { buffers: bufferedBytes, alertCache: { bytes: cachedBytes, ...cacheLookups } }
+}
 
 /** Rejects if a store is missing or misconfigured. Only logs a temporary failure, because /readyz reports it until the store responds. */
 async function checkStores (archive: Archive, log: Logger): Promise<void> {

@@ -40,7 +40,8 @@ function archiveOf () {
 
 function readerOf (limits: Partial<ReaderLimits> = {}) {
   const source = archiveOf()
-  return { ...source, reader: new AlertReader(source.archive, { bufferBytes: 1_000_000, reads: 8, waitingReads: 8, ...limits }) }
+  const defaults = { bufferBytes: 1_000_000, cacheBytes: 0, reads: 8, waitingReads: 8 }
+  return { ...source, reader: new AlertReader(source.archive, { ...defaults, ...limits }) }
 }
 
 await t.test('concurrent requests for an alert share one read and one buffer until the last response is sent', async t => {
@@ -168,4 +169,61 @@ await t.test('a waiting request whose client has disconnected is not read', asyn
   await t.rejects(waiting.content, { code: 'API_CLIENT_GONE' })
   await running.content
   t.strictSame([counts.reads, reader.bufferedBytes], [1, 0])
+})
+
+await t.test('a cached alert costs no read, counts no buffer, and its head is known', async t => {
+  const { reader, answer, alert, counts } = readerOf({ cacheBytes: 8 * gz.length, bufferBytes: 1 })
+  t.equal(reader.knownHead('1', 'gzip'), undefined)
+  const first = reader.open('1', 'gzip')
+  t.equal(first.ready, undefined)
+  await turn()
+  answer(alert)
+  const content = await first.content
+  t.strictSame([reader.bufferedBytes, reader.cachedBytes], [0, gz.length], 'the cache is apart from the budget of responses')
+  const second = reader.open('1', 'gzip')
+  t.equal(second.ready, content)
+  t.equal(await second.content, content)
+  for (const { release } of [first, second]) release()
+  t.strictSame([counts.reads, reader.cacheLookups], [1, { hits: 1, misses: 1 }])
+  t.strictSame(reader.knownHead('1', 'gzip'), { tag: content!.tag, coding: 'gzip', length: gz.length })
+  t.match(reader.knownHead('1', 'identity'), { coding: 'identity', length: frame.length })
+})
+
+await t.test('an alert that is evicted while it is sent counts towards the budget until the response ends', async t => {
+  const { reader, answer, alert, counts } = readerOf({ cacheBytes: 8 * gz.length, bufferBytes: 2 * (frame.length + gz.length) })
+  const open = async (id: string) => {
+    const lease = reader.open(id, 'gzip')
+    await turn()
+    answer(alert)
+    await lease.content
+    return lease
+  }
+  const sending = await open('0')
+  for (let i = 1; i <= 8; i++) (await open(String(i))).release()
+  t.strictSame([reader.bufferedBytes, reader.cachedBytes], [gz.length, 8 * gz.length])
+  const joined = reader.open('0', 'gzip')
+  t.equal(joined.ready, await sending.content, 'a response still shares the buffer')
+  sending.release()
+  t.equal(reader.bufferedBytes, gz.length)
+  joined.release()
+  t.equal(reader.bufferedBytes, 0)
+  t.equal(counts.reads, 9)
+  ;(await open('0')).release()
+  t.equal(counts.reads, 10, 'read again')
+})
+
+await t.test('the cache keeps neither an alert above an eighth of its size nor a failed read', async t => {
+  const { reader, answer, alert } = readerOf({ cacheBytes: 8 * gz.length - 1 })
+  const large = reader.open('1', 'gzip')
+  await turn()
+  answer(alert)
+  await large.content
+  t.equal(reader.bufferedBytes, gz.length)
+  large.release()
+  const failed = reader.open('2', 'gzip')
+  await turn()
+  answer(new Error('store'))
+  await t.rejects(failed.content, /store/)
+  failed.release()
+  t.strictSame([reader.cachedBytes, reader.bufferedBytes], [0, 0])
 })

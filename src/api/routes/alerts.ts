@@ -12,15 +12,15 @@ import { sendProblem } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'
 
 interface AlertsOptions {
-  readonly alerts: Pick<AlertReader, 'open' | 'head'>
+  readonly alerts: Pick<AlertReader, 'open' | 'head' | 'knownHead'>
   readonly compat: Compat
 }
 
 export async function alertsRoute (app: FastifyInstance, { alerts, compat }: AlertsOptions): Promise<void> {
   const negotiates = compat === 'dmtn-210'
-  const contentHeaders = (coding: Coding) => ({
-    'content-type': 'application/octet-stream', ...negotiates && coding === 'gzip' ? { 'content-encoding': 'gzip' } : {}
-  })
+  const identityHeaders = { 'content-type': 'application/octet-stream' }
+  const gzipHeaders = negotiates ? { ...identityHeaders, 'content-encoding': 'gzip' } : identityHeaders
+  const contentHeaders = (coding: Coding) => coding === 'gzip' ? gzipHeaders : identityHeaders
   readOnly<{ Params: { id: string } }>(app, '/v1/alerts/:id', async (request, reply) => {
     // `parseAlertName` removes leading zeros, so /v1/alerts/007 is alert 7.
     const id = parseAlertName(request.params.id)
@@ -32,18 +32,18 @@ export async function alertsRoute (app: FastifyInstance, { alerts, compat }: Ale
     if (coding === undefined) return sendProblem(reply, 406, 'Accept-Encoding excludes both available codings, gzip and identity')
     const ifNoneMatch = request.headers['if-none-match']
     if (request.method === 'HEAD' || ifNoneMatch !== undefined) {
-      const head = await alerts.head(id, coding)
+      const head = alerts.knownHead(id, coding) ?? await alerts.head(id, coding)
       if (head === undefined) return sendProblem(reply, 404, 'alert not found')
       if (head !== 'unknown' && matchesTag(ifNoneMatch, head.tag)) return sendNotModified(reply, head.tag)
       if (head !== 'unknown' && head.length !== undefined && request.method === 'HEAD') {
-        return sendHead(reply.headers(contentHeaders(coding)), head.length, head.tag)
+        return sendHead(reply.headers(contentHeaders(head.coding)), head.length, head.tag)
       }
     }
-    const { content, release } = alerts.open(id, coding)
+    const { ready, content, release } = alerts.open(id, coding)
     // Node emits 'close' once, when the response was sent completely or when the client disconnects.
     if (reply.raw.destroyed) release()
     else reply.raw.once('close', release)
-    const alert = await content
+    const alert = ready ?? await content
     if (alert === undefined) return sendProblem(reply, 404, 'alert not found')
     return sendImmutable(request, reply.headers(contentHeaders(alert.coding)), alert.body, alert.tag)
   })

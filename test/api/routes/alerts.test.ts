@@ -65,6 +65,28 @@ for (const [damage, bytes] of Object.entries(damages)) {
   })
 }
 
+await t.test('the cache serves verified alerts only, and the same bytes after the object was damaged', async t => {
+  const { app, writeAlert } = await apiOf(t, { limits: { cacheBytes: 16 * 1024 * 1024 } })
+  await writeAlert(id, damages['a flipped bit in the data']!)
+  const get = async (coding: string, more: object = {}) => await app.inject({ url, headers: { 'accept-encoding': coding }, ...more })
+  for (const coding of ['gzip', 'identity', 'gzip']) t.equal((await get(coding)).statusCode, 500, 'a failed verification is not cached')
+  await writeAlert(id, gz)
+  const good = { gzip: await get('gzip'), identity: await get('identity') }
+  await writeAlert(id, damages['a flipped bit in the data']!)
+  for (const [coding, { headers: { date: _date, ...headers }, rawPayload }] of Object.entries(good)) {
+    const again = await get(coding)
+    t.match(again.headers, headers)
+    t.ok(again.rawPayload.equals(rawPayload))
+    const head = await get(coding, { method: 'HEAD' })
+    t.match(head.headers, headers)
+    const condition = { 'accept-encoding': coding, 'if-none-match': String(headers.etag) }
+    t.equal((await get(coding, { headers: condition })).statusCode, 304)
+    t.equal((await get(coding, { headers: { ...condition, 'if-none-match': '"x"' } })).statusCode, 200)
+  }
+  t.strictSame(app.stats.buffers.cacheLookups, { hits: 4, misses: 5 })
+  t.equal(app.stats.buffers.bufferedBytes, 0)
+})
+
 await t.test('an object that inflates to more than the limit gives 500, whatever length it claims', async t => {
   const { app, writeAlert, lines } = await apiOf(t, { maxFrameBytes: 1_000_000 })
   const bomb = gzipSync(Buffer.alloc(64_000_000))
