@@ -48,25 +48,28 @@ export function wiringProblems (objects: readonly KubernetesObject[], given: Giv
     const { listener: name, registryTopic } = registry.spec as { readonly listener?: string, readonly registryTopic?: string }
     if (!listeners.some(each => each.name === name && each.authentication?.type === 'tls'))
       problems.push(`${nameOf(registry)}: Kafka has no listener ${name} with mutual TLS`)
-    if (registryTopic !== undefined && !topics.has(registryTopic)) problems.push(
-      `${nameOf(registry)}: nobody makes its topic ${registryTopic}`)
+    if (registryTopic !== undefined && !topics.has(registryTopic))
+      problems.push(`${nameOf(registry)}: nobody makes its topic ${registryTopic}`)
     if (!ofKind('KafkaUser').some(({ metadata }) => metadata.name === registry.metadata.name))
       problems.push(`${nameOf(registry)}: there is no KafkaUser of its name`)
   }
-  const secrets = new Set(objects.flatMap(({ kind, metadata, spec }) => kind === 'Certificate' ? [String((spec as Spec).secretName)] :
-    ['Secret', 'VaultSecret', 'KafkaUser'].includes(kind) ? [`${metadata.name}`] : []).concat(
-    given.secrets, existing === undefined ? [`${cluster}-cluster-ca-cert`, `${cluster}-clients-ca-cert`] : []))
+  const secrets = new Set([
+    ...given.secrets,
+    ...existing === undefined ? [`${cluster}-cluster-ca-cert`, `${cluster}-clients-ca-cert`] : [],
+    ...ofKind('Certificate').map(({ spec }) => String((spec as Spec).secretName)),
+    ...['Secret', 'VaultSecret', 'KafkaUser'].flatMap(ofKind).map(({ metadata }) => metadata.name)
+  ])
   for (const object of objects)
-    for (const name of secretsWanted(object.spec)) if (!secrets.has(name)) problems.push(
-      `${nameOf(object)}: nobody makes the Secret ${name}`)
+    for (const name of secretsWanted(object.spec))
+      if (!secrets.has(name)) problems.push(`${nameOf(object)}: nobody makes the Secret ${name}`)
   const services = ['', `.${namespace}`, `.${namespace}.svc`, `.${namespace}.svc.cluster.local`].map(end =>
     `${cluster}-kafka-bootstrap${end}`)
   for (const { owner, args } of words) {
     for (const address of values(args, 'broker')) {
       const [host = '', port] = address.split(':')
       if (!services.includes(host)) problems.push(`${owner}: no Kafka at ${address}`)
-      if (!listeners.some(each => each.port === Number(port) && each.type === 'internal')) problems.push(
-        `${owner}: Kafka has no internal listener on ${port}`)
+      if (!listeners.some(each => each.port === Number(port) && each.type === 'internal'))
+        problems.push(`${owner}: Kafka has no internal listener on ${port}`)
     }
     for (const topic of values(args, 'topic', 'src-topic', 'dst-topic', 'dead-letter-topic'))
       if (!topics.has(topic)) problems.push(`${owner}: nobody makes the topic ${topic}`)
@@ -90,15 +93,12 @@ function secretsWanted (value: unknown): string[] {
 
 /** The ingester writes and the server reads: they act as different service accounts, in the cluster and in the cloud. */
 function identityProblems (objects: readonly KubernetesObject[]): string[] {
-  const accounts = objects.flatMap(podsOf).flatMap(pod => containersOf(pod).filter(({ args = [] }) =>
-    ['ingest', 'serve'].includes(args[0] ?? ''))
-    .map(({ args = [] }) => {
-      const name = pod.spec.serviceAccountName ?? 'default'
-      const account = objects.find(({ kind, metadata }) => kind === 'ServiceAccount' && metadata.name === name)
-      return { owner: nameOf(pod.owner), mode: args[0], names: [name, ...Object.values(account?.metadata.annotations ?? {})] }
-    }))
-  return accounts.filter(({ mode }) => mode === 'serve').flatMap(({ owner, names }) =>
-    accounts.filter(({ mode }) => mode === 'ingest').flatMap(writer =>
-      names.filter(name => name !== 'default' && writer.names.includes(name))
+  const running = (mode: string) => objects.flatMap(podsOf).filter(pod => containersOf(pod).some(({ args }) => args?.[0] === mode))
+    .map(({ owner, spec: { serviceAccountName: name = 'default' } }) => {
+      const account = objects.find(object => nameOf(object) === `ServiceAccount/${name}`)
+      return { owner: nameOf(owner), names: [name, ...Object.values(account?.metadata.annotations ?? {})] }
+    })
+  return running('serve').flatMap(({ owner, names }) => running('ingest').flatMap(writer =>
+    names.filter(name => name !== 'default' && writer.names.includes(name))
       .map(name => `${owner}: acts as ${name}, as does the writer ${writer.owner}`)))
 }

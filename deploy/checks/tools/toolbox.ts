@@ -19,7 +19,7 @@ export async function must (program: string, args: readonly string[], options: P
   const { code, stdout, stderr } = await runTool(program, args, { env: process.env, ...options })
   if (code === 0) return stdout
   const output = (stdout + stderr).split('\n').filter(line => !line.includes('found symbolic link in path')).slice(-200).join('\n')
-  throw new Error(`${[program.split('/').at(-1), ...args].join(' ').slice(0, 200)}: exit code ${code ?? 'unknown'}\n${output}`)
+  throw new Error(`${program.split('/').at(-1)} ${args[0]}, exit code ${code ?? 'unknown'}: ${output}\nCommand: ${args.join(' ')}`)
 }
 
 const found = new Map<ToolName, Promise<string>>()
