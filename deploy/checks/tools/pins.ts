@@ -59,7 +59,6 @@ const table = {
   actionlint: goProgram('actionlint 1.7.12', 'actionlint', 'github.com/rhysd/actionlint/cmd/actionlint'),
   'helm-docs': goProgram('helm-docs 1.14.2', 'helm-docs', 'github.com/norwoodj/helm-docs/cmd/helm-docs'),
   'helm-unittest': goProgram('helm-unittest 1.1.2', 'helm-unittest', 'github.com/helm-unittest/helm-unittest/cmd/helm-unittest'),
-  'terraform-docs': goProgram('terraform-docs 0.20.0', 'terraform-docs', 'github.com/terraform-docs/terraform-docs'),
   tofu: goProgram('OpenTofu 1.12.6', 'tofu', 'github.com/opentofu/opentofu/cmd/tofu'),
   'kube-apiserver': goProgram('kube-apiserver 1.37.2', 'kube-apiserver', 'k8s.io/kubernetes/cmd/kube-apiserver', versionFlags),
   'google-provider': goProgram('Stand-in for the google provider', 'google-provider', '.'),
