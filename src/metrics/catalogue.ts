@@ -93,8 +93,8 @@ export const catalogue = {
   alert_stream_visit_mismatches_total: counter('alerts', ingest, [],
     'Alerts whose field visit contradicts the visit that is packed in their id. They are archived by their id.'),
   alert_stream_compressor_info: gauge('1', ingest, ['compressor', 'level', 'library'],
-    'Always 1. The labels are the compressor of new objects (libdeflate, isal, zlib), its level and its library.',
-    'compressor="zlib" where libdeflate should be installed: each alert takes more CPU time.'),
+    'Always 1. The labels are the compressor of new objects (libdeflate, isal, zlib), its level and its library. With zlib, each alert ' +
+    'takes more CPU time.'),
   alert_stream_archived_bytes_total: counter('bytes', ingest, [], 'Compressed bytes of the written objects.'),
   alert_stream_write_limit: gauge('writes', ingest, [],
     'Current limit of concurrent writes. It grows to --batch-size while the latency of the store stays the same, and falls when it grows.'),
