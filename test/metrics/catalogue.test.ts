@@ -4,7 +4,7 @@ import { catalogue, type MetricSpec } from '../../src/metrics/catalogue.ts'
 import { metricsMarkdown } from '../../src/metrics/document.ts'
 
 const entries: ReadonlyArray<readonly [string, MetricSpec]> = Object.entries(catalogue)
-const labelNames = /^(mode|version|state|node|reason|topic|partition|outcome|store|operation|route|status|result)$/
+const labelNames = /^(mode|version|state|node|reason|topic|partition|outcome|store|operation|route|status|result|compressor|level|library)$/
 
 await t.test('names, units and labels follow the Prometheus conventions', async t => {
   for (const [name, { type, labels, unit, help, modes }] of entries) {
