@@ -2,16 +2,17 @@
 // References: bare loops of fetch and of node:http, the usual API of the client library (File.save), and the Python client with one request
 // at a time, as in the survey's own ingester. The last row runs the complete ingester. The required rates are 270 alerts/s on average and
 // 2,000 writes/s for the archive.
-import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { Agent, request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import { Storage } from '@google-cloud/storage'
 import { pythonEnvironment } from '../src/devstack/index.ts'
-import { checksumsOf, createArchive, gzipFrame, openStore, type Archive } from '../src/stores/index.ts'
+import { createArchive, openStore, type Archive } from '../src/stores/index.ts'
 import { bench, type Bench, type Result, type Work } from './harness.ts'
-import { cacheDir, framesOf, ingestInto, inFolder, MEAN_RATE, run, withLoadedStack, type PeerResult } from './support.ts'
+import {
+  cacheDir, ingestInto, inFolder, MEAN_RATE, run, withLoadedStack, withNullStore, type PeerResult, type StoredAlert
+} from './support.ts'
 
 const SIZES = { alerts: { full: 10_000, quick: 300 }, objects: { full: 300, quick: 50 } } as const
 type B = Bench<typeof SIZES>
@@ -19,26 +20,11 @@ type B = Bench<typeof SIZES>
 const CONCURRENCY = 20
 const ARCHIVE_RATE = 2000
 
-interface Alert { readonly gz: Buffer, readonly checksums: ReturnType<typeof checksumsOf> }
 /** Writes or reads one object. Resolves to its size in bytes. */
-type Transfer = (index: number, alert: Alert) => Promise<number>
-
-/** Starts a null store and prepares `objects` gzipped alerts, which the scenarios store repeatedly under different ids. */
-async function withNullStore<R> (objects: number, work: (url: string, alerts: readonly Alert[]) => Promise<R>): Promise<R> {
-  const frames = await framesOf(objects)
-  const alerts = await Promise.all(frames.map(async frame => ({ gz: await gzipFrame(frame), checksums: checksumsOf(frame) })))
-  const child = fork(join(import.meta.dirname, 'null-store.ts'), [String(alerts[0]!.gz.length)])
-  const [port] = await once(child, 'message') as [number]
-  try {
-    return await work(`http://127.0.0.1:${port}`, alerts)
-  } finally {
-    child.kill()
-    await once(child, 'exit')
-  }
-}
+type Transfer = (index: number, alert: StoredAlert) => Promise<number>
 
 /** Transfers `count` alerts, 20 of them concurrently. */
-async function transferAll (alerts: readonly Alert[], count: number, transfer: Transfer): Promise<Work> {
+async function transferAll (alerts: readonly StoredAlert[], count: number, transfer: Transfer): Promise<Work> {
   let next = 0
   let bytes = 0
   await Promise.all(Array.from({ length: CONCURRENCY }, async () => {
@@ -69,7 +55,7 @@ async function archiveAt (emulatorHost: string, access: 'read' | 'write'): Promi
 }
 
 /** The upload request that the GCS store sends. */
-function multipart ({ gz }: Alert): { readonly body: Buffer, readonly headers: Record<string, string> } {
+function multipart ({ gz }: StoredAlert): { readonly body: Buffer, readonly headers: Record<string, string> } {
   const head = '--cut\r\nContent-Type: application/json\r\n\r\n{"contentType":"application/gzip"}\r\n' +
     '--cut\r\nContent-Type: application/gzip\r\n\r\n'
   const body = Buffer.concat([Buffer.from(head), gz, Buffer.from('\r\n--cut--')])

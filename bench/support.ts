@@ -1,5 +1,6 @@
-// Support for the scenarios: generated alerts, real servers in a temporary folder, and the program as a child process.
-import { spawn } from 'node:child_process'
+// Support for the scenarios: generated alerts, real servers in a temporary folder, a null store, and the program as a child process.
+import { fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +10,7 @@ import { defaultCacheDir, freePorts, pythonEnvironment, startStack } from '../sr
 import { createAlertGenerator } from '../src/generator/alert-generator.ts'
 import type { ProfileName } from '../src/generator/profiles.ts'
 import type { NodeStats } from '../src/pipeline/index.ts'
+import { checksumsOf, gzipFrame } from '../src/stores/index.ts'
 import type { Bench, Result, Sizes } from './harness.ts'
 
 /** Required mean rate of the system: 10,000 alerts per visit of 37 s. */
@@ -53,6 +55,28 @@ export async function inFolder<R> (work: (folder: string) => Promise<R>): Promis
     return await work(folder)
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** A gzipped alert, with the checksums of its frame. */
+export interface StoredAlert { readonly gz: Buffer, readonly checksums: ReturnType<typeof checksumsOf> }
+
+/**
+ * Starts a null store and prepares `objects` gzipped alerts, which the scenarios store repeatedly under different ids.
+ * @param delayMs time until the store responds to an upload
+ */
+export async function withNullStore<R> (
+  objects: number, work: (url: string, alerts: readonly StoredAlert[]) => Promise<R>, delayMs = 0
+): Promise<R> {
+  const frames = await framesOf(objects)
+  const alerts = await Promise.all(frames.map(async frame => ({ gz: await gzipFrame(frame), checksums: checksumsOf(frame) })))
+  const child = fork(join(import.meta.dirname, 'null-store.ts'), [String(alerts[0]!.gz.length), String(delayMs)])
+  const [port] = await once(child, 'message') as [number]
+  try {
+    return await work(`http://127.0.0.1:${port}`, alerts)
+  } finally {
+    child.kill()
+    await once(child, 'exit')
   }
 }
 
