@@ -1,6 +1,7 @@
 // The id of an alert as text: its decimal digits, or its IAU name `LSST-AP-DS-{digits}`.
 
-const largestAlertId = (1n << 63n) - 1n
+/** Ids are Avro longs. */
+export const largestAlertId = (1n << 63n) - 1n
 const iauPrefix = 'LSST-AP-DS-'
 
 /** The forms of an alert id that users may write, for messages. IAU names are case-sensitive. */

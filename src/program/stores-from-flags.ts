@@ -41,7 +41,7 @@ export type BucketConfig =
 
 /** Options of `openStore` for buckets of every service. */
 export function bucketOptions (config: BucketConfig, environment: Environment): OpenStoreOptions {
-  const { gcpProject, storeTimeout, upload = 'lean' } = config
+  const { gcpProject, storeTimeout, upload } = config
   const { s3EndpointUrl: endpoint, s3PathStyle: pathStyle, s3AllowOverwrite: allowOverwrite } = config
   // With an endpoint, the region of the profile does not apply.
   const region = config.s3Region ?? (endpoint === undefined ? undefined : environment['AWS_REGION'])
@@ -49,7 +49,7 @@ export function bucketOptions (config: BucketConfig, environment: Environment): 
     project: gcpProject,
     emulatorHost: environment['STORAGE_EMULATOR_HOST'],
     s3: { endpoint, region, pathStyle, allowOverwrite },
-    upload,
+    ...upload === undefined ? {} : { upload },
     ...storeTimeout === undefined ? {} : { requestMs: storeTimeout * 1000 }
   }
 }

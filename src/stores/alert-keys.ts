@@ -1,5 +1,6 @@
 // Lists the keys of the alerts in a layout: those of a night, a visit or a detector (ranges of ids), those whose ids begin with some
 // digits, or all. `list` and `copy` both use these listings, so they find the same alerts.
+import { largestAlertId } from '../ids/alert-id.ts'
 import { isIn, unpack, type IdRange, type PackedIdFormat } from '../ids/packed-id.ts'
 import {
   allKeySchemes, alertName, distinctKeySchemes, keyRanges, keySchemes, packedFolder, parseAlertKey, type KeyScheme
@@ -20,7 +21,6 @@ export interface AlertKeyOptions {
   readonly ignored?: (key: string) => void
 }
 
-const largestId = (1n << 63n) - 1n
 const mostDigits = 19
 
 /** The part of layout v3 for ids that are not packed, also for those that are packed only with the tags that are configured now. */
@@ -63,8 +63,8 @@ function rangesOf (digits: string): IdRange[] {
   const longest = digits.startsWith('0') ? 1 : mostDigits
   return Array.from({ length: Math.max(0, longest - shortest + 1) }, (_, n) => {
     const length = shortest + n
-    const last = BigInt(digits.padEnd(length, '9'))
-    return { first: BigInt(digits === '' && length > 1 ? '1'.padEnd(length, '0') : digits.padEnd(length, '0')), last: min(last, largestId) }
+    const first = digits === '' && length > 1 ? '1' : digits
+    return { first: BigInt(first.padEnd(length, '0')), last: min(BigInt(digits.padEnd(length, '9')), largestAlertId) }
   })
 }
 

@@ -14,8 +14,8 @@ export interface GcsStoreOptions extends BucketStoreOptions {
 
 /** Rejects with STORE_EMULATOR_INVALID, and like `openBucketStore`. */
 export async function openGcsStore ({ bucket, prefix }: BucketLocation, options: GcsStoreOptions = {}): Promise<ObjectStore> {
-  const { project, emulatorHost, requestMs = defaultRequestMs, upload = 'lean' } = options
+  const { project, emulatorHost, requestMs = defaultRequestMs, upload } = options
   const client = new GcsClient({ project, emulatorHost, requestMs })
-  const sender = upload === 'lean' ? new GcsUpload(client, requestMs) : undefined
+  const sender = upload === 'sdk' ? undefined : new GcsUpload(client, requestMs)
   return await openBucketStore(new GcsBucket(bucket, client, sender), prefix, options)
 }

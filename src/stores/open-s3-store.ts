@@ -15,9 +15,9 @@ export interface S3StoreOptions extends BucketStoreOptions {
 
 /** Rejects like `openBucketStore`. */
 export async function openS3Store ({ bucket, prefix }: BucketLocation, options: S3StoreOptions = {}): Promise<ObjectStore> {
-  const { s3 = {}, requestMs = defaultRequestMs, log = silent, upload = 'lean' } = options
+  const { s3 = {}, requestMs = defaultRequestMs, log = silent, upload } = options
   const connection = new S3Connection(s3, requestMs)
-  const sender = upload === 'lean' ? new S3Upload(connection, requestMs) : undefined
+  const sender = upload === 'sdk' ? undefined : new S3Upload(connection, requestMs)
   const s3Options = { bucket, prefix, allowOverwrite: s3.allowOverwrite === true, log, upload: sender }
   return await openBucketStore(new S3Bucket(connection, s3Options), prefix, options)
 }
