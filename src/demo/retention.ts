@@ -1,6 +1,6 @@
 // Raises the retention of an existing simulated topic if the visits are larger than in earlier starts of the demo.
 // With the earlier retention, the brokers could delete alerts before the alerts are archived.
-import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka'
+import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '../kafka/client-library.ts'
 import type { KafkaAdmin } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { messageOf, type Logger } from '../pipeline/index.ts'

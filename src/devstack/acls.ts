@@ -3,7 +3,7 @@
 import {
   AclOperations, AclPermissionTypes, ResourcePatternTypes, ResourceTypes, ScramMechanisms, alterUserScramCredentialsV0,
   describeUserScramCredentialsV0, type Acl, type Admin
-} from '@platformatic/kafka'
+} from '../kafka/client-library.ts'
 import { pbkdf2, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'

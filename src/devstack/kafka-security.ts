@@ -1,6 +1,6 @@
 // Security of a local Kafka: mTLS on the internal listener, SCRAM-SHA-512 over TLS on the external listener, ACLs for every user.
 // The broker and its controller authenticate to each other with mTLS too. Certificates and passwords are kept in a folder.
-import { Admin, type BaseOptions } from '@platformatic/kafka'
+import { Admin, type BaseOptions } from '../kafka/client-library.ts'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { applyAcls, applyPasswords, principalOf, type AclTable } from './acls.ts'

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { access, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Admin, type BaseOptions } from '@platformatic/kafka'
+import { Admin, type BaseOptions } from '../kafka/client-library.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { devstackErrors, folderError } from './errors.ts'
 import {

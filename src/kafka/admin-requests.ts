@@ -1,7 +1,7 @@
 // The requests of KafkaAdmin: sends them to another broker after a failure, repeats them at the start of a mode, maps their errors, and
 // finds topics and the offsets of their partitions.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Admin } from '@platformatic/kafka'
+import { Admin } from './client-library.ts'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import { persist } from '../pipeline/retry.ts'
 import { type BrokerRotation, rotateBrokers } from './broker-rotation.ts'

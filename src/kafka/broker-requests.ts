@@ -1,6 +1,6 @@
 // Sends the Fetch requests of a fetcher: at most one at a time to each broker, for all its partitions. After a failure, the broker has to
 // wait, and the leaders of its partitions are looked up again.
-import { protocolErrorsCodesById } from '@platformatic/kafka'
+import { protocolErrorsCodesById } from './client-library.ts'
 import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { KafkaConnection } from './connection.ts'
 import { kafkaErrors, mapKafkaError } from './errors.ts'

@@ -1,6 +1,6 @@
 // Makes a client of the library ask another broker after a failure. By default, the client sends lookups to the first bootstrap broker that
 // accepts a connection. A frozen broker still accepts connections, so all lookups would fail although the other brokers are healthy.
-import { kGetBootstrapConnection, type Base } from '@platformatic/kafka'
+import { kGetBootstrapConnection, type Base } from './client-library.ts'
 
 export interface BrokerRotation {
   /** Must be called after a failed request: the next requests go to the next broker. */

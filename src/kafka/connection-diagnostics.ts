@@ -1,7 +1,7 @@
 // Records what the client library does not report about failed connections: the socket error behind a failed request, the broker, the
 // request, and whether any broker has ever accepted this client. `mapKafkaError` uses the details in error messages. Also handles
 // late socket errors, because the library leaves them unhandled and an unhandled error ends the process.
-import { instancesChannel, protocolAPIsById, type Connection } from '@platformatic/kafka'
+import { instancesChannel, protocolAPIsById, type Connection } from './client-library.ts'
 import type { X509Certificate } from 'node:crypto'
 
 /** How a client authenticates, and whether brokers have accepted or rejected it so far. Each `KafkaConnection` has one AuthState. */

@@ -1,7 +1,7 @@
 // A consumer of the client library whose Fetch responses are parsed by fetch-response.ts.
 import {
   type API, type Callback, Consumer, createAPI, fetchV13, fetchV14, fetchV15, fetchV16, fetchV17, kGetApi, UnsupportedApiError
-} from '@platformatic/kafka'
+} from './client-library.ts'
 import { parseFetchResponse } from './fetch-response.ts'
 
 const FETCH = 1

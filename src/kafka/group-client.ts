@@ -3,7 +3,7 @@
 // send old offsets again with the new generation, and the broker would accept the old offsets.
 import {
   type ClusterMetadata, Consumer, consumerHeartbeatChannel, type ExtendedGroupProtocolSubscription, type GroupAssignment
-} from '@platformatic/kafka'
+} from './client-library.ts'
 import { decodeOwned, stickyAssignment } from './assignment.ts'
 import type { KafkaConnection } from './connection.ts'
 import type { GroupSettings } from './group-settings.ts'

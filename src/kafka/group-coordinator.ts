@@ -1,7 +1,7 @@
 // Requests to the coordinator of a group: read and commit offsets with their metadata, remove a member. Each request is sent once, on a
 // separate connection, because on the member's connection a request waits behind a pending JoinGroup. The coordinator is looked up again
 // after a failure.
-import { Admin, FindCoordinatorKeyTypes, leaveGroupV4, offsetCommitV8, offsetFetchV8, type Connection } from '@platformatic/kafka'
+import { Admin, FindCoordinatorKeyTypes, leaveGroupV4, offsetCommitV8, offsetFetchV8, type Connection } from './client-library.ts'
 import type { KafkaConnection } from './connection.ts'
 import { kafkaErrors, mapKafkaError } from './errors.ts'
 import { type OffsetToCommit, partitionKey, type TopicPartition } from './offset-tracker.ts'

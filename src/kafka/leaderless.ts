@@ -1,6 +1,6 @@
 // Lets a client of the library work while some partitions have no leader. The library rejects an entire Metadata response if one partition
 // in the response has no leader. Without this, a consumer could neither join its group nor read the other partitions.
-import { type Base, kGetApi, type metadataV12 } from '@platformatic/kafka'
+import { type Base, kGetApi, type metadataV12 } from './client-library.ts'
 import { nestedErrors } from './errors.ts'
 
 type MetadataResponse = metadataV12.MetadataResponse

@@ -1,5 +1,5 @@
 // Sends the Kafka requests of the idempotent producer with the client library, without retries.
-import { kGetApi, NumericMap, Producer, type API, type Connection, type produceV11 } from '@platformatic/kafka'
+import { kGetApi, NumericMap, Producer, type API, type Connection, type produceV11 } from './client-library.ts'
 import { promisify } from 'node:util'
 import type { AddressedRecord } from './batches.ts'
 import { rotateBrokers } from './broker-rotation.ts'

@@ -1,5 +1,5 @@
 // Reads the first or last offset of each partition of a topic, with one ListOffsets request to each leader.
-import { kGetApi, type Admin, type API, type listOffsetsV9 } from '@platformatic/kafka'
+import { kGetApi, type Admin, type API, type listOffsetsV9 } from './client-library.ts'
 import { promisify } from 'node:util'
 import { hasProtocolError, kafkaErrors } from './errors.ts'
 import type { FoundTopic } from './topic-lookup.ts'
