@@ -3,8 +3,8 @@
 import { seeded } from './pipeline.ts'
 
 /** The environment variables through which scripts/test.ts passes `--rounds` and `--seed` to the test files. */
-export const ROUNDS = 'ALERT_STREAM_TEST_ROUNDS'
-export const SEED = 'ALERT_STREAM_TEST_SEED'
+export const ROUNDS = 'ALERT_TEST_ROUNDS'
+export const SEED = 'ALERT_TEST_SEED'
 
 /** Number of rounds of each scenario. */
 export const rounds = Number(process.env[ROUNDS] ?? 1)

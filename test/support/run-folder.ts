@@ -9,7 +9,7 @@ import { isAlive, processFacts, type ProcessIdentity } from '../../src/devstack/
 import { endServersUnder } from '../../src/devstack/server-process.ts'
 
 /** The environment variable through which scripts/test.ts passes the run folder to the test files. */
-export const RUN_FOLDER = 'ALERT_STREAM_TEST_RUN'
+export const RUN_FOLDER = 'ALERT_TEST_RUN'
 
 const PREFIX = 'alert-stream-test-'
 const OWNER = 'owner.json'
