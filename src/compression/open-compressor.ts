@@ -46,17 +46,28 @@ export function resolveCompressor ({ compressor, gzipLevel }: CompressorConfig):
 }
 
 /**
- * Opens a compressor. If `auto` selects another compressor than libdeflate because libdeflate cannot be loaded, a warning says so.
+ * Opens a compressor. If `auto` selects another compressor than libdeflate because libdeflate cannot be loaded, the first compression logs
+ * a warning.
  * @param threads maximum number of frames compressed concurrently
  * Errors: COMPRESSOR_UNAVAILABLE, COMPRESSOR_LEVEL.
  */
 export function openCompressor ({ compressor, gzipLevel }: CompressorConfig, threads: number, log: Logger): Compressor {
   const { name, level, library, open, missing } = select(compressor, gzipLevel)
-  if (missing !== undefined) {
-    log.warn({ compressor: name, level, reason: missing },
-      `cannot load libdeflate: compressing with ${library} instead; install libdeflate (Debian: libdeflate0) to use less CPU time`)
+  const gzip = open(threads, level)
+  let reason = missing
+  return {
+    name,
+    level,
+    library,
+    gzip (frame, finish) {
+      if (reason !== undefined) {
+        log.warn({ compressor: name, level, reason },
+          `cannot load libdeflate: compressing with ${library} instead; install libdeflate (Debian: libdeflate0) to use less CPU time`)
+        reason = undefined
+      }
+      return gzip(frame, finish)
+    }
   }
-  return { name, level, library, gzip: open(threads, level) }
 }
 
 function select (wanted: CompressorName | 'auto', gzipLevel: number | undefined) {

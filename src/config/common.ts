@@ -1,5 +1,6 @@
 // Flags that several modes share. Flags of the original alert stream programs keep their names here, at least as aliases.
 import { flags, type ConfigOf } from './flags.ts'
+import { compressorNames } from '../compression/compressor.ts'
 
 export const commonFlags = flags({
   config: {
@@ -48,7 +49,7 @@ export const registryFlags = flags({
 
 export const compressionFlags = flags({
   compressor: {
-    type: 'choice', choices: ['auto', 'libdeflate', 'isal', 'zlib'], default: 'auto',
+    type: 'choice', choices: ['auto', ...compressorNames], default: 'auto',
     description: 'Library that compresses alerts: libdeflate (small objects), isal (Intel ISA-L, least CPU time) or zlib (part of Node). ' +
       'auto: the first of these that can be loaded. A library that is named and cannot be loaded is an error.'
   },
