@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { enableCompileCache } from './compile-cache.js'
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 const tooOld = major < 22 || (major === 22 && minor < 22)
@@ -19,6 +20,7 @@ if (process.pid === 1) {
 }
 
 if (!tooOld) {
+  enableCompileCache(process.env)
   const source = new URL('../src/cli/main.ts', import.meta.url)
   const built = new URL('../dist/cli/main.js', import.meta.url)
   const { main } = await import(existsSync(fileURLToPath(source)) ? source : built)

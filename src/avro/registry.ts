@@ -1,6 +1,6 @@
 // Client for a schema registry with Confluent's API. The npm client finds the id of a schema text. RegistryHttp fetches and registers texts
 // unchanged; the npm client would reject texts that avsc does not accept. Fetched texts are cached. Nothing is deleted from the registry.
-import { type COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
+import type { COMPATIBILITY, SchemaRegistry } from '@kafkajs/confluent-schema-registry'
 import { LRUCache } from 'lru-cache'
 import { registryErrors } from './errors.ts'
 import { registerWithId } from './explicit-ids.ts'
@@ -67,7 +67,7 @@ export function createRegistryClient (options: RegistryClientOptions): RegistryC
 class Client implements RegistryClient, SubjectVersions {
   readonly url: string
   readonly #http: RegistryHttp
-  readonly #library: SchemaRegistry
+  readonly #timeoutMs: number
   readonly #unknownForMs: number
   /** Schema texts by id, and errors of unknown ids for `unknownForMs`. Concurrent lookups of the same id share one request. */
   readonly #schemas = new LRUCache<number, string | AlertStreamError>({
@@ -75,19 +75,16 @@ class Client implements RegistryClient, SubjectVersions {
     ignoreFetchAbort: true,
     fetchMethod: (id, _stale, { options }) => this.#fetchById(id, options)
   })
+  /** Loaded on demand, because loading takes 0.2 s of CPU time and the ingester never looks up a text. */
+  #library: SchemaRegistry | undefined
   /** The id that was read last. If the registry still returns its schema, a bad response for another id is not an outage. */
   #lastRead: number | undefined
 
   constructor (url: string, http: RegistryHttp, timeoutMs: number, unknownForMs: number) {
     this.url = url
     this.#http = http
+    this.#timeoutMs = timeoutMs
     this.#unknownForMs = unknownForMs
-    this.#library = new SchemaRegistry({
-      host: url,
-      // RegistryHttp does the retries, because the npm client would also retry requests that the registry rejected.
-      retry: { retries: 0 },
-      middlewares: [() => ({ prepareRequest: async next => (await next()).enhance({ timeout: timeoutMs }) })]
-    })
   }
 
   async schemaById (id: number): Promise<string> {
@@ -119,9 +116,17 @@ class Client implements RegistryClient, SubjectVersions {
   }
 
   async idOf (subject: string, text: string): Promise<number | undefined> {
+    const { SchemaRegistry, SchemaType } = await import('@kafkajs/confluent-schema-registry')
+    this.#library ??= new SchemaRegistry({
+      host: this.url,
+      // RegistryHttp does the retries, because the npm client would also retry requests that the registry rejected.
+      retry: { retries: 0 },
+      middlewares: [() => ({ prepareRequest: async next => (await next()).enhance({ timeout: this.#timeoutMs }) })]
+    })
+    const library = this.#library
     return await this.#byLibrary(`POST ${this.url}/subjects/${subject}`, async () => {
       try {
-        return await this.#library.getRegistryIdBySchema(subject, { type: SchemaType.AVRO, schema: text })
+        return await library.getRegistryIdBySchema(subject, { type: SchemaType.AVRO, schema: text })
       } catch (error) {
         if ((error as Error).name === 'ConfluentSchemaRegistryError') return undefined
         throw error

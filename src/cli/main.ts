@@ -1,14 +1,14 @@
 // The entry point: `alert-stream MODE [flags]`. Only this folder reads argv, the environment and signals, prints errors and sets exit
-// codes. Exit codes: 0 success (also a clean drain after a signal), 1 failure, 2 wrong usage.
+// codes. Exit codes: 0 success (also a clean drain after a signal), 1 failure, 2 wrong usage. No package is imported here, so that the
+// overview and --version start at once.
 import { fileURLToPath } from 'node:url'
 import { modeHelp } from '../config/help.ts'
 import type { Environment } from '../config/parse.ts'
 import { versionLine } from '../config/version.ts'
-import { AlertStreamError, formatError } from '../pipeline/index.ts'
+import { AlertStreamError, formatError } from '../pipeline/errors.ts'
 import { readCommandLine } from '../program/command-line.ts'
 import { warnOfUnreadVariables } from '../program/unread-variables.ts'
 import { createHost } from './host.ts'
-import { createLogger } from './logger.ts'
 import { modes, overview } from './modes.ts'
 import { plainLogger } from './plain-logger.ts'
 
@@ -58,7 +58,7 @@ async function runCommand (argv: readonly string[], environment: Environment, on
   const level = common.debug ? 'debug' : common.logLevel
   const log = mode.plainLogs === true
     ? plainLogger(level, line => { process.stderr.write(line) })
-    : createLogger(level, mode.mode, process.stderr.isTTY === true)
+    : await (await import('./logger.ts')).createLogger(level, mode.mode, process.stderr.isTTY === true)
   // `config`, the only mode with `delegates`, reads the variables of other modes and calls warnOfUnreadVariables itself.
   if (mode.delegates !== true) await warnOfUnreadVariables(environment, [mode], modes, log)
   const self = [process.execPath, fileURLToPath(new URL('../../bin/alert-stream.js', import.meta.url))]

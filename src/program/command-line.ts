@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { checkPositionals, readArguments, type Arguments } from '../config/argv.ts'
 import { commonFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
-import { checkKeys, parseConfigFile, type ConfigFile } from '../config/file.ts'
+import { checkKeys, type ConfigFile } from '../config/file.ts'
 import type { ConfigOf, Flags } from '../config/flags.ts'
 import { configOf, settingOf, settingsOf, type Environment } from '../config/parse.ts'
 import type { Mode, ModeCatalogue } from './mode.ts'
@@ -39,6 +39,7 @@ async function readConfigFile (
     const source = origin.from === 'default' ? '--config' : origin.name
     throw usageErrors.USAGE_CONFIG_FILE(`cannot read the configuration file given by ${source}`, { where: path, cause })
   }
+  const { parseConfigFile } = await import('../config/parse-file.ts')
   const file = parseConfigFile(text, path)
   await checkKeys(file, mode, modes)
   return file

@@ -43,7 +43,7 @@ export interface Mode<F extends Flags = Flags> {
   readonly delegates?: boolean
   /** Whether log messages are plain sentences instead of JSON lines, for modes that a person watches. */
   readonly plainLogs?: boolean
-  /** Describes the graph that `run` runs, without network or disk access. Throws usage errors for flags that contradict each other. */
+  /** Describes the graph that `run` runs. Opens no store and no connection. Throws usage errors for flags that contradict each other. */
   describe? (config: ConfigOf<F>, positionals: readonly string[]): Promise<GraphDescription> | GraphDescription
   /** The values that the mode chooses where flags leave the choice open (`auto`), by flag, for the output of `config`. */
   resolve? (config: ConfigOf<F>): Readonly<Record<string, string>>

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { readArguments } from '../../src/config/argv.ts'
 import { effective } from '../../src/config/effective.ts'
-import { parseConfigFile } from '../../src/config/file.ts'
+import { parseConfigFile } from '../../src/config/parse-file.ts'
 import { flags } from '../../src/config/flags.ts'
 import { configOf, settingsOf, type Environment } from '../../src/config/parse.ts'
 

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { modes } from '../../src/cli/modes.ts'
-import { checkKeys, parseConfigFile, valuesFor } from '../../src/config/file.ts'
+import { checkKeys, valuesFor } from '../../src/config/file.ts'
+import { parseConfigFile } from '../../src/config/parse-file.ts'
 import { flags } from '../../src/config/flags.ts'
 import { parseCommandLine, settingsOf, type Environment } from '../../src/config/parse.ts'
 import { readArguments } from '../../src/config/argv.ts'
