@@ -41,6 +41,8 @@ export default tseslint.config(
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { arguments: false } }],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports', prefer: 'type-imports' }],
+      // `import { type T }` loads the module at run time, `import type { T }` does not.
+      '@typescript-eslint/no-import-type-side-effects': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       'no-restricted-imports': ['error', { paths: bannedOperators }],
@@ -72,6 +74,18 @@ export default tseslint.config(
         { object: 'process', property: 'env', message: 'Only src/cli reads the environment. Pass the environment as an argument.' },
         { object: 'process', property: 'argv', message: 'Only src/cli reads argv. Pass argv as an argument.' }],
       'no-console': 'error'
+    }
+  },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['src/kafka/client-library.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': ['error', {
+        paths: [{
+          name: '@platformatic/kafka', allowTypeImports: true,
+          message: 'Import from src/kafka/client-library.ts, which saves 0.5 s of CPU time at the start.'
+        }]
+      }]
     }
   },
   // Tests may use any operator, for example to show that a lossy operator loses values.

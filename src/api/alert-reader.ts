@@ -5,7 +5,7 @@
 import { LRUCache } from 'lru-cache'
 import { Slots } from '../pipeline/slots.ts'
 import { frameIdentity } from '../provenance/provenance.ts'
-import { type ArchiveReader } from '../stores/archive.ts'
+import type { ArchiveReader } from '../stores/archive.ts'
 import { sha256 } from '../stores/checksums.ts'
 import { crc32c } from '../stores/crc32c.ts'
 import { gzipHeader } from '../stores/gzip-header.ts'

@@ -3,9 +3,9 @@
 // `close()` lets requests in flight finish, rejects new connections and closes idle ones.
 import fastify, { type FastifyInstance } from 'fastify'
 import { silent, type Logger } from '../pipeline/log.ts'
-import { type ArchiveReader } from '../stores/archive.ts'
+import type { ArchiveReader } from '../stores/archive.ts'
 import { AlertReader, type ReaderLimits } from './alert-reader.ts'
-import { type Compat } from './compat.ts'
+import type { Compat } from './compat.ts'
 import { boundConnections, shedConnections } from './connections.ts'
 import { apiErrors } from './errors.ts'
 import { shedLoad, type PressureLimits } from './load-shedding.ts'

@@ -1,6 +1,6 @@
 // Content negotiation and conditional requests (RFC 9110): Accept-Encoding (12.5.3), strong entity tags (8.8.3), If-None-Match (13.1.2).
 // The gzip and identity codings of an alert are two representations, so each coding has its own tag, made of the SHA-256 of the alert.
-import { type FastifyReply, type FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 
 export type Coding = 'gzip' | 'identity'

@@ -1,6 +1,6 @@
 // Bounds the connections of the server. Above `max`, requests for alerts and schemas get 503 and every response closes its connection.
 // The health check still responds. Above twice that number, new connections are closed at once.
-import { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { apiErrors } from './errors.ts'
 
 /** Counts connections in `app.stats` and limits their number. */

@@ -1,5 +1,5 @@
 // Starts an HTTP server on its port, and closes it within a deadline.
-import { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { systemErrorCode } from '../pipeline/errors.ts'
 import { apiErrors } from './errors.ts'
 

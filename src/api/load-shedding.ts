@@ -1,6 +1,6 @@
 // Load shedding: if the event loop lags or memory runs out, requests for alerts and schemas get 503 with Retry-After at once, so that the
 // server stays responsive. The health check and the index are always served.
-import { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import underPressure from '@fastify/under-pressure'

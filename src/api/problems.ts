@@ -2,11 +2,11 @@
 // Retry-After, because the same request may succeed later. If the stored object is damaged or too large, the status is 500. Requests that
 // are shed under overload get 503; they are counted, and logged at most every 30 seconds.
 // The detail has a stable error code, but no path or URL of the archive. The log has the full error.
-import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { STATUS_CODES } from 'node:http'
-import { type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { AlertStreamError, errorCode, formatError } from '../pipeline/errors.ts'
-import { type Logger } from '../pipeline/log.ts'
+import type { Logger } from '../pipeline/log.ts'
 
 export const retryAfterSeconds = 5
 

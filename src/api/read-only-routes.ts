@@ -1,5 +1,5 @@
 // Routes accept only GET and HEAD. On a known path, OPTIONS gets 204, and any other method gets 405 with Allow instead of 404.
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteGenericInterface } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteGenericInterface } from 'fastify'
 import { sendProblem } from './problems.ts'
 
 type Handler<T extends RouteGenericInterface> = (request: FastifyRequest<T>, reply: FastifyReply) => Promise<FastifyReply>

@@ -1,5 +1,5 @@
 // In-process counters of the API server. They only grow, except `inFlight`.
-import { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { Histogram } from '../pipeline/index.ts'
 import { noneShed, noneUnusable } from './problems.ts'
 

@@ -1,7 +1,7 @@
 // Keeps schemas in memory, because they are few, immutable and requested by every client. Concurrent requests for an id share one read.
 // Neither failures nor missing schemas are cached: the ingester may be about to store the schema, or the archive may be away.
 import { LRUCache } from 'lru-cache'
-import { type ArchiveReader } from '../stores/archive.ts'
+import type { ArchiveReader } from '../stores/archive.ts'
 import { sha256 } from '../stores/checksums.ts'
 import { entityTag } from './conditional.ts'
 

@@ -1,5 +1,5 @@
 // Cuts off clients that read a response too slowly, because each of them holds a connection and a buffer.
-import { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 
 /** Responses up to this size fit into the buffers of the kernel. */
 const smallBytes = 16 * 1024

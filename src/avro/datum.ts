@@ -1,5 +1,5 @@
 // Decodes one datum with an avsc type. Bytes that the type cannot read cause DATUM_INVALID.
-import { type AvscType } from './avsc-types.ts'
+import type { AvscType } from './avsc-types.ts'
 import { schemaErrors } from './errors.ts'
 import { readLong } from './varint.ts'
 import { messageOf, type AlertStreamError } from '../pipeline/errors.ts'

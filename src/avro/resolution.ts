@@ -8,7 +8,7 @@ import { resolutionErrors } from './errors.ts'
 import { compileResolution, type Failures } from './resolution-compiler.ts'
 import type { AlertSchema, AlertValue } from './schema.ts'
 import { surveyAliases, type FieldAliases, type FieldFillIns } from './survey-aliases.ts'
-import { type AlertStreamError } from '../pipeline/errors.ts'
+import type { AlertStreamError } from '../pipeline/errors.ts'
 
 export interface ResolutionOptions {
   /** Older names of reader fields, in addition to the aliases in the reader schema. Default: `surveyAliases`. */

@@ -1,5 +1,5 @@
 // The structure of avsc types (record fields, union branches, item types) and the names by which schemas are compared.
-import { type AvscType } from './avsc-types.ts'
+import type { AvscType } from './avsc-types.ts'
 
 export interface FieldShape {
   readonly name: string

@@ -5,7 +5,7 @@ import { createCutoutRenderer, drawStampSizes, type Cutouts } from './cutouts.ts
 import { diaObjectRule, summarizeObject, type ObjectSummary } from './dia-object-rules.ts'
 import { diaSourceRule, forcedSourceRule } from './dia-source-rules.ts'
 import { measure, type DiaSource } from './dia-source.ts'
-import { type EarlierVisits } from './earlier-visits.ts'
+import type { EarlierVisits } from './earlier-visits.ts'
 import { generatorErrors } from './errors.ts'
 import { DETECTOR_HEIGHT, DETECTOR_WIDTH, pixelToSky } from './focal-plane.ts'
 import { drawHistory, drawHistoryLength, noHistory, type ForcedSource, type History } from './history.ts'

@@ -3,7 +3,7 @@
 // image also shows the current change of the flux. The difference image is science - template, pixel by pixel.
 import { FLUX_PER_ELECTRON, TEMPLATE_NOISE, type DiaSource } from './dia-source.ts'
 import { writeFits, type Card } from './fits.ts'
-import { type SkyPosition } from './focal-plane.ts'
+import type { SkyPosition } from './focal-plane.ts'
 import { addProfile, moffatProfile, type MoffatProfile } from './psf.ts'
 import { Random } from './random.ts'
 

@@ -1,7 +1,7 @@
 // Values of the diaObject fields: position, proper motion, nearby objects, and flux statistics per band. The statistics are computed from
 // the light curve in the same alert, including the current detection.
-import { type DiaSource, type Target } from './dia-source.ts'
-import { type ForcedSource, type History } from './history.ts'
+import type { DiaSource, Target } from './dia-source.ts'
+import type { ForcedSource, History } from './history.ts'
 import { ruleLookup, type Rule, type Rules } from './record-builder.ts'
 import { BANDS } from './visits.ts'
 

@@ -1,7 +1,7 @@
 // Rules for the fields of diaSource, diaForcedSource and diaNondetectionLimit, by canonical name (field-names.ts).
-import { type DiaSource } from './dia-source.ts'
-import { type ForcedSource } from './history.ts'
-import { type Random } from './random.ts'
+import type { DiaSource } from './dia-source.ts'
+import type { ForcedSource } from './history.ts'
+import type { Random } from './random.ts'
 import { ruleLookup, type Rule, type Rules } from './record-builder.ts'
 import { BANDS } from './visits.ts'
 

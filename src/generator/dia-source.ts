@@ -2,7 +2,7 @@
 // psfFlux agrees with apFlux, science with template + difference, pixel position with sky position, and flux errors with image noise.
 import { PIXEL_SCALE } from './focal-plane.ts'
 import { effectivePixels } from './psf.ts'
-import { type Random } from './random.ts'
+import type { Random } from './random.ts'
 import { midpointAt, type Visit } from './visits.ts'
 
 /** The kind of an object determines the shape of its light curve and the content of its template image. */

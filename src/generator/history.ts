@@ -1,9 +1,9 @@
 // The light curve before the current visit: earlier detections, forced photometry and, for old schemas, upper limits from visits without a
 // detection. The number of earlier detections is lognormal. Earlier visits span the last year, newest first.
 import { measure, type DiaSource, type FitFractions, type Target } from './dia-source.ts'
-import { type EarlierVisits } from './earlier-visits.ts'
+import type { EarlierVisits } from './earlier-visits.ts'
 import { DETECTOR_HEIGHT, DETECTOR_WIDTH } from './focal-plane.ts'
-import { type Random } from './random.ts'
+import type { Random } from './random.ts'
 import { drawFluxRatio } from './target.ts'
 import { DETECTORS, HISTORY_IDS, historyId, midpointAt, type Visit } from './visits.ts'
 

@@ -1,7 +1,7 @@
 // Compiles an Avro record type into a function that builds records. A field's value comes from the first rule that exists: the rule for
 // the field's name, the default for the name's suffix, or the default for the field's type. The value is then cast to that type.
 import { canonicalName } from './field-names.ts'
-import { type Random } from './random.ts'
+import type { Random } from './random.ts'
 import { castTo, type FieldValue, type RecordType, type Type } from './schema.ts'
 
 /** Computes the value of one field. Null or undefined becomes null, or the type's zero value if the field is not nullable. */

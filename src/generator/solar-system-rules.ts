@@ -1,6 +1,6 @@
 // Rules for the fields of ssSource, ssObject and the orbit records (MPCORB, mpc_orbits) of a main-belt asteroid near opposition.
 // Distances, velocities, magnitudes and orbital elements are plausible but only partly consistent with each other.
-import { type DiaSource } from './dia-source.ts'
+import type { DiaSource } from './dia-source.ts'
 import { DEGREE, atan2, cos, ln, sin } from './portable-math.ts'
 import { Random } from './random.ts'
 import { ruleLookup, type Rule, type Rules } from './record-builder.ts'

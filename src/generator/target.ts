@@ -1,7 +1,7 @@
 // Generates the random properties of an alert's object: kind, colours, template fluxes, host galaxy, and the fluxes of earlier visits.
-import { type Host, type Kind, type Target } from './dia-source.ts'
+import type { Host, Kind, Target } from './dia-source.ts'
 import { power } from './portable-math.ts'
-import { type Random } from './random.ts'
+import type { Random } from './random.ts'
 
 /** Cumulative fractions of alerts per kind. */
 const KIND_FRACTIONS: readonly (readonly [number, Kind])[] = [

@@ -1,6 +1,6 @@
 // Commits the settled offsets of a group consumer, one request at a time. Commits only in a generation whose partitions were compared with
 // the group's committed offsets, and only offsets of partitions that are assigned in this generation.
-import { type AlertStreamError } from '../pipeline/errors.ts'
+import type { AlertStreamError } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { isRetryable } from '../pipeline/retry.ts'
 import type { Clock } from './clock.ts'

@@ -1,7 +1,7 @@
 // Runs a real graph without a broker: tests replace its sources, sinks and dead letters by node name and drive the replacements.
 // Credits, retries, drain and settlement are the production code.
 import { asError } from './errors.ts'
-import { type Graph } from './graph.ts'
+import type { Graph } from './graph.ts'
 import type { BatchSink, DeadLetter, DeadLetterSink, NodeContext, RecordContext, Sink, Source, SourceRecord } from './node.ts'
 import type { Run, RunOptions } from './run-types.ts'
 import { isSink } from './spec.ts'

@@ -3,11 +3,11 @@
 // A frame is verified against the gzip trailer and, if the store keeps metadata, against the stored SHA-256 (older objects: CRC32C).
 import { rubinIds, type PackedIdFormat } from '../ids/packed-id.ts'
 import { schemaMeta, verifiedFrame, verifiedSchema, type ReadObject } from './archived-object.ts'
-import { type Checksums } from './checksums.ts'
+import type { Checksums } from './checksums.ts'
 import { storeErrors } from './errors.ts'
 import { claimedLength, defaultMaxFrameBytes, gzipType, maxGzipBytes } from './gzip.ts'
 import { alertKey, gzipped, schemaKey, type Layout } from './layouts.ts'
-import { type Admit, type ObjectStart, type ObjectStore, type PutOutcome } from './object-store.ts'
+import type { Admit, ObjectStart, ObjectStore, PutOutcome } from './object-store.ts'
 import { otherAlertKeys, otherSchemaKeys } from './other-keys.ts'
 
 interface ArchiveOptions {

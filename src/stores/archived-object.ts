@@ -5,7 +5,7 @@ import { checksumsOf, sha256 } from './checksums.ts'
 import { crc32c, hex32 } from './crc32c.ts'
 import { storeErrors } from './errors.ts'
 import { inflateAsync } from './gzip.ts'
-import { type ObjectMeta, type StoredObject } from './object-store.ts'
+import type { ObjectMeta, StoredObject } from './object-store.ts'
 
 /** An object that was read, with its store URL and key for error messages. */
 export interface ReadObject extends StoredObject {

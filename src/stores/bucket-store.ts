@@ -8,8 +8,8 @@ import { assertSameContent } from './conflict.ts'
 import { storeErrors } from './errors.ts'
 import { incomingName } from './incoming.ts'
 import { assertPrefix, namesOf } from './keys.ts'
-import {
-  type Admit, type KeyRange, type ObjectMeta, type ObjectStart, type ObjectStore, type PutOutcome, type StoredObject
+import type {
+  Admit, KeyRange, ObjectMeta, ObjectStart, ObjectStore, PutOutcome, StoredObject
 } from './object-store.ts'
 import { PendingOperations } from './pending-operations.ts'
 

@@ -5,7 +5,7 @@ import { errorCode, messageOf } from '../pipeline/errors.ts'
 import { sha256 } from './checksums.ts'
 import { storeErrors } from './errors.ts'
 import { claimedLength, defaultMaxFrameBytes, gzipType, inflate } from './gzip.ts'
-import { type ObjectMeta } from './object-store.ts'
+import type { ObjectMeta } from './object-store.ts'
 
 /** Resolves if `existing` has the same content as `body`, otherwise rejects with ARCHIVE_CONFLICT (the message has both SHA-256). */
 export async function assertSameContent (where: string, existing: Buffer, body: Buffer, meta: ObjectMeta): Promise<void> {

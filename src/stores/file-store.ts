@@ -15,8 +15,8 @@ import { folderEntries, listFiles } from './file-listing.ts'
 import { storeError } from './fs-errors.ts'
 import { IncomingFolder } from './incoming.ts'
 import { assertPrefix, namesOf } from './keys.ts'
-import {
-  type Admit, type KeyRange, type ObjectMeta, type ObjectStart, type ObjectStore, type PutOutcome, type StoredObject
+import type {
+  Admit, KeyRange, ObjectMeta, ObjectStart, ObjectStore, PutOutcome, StoredObject
 } from './object-store.ts'
 import { PendingOperations } from './pending-operations.ts'
 import { readFile, readFileStart } from './read-file.ts'

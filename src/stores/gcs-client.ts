@@ -4,13 +4,13 @@
 // known length, and never deletes an object by itself.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from 'node:diagnostics_channel'
-import { type ClientRequest } from 'node:http'
+import type { ClientRequest } from 'node:http'
 import { Stream } from 'node:stream'
 import { ApiError, Storage, type StorageOptions } from '@google-cloud/storage'
 import type { Operation } from './bucket-errors.ts'
 import { storeErrors } from './errors.ts'
 import { requestError, responseError } from './gcs-errors.ts'
-import { type Admit } from './object-store.ts'
+import type { Admit } from './object-store.ts'
 import { RequestDeadlines } from './request-deadlines.ts'
 
 interface GcsConnection {

@@ -4,7 +4,7 @@ import { silent, type Logger } from '../pipeline/log.ts'
 import { isFatal, noRetry, type RetryPolicy } from '../pipeline/retry.ts'
 import type { Bucket } from './bucket.ts'
 import { BucketStore } from './bucket-store.ts'
-import { type ObjectStore } from './object-store.ts'
+import type { ObjectStore } from './object-store.ts'
 
 export interface BucketLocation {
   readonly bucket: string

@@ -2,7 +2,7 @@
 import { GcsBucket } from './gcs-bucket.ts'
 import { GcsClient } from './gcs-client.ts'
 import { GcsUpload } from './gcs-upload.ts'
-import { type ObjectStore } from './object-store.ts'
+import type { ObjectStore } from './object-store.ts'
 import { defaultRequestMs, openBucketStore, type BucketLocation, type BucketStoreOptions } from './open-bucket-store.ts'
 
 export interface GcsStoreOptions extends BucketStoreOptions {

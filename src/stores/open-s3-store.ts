@@ -1,6 +1,6 @@
 // Opens a bucket of S3, or of a compatible service, as an object store.
 import { silent } from '../pipeline/log.ts'
-import { type ObjectStore } from './object-store.ts'
+import type { ObjectStore } from './object-store.ts'
 import { defaultRequestMs, openBucketStore, type BucketLocation, type BucketStoreOptions } from './open-bucket-store.ts'
 import { S3Bucket } from './s3-bucket.ts'
 import { S3Connection, type S3Settings } from './s3-connection.ts'

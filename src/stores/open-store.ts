@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url'
 import { storeErrors } from './errors.ts'
 import { openFileStore, type FileStoreOptions } from './file-store.ts'
 import type { BucketLocation } from './open-bucket-store.ts'
-import { type GcsStoreOptions } from './open-gcs-store.ts'
+import type { GcsStoreOptions } from './open-gcs-store.ts'
 import type { S3StoreOptions } from './open-s3-store.ts'
-import { type ObjectStore } from './object-store.ts'
+import type { ObjectStore } from './object-store.ts'
 
 type StoreLocation = { readonly kind: 'file', readonly root: string } | { readonly kind: 'gs' | 's3' } & BucketLocation
 

@@ -1,7 +1,7 @@
 // Reads a file whose size the caller has to admit first, so that a huge file in the store cannot exhaust the memory.
 import { closeSync, constants, fstatSync, open, read } from 'node:fs'
 import { promisify } from 'node:util'
-import { type Admit } from './object-store.ts'
+import type { Admit } from './object-store.ts'
 
 type ReadFile = (fd: number, data: Buffer, offset: number, length: number, position: number) => Promise<{ bytesRead: number }>
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { AlertReader, type ReaderLimits } from '../../src/api/alert-reader.ts'
-import { type ArchiveReader } from '../../src/stores/archive.ts'
+import type { ArchiveReader } from '../../src/stores/archive.ts'
 import { gzipFrame } from '../../src/stores/gzip.ts'
 
 type StoredAlert = NonNullable<Awaited<ReturnType<ArchiveReader['findAlert']>>>

@@ -7,10 +7,12 @@ import { ESLint } from 'eslint'
 const root = resolve(import.meta.dirname, '../..')
 const eslint = new ESLint({ cwd: root })
 
+const importRules = ['no-restricted-imports', '@typescript-eslint/no-restricted-imports', '@typescript-eslint/no-import-type-side-effects']
+
 async function importErrors (code: string, file: string): Promise<string[]> {
   // Type-aware rules need the path of a file that belongs to the project. ESLint checks `code` and does not read the file.
   const [result] = await eslint.lintText(code, { filePath: join(root, file) })
-  return (result?.messages ?? []).filter(message => message.ruleId === 'no-restricted-imports').map(message => message.message)
+  return (result?.messages ?? []).filter(message => importRules.includes(message.ruleId ?? '')).map(message => message.message)
 }
 
 await t.test('lint rejects lossy operators', async t => {
@@ -39,6 +41,15 @@ await t.test('lint rejects imports in the wrong direction', async t => {
     const found = await importErrors(`import * as up from '${module}'\nexport const use = up\n`, file)
     t.match(found[0], /Import order: /, `lint rejects the import of ${module} in ${file}`)
   }
+})
+
+await t.test('lint rejects imports that load a module without need', async t => {
+  const file = 'src/cli/main.ts'
+  const use = '\nexport type Use = T\n'
+  t.match(await importErrors(`import { type FastifyInstance as T } from 'fastify'${use}`, file), [/inline type specifiers/])
+  t.same(await importErrors(`import type { FastifyInstance as T } from 'fastify'${use}`, file), [])
+  t.match(await importErrors("import { Admin } from '@platformatic/kafka'\nexport const use = Admin\n", file), [/client-library\.ts/])
+  t.same(await importErrors(`import type { Admin as T } from '@platformatic/kafka'${use}`, file), [])
 })
 
 const folder = join(root, 'src/pipeline')

@@ -9,7 +9,7 @@ import { checksumsOf, type Checksums } from '../../src/stores/checksums.ts'
 import { openFileStore } from '../../src/stores/file-store.ts'
 import { gzipFrame } from '../../src/stores/gzip.ts'
 import { alertKey, schemaKey, type Layout } from '../../src/stores/layouts.ts'
-import { type ObjectStore } from '../../src/stores/object-store.ts'
+import type { ObjectStore } from '../../src/stores/object-store.ts'
 import { forge } from '../support/equal-crc32c.ts'
 import { collect } from './contract.ts'
 

@@ -2,7 +2,7 @@
 // fatal. No failure counts as success, and bytes damaged in transit are neither stored nor returned.
 import type { Test } from 'tap'
 import { checksumsOf } from '../../src/stores/checksums.ts'
-import { type ObjectStore } from '../../src/stores/object-store.ts'
+import type { ObjectStore } from '../../src/stores/object-store.ts'
 import { openStore, type OpenStoreOptions } from '../../src/stores/open-store.ts'
 import { eventually } from '../kafka/support.ts'
 import { faultProxy, type Fault, type FaultProxy, type SeenRequest } from '../support/fault-proxy.ts'

@@ -7,7 +7,7 @@ import { gzipType } from '../../src/stores/gzip.ts'
 import { checksumsOf, sha256 } from '../../src/stores/checksums.ts'
 import { storeErrors } from '../../src/stores/errors.ts'
 import { forge } from '../support/equal-crc32c.ts'
-import { type ObjectStore } from '../../src/stores/object-store.ts'
+import type { ObjectStore } from '../../src/stores/object-store.ts'
 
 interface StoreAccess {
   /** Opens the same store again, as another process would. */

@@ -3,7 +3,7 @@ import t from 'tap'
 import { storeErrors } from '../../src/stores/errors.ts'
 import { openFileStore } from '../../src/stores/file-store.ts'
 import { metered, StoreStats } from '../../src/stores/metered-store.ts'
-import { type ObjectStore } from '../../src/stores/object-store.ts'
+import type { ObjectStore } from '../../src/stores/object-store.ts'
 import { tempDir } from '../support/stack.ts'
 import { collect } from './contract.ts'
 

@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { type Test } from 'tap'
+import type { Test } from 'tap'
 
 const BIN = join(import.meta.dirname, '..', '..', 'bin', 'alert-stream.js')
 

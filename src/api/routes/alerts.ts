@@ -3,10 +3,10 @@
 // uncompressed is sent as it is. In all cases the alert is verified before the first byte is sent. HEAD and 304 send no alert, so they
 // read only the beginning of its object. With `compat: 'upstream'`, every client gets the stored bytes without Content-Encoding, as from
 // lsst-dm/alert_database_server, whose clients decompress the body themselves.
-import { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { alertNameForms, parseAlertName } from '../../ids/alert-id.ts'
-import { type AlertReader } from '../alert-reader.ts'
-import { type Compat } from '../compat.ts'
+import type { AlertReader } from '../alert-reader.ts'
+import type { Compat } from '../compat.ts'
 import { chooseCoding, matchesTag, sendHead, sendImmutable, sendNotModified, type Coding } from '../conditional.ts'
 import { sendProblem } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'

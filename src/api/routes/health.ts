@@ -1,9 +1,9 @@
 // GET /v1/health: 200 `OK` if the archive is readable, else 503 with the error code. Concurrent and frequent probes share one check per
 // second. A check that has no result after five seconds counts as failed.
-import { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { errorCode, formatError } from '../../pipeline/errors.ts'
-import { type Logger } from '../../pipeline/log.ts'
-import { type ArchiveReader } from '../../stores/archive.ts'
+import type { Logger } from '../../pipeline/log.ts'
+import type { ArchiveReader } from '../../stores/archive.ts'
 import { sendProblem, retryAfterSeconds } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'
 

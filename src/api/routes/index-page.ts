@@ -1,6 +1,6 @@
 // GET / and /v1: lists the endpoints, for people who open the URL of the server in a browser.
-import { type FastifyInstance } from 'fastify'
-import { type Compat } from '../compat.ts'
+import type { FastifyInstance } from 'fastify'
+import type { Compat } from '../compat.ts'
 import { readOnly } from '../read-only-routes.ts'
 
 const frame = '0x00, schema id (4 bytes, big-endian), Avro datum'

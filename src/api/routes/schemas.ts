@@ -1,10 +1,10 @@
 // GET /v1/schemas/{id}: the Avro schema with this id, as plain JSON, unchanged from the schema registry.
-import { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { parseSchemaId } from '../../stores/layouts.ts'
 import { sendImmutable } from '../conditional.ts'
 import { sendProblem } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'
-import { type SchemaCache } from '../schema-cache.ts'
+import type { SchemaCache } from '../schema-cache.ts'
 
 interface SchemasOptions {
   readonly schemas: Pick<SchemaCache, 'get'>

@@ -10,7 +10,7 @@ import { createArchive } from '../../../src/stores/archive.ts'
 import { checksumsOf, sha256, type Checksums } from '../../../src/stores/checksums.ts'
 import { openFileStore } from '../../../src/stores/file-store.ts'
 import { gzipFrame } from '../../../src/stores/gzip.ts'
-import { type ObjectStore } from '../../../src/stores/object-store.ts'
+import type { ObjectStore } from '../../../src/stores/object-store.ts'
 import { tempDir } from '../../support/stack.ts'
 import { apiOf } from '../support.ts'
 

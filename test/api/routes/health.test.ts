@@ -5,7 +5,7 @@ import { connect, type AddressInfo, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { listen } from '../../../src/api/listen.ts'
 import { gzipFrame } from '../../../src/stores/gzip.ts'
-import { type Admit } from '../../../src/stores/object-store.ts'
+import type { Admit } from '../../../src/stores/object-store.ts'
 import { apiOf, until } from '../support.ts'
 
 const busyConnections = 500
