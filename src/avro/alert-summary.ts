@@ -1,7 +1,6 @@
 // Reads the alert id, the mid-point time and the history length of a decoded alert of any schema version.
 import { schemaErrors } from './errors.ts'
 import { noAlertId, type AlertSchema, type AlertValue } from './schema.ts'
-import { kindOf, shapeOf } from './type-shape.ts'
 
 interface AlertSummary {
   readonly id: bigint
@@ -31,6 +30,5 @@ export function alertSummary (value: AlertValue): AlertSummary {
 
 /** Checks that the records of a schema are alerts. Error: SCHEMA_NO_ALERT_ID unless the first field of the schema is a long. */
 export function assertAlertId (schema: AlertSchema): void {
-  const first = shapeOf(schema.type).fields[0]
-  if (first === undefined || kindOf(first.type) !== 'long') throw noAlertId(schema)
+  if (schema.root.fields[0]?.type.kind !== 'long') throw noAlertId(schema)
 }

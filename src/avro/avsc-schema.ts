@@ -1,23 +1,40 @@
 // Builds the avsc type of a schema. avsc checks more than the Avro specification asks for, so it gets only what decoding and encoding need.
-// Names that are not ASCII are escaped. A default that avsc does not accept is left out; laterDefaultOf() returns it if it is valid.
+// Names that are not ASCII are escaped. A default that avsc does not accept is left out; defaultOf() encodes it if it is valid.
 import { buildType, type AvscType } from './avsc-types.ts'
 import { isRawNumber } from './schema-json.ts'
-import type { FieldNode, NamedNode, RecordNode, SchemaNode, UnionNode } from './schema-tree.ts'
+import type { FieldNode, NamedNode, SchemaNode } from './schema-tree.ts'
 import { shapeOf, type FieldShape } from './type-shape.ts'
-
-/** The default values of fields whose default belongs to a later branch of a union. avsc accepts only defaults of the first branch. */
-const laterDefaults = new WeakMap<FieldShape, () => unknown>()
 
 /** Throws avsc's errors if values of the schema cannot be decoded or encoded. */
 export function typeOf (root: SchemaNode): AvscType {
-  const type = buildType(avscSchema(root))
-  rememberDefaults(root, type, new Set())
-  return type
+  return buildType(avscSchema(root))
 }
 
-/** If the default of the field belongs to a later branch of its union, returns the function that returns its value. */
-export function laterDefaultOf (field: FieldShape): (() => unknown) | undefined {
-  return laterDefaults.get(field)
+/** The encoded default value of a field. Undefined if the field has no default or an invalid one. */
+export function defaultOf (field: FieldNode): Buffer | undefined {
+  const value = shapeOfField(withDefaultFirst(field)).defaultValue()
+  return value === undefined ? undefined : encodedValue(field.type, value)
+}
+
+/** Encodes a value. Throws avsc's errors if the value does not match the type. */
+export function encodedValue (type: SchemaNode, value: unknown): Buffer {
+  return shapeOfField({ name: 'value', type, aliases: [], default: undefined }).type.toBuffer(value)
+}
+
+function shapeOfField (field: FieldNode): FieldShape {
+  // The name cannot be the name of a type of the schema, because avsc gets no names with a space.
+  return shapeOf(buildType(avscSchema({ kind: 'record', name: 'one field', aliases: [], fields: [field] }))).fields[0]!
+}
+
+/**
+ * If the type is a union, moves the branch of the default to its front, because avsc accepts only defaults of the first branch. The order
+ * of the branches does not change how a value is represented.
+ */
+function withDefaultFirst (field: FieldNode): FieldNode {
+  if (field.type.kind !== 'union') return field
+  const { branches } = field.type
+  const first = branches.filter(each => avscDefault(each, field.default) !== undefined).slice(0, 1)
+  return { ...field, type: { kind: 'union', branches: [...first, ...branches.filter(each => each !== first[0])] } }
 }
 
 function avscSchema (root: SchemaNode): unknown {
@@ -104,32 +121,6 @@ function isObject (json: unknown): json is Record<string, unknown> {
 
 function allOf (values: readonly unknown[]): readonly unknown[] | undefined {
   return values.includes(undefined) ? undefined : values
-}
-
-function rememberDefaults (node: SchemaNode, type: AvscType, seen: Set<RecordNode>): void {
-  const shape = shapeOf(type)
-  if (node.kind === 'array') rememberDefaults(node.items, shape.itemsType, seen)
-  if (node.kind === 'map') rememberDefaults(node.values, shape.valuesType, seen)
-  if (node.kind === 'union') node.branches.forEach((branch, index) => { rememberDefaults(branch, shape.types[index]!, seen) })
-  if (node.kind !== 'record' || seen.has(node)) return
-  seen.add(node)
-  for (const [index, field] of node.fields.entries()) {
-    const later = field.type.kind === 'union' ? laterDefault(field.type, field.default) : undefined
-    if (later !== undefined) laterDefaults.set(shape.fields[index]!, later)
-    rememberDefaults(field.type, shape.fields[index]!.type, seen)
-  }
-}
-
-/** If the default belongs to a later branch of the union, returns a function that returns its value. */
-function laterDefault ({ branches }: UnionNode, json: unknown): (() => unknown) | undefined {
-  const branch = branches.findIndex(each => avscDefault(each, json) !== undefined)
-  if (branch < 1) return undefined
-  // avsc converts the default if its branch is the first one. The order of the branches does not change how a value is represented.
-  const first = branches[branch]!
-  const union: SchemaNode = { kind: 'union', branches: [first, ...branches.filter(each => each !== first)] }
-  const fields = [{ name: 'value', type: union, aliases: [], default: json }]
-  const field = shapeOf(buildType(avscSchema({ kind: 'record', name: 'default', aliases: [], fields }))).fields[0]!
-  return () => field.defaultValue()
 }
 
 /** The leading dot tells avsc that a name without another dot has no namespace. */

@@ -119,14 +119,14 @@ function eachItem (cursor: Cursor, visit: (tap: Tap) => void): void {
   }
 }
 
-export function readArray (cursor: Cursor, read: (tap: Tap) => unknown): unknown[] {
+function readArray (cursor: Cursor, read: (tap: Tap) => unknown): unknown[] {
   const values: unknown[] = []
   eachItem(cursor, tap => values.push(read(tap)))
   return values
 }
 
 /** Reads a map into an object without a prototype, so any key is safe. */
-export function readMap (cursor: Cursor, read: (tap: Tap) => unknown): Record<string, unknown> {
+function readMap (cursor: Cursor, read: (tap: Tap) => unknown): Record<string, unknown> {
   const entries = Object.create(null) as Record<string, unknown>
   eachItem(cursor, tap => {
     const key = readText(tap) ?? ''

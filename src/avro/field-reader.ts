@@ -13,7 +13,7 @@ type Locate = (datum: Buffer, pos: number) => number
  *   The datum must be valid.
  */
 export function longReader (root: RecordNode, path: readonly string[]): ((datum: Buffer) => bigint | undefined) | undefined {
-  const locate = locator(root, path)
+  const locate = locator(root, path, 'long')
   if (locate === undefined) return undefined
   return datum => {
     const pos = locate(datum, 0)
@@ -21,13 +21,23 @@ export function longReader (root: RecordNode, path: readonly string[]): ((datum:
   }
 }
 
-function locator (node: SchemaNode, path: readonly string[]): Locate | undefined {
-  if (node.kind === 'union') return inUnion(node.branches.map(branch => locator(branch, path)))
+/** Compiles a reader of a double field, like `longReader`. */
+export function doubleReader (root: RecordNode, path: readonly string[]): ((datum: Buffer) => number | undefined) | undefined {
+  const locate = locator(root, path, 'double')
+  if (locate === undefined) return undefined
+  return datum => {
+    const pos = locate(datum, 0)
+    return pos < 0 ? undefined : datum.readDoubleLE(pos)
+  }
+}
+
+function locator (node: SchemaNode, path: readonly string[], kind: 'long' | 'double'): Locate | undefined {
+  if (node.kind === 'union') return inUnion(node.branches.map(branch => locator(branch, path, kind)))
   const [name, ...rest] = path
-  if (name === undefined) return node.kind === 'long' ? (_datum, pos) => pos : undefined
+  if (name === undefined) return node.kind === kind ? (_datum, pos) => pos : undefined
   if (node.kind !== 'record') return undefined
   const index = node.fields.findIndex(field => field.name === name)
-  const inner = index < 0 ? undefined : locator(node.fields[index]!.type, rest)
+  const inner = index < 0 ? undefined : locator(node.fields[index]!.type, rest, kind)
   if (inner === undefined) return undefined
   const skips = node.fields.slice(0, index).map(({ type }) => skipper(type))
   return (datum, pos) => {

@@ -4,7 +4,8 @@
 import { deriveType, tapType, type AvscType, type Tap, type TapType } from './avsc-types.ts'
 import { assertNothingFollows, decodeDatum } from './datum.ts'
 import type { AlertSchema } from './schema.ts'
-import { kindOf, shapeOf, unqualified } from './type-shape.ts'
+import { unqualified } from './schema-tree.ts'
+import { kindOf, shapeOf } from './type-shape.ts'
 import { encodeLong, readLong } from './varint.ts'
 
 export interface FieldPath {

@@ -1,14 +1,15 @@
-// Avro schema resolution (Avro spec, "Schema Resolution"): reads a datum of the writer schema in the shape of the reader schema. Named
-// types match by unqualified name, since the survey's namespaces contain the version. avsc's own resolvers reject a pair of schemas at the
-// first field that may fail. This module resolves union branches and array items by the values of each record, as the spec requires.
-// Its errors list all failing fields.
-import { deriveType } from './avsc-types.ts'
-import { assertNothingFollows, decodeDatum } from './datum.ts'
+// Avro schema resolution (Avro spec, "Schema Resolution"): makes a datum of the reader schema from one of the writer schema. Values that
+// both schemas encode in the same way stay as the producer wrote them. Named types match by unqualified name, since the survey's
+// namespaces contain the version. Union branches and array items resolve by the values of each record, as the spec requires. Errors list
+// all failing fields.
+import { isSameSchema } from './canonical-form.ts'
+import { DatumOutput } from './datum-output.ts'
+import { invalidDatum } from './datum.ts'
 import { resolutionErrors } from './errors.ts'
 import { compileResolution, type Failures } from './resolution-compiler.ts'
-import type { AlertSchema, AlertValue } from './schema.ts'
+import type { AlertSchema } from './schema.ts'
 import { surveyAliases, type FieldAliases, type FieldFillIns } from './survey-aliases.ts'
-import type { AlertStreamError } from '../pipeline/errors.ts'
+import { messageOf, type AlertStreamError } from '../pipeline/errors.ts'
 
 export interface ResolutionOptions {
   /** Older names of reader fields, in addition to the aliases in the reader schema. Default: `surveyAliases`. */
@@ -17,11 +18,15 @@ export interface ResolutionOptions {
   readonly fillIns?: FieldFillIns | undefined
 }
 
-/** Decodes exactly one datum into the reader's shape. Errors: DATUM_INVALID; RESOLUTION_IMPOSSIBLE if the datum does not resolve. */
-type Resolver = (datum: Buffer) => AlertValue
+/**
+ * Makes a datum of the reader schema from exactly one datum of the writer schema, which it checks. The new buffer begins with `headerBytes`
+ * bytes for a header (default 0). Errors: DATUM_INVALID; RESOLUTION_IMPOSSIBLE if the datum does not resolve.
+ */
+type Resolver = (datum: Buffer, headerBytes?: number) => Buffer
 type Outcome = { readonly resolve: Resolver } | { readonly error: AlertStreamError }
 
 const noFillIns: FieldFillIns = {}
+const output = new DatumOutput()
 const cache = new WeakMap<AlertSchema, WeakMap<AlertSchema, Map<FieldAliases, Map<FieldFillIns, Outcome>>>>()
 
 /**
@@ -45,24 +50,38 @@ function getOrSet<K, V> (map: { get (key: K): V | undefined, set (key: K, value:
 }
 
 function build (writer: AlertSchema, reader: AlertSchema, aliases: FieldAliases, fillIns: FieldFillIns): Outcome {
-  if (writer.text === reader.text) return { resolve: datum => writer.decode(datum) }
+  if (isSameSchema(writer.text, reader.text)) return { resolve: (datum, headerBytes = 0) => copyOf(writer, datum, headerBytes) }
   const where = `${writer.name} -> ${reader.name}`
   const failures: Failures = new Set()
-  const step = compileResolution(writer.type, reader.type, aliases, fillIns, failures)
+  const step = compileResolution(writer.root, reader.root, aliases, fillIns, failures, output)
   if (step.impossible.length > 0) {
     const also = step.conditional.length === 0 ? [] : [`and in alerts that have them: ${step.conditional.join('; ')}`]
     return { error: impossible(`no alert of ${writer.name} can be read as ${reader.name}`, [...step.impossible, ...also], where) }
   }
-  const type = deriveType(writer.type, { _read: step.read })
   return {
-    resolve (datum) {
+    resolve (datum, headerBytes = 0) {
+      if (step.plain) return copyOf(writer, datum, headerBytes)
+      writer.checkDatum(datum)
       failures.clear()
-      const { value, end } = decodeDatum(type, writer.name, datum, 0)
+      let resolved: Buffer
+      try {
+        output.begin(datum, headerBytes)
+        step.write(datum, 0)
+        resolved = output.end()
+      } catch (error) {
+        throw invalidDatum(writer.name, messageOf(error), error)
+      }
       if (failures.size > 0) throw impossible(`this alert of ${writer.name} cannot be read as ${reader.name}`, [...failures], where)
-      assertNothingFollows(writer.name, datum, 0, end)
-      return value as AlertValue
+      return resolved
     }
   }
+}
+
+function copyOf (writer: AlertSchema, datum: Buffer, headerBytes: number): Buffer {
+  writer.checkDatum(datum)
+  const copy = Buffer.allocUnsafe(headerBytes + datum.length)
+  datum.copy(copy, headerBytes)
+  return copy
 }
 
 function impossible (what: string, fields: readonly string[], where: string): AlertStreamError {

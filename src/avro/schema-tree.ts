@@ -25,7 +25,7 @@ export interface RecordNode {
   readonly fields: readonly FieldNode[]
 }
 
-interface EnumNode {
+export interface EnumNode {
   readonly kind: 'enum'
   readonly name: string
   readonly aliases: readonly string[]
@@ -115,6 +115,21 @@ export function parseTree (json: unknown): SchemaNode {
 
   return parse(json, '')
 }
+
+/** Describes a type for error messages: `int`, `[null, int]`, `record diaSource`. */
+export function describeType (node: SchemaNode): string {
+  if (node.kind === 'union') return `[${node.branches.map(describeType).join(', ')}]`
+  return 'name' in node ? `${node.kind} ${unqualified(node.name)}` : node.kind
+}
+
+/** Whether the unqualified name of the writer's type is the unqualified name or an alias of the reader's type. */
+export function sameName (writer: NamedNode, reader: NamedNode): boolean {
+  const name = unqualified(writer.name)
+  return [reader.name, ...reader.aliases].some(candidate => unqualified(candidate) === name)
+}
+
+/** A full name without its namespace. */
+export const unqualified = (name: string): string => name.slice(name.lastIndexOf('.') + 1)
 
 /** The full name of a type whose name stands in a namespace. A name with a dot is already full. */
 export function fullName (name: string, namespace: string): string {

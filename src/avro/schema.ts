@@ -4,7 +4,7 @@ import { typeOf } from './avsc-schema.ts'
 import type { AvscType } from './avsc-types.ts'
 import { assertNothingFollows, decodeDatum, invalidDatum, readFirstLong } from './datum.ts'
 import { schemaErrors } from './errors.ts'
-import { longReader } from './field-reader.ts'
+import { doubleReader, longReader } from './field-reader.ts'
 import { compactJson, parseExactly } from './schema-json.ts'
 import { parseTree, type RecordNode, type SchemaNode } from './schema-tree.ts'
 import { skipper, type Skipper } from './skipper.ts'
@@ -22,7 +22,9 @@ export interface AlertSchema {
   readonly name: string
   /** Name of the first field, the alert id: `alertId` up to 7.x, `diaSourceId` from 8.0. */
   readonly alertIdField: string
-  /** The avsc type. Only decoding, encoding and resolution need it. Error: SCHEMA_INVALID if avsc does not accept the schema. */
+  /** The structure of the schema. */
+  readonly root: RecordNode
+  /** The avsc type. Only decoding and encoding need it. Error: SCHEMA_INVALID if avsc does not accept the schema. */
   readonly type: AvscType
   /** Returns a value as Avro binary. Absent fields get their default values. Error: VALUE_INVALID with the path of the field. */
   encode (value: AlertValue): Buffer
@@ -42,6 +44,8 @@ export interface AlertSchema {
   readAlertId (datum: Buffer): bigint
   /** The visit of the triggering source, `diaSource.visit`, in a valid datum. undefined if the schema or the alert has none. */
   readVisit (datum: Buffer): bigint | undefined
+  /** The mid-point of the triggering exposure in a valid datum (MJD, TAI, days). undefined if the schema or the alert has none. */
+  readMidpoint (datum: Buffer): number | undefined
 }
 
 /** Parses an alert schema, which must be a record. Error: SCHEMA_INVALID. */
@@ -69,11 +73,12 @@ class ParsedSchema implements AlertSchema {
   readonly text: string
   readonly name: string
   readonly alertIdField: string
-  readonly #root: RecordNode
+  readonly root: RecordNode
   readonly #where: string | undefined
   readonly #idIsLong: boolean
   readonly #skip: Skipper
   readonly #readVisit: ReturnType<typeof longReader>
+  readonly #readMidpoint: ReturnType<typeof doubleReader>
   #type: AvscType | undefined
 
   constructor (text: string, root: RecordNode, where: string | undefined) {
@@ -81,16 +86,18 @@ class ParsedSchema implements AlertSchema {
     this.text = text
     this.name = root.name
     this.alertIdField = first?.name ?? ''
-    this.#root = root
+    this.root = root
     this.#where = where
     this.#idIsLong = first?.type.kind === 'long'
     this.#skip = skipper(root)
     this.#readVisit = longReader(root, ['diaSource', 'visit'])
+    // The field was renamed in version 5.0.
+    this.#readMidpoint = doubleReader(root, ['diaSource', 'midpointMjdTai']) ?? doubleReader(root, ['diaSource', 'midPointTai'])
   }
 
   get type (): AvscType {
     try {
-      return this.#type ??= typeOf(this.#root)
+      return this.#type ??= typeOf(this.root)
     } catch (error) {
       throw invalidSchema(error, this.#where)
     }
@@ -147,6 +154,10 @@ class ParsedSchema implements AlertSchema {
 
   readVisit (datum: Buffer): bigint | undefined {
     return this.#readVisit?.(datum)
+  }
+
+  readMidpoint (datum: Buffer): number | undefined {
+    return this.#readMidpoint?.(datum)
   }
 
   #write (value: AlertValue, offset: number): number {

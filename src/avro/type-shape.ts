@@ -1,4 +1,4 @@
-// The structure of avsc types (record fields, union branches, item types) and the names by which schemas are compared.
+// The structure of avsc types (record fields, union branches, item types).
 import type { AvscType } from './avsc-types.ts'
 
 export interface FieldShape {
@@ -22,25 +22,9 @@ interface TypeShape extends AvscType {
 
 export const shapeOf = (type: AvscType): TypeShape => type as TypeShape
 
-/** A full name without its namespace. */
-export const unqualified = (name: string): string => name.slice(name.lastIndexOf('.') + 1)
-
 /** The name of a type in Avro, such as `union`. avsc has separate names for custom longs, error records and both forms of unions. */
 export function kindOf (type: AvscType): string {
   if (type.typeName === 'abstract:long') return 'long'
   if (type.typeName === 'error') return 'record'
   return type.typeName.startsWith('union:') ? 'union' : type.typeName
-}
-
-/** Describes a type for error messages: `int`, `[null, int]`, `record diaSource`. */
-export function describeType (type: AvscType): string {
-  const kind = kindOf(type)
-  if (kind === 'union') return `[${shapeOf(type).types.map(describeType).join(', ')}]`
-  return type.name === undefined ? kind : `${kind} ${unqualified(type.name)}`
-}
-
-/** Whether the unqualified name of the writer's type is the unqualified name or an alias of the reader's type. */
-export function sameName (writer: AvscType, reader: AvscType): boolean {
-  const name = unqualified(writer.name ?? '')
-  return [reader.name ?? '', ...reader.aliases ?? []].some(candidate => unqualified(candidate) === name)
 }

@@ -1,5 +1,5 @@
 // Encodes alerts of an Avro file for the static topic: re-encodes and frames each alert, and adds the key (alert id) and a time offset.
-import { alertSummary, resolver, surveyFillIns, type AlertSchema, type ResolutionOptions } from '../avro/index.ts'
+import { frameHeaderLength, resolver, surveyFillIns, writeFrameHeader, type AlertSchema, type ResolutionOptions } from '../avro/index.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import { partitionFor } from '../kafka/murmur2.ts'
 import { textHeader, type OutgoingRecord } from '../kafka/record.ts'
@@ -51,7 +51,7 @@ export class AlertEncoder {
     this.#resolution = resolutionOptions(options.fillIn)
   }
 
-  /** Errors: `item.error`, RESOLUTION_IMPOSSIBLE, DATUM_INVALID, VALUE_INVALID, KAFKA_MESSAGE_TOO_LARGE. */
+  /** Errors: `item.error`, RESOLUTION_IMPOSSIBLE, DATUM_INVALID, KAFKA_MESSAGE_TOO_LARGE. */
   encode (item: AvroFileItem): OutgoingRecord {
     try {
       if (item.error !== undefined) throw item.error
@@ -64,12 +64,14 @@ export class AlertEncoder {
 
   #encode (data: Buffer): OutgoingRecord {
     const { schema, schemaId, writer, topic, partitions, maxMessageBytes } = this.#options
-    const value = resolver(writer, schema, this.#resolution)(data)
-    const { id, midpointMjdTai } = alertSummary(value)
+    const frame = resolver(writer, schema, this.#resolution)(data, frameHeaderLength)
+    writeFrameHeader(frame, schemaId)
+    const datum = frame.subarray(frameHeaderLength)
+    const id = schema.readAlertId(datum)
+    const midpointMjdTai = schema.readMidpoint(datum)
     const first = this.#firstMidpoint ??= midpointMjdTai
     const seconds = midpointMjdTai === undefined || first === undefined ? 0 : (midpointMjdTai - first) * SECONDS_PER_DAY
     const key = Buffer.from(id.toString())
-    const frame = schema.encodeFramed(schemaId, value)
     // Do not leave the size check to the broker, because the completion marker must count only alerts that the topic accepts.
     if (frame.length + RECORD_OVERHEAD_BYTES + maxMarkerBytes(partitions) > maxMessageBytes) {
       const what = `alert ${id} is too large: ${frame.length} bytes plus headers, but max.message.bytes of the topic is ${maxMessageBytes}`

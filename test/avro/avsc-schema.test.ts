@@ -10,7 +10,8 @@ const old = parseSchema(alert())
 
 /** The value of an alert without further fields, in the shape of the reader. */
 function resolved (reader: string): AlertValue {
-  return { ...resolver(old, parseSchema(reader))(old.encode(id)) }
+  const schema = parseSchema(reader)
+  return { ...schema.decode(resolver(old, schema)(old.encode(id))) }
 }
 
 await t.test('a default belongs to any branch of its union, as in the ZTF schemas of 2018', async t => {
@@ -58,8 +59,7 @@ await t.test('names that are not ASCII are accepted, and resolve to the same nam
   const [writer, reader] = [text(''), text(',{"name":"weiß","type":"string","default":"x"}')].map(each => parseSchema(each))
   const datum = Buffer.concat([encodeLong(7), encodeLong(5), encodeLong(0)])
   writer!.checkDatum(datum)
-  const value = resolver(writer!, reader!)(datum)
-  t.same(reader!.encode(value), Buffer.concat([datum, encodeLong(1), Buffer.from('x')]))
+  t.same(resolver(writer!, reader!)(datum), Buffer.concat([datum, encodeLong(1), Buffer.from('x')]))
 })
 
 await t.test('an invalid default is ignored in a writer schema, and counts as missing in a reader schema', async t => {

@@ -1,12 +1,18 @@
 import t from 'tap'
-import { parseSchema, resolver, type AlertValue, type ResolutionOptions } from '../../src/avro/index.ts'
+import { parseSchema, resolver, type AlertSchema, type AlertValue, type ResolutionOptions } from '../../src/avro/index.ts'
 
 const record = (fields: unknown[], more: object = {}) => parseSchema(JSON.stringify({ type: 'record', name: 'alert', fields, ...more }))
 const long = (name: string) => ({ name, type: 'long' })
 
+/** Returns a function that resolves a datum and decodes the result. */
+function reading (writer: AlertSchema, reader: AlertSchema, options?: ResolutionOptions): (datum: Buffer) => AlertValue {
+  const resolve = resolver(writer, reader, options)
+  return datum => reader.decode(resolve(datum))
+}
+
 function resolve (writerFields: unknown[], readerFields: unknown[], value: AlertValue, options?: ResolutionOptions): AlertValue {
   const writer = record(writerFields)
-  return resolver(writer, record(readerFields, { namespace: 'other' }), options)(writer.encode(value))
+  return reading(writer, record(readerFields, { namespace: 'other' }), options)(writer.encode(value))
 }
 
 await t.test('matches fields by name in any order, drops writer-only fields and fills reader-only fields with defaults', async t => {
@@ -50,9 +56,10 @@ await t.test('reads and writes types, fields and symbols whose names are also pr
   const value = { id: 1n, plain: 2, inner: { plain: { plain: null } }, e: 'other', f: 'first' }
   for (const name of ['constructor', 'toString', '__proto__']) {
     const [writer, reader] = [schemaOf(name, name), schemaOf(name, name, [{ name: 'new', type: 'int', default: 7 }])]
-    const read = resolver(writer, reader)(plain.encode(value))
+    const datum = resolver(writer, reader)(plain.encode(value))
+    const read = reader.decode(datum)
     t.same([read['e'], read['f'], read['new']], [name, 'first', 7])
-    t.ok(reader.encode(read).subarray(0, -1).equals(plain.encode(value)), name)
+    t.ok(datum.subarray(0, -1).equals(plain.encode(value)), name)
     t.ok(writer.encode(writer.decode(plain.encode(value))).equals(plain.encode(value)), name)
     const message = 'the value does not match alert: e: string is not enum'
     t.throws(() => plain.encode({ ...value, e: name }), { code: 'VALUE_INVALID', message }, 'an enum has only its own symbols')
@@ -111,19 +118,19 @@ await t.test('matches named types by unqualified name', async t => {
       { name: 'hash', type: { type: 'fixed', name: 'hash', size: 2 } }]
   }))
   const value = { id: 1n, source: { n: 2n }, prior: [{ n: 3n }], band: 'u', hash: Buffer.from('ab') }
-  t.same(resolver(version('v1'), version('v2'))(version('v1').encode(value)), value)
+  t.same(reading(version('v1'), version('v2'))(version('v1').encode(value)), value)
   const renamed = parseSchema('{"type":"record","name":"packet","fields":[{"name":"id","type":"long"}]}')
   t.throws(
     () => resolver(renamed, record([long('id')])),
     { code: 'RESOLUTION_IMPOSSIBLE', message: /record packet cannot be read as record alert/ }
   )
-  t.same(resolver(renamed, record([long('id')], { aliases: ['packet'] }))(renamed.encode({ id: 1n })), { id: 1n })
+  t.same(reading(renamed, record([long('id')], { aliases: ['packet'] }))(renamed.encode({ id: 1n })), { id: 1n })
 })
 
 await t.test('rejects a record with an enum symbol that the reader does not have', async t => {
   const band = (symbols: string[], more: object = {}) => [{ name: 'band', type: { type: 'enum', name: 'band', symbols, ...more } }]
   const writer = record(band(['u', 'g']))
-  const strict = resolver(writer, record(band(['g'])))
+  const strict = reading(writer, record(band(['g'])))
   t.same(strict(writer.encode({ band: 'g' })), { band: 'g' })
   t.throws(() => strict(writer.encode({ band: 'u' })), { code: 'RESOLUTION_IMPOSSIBLE', message: /band: .*neither "u" nor a default/ })
 })
@@ -136,7 +143,7 @@ await t.test('resolves recursive types', async t => {
   }))
   const writer = tree('int', 'a')
   t.same(
-    resolver(writer, tree('long', 'b'))(writer.encode({ v: 1, next: { v: 2, next: { v: 3, next: null } } })),
+    reading(writer, tree('long', 'b'))(writer.encode({ v: 1, next: { v: 2, next: { v: 3, next: null } } })),
     { v: 1n, next: { v: 2n, next: { v: 3n, next: null } } }
   )
 })
@@ -172,7 +179,7 @@ await t.test('resolves unions and arrays by the values of each record, and reads
     { name: 'maybe', type: ['null', inner([long('a'), long('b')])] }, { name: 'list', type: { type: 'array', items: 'int' } },
     { name: 'last', type: 'string' }
   ])
-  const read = resolver(writer, reader)
+  const read = reading(writer, reader)
   t.same(read(writer.encode({ maybe: null, list: [1, 2], last: 'z' })), { maybe: null, list: [1, 2], last: 'z' })
   const bad = writer.encode({ maybe: { a: 1n }, list: [1, null], last: 'z' })
   t.throws(() => read(bad), {
@@ -184,7 +191,7 @@ await t.test('resolves unions and arrays by the values of each record, and reads
     'a failure does not affect later records'
   )
   t.throws(() => read(bad.subarray(0, -1)), { code: 'DATUM_INVALID' })
-  t.throws(() => read(Buffer.concat([bad, bad])), { code: 'RESOLUTION_IMPOSSIBLE' })
+  t.throws(() => read(Buffer.concat([bad, bad])), { code: 'DATUM_INVALID' })
 })
 
 await t.test('uses only the given renames and fill-ins', async t => {
@@ -195,9 +202,9 @@ await t.test('uses only the given renames and fill-ins', async t => {
   const fillIns = { diaSource: { count: 0, time: NaN, fresh: -1 } }
   const bytes = (count: number | null) => writer.encode({ id: 1n, source: { old: 2.5, count } })
   t.throws(() => resolver(writer, reader, { aliases }), { message: /source\.time/ })
-  t.same(resolver(writer, reader, { aliases, fillIns })(bytes(null)), { id: 1n, source: { fresh: 2.5, count: 0, time: NaN } })
-  t.same(resolver(writer, reader, { aliases, fillIns })(bytes(4)), { id: 1n, source: { fresh: 2.5, count: 4, time: NaN } })
-  t.same(resolver(writer, reader, { aliases: {}, fillIns })(bytes(4)), { id: 1n, source: { fresh: -1, count: 4, time: NaN } })
+  t.same(reading(writer, reader, { aliases, fillIns })(bytes(null)), { id: 1n, source: { fresh: 2.5, count: 0, time: NaN } })
+  t.same(reading(writer, reader, { aliases, fillIns })(bytes(4)), { id: 1n, source: { fresh: 2.5, count: 4, time: NaN } })
+  t.same(reading(writer, reader, { aliases: {}, fillIns })(bytes(4)), { id: 1n, source: { fresh: -1, count: 4, time: NaN } })
 })
 
 await t.test('caches the resolver of a pair of schemas', async t => {
@@ -205,5 +212,5 @@ await t.test('caches the resolver of a pair of schemas', async t => {
   const reader = record([long('a'), { ...long('b'), default: 1 }])
   t.equal(resolver(writer, reader), resolver(writer, reader))
   t.not(resolver(writer, reader), resolver(writer, reader, { aliases: {} }))
-  t.same(resolver(writer, writer)(writer.encode({ a: 5n })), { a: 5n }, 'a schema resolves to itself')
+  t.same(reading(writer, writer)(writer.encode({ a: 5n })), { a: 5n }, 'a schema resolves to itself')
 })

@@ -47,6 +47,7 @@ await t.test('decodes and re-encodes the sample of every version to the same byt
     t.equal(schema.readAlertId(datum), alertSummary(value).id)
     t.type(alertSummary(value).midpointMjdTai, 'number', version)
     t.equal(alertSummary(value).history, 2)
+    t.equal(schema.readMidpoint(datum), alertSummary(value).midpointMjdTai)
   }
 })
 
@@ -73,8 +74,9 @@ await t.test('rejects an alert with nulls in required fields; the error names ea
 await t.test('resolves alerts of every version to 11.1 with fill-ins', async t => {
   for (const { version, schema } of survey.versions) {
     const { datum, value } = await sample(version)
-    const out = resolver(schema, newest, { fillIns: surveyFillIns })(datum)
-    t.same(newest.decode(newest.encode(out)), out, `${version} resolves to a complete alert of 11.1`)
+    const resolved = resolver(schema, newest, { fillIns: surveyFillIns })(datum)
+    const out = newest.decode(resolved)
+    t.same(newest.encode(out), resolved, `${version} resolves to a complete alert of 11.1`)
     t.equal(alertSummary(out).id, alertSummary(value).id)
     t.equal(alertSummary(out).midpointMjdTai, alertSummary(value).midpointMjdTai)
     t.same(Object.keys(out), (JSON.parse(newest.text) as { fields: Array<{ name: string }> }).fields.map(({ name }) => name))
@@ -83,7 +85,7 @@ await t.test('resolves alerts of every version to 11.1 with fill-ins', async t =
 
 await t.test('resolves 7.4 to 11.1: new fields get defaults or fill-ins, and old values stay unchanged', async t => {
   const { value, datum } = await sample('7.4')
-  const out = resolver(survey.get('7.4').schema, newest, { fillIns: surveyFillIns })(datum)
+  const out = newest.decode(resolver(survey.get('7.4').schema, newest, { fillIns: surveyFillIns })(datum))
   const [before, after] = [value['diaSource'], out['diaSource']] as [AlertValue, AlertValue]
   for (const name of ['observation_reason', 'target_name', 'ssSource', 'mpc_orbits']) t.equal(out[name], null, name)
   for (const name of ['glint_trail', 'reliabilityVersion', 'isDipole', 'templateFlux']) t.equal(after[name], null, name)
@@ -97,12 +99,12 @@ await t.test('resolves 9.0 without fill-ins if all required fields have values',
   const { schema } = survey.get('9.0')
   const { value } = await sample('9.0')
   const complete = (entry: unknown) => ({ ...entry as AlertValue, psfNdata: 5, trailNdata: 6, dipoleNdata: 7, bboxSize: 8 })
-  const out = resolver(schema, newest)(schema.encode({
+  const out = newest.decode(resolver(schema, newest)(schema.encode({
     ...value,
     diaSource: complete(value['diaSource']),
     prvDiaSources: (value['prvDiaSources'] as unknown[]).map(complete),
     diaObject: null,
     ssSource: null
-  }))
+  })))
   t.equal((out['diaSource'] as AlertValue)['bboxSize'], 8)
 })
