@@ -43,7 +43,7 @@ export class GcsBucket implements Bucket {
     if (!mayAlreadyExist(response)) {
       if (response.status === 403) throw responseError(response, operation)
       if (response.body['crc32c'] !== checksum) await this.#discardIfDamaged(name, body, checksum, response.body)
-      // The checksum proves that the service has received all bytes, so no socket uses them any more.
+      // The service computes the checksum from the bytes that it has received, so no socket still has to send any of them.
       else freeOwn(request.body)
       this.seenAt = performance.now()
       return undefined
