@@ -4,6 +4,7 @@ import { decompress, type Decompressed } from './decompression.ts'
 import { payloadOf, type RecordBatch } from './record-batch.ts'
 import type { BatchRecord } from './record-body.ts'
 import { RecordReader } from './record-reader.ts'
+import { releaseBatch } from './response-memory.ts'
 
 export interface BatchLimits {
   /** Memory for decompressed batches, in bytes. Larger batches are streamed. */
@@ -47,6 +48,7 @@ export class BatchMemory {
 }
 
 export class BatchRecords {
+  readonly #batch: RecordBatch
   readonly #memory: BatchMemory
   readonly #reader: RecordReader
   readonly #decompressed: Decompressed
@@ -57,6 +59,7 @@ export class BatchRecords {
   /** Error: BatchError. */
   constructor (batch: RecordBatch, memory: BatchMemory) {
     const { maxBatchBytes, maxRecordBytes } = memory.limits
+    this.#batch = batch
     this.#memory = memory
     this.#reader = new RecordReader({ count: batch.count, lastOffsetDelta: batch.lastOffsetDelta, maxRecordBytes })
     this.#decompressed = decompress(batch.attributes & CODEC_BITS, payloadOf(batch), { available: memory.available, max: maxBatchBytes })
@@ -104,6 +107,8 @@ export class BatchRecords {
   close (): void {
     this.#memory.used -= this.#reserved
     this.#held = 0
+    // A stream that ends early may still be reading the batch in another thread.
     if (this.#decompressed.kind === 'stream') this.#decompressed.chunks.return().catch(() => {})
+    else releaseBatch(this.#batch)
   }
 }

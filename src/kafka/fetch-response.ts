@@ -2,6 +2,7 @@
 // partitions have errors, leaves the record batches compressed, and never fails because of the content of a batch.
 import type { Reader } from '@platformatic/kafka'
 import { type RecordBatch, splitBatches } from './record-batch.ts'
+import { retainBatches } from './response-memory.ts'
 import { ResponseReader } from './response-reader.ts'
 
 export interface AbortedTransaction {
@@ -79,6 +80,7 @@ export function parseFetchResponse (_correlationId: number, _apiKey: number, _ap
       })
     }
   })
+  retainBatches(reader.buffer, responses.flatMap(({ partitions }) => partitions.flatMap(({ batches }) => batches)))
   return { throttleTimeMs, errorCode, sessionId, responses, nodeEndpoints }
 }
 

@@ -1,6 +1,7 @@
 // Cuts the records of a batch out of its decompressed bytes, which arrive in chunks of any size. Every record gets memory of its own, so a
 // record that waits downstream retains no chunk. Of a record above the size limit, only the size and the SHA-256 of its value are kept.
 import { createHash } from 'node:crypto'
+import { allocateOwn } from '../pipeline/own-memory.ts'
 import { BatchError } from './batch-errors.ts'
 import { type BatchRecord, MAX_VARINT_BYTES, MAX_VARLONG_BYTES, parseRecord, tooLong, zigzag } from './record-body.ts'
 import { HEADER_OVERHEAD } from './record.ts'
@@ -94,7 +95,7 @@ export class RecordReader {
   }
 
   * #bytes (length: number): Generator<undefined, Buffer> {
-    const bytes = Buffer.allocUnsafeSlow(length)
+    const bytes = allocateOwn(length)
     let filled = 0
     yield * this.#pass(length, part => {
       bytes.set(part, filled)

@@ -11,6 +11,7 @@ import {
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { redrivenFrom } from '../dead-letters/dead-letter.ts'
 import { decodeId, packedIdFormat } from '../ids/packed-id.ts'
+import { freeArchived } from '../ingest/free-archived.ts'
 import type { DatumChecks } from '../ingest/metrics.ts'
 import { ingestMonitor } from '../ingest/monitor.ts'
 import { schemaCapture } from '../ingest/schema-capture.ts'
@@ -220,7 +221,7 @@ export default mode({
     try {
       const run = await runToEnd(graph, host, {
         drainSeconds: config.drainSeconds,
-        observer: monitor.observer,
+        observer: freeArchived(monitor.observer),
         onRun: async run => { admin = await host.expose(monitor.status(run, graph.describe()), config) }
       })
       const { written, identical } = sink.stats

@@ -52,7 +52,7 @@ const schema = parseSchema(provenanceSchema)
 const prefix = singleObjectHeader(provenanceSchema)
 
 /**
- * Returns a copy of a gzip member with the provenance in its header.
+ * Returns a copy, from `allocateOwn`, of a gzip member with the provenance in its header.
  * @param gz a gzip member without extra fields
  */
 export function withProvenance (

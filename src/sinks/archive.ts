@@ -3,6 +3,7 @@
 // De-duplicates: an alert with the same id and content as a recent alert counts as identical and is not compressed or written again.
 import type { Compressor } from '../compression/compressor.ts'
 import type { Sink } from '../pipeline/node.ts'
+import { freeOwn } from '../pipeline/own-memory.ts'
 import type { Archive } from '../stores/archive.ts'
 import { withProvenance, type ArchivedRecord, type FirstRecord } from '../provenance/provenance.ts'
 import { checksumsOf } from '../stores/checksums.ts'
@@ -73,6 +74,7 @@ export function archiveSink ({ archive, target, compressor, writes }: ArchiveSin
         if (put === 'written') {
           stats.writtenBytes += object.length
           if (truncated.length > 0) stats.truncated++
+          freeOwn(object)
         }
         return put
       })

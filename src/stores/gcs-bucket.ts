@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { storeErrors } from './errors.ts'
 import type { AlertStreamError } from '../pipeline/errors.ts'
+import { allocateOwn, freeOwn } from '../pipeline/own-memory.ts'
 import { base64Crc32c, checksumsIn, metadataOf, type Bucket, type Page, type PageRequest } from './bucket.ts'
 import { damagedResponse, type Operation } from './bucket-errors.ts'
 import type { GcsClient, GcsJson, GcsRequest, GcsResponse } from './gcs-client.ts'
@@ -37,10 +38,13 @@ export class GcsBucket implements Bucket {
   async create (name: string, body: Buffer, meta: ObjectMeta): Promise<AlertStreamError | undefined> {
     const operation = { action: 'write the object', where: this.#where(name) }
     const checksum = base64Crc32c(body)
-    const response = await (this.#upload ?? this.#client).json({ ...this.#uploadOf(name, body, meta, checksum), ...operation })
+    const request = this.#uploadOf(name, body, meta, checksum)
+    const response = await (this.#upload ?? this.#client).json({ ...request, ...operation })
     if (!mayAlreadyExist(response)) {
       if (response.status === 403) throw responseError(response, operation)
       if (response.body['crc32c'] !== checksum) await this.#discardIfDamaged(name, body, checksum, response.body)
+      // The service computes the checksum from the bytes that it has received, so no socket still has to send any of them.
+      else freeOwn(request.body)
       this.seenAt = performance.now()
       return undefined
     }
@@ -53,15 +57,20 @@ export class GcsBucket implements Bucket {
     const { contentType } = meta
     const resource = JSON.stringify({ contentType, crc32c: checksum, metadata: metadataOf(meta) })
     const boundary = randomUUID()
-    const head = `--${boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n${resource}\r\n` +
-      `--${boundary}\r\nContent-Type: ${contentType}\r\n\r\n`
+    const head = Buffer.from(`--${boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n${resource}\r\n` +
+      `--${boundary}\r\nContent-Type: ${contentType}\r\n\r\n`)
+    const end = Buffer.from(`\r\n--${boundary}--`)
+    const parts = allocateOwn(head.length + body.length + end.length)
+    parts.set(head)
+    parts.set(body, head.length)
+    parts.set(end, head.length + body.length)
     return {
       method: 'POST',
       uri: `${this.#client.uploads}/b/${this.#bucket}/o`,
       query: { uploadType: 'multipart', name, ifGenerationMatch: 0, fields: 'crc32c,generation' },
       expected: existsStatuses,
       headers: { 'Content-Type': `multipart/related; boundary=${boundary}` },
-      body: Buffer.concat([Buffer.from(head), body, Buffer.from(`\r\n--${boundary}--`)])
+      body: parts
     }
   }
 

@@ -1,5 +1,6 @@
 // The header of a gzip member (RFC 1952, section 2.3): modification time, and extra fields for data that every gzip reader skips.
 // node:zlib writes no extra field, so `withExtraField` inserts one into a finished member.
+import { allocateOwn } from '../pipeline/own-memory.ts'
 
 /** Maximum length of all extra fields of a member, in bytes. */
 const MAX_EXTRA_BYTES = 0xffff
@@ -30,13 +31,13 @@ export interface GzipHeader {
 }
 
 /**
- * Returns a copy of a member without extra fields that has this field and this time (seconds since 1970; 0 if out of range).
- * Throws RangeError if the data are longer than `maxFieldBytes`.
+ * Returns a copy, from `allocateOwn`, of a member without extra fields that has this field and this time (seconds since 1970; 0 if out of
+ * range). Throws RangeError if the data are longer than `maxFieldBytes`.
  */
 export function withExtraField (member: Buffer, { id, data }: ExtraField, time: number): Buffer {
   const fieldBytes = FIELD_HEADER_BYTES + data.length
   if (fieldBytes > MAX_EXTRA_BYTES) throw new RangeError(`${data.length} bytes do not fit into a gzip header`)
-  const result = Buffer.allocUnsafeSlow(member.length + LENGTH_BYTES + fieldBytes)
+  const result = allocateOwn(member.length + LENGTH_BYTES + fieldBytes)
   member.copy(result, 0, 0, FIXED_BYTES)
   result[FLAGS_AT] = result[FLAGS_AT]! | EXTRA_FLAG
   result.writeUInt32LE(time >= 0 && time <= MAX_TIME ? Math.floor(time) : 0, TIME_AT)

@@ -51,14 +51,40 @@ await t.test('writes an alert once and counts later copies as identical, includi
 })
 
 await t.test('writes the gzip of the frame with the frame\'s checksums, and counts the compressed bytes', async t => {
-  const puts: Array<Parameters<Archive['putAlert']>> = []
-  const sink = sinkInto({ putAlert: async (...put) => { puts.push(put); return 'written' } })
   const given = alert('7', 'text '.repeat(1000))
+  let bytes = 0
+  const sink = sinkInto({
+    putAlert: async (id, gz, checksums) => {
+      t.strictSame([id, checksums], ['7', checksumsOf(given.frame)])
+      t.ok(inflate(gz).equals(given.frame))
+      bytes = gz.length
+      return 'written'
+    }
+  })
   await sink.write(given, context)
-  const [id, gz, checksums] = puts[0]!
-  t.strictSame([id, checksums], ['7', checksumsOf(given.frame)])
-  t.ok(inflate(gz).equals(given.frame))
-  t.equal(sink.stats.writtenBytes, gz.length)
+  t.ok(bytes > 0)
+  t.equal(sink.stats.writtenBytes, bytes)
+})
+
+await t.test('the object is freed when it is written: not during a slow write, and not if the write fails', async t => {
+  const slow = Promise.withResolvers<undefined>()
+  const objects: Buffer[] = []
+  const sink = sinkInto({
+    putAlert: async (id, gz) => {
+      objects[Number(id)] = gz
+      if (id === '0') throw storeErrors.STORE_UNAVAILABLE('down')
+      if (id === '1') await slow.promise
+      return 'written'
+    }
+  })
+  await t.rejects(sink.write(alert('0', 'text'), context), { code: 'STORE_UNAVAILABLE' })
+  const writing = sink.write(alert('1', 'text'), context)
+  for (let id = 2; id < 20; id++) await sink.write(alert(String(id), 'text'), context)
+  t.strictSame(objects.slice(0, 2).map(gz => String(inflate(gz))), ['text', 'text'])
+  t.ok(objects.slice(2).every(gz => gz.length === 0))
+  slow.resolve(undefined)
+  await writing
+  t.equal(objects[1]!.length, 0)
 })
 
 await t.test('the object has the provenance of the delivery that was written first, also if later deliveries are identical', async t => {
