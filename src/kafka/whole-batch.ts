@@ -6,12 +6,14 @@ import { IS_LOG_APPEND_TIME, payloadOf, producedHeader, type RecordBatch } from 
 import { RecordScanner } from './record-scanner.ts'
 import { HEADER_OVERHEAD, type OutgoingRecord, position } from './record.ts'
 
-/** Where a batch is, and the limit of its records. */
-interface BatchPlace {
+/** Where a batch is, and its limits. */
+export interface BatchPlace {
   readonly topic: string
   readonly partition: number
   /** Number of partitions of the topic. */
   readonly partitions: number
+  /** Maximum size of the batch, in bytes. */
+  readonly maxBatchBytes: number
   /** Maximum memory of a record, in bytes. */
   readonly maxRecordBytes: number
 }
@@ -42,7 +44,7 @@ export class WholeBatch {
   #records: readonly OutgoingRecord[] | undefined
 
   constructor (
-    batch: RecordBatch, { topic, partition, partitions }: BatchPlace,
+    batch: RecordBatch, { topic, partition, partitions }: Pick<BatchPlace, 'topic' | 'partition' | 'partitions'>,
     content: { readonly contentBytes: number, readonly maxTimestampDelta: number, readonly valueHeads: readonly (Buffer | null)[] }
   ) {
     this.#batch = batch
@@ -77,14 +79,15 @@ export class WholeBatch {
 
 /**
  * Returns undefined if the batch cannot be written as it is: it is compressed, transactional, a control batch or compacted; a key belongs
- * to another partition by Kafka's default partitioner, or is missing; a record is too large; the timestamps of the records are more than
- * a second apart; or the batch is damaged.
+ * to another partition by Kafka's default partitioner, or is missing; the batch or a record is too large; the timestamps of the records are
+ * more than a second apart; or the batch is damaged.
  */
 export function toWholeBatch (batch: RecordBatch, place: BatchPlace): WholeBatch | undefined {
-  const { partition, partitions, maxRecordBytes } = place
+  const { partition, partitions, maxBatchBytes, maxRecordBytes } = place
   // All other attributes are codecs and kinds of batches that have to be decoded.
   const { attributes, count, lastOffsetDelta } = batch
-  if ((attributes & ~IS_LOG_APPEND_TIME) !== 0 || count === 0 || count !== lastOffsetDelta + 1) return undefined
+  if ((attributes & ~IS_LOG_APPEND_TIME) !== 0 || batch.bytes > maxBatchBytes) return undefined
+  if (count === 0 || count !== lastOffsetDelta + 1) return undefined
   const scanner = new RecordScanner(payloadOf(batch).buffers, HEAD_BYTES)
   const valueHeads: (Buffer | null)[] = []
   let contentBytes = 0

@@ -38,7 +38,8 @@ const playFlags = flags({
   profile: {
     type: 'choice', choices: ['offsets', 'dmtn-149', 'fast'],
     description: 'Timing of the alerts of a pass. offsets (default): by the header alertsim-time-offset, as the telescope took them. ' +
-      'dmtn-149: in --bursts bursts over --burst-seconds, one per detector. fast: as fast as possible.'
+      'dmtn-149: in --bursts bursts over --burst-seconds, one per detector. fast: as fast as possible, in whole record batches if ' +
+      'source and destination have as many partitions and the alerts are neither changed nor selected.'
   },
   burst: { type: 'switch', description: 'Alias of --profile fast.' },
   bursts: {

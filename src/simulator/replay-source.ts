@@ -15,6 +15,7 @@ import { timeOffset, type Profile } from './profiles.ts'
 import { earliest, Pass, type PassReport, type ReplayItem, type ReplayRecord, type RunningPass } from './replay-pass.ts'
 import { DueOrder } from './due-order.ts'
 import { isTopicChanged, isUnplayable, playableTopic, recordCount, recordIndexer, type PlayRequirements } from './static-topic.ts'
+import { maxMessageBytesOf } from './target-topic.ts'
 import { nextTick, sleepUntil, type PassSeconds } from './ticks.ts'
 
 export interface ReplayOptions extends PlayRequirements {
@@ -66,8 +67,8 @@ export function replaySource (options: ReplayOptions): ReplaySource {
 
 interface PlayableTopic {
   readonly topic: TopicSnapshot
-  /** Number of partitions of the topic `wholeBatchesTo`. */
-  readonly partitions: number | undefined
+  /** Maximum size of a batch that can be copied whole; 0 if no batch can. */
+  readonly maxWholeBatchBytes: number
   /** Whether the topic could not be played at first. A wait for unavailable brokers does not count. */
   readonly waited: boolean
 }
@@ -187,7 +188,7 @@ class Replay implements ReplaySource {
     const held = recordCount(found.topic)
     const pass = new Pass({ number: ++this.#begun, second, tick, held, expected: visitSize ?? held })
     this.#passes.set(pass.number, pass)
-    const records = this.#onePass(found.topic, pass, found.partitions === found.topic.partitions, context)
+    const records = this.#onePass(found, pass, context)
     return { pass, records, next: await records.next() }
   }
 
@@ -204,12 +205,9 @@ class Replay implements ReplaySource {
     this.#options.onPass(pass.report(this.#options.profile.timed, interrupted))
   }
 
-  /**
-   * Emits the records of a pass. Returns why the pass was interrupted, or undefined if all its records were emitted.
-   * @param equal whether batches are copied to a topic with an equal number of partitions
-   */
+  /** Emits the records of a pass. Returns why the pass was interrupted, or undefined if all its records were emitted. */
   async * #onePass (
-    snapshot: TopicSnapshot, pass: Pass, equal: boolean, context: NodeContext
+    { topic: snapshot, maxWholeBatchBytes }: PlayableTopic, pass: Pass, context: NodeContext
   ): AsyncGenerator<SourceRecord<ReplayItem>, string | undefined> {
     const { connection, topic, profile, intervalMs, batches } = this.#options
     const { number, started, second, held, expected } = pass
@@ -225,7 +223,8 @@ class Replay implements ReplaySource {
     let read = 0
     try {
       await reader.open?.(context)
-      const source = equal && !ordered && expected === held ? reader.batchesAndRecords(context) : reader.records(context)
+      const inBatches = maxWholeBatchBytes > 0 && !ordered && expected === held
+      const source = inBatches ? reader.batchesAndRecords(context, maxWholeBatchBytes) : reader.records(context)
       for await (const { value: record, bytes, position, records = 1 } of source) {
         if (record instanceof WholeBatch) {
           read += records
@@ -266,11 +265,11 @@ class Replay implements ReplaySource {
       while (!drain.aborted) {
         try {
           const snapshot = await playableTopic(admin, connection, this.#options)
-          const partitions = wholeBatchesTo === undefined ? undefined : (await admin.describeTopic(wholeBatchesTo))?.partitions
+          const maxWholeBatchBytes = wholeBatchesTo === undefined ? 0 : await wholeBatchLimit(admin, snapshot, wholeBatchesTo)
           if (this.waitingFor !== undefined) log.info({ topic }, 'the static topic is complete: playing it')
           this.waitingFor = undefined
           this.outage = false
-          return { topic: snapshot, partitions, waited }
+          return { topic: snapshot, maxWholeBatchBytes, waited }
         } catch (error) {
           const outage = isRetryable(error)
           outageSince = outage ? outageSince ?? performance.now() : undefined
@@ -307,6 +306,12 @@ class Replay implements ReplaySource {
     await sleepUntil(next.tick, context.drain)
     return next.tick
   }
+}
+
+/** Maximum size of a batch that can be copied whole from the topic to `destination`; 0 if no batch can. */
+async function wholeBatchLimit (admin: KafkaAdmin, { partitions }: TopicSnapshot, destination: string): Promise<number> {
+  const found = await admin.describeTopic(destination)
+  return found?.partitions === partitions ? await maxMessageBytesOf(admin, destination) : 0
 }
 
 /** Number of times in a row that the record at `index` is played. If `expected` exceeds `held`, the sum over all records is `expected`. */

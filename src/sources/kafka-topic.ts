@@ -15,7 +15,7 @@ import { type KafkaRecord, position, retainedBytes } from '../kafka/record.ts'
 import { assertComplete } from '../kafka/record-size.ts'
 import { Notifier } from '../kafka/notifier.ts'
 import type { StartRetry } from '../kafka/start-retry.ts'
-import { toWholeBatch, WholeBatch } from '../kafka/whole-batch.ts'
+import { type BatchPlace, toWholeBatch, WholeBatch } from '../kafka/whole-batch.ts'
 
 export interface ReadTopicOptions {
   readonly connection: KafkaConnection
@@ -48,8 +48,9 @@ export interface KafkaTopicSource extends Source<KafkaRecord> {
   /**
    * Emits batches that can be written to another topic as they are (see `toWholeBatch`), and the records of all other batches. Cannot be
    * combined with `orderBy`.
+   * @param maxBatchBytes maximum size of a batch that is emitted whole
    */
-  batchesAndRecords (context: NodeContext): AsyncIterable<SourceRecord<WholeBatch | KafkaRecord>>
+  batchesAndRecords (context: NodeContext, maxBatchBytes: number): AsyncIterable<SourceRecord<WholeBatch | KafkaRecord>>
 }
 
 const DEFAULT_MAX_BYTES = 8 * 1024 * 1024
@@ -97,11 +98,12 @@ class TopicSource implements KafkaTopicSource {
     for await (const record of reader.read(context.drain, () => reader.nextRecord())) yield this.#emitted(record)
   }
 
-  async * batchesAndRecords (context: NodeContext): AsyncGenerator<SourceRecord<WholeBatch | KafkaRecord>> {
+  async * batchesAndRecords (context: NodeContext, maxBatchBytes: number): AsyncGenerator<SourceRecord<WholeBatch | KafkaRecord>> {
     const reader = this.#opened
     const { partitions } = this.snapshot()
     const { maxRecordBytes } = this.#options.batches?.limits ?? defaultBatchLimits
-    for await (const next of reader.read(context.drain, () => reader.nextBatchOrRecord({ partitions, maxRecordBytes }))) {
+    const limits = { partitions, maxBatchBytes, maxRecordBytes }
+    for await (const next of reader.read(context.drain, () => reader.nextBatchOrRecord(limits))) {
       if (next instanceof WholeBatch) yield { value: next, bytes: next.retainedBytes, position: next.position, records: next.count }
       else yield this.#emitted(next)
     }
@@ -207,7 +209,7 @@ class TopicReader {
     await this.#fetcher.close()
   }
 
-  nextBatchOrRecord (limits: { readonly partitions: number, readonly maxRecordBytes: number }): WholeBatch | KafkaRecord | undefined {
+  nextBatchOrRecord (limits: Omit<BatchPlace, 'topic' | 'partition'>): WholeBatch | KafkaRecord | undefined {
     return this.#fetcher.takeBatchOrRecord((batch, { topic, partition }) => toWholeBatch(batch, { topic, partition, ...limits }))
   }
 

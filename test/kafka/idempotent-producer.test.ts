@@ -9,9 +9,10 @@ import { outgoing } from './support.ts'
 type ProduceRequest = Parameters<ProduceClient['produce']>[0]
 const never = new AbortController().signal
 const within = (ms: number) => ({ deadline: Date.now() + ms, signal: never })
-const batchOf = (count: number, partition = 0, topic = 'a'): PartitionBatch => partitionBatch({
-  topic, partition, content: Array.from({ length: count }, (_, index) => ({ topic, partition, timestamp: 0n, record: outgoing(String(index)) }))
-})
+const batchOf = (count: number, partition = 0, topic = 'a'): PartitionBatch => {
+  const content = Array.from({ length: count }, (_, index) => ({ topic, partition, timestamp: 0n, record: outgoing(String(index)) }))
+  return partitionBatch({ topic, partition, content })
+}
 const refused = (id: string): Error => new ProtocolError(id)
 
 /** A client whose leader of partition n is broker `leaders[n]`. Each produce request takes the next outcome: an error, or undefined. */

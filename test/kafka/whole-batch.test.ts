@@ -5,7 +5,7 @@ import { toWholeBatch, type WholeBatch } from '../../src/kafka/whole-batch.ts'
 import { type BatchFields, batchesOf, encodeBatch, encodeRecords, type RecordFields } from './encode-batch.ts'
 
 const PARTITIONS = 3
-const place = { topic: 't', partition: 1, partitions: PARTITIONS, maxRecordBytes: 1_000_000 }
+const place = { topic: 't', partition: 1, partitions: PARTITIONS, maxBatchBytes: 1_000_000, maxRecordBytes: 1_000_000 }
 /** Keys of partition 1. */
 const keys = Array.from({ length: 60 }, (_, index) => Buffer.from(String(index))).filter(key => partitionFor(key, PARTITIONS) === 1)
 const otherKey = Buffer.from(String([...Array(60).keys()].find(index => partitionFor(Buffer.from(String(index)), PARTITIONS) !== 1)))
@@ -51,7 +51,8 @@ await t.test('the last timestamp becomes the time of sending, and the others kee
 })
 
 await t.test('counts the content of its records, and keeps the first bytes of their values', async t => {
-  const records = [record(0), record(1, { value: null }), record(2, { headers: [['h', Buffer.from('12345')]], value: Buffer.from('short') })]
+  const headers: RecordFields['headers'] = [['h', Buffer.from('12345')]]
+  const records = [record(0), record(1, { value: null }), record(2, { headers, value: Buffer.from('short') })]
   const whole = wholeOf({ records })!
   t.match(whole, { count: 3, partition: 1, partitions: PARTITIONS, position: 't[1]@40', bytes: encodeBatch(fields({ records })).length })
   t.equal(whole.contentBytes, keys[0]!.length + keys[1]!.length + keys[2]!.length + records[0]!.value!.length + 5 + 6)
@@ -85,6 +86,12 @@ await t.test('a batch with a key of another partition, or without a key, is not 
   t.equal(wholeOf({ records: [record(0), record(1, { key: otherKey })] }), undefined)
   t.equal(wholeOf({ records: [record(0, { key: null })] }), undefined)
   t.equal(wholeOf({}, { ...place, partition: 0 }), undefined)
+})
+
+await t.test('a batch above the size limit of the destination is not written as it is', async t => {
+  const { bytes } = wholeOf()!
+  t.ok(wholeOf({}, { ...place, maxBatchBytes: bytes }))
+  t.equal(wholeOf({}, { ...place, maxBatchBytes: bytes - 1 }), undefined)
 })
 
 await t.test('a batch with a record above the size limit is not written as it is', async t => {
