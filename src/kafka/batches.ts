@@ -1,6 +1,7 @@
 // Groups records into batches that brokers accept: a batch has records of one partition, in order, and at most `limit` bytes. Groups the
 // batches of several partitions into sends of bounded size. Sequential sends preserve the order of records within a partition.
 import { type OutgoingRecord, recordBytes } from './record.ts'
+import { WholeBatch } from './whole-batch.ts'
 
 /** A record with topic, partition and timestamp resolved. */
 export interface AddressedRecord {
@@ -10,9 +11,19 @@ export interface AddressedRecord {
   readonly record: OutgoingRecord
 }
 
-interface PartitionBatches {
-  readonly batches: AddressedRecord[][]
-  /** Size of the last batch, in bytes. */
+/** What one request writes to a partition: records in order, which the client encodes, or an encoded batch. */
+export interface PartitionBatch {
+  readonly topic: string
+  readonly partition: number
+  /** Number of records. */
+  readonly count: number
+  readonly content: readonly AddressedRecord[] | WholeBatch
+}
+
+interface OpenBatch {
+  readonly topic: string
+  readonly partition: number
+  readonly content: AddressedRecord[] | WholeBatch
   bytes: number
 }
 
@@ -31,48 +42,63 @@ export function batchBytes (record: OutgoingRecord): number {
 }
 
 export class Batches {
-  readonly #partitions = new Map<string, PartitionBatches>()
+  /** The batches of each partition, by `topic/partition`. */
+  readonly #partitions = new Map<string, OpenBatch[]>()
 
   /** Appends a record to the batches of its partition. `limit` is the maximum size of a batch of this partition, in bytes. */
   add (addressed: AddressedRecord, limit: number): void {
-    const key = `${addressed.topic}/${addressed.partition}`
-    let partition = this.#partitions.get(key)
-    if (partition === undefined) {
-      partition = { batches: [[]], bytes: BATCH_OVERHEAD }
-      this.#partitions.set(key, partition)
+    const { topic, partition, timestamp, record } = addressed
+    const batches = this.#batchesOf(topic, partition)
+    const size = sizeOf(record)
+    const last = batches.at(-1)
+    if (last !== undefined && !(last.content instanceof WholeBatch) && last.bytes + size <= limit) {
+      const first = last.content[0]!
+      if (span(timestamp, first.timestamp) <= MAX_SPAN_MS) {
+        last.content.push(addressed)
+        last.bytes += size
+        return
+      }
     }
-    const size = sizeOf(addressed.record)
-    const first = partition.batches.at(-1)![0]
-    if (first !== undefined && (partition.bytes + size > limit || span(addressed.timestamp, first.timestamp) > MAX_SPAN_MS)) {
-      partition.batches.push([])
-      partition.bytes = BATCH_OVERHEAD
-    }
-    partition.bytes += size
-    partition.batches.at(-1)!.push(addressed)
+    batches.push({ topic, partition, content: [addressed], bytes: BATCH_OVERHEAD + size })
+  }
+
+  /** Appends an encoded batch, which must not exceed the limit of the partition. */
+  addWhole (topic: string, batch: WholeBatch): void {
+    const { partition, bytes } = batch
+    this.#batchesOf(topic, partition).push({ topic, partition, content: batch, bytes })
   }
 
   /** Returns sends in order: the first batch of every partition, then the second batch of every partition, ..., split at MAX_SEND_BYTES. */
-  sends (): AddressedRecord[][] {
-    const partitions = [...this.#partitions.values()].map(partition => partition.batches)
-    const sends: AddressedRecord[][] = []
+  sends (): PartitionBatch[][] {
+    const partitions = [...this.#partitions.values()]
+    const sends: PartitionBatch[][] = []
     for (let round = 0; partitions.some(batches => batches.length > round); round++) {
-      let send: AddressedRecord[] = []
-      let bytes = 0
-      for (const batches of partitions) {
-        const batch = batches[round] ?? []
-        const size = batch.reduce((sum, { record }) => sum + sizeOf(record), 0)
-        if (send.length > 0 && bytes + size > MAX_SEND_BYTES) {
+      let send: PartitionBatch[] = []
+      let sendBytes = 0
+      for (const batch of partitions.flatMap(batches => batches[round] ?? [])) {
+        if (send.length > 0 && sendBytes + batch.bytes > MAX_SEND_BYTES) {
           sends.push(send)
           send = []
-          bytes = 0
+          sendBytes = 0
         }
-        send.push(...batch)
-        bytes += size
+        send.push(partitionBatch(batch))
+        sendBytes += batch.bytes
       }
-      if (send.length > 0) sends.push(send)
+      sends.push(send)
     }
     return sends
   }
+
+  #batchesOf (topic: string, partition: number): OpenBatch[] {
+    const key = `${topic}/${partition}`
+    const batches = this.#partitions.get(key) ?? []
+    this.#partitions.set(key, batches)
+    return batches
+  }
+}
+
+export function partitionBatch ({ topic, partition, content }: Omit<PartitionBatch, 'count'>): PartitionBatch {
+  return { topic, partition, content, count: content instanceof WholeBatch ? content.count : content.length }
 }
 
 function sizeOf (record: OutgoingRecord): number {

@@ -16,6 +16,7 @@ import type { FetchResponse } from './fetch-response.ts'
 import type { EpochEnd } from './leader-epochs.ts'
 import { type BufferOwner, PartitionBuffer, type PartitionStart } from './partition-buffer.ts'
 import { partitionIdKey, PartitionLeaders } from './partition-leaders.ts'
+import type { RecordBatch } from './record-batch.ts'
 import type { KafkaRecord } from './record.ts'
 
 export interface FetcherOptions extends BatchOptions {
@@ -130,6 +131,22 @@ export class Fetcher {
 
   /** Takes the next record; partitions take turns. Pauses partitions that `admit` rejects. Returns undefined if there is no record. */
   take (admit?: (buffer: PartitionBuffer) => boolean): { buffer: PartitionBuffer, record: KafkaRecord } | undefined {
+    return this.#takeInTurn(buffer => {
+      const record = this.takeFrom(buffer)
+      return record === undefined ? undefined : { buffer, record }
+    }, admit)
+  }
+
+  /** Takes the next batch whole, if `accept` converts it, otherwise the next record; partitions take turns. */
+  takeBatchOrRecord<T> (accept: (batch: RecordBatch, buffer: PartitionBuffer) => T | undefined): T | KafkaRecord | undefined {
+    return this.#takeInTurn(buffer => this.#taken(buffer, () => buffer.takeBatch(batch => accept(batch, buffer)) ?? buffer.take()))
+  }
+
+  takeFrom (buffer: PartitionBuffer): KafkaRecord | undefined {
+    return this.#taken(buffer, () => buffer.take())
+  }
+
+  #takeInTurn<T> (take: (buffer: PartitionBuffer) => T | undefined, admit?: (buffer: PartitionBuffer) => boolean): T | undefined {
     for (let step = 0; step < this.#buffers.length; step++) {
       const buffer = this.#buffers[(this.#turn + step) % this.#buffers.length]!
       if (buffer.waiting === 0 || buffer.paused) continue
@@ -137,20 +154,21 @@ export class Fetcher {
         buffer.paused = true
         continue
       }
-      const record = this.takeFrom(buffer)
-      if (record === undefined) continue
+      const taken = take(buffer)
+      if (taken === undefined) continue
       this.#turn = (this.#turn + step + 1) % this.#buffers.length
-      return { buffer, record }
+      return taken
     }
     return undefined
   }
 
-  takeFrom (buffer: PartitionBuffer): KafkaRecord | undefined {
+  /** Calls `take`, and fetches more if the buffer is no longer full. */
+  #taken<T> (buffer: PartitionBuffer, take: () => T): T {
     const wasReady = this.#readyToFetch(buffer)
-    const record = buffer.take()
+    const taken = take()
     this.damaged.passed(buffer)
     if (this.#throttled || (!wasReady && this.#readyToFetch(buffer))) this.fetchMore()
-    return record
+    return taken
   }
 
   /** Sends fetch requests for partitions that need records, and looks up missing leaders. Cheap if no partition needs records. */

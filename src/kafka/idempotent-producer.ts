@@ -3,7 +3,7 @@
 // batch per partition is in flight. If a send fails, its batch may be in the topic, and the caller must not send it again.
 import { asError, type AlertStreamError } from '../pipeline/errors.ts'
 import { isRetryable, persist } from '../pipeline/retry.ts'
-import type { AddressedRecord } from './batches.ts'
+import type { PartitionBatch } from './batches.ts'
 import { hasProtocolError, kafkaErrors } from './errors.ts'
 import type { ProduceClient, ProducerId } from './produce-client.ts'
 import type { FoundTopic } from './topic-lookup.ts'
@@ -57,9 +57,9 @@ export class IdempotentProducer {
     this.#options = options
   }
 
-  /** Sends records of one partition as one batch, after the earlier batches of the partition. Retries until the deadline. */
-  async send (batch: readonly AddressedRecord[], options: SendOptions): Promise<void> {
-    const { topic, partition } = batch[0]!
+  /** Sends a batch after the earlier batches of its partition. Retries until the deadline. */
+  async send (batch: PartitionBatch, options: SendOptions): Promise<void> {
+    const { topic, partition } = batch
     const key = `${topic}/${partition}`
     const earlier = this.#sends.get(key)
     const sending = (async () => {
@@ -79,9 +79,9 @@ export class IdempotentProducer {
     return await this.#persist(topic, options, async () => (await this.#lookUp(topic)).partitions.length)
   }
 
-  async #send (key: string, batch: readonly AddressedRecord[], options: SendOptions): Promise<void> {
+  async #send (key: string, batch: PartitionBatch, options: SendOptions): Promise<void> {
     const { client } = this.#options
-    const { topic, partition } = batch[0]!
+    const { topic, partition } = batch
     try {
       await this.#persist(topic, options, async () => {
         const { partitions } = await this.#lookUp(topic)
@@ -97,7 +97,7 @@ export class IdempotentProducer {
           // Otherwise, an earlier attempt wrote the batch and its response was lost.
           if (!hasProtocolError(error, 'DUPLICATE_SEQUENCE_NUMBER')) throw error
         }
-        sequence.next = (sequence.next + batch.length) % SEQUENCE_LIMIT
+        sequence.next = (sequence.next + batch.count) % SEQUENCE_LIMIT
       })
     } catch (error) {
       // If the batch is in the topic, another batch with its sequence number would be taken for a duplicate.

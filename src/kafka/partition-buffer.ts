@@ -216,6 +216,22 @@ export class PartitionBuffer {
     return record
   }
 
+  /**
+   * Removes the next batch and returns it as `accept` has converted it. Returns undefined if `accept` does so, if records of the batch were
+   * taken, or if it is not entirely before `end`. Its records can then be taken one by one.
+   */
+  takeBatch<T> (accept: (batch: RecordBatch) => T | undefined): T | undefined {
+    const batch = this.#queue[0]
+    if (this.#open !== undefined || batch === undefined || batch.firstOffset < this.#taken) return undefined
+    const next = lastOffset(batch) + 1n
+    if (this.end !== undefined && next > this.end) return undefined
+    const accepted = accept(batch)
+    if (accepted === undefined) return undefined
+    this.#dequeue(batch)
+    this.#taken = next
+    return accepted
+  }
+
   #moveTo (position: bigint): void {
     this.#closeBatch()
     this.#queue = []
@@ -252,12 +268,18 @@ export class PartitionBuffer {
     this.#queued += this.#countOf(batch)
   }
 
-  #openBatch (): OpenBatch | undefined {
-    if (this.#open !== undefined) return this.#open
-    const batch = this.#queue.shift()
-    if (batch === undefined) return undefined
+  /** Removes the first batch of the queue. */
+  #dequeue (batch: RecordBatch): void {
+    this.#queue.shift()
     this.#queuedBytes -= batch.bytes
     this.#queued -= this.#countOf(batch)
+  }
+
+  #openBatch (): OpenBatch | undefined {
+    if (this.#open !== undefined) return this.#open
+    const batch = this.#queue[0]
+    if (batch === undefined) return undefined
+    this.#dequeue(batch)
     const records = this.#attempt(batch, () => new BatchRecords(batch, this.#owner.memory))
     if (records === 'damaged') return undefined
     this.#open = { batch, records, reading: false }

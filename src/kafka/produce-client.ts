@@ -1,12 +1,14 @@
 // Sends the Kafka requests of the idempotent producer with the client library, without retries.
 import { kGetApi, NumericMap, Producer, type API, type Connection, type produceV11 } from './client-library.ts'
 import { promisify } from 'node:util'
-import type { AddressedRecord } from './batches.ts'
+import type { AddressedRecord, PartitionBatch } from './batches.ts'
 import { rotateBrokers } from './broker-rotation.ts'
 import type { KafkaConnection } from './connection.ts'
 import { kafkaErrors } from './errors.ts'
 import { acceptLeaderless } from './leaderless.ts'
+import { wholeBatchApi } from './produce-whole.ts'
 import { findTopic, type FoundTopic } from './topic-lookup.ts'
+import { WholeBatch } from './whole-batch.ts'
 
 /** Producer id and epoch that a broker has assigned. */
 export interface ProducerId {
@@ -17,8 +19,7 @@ export interface ProducerId {
 interface ProduceRequest {
   /** Id of the broker that leads the partition. */
   readonly node: number
-  /** Records of one partition, in order. They are sent as one batch. */
-  readonly batch: readonly AddressedRecord[]
+  readonly batch: PartitionBatch
   readonly producer: ProducerId
   /** Sequence number of the first record of the batch. */
   readonly sequence: number
@@ -74,10 +75,15 @@ export function produceClient (connection: KafkaConnection): ProduceClient {
       return { id: producerId, epoch: producerEpoch }
     }),
     produce: async ({ node, batch, producer: { id, epoch }, sequence }) => {
-      const { topic, partition } = batch[0]!
+      const { topic, partition, content } = batch
       const leader = await connectionTo(node)
       const api = await produceApi() as ProduceApi
-      await api.async(leader, ALL_IN_SYNC, REPLICATION_MS, batch.map(toMessage), {
+      if (content instanceof WholeBatch) {
+        const bytes = content.encode({ id, epoch }, sequence, Date.now())
+        await wholeBatchApi(api.version).async(leader, { acks: ALL_IN_SYNC, timeoutMs: REPLICATION_MS, topic, partition, bytes })
+        return
+      }
+      await api.async(leader, ALL_IN_SYNC, REPLICATION_MS, content.map(toMessage), {
         producerId: id, producerEpoch: epoch, sequences: new NumericMap([[`${topic}:${partition}`, sequence]])
       })
     },

@@ -1,6 +1,7 @@
 // Record batches of format v2 as they are stored and fetched: the header is parsed, the records stay raw and compressed. `checkBatch`
 // detects damage, by the checksum (CRC32C) of the batch and by header fields that contradict each other.
 import { crc32c, hex32 } from '../stores/crc32c.ts'
+import { replacePrefix } from '../stores/crc32c-combine.ts'
 import type { Chunks } from './response-reader.ts'
 
 export interface RecordBatch {
@@ -25,6 +26,16 @@ export interface SplitBatches {
   readonly batches: RecordBatch[]
   /** Why the bytes after the last batch are not a batch. */
   readonly damage?: string | undefined
+}
+
+/** The fields of a batch that its producer sets. */
+export interface ProducerFields {
+  readonly producerId: bigint
+  readonly producerEpoch: number
+  /** Sequence number of the first record. */
+  readonly sequence: number
+  readonly firstTimestamp: bigint
+  readonly maxTimestamp: bigint
 }
 
 /** Attributes of a batch. */
@@ -94,6 +105,27 @@ export function offsetAfter (damaged: RecordBatch, following: RecordBatch | unde
 /** The records of a batch, compressed as the attributes state. */
 export function payloadOf ({ checked }: RecordBatch): Chunks {
   return checked.subarray(HEADER_BYTES - ATTRIBUTES_AT)
+}
+
+/**
+ * The header of a batch that is produced again. Apart from the producer's fields, only the offset, the leader epoch and the type of the
+ * timestamps differ, which the leader sets. The checksum covers the payload as it was when `batch` was checked.
+ */
+export function producedHeader (batch: RecordBatch, fields: ProducerFields): Buffer {
+  const before = batch.checked.slice(0, HEADER_BYTES - ATTRIBUTES_AT)
+  const header = Buffer.alloc(HEADER_BYTES)
+  header.writeInt32BE(batch.bytes - PREFIX_BYTES, LENGTH_AT)
+  header.writeInt32BE(-1, 12)
+  header.writeInt8(SUPPORTED_MAGIC, MAGIC_AT)
+  before.copy(header, ATTRIBUTES_AT)
+  header.writeInt16BE(batch.attributes & ~IS_LOG_APPEND_TIME, ATTRIBUTES_AT)
+  header.writeBigInt64BE(fields.firstTimestamp, 27)
+  header.writeBigInt64BE(fields.maxTimestamp, 35)
+  header.writeBigInt64BE(fields.producerId, 43)
+  header.writeInt16BE(fields.producerEpoch, 51)
+  header.writeInt32BE(fields.sequence, 53)
+  header.writeUInt32BE(replacePrefix(batch.crc, before, header.subarray(ATTRIBUTES_AT), batch.bytes - HEADER_BYTES), CRC_AT)
+  return header
 }
 
 function parseHeader (bytes: Chunks, at: number, size: number): RecordBatch {

@@ -125,6 +125,8 @@ export const catalogue = {
     'outcome="whole" does not increase for three intervals: no alerts are published.'),
   alert_stream_pass_duration_seconds: histogram('seconds', play, [], 'Time from the start of a pass until its last alert was published.'),
   alert_stream_pass_alerts: gauge('alerts', play, [], 'Alerts of the last pass.'),
+  alert_stream_pass_alerts_in_whole_batches: gauge('alerts', play, [],
+    'Alerts of the last pass that were copied in whole record batches, without decoding them (--profile fast).'),
   alert_stream_pass_alert_late_seconds: gauge('seconds', play, [],
     'Largest delay of an alert of the last pass behind its scheduled time; 0 with --profile fast, which has no schedule.',
     'is above 5: alerts are published later than the profile schedules them.'),

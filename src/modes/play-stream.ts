@@ -8,11 +8,12 @@ import { KafkaAdmin } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import type { OutgoingRecord } from '../kafka/record.ts'
-import { createGraph, noRetry, patientRetry, silent, type Logger } from '../pipeline/index.ts'
+import type { WholeBatch } from '../kafka/whole-batch.ts'
+import { createGraph, noRetry, patientRetry, silent, type Logger, type Port } from '../pipeline/index.ts'
 import { DMTN_149 } from '../simulator/burst-plan.ts'
 import { burstProfile, fastProfile, interleavedProfile, offsetsProfile, type Profile } from '../simulator/profiles.ts'
-import type { PassReport, ReplayRecord } from '../simulator/replay-pass.ts'
-import { outageLimitMs, replaySource } from '../simulator/replay-source.ts'
+import type { PassReport, ReplayItem } from '../simulator/replay-pass.ts'
+import { outageLimitMs, replaySource, type ReplaySource } from '../simulator/replay-source.ts'
 import { isUnplayable, playableTopic, staticTopicErrors, type PlayRequirements } from '../simulator/static-topic.ts'
 import { PassSeconds, sleepUntil } from '../simulator/ticks.ts'
 import { kafkaSink } from '../sinks/kafka.ts'
@@ -37,7 +38,8 @@ const playFlags = flags({
   profile: {
     type: 'choice', choices: ['offsets', 'dmtn-149', 'fast'],
     description: 'Timing of the alerts of a pass. offsets (default): by the header alertsim-time-offset, as the telescope took them. ' +
-      'dmtn-149: in --bursts bursts over --burst-seconds, one per detector. fast: as fast as possible.'
+      'dmtn-149: in --bursts bursts over --burst-seconds, one per detector. fast: as fast as possible, in whole record batches if ' +
+      'source and destination have as many partitions and the alerts are neither changed nor selected.'
   },
   burst: { type: 'switch', description: 'Alias of --profile fast.' },
   bursts: {
@@ -86,12 +88,19 @@ type Config = ConfigOf<typeof playFlags>
 
 const MIB = 1024 * 1024
 
+type Outgoing = OutgoingRecord | WholeBatch
+
 /**
  * Delays each record until it is due or the replay ends, and adds its visit to those of the pass. The step has concurrency 1, so the
- * records keep their order.
+ * records keep their order. A whole batch is due at once.
  */
-function pacer (ending: AbortSignal, visits: PassVisits): (item: ReplayRecord) => OutgoingRecord | Promise<OutgoingRecord> {
-  return ({ record, pass, dueAt }) => {
+function pacer (ending: AbortSignal, visits: PassVisits): (item: ReplayItem) => Outgoing | Promise<Outgoing> {
+  return item => {
+    if ('batch' in item) {
+      for (const head of item.batch.valueHeads) visits.add(item.pass, head)
+      return item.batch
+    }
+    const { record, pass, dueAt } = item
     visits.add(pass, record.value)
     const outgoing = { key: record.key, value: record.value, headers: record.headers }
     return dueAt <= performance.now() || ending.aborted ? outgoing : sleepUntil(dueAt, ending).then(() => outgoing)
@@ -159,18 +168,27 @@ function declare (config: Config, connection: KafkaConnection, log: Logger, onPa
   checkTopicNames(config)
   const fresh = freshIds || freshTimes ? refreshStep(config.schemaRegistryUrl, { ids: freshIds, times: freshTimes }, log) : undefined
   const visits = new PassVisits()
-  const source = replaySource({
+  const replay = {
     connection, ...requirementsOf(config), batches: batchOptions(config), intervalMs, profile, overlaps: config.overlap > 0,
-    seconds: fresh && new PassSeconds(freshIds ? freshVisitSeconds : 1),
-    onPass: report => { onPass(report, fresh?.unmodifiedIn(report.pass) ?? 0, visits.of(report.pass)) }
-  })
+    onPass: (report: PassReport) => { onPass(report, fresh?.unmodifiedIn(report.pass) ?? 0, visits.of(report.pass)) }
+  }
   const sink = kafkaSink({ connection, topic: dstTopic, deliveryTimeoutMs: outageLimitMs(intervalMs) })
   const graph = createGraph('play-stream', { retry: noRetry })
-  // With new ids or times, each alert is in memory twice (as read and as sent), so the source gets half the byte credits.
-  const alerts = graph.source('static-topic', source, { records: 2000, bytes: (fresh === undefined ? 48 : 24) * MIB })
-  const what = [...freshIds ? ['ids'] : [], ...freshTimes ? ['times'] : []].join(' and ')
-  const refreshed = { kind: 'fresh', detail: what, retry: patientRetry }
-  const played = fresh === undefined ? alerts : alerts.step('refresh', item => fresh.refresh(item), refreshed)
+  let source: ReplaySource
+  let played: Port<ReplayItem>
+  if (fresh === undefined) {
+    const inBatches = profile === fastProfile
+    source = replaySource({ ...replay, wholeBatchesTo: inBatches ? dstTopic : undefined })
+    // The records of a whole batch have no objects of their own, so only the bytes need a low limit.
+    played = graph.source('static-topic', source, { records: inBatches ? 100_000 : 2000, bytes: 48 * MIB })
+  } else {
+    const renewed = replaySource({ ...replay, seconds: new PassSeconds(freshIds ? freshVisitSeconds : 1) })
+    source = renewed
+    const what = [...freshIds ? ['ids'] : [], ...freshTimes ? ['times'] : []].join(' and ')
+    // Each alert is in memory twice, as read and as sent, so the source gets half the byte credits.
+    played = graph.source('static-topic', renewed, { records: 2000, bytes: 24 * MIB })
+      .step('refresh', item => fresh.refresh(item), { kind: 'fresh', detail: what, retry: patientRetry })
+  }
   played.step('pace', pacer(source.ending, visits), { kind: profile.name, detail: profile.detail })
     .toBatches('simulated-topic', sink, { count: 200, bytes: 8 * MIB, ms: 20 })
   return { graph: graph.build(), source }

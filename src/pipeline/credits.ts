@@ -39,14 +39,14 @@ export class Credits {
   }
 
   /** @throws RangeError if `bytes` is negative or not finite, because such a size would disable the limit */
-  take (bytes: number): void {
+  take (bytes: number, records = 1): void {
     if (!(bytes >= 0 && bytes < Infinity)) throw new RangeError(`a source emitted a record with an invalid size: ${bytes} bytes`)
-    this.#records++
+    this.#records += records
     this.#bytes += bytes
   }
 
-  give (bytes: number): void {
-    this.#records--
+  give (bytes: number, records = 1): void {
+    this.#records -= records
     this.#bytes -= bytes
     if (this.available) this.wake()
     if (this.#records === 0) this.#onIdle()

@@ -23,13 +23,16 @@ export class Envelope<T> {
   readonly root: Root
   /** Bytes of the source record. The children of a split get equal shares; a batch has the sum of its envelopes' bytes. */
   readonly bytes: number
+  /** Number of records that the value stands for: see `SourceRecord.records`. 1 for an array and for the children of a split. */
+  readonly records: number
   readonly #settlement: Settlement
   readonly #roots: readonly Root[] | undefined
 
-  constructor (value: T, root: Root, settlement: Settlement, bytes: number, roots?: readonly Root[]) {
+  constructor (value: T, root: Root, settlement: Settlement, bytes: number, records: number, roots?: readonly Root[]) {
     this.value = value
     this.root = root
     this.bytes = bytes
+    this.records = records
     this.#settlement = settlement
     this.#roots = roots
   }
@@ -41,7 +44,7 @@ export class Envelope<T> {
 
   /** Creates the first envelope of a source record. */
   static of<T> (record: SourceRecord<T>, origin: Origin, settle: Settle): Envelope<T> {
-    return new Envelope(record.value, { record, origin }, new Settlement(settle), record.bytes)
+    return new Envelope(record.value, { record, origin }, new Settlement(settle), record.bytes, record.records ?? 1)
   }
 
   /** Combines envelopes into a batch. Settling the batch settles each envelope with the same outcome, then calls `settled`. */
@@ -55,12 +58,12 @@ export class Envelope<T> {
     // A batch may contain several children of one record. The root that they share is listed once.
     const roots = new Set(envelopes.flatMap(envelope => envelope.roots))
     const bytes = envelopes.reduce((sum, envelope) => sum + envelope.bytes, 0)
-    return new Envelope(envelopes.map(envelope => envelope.value), first.root, settlement, bytes, [...roots])
+    return new Envelope(envelopes.map(envelope => envelope.value), first.root, settlement, bytes, 1, [...roots])
   }
 
   /** Returns an envelope with another value and the same settlement. */
   map<U> (value: U): Envelope<U> {
-    return new Envelope(value, this.root, this.#settlement, this.bytes, this.#roots)
+    return new Envelope(value, this.root, this.#settlement, this.bytes, this.records, this.#roots)
   }
 
   /** Returns one child per value. When all children have settled, this envelope settles with their first failure, if any. */
@@ -76,7 +79,7 @@ export class Envelope<T> {
       if (--open === 0) this.settle(firstFailure)
     }
     const bytes = this.bytes / values.length
-    return values.map(value => new Envelope(value, this.root, new Settlement(childSettled), bytes, this.#roots))
+    return values.map(value => new Envelope(value, this.root, new Settlement(childSettled), bytes, 1, this.#roots))
   }
 
   /** @throws PIPELINE_SETTLED_TWICE on the second call */
@@ -85,6 +88,11 @@ export class Envelope<T> {
       throw envelopeErrors.PIPELINE_SETTLED_TWICE('a record was settled twice', { where: this.root.origin.position })
     }
   }
+}
+
+/** Number of records that the envelopes stand for. */
+export function recordsIn (envelopes: readonly Envelope<unknown>[]): number {
+  return envelopes.reduce((sum, { records }) => sum + records, 0)
 }
 
 class Settlement {

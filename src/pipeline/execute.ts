@@ -3,7 +3,7 @@
 // After the graph has failed, no part is called again, and records that no node is processing settle with the failure.
 import { asError, errorCode } from './errors.ts'
 import type { Group } from './batch.ts'
-import type { Envelope } from './envelope.ts'
+import { recordsIn, type Envelope } from './envelope.ts'
 import type { Meter } from './meter.ts'
 import type { DeadLetterSink, RecordContext } from './node.ts'
 import type { RunObserver } from './observer.ts'
@@ -47,15 +47,15 @@ export function stepHandler (spec: StepSpec, meter: Meter, runtime: Runtime): Ha
       case 'split': return envelope.split(result as readonly unknown[])
       case 'filter':
         if (result === true) return [envelope]
-        meter.dropped++
+        meter.dropped += envelope.records
         envelope.settle()
         return NOTHING
     }
   }
   const succeed = (envelope: Any, result: unknown, start: number): readonly Any[] => {
-    meter.leave(performance.now() - start)
+    meter.leave(performance.now() - start, envelope.records)
     const emitted = emit(envelope, result)
-    meter.out += emitted.length
+    meter.out += recordsIn(emitted)
     return emitted
   }
   return envelope => {
@@ -64,13 +64,13 @@ export function stepHandler (spec: StepSpec, meter: Meter, runtime: Runtime): Ha
       return NOTHING
     }
     const start = performance.now()
-    meter.enter()
+    meter.enter(envelope.records)
     const context: RecordContext = { origin: envelope.root.origin, signal: runtime.signal, attempt: 1 }
     const recover = async (error: unknown): Promise<readonly Any[]> => {
       const call = (attempt: number): unknown => spec.call(envelope.value, { ...context, attempt })
       const outcome = await retryLogged(spec.name, meter, runtime, spec.retry, envelope, error, call)
       if ('result' in outcome) return succeed(envelope, outcome.result, start)
-      meter.leave(performance.now() - start)
+      meter.leave(performance.now() - start, envelope.records)
       await giveUp(spec.name, meter, runtime, envelope, outcome)
       return NOTHING
     }
@@ -94,16 +94,16 @@ export function sinkHandler ({ name, part, retry: policy }: SinkSpec, meter: Met
       return NOTHING
     }
     const start = performance.now()
-    meter.enter()
+    meter.enter(envelope.records)
     const { value, root: { record, origin } } = envelope
     const outcome = await callWithRetries(name, meter, runtime, policy, envelope, attempt =>
       part.write(value, { origin, signal: runtime.signal, attempt }))
-    meter.leave(performance.now() - start)
+    meter.leave(performance.now() - start, envelope.records)
     if ('error' in outcome) {
       await giveUp(name, meter, runtime, envelope, outcome)
       return NOTHING
     }
-    meter.out++
+    meter.out += envelope.records
     runtime.observer.wrote?.(record, name, outcome.result)
     envelope.settle()
     return NOTHING
@@ -121,10 +121,11 @@ export function batchSinkHandler (
     }
     const start = performance.now()
     const first = envelopes[0] as Any
-    for (const _ of envelopes) meter.enter()
+    const records = recordsIn(envelopes)
+    meter.enter(records)
     const outcome = await callWithRetries(name, meter, runtime, policy, first, attempt =>
       part.writeBatch(envelopes.map(envelope => envelope.value), { signal: runtime.signal, attempt }))
-    for (const _ of envelopes) meter.leave(performance.now() - start)
+    meter.leave(performance.now() - start, records)
     if ('error' in outcome) {
       if (envelopes.length === 1 || isRetryable(outcome.error) || isFatal(outcome.error)) {
         for (const envelope of envelopes) await giveUp(name, meter, runtime, envelope, outcome)
@@ -132,12 +133,12 @@ export function batchSinkHandler (
         // The failure is logged, because records that the failed batch has already written may now be written twice.
         runtime.batchFailed(name, outcome.error, first)
         // Each record is counted again when it is written alone, so the records of the batch are subtracted here.
-        meter.in -= envelopes.length
+        meter.in -= records
         for (const envelope of envelopes) await write([envelope])
       }
       return
     }
-    meter.out += envelopes.length
+    meter.out += records
     for (const envelope of envelopes) envelope.settle()
   }
   return async group => {

@@ -51,19 +51,19 @@ export class Meter {
     this.node = node
   }
 
-  enter (): void {
-    this.in++
-    this.inFlight++
+  enter (records = 1): void {
+    this.in += records
+    this.inFlight += records
   }
 
   /** @param ms time since `enter` in milliseconds */
-  leave (ms: number): void {
-    this.inFlight--
-    this.#sum += ms
-    this.#count++
+  leave (ms: number, records = 1): void {
+    this.inFlight -= records
+    this.#sum += ms * records
+    this.#count += records
     if (ms > this.#max) this.#max = ms
     const bucket = Math.min(BUCKETS - 1, Math.max(0, Math.ceil(Math.log2(ms * 1000 + 1))))
-    this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + 1
+    this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + records
   }
 
   countDeadLetter (code: string): void {

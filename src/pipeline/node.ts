@@ -18,6 +18,8 @@ export interface SourceRecord<T> {
   readonly bytes: number
   /** Position within the source, without the node's name. */
   readonly position: string
+  /** Number of records that the value stands for, if it is a whole batch of records. They count in stats and credits. Default 1. */
+  readonly records?: number | undefined
 }
 
 export interface NodeContext {

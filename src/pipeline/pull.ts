@@ -82,15 +82,15 @@ async function withinGrace<T> (work: Promise<T> | undefined, context: NodeContex
 
 function envelopeOf (node: SourceSpec, record: SourceRecord<unknown>, credits: Credits, meter: Meter, hooks: PullHooks): Envelope<unknown> {
   const start = performance.now()
-  const { bytes } = record
-  credits.take(bytes)
-  meter.enter()
+  const { bytes, records = 1 } = record
+  credits.take(bytes, records)
+  meter.enter(records)
   meter.bytes += bytes
   return Envelope.of(record, { node: node.name, position: record.position }, failure => {
-    meter.leave(performance.now() - start)
-    if (failure === undefined) meter.out++
+    meter.leave(performance.now() - start, records)
+    if (failure === undefined) meter.out += records
     else meter.failed++
     hooks.settled(record, failure)
-    credits.give(bytes)
+    credits.give(bytes, records)
   })
 }

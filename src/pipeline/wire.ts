@@ -33,7 +33,9 @@ export function wire (graph: GraphSpec, meters: ReadonlyMap<string, Meter>, star
     switch (node.type) {
       case 'step': return input.pipe(work(node.concurrency, stepHandler(node, meter, runtime), drop))
       case 'flow': return connectFlow(node, input, meter, runtime)
-      case 'batch': return input.pipe(tap(() => { meter.in++ }), batchEnvelopes(node.limits, starvation, drop), tap(() => { meter.out++ }))
+      case 'batch': return input.pipe(
+        tap(({ records }) => { meter.in += records }), batchEnvelopes(node.limits, starvation, drop), tap(() => { meter.out++ })
+      )
       case 'sink': return input.pipe(work(node.concurrency, sinkHandler(node, meter, runtime), drop))
       case 'batch-sink': return input.pipe(
         groupEnvelopes(node.limits, starvation, drop),
@@ -53,10 +55,10 @@ export function wire (graph: GraphSpec, meters: ReadonlyMap<string, Meter>, star
 function connectFlow (node: FlowSpec, input: Stream, meter: Meter, runtime: Runtime): Stream {
   let inputEnded = false
   return input.pipe(
-    tap({ next: () => { meter.in++ }, complete: () => { inputEnded = true } }),
+    tap({ next: ({ records }) => { meter.in += records }, complete: () => { inputEnded = true } }),
     node.operator,
     tap({
-      next: () => { meter.out++ },
+      next: ({ records }) => { meter.out += records },
       complete: () => {
         if (inputEnded) return
         runtime.fail(node.name, graphErrors.GRAPH_FLOW_ENDED('a flow completed before its input', { where: `node ${node.name}` }))

@@ -33,6 +33,7 @@ export function passFamilies (passes: PassStats, { overruns }: Pick<ReplaySource
     family('alert_stream_passes_total', () => outcomes.map(outcome => ({ labels: { outcome }, value: passes[outcome] }))),
     single('alert_stream_pass_duration_seconds', () => passes.seconds.read()),
     single('alert_stream_pass_alerts', () => passes.last?.alerts ?? 0),
+    single('alert_stream_pass_alerts_in_whole_batches', () => passes.last?.inWholeBatches ?? 0),
     single('alert_stream_pass_alert_late_seconds', () => passes.last?.lateSeconds ?? 0),
     single('alert_stream_pass_alerts_unmodified_total', () => passes.unmodified),
     single('alert_stream_pass_late_seconds_total', () => overruns.lateMs / 1000),

@@ -1,22 +1,35 @@
 // One pass over the static topic: how many of its records have been emitted and have settled, and its report.
 import { recordBytes, type KafkaRecord } from '../kafka/record.ts'
+import type { WholeBatch } from '../kafka/whole-batch.ts'
 import type { SourceRecord } from '../pipeline/index.ts'
 
-export interface ReplayRecord {
-  readonly record: KafkaRecord
+interface Scheduled {
   readonly pass: number
+  /** Due time on the clock of `performance.now()`. */
+  readonly dueAt: number
+}
+
+export interface ReplayRecord extends Scheduled {
+  readonly record: KafkaRecord
   /** Index of the alert, the same in every pass. Repeat n of a record has the index of the record + n * (records in the topic). */
   readonly index: number
   /** Unix time in seconds that identifies the pass, or 0 without the option `seconds`. */
   readonly second: number
-  /** Due time on the clock of `performance.now()`. */
-  readonly dueAt: number
 }
+
+/** Alerts that are copied as one record batch. */
+export interface ReplayBatch extends Scheduled {
+  readonly batch: WholeBatch
+}
+
+export type ReplayItem = ReplayRecord | ReplayBatch
 
 export interface PassReport {
   readonly pass: number
   /** Number of published alerts. Smaller than the visit size if the pass was interrupted. */
   readonly alerts: number
+  /** Number of published alerts that were copied in whole record batches. */
+  readonly inWholeBatches: number
   /** Key, value and header bytes of the published alerts, as stored in the static topic. */
   readonly bytes: number
   readonly seconds: number
@@ -52,6 +65,7 @@ export class Pass {
   alerts = 0
   /** Duration in milliseconds; 0 before the pass has ended. */
   tookMs = 0
+  #inWholeBatches = 0
   #lateMs = 0
   #bytes = 0
   #failed = false
@@ -66,16 +80,23 @@ export class Pass {
     this.expected = expected
   }
 
-  emitted (): void {
-    this.pulled++
+  /** @param alerts number of alerts of the item */
+  emitted (alerts: number): void {
+    this.pulled += alerts
     this.#open++
   }
 
-  settled ({ dueAt, record }: ReplayRecord, failure: Error | undefined): void {
+  settled (item: ReplayItem, failure: Error | undefined): void {
     if (failure === undefined) {
-      this.alerts++
-      this.#lateMs = Math.max(this.#lateMs, performance.now() - dueAt)
-      this.#bytes += recordBytes(record)
+      this.#lateMs = Math.max(this.#lateMs, performance.now() - item.dueAt)
+      if ('batch' in item) {
+        this.alerts += item.batch.count
+        this.#inWholeBatches += item.batch.count
+        this.#bytes += item.batch.contentBytes
+      } else {
+        this.alerts++
+        this.#bytes += recordBytes(item.record)
+      }
     } else {
       this.#failed = true
     }
@@ -102,7 +123,7 @@ export class Pass {
     this.tookMs = performance.now() - this.started
     const { number: pass, alerts } = this
     const lateSeconds = timed ? this.#lateMs / 1000 : undefined
-    return { pass, alerts, bytes: this.#bytes, seconds: this.tookMs / 1000, lateSeconds, interrupted }
+    return { pass, alerts, inWholeBatches: this.#inWholeBatches, bytes: this.#bytes, seconds: this.tookMs / 1000, lateSeconds, interrupted }
   }
 }
 
@@ -110,8 +131,8 @@ export class Pass {
 export interface RunningPass {
   readonly pass: Pass
   /** Returns why the pass was interrupted, or undefined if it is complete. */
-  readonly records: AsyncGenerator<SourceRecord<ReplayRecord>, string | undefined>
-  next: IteratorResult<SourceRecord<ReplayRecord>, string | undefined>
+  readonly records: AsyncGenerator<SourceRecord<ReplayItem>, string | undefined>
+  next: IteratorResult<SourceRecord<ReplayItem>, string | undefined>
 }
 
 /** Returns the running pass whose next record is due first. A pass without a next record comes first. */

@@ -2,18 +2,20 @@
 // be played, and ends when all its records have settled. With `overlaps`, a pass begins at its tick although the previous one has not
 // ended. The source reads the topic by topic id, so a pass never mixes two loads. An interrupted pass continues after the outage.
 // Emits: each record once per pass. With a visit size, emits only the first records, or each record several times in a row. Two overlapping
-// passes are emitted in the order of their due times. Backpressures: by credits. Completes: after one pass if the interval is negative (a
-// single pass), otherwise when drained (a loop). If the topic is missing, incomplete, too small or being recreated, a single pass fails and
-// a loop waits. Both wait for unavailable brokers.
+// passes are emitted in the order of their due times. With `wholeBatchesTo`, emits whole batches where they can be copied. Backpressures:
+// by credits. Completes: after one pass if the interval is negative (a single pass), otherwise when drained (a loop). If the topic is
+// missing, incomplete, too small or being recreated, a single pass fails and a loop waits. Both wait for unavailable brokers.
 import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import type { BatchOptions } from '../kafka/damaged-batches.ts'
 import { asError, isRetryable, type NodeContext, type Source, type SourceRecord } from '../pipeline/index.ts'
+import { WholeBatch } from '../kafka/whole-batch.ts'
 import { readTopic } from '../sources/kafka-topic.ts'
 import { timeOffset, type Profile } from './profiles.ts'
-import { earliest, Pass, type PassReport, type ReplayRecord, type RunningPass } from './replay-pass.ts'
+import { earliest, Pass, type PassReport, type ReplayItem, type ReplayRecord, type RunningPass } from './replay-pass.ts'
 import { DueOrder } from './due-order.ts'
 import { isTopicChanged, isUnplayable, playableTopic, recordCount, recordIndexer, type PlayRequirements } from './static-topic.ts'
+import { maxMessageBytesOf } from './target-topic.ts'
 import { nextTick, sleepUntil, type PassSeconds } from './ticks.ts'
 
 export interface ReplayOptions extends PlayRequirements {
@@ -27,10 +29,15 @@ export interface ReplayOptions extends PlayRequirements {
   readonly batches?: BatchOptions | undefined
   /** Assigns a distinct second to each pass. The pass begins when the assigned second begins. */
   readonly seconds?: PassSeconds | undefined
+  /**
+   * Topic to which the alerts are copied unmodified. A pass emits whole batches if this topic has as many partitions as the static topic,
+   * the profile is not ordered, and the pass has all alerts. Default: no pass does.
+   */
+  readonly wholeBatchesTo?: string | undefined
   readonly onPass: (report: PassReport) => void
 }
 
-export interface ReplaySource extends Source<ReplayRecord> {
+export interface ReplaySource<T extends ReplayItem = ReplayItem> extends Source<T> {
   readonly passes: number
   /** Why the next pass cannot begin yet. Undefined if the pass can begin. */
   readonly waitingFor: string | undefined
@@ -52,8 +59,18 @@ export function outageLimitMs (intervalMs: number): number {
 }
 
 /** Errors: STATIC_TOPIC_INCOMPLETE and STATIC_TOPIC_SMALL if the interval is negative; KAFKA_*. */
+export function replaySource (options: ReplayOptions & { readonly wholeBatchesTo?: undefined }): ReplaySource<ReplayRecord>
+export function replaySource (options: ReplayOptions): ReplaySource
 export function replaySource (options: ReplayOptions): ReplaySource {
   return new Replay(options)
+}
+
+interface PlayableTopic {
+  readonly topic: TopicSnapshot
+  /** Maximum size of a batch that can be copied whole; 0 if no batch can. */
+  readonly maxWholeBatchBytes: number
+  /** Whether the topic could not be played at first. A wait for unavailable brokers does not count. */
+  readonly waited: boolean
 }
 
 /** The pass that begins next. */
@@ -80,14 +97,16 @@ class Replay implements ReplaySource {
 
   constructor (options: ReplayOptions) {
     this.#options = options
-    this.detail = `${options.topic}, ${options.intervalMs < 0 ? 'once' : `every ${options.intervalMs / 1000} s`}`
+    const { topic, intervalMs, wholeBatchesTo } = options
+    const repeated = intervalMs < 0 ? 'once' : `every ${intervalMs / 1000} s`
+    this.detail = `${topic}, ${repeated}${wholeBatchesTo === undefined ? '' : ', in whole batches'}`
   }
 
   get ending (): AbortSignal { return this.#ending.signal }
 
   get #loops (): boolean { return this.#options.intervalMs >= 0 }
 
-  async * records (context: NodeContext): AsyncIterable<SourceRecord<ReplayRecord>> {
+  async * records (context: NodeContext): AsyncIterable<SourceRecord<ReplayItem>> {
     const { drain } = context
     if (drain.aborted) this.#ending.abort()
     else drain.addEventListener('abort', () => { this.#ending.abort() }, { once: true })
@@ -119,7 +138,7 @@ class Replay implements ReplaySource {
           if (running.length === 0 && upcoming === undefined) break
           continue
         }
-        first.pass.emitted()
+        first.pass.emitted(first.next.value.records ?? 1)
         yield first.next.value
         first.next = await first.records.next()
       }
@@ -130,7 +149,7 @@ class Replay implements ReplaySource {
     await Promise.all(finishing)
   }
 
-  settled ({ value }: SourceRecord<ReplayRecord>, failure?: Error): void {
+  settled ({ value }: SourceRecord<ReplayItem>, failure?: Error): void {
     this.#passes.get(value.pass)?.settled(value, failure)
   }
 
@@ -169,7 +188,7 @@ class Replay implements ReplaySource {
     const held = recordCount(found.topic)
     const pass = new Pass({ number: ++this.#begun, second, tick, held, expected: visitSize ?? held })
     this.#passes.set(pass.number, pass)
-    const records = this.#onePass(found.topic, pass, context)
+    const records = this.#onePass(found, pass, context)
     return { pass, records, next: await records.next() }
   }
 
@@ -188,8 +207,8 @@ class Replay implements ReplaySource {
 
   /** Emits the records of a pass. Returns why the pass was interrupted, or undefined if all its records were emitted. */
   async * #onePass (
-    snapshot: TopicSnapshot, pass: Pass, context: NodeContext
-  ): AsyncGenerator<SourceRecord<ReplayRecord>, string | undefined> {
+    { topic: snapshot, maxWholeBatchBytes }: PlayableTopic, pass: Pass, context: NodeContext
+  ): AsyncGenerator<SourceRecord<ReplayItem>, string | undefined> {
     const { connection, topic, profile, intervalMs, batches } = this.#options
     const { number, started, second, held, expected } = pass
     // If the visit is smaller than the topic, every profile plays the alerts with the lowest time offsets.
@@ -204,7 +223,14 @@ class Replay implements ReplaySource {
     let read = 0
     try {
       await reader.open?.(context)
-      for await (const { value: record, bytes, position } of reader.records(context)) {
+      const inBatches = maxWholeBatchBytes > 0 && !ordered && expected === held
+      const source = inBatches ? reader.batchesAndRecords(context, maxWholeBatchBytes) : reader.records(context)
+      for await (const { value: record, bytes, position, records = 1 } of source) {
+        if (record instanceof WholeBatch) {
+          read += records
+          yield { value: { batch: record, pass: number, dueAt: started }, bytes, position, records }
+          continue
+        }
         const index = indexOf(record)
         const times = playCount(index, held, expected)
         for (let repeat = 0; repeat < times; repeat++) {
@@ -229,12 +255,9 @@ class Replay implements ReplaySource {
     }
   }
 
-  /**
-   * Resolves with the topic when the topic can be played, or with undefined if the source is drained first. `waited` tells whether the
-   * topic could not be played at first; a wait for unavailable brokers does not count.
-   */
-  async #waitForTopic ({ log, drain }: NodeContext): Promise<{ readonly topic: TopicSnapshot, readonly waited: boolean } | undefined> {
-    const { connection, topic, intervalMs } = this.#options
+  /** Resolves with the topic when the topic can be played, or with undefined if the source is drained first. */
+  async #waitForTopic ({ log, drain }: NodeContext): Promise<PlayableTopic | undefined> {
+    const { connection, topic, intervalMs, wholeBatchesTo } = this.#options
     const admin = new KafkaAdmin(connection)
     let outageSince: number | undefined
     try {
@@ -242,10 +265,11 @@ class Replay implements ReplaySource {
       while (!drain.aborted) {
         try {
           const snapshot = await playableTopic(admin, connection, this.#options)
+          const maxWholeBatchBytes = wholeBatchesTo === undefined ? 0 : await wholeBatchLimit(admin, snapshot, wholeBatchesTo)
           if (this.waitingFor !== undefined) log.info({ topic }, 'the static topic is complete: playing it')
           this.waitingFor = undefined
           this.outage = false
-          return { topic: snapshot, waited }
+          return { topic: snapshot, maxWholeBatchBytes, waited }
         } catch (error) {
           const outage = isRetryable(error)
           outageSince = outage ? outageSince ?? performance.now() : undefined
@@ -282,6 +306,12 @@ class Replay implements ReplaySource {
     await sleepUntil(next.tick, context.drain)
     return next.tick
   }
+}
+
+/** Maximum size of a batch that can be copied whole from the topic to `destination`; 0 if no batch can. */
+async function wholeBatchLimit (admin: KafkaAdmin, { partitions }: TopicSnapshot, destination: string): Promise<number> {
+  const found = await admin.describeTopic(destination)
+  return found?.partitions === partitions ? await maxMessageBytesOf(admin, destination) : 0
 }
 
 /** Number of times in a row that the record at `index` is played. If `expected` exceeds `held`, the sum over all records is `expected`. */

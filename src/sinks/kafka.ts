@@ -2,6 +2,8 @@
 // size. Order within a partition is preserved, within a batch and across sequential writes. Sends are repeated up to the delivery timeout,
 // and write each record once (see idempotent-producer.ts). After a timeout or an abort, the records may be in the topic, and writing them
 // again may duplicate them. Therefore a graph uses the sink with `noRetry`.
+// Whole batches of another topic are passed on as they are, or record by record if the topic has another number of partitions or a lower
+// size limit.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode, type AlertStreamError } from '../pipeline/errors.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
@@ -9,13 +11,14 @@ import type { BatchSink, NodeContext } from '../pipeline/node.ts'
 import { isRetryable } from '../pipeline/retry.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { startLimitMs } from '../kafka/start-retry.ts'
-import { type AddressedRecord, batchBytes, Batches } from '../kafka/batches.ts'
+import { type AddressedRecord, batchBytes, Batches, type PartitionBatch, partitionBatch } from '../kafka/batches.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { isElection, kafkaErrors, mapKafkaError } from '../kafka/errors.ts'
 import { IdempotentProducer, partitionMissing } from '../kafka/idempotent-producer.ts'
 import { partitionFor } from '../kafka/murmur2.ts'
 import { produceClient, type ProduceClient } from '../kafka/produce-client.ts'
 import { type OutgoingRecord, recordBytes } from '../kafka/record.ts'
+import { WholeBatch } from '../kafka/whole-batch.ts'
 
 export interface KafkaSinkOptions {
   readonly connection: KafkaConnection
@@ -27,7 +30,7 @@ export interface KafkaSinkOptions {
   readonly deliveryTimeoutMs?: number | undefined
 }
 
-export interface KafkaSink extends BatchSink<OutgoingRecord> {
+export interface KafkaSink extends BatchSink<OutgoingRecord | WholeBatch> {
   /** Number of acknowledged records, their total size in bytes, and the number of acknowledged sends. */
   stats (): { readonly records: number, readonly bytes: number, readonly sends: number }
 }
@@ -36,6 +39,14 @@ export interface KafkaSink extends BatchSink<OutgoingRecord> {
 interface BatchLimit {
   readonly bytes: number
   readonly known: boolean
+}
+
+/** What a write knows of a topic. */
+interface KnownTopic {
+  readonly partitions: number
+  limit: BatchLimit
+  /** Whether the limit was read again. */
+  refreshed?: boolean
 }
 
 /** Kafka's default for max.message.bytes. */
@@ -63,8 +74,8 @@ class ProducerSink implements KafkaSink {
   #records = 0
   #bytes = 0
   #sends = 0
-  /** Records that were acknowledged in a batch that failed. They are not sent again with the rest of the batch. */
-  readonly #acknowledged = new WeakSet<OutgoingRecord>()
+  /** Records and whole batches that were acknowledged in a write that failed. They are not sent again with the rest of the write. */
+  readonly #acknowledged = new WeakSet<OutgoingRecord | WholeBatch>()
   /** The current outage with its last failed attempt. */
   #outage: { readonly since: number, logged: boolean, error: Error } | undefined
   #log: Logger = silent
@@ -96,19 +107,18 @@ class ProducerSink implements KafkaSink {
     }
   }
 
-  async writeBatch (values: readonly OutgoingRecord[], context: { readonly signal: AbortSignal }): Promise<void> {
+  async writeBatch (values: readonly (OutgoingRecord | WholeBatch)[], context: { readonly signal: AbortSignal }): Promise<void> {
     const deadline = Date.now() + this.#timeout
-    const unsent = values.filter(record => !this.#acknowledged.has(record))
+    const unsent = values.filter(value => !this.#acknowledged.has(value))
     if (unsent.length === 0) return
-    const acknowledged: OutgoingRecord[] = []
+    const acknowledged: Array<OutgoingRecord | WholeBatch> = []
     for (const send of await this.#address(unsent, deadline, context.signal)) {
-      const partitions = [...Map.groupBy(send, ({ topic, partition }) => `${topic}/${partition}`).values()]
-      const outcomes = await Promise.allSettled(partitions.map(async batch => {
+      const outcomes = await Promise.allSettled(send.map(async batch => {
         await this.#deliver(batch, acknowledged, deadline, context.signal)
       }))
       const failures = outcomes.filter(outcome => outcome.status === 'rejected').map(({ reason }) => reason as AlertStreamError)
       if (failures.length === 0) continue
-      for (const record of acknowledged) this.#acknowledged.add(record)
+      for (const value of acknowledged) this.#acknowledged.add(value)
       // An error that blames one record is reported only if it is the only kind of error, because the other records would be sent again.
       throw failures.find(error => error.fatal || error.retryable) ?? failures[0]!
     }
@@ -128,57 +138,87 @@ class ProducerSink implements KafkaSink {
   }
 
   /** Assigns partitions and groups the records into sends. Rejects before anything is sent if a record cannot be delivered. */
-  async #address (values: readonly OutgoingRecord[], deadline: number, signal: AbortSignal): Promise<AddressedRecord[][]> {
-    const topics = new Map<string, { partitions: number, limit: BatchLimit, refreshed?: boolean }>()
+  async #address (
+    values: readonly (OutgoingRecord | WholeBatch)[], deadline: number, signal: AbortSignal
+  ): Promise<PartitionBatch[][]> {
+    const topics = new Map<string, KnownTopic>()
     const batches = new Batches()
     const now = BigInt(Date.now())
     const batch = this.#batches++
-    for (const record of values) {
-      const topic = record.topic ?? this.#options.topic
-      if (topic === undefined) throw new Error('the record has no topic, and the sink has no default topic')
-      let known = topics.get(topic)
-      if (known === undefined) {
-        const partitions = await this.#bounded(this.#opened.partitions(topic, { deadline, signal }), topic, deadline, signal)
-        known = { partitions, limit: await this.#limit(topic) }
-        topics.set(topic, known)
-      }
-      const { partitions } = known
+    const known = async (topic: string): Promise<KnownTopic> => {
+      const partitions = await this.#bounded(this.#opened.partitions(topic, { deadline, signal }), topic, deadline, signal)
+      const found = { partitions, limit: await this.#limit(topic) }
+      topics.set(topic, found)
+      return found
+    }
+    const add = async (record: OutgoingRecord, topic: string, found: KnownTopic): Promise<void> => {
+      const { partitions } = found
       const partition = record.partition ?? (record.key === null ? batch % partitions : partitionFor(record.key, partitions))
       if (partition >= partitions) throw partitionMissing(topic, partition, partitions)
-      if (exceeds(record, known.limit) && known.refreshed !== true) {
+      if (exceeds(record, found.limit) && found.refreshed !== true) {
         // Read the limit again: operators may have raised it since it was cached, as the hint of KAFKA_MESSAGE_TOO_LARGE tells them to.
         this.#limits.delete(topic)
-        known.limit = await this.#limit(topic)
-        known.refreshed = true
+        found.limit = await this.#limit(topic)
+        found.refreshed = true
       }
-      if (exceeds(record, known.limit)) throw this.#tooLarge(topic, record)
-      batches.add({ topic, partition, timestamp: record.timestamp ?? now, record }, this.#options.maxBatchBytes ?? known.limit.bytes)
+      if (exceeds(record, found.limit)) throw this.#tooLarge(topic, record)
+      batches.add({ topic, partition, timestamp: record.timestamp ?? now, record }, this.#batchBytes(found.limit))
+    }
+    for (const value of values) {
+      const isWhole = value instanceof WholeBatch
+      const topic = (isWhole ? undefined : value.topic) ?? this.#options.topic
+      if (topic === undefined) throw new Error('the record has no topic, and the sink has no default topic')
+      const found = topics.get(topic) ?? await known(topic)
+      if (!isWhole) await add(value, topic, found)
+      else if (value.partitions === found.partitions && value.bytes <= this.#batchBytes(found.limit)) batches.addWhole(topic, value)
+      else for (const record of this.#unsent(value)) await add(record, topic, found)
     }
     return batches.sends()
   }
 
-  /** Delivers records of one partition, and adds them to `acknowledged`. */
+  /** Delivers a batch, and adds it or its records to `acknowledged`. */
   async #deliver (
-    batch: readonly AddressedRecord[], acknowledged: OutgoingRecord[], deadline: number, signal: AbortSignal
+    batch: PartitionBatch, acknowledged: Array<OutgoingRecord | WholeBatch>, deadline: number, signal: AbortSignal
   ): Promise<void> {
-    const { topic, record } = batch[0]!
+    const { topic, partition, content } = batch
     try {
       await this.#bounded(this.#opened.send(batch, { deadline, signal }), topic, deadline, signal)
     } catch (error) {
       if (errorCode(error) !== 'KAFKA_MESSAGE_TOO_LARGE') throw error
-      if (batch.length === 1) throw this.#tooLarge(topic, record)
+      const records = content instanceof WholeBatch ? this.#addressAlike(content, batch) : content
+      if (records.length === 1) throw this.#tooLarge(topic, records[0]!.record)
       // The limit is unknown or was lowered. The broker has written nothing, so send the records again in two halves.
-      const middle = batch.length >> 1
-      await this.#deliver(batch.slice(0, middle), acknowledged, deadline, signal)
-      await this.#deliver(batch.slice(middle), acknowledged, deadline, signal)
+      const middle = records.length >> 1
+      await this.#deliver(partitionBatch({ topic, partition, content: records.slice(0, middle) }), acknowledged, deadline, signal)
+      await this.#deliver(partitionBatch({ topic, partition, content: records.slice(middle) }), acknowledged, deadline, signal)
       return
     }
     this.#sends++
-    for (const { record } of batch) {
-      this.#records++
+    this.#records += batch.count
+    if (content instanceof WholeBatch) {
+      this.#bytes += content.contentBytes
+      acknowledged.push(content)
+      return
+    }
+    for (const { record } of content) {
       this.#bytes += recordBytes(record)
       acknowledged.push(record)
     }
+  }
+
+  /** The records of a whole batch that were not acknowledged in an earlier write. */
+  #unsent (batch: WholeBatch): OutgoingRecord[] {
+    return batch.records().filter(record => !this.#acknowledged.has(record))
+  }
+
+  #addressAlike (batch: WholeBatch, { topic, partition }: PartitionBatch): AddressedRecord[] {
+    const timestamp = BigInt(Date.now())
+    return this.#unsent(batch).map(record => ({ topic, partition, timestamp, record }))
+  }
+
+  /** Maximum bytes of a batch of a topic with this limit. */
+  #batchBytes (limit: BatchLimit): number {
+    return this.#options.maxBatchBytes ?? limit.bytes
   }
 
   /** Waits for `work`. Rejects at the deadline or on abort, but does not cancel the request, which may still succeed. */

@@ -5,6 +5,7 @@ import type { NodeContext, Source, SourceRecord } from '../pipeline/node.ts'
 import type { Logger } from '../pipeline/log.ts'
 import { KafkaAdmin, type TopicSnapshot } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
+import { defaultBatchLimits } from '../kafka/batch-records.ts'
 import type { BatchOptions } from '../kafka/damaged-batches.ts'
 import { kafkaErrors } from '../kafka/errors.ts'
 import type { PartitionBuffer } from '../kafka/partition-buffer.ts'
@@ -14,6 +15,7 @@ import { type KafkaRecord, position, retainedBytes } from '../kafka/record.ts'
 import { assertComplete } from '../kafka/record-size.ts'
 import { Notifier } from '../kafka/notifier.ts'
 import type { StartRetry } from '../kafka/start-retry.ts'
+import { type BatchPlace, toWholeBatch, WholeBatch } from '../kafka/whole-batch.ts'
 
 export interface ReadTopicOptions {
   readonly connection: KafkaConnection
@@ -43,6 +45,12 @@ export interface ReadTopicOptions {
 export interface KafkaTopicSource extends Source<KafkaRecord> {
   /** Snapshot of the topic: the given snapshot, or the snapshot taken when the source opened. */
   snapshot (): TopicSnapshot
+  /**
+   * Emits batches that can be written to another topic as they are (see `toWholeBatch`), and the records of all other batches. Cannot be
+   * combined with `orderBy`.
+   * @param maxBatchBytes maximum size of a batch that is emitted whole
+   */
+  batchesAndRecords (context: NodeContext, maxBatchBytes: number): AsyncIterable<SourceRecord<WholeBatch | KafkaRecord>>
 }
 
 const DEFAULT_MAX_BYTES = 8 * 1024 * 1024
@@ -86,16 +94,34 @@ class TopicSource implements KafkaTopicSource {
   }
 
   async * records (context: NodeContext): AsyncGenerator<SourceRecord<KafkaRecord>> {
-    if (this.#reader === undefined) throw new Error('the source is not open')
-    for await (const record of this.#reader.records(context.drain)) {
-      if (this.#options.omitsLarge !== true) assertComplete(record)
-      yield { value: record, bytes: retainedBytes(record), position: position(record) }
+    const reader = this.#opened
+    for await (const record of reader.read(context.drain, () => reader.nextRecord())) yield this.#emitted(record)
+  }
+
+  async * batchesAndRecords (context: NodeContext, maxBatchBytes: number): AsyncGenerator<SourceRecord<WholeBatch | KafkaRecord>> {
+    const reader = this.#opened
+    const { partitions } = this.snapshot()
+    const { maxRecordBytes } = this.#options.batches?.limits ?? defaultBatchLimits
+    const limits = { partitions, maxBatchBytes, maxRecordBytes }
+    for await (const next of reader.read(context.drain, () => reader.nextBatchOrRecord(limits))) {
+      if (next instanceof WholeBatch) yield { value: next, bytes: next.retainedBytes, position: next.position, records: next.count }
+      else yield this.#emitted(next)
     }
   }
 
   async close (): Promise<void> {
     await this.#reader?.close()
     this.#reader = undefined
+  }
+
+  get #opened (): TopicReader {
+    if (this.#reader === undefined) throw new Error('the source is not open')
+    return this.#reader
+  }
+
+  #emitted (record: KafkaRecord): SourceRecord<KafkaRecord> {
+    if (this.#options.omitsLarge !== true) assertComplete(record)
+    return { value: record, bytes: retainedBytes(record), position: position(record) }
   }
 }
 
@@ -162,14 +188,15 @@ class TopicReader {
     }))
   }
 
-  async * records (drain: AbortSignal): AsyncGenerator<KafkaRecord> {
+  /** Yields what `next` returns, and waits while it returns undefined. Ends at the end of the topic, or on drain. */
+  async * read<T> (drain: AbortSignal, next: () => T | undefined): AsyncGenerator<T> {
     const stop = (): void => { this.#progress.notify() }
     drain.addEventListener('abort', stop)
     try {
       while (!drain.aborted) {
         if (this.#error !== undefined) throw this.#error
-        const record = this.#next()
-        if (record !== undefined) yield record
+        const taken = next()
+        if (taken !== undefined) yield taken
         else if (this.#buffers.every(({ complete, waiting }) => complete && waiting === 0)) return
         else await this.#progress.wait()
       }
@@ -182,7 +209,11 @@ class TopicReader {
     await this.#fetcher.close()
   }
 
-  #next (): KafkaRecord | undefined {
+  nextBatchOrRecord (limits: Omit<BatchPlace, 'topic' | 'partition'>): WholeBatch | KafkaRecord | undefined {
+    return this.#fetcher.takeBatchOrRecord((batch, { topic, partition }) => toWholeBatch(batch, { topic, partition, ...limits }))
+  }
+
+  nextRecord (): KafkaRecord | undefined {
     const { orderBy } = this.#options
     if (orderBy === undefined) return this.#fetcher.take()?.record
     let first: PartitionBuffer | undefined

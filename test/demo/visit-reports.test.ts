@@ -3,7 +3,7 @@ import type { ModeStatus } from '../../src/demo/mode-processes.ts'
 import { visitLine, visitReports, type IngestStats, type PlayStats, type VisitReport } from '../../src/demo/visit-reports.ts'
 import type { NodeStats } from '../../src/pipeline/index.ts'
 
-const pass = { pass: 1, alerts: 1000, bytes: 82_000_000, seconds: 2.5, lateSeconds: 0, interrupted: undefined }
+const pass = { pass: 1, alerts: 1000, inWholeBatches: 0, bytes: 82_000_000, seconds: 2.5, lateSeconds: 0, interrupted: undefined }
 const report: VisitReport = { pass, archived: 1000, written: 0, seconds: 2.7, lag: 0, deadLetters: 0 }
 
 await t.test('the visit line has the counts of the report', async t => {

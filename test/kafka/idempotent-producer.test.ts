@@ -1,6 +1,6 @@
 import { NetworkError, ProtocolError, ResponseError } from '@platformatic/kafka'
 import t from 'tap'
-import type { AddressedRecord } from '../../src/kafka/batches.ts'
+import { partitionBatch, type PartitionBatch } from '../../src/kafka/batches.ts'
 import { kafkaErrors, mapKafkaError } from '../../src/kafka/errors.ts'
 import { IdempotentProducer } from '../../src/kafka/idempotent-producer.ts'
 import type { ProduceClient } from '../../src/kafka/produce-client.ts'
@@ -9,8 +9,10 @@ import { outgoing } from './support.ts'
 type ProduceRequest = Parameters<ProduceClient['produce']>[0]
 const never = new AbortController().signal
 const within = (ms: number) => ({ deadline: Date.now() + ms, signal: never })
-const batchOf = (count: number, partition = 0, topic = 'a'): AddressedRecord[] =>
-  Array.from({ length: count }, (_, index) => ({ topic, partition, timestamp: 0n, record: outgoing(String(index)) }))
+const batchOf = (count: number, partition = 0, topic = 'a'): PartitionBatch => {
+  const content = Array.from({ length: count }, (_, index) => ({ topic, partition, timestamp: 0n, record: outgoing(String(index)) }))
+  return partitionBatch({ topic, partition, content })
+}
 const refused = (id: string): Error => new ProtocolError(id)
 
 /** A client whose leader of partition n is broker `leaders[n]`. Each produce request takes the next outcome: an error, or undefined. */
@@ -46,7 +48,7 @@ class FakeClient implements ProduceClient {
 
   /** `broker producer:sequence+records` of each request. */
   get sent (): string[] {
-    return this.requests.map(({ node, producer, sequence, batch }) => `${node} ${producer.id}:${sequence}+${batch.length}`)
+    return this.requests.map(({ node, producer, sequence, batch }) => `${node} ${producer.id}:${sequence}+${batch.count}`)
   }
 }
 

@@ -128,3 +128,44 @@ await t.test('a record has the id of its topic, its leader epoch, and the timest
     [4, 1000n, 'CreateTime'], [4, 1001n, 'CreateTime'], [5, 9000n, 'LogAppendTime'], [5, 9000n, 'LogAppendTime']
   ])
 })
+
+await t.test('takes whole batches and, of batches that are not accepted, the records, in order', async t => {
+  const buffer = bufferAt(0n)
+  const batchAt = (firstOffset: bigint) => recordBatch({ firstOffset, records: [record(0), record(1)] })
+  buffer.append(fetchedPartition([0n, 2n, 4n, 6n].map(batchAt)), 0n)
+  const asked: bigint[] = []
+  const takeBatch = (): bigint | undefined => buffer.takeBatch(batch => {
+    asked.push(batch.firstOffset)
+    return batch.firstOffset === 2n ? undefined : batch.firstOffset
+  })
+  t.equal(takeBatch(), 0n)
+  t.strictSame([buffer.position, buffer.waiting], [2n, 6])
+  t.equal(takeBatch(), undefined)
+  t.equal(buffer.take()?.offset, 2n)
+  t.equal(takeBatch(), undefined, 'a batch whose records are being taken is not offered')
+  t.equal(buffer.take()?.offset, 3n)
+  t.equal(takeBatch(), 4n)
+  t.equal(takeBatch(), 6n)
+  t.strictSame([takeBatch(), buffer.take(), buffer.position, buffer.waiting, buffer.bytes], [undefined, undefined, 8n, 0, 0])
+  t.strictSame(asked, [0n, 2n, 4n, 6n])
+})
+
+await t.test('does not offer batches that begin before the position or end after the end offset', async t => {
+  const buffer = bufferAt(1n, 5n)
+  buffer.append(fetchedPartition([0n, 2n, 4n].map(firstOffset => recordBatch({ firstOffset, records: [record(0), record(1)] }))), 1n)
+  const takeBatch = (): bigint | undefined => buffer.takeBatch(({ firstOffset }) => firstOffset)
+  t.equal(takeBatch(), undefined)
+  t.equal(buffer.take()?.offset, 1n)
+  t.equal(takeBatch(), 2n)
+  t.equal(takeBatch(), undefined)
+  t.equal(buffer.take()?.offset, 4n)
+  t.strictSame([takeBatch(), buffer.take(), buffer.complete, buffer.waiting], [undefined, undefined, true, 0])
+})
+
+await t.test('offers no control batch and no batch of an aborted transaction', async t => {
+  const buffer = bufferAt(0n)
+  const aborted = { abortedTransactions: [{ producerId: 7n, firstOffset: 0n }] }
+  const plain = recordBatch({ firstOffset: 2n, records: [record(0)] })
+  buffer.append(fetchedPartition([transactionBatch(0n, 7n, ['x']), transactionMarker(1n, 7n, 'abort'), plain], aborted), 0n)
+  t.equal(buffer.takeBatch(({ firstOffset }) => firstOffset), 2n)
+})
