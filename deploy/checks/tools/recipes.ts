@@ -6,23 +6,14 @@ import { requireMaven, requirePython } from '../../../src/devstack/prerequisites
 import type { ToolOptions } from '../../../src/devstack/tools.ts'
 import { unpackWheel } from '../../../src/devstack/wheel.ts'
 
+type Field = 'name' | 'title' | 'wheel' | 'sha256' | 'take' | 'go' | 'module' | 'strimzi'
+type List = 'files' | 'debian' | 'crds'
 /** A tool of pins.yaml, which describes the fields. Each recipe reads those of its source. */
-export interface Pin {
-  readonly name: string
-  readonly title: string
+export interface Pin extends Readonly<Record<Field, string>>, Readonly<Record<List, readonly string[]>> {
   readonly machine?: string
   readonly path?: string
-  readonly take: string
-  readonly wheel: string
-  readonly sha256: string
   readonly archives?: readonly string[]
   readonly edit?: string
-  readonly go: string
-  readonly module: string
-  readonly files: readonly string[]
-  readonly debian: readonly string[]
-  readonly strimzi: string
-  readonly crds: readonly string[]
 }
 
 export interface Help {
