@@ -52,8 +52,8 @@ export function networkProblems (objects: readonly KubernetesObject[]): string[]
     const pods = places.filter(place => place.namespace === namespace && matches({ matchLabels: selector }, place.labels))
     return { name, namespace, ports, pods }
   })
-  const policies = ofKind('NetworkPolicy').map(object =>
-    ({ policyTypes: ['Ingress'], ...object.spec as Policy, title: nameOf(object), namespace: object.metadata.namespace ?? '' }))
+  const policies = ofKind('NetworkPolicy').map(({ metadata: { name, namespace = '' }, spec }): Policy =>
+    ({ policyTypes: ['Ingress'], ...spec as Omit<Policy, 'policyTypes'>, title: `NetworkPolicy/${name}`, namespace }))
   return [...new Set([
     ...services.flatMap(serviceProblems),
     ...objects.flatMap(object => backendProblems(object, services)),
