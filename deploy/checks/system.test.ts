@@ -17,7 +17,7 @@ interface Values { readonly global?: { readonly kafka?: { readonly existing?: Gi
 /** What an environment takes from others, by its values. */
 async function given (environment: string): Promise<Given> {
   const values = parse(await readFile(environmentFile(environment), 'utf8')) as Values
-  const secrets = [...JSON.stringify(values).matchAll(/"(?:existingSecret|caSecret)":"([^"]+)"/g)].map(([, name = '']) => name)
+  const secrets = [...JSON.stringify(values).matchAll(/"(?:existingSecret|readerSecret|caSecret)":"([^"]+)"/g)].map(([, name = '']) => name)
   const kafka = values.global?.kafka?.existing
   return { ...kafka === undefined ? {} : { kafka }, topics: values.knownTopics ?? [], secrets }
 }
