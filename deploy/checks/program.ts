@@ -34,10 +34,8 @@ export function isOurs ({ image = '' }: Pick<Container, 'image'>): boolean {
 export async function containerFaults (container: Container, pod: Pod, find = modes.find): Promise<string[]> {
   const [program = 'alert-stream', ...words] = container.command ?? []
   // What a helm test runs inside the image besides the program is that test's own, and so is a script of a chart's.
-  if (program !== 'alert-stream') {
-    const script = program === 'node' && words.at(-1) === '--eval'
-    return script || pod.owner.metadata.annotations?.['helm.sh/hook'] === 'test' ? [] : ['its command is not the program']
-  }
+  const isScript = (program === 'node' && words.at(-1) === '--eval') || pod.owner.metadata.annotations?.['helm.sh/hook'] === 'test'
+  if (program !== 'alert-stream') return isScript ? [] : ['its command is not the program']
   const [name, ...args] = [...words, ...container.args ?? []].map(word => expand(word, container))
   if (name === undefined) return ['has no args: the first one picks the mode']
   const faults: string[] = []

@@ -52,7 +52,7 @@ for (const environment of ['idfint', 'prod']) {
     const [, project] = /^project_id += "(.*)"/m.exec(variables) ?? []
     // As in modules/alertdb/main.tf.
     const unique = createHash('sha256').update(`${project}/${environment}/`).digest('hex').slice(0, 8)
-    const addresses = [...variables.matchAll(/"([^"/]+\.[^"/]+)"/g)].map(([, address = '']) => address)
+    const addresses = [...variables.matchAll(/"([^"/\n]+\.[^"/\n]+)"/g)].map(([, address = '']) => address)
     const wanted = [
       `--gcp-bucket-alerts=rubin-alertdb-${environment}-${unique}-packets`,
       `--gcp-bucket-schemas=rubin-alertdb-${environment}-${unique}-schemas`,

@@ -4,7 +4,8 @@ import { nameOf, type KubernetesObject } from './charts.ts'
 import { containersOf, podsOf } from './pods.ts'
 
 type Labels = Readonly<Record<string, string>>
-interface Selector { readonly matchLabels?: Labels }
+interface Expression { readonly key: string, readonly operator: string, readonly values?: readonly string[] }
+interface Selector { readonly matchLabels?: Labels, readonly matchExpressions?: readonly Expression[] }
 interface Peer { readonly podSelector?: Selector, readonly namespaceSelector?: Selector, readonly ipBlock?: object }
 interface PortRule { readonly port?: number | string, readonly protocol?: string }
 interface Rule { readonly from?: readonly Peer[], readonly to?: readonly Peer[], readonly ports?: readonly PortRule[] }
@@ -153,9 +154,10 @@ function brokerProblems (objects: readonly KubernetesObject[], from: Place, addr
   }).map(port => `${from.title}: is not among the peers of Kafka's listener on port ${port}`)
 }
 
-/** A selector by anything but labels selects nothing here, and is thereby reported. */
-function matches ({ matchLabels = {}, ...others }: Selector, labels: Labels): boolean {
-  return Object.keys(others).length === 0 && Object.entries(matchLabels).every(([key, value]) => labels[key] === value)
+/** An expression with another operator than In selects nothing here, and is thereby reported. */
+function matches ({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Labels): boolean {
+  return Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+    matchExpressions.every(({ key, operator, values = [] }) => operator === 'In' && values.includes(labels[key] ?? ''))
 }
 
 function selects ({ namespace, podSelector }: Policy, place: Place): boolean {
