@@ -3,7 +3,7 @@
 //   node scripts/image-release.ts bases                       prints `ARGUMENT IMAGE` for each digest argument of the Containerfile
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { digestArguments } from '../deploy/checks/image/containerfile.ts'
+import { basesOf } from '../deploy/checks/image/containerfile.ts'
 
 const MAX_TAG_LENGTH = 128
 
@@ -30,7 +30,7 @@ async function main ([command, ...args]: readonly string[]): Promise<string[]> {
   }
   if (command === 'bases') {
     const containerfile = await readFile(join(root, 'Containerfile'), 'utf8')
-    return [...digestArguments(containerfile)].map(([image, argument]) => `${argument} ${image}`)
+    return [...basesOf(containerfile)].map(([image, argument]) => `${argument} ${image}`)
   }
   throw new Error('the command must be tags or bases')
 }

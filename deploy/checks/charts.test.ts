@@ -4,7 +4,7 @@ import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { charts, HELM, render, variants } from './helm/charts.ts'
-import { convert, CONVERTER } from './tools/schemas.ts'
+import { convertCrds } from './tools/recipes.ts'
 import { must, ROOT, tool } from './tools/toolbox.ts'
 import { valuesSchema } from '../../scripts/values-schema.ts'
 import { tempDir } from '../../test/support/stack.ts'
@@ -14,9 +14,8 @@ const UNPACKAGED = ['PodMonitoring', ...process.env.ALERT_STREAM_CRDS === undefi
 
 const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { readonly version: string }
 const own = await tempDir(t)
-const [script = '', checkov = ''] = await Promise.all(CONVERTER.map(tool))
 const crdFolders = [...charts.map(({ folder }) => join(folder, 'crds')), process.env.ALERT_STREAM_CRDS ?? '']
-for (const folder of crdFolders) if (await readdir(folder).then(() => true, () => false)) await convert(must, script, checkov, folder, own)
+for (const folder of crdFolders) if (await readdir(folder).then(() => true, () => false)) await convertCrds(folder, own, { must, tool })
 const locations = [
   join(await tool('kubernetes-schemas'), '{{.ResourceKind}}{{.KindSuffix}}.json'),
   ...[own, await tool('operator-schemas')].map(folder => join(folder, '{{.ResourceKind}}-{{.Group}}-{{.ResourceAPIVersion}}.json'))

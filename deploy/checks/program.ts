@@ -1,6 +1,6 @@
 // What the charts hand to the program, read by the program's own tables: each mode, flag and variable exists and takes its value, each
 // named file is mounted, and ports and probe paths are those that the program opens.
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { isAbsolute, join, posix } from 'node:path'
 import { adminEndpoints } from '../../src/admin/admin-server.ts'
 import { readCommandLine } from '../../src/program/command-line.ts'
@@ -10,15 +10,14 @@ import { variablesOf } from '../../src/config/parse.ts'
 import type { Mode } from '../../src/program/mode.ts'
 import { storeUrls } from '../../src/program/stores-from-flags.ts'
 import { formatError } from '../../src/pipeline/errors.ts'
-import { containersOf, podsOf, type Container, type Pod } from './helm/pods.ts'
-import { nameOf, type KubernetesObject } from './helm/charts.ts'
+import type { Container, Pod } from './helm/pods.ts'
 import { ROOT } from './tools/toolbox.ts'
 
-/** The image: what it sets itself, and where it has files. */
-export interface Image {
-  readonly env: Readonly<Record<string, string>>
-  readonly folders: readonly string[]
-}
+/** The environment of the image: that of the Containerfile's last stage. */
+const imageEnv = Object.fromEntries((readFileSync(join(ROOT, 'Containerfile'), 'utf8').split(/^FROM /m).at(-1) ?? '')
+  .replaceAll(/\\\n/g, ' ').split('\n').filter(line => line.startsWith('ENV '))
+  .flatMap(line => [...line.matchAll(/(\w+)=(\S*)/g)].map(([, name = '', value = '']) => [name, value] as const)))
+const imageFolders = ['/usr/share/alert-stream', '/app']
 
 /** Variables that Node and the libraries read; any other would be read by nobody. */
 const otherVariables = [
@@ -31,48 +30,21 @@ export function isOurs ({ image = '' }: Pick<Container, 'image'>): boolean {
   return /(^|\/)alert-stream([:@]|$)/.test(image)
 }
 
-/** The environment of a Containerfile's last stage. */
-export function imageEnv (containerfile: string): Record<string, string> {
-  const stage = containerfile.replaceAll(/\\\n/g, ' ').split(/^FROM /m).at(-1) ?? ''
-  return Object.fromEntries(
-    [...stage.matchAll(/^ENV (.*)$/gm)].flatMap(([, line = '']) =>
-      [...line.matchAll(/(\w+)=(\S*)/g)].map(([, name = '', value = '']) => [name, value])
-    )
-  )
-}
-
-/** What is wrong with the containers of the image among some objects; one line each. */
-export async function programFaults (objects: readonly KubernetesObject[]): Promise<string[]> {
-  // What every container gets from the image itself.
-  const env = imageEnv(await readFile(join(ROOT, 'Containerfile'), 'utf8'))
-  const image = { env, folders: ['/usr/share/alert-stream', '/app'] }
-  const faults = await Promise.all(objects.flatMap(podsOf).flatMap(pod => containersOf(pod).filter(isOurs).map(async container =>
-    (await containerFaults(container, pod, image)).map(fault => `${nameOf(pod.owner)}, container ${container.name}: ${fault}`))))
-  return faults.flat()
-}
-
 /** What is wrong with a container of ours; one line each. Nothing connects to anything. */
-export async function containerFaults (container: Container, pod: Pod, image: Image, find = modes.find): Promise<string[]> {
+export async function containerFaults (container: Container, pod: Pod, find = modes.find): Promise<string[]> {
   const [program = 'alert-stream', ...words] = container.command ?? []
   // What a helm test runs inside the image besides the program is that test's own, and so is a script of a chart's.
-  if (program !== 'alert-stream') {
-    const script = program === 'node' && words.at(-1) === '--eval'
-    return script || pod.owner.metadata.annotations?.['helm.sh/hook'] === 'test' ? [] : ['its command is not the program']
-  }
+  const isScript = (program === 'node' && words.at(-1) === '--eval') || pod.owner.metadata.annotations?.['helm.sh/hook'] === 'test'
+  if (program !== 'alert-stream') return isScript ? [] : ['its command is not the program']
   const [name, ...args] = [...words, ...container.args ?? []].map(word => expand(word, container))
   if (name === undefined) return ['has no args: the first one picks the mode']
-  let mode: Mode<Flags>
+  const faults: string[] = []
   try {
-    mode = await find(name)
-  } catch (error) {
-    return [formatError(error)]
-  }
-  const faults = [...nameFaults(args, container, mode), ...fileFaults(args, container, pod, image)]
-  try {
-    const line = await readCommandLine(mode, args, environmentOf(container, mode, image), modes)
+    const mode = await find(name)
+    faults.push(...nameFaults(args, container, mode), ...fileFaults(args, container, pod))
+    const line = await readCommandLine(mode, args, environmentOf(container, mode), modes)
     if (line === undefined) return faults
-    faults.push(...portFaults(line.config as Ports, container), ...probeFaults(line.config as Ports, container))
-    faults.push(...graceFaults(line.config as Ports, pod))
+    faults.push(...endpointFaults(line.config, container, pod))
     // What a mode demands of several flags together, as far as it can tell before it connects.
     await mode.describe?.(line.config, line.positionals)
     if ('alert-store' in mode.flags && name !== 'demo') storeUrls(line.config as unknown as Parameters<typeof storeUrls>[0])
@@ -97,7 +69,7 @@ function nameFaults (args: readonly string[], { env = [], envFrom = [] }: Contai
 }
 
 /** As the program would find it; what comes from a Secret or a field is only known in the cluster, so a word that fits stands for it. */
-function environmentOf ({ env = [] }: Container, { flags }: Mode<Flags>, image: Image): Record<string, string> {
+function environmentOf ({ env = [] }: Container, { flags }: Mode<Flags>): Record<string, string> {
   const fitting = (name: string): string => {
     const spec = Object.entries<FlagSpec>(flags).find(([flag, each]) => variablesOf(flag, each).includes(name))?.[1]
     switch (spec?.type) {
@@ -108,10 +80,8 @@ function environmentOf ({ env = [] }: Container, { flags }: Mode<Flags>, image: 
       default: return 'from-the-cluster'
     }
   }
-  return {
-    ...image.env,
-    ...Object.fromEntries(env.map(({ name, value, valueFrom }) => [name, valueFrom === undefined ? value ?? '' : fitting(name)]))
-  }
+  const own = env.map(({ name, value, valueFrom }) => [name, valueFrom === undefined ? value ?? '' : fitting(name)] as const)
+  return { ...imageEnv, ...Object.fromEntries(own) }
 }
 
 /** `$(NAME)` as the kubelet replaces it. */
@@ -123,7 +93,7 @@ function expand (word: string, { env = [] }: Container): string {
 }
 
 /** Every absolute path in flags and variables is in the image or mounted. If the volume has chosen keys, the file is one of these. */
-function fileFaults (args: readonly string[], container: Container, { spec }: Pod, image: Image): string[] {
+function fileFaults (args: readonly string[], container: Container, { spec }: Pod): string[] {
   // The path of a URL is not one of the file system.
   const isUrl = (name: string): boolean => /path[-_]prefix$|url$/i.test(name) || otherVariables.includes(name)
   const words = args.map(word => /^(?:--([^=]*)=)?(.*)$/.exec(word)?.slice(1) ?? []).map(([name = '', value = '']) => ({ name, value }))
@@ -132,7 +102,7 @@ function fileFaults (args: readonly string[], container: Container, { spec }: Po
   return [...new Set(values)].filter(isAbsolute).flatMap(path => {
     const [mount] = (container.volumeMounts ?? []).filter(({ mountPath }) => isBelow(path, mountPath))
       .sort((a, b) => b.mountPath.length - a.mountPath.length)
-    if (mount === undefined && image.folders.some(folder => isBelow(path, folder))) return []
+    if (mount === undefined && imageFolders.some(folder => isBelow(path, folder))) return []
     if (mount === undefined) return [`${path}: nothing is mounted there, and the image has no such folder`]
     const volume = spec.volumes?.find(({ name }) => name === mount.name)
     if (volume === undefined) return [`${path}: there is no volume ${mount.name}`]
@@ -147,36 +117,25 @@ function isBelow (path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`)
 }
 
-interface Ports {
-  readonly adminPort?: number
-  readonly adminHost?: string
-  readonly listenPort?: number
-  readonly listenHost?: string
-  readonly drainSeconds?: number
-  readonly pathPrefix?: string
-}
+/** Ports and paths of the program, if its mode has them. */
+type Endpoints = Readonly<Partial<Record<'adminPort' | 'listenPort' | 'drainSeconds', number> &
+  Record<'adminHost' | 'listenHost' | 'pathPrefix', string>>>
 
-/** Probes and Services find the ports by name; the program has to listen there, and not for itself only. */
-function portFaults ({ adminPort, adminHost, listenPort, listenHost }: Ports, { ports = [] }: Container): string[] {
+/** Ports are opened, and not inside the pod only; probes ask for what is served there; the pod is given longer than a drain takes. */
+function endpointFaults (config: Endpoints, container: Container, { spec: { terminationGracePeriodSeconds: grace = 30 } }: Pod): string[] {
+  const { adminPort, adminHost, listenPort, listenHost, pathPrefix = '', drainSeconds = 0 } = config
+  const { ports = [], startupProbe, livenessProbe, readinessProbe } = container
   const opened = { admin: [adminPort, adminHost], http: [listenPort, listenHost] } as const
-  return Object.entries(opened).flatMap(([name, [port, host]]) => {
+  const served = { admin: Object.keys(adminEndpoints), http: [`${pathPrefix}/v1/health`] }
+  const portFaults = Object.entries(opened).flatMap(([name, [port, host]]) => {
     const declared = ports.find(each => each.name === name)?.containerPort
     if (declared === undefined) return []
     return [...declared === port ? [] : [`port ${name} is ${declared}, the program opens ${port ?? 'none'}`],
       ...host === '127.0.0.1' ? [`port ${name} is open inside the pod only`] : []]
   })
-}
-
-/** Probes ask for paths that the program serves on that port. */
-function probeFaults ({ pathPrefix = '' }: Ports, { startupProbe, livenessProbe, readinessProbe }: Container): string[] {
-  return [startupProbe, livenessProbe, readinessProbe].flatMap(probe => probe?.httpGet ?? []).flatMap(({ path = '/', port }) => {
-    const served = port === 'admin' ? Object.keys(adminEndpoints) : port === 'http' ? [`${pathPrefix}/v1/health`] : []
-    return served.includes(path) ? [] : [`a probe asks for ${path} on port ${port}, which the program does not serve`]
-  })
-}
-
-/** The pod is given longer than the program takes to drain, or it is killed over its work. */
-function graceFaults ({ drainSeconds = 0 }: Ports, { spec: { terminationGracePeriodSeconds: grace = 30 } }: Pod): string[] {
-  return grace > drainSeconds ? [] :
-    [`terminationGracePeriodSeconds is ${grace}, and the program drains for up to ${drainSeconds} s`]
+  const probes = [startupProbe, livenessProbe, readinessProbe].flatMap(probe => probe?.httpGet ?? [])
+  const probeFaults = probes.filter(({ path = '/', port }) => !(port in served && served[port as keyof typeof served].includes(path)))
+    .map(({ path, port }) => `a probe asks for ${path} on port ${port}, which the program does not serve`)
+  return [...portFaults, ...probeFaults, ...grace > drainSeconds ? [] :
+    [`terminationGracePeriodSeconds is ${grace}, and the program drains for up to ${drainSeconds} s`]]
 }

@@ -12,8 +12,8 @@ const UMBRELLA = 'alert-stream'
 /** The environment of DMTN-210. */
 export const IDFINT = 'idfint'
 /** The namespace of everything except the operators (DMTN-210, 5.1). */
-export const NAMESPACE = 'alert-stream-broker'
-export const OPERATOR = 'strimzi-registry-operator'
+const NAMESPACE = 'alert-stream-broker'
+const OPERATOR = 'strimzi-registry-operator'
 const namespaces: Readonly<Record<string, string>> = { [OPERATOR]: OPERATOR, 'alert-stream-apps': 'argocd' }
 
 export interface Chart { readonly name: string, readonly folder: string, readonly appVersion: string | undefined }
@@ -63,18 +63,15 @@ export function environmentFile (environment: string): string {
 
 /** Everything in an environment: the umbrella with its values, and the registry operator. */
 export async function systemObjects (environment: string, set: readonly string[] = []): Promise<KubernetesObject[]> {
-  const render = async (name: string, files: readonly string[], set: readonly string[]): Promise<Rendered> =>
-    await rendered(join(HELM, name), name, files, set)
-  return [...(await render(UMBRELLA, [environmentFile(environment)], set)).objects, ...(await render(OPERATOR, [], [])).objects]
-}
-
-export async function render ({ chart, files }: Variant): Promise<Rendered> {
-  return await rendered(chart.folder, chart.name, files, [])
+  const chartOf = (name: string): Chart => charts.find(chart => chart.name === name)!
+  const parts = [await render({ chart: chartOf(UMBRELLA), files: [environmentFile(environment)] }, set),
+    await render({ chart: chartOf(OPERATOR), files: [] })]
+  return parts.flatMap(({ objects }) => objects)
 }
 
 const cache = new Map<string, Promise<Rendered>>()
 
-async function rendered (folder: string, name: string, files: readonly string[], set: readonly string[]): Promise<Rendered> {
+export async function render ({ chart: { name, folder }, files }: Omit<Variant, 'title'>, set: readonly string[] = []): Promise<Rendered> {
   const args = ['template', 'check', folder, '--namespace', namespaces[name] ?? NAMESPACE, '--include-crds',
     ...files.flatMap(file => ['--values', file]), ...set.flatMap(each => ['--set', each])]
   const result = cache.get(args.join('\0')) ?? (async () => {

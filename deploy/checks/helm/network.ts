@@ -3,23 +3,25 @@
 import { nameOf, type KubernetesObject } from './charts.ts'
 import { containersOf, podsOf } from './pods.ts'
 
+type Labels = Readonly<Record<string, string>>
 interface Expression { readonly key: string, readonly operator: string, readonly values?: readonly string[] }
-interface Selector { readonly matchLabels?: Readonly<Record<string, string>>, readonly matchExpressions?: readonly Expression[] }
+interface Selector { readonly matchLabels?: Labels, readonly matchExpressions?: readonly Expression[] }
 interface Peer { readonly podSelector?: Selector, readonly namespaceSelector?: Selector, readonly ipBlock?: object }
 interface PortRule { readonly port?: number | string, readonly protocol?: string }
+interface Rule { readonly from?: readonly Peer[], readonly to?: readonly Peer[], readonly ports?: readonly PortRule[] }
 interface Policy {
   readonly title: string
   readonly namespace: string
   readonly podSelector: Selector
-  readonly policyTypes?: readonly string[]
-  readonly ingress?: ReadonlyArray<{ readonly from?: readonly Peer[], readonly ports?: readonly PortRule[] }>
-  readonly egress?: ReadonlyArray<{ readonly to?: readonly Peer[], readonly ports?: readonly PortRule[] }>
+  readonly policyTypes: readonly string[]
+  readonly ingress?: readonly Rule[]
+  readonly egress?: readonly Rule[]
 }
 /** Pods of one owner: where they are and what they listen on. */
 interface Place {
   readonly title: string
   readonly namespace: string
-  readonly labels: Readonly<Record<string, string>>
+  readonly labels: Labels
   readonly ports: ReadonlyArray<{ readonly name?: string, readonly containerPort: number }>
 }
 interface ServicePort { readonly name?: string, readonly port: number, readonly targetPort?: number | string }
@@ -30,35 +32,29 @@ interface Service extends Pick<Place, 'namespace'> {
 }
 interface Scaler {
   readonly scaleTargetRef?: { readonly kind?: string, readonly name: string }
-  readonly triggers?: ReadonlyArray<{ readonly metadata: Readonly<Record<string, string>> }>
+  readonly triggers?: ReadonlyArray<{ readonly metadata: Labels }>
 }
 
-/** Port of the pods that the registry operator makes. */
-const REGISTRY_PORT = 8081
 /** The default namespace of KEDA's operator. */
 const KEDA: Place = { title: 'KEDA', namespace: 'keda', labels: { app: 'keda-operator' }, ports: [] }
 
 /** Connections that do not work, one per line. */
 export function networkProblems (objects: readonly KubernetesObject[]): string[] {
-  const ofKind = (kind: string): KubernetesObject[] => objects.filter(object => object.kind === kind)
-  // The registry operator makes pods and a Service of the registry's name.
-  const registries = ofKind('StrimziSchemaRegistry').map(({ metadata: { name, namespace = '' } }) => ({
-    place: { title: `pods of StrimziSchemaRegistry/${name}`, namespace, labels: { app: name }, ports: [{ containerPort: REGISTRY_PORT }] },
-    service: { metadata: { name, namespace }, spec: { selector: { app: name }, ports: [{ port: REGISTRY_PORT }] } }
+  const all = [...objects, ...objects.filter(({ kind }) => kind === 'StrimziSchemaRegistry').flatMap(registryObjects)]
+  const ofKind = (kind: string): KubernetesObject[] => all.filter(object => object.kind === kind)
+  const places = all.flatMap(podsOf).map((pod): Place => ({
+    title: nameOf(pod.owner),
+    namespace: pod.owner.metadata.namespace ?? '',
+    labels: pod.labels,
+    ports: containersOf(pod).flatMap(({ ports = [] }) => ports)
   }))
-  const places: Place[] = [...objects.flatMap(podsOf).map(pod => {
-    const { owner, labels } = pod
-    const ports = containersOf(pod).flatMap(({ ports = [] }) => ports)
-    return { title: nameOf(owner), namespace: owner.metadata.namespace ?? '', labels, ports }
-  }), ...registries.map(({ place }) => place)]
-  const services = [...ofKind('Service'), ...registries.map(({ service }) => service)].map(({ metadata, spec }): Service => {
-    const { name, namespace = '' } = metadata
-    const { selector, ports } = spec as { readonly selector?: Readonly<Record<string, string>>, readonly ports: readonly ServicePort[] }
-    const pods = places.filter(place => place.namespace === namespace && matches({ matchLabels: selector ?? {} }, place.labels))
+  const services = ofKind('Service').map(({ metadata: { name, namespace = '' }, spec }): Service => {
+    const { selector = {}, ports } = spec as { readonly selector?: Labels, readonly ports: readonly ServicePort[] }
+    const pods = places.filter(place => place.namespace === namespace && matches({ matchLabels: selector }, place.labels))
     return { name, namespace, ports, pods }
   })
-  const policies = ofKind('NetworkPolicy').map(object =>
-    ({ ...object.spec as Policy, title: nameOf(object), namespace: object.metadata.namespace ?? '' }))
+  const policies = ofKind('NetworkPolicy').map(({ metadata: { name, namespace = '' }, spec }): Policy =>
+    ({ policyTypes: ['Ingress'], ...spec as Omit<Policy, 'policyTypes'>, title: `NetworkPolicy/${name}`, namespace }))
   return [...new Set([
     ...services.flatMap(serviceProblems),
     ...objects.flatMap(object => backendProblems(object, services)),
@@ -67,6 +63,14 @@ export function networkProblems (objects: readonly KubernetesObject[]): string[]
     ...places.flatMap(place => nameServiceProblems(place, policies)),
     ...connectionProblems(objects, places, services, policies)
   ])]
+}
+
+/** The pods and the Service that the registry operator makes. */
+function registryObjects ({ metadata }: KubernetesObject): KubernetesObject[] {
+  const labels = { app: metadata.name }
+  const spec = { containers: [{ name: 'registry', ports: [{ containerPort: 8081 }] }] }
+  return [{ apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { template: { metadata: { labels }, spec } } },
+    { apiVersion: 'v1', kind: 'Service', metadata, spec: { selector: labels, ports: [{ port: 8081 }] } }]
 }
 
 function serviceProblems ({ name, pods, ports }: Service): string[] {
@@ -87,10 +91,9 @@ function backendProblems (object: KubernetesObject, services: readonly Service[]
 }
 
 function scalerProblems (object: KubernetesObject, objects: readonly KubernetesObject[]): string[] {
-  const { scaleTargetRef: target } = (object.spec ?? {}) as Scaler
-  if (target === undefined) return []
-  const name = `${target.kind ?? 'Deployment'}/${target.name}`
-  return objects.some(each => nameOf(each) === name) ? [] : [`${nameOf(object)}: there is no ${name}`]
+  const { scaleTargetRef } = (object.spec ?? {}) as Scaler
+  const name = `${scaleTargetRef?.kind ?? 'Deployment'}/${scaleTargetRef?.name}`
+  return scaleTargetRef === undefined || objects.some(each => nameOf(each) === name) ? [] : [`${nameOf(object)}: there is no ${name}`]
 }
 
 function policyProblems (policy: Policy, places: readonly Place[]): string[] {
@@ -103,7 +106,7 @@ function policyProblems (policy: Policy, places: readonly Place[]): string[] {
 
 /** A pod whose egress is restricted still resolves names: UDP and TCP port 53 to any destination. */
 function nameServiceProblems (place: Place, policies: readonly Policy[]): string[] {
-  const egress = policies.filter(policy => policy.policyTypes?.includes('Egress') === true && selects(policy, place))
+  const egress = policies.filter(policy => policy.policyTypes.includes('Egress') && selects(policy, place))
   const open = (protocol: string): boolean => egress.some(policy => (policy.egress ?? []).some(({ to = [], ports = [] }) =>
     to.length === 0 && ports.some(rule => rule.port === 53 && (rule.protocol ?? 'TCP') === protocol)))
   return egress.length === 0 ? [] : ['UDP', 'TCP'].filter(protocol => !open(protocol))
@@ -151,12 +154,10 @@ function brokerProblems (objects: readonly KubernetesObject[], from: Place, addr
   }).map(port => `${from.title}: is not among the peers of Kafka's listener on port ${port}`)
 }
 
-function matches ({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Readonly<Record<string, string>>): boolean {
+/** An expression with another operator than In selects nothing here, and is thereby reported. */
+function matches ({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Labels): boolean {
   return Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
-    matchExpressions.every(({ key, operator, values = [] }) => {
-      const found = operator.endsWith('In') ? values.includes(labels[key] ?? '') : key in labels
-      return ['In', 'Exists'].includes(operator) === found
-    })
+    matchExpressions.every(({ key, operator, values = [] }) => operator === 'In' && values.includes(labels[key] ?? ''))
 }
 
 function selects ({ namespace, podSelector }: Policy, place: Place): boolean {
@@ -164,16 +165,14 @@ function selects ({ namespace, podSelector }: Policy, place: Place): boolean {
 }
 
 /** Both sides decide. A side that no policy selects admits everything. */
-function admits (policies: readonly Policy[], from: Place, to: Place, port: number | string): boolean {
-  const fits = (rules: readonly PortRule[] | undefined): boolean => rules === undefined ||
-    rules.some(rule => rule.port === undefined || (numberOf(to, rule.port) ?? rule.port) === numberOf(to, port))
-  const into = policies.filter(policy => selects(policy, to) && policy.policyTypes?.includes('Ingress') !== false)
-  const out = policies.filter(policy => selects(policy, from) && policy.policyTypes?.includes('Egress') === true)
-  const enters = ({ namespace, ingress = [] }: Policy): boolean =>
-    ingress.some(rule => admitsPeer(rule.from, namespace, from) && fits(rule.ports))
-  const leaves = ({ namespace, egress = [] }: Policy): boolean =>
-    egress.some(rule => admitsPeer(rule.to, namespace, to) && fits(rule.ports))
-  return (into.length === 0 || into.some(enters)) && (out.length === 0 || out.some(leaves))
+function admits (policies: readonly Policy[], client: Place, server: Place, port: number | string): boolean {
+  const fits = (rule: PortRule): boolean => rule.port === undefined || (numberOf(server, rule.port) ?? rule.port) === numberOf(server, port)
+  return ([['Ingress', server, client], ['Egress', client, server]] as const).every(([type, self, peer]) => {
+    const deciding = policies.filter(policy => selects(policy, self) && policy.policyTypes.includes(type))
+    const rulesOf = ({ ingress = [], egress = [] }: Policy): readonly Rule[] => type === 'Ingress' ? ingress : egress
+    return deciding.length === 0 || deciding.some(policy => rulesOf(policy).some(({ from, to, ports }) =>
+      admitsPeer(from ?? to, policy.namespace, peer) && (ports === undefined || ports.some(fits))))
+  })
 }
 
 /** An empty list of peers admits everyone; an address block admits no pod. */

@@ -27,20 +27,14 @@ export interface PodSpec {
 
 export interface Pod { readonly owner: KubernetesObject, readonly labels: Readonly<Record<string, string>>, readonly spec: PodSpec }
 
-interface Template { readonly metadata?: { readonly labels?: Record<string, string> }, readonly spec: PodSpec }
+interface Template { readonly metadata?: { readonly labels?: Record<string, string> }, readonly spec?: Partial<PodSpec> }
+interface Workload { readonly template?: Template, readonly jobTemplate?: { readonly spec: { readonly template: Template } } }
 
 /** The pods of an object; none if its kind has no pods. */
 export function podsOf (owner: KubernetesObject): Pod[] {
-  const pod = ({ metadata, spec }: Template): Pod => ({ owner, labels: metadata?.labels ?? {}, spec })
-  switch (owner.kind) {
-    case 'Pod': return [pod(owner as unknown as Template)]
-    case 'Deployment':
-    case 'StatefulSet':
-    case 'DaemonSet':
-    case 'Job': return [pod((owner.spec as { template: Template }).template)]
-    case 'CronJob': return [pod((owner.spec as { jobTemplate: { spec: { template: Template } } }).jobTemplate.spec.template)]
-    default: return []
-  }
+  const { template, jobTemplate } = (owner.spec ?? {}) as Workload
+  const { metadata, spec } = owner.kind === 'Pod' ? owner as Template : jobTemplate?.spec.template ?? template ?? {}
+  return spec?.containers === undefined ? [] : [{ owner, labels: metadata?.labels ?? {}, spec: spec as PodSpec }]
 }
 
 export function containersOf ({ spec }: Pod): Container[] {

@@ -3,8 +3,8 @@
 import { nameOf, type KubernetesObject } from './charts.ts'
 import { containersOf, podsOf } from './pods.ts'
 
-interface Listener { readonly name: string, readonly port: number, readonly type: string,
-  readonly authentication?: { readonly type: string } }
+interface Listener { readonly name: string, readonly port: number, readonly type: string, readonly authentication?: Authentication }
+interface Authentication { readonly type: string }
 type Spec = Readonly<Record<string, unknown>>
 
 /** What an environment takes from others: a Kafka cluster (`global.kafka.existing`), topics and Secrets. */
@@ -17,7 +17,7 @@ export interface Given {
 /** Names that nobody makes, one per line. */
 export function wiringProblems (objects: readonly KubernetesObject[], given: Given = { topics: [], secrets: [] }): string[] {
   const existing = given.kafka
-  const ofKind = (kind: string): KubernetesObject[] => objects.filter(object => object.kind === kind)
+  const ofKind = (...kinds: readonly string[]): KubernetesObject[] => objects.filter(({ kind }) => kinds.includes(kind))
   const kafkas = ofKind('Kafka')
   const [kafka] = kafkas
   if (kafkas.length !== (existing === undefined ? 1 : 0)) return [`there are ${kafkas.length} Kafka objects`]
@@ -38,7 +38,7 @@ export function wiringProblems (objects: readonly KubernetesObject[], given: Giv
     ...words.filter(({ args }) => args[0] === 'create-stream').flatMap(({ args }) => values(args, 'dst-topic'))
   ])
   const problems: string[] = []
-  for (const object of [...ofKind('KafkaUser'), ...ofKind('KafkaTopic'), ...ofKind('KafkaNodePool'), ...ofKind('StrimziSchemaRegistry')]) {
+  for (const object of ofKind('KafkaUser', 'KafkaTopic', 'KafkaNodePool', 'StrimziSchemaRegistry')) {
     const label = object.metadata.labels?.['strimzi.io/cluster']
     if (label !== cluster) problems.push(`${nameOf(object)}: belongs to the cluster ${label}, not to ${cluster}`)
     if (object.metadata.namespace !== namespace && object.kind !== 'StrimziSchemaRegistry')
@@ -57,7 +57,7 @@ export function wiringProblems (objects: readonly KubernetesObject[], given: Giv
     ...given.secrets,
     ...existing === undefined ? [`${cluster}-cluster-ca-cert`, `${cluster}-clients-ca-cert`] : [],
     ...ofKind('Certificate').map(({ spec }) => String((spec as Spec).secretName)),
-    ...['Secret', 'VaultSecret', 'KafkaUser'].flatMap(ofKind).map(({ metadata }) => metadata.name)
+    ...ofKind('Secret', 'VaultSecret', 'KafkaUser').map(({ metadata }) => metadata.name)
   ])
   for (const object of objects)
     for (const name of secretsWanted(object.spec))

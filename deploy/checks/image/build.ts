@@ -1,6 +1,4 @@
-// The image as the Containerfile makes it: built by buildah without a daemon, in chroot isolation, on stand-ins for the base images. The
-// stand-ins are Debian by mmdebstrap with what the real images add, because package registries are reachable where image registries are
-// not.
+// The image as the Containerfile makes it: built by buildah without a daemon, in chroot isolation, on stand-ins for the base images.
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -20,16 +18,18 @@ type AsRoot = (program: string, ...args: readonly string[]) => Promise<string>
 
 const SUITE = 'bookworm'
 const NPM = '11.21.2'
-const PATHS = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const BASES = join(import.meta.dirname, 'bases.Containerfile')
+const BUILD = ['--isolation', 'chroot', '--pull-never', '--format', 'docker']
 /** Words that run a program as root: sudo, if this is another user and sudo asks for no password. */
 export const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n']
 
 /** Builds the image. It is removed after the tests; the bases stay in the cache. */
 export async function buildImage (t: Test, scratch: string): Promise<Image> {
   const containerfile = join(ROOT, 'Containerfile')
-  const bases = basesOf(await readFile(containerfile, 'utf8'))
+  const bases = [...basesOf(await readFile(containerfile, 'utf8')).keys()]
   const parent = join(CACHE, 'images')
-  const pins = createHash('sha256').update([...bases, await readFile(import.meta.filename, 'utf8')].join()).digest('hex').slice(0, 12)
+  const inputs = await Promise.all([import.meta.filename, BASES].map(async file => await readFile(file, 'utf8')))
+  const pins = createHash('sha256').update([...bases, ...inputs].join()).digest('hex').slice(0, 12)
   const store = join(parent, `bases-${pins}`)
   await mkdir(join(store, 'tmp'), { recursive: true })
   const kept = Object.entries(process.env).filter(([name]) => /^(PATH|(HTTPS?|NO)_PROXY)$/i.test(name))
@@ -45,15 +45,14 @@ export async function buildImage (t: Test, scratch: string): Promise<Image> {
   const policy = join(scratch, 'policy.json')
   await writeFile(policy, JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] }))
   const buildah: AsRoot = async (verb, ...args) => await root(program, ...storage(driver), verb,
-    ...['bud', 'from', 'commit'].includes(verb) ? ['--signature-policy', policy] : [], ...args)
+    ...['bud', 'from'].includes(verb) ? ['--signature-policy', policy] : [], ...args)
   await withLock(join(parent, 'lock'), async () => {
     for (const name of await readdir(parent))
       if (/^bases-/.test(name) && !name.endsWith(pins)) await root('rm', '-rf', join(parent, name))
     await makeBases(scratch, root, buildah, bases)
   })
   const tag = `localhost/alert-stream:check-${process.pid}`
-  await buildah('bud', '--isolation', 'chroot', '--pull-never', '--format', 'docker', ...await secrets(scratch), '--build-arg',
-    'REVISION=check', '--file', containerfile, '--tag', tag, ROOT)
+  await buildah('bud', ...BUILD, ...await secrets(scratch), '--build-arg', 'REVISION=check', '--file', containerfile, '--tag', tag, ROOT)
   const container = (await buildah('from', '--pull-never', tag)).trim()
   t.teardown(async () => {
     await buildah('rm', container)
@@ -64,34 +63,22 @@ export async function buildImage (t: Test, scratch: string): Promise<Image> {
   return { folder: (await buildah('mount', container)).trim(), config: Docker.config, root }
 }
 
-/** Two stand-ins: plain Debian for the final stage, and Debian with compilers, Python and Node for all others. */
+/** Makes the stand-ins of bases.Containerfile: plain Debian for the final stage, and Debian with compilers for all others. */
 async function makeBases (scratch: string, root: AsRoot, buildah: AsRoot, bases: readonly string[]): Promise<void> {
   const made = (await buildah('images', '--format', '{{.Name}}:{{.Tag}}')).split('\n')
   if (bases.every(base => made.includes(base))) return
-  const node = /\/node:([\d.]+)/.exec(bases.join('\n'))?.[1]
-  const packages = join(scratch, 'packages')
-  await must('npm', ['install', '--no-save', '--ignore-scripts', '--prefix', packages, `npm@${NPM}`, `node-linux-${process.arch}@${node}`])
-  const local = '"$1/usr/local"'
-  const hook = join(scratch, 'hook')
-  await writeFile(hook, ['set -e',
-    `cp -r ${packages}/node_modules/node-linux-${process.arch}/. ${local}`,
-    `mkdir -p ${local}/lib/node_modules`,
-    `cp -r ${packages}/node_modules/npm ${local}/lib/node_modules`,
-    ...['npm', 'npx'].map(each => `ln -s ../lib/node_modules/npm/bin/${each}-cli.js ${local}/bin/${each}`)].join('\n'))
+  progress(`making stand-ins for ${bases.join(', ')}`)
+  const context = join(scratch, 'bases')
+  const node = `node-linux-${process.arch}`
+  const version = /\/node:([\d.]+)/.exec(bases.join('\n'))?.[1]
+  await must('npm', ['install', '--no-save', '--ignore-scripts', '--prefix', context, `npm@${NPM}`, `${node}@${version}`])
   const excluded = ['doc', 'man', 'locale', 'info'].map(each => `--dpkgopt=path-exclude=/usr/share/${each}/*`)
-  for (const [index, build] of [false, true].entries()) {
-    const wanted = bases.filter(base => base.includes('/debian:') !== build)
-    progress(`making a stand-in for ${wanted.join(' and ')}`)
-    const tar = join(scratch, `${index}.tar`)
-    await root(await tool('mmdebstrap'), '--quiet', '--variant=minbase', ...excluded, '--dpkgopt=path-include=/usr/share/doc/*/copyright',
-      '--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr', `--include=usr-is-merged${build ? ',g++,make,python3,python3-pip' : ''}`,
-      ...build ? [`--customize-hook=sh ${hook} "$1"`] : [],
-      '--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*', SUITE, tar)
-    const container = (await buildah('from', 'scratch')).trim()
-    await buildah('add', '--quiet', container, tar, '/')
-    await buildah('config', '--env', `PATH=${PATHS}`, container)
-    for (const base of wanted) await buildah('commit', '--quiet', container, base)
-    await buildah('rm', container)
+  await root(await tool('mmdebstrap'), '--quiet', '--variant=minbase', ...excluded, '--dpkgopt=path-include=/usr/share/doc/*/copyright',
+    '--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr', '--include=usr-is-merged',
+    '--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*', SUITE, join(context, 'debian.tar'))
+  for (const stage of ['debian', 'build']) {
+    const tags = bases.filter(base => base.includes('/debian:') === (stage === 'debian')).flatMap(base => ['--tag', base])
+    await buildah('bud', ...BUILD, '--build-arg', `NODE_PACKAGE=${node}`, '--target', stage, ...tags, '--file', BASES, context)
   }
 }
 

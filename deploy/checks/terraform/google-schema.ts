@@ -1,32 +1,16 @@
-// The schema of the google provider, as far as deploy/terraform uses it, read from the typed bindings that are generated from the provider.
+// The schema of some resource types of the google provider, read from the typed bindings that are generated from the provider.
 // The stand-in provider knows this and nothing else: deploy/terraform/README.md says what it therefore cannot check.
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** A type that is missing here is refused as one that the provider does not have: add it. */
-const resources = [
-  'compute_address', 'compute_firewall', 'compute_network', 'compute_router', 'compute_router_nat', 'compute_subnetwork',
-  'container_cluster', 'container_node_pool', 'dns_managed_zone', 'dns_record_set', 'gke_backup_backup_plan', 'project_iam_member',
-  'project_service', 'service_account', 'service_account_iam_binding', 'storage_bucket', 'storage_bucket_iam_binding'
-]
-
-/** An argument, an attribute or a block (`fields`), as the stand-in reads it. */
-export interface Field {
-  readonly type: 'string' | 'number' | 'bool' | 'list' | 'set' | 'map'
-  readonly of?: 'string' | 'number' | 'bool'
-  readonly fields?: Fields
-  readonly single?: boolean
-  readonly required: boolean
-  readonly optional: boolean
-  readonly computed: boolean
-}
-export type Fields = Readonly<Record<string, Field>>
+/** Arguments, attributes and blocks by name, as main.go of the stand-in reads them. */
+export type Fields = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 // How a getter asks for the value shows its type. A set is turned into a list on the way.
 const types = { String: 'string', Number: 'number', Boolean: 'bool' } as const
 
-/** The fields of each resource type in `lib`, the bindings' folder of that name. */
-export async function googleSchema (lib: string, names: readonly string[] = resources): Promise<Record<string, Fields>> {
+/** The fields of each resource type (`compute_address`) in `lib`, the bindings' folder of that name. Throws if there is no such type. */
+export async function googleSchema (lib: string, names: readonly string[]): Promise<Record<string, Fields>> {
   return Object.fromEntries(await Promise.all(names.map(async name => {
     const folder = join(lib, name.replaceAll('_', '-'))
     const files = (await readdir(folder, { recursive: true })).filter(file => file.endsWith('.js'))
@@ -44,7 +28,7 @@ function fieldsOf (cls: string, classes: ReadonlyMap<string, string>, sets: Read
   const body = classes.get(cls)
   if (body === undefined) throw new Error(`the bindings have no class ${cls}`)
   const properties = body.split(/^ +\/\/ (?=\w+ - computed: )/m).slice(1)
-  return Object.fromEntries(properties.map((text): [string, Field] => {
+  return Object.fromEntries(properties.map((text): [string, Fields[string]] => {
     const [, name = '', computed, optional, required] = /^(\w+) - computed: (\w+), optional: (\w+), required: (\w+)\n/.exec(text) ?? []
     const flags = { computed: computed === 'true', optional: optional === 'true', required: required === 'true' }
     const [, kind = 'String', collection] = /this\.get(String|Number|Boolean)?(List|Map)?Attribute\('/.exec(text) ?? []

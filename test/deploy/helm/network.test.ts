@@ -87,7 +87,7 @@ await t.test('policies apply to the Pods that the registry operator creates', as
   const asking = deployment('client', ['--schema-registry-url=http://schemas.here.svc:8081'], 1)
   t.same(networkProblems([asking, registry, policy({ podSelector: { matchLabels: { app: 'client' } } }, 8081, 'schemas')]), [])
   t.same(networkProblems([asking, registry, policy({ podSelector: { matchLabels: { app: 'server' } } }, 8081, 'schemas')]),
-    ['Deployment/client: no NetworkPolicy admits it to pods of StrimziSchemaRegistry/schemas'])
+    ['Deployment/client: no NetworkPolicy admits it to Deployment/schemas'])
 })
 
 await t.test('the peers of a Kafka listener must include its clients', async t => {

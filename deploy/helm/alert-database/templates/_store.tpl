@@ -91,19 +91,20 @@ file:///var/lib/alert-stream/archive
 {{- end }}
 {{- end }}
 
-{{/* Environment variables for the storage service, as a YAML list. */}}
+{{/* Environment variables for the storage service, as a YAML list: {root: $, readOnly: bool}. */}}
 {{- define "alert-database.storeEnv" -}}
-{{- with .Values.storage.emulatorHost }}
+{{- with .root.Values.storage.emulatorHost }}
 - name: STORAGE_EMULATOR_HOST
   value: {{ quote . }}
 {{- end }}
-{{- $s3 := .Values.storage.s3 }}
-{{- if and $s3.alertBucket $s3.existingSecret }}
+{{- $s3 := .root.Values.storage.s3 }}
+{{- $secret := and .readOnly $s3.readerSecret | default $s3.existingSecret }}
+{{- if and $s3.alertBucket $secret }}
 {{- range $variable, $key := dict "AWS_ACCESS_KEY_ID" $s3.accessKeyIDKey "AWS_SECRET_ACCESS_KEY" $s3.secretAccessKeyKey }}
 - name: {{ $variable }}
   valueFrom:
     secretKeyRef:
-      name: {{ $s3.existingSecret }}
+      name: {{ $secret }}
       key: {{ $key }}
 {{- end }}
 {{- end }}
@@ -129,7 +130,7 @@ keys of alert-stream-common.pod. On a single node, the pods have an affinity to 
 {{- $mounts = prepend $mounts $mount -}}
 {{- $volumes = prepend $volumes (dict "name" "archive" "persistentVolumeClaim" (dict "claimName" $claim)) -}}
 {{- end -}}
-{{- $env := concat (.env | default list) (include "alert-database.storeEnv" .root | fromYamlArray) -}}
+{{- $env := concat (.env | default list) (include "alert-database.storeEnv" (pick . "root" "readOnly") | fromYamlArray) -}}
 {{- $pod := merge (dict "part" $part "name" .component "path" .component "image" (.values.image | default .root.Values.ingester.image)) (omit . "env" "mounts" "volumes") -}}
 {{- range $key, $list := dict "env" $env "mounts" $mounts "volumes" $volumes }}{{ if $list }}{{ $_ := set $pod $key (toYaml $list) }}{{ end }}{{ end -}}
 {{- include "alert-stream-common.pod" $pod -}}

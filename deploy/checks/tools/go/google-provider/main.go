@@ -46,11 +46,7 @@ func fieldsOf(fields map[string]field) map[string]*schema.Schema {
 }
 
 func main() {
-	program, err := os.Executable()
-	if err != nil {
-		log.Fatal(err)
-	}
-	text, err := os.ReadFile(filepath.Join(filepath.Dir(program), "schema.json"))
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(os.Args[0]), "schema.json"))
 	if err != nil {
 		log.Fatal(err)
 	}
