@@ -48,8 +48,7 @@ async function cached (base: string): Promise<string[]> {
 /** Asserts that the program starts normally with this environment. A start that hangs is killed. */
 async function starts (t: Tap, name: string, env: CliOptions['env']): Promise<void> {
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [BIN, '--version'], {
-    timeout: 60_000, killSignal: 'SIGKILL',
-    env: Object.fromEntries(Object.entries({ PATH: process.env['PATH'], ...env }).filter(([, value]) => value !== undefined)) as NodeJS.ProcessEnv
+    timeout: 60_000, killSignal: 'SIGKILL', env: { PATH: process.env['PATH'], ...env }
   })
   t.match({ stdout, stderr }, { stdout: /^\d+\.\d+\.\d+\n$/, stderr: '' }, name)
 }
@@ -99,7 +98,8 @@ await t.test('without a usable cache folder, the program starts, prints nothing 
     'a file as cache folder': { XDG_CACHE_HOME: file },
     'a dangling link': { XDG_CACHE_HOME: join(folder, 'dangling') },
     'a home that does not exist': { HOME: missing },
-    'a relative home': { HOME: 'relative-home' }
+    'a relative home': { HOME: 'relative-home' },
+    'no variable HOME': {}
   })) await starts(t, name, env)
   await t.rejects(stat(missing), { code: 'ENOENT' })
   await t.rejects(stat(join(process.cwd(), 'relative-home')), { code: 'ENOENT' })
@@ -143,7 +143,9 @@ async function onOwnFileSystem (home: string, mount: string): Promise<{ readonly
 
 const mayMount = await promisify(execFile)('unshare', ['-Urm', 'sh', '-c', 'mount -t tmpfs none /mnt']).then(() => true, () => false)
 
-await t.test('a full disk and a read-only file system do no harm', { skip: !mayMount && 'this user cannot mount file systems' }, async t => {
+const skip = !mayMount && 'this user cannot mount file systems'
+
+await t.test('a full disk and a read-only file system do no harm', { skip }, async t => {
   const full = await onOwnFileSystem(await tempDir(t), 'mount -t tmpfs -o size=16k none "$HOME"')
   t.match(full, { stdout: /^\d+\.\d+\.\d+\n/, stderr: '' })
   const home = await tempDir(t)

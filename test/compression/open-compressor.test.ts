@@ -63,7 +63,9 @@ await t.test('a mode that compresses without libdeflate says so once in its log,
   const compressed = await objectOf(frameOf(first!))
   await store.put(alertKey('v2', first!), compressed, metaOf(frameOf(first!)))
   t.match(await copied(), { code: 0, stderr: /^((?!cannot load).)*$/s })
-  for (const id of [second!, third!]) await store.put(alertKey('v2', id).replace(/\.gz$/, ''), frameOf(id), metaOf(frameOf(id), 'avro/binary'))
+  for (const id of [second!, third!]) {
+    await store.put(alertKey('v2', id).replace(/\.gz$/, ''), frameOf(id), metaOf(frameOf(id), 'avro/binary'))
+  }
   const { code, stderr } = await copied()
   t.equal(code, 0, stderr)
   t.equal(stderr.match(/cannot load libdeflate: compressing with zlib [\d.]+\S* instead/g)?.length, 1, stderr)
