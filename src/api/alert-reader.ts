@@ -21,7 +21,7 @@ export interface Content {
 }
 
 /** The headers of a response without its body. */
-interface Head {
+export interface Head {
   readonly tag: string
   readonly coding: Coding
   /** Length of the body in bytes. Undefined if only the complete object can tell. */

@@ -64,14 +64,10 @@ export function build (options: ApiOptions): FastifyInstance {
     clientErrorHandler: handleBadRequest
   })
 
-  collectStats(app, prefix)
+  collectStats(app, prefix, log)
   handleErrors(app, log, `${prefix}/v1`)
   closeGracefully(app)
   boundConnections(app, limits.connections)
-  app.addHook('onResponse', (request, reply, done) => {
-    log.debug({ method: request.method, url: request.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request')
-    done()
-  })
 
   const schemas = new SchemaCache(archive, cachedSchemas)
   app.stats.schemas = schemas.lookups

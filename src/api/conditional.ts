@@ -48,7 +48,9 @@ export function entityTag (sha256: string, coding: Coding): string {
 
 /** Sends immutable content with 200, or 304 if the client already has it. The caller must set Content-Type and Content-Encoding first. */
 export function sendImmutable (request: FastifyRequest, reply: FastifyReply, body: Buffer, tag: string): FastifyReply {
-  if (matchesTag(request.headers['if-none-match'], tag)) return sendNotModified(reply, tag)
+  if (matchesTag(request.headers['if-none-match'], tag)) {
+    return sendNotModified(reply.removeHeader('content-type').removeHeader('content-encoding'), tag)
+  }
   return reply.headers({ etag: tag, 'cache-control': cacheForever, 'content-length': body.length }).send(body)
 }
 
@@ -57,8 +59,8 @@ export function sendHead (reply: FastifyReply, length: number, tag: string): Fas
   return reply.headers({ etag: tag, 'cache-control': cacheForever, 'content-length': length }).send()
 }
 
+/** Responds with 304. The caller must not have set Content-Type or Content-Encoding. */
 export function sendNotModified (reply: FastifyReply, tag: string): FastifyReply {
-  reply.removeHeader('content-type').removeHeader('content-encoding')
   return reply.code(304).headers({ etag: tag, 'cache-control': cacheForever }).send()
 }
 

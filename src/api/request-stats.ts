@@ -1,6 +1,7 @@
-// In-process counters of the API server. They only grow, except `inFlight`.
+// In-process counters of the API server, which only grow, except `inFlight`; and the log line of each request (level debug).
 import type { FastifyInstance } from 'fastify'
 import { Histogram } from '../pipeline/index.ts'
+import type { Logger } from '../pipeline/log.ts'
 import { noneShed, noneUnusable } from './problems.ts'
 
 export interface ApiStats {
@@ -39,8 +40,8 @@ declare module 'fastify' {
   }
 }
 
-/** Adds `app.stats` and updates it with every request. */
-export function collectStats (app: FastifyInstance, prefix: string): void {
+/** Adds `app.stats`, updates it with every request and logs the request. */
+export function collectStats (app: FastifyInstance, prefix: string, log: Logger): void {
   const stats: ApiStats = {
     requests: {}, bytes: 0, inFlight: 0, aborted: 0, durations: new Map(), slowReaders: 0,
     shed: noneShed(), unusableObjects: noneUnusable(),
@@ -50,17 +51,21 @@ export function collectStats (app: FastifyInstance, prefix: string): void {
   app.decorate('stats', stats)
   app.addHook('onRequest', (request, reply, done) => {
     stats.inFlight++
+    const start = performance.now()
     let finished = false
+    // A hook onResponse would cost more, because Fastify adds listeners of its own for it.
     reply.raw.once('finish', () => {
       finished = true
+      const ms = performance.now() - start
       const pattern = request.routeOptions.url?.slice(prefix.length) ?? 'other'
       const route = pattern === '' ? '/' : pattern
       const statuses = stats.requests[route] ??= {}
       let durations = stats.durations.get(route)
       if (durations === undefined) stats.durations.set(route, durations = new Histogram(DURATIONS))
-      durations.observe(reply.elapsedTime / 1000)
+      durations.observe(ms / 1000)
       statuses[reply.statusCode] = (statuses[reply.statusCode] ?? 0) + 1
       if (request.method !== 'HEAD') stats.bytes += Number(reply.getHeader('content-length') ?? 0)
+      log.debug({ method: request.method, url: request.url, status: reply.statusCode, ms: Math.round(ms) }, 'request')
     })
     // 'close' is emitted even if the client disconnects before the response, in contrast to 'finish'.
     reply.raw.once('close', () => {

@@ -11,7 +11,7 @@ import {
 } from '../../src/avro/index.ts'
 import { zipStored } from '../../src/avro/zip.ts'
 import { createAlertGenerator } from '../../src/generator/alert-generator.ts'
-import { type AlertStreamError } from '../../src/pipeline/index.ts'
+import type { AlertStreamError } from '../../src/pipeline/index.ts'
 import { cache, tempDir, usePython } from '../support/stack.ts'
 
 const run = promisify(execFile)

@@ -3,9 +3,9 @@
 // uncompressed is sent as it is. In all cases the alert is verified before the first byte is sent. HEAD and 304 send no alert, so they
 // read only the beginning of its object. With `compat: 'upstream'`, every client gets the stored bytes without Content-Encoding, as from
 // lsst-dm/alert_database_server, whose clients decompress the body themselves.
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { alertNameForms, parseAlertName } from '../../ids/alert-id.ts'
-import type { AlertReader } from '../alert-reader.ts'
+import type { AlertReader, Content, Head } from '../alert-reader.ts'
 import type { Compat } from '../compat.ts'
 import { chooseCoding, matchesTag, sendHead, sendImmutable, sendNotModified, type Coding } from '../conditional.ts'
 import { sendProblem } from '../problems.ts'
@@ -21,7 +21,34 @@ export async function alertsRoute (app: FastifyInstance, { alerts, compat }: Ale
   const identityHeaders = { 'content-type': 'application/octet-stream' }
   const gzipHeaders = negotiates ? { ...identityHeaders, 'content-encoding': 'gzip' } : identityHeaders
   const contentHeaders = (coding: Coding) => coding === 'gzip' ? gzipHeaders : identityHeaders
-  readOnly<{ Params: { id: string } }>(app, '/v1/alerts/:id', async (request, reply) => {
+
+  /** Responds without a body if the request allows it. Otherwise returns undefined. */
+  function withoutBody ({ method, headers }: FastifyRequest, reply: FastifyReply, head: Head): FastifyReply | undefined {
+    if (matchesTag(headers['if-none-match'], head.tag)) return sendNotModified(reply, head.tag)
+    if (method !== 'HEAD' || head.length === undefined) return undefined
+    return sendHead(reply.headers(contentHeaders(head.coding)), head.length, head.tag)
+  }
+
+  async function fromStart (request: FastifyRequest, reply: FastifyReply, id: string, coding: Coding): Promise<FastifyReply> {
+    const head = await alerts.head(id, coding)
+    if (head === undefined) return sendProblem(reply, 404, 'alert not found')
+    return (head === 'unknown' ? undefined : withoutBody(request, reply, head)) ?? await withBody(request, reply, id, coding)
+  }
+
+  function withBody (request: FastifyRequest, reply: FastifyReply, id: string, coding: Coding): FastifyReply | Promise<FastifyReply> {
+    const send = (alert: Content | undefined): FastifyReply => {
+      if (alert === undefined) return sendProblem(reply, 404, 'alert not found')
+      return sendImmutable(request, reply.headers(contentHeaders(alert.coding)), alert.body, alert.tag)
+    }
+    const { ready, content, release } = alerts.open(id, coding)
+    // Node emits 'close' once, when the response was sent completely or when the client disconnects.
+    if (reply.raw.destroyed) release()
+    else reply.raw.once('close', release)
+    return ready === undefined ? content.then(send) : send(ready)
+  }
+
+  // Responses from memory are sent without waiting for a promise.
+  readOnly<{ Params: { id: string } }>(app, '/v1/alerts/:id', (request, reply) => {
     // `parseAlertName` removes leading zeros, so /v1/alerts/007 is alert 7.
     const id = parseAlertName(request.params.id)
     if (id === undefined) {
@@ -30,21 +57,9 @@ export async function alertsRoute (app: FastifyInstance, { alerts, compat }: Ale
     if (negotiates) reply.header('vary', 'Accept-Encoding')
     const coding = negotiates ? chooseCoding(request.headers['accept-encoding']) : 'gzip'
     if (coding === undefined) return sendProblem(reply, 406, 'Accept-Encoding excludes both available codings, gzip and identity')
-    const ifNoneMatch = request.headers['if-none-match']
-    if (request.method === 'HEAD' || ifNoneMatch !== undefined) {
-      const head = alerts.knownHead(id, coding) ?? await alerts.head(id, coding)
-      if (head === undefined) return sendProblem(reply, 404, 'alert not found')
-      if (head !== 'unknown' && matchesTag(ifNoneMatch, head.tag)) return sendNotModified(reply, head.tag)
-      if (head !== 'unknown' && head.length !== undefined && request.method === 'HEAD') {
-        return sendHead(reply.headers(contentHeaders(head.coding)), head.length, head.tag)
-      }
-    }
-    const { ready, content, release } = alerts.open(id, coding)
-    // Node emits 'close' once, when the response was sent completely or when the client disconnects.
-    if (reply.raw.destroyed) release()
-    else reply.raw.once('close', release)
-    const alert = ready ?? await content
-    if (alert === undefined) return sendProblem(reply, 404, 'alert not found')
-    return sendImmutable(request, reply.headers(contentHeaders(alert.coding)), alert.body, alert.tag)
+    if (request.method !== 'HEAD' && request.headers['if-none-match'] === undefined) return withBody(request, reply, id, coding)
+    const known = alerts.knownHead(id, coding)
+    if (known === undefined) return fromStart(request, reply, id, coding)
+    return withoutBody(request, reply, known) ?? withBody(request, reply, id, coding)
   })
 }
