@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** Arguments, attributes and blocks by name, as main.go of the stand-in reads them. */
-export type Fields = Readonly<Record<string, Readonly<Record<string, unknown>>>>
+type Fields = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 // How a getter asks for the value shows its type. A set is turned into a list on the way.
 const types = { String: 'string', Number: 'number', Boolean: 'bool' } as const

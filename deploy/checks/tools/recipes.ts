@@ -16,7 +16,7 @@ export interface Pin extends Readonly<Record<Field, string>>, Readonly<Record<Li
   readonly edit?: string
 }
 
-export interface Help {
+interface Help {
   readonly must: (program: string, args: readonly string[], options?: Partial<ToolOptions>) => Promise<string>
   readonly tool: (name: string) => Promise<string>
   /** Path of the tool, in the folder that the recipe fills. */
