@@ -164,28 +164,54 @@ export async function startMode (...args: readonly string[]): Promise<RunningMod
  * The measured CPU time and memory are those of the ingester process.
  */
 export async function ingestInto (
-  store: string, { broker, registry }: LoadedStack, alerts: number, measure: Bench<Sizes>['measure'], flags: readonly string[] = []
+  store: string, stack: LoadedStack, alerts: number, measure: Bench<Sizes>['measure'], flags: readonly string[] = []
 ): Promise<Result> {
-  const ingest = await startMode(
-    'ingest', '--broker', broker, '--schema-registry-url', registry, '--alert-store', store, '--wait-for-topic', ...flags)
-  const play = await startMode(
-    'play-stream', '--broker', broker, '--repeat-interval', '3600', '--burst', '--create-dst-topic', '--dst-topic-partitions', '8')
+  const ingest = await startIngest(store, stack, flags)
   try {
-    // The measurement excludes the time until the ingester finds the topic.
-    while (((await ingest.status()).nodes[0]?.in ?? 0) === 0) await sleep(5)
-    return await measure(async () => {
-      let status = await ingest.status()
-      const archived = (): number => status.nodes.find(node => node.node === 'archive')?.out ?? 0
-      const bytes = (): number => status.nodes[0]?.bytes ?? 0
-      const [archivedBefore, bytesBefore] = [archived(), bytes()]
-      while (archived() < alerts) {
-        await sleep(20)
-        status = await ingest.status()
-      }
-      return { alerts: alerts - archivedBefore, bytes: bytes() - bytesBefore }
-    }, { pid: ingest.pid })
+    const play = await startBurst(stack)
+    try {
+      return await measureIngest(ingest, alerts, measure)
+    } finally {
+      await play.stop()
+    }
   } finally {
-    await play.stop()
     await ingest.stop()
   }
+}
+
+/** Like `ingestInto`, but the ingester starts when all alerts have been published. */
+export async function ingestBacklog (
+  store: string, stack: LoadedStack, alerts: number, measure: Bench<Sizes>['measure'], flags: readonly string[] = []
+): Promise<Result> {
+  const play = await startBurst(stack)
+  while (((await play.status()).nodes.at(-1)?.out ?? 0) < alerts) await sleep(100)
+  await play.stop()
+  const ingest = await startIngest(store, stack, flags)
+  try {
+    return await measureIngest(ingest, alerts, measure)
+  } finally {
+    await ingest.stop()
+  }
+}
+
+const startIngest = (store: string, { broker, registry }: LoadedStack, flags: readonly string[]): Promise<RunningMode> =>
+  startMode('ingest', '--broker', broker, '--schema-registry-url', registry, '--alert-store', store, '--wait-for-topic', ...flags)
+
+const startBurst = ({ broker }: LoadedStack): Promise<RunningMode> =>
+  startMode('play-stream', '--broker', broker, '--repeat-interval', '3600', '--burst', '--create-dst-topic', '--dst-topic-partitions', '8')
+
+async function measureIngest (ingest: RunningMode, alerts: number, measure: Bench<Sizes>['measure']): Promise<Result> {
+  // The measurement excludes the time until the ingester finds the topic.
+  while (((await ingest.status()).nodes[0]?.in ?? 0) === 0) await sleep(5)
+  return await measure(async () => {
+    let status = await ingest.status()
+    const archived = (): number => status.nodes.find(node => node.node === 'archive')?.out ?? 0
+    const bytes = (): number => status.nodes[0]?.bytes ?? 0
+    const [archivedBefore, bytesBefore] = [archived(), bytes()]
+    while (archived() < alerts) {
+      await sleep(20)
+      status = await ingest.status()
+    }
+    return { alerts: alerts - archivedBefore, bytes: bytes() - bytesBefore }
+  }, { pid: ingest.pid })
 }

@@ -26,6 +26,7 @@ import { batchOptions, connectionOf, describedConnection } from '../program/kafk
 import { mode, type Host } from '../program/mode.ts'
 import { runToEnd } from '../program/run-graph.ts'
 import { archiveOf, describedStoreUrls, storeUrls } from '../program/stores-from-flags.ts'
+import { keepYoungGenerationSmall } from '../program/young-generation.ts'
 import { archiveSink, type ArchivableAlert, type ArchiveSink } from '../sinks/archive.ts'
 import { kafkaGroupSource } from '../sources/kafka-group.ts'
 import type { Archive } from '../stores/archive.ts'
@@ -206,6 +207,7 @@ export default mode({
   },
   resolve: resolveCompressor,
   async run (config, _positionals, host) {
+    keepYoungGenerationSmall()
     const stores = new StoreStats()
     const connection = await connectionOf(config, 'alert-stream-ingest', host.log)
     const { graph, source, sink, compressor, deadLetters, checks } =
