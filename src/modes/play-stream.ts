@@ -179,8 +179,8 @@ function declare (config: Config, connection: KafkaConnection, log: Logger, onPa
   if (fresh === undefined) {
     const inBatches = profile === fastProfile
     source = replaySource({ ...replay, wholeBatchesTo: inBatches ? dstTopic : undefined })
-    // The records of a whole batch have no objects of their own, so only the bytes need a low limit.
-    played = graph.source('static-topic', source, { records: inBatches ? 100_000 : 2000, bytes: 48 * MIB })
+    // The records of a whole batch have no objects of their own, so only the bytes need a low limit: three sends of 8 MiB.
+    played = graph.source('static-topic', source, { records: inBatches ? 100_000 : 2000, bytes: (inBatches ? 24 : 48) * MIB })
   } else {
     const renewed = replaySource({ ...replay, seconds: new PassSeconds(freshIds ? freshVisitSeconds : 1) })
     source = renewed

@@ -15,8 +15,8 @@ import { timeOffset, type Profile } from './profiles.ts'
 import { earliest, Pass, type PassReport, type ReplayItem, type ReplayRecord, type RunningPass } from './replay-pass.ts'
 import { DueOrder } from './due-order.ts'
 import { isTopicChanged, isUnplayable, playableTopic, recordCount, recordIndexer, type PlayRequirements } from './static-topic.ts'
-import { maxMessageBytesOf } from './target-topic.ts'
 import { nextTick, sleepUntil, type PassSeconds } from './ticks.ts'
+import { wholeBatchLimit } from './whole-batch-limit.ts'
 
 export interface ReplayOptions extends PlayRequirements {
   readonly connection: KafkaConnection
@@ -306,12 +306,6 @@ class Replay implements ReplaySource {
     await sleepUntil(next.tick, context.drain)
     return next.tick
   }
-}
-
-/** Maximum size of a batch that can be copied whole from the topic to `destination`; 0 if no batch can. */
-async function wholeBatchLimit (admin: KafkaAdmin, { partitions }: TopicSnapshot, destination: string): Promise<number> {
-  const found = await admin.describeTopic(destination)
-  return found?.partitions === partitions ? await maxMessageBytesOf(admin, destination) : 0
 }
 
 /** Number of times in a row that the record at `index` is played. If `expected` exceeds `held`, the sum over all records is `expected`. */

@@ -37,8 +37,10 @@ async function loadedTopic (count: number, partitions = 3, marked = true): Promi
 
 interface Logged { readonly level: string, readonly fields: Record<string, unknown>, readonly message: string }
 
+type Options = Partial<Omit<ReplayOptions, 'wholeBatchesTo'>> & { topic: string }
+
 /** Runs a replay. Each record settles when `hold` resolves. Until then, no later record is pulled. */
-function play (t: Test, options: Partial<Omit<ReplayOptions, 'wholeBatchesTo'>> & { topic: string }, hold?: (record: ReplayRecord) => Promise<void>) {
+function play (t: Test, options: Options, hold?: (record: ReplayRecord) => Promise<void>) {
   const reports: PassReport[] = []
   const logged: Logged[] = []
   const source = replaySource({
