@@ -17,7 +17,7 @@ import type { Bench, Result, Sizes } from './harness.ts'
 export const MEAN_RATE = 10_000 / 37
 
 export const cacheDir = defaultCacheDir(process.env)
-const program = join(import.meta.dirname, '..', 'bin', 'alert-stream.js')
+export const program = join(import.meta.dirname, '..', 'bin', 'alert-stream.js')
 
 /** The result that a reference program prints as JSON. */
 export type PeerResult = Omit<Result, 'extra'>
@@ -27,10 +27,16 @@ export async function schemaVersion (version?: string): Promise<SchemaVersion> {
   return version === undefined ? schemas.latest : schemas.get(version)
 }
 
-/** Generates one visit of `count` alerts. */
-export function alertsOf (version: SchemaVersion, count: number, profile: ProfileName = 'design'): AlertValue[] {
+/** Returns a function that generates alert `index` of one visit of `count` alerts. */
+export function alertGenerator (version: SchemaVersion, profile: ProfileName = 'design'): (index: number, count: number) => AlertValue {
   const generator = createAlertGenerator({ schema: JSON.parse(version.text), schemaVersion: version.version, seed: 1, profile })
-  return Array.from({ length: count }, (_, index) => generator.alert(0, index, count))
+  return (index, count) => generator.alert(0, index, count)
+}
+
+/** Generates one visit of `count` alerts. */
+export function alertsOf (version: SchemaVersion, count: number, profile?: ProfileName): AlertValue[] {
+  const alert = alertGenerator(version, profile)
+  return Array.from({ length: count }, (_, index) => alert(index, count))
 }
 
 /** Generates `count` alerts in the newest schema, framed like the alerts in Kafka. */
@@ -80,7 +86,8 @@ export async function withNullStore<R> (
   }
 }
 
-export interface LoadedStack {
+export interface BenchStack {
+  /** Temporary folder. */
   readonly folder: string
   /** `host:port` of Kafka. */
   readonly broker: string
@@ -88,23 +95,29 @@ export interface LoadedStack {
   readonly registry: string
 }
 
-/** Starts Kafka and a schema registry, loads `alerts` alerts into alerts-static, runs `work`, then stops and removes everything. */
-export async function withLoadedStack<R> (
-  alerts: number, log: (line: string) => void, work: (stack: LoadedStack) => Promise<R>
-): Promise<R> {
+/** Starts Kafka and a schema registry with the alert schemas, runs `work`, then stops and removes everything. */
+export async function withStack<R> (log: (line: string) => void, work: (stack: BenchStack) => Promise<R>): Promise<R> {
   return inFolder(async folder => {
     const stack = await startStack({ cacheDir, stateDir: folder, env: process.env, progress: log })
     try {
-      const { broker } = stack.kafka
-      const { url: registry } = stack.registry
-      const file = join(folder, 'visit.avro')
-      await runProgram('generate', file, '--alerts', String(alerts))
-      await runProgram('sync-schema', '--schema-registry-url', registry)
-      await runProgram('create-stream', file, '--broker', broker, '--schema-registry-url', registry, '--dst-topic-partitions', '4')
-      return await work({ folder, broker, registry })
+      await runProgram('sync-schema', '--schema-registry-url', stack.registry.url)
+      return await work({ folder, broker: stack.kafka.broker, registry: stack.registry.url })
     } finally {
       await stack.stop()
     }
+  })
+}
+
+/** Starts Kafka and a schema registry, loads `alerts` alerts into alerts-static, runs `work`, then stops and removes everything. */
+export async function withLoadedStack<R> (
+  alerts: number, log: (line: string) => void, work: (stack: BenchStack) => Promise<R>
+): Promise<R> {
+  return withStack(log, async stack => {
+    const { folder, broker, registry } = stack
+    const file = join(folder, 'visit.avro')
+    await runProgram('generate', file, '--alerts', String(alerts))
+    await runProgram('create-stream', file, '--broker', broker, '--schema-registry-url', registry, '--dst-topic-partitions', '4')
+    return await work(stack)
   })
 }
 
@@ -164,7 +177,7 @@ export async function startMode (...args: readonly string[]): Promise<RunningMod
  * The measured CPU time and memory are those of the ingester process.
  */
 export async function ingestInto (
-  store: string, { broker, registry }: LoadedStack, alerts: number, measure: Bench<Sizes>['measure'], flags: readonly string[] = []
+  store: string, { broker, registry }: BenchStack, alerts: number, measure: Bench<Sizes>['measure'], flags: readonly string[] = []
 ): Promise<Result> {
   const ingest = await startMode(
     'ingest', '--broker', broker, '--schema-registry-url', registry, '--alert-store', store, '--wait-for-topic', ...flags)
