@@ -29,7 +29,7 @@ export interface BucketReport {
   readonly damaged: number
 }
 
-export interface Upload {
+interface Upload {
   readonly name: string
   readonly content: Buffer
   /** CRC32C in base64, as the upload announces it. */

@@ -79,6 +79,8 @@ const server = createServer((request, response) => {
     } else json({ kind: 'storage#objects' })
   })
 })
+// The parent has ended.
+process.on('disconnect', () => { process.exit() })
 // Longer than any pause of a benchmark on a loaded machine, so that no connection closes while a request arrives.
 server.keepAliveTimeout = 600_000
 server.listen(0, '127.0.0.1', () => { send((server.address() as AddressInfo).port) })

@@ -12,7 +12,7 @@ import { copyLoop, playStream, producerPerformance, replaySubject } from './peer
 import { rowLine, rowText } from './peers/report.ts'
 import { scenarioSubject } from './peers/scenario.ts'
 import { startNullStore } from './peers/store.ts'
-import { loadTopic, type AlertSize, type AlertTopic } from './peers/topics.ts'
+import { alertSizes, loadTopic, type AlertSize, type AlertTopic } from './peers/topics.ts'
 import { machine, saveResults } from './results.ts'
 import { serveTurns, type ServeOptions } from './serve-turns.ts'
 import { withStack, type BenchStack } from './support.ts'
@@ -47,7 +47,9 @@ const onRow = (row: Row): void => {
   rows.push(row)
   process.stderr.write(rowText(row))
 }
-const inTurn = async (name: string, subjects: readonly Subject[]): Promise<void> => { await compare(name, subjects, { rounds, log, onRow }) }
+const inTurn = async (name: string, subjects: readonly Subject[]): Promise<void> => {
+  await compare(name, subjects, { rounds, log, onRow })
+}
 const connectionOf = ({ broker }: BenchStack) => kafkaConnection({ brokers: [broker], auth: 'none', tls: false, clientId: 'bench' })
 
 async function topicOf (stack: BenchStack, size: AlertSize, partitions: number): Promise<AlertTopic> {
@@ -115,11 +117,17 @@ function serve (what: string, reference: 'FastAPI' | 'constant', serveOptions: S
   }
 }
 
+function sizeOf (kilobytes: string): AlertSize {
+  const size = alertSizes.find(each => each === `${kilobytes} KB`)
+  if (size === undefined) throw new RangeError(`--sizes must be some of ${alertSizes.join(', ')}, not ${kilobytes}`)
+  return size
+}
+
 function chosen (): Comparison[] {
   const custom = ['sizes', 'partitions', 'delays'].some(name => given[name] !== undefined)
   if (custom) {
     return (list('sizes') ?? ['82']).flatMap(size => (list('partitions') ?? ['8']).flatMap(partitions =>
-      (list('delays') ?? ['0']).map(delay => ingest(`${size} KB` as AlertSize, Number(partitions), Number(delay)))))
+      (list('delays') ?? ['0']).map(delay => ingest(sizeOf(size), Number(partitions), Number(delay)))))
   }
   const [, libdeflate, isal] = everyIngester
   const fastest = [byOffset, libdeflate!, isal!]
@@ -133,17 +141,22 @@ function chosen (): Comparison[] {
   ]
 }
 
-const { only } = given
-const comparisons = chosen().filter(({ name }) => typeof only !== 'string' || name.includes(only))
-try {
-  await withStack(log, async stack => {
-    for (const { name, run } of comparisons) await run(stack, name)
-  })
-} finally {
-  await store.stop()
+async function benchPeers (): Promise<void> {
+  const { only } = given
+  const comparisons = chosen().filter(({ name }) => typeof only !== 'string' || name.includes(only))
+  try {
+    await withStack(log, async stack => {
+      for (const { name, run } of comparisons) await run(stack, name)
+    })
+  } finally {
+    await store.stop()
+  }
+  const flags = Object.entries(given).filter(([name, value]) => value !== false && !['json', 'silent'].includes(name))
+  const command = ['npm run bench -- peers', ...flags.map(([name, value]) => `--${name}${value === true ? '' : ` ${value}`}`)].join(' ')
+  if (given['save'] === true) await saveResults({ command, date: new Date().toISOString(), machine: machine(), rows })
+  if (typeof given['json'] === 'string') writeFileSync(given['json'], JSON.stringify(rows.map(rowLine), null, 2) + '\n')
+  if (given['silent'] !== true) process.stdout.write(rows.map(rowText).join(''))
+  if (rows.length === 0 || rows.some(row => 'failed' in row)) process.exitCode = 1
 }
-const results = { command: ['npm run bench -- peers', ...process.argv.slice(2)].join(' '), date: new Date().toISOString(), machine: machine(), rows }
-if (given['save'] === true) await saveResults(results)
-if (typeof given['json'] === 'string') writeFileSync(given['json'], JSON.stringify(rows.map(rowLine), null, 2) + '\n')
-if (given['silent'] !== true) process.stdout.write(rows.map(rowText).join(''))
-if (rows.length === 0 || rows.some(row => 'failed' in row)) process.exitCode = 1
+
+await benchPeers()

@@ -3,6 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { systemErrorCode } from '../src/pipeline/errors.ts'
 import type { Row } from './peers/comparison.ts'
 import { resultsMarkdown, summaryMarkdown } from './peers/report.ts'
 
@@ -28,13 +29,20 @@ export async function saveResults (results: Results): Promise<void> {
   await writeDocuments()
 }
 
-export async function readResults (): Promise<Results> {
-  return JSON.parse(await readFile(json, 'utf8')) as Results
+/** The saved results. Undefined if there are none. */
+export async function readResults (): Promise<Results | undefined> {
+  try {
+    return JSON.parse(await readFile(json, 'utf8')) as Results
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return undefined
+    throw error
+  }
 }
 
-/** Writes bench/RESULTS.md and the table of the README. */
+/** Writes bench/RESULTS.md and the table of the README, if there are results. */
 export async function writeDocuments (): Promise<void> {
   const results = await readResults()
+  if (results === undefined) return
   await writeFile(join(import.meta.dirname, 'RESULTS.md'), resultsMarkdown(results))
   const readme = join(root, 'README.md')
   const text = await readFile(readme, 'utf8')

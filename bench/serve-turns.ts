@@ -65,7 +65,7 @@ export interface ServeOptions {
   readonly start?: (root: string, flags: readonly string[]) => Promise<Server>
 }
 
-export interface ServeSizes {
+interface ServeSizes {
   /** Number of different alerts. */
   readonly objects: number
   /** Number of requests to each server in one turn. If every alert is requested once, all of them are. */
@@ -74,7 +74,7 @@ export interface ServeSizes {
   readonly turns: number
 }
 
-export interface Turns {
+interface Turns {
   /** Result of each turn, by server: `serve`, `constant` and, if the requests are not conditional, `FastAPI`. */
   readonly results: Readonly<Record<string, Result[]>>
   /** 1-minute load average before each turn. */

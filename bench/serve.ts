@@ -42,4 +42,4 @@ await bench('serve', SIZES, {
   'serve, 304, recent': row({ coding: 'gzip', conditional: true }),
   'serve, 304, old': row({ coding: 'gzip', conditional: true, flags: uncached }),
   'reference: bare node:http, decompressed': row({ coding: 'identity', start: root => startNode('bare-server.ts', root) })
-})
+}, { quick: ['serve, stored gzip, recent', 'serve, 304, recent'] })

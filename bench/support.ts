@@ -1,17 +1,22 @@
 // Support for the scenarios: generated alerts, real servers in a temporary folder, a null store, and the program as a child process.
 import { fork, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fetchSchemaPackage, loadSchemaPackage, type AlertValue, type SchemaVersion } from '../src/avro/index.ts'
-import { defaultCacheDir, freePorts, pythonEnvironment, startStack } from '../src/devstack/index.ts'
+import { defaultCacheDir, freePorts, pythonEnvironment, startStack, type Environment } from '../src/devstack/index.ts'
 import { createAlertGenerator } from '../src/generator/alert-generator.ts'
 import type { ProfileName } from '../src/generator/profiles.ts'
+import { KafkaAdmin } from '../src/kafka/admin.ts'
+import { kafkaConnection } from '../src/kafka/connection.ts'
 import type { NodeStats } from '../src/pipeline/index.ts'
 import { checksumsOf, gzipFrame } from '../src/stores/index.ts'
 import type { Bench, Result, Sizes } from './harness.ts'
+
+export type { Environment }
 
 /** Required mean rate of the system: 10,000 alerts per visit of 37 s. */
 export const MEAN_RATE = 10_000 / 37
@@ -95,20 +100,42 @@ export interface BenchStack {
   readonly registry: string
 }
 
-/** Starts Kafka and a schema registry with the alert schemas, runs `work`, then stops and removes everything. */
+/** Variable with the addresses of a running stack, which bench/run.ts sets so that all scenarios share one. */
+const sharedStack = 'ALERT_STREAM_BENCH_STACK'
+
+/**
+ * Runs `work` with Kafka and a schema registry that has the alert schemas: the shared ones, or new ones, which are then stopped and
+ * removed, also after SIGINT or SIGTERM.
+ */
 export async function withStack<R> (log: (line: string) => void, work: (stack: BenchStack) => Promise<R>): Promise<R> {
   return inFolder(async folder => {
+    const shared = process.env[sharedStack]
+    if (shared !== undefined) return await work({ folder, ...JSON.parse(shared) as Omit<BenchStack, 'folder'> })
     const stack = await startStack({ cacheDir, stateDir: folder, env: process.env, progress: log })
     try {
       await runProgram('sync-schema', '--schema-registry-url', stack.registry.url)
-      return await work({ folder, broker: stack.kafka.broker, registry: stack.registry.url })
+      return await Promise.race([work({ folder, broker: stack.kafka.broker, registry: stack.registry.url }), interrupted()])
     } finally {
       await stack.stop()
     }
   })
 }
 
-/** Starts Kafka and a schema registry, loads `alerts` alerts into alerts-static, runs `work`, then stops and removes everything. */
+/** Runs `work` with a stack that the scenarios share, which are child processes with the given environment. */
+export async function withSharedStack<R> (log: (line: string) => void, work: (environment: Environment) => Promise<R>): Promise<R> {
+  return withStack(log, async ({ broker, registry }) => await work({ ...process.env, [sharedStack]: JSON.stringify({ broker, registry }) }))
+}
+
+/** Rejects at SIGINT or SIGTERM. */
+async function interrupted (): Promise<never> {
+  const signal = await Promise.race(['SIGINT', 'SIGTERM'].map(async name => {
+    await once(process, name)
+    return name
+  }))
+  throw new Error(`stopped by ${signal}`)
+}
+
+/** Runs `work` with a stack whose topic alerts-static holds `alerts` alerts. Afterwards deletes the topics. */
 export async function withLoadedStack<R> (
   alerts: number, log: (line: string) => void, work: (stack: BenchStack) => Promise<R>
 ): Promise<R> {
@@ -117,7 +144,13 @@ export async function withLoadedStack<R> (
     const file = join(folder, 'visit.avro')
     await runProgram('generate', file, '--alerts', String(alerts))
     await runProgram('create-stream', file, '--broker', broker, '--schema-registry-url', registry, '--dst-topic-partitions', '4')
-    return await work(stack)
+    try {
+      return await work(stack)
+    } finally {
+      const admin = new KafkaAdmin(await kafkaConnection({ brokers: [broker], auth: 'none', tls: false, clientId: 'bench' }))
+      for (const topic of ['alerts-static', 'alerts-simulated']) await admin.deleteTopic(topic)
+      await admin.close()
+    }
   })
 }
 
@@ -180,7 +213,8 @@ export async function ingestInto (
   store: string, { broker, registry }: BenchStack, alerts: number, measure: Bench<Sizes>['measure'], flags: readonly string[] = []
 ): Promise<Result> {
   const ingest = await startMode(
-    'ingest', '--broker', broker, '--schema-registry-url', registry, '--alert-store', store, '--wait-for-topic', ...flags)
+    'ingest', '--broker', broker, '--schema-registry-url', registry, '--group', randomUUID(), '--alert-store', store, '--wait-for-topic',
+    ...flags)
   const play = await startMode(
     'play-stream', '--broker', broker, '--repeat-interval', '3600', '--burst', '--create-dst-topic', '--dst-topic-partitions', '8')
   try {

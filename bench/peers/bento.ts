@@ -32,6 +32,7 @@ export async function buildBento (env: Environment, { quick, log }: BentoOptions
     fetch: async (into: string, go: Fetcher) => await go(['build', '-mod=readonly', '-trimpath', '-ldflags=-s -w', '-o', join(into, 'bento'), '.'], source)
   }
   if (quick && await isMissing(download, cacheDir)) throw new Error('Bento is not built yet; a run without --quick builds it')
-  const folder = await ensure(download, { cacheDir, env: { ...env, GOFLAGS: '-buildvcs=false', GOWORK: 'off' }, progress: log })
+  const goEnv = { ...env, GOFLAGS: '-buildvcs=false', GOWORK: 'off' }
+  const folder = await ensure(download, { cacheDir, env: goEnv, progress: log })
   return join(folder, 'bento')
 }

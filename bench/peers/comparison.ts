@@ -18,7 +18,7 @@ export interface Subject {
 export interface Spread { readonly median: number, readonly min: number, readonly max: number }
 
 /** Ratios to the reference: of CPU time per alert and of alerts per second. */
-export interface Ratios { readonly cpu: Spread, readonly rate: Spread }
+interface Ratios { readonly cpu: Spread, readonly rate: Spread }
 
 export interface Measured {
   readonly rounds: readonly Sample[]
@@ -37,7 +37,7 @@ export interface Measured {
 export type Row = { readonly comparison: string, readonly subject: string } &
   (Measured | { readonly skipped: string } | { readonly failed: string })
 
-export interface ComparisonOptions {
+interface ComparisonOptions {
   readonly rounds: number
   readonly log: (line: string) => void
   /** Called with each row after its last round. */
@@ -78,8 +78,8 @@ export async function compare (comparison: string, subjects: readonly Subject[],
   }
 }
 
-export const rateOf = ({ alerts, seconds }: Sample): number => alerts / seconds
-export const cpuOf = ({ alerts, cpuMs }: Sample): number => cpuMs / alerts
+const rateOf = ({ alerts, seconds }: Sample): number => alerts / seconds
+const cpuOf = ({ alerts, cpuMs }: Sample): number => cpuMs / alerts
 
 /** @param reference rounds of the reference, run just before those of `rounds` */
 export function measured (rounds: readonly Sample[], reference: readonly Sample[] | undefined, loads: readonly number[]): Measured {
@@ -103,7 +103,7 @@ function mediansOf (rounds: ReadonlyArray<Readonly<Record<string, number | strin
     [name, typeof last === 'string' ? last : median(rounds.map(round => Number(round[name])))]))
 }
 
-export function spread (values: readonly number[]): Spread {
+function spread (values: readonly number[]): Spread {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) }
 }
 

@@ -13,9 +13,9 @@ import type { AlertTopic } from './topics.ts'
 
 /** Pinned packages of original_ingester.py. */
 const originalRequirements = ['aiokafka==0.14.0', 'avroc==0.3.1', 'google-cloud-storage==3.17.1', 'requests==2.34.2']
-const limitMs = 120_000
+const limitMs = 300_000
 
-export interface IngestOptions {
+interface IngestOptions {
   readonly store: NullStore
   readonly broker: string
   readonly registry: string

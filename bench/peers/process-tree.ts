@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { usage } from '../harness.ts'
 
-export interface TreeUsage {
+interface TreeUsage {
   /** User and system CPU time, in milliseconds. Includes children that ended, if their parent has waited for them. */
   readonly cpuMs: number
   /** Sum of the largest resident set sizes. */

@@ -11,7 +11,7 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>
 }
 
-export interface RunningCommand {
+interface RunningCommand {
   readonly pid: number
   /** Resolves to the value of `work`. Rejects if the process ends first, or after `limitMs`. */
   before<R> (work: Promise<R>, limitMs: number): Promise<R>
@@ -21,6 +21,9 @@ export interface RunningCommand {
 
 export function startCommand ({ command, args, env = {} }: Command): RunningCommand {
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const kill = (): void => { child.kill('SIGKILL') }
+  process.once('exit', kill)
+  child.once('close', () => process.off('exit', kill))
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => { output = (output + String(chunk)).slice(-2000) })
   const ended = new Promise<string>(resolve => {

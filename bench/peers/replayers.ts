@@ -13,9 +13,9 @@ import { measureBetween, startCommand, type Command } from './processes.ts'
 import type { AlertTopic } from './topics.ts'
 
 const toolsVersion = '4.3.1'
-const limitMs = 120_000
+const limitMs = 300_000
 
-export interface ReplayOptions {
+interface ReplayOptions {
   readonly connection: KafkaConnection
   readonly registry: string
   readonly topic: AlertTopic

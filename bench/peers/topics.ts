@@ -44,7 +44,7 @@ function * alertsOf (version: Awaited<ReturnType<typeof schemaVersion>>, size: A
   }
 }
 
-export interface TopicOptions {
+interface TopicOptions {
   readonly connection: KafkaConnection
   readonly registry: string
   readonly size: AlertSize
