@@ -25,6 +25,8 @@ export interface BucketReport {
   readonly frameBytes: number
   /** Sum of the CRC-32 of the decompressed objects, from the gzip trailers. */
   readonly crcSum: number
+  /** Sum of the CRC-32 of the names of the objects. */
+  readonly nameSum: number
   /** Uploads whose CRC32C differs from the announced one, or that do not decompress. */
   readonly damaged: number
 }
@@ -45,7 +47,7 @@ export class NullBucket {
   readonly #onMark: (objects: number) => void
   readonly #names = new Set<string>()
   readonly #allowances = new Map<string, { left: number, at: number }>()
-  readonly #report = { objects: 0, repeated: 0, throttled: 0, bytes: 0, frameBytes: 0, crcSum: 0, damaged: 0 }
+  readonly #report = { objects: 0, repeated: 0, throttled: 0, bytes: 0, frameBytes: 0, crcSum: 0, nameSum: 0, damaged: 0 }
 
   constructor (settings: BucketSettings, onMark: (objects: number) => void = () => {}) {
     this.#settings = settings
@@ -93,6 +95,7 @@ export class NullBucket {
     report.bytes += content.length
     report.frameBytes += content.readUInt32LE(content.length - 4)
     report.crcSum += crc
+    report.nameSum += crc32(name)
     if (this.#settings.marks?.includes(report.objects) === true) this.#onMark(report.objects)
   }
 }

@@ -29,7 +29,9 @@ export async function buildBento (env: Environment, { quick, log }: BentoOptions
     folder: `bento-${hash.copy().digest('hex').slice(0, 12)}`,
     items: 'files',
     fetcher: { name: 'go', find: findGo },
-    fetch: async (into: string, go: Fetcher) => await go(['build', '-mod=readonly', '-trimpath', '-ldflags=-s -w', '-o', join(into, 'bento'), '.'], source)
+    fetch: async (into: string, go: Fetcher) => {
+      await go(['build', '-mod=readonly', '-trimpath', '-ldflags=-s -w', '-o', join(into, 'bento'), '.'], source)
+    }
   }
   if (quick && await isMissing(download, cacheDir)) throw new Error('Bento is not built yet; a run without --quick builds it')
   const goEnv = { ...env, GOFLAGS: '-buildvcs=false', GOWORK: 'off' }

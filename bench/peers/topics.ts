@@ -21,6 +21,8 @@ export interface AlertTopic {
   readonly bytes: number
   /** Sum of the CRC-32 of all frames. */
   readonly crcSum: number
+  /** Sum of the CRC-32 of the names of the objects in layout v2. */
+  readonly nameSum: number
 }
 
 /** One of this number of alerts of the profile rubin-2026 is among the largest. */
@@ -64,14 +66,16 @@ export async function loadTopic ({ connection, registry, size, partitions, alert
   const sink = kafkaSink({ connection, topic })
   const { signal } = new AbortController()
   await sink.open?.({ node: 'load', log: silent, drain: signal, abort: signal })
-  const loaded = { topic, size, partitions, alerts, bytes: 0, crcSum: 0 }
+  const loaded = { topic, size, partitions, alerts, bytes: 0, crcSum: 0, nameSum: 0 }
   let batch: OutgoingRecord[] = []
   try {
     for (const alert of alertsOf(version, size, alerts)) {
       const value = version.schema.encodeFramed(found.id, alert)
       loaded.bytes += value.length
       loaded.crcSum += crc32(value)
-      batch.push({ key: Buffer.from(String(alert['diaSourceId'])), value, headers: [textHeader('alertsim-time-offset', '0.000000')] })
+      const id = String(alert['diaSourceId'])
+      loaded.nameSum += crc32(`v2/alerts/${id.slice(0, 6)}/${id}.avro.gz`)
+      batch.push({ key: Buffer.from(id), value, headers: [textHeader('alertsim-time-offset', '0.000000')] })
       if (batch.length < 200) continue
       await sink.writeBatch(batch, { signal, attempt: 1 })
       batch = []

@@ -16,7 +16,8 @@ await t.test('the report has the number, bytes and sum of CRC-32 of the decompre
     damaged: 0,
     bytes: objects[0]!.length + objects[1]!.length,
     frameBytes: frames[0]!.length + frames[1]!.length,
-    crcSum: crc32(frames[0]!) + crc32(frames[1]!)
+    crcSum: crc32(frames[0]!) + crc32(frames[1]!),
+    nameSum: crc32('a/0') + crc32('a/1')
   })
 })
 
