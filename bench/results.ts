@@ -1,10 +1,11 @@
-// Writes the results of bench/peers.ts: bench/results.json, and from it bench/RESULTS.md and the table of the README. `npm run docs` writes
-// the two documents again.
+// Writes the results of bench/peers.ts: bench/results.json, and from it bench/RESULTS.md, bench/cpu-ratios.svg and the table of the README.
+// `npm run docs` writes all but the first again.
 import { readFile, writeFile } from 'node:fs/promises'
 import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { systemErrorCode } from '../src/pipeline/errors.ts'
 import type { Row } from './peers/comparison.ts'
+import { ratioChart } from './peers/chart.ts'
 import { resultsMarkdown, summaryMarkdown } from './peers/report.ts'
 
 export interface Results {
@@ -39,11 +40,12 @@ export async function readResults (): Promise<Results | undefined> {
   }
 }
 
-/** Writes bench/RESULTS.md and the table of the README, if there are results. */
+/** Writes bench/RESULTS.md, its chart and the table of the README, if there are results. */
 export async function writeDocuments (): Promise<void> {
   const results = await readResults()
   if (results === undefined) return
   await writeFile(join(import.meta.dirname, 'RESULTS.md'), resultsMarkdown(results))
+  await writeFile(join(import.meta.dirname, 'cpu-ratios.svg'), ratioChart(results.rows))
   const readme = join(root, 'README.md')
   const text = await readFile(readme, 'utf8')
   if (!part.test(text)) throw new Error(`${readme} has no markers for the generated part`)

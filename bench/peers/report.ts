@@ -70,6 +70,8 @@ that of all processes of a program after its warm-up. Of each ingest, the null s
 of the topic. "load" is the range of the 1-minute load average before the rounds. Absolute figures and rates depend on the machine and on
 what else runs there; ratios of CPU time depend least.
 
+![CPU time as a ratio to the first program of each comparison](cpu-ratios.svg)
+
 ${sections.join('\n')}`
 }
 

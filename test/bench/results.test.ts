@@ -1,6 +1,7 @@
 import t from 'tap'
 import { readFile } from 'node:fs/promises'
 import { measured, type Row } from '../../bench/peers/comparison.ts'
+import { ratioChart } from '../../bench/peers/chart.ts'
 import { resultsMarkdown, rowText, summaryMarkdown } from '../../bench/peers/report.ts'
 import { readResults, type Results } from '../../bench/results.ts'
 
@@ -34,11 +35,21 @@ await t.test('the line of a row has its rate, CPU time and ratios', async t => {
   t.match(rowText(rows[1]!), /ours +100 alerts\/s, 1\.3 CPU-ms, 100 MiB, CPU x 0\.65/)
 })
 
+await t.test('the chart has one bar for each row with a ratio, with its label and value', async t => {
+  const svg = ratioChart(rows)
+  t.equal(svg.match(/<rect x=/g)?.length, 1)
+  t.match(svg, />ingest: ours</)
+  t.match(svg, />0\.65</)
+  t.ok(ratioChart([{ ...rows[1]!, subject: 'a < b & c' }]).includes('a &lt; b &amp; c'), 'labels are escaped')
+})
+
 const saved = await readResults()
-await t.test('bench/RESULTS.md and the README are current ("npm run docs" updates them)', { skip: saved === undefined }, async t => {
+const skip = saved === undefined
+await t.test('bench/RESULTS.md, its chart and the README are current ("npm run docs" updates them)', { skip }, async t => {
   if (saved === undefined) return
   t.equal(await readFile(new URL('../../bench/RESULTS.md', import.meta.url), 'utf8'), resultsMarkdown(saved))
   const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
   const [, part] = /from bench\/results.json -->\n\n([^]*)\n<!-- end of the generated part -->/.exec(readme) ?? []
   t.equal(part, summaryMarkdown(saved))
+  t.equal(await readFile(new URL('../../bench/cpu-ratios.svg', import.meta.url), 'utf8'), ratioChart(saved.rows))
 })
