@@ -1,5 +1,5 @@
 import t from 'tap'
-import { compare, measured, median, type Row, type Subject } from '../../bench/peers/comparison.ts'
+import { compare, measured, type Row, type Subject } from '../../bench/peers/comparison.ts'
 
 const sample = (cpuMs: number, seconds = 1) =>
   ({ alerts: 100, bytes: 1000, seconds, cpuMs, peakBytes: 5, extra: { 'object KB': cpuMs, kind: 'x' } })
@@ -13,8 +13,8 @@ await t.test('ratios compare the rounds pair by pair', async t => {
   t.strictSame(load, [1, 3])
 })
 
-await t.test('the median of an even number of values is the mean of the middle ones', async t => {
-  t.equal(median([4, 1, 2, 3]), 2.5)
+await t.test('the median of an even number of rounds is the mean of the middle ones', async t => {
+  t.equal(measured([400, 100, 200, 300].map(cpuMs => sample(cpuMs)), undefined, [0]).cpuMsPerAlert, 2.5)
 })
 
 await t.test('subjects run in turn, and each row comes after its last round', async t => {
