@@ -138,4 +138,4 @@ await bench('gcs', SIZES, {
     process.env['STORAGE_EMULATOR_HOST'] = url
     return withRates(await ingestInto('gs://bucket', stack, b.sizes.alerts, b.measure))
   }))
-})
+}, { quick: ['put, our store', 'reference: put, bare node:http', 'get, our store'] })

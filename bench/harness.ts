@@ -59,6 +59,8 @@ export type Rows<S extends Sizes> = Readonly<Record<string, (bench: Bench<S>) =>
 export interface BenchOptions {
   /** Node flags for the child process of each row. */
   readonly nodeFlags?: readonly string[]
+  /** Rows that --quick runs. Default: all rows. */
+  readonly quick?: readonly string[]
 }
 
 /** Runs the rows of a scenario, each in its own process, and prints a table. The exit code is 1 if a row failed. */
@@ -68,7 +70,9 @@ export async function bench<const S extends Sizes> (scenario: string, sizes: S, 
   if (row !== undefined) return runAsChild(row, flags.sizes as Bench<S>['sizes'], flags.quick)
 
   const lines: Line[] = []
-  for (const name of Object.keys(rows).filter(name => flags.only === undefined || name.includes(flags.only))) {
+  const quick = flags.quick && flags.only === undefined ? options.quick : undefined
+  const chosen = quick ?? Object.keys(rows).filter(name => flags.only === undefined || name.includes(flags.only))
+  for (const name of chosen) {
     log(`${scenario}: ${name} ...`)
     const runs: Outcome[] = []
     for (let run = 0; run < flags.runs; run++) runs.push(await runInChild(name, options.nodeFlags ?? []))

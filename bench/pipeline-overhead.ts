@@ -72,4 +72,4 @@ await bench('pipeline-overhead', SIZES, {
   'graph, batch sink of 500': row(count => graph(count, plusOne, 500)),
   'for await loop, async steps': row(count => loop(count, plusOneAsync)),
   'graph, async steps': row(count => graph(count, plusOneAsync))
-})
+}, { quick: ['for await loop', 'RxJS, no backpressure', 'graph'] })

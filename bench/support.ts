@@ -1,23 +1,28 @@
 // Support for the scenarios: generated alerts, real servers in a temporary folder, a null store, and the program as a child process.
 import { fork, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fetchSchemaPackage, loadSchemaPackage, type AlertValue, type SchemaVersion } from '../src/avro/index.ts'
-import { defaultCacheDir, freePorts, pythonEnvironment, startStack } from '../src/devstack/index.ts'
+import { defaultCacheDir, freePorts, pythonEnvironment, startStack, type Environment } from '../src/devstack/index.ts'
 import { createAlertGenerator } from '../src/generator/alert-generator.ts'
 import type { ProfileName } from '../src/generator/profiles.ts'
+import { KafkaAdmin } from '../src/kafka/admin.ts'
+import { kafkaConnection } from '../src/kafka/connection.ts'
 import type { NodeStats } from '../src/pipeline/index.ts'
 import { checksumsOf, gzipFrame } from '../src/stores/index.ts'
 import type { Bench, Result, Sizes } from './harness.ts'
+
+export type { Environment }
 
 /** Required mean rate of the system: 10,000 alerts per visit of 37 s. */
 export const MEAN_RATE = 10_000 / 37
 
 export const cacheDir = defaultCacheDir(process.env)
-const program = join(import.meta.dirname, '..', 'bin', 'alert-stream.js')
+export const program = join(import.meta.dirname, '..', 'bin', 'alert-stream.js')
 
 /** The result that a reference program prints as JSON. */
 export type PeerResult = Omit<Result, 'extra'>
@@ -27,10 +32,16 @@ export async function schemaVersion (version?: string): Promise<SchemaVersion> {
   return version === undefined ? schemas.latest : schemas.get(version)
 }
 
-/** Generates one visit of `count` alerts. */
-export function alertsOf (version: SchemaVersion, count: number, profile: ProfileName = 'design'): AlertValue[] {
+/** Returns a function that generates alert `index` of one visit of `count` alerts. */
+export function alertGenerator (version: SchemaVersion, profile: ProfileName = 'design'): (index: number, count: number) => AlertValue {
   const generator = createAlertGenerator({ schema: JSON.parse(version.text), schemaVersion: version.version, seed: 1, profile })
-  return Array.from({ length: count }, (_, index) => generator.alert(0, index, count))
+  return (index, count) => generator.alert(0, index, count)
+}
+
+/** Generates one visit of `count` alerts. */
+export function alertsOf (version: SchemaVersion, count: number, profile?: ProfileName): AlertValue[] {
+  const alert = alertGenerator(version, profile)
+  return Array.from({ length: count }, (_, index) => alert(index, count))
 }
 
 /** Generates `count` alerts in the newest schema, framed like the alerts in Kafka. */
@@ -80,7 +91,8 @@ export async function withNullStore<R> (
   }
 }
 
-export interface LoadedStack {
+export interface BenchStack {
+  /** Temporary folder. */
   readonly folder: string
   /** `host:port` of Kafka. */
   readonly broker: string
@@ -88,22 +100,56 @@ export interface LoadedStack {
   readonly registry: string
 }
 
-/** Starts Kafka and a schema registry, loads `alerts` alerts into alerts-static, runs `work`, then stops and removes everything. */
-export async function withLoadedStack<R> (
-  alerts: number, log: (line: string) => void, work: (stack: LoadedStack) => Promise<R>
-): Promise<R> {
+/** Variable with the addresses of a running stack, which bench/run.ts sets so that all scenarios share one. */
+const sharedStack = 'ALERT_STREAM_BENCH_STACK'
+
+/**
+ * Runs `work` with Kafka and a schema registry that has the alert schemas: the shared ones, or new ones, which are then stopped and
+ * removed, also after SIGINT or SIGTERM.
+ */
+export async function withStack<R> (log: (line: string) => void, work: (stack: BenchStack) => Promise<R>): Promise<R> {
   return inFolder(async folder => {
+    const shared = process.env[sharedStack]
+    if (shared !== undefined) return await work({ folder, ...JSON.parse(shared) as Omit<BenchStack, 'folder'> })
     const stack = await startStack({ cacheDir, stateDir: folder, env: process.env, progress: log })
     try {
-      const { broker } = stack.kafka
-      const { url: registry } = stack.registry
-      const file = join(folder, 'visit.avro')
-      await runProgram('generate', file, '--alerts', String(alerts))
-      await runProgram('sync-schema', '--schema-registry-url', registry)
-      await runProgram('create-stream', file, '--broker', broker, '--schema-registry-url', registry, '--dst-topic-partitions', '4')
-      return await work({ folder, broker, registry })
+      await runProgram('sync-schema', '--schema-registry-url', stack.registry.url)
+      return await Promise.race([work({ folder, broker: stack.kafka.broker, registry: stack.registry.url }), interrupted()])
     } finally {
       await stack.stop()
+    }
+  })
+}
+
+/** Runs `work` with a stack that the scenarios share, which are child processes with the given environment. */
+export async function withSharedStack<R> (log: (line: string) => void, work: (environment: Environment) => Promise<R>): Promise<R> {
+  return withStack(log, async ({ broker, registry }) => await work({ ...process.env, [sharedStack]: JSON.stringify({ broker, registry }) }))
+}
+
+/** Rejects at SIGINT or SIGTERM. */
+async function interrupted (): Promise<never> {
+  const signal = await Promise.race(['SIGINT', 'SIGTERM'].map(async name => {
+    await once(process, name)
+    return name
+  }))
+  throw new Error(`stopped by ${signal}`)
+}
+
+/** Runs `work` with a stack whose topic alerts-static holds `alerts` alerts. Afterwards deletes the topics. */
+export async function withLoadedStack<R> (
+  alerts: number, log: (line: string) => void, work: (stack: BenchStack) => Promise<R>
+): Promise<R> {
+  return withStack(log, async stack => {
+    const { folder, broker, registry } = stack
+    const file = join(folder, 'visit.avro')
+    await runProgram('generate', file, '--alerts', String(alerts))
+    await runProgram('create-stream', file, '--broker', broker, '--schema-registry-url', registry, '--dst-topic-partitions', '4')
+    try {
+      return await work(stack)
+    } finally {
+      const admin = new KafkaAdmin(await kafkaConnection({ brokers: [broker], auth: 'none', tls: false, clientId: 'bench' }))
+      for (const topic of ['alerts-static', 'alerts-simulated']) await admin.deleteTopic(topic)
+      await admin.close()
     }
   })
 }
@@ -164,7 +210,7 @@ export async function startMode (...args: readonly string[]): Promise<RunningMod
  * The measured CPU time and memory are those of the ingester process.
  */
 export async function ingestInto (
-  store: string, stack: LoadedStack, alerts: number, measure: Bench<Sizes>['measure'], flags: readonly string[] = []
+  store: string, stack: BenchStack, alerts: number, measure: Bench<Sizes>['measure'], flags: readonly string[] = []
 ): Promise<Result> {
   const ingest = await startIngest(store, stack, flags)
   try {
@@ -181,7 +227,7 @@ export async function ingestInto (
 
 /** Like `ingestInto`, but the ingester starts when all alerts have been published. */
 export async function ingestBacklog (
-  store: string, stack: LoadedStack, alerts: number, measure: Bench<Sizes>['measure'], flags: readonly string[] = []
+  store: string, stack: BenchStack, alerts: number, measure: Bench<Sizes>['measure'], flags: readonly string[] = []
 ): Promise<Result> {
   const play = await startBurst(stack)
   while (((await play.status()).nodes.at(-1)?.out ?? 0) < alerts) await sleep(100)
@@ -194,10 +240,12 @@ export async function ingestBacklog (
   }
 }
 
-const startIngest = (store: string, { broker, registry }: LoadedStack, flags: readonly string[]): Promise<RunningMode> =>
-  startMode('ingest', '--broker', broker, '--schema-registry-url', registry, '--alert-store', store, '--wait-for-topic', ...flags)
+const startIngest = (store: string, { broker, registry }: BenchStack, flags: readonly string[]): Promise<RunningMode> =>
+  startMode(
+    'ingest', '--broker', broker, '--schema-registry-url', registry, '--group', randomUUID(), '--alert-store', store, '--wait-for-topic',
+    ...flags)
 
-const startBurst = ({ broker }: LoadedStack): Promise<RunningMode> =>
+const startBurst = ({ broker }: BenchStack): Promise<RunningMode> =>
   startMode('play-stream', '--broker', broker, '--repeat-interval', '3600', '--burst', '--create-dst-topic', '--dst-topic-partitions', '8')
 
 async function measureIngest (ingest: RunningMode, alerts: number, measure: Bench<Sizes>['measure']): Promise<Result> {

@@ -1,8 +1,9 @@
 // Writes the generated parts of the documentation between their markers: the flags of all modes (docs/configuration.md), the metrics
-// (docs/metrics.md) and the dead-letter reasons (docs/dead-letters.md). Also writes the schema docs/provenance.avsc. Tests check that these
-// files are current.
+// (docs/metrics.md), the dead-letter reasons (docs/dead-letters.md) and the benchmark results (README.md, bench/RESULTS.md). Also writes
+// the schema docs/provenance.avsc. Tests check that these files are current.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeDocuments } from '../bench/results.ts'
 import { modes } from '../src/cli/modes.ts'
 import { referenceMarkdown } from '../src/config/reference.ts'
 import { reasonsMarkdown } from '../src/dead-letters/reasons.ts'
@@ -22,3 +23,4 @@ await replacePart('configuration.md', referenceMarkdown(await modes.all()))
 await replacePart('metrics.md', await metricsMarkdown())
 await replacePart('dead-letters.md', reasonsMarkdown())
 await writeFile(join(import.meta.dirname, '..', 'docs', 'provenance.avsc'), provenanceDocument())
+await writeDocuments()
