@@ -155,7 +155,7 @@ export async function withLoadedStack<R> (
 }
 
 /** Runs alert-stream until it exits. Resolves to its stdout. */
-async function runProgram (...args: readonly string[]): Promise<string> {
+export async function runProgram (...args: readonly string[]): Promise<string> {
   return run(process.execPath, [program, ...args])
 }
 
