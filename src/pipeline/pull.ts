@@ -82,15 +82,21 @@ async function withinGrace<T> (work: Promise<T> | undefined, context: NodeContex
 
 function envelopeOf (node: SourceSpec, record: SourceRecord<unknown>, credits: Credits, meter: Meter, hooks: PullHooks): Envelope<unknown> {
   const start = performance.now()
-  const { bytes } = record
-  credits.take(bytes)
+  let held = record.bytes
+  let released = false
+  credits.take(held)
   meter.enter()
-  meter.bytes += bytes
+  meter.bytes += held
   return Envelope.of(record, { node: node.name, position: record.position }, failure => {
     meter.leave(performance.now() - start)
     if (failure === undefined) meter.out++
     else meter.failed++
     hooks.settled(record, failure)
-    credits.give(bytes)
+    credits.give(held)
+  }, (now, before) => {
+    if (!released) node.part.release?.(record)
+    released = true
+    held += now - before
+    credits.resize(now - before)
   })
 }
