@@ -4,7 +4,7 @@ import { typeOf } from './avsc-schema.ts'
 import type { AvscType } from './avsc-types.ts'
 import { assertNothingFollows, decodeDatum, invalidDatum, readFirstLong } from './datum.ts'
 import { schemaErrors } from './errors.ts'
-import { longReader } from './field-reader.ts'
+import { fieldsReader, longReader, type FieldsReader, type FieldToRead } from './field-reader.ts'
 import { compactJson, parseExactly } from './schema-json.ts'
 import { parseTree, type RecordNode, type SchemaNode } from './schema-tree.ts'
 import { skipper, type Skipper } from './skipper.ts'
@@ -42,6 +42,8 @@ export interface AlertSchema {
   readAlertId (datum: Buffer): bigint
   /** The visit of the triggering source, `diaSource.visit`, in a valid datum. undefined if the schema or the alert has none. */
   readVisit (datum: Buffer): bigint | undefined
+  /** A reader of fields of the record that `path` leads to, in valid data. undefined if the schema has no record there. */
+  fieldsReader (path: readonly string[], fields: readonly FieldToRead[]): FieldsReader | undefined
 }
 
 /** Parses an alert schema, which must be a record. Error: SCHEMA_INVALID. */
@@ -147,6 +149,10 @@ class ParsedSchema implements AlertSchema {
 
   readVisit (datum: Buffer): bigint | undefined {
     return this.#readVisit?.(datum)
+  }
+
+  fieldsReader (path: readonly string[], fields: readonly FieldToRead[]): FieldsReader | undefined {
+    return fieldsReader(this.#root, path, fields)
   }
 
   #write (value: AlertValue, offset: number): number {
