@@ -7,7 +7,7 @@ import { decodeId, type PackedIdFormat } from '../ids/packed-id.ts'
 import { healpixNested } from './healpix.ts'
 import type { Delivery, IndexRow, SourceFields } from './row.ts'
 
-export interface IndexableFrame {
+interface IndexableFrame {
   readonly frame: Buffer
   readonly schemaId: number
   readonly datum: Buffer

@@ -9,7 +9,7 @@ import { SegmentEncoder } from './segment-encoder.ts'
 import { segmentMetadata } from './segment-metadata.ts'
 
 /** Counts of durable entries and segments. */
-export interface SegmentStats {
+interface SegmentStats {
   readonly rows: number
   readonly rejected: number
   readonly segments: number

@@ -6,7 +6,7 @@ import { isRejected, type Entry, type IndexRow, type Position } from './row.ts'
 export type SegmentSource = 'kafka' | 'archive'
 
 /** Offsets of a partition, `from` inclusive, `to` exclusive, as decimal numbers. */
-export interface OffsetRange {
+interface OffsetRange {
   readonly topic: string
   readonly topicId: string | null
   readonly partition: number
@@ -15,7 +15,7 @@ export interface OffsetRange {
 }
 
 /** A record that is not a valid alert. */
-export interface RejectedRecord {
+interface RejectedRecord {
   readonly topic: string
   readonly topicId: string | null
   readonly partition: number
@@ -46,8 +46,8 @@ export interface Segment {
 }
 
 export const metadataKey = 'alert-stream.index'
-export const segmentFolder = 'index/v1/segments/'
-export const otherNight = 'other'
+const segmentFolder = 'index/v1/segments/'
+const otherNight = 'other'
 
 const timestampDigits = 13
 const largestTimestamp = BigInt('9'.repeat(timestampDigits))

@@ -8,7 +8,8 @@ import { AlertStreamError, defineErrors } from '../pipeline/errors.ts'
 import { silent } from '../pipeline/log.ts'
 import type { Archive } from '../stores/archive.ts'
 import { retryableStoreError } from '../stores/errors.ts'
-import { writerSchemaLookup, type SchemaLookupOptions } from './schema-lookup.ts'
+import type { SchemaLookupOptions } from './schema-lookup.ts'
+import { writerSchemaLookup } from './writer-schemas.ts'
 
 const captureErrors = defineErrors({
   // Fatal: the error affects every alert of this schema, and retrying does not help.

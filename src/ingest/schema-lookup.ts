@@ -4,10 +4,8 @@
 // Each wait that ends without the schema halves later waits for about a minute, so records with random ids cannot stall the stream.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
-import { registryErrors, retryableRegistryError } from '../avro/errors.ts'
-import { maxSchemaId, type RegistryClient } from '../avro/registry.ts'
-import { parseWriterSchema, type WriterSchema } from '../avro/writer-schema.ts'
-import { AlertStreamError, messageOf } from '../pipeline/errors.ts'
+import { maxSchemaId } from '../avro/registry.ts'
+import { AlertStreamError } from '../pipeline/errors.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 
 export interface SchemaLookupOptions {
@@ -79,27 +77,4 @@ export function schemaLookup<S> (
       }
     }
   }
-}
-
-interface RegisteredSchema {
-  readonly text: string
-  readonly schema: WriterSchema
-}
-
-/**
- * Looks up writer schemas in the registry, and waits for unknown ids. Errors: UNKNOWN_SCHEMA (bad record), also if the text of the registry
- * is not a schema of records; REGISTRY_*, NOT_A_REGISTRY (retryable).
- */
-export function writerSchemaLookup (
-  registry: Pick<RegistryClient, 'schemaById' | 'url'>, options: SchemaLookupOptions = {}
-): (schemaId: number) => Promise<RegisteredSchema> {
-  return schemaLookup(async schemaId => {
-    const text = await registry.schemaById(schemaId).catch((error: unknown) => { throw retryableRegistryError(error) })
-    try {
-      return { text, schema: parseWriterSchema(text, `schema ${schemaId} of ${registry.url}`) }
-    } catch (cause) {
-      const what = `the schema registry has no usable schema with id ${schemaId}: ${messageOf(cause)}`
-      throw registryErrors.UNKNOWN_SCHEMA(what, { where: registry.url, cause })
-    }
-  }, registry.url, options)
 }

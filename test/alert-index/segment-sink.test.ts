@@ -17,14 +17,15 @@ const topicId = '0d5e0e1c-2f4a-4b5c-8d6e-7f8091a2b3c4'
 
 function row (id: bigint, changes: Partial<IndexRow> = {}): IndexRow {
   return {
-    ...noDelivery, id, night: 20260224, visit: 2026022400001n, detector: 7, diaObjectId: null, ssObjectId: null, midpointMjdTai: 61095.5, ra: 1,
-    dec: 2, healpix29: 5n, band: 'r', psfFlux: 1.5, psfFluxErr: NaN, snr: null, reliability: 0.5, schemaId: 1101n, frameBytes: 100,
+    ...noDelivery, id, night: 20260224, visit: 2026022400001n, detector: 7, diaObjectId: null, ssObjectId: null, midpointMjdTai: 61095.5,
+    ra: 1, dec: 2, healpix29: 5n, band: 'r', psfFlux: 1.5, psfFluxErr: NaN, snr: null, reliability: 0.5, schemaId: 1101n, frameBytes: 100,
     sha256: Buffer.alloc(32, Number(id % 256n)), ...changes
   }
 }
 
-function entry (offset: number, outcome: Entry['outcome'] = row(BigInt(offset)), partition = 0): Entry {
-  return { consumed: { topic: 'alerts', topicId, partition, offset: BigInt(offset), timestamp: 1_700_000_000_000n + BigInt(offset) }, outcome }
+function entry (number: number, outcome: Entry['outcome'] = row(BigInt(number)), partition = 0): Entry {
+  const offset = BigInt(number)
+  return { consumed: { topic: 'alerts', topicId, partition, offset, timestamp: 1_700_000_000_000n + offset }, outcome }
 }
 
 async function setUp (t: Test) {
@@ -37,7 +38,8 @@ async function setUp (t: Test) {
   }
   t.teardown(async () => { await store.close() })
   const files = async () => (await readdir(join(root, 'index'), { recursive: true })).filter(name => name.endsWith('.parquet')).sort()
-  const metadata = async () => await Promise.all((await files()).map(async name => segmentMetadata((await store.get(`index/${name}`))!.body)))
+  const metadataOf = async (name: string) => segmentMetadata((await store.get(`index/${name}`))!.body)
+  const metadata = async () => await Promise.all((await files()).map(metadataOf))
   return { store, sink, files, metadata }
 }
 

@@ -44,11 +44,13 @@ export async function surveyRecords (
   const { id } = await createRegistryClient({ url: registry }).register(uniqueName('alert'), schema.text)
   const generator = await generatorOf(version)
   const noImages = images ? {} : { cutoutDifference: null, cutoutScience: null, cutoutTemplate: null }
+  // The retention of the topic deletes older records.
+  const now = BigInt(Date.now())
   return Array.from({ length: count }, (_, index) => {
     const alert = { ...generator.alert(visit, index, count), ...noImages }
     return {
       key: Buffer.from(String(Object.values(alert)[0])), value: schema.encodeFramed(id, alert), headers: [], partition: index % partitions,
-      timestamp: 1_790_000_000_000n + BigInt(visit * 37_000 + index)
+      timestamp: now + BigInt(index)
     }
   })
 }
