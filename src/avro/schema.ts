@@ -4,7 +4,7 @@ import { typeOf } from './avsc-schema.ts'
 import type { AvscType } from './avsc-types.ts'
 import { assertNothingFollows, decodeDatum, invalidDatum, readFirstLong } from './datum.ts'
 import { schemaErrors } from './errors.ts'
-import { doubleReader, longReader } from './field-reader.ts'
+import { doubleReader, fieldsReader, longReader, type FieldsReader, type FieldToRead } from './field-reader.ts'
 import { compactJson, parseExactly } from './schema-json.ts'
 import { parseTree, type RecordNode, type SchemaNode } from './schema-tree.ts'
 import { skipper, type Skipper } from './skipper.ts'
@@ -46,6 +46,8 @@ export interface AlertSchema {
   readVisit (datum: Buffer): bigint | undefined
   /** The mid-point of the triggering exposure in a valid datum (MJD, TAI, days). undefined if the schema or the alert has none. */
   readMidpoint (datum: Buffer): number | undefined
+  /** A reader of fields of the record that `path` leads to, in valid data. undefined if the schema has no record there. */
+  fieldsReader (path: readonly string[], fields: readonly FieldToRead[]): FieldsReader | undefined
 }
 
 /** Parses an alert schema, which must be a record. Error: SCHEMA_INVALID. */
@@ -158,6 +160,10 @@ class ParsedSchema implements AlertSchema {
 
   readMidpoint (datum: Buffer): number | undefined {
     return this.#readMidpoint?.(datum)
+  }
+
+  fieldsReader (path: readonly string[], fields: readonly FieldToRead[]): FieldsReader | undefined {
+    return fieldsReader(this.root, path, fields)
   }
 
   #write (value: AlertValue, offset: number): number {

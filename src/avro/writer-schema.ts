@@ -1,6 +1,7 @@
 // A writer schema as the ingester uses it: it checks that a record is exactly one datum, and reads the alert id and the visit. If the
 // schema does not determine the encoding of a whole datum, but its first field is a long, only the alert id is read.
 import { readFirstLong } from './datum.ts'
+import type { FieldsReader, FieldToRead } from './field-reader.ts'
 import { compactJson } from './schema-json.ts'
 import { parseSchema } from './schema.ts'
 
@@ -11,6 +12,11 @@ export interface WriterSchema {
   alertIdOf (datum: Buffer): bigint
   /** The field `diaSource.visit` of a datum that `alertIdOf` has accepted. undefined without this field, or if `checked` is false. */
   visitOf (datum: Buffer): bigint | undefined
+  /**
+   * A reader of fields of the record that `path` leads to, in data that `alertIdOf` has accepted. undefined if the schema has no record
+   * there, or if `checked` is false.
+   */
+  fieldsReader (path: readonly string[], fields: readonly FieldToRead[]): FieldsReader | undefined
 }
 
 /** Error: SCHEMA_INVALID if the text is neither an Avro record schema nor the JSON of a record whose first field is a long. */
@@ -23,12 +29,18 @@ export function parseWriterSchema (text: string, where: string): WriterSchema {
         schema.checkDatum(datum)
         return schema.readAlertId(datum)
       },
-      visitOf: datum => schema.readVisit(datum)
+      visitOf: datum => schema.readVisit(datum),
+      fieldsReader: (path, fields) => schema.fieldsReader(path, fields)
     }
   } catch (error) {
     const first = firstLong(text)
     if (first === undefined) throw error
-    return { checked: false, alertIdOf: datum => readFirstLong(first.record, first.field, datum), visitOf: () => undefined }
+    return {
+      checked: false,
+      alertIdOf: datum => readFirstLong(first.record, first.field, datum),
+      visitOf: () => undefined,
+      fieldsReader: () => undefined
+    }
   }
 }
 

@@ -1,4 +1,5 @@
-// A Python virtual environment with independent packages that check this program's output: fastavro, astropy, confluent-kafka, requests.
+// A Python virtual environment with independent packages that check this program's output: fastavro, astropy, pyarrow,
+// duckdb, confluent-kafka, requests.
 // pip installs pinned versions into the cache. The folder name includes a hash of the versions and of the Python interpreter,
 // so a new version or interpreter creates a new environment.
 import { createHash } from 'node:crypto'
@@ -16,6 +17,13 @@ const PYTHON_REQUIREMENTS: readonly string[] = [
   'numpy==1.26.4; python_version < "3.11"',
   'astropy==8.0.2; python_version >= "3.11"',
   'astropy==6.0.1; python_version < "3.11"',
+  // Judges of the index: HEALPix numbers, and two independent readers of Parquet.
+  'astropy-healpix==2.0.1; python_version >= "3.11"',
+  'astropy-healpix==1.0.3; python_version < "3.11"',
+  'pyarrow==26.0.1; python_version >= "3.11"',
+  'pyarrow==21.0.0; python_version < "3.11"',
+  'duckdb==2.0.1; python_version >= "3.11"',
+  'duckdb==1.4.1; python_version < "3.11"',
   'fastavro==1.13.1; python_version >= "3.11"',
   'fastavro==1.12.1; python_version < "3.11"',
   'confluent-kafka==2.16.1; python_version >= "3.11"',

@@ -30,10 +30,7 @@ export interface IngestStats {
 
 export function ingestFamilies ({ topics, source, stats, checks, compressor, stores, visits, lags }: IngestStats): Family[] {
   return [
-    ...groupFamilies(source, topics),
-    family('alert_stream_kafka_up', async () => [{ value: await lags() === undefined ? 0 : 1 }]),
-    family('alert_stream_kafka_lag_records', async () =>
-      (await lags() ?? []).map(({ topic, partition, records }) => ({ labels: partitionLabels(topic, partition), value: records }))),
+    ...groupFamilies({ topics, source, lags }),
     family('alert_stream_alerts_archived_total', () =>
       (['written', 'identical'] as const).map(outcome => ({ labels: { outcome }, value: stats[outcome] }))),
     single('alert_stream_alerts_unchecked_total', () => checks.unchecked),
@@ -56,8 +53,12 @@ export function ingestFamilies ({ topics, source, stats, checks, compressor, sto
   ]
 }
 
-function groupFamilies (source: Pick<KafkaGroupSource, 'stats'>, topics: readonly string[]): Family[] {
+/** Metrics of a consumer group and its brokers. */
+export function groupFamilies ({ topics, source, lags }: Pick<IngestStats, 'topics' | 'source' | 'lags'>): Family[] {
   return [
+    family('alert_stream_kafka_up', async () => [{ value: await lags() === undefined ? 0 : 1 }]),
+    family('alert_stream_kafka_lag_records', async () =>
+      (await lags() ?? []).map(({ topic, partition, records }) => ({ labels: partitionLabels(topic, partition), value: records }))),
     family('alert_stream_kafka_settled_offset', () => source.stats().partitions.map(({ topic, partition, settled }) =>
       ({ labels: partitionLabels(topic, partition), value: Number(settled) }))),
     family('alert_stream_kafka_committed_offset', () => source.stats().partitions.flatMap(({ topic, partition, committed }) =>

@@ -1,5 +1,5 @@
 // Observes a running ingester: readiness checks, metrics and stats for the admin port, and one log line per visit.
-import { brokerCheck, registryCheck, storeChecks } from '../admin/readiness-checks.ts'
+import { registryCheck, storeChecks } from '../admin/readiness-checks.ts'
 import { checkLimitMs, type Checks } from '../admin/readiness.ts'
 import type { Status } from '../admin/status.ts'
 import type { CompressorInfo } from '../compression/compressor.ts'
@@ -7,8 +7,6 @@ import type { DeadLetterDestination } from '../dead-letters/dead-letter-destinat
 import type { PackedIdFormat } from '../ids/packed-id.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
-import { unreadableError } from '../kafka/damaged-batches.ts'
-import { kafkaErrors } from '../kafka/errors.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
 import type { GraphDescription, Logger, Run, RunObserver } from '../pipeline/index.ts'
 import type { ArchiveSink } from '../sinks/archive.ts'
@@ -16,6 +14,7 @@ import type { KafkaGroupSource } from '../sources/kafka-group.ts'
 import type { Archive } from '../stores/archive.ts'
 import type { StoreStats } from '../stores/metered-store.ts'
 import { lagOf } from './consumer-lag.ts'
+import { groupChecks } from './group-checks.ts'
 import { ingestFamilies, type DatumChecks } from './metrics.ts'
 import { visitOfRecord } from './record-visit.ts'
 import { VisitMetrics } from './visit-metrics.ts'
@@ -53,15 +52,7 @@ export function ingestMonitor (options: IngestMonitorOptions): IngestMonitor {
   const visitOf = (record: KafkaRecord): number | undefined => visitOfRecord(record, packedIds)
   const visits = new VisitMetrics({ topics, gapMs: visitGapSeconds * 1000, visitOf, log, lag })
   const checks: Checks = {
-    broker: brokerCheck(admin, topics),
-    topics: async () => {
-      const { missing } = source.stats()
-      if (missing.length > 0) throw kafkaErrors.KAFKA_TOPIC_MISSING(`waiting for ${missing.join(', ')}`, { where: connection.brokers })
-    },
-    partitions: async () => {
-      const [stopped] = source.stats().stopped
-      if (stopped !== undefined) throw unreadableError(stopped)
-    },
+    ...groupChecks({ connection, admin, topics, source }),
     registry: registryCheck(registryUrl),
     ...storeChecks(archive),
     ...deadLetters.check === undefined ? {} : { 'dead-letter-store': deadLetters.check }

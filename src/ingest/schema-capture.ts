@@ -1,15 +1,15 @@
 // Captures the schema of each alert: writes it to the archive before the alert, once per schema id and process. Concurrent alerts share a
 // capture. If a capture fails, the next alert retries it. A record is dead-lettered only if its schema is unknown or has no alert id.
 import { isSameSchema } from '../avro/canonical-form.ts'
-import { registryErrors, retryableRegistryError } from '../avro/errors.ts'
 import type { RegistryClient } from '../avro/registry.ts'
 import { schemaCache } from '../avro/schema-cache.ts'
-import { parseWriterSchema, type WriterSchema } from '../avro/writer-schema.ts'
-import { AlertStreamError, defineErrors, messageOf } from '../pipeline/errors.ts'
+import type { WriterSchema } from '../avro/writer-schema.ts'
+import { AlertStreamError, defineErrors } from '../pipeline/errors.ts'
 import { silent } from '../pipeline/log.ts'
 import type { Archive } from '../stores/archive.ts'
 import { retryableStoreError } from '../stores/errors.ts'
-import { schemaLookup, type SchemaLookupOptions } from './schema-lookup.ts'
+import type { SchemaLookupOptions } from './schema-lookup.ts'
+import { writerSchemaLookup } from './writer-schemas.ts'
 
 const captureErrors = defineErrors({
   // Fatal: the error affects every alert of this schema, and retrying does not help.
@@ -25,28 +25,12 @@ const captureErrors = defineErrors({
  */
 export type SchemaCapture = (schemaId: number) => WriterSchema | Promise<WriterSchema>
 
-interface FetchedSchema {
-  readonly text: string
-  readonly schema: WriterSchema
-}
-
 export function schemaCapture (
   registry: Pick<RegistryClient, 'schemaById' | 'url'>, archive: () => Pick<Archive, 'putSchema' | 'getSchema'>,
   options: SchemaLookupOptions = {}
 ): SchemaCapture {
   const { log = silent } = options
-  const lookUp = schemaLookup(fetchSchema, registry.url, options)
-
-  async function fetchSchema (schemaId: number): Promise<FetchedSchema> {
-    const where = `schema ${schemaId} of ${registry.url}`
-    const text = await registry.schemaById(schemaId).catch((error: unknown) => { throw retryableRegistryError(error) })
-    try {
-      return { text, schema: parseWriterSchema(text, where) }
-    } catch (cause) {
-      const what = `the schema registry has no usable schema with id ${schemaId}: ${messageOf(cause)}`
-      throw registryErrors.UNKNOWN_SCHEMA(what, { where: registry.url, cause })
-    }
-  }
+  const lookUp = writerSchemaLookup(registry, options)
 
   async function capture (schemaId: number): Promise<WriterSchema> {
     const { text, schema } = await lookUp(schemaId)

@@ -30,7 +30,7 @@ export interface GroupConsumerOptions {
   readonly connection: Pick<KafkaConnection, 'brokers' | 'authState'>
   readonly clock?: Clock | undefined
   readonly log: Logger
-  /** Called when records can be taken, or `error` is set. */
+  /** Called when records can be taken, `draining` changes or `error` is set. */
   onProgress (): void
 }
 
@@ -69,7 +69,11 @@ export class GroupConsumer {
     this.#member = new GroupMember({
       ...settings, connect: clients.connectGroup, coordinator: clients.coordinator, connection, clock, log, onFatal,
       onAssigned: membership => { this.#assigned(membership) },
-      beforeJoin: () => this.#drain.drain()
+      beforeJoin: async () => {
+        const drained = this.#drain.drain()
+        options.onProgress()
+        await drained
+      }
     })
     this.#committer = new OffsetCommitter({
       tracker: this.#tracker, member: this.#member, buffers: this.#buffers, stats: this.#stats, clock, log, onFatal,
@@ -104,6 +108,11 @@ export class GroupConsumer {
   /** The error that ended consumption, if any. */
   get error (): AlertStreamError | undefined {
     return this.#error
+  }
+
+  /** Whether the member waits until the records in flight have settled, before it joins a new generation of the group. */
+  get draining (): boolean {
+    return this.#drain.paused
   }
 
   /** Looks up the topics and joins the group. Rejects with KAFKA_TOPIC_MISSING if a topic is missing, unless `waitForTopic` is set. */

@@ -21,8 +21,10 @@ const gauge = metric('gauge')
 const histogram = metric('histogram')
 
 /** Modes with a graph and an admin port. */
-const graphs = ['ingest', 'play-stream']
+const graphs = ['ingest', 'index', 'play-stream']
+const groups = ['ingest', 'index']
 const ingest = ['ingest']
+const index = ['index']
 const play = ['play-stream']
 const serve = ['serve']
 const all = [...graphs, ...serve]
@@ -56,33 +58,33 @@ export const catalogue = {
   alert_stream_source_credit_records: gauge('records', graphs, ['node'], 'Number of unsettled records at which the source waits.'),
   alert_stream_source_credit_bytes: gauge('bytes', graphs, ['node'], 'Unsettled bytes at which the source waits.'),
 
-  alert_stream_kafka_up: gauge('1', ingest, [], '1 if the brokers responded to this scrape in time. If 0, the lag is absent.',
+  alert_stream_kafka_up: gauge('1', groups, [], '1 if the brokers responded to this scrape in time. If 0, the lag is absent.',
     'is 0 for 2 minutes: the brokers are unreachable.'),
-  alert_stream_kafka_lag_records: gauge('records', ingest, ['topic', 'partition'],
+  alert_stream_kafka_lag_records: gauge('records', groups, ['topic', 'partition'],
     'Unsettled records of an assigned partition, up to its end offset; absent while the brokers do not respond.',
     'sum by (topic) is above 10,000 (one visit) for 5 minutes: alerts arrive faster than they are archived.'),
-  alert_stream_kafka_settled_offset: gauge('offset', ingest, ['topic', 'partition'],
+  alert_stream_kafka_settled_offset: gauge('offset', groups, ['topic', 'partition'],
     'Offset before which all records have settled. It may be committed.'),
-  alert_stream_kafka_committed_offset: gauge('offset', ingest, ['topic', 'partition'], 'Last committed offset.'),
-  alert_stream_kafka_commit_age_seconds: gauge('seconds', ingest, [],
+  alert_stream_kafka_committed_offset: gauge('offset', groups, ['topic', 'partition'], 'Last committed offset.'),
+  alert_stream_kafka_commit_age_seconds: gauge('seconds', groups, [],
     'Time since the last successful commit, or since the first record after it if that is later; 0 if nothing is uncommitted.',
     'is above 120: records are stuck or commits fail. A restart would read all records since that commit again.'),
-  alert_stream_kafka_commits_total: counter('commits', ingest, ['outcome'], 'Offset commits by outcome: done, failed.'),
-  alert_stream_kafka_rebalances_total: counter('joins', ingest, [], 'Completed group joins of this process; 1 after the start.',
+  alert_stream_kafka_commits_total: counter('commits', groups, ['outcome'], 'Offset commits by outcome: done, failed.'),
+  alert_stream_kafka_rebalances_total: counter('joins', groups, [], 'Completed group joins of this process; 1 after the start.',
     'increases by more than 6 in an hour: the group is unstable, because members keep joining and leaving.'),
-  alert_stream_kafka_generation: gauge('generation', ingest, [],
+  alert_stream_kafka_generation: gauge('generation', groups, [],
     'Generation of the consumer group that this process is a member of; -1 before the first join.'),
-  alert_stream_kafka_assigned_partitions: gauge('partitions', ingest, ['topic'], 'Partitions of the topic assigned to this process.'),
-  alert_stream_kafka_lost_records_total: counter('records', ingest, ['topic', 'partition'],
+  alert_stream_kafka_assigned_partitions: gauge('partitions', groups, ['topic'], 'Partitions of the topic assigned to this process.'),
+  alert_stream_kafka_lost_records_total: counter('records', groups, ['topic', 'partition'],
     'Records that the topic\'s retention deleted before they were read.',
     'increases: alerts are lost. Raise the retention of the topic or the throughput of the ingester.'),
-  alert_stream_kafka_truncated_records_total: counter('records', ingest, ['topic', 'partition'],
+  alert_stream_kafka_truncated_records_total: counter('records', groups, ['topic', 'partition'],
     'Records that were read before a truncation of the log (unclean leader election, lost disk) removed them from the topic.',
     'increases: the topic has lost records. Ask the producer to send them again; the archive may already hold them.'),
-  alert_stream_kafka_partition_stopped: gauge('1', ingest, ['topic', 'partition'],
+  alert_stream_kafka_partition_stopped: gauge('1', groups, ['topic', 'partition'],
     '1 while the partition is stopped at a damaged record batch, otherwise 0.',
     'is 1: alerts of this partition are not archived. The log names the batch and what to do.'),
-  alert_stream_kafka_skipped_batches_total: counter('batches', ingest, ['topic', 'partition'],
+  alert_stream_kafka_skipped_batches_total: counter('batches', groups, ['topic', 'partition'],
     'Damaged record batches that were skipped because of --skip-batch.'),
 
   alert_stream_alerts_archived_total: counter('alerts', ingest, ['outcome'],
@@ -116,7 +118,21 @@ export const catalogue = {
     'Visits that were not durable after 37 s, or when the next visit began if the alert ids contain no visit.',
     'increases by more than 3 in 10 minutes: visits pile up.'),
 
-  alert_stream_store_operation_seconds: histogram('seconds', [...ingest, ...serve], ['store', 'operation', 'outcome'],
+  alert_stream_index_rows_total: counter('rows', index, [], 'Rows that are durable in segments of the index.',
+    'rate is 0 while the lag grows: alerts do not reach the index.'),
+  alert_stream_index_rejected_total: counter('records', index, [],
+    'Records that are not valid alerts. They are listed in the metadata of a segment that is durable.'),
+  alert_stream_index_segments_total: counter('segments', index, [], 'Segments that are durable in the index store.'),
+  alert_stream_index_bytes_total: counter('bytes', index, [], 'Bytes of the segments.'),
+  alert_stream_index_flush_seconds: histogram('seconds', index, [],
+    'Duration of one flush: encoding and writing the segments of the collected rows.',
+    '99th percentile is above 10: the index store is slow. A flush must end within a third of the session timeout when partitions are ' +
+    'handed over.'),
+  alert_stream_index_oldest_row_seconds: gauge('seconds', index, [],
+    'Age of the oldest row that is not durable; 0 if there is none. At most --segment-seconds and the duration of a flush.',
+    'is above 180: segments cannot be written. The log names the error.'),
+
+  alert_stream_store_operation_seconds: histogram('seconds', [...groups, ...serve], ['store', 'operation', 'outcome'],
     'Duration of one operation of a store (alerts, schemas, dead-letters): put (written, identical, conflict, failed) or get (found, ' +
     'absent, failed).',
     'outcome="failed" increases for 5 minutes, or the 99th percentile of put is above 10: the store is down or slow.'),

@@ -2,7 +2,6 @@
 // its record is durable in the archive or in the dead letters, so no crash loses an alert. A redelivered alert is not written again.
 import type { AdminServer } from '../admin/status.ts'
 import { createRegistryClient } from '../avro/registry.ts'
-import { parseFrame, type Frame } from '../avro/wire-format.ts'
 import type { CompressorInfo } from '../compression/compressor.ts'
 import { defaultThreads, openCompressor, resolveCompressor } from '../compression/open-compressor.ts'
 import {
@@ -16,10 +15,10 @@ import type { DatumChecks } from '../ingest/metrics.ts'
 import { ingestMonitor } from '../ingest/monitor.ts'
 import { schemaCapture } from '../ingest/schema-capture.ts'
 import { defaultUnknownSchemaWaitMs } from '../ingest/schema-lookup.ts'
+import { unframe, type FramedRecord } from '../ingest/unframe.ts'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { defaultSessionTimeoutMs } from '../kafka/group-settings.ts'
 import type { KafkaRecord } from '../kafka/record.ts'
-import { assertComplete } from '../kafka/record-size.ts'
 import { createGraph, patientRetry, silent, type Port, type Sink, type Source } from '../pipeline/index.ts'
 import { checkDeadLetterTopic, deadLettersOf } from '../program/dead-letters-from-flags.ts'
 import { batchOptions, connectionOf, describedConnection } from '../program/kafka-from-flags.ts'
@@ -138,11 +137,6 @@ export function archiveRecords (
   const compressor = openCompressor(config, gzipThreads, log)
   const sink = archiveSink({ archive, target: `${urls.alerts}, layout ${layout}`, compressor, writes: config.batchSize })
 
-  const unframe = (record: KafkaRecord): Frame & { readonly frame: Buffer, readonly record: KafkaRecord } => {
-    assertComplete(record)
-    const frame = record.value ?? Buffer.alloc(0)
-    return { frame, record, ...parseFrame(frame) }
-  }
   const checks = { unchecked: 0, visitMismatches: 0 }
   const packedIds = packedIdFormat(config.packedIdBits, config.packedIdTags)
   const checkVisit = (id: bigint, visit: bigint | undefined): void => {
@@ -153,7 +147,7 @@ export function archiveRecords (
         'the visit of an alert contradicts its id: archiving by the id; more such alerts are only counted')
     }
   }
-  const captureSchema = async ({ frame, record, schemaId, datum }: ReturnType<typeof unframe>): Promise<ArchivableAlert> => {
+  const captureSchema = async ({ frame, record, schemaId, datum }: FramedRecord): Promise<ArchivableAlert> => {
     const schema = await capture(schemaId)
     const id = schema.alertIdOf(datum)
     if (!schema.checked) checks.unchecked++

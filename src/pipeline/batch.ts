@@ -1,14 +1,14 @@
 // Groups records for sinks that write batches. A group is emitted when it is full (count or bytes), when it reaches its maximum age, or
-// when a source is out of credit and no earlier group of this node is unsettled. Without the credit rule, a group that has no maximum age
-// would never be emitted if the source's credits are too few to fill it.
+// when a source is out of credit (or waits for settlement) and no earlier group of this node is unsettled. Without the credit rule, a group
+// that has no maximum age would never be emitted if the source's credits are too few to fill it.
 import { map, Observable, type OperatorFunction } from 'rxjs'
 import { Envelope } from './envelope.ts'
 import type { BatchLimits } from './spec.ts'
 
 export interface Starvation {
-  /** Whether a source is waiting for credit. */
+  /** Whether a source is waiting for credit or for settlement. */
   readonly starved: boolean
-  /** Calls `listener` whenever a source starts to wait for credit. Returns the function that unsubscribes. */
+  /** Calls `listener` whenever a source starts to wait. Returns the function that unsubscribes. */
   watch (listener: () => void): () => void
 }
 

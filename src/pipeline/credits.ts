@@ -45,9 +45,16 @@ export class Credits {
     this.#bytes += bytes
   }
 
+  /** Changes the bytes that an unsettled record holds. */
+  resize (difference: number): void {
+    this.#bytes += difference
+    if (this.available) this.wake()
+  }
+
   give (bytes: number, records = 1): void {
     this.#records -= records
-    this.#bytes -= bytes
+    // Shares of bytes are fractions, so their sum is rounded.
+    this.#bytes = this.#records === 0 ? 0 : this.#bytes - bytes
     if (this.available) this.wake()
     if (this.#records === 0) this.#onIdle()
   }

@@ -41,10 +41,15 @@ export function abandon (envelope: Any, signal: AbortSignal): void {
 
 /** Handles one record in a step and returns the envelopes that it emits. */
 export function stepHandler (spec: StepSpec, meter: Meter, runtime: Runtime): Handler<Any, Any> {
+  const { holds } = spec
+  const declared = (output: Any): Any => {
+    if (holds !== undefined) output.hold(holds(output.value))
+    return output
+  }
   const emit = (envelope: Any, result: unknown): readonly Any[] => {
     switch (spec.emits) {
-      case 'map': return [envelope.map(result)]
-      case 'split': return envelope.split(result as readonly unknown[])
+      case 'map': return [declared(envelope.map(result))]
+      case 'split': return envelope.split(result as readonly unknown[]).map(declared)
       case 'filter':
         if (result === true) return [envelope]
         meter.dropped += envelope.records

@@ -9,7 +9,8 @@ import { defaultRetry, type RetryPolicy } from './retry.ts'
 import { runGraph } from './run.ts'
 import type { Run, RunOptions } from './run-types.ts'
 import {
-  graphErrors, validate, type BatchLimits, type DeadLetterSpec, type GraphSpec, type NodeSpec, type StepCall, type StepOptions
+  graphErrors, validate, type BatchLimits, type DeadLetterSpec, type GraphSpec, type NodeSpec, type OutputOptions, type StepCall,
+  type StepOptions, type StepSpec
 } from './spec.ts'
 
 /** At most 1,000 unsettled records or 64 MiB. With alerts of 82 kB, the byte limit is reached first. */
@@ -37,11 +38,15 @@ export interface Port<T> {
    * Emits one value per input. Processes up to `concurrency` records at once; only concurrency 1 keeps their order. The
    * runner retries `call` after a retryable error, fails the graph after a fatal error, and dead-letters the record after any other error.
    */
-  step<U> (name: string, call: (value: T, context: RecordContext) => U | Promise<U>, options?: StepOptions): Port<Awaited<U>>
+  step<U> (
+    name: string, call: (value: T, context: RecordContext) => U | Promise<U>, options?: OutputOptions<Awaited<U>>
+  ): Port<Awaited<U>>
   /** Emits the values for which `keep` returns true. Settles all other values as done. */
   filter (name: string, keep: (value: T, context: RecordContext) => boolean | Promise<boolean>, options?: StepOptions): Port<T>
   /** Emits every value of the array that `call` returns. The input settles when all emitted values have settled. */
-  split<U> (name: string, call: (value: T, context: RecordContext) => readonly U[] | Promise<readonly U[]>, options?: StepOptions): Port<U>
+  split<U> (
+    name: string, call: (value: T, context: RecordContext) => readonly U[] | Promise<readonly U[]>, options?: OutputOptions<U>
+  ): Port<U>
   /**
    * Emits an array when it reaches a limit, or when a source is out of credit and no earlier array is unsettled. Each record settles with
    * its array. If a step or sink fails on an array, all its records are dead-lettered. (`toBatches` writes each record alone instead.)
@@ -139,9 +144,10 @@ class GraphBuilder {
     const input = node.name
     const worker = (options: SinkOptions = {}): { input: string, concurrency: number, retry: RetryPolicy } =>
       ({ input, concurrency: options.concurrency ?? 1, retry: options.retry ?? this.#retry })
-    const step = <U>(emits: 'map' | 'filter' | 'split', name: string, call: unknown, options: StepOptions = {}): Port<U> => {
+    const step = <U>(emits: 'map' | 'filter' | 'split', name: string, call: unknown, options: OutputOptions<never> = {}): Port<U> => {
       const { kind, detail, writes } = options
-      return this.#add({ type: 'step', name, emits, call: call as StepCall, kind, detail, writes, ...worker(options) })
+      const holds = options.holds as StepSpec['holds']
+      return this.#add({ type: 'step', name, emits, call: call as StepCall, holds, kind, detail, writes, ...worker(options) })
     }
     return {
       step: (name, call, options) => step('map', name, call, options),

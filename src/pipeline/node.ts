@@ -29,6 +29,11 @@ export interface NodeContext {
   readonly drain: AbortSignal
   /** Aborted when the graph fails or is aborted. Pending work should then reject. */
   readonly abort: AbortSignal
+  /**
+   * For `records` of a source: declares whether the source waits until the records in flight have settled, and emits no record until then.
+   * Batches are then emitted as if the source were out of credit.
+   */
+  readonly awaitSettlement?: ((waiting: boolean) => void) | undefined
 }
 
 /** The context of one call with one record. */
@@ -60,6 +65,8 @@ interface Described {
 export interface Source<T> extends Described {
   open? (context: NodeContext): Promise<void>
   records (context: NodeContext): AsyncIterable<SourceRecord<T>>
+  /** Drops the content of an unsettled record, except for what `settled` and log lines need. Called when a step has declared `holds`. */
+  release? (record: SourceRecord<T>): void
   settled? (record: SourceRecord<T>, failure?: Error): void
   /** Commits settled offsets. Called when all records have settled, or after a failure when no further record will settle. */
   flush? (): Promise<void>

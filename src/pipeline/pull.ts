@@ -82,15 +82,22 @@ async function withinGrace<T> (work: Promise<T> | undefined, context: NodeContex
 
 function envelopeOf (node: SourceSpec, record: SourceRecord<unknown>, credits: Credits, meter: Meter, hooks: PullHooks): Envelope<unknown> {
   const start = performance.now()
-  const { bytes, records = 1 } = record
-  credits.take(bytes, records)
+  const { records = 1 } = record
+  let held = record.bytes
+  let released = false
+  credits.take(held, records)
   meter.enter(records)
-  meter.bytes += bytes
+  meter.bytes += held
   return Envelope.of(record, { node: node.name, position: record.position }, failure => {
     meter.leave(performance.now() - start, records)
     if (failure === undefined) meter.out += records
     else meter.failed++
     hooks.settled(record, failure)
-    credits.give(bytes, records)
+    credits.give(held, records)
+  }, (now, before) => {
+    if (!released) node.part.release?.(record)
+    released = true
+    held += now - before
+    credits.resize(now - before)
   })
 }

@@ -39,6 +39,9 @@ class Runner implements Run {
   readonly #meters = new Map<string, Meter>()
   readonly #credits = new Map<string, Credits>()
   readonly #starvationListeners = new Set<() => void>()
+  /** The sources that wait until their records in flight have settled. */
+  readonly #waiting = new Set<string>()
+  readonly #onStarved = (): void => { for (const listener of this.#starvationListeners) listener() }
   readonly #finished = Promise.withResolvers<void>()
   #state: RunState = 'created'
   #failure: Error | undefined
@@ -156,6 +159,18 @@ class Runner implements Run {
     return { node, log: this.#log, drain: this.#drain.signal, abort: this.#abort.signal }
   }
 
+  #sourceContext (node: string): NodeContext {
+    const awaitSettlement = (waiting: boolean): void => {
+      if (!waiting) {
+        this.#waiting.delete(node)
+      } else if (!this.#waiting.has(node)) {
+        this.#waiting.add(node)
+        this.#onStarved()
+      }
+    }
+    return { ...this.#context(node), awaitSettlement }
+  }
+
   #sources (): SourceSpec[] {
     return this.#graph.nodes.filter(node => node.type === 'source')
   }
@@ -175,10 +190,11 @@ class Runner implements Run {
   #starvation (): Starvation {
     const credits = this.#credits
     const listeners = this.#starvationListeners
+    const waiting = this.#waiting
     return {
       get starved () {
         for (const each of credits.values()) if (each.starved) return true
-        return false
+        return waiting.size > 0
       },
       watch: listener => {
         listeners.add(listener)
@@ -207,9 +223,8 @@ class Runner implements Run {
 
   async #pullAll ({ entries }: Wiring): Promise<void> {
     const sources = this.#sources()
-    const onStarved = (): void => { for (const listener of this.#starvationListeners) listener() }
     const onIdle = (): void => { if (this.#unsettled === 0) this.#idle.resolve() }
-    for (const node of sources) this.#credits.set(node.name, new Credits(node.credits, onStarved, onIdle))
+    for (const node of sources) this.#credits.set(node.name, new Credits(node.credits, this.#onStarved, onIdle))
     await Promise.all(sources.map(async node => {
       const entry = entries.get(node.name)
       const hooks: PullHooks = {
@@ -229,7 +244,8 @@ class Runner implements Run {
         }
       }
       try {
-        await pull(node, this.#context(node.name), this.#credits.get(node.name) as Credits, this.#meters.get(node.name) as Meter, hooks)
+        const [credits, meter] = [this.#credits.get(node.name) as Credits, this.#meters.get(node.name) as Meter]
+        await pull(node, this.#sourceContext(node.name), credits, meter, hooks)
       } catch (error) {
         this.#fail(asError(error), node.name)
       }

@@ -37,6 +37,15 @@ export interface StepOptions {
   readonly writes?: SideEffect | undefined
 }
 
+/** Options of a step that emits new values. */
+export interface OutputOptions<T> extends StepOptions {
+  /**
+   * Bytes that an output value holds in memory. From this step on, the record counts against the source's credit with these bytes instead
+   * of its own, and the source releases the content of the record. The graph cannot have dead letters, which need the content.
+   */
+  holds? (output: T): number
+}
+
 /** A store that a step writes to in addition to emitting its output. Several steps may write to the same store. */
 interface SideEffect {
   /** Name of the store in descriptions. It must differ from the names of the graph's nodes. */
@@ -62,6 +71,7 @@ export interface StepSpec extends Worker {
   /** What the step emits per input: `map` one value, `filter` the input or nothing, `split` any number of values. */
   readonly emits: 'map' | 'filter' | 'split'
   readonly call: StepCall
+  readonly holds?: ((output: unknown) => number) | undefined
   readonly kind?: string | undefined
   readonly detail?: string | undefined
   readonly writes?: SideEffect | undefined
@@ -117,6 +127,11 @@ export function validate (graph: GraphSpec): void {
       checkName(node.writes.name)
       if (names.has(node.writes.name)) fail(`step '${node.name}' writes to '${node.writes.name}', which is also the name of a node`)
     }
+    if (node.type === 'step' && node.holds !== undefined) {
+      if (graph.deadLetters !== undefined) fail(`step '${node.name}' declares the bytes of its output, but dead letters need its input`)
+      const { part, name } = sourceOf(graph, node)
+      if (part.release === undefined) fail(`step '${node.name}' declares the bytes of its output, but source '${name}' releases no content`)
+    }
     if ('limits' in node) {
       const { count, bytes = 1, ms = 0 } = node.limits
       if (!(count >= 1)) fail(`node '${node.name}' has a batch limit of ${count} records`)
@@ -127,4 +142,14 @@ export function validate (graph: GraphSpec): void {
   }
   if (!graph.nodes.some(node => node.type === 'source')) fail('the graph has no source')
   if (!graph.nodes.some(isSink)) fail('the graph has no sink')
+}
+
+/** The source whose records reach the node. Every input is a node before it. */
+function sourceOf (graph: GraphSpec, node: NodeSpec): SourceSpec {
+  let current = node
+  while (current.type !== 'source') {
+    const { input } = current
+    current = graph.nodes.find(({ name }) => name === input) as NodeSpec
+  }
+  return current
 }

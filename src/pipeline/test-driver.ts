@@ -17,6 +17,8 @@ export class PushSource<T> implements Source<T> {
   readonly kind = 'test source'
   /** Outcomes of the pushed records, in order of settlement. */
   readonly outcomes: Outcome[] = []
+  /** Records whose content the graph has released. */
+  readonly released: SourceRecord<T>[] = []
   pulled = 0
   flushed = 0
   readonly #waiting = new Map<SourceRecord<T>, (outcome: Outcome) => void>()
@@ -52,6 +54,11 @@ export class PushSource<T> implements Source<T> {
         await new Promise<void>(resolve => { this.#wake = resolve })
       }
     }
+  }
+
+  /** The record that a test receives in an outcome keeps its value. */
+  release (record: SourceRecord<T>): void {
+    this.released.push(record)
   }
 
   settled (record: SourceRecord<T>, failure?: Error): void {

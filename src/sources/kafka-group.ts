@@ -84,7 +84,7 @@ class GroupSource implements KafkaGroupSource {
     this.#timer = setInterval(() => { this.#commit() }, commitInterval?.ms ?? 1000)
   }
 
-  async * records ({ drain }: NodeContext): AsyncGenerator<SourceRecord<KafkaRecord>> {
+  async * records ({ drain, awaitSettlement }: NodeContext): AsyncGenerator<SourceRecord<KafkaRecord>> {
     const consumer = this.#opened
     const stop = (): void => { this.#progress.notify() }
     drain.addEventListener('abort', stop)
@@ -92,6 +92,7 @@ class GroupSource implements KafkaGroupSource {
       while (!drain.aborted) {
         if (consumer.error !== undefined) throw consumer.error
         const next = consumer.take()
+        awaitSettlement?.(consumer.draining)
         if (next === undefined) {
           await this.#progress.wait()
           continue
@@ -103,6 +104,12 @@ class GroupSource implements KafkaGroupSource {
     } finally {
       drain.removeEventListener('abort', stop)
     }
+  }
+
+  /** The position of the record stays, for log lines. */
+  release (record: SourceRecord<KafkaRecord>): void {
+    const { value } = record
+    ;(record as { value: KafkaRecord }).value = { ...value, key: null, value: null, headers: [] }
   }
 
   settled (record: SourceRecord<KafkaRecord>, failure?: Error): void {

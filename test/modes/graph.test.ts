@@ -8,7 +8,7 @@ const described = (await modes.all()).filter(({ describe }) => describe !== unde
 
 await t.test('every mode that runs a graph can describe the graph', async t => {
   t.strictSame(described, [
-    'generate', 'sync-schema', 'create-stream', 'play-stream', 'print-stream', 'ingest', 'verify', 'redrive', 'serve', 'copy'
+    'generate', 'sync-schema', 'create-stream', 'play-stream', 'print-stream', 'ingest', 'index', 'verify', 'redrive', 'serve', 'copy'
   ])
 })
 
