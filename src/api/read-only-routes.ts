@@ -1,19 +1,40 @@
-// Routes accept only GET and HEAD. On a known path, OPTIONS gets 204, and any other method gets 405 with Allow instead of 404.
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteGenericInterface } from 'fastify'
+// Routes accept only some methods: GET and HEAD, or POST. On a known path, OPTIONS gets 204, and any other method gets 405 with Allow
+// instead of 404.
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, type FastifySchema, type RouteGenericInterface } from 'fastify'
 import { sendProblem } from './problems.ts'
 
 type Handler<T extends RouteGenericInterface> = (request: FastifyRequest<T>, reply: FastifyReply) => Promise<FastifyReply>
 
-const allowed = 'GET, HEAD, OPTIONS'
+interface PostOptions<T extends RouteGenericInterface> {
+  readonly schema: FastifySchema
+  /** Maximum length of a request body in bytes. */
+  readonly bodyLimit: number
+  readonly handler: Handler<T>
+}
 
-/** Registers `handler` for GET and HEAD, and the responses to all other methods. */
+/** Registers `handler` for GET and HEAD, and the responses to all other methods. The API document describes GET. */
 export function readOnly<T extends RouteGenericInterface = RouteGenericInterface> (
-  app: FastifyInstance, url: string, handler: Handler<T>
+  app: FastifyInstance, url: string, handler: Handler<T>, schema: FastifySchema = {}
 ): void {
-  app.route<T>({ method: ['GET', 'HEAD'], url, handler: handler as never })
+  app.route<T>({ method: 'GET', url, schema, handler: handler as never })
+  app.route<T>({ method: 'HEAD', url, schema: { ...schema, hide: true }, handler: handler as never })
+  rejectOthers(app, url, ['GET', 'HEAD'])
+}
+
+/** Registers a handler for POST, and the responses to all other methods. */
+export function postOnly<T extends RouteGenericInterface = RouteGenericInterface> (
+  app: FastifyInstance, url: string, { schema, bodyLimit, handler }: PostOptions<T>
+): void {
+  app.route<T>({ method: 'POST', url, schema, bodyLimit, handler: handler as never })
+  rejectOthers(app, url, ['POST'])
+}
+
+function rejectOthers (app: FastifyInstance, url: string, methods: readonly string[]): void {
+  const allowed = [...methods, 'OPTIONS'].join(', ')
   app.route({
-    method: app.supportedMethods.filter(method => method !== 'GET' && method !== 'HEAD'),
+    method: app.supportedMethods.filter(method => !methods.includes(method)),
     url,
+    schema: { hide: true },
     // Respond in onRequest, so that the request body is not read.
     async onRequest (request, reply) {
       reply.header('allow', allowed)
