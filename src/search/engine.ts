@@ -3,7 +3,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance, DuckDBType, DuckDBValue } from '@duckdb/node-api'
-import { messageOf, systemErrorCode } from '../pipeline/errors.ts'
+import { messageOf } from '../pipeline/errors.ts'
 import { searchErrors } from './errors.ts'
 import { type Parameter, type ParameterType } from './parameters.ts'
 
@@ -110,7 +110,6 @@ async function load (): Promise<DuckDB> {
   try {
     return await import('@duckdb/node-api')
   } catch (cause) {
-    if (systemErrorCode(cause) === undefined) throw cause
     throw searchErrors.SEARCH_UNAVAILABLE('DuckDB cannot be loaded', { cause })
   }
 }

@@ -50,7 +50,7 @@ export class SegmentCache {
   async use<T> (keys: readonly string[], signal: AbortSignal, work: (paths: readonly string[]) => Promise<T>): Promise<T> {
     const used: CachedSegment[] = []
     try {
-      for (const key of keys) used.push(this.#open(key, used))
+      for (const key of keys) this.#open(key, used)
       await untilAborted(Promise.all(used.map(({ ready }) => ready)), signal)
       return await work(used.map(({ path }) => path))
     } finally {
@@ -59,27 +59,23 @@ export class SegmentCache {
     }
   }
 
-  #open (key: string, used: readonly CachedSegment[]): CachedSegment {
-    let segment = this.#segments.get(key)
-    if (segment === undefined) {
-      this.lookups.misses++
-      const path = join(this.#options.folder, `${++this.#files}.parquet`)
-      const created: CachedSegment = { path, ready: Promise.resolve(), bytes: 0, users: 0, loading: true }
-      created.ready = this.#slots.run(() => this.#load(key, created, used)).then(() => { created.loading = false }, (error: unknown) => {
-        created.loading = false
-        this.#remove(key, created)
-        throw error
-      })
-      // If all queries were stopped, nobody waits for a failed read.
-      created.ready.catch(() => {})
-      segment = created
-    } else {
-      this.lookups.hits++
-      this.#segments.delete(key)
-    }
+  #open (key: string, used: CachedSegment[]): void {
+    const known = this.#segments.get(key)
+    const path = join(this.#options.folder, `${this.#files + 1}.parquet`)
+    const segment = known ?? { path, ready: Promise.resolve(), bytes: 0, users: 0, loading: true }
     segment.users++
+    used.push(segment)
+    this.#segments.delete(key)
     this.#segments.set(key, segment)
-    return segment
+    if (known !== undefined) {
+      this.lookups.hits++
+      return
+    }
+    this.lookups.misses++
+    this.#files++
+    segment.ready = this.#slots.run(() => this.#load(key, segment, used)).finally(() => { segment.loading = false })
+    // If all queries were stopped, nobody waits for a failed read.
+    segment.ready.catch(() => { this.#remove(key, segment) })
   }
 
   async #load (key: string, segment: CachedSegment, used: readonly CachedSegment[]): Promise<void> {
