@@ -9,6 +9,8 @@ interface PostOptions<T extends RouteGenericInterface> {
   readonly schema: FastifySchema
   /** Maximum length of a request body in bytes. */
   readonly bodyLimit: number
+  /** What is wrong with the parsed body, before it is compared with the schema. */
+  readonly objection: (body: unknown) => string | undefined
   readonly handler: Handler<T>
 }
 
@@ -23,9 +25,15 @@ export function readOnly<T extends RouteGenericInterface = RouteGenericInterface
 
 /** Registers a handler for POST, and the responses to all other methods. */
 export function postOnly<T extends RouteGenericInterface = RouteGenericInterface> (
-  app: FastifyInstance, url: string, { schema, bodyLimit, handler }: PostOptions<T>
+  app: FastifyInstance, url: string, { schema, bodyLimit, objection, handler }: PostOptions<T>
 ): void {
-  app.route<T>({ method: 'POST', url, schema, bodyLimit, handler: handler as never })
+  app.route<T>({
+    method: 'POST', url, schema, bodyLimit, handler: handler as never,
+    async preValidation (request, reply) {
+      const problem = objection(request.body)
+      return problem === undefined ? undefined : sendProblem(reply, 400, problem)
+    }
+  })
   rejectOthers(app, url, ['POST'])
 }
 

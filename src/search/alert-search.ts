@@ -59,8 +59,8 @@ export class AlertSearch {
     return await this.#run(client, async signal => {
       const found = await this.#options.catalogue.find(query, signal)
       const segments = cursor === undefined ? found : segmentsOf(cursor, found)
-      const rows = (await this.#read(segments, signal, paths => idsStatement(paths, query, cursor?.after, limit + 1)))[0] as bigint[]
-      const ids = [...new Set(rows.slice(0, limit))]
+      const [rows = []] = await this.#read(segments, signal, paths => idsStatement(paths, query, cursor?.after, limit + 1))
+      const ids = [...new Set(rows.slice(0, limit) as bigint[])]
       const last = ids.at(-1)
       if (last === undefined) return { alerts: [], next: undefined }
       const next = rows.length > limit ? encodeCursor(query, last, segments) : undefined

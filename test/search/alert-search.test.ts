@@ -63,7 +63,7 @@ await t.test('filters by each column, and combines the filters', async t => {
   for (const [query, ids] of [
     [{}, [e, a, b, c, d]], [{ night: 20260301 }, [a, b, c, d]], [{ night: 20260302 }, []], [{ visit }, [e, a, b, c, d]], [{ detector: 9 }, [c]],
     [{ diaObjectId: 5n }, [a]], [{ ssObjectId: 6n }, [b]], [{ band: 'g' }, [a]], [{ until: 78 }, [d]], [{ until: 77 }, []],
-    [{ since: 1_772_323_200_002, until: 1_772_323_200_003 }, [b]], [{ visit, band: 'r', detector: 5 }, [b, d]], [{ visit: -1n }, []]
+    [{ since: 1_772_323_200_002, until: 1_772_323_200_003 }, [b]], [{ visit, band: 'r', detector: 5 }, [b, d]], [{ visit: -1n }, []], [{ band: 'g', detector: 9 }, []]
   ] as const) {
     t.strictSame(idsOf(await search.page({ query, columns: ['id'], limit: 10 }, never)), ids.map(String), String(Object.entries(query)))
     t.equal(await search.count(query, never), ids.length)

@@ -1,7 +1,7 @@
 // POST /v1/alerts/batch: many alerts by id, streamed from the archive. Missing and damaged alerts are reported and do not end the stream.
 import { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
-import { type FastifyInstance } from 'fastify'
+import { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { parseAlertName } from '../../ids/alert-id.ts'
 import { QuerySlots } from '../../search/query-slots.ts'
 import { type ArchiveReader } from '../../stores/archive.ts'
@@ -20,6 +20,8 @@ export interface BatchOptions {
   readonly batches: number
   readonly stallMs: number
 }
+
+interface BatchRequest { readonly Body: { readonly ids: readonly string[] } }
 
 const ndjson = 'application/x-ndjson'
 const avro = 'application/avro'
@@ -55,7 +57,7 @@ export async function batchRoute (app: FastifyInstance, { archive, maxIds, batch
   }
   const bodyLimit = maxIds * idBytes + 1024
 
-  postOnly<{ Body: { readonly ids: readonly string[] } }>(app, '/v1/alerts/batch', { schema, bodyLimit, handler: async (request, reply) => {
+  async function handler (request: FastifyRequest<BatchRequest>, reply: FastifyReply): Promise<FastifyReply> {
     const ids = [...new Set(request.body.ids.map(id => parseAlertName(id)!))]
     const signal = disconnection(reply)
     const container = /application\/avro|avro\/binary/i.test(request.headers.accept ?? '')
@@ -69,7 +71,16 @@ export async function batchRoute (app: FastifyInstance, { archive, maxIds, batch
       await finished(reply.raw).catch(() => {})
       return reply
     })
-  } })
+  }
+
+  postOnly<BatchRequest>(app, '/v1/alerts/batch', { schema, bodyLimit, objection: numericIds, handler })
+}
+
+/** The validation would turn numbers into text, but JSON numbers are exact only to 2^53. */
+function numericIds (body: unknown): string | undefined {
+  const { ids } = (body ?? {}) as { readonly ids?: unknown }
+  const isText = !Array.isArray(ids) || ids.every(id => typeof id === 'string')
+  return isText ? undefined : 'the elements of ids must be strings, because JSON numbers are exact only to 2^53'
 }
 
 async function * resumed<T> (first: T, others: AsyncGenerator<T>): AsyncGenerator<T> {
