@@ -18,7 +18,8 @@ const problemDetails: Readonly<Record<number, string>> = {
 }
 
 const problem = {
-  type: 'object', required: ['detail'], additionalProperties: false, properties: { detail: { type: 'string', description: 'What happened.' } }
+  type: 'object', required: ['detail'], additionalProperties: false,
+  properties: { detail: { type: 'string', description: 'What happened.' } }
 }
 
 /** A response with a body. */

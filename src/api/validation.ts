@@ -4,7 +4,7 @@ import { type FastifyInstance, type FastifySchemaValidationError } from 'fastify
 /** ajv adds the schema of the failed keyword, because its option `verbose` is set. */
 type ValidationError = FastifySchemaValidationError & { readonly parentSchema?: { readonly description?: string } }
 
-const places: Readonly<Record<string, string>> = { querystring: 'query parameter', params: 'path parameter', body: 'body', headers: 'header' }
+const places: Readonly<Record<string, string>> = { querystring: 'query parameter', params: 'path parameter' }
 
 /** Options of ajv: unknown parameters are errors, so that a misspelt one is not ignored. */
 export const ajvOptions = { customOptions: { removeAdditional: false, verbose: true, allErrors: false } } as const

@@ -30,7 +30,8 @@ export function visitListing (store: Pick<ObjectStore, 'list' | 'url'>, format: 
     const alerts: string[] = []
     let after = cursor
     let found = 0
-    for await (const { id } of listAlerts(idRanges({ ...parts, detector }, format), { store, format, schemes: await usedKeySchemes(store) })) {
+    const schemes = await usedKeySchemes(store)
+    for await (const { id } of listAlerts(idRanges({ ...parts, detector }, format), { store, format, schemes })) {
       signal.throwIfAborted()
       // The listing is in the order of the detectors, so an id is found by equality and not by size.
       if (after !== undefined) {

@@ -35,7 +35,7 @@ export const searchFlags = flags({
     description: 'Memory of the search engine, in MiB. A query that needs more uses temporary files of twice this size, then gets 400.'
   },
   'search-queries': {
-    type: 'integer', min: 1, max: 16, default: 2,
+    type: 'integer', min: 1, max: 8, default: 2,
     description: 'Number of concurrent queries. Further queries wait up to 1 s and then get 429.'
   },
   'search-timeout': {

@@ -78,7 +78,8 @@ export class AlertSearch {
       if (Object.entries(query).every(([name, value]) => name === 'night' || value === undefined)) return Number(count)
       const all = await this.#options.catalogue.withIds(segments, { first, last }, signal)
       // The frame that is shown may not match although another frame of its id does.
-      const differing = await this.#ids(segments, all, signal, (some, every) => repeatedStatement(some, every, query, { first, last }, true))
+      const differing = await this.#ids(segments, all, signal, (some, every) =>
+        repeatedStatement(some, every, query, { first, last }, true))
       let shown = 0
       for (let at = 0; at < differing.length; at += comparedAtOnce) {
         const ids = differing.slice(at, at + comparedAtOnce)

@@ -32,7 +32,7 @@ export const columns = {
   snr: { sql: finite('snr'), type: 'number', description: 'Signal-to-noise ratio of the detection.' },
   reliability: { sql: finite('reliability'), type: 'number', description: 'Probability that the detection is astrophysical, 0 to 1.' },
   schemaId: { sql: 'CAST("schemaId" AS DOUBLE)', type: 'integer', nullable: false, description: 'Schema id in the frame of the alert.' },
-  frameBytes: { sql: plain('frameBytes'), type: 'integer', nullable: false, description: 'Length of the alert in bytes, as it was in Kafka.' },
+  frameBytes: { sql: plain('frameBytes'), type: 'integer', nullable: false, description: 'Length of the alert in Kafka, in bytes.' },
   sha256: { sql: hex('sha256'), type: 'string', nullable: false, description: 'SHA-256 of the alert as it was in Kafka, in hex.' },
   topic: { sql: plain('topic'), type: 'string', description: 'Kafka topic.' },
   topicId: {

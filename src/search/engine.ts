@@ -2,12 +2,13 @@
 // of its settings. Bounded: memory, threads, temporary files, concurrent queries, time of a query. The package is optional.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type * as duckdbApi from '@duckdb/node-api'
 import type { DuckDBConnection, DuckDBInstance, DuckDBType, DuckDBValue } from '@duckdb/node-api'
 import { messageOf } from '../pipeline/errors.ts'
 import { searchErrors } from './errors.ts'
 import { type Parameter, type ParameterType } from './parameters.ts'
 
-type DuckDB = typeof import('@duckdb/node-api')
+type DuckDB = typeof duckdbApi
 /** Values of a column, by row. */
 export type ColumnValues = ReadonlyArray<string | number | bigint | boolean | null>
 
@@ -116,7 +117,9 @@ async function load (): Promise<DuckDB> {
 
 function queryError (error: unknown): unknown {
   const message = messageOf(error)
-  if (/^Out of Memory Error/.test(message)) return searchErrors.SEARCH_MEMORY('the query needs more memory than it may use', { cause: error })
+  if (/^Out of Memory Error/.test(message)) {
+    return searchErrors.SEARCH_MEMORY('the query needs more memory than it may use', { cause: error })
+  }
   if (/^(IO Error|Invalid Input Error|Conversion Error|TProtocolException)/.test(message)) {
     return searchErrors.SEGMENT_DAMAGED('a segment of the index cannot be read', { cause: error })
   }

@@ -6,7 +6,9 @@ import { type ColumnValues, type Engine } from './engine.ts'
 import { Parameters } from './parameters.ts'
 import { isAfter, mayContain, nightsOf, type AlertQuery } from './query.ts'
 import { type SegmentCache } from './segment-cache.ts'
-import { integerColumns, numberColumns, parseSegmentKey, segmentPrefix, type IdSpan, type Segment, type SegmentStatistics } from './segments.ts'
+import {
+  integerColumns, numberColumns, parseSegmentKey, segmentPrefix, type IdSpan, type Segment, type SegmentStatistics
+} from './segments.ts'
 
 interface CatalogueOptions {
   readonly store: Pick<ObjectStore, 'list'>

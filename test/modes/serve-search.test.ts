@@ -1,5 +1,5 @@
 // The search of the mode serve in a child process, with an index in a folder.
-import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
@@ -16,7 +16,8 @@ async function serve (t: Test, args: readonly string[] = [], env: Record<string,
   await writeSegment(index, [{ id: idOf(7, 1) }, { id: idOf(7, 2) }])
   const running = startCli(t, [
     'serve', '--listen-port', '0', '--admin-port', '0', '--alert-store', pathToFileURL(archive).href,
-    '--index-store', pathToFileURL(index).href, '--index-cache-dir', cache, '--index-refresh-seconds', '0', '--max-event-loop-delay', '0', ...args
+    '--index-store', pathToFileURL(index).href, '--index-cache-dir', cache, '--index-refresh-seconds', '0',
+    '--max-event-loop-delay', '0', ...args
   ], { env })
   const [, url] = await running.waitFor(/^serving (http:\S+)\n/m)
   const [, port] = await running.waitFor(/"port":(\d+)/)
@@ -65,10 +66,18 @@ await t.test('answers with 501 if DuckDB is not installed, and serves everything
 })
 
 await t.test('limits pages, cones, batches, and the time of a query', async t => {
-  const { url, find } = await serve(t, ['--search-page-size', '5', '--search-radius', '0.1', '--max-batch-ids', '2', '--index-cache-mib', '1'])
+  const { url, find } = await serve(t, ['--search-page-size', '5', '--search-radius', '0.1', '--max-batch-ids', '2'])
   t.match(await find('limit=6'), { status: 400, body: { detail: /limit must be <= 5/ } })
   t.match(await find('ra=1&dec=1&radius=0.2'), { status: 400, body: { detail: /radius must be <= 0.1/ } })
   const body = JSON.stringify({ ids: ['1', '2', '3'] })
   const response = await fetch(`${url}/alerts/batch`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
   t.equal(response.status, 400)
+})
+
+await t.test('queries leave threads of the pool to file reads', { skip: process.platform !== 'linux' }, async t => {
+  const { running, find } = await serve(t)
+  await find('count=only')
+  const names = await Promise.all((await readdir(`/proc/${running.pid}/task`)).map(async id =>
+    (await readFile(`/proc/${running.pid}/task/${id}/comm`, 'utf8')).trim()))
+  t.equal(names.filter(name => name === 'libuv-worker').length, 16)
 })

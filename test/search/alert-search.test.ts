@@ -61,9 +61,11 @@ await t.test('filters by each column, and combines the filters', async t => {
   ])
   await write([{ id: e, visit }])
   for (const [query, ids] of [
-    [{}, [e, a, b, c, d]], [{ night: 20260301 }, [a, b, c, d]], [{ night: 20260302 }, []], [{ visit }, [e, a, b, c, d]], [{ detector: 9 }, [c]],
+    [{}, [e, a, b, c, d]], [{ night: 20260301 }, [a, b, c, d]], [{ night: 20260302 }, []], [{ visit }, [e, a, b, c, d]],
+    [{ detector: 9 }, [c]],
     [{ diaObjectId: 5n }, [a]], [{ ssObjectId: 6n }, [b]], [{ band: 'g' }, [a]], [{ until: 78 }, [d]], [{ until: 77 }, []],
-    [{ since: 1_772_323_200_002, until: 1_772_323_200_003 }, [b]], [{ visit, band: 'r', detector: 5 }, [b, d]], [{ visit: -1n }, []], [{ band: 'g', detector: 9 }, []]
+    [{ since: 1_772_323_200_002, until: 1_772_323_200_003 }, [b]], [{ visit, band: 'r', detector: 5 }, [b, d]],
+    [{ visit: -1n }, []], [{ band: 'g', detector: 9 }, []]
   ] as const) {
     t.strictSame(idsOf(await search.page({ query, columns: ['id'], limit: 10 }, never)), ids.map(String), String(Object.entries(query)))
     t.equal(await search.count(query, never), ids.length)
@@ -166,7 +168,7 @@ await t.test('text in a query is never part of a statement', async t => {
 await t.test('reads only the segments that can contain alerts of the query', async t => {
   const { search, write, store } = await searchOf(t)
   const day = (n: number) => `2026030${n}`
-  const keys = await Promise.all([1, 2, 3].map(sequence => write([{ id: idOf(sequence, 1), ra: 10 * sequence, diaObjectId: BigInt(sequence) }])))
+  for (const sequence of [1, 2, 3]) await write([{ id: idOf(sequence, 1), ra: 10 * sequence, diaObjectId: BigInt(sequence) }])
   await write([{ id: 5n, visit: 5 }])
   const read: string[] = []
   const get = store.get.bind(store)
@@ -183,5 +185,4 @@ await t.test('reads only the segments that can contain alerts of the query', asy
     t.equal(lookups.hits + lookups.misses - before, 2, 'one segment, for the alerts and for other frames of their ids')
   }
   t.equal(read.length, 4)
-  t.equal(keys.length, 3)
 })

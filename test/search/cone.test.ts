@@ -52,7 +52,8 @@ await t.test('bounds a cone by right ascension and declination', async t => {
   const near = (cone: Cone) => JSON.parse(JSON.stringify(coneBounds(cone), (_name, value: unknown) =>
     typeof value === 'number' ? Math.round(value * 1e4) / 1e4 : value)) as ReturnType<typeof coneBounds>
   t.strictSame(near({ ra: 100, dec: 0, radius: 1 }), { dec: { min: -1, max: 1 }, ra: [{ min: 99, max: 101 }] })
-  t.strictSame(near({ ra: 0.5, dec: 60, radius: 1 }), { dec: { min: 59, max: 61 }, ra: [{ min: 0, max: 2.5003 }, { min: 358.4997, max: 360 }] })
+  t.strictSame(near({ ra: 0.5, dec: 60, radius: 1 }),
+    { dec: { min: 59, max: 61 }, ra: [{ min: 0, max: 2.5003 }, { min: 358.4997, max: 360 }] })
   t.strictSame(near({ ra: 359.5, dec: 0, radius: 1 }).ra, [{ min: 358.5, max: 360 }, { min: 0, max: 0.5 }])
   t.strictSame(near({ ra: 30, dec: -89.5, radius: 1 }).ra, [{ min: 0, max: 360 }])
 })

@@ -54,5 +54,6 @@ await t.test('a damaged file is reported as a damaged segment', async t => {
   const { engine, folder } = await engineOf(t)
   const path = join(folder, 'damaged.parquet')
   await writeFile(path, `PAR1${'x'.repeat(100)}PAR1`)
-  await t.rejects(engine.query('SELECT count(*) FROM read_parquet($1)', [{ type: 'VARCHAR[]', value: [path] }], never), { code: 'SEGMENT_DAMAGED' })
+  const parameters = [{ type: 'VARCHAR[]', value: [path] }] as const
+  await t.rejects(engine.query('SELECT count(*) FROM read_parquet($1)', parameters, never), { code: 'SEGMENT_DAMAGED' })
 })

@@ -32,13 +32,14 @@ export function idOf (sequence: number, counter: number, detector = 5): bigint {
 }
 
 /** A row as the index has it for an alert that was delivered once. */
-export function row (values: Row): Record<Name, unknown> {
+function row (values: Row): Record<Name, unknown> {
   const packed = decodeId(values.id)
   const offset = Number(BigInt.asUintN(19, values.id))
   return {
     night: packed === undefined ? null : Number(packed.night), visit: packed?.visit ?? null, detector: packed?.detector ?? null,
-    diaObjectId: 1000n + values.id % 10n, ssObjectId: null, midpointMjdTai: 61100.25, ra: 10, dec: -20, healpix29: 3_000_000_000_000_000_000n,
-    band: 'r', psfFlux: 1.5, psfFluxErr: 0.25, snr: 6, reliability: 0.5, schemaId: 1101, frameBytes: 80_000,
+    diaObjectId: 1000n + values.id % 10n, ssObjectId: null, midpointMjdTai: 61100.25, ra: 10, dec: -20,
+    healpix29: 3_000_000_000_000_000_000n, band: 'r', psfFlux: 1.5, psfFluxErr: 0.25, snr: 6, reliability: 0.5,
+    schemaId: 1101, frameBytes: 80_000,
     sha256: sha256(Buffer.from(String(values.id))), topic: 'alerts', topicId, partition: 0, offset, timestamp: 1_772_323_200_000 + offset,
     key: null, ...values
   }

@@ -30,16 +30,17 @@ const idBytes = 36
 /** How long a batch waits for another one to end, in milliseconds. */
 const waitMs = 1000
 
-const lineDescription = 'One line for each id, in the order of the request, each id once: {"id": "...", "found": true, "alert": "..."} with ' +
-  'the alert as it was in Kafka in base64, or {"id": "...", "found": false}. An alert whose object is damaged has "error" in place of "alert".'
+const lineDescription = 'One line for each id, in the order of the request, each id once: {"id": "...", "found": true, "alert": "..."} ' +
+  'with the alert as it was in Kafka in base64, or {"id": "...", "found": false}. An alert whose object is damaged has "error" in ' +
+  'place of "alert".'
 
 export async function batchRoute (app: FastifyInstance, { archive, maxIds, batches, stallMs }: BatchOptions): Promise<void> {
   const slots = new QuerySlots(batches, waitMs)
   const schema = {
     operationId: 'getAlerts',
     summary: 'Many alerts by id',
-    description: `The response is JSON lines. With Accept: ${avro}, it is an Avro object container file of the alerts that have the schema of ` +
-      'the first alert; it leaves out the others, and those that are missing or damaged.',
+    description: `The response is JSON lines. With Accept: ${avro}, it is an Avro object container file of the alerts that have the ` +
+      'schema of the first alert; it leaves out the others, and those that are missing or damaged.',
     body: {
       type: 'object', required: ['ids'], additionalProperties: false,
       properties: { ids: { type: 'array', minItems: 1, maxItems: maxIds, items: alertIdSchema } }
@@ -79,8 +80,8 @@ export async function batchRoute (app: FastifyInstance, { archive, maxIds, batch
 /** The validation would turn numbers into text, but JSON numbers are exact only to 2^53. */
 function numericIds (body: unknown): string | undefined {
   const { ids } = (body ?? {}) as { readonly ids?: unknown }
-  const isText = !Array.isArray(ids) || ids.every(id => typeof id === 'string')
-  return isText ? undefined : 'the elements of ids must be strings, because JSON numbers are exact only to 2^53'
+  const isText = ids === undefined || (Array.isArray(ids) && ids.every(id => typeof id === 'string'))
+  return isText ? undefined : 'ids must be an array, whose elements must be strings, because JSON numbers are exact only to 2^53'
 }
 
 async function * resumed<T> (first: T, others: AsyncGenerator<T>): AsyncGenerator<T> {

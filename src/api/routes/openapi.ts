@@ -26,7 +26,9 @@ export async function openapiRoutes (app: FastifyInstance): Promise<void> {
   let page: string | undefined
   readOnly(app, '/v1/openapi.json', async (_request, reply) => {
     document ??= JSON.stringify(app.swagger())
-    return reply.headers({ 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(document) }).send(document)
+    return reply.headers({
+      'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(document)
+    }).send(document)
   }, documentSchema)
   readOnly(app, '/v1/docs', async (_request, reply) => {
     page ??= html(app.swagger().paths as Readonly<Record<string, Readonly<Record<string, Operation>>>>)

@@ -26,7 +26,8 @@ async function apiOf (t: Test, segments: ReadonlyArray<readonly Row[]>, options:
   return { app, archive, write }
 }
 
-const failing = (error: Error) => async () => ({ page: async () => { throw error }, count: async () => { throw error } }) as unknown as Search
+const failing = (error: Error) => async () =>
+  ({ page: async () => { throw error }, count: async () => { throw error } }) as unknown as Search
 
 await t.test('answers with pages of JSON, whose cursors lead from one to the next', async t => {
   const { app } = await apiOf(t, [[1, 2, 3, 4, 5].map(n => ({ id: idOf(7, n) }))])
@@ -61,7 +62,8 @@ await t.test('answers with JSON lines if the client accepts them, the cursor las
     [{ id: String(idOf(7, 3)) }])
   t.strictSame(await lines('/v1/alerts?count=only'), [{ count: 3 }])
   for (const accept of ['*/*', 'application/json', 'application/*;q=0.5', 'application/x-ndjson;q=0, */*']) {
-    t.match((await app.inject({ url: '/v1/alerts?count=only', headers: { accept } })).headers, { 'content-type': /^application\/json/ }, accept)
+    const { headers } = await app.inject({ url: '/v1/alerts?count=only', headers: { accept } })
+    t.match(headers, { 'content-type': /^application\/json/ }, accept)
   }
   for (const accept of ['text/html', 'application/json;q=0', 'application/avro']) {
     t.equal((await app.inject({ url: '/v1/alerts', headers: { accept } })).statusCode, 406, accept)
@@ -70,14 +72,16 @@ await t.test('answers with JSON lines if the client accepts them, the cursor las
 
 await t.test('understands all parameters', async t => {
   const { app } = await apiOf(t, [[
-    { id: idOf(7, 1), diaObjectId: 5n, ra: 359.999, dec: 1 }, { id: idOf(7, 2), ssObjectId: 6n, band: 'g', timestamp: Date.UTC(2026, 10, 30) },
+    { id: idOf(7, 1), diaObjectId: 5n, ra: 359.999, dec: 1 },
+    { id: idOf(7, 2), ssObjectId: 6n, band: 'g', timestamp: Date.UTC(2026, 10, 30) },
     { id: idOf(8, 3), detector: 7, ra: 0.001, dec: 1 }
   ]])
   const one = idOf(7, 1)
   for (const [parameters, ids] of [
     [`visit=${visit}`, [1, 2]], ['night=20260301&detector=7', [3]], ['diaObjectId=5', [1]], ['ssObjectId=6', [2]], ['band=g', [2]],
     ['ra=0&dec=1&radius=0.002', [1, 3]], ['ra=360&dec=1&radius=0.0011', [1, 3]], ['since=2026-11-30T00:00Z', [2]],
-    ['since=2026-11-30T00:00:00.001Z', []], [`until=${Date.UTC(2026, 10, 30)}`, [1, 3]], ['until=2026-11-30T00:00:01Z&since=1000000000000', [1, 2, 3]]
+    ['since=2026-11-30T00:00:00.001Z', []], [`until=${Date.UTC(2026, 10, 30)}`, [1, 3]],
+    ['until=2026-11-30T00:00:01Z&since=1000000000000', [1, 2, 3]]
   ] as const) {
     const { alerts } = (await app.inject(`/v1/alerts?${parameters}`)).json() as { alerts: Array<{ id: string }> }
     t.strictSame(alerts.map(({ id }) => Number(BigInt(id) - one) % 2 ** 19 + 1).sort(), ids, parameters)
@@ -90,7 +94,8 @@ await t.test('rejects parameters that are invalid, unknown or incomplete, and sa
   for (const [parameters, detail] of [
     ['visit=x', /visit.*decimal digits/], ['visit=9223372036854775808', /visit/], ['night=2026-03-01', /night.*YYYYMMDD/],
     ['detector=1.5', /detector must be integer/], ['vist=5', /unknown query parameter "vist"/], ['ra=1&dec=2', /ra, dec and radius/],
-    ['radius=0.1', /ra, dec and radius/], ['ra=361&dec=0&radius=0.1', /ra must be <= 360/], ['ra=1&dec=-91&radius=0.1', /dec must be >= -90/],
+    ['radius=0.1', /ra, dec and radius/], ['ra=361&dec=0&radius=0.1', /ra must be <= 360/],
+    ['ra=1&dec=-91&radius=0.1', /dec must be >= -90/],
     ['ra=1&dec=1&radius=0.6', /radius must be <= 0.5/], ['ra=NaN&dec=1&radius=0.1', /ra must be number/],
     ['columns=id,nothing', /columns.*Columns: id, night/], ['columns=', /columns/], ['count=all', /count must be equal to one of/],
     ['limit=0', /limit must be >= 1/], ['limit=501', /limit must be <= 500/], ['cursor=AAAA', /cursor/], ['cursor=a%20b', /cursor/],
@@ -155,7 +160,8 @@ await t.test('without an index, lists the ids of a visit or detector in the arch
   const [gz, checksums] = [await gzipFrame(frame), checksumsOf(frame)]
   const ids = [idOf(7, 1, 3), idOf(7, 1, 4), idOf(7, 2, 4), idOf(7, 1, 5)]
   for (const id of [...ids, idOf(8, 1)]) await archive.putAlert(String(id), gz, checksums)
-  const body = async (parameters: string) => (await app.inject(`/v1/alerts?${parameters}`)).json() as { alerts: unknown, next: string | null }
+  const body = async (parameters: string) =>
+    (await app.inject(`/v1/alerts?${parameters}`)).json() as { alerts: unknown, next: string | null }
   const expected = ids.map(id => ({ id: String(id) }))
   t.strictSame(await body(`visit=${visit}`), { alerts: expected, next: null })
   t.strictSame(await body(`visit=${visit}&detector=4&columns=id`), { alerts: expected.slice(1, 3), next: null })
@@ -163,7 +169,7 @@ await t.test('without an index, lists the ids of a visit or detector in the arch
   const { alerts, next } = await body(`visit=${visit}&limit=3`)
   t.strictSame(alerts, expected.slice(0, 3))
   t.strictSame(await body(`visit=${visit}&limit=3&cursor=${next}`), { alerts: expected.slice(3), next: null })
-  for (const parameters of ['', 'night=20260301', `visit=${visit}&band=r`, `visit=${visit}&columns=id,band`, 'visit=5', 'ra=1&dec=1&radius=0.1']) {
+  for (const parameters of ['', 'night=20260301', `visit=${visit}&band=r`, `visit=${visit}&columns=id,band`, 'visit=5']) {
     const response = await app.inject(`/v1/alerts?${parameters}`)
     t.equal(response.statusCode, 501, parameters)
     t.match(response.json(), { detail: /no index.*Ask for visit=.*SEARCH_UNAVAILABLE/ })
