@@ -51,7 +51,7 @@ async function indexOf (visits: number, log: (line: string) => void): Promise<st
       61100.5 + ${n} / 2000.0 AS "midpointMjdTai", ${sequence} * 10.5 + 3.5 * ${unit(1)} AS ra, -30 + 3.5 * ${unit(2)} AS dec,
       (hash(i, ${n}) >> 2)::BIGINT AS healpix29, 'r' AS band, (1000 * ${unit(3)})::FLOAT AS "psfFlux", 5::FLOAT AS "psfFluxErr",
       (100 * ${unit(4)})::FLOAT AS snr, (${unit(5)})::FLOAT AS reliability, 1101::BIGINT AS "schemaId", 80000::INTEGER AS "frameBytes",
-      from_hex(sha256((i * 1000 + ${n})::VARCHAR)) AS sha256, 'alerts-simulated' AS topic, from_hex('000102030405060708090a0b0c0d0e0f') AS "topicId",
+      from_hex(sha256((i * 1000 + ${n})::VARCHAR)) AS sha256, 'alerts-simulated' AS topic, from_hex('00010203') AS "topicId",
       (i % 8)::INTEGER AS "partition", (${n * 1250} + i // 8)::BIGINT AS "offset", (1772323200000 + ${37_000 * n} + i)::BIGINT AS timestamp,
       NULL::BLOB AS key FROM range(${perVisit}) t(i)) TO '${path}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${perVisit})`)
   }
@@ -112,7 +112,7 @@ await bench('search', { visits: { full: 100, quick: 6 }, repeats: { full: 15, qu
   }),
   'DuckDB in Python': async ({ sizes, log }) => {
     const folder = await indexOf(sizes.visits, log)
-    const interpreter = await pythonEnvironment({ cacheDir, env: process.env, requirements: ['duckdb==1.5.4'] })
+    const interpreter = await pythonEnvironment({ cacheDir, env: process.env, requirements: ['duckdb==1.5.6'] })
     const script = join(import.meta.dirname, 'search_duckdb.py')
     return JSON.parse(await run(interpreter, [script, String(sizes.repeats), ...await segmentsIn(folder)])) as Result
   },
