@@ -1,6 +1,7 @@
 // Search of an index of three nights, in segments of one visit of 10,000 alerts each: the ids of a visit, the rows of an object, a cone of
 // 1 arcmin and the number of alerts of a night, beside DuckDB in Python on the same segments and SQLite with indexes. Everything is warm.
-// The segments are made once and kept in the cache folder. Each median is that of `--repeats` queries, in milliseconds.
+// The segments are made once and kept in the cache folder. Each median is that of `--repeats` queries, in milliseconds,
+// and beside it is their mean CPU time.
 import { access, mkdir, mkdtemp, readdir, rename } from 'node:fs/promises'
 import { fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -11,7 +12,7 @@ import { pathToFileURL } from 'node:url'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { freePorts, pythonEnvironment } from '../src/devstack/index.ts'
 import { encodeId } from '../src/ids/packed-id.ts'
-import { bench, type Result, type Work } from './harness.ts'
+import { bench, usage, type Result, type Work } from './harness.ts'
 import { cacheDir, inFolder, run } from './support.ts'
 
 const nights = ['20260301', '20260302', '20260303'] as const
@@ -65,17 +66,19 @@ function median (values: readonly number[]): number {
 }
 
 /** Asks every question `repeats` times, one after the other. */
-async function askAll (repeats: number, ask: (name: keyof typeof questions) => unknown): Promise<Work> {
+async function askAll (repeats: number, ask: (name: keyof typeof questions) => unknown, pid?: number): Promise<Work> {
   const extra: Record<string, number> = {}
   const names = Object.keys(questions) as Array<keyof typeof questions>
   for (const name of names) {
     const times: number[] = []
+    const before = usage(pid).cpuMs
     for (let n = 0; n < repeats; n++) {
       const start = performance.now()
       await ask(name)
       times.push(performance.now() - start)
     }
     extra[`${name} ms`] = median(times)
+    extra[`${name} CPU-ms`] = Number(((usage(pid).cpuMs - before) / repeats).toFixed(1))
   }
   return { alerts: names.length * repeats, bytes: 0, extra }
 }
@@ -104,7 +107,7 @@ await bench('search', { visits: { full: 100, quick: 6 }, repeats: { full: 15, qu
       }
       await warmUp(async () => { for (let n = 0; n < 3; n++) await askAll(1, ask) })
       for (const name of Object.keys(questions)) log(`${name}: ${(await ask(name as 'visit')).split('\n').length - 3} answers`)
-      return await measure(() => askAll(sizes.repeats, ask), { pid: child.pid! })
+      return await measure(() => askAll(sizes.repeats, ask, child.pid), { pid: child.pid! })
     } finally {
       child.kill()
       await once(child, 'exit')

@@ -10,7 +10,9 @@ import { type SearchStats } from './search-stats.ts'
 import { type SegmentCache } from './segment-cache.ts'
 import { type SegmentCatalogue } from './segment-catalogue.ts'
 import { type IdSpan, type Segment } from './segments.ts'
-import { countStatement, framesStatement, idsStatement, repeatedStatement, rowsStatement, type Statement } from './statements.ts'
+import {
+  countStatement, framesStatement, idsStatement, repeatedIdsStatement, repeatedStatement, rowsStatement, type Statement
+} from './statements.ts'
 
 export interface Page {
   /** Each alert as a JSON object, by ascending id. */
@@ -38,6 +40,7 @@ interface SearchOptions {
   readonly archivedSha256: (id: string) => Promise<string | undefined>
 }
 
+const fewIds = 1000
 /** Ids of which a count compares the frames at the same time. */
 const comparedAtOnce = 1000
 
@@ -136,7 +139,10 @@ export class AlertSearch {
   ): Promise<readonly string[]> {
     const all = await this.#options.catalogue.withIds(segments, ids, signal)
     const span = { first: ids[0]!, last: ids.at(-1)! }
-    const repeated = new Set(await this.#ids(segments, all, signal, (some, every) => repeatedStatement(some, every, query, span)))
+    // To find few ids again is cheaper than to select them again in the segments of the query.
+    const [found = []] = ids.length <= fewIds ? await this.#read(all, signal, paths => repeatedIdsStatement(paths, ids)) :
+      [await this.#ids(segments, all, signal, (some, every) => repeatedStatement(some, every, query, span))]
+    const repeated = new Set(found as bigint[])
     const asked = ids.filter(id => repeated.has(id))
     const shown = await this.#shownFrames(query, asked, all, columns, signal)
     if (asked.length < ids.length) {

@@ -31,6 +31,12 @@ export function rowsStatement (paths: readonly string[], query: AlertQuery, span
     `WHERE ${conditionSql(query, parameters)} AND ${within(parameters, span)} ORDER BY "id"`)
 }
 
+/** The ids that have several rows. */
+export function repeatedIdsStatement (paths: readonly string[], ids: readonly bigint[]): Statement {
+  return statement(parameters => `SELECT "id" FROM ${parquet(parameters, paths)} ` +
+    `WHERE "id" IN (SELECT unnest(${parameters.add('BIGINT[]', ids)})) GROUP BY "id" HAVING count(*) > 1`)
+}
+
 /**
  * The ids that match in `paths` and have several rows in `all`: the frame was delivered several times, or there are several frames.
  * @param differing whether only ids of which a row does not match are wanted
