@@ -17,7 +17,7 @@ const bannedOperators = ['rxjs', 'rxjs/operators'].map(name => ({
 }))
 const parts = [
   'admin', 'api', 'avro', 'compression', 'config', 'copy', 'dead-letters', 'devstack', 'generator', 'ingest', 'inspect', 'kafka',
-  'metrics', 'print', 'provenance', 'simulator', 'sinks', 'sources', 'stores', 'verify'
+  'metrics', 'print', 'provenance', 'search', 'simulator', 'sinks', 'sources', 'stores', 'verify'
 ]
 const forbidImportsFrom = folders => ({
   paths: bannedOperators,

@@ -21,6 +21,8 @@ if (process.pid === 1) {
 
 if (!tooOld) {
   enableCompileCache(process.env)
+  // A query of the index holds a thread of the pool, which has 4 threads by default, while it runs. File reads need the others.
+  if (process.argv[2] === 'serve') process.env.UV_THREADPOOL_SIZE ??= '16'
   const source = new URL('../src/cli/main.ts', import.meta.url)
   const built = new URL('../dist/cli/main.js', import.meta.url)
   const { main } = await import(existsSync(fileURLToPath(source)) ? source : built)

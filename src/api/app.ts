@@ -1,9 +1,13 @@
 // Builds the HTTP server of the archive without starting it. `build` neither opens nor closes the archive. Guarantees: alerts and schemas
 // are served unchanged; every error response is `{"detail": "..."}`; under overload, health check and index are still served;
 // `close()` lets requests in flight finish, rejects new connections and closes idle ones.
+import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { silent, type Logger } from '../pipeline/log.ts'
-import type { ArchiveReader } from '../stores/archive.ts'
+import { rubinIds, type PackedIdFormat } from '../ids/packed-id.ts'
+import { version } from '../config/version.ts'
+import type { Search } from '../search/open-search.ts'
+import type { Archive, ArchiveReader } from '../stores/archive.ts'
 import { AlertReader, type ReaderLimits } from './alert-reader.ts'
 import type { Compat } from './compat.ts'
 import { boundConnections, shedConnections } from './connections.ts'
@@ -12,14 +16,23 @@ import { shedLoad, type PressureLimits } from './load-shedding.ts'
 import { handleBadRequest, handleBadUrl, handleErrors } from './problems.ts'
 import { collectStats } from './request-stats.ts'
 import { alertsRoute } from './routes/alerts.ts'
+import { batchRoute } from './routes/batch.ts'
 import { healthRoute } from './routes/health.ts'
 import { indexRoute } from './routes/index-page.ts'
+import { openapiRoutes } from './routes/openapi.ts'
 import { schemasRoute } from './routes/schemas.ts'
+import { searchRoute, type SearchLimits } from './routes/search.ts'
 import { SchemaCache } from './schema-cache.ts'
 import { cutSlowReaders } from './slow-readers.ts'
+import { ajvOptions, explainInvalid } from './validation.ts'
+import { visitListing } from './visit-listing.ts'
 
 export interface ApiOptions {
-  readonly archive: ArchiveReader
+  readonly archive: ArchiveReader & Pick<Archive, 'alerts'>
+  /** Opens the search at its first use. Resolves to undefined if the server has no index. Default: no index. */
+  readonly search?: () => Promise<Search | undefined>
+  /** Packing of alert ids, by which visits are listed without an index. Default: Rubin's. */
+  readonly packedIds?: PackedIdFormat
   readonly log?: Logger
   /** How alerts are sent. Default 'dmtn-210'. */
   readonly compat?: Compat
@@ -32,7 +45,11 @@ export interface ApiOptions {
   readonly healthCacheMs?: number
 }
 
-interface ApiLimits extends ReaderLimits {
+interface ApiLimits extends ReaderLimits, SearchLimits {
+  /** Most ids of a batch. */
+  readonly batch: number
+  /** Batches that are sent at the same time. */
+  readonly batches: number
   /** Connections above which requests are shed and connections are closed. Default 1000. */
   readonly connections: number
   /** Time after which a client that reads nothing is cut off, in milliseconds. Default 30,000. */
@@ -40,13 +57,15 @@ interface ApiLimits extends ReaderLimits {
 }
 
 const defaultLimits: ApiLimits = {
-  bufferBytes: 128 * 1024 * 1024, cacheBytes: 0, reads: 64, waitingReads: 512, connections: 1000, stallMs: 30_000
+  bufferBytes: 128 * 1024 * 1024, cacheBytes: 0, reads: 64, waitingReads: 512, connections: 1000, stallMs: 30_000,
+  page: 10_000, radius: 1, batch: 10_000, batches: 2
 }
 const cachedSchemas = 256
 
 /** Throws API_PREFIX_INVALID if `pathPrefix` is not a path. The app is ready after `listen`, `app.ready()` or `app.inject()`. */
 export function build (options: ApiOptions): FastifyInstance {
   const { archive, log = silent, compat = 'dmtn-210', pressure = {}, healthCacheMs = 1000 } = options
+  const { search = async () => undefined, packedIds = rubinIds } = options
   const limits = { ...defaultLimits, ...options.limits }
   const prefix = normalPrefix(options.pathPrefix ?? '')
   const app: FastifyInstance = fastify({
@@ -59,12 +78,14 @@ export function build (options: ApiOptions): FastifyInstance {
     // Closes a connection on which nothing moves, such as one whose client sends many requests and reads no response.
     connectionTimeout: 120_000,
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 5000 },
+    ajv: ajvOptions,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
     frameworkErrors: handleBadUrl,
     clientErrorHandler: handleBadRequest
   })
 
   collectStats(app, prefix, log)
+  explainInvalid(app)
   handleErrors(app, log, `${prefix}/v1`)
   closeGracefully(app)
   boundConnections(app, limits.connections)
@@ -73,6 +94,7 @@ export function build (options: ApiOptions): FastifyInstance {
   app.stats.schemas = schemas.lookups
   const alerts = new AlertReader(archive, limits)
   app.stats.buffers = alerts
+  app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'alert-stream archive', version: version() } } })
   app.register(async root => {
     await root.register(indexRoute, { compat })
     await root.register(healthRoute, { archive, log, healthCacheMs })
@@ -81,8 +103,12 @@ export function build (options: ApiOptions): FastifyInstance {
       shedConnections(shed, limits.connections)
       cutSlowReaders(shed, limits.stallMs)
       await shed.register(alertsRoute, { alerts, compat })
+      const listVisit = visitListing(archive.alerts, packedIds)
+      await shed.register(searchRoute, { search, listVisit, limits, bufferBytes: limits.bufferBytes })
+      await shed.register(batchRoute, { archive, maxIds: limits.batch, batches: limits.batches, stallMs: limits.stallMs })
       await shed.register(schemasRoute, { schemas })
     })
+    await root.register(openapiRoutes)
   }, { prefix })
   return app
 }

@@ -5,7 +5,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import { AlertStreamError, errorCode, formatError } from '../pipeline/errors.ts'
+import { AlertStreamError, errorCode, formatError, sentences } from '../pipeline/errors.ts'
 import type { Logger } from '../pipeline/log.ts'
 
 export const retryAfterSeconds = 5
@@ -37,6 +37,19 @@ const overloads = new Map([
 
 /** Stored objects that cannot be served, by the code of their error. */
 const unusableObjects = new Map([['OBJECT_CORRUPT', 'damaged'], ['OBJECT_TOO_LARGE', 'too large']])
+
+/** Responses to searches and batches that fail, by the code of their error. The detail is the message of the error. */
+const failedRequests = new Map<string, { readonly status: number, readonly retryAfter?: number }>([
+  ['SEARCH_UNAVAILABLE', { status: 501 }],
+  ['SEARCH_BUSY', { status: 429, retryAfter: 1 }],
+  ['SEARCH_TIMEOUT', { status: 503, retryAfter: retryAfterSeconds }],
+  ['SEARCH_TOO_BROAD', { status: 400 }],
+  ['SEARCH_MEMORY', { status: 400 }],
+  // The client is gone, so nobody reads this response.
+  ['SEARCH_STOPPED', { status: 408 }],
+  ['SEGMENT_GONE', { status: 410 }],
+  ['SEGMENT_DAMAGED', { status: 500 }]
+])
 
 /** Zero for each reason, so that the metrics have samples before the first such request. */
 export const noneShed = (): Record<string, number> => zeros(overloads.values())
@@ -106,10 +119,13 @@ export function handleBadRequest (error: Error & { code?: string }, socket: Sock
 function problemOf (error: FastifyError | AlertStreamError): Problem {
   if (overloads.has(error.code)) return { status: 503, detail: 'the server is overloaded; try again later', retryAfter: retryAfterSeconds }
   if (error instanceof AlertStreamError) {
+    const failed = failedRequests.get(error.code)
+    if (failed !== undefined) return { ...failed, detail: `${sentences(error.message, error.hint)} (${error.code})` }
     const unusable = unusableObjects.get(error.code)
     if (unusable !== undefined) return { status: 500, detail: `the stored object is ${unusable} (${error.code})` }
     return { status: 503, detail: `the archive is not available (${error.code})`, retryAfter: retryAfterSeconds }
   }
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return { status: 413, detail: 'the request body is too large' }
   const status = error.statusCode ?? 500
   return status >= 400 && status < 500 ? { status, detail: error.message } : { status: 500, detail: 'internal error' }
 }

@@ -103,17 +103,18 @@ export async function createContainerWriter (
     }
   }
 
-  await write(header(schema, codec.name, sync))
+  await write(containerHeader(schema.text, codec.name, sync))
   return { get count () { return count }, append, close, abort }
 }
 
-function header (schema: AlertSchema, codec: string, sync: Buffer): Buffer {
-  const entries = [['avro.codec', codec], ['avro.schema', schema.text]]
+/** The bytes before the first block. */
+export function containerHeader (schemaText: string, codec: string, sync: Buffer): Buffer {
+  const entries = [['avro.codec', codec], ['avro.schema', schemaText]]
   const text = (value: string): Buffer => Buffer.concat([encodeLong(Buffer.byteLength(value)), Buffer.from(value)])
   return Buffer.concat([CONTAINER_MAGIC, encodeLong(entries.length), ...entries.flat().map(text), encodeLong(0), sync])
 }
 
-function syncMarker (seed: string | undefined): Buffer {
+export function syncMarker (seed?: string): Buffer {
   if (seed === undefined) return randomBytes(SYNC_LENGTH)
   return createHash('sha256').update(seed).digest().subarray(0, SYNC_LENGTH)
 }

@@ -2,7 +2,7 @@
 
 /** Ids are Avro longs. */
 export const largestAlertId = (1n << 63n) - 1n
-const iauPrefix = 'LSST-AP-DS-'
+export const iauPrefix = 'LSST-AP-DS-'
 
 /** The forms of an alert id that users may write, for messages. IAU names are case-sensitive. */
 export const alertNameForms = `1 to 19 decimal digits, at most ${largestAlertId}, alone or after ${iauPrefix} (in capitals)`

@@ -181,7 +181,19 @@ export const catalogue = {
   alert_stream_alert_cache_lookups_total: counter('lookups', serve, ['result'],
     'Lookups of alerts to send in the alert cache by result: hit, miss.'),
   alert_stream_alert_cache_bytes: gauge('bytes', serve, [], 'Memory for alerts in the alert cache; at most --cache-mib.'),
-  alert_stream_schema_cache_lookups_total: counter('lookups', serve, ['result'], 'Lookups in the schema cache by result: hit, miss.')
+  alert_stream_schema_cache_lookups_total: counter('lookups', serve, ['result'], 'Lookups in the schema cache by result: hit, miss.'),
+
+  alert_stream_search_queries_total: counter('queries', serve, ['outcome'],
+    'Queries of the index by outcome: ok, rejected (too many at the same time), timeout, stopped (the client disconnected), too broad, ' +
+    'segment gone, failed.',
+    'outcome="failed" increases: the index store or a segment cannot be read. The log names it.'),
+  alert_stream_search_duration_seconds: histogram('seconds', serve, [],
+    'Time from the arrival of a query until its result was complete.',
+    '99th percentile is above 5 for 5 minutes.'),
+  alert_stream_search_cache_bytes: gauge('bytes', serve, [], 'Size of the cache of segments; at most --index-cache-mib.'),
+  alert_stream_search_cache_lookups_total: counter('lookups', serve, ['result'],
+    'Lookups of segments in the cache of segments by result: hit, miss. A miss reads the index store.'),
+  alert_stream_search_segments: gauge('segments', serve, [], 'Segments of the index whose column ranges are in memory.')
 } satisfies Readonly<Record<`alert_stream_${string}`, MetricSpec>>
 
 export type Catalogue = typeof catalogue

@@ -9,10 +9,13 @@ import { closeWithin, listen } from '../api/listen.ts'
 import type { ApiStats } from '../api/request-stats.ts'
 import { adminFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
+import { packedIdFormat } from '../ids/packed-id.ts'
 import { storeFamily } from '../metrics/store-metrics.ts'
 import { AlertStreamError, formatError, type GraphDescription, type Logger } from '../pipeline/index.ts'
 import { mode } from '../program/mode.ts'
+import { describedSearch, searchFlags, searchOf } from '../program/search-from-flags.ts'
 import { archiveOf, describedStoreUrls } from '../program/stores-from-flags.ts'
+import { searchFamilies } from '../search/search-metrics.ts'
 import { StoreStats, type Archive } from '../stores/index.ts'
 
 const serveFlags = flags({
@@ -49,6 +52,7 @@ const serveFlags = flags({
     type: 'integer', min: 1, max: 1024, default: 32,
     description: 'Maximum size of a decompressed alert, in MiB. Requests for larger objects get 500.'
   },
+  ...searchFlags,
   ...storeFlags,
   // The timeout is shorter than in ingest, because a read makes up to three attempts while the client waits.
   'store-timeout': { ...storeFlags['store-timeout'], default: 5 },
@@ -73,19 +77,23 @@ const gunzipDetail: Readonly<Record<Config['compat'], string>> = {
 function describe (config: Config): GraphDescription {
   const prefix = prefixOf(config)
   const urls = describedStoreUrls(config)
+  const { nodes, edges } = describedSearch(config, prefix)
   return {
     graph: 'serve',
     nodes: [
+      ...nodes,
       { name: 'alert-store', type: 'source', kind: 'object store', detail: urls.alerts, limits: {} },
       { name: 'schema-store', type: 'source', kind: 'object store', detail: urls.schemas, limits: {} },
       { name: 'gunzip', type: 'step', kind: 'map', detail: gunzipDetail[config.compat], limits: {} },
       { name: 'alert-cache', type: 'step', kind: 'cache', limits: { bytes: config.cacheMib * mib } },
       { name: 'schema-cache', type: 'step', kind: 'cache', limits: {} },
       { name: 'alerts', type: 'sink', kind: 'http', detail: `GET ${prefix}/alerts/{id}`, limits: {} },
+      { name: 'batch', type: 'sink', kind: 'http', detail: `POST ${prefix}/alerts/batch`, limits: { records: config.maxBatchIds } },
       { name: 'schemas', type: 'sink', kind: 'http', detail: `GET ${prefix}/schemas/{id}`, limits: {} },
       { name: 'health', type: 'sink', kind: 'http', detail: `GET ${prefix}/health`, limits: {} }
     ],
     edges: [
+      ...edges, { from: 'alert-store', to: 'batch', type: 'data' },
       { from: 'alert-store', to: 'gunzip', type: 'data' }, { from: 'gunzip', to: 'alert-cache', type: 'data' },
       { from: 'alert-cache', to: 'alerts', type: 'data' },
       { from: 'schema-store', to: 'schema-cache', type: 'data' }, { from: 'schema-cache', to: 'schemas', type: 'data' },
@@ -99,6 +107,7 @@ export default mode({
   about: 'GET /v1/alerts/{id} returns the message as it was in Kafka (framed Avro), as the stored gzip if the client accepts gzip. ' +
     'With --compat upstream it returns the stored gzip without Content-Encoding. ' +
     '/v1/schemas/{id} returns the Avro schema, and /v1/health returns OK while the stores respond. ' +
+    '/v1/alerts finds alerts by visit, night, object, time or position in the index of --index-store. /v1/docs describes the API. ' +
     'If a store does not exist, the server does not start. If a store is temporarily unreachable, it starts and /readyz reports the store.',
   examples: ['alert-stream serve --alert-store file:///var/alerts', 'curl localhost:3000/v1/schemas/1'],
   flags: serveFlags,
@@ -107,8 +116,13 @@ export default mode({
     const stores = new StoreStats()
     const archive = await archiveOf(config, 'read', host, stores)
     const { pathPrefix, compat, maxEventLoopDelay: maxEventLoopDelayMs, maxConnections: connections, responseBufferMib, cacheMib } = config
-    const limits = { connections, bufferBytes: responseBufferMib * mib, cacheBytes: cacheMib * mib }
-    const app = build({ archive, log: host.log, compat, pathPrefix, pressure: { maxEventLoopDelayMs }, limits })
+    const search = searchOf(config, archive, host, stores)
+    const { searchPageSize: page, searchRadius: radius, maxBatchIds: batch } = config
+    const limits = { connections, bufferBytes: responseBufferMib * mib, cacheBytes: cacheMib * mib, page, radius, batch }
+    const packedIds = packedIdFormat(config.packedIdBits, config.packedIdTags)
+    const app = build({
+      archive, search: search.open, packedIds, log: host.log, compat, pathPrefix, pressure: { maxEventLoopDelayMs }, limits
+    })
     let admin: AdminServer | undefined
     try {
       await checkStores(archive, host.log)
@@ -119,7 +133,7 @@ export default mode({
         description: describe(config),
         state: () => host.stop.aborted ? 'draining' : 'running',
         checks: storeChecks(archive),
-        metrics: [...httpFamilies(app.stats), storeFamily(stores)],
+        metrics: [...httpFamilies(app.stats), ...searchFamilies(search), storeFamily(stores)],
         stats: () => ({ ...app.stats, durations: undefined, ...bufferStats(app.stats.buffers) })
       }, config)
       if (!host.stop.aborted) await new Promise<void>(resolve => { host.stop.addEventListener('abort', () => resolve(), { once: true }) })
@@ -128,6 +142,7 @@ export default mode({
       if (!clean) host.log.warn({}, 'closed connections of requests that were still open at the drain deadline')
       // The admin server closes after the API, so that it can report the drain.
       await admin?.close()
+      await search.close()
       await archive.close()
     }
   }

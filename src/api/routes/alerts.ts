@@ -10,10 +10,24 @@ import type { Compat } from '../compat.ts'
 import { chooseCoding, matchesTag, sendHead, sendImmutable, sendNotModified, type Coding } from '../conditional.ts'
 import { sendProblem } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'
+import { alertIdSchema, empty, problems, response } from '../response-schemas.ts'
 
 interface AlertsOptions {
   readonly alerts: Pick<AlertReader, 'open' | 'head' | 'knownHead'>
   readonly compat: Compat
+}
+
+const schema = {
+  operationId: 'getAlert',
+  summary: 'An alert by id',
+  description: 'The alert as it was in Kafka: 0x00, schema id (4 bytes, big-endian), Avro datum. ' +
+    'Clients that accept gzip get the stored gzip as content coding.',
+  params: { type: 'object', required: ['id'], properties: { id: alertIdSchema } },
+  response: {
+    200: response('The alert.', 'application/octet-stream', { type: 'string', format: 'binary' }),
+    304: empty('The client has the alert (If-None-Match).'),
+    ...problems(400, 404, 406, 500, 503)
+  }
 }
 
 export async function alertsRoute (app: FastifyInstance, { alerts, compat }: AlertsOptions): Promise<void> {
@@ -61,5 +75,5 @@ export async function alertsRoute (app: FastifyInstance, { alerts, compat }: Ale
     const known = alerts.knownHead(id, coding)
     if (known === undefined) return fromStart(request, reply, id, coding)
     return withoutBody(request, reply, known) ?? withBody(request, reply, id, coding)
-  })
+  }, schema)
 }

@@ -6,6 +6,7 @@ import type { Logger } from '../../pipeline/log.ts'
 import type { ArchiveReader } from '../../stores/archive.ts'
 import { sendProblem, retryAfterSeconds } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'
+import { problems, response } from '../response-schemas.ts'
 
 interface HealthOptions {
   readonly archive: Pick<ArchiveReader, 'check'>
@@ -15,6 +16,12 @@ interface HealthOptions {
 }
 
 const timeoutMs = 5000
+
+const schema = {
+  operationId: 'getHealth',
+  summary: 'Whether the archive is readable',
+  response: { 200: response('OK', 'text/plain', { type: 'string', const: 'OK' }), ...problems(503) }
+}
 
 export async function healthRoute (app: FastifyInstance, { archive, log, healthCacheMs }: HealthOptions): Promise<void> {
   let checkedAt = -Infinity
@@ -45,7 +52,7 @@ export async function healthRoute (app: FastifyInstance, { archive, log, healthC
     const problem = await result
     if (problem !== undefined) return sendProblem(reply.header('retry-after', retryAfterSeconds), 503, problem)
     return reply.headers({ 'cache-control': 'no-store', 'content-type': 'text/plain; charset=utf-8', 'content-length': 2 }).send('OK')
-  })
+  }, schema)
 }
 
 function withTimeout (check: Promise<void>): Promise<void> {

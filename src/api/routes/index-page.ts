@@ -2,11 +2,17 @@
 import type { FastifyInstance } from 'fastify'
 import type { Compat } from '../compat.ts'
 import { readOnly } from '../read-only-routes.ts'
+import { response } from '../response-schemas.ts'
 
 const frame = '0x00, schema id (4 bytes, big-endian), Avro datum'
 const alertBody: Readonly<Record<Compat, string>> = {
   'dmtn-210': `an alert as it was in Kafka: ${frame}; gzip if accepted`,
   upstream: `gzip of an alert as it was in Kafka (${frame}), without Content-Encoding`
+}
+
+const indexSchema = {
+  type: 'object', required: ['service', 'endpoints'],
+  properties: { service: { type: 'string' }, endpoints: { type: 'object', additionalProperties: { type: 'string' } } }
 }
 
 export async function indexRoute (app: FastifyInstance, { compat }: { readonly compat: Compat }): Promise<void> {
@@ -15,14 +21,19 @@ export async function indexRoute (app: FastifyInstance, { compat }: { readonly c
     service: 'alert-stream archive',
     endpoints: {
       [`${prefix}/v1/health`]: 'OK if the archive is readable',
+      [`${prefix}/v1/alerts`]: 'alerts by visit, night, detector, object, time, band and position',
       [`${prefix}/v1/alerts/{id}`]: alertBody[compat],
-      [`${prefix}/v1/schemas/{id}`]: 'the Avro schema with this id, as JSON'
+      [`${prefix}/v1/alerts/batch`]: 'POST: many alerts by id',
+      [`${prefix}/v1/schemas/{id}`]: 'the Avro schema with this id, as JSON',
+      [`${prefix}/v1/openapi.json`]: 'this API as an OpenAPI 3.1 document',
+      [`${prefix}/v1/docs`]: 'this API as a page'
     }
   }, undefined, 2) + '\n'
-  for (const url of ['/', '/v1']) {
+  for (const [url, operationId] of [['/', 'getRoot'], ['/v1', 'getIndex']] as const) {
+    const schema = { operationId, summary: 'The endpoints', response: { 200: response('The endpoints.', 'application/json', indexSchema) } }
     readOnly(app, url, async (_request, reply) => reply.headers({
       'content-type': 'application/json; charset=utf-8',
       'content-length': Buffer.byteLength(body)
-    }).send(body))
+    }).send(body), schema)
   }
 }

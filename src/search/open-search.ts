@@ -1,0 +1,75 @@
+// Opens the search of an index store: engine, cache of segments and catalogue.
+import { rm } from 'node:fs/promises'
+import { frameIdentity } from '../provenance/provenance.ts'
+import type { ArchiveReader } from '../stores/archive.ts'
+import { sha256 } from '../stores/checksums.ts'
+import type { ObjectStore } from '../stores/object-store.ts'
+import { AlertSearch, type Page } from './alert-search.ts'
+import { Engine } from './engine.ts'
+import { QuerySlots } from './query-slots.ts'
+import type { SearchStats } from './search-stats.ts'
+import { SegmentCache, createCacheFolder } from './segment-cache.ts'
+import { SegmentCatalogue } from './segment-catalogue.ts'
+
+export { type Page }
+
+export interface OpenSearchOptions {
+  /** The index store, which the caller closes. */
+  readonly store: Pick<ObjectStore, 'get' | 'list' | 'url'>
+  readonly archive: Pick<ArchiveReader, 'getAlertStart' | 'getAlert'>
+  /** Folder for the cache of segments, in which each process has a folder of its own. */
+  readonly cacheDir: string
+  readonly cacheBytes: number
+  readonly memoryMib: number
+  /** How long a listing of segments is reused, in milliseconds. */
+  readonly refreshMs: number
+  /** Queries that run at the same time. */
+  readonly queries: number
+  readonly timeoutMs: number
+  readonly stats: SearchStats
+}
+
+export interface Search extends Pick<AlertSearch, 'page' | 'count' | 'cursor'> {
+  /** Segments whose footers are in memory. */
+  readonly segments: number
+  readonly cache: { readonly bytes: number, readonly lookups: { readonly hits: number, readonly misses: number } }
+  /** Deletes the cache. Queries must have ended. */
+  close (): Promise<void>
+}
+
+const threads = 2
+/** How long a query waits for another one to end, in milliseconds. */
+const waitMs = 1000
+/** Bytes of an object that contain its provenance, except if its record has many headers. */
+const headBytes = 1024
+
+/** Rejects with SEARCH_UNAVAILABLE if DuckDB is not installed, and with SEARCH_CACHE if the cache cannot be created. */
+export async function openSearch (options: OpenSearchOptions): Promise<Search> {
+  const { store, archive, refreshMs, timeoutMs, stats } = options
+  const folder = await createCacheFolder(options.cacheDir)
+  const engine = await Engine.open({ folder, memoryMib: options.memoryMib, threads })
+  const cache = new SegmentCache({ store, folder, maxBytes: options.cacheBytes })
+  const catalogue = new SegmentCatalogue({ store, cache, engine, refreshMs })
+  const slots = new QuerySlots(options.queries, waitMs)
+  const search = new AlertSearch({ engine, cache, catalogue, slots, stats, timeoutMs, archivedSha256: id => archivedSha256(archive, id) })
+  return {
+    page: (request, signal) => search.page(request, signal),
+    count: (query, signal) => search.count(query, signal),
+    cursor: (query, text) => search.cursor(query, text),
+    get segments () { return catalogue.size },
+    cache,
+    async close () {
+      engine.close()
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+}
+
+async function archivedSha256 (archive: OpenSearchOptions['archive'], id: string): Promise<string | undefined> {
+  const object = await archive.getAlertStart(id, headBytes)
+  if (object === undefined) return undefined
+  const known = frameIdentity(object.start, object.size)?.sha256 ?? object.sha256
+  if (known !== undefined) return known
+  const frame = await archive.getAlert(id)
+  return frame === undefined ? undefined : sha256(frame)
+}

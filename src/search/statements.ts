@@ -1,0 +1,81 @@
+// The SQL statements of a search. A page is found in steps, so that each step reads few columns of few segments: ids, then rows.
+import { columns, type ColumnName } from './columns.ts'
+import { Parameters, type Parameter } from './parameters.ts'
+import { conditionSql, type AlertQuery } from './query.ts'
+import type { IdSpan } from './segments.ts'
+
+export interface Statement { readonly sql: string, readonly parameters: readonly Parameter[] }
+
+function statement (write: (parameters: Parameters) => string): Statement {
+  const parameters = new Parameters()
+  return { sql: write(parameters), parameters: parameters.list }
+}
+
+const parquet = (parameters: Parameters, paths: readonly string[]): string => `read_parquet(${parameters.add('VARCHAR[]', paths)})`
+const bigint = (parameters: Parameters, value: bigint): string => parameters.add('BIGINT', value)
+const within = (parameters: Parameters, { first, last }: IdSpan): string =>
+  `"id" BETWEEN ${bigint(parameters, first)} AND ${bigint(parameters, last)}`
+
+/** The ids of the first `limit` rows after `after`, in ascending order. An id that was delivered several times is there several times. */
+export function idsStatement (paths: readonly string[], query: AlertQuery, after: bigint | undefined, limit: number): Statement {
+  return statement(parameters => {
+    const later = after === undefined ? '' : ` AND "id" > ${bigint(parameters, after)}`
+    return `SELECT "id" FROM ${parquet(parameters, paths)} WHERE ${conditionSql(query, parameters)}${later} ` +
+      `ORDER BY "id" LIMIT ${bigint(parameters, BigInt(limit))}`
+  })
+}
+
+/** Id and JSON of each matching row in a span of ids, by ascending id. */
+export function rowsStatement (paths: readonly string[], query: AlertQuery, span: IdSpan, names: readonly ColumnName[]): Statement {
+  return statement(parameters => `SELECT "id", ${jsonSql(names)} FROM ${parquet(parameters, paths)} ` +
+    `WHERE ${conditionSql(query, parameters)} AND ${within(parameters, span)} ORDER BY "id"`)
+}
+
+/** The ids that have several rows. */
+export function repeatedIdsStatement (paths: readonly string[], ids: readonly bigint[]): Statement {
+  return statement(parameters => `SELECT "id" FROM ${parquet(parameters, paths)} ` +
+    `WHERE "id" IN (SELECT unnest(${parameters.add('BIGINT[]', ids)})) GROUP BY "id" HAVING count(*) > 1`)
+}
+
+/**
+ * The ids that match in `paths` and have several rows in `all`: the frame was delivered several times, or there are several frames.
+ * @param differing whether only ids of which a row does not match are wanted
+ */
+export function repeatedStatement (
+  paths: readonly string[], all: readonly string[], query: AlertQuery, span: IdSpan, differing = false
+): Statement {
+  return statement(parameters => {
+    const condition = conditionSql(query, parameters)
+    const inSpan = within(parameters, span)
+    const matching = `SELECT "id" FROM ${parquet(parameters, paths)} WHERE ${condition} AND ${inSpan}`
+    return `SELECT "id" FROM ${parquet(parameters, all)} WHERE ${inSpan} AND "id" IN (${matching}) GROUP BY "id" ` +
+      `HAVING ${differing ? `NOT bool_and(coalesce(${condition}, false))` : 'count(*) > 1'}`
+  })
+}
+
+/**
+ * Id, SHA-256, whether it matches, and JSON of each frame of the ids, by ascending id. Of the deliveries of a frame, the one with the
+ * lowest timestamp, topic, partition and offset is read. The frames of an id are in the order of their deliveries.
+ */
+export function framesStatement (
+  paths: readonly string[], query: AlertQuery, ids: readonly bigint[], names: readonly ColumnName[]
+): Statement {
+  return statement(parameters => {
+    const delivery = ['timestamp', 'topic', 'partition', 'offset'].map(name => `"${name}" NULLS LAST`).join(', ')
+    const first = `SELECT *, coalesce(${conditionSql(query, parameters)}, false) AS "matches" FROM ${parquet(parameters, paths)} ` +
+      `WHERE "id" IN (SELECT unnest(${parameters.add('BIGINT[]', ids)})) ` +
+      `QUALIFY row_number() OVER (PARTITION BY "id", "sha256" ORDER BY ${delivery}) = 1`
+    return `SELECT "id", lower(hex("sha256")), "matches", ${jsonSql(names)} FROM (${first}) ORDER BY "id", ${delivery}`
+  })
+}
+
+/** Number of alerts that match, and their least and greatest ids. */
+export function countStatement (paths: readonly string[], query: AlertQuery): Statement {
+  return statement(parameters => 'SELECT count(DISTINCT "id"), min("id"), max("id") ' +
+    `FROM ${parquet(parameters, paths)} WHERE ${conditionSql(query, parameters)}`)
+}
+
+/** A JSON object in the order of the columns. */
+function jsonSql (names: readonly ColumnName[]): string {
+  return `CAST(to_json({${names.map(name => `'${name}': ${columns[name].sql}`).join(', ')}}) AS VARCHAR)`
+}
