@@ -46,7 +46,8 @@ const row = (size: Exclude<keyof typeof SIZES, 'static'>, processes: number) => 
         const now = await Promise.all(ingesters.map(archivedBy))
         done = now.reduce((sum, each) => ({ alerts: sum.alerts + each.alerts, bytes: sum.bytes + each.bytes }), { alerts: 0, bytes: 0 })
         for (const [index, share] of [0.1, 0.5, 1].entries()) {
-          if (resident.length === index && done.alerts >= alerts * share) resident.push(Math.max(...ingesters.map(({ pid }) => residentMiB(pid))))
+          if (resident.length !== index || done.alerts < alerts * share) continue
+          resident.push(Math.max(...ingesters.map(({ pid }) => residentMiB(pid))))
         }
       }
       const after = ingesters.map(({ pid }) => usage(pid))

@@ -1,7 +1,7 @@
 // The Produce request for one encoded record batch. The client library can only encode records.
 import {
   type API, createAPI, produceV10, produceV11, produceV9, type ResponseParser, UnsupportedApiError, Writer
-} from '@platformatic/kafka'
+} from './client-library.ts'
 
 interface WholeBatchRequest {
   readonly acks: number

@@ -18,7 +18,7 @@ export interface ReplayRecord extends Scheduled {
 }
 
 /** Alerts that are copied as one record batch. */
-export interface ReplayBatch extends Scheduled {
+interface ReplayBatch extends Scheduled {
   readonly batch: WholeBatch
 }
 

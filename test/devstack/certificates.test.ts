@@ -2,7 +2,8 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { createAuthority, ensureCertificates, issueCertificate } from '../../src/devstack/certificates.ts'
+import { ensureCertificates } from '../../src/devstack/certificates.ts'
+import { createAuthority, issueCertificate } from '../../src/devstack/issue-certificate.ts'
 import { tempDir } from '../support/stack.ts'
 
 const DAY_MS = 86_400_000

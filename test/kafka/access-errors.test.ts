@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import t from 'tap'
-import { createAuthority, issueCertificate } from '../../src/devstack/certificates.ts'
+import { createAuthority, issueCertificate } from '../../src/devstack/issue-certificate.ts'
 import { accessFailureOf, aclFailure } from '../../src/kafka/access-errors.ts'
 import type { AuthState, FailureContext } from '../../src/kafka/connection-diagnostics.ts'
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { createAuthority, issueCertificate } from '../../src/devstack/certificates.ts'
+import { createAuthority, issueCertificate } from '../../src/devstack/issue-certificate.ts'
 import { kafkaConnection, type KafkaConfig } from '../../src/kafka/connection.ts'
 import { tempDir } from '../support/stack.ts'
 

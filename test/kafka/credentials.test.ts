@@ -5,7 +5,7 @@ import { connect, createServer, type TLSSocket } from 'node:tls'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { createAuthority, issueCertificate, type Credentials } from '../../src/devstack/certificates.ts'
+import { createAuthority, issueCertificate, type Credentials } from '../../src/devstack/issue-certificate.ts'
 import { PasswordFile, TlsCredentials } from '../../src/kafka/credentials.ts'
 import { tempDir } from '../support/stack.ts'
 
