@@ -1,7 +1,7 @@
 // `npm run bench:budget [-- --write]` guards the CPU cost of the stages on the path of an alert. It measures each stage beside a
 // calibration loop and compares the ratio with bench/budget.json. It measures CPU time, which depends less on other work of the machine
 // than elapsed time. The lowest ratio of three tries counts: more than 10 % above the budget is a warning, more than 25 % a failure. Ratios
-// depend on the processor, so on another processor than that of the file, both are warnings. --write replaces the file with the medians of three tries.
+// depend on the processor, so on another processor than that of the file, both are warnings. --write replaces the file.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'

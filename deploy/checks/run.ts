@@ -7,16 +7,17 @@ import { valuesSchema } from '../../scripts/values-schema.ts'
 import { charts, HELM } from './helm/charts.ts'
 import { must, tool } from './tools/toolbox.ts'
 
-const { full, only, write } = parseArgs({
-  options: { full: { type: 'boolean', default: false }, only: { type: 'string' }, write: { type: 'boolean', default: false } }
-}).values
+const { full, only, write } =
+  parseArgs({ options: { full: { type: 'boolean' }, only: { type: 'string' }, write: { type: 'boolean' } } }).values
 
-if (write) {
-  await must(await tool('helm-docs'), ['--chart-search-root', join(import.meta.dirname, '..')])
-  for (const { folder } of charts) await writeFile(join(folder, 'values.schema.json'), await valuesSchema(folder, HELM))
+if (write === true) {
+  for (const { folder } of charts) {
+    await must(await tool('helm-docs'), ['--chart-search-root', folder])
+    await writeFile(join(folder, 'values.schema.json'), await valuesSchema(folder, HELM))
+  }
 } else {
   const paths = (await readdir(import.meta.dirname, { recursive: true })).filter(path => path.endsWith('.test.ts')).sort()
-  const chosen = only === undefined ? paths.filter(path => full || !path.startsWith('full/')) :
+  const chosen = only === undefined ? paths.filter(path => full === true || !path.startsWith('full/')) :
     only.split(',').map(name => paths.find(path => basename(path) === `${name}.test.ts`) ?? name)
   // The first run downloads and compiles the tools, which takes longer than the time limit of a file in .taprc.
   process.argv.splice(2, Infinity, '--timeout=3600', ...chosen.map(path => join('deploy/checks', path)))
