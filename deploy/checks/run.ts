@@ -11,10 +11,8 @@ const { full, only, write } =
   parseArgs({ options: { full: { type: 'boolean' }, only: { type: 'string' }, write: { type: 'boolean' } } }).values
 
 if (write === true) {
-  for (const { folder } of charts) {
-    await must(await tool('helm-docs'), ['--chart-search-root', folder])
-    await writeFile(join(folder, 'values.schema.json'), await valuesSchema(folder, HELM))
-  }
+  for (const { folder } of charts) await must(await tool('helm-docs'), ['--chart-search-root', folder])
+  for (const { folder } of charts) await writeFile(join(folder, 'values.schema.json'), await valuesSchema(folder, HELM))
 } else {
   const paths = (await readdir(import.meta.dirname, { recursive: true })).filter(path => path.endsWith('.test.ts')).sort()
   const chosen = only === undefined ? paths.filter(path => full === true || !path.startsWith('full/')) :
