@@ -16,6 +16,8 @@ export interface DemoArchive {
   readonly alerts: string
   /** URL of the schema store. */
   readonly schemas: string
+  /** URL of the index store: the bucket of the alerts, or a folder beside the archive. */
+  readonly index: string
   /** The server of the buckets. Absent for a folder. */
   readonly server?: DemoServer
   /** Present only with --store gs. */
@@ -32,10 +34,10 @@ const BUCKETS = { alerts: 'demo-alerts', schemas: 'demo-schemas' } as const
 /** Creates the archive folder, or starts the server and creates the buckets. Errors: DEVSTACK_*. */
 export async function startArchive ({ config, stateDir }: Settings, host: Host, print: PrintLine): Promise<DemoArchive> {
   if (config.store === 'file') {
-    const folder = join(stateDir, 'archive')
-    await mkdir(folder, { recursive: true })
+    const [folder, index] = [join(stateDir, 'archive'), join(stateDir, 'index')]
+    for (const each of [folder, index]) await mkdir(each, { recursive: true })
     const url = pathToFileURL(folder).href
-    return { alerts: url, schemas: url, environment: host.environment }
+    return { alerts: url, schemas: url, index: pathToFileURL(index).href, environment: host.environment }
   }
   const options = { cacheDir: host.cacheDir, env: host.environment, log: host.log }
   if (config.store === 'gs') {
@@ -61,8 +63,9 @@ export async function startArchive ({ config, stateDir }: Settings, host: Host, 
   return { ...urls('s3'), server, s3, environment }
 }
 
-function urls (scheme: 'gs' | 's3'): Pick<DemoArchive, 'alerts' | 'schemas'> {
-  return { alerts: `${scheme}://${BUCKETS.alerts}`, schemas: `${scheme}://${BUCKETS.schemas}` }
+function urls (scheme: 'gs' | 's3'): Pick<DemoArchive, 'alerts' | 'schemas' | 'index'> {
+  const alerts = `${scheme}://${BUCKETS.alerts}`
+  return { alerts, schemas: `${scheme}://${BUCKETS.schemas}`, index: alerts }
 }
 
 async function createBuckets (server: DemoServer, create: (url: string, bucket: string) => Promise<void>): Promise<void> {

@@ -14,10 +14,11 @@ export function endpointLines (file: DemoFile, { stateDir, config, intervalSecon
       '           users and ACLs: deploy/acls.json'
     ],
     `Registry   ${file.registry}`,
-    `API        ${file.api}/v1`,
+    `API        ${file.api}/v1   documentation ${file.api}/v1/docs`,
     `Archive    ${file.archive.alerts}`,
     ...storageEmulator === undefined ? [] : [`           schemas ${file.archive.schemas}; STORAGE_EMULATOR_HOST=${storageEmulator}`],
     ...s3 === undefined ? [] : [`           schemas ${file.archive.schemas}; --s3-endpoint-url ${s3.endpointUrl}; any credentials`],
+    ...file.index === undefined ? [] : [`Index      ${file.index}`],
     ...Object.entries(file.admin).map(([mode, url], index) => `${index === 0 ? 'Metrics   ' : '          '} ${url}/metrics (${mode})`),
     `Logs       ${[`${stateDir}/modes/*/log`, `${stateDir}/kafka/kafka.log`, ...storeLog].join(', ')}`,
     ...intervalSeconds === undefined ? [] : [

@@ -44,6 +44,7 @@ export type DemoConfig = ConfigOf<typeof demoFlags>
 
 export const topics = { static: 'alerts-static', simulated: 'alerts-simulated', deadLetters: 'alerts-dead-letters' } as const
 export const group = 'alertdb-ingester'
+export const indexGroup = 'alertdb-index'
 export const partitions = 4
 const VISIT_SECONDS = 37
 const DEFAULT_ALERTS = 1000
@@ -59,6 +60,8 @@ export interface Settings {
   readonly stateDir: string
   /** Alerts per visit. */
   readonly alerts: number
+  /** Whether alerts are indexed: not in a smoke test, and not with --secure, because deploy/acls.json has no user for the indexer. */
+  readonly indexed: boolean
   /** Seconds between the starts of passes. Undefined for a single pass. */
   readonly intervalSeconds: number | undefined
   /** retention.bytes of the simulated topic, per partition, so that the demo does not fill the disk. */
@@ -73,6 +76,7 @@ export function settingsOf (config: DemoConfig, cwd: string): Settings {
     config,
     stateDir,
     alerts,
+    indexed: !config.smoke && !config.secure,
     intervalSeconds: config.smoke ? undefined : config.interval ?? VISIT_SECONDS * config.visits,
     retentionBytes: Math.max(MIN_RETENTION_BYTES, Math.ceil(PASSES_KEPT * alerts * config.visits * alertBytes / partitions))
   }

@@ -47,6 +47,8 @@ export interface DemoFile {
   readonly storageEmulator?: string
   /** Present only with --store s3. */
   readonly s3?: DemoS3
+  /** URL of the index store. Absent if the demo has no index. */
+  readonly index?: string
   /** Present only with --secure. */
   readonly security?: DemoSecurity
 }
@@ -54,7 +56,7 @@ export interface DemoFile {
 const LOCK = 'demo.lock'
 const SMOKE_MARKER = 'smoke-test'
 /** Folders with a pid file, in the order in which their processes are stopped. */
-const SERVER_FOLDERS = ['modes/play-stream', 'modes/ingest', 'modes/serve', 'gcs', 's3', 'kafka', 'registry']
+const SERVER_FOLDERS = ['modes/play-stream', 'modes/ingest', 'modes/index', 'modes/serve', 'gcs', 's3', 'kafka', 'registry']
 
 /**
  * Creates the folder, stops processes that a killed demo left running, and runs `work` as the only user of the folder.

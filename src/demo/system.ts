@@ -1,5 +1,6 @@
 // Starts the demo's servers, loads the static topic, and starts the modes. If a step fails, all running processes are stopped.
-// Shutdown order: simulator, ingester (after it has archived all published alerts), API, servers.
+// Shutdown order: simulator, ingester (after it has archived all published alerts), indexer, API, servers.
+import { join } from 'node:path'
 import { freePorts, isPortFree } from '../devstack/index.ts'
 import { waitUntil } from '../devstack/wait-until.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
@@ -12,7 +13,7 @@ import { startMode, type ModeProcess } from './mode-processes.ts'
 import { raiseRetention } from './retention.ts'
 import { runMode, type PrintLine } from './run-mode.ts'
 import { startServers } from './servers.ts'
-import { group, partitions, topics, type Settings } from './settings.ts'
+import { group, indexGroup, partitions, topics, type Settings } from './settings.ts'
 import { removeDemoFile, writeDemoFile, type DemoFile } from './state-folder.ts'
 import { Supervisor } from './supervisor.ts'
 import type { IngestStats, PlayStats, VisitSources } from './visit-reports.ts'
@@ -29,6 +30,8 @@ export interface DemoSystem extends VisitSources {
 
 const ARCHIVED_MS = 30_000
 const POLL_MS = 200
+/** Time until an alert can be found by search. */
+const SEGMENT_SECONDS = 5
 /** Interval between passes if the demo plays only one pass. The demo ends long before a second pass would begin. */
 const ONE_DAY_SECONDS = 86_400
 
@@ -77,9 +80,22 @@ async function start (settings: Settings, host: Host, print: PrintLine, supervis
   const stores = ['--alert-store', archive.alerts, '--schema-store', archive.schemas, ...endpoint]
   const archiveHost: Host = { ...host, environment: archive.environment }
   const port = await apiPort(config.port, print)
-  const serve = await startMode<object>('serve', [...stores, '--listen-port', String(port)], stateDir, archiveHost, '/readyz')
+  const index = settings.indexed ? ['--index-store', archive.index] : []
+  const cache = settings.indexed ? ['--index-cache-dir', join(stateDir, 'index-cache')] : []
+  const serve = await startMode<object>(
+    'serve', [...stores, ...index, ...cache, '--listen-port', String(port)], stateDir, archiveHost, '/readyz')
   supervisor.add('serve', serve)
   await supervisor.check()
+  const modes: Array<ModeProcess<unknown>> = [serve]
+  if (settings.indexed) {
+    const indexer = await startMode<object>('index', [
+      ...clients.flags('ingester'), '--topic', topics.simulated, '--group', indexGroup, '--group-instance-id', 'demo', '--wait-for-topic',
+      '--schema-registry-url', registry, ...index, ...endpoint, '--segment-seconds', String(SEGMENT_SECONDS)
+    ], stateDir, archiveHost, '/livez')
+    supervisor.add('index', indexer)
+    modes.unshift(indexer)
+    await supervisor.check()
+  }
   const ingest = await startMode<IngestStats>('ingest', [
     ...clients.flags('ingester'), '--topic', topics.simulated, '--group', group, '--group-instance-id', 'demo', '--wait-for-topic',
     '--schema-registry-url', registry, ...stores, '--dead-letter-topic', topics.deadLetters, '--compressor', config.compressor,
@@ -100,7 +116,8 @@ async function start (settings: Settings, host: Host, print: PrintLine, supervis
   const file: DemoFile = {
     kafka: broker, registry, api: `http://127.0.0.1:${port}`, topics, group, pid: process.pid,
     archive: { alerts: archive.alerts, schemas: archive.schemas },
-    admin: Object.fromEntries([play, ingest, serve].map(({ mode, admin }) => [mode, admin])),
+    ...settings.indexed ? { index: archive.index } : {},
+    admin: Object.fromEntries([play, ingest, ...modes].map(({ mode, admin }) => [mode, admin])),
     ...storageEmulator === undefined ? {} : { storageEmulator },
     ...s3 === undefined ? {} : { s3 },
     ...access === undefined ? {} : { security: securitySection(access) }

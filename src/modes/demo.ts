@@ -46,7 +46,7 @@ async function runSystem (settings: Settings, host: Host, print: PrintLine): Pro
     return undefined
   } finally {
     if (system !== undefined) {
-      print('stopping: simulator, ingester, API, servers')
+      print(`stopping: simulator, ingester, ${settings.indexed ? 'indexer, ' : ''}API, servers`)
       await system.stop()
       print('stopped')
     }

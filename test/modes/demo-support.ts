@@ -8,7 +8,7 @@ import { isAlive } from '../../src/devstack/process-identity.ts'
 import { endServersUnder, type PidRecord } from '../../src/devstack/server-process.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
-const SERVER_FOLDERS = ['kafka', 'registry', 'gcs', 's3', 'modes/ingest', 'modes/serve', 'modes/play-stream']
+const SERVER_FOLDERS = ['kafka', 'registry', 'gcs', 's3', 'modes/ingest', 'modes/index', 'modes/serve', 'modes/play-stream']
 
 export interface RunningDemo {
   readonly pid: number

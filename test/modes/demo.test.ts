@@ -5,6 +5,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { isAlive } from '../../src/devstack/process-identity.ts'
+import { waitUntil } from '../../src/devstack/wait-until.ts'
 import type { NodeStats } from '../../src/pipeline/index.ts'
 import { scramConf, withConfluent, type PythonCase } from '../access/support.ts'
 import { documentedMetrics } from '../support/metrics-document.ts'
@@ -32,12 +33,12 @@ await t.test('a first start prints endpoints and visit lines in plain text, and 
   const archive = `file://${stateDir}/archive`
   t.match(file, { kafka: /^127\.0\.0\.1:\d+$/, registry: /^http:\/\/127\.0\.0\.1:\d+\/apis\/ccompat\/v7$/ })
   t.strictSame({ ...file, kafka: '', registry: '' }, {
-    kafka: '', registry: '', api: `http://127.0.0.1:${apiPort}`, archive: { alerts: archive, schemas: archive },
+    kafka: '', registry: '', api: `http://127.0.0.1:${apiPort}`, archive: { alerts: archive, schemas: archive }, index: `file://${stateDir}/index`,
     topics: { static: 'alerts-static', simulated: 'alerts-simulated', deadLetters: 'alerts-dead-letters' },
     group: 'alertdb-ingester', pid: demo.pid
   })
   const servers = await readServers(stateDir)
-  t.equal(servers.size, 5)
+  t.equal(servers.size, 6)
 
   const second = await runCli(['demo', '--state-dir', stateDir])
   t.equal(second.code, 1)
@@ -47,7 +48,7 @@ await t.test('a first start prints endpoints and visit lines in plain text, and 
   const [first] = await demo.waitFor(/^visit 1: .*$/m)
   t.match(first, /^visit 1: published 40 in [\d.]+ s, archived 40 in [\d.]+ s, 40 new, lag 0, dead letters 0, visit id \d{13}$/)
   t.strictSame(await archivedVisits(join(stateDir, 'archive')), [/\d{13}$/.exec(first)?.[0]])
-  t.strictSame(Object.keys(admin).sort(), ['ingest', 'play-stream', 'serve'])
+  t.strictSame(Object.keys(admin).sort(), ['index', 'ingest', 'play-stream', 'serve'])
   for (const [mode, url] of Object.entries(admin)) {
     t.equal((await fetch(`${url}/readyz`)).status, 200, mode)
     const scraped = parsePrometheus(await (await fetch(`${url}/metrics`)).text())
@@ -58,6 +59,10 @@ await t.test('a first start prints endpoints and visit lines in plain text, and 
   }
   const [next] = await demo.waitFor(/^visit 2: .*$/m)
   t.match(next, /published 40 .* archived 40 in .*, 0 new, lag 0/)
+  const visit = /\d{13}$/.exec(first)?.[0]
+  const count = async (): Promise<unknown> => await (await fetch(`http://127.0.0.1:${apiPort}/v1/alerts?visit=${visit}&count=only`)).json()
+  await waitUntil(async () => JSON.stringify(await count()) === '{"count":40}', 60_000, 200)
+  t.strictSame(await count(), { count: 40 }, 'search finds the alerts of the visit')
   const { nodes } = await (await fetch(`${admin.ingest}/status`)).json() as { nodes: NodeStats[] }
   t.strictSame(nodes.map(({ node }) => node), ['kafka', 'unframe', 'capture-schema', 'archive', 'dead-letters'])
   // On a busy machine, a third visit may have arrived in the meantime.
@@ -87,12 +92,12 @@ await t.test('a second start reuses alerts, topic, schema id and visit numbers, 
   const running = async (): Promise<boolean[]> => await Promise.all([...servers.values()].map(isAlive))
   demo.signal('SIGKILL')
   t.equal(await demo.finished, null)
-  t.strictSame(await running(), [true, true, true, true, true], 'a killed demo leaves its servers running')
+  t.strictSame(await running(), [true, true, true, true, true, true], 'a killed demo leaves its servers running')
   t.ok(await exists(demoFile))
 
   const third = startDemo(t, stateDir, [...flags, '--passes', '1'])
   await third.waitFor(/A visit is published/)
-  t.strictSame(await running(), [false, false, false, false, false], 'the next start has stopped the servers of the killed demo')
+  t.strictSame(await running(), [false, false, false, false, false, false], 'the next start has stopped the servers of the killed demo')
   t.equal(await third.finished, 0, third.stderr)
   t.match(third.stdout, /^visit \d+: published 40 .* lag 0, .*\nstopping: .*\nstopped\n$/m)
   t.strictSame(await leftovers(stateDir, servers), [])
