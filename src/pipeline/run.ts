@@ -2,7 +2,6 @@
 // failed. `drain` stops the sources and lets all records settle; `abort` stops the graph at once. Afterwards, each opened part is
 // closed: sources first, then sinks, then the dead-letter sink.
 import { setMaxListeners } from 'node:events'
-import type { Starvation } from './batch.ts'
 import { asError, messageOf } from './errors.ts'
 import { Credits } from './credits.ts'
 import { abandon, type Runtime, type Subject } from './execute.ts'
@@ -14,6 +13,7 @@ import type { NodeContext } from './node.ts'
 import { pull, type PullHooks } from './pull.ts'
 import { graphErrors, isSink, type GraphSpec, type SourceSpec } from './spec.ts'
 import type { CreditStats, Run, RunOptions, RunState } from './run-types.ts'
+import { SourceStarvation } from './starvation.ts'
 import { wire, type Wiring } from './wire.ts'
 
 interface OpenPart {
@@ -38,10 +38,7 @@ class Runner implements Run {
   readonly #abort = new AbortController()
   readonly #meters = new Map<string, Meter>()
   readonly #credits = new Map<string, Credits>()
-  readonly #starvationListeners = new Set<() => void>()
-  /** The sources that wait until their records in flight have settled. */
-  readonly #waiting = new Set<string>()
-  readonly #onStarved = (): void => { for (const listener of this.#starvationListeners) listener() }
+  readonly #starvation = new SourceStarvation(this.#credits)
   readonly #finished = Promise.withResolvers<void>()
   #state: RunState = 'created'
   #failure: Error | undefined
@@ -160,15 +157,7 @@ class Runner implements Run {
   }
 
   #sourceContext (node: string): NodeContext {
-    const awaitSettlement = (waiting: boolean): void => {
-      if (!waiting) {
-        this.#waiting.delete(node)
-      } else if (!this.#waiting.has(node)) {
-        this.#waiting.add(node)
-        this.#onStarved()
-      }
-    }
-    return { ...this.#context(node), awaitSettlement }
+    return { ...this.#context(node), awaitSettlement: waiting => this.#starvation.awaitSettlement(node, waiting) }
   }
 
   #sources (): SourceSpec[] {
@@ -182,25 +171,9 @@ class Runner implements Run {
   }
 
   #wire (): Wiring {
-    const wiring = wire(this.#graph, this.#meters, this.#starvation(), this.#runtime())
+    const wiring = wire(this.#graph, this.#meters, this.#starvation, this.#runtime())
     wiring.sinks.subscribe({ error: (error: unknown) => this.#fail(asError(error)) })
     return wiring
-  }
-
-  #starvation (): Starvation {
-    const credits = this.#credits
-    const listeners = this.#starvationListeners
-    const waiting = this.#waiting
-    return {
-      get starved () {
-        for (const each of credits.values()) if (each.starved) return true
-        return waiting.size > 0
-      },
-      watch: listener => {
-        listeners.add(listener)
-        return () => { listeners.delete(listener) }
-      }
-    }
   }
 
   #runtime (): Runtime {
@@ -224,7 +197,7 @@ class Runner implements Run {
   async #pullAll ({ entries }: Wiring): Promise<void> {
     const sources = this.#sources()
     const onIdle = (): void => { if (this.#unsettled === 0) this.#idle.resolve() }
-    for (const node of sources) this.#credits.set(node.name, new Credits(node.credits, this.#onStarved, onIdle))
+    for (const node of sources) this.#credits.set(node.name, new Credits(node.credits, () => this.#starvation.notify(), onIdle))
     await Promise.all(sources.map(async node => {
       const entry = entries.get(node.name)
       const hooks: PullHooks = {
