@@ -1,5 +1,6 @@
 // Searches the index. A result is what the archive holds: each alert once, with the delivery that came first. If several frames were
 // delivered under one id, the frame that the archive holds is shown and marked as a conflict.
+import type { SegmentKey } from '../alert-index/segment-key.ts'
 import type { ColumnName } from './columns.ts'
 import { decodeCursor, encodeCursor, segmentsOf, type Cursor } from './cursor.ts'
 import type { ColumnValues, Engine } from './engine.ts'
@@ -9,7 +10,7 @@ import type { AlertQuery } from './query.ts'
 import type { SearchStats } from './search-stats.ts'
 import type { SegmentCache } from './segment-cache.ts'
 import type { SegmentCatalogue } from './segment-catalogue.ts'
-import type { IdSpan, Segment } from './segments.ts'
+import type { IdSpan } from './segment-statistics.ts'
 import {
   countStatement, framesStatement, idsStatement, repeatedIdsStatement, repeatedStatement, rowsStatement, type Statement
 } from './statements.ts'
@@ -110,7 +111,7 @@ export class AlertSearch {
 
   /** Runs a statement on segments. No segments: a result without rows. */
   async #read (
-    segments: readonly Segment[], signal: AbortSignal, statement: (paths: readonly string[]) => Statement
+    segments: readonly SegmentKey[], signal: AbortSignal, statement: (paths: readonly string[]) => Statement
   ): Promise<readonly ColumnValues[]> {
     if (segments.length === 0) return [[]]
     const { cache, engine } = this.#options
@@ -122,7 +123,7 @@ export class AlertSearch {
 
   /** Like `#read`, for a statement that selects ids by `some` from `all`. */
   async #ids (
-    some: readonly Segment[], all: readonly Segment[], signal: AbortSignal,
+    some: readonly SegmentKey[], all: readonly SegmentKey[], signal: AbortSignal,
     statement: (some: readonly string[], all: readonly string[]) => Statement
   ): Promise<readonly bigint[]> {
     const keys = keysOf(some)
@@ -135,7 +136,7 @@ export class AlertSearch {
 
   /** The alerts of a page as JSON. @param ids in ascending order */
   async #alertsOf (
-    query: AlertQuery, ids: readonly bigint[], segments: readonly Segment[], columns: readonly ColumnName[], signal: AbortSignal
+    query: AlertQuery, ids: readonly bigint[], segments: readonly SegmentKey[], columns: readonly ColumnName[], signal: AbortSignal
   ): Promise<readonly string[]> {
     const all = await this.#options.catalogue.withIds(segments, ids, signal)
     const span = { first: ids[0]!, last: ids.at(-1)! }
@@ -154,7 +155,7 @@ export class AlertSearch {
 
   /** Matching rows as JSON, by id. */
   async #rows (
-    query: AlertQuery, span: IdSpan, segments: readonly Segment[],
+    query: AlertQuery, span: IdSpan, segments: readonly SegmentKey[],
     columns: readonly ColumnName[], signal: AbortSignal
   ): Promise<ReadonlyMap<bigint, string>> {
     const [ids = [], texts = []] = await this.#read(segments, signal, paths => rowsStatement(paths, query, span, columns))
@@ -163,7 +164,7 @@ export class AlertSearch {
 
   /** The frame to show of each id, as JSON. Undefined if it does not match. */
   async #shownFrames (
-    query: AlertQuery, ids: readonly bigint[], segments: readonly Segment[], columns: readonly ColumnName[], signal: AbortSignal
+    query: AlertQuery, ids: readonly bigint[], segments: readonly SegmentKey[], columns: readonly ColumnName[], signal: AbortSignal
   ): Promise<Map<bigint, string | undefined>> {
     const shown = new Map<bigint, string | undefined>()
     if (ids.length === 0) return shown
@@ -186,4 +187,4 @@ export class AlertSearch {
   }
 }
 
-const keysOf = (segments: readonly Segment[]): string[] => segments.map(({ key }) => key)
+const keysOf = (segments: readonly SegmentKey[]): string[] => segments.map(({ key }) => key)

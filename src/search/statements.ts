@@ -2,7 +2,7 @@
 import { columns, type ColumnName } from './columns.ts'
 import { Parameters, type Parameter } from './parameters.ts'
 import { conditionSql, type AlertQuery } from './query.ts'
-import type { IdSpan } from './segments.ts'
+import type { IdSpan } from './segment-statistics.ts'
 
 export interface Statement { readonly sql: string, readonly parameters: readonly Parameter[] }
 
