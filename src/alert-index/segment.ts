@@ -7,7 +7,7 @@ import { otherNight, segmentKey } from './segment-key.ts'
 export type SegmentSource = 'kafka' | 'archive'
 
 /** Offsets of a partition, `from` inclusive, `to` exclusive, as decimal numbers. */
-interface OffsetRange {
+export interface OffsetRange {
   readonly topic: string
   readonly topicId: string | null
   readonly partition: number
@@ -16,7 +16,7 @@ interface OffsetRange {
 }
 
 /** A record that is not a valid alert. */
-interface RejectedRecord {
+export interface RejectedRecord {
   readonly topic: string
   readonly topicId: string | null
   readonly partition: number
