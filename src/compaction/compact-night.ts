@@ -117,8 +117,8 @@ async function writeOrder (target: Target, order: Order, { rows }: NightContent,
     const selected = `SELECT * FROM "${order}" WHERE rowid >= ${start} AND rowid < ${end}`
     await engine.query(`COPY (${selected} ORDER BY ${orderOf(order)}) TO '${path.replaceAll("'", "''")}' ` +
       '(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 10000)', [], signal)
-    const [[first] = [], [last] = []] = await engine.query(`SELECT CAST("${column}" AS VARCHAR) FROM "${order}" WHERE rowid = ${start} ` +
-      `UNION ALL SELECT CAST("${column}" AS VARCHAR) FROM "${order}" WHERE rowid = ${end - 1}`, [], signal)
+    const [ends = []] = await engine.query(`SELECT CAST("${column}" AS VARCHAR) FROM "${order}" ` +
+      `WHERE rowid IN (${start}, ${end - 1}) ORDER BY rowid`, [], signal)
     const body = await readFile(path)
     await rm(path)
     signal.throwIfAborted()
@@ -126,7 +126,7 @@ async function writeOrder (target: Target, order: Order, { rows }: NightContent,
     const key = revisionKey(night, revision, `${name}-${String(files.length).padStart(3, '0')}.parquet`)
     await store.put(key, body, { contentType: parquetType, ...checksums })
     const text = (value: unknown): string | null => typeof value === 'string' ? value : null
-    files.push({ key, rows: end - start, bytes: body.length, sha256: checksums.sha256, first: text(first), last: text(last) })
+    files.push({ key, rows: end - start, bytes: body.length, sha256: checksums.sha256, first: text(ends[0]), last: text(ends.at(-1)) })
   }
   return files
 }

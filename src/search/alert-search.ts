@@ -4,10 +4,8 @@ import type { SegmentKey } from '../alert-index/segment-key.ts'
 import type { ColumnName } from './columns.ts'
 import { decodeCursor, encodeCursor, segmentsOf, type Cursor } from './cursor.ts'
 import type { ColumnValues, Engine } from './engine.ts'
-import { searchErrors } from './errors.ts'
-import type { QuerySlots } from './query-slots.ts'
 import type { AlertQuery } from './query.ts'
-import type { SearchStats } from './search-stats.ts'
+import type { RunQuery } from './query-runner.ts'
 import type { SegmentCache } from './segment-cache.ts'
 import type { SegmentCatalogue } from './segment-catalogue.ts'
 import type { IdSpan } from './segment-statistics.ts'
@@ -33,10 +31,7 @@ interface SearchOptions {
   readonly engine: Pick<Engine, 'query'>
   readonly cache: Pick<SegmentCache, 'use'>
   readonly catalogue: Pick<SegmentCatalogue, 'find' | 'withIds'>
-  readonly slots: Pick<QuerySlots, 'run'>
-  readonly stats: SearchStats
-  /** Time limit of a query in milliseconds. */
-  readonly timeoutMs: number
+  readonly run: RunQuery
   /** SHA-256 in hex of the frame that the archive holds under an id. Undefined if it holds none. */
   readonly archivedSha256: (id: string) => Promise<string | undefined>
 }
@@ -60,7 +55,7 @@ export class AlertSearch {
 
   /** A page has fewer alerts than `limit` if it is the last, or if an alert of it was delivered several times. */
   async page ({ query, columns, limit, cursor }: PageRequest, client: AbortSignal): Promise<Page> {
-    return await this.#run(client, async signal => {
+    return await this.#options.run(client, async signal => {
       const found = await this.#options.catalogue.find(query, signal)
       const segments = cursor === undefined ? found : segmentsOf(cursor, found)
       const [rows = []] = await this.#read(segments, signal, paths => idsStatement(paths, query, cursor?.after, limit + 1))
@@ -74,7 +69,7 @@ export class AlertSearch {
 
   /** Number of alerts that the pages of a listing would have together. */
   async count (query: AlertQuery, client: AbortSignal): Promise<number> {
-    return await this.#run(client, async signal => {
+    return await this.#options.run(client, async signal => {
       const segments = await this.#options.catalogue.find(query, signal)
       const [[count] = [], [first] = [], [last] = []] = await this.#read(segments, signal, paths => countStatement(paths, query))
       if (typeof first !== 'bigint' || typeof last !== 'bigint') return 0
@@ -91,22 +86,6 @@ export class AlertSearch {
       }
       return Number(count) - differing.length + shown
     })
-  }
-
-  async #run<T> (client: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { slots, stats, timeoutMs } = this.#options
-    const limit = new AbortController()
-    const signal = AbortSignal.any([client, limit.signal])
-    return await stats.observe(() => slots.run(signal, async () => {
-      const timer = setTimeout(() => {
-        limit.abort(searchErrors.SEARCH_TIMEOUT(`the query took longer than ${timeoutMs / 1000} s`))
-      }, timeoutMs)
-      try {
-        return await work(signal)
-      } finally {
-        clearTimeout(timer)
-      }
-    }))
   }
 
   /** Runs a statement on segments. No segments: a result without rows. */

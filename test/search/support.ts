@@ -86,7 +86,7 @@ export async function searchOf (t: Test, options: Partial<OpenSearchOptions> = {
     cacheBytes: 100_000_000, memoryMib: 128, refreshMs: 0, queries: 2, timeoutMs: 60_000, stats: new SearchStats(), ...options
   })
   t.teardown(() => search.close())
-  return { root, store, search, write: (rows: readonly Row[]) => writeSegment(root, rows) }
+  return { root, store, search, write: (rows: readonly Row[], more?: Partial<SegmentMetadata>) => writeSegment(root, rows, more) }
 }
 
 /** A signal that never aborts. */
