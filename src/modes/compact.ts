@@ -35,7 +35,7 @@ const compactFlags = flags({
   },
   'memory-mib': {
     type: 'integer', min: 64, max: 65_536, default: 1024,
-    description: 'Memory of the engine (DuckDB), in MiB. Larger nights use the disk. The process needs about 300 MiB more.'
+    description: 'Memory of the engine (DuckDB), in MiB. Larger nights use the disk. The process needs about 400 MiB more.'
   },
   'file-rows': {
     type: 'integer', min: 1, max: 10_000_000, default: 1_000_000,
