@@ -2,11 +2,12 @@
 // The key is a function of the content, so a flush that is repeated after a crash finds its own segment.
 import { sha256 } from '../stores/checksums.ts'
 import { isRejected, type Entry, type IndexRow, type Position } from './row.ts'
+import { otherNight, segmentKey } from './segment-key.ts'
 
 export type SegmentSource = 'kafka' | 'archive'
 
 /** Offsets of a partition, `from` inclusive, `to` exclusive, as decimal numbers. */
-interface OffsetRange {
+export interface OffsetRange {
   readonly topic: string
   readonly topicId: string | null
   readonly partition: number
@@ -15,7 +16,7 @@ interface OffsetRange {
 }
 
 /** A record that is not a valid alert. */
-interface RejectedRecord {
+export interface RejectedRecord {
   readonly topic: string
   readonly topicId: string | null
   readonly partition: number
@@ -46,11 +47,6 @@ export interface Segment {
 }
 
 export const metadataKey = 'alert-stream.index'
-const segmentFolder = 'index/v1/segments/'
-const otherNight = 'other'
-
-const timestampDigits = 13
-const largestTimestamp = BigInt('9'.repeat(timestampDigits))
 
 /** The segments of a flush, one for each night. A flush of rejected records only has one segment without rows. */
 export function segmentsOf (entries: readonly Entry[], source: SegmentSource): Segment[] {
@@ -73,8 +69,7 @@ export function segmentsOf (entries: readonly Entry[], source: SegmentSource): S
     rows.sort(compareRows)
     // Rows of the archive have no ranges, so their ids and hashes identify the segment.
     const lines = source === 'archive' ? rows.map(({ id, sha256 }) => `${id}:${sha256.toString('hex')}`) : contentLines(ranges, rejected)
-    const identity = sha256(Buffer.from([night, ...lines].join('\n'))).slice(0, 16)
-    const key = `${segmentFolder}${night}/${timestampText(timestamps)}-${identity}.parquet`
+    const key = segmentKey(night, smallest(timestamps), sha256(Buffer.from([night, ...lines].join('\n'))))
     return { key, rows, metadata: { version: 1, night, ranges, rows: rows.length, rejected, source } }
   })
 }
@@ -93,12 +88,9 @@ function contentLines (ranges: readonly OffsetRange[], rejected: readonly Reject
   ]
 }
 
-/** The smallest timestamp in milliseconds, within the range of 13 digits. */
-function timestampText (timestamps: readonly bigint[]): string {
-  let smallest = timestamps[0] ?? 0n
-  for (const timestamp of timestamps) if (timestamp < smallest) smallest = timestamp
-  const bounded = smallest < 0n ? 0n : smallest > largestTimestamp ? largestTimestamp : smallest
-  return String(bounded).padStart(timestampDigits, '0')
+/** 0 if there are none. */
+function smallest (timestamps: readonly bigint[]): bigint {
+  return timestamps.reduce((least, timestamp) => timestamp < least ? timestamp : least, timestamps[0] ?? 0n)
 }
 
 type Place = Pick<OffsetRange, 'topic' | 'topicId' | 'partition'>

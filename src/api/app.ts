@@ -19,6 +19,7 @@ import { alertsRoute } from './routes/alerts.ts'
 import { batchRoute } from './routes/batch.ts'
 import { healthRoute } from './routes/health.ts'
 import { indexRoute } from './routes/index-page.ts'
+import { nightsRoute } from './routes/nights.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { schemasRoute } from './routes/schemas.ts'
 import { searchRoute, type SearchLimits } from './routes/search.ts'
@@ -105,6 +106,7 @@ export function build (options: ApiOptions): FastifyInstance {
       await shed.register(alertsRoute, { alerts, compat })
       const listVisit = visitListing(archive.alerts, packedIds)
       await shed.register(searchRoute, { search, listVisit, limits, bufferBytes: limits.bufferBytes })
+      await shed.register(nightsRoute, { search })
       await shed.register(batchRoute, { archive, maxIds: limits.batch, batches: limits.batches, stallMs: limits.stallMs })
       await shed.register(schemasRoute, { schemas })
     })

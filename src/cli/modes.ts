@@ -19,6 +19,7 @@ const table: Readonly<Record<string, ModeEntry>> = {
   'print-stream': { summary: 'Print one line per alert or dead letter of a topic', load: () => import('../modes/print-stream.ts') },
   ingest: { summary: 'Archive all alerts of Kafka topics, and their schemas', load: () => import('../modes/ingest.ts') },
   index: { summary: 'Index the alerts of Kafka topics or of an archive, as Parquet objects', load: () => import('../modes/index.ts') },
+  compact: { summary: 'Compact the index of finished nights, and write their manifests', load: () => import('../modes/compact.ts') },
   verify: { summary: 'Check that the archive has every record that a group has committed', load: () => import('../modes/verify.ts') },
   list: { summary: 'Print the ids of archived alerts by night, visit, detector or first digits', load: () => import('../modes/list.ts') },
   redrive: { summary: 'Send dead letters back to their original topics', load: () => import('../modes/redrive.ts') },

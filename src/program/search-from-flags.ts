@@ -124,8 +124,12 @@ export function describedSearch ({ indexStore, indexCacheMib }: Config, prefix: 
     nodes: [
       { name: 'index-store', type: 'source', kind: 'object store', detail: indexStore, limits: {} },
       { name: 'segment-cache', type: 'step', kind: 'cache', limits: { bytes: indexCacheMib * mib } },
-      sink
+      sink,
+      { name: 'nights', type: 'sink', kind: 'http', detail: `GET ${prefix}/nights`, limits: {} }
     ],
-    edges: [{ from: 'index-store', to: 'segment-cache', type: 'data' }, { from: 'segment-cache', to: 'search', type: 'data' }]
+    edges: [
+      { from: 'index-store', to: 'segment-cache', type: 'data' }, { from: 'segment-cache', to: 'search', type: 'data' },
+      { from: 'segment-cache', to: 'nights', type: 'data' }
+    ]
   }
 }

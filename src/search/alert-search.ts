@@ -1,15 +1,14 @@
 // Searches the index. A result is what the archive holds: each alert once, with the delivery that came first. If several frames were
 // delivered under one id, the frame that the archive holds is shown and marked as a conflict.
+import type { SegmentKey } from '../alert-index/segment-key.ts'
 import type { ColumnName } from './columns.ts'
 import { decodeCursor, encodeCursor, segmentsOf, type Cursor } from './cursor.ts'
 import type { ColumnValues, Engine } from './engine.ts'
-import { searchErrors } from './errors.ts'
-import type { QuerySlots } from './query-slots.ts'
 import type { AlertQuery } from './query.ts'
-import type { SearchStats } from './search-stats.ts'
+import type { RunQuery } from './query-runner.ts'
 import type { SegmentCache } from './segment-cache.ts'
 import type { SegmentCatalogue } from './segment-catalogue.ts'
-import type { IdSpan, Segment } from './segments.ts'
+import type { IdSpan } from './segment-statistics.ts'
 import {
   countStatement, framesStatement, idsStatement, repeatedIdsStatement, repeatedStatement, rowsStatement, type Statement
 } from './statements.ts'
@@ -32,10 +31,7 @@ interface SearchOptions {
   readonly engine: Pick<Engine, 'query'>
   readonly cache: Pick<SegmentCache, 'use'>
   readonly catalogue: Pick<SegmentCatalogue, 'find' | 'withIds'>
-  readonly slots: Pick<QuerySlots, 'run'>
-  readonly stats: SearchStats
-  /** Time limit of a query in milliseconds. */
-  readonly timeoutMs: number
+  readonly run: RunQuery
   /** SHA-256 in hex of the frame that the archive holds under an id. Undefined if it holds none. */
   readonly archivedSha256: (id: string) => Promise<string | undefined>
 }
@@ -59,7 +55,7 @@ export class AlertSearch {
 
   /** A page has fewer alerts than `limit` if it is the last, or if an alert of it was delivered several times. */
   async page ({ query, columns, limit, cursor }: PageRequest, client: AbortSignal): Promise<Page> {
-    return await this.#run(client, async signal => {
+    return await this.#options.run(client, async signal => {
       const found = await this.#options.catalogue.find(query, signal)
       const segments = cursor === undefined ? found : segmentsOf(cursor, found)
       const [rows = []] = await this.#read(segments, signal, paths => idsStatement(paths, query, cursor?.after, limit + 1))
@@ -73,7 +69,7 @@ export class AlertSearch {
 
   /** Number of alerts that the pages of a listing would have together. */
   async count (query: AlertQuery, client: AbortSignal): Promise<number> {
-    return await this.#run(client, async signal => {
+    return await this.#options.run(client, async signal => {
       const segments = await this.#options.catalogue.find(query, signal)
       const [[count] = [], [first] = [], [last] = []] = await this.#read(segments, signal, paths => countStatement(paths, query))
       if (typeof first !== 'bigint' || typeof last !== 'bigint') return 0
@@ -92,25 +88,9 @@ export class AlertSearch {
     })
   }
 
-  async #run<T> (client: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { slots, stats, timeoutMs } = this.#options
-    const limit = new AbortController()
-    const signal = AbortSignal.any([client, limit.signal])
-    return await stats.observe(() => slots.run(signal, async () => {
-      const timer = setTimeout(() => {
-        limit.abort(searchErrors.SEARCH_TIMEOUT(`the query took longer than ${timeoutMs / 1000} s`))
-      }, timeoutMs)
-      try {
-        return await work(signal)
-      } finally {
-        clearTimeout(timer)
-      }
-    }))
-  }
-
   /** Runs a statement on segments. No segments: a result without rows. */
   async #read (
-    segments: readonly Segment[], signal: AbortSignal, statement: (paths: readonly string[]) => Statement
+    segments: readonly SegmentKey[], signal: AbortSignal, statement: (paths: readonly string[]) => Statement
   ): Promise<readonly ColumnValues[]> {
     if (segments.length === 0) return [[]]
     const { cache, engine } = this.#options
@@ -122,7 +102,7 @@ export class AlertSearch {
 
   /** Like `#read`, for a statement that selects ids by `some` from `all`. */
   async #ids (
-    some: readonly Segment[], all: readonly Segment[], signal: AbortSignal,
+    some: readonly SegmentKey[], all: readonly SegmentKey[], signal: AbortSignal,
     statement: (some: readonly string[], all: readonly string[]) => Statement
   ): Promise<readonly bigint[]> {
     const keys = keysOf(some)
@@ -135,7 +115,7 @@ export class AlertSearch {
 
   /** The alerts of a page as JSON. @param ids in ascending order */
   async #alertsOf (
-    query: AlertQuery, ids: readonly bigint[], segments: readonly Segment[], columns: readonly ColumnName[], signal: AbortSignal
+    query: AlertQuery, ids: readonly bigint[], segments: readonly SegmentKey[], columns: readonly ColumnName[], signal: AbortSignal
   ): Promise<readonly string[]> {
     const all = await this.#options.catalogue.withIds(segments, ids, signal)
     const span = { first: ids[0]!, last: ids.at(-1)! }
@@ -154,7 +134,7 @@ export class AlertSearch {
 
   /** Matching rows as JSON, by id. */
   async #rows (
-    query: AlertQuery, span: IdSpan, segments: readonly Segment[],
+    query: AlertQuery, span: IdSpan, segments: readonly SegmentKey[],
     columns: readonly ColumnName[], signal: AbortSignal
   ): Promise<ReadonlyMap<bigint, string>> {
     const [ids = [], texts = []] = await this.#read(segments, signal, paths => rowsStatement(paths, query, span, columns))
@@ -163,7 +143,7 @@ export class AlertSearch {
 
   /** The frame to show of each id, as JSON. Undefined if it does not match. */
   async #shownFrames (
-    query: AlertQuery, ids: readonly bigint[], segments: readonly Segment[], columns: readonly ColumnName[], signal: AbortSignal
+    query: AlertQuery, ids: readonly bigint[], segments: readonly SegmentKey[], columns: readonly ColumnName[], signal: AbortSignal
   ): Promise<Map<bigint, string | undefined>> {
     const shown = new Map<bigint, string | undefined>()
     if (ids.length === 0) return shown
@@ -186,4 +166,4 @@ export class AlertSearch {
   }
 }
 
-const keysOf = (segments: readonly Segment[]): string[] => segments.map(({ key }) => key)
+const keysOf = (segments: readonly SegmentKey[]): string[] => segments.map(({ key }) => key)

@@ -1,9 +1,9 @@
 // The cursor of a listing: the last id of a page, and the segments with which the listing began. All pages of a listing therefore show the
 // alerts that were indexed when it began. A cursor is valid only for the query that it was made for.
 import { createHash } from 'node:crypto'
+import type { SegmentKey } from '../alert-index/segment-key.ts'
 import { searchErrors } from './errors.ts'
 import type { AlertQuery } from './query.ts'
-import type { Segment } from './segments.ts'
 
 export interface Cursor {
   /** The listing continues after this id. */
@@ -20,7 +20,7 @@ const headBytes = 1 + queryBytes + 8
 const maxSegments = 890
 
 /** Error: SEARCH_TOO_BROAD if the listing began with too many segments. */
-export function encodeCursor (query: AlertQuery, after: bigint, segments: readonly Segment[]): string {
+export function encodeCursor (query: AlertQuery, after: bigint, segments: readonly SegmentKey[]): string {
   if (segments.length > maxSegments) {
     throw searchErrors.SEARCH_TOO_BROAD(`the listing has several pages and reads ${segments.length} segments, more than ${maxSegments}`)
   }
@@ -42,7 +42,7 @@ export function decodeCursor (query: AlertQuery, text: string): Cursor | undefin
 }
 
 /** The segments with which a listing began. Error: SEGMENT_GONE if one of them was deleted. */
-export function segmentsOf (cursor: Cursor, found: readonly Segment[]): readonly Segment[] {
+export function segmentsOf (cursor: Cursor, found: readonly SegmentKey[]): readonly SegmentKey[] {
   const segments = found.filter(({ key }) => cursor.segments.has(digest(key, segmentBytes).toString('hex')))
   if (segments.length === cursor.segments.size) return segments
   throw searchErrors.SEGMENT_GONE(`${cursor.segments.size - segments.length} segments of the listing were deleted since it began`)

@@ -12,11 +12,15 @@ type DuckDB = typeof duckdbApi
 /** Values of a column, by row. */
 export type ColumnValues = ReadonlyArray<string | number | bigint | boolean | null>
 
-export interface EngineOptions {
-  /** The only folder that queries may read. */
+interface EngineOptions {
+  /** The only folder that queries may read and write. */
   readonly folder: string
   readonly memoryMib: number
   readonly threads: number
+  /** Disk space for temporary files and tables. Default: twice the memory. */
+  readonly temporaryMib?: number
+  /** Whether a table keeps the order in which its rows were inserted, which needs more memory. Default false. */
+  readonly ordered?: boolean
 }
 
 export class Engine {
@@ -31,7 +35,7 @@ export class Engine {
   }
 
   /** Rejects with SEARCH_UNAVAILABLE if the package cannot be loaded. */
-  static async open ({ folder, memoryMib, threads }: EngineOptions): Promise<Engine> {
+  static async open ({ folder, memoryMib, threads, temporaryMib = 2 * memoryMib, ordered = false }: EngineOptions): Promise<Engine> {
     const duckdb = await load()
     const temporary = join(folder, 'temporary')
     await mkdir(temporary, { recursive: true })
@@ -39,10 +43,10 @@ export class Engine {
       threads: String(threads),
       memory_limit: `${memoryMib}MiB`,
       temp_directory: temporary,
-      max_temp_directory_size: `${2 * memoryMib}MiB`,
+      max_temp_directory_size: `${temporaryMib}MiB`,
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
-      preserve_insertion_order: 'false'
+      preserve_insertion_order: String(ordered)
     })
     const engine = new Engine(duckdb, instance)
     const connection = await instance.connect()
@@ -61,6 +65,29 @@ export class Engine {
    * with the reason of the signal. Otherwise rejects with SEARCH_MEMORY, SEGMENT_DAMAGED or an unexpected error.
    */
   async query (sql: string, parameters: readonly Parameter[], signal: AbortSignal): Promise<readonly ColumnValues[]> {
+    return await this.#run(parameters, signal, async (connection, values, types) => {
+      const result = await connection.run(sql, values, types)
+      signal.throwIfAborted()
+      return await result.getColumnsJS() as unknown as ColumnValues[]
+    })
+  }
+
+  /** Like `query`, but calls `use` with the columns of one part of the result after the other. The result is not kept in memory. */
+  async stream (
+    sql: string, parameters: readonly Parameter[], signal: AbortSignal, use: (columns: readonly ColumnValues[]) => void
+  ): Promise<void> {
+    await this.#run(parameters, signal, async (connection, values, types) => {
+      for await (const part of await connection.stream(sql, values, types)) {
+        signal.throwIfAborted()
+        use(part.getColumns() as unknown as ColumnValues[])
+      }
+    })
+  }
+
+  async #run<T> (
+    parameters: readonly Parameter[], signal: AbortSignal,
+    work: (connection: DuckDBConnection, values: DuckDBValue[], types: DuckDBType[]) => Promise<T>
+  ): Promise<T> {
     signal.throwIfAborted()
     const connection = this.#idle.pop() ?? await this.#instance.connect()
     // An interrupt has no effect before the statement runs, so it is repeated.
@@ -73,9 +100,7 @@ export class Engine {
     try {
       const types = parameters.map(({ type }) => this.#typeOf(type))
       const values = parameters.map(({ value }) => this.#valueOf(value))
-      const result = await connection.run(sql, values, types)
-      signal.throwIfAborted()
-      return await result.getColumnsJS() as unknown as ColumnValues[]
+      return await work(connection, values, types)
     } catch (error) {
       if (signal.aborted) throw signal.reason
       throw queryError(error)
@@ -120,7 +145,7 @@ function queryError (error: unknown): unknown {
   if (/^Out of Memory Error/.test(message)) {
     return searchErrors.SEARCH_MEMORY('the query needs more memory than it may use', { cause: error })
   }
-  if (/^(IO Error|Invalid Input Error|Conversion Error|TProtocolException)/.test(message)) {
+  if (/^(IO Error|Invalid Error|Invalid Input Error|Conversion Error|TProtocolException)/.test(message)) {
     return searchErrors.SEGMENT_DAMAGED('a segment of the index cannot be read', { cause: error })
   }
   return error

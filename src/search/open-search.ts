@@ -6,6 +6,8 @@ import { sha256 } from '../stores/checksums.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import { AlertSearch, type Page } from './alert-search.ts'
 import { Engine } from './engine.ts'
+import { NightReader } from './night-reader.ts'
+import { queryRunner } from './query-runner.ts'
 import { QuerySlots } from './query-slots.ts'
 import type { SearchStats } from './search-stats.ts'
 import { SegmentCache, createCacheFolder } from './segment-cache.ts'
@@ -29,7 +31,7 @@ export interface OpenSearchOptions {
   readonly stats: SearchStats
 }
 
-export interface Search extends Pick<AlertSearch, 'page' | 'count' | 'cursor'> {
+export interface Search extends Pick<AlertSearch, 'page' | 'count' | 'cursor'>, Pick<NightReader, 'nights' | 'night'> {
   /** Segments whose footers are in memory. */
   readonly segments: number
   readonly cache: { readonly bytes: number, readonly lookups: { readonly hits: number, readonly misses: number } }
@@ -50,12 +52,15 @@ export async function openSearch (options: OpenSearchOptions): Promise<Search> {
   const engine = await Engine.open({ folder, memoryMib: options.memoryMib, threads })
   const cache = new SegmentCache({ store, folder, maxBytes: options.cacheBytes })
   const catalogue = new SegmentCatalogue({ store, cache, engine, refreshMs })
-  const slots = new QuerySlots(options.queries, waitMs)
-  const search = new AlertSearch({ engine, cache, catalogue, slots, stats, timeoutMs, archivedSha256: id => archivedSha256(archive, id) })
+  const run = queryRunner({ slots: new QuerySlots(options.queries, waitMs), stats, timeoutMs })
+  const search = new AlertSearch({ engine, cache, catalogue, run, archivedSha256: id => archivedSha256(archive, id) })
+  const nights = new NightReader({ store, engine, cache, run })
   return {
     page: (request, signal) => search.page(request, signal),
     count: (query, signal) => search.count(query, signal),
     cursor: (query, text) => search.cursor(query, text),
+    nights: (after, limit, signal) => nights.nights(after, limit, signal),
+    night: (night, signal) => nights.night(night, signal),
     get segments () { return catalogue.size },
     cache,
     async close () {

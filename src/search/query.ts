@@ -1,8 +1,9 @@
 // What a query asks for: its SQL condition with bound parameters, and the segments that cannot contain such alerts.
+import { otherNight, type SegmentKey } from '../alert-index/segment-key.ts'
 import { parseVisit } from '../ids/packed-id.ts'
 import { coneBounds, distanceSql, type Cone, type Interval } from './cone.ts'
 import type { Parameters } from './parameters.ts'
-import { otherNight, type Segment, type SegmentStatistics } from './segments.ts'
+import type { SegmentStatistics } from './segment-statistics.ts'
 
 export interface AlertQuery {
   /** YYYYMMDD. */
@@ -55,7 +56,7 @@ export function nightsOf ({ night, visit }: AlertQuery): readonly string[] | und
 }
 
 /** Whether the key of a segment shows that it has no such alerts. */
-export function isAfter (query: AlertQuery, { firstTimestamp }: Segment): boolean {
+export function isAfter (query: AlertQuery, { firstTimestamp }: SegmentKey): boolean {
   return query.until !== undefined && firstTimestamp >= query.until
 }
 

@@ -122,11 +122,11 @@ export class SegmentCache {
   }
 }
 
-const ownerFolder = /^serve-([0-9]+)$/
+const ownerFolder = /^(?:serve|compact)-([0-9]+)$/
 
 /** Creates a folder for this process in `parent`, and deletes those of processes that have ended. Rejects with SEARCH_CACHE. */
-export async function createCacheFolder (parent: string): Promise<string> {
-  const folder = join(parent, `serve-${process.pid}`)
+export async function createCacheFolder (parent: string, mode: 'serve' | 'compact' = 'serve'): Promise<string> {
+  const folder = join(parent, `${mode}-${process.pid}`)
   try {
     await mkdir(parent, { recursive: true })
     for (const name of await readdir(parent)) {

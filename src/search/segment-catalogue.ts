@@ -1,14 +1,13 @@
 // Finds the segments that a query has to read: by their folder and time in the key, then by the ranges of their columns, which are read
 // from the footer of each segment once. Listings of the index store are reused for a short time, so new segments are seen soon.
 import { LRUCache } from 'lru-cache'
+import { parseSegmentKey, segmentPrefix, type SegmentKey } from '../alert-index/segment-key.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import type { ColumnValues, Engine } from './engine.ts'
 import { Parameters } from './parameters.ts'
 import { isAfter, mayContain, nightsOf, type AlertQuery } from './query.ts'
 import type { SegmentCache } from './segment-cache.ts'
-import {
-  integerColumns, numberColumns, parseSegmentKey, segmentPrefix, type IdSpan, type Segment, type SegmentStatistics
-} from './segments.ts'
+import { integerColumns, numberColumns, type IdSpan, type SegmentStatistics } from './segment-statistics.ts'
 
 interface CatalogueOptions {
   readonly store: Pick<ObjectStore, 'list'>
@@ -27,7 +26,7 @@ const maxListings = 1000
 
 export class SegmentCatalogue {
   readonly #options: CatalogueOptions
-  readonly #listings: LRUCache<string, readonly Segment[]>
+  readonly #listings: LRUCache<string, readonly SegmentKey[]>
   readonly #footers = new LRUCache<string, SegmentStatistics>({ max: maxFooters })
 
   constructor (options: CatalogueOptions) {
@@ -44,7 +43,7 @@ export class SegmentCatalogue {
   get size (): number { return this.#footers.size }
 
   /** The segments that can contain alerts of the query, in the order of their keys. Rejects like `SegmentCache.use`. */
-  async find (query: AlertQuery, signal: AbortSignal): Promise<readonly Segment[]> {
+  async find (query: AlertQuery, signal: AbortSignal): Promise<readonly SegmentKey[]> {
     const listed = (await this.#list(nightsOf(query) ?? [''])).filter(segment => !isAfter(query, segment))
     return await this.#select(listed, signal, statistics => mayContain(query, statistics))
   }
@@ -53,7 +52,7 @@ export class SegmentCatalogue {
    * The segments that can contain one of the ascending ids, or an id of a span, among the ids of `found`. All rows of an id are in one
    * folder. Rejects like `find`.
    */
-  async withIds (found: readonly Segment[], ids: readonly bigint[] | IdSpan, signal: AbortSignal): Promise<readonly Segment[]> {
+  async withIds (found: readonly SegmentKey[], ids: readonly bigint[] | IdSpan, signal: AbortSignal): Promise<readonly SegmentKey[]> {
     const listed = await this.#list([...new Set(found.map(({ night }) => night))])
     return await this.#select(listed, signal, ({ rows, columns }) => {
       const { min, max } = columns.get('id') ?? anyId
@@ -61,12 +60,12 @@ export class SegmentCatalogue {
     })
   }
 
-  async #list (nights: readonly string[]): Promise<readonly Segment[]> {
+  async #list (nights: readonly string[]): Promise<readonly SegmentKey[]> {
     return (await Promise.all(nights.map(night => this.#listings.fetch(night)))).flatMap(segments => segments ?? [])
   }
 
-  async #read (night: string): Promise<readonly Segment[]> {
-    const segments: Segment[] = []
+  async #read (night: string): Promise<readonly SegmentKey[]> {
+    const segments: SegmentKey[] = []
     for await (const key of this.#options.store.list(segmentPrefix(night === '' ? undefined : night))) {
       const segment = parseSegmentKey(key)
       if (segment !== undefined) segments.push(segment)
@@ -75,8 +74,8 @@ export class SegmentCatalogue {
   }
 
   async #select (
-    segments: readonly Segment[], signal: AbortSignal, isWanted: (statistics: SegmentStatistics) => boolean
-  ): Promise<readonly Segment[]> {
+    segments: readonly SegmentKey[], signal: AbortSignal, isWanted: (statistics: SegmentStatistics) => boolean
+  ): Promise<readonly SegmentKey[]> {
     const unknown = segments.filter(({ key }) => !this.#footers.has(key)).map(({ key }) => key)
     for (let at = 0; at < unknown.length; at += footersAtOnce) await this.#readFooters(unknown.slice(at, at + footersAtOnce), signal)
     return segments.filter(({ key }) => isWanted(this.#footers.get(key) ?? unread))

@@ -2,16 +2,21 @@
 import { columns, type ColumnName } from './columns.ts'
 import { Parameters, type Parameter } from './parameters.ts'
 import { conditionSql, type AlertQuery } from './query.ts'
-import type { IdSpan } from './segments.ts'
+import type { IdSpan } from './segment-statistics.ts'
 
 export interface Statement { readonly sql: string, readonly parameters: readonly Parameter[] }
 
-function statement (write: (parameters: Parameters) => string): Statement {
+/** A statement whose values are bound parameters. */
+export function statement (write: (parameters: Parameters) => string): Statement {
   const parameters = new Parameters()
   return { sql: write(parameters), parameters: parameters.list }
 }
 
-const parquet = (parameters: Parameters, paths: readonly string[]): string => `read_parquet(${parameters.add('VARCHAR[]', paths)})`
+export const parquet = (parameters: Parameters, paths: readonly string[]): string => `read_parquet(${parameters.add('VARCHAR[]', paths)})`
+/** Deliveries of a frame in the order in which the first one is shown. */
+const deliveryOrder = ['timestamp', 'topic', 'partition', 'offset'].map(name => `"${name}" NULLS LAST`).join(', ')
+/** Condition of QUALIFY. */
+export const isFirstDelivery = `row_number() OVER (PARTITION BY "id", "sha256" ORDER BY ${deliveryOrder}) = 1`
 const bigint = (parameters: Parameters, value: bigint): string => parameters.add('BIGINT', value)
 const within = (parameters: Parameters, { first, last }: IdSpan): string =>
   `"id" BETWEEN ${bigint(parameters, first)} AND ${bigint(parameters, last)}`
@@ -61,11 +66,10 @@ export function framesStatement (
   paths: readonly string[], query: AlertQuery, ids: readonly bigint[], names: readonly ColumnName[]
 ): Statement {
   return statement(parameters => {
-    const delivery = ['timestamp', 'topic', 'partition', 'offset'].map(name => `"${name}" NULLS LAST`).join(', ')
     const first = `SELECT *, coalesce(${conditionSql(query, parameters)}, false) AS "matches" FROM ${parquet(parameters, paths)} ` +
       `WHERE "id" IN (SELECT unnest(${parameters.add('BIGINT[]', ids)})) ` +
-      `QUALIFY row_number() OVER (PARTITION BY "id", "sha256" ORDER BY ${delivery}) = 1`
-    return `SELECT "id", lower(hex("sha256")), "matches", ${jsonSql(names)} FROM (${first}) ORDER BY "id", ${delivery}`
+      `QUALIFY ${isFirstDelivery}`
+    return `SELECT "id", lower(hex("sha256")), "matches", ${jsonSql(names)} FROM (${first}) ORDER BY "id", ${deliveryOrder}`
   })
 }
 

@@ -45,7 +45,8 @@ await t.test('the document describes every resource under the path prefix', asyn
   t.match(openapi, /^3\.1\./)
   t.strictSame(Object.entries(paths).map(([path, methods]) => `${Object.keys(methods).join()} ${path}`).sort(), [
     'get /alertdb', 'get /alertdb/v1', 'get /alertdb/v1/alerts', 'get /alertdb/v1/alerts/{id}', 'get /alertdb/v1/docs',
-    'get /alertdb/v1/health', 'get /alertdb/v1/openapi.json', 'get /alertdb/v1/schemas/{id}', 'post /alertdb/v1/alerts/batch'
+    'get /alertdb/v1/health', 'get /alertdb/v1/nights', 'get /alertdb/v1/nights/{night}', 'get /alertdb/v1/openapi.json',
+    'get /alertdb/v1/schemas/{id}', 'post /alertdb/v1/alerts/batch'
   ])
 })
 

@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import type { Test } from 'tap'
+import type { SegmentMetadata } from '../../src/alert-index/segment.ts'
 import { decodeId, encodeId } from '../../src/ids/packed-id.ts'
 import { openSearch, type OpenSearchOptions } from '../../src/search/open-search.ts'
 import { SearchStats } from '../../src/search/search-stats.ts'
@@ -49,8 +50,8 @@ const asText = (_name: string, value: unknown): unknown => typeof value === 'big
 
 let database: Promise<DuckDBInstance> | undefined
 
-/** Writes one segment of the rows, which are of one night. Returns its key. */
-export async function writeSegment (root: string, rows: readonly Row[]): Promise<string> {
+/** Writes one segment of the rows, which are of one night. `more`: its other metadata. Returns its key. */
+export async function writeSegment (root: string, rows: readonly Row[], more: Partial<SegmentMetadata> = {}): Promise<string> {
   database ??= DuckDBInstance.create(':memory:', { threads: '1' })
   const connection = await (await database).connect()
   try {
@@ -65,7 +66,7 @@ export async function writeSegment (root: string, rows: readonly Row[]): Promise
     const structure = JSON.stringify([Object.fromEntries(Object.entries(columns).map(([name, type]) =>
       [name, type === 'BLOB' ? 'VARCHAR' : type]))])
     const selected = Object.entries(columns).map(([name, type]) => type === 'BLOB' ? `from_hex("${name}") AS "${name}"` : `"${name}"`)
-    const metadata = JSON.stringify({ version: 1, night: day, rows: rows.length }).replaceAll("'", "''")
+    const metadata = JSON.stringify({ version: 1, night: day, rows: rows.length, ranges: [], rejected: [], ...more }).replaceAll("'", "''")
     await connection.run(`COPY (SELECT ${selected.join(', ')} FROM (SELECT unnest(from_json($1, '${structure}'), recursive := true)) ` +
       `ORDER BY visit, detector, id) TO '${path}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 10000, ` +
       `KV_METADATA {'alert-stream.index': '${metadata}'})`, [text])
@@ -85,7 +86,7 @@ export async function searchOf (t: Test, options: Partial<OpenSearchOptions> = {
     cacheBytes: 100_000_000, memoryMib: 128, refreshMs: 0, queries: 2, timeoutMs: 60_000, stats: new SearchStats(), ...options
   })
   t.teardown(() => search.close())
-  return { root, store, search, write: (rows: readonly Row[]) => writeSegment(root, rows) }
+  return { root, store, search, write: (rows: readonly Row[], more?: Partial<SegmentMetadata>) => writeSegment(root, rows, more) }
 }
 
 /** A signal that never aborts. */

@@ -24,6 +24,8 @@ export async function indexRoute (app: FastifyInstance, { compat }: { readonly c
       [`${prefix}/v1/alerts`]: 'alerts by visit, night, detector, object, time, band and position',
       [`${prefix}/v1/alerts/{id}`]: alertBody[compat],
       [`${prefix}/v1/alerts/batch`]: 'POST: many alerts by id',
+      [`${prefix}/v1/nights`]: 'the nights of the index with their numbers of alerts',
+      [`${prefix}/v1/nights/{night}`]: 'the manifest of a night: counts, digest, rejected records, gaps',
       [`${prefix}/v1/schemas/{id}`]: 'the Avro schema with this id, as JSON',
       [`${prefix}/v1/openapi.json`]: 'this API as an OpenAPI 3.1 document',
       [`${prefix}/v1/docs`]: 'this API as a page'

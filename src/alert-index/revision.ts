@@ -1,0 +1,108 @@
+// A revision: the rows of a night in an order for searches, without repeated deliveries. It consists of Parquet files and a manifest, which
+// is written last: a revision without a manifest is not complete, and readers ignore it. A complete revision never changes.
+import { messageOf } from '../pipeline/errors.ts'
+import { storeErrors } from '../stores/errors.ts'
+import type { ObjectStore } from '../stores/object-store.ts'
+import type { OffsetRange, RejectedRecord } from './segment.ts'
+import { parseSegmentKey, segmentPrefix } from './segment-key.ts'
+
+/** Number of frames of a visit, and of each of its detectors. */
+export interface VisitCount {
+  /** Decimal digits. Null for alerts without a visit. */
+  readonly visit: string | null
+  readonly rows: number
+  /** By detector. `none` for alerts without a detector. */
+  readonly detectors: Readonly<Record<string, number>>
+}
+
+/** What the segments of a night contain. Repeated deliveries of a frame count once. */
+export interface NightContent {
+  readonly version: 1
+  /** YYYYMMDD. */
+  readonly night: string
+  /** Keys of the segments, in ascending order. */
+  readonly segments: readonly string[]
+  /** Number of distinct frames. */
+  readonly rows: number
+  /** Number of distinct ids. */
+  readonly alerts: number
+  /** Sum of the lengths of the frames. */
+  readonly bytes: number
+  /** Lowest and highest Kafka timestamp of the first deliveries, in ms since 1970. Null if no timestamp is known. */
+  readonly firstTimestamp: number | null
+  readonly lastTimestamp: number | null
+  /** SHA-256 of the lines `id:sha256\n` of the frames, by ascending id as a number, then hash. */
+  readonly digest: string
+  readonly visits: readonly VisitCount[]
+  /** The rejected records of the flushes of the segments, and of those that lie between them. */
+  readonly rejected: readonly RejectedRecord[]
+  /** Offsets between those of the segments that no segment accounts for. */
+  readonly gaps: readonly OffsetRange[]
+}
+
+/** The rows of a part of an order. */
+export interface RevisionFile {
+  readonly key: string
+  readonly rows: number
+  readonly bytes: number
+  readonly sha256: string
+  /** First and last value of diaObjectId or healpix29 in the file, in decimal digits. Nulls are last. */
+  readonly first: string | null
+  readonly last: string | null
+}
+
+export interface Manifest extends NightContent {
+  readonly revision: number
+  readonly files: { readonly byObject: readonly RevisionFile[], readonly byPosition: readonly RevisionFile[] }
+  readonly createdAt: string
+  readonly writer: string
+}
+
+const prefix = 'index/v1/revisions/'
+const manifestName = 'manifest.json'
+
+/** @param name name of a file of the revision. Default: its manifest */
+export function revisionKey (night: string, revision: number, name = manifestName): string {
+  return `${prefix}${night}/${String(revision).padStart(6, '0')}/${name}`
+}
+
+interface RevisionNumbers {
+  /** The highest number in use, also of a revision without a manifest; 0 if there is none. */
+  readonly last: number
+  /** The highest number of a complete revision. */
+  readonly complete: number | undefined
+}
+
+export async function revisionNumbers (store: Pick<ObjectStore, 'list'>, night: string): Promise<RevisionNumbers> {
+  let last = 0
+  let complete: number | undefined
+  for await (const key of store.list(`${prefix}${night}/`)) {
+    const [, digits, name] = /\/([0-9]{6,})\/([^/]+)$/.exec(key) ?? []
+    if (digits === undefined) continue
+    last = Math.max(last, Number(digits))
+    if (name === manifestName) complete = Math.max(complete ?? 0, Number(digits))
+  }
+  return { last, complete }
+}
+
+/** Rejects with OBJECT_CORRUPT if the manifest is missing or not valid JSON. */
+export async function readManifest (store: Pick<ObjectStore, 'get' | 'url'>, night: string, revision: number): Promise<Manifest> {
+  const key = revisionKey(night, revision)
+  const where = `${store.url}: ${key}`
+  const object = await store.get(key)
+  if (object === undefined) throw storeErrors.OBJECT_CORRUPT('the manifest was deleted after it had been listed', { where })
+  try {
+    const manifest = JSON.parse(object.body.toString()) as Manifest
+    if (manifest.version === 1 && manifest.night === night) return manifest
+  } catch (cause) {
+    throw storeErrors.OBJECT_CORRUPT(`the manifest is not JSON: ${messageOf(cause)}`, { where, cause })
+  }
+  throw storeErrors.OBJECT_CORRUPT('the object is not the manifest of its night', { where })
+}
+
+/** The keys of the segments of a night, in ascending order. */
+export async function segmentKeys (store: Pick<ObjectStore, 'list'>, night: string): Promise<string[]> {
+  const keys: string[] = []
+  for await (const key of store.list(segmentPrefix(night))) if (parseSegmentKey(key) !== undefined) keys.push(key)
+  return keys
+}
