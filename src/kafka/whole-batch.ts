@@ -113,6 +113,6 @@ function decodeAll (batch: RecordBatch): OutgoingRecord[] {
     const { key, value, headers } = record
     records.push({ key, value, headers })
   }
-  reader.close()
+  // The reader is not closed, because that would free the memory of the batch, which may be encoded again.
   return records
 }
