@@ -3,8 +3,8 @@
 import { messageOf } from '../pipeline/errors.ts'
 import { storeErrors } from '../stores/errors.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
-import type { OffsetRange, RejectedRecord } from './segment.ts'
-import { parseSegmentKey, segmentPrefix } from './segment-key.ts'
+import type { OffsetRange } from './offset-ranges.ts'
+import type { RejectedRecord } from './segment.ts'
 
 /** Number of frames of a visit, and of each of its detectors. */
 export interface VisitCount {
@@ -98,11 +98,4 @@ export async function readManifest (store: Pick<ObjectStore, 'get' | 'url'>, nig
     throw storeErrors.OBJECT_CORRUPT(`the manifest is not JSON: ${messageOf(cause)}`, { where, cause })
   }
   throw storeErrors.OBJECT_CORRUPT('the object is not the manifest of its night', { where })
-}
-
-/** The keys of the segments of a night, in ascending order. */
-export async function segmentKeys (store: Pick<ObjectStore, 'list'>, night: string): Promise<string[]> {
-  const keys: string[] = []
-  for await (const key of store.list(segmentPrefix(night))) if (parseSegmentKey(key) !== undefined) keys.push(key)
-  return keys
 }

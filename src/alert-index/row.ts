@@ -74,7 +74,7 @@ export function deliveryOf (record: Omit<KafkaRecord, 'value' | 'omitted'>): Del
   const { topic, topicId, partition, offset, timestamp, key } = record
   return {
     topic, topicId: topicId === undefined ? null : sharedTopicId(topicId), partition, offset, timestamp,
-    // A copy, because the key is a part of a batch of records.
+    // A copy, because the key is a view of the memory of the whole record.
     key: key === null ? null : Buffer.from(key)
   }
 }

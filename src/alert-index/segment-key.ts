@@ -1,4 +1,5 @@
 // The keys of segments in the index store: index/v1/segments/{night}/{timestamp}-{hash}.parquet.
+import type { ObjectStore } from '../stores/object-store.ts'
 
 const prefix = 'index/v1/segments/'
 /** Folder of the rows whose ids are not packed. */
@@ -31,6 +32,18 @@ export function parseSegmentKey (key: string): SegmentKey | undefined {
   const [, night, first] = /^index\/v1\/segments\/([0-9]{8}|other)\/([0-9]{13})-[0-9a-f]{16}\.parquet$/.exec(key) ?? []
   return night === undefined ? undefined : { key, night, firstTimestamp: Number(first) }
 }
+
+/** The segments of a night, or of all nights, in the order of their keys. */
+export async function listSegments (store: Pick<ObjectStore, 'list'>, night?: string): Promise<SegmentKey[]> {
+  const segments: SegmentKey[] = []
+  for await (const key of store.list(segmentPrefix(night))) {
+    const segment = parseSegmentKey(key)
+    if (segment !== undefined) segments.push(segment)
+  }
+  return segments
+}
+
+export const keysOf = (segments: readonly SegmentKey[]): string[] => segments.map(({ key }) => key)
 
 /** A timestamp in milliseconds, bounded to the range of 13 digits. */
 function timestampText (timestamp: bigint): string {

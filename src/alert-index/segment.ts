@@ -1,19 +1,11 @@
 // A segment of the index: the rows of one night that a flush has collected. Its key and its metadata say which offsets the flush consumed.
 // The key is a function of the content, so a flush that is repeated after a crash finds its own segment.
 import { sha256 } from '../stores/checksums.ts'
-import { isRejected, type Entry, type IndexRow, type Position } from './row.ts'
+import { comparePlaces, placeOf, placeText, rangesOf, type OffsetRange } from './offset-ranges.ts'
+import { isRejected, type Entry, type IndexRow } from './row.ts'
 import { otherNight, segmentKey } from './segment-key.ts'
 
 export type SegmentSource = 'kafka' | 'archive'
-
-/** Offsets of a partition, `from` inclusive, `to` exclusive, as decimal numbers. */
-export interface OffsetRange {
-  readonly topic: string
-  readonly topicId: string | null
-  readonly partition: number
-  readonly from: string
-  readonly to: string
-}
 
 /** A record that is not a valid alert. */
 export interface RejectedRecord {
@@ -83,45 +75,14 @@ export function isSameContent (a: Segment['metadata'], b: Segment['metadata']): 
 /** A record may be rejected at first and accepted later, for example because its schema was unknown. The key must then differ. */
 function contentLines (ranges: readonly OffsetRange[], rejected: readonly RejectedRecord[]): string[] {
   return [
-    ...ranges.map(range => `${range.topicId ?? range.topic}:${range.partition}:${range.from}-${range.to}`),
-    ...rejected.map(record => `${record.topicId ?? record.topic}:${record.partition}:${record.offset}!${record.code}`)
+    ...ranges.map(range => `${placeText(range)}:${range.from}-${range.to}`),
+    ...rejected.map(record => `${placeText(record)}:${record.offset}!${record.code}`)
   ]
 }
 
 /** 0 if there are none. */
 function smallest (timestamps: readonly bigint[]): bigint {
   return timestamps.reduce((least, timestamp) => timestamp < least ? timestamp : least, timestamps[0] ?? 0n)
-}
-
-type Place = Pick<OffsetRange, 'topic' | 'topicId' | 'partition'>
-
-function placeOf ({ topic, topicId, partition }: Position): Place {
-  return { topic, topicId: topicId ?? null, partition }
-}
-
-function comparePlaces (a: Place, b: Place): number {
-  const [first, second] = [a.topicId ?? a.topic, b.topicId ?? b.topic]
-  return first === second ? a.partition - b.partition : first < second ? -1 : 1
-}
-
-/** The ranges of consecutive offsets, sorted by topic, partition and offset. */
-function rangesOf (consumed: readonly Position[]): OffsetRange[] {
-  const partitions = new Map<string, { readonly place: Place, readonly offsets: bigint[] }>()
-  for (const position of consumed) {
-    const key = `${position.topicId ?? position.topic}:${position.partition}`
-    let partition = partitions.get(key)
-    if (partition === undefined) partitions.set(key, partition = { place: placeOf(position), offsets: [] })
-    partition.offsets.push(position.offset)
-  }
-  return [...partitions.values()].sort((a, b) => comparePlaces(a.place, b.place)).flatMap(({ place, offsets }) => {
-    const ranges: Array<{ from: bigint, to: bigint }> = []
-    for (const offset of BigInt64Array.from(offsets).sort()) {
-      const last = ranges.at(-1)
-      if (last?.to === offset) last.to = offset + 1n
-      else ranges.push({ from: offset, to: offset + 1n })
-    }
-    return ranges.map(({ from, to }) => ({ ...place, from: String(from), to: String(to) }))
-  })
 }
 
 function compareRows (a: IndexRow, b: IndexRow): number {

@@ -3,9 +3,8 @@
 // leaves, is ignored, and the next run takes the next number; of two concurrent compactors, each writes complete revisions only.
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import {
-  readManifest, revisionKey, revisionNumbers, segmentKeys, type Manifest, type NightContent, type RevisionFile
-} from '../alert-index/revision.ts'
+import { readManifest, revisionKey, revisionNumbers, type Manifest, type NightContent, type RevisionFile } from '../alert-index/revision.ts'
+import { keysOf, listSegments } from '../alert-index/segment-key.ts'
 import { errorCode } from '../pipeline/errors.ts'
 import type { Engine } from '../search/engine.ts'
 import { nightContent } from '../search/night-content.ts'
@@ -49,7 +48,7 @@ const parquetType = 'application/vnd.apache.parquet'
 export async function compactNight (night: string, options: CompactionOptions, signal: AbortSignal): Promise<CompactionResult> {
   const { store } = options
   for (let attempt = 1; ; attempt++) {
-    const segments = await segmentKeys(store, night)
+    const segments = keysOf(await listSegments(store, night))
     const { last, complete } = await revisionNumbers(store, night)
     const covered = new Set(complete === undefined ? [] : (await readManifest(store, night, complete)).segments)
     if (segments.every(key => covered.has(key))) return { segments: segments.length }

@@ -1,6 +1,6 @@
 // Searches the index. A result is what the archive holds: each alert once, with the delivery that came first. If several frames were
 // delivered under one id, the frame that the archive holds is shown and marked as a conflict.
-import type { SegmentKey } from '../alert-index/segment-key.ts'
+import { keysOf, type SegmentKey } from '../alert-index/segment-key.ts'
 import type { ColumnName } from './columns.ts'
 import { decodeCursor, encodeCursor, segmentsOf, type Cursor } from './cursor.ts'
 import type { ColumnValues, Engine } from './engine.ts'
@@ -58,7 +58,7 @@ export class AlertSearch {
     return await this.#options.run(client, async signal => {
       const found = await this.#options.catalogue.find(query, signal)
       const segments = cursor === undefined ? found : segmentsOf(cursor, found)
-      const [rows = []] = await this.#read(segments, signal, paths => idsStatement(paths, query, cursor?.after, limit + 1))
+      const [rows = []] = await this.#read(keysOf(segments), signal, paths => idsStatement(paths, query, cursor?.after, limit + 1))
       const ids = [...new Set(rows.slice(0, limit) as bigint[])]
       const last = ids.at(-1)
       if (last === undefined) return { alerts: [], next: undefined }
@@ -71,7 +71,7 @@ export class AlertSearch {
   async count (query: AlertQuery, client: AbortSignal): Promise<number> {
     return await this.#options.run(client, async signal => {
       const segments = await this.#options.catalogue.find(query, signal)
-      const [[count] = [], [first] = [], [last] = []] = await this.#read(segments, signal, paths => countStatement(paths, query))
+      const [[count] = [], [first] = [], [last] = []] = await this.#read(keysOf(segments), signal, paths => countStatement(paths, query))
       if (typeof first !== 'bigint' || typeof last !== 'bigint') return 0
       // All frames of an id have the night of the id.
       if (Object.entries(query).every(([name, value]) => name === 'night' || value === undefined)) return Number(count)
@@ -90,11 +90,11 @@ export class AlertSearch {
 
   /** Runs a statement on segments. No segments: a result without rows. */
   async #read (
-    segments: readonly SegmentKey[], signal: AbortSignal, statement: (paths: readonly string[]) => Statement
+    keys: readonly string[], signal: AbortSignal, statement: (paths: readonly string[]) => Statement
   ): Promise<readonly ColumnValues[]> {
-    if (segments.length === 0) return [[]]
+    if (keys.length === 0) return [[]]
     const { cache, engine } = this.#options
-    return await cache.use(keysOf(segments), signal, async paths => {
+    return await cache.use(keys, signal, async paths => {
       const { sql, parameters } = statement(paths)
       return await engine.query(sql, parameters, signal)
     })
@@ -105,11 +105,10 @@ export class AlertSearch {
     some: readonly SegmentKey[], all: readonly SegmentKey[], signal: AbortSignal,
     statement: (some: readonly string[], all: readonly string[]) => Statement
   ): Promise<readonly bigint[]> {
-    const keys = keysOf(some)
-    const others = all.filter(({ key }) => !keys.includes(key))
+    const keys = [...new Set([...keysOf(some), ...keysOf(all)])]
     const inAll = new Set(keysOf(all))
-    const [ids = []] = await this.#read([...some, ...others], signal, paths =>
-      statement(paths.slice(0, some.length), paths.filter((_, index) => index >= some.length || inAll.has(keys[index]!))))
+    const [ids = []] = await this.#read(keys, signal, paths =>
+      statement(paths.slice(0, some.length), paths.filter((_, index) => inAll.has(keys[index]!))))
     return ids as bigint[]
   }
 
@@ -120,7 +119,7 @@ export class AlertSearch {
     const all = await this.#options.catalogue.withIds(segments, ids, signal)
     const span = { first: ids[0]!, last: ids.at(-1)! }
     // To find few ids again is cheaper than to select them again in the segments of the query.
-    const [found = []] = ids.length <= fewIds ? await this.#read(all, signal, paths => repeatedIdsStatement(paths, ids)) :
+    const [found = []] = ids.length <= fewIds ? await this.#read(keysOf(all), signal, paths => repeatedIdsStatement(paths, ids)) :
       [await this.#ids(segments, all, signal, (some, every) => repeatedStatement(some, every, query, span))]
     const repeated = new Set(found as bigint[])
     const asked = ids.filter(id => repeated.has(id))
@@ -137,7 +136,7 @@ export class AlertSearch {
     query: AlertQuery, span: IdSpan, segments: readonly SegmentKey[],
     columns: readonly ColumnName[], signal: AbortSignal
   ): Promise<ReadonlyMap<bigint, string>> {
-    const [ids = [], texts = []] = await this.#read(segments, signal, paths => rowsStatement(paths, query, span, columns))
+    const [ids = [], texts = []] = await this.#read(keysOf(segments), signal, paths => rowsStatement(paths, query, span, columns))
     return new Map(ids.map((id, row) => [id as bigint, texts[row] as string]))
   }
 
@@ -148,7 +147,7 @@ export class AlertSearch {
     const shown = new Map<bigint, string | undefined>()
     if (ids.length === 0) return shown
     const [rowIds = [], hashes = [], matches = [], texts = []] =
-      await this.#read(segments, signal, paths => framesStatement(paths, query, ids, columns))
+      await this.#read(keysOf(segments), signal, paths => framesStatement(paths, query, ids, columns))
     for (let first = 0, next = 0; first < rowIds.length; first = next) {
       const id = rowIds[first] as bigint
       while (next < rowIds.length && rowIds[next] === id) next++
@@ -165,5 +164,3 @@ export class AlertSearch {
     return shown
   }
 }
-
-const keysOf = (segments: readonly SegmentKey[]): string[] => segments.map(({ key }) => key)

@@ -1,10 +1,10 @@
 // What the segments of a night contain: counts, digest, rejected records and gaps. Compaction writes it, and the server computes it for
 // nights with segments that are in no revision.
 import { createHash } from 'node:crypto'
-import { gapsOf, without } from '../alert-index/offset-ranges.ts'
-import { segmentKeys, type NightContent, type VisitCount } from '../alert-index/revision.ts'
+import { gapsOf, placeText, without } from '../alert-index/offset-ranges.ts'
+import type { NightContent, VisitCount } from '../alert-index/revision.ts'
 import { metadataKey, type RejectedRecord, type SegmentMetadata } from '../alert-index/segment.ts'
-import { otherNight, parseSegmentKey } from '../alert-index/segment-key.ts'
+import { keysOf, listSegments, otherNight, parseSegmentKey } from '../alert-index/segment-key.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import type { Engine } from './engine.ts'
 import { searchErrors } from './errors.ts'
@@ -126,13 +126,11 @@ async function neighbourKeys (
   const shifted = (ms: number): string => new Date(midnight + ms).toISOString().slice(0, 10).replaceAll('-', '')
   const folders = Number.isNaN(midnight) ? [otherNight] : [shifted(-day), shifted(day), otherNight]
   const first = parseSegmentKey(keys[0] ?? '')?.firstTimestamp ?? 0
-  const found = (await Promise.all(folders.map(async folder => await segmentKeys(store, folder)))).flat()
-  return found.filter(key => {
-    const { firstTimestamp } = parseSegmentKey(key)!
-    return firstTimestamp >= first - day && firstTimestamp <= (lastTimestamp ?? Infinity) + hour
-  })
+  const found = (await Promise.all(folders.map(folder => listSegments(store, folder)))).flat()
+  return keysOf(found.filter(({ firstTimestamp }) =>
+    firstTimestamp >= first - day && firstTimestamp <= (lastTimestamp ?? Infinity) + hour))
 }
 
 function distinct (records: readonly RejectedRecord[]): RejectedRecord[] {
-  return [...new Map(records.map(record => [`${record.topicId ?? record.topic}:${record.partition}:${record.offset}`, record])).values()]
+  return [...new Map(records.map(record => [`${placeText(record)}:${record.offset}`, record])).values()]
 }

@@ -1,8 +1,8 @@
 // The nights of the index. A night is final while its newest revision covers all its segments; its counts then come from the manifest, and
 // otherwise from the segments.
 import { LRUCache } from 'lru-cache'
-import { readManifest, revisionNumbers, segmentKeys, type Manifest, type NightContent } from '../alert-index/revision.ts'
-import { segmentPrefix } from '../alert-index/segment-key.ts'
+import { readManifest, revisionNumbers, type Manifest, type NightContent } from '../alert-index/revision.ts'
+import { keysOf, listSegments, segmentPrefix } from '../alert-index/segment-key.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import { framesOf, nightContent, type NightSources } from './night-content.ts'
 import type { RunQuery } from './query-runner.ts'
@@ -64,7 +64,7 @@ export class NightReader {
   async night (night: string, client: AbortSignal): Promise<Night | undefined> {
     return await this.#options.run(client, async signal => {
       const { store, cache } = this.#options
-      const segments = await segmentKeys(store, night)
+      const segments = keysOf(await listSegments(store, night))
       if (segments.length === 0) return undefined
       const { complete } = await revisionNumbers(store, night)
       if (complete !== undefined) {
@@ -91,7 +91,7 @@ export class NightReader {
 
   async #summary (night: string, signal: AbortSignal): Promise<NightSummary | undefined> {
     const { store, cache, engine } = this.#options
-    const segments = await segmentKeys(store, night)
+    const segments = keysOf(await listSegments(store, night))
     if (segments.length === 0) return undefined
     const { complete } = await revisionNumbers(store, night)
     const covered = complete === undefined ? undefined : await this.#manifest(night, complete)

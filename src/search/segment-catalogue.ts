@@ -1,7 +1,7 @@
 // Finds the segments that a query has to read: by their folder and time in the key, then by the ranges of their columns, which are read
 // from the footer of each segment once. Listings of the index store are reused for a short time, so new segments are seen soon.
 import { LRUCache } from 'lru-cache'
-import { parseSegmentKey, segmentPrefix, type SegmentKey } from '../alert-index/segment-key.ts'
+import { listSegments, type SegmentKey } from '../alert-index/segment-key.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import type { ColumnValues, Engine } from './engine.ts'
 import { Parameters } from './parameters.ts'
@@ -26,7 +26,7 @@ const maxListings = 1000
 
 export class SegmentCatalogue {
   readonly #options: CatalogueOptions
-  readonly #listings: LRUCache<string, readonly SegmentKey[]>
+  readonly #listings: LRUCache<string, SegmentKey[]>
   readonly #footers = new LRUCache<string, SegmentStatistics>({ max: maxFooters })
 
   constructor (options: CatalogueOptions) {
@@ -35,7 +35,7 @@ export class SegmentCatalogue {
       max: maxListings,
       // lru-cache keeps an entry without `ttl` for ever, so 0 is replaced by the shortest time.
       ttl: Math.max(1, options.refreshMs),
-      fetchMethod: night => this.#read(night)
+      fetchMethod: night => listSegments(options.store, night === '' ? undefined : night)
     })
   }
 
@@ -62,15 +62,6 @@ export class SegmentCatalogue {
 
   async #list (nights: readonly string[]): Promise<readonly SegmentKey[]> {
     return (await Promise.all(nights.map(night => this.#listings.fetch(night)))).flatMap(segments => segments ?? [])
-  }
-
-  async #read (night: string): Promise<readonly SegmentKey[]> {
-    const segments: SegmentKey[] = []
-    for await (const key of this.#options.store.list(segmentPrefix(night === '' ? undefined : night))) {
-      const segment = parseSegmentKey(key)
-      if (segment !== undefined) segments.push(segment)
-    }
-    return segments
   }
 
   async #select (
