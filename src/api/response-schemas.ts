@@ -50,4 +50,6 @@ export function patternUpTo (max: bigint, prefix = ''): string {
 /** A 64-bit integer as text. */
 export const int64Pattern = patternUpTo(largestAlertId)
 
+export const nightPattern = '^[0-9]{8}$'
+
 export const alertIdSchema = { type: 'string', pattern: patternUpTo(largestAlertId, `(${iauPrefix})?`), description: alertNameForms }

@@ -1,5 +1,6 @@
 // Reads the lengths, deltas and keys of the records of an uncompressed batch, and skips their values, so that the cost of a record does not
 // depend on its size. The bytes may be in chunks of any size.
+import { MAX_VARLONG_BYTES } from './record-body.ts'
 
 export interface ScannedRecord {
   /** Size of the record without its length, in bytes. */
@@ -17,8 +18,6 @@ export interface ScannedRecord {
 
 /** Thrown at bytes that are not a record. */
 class NotARecord extends Error {}
-
-const MAX_VARLONG_BYTES = 10
 
 export class RecordScanner {
   readonly #chunks: readonly Uint8Array[]

@@ -5,7 +5,7 @@ import { searchErrors } from '../../search/errors.ts'
 import { disconnection } from '../disconnection.ts'
 import { sendProblem } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'
-import { problems, response } from '../response-schemas.ts'
+import { nightPattern, problems, response } from '../response-schemas.ts'
 
 interface NightsRouteOptions {
   /** Resolves to undefined if the server has no index. */
@@ -14,7 +14,6 @@ interface NightsRouteOptions {
 
 interface Querystring { readonly limit: number, readonly cursor?: string }
 
-const nightPattern = '^[0-9]{8}$'
 const night = { type: 'string', pattern: nightPattern, description: 'Night (day_obs), as YYYYMMDD.' }
 const count = (description: string) => ({ type: 'integer', minimum: 0, description })
 const final = {

@@ -7,7 +7,7 @@ import type { Page, Search } from '../../search/open-search.ts'
 import type { AlertQuery } from '../../search/query.ts'
 import { sendProblem } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'
-import { int64Pattern, problems } from '../response-schemas.ts'
+import { int64Pattern, nightPattern, problems } from '../response-schemas.ts'
 import { disconnection } from '../disconnection.ts'
 import { apiErrors } from '../errors.ts'
 import type { ListVisit } from '../visit-listing.ts'
@@ -60,7 +60,7 @@ function querySchema ({ page, radius }: SearchLimits) {
     additionalProperties: false,
     properties: {
       visit: text(int64Pattern, 'Visit, in decimal digits.'),
-      night: text('^[0-9]{8}$', 'Night (day_obs) of the alert id, as YYYYMMDD.'),
+      night: text(nightPattern, 'Night (day_obs) of the alert id, as YYYYMMDD.'),
       detector: { type: 'integer', minimum: 0, maximum: 2 ** 31 - 1, description: 'Detector.' },
       diaObjectId: text(int64Pattern, 'DIAObject, in decimal digits.'),
       ssObjectId: text(int64Pattern, 'Solar system object, in decimal digits.'),
