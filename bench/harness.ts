@@ -102,6 +102,11 @@ export function usage (pid?: number): { readonly cpuMs: number, readonly peakByt
   return { cpuMs: (Number(fields[11]) + Number(fields[12])) * 10, peakBytes: Number(peak?.[1] ?? 0) * 1024 }
 }
 
+/** Resident memory of a process now, in MiB. Linux only. */
+export function residentMiB (pid: number): number {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+}
+
 /** Formats the lines as a text table. */
 export function table (lines: readonly Line[]): string {
   const head = ['scenario', 'row', 'alerts', 's', 'alerts/s', 'MB/s', 'CPU-ms/alert', 'peak MiB', '']

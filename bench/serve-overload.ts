@@ -5,14 +5,13 @@ import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { freePorts } from '../src/devstack/index.ts'
 import { checksumsOf, createArchive, gzipFrame, openStore } from '../src/stores/index.ts'
-import { bench, type Bench } from './harness.ts'
+import { bench, residentMiB, type Bench } from './harness.ts'
 import { framesOf, inFolder, startMode } from './support.ts'
 
 const SIZES = { readers: { full: 300, quick: 100 }, connections: { full: 500, quick: 500 }, probes: { full: 50, quick: 10 } } as const
@@ -32,10 +31,6 @@ async function served<R> (frames: readonly Buffer[], work: (port: number, pid: n
       await mode.stop()
     }
   })
-}
-
-function residentMiB (pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
 }
 
 const largeFrame = (): Buffer => Buffer.concat([randomBytes(1_000_000), Buffer.alloc(8_000_000, 'pixels')])
