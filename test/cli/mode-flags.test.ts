@@ -7,7 +7,7 @@ const all = await modes.all()
 
 await t.test('only modes that write to a store offer --s3-allow-overwrite', async t => {
   const offering = all.filter(({ flags }) => 's3-allow-overwrite' in flags).map(({ mode }) => mode)
-  t.same(offering.toSorted(), ['copy', 'create-stream', 'index', 'ingest', 'redrive', 'verify'])
+  t.same(offering.toSorted(), ['compact', 'copy', 'create-stream', 'index', 'ingest', 'redrive', 'verify'])
 })
 
 await t.test('list has no flags for schemas', async t => {
