@@ -47,7 +47,7 @@ export interface ApiOptions {
 }
 
 interface ApiLimits extends ReaderLimits, SearchLimits {
-  /** Most ids of a batch. */
+  /** Maximum number of ids in a batch. */
   readonly batch: number
   /** Batches that are sent at the same time. */
   readonly batches: number

@@ -21,7 +21,7 @@ export interface CompactionOptions {
   readonly cache: Pick<SegmentCache, 'use'>
   /** The folder of engine and cache. */
   readonly folder: string
-  /** Most rows of a file, which is in memory while it is written to the store. */
+  /** Maximum number of rows in a file, which is in memory while it is written to the store. */
   readonly rowsPerFile: number
   /** Name and version of the program. */
   readonly writer: string

@@ -107,8 +107,8 @@ export default mode({
   about: 'GET /v1/alerts/{id} returns the message as it was in Kafka (framed Avro), as the stored gzip if the client accepts gzip. ' +
     'With --compat upstream it returns the stored gzip without Content-Encoding. ' +
     '/v1/schemas/{id} returns the Avro schema, and /v1/health returns OK while the stores respond. ' +
-    '/v1/alerts finds alerts by visit, night, object, time or position in the index of --index-store, and /v1/nights tells what a night ' +
-    'contains. /v1/docs describes the API. ' +
+    '/v1/alerts finds alerts by visit, night, object, time or position in the index of --index-store, and /v1/nights lists the nights and ' +
+    'their manifests. /v1/docs describes the API. ' +
     'If a store does not exist, the server does not start. If a store is temporarily unreachable, it starts and /readyz reports the store.',
   examples: ['alert-stream serve --alert-store file:///var/alerts', 'curl localhost:3000/v1/schemas/1'],
   flags: serveFlags,

@@ -16,7 +16,10 @@ const version = 1
 const queryBytes = 6
 const segmentBytes = 6
 const headBytes = 1 + queryBytes + 8
-/** Most segments of a listing with several pages: a cursor of 7200 characters, because common proxies limit a request line to 8 KiB. */
+/**
+ * Maximum number of segments of a listing with several pages. The cursor then has 7200 characters, because common proxies limit a request
+ * line to 8 KiB.
+ */
 const maxSegments = 890
 
 /** Error: SEARCH_TOO_BROAD if the listing began with too many segments. */

@@ -14,7 +14,7 @@ import { paced } from '../slow-readers.ts'
 
 export interface BatchOptions {
   readonly archive: Pick<ArchiveReader, 'getAlert' | 'getSchema'>
-  /** Most ids of a batch. */
+  /** Maximum number of ids in a batch. */
   readonly maxIds: number
   /** Batches that are sent at the same time. */
   readonly batches: number

@@ -88,7 +88,7 @@ export async function nightsRoute (app: FastifyInstance, { search }: NightsRoute
     querystring: {
       type: 'object', additionalProperties: false,
       properties: {
-        limit: { type: 'integer', minimum: 1, maximum: 100, default: 30, description: 'Most nights of a page.' },
+        limit: { type: 'integer', minimum: 1, maximum: 100, default: 30, description: 'Maximum number of nights in a page.' },
         cursor: { ...night, description: 'The cursor `next` of the page before: only nights after this one are listed.' }
       }
     },

@@ -13,7 +13,7 @@ import { apiErrors } from '../errors.ts'
 import type { ListVisit } from '../visit-listing.ts'
 
 export interface SearchLimits {
-  /** Most alerts of a page. */
+  /** Maximum number of alerts in a page. */
   readonly page: number
   /** Largest radius of a cone, in degrees. */
   readonly radius: number
@@ -73,7 +73,7 @@ function querySchema ({ page, radius }: SearchLimits) {
       columns: text(`^${anyColumn}(,${anyColumn})*$`, `Columns of the result, separated by commas. Columns: ${columnNames.join(', ')}.`),
       count: { type: 'string', enum: ['only'], description: 'Only the number of alerts.' },
       limit: {
-        type: 'integer', minimum: 1, maximum: page, default: Math.min(defaultLimit, page), description: 'Most alerts of a page.'
+        type: 'integer', minimum: 1, maximum: page, default: Math.min(defaultLimit, page), description: 'Maximum number of alerts in a page.'
       },
       cursor: { ...text('^[A-Za-z0-9_-]+$', 'The cursor `next` of the page before, with an otherwise equal query.'), maxLength: 7500 }
     }
