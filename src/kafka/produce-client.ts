@@ -7,6 +7,7 @@ import type { KafkaConnection } from './connection.ts'
 import { kafkaErrors } from './errors.ts'
 import { acceptLeaderless } from './leaderless.ts'
 import { wholeBatchApi } from './produce-whole.ts'
+import { sendAndFree } from './request-memory.ts'
 import { findTopic, type FoundTopic } from './topic-lookup.ts'
 import { WholeBatch } from './whole-batch.ts'
 
@@ -80,12 +81,12 @@ export function produceClient (connection: KafkaConnection): ProduceClient {
       const api = await produceApi() as ProduceApi
       if (content instanceof WholeBatch) {
         const bytes = content.encode({ id, epoch }, sequence, Date.now())
-        await wholeBatchApi(api.version).async(leader, { acks: ALL_IN_SYNC, timeoutMs: REPLICATION_MS, topic, partition, bytes })
+        const request = { acks: ALL_IN_SYNC, timeoutMs: REPLICATION_MS, topic, partition, bytes }
+        await sendAndFree(leader, async () => await wholeBatchApi(api.version).async(leader, request))
         return
       }
-      await api.async(leader, ALL_IN_SYNC, REPLICATION_MS, content.map(toMessage), {
-        producerId: id, producerEpoch: epoch, sequences: new NumericMap([[`${topic}:${partition}`, sequence]])
-      })
+      const options = { producerId: id, producerEpoch: epoch, sequences: new NumericMap([[`${topic}:${partition}`, sequence]]) }
+      await sendAndFree(leader, async () => await api.async(leader, ALL_IN_SYNC, REPLICATION_MS, content.map(toMessage), options))
     },
     close: async () => { await producer.close().catch(() => {}) }
   }
