@@ -6,13 +6,13 @@ import { join } from 'node:path'
 import { readManifest, revisionKey, revisionNumbers, type Manifest, type NightContent, type RevisionFile } from '../alert-index/revision.ts'
 import { keysOf, listSegments } from '../alert-index/segment-key.ts'
 import { errorCode } from '../pipeline/errors.ts'
+import { damagedSegment } from '../search/damaged-segment.ts'
 import type { Engine } from '../search/engine.ts'
 import { nightContent } from '../search/night-content.ts'
 import type { SegmentCache } from '../search/segment-cache.ts'
 import { isFirstDelivery, parquet, statement } from '../search/statements.ts'
 import { checksumsOf } from '../stores/checksums.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
-import { damagedSegment } from './damaged-segment.ts'
 
 export interface CompactionOptions {
   readonly store: Pick<ObjectStore, 'get' | 'list' | 'put' | 'url'>

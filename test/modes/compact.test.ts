@@ -111,5 +111,7 @@ await t.test('nights without segments are no error, and flags that are missing o
   t.match(await compact(), { code: 0, stdout: `${night}: no segments\n` })
   t.match(await runMode(['compact', '--night', night]), { code: 2, stderr: /^USAGE_MISSING: .*--index-store/ })
   t.match(await runMode(['compact', '--index-store', 'file:///index']), { code: 2, stderr: /^USAGE_MISSING: .*--night/ })
-  t.match(await runMode([...args, '--night', '2026-03-01']), { code: 2, stderr: /^USAGE_BAD_VALUE: .*YYYYMMDD/ })
+  for (const wrong of ['2026-03-01', '20260230']) {
+    t.match(await runMode([...args, '--night', wrong]), { code: 2, stderr: new RegExp(`^USAGE_BAD_VALUE: --night is '${wrong}'.*YYYYMMDD`) })
+  }
 })
