@@ -57,7 +57,7 @@ export async function nightContent (
 type Counts = Pick<NightContent, 'rows' | 'alerts' | 'bytes' | 'firstTimestamp' | 'lastTimestamp' | 'digest' | 'visits'>
 
 /** Counts in one pass over the frames by id, because grouping the rows of a night takes most of the time. */
-async function countsOf (engine: NightSources['engine'], { sql, parameters }: Statement, signal: AbortSignal): Promise<Counts> {
+export async function countsOf (engine: NightSources['engine'], { sql, parameters }: Statement, signal: AbortSignal): Promise<Counts> {
   const hash = createHash('sha256')
   const visits = new VisitCounter()
   let [rows, alerts, bytes] = [0, 0, 0]

@@ -112,6 +112,7 @@ await t.test('nights without segments are no error, and flags that are missing o
   t.match(await runMode(['compact', '--night', night]), { code: 2, stderr: /^USAGE_MISSING: .*--index-store/ })
   t.match(await runMode(['compact', '--index-store', 'file:///index']), { code: 2, stderr: /^USAGE_MISSING: .*--night/ })
   for (const wrong of ['2026-03-01', '20260230']) {
-    t.match(await runMode([...args, '--night', wrong]), { code: 2, stderr: new RegExp(`^USAGE_BAD_VALUE: --night is '${wrong}'.*YYYYMMDD`) })
+    const stderr = new RegExp(`^USAGE_BAD_VALUE: --night is '${wrong}'.*YYYYMMDD`)
+    t.match(await runMode([...args, '--night', wrong]), { code: 2, stderr })
   }
 })
