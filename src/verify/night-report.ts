@@ -69,11 +69,14 @@ export class NightReport {
     await this.#document.end({ complete, ...subject, archived: this.archived, ...this.totals }, { rejected, gaps })
   }
 
-  /** The problems as text, such as `1 alert not indexed, 2 orphans`. */
+  /** The problems as text, such as `1 not indexed, 2 orphans`. */
   found (): string {
     const { notIndexed, orphans, different, duplicates, conflicts, damaged, missing, uncounted } = this.totals
-    return `${counted(notIndexed, 'alert')} not indexed, ${counted(orphans, 'orphan')}, ${different} different, ` +
-      `${counted(duplicates, 'duplicate')}, ${counted(conflicts, 'conflict')}, ${damaged} damaged, ${missing} missing, ` +
-      `${uncounted} not counted by the manifest`
+    const parts = [
+      [notIndexed, `${notIndexed} not indexed`], [orphans, counted(orphans, 'orphan')], [different, `${different} different`],
+      [duplicates, counted(duplicates, 'duplicate')], [conflicts, counted(conflicts, 'conflict')], [damaged, `${damaged} damaged`],
+      [missing, `${missing} missing`], [uncounted, `${uncounted} not counted by the manifest`]
+    ] as const
+    return parts.filter(([count]) => count > 0).map(([, text]) => text).join(', ') || 'no problems'
   }
 }

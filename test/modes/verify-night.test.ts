@@ -1,0 +1,305 @@
+// verify --night on archives and indexes that `ingest`, `index` and `compact` have written, and that somebody has changed by hand. An
+// independent judge finds the differences with Python's gzip and pyarrow.
+import { spawnSync } from 'node:child_process'
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import t, { type Test } from 'tap'
+import type { Manifest } from '../../src/alert-index/revision.ts'
+import { runTool } from '../../src/devstack/tools.ts'
+import { decodeId } from '../../src/ids/packed-id.ts'
+import type { OutgoingRecord } from '../../src/kafka/record.ts'
+import { alertKey } from '../../src/stores/layouts.ts'
+import { surveyRecords } from '../alert-index/support.ts'
+import { adminFor, connect, produce } from '../kafka/support.ts'
+import { runMode } from '../support/in-process.ts'
+import { startCli, tempDir, uniqueName, useGcs, usePython, useStack } from '../support/stack.ts'
+import { joinedBy, whileRunning } from './archive-support.ts'
+import { bucketObjects, fileObjects } from './store-objects.ts'
+
+const { kafka, registry } = await useStack(t)
+const connection = await connect(kafka)
+const admin = adminFor(t, connection)
+const gcs = await useGcs(t)
+const python = await usePython(t)
+const environment = { STORAGE_EMULATOR_HOST: gcs.url }
+const judgeScript = join(import.meta.dirname, '..', 'verify', 'night_judge.py')
+
+interface Problem {
+  readonly problem: string
+  readonly object: string
+  readonly alertId?: string
+  readonly key?: string
+  readonly reason: string
+}
+
+interface Report {
+  readonly problems: readonly Problem[]
+  readonly rejected: ReadonlyArray<Readonly<Record<string, unknown>>>
+  readonly gaps: ReadonlyArray<Readonly<Record<string, unknown>>>
+  readonly [field: string]: unknown
+}
+
+const clean = {
+  complete: true, notIndexed: 0, orphans: 0, different: 0, duplicates: 0, conflicts: 0, damaged: 0, missing: 0, uncounted: 0, problems: []
+}
+
+const idOf = ({ key }: OutgoingRecord): string => key!.toString()
+
+/** An archive and an index of 80 alerts of one night in one store. */
+async function setUp (t: Test, kind: 'file' | 'gs' = 'file') {
+  const objects = kind === 'file' ? await fileObjects(t) : await bucketObjects(gcs)
+  const topic = uniqueName('night')
+  await admin.createTopic(topic, { partitions: 2, replicas: 1 })
+  const group = uniqueName('g')
+  const source = ['--broker', kafka, '--topic', topic, '--schema-registry-url', registry]
+  const stores = ['--alert-store', objects.url]
+
+  /** Publishes, archives and indexes the records. */
+  const send = async (records: readonly OutgoingRecord[]): Promise<void> => {
+    await produce(connection, topic, records)
+    const ingested = await runMode(['ingest', ...source, ...stores, '--group', group, '--dead-letter-topic', `${topic}-dead`,
+      '--limit', String(records.length)], environment)
+    if (ingested.code !== 0) throw new Error(ingested.stderr)
+    const flags = [...source, '--group', `${group}-index`, '--index-store', objects.url, '--segment-rows', '15']
+    const index = startCli(t, ['index', ...flags], { env: environment })
+    const lag = async () => (await admin.groupLag(`${group}-index`, [topic])).get(topic)
+    // The last segments are written at the stop.
+    const collected = async (): Promise<boolean> => joinedBy(index) !== undefined && Number(await lag() ?? Infinity) < 15
+    await whileRunning(index, collected)
+    const { code, stderr } = await index.stop('SIGTERM')
+    if (code !== 0 || await lag() !== 0n) throw new Error(stderr)
+  }
+
+  const records = (await Promise.all([0, 1].map(visit => surveyRecords(registry, 40, { visit, partitions: 2 })))).flat()
+  await send(records)
+  const ids = records.map(idOf)
+  const night = decodeId(BigInt(ids[0]!))!.night
+  const work = await tempDir(t)
+  const verify = async (...more: string[]) => {
+    const args = ['verify', '--night', night, ...stores, '--index-store', objects.url, '--work-dir', work, ...more]
+    const { code, stdout, stderr } = await runMode(args, environment)
+    return { code, stderr, report: stdout === '' ? undefined : JSON.parse(stdout) as Report }
+  }
+  const compact = async () => {
+    const { code, stderr } = await runMode(['compact', '--night', night, '--index-store', objects.url, '--work-dir', work], environment)
+    if (code !== 0) throw new Error(stderr)
+  }
+  const segments = async (): Promise<string[]> => (await objects.keys()).filter(key => key.startsWith(`index/v1/segments/${night}/`)).sort()
+  return { objects, night, ids, records, send, verify, compact, segments, stores: [...stores, '--index-store', objects.url], work }
+}
+type Night = Awaited<ReturnType<typeof setUp>>
+
+async function runJudge (input: object): Promise<string> {
+  const { code, stdout, stderr } = await runTool(python, [judgeScript], { env: process.env, input: JSON.stringify(input) })
+  if (code !== 0) throw new Error(stderr)
+  return stdout
+}
+
+/** See night_judge.py. */
+interface Verdict extends Readonly<Record<'archived' | 'rows' | 'frames' | 'verified', number>> {
+  readonly [list: string]: unknown
+}
+
+async function judge (t: Test, { objects, night, ids }: Night): Promise<Verdict> {
+  const root = await tempDir(t)
+  for (const key of await objects.keys()) {
+    await mkdir(dirname(join(root, key)), { recursive: true })
+    await writeFile(join(root, key), await objects.read(key))
+  }
+  return JSON.parse(await runJudge({ root, night, day: Number((BigInt(ids[0]!) >> 42n) & 0x3fffn) })) as Verdict
+}
+
+/** Rewrites every segment with pyarrow, without the row of one alert and with two rows of another one. */
+async function editSegments (t: Test, { objects, night, segments }: Night, changes: { readonly drop?: string, readonly repeat?: string }) {
+  const root = await tempDir(t)
+  for (const key of await segments()) {
+    await writeFile(join(root, 'segment.parquet'), await objects.read(key))
+    await runJudge({ root, night, edit: { key: 'segment.parquet', ...changes } })
+    await objects.write(key, await readFile(join(root, 'segment.parquet')))
+  }
+}
+
+const idsOf = (report: Report, problem: string, object: string): string[] =>
+  report.problems.filter(each => each.problem === problem && each.object === object).map(({ alertId }) => alertId!).sort()
+
+for (const kind of ['file', 'gs'] as const) {
+  await t.test(`${kind}: names alerts that were dropped, duplicated and altered by hand, as an independent judge does`, async t => {
+    const at = await setUp(t, kind)
+    const { objects, ids, verify } = at
+    const untouched = await verify()
+    t.match(untouched, { code: 0, stderr: '', report: { ...clean, archived: 80, rows: 80, frames: 80, verified: 80, revision: null } })
+
+    const [gone, twice, altered, flipped, unindexed, repeated] = [3, 11, 22, 47, 58, 69].map(index => ids[index]!) as
+      [string, string, string, string, string, string]
+    const keyOf = (id: string): string => alertKey('v2', id)
+    await objects.remove(keyOf(gone))
+    await objects.write(alertKey('v3', twice), await objects.read(keyOf(twice)))
+    const frame = gunzipSync(await objects.read(keyOf(altered)))
+    frame[frame.length - 1]! ^= 1
+    await objects.write(keyOf(altered), gzipSync(frame))
+    const damaged = await objects.read(keyOf(flipped))
+    damaged[damaged.length - 20]! ^= 0xff
+    await objects.write(keyOf(flipped), damaged)
+    await editSegments(t, at, { drop: unindexed, repeat: repeated })
+
+    const { code, stderr, report } = await verify()
+    t.equal(code, 1)
+    t.match(stderr, /^VERIFY_NIGHT_FAILED: problems found: 1 not indexed, 1 orphan, 1 different, 2 duplicates, 1 damaged \(/)
+    t.match(report!.problems.toSorted((a, b) => a.problem < b.problem ? -1 : a.problem > b.problem ? 1 : a.object < b.object ? -1 : 1), [
+      { problem: 'damaged', object: 'alert', alertId: flipped, key: keyOf(flipped) },
+      { problem: 'different', object: 'alert', alertId: altered, reason: /holds a frame with SHA-256 [0-9a-f]{64}, but .* [0-9a-f]{64}$/ },
+      { problem: 'duplicate', object: 'alert', alertId: twice, reason: new RegExp(keyOf(twice)) },
+      { problem: 'duplicate', object: 'row', alertId: repeated, key: /^index\/v1\/segments\//, reason: /2 rows/ },
+      { problem: 'not-indexed', object: 'alert', alertId: unindexed },
+      { problem: 'orphan', object: 'row', alertId: gone, key: /^index\/v1\/segments\// }
+    ])
+    t.equal(report!.problems.length, 6)
+    const verdict = await judge(t, at)
+    t.strictSame(verdict, {
+      notIndexed: idsOf(report!, 'not-indexed', 'alert'), orphans: idsOf(report!, 'orphan', 'row'),
+      different: idsOf(report!, 'different', 'alert'), damaged: idsOf(report!, 'damaged', 'alert'),
+      stored: idsOf(report!, 'duplicate', 'alert'), repeated: idsOf(report!, 'duplicate', 'row'),
+      conflicts: idsOf(report!, 'conflict', 'row'),
+      archived: report!['archived'], rows: report!['rows'], frames: report!['frames'], verified: report!['verified']
+    })
+
+    const headers = await verify('--headers-only', '--allow-copies')
+    t.match(headers.report, { different: 1, damaged: 0, duplicates: 1, orphans: 1, notIndexed: 1, verified: 77 },
+      'the headers name the altered alert, but not the damaged one')
+    await rm(at.work, { recursive: true, force: true })
+  })
+}
+
+await t.test('names what the newest manifest does not count, and its files that are missing or damaged', async t => {
+  const at = await setUp(t)
+  const { objects, verify, compact, night, segments } = at
+  await compact()
+  t.match(await verify(), { code: 0, stderr: '', report: { ...clean, revision: 1, segments: (await segments()).length, verified: 80 } })
+  const revision = `index/v1/revisions/${night}/000001`
+  const manifestKey = `${revision}/manifest.json`
+  const text = await objects.read(manifestKey)
+  const manifest = JSON.parse(text.toString()) as Manifest
+  const [visit] = manifest.visits
+  const [detector, count] = Object.entries(visit!.detectors)[0]!
+
+  const changed = {
+    ...manifest, rows: 81, digest: '0'.repeat(64),
+    visits: [{ ...visit, detectors: { ...visit!.detectors, [detector]: count + 1 } }, ...manifest.visits.slice(1)]
+  }
+  await objects.write(manifestKey, Buffer.from(JSON.stringify(changed)))
+  const counts = await verify()
+  t.equal(counts.code, 1)
+  t.match(counts.report!.problems, [
+    { problem: 'different', object: 'manifest', key: manifestKey, reason: 'rows is 81 in the manifest, but 80 in its segments' },
+    { problem: 'different', object: 'manifest', reason: new RegExp(`digest is 0{64} in the manifest, but ${manifest.digest}`) },
+    { problem: 'different', object: 'visit', visit: visit!.visit, reason: new RegExp(`${detector}: ${count + 1} and ${count}\\)`) },
+    { problem: 'different', object: 'file', key: `${revision}/by-object-000.parquet`, reason: /80 rows/ },
+    { problem: 'different', object: 'file', key: `${revision}/by-position-000.parquet` }
+  ])
+  for (const broken of ['{"version":', `{"version":1,"night":"${night}"}`, '{}']) {
+    await objects.write(manifestKey, Buffer.from(broken))
+    const problems = [{ problem: 'damaged', object: 'manifest', key: manifestKey }]
+    t.match((await verify()).report, { damaged: 1, uncounted: 0, problems })
+  }
+  await objects.write(manifestKey, text)
+
+  const [byObject, byPosition] = await Promise.all(['by-object', 'by-position'].map(async name => {
+    const key = `${revision}/${name}-000.parquet`
+    return { key, body: await objects.read(key) }
+  }))
+  await objects.remove(byObject!.key)
+  const flipped = Buffer.from(byPosition!.body)
+  flipped[100]! ^= 1
+  await objects.write(byPosition!.key, flipped)
+  t.match((await verify()).report, { missing: 1, damaged: 1, problems: [
+    { problem: 'missing', object: 'file', key: byObject!.key }, { problem: 'damaged', object: 'file', key: byPosition!.key, reason: /SHA-256/ }
+  ] })
+  for (const { key, body } of [byObject!, byPosition!]) await objects.write(key, body)
+
+  const keys = await segments()
+  const middle = keys[Math.floor(keys.length / 2)]!
+  const body = await objects.read(middle)
+  await objects.remove(middle)
+  const lost = (await verify()).report!
+  t.match(lost.problems[0]!, { problem: 'missing', object: 'segment', key: middle })
+  t.strictSame(idsOf(lost, 'not-indexed', 'alert'), (await judge(t, at))['notIndexed'])
+  t.match(lost, { complete: false, missing: 1, notIndexed: Number })
+  t.ok(lost.gaps.length > 0, 'the offsets of the segment are a gap')
+  await objects.write(middle, body.subarray(0, -30))
+  const cut = (await verify()).report!
+  t.match(cut, { damaged: 1, notIndexed: lost['notIndexed'], problems: [{ problem: 'damaged', object: 'segment', key: middle }] })
+  await objects.write(middle, body)
+
+  const copy = `${middle.slice(0, -'.parquet'.length - 4)}0000.parquet`
+  await objects.write(copy, body)
+  t.match((await verify()).report, { rows: 80 + Number(lost['notIndexed']), frames: 80, different: 1, uncounted: 1, problems: [
+    { problem: 'uncounted', object: 'segment', key: copy },
+    { problem: 'different', object: 'segment', key: copy, reason: /not written under this key/ }
+  ] })
+  await objects.remove(copy)
+  t.match(await verify(), { code: 0, report: { ...clean, revision: 1 } })
+
+  await editSegments(t, at, { drop: at.ids[5]! })
+  const edited = (await verify()).report!
+  t.match(edited, { notIndexed: 1, frames: 79, complete: true })
+  t.ok(edited.problems.some(({ object, reason }) => object === 'manifest' && reason.startsWith('rows is 80')), 'the manifest counts more')
+})
+
+await t.test('names late segments and their rows, and ids with several frames; lists rejected records', async t => {
+  const at = await setUp(t)
+  await at.compact()
+  const late = await surveyRecords(registry, 6, { visit: 2, partitions: 2 })
+  const [first] = at.records
+  const other = Buffer.from(first!.value!)
+  other[other.length - 1]! ^= 1
+  const noAlert = { ...first!, value: Buffer.from('not an alert') }
+  await at.send([...late, { ...first!, value: other }, noAlert, first!])
+  const { code, report } = await at.verify()
+  t.equal(code, 1)
+  t.match(report, { ...clean, revision: 1, conflicts: 1, uncounted: Number, verified: 86, problems: Array })
+  t.strictSame(idsOf(report!, 'conflict', 'row'), [idOf(first!)])
+  t.strictSame(idsOf(report!, 'uncounted', 'row'), [...late, first!].map(idOf).sort())
+  const segments = report!.problems.filter(({ problem, object }) => problem === 'uncounted' && object === 'segment')
+  t.strictSame(segments.map(({ key }) => key), (await at.segments()).slice(-segments.length))
+  t.match(report!.rejected, [{ code: 'FRAME_BAD_MAGIC', partition: 0 }])
+  t.match(await judge(t, at), { conflicts: [idOf(first!)], frames: 87, rows: 88 })
+  t.match(report, { rows: 88, frames: 87 })
+
+  await at.compact()
+  t.match((await at.verify()).report, { revision: 2, uncounted: 0, conflicts: 1, problems: [{ problem: 'conflict' }] })
+})
+
+await t.test('the report of a check that a signal has stopped is marked incomplete, and takes no row for an orphan', async t => {
+  const at = await setUp(t)
+  const path = fileURLToPath(`${at.objects.url}/${alertKey('v2', at.ids[0]!)}`)
+  await rm(path)
+  t.equal(spawnSync('mkfifo', [path]).status, 0)
+  const running = startCli(t, ['verify', '--night', at.night, ...at.stores, '--batch-size', '1', '--work-dir', at.work])
+  await whileRunning(running, () => running.stdout !== '')
+  running.child.kill('SIGTERM')
+  await running.waitFor(/stopping: draining/)
+  const pipe = await open(path, 'r+')
+  t.teardown(async () => { await pipe.close() })
+  const { stdout, stderr } = await running.finished
+  const report = JSON.parse(stdout) as Report
+  t.match(report, { complete: false, orphans: 0, notIndexed: 0 })
+  t.ok(Number(report['archived']) < 80, String(report['archived']))
+  t.match(stderr, /stopped before the end/)
+})
+
+await t.test('flags that have no effect together are wrong usage, and a missing store is a failure', async t => {
+  const night = ['--night', '20260224']
+  const nowhere = `file://${join(await tempDir(t), 'nowhere')}`
+  for (const [args, code, stderr] of [
+    [[...night, '--alert-store', nowhere], 2, /^USAGE_MISSING: --night needs --index-store/],
+    [[...night, '--index-store', nowhere], 2, /^STORE_NOT_GIVEN/],
+    [[...night, '--index-store', nowhere, '--repair'], 2, /^USAGE_BAD_VALUE: --repair has no effect with --night/],
+    [[...night, '--kafka-host', 'a:1'], 2, /^USAGE_BAD_VALUE: --kafka-host has no effect with --night/],
+    [[...night, '--group', 'g'], 2, /^USAGE_BAD_VALUE: --group has no effect with --night/],
+    [['--alert-store', nowhere, '--headers-only'], 2, /^USAGE_BAD_VALUE: --headers-only needs --night/],
+    [['--night', '20260230'], 2, /^USAGE_BAD_VALUE: --night is '20260230', but must be a date/],
+    [[...night, '--index-store', nowhere, '--alert-store', nowhere], 1, /^STORE_MISSING/]
+  ] as const) t.match(await runMode(['verify', ...args]), { code, stdout: '', stderr }, args.join(' '))
+})
