@@ -214,7 +214,8 @@ await t.test('names what the newest manifest does not count, and its files that 
   flipped[100]! ^= 1
   await objects.write(byPosition!.key, flipped)
   t.match((await verify()).report, { missing: 1, damaged: 1, problems: [
-    { problem: 'missing', object: 'file', key: byObject!.key }, { problem: 'damaged', object: 'file', key: byPosition!.key, reason: /SHA-256/ }
+    { problem: 'missing', object: 'file', key: byObject!.key },
+    { problem: 'damaged', object: 'file', key: byPosition!.key, reason: /SHA-256/ }
   ] })
   for (const { key, body } of [byObject!, byPosition!]) await objects.write(key, body)
 
