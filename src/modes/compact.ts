@@ -1,7 +1,7 @@
 // compact: writes the segments of finished nights as sorted revisions with a manifest. This mode runs no graph.
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { compactNight, type CompactionOptions } from '../compaction/compact-night.ts'
+import { compactNight, type CompactionResult } from '../compaction/compact-night.ts'
 import { checkNight, s3Flags, s3WriteFlags, storeFlags, uploadFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags } from '../config/flags.ts'
@@ -82,7 +82,11 @@ export default mode({
         const cache = new SegmentCache({ store, folder: await nightFolder(folder, night), maxBytes: Infinity })
         const options = { store, engine, cache, folder, rowsPerFile: config.fileRows, writer: `alert-stream ${version()}` }
         try {
-          await host.print(`${night}: ${await compacted(night, options, host.stop)}\n`)
+          const start = performance.now()
+          const result = await compactNight(night, options, host.stop)
+          const fields = { night, ...logFields(result), readBytes: cache.bytes, seconds: secondsSince(start) }
+          host.log.info(fields, result.revision === undefined ? 'nothing to compact' : 'compacted a night')
+          await host.print(`${night}: ${described(result)}\n`)
         } catch (error) {
           if (host.stop.aborted) throw modeErrors.STOPPED('stopped before all nights were compacted', { where: night })
           if (!errorsOfNight.has(errorCode(error))) throw error
@@ -107,9 +111,18 @@ async function nightFolder (folder: string, night: string): Promise<string> {
   return path
 }
 
-/** Resolves to what was done. */
-async function compacted (night: string, options: CompactionOptions, signal: AbortSignal): Promise<string> {
-  const { segments, revision, rows, gaps = [], rejected = [] } = await compactNight(night, options, signal)
+/** Without `revision`, nothing was written. */
+function logFields ({ segments, revision, rows, gaps, rejected, files }: CompactionResult): object {
+  const written = Object.values(files ?? {}).flat()
+  return {
+    segments, revision, rows, rejected: rejected?.length, gaps: gaps?.length, writtenFiles: written.length,
+    writtenBytes: written.reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+}
+
+const secondsSince = (start: number): number => Math.round(performance.now() - start) / 1000
+
+function described ({ segments, revision, rows, gaps = [], rejected = [] }: CompactionResult): string {
   if (segments === 0) return 'no segments'
   if (revision === undefined) return 'the newest revision covers all segments'
   return `revision ${revision}, ${rows} rows of ${segments} segments, ${rejected.length} rejected, ${gaps.length} gaps`

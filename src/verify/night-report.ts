@@ -59,9 +59,9 @@ export class NightReport {
     await this.#document.begin()
   }
 
-  async add (problem: NightProblem): Promise<void> {
-    this.totals[totalOf[problem.problem]]++
-    await this.#document.add(problem)
+  async add ({ problem, object, alertId, key, visit, reason }: NightProblem): Promise<void> {
+    this.totals[totalOf[problem]]++
+    await this.#document.add({ problem, object, alertId, key, visit, reason })
   }
 
   /** @param complete whether all parts were compared */
