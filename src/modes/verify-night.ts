@@ -154,9 +154,12 @@ async function check (
     await runToEnd(graph, host, { drainSeconds: config.drainSeconds, onRun: () => { bar.follow(() => report.archived) } })
     bar.end()
     // Without the alerts that were not read, rows would be taken for orphans.
-    if (source.ended) compared = await compareIndex(night, { store: index, engine, cache, tables }, report, host.stop)
-  } catch (error) {
-    if (!host.stop.aborted || error !== host.stop.reason) throw error
+    if (source.ended) {
+      compared = await compareIndex(night, { store: index, engine, cache, tables }, report, host.stop).catch((error: unknown) => {
+        if (host.stop.aborted) return nothingCompared
+        throw error
+      })
+    }
   } finally {
     bar.end()
     const { complete, ...subject } = compared

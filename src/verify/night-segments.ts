@@ -1,11 +1,13 @@
 // Copies the segments of a night from the index store and checks each one: it can be read, and its key and its rows are those that its
 // metadata state.
 import { readFile } from 'node:fs/promises'
+import { columns } from '../alert-index/columns.ts'
 import { segmentIdentity } from '../alert-index/segment.ts'
 import { hasIdentity } from '../alert-index/segment-key.ts'
 import { segmentMetadata } from '../alert-index/segment-metadata.ts'
 import { errorCode, messageOf } from '../pipeline/index.ts'
 import { damagedSegment } from '../search/damaged-segment.ts'
+import { searchErrors } from '../search/errors.ts'
 import type { NightSources } from '../search/night-content.ts'
 import type { NightReport } from './night-report.ts'
 
@@ -30,6 +32,8 @@ export async function checkSegments (
       await cache.use([key], signal, async ([path = '']) => {
         const damage = await damagedSegment(engine, store.url, [key], [path], signal)
         if (damage !== undefined) throw damage
+        const absent = await absentColumns(path, engine, signal)
+        if (absent.length > 0) throw searchErrors.SEGMENT_DAMAGED(`the segment has no column ${absent.join(', ')}`)
         const contradiction = await contradictionOf(night, key, path, engine, signal)
         if (contradiction !== undefined) await report.add({ ...contradiction, object: 'segment', key })
         readable.push({ key, sound: contradiction?.problem !== 'damaged' })
@@ -41,6 +45,12 @@ export async function checkSegments (
     }
   }
   return readable
+}
+
+async function absentColumns (path: string, engine: NightSources['engine'], signal: AbortSignal): Promise<string[]> {
+  const [names = []] = await engine.query('SELECT name FROM parquet_schema($1)', [{ type: 'VARCHAR', value: path }], signal)
+  const present = new Set<unknown>(names)
+  return columns.map(({ name }) => name).filter(name => !present.has(name))
 }
 
 async function contradictionOf (

@@ -1,132 +1,39 @@
 // verify --night on archives and indexes that `ingest`, `index` and `compact` have written, and that somebody has changed by hand. An
 // independent judge finds the differences with Python's gzip and pyarrow.
 import { spawnSync } from 'node:child_process'
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import t, { type Test } from 'tap'
+import { parquetWriteBuffer } from 'hyparquet-writer'
+import t from 'tap'
 import type { Manifest } from '../../src/alert-index/revision.ts'
-import { runTool } from '../../src/devstack/tools.ts'
-import { decodeId } from '../../src/ids/packed-id.ts'
-import type { OutgoingRecord } from '../../src/kafka/record.ts'
 import { alertKey } from '../../src/stores/layouts.ts'
 import { surveyRecords } from '../alert-index/support.ts'
-import { adminFor, connect, produce } from '../kafka/support.ts'
 import { runMode } from '../support/in-process.ts'
-import { startCli, tempDir, uniqueName, useGcs, usePython, useStack } from '../support/stack.ts'
-import { joinedBy, whileRunning } from './archive-support.ts'
-import { bucketObjects, fileObjects } from './store-objects.ts'
+import { startCli, tempDir, useGcs, usePython, useStack } from '../support/stack.ts'
+import { editSegments, idOf, judge, newNight, type Report } from '../verify/night-support.ts'
+import { whileRunning } from './archive-support.ts'
 
-const { kafka, registry } = await useStack(t)
-const connection = await connect(kafka)
-const admin = adminFor(t, connection)
-const gcs = await useGcs(t)
+const servers = { ...await useStack(t), gcs: await useGcs(t) }
+const { registry } = servers
 const python = await usePython(t)
-const environment = { STORAGE_EMULATOR_HOST: gcs.url }
-const judgeScript = join(import.meta.dirname, '..', 'verify', 'night_judge.py')
-
-interface Problem {
-  readonly problem: string
-  readonly object: string
-  readonly alertId?: string
-  readonly key?: string
-  readonly reason: string
-}
-
-interface Report {
-  readonly problems: readonly Problem[]
-  readonly rejected: ReadonlyArray<Readonly<Record<string, unknown>>>
-  readonly gaps: ReadonlyArray<Readonly<Record<string, unknown>>>
-  readonly [field: string]: unknown
-}
 
 const clean = {
   complete: true, notIndexed: 0, orphans: 0, different: 0, duplicates: 0, conflicts: 0, damaged: 0, missing: 0, uncounted: 0, problems: []
 }
 
-const idOf = ({ key }: OutgoingRecord): string => key!.toString()
-
-/** An archive and an index of 80 alerts of one night in one store. */
-async function setUp (t: Test, kind: 'file' | 'gs' = 'file') {
-  const objects = kind === 'file' ? await fileObjects(t) : await bucketObjects(gcs)
-  const topic = uniqueName('night')
-  await admin.createTopic(topic, { partitions: 2, replicas: 1 })
-  const group = uniqueName('g')
-  const source = ['--broker', kafka, '--topic', topic, '--schema-registry-url', registry]
-  const stores = ['--alert-store', objects.url]
-
-  /** Publishes, archives and indexes the records. */
-  const send = async (records: readonly OutgoingRecord[]): Promise<void> => {
-    await produce(connection, topic, records)
-    const ingested = await runMode(['ingest', ...source, ...stores, '--group', group, '--dead-letter-topic', `${topic}-dead`,
-      '--limit', String(records.length)], environment)
-    if (ingested.code !== 0) throw new Error(ingested.stderr)
-    const flags = [...source, '--group', `${group}-index`, '--index-store', objects.url, '--segment-rows', '15']
-    const index = startCli(t, ['index', ...flags], { env: environment })
-    const lag = async () => (await admin.groupLag(`${group}-index`, [topic])).get(topic)
-    // The last segments are written at the stop.
-    const collected = async (): Promise<boolean> => joinedBy(index) !== undefined && Number(await lag() ?? Infinity) < 15
-    await whileRunning(index, collected)
-    const { code, stderr } = await index.stop('SIGTERM')
-    if (code !== 0 || await lag() !== 0n) throw new Error(stderr)
-  }
-
-  const records = (await Promise.all([0, 1].map(visit => surveyRecords(registry, 40, { visit, partitions: 2 })))).flat()
-  await send(records)
-  const ids = records.map(idOf)
-  const night = decodeId(BigInt(ids[0]!))!.night
-  const work = await tempDir(t)
-  const verify = async (...more: string[]) => {
-    const args = ['verify', '--night', night, ...stores, '--index-store', objects.url, '--work-dir', work, ...more]
-    const { code, stdout, stderr } = await runMode(args, environment)
-    return { code, stderr, report: stdout === '' ? undefined : JSON.parse(stdout) as Report }
-  }
-  const compact = async () => {
-    const { code, stderr } = await runMode(['compact', '--night', night, '--index-store', objects.url, '--work-dir', work], environment)
-    if (code !== 0) throw new Error(stderr)
-  }
-  const segments = async (): Promise<string[]> => (await objects.keys()).filter(key => key.startsWith(`index/v1/segments/${night}/`)).sort()
-  return { objects, night, ids, records, send, verify, compact, segments, stores: [...stores, '--index-store', objects.url], work }
-}
-type Night = Awaited<ReturnType<typeof setUp>>
-
-async function runJudge (input: object): Promise<string> {
-  const { code, stdout, stderr } = await runTool(python, [judgeScript], { env: process.env, input: JSON.stringify(input) })
-  if (code !== 0) throw new Error(stderr)
-  return stdout
-}
-
-/** See night_judge.py. */
-interface Verdict extends Readonly<Record<'archived' | 'rows' | 'frames' | 'verified', number>> {
-  readonly [list: string]: unknown
-}
-
-async function judge (t: Test, { objects, night, ids }: Night): Promise<Verdict> {
-  const root = await tempDir(t)
-  for (const key of await objects.keys()) {
-    await mkdir(dirname(join(root, key)), { recursive: true })
-    await writeFile(join(root, key), await objects.read(key))
-  }
-  return JSON.parse(await runJudge({ root, night, day: Number((BigInt(ids[0]!) >> 42n) & 0x3fffn) })) as Verdict
-}
-
-/** Rewrites every segment with pyarrow, without the row of one alert and with two rows of another one. */
-async function editSegments (t: Test, { objects, night, segments }: Night, changes: { readonly drop?: string, readonly repeat?: string }) {
-  const root = await tempDir(t)
-  for (const key of await segments()) {
-    await writeFile(join(root, 'segment.parquet'), await objects.read(key))
-    await runJudge({ root, night, edit: { key: 'segment.parquet', ...changes } })
-    await objects.write(key, await readFile(join(root, 'segment.parquet')))
-  }
-}
-
 const idsOf = (report: Report, problem: string, object: string): string[] =>
   report.problems.filter(each => each.problem === problem && each.object === object).map(({ alertId }) => alertId!).sort()
 
+async function firstIndex (keys: readonly string[], isWanted: (key: string) => Promise<boolean>): Promise<number> {
+  for (const [index, key] of keys.entries()) if (await isWanted(key)) return index
+  return -1
+}
+
 for (const kind of ['file', 'gs'] as const) {
   await t.test(`${kind}: names alerts that were dropped, duplicated and altered by hand, as an independent judge does`, async t => {
-    const at = await setUp(t, kind)
+    const at = await newNight(t, servers, kind)
     const { objects, ids, verify } = at
     const untouched = await verify()
     t.match(untouched, { code: 0, stderr: '', report: { ...clean, archived: 80, rows: 80, frames: 80, verified: 80, revision: null } })
@@ -142,7 +49,7 @@ for (const kind of ['file', 'gs'] as const) {
     const damaged = await objects.read(keyOf(flipped))
     damaged[damaged.length - 20]! ^= 0xff
     await objects.write(keyOf(flipped), damaged)
-    await editSegments(t, at, { drop: unindexed, repeat: repeated })
+    await editSegments(t, python, at, { drop: unindexed, repeat: repeated })
 
     const { code, stderr, report } = await verify()
     t.equal(code, 1)
@@ -156,7 +63,7 @@ for (const kind of ['file', 'gs'] as const) {
       { problem: 'orphan', object: 'row', alertId: gone, key: /^index\/v1\/segments\// }
     ])
     t.equal(report!.problems.length, 6)
-    const verdict = await judge(t, at)
+    const verdict = await judge(t, python, at)
     t.strictSame(verdict, {
       notIndexed: idsOf(report!, 'not-indexed', 'alert'), orphans: idsOf(report!, 'orphan', 'row'),
       different: idsOf(report!, 'different', 'alert'), damaged: idsOf(report!, 'damaged', 'alert'),
@@ -173,7 +80,7 @@ for (const kind of ['file', 'gs'] as const) {
 }
 
 await t.test('names what the newest manifest does not count, and its files that are missing or damaged', async t => {
-  const at = await setUp(t)
+  const at = await newNight(t, servers)
   const { objects, verify, compact, night, segments } = at
   await compact()
   t.match(await verify(), { code: 0, stderr: '', report: { ...clean, revision: 1, segments: (await segments()).length, verified: 80 } })
@@ -219,44 +126,57 @@ await t.test('names what the newest manifest does not count, and its files that 
   ] })
   for (const { key, body } of [byObject!, byPosition!]) await objects.write(key, body)
 
+  let lost: Report | undefined
   const keys = await segments()
-  const middle = keys[Math.floor(keys.length / 2)]!
+  // A segment between others leaves a gap. Which one that is depends on the order in which the partitions were read.
+  const middle = keys[await firstIndex(keys, async key => {
+    const body = await objects.read(key)
+    await objects.remove(key)
+    const report = (await verify()).report!
+    t.match(report, { complete: false, missing: 1, problems: [{ problem: 'missing', object: 'segment', key }] })
+    t.strictSame(idsOf(report, 'not-indexed', 'alert'), (await judge(t, python, at))['notIndexed'])
+    await objects.write(key, body)
+    if (report.gaps.length > 0) lost = report
+    return lost !== undefined
+  })]!
+  t.ok(lost, 'the offsets of the segment are a gap')
   const body = await objects.read(middle)
-  await objects.remove(middle)
-  const lost = (await verify()).report!
-  t.match(lost.problems[0]!, { problem: 'missing', object: 'segment', key: middle })
-  t.strictSame(idsOf(lost, 'not-indexed', 'alert'), (await judge(t, at))['notIndexed'])
-  t.match(lost, { complete: false, missing: 1, notIndexed: Number })
-  t.ok(lost.gaps.length > 0, 'the offsets of the segment are a gap')
   await objects.write(middle, body.subarray(0, -30))
   const cut = (await verify()).report!
-  t.match(cut, { damaged: 1, notIndexed: lost['notIndexed'], problems: [{ problem: 'damaged', object: 'segment', key: middle }] })
+  t.match(cut, { damaged: 1, notIndexed: lost!['notIndexed'], problems: [{ problem: 'damaged', object: 'segment', key: middle }] })
   await objects.write(middle, body)
+
+  const foreign = `index/v1/segments/${night}/0000000000001-0123456789abcdef.parquet`
+  await objects.write(foreign, Buffer.from(parquetWriteBuffer({ columnData: [{ name: 'id', data: [1n], type: 'INT64' }] })))
+  t.match((await verify()).report, { rows: 80, damaged: 1, uncounted: 1, notIndexed: 0, problems: [
+    { problem: 'uncounted', object: 'segment', key: foreign },
+    { problem: 'damaged', object: 'segment', key: foreign, reason: /no column night/ }
+  ] })
+  await objects.remove(foreign)
 
   const copy = `${middle.slice(0, -'.parquet'.length - 4)}0000.parquet`
   await objects.write(copy, body)
-  t.match((await verify()).report, { rows: 80 + Number(lost['notIndexed']), frames: 80, different: 1, uncounted: 1, problems: [
+  t.match((await verify()).report, { rows: 80 + Number(lost!['notIndexed']), frames: 80, different: 1, uncounted: 1, problems: [
     { problem: 'uncounted', object: 'segment', key: copy },
     { problem: 'different', object: 'segment', key: copy, reason: /not written under this key/ }
   ] })
   await objects.remove(copy)
   t.match(await verify(), { code: 0, report: { ...clean, revision: 1 } })
 
-  await editSegments(t, at, { drop: at.ids[5]! })
+  await editSegments(t, python, at, { drop: at.ids[5]! })
   const edited = (await verify()).report!
   t.match(edited, { notIndexed: 1, frames: 79, complete: true })
   t.ok(edited.problems.some(({ object, reason }) => object === 'manifest' && reason.startsWith('rows is 80')), 'the manifest counts more')
 })
 
 await t.test('names late segments and their rows, and ids with several frames; lists rejected records', async t => {
-  const at = await setUp(t)
+  const at = await newNight(t, servers)
   await at.compact()
   const late = await surveyRecords(registry, 6, { visit: 2, partitions: 2 })
   const [first] = at.records
-  const other = Buffer.from(first!.value!)
-  other[other.length - 1]! ^= 1
+  const [other] = await surveyRecords(registry, 40, { visit: 0, partitions: 2, images: true })
   const noAlert = { ...first!, value: Buffer.from('not an alert') }
-  await at.send([...late, { ...first!, value: other }, noAlert, first!])
+  await at.send([...late, other!, noAlert, first!])
   const { code, report } = await at.verify()
   t.equal(code, 1)
   t.match(report, { ...clean, revision: 1, conflicts: 1, uncounted: Number, verified: 86, problems: Array })
@@ -265,7 +185,7 @@ await t.test('names late segments and their rows, and ids with several frames; l
   const segments = report!.problems.filter(({ problem, object }) => problem === 'uncounted' && object === 'segment')
   t.strictSame(segments.map(({ key }) => key), (await at.segments()).slice(-segments.length))
   t.match(report!.rejected, [{ code: 'FRAME_BAD_MAGIC', partition: 0 }])
-  t.match(await judge(t, at), { conflicts: [idOf(first!)], frames: 87, rows: 88 })
+  t.match(await judge(t, python, at), { conflicts: [idOf(first!)], frames: 87, rows: 88 })
   t.match(report, { rows: 88, frames: 87 })
 
   await at.compact()
@@ -273,7 +193,7 @@ await t.test('names late segments and their rows, and ids with several frames; l
 })
 
 await t.test('the report of a check that a signal has stopped is marked incomplete, and takes no row for an orphan', async t => {
-  const at = await setUp(t)
+  const at = await newNight(t, servers)
   const path = fileURLToPath(`${at.objects.url}/${alertKey('v2', at.ids[0]!)}`)
   await rm(path)
   t.equal(spawnSync('mkfifo', [path]).status, 0)
