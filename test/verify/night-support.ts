@@ -79,7 +79,8 @@ export async function newNight (t: Test, { kafka, registry, gcs }: Servers, kind
 type Night = Awaited<ReturnType<typeof newNight>>
 
 async function runJudge (python: string, input: object): Promise<string> {
-  const { code, stdout, stderr } = await runTool(python, [join(import.meta.dirname, 'night_judge.py')], { env: process.env, input: JSON.stringify(input) })
+  const script = join(import.meta.dirname, 'night_judge.py')
+  const { code, stdout, stderr } = await runTool(python, [script], { env: process.env, input: JSON.stringify(input) })
   if (code !== 0) throw new Error(stderr)
   return stdout
 }
