@@ -67,7 +67,7 @@ const uncounted: (typeof queries)[number] = {
   })
 }
 
-/** All methods reject with SEARCH_MEMORY, and with the reason of the signal. */
+/** All methods reject with SEARCH_MEMORY, and those that read the index with the reason of the signal. */
 export class NightTables {
   readonly #engine: Pick<Engine, 'query' | 'stream'>
   readonly #signal: AbortSignal
@@ -92,8 +92,9 @@ export class NightTables {
     const parameters = new Parameters()
     const ids = parameters.add('BIGINT[]', rows.map(({ id }) => id))
     const hashes = parameters.add('VARCHAR[]', rows.map(({ sha256 }) => sha256))
-    await this.#run('INSERT INTO archived SELECT "id", unhex(nullif("sha256", \'\')) ' +
-      `FROM (SELECT unnest(${ids}) AS "id", unnest(${hashes}) AS "sha256")`, parameters.list)
+    // Without the signal of a stop, after which the alerts in flight are still added.
+    await this.#engine.query('INSERT INTO archived SELECT "id", unhex(nullif("sha256", \'\')) ' +
+      `FROM (SELECT unnest(${ids}) AS "id", unnest(${hashes}) AS "sha256")`, parameters.list, new AbortController().signal)
   }
 
   /** Reads the rows of the segments. Also rejects with SEGMENT_DAMAGED. */

@@ -176,6 +176,7 @@ await t.test('names late segments and their rows, and ids with several frames; l
   const [first] = at.records
   const [other] = await surveyRecords(registry, 40, { visit: 0, partitions: 2, images: true })
   const noAlert = { ...first!, value: Buffer.from('not an alert') }
+  const before = await at.segments()
   await at.send([...late, other!, noAlert, first!])
   const { code, report } = await at.verify()
   t.equal(code, 1)
@@ -183,7 +184,7 @@ await t.test('names late segments and their rows, and ids with several frames; l
   t.strictSame(idsOf(report!, 'conflict', 'row'), [idOf(first!)])
   t.strictSame(idsOf(report!, 'uncounted', 'row'), [...late, first!].map(idOf).sort())
   const segments = report!.problems.filter(({ problem, object }) => problem === 'uncounted' && object === 'segment')
-  t.strictSame(segments.map(({ key }) => key), (await at.segments()).slice(-segments.length))
+  t.strictSame(segments.map(({ key }) => key), (await at.segments()).filter(key => !before.includes(key)))
   t.match(report!.rejected, [{ code: 'FRAME_BAD_MAGIC', partition: 0 }])
   t.match(await judge(t, python, at), { conflicts: [idOf(first!)], frames: 87, rows: 88 })
   t.match(report, { rows: 88, frames: 87 })
@@ -205,8 +206,7 @@ await t.test('the report of a check that a signal has stopped is marked incomple
   t.teardown(async () => { await pipe.close() })
   const { stdout, stderr } = await running.finished
   const report = JSON.parse(stdout) as Report
-  t.match(report, { complete: false, orphans: 0, notIndexed: 0 })
-  t.ok(Number(report['archived']) < 80, String(report['archived']))
+  t.match(report, { complete: false, verified: 0, orphans: 0, notIndexed: 0 })
   t.match(stderr, /stopped before the end/)
 })
 
