@@ -24,7 +24,14 @@ export function segmentPrefix (night?: string): string {
 
 /** @param identity hex digits of the SHA-256 of the content, of which the first are used */
 export function segmentKey (night: string, firstTimestamp: bigint, identity: string): string {
-  return `${segmentPrefix(night)}${timestampText(firstTimestamp)}-${identity.slice(0, hashDigits)}.parquet`
+  return `${segmentPrefix(night)}${timestampText(firstTimestamp)}-${hashInKey(identity)}`
+}
+
+const hashInKey = (identity: string): string => `${identity.slice(0, hashDigits)}.parquet`
+
+/** Whether the key is that of a segment with this content. */
+export function hasIdentity (key: string, identity: string): boolean {
+  return key.endsWith(`-${hashInKey(identity)}`)
 }
 
 /** Returns undefined unless the key is that of a segment. */
@@ -43,7 +50,7 @@ export async function listSegments (store: Pick<ObjectStore, 'list'>, night?: st
   return segments
 }
 
-export const keysOf = (segments: readonly SegmentKey[]): string[] => segments.map(({ key }) => key)
+export const keysOf = (segments: ReadonlyArray<Pick<SegmentKey, 'key'>>): string[] => segments.map(({ key }) => key)
 
 /** A timestamp in milliseconds, bounded to the range of 13 digits. */
 function timestampText (timestamp: bigint): string {

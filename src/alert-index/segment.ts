@@ -59,11 +59,22 @@ export function segmentsOf (entries: readonly Entry[], source: SegmentSource): S
   return [...nights].map(([night, rows]) => {
     const timestamps = rows.length === 0 ? consumed.map(({ timestamp }) => timestamp) : rows.map(({ timestamp }) => timestamp ?? 0n)
     rows.sort(compareRows)
-    // Rows of the archive have no ranges, so their ids and hashes identify the segment.
-    const lines = source === 'archive' ? rows.map(({ id, sha256 }) => `${id}:${sha256.toString('hex')}`) : contentLines(ranges, rejected)
-    const key = segmentKey(night, smallest(timestamps), sha256(Buffer.from([night, ...lines].join('\n'))))
-    return { key, rows, metadata: { version: 1, night, ranges, rows: rows.length, rejected, source } }
+    const metadata = { version: 1, night, ranges, rows: rows.length, rejected, source } as const
+    const identity = segmentIdentity(metadata, rows.map(({ id, sha256 }) => `${id}:${sha256.toString('hex')}`))
+    return { key: segmentKey(night, smallest(timestamps), identity), rows, metadata }
   })
+}
+
+/**
+ * The SHA-256 with which the key of a segment begins its hash. Rows of the archive have no ranges, so their ids and hashes identify the
+ * segment.
+ * @param frames `id:sha256` of each row, in the order of the segment. Not used for rows of Kafka.
+ */
+export function segmentIdentity (
+  { night, ranges, rejected, source }: Pick<SegmentMetadata, 'night' | 'ranges' | 'rejected' | 'source'>, frames: readonly string[]
+): string {
+  const lines = source === 'archive' ? frames : contentLines(ranges, rejected)
+  return sha256(Buffer.from([night, ...lines].join('\n')))
 }
 
 /** Whether two segments with the same key hold the same rows. */

@@ -6,13 +6,13 @@ import { join } from 'node:path'
 import { readManifest, revisionKey, revisionNumbers, type Manifest, type NightContent, type RevisionFile } from '../alert-index/revision.ts'
 import { keysOf, listSegments } from '../alert-index/segment-key.ts'
 import { errorCode } from '../pipeline/errors.ts'
+import { damagedSegment } from '../search/damaged-segment.ts'
 import type { Engine } from '../search/engine.ts'
 import { nightContent } from '../search/night-content.ts'
 import type { SegmentCache } from '../search/segment-cache.ts'
 import { isFirstDelivery, parquet, statement } from '../search/statements.ts'
 import { checksumsOf } from '../stores/checksums.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
-import { damagedSegment } from './damaged-segment.ts'
 
 export interface CompactionOptions {
   readonly store: Pick<ObjectStore, 'get' | 'list' | 'put' | 'url'>
@@ -28,7 +28,7 @@ export interface CompactionOptions {
 }
 
 /** `revision` is undefined if nothing was written. */
-export interface CompactionResult extends Partial<Pick<Manifest, 'revision' | 'rows' | 'gaps' | 'rejected'>> {
+export interface CompactionResult extends Partial<Pick<Manifest, 'revision' | 'rows' | 'gaps' | 'rejected' | 'files'>> {
   /** Number of segments of the night. */
   readonly segments: number
 }
@@ -53,8 +53,8 @@ export async function compactNight (night: string, options: CompactionOptions, s
     const covered = new Set(complete === undefined ? [] : (await readManifest(store, night, complete)).segments)
     if (segments.every(key => covered.has(key))) return { segments: segments.length }
     try {
-      const { rows, gaps, rejected } = await writeRevision({ ...options, night, revision: last + 1 }, segments, signal)
-      return { segments: segments.length, revision: last + 1, rows, gaps, rejected }
+      const { rows, gaps, rejected, files } = await writeRevision({ ...options, night, revision: last + 1 }, segments, signal)
+      return { segments: segments.length, revision: last + 1, rows, gaps, rejected, files }
     } catch (error) {
       // Another compactor has written an object of this revision.
       if (errorCode(error) !== 'ARCHIVE_CONFLICT' || attempt === attempts) throw error

@@ -12,6 +12,14 @@ export interface Positional {
   readonly optional?: boolean
 }
 
+/** A flag that selects another job of the mode, such as --night of verify. The lists name flags without leading dashes. */
+export interface Variant {
+  /** Flags that have an effect only in this variant. */
+  readonly only: readonly string[]
+  /** Flags that have no effect in this variant. */
+  readonly unused: readonly string[]
+}
+
 /** The command line syntax of a mode. */
 export interface CommandLine<F extends Flags> {
   readonly mode: string
@@ -19,6 +27,8 @@ export interface CommandLine<F extends Flags> {
   readonly positionals?: readonly Positional[]
   /** Whether the arguments contain the command line of another mode. If so, unknown flags and common flags become positional arguments. */
   readonly delegates?: boolean
+  /** By the flag that selects the variant. */
+  readonly variants?: Readonly<Record<string, Variant>>
 }
 
 /** The values of one flag on the command line, and the names or aliases under which it was given. */

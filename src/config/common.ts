@@ -1,6 +1,7 @@
 // Flags that several modes share. Flags of the original alert stream programs keep their names here, at least as aliases.
 import { flags, type ConfigOf } from './flags.ts'
 import { compressorNames } from '../compression/compressor.ts'
+import { isNight } from '../ids/packed-id.ts'
 
 export const commonFlags = flags({
   config: {
@@ -32,6 +33,11 @@ export const kafkaFlags = flags({
       'Required with mtls. Default otherwise: the authorities bundled with Node.js.'
   }
 })
+
+/** A `check` for nights (day_obs). */
+export function checkNight (text: string): string | undefined {
+  return isNight(text) ? undefined : 'a date from 2010-01-01 as YYYYMMDD'
+}
 
 /** A `check` for HTTP URLs. It rejects credentials in a URL, because fetch() does not accept them and log lines would show them. */
 function webUrl (text: string): string | undefined {

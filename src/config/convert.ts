@@ -14,8 +14,8 @@ interface TextSource {
 /** If a flag has several values, a list flag keeps all distinct values, and any other flag keeps the last value. Error: USAGE_BAD_VALUE. */
 export function convert (spec: FlagSpec, values: readonly string[], source: TextSource): unknown {
   const value = values.at(-1) ?? ''
-  const bad = (expected: string): Error =>
-    usageErrors.USAGE_BAD_VALUE(`${source.name} is '${withoutPassword(value)}', but must be ${expected}`, { where: source.where })
+  const bad = (expected: string, wrong = value): Error =>
+    usageErrors.USAGE_BAD_VALUE(`${source.name} is '${withoutPassword(wrong)}', but must be ${expected}`, { where: source.where })
   switch (spec.type) {
     case 'text': {
       if (value === '' && spec.default !== '') throw bad('a non-empty text')
@@ -26,6 +26,10 @@ export function convert (spec: FlagSpec, values: readonly string[], source: Text
     case 'list': {
       const items = values.flatMap(each => each.split(',')).map(each => each.trim()).filter(each => each !== '')
       if (items.length === 0) throw bad('a list with at least one item')
+      for (const item of items) {
+        const expected = spec.check?.(item)
+        if (expected !== undefined) throw bad(expected, item)
+      }
       return [...new Set(items)]
     }
     case 'choice':

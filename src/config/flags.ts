@@ -16,7 +16,11 @@ interface TextFlag extends Common {
   /** Returns undefined if the value is valid, otherwise a description of valid values. */
   readonly check?: (value: string) => string | undefined
 }
-interface ListFlag extends Common { readonly type: 'list', readonly default?: readonly string[], readonly placeholder?: string }
+interface ListFlag extends Common {
+  readonly type: 'list', readonly default?: readonly string[], readonly placeholder?: string
+  /** Like that of a text, for each item. */
+  readonly check?: (item: string) => string | undefined
+}
 interface NumberFlag extends Common {
   readonly type: 'integer' | 'number', readonly default?: number, readonly placeholder?: string
   readonly min?: number, readonly max?: number

@@ -19,15 +19,22 @@ export function modeHelp (command: Documented): string {
   if (command.about !== undefined) out.push('', ...wrap(command.about, 100))
   if (positionals.length > 0) out.push('', 'Arguments:', ...positionals.map(each => `  ${each.name.padEnd(12)} ${each.description}`))
   if (examples.length > 0) out.push('', 'Examples:', ...examples.map(example => `  ${example}`))
-  out.push('', 'Flags:', ...Object.entries(command.flags).flatMap(([name, spec]) => flagHelp(name, spec)))
+  out.push('', 'Flags:', ...Object.entries(command.flags).flatMap(([name, spec]) => flagHelp(name, spec, variantNotes(command, name))))
   out.push('', ...wrap(PRECEDENCE, 100))
   return out.join('\n') + '\n'
 }
 
-function flagHelp (name: string, spec: FlagSpec): string[] {
+/** In which variants of the mode the flag has an effect, unless in all. */
+function variantNotes ({ variants = {} }: CommandLine<Flags>, name: string): string[] {
+  return Object.entries(variants).flatMap(([selector, { only, unused }]) =>
+    only.includes(name) ? [`only with --${selector}`] : unused.includes(name) ? [`not with --${selector}`] : [])
+}
+
+function flagHelp (name: string, spec: FlagSpec, variants: readonly string[]): string[] {
   const head = spec.secret === true ? `${environmentName(name)} (environment variable only)` : `--${name} ${placeholder(spec)}`.trimEnd()
   const value = Array.isArray(spec.default) ? spec.default.join(',') : String(spec.default)
   const notes = [
+    ...variants,
     ...(spec.default === undefined || spec.default === false || spec.default === '' ? [] : [`default ${value}`]),
     ...(spec.aliases === undefined ? [] : [`alias ${spec.aliases.map(alias => `--${alias}`).join(', ')}`]),
     ...(spec.environment === undefined ? [] : [`alias ${spec.environment.join(', ')}`]),

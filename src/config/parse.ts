@@ -2,6 +2,7 @@
 // file, the top level of the file, default. An error names the flag, variable or file position, the value, and the valid values.
 import { checkPositionals, readArguments, type Arguments, type CommandLine, type GivenFlag } from './argv.ts'
 import { convert } from './convert.ts'
+import { usageErrors } from './errors.ts'
 import { valuesFor, type ConfigFile, type FileValue } from './file.ts'
 import { camel, environmentName, type ConfigOf, type Flags, type FlagSpec } from './flags.ts'
 
@@ -27,7 +28,24 @@ export function parseCommandLine<F extends Flags> (
 ): { readonly config: ConfigOf<F>, readonly positionals: readonly string[] } {
   const args = readArguments(command, argv)
   checkPositionals(command, args.positionals)
-  return { config: configOf<F>(settingsOf(command, args, environment, file)), positionals: args.positionals }
+  const settings = settingsOf(command, args, environment, file)
+  checkVariants(command, settings)
+  return { config: configOf<F>(settings), positionals: args.positionals }
+}
+
+/**
+ * Rejects flags of the command line that have no effect in the selected variant of the mode. Variables and the configuration file may set
+ * them, because they are common to several commands. Error: USAGE_BAD_VALUE.
+ */
+export function checkVariants ({ mode, variants = {} }: CommandLine<Flags>, settings: readonly Setting[]): void {
+  for (const [selector, { only, unused }] of Object.entries(variants)) {
+    const selected = settings.some(({ name, value }) => name === selector && value !== undefined && value !== false)
+    for (const { name, origin } of settings) {
+      if (origin.from !== 'flag' || !(selected ? unused : only).includes(name)) continue
+      const what = selected ? `has no effect with --${selector}` : `needs --${selector}`
+      throw usageErrors.USAGE_BAD_VALUE(`${origin.name} ${what}`, { where: mode })
+    }
+  }
 }
 
 /** All flags of the mode with their values, in table order. Errors: USAGE_BAD_VALUE, USAGE_UNKNOWN_KEY, USAGE_CONFIG_FILE. */

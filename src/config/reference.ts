@@ -83,14 +83,21 @@ export function referenceMarkdown (modes: readonly Described[]): string {
   return [
     ...section('All modes', everywhere.map(([spec, { name }]) => [name, spec])),
     ...section('Several modes', several.map(([spec, { name, modes }]) => [name, spec, modes])),
-    ...modes.flatMap(({ mode, summary, positionals = [], flags }) => [
+    ...modes.flatMap(({ mode, summary, positionals = [], flags, variants = {} }) => [
       `### ${['alert-stream', mode, ...positionals.map(each => each.optional === true ? `[${each.name}]` : each.name)].join(' ')}`, '',
       `${summary}.`, '',
       ...positionals.flatMap(({ name, description }) => [`- ${name}: ${description}`, '']),
       ...markdownTable(Object.entries(flags).filter(([, spec]) => owners.get(spec)?.modes.length === 1)),
+      ...variantLines(variants),
       ...sharedFlags(Object.entries(flags).filter(([, spec]) => several.some(([each]) => each === spec)).map(([name]) => name))
     ])
   ].join('\n').trimEnd() + '\n'
+}
+
+function variantLines (variants: NonNullable<CommandLine<Flags>['variants']>): string[] {
+  const names = (flags: readonly string[]): string => flags.map(name => `\`${name}\``).join(', ')
+  return Object.entries(variants).flatMap(([selector, { only, unused }]) =>
+    [`Only with \`--${selector}\`: ${names(only)}.`, '', `Without effect with \`--${selector}\`: ${names(unused)}.`, ''])
 }
 
 type Row = readonly [name: string, spec: FlagSpec, modes?: readonly string[]]

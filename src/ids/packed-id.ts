@@ -144,6 +144,11 @@ export function parseVisit (text: string): VisitParts | undefined {
   return night === undefined || Number.isNaN(dayOf(night)) ? undefined : { night, sequence: Number(sequence) }
 }
 
+/** Whether the text is a date from 2010-01-01 in the form YYYYMMDD. */
+export function isNight (text: string): boolean {
+  return dayOf(text) >= 0
+}
+
 /** Days since 2010-01-01. NaN if the text is not a date in the form YYYYMMDD. */
 function dayOf (night: string): number {
   const [, year, month, day] = /^([0-9]{4})([0-9]{2})([0-9]{2})$/.exec(night) ?? []

@@ -1,8 +1,8 @@
 // compact: writes the segments of finished nights as sorted revisions with a manifest. This mode runs no graph.
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { compactNight, type CompactionOptions } from '../compaction/compact-night.ts'
-import { s3Flags, s3WriteFlags, storeFlags, uploadFlags } from '../config/common.ts'
+import { compactNight, type CompactionResult } from '../compaction/compact-night.ts'
+import { checkNight, s3Flags, s3WriteFlags, storeFlags, uploadFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags } from '../config/flags.ts'
 import { version } from '../config/version.ts'
@@ -23,7 +23,10 @@ const compactFlags = flags({
     type: 'text', placeholder: 'URL',
     description: 'Store of the index that `alert-stream index` writes: file:///dir, s3://bucket[/prefix] or gs://bucket[/prefix]. Required.'
   },
-  night: { type: 'list', placeholder: 'YYYYMMDD,...', description: 'Nights (day_obs) to compact. May be given more than once. Required.' },
+  night: {
+    type: 'list', placeholder: 'YYYYMMDD,...', check: checkNight,
+    description: 'Nights (day_obs) to compact. May be given more than once. Required.'
+  },
   'work-dir': {
     type: 'text', placeholder: 'PATH',
     description: 'Folder for copies of segments, tables and temporary files, in which each process has a folder of its own. ' +
@@ -65,8 +68,6 @@ export default mode({
     const { indexStore, night: nights = [] } = config
     if (indexStore === undefined) throw usageErrors.USAGE_MISSING('no index store is given: set --index-store', { where: 'compact' })
     if (nights.length === 0) throw usageErrors.USAGE_MISSING('no night is given: set --night', { where: 'compact' })
-    const wrong = nights.find(night => !/^[0-9]{8}$/.test(night))
-    if (wrong !== undefined) throw usageErrors.USAGE_BAD_VALUE(`--night is '${wrong}', but must be YYYYMMDD`, { where: 'compact' })
     const store = await openStore(indexStore, { ...bucketOptions(config, host.environment), access: 'write', log: host.log })
     let folder: string | undefined
     let engine: Engine | undefined
@@ -76,12 +77,16 @@ export default mode({
       folder = await createCacheFolder(config.workDir ?? join(host.cacheDir, 'compact'), 'compact')
       engine = await Engine.open({ folder, memoryMib: config.memoryMib, threads, temporaryMib: config.workMib, ordered: true })
       let failed = 0
-      for (const night of new Set(nights)) {
+      for (const night of nights) {
         // Each night has a cache of its own, so the copies of its segments are deleted with it.
         const cache = new SegmentCache({ store, folder: await nightFolder(folder, night), maxBytes: Infinity })
         const options = { store, engine, cache, folder, rowsPerFile: config.fileRows, writer: `alert-stream ${version()}` }
         try {
-          await host.print(`${night}: ${await compacted(night, options, host.stop)}\n`)
+          const start = performance.now()
+          const result = await compactNight(night, options, host.stop)
+          const fields = { night, ...logFields(result), readBytes: cache.bytes, seconds: secondsSince(start) }
+          host.log.info(fields, result.revision === undefined ? 'nothing to compact' : 'compacted a night')
+          await host.print(`${night}: ${described(result)}\n`)
         } catch (error) {
           if (host.stop.aborted) throw modeErrors.STOPPED('stopped before all nights were compacted', { where: night })
           if (!errorsOfNight.has(errorCode(error))) throw error
@@ -91,7 +96,7 @@ export default mode({
           await rm(join(folder, night), { recursive: true, force: true })
         }
       }
-      if (failed > 0) throw compactErrors.COMPACT_INCOMPLETE(`${failed} of ${new Set(nights).size} nights could not be compacted`)
+      if (failed > 0) throw compactErrors.COMPACT_INCOMPLETE(`${failed} of ${nights.length} nights could not be compacted`)
     } finally {
       engine?.close()
       if (folder !== undefined) await rm(folder, { recursive: true, force: true })
@@ -106,9 +111,18 @@ async function nightFolder (folder: string, night: string): Promise<string> {
   return path
 }
 
-/** Resolves to what was done. */
-async function compacted (night: string, options: CompactionOptions, signal: AbortSignal): Promise<string> {
-  const { segments, revision, rows, gaps = [], rejected = [] } = await compactNight(night, options, signal)
+/** Without `revision`, nothing was written. */
+function logFields ({ segments, revision, rows, gaps, rejected, files }: CompactionResult): object {
+  const written = Object.values(files ?? {}).flat()
+  return {
+    segments, revision, rows, rejected: rejected?.length, gaps: gaps?.length, writtenFiles: written.length,
+    writtenBytes: written.reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+}
+
+const secondsSince = (start: number): number => Math.round(performance.now() - start) / 1000
+
+function described ({ segments, revision, rows, gaps = [], rejected = [] }: CompactionResult): string {
   if (segments === 0) return 'no segments'
   if (revision === undefined) return 'the newest revision covers all segments'
   return `revision ${revision}, ${rows} rows of ${segments} segments, ${rejected.length} rejected, ${gaps.length} gaps`

@@ -8,7 +8,7 @@ import { isPresent } from '../copy/presence.ts'
 import { readVerified, type VerifiedObject } from '../copy/read-object.ts'
 import { CopyReport } from '../copy/report.ts'
 import { defaultThreads, openCompressor, resolveCompressor } from '../compression/open-compressor.ts'
-import { adminFlags, compressionFlags, s3Flags, s3WriteFlags, storeFlags } from '../config/common.ts'
+import { adminFlags, checkNight, compressionFlags, s3Flags, s3WriteFlags, storeFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { idRanges, packedIdFormat } from '../ids/packed-id.ts'
@@ -37,7 +37,7 @@ const copyFlags = flags({
   'to-schema-store': { type: 'text', placeholder: 'URL', description: 'Destination of schemas. Default: --to.' },
   layout: { ...storeFlags.layout, description: 'Layout of the copies.' },
   night: {
-    type: 'text', placeholder: 'YYYYMMDD',
+    type: 'text', placeholder: 'YYYYMMDD', check: checkNight,
     description: 'Night (day_obs) whose alerts are copied, found by ranges of keys. Default: all alerts. All schemas are copied.'
   },
   compare: {
@@ -89,7 +89,7 @@ const described = ({ alerts, schemas }: Urls): string => schemas === alerts ? al
 export function declare (config: Config, opened: () => Opened, report: CopyReport, log: Logger = silent) {
   const { layout, night, batchSize: concurrency, compare } = config
   const format = packedIdFormat(config.packedIdBits, config.packedIdTags)
-  // An invalid night is a usage error, before any store is opened.
+  // A night that does not fit into an id is a usage error, before any store is opened.
   if (night !== undefined) idRanges({ night }, format)
   const { from, to } = urlsOf(config)
   const selection = { format, night, except: from.alerts === to.alerts && from.schemas === to.schemas ? layout : undefined }

@@ -7,7 +7,7 @@ import { indexMonitor } from '../alert-index/monitor.ts'
 import { heldBytes } from '../alert-index/row.ts'
 import { segmentSink } from '../alert-index/segment-sink.ts'
 import { createRegistryClient } from '../avro/registry.ts'
-import { adminFlags, batchFlags, kafkaFlags, registryFlags, s3WriteFlags, storeFlags, uploadFlags } from '../config/common.ts'
+import { adminFlags, batchFlags, checkNight, kafkaFlags, registryFlags, s3WriteFlags, storeFlags, uploadFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { version } from '../config/version.ts'
@@ -50,7 +50,10 @@ const indexFlags = flags({
     type: 'switch',
     description: 'Index the objects of an archive (--alert-store) instead of topics, for the nights of --night. Then exit. Needs no Kafka.'
   },
-  night: { type: 'list', placeholder: 'YYYYMMDD,...', description: 'Nights (day_obs) to rebuild. May be given more than once.' },
+  night: {
+    type: 'list', placeholder: 'YYYYMMDD,...', check: checkNight,
+    description: 'Nights (day_obs) to rebuild. May be given more than once.'
+  },
   ...kafkaFlags,
   topic: { ...ingestFlags.topic, description: 'Topics to index. May be given more than once.' },
   group: { ...ingestFlags.group, default: 'alertdb-index', description: 'Consumer group. It must differ from that of the ingester.' },

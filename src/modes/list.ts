@@ -1,6 +1,6 @@
 // list: prints the ids of archived alerts, found by key ranges in the alert store. It needs no index and no Kafka. This mode runs no
 // pipeline graph.
-import { storeFlags } from '../config/common.ts'
+import { checkNight, storeFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { idRanges, packedIdFormat, parseVisit, unpack, type PackedIdFormat } from '../ids/packed-id.ts'
@@ -15,7 +15,7 @@ import { allKeySchemes } from '../stores/layouts.ts'
 const { 'schema-store': _store, 'bucket-schemas': _s3, 'gcp-bucket-schemas': _gs, ...alertStoreFlags } = storeFlags
 
 const listFlags = flags({
-  night: { type: 'text', placeholder: 'YYYYMMDD', description: 'Night (day_obs) of the alerts.' },
+  night: { type: 'text', placeholder: 'YYYYMMDD', check: checkNight, description: 'Night (day_obs) of the alerts.' },
   visit: {
     type: 'text', placeholder: 'VISIT', description: 'Visit of the alerts, as in the field visit: YYYYMMDD and a 5-digit sequence number.'
   },

@@ -1,5 +1,6 @@
 // verify: checks that every record below the committed offsets of a group is in the archive, byte for byte, or in the dead letters. Reads
 // the topics without joining the group and commits nothing. Without --repair it writes nothing. It may run while the ingester runs.
+// With --night, it compares archive and index instead (verify-night.ts).
 import { LRUCache } from 'lru-cache'
 import { resolveCompressor } from '../compression/open-compressor.ts'
 import {
@@ -21,9 +22,11 @@ import { compareWithArchive, type Comparison } from '../verify/archived-alert.ts
 import { committedRecords, committedTopics, type CommittedTopic } from '../verify/committed-records.ts'
 import { DeadLetterIndex } from '../verify/dead-letter-index.ts'
 import { checkError, verifyErrors } from '../verify/errors.ts'
+import { NightReport } from '../verify/night-report.ts'
 import { VerifyReport, type Problem, type Repair } from '../verify/report.ts'
 import { SchemaPresence } from '../verify/schema-presence.ts'
 import ingest, { archiveRecords } from './ingest.ts'
+import { declareNight, nightFlags, nightOnly, verifyNight } from './verify-night.ts'
 
 const ingestFlags = ingest.flags
 
@@ -33,6 +36,7 @@ function withRepair<F extends FlagSpec> (flag: F): F {
 }
 
 const verifyFlags = flags({
+  ...nightFlags,
   ...kafkaFlags,
   topic: { ...ingestFlags.topic, description: 'Topics of the ingester to check. May be given more than once.' },
   group: { ...ingestFlags.group, description: 'Consumer group of the ingester. Records below its committed offsets are checked.' },
@@ -67,6 +71,13 @@ const verifyFlags = flags({
   'drain-seconds': ingestFlags['drain-seconds']
 })
 type Config = ConfigOf<typeof verifyFlags>
+
+/** Flags of the check of topics, and flags that only matter where objects are written. */
+const unusedWithNight = [
+  ...Object.keys({ ...kafkaFlags, ...batchFlags }).filter(name => name !== 'max-record-mib'),
+  'topic', 'group', 'repair', 'compressor', 'gzip-level', 'gzip-threads', 'schema-registry-url', 'unknown-schema-seconds', 'upload',
+  's3-allow-overwrite', 'dead-letter-topic', 'dead-letter-store', 'layout', 'schema-store', 'bucket-schemas', 'gcp-bucket-schemas'
+]
 
 /** What the nodes use once the graph runs. */
 interface Opened {
@@ -216,18 +227,25 @@ export default mode({
   about: 'Every record of the topics below the committed offsets of the group must have an object in the archive that holds exactly the ' +
     'value of the record, or a dead letter that names the record. The archive must also have the schema of each archived alert. Use the ' +
     'flags of the ingester. The ingester may run at the same time: the check covers the offsets that are committed when it starts. ' +
-    'The report is a JSON document on stdout. The exit code is 1 if anything is missing or different and was not repaired.',
+    'The report is a JSON document on stdout. The exit code is 1 if anything is missing or different and was not repaired. ' +
+    'With --night, verify compares archive, index and manifest of a night instead, and needs no Kafka: every alert must have a row, ' +
+    'every row an object with the same frame, and the newest manifest the counts and the digest of the rows.',
   examples: [
-    'alert-stream verify --alert-store file:///var/alerts', 'alert-stream verify --alert-store gs://alerts --schema-store gs://schemas --repair'
+    'alert-stream verify --alert-store file:///var/alerts',
+    'alert-stream verify --alert-store gs://alerts --schema-store gs://schemas --repair',
+    'alert-stream verify --night 20260224 --alert-store gs://alerts --index-store gs://alerts'
   ],
+  variants: { night: { only: nightOnly, unused: unusedWithNight } },
   flags: verifyFlags,
   describe: config => {
     const nothing = (): never => { throw new Error('describing the graph opens nothing') }
+    if (config.night !== undefined) return declareNight(config, config.night, nothing, new NightReport(async () => {})).graph.describe()
     const report = new VerifyReport(async () => {})
     return declare(config, describedConnection(config), describedStoreUrls(config), nothing, report).graph.describe()
   },
   resolve: resolveCompressor,
   async run (config, _positionals, host) {
+    if (config.night !== undefined) return await verifyNight(config, config.night, host)
     const urls = storeUrls(config)
     const connection = await connectionOf(config, 'alert-stream-verify', host.log)
     const report = new VerifyReport(async text => { await host.print(text) })

@@ -5,7 +5,7 @@ import { commonFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { checkKeys, type ConfigFile } from '../config/file.ts'
 import type { ConfigOf, Flags } from '../config/flags.ts'
-import { configOf, settingOf, settingsOf, type Environment } from '../config/parse.ts'
+import { checkVariants, configOf, settingOf, settingsOf, type Environment } from '../config/parse.ts'
 import type { Mode, ModeCatalogue } from './mode.ts'
 
 interface CheckedLine {
@@ -22,7 +22,9 @@ export async function readCommandLine (
   if (args.help) return undefined
   checkPositionals(mode, args.positionals)
   const configFile = await readConfigFile(mode, args, environment, modes)
-  return { config: configOf(settingsOf(mode, args, environment, configFile)), positionals: args.positionals, configFile }
+  const settings = settingsOf(mode, args, environment, configFile)
+  checkVariants(mode, settings)
+  return { config: configOf(settings), positionals: args.positionals, configFile }
 }
 
 /** Reads the file given by --config or ALERT_STREAM_CONFIG, if any. Rejects keys that no mode knows. */

@@ -1,7 +1,7 @@
 // The interface between the CLI and a mode. A mode declares its flags and its graph. It receives a checked configuration and a host, and
 // never reads argv, the environment or signals itself.
 import type { AdminConfig, AdminServer, Status } from '../admin/status.ts'
-import type { Positional } from '../config/argv.ts'
+import type { Positional, Variant } from '../config/argv.ts'
 import type { ConfigFile } from '../config/file.ts'
 import type { ConfigOf, Flags } from '../config/flags.ts'
 import type { Environment } from '../config/parse.ts'
@@ -41,6 +41,8 @@ export interface Mode<F extends Flags = Flags> {
   readonly flags: F
   readonly positionals?: readonly Positional[]
   readonly delegates?: boolean
+  /** By the flag that selects the variant. */
+  readonly variants?: Readonly<Record<string, Variant>>
   /** Whether log messages are plain sentences instead of JSON lines, for modes that a person watches. */
   readonly plainLogs?: boolean
   /** Describes the graph that `run` runs. Opens no store and no connection. Throws usage errors for flags that contradict each other. */

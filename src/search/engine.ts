@@ -74,12 +74,13 @@ export class Engine {
 
   /** Like `query`, but calls `use` with the columns of one part of the result after the other. The result is not kept in memory. */
   async stream (
-    sql: string, parameters: readonly Parameter[], signal: AbortSignal, use: (columns: readonly ColumnValues[]) => void
+    sql: string, parameters: readonly Parameter[], signal: AbortSignal,
+    use: (columns: readonly ColumnValues[]) => void | Promise<void>
   ): Promise<void> {
     await this.#run(parameters, signal, async (connection, values, types) => {
       for await (const part of await connection.stream(sql, values, types)) {
         signal.throwIfAborted()
-        use(part.getColumns() as unknown as ColumnValues[])
+        await use(part.getColumns() as unknown as ColumnValues[])
       }
     })
   }

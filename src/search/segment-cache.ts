@@ -122,10 +122,10 @@ export class SegmentCache {
   }
 }
 
-const ownerFolder = /^(?:serve|compact)-([0-9]+)$/
+const ownerFolder = /^(?:serve|compact|verify)-([0-9]+)$/
 
 /** Creates a folder for this process in `parent`, and deletes those of processes that have ended. Rejects with SEARCH_CACHE. */
-export async function createCacheFolder (parent: string, mode: 'serve' | 'compact' = 'serve'): Promise<string> {
+export async function createCacheFolder (parent: string, mode: 'serve' | 'compact' | 'verify' = 'serve'): Promise<string> {
   const folder = join(parent, `${mode}-${process.pid}`)
   try {
     await mkdir(parent, { recursive: true })

@@ -7,6 +7,9 @@ export const verifyErrors = defineErrors({
   VERIFY_FAILED: {
     hint: 'Run verify --repair to archive what is missing. A different object stays: find out why it differs from the record.'
   },
+  VERIFY_NIGHT_FAILED: {
+    hint: 'docs/index.md says what each problem means. "index --rebuild --night" writes missing rows, "compact --night" a new revision.'
+  },
   // Fatal: the error says nothing about the record, so the record must not become a dead letter of --repair.
   VERIFY_CHECK_FAILED: { hint: 'This is a bug in alert-stream: run again with --debug and report it.', fatal: true }
 })

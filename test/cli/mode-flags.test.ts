@@ -15,6 +15,20 @@ await t.test('list has no flags for schemas', async t => {
   t.same(Object.keys(flags).filter(name => name.includes('schema')), [])
 })
 
+await t.test('the variants of a mode name its flags, and every mode that takes a night checks it', async t => {
+  for (const { mode, flags, variants = {} } of all) {
+    for (const [selector, { only, unused }] of Object.entries(variants)) {
+      t.same([selector, ...only, ...unused].filter(name => !(name in flags)), [], `${mode} --${selector}`)
+      t.same(only.filter(name => unused.includes(name)), [], `${mode} --${selector}`)
+    }
+  }
+  const nights = all.filter(({ flags }) => 'night' in flags)
+  t.same(nights.map(({ mode }) => mode), ['index', 'compact', 'verify', 'list', 'copy'])
+  for (const { mode } of nights) {
+    t.match(await runMode([mode, '--night', '20230229']), { code: 2, stderr: /^USAGE_BAD_VALUE: --night is '20230229'/ }, mode)
+  }
+})
+
 await t.test('flags without effect are wrong usage', async t => {
   for (const [args, message] of [
     [['list', '--count', '--json', '--alert-store', 'file:///nowhere'], /^USAGE_BAD_VALUE: give only one of --count and --json/],

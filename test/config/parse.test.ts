@@ -1,5 +1,5 @@
 import t from 'tap'
-import { adminFlags, kafkaFlags, registryFlags, topicFlags } from '../../src/config/common.ts'
+import { adminFlags, checkNight, kafkaFlags, registryFlags, topicFlags } from '../../src/config/common.ts'
 import { camel, environmentName, flags, type Flags } from '../../src/config/flags.ts'
 import { modeHelp } from '../../src/config/help.ts'
 import type { CommandLine } from '../../src/config/argv.ts'
@@ -166,6 +166,35 @@ await t.test('the help text shows every flag with its placeholder, default and a
   t.notMatch(text, /--password/)
   t.match(text, /Usage: alert-stream try FILE \[flags\]/)
   t.ok(text.split('\n').every(line => line.length <= 100), 'no line of the help text has more than 100 characters')
+})
+
+await t.test('rejects a flag that has no effect in the variant of the mode, and the help text names the variants', async t => {
+  const of = { ...command, variants: { name: { only: ['burst', 'count'], unused: ['broker', 'topics'] } } }
+  const given = (argv: string[], environment: Environment = {}) => parseCommandLine(of, argv, environment).config
+  t.match(given(['--name', 'a', '--burst', '--count', '3']), { name: 'a', burst: true, count: 3 })
+  t.match(given(['--broker', 'b:1']), { name: undefined, broker: ['b:1'] })
+  for (const [argv, environment, message] of [
+    [['--name', 'a', '--kafka-host', 'b:1'], {}, /^--kafka-host has no effect with --name$/],
+    [['--topics', 'b'], { ALERT_STREAM_NAME: 'a' }, /^--topics has no effect with --name$/],
+    [['--burst'], {}, /^--burst needs --name$/]
+  ] as const) {
+    t.match(errorOf([...argv], environment, of), { code: 'USAGE_BAD_VALUE', usage: true, message }, argv.join(' '))
+  }
+  const shared = { ALERT_STREAM_BROKER: 'b:1', ALERT_STREAM_COUNT: '3' }
+  t.match(given(['--name', 'a'], shared), { broker: ['b:1'] }, 'variables are common to several commands')
+  t.match(given([], shared), { count: 3 })
+  const help = modeHelp({ ...of, summary: 'Try' })
+  t.match(help, /A list\. \(not with --name; default localhost:9092/)
+  t.match(help, /Off unless given\. \(only with --name\)/)
+})
+
+await t.test('checks each item of a list', async t => {
+  const nights = { mode: 'try', flags: flags({ night: { type: 'list', check: checkNight, description: 'Nights.' } }) }
+  t.strictSame(parseCommandLine(nights, ['--night', '20240229,20100101'], {}).config, { night: ['20240229', '20100101'] })
+  for (const wrong of ['20230229', '2024-02-2', '20091231', '20241301', '2024022']) {
+    const message = `--night is '${wrong}', but must be a date from 2010-01-01 as YYYYMMDD`
+    t.match(errorOf(['--night', `20240229,${wrong},20240301`], {}, nights), { code: 'USAGE_BAD_VALUE', message })
+  }
 })
 
 await t.test('duplicate items are removed from a list', async t => {

@@ -5,11 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { judgeNight, newNight, night } from '../compaction/support.ts'
 import { idOf, writeSegment, type Row } from '../search/support.ts'
-import { randomFor, rounds } from '../support/rounds.ts'
+import { kills, randomFor } from '../support/rounds.ts'
 import { runCli, startCli, usePython } from '../support/stack.ts'
 
 const python = await usePython(t)
-const kills = rounds > 1 ? 10 : 3
 
 const visitOf = (sequence: number): Row[] => Array.from({ length: 150 }, (_, index) => ({
   id: idOf(sequence, index), diaObjectId: BigInt(index * 31 % 50), healpix29: BigInt(index * 7919 % 1009)

@@ -3,14 +3,13 @@ import t from 'tap'
 import { indexArgs, judgeIndex, newIndex, surveyRecords } from '../alert-index/support.ts'
 import { adminFor, connect, produce } from '../kafka/support.ts'
 import { joinedBy, whileRunning } from '../modes/archive-support.ts'
-import { randomFor, rounds } from '../support/rounds.ts'
+import { kills, randomFor } from '../support/rounds.ts'
 import { startCli, usePython, useStack } from '../support/stack.ts'
 
 const servers = await useStack(t)
 const python = await usePython(t)
 const connection = await connect(servers.kafka)
 const admin = adminFor(t, connection)
-const kills = rounds > 1 ? 10 : 3
 
 await t.test(`two indexers that are killed ${kills} times miss no alert, and readers show none twice`, { timeout: 900_000 }, async t => {
   const random = randomFor(t.name)

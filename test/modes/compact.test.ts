@@ -1,12 +1,12 @@
 // The mode compact. An independent judge compares manifest and files with the segments.
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { SegmentMetadata } from '../../src/alert-index/segment.ts'
 import { judgeNight, newNight, night } from '../compaction/support.ts'
 import { idOf, writeSegment, type Row } from '../search/support.ts'
 import { runMode } from '../support/in-process.ts'
-import { tempDir, usePython } from '../support/stack.ts'
+import { runCli, tempDir, usePython } from '../support/stack.ts'
 
 const python = await usePython(t)
 
@@ -106,10 +106,34 @@ await t.test('a damaged segment is named, its night is not compacted, other nigh
   }
 })
 
+await t.test('the log says what was read and written, and how long it took', async t => {
+  const { root, args, write } = await setUp(t)
+  const segments = await Promise.all([1, 2].map(async sequence => await write(visitOf(sequence, 50))))
+  const line = async () => {
+    const { code, stderr } = await runCli(args)
+    t.equal(code, 0, stderr)
+    return stderr.trim().split('\n').map(text => JSON.parse(text) as Record<string, unknown>).find(({ msg }) => /compact/.test(String(msg)))
+  }
+  const sizeOf = async (names: readonly string[]): Promise<number> =>
+    (await Promise.all(names.map(async name => (await stat(join(root, name))).size))).reduce((sum, size) => sum + size, 0)
+  const first = await line()
+  const written = (await files(root)).filter(name => /by-.*parquet$/.test(name)).map(name => join('index', name))
+  t.match(first, {
+    msg: 'compacted a night', night, revision: 1, segments: 2, rows: 100, rejected: 0, gaps: 0, readBytes: await sizeOf(segments),
+    writtenFiles: written.length, writtenBytes: await sizeOf(written), seconds: Number
+  })
+  const { revision, rows, ...second } = (await line())!
+  t.match(second, { msg: 'nothing to compact', night, segments: 2, readBytes: 0, writtenFiles: 0, writtenBytes: 0 })
+  t.strictSame([revision, rows], [undefined, undefined])
+})
+
 await t.test('nights without segments are no error, and flags that are missing or wrong are usage errors', async t => {
   const { args, compact } = await setUp(t)
   t.match(await compact(), { code: 0, stdout: `${night}: no segments\n` })
   t.match(await runMode(['compact', '--night', night]), { code: 2, stderr: /^USAGE_MISSING: .*--index-store/ })
   t.match(await runMode(['compact', '--index-store', 'file:///index']), { code: 2, stderr: /^USAGE_MISSING: .*--night/ })
-  t.match(await runMode([...args, '--night', '2026-03-01']), { code: 2, stderr: /^USAGE_BAD_VALUE: .*YYYYMMDD/ })
+  for (const wrong of ['2026-03-01', '20260230']) {
+    const stderr = new RegExp(`^USAGE_BAD_VALUE: --night is '${wrong}'.*YYYYMMDD`)
+    t.match(await runMode([...args, '--night', wrong]), { code: 2, stderr })
+  }
 })

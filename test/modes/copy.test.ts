@@ -157,7 +157,7 @@ await t.test('wrong usage is an error before anything is created', async t => {
   const missing = join(from.root, 'none')
   for (const [args, code, error] of [
     [['--to', from.url], 2, /^USAGE_MISSING: copy needs --from/], [['--from', from.url], 2, /^USAGE_MISSING: copy needs --to/],
-    [['--from', from.url, '--to', `${from.url}/new`, '--night', '20260231'], 2, /^ID_OUT_OF_RANGE/],
+    [['--from', from.url, '--to', `${from.url}/new`, '--night', '20260231'], 2, /^USAGE_BAD_VALUE: --night/],
     [['--from', from.url, '--to', `${from.url}/new`, '--layout', 'v4'], 2, /^USAGE_BAD_VALUE/],
     [['--from', `file://${missing}`, '--to', `${from.url}/new`], 1, /^STORE_MISSING/]
   ] as const) {

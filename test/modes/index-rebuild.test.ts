@@ -39,6 +39,7 @@ await t.test('flags that contradict each other are usage errors', async t => {
   const store = ['--index-store', 'file:///index']
   for (const [args, error] of [
     [[], /^USAGE_MISSING: .*--index-store/], [[...store, '--night', '20260224'], /^USAGE_BAD_VALUE: --night needs --rebuild/],
+    [[...store, '--rebuild', '--night', '20260224,20260229', '--alert-store', 'file:///a'], /^USAGE_BAD_VALUE: --night is '20260229'/],
     [[...store, '--rebuild'], /^USAGE_MISSING: --rebuild needs --night/],
     [[...store, '--rebuild', '--night', '20260224'], /^USAGE_MISSING: --rebuild needs --alert-store/]
   ] as const) t.match(await runMode(['index', ...args]), { code: 2, stderr: error })

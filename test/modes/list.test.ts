@@ -108,7 +108,8 @@ await t.test('stops when its reader has enough', async t => {
 await t.test('a mistyped flag is wrong usage, and a missing store is a failure', async t => {
   const url = await urls['file']!(t)
   for (const [args, message] of [
-    [['--night', '20260230'], /ID_OUT_OF_RANGE.*20260230 is not a date/], [['--night', '20091231'], /is before 2010-01-01/],
+    [['--night', '20260230'], /USAGE_BAD_VALUE: --night is .20260230., but must be a date/],
+    [['--night', '20091231'], /USAGE_BAD_VALUE: --night/],
     [['--visit', '2026'], /--visit is '2026'/], [['--visit', `${night}99999`], /ID_OUT_OF_RANGE.*99999/],
     [['--night', night, '--visit', `${night}00001`], /only one of/], [['--detector', '3'], /--detector needs/],
     [['--prefix', 'x7'], /--prefix is 'x7'/], [['--prefix', '12345678901234567890'], /1 to 19 digits/],

@@ -79,3 +79,11 @@ await t.test('the graph shows the steps of the ingester only with --repair', asy
   const repair = ['repairable', 'record', 'unframe', 'capture-schema', 'archive']
   t.strictSame(await nodes('--repair'), [...checks, ...repair, ...index, 'schema-archive', 'dead-letters'])
 })
+
+await t.test('with --night, the graph reads the archive only', async t => {
+  const args = ['--night', '20260301', '--alert-store', 'gs://alerts', '--index-store', 'gs://index']
+  const { nodes } = await verify.describe!(parseCommandLine(verify, args, {}).config, [])
+  t.strictSame(nodes.map(({ name }) => name), ['archive', 'hash', 'batch', 'frames'])
+  t.match(nodes[0], { detail: 'gs://alerts: night 20260301' })
+  t.match(nodes.at(-1), { detail: /gs:\/\/index/ })
+})

@@ -1,8 +1,8 @@
 // verify, on a real broker and registry: the problems that it reports, and those that it repairs.
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Admin } from '@platformatic/kafka'
 import t, { type Test } from 'tap'
@@ -13,6 +13,7 @@ import { adminFor, connect, everyRecord, produce } from '../kafka/support.ts'
 import { runMode } from '../support/in-process.ts'
 import { CLOSED_PORT, startCli, tempDir, uniqueName, useGcs, useStack } from '../support/stack.ts'
 import { alertRecords, idOf, registerAlerts, storeUrl, whileRunning } from './archive-support.ts'
+import { bucketObjects, fileObjects } from './store-objects.ts'
 
 const { kafka, registry } = await useStack(t)
 const connection = await connect(kafka)
@@ -22,46 +23,6 @@ const gcs = await useGcs(t)
 const environment = { STORAGE_EMULATOR_HOST: gcs.url }
 const noRegistry = `http://127.0.0.1:${CLOSED_PORT}`
 
-/** The objects of a store, changed behind the back of the program. */
-interface Objects {
-  readonly url: string
-  read (key: string): Promise<Buffer>
-  write (key: string, body: Buffer): Promise<void>
-  remove (key: string): Promise<void>
-}
-
-async function fileObjects (t: Test): Promise<Objects> {
-  const root = join(await tempDir(t), 'store')
-  return {
-    url: storeUrl(root),
-    read: async key => await readFile(join(root, key)),
-    write: async (key, body) => {
-      await mkdir(dirname(join(root, key)), { recursive: true })
-      await writeFile(join(root, key), body)
-    },
-    remove: async key => { await rm(join(root, key)) }
-  }
-}
-
-async function bucketObjects (): Promise<Objects> {
-  const bucket = await gcs.bucket()
-  const ask = async (path: string, init: RequestInit = {}): Promise<Buffer> => {
-    const response = await fetch(gcs.url + path, init)
-    if (!response.ok) throw new Error(`${path}: ${response.status}`)
-    return Buffer.from(await response.arrayBuffer())
-  }
-  const object = (key: string): string => `/storage/v1/b/${bucket}/o/${encodeURIComponent(`some/prefix/${key}`)}`
-  return {
-    url: `gs://${bucket}/some/prefix`,
-    read: async key => await ask(`${object(key)}?alt=media`),
-    write: async (key, body) => {
-      const name = encodeURIComponent(`some/prefix/${key}`)
-      await ask(`/upload/storage/v1/b/${bucket}/o?uploadType=media&name=${name}`, { method: 'POST', body: new Uint8Array(body) })
-    },
-    remove: async key => { await ask(object(key), { method: 'DELETE' }) }
-  }
-}
-
 interface Report {
   readonly problems: ReadonlyArray<Readonly<Record<string, unknown>>>
   readonly partitions: ReadonlyArray<Readonly<Record<string, unknown>>>
@@ -70,8 +31,8 @@ interface Report {
 
 /** A topic, a group and an archive that no other test uses. */
 async function setUp (t: Test, { kind = 'file', letters = 'topic', partitions = 2, configs = {} } = {}) {
-  const objects = kind === 'file' ? await fileObjects(t) : await bucketObjects()
-  const deadLetterObjects = kind === 'file' ? await fileObjects(t) : await bucketObjects()
+  const objects = kind === 'file' ? await fileObjects(t) : await bucketObjects(gcs)
+  const deadLetterObjects = kind === 'file' ? await fileObjects(t) : await bucketObjects(gcs)
   const at = { topic: uniqueName('verify'), group: uniqueName('g'), dead: uniqueName('dead') }
   await admin.createTopic(at.topic, { partitions, replicas: 1, configs })
   const common = [

@@ -6,15 +6,21 @@ import type { Host } from '../../src/program/mode.ts'
 import { AlertStreamError, formatError, silent } from '../../src/pipeline/index.ts'
 import { cache, type CliResult } from './stack.ts'
 
-/** @param argv the mode and its flags */
+/**
+ * @param argv the mode and its flags
+ * @param stopAt requests a stop, as a signal does, when stdout matches
+ */
 export async function runMode (
-  argv: readonly string[], environment: Host['environment'] = {}
+  argv: readonly string[], environment: Host['environment'] = {}, stopAt?: RegExp
 ): Promise<Pick<CliResult, 'code' | 'stdout' | 'stderr'>> {
   const stop = new AbortController()
   let stdout = ''
   const host: Host = {
     log: silent,
-    print: async text => { stdout += text },
+    print: async text => {
+      stdout += text
+      if (stopAt?.test(stdout) === true) stop.abort()
+    },
     progress: () => {},
     stop: stop.signal,
     requestStop: () => { stop.abort() },

@@ -8,6 +8,8 @@ export const SEED = 'ALERT_TEST_SEED'
 
 /** Number of rounds of each scenario. */
 export const rounds = Number(process.env[ROUNDS] ?? 1)
+/** Number of kills in a scenario that goes on after each kill. */
+export const kills = Math.max(3, rounds)
 
 export interface RandomChoices {
   /** A random integer from `min` to `max`. */

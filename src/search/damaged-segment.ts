@@ -1,7 +1,7 @@
 // Finds the segment that makes a statement on several segments fail.
 import { errorCode } from '../pipeline/errors.ts'
-import type { Engine } from '../search/engine.ts'
-import { searchErrors } from '../search/errors.ts'
+import type { Engine } from './engine.ts'
+import { searchErrors } from './errors.ts'
 
 /** Reads every column of each segment. Resolves to a SEGMENT_DAMAGED error that names the segment, undefined if all can be read. */
 export async function damagedSegment (
