@@ -1,6 +1,6 @@
 // The index of the scenario search: nights of visits with 10,000 alerts each, as the program writes them. It is made once and kept in the
 // cache folder, as segments only and compacted.
-import { access, cp, mkdir, mkdtemp, rename, writeFile } from 'node:fs/promises'
+import { access, cp, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { packColumns } from '../src/alert-index/columns.ts'
@@ -32,7 +32,9 @@ export async function indexOf (visits: number, compacted: boolean, log: (line: s
   if (compacted) {
     await cp(await indexOf(visits, false, log), temporary, { recursive: true })
     log('compacting the nights')
-    await runProgram('compact', '--index-store', pathToFileURL(temporary).href, '--night', nights.join(','), '--work-dir', `${temporary}-work`)
+    const work = `${temporary}-work`
+    await runProgram('compact', '--index-store', pathToFileURL(temporary).href, '--night', nights.join(','), '--work-dir', work)
+    await rm(work, { recursive: true })
   } else {
     log('writing the segments')
     for (let n = 0; n < visits; n++) await writeVisit(temporary, n, visits)

@@ -120,7 +120,7 @@ async function writeOrder (target: Target, order: Order, { rows }: NightContent,
     // The row ids of a table are its order.
     const selected = `SELECT * FROM "${order}" WHERE rowid >= ${start} AND rowid < ${end}`
     await engine.query(`COPY (${selected} ORDER BY ${orderOf(order)}) TO '${path.replaceAll("'", "''")}' ` +
-      '(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 10000)', [], signal)
+      '(FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, ROW_GROUP_SIZE 10000)', [], signal)
     const [ends = []] = await engine.query(`SELECT CAST("${column}" AS VARCHAR) FROM "${order}" ` +
       `WHERE rowid IN (${start}, ${end - 1}) ORDER BY rowid`, [], signal)
     const body = await readFile(path)

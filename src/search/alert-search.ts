@@ -44,6 +44,8 @@ interface Match { readonly id: bigint, readonly text: string }
 
 /** Ids of which a count compares the frames at the same time. */
 const comparedAtOnce = 1000
+/** Rows of files for each id of a page up to which all rows are looked at. */
+const denseRows = 8
 /** How many times more rows a page reads if it has too few alerts. */
 const growth = 4
 
@@ -86,7 +88,7 @@ export class AlertSearch {
       const files = keysOf(await snapshots.files(snapshot, query, {}, signal))
       const [[count] = [], [first] = [], [last] = []] = await this.#read(files, signal, paths => countStatement(paths, query))
       if (typeof first !== 'bigint' || typeof last !== 'bigint') return 0
-      const all = asked.length === 0 ? [] : await snapshots.frames(snapshot, files, { first, last }, signal)
+      const all = asked.length === 0 ? [] : keysOf(await snapshots.frames(snapshot, files, { first, last }, signal))
       if (all.length === 0) return Number(count)
       // The frame that is shown may not match although another frame of its id does.
       const differing = await this.#differing(query, files, all, { first, last }, signal)
@@ -153,9 +155,12 @@ export class AlertSearch {
   ): Promise<string[]> {
     const texts = new Map<bigint, string | undefined>(matches.map(({ id, text }) => [id, text]))
     const ids = [...texts.keys()]
-    const all = await this.#options.snapshots.frames(snapshot, keysOf(files), ids, signal)
-    const [repeated = []] = await this.#read(all, signal, paths => repeatedIdsStatement(paths, ids))
-    const shown = await this.#shownFrames(query, (repeated as bigint[]).toSorted(compareIds), all, columns, signal)
+    const frames = await this.#options.snapshots.frames(snapshot, keysOf(files), ids, signal)
+    const all = keysOf(frames)
+    const dense = frames.reduce((sum, { rows }) => sum + rows, 0) <= denseRows * ids.length
+    const [found = []] = await this.#read(all, signal, paths => repeatedIdsStatement(paths, ids, dense))
+    const repeated = (found as bigint[]).filter(id => texts.has(id)).toSorted(compareIds)
+    const shown = await this.#shownFrames(query, repeated, all, columns, signal)
     for (const [id, text] of shown) texts.set(id, text)
     return [...texts.values()].filter(text => text !== undefined)
   }
@@ -203,7 +208,8 @@ export class AlertSearch {
 class DamagedRevision extends Error {}
 
 /** Whether the alerts are few and may be anywhere among the ids. */
-const isSparse = ({ diaObjectId, ssObjectId, cone }: AlertQuery): boolean => [diaObjectId, ssObjectId, cone].some(each => each !== undefined)
+const isSparse = ({ diaObjectId, ssObjectId, cone }: AlertQuery): boolean =>
+  diaObjectId !== undefined || ssObjectId !== undefined || cone !== undefined
 
 const keysOf = (files: readonly IndexFile[]): string[] => files.map(({ key }) => key)
 

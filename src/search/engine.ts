@@ -122,7 +122,6 @@ export class Engine {
       case 'BIGINT': return BIGINT
       case 'DOUBLE': return DOUBLE
       case 'VARCHAR': return VARCHAR
-      case 'BIGINT[]': return LIST(BIGINT)
       case 'VARCHAR[]': return LIST(VARCHAR)
     }
   }

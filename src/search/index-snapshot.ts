@@ -1,5 +1,5 @@
-// What a listing reads: the newest complete revision of each night, and the segments that it does not cover. The alerts of a revision are in
-// its files and, in another order, in the segments that it covers; each query reads those that need fewer rows.
+// What a listing reads: the newest complete revision of each night, and the segments that it does not cover. The alerts of a revision are
+// in its files and, in another order, in the segments that it covers; each query reads those that need fewer rows.
 import { parseRevisionKey, type RevisionFile } from '../alert-index/revision.ts'
 import { parseSegmentKey, type SegmentKey } from '../alert-index/segment-key.ts'
 import { conePixels, type PixelRange } from './cone-pixels.ts'
@@ -77,12 +77,13 @@ export class Snapshots {
   }
 
   /**
-   * The files with all frames of ascending ids, or of a span, of the nights of a snapshot, as far as an id can have several rows. `read` are
-   * the files in which the ids were found.
+   * The files with all frames of ids, in the nights of a snapshot. Nights are left out if no id of them has several rows.
+   * @param read files in which the ids were found
+   * @param ids in ascending order, or a span
    */
   async frames (
     { revisions, segments }: Snapshot, read: readonly string[], ids: readonly bigint[] | IdSpan, signal: AbortSignal
-  ): Promise<string[]> {
+  ): Promise<IndexFile[]> {
     // All rows of an id are in one folder.
     const nights = [...new Set([...revisions, ...segments].map(({ night }) => night))]
     const newest = await this.#options.revisions.newest(nights)
@@ -91,15 +92,15 @@ export class Snapshots {
       const { min, max } = columns.get('id') ?? anyId
       return rows > 0 && ('first' in ids ? min <= ids.last && max >= ids.first : hasBetween(ids, min, max))
     }
-    const files: string[] = []
+    const files: IndexFile[] = []
     for (const night of nights) {
       const revision = newest.get(night)
       const ofNight = listed.filter(segment => segment.night === night)
       const uncovered = ofNight.filter(({ key }) => revision?.segments.has(key) !== true)
-      const added = (await this.#options.segments.select(uncovered, signal, isWanted)).map(({ key }) => key)
+      const added = (await this.#options.segments.select(uncovered, signal, isWanted)).map(fileOf)
       if (revision !== undefined) {
         if (added.length === 0 && isUnique(revision, read)) continue
-        files.push(...(await this.#covered(revision, isWanted, signal) ?? revision.byObject).map(({ key }) => key))
+        files.push(...await this.#covered(revision, isWanted, signal) ?? revision.byObject.map(unordered))
       }
       files.push(...added)
     }

@@ -1,7 +1,7 @@
 // Bound parameters of an SQL statement. Values never become part of the text of a statement.
 
-export type ParameterType = 'BIGINT' | 'DOUBLE' | 'VARCHAR' | 'VARCHAR[]' | 'BIGINT[]'
-type Value = bigint | number | string | readonly string[] | readonly bigint[]
+export type ParameterType = 'BIGINT' | 'DOUBLE' | 'VARCHAR' | 'VARCHAR[]'
+type Value = bigint | number | string | readonly string[]
 
 export interface Parameter { readonly type: ParameterType, readonly value: Value }
 

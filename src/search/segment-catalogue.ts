@@ -1,5 +1,5 @@
-// The segments of an index: listings, which are reused for a short time, so new segments are seen soon, and the ranges of their columns, which
-// are read from the footer of each segment once or come from the manifest of a revision.
+// The segments of an index: listings, which are reused for a short time, so that new segments are found soon, and the ranges of their
+// columns, which are read from the footer of each segment once or come from the manifest of a revision.
 import { LRUCache } from 'lru-cache'
 import { listSegments, type SegmentKey } from '../alert-index/segment-key.ts'
 import type { ObjectStore } from '../stores/object-store.ts'

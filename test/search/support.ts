@@ -42,7 +42,8 @@ function row (values: Row): Record<Name, unknown> {
   return {
     night: packed === undefined ? null : Number(packed.night), visit: packed?.visit ?? null, detector: packed?.detector ?? null,
     diaObjectId: 1000n + values.id % 10n, ssObjectId: null, midpointMjdTai: 61100.25, ra, dec,
-    healpix29: healpixNested(29, Number(ra ?? NaN), Number(dec ?? NaN)) ?? null, band: 'r', psfFlux: 1.5, psfFluxErr: 0.25, snr: 6, reliability: 0.5,
+    healpix29: healpixNested(29, Number(ra ?? NaN), Number(dec ?? NaN)) ?? null, band: 'r',
+    psfFlux: 1.5, psfFluxErr: 0.25, snr: 6, reliability: 0.5,
     schemaId: 1101, frameBytes: 80_000,
     sha256: sha256(Buffer.from(String(values.id))), topic: 'alerts', topicId, partition: 0, offset, timestamp: 1_772_323_200_000 + offset,
     key: null, ...values
