@@ -9,7 +9,8 @@ import { never } from './support.ts'
 
 /** A cache of segments of 100 bytes each. `missing` keys have no object. */
 async function cacheOf (
-  t: Test, maxBytes: number, body = (key: string) => Buffer.from(`PAR1${key.padEnd(92)}PAR1`), checksum?: (key: string) => string | undefined
+  t: Test, maxBytes: number, body = (key: string) => Buffer.from(`PAR1${key.padEnd(92)}PAR1`),
+  checksum?: (key: string) => string | undefined
 ) {
   const folder = await createCacheFolder(join(await tempDir(t), 'cache'))
   const reads: string[] = []
