@@ -2,7 +2,7 @@
 // for some minutes; the segments that it covers hold the same alerts.
 import { LRUCache } from 'lru-cache'
 import { listRevisions, parseRevisionKey, readManifest, type RevisionFile } from '../alert-index/revision.ts'
-import { errorCode, formatError, type Logger } from '../pipeline/index.ts'
+import { errorCode, messageOf, type Logger } from '../pipeline/index.ts'
 import { Slots } from '../pipeline/slots.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import type { SegmentCatalogue } from './segment-catalogue.ts'
@@ -88,7 +88,7 @@ export class RevisionCatalogue {
     } catch (error) {
       if (errorCode(error) !== 'OBJECT_CORRUPT') throw error
       this.#distrusted.set(`${name}/manifest`, true)
-      this.#options.log.error({ night, revision: number, error: formatError(error) }, 'the manifest of a revision cannot be read')
+      this.#log(night, number, error, 'the manifest of a revision cannot be read, and segments are searched')
       return undefined
     }
   }
@@ -111,7 +111,7 @@ export class RevisionCatalogue {
       if (this.#distrusted.has(name)) continue
       this.#distrusted.set(name, true)
       changed = true
-      this.#options.log.error({ ...parsed, error: formatError(error) }, 'a file of a revision cannot be read; segments are searched')
+      this.#log(parsed.night, parsed.revision, error, 'a file of a revision cannot be read, and its segments are searched')
     }
     return changed
   }
@@ -119,6 +119,11 @@ export class RevisionCatalogue {
   /** SHA-256 in hex of a file of a revision in memory. */
   checksum (key: string): string | undefined {
     return this.#checksums.get(key)
+  }
+
+  #log (night: string, revision: number, error: unknown, what: string): void {
+    this.#options.log.error({ night, revision, code: errorCode(error), error: messageOf(error) },
+      `${what}; delete the revision and run "alert-stream compact" again`)
   }
 
   async #read (night: string, number: number): Promise<Revision> {

@@ -193,7 +193,7 @@ await t.test('searches the segments, and logs it, if a file of a revision is dam
     }
     t.strictSame(await walk(search, { diaObjectId: 104n }, 2), objects, damage)
     t.strictSame(await walk(search, { cone: { ra: 10, dec: -20, radius: 0.6 } }, 5), positions, damage)
-    t.match(errors, [{ night, revision: 1, error: damage === 'missing' ? /SEGMENT_GONE/ : /SEGMENT_DAMAGED/ }])
+    t.match(errors, [{ night, revision: 1, code: damage === 'missing' ? 'SEGMENT_GONE' : 'SEGMENT_DAMAGED' }])
     t.equal(errors.length, 1, 'logged once')
   }
 })
