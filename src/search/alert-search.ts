@@ -1,6 +1,6 @@
 // Searches the index. A result is what the archive holds: each alert once, with the delivery that came first. If several frames were
 // delivered under one id, the frame that the archive holds is shown and marked as a conflict.
-import { errorCode } from '../pipeline/errors.ts'
+import { AlertStreamError, errorCode } from '../pipeline/errors.ts'
 import type { ColumnName } from './columns.ts'
 import { decodeCursor, encodeCursor, type Cursor } from './cursor.ts'
 import type { ColumnValues, Engine } from './engine.ts'
@@ -126,8 +126,11 @@ export class AlertSearch {
         return await engine.query(sql, parameters, signal)
       })
     } catch (error) {
-      const isDamage = ['SEGMENT_DAMAGED', 'SEGMENT_GONE'].includes(errorCode(error))
-      if (isDamage && revisions.distrust(keys, error)) throw new DamagedRevision()
+      if (!['SEGMENT_DAMAGED', 'SEGMENT_GONE'].includes(errorCode(error))) throw error
+      // The cache names the file; DuckDB does not.
+      const where = error instanceof AlertStreamError ? error.where : undefined
+      const named = keys.filter(key => where?.endsWith(key) === true)
+      if (revisions.distrust(named.length === 0 ? keys : named, error)) throw new DamagedRevision()
       throw error
     }
   }
