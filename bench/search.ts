@@ -1,24 +1,19 @@
 // Search of an index of three nights, in segments of one visit of 10,000 alerts each: the ids of a visit, the rows of an object, a cone of
-// 1 arcmin and the number of alerts of a night, beside DuckDB in Python on the same segments and SQLite with indexes. Everything is warm.
-// The segments are made once and kept in the cache folder. Each median is that of `--repeats` queries, in milliseconds,
-// and beside it is their mean CPU time.
-import { access, mkdir, mkdtemp, readdir, rename } from 'node:fs/promises'
+// 1 arcmin and the number of alerts of a night. Segments only and compacted, beside DuckDB in Python on the same files and SQLite with
+// indexes. Everything is warm. Each median is that of `--repeats` queries, in milliseconds, and beside it is their mean CPU time.
+import { readdir } from 'node:fs/promises'
 import { fork } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { freePorts, pythonEnvironment } from '../src/devstack/index.ts'
-import { encodeId } from '../src/ids/packed-id.ts'
-import { bench, usage, type Result, type Work } from './harness.ts'
-import { cacheDir, inFolder, run } from './support.ts'
+import { bench, residentMiB, usage, type Bench, type Result, type Work } from './harness.ts'
+import { indexOf } from './search-index.ts'
+import { cacheDir, inFolder, program, run } from './support.ts'
 
-const nights = ['20260301', '20260302', '20260303'] as const
-const perVisit = 10_000
 const visit = 2026030100005n
-const program = join(import.meta.dirname, '..', 'bin', 'alert-stream.js')
 
 /** Questions that all engines answer, with the number of answers for 1e6 rows. */
 const questions = {
@@ -26,39 +21,6 @@ const questions = {
   object: 'diaObjectId=8000005',
   cone: 'ra=54&dec=-28&radius=0.016666666666666666&limit=10000',
   count: 'night=20260301&count=only'
-}
-
-/** Folder of an index store with `visits` visits. */
-async function indexOf (visits: number, log: (line: string) => void): Promise<string> {
-  const folder = join(cacheDir, `bench-search-1-${visits}`)
-  if (await access(folder).then(() => true, () => false)) return folder
-  log('writing the segments')
-  await mkdir(cacheDir, { recursive: true })
-  const temporary = await mkdtemp(`${folder}-`)
-  const database = await DuckDBInstance.create(':memory:')
-  const connection = await database.connect()
-  for (let n = 0; n < visits; n++) {
-    const night = nights[Math.floor(n * nights.length / visits)]!
-    const sequence = n % Math.ceil(visits / nights.length)
-    const first = encodeId({ tag: 2, night, sequence, detector: 0, counter: 0 })
-    const name = `${1_772_323_200_000 + 37_000 * n}-${createHash('sha256').update(String(n)).digest('hex').slice(0, 16)}.parquet`
-    const path = join(temporary, 'index', 'v1', 'segments', night, name)
-    await mkdir(dirname(path), { recursive: true })
-    const unit = (salt: number): string => `(hash(i, ${n}, ${salt}) % 1000000007) / 1000000007.0`
-    // 200 detectors with 50 alerts each. An object is seen in every fifth visit.
-    await connection.run(`COPY (SELECT ${first} + ((i // 50)::BIGINT << 19) + i % 50 AS id, ${night}::INTEGER AS night,
-      ${BigInt(night) * 100_000n + BigInt(sequence)} AS visit, (i // 50)::INTEGER AS detector,
-      (8000000 + i + ${n % 5 * perVisit})::BIGINT AS "diaObjectId", NULL::BIGINT AS "ssObjectId",
-      61100.5 + ${n} / 2000.0 AS "midpointMjdTai", ${sequence} * 10.5 + 3.5 * ${unit(1)} AS ra, -30 + 3.5 * ${unit(2)} AS dec,
-      (hash(i, ${n}) >> 2)::BIGINT AS healpix29, 'r' AS band, (1000 * ${unit(3)})::FLOAT AS "psfFlux", 5::FLOAT AS "psfFluxErr",
-      (100 * ${unit(4)})::FLOAT AS snr, (${unit(5)})::FLOAT AS reliability, 1101::BIGINT AS "schemaId", 80000::INTEGER AS "frameBytes",
-      from_hex(sha256((i * 1000 + ${n})::VARCHAR)) AS sha256, 'alerts-simulated' AS topic, from_hex('00010203') AS "topicId",
-      (i % 8)::INTEGER AS "partition", (${n * 1250} + i // 8)::BIGINT AS "offset", (1772323200000 + ${37_000 * n} + i)::BIGINT AS timestamp,
-      NULL::BLOB AS key FROM range(${perVisit}) t(i)) TO '${path}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${perVisit})`)
-  }
-  connection.closeSync()
-  await rename(temporary, folder)
-  return folder
 }
 
 function median (values: readonly number[]): number {
@@ -83,16 +45,21 @@ async function askAll (repeats: number, ask: (name: keyof typeof questions) => u
   return { alerts: names.length * repeats, bytes: 0, extra }
 }
 
-async function segmentsIn (folder: string): Promise<string[]> {
-  const root = join(folder, 'index', 'v1', 'segments')
-  return (await readdir(root, { recursive: true })).filter(name => name.endsWith('.parquet')).map(name => join(root, name)).sort()
+async function filesIn (folder: string, name: RegExp): Promise<string[]> {
+  const root = join(folder, 'index', 'v1')
+  return (await readdir(root, { recursive: true })).filter(path => name.test(path)).map(path => join(root, path)).sort()
 }
+
+const segments = /^segments.*\.parquet$/
 
 const box = 'dec BETWEEN -28.0166667 AND -27.9833333 AND ra BETWEEN 53.98 AND 54.02'
 
-await bench('search', { visits: { full: 100, quick: 6 }, repeats: { full: 15, quick: 3 } }, {
-  'alert-stream serve': async ({ sizes, log, warmUp, measure }) => await inFolder(async temporary => {
-    const index = await indexOf(sizes.visits, log)
+const sizes = { visits: { full: 100, quick: 6 }, repeats: { full: 15, quick: 3 } }
+type SearchBench = Bench<typeof sizes>
+
+async function server ({ sizes: { visits, repeats }, log, warmUp, measure }: SearchBench, compacted: boolean): Promise<Result> {
+  return await inFolder(async temporary => {
+    const index = await indexOf(visits, compacted, log)
     const [port = 0] = await freePorts(1)
     const child = fork(program, [
       'serve', '--listen-port', String(port), '--alert-store', pathToFileURL(temporary).href, '--index-store', pathToFileURL(index).href,
@@ -107,26 +74,36 @@ await bench('search', { visits: { full: 100, quick: 6 }, repeats: { full: 15, qu
       }
       await warmUp(async () => { for (let n = 0; n < 3; n++) await askAll(1, ask) })
       for (const name of Object.keys(questions)) log(`${name}: ${(await ask(name as 'visit')).split('\n').length - 3} answers`)
-      return await measure(() => askAll(sizes.repeats, ask, child.pid), { pid: child.pid! })
+      const result = await measure(() => askAll(repeats, ask, child.pid), { pid: child.pid! })
+      return { ...result, extra: { ...result.extra, 'RSS MiB': residentMiB(child.pid!) } }
     } finally {
       child.kill()
       await once(child, 'exit')
     }
-  }),
-  'DuckDB in Python': async ({ sizes, log }) => {
-    const folder = await indexOf(sizes.visits, log)
-    const interpreter = await pythonEnvironment({ cacheDir, env: process.env, requirements: ['duckdb==1.5.6'] })
-    const script = join(import.meta.dirname, 'search_duckdb.py')
-    return JSON.parse(await run(interpreter, [script, String(sizes.repeats), ...await segmentsIn(folder)])) as Result
-  },
+  })
+}
+
+async function inPython ({ sizes: { visits, repeats }, log }: SearchBench, compacted: boolean): Promise<Result> {
+  const folder = await indexOf(visits, compacted, log)
+  const interpreter = await pythonEnvironment({ cacheDir, env: process.env, requirements: ['duckdb==1.5.6'] })
+  const byOrder = compacted ? [/by-object-.*\.parquet$/, /by-position-.*\.parquet$/] : [segments, segments]
+  const files = JSON.stringify(await Promise.all(byOrder.map(name => filesIn(folder, name))))
+  return JSON.parse(await run(interpreter, [join(import.meta.dirname, 'search_duckdb.py'), String(repeats), files])) as Result
+}
+
+await bench('search', sizes, {
+  'alert-stream serve': async options => await server(options, false),
+  'alert-stream serve, compacted': async options => await server(options, true),
+  'DuckDB in Python': async options => await inPython(options, false),
+  'DuckDB in Python, compacted': async options => await inPython(options, true),
   'SQLite with indexes': async ({ sizes, log, warmUp, measure }) => await inFolder(async temporary => {
-    const folder = await indexOf(sizes.visits, log)
+    const folder = await indexOf(sizes.visits, false, log)
     const connection = await (await DuckDBInstance.create(':memory:')).connect()
     const database = new DatabaseSync(join(temporary, 'index.sqlite'))
     database.exec('PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; CREATE TABLE alerts (id INTEGER PRIMARY KEY, night INTEGER, ' +
       'visit INTEGER, diaObjectId INTEGER, ra REAL, dec REAL, psfFlux REAL, band TEXT)')
     const insert = database.prepare('INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
-    for (const path of await segmentsIn(folder)) {
+    for (const path of await filesIn(folder, segments)) {
       database.exec('BEGIN')
       const rows = await connection.runAndReadAll(
         'SELECT id, night, visit, diaObjectId, ra, dec, psfFlux, band FROM read_parquet($1)', [path])

@@ -1,6 +1,7 @@
-"""Reference for bench/search.ts: the same questions on the same segments with DuckDB in Python, 2 threads, 128 MiB of memory.
+"""Reference for bench/search.ts: the same questions on the same files with DuckDB in Python, 2 threads, 128 MiB of memory.
 
-Usage: ``python bench/search_duckdb.py REPEATS SEGMENT...``. Prints a result as JSON.
+Usage: ``python bench/search_duckdb.py REPEATS FILES``, where FILES is JSON: the paths for objects and visits, and those for positions.
+Prints a result as JSON.
 """
 
 import json
@@ -11,7 +12,7 @@ import time
 
 import duckdb
 
-repeats, paths = int(sys.argv[1]), sys.argv[2:]
+repeats, (by_object, by_position) = int(sys.argv[1]), json.loads(sys.argv[2])
 connection = duckdb.connect(config={"threads": 2, "memory_limit": "128MiB"})
 connection.execute("SET parquet_metadata_cache = true")
 distance = """degrees(2 * asin(sqrt(pow(sin(radians(dec + 28) / 2), 2)
@@ -26,7 +27,7 @@ questions = {
 
 
 def ask(question):
-    return connection.execute(questions[question], [paths]).fetchall()
+    return connection.execute(questions[question], [by_position if question == "cone" else by_object]).fetchall()
 
 
 for question in questions:

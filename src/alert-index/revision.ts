@@ -51,8 +51,17 @@ export interface RevisionFile {
   readonly last: string | null
 }
 
+/** Number of rows of a segment, and the least and greatest value of its columns. 64-bit integers are in decimal digits. */
+export interface SegmentSummary {
+  readonly rows: number
+  /** By column. Null if the column has no values. */
+  readonly ranges: Readonly<Record<string, readonly [number | string, number | string] | null>>
+}
+
 export interface Manifest extends NightContent {
   readonly revision: number
+  /** In the order of `segments`. */
+  readonly segmentSummaries: readonly SegmentSummary[]
   readonly files: { readonly byObject: readonly RevisionFile[], readonly byPosition: readonly RevisionFile[] }
   readonly createdAt: string
   readonly writer: string
@@ -74,15 +83,28 @@ interface RevisionNumbers {
 }
 
 export async function revisionNumbers (store: Pick<ObjectStore, 'list'>, night: string): Promise<RevisionNumbers> {
-  let last = 0
-  let complete: number | undefined
-  for await (const key of store.list(`${prefix}${night}/`)) {
-    const [, digits, name] = /\/([0-9]{6,})\/([^/]+)$/.exec(key) ?? []
-    if (digits === undefined) continue
-    last = Math.max(last, Number(digits))
-    if (name === manifestName) complete = Math.max(complete ?? 0, Number(digits))
+  return (await listRevisions(store, night)).get(night) ?? { last: 0, complete: undefined }
+}
+
+/** The numbers of the revisions of a night, or of all nights, by night. */
+export async function listRevisions (store: Pick<ObjectStore, 'list'>, night?: string): Promise<ReadonlyMap<string, RevisionNumbers>> {
+  const found = new Map<string, RevisionNumbers>()
+  for await (const key of store.list(night === undefined ? prefix : `${prefix}${night}/`)) {
+    const [, ofNight, digits, name] = /^([0-9]{8})\/([0-9]{6,})\/([^/]+)$/.exec(key.slice(prefix.length)) ?? []
+    if (ofNight === undefined) continue
+    const { last, complete } = found.get(ofNight) ?? { last: 0, complete: undefined }
+    const number = Number(digits)
+    found.set(ofNight, {
+      last: Math.max(last, number), complete: name === manifestName ? Math.max(complete ?? 0, number) : complete
+    })
   }
-  return { last, complete }
+  return found
+}
+
+/** The night and number of the revision to which a key belongs. Undefined if it belongs to none. */
+export function parseRevisionKey (key: string): { readonly night: string, readonly revision: number } | undefined {
+  const [, night, digits] = /^index\/v1\/revisions\/([0-9]{8})\/([0-9]{6,})\/[^/]+$/.exec(key) ?? []
+  return night === undefined ? undefined : { night, revision: Number(digits) }
 }
 
 /** Rejects with OBJECT_CORRUPT if the manifest is missing or not valid JSON. */

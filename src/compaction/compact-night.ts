@@ -10,6 +10,7 @@ import { damagedSegment } from '../search/damaged-segment.ts'
 import type { Engine } from '../search/engine.ts'
 import { nightContent } from '../search/night-content.ts'
 import type { SegmentCache } from '../search/segment-cache.ts'
+import { readStatistics, summaryOf } from '../search/segment-statistics.ts'
 import { isFirstDelivery, parquet, statement } from '../search/statements.ts'
 import { checksumsOf } from '../stores/checksums.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
@@ -89,15 +90,19 @@ async function writeRevision (target: Target, segments: readonly string[], signa
 
 const orderOf = (order: Order): string => `"${orders[order].column}" NULLS LAST, "id", "sha256"`
 
+type SegmentsContent = NightContent & Pick<Manifest, 'segmentSummaries'>
+
 /** Creates the table `byObject`. */
 async function readSegments (
   { store, cache, engine, night }: Target, segments: readonly string[], paths: readonly string[], signal: AbortSignal
-): Promise<NightContent> {
+): Promise<SegmentsContent> {
   const { sql, parameters } = statement(parameters => 'CREATE TABLE "byObject" AS ' +
     `SELECT * FROM ${parquet(parameters, paths)} QUALIFY ${isFirstDelivery} ORDER BY ${orderOf('byObject')}`)
   try {
     await engine.query(sql, parameters, signal)
-    return await nightContent({ store, cache, engine }, night, segments, paths, { sql: 'SELECT * FROM "byObject"', parameters: [] }, signal)
+    const frames = { sql: 'SELECT * FROM "byObject"', parameters: [] }
+    const content = await nightContent({ store, cache, engine }, night, segments, paths, frames, signal)
+    return { ...content, segmentSummaries: (await readStatistics(engine, paths, signal)).map(summaryOf) }
   } catch (error) {
     const damaged = errorCode(error) === 'SEGMENT_DAMAGED' ? await damagedSegment(engine, store.url, segments, paths, signal) : undefined
     throw damaged ?? error
@@ -115,7 +120,7 @@ async function writeOrder (target: Target, order: Order, { rows }: NightContent,
     // The row ids of a table are its order.
     const selected = `SELECT * FROM "${order}" WHERE rowid >= ${start} AND rowid < ${end}`
     await engine.query(`COPY (${selected} ORDER BY ${orderOf(order)}) TO '${path.replaceAll("'", "''")}' ` +
-      '(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 10000)', [], signal)
+      '(FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, ROW_GROUP_SIZE 10000)', [], signal)
     const [ends = []] = await engine.query(`SELECT CAST("${column}" AS VARCHAR) FROM "${order}" ` +
       `WHERE rowid IN (${start}, ${end - 1}) ORDER BY rowid`, [], signal)
     const body = await readFile(path)

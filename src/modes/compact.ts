@@ -41,7 +41,7 @@ const compactFlags = flags({
     description: 'Memory of the engine (DuckDB), in MiB. Larger nights use the disk. The process needs about 400 MiB more.'
   },
   'file-rows': {
-    type: 'integer', min: 1, max: 10_000_000, default: 1_000_000,
+    type: 'integer', min: 1, max: 10_000_000, default: 100_000,
     description: 'Maximum number of rows in a file of a revision. Readers fetch only the files with matching objects or positions.'
   },
   'gcp-project': storeFlags['gcp-project'],

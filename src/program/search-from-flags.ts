@@ -76,7 +76,7 @@ export function searchOf (
     const store = metered(await openStore(storeUrl, { ...bucketOptions(config, environment), access: 'read', log }), 'index', stores)
     try {
       opened = await openSearch({
-        store, archive, stats,
+        store, archive, stats, log,
         cacheDir: config.indexCacheDir ?? join(cacheDir, 'segments'),
         cacheBytes: config.indexCacheMib * mib,
         memoryMib: config.searchMemoryMib,

@@ -1,16 +1,17 @@
 // Searches the index. A result is what the archive holds: each alert once, with the delivery that came first. If several frames were
 // delivered under one id, the frame that the archive holds is shown and marked as a conflict.
-import { keysOf, type SegmentKey } from '../alert-index/segment-key.ts'
+import { AlertStreamError, errorCode } from '../pipeline/errors.ts'
 import type { ColumnName } from './columns.ts'
-import { decodeCursor, encodeCursor, segmentsOf, type Cursor } from './cursor.ts'
+import { decodeCursor, encodeCursor, type Cursor } from './cursor.ts'
 import type { ColumnValues, Engine } from './engine.ts'
+import type { IndexFile, Snapshot, Snapshots } from './index-snapshot.ts'
+import type { NightCounter } from './night-counter.ts'
 import type { AlertQuery } from './query.ts'
 import type { RunQuery } from './query-runner.ts'
+import type { RevisionCatalogue } from './revision-catalogue.ts'
 import type { SegmentCache } from './segment-cache.ts'
-import type { SegmentCatalogue } from './segment-catalogue.ts'
-import type { IdSpan } from './segment-statistics.ts'
 import {
-  countStatement, framesStatement, idsStatement, repeatedIdsStatement, repeatedStatement, rowsStatement, type Statement
+  countStatement, differingStatement, framesStatement, pageStatement, repeatedIdsStatement, type Statement
 } from './statements.ts'
 
 export interface Page {
@@ -30,15 +31,23 @@ interface PageRequest {
 interface SearchOptions {
   readonly engine: Pick<Engine, 'query'>
   readonly cache: Pick<SegmentCache, 'use'>
-  readonly catalogue: Pick<SegmentCatalogue, 'find' | 'withIds'>
+  readonly snapshots: Pick<Snapshots, 'find' | 'resume' | 'files' | 'frames'>
+  readonly revisions: Pick<RevisionCatalogue, 'distrust'>
+  readonly counter: Pick<NightCounter, 'count'>
   readonly run: RunQuery
   /** SHA-256 in hex of the frame that the archive holds under an id. Undefined if it holds none. */
   readonly archivedSha256: (id: string) => Promise<string | undefined>
 }
 
-const fewIds = 1000
+/** A row that matches. */
+interface Match { readonly id: bigint, readonly text: string }
+
 /** Ids of which a count compares the frames at the same time. */
 const comparedAtOnce = 1000
+/** Rows of files for each id of a page up to which all rows are looked at. */
+const denseRows = 8
+/** How many times more rows a page reads if it has too few alerts. */
+const growth = 4
 
 /** Calls reject with a SEARCH_* or SEGMENT_* error, with a STORE_* error, or with SEARCH_STOPPED if their signal aborts. */
 export class AlertSearch {
@@ -54,31 +63,35 @@ export class AlertSearch {
   }
 
   /** A page has fewer alerts than `limit` if it is the last, or if an alert of it was delivered several times. */
-  async page ({ query, columns, limit, cursor }: PageRequest, client: AbortSignal): Promise<Page> {
-    return await this.#options.run(client, async signal => {
-      const found = await this.#options.catalogue.find(query, signal)
-      const segments = cursor === undefined ? found : segmentsOf(cursor, found)
-      const [rows = []] = await this.#read(keysOf(segments), signal, paths => idsStatement(paths, query, cursor?.after, limit + 1))
-      const ids = [...new Set(rows.slice(0, limit) as bigint[])]
-      const last = ids.at(-1)
+  async page (request: PageRequest, client: AbortSignal): Promise<Page> {
+    return await this.#run(client, async signal => {
+      const { query, columns, limit, cursor } = request
+      const snapshot = await (cursor === undefined ? this.#options.snapshots.find(query, signal) :
+        this.#options.snapshots.resume(query, cursor))
+      const files = await this.#options.snapshots.files(snapshot, query, { after: cursor?.after, inOrder: !isSparse(query) }, signal)
+      const found = await this.#matches(request, files, signal)
+      const matches = found.slice(0, limit)
+      const last = matches.at(-1)
       if (last === undefined) return { alerts: [], next: undefined }
-      const next = rows.length > limit ? encodeCursor(query, last, segments) : undefined
-      return { alerts: await this.#alertsOf(query, ids, segments, columns, signal), next }
+      const next = found.length > limit ? encodeCursor(query, last.id, snapshot) : undefined
+      return { alerts: await this.#shown(query, snapshot, files, matches, columns, signal), next }
     })
   }
 
   /** Number of alerts that the pages of a listing would have together. */
   async count (query: AlertQuery, client: AbortSignal): Promise<number> {
-    return await this.#options.run(client, async signal => {
-      const segments = await this.#options.catalogue.find(query, signal)
-      const [[count] = [], [first] = [], [last] = []] = await this.#read(keysOf(segments), signal, paths => countStatement(paths, query))
+    return await this.#run(client, async signal => {
+      const { snapshots, counter } = this.#options
+      const asked = Object.entries(query).filter(([, value]) => value !== undefined).map(([name]) => name)
+      if (query.night !== undefined && asked.length === 1) return await counter.count(String(query.night), signal)
+      const snapshot = await snapshots.find(query, signal)
+      const files = keysOf(await snapshots.files(snapshot, query, {}, signal))
+      const [[count] = [], [first] = [], [last] = []] = await this.#read(files, signal, paths => countStatement(paths, query))
       if (typeof first !== 'bigint' || typeof last !== 'bigint') return 0
-      // All frames of an id have the night of the id.
-      if (Object.entries(query).every(([name, value]) => name === 'night' || value === undefined)) return Number(count)
-      const all = await this.#options.catalogue.withIds(segments, { first, last }, signal)
+      const all = asked.length === 0 ? [] : keysOf(await snapshots.frames(snapshot, files, { first, last }, signal))
+      if (all.length === 0) return Number(count)
       // The frame that is shown may not match although another frame of its id does.
-      const differing = await this.#ids(segments, all, signal, (some, every) =>
-        repeatedStatement(some, every, query, { first, last }, true))
+      const differing = await this.#differing(query, files, all, { first, last }, signal)
       let shown = 0
       for (let at = 0; at < differing.length; at += comparedAtOnce) {
         const ids = differing.slice(at, at + comparedAtOnce)
@@ -88,66 +101,95 @@ export class AlertSearch {
     })
   }
 
-  /** Runs a statement on segments. No segments: a result without rows. */
+  /** Runs the work of a query again as long as it finds damaged revisions, without these. */
+  async #run<T> (client: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return await this.#options.run(client, async signal => {
+      for (;;) {
+        try {
+          return await work(signal)
+        } catch (error) {
+          if (!(error instanceof DamagedRevision)) throw error
+        }
+      }
+    })
+  }
+
+  /** Runs a statement on files. No files: a result without rows. */
   async #read (
     keys: readonly string[], signal: AbortSignal, statement: (paths: readonly string[]) => Statement
   ): Promise<readonly ColumnValues[]> {
     if (keys.length === 0) return [[]]
-    const { cache, engine } = this.#options
-    return await cache.use(keys, signal, async paths => {
-      const { sql, parameters } = statement(paths)
-      return await engine.query(sql, parameters, signal)
-    })
-  }
-
-  /** Like `#read`, for a statement that selects ids by `some` from `all`. */
-  async #ids (
-    some: readonly SegmentKey[], all: readonly SegmentKey[], signal: AbortSignal,
-    statement: (some: readonly string[], all: readonly string[]) => Statement
-  ): Promise<readonly bigint[]> {
-    const keys = [...new Set([...keysOf(some), ...keysOf(all)])]
-    const inAll = new Set(keysOf(all))
-    const [ids = []] = await this.#read(keys, signal, paths =>
-      statement(paths.slice(0, some.length), paths.filter((_, index) => inAll.has(keys[index]!))))
-    return ids as bigint[]
-  }
-
-  /** The alerts of a page as JSON. @param ids in ascending order */
-  async #alertsOf (
-    query: AlertQuery, ids: readonly bigint[], segments: readonly SegmentKey[], columns: readonly ColumnName[], signal: AbortSignal
-  ): Promise<readonly string[]> {
-    const all = await this.#options.catalogue.withIds(segments, ids, signal)
-    const span = { first: ids[0]!, last: ids.at(-1)! }
-    // To find few ids again is cheaper than to select them again in the segments of the query.
-    const [found = []] = ids.length <= fewIds ? await this.#read(keysOf(all), signal, paths => repeatedIdsStatement(paths, ids)) :
-      [await this.#ids(segments, all, signal, (some, every) => repeatedStatement(some, every, query, span))]
-    const repeated = new Set(found as bigint[])
-    const asked = ids.filter(id => repeated.has(id))
-    const shown = await this.#shownFrames(query, asked, all, columns, signal)
-    if (asked.length < ids.length) {
-      const rows = await this.#rows(query, span, all, columns, signal)
-      for (const id of ids) if (!repeated.has(id)) shown.set(id, rows.get(id))
+    const { cache, engine, revisions } = this.#options
+    try {
+      return await cache.use(keys, signal, async paths => {
+        const { sql, parameters } = statement(paths)
+        return await engine.query(sql, parameters, signal)
+      })
+    } catch (error) {
+      if (!['SEGMENT_DAMAGED', 'SEGMENT_GONE'].includes(errorCode(error))) throw error
+      // The cache names the file; DuckDB does not.
+      const where = error instanceof AlertStreamError ? error.where : undefined
+      const named = keys.filter(key => where?.endsWith(key) === true)
+      if (revisions.distrust(named.length === 0 ? keys : named, error)) throw new DamagedRevision()
+      throw error
     }
-    return ids.map(id => shown.get(id)).filter(alert => alert !== undefined)
   }
 
-  /** Matching rows as JSON, by id. */
-  async #rows (
-    query: AlertQuery, span: IdSpan, segments: readonly SegmentKey[],
-    columns: readonly ColumnName[], signal: AbortSignal
-  ): Promise<ReadonlyMap<bigint, string>> {
-    const [ids = [], texts = []] = await this.#read(keysOf(segments), signal, paths => rowsStatement(paths, query, span, columns))
-    return new Map(ids.map((id, row) => [id as bigint, texts[row] as string]))
+  /**
+   * The first rows that match, one more than the page has. Files with later ids are only read if those before have too few rows, so a page
+   * of a long listing reads a part of it.
+   */
+  async #matches ({ query, columns, limit, cursor }: PageRequest, files: readonly IndexFile[], signal: AbortSignal): Promise<Match[]> {
+    const sorted = files.toSorted((a, b) => compareIds(a.firstId, b.firstId))
+    for (let rows = isSparse(query) ? Infinity : 2 * limit; ; rows *= growth) {
+      let used = 0
+      for (let sum = 0; used < sorted.length && (sum < rows || sorted[used]!.firstId === undefined); used++) sum += sorted[used]!.rows
+      const bounds = { after: cursor?.after, before: sorted[used]?.firstId, rows: limit + 1 }
+      const [ids = [], texts = []] = await this.#read(keysOf(sorted.slice(0, used)), signal,
+        paths => pageStatement(paths, query, bounds, columns))
+      if (ids.length > limit || used === sorted.length) return ids.map((id, row) => ({ id: id as bigint, text: texts[row] as string }))
+    }
   }
 
-  /** The frame to show of each id, as JSON. Undefined if it does not match. */
+  /** The alerts of a page as JSON, each once. */
+  async #shown (
+    query: AlertQuery, snapshot: Snapshot, files: readonly IndexFile[], matches: readonly Match[], columns: readonly ColumnName[],
+    signal: AbortSignal
+  ): Promise<string[]> {
+    const texts = new Map<bigint, string | undefined>(matches.map(({ id, text }) => [id, text]))
+    const ids = [...texts.keys()]
+    const frames = await this.#options.snapshots.frames(snapshot, keysOf(files), ids, signal)
+    const all = keysOf(frames)
+    const dense = frames.reduce((sum, { rows }) => sum + rows, 0) <= denseRows * ids.length
+    const [found = []] = await this.#read(all, signal, paths => repeatedIdsStatement(paths, ids, dense))
+    const repeated = (found as bigint[]).filter(id => texts.has(id)).toSorted(compareIds)
+    const shown = await this.#shownFrames(query, repeated, all, columns, signal)
+    for (const [id, text] of shown) texts.set(id, text)
+    return [...texts.values()].filter(text => text !== undefined)
+  }
+
+  async #differing (
+    query: AlertQuery, some: readonly string[], all: readonly string[], span: { readonly first: bigint, readonly last: bigint },
+    signal: AbortSignal
+  ): Promise<readonly bigint[]> {
+    const keys = [...new Set([...some, ...all])]
+    const inAll = new Set(all)
+    const [ids = []] = await this.#read(keys, signal, paths =>
+      differingStatement(paths.slice(0, some.length), paths.filter((_, index) => inAll.has(keys[index]!)), query, span))
+    return (ids as bigint[]).toSorted(compareIds)
+  }
+
+  /**
+   * The frame to show of each id, as JSON. Undefined if it does not match.
+   * @param ids in ascending order
+   */
   async #shownFrames (
-    query: AlertQuery, ids: readonly bigint[], segments: readonly SegmentKey[], columns: readonly ColumnName[], signal: AbortSignal
+    query: AlertQuery, ids: readonly bigint[], files: readonly string[], columns: readonly ColumnName[], signal: AbortSignal
   ): Promise<Map<bigint, string | undefined>> {
     const shown = new Map<bigint, string | undefined>()
     if (ids.length === 0) return shown
     const [rowIds = [], hashes = [], matches = [], texts = []] =
-      await this.#read(keysOf(segments), signal, paths => framesStatement(paths, query, ids, columns))
+      await this.#read(files, signal, paths => framesStatement(paths, query, ids, columns))
     for (let first = 0, next = 0; first < rowIds.length; first = next) {
       const id = rowIds[first] as bigint
       while (next < rowIds.length && rowIds[next] === id) next++
@@ -163,4 +205,20 @@ export class AlertSearch {
     }
     return shown
   }
+}
+
+/** A file of a revision cannot be read. The query is repeated without this revision. */
+class DamagedRevision extends Error {}
+
+/** Whether the alerts are few and may be anywhere among the ids. */
+const isSparse = ({ diaObjectId, ssObjectId, cone }: AlertQuery): boolean =>
+  diaObjectId !== undefined || ssObjectId !== undefined || cone !== undefined
+
+const keysOf = (files: readonly IndexFile[]): string[] => files.map(({ key }) => key)
+
+/** Undefined comes first. */
+function compareIds (a: bigint | undefined, b: bigint | undefined): number {
+  if (a === b) return 0
+  if (a === undefined || b === undefined) return a === undefined ? -1 : 1
+  return a < b ? -1 : 1
 }

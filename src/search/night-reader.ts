@@ -1,12 +1,12 @@
 // The nights of the index. A night is final while its newest revision covers all its segments; its counts then come from the manifest, and
 // otherwise from the segments.
-import { LRUCache } from 'lru-cache'
-import { readManifest, revisionNumbers, type Manifest, type NightContent } from '../alert-index/revision.ts'
+import { readManifest, revisionNumbers, type NightContent } from '../alert-index/revision.ts'
 import { keysOf, listSegments, segmentPrefix } from '../alert-index/segment-key.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import { framesOf, nightContent, type NightSources } from './night-content.ts'
+import type { NightCounter } from './night-counter.ts'
 import type { RunQuery } from './query-runner.ts'
-import { parquet, statement } from './statements.ts'
+import type { RevisionCatalogue } from './revision-catalogue.ts'
 
 /** A night in a listing. */
 export interface NightSummary {
@@ -29,16 +29,14 @@ export interface Night extends NightContent {
 
 interface NightReaderOptions extends NightSources {
   readonly store: Pick<ObjectStore, 'get' | 'list' | 'url'>
+  readonly revisions: Pick<RevisionCatalogue, 'get'>
+  readonly counter: Pick<NightCounter, 'count'>
   readonly run: RunQuery
 }
-
-/** Manifests of which the number of alerts and the segments are in memory. */
-const maxCovered = 200
 
 /** Calls reject with a SEARCH_*, SEGMENT_* or STORE_* error, with OBJECT_CORRUPT if a manifest is damaged, and with the client's reason. */
 export class NightReader {
   readonly #options: NightReaderOptions
-  readonly #covered = new LRUCache<string, { readonly alerts: number, readonly segments: ReadonlySet<string> }>({ max: maxCovered })
 
   constructor (options: NightReaderOptions) {
     this.#options = options
@@ -68,7 +66,7 @@ export class NightReader {
       if (segments.length === 0) return undefined
       const { complete } = await revisionNumbers(store, night)
       if (complete !== undefined) {
-        const { files: _files, ...manifest } = await readManifest(store, night, complete)
+        const { files: _files, segmentSummaries: _summaries, ...manifest } = await readManifest(store, night, complete)
         if (coversAll(new Set(manifest.segments), segments)) return { ...manifest, final: true }
       }
       const content = await cache.use(segments, signal, async paths =>
@@ -90,28 +88,14 @@ export class NightReader {
   }
 
   async #summary (night: string, signal: AbortSignal): Promise<NightSummary | undefined> {
-    const { store, cache, engine } = this.#options
-    const segments = keysOf(await listSegments(store, night))
+    const { store, counter, revisions } = this.#options
+    const segments = await listSegments(store, night)
     if (segments.length === 0) return undefined
     const { complete } = await revisionNumbers(store, night)
-    const covered = complete === undefined ? undefined : await this.#manifest(night, complete)
-    const rest = { night, segments: segments.length, revision: complete ?? null }
-    if (covered !== undefined && coversAll(covered.segments, segments)) return { ...rest, alerts: covered.alerts, final: true }
-    const [[alerts] = []] = await cache.use(segments, signal, async paths => {
-      const { sql, parameters } = statement(parameters => `SELECT count(DISTINCT "id") FROM ${parquet(parameters, paths)}`)
-      return await engine.query(sql, parameters, signal)
-    })
-    return { ...rest, alerts: Number(alerts), final: false }
-  }
-
-  async #manifest (night: string, revision: number) {
-    const key = `${night}/${revision}`
-    let covered = this.#covered.get(key)
-    if (covered === undefined) {
-      const { alerts, segments }: Manifest = await readManifest(this.#options.store, night, revision)
-      this.#covered.set(key, covered = { alerts, segments: new Set(segments) })
-    }
-    return covered
+    const revision = complete === undefined ? undefined : await revisions.get(night, complete)
+    const final = revision !== undefined && coversAll(revision.segments, keysOf(segments))
+    const alerts = final ? revision.alerts : await counter.count(night, signal, segments)
+    return { night, alerts, segments: segments.length, final, revision: complete ?? null }
   }
 }
 

@@ -1,14 +1,18 @@
 // Opens the search of an index store: engine, cache of segments and catalogue.
 import { rm } from 'node:fs/promises'
+import type { Logger } from '../pipeline/index.ts'
 import { frameIdentity } from '../provenance/provenance.ts'
 import type { ArchiveReader } from '../stores/archive.ts'
 import { sha256 } from '../stores/checksums.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import { AlertSearch, type Page } from './alert-search.ts'
 import { Engine } from './engine.ts'
+import { Snapshots } from './index-snapshot.ts'
+import { NightCounter } from './night-counter.ts'
 import { NightReader } from './night-reader.ts'
 import { queryRunner } from './query-runner.ts'
 import { QuerySlots } from './query-slots.ts'
+import { RevisionCatalogue } from './revision-catalogue.ts'
 import type { SearchStats } from './search-stats.ts'
 import { SegmentCache, createCacheFolder } from './segment-cache.ts'
 import { SegmentCatalogue } from './segment-catalogue.ts'
@@ -29,6 +33,7 @@ export interface OpenSearchOptions {
   readonly queries: number
   readonly timeoutMs: number
   readonly stats: SearchStats
+  readonly log: Logger
 }
 
 export interface Search extends Pick<AlertSearch, 'page' | 'count' | 'cursor'>, Pick<NightReader, 'nights' | 'night'> {
@@ -47,21 +52,26 @@ const headBytes = 1024
 
 /** Rejects with SEARCH_UNAVAILABLE if DuckDB is not installed, and with SEARCH_CACHE if the cache cannot be created. */
 export async function openSearch (options: OpenSearchOptions): Promise<Search> {
-  const { store, archive, refreshMs, timeoutMs, stats } = options
+  const { store, archive, refreshMs, timeoutMs, stats, log } = options
   const folder = await createCacheFolder(options.cacheDir)
   const engine = await Engine.open({ folder, memoryMib: options.memoryMib, threads })
-  const cache = new SegmentCache({ store, folder, maxBytes: options.cacheBytes })
-  const catalogue = new SegmentCatalogue({ store, cache, engine, refreshMs })
+  const cache: SegmentCache = new SegmentCache({ store, folder, maxBytes: options.cacheBytes, checksum: key => revisions.checksum(key) })
+  const segments = new SegmentCatalogue({ store, cache, engine, refreshMs })
+  const revisions: RevisionCatalogue = new RevisionCatalogue({ store, segments, refreshMs, log })
+  const counter = new NightCounter({ segments, revisions, cache, engine })
   const run = queryRunner({ slots: new QuerySlots(options.queries, waitMs), stats, timeoutMs })
-  const search = new AlertSearch({ engine, cache, catalogue, run, archivedSha256: id => archivedSha256(archive, id) })
-  const nights = new NightReader({ store, engine, cache, run })
+  const search = new AlertSearch({
+    engine, cache, revisions, counter, run, snapshots: new Snapshots({ segments, revisions }),
+    archivedSha256: id => archivedSha256(archive, id)
+  })
+  const nights = new NightReader({ store, engine, cache, revisions, counter, run })
   return {
     page: (request, signal) => search.page(request, signal),
     count: (query, signal) => search.count(query, signal),
     cursor: (query, text) => search.cursor(query, text),
     nights: (after, limit, signal) => nights.nights(after, limit, signal),
     night: (night, signal) => nights.night(night, signal),
-    get segments () { return catalogue.size },
+    get segments () { return segments.size },
     cache,
     async close () {
       engine.close()

@@ -1,5 +1,6 @@
 // A bounded folder of segments, for DuckDB to read. Guarantees: a file is complete and checked before anybody reads it, and it is not
 // deleted while somebody does; the least recently used files are deleted first. The folder belongs to one process.
+import { subtle } from 'node:crypto'
 import { mkdir, readdir, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '../pipeline/errors.ts'
@@ -11,6 +12,8 @@ interface SegmentCacheOptions {
   readonly store: Pick<ObjectStore, 'get' | 'url'>
   readonly folder: string
   readonly maxBytes: number
+  /** SHA-256 in hex of a file, if it is known. */
+  readonly checksum?: (key: string) => string | undefined
 }
 
 interface CachedSegment {
@@ -87,6 +90,11 @@ export class SegmentCache {
     this.#hold(segment, body.length, used)
     if (body.toString('latin1', 0, 4) !== magic || body.toString('latin1', body.length - 4) !== magic) {
       throw searchErrors.SEGMENT_DAMAGED('the segment is not a Parquet file', { where })
+    }
+    const checksum = this.#options.checksum?.(key)
+    // A hash of many megabytes must not block the event loop.
+    if (checksum !== undefined && Buffer.from(await subtle.digest('SHA-256', body)).toString('hex') !== checksum) {
+      throw searchErrors.SEGMENT_DAMAGED('the file has another SHA-256 than its manifest says', { where })
     }
     try {
       await writeFile(segment.path, body, { flag: 'wx' })

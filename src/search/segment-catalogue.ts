@@ -1,13 +1,11 @@
-// Finds the segments that a query has to read: by their folder and time in the key, then by the ranges of their columns, which are read
-// from the footer of each segment once. Listings of the index store are reused for a short time, so new segments are seen soon.
+// The segments of an index: listings, which are reused for a short time, so that new segments are found soon, and the ranges of their
+// columns, which are read from the footer of each segment once or come from the manifest of a revision.
 import { LRUCache } from 'lru-cache'
 import { listSegments, type SegmentKey } from '../alert-index/segment-key.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
-import type { ColumnValues, Engine } from './engine.ts'
-import { Parameters } from './parameters.ts'
-import { isAfter, mayContain, nightsOf, type AlertQuery } from './query.ts'
+import type { Engine } from './engine.ts'
 import type { SegmentCache } from './segment-cache.ts'
-import { integerColumns, numberColumns, type IdSpan, type SegmentStatistics } from './segment-statistics.ts'
+import { readStatistics, type SegmentStatistics } from './segment-statistics.ts'
 
 interface CatalogueOptions {
   readonly store: Pick<ObjectStore, 'list'>
@@ -26,8 +24,8 @@ const maxListings = 1000
 
 export class SegmentCatalogue {
   readonly #options: CatalogueOptions
-  readonly #listings: LRUCache<string, SegmentKey[]>
-  readonly #footers = new LRUCache<string, SegmentStatistics>({ max: maxFooters })
+  readonly #listings: LRUCache<string, Map<string, SegmentKey[]>>
+  readonly #statistics = new LRUCache<string, SegmentStatistics>({ max: maxFooters })
 
   constructor (options: CatalogueOptions) {
     this.#options = options
@@ -35,96 +33,43 @@ export class SegmentCatalogue {
       max: maxListings,
       // lru-cache keeps an entry without `ttl` for ever, so 0 is replaced by the shortest time.
       ttl: Math.max(1, options.refreshMs),
-      fetchMethod: night => listSegments(options.store, night === '' ? undefined : night)
+      fetchMethod: async night => Map.groupBy(await listSegments(options.store, night === '' ? undefined : night), each => each.night)
     })
   }
 
-  /** Number of segments whose footers are in memory. */
-  get size (): number { return this.#footers.size }
+  /** Number of segments whose ranges are in memory. */
+  get size (): number { return this.#statistics.size }
 
-  /** The segments that can contain alerts of the query, in the order of their keys. Rejects like `SegmentCache.use`. */
-  async find (query: AlertQuery, signal: AbortSignal): Promise<readonly SegmentKey[]> {
-    const listed = (await this.#list(nightsOf(query) ?? [''])).filter(segment => !isAfter(query, segment))
-    return await this.#select(listed, signal, statistics => mayContain(query, statistics))
+  /** The segments of these nights, or of all nights, in the order of their keys. */
+  async list (nights?: readonly string[]): Promise<readonly SegmentKey[]> {
+    const all = this.#listings.get('')
+    if (nights === undefined) return [...(all ?? await this.#listings.fetch(''))?.values() ?? []].flat()
+    return (await Promise.all(nights.map(async night => (all ?? await this.#listings.fetch(night))?.get(night) ?? []))).flat()
   }
 
-  /**
-   * The segments that can contain one of the ascending ids, or an id of a span, among the ids of `found`. All rows of an id are in one
-   * folder. Rejects like `find`.
-   */
-  async withIds (found: readonly SegmentKey[], ids: readonly bigint[] | IdSpan, signal: AbortSignal): Promise<readonly SegmentKey[]> {
-    const listed = await this.#list([...new Set(found.map(({ night }) => night))])
-    return await this.#select(listed, signal, ({ rows, columns }) => {
-      const { min, max } = columns.get('id') ?? anyId
-      return rows > 0 && ('first' in ids ? min <= ids.last && max >= ids.first : hasBetween(ids, min, max))
-    })
+  /** Adds ranges that are known without reading the segment. */
+  remember (key: string, statistics: SegmentStatistics): void {
+    this.#statistics.set(key, statistics)
   }
 
-  async #list (nights: readonly string[]): Promise<readonly SegmentKey[]> {
-    return (await Promise.all(nights.map(night => this.#listings.fetch(night)))).flatMap(segments => segments ?? [])
-  }
-
-  async #select (
+  /** The wanted ones of the segments, with their statistics. Rejects like `SegmentCache.use`. */
+  async select (
     segments: readonly SegmentKey[], signal: AbortSignal, isWanted: (statistics: SegmentStatistics) => boolean
-  ): Promise<readonly SegmentKey[]> {
-    const unknown = segments.filter(({ key }) => !this.#footers.has(key)).map(({ key }) => key)
+  ): Promise<ReadonlyArray<SegmentKey & { readonly statistics: SegmentStatistics }>> {
+    const unknown = segments.filter(({ key }) => !this.#statistics.has(key)).map(({ key }) => key)
     for (let at = 0; at < unknown.length; at += footersAtOnce) await this.#readFooters(unknown.slice(at, at + footersAtOnce), signal)
-    return segments.filter(({ key }) => isWanted(this.#footers.get(key) ?? unread))
+    return segments.map(segment => ({ ...segment, statistics: this.#statistics.get(segment.key) ?? unread }))
+      .filter(({ statistics }) => isWanted(statistics))
   }
 
   async #readFooters (keys: readonly string[], signal: AbortSignal): Promise<void> {
     const { cache, engine } = this.#options
     await cache.use(keys, signal, async paths => {
-      const parameters = new Parameters()
-      const [files = [], ...values] = await engine.query(footersSql(parameters, paths), parameters.list, signal)
-      const rowOf = new Map(files.map((file, row) => [file, row]))
-      keys.forEach((key, index) => { this.#footers.set(key, statisticsOf(values, rowOf.get(paths[index]!))) })
+      const read = await readStatistics(engine, paths, signal)
+      keys.forEach((key, index) => { this.#statistics.set(key, read[index]!) })
     })
   }
 }
 
-const anyId = { min: -Infinity, max: Infinity }
-
 /** Of a segment whose footer was dropped from memory by those of later segments: any query may need it. */
 const unread: SegmentStatistics = { rows: 1, columns: new Map() }
-
-const rangedColumns = [...integerColumns, ...numberColumns]
-
-/** One row for each file: its name, its number of rows, then for each column whether its range is known, and the range. */
-function footersSql (parameters: Parameters, paths: readonly string[]): string {
-  const ofColumn = rangedColumns.map(name => {
-    const isColumn = `path_in_schema = '${name}'`
-    const type = numberColumns.includes(name) ? 'DOUBLE' : 'BIGINT'
-    return [
-      // A row group without values has no range.
-      `bool_and(stats_null_count = num_values OR (stats_min_value IS NOT NULL AND stats_max_value IS NOT NULL)) FILTER (${isColumn})`,
-      `min(TRY_CAST(stats_min_value AS ${type})) FILTER (${isColumn})`,
-      `max(TRY_CAST(stats_max_value AS ${type})) FILTER (${isColumn})`
-    ].join(', ')
-  })
-  const rows = 'CAST(sum(row_group_num_rows) FILTER (column_id = 0) AS DOUBLE)'
-  return `SELECT file_name, ${rows}, ${ofColumn.join(', ')} FROM parquet_metadata(${parameters.add('VARCHAR[]', paths)}) GROUP BY file_name`
-}
-
-function statisticsOf (values: readonly ColumnValues[], row: number | undefined): SegmentStatistics {
-  if (row === undefined) return { rows: 0, columns: new Map() }
-  const [rows, ...ranges] = values.map(column => column[row])
-  const columns = new Map<string, { min: number | bigint, max: number | bigint }>()
-  rangedColumns.forEach((name, index) => {
-    const [known, min, max] = ranges.slice(3 * index, 3 * index + 3)
-    if (known !== true) return
-    columns.set(name, { min: (min ?? Infinity) as number | bigint, max: (max ?? -Infinity) as number | bigint })
-  })
-  return { rows: Number(rows), columns }
-}
-
-/** Whether one of the ascending ids is from `min` to `max`. */
-function hasBetween (ids: readonly bigint[], min: number | bigint, max: number | bigint): boolean {
-  let [low, high] = [0, ids.length]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (ids[middle]! < min) low = middle + 1
-    else high = middle
-  }
-  return low < ids.length && ids[low]! <= max
-}

@@ -18,56 +18,84 @@ const deliveryOrder = ['timestamp', 'topic', 'partition', 'offset'].map(name => 
 /** Condition of QUALIFY. */
 export const isFirstDelivery = `row_number() OVER (PARTITION BY "id", "sha256" ORDER BY ${deliveryOrder}) = 1`
 const bigint = (parameters: Parameters, value: bigint): string => parameters.add('BIGINT', value)
+/** A subquery of the ids. To bind a text is several times faster than to bind a list. */
+const listSql = (parameters: Parameters, ids: readonly bigint[]): string =>
+  `SELECT CAST(unnest(string_split(${parameters.add('VARCHAR', ids.join(','))}, ',')) AS BIGINT)`
 const within = (parameters: Parameters, { first, last }: IdSpan): string =>
   `"id" BETWEEN ${bigint(parameters, first)} AND ${bigint(parameters, last)}`
 
-/** The ids of the first `limit` rows after `after`, in ascending order. An id that was delivered several times is there several times. */
-export function idsStatement (paths: readonly string[], query: AlertQuery, after: bigint | undefined, limit: number): Statement {
-  return statement(parameters => {
-    const later = after === undefined ? '' : ` AND "id" > ${bigint(parameters, after)}`
-    return `SELECT "id" FROM ${parquet(parameters, paths)} WHERE ${conditionSql(query, parameters)}${later} ` +
-      `ORDER BY "id" LIMIT ${bigint(parameters, BigInt(limit))}`
-  })
-}
-
-/** Id and JSON of each matching row in a span of ids, by ascending id. */
-export function rowsStatement (paths: readonly string[], query: AlertQuery, span: IdSpan, names: readonly ColumnName[]): Statement {
-  return statement(parameters => `SELECT "id", ${jsonSql(names)} FROM ${parquet(parameters, paths)} ` +
-    `WHERE ${conditionSql(query, parameters)} AND ${within(parameters, span)} ORDER BY "id"`)
-}
-
-/** The ids that have several rows. */
-export function repeatedIdsStatement (paths: readonly string[], ids: readonly bigint[]): Statement {
-  return statement(parameters => `SELECT "id" FROM ${parquet(parameters, paths)} ` +
-    `WHERE "id" IN (SELECT unnest(${parameters.add('BIGINT[]', ids)})) GROUP BY "id" HAVING count(*) > 1`)
+interface PageBounds {
+  /** Only later ids. */
+  readonly after: bigint | undefined
+  /** Only earlier ids. */
+  readonly before: bigint | undefined
+  /** Maximum number of rows. */
+  readonly rows: number
 }
 
 /**
- * The ids that match in `paths` and have several rows in `all`: the frame was delivered several times, or there are several frames.
- * @param differing whether only ids of which a row does not match are wanted
+ * Id and JSON of the first matching rows between two ids, by ascending id. An alert that was delivered several times is there several
+ * times.
  */
-export function repeatedStatement (
-  paths: readonly string[], all: readonly string[], query: AlertQuery, span: IdSpan, differing = false
+export function pageStatement (
+  paths: readonly string[], query: AlertQuery, { after, before, rows }: PageBounds, names: readonly ColumnName[]
 ): Statement {
+  return statement(parameters => {
+    const bounds = [
+      ...after === undefined ? [] : [`"id" > ${bigint(parameters, after)}`],
+      ...before === undefined ? [] : [`"id" < ${bigint(parameters, before)}`]
+    ]
+    // The JSON is made of the rows of the page only.
+    const selected = `SELECT * FROM ${parquet(parameters, paths)} WHERE ${[conditionSql(query, parameters), ...bounds].join(' AND ')} ` +
+      `ORDER BY "id" LIMIT ${bigint(parameters, BigInt(rows))}`
+    return `SELECT "id", ${jsonSql(names)} FROM (${selected}) ORDER BY "id"`
+  })
+}
+
+/**
+ * The ids that have several rows: the frame was delivered several times, or there are several frames.
+ * @param ids in ascending order
+ * @param dense whether the files have few other ids. The result may then contain ids between these.
+ */
+export function repeatedIdsStatement (paths: readonly string[], ids: readonly bigint[], dense: boolean): Statement {
+  return statement(parameters => {
+    // Without the span, files and row groups could not be skipped.
+    const inSpan = within(parameters, { first: ids[0]!, last: ids.at(-1)! })
+    return `SELECT "id" FROM ${parquet(parameters, paths)} WHERE ${inSpan} ` +
+      `${dense ? '' : `AND "id" IN (${listSql(parameters, ids)}) `}GROUP BY "id" HAVING count(*) > 1`
+  })
+}
+
+/** The ids that match in `paths` and have a row in `all` that does not match. */
+export function differingStatement (paths: readonly string[], all: readonly string[], query: AlertQuery, span: IdSpan): Statement {
   return statement(parameters => {
     const condition = conditionSql(query, parameters)
     const inSpan = within(parameters, span)
     const matching = `SELECT "id" FROM ${parquet(parameters, paths)} WHERE ${condition} AND ${inSpan}`
     return `SELECT "id" FROM ${parquet(parameters, all)} WHERE ${inSpan} AND "id" IN (${matching}) GROUP BY "id" ` +
-      `HAVING ${differing ? `NOT bool_and(coalesce(${condition}, false))` : 'count(*) > 1'}`
+      `HAVING NOT bool_and(coalesce(${condition}, false))`
+  })
+}
+
+/** Number of distinct ids in `paths` that are not in `others`. */
+export function newIdsStatement (paths: readonly string[], others: readonly string[]): Statement {
+  return statement(parameters => {
+    const known = others.length === 0 ? '' : ` WHERE "id" NOT IN (SELECT "id" FROM ${parquet(parameters, others)})`
+    return `SELECT count(DISTINCT "id") FROM ${parquet(parameters, paths)}${known}`
   })
 }
 
 /**
  * Id, SHA-256, whether it matches, and JSON of each frame of the ids, by ascending id. Of the deliveries of a frame, the one with the
  * lowest timestamp, topic, partition and offset is read. The frames of an id are in the order of their deliveries.
+ * @param ids in ascending order
  */
 export function framesStatement (
   paths: readonly string[], query: AlertQuery, ids: readonly bigint[], names: readonly ColumnName[]
 ): Statement {
   return statement(parameters => {
     const first = `SELECT *, coalesce(${conditionSql(query, parameters)}, false) AS "matches" FROM ${parquet(parameters, paths)} ` +
-      `WHERE "id" IN (SELECT unnest(${parameters.add('BIGINT[]', ids)})) ` +
+      `WHERE ${within(parameters, { first: ids[0]!, last: ids.at(-1)! })} AND "id" IN (${listSql(parameters, ids)}) ` +
       `QUALIFY ${isFirstDelivery}`
     return `SELECT "id", lower(hex("sha256")), "matches", ${jsonSql(names)} FROM (${first}) ORDER BY "id", ${deliveryOrder}`
   })

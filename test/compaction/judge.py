@@ -42,6 +42,18 @@ def expected(keys):
     return shown
 
 
+def summary(table):
+    """Rows of a segment and the ranges of its columns, without columns whose range is not finite."""
+    ranges = {}
+    for name in ["id", "night", "visit", "detector", "diaObjectId", "ssObjectId", "timestamp", "ra", "dec"]:
+        values = [value for value in table[name].to_pylist() if value is not None]
+        if values and all(abs(value) < LAST for value in values):
+            ranges[name] = [value if name in ("ra", "dec") else str(value) for value in (min(values), max(values))]
+        elif not values:
+            ranges[name] = None
+    return {"rows": table.num_rows, "ranges": ranges}
+
+
 def check(number):
     manifest = json.loads((root / f"index/v1/revisions/{night}/{number:06}/manifest.json").read_text())
     shown = expected(manifest["segments"])
@@ -70,6 +82,9 @@ def check(number):
     counts = collections.defaultdict(lambda: collections.defaultdict(int))
     for row in rows:
         counts[None if row["visit"] is None else str(row["visit"])]["none" if row["detector"] is None else str(row["detector"])] += 1
+    summaries = [summary(pyarrow.parquet.read_table(root / key)) for key in manifest["segments"]]
+    if manifest["segmentSummaries"] != summaries:
+        problems.append(f"revision {number}: the summaries of the segments are {manifest['segmentSummaries']}, not {summaries}")
     stamps = [row["timestamp"] for row in rows if row["timestamp"] is not None]
     right = {
         "version": 1, "night": night, "revision": number, "rows": len(rows), "alerts": len({row["id"] for row in rows}),

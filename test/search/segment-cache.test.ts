@@ -3,11 +3,15 @@ import { mkdir, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { SegmentCache, createCacheFolder } from '../../src/search/segment-cache.ts'
+import { sha256 } from '../../src/stores/checksums.ts'
 import { tempDir } from '../support/stack.ts'
 import { never } from './support.ts'
 
 /** A cache of segments of 100 bytes each. `missing` keys have no object. */
-async function cacheOf (t: Test, maxBytes: number, body = (key: string) => Buffer.from(`PAR1${key.padEnd(92)}PAR1`)) {
+async function cacheOf (
+  t: Test, maxBytes: number, body = (key: string) => Buffer.from(`PAR1${key.padEnd(92)}PAR1`),
+  checksum?: (key: string) => string | undefined
+) {
   const folder = await createCacheFolder(join(await tempDir(t), 'cache'))
   const reads: string[] = []
   const store = {
@@ -20,7 +24,7 @@ async function cacheOf (t: Test, maxBytes: number, body = (key: string) => Buffe
       return { body: body(key) }
     }
   }
-  return { cache: new SegmentCache({ store, folder, maxBytes }), folder, reads }
+  return { cache: new SegmentCache({ store, folder, maxBytes, ...checksum === undefined ? {} : { checksum } }), folder, reads }
 }
 
 const contents = (paths: readonly string[]) => Promise.all(paths.map(async path => (await readFile(path, 'utf8')).slice(4, -4).trim()))
@@ -74,6 +78,14 @@ await t.test('does not keep segments that are missing or not Parquet', async t =
   t.strictSame(await readdir(folder), [])
   intact = true
   t.strictSame(await cache.use(['a'], never, contents), ['a'])
+})
+
+await t.test('reads no file whose SHA-256 is not that of its manifest', async t => {
+  const body = Buffer.from('PAR1 content PAR1')
+  const checksums = new Map([['right', sha256(body)], ['wrong', sha256(Buffer.from('PAR1 contens PAR1'))]])
+  const { cache } = await cacheOf(t, 1000, () => body, key => checksums.get(key))
+  t.strictSame(await cache.use(['right', 'unknown'], never, contents), ['content', 'content'])
+  await t.rejects(cache.use(['wrong'], never, contents), { code: 'SEGMENT_DAMAGED', where: 'file:///index: wrong' })
 })
 
 await t.test('deletes the folders of processes that have ended', async t => {

@@ -5,7 +5,9 @@ import { dirname, join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import type { Test } from 'tap'
 import type { SegmentMetadata } from '../../src/alert-index/segment.ts'
+import { healpixNested } from '../../src/alert-index/healpix.ts'
 import { decodeId, encodeId } from '../../src/ids/packed-id.ts'
+import { silent } from '../../src/pipeline/index.ts'
 import { openSearch, type OpenSearchOptions } from '../../src/search/open-search.ts'
 import { SearchStats } from '../../src/search/search-stats.ts'
 import { sha256 } from '../../src/stores/checksums.ts'
@@ -36,10 +38,12 @@ export function idOf (sequence: number, counter: number, detector = 5): bigint {
 function row (values: Row): Record<Name, unknown> {
   const packed = decodeId(values.id)
   const offset = Number(BigInt.asUintN(19, values.id))
+  const { ra = 10, dec = -20 } = values
   return {
     night: packed === undefined ? null : Number(packed.night), visit: packed?.visit ?? null, detector: packed?.detector ?? null,
-    diaObjectId: 1000n + values.id % 10n, ssObjectId: null, midpointMjdTai: 61100.25, ra: 10, dec: -20,
-    healpix29: 3_000_000_000_000_000_000n, band: 'r', psfFlux: 1.5, psfFluxErr: 0.25, snr: 6, reliability: 0.5,
+    diaObjectId: 1000n + values.id % 10n, ssObjectId: null, midpointMjdTai: 61100.25, ra, dec,
+    healpix29: healpixNested(29, Number(ra ?? NaN), Number(dec ?? NaN)) ?? null, band: 'r',
+    psfFlux: 1.5, psfFluxErr: 0.25, snr: 6, reliability: 0.5,
     schemaId: 1101, frameBytes: 80_000,
     sha256: sha256(Buffer.from(String(values.id))), topic: 'alerts', topicId, partition: 0, offset, timestamp: 1_772_323_200_000 + offset,
     key: null, ...values
@@ -83,7 +87,7 @@ export async function searchOf (t: Test, options: Partial<OpenSearchOptions> = {
   const store = await openFileStore(root)
   const search = await openSearch({
     store, archive: { getAlertStart: async () => undefined, getAlert: async () => undefined }, cacheDir: join(await tempDir(t), 'cache'),
-    cacheBytes: 100_000_000, memoryMib: 128, refreshMs: 0, queries: 2, timeoutMs: 60_000, stats: new SearchStats(), ...options
+    cacheBytes: 100_000_000, memoryMib: 128, refreshMs: 0, queries: 2, timeoutMs: 60_000, stats: new SearchStats(), log: silent, ...options
   })
   t.teardown(() => search.close())
   return { root, store, search, write: (rows: readonly Row[], more?: Partial<SegmentMetadata>) => writeSegment(root, rows, more) }
