@@ -6,6 +6,7 @@ import { s3Flags, s3WriteFlags, storeFlags, uploadFlags } from '../config/common
 import { usageErrors } from '../config/errors.ts'
 import { flags } from '../config/flags.ts'
 import { version } from '../config/version.ts'
+import { finishedNights } from '../ids/night.ts'
 import { defineErrors, errorCode, formatError } from '../pipeline/index.ts'
 import { mode } from '../program/mode.ts'
 import { bucketOptions } from '../program/stores-from-flags.ts'
@@ -23,7 +24,14 @@ const compactFlags = flags({
     type: 'text', placeholder: 'URL',
     description: 'Store of the index that `alert-stream index` writes: file:///dir, s3://bucket[/prefix] or gs://bucket[/prefix]. Required.'
   },
-  night: { type: 'list', placeholder: 'YYYYMMDD,...', description: 'Nights (day_obs) to compact. May be given more than once. Required.' },
+  night: {
+    type: 'list', placeholder: 'YYYYMMDD,...',
+    description: 'Nights (day_obs) to compact. May be given more than once. Required, unless --last-nights is set.'
+  },
+  'last-nights': {
+    type: 'integer', min: 1, max: 366,
+    description: 'Compact the last N finished nights, besides those of --night. A night (day_obs) is finished at 12:00 UTC of the next day.'
+  },
   'work-dir': {
     type: 'text', placeholder: 'PATH',
     description: 'Folder for copies of segments, tables and temporary files, in which each process has a folder of its own. ' +
@@ -59,12 +67,16 @@ export default mode({
     'and by position, and manifest.json with counts, a digest, rejected records and gaps of the offsets. The manifest is written last. ' +
     'If the newest revision covers all segments of the night, nothing is written. Segments and revisions are never changed or deleted. ' +
     'If a segment is damaged, the night is not compacted, and the exit code is 1. Needs the npm package @duckdb/node-api.',
-  examples: ['alert-stream compact --night 20260224,20260225 --index-store gs://alerts'],
+  examples: [
+    'alert-stream compact --night 20260224,20260225 --index-store gs://alerts',
+    'alert-stream compact --last-nights 3 --index-store gs://alerts'
+  ],
   flags: compactFlags,
   async run (config, _positionals, host) {
-    const { indexStore, night: nights = [] } = config
+    const { indexStore, lastNights = 0 } = config
+    const nights = [...new Set([...config.night ?? [], ...finishedNights(lastNights, Date.now())])]
     if (indexStore === undefined) throw usageErrors.USAGE_MISSING('no index store is given: set --index-store', { where: 'compact' })
-    if (nights.length === 0) throw usageErrors.USAGE_MISSING('no night is given: set --night', { where: 'compact' })
+    if (nights.length === 0) throw usageErrors.USAGE_MISSING('no night is given: set --night or --last-nights', { where: 'compact' })
     const wrong = nights.find(night => !/^[0-9]{8}$/.test(night))
     if (wrong !== undefined) throw usageErrors.USAGE_BAD_VALUE(`--night is '${wrong}', but must be YYYYMMDD`, { where: 'compact' })
     const store = await openStore(indexStore, { ...bucketOptions(config, host.environment), access: 'write', log: host.log })
@@ -76,7 +88,7 @@ export default mode({
       folder = await createCacheFolder(config.workDir ?? join(host.cacheDir, 'compact'), 'compact')
       engine = await Engine.open({ folder, memoryMib: config.memoryMib, threads, temporaryMib: config.workMib, ordered: true })
       let failed = 0
-      for (const night of new Set(nights)) {
+      for (const night of nights) {
         // Each night has a cache of its own, so the copies of its segments are deleted with it.
         const cache = new SegmentCache({ store, folder: await nightFolder(folder, night), maxBytes: Infinity })
         const options = { store, engine, cache, folder, rowsPerFile: config.fileRows, writer: `alert-stream ${version()}` }
@@ -91,7 +103,7 @@ export default mode({
           await rm(join(folder, night), { recursive: true, force: true })
         }
       }
-      if (failed > 0) throw compactErrors.COMPACT_INCOMPLETE(`${failed} of ${new Set(nights).size} nights could not be compacted`)
+      if (failed > 0) throw compactErrors.COMPACT_INCOMPLETE(`${failed} of ${nights.length} nights could not be compacted`)
     } finally {
       engine?.close()
       if (folder !== undefined) await rm(folder, { recursive: true, force: true })
