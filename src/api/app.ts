@@ -21,6 +21,7 @@ import { healthRoute } from './routes/health.ts'
 import { indexRoute } from './routes/index-page.ts'
 import { nightsRoute } from './routes/nights.ts'
 import { openapiRoutes } from './routes/openapi.ts'
+import { registryRoutes } from './routes/registry.ts'
 import { schemasRoute } from './routes/schemas.ts'
 import { searchRoute, type SearchLimits } from './routes/search.ts'
 import { SchemaCache } from './schema-cache.ts'
@@ -29,7 +30,7 @@ import { ajvOptions, explainInvalid } from './validation.ts'
 import { visitListing } from './visit-listing.ts'
 
 export interface ApiOptions {
-  readonly archive: ArchiveReader & Pick<Archive, 'alerts'>
+  readonly archive: ArchiveReader & Pick<Archive, 'alerts' | 'schemas'>
   /** Opens the search at its first use. Resolves to undefined if the server has no index. Default: no index. */
   readonly search?: () => Promise<Search | undefined>
   /** Packing of alert ids, by which visits are listed without an index. Default: Rubin's. */
@@ -37,6 +38,8 @@ export interface ApiOptions {
   readonly log?: Logger
   /** How alerts are sent. Default 'dmtn-210'. */
   readonly compat?: Compat
+  /** Subject of the archived schemas in the registry routes. Default 'alert-packet'. */
+  readonly subject?: string
   /** Prefix of every path, such as '/alertdb'. Default ''. */
   readonly pathPrefix?: string
   /** Limits for load shedding. `false` disables load shedding. */
@@ -66,7 +69,7 @@ const cachedSchemas = 256
 /** Throws API_PREFIX_INVALID if `pathPrefix` is not a path. The app is ready after `listen`, `app.ready()` or `app.inject()`. */
 export function build (options: ApiOptions): FastifyInstance {
   const { archive, log = silent, compat = 'dmtn-210', pressure = {}, healthCacheMs = 1000 } = options
-  const { search = async () => undefined, packedIds = rubinIds } = options
+  const { search = async () => undefined, packedIds = rubinIds, subject = 'alert-packet' } = options
   const limits = { ...defaultLimits, ...options.limits }
   const prefix = normalPrefix(options.pathPrefix ?? '')
   const app: FastifyInstance = fastify({
@@ -109,6 +112,7 @@ export function build (options: ApiOptions): FastifyInstance {
       await shed.register(nightsRoute, { search })
       await shed.register(batchRoute, { archive, maxIds: limits.batch, batches: limits.batches, stallMs: limits.stallMs })
       await shed.register(schemasRoute, { schemas })
+      await shed.register(registryRoutes, { schemas, store: archive.schemas, subject })
     })
     await root.register(openapiRoutes)
   }, { prefix })
