@@ -11,7 +11,7 @@ import { buildImage, sudo } from './image/build.ts'
 import { must, progress } from './tools/toolbox.ts'
 import { tempDir } from '../../test/support/stack.ts'
 
-/** Limit of the content, with DuckDB, which the image does not hold yet. */
+/** Limit of the content, with DuckDB. */
 const LIMIT_MB = 350
 const ID = 10001
 

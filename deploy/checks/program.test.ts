@@ -5,7 +5,7 @@ import { containersOf, podsOf } from './helm/pods.ts'
 import { containerFaults, isOurs } from './program.ts'
 
 /** Modes that the charts must run, so that a container that the check does not recognise is noticed. */
-const MODES = ['copy', 'create-stream', 'ingest', 'play-stream', 'redrive', 'serve', 'sync-schema', 'verify']
+const MODES = ['compact', 'copy', 'create-stream', 'index', 'ingest', 'play-stream', 'redrive', 'serve', 'sync-schema', 'verify']
 const run = new Set<string | undefined>()
 
 for (const variant of variants) {

@@ -47,7 +47,7 @@ export async function containerFaults (container: Container, pod: Pod, find = mo
     faults.push(...endpointFaults(line.config, container, pod))
     // What a mode demands of several flags together, as far as it can tell before it connects.
     await mode.describe?.(line.config, line.positionals)
-    if ('alert-store' in mode.flags && name !== 'demo') storeUrls(line.config as unknown as Parameters<typeof storeUrls>[0])
+    if ('alert-store' in mode.flags && name !== 'index') storeUrls(line.config as unknown as Parameters<typeof storeUrls>[0])
   } catch (error) {
     faults.push(formatError(error))
   }

@@ -56,7 +56,7 @@ for (const environment of ['idfint', 'prod']) {
     const wanted = [
       `--gcp-bucket-alerts=rubin-alertdb-${environment}-${unique}-packets`,
       `--gcp-bucket-schemas=rubin-alertdb-${environment}-${unique}-schemas`,
-      ...['writer', 'reader'].map(name => `alertdb-${name}@${project}.iam.gserviceaccount.com`),
+      ...['writer', 'indexer', 'reader'].map(name => `alertdb-${name}@${project}.iam.gserviceaccount.com`),
       ...addresses.flatMap(address => [0, 1, 2].map(id => address.replace('%d', String(id))))
     ]
     const rendered = JSON.stringify(await systemObjects(environment))

@@ -2,6 +2,7 @@
 // Ids: the alert id and the visit number change everywhere in the packet, and so does the parent id of the triggering source. New ids are
 // packed like Rubin's and agree with visit and detector. The ids of objects and of earlier detections stay: the sky is the same.
 // Times: all observation and processing times shift by the same amount. Orbital elements (epoch, perihelion) stay: they are catalogue data.
+import { nightAt } from '../ids/night.ts'
 import { detectors, encodeId, rubinIds, visitNumber, type VisitParts } from '../ids/packed-id.ts'
 import { defineErrors } from '../pipeline/errors.ts'
 import { patch, scanner, type Edit, type FieldPath, type FoundField, type NumberKind } from './patch.ts'
@@ -69,9 +70,8 @@ const MIDPOINT = /^(midpointMjdTai|midPointTai)$/
 /** The visit that starts at `second`. The night (day_obs) begins at noon UTC. */
 function freshVisit (second: number): VisitParts {
   const sinceNoon = second - SECONDS_PER_DAY / 2
-  const day = Math.floor(sinceNoon / SECONDS_PER_DAY)
-  const night = new Date(day * SECONDS_PER_DAY * 1000).toISOString().slice(0, 10).replaceAll('-', '')
-  return { night, sequence: Math.floor((sinceNoon - day * SECONDS_PER_DAY) / freshVisitSeconds) }
+  const sinceStart = sinceNoon - Math.floor(sinceNoon / SECONDS_PER_DAY) * SECONDS_PER_DAY
+  return { night: nightAt(second * 1000), sequence: Math.floor(sinceStart / freshVisitSeconds) }
 }
 
 /** Modified Julian Date, TAI, of a UTC time in seconds since 1970. */

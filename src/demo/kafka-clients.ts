@@ -8,7 +8,9 @@ import type { DemoFile, DemoSecurity } from './state-folder.ts'
 
 const CLIENT_ID = 'alert-stream-demo'
 /** Users of deploy/acls.json. */
-const users = { admin: 'kafka-admin', simulator: 'alert-stream-simulator', ingester: 'alert-database-ingester' } as const
+const users = {
+  admin: 'kafka-admin', simulator: 'alert-stream-simulator', ingester: 'alert-database-ingester', indexer: 'alert-database-indexer'
+} as const
 const EXTERNAL_USER = 'rubin-communitybroker-idfint'
 type User = keyof typeof users
 

@@ -60,7 +60,7 @@ export interface Settings {
   readonly stateDir: string
   /** Alerts per visit. */
   readonly alerts: number
-  /** Whether alerts are indexed: not in a smoke test, and not with --secure, because deploy/acls.json has no user for the indexer. */
+  /** Whether alerts are indexed: not in a smoke test. */
   readonly indexed: boolean
   /** Seconds between the starts of passes. Undefined for a single pass. */
   readonly intervalSeconds: number | undefined
@@ -76,7 +76,7 @@ export function settingsOf (config: DemoConfig, cwd: string): Settings {
     config,
     stateDir,
     alerts,
-    indexed: !config.smoke && !config.secure,
+    indexed: !config.smoke,
     intervalSeconds: config.smoke ? undefined : config.interval ?? VISIT_SECONDS * config.visits,
     retentionBytes: Math.max(MIN_RETENTION_BYTES, Math.ceil(PASSES_KEPT * alerts * config.visits * alertBytes / partitions))
   }

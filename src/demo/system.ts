@@ -89,7 +89,7 @@ async function start (settings: Settings, host: Host, print: PrintLine, supervis
   const modes: Array<ModeProcess<unknown>> = [serve]
   if (settings.indexed) {
     const indexer = await startMode<object>('index', [
-      ...clients.flags('ingester'), '--topic', topics.simulated, '--group', indexGroup, '--group-instance-id', 'demo', '--wait-for-topic',
+      ...clients.flags('indexer'), '--topic', topics.simulated, '--group', indexGroup, '--group-instance-id', 'demo', '--wait-for-topic',
       '--schema-registry-url', registry, ...index, ...endpoint, '--segment-seconds', String(SEGMENT_SECONDS)
     ], stateDir, archiveHost, '/livez')
     supervisor.add('index', indexer)

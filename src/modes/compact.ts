@@ -6,6 +6,7 @@ import { checkNight, s3Flags, s3WriteFlags, storeFlags, uploadFlags } from '../c
 import { usageErrors } from '../config/errors.ts'
 import { flags } from '../config/flags.ts'
 import { version } from '../config/version.ts'
+import { finishedNights } from '../ids/night.ts'
 import { defineErrors, errorCode, formatError } from '../pipeline/index.ts'
 import { mode } from '../program/mode.ts'
 import { bucketOptions } from '../program/stores-from-flags.ts'
@@ -25,7 +26,11 @@ const compactFlags = flags({
   },
   night: {
     type: 'list', placeholder: 'YYYYMMDD,...', check: checkNight,
-    description: 'Nights (day_obs) to compact. May be given more than once. Required.'
+    description: 'Nights (day_obs) to compact. May be given more than once. Required, unless --last-nights is set.'
+  },
+  'last-nights': {
+    type: 'integer', min: 1, max: 366,
+    description: 'Compact the last N finished nights, besides those of --night. A night (day_obs) is finished at 12:00 UTC of the next day.'
   },
   'work-dir': {
     type: 'text', placeholder: 'PATH',
@@ -62,12 +67,16 @@ export default mode({
     'and by position, and manifest.json with counts, a digest, rejected records and gaps of the offsets. The manifest is written last. ' +
     'If the newest revision covers all segments of the night, nothing is written. Segments and revisions are never changed or deleted. ' +
     'If a segment is damaged, the night is not compacted, and the exit code is 1. Needs the npm package @duckdb/node-api.',
-  examples: ['alert-stream compact --night 20260224,20260225 --index-store gs://alerts'],
+  examples: [
+    'alert-stream compact --night 20260224,20260225 --index-store gs://alerts',
+    'alert-stream compact --last-nights 3 --index-store gs://alerts'
+  ],
   flags: compactFlags,
   async run (config, _positionals, host) {
-    const { indexStore, night: nights = [] } = config
+    const { indexStore, lastNights = 0 } = config
+    const nights = [...new Set([...config.night ?? [], ...finishedNights(lastNights, Date.now())])]
     if (indexStore === undefined) throw usageErrors.USAGE_MISSING('no index store is given: set --index-store', { where: 'compact' })
-    if (nights.length === 0) throw usageErrors.USAGE_MISSING('no night is given: set --night', { where: 'compact' })
+    if (nights.length === 0) throw usageErrors.USAGE_MISSING('no night is given: set --night or --last-nights', { where: 'compact' })
     const store = await openStore(indexStore, { ...bucketOptions(config, host.environment), access: 'write', log: host.log })
     let folder: string | undefined
     let engine: Engine | undefined

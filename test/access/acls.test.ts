@@ -62,6 +62,12 @@ const permissions: Readonly<Record<string, Permissions>> = {
     groups: { 'read as group': ['alertdb-ingester'], 'describe group': ['alertdb-ingester'], 'alter offsets': ['alertdb-ingester'] },
     otherGroups: ['alertdb-ingester-2', 'fink-idfint', 'admin']
   },
+  'alert-database-indexer': {
+    topics: { read: [SIMULATED], describe: [SIMULATED] },
+    reads: SIMULATED,
+    groups: { 'read as group': ['alertdb-index'], 'describe group': ['alertdb-index'], 'alter offsets': ['alertdb-index'] },
+    otherGroups: ['alertdb-ingester', 'alertdb-index-2', 'fink-idfint', 'admin']
+  },
   'alert-database-verify': {
     topics: { read: [SIMULATED, DEAD_LETTERS], describe: [SIMULATED, DEAD_LETTERS] },
     reads: SIMULATED,

@@ -3,6 +3,7 @@ import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { SegmentMetadata } from '../../src/alert-index/segment.ts'
+import { encodeId } from '../../src/ids/packed-id.ts'
 import { judgeNight, newNight, night } from '../compaction/support.ts'
 import { idOf, writeSegment, type Row } from '../search/support.ts'
 import { runMode } from '../support/in-process.ts'
@@ -127,11 +128,27 @@ await t.test('the log says what was read and written, and how long it took', asy
   t.strictSame([revision, rows], [undefined, undefined])
 })
 
+await t.test('--last-nights compacts finished nights besides those of --night, and not the current night', async t => {
+  const { root, args, write } = await setUp(t)
+  const hoursAgo = (hours: number): string => new Date(Date.now() - hours * 3_600_000).toISOString().slice(0, 10).replaceAll('-', '')
+  // A night is the UTC date 12 h earlier.
+  const [current, last, beforeLast] = [12, 36, 60].map(hoursAgo) as [string, string, string]
+  for (const each of [night, current, last, beforeLast]) {
+    await write([{ id: encodeId({ tag: 2, night: each, sequence: 1, detector: 0, counter: 1 }) }])
+  }
+  const compacted = (...nights: readonly string[]) => nights.map(each => `${each}: revision 1, 1 rows of 1 segments, 0 rejected, 0 gaps\n`)
+  t.match(await runMode([...args, '--last-nights', '1']), { code: 0, stdout: compacted(night, last).join('') })
+  t.match(await runMode([...args, '--last-nights', '2']), {
+    code: 0, stdout: `${night}: the newest revision covers all segments\n${compacted(beforeLast).join('')}${last}: the newest revision`
+  })
+  t.strictSame((await readdir(join(root, 'index/v1/revisions'))).sort(), [night, beforeLast, last].sort())
+})
+
 await t.test('nights without segments are no error, and flags that are missing or wrong are usage errors', async t => {
   const { args, compact } = await setUp(t)
   t.match(await compact(), { code: 0, stdout: `${night}: no segments\n` })
   t.match(await runMode(['compact', '--night', night]), { code: 2, stderr: /^USAGE_MISSING: .*--index-store/ })
-  t.match(await runMode(['compact', '--index-store', 'file:///index']), { code: 2, stderr: /^USAGE_MISSING: .*--night/ })
+  t.match(await runMode(['compact', '--index-store', 'file:///index']), { code: 2, stderr: /^USAGE_MISSING: .*--night or --last-nights/ })
   for (const wrong of ['2026-03-01', '20260230']) {
     const stderr = new RegExp(`^USAGE_BAD_VALUE: --night is '${wrong}'.*YYYYMMDD`)
     t.match(await runMode([...args, '--night', wrong]), { code: 2, stderr })

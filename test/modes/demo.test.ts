@@ -109,11 +109,17 @@ await t.test('with --secure, an external client can read only with topics and gr
   const [line] = await demo.waitFor(/^visit \d+: .*$/m)
   t.strictSame(countsIn(line), { archived: 40, fresh: 0 })
   t.match(demo.stdout, /alerts-static: already loaded\n/, 'a start with --secure reuses the topic of a start without --secure')
-  const file = JSON.parse(await readFile(demoFile, 'utf8')) as { kafka: string, registry: string, security: Record<string, string> }
-  const { kafka, security } = file
+  const file = JSON.parse(await readFile(demoFile, 'utf8')) as { kafka: string, admin: { index: string }, security: Record<string, string> }
+  const { kafka, admin, security } = file
   t.match(kafka, /^localhost:\d+$/)
   t.match({ ...security }, { mechanism: 'SCRAM-SHA-512', internal: /^localhost:\d+$/, ca: join(stateDir, 'security/certificates/ca.crt') })
-  t.ok(await exists(join(security.certificates!, 'alert-database-ingester.key')))
+  for (const name of ['ingester', 'indexer']) t.ok(await exists(join(security.certificates!, `alert-database-${name}.key`)))
+  const rows = async (): Promise<number> => {
+    const metrics = parsePrometheus(await (await fetch(`${admin.index}/metrics`)).text())
+    return metrics.get('alert_stream_index_rows_total')?.samples[0]?.value ?? 0
+  }
+  await waitUntil(async () => await rows() >= 40, 60_000, 200)
+  t.ok(await rows() >= 40, 'the indexer reads as its own user and group, and writes the alerts of the visit')
   const passwordFile = join(security.passwords!, 'fink-idfint')
   t.equal((await stat(passwordFile)).mode & 0o777, 0o600)
   for (const each of [kafka, security.internal, security.passwords, security.ca, security.certificates]) {

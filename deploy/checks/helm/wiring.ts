@@ -91,14 +91,14 @@ function secretsWanted (value: unknown): string[] {
   return [...own.filter(name => typeof name === 'string'), ...Object.values(value).flatMap(secretsWanted)]
 }
 
-/** The ingester writes and the server reads: they act as different service accounts, in the cluster and in the cloud. */
+/** Ingester, indexer and server act as different service accounts, in the cluster and in the cloud: only two of them write. */
 function identityProblems (objects: readonly KubernetesObject[]): string[] {
   const running = (mode: string) => objects.flatMap(podsOf).filter(pod => containersOf(pod).some(({ args }) => args?.[0] === mode))
     .map(({ owner, spec: { serviceAccountName: name = 'default' } }) => {
       const account = objects.find(object => nameOf(object) === `ServiceAccount/${name}`)
       return { owner: nameOf(owner), names: [name, ...Object.values(account?.metadata.annotations ?? {})] }
     })
-  return running('serve').flatMap(({ owner, names }) => running('ingest').flatMap(writer =>
+  return running('serve').flatMap(({ owner, names }) => ['ingest', 'index', 'compact'].flatMap(running).flatMap(writer =>
     names.filter(name => name !== 'default' && writer.names.includes(name))
       .map(name => `${owner}: acts as ${name}, as does the writer ${writer.owner}`)))
 }

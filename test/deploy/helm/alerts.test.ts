@@ -14,13 +14,16 @@ interface Rule {
 }
 
 const helm = join(import.meta.dirname, '../../../deploy/helm')
+const consumers = 'alert-database/files/consumer-alerts.yaml'
 const files = [
-  { mode: 'ingest', path: 'alert-database/files/ingester-alerts.yaml' },
-  { mode: 'serve', path: 'alert-database/files/server-alerts.yaml' },
-  { mode: 'play-stream', path: 'alert-stream-simulator/files/replay-alerts.yaml' }
+  { mode: 'ingest', paths: ['alert-database/files/ingester-alerts.yaml', consumers] },
+  { mode: 'index', paths: ['alert-database/files/indexer-alerts.yaml', consumers] },
+  { mode: 'serve', paths: ['alert-database/files/server-alerts.yaml'] },
+  { mode: 'play-stream', paths: ['alert-stream-simulator/files/replay-alerts.yaml'] }
 ]
-/** What another alert says already: nothing is played then; a player has no dead letters. */
+/** What another alert says already: nothing is played then; a player has no dead letters; rows leave the node segments. */
 const exempt: Readonly<Record<string, readonly MetricName[]>> = {
+  index: ['alert_stream_index_rows_total'],
   'play-stream': ['alert_stream_records_out_total', 'alert_stream_dead_letters_total']
 }
 const specs: Readonly<Record<string, MetricSpec>> = catalogue
@@ -58,8 +61,9 @@ function faultsOf (mode: string, { expr }: Rule): string[] {
   })
 }
 
-for (const { mode, path } of files) {
-  const rules = parse(await readFile(join(helm, path), 'utf8')) as Rule[]
+for (const { mode, paths } of files) {
+  const rules = (await Promise.all(paths.map(async path => parse(await readFile(join(helm, path), 'utf8')) as Rule[]))).flat()
+  const path = paths.join(' and ')
 
   await t.test(`${path}: each alert uses metrics of ${mode} and labels of these metrics`, async t => {
     for (const rule of rules) {

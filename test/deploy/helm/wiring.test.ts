@@ -77,7 +77,9 @@ await t.test('reports each part that does not find another', async t => {
     apiVersion: 'v1', kind: 'Pod', metadata: { name: mode },
       spec: { serviceAccountName: account, containers: [{ name: 'c', args: [mode] }] }
   } as KubernetesObject)
-  t.match(wiringProblems([...whole, acting('ingest', 'one'), acting('serve', 'one')]).join(), /acts as one, as does the writer/)
+  for (const writer of ['ingest', 'index', 'compact']) {
+    t.match(wiringProblems([...whole, acting(writer, 'one'), acting('serve', 'one')]).join(), /acts as one, as does the writer/, writer)
+  }
   t.strictSame(wiringProblems([...whole, acting('ingest', 'one'), acting('serve', 'two')]), [])
   for (const [objects, fault] of cases) t.match(wiringProblems(objects).join('\n'), fault)
 })

@@ -3,6 +3,11 @@
 {{- include "alert-stream-common.kafka.cluster" (dict "root" . "local" .Values.ingester.kafka.cluster) -}}
 {{- end }}
 
+{{/* Components with a Deployment, as a YAML list. */}}
+{{- define "alert-database.services" -}}
+{{- toYaml (concat (list "ingester" "server") (ternary (list "indexer") list .Values.indexer.enabled)) -}}
+{{- end }}
+
 {{/* The connection of a component to Kafka, as YAML: {root: $, user: name of its KafkaUser}. */}}
 {{- define "alert-database.kafka" -}}
 {{- toYaml (dict "cluster" (include "alert-database.cluster" .root) "port" .root.Values.ingester.kafka.port "user" .user) -}}

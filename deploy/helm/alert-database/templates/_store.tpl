@@ -10,9 +10,9 @@
 gcp
 {{- else if $s3.alertBucket -}}
 s3
-{{- else if or $gcp.schemaBucket $s3.schemaBucket -}}
-{{- fail "storage: schemaBucket is set without alertBucket. Set alertBucket; without schemaBucket it holds the schemas too" -}}
-{{- else if or .Values.storage.emulatorHost $gcp.project .Values.ingester.gcp.serviceAccountName .Values.server.gcp.serviceAccountName -}}
+{{- else if or $gcp.schemaBucket $s3.schemaBucket $gcp.indexBucket $s3.indexBucket -}}
+{{- fail "storage: schemaBucket or indexBucket is set without alertBucket. Set alertBucket; without the others it holds schemas and index too" -}}
+{{- else if or .Values.storage.emulatorHost $gcp.project .Values.ingester.gcp.serviceAccountName .Values.server.gcp.serviceAccountName .Values.indexer.gcp.serviceAccountName -}}
 {{- fail "storage.gcp: a project, a service account or an emulator of Google Cloud is set, but no bucket. Set alertBucket (Terraform prints alert_bucket and schema_bucket), or remove those for an archive in a volume" -}}
 {{- else if or $s3.endpointURL $s3.existingSecret -}}
 {{- fail "storage.s3: an endpoint or a Secret is set, but no bucket. Set storage.s3.alertBucket" -}}
@@ -24,11 +24,11 @@ volume
 {{/* "true" if the archive is in a volume that only one node can mount. Then all components run on that node, and nothing is scaled. */}}
 {{- define "alert-database.singleNode" -}}
 {{- if and (eq (include "alert-database.store" .) "volume") (not (has "ReadWriteMany" .Values.storage.file.accessModes)) -}}
-{{- range $component := list "ingester" "server" -}}
+{{- range $component := include "alert-database.services" . | fromYamlArray -}}
 {{- $values := get $.Values $component -}}
 {{- if gt (int ($values.replicas | default 1)) 1 -}}
 {{- fail (printf "%s.replicas is %d, but storage.file.accessModes allows one node only: set it to 1, or use ReadWriteMany or buckets" $component (int $values.replicas)) -}}
-{{- else if $values.autoscaling.enabled -}}
+{{- else if dig "autoscaling" "enabled" false $values -}}
 {{- fail (printf "%s.autoscaling.enabled: storage.file.accessModes allows one node only. Set it to false, or use ReadWriteMany or buckets" $component) -}}
 {{- end -}}
 {{- end -}}
@@ -49,7 +49,7 @@ rollingUpdate:
 {{- end -}}
 {{- end }}
 
-{{/* Store URL: {root: $, bucket: "alertBucket"|"schemaBucket"}. */}}
+{{/* Store URL: {root: $, bucket: "alertBucket"|"schemaBucket"|"indexBucket"}. */}}
 {{- define "alert-database.storeURL" -}}
 {{- $store := include "alert-database.store" .root -}}
 {{- if eq $store "volume" -}}
@@ -112,7 +112,7 @@ file:///var/lib/alert-stream/archive
 
 {{/*
 Pod spec of a component that uses the archive: {root: $, component, values, mode, args, readOnly: bool}, lists of further env, mounts and volumes, and
-keys of alert-stream-common.pod. On a single node, the pods have an affinity to each other.
+keys of alert-stream-common.pod. On a single node, the pods have an affinity to each other. `scratchMiB` is the size of a volume for temporary files.
 */}}
 {{- define "alert-database.pod" -}}
 {{- $part := deepCopy .values -}}
@@ -130,8 +130,18 @@ keys of alert-stream-common.pod. On a single node, the pods have an affinity to 
 {{- $mounts = prepend $mounts $mount -}}
 {{- $volumes = prepend $volumes (dict "name" "archive" "persistentVolumeClaim" (dict "claimName" $claim)) -}}
 {{- end -}}
+{{- if .scratchMiB -}}
+{{- $size := printf "%dMi" (int64 .scratchMiB) -}}
+{{- $mounts = append $mounts (dict "name" "scratch" "mountPath" (include "alert-database.scratch" .)) -}}
+{{- $volumes = append $volumes (dict "name" "scratch" "emptyDir" (dict "sizeLimit" $size)) -}}
+{{- $_ := set $part "resources" (merge $part.resources (dict "requests" (dict "ephemeral-storage" $size))) -}}
+{{- end -}}
 {{- $env := concat (.env | default list) (include "alert-database.storeEnv" (pick . "root" "readOnly") | fromYamlArray) -}}
-{{- $pod := merge (dict "part" $part "name" .component "path" .component "image" (.values.image | default .root.Values.ingester.image)) (omit . "env" "mounts" "volumes") -}}
+{{- $pod := merge (dict "part" $part "name" .component "path" .component "image" (.values.image | default .root.Values.ingester.image)) (omit . "env" "mounts" "volumes" "scratchMiB") -}}
 {{- range $key, $list := dict "env" $env "mounts" $mounts "volumes" $volumes }}{{ if $list }}{{ $_ := set $pod $key (toYaml $list) }}{{ end }}{{ end -}}
 {{- include "alert-stream-common.pod" $pod -}}
+{{- end }}
+
+{{- define "alert-database.scratch" -}}
+/var/cache/alert-stream
 {{- end }}

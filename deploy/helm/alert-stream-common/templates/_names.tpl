@@ -67,3 +67,40 @@ metadata:
   {{- include "alert-stream-common.metadata" . | nindent 2 }}
 automountServiceAccountToken: false
 {{- end }}
+
+{{/* Role, and its RoleBinding to a ServiceAccount of the release namespace: {root: $, name, component, namespace: optional, rules: YAML, account}. */}}
+{{- define "alert-stream-common.role" -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  {{- include "alert-stream-common.metadata" . | nindent 2 }}
+rules:
+  {{- .rules | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  {{- include "alert-stream-common.metadata" . | nindent 2 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {{ .name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ .account }}
+    namespace: {{ .root.Release.Namespace }}
+{{- end }}
+
+{{/* PodDisruptionBudget: {root: $, name, component, maxUnavailable}. Not minAvailable, which would block the drain of a node if there is only one pod. */}}
+{{- define "alert-stream-common.pdb" -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  {{- include "alert-stream-common.metadata" . | nindent 2 }}
+spec:
+  maxUnavailable: {{ int64 .maxUnavailable }}
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels:
+      {{- include "alert-stream-common.selectorLabels" . | nindent 6 }}
+{{- end }}

@@ -46,6 +46,9 @@ database:
   port: {{ $database.ingester.kafka.port }}
   users:
     - {{ $database.ingester.kafka.user }}
+    {{- if $database.indexer.enabled }}
+    - {{ $database.indexer.kafka.user }}
+    {{- end }}
     {{- range $component := list "redrive" "verify" }}
     {{- if (get $database $component).enabled }}
     - {{ (get $database $component).user }}

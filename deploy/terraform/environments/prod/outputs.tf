@@ -33,7 +33,7 @@ output "kafka_nodes" {
 }
 
 output "kubernetes_service_accounts" {
-  description = "Kubernetes service accounts that may act as the archive's writer and reader."
+  description = "Kubernetes service accounts that may act as the archive's writer, reader and indexer."
   value       = module.alertdb.kubernetes_service_accounts
 }
 

@@ -15,14 +15,22 @@ resource "google_service_account" "reader" {
   description  = "Reads alerts and schemas: the server."
 }
 
+resource "google_service_account" "indexer" {
+  project      = var.project_id
+  account_id   = var.indexer_account_id
+  display_name = "Alert database indexer (${var.environment})"
+  description  = "Reads alerts and schemas, and writes the index: the indexer and the compaction."
+}
+
 locals {
   buckets = {
     packets = google_storage_bucket.packets.name
     schemas = google_storage_bucket.schemas.name
   }
-  writer = "serviceAccount:${google_service_account.writer.email}"
-  reader = "serviceAccount:${google_service_account.reader.email}"
-  pool   = coalesce(var.workload_identity_pool, "${var.project_id}.svc.id.goog")
+  writer  = "serviceAccount:${google_service_account.writer.email}"
+  reader  = "serviceAccount:${google_service_account.reader.email}"
+  indexer = "serviceAccount:${google_service_account.indexer.email}"
+  pool    = coalesce(var.workload_identity_pool, "${var.project_id}.svc.id.goog")
 }
 
 # The ingester creates objects under names that are free, reads what stands in the way of one (is it the same alert?), and lists one name to find
@@ -42,7 +50,20 @@ resource "google_storage_bucket_iam_binding" "viewers" {
 
   bucket  = each.value
   role    = "roles/storage.objectViewer"
-  members = concat([local.writer, local.reader], var.extra_readers)
+  members = concat([local.writer, local.reader, local.indexer], var.extra_readers)
+}
+
+# The index is in the bucket of packets, under index/, so it is deleted at the same age as the alerts. The indexer creates objects there only. It lists
+# and reads the whole bucket, because `index --rebuild` reads alerts.
+resource "google_storage_bucket_iam_binding" "index_creators" {
+  bucket  = google_storage_bucket.packets.name
+  role    = "roles/storage.objectCreator"
+  members = [local.indexer]
+
+  condition {
+    title      = "index"
+    expression = "resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.packets.name}/objects/index/\")"
+  }
 }
 
 # Workload Identity: the pods' Kubernetes service accounts act as these, so there are no keys to keep, leak or rotate.
@@ -56,4 +77,10 @@ resource "google_service_account_iam_binding" "reader_workload_identity" {
   service_account_id = google_service_account.reader.name
   role               = "roles/iam.workloadIdentityUser"
   members            = ["serviceAccount:${local.pool}[${var.reader_k8s_namespace}/${var.reader_k8s_serviceaccount_name}]"]
+}
+
+resource "google_service_account_iam_binding" "indexer_workload_identity" {
+  service_account_id = google_service_account.indexer.name
+  role               = "roles/iam.workloadIdentityUser"
+  members            = ["serviceAccount:${local.pool}[${var.indexer_k8s_namespace}/${var.indexer_k8s_serviceaccount_name}]"]
 }

@@ -19,10 +19,13 @@ locals {
     },
   ]
 
+  # Alerts of all layouts. The index stays in the class of new objects, because searches read it.
+  alert_prefixes = ["v1/alerts/", "/v1/alerts/", "/alert_archive/v1/alerts/", "v2/alerts/", "v3/alerts/"]
+
   class_rules = [
     for rule in var.storage_class_rules : {
       type = "SetStorageClass", storage_class = rule.storage_class
-      age  = rule.age_days, noncurrent_days = null, state = "LIVE", prefixes = []
+      age  = rule.age_days, noncurrent_days = null, state = "LIVE", prefixes = local.alert_prefixes
     }
   ]
 

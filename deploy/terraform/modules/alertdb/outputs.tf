@@ -18,11 +18,17 @@ output "reader_email" {
   value       = google_service_account.reader.email
 }
 
+output "indexer_email" {
+  description = "Google service account that writes the index."
+  value       = google_service_account.indexer.email
+}
+
 output "kubernetes_service_accounts" {
-  description = "The Kubernetes service accounts that act as the two, NAMESPACE/NAME."
+  description = "The Kubernetes service accounts that act as the three, NAMESPACE/NAME."
   value = {
-    writer = "${var.writer_k8s_namespace}/${var.writer_k8s_serviceaccount_name}"
-    reader = "${var.reader_k8s_namespace}/${var.reader_k8s_serviceaccount_name}"
+    writer  = "${var.writer_k8s_namespace}/${var.writer_k8s_serviceaccount_name}"
+    reader  = "${var.reader_k8s_namespace}/${var.reader_k8s_serviceaccount_name}"
+    indexer = "${var.indexer_k8s_namespace}/${var.indexer_k8s_serviceaccount_name}"
   }
 }
 
@@ -52,6 +58,10 @@ output "helm_values" {
     server = {
       serviceAccountName = var.reader_k8s_serviceaccount_name
       gcp                = { serviceAccountName = var.reader_account_id, projectID = var.project_id }
+    }
+    indexer = {
+      serviceAccountName = var.indexer_k8s_serviceaccount_name
+      gcp                = { serviceAccountName = var.indexer_account_id, projectID = var.project_id }
     }
   }
 }

@@ -112,7 +112,7 @@ variable "maximum_alert_age" {
 }
 
 variable "purge_prefixes" {
-  description = "Prefixes that the purge is limited to; none: the whole bucket. A bucket that also holds dead letters (`dead-letters/`, `dead-letters-redriven/`) needs the prefixes of all layouts: `[\"v1/alerts/\", \"/v1/alerts/\", \"/alert_archive/v1/alerts/\", \"v2/alerts/\", \"v3/alerts/\"]`."
+  description = "Prefixes that the purge is limited to; none: the whole bucket. A bucket that also holds dead letters (`dead-letters/`, `dead-letters-redriven/`) needs the prefixes of all layouts and of the index: `[\"v1/alerts/\", \"/v1/alerts/\", \"/alert_archive/v1/alerts/\", \"v2/alerts/\", \"v3/alerts/\", \"index/v1/\"]`."
   type        = list(string)
   default     = []
 
@@ -220,6 +220,17 @@ variable "reader_account_id" {
   }
 }
 
+variable "indexer_account_id" {
+  description = "Google service account of the indexer, its part before the @."
+  type        = string
+  default     = "alertdb-indexer"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.indexer_account_id))
+    error_message = "indexer_account_id has 6 to 30 lower-case letters, digits and hyphens."
+  }
+}
+
 variable "workload_identity_pool" {
   description = "Workload identity pool of the cluster; default that of `project_id`. Give it where the cluster is in another project, or to have the bindings wait for a cluster that is made in the same run: without any cluster the pool does not exist and they are refused."
   type        = string
@@ -253,4 +264,16 @@ variable "reader_k8s_serviceaccount_name" {
   description = "Kubernetes service account of the server (`server.serviceAccountName` of the chart alert-database)."
   type        = string
   default     = "alert-database-server"
+}
+
+variable "indexer_k8s_namespace" {
+  description = "Kubernetes namespace of the indexer."
+  type        = string
+  default     = "alert-stream-broker"
+}
+
+variable "indexer_k8s_serviceaccount_name" {
+  description = "Kubernetes service account of indexer and compaction (`indexer.serviceAccountName` of the chart alert-database)."
+  type        = string
+  default     = "alert-database-indexer"
 }

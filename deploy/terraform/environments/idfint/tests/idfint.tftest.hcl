@@ -23,7 +23,7 @@ run "as_dmtn_210_has_it" {
     error_message = "buckets of 3.6.2"
   }
   assert {
-    condition     = output.kubernetes_service_accounts == { writer = "alert-stream-broker/alert-database-ingester", reader = "alert-stream-broker/alert-database-server" }
+    condition     = output.kubernetes_service_accounts == { writer = "alert-stream-broker/alert-database-ingester", reader = "alert-stream-broker/alert-database-server", indexer = "alert-stream-broker/alert-database-indexer" }
     error_message = "namespace of 5.1, service accounts of the charts"
   }
   assert {
@@ -48,6 +48,7 @@ run "values_of_the_environment" {
       storage  = { gcp = { project = "science-platform-int-dc5d", alertBucket = output.buckets.alerts, schemaBucket = output.buckets.schemas } }
       ingester = { serviceAccountName = "alert-database-ingester", gcp = { serviceAccountName = "alertdb-writer", projectID = "science-platform-int-dc5d" } }
       server   = { serviceAccountName = "alert-database-server", gcp = { serviceAccountName = "alertdb-reader", projectID = "science-platform-int-dc5d" } }
+      indexer  = { serviceAccountName = "alert-database-indexer", gcp = { serviceAccountName = "alertdb-indexer", projectID = "science-platform-int-dc5d" } }
     }
     error_message = "values of alert-database: ${output.helm_values}"
   }

@@ -47,7 +47,7 @@ run "values_for_the_charts" {
     error_message = "buckets"
   }
   assert {
-    condition     = output.kubernetes_service_accounts == { writer = "alert-stream-broker/alert-database-ingester", reader = "alert-stream-broker/alert-database-server" }
+    condition     = output.kubernetes_service_accounts == { writer = "alert-stream-broker/alert-database-ingester", reader = "alert-stream-broker/alert-database-server", indexer = "alert-stream-broker/alert-database-indexer" }
     error_message = "service accounts of the charts"
   }
   assert {

@@ -18,6 +18,14 @@ override_resource {
   }
 }
 
+override_resource {
+  target = google_service_account.indexer
+  values = {
+    email = "alertdb-indexer@alert-stream-test.iam.gserviceaccount.com"
+    name  = "projects/alert-stream-test/serviceAccounts/alertdb-indexer@alert-stream-test.iam.gserviceaccount.com"
+  }
+}
+
 variables {
   project_id  = "alert-stream-test"
   environment = "test"
@@ -40,9 +48,18 @@ run "least_roles" {
   }
   assert {
     condition = { for name, binding in google_storage_bucket_iam_binding.viewers : binding.bucket => binding.members } == { for bucket in [google_storage_bucket.packets.name, google_storage_bucket.schemas.name] : bucket => toset([
-      "serviceAccount:alertdb-writer@alert-stream-test.iam.gserviceaccount.com", "serviceAccount:alertdb-reader@alert-stream-test.iam.gserviceaccount.com"
+      "serviceAccount:alertdb-writer@alert-stream-test.iam.gserviceaccount.com", "serviceAccount:alertdb-reader@alert-stream-test.iam.gserviceaccount.com",
+      "serviceAccount:alertdb-indexer@alert-stream-test.iam.gserviceaccount.com"
     ]) }
-    error_message = "writer and reader read both buckets"
+    error_message = "writer, reader and indexer read both buckets"
+  }
+  assert {
+    condition     = google_storage_bucket_iam_binding.index_creators.role == "roles/storage.objectCreator" && google_storage_bucket_iam_binding.index_creators.bucket == google_storage_bucket.packets.name && google_storage_bucket_iam_binding.index_creators.members == toset(["serviceAccount:alertdb-indexer@alert-stream-test.iam.gserviceaccount.com"])
+    error_message = "the indexer creates objects in the bucket of packets"
+  }
+  assert {
+    condition     = google_storage_bucket_iam_binding.index_creators.condition[0].expression == "resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.packets.name}/objects/index/\")"
+    error_message = "the indexer creates objects of the index only"
   }
 }
 
@@ -59,7 +76,11 @@ run "each_workload_acts_as_its_own_account" {
     error_message = "the server, and nobody else, acts as the reader"
   }
   assert {
-    condition     = google_service_account_iam_binding.writer_workload_identity.role == "roles/iam.workloadIdentityUser" && google_service_account_iam_binding.reader_workload_identity.role == "roles/iam.workloadIdentityUser"
+    condition     = google_service_account_iam_binding.indexer_workload_identity.service_account_id == google_service_account.indexer.name && google_service_account_iam_binding.indexer_workload_identity.members == toset(["serviceAccount:alert-stream-test.svc.id.goog[alert-stream-broker/alert-database-indexer]"])
+    error_message = "indexer and compaction, and nobody else, act as the indexer"
+  }
+  assert {
+    condition     = google_service_account_iam_binding.indexer_workload_identity.role == "roles/iam.workloadIdentityUser" && google_service_account_iam_binding.writer_workload_identity.role == "roles/iam.workloadIdentityUser" && google_service_account_iam_binding.reader_workload_identity.role == "roles/iam.workloadIdentityUser"
     error_message = "by Workload Identity only"
   }
 }
@@ -75,6 +96,10 @@ run "names_and_pool_can_be_others" {
     reader_k8s_namespace           = "readers"
     reader_k8s_serviceaccount_name = "server"
     extra_readers                  = ["group:alert-science@example.org"]
+
+    indexer_account_id              = "archive-indexer"
+    indexer_k8s_namespace           = "indexers"
+    indexer_k8s_serviceaccount_name = "indexer"
   }
   assert {
     condition     = google_service_account_iam_binding.writer_workload_identity.members == toset(["serviceAccount:another-project.svc.id.goog[writers/ingester]"])
@@ -85,7 +110,11 @@ run "names_and_pool_can_be_others" {
     error_message = "reader's Kubernetes service account"
   }
   assert {
-    condition     = google_service_account.writer.account_id == "archive-writer" && google_service_account.reader.account_id == "archive-reader"
+    condition     = google_service_account_iam_binding.indexer_workload_identity.members == toset(["serviceAccount:another-project.svc.id.goog[indexers/indexer]"])
+    error_message = "indexer's Kubernetes service account"
+  }
+  assert {
+    condition     = google_service_account.writer.account_id == "archive-writer" && google_service_account.reader.account_id == "archive-reader" && google_service_account.indexer.account_id == "archive-indexer"
     error_message = "account ids"
   }
   assert {
@@ -97,11 +126,11 @@ run "names_and_pool_can_be_others" {
     error_message = "extra readers create nothing"
   }
   assert {
-    condition     = output.kubernetes_service_accounts == { writer = "writers/ingester", reader = "readers/server" }
+    condition     = output.kubernetes_service_accounts == { writer = "writers/ingester", reader = "readers/server", indexer = "indexers/indexer" }
     error_message = "output kubernetes_service_accounts"
   }
   assert {
-    condition     = output.helm_values.ingester == { serviceAccountName = "ingester", gcp = { serviceAccountName = "archive-writer", projectID = "alert-stream-test" } } && output.helm_values.server == { serviceAccountName = "server", gcp = { serviceAccountName = "archive-reader", projectID = "alert-stream-test" } }
+    condition     = output.helm_values.ingester == { serviceAccountName = "ingester", gcp = { serviceAccountName = "archive-writer", projectID = "alert-stream-test" } } && output.helm_values.server == { serviceAccountName = "server", gcp = { serviceAccountName = "archive-reader", projectID = "alert-stream-test" } } && output.helm_values.indexer == { serviceAccountName = "indexer", gcp = { serviceAccountName = "archive-indexer", projectID = "alert-stream-test" } }
     error_message = "the chart's values must follow"
   }
 }
@@ -122,7 +151,7 @@ run "values_for_the_chart" {
     error_message = "output alerts_kept"
   }
   assert {
-    condition     = output.writer_email == google_service_account.writer.email && output.reader_email == google_service_account.reader.email
+    condition     = output.writer_email == google_service_account.writer.email && output.reader_email == google_service_account.reader.email && output.indexer_email == google_service_account.indexer.email
     error_message = "account outputs"
   }
 }

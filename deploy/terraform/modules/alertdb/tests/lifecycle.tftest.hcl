@@ -29,6 +29,10 @@ run "purging_deletes_alerts_and_frees_what_they_leave" {
     error_message = "versions are freed 7 days after they were deleted"
   }
   assert {
+    condition     = alltrue([for rule in google_storage_bucket.packets.lifecycle_rule : length(one(rule.condition).matches_prefix) == 0])
+    error_message = "the index, in the same bucket, is deleted at the same age"
+  }
+  assert {
     condition     = one([for rule in google_storage_bucket.packets.lifecycle_rule : one(rule.condition).age if one(rule.action).type == "AbortIncompleteMultipartUpload"]) == 7
     error_message = "uploads that never ended are aborted"
   }
@@ -89,5 +93,9 @@ run "colder_classes_by_age" {
   assert {
     condition     = [for rule in google_storage_bucket.packets.lifecycle_rule : "${one(rule.action).type} ${one(rule.action).storage_class} ${one(rule.condition).age}"] == ["SetStorageClass NEARLINE 30", "SetStorageClass ARCHIVE 365"]
     error_message = "alerts move to NEARLINE at 30 days and to ARCHIVE at 365, and nothing deletes them"
+  }
+  assert {
+    condition     = alltrue([for rule in google_storage_bucket.packets.lifecycle_rule : toset(one(rule.condition).matches_prefix) == toset(["v1/alerts/", "/v1/alerts/", "/alert_archive/v1/alerts/", "v2/alerts/", "v3/alerts/"])])
+    error_message = "alerts of all layouts move, the index stays"
   }
 }

@@ -175,6 +175,14 @@ run "reader_account_is_an_address" {
   expect_failures = [var.reader_account_id]
 }
 
+run "indexer_account_too_long" {
+  command = plan
+  variables {
+    indexer_account_id = "an-indexer-of-more-than-30-letters"
+  }
+  expect_failures = [var.indexer_account_id]
+}
+
 run "pool_is_a_project" {
   command = plan
   variables {
