@@ -17,7 +17,7 @@ const bannedOperators = ['rxjs', 'rxjs/operators'].map(name => ({
 }))
 const parts = [
   'admin', 'alert-index', 'api', 'avro', 'compaction', 'compression', 'config', 'copy', 'dead-letters', 'devstack', 'generator',
-  'ingest', 'inspect', 'kafka', 'metrics', 'print', 'provenance', 'search', 'simulator', 'sinks', 'sources', 'stores', 'verify'
+  'ingest', 'inspect', 'kafka', 'metrics', 'print', 'provenance', 'replay', 'search', 'simulator', 'sinks', 'sources', 'stores', 'verify'
 ]
 const forbidImportsFrom = folders => ({
   paths: bannedOperators,

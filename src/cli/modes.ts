@@ -23,6 +23,7 @@ const table: Readonly<Record<string, ModeEntry>> = {
   verify: { summary: 'Check that the archive has every record that a group has committed', load: () => import('../modes/verify.ts') },
   list: { summary: 'Print the ids of archived alerts by night, visit, detector or first digits', load: () => import('../modes/list.ts') },
   redrive: { summary: 'Send dead letters back to their original topics', load: () => import('../modes/redrive.ts') },
+  replay: { summary: 'Publish archived alerts again, as the Kafka records that they were', load: () => import('../modes/replay.ts') },
   inspect: { summary: 'Describe one archived alert: its origin in Kafka, and any damage', load: () => import('../modes/inspect.ts') },
   serve: { summary: 'Serve archived alerts and schemas over HTTP', load: () => import('../modes/serve.ts') },
   copy: { summary: 'Copy an archive to another store or layout', load: () => import('../modes/copy.ts') },

@@ -31,7 +31,7 @@ export function storeUrls (config: Omit<StoreUrlFlags, 'layout'>): StoreUrls {
 }
 
 /** The store URLs for the description of a graph. If no store is given, the names of the flags replace the URLs. */
-export function describedStoreUrls (config: StoreFlagsConfig): StoreUrls {
+export function describedStoreUrls (config: Omit<StoreUrlFlags, 'layout'>): StoreUrls {
   const given = config.alertStore ?? config.bucketAlerts ?? config.gcpBucketAlerts ?? config.localFileRoot
   return given === undefined ? { alerts: '--alert-store', schemas: '--schema-store' } : storeUrls(config)
 }
@@ -59,7 +59,7 @@ export function bucketOptions (config: BucketConfig, environment: Environment): 
  * Errors: STORE_*, ID_FORMAT_INVALID.
  */
 export async function archiveOf (
-  config: StoreFlagsConfig & S3FlagsConfig & Partial<UploadFlagsConfig> & { readonly maxRecordMib?: number }, access: 'read' | 'write',
+  config: StoreUrlFlags & S3FlagsConfig & Partial<UploadFlagsConfig> & { readonly maxRecordMib?: number }, access: 'read' | 'write',
   { log, environment }: Pick<Host, 'log' | 'environment'>, stats: StoreStats
 ): Promise<Archive> {
   const packedIds = packedIdFormat(config.packedIdBits, config.packedIdTags)
