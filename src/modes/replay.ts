@@ -1,5 +1,5 @@
-// replay: publishes archived alerts again as the Kafka records that they were: value, key, headers and timestamp, in the order in which they
-// were published. The progress is committed after each batch, so a run that is killed repeats at most one batch.
+// replay: publishes archived alerts again as the Kafka records that they were: value, key, headers and timestamp, in the order in which
+// they were published. The progress is committed after each batch, so a run that is killed repeats at most one batch.
 import type { AdminServer } from '../admin/status.ts'
 import { adminFlags, batchFlags, kafkaFlags, s3Flags, storeFlags, topicFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
@@ -20,7 +20,7 @@ import { ReplayProgress } from '../replay/progress.ts'
 import { replaySink } from '../replay/replay-sink.ts'
 import { replaySource } from '../replay/replay-source.ts'
 import { recordsRestorer } from '../replay/restore-records.ts'
-import { checkSelection, groupSuffix, openSelection, type Selection } from '../replay/selection.ts'
+import { checkSelection, groupSuffix, openSelection, type Selection, type SelectionFlags } from '../replay/selection.ts'
 import type { Archive } from '../stores/archive.ts'
 import { metered, StoreStats } from '../stores/metered-store.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
@@ -99,9 +99,8 @@ function checkUsage (config: Config): void {
 export function declare (config: Config, connection: KafkaConnection, opened: () => Opened, log: Logger = silent) {
   const { night, visit, ids, allowIncomplete, rate, batchSize: count, maxAlerts, dstTopic = '--dst-topic' } = config
   const { alerts } = describedStoreUrls(config)
-  const what = night !== undefined ? `night ${night}` : visit !== undefined ? `visit ${visit}` : ids !== undefined ? `ids of ${ids}` : 'no alerts'
   const source = replaySource({
-    detail: `${alerts}, ${what}`,
+    detail: `${alerts}, ${described({ night, visit, ids })}`,
     opened: () => ({ ...opened(), maxAlerts }),
     allowIncomplete,
     rate,
@@ -115,6 +114,12 @@ export function declare (config: Config, connection: KafkaConnection, opened: ()
     .step('read', async (batch, { signal }) => await restore(batch, signal), { kind: 'object store', detail: alerts })
     .to('topic', sink, { retry: noRetry })
   return { graph: graph.build(), source, sink }
+}
+
+function described ({ night, visit, ids }: SelectionFlags): string {
+  if (night !== undefined) return `night ${night}`
+  if (visit !== undefined) return `visit ${visit}`
+  return ids === undefined ? 'no alerts' : `ids of ${ids}`
 }
 
 async function openAll (config: Config, connection: KafkaConnection, host: Host, stores: StoreStats): Promise<Opened> {
@@ -148,10 +153,10 @@ async function closeAll ({ archive, index, progress }: Opened): Promise<void> {
 
 export default mode({
   mode: 'replay',
-  about: 'Sends the archived alerts of a night, of a visit or of a file of ids to a topic: value, key, headers and timestamp are those of ' +
-    'the record that was archived, in the order of timestamp, topic, partition and offset. The partition follows from the key, as in ' +
-    'Kafka\'s Java client. Headers that redrive has added are left out. After a stop or a kill, the same command sends the rest. A ' +
-    'damaged object is left out, and the exit code is then 1. See docs/replay.md.',
+  about: 'Sends the archived alerts of a night, of a visit or of a file of ids to a topic. Value, key, headers and timestamp are those ' +
+    'of the archived record. The order is that of timestamp, topic, partition and offset, and the key determines the partition as in ' +
+    'Kafka\'s Java client. Headers that redrive has added are left out. After a stop or a kill, the same command sends the rest. If an ' +
+    'object is damaged, its alert is left out, and the exit code is 1.',
   examples: [
     'alert-stream replay --night 20260224 --dst-topic alerts-replayed --create-dst-topic --alert-store gs://alerts',
     'alert-stream replay --visit 2026022401010 --dst-topic alerts-replayed --rate 270 --alert-store file:///var/alerts',

@@ -1,5 +1,5 @@
-// Reads an archived alert and verifies it: the frame is inflated and compared with the checksums in the metadata and with the SHA-256 in the
-// provenance, and its alert id with the id in the key.
+// Reads an archived alert and verifies it: the frame is inflated and compared with the checksums in the metadata and with the SHA-256 in
+// the provenance, and its alert id with the id in the key.
 import { readFirstLong } from '../avro/datum.ts'
 import { parseFrame } from '../avro/wire-format.ts'
 import { errorCode, messageOf } from '../pipeline/errors.ts'

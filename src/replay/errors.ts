@@ -9,7 +9,7 @@ export const replayErrors = defineErrors({
   },
   REPLAY_TOO_MANY: { hint: 'Replay the visits one by one, or raise --max-alerts and the memory limit of the process.' },
   REPLAY_INDEX_DIFFERS: {
-    hint: 'Run again without --index-store, and with another --group if alerts have been sent. "alert-stream inspect ID" prints the origin.',
+    hint: 'Run again without --index-store, and with another --group if alerts were sent. "alert-stream inspect ID" prints the origin.',
     fatal: true
   },
   REPLAY_TIMESTAMPS: { hint: 'Set message.timestamp.type of the topic to CreateTime, or use another topic.' },

@@ -108,7 +108,8 @@ export class ReplayProgress {
     await this.#persist(async () => {
       const current = await this.#read()
       if (!isSame(current, this.#committed) && !isSame(current, this.#attempted)) {
-        throw replayErrors.REPLAY_CONCURRENT(`another process commits offsets of group ${group}`, { where: `${topic} at ${connection.brokers}` })
+        const where = `${topic} at ${connection.brokers}`
+        throw replayErrors.REPLAY_CONCURRENT(`another process commits offsets of group ${group}`, { where })
       }
       this.#attempted = commit
       await this.#coordinator.commit(noMember, [{ topic, partition: 0, ...commit }], each => each.metadata)

@@ -1,5 +1,5 @@
-// Restores the Kafka records of archived alerts: the frame, and key, headers and timestamp from the provenance. The headers that redrive has
-// added are left out.
+// Restores the Kafka records of archived alerts: the frame, and key, headers and timestamp from the provenance. The headers that redrive
+// has added are left out.
 import { withoutRedriveHeaders } from '../dead-letters/dead-letter.ts'
 import type { OutgoingRecord } from '../kafka/record.ts'
 import { errorCode, isFatal, isRetryable, messageOf, type Logger } from '../pipeline/index.ts'
@@ -26,8 +26,8 @@ interface RestoreOptions {
 const reads = 16
 
 /**
- * Returns a function that restores the records of a batch, in its order. A damaged or deleted object is logged and left out. Errors: STORE_*
- * (retryable or fatal), REPLAY_INCOMPLETE, REPLAY_INDEX_DIFFERS.
+ * Returns a function that restores the records of a batch, in its order. A damaged or deleted object is logged and left out. Errors:
+ * STORE_* (retryable or fatal), REPLAY_INCOMPLETE, REPLAY_INDEX_DIFFERS.
  */
 export function recordsRestorer (
   { archive, allowIncomplete, log }: RestoreOptions

@@ -1,4 +1,5 @@
-// Kills replay with SIGKILL at random moments. The same command sends the rest: nothing is missing, and each kill repeats at most one batch.
+// Kills replay with SIGKILL at random moments. The same command sends the rest: nothing is missing, and each kill repeats at most one
+// batch.
 import t from 'tap'
 import { adminFor, connect } from '../kafka/support.ts'
 import { registerAlerts, whileRunning } from '../modes/archive-support.ts'

@@ -45,13 +45,21 @@ export interface ReplayTarget extends IngestTarget {
   readonly store: string
 }
 
+/** A bucket as alert store. */
+export interface Bucket {
+  readonly store: string
+  /** Flags of all modes that open the store. */
+  readonly flags: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
 /**
- * Produces the records to two topics, the first of them to one, and archives them with the real ingester.
- * @param store URL of a bucket. Default: a folder
+ * Produces the first two thirds of the records to one topic and the others to a second topic, and archives them with the real ingester.
+ * @param bucket default: a folder
  */
 export async function archived (
   t: Test, servers: Pick<IngestTarget, 'kafka' | 'registry'>, admin: KafkaAdmin, connection: KafkaConnection,
-  records: readonly OutgoingRecord[], bucket?: { readonly store: string, readonly flags: readonly string[], readonly env: NodeJS.ProcessEnv }
+  records: readonly OutgoingRecord[], bucket?: Bucket
 ): Promise<ReplayTarget> {
   const first = await newTarget(t, servers)
   const second = uniqueName('second')
@@ -74,7 +82,7 @@ export interface ReplayVerdict {
   readonly replayed: number
   /** Number of replayed records that repeat an earlier one. */
   readonly repeated: number
-  /** Lengths of the runs of consecutive repeated records in the order of sending, as far as partitions tell. */
+  /** Number of original records that were not replayed. */
   readonly missing: number
   readonly problems: readonly string[]
 }
