@@ -27,6 +27,7 @@ const table: Readonly<Record<string, ModeEntry>> = {
   inspect: { summary: 'Describe one archived alert: its origin in Kafka, and any damage', load: () => import('../modes/inspect.ts') },
   serve: { summary: 'Serve archived alerts and schemas over HTTP', load: () => import('../modes/serve.ts') },
   copy: { summary: 'Copy an archive to another store or layout', load: () => import('../modes/copy.ts') },
+  export: { summary: 'Write the alerts of a night as Avro container files or Parquet tables', load: () => import('../modes/export.ts') },
   graph: { summary: 'Print the graph of a mode as Mermaid, DOT or JSON', load: () => import('../modes/graph.ts') },
   config: { summary: 'Print the effective configuration of a mode and the source of each value', load: () => import('../modes/config.ts') },
   healthcheck: { summary: 'Check that the alert-stream process of this container is alive', load: () => import('../modes/healthcheck.ts') }

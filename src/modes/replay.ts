@@ -82,6 +82,8 @@ interface Opened {
   readonly index: ObjectStore | undefined
   readonly selection: Selection
   readonly progress: ReplayProgress
+  /** Number of partitions of the destination topic. */
+  readonly partitions: number
 }
 
 /** Errors: USAGE_MISSING, USAGE_BAD_VALUE, ID_OUT_OF_RANGE, ID_FORMAT_INVALID. */
@@ -106,7 +108,9 @@ export function declare (config: Config, connection: KafkaConnection, opened: ()
     rate,
     onOrder: alerts => { void warnOfRetention(connection, dstTopic, alerts, log) }
   })
-  const restore = recordsRestorer({ archive: () => opened().archive, allowIncomplete, log })
+  const restore = recordsRestorer({
+    archive: () => opened().archive, allowIncomplete, partitions: () => opened().partitions, log
+  })
   const sink = replaySink(connection, dstTopic, () => opened().progress)
   const graph = createGraph('replay', { retry: patientRetry })
   graph.source('archive', source, { records: batchesInMemory * count, bytes: batchesInMemory * batchBytes })
@@ -126,13 +130,13 @@ async function openAll (config: Config, connection: KafkaConnection, host: Host,
   const format = packedIdFormat(config.packedIdBits, config.packedIdTags)
   const selection = await openSelection(config, format)
   const topic = config.dstTopic!
-  const { id: topicId } = await checkTopic(connection, topic, config.createDstTopic ? destinationSpec(config) : undefined, host)
+  const { id: topicId, partitions } = await checkTopic(connection, topic, config.createDstTopic ? destinationSpec(config) : undefined, host)
   const group = config.group ?? `alert-stream-replay-${groupSuffix(selection)}`
   const progress = new ReplayProgress({ connection, group, topic, topicId, selection: selection.name, log: host.log })
   const archive = await archiveOf({ ...config, layout: 'v2' }, 'read', host, stores)
   const options = { ...bucketOptions(config, host.environment), access: 'read' as const, log: host.log }
   const index = config.indexStore === undefined ? undefined : metered(await openStore(config.indexStore, options), 'index', stores)
-  const opened = { archive, index, selection, progress }
+  const opened = { archive, index, selection, progress, partitions }
   try {
     // A mistyped URL must fail, not replay nothing.
     await archive.alerts.check()

@@ -1,5 +1,6 @@
 // Restores the Kafka records of archived alerts: the frame, and key, headers and timestamp from the provenance. The headers that redrive
-// has added are left out.
+// has added are left out. The partition of a record depends on the record alone, so a record that is sent again goes to the same partition:
+// records with a key are left to the producer, which uses the key; records without one go to the partition with their original number.
 import { withoutRedriveHeaders } from '../dead-letters/dead-letter.ts'
 import type { OutgoingRecord } from '../kafka/record.ts'
 import { errorCode, isFatal, isRetryable, messageOf, type Logger } from '../pipeline/index.ts'
@@ -19,6 +20,8 @@ export interface RestoredBatch {
 interface RestoreOptions {
   readonly archive: () => Pick<Archive, 'findAlert'>
   readonly allowIncomplete: boolean
+  /** Number of partitions of the destination topic. */
+  readonly partitions: () => number
   readonly log: Logger
 }
 
@@ -30,7 +33,7 @@ const reads = 16
  * STORE_* (retryable or fatal), REPLAY_INCOMPLETE, REPLAY_INDEX_DIFFERS.
  */
 export function recordsRestorer (
-  { archive, allowIncomplete, log }: RestoreOptions
+  { archive, allowIncomplete, partitions, log }: RestoreOptions
 ): (alerts: readonly TableAlert[], signal: AbortSignal) => Promise<RestoredBatch> {
   const slots = new Slots(reads)
 
@@ -41,12 +44,14 @@ export function recordsRestorer (
       const what = provenance === undefined ? 'has no provenance' : `has provenance without ${provenance.truncated.join(' and ')}`
       throw replayErrors.REPLAY_INCOMPLETE(`the object ${what}`, { where })
     }
-    if (provenance === undefined) return { key: null, value: frame, headers: [] }
+    if (provenance === undefined) return { key: null, value: frame, headers: [], partition: Number(id % BigInt(partitions())) }
     const { record } = provenance
     if (position !== undefined && !isSame(record, position)) {
       throw replayErrors.REPLAY_INDEX_DIFFERS('the index has another Kafka record of the alert than its object', { where })
     }
-    return { key: record.key, value: frame, timestamp: record.timestamp, headers: withoutRedriveHeaders(record.headers) }
+    const { key, timestamp } = record
+    const restored = { key, value: frame, timestamp, headers: withoutRedriveHeaders(record.headers) }
+    return key === null ? { ...restored, partition: record.partition % partitions() } : restored
   }
 
   return async (alerts, signal) => {

@@ -2,7 +2,7 @@
 
 Reads {"brokers", "originals": [topic], "replayed": topic, "from", "to"} as JSON. Every record of the original topics, as far as its
 timestamp is in ["from", "to"), must be in the replayed topic with the same value, key, headers and timestamp, in the partition that
-librdkafka chooses with Java's partitioner, and each partition must be in the order of timestamp, topic, partition and offset. Records that
+librdkafka chooses with Java's partitioner (without a key: in the one with its original number), and each partition must be in the order of timestamp, topic, partition and offset. Records that
 are there again are counted, and must repeat records of the same partition.
 """
 import json
@@ -10,6 +10,7 @@ import pathlib
 import sys
 
 import confluent_kafka
+import confluent_kafka.admin
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
 from independent_archive import messages  # noqa: E402
@@ -31,8 +32,7 @@ def java_partitions(keys, count):
     producer = confluent_kafka.Producer({"bootstrap.servers": given["brokers"], "partitioner": "murmur2"})
     topic = given["replayed"] + "-partitions"
     admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": given["brokers"]})
-    from confluent_kafka.admin import NewTopic
-    admin.create_topics([NewTopic(topic, count, 1)])[topic].result()
+    admin.create_topics([confluent_kafka.admin.NewTopic(topic, count, 1)])[topic].result()
     found = {}
 
     def delivered(error, message):
@@ -55,11 +55,11 @@ for topic in given["originals"]:
         if given.get("from", 0) <= record[3] < given.get("to", 1 << 62):
             originals.setdefault(record, (record[3], topic, message.partition(), message.offset()))
 
-import confluent_kafka.admin  # noqa: E402
 metadata = confluent_kafka.admin.AdminClient({"bootstrap.servers": given["brokers"]}).list_topics(given["replayed"], timeout=60)
-partition_of = java_partitions({record[1] for record in originals if record[1] is not None}, len(metadata.topics[given["replayed"]].partitions))
+count = len(metadata.topics[given["replayed"]].partitions)
+partition_of = java_partitions({record[1] for record in originals if record[1] is not None}, count)
 
-seen = {}
+seen = set()
 last = {}
 replayed = repeated = 0
 for message in messages(given["brokers"], given["replayed"]):
@@ -70,14 +70,13 @@ for message in messages(given["brokers"], given["replayed"]):
     if position is None:
         problems.append("%s is no original record" % where)
         continue
-    if record[1] is not None and partition_of[record[1]] != message.partition():
-        problems.append("%s belongs to partition %d" % (where, partition_of[record[1]]))
+    expected = position[2] % count if record[1] is None else partition_of[record[1]]
+    if expected != message.partition():
+        problems.append("%s belongs to partition %d" % (where, expected))
     if record in seen:
         repeated += 1
-        if record[1] is not None and seen[record] != message.partition():
-            problems.append("%s repeats a record of another partition" % where)
         continue
-    seen[record] = message.partition()
+    seen.add(record)
     if last.get(message.partition(), (0,)) > position:
         problems.append("%s is not in order: %r after %r" % (where, position, last[message.partition()]))
     last[message.partition()] = position
