@@ -1,6 +1,6 @@
 // The keys of exported files: ocf/{night}/{group}-{n}.avro and parquet/{night}/{table}/{group}-{n}.parquet. A group is all alerts of a
-// visit, or a part of a large visit. Its name is a function of its ids, so a second export finds the files of the first one. The last file of a
-// group is written last, and its name ends with -last: a group with such a file is complete.
+// visit, or a part of a large visit. Its name is a function of its ids, so a second export finds the files of the first one. The last file
+// of a group is written last, and its name ends with -last: a group with such a file is complete.
 import { createHash } from 'node:crypto'
 import { unpack, visitNumber, type PackedIdFormat } from '../ids/packed-id.ts'
 import type { ObjectStore } from '../stores/object-store.ts'

@@ -1,7 +1,7 @@
 // The alerts of a night that have not been exported, group by group.
-import type { PackedIdFormat } from '../ids/packed-id.ts'
-import { idRanges } from '../ids/packed-id.ts'
+import { idRanges, type PackedIdFormat } from '../ids/packed-id.ts'
 import type { NodeContext, Source, SourceRecord } from '../pipeline/index.ts'
+import { counted } from '../print/counted.ts'
 import { usedKeySchemes } from '../stores/alert-keys.ts'
 import { listAlerts } from '../stores/alert-listing.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
@@ -58,7 +58,7 @@ export function groupSource ({ detail, alerts, destination, night, format, packe
     }
     const [first] = changed
     if (first === undefined) return
-    const what = `the destination has ${changed.size} groups of other alerts than the archive, such as ${first}`
+    const what = `the destination has ${counted(changed.size, 'group')} of other alerts than the archive, such as ${first}`
     throw exportErrors.EXPORT_CHANGED(what, { where: destination().url })
   }
 

@@ -8,7 +8,7 @@ import type { KafkaConnection } from '../../src/kafka/connection.ts'
 import type { KafkaHeader, OutgoingRecord } from '../../src/kafka/record.ts'
 import { produce } from '../kafka/support.ts'
 import { runMode } from '../support/in-process.ts'
-import { uniqueName } from '../support/stack.ts'
+import { runCli, uniqueName } from '../support/stack.ts'
 import { ingestArgs, newTarget, storeUrl, type IngestTarget, type RegisteredAlerts } from './archive-support.ts'
 
 export const night = '20260224'
@@ -72,7 +72,8 @@ export async function archived (
   await produce(connection, second, records.slice(middle))
   const args = ingestArgs({ ...at, topic: `${at.topic},${second}` }, '--limit', String(records.length))
     .flatMap((each, index, all) => all[index - 1] === '--alert-store' ? [at.store] : [each])
-  const ingested = await runMode([...args, ...bucket?.flags ?? []], bucket?.env)
+  // The clients of some buckets read the environment of the process.
+  const ingested = bucket === undefined ? await runMode(args) : await runCli([...args, ...bucket.flags], { env: bucket.env })
   if (ingested.code !== 0) throw new Error(`${ingested.stdout}${ingested.stderr}`)
   return at
 }
