@@ -17,7 +17,7 @@ const endings = { ocf: '.avro', parquet: '.parquet' } as const
 const hashDigits = 16
 const group = /\/([0-9]+-[0-9]{2,}-[0-9a-f]{16})-[0-9]{4,}(-last)?\.[a-z]+$/
 
-export function exportPrefix (format: ExportFormat, night: string): string {
+function exportPrefix (format: ExportFormat, night: string): string {
   return `${format}/${night}/`
 }
 

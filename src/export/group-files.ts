@@ -25,7 +25,7 @@ export interface FileWriter {
   open (schema: AlertSchema): Promise<SchemaFiles>
 }
 
-export interface FileName {
+interface FileName {
   readonly table: string | undefined
   /** 1 for the first file of the table. */
   readonly number: number

@@ -9,7 +9,7 @@ export interface TableColumn {
   readonly nullable: boolean
 }
 
-export interface Table {
+interface Table {
   readonly name: string
   /** Field of the alert. */
   readonly field: string

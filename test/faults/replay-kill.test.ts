@@ -37,7 +37,7 @@ for (const kind of ['folder', 'bucket'] as const) {
       const enough = before + random.between(1, Math.floor(COUNT / (KILLS + 2)))
       // The rate makes room for the kill.
       const replay = startCli(t, [...args, '--rate', '1500'], { env: bucket?.env ?? {} })
-      await whileRunning(replay, async () => await ends(topic) >= enough, 1)
+      await whileRunning(replay, async () => await ends(topic) >= enough, 10)
       const { signal } = await replay.stop('SIGKILL')
       t.equal(signal, 'SIGKILL')
       killed++

@@ -12,7 +12,7 @@ import { runCli, uniqueName } from '../support/stack.ts'
 import { ingestArgs, newTarget, storeUrl, type IngestTarget, type RegisteredAlerts } from './archive-support.ts'
 
 export const night = '20260224'
-export const partitions = 3
+const partitions = 3
 
 const varied: readonly (readonly KafkaHeader[])[] = [
   [],

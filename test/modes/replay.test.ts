@@ -7,8 +7,8 @@ import t from 'tap'
 import type { OutgoingRecord } from '../../src/kafka/record.ts'
 import { adminFor, connect, everyRecord, produce } from '../kafka/support.ts'
 import { runMode } from '../support/in-process.ts'
-import { runCli, tempDir, uniqueName, usePython, useS3, useStack } from '../support/stack.ts'
-import { alertPath, ingestArgs, newTarget, registerAlerts } from './archive-support.ts'
+import { runCli, startCli, tempDir, uniqueName, usePython, useS3, useStack } from '../support/stack.ts'
+import { alertPath, ingestArgs, newTarget, registerAlerts, whileRunning } from './archive-support.ts'
 import { archived, idOfNight, judgeReplay, night, nightRecords, replayArgs } from './replay-support.ts'
 
 const servers = await useStack(t)
@@ -114,6 +114,48 @@ await t.test('a damaged object is left out, and the exit code is 1, also of late
   await rm(path)
   const group = ['--group', `alert-stream-replay-${night}`]
   t.match(await runMode([...args, ...group]), { code: 1, stdout: '', stderr: /^REPLAY_CHANGED: the archive no longer has the same alerts/ })
+})
+
+await t.test('an index with another record of an alert than its object is an error', async t => {
+  const own = await archived(t, servers, admin, connection, nightRecords(alerts, 3))
+  const other = uniqueName('other')
+  await admin.createTopic(other, { partitions: 3, replicas: 1, configs: { 'retention.ms': '-1' } })
+  await produce(connection, other, nightRecords(alerts, 1))
+  const index = pathToFileURL(join(await tempDir(t), 'index')).href
+  const indexer = startCli(t, [
+    'index', '--broker', own.kafka, '--schema-registry-url', own.registry, '--topic', other, '--group', uniqueName('index'),
+    '--index-store', index, '--segment-rows', '1', '--admin-port', '0'
+  ])
+  await whileRunning(indexer, async () => (await readdir(fileURLToPath(index), { recursive: true }).catch(() => []))
+    .some(name => name.endsWith('.parquet')))
+  t.match(await indexer.stop(), { code: 0 })
+  const args = replayArgs(own, uniqueName('replayed'), '--night', night, '--index-store', index, ...create)
+  t.match(await runMode(args), { code: 1, stdout: '', stderr: /^REPLAY_INDEX_DIFFERS: the index has another Kafka record of the alert/ })
+})
+
+await t.test('a second replay with the same group is detected', async t => {
+  const topic = uniqueName('replayed')
+  const group = uniqueName('group')
+  await admin.createTopic(topic, { partitions: 2, replicas: 1, configs: { 'retention.ms': '-1' } })
+  const slow = startCli(t, replayArgs(at, topic, '--night', night, '--group', group, '--rate', '300', '--batch-size', '10'))
+  await whileRunning(slow, async () => ((await admin.committed(group, topic))[0] ?? 0n) > 10n)
+  const fast = await runMode(replayArgs(at, topic, '--night', night, '--group', group))
+  const { code, stderr } = await slow.finished
+  // Whoever commits second finds the commit of the other one.
+  t.match([fast, { code, stderr }].find(each => each.code !== 0), { code: 1, stderr: /REPLAY_CONCURRENT: another process commits offsets/ })
+})
+
+await t.test('a stop ends the replay cleanly, and the same command sends the rest', async t => {
+  const topic = uniqueName('replayed')
+  const args = replayArgs(at, topic, '--night', night, ...create)
+  const slow = startCli(t, [...args, '--rate', '500'])
+  await whileRunning(slow, async () => (await admin.endOffsets(topic).catch(() => [0n])).some(end => end > 5n))
+  const { code, stdout, stderr } = await slow.stop('SIGTERM')
+  t.equal(code, 0)
+  t.match(stderr, /stopped before the end: run the same command again to send the rest/)
+  const [, first] = /^replay: (\d+) alerts sent, 0 processed before, 0 left out\n$/.exec(stdout) ?? []
+  t.strictSame(await runMode(args), sent(3000 - Number(first), Number(first)))
+  t.strictSame(await judgeReplay(python, at, topic), { original: 3000, replayed: 3000, repeated: 0, missing: 0, problems: [] })
 })
 
 await t.test('the headers that redrive has added are left out', async t => {
