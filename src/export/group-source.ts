@@ -30,7 +30,9 @@ interface GroupSourceOptions {
 }
 
 export interface GroupSource extends Source<GroupedAlert> {
-  /** Number of alerts of groups that were complete before. */
+  /** Number of alerts that were found so far. */
+  readonly found: number
+  /** Number of them in groups that were complete before. */
   readonly present: number
   /** Whether all alerts were emitted. */
   readonly ended: boolean
@@ -38,6 +40,7 @@ export interface GroupSource extends Source<GroupedAlert> {
 
 /** Errors: STORE_*, ID_OUT_OF_RANGE; EXPORT_CHANGED if the destination has groups of other alerts. */
 export function groupSource ({ detail, alerts, destination, night, format, packedIds, size }: GroupSourceOptions): GroupSource {
+  let found = 0
   let present = 0
   let ended = false
 
@@ -65,12 +68,14 @@ export function groupSource ({ detail, alerts, destination, night, format, packe
   return {
     kind: 'object store',
     detail,
+    get found () { return found },
     get present () { return present },
     get ended () { return ended },
     async * records ({ drain }: NodeContext): AsyncGenerator<SourceRecord<GroupedAlert>> {
       const { begun, complete } = await existingGroups(destination(), format, night)
       await checkUnchanged(begun, drain)
       for await (const { name, ids } of groups()) {
+        found += ids.length
         if (complete.has(name)) {
           present += ids.length
           continue

@@ -42,10 +42,13 @@ const types: Partial<Record<SchemaNode['kind'], ColumnType>> = {
 
 export function tablesOf (root: RecordNode): Tables {
   const tables = root.fields.flatMap(({ name: field, type }): Table[] => {
-    const { node } = withoutNull(type)
+    const { node, nullable } = withoutNull(type)
     const isList = node.kind === 'array'
     const record = isList ? withoutNull(node.items).node : node
-    return record.kind === 'record' ? [{ name: tableName(field), field, isList, columns: columnsOf(record) }] : []
+    if (record.kind !== 'record') return []
+    // An alert without a source has a row too, without values.
+    const columns = columnsOf(record).map(column => nullable && field === sourceField ? { ...column, nullable } : column)
+    return [{ name: tableName(field), field, isList, columns }]
   })
   const source = tables.find(({ field, isList }) => field === sourceField && !isList) ??
     { name: tableName(sourceField), field: sourceField, isList: false, columns: [] }

@@ -16,7 +16,7 @@ import { counted } from '../print/counted.ts'
 import { mode, type Host } from '../program/mode.ts'
 import { progressBar } from '../program/progress-bar.ts'
 import { runToEnd } from '../program/run-graph.ts'
-import { archiveOf, bucketOptions, describedStoreUrls } from '../program/stores-from-flags.ts'
+import { archiveToRead, bucketOptions, describedStoreUrls } from '../program/stores-from-flags.ts'
 import type { Archive } from '../stores/archive.ts'
 import { StoreStats } from '../stores/metered-store.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
@@ -98,9 +98,8 @@ export function declare (config: Config, opened: () => Opened, log: Logger = sil
 }
 
 async function openAll (config: Config, host: Host): Promise<Opened> {
-  const archive = await archiveOf({ ...config, layout: 'v2' }, 'read', host, new StoreStats())
-  // A mistyped URL must fail, and must not create the destination.
-  await archive.check()
+  // A mistyped URL fails here, before the destination is created.
+  const archive = await archiveToRead(config, host, new StoreStats())
   const options = { ...bucketOptions(config, host.environment), access: 'write' as const, log: host.log }
   const destination = await openStore(config.to!, options)
   await destination.check()
@@ -125,9 +124,10 @@ export default mode({
     checkUsage(config)
     const { graph, source, sink } = declare(config, () => opened, host.log)
     const opened = await openAll(config, host)
-    const bar = progressBar(host, 'exporting', () => sink.counts.alerts)
+    const bar = progressBar(host, 'exporting', () => source.found)
     try {
-      await runToEnd(graph, host, { drainSeconds: config.drainSeconds, onRun: () => { bar.follow(() => sink.counts.alerts) } })
+      const exported = (): number => source.present + sink.counts.alerts
+      await runToEnd(graph, host, { drainSeconds: config.drainSeconds, onRun: () => { bar.follow(exported) } })
     } finally {
       bar.end()
       await opened.archive.close()

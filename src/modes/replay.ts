@@ -12,7 +12,7 @@ import { connectionOf, describedConnection, destinationSpec } from '../program/k
 import { mode, type Host } from '../program/mode.ts'
 import { progressBar } from '../program/progress-bar.ts'
 import { runToEnd } from '../program/run-graph.ts'
-import { archiveOf, bucketOptions, describedStoreUrls } from '../program/stores-from-flags.ts'
+import { archiveToRead, bucketOptions, describedStoreUrls } from '../program/stores-from-flags.ts'
 import { replayErrors } from '../replay/errors.ts'
 import { checkTopic, warnOfRetention } from '../replay/destination-topic.ts'
 import { replayMonitor } from '../replay/monitor.ts'
@@ -127,32 +127,34 @@ function described ({ night, visit, ids }: SelectionFlags): string {
 }
 
 async function openAll (config: Config, connection: KafkaConnection, host: Host, stores: StoreStats): Promise<Opened> {
-  const format = packedIdFormat(config.packedIdBits, config.packedIdTags)
-  const selection = await openSelection(config, format)
-  const topic = config.dstTopic!
-  const { id: topicId, partitions } = await checkTopic(connection, topic, config.createDstTopic ? destinationSpec(config) : undefined, host)
-  const group = config.group ?? `alert-stream-replay-${groupSuffix(selection)}`
-  const progress = new ReplayProgress({ connection, group, topic, topicId, selection: selection.name, log: host.log })
-  const archive = await archiveOf({ ...config, layout: 'v2' }, 'read', host, stores)
-  const options = { ...bucketOptions(config, host.environment), access: 'read' as const, log: host.log }
-  const index = config.indexStore === undefined ? undefined : metered(await openStore(config.indexStore, options), 'index', stores)
-  const opened = { archive, index, selection, progress, partitions }
+  const selection = await openSelection(config, packedIdFormat(config.packedIdBits, config.packedIdTags))
+  const archive = await archiveToRead(config, host, stores)
+  const opened: { archive: Archive, index?: ObjectStore, progress?: ReplayProgress } = { archive }
   try {
-    // A mistyped URL must fail, not replay nothing.
-    await archive.alerts.check()
-    await index?.check()
+    if (config.indexStore !== undefined) {
+      const options = { ...bucketOptions(config, host.environment), access: 'read' as const, log: host.log }
+      opened.index = metered(await openStore(config.indexStore, options), 'index', stores)
+      await opened.index.check()
+    }
+    const topic = config.dstTopic!
+    const spec = config.createDstTopic ? destinationSpec(config) : undefined
+    const { id: topicId, partitions } = await checkTopic(connection, topic, spec, host)
+    const group = config.group ?? `alert-stream-replay-${groupSuffix(selection)}`
+    const progress = opened.progress = new ReplayProgress({ connection, group, topic, topicId, selection: selection.name, log: host.log })
     await progress.open()
-    return opened
+    return { ...opened, index: opened.index, selection, progress, partitions }
   } catch (error) {
     await closeAll(opened)
     throw error
   }
 }
 
-async function closeAll ({ archive, index, progress }: Opened): Promise<void> {
+async function closeAll (
+  { archive, index, progress }: Pick<Opened, 'archive'> & Partial<Pick<Opened, 'index' | 'progress'>>
+): Promise<void> {
   await archive.close()
   await index?.close()
-  await progress.close()
+  await progress?.close()
 }
 
 export default mode({
@@ -175,7 +177,14 @@ export default mode({
     checkUsage(config)
     const stores = new StoreStats()
     const connection = await connectionOf(config, 'alert-stream-replay', host.log)
-    const opened = await openAll(config, connection, host, stores)
+    let opened: Opened
+    try {
+      opened = await openAll(config, connection, host, stores)
+    } catch (error) {
+      // A stop ends the wait for unavailable brokers.
+      if (host.stop.aborted) return
+      throw error
+    }
     const { progress, archive } = opened
     const before = progress.processed
     const { graph, source, sink } = declare(config, connection, () => opened, host.log)
