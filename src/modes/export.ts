@@ -41,7 +41,7 @@ const exportFlags = flags({
     type: 'choice', choices: codecNames, default: 'deflate', description: 'Compression of container files. Parquet files use zstd.'
   },
   'file-mib': {
-    type: 'integer', min: 1, max: 4096, default: 128,
+    type: 'integer', min: 1, max: 1024, default: 64,
     description: 'Size of the files in memory, in MiB, at which the largest is written. A file is at most this large, plus one alert.'
   },
   'visit-alerts': {
