@@ -62,8 +62,8 @@ const replayFlags = flags({
   },
   ...kafkaFlags,
   'create-dst-topic': { type: 'switch', description: 'Create the destination topic if it does not exist.' },
-  // Brokers delete records by their timestamps, which may be old.
-  ...topicFlags('dst-topic', 'the destination topic', 8, -1, 100_000_000_000),
+  // Brokers delete records by their timestamps, which may be old, and a night is large.
+  ...topicFlags('dst-topic', 'the destination topic', 8, -1, -1),
   ...alertStoreFlags,
   ...s3Flags,
   'max-record-mib': { ...batchFlags['max-record-mib'], description: 'Maximum size of an alert, in MiB. Larger alerts are left out.' },
