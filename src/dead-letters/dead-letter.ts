@@ -131,6 +131,14 @@ export function parseDeadLetter ({ key, value, headers }: Omit<OutgoingRecord, '
   }
 }
 
+const redriveHeaders: ReadonlySet<string> = new Set([redrivenHeader, ...Object.values(originHeaderNames)])
+
+/** The headers of a record without those that redrive has added to it. */
+export function withoutRedriveHeaders (headers: readonly KafkaHeader[]): readonly KafkaHeader[] {
+  if (headers.length === 0 || headerText({ headers }, redrivenHeader) === undefined) return headers
+  return headers.filter(([name]) => !redriveHeaders.has(name.toString()))
+}
+
 /** Number of times that redrive has sent the record back. */
 export function redrivenCount (record: { readonly headers: readonly KafkaHeader[] }): number {
   return Number(parseInteger(headerText(record, redrivenHeader)) ?? 0n)

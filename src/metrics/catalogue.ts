@@ -21,11 +21,12 @@ const gauge = metric('gauge')
 const histogram = metric('histogram')
 
 /** Modes with a graph and an admin port. */
-const graphs = ['ingest', 'index', 'play-stream']
+const graphs = ['ingest', 'index', 'play-stream', 'replay']
 const groups = ['ingest', 'index']
 const ingest = ['ingest']
 const index = ['index']
 const play = ['play-stream']
+const replay = ['replay']
 const serve = ['serve']
 const all = [...graphs, ...serve]
 
@@ -132,7 +133,7 @@ export const catalogue = {
     'Age of the oldest row that is not durable; 0 if there is none. At most --segment-seconds and the duration of a flush.',
     'is above 180: segments cannot be written. The log names the error.'),
 
-  alert_stream_store_operation_seconds: histogram('seconds', [...groups, ...serve], ['store', 'operation', 'outcome'],
+  alert_stream_store_operation_seconds: histogram('seconds', [...groups, ...replay, ...serve], ['store', 'operation', 'outcome'],
     'Duration of one operation of a store (alerts, schemas, dead-letters): put (written, identical, conflict, failed) or get (found, ' +
     'absent, failed).',
     'outcome="failed" increases for 5 minutes, or the 99th percentile of put is above 10: the store is down or slow.'),
@@ -154,6 +155,12 @@ export const catalogue = {
     'increases: the simulator cannot keep its interval.'),
   alert_stream_pass_ticks_skipped_total: counter('ticks', play, [],
     'Scheduled start times (ticks) without a pass, because the previous pass was still running when the following tick was due.'),
+
+  alert_stream_replay_selected_alerts: gauge('alerts', replay, [],
+    'Alerts that --night, --visit or --ids select; 0 until they have been found and sorted.'),
+  alert_stream_replay_remaining_alerts: gauge('alerts', replay, [], 'Selected alerts that were not sent yet.'),
+  alert_stream_replay_left_out_total: counter('alerts', replay, [],
+    'Alerts that were not sent, because their objects are damaged or deleted. The log names each alert.'),
 
   alert_stream_http_requests_total: counter('requests', serve, ['route', 'status'],
     'Completed requests by route (other: no route matched) and HTTP status.',

@@ -130,7 +130,7 @@ export function declareRebuild (config: Config, opened: () => Opened, report: { 
   const { night: nights = [], segmentRows: count } = config
   const packedIds = packedIdFormat(config.packedIdBits, config.packedIdTags)
   const archive = (): Archive => opened().archive!
-  const target = describedStoreUrls({ ...config, layout: 'v2' }).alerts
+  const target = describedStoreUrls(config).alerts
   const index = archivedIndexer({ archive, packedIds, log, failed: () => { report.failed++ } })
   const sink = segmentsIn(config, opened)
   const graph = createGraph('index', { retry: patientRetry })

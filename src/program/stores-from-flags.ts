@@ -4,7 +4,9 @@ import type { S3FlagsConfig, StoreFlagsConfig, UploadFlagsConfig } from '../conf
 import type { Environment } from '../config/parse.ts'
 import { packedIdFormat } from '../ids/packed-id.ts'
 import { defineErrors } from '../pipeline/errors.ts'
+import { usedKeySchemes } from '../stores/alert-keys.ts'
 import { createArchive, type Archive } from '../stores/archive.ts'
+import { keySchemes } from '../stores/layouts.ts'
 import { metered, type StoreStats } from '../stores/metered-store.ts'
 import { openStore, type OpenStoreOptions } from '../stores/open-store.ts'
 import type { Host } from './mode.ts'
@@ -31,7 +33,7 @@ export function storeUrls (config: Omit<StoreUrlFlags, 'layout'>): StoreUrls {
 }
 
 /** The store URLs for the description of a graph. If no store is given, the names of the flags replace the URLs. */
-export function describedStoreUrls (config: StoreFlagsConfig): StoreUrls {
+export function describedStoreUrls (config: Omit<StoreUrlFlags, 'layout'>): StoreUrls {
   const given = config.alertStore ?? config.bucketAlerts ?? config.gcpBucketAlerts ?? config.localFileRoot
   return given === undefined ? { alerts: '--alert-store', schemas: '--schema-store' } : storeUrls(config)
 }
@@ -59,7 +61,7 @@ export function bucketOptions (config: BucketConfig, environment: Environment): 
  * Errors: STORE_*, ID_FORMAT_INVALID.
  */
 export async function archiveOf (
-  config: StoreFlagsConfig & S3FlagsConfig & Partial<UploadFlagsConfig> & { readonly maxRecordMib?: number }, access: 'read' | 'write',
+  config: StoreUrlFlags & S3FlagsConfig & Partial<UploadFlagsConfig> & { readonly maxRecordMib?: number }, access: 'read' | 'write',
   { log, environment }: Pick<Host, 'log' | 'environment'>, stats: StoreStats
 ): Promise<Archive> {
   const packedIds = packedIdFormat(config.packedIdBits, config.packedIdTags)
@@ -75,4 +77,24 @@ export async function archiveOf (
     packedIds,
     ...maxRecordMib === undefined ? {} : { maxFrameBytes: maxRecordMib * 1024 * 1024 }
   })
+}
+
+/**
+ * Opens an archive to read many of its alerts, which are looked up first in the newest layout that the archive has. Rejects with a STORE_*
+ * error if the stores cannot be read: a mistyped URL must fail. Errors: also ID_FORMAT_INVALID.
+ */
+export async function archiveToRead (
+  config: Omit<Parameters<typeof archiveOf>[0], 'layout'>, host: Pick<Host, 'log' | 'environment'>, stats: StoreStats
+): Promise<Archive> {
+  const archive = await archiveOf({ ...config, layout: 'v2' }, 'read', host, stats)
+  try {
+    await archive.check()
+    const used = await usedKeySchemes(archive.alerts)
+    const layout = (['v3', 'v2', 'v1'] as const).find(each => used.includes(keySchemes[each])) ?? 'v2'
+    const packedIds = packedIdFormat(config.packedIdBits, config.packedIdTags)
+    return createArchive({ alerts: archive.alerts, schemas: archive.schemas, layout, packedIds, maxFrameBytes: archive.maxFrameBytes })
+  } catch (error) {
+    await archive.close()
+    throw error
+  }
 }

@@ -7,12 +7,14 @@ const all = await modes.all()
 
 await t.test('only modes that write to a store offer --s3-allow-overwrite', async t => {
   const offering = all.filter(({ flags }) => 's3-allow-overwrite' in flags).map(({ mode }) => mode)
-  t.same(offering.toSorted(), ['compact', 'copy', 'create-stream', 'index', 'ingest', 'redrive', 'verify'])
+  t.same(offering.toSorted(), ['compact', 'copy', 'create-stream', 'export', 'index', 'ingest', 'redrive', 'verify'])
 })
 
-await t.test('list has no flags for schemas', async t => {
-  const { flags } = await modes.find('list')
-  t.same(Object.keys(flags).filter(name => name.includes('schema')), [])
+await t.test('list and replay have no flags for schemas', async t => {
+  for (const mode of ['list', 'replay']) {
+    const { flags } = await modes.find(mode)
+    t.same(Object.keys(flags).filter(name => name.includes('schema')), [], mode)
+  }
 })
 
 await t.test('the variants of a mode name its flags, and every mode that takes a night checks it', async t => {

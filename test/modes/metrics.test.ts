@@ -1,4 +1,5 @@
 // Scrapes each mode while the system runs. A mode must export exactly the metrics in docs/metrics.md, in valid Prometheus text format.
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { adminFor, connect, produce } from '../kafka/support.ts'
@@ -29,6 +30,13 @@ const serve = startCli(t, ['serve', '--alert-store', storeUrl(root), '--listen-p
 const [, api] = await serve.waitFor(/serving (http:\S+)\n/)
 const paths = [`/alerts/${String(records[0]!.key)}`, '/alerts/1', `/schemas/${alerts.schemaId}`, `/schemas/${alerts.schemaId}`]
 for (const path of paths) await (await fetch(api + path)).arrayBuffer()
+const ids = join(await tempDir(t), 'ids.txt')
+await writeFile(ids, records.map(({ key }) => `${String(key)}\n`).join(''))
+const replay = startCli(t, [
+  'replay', '--broker', kafka, '--alert-store', storeUrl(root), '--ids', ids, '--dst-topic', uniqueName('replayed'), '--create-dst-topic',
+  '--rate', '0.1', '--admin-port', '0'
+])
+await replay.waitFor(/"msg":"found the alerts of the replay"/)
 
 async function scrape (cli: RunningCli): Promise<Map<string, PrometheusFamily>> {
   const [, port] = await cli.waitFor(/"port":(\d+),"msg":"admin port is open"/)
@@ -38,7 +46,7 @@ async function scrape (cli: RunningCli): Promise<Map<string, PrometheusFamily>> 
 /** Metrics that may have no samples. */
 const quiet = ['nodejs_active_requests']
 
-for (const [mode, cli] of [['ingest', ingest], ['play-stream', play], ['serve', serve]] as const) {
+for (const [mode, cli] of [['ingest', ingest], ['play-stream', play], ['replay', replay], ['serve', serve]] as const) {
   await t.test(`${mode} exports exactly the metrics that docs/metrics.md lists, with their type, help and labels`, async t => {
     const listed = await documentedMetrics(mode)
     const scraped = await scrape(cli)
@@ -52,7 +60,7 @@ for (const [mode, cli] of [['ingest', ingest], ['play-stream', play], ['serve', 
       if (ofProcess(name)) continue
       const expected = [...labels].sort()
       for (const sample of samples) t.strictSame(Object.keys(sample.labels).filter(label => label !== 'le').sort(), expected, name)
-      const mayBeEmpty = quiet.includes(name) || (mode === 'play-stream' && name === 'alert_stream_dead_letters_total')
+      const mayBeEmpty = quiet.includes(name) || (['play-stream', 'replay'].includes(mode) && name === 'alert_stream_dead_letters_total')
       if (!mayBeEmpty) t.not(samples.length, 0, `${name} has a sample`)
     }
   })

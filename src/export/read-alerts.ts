@@ -1,0 +1,54 @@
+// Reads the alerts of a batch with the schemas that the archive has captured.
+import { parseSchema, type AlertSchema } from '../avro/schema.ts'
+import { schemaCache } from '../avro/schema-cache.ts'
+import { errorCode, isFatal, isRetryable, messageOf, type Logger } from '../pipeline/index.ts'
+import { Slots } from '../pipeline/slots.ts'
+import { verifiedAlertOf } from '../provenance/verified-alert.ts'
+import type { Archive } from '../stores/archive.ts'
+import { retryableStoreError, storeErrors } from '../stores/errors.ts'
+import type { GroupedAlert } from './group-source.ts'
+
+/** `content` is undefined if the alert cannot be read. */
+export interface ReadAlert extends GroupedAlert {
+  readonly content: { readonly schemaId: number, readonly schema: AlertSchema, readonly datum: Buffer } | undefined
+}
+
+/** Number of objects that are read at the same time. */
+const reads = 16
+
+/** Returns a function that reads alerts, in their order. Errors: STORE_* (retryable or fatal). Damaged alerts are logged. */
+export function alertsReader (
+  archive: () => Pick<Archive, 'findAlert' | 'getSchema'>, log: Logger
+): (alerts: readonly GroupedAlert[], signal: AbortSignal) => Promise<readonly ReadAlert[]> {
+  const slots = new Slots(reads)
+  const schemas = schemaCache(async id => {
+    const where = `schema ${id} of the archive`
+    const text = await archive().getSchema(id)
+    if (text === undefined) throw storeErrors.OBJECT_CORRUPT('the archive does not have the schema of the alert', { where })
+    return parseSchema(text, where)
+  })
+
+  async function read (id: bigint): Promise<ReadAlert['content']> {
+    const { schemaId, datum } = await verifiedAlertOf(archive(), id.toString())
+    const schema = await schemas(schemaId)
+    schema.checkDatum(datum)
+    return { schemaId, schema, datum }
+  }
+
+  return async (alerts, signal) => {
+    let failure: unknown
+    return await Promise.all(alerts.map(async alert => await slots.run(async () => {
+      signal.throwIfAborted()
+      // The first error ends the batch, which is then repeated as a whole.
+      if (failure !== undefined) throw failure
+      try {
+        return { ...alert, content: await read(alert.id) }
+      } catch (cause) {
+        const error = retryableStoreError(cause)
+        if (isRetryable(error) || isFatal(error)) throw failure = error
+        log.error({ alertId: String(alert.id), code: errorCode(error), error: messageOf(error) }, 'cannot export an archived alert')
+        return { ...alert, content: undefined }
+      }
+    })))
+  }
+}

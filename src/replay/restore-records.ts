@@ -1,0 +1,78 @@
+// Restores the Kafka records of archived alerts: the frame, and key, headers and timestamp from the provenance. The headers that redrive
+// has added are left out. The partition of a record depends on the record alone, so a record that is sent again goes to the same partition:
+// records with a key are left to the producer, which uses the key; records without one go to the partition with their original number.
+import { withoutRedriveHeaders } from '../dead-letters/dead-letter.ts'
+import type { OutgoingRecord } from '../kafka/record.ts'
+import { errorCode, isFatal, isRetryable, messageOf, type Logger } from '../pipeline/index.ts'
+import { Slots } from '../pipeline/slots.ts'
+import { verifiedAlertOf } from '../provenance/verified-alert.ts'
+import type { Archive } from '../stores/archive.ts'
+import { retryableStoreError } from '../stores/errors.ts'
+import type { AlertPosition, TableAlert } from './alert-table.ts'
+import { replayErrors } from './errors.ts'
+
+/** Alerts that follow each other in the order, with the records of those that could be read. */
+export interface RestoredBatch {
+  readonly alerts: readonly TableAlert[]
+  readonly records: readonly OutgoingRecord[]
+}
+
+interface RestoreOptions {
+  readonly archive: () => Pick<Archive, 'findAlert'>
+  readonly allowIncomplete: boolean
+  /** Number of partitions of the destination topic. */
+  readonly partitions: () => number
+  readonly log: Logger
+}
+
+/** Number of objects that are read at the same time. */
+const reads = 16
+
+/**
+ * Returns a function that restores the records of a batch, in its order. A damaged or deleted object is logged and left out. Errors:
+ * STORE_* (retryable or fatal), REPLAY_INCOMPLETE, REPLAY_INDEX_DIFFERS.
+ */
+export function recordsRestorer (
+  { archive, allowIncomplete, partitions, log }: RestoreOptions
+): (alerts: readonly TableAlert[], signal: AbortSignal) => Promise<RestoredBatch> {
+  const slots = new Slots(reads)
+
+  async function restore ({ id, position }: TableAlert): Promise<OutgoingRecord> {
+    const { frame, provenance } = await verifiedAlertOf(archive(), id.toString())
+    const where = `alert ${id}`
+    if ((provenance === undefined || provenance.truncated.length > 0) && !allowIncomplete) {
+      const what = provenance === undefined ? 'has no provenance' : `has provenance without ${provenance.truncated.join(' and ')}`
+      throw replayErrors.REPLAY_INCOMPLETE(`the object ${what}`, { where })
+    }
+    if (provenance === undefined) return { key: null, value: frame, headers: [], partition: Number(id % BigInt(partitions())) }
+    const { record } = provenance
+    if (position !== undefined && !isSame(record, position)) {
+      throw replayErrors.REPLAY_INDEX_DIFFERS('the index has another Kafka record of the alert than its object', { where })
+    }
+    const { key, timestamp } = record
+    const restored = { key, value: frame, timestamp, headers: withoutRedriveHeaders(record.headers) }
+    return key === null ? { ...restored, partition: record.partition % partitions() } : restored
+  }
+
+  return async (alerts, signal) => {
+    let failure: unknown
+    const records = await Promise.all(alerts.map(async alert => await slots.run(async () => {
+      signal.throwIfAborted()
+      // The first error ends the batch, which is then repeated as a whole.
+      if (failure !== undefined) throw failure
+      try {
+        return await restore(alert)
+      } catch (cause) {
+        const error = retryableStoreError(cause)
+        if (isRetryable(error) || isFatal(error)) throw failure = error
+        log.error({ alertId: String(alert.id), code: errorCode(error), error: messageOf(error) }, 'left out an archived alert')
+        return undefined
+      }
+    })))
+    return { alerts, records: records.filter(record => record !== undefined) }
+  }
+}
+
+function isSame (a: AlertPosition, b: AlertPosition): boolean {
+  return a.topic === b.topic && a.partition === b.partition && a.offset === b.offset && a.timestamp === b.timestamp
+}

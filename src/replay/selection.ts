@@ -1,0 +1,94 @@
+// Which alerts of an archive are replayed: those of a night, of a visit, or of a file of ids.
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { alertNameForms, parseAlertName } from '../ids/alert-id.ts'
+import { idRanges, isIn, parseVisit, type PackedIdFormat } from '../ids/packed-id.ts'
+import { usageErrors } from '../config/errors.ts'
+import { messageOf } from '../pipeline/errors.ts'
+import { usedKeySchemes } from '../stores/alert-keys.ts'
+import { listAlerts } from '../stores/alert-listing.ts'
+import type { ObjectStore } from '../stores/object-store.ts'
+import { replayErrors } from './errors.ts'
+
+export interface Selection {
+  /** `night 20260224`, `visit 2026022401010` or `ids 1f2e...`, where the hex digits are those of the SHA-256 of the file. */
+  readonly name: string
+  /** The night of the alerts. Undefined for a file of ids. */
+  readonly night: string | undefined
+  /** Whether an alert of the night is selected. */
+  includes (id: bigint): boolean
+  /** Ids of the selected alerts, streamed. Only ids of a file may repeat or have no object. Rejects with a STORE_* error. */
+  ids (store: Pick<ObjectStore, 'list' | 'url'>): AsyncIterable<bigint>
+}
+
+export interface SelectionFlags {
+  readonly night: string | undefined
+  readonly visit: string | undefined
+  /** Path of a file. */
+  readonly ids: string | undefined
+}
+
+const hashDigits = 16
+
+/** Errors: USAGE_MISSING, USAGE_BAD_VALUE, ID_OUT_OF_RANGE. */
+export function checkSelection ({ night, visit, ids }: SelectionFlags, format: PackedIdFormat): void {
+  const given = [night, visit, ids].filter(each => each !== undefined)
+  if (given.length === 0) throw usageErrors.USAGE_MISSING('replay needs --night, --visit or --ids', { where: 'replay' })
+  if (given.length > 1) throw usageErrors.USAGE_BAD_VALUE('give only one of --night, --visit and --ids', { where: 'replay' })
+  if (ids === undefined) rangesOf({ night, visit }, format)
+}
+
+/** Errors: those of `checkSelection`; REPLAY_IDS if the file cannot be read or a line of it is not an alert id. */
+export async function openSelection (flags: SelectionFlags, format: PackedIdFormat): Promise<Selection> {
+  checkSelection(flags, format)
+  const { night, visit, ids: path } = flags
+  if (path !== undefined) return await fileSelection(path)
+  const ranges = rangesOf(flags, format)
+  return {
+    name: night === undefined ? `visit ${visit}` : `night ${night}`,
+    night: night ?? visit!.slice(0, 8),
+    includes: id => ranges.some(range => isIn(range, id)),
+    async * ids (store) {
+      const schemes = await usedKeySchemes(store)
+      for await (const { id } of listAlerts(ranges, { store, format, schemes })) yield BigInt(id)
+    }
+  }
+}
+
+function rangesOf ({ night, visit }: Pick<SelectionFlags, 'night' | 'visit'>, format: PackedIdFormat) {
+  if (visit === undefined) return idRanges({ night: night! }, format)
+  const parsed = parseVisit(visit)
+  if (parsed !== undefined) return idRanges(parsed, format)
+  throw usageErrors.USAGE_BAD_VALUE(`--visit is '${visit}', but must be YYYYMMDD and a 5-digit sequence number`, { where: 'replay' })
+}
+
+async function fileSelection (path: string): Promise<Selection> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (cause) {
+    throw replayErrors.REPLAY_IDS(`cannot read the file of --ids: ${messageOf(cause)}`, { where: path, cause })
+  }
+  const ids: bigint[] = []
+  for (const [index, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue
+    const id = parseAlertName(line.trim())
+    if (id === undefined) {
+      const shown = JSON.stringify(line.trim().slice(0, 40))
+      throw replayErrors.REPLAY_IDS(`${shown} is not an alert id (${alertNameForms})`, { where: `${path}:${index + 1}` })
+    }
+    ids.push(BigInt(id))
+  }
+  if (ids.length === 0) throw replayErrors.REPLAY_IDS('the file of --ids has no ids', { where: path })
+  return {
+    name: `ids ${createHash('sha256').update(text).digest('hex').slice(0, hashDigits)}`,
+    night: undefined,
+    includes: () => false,
+    async * ids () { yield * ids }
+  }
+}
+
+/** The end of the default group of a selection: `20260224`, `2026022401010` or `ids-1f2e...`. */
+export function groupSuffix ({ name }: Pick<Selection, 'name'>): string {
+  return name.replace(/^(?:night|visit) /, '').replace(' ', '-')
+}
