@@ -109,8 +109,16 @@ export function unpack (id: bigint, { bits } = rubinIds): PackedIdParts {
   const counter = low(bits.counter)
   const detector = low(bits.detector)
   const sequence = low(bits.sequence)
-  const night = new Date(epoch + low(bits.day) * dayMs).toISOString().slice(0, 10).replaceAll('-', '')
+  const night = nightOf(low(bits.day))
   return { tag: Number(id), night, sequence, detector, counter }
+}
+
+/** The last result of `nightOf`, because ids that are read one after the other are nearly always of one night. */
+let known = { day: NaN, night: '' }
+
+function nightOf (day: number): string {
+  if (day !== known.day) known = { day, night: new Date(epoch + day * dayMs).toISOString().slice(0, 10).replaceAll('-', '') }
+  return known.night
 }
 
 /**
