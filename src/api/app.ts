@@ -8,10 +8,13 @@ import { rubinIds, type PackedIdFormat } from '../ids/packed-id.ts'
 import { version } from '../config/version.ts'
 import type { Search } from '../search/open-search.ts'
 import type { Archive, ArchiveReader } from '../stores/archive.ts'
+import { AlertForms } from './alert-forms.ts'
 import { AlertReader, type ReaderLimits } from './alert-reader.ts'
+import { AlertSchemas } from './alert-schemas.ts'
 import type { Compat } from './compat.ts'
 import { boundConnections, shedConnections } from './connections.ts'
 import { apiErrors } from './errors.ts'
+import { HeldBodies } from './held-bodies.ts'
 import { shedLoad, type PressureLimits } from './load-shedding.ts'
 import { handleBadRequest, handleBadUrl, handleErrors } from './problems.ts'
 import { collectStats } from './request-stats.ts'
@@ -29,7 +32,7 @@ import { ajvOptions, explainInvalid } from './validation.ts'
 import { visitListing } from './visit-listing.ts'
 
 export interface ApiOptions {
-  readonly archive: ArchiveReader & Pick<Archive, 'alerts'>
+  readonly archive: ArchiveReader & Pick<Archive, 'alerts' | 'schemas'>
   /** Opens the search at its first use. Resolves to undefined if the server has no index. Default: no index. */
   readonly search?: () => Promise<Search | undefined>
   /** Packing of alert ids, by which visits are listed without an index. Default: Rubin's. */
@@ -95,6 +98,8 @@ export function build (options: ApiOptions): FastifyInstance {
   app.stats.schemas = schemas.lookups
   const alerts = new AlertReader(archive, limits)
   app.stats.buffers = alerts
+  const bodies = new HeldBodies('forms of alerts', limits.bufferBytes)
+  const forms = new AlertForms(alerts, new AlertSchemas(schemas, archive.schemas), bodies)
   app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'alert-stream archive', version: version() } } })
   app.register(async root => {
     await root.register(indexRoute, { compat })
@@ -103,7 +108,7 @@ export function build (options: ApiOptions): FastifyInstance {
       if (pressure !== false) await shedLoad(shed, pressure)
       shedConnections(shed, limits.connections)
       cutSlowReaders(shed, limits.stallMs)
-      await shed.register(alertsRoute, { alerts, compat })
+      await shed.register(alertsRoute, { alerts, forms, compat })
       const listVisit = visitListing(archive.alerts, packedIds)
       await shed.register(searchRoute, { search, listVisit, limits, bufferBytes: limits.bufferBytes })
       await shed.register(nightsRoute, { search })

@@ -1,0 +1,81 @@
+// The parsed schemas of archived alerts, by schema id and by version number. A schema never changes, so parsed schemas do not expire.
+import { LRUCache } from 'lru-cache'
+import { versionIn, type VersionNumber } from '../avro/schema-package.ts'
+import { parseSchema, type AlertSchema } from '../avro/schema.ts'
+import { schemaKeys } from '../copy/archived-keys.ts'
+import { rubinIds } from '../ids/packed-id.ts'
+import type { ObjectStore } from '../stores/object-store.ts'
+import type { SchemaCache } from './schema-cache.ts'
+
+interface ArchivedSchema {
+  readonly schemaId: number
+  readonly schema: AlertSchema
+}
+
+const maxSchemas = 256
+/** How long a listing of the archived schemas is reused, in milliseconds. */
+const listingMs = 60_000
+
+export class AlertSchemas {
+  readonly #cache: Pick<SchemaCache, 'get'>
+  readonly #store: Pick<ObjectStore, 'list' | 'url'>
+  readonly #parsed = new LRUCache<number, AlertSchema>({ max: maxSchemas })
+  #listing: { readonly ids: Promise<readonly number[]>, readonly until: number } | undefined
+
+  constructor (cache: Pick<SchemaCache, 'get'>, store: Pick<ObjectStore, 'list' | 'url'>) {
+    this.#cache = cache
+    this.#store = store
+  }
+
+  /** Resolves to undefined if the schema is not archived. Rejects with SCHEMA_INVALID, or with the error of the archive. */
+  async get (schemaId: number): Promise<AlertSchema | undefined> {
+    const known = this.#parsed.get(schemaId)
+    if (known !== undefined) return known
+    const text = await this.#cache.get(schemaId)
+    if (text === undefined) return undefined
+    const schema = parseSchema(text.body.toString(), `schema ${schemaId}`)
+    this.#parsed.set(schemaId, schema)
+    return schema
+  }
+
+  /**
+   * The archived schema with a version number, such as 11.1. Of several, the one with the id that the survey gives the version, otherwise
+   * that with the lowest id. Resolves to undefined if there is none. Rejects like `get`.
+   */
+  async byVersion (version: string): Promise<ArchivedSchema | undefined> {
+    const [major = 0, minor = 0] = version.split('.').map(Number)
+    return await this.#withVersion(major * 100 + minor, { major, minor }) ?? await this.#find({ major, minor })
+  }
+
+  async #find (version: VersionNumber): Promise<ArchivedSchema | undefined> {
+    for (const schemaId of await this.#ids()) {
+      const found = await this.#withVersion(schemaId, version)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  async #withVersion (schemaId: number, { major, minor }: VersionNumber): Promise<ArchivedSchema | undefined> {
+    const schema = await this.get(schemaId)
+    if (schema === undefined) return undefined
+    const version = versionIn(schema.name)
+    return version.major === major && version.minor === minor ? { schemaId, schema } : undefined
+  }
+
+  /** Ids of all archived schemas in ascending order. */
+  async #ids (): Promise<readonly number[]> {
+    const now = performance.now()
+    if (this.#listing === undefined || this.#listing.until < now) {
+      const listing = { ids: this.#list(), until: now + listingMs }
+      this.#listing = listing
+      listing.ids.catch(() => { if (this.#listing === listing) this.#listing = undefined })
+    }
+    return await this.#listing.ids
+  }
+
+  async #list (): Promise<readonly number[]> {
+    const ids = new Set<number>()
+    for await (const { id } of schemaKeys(this.#store, { format: rubinIds })) ids.add(Number(id))
+    return [...ids].sort((a, b) => a - b)
+  }
+}
