@@ -1,6 +1,7 @@
 // The forms of an alert on /v1/alerts/{id}, apart from the frame itself.
 import { alertContainer } from '../formats/container.ts'
 import type { FramedAlert } from '../formats/framed-alert.ts'
+import { alertFits } from '../formats/fits.ts'
 import { alertJson } from '../formats/json.ts'
 import { frameOf } from './alert-forms.ts'
 import type { Form } from './media-types.ts'
@@ -40,5 +41,10 @@ export const alertForms: readonly [AlertForm, ...AlertForm[]] = [
     name: 'json-lossless', mediaTypes: ['application/avro+json', 'avro/json'],
     description: 'JSON encoding of Avro, which encodes to the same bytes again.',
     make: alert => Buffer.from(alertJson(alert, 'lossless'))
+  },
+  {
+    name: 'fits', mediaTypes: ['application/fits', 'image/fits'], extension: 'fits',
+    description: 'FITS file with the HDUs ALERT, DIFFIM, SCIENCE, TEMPLATE, DIASOURCE, FORCEDPHOT and SSSOURCE.',
+    make: alertFits
   }
 ]

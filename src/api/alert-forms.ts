@@ -74,12 +74,12 @@ export class AlertForms {
 
   async #framed (frame: Buffer): Promise<FramedAlert> {
     const { schemaId, datum } = parseFrame(frame)
-    const schema = await this.#schemas.get(schemaId)
-    if (schema === undefined) throw formatErrors.ALERT_SCHEMA_MISSING(`the archive does not have the schema of the alert, ${schemaId}`)
-    return { schemaId, schema, datum }
+    const archived = await this.#schemas.get(schemaId)
+    if (archived === undefined) throw formatErrors.ALERT_SCHEMA_MISSING(`the archive does not have the schema of the alert, ${schemaId}`)
+    return { ...archived, datum }
   }
 
-  async #target (schemaVersion: string): Promise<Pick<FramedAlert, 'schemaId' | 'schema'>> {
+  async #target (schemaVersion: string): Promise<Omit<FramedAlert, 'datum'>> {
     const target = await this.#schemas.byVersion(schemaVersion)
     if (target === undefined) throw formatErrors.SCHEMA_VERSION_MISSING(`the archive has no schema of version ${schemaVersion}`)
     return target

@@ -1,16 +1,14 @@
 // The parsed schemas of archived alerts, by schema id and by version number. A schema never changes, so parsed schemas do not expire.
 import { LRUCache } from 'lru-cache'
-import { versionIn, type VersionNumber } from '../avro/schema-package.ts'
-import { parseSchema, type AlertSchema } from '../avro/schema.ts'
+import { versionIn, type SchemaPackage, type VersionNumber } from '../avro/schema-package.ts'
+import { parseSchema } from '../avro/schema.ts'
 import { schemaKeys } from '../copy/archived-keys.ts'
 import { rubinIds } from '../ids/packed-id.ts'
+import type { FramedAlert } from '../formats/framed-alert.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import type { SchemaCache } from './schema-cache.ts'
 
-interface ArchivedSchema {
-  readonly schemaId: number
-  readonly schema: AlertSchema
-}
+type ArchivedSchema = Omit<FramedAlert, 'datum'>
 
 const maxSchemas = 256
 /** How long a listing of the archived schemas is reused, in milliseconds. */
@@ -19,23 +17,31 @@ const listingMs = 60_000
 export class AlertSchemas {
   readonly #cache: Pick<SchemaCache, 'get'>
   readonly #store: Pick<ObjectStore, 'list' | 'url'>
-  readonly #parsed = new LRUCache<number, AlertSchema>({ max: maxSchemas })
+  readonly #published: () => Promise<SchemaPackage | undefined>
+  readonly #parsed = new LRUCache<number, ArchivedSchema>({ max: maxSchemas })
   #listing: { readonly ids: Promise<readonly number[]>, readonly until: number } | undefined
 
-  constructor (cache: Pick<SchemaCache, 'get'>, store: Pick<ObjectStore, 'list' | 'url'>) {
+  /** `published`: the survey's schema package, for the docs of archived schemas without docs. */
+  constructor (
+    cache: Pick<SchemaCache, 'get'>, store: Pick<ObjectStore, 'list' | 'url'>, published: () => Promise<SchemaPackage | undefined>
+  ) {
     this.#cache = cache
     this.#store = store
+    this.#published = published
   }
 
   /** Resolves to undefined if the schema is not archived. Rejects with SCHEMA_INVALID, or with the error of the archive. */
-  async get (schemaId: number): Promise<AlertSchema | undefined> {
+  async get (schemaId: number): Promise<ArchivedSchema | undefined> {
     const known = this.#parsed.get(schemaId)
     if (known !== undefined) return known
     const text = await this.#cache.get(schemaId)
     if (text === undefined) return undefined
     const schema = parseSchema(text.body.toString(), `schema ${schemaId}`)
-    this.#parsed.set(schemaId, schema)
-    return schema
+    const { major, minor } = versionIn(schema.name)
+    const versions = (await this.#published())?.versions ?? []
+    const archived = { schemaId, schema, published: versions.find(({ version }) => version === `${major}.${minor}`)?.schema }
+    this.#parsed.set(schemaId, archived)
+    return archived
   }
 
   /**
@@ -56,10 +62,10 @@ export class AlertSchemas {
   }
 
   async #withVersion (schemaId: number, { major, minor }: VersionNumber): Promise<ArchivedSchema | undefined> {
-    const schema = await this.get(schemaId)
-    if (schema === undefined) return undefined
-    const version = versionIn(schema.name)
-    return version.major === major && version.minor === minor ? { schemaId, schema } : undefined
+    const archived = await this.get(schemaId)
+    if (archived === undefined) return undefined
+    const version = versionIn(archived.schema.name)
+    return version.major === major && version.minor === minor ? archived : undefined
   }
 
   /** Ids of all archived schemas in ascending order. */

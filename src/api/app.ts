@@ -5,6 +5,7 @@ import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { rubinIds, type PackedIdFormat } from '../ids/packed-id.ts'
+import type { SchemaPackage } from '../avro/schema-package.ts'
 import { version } from '../config/version.ts'
 import type { Search } from '../search/open-search.ts'
 import type { Archive, ArchiveReader } from '../stores/archive.ts'
@@ -20,6 +21,7 @@ import { handleBadRequest, handleBadUrl, handleErrors } from './problems.ts'
 import { collectStats } from './request-stats.ts'
 import { alertsRoute } from './routes/alerts.ts'
 import { batchRoute } from './routes/batch.ts'
+import { cutoutsRoute } from './routes/cutouts.ts'
 import { healthRoute } from './routes/health.ts'
 import { indexRoute } from './routes/index-page.ts'
 import { nightsRoute } from './routes/nights.ts'
@@ -37,6 +39,8 @@ export interface ApiOptions {
   readonly search?: () => Promise<Search | undefined>
   /** Packing of alert ids, by which visits are listed without an index. Default: Rubin's. */
   readonly packedIds?: PackedIdFormat
+  /** The survey's schema package, whose docs describe fields if the archived schemas have none. Default: none. */
+  readonly schemaPackage?: () => Promise<SchemaPackage | undefined>
   readonly log?: Logger
   /** How alerts are sent. Default 'dmtn-210'. */
   readonly compat?: Compat
@@ -69,7 +73,7 @@ const cachedSchemas = 256
 /** Throws API_PREFIX_INVALID if `pathPrefix` is not a path. The app is ready after `listen`, `app.ready()` or `app.inject()`. */
 export function build (options: ApiOptions): FastifyInstance {
   const { archive, log = silent, compat = 'dmtn-210', pressure = {}, healthCacheMs = 1000 } = options
-  const { search = async () => undefined, packedIds = rubinIds } = options
+  const { search = async () => undefined, packedIds = rubinIds, schemaPackage = async () => undefined } = options
   const limits = { ...defaultLimits, ...options.limits }
   const prefix = normalPrefix(options.pathPrefix ?? '')
   const app: FastifyInstance = fastify({
@@ -99,7 +103,7 @@ export function build (options: ApiOptions): FastifyInstance {
   const alerts = new AlertReader(archive, limits)
   app.stats.buffers = alerts
   const bodies = new HeldBodies('forms of alerts', limits.bufferBytes)
-  const forms = new AlertForms(alerts, new AlertSchemas(schemas, archive.schemas), bodies)
+  const forms = new AlertForms(alerts, new AlertSchemas(schemas, archive.schemas, schemaPackage), bodies)
   app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'alert-stream archive', version: version() } } })
   app.register(async root => {
     await root.register(indexRoute, { compat })
@@ -109,6 +113,7 @@ export function build (options: ApiOptions): FastifyInstance {
       shedConnections(shed, limits.connections)
       cutSlowReaders(shed, limits.stallMs)
       await shed.register(alertsRoute, { alerts, forms, compat })
+      await shed.register(cutoutsRoute, { forms })
       const listVisit = visitListing(archive.alerts, packedIds)
       await shed.register(searchRoute, { search, listVisit, limits, bufferBytes: limits.bufferBytes })
       await shed.register(nightsRoute, { search })

@@ -7,12 +7,14 @@ import { formatErrors } from './errors.ts'
 export interface FramedAlert {
   readonly schemaId: number
   readonly schema: AlertSchema
+  /** The schema of the same version in the survey's schema package, if there is one. It has docs even if `schema` has none. */
+  readonly published?: AlertSchema | undefined
   /** Exactly one datum of the schema. */
   readonly datum: Buffer
 }
 
 /** The alert in another schema. Throws DATUM_INVALID, and ALERT_UNRESOLVABLE, whose message names each field that does not resolve. */
-export function resolveAlert (alert: FramedAlert, target: Pick<FramedAlert, 'schemaId' | 'schema'>): FramedAlert {
+export function resolveAlert (alert: FramedAlert, target: Omit<FramedAlert, 'datum'>): FramedAlert {
   try {
     return { ...target, datum: resolver(alert.schema, target.schema)(alert.datum) }
   } catch (error) {
