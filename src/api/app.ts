@@ -24,6 +24,7 @@ import { batchRoute } from './routes/batch.ts'
 import { cutoutsRoute } from './routes/cutouts.ts'
 import { healthRoute } from './routes/health.ts'
 import { indexRoute } from './routes/index-page.ts'
+import { lightCurveRoute } from './routes/light-curve.ts'
 import { nightsRoute } from './routes/nights.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { schemasRoute } from './routes/schemas.ts'
@@ -114,6 +115,7 @@ export function build (options: ApiOptions): FastifyInstance {
       cutSlowReaders(shed, limits.stallMs)
       await shed.register(alertsRoute, { alerts, forms, compat })
       await shed.register(cutoutsRoute, { forms })
+      await shed.register(lightCurveRoute, { forms })
       const listVisit = visitListing(archive.alerts, packedIds)
       await shed.register(searchRoute, { search, listVisit, limits, bufferBytes: limits.bufferBytes })
       await shed.register(nightsRoute, { search })

@@ -9,6 +9,7 @@ import { iauPrefix } from '../ids/alert-id.ts'
 import { cutoutIn, cutoutKinds, readCutout, type CutoutKind } from './cutouts.ts'
 import { fieldNotes, type FieldNotes } from './field-notes.ts'
 import type { FramedAlert } from './framed-alert.ts'
+import { recordIn, rowsOf } from './records.ts'
 
 const imageNames: Readonly<Record<CutoutKind, string>> = { difference: 'DIFFIM', science: 'SCIENCE', template: 'TEMPLATE' }
 /** Tables with names of their own. Others have the name of their field in capitals. */
@@ -101,19 +102,6 @@ function fluxAfterTime (columns: readonly Column[]): readonly Column[] {
   const flux = columns.find(({ name }) => name === 'psfFlux')
   if (flux === undefined || !columns.some(({ name }) => name === 'midpointMjdTai')) return columns
   return columns.filter(column => column !== flux).flatMap(column => column.name === 'midpointMjdTai' ? [column, flux] : [column])
-}
-
-function rowsOf (value: unknown): readonly AlertValue[] {
-  if (Array.isArray(value)) return value as AlertValue[]
-  return value === null || value === undefined ? [] : [value as AlertValue]
-}
-
-/** The record of a field that is a record, an array of records, or null. */
-function recordIn (type: SchemaNode): RecordNode | undefined {
-  if (type.kind === 'record') return type
-  if (type.kind === 'array') return recordIn(type.items)
-  if (type.kind === 'union') return type.branches.map(recordIn).find(record => record !== undefined)
-  return undefined
 }
 
 function columnsOf (record: RecordNode, rows: readonly AlertValue[], notes: FieldNotes): Column[] {

@@ -103,7 +103,8 @@ await t.test('an image that cannot be turned north says why; as stored, it is dr
     [[...reference(3, 3, 10, 20), card('CD1_1', 1)], /cannot be inverted/]
   ]
   for (const [cards, message] of cases) {
-    t.throws(() => draw(cards, 'north'), { code: 'CUTOUT_NO_WCS', message: new RegExp(`north is unknown in the science.*${message.source}`) })
+    const expected = { code: 'CUTOUT_NO_WCS', message: new RegExp(`north is unknown in the science cutout: .*${message.source}`) }
+    t.throws(() => draw(cards, 'north'), expected)
     t.equal(draw(cards, 'detector').width, 6)
   }
   t.equal(draw(complete, 'north').width, 6)

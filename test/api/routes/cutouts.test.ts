@@ -53,7 +53,8 @@ await t.test('requests that cannot be answered', async t => {
   const [old] = (await alertsOf('6.0', 1)) as [TestAlert]
   const broken = Buffer.from(science.subarray(0, 2900))
   const { app } = await formsOf(t, [
-    alert, old, variant(1n, { cutoutScience: null }), variant(2n, { cutoutScience: broken }), variant(3n, { cutoutScience: Buffer.alloc(0) })
+    alert, old, variant(1n, { cutoutScience: null }), variant(2n, { cutoutScience: broken }),
+    variant(3n, { cutoutScience: Buffer.alloc(0) })
   ])
   const of = async (query: string, status: number, detail: RegExp) => {
     const response = await app.inject(`/v1/alerts/${query}`)
@@ -65,7 +66,7 @@ await t.test('requests that cannot be answered', async t => {
   await of('1/cutouts/science', 404, /the alert has no science cutout: its field cutoutScience is null.*\(CUTOUT_MISSING\)/)
   await of('1/cutouts/science?format=png', 404, /its field cutoutScience is null/)
   await of(`${old.id}/cutouts/science`, 404, /the schema lsst\.v6_0\.alert has no field cutoutScience/)
-  await of('2/cutouts/science?format=png', 422, /the science cutout is damaged: the header states 3600 bytes of data, but 20 follow it.*\(CUTOUT_/)
+  await of('2/cutouts/science?format=png', 422, /science cutout is damaged: the header states 3600 bytes of data, but 20 follow it/)
   await of('2/cutouts/science', 422, /the science cutout is damaged/)
   await of('3/cutouts/science?format=png', 422, /the file is empty/)
   await of('2?format=fits', 422, /the science cutout is damaged.*\(CUTOUT_DAMAGED\)/)
