@@ -48,3 +48,6 @@ export const alertForms: readonly [AlertForm, ...AlertForm[]] = [
     make: alertFits
   }
 ]
+
+/** The names of all forms, for texts. */
+export const formNames = alertForms.map(({ name }) => name).join(', ')

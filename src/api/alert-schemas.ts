@@ -1,7 +1,7 @@
 // The parsed schemas of archived alerts, by schema id and by version number. A schema never changes, so parsed schemas do not expire.
 import { LRUCache } from 'lru-cache'
 import { versionIn, type SchemaPackage, type VersionNumber } from '../avro/schema-package.ts'
-import { parseSchema } from '../avro/schema.ts'
+import { parseSchema, type AlertSchema } from '../avro/schema.ts'
 import { schemaKeys } from '../copy/archived-keys.ts'
 import { rubinIds } from '../ids/packed-id.ts'
 import type { FramedAlert } from '../formats/framed-alert.ts'
@@ -37,9 +37,7 @@ export class AlertSchemas {
     const text = await this.#cache.get(schemaId)
     if (text === undefined) return undefined
     const schema = parseSchema(text.body.toString(), `schema ${schemaId}`)
-    const { major, minor } = versionIn(schema.name)
-    const versions = (await this.#published())?.versions ?? []
-    const archived = { schemaId, schema, published: versions.find(({ version }) => version === `${major}.${minor}`)?.schema }
+    const archived = { schemaId, schema, published: schema.text.includes('"doc":') ? undefined : await this.#publishedLike(schema) }
     this.#parsed.set(schemaId, archived)
     return archived
   }
@@ -66,6 +64,12 @@ export class AlertSchemas {
     if (archived === undefined) return undefined
     const version = versionIn(archived.schema.name)
     return version.major === major && version.minor === minor ? archived : undefined
+  }
+
+  /** The published schema with the version of an archived one. */
+  async #publishedLike ({ name }: AlertSchema): Promise<AlertSchema | undefined> {
+    const { major, minor } = versionIn(name)
+    return (await this.#published())?.versions.find(({ version }) => version === `${major}.${minor}`)?.schema
   }
 
   /** Ids of all archived schemas in ascending order. */

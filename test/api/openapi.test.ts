@@ -44,7 +44,8 @@ await t.test('the document describes every resource under the path prefix', asyn
   const { openapi, paths } = response.json() as { openapi: string, paths: Record<string, Record<string, unknown>> }
   t.match(openapi, /^3\.1\./)
   t.strictSame(Object.entries(paths).map(([path, methods]) => `${Object.keys(methods).join()} ${path}`).sort(), [
-    'get /alertdb', 'get /alertdb/v1', 'get /alertdb/v1/alerts', 'get /alertdb/v1/alerts/{id}', 'get /alertdb/v1/docs',
+    'get /alertdb', 'get /alertdb/v1', 'get /alertdb/v1/alerts', 'get /alertdb/v1/alerts/{id}', 'get /alertdb/v1/alerts/{id}/cutouts/{cutout}',
+    'get /alertdb/v1/alerts/{id}/lightcurve', 'get /alertdb/v1/docs',
     'get /alertdb/v1/health', 'get /alertdb/v1/nights', 'get /alertdb/v1/nights/{night}', 'get /alertdb/v1/openapi.json',
     'get /alertdb/v1/schemas/{id}', 'post /alertdb/v1/alerts/batch'
   ])

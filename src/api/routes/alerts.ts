@@ -6,7 +6,7 @@
 // (../alert-form-table.ts), by `format`, or by Accept. With `compat: 'upstream'`, Accept selects nothing.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { alertNameForms, parseAlertName } from '../../ids/alert-id.ts'
-import { alertForms, octets, type AlertForm, type FormParameters } from '../alert-form-table.ts'
+import { alertForms, formNames, octets, type AlertForm, type FormParameters } from '../alert-form-table.ts'
 import type { AlertForms } from '../alert-forms.ts'
 import type { AlertReader, Content, Head } from '../alert-reader.ts'
 import type { Compat } from '../compat.ts'
@@ -27,7 +27,6 @@ interface AlertRequest {
   readonly Querystring: FormParameters & { readonly format?: string, readonly schema?: string }
 }
 
-const formNames = alertForms.map(({ name }) => name).join(', ')
 const mediaTypes = alertForms.map(({ mediaTypes: [type] }) => type).join(', ')
 
 const schema = {

@@ -53,7 +53,7 @@ const curveSchema = {
 const schema = {
   operationId: 'getLightCurve',
   summary: 'The light curve of an alert',
-  description: 'The triggering source and the earlier sources (detection), forced photometry (forced) and upper limits (limit) of the alert.',
+  description: 'The triggering source and the earlier ones (detection), forced photometry (forced) and upper limits (limit) of the alert.',
   params: { type: 'object', required: ['id'], properties: { id: alertIdSchema } },
   querystring: {
     type: 'object', additionalProperties: false,
