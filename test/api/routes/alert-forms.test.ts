@@ -1,10 +1,12 @@
 // The forms of an alert on /v1/alerts/{id}: selection, headers, conditions, resolution and errors.
 import t from 'tap'
 import type { InjectOptions } from 'fastify'
-import { frameHeaderLength } from '../../../src/avro/index.ts'
+import { fetchSchemaPackage, frameHeaderLength, loadSchemaPackage, parseSchema } from '../../../src/avro/index.ts'
 import { gzipFrame } from '../../../src/stores/gzip.ts'
 import { surveySchema } from '../../generator/support.ts'
+import { otherSpelling } from '../../avro/support.ts'
 import { alertsOf, formsOf, judge } from '../../formats/support.ts'
+import { cache } from '../../support/stack.ts'
 
 const alerts = (await Promise.all(['9.0', '10.0', '11.1'].map(version => alertsOf(version, 2)))).flat()
 const { id, schema, schemaId, value } = alerts.at(-1)!
@@ -174,4 +176,16 @@ await t.test('requests that cannot be answered', async t => {
   await of('7?format=ocf', 500, /\(FRAME_BAD_MAGIC\)/)
   await writeAlert('8', Buffer.from('no gzip'))
   await of('8?format=ocf', 500, /\(OBJECT_CORRUPT\)/)
+})
+
+await t.test('if the archived schema has no docs, a FITS file has those of the schema package', async t => {
+  const published = await loadSchemaPackage(await fetchSchemaPackage({ cacheDir: cache().cacheDir }))
+  const canonical = { ...alerts.at(-1)!, schema: parseSchema(otherSpelling(schema.text)) }
+  const described = async (schemaPackage?: () => Promise<typeof published>) => {
+    const { app } = await formsOf(t, [canonical], schemaPackage === undefined ? {} : { schemaPackage })
+    const { rawPayload, statusCode } = await app.inject(`${url}?format=fits`)
+    t.equal(statusCode, 200)
+    return rawPayload.includes('TCOMM')
+  }
+  t.strictSame([await described(), await described(async () => published)], [false, true])
 })
