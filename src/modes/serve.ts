@@ -135,7 +135,8 @@ export default mode({
     const packedIds = packedIdFormat(config.packedIdBits, config.packedIdTags)
     const schemaPackage = await publishedSchemasOf(config, host)
     const app = build({
-      archive, search: search.open, packedIds, schemaPackage, log: host.log, compat, pathPrefix, pressure: { maxEventLoopDelayMs }, limits
+      archive, search: search.open, packedIds, schemaPackage, log: host.log, compat, pathPrefix, limits,
+      pressure: { maxEventLoopDelayMs }
     })
     let admin: AdminServer | undefined
     try {
