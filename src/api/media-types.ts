@@ -21,7 +21,8 @@ const parsed = new LRUCache<string, readonly Range[]>({ max: 256 })
  * The form that the client prefers; of equal ones, the first. Undefined if the client accepts none of them. Without Accept, the first form.
  */
 export function chooseForm<F extends Form> (accept: string | undefined, forms: readonly [F, ...F[]]): F | undefined {
-  if (accept === undefined) return forms[0]
+  // Most clients send neither Accept nor a preference.
+  if (accept === undefined || accept === '*/*') return forms[0]
   let ranges = parsed.get(accept)
   if (ranges === undefined) parsed.set(accept, ranges = parseAccept(accept))
   let best: F | undefined

@@ -1,7 +1,7 @@
 // Binary tables of FITS files (FITS standard 4.0, section 7.3).
 import { formatCard, formatHeader, formatLongText, padToBlock } from './cards.ts'
 
-export type ColumnType = 'boolean' | 'byte' | 'int' | 'long' | 'float' | 'double' | 'text'
+type ColumnType = 'boolean' | 'byte' | 'int' | 'long' | 'float' | 'double' | 'text'
 
 export interface Column {
   readonly name: string

@@ -11,9 +11,6 @@ const fields: Readonly<Record<CutoutKind, string>> = {
   difference: 'cutoutDifference', science: 'cutoutScience', template: 'cutoutTemplate'
 }
 
-/** Names of the fields of cutouts. */
-export const cutoutFields: ReadonlySet<string> = new Set(Object.values(fields))
-
 /** The bytes of a cutout. Throws CUTOUT_MISSING with the reason if the alert has none, and DATUM_INVALID. */
 export function cutoutBytes ({ schema, datum }: Pick<FramedAlert, 'schema' | 'datum'>, kind: CutoutKind): Buffer {
   return cutoutIn(schema.decode(datum), kind) ?? missing(schema.name, kind, schema.root.fields.some(({ name }) => name === fields[kind]))

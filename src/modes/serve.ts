@@ -126,6 +126,7 @@ export default mode({
   flags: serveFlags,
   describe,
   async run (config, _positionals, host) {
+    const schemaPackage = await publishedSchemasOf(config, host)
     const stores = new StoreStats()
     const archive = await archiveOf(config, 'read', host, stores)
     const { pathPrefix, compat, maxEventLoopDelay: maxEventLoopDelayMs, maxConnections: connections, responseBufferMib, cacheMib } = config
@@ -133,7 +134,6 @@ export default mode({
     const { searchPageSize: page, searchRadius: radius, maxBatchIds: batch } = config
     const limits = { connections, bufferBytes: responseBufferMib * mib, cacheBytes: cacheMib * mib, page, radius, batch }
     const packedIds = packedIdFormat(config.packedIdBits, config.packedIdTags)
-    const schemaPackage = await publishedSchemasOf(config, host)
     const app = build({
       archive, search: search.open, packedIds, schemaPackage, log: host.log, compat, pathPrefix, limits,
       pressure: { maxEventLoopDelayMs }

@@ -18,7 +18,7 @@ export interface TestAlert {
 }
 
 /** Schema id of a survey version. */
-export function schemaIdOf (version: string): number {
+function schemaIdOf (version: string): number {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   return major * 100 + minor
 }
