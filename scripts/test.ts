@@ -108,9 +108,10 @@ async function prepare (files: readonly string[]): Promise<void> {
   if (python) await pythonEnvironment(cache)
 }
 
-function reportFile (name: string, { passed, failed, skipped, failures }: Counts): void {
+function reportFile (name: string, { passed, failed, skipped, failures }: Counts, ms: number | undefined): void {
   const others = [...failed > 0 ? [`${failed} failed`] : [], ...skipped > 0 ? [`${skipped} skipped`] : []]
-  print(`${failed > 0 ? 'FAIL' : 'ok  '} ${name} (${[`${passed} passed`, ...others].join(', ')})`)
+  const duration = ms === undefined ? [] : [`${(ms / 1000).toFixed(1)} s`]
+  print(`${failed > 0 ? 'FAIL' : 'ok  '} ${name} (${[`${passed} passed`, ...others, ...duration].join(', ')})`)
   for (const { path, diagnosis } of failures) {
     print(`  ${path.length === 1 ? 'outside of a named test' : path.slice(1).join(' > ')}`)
     const shown = Object.entries(diagnosis).filter(([key]) => !HIDDEN.has(key))

@@ -2,31 +2,28 @@
 import { LRUCache } from 'lru-cache'
 import { versionIn, type SchemaPackage, type VersionNumber } from '../avro/schema-package.ts'
 import { parseSchema, type AlertSchema } from '../avro/schema.ts'
-import { schemaKeys } from '../copy/archived-keys.ts'
-import { rubinIds } from '../ids/packed-id.ts'
 import type { FramedAlert } from '../formats/framed-alert.ts'
+import { AlertStreamError } from '../pipeline/errors.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import type { SchemaCache } from './schema-cache.ts'
+import { schemaIds } from './schema-ids.ts'
 
 type ArchivedSchema = Omit<FramedAlert, 'datum'>
 
 const maxSchemas = 256
-/** How long a listing of the archived schemas is reused, in milliseconds. */
-const listingMs = 60_000
 
 export class AlertSchemas {
   readonly #cache: Pick<SchemaCache, 'get'>
-  readonly #store: Pick<ObjectStore, 'list' | 'url'>
+  readonly #ids: () => Promise<readonly number[]>
   readonly #published: () => Promise<SchemaPackage | undefined>
   readonly #parsed = new LRUCache<number, ArchivedSchema>({ max: maxSchemas })
-  #listing: { readonly ids: Promise<readonly number[]>, readonly until: number } | undefined
 
   /** `published`: the survey's schema package, for the docs of archived schemas without docs. */
   constructor (
     cache: Pick<SchemaCache, 'get'>, store: Pick<ObjectStore, 'list' | 'url'>, published: () => Promise<SchemaPackage | undefined>
   ) {
     this.#cache = cache
-    this.#store = store
+    this.#ids = schemaIds(store)
     this.#published = published
   }
 
@@ -44,7 +41,7 @@ export class AlertSchemas {
 
   /**
    * The archived schema with a version number, such as 11.1. Of several, the one with the id that the survey gives the version, otherwise
-   * that with the lowest id. Resolves to undefined if there is none. Rejects like `get`.
+   * that with the lowest id. Resolves to undefined if there is none. Rejects with the error of the archive.
    */
   async byVersion (version: string): Promise<ArchivedSchema | undefined> {
     const [major = 0, minor = 0] = version.split('.').map(Number)
@@ -60,7 +57,11 @@ export class AlertSchemas {
   }
 
   async #withVersion (schemaId: number, { major, minor }: VersionNumber): Promise<ArchivedSchema | undefined> {
-    const archived = await this.get(schemaId)
+    const archived = await this.get(schemaId).catch((error: unknown) => {
+      // Another schema can have the version.
+      if (error instanceof AlertStreamError && error.code === 'SCHEMA_INVALID') return undefined
+      throw error
+    })
     if (archived === undefined) return undefined
     const version = versionIn(archived.schema.name)
     return version.major === major && version.minor === minor ? archived : undefined
@@ -70,22 +71,5 @@ export class AlertSchemas {
   async #publishedLike ({ name }: AlertSchema): Promise<AlertSchema | undefined> {
     const { major, minor } = versionIn(name)
     return (await this.#published())?.versions.find(({ version }) => version === `${major}.${minor}`)?.schema
-  }
-
-  /** Ids of all archived schemas in ascending order. */
-  async #ids (): Promise<readonly number[]> {
-    const now = performance.now()
-    if (this.#listing === undefined || this.#listing.until < now) {
-      const listing = { ids: this.#list(), until: now + listingMs }
-      this.#listing = listing
-      listing.ids.catch(() => { if (this.#listing === listing) this.#listing = undefined })
-    }
-    return await this.#listing.ids
-  }
-
-  async #list (): Promise<readonly number[]> {
-    const ids = new Set<number>()
-    for await (const { id } of schemaKeys(this.#store, { format: rubinIds })) ids.add(Number(id))
-    return [...ids].sort((a, b) => a - b)
   }
 }

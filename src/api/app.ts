@@ -27,6 +27,7 @@ import { indexRoute } from './routes/index-page.ts'
 import { lightCurveRoute } from './routes/light-curve.ts'
 import { nightsRoute } from './routes/nights.ts'
 import { openapiRoutes } from './routes/openapi.ts'
+import { registryRoutes } from './routes/registry.ts'
 import { schemasRoute } from './routes/schemas.ts'
 import { searchRoute, type SearchLimits } from './routes/search.ts'
 import { SchemaCache } from './schema-cache.ts'
@@ -45,6 +46,8 @@ export interface ApiOptions {
   readonly log?: Logger
   /** How alerts are sent. Default 'dmtn-210'. */
   readonly compat?: Compat
+  /** Subject of the archived schemas in the registry routes. Default 'alert-packet'. */
+  readonly subject?: string
   /** Prefix of every path, such as '/alertdb'. Default ''. */
   readonly pathPrefix?: string
   /** Limits for load shedding. `false` disables load shedding. */
@@ -74,7 +77,8 @@ const cachedSchemas = 256
 /** Throws API_PREFIX_INVALID if `pathPrefix` is not a path. The app is ready after `listen`, `app.ready()` or `app.inject()`. */
 export function build (options: ApiOptions): FastifyInstance {
   const { archive, log = silent, compat = 'dmtn-210', pressure = {}, healthCacheMs = 1000 } = options
-  const { search = async () => undefined, packedIds = rubinIds, schemaPackage = async () => undefined } = options
+  const { search = async () => undefined, packedIds = rubinIds, subject = 'alert-packet' } = options
+  const { schemaPackage = async () => undefined } = options
   const limits = { ...defaultLimits, ...options.limits }
   const prefix = normalPrefix(options.pathPrefix ?? '')
   const app: FastifyInstance = fastify({
@@ -121,6 +125,7 @@ export function build (options: ApiOptions): FastifyInstance {
       await shed.register(nightsRoute, { search })
       await shed.register(batchRoute, { archive, maxIds: limits.batch, batches: limits.batches, stallMs: limits.stallMs })
       await shed.register(schemasRoute, { schemas })
+      await shed.register(registryRoutes, { schemas, store: archive.schemas, subject })
     })
     await root.register(openapiRoutes)
   }, { prefix })

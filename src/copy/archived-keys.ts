@@ -1,8 +1,9 @@
 // Lists the objects of an archive for a copy, layout by layout: the schemas, and all alerts or those of one night.
 import { idRanges, type PackedIdFormat } from '../ids/packed-id.ts'
 import { allKeys, keysInRanges } from '../stores/alert-keys.ts'
-import { allKeySchemes, distinctKeySchemes, gzipped, keySchemes, parseSchemaId, type KeyScheme, type Layout } from '../stores/layouts.ts'
+import { allKeySchemes, distinctKeySchemes, gzipped, keySchemes, type KeyScheme, type Layout } from '../stores/layouts.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
+import { schemaKeys as listSchemas } from '../stores/schema-keys.ts'
 
 export interface ArchivedKey {
   readonly kind: 'alert' | 'schema'
@@ -28,12 +29,8 @@ type Listing = Pick<ObjectStore, 'list' | 'url'>
 
 /** Keys of all schemas. Rejects with a STORE_* error. */
 export async function * schemaKeys (store: Listing, { except }: Selection, ignored: Ignored = () => {}): AsyncGenerator<ArchivedKey> {
-  for (const { schemas } of schemesOf(store, except)) {
-    for await (const key of store.list(schemas)) {
-      const id = key.endsWith('.json') ? parseSchemaId(key.slice(schemas.length, -'.json'.length)) : undefined
-      if (id === undefined || key !== `${schemas}${id}.json`) ignored(key)
-      else yield { kind: 'schema', key, id: String(id), compressed: false }
-    }
+  for await (const { id, key } of listSchemas(store, schemesBut(except), ignored)) {
+    yield { kind: 'schema', key, id: String(id), compressed: false }
   }
 }
 
@@ -43,13 +40,13 @@ export async function * alertKeys (
 ): AsyncGenerator<ArchivedKey> {
   const ranges = night === undefined ? undefined : idRanges({ night }, format)
   const options = { store, format, ignored }
-  for (const scheme of schemesOf(store, except)) {
+  for (const scheme of distinctKeySchemes(store.url, schemesBut(except))) {
     for (const keys of ranges === undefined ? [allKeys(scheme, options)] : keysInRanges(scheme, ranges, options)) {
       for await (const { id, key, ending } of keys) yield { kind: 'alert', key, id: id.toString(), compressed: ending === gzipped }
     }
   }
 }
 
-function schemesOf ({ url }: Listing, except: Layout | undefined): readonly KeyScheme[] {
-  return distinctKeySchemes(url, allKeySchemes.filter(scheme => except === undefined || scheme !== keySchemes[except]))
+function schemesBut (except: Layout | undefined): readonly KeyScheme[] {
+  return allKeySchemes.filter(scheme => except === undefined || scheme !== keySchemes[except])
 }

@@ -31,6 +31,10 @@ const serveFlags = flags({
     description: 'Form of alerts: dmtn-210 (as in Kafka; gzip as Content-Encoding if the client accepts it) or upstream (the stored gzip ' +
       'without Content-Encoding, for clients of alert_database_server, which decompress the body themselves).'
   },
+  subject: {
+    type: 'text', default: 'alert-packet',
+    description: 'Subject under which the routes of a schema registry (/subjects, /schemas/ids) list the archived schemas.'
+  },
   'max-event-loop-delay': {
     type: 'integer', min: 0, default: 500,
     description: 'Event-loop delay in milliseconds above which requests get 503 (load shedding). 0 disables it.'
@@ -98,6 +102,7 @@ function describe (config: Config): GraphDescription {
       { name: 'light-curve', type: 'sink', kind: 'http', detail: `GET ${prefix}/alerts/{id}/lightcurve`, limits: {} },
       { name: 'batch', type: 'sink', kind: 'http', detail: `POST ${prefix}/alerts/batch`, limits: { records: config.maxBatchIds } },
       { name: 'schemas', type: 'sink', kind: 'http', detail: `GET ${prefix}/schemas/{id}`, limits: {} },
+      { name: 'registry', type: 'sink', kind: 'http', detail: 'GET /subjects, /schemas/ids', limits: {} },
       { name: 'health', type: 'sink', kind: 'http', detail: `GET ${prefix}/health`, limits: {} }
     ],
     edges: [
@@ -107,6 +112,7 @@ function describe (config: Config): GraphDescription {
       ...['cutouts', 'light-curve'].map(to => ({ from: 'alert-cache', to, type: 'data' } as const)),
       ...['alerts', 'cutouts', 'light-curve'].map(to => ({ from: 'schema-cache', to, type: 'data' } as const)),
       { from: 'schema-store', to: 'schema-cache', type: 'data' }, { from: 'schema-cache', to: 'schemas', type: 'data' },
+      { from: 'schema-cache', to: 'registry', type: 'data' },
       { from: 'alert-store', to: 'health', type: 'data' }, { from: 'schema-store', to: 'health', type: 'data' }
     ]
   }
@@ -119,8 +125,9 @@ export default mode({
     'With ?format= or Accept it returns the alert as Avro container file, JSON or FITS, and /v1/alerts/{id}/cutouts/{cutout} and ' +
     '/v1/alerts/{id}/lightcurve return its parts. ' +
     '/v1/schemas/{id} returns the Avro schema, and /v1/health returns OK while the stores respond. ' +
-    '/v1/alerts finds alerts by visit, night, object, time or position in the index of --index-store, and /v1/nights lists the nights and ' +
-    'their manifests. /v1/docs describes the API. ' +
+    '/subjects and /schemas/ids are the read-only routes of a Confluent schema registry. ' +
+    '/v1/alerts finds alerts by visit, night, object, time or position in the index of --index-store, and /v1/nights lists the nights ' +
+    'and their manifests. /v1/docs describes the API. ' +
     'If a store does not exist, the server does not start. If a store is temporarily unreachable, it starts and /readyz reports the store.',
   examples: ['alert-stream serve --alert-store file:///var/alerts', 'curl localhost:3000/v1/schemas/1'],
   flags: serveFlags,
@@ -129,13 +136,14 @@ export default mode({
     const schemaPackage = await publishedSchemasOf(config, host)
     const stores = new StoreStats()
     const archive = await archiveOf(config, 'read', host, stores)
-    const { pathPrefix, compat, maxEventLoopDelay: maxEventLoopDelayMs, maxConnections: connections, responseBufferMib, cacheMib } = config
+    const { pathPrefix, compat, subject, maxEventLoopDelay: maxEventLoopDelayMs, maxConnections: connections } = config
+    const { responseBufferMib, cacheMib } = config
     const search = searchOf(config, archive, host, stores)
     const { searchPageSize: page, searchRadius: radius, maxBatchIds: batch } = config
     const limits = { connections, bufferBytes: responseBufferMib * mib, cacheBytes: cacheMib * mib, page, radius, batch }
     const packedIds = packedIdFormat(config.packedIdBits, config.packedIdTags)
     const app = build({
-      archive, search: search.open, packedIds, schemaPackage, log: host.log, compat, pathPrefix, limits,
+      archive, search: search.open, packedIds, schemaPackage, log: host.log, compat, subject, pathPrefix, limits,
       pressure: { maxEventLoopDelayMs }
     })
     let admin: AdminServer | undefined

@@ -51,11 +51,15 @@ await t.test('the document describes every resource under the path prefix', asyn
   const { openapi, paths } = response.json() as { openapi: string, paths: Record<string, Record<string, unknown>> }
   t.match(openapi, /^3\.1\./)
   t.strictSame(Object.entries(paths).map(([path, methods]) => `${Object.keys(methods).join()} ${path}`).sort(), [
-    'get /alertdb', 'get /alertdb/v1', 'get /alertdb/v1/alerts', 'get /alertdb/v1/alerts/{id}', 'get /alertdb/v1/alerts/{id}/cutouts/{cutout}',
+    'get /alertdb', 'get /alertdb/v1', 'get /alertdb/v1/alerts', 'get /alertdb/v1/alerts/{id}',
+    'get /alertdb/v1/alerts/{id}/cutouts/{cutout}',
     'get /alertdb/v1/alerts/{id}/lightcurve', 'get /alertdb/v1/docs',
     'get /alertdb/v1/health', 'get /alertdb/v1/nights', 'get /alertdb/v1/nights/{night}', 'get /alertdb/v1/openapi.json',
-    'get /alertdb/v1/schemas/{id}', 'post /alertdb/v1/alerts/batch'
-  ])
+    'get /alertdb/v1/schemas/{id}', 'get /alertdb/schemas/ids/{id}', 'get /alertdb/schemas/ids/{id}/schema',
+    'get /alertdb/schemas/ids/{id}/subjects', 'get /alertdb/schemas/ids/{id}/versions', 'get /alertdb/subjects',
+    'get /alertdb/subjects/{subject}/versions', 'get /alertdb/subjects/{subject}/versions/{version}',
+    'get /alertdb/subjects/{subject}/versions/{version}/schema', 'post /alertdb/v1/alerts/batch'
+  ].sort())
 })
 
 await t.test('the page of the API loads nothing from elsewhere', async t => {

@@ -190,6 +190,15 @@ await t.test('every client reads the stream from the listener without TLS, if it
   for (const id of alerts.keys()) t.match(printed.stdout, id)
 })
 
+await t.test('every client reads the stream with the archive as its registry', async t => {
+  const registry = `${upstream}/alertdb`
+  for (const name of ['read_alerts.py', 'read_with_deserializer.py', 'read_alerts.mjs']) {
+    const lines = await run(name, [String(ALERTS)], { ALERT_REGISTRY: registry, ALERT_GROUP: `${variables.ALERT_USER}-archive-${name}` })
+    t.strictSame(sizes(lines), archivedSizes, name)
+  }
+  t.strictSame(await run('check_versions.py', [], { ALERT_REGISTRY: registry }), [['1', '1', 'ok']])
+})
+
 await t.test('check_versions.py: in the registry of the demo, versions equal ids, as BOOM expects', async t => {
   t.strictSame(await run('check_versions.py'), [['1', '1', 'ok']])
 })

@@ -126,11 +126,11 @@ await t.test('a run without tests has zero counts', async t => {
   t.match(countTap(''), { passed: 0, failed: 0, skipped: 0 })
 })
 
-await t.test('onFile is called when a test file ends', async t => {
+await t.test('onFile is called with the duration of a test file when the file ends', async t => {
   const files: string[] = []
-  const counter = tapCounter((name, { passed }) => { files.push(`${name} ${passed}`) })
-  counter.write('TAP version 14\n# Subtest: a\n    ok 1 - x\n    1..1\nok 1 - a # time=1ms\n')
+  const counter = tapCounter((name, { passed }, ms) => { files.push(`${name} ${passed} ${ms}`) })
+  counter.write('TAP version 14\n# Subtest: a\n    ok 1 - x\n    1..1\nok 1 - a # time=1500ms\n')
   counter.write('# Subtest: b\n    ok 1 - x\n')
-  t.strictSame(files, ['a 1'])
+  t.strictSame(files, ['a 1 1500'])
   counter.end()
 })

@@ -29,8 +29,11 @@ export interface TapCounter {
   end (): Counts
 }
 
-/** Counts the tests of a run while its TAP arrives. `onFile` is called when a test file ends. */
-export function tapCounter (onFile: (name: string, counts: Counts) => void = () => {}): TapCounter {
+/** Called when a test file ends. `ms` is the duration of the file in milliseconds, if it ended by itself. */
+type OnFile = (name: string, counts: Counts, ms: number | undefined) => void
+
+/** Counts the tests of a run while its TAP arrives. */
+export function tapCounter (onFile: OnFile = () => {}): TapCounter {
   const all: Tally = { passed: 0, failed: 0, skipped: 0, failures: [] }
   const run = node('')
   const parser = new Parser({ name: '' })
@@ -41,7 +44,7 @@ export function tapCounter (onFile: (name: string, counts: Counts) => void = () 
     all.failed += counts.failed
     all.skipped += counts.skipped
     all.failures.push(...counts.failures)
-    onFile(file.name, counts)
+    onFile(file.name, counts, file.closing?.time ?? undefined)
   }
   collect(parser, run, endFile)
   return {

@@ -73,7 +73,8 @@ function querySchema ({ page, radius }: SearchLimits) {
       columns: text(`^${anyColumn}(,${anyColumn})*$`, `Columns of the result, separated by commas. Columns: ${columnNames.join(', ')}.`),
       count: { type: 'string', enum: ['only'], description: 'Only the number of alerts.' },
       limit: {
-        type: 'integer', minimum: 1, maximum: page, default: Math.min(defaultLimit, page), description: 'Maximum number of alerts in a page.'
+        type: 'integer', minimum: 1, maximum: page, default: Math.min(defaultLimit, page),
+        description: 'Maximum number of alerts in a page.'
       },
       cursor: { ...text('^[A-Za-z0-9_-]+$', 'The cursor `next` of the page before, with an otherwise equal query.'), maxLength: 7500 }
     }
