@@ -20,7 +20,8 @@ const usualDoubleNaN = 0x7ff8000000000000n
 const compiled = new WeakMap<AlertSchema, Map<JsonStyle, Write>>()
 
 // The state of the alert that is being written. Nothing here is asynchronous, so one alert at a time is written.
-const cursor: { buf: Buffer, pos: number } = { buf: Buffer.alloc(0), pos: 0 }
+const nothing = Buffer.alloc(0)
+const cursor: { buf: Buffer, pos: number } = { buf: nothing, pos: 0 }
 let text = ''
 /** Whether the last value was left out. */
 let leftOut = false
@@ -37,10 +38,13 @@ export function alertJson ({ schema, datum }: JsonAlert, style: JsonStyle): stri
   cursor.pos = 0
   text = ''
   path.length = 0
-  write()
-  const line = `${text}\n`
-  text = ''
-  return line
+  try {
+    write()
+    return `${text}\n`
+  } finally {
+    cursor.buf = nothing
+    text = ''
+  }
 }
 
 function writerOf (schema: AlertSchema, style: JsonStyle): Write {

@@ -190,3 +190,9 @@ await t.test('if the archived schema has no docs, a FITS file has those of the s
   }
   t.strictSame([await described(), await described(async () => published)], [false, true])
 })
+
+await t.test('forms that are being sent stay within the memory for responses', async t => {
+  const { app } = await formsOf(t, alerts, { limits: { bufferBytes: 1000 } })
+  t.equal((await app.inject(`${url}?format=fits`)).statusCode, 200, 'a single form may exceed it')
+  t.equal((await app.inject(`${url}?format=fits`)).statusCode, 200, 'sent forms are released')
+})
