@@ -66,7 +66,13 @@ function compile (root: RecordNode, style: JsonStyle): Write {
     return value
   }
 
-  const count = (): number => Number(long())
+  /** An int, a length, or the index of a branch. Most of them take one byte. */
+  function small (): number {
+    const byte = cursor.buf[cursor.pos]!
+    if (byte >= 0x80) return Number(long())
+    cursor.pos++
+    return (byte >>> 1) ^ -(byte & 1)
+  }
 
   function take (length: number): number {
     const start = cursor.pos
@@ -89,7 +95,7 @@ function compile (root: RecordNode, style: JsonStyle): Write {
   }
 
   function string (): string {
-    const start = take(count())
+    const start = take(small())
     return JSON.stringify(cursor.buf.toString('utf8', start, cursor.pos))
   }
 
@@ -105,7 +111,7 @@ function compile (root: RecordNode, style: JsonStyle): Write {
       text += open
       let items = 0
       for (let first = true; ; first = false) {
-        let left = count()
+        let left = small()
         if (left === 0) break
         if (lossless && (left < 0 || !first)) notCanonical('its items are in several blocks, or in one with a length')
         if (left < 0) {
@@ -150,7 +156,7 @@ function compile (root: RecordNode, style: JsonStyle): Write {
         text += '}'
       }
     })
-    return () => { writes[count()]!() }
+    return () => { writes[small()]!() }
   }
 
   function record (type: RecordNode): Write {
@@ -181,7 +187,7 @@ function compile (root: RecordNode, style: JsonStyle): Write {
     switch (type.kind) {
       case 'null': return () => { text += 'null' }
       case 'boolean': return () => { text += cursor.buf[cursor.pos++] === 0 ? 'false' : 'true' }
-      case 'int': return () => { text += long() }
+      case 'int': return () => { text += small() }
       case 'long': return lossless ? () => { text += long() } : () => { text += `"${long()}"` }
       case 'float': return () => {
         const at = take(4)
@@ -192,9 +198,9 @@ function compile (root: RecordNode, style: JsonStyle): Write {
         text += real(cursor.buf.readDoubleLE(at), () => cursor.buf.readBigUInt64LE(at) === usualDoubleNaN)
       }
       case 'string': return () => { text += string() }
-      case 'bytes': return () => { bytesOf(count()) }
+      case 'bytes': return () => { bytesOf(small()) }
       case 'fixed': return () => { bytesOf(type.size) }
-      case 'enum': return () => { text += JSON.stringify(type.symbols[count()]) }
+      case 'enum': return () => { text += JSON.stringify(type.symbols[small()]) }
       case 'array': return blocks('[', ']', node(type.items))
       case 'map': return map(node(type.values))
       case 'union': return union(type.branches)

@@ -1,9 +1,7 @@
-// GET /v1/alerts/{id}: the alert exactly as it was in Kafka (Confluent frame: 0x00, 4-byte schema id, Avro datum). Clients that accept
-// gzip get the stored bytes unchanged, which halves CPU time and transfer. Other clients get the inflated alert. An alert that is stored
-// uncompressed is sent as it is. In all cases the alert is verified before the first byte is sent. HEAD and 304 send no alert, so they
-// read only the beginning of its object. With `compat: 'upstream'`, every client gets the stored bytes without Content-Encoding, as from
-// lsst-dm/alert_database_server, whose clients decompress the body themselves. The other forms of an alert are made on request
-// (../alert-form-table.ts), by `format`, or by Accept. With `compat: 'upstream'`, Accept selects nothing.
+// GET /v1/alerts/{id}: the alert exactly as it was in Kafka (Confluent frame), or in another form (../alert-form-table.ts). Clients that
+// accept gzip get the stored frame unchanged, others get it inflated. The alert is always verified before the first byte is sent. HEAD and
+// 304 of the frame read only the beginning of its object. With `compat: 'upstream'`, every client gets the stored bytes without
+// Content-Encoding, as from lsst-dm/alert_database_server, whose clients decompress the body themselves, and Accept selects nothing.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { alertNameForms, parseAlertName } from '../../ids/alert-id.ts'
 import { alertForms, formNames, octets, type AlertForm, type FormParameters } from '../alert-form-table.ts'
