@@ -5,6 +5,7 @@ import { partitionFor } from './murmur2.ts'
 import { IS_LOG_APPEND_TIME, payloadOf, producedHeader, type RecordBatch } from './record-batch.ts'
 import { RecordScanner } from './record-scanner.ts'
 import { HEADER_OVERHEAD, type OutgoingRecord, position } from './record.ts'
+import { releaseBatch } from './response-memory.ts'
 
 /** Where a batch is, and its limits. */
 export interface BatchPlace {
@@ -75,6 +76,11 @@ export class WholeBatch {
     this.#records ??= decodeAll(this.#batch)
     return this.#records
   }
+
+  /** Frees the memory of the records. Must be called at most once, when the batch and its decoded records need not be sent again. */
+  free (): void {
+    releaseBatch(this.#batch)
+  }
 }
 
 /**
@@ -113,6 +119,6 @@ function decodeAll (batch: RecordBatch): OutgoingRecord[] {
     const { key, value, headers } = record
     records.push({ key, value, headers })
   }
-  // The reader is not closed, because that would free the memory of the batch, which may be encoded again.
+  // The reader is not closed, because that would free the memory of the batch, which may be encoded again. `free` does it.
   return records
 }

@@ -4,7 +4,6 @@
 // again may duplicate them. Therefore a graph uses the sink with `noRetry`.
 // Whole batches of another topic are passed on as they are, or record by record if the topic has another number of partitions or a lower
 // size limit.
-import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode, type AlertStreamError } from '../pipeline/errors.ts'
 import { silent, type Logger } from '../pipeline/log.ts'
 import type { BatchSink, NodeContext } from '../pipeline/node.ts'
@@ -198,6 +197,8 @@ class ProducerSink implements KafkaSink {
     if (content instanceof WholeBatch) {
       this.#bytes += content.contentBytes
       acknowledged.push(content)
+      // The client library has sent a copy of the records.
+      content.free()
       return
     }
     for (const { record } of content) {
@@ -223,19 +224,19 @@ class ProducerSink implements KafkaSink {
 
   /** Waits for `work`. Rejects at the deadline or on abort, but does not cancel the request, which may still succeed. */
   async #bounded<T> (work: Promise<T>, topic: string, deadline: number, signal: AbortSignal): Promise<T> {
-    const over = new AbortController()
-    const waiting = AbortSignal.any([over.signal, signal])
-    work.catch(() => {})
-    try {
-      return await Promise.race([work, sleep(Math.max(0, deadline - Date.now()), undefined, { signal: waiting, ref: true }).then(() => {
+    return await new Promise<T>((resolve, reject) => {
+      const stop = (): void => { reject(this.#stopped(topic)) }
+      if (signal.aborted) stop()
+      const timer = setTimeout(() => {
         const what = `records not acknowledged within ${this.#timeout / 1000} s`
-        throw kafkaErrors.KAFKA_TIMEOUT(what, { where: this.#where(topic), cause: this.#outage?.error })
-      }, () => {
-        throw this.#stopped(topic)
-      })])
-    } finally {
-      over.abort()
-    }
+        reject(kafkaErrors.KAFKA_TIMEOUT(what, { where: this.#where(topic), cause: this.#outage?.error }))
+      }, Math.max(0, deadline - Date.now()))
+      signal.addEventListener('abort', stop)
+      work.then(resolve, reject).finally(() => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', stop)
+      })
+    })
   }
 
   /** Maximum batch size of the topic, cached. If it cannot be read, returns Kafka's default. */

@@ -14,6 +14,8 @@ import type { Admit, ObjectMeta, ObjectStart, StoredObject } from './object-stor
 
 /** Statuses of an upload that may mean that the object already exists. */
 const existsStatuses: readonly number[] = [403, 409, 412]
+/** Separates the parts of an upload. It is random, so no content has it. */
+const boundary = randomUUID()
 
 interface Listing {
   readonly items?: readonly { readonly name: string }[]
@@ -56,7 +58,6 @@ export class GcsBucket implements Bucket {
   #uploadOf (name: string, body: Buffer, meta: ObjectMeta, checksum: string): Omit<GcsUploadRequest, keyof Operation> {
     const { contentType } = meta
     const resource = JSON.stringify({ contentType, crc32c: checksum, metadata: metadataOf(meta) })
-    const boundary = randomUUID()
     const head = Buffer.from(`--${boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n${resource}\r\n` +
       `--${boundary}\r\nContent-Type: ${contentType}\r\n\r\n`)
     const end = Buffer.from(`\r\n--${boundary}--`)

@@ -10,6 +10,7 @@ export type GcsUploadRequest = GcsRequest & Required<Pick<GcsRequest, 'body'>>
 export class GcsUpload {
   readonly #client: GcsClient
   readonly #uploads: UploadClient
+  #parsed: { readonly uri: string, readonly url: URL } | undefined
 
   constructor (client: GcsClient, requestMs: number) {
     this.#client = client
@@ -20,7 +21,7 @@ export class GcsUpload {
   /** Sends a request like `GcsClient.json`. */
   async json (request: GcsUploadRequest): Promise<GcsResponse<GcsJson>> {
     const { method = 'POST', uri, query = {}, headers = {}, body } = request
-    const { origin, pathname } = new URL(uri)
+    const { origin, pathname } = this.#parse(uri)
     const parameters = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')
     const upload = {
       origin, path: `${pathname}?${parameters}`, method: method as 'POST', headers: { 'user-agent': 'alert-stream', ...headers }, body
@@ -32,6 +33,12 @@ export class GcsUpload {
     } catch (error) {
       throw requestError(error, request)
     }
+  }
+
+  /** All uploads of a bucket have the same URI. */
+  #parse (uri: string): URL {
+    if (this.#parsed?.uri !== uri) this.#parsed = { uri, url: new URL(uri) }
+    return this.#parsed.url
   }
 
   async #authorized (upload: UploadRequest, send: SendUpload): Promise<UploadResponse> {

@@ -23,28 +23,30 @@ interface Listing {
   readonly validUntil: number
 }
 
-/** The keys of an object in one layout: `name` and one of the endings. */
-interface Place {
+/** A layout, with the keys of an object in it: its name and one of the endings. */
+interface Place<Id> {
   /** Begins all keys of the layout. */
   readonly prefix: string
-  /** Begins the keys of about as many objects as a visit has, this one among them. */
-  readonly block: string
-  readonly name: string
   readonly endings: readonly string[]
+  readonly nameOf: (id: Id) => string
+  /** Begins the keys of about as many objects as a visit has, this one among them. */
+  readonly blockOf: (id: Id) => string
 }
 
 type Listed = Pick<ObjectStore, 'list' | 'url'>
 
 class OtherKeys<Id> {
   readonly #store: Listed
-  readonly #placesOf: (id: Id) => readonly Place[]
+  readonly #places: ReadonlyArray<Place<Id>>
   readonly #now: () => number
   readonly #listings = new LRUCache<string, Promise<Listing>>({ max: rememberedListings })
+  /** Until when the listings of all layouts are known to be complete and without any of these keys. */
+  #noneUntil = -Infinity
 
-  /** @param placesOf where to look for an object, in the order of reading. Excludes the key that is always tried first. */
-  constructor (store: Listed, placesOf: (id: Id) => readonly Place[], now: () => number) {
+  /** @param places where to look for an object, in the order of reading. Excludes the key that is always tried first. */
+  constructor (store: Listed, places: ReadonlyArray<Place<Id>>, now: () => number) {
     this.#store = store
-    this.#placesOf = placesOf
+    this.#places = places
     this.#now = now
   }
 
@@ -58,20 +60,24 @@ class OtherKeys<Id> {
    * night is not compared with an old layout. Rejects with a STORE_* error.
    */
   async toCompare (id: Id): Promise<readonly string[]> {
-    return await this.#keys(id, async ({ endings, block }) => {
+    return await this.#keys(id, async ({ endings, blockOf }) => {
       // In a folder, looking for a file is faster than listing the folder.
       if (this.#store.url.startsWith('file:')) return endings
-      const listing = await this.#listing(block, endings, maxBlockKeys)
+      const listing = await this.#listing(blockOf(id), endings, maxBlockKeys)
       return listing.complete ? endings.filter(ending => listing.endings.has(ending)) : endings
     })
   }
 
-  async #keys (id: Id, endingsOf: (place: Place) => Promise<readonly string[]>): Promise<readonly string[]> {
-    const keys = await Promise.all(this.#placesOf(id).map(async place => {
+  async #keys (id: Id, endingsOf: (place: Place<Id>) => Promise<readonly string[]>): Promise<readonly string[]> {
+    if (this.#now() < this.#noneUntil) return []
+    let noneUntil = Infinity
+    const keys = await Promise.all(this.#places.map(async place => {
       const all = await this.#listing(place.prefix, place.endings, maxLayoutKeys)
       const endings = all.complete ? place.endings.filter(ending => all.endings.has(ending)) : await endingsOf(place)
-      return endings.map(ending => place.name + ending)
+      noneUntil = Math.min(noneUntil, all.complete && endings.length === 0 ? all.validUntil : -Infinity)
+      return endings.map(ending => place.nameOf(id) + ending)
     }))
+    this.#noneUntil = noneUntil
     return keys.flat()
   }
 
@@ -109,16 +115,13 @@ export function otherAlertKeys (
   store: Listed, layout: Layout, format: PackedIdFormat, now = () => performance.now()
 ): OtherKeys<string> {
   const own = keySchemes[layout]
-  const placeOf = (scheme: KeyScheme, id: string): Place => {
-    return {
-      prefix: scheme.alerts,
-      block: blockOf(scheme, id, format),
-      name: alertName(scheme, id, format),
-      endings: scheme === own ? scheme.endings.filter(ending => ending !== gzipped) : scheme.endings
-    }
-  }
-  const schemes = [own, ...allKeySchemes.filter(scheme => scheme !== own)]
-  return new OtherKeys(store, id => schemes.map(scheme => placeOf(scheme, id)).filter(({ endings }) => endings.length > 0), now)
+  const places = [own, ...allKeySchemes.filter(scheme => scheme !== own)].map((scheme): Place<string> => ({
+    prefix: scheme.alerts,
+    endings: scheme === own ? scheme.endings.filter(ending => ending !== gzipped) : scheme.endings,
+    nameOf: id => alertName(scheme, id, format),
+    blockOf: id => blockOf(scheme, id, format)
+  }))
+  return new OtherKeys(store, places.filter(({ endings }) => endings.length > 0), now)
 }
 
 /** A visit in layout v3, 10^8 ids (three quarters of a visit) in the other layouts. */
@@ -129,6 +132,8 @@ function blockOf (scheme: KeyScheme, id: string, format: PackedIdFormat): string
 
 /** Keys of schemas other than the key in `layout`. */
 export function otherSchemaKeys (store: Listed, layout: Layout, now = () => performance.now()): OtherKeys<number> {
-  const prefixes = allKeySchemes.filter(scheme => scheme !== keySchemes[layout]).map(({ schemas }) => schemas)
-  return new OtherKeys(store, id => prefixes.map(prefix => ({ prefix, block: prefix, name: `${prefix}${id}`, endings: ['.json'] })), now)
+  const places = allKeySchemes.filter(scheme => scheme !== keySchemes[layout]).map(({ schemas: prefix }): Place<number> => ({
+    prefix, endings: ['.json'], nameOf: id => `${prefix}${id}`, blockOf: () => prefix
+  }))
+  return new OtherKeys(store, places, now)
 }

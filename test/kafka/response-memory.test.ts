@@ -4,6 +4,7 @@ import t from 'tap'
 import { BatchMemory, BatchRecords, defaultBatchLimits } from '../../src/kafka/batch-records.ts'
 import { splitBatches, type RecordBatch } from '../../src/kafka/record-batch.ts'
 import { retainBatches } from '../../src/kafka/response-memory.ts'
+import { toWholeBatch } from '../../src/kafka/whole-batch.ts'
 import { encodeBatch } from './encode-batch.ts'
 
 const CHUNK_BYTES = 1000
@@ -70,4 +71,16 @@ await t.test('the chunks of a batch that another thread decompresses are left to
   const records = new BatchRecords(batches[0]!, new BatchMemory({ ...defaultBatchLimits, maxBatchBytes: 0 }))
   records.close()
   t.ok(chunks.every(({ length }) => length > 0))
+})
+
+await t.test('a whole batch frees its chunks, and keeps its numbers and the first bytes of its values', async t => {
+  const records = [0, 1, 2].map(index => ({ offsetDelta: index, key: Buffer.from('key'), value: value(0, index) }))
+  const { chunks, batches } = receive(Buffer.concat([header, batchAt(0, { records }), batchAt(10)]))
+  const place = { topic: 't', partition: 0, partitions: 1, maxBatchBytes: 1_000_000, maxRecordBytes: 1_000_000 }
+  const whole = toWholeBatch(batches[0]!, place)!
+  t.strictSame(chunks.filter(({ length }) => length === 0), [])
+  whole.free()
+  t.strictSame(chunks.map(({ length }) => length === 0), chunks.map((_, at) => at > 0 && at < 2))
+  t.match(whole, { count: 3, contentBytes: 2709 })
+  t.strictSame(whole.valueHeads.map(String), [0, 1, 2].map(index => String(value(0, index).subarray(0, 16))))
 })
