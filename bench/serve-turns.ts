@@ -13,14 +13,14 @@ import { usage, type Result } from './harness.ts'
 import { alertsOf, cacheDir, inFolder, schemaVersion, startMode } from './support.ts'
 
 /** Pinned packages of the FastAPI reference. */
-const fastapiRequirements = ['fastapi==0.165.0', 'uvicorn==0.54.0', 'uvloop==0.23.0', 'httptools==0.9.0']
+export const fastapiRequirements = ['fastapi==0.165.0', 'uvicorn==0.54.0', 'uvloop==0.23.0', 'httptools==0.9.0']
 const connections = 16
 /** On a busy machine, `serve` would shed requests. */
 const longestDelayMs = 60_000
 
-interface Server { readonly pid: number, readonly url: string, stop (): Promise<void> }
+export interface Server { readonly pid: number, readonly url: string, stop (): Promise<void> }
 
-async function startServe (root: string, flags: readonly string[]): Promise<Server> {
+export async function startServe (root: string, flags: readonly string[]): Promise<Server> {
   const [port = 0] = await freePorts(1)
   const mode = await startMode('serve', '--alert-store', pathToFileURL(root).href, '--listen-port', String(port),
     '--max-event-loop-delay', String(longestDelayMs), ...flags)
@@ -45,13 +45,14 @@ export async function startNode (script: string, argument: string): Promise<Serv
   return serverOf(child, port)
 }
 
-async function startFastapi (root: string): Promise<Server> {
-  const python = await pythonEnvironment({ cacheDir, env: process.env, requirements: fastapiRequirements })
+/** Starts a server in Python with the arguments `root` and a port. */
+export async function startPython (script: string, root: string, requirements: readonly string[]): Promise<Server> {
+  const python = await pythonEnvironment({ cacheDir, env: process.env, requirements })
   const [port = 0] = await freePorts(1)
-  const child = spawn(python, [join(import.meta.dirname, 'fastapi_server.py'), root, String(port)], { stdio: ['ignore', 2, 2] })
+  const child = spawn(python, [join(import.meta.dirname, script), root, String(port)], { stdio: ['ignore', 2, 2] })
   const server = serverOf(child, port)
   while (!await fetch(server.url).then(() => true, () => false)) {
-    if (child.exitCode !== null) throw new Error(`fastapi_server.py exited with code ${child.exitCode}`)
+    if (child.exitCode !== null) throw new Error(`${script} exited with code ${child.exitCode}`)
     await sleep(50)
   }
   return server
@@ -112,7 +113,7 @@ export async function serveTurns (options: ServeOptions, { objects, requests: am
       const ours = await start(root, flags)
       servers.set('serve', ours)
       servers.set('constant', await startNode('constant-server.ts', String(Math.round(bodyBytes / paths.length))))
-      if (!conditional) servers.set('FastAPI', await startFastapi(root))
+      if (!conditional) servers.set('FastAPI', await startPython('fastapi_server.py', root, fastapiRequirements))
 
       const accept = { 'accept-encoding': coding }
       const requests: autocannon.Request[] = []
@@ -138,7 +139,7 @@ export async function serveTurns (options: ServeOptions, { objects, requests: am
   })
 }
 
-async function loadServer (
+export async function loadServer (
   { url, pid }: Server, amount: number, from: readonly autocannon.Request[], conditional: boolean
 ): Promise<Result> {
   let clients = 0

@@ -5,20 +5,26 @@ import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { silent, type Logger } from '../pipeline/log.ts'
 import { rubinIds, type PackedIdFormat } from '../ids/packed-id.ts'
+import type { SchemaPackage } from '../avro/schema-package.ts'
 import { version } from '../config/version.ts'
 import type { Search } from '../search/open-search.ts'
 import type { Archive, ArchiveReader } from '../stores/archive.ts'
+import { AlertForms } from './alert-forms.ts'
 import { AlertReader, type ReaderLimits } from './alert-reader.ts'
+import { AlertSchemas } from './alert-schemas.ts'
 import type { Compat } from './compat.ts'
 import { boundConnections, shedConnections } from './connections.ts'
 import { apiErrors } from './errors.ts'
+import { HeldBodies } from './held-bodies.ts'
 import { shedLoad, type PressureLimits } from './load-shedding.ts'
 import { handleBadRequest, handleBadUrl, handleErrors } from './problems.ts'
 import { collectStats } from './request-stats.ts'
 import { alertsRoute } from './routes/alerts.ts'
 import { batchRoute } from './routes/batch.ts'
+import { cutoutsRoute } from './routes/cutouts.ts'
 import { healthRoute } from './routes/health.ts'
 import { indexRoute } from './routes/index-page.ts'
+import { lightCurveRoute } from './routes/light-curve.ts'
 import { nightsRoute } from './routes/nights.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { registryRoutes } from './routes/registry.ts'
@@ -35,6 +41,8 @@ export interface ApiOptions {
   readonly search?: () => Promise<Search | undefined>
   /** Packing of alert ids, by which visits are listed without an index. Default: Rubin's. */
   readonly packedIds?: PackedIdFormat
+  /** The survey's schema package, whose docs describe fields if the archived schemas have none. Default: none. */
+  readonly schemaPackage?: () => Promise<SchemaPackage | undefined>
   readonly log?: Logger
   /** How alerts are sent. Default 'dmtn-210'. */
   readonly compat?: Compat
@@ -70,6 +78,7 @@ const cachedSchemas = 256
 export function build (options: ApiOptions): FastifyInstance {
   const { archive, log = silent, compat = 'dmtn-210', pressure = {}, healthCacheMs = 1000 } = options
   const { search = async () => undefined, packedIds = rubinIds, subject = 'alert-packet' } = options
+  const { schemaPackage = async () => undefined } = options
   const limits = { ...defaultLimits, ...options.limits }
   const prefix = normalPrefix(options.pathPrefix ?? '')
   const app: FastifyInstance = fastify({
@@ -98,6 +107,8 @@ export function build (options: ApiOptions): FastifyInstance {
   app.stats.schemas = schemas.lookups
   const alerts = new AlertReader(archive, limits)
   app.stats.buffers = alerts
+  const bodies = new HeldBodies('forms of alerts', limits.bufferBytes)
+  const forms = new AlertForms(alerts, new AlertSchemas(schemas, archive.schemas, schemaPackage), bodies)
   app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'alert-stream archive', version: version() } } })
   app.register(async root => {
     await root.register(indexRoute, { compat })
@@ -106,7 +117,9 @@ export function build (options: ApiOptions): FastifyInstance {
       if (pressure !== false) await shedLoad(shed, pressure)
       shedConnections(shed, limits.connections)
       cutSlowReaders(shed, limits.stallMs)
-      await shed.register(alertsRoute, { alerts, compat })
+      await shed.register(alertsRoute, { alerts, forms, compat })
+      await shed.register(cutoutsRoute, { forms })
+      await shed.register(lightCurveRoute, { forms })
       const listVisit = visitListing(archive.alerts, packedIds)
       await shed.register(searchRoute, { search, listVisit, limits, bufferBytes: limits.bufferBytes })
       await shed.register(nightsRoute, { search })

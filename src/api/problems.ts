@@ -38,7 +38,7 @@ const overloads = new Map([
 /** Stored objects that cannot be served, by the code of their error. */
 const unusableObjects = new Map([['OBJECT_CORRUPT', 'damaged'], ['OBJECT_TOO_LARGE', 'too large']])
 
-/** Responses to searches and batches that fail, by the code of their error. The detail is the message of the error. */
+/** Responses to searches, batches and requests for forms that fail, by the code of their error. The detail is the message of the error. */
 const failedRequests = new Map<string, { readonly status: number, readonly retryAfter?: number }>([
   ['SEARCH_UNAVAILABLE', { status: 501 }],
   ['SEARCH_BUSY', { status: 429, retryAfter: 1 }],
@@ -48,7 +48,20 @@ const failedRequests = new Map<string, { readonly status: number, readonly retry
   // The client is gone, so nobody reads this response.
   ['SEARCH_STOPPED', { status: 408 }],
   ['SEGMENT_GONE', { status: 410 }],
-  ['SEGMENT_DAMAGED', { status: 500 }]
+  ['SEGMENT_DAMAGED', { status: 500 }],
+  ['ALERT_NOT_CANONICAL', { status: 406 }],
+  ['ALERT_UNRESOLVABLE', { status: 422 }],
+  ['SCHEMA_VERSION_MISSING', { status: 404 }],
+  ['CUTOUT_MISSING', { status: 404 }],
+  ['CUTOUT_DAMAGED', { status: 422 }],
+  ['CUTOUT_NO_WCS', { status: 422 }],
+  // The archive has the alert, but not as a datum of an archived schema.
+  ['ALERT_SCHEMA_MISSING', { status: 500 }],
+  ['SCHEMA_INVALID', { status: 500 }],
+  ['DATUM_INVALID', { status: 500 }],
+  ['FRAME_EMPTY', { status: 500 }],
+  ['FRAME_TOO_SHORT', { status: 500 }],
+  ['FRAME_BAD_MAGIC', { status: 500 }]
 ])
 
 /** Zero for each reason, so that the metrics have samples before the first such request. */

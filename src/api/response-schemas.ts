@@ -11,6 +11,7 @@ const problemDetails: Readonly<Record<number, string>> = {
   410: 'Segments of this listing were deleted since it began.',
   413: 'The request body is too large.',
   415: 'The request body is not JSON.',
+  422: 'The alert cannot be sent in this form. The detail names the field or the cutout.',
   429: 'Too many queries are running. Retry-After tells when to try again.',
   500: 'A stored object is damaged or too large.',
   501: 'The server has no index.',
@@ -25,6 +26,11 @@ const problem = {
 /** A response with a body. */
 export function response (description: string, mediaType: string, schema: JsonSchema) {
   return { description, content: { [mediaType]: { schema } } }
+}
+
+/** A response with a body in one of several forms. */
+export function responseForms (description: string, schemas: Readonly<Record<string, JsonSchema>>) {
+  return { description, content: Object.fromEntries(Object.entries(schemas).map(([mediaType, schema]) => [mediaType, { schema }])) }
 }
 
 /** A response without a body. */
@@ -49,6 +55,9 @@ export function patternUpTo (max: bigint, prefix = ''): string {
 
 /** A 64-bit integer as text. */
 export const int64Pattern = patternUpTo(largestAlertId)
+
+/** The version number of an alert schema. */
+export const schemaVersionSchema = { type: 'string', pattern: '^[0-9]{1,4}\\.[0-9]{1,4}$' }
 
 export const nightPattern = '^[0-9]{8}$'
 

@@ -28,7 +28,7 @@ export interface SchemaPackage {
   get (version: string): SchemaVersion
 }
 
-interface VersionNumber { readonly major: number, readonly minor: number }
+export interface VersionNumber { readonly major: number, readonly minor: number }
 
 /** Loads the package at a path. Errors: PACKAGE_NOT_FOUND, PACKAGE_INVALID. */
 export async function loadSchemaPackage (path: string): Promise<SchemaPackage> {
@@ -142,7 +142,7 @@ function makeVersion (
 }
 
 /** The version in a full name: 7.4 for `lsst.v7_4.alert`; 1.0 if the name has no version. */
-function versionIn (name: string): VersionNumber {
+export function versionIn (name: string): VersionNumber {
   const match = /\bv(\d+)_(\d+)\b/.exec(name.replaceAll('.', ' '))
   return match === null ? { major: 1, minor: 0 } : { major: Number(match[1]), minor: Number(match[2]) }
 }

@@ -50,6 +50,10 @@ export const surveyAliases: FieldAliases = {
     scienceFlux: ['totFlux'],
     scienceFluxErr: ['totFluxErr']
   },
+  diaNondetectionLimit: {
+    midpointMjdTai: ['midPointTai'],
+    band: ['filterName']
+  },
   diaObject: {
     dec: ['decl'],
     decErr: ['declErr'],

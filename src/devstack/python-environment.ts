@@ -1,5 +1,5 @@
-// A Python virtual environment with independent packages that check this program's output: fastavro, astropy, pyarrow,
-// duckdb, confluent-kafka, requests.
+// A Python virtual environment with independent packages that check this program's output: fastavro, astropy, pillow,
+// pyarrow, duckdb, confluent-kafka, requests.
 // pip installs pinned versions into the cache. The folder name includes a hash of the versions and of the Python interpreter,
 // so a new version or interpreter creates a new environment.
 import { createHash } from 'node:crypto'
@@ -17,6 +17,9 @@ const PYTHON_REQUIREMENTS: readonly string[] = [
   'numpy==1.26.4; python_version < "3.11"',
   'astropy==8.0.2; python_version >= "3.11"',
   'astropy==6.0.1; python_version < "3.11"',
+  // Reads the pictures of cutouts.
+  'pillow==13.0.0; python_version >= "3.11"',
+  'pillow==11.3.0; python_version < "3.11"',
   // Judges of the index: HEALPix numbers, and two independent readers of Parquet.
   'astropy-healpix==2.0.1; python_version >= "3.11"',
   'astropy-healpix==1.0.3; python_version < "3.11"',

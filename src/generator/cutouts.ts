@@ -1,8 +1,9 @@
 // Renders the three cutouts of an alert as FITS files with the survey's layout: a float32 image in nJy with a TAN WCS and, depending on
 // the profile, its 1-sigma uncertainty (UNCERT) and the PSF (PSFIMAGE, float64). The template image shows host galaxy and star. The science
 // image also shows the current change of the flux. The difference image is science - template, pixel by pixel.
+import type { Card } from '../fits/cards.ts'
 import { FLUX_PER_ELECTRON, TEMPLATE_NOISE, type DiaSource } from './dia-source.ts'
-import { writeFits, type Card } from './fits.ts'
+import { writeFits } from './fits.ts'
 import type { SkyPosition } from './focal-plane.ts'
 import { addProfile, moffatProfile, type MoffatProfile } from './psf.ts'
 import { Random } from './random.ts'

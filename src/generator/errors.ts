@@ -1,4 +1,4 @@
-// Error codes of the alert generator and of the FITS writer.
+// Error codes of the alert generator.
 import { defineErrors } from '../pipeline/errors.ts'
 
 export const generatorErrors = defineErrors({
@@ -7,8 +7,5 @@ export const generatorErrors = defineErrors({
   },
   GENERATOR_OUT_OF_RANGE: {
     hint: 'Use integers: a visit from 0 to 999999, at most 2000000 alerts per visit, an index from 0 to alertsInVisit - 1.'
-  },
-  FITS_INVALID: {
-    hint: 'Use keywords of 1 to 8 characters (A-Z 0-9 _ -), printable ASCII text, finite numbers, and width x height pixels.'
   }
 })

@@ -7,13 +7,14 @@ import { compats } from '../api/compat.ts'
 import { httpFamilies } from '../api/http-metrics.ts'
 import { closeWithin, listen } from '../api/listen.ts'
 import type { ApiStats } from '../api/request-stats.ts'
-import { adminFlags, storeFlags } from '../config/common.ts'
+import { adminFlags, schemaPackageFlags, storeFlags } from '../config/common.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { packedIdFormat } from '../ids/packed-id.ts'
 import { storeFamily } from '../metrics/store-metrics.ts'
 import { AlertStreamError, formatError, type GraphDescription, type Logger } from '../pipeline/index.ts'
 import { mode } from '../program/mode.ts'
 import { describedSearch, searchFlags, searchOf } from '../program/search-from-flags.ts'
+import { publishedSchemasOf } from '../program/schema-package-from-flags.ts'
 import { archiveOf, describedStoreUrls } from '../program/stores-from-flags.ts'
 import { searchFamilies } from '../search/search-metrics.ts'
 import { StoreStats, type Archive } from '../stores/index.ts'
@@ -56,6 +57,11 @@ const serveFlags = flags({
     type: 'integer', min: 1, max: 1024, default: 32,
     description: 'Maximum size of a decompressed alert, in MiB. Requests for larger objects get 500.'
   },
+  'schema-package': {
+    ...schemaPackageFlags['schema-package'],
+    description: 'Alert schemas whose docs describe fields in FITS files, if the archived schemas have no docs: a folder ' +
+      'MAJOR/MINOR/*.avsc. Default: the package lsst-alert-packet, if another mode has downloaded it.'
+  },
   ...searchFlags,
   ...storeFlags,
   // The timeout is shorter than in ingest, because a read makes up to three attempts while the client waits.
@@ -92,6 +98,8 @@ function describe (config: Config): GraphDescription {
       { name: 'alert-cache', type: 'step', kind: 'cache', limits: { bytes: config.cacheMib * mib } },
       { name: 'schema-cache', type: 'step', kind: 'cache', limits: {} },
       { name: 'alerts', type: 'sink', kind: 'http', detail: `GET ${prefix}/alerts/{id}`, limits: {} },
+      { name: 'cutouts', type: 'sink', kind: 'http', detail: `GET ${prefix}/alerts/{id}/cutouts/{cutout}`, limits: {} },
+      { name: 'light-curve', type: 'sink', kind: 'http', detail: `GET ${prefix}/alerts/{id}/lightcurve`, limits: {} },
       { name: 'batch', type: 'sink', kind: 'http', detail: `POST ${prefix}/alerts/batch`, limits: { records: config.maxBatchIds } },
       { name: 'schemas', type: 'sink', kind: 'http', detail: `GET ${prefix}/schemas/{id}`, limits: {} },
       { name: 'registry', type: 'sink', kind: 'http', detail: 'GET /subjects, /schemas/ids', limits: {} },
@@ -101,6 +109,8 @@ function describe (config: Config): GraphDescription {
       ...edges, { from: 'alert-store', to: 'batch', type: 'data' },
       { from: 'alert-store', to: 'gunzip', type: 'data' }, { from: 'gunzip', to: 'alert-cache', type: 'data' },
       { from: 'alert-cache', to: 'alerts', type: 'data' },
+      ...['cutouts', 'light-curve'].map(to => ({ from: 'alert-cache', to, type: 'data' } as const)),
+      ...['alerts', 'cutouts', 'light-curve'].map(to => ({ from: 'schema-cache', to, type: 'data' } as const)),
       { from: 'schema-store', to: 'schema-cache', type: 'data' }, { from: 'schema-cache', to: 'schemas', type: 'data' },
       { from: 'schema-cache', to: 'registry', type: 'data' },
       { from: 'alert-store', to: 'health', type: 'data' }, { from: 'schema-store', to: 'health', type: 'data' }
@@ -112,6 +122,8 @@ export default mode({
   mode: 'serve',
   about: 'GET /v1/alerts/{id} returns the message as it was in Kafka (framed Avro), as the stored gzip if the client accepts gzip. ' +
     'With --compat upstream it returns the stored gzip without Content-Encoding. ' +
+    'With ?format= or Accept it returns the alert as Avro container file, JSON or FITS, and /v1/alerts/{id}/cutouts/{cutout} and ' +
+    '/v1/alerts/{id}/lightcurve return its parts. ' +
     '/v1/schemas/{id} returns the Avro schema, and /v1/health returns OK while the stores respond. ' +
     '/subjects and /schemas/ids are the read-only routes of a Confluent schema registry. ' +
     '/v1/alerts finds alerts by visit, night, object, time or position in the index of --index-store, and /v1/nights lists the nights ' +
@@ -121,6 +133,7 @@ export default mode({
   flags: serveFlags,
   describe,
   async run (config, _positionals, host) {
+    const schemaPackage = await publishedSchemasOf(config, host)
     const stores = new StoreStats()
     const archive = await archiveOf(config, 'read', host, stores)
     const { pathPrefix, compat, subject, maxEventLoopDelay: maxEventLoopDelayMs, maxConnections: connections } = config
@@ -130,7 +143,8 @@ export default mode({
     const limits = { connections, bufferBytes: responseBufferMib * mib, cacheBytes: cacheMib * mib, page, radius, batch }
     const packedIds = packedIdFormat(config.packedIdBits, config.packedIdTags)
     const app = build({
-      archive, search: search.open, packedIds, log: host.log, compat, subject, pathPrefix, pressure: { maxEventLoopDelayMs }, limits
+      archive, search: search.open, packedIds, schemaPackage, log: host.log, compat, subject, pathPrefix, limits,
+      pressure: { maxEventLoopDelayMs }
     })
     let admin: AdminServer | undefined
     try {

@@ -8,6 +8,7 @@ import { createArchive } from '../../src/stores/archive.ts'
 import { checksumsOf } from '../../src/stores/checksums.ts'
 import { openFileStore } from '../../src/stores/file-store.ts'
 import { gzipFrame } from '../../src/stores/gzip.ts'
+import { alertsOf } from '../formats/support.ts'
 import { idOf, searchOf } from '../search/support.ts'
 import { cache, tempDir } from '../support/stack.ts'
 
@@ -28,6 +29,12 @@ async function apiOf (t: Test, options: Partial<ApiOptions> = {}) {
   const frame = Buffer.alloc(100)
   for (const id of ['0', '1', '10']) await archive.putAlert(id, await gzipFrame(frame), checksumsOf(frame))
   await archive.putSchema(0, '{"type":"string"}')
+  // Alerts whose forms can be made.
+  for (const [index, { schema, schemaId, value }] of (await alertsOf('11.1', 3)).entries()) {
+    const frame = schema.encodeFramed(schemaId, value)
+    await archive.putSchema(schemaId, schema.text)
+    await archive.putAlert(String(index + 2), await gzipFrame(frame), checksumsOf(frame))
+  }
   const { search, write } = await searchOf(t)
   await write([
     { id: idOf(7, 1), key: 'ff', psfFlux: 'NaN' }, { id: idOf(7, 1), sha256: 'aa' }, { id: idOf(7, 2), midpointMjdTai: null, topic: null }
@@ -44,7 +51,9 @@ await t.test('the document describes every resource under the path prefix', asyn
   const { openapi, paths } = response.json() as { openapi: string, paths: Record<string, Record<string, unknown>> }
   t.match(openapi, /^3\.1\./)
   t.strictSame(Object.entries(paths).map(([path, methods]) => `${Object.keys(methods).join()} ${path}`).sort(), [
-    'get /alertdb', 'get /alertdb/v1', 'get /alertdb/v1/alerts', 'get /alertdb/v1/alerts/{id}', 'get /alertdb/v1/docs',
+    'get /alertdb', 'get /alertdb/v1', 'get /alertdb/v1/alerts', 'get /alertdb/v1/alerts/{id}',
+    'get /alertdb/v1/alerts/{id}/cutouts/{cutout}',
+    'get /alertdb/v1/alerts/{id}/lightcurve', 'get /alertdb/v1/docs',
     'get /alertdb/v1/health', 'get /alertdb/v1/nights', 'get /alertdb/v1/nights/{night}', 'get /alertdb/v1/openapi.json',
     'get /alertdb/v1/schemas/{id}', 'get /alertdb/schemas/ids/{id}', 'get /alertdb/schemas/ids/{id}/schema',
     'get /alertdb/schemas/ids/{id}/subjects', 'get /alertdb/schemas/ids/{id}/versions', 'get /alertdb/subjects',

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { writeFits, type Card } from '../../src/generator/fits.ts'
+import type { Card } from '../../src/fits/cards.ts'
+import { writeFits } from '../../src/generator/fits.ts'
 
 const image = { bitpix: -32, width: 3, height: 2, pixels: [1, -2.5, 0, 1e9, 3.4e38, 0.1] } as const
 

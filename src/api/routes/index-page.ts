@@ -1,5 +1,6 @@
 // GET / and /v1: lists the endpoints, for people who open the URL of the server in a browser.
 import type { FastifyInstance } from 'fastify'
+import { formNames } from '../alert-form-table.ts'
 import type { Compat } from '../compat.ts'
 import { readOnly } from '../read-only-routes.ts'
 import { response } from '../response-schemas.ts'
@@ -23,6 +24,9 @@ export async function indexRoute (app: FastifyInstance, { compat }: { readonly c
       [`${prefix}/v1/health`]: 'OK if the archive is readable',
       [`${prefix}/v1/alerts`]: 'alerts by visit, night, detector, object, time, band and position',
       [`${prefix}/v1/alerts/{id}`]: alertBody[compat],
+      [`${prefix}/v1/alerts/{id}?format=`]: `the alert in another form: ${formNames}`,
+      [`${prefix}/v1/alerts/{id}/cutouts/{cutout}`]: 'the cutout difference, science or template as FITS or PNG',
+      [`${prefix}/v1/alerts/{id}/lightcurve`]: 'the light curve of an alert as JSON or CSV',
       [`${prefix}/v1/alerts/batch`]: 'POST: many alerts by id',
       [`${prefix}/v1/nights`]: 'the nights of the index with their numbers of alerts',
       [`${prefix}/v1/nights/{night}`]: 'the manifest of a night: counts, digest, rejected records, gaps',

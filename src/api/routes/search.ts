@@ -1,7 +1,7 @@
 // GET /v1/alerts: alerts by visit, night, detector, object, time, band and position, from the index. A page is complete in memory before
 // its first byte is sent, so an error never cuts a page short. Without an index, only the ids of a visit or detector are listed, by the
 // keys of the archive.
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { columnNames, columns, defaultColumns, isColumn, type ColumnName } from '../../search/columns.ts'
 import type { Page, Search } from '../../search/open-search.ts'
 import type { AlertQuery } from '../../search/query.ts'
@@ -9,7 +9,7 @@ import { sendProblem } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'
 import { int64Pattern, nightPattern, problems } from '../response-schemas.ts'
 import { disconnection } from '../disconnection.ts'
-import { apiErrors } from '../errors.ts'
+import { HeldBodies } from '../held-bodies.ts'
 import type { ListVisit } from '../visit-listing.ts'
 
 export interface SearchLimits {
@@ -124,17 +124,7 @@ function schema (limits: SearchLimits) {
 
 export async function searchRoute (app: FastifyInstance, options: SearchRouteOptions): Promise<void> {
   const { search: openSearch, listVisit, limits, bufferBytes } = options
-  let held = 0
-
-  /** Sends a complete body, which counts towards the memory for pages until it was sent. */
-  function sendPage (reply: FastifyReply, body: Buffer, type: string): FastifyReply {
-    if (held > 0 && held + body.length > bufferBytes) throw apiErrors.API_BUFFERS_FULL(`${held} bytes of pages are being sent`)
-    held += body.length
-    const release = (): void => { held -= body.length }
-    if (reply.raw.destroyed) release()
-    else reply.raw.once('close', release)
-    return reply.headers({ 'content-type': type, 'cache-control': 'no-store', 'content-length': body.length }).send(body)
-  }
+  const pages = new HeldBodies('pages', bufferBytes)
 
   async function pageOf (request: FastifyRequest<{ Querystring: Querystring }>, query: AlertQuery, signal: AbortSignal) {
     const { limit, cursor: text, columns: names, count } = request.query
@@ -153,7 +143,8 @@ export async function searchRoute (app: FastifyInstance, options: SearchRouteOpt
     if (typeof query === 'string') return sendProblem(reply, 400, query)
     const result = await pageOf(request, query, disconnection(reply))
     if (result === 'cursor') return sendProblem(reply, 400, 'the query parameter cursor is not the cursor of a page of this query')
-    return sendPage(reply.header('vary', 'Accept'), Buffer.from(bodyOf(result, type)), type)
+    reply.headers({ vary: 'Accept', 'content-type': type, 'cache-control': 'no-store' })
+    return pages.send(reply, Buffer.from(bodyOf(result, type)))
   }, schema(limits))
 }
 
