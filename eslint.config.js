@@ -16,9 +16,9 @@ const bannedOperators = ['rxjs', 'rxjs/operators'].map(name => ({
   message: 'This operator can drop an envelope, which then never settles and never returns its credit. Use the graph builder instead.'
 }))
 const parts = [
-  'admin', 'alert-index', 'api', 'avro', 'compaction', 'compression', 'config', 'copy', 'dead-letters', 'devstack', 'export', 'fits', 'formats',
-  'generator', 'ingest', 'inspect', 'kafka', 'metrics', 'print', 'provenance', 'replay', 'search', 'simulator', 'sinks', 'sources', 'stores',
-  'verify'
+  'admin', 'alert-index', 'api', 'avro', 'compaction', 'compression', 'config', 'copy', 'dead-letters', 'devstack', 'export', 'fits',
+  'formats', 'generator', 'ingest', 'inspect', 'kafka', 'metrics', 'print', 'provenance', 'replay', 'search', 'simulator', 'sinks', 'sources',
+  'stores', 'verify'
 ]
 const forbidImportsFrom = folders => ({
   paths: bannedOperators,
