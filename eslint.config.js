@@ -17,8 +17,8 @@ const bannedOperators = ['rxjs', 'rxjs/operators'].map(name => ({
 }))
 const parts = [
   'admin', 'alert-index', 'api', 'avro', 'compaction', 'compression', 'config', 'copy', 'dead-letters', 'devstack', 'export', 'fits',
-  'formats', 'generator', 'ingest', 'inspect', 'kafka', 'metrics', 'print', 'provenance', 'replay', 'search', 'simulator', 'sinks', 'sources',
-  'stores', 'verify'
+  'formats', 'generator', 'ingest', 'inspect', 'kafka', 'metrics', 'print', 'provenance', 'replay', 'search', 'simulator', 'sinks',
+  'sources', 'stores', 'verify'
 ]
 const forbidImportsFrom = folders => ({
   paths: bannedOperators,

@@ -1,7 +1,7 @@
 // export: writes the alerts of a night as Avro container files or Parquet tables. The only state is the destination itself: a second run
 // adds nothing, and a run after a stop or a kill adds what is missing.
 import { codecNames } from '../avro/codecs.ts'
-import { adminFlags, batchFlags, s3Flags, s3WriteFlags, storeFlags, uploadFlags } from '../config/common.ts'
+import { adminFlags, batchFlags, checkNight, s3Flags, s3WriteFlags, storeFlags, uploadFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { exportErrors } from '../export/errors.ts'
@@ -26,7 +26,7 @@ import { openStore } from '../stores/open-store.ts'
 const { layout: _layout, ...archiveFlags } = storeFlags
 
 const exportFlags = flags({
-  night: { type: 'text', placeholder: 'YYYYMMDD', description: 'Night (day_obs) of the alerts. Required.' },
+  night: { type: 'text', placeholder: 'YYYYMMDD', check: checkNight, description: 'Night (day_obs) of the alerts. Required.' },
   format: {
     type: 'choice', choices: ['ocf', 'parquet'],
     description: 'ocf: Avro object container files with complete alerts. parquet: one table for each record of an alert (dia_source, ' +

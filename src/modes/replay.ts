@@ -1,7 +1,7 @@
 // replay: publishes archived alerts again as the Kafka records that they were: value, key, headers and timestamp, in the order in which
 // they were published. The progress is committed after each batch, so a run that is killed repeats at most one batch.
 import type { AdminServer } from '../admin/status.ts'
-import { adminFlags, batchFlags, kafkaFlags, s3Flags, storeFlags, topicFlags } from '../config/common.ts'
+import { adminFlags, batchFlags, checkNight, kafkaFlags, s3Flags, storeFlags, topicFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
 import { flags, type ConfigOf } from '../config/flags.ts'
 import { packedIdFormat } from '../ids/packed-id.ts'
@@ -30,7 +30,7 @@ import { openStore } from '../stores/open-store.ts'
 const { layout: _layout, 'schema-store': _store, 'bucket-schemas': _s3, 'gcp-bucket-schemas': _gs, ...alertStoreFlags } = storeFlags
 
 const replayFlags = flags({
-  night: { type: 'text', placeholder: 'YYYYMMDD', description: 'Night (day_obs) of the alerts.' },
+  night: { type: 'text', placeholder: 'YYYYMMDD', check: checkNight, description: 'Night (day_obs) of the alerts.' },
   visit: {
     type: 'text', placeholder: 'VISIT', description: 'Visit of the alerts, as in the field visit: YYYYMMDD and a 5-digit sequence number.'
   },

@@ -25,7 +25,7 @@ await t.test('the variants of a mode name its flags, and every mode that takes a
     }
   }
   const nights = all.filter(({ flags }) => 'night' in flags)
-  t.same(nights.map(({ mode }) => mode), ['index', 'compact', 'verify', 'list', 'copy'])
+  t.same(nights.map(({ mode }) => mode), ['index', 'compact', 'verify', 'list', 'replay', 'copy', 'export'])
   for (const { mode } of nights) {
     t.match(await runMode([mode, '--night', '20230229']), { code: 2, stderr: /^USAGE_BAD_VALUE: --night is '20230229'/ }, mode)
   }
