@@ -128,7 +128,7 @@ await t.test('missing flags and a missing archive are errors', async t => {
     [['--format', 'ocf', '--to', 'file:///x'], /^USAGE_MISSING: export needs --night/],
     [['--night', '20260224', '--to', 'file:///x'], /^USAGE_MISSING: export needs --format/],
     [['--night', '20260224', '--format', 'ocf'], /^USAGE_MISSING: export needs --to/],
-    [['--night', '2026', '--format', 'ocf', '--to', 'file:///x'], /^ID_OUT_OF_RANGE: the night 2026 is not a date/],
+    [['--night', '2026', '--format', 'ocf', '--to', 'file:///x'], /^USAGE_BAD_VALUE: --night is '2026'/],
     [['--night', '20260224', '--format', 'csv', '--to', 'file:///x'], /^USAGE_BAD_VALUE: --format is 'csv'/]
   ] as const) t.match(await runMode(['export', ...args]), { code: 2, stdout: '', stderr: error }, args.join(' '))
   const to = join(await tempDir(t), 'to')

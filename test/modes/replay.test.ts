@@ -191,7 +191,7 @@ await t.test('topics that replace timestamps, missing topics and wrong flags are
     [['--night', night], /^USAGE_MISSING: replay needs --dst-topic/],
     [['--night', night, '--visit', '2026022400001', '--dst-topic', 'x'], /^USAGE_BAD_VALUE: give only one of --night, --visit and --ids/],
     [['--visit', '2026', '--dst-topic', 'x'], /^USAGE_BAD_VALUE: --visit is '2026'/],
-    [['--night', '20261399', '--dst-topic', 'x'], /^ID_OUT_OF_RANGE: the night 20261399 is not a date/],
+    [['--night', '20261399', '--dst-topic', 'x'], /^USAGE_BAD_VALUE: --night is '20261399'/],
     [['--ids', 'ids', '--index-store', 'file:///i', '--dst-topic', 'x'], /^USAGE_BAD_VALUE: --index-store and --ids/],
     [['--ids', '/none', '--dst-topic', 'x', '--alert-store', 'file:///i'], /^REPLAY_IDS: cannot read the file of --ids/]
   ] as const) t.match(await runMode(['replay', ...args]), { code: 2, stdout: '', stderr: error }, args.join(' '))
