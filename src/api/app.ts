@@ -1,6 +1,6 @@
 // Builds the HTTP server of the archive without starting it. `build` neither opens nor closes the archive. Guarantees: alerts and schemas
-// are served unchanged; every error response is `{"detail": "..."}`; under overload, health check and index are still served;
-// `close()` lets requests in flight finish, rejects new connections and closes idle ones.
+// are served unchanged; every error response is `{"detail": "..."}`, or text on Herald's routes; under overload, health check and index are
+// still served; `close()` lets requests in flight finish, rejects new connections and closes idle ones.
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { silent, type Logger } from '../pipeline/log.ts'
@@ -23,6 +23,7 @@ import { alertsRoute } from './routes/alerts.ts'
 import { batchRoute } from './routes/batch.ts'
 import { cutoutsRoute } from './routes/cutouts.ts'
 import { healthRoute } from './routes/health.ts'
+import { heraldRoutes } from './routes/herald.ts'
 import { indexRoute } from './routes/index-page.ts'
 import { lightCurveRoute } from './routes/light-curve.ts'
 import { nightsRoute } from './routes/nights.ts'
@@ -120,6 +121,7 @@ export function build (options: ApiOptions): FastifyInstance {
       await shed.register(alertsRoute, { alerts, forms, compat })
       await shed.register(cutoutsRoute, { forms })
       await shed.register(lightCurveRoute, { forms })
+      await shed.register(heraldRoutes, { forms, publicPrefix: prefix })
       const listVisit = visitListing(archive.alerts, packedIds)
       await shed.register(searchRoute, { search, listVisit, limits, bufferBytes: limits.bufferBytes })
       await shed.register(nightsRoute, { search })
