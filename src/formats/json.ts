@@ -6,7 +6,7 @@ import type { RecordNode, SchemaNode } from '../avro/schema-tree.ts'
 import { readLong } from '../avro/varint.ts'
 import { formatErrors } from './errors.ts'
 
-/** `scalars`: like `plain`, without the fields whose values are bytes. `numbers`: like `plain`, but longs are numbers, as in Herald's JSON. */
+/** `scalars`: like `plain`, without the fields whose values are bytes. `numbers`: like `plain`, with longs as numbers (Herald's JSON). */
 export type JsonStyle = 'plain' | 'scalars' | 'numbers' | 'lossless'
 type JsonAlert = { readonly schema: AlertSchema, readonly datum: Buffer }
 

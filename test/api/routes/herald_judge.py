@@ -25,6 +25,14 @@ def get(path, **parameters):
     return response
 
 
+def bare(text):
+    """The schema without logical types, which fastavro would read as dates."""
+    def strip(node):
+        node.pop("logicalType", None)
+        return node
+    return fastavro.parse_schema(json.loads(text, object_hook=strip))
+
+
 def encode(schema, record):
     out = io.BytesIO()
     fastavro.schemaless_writer(out, schema, record)
@@ -59,6 +67,7 @@ def check_cutouts(expect, record, content):
 def check_links(expect, alert_id):
     links = pyvo.dal.adhoc.DatalinkResults.from_result_url(f"{base}/api/alerts/links?ID=LSST-AP-DS-{alert_id}")
     expect({row["ID"] for row in links} == {alert_id}, "ID of links")
+    expect(links.to_table()["content_length"].mask.all(), "the content length is null")
     found = sorted((row.semantics, row.content_type) for row in links)
     expect(found == sorted([
         ("#this", "application/x-avro-ocf"), ("#this", "application/fits"), ("#cutout", "application/fits"),
@@ -66,11 +75,12 @@ def check_links(expect, alert_id):
     ]), f"links {found}")
     for row in links:
         expect(row.access_url.startswith(f"{base}/api/alerts"), f"address {row.access_url}")
-        expect(row.error_message in (None, "") and row.content_length is None, "null columns")
+        expect(row.error_message == "", "error message")
         response = requests.get(row.access_url, timeout=60)
         expect(response.status_code == 200, f"{response.status_code} from {row.access_url}")
         expect(response.headers["content-type"] == row.content_type, f"media type of {row.access_url}")
-    expect(len(list(links.bysemantics("#cutout"))) == 1, "bysemantics")
+    # With narrower terms, pyvo would download the vocabulary.
+    expect(len(list(links.bysemantics("#cutout", include_narrower=False))) == 1, "bysemantics")
 
 
 def check(case):
@@ -79,13 +89,14 @@ def check(case):
             faults.append(f"{case['id']}: {what}")
 
     alert_id = case["id"]
-    schema = fastavro.parse_schema(json.loads(case["schema"]))
+    schema = bare(case["schema"])
     datum = base64.b64decode(case["datum"])
     record = fastavro.schemaless_reader(io.BytesIO(datum), schema)
 
     response = get("/api/alerts", ID=alert_id)
-    [found] = fastavro.reader(io.BytesIO(response.content))
-    expect(encode(schema, found) == datum, "container file")
+    reader = fastavro.reader(io.BytesIO(response.content))
+    [found] = reader
+    expect(encode(fastavro.parse_schema(json.loads(reader.metadata["avro.schema"])), found) == datum, "container file")
     expect(response.headers["content-disposition"] == f'attachment; filename="alert-{alert_id}.avro"', "file name")
 
     for name in ("json", "application/json"):

@@ -27,7 +27,10 @@ export async function heraldLinksRoute (app: FastifyInstance, { publicPrefix }: 
           mediaType: 'application/fits'
         },
         { url: `${alerts}/cutouts?ID=${id}`, description: 'Cutout images (FITS)', semantics: '#cutout', mediaType: 'application/fits' },
-        { url: `${alerts}/schema?ID=${id}`, description: 'Avro schema (JSON)', semantics: '#detached-header', mediaType: 'application/json' }
+        {
+          url: `${alerts}/schema?ID=${id}`, description: 'Avro schema (JSON)', semantics: '#detached-header',
+          mediaType: 'application/json'
+        }
       ])
       // The body depends on the address under which the client knows the server.
       return reply.headers({ 'content-type': voTable, 'cache-control': 'no-store', 'content-length': Buffer.byteLength(body) }).send(body)
