@@ -27,6 +27,7 @@ import { heraldRoutes } from './routes/herald.ts'
 import { indexRoute } from './routes/index-page.ts'
 import { lightCurveRoute } from './routes/light-curve.ts'
 import { nightsRoute } from './routes/nights.ts'
+import { objectsRoute } from './routes/objects.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { registryRoutes } from './routes/registry.ts'
 import { schemasRoute } from './routes/schemas.ts'
@@ -59,9 +60,9 @@ export interface ApiOptions {
 }
 
 interface ApiLimits extends ReaderLimits, SearchLimits {
-  /** Maximum number of ids in a batch. */
+  /** Maximum number of ids in a batch, and of alerts of an object. */
   readonly batch: number
-  /** Batches that are sent at the same time. */
+  /** Batches that are sent at the same time, and objects that are read at the same time. */
   readonly batches: number
   /** Connections above which requests are shed and connections are closed. Default 1000. */
   readonly connections: number
@@ -109,7 +110,8 @@ export function build (options: ApiOptions): FastifyInstance {
   const alerts = new AlertReader(archive, limits)
   app.stats.buffers = alerts
   const bodies = new HeldBodies('forms of alerts', limits.bufferBytes)
-  const forms = new AlertForms(alerts, new AlertSchemas(schemas, archive.schemas, schemaPackage), bodies)
+  const alertSchemas = new AlertSchemas(schemas, archive.schemas, schemaPackage)
+  const forms = new AlertForms(alerts, alertSchemas, bodies)
   app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'alert-stream archive', version: version() } } })
   app.register(async root => {
     await root.register(indexRoute, { compat })
@@ -125,6 +127,9 @@ export function build (options: ApiOptions): FastifyInstance {
       const listVisit = visitListing(archive.alerts, packedIds)
       await shed.register(searchRoute, { search, listVisit, limits, bufferBytes: limits.bufferBytes })
       await shed.register(nightsRoute, { search })
+      await shed.register(objectsRoute, {
+        search, archive, schemas: alertSchemas, bodies, maxAlerts: limits.batch, objects: limits.batches
+      })
       await shed.register(batchRoute, { archive, maxIds: limits.batch, batches: limits.batches, stallMs: limits.stallMs })
       await shed.register(schemasRoute, { schemas })
       await shed.register(registryRoutes, { schemas, store: archive.schemas, subject })

@@ -63,6 +63,7 @@ const failedRequests = new Map<string, { readonly status: number, readonly retry
   ['ALERT_NOT_CANONICAL', { status: 406 }],
   ['ALERT_UNRESOLVABLE', { status: 422 }],
   ['SCHEMA_VERSION_MISSING', { status: 404 }],
+  ['LIGHT_CURVE_TOO_LARGE', { status: 400 }],
   ['CUTOUT_MISSING', { status: 404 }],
   ['CUTOUT_DAMAGED', { status: 422 }],
   ['CUTOUT_NO_WCS', { status: 422 }],

@@ -22,7 +22,7 @@ await t.test('clients of Herald read alerts, cutouts, schemas and links', async 
   for (const version of ['9.0', '10.0', '11.1']) alerts.push(...await alertsOf(version, 4))
   // An alert without cutouts.
   const bare = { ...alerts[0]!, value: { ...alerts[0]!.value, cutoutDifference: null, cutoutScience: null, cutoutTemplate: null } }
-  const all = [bare, ...alerts.slice(1)]
+  const all: TestAlert[] = [bare, ...alerts.slice(1)]
   t.ok(all.some(({ value }) => value['ssSource'] !== null && value['ssSource'] !== undefined), 'a solar-system alert')
   for (const pathPrefix of ['', '/alertdb']) {
     const { app } = await formsOf(t, all, { pathPrefix })
