@@ -119,7 +119,9 @@ export function searchOf (
 }
 
 /** The nodes and edges of the search in the description of `serve`. Without an index, there is only the listing of visits. */
-export function describedSearch ({ indexStore, indexCacheMib, maxBatchIds }: Config, prefix: string): Pick<GraphDescription, 'nodes' | 'edges'> {
+export function describedSearch (
+  { indexStore, indexCacheMib, maxBatchIds }: Config, prefix: string
+): Pick<GraphDescription, 'nodes' | 'edges'> {
   const sink = { name: 'search', type: 'sink', kind: 'http', detail: `GET ${prefix}/alerts`, limits: {} } as const
   if (indexStore === undefined) return { nodes: [sink], edges: [{ from: 'alert-store', to: 'search', type: 'data' }] }
   return {
