@@ -6,7 +6,8 @@ import { parseFrame } from '../avro/wire-format.ts'
 import { AlertStreamError } from '../pipeline/errors.ts'
 import type { ArchiveReader } from '../stores/archive.ts'
 
-type BatchArchive = Pick<ArchiveReader, 'getAlert' | 'getSchema'>
+type AlertArchive = Pick<ArchiveReader, 'getAlert'>
+type BatchArchive = AlertArchive & Pick<ArchiveReader, 'getSchema'>
 
 interface ReadAlert {
   readonly id: string
@@ -61,7 +62,8 @@ export async function * containerFile (archive: BatchArchive, ids: readonly stri
   if (data.length > 0) yield block()
 }
 
-async function * readAlerts (archive: BatchArchive, ids: readonly string[], signal: AbortSignal): AsyncGenerator<ReadAlert> {
+/** Each alert, in the order of the ids. Rejects with a STORE_* error, or with the reason of the signal. */
+export async function * readAlerts (archive: AlertArchive, ids: readonly string[], signal: AbortSignal): AsyncGenerator<ReadAlert> {
   const ahead: Array<Promise<ReadAlert>> = []
   for (let next = 0; ahead.length > 0 || next < ids.length;) {
     while (ahead.length < readAhead && next < ids.length) {
@@ -76,7 +78,7 @@ async function * readAlerts (archive: BatchArchive, ids: readonly string[], sign
   }
 }
 
-async function readAlert (archive: BatchArchive, id: string): Promise<ReadAlert> {
+async function readAlert (archive: AlertArchive, id: string): Promise<ReadAlert> {
   try {
     return { id, frame: await archive.getAlert(id) }
   } catch (error) {

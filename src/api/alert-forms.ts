@@ -21,11 +21,14 @@ export interface RequestedForm {
   readonly fileName?: string
   /** Schema version into which the alert is resolved. Default: its own. */
   readonly schemaVersion?: string | undefined
+  /** Detail of the response if the alert is not archived. Default: 'alert not found'. */
+  readonly notFound?: string
   readonly make: (alert: FramedAlert) => Buffer | Promise<Buffer>
 }
 
 /** Cache-Control of a form. A later version of the program may make it in another way. */
 const cacheForOneDay = 'private, max-age=86400'
+const notFound = 'alert not found'
 
 export class AlertForms {
   readonly #alerts: Pick<AlertReader, 'open' | 'head' | 'knownHead'>
@@ -46,11 +49,11 @@ export class AlertForms {
     // `*` matches only if the form can be made.
     if (tags !== undefined && tags.trim() !== '*') {
       const head = this.#alerts.knownHead(form.id, 'identity') ?? await this.#alerts.head(form.id, 'identity')
-      if (head === undefined) return sendProblem(reply, 404, 'alert not found')
+      if (head === undefined) return sendProblem(reply, 404, form.notFound ?? notFound)
       if (head !== 'unknown' && matchesTag(tags, tagOf(form, head))) return sendNotModified(reply, tagOf(form, head))
     }
     const made = await this.#make(form)
-    if (made === undefined) return sendProblem(reply, 404, 'alert not found')
+    if (made === undefined) return sendProblem(reply, 404, form.notFound ?? notFound)
     if (matchesTag(tags, made.tag)) return sendNotModified(reply, made.tag)
     reply.headers({ 'content-type': form.mediaType, etag: made.tag, 'cache-control': cacheForOneDay })
     if (form.fileName !== undefined) reply.header('content-disposition', `attachment; filename="${form.fileName}"`)

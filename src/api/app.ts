@@ -1,6 +1,6 @@
 // Builds the HTTP server of the archive without starting it. `build` neither opens nor closes the archive. Guarantees: alerts and schemas
-// are served unchanged; every error response is `{"detail": "..."}`; under overload, health check and index are still served;
-// `close()` lets requests in flight finish, rejects new connections and closes idle ones.
+// are served unchanged; every error response is `{"detail": "..."}`, or text on Herald's routes; under overload, health check and index are
+// still served; `close()` lets requests in flight finish, rejects new connections and closes idle ones.
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { silent, type Logger } from '../pipeline/log.ts'
@@ -23,9 +23,11 @@ import { alertsRoute } from './routes/alerts.ts'
 import { batchRoute } from './routes/batch.ts'
 import { cutoutsRoute } from './routes/cutouts.ts'
 import { healthRoute } from './routes/health.ts'
+import { heraldRoutes } from './routes/herald.ts'
 import { indexRoute } from './routes/index-page.ts'
 import { lightCurveRoute } from './routes/light-curve.ts'
 import { nightsRoute } from './routes/nights.ts'
+import { objectsRoute } from './routes/objects.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { registryRoutes } from './routes/registry.ts'
 import { schemasRoute } from './routes/schemas.ts'
@@ -58,9 +60,9 @@ export interface ApiOptions {
 }
 
 interface ApiLimits extends ReaderLimits, SearchLimits {
-  /** Maximum number of ids in a batch. */
+  /** Maximum number of ids in a batch, and of alerts of an object. */
   readonly batch: number
-  /** Batches that are sent at the same time. */
+  /** Batches that are sent at the same time, and objects that are read at the same time. */
   readonly batches: number
   /** Connections above which requests are shed and connections are closed. Default 1000. */
   readonly connections: number
@@ -108,7 +110,8 @@ export function build (options: ApiOptions): FastifyInstance {
   const alerts = new AlertReader(archive, limits)
   app.stats.buffers = alerts
   const bodies = new HeldBodies('forms of alerts', limits.bufferBytes)
-  const forms = new AlertForms(alerts, new AlertSchemas(schemas, archive.schemas, schemaPackage), bodies)
+  const alertSchemas = new AlertSchemas(schemas, archive.schemas, schemaPackage)
+  const forms = new AlertForms(alerts, alertSchemas, bodies)
   app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'alert-stream archive', version: version() } } })
   app.register(async root => {
     await root.register(indexRoute, { compat })
@@ -120,9 +123,13 @@ export function build (options: ApiOptions): FastifyInstance {
       await shed.register(alertsRoute, { alerts, forms, compat })
       await shed.register(cutoutsRoute, { forms })
       await shed.register(lightCurveRoute, { forms })
+      await shed.register(heraldRoutes, { forms, publicPrefix: prefix })
       const listVisit = visitListing(archive.alerts, packedIds)
       await shed.register(searchRoute, { search, listVisit, limits, bufferBytes: limits.bufferBytes })
       await shed.register(nightsRoute, { search })
+      await shed.register(objectsRoute, {
+        search, archive, schemas: alertSchemas, bodies, maxAlerts: limits.batch, objects: limits.batches
+      })
       await shed.register(batchRoute, { archive, maxIds: limits.batch, batches: limits.batches, stallMs: limits.stallMs })
       await shed.register(schemasRoute, { schemas })
       await shed.register(registryRoutes, { schemas, store: archive.schemas, subject })

@@ -1,6 +1,6 @@
-// Error responses. The body is always `{"detail": "..."}`, as in the survey's own server. If the archive fails, the status is 503 with
-// Retry-After, because the same request may succeed later. If the stored object is damaged or too large, the status is 500. Requests that
-// are shed under overload get 503; they are counted, and logged at most every 30 seconds.
+// Error responses. The body is `{"detail": "..."}`, as in the survey's own server, or text on Herald's routes. If the archive fails, the
+// status is 503 with Retry-After, because the same request may succeed later. If the stored object is damaged or too large, the status is
+// 500. Requests that are shed under overload get 503; they are counted, and logged at most every 30 seconds.
 // The detail has a stable error code, but no path or URL of the archive. The log has the full error.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { STATUS_CODES } from 'node:http'
@@ -16,12 +16,23 @@ interface Problem {
   readonly retryAfter?: number
 }
 
-/** Sends a status and `{"detail": "..."}`. Errors are not cacheable, because a missing alert may be archived a second later. */
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Error responses of the route are text/plain, as DALI requires, and not JSON. */
+    textProblems?: boolean
+  }
+}
+
+/**
+ * Sends a status and `{"detail": "..."}`, or the detail alone on routes with `textProblems`. Errors are not cacheable, because a missing
+ * alert may be archived a second later.
+ */
 export function sendProblem (reply: FastifyReply, status: number, detail: string): FastifyReply {
-  const body = JSON.stringify({ detail })
+  const isText = reply.routeOptions.config.textProblems === true
+  const body = isText ? detail : JSON.stringify({ detail })
   return reply.code(status).headers({
     'cache-control': 'no-store',
-    'content-type': 'application/json; charset=utf-8',
+    'content-type': `${isText ? 'text/plain' : 'application/json'}; charset=utf-8`,
     'content-length': Buffer.byteLength(body)
   }).send(body)
 }
@@ -52,6 +63,7 @@ const failedRequests = new Map<string, { readonly status: number, readonly retry
   ['ALERT_NOT_CANONICAL', { status: 406 }],
   ['ALERT_UNRESOLVABLE', { status: 422 }],
   ['SCHEMA_VERSION_MISSING', { status: 404 }],
+  ['LIGHT_CURVE_TOO_LARGE', { status: 400 }],
   ['CUTOUT_MISSING', { status: 404 }],
   ['CUTOUT_DAMAGED', { status: 422 }],
   ['CUTOUT_NO_WCS', { status: 422 }],

@@ -30,16 +30,7 @@ export function alertFits ({ schema, schemaId, datum, published }: FramedAlert):
   const alert = schema.decode(datum)
   const notes = fieldNotes(schema, published)
   const { fields } = schema.root
-  const images: Buffer[] = []
-  const furtherImages: Buffer[] = []
-  for (const kind of cutoutKinds) {
-    const bytes = cutoutIn(alert, kind)
-    if (bytes === undefined) continue
-    readCutout(bytes, kind).forEach((hdu, index) => {
-      if (index === 0) images.push(imageExtension(hdu, imageNames[kind]))
-      else furtherImages.push(extension(hdu, `${imageNames[kind]}_${String(hdu.value('EXTNAME') ?? index)}`))
-    })
-  }
+  const { images, furtherImages } = cutoutExtensions(alert)
   const others = fields.filter(({ name }) => !mergedFields.includes(name) && !sourceFields.includes(name)).flatMap(({ name, type }) => {
     const record = recordIn(type)
     if (record === undefined) return []
@@ -50,6 +41,27 @@ export function alertFits ({ schema, schemaId, datum, published }: FramedAlert):
     primary(schemaId, schema.name), ...alertTables(alert, schema.root, notes), ...images, sourceTable(alert, fields, notes), ...others,
     ...furtherImages
   ])
+}
+
+/** The cutouts of an alert: a primary HDU without data, then the HDUs of the cutouts as in `alertFits`. Throws like `alertFits`. */
+export function cutoutsFits ({ schema, schemaId, datum }: FramedAlert): Buffer {
+  const { images, furtherImages } = cutoutExtensions(schema.decode(datum))
+  return Buffer.concat([primary(schemaId, schema.name), ...images, ...furtherImages])
+}
+
+/** The first HDU of each cutout that the alert has, and the other HDUs. */
+function cutoutExtensions (alert: AlertValue): { readonly images: readonly Buffer[], readonly furtherImages: readonly Buffer[] } {
+  const images: Buffer[] = []
+  const furtherImages: Buffer[] = []
+  for (const kind of cutoutKinds) {
+    const bytes = cutoutIn(alert, kind)
+    if (bytes === undefined) continue
+    readCutout(bytes, kind).forEach((hdu, index) => {
+      if (index === 0) images.push(imageExtension(hdu, imageNames[kind]))
+      else furtherImages.push(extension(hdu, `${imageNames[kind]}_${String(hdu.value('EXTNAME') ?? index)}`))
+    })
+  }
+  return { images, furtherImages }
 }
 
 function primary (schemaId: number, schemaName: string): Buffer {

@@ -6,8 +6,8 @@ import type { RecordNode, SchemaNode } from '../avro/schema-tree.ts'
 import { readLong } from '../avro/varint.ts'
 import { formatErrors } from './errors.ts'
 
-/** `scalars`: like `plain`, without the fields whose values are bytes. */
-export type JsonStyle = 'plain' | 'scalars' | 'lossless'
+/** `scalars`: like `plain`, without the fields whose values are bytes. `numbers`: like `plain`, with longs as numbers (Herald's JSON). */
+export type JsonStyle = 'plain' | 'scalars' | 'numbers' | 'lossless'
 type JsonAlert = { readonly schema: AlertSchema, readonly datum: Buffer }
 
 /** Appends the value at `cursor` to the text and moves the cursor to its end. */
@@ -188,7 +188,7 @@ function compile (root: RecordNode, style: JsonStyle): Write {
       case 'null': return () => { text += 'null' }
       case 'boolean': return () => { text += cursor.buf[cursor.pos++] === 0 ? 'false' : 'true' }
       case 'int': return () => { text += small() }
-      case 'long': return lossless ? () => { text += long() } : () => { text += `"${long()}"` }
+      case 'long': return lossless || style === 'numbers' ? () => { text += long() } : () => { text += `"${long()}"` }
       case 'float': return () => {
         const at = take(4)
         text += real(cursor.buf.readFloatLE(at), () => cursor.buf.readUInt32LE(at) === usualFloatNaN)

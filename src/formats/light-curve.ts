@@ -6,7 +6,7 @@ import type { FramedAlert } from './framed-alert.ts'
 import { recordIn, rowsOf } from './records.ts'
 import { currentName, unitOf } from './units.ts'
 
-type PointKind = 'detection' | 'forced' | 'limit'
+export type PointKind = 'detection' | 'forced' | 'limit'
 
 /** Columns by their names in the newest schema version. Points have null in the columns that their records do not have. */
 const fields = [
@@ -17,7 +17,7 @@ const fields = [
 export const lightCurveColumns = ['kind', 'trigger', ...fields] as const
 
 /** Longs as decimal strings. NaN and infinite numbers are null. */
-type Cell = string | number | boolean | null
+export type Cell = string | number | boolean | null
 
 /** Where points come from. The triggering source is the first, so a repetition of it among the earlier ones is left out. */
 const origins: ReadonlyArray<readonly [field: string, kind: PointKind]> = [
@@ -34,7 +34,7 @@ interface LightCurve {
 }
 
 /** Throws DATUM_INVALID. */
-function lightCurve ({ schema, datum }: Pick<FramedAlert, 'schema' | 'datum'>): LightCurve {
+export function lightCurve ({ schema, datum }: Pick<FramedAlert, 'schema' | 'datum'>): LightCurve {
   const alert = schema.decode(datum)
   const seen = new Set<string>()
   const points = origins.flatMap(([name, kind]) => {
@@ -70,6 +70,11 @@ export function lightCurveJson (alert: Pick<FramedAlert, 'schema' | 'datum'>): s
 /** The light curve as CSV (RFC 4180) with a line of column names. Null is empty. */
 export function lightCurveCsv (alert: Pick<FramedAlert, 'schema' | 'datum'>): string {
   const lines = [lightCurveColumns, ...lightCurve(alert).points.map(point => lightCurveColumns.map(name => point[name]))]
+  return csvLines(lines)
+}
+
+/** Lines of CSV (RFC 4180). Null is empty. */
+export function csvLines (lines: ReadonlyArray<ReadonlyArray<Cell | undefined>>): string {
   return lines.map(cells => `${cells.map(csvCell).join()}\r\n`).join('')
 }
 

@@ -100,6 +100,7 @@ function describe (config: Config): GraphDescription {
       { name: 'alerts', type: 'sink', kind: 'http', detail: `GET ${prefix}/alerts/{id}`, limits: {} },
       { name: 'cutouts', type: 'sink', kind: 'http', detail: `GET ${prefix}/alerts/{id}/cutouts/{cutout}`, limits: {} },
       { name: 'light-curve', type: 'sink', kind: 'http', detail: `GET ${prefix}/alerts/{id}/lightcurve`, limits: {} },
+      { name: 'herald', type: 'sink', kind: 'http', detail: 'GET /api/alerts, /api/alerts/cutouts, /schema, /links', limits: {} },
       { name: 'batch', type: 'sink', kind: 'http', detail: `POST ${prefix}/alerts/batch`, limits: { records: config.maxBatchIds } },
       { name: 'schemas', type: 'sink', kind: 'http', detail: `GET ${prefix}/schemas/{id}`, limits: {} },
       { name: 'registry', type: 'sink', kind: 'http', detail: 'GET /subjects, /schemas/ids', limits: {} },
@@ -109,8 +110,8 @@ function describe (config: Config): GraphDescription {
       ...edges, { from: 'alert-store', to: 'batch', type: 'data' },
       { from: 'alert-store', to: 'gunzip', type: 'data' }, { from: 'gunzip', to: 'alert-cache', type: 'data' },
       { from: 'alert-cache', to: 'alerts', type: 'data' },
-      ...['cutouts', 'light-curve'].map(to => ({ from: 'alert-cache', to, type: 'data' } as const)),
-      ...['alerts', 'cutouts', 'light-curve'].map(to => ({ from: 'schema-cache', to, type: 'data' } as const)),
+      ...['cutouts', 'light-curve', 'herald'].map(to => ({ from: 'alert-cache', to, type: 'data' } as const)),
+      ...['alerts', 'cutouts', 'light-curve', 'herald'].map(to => ({ from: 'schema-cache', to, type: 'data' } as const)),
       { from: 'schema-store', to: 'schema-cache', type: 'data' }, { from: 'schema-cache', to: 'schemas', type: 'data' },
       { from: 'schema-cache', to: 'registry', type: 'data' },
       { from: 'alert-store', to: 'health', type: 'data' }, { from: 'schema-store', to: 'health', type: 'data' }
@@ -125,9 +126,10 @@ export default mode({
     'With ?format= or Accept it returns the alert as Avro container file, JSON or FITS, and /v1/alerts/{id}/cutouts/{cutout} and ' +
     '/v1/alerts/{id}/lightcurve return its parts. ' +
     '/v1/schemas/{id} returns the Avro schema, and /v1/health returns OK while the stores respond. ' +
+    '/api/alerts with /cutouts, /schema and /links has the interface of Herald. ' +
     '/subjects and /schemas/ids are the read-only routes of a Confluent schema registry. ' +
     '/v1/alerts finds alerts by visit, night, object, time or position in the index of --index-store, and /v1/nights lists the nights ' +
-    'and their manifests. /v1/docs describes the API. ' +
+    'and their manifests. /v1/objects/{id} and /v1/ssobjects/{id} merge the alerts of an object. /v1/docs describes the API. ' +
     'If a store does not exist, the server does not start. If a store is temporarily unreachable, it starts and /readyz reports the store.',
   examples: ['alert-stream serve --alert-store file:///var/alerts', 'curl localhost:3000/v1/schemas/1'],
   flags: serveFlags,

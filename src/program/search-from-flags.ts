@@ -47,7 +47,9 @@ export const searchFlags = flags({
     type: 'number', min: 0, max: 180, default: 1, placeholder: 'DEGREES', description: 'Maximum radius of a cone, in degrees.'
   },
   'max-batch-ids': {
-    type: 'integer', min: 1, max: 100_000, default: 10_000, description: 'Maximum number of ids in a request to /v1/alerts/batch.'
+    type: 'integer', min: 1, max: 100_000, default: 10_000,
+    description: 'Maximum number of ids in a request to /v1/alerts/batch, and of alerts of an object in a response of /v1/objects or ' +
+      '/v1/ssobjects.'
   }
 })
 
@@ -117,7 +119,9 @@ export function searchOf (
 }
 
 /** The nodes and edges of the search in the description of `serve`. Without an index, there is only the listing of visits. */
-export function describedSearch ({ indexStore, indexCacheMib }: Config, prefix: string): Pick<GraphDescription, 'nodes' | 'edges'> {
+export function describedSearch (
+  { indexStore, indexCacheMib, maxBatchIds }: Config, prefix: string
+): Pick<GraphDescription, 'nodes' | 'edges'> {
   const sink = { name: 'search', type: 'sink', kind: 'http', detail: `GET ${prefix}/alerts`, limits: {} } as const
   if (indexStore === undefined) return { nodes: [sink], edges: [{ from: 'alert-store', to: 'search', type: 'data' }] }
   return {
@@ -125,11 +129,16 @@ export function describedSearch ({ indexStore, indexCacheMib }: Config, prefix: 
       { name: 'index-store', type: 'source', kind: 'object store', detail: indexStore, limits: {} },
       { name: 'segment-cache', type: 'step', kind: 'cache', limits: { bytes: indexCacheMib * mib } },
       sink,
-      { name: 'nights', type: 'sink', kind: 'http', detail: `GET ${prefix}/nights`, limits: {} }
+      { name: 'nights', type: 'sink', kind: 'http', detail: `GET ${prefix}/nights`, limits: {} },
+      {
+        name: 'objects', type: 'sink', kind: 'http', detail: `GET ${prefix}/objects/{id}, ${prefix}/ssobjects/{id}`,
+        limits: { records: maxBatchIds }
+      }
     ],
     edges: [
       { from: 'index-store', to: 'segment-cache', type: 'data' }, { from: 'segment-cache', to: 'search', type: 'data' },
-      { from: 'segment-cache', to: 'nights', type: 'data' }
+      { from: 'segment-cache', to: 'nights', type: 'data' }, { from: 'segment-cache', to: 'objects', type: 'data' },
+      { from: 'alert-store', to: 'objects', type: 'data' }, { from: 'schema-cache', to: 'objects', type: 'data' }
     ]
   }
 }

@@ -26,14 +26,13 @@ async function apiOf (t: Test, options: Partial<ApiOptions> = {}) {
   await mkdir(root)
   const store = await openFileStore(root)
   const archive = createArchive({ alerts: store, schemas: store, layout: 'v2' })
-  const frame = Buffer.alloc(100)
-  for (const id of ['0', '1', '10']) await archive.putAlert(id, await gzipFrame(frame), checksumsOf(frame))
   await archive.putSchema(0, '{"type":"string"}')
-  // Alerts whose forms can be made.
-  for (const [index, { schema, schemaId, value }] of (await alertsOf('11.1', 3)).entries()) {
+  // Ids that schemathesis tries.
+  const ids = ['0', '1', '2', '3', '10']
+  for (const [index, { schema, schemaId, value }] of (await alertsOf('11.1', ids.length)).entries()) {
     const frame = schema.encodeFramed(schemaId, value)
     await archive.putSchema(schemaId, schema.text)
-    await archive.putAlert(String(index + 2), await gzipFrame(frame), checksumsOf(frame))
+    await archive.putAlert(ids[index]!, await gzipFrame(frame), checksumsOf(frame))
   }
   const { search, write } = await searchOf(t)
   await write([
@@ -54,6 +53,8 @@ await t.test('the document describes every resource under the path prefix', asyn
     'get /alertdb', 'get /alertdb/v1', 'get /alertdb/v1/alerts', 'get /alertdb/v1/alerts/{id}',
     'get /alertdb/v1/alerts/{id}/cutouts/{cutout}',
     'get /alertdb/v1/alerts/{id}/lightcurve', 'get /alertdb/v1/docs',
+    'get /alertdb/v1/objects/{id}', 'get /alertdb/v1/ssobjects/{id}', 'get /alertdb/api/alerts', 'get /alertdb/api/alerts/cutouts',
+    'get /alertdb/api/alerts/schema', 'get /alertdb/api/alerts/links',
     'get /alertdb/v1/health', 'get /alertdb/v1/nights', 'get /alertdb/v1/nights/{night}', 'get /alertdb/v1/openapi.json',
     'get /alertdb/v1/schemas/{id}', 'get /alertdb/schemas/ids/{id}', 'get /alertdb/schemas/ids/{id}/schema',
     'get /alertdb/schemas/ids/{id}/subjects', 'get /alertdb/schemas/ids/{id}/versions', 'get /alertdb/subjects',

@@ -22,7 +22,7 @@ const otherTypes = JSON.stringify({
 
 const render = (schemaText: string, datum: Buffer) => {
   const schema = parseSchema(schemaText)
-  const styles = ['plain', 'scalars', 'lossless'] as const
+  const styles = ['plain', 'scalars', 'numbers', 'lossless'] as const
   return { schema: schemaText, datum: datum.toString('base64'),
     ...Object.fromEntries(styles.map(style => [style, alertJson({ schema, datum }, style)])) }
 }

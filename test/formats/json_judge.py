@@ -1,7 +1,7 @@
 """Judges JSON alerts independently, with fastavro and Python's json.
 
 Usage: json_judge.py generate COUNT < [schema text, ...]      prints [[datum in base64, ...], ...]
-       json_judge.py check < [{"schema", "datum", "plain", "scalars", "lossless"}, ...]      prints [fault, ...]
+       json_judge.py check < [{"schema", "datum", "plain", "scalars", "numbers", "lossless"}, ...]      prints [fault, ...]
 """
 import base64
 import io
@@ -106,6 +106,9 @@ def check(cases):
         for style, omit in (("plain", False), ("scalars", True)):
             if not same(strict(case[style]), plain(record, omit)):
                 faults.append(f"{number}: {style} differs from the record")
+        # Floats and integers compare by value: 1.0 may be written as 1.
+        if strict(case["numbers"]) != plain(record, False):
+            faults.append(f"{number}: numbers differs from the record")
         lossless = json.dumps(revived(strict(case["lossless"])))
         again = encode(schema, next(iter(fastavro.json_reader(io.StringIO(lossless), schema))))
         if again != datum:

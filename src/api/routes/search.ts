@@ -10,6 +10,7 @@ import { readOnly } from '../read-only-routes.ts'
 import { int64Pattern, nightPattern, problems } from '../response-schemas.ts'
 import { disconnection } from '../disconnection.ts'
 import { HeldBodies } from '../held-bodies.ts'
+import { invalidTime, parseTime, timeSchema } from '../times.ts'
 import type { ListVisit } from '../visit-listing.ts'
 
 export interface SearchLimits {
@@ -47,13 +48,11 @@ interface Querystring {
 }
 
 const ndjson = 'application/x-ndjson'
-const timePattern = '^([0-9]{1,15}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,3})?)?Z)$'
 const anyColumn = `(${columnNames.join('|')})`
 const defaultLimit = 1000
 
 function querySchema ({ page, radius }: SearchLimits) {
   const text = (pattern: string, description: string) => ({ type: 'string', pattern, description })
-  const time = (what: string) => text(timePattern, `${what}: UTC, such as 2026-11-30T04:05:06Z, or milliseconds since 1970.`)
   const degrees = (minimum: number, maximum: number, description: string) => ({ type: 'number', minimum, maximum, description })
   return {
     type: 'object',
@@ -64,8 +63,8 @@ function querySchema ({ page, radius }: SearchLimits) {
       detector: { type: 'integer', minimum: 0, maximum: 2 ** 31 - 1, description: 'Detector.' },
       diaObjectId: text(int64Pattern, 'DIAObject, in decimal digits.'),
       ssObjectId: text(int64Pattern, 'Solar system object, in decimal digits.'),
-      since: time('Earliest Kafka timestamp, inclusive'),
-      until: time('Latest Kafka timestamp, exclusive'),
+      since: timeSchema('Earliest Kafka timestamp, inclusive'),
+      until: timeSchema('Latest Kafka timestamp, exclusive'),
       band: { type: 'string', minLength: 1, maxLength: 64, description: 'Band of the filter, such as r.' },
       ra: degrees(0, 360, 'Right ascension of the centre of a cone, ICRS, in degrees. Needs dec and radius.'),
       dec: degrees(-90, 90, 'Declination of the centre of a cone, ICRS, in degrees. Needs ra and radius.'),
@@ -154,8 +153,8 @@ function queryOf (parameters: Querystring): AlertQuery | string {
   const cone = [ra, dec, radius].filter(value => value !== undefined)
   if (cone.length !== 0 && cone.length !== 3) return 'a cone needs the query parameters ra, dec and radius'
   const integer = (text: string | undefined): bigint | undefined => text === undefined ? undefined : BigInt(text)
-  const [from, end] = [since, until].map(text => text === undefined ? undefined : /^[0-9]+$/.test(text) ? Number(text) : Date.parse(text))
-  if (Number.isNaN(from) || Number.isNaN(end)) return 'since and until are times in UTC, such as 2026-11-30T04:05:06Z'
+  const [from, end] = [since, until].map(text => text === undefined ? undefined : parseTime(text))
+  if (Number.isNaN(from) || Number.isNaN(end)) return invalidTime
   return {
     night: night === undefined ? undefined : Number(night),
     visit: integer(visit), detector, diaObjectId: integer(diaObjectId), ssObjectId: integer(ssObjectId), since: from, until: end, band,
