@@ -45,7 +45,7 @@ const comparisonsOf = ({ rows }: Results): ReadonlyArray<readonly [string, reado
 function provenance ({ command, date, machine, rows }: Results): string {
   const { cpu, cores, memoryGiB, node } = machine
   const loads = rows.flatMap(row => 'load' in row ? row.load : [])
-  const load = loads.length === 0 ? '' : ` The 1-minute load average before the rounds was ${Math.min(...loads).toFixed(1)} to ` +
+  const load = loads.length === 0 ? '' : `\nThe 1-minute load average before the rounds was ${Math.min(...loads).toFixed(1)} to ` +
     `${Math.max(...loads).toFixed(1)}.`
   return `\`${command}\`, ${date.slice(0, 10)}, on ${cores} cores (${cpu}), ${memoryGiB} GiB of memory, Node ${node}.${load}`
 }

@@ -1,6 +1,6 @@
 // Builds the HTTP server of the archive without starting it. `build` neither opens nor closes the archive. Guarantees: alerts and schemas
-// are served unchanged; every error response is `{"detail": "..."}`, or text on Herald's routes; under overload, health check and index are
-// still served; `close()` lets requests in flight finish, rejects new connections and closes idle ones.
+// are served unchanged; every error response is `{"detail": "..."}`, except on the routes of Herald and of the registry; under overload,
+// health check and index are still served; `close()` lets requests in flight finish, rejects new connections and closes idle ones.
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { silent, type Logger } from '../pipeline/log.ts'

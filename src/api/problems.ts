@@ -67,6 +67,7 @@ const failedRequests = new Map<string, { readonly status: number, readonly retry
   ['CUTOUT_MISSING', { status: 404 }],
   ['CUTOUT_DAMAGED', { status: 422 }],
   ['CUTOUT_NO_WCS', { status: 422 }],
+  ['FITS_INVALID', { status: 422 }],
   // The archive has the alert, but not as a datum of an archived schema.
   ['ALERT_SCHEMA_MISSING', { status: 500 }],
   ['SCHEMA_INVALID', { status: 500 }],

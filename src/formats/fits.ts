@@ -24,6 +24,8 @@ const rubinCards = [{ keyword: 'TELESCOP', value: 'Rubin Observatory' }, { keywo
 const intNull = -(2 ** 31)
 const longNull = -(2n ** 63n)
 const booleanNull = 255
+/** Longer names do not fit into a card behind the name of the cutout. */
+const maxNameLength = 40
 
 /** Throws DATUM_INVALID, and CUTOUT_DAMAGED if a cutout is not a FITS file. */
 export function alertFits ({ schema, schemaId, datum, published }: FramedAlert): Buffer {
@@ -58,7 +60,7 @@ function cutoutExtensions (alert: AlertValue): { readonly images: readonly Buffe
     if (bytes === undefined) continue
     readCutout(bytes, kind).forEach((hdu, index) => {
       if (index === 0) images.push(imageExtension(hdu, imageNames[kind]))
-      else furtherImages.push(extension(hdu, `${imageNames[kind]}_${String(hdu.value('EXTNAME') ?? index)}`))
+      else furtherImages.push(extension(hdu, `${imageNames[kind]}_${String(hdu.value('EXTNAME') ?? index).slice(0, maxNameLength)}`))
     })
   }
   return { images, furtherImages }
@@ -101,10 +103,12 @@ function addColumns (columns: Column[], more: readonly Column[], record: string)
 function sourceTable (alert: AlertValue, fields: readonly FieldNode[], notes: FieldNotes): Buffer {
   const record = fields.flatMap(({ name, type }) => name === 'diaSource' ? [recordIn(type)] : [])[0]
   const rows = sourceFields.flatMap(name => rowsOf(alert[name]))
+  // An alert of another survey may have no triggering source.
+  const triggers = rowsOf(alert['diaSource']).length
   const columns = record === undefined ? [] : fluxAfterTime(columnsOf(record, rows, notes))
   return binaryTable('DIASOURCE', rows.length, [
     ...columns,
-    { name: 'trigger', type: 'boolean', values: rows.map((_row, index) => index === 0) },
+    { name: 'trigger', type: 'boolean', values: rows.map((_row, index) => index < triggers) },
     { name: 'iau_id', type: 'text', values: rows.map(row => `${iauPrefix}${String(row['diaSourceId'])}`) }
   ])
 }

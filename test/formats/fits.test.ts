@@ -75,6 +75,17 @@ await t.test('without docs in the archived schema, descriptions come from the pu
   t.strictSame(archived!.filter(name => !none!.includes(name)), [])
 })
 
+await t.test('the name of a further HDU is shortened if it does not fit into a card', async t => {
+  const { schema, schemaId, value } = (await alertsOf('11.1', 1, 'design'))[0]!
+  const cutout = value['cutoutDifference'] as Buffer
+  const renamed = Buffer.from(cutout)
+  const card = `EXTNAME = '${'U'.repeat(67)}'`
+  renamed.write(card, cutout.indexOf("EXTNAME = 'UNCERT"), 'latin1')
+  const datum = schema.encode({ ...value, cutoutDifference: renamed })
+  const file = alertFits({ schema, schemaId, datum, published: undefined })
+  t.ok(file.includes(`'DIFFIM_${'U'.repeat(40)}'`))
+})
+
 await t.test('a damaged cutout is named', async t => {
   const [{ schema, schemaId, value }] = await alertsOf('11.1', 1) as [TestAlert]
   const damaged = schema.encode({ ...value, cutoutScience: (value['cutoutScience'] as Buffer).subarray(0, 3000) })

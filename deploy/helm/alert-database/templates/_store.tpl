@@ -131,7 +131,8 @@ keys of alert-stream-common.pod. On a single node, the pods have an affinity to 
 {{- $volumes = prepend $volumes (dict "name" "archive" "persistentVolumeClaim" (dict "claimName" $claim)) -}}
 {{- end -}}
 {{- if .scratchMiB -}}
-{{- $size := printf "%dMi" (int64 .scratchMiB) -}}
+{{- /* A file system needs more blocks than the files have bytes. */}}
+{{- $size := printf "%dMi" (add .scratchMiB 64) -}}
 {{- $mounts = append $mounts (dict "name" "scratch" "mountPath" (include "alert-database.scratch" .)) -}}
 {{- $volumes = append $volumes (dict "name" "scratch" "emptyDir" (dict "sizeLimit" $size)) -}}
 {{- $_ := set $part "resources" (merge $part.resources (dict "requests" (dict "ephemeral-storage" $size))) -}}
