@@ -10,7 +10,8 @@ export const replayErrors = defineErrors({
   REPLAY_TOO_MANY: { hint: 'Replay the visits one by one, or raise --max-alerts and the memory limit of the process.' },
   REPLAY_INDEX_TOO_LARGE: { hint: 'Run again without --index-store, or raise --max-alerts and the memory limit of the process.' },
   REPLAY_INDEX_DIFFERS: {
-    hint: 'Run again without --index-store, and with another --group if alerts were sent. "alert-stream inspect ID" prints the origin.',
+    hint: 'Run again without --index-store and with the same --group. Use another --group only if that run ends with REPLAY_CHANGED. ' +
+      '"alert-stream inspect ID" prints the origin.',
     fatal: true
   },
   REPLAY_TIMESTAMPS: { hint: 'Set message.timestamp.type of the topic to CreateTime, or use another topic.' },
