@@ -3,7 +3,7 @@ import { defineErrors, type AlertStreamError } from '../pipeline/errors.ts'
 
 export const replayErrors = defineErrors({
   REPLAY_IDS: { hint: 'Give a file with one alert id per line.', usage: true },
-  REPLAY_ALERT_MISSING: { hint: 'Remove the id from the file of --ids, or correct --alert-store. Nothing was sent.' },
+  REPLAY_ALERT_MISSING: { hint: 'With --ids: remove the id or correct --alert-store. Otherwise run again.' },
   REPLAY_INCOMPLETE: {
     hint: 'Run again with --allow-incomplete to send these alerts too, without what the archive does not have.', fatal: true
   },

@@ -75,7 +75,7 @@ await t.test('the alerts of a file of ids are sent once each, from a bucket', as
   t.strictSame(await judgeReplay(python, inBucket, topic), { original: 90, replayed: 90, repeated: 0, missing: 0, problems: [] })
   t.strictSame(await replay(), sent(0, 90))
   await writeFile(ids, `${idOfNight(0)}\n7\n`)
-  t.match(await replay(), { code: 1, stdout: '', stderr: /^REPLAY_ALERT_MISSING: the alert 7 is not archived/ })
+  t.match(await replay(), { code: 1, stdout: '', stderr: /^REPLAY_ALERT_MISSING: the alert 7 is not archived .* With --ids: remove/ })
   await writeFile(ids, `${idOfNight(0)}\nseven\n`)
   t.match(await replay(), { code: 2, stderr: /^REPLAY_IDS: "seven" is not an alert id .*ids.txt:2/ })
 })
