@@ -44,8 +44,9 @@ const replayFlags = flags({
   rate: { type: 'number', min: 0.001, placeholder: 'N', description: 'Maximum number of alerts per second. Default: as fast as possible.' },
   'allow-incomplete': {
     type: 'switch',
-    description: 'Also send alerts whose provenance is missing (without key, headers and timestamp, after all other alerts) or does not ' +
-      'have all headers or the key. Default: if there are such alerts, nothing is sent.'
+    description: 'Also send alerts whose provenance is missing (without key, headers and timestamp, after all other alerts; with ' +
+      '--index-store, at the position in the index) or does not have all headers or the key. Default: if there are such alerts, nothing ' +
+      'is sent.'
   },
   'batch-size': {
     type: 'integer', min: 1, max: 100_000, default: 500,
