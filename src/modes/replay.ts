@@ -59,7 +59,7 @@ const replayFlags = flags({
   },
   'max-alerts': {
     type: 'integer', min: 1, max: 100_000_000, default: 20_000_000,
-    description: 'Maximum number of selected alerts. Each takes 60 bytes of memory, and 60 more with --index-store.'
+    description: 'Maximum number of selected alerts. Each takes 60 bytes of memory, 60 more with --index-store, and 8 more with --ids.'
   },
   ...kafkaFlags,
   'create-dst-topic': { type: 'switch', description: 'Create the destination topic if it does not exist.' },
@@ -128,7 +128,7 @@ function described ({ night, visit, ids }: SelectionFlags): string {
 }
 
 async function openAll (config: Config, connection: KafkaConnection, host: Host, stores: StoreStats): Promise<Opened> {
-  const selection = await openSelection(config, packedIdFormat(config.packedIdBits, config.packedIdTags))
+  const selection = await openSelection(config, packedIdFormat(config.packedIdBits, config.packedIdTags), config.maxAlerts)
   const archive = await archiveToRead(config, host, stores)
   const opened: { archive: Archive, index?: ObjectStore, progress?: ReplayProgress } = { archive }
   try {
