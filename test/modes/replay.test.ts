@@ -179,11 +179,17 @@ await t.test('the headers that redrive has added are left out', async t => {
   t.strictSame(headers, [[trace], [origin[0], trace]], 'a record that was not redriven keeps all its headers')
 })
 
-await t.test('topics that replace timestamps, missing topics and wrong flags are errors', async t => {
+await t.test('topics that replace timestamps, missing topics, alerts above the limit of the topic and wrong flags are errors', async t => {
   const topic = uniqueName('append-time')
   await admin.createTopic(topic, { partitions: 1, replicas: 1, configs: { 'message.timestamp.type': 'LogAppendTime' } })
   t.match(await runMode(replayArgs(at, topic, '--night', night)), { code: 1, stderr: /^REPLAY_TIMESTAMPS: the destination topic replaces/ })
   t.match(await runMode(replayArgs(at, uniqueName('none'), '--night', night)), { code: 1, stderr: /^KAFKA_TOPIC_MISSING: .*--create-dst/ })
+  const small = uniqueName('small')
+  const limit = ['--create-dst-topic', '--dst-topic-max-message-bytes', '1024']
+  t.match(await runMode(replayArgs(at, small, '--night', night, ...limit)), {
+    code: 1, stderr: /^KAFKA_MESSAGE_TOO_LARGE: .*the topic allows 1024 bytes \(max.message.bytes\)/
+  })
+  t.equal((await everyRecord(connection, small)).length, 0)
   const many = replayArgs(at, uniqueName('many'), '--night', night, '--max-alerts', '2999', ...create)
   t.match(await runMode(many), { code: 1, stderr: /^REPLAY_TOO_MANY: more than 2999 alerts/ })
   for (const [args, error] of [
