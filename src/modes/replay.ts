@@ -1,5 +1,5 @@
-// replay: publishes archived alerts again as the Kafka records that they were: value, key, headers and timestamp, in the order in which
-// they were published. The progress is committed after each batch, so a run that is killed repeats at most one batch.
+// replay: republishes archived alerts with their original value, key, headers and timestamp, in the order in which they were published.
+// The progress is committed after each batch, so a run that is killed repeats at most one batch.
 import type { AdminServer } from '../admin/status.ts'
 import { adminFlags, batchFlags, checkNight, kafkaFlags, s3Flags, storeFlags, topicFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
@@ -38,8 +38,8 @@ const replayFlags = flags({
   'dst-topic': { type: 'text', placeholder: 'TOPIC', description: 'Topic to publish to. Required.' },
   group: {
     type: 'text',
-    description: 'Consumer group in which the progress is committed. Default: alert-stream-replay-NIGHT, -VISIT or -ids-HASH. The same ' +
-      'command sends only what was not sent yet. To send alerts again, name another group.'
+    description: 'Consumer group in which the progress is committed. Default: alert-stream-replay-NIGHT, -VISIT or -ids-HASH. Running ' +
+      'the same command again sends only the remaining alerts. To resend all alerts, use another group.'
   },
   rate: { type: 'number', min: 0.001, placeholder: 'N', description: 'Maximum number of alerts per second. Default: as fast as possible.' },
   'allow-incomplete': {
@@ -50,7 +50,7 @@ const replayFlags = flags({
   },
   'batch-size': {
     type: 'integer', min: 1, max: 100_000, default: 500,
-    description: 'Maximum number of alerts in a batch, which also has at most 8 MiB. A kill repeats at most one batch.'
+    description: 'Maximum number of alerts in a batch. A batch is also limited to 8 MiB. After a crash, at most one batch is sent twice.'
   },
   'index-store': {
     type: 'text', placeholder: 'URL',

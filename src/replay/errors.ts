@@ -5,7 +5,7 @@ export const replayErrors = defineErrors({
   REPLAY_IDS: { hint: 'Give a file with one alert id per line.', usage: true },
   REPLAY_ALERT_MISSING: { hint: 'With --ids: remove the id or correct --alert-store. Otherwise run again.' },
   REPLAY_INCOMPLETE: {
-    hint: 'Run again with --allow-incomplete to send these alerts too, without what the archive does not have.', fatal: true
+    hint: 'Run again with --allow-incomplete to send these alerts without the missing key, headers or timestamp.', fatal: true
   },
   REPLAY_TOO_MANY: { hint: 'Replay the visits one by one, or raise --max-alerts and the memory limit of the process.' },
   REPLAY_INDEX_TOO_LARGE: { hint: 'Run again without --index-store, or raise --max-alerts and the memory limit of the process.' },

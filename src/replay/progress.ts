@@ -87,7 +87,7 @@ export class ReplayProgress {
   async begin (table: AlertTable, order: Uint32Array): Promise<void> {
     for (const row of order.subarray(0, this.#processed)) this.#hash.update(lineOf(table.get(row)))
     if (this.#expectedDigest !== undefined && (order.length < this.#processed || this.#digest() !== this.#expectedDigest)) {
-      const what = `the archive no longer has the same alerts before position ${this.#processed} of the order as when they were sent`
+      const what = `the first ${this.#processed} alerts of the selection are not those that were sent earlier`
       throw replayErrors.REPLAY_CHANGED(what, { where: `${this.#options.selection}, group ${this.#options.group}` })
     }
     await this.#commit()

@@ -53,7 +53,7 @@ export function recordsRestorer (
     }
     const { record } = provenance
     if (position !== undefined && !isSame(record, position)) {
-      throw replayErrors.REPLAY_INDEX_DIFFERS('the index has another Kafka record of the alert than its object', { where })
+      throw replayErrors.REPLAY_INDEX_DIFFERS('the Kafka position in the index differs from that in the object', { where })
     }
     const { key, timestamp } = record
     const restored = { key, value: frame, timestamp, headers: withoutRedriveHeaders(record.headers) }

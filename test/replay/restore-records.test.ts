@@ -26,7 +26,7 @@ await t.test('restores the record of an alert from its provenance', async t => {
   t.strictSame(await restored(complete, { position }, false), expected)
   t.strictSame(await restored(complete, { position: undefined }, false), expected)
   await t.rejects(restored(complete, { position: { ...position, offset: 2n } }), {
-    code: 'REPLAY_INDEX_DIFFERS', message: 'the index has another Kafka record of the alert than its object', where: 'alert 42'
+    code: 'REPLAY_INDEX_DIFFERS', message: 'the Kafka position in the index differs from that in the object', where: 'alert 42'
   })
 })
 
