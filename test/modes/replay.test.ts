@@ -113,7 +113,7 @@ await t.test('a damaged object is left out, and the exit code is 1, also of late
   t.match(await runMode(args), { ...sent(0, 30, 1), code: 1, stderr })
   await rm(path)
   const group = ['--group', `alert-stream-replay-${night}`]
-  t.match(await runMode([...args, ...group]), { code: 1, stdout: '', stderr: /^REPLAY_CHANGED: the first 30 alerts of the selection are not/ })
+  t.match(await runMode([...args, ...group]), { code: 1, stdout: '', stderr: /^REPLAY_CHANGED: the first 30 alerts of the selection/ })
 })
 
 await t.test('an index with another record of an alert than its object is an error', async t => {
@@ -130,7 +130,9 @@ await t.test('an index with another record of an alert than its object is an err
     .some(name => name.endsWith('.parquet')))
   t.match(await indexer.stop(), { code: 0 })
   const args = replayArgs(own, uniqueName('replayed'), '--night', night, '--index-store', index, ...create)
-  t.match(await runMode(args), { code: 1, stdout: '', stderr: /^REPLAY_INDEX_DIFFERS: the Kafka position in the index differs .* without --index-store and with the same --group/ })
+  t.match(await runMode(args), {
+    code: 1, stdout: '', stderr: /^REPLAY_INDEX_DIFFERS: the Kafka position in the index differs .* and with the same --group/
+  })
 })
 
 await t.test('a second replay with the same group is detected', async t => {
