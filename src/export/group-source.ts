@@ -61,7 +61,7 @@ export function groupSource ({ detail, alerts, destination, night, format, packe
     }
     const [first] = changed
     if (first === undefined) return
-    const what = `the destination has ${counted(changed.size, 'group')} of other alerts than the archive, such as ${first}`
+    const what = `the destination has ${counted(changed.size, 'group')} whose alerts differ from those of the archive, such as ${first}`
     throw exportErrors.EXPORT_CHANGED(what, { where: destination().url })
   }
 

@@ -109,8 +109,8 @@ async function openAll (config: Config, host: Host): Promise<Opened> {
 export default mode({
   mode: 'export',
   about: 'Each group of files has the alerts of one visit, in the order of their ids. Files are written under names that follow from the ' +
-    'alerts, and never overwritten, so the same command adds nothing, or what is missing after a stop or a kill. If an object of the ' +
-    'archive is damaged, its group stays incomplete, and the exit code is 1. Needs the archived schemas.',
+    'alerts, and never overwritten. Running the same command again writes only missing files. If an object of the archive is damaged, ' +
+    'its group stays incomplete, and the exit code is 1. Needs the archived schemas.',
   examples: [
     'alert-stream export --night 20260224 --format ocf --to file:///data/export --alert-store gs://alerts',
     'alert-stream export --night 20260224 --format parquet --to s3://tables --alert-store s3://alerts'

@@ -1,5 +1,5 @@
-// replay: publishes archived alerts again as the Kafka records that they were: value, key, headers and timestamp, in the order in which
-// they were published. The progress is committed after each batch, so a run that is killed repeats at most one batch.
+// replay: republishes archived alerts with their original value, key, headers and timestamp, in the order in which they were published.
+// The progress is committed after each batch, so a run that is killed repeats at most one batch.
 import type { AdminServer } from '../admin/status.ts'
 import { adminFlags, batchFlags, checkNight, kafkaFlags, s3Flags, storeFlags, topicFlags } from '../config/common.ts'
 import { usageErrors } from '../config/errors.ts'
@@ -38,18 +38,19 @@ const replayFlags = flags({
   'dst-topic': { type: 'text', placeholder: 'TOPIC', description: 'Topic to publish to. Required.' },
   group: {
     type: 'text',
-    description: 'Consumer group in which the progress is committed. Default: alert-stream-replay-NIGHT, -VISIT or -ids-HASH. The same ' +
-      'command sends only what was not sent yet. To send alerts again, name another group.'
+    description: 'Consumer group in which the progress is committed. Default: alert-stream-replay-NIGHT, -VISIT or -ids-HASH. Running ' +
+      'the same command again sends only the remaining alerts. To resend all alerts, use another group.'
   },
   rate: { type: 'number', min: 0.001, placeholder: 'N', description: 'Maximum number of alerts per second. Default: as fast as possible.' },
   'allow-incomplete': {
     type: 'switch',
-    description: 'Also send alerts whose provenance is missing (without key, headers and timestamp, after all other alerts) or does not ' +
-      'have all headers or the key. Default: if there are such alerts, nothing is sent.'
+    description: 'Also send alerts whose provenance is missing (without key, headers and timestamp, after all other alerts; with ' +
+      '--index-store, at the position in the index) or does not have all headers or the key. Default: if there are such alerts, nothing ' +
+      'is sent.'
   },
   'batch-size': {
     type: 'integer', min: 1, max: 100_000, default: 500,
-    description: 'Maximum number of alerts in a batch, which also has at most 8 MiB. A kill repeats at most one batch.'
+    description: 'Maximum number of alerts in a batch. A batch is also limited to 8 MiB. After a crash, at most one batch is sent twice.'
   },
   'index-store': {
     type: 'text', placeholder: 'URL',
@@ -58,7 +59,7 @@ const replayFlags = flags({
   },
   'max-alerts': {
     type: 'integer', min: 1, max: 100_000_000, default: 20_000_000,
-    description: 'Maximum number of selected alerts. Each takes 60 bytes of memory, and 60 more with --index-store.'
+    description: 'Maximum number of selected alerts. Each takes 60 bytes of memory, 60 more with --index-store, and 8 more with --ids.'
   },
   ...kafkaFlags,
   'create-dst-topic': { type: 'switch', description: 'Create the destination topic if it does not exist.' },
@@ -127,7 +128,7 @@ function described ({ night, visit, ids }: SelectionFlags): string {
 }
 
 async function openAll (config: Config, connection: KafkaConnection, host: Host, stores: StoreStats): Promise<Opened> {
-  const selection = await openSelection(config, packedIdFormat(config.packedIdBits, config.packedIdTags))
+  const selection = await openSelection(config, packedIdFormat(config.packedIdBits, config.packedIdTags), config.maxAlerts)
   const archive = await archiveToRead(config, host, stores)
   const opened: { archive: Archive, index?: ObjectStore, progress?: ReplayProgress } = { archive }
   try {

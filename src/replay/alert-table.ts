@@ -1,7 +1,6 @@
 // The alerts of a replay in memory: id, position in Kafka and size, in typed arrays of 40 bytes per alert. A night of 1e7 alerts takes 400
 // MB, and 200 MB more while it is sorted. The arrays grow in place, so adding alerts copies nothing.
 import type { KafkaRecord } from '../kafka/record.ts'
-import { replayErrors } from './errors.ts'
 
 /** Where an archived alert was in Kafka. */
 export type AlertPosition = Pick<KafkaRecord, 'topic' | 'partition' | 'offset' | 'timestamp'>
@@ -75,6 +74,7 @@ class IntegerColumn {
 
 export class AlertTable {
   readonly #max: number
+  readonly #tooMany: (max: number) => Error
   readonly #ids: LongColumn
   readonly #timestamps: LongColumn
   readonly #offsets: LongColumn
@@ -86,11 +86,15 @@ export class AlertTable {
   #capacity = 0
   #length = 0
 
-  /** @param max maximum number of alerts. Memory is only reserved for them, and used as alerts are added */
-  constructor (max: number) {
+  /**
+   * @param max maximum number of alerts. Memory is only reserved for them, and used as alerts are added
+   * @param tooMany returns the error of `add` if the table is full
+   */
+  constructor (max: number, tooMany: (max: number) => Error) {
     // Whole steps.
     const rows = Math.ceil(max / step) * step
     this.#max = max
+    this.#tooMany = tooMany
     this.#ids = new LongColumn(rows)
     this.#timestamps = new LongColumn(rows)
     this.#offsets = new LongColumn(rows)
@@ -101,9 +105,9 @@ export class AlertTable {
 
   get length (): number { return this.#length }
 
-  /** Error: REPLAY_TOO_MANY if the table is full. */
+  /** Throws the error of `tooMany` if the table is full. */
   add ({ id, position, bytes }: TableAlert): void {
-    if (this.#length === this.#max) throw replayErrors.REPLAY_TOO_MANY(`more than ${this.#max} alerts are selected (--max-alerts)`)
+    if (this.#length === this.#max) throw this.#tooMany(this.#max)
     if (this.#length === this.#capacity) this.#grow()
     const row = this.#length++
     this.#ids.set(row, id)

@@ -1,15 +1,17 @@
 // Error codes of the mode replay.
-import { defineErrors } from '../pipeline/errors.ts'
+import { defineErrors, type AlertStreamError } from '../pipeline/errors.ts'
 
 export const replayErrors = defineErrors({
   REPLAY_IDS: { hint: 'Give a file with one alert id per line.', usage: true },
-  REPLAY_ALERT_MISSING: { hint: 'Remove the id from the file of --ids, or correct --alert-store. Nothing was sent.' },
+  REPLAY_ALERT_MISSING: { hint: 'With --ids: remove the id or correct --alert-store. Otherwise run again.' },
   REPLAY_INCOMPLETE: {
-    hint: 'Run again with --allow-incomplete to send these alerts too, without what the archive does not have.', fatal: true
+    hint: 'Run again with --allow-incomplete to send these alerts without the missing key, headers or timestamp.', fatal: true
   },
   REPLAY_TOO_MANY: { hint: 'Replay the visits one by one, or raise --max-alerts and the memory limit of the process.' },
+  REPLAY_INDEX_TOO_LARGE: { hint: 'Run again without --index-store, or raise --max-alerts and the memory limit of the process.' },
   REPLAY_INDEX_DIFFERS: {
-    hint: 'Run again without --index-store, and with another --group if alerts were sent. "alert-stream inspect ID" prints the origin.',
+    hint: 'Run again without --index-store and with the same --group. Use another --group only if that run ends with REPLAY_CHANGED. ' +
+      '"alert-stream inspect ID" prints the origin.',
     fatal: true
   },
   REPLAY_TIMESTAMPS: { hint: 'Set message.timestamp.type of the topic to CreateTime, or use another topic.' },
@@ -20,3 +22,8 @@ export const replayErrors = defineErrors({
   REPLAY_CONCURRENT: { hint: 'Wait until the other replay has ended, then run again. Its batch may have been sent twice.', fatal: true },
   REPLAY_LEFT_OUT: { hint: 'The log names each alert. Restore its object, then send it with --ids.' }
 })
+
+/** REPLAY_TOO_MANY. */
+export function tooManyAlerts (max: number): AlertStreamError {
+  return replayErrors.REPLAY_TOO_MANY(`more than ${max} alerts are selected (--max-alerts)`)
+}

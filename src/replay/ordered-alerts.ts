@@ -7,7 +7,7 @@ import { retryableStoreError } from '../stores/errors.ts'
 import { gzipHeader } from '../stores/gzip-header.ts'
 import type { ObjectStart, ObjectStore } from '../stores/object-store.ts'
 import { AlertTable, type TableAlert } from './alert-table.ts'
-import { replayErrors } from './errors.ts'
+import { replayErrors, tooManyAlerts } from './errors.ts'
 import { addIndexRows } from './index-rows.ts'
 import type { Selection } from './selection.ts'
 
@@ -21,7 +21,7 @@ export interface OrderedAlerts {
 }
 
 export interface OrderOptions {
-  readonly archive: Pick<Archive, 'alerts' | 'getAlertStart'>
+  readonly archive: Pick<Archive, 'getAlertStart'> & { readonly alerts: Pick<ObjectStore, 'list' | 'url'> }
   readonly selection: Selection
   readonly index: Pick<ObjectStore, 'get' | 'list' | 'url'> | undefined
   readonly maxAlerts: number
@@ -36,10 +36,12 @@ const startBytes = 4096
 const longestHeader = 10 + 2 + 0xffff
 /** Of an object without provenance, the size of the frame is unknown. */
 const frameBytesPerByte = 4
+/** The index has several deliveries of some alerts. Their number is limited, because they are in memory. */
+const deliveriesPerAlert = 2
 
 /**
- * Resolves to undefined if the signal aborts. Errors: STORE_*, OBJECT_CORRUPT, REPLAY_TOO_MANY, REPLAY_ALERT_MISSING (an id of a file is
- * not archived).
+ * Resolves to undefined if the signal aborts. Errors: STORE_*, OBJECT_CORRUPT, REPLAY_TOO_MANY, REPLAY_INDEX_TOO_LARGE,
+ * REPLAY_ALERT_MISSING (an id of a file is not archived).
  */
 export async function orderedAlerts (options: OrderOptions, signal: AbortSignal): Promise<OrderedAlerts | undefined> {
   try {
@@ -53,10 +55,11 @@ export async function orderedAlerts (options: OrderOptions, signal: AbortSignal)
 
 async function findAlerts (options: OrderOptions, signal: AbortSignal): Promise<OrderedAlerts> {
   const { archive, selection, index, maxAlerts, log } = options
-  const indexed = new AlertTable(index === undefined ? 0 : 2 * maxAlerts)
+  const indexed = new AlertTable(index === undefined ? 0 : deliveriesPerAlert * maxAlerts, max =>
+    replayErrors.REPLAY_INDEX_TOO_LARGE(`the index has more than ${max} deliveries of the selected alerts`, { where: index?.url }))
   if (index !== undefined) await addIndexRows(indexed, index, selection, signal)
   const find = indexed.finder()
-  const table = new AlertTable(maxAlerts)
+  const table = new AlertTable(maxAlerts, tooManyAlerts)
   let incomplete = 0
   let firstIncomplete: bigint | undefined
   let [fromIndex, stopped] = [0, false]

@@ -1,7 +1,8 @@
 // The progress of a replay: one committed offset of the group, for partition 0 of the destination topic. The offset is the number of alerts
 // that were processed. Its metadata names the selection and the topic, and has a digest of the processed alerts, by which a later run finds
-// out whether the archive still has the same alerts. The group has no members; a concurrent replay is detected by its commits.
-import { createHash, type Hash } from 'node:crypto'
+// out whether the archive still has the same alerts. The group has no members. A concurrent replay is detected by its commits, which have
+// another run id, even if both replays have sent the same alerts.
+import { createHash, randomUUID, type Hash } from 'node:crypto'
 import type { KafkaConnection } from '../kafka/connection.ts'
 import { GroupCoordinator, noMember, type CommittedMetadata } from '../kafka/group-coordinator.ts'
 import { UNKNOWN_EPOCH } from '../kafka/leader-epochs.ts'
@@ -29,6 +30,8 @@ interface Metadata {
   readonly digest: string
   /** Number of alerts that were left out. */
   readonly leftOut: number
+  /** UUID of the run that committed. */
+  readonly run: string
 }
 
 /** Retries for about 30 s: coordinators may be moving from a broker that restarts. */
@@ -38,6 +41,7 @@ export class ReplayProgress {
   readonly #options: ProgressOptions
   readonly #coordinator: GroupCoordinator
   readonly #hash: Hash = createHash('sha256')
+  readonly #run = randomUUID()
   #processed = 0
   #leftOut = 0
   #expectedDigest: string | undefined
@@ -83,7 +87,7 @@ export class ReplayProgress {
   async begin (table: AlertTable, order: Uint32Array): Promise<void> {
     for (const row of order.subarray(0, this.#processed)) this.#hash.update(lineOf(table.get(row)))
     if (this.#expectedDigest !== undefined && (order.length < this.#processed || this.#digest() !== this.#expectedDigest)) {
-      const what = `the archive no longer has the same alerts before position ${this.#processed} of the order as when they were sent`
+      const what = `the first ${this.#processed} alerts of the selection are not those that were sent earlier`
       throw replayErrors.REPLAY_CHANGED(what, { where: `${this.#options.selection}, group ${this.#options.group}` })
     }
     await this.#commit()
@@ -103,7 +107,9 @@ export class ReplayProgress {
 
   async #commit (): Promise<void> {
     const { topic, group, connection, topicId, selection } = this.#options
-    const metadata = JSON.stringify({ selection, topicId, digest: this.#digest(), leftOut: this.#leftOut } satisfies Metadata)
+    const metadata = JSON.stringify({
+      selection, topicId, digest: this.#digest(), leftOut: this.#leftOut, run: this.#run
+    } satisfies Metadata)
     const commit = { offset: BigInt(this.#processed), leaderEpoch: UNKNOWN_EPOCH, metadata }
     await this.#persist(async () => {
       const current = await this.#read()
@@ -141,7 +147,8 @@ function lineOf ({ id, position }: TableAlert): string {
   return `${id} ${timestamp} ${topic} ${partition} ${offset}\n`
 }
 
-function parseMetadata (text: string | null): Metadata | undefined {
+/** The run id does not matter: any run may resume. */
+function parseMetadata (text: string | null): Omit<Metadata, 'run'> | undefined {
   try {
     const found = JSON.parse(text ?? 'null') as Partial<Metadata> | null
     const { selection, topicId, digest, leftOut } = found ?? {}

@@ -1,6 +1,7 @@
 // Restores the Kafka records of archived alerts: the frame, and key, headers and timestamp from the provenance. The headers that redrive
 // has added are left out. The partition of a record depends on the record alone, so a record that is sent again goes to the same partition:
 // records with a key are left to the producer, which uses the key; records without one go to the partition with their original number.
+// Without provenance, partition and timestamp come from the index.
 import { withoutRedriveHeaders } from '../dead-letters/dead-letter.ts'
 import type { OutgoingRecord } from '../kafka/record.ts'
 import { errorCode, isFatal, isRetryable, messageOf, type Logger } from '../pipeline/index.ts'
@@ -44,10 +45,15 @@ export function recordsRestorer (
       const what = provenance === undefined ? 'has no provenance' : `has provenance without ${provenance.truncated.join(' and ')}`
       throw replayErrors.REPLAY_INCOMPLETE(`the object ${what}`, { where })
     }
-    if (provenance === undefined) return { key: null, value: frame, headers: [], partition: Number(id % BigInt(partitions())) }
+    if (provenance === undefined) {
+      const incomplete = { key: null, value: frame, headers: [] }
+      // Without a position, the alert is at the end of the order, and is sent with the current time.
+      if (position === undefined) return { ...incomplete, partition: Number(id % BigInt(partitions())) }
+      return { ...incomplete, timestamp: position.timestamp, partition: position.partition % partitions() }
+    }
     const { record } = provenance
     if (position !== undefined && !isSame(record, position)) {
-      throw replayErrors.REPLAY_INDEX_DIFFERS('the index has another Kafka record of the alert than its object', { where })
+      throw replayErrors.REPLAY_INDEX_DIFFERS('the Kafka position in the index differs from that in the object', { where })
     }
     const { key, timestamp } = record
     const restored = { key, value: frame, timestamp, headers: withoutRedriveHeaders(record.headers) }

@@ -1,6 +1,6 @@
 // Which alerts of an archive are replayed: those of a night, of a visit, or of a file of ids.
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { createHash, type Hash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { alertNameForms, parseAlertName } from '../ids/alert-id.ts'
 import { idRanges, isIn, parseVisit, type PackedIdFormat } from '../ids/packed-id.ts'
 import { usageErrors } from '../config/errors.ts'
@@ -8,7 +8,7 @@ import { messageOf } from '../pipeline/errors.ts'
 import { usedKeySchemes } from '../stores/alert-keys.ts'
 import { listAlerts } from '../stores/alert-listing.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
-import { replayErrors } from './errors.ts'
+import { replayErrors, tooManyAlerts } from './errors.ts'
 
 export interface Selection {
   /** `night 20260224`, `visit 2026022401010` or `ids 1f2e...`, where the hex digits are those of the SHA-256 of the file. */
@@ -29,6 +29,10 @@ export interface SelectionFlags {
 }
 
 const hashDigits = 16
+/** Number of ids by which the list of a file grows. */
+const step = 65_536
+/** Longer than an alert id. */
+const longestLine = 1000
 
 /** Errors: USAGE_MISSING, USAGE_BAD_VALUE, ID_OUT_OF_RANGE. */
 export function checkSelection ({ night, visit, ids }: SelectionFlags, format: PackedIdFormat): void {
@@ -38,11 +42,14 @@ export function checkSelection ({ night, visit, ids }: SelectionFlags, format: P
   if (ids === undefined) rangesOf({ night, visit }, format)
 }
 
-/** Errors: those of `checkSelection`; REPLAY_IDS if the file cannot be read or a line of it is not an alert id. */
-export async function openSelection (flags: SelectionFlags, format: PackedIdFormat): Promise<Selection> {
+/**
+ * Errors: those of `checkSelection`; REPLAY_IDS if the file cannot be read or a line of it is not an alert id; REPLAY_TOO_MANY if the file
+ * has more than `maxAlerts` ids, also if some are equal.
+ */
+export async function openSelection (flags: SelectionFlags, format: PackedIdFormat, maxAlerts: number): Promise<Selection> {
   checkSelection(flags, format)
   const { night, visit, ids: path } = flags
-  if (path !== undefined) return await fileSelection(path)
+  if (path !== undefined) return await fileSelection(path, maxAlerts)
   const ranges = rangesOf(flags, format)
   return {
     name: night === undefined ? `visit ${visit}` : `night ${night}`,
@@ -62,29 +69,69 @@ function rangesOf ({ night, visit }: Pick<SelectionFlags, 'night' | 'visit'>, fo
   throw usageErrors.USAGE_BAD_VALUE(`--visit is '${visit}', but must be YYYYMMDD and a 5-digit sequence number`, { where: 'replay' })
 }
 
-async function fileSelection (path: string): Promise<Selection> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (cause) {
-    throw replayErrors.REPLAY_IDS(`cannot read the file of --ids: ${messageOf(cause)}`, { where: path, cause })
-  }
-  const ids: bigint[] = []
-  for (const [index, line] of text.split('\n').entries()) {
-    if (line.trim() === '') continue
-    const id = parseAlertName(line.trim())
+async function fileSelection (path: string, maxAlerts: number): Promise<Selection> {
+  const hash = createHash('sha256')
+  const ids = new IdList(maxAlerts)
+  let line = 0
+  for await (const text of linesOf(path, hash)) {
+    line++
+    if (text === '') continue
+    const id = parseAlertName(text)
     if (id === undefined) {
-      const shown = JSON.stringify(line.trim().slice(0, 40))
-      throw replayErrors.REPLAY_IDS(`${shown} is not an alert id (${alertNameForms})`, { where: `${path}:${index + 1}` })
+      const shown = JSON.stringify(text.slice(0, 40))
+      throw replayErrors.REPLAY_IDS(`${shown} is not an alert id (${alertNameForms})`, { where: `${path}:${line}` })
     }
-    ids.push(BigInt(id))
+    ids.add(BigInt(id))
   }
   if (ids.length === 0) throw replayErrors.REPLAY_IDS('the file of --ids has no ids', { where: path })
   return {
-    name: `ids ${createHash('sha256').update(text).digest('hex').slice(0, hashDigits)}`,
+    name: `ids ${hash.digest('hex').slice(0, hashDigits)}`,
     night: undefined,
     includes: () => false,
-    async * ids () { yield * ids }
+    async * ids () { yield * ids.values() }
+  }
+}
+
+/** Lines of a text file, without leading and trailing spaces. A line that is too long to be an id ends the reading. Error: REPLAY_IDS. */
+async function * linesOf (path: string, hash: Hash): AsyncGenerator<string> {
+  let rest = ''
+  try {
+    for await (const chunk of createReadStream(path, 'utf8') as AsyncIterable<string>) {
+      hash.update(chunk)
+      const lines = (rest + chunk).split('\n')
+      rest = lines.pop()!.trimStart()
+      for (const line of lines) yield line.trim()
+      // In a file that is no text, a line may have any length.
+      if (rest.trimEnd().length > longestLine) break
+    }
+  } catch (cause) {
+    throw replayErrors.REPLAY_IDS(`cannot read the file of --ids: ${messageOf(cause)}`, { where: path, cause })
+  }
+  yield rest.trim()
+}
+
+/** Alert ids, 8 bytes each. The array grows in place. */
+class IdList {
+  readonly #max: number
+  readonly #buffer: ArrayBuffer
+  readonly #values: BigInt64Array
+  length = 0
+
+  constructor (max: number) {
+    this.#max = max
+    this.#buffer = new ArrayBuffer(0, { maxByteLength: 8 * max })
+    this.#values = new BigInt64Array(this.#buffer)
+  }
+
+  /** Error: REPLAY_TOO_MANY if the list is full. */
+  add (id: bigint): void {
+    if (this.length === this.#max) throw tooManyAlerts(this.#max)
+    if (this.length === this.#values.length) this.#buffer.resize(8 * Math.min(this.length + step, this.#max))
+    this.#values[this.length++] = id
+  }
+
+  values (): Iterable<bigint> {
+    return this.#values.subarray(0, this.length)
   }
 }
 

@@ -109,7 +109,7 @@ await t.test('an export of other alerts is not mixed with the earlier one', asyn
   t.match(await runMode(args), { code: 0 })
   const names = await filesIn(to)
   await archive.add(1, 7, '11.1')
-  const stderr = /^EXPORT_CHANGED: the destination has 1 group of other alerts than the archive/
+  const stderr = /^EXPORT_CHANGED: the destination has 1 group whose alerts differ from those of the archive/
   t.match(await runMode(args), { code: 1, stdout: '', stderr })
   t.strictSame(await filesIn(to), names, 'nothing is written')
 })
