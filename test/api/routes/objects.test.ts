@@ -38,11 +38,11 @@ function history (alerts: readonly TestAlert[]): TestAlert[] {
 }
 
 /** The API of an archive and an index with these alerts, which were published in this order. */
-async function objectsOf (t: Test, alerts: readonly TestAlert[], options: Partial<ApiOptions> = {}) {
+async function objectsOf (t: Test, alerts: readonly TestAlert[], options: Partial<ApiOptions> = {}, deliveries = 1) {
   const { search, write } = await searchOf(t)
   const rows = alerts.map(({ id }, index) =>
     ({ id: BigInt(id), diaObjectId: objectId, ssObjectId: largestId, timestamp: start + 1000 * index }))
-  if (rows.length > 0) await write(rows)
+  for (let n = 0; n < deliveries && rows.length > 0; n++) await write(rows.map((row, index) => ({ ...row, offset: 100 * n + index })))
   return await formsOf(t, alerts, { search: async () => search, ...options })
 }
 
@@ -94,6 +94,17 @@ await t.test('a time range selects alerts, and is required for an object with to
   t.strictSame(await of('?since=2026-11-30T00:00:02Z'), ids.slice(2, 4))
   t.match(await of(''), /the object has more than 2 alerts\. .*since and until.* \(LIGHT_CURVE_TOO_LARGE\)/)
   t.match(await of('?since=2026-13-30T00:00:02Z'), /since and until are times/)
+})
+
+await t.test('the limit counts alerts and not their deliveries', async t => {
+  const { app } = await objectsOf(t, generated.slice(0, 3), { limits: { batch: 3 } }, 4)
+  for (const path of [`objects/${objectId}`, `ssobjects/${largestId}`]) {
+    const response = await app.inject(`/v1/${path}`)
+    t.equal(response.statusCode, 200, response.payload)
+    t.strictSame((response.json() as { alerts: string[] }).alerts, generated.slice(0, 3).map(({ id }) => id))
+  }
+  const { app: small } = await objectsOf(t, generated.slice(0, 3), { limits: { batch: 2 } }, 4)
+  t.match((await small.inject(`/v1/objects/${objectId}`)).json().detail, /more than 2 alerts/)
 })
 
 await t.test('alerts that cannot be read are named', async t => {
