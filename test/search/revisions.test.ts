@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import type { Logger } from '../../src/pipeline/index.ts'
+import { encodeCursor } from '../../src/search/cursor.ts'
 import type { Search } from '../../src/search/open-search.ts'
 import type { AlertQuery } from '../../src/search/query.ts'
 import { openFileStore } from '../../src/stores/file-store.ts'
@@ -215,4 +216,25 @@ await t.test('searches the revision if segments that it covers were deleted, and
   for (const name of await readdir(revision(''))) if (name.startsWith('by-object-002')) await rm(revision(name))
   const { search: restarted } = await searchOf(t, { archive, store: await openFileStore(root) })
   await t.rejects(walk(restarted, { visit }, 50), { code: 'SEGMENT_GONE' })
+})
+
+await t.test('a cursor with revisions that do not exist reads few, logs no error, and does not hide a later revision', async t => {
+  const { root, search, write, read, errors } = await indexOf(t)
+  await write(visitOf(7, 60, seeded(11)))
+  const query = { night: 20260301 }
+  const made = (revisions: ReadonlyArray<{ readonly night: string, readonly revision: number }>) =>
+    search.cursor(query, encodeCursor(query, 0n, { revisions, segments: [] }))
+  const numbers = Array.from({ length: 100 }, (_, n) => ({ night, revision: n + 1 }))
+  const others = numbers.map(({ revision }) => ({ night: nextNight, revision }))
+  for (const [revisions, manifests] of [[numbers, 8], [others, 0]] as const) {
+    read.length = 0
+    await t.rejects(search.page({ query, columns: ['id'], limit: 10, cursor: made(revisions) }, never), { code: 'SEGMENT_GONE' })
+    t.equal(read.length, manifests)
+  }
+  t.strictSame(errors, [])
+  await compact(t, root, night)
+  await new Promise(resolve => { setTimeout(resolve, 5) })
+  read.length = 0
+  t.equal(await search.count(query, never), 60)
+  t.strictSame(read, [revisionKey('manifest.json')], 'the night is counted from the manifest')
 })
