@@ -196,3 +196,22 @@ await t.test('forms that are being sent stay within the memory for responses', a
   t.equal((await app.inject(`${url}?format=fits`)).statusCode, 200, 'a single form may exceed it')
   t.equal((await app.inject(`${url}?format=fits`)).statusCode, 200, 'sent forms are released')
 })
+
+await t.test('an error that is sent in place of a form has no headers of the form', async t => {
+  const { app } = await formsOf(t, alerts, { limits: { bufferBytes: 1000 } })
+  const { promise: held, resolve: hold } = Promise.withResolvers<undefined>()
+  const { promise: failed, resolve: release } = Promise.withResolvers<undefined>()
+  // The first response keeps its memory until the second one has failed.
+  app.addHook('onSend', async request => {
+    if (request.headers['x-hold'] === undefined) return
+    hold(undefined)
+    await failed
+  })
+  const first = app.inject({ url: `${url}?format=ocf`, headers: { 'x-hold': 'yes' } })
+  await held
+  const { statusCode, headers } = await app.inject(`${url}?format=ocf`)
+  release(undefined)
+  t.strictSame([statusCode, headers['content-type'], headers['cache-control']], [503, 'application/json; charset=utf-8', 'no-store'])
+  t.strictSame([headers.etag, headers['content-disposition']], [undefined, undefined])
+  t.match((await first).headers, { 'content-disposition': /^attachment/ })
+})
