@@ -90,7 +90,7 @@ export class RevisionCatalogue {
     } catch (error) {
       if (errorCode(error) !== 'OBJECT_CORRUPT') throw error
       this.#distrusted.set(`${name}/manifest`, true)
-      this.#log(night, number, error, 'the manifest of a revision cannot be read, and segments are searched')
+      this.#log(night, number, error, 'cannot read the manifest of a revision; searching its segments instead')
       return undefined
     }
   }
@@ -113,7 +113,7 @@ export class RevisionCatalogue {
       if (this.#distrusted.has(name)) continue
       this.#distrusted.set(name, true)
       changed = true
-      this.#log(parsed.night, parsed.revision, error, 'a file of a revision cannot be read, and its segments are searched')
+      this.#log(parsed.night, parsed.revision, error, 'cannot read a file of a revision; searching its segments instead')
     }
     return changed
   }

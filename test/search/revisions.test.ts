@@ -33,7 +33,8 @@ async function compact (t: Test, root: string, ...nights: readonly string[]): Pr
 /** An index whose search records the keys that it reads from the store, and the errors that it logs. */
 async function indexOf (t: Test) {
   const errors: object[] = []
-  const log: Logger = { debug () {}, info () {}, warn () {}, error (fields: object) { errors.push(fields) } } as unknown as Logger
+  const error = (fields: object, message: string) => { errors.push({ ...fields, message }) }
+  const log: Logger = { debug () {}, info () {}, warn () {}, error }
   const { root, store, search, write } = await searchOf(t, { archive, log })
   const read: string[] = []
   const get = store.get.bind(store)
@@ -163,7 +164,7 @@ await t.test('reads only the files of a revision with the object or the cone, an
 })
 
 await t.test('ignores a revision without a manifest', async t => {
-  const { root, search, write, revision } = await indexOf(t)
+  const { root, search, write, revision, errors } = await indexOf(t)
   await write(visitOf(7, 40, seeded(5)))
   await compact(t, root, night)
   const manifest = await readFile(revision('manifest.json'))
@@ -173,6 +174,7 @@ await t.test('ignores a revision without a manifest', async t => {
   await writeFile(revision('manifest.json'), manifest.subarray(0, -20))
   await new Promise(resolve => { setTimeout(resolve, 5) })
   t.equal((await walk(search, { diaObjectId: 104n }, 10)).length, 3, 'nor one with a damaged manifest')
+  t.match(errors, [{ message: /^cannot read the manifest of a revision; searching its segments instead/ }])
 })
 
 await t.test('searches the segments, and logs it, if a file of a revision is damaged or missing', async t => {
@@ -195,6 +197,7 @@ await t.test('searches the segments, and logs it, if a file of a revision is dam
     t.strictSame(await walk(search, { diaObjectId: 104n }, 2), objects, damage)
     t.strictSame(await walk(search, { cone: { ra: 10, dec: -20, radius: 0.6 } }, 5), positions, damage)
     t.match(errors, [{ night, revision: 1, code: damage === 'missing' ? 'SEGMENT_GONE' : 'SEGMENT_DAMAGED' }])
+    t.match(errors, [{ message: /^cannot read a file of a revision; searching its segments instead; delete the revision/ }])
     t.equal(errors.length, 1, 'logged once')
   }
 })
