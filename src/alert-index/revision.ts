@@ -107,12 +107,22 @@ export function parseRevisionKey (key: string): { readonly night: string, readon
   return night === undefined ? undefined : { night, revision: Number(digits) }
 }
 
-/** Rejects with OBJECT_CORRUPT if the manifest is missing or not valid JSON. */
+/** The manifest of a revision that was listed. Rejects with OBJECT_CORRUPT if it is missing or not valid. */
 export async function readManifest (store: Pick<ObjectStore, 'get' | 'url'>, night: string, revision: number): Promise<Manifest> {
+  const manifest = await findManifest(store, night, revision)
+  if (manifest !== undefined) return manifest
+  const where = `${store.url}: ${revisionKey(night, revision)}`
+  throw storeErrors.OBJECT_CORRUPT('the manifest was deleted after it had been listed', { where })
+}
+
+/** Resolves to undefined if the store has no such revision. Rejects with OBJECT_CORRUPT if the manifest is not valid. */
+export async function findManifest (
+  store: Pick<ObjectStore, 'get' | 'url'>, night: string, revision: number
+): Promise<Manifest | undefined> {
   const key = revisionKey(night, revision)
   const where = `${store.url}: ${key}`
   const object = await store.get(key)
-  if (object === undefined) throw storeErrors.OBJECT_CORRUPT('the manifest was deleted after it had been listed', { where })
+  if (object === undefined) return undefined
   try {
     const manifest = JSON.parse(object.body.toString()) as Manifest
     if (manifest.version === 1 && manifest.night === night) return manifest

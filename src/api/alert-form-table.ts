@@ -15,6 +15,8 @@ export interface AlertForm extends Form {
   readonly description: string
   /** Extension of the file name for clients that save the body. Undefined: the client displays the body. */
   readonly extension?: string
+  /** Whether the body has descriptions of fields, which may be those of the schema package. */
+  readonly describesFields?: boolean
   readonly make: (alert: FramedAlert, parameters: FormParameters) => Buffer | Promise<Buffer>
 }
 
@@ -43,7 +45,7 @@ export const alertForms: readonly [AlertForm, ...AlertForm[]] = [
     make: alert => Buffer.from(alertJson(alert, 'lossless'))
   },
   {
-    name: 'fits', mediaTypes: ['application/fits', 'image/fits'], extension: 'fits',
+    name: 'fits', mediaTypes: ['application/fits', 'image/fits'], extension: 'fits', describesFields: true,
     description: 'FITS file with the HDUs ALERT, DIFFIM, SCIENCE, TEMPLATE, DIASOURCE, FORCEDPHOT and SSSOURCE.',
     make: alertFits
   }

@@ -1,5 +1,6 @@
 // Responses that are made from an alert: its forms, cutouts and light curve. Guarantees: they are made only from verified alerts; their
-// entity tags name the alert, the form and the version of the program; a client that has the response gets 304 without the form being made.
+// entity tags name all that the body depends on: the alert, the form, schemas that can change, and the version of the program; a client
+// that has the response gets 304 without the form being made.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { frameHeaderLength, parseFrame, writeFrameHeader } from '../avro/wire-format.ts'
 import { version } from '../config/version.ts'
@@ -21,10 +22,15 @@ export interface RequestedForm {
   readonly fileName?: string
   /** Schema version into which the alert is resolved. Default: its own. */
   readonly schemaVersion?: string | undefined
+  /** Whether the body has descriptions of fields, which may be those of the schema package. */
+  readonly describesFields?: boolean | undefined
   /** Detail of the response if the alert is not archived. Default: 'alert not found'. */
   readonly notFound?: string
   readonly make: (alert: FramedAlert) => Buffer | Promise<Buffer>
 }
+
+type Schemas = Pick<AlertSchemas, 'get' | 'byVersion' | 'packageDigest'>
+type ResolvedSchema = Omit<FramedAlert, 'datum'>
 
 /** Cache-Control of a form. A later version of the program may make it in another way. */
 const cacheForOneDay = 'private, max-age=86400'
@@ -32,12 +38,10 @@ const notFound = 'alert not found'
 
 export class AlertForms {
   readonly #alerts: Pick<AlertReader, 'open' | 'head' | 'knownHead'>
-  readonly #schemas: Pick<AlertSchemas, 'get' | 'byVersion'>
+  readonly #schemas: Schemas
   readonly #bodies: HeldBodies
 
-  constructor (
-    alerts: Pick<AlertReader, 'open' | 'head' | 'knownHead'>, schemas: Pick<AlertSchemas, 'get' | 'byVersion'>, bodies: HeldBodies
-  ) {
+  constructor (alerts: Pick<AlertReader, 'open' | 'head' | 'knownHead'>, schemas: Schemas, bodies: HeldBodies) {
     this.#alerts = alerts
     this.#schemas = schemas
     this.#bodies = bodies
@@ -50,7 +54,10 @@ export class AlertForms {
     if (tags !== undefined && tags.trim() !== '*') {
       const head = this.#alerts.knownHead(form.id, 'identity') ?? await this.#alerts.head(form.id, 'identity')
       if (head === undefined) return sendProblem(reply, 404, form.notFound ?? notFound)
-      if (head !== 'unknown' && matchesTag(tags, tagOf(form, head))) return sendNotModified(reply, tagOf(form, head))
+      if (head !== 'unknown') {
+        const tag = await this.#tag(form, head, await this.#target(form))
+        if (matchesTag(tags, tag)) return sendNotModified(reply, tag)
+      }
     }
     const made = await this.#make(form)
     if (made === undefined) return sendProblem(reply, 404, form.notFound ?? notFound)
@@ -67,9 +74,9 @@ export class AlertForms {
       const alert = ready ?? await content
       if (alert === undefined) return undefined
       const framed = await this.#framed(alert.body)
-      const target = form.schemaVersion === undefined ? undefined : await this.#target(form.schemaVersion)
+      const target = await this.#target(form)
       const body = await form.make(target === undefined ? framed : resolveAlert(framed, target))
-      return { body, tag: tagOf(form, alert) }
+      return { body, tag: await this.#tag(form, alert, target) }
     } finally {
       release()
     }
@@ -82,10 +89,24 @@ export class AlertForms {
     return { ...archived, datum }
   }
 
-  async #target (schemaVersion: string): Promise<Omit<FramedAlert, 'datum'>> {
+  /** The schema into which the alert is resolved. Undefined: its own. */
+  async #target ({ schemaVersion }: RequestedForm): Promise<ResolvedSchema | undefined> {
+    if (schemaVersion === undefined) return undefined
     const target = await this.#schemas.byVersion(schemaVersion)
     if (target === undefined) throw formatErrors.SCHEMA_VERSION_MISSING(`the archive has no schema of version ${schemaVersion}`)
     return target
+  }
+
+  async #tag ({ key, describesFields }: RequestedForm, { tag }: Pick<Head, 'tag'>, target: ResolvedSchema | undefined): Promise<string> {
+    const digest = describesFields === true ? await this.#schemas.packageDigest() : undefined
+    const parts = [
+      key,
+      // The archive may later have another schema of the version, with a lower id.
+      ...target === undefined ? [] : [`schema${target.schemaId}`],
+      ...digest === undefined ? [] : [`docs${digest}`],
+      version()
+    ]
+    return `${tag.slice(0, -1)}-${parts.join('-')}"`
   }
 }
 
@@ -95,10 +116,6 @@ export function frameOf ({ schemaId, datum }: FramedAlert): Buffer {
   writeFrameHeader(frame, schemaId)
   datum.copy(frame, frameHeaderLength)
   return frame
-}
-
-function tagOf ({ key, schemaVersion = '' }: RequestedForm, { tag }: Pick<Head, 'tag'>): string {
-  return `${tag.slice(0, -1)}-${[key, schemaVersion, version()].filter(part => part !== '').join('-')}"`
 }
 
 function sendNotModified (reply: FastifyReply, tag: string): FastifyReply {

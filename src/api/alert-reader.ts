@@ -171,7 +171,7 @@ export class AlertReader {
   }
 
   async #read (entry: Entry, id: string, coding: Coding): Promise<Content | undefined> {
-    if (entry.users === 0) throw apiErrors.API_CLIENT_GONE('the client disconnected while its request was waiting')
+    if (entry.users === 0) throw apiErrors.API_CLIENT_GONE('the waiting request was dropped')
     const alert = await this.#archive.findAlert(id, bytes => { this.#hold(entry, bytes) })
     if (alert === undefined) return undefined
     const { body, compressed } = alert

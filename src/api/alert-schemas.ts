@@ -4,6 +4,7 @@ import { versionIn, type SchemaPackage, type VersionNumber } from '../avro/schem
 import { parseSchema, type AlertSchema } from '../avro/schema.ts'
 import type { FramedAlert } from '../formats/framed-alert.ts'
 import { AlertStreamError } from '../pipeline/errors.ts'
+import { sha256 } from '../stores/checksums.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import type { SchemaCache } from './schema-cache.ts'
 import { schemaIds } from './schema-ids.ts'
@@ -11,12 +12,15 @@ import { schemaIds } from './schema-ids.ts'
 type ArchivedSchema = Omit<FramedAlert, 'datum'>
 
 const maxSchemas = 256
+/** Hexadecimal digits that tell apart the schema packages that a server is started with. */
+const digestLength = 12
 
 export class AlertSchemas {
   readonly #cache: Pick<SchemaCache, 'get'>
   readonly #ids: () => Promise<readonly number[]>
   readonly #published: () => Promise<SchemaPackage | undefined>
   readonly #parsed = new LRUCache<number, ArchivedSchema>({ max: maxSchemas })
+  #packageDigest: string | undefined
 
   /** `published`: the survey's schema package, for the docs of archived schemas without docs. */
   constructor (
@@ -46,6 +50,13 @@ export class AlertSchemas {
   async byVersion (version: string): Promise<ArchivedSchema | undefined> {
     const [major = 0, minor = 0] = version.split('.').map(Number)
     return await this.#withVersion(major * 100 + minor, { major, minor }) ?? await this.#find({ major, minor })
+  }
+
+  /** The start of the SHA-256 of the versions of the schema package, in hexadecimal. Resolves to undefined without package. */
+  async packageDigest (): Promise<string | undefined> {
+    const schemas = await this.#published()
+    if (schemas === undefined) return undefined
+    return this.#packageDigest ??= sha256(Buffer.from(schemas.versions.map(({ text }) => text).join('\n'))).slice(0, digestLength)
   }
 
   async #find (version: VersionNumber): Promise<ArchivedSchema | undefined> {

@@ -6,7 +6,7 @@ import { searchErrors } from '../search/errors.ts'
 export function disconnection (reply: FastifyReply): AbortSignal {
   const controller = new AbortController()
   const stop = (): void => {
-    if (!reply.raw.writableFinished) controller.abort(searchErrors.SEARCH_STOPPED('the client disconnected'))
+    if (!reply.raw.writableFinished) controller.abort(searchErrors.SEARCH_STOPPED('the query was stopped'))
   }
   if (reply.raw.destroyed) stop()
   else reply.raw.once('close', stop)

@@ -11,5 +11,5 @@ export const apiErrors = defineErrors({
   API_BUFFERS_FULL: { hint: later },
   API_TOO_MANY_CONNECTIONS: { hint: later },
   API_CLIENT_SLOW: { hint: 'Read the response faster than 16 kB/s.' },
-  API_CLIENT_GONE: { hint: 'Nobody waits for the response.' }
+  API_CLIENT_GONE: { hint: 'The client disconnected.' }
 })

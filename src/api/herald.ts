@@ -33,7 +33,6 @@ interface Fault {
 const faults: Readonly<Record<number, string>> = {
   400: 'A parameter is unknown, occurs twice, or is not valid.',
   404: 'The archive does not have the alert, or does not have its schema.',
-  405: 'The method is not allowed.',
   415: 'There is no such response format.',
   422: 'The parameter ID is missing, or a cutout of the alert is damaged.',
   500: 'The stored alert is damaged or too large.',

@@ -101,7 +101,7 @@ export function handleErrors (app: FastifyInstance, log: Logger, index: string):
 
   app.setErrorHandler((error: FastifyError | AlertStreamError, request, reply) => {
     // The handler may have set these headers for a successful response before it failed.
-    for (const name of ['etag', 'content-encoding', 'content-length']) reply.removeHeader(name)
+    for (const name of ['etag', 'content-encoding', 'content-length', 'content-disposition']) reply.removeHeader(name)
     const { status, detail, retryAfter } = problemOf(error)
     const overload = overloads.get(error.code)
     if (overload !== undefined) countShed(overload, error)

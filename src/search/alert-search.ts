@@ -62,7 +62,10 @@ export class AlertSearch {
     return decodeCursor(query, text)
   }
 
-  /** A page has fewer alerts than `limit` if it is the last, or if an alert of it was delivered several times. */
+  /**
+   * A page has fewer alerts than `limit` if it is the last, if an alert of it has conflicting frames, or if an alert of it was delivered
+   * several times and the query names no object.
+   */
   async page (request: PageRequest, client: AbortSignal): Promise<Page> {
     return await this.#run(client, async signal => {
       const { query, columns, limit, cursor } = request
@@ -144,7 +147,7 @@ export class AlertSearch {
     for (let rows = isSparse(query) ? Infinity : 2 * limit; ; rows *= growth) {
       let used = 0
       for (let sum = 0; used < sorted.length && (sum < rows || sorted[used]!.firstId === undefined); used++) sum += sorted[used]!.rows
-      const bounds = { after: cursor?.after, before: sorted[used]?.firstId, rows: limit + 1 }
+      const bounds = { after: cursor?.after, before: sorted[used]?.firstId, rows: limit + 1, distinct: isOfObject(query) }
       const [ids = [], texts = []] = await this.#read(keysOf(sorted.slice(0, used)), signal,
         paths => pageStatement(paths, query, bounds, columns))
       if (ids.length > limit || used === sorted.length) return ids.map((id, row) => ({ id: id as bigint, text: texts[row] as string }))
@@ -210,9 +213,10 @@ export class AlertSearch {
 /** A file of a revision cannot be read. The query is repeated without this revision. */
 class DamagedRevision extends Error {}
 
+/** Whether the alerts are those of an object, of which all rows fit into memory. */
+const isOfObject = ({ diaObjectId, ssObjectId }: AlertQuery): boolean => diaObjectId !== undefined || ssObjectId !== undefined
 /** Whether the alerts are few and may be anywhere among the ids. */
-const isSparse = ({ diaObjectId, ssObjectId, cone }: AlertQuery): boolean =>
-  diaObjectId !== undefined || ssObjectId !== undefined || cone !== undefined
+const isSparse = (query: AlertQuery): boolean => isOfObject(query) || query.cone !== undefined
 
 const keysOf = (files: readonly IndexFile[]): string[] => files.map(({ key }) => key)
 

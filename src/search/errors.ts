@@ -7,8 +7,8 @@ export const searchErrors = defineErrors({
     hint: 'Set --index-cache-dir (compact and verify: --work-dir) to a folder that this user may write, on a disk with enough free space.'
   },
   SEARCH_BUSY: { hint: 'Send the request again after the time in the header Retry-After.' },
-  SEARCH_TIMEOUT: { hint: 'Ask for less: a visit, a night or a smaller radius.' },
-  SEARCH_STOPPED: { hint: 'Nobody waits for the result.' },
+  SEARCH_TIMEOUT: { hint: 'Narrow the query: a visit, a night or a smaller radius.' },
+  SEARCH_STOPPED: { hint: 'The client disconnected.' },
   SEARCH_TOO_BROAD: { hint: 'Restrict the query to a night, a visit or a time range, or raise --index-cache-mib.' },
   SEARCH_MEMORY: {
     hint: 'Restrict the query to a night, a visit or a time range, or raise --search-memory-mib (compact and verify: --memory-mib).'

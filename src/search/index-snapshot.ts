@@ -36,6 +36,9 @@ interface SnapshotsOptions {
   readonly revisions: RevisionCatalogue
 }
 
+/** Manifests that a cursor reads at the same time. */
+const manifestsAtOnce = 8
+
 /** Calls reject with a SEARCH_*, SEGMENT_* or STORE_* error. */
 export class Snapshots {
   readonly #options: SnapshotsOptions
@@ -63,10 +66,19 @@ export class Snapshots {
   /** The snapshot with which a listing began. Rejects with SEGMENT_GONE if a part of it was deleted. */
   async resume (query: AlertQuery, cursor: Cursor): Promise<Snapshot> {
     const { segments, revisions } = this.#options
-    const found = await Promise.all(cursor.revisions.map(({ night, revision }) => revisions.get(night, revision)))
-    const present = found.filter(revision => revision !== undefined)
-    if (present.length < found.length) throw searchErrors.SEGMENT_GONE('a revision of the listing was deleted since it began')
-    return { revisions: present, segments: segmentsOf(cursor, await segments.list(nightsOf(query))) }
+    const nights = nightsOf(query)
+    const present: Revision[] = []
+    // A client can make up cursors with many revisions. Reading stops at the first one that does not exist. The listing is not asked,
+    // because it may be older than the cursor, which another server may have made.
+    for (let at = 0; at < cursor.revisions.length; at += manifestsAtOnce) {
+      const some = cursor.revisions.slice(at, at + manifestsAtOnce).filter(({ night }) => nights?.includes(night) !== false)
+      const found = await Promise.all(some.map(({ night, revision }) => revisions.get(night, revision)))
+      present.push(...found.filter(revision => revision !== undefined))
+      if (present.length < Math.min(at + manifestsAtOnce, cursor.revisions.length)) {
+        throw searchErrors.SEGMENT_GONE('a revision of the listing was deleted since it began')
+      }
+    }
+    return { revisions: present, segments: segmentsOf(cursor, await segments.list(nights)) }
   }
 
   /** The files with the alerts of a snapshot that match a query and have ids after `after`. */

@@ -1,10 +1,10 @@
 // Counts the alerts of a night: from the manifest of its revision, and the later segments that the revision does not cover. Segments never
-// change, so that a count is valid for its set of segments.
+// change, so that a count is valid for its set of segments. If segments that the revision covers were deleted, its own files are read.
 import { LRUCache } from 'lru-cache'
 import { parseSegmentKey, type SegmentKey } from '../alert-index/segment-key.ts'
 import { sha256 } from '../stores/checksums.ts'
 import type { Engine } from './engine.ts'
-import type { RevisionCatalogue } from './revision-catalogue.ts'
+import type { Revision, RevisionCatalogue } from './revision-catalogue.ts'
 import type { SegmentCache } from './segment-cache.ts'
 import type { SegmentCatalogue } from './segment-catalogue.ts'
 import { newIdsStatement } from './statements.ts'
@@ -40,22 +40,26 @@ export class NightCounter {
     const identity = sha256(Buffer.from([night, String(revision?.revision), ...uncovered.map(({ key }) => key)].join('\n')))
     let added = this.#counts.get(identity)
     if (added === undefined) {
-      const covered = [...revision?.segments ?? []].map(key => parseSegmentKey(key)).filter(key => key !== undefined)
-      this.#counts.set(identity, added = await this.#newIds(uncovered, covered, signal))
+      this.#counts.set(identity, added = await this.#newIds(uncovered, revision, new Set(segments.map(({ key }) => key)), signal))
     }
     return (revision?.alerts ?? 0) + added
   }
 
-  /** Number of distinct ids of `segments` that `covered` do not have. */
-  async #newIds (segments: readonly SegmentKey[], covered: readonly SegmentKey[], signal: AbortSignal): Promise<number> {
+  /** Number of distinct ids of `segments` that the revision does not have. `present`: keys of the segments in the store. */
+  async #newIds (
+    segments: readonly SegmentKey[], revision: Revision | undefined, present: ReadonlySet<string>, signal: AbortSignal
+  ): Promise<number> {
     const { segments: catalogue, cache, engine } = this.#options
     const added = await catalogue.select(segments, signal, ({ rows }) => rows > 0)
     if (added.length === 0) return 0
     const spans = added.map(({ statistics }) => statistics.columns.get('id') ?? { min: -Infinity, max: Infinity })
-    const others = await catalogue.select(covered, signal, ({ rows, columns }) => {
-      const { min, max } = columns.get('id') ?? { min: -Infinity, max: Infinity }
-      return rows > 0 && spans.some(span => span.min <= max && span.max >= min)
-    })
+    const covered = [...revision?.segments ?? []]
+    // Lifecycle rules delete segments before a newer revision covers the later ones. The files of the revision have the same ids.
+    const others = revision !== undefined && covered.some(key => !present.has(key)) ? revision.byObject : await catalogue.select(
+      covered.map(key => parseSegmentKey(key)).filter(key => key !== undefined), signal, ({ rows, columns }) => {
+        const { min, max } = columns.get('id') ?? { min: -Infinity, max: Infinity }
+        return rows > 0 && spans.some(span => span.min <= max && span.max >= min)
+      })
     const keys = [...added, ...others].map(({ key }) => key)
     const [[count] = []] = await cache.use(keys, signal, async paths => {
       const { sql, parameters } = newIdsStatement(paths.slice(0, added.length), paths.slice(added.length))

@@ -1,7 +1,7 @@
 // The revisions of an index: the newest complete one of each night, and their manifests. A revision whose files cannot be read is not used
 // for some minutes; the segments that it covers hold the same alerts.
 import { LRUCache } from 'lru-cache'
-import { listRevisions, parseRevisionKey, readManifest, type RevisionFile } from '../alert-index/revision.ts'
+import { findManifest, listRevisions, parseRevisionKey, type RevisionFile } from '../alert-index/revision.ts'
 import { errorCode, messageOf, type Logger } from '../pipeline/index.ts'
 import { Slots } from '../pipeline/slots.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
@@ -68,7 +68,7 @@ export class RevisionCatalogue {
     })
   }
 
-  /** The newest complete revisions of these nights, or of all nights, by night. Those with a damaged manifest are left out. */
+  /** The newest complete revisions of these nights, or of all nights, by night. Those without a valid manifest are left out. */
   async newest (nights: readonly string[] = ['']): Promise<ReadonlyMap<string, Revision>> {
     const listed = await Promise.all(nights.map(night => this.#listings.fetch(night)))
     const found = await Promise.all(listed.flatMap(each => [...each ?? []]).map(([night, number]) => this.get(night, number)))
@@ -83,12 +83,14 @@ export class RevisionCatalogue {
     if (this.#distrusted.has(`${name}/manifest`)) return undefined
     try {
       const read = await this.#slots.run(() => this.#read(night, number))
-      this.#manifests.set(name, read)
+      // Not distrusted: the number may be one that a client made up, and be written later.
+      if (read === undefined) this.#options.log.debug({ night, revision: number }, 'the revision does not exist')
+      else this.#manifests.set(name, read)
       return read
     } catch (error) {
       if (errorCode(error) !== 'OBJECT_CORRUPT') throw error
       this.#distrusted.set(`${name}/manifest`, true)
-      this.#log(night, number, error, 'the manifest of a revision cannot be read, and segments are searched')
+      this.#log(night, number, error, 'cannot read the manifest of a revision; searching its segments instead')
       return undefined
     }
   }
@@ -111,7 +113,7 @@ export class RevisionCatalogue {
       if (this.#distrusted.has(name)) continue
       this.#distrusted.set(name, true)
       changed = true
-      this.#log(parsed.night, parsed.revision, error, 'a file of a revision cannot be read, and its segments are searched')
+      this.#log(parsed.night, parsed.revision, error, 'cannot read a file of a revision; searching its segments instead')
     }
     return changed
   }
@@ -126,9 +128,11 @@ export class RevisionCatalogue {
       `${what}; delete the revision and run "alert-stream compact" again`)
   }
 
-  async #read (night: string, number: number): Promise<Revision> {
+  async #read (night: string, number: number): Promise<Revision | undefined> {
     const { store, segments: catalogue } = this.#options
-    const { segments, segmentSummaries, rows, alerts, files } = await readManifest(store, night, number)
+    const manifest = await findManifest(store, night, number)
+    if (manifest === undefined) return undefined
+    const { segments, segmentSummaries, rows, alerts, files } = manifest
     segmentSummaries.forEach((summary, index) => { catalogue.remember(segments[index]!, statisticsOfSummary(summary)) })
     for (const { key, sha256 } of [...files.byObject, ...files.byPosition]) this.#checksums.set(key, sha256)
     const deliveries = segmentSummaries.reduce((sum, each) => sum + each.rows, 0)

@@ -94,7 +94,7 @@ export class SegmentCache {
     const checksum = this.#options.checksum?.(key)
     // A hash of many megabytes must not block the event loop.
     if (checksum !== undefined && Buffer.from(await subtle.digest('SHA-256', body)).toString('hex') !== checksum) {
-      throw searchErrors.SEGMENT_DAMAGED('the file has another SHA-256 than its manifest says', { where })
+      throw searchErrors.SEGMENT_DAMAGED('the SHA-256 of the file differs from its manifest', { where })
     }
     try {
       await writeFile(segment.path, body, { flag: 'wx' })

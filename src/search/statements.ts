@@ -31,14 +31,16 @@ interface PageBounds {
   readonly before: bigint | undefined
   /** Maximum number of rows. */
   readonly rows: number
+  /** Whether each id has one row, of any of its deliveries. All matching rows are then read. */
+  readonly distinct: boolean
 }
 
 /**
- * Id and JSON of the first matching rows between two ids, by ascending id. An alert that was delivered several times is there several
- * times.
+ * Id and JSON of the first matching rows between two ids, by ascending id. Unless `distinct`, an alert that was delivered several times has
+ * several rows.
  */
 export function pageStatement (
-  paths: readonly string[], query: AlertQuery, { after, before, rows }: PageBounds, names: readonly ColumnName[]
+  paths: readonly string[], query: AlertQuery, { after, before, rows, distinct }: PageBounds, names: readonly ColumnName[]
 ): Statement {
   return statement(parameters => {
     const bounds = [
@@ -46,7 +48,8 @@ export function pageStatement (
       ...before === undefined ? [] : [`"id" < ${bigint(parameters, before)}`]
     ]
     // The JSON is made of the rows of the page only.
-    const selected = `SELECT * FROM ${parquet(parameters, paths)} WHERE ${[conditionSql(query, parameters), ...bounds].join(' AND ')} ` +
+    const selected = `SELECT ${distinct ? 'DISTINCT ON ("id") ' : ''}* FROM ${parquet(parameters, paths)} ` +
+      `WHERE ${[conditionSql(query, parameters), ...bounds].join(' AND ')} ` +
       `ORDER BY "id" LIMIT ${bigint(parameters, BigInt(rows))}`
     return `SELECT "id", ${jsonSql(names)} FROM (${selected}) ORDER BY "id"`
   })

@@ -166,7 +166,7 @@ await t.test('a waiting request whose client has disconnected is not read', asyn
   running.release()
   await turn()
   answer(alert)
-  await t.rejects(waiting.content, { code: 'API_CLIENT_GONE' })
+  await t.rejects(waiting.content, { code: 'API_CLIENT_GONE', hint: 'The client disconnected.' })
   await running.content
   t.strictSame([counts.reads, reader.bufferedBytes], [1, 0])
 })

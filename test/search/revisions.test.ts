@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import type { Logger } from '../../src/pipeline/index.ts'
+import { encodeCursor } from '../../src/search/cursor.ts'
 import type { Search } from '../../src/search/open-search.ts'
 import type { AlertQuery } from '../../src/search/query.ts'
 import { openFileStore } from '../../src/stores/file-store.ts'
@@ -32,7 +33,8 @@ async function compact (t: Test, root: string, ...nights: readonly string[]): Pr
 /** An index whose search records the keys that it reads from the store, and the errors that it logs. */
 async function indexOf (t: Test) {
   const errors: object[] = []
-  const log: Logger = { debug () {}, info () {}, warn () {}, error (fields: object) { errors.push(fields) } } as unknown as Logger
+  const error = (fields: object, message: string) => { errors.push({ ...fields, message }) }
+  const log: Logger = { debug () {}, info () {}, warn () {}, error }
   const { root, store, search, write } = await searchOf(t, { archive, log })
   const read: string[] = []
   const get = store.get.bind(store)
@@ -162,7 +164,7 @@ await t.test('reads only the files of a revision with the object or the cone, an
 })
 
 await t.test('ignores a revision without a manifest', async t => {
-  const { root, search, write, revision } = await indexOf(t)
+  const { root, search, write, revision, errors } = await indexOf(t)
   await write(visitOf(7, 40, seeded(5)))
   await compact(t, root, night)
   const manifest = await readFile(revision('manifest.json'))
@@ -172,6 +174,7 @@ await t.test('ignores a revision without a manifest', async t => {
   await writeFile(revision('manifest.json'), manifest.subarray(0, -20))
   await new Promise(resolve => { setTimeout(resolve, 5) })
   t.equal((await walk(search, { diaObjectId: 104n }, 10)).length, 3, 'nor one with a damaged manifest')
+  t.match(errors, [{ message: /^cannot read the manifest of a revision; searching its segments instead/ }])
 })
 
 await t.test('searches the segments, and logs it, if a file of a revision is damaged or missing', async t => {
@@ -194,6 +197,7 @@ await t.test('searches the segments, and logs it, if a file of a revision is dam
     t.strictSame(await walk(search, { diaObjectId: 104n }, 2), objects, damage)
     t.strictSame(await walk(search, { cone: { ra: 10, dec: -20, radius: 0.6 } }, 5), positions, damage)
     t.match(errors, [{ night, revision: 1, code: damage === 'missing' ? 'SEGMENT_GONE' : 'SEGMENT_DAMAGED' }])
+    t.match(errors, [{ message: /^cannot read a file of a revision; searching its segments instead; delete the revision/ }])
     t.equal(errors.length, 1, 'logged once')
   }
 })
@@ -208,7 +212,32 @@ await t.test('searches the revision if segments that it covers were deleted, and
   await new Promise(resolve => { setTimeout(resolve, 5) })
   t.strictSame(await walk(search, { visit }, 50), expected)
   t.equal(await search.count({ night: 20260301 }, never), 120)
+  await write([...visitOf(7, 60, seeded(8)).slice(0, 2).map(row => ({ ...row, offset: 99_999 })), ...visitOf(9, 10, seeded(10))])
+  const { search: withEmptyCache } = await searchOf(t, { archive, store: await openFileStore(root) })
+  t.equal(await withEmptyCache.count({ night: 20260301 }, never), 130, 'a later segment is compared with the revision')
+  t.equal((await withEmptyCache.nights(undefined, 10, never)).nights[0]!.alerts, 130)
   for (const name of await readdir(revision(''))) if (name.startsWith('by-object-002')) await rm(revision(name))
   const { search: restarted } = await searchOf(t, { archive, store: await openFileStore(root) })
   await t.rejects(walk(restarted, { visit }, 50), { code: 'SEGMENT_GONE' })
+})
+
+await t.test('a cursor with revisions that do not exist reads few, logs no error, and does not hide a later revision', async t => {
+  const { root, search, write, read, errors } = await indexOf(t)
+  await write(visitOf(7, 60, seeded(11)))
+  const query = { night: 20260301 }
+  const made = (revisions: ReadonlyArray<{ readonly night: string, readonly revision: number }>) =>
+    search.cursor(query, encodeCursor(query, 0n, { revisions, segments: [] }))
+  const numbers = Array.from({ length: 100 }, (_, n) => ({ night, revision: n + 1 }))
+  const others = numbers.map(({ revision }) => ({ night: nextNight, revision }))
+  for (const [revisions, manifests] of [[numbers, 8], [others, 0]] as const) {
+    read.length = 0
+    await t.rejects(search.page({ query, columns: ['id'], limit: 10, cursor: made(revisions) }, never), { code: 'SEGMENT_GONE' })
+    t.equal(read.length, manifests)
+  }
+  t.strictSame(errors, [])
+  await compact(t, root, night)
+  await new Promise(resolve => { setTimeout(resolve, 5) })
+  read.length = 0
+  t.equal(await search.count(query, never), 60)
+  t.strictSame(read, [revisionKey('manifest.json')], 'the night is counted from the manifest')
 })

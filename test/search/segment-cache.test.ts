@@ -85,7 +85,9 @@ await t.test('reads no file whose SHA-256 is not that of its manifest', async t 
   const checksums = new Map([['right', sha256(body)], ['wrong', sha256(Buffer.from('PAR1 contens PAR1'))]])
   const { cache } = await cacheOf(t, 1000, () => body, key => checksums.get(key))
   t.strictSame(await cache.use(['right', 'unknown'], never, contents), ['content', 'content'])
-  await t.rejects(cache.use(['wrong'], never, contents), { code: 'SEGMENT_DAMAGED', where: 'file:///index: wrong' })
+  await t.rejects(cache.use(['wrong'], never, contents), {
+    code: 'SEGMENT_DAMAGED', message: 'the SHA-256 of the file differs from its manifest', where: 'file:///index: wrong'
+  })
 })
 
 await t.test('deletes the folders of processes that have ended', async t => {

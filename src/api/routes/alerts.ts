@@ -90,10 +90,10 @@ export async function alertsRoute (app: FastifyInstance, { alerts, forms, compat
   }
 
   async function sendForm (request: FastifyRequest<AlertRequest>, reply: FastifyReply, id: string, form: AlertForm): Promise<FastifyReply> {
-    const { name, mediaTypes: [mediaType], extension } = form
+    const { name, mediaTypes: [mediaType], extension, describesFields } = form
     const { schema: schemaVersion, bytes } = request.query
     return await forms.send(request, reply, {
-      id, mediaType, schemaVersion,
+      id, mediaType, schemaVersion, describesFields,
       key: bytes === 'omit' ? `${name}-without-bytes` : name,
       ...extension === undefined ? {} : { fileName: `${id}.${extension}` },
       make: alert => form.make(alert, request.query)

@@ -132,7 +132,10 @@ export async function objectsRoute (app: FastifyInstance, options: ObjectsOption
       const signal = disconnection(reply)
       return await slots.run(signal, async () => {
         const curve = await objectLightCurve(search, { [column]: BigInt(id), since: from, until: end }, options, signal)
-        if (curve === undefined) return sendProblem(reply, 404, `there are no alerts of the ${what} ${id}`)
+        if (curve === undefined) {
+          const range = since === undefined && until === undefined ? '' : ' in this time range'
+          return sendProblem(reply, 404, `there are no alerts of the ${what} ${id}${range}`)
+        }
         const unreadable = form === csv ? unreadableIn(curve) : undefined
         if (unreadable !== undefined) return sendProblem(reply, 500, unreadable)
         const ids = { diaObjectId: null, ssObjectId: null, [column]: id }

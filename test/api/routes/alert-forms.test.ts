@@ -1,7 +1,10 @@
 // The forms of an alert on /v1/alerts/{id}: selection, headers, conditions, resolution and errors.
 import t from 'tap'
 import type { InjectOptions } from 'fastify'
+import { build } from '../../../src/api/app.ts'
 import { fetchSchemaPackage, frameHeaderLength, loadSchemaPackage, parseSchema } from '../../../src/avro/index.ts'
+import { createArchive } from '../../../src/stores/archive.ts'
+import { openFileStore } from '../../../src/stores/file-store.ts'
 import { gzipFrame } from '../../../src/stores/gzip.ts'
 import { surveySchema } from '../../generator/support.ts'
 import { otherSpelling } from '../../avro/support.ts'
@@ -154,6 +157,26 @@ await t.test('a version is found under any schema id', async t => {
   t.equal(await schemaIdFor('9.0'), 404)
 })
 
+await t.test('the entity tag of a resolved alert names the schema, which may be another one of the version later', async t => {
+  const { app, root, writeSchema } = await formsOf(t, [{ ...alerts.at(-1)!, schemaId: 9 }])
+  const resolved = async (server: Pick<typeof app, 'inject'>, etag?: string) => {
+    const headers = etag === undefined ? {} : { 'if-none-match': etag }
+    const response = await server.inject({ url: `${url}?schema=11.1`, headers })
+    return { status: response.statusCode, etag: String(response.headers.etag), frame: response.rawPayload }
+  }
+  const before = await resolved(app)
+  t.equal((await resolved(app, before.etag)).status, 304)
+  await writeSchema(1101, schema.text)
+  const store = await openFileStore(root)
+  const archive = createArchive({ alerts: store, schemas: store, layout: 'v2' })
+  const restarted = build({ archive, pressure: false })
+  t.teardown(() => restarted.close())
+  const after = await resolved(restarted, before.etag)
+  t.equal(after.status, 200)
+  t.strictSame([before.frame.readUInt32BE(1), after.frame.readUInt32BE(1)], [9, 1101])
+  t.not(after.etag, before.etag)
+})
+
 await t.test('requests that cannot be answered', async t => {
   const { app, writeAlert, writeSchema } = await formsOf(t, alerts)
   const of = async (query: string, status: number, detail: RegExp) => {
@@ -184,15 +207,43 @@ await t.test('if the archived schema has no docs, a FITS file has those of the s
   const canonical = { ...alerts.at(-1)!, schema: parseSchema(otherSpelling(schema.text)) }
   const described = async (schemaPackage?: () => Promise<typeof published>) => {
     const { app } = await formsOf(t, [canonical], schemaPackage === undefined ? {} : { schemaPackage })
-    const { rawPayload, statusCode } = await app.inject(`${url}?format=fits`)
+    const { rawPayload, statusCode, headers: { etag } } = await app.inject(`${url}?format=fits`)
     t.equal(statusCode, 200)
-    return rawPayload.includes('TCOMM')
+    t.equal((await app.inject({ url: `${url}?format=fits`, headers: { 'if-none-match': String(etag) } })).statusCode, 304)
+    const { headers: { etag: herald } } = await app.inject(`/api/alerts?ID=${id}&RESPONSEFORMAT=fits`)
+    const { headers: { etag: json } } = await app.inject(`${url}?format=json`)
+    return { docs: rawPayload.includes('TCOMM'), etag, herald, json }
   }
-  t.strictSame([await described(), await described(async () => published)], [false, true])
+  const other = { ...published, versions: published.versions.slice(1) }
+  const [none, survey, shorter] = [await described(), await described(async () => published), await described(async () => other)]
+  t.strictSame([none.docs, survey.docs, shorter.docs], [false, true, true])
+  for (const name of ['etag', 'herald'] as const) {
+    t.equal(new Set([none, survey, shorter].map(each => each[name])).size, 3, `the package is in the tag: ${name}`)
+  }
+  t.strictSame(survey.json, none.json, 'but not those of forms without docs')
 })
 
 await t.test('forms that are being sent stay within the memory for responses', async t => {
   const { app } = await formsOf(t, alerts, { limits: { bufferBytes: 1000 } })
   t.equal((await app.inject(`${url}?format=fits`)).statusCode, 200, 'a single form may exceed it')
   t.equal((await app.inject(`${url}?format=fits`)).statusCode, 200, 'sent forms are released')
+})
+
+await t.test('an error that is sent in place of a form has no headers of the form', async t => {
+  const { app } = await formsOf(t, alerts, { limits: { bufferBytes: 1000 } })
+  const { promise: held, resolve: hold } = Promise.withResolvers<undefined>()
+  const { promise: failed, resolve: release } = Promise.withResolvers<undefined>()
+  // The first response keeps its memory until the second one has failed.
+  app.addHook('onSend', async request => {
+    if (request.headers['x-hold'] === undefined) return
+    hold(undefined)
+    await failed
+  })
+  const first = app.inject({ url: `${url}?format=ocf`, headers: { 'x-hold': 'yes' } })
+  await held
+  const { statusCode, headers } = await app.inject(`${url}?format=ocf`)
+  release(undefined)
+  t.strictSame([statusCode, headers['content-type'], headers['cache-control']], [503, 'application/json; charset=utf-8', 'no-store'])
+  t.strictSame([headers.etag, headers['content-disposition']], [undefined, undefined])
+  t.match((await first).headers, { 'content-disposition': /^attachment/ })
 })

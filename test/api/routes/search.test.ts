@@ -111,7 +111,7 @@ await t.test('rejects parameters that are invalid, unknown or incomplete, and sa
 
 await t.test('explains why a query has no answer', async t => {
   for (const [code, status, detail] of [
-    ['SEARCH_BUSY', 429, /Send the request again/], ['SEARCH_TIMEOUT', 503, /smaller radius/], ['SEARCH_TOO_BROAD', 400, /Restrict/],
+    ['SEARCH_BUSY', 429, /Send the request again/], ['SEARCH_TIMEOUT', 503, /Narrow the query/], ['SEARCH_TOO_BROAD', 400, /Restrict/],
     ['SEARCH_MEMORY', 400, /Restrict/], ['SEGMENT_GONE', 410, /first page/], ['SEGMENT_DAMAGED', 500, /damaged/]
   ] as const) {
     const { app } = await apiOf(t, [], { search: failing(searchErrors[code]('it is damaged', { where: '/secret/path' })) })
@@ -143,7 +143,7 @@ await t.test('stops the query if the client disconnects', async t => {
   client.abort()
   await t.rejects(request)
   await stopped
-  t.match(signal.reason, { code: 'SEARCH_STOPPED' })
+  t.match(signal.reason, { code: 'SEARCH_STOPPED', hint: 'The client disconnected.' })
 })
 
 await t.test('pages that are being sent stay within the memory for responses', async t => {

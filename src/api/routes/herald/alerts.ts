@@ -15,12 +15,15 @@ interface HeraldForm {
   readonly formats: readonly string[]
   /** Extension of the file name for clients that save the body. Undefined: the client displays the body. */
   readonly extension?: string
+  /** Whether the body has descriptions of fields, which may be those of the schema package. */
+  readonly describesFields?: boolean
   readonly make: (alert: FramedAlert) => Buffer
 }
 
 const ocf: HeraldForm = { key: 'ocf', mediaType: 'application/x-avro-ocf', formats: [], extension: 'avro', make: alertContainer }
 const fits: HeraldForm = {
-  key: 'fits', mediaType: 'application/fits', formats: ['fits', 'application/fits'], extension: 'fits', make: alertFits
+  key: 'fits', mediaType: 'application/fits', formats: ['fits', 'application/fits'], extension: 'fits', describesFields: true,
+  make: alertFits
 }
 const json: HeraldForm = {
   key: 'json-numbers', mediaType: 'application/json', formats: ['json', 'application/json'],
@@ -44,9 +47,9 @@ export async function heraldAlertsRoute (app: FastifyInstance, { forms }: Herald
     schema,
     formats: [ocf, fits, json].flatMap(({ formats }) => formats),
     async handler (request, reply, { id, format, notFound }) {
-      const { key, mediaType, extension, make } = [fits, json].find(({ formats }) => formats.includes(format ?? '')) ?? ocf
+      const { key, mediaType, extension, describesFields, make } = [fits, json].find(({ formats }) => formats.includes(format ?? '')) ?? ocf
       const file = extension === undefined ? {} : { fileName: `alert-${id}.${extension}` }
-      return await forms.send(request, reply, { id, key, mediaType, notFound, make, ...file })
+      return await forms.send(request, reply, { id, key, mediaType, describesFields, notFound, make, ...file })
     }
   })
 }
