@@ -106,11 +106,13 @@ await t.test('a flipped bit in the field is found, and the frame is still read',
 })
 
 await t.test('bytes of any content in the field are damage, never a hang or a crash', async t => {
+  const end = 10 + gzipHeader(object)!.extraBytes
   for (let round = 0; round < 300; round++) {
     const damaged = Buffer.from(object)
-    const at = 12 + randomInt(gzipHeader(object)!.extraBytes - 2)
+    const at = 12 + randomInt(end - 12)
     randomBytes(randomInt(1, 40)).copy(damaged, at)
-    if (damaged.equals(object)) continue
+    // The bytes may be equal, or differ only behind the field.
+    if (damaged.subarray(0, end).equals(object.subarray(0, end))) continue
     try {
       // If the id of the field is damaged, the object has no provenance.
       t.equal(readProvenance(damaged), undefined)
