@@ -3,7 +3,6 @@ import { idRanges, parseVisit, type PackedIdFormat } from '../ids/packed-id.ts'
 import type { Page } from '../search/alert-search.ts'
 import { searchErrors } from '../search/errors.ts'
 import type { AlertQuery } from '../search/query.ts'
-import { usedKeySchemes } from '../stores/alert-keys.ts'
 import { listAlerts } from '../stores/alert-listing.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 
@@ -30,8 +29,7 @@ export function visitListing (store: Pick<ObjectStore, 'list' | 'url'>, format: 
     const alerts: string[] = []
     let after = cursor
     let found = 0
-    const schemes = await usedKeySchemes(store)
-    for await (const { id } of listAlerts(idRanges({ ...parts, detector }, format), { store, format, schemes })) {
+    for await (const { id } of listAlerts(idRanges({ ...parts, detector }, format), { store, format })) {
       signal.throwIfAborted()
       // The listing is in the order of the detectors, so an id is found by equality and not by size.
       if (after !== undefined) {

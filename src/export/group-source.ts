@@ -2,7 +2,6 @@
 import { idRanges, type PackedIdFormat } from '../ids/packed-id.ts'
 import type { NodeContext, Source, SourceRecord } from '../pipeline/index.ts'
 import { counted } from '../print/counted.ts'
-import { usedKeySchemes } from '../stores/alert-keys.ts'
 import { listAlerts } from '../stores/alert-listing.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import { exportErrors } from './errors.ts'
@@ -45,9 +44,7 @@ export function groupSource ({ detail, alerts, destination, night, format, packe
   let ended = false
 
   async function * ids (): AsyncGenerator<bigint> {
-    const store = alerts()
-    const schemes = await usedKeySchemes(store)
-    for await (const { id } of listAlerts(idRanges({ night }, packedIds), { store, format: packedIds, schemes })) yield BigInt(id)
+    for await (const { id } of listAlerts(idRanges({ night }, packedIds), { store: alerts(), format: packedIds })) yield BigInt(id)
   }
   const groups = (): AsyncGenerator<AlertGroup> => alertGroups(ids(), packedIds, size)
 

@@ -5,7 +5,6 @@ import { alertNameForms, parseAlertName } from '../ids/alert-id.ts'
 import { idRanges, isIn, parseVisit, type PackedIdFormat } from '../ids/packed-id.ts'
 import { usageErrors } from '../config/errors.ts'
 import { messageOf } from '../pipeline/errors.ts'
-import { usedKeySchemes } from '../stores/alert-keys.ts'
 import { listAlerts } from '../stores/alert-listing.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import { replayErrors, tooManyAlerts } from './errors.ts'
@@ -56,8 +55,7 @@ export async function openSelection (flags: SelectionFlags, format: PackedIdForm
     night: night ?? visit!.slice(0, 8),
     includes: id => ranges.some(range => isIn(range, id)),
     async * ids (store) {
-      const schemes = await usedKeySchemes(store)
-      for await (const { id } of listAlerts(ranges, { store, format, schemes })) yield BigInt(id)
+      for await (const { id } of listAlerts(ranges, { store, format })) yield BigInt(id)
     }
   }
 }

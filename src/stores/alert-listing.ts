@@ -1,8 +1,9 @@
 // Lists the ids of archived alerts by key ranges, without an index. The layouts of a store are merged, and an alert that is stored under
 // several keys is listed once. The listing streams: it holds one key of each layout, and one folder of layout v3.
 import type { IdRange } from '../ids/packed-id.ts'
-import { keysByPrefix, keysInRanges, type AlertKey, type AlertKeyOptions } from './alert-keys.ts'
+import { keysByPrefix, keysInRanges, usedKeySchemes, type AlertKey, type AlertKeyOptions } from './alert-keys.ts'
 import type { KeyScheme } from './layouts.ts'
+import type { ObjectStore } from './object-store.ts'
 
 export interface ListedAlert {
   readonly id: string
@@ -11,28 +12,33 @@ export interface ListedAlert {
 }
 
 interface ListingOptions extends AlertKeyOptions {
-  /** The layouts to list. */
-  readonly schemes: readonly KeyScheme[]
+  readonly store: Pick<ObjectStore, 'list' | 'url'>
+  /** The layouts to list. Default: those that have alerts, which takes one request for each layout. */
+  readonly schemes?: readonly KeyScheme[]
 }
 
 /**
  * Alerts whose ids are in the ranges, in the order of night, visit, detector, id. Each range has one tag, and the ranges differ in their
  * tags only, as those of `idRanges`. Rejects with a STORE_* error.
  */
-export function listAlerts (ranges: readonly IdRange[], options: ListingOptions): AsyncGenerator<ListedAlert> {
+export async function * listAlerts (ranges: readonly IdRange[], options: ListingOptions): AsyncGenerator<ListedAlert> {
   const { day, sequence, detector, counter } = options.format.bits
   const place = (id: bigint): bigint => BigInt.asUintN(day + sequence + detector + counter, id) >> BigInt(counter)
-  const streams = options.schemes.flatMap(scheme => keysInRanges(scheme, ranges, options))
-  return merge(streams, (a, b) => place(a) === place(b) ? a < b : place(a) < place(b))
+  const streams = (await schemesOf(options)).flatMap(scheme => keysInRanges(scheme, ranges, options))
+  yield * merge(streams, (a, b) => place(a) === place(b) ? a < b : place(a) < place(b))
 }
 
 /**
  * Alerts whose ids begin with the decimal digits, in the order of the text of the ids, which is also that of the keys. No digits: all
  * alerts. Rejects with a STORE_* error.
  */
-export function listByPrefix (digits: string, options: ListingOptions): AsyncGenerator<ListedAlert> {
-  const streams = options.schemes.flatMap(scheme => keysByPrefix(scheme, digits, options))
-  return merge(streams, (a, b) => a.toString() < b.toString())
+export async function * listByPrefix (digits: string, options: ListingOptions): AsyncGenerator<ListedAlert> {
+  const streams = (await schemesOf(options)).flatMap(scheme => keysByPrefix(scheme, digits, options))
+  yield * merge(streams, (a, b) => a.toString() < b.toString())
+}
+
+async function schemesOf ({ store, schemes }: ListingOptions): Promise<readonly KeyScheme[]> {
+  return schemes ?? await usedKeySchemes(store)
 }
 
 /** Merges streams that are sorted in the same order. */

@@ -4,7 +4,6 @@ import { idRanges, type PackedIdFormat } from '../ids/packed-id.ts'
 import { errorCode, messageOf, type Source } from '../pipeline/index.ts'
 import { frameIdentity } from '../provenance/provenance.ts'
 import { verifiedAlert } from '../provenance/verified-alert.ts'
-import { usedKeySchemes } from '../stores/alert-keys.ts'
 import { listAlerts, type ListedAlert } from '../stores/alert-listing.ts'
 import { storeErrors } from '../stores/errors.ts'
 import { maxGzipBytes } from '../stores/gzip.ts'
@@ -50,9 +49,7 @@ export function archivedNight ({ store, target, night, packedIds }: NightListing
     get listed () { return progress.listed },
     get ended () { return progress.ended },
     async * records ({ drain }) {
-      const alerts = store()
-      const schemes = await usedKeySchemes(alerts)
-      for await (const value of listAlerts(idRanges({ night }, packedIds), { store: alerts, format: packedIds, schemes })) {
+      for await (const value of listAlerts(idRanges({ night }, packedIds), { store: store(), format: packedIds })) {
         if (drain.aborted) return
         progress.listed++
         yield { value, bytes: value.keys.reduce((sum, key) => sum + key.length, value.id.length), position: `alert ${value.id}` }
