@@ -5,9 +5,7 @@ import { parseSchema, type AlertSchema } from '../avro/schema.ts'
 import type { FramedAlert } from '../formats/framed-alert.ts'
 import { AlertStreamError } from '../pipeline/errors.ts'
 import { sha256 } from '../stores/checksums.ts'
-import type { ObjectStore } from '../stores/object-store.ts'
 import type { SchemaCache } from './schema-cache.ts'
-import { schemaIds } from './schema-ids.ts'
 
 type ArchivedSchema = Omit<FramedAlert, 'datum'>
 
@@ -22,12 +20,15 @@ export class AlertSchemas {
   readonly #parsed = new LRUCache<number, ArchivedSchema>({ max: maxSchemas })
   #packageDigest: string | undefined
 
-  /** `published`: the survey's schema package, for the docs of archived schemas without docs. */
+  /**
+   * @param ids the ids of all archived schemas, in ascending order
+   * @param published the survey's schema package, for the docs of archived schemas without docs
+   */
   constructor (
-    cache: Pick<SchemaCache, 'get'>, store: Pick<ObjectStore, 'list' | 'url'>, published: () => Promise<SchemaPackage | undefined>
+    cache: Pick<SchemaCache, 'get'>, ids: () => Promise<readonly number[]>, published: () => Promise<SchemaPackage | undefined>
   ) {
     this.#cache = cache
-    this.#ids = schemaIds(store)
+    this.#ids = ids
     this.#published = published
   }
 

@@ -33,6 +33,7 @@ import { registryRoutes } from './routes/registry.ts'
 import { schemasRoute } from './routes/schemas.ts'
 import { searchRoute, type SearchLimits } from './routes/search.ts'
 import { SchemaCache } from './schema-cache.ts'
+import { schemaIds } from './schema-ids.ts'
 import { cutSlowReaders } from './slow-readers.ts'
 import { ajvOptions, explainInvalid } from './validation.ts'
 import { visitListing } from './visit-listing.ts'
@@ -110,7 +111,8 @@ export function build (options: ApiOptions): FastifyInstance {
   const alerts = new AlertReader(archive, limits)
   app.stats.buffers = alerts
   const bodies = new HeldBodies('forms of alerts', limits.bufferBytes)
-  const alertSchemas = new AlertSchemas(schemas, archive.schemas, schemaPackage)
+  const ids = schemaIds(archive.schemas)
+  const alertSchemas = new AlertSchemas(schemas, ids, schemaPackage)
   const forms = new AlertForms(alerts, alertSchemas, bodies)
   app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'alert-stream archive', version: version() } } })
   app.register(async root => {
@@ -132,7 +134,7 @@ export function build (options: ApiOptions): FastifyInstance {
       })
       await shed.register(batchRoute, { archive, maxIds: limits.batch, batches: limits.batches, stallMs: limits.stallMs })
       await shed.register(schemasRoute, { schemas })
-      await shed.register(registryRoutes, { schemas, store: archive.schemas, subject })
+      await shed.register(registryRoutes, { schemas, ids, subject })
     })
     await root.register(openapiRoutes)
   }, { prefix })

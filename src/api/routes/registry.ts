@@ -4,16 +4,14 @@
 // change when schemas are archived later.
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { parseSchemaId } from '../../stores/layouts.ts'
-import type { ObjectStore } from '../../stores/object-store.ts'
 import { readOnly } from '../read-only-routes.ts'
 import { patternUpTo, response } from '../response-schemas.ts'
 import type { SchemaCache } from '../schema-cache.ts'
-import { schemaIds } from '../schema-ids.ts'
 
 interface RegistryOptions {
   readonly schemas: Pick<SchemaCache, 'get'>
-  /** The store of the schemas. */
-  readonly store: Pick<ObjectStore, 'list' | 'url'>
+  /** The ids of all archived schemas, in ascending order. */
+  readonly ids: () => Promise<readonly number[]>
   /** The subject of all schemas. */
   readonly subject: string
 }
@@ -54,8 +52,7 @@ interface ById { Params: { readonly id: string } }
 interface BySubject { Params: { readonly subject: string } }
 interface ByVersion { Params: { readonly subject: string, readonly version: string } }
 
-export async function registryRoutes (app: FastifyInstance, { schemas, store, subject }: RegistryOptions): Promise<void> {
-  const ids = schemaIds(store)
+export async function registryRoutes (app: FastifyInstance, { schemas, ids, subject }: RegistryOptions): Promise<void> {
   explainAsRegistry(app)
 
   const get = async (id: number): Promise<string | undefined> => (await schemas.get(id))?.body.toString()
