@@ -18,9 +18,19 @@ interface Range {
 const parsed = new LRUCache<string, readonly Range[]>({ max: 256 })
 
 /**
+ * The form that a request names in the query parameter `format`, otherwise the one that the client prefers. Undefined if there is no such
+ * form, or if the client accepts none.
+ */
+export function requestedForm<F extends Form> (
+  format: string | undefined, accept: string | undefined, forms: readonly [F, ...F[]]
+): F | undefined {
+  return format === undefined ? chooseForm(accept, forms) : forms.find(({ name }) => name === format)
+}
+
+/**
  * The form that the client prefers; of equal ones, the first. Undefined if the client accepts none of them. Without Accept, the first form.
  */
-export function chooseForm<F extends Form> (accept: string | undefined, forms: readonly [F, ...F[]]): F | undefined {
+function chooseForm<F extends Form> (accept: string | undefined, forms: readonly [F, ...F[]]): F | undefined {
   // Most clients send neither Accept nor a preference.
   if (accept === undefined || accept === '*/*') return forms[0]
   let ranges = parsed.get(accept)

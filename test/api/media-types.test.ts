@@ -1,5 +1,5 @@
 import t from 'tap'
-import { chooseForm, type Form } from '../../src/api/media-types.ts'
+import { requestedForm, type Form } from '../../src/api/media-types.ts'
 
 const forms: readonly [Form, ...Form[]] = [
   { name: 'first', mediaTypes: ['application/first'] },
@@ -27,9 +27,14 @@ const cases: Readonly<Record<string, string | undefined>> = {
 }
 
 await t.test('the form with the highest weight is chosen, and the first of equal ones', async t => {
-  t.equal(chooseForm(undefined, forms)?.name, 'first')
+  t.equal(requestedForm(undefined, undefined, forms)?.name, 'first')
   for (const [accept, name] of Object.entries(cases)) {
-    t.equal(chooseForm(accept, forms)?.name, name, accept)
-    t.equal(chooseForm(accept, forms)?.name, name, `${accept} again`)
+    t.equal(requestedForm(undefined, accept, forms)?.name, name, accept)
+    t.equal(requestedForm(undefined, accept, forms)?.name, name, `${accept} again`)
   }
+})
+
+await t.test('the query parameter format names a form, whatever Accept says', async t => {
+  t.equal(requestedForm('second', 'text/third', forms)?.name, 'second')
+  t.equal(requestedForm('fourth', '*/*', forms), undefined)
 })

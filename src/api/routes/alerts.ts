@@ -9,7 +9,7 @@ import type { AlertForms } from '../alert-forms.ts'
 import type { AlertReader, Content, Head } from '../alert-reader.ts'
 import type { Compat } from '../compat.ts'
 import { chooseCoding, matchesTag, sendHead, sendImmutable, sendNotModified, type Coding } from '../conditional.ts'
-import { chooseForm } from '../media-types.ts'
+import { requestedForm } from '../media-types.ts'
 import { sendProblem } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'
 import { alertIdSchema, empty, problems, responseForms, schemaVersionSchema } from '../response-schemas.ts'
@@ -85,8 +85,7 @@ export async function alertsRoute (app: FastifyInstance, { alerts, forms, compat
 
   /** The form that is requested. Undefined if there is no such form, or if the client accepts none. */
   function formOf ({ query: { format }, headers: { accept } }: FastifyRequest<AlertRequest>): AlertForm | undefined {
-    if (format !== undefined) return alertForms.find(({ name }) => name === format)
-    return negotiates ? chooseForm(accept, alertForms) : alertForms[0]
+    return requestedForm(format, negotiates ? accept : undefined, alertForms)
   }
 
   async function sendForm (request: FastifyRequest<AlertRequest>, reply: FastifyReply, id: string, form: AlertForm): Promise<FastifyReply> {

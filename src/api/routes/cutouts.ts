@@ -5,7 +5,7 @@ import { writePng } from '../../formats/png.ts'
 import { drawStamp, maxPictureSide, orientations, stretches, type Orientation, type Stretch } from '../../formats/stamp.ts'
 import { alertNameForms, parseAlertName } from '../../ids/alert-id.ts'
 import type { AlertForms } from '../alert-forms.ts'
-import { chooseForm, type Form } from '../media-types.ts'
+import { requestedForm, type Form } from '../media-types.ts'
 import { sendProblem } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'
 import { alertIdSchema, empty, problems, responseForms } from '../response-schemas.ts'
@@ -59,7 +59,7 @@ export async function cutoutsRoute (app: FastifyInstance, { forms }: CutoutsOpti
     const id = parseAlertName(request.params.id)
     if (id === undefined) return sendProblem(reply, 400, `an alert id is ${alertNameForms}`)
     reply.header('vary', 'Accept')
-    const form = format === undefined ? chooseForm(accept, cutoutForms) : cutoutForms.find(({ name }) => name === format)
+    const form = requestedForm(format, accept, cutoutForms)
     if (form === undefined) {
       const what = format === undefined ? 'Accept excludes all forms of a cutout' : `there is no form ${JSON.stringify(format)} of a cutout`
       return sendProblem(reply, 406, `${what}; the forms are fits (application/fits) and png (image/png)`)

@@ -4,7 +4,7 @@ import type { FramedAlert } from '../../formats/framed-alert.ts'
 import { lightCurveColumns, lightCurveCsv, lightCurveJson } from '../../formats/light-curve.ts'
 import { alertNameForms, parseAlertName } from '../../ids/alert-id.ts'
 import type { AlertForms } from '../alert-forms.ts'
-import { chooseForm, type Form } from '../media-types.ts'
+import { requestedForm, type Form } from '../media-types.ts'
 import { sendProblem } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'
 import { alertIdSchema, empty, problems, responseForms } from '../response-schemas.ts'
@@ -74,7 +74,7 @@ export async function lightCurveRoute (app: FastifyInstance, { forms }: LightCur
     if (alertId === undefined) return sendProblem(reply, 400, `an alert id is ${alertNameForms}`)
     const { query: { format }, headers: { accept } } = request
     reply.header('vary', 'Accept')
-    const form = format === undefined ? chooseForm(accept, curveForms) : curveForms.find(({ name }) => name === format)
+    const form = requestedForm(format, accept, curveForms)
     if (form === undefined) {
       const what = format === undefined ? 'Accept excludes all forms of a light curve' : `there is no form ${JSON.stringify(format)}`
       return sendProblem(reply, 406, `${what}; the forms are json (application/json) and csv (text/csv)`)

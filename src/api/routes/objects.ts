@@ -9,7 +9,7 @@ import type { ArchiveReader } from '../../stores/archive.ts'
 import type { AlertSchemas } from '../alert-schemas.ts'
 import { disconnection } from '../disconnection.ts'
 import type { HeldBodies } from '../held-bodies.ts'
-import { chooseForm, type Form } from '../media-types.ts'
+import { requestedForm, type Form } from '../media-types.ts'
 import { objectLightCurve } from '../object-alerts.ts'
 import { sendProblem } from '../problems.ts'
 import { readOnly } from '../read-only-routes.ts'
@@ -115,7 +115,7 @@ export async function objectsRoute (app: FastifyInstance, options: ObjectsOption
     readOnly<ObjectRequest>(app, url, async (request, reply) => {
       const { query: { format, since, until }, headers: { accept } } = request
       reply.header('vary', 'Accept')
-      const form = format === undefined ? chooseForm(accept, objectForms) : objectForms.find(({ name }) => name === format)
+      const form = requestedForm(format, accept, objectForms)
       if (form === undefined) {
         const why = format === undefined ? 'Accept excludes all forms of an object' : `there is no form ${JSON.stringify(format)}`
         return sendProblem(reply, 406, `${why}; the forms are json (application/json) and csv (text/csv)`)
