@@ -50,9 +50,13 @@ export function lightCurve ({ schema, datum }: Pick<FramedAlert, 'schema' | 'dat
       return [pointOf(row, kind, name === 'diaSource', names)]
     })
   })
-  points.sort((a, b) => Number(a['midpointMjdTai'] ?? Infinity) - Number(b['midpointMjdTai'] ?? Infinity))
   const { diaObjectId, ssObjectId } = (alert['diaSource'] ?? {}) as AlertValue
-  return { diaObjectId: text(diaObjectId), ssObjectId: text(ssObjectId), units, points }
+  return { diaObjectId: text(diaObjectId), ssObjectId: text(ssObjectId), units, points: byTime(points) }
+}
+
+/** Sorts points by ascending time, in place. Points without a time are last. */
+export function byTime<P extends Readonly<Record<string, Cell>>> (points: P[]): P[] {
+  return points.sort((a, b) => Number(a['midpointMjdTai'] ?? Infinity) - Number(b['midpointMjdTai'] ?? Infinity))
 }
 
 const units = Object.fromEntries(fields.flatMap(name => {

@@ -1,7 +1,7 @@
 // The light curve of an object: the points of all its alerts, each source and each forced measurement once.
 import { formatErrors } from './errors.ts'
 import type { FramedAlert } from './framed-alert.ts'
-import { csvLines, lightCurve, lightCurveColumns, type Cell, type PointKind } from './light-curve.ts'
+import { byTime, csvLines, lightCurve, lightCurveColumns, type Cell, type PointKind } from './light-curve.ts'
 
 /** `alertId`: the alert from which the values of the point are. */
 export const objectPointColumns = [...lightCurveColumns, 'alertId'] as const
@@ -84,8 +84,4 @@ export class ObjectLightCurve {
 function keyOf (kind: PointKind, point: Point): string {
   const id = kind === 'detection' ? point['diaSourceId'] : kind === 'forced' ? point['diaForcedSourceId'] : null
   return typeof id === 'string' ? id : JSON.stringify({ ...point, trigger: null })
-}
-
-function byTime (points: Point[]): Point[] {
-  return points.sort((a, b) => Number(a['midpointMjdTai'] ?? Infinity) - Number(b['midpointMjdTai'] ?? Infinity))
 }
