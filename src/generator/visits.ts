@@ -1,5 +1,6 @@
 // The visits of the simulated survey: id, exposure midpoint, band, seeing and pointing of visit number n. A visit is a pure function of
 // (seed, n), and negative n are earlier visits, so light curves of different alerts agree. Ids are packed like the ids of the survey.
+import { dateText } from '../ids/night.ts'
 import { encodeId, rubinIds, visitNumber } from '../ids/packed-id.ts'
 import { DEGREE } from './portable-math.ts'
 import { Random } from './random.ts'
@@ -112,7 +113,7 @@ function packId (visit: Visit, detector: number, counter: number): bigint {
 }
 
 function formatDay (day: number): string {
-  return new Date(day * 86_400_000).toISOString().slice(0, 10).replaceAll('-', '')
+  return dateText(day * 86_400_000)
 }
 
 /** Normalizes an angle in degrees to the range [0, 360). */

@@ -2,6 +2,7 @@
 // number of the visit in the night, detector, counter. All alerts of a night, of a visit or of a detector of a visit have ids without gaps.
 // The night is day_obs. The widths of Rubin's ids were checked on published alerts: see test/ids/packed-id.test.ts.
 import { idErrors } from './errors.ts'
+import { dateText } from './night.ts'
 
 /** Widths in bits. Their sum is at most 63, so that an id is a positive Avro long. */
 interface PackedIdBits {
@@ -117,7 +118,7 @@ export function unpack (id: bigint, { bits } = rubinIds): PackedIdParts {
 let known = { day: NaN, night: '' }
 
 function nightOf (day: number): string {
-  if (day !== known.day) known = { day, night: new Date(epoch + day * dayMs).toISOString().slice(0, 10).replaceAll('-', '') }
+  if (day !== known.day) known = { day, night: dateText(epoch + day * dayMs) }
   return known.night
 }
 

@@ -2,6 +2,7 @@
 // therefore show the alerts that were indexed when it began. A cursor is valid only for the query that it was made for.
 import { createHash } from 'node:crypto'
 import type { SegmentKey } from '../alert-index/segment-key.ts'
+import { dateText } from '../ids/night.ts'
 import { searchErrors } from './errors.ts'
 import type { AlertQuery } from './query.ts'
 
@@ -101,14 +102,13 @@ function readRevisions (bytes: Buffer): { readonly revisions: readonly RevisionN
     day += next()
     const revision = next()
     if (Number.isNaN(revision) || day > maxDay) return undefined
-    revisions.push({ night: nightOf(day), revision })
+    revisions.push({ night: dateText(day * dayMs), revision })
   }
   return Number.isNaN(count) ? undefined : { revisions, rest: bytes.subarray(at) }
 }
 
 const maxDay = Date.UTC(9999, 11, 31) / dayMs
 const dayOf = (night: string): number => Date.parse(`${night.slice(0, 4)}-${night.slice(4, 6)}-${night.slice(6)}`) / dayMs
-const nightOf = (day: number): string => new Date(day * dayMs).toISOString().slice(0, 10).replaceAll('-', '')
 
 function queryDigest (query: AlertQuery): Buffer {
   return digest(JSON.stringify(query, (_key, value: unknown) => typeof value === 'bigint' ? String(value) : value), queryBytes)

@@ -5,6 +5,7 @@ import { gapsOf, placeText, without } from '../alert-index/offset-ranges.ts'
 import type { NightContent } from '../alert-index/revision.ts'
 import { metadataKey, type RejectedRecord, type SegmentMetadata } from '../alert-index/segment.ts'
 import { keysOf, listSegments, otherNight, parseSegmentKey } from '../alert-index/segment-key.ts'
+import { dateText } from '../ids/night.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import type { Engine } from './engine.ts'
 import { searchErrors } from './errors.ts'
@@ -123,7 +124,7 @@ async function neighbourKeys (
   store: NightSources['store'], night: string, keys: readonly string[], lastTimestamp: number | null
 ): Promise<string[]> {
   const midnight = Date.parse(`${night.slice(0, 4)}-${night.slice(4, 6)}-${night.slice(6)}`)
-  const shifted = (ms: number): string => new Date(midnight + ms).toISOString().slice(0, 10).replaceAll('-', '')
+  const shifted = (ms: number): string => dateText(midnight + ms)
   const folders = Number.isNaN(midnight) ? [otherNight] : [shifted(-day), shifted(day), otherNight]
   const first = parseSegmentKey(keys[0] ?? '')?.firstTimestamp ?? 0
   const found = (await Promise.all(folders.map(folder => listSegments(store, folder)))).flat()
