@@ -1,11 +1,12 @@
 // Reads the alerts of a batch with the schemas that the archive has captured.
 import { parseSchema, type AlertSchema } from '../avro/schema.ts'
 import { schemaCache } from '../avro/schema-cache.ts'
-import { errorCode, isFatal, isRetryable, messageOf, type Logger } from '../pipeline/index.ts'
+import type { Logger } from '../pipeline/index.ts'
 import { Slots } from '../pipeline/slots.ts'
+import { readBatch } from '../provenance/read-batch.ts'
 import { verifiedAlertOf } from '../provenance/verified-alert.ts'
 import type { Archive } from '../stores/archive.ts'
-import { retryableStoreError, storeErrors } from '../stores/errors.ts'
+import { storeErrors } from '../stores/errors.ts'
 import type { GroupedAlert } from './group-source.ts'
 
 /** `content` is undefined if the alert cannot be read. */
@@ -28,7 +29,7 @@ export function alertsReader (
     return parseSchema(text, where)
   })
 
-  async function read (id: bigint): Promise<ReadAlert['content']> {
+  async function read ({ id }: GroupedAlert): Promise<ReadAlert['content']> {
     const { schemaId, datum } = await verifiedAlertOf(archive(), id.toString())
     const schema = await schemas(schemaId)
     schema.checkDatum(datum)
@@ -36,19 +37,7 @@ export function alertsReader (
   }
 
   return async (alerts, signal) => {
-    let failure: unknown
-    return await Promise.all(alerts.map(async alert => await slots.run(async () => {
-      signal.throwIfAborted()
-      // The first error ends the batch, which is then repeated as a whole.
-      if (failure !== undefined) throw failure
-      try {
-        return { ...alert, content: await read(alert.id) }
-      } catch (cause) {
-        const error = retryableStoreError(cause)
-        if (isRetryable(error) || isFatal(error)) throw failure = error
-        log.error({ alertId: String(alert.id), code: errorCode(error), error: messageOf(error) }, 'cannot export an archived alert')
-        return { ...alert, content: undefined }
-      }
-    })))
+    const contents = await readBatch(alerts, { slots, read, message: 'cannot export an archived alert', log }, signal)
+    return alerts.map((alert, index) => ({ ...alert, content: contents[index] }))
   }
 }

@@ -4,11 +4,11 @@
 // Without provenance, partition and timestamp come from the index.
 import { withoutRedriveHeaders } from '../dead-letters/dead-letter.ts'
 import type { OutgoingRecord } from '../kafka/record.ts'
-import { errorCode, isFatal, isRetryable, messageOf, type Logger } from '../pipeline/index.ts'
+import type { Logger } from '../pipeline/index.ts'
 import { Slots } from '../pipeline/slots.ts'
+import { readBatch } from '../provenance/read-batch.ts'
 import { verifiedAlertOf } from '../provenance/verified-alert.ts'
 import type { Archive } from '../stores/archive.ts'
-import { retryableStoreError } from '../stores/errors.ts'
 import type { AlertPosition, TableAlert } from './alert-table.ts'
 import { replayErrors } from './errors.ts'
 
@@ -61,20 +61,7 @@ export function recordsRestorer (
   }
 
   return async (alerts, signal) => {
-    let failure: unknown
-    const records = await Promise.all(alerts.map(async alert => await slots.run(async () => {
-      signal.throwIfAborted()
-      // The first error ends the batch, which is then repeated as a whole.
-      if (failure !== undefined) throw failure
-      try {
-        return await restore(alert)
-      } catch (cause) {
-        const error = retryableStoreError(cause)
-        if (isRetryable(error) || isFatal(error)) throw failure = error
-        log.error({ alertId: String(alert.id), code: errorCode(error), error: messageOf(error) }, 'left out an archived alert')
-        return undefined
-      }
-    })))
+    const records = await readBatch(alerts, { slots, read: restore, message: 'left out an archived alert', log }, signal)
     return { alerts, records: records.filter(record => record !== undefined) }
   }
 }
