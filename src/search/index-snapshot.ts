@@ -6,9 +6,9 @@ import { conePixels, type PixelRange } from './cone-pixels.ts'
 import { segmentsOf, type Cursor } from './cursor.ts'
 import { searchErrors } from './errors.ts'
 import { isAfter, mayContain, nightsOf, type AlertQuery } from './query.ts'
-import type { Revision, RevisionCatalogue } from './revision-catalogue.ts'
+import { coveredSegments, type Revision, type RevisionCatalogue } from './revision-catalogue.ts'
 import type { SegmentCatalogue } from './segment-catalogue.ts'
-import type { IdSpan, SegmentStatistics } from './segment-statistics.ts'
+import { idRange, type IdSpan, type SegmentStatistics } from './segment-statistics.ts'
 
 export interface Snapshot {
   readonly revisions: readonly Revision[]
@@ -101,7 +101,7 @@ export class Snapshots {
     const newest = await this.#options.revisions.newest(nights)
     const listed = await this.#options.segments.list(nights)
     const isWanted = ({ rows, columns }: SegmentStatistics): boolean => {
-      const { min, max } = columns.get('id') ?? anyId
+      const { min, max } = idRange({ columns })
       return rows > 0 && ('first' in ids ? min <= ids.last && max >= ids.first : hasBetween(ids, min, max))
     }
     const files: IndexFile[] = []
@@ -133,21 +133,17 @@ export class Snapshots {
 
   /** The segments of a revision that are wanted. Undefined if they are not all in the store. */
   async #covered (
-    { night, segments }: Revision, isWanted: (statistics: SegmentStatistics) => boolean, signal: AbortSignal
+    revision: Revision, isWanted: (statistics: SegmentStatistics) => boolean, signal: AbortSignal
   ): Promise<IndexFile[] | undefined> {
     const { segments: catalogue } = this.#options
-    const present = new Set((await catalogue.list([night])).map(({ key }) => key))
-    if ([...segments].some(key => !present.has(key))) return undefined
-    const keys = [...segments].map(key => parseSegmentKey(key)).filter(key => key !== undefined)
-    return (await catalogue.select(keys, signal, isWanted)).map(fileOf)
+    const covered = coveredSegments(revision, new Set((await catalogue.list([revision.night])).map(({ key }) => key)))
+    return covered === undefined ? undefined : (await catalogue.select(covered, signal, isWanted)).map(fileOf)
   }
 }
 
-const anyId = { min: -Infinity, max: Infinity }
-
 function wanted (query: AlertQuery, { after }: Reading): (statistics: SegmentStatistics) => boolean {
   return statistics => mayContain(query, statistics) &&
-    (after === undefined || (statistics.columns.get('id') ?? anyId).max > after)
+    (after === undefined || idRange(statistics).max > after)
 }
 
 function fileOf ({ key, statistics: { rows, columns } }: { readonly key: string, readonly statistics: SegmentStatistics }): IndexFile {

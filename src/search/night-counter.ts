@@ -1,12 +1,13 @@
 // Counts the alerts of a night: from the manifest of its revision, and the later segments that the revision does not cover. Segments never
 // change, so that a count is valid for its set of segments. If segments that the revision covers were deleted, its own files are read.
 import { LRUCache } from 'lru-cache'
-import { parseSegmentKey, type SegmentKey } from '../alert-index/segment-key.ts'
+import type { SegmentKey } from '../alert-index/segment-key.ts'
 import { sha256 } from '../stores/checksums.ts'
 import type { Engine } from './engine.ts'
-import type { Revision, RevisionCatalogue } from './revision-catalogue.ts'
+import { coveredSegments, type Revision, type RevisionCatalogue } from './revision-catalogue.ts'
 import type { SegmentCache } from './segment-cache.ts'
 import type { SegmentCatalogue } from './segment-catalogue.ts'
+import { idRange, type SegmentStatistics } from './segment-statistics.ts'
 import { newIdsStatement } from './statements.ts'
 
 interface NightCounterOptions {
@@ -52,14 +53,13 @@ export class NightCounter {
     const { segments: catalogue, cache, engine } = this.#options
     const added = await catalogue.select(segments, signal, ({ rows }) => rows > 0)
     if (added.length === 0) return 0
-    const spans = added.map(({ statistics }) => statistics.columns.get('id') ?? { min: -Infinity, max: Infinity })
-    const covered = [...revision?.segments ?? []]
-    // Lifecycle rules delete segments before a newer revision covers the later ones. The files of the revision have the same ids.
-    const others = revision !== undefined && covered.some(key => !present.has(key)) ? revision.byObject : await catalogue.select(
-      covered.map(key => parseSegmentKey(key)).filter(key => key !== undefined), signal, ({ rows, columns }) => {
-        const { min, max } = columns.get('id') ?? { min: -Infinity, max: Infinity }
-        return rows > 0 && spans.some(span => span.min <= max && span.max >= min)
-      })
+    const spans = added.map(({ statistics }) => idRange(statistics))
+    const isWanted = (statistics: SegmentStatistics): boolean => {
+      const { min, max } = idRange(statistics)
+      return statistics.rows > 0 && spans.some(span => span.min <= max && span.max >= min)
+    }
+    const covered = revision === undefined ? [] : coveredSegments(revision, present)
+    const others = covered === undefined ? revision!.byObject : await catalogue.select(covered, signal, isWanted)
     const keys = [...added, ...others].map(({ key }) => key)
     const [[count] = []] = await cache.use(keys, signal, async paths => {
       const { sql, parameters } = newIdsStatement(paths.slice(0, added.length), paths.slice(added.length))

@@ -2,6 +2,7 @@
 // for some minutes; the segments that it covers hold the same alerts.
 import { LRUCache } from 'lru-cache'
 import { findManifest, listRevisions, parseRevisionKey, type RevisionFile } from '../alert-index/revision.ts'
+import { parseSegmentKey, type SegmentKey } from '../alert-index/segment-key.ts'
 import { errorCode, messageOf, type Logger } from '../pipeline/index.ts'
 import { Slots } from '../pipeline/slots.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
@@ -23,6 +24,17 @@ export interface Revision {
   readonly byObject: readonly RevisionFile[]
   /** In the order of healpix29. */
   readonly byPosition: readonly RevisionFile[]
+}
+
+/**
+ * The segments that a revision covers. Undefined unless all of them are in the store: lifecycle rules may delete segments before a newer
+ * revision covers the later ones. The files of the revision have the same alerts.
+ * @param present keys of the segments in the store
+ */
+export function coveredSegments ({ segments }: Pick<Revision, 'segments'>, present: ReadonlySet<string>): SegmentKey[] | undefined {
+  const keys = [...segments]
+  if (keys.some(key => !present.has(key))) return undefined
+  return keys.map(key => parseSegmentKey(key)).filter(key => key !== undefined)
 }
 
 interface RevisionCatalogueOptions {

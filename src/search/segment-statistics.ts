@@ -15,6 +15,11 @@ export interface SegmentStatistics {
   readonly columns: ReadonlyMap<string, ColumnRange>
 }
 
+/** The range of the ids of a file. If it is not known, that of all ids. */
+export function idRange ({ columns }: Pick<SegmentStatistics, 'columns'>): ColumnRange {
+  return columns.get('id') ?? { min: -Infinity, max: Infinity }
+}
+
 /** The columns of which ranges are kept. */
 const integerColumns: readonly string[] = ['id', 'night', 'visit', 'detector', 'diaObjectId', 'ssObjectId', 'timestamp']
 const numberColumns: readonly string[] = ['ra', 'dec']
