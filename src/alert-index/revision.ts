@@ -90,21 +90,23 @@ export async function revisionNumbers (store: Pick<ObjectStore, 'list'>, night: 
 export async function listRevisions (store: Pick<ObjectStore, 'list'>, night?: string): Promise<ReadonlyMap<string, RevisionNumbers>> {
   const found = new Map<string, RevisionNumbers>()
   for await (const key of store.list(night === undefined ? prefix : `${prefix}${night}/`)) {
-    const [, ofNight, digits, name] = /^([0-9]{8})\/([0-9]{6,})\/([^/]+)$/.exec(key.slice(prefix.length)) ?? []
-    if (ofNight === undefined) continue
+    const parsed = parseRevisionKey(key)
+    if (parsed === undefined) continue
+    const { night: ofNight, revision, name } = parsed
     const { last, complete } = found.get(ofNight) ?? { last: 0, complete: undefined }
-    const number = Number(digits)
     found.set(ofNight, {
-      last: Math.max(last, number), complete: name === manifestName ? Math.max(complete ?? 0, number) : complete
+      last: Math.max(last, revision), complete: name === manifestName ? Math.max(complete ?? 0, revision) : complete
     })
   }
   return found
 }
 
-/** The night and number of the revision to which a key belongs. Undefined if it belongs to none. */
-export function parseRevisionKey (key: string): { readonly night: string, readonly revision: number } | undefined {
-  const [, night, digits] = /^index\/v1\/revisions\/([0-9]{8})\/([0-9]{6,})\/[^/]+$/.exec(key) ?? []
-  return night === undefined ? undefined : { night, revision: Number(digits) }
+/** The night and number of the revision to which a key belongs, and the name of the object. Undefined if it belongs to none. */
+export function parseRevisionKey (
+  key: string
+): { readonly night: string, readonly revision: number, readonly name: string } | undefined {
+  const [, night, digits, name] = /^([0-9]{8})\/([0-9]{6,})\/([^/]+)$/.exec(key.slice(prefix.length)) ?? []
+  return !key.startsWith(prefix) || night === undefined ? undefined : { night, revision: Number(digits), name: name! }
 }
 
 /** The manifest of a revision that was listed. Rejects with OBJECT_CORRUPT if it is missing or not valid. */
