@@ -84,7 +84,9 @@ export const s3Flags = flags({
     type: 'text', placeholder: 'URL', aliases: ['endpoint-url'], check: webUrl,
     description: 'URL of an S3-compatible service, such as Ceph. Default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or AWS.'
   },
-  's3-region': { type: 'text', description: 'Region of s3:// buckets. Default: AWS_REGION, the profile, or us-east-1 for another service.' },
+  's3-region': {
+    type: 'text', description: 'Region of s3:// buckets. Default: AWS_REGION, the profile, or us-east-1 for another service.'
+  },
   's3-path-style': {
     type: 'switch', description: 'Path-style requests, with the bucket in the path of the URL. Always on with --s3-endpoint-url.'
   }

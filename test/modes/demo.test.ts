@@ -33,7 +33,8 @@ await t.test('a first start prints endpoints and visit lines in plain text, and 
   const archive = `file://${stateDir}/archive`
   t.match(file, { kafka: /^127\.0\.0\.1:\d+$/, registry: /^http:\/\/127\.0\.0\.1:\d+\/apis\/ccompat\/v7$/ })
   t.strictSame({ ...file, kafka: '', registry: '' }, {
-    kafka: '', registry: '', api: `http://127.0.0.1:${apiPort}`, archive: { alerts: archive, schemas: archive }, index: `file://${stateDir}/index`,
+    kafka: '', registry: '', api: `http://127.0.0.1:${apiPort}`, archive: { alerts: archive, schemas: archive },
+    index: `file://${stateDir}/index`,
     topics: { static: 'alerts-static', simulated: 'alerts-simulated', deadLetters: 'alerts-dead-letters' },
     group: 'alertdb-ingester', pid: demo.pid
   })
